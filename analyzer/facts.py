@@ -1,0 +1,158 @@
+"""Facts: the four kinds of record that the analyzer reasons about, valid once constructed.
+
+A fact says what a device, a roster or a person reported. It knows nothing of Kafka, of JSON, or of other facts.
+Times are integer milliseconds since the Unix epoch, UTC. Constructing an impossible fact raises `FactError`, which names
+the field and what was expected.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+MAX_ID_LENGTH = 128  # characters; longer ids are producer faults, and would swell every label and key
+
+Phase = Literal["start", "update", "end"]
+Kind = Literal["physiological", "technical", "advisory"]
+Priority = Literal["high", "medium", "low", "info"]
+"""Alarm priorities of IEC 60601-1-8, and `info` for information signals, which are not alarms."""
+Action = Literal["acknowledge", "silence", "pause", "attend", "consult", "intervene", "adjust_limits", "escalate", "decline"]
+Verdict = Literal["actionable", "non_actionable"]
+
+_EARLIEST = -62_135_596_800_000  # 0001-01-01, the first moment that RFC 3339 can write
+_LATEST = 253_402_300_799_999  # 9999-12-31, the last
+
+
+class FactError(ValueError):
+    """A fact that cannot be: `field` is at fault, `expected` says what belongs there (never what was found)."""
+
+    def __init__(self, field: str, expected: str) -> None:
+        super().__init__(f"{field}: expected {expected}")
+        self.field = field
+        self.expected = expected
+
+
+def _check_id(field: str, value: str | None) -> None:
+    if value is not None and not 0 < len(value) <= MAX_ID_LENGTH:
+        raise FactError(field, f"1 to {MAX_ID_LENGTH} characters")
+
+
+class _Fact:
+    """What the four kinds share: bounded ids, times within the calendar, and an order between records of one thing."""
+
+    __slots__ = ()
+    _ids: ClassVar[tuple[str, ...]]
+    _times: ClassVar[tuple[str, ...]] = ("at",)
+
+    def __post_init__(self) -> None:
+        for field in self._ids:
+            _check_id(field, getattr(self, field))
+        for field in self._times:
+            moment = getattr(self, field)
+            if moment is not None and not _EARLIEST <= moment <= _LATEST:
+                raise FactError(field, "a time within the years 1 to 9999")
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """What decides between records of one thing: `at`, then `event_id`."""
+        return self.at, self.event_id  # type: ignore[attr-defined]  # every subclass declares both
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmEvent(_Fact):
+    """One event in the life of one alarm; alarm type = (`device_type`, `source`, `code`)."""
+
+    _ids: ClassVar[tuple[str, ...]] = (
+        "event_id", "alarm_id", "facility", "unit", "bed", "device_id", "device_type", "code",
+    )  # fmt: skip
+
+    event_id: str
+    alarm_id: str
+    phase: Phase
+    at: int
+    facility: str
+    unit: str
+    bed: str
+    device_id: str
+    device_type: str
+    code: str
+    kind: Kind
+    priority: Priority
+    source: str = ""
+    label: str | None = None
+    value: float | None = None
+    limit: float | None = None
+    recipients: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        _Fact.__post_init__(self)
+        if len(self.source) > MAX_ID_LENGTH:
+            raise FactError("source", f"at most {MAX_ID_LENGTH} characters")
+        for clinician in self.recipients or ():
+            _check_id("recipients", clinician)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment(_Fact):
+    """`clinician` cares for `bed` in [`start`, `end`); `end` None = until further notice. `from`, `to` on the wire."""
+
+    _ids: ClassVar[tuple[str, ...]] = ("event_id", "assignment_id", "facility", "unit", "bed", "clinician")
+    _times: ClassVar[tuple[str, ...]] = ("at", "start", "end")
+
+    event_id: str
+    assignment_id: str
+    facility: str
+    unit: str
+    bed: str
+    clinician: str
+    start: int
+    at: int
+    end: int | None = None
+    role: str | None = "nurse"
+    acuity: float | None = 1.0
+
+    def __post_init__(self) -> None:
+        _Fact.__post_init__(self)
+        if self.acuity is not None and not 0 <= self.acuity < float("inf"):
+            raise FactError("acuity", "a number of at least 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response(_Fact):
+    """What somebody did: about one alarm (`alarm_id`), or about whatever sounded at `bed`."""
+
+    _ids: ClassVar[tuple[str, ...]] = ("event_id", "facility", "alarm_id", "bed", "clinician", "unit")
+
+    event_id: str
+    facility: str
+    at: int
+    action: Action
+    alarm_id: str | None = None
+    bed: str | None = None
+    clinician: str | None = None
+    unit: str | None = None
+
+    def __post_init__(self) -> None:
+        _Fact.__post_init__(self)
+        if self.alarm_id is None and self.bed is None:
+            raise FactError("alarm_id", "alarm_id or bed to be given")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label(_Fact):
+    """An adjudication after the fact: `verdict` on the episode `alarm_id`."""
+
+    _ids: ClassVar[tuple[str, ...]] = ("event_id", "facility", "alarm_id")
+
+    event_id: str
+    facility: str
+    alarm_id: str
+    verdict: Verdict
+    at: int
+    reviewer: str | None = None
+    reason: str | None = None
+
+
+Fact = AlarmEvent | Assignment | Response | Label
+Topic = Literal["alarms", "assignments", "responses", "labels"]
+FACT_TYPES: dict[Topic, type[Fact]] = {"alarms": AlarmEvent, "assignments": Assignment, "responses": Response, "labels": Label}

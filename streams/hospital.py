@@ -1,0 +1,230 @@
+"""The simulated hospital: its settings, its layout, and who cares for which bed in each shift.
+
+It knows nothing of alarms. Times are integer milliseconds since the Unix epoch; the hospital's clock shows UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.facts import Topic
+from analyzer.policy import HOUR, MINUTE
+from streams import calibration as cal
+from streams.calibration import PROFILES, Profile, ProfileName
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+DAY = 24 * HOUR
+_LATEST_CHARTING = 60 * MINUTE  # after an assignment began
+_CORRECTED_WITHIN = 30 * MINUTE
+_EARLY_CHARTING = 15 * MINUTE  # before an assignment begins: what charting in time means here
+
+
+class Draft(NamedTuple):
+    """A record as its producer made it, at `at`, before the network has its way."""
+
+    at: int
+    topic: Topic
+    value: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storm:
+    """For `duration` ms from `start`, `unit` (None: every unit) of `facility` (None: every one) makes `factor` times its alarms."""
+
+    start: int
+    duration: int
+    factor: float = 10.0
+    unit: str | None = None
+    facility: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.duration <= 0:
+            raise ValueError("duration: expected a storm to last")
+        if not 1 <= self.factor <= 1000:
+            raise ValueError("factor: expected 1 to 1000 times the usual rate")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ward:
+    """What to simulate. The defaults are the 77 intensive-care beds of Drew 2014, undisturbed.
+
+    `units` counts those of one facility, `beds` those of one unit; units take `profiles` in turn. Shares are 0 to 1.
+    """
+
+    seed: int = 1
+    start: int = 1_772_348_400_000
+    """ms; 2026-03-01T07:00Z."""
+    duration: int = DAY
+    facilities: int = 1
+    units: int = 7
+    beds: int = 11
+    beds_per_nurse: int = 2
+    profiles: tuple[ProfileName, ...] = ("micu",)
+    alarms_per_bed_day: float = cal.AUDIBLE_PER_BED_DAY
+    storms: float | tuple[Storm, ...] = 0.0
+    """Unit-wide bursts: so many per unit and day, at random; or exactly these."""
+    chattering_sensors: int = 0
+    """Sensors of each facility that come loose and back several times a minute, for five minutes of every hour."""
+    understaffed_nights: float = 0.0
+    """Share of (unit, night)s with half the nurses."""
+    duplicates: float = 0.0
+    """Share of records delivered twice."""
+    late: float = 0.0
+    """Share of alarm events and responses delivered 1 to 9 min after they happened, within the usual allowance."""
+    late_beyond: float = 0.0
+    """Share of them delivered 15 to 60 min after, beyond it."""
+    late_charting: float = 0.0
+    """Share of assignments charted up to 60 min late, under a wrong name, and then corrected."""
+    adjudicated: float = 0.2
+    """Share of arrhythmia alarms that are labelled later."""
+
+    def __post_init__(self) -> None:
+        for name, least in {"seed": 0, "start": 0, "duration": 1, "facilities": 1, "units": 1, "beds": 1, "beds_per_nurse": 1}.items():
+            if getattr(self, name) < least:
+                raise ValueError(f"{name}: expected at least {least}")
+        shares = ("understaffed_nights", "duplicates", "late", "late_beyond", "late_charting", "adjudicated")
+        for name in shares:
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}: expected a share, 0 to 1")
+        if self.late + self.late_beyond > 1:
+            raise ValueError("late, late_beyond: expected at most 1 together, since a record is late in one way")
+        if not 0 < self.alarms_per_bed_day <= 10_000:
+            raise ValueError("alarms_per_bed_day: expected more than 0, up to 10000")
+        if not self.profiles or not set(self.profiles) <= set(PROFILES):
+            raise ValueError(f"profiles: expected some of {', '.join(PROFILES)}")
+        if not 0 <= self.chattering_sensors <= self.units * self.beds:
+            raise ValueError("chattering_sensors: expected at most one a bed")
+        if isinstance(self.storms, tuple):
+            units, facilities = {unit.name for unit in self.layout}, set(self.facility_ids)
+            for storm in self.storms:
+                if storm.unit not in {None, *units} or storm.facility not in {None, *facilities}:
+                    raise ValueError("storms: expected a unit and a facility of this hospital, or none")
+        elif not 0 <= self.storms <= 100:
+            raise ValueError("storms: expected 0 to 100 per unit and day")
+
+    @property
+    def facility_ids(self) -> tuple[str, ...]:
+        return tuple(f"H{number:02d}" for number in range(1, self.facilities + 1))
+
+    @property
+    def layout(self) -> tuple[Unit, ...]:
+        """The units of any one facility: all facilities are built alike."""
+        built: list[Unit] = []
+        for index in range(self.units):
+            profile = self.profiles[index % len(self.profiles)]
+            names = PROFILES[profile].unit_names
+            again, which = divmod(sum(unit.profile_name == profile for unit in built), len(names))
+            name = f"{names[which]}-{again + 1}" if again else names[which]
+            built.append(Unit(name, profile, index * self.beds, self.beds))
+        return tuple(built)
+
+
+class Unit(NamedTuple):
+    """A unit and its beds, which are numbered through the facility from `first_bed`."""
+
+    name: str
+    profile_name: ProfileName
+    first_bed: int
+    beds: int
+
+    @property
+    def profile(self) -> Profile:
+        return PROFILES[self.profile_name]
+
+    def bed_id(self, bed: int) -> str:
+        return f"{self.name}-{bed - self.first_bed + 1:02d}"
+
+
+def shift_at(moment: int) -> int:
+    """Number of the shift that `moment` falls in; odd ones are nights. Shift n is [shift_start(n), shift_start(n + 1))."""
+    return (moment - cal.DAY_BEGINS) // cal.SHIFT
+
+
+def shift_start(shift: int) -> int:
+    return shift * cal.SHIFT + cal.DAY_BEGINS
+
+
+class Shift(NamedTuple):
+    """Who is at each bed (by bed number): `key` numbers the nurse, `nurse` and `charge` are the ids."""
+
+    start: int
+    key: Ints
+    nurse: list[str]
+    charge: list[str]
+
+
+class Roster:
+    """Draws the shifts of one facility, which must be asked for in order."""
+
+    def __init__(self, ward: Ward, facility: int, rng: np.random.Generator) -> None:
+        self._ward, self._facility, self._rng = ward, facility, rng
+        self._nurses = -(-ward.beds // ward.beds_per_nurse)  # a unit and shift, when fully staffed
+        self._charted = 0
+
+    def draw(self, shift: int, acuity: Floats) -> tuple[Shift, list[Draft]]:
+        """The shift, and what is charted about it. `acuity`: of the patient in each bed."""
+        ward = self._ward
+        drawn = Shift(shift_start(shift), np.zeros(ward.units * ward.beds, np.int64), [], [])
+        drafts: list[Draft] = []
+        for index, unit in enumerate(ward.layout):
+            # Drawn by day, too, so that one setting does not shift every later draw.
+            short = self._rng.random() < ward.understaffed_nights and shift % 2 == 1
+            on_duty = -(-self._nurses // 2) if short else self._nurses
+            # Each crew has a charge nurse, its last member; crews work one shift in four.
+            pool = (self._facility * ward.units + index) * cal.CREWS + shift % cal.CREWS
+            crew = [pool * (self._nurses + 1) + member for member in range(self._nurses + 1)]
+            charge = _clinician(crew[-1])
+            for nurse, beds in enumerate(np.array_split(np.arange(unit.first_bed, unit.first_bed + unit.beds), on_duty)):
+                begins = drawn.start + cal.FIRST_BREAK + nurse * cal.BREAK % (6 * HOUR)
+                for bed in beds.tolist():
+                    drawn.key[bed] = crew[nurse]
+                    drawn.nurse.append(_clinician(crew[nurse]))
+                    drawn.charge.append(charge)
+                    held = (drawn.start, drawn.start + cal.SHIFT + cal.HANDOVER)
+                    drafts += self._chart(unit, bed, crew[nurse], held, "nurse", float(acuity[bed]))
+                    if self._rng.random() < cal.SHARED_BEDS and on_duty > 1:
+                        drafts += self._chart(unit, bed, crew[(nurse + 1) % on_duty], held, "nurse", float(acuity[bed]))
+                    drafts += self._chart(unit, bed, crew[-1], (begins, begins + cal.BREAK), "charge", float(acuity[bed]))
+        return drawn, drafts
+
+    def _chart(self, unit: Unit, bed: int, clinician: int, held: tuple[int, int], role: str, acuity: float) -> list[Draft]:
+        """One assignment as charted: once in time, or late, wrong and corrected; its end at once, or when it has come."""
+        start, end = held
+        in_time, lateness, mending, late, open_ended = self._rng.random(5).tolist()
+        self._charted += 1
+        assignment = f"{self._ward.facility_ids[self._facility]}-w{self._charted:06d}"
+        value: dict[str, object] = {
+            "assignment_id": assignment,
+            "facility": self._ward.facility_ids[self._facility],
+            "unit": unit.name,
+            "bed": unit.bed_id(bed),
+            "clinician": _clinician(clinician),
+            "from": start,
+            "to": None if open_ended < cal.OPEN_CHARTED else end,
+            "role": role,
+            "acuity": acuity,
+        }
+        if late < self._ward.late_charting:
+            at = start + int(lateness * _LATEST_CHARTING)
+            # The wrong name is that of the next crew, whose lists look alike.
+            versions: list[tuple[int, dict[str, object]]] = [(at, {"clinician": _clinician(clinician + self._nurses + 1)})]
+            versions.append((at + 1 + int(mending * _CORRECTED_WITHIN), {"clinician": value["clinician"]}))
+        else:
+            versions = [(start - int(in_time * _EARLY_CHARTING), {})]
+        if value["to"] is None:
+            # Never before a correction, which would open the assignment again.
+            versions.append((max(end, versions[-1][0] + 1), {"to": end}))
+        return [
+            Draft(at, "assignments", value | changes | {"event_id": f"{assignment}-{number}", "at": at})
+            for number, (at, changes) in enumerate(versions, 1)
+        ]
+
+
+def _clinician(number: int) -> str:
+    return f"nurse-{number + 1:03d}"

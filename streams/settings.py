@@ -1,0 +1,161 @@
+"""Settings: one typed object from command line, environment (`ALARM_FATIGUE_...`) and a YAML file, in this order of rank."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from analyzer import Policy, Topic
+
+_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+class SettingsError(Exception):
+    """Settings that cannot be: one line that names the setting and what was expected."""
+
+
+def parse_duration(text: Any) -> int:
+    """A duration such as `250ms`, `15s`, `10m`, `12h` or `7d`, in milliseconds."""
+    found = re.fullmatch(r"(\d+)(ms|s|m|h|d)", text) if isinstance(text, str) else None
+    if not found:
+        raise ValueError("expected a duration such as 15s, 10m or 12h")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def show_duration(milliseconds: int) -> str:
+    """The shortest spelling that `parse_duration` reads back.
+
+    >>> show_duration(600_000), show_duration(1500)
+    ('10m', '1500ms')
+    """
+    unit = next(unit for unit in ("d", "h", "m", "s", "ms") if milliseconds % _UNITS[unit] == 0)
+    return f"{milliseconds // _UNITS[unit]}{unit}"
+
+
+Duration = Annotated[int, BeforeValidator(parse_duration), PlainSerializer(show_duration)]
+
+
+class PolicySettings(BaseModel):
+    """The figures that decide a number; see `analyzer.policy.Policy` for their meaning and sources."""
+
+    model_config = ConfigDict(extra="forbid", validate_default=True)
+
+    windows: list[str] = ["10m", "1h", "2h", "12h"]
+    action_window: Duration = Field("5m")  # type: ignore[assignment]  # defaults are spelled as users spell them
+    fleeting: Duration = Field("15s")  # type: ignore[assignment]
+    cover: Duration = Field("12h")  # type: ignore[assignment]
+    min_classified: int = 5
+    allowed_lateness: Duration = Field("10m")  # type: ignore[assignment]
+    max_ahead: Duration = Field("2m")  # type: ignore[assignment]
+    horizon: Duration = Field("26h")  # type: ignore[assignment]
+    top_types: int = 10
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> PolicySettings:
+        self.policy()
+        return self
+
+    def policy(self) -> Policy:
+        fields = self.model_dump(exclude={"windows"}) | {name: getattr(self, name) for name in _DURATIONS}
+        return Policy(windows={name: parse_duration(name) for name in self.windows}, **fields)
+
+
+_DURATIONS = ("action_window", "fleeting", "cover", "allowed_lateness", "max_ahead", "horizon")
+
+
+class WebSettings(BaseModel):
+    """Where /metrics, /healthz and /ready are served."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: int = Field(9464, ge=1, le=65535)
+    allow_remote: bool = False
+
+    @model_validator(mode="after")
+    def _is_guarded(self) -> WebSettings:
+        if self.host not in ("127.0.0.1", "::1", "localhost") and not self.allow_remote:
+            raise ValueError(
+                f"host: {self.host} would serve without authentication to other machines; "
+                "set web.allow_remote to true if a network policy or a proxy guards it"
+            )
+        return self
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Durations are spelled 15s, 10m, 12h."""
+
+    model_config = SettingsConfigDict(env_prefix="ALARM_FATIGUE_", env_nested_delimiter="__", extra="forbid", validate_default=True)
+
+    broker: str = Field("127.0.0.1:9092", description="Kafka's bootstrap address, HOST:PORT, several with commas between")
+    group: str = Field("alarm-fatigue", description="consumer group, and prefix of the worker's own topics", pattern=r"^[\w.-]{1,100}$")
+    instance: str | None = Field(None, description="this worker's fixed name in the group (static membership)")
+    partitions: int = Field(4, ge=1, description="partitions of the topics, where they are yet to be created")
+    clock: Literal["wall", "event"] = Field("wall", description="now: the wall clock, or each facility's watermark")
+    pseudonyms: bool = Field(True, description="off shows clinicians' ids")
+    pseudonym_key_file: Path | None = Field(None, description="the secret that pseudonyms are made with; all workers need the same")
+    max_record_bytes: int = Field(1 << 20, ge=1024, description="longer records are malformed")
+    checkpoint_interval: Duration = Field("5s", description="how often state is stored and offsets are committed")  # type: ignore[assignment]
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    web: WebSettings = WebSettings()
+    policy: PolicySettings = PolicySettings()
+
+    @property
+    def episodes_topic(self) -> str:
+        return "episodes"
+
+    @property
+    def rejected_topic(self) -> str:
+        return "rejected"
+
+
+def input_topics() -> tuple[Topic, ...]:
+    return "alarms", "assignments", "responses", "labels"
+
+
+def load(path: Path | None = None, **overrides: Any) -> Settings:
+    """The effective settings; `overrides` that are None do not override. Raises `SettingsError`."""
+    content = _read(path) if path else {}
+
+    class FromFile(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # pydantic passes them by name
+            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=content)
+
+    try:
+        return FromFile(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        raise SettingsError("; ".join(_explain(one) for one in error.errors())) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        raise SettingsError(f"{path}{f', line {mark.line + 1}' if mark else ''}: expected YAML") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise SettingsError(f"{path}: expected settings as `name: value`")
+    return content
+
+
+def _explain(error: Any) -> str:
+    place = ".".join(str(part) for part in error["loc"])
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message

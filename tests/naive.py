@@ -1,0 +1,451 @@
+"""The oracle: every number of the contract, worked out slowly from the bare list of facts.
+
+It remembers nothing between calls and takes no shortcuts; the incremental engine must equal it exactly.
+The facts are those of one facility, accepted and deduplicated (except in `admission`, which is about exactly that).
+Times and durations are integer milliseconds. Only the set of facts matters, never their order in the list.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from analyzer.facts import FACT_TYPES, AlarmEvent, Assignment, Fact, Label, Response, Topic
+from analyzer.policy import Policy
+
+Labels = frozenset[tuple[str, str]]
+Metrics = dict[tuple[str, Labels], float]
+Outcome = Literal["accepted", "duplicate", "future", "late"]
+
+PRIORITIES = ("high", "medium", "low")  # `info` is never counted
+CLASSES = ("actionable", "non_actionable", "technical", "pending", "unknown")
+BUCKETS = (5, 15, 30, 60, 120, 300, 600, 1800)  # seconds, inclusive upper bounds
+
+
+@dataclass(kw_only=True)
+class Episode:
+    """One alarm episode as it stands at `now`; `basis` is None while pending and where the class is unknown."""
+
+    alarm_id: str
+    unit: str
+    bed: str
+    device_id: str
+    device_type: str
+    source: str
+    code: str
+    kind: str
+    label: str | None
+    priority: str
+    start: int
+    end: int | None
+    clinicians: set[str]
+    is_alarm: bool
+    open: bool
+    final: bool
+    first_response: int | None
+    value: float | None
+    limit: float | None
+    klass: str = "pending"
+    basis: str | None = None
+
+
+# --- facts -------------------------------------------------------------------------------------------------------------
+
+
+def _known(facts: Sequence[Fact], now: int) -> list[Fact]:
+    """Facts with `at` > `now` do not count yet, whatever they speak of."""
+    return [fact for fact in facts if fact.at <= now]
+
+
+def _winning_assignments(facts: Sequence[Fact]) -> list[Assignment]:
+    """The latest record of each assignment_id, by (`at`, `event_id`); one that voids (`to` <= `from`) leaves nothing."""
+    winners: dict[str, Assignment] = {}
+    for fact in facts:
+        if isinstance(fact, Assignment):
+            held = winners.get(fact.assignment_id)
+            if held is None or fact.order > held.order:
+                winners[fact.assignment_id] = fact
+    return [winner for winner in winners.values() if winner.end is None or winner.end > winner.start]
+
+
+def _in_force(assignment: Assignment, moment: int) -> bool:
+    """`from` <= moment < `to`."""
+    return assignment.start <= moment and (assignment.end is None or moment < assignment.end)
+
+
+def _responses(facts: Sequence[Fact]) -> list[Response]:
+    return [fact for fact in facts if isinstance(fact, Response)]
+
+
+# --- episodes ----------------------------------------------------------------------------------------------------------
+
+
+def episodes(facts: Sequence[Fact], now: int, policy: Policy) -> dict[str, Episode]:
+    """Every existing episode by alarm_id, with its class at `now`; info and advisory ones are here too, as no alarms."""
+    facts = _known(facts, now)
+    events: dict[str, list[AlarmEvent]] = {}
+    for fact in facts:
+        if isinstance(fact, AlarmEvent):
+            events.setdefault(fact.alarm_id, []).append(fact)
+
+    found: dict[str, Episode] = {}
+    for alarm_id, own in events.items():
+        if any(event.phase != "end" for event in own):
+            found[alarm_id] = _episode(own, facts, now, policy)
+
+    for episode in found.values():
+        episode.klass, episode.basis = _classify(episode, list(found.values()), facts, policy)
+    return found
+
+
+def _episode(events: list[AlarmEvent], facts: Sequence[Fact], now: int, policy: Policy) -> Episode:
+    """Everything but the class, which needs the other episodes of the unit as well."""
+    opening = min((event for event in events if event.phase != "end"), key=lambda event: event.order)
+    start = opening.at
+    ends = [event.at for event in events if event.phase == "end" and event.at >= start]
+    end = min(ends) if ends else None
+
+    # "Highest seen over its events": every event, of whatever phase, even an `end` before the start.
+    ranking = ("high", "medium", "low", "info")
+    priority = min((event.priority for event in events), key=ranking.index)
+
+    clinicians: set[str] = set()
+    for event in events:
+        clinicians.update(event.recipients or ())
+    for assignment in _winning_assignments(facts):
+        # A bed is (unit, bed): two units may each have a bed "1".
+        if (assignment.unit, assignment.bed) == (opening.unit, opening.bed) and _in_force(assignment, start):
+            clinicians.add(assignment.clinician)
+
+    value, limit = _extreme(events)
+    episode = Episode(
+        alarm_id=opening.alarm_id,
+        unit=opening.unit,
+        bed=opening.bed,
+        device_id=opening.device_id,
+        device_type=opening.device_type,
+        source=opening.source,
+        code=opening.code,
+        kind=opening.kind,
+        label=opening.label,
+        priority=priority,
+        start=start,
+        end=end,
+        clinicians=clinicians,
+        is_alarm=priority != "info" and opening.kind != "advisory",
+        open=end is None,
+        final=end is not None and now >= end + policy.action_window,
+        first_response=None,
+        value=value,
+        limit=limit,
+    )
+    times = [response.at for response in _responses(facts) if _belongs(response, episode, policy)]
+    episode.first_response = min(times) if times else None
+    return episode
+
+
+def _extreme(events: list[AlarmEvent]) -> tuple[float | None, float | None]:
+    """The reading furthest beyond its limit, and that limit; readings are the events with a value, of any phase.
+
+    The direction comes from the earliest start/update event with a value on either side of its limit: above is a high
+    alarm, below a low one. A reading that brings no limit is judged against the limit of that event. Equal excess:
+    the more extreme value, then the lesser limit. Without a direction: the event with both of greatest distance (an
+    `end` event may have one), else the earliest value and the earliest limit, each for itself.
+    """
+    in_order = sorted(events, key=lambda event: event.order)
+    for guide in in_order:
+        if guide.phase != "end" and guide.value is not None and guide.limit is not None and guide.value != guide.limit:
+            sign = 1 if guide.value > guide.limit else -1
+            readings = [(event.value, guide.limit if event.limit is None else event.limit) for event in in_order if event.value is not None]
+            return max(readings, key=lambda reading: (sign * (reading[0] - reading[1]), sign * reading[0], -reading[1]))
+
+    both = [(event.value, event.limit) for event in in_order if event.value is not None and event.limit is not None]
+    if both:
+        return max(both, key=lambda reading: abs(reading[0] - reading[1]))  # the first of equals: least (at, event_id)
+    values = [event.value for event in in_order if event.value is not None]
+    limits = [event.limit for event in in_order if event.limit is not None]
+    return (values[0] if values else None, limits[0] if limits else None)
+
+
+def _within_action_window(moment: int, episode: Episode, policy: Policy) -> bool:
+    """start <= moment <= end + action window; an open episode has no upper bound."""
+    if moment < episode.start:
+        return False
+    return episode.end is None or moment <= episode.end + policy.action_window
+
+
+def _belongs(response: Response, episode: Episode, policy: Policy) -> bool:
+    """Whether the response is to this episode.
+
+    With an alarm_id it is to that episode alone, at whatever time, even if it names a bed or a unit too. With only a bed
+    it is to the episodes of every bed of that name - in its unit alone, if it gives one - that it falls into.
+    """
+    if response.alarm_id is not None:
+        return response.alarm_id == episode.alarm_id
+    if response.bed != episode.bed:
+        return False
+    if response.unit is not None and response.unit != episode.unit:
+        return False
+    return _within_action_window(response.at, episode, policy)
+
+
+def _classify(episode: Episode, every: list[Episode], facts: Sequence[Fact], policy: Policy) -> tuple[str, str | None]:
+    """(class, basis) by the first rule of section 4 that applies."""
+    labels = [fact for fact in facts if isinstance(fact, Label) and fact.alarm_id == episode.alarm_id]
+    if labels:
+        return max(labels, key=lambda label: label.order).verdict, "label"
+
+    if episode.kind == "technical":
+        return "technical", "kind"
+
+    responses = _responses(facts)
+    for response in responses:
+        # Rule 3 asks for the time however the response belongs, by alarm_id as by bed.
+        if (
+            response.action in ("intervene", "consult")
+            and _belongs(response, episode, policy)
+            and _within_action_window(response.at, episode, policy)
+        ):
+            return "actionable", "response"
+
+    if episode.end is None or not episode.final:
+        return "pending", None
+
+    # Rule 5: "no response at all" - one by alarm_id counts even if it came before the start or long after the end.
+    if episode.first_response is None and episode.end - episode.start < policy.fleeting:
+        return "non_actionable", "fleeting"
+
+    for response in responses:
+        if _gives_cover(response, episode, every, policy):
+            return "non_actionable", "no_intervention"
+
+    return "unknown", None
+
+
+def _gives_cover(response: Response, episode: Episode, every: list[Episode], policy: Policy) -> bool:
+    """Whether the response comes from the episode's unit within [X - cover, X], closed, X = end + action window.
+
+    It comes from the unit that it gives; if it gives none, from the unit of every existing episode, alarm or not, to
+    which it belongs.
+    """
+    assert episode.end is not None  # open episodes are pending before cover is asked for
+    last = episode.end + policy.action_window
+    if not last - policy.cover <= response.at <= last:
+        return False
+    if response.unit is not None:
+        return response.unit == episode.unit
+    return any(other.unit == episode.unit and _belongs(response, other, policy) for other in every)
+
+
+# --- metrics -----------------------------------------------------------------------------------------------------------
+
+
+class _Out:
+    """Collects samples of one facility under their full names."""
+
+    def __init__(self, facility: str) -> None:
+        self.facility = facility
+        self.samples: Metrics = {}
+
+    def put(self, name: str, labels: dict[str, str], value: float) -> None:
+        key = (f"alarm_fatigue_{name}", frozenset({"facility": self.facility, **labels}.items()))
+        assert key not in self.samples
+        self.samples[key] = float(value)
+
+
+def metrics(facts: Sequence[Fact], now: int, policy: Policy) -> Metrics:
+    """The samples of the facility at `now` by (metric name, labels); clinicians under their raw ids.
+
+    Not here yet: protected, flood, chattering, stale, overload.
+    """
+    facts = _known(facts, now)
+    if not facts:
+        return {}
+    out = _Out(facts[0].facility)
+    alarms = [episode for episode in episodes(facts, now, policy).values() if episode.is_alarm]
+    assignments = _winning_assignments(facts)
+
+    clinicians = {assignment.clinician for assignment in assignments}
+    units = {assignment.unit for assignment in assignments}
+    for episode in alarms:
+        clinicians |= episode.clinicians
+        units.add(episode.unit)
+
+    for clinician in clinicians:
+        _put_clinician(out, clinician, alarms, assignments, now, policy)
+    for unit in units:
+        _put_unit(out, unit, alarms, assignments, now, policy)
+        _put_response_seconds(out, unit, alarms)
+    return out.samples
+
+
+def _in_window(alarms: list[Episode], now: int, length: int) -> list[Episode]:
+    """An episode is in the window (now - length, now] by its start."""
+    return [episode for episode in alarms if now - length < episode.start <= now]
+
+
+def _put_counts(out: _Out, level: str, labels: dict[str, str], inside: list[Episode], policy: Policy) -> None:
+    """The series that clinicians and units share, for the episodes inside one window; zeros are put, too."""
+    for priority in PRIORITIES:
+        count = len([episode for episode in inside if episode.priority == priority])
+        out.put(f"{level}_alarms", {**labels, "priority": priority}, count)
+
+    by_class = {klass: len([episode for episode in inside if episode.klass == klass]) for klass in CLASSES}
+    for klass, count in by_class.items():
+        out.put(f"{level}_classified_alarms", {**labels, "class": klass}, count)
+
+    noise = by_class["non_actionable"]
+    technical = by_class["technical"]
+    clinical = by_class["actionable"] + noise
+    for scope, part, whole in (("all", noise + technical, clinical + technical), ("clinical", noise, clinical)):
+        if whole >= policy.min_classified and whole > 0:  # 0 of 0 says nothing even where the policy asks for no minimum
+            out.put(f"{level}_nonactionable_ratio", {**labels, "scope": scope}, part / whole)
+
+
+def _put_clinician(out: _Out, clinician: str, alarms: list[Episode], assignments: list[Assignment], now: int, policy: Policy) -> None:
+    """Exported while holding an assignment at `now`, or with an attributed alarm in any window; then with every series."""
+    own = [episode for episode in alarms if clinician in episode.clinicians]
+    roster = [assignment for assignment in assignments if assignment.clinician == clinician]
+    held = [assignment for assignment in roster if _in_force(assignment, now)]
+    if not held and not any(_in_window(own, now, length) for length in policy.windows.values()):
+        return
+
+    labels = {"unit": _unit_of(roster, now, policy), "clinician": clinician}
+    for window, length in policy.windows.items():
+        at_window = {**labels, "window": window}
+        _put_counts(out, "clinician", at_window, _in_window(own, now, length), policy)
+        # Whenever they started: an alarm that still sounded inside the window burdens it.
+        intervals = [(episode.start, now if episode.end is None else episode.end) for episode in own]
+        out.put("clinician_alarm_seconds", at_window, _union_length(intervals, now - length, now) / 1000)
+
+    out.put("clinician_beds", labels, len({(assignment.unit, assignment.bed) for assignment in held}))
+    # Once an assignment, even if two are for one bed. `fsum`, since the sum must not depend on the order of facts.
+    out.put("clinician_acuity", labels, math.fsum(1.0 if assignment.acuity is None else assignment.acuity for assignment in held))
+
+
+def _unit_of(roster: list[Assignment], now: int, policy: Policy) -> str:
+    """The unit of the assignment with the latest `from` <= now, then the least unit; over, but within the horizon, will do."""
+    begun = [
+        assignment for assignment in roster if assignment.start <= now and (assignment.end is None or assignment.end > now - policy.horizon)
+    ]
+    if not begun:
+        return ""
+    latest = max(assignment.start for assignment in begun)
+    return min(assignment.unit for assignment in begun if assignment.start == latest)
+
+
+def _union_length(intervals: list[tuple[int, int]], low: int, high: int) -> int:
+    """How much of [low, high] lies in at least one of the intervals."""
+    total = 0
+    reached = low
+    for begin, end in sorted(intervals):
+        begin, end = max(begin, reached), min(end, high)
+        if end > begin:
+            total += end - begin
+            reached = end
+    return total
+
+
+def _put_unit(out: _Out, unit: str, alarms: list[Episode], assignments: list[Assignment], now: int, policy: Policy) -> None:
+    """Exported with an assignment in force, an alarm in any window or an open alarm; then with every series but empty types."""
+    own = [episode for episode in alarms if episode.unit == unit]
+    held = [assignment for assignment in assignments if assignment.unit == unit and _in_force(assignment, now)]
+    still_open = [episode for episode in own if episode.open]
+    if not held and not still_open and not any(_in_window(own, now, length) for length in policy.windows.values()):
+        return
+
+    labels = {"unit": unit}
+    for window, length in policy.windows.items():
+        at_window = {**labels, "window": window}
+        inside = _in_window(own, now, length)
+        _put_counts(out, "unit", at_window, inside, policy)
+        out.put("unit_unassigned_alarms", at_window, len([episode for episode in inside if not episode.clinicians]))
+
+        by_type: dict[tuple[str, str, str], int] = {}
+        for episode in inside:
+            alarm_type = (episode.device_type, episode.source, episode.code)
+            by_type[alarm_type] = by_type.get(alarm_type, 0) + 1
+        ranked = sorted(by_type.items(), key=lambda item: (-item[1], item[0]))
+        for (device_type, source, code), count in ranked[: policy.top_types]:
+            out.put("unit_type_alarms", {**at_window, "device_type": device_type, "source": source, "code": code}, count)
+
+    out.put("unit_open_alarms", labels, len(still_open))
+    out.put("unit_clinicians", labels, len({assignment.clinician for assignment in held}))
+    out.put("unit_beds", labels, len({assignment.bed for assignment in held}))
+
+
+def _put_response_seconds(out: _Out, unit: str, alarms: list[Episode]) -> None:
+    """The histogram over all final alarms of the unit that have a response; one before the start took no time at all."""
+    for priority in PRIORITIES:
+        delays = [
+            max(episode.first_response, episode.start) - episode.start
+            for episode in alarms
+            if episode.unit == unit and episode.priority == priority and episode.final and episode.first_response is not None
+        ]
+        if not delays:
+            continue
+        labels = {"unit": unit, "priority": priority}
+        for bound in BUCKETS:
+            count = len([delay for delay in delays if delay <= bound * 1000])
+            out.put("response_seconds_bucket", {**labels, "le": f"{bound}.0"}, count)
+        out.put("response_seconds_bucket", {**labels, "le": "+Inf"}, len(delays))
+        out.put("response_seconds_sum", labels, sum(delays) / 1000)  # summed in ms, so free of rounding and order
+        out.put("response_seconds_count", labels, len(delays))
+
+
+# --- admission ---------------------------------------------------------------------------------------------------------
+
+
+def admission(records: Sequence[tuple[Topic, Fact, int]], policy: Policy, partitions: int = 1) -> list[Outcome]:
+    """The outcome of each (topic, fact, Kafka record timestamp), in order of delivery, for one facility.
+
+    Each topic is judged by itself. `partitions` decides nothing here: the records have no key, and count as well routed.
+    """
+    accepted: dict[Topic, list[Fact]] = {topic: [] for topic in FACT_TYPES}
+    outcomes: list[Outcome] = []
+    for topic, fact, timestamp in records:
+        outcome = _outcome(fact, timestamp, accepted[topic], policy)
+        outcomes.append(outcome)
+        if outcome == "accepted":
+            accepted[topic].append(fact)
+    return outcomes
+
+
+def _outcome(fact: Fact, timestamp: int, accepted: list[Fact], policy: Policy) -> Outcome:
+    """The checks in order: duplicate, future, late. `accepted` is what the topic has let in so far."""
+    if not accepted:
+        return "future" if fact.at > timestamp + policy.max_ahead else "accepted"
+    watermark = max(earlier.at for earlier in accepted)
+
+    for earlier in accepted:
+        if earlier.event_id == fact.event_id and earlier.at >= watermark - policy.horizon:
+            return "duplicate"
+    if isinstance(fact, Assignment) and _kept_past_horizon(fact, watermark, policy) and _is_winner(fact, accepted):
+        return "duplicate"
+
+    if fact.at > timestamp + policy.max_ahead:
+        return "future"
+
+    if isinstance(fact, AlarmEvent | Response):
+        late = fact.at < watermark - policy.allowed_lateness
+    elif isinstance(fact, Label):
+        late = fact.at < watermark - policy.horizon
+    else:
+        late = fact.at < watermark - policy.horizon and not _kept_past_horizon(fact, watermark, policy)
+    return "late" if late else "accepted"
+
+
+def _kept_past_horizon(fact: Assignment, watermark: int, policy: Policy) -> bool:
+    """Older than the horizon, yet welcome: in force means that `to` is open or after the topic's watermark."""
+    return fact.at < watermark - policy.horizon and (fact.end is None or fact.end > watermark)
+
+
+def _is_winner(fact: Assignment, accepted: list[Fact]) -> bool:
+    """Past the horizon only the winning record of an assignment is remembered, so only that one is known for a repeat.
+
+    An older, replaced record comes in anew, and loses anew; one no longer in force is forgotten, hence late.
+    """
+    records = [earlier for earlier in accepted if isinstance(earlier, Assignment) and earlier.assignment_id == fact.assignment_id]
+    return bool(records) and max(records, key=lambda record: record.order).event_id == fact.event_id

@@ -1,0 +1,206 @@
+"""The engine against the naive reference: any order, duplicates, late charting, crashes and the horizon give the same numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import isclose
+from typing import Any
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analyzer import OPEN, Engine, EpisodeRecord, Fact, Policy, Topic
+from analyzer.facts import FACT_TYPES
+from streams.metrics import burden_metrics, samples
+from tests import naive
+from tests.strategies import POLICY, deliveries, nows, wards
+
+TOPIC_OF: dict[type, Topic] = {type_: topic for topic, type_ in FACT_TYPES.items()}
+Numbers = dict[tuple[str, frozenset[tuple[str, str]]], float]
+Stored = dict[str, dict[Any, bytes]]
+
+
+def numbers(engine: Engine, policy: Policy = POLICY) -> Numbers:
+    """What /metrics would show of the burdens."""
+    found = samples(burden_metrics(engine.measure(), str, policy.min_classified))
+    return {(sample.name, frozenset(sample.labels.items())): sample.value for sample in found}
+
+
+def assert_same(found: Numbers, expected: Numbers) -> None:
+    assert found.keys() == expected.keys()
+    for key, value in expected.items():
+        assert isclose(found[key], value, rel_tol=1e-12, abs_tol=1e-12), key
+
+
+def feed(engine: Engine, facts: list[Fact]) -> None:
+    for fact in facts:
+        engine.apply(TOPIC_OF[type(fact)], fact, None)
+
+
+def final_records(facts: list[Fact], now: int) -> dict[str, naive.Episode]:
+    return {alarm_id: one for alarm_id, one in naive.episodes(facts, now, POLICY).items() if one.final}
+
+
+def assert_records(found: list[EpisodeRecord], expected: dict[str, naive.Episode]) -> None:
+    assert [record.alarm_id for record in found] == [one.alarm_id for one in sorted(expected.values(), key=lambda e: (e.end, e.alarm_id))]
+    for record in found:
+        one = expected[record.alarm_id]
+        for field in EpisodeRecord.__slots__:
+            match field:
+                case "facility":
+                    continue
+                case "class_":
+                    assert record.class_ == one.klass
+                case "clinicians":
+                    assert set(record.clinicians) == one.clinicians
+                case _:
+                    assert getattr(record, field) == getattr(one, field), field
+
+
+@given(st.data())
+def test_any_order_and_any_duplicates_give_the_naive_numbers(data: st.DataObject) -> None:
+    facts = data.draw(wards())
+    now = data.draw(nows(facts))
+    engine = Engine(POLICY)
+    feed(engine, data.draw(deliveries(facts)))
+    engine.advance(now)
+    assert_same(numbers(engine), naive.metrics(facts, now, POLICY))
+    assert_records(engine.finished(), final_records(facts, now))
+
+
+@given(st.data())
+def test_every_step_of_a_live_run_shows_the_naive_numbers_of_what_came_so_far(data: st.DataObject) -> None:
+    """Facts and time advance independently: whatever is charted late re-attributes and re-classifies what is held."""
+    facts = data.draw(wards())
+    steps = sorted(data.draw(st.lists(nows(facts), min_size=2, max_size=5)))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(facts)), min_size=len(steps) - 1, max_size=len(steps) - 1)))
+    order = data.draw(st.permutations(facts))
+    engine, published = Engine(POLICY), {}
+    for now, begin, end in zip(steps, [0, *cuts], [*cuts, len(facts)], strict=True):
+        feed(engine, order[begin:end])
+        published |= {record.alarm_id: record for record in engine.advance(now)}
+        so_far = order[:end]
+        assert_same(numbers(engine), naive.metrics(so_far, now, POLICY))
+        # What a consumer of `episodes` holds, keeping the latest version of each, is the truth of this moment.
+        assert_records(sorted(published.values(), key=lambda r: (r.end, r.alarm_id)), final_records(so_far, now))
+
+
+def store(engine: Engine, stored: Stored) -> Stored:
+    """An incremental checkpoint: only what changed is written over what was stored before."""
+    stored = {facility: dict(shards) for facility, shards in stored.items()}
+    for facility, key in engine.changed_shards():
+        content = engine.dump(facility, key)
+        if content is None:
+            stored.get(facility, {}).pop(key, None)
+        else:
+            stored.setdefault(facility, {})[key] = msgspec.msgpack.encode(content)
+    engine.stored()
+    return stored
+
+
+def restore(stored: Stored, tally: dict[Any, int]) -> Engine:
+    shards = {name: {key: msgspec.msgpack.decode(value) for key, value in of.items()} for name, of in stored.items()}
+    return Engine.load(POLICY, shards, tally)
+
+
+@given(st.data())
+def test_a_crash_anywhere_changes_no_number_and_no_count(data: st.DataObject) -> None:
+    """State goes back to the last checkpoint; what came after it is delivered once more."""
+    facts = data.draw(wards())
+    order = data.draw(deliveries(facts))
+    now = data.draw(nows(facts))
+    plan = data.draw(st.lists(st.sampled_from(["go on", "advance", "checkpoint", "crash"]), min_size=len(order), max_size=len(order)))
+
+    straight = Engine(POLICY)
+    feed(straight, order)
+    straight.advance(now)
+
+    engine: Engine = Engine(POLICY)
+    stored: Stored = {}
+    tally: dict[Any, int] = {}
+    safe = place = 0
+    crashes = iter(plan)
+    while place < len(order):
+        feed(engine, order[place : place + 1])
+        place += 1
+        match next(crashes, "go on"):
+            case "advance":
+                engine.advance(min(now, order[place - 1].at))
+            case "checkpoint":
+                stored, tally, safe = store(engine, stored), dict(engine.tally), place
+            case "crash":
+                engine, place = restore(stored, tally), safe
+    engine.advance(now)
+    assert_same(numbers(engine), naive.metrics(facts, now, POLICY))
+    assert engine.tally == straight.tally
+    assert engine.finished() == straight.finished()
+
+
+def later(fact: Fact, by: int) -> Fact:
+    """The same fact of another ward, `by` ms later."""
+    changes: dict[str, Any] = {"event_id": "later-" + fact.event_id, "at": fact.at + by}
+    for name in ("alarm_id", "assignment_id"):
+        if getattr(fact, name, None) is not None:
+            changes[name] = "later-" + getattr(fact, name)
+    for name in ("start", "end"):
+        if getattr(fact, name, None) is not None:
+            changes[name] = getattr(fact, name) + by
+    return replace(fact, **changes)
+
+
+@given(st.data())
+def test_the_horizon_forgets_only_what_no_number_needs(data: st.DataObject) -> None:
+    """After more than the horizon of quiet, old alarms still open and assignments in force keep counting."""
+    days = data.draw(st.sampled_from([30, 45, 80])) * 3_600_000
+    first, second = data.draw(wards()), [later(fact, days) for fact in data.draw(wards())]
+    engine = Engine(POLICY)
+    feed(engine, first)
+    engine.advance(max(fact.at for fact in first))
+    for fact in sorted(second, key=lambda fact: fact.at):
+        feed(engine, [fact])
+        engine.advance(fact.at)
+    now = max(fact.at for fact in first + second)
+    assert_same(numbers(engine), without_old_response_times(engine, naive.metrics(first + second, now, POLICY), first + second, now))
+
+
+def without_old_response_times(engine: Engine, expected: Numbers, facts: list[Fact], now: int) -> Numbers:
+    """Response times are counters: an observation made stays made, so here only their presence can be asked of the engine."""
+    histogram = {key: value for key, value in numbers(engine).items() if key[0].startswith("alarm_fatigue_response_seconds")}
+    assert histogram.keys() == {key for key in expected if key[0].startswith("alarm_fatigue_response_seconds")}
+    return {key: histogram.get(key, value) for key, value in expected.items()}
+
+
+@given(st.data())
+def test_memory_is_bounded_by_the_horizon(data: st.DataObject) -> None:
+    facts = data.draw(wards())
+    engine = Engine(POLICY)
+    feed(engine, facts)
+    end = max(fact.at for fact in facts)
+    engine.advance(end)
+    probe = next(fact for fact in facts if TOPIC_OF[type(fact)] == "alarms")
+    still_open = {one.alarm_id for one in naive.episodes(facts, end, POLICY).values() if one.open}
+    long_after = end + 3 * POLICY.horizon
+    feed(engine, [replace(probe, event_id="probe", alarm_id="probe", at=long_after, phase="start")])
+    engine.advance(long_after)
+    assert engine.held == len(still_open) + 1
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_admission_judges_like_the_naive_reading(data: st.DataObject) -> None:
+    facts = data.draw(wards())
+    order = data.draw(deliveries(facts))
+    delays = data.draw(st.lists(st.sampled_from([0, -120_000, -120_001, 86_400_000]), min_size=len(order), max_size=len(order)))
+    shifts = data.draw(st.lists(st.sampled_from([0, 0, 0, 26, 27, 60]), min_size=len(order), max_size=len(order)))
+    moved = {fact.event_id: fact.at + 3_600_000 * shift for fact, shift in zip(order, shifts, strict=True)}
+    records = [
+        (TOPIC_OF[type(fact)], replace(fact, at=moved[fact.event_id]), moved[fact.event_id] + delay)
+        for fact, delay in zip(order, delays, strict=True)
+    ]
+    engine = Engine(POLICY)
+    assert [engine.apply(*record) for record in records] == naive.admission(records, POLICY)
+
+
+def test_open_is_later_than_any_time() -> None:
+    assert OPEN > 253_402_300_799_999 + max(POLICY.windows.values())
