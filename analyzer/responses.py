@@ -94,7 +94,7 @@ class Cover:
         self._note(unit, at)
 
     def remove(self, unit: str, at: int) -> None:
-        moments = self._units[unit]
+        moments = self._units.get(unit, [])
         place = bisect_left(moments, at)
         if place < len(moments) and moments[place] == at:  # else the horizon has taken it already
             del moments[place]

@@ -3,8 +3,8 @@
 Published figures name their study. "Ours" marks a proposal: chosen to be credible where nothing published was found, and
 never to be quoted as evidence. This module knows no clock, no randomness and no settings.
 
-Sources: Drew 2014, PLOS ONE 9:e110274; Harris 2017, Ther Clin Risk Manag 13:499 (the same 31 days); Goerges 2009, Anesth
-Analg 108:1546; Lansdowne 2016; Welch 2011; Bonafide 2015, J Hosp Med 10:345; Bonafide 2017, JAMA Pediatr 171:524;
+Sources: Drew 2014, PLOS ONE, doi 10.1371/journal.pone.0110274; Harris 2017, doi 10.2147/TCRM.S126191 (the same 31 days);
+Goerges 2009, Anesth Analg; Lansdowne 2016; Welch 2011; Bonafide 2015, doi 10.1002/jhm.2331; Bonafide 2017, JAMA Pediatr;
 PhysioNet/CinC challenge 2015.
 """
 

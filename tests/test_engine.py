@@ -14,9 +14,13 @@ from analyzer import OPEN, Engine, EpisodeRecord, Fact, Policy, Topic
 from analyzer.facts import FACT_TYPES
 from streams.metrics import burden_metrics, samples
 from tests import naive
-from tests.strategies import POLICY, deliveries, nows, wards
+from tests.strategies import deliveries, nows, wards
 
 TOPIC_OF: dict[type, Topic] = {type_: topic for topic, type_ in FACT_TYPES.items()}
+POLICY = Policy(horizon=10 * 86_400_000)
+"""Remembers longer than any ward lasts: for tests that deliver facts in any order at all."""
+FORGETFUL = Policy()
+"""With the default horizon: for tests that deliver nothing that lies behind it."""
 Numbers = dict[tuple[str, frozenset[tuple[str, str]]], float]
 Stored = dict[str, dict[Any, bytes]]
 
@@ -154,19 +158,19 @@ def test_the_horizon_forgets_only_what_no_number_needs(data: st.DataObject) -> N
     """After more than the horizon of quiet, old alarms still open and assignments in force keep counting."""
     days = data.draw(st.sampled_from([30, 45, 80])) * 3_600_000
     first, second = data.draw(wards()), [later(fact, days) for fact in data.draw(wards())]
-    engine = Engine(POLICY)
+    engine = Engine(FORGETFUL)
     feed(engine, first)
     engine.advance(max(fact.at for fact in first))
     for fact in sorted(second, key=lambda fact: fact.at):
         feed(engine, [fact])
         engine.advance(fact.at)
     now = max(fact.at for fact in first + second)
-    assert_same(numbers(engine), without_old_response_times(engine, naive.metrics(first + second, now, POLICY), first + second, now))
+    assert_same(numbers(engine, FORGETFUL), without_old_response_times(engine, naive.metrics(first + second, now, FORGETFUL), first + second, now))
 
 
 def without_old_response_times(engine: Engine, expected: Numbers, facts: list[Fact], now: int) -> Numbers:
     """Response times are counters: an observation made stays made, so here only their presence can be asked of the engine."""
-    histogram = {key: value for key, value in numbers(engine).items() if key[0].startswith("alarm_fatigue_response_seconds")}
+    histogram = {key: value for key, value in numbers(engine, FORGETFUL).items() if key[0].startswith("alarm_fatigue_response_seconds")}
     assert histogram.keys() == {key for key in expected if key[0].startswith("alarm_fatigue_response_seconds")}
     return {key: histogram.get(key, value) for key, value in expected.items()}
 
@@ -174,13 +178,13 @@ def without_old_response_times(engine: Engine, expected: Numbers, facts: list[Fa
 @given(st.data())
 def test_memory_is_bounded_by_the_horizon(data: st.DataObject) -> None:
     facts = data.draw(wards())
-    engine = Engine(POLICY)
+    engine = Engine(FORGETFUL)
     feed(engine, facts)
     end = max(fact.at for fact in facts)
     engine.advance(end)
     probe = next(fact for fact in facts if TOPIC_OF[type(fact)] == "alarms")
-    still_open = {one.alarm_id for one in naive.episodes(facts, end, POLICY).values() if one.open}
-    long_after = end + 3 * POLICY.horizon
+    still_open = {one.alarm_id for one in naive.episodes(facts, end, FORGETFUL).values() if one.open}
+    long_after = end + 3 * FORGETFUL.horizon
     feed(engine, [replace(probe, event_id="probe", alarm_id="probe", at=long_after, phase="start")])
     engine.advance(long_after)
     assert engine.held == len(still_open) + 1
@@ -198,8 +202,8 @@ def test_admission_judges_like_the_naive_reading(data: st.DataObject) -> None:
         (TOPIC_OF[type(fact)], replace(fact, at=moved[fact.event_id]), moved[fact.event_id] + delay)
         for fact, delay in zip(order, delays, strict=True)
     ]
-    engine = Engine(POLICY)
-    assert [engine.apply(*record) for record in records] == naive.admission(records, POLICY)
+    engine = Engine(FORGETFUL)
+    assert [engine.apply(*record) for record in records] == naive.admission(records, FORGETFUL)
 
 
 def test_open_is_later_than_any_time() -> None:

@@ -1,0 +1,71 @@
+# What people run: `make demo`, `make test`. The rest is for those who change the code; `make help` lists it all.
+# Everything is installed into .venv from a lock file with hashes; repeated calls do nothing until a lock changes.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready-demo
+READY_DEV := .venv/.ready-dev
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+COMPILE := .cache/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test kafka lint types check wheel lock clean
+.DELETE_ON_ERROR:
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY)  ## a simulated hospital in time-lapse, with a live table; needs Python only
+	@$(BIN)/alarm-fatigue demo
+
+test: $(READY_DEV)  ## every test; those that need Java, Maven or Prometheus skip where these are missing
+	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(BIN)/python -m streams.broker --prepare; fi
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+kafka: $(READY_DEV)  ## a single-node Apache Kafka on 127.0.0.1:9092 until Ctrl-C; needs Java 17 and Maven
+	@$(BIN)/python -m streams.broker
+
+lint: $(READY_DEV)  ## style and likely mistakes
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(READY_DEV)  ## static types, strict
+	@$(BIN)/mypy
+
+check: lint types  ## lint and types
+
+wheel: $(READY_DEV)  ## dist/alarm_fatigue-VERSION-py3-none-any.whl
+	@rm -rf dist
+	@$(PIP) wheel --no-deps --wheel-dir dist .
+	@ls dist/*.whl
+
+lock: | .cache/lock/bin/uv  ## solve the dependencies of pyproject.toml anew (keeps what is pinned; UPGRADE=--upgrade renews it)
+	$(COMPILE) $(UPGRADE) --extra demo --output-file requirements.lock pyproject.toml
+	$(COMPILE) $(UPGRADE) --extra demo --group dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+
+clean:  ## forget the environment and everything built
+	rm -rf .venv dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# The development environment holds all the demo needs, so either stamp may stand on the same .venv.
+$(READY): requirements.lock pyproject.toml | .venv/bin/python
+	@echo "setting up .venv (once)"
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps -e .
+	@touch $@
+
+$(READY_DEV): requirements-dev.lock pyproject.toml | .venv/bin/python
+	@echo "setting up .venv with the development tools (once)"
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@$(PIP) install --no-deps -e .
+	@touch $@ $(READY)
+
+# Apart from .venv, which is made from what this one writes.
+.cache/lock/bin/uv:
+	@$(PYTHON) -m venv .cache/lock
+	@.cache/lock/bin/python -m pip --disable-pip-version-check --quiet install 'uv>=0.13,<0.14'
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "error: Python 3.11 or later is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "error: $(PYTHON) cannot make a virtual environment; on Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
