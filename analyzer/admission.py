@@ -5,7 +5,6 @@ It refuses to know other topics: so the verdicts come out the same after a crash
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Literal
 
 from analyzer.facts import Assignment, Fact, Topic
@@ -51,9 +50,6 @@ class SeenIds:
                 del self._blocks[number]
                 self.dirty.add(number)
 
-    def blocks(self) -> Iterator[int]:
-        return iter(self._blocks)
-
     def dump(self, number: int) -> Any:
         """The block's content in plain values; None once it is gone."""
         return self._blocks.get(number)
@@ -63,6 +59,7 @@ class SeenIds:
         self._blocks[number] = list(ids), latest
         self._ids.update(ids)
         self._newest = max(self._newest, number)
+        self.dirty.add(number)
 
 
 class Admission:

@@ -53,13 +53,11 @@ class Blocks(Generic[T]):
         self._blocks.setdefault(number, set()).add(thing)
         self._newest = max(self._newest, number)
         self._filled = self._size
+        self.dirty.add(number)
 
     def __getitem__(self, number: int) -> set[T]:
         """What lies in a block; empty once nothing does."""
         return self._blocks.get(number, set())
-
-    def numbers(self) -> Iterator[int]:
-        return iter(self._blocks)
 
     def __iter__(self) -> Iterator[T]:
         for block in self._blocks.values():

@@ -62,10 +62,6 @@ class Engine:
         burdens = (self._facilities[name].measure() for name in sorted(self._facilities))
         return [burden for burden in burdens if burden is not None]
 
-    def finished(self) -> list[EpisodeRecord]:
-        """The latest record of every held final episode, by facility."""
-        return [record for name in sorted(self._facilities) for record in self._facilities[name].finished()]
-
     def watermarks(self) -> dict[str, int]:
         """Each facility's watermark (ms), where it has one."""
         return {name: mark for name, one in sorted(self._facilities.items()) if (mark := one.watermark) is not None}

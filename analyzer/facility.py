@@ -43,6 +43,7 @@ class Facility:
         self._waiting: list[tuple[int, int, Topic, Fact]] = []  # a heap; the second figure keeps facts from being compared
         self._waited = 0
         self._waiting_changed = False
+        self._head_changed = False
 
         self._episodes: dict[str, Episode] = {}
         self._blocks: Blocks[Episode] = Blocks(128)
@@ -76,6 +77,7 @@ class Facility:
                 return "duplicate"  # also where its id has outlived the horizon, as those of assignments in force do
         outcome = self._gates[topic].admit(fact, stamped)
         if outcome == "accepted":
+            self._head_changed = True
             if self.now is not None and fact.at <= self.now:
                 self._take_in(fact)
             else:
@@ -211,7 +213,7 @@ class Facility:
                 self._blocks.changed(episode)
                 self._observe(episode, record)
                 changed.append(record)
-        return sorted(changed, key=_by_end)
+        return sorted(changed, key=lambda record: (record.end, record.alarm_id))
 
     def _observe(self, episode: Episode, record: EpisodeRecord) -> None:
         """Enter the episode's response time, in the place of what it entered before."""
@@ -219,19 +221,12 @@ class Facility:
         if episode.is_alarm and record.first_response is not None:
             observed = Observation(record.unit, record.priority, max(record.first_response - record.start, 0))
         if observed != episode.observed:
+            self._head_changed = True
             if episode.observed is not None:
                 self._response_times.revert(episode.observed)
             if observed is not None:
                 self._response_times.update(observed)
             episode.observed = observed
-
-    def finished(self) -> list[EpisodeRecord]:
-        """The latest record of every held episode that is final at `now`, ordered by end and alarm id."""
-        if self.now is None:
-            return []
-        last_end = self.now - self._policy.action_window
-        final = [one for one in self._episodes.values() if one.exists and one.end <= last_end]
-        return sorted((record for _, record in self._records(final, self.now)), key=_by_end)
 
     def _records(self, episodes: list[Episode], now: int) -> Iterator[tuple[Episode, EpisodeRecord]]:
         rows = self._columns.rows(episodes)
@@ -258,7 +253,7 @@ class Facility:
         horizon = min(self.now, self.watermark) - self._policy.horizon
         if self._tidied is not None and horizon < self._tidied + _TIDY_EVERY:
             return
-        self._tidied = horizon
+        self._tidied, self._head_changed = horizon, True
         for gate in self._gates.values():
             gate.forget()
         for episode in list(self._episodes.values()):
@@ -306,7 +301,7 @@ class Facility:
     # -- storage
 
     def changed_shards(self) -> Iterator[ShardKey]:
-        """Which shards differ from when they were last stored (and the head, always)."""
+        """Which shards differ from when they were last stored; all of them, after `load`."""
         yield from (("episodes", number) for number in sorted(self._blocks.dirty))
         yield from (("assignments", number) for number in sorted(self._roster.blocks.dirty))
         yield from (("responses", number) for number in sorted(self._responses.blocks.dirty))
@@ -314,16 +309,8 @@ class Facility:
             yield from ((f"ids-{topic}", number) for number in sorted(gate.seen.dirty))
         if self._waiting_changed:
             yield "waiting", 0
-        yield "head", 0
-
-    def all_shards(self) -> Iterator[ShardKey]:
-        """Every shard that holds anything."""
-        yield from (("episodes", number) for number in self._blocks.numbers())
-        yield from (("assignments", number) for number in self._roster.blocks.numbers())
-        yield from (("responses", number) for number in self._responses.blocks.numbers())
-        for topic, gate in self._gates.items():
-            yield from ((f"ids-{topic}", number) for number in gate.seen.blocks())
-        yield from (("waiting", 0), ("head", 0))
+        if self._head_changed:
+            yield "head", 0
 
     def dump(self, key: ShardKey) -> Any:
         """One shard in plain values (lists, strings, numbers); None once it holds nothing."""
@@ -339,7 +326,7 @@ class Facility:
                 return [(topic, astuple(fact)) for _, _, topic, fact in sorted(self._waiting, key=lambda one: one[:2])] or None
             case "head":
                 marks = [self._gates[topic].watermark for topic in TOPICS]
-                return [self.now, self._tidied, marks, self._response_times.dump()]
+                return [self._tidied, marks, self._response_times.dump()]
             case _:
                 return self._gates[name.removeprefix("ids-")].seen.dump(number)  # type: ignore[index]  # a topic by then
 
@@ -349,12 +336,14 @@ class Facility:
             dirty.clear()
         for gate in self._gates.values():
             gate.seen.dirty.clear()
-        self._waiting_changed = False
+        self._waiting_changed = self._head_changed = False
+        self._head_changed = False
 
     @classmethod
     def load(cls, name: str, policy: Policy, shards: dict[ShardKey, Any]) -> Facility:
-        """The facility that dumped `shards`."""
+        """The facility that dumped `shards`. It has no `now` until it is advanced."""
         self = cls(name, policy)
+        self._waiting_changed = self._head_changed = True
         for (kind, number), content in sorted(shards.items(), key=lambda item: item[0]):
             match kind:
                 case "episodes":
@@ -370,7 +359,7 @@ class Facility:
                         heapq.heappush(self._waiting, (fact.at, self._waited, topic, fact))
                         self._waited += 1
                 case "head":
-                    self.now, self._tidied, marks, times = content
+                    self._tidied, marks, times = content
                     for topic, mark in zip(TOPICS, marks, strict=True):
                         self._gates[topic].watermark = mark
                     self._response_times = ResponseTimes.load(times)
@@ -393,10 +382,6 @@ class Facility:
         self._blocks.restore(block, episode)
         if episode.static is not None:
             self._by_bed.setdefault(episode.static.bed, set()).add(episode)
-
-
-def _by_end(record: EpisodeRecord) -> tuple[int, str]:
-    return record.end, record.alarm_id
 
 
 def _digest(record: EpisodeRecord) -> int:

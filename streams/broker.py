@@ -154,9 +154,8 @@ class Broker:
         self.resume()  # a paused process would hear SIGTERM only later
         process.terminate()
         try:
-            process.wait(self.stop_timeout)
-        except subprocess.TimeoutExpired:
-            pass
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(self.stop_timeout)
         finally:  # an impatient second Ctrl-C, too
             self.kill()
 

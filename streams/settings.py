@@ -96,11 +96,13 @@ class Settings(BaseSettings):
     group: str = Field("alarm-fatigue", description="consumer group, and prefix of the worker's own topics", pattern=r"^[\w.-]{1,100}$")
     instance: str | None = Field(None, description="this worker's fixed name in the group (static membership)")
     partitions: int = Field(4, ge=1, description="partitions of the topics, where they are yet to be created")
+    replication: int = Field(1, ge=1, description="copies of the topics' records, where topics are yet to be created")
     clock: Literal["wall", "event"] = Field("wall", description="now: the wall clock, or each facility's watermark")
     pseudonyms: bool = Field(True, description="off shows clinicians' ids")
     pseudonym_key_file: Path | None = Field(None, description="the secret that pseudonyms are made with; all workers need the same")
     max_record_bytes: int = Field(1 << 20, ge=1024, description="longer records are malformed")
     checkpoint_interval: Duration = Field("5s", description="how often state is stored and offsets are committed")  # type: ignore[assignment]
+    session_timeout: Duration = Field("6s", description="after this long without a sign of life, a worker's partitions go to others")  # type: ignore[assignment]
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     web: WebSettings = WebSettings()
     policy: PolicySettings = PolicySettings()

@@ -1,0 +1,249 @@
+"""The worker: Faust's consumer, groups, recovery and web server around the partitions' work. The composition root.
+
+Offsets are acknowledged only after the state that contains them is stored, so a crash at any point leads back to a state
+and to the records that follow it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import faust
+import structlog
+from faust.types import TP
+from prometheus_client import CollectorRegistry
+
+from analyzer import TOPICS, Engine
+from streams.checkpoint import CheckpointError, Checkpoints, restore
+from streams.exporter import Exporter
+from streams.partition import Outgoing, Partition, Record
+from streams.pseudonyms import pseudonyms
+from streams.settings import Settings
+from streams.store import CheckpointTable
+from streams.topics import LARGEST_RECORD, checkpoint_topic
+from streams.web import add_pages
+
+TICK_SECONDS = 1.0
+"""How often time passes for facilities without new alarms."""
+OUTBOX_LIMIT = 500
+"""Outgoing records after which the consumer waits for the producer."""
+
+log = structlog.get_logger()
+
+
+class App(faust.App):
+    """A Faust app that stores its state before it lets go of its partitions."""
+
+    work: Work
+
+    async def on_stop(self) -> None:
+        await self.work.drain()
+        await super().on_stop()
+
+
+def create_app(settings: Settings, clock: Callable[[], float] = time.time) -> App:
+    """The worker for `settings`; `clock` gives seconds since the epoch. `settings.partitions` must be the topics' own number."""
+    app = App(
+        settings.group,
+        broker=[f"kafka://{address.strip()}" for address in settings.broker.split(",")],
+        broker_client_id=settings.group,
+        broker_commit_interval=settings.checkpoint_interval / 1000,
+        broker_heartbeat_interval=settings.session_timeout / 3000,
+        broker_session_timeout=settings.session_timeout / 1000,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=settings.instance,
+        producer_acks=-1,
+        producer_max_request_size=LARGEST_RECORD,
+        agent_supervisor="mode.CrashingSupervisor",  # a failed engine must not go on with half a record taken in
+        topic_partitions=settings.partitions,
+        topic_disable_leader=True,
+        store="memory://",
+        web_bind=settings.web.host,
+        web_host=settings.web.host,
+        web_port=settings.web.port,
+        web_router_enabled=False,
+        web_tables_enabled=False,
+        web_graph_enabled=False,
+        web_stats_enabled=False,
+    )
+    app.work = Work(app, settings, clock)
+    return app
+
+
+class Work:
+    """The partitions this worker holds, and the tasks that move them on."""
+
+    def __init__(self, app: App, settings: Settings, clock: Callable[[], float]) -> None:
+        self._app = app
+        self._settings = settings
+        self._clock = clock
+        self._policy = settings.policy.policy()
+        self._pseudonym = pseudonyms(settings)
+        self._held: dict[int, _Held] = {}
+        self._in_flight: list[Awaitable[Any]] = []
+        self._storing = asyncio.Lock()
+        self.recovered = False
+
+        raw = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
+        self._table = CheckpointTable(app, name="checkpoint", partitions=settings.partitions, key_type=bytes, value_type=bytes)
+        app.tables.add(self._table)
+        self._table.on_recovered = self._recovered
+        app.agent(app.topic(*TOPICS, **raw), name="records", concurrency=1)(self._consume)
+        app.timer(interval=TICK_SECONDS, name="tick")(self._tick)
+        app.timer(interval=settings.checkpoint_interval / 1000, name="checkpoint")(self.checkpoint)
+
+        self.exporter = Exporter(self, self._pseudonym, self._policy.min_classified)
+        registry = CollectorRegistry()
+        registry.register(self.exporter)
+        add_pages(app, self, registry)
+
+    # -- what the exporter and the pages ask
+
+    @property
+    def partitions(self) -> list[Partition]:
+        return [self._held[number].partition for number in sorted(self._held)]
+
+    def checkpoint_times(self) -> dict[int, float]:
+        """Seconds since the epoch at which each partition was last stored; those never stored are left out."""
+        return {number: held.stored_at for number, held in sorted(self._held.items()) if held.stored_at is not None}
+
+    def lags(self) -> dict[tuple[str, int], int]:
+        """Records not yet taken in, by topic and partition, where the broker has told how many there are."""
+        lags: dict[tuple[str, int], int] = {}
+        for partition in self.partitions:
+            for topic in TOPICS:
+                end = self._app.consumer.highwater(TP(topic, partition.number))
+                if end is not None:
+                    lags[topic, partition.number] = max(end - partition.next_offsets.get(topic, 0), 0)
+        return lags
+
+    def advance(self) -> None:
+        """Bring every partition to now."""
+        now = None if self._settings.clock == "event" else int(self._clock() * 1000)
+        for held in self._held.values():
+            held.partition.advance(now)
+
+    # -- records in
+
+    async def _consume(self, stream: Any) -> None:
+        async for event in stream.noack().events():
+            message = event.message
+            held = self._held.get(message.partition)
+            if held is None:
+                continue  # revoked while it waited in the buffer
+            record = Record(message.topic, message.offset, message.key, message.value, int(message.timestamp * 1000))
+            taken = held.partition.take(record)
+            held.events.append(event)
+            if taken is not None and taken.outcome == "accepted":
+                self.exporter.observe_delay(record.topic, taken.at, self._clock())
+            if len(held.partition.outbox) >= OUTBOX_LIMIT:
+                await self._send(held.partition.take_outbox())
+
+    async def _tick(self) -> None:
+        self.advance()
+        for held in list(self._held.values()):
+            await self._send(held.partition.take_outbox())
+
+    # -- records out
+
+    async def _send(self, outbox: list[Outgoing]) -> list[Awaitable[Any]]:
+        """Hand records to the producer, and remember their deliveries until a checkpoint has awaited them."""
+        sent = [await self._produce(one.topic, one.key, one.value, headers=one.headers) for one in outbox]
+        self._in_flight += sent
+        return sent
+
+    async def _produce(self, topic: str, key: bytes | None, value: bytes | None, **more: Any) -> Awaitable[Any]:
+        producer = await self._app.maybe_start_producer()
+        delivery: Awaitable[Any] = await producer.send(topic, key, value, more.get("partition"), None, more.get("headers"))
+        return delivery
+
+    # -- state
+
+    async def checkpoint(self) -> None:
+        """Store every partition that changed, then acknowledge what its state contains."""
+        async with self._storing:
+            for number in list(self._held):
+                held = self._held.get(number)
+                if held is not None and (held.partition.changed or held.events):
+                    await self._store(held)
+
+    async def _store(self, held: _Held) -> None:
+        partition = held.partition
+        # One moment: the state, what it has said, and the records it contains.
+        plan, outbox, events = held.checkpoints.plan(partition), partition.take_outbox(), held.take_events()
+        await self._send(outbox)
+        in_flight, self._in_flight = self._in_flight, []
+        await asyncio.gather(*in_flight)
+        topic = checkpoint_topic(self._settings.group)
+        for records in (plan.shards, plan.manifest):
+            await asyncio.gather(*[await self._produce(topic, key, value, partition=partition.number) for key, value in records])
+        held.stored_at = self._clock()
+        if self._held.get(partition.number) is held:
+            for event in events:
+                event.ack()
+        await asyncio.gather(*[await self._produce(topic, key, value, partition=partition.number) for key, value in plan.deletions])
+
+    async def _recovered(self, numbers: set[int]) -> None:
+        """After a rebalance: forget what was revoked, restore what came."""
+        try:
+            for number in self._held.keys() - numbers:
+                del self._held[number]
+            committed = await self._app.consumer.seek_to_committed()
+            for number in sorted(numbers):
+                found = self._table.data.records.pop(number, {})
+                if number not in self._held:
+                    self._held[number] = self._restore(number, found)
+                self._check_reached(self._held[number].partition, committed)
+            self.recovered = True
+            log.info("partitions held", partitions=sorted(numbers), episodes=sum(one.engine.held for one in self.partitions))
+        except Exception as error:  # Faust drops exceptions of this callback
+            log.error("state cannot be restored", error=str(error))
+            await self._app.crash(error)
+
+    def _restore(self, number: int, found: dict[bytes, bytes]) -> _Held:
+        restored = restore(found, self._policy)
+        engine = restored.engine if restored else Engine(self._policy)
+        partition = Partition(
+            number,
+            self._settings.partitions,
+            engine,
+            restored.next_offsets if restored else {},
+            self._pseudonym,
+            self._settings.max_record_bytes,
+        )
+        return _Held(partition, Checkpoints(uuid.uuid4().hex[:12], restored.superseded if restored else found))
+
+    def _check_reached(self, partition: Partition, committed: dict[TP, int]) -> None:
+        """Records between the state and the group's offsets would be lost: better to stop, and say so."""
+        for topic in TOPICS:
+            offset = committed.get(TP(topic, partition.number))
+            if offset is not None and offset > partition.next_offsets.get(topic, 0):
+                raise CheckpointError(
+                    f"partition {partition.number}: the group has committed {topic} up to {offset}, the state only reaches "
+                    f"{partition.next_offsets.get(topic, 0)}; restart this worker, and if that does not help, start a new group"
+                )
+
+    async def drain(self) -> None:
+        """The last checkpoint of a worker that is stopping."""
+        if self._held and self._app.crash_reason is None:
+            await self.checkpoint()
+            await self._app.consumer.commit()
+            log.info("drained", partitions=sorted(self._held))
+
+
+class _Held:
+    """A partition in this worker's hands: its checkpoints, and the events to acknowledge with the next one."""
+
+    def __init__(self, partition: Partition, checkpoints: Checkpoints) -> None:
+        self.partition = partition
+        self.checkpoints = checkpoints
+        self.events: list[Any] = []
+        self.stored_at: float | None = None
+
+    def take_events(self) -> list[Any]:
+        events, self.events = self.events, []
+        return events

@@ -1,0 +1,129 @@
+"""Checkpoints: a partition's state as records of a compacted topic, whole or not at all.
+
+A checkpoint writes the shards that changed under keys that nobody used before, and then one manifest that names, for every
+shard, where it lies and which offsets the state has reached. Until the manifest is there, the older one and its shards are;
+what it no longer names is deleted afterwards. Each writer (one life of one worker) stores everything once more before it
+relies on it, so that another writer that does not know yet that it lost the partition can harm nothing but its own.
+
+Keys are JSON lists, values zlib over msgpack:
+
+    ["manifest", writer]                            -> version, next offsets, tally, places of shards
+    ["shard", writer, n, facility, kind, block, part] -> part of one shard, as of the writer's n-th checkpoint
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from analyzer import Policy, ShardKey
+from streams.partition import Partition, restored_engine
+
+VERSION = 1
+PART_BYTES = 400_000
+"""Longest value of a record: safely below a broker's default limit of 1 MB, whatever a facility holds."""
+
+Pair = tuple[bytes, bytes | None]
+Place = tuple[str, int, int]
+"""Where a shard lies: writer, checkpoint, number of parts."""
+
+_pack = msgspec.msgpack.encode
+_unpack = msgspec.msgpack.decode
+_key = msgspec.json.encode
+_parse_key = msgspec.json.decode
+
+
+class CheckpointError(Exception):
+    """Stored state that cannot be restored: one line that says why and what to do."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """Records of one checkpoint, to be produced in this order: each list delivered before the next is begun."""
+
+    shards: list[Pair] = field(default_factory=list)
+    manifest: list[Pair] = field(default_factory=list)
+    deletions: list[Pair] = field(default_factory=list)
+
+
+class Checkpoints:
+    """The checkpoints of one partition by one writer; `superseded` are keys of others, to be deleted after the first."""
+
+    def __init__(self, writer: str, superseded: Iterable[bytes] = ()) -> None:
+        self._writer = writer
+        self._superseded = set(superseded)
+        self._count = 0
+        self._places: dict[tuple[str, ShardKey], Place] = {}
+
+    def plan(self, partition: Partition) -> Plan:
+        """What to produce so that the partition's state of this moment can be restored; it counts as stored from now on."""
+        self._count += 1
+        plan, engine = Plan(), partition.engine
+        for facility, key in engine.changed_shards():
+            content = engine.dump(facility, key)
+            before = self._places.pop((facility, key), None)
+            if before is not None:
+                self._superseded.update(_keys(facility, key, before))
+            if content is not None:
+                packed = zlib.compress(_pack(content), 1)
+                parts = [packed[start : start + PART_BYTES] for start in range(0, len(packed), PART_BYTES)]
+                place = self._places[facility, key] = (self._writer, self._count, len(parts))
+                plan.shards += zip(_keys(facility, key, place), parts, strict=True)
+        places = [[facility, *key, *place] for (facility, key), place in self._places.items()]
+        manifest = {"version": VERSION, "places": places} | partition.state()
+        plan.manifest.append((_key(["manifest", self._writer]), zlib.compress(_pack(manifest), 1)))
+        plan.deletions = [(key, None) for key in sorted(self._superseded)]
+        self._superseded.clear()
+        engine.stored()
+        partition.changed = False
+        return plan
+
+
+def _keys(facility: str, key: ShardKey, place: Place) -> Iterator[bytes]:
+    writer, checkpoint, parts = place
+    return (_key(["shard", writer, checkpoint, facility, *key, part]) for part in range(parts))
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A stored state: the arguments of `Partition`, and the keys that now belong to nobody."""
+
+    engine: Any
+    next_offsets: dict[Any, int]
+    superseded: list[bytes]
+
+
+def restore(stored: Mapping[bytes, bytes], policy: Policy) -> Restored | None:
+    """The state of the manifest that reached furthest, out of everything found in the topic; None if there is no manifest.
+
+    By offsets, not by order: a writer that did not know it had lost the partition may have written last.
+    """
+    manifests = [_open(value) for key, value in stored.items() if _parse_key(key)[0] == "manifest"]
+    if not manifests:
+        return None
+    for manifest in manifests:
+        if manifest["version"] != VERSION:
+            raise CheckpointError(
+                f"stored state has version {manifest['version']}, this program reads version {VERSION}: "
+                "run the program that wrote it, or start a new group to compute everything anew"
+            )
+    furthest = max(manifests, key=lambda manifest: sum(manifest["next_offsets"].values()))
+    shards: dict[str, dict[ShardKey, Any]] = {}
+    for facility, kind, block, *place in furthest["places"]:
+        key = (kind, block)
+        try:
+            packed = b"".join(stored[part] for part in _keys(facility, key, tuple(place)))
+        except KeyError:
+            raise CheckpointError(
+                f"stored state is incomplete ({kind} {block} is missing): start a new group to compute everything anew"
+            ) from None
+        shards.setdefault(facility, {})[key] = _open(packed)
+    return Restored(restored_engine(policy, shards, furthest), furthest["next_offsets"], list(stored))
+
+
+def _open(value: bytes) -> Any:
+    return _unpack(zlib.decompress(value))

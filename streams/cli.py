@@ -1,0 +1,323 @@
+"""The command line: reads arguments, calls one function, and turns its errors into one clear line and an exit status."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+import yaml
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from analyzer import TOPICS, Engine, Topic
+from streams import __version__
+from streams import replay as replaying
+from streams.pseudonyms import pseudonyms
+from streams.settings import Settings, SettingsError, load
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Measures the alarm burden of a hospital's clinicians and units: device alarms from Kafka, exact windows, Prometheus.",
+)
+config_app = typer.Typer(no_args_is_help=True, help="Looks at the settings.")
+app.add_typer(config_app, name="config")
+
+FAILED, STRICT = 1, 3
+"""Exit statuses: could not do it; did it, but --strict and some lines were malformed. (2 is for wrong arguments.)"""
+
+Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings (YAML); the environment overrides it.")]
+Broker = Annotated[str | None, typer.Option("--broker", metavar="HOST:PORT", help="Kafka's bootstrap address.")]
+Alarms = Annotated[Path | None, typer.Option("--alarms", metavar="FILE", help="Alarm events, one JSON object a line; - is standard input.")]
+Assignments = Annotated[Path | None, typer.Option("--assignments", metavar="FILE", help="Who cares for which bed.")]
+Responses = Annotated[Path | None, typer.Option("--responses", metavar="FILE", help="What people did.")]
+Labels = Annotated[Path | None, typer.Option("--labels", metavar="FILE", help="Adjudications.")]
+
+
+class Switch(StrEnum):
+    on = "on"
+    off = "off"
+
+
+class Clock(StrEnum):
+    wall = "wall"
+    event = "event"
+
+
+class Format(StrEnum):
+    openmetrics = "openmetrics"
+    json = "json"
+
+
+Pseudonyms = Annotated[Switch | None, typer.Option("--pseudonyms", help="off shows clinicians' ids.")]
+
+
+def main() -> NoReturn:
+    """The command `alarm-fatigue`."""
+    try:
+        app()
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
+    raise AssertionError("typer exits")
+
+
+def fail(error: object, status: int = FAILED) -> NoReturn:
+    typer.echo(f"error: {error}", err=True)
+    raise typer.Exit(status)
+
+
+def _settings(config: Path | None, pseudonyms: Switch | None = None, **overrides: Any) -> Settings:
+    try:
+        return load(config, pseudonyms=None if pseudonyms is None else pseudonyms is Switch.on, **overrides)
+    except SettingsError as error:
+        fail(error)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def worker(
+    config: Config = None,
+    broker: Broker = None,
+    clock: Annotated[Clock | None, typer.Option("--clock", help="now: the wall clock, or each facility's watermark.")] = None,
+    pseudonyms: Pseudonyms = None,
+    host: Annotated[str | None, typer.Option("--host", help="Address to serve /metrics on.")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="Port to serve /metrics on.")] = None,
+    group: Annotated[str | None, typer.Option("--group", help="Consumer group.")] = None,
+) -> None:
+    """Run a worker until SIGTERM or Ctrl-C. Needs a Kafka with the service's topics (see `topics`).
+
+    Example: alarm-fatigue worker --broker 127.0.0.1:9092 --port 9464
+    """
+    from streams.worker import WorkerError, run
+
+    settings = _settings(config, pseudonyms, broker=broker, clock=clock and clock.value, group=group, web=_web(host, port))
+    try:
+        run(settings)
+    except (WorkerError, SettingsError) as error:
+        fail(error)
+
+
+def _web(host: str | None, port: int | None) -> dict[str, Any] | None:
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    return given or None
+
+
+@app.command()
+def topics(
+    config: Config = None,
+    broker: Broker = None,
+    partitions: Annotated[int | None, typer.Option("--partitions", min=1, help="Of topics that do not exist yet.")] = None,
+    group: Annotated[str | None, typer.Option("--group", help="Consumer group, whose checkpoint topic is made, too.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+) -> None:
+    """Create the topics that are missing, and check those that are there. Exit status 1 if a worker could not run on them.
+
+    Example: alarm-fatigue topics --broker 127.0.0.1:9092 --partitions 8 --dry-run
+    """
+    from streams.topics import Topics, TopicsError
+
+    settings = _settings(config, broker=broker, partitions=partitions, group=group)
+    try:
+        with Topics(settings) as known:
+            missing = known.missing()
+            for plan in missing:
+                kept = "compacted" if plan.retention is None else f"kept {plan.retention // 86_400_000} days"
+                typer.echo(f"{'would create' if dry_run else 'create'} {plan.name}: {plan.partitions} partitions, {kept}")
+            if missing and not dry_run:
+                known.create(missing)
+            findings = [one for one in known.check() if not (dry_run and one.message == "missing")]
+    except TopicsError as error:
+        fail(error)
+    for finding in findings:
+        typer.echo(f"{'error' if finding.fatal else 'warning'}: {finding.topic}: {finding.message}", err=True)
+    if any(finding.fatal for finding in findings):
+        raise typer.Exit(FAILED)
+    if not missing:
+        typer.echo("all topics are there")
+
+
+@app.command()
+def replay(
+    alarms: Alarms = None,
+    assignments: Assignments = None,
+    responses: Responses = None,
+    labels: Labels = None,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="TIME", help="RFC 3339, or ms since 1970; default: each facility's watermark.")
+    ] = None,
+    episodes: Annotated[Path | None, typer.Option("--episodes", metavar="OUT.jsonl", help="Write the final episodes there, too.")] = None,
+    config: Config = None,
+    pseudonyms: Pseudonyms = None,
+    format: Annotated[Format, typer.Option("--format", help="Of what is printed.")] = Format.openmetrics,  # noqa: A002
+    strict: Annotated[bool, typer.Option("--strict", help="Exit status 3 if any line was malformed.")] = False,
+) -> None:
+    """Compute the metrics of recorded files, without Kafka. The same input gives the same bytes.
+
+    Malformed lines are reported on standard error, with file and line, and passed over.
+
+    Example: alarm-fatigue replay --alarms alarms.jsonl --assignments assignments.jsonl --at 2026-03-01T19:00:00Z
+    """
+    if alarms is None:
+        fail("--alarms: expected a file of alarm events, or -", status=2)
+    settings = _settings(config, pseudonyms)
+    files = _files(alarms, assignments, responses, labels)
+    policy = settings.policy.policy()
+    engine, bad = Engine(policy), 0
+
+    def report(line: replaying.BadLine) -> None:
+        nonlocal bad
+        bad += 1
+        typer.echo(f"malformed: {line}", err=True)
+
+    try:
+        pseudonym = _pseudonym(settings)
+        now = _moment(at)
+        replaying.read_into(engine, files, settings.max_record_bytes, report)
+        finished = engine.advance(now)
+        if episodes is not None:
+            _write(episodes, lambda file: replaying.write_episodes(finished, file, pseudonym))
+    except replaying.InputError as error:
+        fail(error)
+    exposition = replaying.Exposition(engine, policy, pseudonym)
+    sys.stdout.buffer.write(exposition.openmetrics() if format is Format.openmetrics else exposition.json())
+    sys.stdout.buffer.flush()
+    if bad and strict:
+        raise typer.Exit(STRICT)
+
+
+def _pseudonym(settings: Settings) -> Callable[[str], str]:
+    try:
+        return pseudonyms(settings)
+    except SettingsError as error:
+        fail(error)
+
+
+def _files(alarms: Path | None, assignments: Path | None, responses: Path | None, labels: Path | None) -> list[tuple[Topic, Path]]:
+    named: list[tuple[Topic, Path | None]] = [
+        ("assignments", assignments), ("alarms", alarms), ("responses", responses), ("labels", labels),
+    ]  # fmt: skip
+    files = [(topic, path) for topic, path in named if path is not None]
+    if sum(path == replaying.STDIN for _, path in files) > 1:
+        fail("-: expected standard input for one of the files only", status=2)
+    if not files:
+        fail("expected at least one file (--alarms, --assignments, --responses, --labels)", status=2)
+    for _, path in files:  # before anything is read or sent
+        if path != replaying.STDIN and not path.is_file():
+            fail(f"{path}: {'expected a file, found a directory' if path.is_dir() else 'no such file'}")
+    return files
+
+
+def _moment(text: str | None) -> int | None:
+    """A time as the contract writes it, in ms."""
+    if text is None:
+        return None
+    if text.lstrip("-").isdigit():
+        return int(text)
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ValueError
+    except ValueError:
+        fail("--at: expected an RFC 3339 time with an offset, such as 2026-03-01T07:00:00Z, or ms since 1970", status=2)
+    return round(moment.timestamp() * 1000)
+
+
+def _write(path: Path, write: Callable[[Any], None]) -> None:
+    try:
+        with path.open("wb") as file:
+            write(file)
+    except OSError as error:
+        fail(f"{path}: {error.strerror}")
+
+
+@app.command()
+def publish(
+    alarms: Alarms = None,
+    assignments: Assignments = None,
+    responses: Responses = None,
+    labels: Labels = None,
+    config: Config = None,
+    broker: Broker = None,
+    speed: Annotated[float | None, typer.Option("--speed", help="Times the recorded pace (default 1).")] = None,
+    fast: Annotated[bool, typer.Option("--fast", help="As fast as the broker takes them.")] = False,
+) -> None:
+    """Send recorded files to Kafka, in order of event time. Needs the topics (see `topics`).
+
+    Lines are sent as they are; the worker rejects what is malformed.
+
+    Example: alarm-fatigue publish --alarms alarms.jsonl --assignments assignments.jsonl --speed 60
+    """
+    from streams.publish import from_files
+
+    if speed is not None and (speed <= 0 or fast):
+        fail("--speed: expected a number above 0, and no --fast beside it", status=2)
+    settings = _settings(config, broker=broker)
+    files = _files(alarms, assignments, responses, labels)
+    total = None if any(path == replaying.STDIN for _, path in files) else sum(_count_lines(path) for _, path in files)
+    _publish(settings, from_files(files), None if fast else speed or 1.0, total)
+
+
+def _count_lines(path: Path) -> int:
+    return sum(1 for _ in replaying.lines(path))
+
+
+def _publish(settings: Settings, messages: Iterable[Any], speed: float | None, total: int | None) -> None:
+    from streams.publish import PublishError
+    from streams.publish import publish as send
+    from streams.topics import Topics, TopicsError
+
+    try:
+        with Topics(settings) as known:
+            fatal = [one for one in known.check() if one.fatal and one.topic in TOPICS]
+        if fatal:
+            fail(f"{fatal[0].topic}: {fatal[0].message}; run alarm-fatigue topics --broker {settings.broker}")
+        with _progress("publishing", total) as sent:
+            count = asyncio.run(send(settings, messages, speed, sent))
+    except (PublishError, TopicsError, replaying.InputError) as error:
+        fail(error)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    typer.echo(f"{count} records published", err=True)
+
+
+@contextmanager
+def _progress(what: str, total: int | None) -> Iterator[Callable[[], None]]:
+    """A bar on standard error; nothing but the end where that is no terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda: progress.advance(task)
+
+
+@config_app.command("check")
+def config_check(config: Config = None) -> None:
+    """Print the effective settings, with their secrets left out; exit status 1 if they cannot be.
+
+    Example: alarm-fatigue config check --config alarm-fatigue.yaml
+    """
+    settings = _settings(config)
+    _pseudonym(settings)
+    typer.echo(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False), nl=False)

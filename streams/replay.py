@@ -1,0 +1,96 @@
+"""Replay: the engine over files, without Kafka. Files are complete history: nothing in them is late or in the future."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from prometheus_client import Metric
+from prometheus_client.openmetrics.exposition import generate_latest
+
+from analyzer import Engine, EpisodeRecord, Policy, Topic
+from streams.codec import Malformed, decode, encode_episode, to_json
+from streams.metrics import burden_metrics, tally_metric, watermark_metric
+
+STDIN = Path("-")
+
+
+class InputError(Exception):
+    """A file that cannot be read: one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that is no fact: where it stands, and what was expected."""
+
+    path: Path
+    line: int
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{'<stdin>' if self.path == STDIN else self.path}:{self.line}: {self.detail}"
+
+
+def lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Numbered lines of a file, or of standard input for `-`; blank ones are passed over. Raises `InputError`."""
+    try:
+        source: Any = nullcontext(sys.stdin.buffer) if path == STDIN else path.open("rb")
+        with source as file:
+            for number, line in enumerate(file, 1):
+                if stripped := line.strip():
+                    yield number, stripped
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+
+
+def read_into(engine: Engine, files: Iterable[tuple[Topic, Path]], max_bytes: int, report: Callable[[BadLine], None]) -> None:
+    """Apply every line of `files` to the engine; lines that are no facts are counted and reported."""
+    for topic, path in files:
+        for number, line in lines(path):
+            try:
+                fact = decode(topic, line, max_bytes)
+            except Malformed as error:
+                engine.count(topic, "malformed")
+                report(BadLine(path, number, str(error)))
+            else:
+                engine.apply(topic, fact, None)
+
+
+class Exposition:
+    """What /metrics would show of an engine's burdens, watermarks and counts - the part that does not depend on the hour."""
+
+    def __init__(self, engine: Engine, policy: Policy, pseudonym: Callable[[str], str]) -> None:
+        self._engine = engine
+        self._min_classified = policy.min_classified
+        self._pseudonym = pseudonym
+
+    def collect(self) -> Iterator[Metric]:
+        yield from burden_metrics(self._engine.measure(), self._pseudonym, self._min_classified)
+        yield tally_metric(self._engine.tally)
+        yield watermark_metric(self._engine.watermarks())
+
+    def openmetrics(self) -> bytes:
+        return bytes(generate_latest(self))  # type: ignore[no-untyped-call]
+
+    def json(self) -> bytes:
+        """`{"metrics": [{"name", "type", "help", "samples": [{"name", "labels", "value"}]}]}` on one line."""
+        families = [
+            {
+                "name": metric.name,
+                "type": metric.type,
+                "help": metric.documentation,
+                "samples": [{"name": one.name, "labels": one.labels, "value": one.value} for one in metric.samples],
+            }
+            for metric in self.collect()
+        ]
+        return to_json({"metrics": families}) + b"\n"
+
+
+def write_episodes(records: Iterable[EpisodeRecord], file: IO[bytes], pseudonym: Callable[[str], str]) -> None:
+    """Final episodes as the `episodes` topic holds them, one JSON object a line."""
+    for record in records:
+        file.write(to_json(encode_episode(record, pseudonym)) + b"\n")

@@ -1,0 +1,52 @@
+"""The Faust table behind checkpoints: Faust declares, assigns and reads its changelog topic; nobody sets its keys.
+
+Recovery hands the changelog's records to `Found`, which keeps the last of each key, by partition. The worker builds its
+state from them once recovery is complete, and writes checkpoints to the same topic itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+import faust
+from faust.stores import base
+from faust.types import TP, EventT
+
+OnRecovered = Callable[[set[int]], Awaitable[None]]
+
+
+class Found(base.Store):
+    """What recovery found in the changelog: records[partition][key]."""
+
+    def __post_init__(self) -> None:
+        self.records: dict[int, dict[bytes, bytes]] = {}
+        self.data: dict[Any, Any] = {}  # the table as a mapping, which stays empty
+
+    def apply_changelog_batch(self, batch: Iterable[EventT], to_key: Any, to_value: Any) -> None:  # noqa: ARG002  # Faust's signature
+        for event in batch:
+            message = event.message
+            of_partition = self.records.setdefault(message.partition, {})
+            if message.value is None:
+                of_partition.pop(message.key, None)
+            else:
+                of_partition[message.key] = message.value
+
+    async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:  # noqa: ARG002
+        await self.table.on_recovered({tp.partition for tp in active_tps})
+
+    def persisted_offset(self, tp: TP) -> int | None:  # noqa: ARG002
+        """None: nothing outlives the process, so recovery reads the changelog from its beginning."""
+        return None
+
+    def reset_state(self) -> None:
+        """Nothing is kept on disk."""
+
+
+class CheckpointTable(faust.Table):
+    """A table whose store is `Found`. `on_recovered` hears which partitions this worker holds after each rebalance."""
+
+    on_recovered: OnRecovered
+
+    def _new_store(self) -> Found:
+        return Found("memory://", self.app, self, table_name=self.name)

@@ -1,0 +1,150 @@
+"""Topics: what the service reads and writes, created and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.errors import KafkaError
+
+from analyzer import TOPICS
+from streams.settings import Settings
+
+DAY = 86_400_000
+LARGEST_RECORD = 16 << 20
+"""Bytes of the longest record that topics take: even what no device should send must get as far as `rejected`."""
+_HEADROOM = 64 << 10  # `rejected` adds headers to what it was given
+
+
+class TopicsError(Exception):
+    """Topics, or a broker, that the service cannot work with: one line that says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPlan:
+    """A topic as it should be; `retention` in ms, None = compacted, for ever."""
+
+    name: str
+    partitions: int
+    retention: int | None
+    max_bytes: int = 1 << 20
+
+    @property
+    def config(self) -> dict[str, str]:
+        kept = {"cleanup.policy": "compact"} if self.retention is None else {"retention.ms": str(self.retention)}
+        return {"max.message.bytes": str(self.max_bytes), **kept}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What stands between a topic and its plan; `fatal` if the worker would count wrongly."""
+
+    topic: str
+    message: str
+    fatal: bool
+
+
+def checkpoint_topic(group: str) -> str:
+    """The compacted topic of a group's state; the name is Faust's for the changelog of the table `checkpoint`."""
+    return f"{group}-checkpoint-changelog"
+
+
+def plans(settings: Settings, partitions: int) -> list[TopicPlan]:
+    """All topics of the service. Inputs outlast the horizon, so that a new group can compute everything anew."""
+    inputs = [TopicPlan(topic, partitions, 7 * DAY, LARGEST_RECORD - _HEADROOM) for topic in TOPICS]
+    outputs = [
+        TopicPlan(settings.rejected_topic, partitions, 14 * DAY, LARGEST_RECORD),
+        TopicPlan(settings.episodes_topic, partitions, 90 * DAY),
+        TopicPlan(checkpoint_topic(settings.group), partitions, None),
+    ]
+    return inputs + outputs
+
+
+class Topics:
+    """The topics on a broker. Raises `TopicsError` where the broker cannot be reached or refuses."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        try:
+            self._admin = KafkaAdminClient(
+                bootstrap_servers=[address.strip() for address in settings.broker.split(",")],
+                client_id=settings.group,
+                request_timeout_ms=10_000,
+                bootstrap_timeout_ms=5_000,
+            )
+        except (KafkaError, ValueError, OSError) as error:
+            raise TopicsError(f"no Kafka broker answers at {settings.broker} ({type(error).__name__}); is it running?") from None
+
+    def __enter__(self) -> Topics:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._admin.close()
+
+    def partitions(self) -> dict[str, int]:
+        """Existing topics of the service, and their number of partitions."""
+        wanted = {plan.name for plan in plans(self._settings, 1)}
+        try:
+            return {
+                topic["name"]: len(topic["partitions"])
+                for topic in self._admin.describe_topics()
+                if topic.get("error_code", 0) == 0 and topic["name"] in wanted
+            }
+        except KafkaError as error:
+            raise TopicsError(f"the broker at {self._settings.broker} does not tell its topics ({type(error).__name__})") from None
+
+    def missing(self) -> list[TopicPlan]:
+        """Topics to be created; with as many partitions as the existing inputs have."""
+        existing = self.partitions()
+        counts = {existing[topic] for topic in TOPICS if topic in existing}
+        number = counts.pop() if len(counts) == 1 else self._settings.partitions
+        return [plan for plan in plans(self._settings, number) if plan.name not in existing]
+
+    def create(self, wanted: list[TopicPlan]) -> None:
+        topics = {
+            plan.name: {"num_partitions": plan.partitions, "replication_factor": self._settings.replication, "configs": plan.config}
+            for plan in wanted
+        }
+        try:
+            self._admin.create_topics(topics, wait_for_metadata=True)
+        except KafkaError as error:
+            raise TopicsError(f"the broker at {self._settings.broker} did not create the topics ({type(error).__name__})") from None
+
+    def check(self) -> list[Finding]:
+        """Everything wrong with the topics as they are."""
+        existing = self.partitions()
+        findings = [Finding(plan.name, "missing", fatal=True) for plan in self.missing()]
+        counts = {topic: existing[topic] for topic in TOPICS if topic in existing}
+        if len(set(counts.values())) > 1:
+            told = ", ".join(f"{topic} {number}" for topic, number in counts.items())
+            findings.append(Finding("alarms", f"the inputs must have equally many partitions, but have: {told}", fatal=True))
+        checkpoint = checkpoint_topic(self._settings.group)
+        if counts and checkpoint in existing and existing[checkpoint] != max(counts.values()):
+            message = f"{existing[checkpoint]} partitions, but the inputs have {max(counts.values())}; start a new group"
+            findings.append(Finding(checkpoint, message, fatal=True))
+        return findings + self._check_configs(existing)
+
+    def _check_configs(self, existing: dict[str, int]) -> list[Finding]:
+        findings = []
+        for plan in plans(self._settings, 1):
+            if plan.name not in existing:
+                continue
+            found = self._config(plan.name)
+            retention = int(found.get("retention.ms") or -1)
+            if plan.retention is None:
+                if "compact" not in (found.get("cleanup.policy") or "compact"):
+                    findings.append(Finding(plan.name, "cleanup.policy: expected compact, else state is lost", fatal=True))
+            elif plan.name in TOPICS and 0 <= retention < self._settings.policy.horizon:
+                findings.append(Finding(plan.name, "retention.ms: shorter than the horizon, so nothing can be computed anew", fatal=False))
+            largest = int(found.get("max.message.bytes") or plan.max_bytes)
+            if largest < plan.max_bytes:
+                findings.append(Finding(plan.name, f"max.message.bytes: {largest}, expected {plan.max_bytes}", fatal=False))
+        return findings
+
+    def _config(self, topic: str) -> dict[str, str | None]:
+        """A topic's settings, as far as the broker tells them (the embedded one tells few)."""
+        try:
+            answer = self._admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all")
+        except KafkaError:
+            return {}
+        return {name: data.get("value") for by_name in answer.values() for found in by_name.values() for name, data in found.items()}

@@ -1,0 +1,53 @@
+"""The worker's pages: /metrics for Prometheus, /healthz and /ready for whoever runs it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from aiohttp.web import Response
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+READY_LAG_RECORDS = 10_000
+"""A worker further behind than this shows numbers of the past."""
+
+
+class Worker(Protocol):
+    """What the pages ask of a worker."""
+
+    @property
+    def recovered(self) -> bool: ...
+
+    def lags(self) -> dict[tuple[str, int], int]: ...
+
+
+def add_pages(app: Any, worker: Worker, registry: CollectorRegistry) -> None:
+    """Serve the pages from the app's web server."""
+
+    @app.page("/metrics")  # type: ignore[untyped-decorator]
+    async def metrics(_page: Any, request: Any) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return Response(body=encode(registry), headers={"Content-Type": content_type})
+
+    @app.page("/healthz")  # type: ignore[untyped-decorator]
+    async def healthz(_page: Any, _request: Any) -> Response:
+        return Response(text="ok\n")
+
+    @app.page("/ready")  # type: ignore[untyped-decorator]
+    async def ready(_page: Any, _request: Any) -> Response:
+        reason = _not_ready(app, worker)
+        return Response(text=f"{reason or 'ready'}\n", status=503 if reason else 200)
+
+
+def _not_ready(app: Any, worker: Worker) -> str | None:
+    """What keeps the worker from showing current numbers; None if nothing does."""
+    if not worker.recovered:
+        return "waiting for partitions, or for their state"
+    if app.rebalancing or app.in_recovery:
+        return "rebalancing"
+    if not app.producer.started:
+        return "the producer is not connected"
+    lag = max(worker.lags().values(), default=0)
+    if lag > READY_LAG_RECORDS:
+        return f"{lag} records behind"
+    return None

@@ -1,0 +1,62 @@
+"""Running a worker: look before starting, run Faust's worker, and end with a status that says how it went."""
+
+from __future__ import annotations
+
+import socket
+
+import faust
+import structlog
+
+from analyzer import TOPICS
+from streams import logs
+from streams.app import create_app
+from streams.settings import Settings
+from streams.topics import Topics, TopicsError
+
+log = structlog.get_logger()
+
+
+class WorkerError(Exception):
+    """A worker that cannot start, or could not go on: one line."""
+
+
+def run(settings: Settings) -> None:
+    """Work until told to stop. Raises `WorkerError`."""
+    settings = settings.model_copy(update={"partitions": _checked_partitions(settings)})
+    _check_port(settings)
+    logs.set_up(settings.log_level)
+    app = create_app(settings)
+    log.info(
+        "worker starting", broker=settings.broker, group=settings.group, metrics=f"http://{settings.web.host}:{settings.web.port}/metrics"
+    )
+    worker = faust.Worker(app, loglevel=settings.log_level, override_logging=False, redirect_stdouts=False, quiet=True)
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as end:
+        if end.code:
+            raise WorkerError(f"stopped by a failure: {app.crash_reason or 'see the log'}") from None
+
+
+def _checked_partitions(settings: Settings) -> int:
+    """The number of partitions of the topics, once they are fit to work on."""
+    try:
+        with Topics(settings) as known:
+            findings = known.check()
+            existing = known.partitions()
+    except TopicsError as error:
+        raise WorkerError(str(error)) from None
+    fatal = [one for one in findings if one.fatal]
+    if fatal:
+        more = f" (and {len(fatal) - 1} more)" if len(fatal) > 1 else ""
+        raise WorkerError(f"topic {fatal[0].topic}: {fatal[0].message}{more}; run: alarm-fatigue topics --broker {settings.broker}")
+    for finding in findings:
+        log.warning("topic", topic=finding.topic, finding=finding.message)
+    return existing[TOPICS[0]]
+
+
+def _check_port(settings: Settings) -> None:
+    try:
+        with socket.create_server((settings.web.host, settings.web.port)):
+            pass
+    except OSError as error:
+        raise WorkerError(f"cannot serve on {settings.web.host}:{settings.web.port}: {error.strerror}") from None
