@@ -32,7 +32,7 @@ TICK_SECONDS = 1.0
 OUTBOX_LIMIT = 500
 """Outgoing records after which the consumer waits for the producer."""
 
-log = structlog.get_logger()
+log = structlog.get_logger("alarm_fatigue")
 
 
 class App(faust.App):

@@ -7,7 +7,7 @@ import sys
 
 import structlog
 
-_NOISY = ("faust", "mode", "aiokafka", "kafka", "aiohttp")
+_NOISY = ("faust", "mode", "aiokafka", "kafka", "aiohttp", "streams")  # `streams`: Faust's words in our subclasses' names
 
 
 def set_up(level: str) -> None:

@@ -10,18 +10,18 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import faust
-from faust.stores import base
+from faust.stores import memory
 from faust.types import TP, EventT
 
 OnRecovered = Callable[[set[int]], Awaitable[None]]
 
 
-class Found(base.Store):
+class Found(memory.Store):
     """What recovery found in the changelog: records[partition][key]."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()  # the table as a mapping, which stays empty
         self.records: dict[int, dict[bytes, bytes]] = {}
-        self.data: dict[Any, Any] = {}  # the table as a mapping, which stays empty
 
     def apply_changelog_batch(self, batch: Iterable[EventT], to_key: Any, to_value: Any) -> None:  # noqa: ARG002  # Faust's signature
         for event in batch:
@@ -34,13 +34,6 @@ class Found(base.Store):
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:  # noqa: ARG002
         await self.table.on_recovered({tp.partition for tp in active_tps})
-
-    def persisted_offset(self, tp: TP) -> int | None:  # noqa: ARG002
-        """None: nothing outlives the process, so recovery reads the changelog from its beginning."""
-        return None
-
-    def reset_state(self) -> None:
-        """Nothing is kept on disk."""
 
 
 class CheckpointTable(faust.Table):

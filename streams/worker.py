@@ -13,7 +13,7 @@ from streams.app import create_app
 from streams.settings import Settings
 from streams.topics import Topics, TopicsError
 
-log = structlog.get_logger()
+log = structlog.get_logger("alarm_fatigue")
 
 
 class WorkerError(Exception):

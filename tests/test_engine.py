@@ -168,7 +168,9 @@ def test_the_horizon_forgets_only_what_no_number_needs(data: st.DataObject) -> N
         feed(engine, [fact])
         engine.advance(fact.at)
     now = max(fact.at for fact in first + second)
-    assert_same(numbers(engine, FORGETFUL), without_old_response_times(engine, naive.metrics(first + second, now, FORGETFUL), first + second, now))
+    assert_same(
+        numbers(engine, FORGETFUL), without_old_response_times(engine, naive.metrics(first + second, now, FORGETFUL), first + second, now)
+    )
 
 
 def without_old_response_times(engine: Engine, expected: Numbers, facts: list[Fact], now: int) -> Numbers:
