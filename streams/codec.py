@@ -62,7 +62,7 @@ def decode(topic: Topic, raw: bytes | None, max_bytes: int = MAX_RECORD_BYTES) -
     if direct is not None:
         try:
             return direct(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass  # times as text, or truly malformed: the careful way tells
     return _decode_carefully(topic, raw)
 

@@ -55,7 +55,9 @@ class Exporter:
             for key, count in one.engine.tally.items():
                 tally[key] = tally.get(key, 0) + count
         yield tally_metric(tally)
-        yield from self._delays.collect()
+        for metric in self._delays.collect():
+            metric.samples = [one for one in metric.samples if not one.name.endswith("_created")]  # no metric of ours
+            yield metric
         yield watermark_metric(watermarks)
         lag = Family("consumer_lag_records")
         for (topic, number), records in self._source.lags().items():

@@ -30,6 +30,7 @@ def run(settings: Settings) -> None:
         "worker starting", broker=settings.broker, group=settings.group, metrics=f"http://{settings.web.host}:{settings.web.port}/metrics"
     )
     worker = faust.Worker(app, loglevel=settings.log_level, override_logging=False, redirect_stdouts=False, quiet=True)
+    worker.spinner = None  # it draws on standard output, terminal or not
     try:
         worker.execute_from_commandline()
     except SystemExit as end:

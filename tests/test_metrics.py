@@ -1,0 +1,105 @@
+"""What the tiny ward of `tests/data/tiny` shows, letter by letter; every figure in the expected files was worked out by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from prometheus_client.parser import text_string_to_metric_families as prometheus_families
+
+from analyzer import Engine, EpisodeRecord, Policy, Topic
+from streams.exporter import Exporter
+from streams.metrics import DEFINITIONS, PREFIX
+from streams.partition import Partition
+from streams.replay import BadLine, Exposition, read_into, write_episodes
+
+TINY = Path(__file__).parent / "data" / "tiny"
+FILES: list[tuple[Topic, Path]] = [(topic, TINY / f"{topic}.jsonl") for topic in ("alarms", "assignments", "responses")]
+
+
+def unexpected(line: BadLine) -> None:
+    raise AssertionError(line)
+
+
+@pytest.fixture
+def tiny() -> tuple[Engine, list[EpisodeRecord]]:
+    engine = Engine(Policy())
+    read_into(engine, FILES, 1 << 20, unexpected)
+    return engine, engine.advance(None)
+
+
+def test_the_tiny_ward_shows_the_expected_text(tiny: tuple[Engine, list[EpisodeRecord]]) -> None:
+    assert Exposition(tiny[0], Policy(), str).openmetrics().decode() == (TINY / "expected.openmetrics").read_text()
+
+
+def test_the_tiny_ward_finishes_the_expected_episodes(tiny: tuple[Engine, list[EpisodeRecord]], tmp_path: Path) -> None:
+    out = tmp_path / "episodes.jsonl"
+    with out.open("wb") as file:
+        write_episodes(tiny[1], file, str)
+    assert out.read_text() == (TINY / "expected-episodes.jsonl").read_text()
+
+
+def test_the_exposition_survives_a_round_trip(tiny: tuple[Engine, list[EpisodeRecord]]) -> None:
+    exposition = Exposition(tiny[0], Policy(), str)
+    shown = [(one.name, one.labels, one.value) for metric in exposition.collect() for one in metric.samples]
+    parsed = text_string_to_metric_families(exposition.openmetrics().decode())
+    assert [(one.name, one.labels, one.value) for metric in parsed for one in metric.samples] == shown
+
+
+class FakeWorker:
+    """A worker with one partition, frozen at a moment."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.partitions = [Partition(0, 1, engine, {}, str, 1 << 20)]
+        self.advanced = 0
+
+    def advance(self) -> None:
+        self.advanced += 1
+
+    def checkpoint_times(self) -> dict[int, float]:
+        return {0: 1_772_350_200.5}
+
+    def lags(self) -> dict[tuple[str, int], int]:
+        return {("alarms", 0): 7}
+
+
+@pytest.fixture
+def scraped(tiny: tuple[Engine, list[EpisodeRecord]]) -> Iterator[str]:
+    worker = FakeWorker(tiny[0])
+    exporter = Exporter(worker, str, 5)
+    exporter.observe_delay("alarms", 1_772_350_200_000, 1_772_350_201.5)
+    registry = CollectorRegistry()
+    registry.register(exporter)
+    before = worker.advanced
+    yield generate_latest(registry).decode()
+    assert worker.advanced == before + 1, "a scrape shows the present"
+
+
+def test_a_scrape_shows_the_worker_s_health(scraped: str) -> None:
+    assert 'alarm_fatigue_consumer_lag_records{partition="0",topic="alarms"} 7.0\n' in scraped
+    assert 'alarm_fatigue_checkpoint_timestamp_seconds{partition="0"} 1.7723502005e+09\n' in scraped
+    assert 'alarm_fatigue_event_delay_seconds_bucket{le="1.0",topic="alarms"} 0.0\n' in scraped
+    assert 'alarm_fatigue_event_delay_seconds_bucket{le="2.0",topic="alarms"} 1.0\n' in scraped
+    assert 'alarm_fatigue_events_total{outcome="duplicate",topic="alarms"} 1.0\n' in scraped
+
+
+def test_every_metric_shown_is_in_the_table_with_its_labels(scraped: str) -> None:
+    shown = {metric.name for metric in prometheus_families(scraped)}
+    assert {PREFIX + name for name in DEFINITIONS} == shown
+    for metric in prometheus_families(scraped):
+        definition = DEFINITIONS[metric.name.removeprefix(PREFIX)]
+        assert metric.type == definition.kind
+        for sample in metric.samples:
+            assert set(sample.labels) - {"le"} == set(definition.labels)
+
+
+def test_pseudonyms_are_shown_in_their_own_order(tiny: tuple[Engine, list[EpisodeRecord]]) -> None:
+    """The order of raw ids would give them away."""
+    reversed_names = {"nurse-1": "z", "nurse-9": "a"}
+    for metric in Exposition(tiny[0], Policy(), reversed_names.__getitem__).collect():
+        names = [(one.labels["unit"], one.labels["clinician"]) for one in metric.samples if "clinician" in one.labels]
+        assert names == sorted(names)
