@@ -42,6 +42,9 @@ class App(faust.App):
 
     work: Work
 
+    def _create_directories(self) -> None:
+        """None: state lives in Kafka."""
+
     async def on_stop(self) -> None:
         await self.work.drain()
         await super().on_stop()
