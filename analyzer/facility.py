@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import astuple
 from hashlib import blake2b
 from typing import Any
 
@@ -18,7 +17,7 @@ from analyzer.burden import Burden, measure
 from analyzer.classes import ACTIONABLE, BASES, CLASSES, NON_ACTIONABLE, classify
 from analyzer.columns import NOT_JUDGED, Columns
 from analyzer.episodes import OPEN, PRIORITIES, Class, Episode, EpisodeRecord, Observation, Static
-from analyzer.facts import FACT_TYPES, AlarmEvent, Assignment, Fact, Label, Response, Topic
+from analyzer.facts import FACT_TYPES, AlarmEvent, Assignment, Fact, Label, Response, Topic, fact_of, values_of
 from analyzer.histogram import ResponseTimes
 from analyzer.policy import MINUTE, Policy
 from analyzer.responses import BedResponses, Cover, heard
@@ -323,7 +322,7 @@ class Facility:
             case "responses":
                 return self._responses.dump(number) or None
             case "waiting":
-                return [(topic, astuple(fact)) for _, _, topic, fact in sorted(self._waiting, key=lambda one: one[:2])] or None
+                return [(topic, values_of(fact)) for _, _, topic, fact in sorted(self._waiting, key=lambda one: one[:2])] or None
             case "head":
                 marks = [self._gates[topic].watermark for topic in TOPICS]
                 return [self._tidied, marks, self._response_times.dump()]
@@ -355,7 +354,7 @@ class Facility:
                     self._responses.load(number, content)
                 case "waiting":
                     for topic, values in content:
-                        fact = FACT_TYPES[topic](**dict(zip(FACT_TYPES[topic].__slots__, values, strict=True)))
+                        fact = fact_of(FACT_TYPES[topic], values)
                         heapq.heappush(self._waiting, (fact.at, self._waited, topic, fact))
                         self._waited += 1
                 case "head":
@@ -385,4 +384,4 @@ class Facility:
 
 
 def _digest(record: EpisodeRecord) -> int:
-    return int.from_bytes(blake2b(repr(astuple(record)).encode(), digest_size=7).digest(), "big")
+    return int.from_bytes(blake2b(repr(record).encode(), digest_size=7).digest(), "big")

@@ -8,7 +8,7 @@ the field and what was expected.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 MAX_ID_LENGTH = 128  # characters; longer ids are producer faults, and would swell every label and key
 
@@ -156,3 +156,17 @@ class Label(_Fact):
 Fact = AlarmEvent | Assignment | Response | Label
 Topic = Literal["alarms", "assignments", "responses", "labels"]
 FACT_TYPES: dict[Topic, type[Fact]] = {"alarms": AlarmEvent, "assignments": Assignment, "responses": Response, "labels": Label}
+
+
+F = TypeVar("F", bound=_Fact)
+
+
+def values_of(fact: _Fact) -> list[Any]:
+    """The fields of a fact, in order, for storage."""
+    names: tuple[str, ...] = fact.__slots__
+    return [getattr(fact, name) for name in names]
+
+
+def fact_of(type_: type[F], values: list[Any]) -> F:
+    """The reverse of `values_of`."""
+    return type_(**dict(zip(type_.__slots__, values, strict=True)))

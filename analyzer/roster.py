@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import astuple
 from typing import Any
 
 from analyzer.blocks import Blocks
-from analyzer.facts import Assignment
+from analyzer.facts import Assignment, fact_of, values_of
 
 Bed = tuple[str, str]
 """(unit, bed): bed names repeat from unit to unit."""
@@ -87,11 +86,11 @@ class Roster:
             self._beds.pop((one.unit, one.bed), None)
 
     def dump(self, block: int) -> list[Any]:
-        return [astuple(held.assignment) for held in sorted(self.blocks[block], key=lambda held: held.assignment.order)]
+        return [values_of(held.assignment) for held in sorted(self.blocks[block], key=lambda held: held.assignment.order)]
 
     def load(self, block: int, content: list[Any]) -> None:
         for values in content:
-            one = assignment_from(values)
+            one = fact_of(Assignment, values)
             held = self._held[one.assignment_id] = _Held(one)
             self.blocks.restore(block, held)
             self._put_to_bed(one)
@@ -100,11 +99,6 @@ class Roster:
 def holds(one: Assignment, moment: int) -> bool:
     """Whether an assignment is in force at `moment`."""
     return one.start <= moment and (one.end is None or moment < one.end)
-
-
-def assignment_from(values: list[Any]) -> Assignment:
-    """The reverse of `dataclasses.astuple`."""
-    return Assignment(**dict(zip(Assignment.__slots__, values, strict=True)))
 
 
 def _void(one: Assignment) -> bool:

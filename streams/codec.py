@@ -43,8 +43,7 @@ def _as_sent(fact: type[Fact]) -> type[msgspec.Struct]:
     hints = {name: hint for name, hint in get_type_hints(fact).items() if name in fact.__slots__}
     defaults = {one.name: one.default for one in dataclasses.fields(fact) if one.default is not dataclasses.MISSING}
     fields = [
-        (name, hint | str if name in fact._times else hint, *([defaults[name]] if name in defaults else []))
-        for name, hint in hints.items()
+        (name, hint | str if name in fact._times else hint, *([defaults[name]] if name in defaults else [])) for name, hint in hints.items()
     ]
     return msgspec.defstruct(fact.__name__ + "AsSent", fields, kw_only=True, rename=_ON_THE_WIRE)
 

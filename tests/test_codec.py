@@ -1,0 +1,351 @@
+"""The wire's spellings: what becomes which fact, what is malformed and how it is told, and that no detail quotes a value."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from datetime import date, timedelta
+from typing import Any, get_args
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from analyzer import TOPICS, AlarmEvent, Assignment, EpisodeRecord, Fact, Label, Response, Topic
+from analyzer.facts import Action
+from streams.codec import MAX_RECORD_BYTES, Malformed, content_id, decode, encode_episode
+
+SAMPLES: dict[Topic, dict[str, Any]] = {
+    "alarms": {
+        "event_id": "e", "alarm_id": "a", "phase": "start", "at": 1000, "facility": "F", "unit": "ICU", "bed": "1", "device_id": "mon-1",
+        "device_type": "monitor", "code": "MDC_EVT_LO", "kind": "physiological", "priority": "high",
+    },
+    "assignments": {
+        "event_id": "e", "assignment_id": "s", "facility": "F", "unit": "ICU", "bed": "1", "clinician": "ann", "from": 1000, "at": 900,
+    },
+    "responses": {"event_id": "e", "facility": "F", "at": 1000, "action": "attend", "bed": "1"},
+    "labels": {"event_id": "e", "facility": "F", "alarm_id": "a", "verdict": "actionable", "at": 1000},
+}  # fmt: skip
+TIMES: dict[Topic, tuple[str, ...]] = {"alarms": ("at",), "assignments": ("at", "from", "to"), "responses": ("at",), "labels": ("at",)}
+A_TIME = "expected an RFC 3339 time with an offset, or integer milliseconds since 1970"
+topics = pytest.mark.parametrize("topic", TOPICS)
+times = pytest.mark.parametrize(("topic", "field"), [(topic, field) for topic, fields in TIMES.items() for field in fields])
+
+
+def sample(topic: Topic, /, **changes: Any) -> bytes:
+    return json.dumps(SAMPLES[topic] | changes).encode()
+
+
+def detail(topic: Topic, raw: bytes | None, **more: Any) -> str:
+    with pytest.raises(Malformed) as caught:
+        decode(topic, raw, **more)
+    return str(caught.value)
+
+
+# --- what becomes a fact -----------------------------------------------------------------------------------------------
+
+
+def test_required_fields_suffice_and_the_others_take_their_defaults() -> None:
+    assert decode("alarms", sample("alarms")) == AlarmEvent(
+        event_id="e", alarm_id="a", phase="start", at=1000, facility="F", unit="ICU", bed="1", device_id="mon-1", device_type="monitor",
+        code="MDC_EVT_LO", kind="physiological", priority="high", source="", label=None, value=None, limit=None, recipients=None,
+    )  # fmt: skip
+    assert decode("assignments", sample("assignments")) == Assignment(
+        event_id="e", assignment_id="s", facility="F", unit="ICU", bed="1", clinician="ann", start=1000, at=900, end=None, role="nurse",
+        acuity=1.0,
+    )  # fmt: skip
+    assert decode("responses", sample("responses")) == Response(event_id="e", facility="F", at=1000, action="attend", bed="1")
+    assert decode("labels", sample("labels")) == Label(event_id="e", facility="F", alarm_id="a", verdict="actionable", at=1000)
+
+
+@pytest.mark.parametrize(
+    ("topic", "changes"),
+    [
+        ("alarms", {"label": None, "value": None, "limit": None, "recipients": None}),
+        ("assignments", {"to": None}),
+        ("responses", {"alarm_id": None, "clinician": None, "unit": None}),
+        ("labels", {"reviewer": None, "reason": None}),
+    ],
+)
+def test_null_is_as_good_as_absent_where_a_field_is_optional(topic: Topic, changes: dict[str, None]) -> None:
+    assert decode(topic, sample(topic, **changes)) == decode(topic, sample(topic))
+
+
+def test_optional_fields_arrive() -> None:
+    event = decode("alarms", sample("alarms", source="SpO2", label="low", value=85, limit=90.5, recipients=["ann", "bob"]))
+    assert isinstance(event, AlarmEvent)
+    assert (event.source, event.label, event.value, event.limit, event.recipients) == ("SpO2", "low", 85.0, 90.5, ("ann", "bob"))
+    assignment = decode("assignments", sample("assignments", to=2000, role="charge", acuity=0))
+    assert isinstance(assignment, Assignment)
+    assert (assignment.start, assignment.end, assignment.role, assignment.acuity) == (1000, 2000, "charge", 0.0)
+
+
+@topics
+@pytest.mark.parametrize("extra", ['"x"', "null", "[[1], {}]", '{"at": 5}', "1e999", "123456789012345678901234567890"])
+@pytest.mark.parametrize("at", [1000, "1970-01-01T00:00:01Z"])
+def test_unknown_fields_are_ignored_whatever_they_hold(topic: Topic, extra: str, at: object) -> None:
+    raw = sample(topic, at=at)
+    assert decode(topic, raw[:-1] + f', "extra": {extra}'.encode() + b"}") == decode(topic, raw)
+
+
+def test_our_own_names_of_times_are_unknown_fields_on_the_wire() -> None:
+    assert decode("assignments", sample("assignments", start="never", end=[])) == decode("assignments", sample("assignments"))
+
+
+@times
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1970-01-01T00:00:01Z", 1000),
+        ("1970-01-01t00:00:01z", 1000),
+        ("1970-01-01T01:00:01+01:00", 1000),
+        ("1969-12-31T18:30:01-05:30", 1000),
+        ("1970-01-01T00:00:01-00:00", 1000),
+        ("1970-01-01T00:00:01.5Z", 1500),
+        ("1970-01-01T00:00:01.25+00:00", 1250),
+        ("1970-01-01T00:00:01.1239Z", 1123),
+        ("1970-01-01T00:00:01.1239999Z", 1123),
+        ("1970-01-01T00:00:00.999999999Z", 999),
+        ("1969-12-31T23:59:59.9999999Z", -1),
+        ("2026-03-01T07:00:00.250+01:00", 1_772_344_800_250),
+        ("2024-02-29T00:00:00Z", 1_709_164_800_000),
+        ("0001-01-01T00:00:00Z", -62_135_596_800_000),
+        ("9999-12-31T23:59:59.999Z", 253_402_300_799_999),
+    ],
+)
+def test_times_as_text_are_read_to_the_millisecond_and_cut_below(topic: Topic, field: str, text: str, expected: int) -> None:
+    fact = decode(topic, sample(topic, **{field: text}))
+    assert getattr(fact, {"from": "start", "to": "end"}.get(field, field)) == expected
+
+
+@times
+@pytest.mark.parametrize("moment", [0, -1, 1_772_344_800_250, -62_135_596_800_000, 253_402_300_799_999])
+def test_times_as_integers_are_milliseconds(topic: Topic, field: str, moment: int) -> None:
+    fact = decode(topic, sample(topic, **{field: moment}))
+    assert getattr(fact, {"from": "start", "to": "end"}.get(field, field)) == moment
+
+
+@given(st.integers(-62_135_596_800_000, 253_402_300_799_999), st.sampled_from(["+00:00", "+14:00", "-11:30", "+05:45"]))
+@example(-1, "+00:00")
+def test_text_and_integers_say_the_same(moment: int, offset: str) -> None:
+    minutes = int(offset[0] + "1") * (int(offset[1:3]) * 60 + int(offset[4:]))
+    seconds, milliseconds = divmod(moment + minutes * 60_000, 1000)
+    days, seconds = divmod(seconds, 86_400)
+    if not 0 <= days + 719_162 <= 3_652_058:
+        return  # local time outside the calendar
+    day = date(1970, 1, 1) + timedelta(days=days)
+    clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{milliseconds:03}"
+    as_text = decode("labels", sample("labels", at=f"{day.isoformat()}T{clock}{offset}"))
+    assert as_text == decode("labels", sample("labels", at=moment))
+
+
+@pytest.mark.parametrize("action", get_args(Action))
+def test_every_action_is_known(action: Action) -> None:
+    assert decode("responses", sample("responses", action=action)) == Response(event_id="e", facility="F", at=1000, action=action, bed="1")
+
+
+@pytest.mark.parametrize("name", ["x", "x" * 128, "日" * 128, " ", "a\nb", '"', "\u0000"])
+def test_ids_are_any_1_to_128_characters(name: str) -> None:
+    event = decode("alarms", sample("alarms", alarm_id=name, bed=name))
+    assert isinstance(event, AlarmEvent)
+    assert (event.alarm_id, event.bed) == (name, name)
+
+
+# --- what is malformed -------------------------------------------------------------------------------------------------
+
+
+@topics
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (None, "value: expected a JSON object, found none"),
+        (b"", "value: expected JSON"),
+        (b"{", "value: expected JSON"),
+        (b"nonsense", "value: expected JSON"),
+        (b"\xef\xbb\xbf{}", "value: expected JSON"),
+        (b'{"at": NaN}', "value: expected JSON"),
+        (b'{"facility": "\\ud800"}', "value: expected JSON"),
+        (b'{"x": ' + b"[" * 200_000 + b"]" * 200_000 + b"}", "value: expected JSON"),
+        (b"\xff\xfe{}", "value: expected UTF-8"),
+        ('{"facility": "Zürich"}'.encode("latin-1"), "value: expected UTF-8"),
+        (b"[]", "value: expected a JSON object"),
+        (b'"text"', "value: expected a JSON object"),
+        (b"5", "value: expected a JSON object"),
+        (b"null", "value: expected a JSON object"),
+    ],
+)
+def test_what_is_no_json_object_is_told_apart(topic: Topic, raw: bytes | None, expected: str) -> None:
+    assert detail(topic, raw) == expected
+
+
+@topics
+def test_something_after_the_object_is_malformed(topic: Topic) -> None:
+    assert decode(topic, sample(topic) + b" \n") == decode(topic, sample(topic))
+    assert detail(topic, sample(topic) * 2) == "value: expected JSON"
+
+
+@topics
+def test_an_unknown_field_that_is_not_utf_8_spoils_the_record_too(topic: Topic) -> None:
+    assert detail(topic, sample(topic)[:-1] + b', "x": "\xff"}') == "value: expected UTF-8"
+
+
+def test_records_over_the_limit_are_not_even_parsed() -> None:
+    padding = " " * (MAX_RECORD_BYTES - len(sample("labels")))
+    raw = sample("labels") + padding.encode()
+    assert decode("labels", raw) == decode("labels", sample("labels"))
+    assert detail("labels", raw + b" ") == "value: expected at most 1048576 bytes"
+    assert detail("labels", raw, max_bytes=2000) == "value: expected at most 2000 bytes"
+
+
+REQUIRED = [(topic, field) for topic, fields in SAMPLES.items() for field in fields if field != "bed" or topic != "responses"]
+ACTIONS = "expected one of acknowledge, silence, pause, attend, consult, intervene, adjust_limits, escalate, decline"
+
+
+@pytest.mark.parametrize(("topic", "field"), REQUIRED)
+def test_a_missing_required_field_is_named(topic: Topic, field: str) -> None:
+    without = {name: value for name, value in SAMPLES[topic].items() if name != field}
+    assert detail(topic, json.dumps(without).encode()) == f"{field}: required, but missing"
+
+
+@pytest.mark.parametrize(("topic", "field"), REQUIRED)
+def test_null_does_not_do_for_a_required_field(topic: Topic, field: str) -> None:
+    assert detail(topic, sample(topic, **{field: None})).startswith(f"{field}: expected ")
+
+
+@times
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "", "yesterday", "1000", "1970-01-01", "1970-01-01T00:00:00", "1970-01-01T00:00Z", "1970-01-01T24:00:00Z", "1970-13-01T00:00:00Z",
+        "2023-02-29T00:00:00Z", "1970-01-01T00:00:60Z", "1970-01-01T00:00:00,5Z", "1970-01-01T00:00:00.Z", "1970-01-01T00:00:00+24:00",
+        "1970-01-01T00:00:00.123456xZ", " 1970-01-01T00:00:00Z", 1000.0, 1.5, True, [], {},
+    ],
+)  # fmt: skip
+def test_what_is_no_time_is_malformed(topic: Topic, field: str, moment: object) -> None:
+    assert detail(topic, sample(topic, **{field: moment})) == f"{field}: {A_TIME}"
+
+
+@times
+@pytest.mark.parametrize(
+    "moment", [253_402_300_800_000, -62_135_596_800_001, 10**18, "0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01"]
+)
+def test_times_outside_the_calendar_are_malformed(topic: Topic, field: str, moment: object) -> None:
+    assert detail(topic, sample(topic, **{field: moment})) == f"{field}: expected a time within the years 1 to 9999"
+
+
+IDS = {
+    "alarms": ("event_id", "alarm_id", "facility", "unit", "bed", "device_id", "device_type", "code"),
+    "assignments": ("event_id", "assignment_id", "facility", "unit", "bed", "clinician"),
+    "responses": ("event_id", "facility", "alarm_id", "bed", "clinician", "unit"),
+    "labels": ("event_id", "facility", "alarm_id"),
+}
+
+
+@pytest.mark.parametrize(("topic", "field"), [(topic, field) for topic, fields in IDS.items() for field in fields])
+@pytest.mark.parametrize("at", [1000, "1970-01-01T00:00:01Z"])
+def test_ids_that_are_empty_too_long_or_no_text_are_malformed(topic: Topic, field: str, at: object) -> None:
+    for wrong in ("", "x" * 129):
+        assert detail(topic, sample(topic, at=at, **{field: wrong})) == f"{field}: expected 1 to 128 characters"
+    for wrong in (5, ["x"], {"x": 1}, True):
+        assert detail(topic, sample(topic, at=at, **{field: wrong})) == f"{field}: expected a string"
+
+
+@pytest.mark.parametrize(
+    ("topic", "changes", "expected"),
+    [
+        ("alarms", {"phase": "begin"}, "phase: expected one of start, update, end"),
+        ("alarms", {"phase": "START"}, "phase: expected one of start, update, end"),
+        ("alarms", {"kind": "clinical"}, "kind: expected one of physiological, technical, advisory"),
+        ("alarms", {"priority": 1}, "priority: expected one of high, medium, low, info"),
+        ("responses", {"action": "shrug"}, f"action: {ACTIONS}"),
+        ("labels", {"verdict": ""}, "verdict: expected one of actionable, non_actionable"),
+        ("alarms", {"source": None}, "source: expected a string"),
+        ("alarms", {"source": "x" * 129}, "source: expected at most 128 characters"),
+        ("alarms", {"label": 5}, "label: expected a string"),
+        ("alarms", {"value": "85"}, "value: expected a number"),
+        ("alarms", {"limit": True}, "limit: expected a number"),
+        ("alarms", {"recipients": "ann"}, "recipients: expected a list of clinician ids"),
+        ("alarms", {"recipients": ["ann", 5]}, "recipients: expected a list of clinician ids"),
+        ("alarms", {"recipients": [""]}, "recipients: expected 1 to 128 characters"),
+        ("alarms", {"recipients": ["x" * 129]}, "recipients: expected 1 to 128 characters"),
+        ("assignments", {"acuity": -0.5}, "acuity: expected a number of at least 0"),
+        ("assignments", {"acuity": "high"}, "acuity: expected a number"),
+        ("assignments", {"role": 5}, "role: expected a string"),
+        ("responses", {"bed": None}, "alarm_id: expected alarm_id or bed to be given"),
+        ("responses", {"clinician": ""}, "clinician: expected 1 to 128 characters"),
+        ("labels", {"reviewer": 5}, "reviewer: expected a string"),
+    ],
+)
+def test_wrong_types_and_words_are_told_by_field_and_expectation(topic: Topic, changes: dict[str, Any], expected: str) -> None:
+    assert detail(topic, sample(topic, **changes)) == expected
+
+
+def test_numbers_beyond_floats_are_malformed() -> None:
+    raw = sample("alarms", value=0).replace(b'"value": 0', b'"value": 1e999')
+    assert detail("alarms", raw) == "value: expected a number"
+
+
+# --- what must never happen --------------------------------------------------------------------------------------------
+
+MARK = "Mrs Q"  # stands for what must not travel on
+JSON = st.recursive(
+    st.sampled_from([None, True, 0, 1.5, -1, 10**25, "", MARK, MARK * 50, "start", "1970-01-01T00:00:00Z", f"1970-01-01T00:00:00{MARK}"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["at", "bed", MARK]), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.sampled_from(TOPICS), st.binary() | st.text().map(str.encode) | JSON.map(lambda value: json.dumps(value).encode()))
+def test_no_bytes_make_decode_raise_anything_but_malformed(topic: Topic, raw: bytes) -> None:
+    assert MARK not in detail(topic, raw)
+
+
+@given(st.data(), st.sampled_from(TOPICS))
+def test_no_detail_quotes_a_value_and_details_are_one_line(data: st.DataObject, topic: Topic) -> None:
+    known = sorted({*SAMPLES[topic], *TIMES[topic], "value", "limit", "recipients", "label", "source", "acuity", "clinician", "unit"})
+    changes = data.draw(st.dictionaries(st.sampled_from([*known, MARK]), JSON, min_size=1, max_size=4))
+    try:
+        fact: Fact | str = decode(topic, sample(topic, **changes))
+    except Malformed as error:
+        fact = str(error)
+        assert MARK not in fact
+        assert "\n" not in fact
+        assert len(fact) < 150
+    else:
+        assert fact.facility == (SAMPLES[topic] | changes)["facility"]
+
+
+@given(st.sampled_from(TOPICS), st.data())
+def test_damaged_bytes_give_a_fact_or_malformed_and_nothing_else(topic: Topic, data: st.DataObject) -> None:
+    raw = bytearray(sample(topic))
+    for place in data.draw(st.lists(st.integers(0, len(raw) - 1), max_size=3)):
+        raw[place] = data.draw(st.integers(0, 255))
+    with suppress(Malformed):
+        decode(topic, bytes(raw[: data.draw(st.integers(0, len(raw)))]))
+
+
+# --- what goes out -----------------------------------------------------------------------------------------------------
+
+RECORD = EpisodeRecord(
+    facility="F", unit="ICU", bed="1", alarm_id="a", device_id="mon-1", device_type="monitor", source="", code="MDC_EVT_LO",
+    kind="physiological", label=None, priority="high", start=1000, end=2000, value=85.0, limit=90.0, clinicians=("ann", "bob"),
+    class_="actionable", basis="response", first_response=1500,
+)  # fmt: skip
+
+
+def test_an_episode_goes_out_with_its_fields_and_pseudonyms_in_an_order_of_their_own() -> None:
+    fields = encode_episode(RECORD, {"ann": "z", "bob": "y"}.__getitem__)
+    assert fields == {
+        "id": fields["id"], "facility": "F", "unit": "ICU", "bed": "1", "alarm_id": "a", "device_id": "mon-1", "device_type": "monitor",
+        "source": "", "code": "MDC_EVT_LO", "kind": "physiological", "label": None, "priority": "high", "start": 1000, "end": 2000,
+        "value": 85.0, "limit": 90.0, "clinicians": ["y", "z"], "class": "actionable", "basis": "response", "first_response": 1500,
+    }  # fmt: skip
+
+
+def test_the_id_names_the_content() -> None:
+    fields = encode_episode(RECORD, str)
+    assert fields["id"] == encode_episode(RECORD, str)["id"]
+    assert len(fields["id"]) == 32
+    del fields["id"]
+    assert content_id(fields) == content_id(dict(reversed(fields.items())))
+    assert content_id(fields) != content_id(fields | {"class": "unknown"})
