@@ -81,8 +81,8 @@ class Columns:
         self._episodes: list[Episode | None] = []
         self._free: list[int] = []
 
-    def write(self, episode: Episode, verdict: int, answered: bool) -> None:
-        """Lay down an existing episode, new or changed; it is to be published (again) once final."""
+    def write(self, episode: Episode, verdict: int, answered: bool, to_publish: bool) -> None:
+        """Lay down an existing episode, new or changed; with `to_publish`, it is handed out once it is final."""
         if episode.row < 0:
             episode.row = self._take_row(episode)
         row, all_, static = episode.row, self._all, episode.static
@@ -98,7 +98,7 @@ class Columns:
         all_.intervened[row] = episode.intervened
         all_.answered[row] = answered
         self._is_alarm[row] = episode.is_alarm
-        self._to_publish[row] = True
+        self._to_publish[row] = to_publish
 
     def erase(self, episode: Episode) -> None:
         self._is_alarm[episode.row] = self._to_publish[episode.row] = False

@@ -206,11 +206,15 @@ class Episode:
         self.latest = max(self.latest, heard.at)
         self.heard.append(heard)
 
-    def dump(self) -> list[Any]:
-        """Merged and told state in plain values; the derived part follows from it."""
+    def dump(self, published: bool) -> list[Any]:
+        """Merged and told state in plain values; the derived part follows from it.
+
+        Without `published`, the episode is to be published again when it is loaded.
+        """
         return [
             self.alarm_id, self.first, self.static, self.ends, self.rank, sorted(self.recipients),
-            self.readings and self.readings.dump(), self.latest, self.label, self.heard, self.digest, self.observed,
+            self.readings and self.readings.dump(), self.latest, self.label, self.heard,
+            self.digest if published else None, self.observed,
         ]  # fmt: skip
 
     @classmethod

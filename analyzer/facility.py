@@ -43,6 +43,7 @@ class Facility:
         self._waited = 0
         self._waiting_changed = False
         self._head_changed = False
+        self._old_cover_changed = False
 
         self._episodes: dict[str, Episode] = {}
         self._blocks: Blocks[Episode] = Blocks(128)
@@ -155,7 +156,7 @@ class Facility:
                 self._derive(episode)
         self._touched.clear()
 
-    def _derive(self, episode: Episode) -> None:
+    def _derive(self, episode: Episode, to_publish: bool = True) -> None:
         static, start = episode.static, episode.start
         assert static is not None
         episode.end = min((at for at in episode.ends if at >= start), default=OPEN)
@@ -166,7 +167,7 @@ class Facility:
         episode.team = self._roster_team(static, start) | episode.recipients
         self._lend_cover(episode, static.unit, tuple(sorted(one.at for one in answers if one.unit is None)))
         verdict = NOT_JUDGED if episode.label is None else _VERDICTS[episode.label[2]]
-        self._columns.write(episode, verdict, bool(answers))
+        self._columns.write(episode, verdict, bool(answers), to_publish)
 
     def _roster_team(self, static: Static, start: int) -> frozenset[str]:
         return frozenset(self._roster.clinicians((static.unit, static.bed), start))
@@ -174,6 +175,8 @@ class Facility:
     def _lend_cover(self, episode: Episode, unit: str, moments: tuple[int, ...]) -> None:
         """A response that names no unit counts for the unit of each episode it belongs to."""
         if episode.cover != (unit, moments):
+            if self._tidied is not None and any(at < self._tidied for at in episode.cover[1] + moments):
+                self._old_cover_changed = True
             for at in episode.cover[1]:
                 self._cover.remove(episode.cover[0], at)
             for at in moments:
@@ -268,7 +271,9 @@ class Facility:
                 oldest_by_name[name] = min(episode.start, oldest_by_name.get(name, OPEN))
         self._roster.drop_before(horizon, oldest_by_bed)
         self._responses.drop_before(horizon, oldest_by_name)
-        self._cover.drop_before(horizon)
+        # A held episode may have to be classified again, and its cover reaches back further than it does.
+        self._cover.drop_before(horizon - self._policy.cover)
+        self._old_cover_changed = True
         if self._columns.sparse:
             self._lay_columns_anew()
 
@@ -285,7 +290,7 @@ class Facility:
             if episode.static is not None:
                 episode.static = self._statics.setdefault(episode.static, episode.static)
                 episode.row = -1
-                self._derive(episode)
+                self._derive(episode, to_publish=episode.digest is None)
 
     # -- numbers out
 
@@ -308,6 +313,8 @@ class Facility:
             yield from ((f"ids-{topic}", number) for number in sorted(gate.seen.dirty))
         if self._waiting_changed:
             yield "waiting", 0
+        if self._old_cover_changed:
+            yield "cover", 0
         if self._head_changed:
             yield "head", 0
 
@@ -316,7 +323,8 @@ class Facility:
         name, number = key
         match name:
             case "episodes":
-                return [one.dump() for one in sorted(self._blocks[number], key=lambda one: one.alarm_id)] or None
+                held = sorted(self._blocks[number], key=lambda one: one.alarm_id)
+                return [one.dump(published=one not in self._touched) for one in held] or None
             case "assignments":
                 return self._roster.dump(number) or None
             case "responses":
@@ -325,7 +333,9 @@ class Facility:
                 return [(topic, values_of(fact)) for _, _, topic, fact in sorted(self._waiting, key=lambda one: one[:2])] or None
             case "head":
                 marks = [self._gates[topic].watermark for topic in TOPICS]
-                return [self._tidied, marks, self._response_times.dump()]
+                return [self._tidied, marks, self._response_times.dump(), self._cover.changed]
+            case "cover":  # what the responses still held would not give again
+                return None if self._tidied is None else self._cover.dump(self._tidied) or None
             case _:
                 return self._gates[name.removeprefix("ids-")].seen.dump(number)  # type: ignore[index]  # a topic by then
 
@@ -335,14 +345,15 @@ class Facility:
             dirty.clear()
         for gate in self._gates.values():
             gate.seen.dirty.clear()
-        self._waiting_changed = self._head_changed = False
+        self._waiting_changed = self._head_changed = self._old_cover_changed = False
         self._head_changed = False
 
     @classmethod
     def load(cls, name: str, policy: Policy, shards: dict[ShardKey, Any]) -> Facility:
         """The facility that dumped `shards`. It has no `now` until it is advanced."""
         self = cls(name, policy)
-        self._waiting_changed = self._head_changed = True
+        self._waiting_changed = self._head_changed = self._old_cover_changed = True
+        changed_cover: dict[str, tuple[int, int]] = {}
         for (kind, number), content in sorted(shards.items(), key=lambda item: item[0]):
             match kind:
                 case "episodes":
@@ -358,10 +369,13 @@ class Facility:
                         heapq.heappush(self._waiting, (fact.at, self._waited, topic, fact))
                         self._waited += 1
                 case "head":
-                    self._tidied, marks, times = content
+                    self._tidied, marks, times, changed = content
+                    changed_cover = {unit: (first, last) for unit, (first, last) in changed.items()}
                     for topic, mark in zip(TOPICS, marks, strict=True):
                         self._gates[topic].watermark = mark
                     self._response_times = ResponseTimes.load(times)
+                case "cover":
+                    pass  # when the rest is there
                 case _:
                     self._gates[kind.removeprefix("ids-")].seen.load(number, content)  # type: ignore[index]
         for said in self._responses:
@@ -372,8 +386,10 @@ class Facility:
                 if said.unit is not None:
                     self._cover.add(said.unit, said.at)
             if episode.exists:
-                self._derive(episode)
-        self._cover.changed.clear()
+                self._derive(episode, to_publish=episode.digest is None)
+        if self._tidied is not None:
+            self._cover.load(shards.get(("cover", 0), []), self._tidied)
+        self._cover.changed = changed_cover
         return self
 
     def _restore_episode(self, block: int, episode: Episode) -> None:

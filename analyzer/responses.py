@@ -107,10 +107,22 @@ class Cover:
         return np.asarray(found, dtype=np.bool_)
 
     def drop_before(self, moment: int) -> None:
+        """Forget what is older than `moment`."""
         for unit, moments in list(self._units.items()):
             del moments[: bisect_left(moments, moment)]
             if not moments:
                 del self._units[unit]
+
+    def dump(self, before: int) -> list[Any]:
+        """The moments earlier than `before`, by unit."""
+        old = [[unit, moments[: bisect_left(moments, before)]] for unit, moments in sorted(self._units.items())]
+        return [one for one in old if one[1]]
+
+    def load(self, content: list[Any], before: int) -> None:
+        """Put back what `dump` gave, in the place of whatever is earlier than `before`."""
+        self.drop_before(before)
+        for unit, moments in content:
+            self._units[unit] = [*moments, *self._units.get(unit, ())]
 
     def _note(self, unit: str, at: int) -> None:
         low, high = self.changed.get(unit, (at, at))

@@ -159,5 +159,5 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _explain(error: Any) -> str:
     place = ".".join(str(part) for part in error["loc"])
-    message = error["msg"].removeprefix("Value error, ")
+    message = "no such setting" if error["type"] == "extra_forbidden" else error["msg"].removeprefix("Value error, ")
     return f"{place}: {message}" if place else message
