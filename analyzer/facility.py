@@ -71,10 +71,6 @@ class Facility:
 
     def apply(self, topic: Topic, fact: Fact, stamped: int | None) -> Outcome:
         """Admit a fact (`stamped`: see `Admission.admit`), and take it in if it is accepted."""
-        if isinstance(fact, Assignment):
-            known = self._roster.get(fact.assignment_id)
-            if known is not None and known.event_id == fact.event_id:
-                return "duplicate"  # also where its id has outlived the horizon, as those of assignments in force do
         outcome = self._gates[topic].admit(fact, stamped)
         if outcome == "accepted":
             self._head_changed = True

@@ -47,10 +47,6 @@ class Roster:
         self._put_to_bed(new)
         return changed
 
-    def get(self, assignment_id: str) -> Assignment | None:
-        held = self._held.get(assignment_id)
-        return held.assignment if held else None
-
     def clinicians(self, bed: Bed, moment: int) -> set[str]:
         """Who was responsible for `bed` at `moment`."""
         return {one.clinician for one in self._beds.get(bed, {}).values() if holds(one, moment)}

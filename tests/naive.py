@@ -422,8 +422,6 @@ def _outcome(fact: Fact, timestamp: int, accepted: list[Fact], policy: Policy) -
     for earlier in accepted:
         if earlier.event_id == fact.event_id and earlier.at >= watermark - policy.horizon:
             return "duplicate"
-    if isinstance(fact, Assignment) and _kept_past_horizon(fact, watermark, policy) and _is_winner(fact, accepted):
-        return "duplicate"
 
     if fact.at > timestamp + policy.max_ahead:
         return "future"
@@ -438,14 +436,5 @@ def _outcome(fact: Fact, timestamp: int, accepted: list[Fact], policy: Policy) -
 
 
 def _kept_past_horizon(fact: Assignment, watermark: int, policy: Policy) -> bool:
-    """Older than the horizon, yet welcome: in force means that `to` is open or after the topic's watermark."""
+    """Older than the horizon, yet welcome, however often: in force means that `to` is open or after the topic's watermark."""
     return fact.at < watermark - policy.horizon and (fact.end is None or fact.end > watermark)
-
-
-def _is_winner(fact: Assignment, accepted: list[Fact]) -> bool:
-    """Past the horizon only the winning record of an assignment is remembered, so only that one is known for a repeat.
-
-    An older, replaced record comes in anew, and loses anew; one no longer in force is forgotten, hence late.
-    """
-    records = [earlier for earlier in accepted if isinstance(earlier, Assignment) and earlier.assignment_id == fact.assignment_id]
-    return bool(records) and max(records, key=lambda record: record.order).event_id == fact.event_id

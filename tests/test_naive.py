@@ -376,7 +376,7 @@ def test_admission_past_the_horizon() -> None:
     unending, over, until_now = duty("ann", 0), duty("ann", 0, 27 * H), duty("ann", 0, 27 * H + 0.001)
     latest = duty("bob", 27 * H)
     assert _deliver("assignments", *[(fact, 30 * H) for fact in (latest, unending, unending, over, until_now, until_now)]) == [
-        "accepted", "accepted", "duplicate", "late", "accepted", "duplicate",
+        "accepted", "accepted", "accepted", "late", "accepted", "accepted",
     ]  # fmt: skip
 
     replaced = duty("ann", 0, assignment_id="x", at=ms(1))
@@ -385,7 +385,7 @@ def test_admission_past_the_horizon() -> None:
     later = duty("dee", 28 * H)
     order = (replaced, winner, ended, latest, winner, ended, replaced, later, ended)
     assert _deliver("assignments", *[(fact, 30 * H) for fact in order]) == [
-        "accepted", "accepted", "accepted", "accepted", "duplicate", "duplicate", "accepted", "accepted", "late",
+        "accepted", "accepted", "accepted", "accepted", "accepted", "accepted", "accepted", "accepted", "late",
     ]  # fmt: skip
 
 
