@@ -49,6 +49,6 @@ class Policy:
         least = max(self.windows.values()) + self.cover + self.allowed_lateness + self.action_window
         if self.horizon < least:
             raise ValueError(
-                f"horizon: expected at least {least} ms (longest window + cover + allowed_lateness + action_window), "
+                f"horizon: expected at least {least / HOUR:g} h (longest window + cover + allowed_lateness + action_window), "
                 "else facts would be dropped that a window still needs"
             )

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 import faust
@@ -17,8 +18,8 @@ import structlog
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
-from analyzer import TOPICS, Engine
-from streams.checkpoint import CheckpointError, Checkpoints, restore
+from analyzer import TOPICS, Engine, Policy, Topic
+from streams.checkpoint import CheckpointError, Checkpoints, reaches, restore
 from streams.exporter import Exporter
 from streams.partition import Outgoing, Partition, Record
 from streams.pseudonyms import pseudonyms
@@ -88,7 +89,7 @@ class Work:
         self._clock = clock
         self._policy = settings.policy.policy()
         self._pseudonym = pseudonyms(settings)
-        self._held: dict[int, _Held] = {}
+        self._held: dict[int, Held] = {}
         self._in_flight: list[Awaitable[Any]] = []
         self._storing = asyncio.Lock()
         self.recovered = False
@@ -176,7 +177,7 @@ class Work:
                 if held is not None and (held.partition.changed or held.events):
                     await self._store(held)
 
-    async def _store(self, held: _Held) -> None:
+    async def _store(self, held: Held) -> None:
         partition = held.partition
         # One moment: the state, what it has said, and the records it contains.
         plan, outbox, events = held.checkpoints.plan(partition), partition.take_outbox(), held.take_events()
@@ -200,37 +201,17 @@ class Work:
             committed = await self._app.consumer.seek_to_committed()
             for number in sorted(numbers):
                 found = self._table.data.records.pop(number, {})
-                if number not in self._held:
-                    self._held[number] = self._restore(number, found)
-                self._check_reached(self._held[number].partition, committed)
+                of_partition = {topic: committed.get(TP(topic, number)) or 0 for topic in TOPICS}
+                new_partition = partial(self._new_partition, number)
+                self._held[number] = take_hold(self._held.get(number), found, of_partition, self._policy, new_partition)
             self.recovered = True
             log.info("partitions held", partitions=sorted(numbers), episodes=sum(one.engine.held for one in self.partitions))
         except Exception as error:  # Faust drops exceptions of this callback
             log.error("state cannot be restored", error=str(error))
             await self._app.crash(error)
 
-    def _restore(self, number: int, found: dict[bytes, bytes]) -> _Held:
-        restored = restore(found, self._policy)
-        engine = restored.engine if restored else Engine(self._policy)
-        partition = Partition(
-            number,
-            self._settings.partitions,
-            engine,
-            restored.next_offsets if restored else {},
-            self._pseudonym,
-            self._settings.max_record_bytes,
-        )
-        return _Held(partition, Checkpoints(uuid.uuid4().hex[:12], restored.superseded if restored else found))
-
-    def _check_reached(self, partition: Partition, committed: dict[TP, int]) -> None:
-        """Records between the state and the group's offsets would be lost: better to stop, and say so."""
-        for topic in TOPICS:
-            offset = committed.get(TP(topic, partition.number))
-            if offset is not None and offset > partition.next_offsets.get(topic, 0):
-                raise CheckpointError(
-                    f"partition {partition.number}: the group has committed {topic} up to {offset}, the state only reaches "
-                    f"{partition.next_offsets.get(topic, 0)}; restart this worker, and if that does not help, start a new group"
-                )
+    def _new_partition(self, number: int, engine: Engine, next_offsets: Mapping[Topic, int]) -> Partition:
+        return Partition(number, self._settings.partitions, engine, next_offsets, self._pseudonym, self._settings.max_record_bytes)
 
     async def drain(self) -> None:
         """The last checkpoint of a worker that is stopping."""
@@ -245,7 +226,7 @@ class Work:
                 log.info("drained", partitions=sorted(self._held))
 
 
-class _Held:
+class Held:
     """A partition in this worker's hands: its checkpoints, and the events to acknowledge with the next one."""
 
     def __init__(self, partition: Partition, checkpoints: Checkpoints) -> None:
@@ -257,3 +238,35 @@ class _Held:
     def take_events(self) -> list[Any]:
         events, self.events = self.events, []
         return events
+
+
+def take_hold(
+    before: Held | None,
+    found: Mapping[bytes, bytes],
+    committed: Mapping[Topic, int],
+    policy: Policy,
+    new_partition: Callable[[Engine, Mapping[Topic, int]], Partition],
+) -> Held:
+    """A partition after a rebalance.
+
+    `found` is what recovery read of the checkpoint topic: everything, or of a partition held `before` what is new. Raises
+    `CheckpointError` where no state reaches what the group has committed, for the records between would be lost.
+    """
+    writer = uuid.uuid4().hex[:12]
+    if before is not None and reaches(before.partition.next_offsets, committed):
+        before.checkpoints = before.checkpoints.renewed(writer, found)
+        return before
+    # Not ours before, or others got further with it while we did not hear that we had lost it.
+    restored = restore(found, policy, committed)
+    reached = restored.next_offsets if restored else {}
+    if not reaches(reached, committed):
+        raise CheckpointError(
+            f"the group has committed {_told(committed)}, the stored state only reaches {_told(reached)}; "
+            "restart this worker, and if that does not help, start a new group"
+        )
+    engine = restored.engine if restored else Engine(policy)
+    return Held(new_partition(engine, reached), Checkpoints(writer, found))
+
+
+def _told(offsets: Mapping[Topic, int]) -> str:
+    return ", ".join(f"{topic} {offset}" for topic, offset in offsets.items()) or "nothing"

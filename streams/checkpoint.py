@@ -2,8 +2,8 @@
 
 A checkpoint writes the shards that changed under keys that nobody used before, and then one manifest that names, for every
 shard, where it lies and which offsets the state has reached. Until the manifest is there, the older one and its shards are;
-what it no longer names is deleted afterwards. Each writer (one life of one worker) stores everything once more before it
-relies on it, so that another writer that does not know yet that it lost the partition can harm nothing but its own.
+what it no longer names is deleted afterwards. Each writer (one worker between two rebalances) stores everything once more
+before it relies on it, so that another writer that does not know yet that it lost the partition can harm nothing but its own.
 
 Keys are JSON lists, values zlib over msgpack:
 
@@ -16,11 +16,12 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
-from analyzer import Policy, ShardKey
+from analyzer import Engine, Policy, ShardKey, Topic
 from streams.partition import Partition, restored_engine
 
 VERSION = 1
@@ -53,17 +54,31 @@ class Plan:
 class Checkpoints:
     """The checkpoints of one partition by one writer; `superseded` are keys of others, to be deleted after the first."""
 
-    def __init__(self, writer: str, superseded: Iterable[bytes] = ()) -> None:
+    def __init__(self, writer: str, superseded: Iterable[bytes] = (), unwritten: Iterable[tuple[str, ShardKey]] = ()) -> None:
         self._writer = writer
         self._superseded = set(superseded)
+        self._unwritten = set(unwritten)
         self._count = 0
         self._places: dict[tuple[str, ShardKey], Place] = {}
+
+    def renewed(self, writer: str, found: Iterable[bytes] = ()) -> Checkpoints:
+        """The same state under another writer's name, for a partition that may have been others' for a while.
+
+        They may not know yet that they lost it again, and then delete what they found: our keys of before. `found` are
+        keys that they may have left.
+        """
+        ours = {part for (facility, key), place in self._places.items() for part in _keys(facility, key, place)}
+        return Checkpoints(writer, {*self._superseded, *found, *ours, self._manifest_key}, self._unwritten | self._places.keys())
+
+    @property
+    def _manifest_key(self) -> bytes:
+        return _key(["manifest", self._writer])
 
     def plan(self, partition: Partition) -> Plan:
         """What to produce so that the partition's state of this moment can be restored; it counts as stored from now on."""
         self._count += 1
         plan, engine = Plan(), partition.engine
-        for facility, key in engine.changed_shards():
+        for facility, key in dict.fromkeys([*sorted(self._unwritten), *engine.changed_shards()]):
             content = engine.dump(facility, key)
             before = self._places.pop((facility, key), None)
             if before is not None:
@@ -75,9 +90,10 @@ class Checkpoints:
                 plan.shards += zip(_keys(facility, key, place), parts, strict=True)
         places = [[facility, *key, *place] for (facility, key), place in self._places.items()]
         manifest = {"version": VERSION, "places": places} | partition.state()
-        plan.manifest.append((_key(["manifest", self._writer]), zlib.compress(_pack(manifest), 1)))
+        plan.manifest.append((self._manifest_key, zlib.compress(_pack(manifest), 1)))
         plan.deletions = [(key, None) for key in sorted(self._superseded)]
         self._superseded.clear()
+        self._unwritten.clear()
         engine.stored()
         partition.changed = False
         return plan
@@ -90,17 +106,17 @@ def _keys(facility: str, key: ShardKey, place: Place) -> Iterator[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A stored state: the arguments of `Partition`, and the keys that now belong to nobody."""
+    """A stored state: the arguments of `Partition`."""
 
-    engine: Any
-    next_offsets: dict[Any, int]
-    superseded: list[bytes]
+    engine: Engine
+    next_offsets: dict[Topic, int]
 
 
-def restore(stored: Mapping[bytes, bytes], policy: Policy) -> Restored | None:
-    """The state of the manifest that reached furthest, out of everything found in the topic; None if there is no manifest.
+def restore(stored: Mapping[bytes, bytes], policy: Policy, committed: Mapping[Topic, int] = MappingProxyType({})) -> Restored | None:
+    """A complete state out of everything found in the topic, the furthest that reaches `committed`; None if there is no manifest.
 
-    By offsets, not by order: a writer that did not know it had lost the partition may have written last.
+    By offsets, not by order: a writer that did not know it had lost the partition may have written last. Its manifest may
+    name shards that its successor has deleted; then the successor's is there, and complete.
     """
     manifests = [_open(value) for key, value in stored.items() if _parse_key(key)[0] == "manifest"]
     if not manifests:
@@ -111,19 +127,29 @@ def restore(stored: Mapping[bytes, bytes], policy: Policy) -> Restored | None:
                 f"stored state has version {manifest['version']}, this program reads version {VERSION}: "
                 "run the program that wrote it, or start a new group to compute everything anew"
             )
-    furthest = max(manifests, key=lambda manifest: sum(manifest["next_offsets"].values()))
+    complete = [manifest for manifest in manifests if all(part in stored for part in _parts(manifest))]
+    if not complete:
+        raise CheckpointError("stored state is incomplete: start a new group to compute everything anew")
+    best = max(complete, key=lambda manifest: (reaches(manifest["next_offsets"], committed), sum(manifest["next_offsets"].values())))
     shards: dict[str, dict[ShardKey, Any]] = {}
-    for facility, kind, block, *place in furthest["places"]:
-        key = (kind, block)
-        try:
-            packed = b"".join(stored[part] for part in _keys(facility, key, tuple(place)))
-        except KeyError:
-            raise CheckpointError(
-                f"stored state is incomplete ({kind} {block} is missing): start a new group to compute everything anew"
-            ) from None
-        shards.setdefault(facility, {})[key] = _open(packed)
-    return Restored(restored_engine(policy, shards, furthest), furthest["next_offsets"], list(stored))
+    for facility, kind, block, *place in best["places"]:
+        packed = b"".join(stored[part] for part in _keys(facility, (kind, block), tuple(place)))
+        shards.setdefault(facility, {})[kind, block] = _open(packed)
+    return Restored(restored_engine(policy, shards, best), best["next_offsets"])
+
+
+def reaches(next_offsets: Mapping[Topic, int], committed: Mapping[Topic, int]) -> bool:
+    """Whether a state holds everything that the group has acknowledged."""
+    return all(next_offsets.get(topic, 0) >= offset for topic, offset in committed.items())
+
+
+def _parts(manifest: dict[str, Any]) -> Iterator[bytes]:
+    for facility, kind, block, *place in manifest["places"]:
+        yield from _keys(facility, (kind, block), tuple(place))
 
 
 def _open(value: bytes) -> Any:
-    return _unpack(zlib.decompress(value))
+    try:
+        return _unpack(zlib.decompress(value))
+    except (zlib.error, msgspec.DecodeError) as error:
+        raise CheckpointError(f"stored state cannot be read ({error}): start a new group to compute everything anew") from None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from analyzer import Policy, Topic
@@ -37,6 +37,14 @@ def show_duration(milliseconds: int) -> str:
     return f"{milliseconds // _UNITS[unit]}{unit}"
 
 
+def _check_window(name: str) -> str:
+    parse_duration(name)
+    return name
+
+
+Window = Annotated[str, AfterValidator(_check_window)]
+"""A window's name is its length."""
+
 Duration = Annotated[int, BeforeValidator(parse_duration), PlainSerializer(show_duration)]
 
 
@@ -45,7 +53,7 @@ class PolicySettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", validate_default=True)
 
-    windows: list[str] = ["10m", "1h", "2h", "12h"]
+    windows: list[Window] = ["10m", "1h", "2h", "12h"]
     action_window: Duration = Field("5m")  # type: ignore[assignment]  # defaults are spelled as users spell them
     fleeting: Duration = Field("15s")  # type: ignore[assignment]
     cover: Duration = Field("12h")  # type: ignore[assignment]
