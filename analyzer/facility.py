@@ -302,6 +302,8 @@ class Facility:
 
     def changed_shards(self) -> Iterator[ShardKey]:
         """Which shards differ from when they were last stored; all of them, after `load`."""
+        for episode in self._touched:  # what a fact of another shard will have published again
+            self._blocks.changed(episode)
         yield from (("episodes", number) for number in sorted(self._blocks.dirty))
         yield from (("assignments", number) for number in sorted(self._roster.blocks.dirty))
         yield from (("responses", number) for number in sorted(self._responses.blocks.dirty))
