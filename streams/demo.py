@@ -1,0 +1,322 @@
+"""Demo: a simulated hospital in time-lapse, a broker and a worker for it, and their numbers as a live table.
+
+The simulated days lie in the past, and their records carry the times of then as Kafka timestamps (see `simulated.messages`):
+however fast they pass, nothing ever comes from the future, which Kafka itself would refuse an hour ahead of the clock. The
+worker takes the hospital's own time for now (`--clock event`).
+
+Half a day is sent at once, so that every window is full when the first numbers show; from then on time passes `speed` times as
+fast. Whatever ends the demo - its time, Ctrl-C, a closed terminal, a failure - ends all it started.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import math
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+
+import aiohttp
+from kafka.errors import KafkaError
+from rich.console import Console
+
+from analyzer.policy import HOUR, MINUTE
+from streams import processes
+from streams.broker import HOST, BrokerError, EmbeddedBroker, free_port, is_free
+from streams.hospital import DAY, Storm, Ward
+from streams.publish import PublishError, publish
+from streams.screen import save_picture, screen
+from streams.settings import Settings, SettingsError, load
+from streams.simulated import messages, rename
+from streams.simulator import simulate
+from streams.snapshot import Snapshot, read
+from streams.table import Status
+from streams.topics import Topics, TopicsError, checkpoint_topic
+
+PORT = 9464
+"""For /metrics, if it is free: Prometheus' customary port for exporters of this kind, and the worker's default."""
+HISTORY = 12 * HOUR
+"""Sent at once: the longest window."""
+AGO = 4 * DAY
+"""Live at least so long ago that an hour of demo does not reach the present, and within the week that topics keep."""
+BEGINS = 18 * HOUR + 30 * MINUTE
+"""The hour of the simulated day at which the time-lapse begins: half an hour before the night shift."""
+REFRESH = 1.0  # seconds between scrapes
+PATIENCE = 60.0  # seconds for which no record is taken in before the first numbers
+QUIET = 30.0  # seconds without a record, of which even at the clock's own pace there is one every few
+_SESSION_TIMEOUT = "2s"  # of the worker's group: it is alone in it, so a short one costs nothing
+_STOP_TIMEOUT = 5.0  # seconds between the worker's SIGTERM and SIGKILL: its last checkpoint is of use to nobody
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class DemoError(Exception):
+    """A demo that cannot start, or go on: one line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """`broker`: HOST:PORT of a Kafka that is there, None: an embedded one. `seconds`: from the first numbers, None: no end."""
+
+    broker: str | None = None
+    speed: float = 60.0
+    seed: int = 1
+    port: int | None = None
+    seconds: float | None = None
+    picture: Path | None = None
+
+
+def hospital(seed: int, now: int) -> tuple[Ward, int]:
+    """The hospital as of `now`, and the moment from which it is shown in time-lapse (all in ms)."""
+    begins = (now - AGO - BEGINS) // DAY * DAY + BEGINS
+    start = begins - HISTORY
+    units = ("MICU", "SICU", "PICU", "STEPDOWN")
+    # Something to see soon, and then every two hours, in one unit after the other.
+    storms = [
+        Storm(start=at, duration=12 * MINUTE, factor=6.0, unit=unit)
+        for at, unit in zip(range(begins + 12 * MINUTE, now, 2 * HOUR), cycle(units), strict=False)
+    ]
+    ward = Ward(
+        seed=seed, start=start, duration=now - start, units=len(units), beds=9, beds_per_nurse=3,
+        profiles=("micu", "micu", "picu", "ward"), storms=tuple(storms), chattering_sensors=2, understaffed_nights=0.5,
+        duplicates=0.01, late=0.02, late_beyond=0.001, late_charting=0.1,
+    )  # fmt: skip
+    assert {unit.name for unit in ward.layout} == set(units)
+    return ward, begins
+
+
+def run(options: Options, console: Console) -> None:
+    """Show the demo until its time is over or somebody stops it. Raises `DemoError`."""
+    began = time.monotonic()
+    # Libraries that miss a broker say so in lines of their own, across the table; what matters, we report.
+    logging.getLogger().addHandler(logging.NullHandler())
+    with _interruptible(), ExitStack() as stack:
+        try:
+            demo = _start(options, console, stack)
+            asyncio.run(demo.show(began))
+        except KeyboardInterrupt:
+            pass
+        except (BrokerError, PublishError, SettingsError, TopicsError, OSError) as error:
+            raise DemoError(str(error)) from None
+        finally:
+            for number in _SIGNALS:  # whoever is impatient now would only leave things behind
+                signal.signal(number, signal.SIG_IGN)
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        console.print("everything is stopped")
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM and a closed terminal end things as Ctrl-C does: with everything stopped."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _start(options: Options, console: Console, stack: ExitStack) -> Demo:
+    """Broker, topics and worker, up or on their way; `stack` stops them in reverse."""
+    port = _port(options.port)
+    directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="alarm-fatigue-demo-")))
+    broker = stack.enter_context(EmbeddedBroker()) if options.broker is None else None
+    # A group of its own each time, for the state of another hospital would be in the way. One facility fills one partition.
+    group = f"alarm-fatigue-demo-{secrets.token_hex(4)}"
+    if broker is None:
+        settings, facility = load(None, broker=options.broker, group=group), f"demo-{secrets.token_hex(2)}-01"
+    else:
+        settings, facility = load(None, broker=broker.address, group=group, partitions=1), "H01"
+    with Topics(settings) as topics:
+        if broker is None:
+            stack.callback(_forget, settings)
+        topics.create(topics.missing())
+        if fatal := [one for one in topics.check() if one.fatal]:
+            raise DemoError(f"topic {fatal[0].topic}: {fatal[0].message}")
+    console.print(f"{'Kafka' if broker is None else 'embedded broker'} at {settings.broker}; the hospital there is {facility}")
+    worker = Worker(settings, port, directory)
+    stack.callback(worker.stop)
+    console.print(f"worker at {worker.metrics}")
+    return Demo(options, console, settings, facility, worker, broker)
+
+
+def _port(wanted: int | None) -> int:
+    if wanted is None:
+        return PORT if is_free(PORT) else free_port()
+    if not is_free(wanted):
+        raise DemoError(f"port {wanted} on {HOST} is taken; choose another one, or none, with --port")
+    return wanted
+
+
+def _forget(settings: Settings) -> None:
+    """Leave no topic of this group's on a Kafka that is not ours."""
+    from kafka.admin import KafkaAdminClient
+
+    with contextlib.suppress(KafkaError, OSError):
+        admin = KafkaAdminClient(bootstrap_servers=settings.broker.split(","), bootstrap_timeout_ms=2000, request_timeout_ms=3000)
+        try:
+            admin.delete_topics([checkpoint_topic(settings.group)])
+        finally:
+            admin.close()
+
+
+class Worker:
+    """The worker, as anybody would start it, in a child process."""
+
+    def __init__(self, settings: Settings, port: int, directory: Path) -> None:
+        self.metrics = f"http://{HOST}:{port}/metrics"
+        self._log = directory / "worker.log"
+        key = directory / "pseudonym.key"
+        key.write_text(secrets.token_hex(32))  # nobody need recognise a simulated nurse tomorrow
+        key.chmod(0o600)
+        # Settings of whoever runs the demo are meant for other workers.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("ALARM_FATIGUE_")}
+        environment |= {"ALARM_FATIGUE_SESSION_TIMEOUT": _SESSION_TIMEOUT, "ALARM_FATIGUE_PSEUDONYM_KEY_FILE": str(key)}
+        # -P: the packages that are installed, not what lies in the current directory under the same name.
+        command = [sys.executable, "-P", "-m", "streams.cli", "worker", "--broker", settings.broker, "--group", settings.group]
+        self._process: subprocess.Popen[bytes] = processes.spawn(
+            [*command, "--clock", "event", "--host", HOST, "--port", str(port)], environment, self._log
+        )
+
+    def check(self) -> None:
+        """Raises `DemoError` if it has ended."""
+        if self._process.poll() is not None:
+            raise DemoError(f"the worker ended with status {self._process.returncode}; its last words: {self.last_words()}")
+
+    def last_words(self) -> str:
+        line = processes.telling_line(self._log.read_text(errors="replace")).removeprefix("error: ")
+        try:
+            logged = json.loads(line)
+        except ValueError:
+            return line
+        return ": ".join(str(logged[name]) for name in ("event", "error") if name in logged)
+
+    def stop(self) -> None:
+        processes.end(self._process, _STOP_TIMEOUT)
+
+
+class Demo:
+    """Everything started: publishes the hospital, and shows what the worker makes of it."""
+
+    def __init__(
+        self, options: Options, console: Console, settings: Settings, facility: str, worker: Worker, broker: EmbeddedBroker | None
+    ) -> None:
+        self._options = options
+        self._console = console
+        self._settings = settings
+        self._facility = facility
+        self._worker = worker
+        self._broker = broker
+        self._taken: deque[tuple[float, int]] = deque(maxlen=6)  # when the last scrapes were made, and the records taken in by then
+        self._moved = (0.0, 0)  # since when it is that number
+
+    async def show(self, began: float) -> None:
+        """Until it is over. `began`: when the command was given, on the monotonic clock."""
+        stop = asyncio.Event()
+        for number in _SIGNALS:
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        ward, begins = hospital(self._options.seed, int(time.time() * 1000))
+        records = messages(rename(simulate(ward), self._facility.removesuffix("01")), history_until=begins)
+        publishing = asyncio.create_task(publish(self._settings, records, self._options.speed, lambda: None))
+        try:
+            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+                first = await self._first(session, publishing, stop, begins)
+                if first is not None:
+                    self._say(f"first numbers after {time.monotonic() - began:.1f} s")
+                    last = await self._follow(session, publishing, stop, first)
+                    self._say(f"{last.records:,} records taken in")
+        finally:
+            publishing.cancel()
+            await asyncio.wait([publishing], timeout=3)  # the producer says goodbye, if anybody listens
+
+    async def _first(
+        self, session: aiohttp.ClientSession, publishing: asyncio.Task[int], stop: asyncio.Event, begins: int
+    ) -> Snapshot | None:
+        """The first numbers that hold: with half a day taken in. None if stopped before."""
+        taken, since = 0, time.monotonic()
+        while not stop.is_set():
+            self._check(publishing)
+            snapshot = await self._scrape(session)
+            if snapshot is not None and snapshot.records > taken:
+                self._taken.append((time.monotonic(), snapshot.records))
+                if snapshot.units and (snapshot.watermark or 0) * 1000 >= begins - MINUTE:
+                    return snapshot
+                taken, since = snapshot.records, time.monotonic()
+            if time.monotonic() - since > PATIENCE:
+                raise DemoError(f"the worker took in nothing for {PATIENCE:.0f} s; its last words: {self._worker.last_words()}")
+            await _pause(stop, 0.5 if taken else 0.1)  # each answer takes time from what it waits for
+        return None
+
+    async def _follow(
+        self, session: aiohttp.ClientSession, publishing: asyncio.Task[int], stop: asyncio.Event, snapshot: Snapshot
+    ) -> Snapshot:
+        """Show the numbers, second by second, and return the last ones."""
+        began = answered = now = time.monotonic()
+        with screen(self._console) as shown:
+            while True:
+                shown.show(snapshot, self._status(snapshot, now, answered), now - began)
+                await _pause(stop, REFRESH)
+                if stop.is_set() or publishing.done() or now - began >= (self._options.seconds or math.inf):
+                    break
+                self._check(publishing)
+                scraped, now = await self._scrape(session), time.monotonic()
+                if scraped is not None:
+                    snapshot, answered = scraped, now
+        self._check(publishing)
+        if publishing.done():
+            self._say("the simulated days have reached the present")
+        if self._options.picture is not None:
+            save_picture(snapshot, self._status(snapshot, now, answered), self._options.picture)
+        return snapshot
+
+    def _status(self, snapshot: Snapshot, now: float, answered: float) -> Status:
+        """`answered`: when the worker last answered; both on the monotonic clock."""
+        if answered == now:
+            self._taken.append((now, snapshot.records))
+        (since, before), (until, taken) = self._taken[0], self._taken[-1]
+        throughput = (taken - before) / (until - since) if until > since else 0.0
+        if taken != self._moved[1]:
+            self._moved = (now, taken)
+        still = now - self._moved[0]
+        trouble = f"no record has come in for {still:.0f} s: does the broker still answer?" if still > QUIET else ""
+        if answered < now:
+            trouble = f"the worker has not answered for {now - answered:.0f} s"
+        return Status(self._facility, self._options.speed, throughput, self._worker.metrics, trouble)
+
+    def _check(self, publishing: asyncio.Task[int]) -> None:
+        """Raises if anything has failed."""
+        if publishing.done():
+            publishing.result()
+        if self._broker is not None and self._broker.pid is None:
+            raise DemoError(
+                f"the embedded broker ended; its last words: {processes.telling_line(self._broker.log.read_text(errors='replace'))}"
+            )
+        self._worker.check()
+
+    async def _scrape(self, session: aiohttp.ClientSession) -> Snapshot | None:
+        """None: no answer."""
+        try:
+            async with session.get(self._worker.metrics) as response:
+                return read(await response.text(), self._facility)
+        except (aiohttp.ClientError, TimeoutError):
+            return None
+
+    def _say(self, line: str) -> None:
+        self._console.print(line)
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)

@@ -1,0 +1,80 @@
+"""Screen: where the table is shown as it changes - the whole of a terminal, or lines where there is none - and saved as a picture."""
+
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.live import Live
+
+from streams.snapshot import Snapshot
+from streams.table import WIDE, Status, plain, render
+
+REPORT_EVERY = 10.0
+"""Seconds between reports in lines."""
+TURN = 8.0
+"""Seconds for which clinicians stay who share the room with others."""
+
+
+class Screen(Protocol):
+    """Shows one snapshot after another, until it is left."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+    def show(self, snapshot: Snapshot, status: Status, elapsed: float) -> None:
+        """`elapsed`: seconds since the first one."""
+
+
+def screen(console: Console) -> Screen:
+    """What suits the console: a dumb terminal cannot go back to where it has been, either."""
+    return _Terminal(console) if console.is_terminal and not console.is_dumb_terminal else _Lines(console)
+
+
+class _Terminal:
+    """The terminal's other page, which leaves what was there before as it was."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        # Drawn when there are numbers, not by a thread: nothing else moves.
+        self._live = Live(console=console, screen=True, auto_refresh=False)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._live.stop()
+
+    def show(self, snapshot: Snapshot, status: Status, elapsed: float) -> None:
+        width, height = self._console.size
+        self._live.update(render(snapshot, status, width, height, int(elapsed / TURN)), refresh=True)
+
+
+class _Lines:
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._due = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        pass
+
+    def show(self, snapshot: Snapshot, status: Status, elapsed: float) -> None:
+        if elapsed >= self._due:
+            self._due = elapsed + REPORT_EVERY
+            for line in plain(snapshot, status):
+                self._console.print(line, soft_wrap=True)
+
+
+def save_picture(snapshot: Snapshot, status: Status, path: Path) -> None:
+    """The table as an SVG file, with room for everybody. Raises `OSError`."""
+    console = Console(record=True, width=WIDE, file=StringIO(), force_terminal=True, color_system="truecolor")
+    console.print(render(snapshot, status, WIDE, height=1000))
+    path.write_text(console.export_svg(title="alarm-fatigue demo"))

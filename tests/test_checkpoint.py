@@ -1,0 +1,452 @@
+"""Checkpoints over a simulated compacted topic: whatever crashes, lingers or is compacted, what is restored is a state that was.
+
+No Kafka here: a topic is a list of records, a worker a partition with its checkpoints, and time what Hypothesis draws.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import cache, partial
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analyzer import TOPICS, Engine, Policy, Topic
+from analyzer.facts import FACT_TYPES, Fact
+from analyzer.policy import HOUR
+from streams import checkpoint
+from streams.app import Held, take_hold
+from streams.checkpoint import CheckpointError, Checkpoints, Plan, restore
+from streams.metrics import burden_metrics, samples, tally_metric, watermark_metric
+from streams.partition import Partition, Record
+from streams.simulator import Ward, simulate
+from tests.strategies import wards
+
+POLICY = Policy()
+TOPIC_OF = {type_: topic for topic, type_ in FACT_TYPES.items()}
+Offsets = dict[Topic, int]
+Stored = dict[bytes, bytes]
+Numbers = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def new_partition(engine: Engine, next_offsets: Mapping[Topic, int]) -> Partition:
+    return Partition(0, 1, engine, next_offsets, str, 1 << 20)
+
+
+def numbers(partition: Partition) -> Numbers:
+    """Everything /metrics would show of a partition that has been advanced."""
+    engine = partition.engine
+    metrics = [
+        *burden_metrics(engine.measure(), str, POLICY.min_classified),
+        tally_metric(engine.tally),
+        watermark_metric(engine.watermarks()),
+    ]
+    return {(one.name, frozenset(one.labels.items())): one.value for one in samples(metrics)}
+
+
+def as_record(topic: Topic, offset: int, fact: Fact) -> Record:
+    wire = {"start": "from", "end": "to"} if topic == "assignments" else {}
+    fields = {wire.get(name, name): value for name, value in asdict(fact).items() if value is not None}
+    return Record(topic, offset, fact.facility.encode(), json.dumps(fields).encode(), fact.at)
+
+
+@dataclass
+class Source:
+    """The input topics: their records in order, and what a worker that never fails makes of them."""
+
+    records: dict[Topic, list[Record]]
+
+    @classmethod
+    def of(cls, facts: list[Fact]) -> Source:
+        records: dict[Topic, list[Record]] = {topic: [] for topic in TOPICS}
+        for fact in facts:
+            topic = TOPIC_OF[type(fact)]
+            records[topic].append(as_record(topic, len(records[topic]), fact))
+        return cls(records)
+
+    def straight(self, until: Mapping[Topic, int]) -> Numbers:
+        partition = new_partition(Engine(POLICY), {})
+        feed(partition, [record for topic in TOPICS for record in self.records[topic][: until.get(topic, 0)]])
+        return numbers(partition)
+
+    @property
+    def ends(self) -> Offsets:
+        return {topic: len(records) for topic, records in self.records.items()}
+
+
+@dataclass
+class Log:
+    """The compacted topic: (offset, key, value); compaction leaves the last of each key where it lies."""
+
+    entries: list[tuple[int, bytes, bytes | None]] = field(default_factory=list)
+    end: int = 0
+
+    def append(self, key: bytes, value: bytes | None) -> None:
+        self.entries.append((self.end, key, value))
+        self.end += 1
+
+    def compact(self, drop_tombstones: bool) -> None:
+        last = {key: offset for offset, key, _ in self.entries}
+        self.entries = [one for one in self.entries if one[0] == last[one[1]] and not (drop_tombstones and one[2] is None)]
+
+    def found(self, since: int = 0) -> Stored:
+        """What recovery that begins at offset `since` keeps."""
+        stored: Stored = {}
+        for offset, key, value in self.entries:
+            if offset >= since:
+                if value is None:
+                    stored.pop(key, None)
+                else:
+                    stored[key] = value
+        return stored
+
+
+@dataclass
+class Storing:
+    """A checkpoint on its way into the log, one record after the other, as of `held`'s `offsets`."""
+
+    held: Held
+    offsets: Offsets
+    until_stored: list[tuple[bytes, bytes | None]]
+    deletions: list[tuple[bytes, bytes | None]]
+
+
+class Worker:
+    """One process: what it holds, where it reads, and the checkpoint that it is storing."""
+
+    def __init__(self, hospital: Hospital) -> None:
+        self._hospital = hospital
+        self._held: Held | None = None
+        self._heard = 0
+        self._storing: Storing | None = None
+
+    def rebalance(self) -> None:
+        """The partition is ours, says the group; since when others had it, nobody tells."""
+        log, committed = self._hospital.log, self._hospital.committed
+        found = log.found(since=self._heard if self._held else 0)
+        before, self._heard = self._held, log.end
+        self._held = take_hold(before, found, committed, POLICY, new_partition)
+        self._position = dict(committed)
+        if self._held is not before:
+            partition = self._held.partition
+            partition.advance(None)
+            assert numbers(partition) == self._hospital.source.straight(partition.next_offsets)
+
+    @property
+    def partition(self) -> Partition:
+        assert self._held is not None
+        return self._held.partition
+
+    def take(self, topic: Topic, count: int) -> None:
+        begin = self._position[topic]
+        for record in self._hospital.source.records[topic][begin : begin + count]:
+            self.partition.take(record)
+            self._position[topic] += 1
+
+    def store(self, records: int | None = None) -> None:
+        """Go on with storing (begin, if nothing is on its way) by so many produced records, or to the end."""
+        assert self._held is not None
+        if self._storing is None:
+            plan = self._held.checkpoints.plan(self.partition)
+            self._hospital.sent += self.partition.take_outbox()
+            self._storing = Storing(self._held, dict(self.partition.next_offsets), plan.shards + plan.manifest, plan.deletions)
+        storing = self._storing
+        while records is None or records > 0:
+            if storing.until_stored:
+                self._hospital.log.append(*storing.until_stored.pop(0))
+                if not storing.until_stored and storing.held is self._held:
+                    self._hospital.commit(self, storing.offsets)
+            elif storing.deletions:
+                self._hospital.log.append(*storing.deletions.pop(0))
+            else:
+                self._storing = None
+                return
+            records = None if records is None else records - 1
+
+
+class Hospital:
+    """The world around workers: the inputs, the group's offsets, the checkpoint topic, what was sent, and whose turn it is."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.log = Log()
+        self.committed: Offsets = dict.fromkeys(TOPICS, 0)
+        self.sent: list[Any] = []
+        self.owner = Worker(self)
+        self.owner.rebalance()
+        self.zombies: list[Worker] = []
+
+    def commit(self, worker: Worker, offsets: Offsets) -> None:
+        """The group takes commits of its member alone, and Faust never commits backwards."""
+        if worker is self.owner:
+            self.committed = {topic: max(offset, offsets.get(topic, 0)) for topic, offset in self.committed.items()}
+
+    def replace_owner(self, *, lingers: bool) -> None:
+        if lingers:
+            self.zombies.append(self.owner)
+        self.owner = Worker(self)
+        self.owner.rebalance()
+
+    def bring_back(self, zombie: Worker) -> None:
+        self.zombies.remove(zombie)
+        self.zombies.append(self.owner)
+        self.owner = zombie
+        zombie.rebalance()
+
+    def finish(self) -> None:
+        """The owner takes in everything that is left, and stores it."""
+        for topic in TOPICS:
+            self.owner.take(topic, self.source.ends[topic])
+        self.owner.partition.advance(None)
+        self.owner.store()
+        self.owner.store()
+        assert self.committed == self.source.ends
+
+
+TAKE = st.tuples(st.just("take"), st.sampled_from(TOPICS), st.integers(1, 20))
+STORE = st.tuples(st.just("store"), st.sampled_from([None, None, 1, 2, 5]))
+STEPS = st.one_of(
+    TAKE, TAKE, STORE, STORE, st.tuples(st.just("advance")), st.tuples(st.just("compact"), st.booleans()), st.tuples(st.just("crash"))
+)  # fmt: skip
+WHICH = st.integers(0, 2)
+LINGERING = st.one_of(
+    TAKE,
+    TAKE,
+    STORE,
+    STORE,
+    st.tuples(st.just("lose")),
+    st.tuples(st.just("zombie takes"), WHICH, st.sampled_from(TOPICS), st.integers(1, 20)),
+    st.tuples(st.just("zombie stores"), WHICH, st.sampled_from([None, None, 1, 2, 5])),
+    st.tuples(st.just("back"), WHICH),
+    st.tuples(st.just("crash")),
+)
+
+
+def act(hospital: Hospital, step: tuple[Any, ...]) -> None:
+    zombies, owner = hospital.zombies, hospital.owner
+    match step:
+        case "take", topic, count:
+            owner.take(topic, count)
+        case ("advance",):
+            owner.partition.advance(None)
+        case "store", records:
+            owner.store(records)
+        case "compact", drop_tombstones:
+            hospital.log.compact(drop_tombstones)
+        case ("crash",):
+            hospital.replace_owner(lingers=False)
+        case ("lose",):
+            hospital.replace_owner(lingers=True)
+        case "zombie takes", which, topic, count if which < len(zombies):
+            zombies[which].take(topic, count)
+        case "zombie stores", which, records if which < len(zombies):
+            zombies[which].store(records)
+        case "back", which if which < len(zombies):
+            hospital.bring_back(zombies[which])
+
+
+@contextmanager
+def parts_of(size: int) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint, "PART_BYTES", size)
+        yield
+
+
+def shuffled(facts: list[Fact]) -> st.SearchStrategy[list[Fact]]:
+    """Mostly in order, as devices report, with some out of it and some twice."""
+    in_order = sorted(facts, key=lambda fact: fact.at)
+    return st.one_of(st.just(in_order), st.permutations(facts), st.just([*in_order, *in_order[::3]]))
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_a_crash_between_any_two_records_restores_a_state_that_was_and_ends_with_the_straight_numbers(data: st.DataObject) -> None:
+    source = Source.of(data.draw(wards().flatmap(shuffled)))
+    with parts_of(data.draw(st.sampled_from([40, 400_000]))):
+        hospital = Hospital(source)
+        for step in data.draw(st.lists(STEPS, min_size=10, max_size=30)):
+            act(hospital, step)
+        hospital.finish()
+        assert numbers(hospital.owner.partition) == source.straight(source.ends)
+        hospital.replace_owner(lingers=False)
+    assert latest_episodes(hospital.sent) == latest_episodes(whole(source).take_outbox())
+
+
+def latest_episodes(sent: list[Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    found = (json.loads(one.value) for one in sent if one.topic == "episodes")
+    return {(one["facility"], one["alarm_id"]): one for one in found}
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_writers_that_linger_and_return_harm_no_state_but_their_own(data: st.DataObject) -> None:
+    source = Source.of(data.draw(wards().flatmap(shuffled)))
+    hospital = Hospital(source)
+    for step in data.draw(st.lists(LINGERING, min_size=20, max_size=40)):
+        act(hospital, step)
+    hospital.finish()
+    assert numbers(hospital.owner.partition) == source.straight(source.ends)
+    for zombie in list(hospital.zombies):
+        zombie.store()
+        zombie.store()
+    hospital.replace_owner(lingers=False)
+    hospital.finish()
+    assert numbers(hospital.owner.partition) == source.straight(source.ends)
+
+
+@given(st.data())
+def test_in_the_end_the_topic_holds_one_state_and_nothing_else(data: st.DataObject) -> None:
+    """Whatever was left by those that crashed or lingered is deleted by a writer that found it."""
+    source = Source.of(data.draw(wards().flatmap(shuffled)))
+    hospital = Hospital(source)
+    for step in data.draw(st.lists(LINGERING, min_size=10, max_size=30)):
+        act(hospital, step)
+    hospital.replace_owner(lingers=False)
+    hospital.finish()
+    straight = Checkpoints("straight")
+    plan = straight.plan(hospital.owner.partition)
+    manifest = [key for key in hospital.log.found() if json.loads(key)[0] == "manifest"]
+    assert len(manifest) == 1
+    content = msgspec.msgpack.decode(zlib.decompress(hospital.log.found()[manifest[0]]))
+    assert len(hospital.log.found()) == 1 + sum(place[-1] for place in content["places"])
+    assert not plan.shards  # everything was stored before
+
+
+# --- bounds ------------------------------------------------------------------------------------------------------------
+
+
+@cache
+def long_source() -> Source:
+    """Enough of one hospital for many blocks of every kind."""
+    ward = Ward(seed=3, duration=30 * HOUR, units=2, beds=6, storms=8.0, duplicates=0.03, late=0.05, late_beyond=0.01, late_charting=0.3)
+    records: dict[Topic, list[Record]] = {topic: [] for topic in TOPICS}
+    for one in simulate(ward):
+        value = json.dumps(one.value).encode()
+        records[one.topic].append(Record(one.topic, len(records[one.topic]), b"H01", value, one.due))
+    return Source(records)
+
+
+def slices(source: Source, steps: int) -> Iterator[list[Record]]:
+    """Everything, in so many slices."""
+    for step in range(steps):
+        yield [
+            record
+            for records in source.records.values()
+            for record in records[len(records) * step // steps : len(records) * (step + 1) // steps]
+        ]
+
+
+def feed(partition: Partition, records: list[Record]) -> None:
+    for record in records:
+        partition.take(record)
+    partition.advance(None)
+
+
+def whole(source: Source) -> Partition:
+    partition = new_partition(Engine(POLICY), {})
+    for records in slices(source, 1):
+        feed(partition, records)
+    return partition
+
+
+def size(plan: Plan) -> int:
+    return sum(len(value or b"") for _, value in plan.shards)
+
+
+def test_a_long_run_with_a_crash_after_every_checkpoint_keeps_all_numbers() -> None:
+    source, log = long_source(), Log()
+    straight, crashing, checkpoints = new_partition(Engine(POLICY), {}), new_partition(Engine(POLICY), {}), Checkpoints("0")
+    for records in slices(source, 30):
+        feed(straight, records)
+        feed(crashing, records)
+        plan = checkpoints.plan(crashing)
+        for pair in plan.shards + plan.manifest + plan.deletions:
+            log.append(*pair)
+        held = take_hold(None, log.found(), crashing.next_offsets, POLICY, new_partition)
+        crashing, checkpoints = held.partition, held.checkpoints
+        crashing.advance(None)
+        assert numbers(crashing) == numbers(straight)
+    assert sum(source.ends.values()) > 3000
+
+
+def test_most_checkpoints_of_a_large_state_store_little_of_it() -> None:
+    partition, checkpoints, sizes = new_partition(Engine(POLICY), {}), Checkpoints("w"), []
+    for records in slices(long_source(), 300):
+        feed(partition, records)
+        sizes.append(size(checkpoints.plan(partition)))
+    assert sorted(sizes)[len(sizes) // 2] < size(checkpoints.renewed("v").plan(partition)) / 3
+
+
+def test_large_shards_are_split_into_parts_that_brokers_take() -> None:
+    partition = whole(long_source())
+    with parts_of(1000):
+        plan = Checkpoints("w").plan(partition)
+    assert max(len(value or b"") for _, value in plan.shards) == 1000
+    assert any(json.loads(key)[-1] > 2 for key, _ in plan.shards)
+    stored = {key: value for key, value in plan.shards + plan.manifest if value is not None}
+    restored = restore(stored, POLICY)
+    assert restored is not None
+    again = new_partition(restored.engine, restored.next_offsets)
+    again.advance(None)
+    assert numbers(again) == numbers(partition)
+    assert checkpoint.PART_BYTES < 1_000_000 * 0.9
+
+
+# --- errors ------------------------------------------------------------------------------------------------------------
+
+
+def stored_state(writer: str = "w") -> Stored:
+    partition = new_partition(Engine(POLICY), {})
+    feed(partition, long_source().records["alarms"][:50])
+    plan = Checkpoints(writer).plan(partition)
+    return {key: value for key, value in plan.shards + plan.manifest if value is not None}
+
+
+MANIFEST = json.dumps(["manifest", "w"], separators=(",", ":")).encode()
+
+
+def test_nothing_stored_is_no_state() -> None:
+    assert restore({}, POLICY) is None
+    shards = {key: value for key, value in stored_state().items() if key != MANIFEST}
+    assert restore(shards, POLICY) is None
+
+
+def test_a_missing_shard_is_told_and_nothing_half_restored() -> None:
+    for missing in stored_state().keys() - {MANIFEST}:
+        stored = stored_state()
+        del stored[missing]
+        with pytest.raises(CheckpointError, match="stored state is incomplete: start a new group"):
+            restore(stored, POLICY)
+
+
+def test_a_version_of_the_future_is_told() -> None:
+    stored = stored_state()
+    manifest = msgspec.msgpack.decode(zlib.decompress(stored[MANIFEST])) | {"version": 99}
+    stored[MANIFEST] = zlib.compress(msgspec.msgpack.encode(manifest))
+    with pytest.raises(CheckpointError, match="stored state has version 99, this program reads version 1"):
+        restore(stored, POLICY)
+
+
+@pytest.mark.parametrize("damage", [b"", b"nonsense", zlib.compress(b"\xc1")])
+def test_damaged_bytes_are_told(damage: bytes) -> None:
+    for key in stored_state():
+        with pytest.raises(CheckpointError, match="stored state cannot be read"):
+            restore(stored_state() | {key: damage}, POLICY)
+
+
+def test_a_state_that_does_not_reach_what_was_committed_is_refused() -> None:
+    """Records between the two would be lost."""
+    take = partial(take_hold, None, policy=POLICY, new_partition=new_partition)
+    held = take(found=stored_state(), committed={"alarms": 50, "labels": 0})
+    assert held.partition.next_offsets == {"alarms": 50}
+    with pytest.raises(CheckpointError, match="the group has committed alarms 51, the stored state only reaches alarms 50; restart"):
+        take(found=stored_state(), committed={"alarms": 51})
+    with pytest.raises(CheckpointError, match="the group has committed alarms 1, the stored state only reaches nothing; restart"):
+        take(found={}, committed={"alarms": 1})

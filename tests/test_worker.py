@@ -1,0 +1,545 @@
+"""The worker over both brokers: the numbers of `replay` and of the naive reading, whatever is poisoned, killed or rebalanced.
+
+Time passes by the event clock, so what /metrics shows is a function of what was sent. Nothing here sleeps and hopes.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import random
+import re
+import signal
+from collections.abc import Iterator
+from functools import cache
+from hashlib import sha256
+from itertools import pairwise
+from math import isclose
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analyzer import TOPICS, AlarmEvent, Engine, Fact, Policy, Topic
+from analyzer.policy import HOUR
+from streams.broker import Broker, EmbeddedBroker
+from streams.checkpoint import Checkpoints
+from streams.partition import Partition, Poisoned, Record
+from streams.simulator import Ward
+from tests import naive
+from tests.workers import (
+    Delivery,
+    Message,
+    Numbers,
+    WorkerProcess,
+    burdens,
+    ends,
+    events,
+    eventually,
+    new_topics,
+    read,
+    run,
+    send,
+    union,
+)  # fmt: skip
+
+POLICY = Policy()
+WARD = Ward(
+    seed=11, duration=15 * HOUR, facilities=4, units=2, beds=2, alarms_per_bed_day=110, storms=3.0, chattering_sensors=1, duplicates=0.03,
+    late=0.03, late_beyond=0.02, late_charting=0.4, adjudicated=0.5,
+)  # fmt: skip
+
+
+@pytest.fixture(params=["embedded", "apache"])
+def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """A broker with the service's topics, all empty."""
+    if request.param == "embedded":
+        request.getfixturevalue("embedded_broker")  # tells what is missing
+        with EmbeddedBroker() as own:
+            new_topics(own)
+            yield own
+    else:
+        shared: Broker = request.getfixturevalue("apache_kafka")
+        new_topics(shared)
+        yield shared
+
+
+@cache
+def ward() -> Delivery:
+    return Delivery.of(WARD)
+
+
+@cache
+def naive_numbers(delivery: Delivery) -> Numbers:
+    """Each facility at its own watermark."""
+    found: Numbers = {}
+    for facts in by_facility(delivery).values():
+        watermark = max((fact.at for fact in facts if isinstance(fact, AlarmEvent)), default=None)
+        if watermark is not None:
+            found |= naive.metrics(facts, watermark, POLICY)
+    return found
+
+
+def by_facility(delivery: Delivery) -> dict[str, list[Fact]]:
+    found: dict[str, list[Fact]] = {}
+    for fact in delivery.accepted():
+        found.setdefault(fact.facility, []).append(fact)
+    return found
+
+
+def assert_numbers(found: Numbers, expected: Numbers) -> None:
+    found = burdens(found)
+    assert found.keys() == expected.keys()
+    assert [key for key, value in expected.items() if not isclose(found[key], value, rel_tol=1e-12)] == []
+
+
+def wait_until_taken_in(workers: list[WorkerProcess], count: int) -> None:
+    """Until these workers have judged so many records, those of former lives included."""
+    eventually(lambda: sum(events(union(workers)).values()) >= count, f"{count} records are taken in")
+
+
+# --- numbers -----------------------------------------------------------------------------------------------------------
+
+
+def test_workers_show_the_numbers_of_replay_and_of_the_naive_reading(broker: Broker, tmp_path: Path) -> None:
+    """Through Kafka, at one worker, at two that share, and at the one that is left."""
+    delivery = ward()
+    assert len(delivery.messages) > 4000
+    send(broker, delivery.messages)
+    replayed = run("replay", *delivery.write_accepted(tmp_path), "--pseudonyms", "off").numbers
+    with WorkerProcess(broker, tmp_path, "first") as first, WorkerProcess(broker, tmp_path, "second") as second:
+        first.wait_until_ready()
+        second.wait_until_ready()
+        wait_until_taken_in([first, second], len(delivery.messages))
+        shared = union([first, second])
+        assert burdens(shared) == burdens(replayed)
+        assert_numbers(shared, naive_numbers(delivery))
+        assert events(shared) == delivery.counts()
+        assert {outcome for _, outcome in events(shared)} == {"accepted", "duplicate", "late"}
+        assert first.held.isdisjoint(second.held)
+        assert first.held | second.held == {0, 1, 2, 3}
+        assert min(len(first.held), len(second.held)) >= 1
+
+        assert first.stop() == 0
+        eventually(lambda: second.held == {0, 1, 2, 3} and second.ready, "the second has taken over")
+        assert burdens(second.numbers) == burdens(replayed)
+        assert events(second.numbers) == delivery.counts()
+        assert second.stop() == 0
+        assert no_errors(first, second)
+
+
+def no_errors(*workers: WorkerProcess) -> bool:
+    """Beside those of Kafka's client, which knows no other word for a coordinator that is not there yet."""
+    said = [word for one in workers for word in one.words if word["level"] in ("error", "critical")]
+    return [word for word in said if not word["logger"].startswith("aiokafka")] == []
+
+
+# --- poison ------------------------------------------------------------------------------------------------------------
+
+AT = 1_772_348_400_000
+BASE: dict[str, Any] = {
+    "event_id": "e", "alarm_id": "a", "phase": "start", "at": AT, "facility": "H01", "unit": "ICU", "bed": "1", "device_id": "mon-1",
+    "device_type": "monitor", "code": "MDC_EVT_LO", "kind": "physiological", "priority": "high",
+}  # fmt: skip
+
+
+def alarm(number: int, **changes: Any) -> bytes:
+    return json.dumps(BASE | {"event_id": f"e{number}", "alarm_id": f"a{number}"} | changes).encode()
+
+
+def poison() -> list[tuple[Message, str, str]]:
+    """Records that must be rejected, with their reasons and details."""
+    key = b"H01"
+    nested = b'{"x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    duty = {"event_id": "s", "assignment_id": "s", "facility": "H01", "unit": "ICU", "bed": "1", "clinician": "ann", "from": AT, "at": AT}
+    misrouted = ("misrouted", "key: expected the record's facility, by which partitions are chosen")
+    a_time = "expected an RFC 3339 time with an offset, or integer milliseconds since 1970"
+    behind = "at: expected no more than the allowed lateness behind the topic's watermark"
+    acuity = json.dumps(duty | {"acuity": -1}).encode()
+    return [
+        (Message("alarms", key, b"\xff\xfe", AT), "malformed", "value: expected UTF-8"),
+        (Message("alarms", key, b"no json", AT), "malformed", "value: expected JSON"),
+        (Message("alarms", key, b"", AT), "malformed", "value: expected JSON"),
+        (Message("alarms", key, b"[1, 2]", AT), "malformed", "value: expected a JSON object"),
+        (Message("responses", key, nested, AT), "malformed", "value: expected JSON"),
+        (Message("alarms", key, None, AT), "malformed", "value: expected a JSON object, found none"),
+        (Message("labels", b"H02", None, AT), "malformed", "value: expected a JSON object, found none"),
+        (Message("alarms", key, b"x" * (5 << 20), AT), "malformed", "value: expected at most 1048576 bytes"),
+        (Message("alarms", key, alarm(1, label="Mrs Q" * (1 << 20)), AT), "malformed", "value: expected at most 1048576 bytes"),
+        (Message("alarms", key, alarm(1, phase="begin"), AT), "malformed", "phase: expected one of start, update, end"),
+        (Message("alarms", key, alarm(1, bed=""), AT), "malformed", "bed: expected 1 to 128 characters"),
+        (Message("alarms", key, alarm(1, bed="Mrs Q" * 30), AT), "malformed", "bed: expected 1 to 128 characters"),
+        (Message("alarms", key, alarm(1, value="Mrs Q"), AT), "malformed", "value: expected a number"),
+        (Message("alarms", key, alarm(1, at="at noon"), AT), "malformed", f"at: {a_time}"),
+        (Message("assignments", key, acuity, AT), "malformed", "acuity: expected a number of at least 0"),
+        (Message("responses", key, b"{}", AT), "malformed", "event_id: required, but missing"),
+        (Message("labels", key, json.dumps(BASE).encode(), AT), "malformed", "verdict: required, but missing"),
+        (Message("alarms", b"H02", alarm(1), AT), *misrouted),
+        (Message("alarms", None, alarm(1), AT, 1), *misrouted),
+        (Message("alarms", b"\xff", alarm(1), AT), *misrouted),
+        (Message("alarms", key, alarm(1), AT - 120_001), "future", "at: expected no more than max_ahead after the record's timestamp"),
+        (Message("alarms", key, alarm(1, at=AT - 600_001), AT), "late", behind),
+    ]  # fmt: skip
+
+
+def test_poison_of_every_kind_is_set_aside_and_stops_nothing(broker: Broker, tmp_path: Path) -> None:
+    bad = poison()
+    good = [Message("alarms", b"H01", alarm(100 + number, at=AT + number), AT) for number in range(len(bad) + 1)]
+    messages = [good[0], *(message for pair in zip((message for message, _, _ in bad), good[1:], strict=True) for message in pair)]
+    send(broker, messages)
+    with WorkerProcess(broker, tmp_path) as worker:
+        worker.wait_until_ready()
+        wait_until_taken_in([worker], len(messages))
+        counts = {
+            key: float(len([1 for message, reason, _ in bad if (message.topic, reason) == key]))
+            for key in {(m.topic, r) for m, r, _ in bad}
+        }
+        assert events(worker.numbers) == counts | {("alarms", "accepted"): len(good)}
+        assert worker.numbers[unit_alarms("H01", "ICU")] == len(good)
+        assert worker.stop() == 0
+        assert no_errors(worker)
+    rejected = read(broker, "rejected")
+    sources = {(one.topic, one.partition, one.offset): one for topic in TOPICS for one in read(broker, topic)}
+    assert len(rejected) == len(bad)
+    told = []
+    for one in rejected:
+        headers = {name: value.decode() for name, value in one.headers}
+        assert headers.keys() == {"reason", "detail", "topic", "partition", "offset"}
+        source = sources[headers["topic"], int(headers["partition"]), int(headers["offset"])]
+        assert (one.key, one.value) == (source.key, source.value)
+        told.append((headers["topic"], sha256(one.value or b"").hexdigest(), one.key, headers["reason"], headers["detail"]))
+    expected = [(message.topic, sha256(message.value or b"").hexdigest(), message.key, reason, detail) for message, reason, detail in bad]
+    assert sorted(told, key=repr) == sorted(expected, key=repr)
+
+
+def unit_alarms(facility: str, unit: str, priority: str = "high", window: str = "12h") -> tuple[str, frozenset[tuple[str, str]]]:
+    return "alarm_fatigue_unit_alarms", frozenset({"facility": facility, "unit": unit, "priority": priority, "window": window}.items())
+
+
+def test_with_one_partition_any_key_will_do(tmp_path: Path, embedded_broker: EmbeddedBroker) -> None:
+    with EmbeddedBroker() as broker:
+        new_topics(broker, partitions=1)
+        send(broker, [Message("alarms", key, alarm(number), AT) for number, key in enumerate([None, b"", b"H02", b"\xff", b"H01"])])
+        with WorkerProcess(broker, tmp_path) as worker:
+            worker.wait_until_ready()
+            wait_until_taken_in([worker], 5)
+            assert events(worker.numbers) == {("alarms", "accepted"): 5}
+
+
+# --- ends and beginnings -----------------------------------------------------------------------------------------------
+
+
+def small_ward(seed: int) -> Delivery:
+    return Delivery.of(
+        Ward(
+            seed=seed, duration=6 * HOUR, facilities=4, units=1, beds=3, alarms_per_bed_day=200, storms=4.0, duplicates=0.03, late=0.03,
+            late_beyond=0.02, late_charting=0.4, adjudicated=0.5,
+        )
+    )  # fmt: skip
+
+
+def test_sigterm_drains_and_the_next_worker_goes_on_from_there(broker: Broker, tmp_path: Path) -> None:
+    delivery = small_ward(21)
+    half = len(delivery.messages) // 2
+    with WorkerProcess(broker, tmp_path, checkpoint_interval="1h") as worker:  # only the drain stores anything
+        worker.wait_until_ready()
+        send(broker, delivery.messages[:half])
+        wait_until_taken_in([worker], half)
+        before = worker.numbers
+        assert worker.stop() == 0
+        assert ends(broker, group="alarm-fatigue") == ends(broker)
+        assert worker.words[-1]["event"] == "drained"
+
+        worker.start().wait_until_ready()
+        after = worker.numbers
+        assert burdens(after) == burdens(before)
+        assert events(after) == events(before)
+        # Nothing was read again: delays are observed as records are accepted.
+        assert not [key for key in after if key[0] == "alarm_fatigue_event_delay_seconds_count"]
+
+        send(broker, delivery.messages[half:])
+        wait_until_taken_in([worker], len(delivery.messages))
+        assert_numbers(worker.numbers, naive_numbers(delivery))
+        assert events(worker.numbers) == delivery.counts()
+        assert worker.stop() == 0
+        assert no_errors(worker)
+
+
+def latest_episodes(broker: Broker) -> dict[tuple[str, str], dict[str, Any]]:
+    """What a consumer holds that drops what it has seen (by id) and keeps the latest version of each episode."""
+    seen: set[str] = set()
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for record in read(broker, "episodes"):
+        one = json.loads(record.value)
+        assert record.key == one["facility"].encode()
+        assert record.headers == [("id", one["id"].encode())]
+        if one["id"] not in seen:
+            seen.add(one["id"])
+            found[one["facility"], one["alarm_id"]] = one
+    return found
+
+
+def replayed_episodes(delivery: Delivery, folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    out = folder / "episodes.jsonl"
+    assert run("replay", *delivery.write_accepted(folder), "--pseudonyms", "off", "--episodes", out).status == 0
+    return {(one["facility"], one["alarm_id"]): one for one in map(json.loads, out.read_text().splitlines())}
+
+
+def test_sigkill_at_any_point_changes_no_number_no_count_and_no_episode(broker: Broker, tmp_path: Path) -> None:
+    delivery, dice = small_ward(22), random.Random(5)
+    cuts = [0, *sorted(dice.sample(range(1, len(delivery.messages)), 3)), len(delivery.messages)]
+    with WorkerProcess(broker, tmp_path, checkpoint_interval="250ms") as worker:
+        for begin, end in pairwise(cuts):
+            send(broker, delivery.messages[begin:end])
+            # In the middle of this slice, or of storing it; in the first lives, not even everything before is stored.
+            wait_until_taken_in([worker], dice.randint(begin, end))
+            if end < len(delivery.messages):
+                worker.kill()
+                worker.start()
+        wait_until_taken_in([worker], len(delivery.messages))
+        assert_numbers(worker.numbers, naive_numbers(delivery))
+        assert events(worker.numbers) == delivery.counts()
+        assert worker.stop() == 0
+    assert latest_episodes(broker) == replayed_episodes(delivery, tmp_path)
+    rejected = {tuple(record.headers) for record in read(broker, "rejected")}
+    assert len(rejected) == sum(count for (_, outcome), count in delivery.counts().items() if outcome == "late")
+
+
+def test_a_worker_that_joins_and_leaves_midstream_changes_nothing(broker: Broker, tmp_path: Path) -> None:
+    delivery = small_ward(23)
+    third = len(delivery.messages) // 3
+    with WorkerProcess(broker, tmp_path, "stays") as stays, WorkerProcess(broker, tmp_path, "guest") as guest:
+        guest.stop()
+        stays.wait_until_ready()
+        send(broker, delivery.messages[:third])
+        guest.start()  # while the first third is under way
+        guest.wait_until_ready()
+        eventually(lambda: guest.held and guest.held.isdisjoint(stays.held), "the guest has its share")
+        send(broker, delivery.messages[third : 2 * third])
+        wait_until_taken_in([stays, guest], 2 * third)
+        send(broker, delivery.messages[2 * third :])
+        assert guest.stop() == 0  # with records on their way
+        eventually(lambda: len(stays.held) == 4, "all partitions have come back")
+        wait_until_taken_in([stays], len(delivery.messages))
+        assert_numbers(stays.numbers, naive_numbers(delivery))
+        assert events(stays.numbers) == delivery.counts()
+        assert stays.stop() == 0
+        assert no_errors(stays, guest)
+    assert latest_episodes(broker) == replayed_episodes(delivery, tmp_path)
+
+
+def test_a_worker_that_slept_through_losing_its_partitions_harms_nothing(broker: Broker, tmp_path: Path) -> None:
+    """As after a suspended machine: it wakes with old state, and with a checkpoint it was about to store."""
+    delivery = small_ward(24)
+    third = len(delivery.messages) // 3
+    with WorkerProcess(broker, tmp_path, "sleeper") as sleeper, WorkerProcess(broker, tmp_path, "other") as other:
+        other.stop()
+        sleeper.wait_until_ready()
+        send(broker, delivery.messages[:third])
+        wait_until_taken_in([sleeper], third)
+        sleeper.signal(signal.SIGSTOP)
+        send(broker, delivery.messages[third : 2 * third])
+        other.start()
+        eventually(lambda: other.held == {0, 1, 2, 3} and other.ready, "the other has taken over")
+        wait_until_taken_in([other], 2 * third)
+        sleeper.signal(signal.SIGCONT)
+        send(broker, delivery.messages[2 * third :])
+        eventually(lambda: sleeper.ready and sleeper.held and sleeper.held.isdisjoint(other.held), "they share again")
+        wait_until_taken_in([sleeper, other], len(delivery.messages))
+        assert_numbers(union([sleeper, other]), naive_numbers(delivery))
+        assert sleeper.stop() == 0
+        eventually(lambda: other.held == {0, 1, 2, 3} and other.ready, "the other has taken over again")
+        assert_numbers(other.numbers, naive_numbers(delivery))
+        assert events(other.numbers) == delivery.counts()
+        assert other.stop() == 0
+
+
+def test_quiet_workers_come_and_go_without_loss(broker: Broker, tmp_path: Path) -> None:
+    """Partitions change hands several times while there is nothing to store."""
+    delivery = small_ward(25)
+    send(broker, delivery.messages)
+    with WorkerProcess(broker, tmp_path, "stays") as stays, WorkerProcess(broker, tmp_path, "guest") as guest:
+        for _ in range(2):
+            guest.stop()
+            eventually(lambda: stays.held == {0, 1, 2, 3} and stays.ready, "one holds everything")
+            wait_until_taken_in([stays], len(delivery.messages))
+            assert_numbers(stays.numbers, naive_numbers(delivery))
+            guest.start()
+            eventually(lambda: guest.ready and guest.held and guest.held.isdisjoint(stays.held), "they share")
+            assert_numbers(union([stays, guest]), naive_numbers(delivery))
+        assert events(union([stays, guest])) == delivery.counts()
+        assert no_errors(stays, guest)
+
+
+# --- pages, logs and names ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own_broker(embedded_broker: EmbeddedBroker) -> Iterator[EmbeddedBroker]:
+    """For tests of what no broker has a say in."""
+    with EmbeddedBroker() as broker:
+        new_topics(broker)
+        yield broker
+
+
+def test_pages_tell_health_at_once_and_readiness_once_partitions_are_held(own_broker: EmbeddedBroker, tmp_path: Path) -> None:
+    with WorkerProcess(own_broker, tmp_path) as worker:
+        assert eventually(lambda: worker.get("/healthz")[0] and worker.get("/healthz"), "the pages are there") == (200, "ok\n")
+        answers = [eventually(lambda: worker.get("/ready")[0] and worker.get("/ready"), "an answer")]
+        while answers[-1][0] != 200:
+            answers.append(worker.get("/ready"))
+        assert {status for status, _ in answers[:-1]} <= {503}
+        assert answers[-1] == (200, "ready\n")
+        assert len(answers) > 1
+        assert worker.get("/nothing")[0] == 404
+        assert worker.held == {0, 1, 2, 3}
+
+
+def test_metrics_come_as_text_and_as_openmetrics(own_broker: EmbeddedBroker, tmp_path: Path) -> None:
+    send(own_broker, [Message("alarms", b"H01", alarm(1), AT)])
+    with WorkerProcess(own_broker, tmp_path) as worker:
+        worker.wait_until_ready()
+        wait_until_taken_in([worker], 1)
+        _, text = worker.get("/metrics")
+        _, openmetrics = worker.get("/metrics", "application/openmetrics-text; version=1.0.0")
+        assert openmetrics.endswith("# EOF\n")
+        assert "# EOF" not in text
+        assert 'alarm_fatigue_unit_alarms{facility="H01",priority="high",unit="ICU",window="12h"} 1.0' in text
+        assert "\nalarm_fatigue_build_info{" in text
+
+
+def test_every_line_of_the_log_is_a_json_object_that_says_when_what_and_how_bad(own_broker: EmbeddedBroker, tmp_path: Path) -> None:
+    with WorkerProcess(own_broker, tmp_path, log_level="debug") as worker:
+        worker.wait_until_ready()
+        assert worker.stop() == 0
+        assert all({"event", "level", "logger", "timestamp"} <= word.keys() for word in worker.words)
+        said = [word["event"] for word in worker.words if word["logger"] == "alarm_fatigue"]
+        assert [word for word in said if word in ("worker starting", "partitions held", "drained")] == [
+            "worker starting",
+            "partitions held",
+            "drained",
+        ]
+
+
+MARK = "zzmark"
+
+
+def test_no_identifying_word_leaves_the_worker_but_in_the_records_it_must_pass_on(own_broker: EmbeddedBroker, tmp_path: Path) -> None:
+    """Canaries in every field that names or describes somebody; pseudonyms as the contract makes them."""
+    key = tmp_path / "key"
+    key.write_text("the key of this test\n")
+    clinician = f"{MARK}-clinician"
+    canary = {"bed": f"{MARK}-bed", "device_id": f"{MARK}-device", "label": f"{MARK} label", "recipients": [clinician, f"{MARK}-recipient"]}
+    duty = {
+        "event_id": f"{MARK}-s", "assignment_id": f"{MARK}-s", "facility": "H01", "unit": "ICU", "bed": f"{MARK}-bed",
+        "clinician": clinician, "from": AT, "at": AT, "role": f"{MARK}-role",
+    }  # fmt: skip
+    said = {"event_id": f"{MARK}-r", "facility": "H01", "at": AT + 500, "action": "attend", "bed": f"{MARK}-bed", "clinician": clinician}
+    label = {
+        "event_id": "l",
+        "facility": "H01",
+        "alarm_id": f"{MARK}-a",
+        "verdict": "actionable",
+        "at": AT + 2000,
+        "reviewer": MARK,
+        "reason": MARK,
+    }
+    bad = [alarm(9, bed=MARK * 100), alarm(9, kind=MARK), alarm(9, at=MARK), MARK.encode(), json.dumps([MARK]).encode()]
+    messages = [
+        Message("assignments", b"H01", json.dumps(duty).encode(), AT),
+        Message("alarms", b"H01", alarm(1, alarm_id=f"{MARK}-a", event_id=f"{MARK}-1", **canary), AT),
+        Message("responses", b"H01", json.dumps(said).encode(), AT),
+        Message("alarms", b"H01", alarm(2, alarm_id=f"{MARK}-a", event_id=f"{MARK}-2", phase="end", at=AT + 1000, **canary), AT),
+        Message("labels", b"H01", json.dumps(label).encode(), AT),
+        *(Message("alarms", b"H01", value, AT) for value in bad),
+        Message("alarms", MARK.encode(), alarm(1), AT),
+        Message("alarms", b"H01", alarm(3, at=AT + 600_000), AT + 600_000),  # time for the first to become final
+    ]
+    send(own_broker, messages)
+    with WorkerProcess(own_broker, tmp_path, pseudonyms=True, pseudonym_key_file=str(key), log_level="debug") as worker:
+        worker.wait_until_ready()
+        wait_until_taken_in([worker], len(messages))
+        shown = "".join(worker.get("/metrics", accept)[1] for accept in ("", "application/openmetrics-text"))
+        assert worker.stop() == 0
+    pseudonyms = {
+        name: hmac.new(b"the key of this test", name.encode(), "sha256").hexdigest()[:16] for name in (clinician, f"{MARK}-recipient")
+    }
+    assert set(re.findall(r'clinician="([^"]+)"', shown)) == set(pseudonyms.values())
+    assert MARK not in shown
+    assert MARK not in worker.log.read_text()
+    rejected = read(own_broker, "rejected")
+    assert len(rejected) == len(bad) + 1
+    assert not [value for record in rejected for _, value in record.headers if MARK.encode() in value]
+    [episode] = [json.loads(record.value) for record in read(own_broker, "episodes")]
+    assert (episode["alarm_id"], episode["clinicians"]) == (f"{MARK}-a", sorted(pseudonyms.values()))
+    assert clinician not in json.dumps(episode)
+
+
+# --- what cannot start -------------------------------------------------------------------------------------------------
+
+
+def test_a_taken_port_is_one_line(own_broker: EmbeddedBroker, embedded_broker: EmbeddedBroker) -> None:
+    done = run("worker", "--broker", own_broker.address, "--port", str(embedded_broker.port))
+    assert (done.status, done.out) == (1, b"")
+    [line] = done.err.splitlines()
+    assert line.startswith(f"error: cannot serve on 127.0.0.1:{embedded_broker.port}: Address already in use")
+
+
+def test_missing_topics_are_one_line_that_says_how_to_make_them(
+    own_broker: EmbeddedBroker, embedded_broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    (tmp_path / "alarms.jsonl").write_bytes(alarm(1))
+    with EmbeddedBroker() as empty:
+        done = run("worker", "--broker", empty.address)
+        assert (done.status, done.err) == (
+            1,
+            f"error: topic alarms: missing (and 6 more); run: alarm-fatigue topics --broker {empty.address}\n",
+        )
+        done = run("publish", "--broker", empty.address, "--alarms", tmp_path / "alarms.jsonl")
+        assert (done.status, done.err) == (1, f"error: alarms: missing; run alarm-fatigue topics --broker {empty.address}\n")
+
+
+# --- the engine fails --------------------------------------------------------------------------------------------------
+
+
+class FailingEngine(Engine):
+    """Fails in the middle of a record, when its facility has taken it in half."""
+
+    def apply(self, topic: Topic, fact: Fact, stamped: int | None) -> Any:
+        super().apply(topic, fact, stamped)
+        raise RuntimeError("half way")
+
+
+def test_after_a_failure_within_a_record_nothing_is_stored_or_counted_as_taken_in() -> None:
+    partition = Partition(0, 1, FailingEngine(POLICY), {"alarms": 7}, str, 1 << 20)
+    with pytest.raises(RuntimeError, match="half way"):
+        partition.take(Record("alarms", 7, b"H01", alarm(1), AT))
+    assert partition.next_offsets == {"alarms": 7}
+    with pytest.raises(Poisoned, match="partition 0: the engine failed"):
+        Checkpoints("w").plan(partition)
+
+
+def test_records_taken_in_before_are_known_by_their_offset() -> None:
+    partition = Partition(0, 1, Engine(POLICY), {"alarms": 7}, str, 1 << 20)
+    assert partition.take(Record("alarms", 6, b"H01", alarm(1), AT)) is None
+    taken = partition.take(Record("alarms", 7, b"H01", alarm(1), AT))
+    assert taken is not None
+    assert (taken.outcome, taken.at) == ("accepted", AT)
+    assert partition.take(Record("alarms", 7, b"H01", alarm(1), AT)) is None
+    assert partition.engine.tally == {("alarms", "accepted"): 1}
+
+
+def test_a_rejected_record_moves_the_offset_and_changes_no_state_beside_the_count() -> None:
+    partition = Partition(3, 4, Engine(POLICY), {}, str, 1 << 20)
+    partition.take(Record("labels", 4, b"H01", b"{", AT))
+    assert partition.next_offsets == {"labels": 5}
+    [rejected] = partition.take_outbox()
+    assert (rejected.topic, rejected.key, rejected.value) == ("rejected", b"H01", b"{")
+    assert dict(rejected.headers) == {
+        "reason": b"malformed",
+        "detail": b"value: expected JSON",
+        "topic": b"labels",
+        "partition": b"3",
+        "offset": b"4",
+    }
+    assert partition.engine.held == 0
