@@ -19,7 +19,8 @@ from faust.types import TP
 from prometheus_client import CollectorRegistry
 
 from analyzer import TOPICS, Engine, Policy, Topic
-from streams.checkpoint import CheckpointError, Checkpoints, reaches, restore
+from streams.checkpoint import CheckpointError, Checkpoints, Restored, reaches, restore
+from streams.consumer import Transport
 from streams.exporter import Exporter
 from streams.partition import Outgoing, Partition, Record
 from streams.pseudonyms import pseudonyms
@@ -33,7 +34,9 @@ TICK_SECONDS = 1.0
 DRAIN_SECONDS = 15.0
 """How long a stopping worker waits for its last checkpoint: half of what orchestrators allow before they kill."""
 OUTBOX_LIMIT = 500
-"""Outgoing records after which the consumer waits for the producer."""
+"""Rejected records after which the consumer waits for the producer."""
+EPISODES_LIMIT = 5000
+"""Finished episodes after which the next checkpoint is due at once."""
 
 log = structlog.get_logger("alarm_fatigue")
 
@@ -42,6 +45,9 @@ class App(faust.App):
     """A Faust app that stores its state before it lets go of its partitions."""
 
     work: Work
+
+    def _new_transport(self) -> Transport:
+        return Transport(self.conf.broker_consumer, self)
 
     def _create_directories(self) -> None:
         """None: state lives in Kafka."""
@@ -68,6 +74,7 @@ def create_app(settings: Settings, clock: Callable[[], float] = time.time) -> Ap
         topic_partitions=settings.partitions,
         topic_disable_leader=True,
         store="memory://",
+        stream_wait_empty=False,  # what is not acknowledged is read again; waiting for it would wait for the next checkpoint
         web_bind=settings.web.host,
         web_host=settings.web.host,
         web_port=settings.web.port,
@@ -122,16 +129,9 @@ class Work:
         lags: dict[tuple[str, int], int | None] = {}
         for partition in self.partitions:
             for topic in TOPICS:
-                end = self._end(TP(topic, partition.number))
+                end = self._app.consumer.highwater(TP(topic, partition.number))
                 lags[topic, partition.number] = None if end is None else max(end - partition.next_offsets.get(topic, 0), 0)
         return lags
-
-    def _end(self, place: TP) -> int | None:
-        try:
-            end: int | None = self._app.consumer.highwater(place)
-        except AssertionError:  # aiokafka's way to say that the partition is no longer, or not yet again, assigned
-            return None
-        return end
 
     def advance(self) -> None:
         """Bring every partition to now."""
@@ -159,14 +159,19 @@ class Work:
         self.advance()
         for held in list(self._held.values()):
             await self._send(held.partition.take_outbox())
+        if any(len(held.partition.episodes) >= EPISODES_LIMIT for held in self._held.values()):
+            await self.checkpoint()
 
     # -- records out
 
-    async def _send(self, outbox: list[Outgoing]) -> list[Awaitable[Any]]:
+    async def _send(self, outbox: list[Outgoing]) -> None:
         """Hand records to the producer, and remember their deliveries until a checkpoint has awaited them."""
-        sent = [await self._produce(one.topic, one.key, one.value, headers=one.headers) for one in outbox]
-        self._in_flight += sent
-        return sent
+        for one in outbox:
+            self._in_flight.append(await self._produce(one.topic, one.key, one.value, headers=one.headers))
+
+    async def _delivered(self) -> None:
+        in_flight, self._in_flight = self._in_flight, []
+        await asyncio.gather(*in_flight)
 
     async def _produce(self, topic: str, key: bytes | None, value: bytes | None, **more: Any) -> Awaitable[Any]:
         producer = await self._app.maybe_start_producer()
@@ -185,18 +190,23 @@ class Work:
 
     async def _store(self, held: Held) -> None:
         partition = held.partition
-        # One moment: the state, what it has said, and the records it contains.
-        plan, outbox, events = held.checkpoints.plan(partition), partition.take_outbox(), held.take_events()
+        # One moment: the state, what it has to say, and the records it contains.
+        checkpoints = held.checkpoints
+        plan, outbox, events = checkpoints.plan(partition), partition.take_outbox(), held.take_events()
         await self._send(outbox)
-        in_flight, self._in_flight = self._in_flight, []
-        await asyncio.gather(*in_flight)
+        await self._delivered()
         topic = checkpoint_topic(self._settings.group)
         for records in (plan.shards, plan.manifest):
             await asyncio.gather(*[await self._produce(topic, key, value, partition=partition.number) for key, value in records])
         held.stored_at = self._clock()
+        await self._send(plan.episodes)
+        await self._delivered()
         if self._held.get(partition.number) is held:
-            for event in events:
-                event.ack()
+            if held.checkpoints is checkpoints:
+                for event in events:
+                    event.ack()
+            else:  # others had the partition meanwhile, and may delete what they found of this checkpoint
+                held.events[:0] = events
         await asyncio.gather(*[await self._produce(topic, key, value, partition=partition.number) for key, value in plan.deletions])
 
     async def _recovered(self, numbers: set[int]) -> None:
@@ -216,8 +226,17 @@ class Work:
             log.error("state cannot be restored", error=str(error))
             await self._app.crash(error)
 
-    def _new_partition(self, number: int, engine: Engine, next_offsets: Mapping[Topic, int]) -> Partition:
-        return Partition(number, self._settings.partitions, engine, next_offsets, self._pseudonym, self._settings.max_record_bytes)
+    def _new_partition(self, number: int, restored: Restored) -> Partition:
+        settings = self._settings
+        return Partition(
+            number,
+            settings.partitions,
+            restored.engine,
+            restored.next_offsets,
+            self._pseudonym,
+            settings.max_record_bytes,
+            restored.episodes,
+        )
 
     async def drain(self) -> None:
         """The last checkpoint of a worker that is stopping."""
@@ -251,7 +270,7 @@ def take_hold(
     found: Mapping[bytes, bytes],
     committed: Mapping[Topic, int],
     policy: Policy,
-    new_partition: Callable[[Engine, Mapping[Topic, int]], Partition],
+    new_partition: Callable[[Restored], Partition],
 ) -> Held:
     """A partition after a rebalance.
 
@@ -263,15 +282,13 @@ def take_hold(
         before.checkpoints = before.checkpoints.renewed(writer, found)
         return before
     # Not ours before, or others got further with it while we did not hear that we had lost it.
-    restored = restore(found, policy, committed)
-    reached = restored.next_offsets if restored else {}
-    if not reaches(reached, committed):
+    restored = restore(found, policy, committed) or Restored(Engine(policy), {}, [])
+    if not reaches(restored.next_offsets, committed):
         raise CheckpointError(
-            f"the group has committed {_told(committed)}, the stored state only reaches {_told(reached)}; "
+            f"the group has committed {_told(committed)}, the stored state only reaches {_told(restored.next_offsets)}; "
             "restart this worker, and if that does not help, start a new group"
         )
-    engine = restored.engine if restored else Engine(policy)
-    return Held(new_partition(engine, reached), Checkpoints(writer, found))
+    return Held(new_partition(restored), Checkpoints(writer, found))
 
 
 def _told(offsets: Mapping[Topic, int]) -> str:

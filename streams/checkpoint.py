@@ -15,18 +15,21 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
 from analyzer import Engine, Policy, ShardKey, Topic
-from streams.partition import Partition, restored_engine
+from streams.partition import Outgoing, Partition, restored_engine
 
 VERSION = 1
 PART_BYTES = 400_000
 """Longest value of a record: safely below a broker's default limit of 1 MB, whatever a facility holds."""
+
+_OUTBOX: tuple[str, ShardKey] = ("", ("outbox", 0))
+"""Where the episodes of a checkpoint lie, among the shards of facilities (of which none has an empty name)."""
 
 Pair = tuple[bytes, bytes | None]
 Place = tuple[str, int, int]
@@ -48,6 +51,8 @@ class Plan:
 
     shards: list[Pair] = field(default_factory=list)
     manifest: list[Pair] = field(default_factory=list)
+    episodes: list[Outgoing] = field(default_factory=list)
+    """For topics of their own. Stored, too, and handed out again after a crash: so what was said is what the state says."""
     deletions: list[Pair] = field(default_factory=list)
 
 
@@ -68,7 +73,9 @@ class Checkpoints:
         keys that they may have left.
         """
         ours = {part for (facility, key), place in self._places.items() for part in _keys(facility, key, place)}
-        return Checkpoints(writer, {*self._superseded, *found, *ours, self._manifest_key}, self._unwritten | self._places.keys())
+        return Checkpoints(
+            writer, {*self._superseded, *found, *ours, self._manifest_key}, (self._unwritten | self._places.keys()) - {_OUTBOX}
+        )
 
     @property
     def _manifest_key(self) -> bytes:
@@ -77,9 +84,11 @@ class Checkpoints:
     def plan(self, partition: Partition) -> Plan:
         """What to produce so that the partition's state of this moment can be restored; it counts as stored from now on."""
         self._count += 1
-        plan, engine = Plan(), partition.engine
+        plan, engine = Plan(episodes=partition.take_episodes()), partition.engine
+        contents: list[tuple[str, ShardKey, Any]] = [(*_OUTBOX, [astuple(one) for one in plan.episodes] or None)]
         for facility, key in dict.fromkeys([*sorted(self._unwritten), *engine.changed_shards()]):
-            content = engine.dump(facility, key)
+            contents.append((facility, key, engine.dump(facility, key)))
+        for facility, key, content in contents:
             before = self._places.pop((facility, key), None)
             if before is not None:
                 self._superseded.update(_keys(facility, key, before))
@@ -110,6 +119,7 @@ class Restored:
 
     engine: Engine
     next_offsets: dict[Topic, int]
+    episodes: list[Outgoing]
 
 
 def restore(stored: Mapping[bytes, bytes], policy: Policy, committed: Mapping[Topic, int] = MappingProxyType({})) -> Restored | None:
@@ -135,7 +145,9 @@ def restore(stored: Mapping[bytes, bytes], policy: Policy, committed: Mapping[To
     for facility, kind, block, *place in best["places"]:
         packed = b"".join(stored[part] for part in _keys(facility, (kind, block), tuple(place)))
         shards.setdefault(facility, {})[kind, block] = _open(packed)
-    return Restored(restored_engine(policy, shards, best), best["next_offsets"])
+    outbox = shards.pop(_OUTBOX[0], {}).get(_OUTBOX[1], [])
+    episodes = [Outgoing(topic, key, value, [(name, text) for name, text in headers]) for topic, key, value, headers in outbox]
+    return Restored(restored_engine(policy, shards, best), best["next_offsets"], episodes)
 
 
 def reaches(next_offsets: Mapping[Topic, int], committed: Mapping[Topic, int]) -> bool:

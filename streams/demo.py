@@ -105,6 +105,8 @@ def run(options: Options, console: Console) -> None:
     with _interruptible(), ExitStack() as stack:
         try:
             demo = _start(options, console, stack)
+            # A signal that comes while the event loop is made waits until the loop can take it.
+            signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
             asyncio.run(demo.show(began))
         except KeyboardInterrupt:
             pass
@@ -227,6 +229,7 @@ class Demo:
         stop = asyncio.Event()
         for number in _SIGNALS:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         ward, begins = hospital(self._options.seed, int(time.time() * 1000))
         records = messages(rename(simulate(ward), self._facility.removesuffix("01")), history_until=begins)
         publishing = asyncio.create_task(publish(self._settings, records, self._options.speed, lambda: None))
@@ -297,13 +300,13 @@ class Demo:
 
     def _check(self, publishing: asyncio.Task[int]) -> None:
         """Raises if anything has failed."""
-        if publishing.done():
-            publishing.result()
         if self._broker is not None and self._broker.pid is None:
             raise DemoError(
                 f"the embedded broker ended; its last words: {processes.telling_line(self._broker.log.read_text(errors='replace'))}"
             )
         self._worker.check()
+        if publishing.done():
+            publishing.result()
 
     async def _scrape(self, session: aiohttp.ClientSession) -> Snapshot | None:
         """None: no answer."""

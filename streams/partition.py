@@ -6,7 +6,7 @@ records up to its offsets, so a record delivered again is known by its offset an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -66,11 +66,15 @@ class Partition:
         next_offsets: Mapping[Topic, int],
         pseudonym: Callable[[str], str],
         max_record_bytes: int,
+        episodes: Iterable[Outgoing] = (),
     ) -> None:
         self.number = number
         self.engine = engine
         self.next_offsets: dict[Topic, int] = dict(next_offsets)
         self.outbox: list[Outgoing] = []
+        """Rejected records, to be sent at once: sent again after a crash, they are the same."""
+        self.episodes: list[Outgoing] = list(episodes)
+        """Finished episodes, to be stored with the state and sent after: a version of a state that was lost must not be the last word."""
         self.changed = False
         """Whether anything happened since the last checkpoint was planned."""
         self._keyed = partitions > 1  # with one partition any key leads to the right place
@@ -111,9 +115,9 @@ class Partition:
         self.outbox.append(Outgoing("rejected", record.key, record.value, [(name, value.encode()) for name, value in headers.items()]))
 
     def advance(self, now: int | None) -> None:
-        """Move time (see `Engine.advance`); finished episodes go to the outbox."""
+        """Move time (see `Engine.advance`)."""
         records = self.engine.advance(now)
-        self.outbox += [self._episode(record) for record in records]
+        self.episodes += [self._episode(record) for record in records]
         self.changed = self.changed or bool(records)
 
     def _episode(self, record: EpisodeRecord) -> Outgoing:
@@ -123,6 +127,10 @@ class Partition:
     def take_outbox(self) -> list[Outgoing]:
         outbox, self.outbox = self.outbox, []
         return outbox
+
+    def take_episodes(self) -> list[Outgoing]:
+        episodes, self.episodes = self.episodes, []
+        return episodes
 
     def state(self) -> dict[str, Any]:
         """What belongs to the state beside the engine's shards, in plain values."""

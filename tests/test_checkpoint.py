@@ -23,9 +23,9 @@ from analyzer.facts import FACT_TYPES, Fact
 from analyzer.policy import HOUR
 from streams import checkpoint
 from streams.app import Held, take_hold
-from streams.checkpoint import CheckpointError, Checkpoints, Plan, restore
+from streams.checkpoint import CheckpointError, Checkpoints, Plan, Restored, restore
 from streams.metrics import burden_metrics, samples, tally_metric, watermark_metric
-from streams.partition import Partition, Record
+from streams.partition import Outgoing, Partition, Record
 from streams.simulator import Ward, simulate
 from tests.strategies import wards
 
@@ -36,8 +36,9 @@ Stored = dict[bytes, bytes]
 Numbers = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
-def new_partition(engine: Engine, next_offsets: Mapping[Topic, int]) -> Partition:
-    return Partition(0, 1, engine, next_offsets, str, 1 << 20)
+def new_partition(restored: Restored | None = None) -> Partition:
+    engine, next_offsets, episodes = (restored.engine, restored.next_offsets, restored.episodes) if restored else (Engine(POLICY), {}, [])
+    return Partition(0, 1, engine, next_offsets, str, 1 << 20, episodes)
 
 
 def numbers(partition: Partition) -> Numbers:
@@ -72,7 +73,7 @@ class Source:
         return cls(records)
 
     def straight(self, until: Mapping[Topic, int]) -> Numbers:
-        partition = new_partition(Engine(POLICY), {})
+        partition = new_partition()
         feed(partition, [record for topic in TOPICS for record in self.records[topic][: until.get(topic, 0)]])
         return numbers(partition)
 
@@ -110,11 +111,12 @@ class Log:
 
 @dataclass
 class Storing:
-    """A checkpoint on its way into the log, one record after the other, as of `held`'s `offsets`."""
+    """A checkpoint on its way into the log, one record after the other, as of `offsets`."""
 
-    held: Held
+    checkpoints: Checkpoints
     offsets: Offsets
     until_stored: list[tuple[bytes, bytes | None]]
+    episodes: list[Outgoing]
     deletions: list[tuple[bytes, bytes | None]]
 
 
@@ -156,12 +158,17 @@ class Worker:
         if self._storing is None:
             plan = self._held.checkpoints.plan(self.partition)
             self._hospital.sent += self.partition.take_outbox()
-            self._storing = Storing(self._held, dict(self.partition.next_offsets), plan.shards + plan.manifest, plan.deletions)
+            offsets = dict(self.partition.next_offsets)
+            self._storing = Storing(self._held.checkpoints, offsets, plan.shards + plan.manifest, plan.episodes, plan.deletions)
         storing = self._storing
         while records is None or records > 0:
             if storing.until_stored:
                 self._hospital.log.append(*storing.until_stored.pop(0))
-                if not storing.until_stored and storing.held is self._held:
+                if not storing.until_stored and storing.checkpoints is self._held.checkpoints and not storing.episodes:
+                    self._hospital.commit(self, storing.offsets)
+            elif storing.episodes:
+                self._hospital.sent.append(storing.episodes.pop(0))
+                if not storing.episodes and storing.checkpoints is self._held.checkpoints:
                     self._hospital.commit(self, storing.offsets)
             elif storing.deletions:
                 self._hospital.log.append(*storing.deletions.pop(0))
@@ -276,7 +283,7 @@ def test_a_crash_between_any_two_records_restores_a_state_that_was_and_ends_with
         hospital.finish()
         assert numbers(hospital.owner.partition) == source.straight(source.ends)
         hospital.replace_owner(lingers=False)
-    assert latest_episodes(hospital.sent) == latest_episodes(whole(source).take_outbox())
+    assert latest_episodes(hospital.sent) == latest_episodes(whole(source).take_episodes())
 
 
 def latest_episodes(sent: list[Any]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -350,7 +357,7 @@ def feed(partition: Partition, records: list[Record]) -> None:
 
 
 def whole(source: Source) -> Partition:
-    partition = new_partition(Engine(POLICY), {})
+    partition = new_partition()
     for records in slices(source, 1):
         feed(partition, records)
     return partition
@@ -362,7 +369,7 @@ def size(plan: Plan) -> int:
 
 def test_a_long_run_with_a_crash_after_every_checkpoint_keeps_all_numbers() -> None:
     source, log = long_source(), Log()
-    straight, crashing, checkpoints = new_partition(Engine(POLICY), {}), new_partition(Engine(POLICY), {}), Checkpoints("0")
+    straight, crashing, checkpoints = new_partition(), new_partition(), Checkpoints("0")
     for records in slices(source, 30):
         feed(straight, records)
         feed(crashing, records)
@@ -377,7 +384,7 @@ def test_a_long_run_with_a_crash_after_every_checkpoint_keeps_all_numbers() -> N
 
 
 def test_most_checkpoints_of_a_large_state_store_little_of_it() -> None:
-    partition, checkpoints, sizes = new_partition(Engine(POLICY), {}), Checkpoints("w"), []
+    partition, checkpoints, sizes = new_partition(), Checkpoints("w"), []
     for records in slices(long_source(), 300):
         feed(partition, records)
         sizes.append(size(checkpoints.plan(partition)))
@@ -393,7 +400,7 @@ def test_large_shards_are_split_into_parts_that_brokers_take() -> None:
     stored = {key: value for key, value in plan.shards + plan.manifest if value is not None}
     restored = restore(stored, POLICY)
     assert restored is not None
-    again = new_partition(restored.engine, restored.next_offsets)
+    again = new_partition(restored)
     again.advance(None)
     assert numbers(again) == numbers(partition)
     assert checkpoint.PART_BYTES < 1_000_000 * 0.9
@@ -403,7 +410,7 @@ def test_large_shards_are_split_into_parts_that_brokers_take() -> None:
 
 
 def stored_state(writer: str = "w") -> Stored:
-    partition = new_partition(Engine(POLICY), {})
+    partition = new_partition()
     feed(partition, long_source().records["alarms"][:50])
     plan = Checkpoints(writer).plan(partition)
     return {key: value for key, value in plan.shards + plan.manifest if value is not None}
