@@ -104,6 +104,7 @@ class Work:
         raw = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
         self._table = CheckpointTable(app, name="checkpoint", partitions=settings.partitions, key_type=bytes, value_type=bytes)
         app.tables.add(self._table)
+        self._table.on_revoked = self._revoked
         self._table.on_recovered = self._recovered
         app.agent(app.topic(*TOPICS, **raw), name="records", concurrency=1)(self._consume)
         app.timer(interval=TICK_SECONDS, name="tick")(self._tick)
@@ -209,11 +210,15 @@ class Work:
                 held.events[:0] = events
         await asyncio.gather(*[await self._produce(topic, key, value, partition=partition.number) for key, value in plan.deletions])
 
+    def _revoked(self, numbers: set[int]) -> None:
+        """What is others' now leaves memory and /metrics."""
+        for number in numbers & self._held.keys():
+            del self._held[number]
+
     async def _recovered(self, numbers: set[int]) -> None:
-        """After a rebalance: forget what was revoked, restore what came."""
+        """After a rebalance: restore what came."""
         try:
-            for number in self._held.keys() - numbers:
-                del self._held[number]
+            self._revoked(self._held.keys() - numbers)
             committed = await self._app.consumer.seek_to_committed()
             for number in sorted(numbers):
                 found = self._table.data.records.pop(number, {})

@@ -11,7 +11,10 @@ _NOISY = ("faust", "mode", "aiokafka", "kafka", "aiohttp", "streams")  # `stream
 
 
 def set_up(level: str) -> None:
-    """Log from `level` upwards; from libraries, warnings and worse (everything at `debug`)."""
+    """Log from `level` upwards; from libraries, warnings and worse (at `debug` also what they tell of their course).
+
+    Never more of theirs: the Kafka client's own debugging prints records, and in records are people.
+    """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -38,4 +41,4 @@ def set_up(level: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     for name in _NOISY:
-        logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
+        logging.getLogger(name).setLevel(logging.INFO if level == "debug" else logging.WARNING)

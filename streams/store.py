@@ -13,6 +13,7 @@ import faust
 from faust.stores import memory
 from faust.types import TP, EventT
 
+OnRevoked = Callable[[set[int]], None]
 OnRecovered = Callable[[set[int]], Awaitable[None]]
 
 
@@ -32,13 +33,21 @@ class Found(memory.Store):
             else:
                 of_partition[message.key] = message.value
 
+    async def on_rebalance(self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0) -> None:  # noqa: ARG002
+        self.table.on_revoked({tp.partition for tp in revoked})
+
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:  # noqa: ARG002
         await self.table.on_recovered({tp.partition for tp in active_tps})
 
 
 class CheckpointTable(faust.Table):
-    """A table whose store is `Found`. `on_recovered` hears which partitions this worker holds after each rebalance."""
+    """A table whose store is `Found`.
 
+    In a rebalance, `on_revoked` hears at once which partitions are others' now, and `on_recovered`, when all is read, which
+    ones this worker holds.
+    """
+
+    on_revoked: OnRevoked
     on_recovered: OnRecovered
 
     def _new_store(self) -> Found:
