@@ -243,7 +243,7 @@ class ApacheKafka(Broker):
         properties.write_text((KAFKA / "server.properties").read_text() + "".join(f"{name}={value}\n" for name, value in ours.items()))
         jvm = [self._java, *_JVM_OPTIONS, "-cp", f"{self.jars}{os.sep}*"]
         if not (self.data / "log" / "meta.properties").exists():
-            cluster = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+            cluster = "A" + urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()[1:]  # Kafka takes none that begins with a dash
             _run([*jvm, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)], "Kafka's StorageTool")
         return [*jvm, "kafka.Kafka", str(properties)]
 
