@@ -15,10 +15,10 @@ import yaml
 from analyzer import Engine, Topic
 from streams import __version__
 from streams import replay as replaying
+from streams.cli_demo import demo, simulate
 from streams.console import FAILED, STRICT, WRONG, Broker, Config, counted, fail, load_settings, moment, send
 from streams.pseudonyms import pseudonyms
 from streams.settings import Settings, SettingsError
-from streams.simulation import demo, simulate
 
 app = typer.Typer(
     no_args_is_help=True,

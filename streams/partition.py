@@ -75,7 +75,7 @@ class Partition:
         """Rejected records, to be sent at once: sent again after a crash, they are the same."""
         self.episodes: list[Outgoing] = list(episodes)
         """Finished episodes, to be stored with the state and sent after: a version of a state that was lost must not be the last word."""
-        self.changed = False
+        self.changed = bool(self.episodes)
         """Whether anything happened since the last checkpoint was planned."""
         self._keyed = partitions > 1  # with one partition any key leads to the right place
         self._pseudonym = pseudonym

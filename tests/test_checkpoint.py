@@ -22,11 +22,11 @@ from analyzer import TOPICS, Engine, Policy, Topic
 from analyzer.facts import FACT_TYPES, Fact
 from analyzer.policy import HOUR
 from streams import checkpoint
-from streams.app import Held, take_hold
 from streams.checkpoint import CheckpointError, Checkpoints, Plan, Restored, restore
 from streams.metrics import burden_metrics, samples, tally_metric, watermark_metric
 from streams.partition import Outgoing, Partition, Record
 from streams.simulator import Ward, simulate
+from streams.work import Held, take_hold
 from tests.strategies import wards
 
 POLICY = Policy()

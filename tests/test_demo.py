@@ -25,13 +25,13 @@ from rich.console import Console
 
 from analyzer.policy import HOUR, MINUTE
 from streams.broker import HOST, EmbeddedBroker, free_port
-from streams.demo import AGO, HISTORY, hospital
-from streams.hospital import DAY
-from streams.screen import save_picture
-from streams.simulated import messages
+from streams.demo.run import AGO, HISTORY, hospital
+from streams.demo.screen import save_picture
+from streams.demo.snapshot import ClinicianRow, Snapshot, UnitRow, read
+from streams.demo.table import Status, plain, render
 from streams.simulator import simulate
-from streams.snapshot import ClinicianRow, Snapshot, UnitRow, read
-from streams.table import Status, plain, render
+from streams.simulator.hospital import DAY
+from streams.simulator.output import messages
 
 COMMAND = str(Path(sys.executable).with_name("alarm-fatigue"))
 PATIENCE = 60.0  # seconds: how long a slow machine may take

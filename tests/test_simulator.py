@@ -25,10 +25,10 @@ from hypothesis import strategies as st
 
 from analyzer.facts import FACT_TYPES
 from analyzer.policy import HOUR, MINUTE, SECOND
-from streams import calibration as cal
-from streams.calibration import ALARM_TYPES
-from streams.hospital import DAY
 from streams.simulator import Record, Storm, Ward, simulate
+from streams.simulator import calibration as cal
+from streams.simulator.calibration import ALARM_TYPES
+from streams.simulator.hospital import DAY
 
 EVERYTHING = {
     "storms": 4.0, "chattering_sensors": 1, "understaffed_nights": 0.5, "duplicates": 0.1,

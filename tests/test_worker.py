@@ -10,6 +10,7 @@ import json
 import random
 import re
 import signal
+import subprocess
 from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
@@ -24,9 +25,10 @@ from analyzer import TOPICS, AlarmEvent, Engine, Fact, Policy, Topic
 from analyzer.policy import HOUR
 from streams.broker import ApacheKafka, Broker, EmbeddedBroker
 from streams.checkpoint import Checkpoints
-from streams.partition import Partition, Poisoned, Record
+from streams.partition import Outgoing, Partition, Poisoned, Record
 from streams.simulator import Ward
 from tests import naive
+from tests.needs import need
 from tests.workers import (
     Delivery,
     Message,
@@ -415,6 +417,8 @@ def test_metrics_come_as_text_and_as_openmetrics(own_broker: EmbeddedBroker, tmp
         assert "# EOF" not in text
         assert 'alarm_fatigue_unit_alarms{facility="H01",priority="high",unit="ICU",window="12h"} 1.0' in text
         assert "\nalarm_fatigue_build_info{" in text
+        checked = subprocess.run([need("promtool"), "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+        assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
 def test_every_line_of_the_log_is_a_json_object_that_says_when_what_and_how_bad(own_broker: EmbeddedBroker, tmp_path: Path) -> None:
@@ -526,6 +530,13 @@ def test_after_a_failure_within_a_record_nothing_is_stored_or_counted_as_taken_i
     assert partition.next_offsets == {"alarms": 7}
     with pytest.raises(Poisoned, match="partition 0: the engine failed"):
         Checkpoints("w").plan(partition)
+
+
+def test_episodes_that_a_crash_kept_from_being_sent_are_a_reason_to_store_again() -> None:
+    """Else they would wait for the next record, which may be long in coming."""
+    said = [Outgoing("episodes", b"H01", b"{}")]
+    assert Partition(0, 1, Engine(POLICY), {}, str, 1 << 20, said).changed
+    assert not Partition(0, 1, Engine(POLICY), {}, str, 1 << 20).changed
 
 
 def test_records_taken_in_before_are_known_by_their_offset() -> None:

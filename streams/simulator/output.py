@@ -8,8 +8,8 @@ from pathlib import Path
 
 from analyzer import TOPICS
 from streams.codec import to_json
-from streams.perturbations import Record
 from streams.publish import Message
+from streams.simulator.perturbations import Record
 
 DEFAULT_PREFIX = "H"
 """What the simulator's facilities are called, before their number."""

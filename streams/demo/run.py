@@ -1,6 +1,6 @@
 """Demo: a simulated hospital in time-lapse, a broker and a worker for it, and their numbers as a live table.
 
-The simulated days lie in the past, and their records carry the times of then as Kafka timestamps (see `simulated.messages`):
+The simulated days lie in the past, and their records carry the times of then as Kafka timestamps (see `simulator.output.messages`):
 however fast they pass, nothing ever comes from the future, which Kafka itself would refuse an hour ahead of the clock. The
 worker takes the hospital's own time for now (`--clock event`).
 
@@ -36,14 +36,14 @@ from rich.console import Console
 from analyzer.policy import HOUR, MINUTE
 from streams import processes
 from streams.broker import HOST, BrokerError, EmbeddedBroker, free_port, is_free
-from streams.hospital import DAY, Storm, Ward
+from streams.demo.screen import save_picture, screen
+from streams.demo.snapshot import Snapshot, read
+from streams.demo.table import Status
 from streams.publish import PublishError, publish
-from streams.screen import save_picture, screen
 from streams.settings import Settings, SettingsError, load
-from streams.simulated import messages, rename
 from streams.simulator import simulate
-from streams.snapshot import Snapshot, read
-from streams.table import Status
+from streams.simulator.hospital import DAY, Storm, Ward
+from streams.simulator.output import messages, rename
 from streams.topics import Topics, TopicsError, checkpoint_topic
 
 PORT = 9464

@@ -13,8 +13,8 @@ import numpy as np
 
 from analyzer.facts import Topic
 from analyzer.policy import HOUR, MINUTE, SECOND
-from streams import calibration as cal
-from streams.hospital import DAY, Draft, Floats, Ints, Storm, Unit, Ward
+from streams.simulator import calibration as cal
+from streams.simulator.hospital import DAY, Draft, Floats, Ints, Storm, Unit, Ward
 
 _STORM_LASTS = (5 * MINUTE, 15 * MINUTE)  # of storms that come at random (ours)
 _SPELL = 5 * MINUTE  # of chattering, each hour (ours)

@@ -26,12 +26,10 @@ import numpy as np
 
 from analyzer.facts import Action
 from analyzer.policy import HOUR, SECOND
-from streams import calibration as cal
-from streams.calibration import ALARM_TYPES, PROFILES, ProfileName
-from streams.hospital import DAY, Draft, Floats, Ints, Roster, Shift, Storm, Ward, shift_at
-from streams.perturbations import Chatter, Network, Record, Storms
-
-__all__ = ["Record", "Storm", "Ward", "simulate"]
+from streams.simulator import calibration as cal
+from streams.simulator.calibration import ALARM_TYPES, PROFILES, ProfileName
+from streams.simulator.hospital import DAY, Draft, Floats, Ints, Roster, Shift, Ward, shift_at
+from streams.simulator.perturbations import Chatter, Network, Record, Storms
 
 _GOLDEN = (5**0.5 - 1) / 2
 _PREFIX = {"monitor": "mon", "ventilator": "vent", "infusion_pump": "pump"}

@@ -11,11 +11,11 @@ from typing import Annotated, Any, cast
 import typer
 from rich.console import Console
 
-from streams.calibration import PROFILES, ProfileName
 from streams.console import INTERRUPTED, WRONG, fail, load_settings, moment, send, timed
-from streams.hospital import Ward
-from streams.perturbations import Record
 from streams.settings import Settings, parse_duration
+from streams.simulator.calibration import PROFILES, ProfileName
+from streams.simulator.hospital import Ward
+from streams.simulator.perturbations import Record
 
 _AHEAD = 60_000  # ms that simulated time may run ahead of the clock: no more than clocks may differ
 _WARD = Ward()
@@ -78,8 +78,8 @@ def simulate(
 
     Example: alarm-fatigue simulate --broker 127.0.0.1:9092 --duration 24h --speed 60
     """
-    from streams.simulated import rename
     from streams.simulator import simulate as draw
+    from streams.simulator.output import rename
 
     if (out is None) == (broker is None and config is None):
         fail("expected either --out DIR or --broker HOST:PORT (or --config FILE)", WRONG)
@@ -134,7 +134,7 @@ def _begin(start: str | None, length: int, pace: float | None) -> int:
 
 
 def _write(records: Iterator[Record], ward: Ward, directory: Path) -> None:
-    from streams.simulated import OutputError, write_files
+    from streams.simulator.output import OutputError, write_files
 
     try:
         with timed("simulating", ward.start, ward.duration) as come_to:
@@ -147,7 +147,7 @@ def _write(records: Iterator[Record], ward: Ward, directory: Path) -> None:
 
 
 def _send(records: Iterator[Record], ward: Ward, settings: Settings, pace: float | None) -> None:
-    from streams.simulated import messages
+    from streams.simulator.output import messages
 
     with timed("simulating", ward.start, ward.duration) as come_to:
         count = send(settings, messages(_noting(records, come_to)), pace, lambda: None)

@@ -11,8 +11,8 @@ from typing import Protocol, Self
 from rich.console import Console
 from rich.live import Live
 
-from streams.snapshot import Snapshot
-from streams.table import WIDE, Status, plain, render
+from streams.demo.snapshot import Snapshot
+from streams.demo.table import WIDE, Status, plain, render
 
 REPORT_EVERY = 10.0
 """Seconds between reports in lines."""

@@ -20,7 +20,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from streams.snapshot import ClinicianRow, Snapshot, UnitRow
+from streams.demo.snapshot import ClinicianRow, Snapshot, UnitRow
 
 TOO_FEW = "too few"
 NOBODY = "nobody on duty"

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from analyzer.facts import Topic
 from analyzer.policy import HOUR, MINUTE
-from streams import calibration as cal
-from streams.calibration import PROFILES, Profile, ProfileName
+from streams.simulator import calibration as cal
+from streams.simulator.calibration import PROFILES, Profile, ProfileName
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
