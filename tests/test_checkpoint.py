@@ -146,6 +146,11 @@ class Worker:
         assert self._held is not None
         return self._held.partition
 
+    @property
+    def idle(self) -> bool:
+        """Nothing is on its way into the log."""
+        return self._storing is None
+
     def take(self, topic: Topic, count: int) -> None:
         begin = self._position[topic]
         for record in self._hospital.source.records[topic][begin : begin + count]:
@@ -284,6 +289,33 @@ def test_a_crash_between_any_two_records_restores_a_state_that_was_and_ends_with
         assert numbers(hospital.owner.partition) == source.straight(source.ends)
         hospital.replace_owner(lingers=False)
     assert latest_episodes(hospital.sent) == latest_episodes(whole(source).take_episodes())
+
+
+def test_a_crash_after_each_record_of_a_checkpoint_loses_no_state_and_no_episode() -> None:
+    """Every place to crash, one after the other: among shards, before and after the manifest, among episodes and deletions."""
+    source = Source({topic: records[:150] for topic, records in long_source().records.items()})
+    whole_outbox = latest_episodes(whole(source).take_episodes())
+    assert len(whole_outbox) > 20
+    produced = 0
+    while True:
+        hospital = Hospital(source)
+        for topic in TOPICS:
+            hospital.owner.take(topic, 75)
+        hospital.owner.partition.advance(None)
+        hospital.owner.store()
+        for topic in TOPICS:
+            hospital.owner.take(topic, 75)
+        hospital.owner.partition.advance(None)
+        hospital.owner.store(produced)
+        done = hospital.owner.idle
+        hospital.replace_owner(lingers=False)
+        hospital.finish()
+        assert numbers(hospital.owner.partition) == source.straight(source.ends)
+        assert latest_episodes(hospital.sent) == whole_outbox
+        if done:
+            break
+        produced += 1
+    assert produced > 30
 
 
 def latest_episodes(sent: list[Any]) -> dict[tuple[str, str], dict[str, Any]]:

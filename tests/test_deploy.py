@@ -74,7 +74,7 @@ def test_our_services_run_our_commands_against_the_broker(name: str) -> None:
     service = SERVICES[name]
     assert service["image"] == f"alarm-fatigue:{PROJECT['version']}"
     assert service["command"] == [name, "--broker", "kafka:9092"]
-    assert service["environment"]["ALARM_FATIGUE_PSEUDONYMS__KEY_FILE"] == f"/run/secrets/{service['secrets'][0]}"
+    assert service["environment"]["ALARM_FATIGUE_PSEUDONYM_KEY_FILE"] == f"/run/secrets/{service['secrets'][0]}"
     assert all(re.fullmatch(r"ALARM_FATIGUE(_[A-Z]+)(__?[A-Z]+)*", variable) for variable in service["environment"])
 
 
