@@ -7,6 +7,7 @@ the field and what was expected.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -167,6 +168,6 @@ def values_of(fact: _Fact) -> list[Any]:
     return [getattr(fact, name) for name in names]
 
 
-def fact_of(type_: type[F], values: list[Any]) -> F:
+def fact_of(type_: type[F], values: Iterable[Any]) -> F:
     """The reverse of `values_of`."""
     return type_(**dict(zip(type_.__slots__, values, strict=True)))

@@ -1,0 +1,99 @@
+"""Arrivals: accepted facts that are not folded in yet, as columns. Facts with `at` > now wait here until now has reached them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import compress
+from typing import Any
+
+import numpy as np
+
+from analyzer.facts import Topic
+from analyzer.ids import Numbers
+
+Columns = tuple[Sequence[Any], ...]
+"""One sequence for each field of a fact, in the order in which its class declares them."""
+
+LARGEST_BATCH = 1 << 14
+"""Facts worked on at once: numpy's overhead a call is spread thin by then, and the arrays still fit into the cache."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Facts of one topic: their fields, and beside them what admission made of some of these."""
+
+    columns: Columns
+    facilities: Numbers
+    at: Numbers
+    entries: Numbers
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def chosen(self, mask: Any) -> Batch:
+        selected = mask.tolist()
+        columns = tuple(list(compress(column, selected)) for column in self.columns)
+        return Batch(columns, self.facilities[mask], self.at[mask], self.entries[mask])
+
+
+class Arrivals:
+    """In the order in which they came, by topic."""
+
+    def __init__(self) -> None:
+        self._batches: dict[Topic, list[Batch]] = {}
+        self.changed = False
+
+    def add(self, topic: Topic, batch: Batch) -> None:
+        if len(batch):
+            self._batches.setdefault(topic, []).append(batch)
+            self.changed = True
+
+    def __len__(self) -> int:
+        return sum(len(batch) for batches in self._batches.values() for batch in batches)
+
+    def take(self, topic: Topic, now: Numbers) -> Iterator[Batch]:
+        """Take out what `now` (by facility) has reached, in batches of bounded size."""
+        batches = self._batches.pop(topic, [])
+        ready: list[Batch] = []
+        for batch in batches:
+            reached = batch.at <= now[batch.facilities]
+            if reached.all():
+                ready.append(batch)
+            elif not reached.any():
+                self._batches.setdefault(topic, []).append(batch)
+            else:
+                ready.append(batch.chosen(reached))
+                self._batches.setdefault(topic, []).append(batch.chosen(~reached))
+        self._pile_up(topic)
+        self.changed |= bool(ready)
+        while ready:
+            some, count = [], 0
+            while ready and (not some or count + len(ready[0]) <= LARGEST_BATCH):
+                count += len(ready[0])
+                some.append(ready.pop(0))
+            yield _joined(some)
+
+    def _pile_up(self, topic: Topic) -> None:
+        """One batch of what waits, so that asking again costs the same however it came."""
+        if len(self._batches.get(topic, ())) > 1:
+            self._batches[topic] = [_joined(self._batches[topic])]
+
+    def dump(self) -> list[tuple[Topic, list[list[Any]]]]:
+        """The fields of all facts, by topic."""
+        return [
+            (topic, [list(values) for batch in batches for values in zip(*batch.columns, strict=True)])
+            for topic, batches in sorted(self._batches.items())
+        ]
+
+
+def _joined(batches: list[Batch]) -> Batch:
+    if len(batches) == 1:
+        return batches[0]
+    columns = tuple([value for part in parts for value in part] for parts in zip(*(one.columns for one in batches), strict=True))
+    return Batch(
+        columns,
+        np.concatenate([one.facilities for one in batches]),
+        np.concatenate([one.at for one in batches]),
+        np.concatenate([one.entries for one in batches]),
+    )

@@ -1,0 +1,123 @@
+"""Derive: what follows, for every row that a fact touched, from everything known of it: end, clinicians, answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.classes import COVERED, NOTHING_KNOWN, classify
+from analyzer.ids import Numbers
+from analyzer.state import State
+from analyzer.table import NEVER, OPEN
+
+
+def derive(state: State, rows: Numbers, to_publish: bool = True) -> None:
+    """Work existing rows out anew (others are passed over); with `to_publish`, they are handed out once final."""
+    table, statics = state.table, state.statics
+    rows = rows[table.start[rows] != NEVER]
+    if not len(rows):
+        return
+    if table.ends:
+        _choose_ends(state, rows)
+    static = table.static[rows]
+    _list(state, rows, statics.place[static])
+    _attribute(state, rows, statics.place[static])
+    _answer(state, rows, static)
+    table.is_alarm[rows] = (table.rank[rows] > 0) & ~statics.advisory[static]
+    classify(table, statics, rows)
+    if to_publish:
+        table.to_publish[rows] = True
+
+
+def _choose_ends(state: State, rows: Numbers) -> None:
+    table = state.table
+    for row in rows.tolist():
+        ends = table.ends.get(row)
+        if ends is not None:
+            start = int(table.start[row])
+            table.end[row] = min((at for at in ends if at >= start), default=OPEN)
+
+
+def _list(state: State, rows: Numbers, places: npt.NDArray[np.int32]) -> None:
+    moved = state.table.place[rows] != places
+    if moved.any():
+        state.listing.remove(rows[moved])
+        state.listing.add(rows[moved], places[moved])
+
+
+def _attribute(state: State, rows: Numbers, places: npt.NDArray[np.int32]) -> None:
+    table, teams = state.table, state.teams
+    team = state.roster.teams_at(places, table.start[rows])
+    recipients = table.recipients[rows]
+    for number in np.flatnonzero(recipients).tolist():
+        team[number] = teams.union(int(team[number]), int(recipients[number]))
+    table.team[rows] = team
+
+
+def _answer(state: State, rows: Numbers, static: npt.NDArray[np.int32]) -> None:
+    """First response, intervention, and the cover lent; most rows have not been answered, and are told so at once."""
+    table, statics = state.table, state.statics
+    table.first_response[rows] = NEVER
+    table.answered[rows] = table.intervened[rows] = False
+    beds = statics.bed[static]
+    maybe = state.responses.since(beds, table.start[rows])
+    if table.heard or table.lent:
+        maybe |= np.fromiter((row in table.heard or row in table.lent for row in rows.tolist()), dtype=np.bool_, count=len(rows))
+    for number in np.flatnonzero(maybe).tolist():
+        row, bed, unit = int(rows[number]), int(beds[number]), int(statics.unit[static[number]])
+        start, closing = int(table.start[row]), int(table.end[row]) + state.policy.action_window
+        answers = table.heard.get(row, []) + state.responses.within(bed, statics.units.things[unit][1], start, closing)
+        if answers:
+            table.answered[row] = True
+            table.first_response[row] = min(one.at for one in answers)
+            table.intervened[row] = any(one.intervenes and start <= one.at <= closing for one in answers)
+        _lend_cover(state, row, unit, tuple(sorted(one.at for one in answers if one.unit is None)))
+
+
+def _lend_cover(state: State, row: int, unit: int, moments: tuple[int, ...]) -> None:
+    """A response that names no unit counts for the unit of each episode it belongs to."""
+    before = state.table.lent.get(row, (unit, ()))
+    if before == (unit, moments):
+        return
+    gone, new = list(before[1]), list(moments)
+    if before[0] == unit:
+        for at in before[1]:
+            if at in new:
+                gone.remove(at)
+                new.remove(at)
+    for at in gone:
+        state.cover.remove(before[0], at)
+    for at in new:
+        state.cover.add(unit, at)
+    if moments:
+        state.table.lent[row] = unit, moments
+    else:
+        state.table.lent.pop(row, None)
+    state.table.changed(np.array([row]))
+
+
+def judge_again(state: State) -> None:
+    """Mark the final rows whose class may be another because cover came or went."""
+    table, statics, cover, policy = state.table, state.statics, state.cover, state.policy
+    for unit, at in cover.came:
+        unsure = state.unsure.get(unit)
+        if unsure:
+            _mark(state, np.array(unsure), unit, at, NOTHING_KNOWN)
+    if cover.went:
+        covered = np.flatnonzero(table.rule == COVERED)
+        units = statics.unit[table.static[covered]]
+        for unit, at in cover.went:
+            _mark(state, covered[units == unit], unit, at, COVERED)
+    cover.came.clear()
+    cover.went.clear()
+
+
+def _mark(state: State, rows: Numbers, unit: int, at: int, rule: int) -> None:
+    """Of `rows`, those of `unit` under `rule` whose class looks back on the moment `at`."""
+    table, statics, policy = state.table, state.statics, state.policy
+    closing = table.end[rows] + policy.action_window
+    rows = rows[(table.rule[rows] == rule) & (closing >= at) & (closing - policy.cover <= at)]
+    rows = rows[statics.unit[table.static[rows]] == unit]
+    if len(rows):
+        table.to_publish[rows] = True
+        table.changed(rows)
