@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import compress
+from itertools import chain, compress
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,8 @@ from analyzer.ids import Numbers
 Columns = tuple[Sequence[Any], ...]
 """One sequence for each field of a fact, in the order in which its class declares them."""
 
-LARGEST_BATCH = 1 << 14
-"""Facts worked on at once: numpy's overhead a call is spread thin by then, and the arrays still fit into the cache."""
+_WORTH_JOINING = 1 << 12
+"""Fewer facts than this are worked on together with others; from here on, numpy's overhead a call is spread thin."""
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class Arrivals:
         return sum(len(batch) for batches in self._batches.values() for batch in batches)
 
     def take(self, topic: Topic, now: Numbers) -> Iterator[Batch]:
-        """Take out what `now` (by facility) has reached, in batches of bounded size."""
+        """Take out what `now` (by facility) has reached."""
         batches = self._batches.pop(topic, [])
         ready: list[Batch] = []
         for batch in batches:
@@ -69,7 +69,7 @@ class Arrivals:
         self.changed |= bool(ready)
         while ready:
             some, count = [], 0
-            while ready and (not some or count + len(ready[0]) <= LARGEST_BATCH):
+            while ready and (not some or count + len(ready[0]) <= _WORTH_JOINING):
                 count += len(ready[0])
                 some.append(ready.pop(0))
             yield _joined(some)
@@ -90,7 +90,7 @@ class Arrivals:
 def _joined(batches: list[Batch]) -> Batch:
     if len(batches) == 1:
         return batches[0]
-    columns = tuple([value for part in parts for value in part] for parts in zip(*(one.columns for one in batches), strict=True))
+    columns = tuple(list(chain.from_iterable(parts)) for parts in zip(*(one.columns for one in batches), strict=True))
     return Batch(
         columns,
         np.concatenate([one.facilities for one in batches]),

@@ -59,19 +59,31 @@ def _answer(state: State, rows: Numbers, static: npt.NDArray[np.int32]) -> None:
     table, statics = state.table, state.statics
     table.first_response[rows] = NEVER
     table.answered[rows] = table.intervened[rows] = False
-    beds = statics.bed[static]
-    maybe = state.responses.since(beds, table.start[rows])
+    by_bed = state.responses.since(statics.bed[static], table.start[rows])
+    maybe = by_bed.copy()
     if table.heard or table.lent:
         maybe |= np.fromiter((row in table.heard or row in table.lent for row in rows.tolist()), dtype=np.bool_, count=len(rows))
-    for number in np.flatnonzero(maybe).tolist():
-        row, bed, unit = int(rows[number]), int(beds[number]), int(statics.unit[static[number]])
-        start, closing = int(table.start[row]), int(table.end[row]) + state.policy.action_window
-        answers = table.heard.get(row, []) + state.responses.within(bed, statics.units.things[unit][1], start, closing)
-        if answers:
-            table.answered[row] = True
-            table.first_response[row] = min(one.at for one in answers)
-            table.intervened[row] = any(one.intervenes and start <= one.at <= closing for one in answers)
-        _lend_cover(state, row, unit, tuple(sorted(one.at for one in answers if one.unit is None)))
+    chosen = np.flatnonzero(maybe)
+    if not len(chosen):
+        return
+    rows, static = rows[chosen], static[chosen]
+    units = statics.units.things
+    answered, first, intervened = [], [], []
+    within, heard_of = state.responses.within, table.heard.get
+    starts, closings = table.start[rows].tolist(), (table.end[rows] + state.policy.action_window).tolist()
+    for row, ask, bed, unit, start, closing in zip(
+        rows.tolist(), by_bed[chosen].tolist(), statics.bed[static].tolist(), statics.unit[static].tolist(), starts, closings, strict=True
+    ):
+        answers = heard_of(row, [])
+        if ask:
+            answers = answers + within(bed, units[unit][1], start, closing)
+        answered.append(bool(answers))
+        first.append(min([one[0] for one in answers], default=NEVER))
+        intervened.append(any([one[2] and start <= one[0] <= closing for one in answers]))
+        unnamed = [one[0] for one in answers if one[3] is None]
+        if unnamed or row in table.lent:
+            _lend_cover(state, row, unit, tuple(sorted(unnamed)))
+    table.answered[rows], table.first_response[rows], table.intervened[rows] = answered, first, intervened
 
 
 def _lend_cover(state: State, row: int, unit: int, moments: tuple[int, ...]) -> None:

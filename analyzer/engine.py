@@ -16,6 +16,7 @@ from analyzer.episodes import Finished
 from analyzer.facts import FACT_TYPES, Fact, Topic, values_of
 from analyzer.fold import FOLDS
 from analyzer.horizon import tidy
+from analyzer.ids import integers
 from analyzer.policy import Policy
 from analyzer.publish import finished, publish
 from analyzer.state import State
@@ -59,13 +60,13 @@ class Engine:
         state, places = self._state, _PLACES[topic]
         if not columns[0]:
             return np.empty(0, dtype=np.int8)
-        facilities = np.array(list(map(state.facilities.__getitem__, columns[places["facility"]])), dtype=np.int64)
+        facilities = integers(map(state.facilities.__getitem__, columns[places["facility"]]))
         state.grow()
-        at = np.array(columns[places["at"]], dtype=np.int64)
+        at = integers(columns[places["at"]])
         until = None
         if topic == "assignments":
-            until = np.array([-NOTHING_YET if end is None else end for end in columns[places["end"]]], dtype=np.int64)
-        stamped = None if stamps is None else np.array(stamps, dtype=np.int64)
+            until = integers(-NOTHING_YET if end is None else end for end in columns[places["end"]])
+        stamped = None if stamps is None else integers(stamps)
         outcomes, entries = state.gates[topic].admit(facilities, columns[0], at, stamped, until)
         accepted = outcomes == ACCEPTED
         batch = Batch(columns, facilities, at, np.full(len(at), -1))

@@ -7,7 +7,10 @@ hold for one process only: what is stored are the texts. Among a billion ids, tw
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Sequence
+from itertools import repeat
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -27,9 +30,14 @@ _FULL = 0.6  # share of slots in use at which linear probing begins to walk far
 def fingerprints(scopes: Numbers, texts: Sequence[str]) -> tuple[Marks, Checks]:
     """(64, 32) bits for each text within its scope (a small number, such as a facility's)."""
     spread = scopes.astype(np.uint64) * _MIX
-    marks = np.array([hash(text) for text in texts], dtype=np.int64).view(np.uint64) ^ spread
-    checks = np.array([hash(text + "\0") for text in texts], dtype=np.int64).view(np.uint64) + spread
+    marks = integers(map(hash, texts)).view(np.uint64) ^ spread
+    checks = integers(map(hash, map(add, texts, repeat("\0")))).view(np.uint64) + spread
     return marks, (checks >> np.uint64(32)).astype(np.uint32)
+
+
+def integers(values: Iterable[int]) -> Numbers:
+    """A column of them; several times quicker than `np.array` of a list."""
+    return np.frombuffer(array("q", values), dtype=np.int64)
 
 
 class Slots:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Hashable
 from hashlib import blake2b
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -87,7 +88,7 @@ class Statics:
 
     def number_all(self, statics: Any) -> Codes:
         """The numbers of statics, given as tuples alike."""
-        found = np.array(list(map(self.numbers.__getitem__, statics)), dtype=np.int32)
+        found = np.frombuffer(array("i", map(self.numbers.__getitem__, statics)), dtype=np.int32)
         self._learn()
         return found
 

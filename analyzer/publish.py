@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ def _digests(state: State, rows: Numbers) -> Marks:
     """64 bits that name what a record says, the same in every process; never 0."""
     table = state.table
     labels, teams = table.label[rows], table.team[rows]
-    mixed = state.statics.mark[table.static[rows]] ^ _marks(labels, lambda number: state.labels.things[number])
+    mixed = state.statics.mark[table.static[rows]] ^ _marks(labels, state.labels.things.__getitem__)
     for column in (
         _marks(teams, state.teams.names), table.start[rows], table.end[rows], table.value[rows].view(np.uint64),
         table.limit[rows].view(np.uint64), table.first_response[rows], table.rule[rows].astype(np.int64) * 64 + table.klass[rows] * 8
@@ -57,8 +58,12 @@ def _digests(state: State, rows: Numbers) -> Marks:
 
 
 def _marks(numbers: Any, thing: Any) -> Marks:
-    known, which = np.unique(numbers, return_inverse=True)
-    return np.array([mark_of(thing(number)) for number in known.tolist()], dtype=np.uint64)[which]
+    return np.array(list(map(_mark_of_one, map(thing, numbers.tolist()))), dtype=np.uint64)
+
+
+@lru_cache(maxsize=1 << 16)
+def _mark_of_one(thing: Any) -> int:
+    return mark_of(thing)
 
 
 def _observe(state: State, rows: Numbers) -> None:
@@ -67,19 +72,20 @@ def _observe(state: State, rows: Numbers) -> None:
     answered = table.first_response[rows] != NEVER
     if table.observed:
         answered |= np.fromiter((row in table.observed for row in rows.tolist()), dtype=np.bool_, count=len(rows))
-    for row in rows[answered].tolist():
-        observed = None
-        if table.is_alarm[row] and table.first_response[row] != NEVER:
-            delay = max(int(table.first_response[row] - table.start[row]), 0)
-            observed = int(statics.unit[table.static[row]]), int(table.rank[row]), delay
-        before = table.observed.pop(row, None)
-        if observed is not None:
-            table.observed[row] = observed
-        if observed != before:
+    rows = rows[answered]
+    delays = np.where(
+        table.is_alarm[rows] & (table.first_response[rows] != NEVER), np.maximum(table.first_response[rows] - table.start[rows], 0), NEVER
+    )
+    units, ranks = statics.unit[table.static[rows]], table.rank[rows]
+    for row, *observed in zip(rows.tolist(), units.tolist(), ranks.tolist(), delays.tolist(), strict=True):
+        now = None if observed[2] == NEVER else tuple(observed)
+        before = table.observed.get(row)
+        if now != before:
             if before is not None:
-                times.revert(*before)
-            if observed is not None:
-                times.update(*observed)
+                times.revert(*table.observed.pop(row))
+            if now is not None:
+                times.update(*now)
+                table.observed[row] = now
 
 
 def finished(state: State, rows: Numbers) -> Finished:
