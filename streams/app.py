@@ -7,10 +7,16 @@ from collections.abc import Callable
 
 import faust
 
-from streams.consumer import Transport
+from streams.producer import BATCH_BYTES
 from streams.settings import Settings
 from streams.topics import LARGEST_RECORD
+from streams.transport import Transport
 from streams.work import Work
+
+FETCH_BYTES = 2 << 20
+"""Longest fetch of one partition: some thousand records; recovery reads checkpoints by it, too. Bounds what the client holds."""
+BUFFERED_SLICES = 16
+"""Faust's buffer, which holds less: `streams.transport.SLICES_IN_HAND`."""
 
 
 class App(faust.App):
@@ -23,6 +29,10 @@ class App(faust.App):
 
     def _create_directories(self) -> None:
         """None: state lives in Kafka."""
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        self.add_future(self.work.watch())  # Faust's own timers wait for the partitions
 
     async def on_stop(self) -> None:
         await self.work.drain()
@@ -40,13 +50,17 @@ def create_app(settings: Settings, clock: Callable[[], float] = time.time) -> Ap
         broker_session_timeout=settings.session_timeout / 1000,
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=settings.instance,
+        consumer_max_fetch_size=FETCH_BYTES,
         producer_acks=-1,
+        producer_max_batch_size=BATCH_BYTES,
         producer_max_request_size=LARGEST_RECORD,
         agent_supervisor="mode.CrashingSupervisor",  # a failed engine must not go on with half a record taken in
         topic_partitions=settings.partitions,
         topic_disable_leader=True,
         store="memory://",
-        stream_wait_empty=False,  # what is not acknowledged is read again; waiting for it would wait for the next checkpoint
+        table_standby_replicas=0,  # a copy kept warm costs as much memory as the original, and reading the topic takes seconds
+        stream_buffer_maxsize=BUFFERED_SLICES,
+        stream_wait_empty=False,  # nothing is ever acknowledged: the state tells what was read
         web_bind=settings.web.host,
         web_host=settings.web.host,
         web_port=settings.web.port,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
-from prometheus_client import CollectorRegistry, Histogram, Metric
+import numpy as np
+import numpy.typing as npt
+from prometheus_client import Metric
 
 from analyzer import Outcome, Topic
 from streams import __version__
-from streams.metrics import DEFINITIONS, PREFIX, Family, burden_metrics, tally_metric, watermark_metric
+from streams.metrics import Family, burden_metrics, tally_metric, watermark_metric
 from streams.partition import Partition
 
 _DELAYS = (0.1, 0.5, 1, 2, 5, 15, 60, 300, 600, 3600)  # seconds: from prompt to past the allowed lateness
@@ -35,13 +37,17 @@ class Exporter:
         self._source = source
         self._pseudonym = pseudonym
         self._min_classified = min_classified
-        delay = DEFINITIONS["event_delay_seconds"]
-        self._delays = Histogram(PREFIX + "event_delay_seconds", delay.help, delay.labels, buckets=_DELAYS, registry=CollectorRegistry())
+        self._delays: dict[Topic, tuple[Any, float]] = {}
+        """By topic: observations a bucket (a delay as long as a bound is within it), and their sum in seconds."""
 
-    def observe_delay(self, topic: Topic, at: int | None, now: float) -> None:
-        """Note how long an accepted record took to get here; `now` in seconds, `at` its event time in ms."""
-        if at is not None:
-            self._delays.labels(topic).observe(max(now - at / 1000, 0))
+    def observe_delays(self, topic: Topic, accepted_at: npt.NDArray[np.int64], now: float) -> None:
+        """Note how long accepted records took to get here; `now` in seconds, `accepted_at` their event times in ms."""
+        if not len(accepted_at):
+            return
+        delays = np.maximum(now - accepted_at / 1000, 0)
+        counts = np.bincount(np.searchsorted(_DELAYS, delays), minlength=len(_DELAYS) + 1)
+        seen, total = self._delays.get(topic, (0, 0.0))
+        self._delays[topic] = seen + counts, total + float(delays.sum())
 
     def collect(self) -> Iterator[Metric]:
         self._source.advance()
@@ -55,9 +61,10 @@ class Exporter:
             for key, count in one.engine.tally.items():
                 tally[key] = tally.get(key, 0) + count
         yield tally_metric(tally)
-        for metric in self._delays.collect():
-            metric.samples = [one for one in metric.samples if not one.name.endswith("_created")]  # no metric of ours
-            yield metric
+        delay = Family("event_delay_seconds")
+        for observed, (counts, total) in sorted(self._delays.items()):
+            delay.add_histogram(observed, buckets=_DELAYS, cumulative=np.cumsum(counts).tolist(), total=total)
+        yield delay.metric
         yield watermark_metric(watermarks)
         lag = Family("consumer_lag_records")
         for (topic, number), records in self._source.lags().items():

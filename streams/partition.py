@@ -10,8 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from analyzer import Engine, EpisodeRecord, Outcome, Policy, Topic
 from streams.codec import Malformed, decode, encode_episode, to_json
+from streams.slices import Slice
 
 Headers = list[tuple[str, bytes]]
 
@@ -51,6 +55,12 @@ class Taken(NamedTuple):
     detail: str = ""
 
 
+class TakenSlice(NamedTuple):
+    """What became of a slice: the event times (ms) of the records that are facts."""
+
+    accepted_at: npt.NDArray[np.int64]
+
+
 class Poisoned(RuntimeError):
     """The engine failed in the middle of a record: its state must never be stored."""
 
@@ -81,6 +91,18 @@ class Partition:
         self._pseudonym = pseudonym
         self._max_record_bytes = max_record_bytes
         self._poisoned = False
+
+    def take_slice(self, one: Slice) -> TakenSlice:
+        """Take in the records that are new."""
+        accepted_at = []
+        for offset, timestamp, key, value in zip(one.offsets, one.timestamps, one.keys, one.values, strict=True):
+            taken = self.take(Record(one.topic, offset, key, value, timestamp))
+            if taken is not None and taken.outcome == "accepted" and taken.at is not None:
+                accepted_at.append(taken.at)
+        if one.next_offset > self.next_offsets.get(one.topic, 0):
+            self.next_offsets[one.topic] = one.next_offset
+            self.changed = True
+        return TakenSlice(np.array(accepted_at, np.int64))
 
     def take(self, record: Record) -> Taken | None:
         """Take in one record; None if it was taken in before."""

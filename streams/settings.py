@@ -111,6 +111,7 @@ class Settings(BaseSettings):
     max_record_bytes: int = Field(1 << 20, ge=1024, description="longer records are malformed")
     checkpoint_interval: Duration = Field("5s", description="how often state is stored and offsets are committed")  # type: ignore[assignment]
     session_timeout: Duration = Field("6s", description="after this long without a sign of life, a worker's partitions go to others")  # type: ignore[assignment]
+    stall_timeout: Duration = Field("2m", description="a worker without progress for this long ends itself, to be restarted")  # type: ignore[assignment]
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     web: WebSettings = WebSettings()
     policy: PolicySettings = PolicySettings()

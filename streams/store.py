@@ -17,6 +17,10 @@ OnRevoked = Callable[[set[int]], None]
 OnRecovered = Callable[[set[int]], Awaitable[None]]
 
 
+RECOVERY_RECORDS = 32
+"""Changelog records that Faust collects before it hands them on."""
+
+
 class Found(memory.Store):
     """What recovery found in the changelog: records[partition][key]."""
 
@@ -34,7 +38,10 @@ class Found(memory.Store):
                 of_partition[message.key] = message.value
 
     async def on_rebalance(self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0) -> None:  # noqa: ARG002
-        self.table.on_revoked({tp.partition for tp in revoked})
+        numbers = {tp.partition for tp in revoked}
+        for number in numbers:
+            self.records.pop(number, None)  # of a recovery that was interrupted: it will be read anew
+        self.table.on_revoked(numbers)
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:  # noqa: ARG002
         await self.table.on_recovered({tp.partition for tp in active_tps})
@@ -49,6 +56,10 @@ class CheckpointTable(faust.Table):
 
     on_revoked: OnRevoked
     on_recovered: OnRecovered
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Records of a checkpoint are long: buffering Faust's usual thousand of them would double the memory of a recovery.
+        super().__init__(*args, recovery_buffer_size=RECOVERY_RECORDS, **kwargs)
 
     def _new_store(self) -> Found:
         return Found("memory://", self.app, self, table_name=self.name)

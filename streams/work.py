@@ -1,41 +1,58 @@
-"""The work of a worker: records into partitions, outcomes and checkpoints out, partitions taken over and let go.
+"""The work of a worker: slices into partitions, outcomes and checkpoints out, partitions taken over and let go.
 
-Offsets are acknowledged only after the state that contains them is stored, so a crash at any point leads back to a state
-and to the records that follow it.
+The state is the truth about how far the work has come: it holds the offsets of the records it contains, reading goes on
+from there, and what is told to the group is a copy. So a crash at any point leads back to a state and to the records that
+follow it, and nothing that others committed, or failed to, can be out of reach.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from time import monotonic
 from typing import Any
 
 import structlog
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
-from analyzer import TOPICS, Engine, Policy, Topic
-from streams.checkpoint import CheckpointError, Checkpoints, Restored, reaches, restore
+from analyzer import TOPICS, Engine, Policy
+from streams.broker import answers_metadata
+from streams.checkpoint import CheckpointError, Checkpoints, Restored, restore
 from streams.exporter import Exporter
-from streams.partition import Outgoing, Partition, Record
+from streams.partition import Outgoing, Partition
+from streams.producer import BatchProducer
+from streams.progress import Standing, Watch
 from streams.pseudonyms import pseudonyms
 from streams.settings import Settings
+from streams.slices import Slice
 from streams.store import CheckpointTable
 from streams.topics import checkpoint_topic
+from streams.transport import Slices
 from streams.web import add_pages
 
 TICK_SECONDS = 1.0
-"""How often time passes for facilities without new alarms."""
+"""How often time passes for facilities without new alarms, and progress is looked at."""
+ADVANCE_RECORDS = 8192
+"""Records after which time passes at once, so that what arrived does not pile up."""
 DRAIN_SECONDS = 15.0
 """How long a stopping worker waits for its last checkpoint: half of what orchestrators allow before they kill."""
+HAND_OVER_SECONDS = 2.0
+"""How long a rebalance waits for a checkpoint."""
 OUTBOX_LIMIT = 500
 """Rejected records after which the consumer waits for the producer."""
-EPISODES_LIMIT = 5000
+EPISODES_LIMIT = 50_000
 """Finished episodes after which the next checkpoint is due at once."""
 
 log = structlog.get_logger("alarm_fatigue")
+
+
+class StoodStill(RuntimeError):
+    """The worker made no progress, and only a restart may help."""
 
 
 class Work:
@@ -48,16 +65,18 @@ class Work:
         self._policy = settings.policy.policy()
         self._pseudonym = pseudonyms(settings)
         self._held: dict[int, Held] = {}
-        self._in_flight: list[Awaitable[Any]] = []
         self._storing = asyncio.Lock()
+        self._producer: BatchProducer | None = None
+        self._taken_in = 0
+        self._watch = Watch(settings.stall_timeout / 1000)
+        self._unreachable = False
         self.recovered = False
 
-        raw = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
         self._table = CheckpointTable(app, name="checkpoint", partitions=settings.partitions, key_type=bytes, value_type=bytes)
         app.tables.add(self._table)
         self._table.on_revoked = self._revoked
         self._table.on_recovered = self._recovered
-        app.agent(app.topic(*TOPICS, **raw), name="records", concurrency=1)(self._consume)
+        app.agent(app.topic(*TOPICS, schema=Slices(), acks=False), name="slices", concurrency=1)(self._consume)
         app.timer(interval=TICK_SECONDS, name="tick")(self._tick)
         app.timer(interval=settings.checkpoint_interval / 1000, name="checkpoint")(self.checkpoint)
 
@@ -85,27 +104,59 @@ class Work:
                 lags[topic, partition.number] = None if end is None else max(end - partition.next_offsets.get(topic, 0), 0)
         return lags
 
+    def lag_seconds(self) -> dict[tuple[str, int], float]:
+        """How old, by its Kafka timestamp, the record is that is next in line, by topic and partition; 0 where none waits.
+
+        Records that were not fetched yet are not seen: they are counted by `lags`.
+        """
+        now, oldest = self._clock(), self._app.consumer.backlog.oldest()
+        return {
+            (topic, number): max(now - oldest[topic, number] / 1000, 0.0) if (topic, number) in oldest else 0.0
+            for number in sorted(self._held)
+            for topic in TOPICS
+        }
+
     def advance(self) -> None:
         """Bring every partition to now."""
-        now = None if self._settings.clock == "event" else int(self._clock() * 1000)
         for held in self._held.values():
-            held.partition.advance(now)
+            self._advance(held)
+
+    def _advance(self, held: Held) -> None:
+        held.partition.advance(None if self._settings.clock == "event" else int(self._clock() * 1000))
+        held.arrived = 0
 
     # -- records in
 
+    def expected_offsets(self) -> dict[TP, int]:
+        """Where reading must go on, for the state of each partition held."""
+        return {
+            TP(topic, number): held.partition.next_offsets.get(topic, 0) for number, held in self._held.items() for topic in TOPICS
+        }  # fmt: skip
+
     async def _consume(self, stream: Any) -> None:
         async for event in stream.noack().events():
-            message = event.message
-            held = self._held.get(message.partition)
-            if held is None:
-                continue  # revoked while it waited in the buffer
-            record = Record(message.topic, message.offset, message.key, message.value, int(message.timestamp * 1000))
-            taken = held.partition.take(record)
-            held.events.append(event)
-            if taken is not None and taken.outcome == "accepted":
-                self.exporter.observe_delay(record.topic, taken.at, self._clock())
-            if len(held.partition.outbox) >= OUTBOX_LIMIT:
-                await self._send(held.partition.take_outbox())
+            one: Slice = event.value
+            if self._app.consumer.is_current(one):
+                held = self._held.get(one.partition)
+                if held is not None:  # else it was revoked a moment ago
+                    self._take(held, one)
+                    if len(held.partition.outbox) >= OUTBOX_LIMIT:
+                        await self._send(held.partition.take_outbox())
+            self._app.consumer.finished(one)
+
+    def _take(self, held: Held, one: Slice) -> None:
+        expected = held.partition.next_offsets.get(one.topic, 0)
+        if one.begin != expected:
+            if not one.moved:
+                raise RuntimeError(f"{one.topic}, partition {one.partition}: expected offset {expected}, but got {one.begin}")
+            _tell_of_move(one, expected)
+            held.partition.next_offsets[one.topic] = one.begin
+        taken = held.partition.take_slice(one)
+        self._taken_in += len(one)
+        self.exporter.observe_delays(one.topic, taken.accepted_at, self._clock())
+        held.arrived += len(one)
+        if held.arrived >= ADVANCE_RECORDS:
+            self._advance(held)
 
     async def _tick(self) -> None:
         self.advance()
@@ -116,50 +167,58 @@ class Work:
 
     # -- records out
 
-    async def _send(self, outbox: list[Outgoing]) -> None:
-        """Hand records to the producer, and remember their deliveries until a checkpoint has awaited them."""
-        for one in outbox:
-            self._in_flight.append(await self._produce(one.topic, one.key, one.value, headers=one.headers))
+    async def _send(self, records: list[Outgoing]) -> None:
+        """Hand records to the producer; a checkpoint awaits their delivery."""
+        if records:
+            await (await self._batches()).send(records)
 
     async def _delivered(self) -> None:
-        in_flight, self._in_flight = self._in_flight, []
-        await asyncio.gather(*in_flight)
+        await (await self._batches()).delivered()
 
-    async def _produce(self, topic: str, key: bytes | None, value: bytes | None, **more: Any) -> Awaitable[Any]:
+    async def _batches(self) -> BatchProducer:
+        if self._producer is None:
+            producer = await self._app.maybe_start_producer()
+            self._producer = BatchProducer(producer._producer)
+        return self._producer
+
+    async def _produce(self, number: int, key: bytes, value: bytes | None) -> Awaitable[Any]:
+        """A record of a checkpoint; its delivery."""
         producer = await self._app.maybe_start_producer()
-        delivery: Awaitable[Any] = await producer.send(topic, key, value, more.get("partition"), None, more.get("headers"))
+        delivery: Awaitable[Any] = await producer.send(checkpoint_topic(self._settings.group), key, value, number, None, None)
         return delivery
 
     # -- state
 
     async def checkpoint(self) -> None:
-        """Store every partition that changed, then acknowledge what its state contains."""
+        """Store every partition that changed."""
         async with self._storing:
             for number in list(self._held):
                 held = self._held.get(number)
-                if held is not None and (held.partition.changed or held.events):
+                if held is not None and held.partition.changed:
                     await self._store(held)
 
     async def _store(self, held: Held) -> None:
-        partition = held.partition
-        # One moment: the state, what it has to say, and the records it contains.
-        checkpoints = held.checkpoints
-        plan, outbox, events = checkpoints.plan(partition), partition.take_outbox(), held.take_events()
+        partition, number = held.partition, held.partition.number
+        self._advance(held)
+        # One moment: the state, what it has to say, and how far it has come.
+        plan, outbox = held.checkpoints.plan(partition), partition.take_outbox()
+        reached = {TP(topic, number): offset for topic, offset in partition.next_offsets.items()}
         await self._send(outbox)
         await self._delivered()
-        topic = checkpoint_topic(self._settings.group)
         for records in (plan.shards, plan.manifest):
-            await asyncio.gather(*[await self._produce(topic, key, value, partition=partition.number) for key, value in records])
+            await asyncio.gather(*[await self._produce(number, key, value) for key, value in records])
         held.stored_at = self._clock()
         await self._send(plan.episodes)
         await self._delivered()
-        if self._held.get(partition.number) is held:
-            if held.checkpoints is checkpoints:
-                for event in events:
-                    event.ack()
-            else:  # others had the partition meanwhile, and may delete what they found of this checkpoint
-                held.events[:0] = events
-        await asyncio.gather(*[await self._produce(topic, key, value, partition=partition.number) for key, value in plan.deletions])
+        if self._held.get(number) is held:
+            await self._app.consumer.tell_group(reached)
+        await asyncio.gather(*[await self._produce(number, key, value) for key, value in plan.deletions])
+
+    async def hand_over(self) -> None:
+        """Before partitions may go to others: store, so that they need not work it out again. It is no loss if time runs out."""
+        if self._held and self._app.crash_reason is None:
+            # Never cancelled: what is planned counts as stored.
+            await asyncio.wait([asyncio.ensure_future(self.checkpoint())], timeout=HAND_OVER_SECONDS)
 
     def _revoked(self, numbers: set[int]) -> None:
         """What is others' now leaves memory and /metrics."""
@@ -170,12 +229,9 @@ class Work:
         """After a rebalance: restore what came."""
         try:
             self._revoked(self._held.keys() - numbers)
-            committed = await self._app.consumer.seek_to_committed()
             for number in sorted(numbers):
                 found = self._table.data.records.pop(number, {})
-                of_partition = {topic: committed.get(TP(topic, number)) or 0 for topic in TOPICS}
-                new_partition = partial(self._new_partition, number)
-                self._held[number] = take_hold(self._held.get(number), found, of_partition, self._policy, new_partition)
+                self._held[number] = take_hold(self._held.get(number), found, self._policy, partial(self._new_partition, number))
             self.recovered = True
             log.info("partitions held", partitions=sorted(numbers), episodes=sum(one.engine.held for one in self.partitions))
         except Exception as error:  # Faust drops exceptions of this callback
@@ -200,52 +256,110 @@ class Work:
             try:
                 async with asyncio.timeout(DRAIN_SECONDS):
                     await self.checkpoint()
-                    await self._app.consumer.commit()
             except TimeoutError:  # the next worker goes on from the checkpoint before
                 log.warning("not drained: the broker does not answer", partitions=sorted(self._held))
             else:
                 log.info("drained", partitions=sorted(self._held))
 
+    # -- progress
+
+    def standing(self) -> Standing:
+        """Where the worker stands, for `Watch`."""
+        app = self._app
+        settled = self.recovered and not app.rebalancing and not app.in_recovery
+        lag = sum(lag or 0 for lag in self.lags().values()) if settled else 0
+        return Standing(
+            settled=settled,
+            restored=sum(offset or 0 for offset in app.tables.recovery.active_offsets.values()),
+            partitions=len(self._held),
+            waiting=lag,
+            taken_in=self._taken_in,
+            answered=app.consumer.last_answer() if settled else None,
+        )
+
+    async def watch(self) -> None:
+        """Look after the worker for as long as it runs: end it if it stands still though the broker is there."""
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            await self._look()
+
+    async def _look(self) -> None:
+        standing = self.standing()
+        what = self._watch.judge(standing, monotonic())
+        if what is None:
+            self._unreachable = False
+            return
+        if not await self._broker_answers():
+            if not self._unreachable:
+                log.warning("the broker does not answer; waiting for it", broker=self._settings.broker)
+            self._unreachable = True
+            self._watch.forgive()
+            return
+        seconds = self._settings.stall_timeout / 1000
+        log.error(
+            f"no progress, ending to be restarted: {what}", seconds=seconds, records_waiting=standing.waiting,
+            partitions=sorted(self._held), records_taken_in=standing.taken_in,
+        )  # fmt: skip
+        # Whatever hangs may keep Faust from stopping.
+        last_resort = threading.Timer(DRAIN_SECONDS, os._exit, [1])
+        last_resort.daemon = True
+        last_resort.start()
+        await self._app.crash(StoodStill(f"no progress for {seconds:.0f} s: {what}"))
+
+    async def _broker_answers(self) -> bool:
+        addresses = [address.strip().rpartition(":") for address in self._settings.broker.split(",")]
+        asked = [asyncio.to_thread(answers_metadata, host.strip("[]"), int(port)) for host, _, port in addresses]
+        return any(await asyncio.gather(*asked))
+
 
 class Held:
-    """A partition in this worker's hands: its checkpoints, and the events to acknowledge with the next one."""
+    """A partition in this worker's hands."""
 
     def __init__(self, partition: Partition, checkpoints: Checkpoints) -> None:
         self.partition = partition
         self.checkpoints = checkpoints
-        self.events: list[Any] = []
         self.stored_at: float | None = None
-
-    def take_events(self) -> list[Any]:
-        events, self.events = self.events, []
-        return events
+        self.arrived = 0
+        """Records since time was last moved."""
 
 
 def take_hold(
-    before: Held | None,
-    found: Mapping[bytes, bytes],
-    committed: Mapping[Topic, int],
-    policy: Policy,
-    new_partition: Callable[[Restored], Partition],
-) -> Held:
+    before: Held | None, found: Mapping[bytes, bytes], policy: Policy, new_partition: Callable[[Restored], Partition]
+) -> Held:  # fmt: skip
     """A partition after a rebalance.
 
     `found` is what recovery read of the checkpoint topic: everything, or of a partition held `before` what is new. Raises
-    `CheckpointError` where no state reaches what the group has committed, for the records between would be lost.
+    `CheckpointError` where the stored state cannot be read.
     """
     writer = uuid.uuid4().hex[:12]
-    if before is not None and reaches(before.partition.next_offsets, committed):
-        before.checkpoints = before.checkpoints.renewed(writer, found)
-        return before
-    # Not ours before, or others got further with it while we did not hear that we had lost it.
-    restored = restore(found, policy, committed) or Restored(Engine(policy), {}, [])
-    if not reaches(restored.next_offsets, committed):
-        raise CheckpointError(
-            f"the group has committed {_told(committed)}, the stored state only reaches {_told(restored.next_offsets)}; "
-            "restart this worker, and if that does not help, start a new group"
-        )
-    return Held(new_partition(restored), Checkpoints(writer, found))
+    if before is None:
+        return Held(new_partition(restore(found, policy) or Restored(Engine(policy), {}, [])), Checkpoints(writer, found))
+    theirs = _further(found, before.partition, policy)
+    if theirs is not None:
+        return Held(new_partition(theirs), Checkpoints(writer, found))
+    before.checkpoints = before.checkpoints.renewed(writer, found)
+    return before
 
 
-def _told(offsets: Mapping[Topic, int]) -> str:
-    return ", ".join(f"{topic} {offset}" for topic, offset in offsets.items()) or "nothing"
+def _further(found: Mapping[bytes, bytes], than: Partition, policy: Policy) -> Restored | None:
+    """The state of others who got further with a partition while we did not hear that we had lost it."""
+    try:
+        theirs = restore(found, policy)
+    except CheckpointError:  # ours, whose older parts were read long ago
+        return None
+    return theirs if theirs is not None and sum(theirs.next_offsets.values()) > sum(than.next_offsets.values()) else None
+
+
+def _tell_of_move(one: Slice, expected: int) -> None:
+    """The broker no longer has the record that the state expects; what it has begins at the slice's."""
+    if one.begin > expected:
+        log.warning(
+            "records are gone before they were read, most likely by the topic's retention; going on with the first there is",
+            topic=one.topic, partition=one.partition, lost=one.begin - expected, expected=expected, going_on_at=one.begin,
+        )  # fmt: skip
+    else:
+        log.warning(
+            "the topic ends before what was read of it, so it was made anew or cut off; reading it from its beginning, with the state "
+            "kept: records known by their event_id are duplicates",
+            topic=one.topic, partition=one.partition, expected=expected, going_on_at=one.begin,
+        )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
@@ -71,7 +72,7 @@ class FakeWorker:
 def scraped(tiny: tuple[Engine, list[EpisodeRecord]]) -> Iterator[str]:
     worker = FakeWorker(tiny[0])
     exporter = Exporter(worker, str, 5)
-    exporter.observe_delay("alarms", 1_772_350_200_000, 1_772_350_201.5)
+    exporter.observe_delays("alarms", np.array([1_772_350_200_000]), 1_772_350_201.5)
     registry = CollectorRegistry()
     registry.register(exporter)
     before = worker.advanced

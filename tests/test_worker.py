@@ -338,11 +338,6 @@ def test_a_worker_that_joins_and_leaves_midstream_changes_nothing(broker: Broker
     assert latest_episodes(broker) == replayed_episodes(delivery, tmp_path)
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="known fault, about every other run: woken in mid-checkpoint, it can leave a group whose offsets no stored state reaches; "
-    "workers then refuse to start (rather than count wrongly) until a new group is begun",
-)
 @pytest.mark.parametrize("broker", ["apache"], indirect=True)  # the embedded one tells Faust a wrong end of the changelog on return
 def test_a_worker_that_slept_through_losing_its_partitions_harms_nothing(broker: Broker, tmp_path: Path) -> None:
     """As after a suspended machine: it wakes with old state, and with a checkpoint it was about to store."""

@@ -1,0 +1,61 @@
+"""Progress: does a worker that should be moving move?
+
+Faust's consumer can stop without a word (its issues 175 and 629), and a worker that stands still shows numbers that look fine
+and are old. What cannot go on is therefore watched by what it gets done, in three ways:
+
+- records wait, and none is taken in;
+- no fetch is answered, though an idle topic's is, too, within two seconds;
+- partitions, or their state, are waited for, and nothing of it comes.
+
+Whether the broker is to blame is for the caller to find out: then starting anew would not help.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A worker at one moment."""
+
+    settled: bool
+    """Whether it holds its partitions, with their state."""
+    restored: int
+    """Grows with each stored record that is read while it is not settled."""
+    partitions: int
+    waiting: int
+    """Records known to wait."""
+    taken_in: int
+    """Grows with each record."""
+    answered: float | None
+    """Changes with each fetch that the broker answers."""
+
+
+class Watch:
+    """Judges one `Standing` after the other."""
+
+    def __init__(self, limit: float) -> None:
+        self._limit = limit
+        self._moved: dict[str, tuple[Any, float]] = {}
+
+    def forgive(self) -> None:
+        """Begin to count anew."""
+        self._moved.clear()
+
+    def judge(self, one: Standing, now: float) -> str | None:
+        """What has stood still for longer than the limit (seconds), None if nothing has; `now` in seconds of any steady clock."""
+        still = {
+            "partitions or their state have not come": None if one.settled else ("settling", one.restored),
+            "records wait, and none is taken in": ("taking", one.taken_in) if one.settled and one.waiting else None,
+            "no fetch is answered": ("fetching", one.answered) if one.settled and one.partitions and not one.waiting else None,
+        }
+        for what, mark in still.items():
+            if mark is None:
+                self._moved.pop(what, None)
+            elif what not in self._moved or self._moved[what][0] != mark:
+                self._moved[what] = mark, now
+            elif now - self._moved[what][1] > self._limit:
+                return what
+        return None

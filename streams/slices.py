@@ -1,0 +1,172 @@
+"""Slices: runs of fetched records of one topic-partition, and the order in which they are handed on.
+
+A slice says where it begins and where it ends, so that the state, which says what it expects next, can tell at once whether
+anything is missing or comes twice. Whatever is fetched waits in a `Backlog`, which reads a partition's topics side by side
+in time: an alarm must not be finished before its response, which lies in another topic, was read.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from analyzer import Topic
+
+AHEAD_MS = 600_000
+"""How far, in record time, a topic may be read ahead of another one of its partition that has records waiting."""
+PATIENCE_SECONDS = 10.0
+"""How long a topic whose records do not come holds up the others."""
+
+
+class Place(NamedTuple):
+    """A topic-partition; equal to Faust's and to the client's own."""
+
+    topic: Topic
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Records of one topic-partition, by columns: all there are from offset `begin` up to, not including, `next_offset`.
+
+    Offsets may have gaps, where compaction or transactions took some away; a slice of gaps alone has no records.
+    """
+
+    topic: Topic
+    partition: int
+    offsets: list[int]
+    timestamps: list[int]
+    """The records' own times in Kafka, ms."""
+    keys: list[bytes | None]
+    values: list[bytes | None]
+    begin: int
+    next_offset: int
+    epoch: int = 0
+    """Between which two seeks it was fetched: those of earlier ones are void."""
+    moved: bool = False
+    """Whether it does not follow on what was fetched before, for the broker no longer has what does."""
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    @property
+    def place(self) -> Place:
+        return Place(self.topic, self.partition)
+
+    def cut(self, count: int) -> tuple[Slice, Slice]:
+        """The first `count` records, and the others; both are some."""
+        middle = self.offsets[count - 1] + 1
+        head, tail = slice(None, count), slice(count, None)
+        return self._part(head, self.begin, middle, self.moved), self._part(tail, middle, self.next_offset, False)
+
+    def _part(self, which: slice, begin: int, next_offset: int, moved: bool) -> Slice:
+        offsets, timestamps, keys, values = self.offsets[which], self.timestamps[which], self.keys[which], self.values[which]
+        return Slice(self.topic, self.partition, offsets, timestamps, keys, values, begin, next_offset, self.epoch, moved)
+
+
+class Reach(NamedTuple):
+    """How far a topic-partition was fetched, and how far it goes (None: the broker has not told yet)."""
+
+    position: int
+    end: int | None
+
+    @property
+    def at_end(self) -> bool:
+        return self.end is not None and self.position >= self.end
+
+
+class Backlog:
+    """Fetched slices that wait, one a topic-partition at most, so that what is fetched ahead is bounded."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[int, _Lane] = {}
+        self._turns: deque[int] = deque()
+
+    def clear(self) -> None:
+        self._lanes.clear()
+        self._turns.clear()
+
+    def wanted(self, places: Iterable[tuple[Topic, int]]) -> set[tuple[Topic, int]]:
+        """Those of `places` of which nothing waits."""
+        return {place for place in places if place[1] not in self._lanes or place[0] not in self._lanes[place[1]].waiting}
+
+    def add(self, slices: Iterable[Slice], reached: Mapping[Place, Reach]) -> None:
+        """Slices of `wanted` places, and how far all places are fetched now that these are."""
+        for place, reach in reached.items():
+            self._lane(place.partition).reached[place.topic] = reach
+        for one in slices:
+            lane = self._lane(one.partition)
+            lane.waiting[one.topic] = one
+            lane.absent.discard(one.topic)
+
+    def _lane(self, partition: int) -> _Lane:
+        if partition not in self._lanes:
+            self._lanes[partition] = _Lane()
+            self._turns.append(partition)
+        return self._lanes[partition]
+
+    def take(self, now: float) -> Slice | None:
+        """The next slice, partitions taking turns; `now` in seconds of any clock that does not go back."""
+        for _ in range(len(self._turns)):
+            partition = self._turns[0]
+            self._turns.rotate(-1)
+            taken = self._lanes[partition].take(now)
+            if taken is not None:
+                return taken
+        return None
+
+    def oldest(self) -> dict[Place, int]:
+        """Of places where something waits, the time (ms) of the record that is first in line."""
+        return {one.place: one.timestamps[0] for lane in self._lanes.values() for one in lane.waiting.values() if one.timestamps}
+
+
+class _Lane:
+    """One partition's topics, side by side."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[Topic, Slice] = {}
+        self.reached: dict[Topic, Reach] = {}
+        self.absent: set[Topic] = set()
+        """Topics that nobody waits for any longer, until they come."""
+        self._read_to: dict[Topic, int] = {}
+        self._held_up_since: float | None = None
+
+    def take(self, now: float) -> Slice | None:
+        for topic, one in self.waiting.items():
+            if not one.timestamps:  # gaps belong to no time
+                return self.waiting.pop(topic)
+        if not self.waiting:
+            return None
+        oldest = min(self.waiting.values(), key=lambda one: one.timestamps[0])
+        limit, behind = self._limit(oldest.topic)
+        if limit is not None and oldest.timestamps[0] > limit:
+            if self._held_up_since is None:
+                self._held_up_since = now
+            if now - self._held_up_since < PATIENCE_SECONDS:
+                return None
+            self.absent.add(behind)
+            return self.take(now)
+        self._held_up_since = None
+        del self.waiting[oldest.topic]
+        if limit is not None and max(oldest.timestamps) > limit:
+            oldest, self.waiting[oldest.topic] = oldest.cut(next(n for n, time in enumerate(oldest.timestamps) if time > limit))
+        self._read_to[oldest.topic] = oldest.timestamps[-1]
+        return oldest
+
+    def _limit(self, of: Topic) -> tuple[int | None, Topic]:
+        """Up to which record time `of` may be read, and the topic that sets the limit. None: no topic has more to come."""
+        lowest: tuple[int, Topic] | None = None
+        for topic, reach in self.reached.items():
+            if topic == of or topic in self.absent:
+                continue
+            if topic in self.waiting:
+                time = self.waiting[topic].timestamps[0]
+            elif reach.at_end:
+                continue
+            else:  # it has more, and none of it can be older than what came last
+                time = self._read_to.get(topic, -AHEAD_MS - 2)
+            if lowest is None or time < lowest[0]:
+                lowest = time, topic
+        return (None, of) if lowest is None else (lowest[0] + AHEAD_MS, lowest[1])

@@ -1,0 +1,336 @@
+"""The batch transport: Faust's Kafka consumer, with source records fetched, handed on and sought by the slice.
+
+Stock Faust makes four asyncio tasks of every record; here one message carries a `Slice` of thousands, and all else stays
+Faust's: groups, assignment, rebalancing, and recovery, whose changelog records still come one by one.
+
+Three rules keep it exact (as of faust-streaming 0.15 and aiokafka 0.14, whose insides this rests on; tests watch them):
+
+- *The state says where to read on.* After a rebalance, and whenever something fetched may have got lost, the consumer seeks to
+  what the state expects next; what the group has committed is information for others, and nobody here asks for it.
+- *A seek begins a new epoch*, and slices of earlier ones are void, wherever they are on their way.
+- *Slices join without gap.* The client moves a position by itself only where the broker no longer has what it was asked
+  for; the slice that comes next then says so.
+
+Memory is bounded: per topic-partition one fetch that the client holds, one slice that waits, and a few in the agent's hands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from time import monotonic
+from typing import Any
+
+import faust
+import faust.transport.drivers.aiokafka as driver
+from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
+from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, KafkaError
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from faust.types import TP, ConsumerMessage
+
+from streams.slices import Backlog, Place, Reach, Slice
+
+SLICE_RECORDS = 4096
+"""Records after which a slice ends (at the end of the producer's batch): enough to make what is done once a slice cheap."""
+IDLE_FETCH_MS = 500
+BUSY_FETCH_MS = 10
+"""How long the broker waits for something new before it answers a fetch with nothing."""
+SLICES_IN_HAND = 2
+"""Slices handed on and not yet worked off: one that is, and one so that nobody waits."""
+COMMIT_SECONDS = 5.0
+"""How long a commit may take. Nothing depends on it."""
+
+
+def read_slice(records: PartitionRecords, place: Place, epoch: int = 0, moved: bool = False) -> Slice:
+    """The next records of a fetch, as aiokafka's own `PartitionRecords._unpack_records` reads them, a quarter the cost.
+
+    That one makes an object of eleven fields for each record. As there, checksums are checked, control records left out, and those
+    of aborted transactions, too, if the consumer asks for it. Raises `CorruptRecordException`; the batches before are read then.
+    """
+    begin = records.next_fetch_offset
+    offsets: list[int] = []
+    timestamps: list[int] = []
+    keys: list[bytes | None] = []
+    values: list[bytes | None] = []
+    while len(offsets) < SLICE_RECORDS and records._records.has_next():
+        batch = records._records.next_batch()
+        if records._check_crcs and not batch.validate_crc():
+            raise CorruptRecordException(f"Invalid CRC - {place.topic}, partition {place.partition}")
+        if _is_aborted(records, batch) or batch.is_control_batch:
+            records.next_fetch_offset = batch.next_offset
+            continue
+        found = list(batch)
+        if found and found[0].offset < records.next_fetch_offset:  # a position within a batch
+            found = [one for one in found if one.offset >= records.next_fetch_offset]
+        offsets += [one.offset for one in found]
+        timestamps += [one.timestamp for one in found]
+        keys += [one.key for one in found]
+        values += [one.value for one in found]
+        records.next_fetch_offset = batch.next_offset
+    return Slice(place.topic, place.partition, offsets, timestamps, keys, values, begin, records.next_fetch_offset, epoch, moved)
+
+
+def _is_aborted(records: PartitionRecords, batch: Any) -> bool:
+    if records._isolation_level != READ_COMMITTED or batch.producer_id is None:
+        return False
+    records._consume_aborted_up_to(batch.base_offset)
+    if batch.is_control_batch and records._contains_abort_marker(batch):
+        records._aborted_producers.discard(batch.producer_id)
+    return bool(batch.is_transactional) and batch.producer_id in records._aborted_producers
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """The thread in which aiokafka's consumer lives."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._expected: dict[TP, int] = {}
+        """Where each source partition must go on: where the last seek or slice ended."""
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        fetcher = self._consumer._fetcher
+        # The client has one fetch under way at a time, of the partitions of which nothing waits to be read. What waits must not
+        # hold up the others' fetch, and a long fetch of partitions without news must not hold up those that are read meanwhile.
+        fetcher._prefetch_backoff = 0
+        plan = fetcher._get_actions_per_node
+
+        def plan_fetch(assignment: Any) -> Any:
+            fetcher._fetch_max_wait_ms = BUSY_FETCH_MS if fetcher._records else IDLE_FETCH_MS
+            return plan(assignment)
+
+        fetcher._get_actions_per_node = plan_fetch
+
+    async def seek_sources(self, offsets: Mapping[TP, int], idle: Iterable[TP]) -> None:
+        """Begin anew at `offsets`, and fetch nothing of `idle` partitions."""
+        await self.call_thread(self._seek_sources, offsets, list(idle))
+
+    async def _seek_sources(self, offsets: Mapping[TP, int], idle: Iterable[TP]) -> None:
+        consumer = self._ensure_consumer()
+        assigned = consumer.assignment()
+        self._expected = {tp: offset for tp, offset in offsets.items() if tp in assigned}
+        for tp, offset in self._expected.items():
+            consumer.seek(TopicPartition(*tp), offset)
+        for tp in idle:
+            if tp in assigned:
+                consumer.pause(TopicPartition(*tp))
+                consumer._fetcher._records.pop(tp, None)
+
+    async def _seek_wait(self, consumer: Any, partitions: Mapping[TP, int]) -> None:
+        """Faust's way into recovery."""
+        for tp in partitions:
+            consumer.resume(TopicPartition(*tp))
+        await super()._seek_wait(consumer, partitions)
+
+    async def fetch_slices(self, wanted: set[TP], timeout: float, epoch: int) -> tuple[list[Slice], dict[Place, Reach]]:
+        """Slices of `wanted` partitions, one each of those that have some, and how far all partitions are read.
+
+        Waits for the first up to `timeout` seconds.
+        """
+        found: tuple[list[Slice], dict[Place, Reach]] = await self.call_thread(self._fetch_slices, wanted, timeout, epoch)
+        return found
+
+    async def _fetch_slices(self, wanted: set[TP], timeout: float, epoch: int) -> tuple[list[Slice], dict[Place, Reach]]:
+        consumer = self._ensure_consumer()
+        fetcher = consumer._fetcher
+        if consumer._closed or fetcher._closed:
+            raise ConsumerStoppedError
+        with fetcher._subscriptions.fetch_context():
+            slices = self._read(fetcher, wanted, epoch)
+            if not slices:
+                waiter = fetcher._create_fetch_waiter()
+                await asyncio.wait([waiter], timeout=timeout)
+                if waiter.done():
+                    waiter.result()  # raises what is critical
+                    slices = self._read(fetcher, wanted, epoch)
+                else:
+                    waiter.cancel()
+            return slices, self._reached(fetcher)
+
+    def _read(self, fetcher: Any, wanted: set[TP], epoch: int) -> list[Slice]:
+        """As aiokafka's `Fetcher.fetched_records`, by slices, and with an eye on positions."""
+        slices: list[Slice] = []
+        if fetcher._subscriptions.reassignment_in_progress or not self.consumer.flow_active:
+            return slices
+        for tp in wanted & self._expected.keys():
+            result = fetcher._records.get(tp)
+            if result is None:
+                continue
+            if type(result) is not FetchResult:
+                if slices:
+                    break  # these first: raising would lose them
+                del fetcher._records[tp]
+                fetcher._notify(fetcher._wait_consume_future)
+                result.check_raise()
+            if not result.check_assignment(tp):  # sought meanwhile
+                del fetcher._records[tp]
+                fetcher._notify(fetcher._wait_consume_future)
+                continue
+            records = result._partition_records
+            moved = records.next_fetch_offset != self._expected[tp]
+            try:
+                one = read_slice(records, Place(*tp), epoch, moved)
+            except CorruptRecordException:
+                del fetcher._records[tp]
+                raise
+            result._update_position()
+            if not records._records.has_next():
+                del fetcher._records[tp]
+                fetcher._notify(fetcher._wait_consume_future)
+            self._expected[tp] = one.next_offset
+            slices.append(one)
+        return slices
+
+    def _reached(self, fetcher: Any) -> dict[Place, Reach]:
+        subscription = fetcher._subscriptions.subscription
+        if subscription is None or subscription.assignment is None:
+            return {}
+        states = {tp: subscription.assignment.state_value(tp) for tp in self._expected}
+        return {
+            Place(*tp): Reach(state.position, state.highwater)
+            for tp, state in states.items()
+            if state is not None and state.has_valid_position
+        }
+
+    async def tell_group(self, offsets: Mapping[TP, int]) -> None:
+        """Commit `offsets`, for the tools that watch a group's lag."""
+        await self.call_thread(self._tell_group, offsets)
+
+    async def _tell_group(self, offsets: Mapping[TP, int]) -> None:
+        consumer = self._ensure_consumer()
+        ours = {TopicPartition(*tp): OffsetAndMetadata(offset, "") for tp, offset in offsets.items() if tp in consumer.assignment()}
+        if ours:
+            try:
+                async with asyncio.timeout(COMMIT_SECONDS):
+                    await consumer.commit(ours)
+            except (KafkaError, TimeoutError) as error:  # the next one will tell
+                self.log.info("commit: %r", error)
+
+    def last_answer(self) -> float | None:
+        """When the broker last answered a fetch, in seconds since the epoch; None before that."""
+        subscription = self._ensure_consumer()._subscription.subscription
+        if subscription is None or subscription.assignment is None:
+            return None
+        states = [subscription.assignment.state_value(tp) for tp in subscription.assignment.tps]
+        return max((state.timestamp / 1000 for state in states if state.timestamp), default=None)
+
+
+class Consumer(driver.Consumer):
+    """Hands on source records by slices, those of a partition's topics side by side in time; changelog records one by one."""
+
+    _thread: ConsumerThread
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.epoch = 0
+        self.backlog = Backlog()
+        self._in_hand = 0
+        self._room = asyncio.Event()
+        self._room.set()
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    # -- slices out
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+        # Faust's set is live: an end of recovery would empty it in the middle of a fetch, and no partitions means all.
+        active = set(active_partitions or ())
+        changelogs = {tp for tp in active if self._is_changelog_tp(tp)}
+        if changelogs or not active:
+            return await super()._getmany(changelogs, timeout) if changelogs else {}
+        one = await self._next_slice(active, timeout)
+        return {} if one is None else {TP(*one.place): [one]}
+
+    async def _next_slice(self, active: set[TP], timeout: float) -> Slice | None:
+        epoch = self.epoch
+        if not self._room.is_set():
+            try:
+                await asyncio.wait_for(self._room.wait(), timeout)
+            except TimeoutError:
+                return None
+        one = self.backlog.take(monotonic())
+        if one is None:
+            slices, reached = await self._thread.fetch_slices(self.backlog.wanted(active), timeout, epoch)
+            if epoch != self.epoch:
+                return None
+            self.backlog.add(slices, reached)
+            one = self.backlog.take(monotonic())
+        if one is not None:
+            self._in_hand += 1
+            if self._in_hand >= SLICES_IN_HAND:
+                self._room.clear()
+        return one
+
+    async def _wait_next_records(self, timeout: float) -> Any:
+        records, _ = await super()._wait_next_records(timeout)
+        return records, None  # none to be left out: what is no longer wanted was not asked for
+
+    def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
+        if not isinstance(record, Slice):
+            return super()._to_message(tp, record)
+        generation = self.app.consumer_generation_id
+        return ConsumerMessage(*tp, record.begin, 0.0, 0, None, None, record, None, 0, 0, tp, generation_id=generation)
+
+    def is_current(self, one: Slice) -> bool:
+        return one.epoch == self.epoch
+
+    def finished(self, one: Slice) -> None:
+        """A slice handed on is worked off: there is room for another."""
+        if self.is_current(one):
+            self._in_hand -= 1
+            self._room.set()
+
+    def on_buffer_full(self, tp: TP) -> None:
+        """Faust's own brake, which would stop a partition for a second at a time. `SLICES_IN_HAND` is ours."""
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """See `on_buffer_full`."""
+
+    # -- positions
+
+    async def perform_seek(self) -> None:
+        """Faust's call after a rebalance, and whenever it drops what was fetched: go to where the state stands."""
+        self.epoch += 1
+        self.backlog.clear()
+        self._in_hand = 0
+        self._room.set()
+        offsets: dict[TP, int] = self.app.work.expected_offsets()
+        self._read_offset.update(dict.fromkeys(offsets))  # so that Faust takes nothing for read already
+        await self._thread.seek_sources(offsets, {tp for tp in self.assignment() if self._is_changelog_tp(tp)})
+
+    async def tell_group(self, offsets: Mapping[TP, int]) -> None:
+        await self._thread.tell_group(offsets)
+
+    def highwater(self, tp: TP) -> int | None:
+        """The offset of the record that comes next; None where it is not known, or the partition just not assigned."""
+        try:
+            highwater: int | None = super().highwater(tp)
+        except AssertionError:  # aiokafka's way to say that it is not assigned
+            return None
+        return highwater
+
+    def last_answer(self) -> float | None:
+        """When the broker last answered a fetch, in seconds since the epoch; None before that."""
+        return self._thread.last_answer()
+
+    # -- rebalancing
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Stores the state first, so that whoever comes next need not work it out again."""
+        await self.app.work.hand_over()
+        await super().on_partitions_revoked(revoked)
+
+
+class Slices(faust.Schema):
+    """A topic whose messages carry slices, which nobody decodes on the way."""
+
+    def loads_key(self, app: Any, message: Any, *, loads: Any = None, serializer: Any = None) -> None:  # noqa: ARG002  # Faust's signature
+        return None
+
+    def loads_value(self, app: Any, message: Any, *, loads: Any = None, serializer: Any = None) -> Any:  # noqa: ARG002
+        return message.value
+
+
+class Transport(driver.Transport):
+    Consumer = Consumer

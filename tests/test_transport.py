@@ -1,0 +1,472 @@
+"""The batch transport without a broker: slices, their order, what a fetch is made into, sending, and the watch over it all."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import inspect
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import aiokafka.consumer.fetcher as fetcher
+import faust.app.base
+import faust.tables.manager
+import faust.tables.recovery
+import faust.transport.consumer
+import faust.transport.drivers.aiokafka as driver
+import pytest
+from aiokafka.consumer.fetcher import READ_COMMITTED, READ_UNCOMMITTED, PartitionRecords
+from aiokafka.errors import CorruptRecordException, KafkaError
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.structs import TopicPartition
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer import TOPICS, Topic
+from streams import producer as sending
+from streams.partition import Outgoing
+from streams.producer import BatchProducer
+from streams.progress import Standing, Watch
+from streams.slices import AHEAD_MS, PATIENCE_SECONDS, Backlog, Place, Reach, Slice
+from streams.transport import SLICE_RECORDS, read_slice
+
+MINUTE = 60_000
+
+
+def piece(topic: Topic, times: Sequence[int], begin: int = 0, partition: int = 0) -> Slice:
+    """A slice without gaps, of records that tell their own offsets."""
+    offsets = list(range(begin, begin + len(times)))
+    return Slice(topic, partition, offsets, list(times), [None] * len(times), [b"%d" % one for one in offsets], begin, begin + len(times))
+
+
+# --- slices ------------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(0, 5), min_size=2, max_size=20), st.data())
+def test_the_parts_of_a_slice_join_without_gap_and_are_the_whole(gaps: list[int], data: st.DataObject) -> None:
+    offsets = list(itertools.accumulate(1 + gap for gap in gaps))
+    whole = Slice("alarms", 3, offsets, offsets[:], [None] * len(offsets), [b""] * len(offsets), 0, offsets[-1] + 4, 7, True)
+    head, tail = whole.cut(data.draw(st.integers(1, len(offsets) - 1)))
+    assert (head.begin, head.next_offset, tail.next_offset) == (whole.begin, tail.begin, whole.next_offset)
+    assert head.offsets[-1] < head.next_offset <= tail.offsets[0]
+    assert (head.offsets + tail.offsets, head.timestamps + tail.timestamps) == (whole.offsets, whole.timestamps)
+    assert (head.moved, tail.moved, head.epoch, tail.epoch) == (True, False, 7, 7)
+
+
+# --- side by side in time ----------------------------------------------------------------------------------------------
+
+
+class Reader:
+    """Reads logs of one partition through a `Backlog`, some records a fetch; `slow` topics are fetched only every so many times."""
+
+    def __init__(self, logs: dict[Topic, list[int]], fetch: int = 50, slow: dict[Topic, int] | None = None) -> None:
+        self.logs, self.fetch, self.slow = logs, fetch, slow or {}
+        self.backlog = Backlog()
+        self.positions: dict[Topic, int] = dict.fromkeys(logs, 0)
+        self.taken: list[Slice] = []
+        self.rounds = 0
+
+    def fetch_once(self) -> None:
+        self.rounds += 1
+        places: list[tuple[Topic, int]] = [(topic, 0) for topic in self.logs]
+        wanted = self.backlog.wanted(places)
+        slices = []
+        for topic, log in self.logs.items():
+            if (topic, 0) in wanted and self.rounds % self.slow.get(topic, 1) == 0:
+                begin = self.positions[topic]
+                if times := log[begin : begin + self.fetch]:
+                    slices.append(piece(topic, times, begin))
+                    self.positions[topic] += len(times)
+        self.backlog.add(slices, {Place(topic, 0): Reach(self.positions[topic], len(log)) for topic, log in self.logs.items()})
+
+    def run(self, now: float = 0.0) -> None:
+        idle = 0
+        while idle < 20:
+            self.fetch_once()
+            one = self.backlog.take(now)
+            idle = 0 if one else idle + 1
+            if one:
+                self.taken.append(one)
+
+
+Logs = st.fixed_dictionaries(
+    {topic: st.lists(st.integers(0, 600 * MINUTE), max_size=120).map(sorted) for topic in TOPICS},
+)
+
+
+@given(Logs, st.integers(1, 50), st.dictionaries(st.sampled_from(TOPICS), st.integers(1, 7)))
+def test_topics_are_read_side_by_side_whole_and_in_order_however_they_are_fetched(
+    logs: dict[Topic, list[int]], fetch: int, slow: dict[Topic, int]
+) -> None:
+    reader = Reader(logs, fetch, slow)
+    reader.run()
+    read: dict[Topic, list[int]] = {topic: [] for topic in logs}
+    for one in reader.taken:
+        assert one.begin == len(read[one.topic])
+        read[one.topic] += one.timestamps
+        for other, log in logs.items():
+            left = log[len(read[other]) :]
+            assert other == one.topic or not left or one.timestamps[-1] <= left[0] + AHEAD_MS
+    assert read == logs
+
+
+def test_an_idle_topic_holds_up_nobody() -> None:
+    reader = Reader({"alarms": list(range(0, 300 * MINUTE, MINUTE)), "responses": [], "labels": [5 * MINUTE]}, fetch=300)
+    reader.run()
+    assert [(one.topic, len(one)) for one in reader.taken] == [("alarms", 16), ("labels", 1), ("alarms", 284)]
+
+
+def test_a_topic_that_never_comes_is_waited_for_with_patience_and_then_no_more_until_it_does() -> None:
+    reader = Reader({"alarms": [0, 20 * MINUTE, 40 * MINUTE], "responses": [1]}, slow={"responses": 10_000})
+    reader.fetch_once()
+    assert reader.backlog.take(100.0) is None
+    assert reader.backlog.take(100.0 + PATIENCE_SECONDS - 1) is None
+    first = reader.backlog.take(100.0 + PATIENCE_SECONDS)
+    assert first is not None
+    assert (first.topic, len(first)) == ("alarms", 3)
+    reader.slow.clear()
+    reader.logs["alarms"].append(60 * MINUTE)
+    reader.fetch_once()
+    assert [one and one.topic for one in (reader.backlog.take(120.0), reader.backlog.take(120.0))] == ["responses", "alarms"]
+
+
+def test_what_is_not_known_to_be_at_its_end_is_waited_for() -> None:
+    backlog = Backlog()
+    backlog.add([piece("alarms", [1, 2])], {Place("alarms", 0): Reach(2, 2), Place("labels", 0): Reach(0, None)})
+    assert backlog.take(0.0) is None
+    backlog.add([], {Place("labels", 0): Reach(0, 0)})
+    one = backlog.take(0.0)
+    assert one is not None
+    assert one.topic == "alarms"
+
+
+def test_gaps_alone_wait_for_nobody() -> None:
+    backlog = Backlog()
+    gap = Slice("labels", 0, [], [], [], [], 4, 9)
+    backlog.add([gap, piece("alarms", [1])], {Place("alarms", 0): Reach(1, 9), Place("labels", 0): Reach(9, 9)})
+    assert backlog.take(0.0) is gap
+    assert backlog.oldest() == {("alarms", 0): 1}
+
+
+def test_partitions_take_turns() -> None:
+    backlog = Backlog()
+    for number in range(3):
+        backlog.add([piece("alarms", [number], partition=number)], {Place("alarms", number): Reach(1, 1)})
+    taken = [backlog.take(0.0) for _ in range(2)]
+    backlog.add([piece("alarms", [9], begin=1, partition=0)], {})
+    taken += [backlog.take(0.0) for _ in range(3)]
+    assert [one and one.partition for one in taken] == [0, 1, 2, 0, None]
+
+
+def test_no_more_than_one_slice_of_a_place_waits() -> None:
+    backlog = Backlog()
+    places: list[tuple[Topic, int]] = [("alarms", 0), ("labels", 0), ("alarms", 1)]
+    assert backlog.wanted(places) == set(places)
+    backlog.add([piece("alarms", [1])], {})
+    assert backlog.wanted(places) == {("labels", 0), ("alarms", 1)}
+    backlog.clear()
+    assert backlog.wanted(places) == set(places)
+
+
+# --- a fetch into a slice ----------------------------------------------------------------------------------------------
+
+VALUES = st.none() | st.binary(max_size=8)
+
+
+class Batch:
+    """A record batch as a broker stores it: `kept` are the records that compaction has left of it, by their place in it."""
+
+    def __init__(self, kept: list[tuple[int, bytes | None, bytes | None]], span: int, producer: int = -1, marker: str = "") -> None:
+        self.kept, self.span, self.producer, self.marker = kept, span, producer, marker
+
+    def build(self, base: int) -> bytes:
+        builder = DefaultRecordBatchBuilder(2, 0, int(self.producer >= 0), self.producer, 0 if self.producer >= 0 else -1, 0, 1 << 20)
+        if self.marker:
+            builder.append(0, 1000, b"\0\0\0\1" if self.marker == "commit" else b"\0\0\0\0", b"\0\0\0\0\0\0", [])
+        for place, key, value in self.kept:
+            builder.append(place, 1000 + base + place, key, value, [])
+        raw = bytearray(builder.build())
+        raw[0:8] = base.to_bytes(8, "big")
+        raw[23:27] = (self.span - 1).to_bytes(4, "big")  # last offset delta
+        if self.marker:
+            raw[22] |= 0x20  # control batch
+        raw[17:21] = crc32c(bytes(raw[21:])).to_bytes(4, "big")
+        return bytes(raw)
+
+
+def crc32c(data: bytes) -> int:
+    from aiokafka.record.util import calc_crc32c_py
+
+    return int(calc_crc32c_py(data))
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> Batch:
+    span = draw(st.integers(1, 6))
+    kept = sorted(draw(st.sets(st.integers(0, span - 1))))
+    records = [(place, draw(VALUES), draw(VALUES)) for place in kept]
+    return Batch(records, span, draw(st.sampled_from([-1, -1, 5, 6])))
+
+
+MARKERS = st.builds(lambda producer, marker: Batch([], 1, producer, marker), st.sampled_from([5, 6]), st.sampled_from(["commit", "abort"]))
+
+
+def fetched(parts: Iterable[Batch], begin: int, level: int, aborted: list[tuple[int, int]] | None = None) -> PartitionRecords:
+    raw, base = b"", 0
+    for one in parts:
+        raw += one.build(base)
+        base += one.span
+    return PartitionRecords(TopicPartition("alarms", 2), MemoryRecords(raw), aborted, begin, None, None, True, level)
+
+
+@given(
+    st.lists(batches() | MARKERS, min_size=1, max_size=8),
+    st.integers(0, 6),
+    st.sampled_from([READ_COMMITTED, READ_UNCOMMITTED]),
+    st.lists(st.tuples(st.sampled_from([5, 6]), st.integers(0, 20)), max_size=3),
+)
+def test_a_slice_holds_what_the_client_itself_would_return(
+    parts: list[Batch], begin: int, level: int, aborted: list[tuple[int, int]]
+) -> None:
+    """Gaps of compaction, control batches, aborted transactions, and positions within a batch included."""
+    begin = min(begin, parts[0].span - 1)
+    theirs = fetched(parts, begin, level, aborted[:])
+    expected = [(one.offset, one.timestamp, one.key, one.value) for one in theirs]
+    ours = fetched(parts, begin, level, aborted[:])
+    one = read_slice(ours, Place("alarms", 2), epoch=3)
+    assert list(zip(one.offsets, one.timestamps, one.keys, one.values, strict=True)) == expected
+    assert (one.begin, one.next_offset, ours.next_fetch_offset) == (begin, theirs.next_fetch_offset, theirs.next_fetch_offset)
+    assert one.next_offset == sum(part.span for part in parts)
+    assert (one.place, one.epoch, one.moved) == (Place("alarms", 2), 3, False)
+
+
+def test_a_long_fetch_becomes_several_slices_that_join() -> None:
+    parts = [Batch([(place, None, b"x") for place in range(1000)], 1000) for _ in range(10)]
+    records = fetched(parts, 0, READ_UNCOMMITTED)
+    slices = []
+    while records._records.has_next():
+        slices.append(read_slice(records, Place("alarms", 2)))
+    assert [len(one) for one in slices] == [5000, 5000]
+    assert all(len(one) >= SLICE_RECORDS for one in slices)
+    assert [(one.begin, one.next_offset) for one in slices] == [(0, 5000), (5000, 10_000)]
+
+
+def test_a_damaged_batch_is_never_a_slice() -> None:
+    raw = bytearray(Batch([(0, None, b"value")], 1).build(0))
+    raw[-3] ^= 1
+    records = PartitionRecords(TopicPartition("alarms", 2), MemoryRecords(bytes(raw)), None, 0, None, None, True, READ_UNCOMMITTED)
+    with pytest.raises(CorruptRecordException, match="alarms, partition 2"):
+        read_slice(records, Place("alarms", 2))
+    assert records.next_fetch_offset == 0
+
+
+# --- sending -----------------------------------------------------------------------------------------------------------
+
+
+class FakeClient:
+    """An aiokafka producer that delivers when told to."""
+
+    def __init__(self, batch_bytes: int = 200) -> None:
+        self.batch_bytes = batch_bytes
+        self.sent: list[tuple[str, int, list[tuple[bytes | None, bytes | None, list[tuple[str, bytes]], int]]]] = []
+        self.deliveries: list[asyncio.Future[None]] = []
+        self.client = self
+        self.asked = 0
+
+    async def _wait_on_metadata(self, topic: str) -> None:
+        pass
+
+    def _partition(self, topic: str, partition: None, key: Any, value: None, serialized_key: bytes | None, serialized_value: None) -> int:
+        self.asked += 1
+        return sum(serialized_key or b"") % 3
+
+    def create_batch(self) -> BatchBuilder:
+        return BatchBuilder(self.batch_bytes, 0)
+
+    async def send_batch(self, batch: BatchBuilder, topic: str, *, partition: int) -> asyncio.Future[None]:
+        [stored] = [MemoryRecords(bytes(batch._build())).next_batch()]
+        self.sent.append((topic, partition, [(one.key, one.value, list(one.headers), one.timestamp) for one in stored]))
+        self.deliveries.append(asyncio.get_running_loop().create_future())
+        return self.deliveries[-1]
+
+
+def outgoing(number: int, key: bytes | None, topic: str = "episodes", size: int = 20) -> Outgoing:
+    return Outgoing(topic, key, b"%d" % number + b"." * size, [("id", b"%d" % number)])
+
+
+def test_records_are_packed_by_topic_and_partition_in_order_with_key_headers_and_the_time_of_sending() -> None:
+    async def check() -> None:
+        client = FakeClient()
+        producer = BatchProducer(client)
+        records = [outgoing(number, [b"a", b"b", b"d", None][number % 4], ["episodes", "rejected"][number % 2]) for number in range(12)]
+        await producer.send(records)
+        seen: list[tuple[str, bytes | None, bytes | None, list[tuple[str, bytes]]]] = []
+        for topic, partition, content in client.sent:
+            for key, value, headers, stamp in content:
+                assert partition == sum(key or b"") % 3
+                assert stamp > 1_600_000_000_000
+                seen.append((topic, key, value, headers))
+        assert sorted(seen, key=repr) == sorted([(one.topic, one.key, one.value, one.headers) for one in records], key=repr)
+        for key in (b"a", b"b", b"d"):
+            assert [one[2] for one in seen if one[1] == key] == [one.value for one in records if one.key == key]
+        assert client.asked == 3 + 3  # once a key and topic; without a key each time
+
+    asyncio.run(check())
+
+
+def test_a_record_longer_than_a_batch_travels_alone() -> None:
+    async def check() -> None:
+        client = FakeClient()
+        await BatchProducer(client).send([outgoing(1, b"a"), outgoing(2, b"a", size=5000), outgoing(3, b"a")])
+        assert [len(content) for _, _, content in client.sent] == [1, 1, 1]
+        assert len(client.sent[1][2][0][1] or b"") == 5001
+
+    asyncio.run(check())
+
+
+def test_delivered_waits_for_every_batch_and_raises_what_went_wrong() -> None:
+    async def check() -> None:
+        client = FakeClient()
+        producer = BatchProducer(client)
+        await producer.delivered()
+        await producer.send([outgoing(number, b"a") for number in range(12)])
+        waiting = asyncio.ensure_future(producer.delivered())
+        for one in client.deliveries[:-1]:
+            one.set_result(None)
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        client.deliveries[-1].set_exception(KafkaError("no"))
+        with pytest.raises(KafkaError, match="no"):
+            await waiting
+
+    asyncio.run(check())
+
+
+def test_a_failure_noticed_by_the_sender_is_told_to_the_checkpoint_too() -> None:
+    async def check() -> None:
+        client = FakeClient(batch_bytes=70)
+        producer = BatchProducer(client)
+        sender = asyncio.ensure_future(producer.send([outgoing(number, b"a") for number in range(100)]))
+        while not sender.done() and len(client.sent) < sending.BATCHES_IN_FLIGHT:
+            await asyncio.sleep(0)
+        client.deliveries[3].set_exception(KafkaError("no"))
+        with pytest.raises(KafkaError):
+            await sender
+        for one in client.deliveries:
+            if not one.done():
+                one.set_result(None)
+        with pytest.raises(KafkaError):
+            await producer.delivered()
+
+    asyncio.run(check())
+
+
+def test_the_sender_waits_when_too_much_is_on_its_way() -> None:
+    async def check() -> None:
+        client = FakeClient(batch_bytes=70)
+        producer = BatchProducer(client)
+        sender = asyncio.ensure_future(producer.send([outgoing(number, b"a") for number in range(100)]))
+        for _ in range(500):
+            await asyncio.sleep(0)
+        assert len(client.sent) == sending.BATCHES_IN_FLIGHT
+        while not sender.done():
+            for one in client.deliveries:
+                if not one.done():
+                    one.set_result(None)
+            assert len([one for one in client.deliveries if not one.done()]) <= sending.BATCHES_IN_FLIGHT
+            await asyncio.sleep(0)
+        assert sum(len(content) for _, _, content in client.sent) == 100
+
+    asyncio.run(check())
+
+
+# --- progress ----------------------------------------------------------------------------------------------------------
+
+WELL = Standing(settled=True, restored=0, partitions=4, waiting=0, taken_in=10, answered=1.0)
+
+
+def judged(*seen: tuple[float, Standing]) -> list[str | None]:
+    watch = Watch(limit=60.0)
+    return [watch.judge(one, now) for now, one in seen]
+
+
+def changed(**fields: Any) -> Standing:
+    values = {name: getattr(WELL, name) for name in WELL.__slots__}
+    return Standing(**(values | fields))
+
+
+def test_a_worker_that_moves_or_has_nothing_to_do_is_left_alone() -> None:
+    answered = [(float(second), changed(answered=second)) for second in range(0, 300, 30)]
+    busy = [(300.0 + second, changed(waiting=5, taken_in=second)) for second in range(0, 300, 30)]
+    restoring = [(600.0 + second, changed(settled=False, restored=second)) for second in range(0, 300, 30)]
+    spare = [(900.0 + second, changed(partitions=0, answered=None)) for second in range(0, 300, 30)]
+    assert judged(*answered, *busy, *restoring, *spare) == [None] * 40
+
+
+@pytest.mark.parametrize(
+    ("still", "told"),
+    [
+        (changed(waiting=3), "records wait, and none is taken in"),
+        (WELL, "no fetch is answered"),
+        (changed(settled=False), "partitions or their state have not come"),
+    ],
+)
+def test_a_worker_that_stands_still_is_told_from_the_limit_on_and_not_before(still: Standing, told: str) -> None:
+    assert judged((0.0, still), (60.0, still), (60.1, still)) == [None, None, told]
+
+
+def test_each_kind_of_standing_still_is_counted_from_its_own_beginning() -> None:
+    seen = [(0.0, changed(settled=False)), (50.0, changed(waiting=1)), (100.0, changed(waiting=1)), (111.0, changed(waiting=1))]
+    assert judged(*seen) == [None, None, None, "records wait, and none is taken in"]
+
+
+def test_what_the_broker_is_to_blame_for_is_forgiven() -> None:
+    watch = Watch(limit=60.0)
+    assert [watch.judge(WELL, now) for now in (0.0, 61.0)] == [None, "no fetch is answered"]
+    watch.forgive()
+    assert [watch.judge(WELL, now) for now in (62.0, 122.0, 123.0)] == [None, None, "no fetch is answered"]
+
+
+# --- pins --------------------------------------------------------------------------------------------------------------
+
+PINNED = {
+    # What `streams.transport` overrides, mirrors, or calls by a private name; what `streams.store` and `streams.app` rest on.
+    driver.AIOKafkaConsumerThread._seek_wait: "9d221e816d94",
+    driver.AIOKafkaConsumerThread.on_start: "38b4e8bd1e10",
+    driver.AIOKafkaConsumerThread._fetch_records: "39a2c6c79fc1",
+    driver.AIOKafkaConsumerThread._create_worker_consumer: "c2701bfc3e6f",
+    driver.Consumer._to_message: "7c24f6511b2f",
+    driver.Producer.on_start: "219c9a7a785d",
+    faust.transport.consumer.Consumer.getmany: "4b168d84882a",
+    faust.transport.consumer.Consumer._wait_next_records: "6218e1969a63",
+    faust.transport.consumer.Consumer._drain_messages: "44a2500309e8",
+    faust.transport.consumer.Consumer.perform_seek: "0e8c130ff4b0",
+    faust.transport.consumer.Consumer.on_partitions_revoked: "d04b7ae72c6f",
+    faust.transport.consumer.Consumer.on_buffer_full: "c8961679e0bc",
+    faust.transport.consumer.Consumer.on_buffer_drop: "4b57e8a418d5",
+    faust.transport.consumer.Consumer.ack: "5fcf41cf4515",
+    faust.tables.recovery.Recovery._restart_recovery.fun: "6bd8a8558a2d",
+    faust.tables.recovery.Recovery.on_recovery_completed: "6ef567acf072",
+    faust.tables.recovery.Recovery.on_rebalance: "aa4d997a1795",
+    faust.tables.manager.TableManager.on_start: "365dd25fbc0e",
+    faust.app.base.App._on_partitions_revoked: "d5c895bbe57d",
+    faust.app.base.App._on_partitions_assigned: "de932b7927db",
+    fetcher.PartitionRecords: "94aa0da0dbec",
+    fetcher.FetchResult: "d7db13f06de8",
+    fetcher.Fetcher.fetched_records: "be4348896b9b",
+    fetcher.Fetcher._fetch_requests_routine: "2a8ec5932644",
+    fetcher.Fetcher._get_actions_per_node: "1dab2cf937d1",
+    fetcher.Fetcher._proc_fetch_request: "59bf948fff47",
+    fetcher.Fetcher._create_fetch_waiter: "61d840568746",
+    fetcher.Fetcher.seek_to: "f0ba6aba6c22",
+}
+
+
+@pytest.mark.parametrize("what", PINNED, ids=lambda what: f"{what.__module__}.{what.__qualname__}")
+def test_the_insides_that_the_transport_rests_on_are_those_it_was_written_for(what: Any) -> None:
+    found = hashlib.sha256(inspect.getsource(what).encode()).hexdigest()[:12]
+    name = f"{what.__module__}.{what.__qualname__}"
+    assert found == PINNED[what], f"{name} has changed: read it, and streams/transport.py with it; then write {found} here"
