@@ -12,13 +12,13 @@ from analyzer.admission import ACCEPTED, NOTHING_YET, OUTCOMES, Outcome, Outcome
 from analyzer.arrivals import Batch, Columns
 from analyzer.burden import Burdens, Snapshot
 from analyzer.derive import derive, judge_again
-from analyzer.episodes import Finished
+from analyzer.episodes import Finished, Said
 from analyzer.facts import FACT_TYPES, Fact, Topic, values_of
 from analyzer.fold import FOLDS
 from analyzer.horizon import tidy
 from analyzer.ids import integers
 from analyzer.policy import Policy
-from analyzer.publish import finished, publish
+from analyzer.publish import publish, said_at, still_says
 from analyzer.state import State
 from analyzer.storage import ShardKey
 
@@ -103,6 +103,14 @@ class Engine:
         records = publish(state)
         tidy(state)
         return records
+
+    def still_says(self, said: Sequence[Said]) -> list[bool]:
+        """For each: whether the record that was given as `Finished.said` is still what the state holds."""
+        return still_says(self._state, said)
+
+    def said_at(self, said: Sequence[Said]) -> Finished:
+        """The records that these stand for, once more. The state must still hold them."""
+        return said_at(self._state, said)
 
     def snapshot(self) -> Snapshot:
         """What burdens are measured from, at the time last advanced to; to be measured wherever, whenever."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from analyzer.facts import Kind, Priority
 
@@ -39,11 +39,19 @@ class EpisodeRecord:
     first_response: int | None
 
 
+class Said(NamedTuple):
+    """What finds the record of an episode in the state that gave it, and tells whether it still says the same."""
+
+    row: int
+    digest: int
+
+
 class Finished:
     """Finished episodes as columns: one sequence for each field of `EpisodeRecord`, in its order. Iterating gives the records."""
 
-    def __init__(self, columns: Sequence[Sequence[Any]]) -> None:
+    def __init__(self, columns: Sequence[Sequence[Any]], said: Sequence[Said] = ()) -> None:
         self.columns = columns
+        self.said = said
 
     def __len__(self) -> int:
         return len(self.columns[0])

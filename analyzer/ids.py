@@ -152,6 +152,7 @@ class SeenIds(Growing):
 
     def __init__(self) -> None:
         super().__init__(marks=(np.uint64, 0), checks=(np.uint32, 0), at=(np.int64, 0))
+        self.reserve(1)  # so that there is something to compare unknown ids with
         self._slots = Slots()
         self._texts: dict[int, list[tuple[bytes, bytes]]] = {}  # by block, as they came
         self._filled: dict[int, int] = {}
@@ -164,8 +165,6 @@ class SeenIds(Growing):
 
     def find(self, marks: Marks, checks: Checks) -> Numbers:
         """The entries of known ids, UNKNOWN for the others."""
-        if not self._filled:
-            return np.full(len(marks), UNKNOWN, dtype=np.int64)
         return self._slots.find(marks, checks, self.marks, self.checks)
 
     def add(self, scopes: Numbers, texts: Sequence[str], at: Numbers, marks: Marks, checks: Checks) -> Numbers:

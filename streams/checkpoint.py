@@ -8,28 +8,28 @@ before it relies on it, so that another writer that does not know yet that it lo
 Keys are JSON lists, values zlib over msgpack:
 
     ["manifest", writer]                            -> version, next offsets, tally, places of shards
-    ["shard", writer, n, facility, kind, block, part] -> part of one shard, as of the writer's n-th checkpoint
+    ["shard", writer, n, kind, block, part] -> part of one shard, as of the writer's n-th checkpoint
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
-from analyzer import Engine, Policy, ShardKey, Topic
+from analyzer import Engine, Policy, Said, ShardKey, Topic
 from streams.partition import Outgoing, Partition, restored_engine
 
-VERSION = 1
+VERSION = 2
 PART_BYTES = 400_000
 """Longest value of a record: safely below a broker's default limit of 1 MB, whatever a facility holds."""
 
-_OUTBOX: tuple[str, ShardKey] = ("", ("outbox", 0))
-"""Where the episodes of a checkpoint lie, among the shards of facilities (of which none has an empty name)."""
+_SAID: ShardKey = ("said", 0)
+"""Where the episodes of a checkpoint are named, among the engine's shards."""
 
 Pair = tuple[bytes, bytes | None]
 Place = tuple[str, int, int]
@@ -59,12 +59,12 @@ class Plan:
 class Checkpoints:
     """The checkpoints of one partition by one writer; `superseded` are keys of others, to be deleted after the first."""
 
-    def __init__(self, writer: str, superseded: Iterable[bytes] = (), unwritten: Iterable[tuple[str, ShardKey]] = ()) -> None:
+    def __init__(self, writer: str, superseded: Iterable[bytes] = (), unwritten: Iterable[ShardKey] = ()) -> None:
         self._writer = writer
         self._superseded = set(superseded)
         self._unwritten = set(unwritten)
         self._count = 0
-        self._places: dict[tuple[str, ShardKey], Place] = {}
+        self._places: dict[ShardKey, Place] = {}
 
     def renewed(self, writer: str, found: Iterable[bytes] = ()) -> Checkpoints:
         """The same state under another writer's name, for a partition that may have been others' for a while.
@@ -72,9 +72,9 @@ class Checkpoints:
         They may not know yet that they lost it again, and then delete what they found: our keys of before. `found` are
         keys that they may have left.
         """
-        ours = {part for (facility, key), place in self._places.items() for part in _keys(facility, key, place)}
+        ours = {part for key, place in self._places.items() for part in _keys(key, place)}
         return Checkpoints(
-            writer, {*self._superseded, *found, *ours, self._manifest_key}, (self._unwritten | self._places.keys()) - {_OUTBOX}
+            writer, {*self._superseded, *found, *ours, self._manifest_key}, (self._unwritten | self._places.keys()) - {_SAID}
         )
 
     @property
@@ -84,20 +84,20 @@ class Checkpoints:
     def plan(self, partition: Partition) -> Plan:
         """What to produce so that the partition's state of this moment can be restored; it counts as stored from now on."""
         self._count += 1
-        plan, engine = Plan(episodes=partition.take_episodes()), partition.engine
-        contents: list[tuple[str, ShardKey, Any]] = [(*_OUTBOX, [astuple(one) for one in plan.episodes] or None)]
-        for facility, key in dict.fromkeys([*sorted(self._unwritten), *engine.changed_shards()]):
-            contents.append((facility, key, engine.dump(facility, key)))
-        for facility, key, content in contents:
-            before = self._places.pop((facility, key), None)
+        episodes, said, whole = partition.take_episodes()
+        plan, engine = Plan(episodes=episodes), partition.engine
+        contents: list[tuple[ShardKey, Any]] = [(_SAID, [said, whole] if episodes else None)]
+        contents += [(key, engine.dump(key)) for key in dict.fromkeys([*sorted(self._unwritten), *engine.changed_shards()])]
+        for key, content in contents:
+            before = self._places.pop(key, None)
             if before is not None:
-                self._superseded.update(_keys(facility, key, before))
+                self._superseded.update(_keys(key, before))
             if content is not None:
                 packed = zlib.compress(_pack(content), 1)
                 parts = [packed[start : start + PART_BYTES] for start in range(0, len(packed), PART_BYTES)]
-                place = self._places[facility, key] = (self._writer, self._count, len(parts))
-                plan.shards += zip(_keys(facility, key, place), parts, strict=True)
-        places = [[facility, *key, *place] for (facility, key), place in self._places.items()]
+                place = self._places[key] = (self._writer, self._count, len(parts))
+                plan.shards += zip(_keys(key, place), parts, strict=True)
+        places = [[*key, *place] for key, place in self._places.items()]
         manifest = {"version": VERSION, "places": places} | partition.state()
         plan.manifest.append((self._manifest_key, zlib.compress(_pack(manifest), 1)))
         plan.deletions = [(key, None) for key in sorted(self._superseded)]
@@ -108,9 +108,9 @@ class Checkpoints:
         return plan
 
 
-def _keys(facility: str, key: ShardKey, place: Place) -> Iterator[bytes]:
+def _keys(key: ShardKey, place: Place) -> Iterator[bytes]:
     writer, checkpoint, parts = place
-    return (_key(["shard", writer, checkpoint, facility, *key, part]) for part in range(parts))
+    return (_key(["shard", writer, checkpoint, *key, part]) for part in range(parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +119,7 @@ class Restored:
 
     engine: Engine
     next_offsets: dict[Topic, int]
+    said: list[Said]
     episodes: list[Outgoing]
 
 
@@ -141,13 +142,13 @@ def restore(stored: Mapping[bytes, bytes], policy: Policy, committed: Mapping[To
     if not complete:
         raise CheckpointError("stored state is incomplete: start a new group to compute everything anew")
     best = max(complete, key=lambda manifest: (reaches(manifest["next_offsets"], committed), sum(manifest["next_offsets"].values())))
-    shards: dict[str, dict[ShardKey, Any]] = {}
-    for facility, kind, block, *place in best["places"]:
-        packed = b"".join(stored[part] for part in _keys(facility, (kind, block), tuple(place)))
-        shards.setdefault(facility, {})[kind, block] = _open(packed)
-    outbox = shards.pop(_OUTBOX[0], {}).get(_OUTBOX[1], [])
-    episodes = [Outgoing(topic, key, value, [(name, text) for name, text in headers]) for topic, key, value, headers in outbox]
-    return Restored(restored_engine(policy, shards, best), best["next_offsets"], episodes)
+    shards: dict[ShardKey, Any] = {}
+    for kind, block, *place in best["places"]:
+        packed = b"".join(stored[part] for part in _keys((kind, block), tuple(place)))
+        shards[kind, block] = _open(packed)
+    said, whole = shards.pop(_SAID, ([], []))
+    episodes = [Outgoing(topic, key, value, [(name, text) for name, text in headers]) for topic, key, value, headers in whole]
+    return Restored(restored_engine(policy, shards, best), best["next_offsets"], [Said(*one) for one in said], episodes)
 
 
 def reaches(next_offsets: Mapping[Topic, int], committed: Mapping[Topic, int]) -> bool:
@@ -156,8 +157,8 @@ def reaches(next_offsets: Mapping[Topic, int], committed: Mapping[Topic, int]) -
 
 
 def _parts(manifest: dict[str, Any]) -> Iterator[bytes]:
-    for facility, kind, block, *place in manifest["places"]:
-        yield from _keys(facility, (kind, block), tuple(place))
+    for kind, block, *place in manifest["places"]:
+        yield from _keys((kind, block), tuple(place))
 
 
 def _open(value: bytes) -> Any:
