@@ -15,7 +15,7 @@ from analyzer.engine import Engine
 from analyzer.episodes import Class, EpisodeRecord, Finished, Said
 from analyzer.facts import FACT_TYPES, AlarmEvent, Assignment, Fact, FactError, Label, Response, Topic
 from analyzer.histogram import RESPONSE_BUCKETS
-from analyzer.policy import Policy
+from analyzer.policy import JUDGING, Policy
 from analyzer.storage import ShardKey
 from analyzer.table import OPEN
 
@@ -23,6 +23,7 @@ __all__ = [
     "ALARM_PRIORITIES",
     "CLASSES",
     "FACT_TYPES",
+    "JUDGING",
     "OPEN",
     "OUTCOMES",
     "RESPONSE_BUCKETS",

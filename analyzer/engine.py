@@ -43,6 +43,7 @@ class Engine:
     def __init__(self, policy: Policy) -> None:
         self._state = State(policy)
         self.tally: dict[tuple[Topic, Outcome], int] = {}
+        self.policy = policy
         self.version = 0
         """Another one whenever what is measured may have changed."""
 
@@ -71,6 +72,7 @@ class Engine:
         accepted = outcomes == ACCEPTED
         batch = Batch(columns, facilities, at, np.full(len(at), -1))
         batch.entries[accepted] = entries
+        state.head_changed |= bool(len(entries))
         state.arrivals.add(topic, batch if len(entries) == len(at) else batch.chosen(accepted))
         for outcome, count in enumerate(np.bincount(outcomes, minlength=len(OUTCOMES)).tolist()):
             if count:
@@ -145,9 +147,14 @@ class Engine:
         storage.stored(self._state)
 
     @classmethod
-    def load(cls, policy: Policy, shards: Mapping[ShardKey, Any], tally: Mapping[tuple[Topic, Outcome], int]) -> Engine:
-        """The engine that dumped `shards`. Time has not come to it until it is advanced."""
+    def load(
+        cls, policy: Policy, shards: Mapping[ShardKey, Any], tally: Mapping[tuple[Topic, Outcome], int], judge_anew: bool = False
+    ) -> Engine:
+        """The engine that dumped `shards`. Time has not come to it until it is advanced.
+
+        `judge_anew`: the policy is another one, so look at everything that was final once more.
+        """
         self = cls(policy)
-        self._state = storage.load(policy, shards)
+        self._state = storage.load(policy, shards, judge_anew)
         self.tally = dict(tally)
         return self

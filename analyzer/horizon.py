@@ -23,6 +23,7 @@ def tidy(state: State) -> None:
     if not (horizon >= state.times.tidied[:count] + _TIDY_EVERY).any():
         return
     state.times.tidied[:count] = horizon
+    state.head_changed = True
     for gate in state.gates.values():
         gate.forget()
     table = state.table

@@ -82,6 +82,7 @@ def _observe(state: State, rows: Numbers) -> None:
         now = None if observed[2] == NEVER else tuple(observed)
         before = table.observed.get(row)
         if now != before:
+            state.head_changed = True
             if before is not None:
                 times.revert(*table.observed.pop(row))
             if now is not None:

@@ -6,6 +6,8 @@ final), `horizon` (what is forgotten), `burden` (what it weighs) and `storage` (
 
 from __future__ import annotations
 
+import numpy as np
+
 from analyzer.admission import NOTHING_YET, TOPICS, Admission
 from analyzer.arrivals import Arrivals
 from analyzer.facts import Topic
@@ -17,8 +19,6 @@ from analyzer.policy import Policy
 from analyzer.responses import BedResponses, Cover
 from analyzer.roster import Roster, Teams
 from analyzer.table import Table
-
-import numpy as np
 
 
 class Times(Growing):
@@ -50,6 +50,8 @@ class State:
         self.responses = BedResponses(self.statics.beds)
         self.cover = Cover(self.statics.units)
         self.response_times = ResponseTimes()
+        self.head_changed = False
+        """Whether what belongs to no block (watermarks, response times, ...) differs from what is stored."""
         self.unsure: dict[int, list[int]] = {}
         """By unit: rows of final alarms whose class is `unknown`, for the day that the unit's human channel is heard of."""
 

@@ -12,18 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.admission import NOTHING_YET, TOPICS
+from analyzer.admission import TOPICS
 from analyzer.arrivals import Batch
 from analyzer.classes import NOTHING_KNOWN
 from analyzer.derive import derive
 from analyzer.facts import FACT_TYPES, Topic
 from analyzer.ids import Numbers, fingerprints, from_planes, pack, planes, unpack
-from analyzer.names import Numbered, Place, Static
+from analyzer.names import Place
 from analyzer.policy import Policy
 from analyzer.readings import Readings
 from analyzer.responses import Heard
 from analyzer.state import State
-from analyzer.table import Table
 
 ShardKey = tuple[str, int]
 """A part of the stored state: what it holds, and the number of its block."""
@@ -42,7 +41,8 @@ _EXTRAS = ("ends", "readings", "label_order", "heard", "lent", "observed")
 
 def changed_shards(state: State) -> Iterator[ShardKey]:
     """Which shards differ from when they were last stored; all of them, after `load`."""
-    yield _HEAD
+    if state.head_changed:
+        yield _HEAD
     if state.arrivals.changed:
         yield _WAITING
     for kind, dirty in _dirty(state).items():
@@ -63,7 +63,7 @@ def stored(state: State) -> None:
     """Everything dumped since is safe: nothing counts as changed."""
     for dirty in _dirty(state).values():
         dirty.clear()
-    state.arrivals.changed = False
+    state.arrivals.changed = state.head_changed = False
 
 
 def dump(state: State, key: ShardKey) -> Any:
@@ -90,8 +90,8 @@ def _topic(kind: str) -> Topic:
     return kind.removeprefix("ids-")  # type: ignore[return-value]  # only these are written
 
 
-def load(policy: Policy, shards: Mapping[ShardKey, Any]) -> State:
-    """The state that dumped `shards`; time has not come to any of its facilities yet."""
+def load(policy: Policy, shards: Mapping[ShardKey, Any], judge_anew: bool = False) -> State:
+    """The state that dumped `shards`; time has not come to any of its facilities yet (`judge_anew`: see `Engine.load`)."""
     state = State(policy)
     rows: list[Numbers] = []
     for (kind, number), content in sorted(shards.items(), key=lambda shard: (_rank(shard[0][0]), shard[0])):
@@ -113,8 +113,8 @@ def load(policy: Policy, shards: Mapping[ShardKey, Any]) -> State:
             case _:
                 state.gates[_topic(kind)].seen.load(number, content)
     if rows:
-        _derive_all(state, np.concatenate(rows))
-    state.arrivals.changed = True
+        _derive_all(state, np.concatenate(rows), judge_anew)
+    state.arrivals.changed = state.head_changed = True
     return state
 
 
@@ -223,17 +223,17 @@ def _load_extras(state: State, extras: dict[str, list[Any]]) -> None:
     table.observed.update((row, (units[tuple(unit)], *more)) for row, unit, more in extras.get("observed", ()))
 
 
-def _derive_all(state: State, rows: Numbers) -> None:
+def _derive_all(state: State, rows: Numbers, judge_anew: bool) -> None:
     """Put back what was not stored, and change nothing of what was."""
-    table, cover = state.table, state.cover
+    table = state.table
     table.all_put()
-    kept = {name: getattr(table, name)[rows].copy() for name in ("klass", "rule")}
-    derive(state, rows, to_publish=False)
-    published = (table.digest[rows] != 0) & ~table.to_publish[rows]
-    for name, column in kept.items():
-        getattr(table, name)[rows[published]] = column[published]
-    assert not cover.came
-    assert not cover.went
-    unsure = rows[published & (kept["rule"] == NOTHING_KNOWN)]
+    known = {name: getattr(table, name)[rows].copy() for name in ("klass", "rule")}
+    derive(state, rows, to_publish=judge_anew)
+    final = (table.digest[rows] != 0) & ~table.to_publish[rows]
+    for name, column in known.items():
+        getattr(table, name)[rows[final]] = column[final]
+    unsure = rows[final & (known["rule"] == NOTHING_KNOWN)]
     for row, unit in zip(unsure.tolist(), state.statics.unit[table.static[unsure]].tolist(), strict=True):
         state.unsure.setdefault(unit, []).append(row)
+    if judge_anew:
+        table.to_publish[rows] |= table.digest[rows] != 0

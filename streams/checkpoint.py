@@ -7,7 +7,7 @@ before it relies on it, so that another writer that does not know yet that it lo
 
 Keys are JSON lists, values zlib over msgpack:
 
-    ["manifest", writer]                            -> version, next offsets, tally, places of shards
+    ["manifest", writer]                            -> version, policy, next offsets, tally, places of shards
     ["shard", writer, n, kind, block, part] -> part of one shard, as of the writer's n-th checkpoint
 """
 
@@ -15,13 +15,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import msgspec
 
-from analyzer import Engine, Policy, Said, ShardKey, Topic
+from analyzer import JUDGING, Engine, Policy, Said, ShardKey, Topic
 from streams.partition import Outgoing, Partition, restored_engine
 
 VERSION = 2
@@ -98,7 +97,7 @@ class Checkpoints:
                 place = self._places[key] = (self._writer, self._count, len(parts))
                 plan.shards += zip(_keys(key, place), parts, strict=True)
         places = [[*key, *place] for key, place in self._places.items()]
-        manifest = {"version": VERSION, "places": places} | partition.state()
+        manifest = {"version": VERSION, "places": places, "policy": asdict(engine.policy)} | partition.state()
         plan.manifest.append((self._manifest_key, zlib.compress(_pack(manifest), 1)))
         plan.deletions = [(key, None) for key in sorted(self._superseded)]
         self._superseded.clear()
@@ -115,19 +114,25 @@ def _keys(key: ShardKey, place: Place) -> Iterator[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A stored state: the arguments of `Partition`."""
+    """A stored state, in the arguments of `Partition`."""
 
     engine: Engine
     next_offsets: dict[Topic, int]
     said: list[Said]
     episodes: list[Outgoing]
+    changed_policy: list[str] = field(default_factory=list)
+    """Settings of the policy that differ from those the state was computed under."""
 
 
-def restore(stored: Mapping[bytes, bytes], policy: Policy, committed: Mapping[Topic, int] = MappingProxyType({})) -> Restored | None:
-    """A complete state out of everything found in the topic, the furthest that reaches `committed`; None if there is no manifest.
+def restore(stored: Mapping[bytes, bytes], policy: Policy) -> Restored | None:
+    """The furthest complete state out of everything found in the topic; None if there is no manifest.
 
     By offsets, not by order: a writer that did not know it had lost the partition may have written last. Its manifest may
     name shards that its successor has deleted; then the successor's is there, and complete.
+
+    A state computed under another policy is taken over, for the facts in it are the same. Where the figures of the classes
+    differ, finished episodes are judged anew (and given out again where that changes them). What the old policy refused as
+    late, or dropped behind its horizon, does not come back: `changed_policy` tells whoever restores, to tell people.
     """
     manifests = [_open(value) for key, value in stored.items() if _parse_key(key)[0] == "manifest"]
     if not manifests:
@@ -141,19 +146,17 @@ def restore(stored: Mapping[bytes, bytes], policy: Policy, committed: Mapping[To
     complete = [manifest for manifest in manifests if all(part in stored for part in _parts(manifest))]
     if not complete:
         raise CheckpointError("stored state is incomplete: start a new group to compute everything anew")
-    best = max(complete, key=lambda manifest: (reaches(manifest["next_offsets"], committed), sum(manifest["next_offsets"].values())))
+    best = max(complete, key=lambda manifest: sum(manifest["next_offsets"].values()))
     shards: dict[ShardKey, Any] = {}
     for kind, block, *place in best["places"]:
         packed = b"".join(stored[part] for part in _keys((kind, block), tuple(place)))
         shards[kind, block] = _open(packed)
     said, whole = shards.pop(_SAID, ([], []))
     episodes = [Outgoing(topic, key, value, [(name, text) for name, text in headers]) for topic, key, value, headers in whole]
-    return Restored(restored_engine(policy, shards, best), best["next_offsets"], [Said(*one) for one in said], episodes)
-
-
-def reaches(next_offsets: Mapping[Topic, int], committed: Mapping[Topic, int]) -> bool:
-    """Whether a state holds everything that the group has acknowledged."""
-    return all(next_offsets.get(topic, 0) >= offset for topic, offset in committed.items())
+    now = asdict(policy)
+    changed = sorted(name for name in now if now[name] != best["policy"].get(name))
+    engine = restored_engine(policy, shards, best, judge_anew=bool(JUDGING & set(changed)))
+    return Restored(engine, best["next_offsets"], [Said(*one) for one in said], episodes, changed)
 
 
 def _parts(manifest: dict[str, Any]) -> Iterator[bytes]:

@@ -177,6 +177,6 @@ class Partition:
         }
 
 
-def restored_engine(policy: Policy, shards: Mapping[ShardKey, Any], state: Mapping[str, Any]) -> Engine:
+def restored_engine(policy: Policy, shards: Mapping[ShardKey, Any], state: Mapping[str, Any], judge_anew: bool) -> Engine:
     """The engine of a stored state (see `Partition.state`)."""
-    return Engine.load(policy, shards, {(topic, outcome): count for topic, outcome, count in state["tally"]})
+    return Engine.load(policy, shards, {(topic, outcome): count for topic, outcome, count in state["tally"]}, judge_anew)
