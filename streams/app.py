@@ -13,6 +13,8 @@ from streams.topics import LARGEST_RECORD
 from streams.transport import Transport
 from streams.work import Work
 
+METADATA_MS = 10_000
+"""How soon a topic that was made anew while the worker runs is found again; the client's own five minutes are long for that."""
 FETCH_BYTES = 2 << 20
 """Longest fetch of one partition: some thousand records; recovery reads checkpoints by it, too. Bounds what the client holds."""
 BUFFERED_SLICES = 16
@@ -51,6 +53,7 @@ def create_app(settings: Settings, clock: Callable[[], float] = time.time) -> Ap
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=settings.instance,
         consumer_max_fetch_size=FETCH_BYTES,
+        consumer_metadata_max_age_ms=METADATA_MS,
         producer_acks=-1,
         producer_max_batch_size=BATCH_BYTES,
         producer_max_request_size=LARGEST_RECORD,

@@ -86,6 +86,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         super().__post_init__()
         self._expected: dict[TP, int] = {}
         """Where each source partition must go on: where the last seek or slice ended."""
+        self._epoch = -1
+        """Of the last seek. A fetch that was asked for in another epoch must not move positions: nobody would take what it found."""
 
     async def on_start(self) -> None:
         await super().on_start()
@@ -101,11 +103,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
         fetcher._get_actions_per_node = plan_fetch
 
-    async def seek_sources(self, offsets: Mapping[TP, int], idle: Iterable[TP]) -> None:
-        """Begin anew at `offsets`, and fetch nothing of `idle` partitions."""
-        await self.call_thread(self._seek_sources, offsets, list(idle))
+    async def seek_sources(self, offsets: Mapping[TP, int], idle: Iterable[TP], epoch: int) -> None:
+        """Begin `epoch` at `offsets`, and fetch nothing of `idle` partitions."""
+        await self.call_thread(self._seek_sources, offsets, list(idle), epoch)
 
-    async def _seek_sources(self, offsets: Mapping[TP, int], idle: Iterable[TP]) -> None:
+    async def _seek_sources(self, offsets: Mapping[TP, int], idle: Iterable[TP], epoch: int) -> None:
+        self._epoch = epoch
         consumer = self._ensure_consumer()
         assigned = consumer.assignment()
         self._expected = {tp: offset for tp, offset in offsets.items() if tp in assigned}
@@ -150,7 +153,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def _read(self, fetcher: Any, wanted: set[TP], epoch: int) -> list[Slice]:
         """As aiokafka's `Fetcher.fetched_records`, by slices, and with an eye on positions."""
         slices: list[Slice] = []
-        if fetcher._subscriptions.reassignment_in_progress or not self.consumer.flow_active:
+        if epoch != self._epoch or fetcher._subscriptions.reassignment_in_progress or not self.consumer.flow_active:
             return slices
         for tp in wanted & self._expected.keys():
             result = fetcher._records.get(tp)
@@ -297,7 +300,7 @@ class Consumer(driver.Consumer):
         self._room.set()
         offsets: dict[TP, int] = self.app.work.expected_offsets()
         self._read_offset.update(dict.fromkeys(offsets))  # so that Faust takes nothing for read already
-        await self._thread.seek_sources(offsets, {tp for tp in self.assignment() if self._is_changelog_tp(tp)})
+        await self._thread.seek_sources(offsets, {tp for tp in self.assignment() if self._is_changelog_tp(tp)}, self.epoch)
 
     async def tell_group(self, offsets: Mapping[TP, int]) -> None:
         await self._thread.tell_group(offsets)

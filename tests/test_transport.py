@@ -6,7 +6,8 @@ import asyncio
 import hashlib
 import inspect
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import aiokafka.consumer.fetcher as fetcher
@@ -22,16 +23,20 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
+from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer import TOPICS, Topic
 from streams import producer as sending
+from streams.app import create_app
 from streams.partition import Outgoing
 from streams.producer import BatchProducer
 from streams.progress import Standing, Watch
+from streams.settings import load
 from streams.slices import AHEAD_MS, PATIENCE_SECONDS, Backlog, Place, Reach, Slice
-from streams.transport import SLICE_RECORDS, read_slice
+from streams.topics import checkpoint_topic
+from streams.transport import SLICE_RECORDS, SLICES_IN_HAND, read_slice
 
 MINUTE = 60_000
 
@@ -261,6 +266,159 @@ def test_a_damaged_batch_is_never_a_slice() -> None:
     with pytest.raises(CorruptRecordException, match="alarms, partition 2"):
         read_slice(records, Place("alarms", 2))
     assert records.next_fetch_offset == 0
+
+
+# --- the consumer over a client that is not there ----------------------------------------------------------------------
+
+
+class FakeThread:
+    """The client's thread over logs in memory. What it is asked for happens some turns later, and is answered some turns after that."""
+
+    def __init__(self, logs: dict[TP, list[int]], delays: Iterator[int]) -> None:
+        self.logs, self.delays = logs, delays
+        self.positions: dict[TP, int] = {}
+        self.epoch = -1
+
+    async def fetch_slices(self, wanted: set[TP], timeout: float, epoch: int) -> tuple[list[Slice], dict[Place, Reach]]:
+        await self.turns()
+        slices = []
+        for tp in sorted(wanted) if epoch == self.epoch else ():
+            begin = self.positions[tp]
+            if times := self.logs[tp][begin : begin + 3]:
+                part = piece(tp.topic, times, begin, tp.partition)
+                slices.append(replace(part, epoch=epoch))
+                self.positions[tp] = part.next_offset
+        reached = {Place(*tp): Reach(position, len(self.logs[tp])) for tp, position in self.positions.items()}
+        await self.turns()
+        return slices, reached
+
+    async def seek_sources(self, offsets: dict[TP, int], idle: set[TP], epoch: int) -> None:
+        await self.turns()
+        self.positions.update(offsets)
+        self.epoch = epoch
+        await self.turns()
+
+    async def turns(self) -> None:
+        for _ in range(next(self.delays)):
+            await asyncio.sleep(0)
+
+    def assignment(self) -> set[TP]:
+        return set(self.logs)
+
+
+class Agent:
+    """What Faust and `Work` do around a consumer: fetch, deliver, take in, and go back to what is stored."""
+
+    def __init__(self, logs: dict[TP, list[int]], delays: Iterator[int]) -> None:
+        self.app = create_app(load(partitions=2))
+        self.consumer: Any = self.app.consumer
+        self.consumer._thread = FakeThread(logs, delays)
+        self.app.work = self  # type: ignore[assignment]
+        self.places = set(logs)
+        self.state: dict[TP, int] = dict.fromkeys(logs, 0)
+        self.stored = dict(self.state)
+        self.taken: dict[TP, list[int]] = {tp: [] for tp in logs}
+        self.queue: list[Slice] = []
+
+    def expected_offsets(self) -> dict[TP, int]:
+        return dict(self.state)
+
+    async def fetch(self) -> None:
+        for (one,) in (await self.consumer._getmany(self.places, 0.001)).values():
+            self.queue.append(one)
+
+    async def take(self) -> None:
+        if self.queue:
+            one = self.queue.pop(0)
+            if self.consumer.is_current(one):
+                place = TP(*one.place)
+                assert one.begin == self.state[place]
+                del self.taken[place][one.begin :]
+                self.taken[place] += [int(value or b"") for value in one.values]
+                self.state[place] = one.next_offset
+            self.consumer.finished(one)
+
+    async def store(self) -> None:
+        self.stored = dict(self.state)
+
+    async def rebalance(self) -> None:
+        await self.consumer.perform_seek()
+
+    async def restore(self) -> None:
+        """Others, or we ourselves, begin where the stored state ends; what was delivered before may still be on its way."""
+        self.state = dict(self.stored)
+        await self.consumer.perform_seek()
+
+
+STEPS = st.lists(st.sampled_from(["fetch", "fetch", "fetch", "take", "take", "store", "rebalance", "restore", "turn"]), max_size=60)
+
+
+@given(STEPS, st.lists(st.integers(0, 4), min_size=1), st.lists(st.integers(0, 12), min_size=4, max_size=4))
+def test_whatever_is_interrupted_every_record_is_taken_in_once_and_in_order(
+    steps: list[str], delays: list[int], lengths: list[int]
+) -> None:
+    """Fetches, seeks and restores in any interleaving: rebalances while slices are fetched, buffered and half worked off."""
+
+    async def check() -> None:
+        places = [TP("alarms", 0), TP("responses", 0), TP("alarms", 1), TP("labels", 1)]
+        logs = {tp: list(range(length)) for tp, length in zip(places, lengths, strict=True)}
+        agent = Agent(logs, itertools.cycle(delays))
+        await agent.rebalance()
+        fetching: asyncio.Task[None] | None = None
+        for step in steps:
+            if step == "turn":
+                await asyncio.sleep(0)
+            elif step != "fetch":
+                await getattr(agent, step)()
+            elif fetching is None or fetching.done():  # Faust fetches one at a time
+                fetching = asyncio.ensure_future(agent.fetch())
+        if fetching is not None:
+            await fetching
+        for _ in range(40):
+            await agent.fetch()
+            await agent.take()
+        assert agent.taken == logs
+
+    asyncio.run(check())
+
+
+def test_a_slow_agent_stops_the_fetching_until_it_has_worked_off_a_slice() -> None:
+    async def check() -> None:
+        agent = Agent({TP("alarms", 0): list(range(100))}, itertools.repeat(0))
+        await agent.rebalance()
+        for _ in range(20):
+            await agent.fetch()
+        assert len(agent.queue) == SLICES_IN_HAND
+        fetched_by_then = agent.consumer._thread.positions[TP("alarms", 0)]
+        assert fetched_by_then <= 3 * (SLICES_IN_HAND + 1)
+        waiting = asyncio.ensure_future(agent.consumer._getmany(agent.places, 60))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        await agent.take()
+        assert len(await waiting) == 1
+        await agent.rebalance()  # what is in hand is void, and holds up nobody
+        agent.queue.clear()
+        await agent.fetch()
+        assert len(agent.queue) == 1
+
+    asyncio.run(check())
+
+
+def test_changelog_records_stay_records() -> None:
+    app = create_app(load(partitions=2))
+    consumer: Any = app.consumer
+    asked = []
+
+    class Thread(FakeThread):
+        async def getmany(self, active: set[TP], timeout: float) -> dict[TP, list[str]]:
+            asked.append(active)
+            return {tp: ["record"] for tp in active}
+
+    changelog = TP(checkpoint_topic("alarm-fatigue"), 0)
+    consumer._thread = Thread({}, itertools.repeat(0))
+    assert asyncio.run(consumer._getmany({changelog, TP("alarms", 0)}, 1.0)) == {changelog: ["record"]}
+    assert asyncio.run(consumer._getmany(set(), 1.0)) == {}
+    assert asked == [{changelog}]  # nothing wanted is nothing asked for: the client would take it for everything
 
 
 # --- sending -----------------------------------------------------------------------------------------------------------

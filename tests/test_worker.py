@@ -11,23 +11,29 @@ import random
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from hashlib import sha256
 from itertools import pairwise
 from math import isclose
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
+from kafka import KafkaAdminClient, TopicPartition
 
 from analyzer import TOPICS, AlarmEvent, Engine, Fact, Policy, Topic
 from analyzer.policy import HOUR
 from streams.broker import ApacheKafka, Broker, EmbeddedBroker
 from streams.checkpoint import Checkpoints
 from streams.partition import Outgoing, Partition, Poisoned, Record
+from streams.settings import load
 from streams.simulator import Ward
+from streams.topics import DAY, Topics
 from tests import naive
+from tests.brokers import new_apache_kafka
 from tests.needs import need
 from tests.workers import (
     Delivery,
@@ -381,6 +387,184 @@ def test_quiet_workers_come_and_go_without_loss(broker: Broker, tmp_path: Path) 
             assert_numbers(union([stays, guest]), naive_numbers(delivery))
         assert events(union([stays, guest])) == delivery.counts()
         assert no_errors(stays, guest)
+
+
+# --- topics that change under the worker -------------------------------------------------------------------------------
+
+
+def make_anew(broker: Broker, topic: str) -> None:
+    """Delete a topic, and create it with nothing in it."""
+    admin = KafkaAdminClient(bootstrap_servers=broker.address)
+    try:
+        admin.delete_topics([topic])
+        eventually(lambda: topic not in admin.list_topics(), "the topic is deleted")
+    finally:
+        admin.close()
+    with Topics(load(broker=broker.address)) as topics:
+        topics.create([replace(plan, retention=36_500 * DAY) for plan in topics.missing()])
+        eventually(lambda: not topics.missing(), "the topic is there")
+
+
+def hours(first: int, count: int) -> list[Message]:
+    """One alarm a minute."""
+    return [
+        Message("alarms", b"H01", alarm(number, at=AT + number * 60_000), AT + number * 60_000) for number in range(first, first + count)
+    ]
+
+
+def told(worker: WorkerProcess, begin: str) -> list[dict[str, Any]]:
+    return [word for word in worker.words if word["event"].startswith(begin)]
+
+
+@pytest.mark.parametrize("broker", ["apache"], indirect=True)  # the embedded one does not say that an offset is out of range
+@pytest.mark.parametrize("meanwhile", ["stopped", "running"])
+def test_a_topic_made_anew_is_noticed_and_read_from_its_beginning_with_the_state_kept(
+    broker: Broker, tmp_path: Path, meanwhile: str
+) -> None:
+    send(broker, hours(0, 60))
+    with WorkerProcess(broker, tmp_path) as worker:
+        wait_until_taken_in([worker.wait_until_ready()], 60)
+        if meanwhile == "stopped":
+            assert worker.stop() == 0
+        make_anew(broker, "alarms")
+        send(broker, hours(55, 15))  # the first five again
+        if meanwhile == "stopped":
+            worker.start().wait_until_ready()
+        wait_until_taken_in([worker], 75)
+        assert events(worker.numbers) == {("alarms", "accepted"): 70, ("alarms", "duplicate"): 5}
+        assert worker.numbers[unit_alarms("H01", "ICU")] == 70
+        [notice] = told(worker, "the topic ends before what was read of it")
+        assert (notice["level"], notice["topic"], notice["expected"], notice["going_on_at"]) == ("warning", "alarms", 60, 0)
+        assert worker.stop() == 0
+        assert ends(broker, ["alarms"], group="alarm-fatigue") == ends(broker, ["alarms"])
+        worker.start().wait_until_ready()  # it is said once
+        assert events(worker.numbers) == {("alarms", "accepted"): 70, ("alarms", "duplicate"): 5}
+        assert len(told(worker, "the topic ends before what was read of it")) == 1
+
+
+@pytest.mark.parametrize("broker", ["apache"], indirect=True)  # the embedded one deletes no records
+def test_records_that_are_gone_before_they_were_read_are_counted_in_a_warning_and_the_work_goes_on(broker: Broker, tmp_path: Path) -> None:
+    send(broker, hours(0, 10))
+    with WorkerProcess(broker, tmp_path) as worker:
+        wait_until_taken_in([worker.wait_until_ready()], 10)
+        assert worker.stop() == 0
+        send(broker, hours(10, 7))
+        [place] = [place for place, end in ends(broker, ["alarms"]).items() if end]
+        admin = KafkaAdminClient(bootstrap_servers=broker.address)
+        admin.delete_records({TopicPartition(*place): 17})
+        admin.close()
+        send(broker, hours(17, 3))
+        worker.start().wait_until_ready()
+        wait_until_taken_in([worker], 13)
+        [notice] = told(worker, "records are gone before they were read")
+        assert (notice["level"], notice["lost"], notice["expected"], notice["going_on_at"]) == ("warning", 7, 10, 17)
+        assert worker.numbers[unit_alarms("H01", "ICU")] == 13
+
+
+# --- standing still ----------------------------------------------------------------------------------------------------
+
+SABOTAGED = """
+import asyncio, sys
+from pathlib import Path
+from streams import transport, worker
+from streams.settings import load
+{sabotage}
+try:
+    worker.run(load(Path(sys.argv[1])))
+except worker.WorkerError as error:
+    sys.exit(f"error: {{error}}")
+"""
+NOTHING_HANDED_ON = """
+class Consumer(transport.Consumer):
+    async def _next_slice(self, active, timeout):
+        if self.app.work.standing().taken_in:
+            await asyncio.Event().wait()
+        return await super()._next_slice(active, timeout)
+transport.Transport.Consumer = Consumer
+"""
+NOTHING_FETCHED = """
+class Thread(transport.ConsumerThread):
+    async def _fetch_slices(self, wanted, timeout, epoch):
+        found = await super()._fetch_slices(wanted, timeout, epoch)
+        if found[0]:
+            self._consumer.pause(*self._consumer.assignment())
+        return found
+transport.ConsumerThread = Thread
+"""
+NO_STATE = """
+class Thread(transport.ConsumerThread):
+    async def highwaters(self, *partitions):
+        await asyncio.Event().wait()
+transport.ConsumerThread = Thread
+"""
+
+
+class SabotagedWorker(WorkerProcess):
+    """A worker whose Faust stops silently."""
+
+    sabotage: str
+
+    def start(self) -> Self:
+        with self.log.open("ab") as log:
+            command = [sys.executable, "-c", SABOTAGED.format(sabotage=self.sabotage), str(self._config)]
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        return self
+
+    def wait(self, seconds: float) -> int:
+        """The exit status."""
+        assert self._process is not None
+        return self._process.wait(seconds)
+
+
+@pytest.mark.parametrize("broker", ["apache"], indirect=True)
+@pytest.mark.parametrize(
+    ("sabotage", "what", "taken_in"),
+    [
+        (NOTHING_HANDED_ON, "records wait, and none is taken in", True),
+        (NOTHING_FETCHED, "no fetch is answered", True),
+        (NO_STATE, "partitions or their state have not come", False),
+    ],
+)
+def test_a_worker_that_silently_stands_still_says_so_and_ends(
+    broker: Broker, tmp_path: Path, sabotage: str, what: str, taken_in: bool
+) -> None:
+    worker = SabotagedWorker(broker, tmp_path, stall_timeout="3s")
+    worker.sabotage = sabotage
+    with worker:
+        send(broker, hours(0, 1))
+        if taken_in:
+            wait_until_taken_in([worker.wait_until_ready()], 1)
+            send(broker, hours(1, 30))
+        status = worker.wait(60)
+        *words, last = worker.log.read_text().splitlines()
+        [word] = [word for word in map(json.loads, words) if str(word["event"]).startswith("no progress")]
+        assert word["level"] == "error"
+        assert word["event"] == f"no progress, ending to be restarted: {what}"
+        assert word["seconds"] == 3
+        assert (word["partitions"], word["records_taken_in"]) == (([0, 1, 2, 3], 1) if taken_in else ([], 0))
+        assert (word["records_waiting"] > 0) == (sabotage is NOTHING_HANDED_ON)
+        assert status == 1
+        assert last == f"error: stopped by a failure: no progress for 3 s: {what}"
+    with WorkerProcess(broker, tmp_path, "next") as successor:
+        wait_until_taken_in([successor], 31 if taken_in else 1)
+
+
+def test_a_broker_that_does_not_answer_is_waited_for(tmp_path: Path) -> None:
+    """Ending would not help, and would lose what is not stored yet."""
+    with new_apache_kafka() as broker:
+        new_topics(broker)
+        with WorkerProcess(broker, tmp_path, stall_timeout="2s") as worker:
+            send(broker, hours(0, 5))
+            wait_until_taken_in([worker.wait_until_ready()], 5)
+            broker.pause()
+            eventually(lambda: told(worker, "the broker does not answer"), "the broker's silence is noticed")
+            assert worker.get("/healthz")[0] == 200
+            broker.resume()
+            send(broker, hours(5, 5))
+            wait_until_taken_in([worker], 10)
+            assert told(worker, "no progress") == []
+            assert worker.numbers[unit_alarms("H01", "ICU")] == 10
+            assert worker.stop() == 0
 
 
 # --- pages, logs and names ---------------------------------------------------------------------------------------------
