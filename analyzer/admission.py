@@ -81,7 +81,14 @@ class Admission(Growing):
         return late if until is None else late & (until <= watermark)
 
     def _judge_one_by_one(
-        self, facilities: Numbers, at: Numbers, stamps: Numbers | None, until: Numbers | None, entries: Numbers, marks: Marks, checks: Checks
+        self,
+        facilities: Numbers,
+        at: Numbers,
+        stamps: Numbers | None,
+        until: Numbers | None,
+        entries: Numbers,
+        marks: Marks,
+        checks: Checks,
     ) -> Outcomes:
         """Facts some of which may have been seen before: whether one counts depends on those before it."""
         policy = self._policy
@@ -122,6 +129,6 @@ def _reached_before(facilities: Numbers, at: Numbers, watermark: Numbers) -> Num
     low = int(moments.min())
     stretch = (np.cumsum(first) - 1) * (int(moments.max()) - low + 1)
     running = np.maximum.accumulate(moments - low + stretch) - stretch + low
-    reached = np.empty_like(running)
+    reached: Numbers = np.empty_like(running)
     reached[order] = np.where(first, watermark[order], np.concatenate([watermark[:1], running[:-1]]))
     return reached

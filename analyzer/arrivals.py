@@ -68,7 +68,8 @@ class Arrivals:
         self._pile_up(topic)
         self.changed |= bool(ready)
         while ready:
-            some, count = [], 0
+            some: list[Batch] = []
+            count = 0
             while ready and (not some or count + len(ready[0]) <= _WORTH_JOINING):
                 count += len(ready[0])
                 some.append(ready.pop(0))

@@ -108,7 +108,9 @@ class Snapshot:
 
     def measure(self) -> Burdens:
         """Count in every window."""
-        in_force = [(facility, one) for facility, one in self.roster if self.now[facility] != NOTHING_YET and holds(one, self.now[facility])]
+        in_force = [
+            (facility, one) for facility, one in self.roster if self.now[facility] != NOTHING_YET and holds(one, self.now[facility])
+        ]
         return Burdens(tuple(self.policy.windows), self._clinicians(in_force), self._units(in_force), self._response_times())
 
     def _clinicians(self, in_force: list[tuple[int, Assignment]]) -> ClinicianBurdens:
@@ -204,7 +206,7 @@ class Snapshot:
 
 
 def pairs(teams: list[Team], team: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Attribution as two parallel arrays: indices into `team` (rows' numbers of `teams`), and the number of one of the team's clinicians."""
+    """Attribution as two parallel arrays: indices into `team` (the rows' teams), and the number of one clinician of that team."""
     sizes = np.array([len(one) for one in teams], dtype=np.intp)
     offsets = np.concatenate([[0], np.cumsum(sizes)])
     flat = np.array([one for of_team in teams for one in of_team], dtype=np.intp)

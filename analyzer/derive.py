@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from analyzer.classes import COVERED, NOTHING_KNOWN, classify
-from analyzer.ids import Numbers
+from analyzer.ids import Codes, Numbers
 from analyzer.state import State
 from analyzer.table import NEVER, OPEN
 
@@ -38,14 +37,14 @@ def _choose_ends(state: State, rows: Numbers) -> None:
             table.end[row] = min((at for at in ends if at >= start), default=OPEN)
 
 
-def _list(state: State, rows: Numbers, places: npt.NDArray[np.int32]) -> None:
+def _list(state: State, rows: Numbers, places: Codes) -> None:
     moved = state.table.place[rows] != places
     if moved.any():
         state.listing.remove(rows[moved])
         state.listing.add(rows[moved], places[moved])
 
 
-def _attribute(state: State, rows: Numbers, places: npt.NDArray[np.int32]) -> None:
+def _attribute(state: State, rows: Numbers, places: Codes) -> None:
     table, teams = state.table, state.teams
     team = state.roster.teams_at(places, table.start[rows])
     recipients = table.recipients[rows]
@@ -54,7 +53,7 @@ def _attribute(state: State, rows: Numbers, places: npt.NDArray[np.int32]) -> No
     table.team[rows] = team
 
 
-def _answer(state: State, rows: Numbers, static: npt.NDArray[np.int32]) -> None:
+def _answer(state: State, rows: Numbers, static: Codes) -> None:
     """First response, intervention, and the cover lent; most rows have not been answered, and are told so at once."""
     table, statics = state.table, state.statics
     table.first_response[rows] = NEVER
@@ -79,7 +78,7 @@ def _answer(state: State, rows: Numbers, static: npt.NDArray[np.int32]) -> None:
             answers = answers + within(bed, units[unit][1], start, closing)
         answered.append(bool(answers))
         first.append(min([one[0] for one in answers], default=NEVER))
-        intervened.append(any([one[2] and start <= one[0] <= closing for one in answers]))
+        intervened.append(any(one[2] and start <= one[0] <= closing for one in answers))
         unnamed = [one[0] for one in answers if one[3] is None]
         if unnamed or row in table.lent:
             _lend_cover(state, row, unit, tuple(sorted(unnamed)))
@@ -110,7 +109,7 @@ def _lend_cover(state: State, row: int, unit: int, moments: tuple[int, ...]) -> 
 
 def judge_again(state: State) -> None:
     """Mark the final rows whose class may be another because cover came or went."""
-    table, statics, cover, policy = state.table, state.statics, state.cover, state.policy
+    table, statics, cover = state.table, state.statics, state.cover
     for unit, at in cover.came:
         unsure = state.unsure.get(unit)
         if unsure:

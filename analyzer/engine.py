@@ -22,7 +22,9 @@ from analyzer.publish import publish, said_at, still_says
 from analyzer.state import State
 from analyzer.storage import ShardKey
 
-_PLACES: dict[Topic, dict[str, int]] = {topic: {name: place for place, name in enumerate(type_.__slots__)} for topic, type_ in FACT_TYPES.items()}
+_PLACES: dict[Topic, dict[str, int]] = {
+    topic: {name: place for place, name in enumerate(type_.__slots__)} for topic, type_ in FACT_TYPES.items()
+}
 
 
 class Engine:
@@ -50,7 +52,7 @@ class Engine:
     def apply(self, topic: Topic, fact: Fact, stamped: int | None) -> Outcome:
         """Take in one fact. `stamped`: the Kafka record's timestamp (ms), or None for complete history."""
         columns = tuple([value] for value in values_of(fact))
-        return OUTCOMES[self.take(topic, columns, None if stamped is None else [stamped])[0]]
+        return OUTCOMES[int(self.take(topic, columns, None if stamped is None else [stamped])[0])]
 
     def take(self, topic: Topic, columns: Columns, stamps: Sequence[int] | None) -> Outcomes:
         """Take in facts of one topic in the order given, as columns: one sequence for each field, in the order of its class.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from itertools import compress
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from analyzer.arrivals import Batch
 from analyzer.episodes import PRIORITIES
-from analyzer.facts import Assignment, fact_of
+from analyzer.facts import Assignment, Topic, fact_of
 from analyzer.ids import Numbers
 from analyzer.names import Place
 from analyzer.readings import fold_readings
@@ -26,7 +27,7 @@ _NOTHING: Numbers = np.empty(0, dtype=np.int64)
 
 def fold_alarms(state: State, batch: Batch) -> Numbers:
     """Device events: every alarm's start, end, priority, static fields, recipients and readings so far."""
-    event_id, alarm_id, phase, _, _, *static, priority, source, label, value, limit, recipients = batch.columns
+    _, alarm_id, phase, _, _, *static, priority, source, label, value, limit, recipients = batch.columns
     table, at = state.table, batch.at
     rows = table.rows_of(batch.facilities, alarm_id)
     table.changed(rows)
@@ -153,5 +154,10 @@ def fold_labels(state: State, batch: Batch) -> Numbers:
     return rows
 
 
-FOLDS = {"assignments": fold_assignments, "alarms": fold_alarms, "responses": fold_responses, "labels": fold_labels}
+FOLDS: dict[Topic, Callable[[State, Batch], Numbers]] = {
+    "assignments": fold_assignments,
+    "alarms": fold_alarms,
+    "responses": fold_responses,
+    "labels": fold_labels,
+}
 """By topic, in the order that saves work: with the roster known first, nothing need be attributed twice."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import Any
 
 RESPONSE_BUCKETS = (5, 15, 30, 60, 120, 300, 600, 1800)
 """Upper bounds in seconds; +Inf follows."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from analyzer.classes import NOTHING_KNOWN
-from analyzer.ids import Numbers
+from analyzer.ids import Codes, Numbers
 from analyzer.policy import HOUR
 from analyzer.state import State
 from analyzer.table import NEVER, OPEN
@@ -49,7 +49,7 @@ def _oldest_alarms(state: State) -> tuple[dict[int, int], dict[int, int]]:
     return _least(statics.place[static], start), _least(statics.bed[static], start)
 
 
-def _least(numbers: Numbers, values: Numbers) -> dict[int, int]:
+def _least(numbers: Codes, values: Numbers) -> dict[int, int]:
     least = np.full(int(numbers.max(initial=-1)) + 1, OPEN)
     np.minimum.at(least, numbers, values)
     known = np.flatnonzero(least < OPEN)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 Numbers = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int32]
 Marks = npt.NDArray[np.uint64]
 Checks = npt.NDArray[np.uint32]
 
@@ -254,7 +255,7 @@ class SeenIds(Growing):
         self._scopes[block] = [from_planes(scopes, np.int32)]
         self._filled[block] = len(texts)
         entries = self._entries(block)
-        self.marks[entries], self.checks[entries] = fingerprints(self._scopes[block][0], texts)
+        self.marks[entries], self.checks[entries] = fingerprints(self._scopes[block][0].astype(np.int64), texts)
         self.at[entries] = from_planes(at, np.int64)
         self._slots.insert(self.marks[entries], entries, self.marks)
         if len(texts) < _BLOCK:
@@ -272,4 +273,5 @@ def from_planes(content: bytes, dtype: Any) -> npt.NDArray[Any]:
     """The reverse of `planes`."""
     size = np.dtype(dtype).itemsize
     by_plane = np.frombuffer(content, dtype=np.uint8).reshape(size, -1)
-    return np.ascontiguousarray(by_plane.T).view(np.dtype(dtype).newbyteorder("<")).reshape(-1).astype(dtype)
+    column: npt.NDArray[Any] = np.ascontiguousarray(by_plane.T).view(np.dtype(dtype).newbyteorder("<")).reshape(-1).astype(dtype)
+    return column

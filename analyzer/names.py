@@ -10,9 +10,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-T = TypeVar("T", bound=Hashable)
+from analyzer.ids import Codes
 
-Codes = npt.NDArray[np.int32]
+T = TypeVar("T", bound=Hashable)
 
 
 class Numbered(dict[T, int], Generic[T]):
@@ -122,7 +122,7 @@ class Statics:
             of_bed.append(place)
         return place
 
-    def keep(self, used: npt.NDArray[np.int64]) -> Codes:
+    def keep(self, used: Codes) -> Codes:
         """Forget all statics but `used` (distinct numbers); returns the new number of each old one.
 
         Places, units and types stay numbered: there are as many as a hospital has.

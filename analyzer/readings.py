@@ -143,7 +143,9 @@ def _fold_round(
     earlier = np.flatnonzero(alike & guides & (at < table.onset_at[rows]))
     table.onset_at[rows[earlier]], table.onset[rows[earlier]] = at[earlier], entries[earlier]
     for place in np.flatnonzero(~(begins | alike)).tolist():
-        _fold_apart(table, int(rows[place]), int(at[place]), int(entries[place]), bool(opening[place]), value[place], limit[place], event_id)
+        _fold_apart(
+            table, int(rows[place]), int(at[place]), int(entries[place]), bool(opening[place]), value[place], limit[place], event_id
+        )
 
 
 def _fold_apart(

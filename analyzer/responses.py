@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.blocks import Blocks
-from analyzer.ids import Growing, Numbers
+from analyzer.ids import Codes, Growing, Numbers
 from analyzer.names import Numbered
 from analyzer.policy import HOUR
 
@@ -58,7 +58,7 @@ class BedResponses(Growing):
         self.reserve(said.bed + 1)
         self.latest[said.bed] = max(int(self.latest[said.bed]), said.heard.at)
 
-    def since(self, beds: Numbers, moments: Numbers) -> npt.NDArray[np.bool_]:
+    def since(self, beds: Codes, moments: Numbers) -> npt.NDArray[np.bool_]:
         """For each pair of bed and moment: whether anything was said about the bed at the moment or later."""
         self.reserve(int(beds.max()) + 1)
         return np.asarray(self.latest[beds] >= moments, dtype=np.bool_)

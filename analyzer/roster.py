@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from analyzer.blocks import Blocks
 from analyzer.facts import Assignment, fact_of, values_of
-from analyzer.ids import Growing, Numbers
+from analyzer.ids import Codes, Growing, Numbers
 from analyzer.names import Numbered
 
 Team = tuple[int, ...]
@@ -55,7 +54,7 @@ class Teams:
         """The facility and the names of a team; None for nobody."""
         return (self.clinicians.things[self._teams.things[number][0]][0], self.names(number)) if number else None
 
-    def keep(self, used: Numbers) -> npt.NDArray[np.int32]:
+    def keep(self, used: Codes) -> Codes:
         """Forget all teams but `used`, of which 0 must be the first; returns the new number of each old one."""
         moved = np.full(len(self._teams), -1, dtype=np.int32)
         moved[used] = np.arange(len(used))
@@ -85,7 +84,7 @@ class Roster(Growing):
 
     since: Numbers
     until: Numbers
-    team: npt.NDArray[np.int32]
+    team: Codes
 
     def __init__(self, teams: Teams) -> None:
         super().__init__(since=(np.int64, 0), until=(np.int64, 0), team=(np.int32, 0))
@@ -112,7 +111,7 @@ class Roster(Growing):
         self._put_to_place(held)
         return changed
 
-    def teams_at(self, places: Numbers, moments: Numbers) -> npt.NDArray[np.int32]:
+    def teams_at(self, places: Codes, moments: Numbers) -> Codes:
         """For each pair of place and moment, the number of the team that was responsible."""
         self.reserve(int(places.max()) + 1)
         for _ in range(2):  # what is asked for is mostly in one stretch a place

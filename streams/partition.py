@@ -60,7 +60,7 @@ class Partition:
         next_offsets: Mapping[Topic, int],
         pseudonym: Callable[[str], str],
         max_record_bytes: int,
-        said: Iterable[Said] = (),
+        said: Sequence[Said] = (),
         episodes: Iterable[Outgoing] = (),
     ) -> None:
         """`said` and `episodes`: what the stored state had to say, to be said again in case it was not."""
@@ -113,7 +113,8 @@ class Partition:
         for number in np.flatnonzero((outcomes != _ACCEPTED) & (outcomes != _DUPLICATE)).tolist():
             outcome = OUTCOMES[outcomes[number]]
             self._reject(one, places[number], outcome, EXPLAIN[outcome])
-        return np.array(columns[_PLACES[topic]["at"]], dtype=np.int64)[outcomes == _ACCEPTED]
+        at = np.array(columns[_PLACES[topic]["at"]], dtype=np.int64)
+        return at[np.flatnonzero(outcomes == _ACCEPTED)]
 
     def _routed(self, one: Slice, columns: Columns, places: Sequence[int]) -> tuple[Columns, Sequence[int]]:
         """The facts that came under the key of their facility; the others are rejected."""

@@ -46,12 +46,13 @@ def decode(topic: Topic, raw: bytes | None, **more: Any) -> Fact:
     decoded = decode_slice(topic, [good, raw, good], **more)
     facts = [fact_of(FACT_TYPES[topic], values) for values in zip(*decoded.columns, strict=True)]
     another = codec.decode(topic, good)
-    try:
-        fact = codec.decode(topic, raw, **more)
-    except Malformed as error:
-        assert decoded.malformed == [(1, str(error))]
+    if decoded.malformed:
+        with pytest.raises(Malformed) as caught:
+            codec.decode(topic, raw, **more)
+        assert decoded.malformed == [(1, str(caught.value))]
         assert (list(decoded.places), facts) == ([0, 2], [another, another])
-        raise
+        raise caught.value
+    fact = codec.decode(topic, raw, **more)
     assert (decoded.malformed, list(decoded.places), facts) == ([], [0, 1, 2], [another, fact, another])
     return fact
 
