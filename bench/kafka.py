@@ -31,15 +31,24 @@ Place = tuple[str, int]
 
 
 class BenchKafka(ApacheKafka):
-    """Apache Kafka with the JVM options that it comes with, on the cores that are not measured."""
+    """Apache Kafka with the JVM options that it comes with."""
 
     def _command(self) -> Sequence[str]:
         java, *rest = super()._command()
         return [java, *JVM, *(option for option in rest if option not in brokers._JVM_OPTIONS)]
 
-    def start(self) -> None:
-        with machine.on(machine.OTHERS):
-            super().start()
+    def new_topics(self, group: str) -> None:
+        """All topics of the service, empty, with a checkpoint topic for `group`."""
+        new_topics(self.address, group)
+
+    def fill(self, load: Load) -> dict[Place, int]:
+        """Write the input with all cores, then leave the measured one to others. Returns how many records each partition got."""
+        assert self.pid is not None
+        machine.confine(self.pid, machine.ALL)
+        try:
+            return produce(self.address, load)
+        finally:
+            machine.confine(self.pid, machine.OTHERS)
 
 
 def partition_of(facility: bytes, partitions: int = PARTITIONS) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from streams import processes
@@ -35,6 +35,13 @@ def start(command: Sequence[str], log: Path, cpus: Collection[int], environment:
     """A child on `cpus` that prints into `log`, and dies with us."""
     with on(cpus):
         return processes.spawn(command, dict(os.environ) | dict(environment or {}), log)
+
+
+def confine(pid: int, cpus: Collection[int]) -> None:
+    """Move a process, with all its threads, to these cores."""
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(OSError):  # it ended meanwhile
+            os.sched_setaffinity(int(thread.name), cpus)
 
 
 def cpu_seconds(pid: int) -> float:

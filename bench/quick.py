@@ -18,8 +18,8 @@ def run(folder: Path, load: Load, limit: float) -> dict[str, Any]:
     say(machine.description())
     say(f"input: {load.records} records, {load.facilities} facilities, {clinicians(load)} clinicians: {told_mix(mix(load))}")
     with kafka.BenchKafka() as broker:
-        kafka.new_topics(broker.address, "bench")
-        ends = kafka.produce(broker.address, load)
+        broker.new_topics("bench")
+        ends = broker.fill(load)
         total = sum(ends.values())
         say(f"{total} records in Kafka; the worker, scraped every {worker.SCRAPE_SECONDS:.0f} s, on core {min(machine.MEASURED)} ...")
         ours = worker.measure(broker.address, folder, ends, group="bench", limit=limit)

@@ -42,7 +42,7 @@ def parse(text: str) -> Outcome | None:
 
 def run(folder: Path, program: str, *arguments: object, patience: float = 60.0, python: str = sys.executable) -> Outcome:
     """Run a peer and kill it once it has told. Raises `BenchError` if it ends without, or takes longer than `patience` seconds."""
-    log = folder / f"{program}-{'-'.join(str(one) for one in arguments[1:] if isinstance(one, str))}.log"
+    log = folder / f"{program}-{len(list(folder.iterdir()))}.log"
     process = machine.start([python, str(PEERS / f"{program}.py"), *map(str, arguments)], log, machine.MEASURED)
     try:
         deadline = time.monotonic() + patience
