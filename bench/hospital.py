@@ -52,7 +52,7 @@ class Row(NamedTuple):
 class Load:
     """What to produce: about `records` in all, to equal parts in each of `facilities`.
 
-    `phases`: only alarm events of these phases, and no other topic; None: everything.
+    `phases`: only assignments, and alarm events of these phases; None: everything.
     """
 
     records: int
@@ -78,7 +78,7 @@ class Load:
         drawn = day(self.ward)
         if self.phases is not None:
             wanted = tuple(b'"phase":"%s"' % phase.encode() for phase in self.phases)
-            drawn = [one for one in drawn if any(phase in one.value for phase in wanted)]
+            drawn = [one for one in drawn if one.topic == "assignments" or any(phase in one.value for phase in wanted)]
         left = -(-self.records // self.facilities)
         number = 0
         while True:

@@ -31,7 +31,9 @@ def on(cpus: Collection[int]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def start(command: Sequence[str], log: Path, cpus: Collection[int], environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+def start(
+    command: Sequence[str], log: Path, cpus: Collection[int], environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
     """A child on `cpus` that prints into `log`, and dies with us."""
     with on(cpus):
         return processes.spawn(command, dict(os.environ) | dict(environment or {}), log)

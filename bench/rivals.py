@@ -12,6 +12,14 @@ from bench import machine
 from bench.worker import BenchError
 
 PEERS = Path(__file__).parent / "peers"
+_ENVIRONMENT = Path(__file__).resolve().parent.parent / ".cache" / "bench-peers"
+PYTHON = _ENVIRONMENT / "bin" / "python"
+"""Of the peers that the product does not depend on: `make bench` sets it up from bench/requirements.lock."""
+
+
+def flink_connector() -> Path | None:
+    """Flink's Kafka connector, if Maven could fetch it."""
+    return next(iter(sorted(_ENVIRONMENT.glob("flink-sql-connector-kafka-*.jar"))), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +48,10 @@ def parse(text: str) -> Outcome | None:
     return None
 
 
-def run(folder: Path, program: str, *arguments: object, patience: float = 60.0, python: str = sys.executable) -> Outcome:
+def run(folder: Path, program: str, *arguments: object, patience: float = 60.0, python: str | Path = sys.executable) -> Outcome:
     """Run a peer and kill it once it has told. Raises `BenchError` if it ends without, or takes longer than `patience` seconds."""
     log = folder / f"{program}-{len(list(folder.iterdir()))}.log"
-    process = machine.start([python, str(PEERS / f"{program}.py"), *map(str, arguments)], log, machine.MEASURED)
+    process = machine.start([str(python), str(PEERS / f"{program}.py"), *map(str, arguments)], log, machine.MEASURED)
     try:
         deadline = time.monotonic() + patience
         while (found := parse(log.read_text(errors="replace"))) is None:

@@ -124,10 +124,14 @@ class Worker:
         lines = self._log.read_text(errors="replace").splitlines()
         return lines[-1][-300:] if lines else "it printed nothing"
 
+    @property
+    def rss_mb(self) -> float:
+        return machine.memory(self.pid)[0]
+
     def get(self, path: str, timeout: float = 60.0) -> tuple[int, str]:
         """Status and text; status 0 while nobody answers."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=timeout) as answer:  # noqa: S310 - our own worker
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=timeout) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, ""
@@ -135,7 +139,7 @@ class Worker:
             return 0, ""
 
     def signal(self, number: signal.Signals) -> None:
-        self.process.send_signal(number)
+        os.kill(_python(self.pid), number)
 
     def kill(self) -> None:
         """SIGKILL, if it still runs."""
@@ -190,7 +194,7 @@ def measure(
 
 
 def measure_together(address: str, folder: Path, load: Load, *, group: str, number: int, limit: float) -> Run:
-    """`number` workers of one group, on any core. They hold their partitions of the empty topics, and are suspended while these are filled."""
+    """`number` workers of one group, on any core: they take their partitions while these are empty, and are suspended until they are full."""
     kafka.new_topics(address, group)
     with contextlib.ExitStack() as stack:
         workers = [
@@ -224,11 +228,11 @@ def _wait_until_shared(workers: Sequence[Worker]) -> None:
 def _until_drained(address: str, workers: Sequence[Worker], ends: Mapping[Place, int], group: str, began: float, limit: float) -> Run:
     used_before = sum(machine.cpu_seconds(_python(worker.pid)) for worker in workers)
     with Scrapes(workers) as scrapes:
-        _wait_until_idle(workers, began + limit)
+        wait_until_idle(workers, began + limit)
     for worker in workers:
         worker.signal(signal.SIGTERM)
-    cpu = {worker: 0.0 for worker in workers}
-    peak = {worker: 0.0 for worker in workers}
+    cpu = dict.fromkeys(workers, 0.0)
+    peak = dict.fromkeys(workers, 0.0)
     deadline = time.monotonic() + 60
     while any(worker.process.poll() is None for worker in workers) and time.monotonic() < deadline:
         for worker in workers:
@@ -248,7 +252,7 @@ def _until_drained(address: str, workers: Sequence[Worker], ends: Mapping[Place,
     )
 
 
-def _wait_until_idle(workers: Sequence[Worker], deadline: float) -> None:
+def wait_until_idle(workers: Sequence[Worker], deadline: float) -> None:
     """Returns once no worker has done anything for a moment. Processor time tells this without asking them, which would cost them time."""
     length, share = _IDLE
     used = _used(workers)
@@ -270,8 +274,8 @@ def _used(workers: Sequence[Worker]) -> float:
 
 def _python(pid: int) -> int:
     """The worker itself, where a profiler stands before it."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        if b"python" not in os.readlink(f"/proc/{pid}/exe").encode():
+    with contextlib.suppress(OSError, IndexError):
+        if "python" not in Path(f"/proc/{pid}/exe").readlink().name:
             return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
     return pid
 

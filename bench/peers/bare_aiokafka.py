@@ -1,6 +1,6 @@
 """aiokafka's `getmany` over the four topics, which does nothing with the records: what is left for everything else.
 
-    python bench/peers/bare_aiokafka.py BROKER GROUP RECORDS
+python bench/peers/bare_aiokafka.py BROKER GROUP RECORDS
 """
 
 from __future__ import annotations

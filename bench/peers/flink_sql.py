@@ -2,9 +2,9 @@
 
     python bench/peers/flink_sql.py BROKER GROUP CONNECTOR.jar hop|over RECORDS
 
-`hop`: windows of 10 min that begin each minute, emitted when complete. `over`: the exact count at every event. The job reads
-to the end of the topic and ends; a first run of the same job over the topic `responses` has warmed the JVM and its compiler. The time is that
-of the whole second job, its start and end included.
+`hop`: windows of 10 min that begin each minute, emitted when complete. `over`: the exact count at every event. The job
+reads to the end of the topic and ends; the time is that of the whole job, start and end included. The same query has run
+over the topic `responses` before, so the JVM is warm.
 """
 
 from __future__ import annotations
