@@ -6,19 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from analyzer import storage
 from analyzer.admission import ACCEPTED, NOTHING_YET, OUTCOMES, Outcome, Outcomes
 from analyzer.arrivals import Batch, Columns
 from analyzer.burden import Burdens, Snapshot
 from analyzer.derive import derive, judge_again
-from analyzer.episodes import Finished, Said
+from analyzer.episodes import Finished
 from analyzer.facts import FACT_TYPES, Fact, Topic, values_of
 from analyzer.fold import FOLDS
 from analyzer.horizon import tidy
-from analyzer.ids import integers
+from analyzer.ids import Marks, Numbers, integers
 from analyzer.policy import Policy
-from analyzer.publish import publish, said_at, still_says
+from analyzer.publish import finished, publish
 from analyzer.state import State
 from analyzer.storage import ShardKey
 
@@ -108,13 +109,14 @@ class Engine:
         tidy(state)
         return records
 
-    def still_says(self, said: Sequence[Said]) -> list[bool]:
-        """For each: whether the record that was given as `Finished.said` is still what the state holds."""
-        return still_says(self._state, said)
+    def still_says(self, rows: Numbers, digests: Marks) -> npt.NDArray[np.bool_]:
+        """Which records, of those once given as `Finished`, are still what the state holds."""
+        same: npt.NDArray[np.bool_] = self._state.table.digest[rows] == digests
+        return same
 
-    def said_at(self, said: Sequence[Said]) -> Finished:
-        """The records that these stand for, once more. The state must still hold them."""
-        return said_at(self._state, said)
+    def said_at(self, rows: Numbers) -> Finished:
+        """Records that the state holds, once more."""
+        return finished(self._state, rows)
 
     def snapshot(self) -> Snapshot:
         """What burdens are measured from, at the time last advanced to; to be measured wherever, whenever."""

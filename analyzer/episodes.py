@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
+
+import numpy as np
 
 from analyzer.facts import Kind, Priority
+from analyzer.ids import Marks, Numbers
 
 Class = Literal["actionable", "non_actionable", "technical", "pending", "unknown"]
 
@@ -39,25 +42,22 @@ class EpisodeRecord:
     first_response: int | None
 
 
-class Said(NamedTuple):
-    """What finds the record of an episode in the state that gave it, and tells whether it still says the same."""
-
-    row: int
-    digest: int
-
-
 class Finished:
-    """Finished episodes as columns: one sequence for each field of `EpisodeRecord`, in its order. Iterating gives the records."""
+    """Finished episodes as columns: one sequence for each field of `EpisodeRecord`, in its order. Iterating gives the records.
 
-    def __init__(self, columns: Sequence[Sequence[Any]], said: Sequence[Said] = ()) -> None:
+    `rows` and `digests` find the records again in the state that gave them, and tell whether it still says the same.
+    """
+
+    def __init__(self, columns: Sequence[Sequence[Any]], rows: Numbers, digests: Marks) -> None:
         self.columns = columns
-        self.said = said
+        self.rows = rows
+        self.digests = digests
 
     def __len__(self) -> int:
-        return len(self.columns[0])
+        return len(self.rows)
 
     def __iter__(self) -> Iterator[EpisodeRecord]:
         return (EpisodeRecord(*values) for values in zip(*self.columns, strict=True))
 
 
-NOTHING_FINISHED = Finished([[] for _ in EpisodeRecord.__slots__])
+NOTHING_FINISHED = Finished([[] for _ in EpisodeRecord.__slots__], np.empty(0, dtype=np.int64), np.empty(0, dtype=np.uint64))

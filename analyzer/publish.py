@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from analyzer.classes import BASES, CLASSES, NOTHING_KNOWN, classify_final
-from analyzer.episodes import NOTHING_FINISHED, PRIORITIES, Finished, Said
+from analyzer.episodes import NOTHING_FINISHED, PRIORITIES, Finished
 from analyzer.ids import Marks, Numbers
 from analyzer.names import mark_of
 from analyzer.state import State
@@ -92,6 +91,8 @@ def _observe(state: State, rows: Numbers) -> None:
 
 def finished(state: State, rows: Numbers) -> Finished:
     """The records of final rows."""
+    if not len(rows):
+        return NOTHING_FINISHED
     table, statics, teams = state.table, state.statics, state.teams
     rows, ids = _in_order(state, rows)
     facility, unit, bed, device_id, device_type, source, code, kind = zip(
@@ -108,20 +109,7 @@ def finished(state: State, rows: Numbers) -> Finished:
         list(map(CLASSES.__getitem__, table.klass[rows].tolist())),
         list(map(BASES.__getitem__, table.rule[rows].tolist())),
         [None if one == NEVER else one for one in table.first_response[rows].tolist()],
-    ], list(map(Said, rows.tolist(), table.digest[rows].tolist())))  # fmt: skip
-
-
-def still_says(state: State, said: Sequence[Said]) -> list[bool]:
-    """For each: whether its record is still what the state holds."""
-    if not said:
-        return []
-    rows, digests = zip(*said, strict=True)
-    return list((state.table.digest[list(rows)] == np.array(digests, dtype=np.uint64)).tolist())
-
-
-def said_at(state: State, said: Sequence[Said]) -> Finished:
-    """The records that these stand for; they must still be there."""
-    return finished(state, np.array([one.row for one in said], dtype=np.int64)) if said else NOTHING_FINISHED
+    ], rows, table.digest[rows])  # fmt: skip
 
 
 def _in_order(state: State, rows: Numbers) -> tuple[Numbers, list[str]]:

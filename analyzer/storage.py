@@ -20,9 +20,10 @@ from analyzer.facts import FACT_TYPES, Topic
 from analyzer.ids import Numbers, fingerprints, from_planes, pack, planes, unpack
 from analyzer.names import Place
 from analyzer.policy import Policy
-from analyzer.readings import Readings
+from analyzer.readings import MIXED, Readings
 from analyzer.responses import Heard
 from analyzer.state import State
+from analyzer.table import NEVER, NOT_JUDGED
 
 ShardKey = tuple[str, int]
 """A part of the stored state: what it holds, and the number of its block."""
@@ -36,7 +37,6 @@ _COLUMNS = {
     "limit": np.float64, "onset_at": np.int64, "onset": np.int32, "latest": np.int64, "verdict": np.int8, "klass": np.int8,
     "rule": np.int8, "to_publish": np.bool_, "digest": np.uint64,
 }  # fmt: skip
-_EXTRAS = ("ends", "readings", "label_order", "heard", "lent", "observed")
 
 
 def changed_shards(state: State) -> Iterator[ShardKey]:
@@ -176,12 +176,17 @@ def _local(numbers: Any, thing: Any) -> tuple[list[Any], bytes]:
 
 
 def _dump_extras(state: State, rows: Numbers) -> dict[str, list[Any]]:
+    """What some rows have beside their columns, which tell most of those that have nothing."""
     table, units = state.table, state.statics.units.things
-    wanted = rows.tolist()
+    answered = table.answered[rows] | (table.start[rows] == NEVER)
+    wanted = {
+        "ends": rows, "readings": rows[table.side[rows] == MIXED], "label_order": rows[table.verdict[rows] != NOT_JUDGED],
+        "heard": rows[answered], "lent": rows[answered], "observed": rows[answered | table.to_publish[rows]],
+    }  # fmt: skip
     found: dict[str, list[Any]] = {}
-    for name in _EXTRAS:
+    for name, candidates in wanted.items():
         extras = getattr(table, name)
-        if extras and (some := [(row, extras[row]) for row in wanted if row in extras]):
+        if extras and (some := [(row, extras[row]) for row in candidates.tolist() if row in extras]):
             match name:
                 case "readings":
                     found[name] = [(row, one.dump()) for row, one in some]

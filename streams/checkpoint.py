@@ -5,7 +5,7 @@ shard, where it lies and which offsets the state has reached. Until the manifest
 what it no longer names is deleted afterwards. Each writer (one worker between two rebalances) stores everything once more
 before it relies on it, so that another writer that does not know yet that it lost the partition can harm nothing but its own.
 
-Keys are JSON lists, values zlib over msgpack:
+Keys are JSON lists, values zstd over msgpack:
 
     ["manifest", writer]                            -> version, policy, next offsets, tally, places of shards
     ["shard", writer, n, kind, block, part] -> part of one shard, as of the writer's n-th checkpoint
@@ -13,14 +13,14 @@ Keys are JSON lists, values zlib over msgpack:
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import msgspec
+import zstandard
 
-from analyzer import JUDGING, Engine, Policy, Said, ShardKey, Topic
+from analyzer import JUDGING, Engine, Policy, ShardKey, Topic
 from streams.partition import Outgoing, Partition, restored_engine
 
 VERSION = 2
@@ -36,6 +36,8 @@ Place = tuple[str, int, int]
 
 _pack = msgspec.msgpack.encode
 _unpack = msgspec.msgpack.decode
+_compress = zstandard.ZstdCompressor(level=1, write_checksum=True).compress
+_decompress = zstandard.ZstdDecompressor().decompress
 _key = msgspec.json.encode
 _parse_key = msgspec.json.decode
 
@@ -92,13 +94,13 @@ class Checkpoints:
             if before is not None:
                 self._superseded.update(_keys(key, before))
             if content is not None:
-                packed = zlib.compress(_pack(content), 1)
+                packed = _compress(_pack(content))
                 parts = [packed[start : start + PART_BYTES] for start in range(0, len(packed), PART_BYTES)]
                 place = self._places[key] = (self._writer, self._count, len(parts))
                 plan.shards += zip(_keys(key, place), parts, strict=True)
         places = [[*key, *place] for key, place in self._places.items()]
         manifest = {"version": VERSION, "places": places, "policy": asdict(engine.policy)} | partition.state()
-        plan.manifest.append((self._manifest_key, zlib.compress(_pack(manifest), 1)))
+        plan.manifest.append((self._manifest_key, _compress(_pack(manifest))))
         plan.deletions = [(key, None) for key in sorted(self._superseded)]
         self._superseded.clear()
         self._unwritten.clear()
@@ -118,7 +120,7 @@ class Restored:
 
     engine: Engine
     next_offsets: dict[Topic, int]
-    said: list[Said]
+    said: list[int]
     episodes: list[Outgoing]
     changed_policy: list[str] = field(default_factory=list)
     """Settings of the policy that differ from those the state was computed under."""
@@ -156,7 +158,7 @@ def restore(stored: Mapping[bytes, bytes], policy: Policy) -> Restored | None:
     now = asdict(policy)
     changed = sorted(name for name in now if now[name] != best["policy"].get(name))
     engine = restored_engine(policy, shards, best, judge_anew=bool(JUDGING & set(changed)))
-    return Restored(engine, best["next_offsets"], [Said(*one) for one in said], episodes, changed)
+    return Restored(engine, best["next_offsets"], said, episodes, changed)
 
 
 def _parts(manifest: dict[str, Any]) -> Iterator[bytes]:
@@ -166,6 +168,6 @@ def _parts(manifest: dict[str, Any]) -> Iterator[bytes]:
 
 def _open(value: bytes) -> Any:
     try:
-        return _unpack(zlib.decompress(value))
-    except (zlib.error, msgspec.DecodeError) as error:
+        return _unpack(_decompress(value))
+    except (zstandard.ZstdError, msgspec.DecodeError) as error:
         raise CheckpointError(f"stored state cannot be read ({error}): start a new group to compute everything anew") from None

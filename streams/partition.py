@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from analyzer import FACT_TYPES, OUTCOMES, Columns, Engine, Finished, Outcome, Policy, Said, ShardKey, Topic
+from analyzer import FACT_TYPES, OUTCOMES, Columns, Engine, Finished, Outcome, Policy, ShardKey, Topic
 from streams.codec import decode_slice, encode_episodes
 from streams.slices import Slice
 
@@ -60,10 +60,10 @@ class Partition:
         next_offsets: Mapping[Topic, int],
         pseudonym: Callable[[str], str],
         max_record_bytes: int,
-        said: Sequence[Said] = (),
+        said: Sequence[int] = (),
         episodes: Iterable[Outgoing] = (),
     ) -> None:
-        """`said` and `episodes`: what the stored state had to say, to be said again in case it was not."""
+        """What the stored state had to say is said again, in case it was not: its rows `said`, and `episodes` that it does not hold."""
         self.number = number
         self.engine = engine
         self.next_offsets: dict[Topic, int] = dict(next_offsets)
@@ -74,8 +74,9 @@ class Partition:
         self._max_record_bytes = max_record_bytes
         self._poisoned = False
         self._episodes: list[Outgoing] = list(episodes)
-        self._said: list[Said | None] = [None] * len(self._episodes)
-        self._say(engine.said_at(said))
+        self._finished: list[Finished] = []
+        """Those in `_episodes`, after whatever came from outside."""
+        self._say(engine.said_at(np.array(said, dtype=np.int64)))
         self.changed = bool(self._episodes)
         """Whether anything happened since the last checkpoint was planned."""
 
@@ -144,29 +145,34 @@ class Partition:
             self._poisoned = True
             raise
         self._say(finished)
-        self.changed = self.changed or bool(finished)
+        self.changed = self.changed or len(finished) > 0
 
     def _say(self, episodes: Finished) -> None:
+        if not len(episodes):
+            return
         keys = {facility: facility.encode() for facility in set(episodes.columns[0])}
         for facility, (id_, value) in zip(episodes.columns[0], encode_episodes(episodes, self._pseudonym), strict=True):
             self._episodes.append(Outgoing("episodes", keys[facility], value, [("id", id_.encode())]))
-        self._said += episodes.said
+        self._finished.append(episodes)
 
     def take_outbox(self) -> list[Outgoing]:
         outbox, self.outbox = self.outbox, []
         return outbox
 
-    def take_episodes(self) -> tuple[list[Outgoing], list[Said], list[Outgoing]]:
+    def take_episodes(self) -> tuple[list[Outgoing], list[int], list[Outgoing]]:
         """Finished episodes, to be sent once the state is stored; and what to store so that they can be sent again.
 
-        That is where they are found in the state, and the whole record of those that it does not hold (any more).
+        That is the rows of those that the state holds, and the others whole: versions since replaced, alarms since dropped.
         """
-        episodes, said = self._episodes, self._said
-        self._episodes, self._said = [], []
-        held = iter(self.engine.still_says([one for one in said if one is not None]))
-        kept = [one is not None and next(held) for one in said]
-        lost = [episode for episode, keep in zip(episodes, kept, strict=True) if not keep]
-        return episodes, [one for one, keep in zip(said, kept, strict=True) if keep and one is not None], lost
+        episodes, finished = self._episodes, self._finished
+        self._episodes, self._finished = [], []
+        if not episodes:
+            return [], [], []
+        rows = np.concatenate([one.rows for one in finished])
+        held = self.engine.still_says(rows, np.concatenate([one.digests for one in finished]))
+        from_outside = len(episodes) - len(rows)
+        lost = [from_outside + number for number in np.flatnonzero(~held).tolist()]
+        return episodes, np.unique(rows[held]).tolist(), [*episodes[:from_outside], *map(episodes.__getitem__, lost)]
 
     def state(self) -> dict[str, Any]:
         """What belongs to the state beside the engine's shards, in plain values."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -355,7 +356,10 @@ RECORD = EpisodeRecord(
 
 
 def encoded(record: EpisodeRecord, pseudonym: Callable[[str], str] = str) -> tuple[str, dict[str, Any]]:
-    [(id_, value)] = encode_episodes(Finished([[getattr(record, name)] for name in EpisodeRecord.__slots__]), pseudonym)
+    nowhere = np.zeros(1, np.int64), np.zeros(1, np.uint64)
+    [(id_, value)] = encode_episodes(
+        Finished([[getattr(record, name)] for name in EpisodeRecord.__slots__], np.zeros(1, np.int64), np.zeros(1, np.uint64)), pseudonym
+    )
     return id_, json.loads(value)
 
 
