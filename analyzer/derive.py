@@ -6,6 +6,7 @@ import numpy as np
 
 from analyzer.classes import COVERED, NOTHING_KNOWN, classify
 from analyzer.ids import Codes, Numbers
+from analyzer.responses import NOT_SAID
 from analyzer.state import State
 from analyzer.table import NEVER, OPEN
 
@@ -66,20 +67,19 @@ def _answer(state: State, rows: Numbers, static: Codes) -> None:
     if not len(chosen):
         return
     rows, static = rows[chosen], static[chosen]
-    units = statics.units.things
     answered, first, intervened = [], [], []
     within, heard_of = state.responses.within, table.heard.get
     starts, closings = table.start[rows].tolist(), (table.end[rows] + state.policy.action_window).tolist()
     for row, ask, bed, unit, start, closing in zip(
         rows.tolist(), by_bed[chosen].tolist(), statics.bed[static].tolist(), statics.unit[static].tolist(), starts, closings, strict=True
     ):
-        answers = heard_of(row, [])
+        answers = heard_of(row, ())
         if ask:
-            answers = answers + within(bed, units[unit][1], start, closing)
+            answers = (*answers, *within(bed, unit, start, closing))
         answered.append(bool(answers))
         first.append(min([one[0] for one in answers], default=NEVER))
-        intervened.append(any(one[2] and start <= one[0] <= closing for one in answers))
-        unnamed = [one[0] for one in answers if one[3] is None]
+        intervened.append(any(one[1] and start <= one[0] <= closing for one in answers))
+        unnamed = [one[0] for one in answers if one[2] == NOT_SAID]
         if unnamed or row in table.lent:
             _lend_cover(state, row, unit, tuple(sorted(unnamed)))
     table.answered[rows], table.first_response[rows], table.intervened[rows] = answered, first, intervened

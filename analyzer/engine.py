@@ -103,7 +103,9 @@ class Engine:
         for topic, fold in FOLDS.items():
             touched = [fold(state, batch) for batch in state.arrivals.take(topic, state.times.now)]
             if touched:
-                derive(state, np.unique(np.concatenate(touched)))
+                rows = np.unique(np.concatenate(touched))
+                derive(state, rows)
+                state.table.changed(rows)
         judge_again(state)
         records = publish(state)
         tidy(state)

@@ -15,7 +15,7 @@ from analyzer.facts import Assignment, Topic, fact_of
 from analyzer.ids import Numbers
 from analyzer.names import Place
 from analyzer.readings import fold_readings
-from analyzer.responses import INTERVENTIONS, Heard
+from analyzer.responses import INTERVENTIONS, NOT_SAID, Heard
 from analyzer.state import State
 from analyzer.table import OPEN
 
@@ -30,7 +30,6 @@ def fold_alarms(state: State, batch: Batch) -> Numbers:
     _, alarm_id, phase, _, _, *static, priority, source, label, value, limit, recipients = batch.columns
     table, at = state.table, batch.at
     rows = table.rows_of(batch.facilities, alarm_id)
-    table.changed(rows)
     ending = np.frombuffer(bytes(map(_IS_END.__getitem__, phase)), dtype=np.bool_)
     ranks = np.frombuffer(bytes(map(_RANK.__getitem__, priority)), dtype=np.int8)
     np.maximum.at(table.rank, rows, ranks)
@@ -114,15 +113,17 @@ def fold_assignments(state: State, batch: Batch) -> Numbers:
 
 def fold_responses(state: State, batch: Batch) -> Numbers:
     """What people did, about one alarm or about whatever sounded at a bed."""
-    event_id, _, _, action, alarm_id, bed, _, unit = batch.columns
+    _, _, _, action, alarm_id, bed, _, unit = batch.columns
     table, statics = state.table, state.statics
     touched, by_alarm = [], []
-    for place, (facility, at, id_, what, alarm, of_bed, of_unit) in enumerate(
-        zip(batch.facilities.tolist(), batch.at.tolist(), event_id, action, alarm_id, bed, unit, strict=True)
+    for place, (facility, at, what, alarm, of_bed, of_unit) in enumerate(
+        zip(batch.facilities.tolist(), batch.at.tolist(), action, alarm_id, bed, unit, strict=True)
     ):
-        heard = Heard(at, id_, what in INTERVENTIONS, of_unit)
-        if of_unit is not None:
-            state.cover.add(statics.units[facility, of_unit], at)
+        if of_unit is None:
+            heard = Heard(at, what in INTERVENTIONS, NOT_SAID)
+        else:
+            heard = Heard(at, what in INTERVENTIONS, statics.units[facility, of_unit])
+            state.cover.add(heard.unit, at)
         if alarm is not None:
             by_alarm.append((place, heard))
         else:
@@ -133,9 +134,8 @@ def fold_responses(state: State, batch: Batch) -> Numbers:
         places = np.array([place for place, _ in by_alarm])
         rows = table.rows_of(batch.facilities[places], [alarm_id[place] for place in places.tolist()])
         for row, (_, heard) in zip(rows.tolist(), by_alarm, strict=True):
-            table.heard.setdefault(row, []).append(heard)
+            table.heard[row] = (*table.heard.get(row, ()), heard)
         np.maximum.at(table.latest, rows, batch.at[places])
-        table.changed(rows)
         touched.append(rows)
     return np.concatenate(touched) if touched else _NOTHING
 
@@ -150,7 +150,6 @@ def fold_labels(state: State, batch: Batch) -> Numbers:
             table.label_order[row] = at, id_
             table.verdict[row] = _VERDICT[said]
     np.maximum.at(table.latest, rows, batch.at)
-    table.changed(rows)
     return rows
 
 

@@ -6,7 +6,7 @@ from array import array
 
 import numpy as np
 
-from analyzer.ids import Numbers
+from analyzer.ids import Codes, Numbers
 from analyzer.table import OPEN, Table
 
 _LONG_TAIL = 128
@@ -31,7 +31,7 @@ class Listing:
         self._grace = grace
         self._places: dict[int, _Listed] = {}
 
-    def add(self, rows: Numbers, places: Numbers) -> None:
+    def add(self, rows: Numbers, places: Codes) -> None:
         """List rows under places; they must not be listed yet."""
         for row, place in zip(rows.tolist(), places.tolist(), strict=True):
             listed = self._places.get(place)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from hashlib import blake2b
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -15,6 +15,10 @@ from analyzer.ids import Codes
 T = TypeVar("T", bound=Hashable)
 
 
+NAMES_PER_BLOCK = 1024
+"""Things stored together."""
+
+
 class Numbered(dict[T, int], Generic[T]):
     """Numbers for things, first come first numbered: `numbered[thing]` gives one to a new thing, too.
 
@@ -24,6 +28,7 @@ class Numbered(dict[T, int], Generic[T]):
     def __init__(self) -> None:
         super().__init__()
         self.things: list[T] = []
+        self._stored = self._blocks = 0  # how many things, from the first on, are stored as they are, and in how many blocks
 
     def __missing__(self, thing: T) -> int:
         number = self[thing] = len(self.things)
@@ -35,6 +40,21 @@ class Numbered(dict[T, int], Generic[T]):
         self.clear()
         self.things = things
         self.update((thing, number) for number, thing in enumerate(things))
+        self._stored = 0
+
+    @property
+    def dirty(self) -> range:
+        """The blocks that are not stored as they are; those behind the last are to be deleted."""
+        blocks = -(-len(self.things) // NAMES_PER_BLOCK)
+        if self._stored == len(self.things) and self._blocks == blocks:
+            return range(0)
+        return range(self._stored // NAMES_PER_BLOCK, max(blocks, self._blocks))
+
+    def all_stored(self) -> None:
+        self._stored, self._blocks = len(self.things), -(-len(self.things) // NAMES_PER_BLOCK)
+
+    def block(self, number: int) -> list[T]:
+        return self.things[number * NAMES_PER_BLOCK : (number + 1) * NAMES_PER_BLOCK]
 
 
 class Static(NamedTuple):
@@ -114,6 +134,12 @@ class Statics:
                 column = np.concatenate([column, np.zeros(grown - len(column), dtype=column.dtype)])
                 setattr(self, name, column)
             column[self._known - len(new) : self._known] = values
+
+    def put(self, things: Iterable[Static]) -> None:
+        """Put stored ones back, in the order of their numbers."""
+        for static in things:
+            self.numbers[static]
+        self._learn()
 
     def _place(self, static: Static) -> int:
         place = self.places[Place(static.facility, static.unit, static.bed)]

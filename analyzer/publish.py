@@ -27,6 +27,7 @@ def publish(state: State) -> Finished:
     if not len(rows):
         return NOTHING_FINISHED
     table.to_publish[rows] = False
+    table.changed(rows)
     classify_final(table, statics, rows, state.cover, state.policy)
     digests = _digests(state, rows)
     changed = digests != table.digest[rows]
@@ -34,7 +35,6 @@ def publish(state: State) -> Finished:
     if not len(rows):
         return NOTHING_FINISHED
     table.digest[rows] = digests
-    table.changed(rows)
     _observe(state, rows)
     unknown = rows[table.rule[rows] == NOTHING_KNOWN]
     for row, unit in zip(unknown.tolist(), statics.unit[table.static[unknown]].tolist(), strict=True):

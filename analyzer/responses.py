@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,12 +19,14 @@ INTERVENTIONS = ("intervene", "consult")
 
 
 class Heard(NamedTuple):
-    """A response, as far as episodes care."""
+    """A response, as far as episodes care. `unit` is a number, NOT_SAID where the response names none."""
 
     at: int
-    event_id: str
     intervenes: bool
-    unit: str | None
+    unit: int
+
+
+NOT_SAID = -1
 
 
 class _Said:
@@ -38,13 +41,14 @@ class _Said:
 
 
 class BedResponses(Growing):
-    """Responses that name a bed and no alarm, in order of time per bed. `beds` numbers (facility, name of a bed)."""
+    """Responses that name a bed and no alarm, in order of time per bed. Beds, by (facility, name), and units have numbers."""
 
     latest: Numbers  # by bed: `at` of its last response
 
-    def __init__(self, beds: Numbered[tuple[int, str]]) -> None:
+    def __init__(self, beds: Numbered[tuple[int, str]], units: Numbered[tuple[int, str]]) -> None:
         super().__init__(latest=(np.int64, -(1 << 62)))
         self._numbers = beds
+        self._units = units
         self._beds: dict[int, list[Heard]] = {}
         self.blocks: Blocks[_Said] = Blocks(512)
 
@@ -63,14 +67,14 @@ class BedResponses(Growing):
         self.reserve(int(beds.max()) + 1)
         return np.asarray(self.latest[beds] >= moments, dtype=np.bool_)
 
-    def within(self, bed: int, unit: str, start: int, end: int) -> list[Heard]:
+    def within(self, bed: int, unit: int, start: int, end: int) -> list[Heard]:
         """Those about a bed (of `unit`, where they say a unit) at `start` <= at <= `end`."""
         said = self._beds.get(bed)
         if not said:
             return []
         low = bisect_left(said, start, key=_at)
         high = bisect_right(said, end, lo=low, key=_at)
-        return [one for one in said[low:high] if one.unit is None or one.unit == unit]
+        return [one for one in said[low:high] if one.unit == NOT_SAID or one.unit == unit]
 
     def drop_before(self, moments: list[int], oldest_alarm: dict[int, int]) -> None:
         """Forget responses older than their facility's moment, and than the oldest held episode of their bed (by number)."""
@@ -84,13 +88,24 @@ class BedResponses(Growing):
                     del self._beds[said.bed]
 
     def dump(self, block: int) -> list[Any]:
-        return sorted(([*self._numbers.things[said.bed], said.heard] for said in self.blocks[block]), key=lambda one: (one[:2], one[2][:2]))
+        return sorted([*self._numbers.things[one.bed], *told(one.heard, self._units)] for one in self.blocks[block])
 
     def load(self, block: int, content: list[Any]) -> None:
-        for facility, bed, values in content:
-            said = _Said(self._numbers[facility, bed], Heard(*values))
+        for facility, bed, *values in content:
+            said = _Said(self._numbers[facility, bed], heard_again(facility, values, self._units))
             self.blocks.restore(block, said)
             self._enter(said)
+
+
+def told(heard: Heard, units: Numbered[tuple[int, str]]) -> tuple[int, bool, str]:
+    """For storage: with the name of its unit, empty where it names none."""
+    return heard.at, heard.intervenes, "" if heard.unit == NOT_SAID else units.things[heard.unit][1]
+
+
+def heard_again(facility: int, values: Sequence[Any], units: Numbered[tuple[int, str]]) -> Heard:
+    """The reverse of `told`."""
+    at, intervenes, unit = values
+    return Heard(at, intervenes, units[facility, unit] if unit else NOT_SAID)
 
 
 def _at(heard: Heard) -> int:

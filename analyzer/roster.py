@@ -21,44 +21,44 @@ class Teams:
 
     def __init__(self) -> None:
         self.clinicians: Numbered[tuple[int, str]] = Numbered()  # (facility, id)
-        self._teams: Numbered[Team] = Numbered()
+        self.numbers: Numbered[Team] = Numbered()
         self._unions: dict[tuple[int, int], int] = {}
         self._names: dict[int, tuple[str, ...]] = {}
-        self._teams[()]
+        self.numbers[()]
 
     def __getitem__(self, number: int) -> Team:
-        return self._teams.things[number]
+        return self.numbers.things[number]
 
     @property
     def all(self) -> list[Team]:
-        return self._teams.things
+        return self.numbers.things
 
     def of(self, facility: int, clinicians: Iterable[str]) -> int:
         """The number of this set of a facility's clinicians."""
-        return self._teams[tuple(sorted({self.clinicians[facility, one] for one in clinicians}))]
+        return self.numbers[tuple(sorted({self.clinicians[facility, one] for one in clinicians}))]
 
     def union(self, one: int, other: int) -> int:
         pair = (one, other)
         if pair not in self._unions:
-            self._unions[pair] = self._teams[tuple(sorted({*self._teams.things[one], *self._teams.things[other]}))]
+            self._unions[pair] = self.numbers[tuple(sorted({*self.numbers.things[one], *self.numbers.things[other]}))]
         return self._unions[pair]
 
     def names(self, number: int) -> tuple[str, ...]:
         """The ids of a team's clinicians, sorted."""
         names = self._names.get(number)
         if names is None:
-            names = self._names[number] = tuple(sorted(self.clinicians.things[one][1] for one in self._teams.things[number]))
+            names = self._names[number] = tuple(sorted(self.clinicians.things[one][1] for one in self.numbers.things[number]))
         return names
 
     def told(self, number: int) -> tuple[int, tuple[str, ...]] | None:
         """The facility and the names of a team; None for nobody."""
-        return (self.clinicians.things[self._teams.things[number][0]][0], self.names(number)) if number else None
+        return (self.clinicians.things[self.numbers.things[number][0]][0], self.names(number)) if number else None
 
     def keep(self, used: Codes) -> Codes:
         """Forget all teams but `used`, of which 0 must be the first; returns the new number of each old one."""
-        moved = np.full(len(self._teams), -1, dtype=np.int32)
+        moved = np.full(len(self.numbers.things), -1, dtype=np.int32)
         moved[used] = np.arange(len(used))
-        self._teams.renew([self._teams.things[number] for number in used.tolist()])
+        self.numbers.renew([self.numbers.things[number] for number in used.tolist()])
         self._unions.clear()
         self._names.clear()
         return moved

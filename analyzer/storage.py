@@ -1,8 +1,7 @@
 """Storage: the state in shards of bounded size, each of plain values, of which a checkpoint writes those that changed.
 
-Rows of the table are stored in blocks, columns as bytes, with the names they use beside them: a block can be read without any
-other. What follows from the rest (teams, answers, lists by place) is not stored but derived again. `now` is not part of the
-state: whoever restores it tells the time.
+Rows of the table are stored in blocks, columns as bytes, what was derived with what it was derived from: a million alarms are
+back in seconds, for nothing need be worked out again. `now` is not part of the state: whoever restores it tells the time.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ from analyzer.classes import NOTHING_KNOWN
 from analyzer.derive import derive
 from analyzer.facts import FACT_TYPES, Topic
 from analyzer.ids import Numbers, fingerprints, from_planes, pack, planes, unpack
-from analyzer.names import Place
+from analyzer.names import NAMES_PER_BLOCK, Numbered, Place, Static
 from analyzer.policy import Policy
 from analyzer.readings import MIXED, Readings
-from analyzer.responses import Heard
+from analyzer.responses import heard_again, told
 from analyzer.state import State
 from analyzer.table import NEVER, NOT_JUDGED
 
@@ -30,12 +29,13 @@ ShardKey = tuple[str, int]
 
 _HEAD: ShardKey = ("head", 0)
 _WAITING: ShardKey = ("waiting", 0)
-_ORDER = ("head", "assignments", "responses", "cover", "episodes", "ids-", "waiting")
-"""What is loaded before what: rows are derived from rosters and responses."""
+_ORDER = ("head", "statics", "labels", "teams", "assignments", "responses", "cover", "episodes", "ids-", "waiting")
+"""What is loaded before what: rows hold the numbers of names, and waiting facts those of ids."""
 _COLUMNS = {
-    "facility": np.int32, "start": np.int64, "first": np.int32, "end": np.int64, "rank": np.int8, "side": np.int8, "value": np.float64,
-    "limit": np.float64, "onset_at": np.int64, "onset": np.int32, "latest": np.int64, "verdict": np.int8, "klass": np.int8,
-    "rule": np.int8, "to_publish": np.bool_, "digest": np.uint64,
+    "facility": np.int32, "static": np.int32, "label": np.int32, "recipients": np.int32, "start": np.int64, "first": np.int32,
+    "end": np.int64, "rank": np.int8, "side": np.int8, "value": np.float64, "limit": np.float64, "onset_at": np.int64,
+    "onset": np.int32, "latest": np.int64, "verdict": np.int8, "team": np.int32, "first_response": np.int64, "intervened": np.bool_,
+    "answered": np.bool_, "is_alarm": np.bool_, "klass": np.int8, "rule": np.int8, "to_publish": np.bool_, "digest": np.uint64,
 }  # fmt: skip
 
 
@@ -45,8 +45,14 @@ def changed_shards(state: State) -> Iterator[ShardKey]:
         yield _HEAD
     if state.arrivals.changed:
         yield _WAITING
+    for kind, names in _names(state).items():
+        yield from ((kind, number) for number in names.dirty)
     for kind, dirty in _dirty(state).items():
         yield from ((kind, number) for number in sorted(dirty))
+
+
+def _names(state: State) -> dict[str, Numbered[Any]]:
+    return {"statics": state.statics.numbers, "labels": state.labels, "teams": state.teams.numbers}
 
 
 def _dirty(state: State) -> dict[str, set[int]]:
@@ -63,6 +69,8 @@ def stored(state: State) -> None:
     """Everything dumped since is safe: nothing counts as changed."""
     for dirty in _dirty(state).values():
         dirty.clear()
+    for names in _names(state).values():
+        names.all_stored()
     state.arrivals.changed = state.head_changed = False
 
 
@@ -74,6 +82,11 @@ def dump(state: State, key: ShardKey) -> Any:
             return _dump_head(state)
         case "waiting":
             return state.arrivals.dump() or None
+        case "statics" | "labels":
+            return _names(state)[kind].block(number) or None
+        case "teams":
+            begin = number * NAMES_PER_BLOCK
+            return [state.teams.told(begin + place) for place in range(len(state.teams.numbers.block(number)))] or None
         case "episodes":
             return _dump_rows(state, state.table.of_block(number))
         case "assignments":
@@ -101,6 +114,15 @@ def load(policy: Policy, shards: Mapping[ShardKey, Any], judge_anew: bool = Fals
             case "waiting":
                 for topic, facts in content:
                     _load_waiting(state, topic, facts)
+            case "statics":
+                state.statics.put(Static(*static) for static in content)
+            case "labels":
+                for label in content:
+                    state.labels[label]
+            case "teams":
+                for team in content:
+                    if team is not None:  # nobody has a number from the start
+                        state.teams.of(*team)
             case "episodes":
                 rows.append(_load_rows(state, content))
             case "assignments":
@@ -113,7 +135,9 @@ def load(policy: Policy, shards: Mapping[ShardKey, Any], judge_anew: bool = Fals
             case _:
                 state.gates[_topic(kind)].seen.load(number, content)
     if rows:
-        _derive_all(state, np.concatenate(rows), judge_anew)
+        _complete(state, np.concatenate(rows))
+        if judge_anew:
+            _judge_anew(state)
     state.arrivals.changed = state.head_changed = True
     return state
 
@@ -158,21 +182,9 @@ def _entries_again(state: State, topic: Topic, facilities: Numbers, event_ids: A
 def _dump_rows(state: State, rows: Numbers) -> Any:
     if not len(rows):
         return None
-    table, statics = state.table, state.statics
-    known, static = _local(table.static[rows], lambda number: statics.things[number] if number >= 0 else None)
-    labels, label = _local(table.label[rows], state.labels.things.__getitem__)
-    teams, recipients = _local(table.recipients[rows], state.teams.told)
-    return {
-        "rows": planes(rows.astype(np.int32)), "ids": pack(table.ids(rows)), "statics": known, "static": static, "labels": labels,
-        "label": label, "teams": teams, "recipients": recipients,
-        "columns": [planes(getattr(table, name)[rows]) for name in _COLUMNS], "extras": _dump_extras(state, rows),
-    }  # fmt: skip
-
-
-def _local(numbers: Any, thing: Any) -> tuple[list[Any], bytes]:
-    """The things that numbers stand for, and each number's place among them."""
-    known, which = np.unique(numbers, return_inverse=True)
-    return [thing(number) for number in known.tolist()], planes(which.astype(np.int16))
+    table = state.table
+    columns = [planes(getattr(table, name)[rows]) for name in _COLUMNS]
+    return {"rows": planes(rows.astype(np.int32)), "ids": pack(table.ids(rows)), "columns": columns, "extras": _dump_extras(state, rows)}
 
 
 def _dump_extras(state: State, rows: Numbers) -> dict[str, list[Any]]:
@@ -192,6 +204,8 @@ def _dump_extras(state: State, rows: Numbers) -> dict[str, list[Any]]:
                     found[name] = [(row, one.dump()) for row, one in some]
                 case "lent" | "observed":
                     found[name] = [(row, units[one[0]], one[1:]) for row, one in some]
+                case "heard":
+                    found[name] = [(row, int(table.facility[row]), [told(one, state.statics.units) for one in all_]) for row, all_ in some]
                 case _:
                     found[name] = some
     return found
@@ -201,21 +215,11 @@ def _load_rows(state: State, content: Any) -> Numbers:
     table = state.table
     rows = from_planes(content["rows"], np.int32).astype(np.int64)
     columns = {name: from_planes(part, type_) for (name, type_), part in zip(_COLUMNS.items(), content["columns"], strict=True)}
-    facilities = columns["facility"].astype(np.int64)
-    table.put(rows, facilities, unpack(content["ids"]))
+    table.put(rows, columns["facility"].astype(np.int64), unpack(content["ids"]))
     for name, column in columns.items():
         getattr(table, name)[rows] = column
-    exist = [static for static in content["statics"] if static is not None]
-    numbers = iter(state.statics.number_all([tuple(static) for static in exist]).tolist())
-    _load_numbers(table.static, rows, content["static"], [-1 if static is None else next(numbers) for static in content["statics"]])
-    _load_numbers(table.label, rows, content["label"], [state.labels[label] for label in content["labels"]])
-    _load_numbers(table.recipients, rows, content["recipients"], [state.teams.of(*team) if team else 0 for team in content["teams"]])
     _load_extras(state, content["extras"])
     return rows
-
-
-def _load_numbers(column: Any, rows: Numbers, which: bytes, numbers: list[int]) -> None:
-    column[rows] = np.array(numbers, dtype=np.int32)[from_planes(which, np.int16)]
 
 
 def _load_extras(state: State, extras: dict[str, list[Any]]) -> None:
@@ -223,22 +227,25 @@ def _load_extras(state: State, extras: dict[str, list[Any]]) -> None:
     table.ends.update((row, tuple(ends)) for row, ends in extras.get("ends", ()))
     table.readings.update((row, Readings.load(one)) for row, one in extras.get("readings", ()))
     table.label_order.update((row, tuple(order)) for row, order in extras.get("label_order", ()))
-    table.heard.update((row, [Heard(*one) for one in heard]) for row, heard in extras.get("heard", ()))
+    for row, facility, heard in extras.get("heard", ()):
+        table.heard[row] = tuple(heard_again(facility, one, units) for one in heard)
     table.lent.update((row, (units[tuple(unit)], tuple(more[0]))) for row, unit, more in extras.get("lent", ()))
     table.observed.update((row, (units[tuple(unit)], *more)) for row, unit, more in extras.get("observed", ()))
 
 
-def _derive_all(state: State, rows: Numbers, judge_anew: bool) -> None:
-    """Put back what was not stored, and change nothing of what was."""
-    table = state.table
+def _complete(state: State, rows: Numbers) -> None:
+    """What is not stored because it is quickly told from what is."""
+    table, statics = state.table, state.statics
     table.all_put()
-    known = {name: getattr(table, name)[rows].copy() for name in ("klass", "rule")}
-    derive(state, rows, to_publish=judge_anew)
-    final = (table.digest[rows] != 0) & ~table.to_publish[rows]
-    for name, column in known.items():
-        getattr(table, name)[rows[final]] = column[final]
-    unsure = rows[final & (known["rule"] == NOTHING_KNOWN)]
-    for row, unit in zip(unsure.tolist(), state.statics.unit[table.static[unsure]].tolist(), strict=True):
+    rows = rows[table.start[rows] != NEVER]
+    state.listing.add(rows, statics.place[table.static[rows]])
+    unsure = rows[(table.digest[rows] != 0) & (table.rule[rows] == NOTHING_KNOWN)]
+    for row, unit in zip(unsure.tolist(), statics.unit[table.static[unsure]].tolist(), strict=True):
         state.unsure.setdefault(unit, []).append(row)
-    if judge_anew:
-        table.to_publish[rows] |= table.digest[rows] != 0
+
+
+def _judge_anew(state: State) -> None:
+    """By another policy, responses may belong to other episodes, and episodes be of other classes."""
+    rows = state.table.existing()
+    derive(state, rows)
+    state.table.changed(rows)

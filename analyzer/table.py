@@ -63,7 +63,7 @@ class Table(Growing):
     # its id
     _marks: Marks
     _checks: Checks
-    _text_at: Numbers
+    _text_at: npt.NDArray[np.uint32]
     _text_length: npt.NDArray[np.uint16]
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class Table(Growing):
             verdict=(np.int8, NOT_JUDGED), place=(np.int32, -1), team=(np.int32, 0), first_response=(np.int64, NEVER),
             intervened=(np.bool_, False), answered=(np.bool_, False), is_alarm=(np.bool_, False), klass=(np.int8, 0),
             rule=(np.int8, 0), to_publish=(np.bool_, False), digest=(np.uint64, 0), _marks=(np.uint64, 0), _checks=(np.uint32, 0),
-            _text_at=(np.int64, 0), _text_length=(np.uint16, 0),
+            _text_at=(np.uint32, 0), _text_length=(np.uint16, 0),
         )  # fmt: skip
         self._slots = Slots()
         self._top = 0  # rows from here on were never taken
@@ -87,7 +87,7 @@ class Table(Growing):
         self.ends: dict[int, tuple[int, ...]] = {}  # all of them, where they are more than the one that counts
         self.readings: dict[int, Readings] = {}
         self.label_order: dict[int, tuple[int, str]] = {}  # (at, event_id) of the label that counts
-        self.heard: dict[int, list[Heard]] = {}  # responses by alarm id
+        self.heard: dict[int, tuple[Heard, ...]] = {}  # responses by alarm id
         self.lent: dict[int, tuple[int, tuple[int, ...]]] = {}  # (unit, moments of cover) that it owes to responses without a unit
         self.observed: dict[int, tuple[int, int, int]] = {}  # (unit, rank, ms) as entered in the histogram of response times
 

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 import pytest
-from zstandard import ZstdCompressor, ZstdDecompressor
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from zstandard import ZstdCompressor, ZstdDecompressor
 
 from analyzer import TOPICS, Engine, Policy, Topic
 from analyzer.facts import FACT_TYPES, Fact

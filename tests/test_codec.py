@@ -357,9 +357,8 @@ RECORD = EpisodeRecord(
 
 def encoded(record: EpisodeRecord, pseudonym: Callable[[str], str] = str) -> tuple[str, dict[str, Any]]:
     nowhere = np.zeros(1, np.int64), np.zeros(1, np.uint64)
-    [(id_, value)] = encode_episodes(
-        Finished([[getattr(record, name)] for name in EpisodeRecord.__slots__], np.zeros(1, np.int64), np.zeros(1, np.uint64)), pseudonym
-    )
+    columns = [[getattr(record, name)] for name in EpisodeRecord.__slots__]
+    [(id_, value)] = encode_episodes(Finished(columns, *nowhere), pseudonym)
     return id_, json.loads(value)
 
 
