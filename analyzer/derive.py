@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from analyzer.classes import COVERED, NOTHING_KNOWN, classify
 from analyzer.ids import Codes, Numbers
-from analyzer.responses import NOT_SAID
+from analyzer.responses import NOT_SAID, Heard
 from analyzer.state import State
 from analyzer.table import NEVER, OPEN
 
@@ -57,29 +58,36 @@ def _attribute(state: State, rows: Numbers, places: Codes) -> None:
 def _answer(state: State, rows: Numbers, static: Codes) -> None:
     """First response, intervention, and the cover lent; most rows have not been answered, and are told so at once."""
     table, statics = state.table, state.statics
-    table.first_response[rows] = NEVER
-    table.answered[rows] = table.intervened[rows] = False
+    at, closings = table.heard_at[rows], table.end[rows] + state.policy.action_window
+    answered = at != NEVER
+    table.first_response[rows], table.answered[rows] = at, answered
+    table.intervened[rows] = table.heard_intervenes[rows] & (table.start[rows] <= at) & (at <= closings)
     by_bed = state.responses.since(statics.bed[static], table.start[rows])
-    maybe = by_bed.copy()
+    apart = by_bed | (answered & (table.heard_unit[rows] == NOT_SAID))
     if table.heard or table.lent:
-        maybe |= np.fromiter((row in table.heard or row in table.lent for row in rows.tolist()), dtype=np.bool_, count=len(rows))
-    chosen = np.flatnonzero(maybe)
-    if not len(chosen):
-        return
-    rows, static = rows[chosen], static[chosen]
+        apart |= np.fromiter((row in table.heard or row in table.lent for row in rows.tolist()), dtype=np.bool_, count=len(rows))
+    chosen = np.flatnonzero(apart)
+    if len(chosen):
+        _answer_apart(state, rows[chosen], static[chosen], closings[chosen], by_bed[chosen])
+
+
+def _answer_apart(state: State, rows: Numbers, static: Codes, closings: Numbers, by_bed: npt.NDArray[np.bool_]) -> None:
+    """The same for rows with more than one response, or of which that is likely."""
+    table, statics = state.table, state.statics
     answered, first, intervened = [], [], []
-    within, heard_of = state.responses.within, table.heard.get
-    starts, closings = table.start[rows].tolist(), (table.end[rows] + state.policy.action_window).tolist()
-    for row, ask, bed, unit, start, closing in zip(
-        rows.tolist(), by_bed[chosen].tolist(), statics.bed[static].tolist(), statics.unit[static].tolist(), starts, closings, strict=True
-    ):
-        answers = heard_of(row, ())
+    within = state.responses.within
+    heard_first = map(Heard, table.heard_at[rows].tolist(), table.heard_intervenes[rows].tolist(), table.heard_unit[rows].tolist())
+    for row, one, ask, bed, unit, start, closing in zip(
+        rows.tolist(), heard_first, by_bed.tolist(), statics.bed[static].tolist(), statics.unit[static].tolist(),
+        table.start[rows].tolist(), closings.tolist(), strict=True,
+    ):  # fmt: skip
+        answers = table.heard.get(row, () if one[0] == NEVER else (one,))
         if ask:
             answers = (*answers, *within(bed, unit, start, closing))
         answered.append(bool(answers))
-        first.append(min([one[0] for one in answers], default=NEVER))
-        intervened.append(any(one[1] and start <= one[0] <= closing for one in answers))
-        unnamed = [one[0] for one in answers if one[2] == NOT_SAID]
+        first.append(min([other[0] for other in answers], default=NEVER))
+        intervened.append(any(other[1] and start <= other[0] <= closing for other in answers))
+        unnamed = [other[0] for other in answers if other[2] == NOT_SAID]
         if unnamed or row in table.lent:
             _lend_cover(state, row, unit, tuple(sorted(unnamed)))
     table.answered[rows], table.first_response[rows], table.intervened[rows] = answered, first, intervened

@@ -17,7 +17,7 @@ from analyzer.names import Place
 from analyzer.readings import fold_readings
 from analyzer.responses import INTERVENTIONS, NOT_SAID, Heard
 from analyzer.state import State
-from analyzer.table import OPEN
+from analyzer.table import NEVER, OPEN
 
 _IS_END = {"start": 0, "update": 0, "end": 1}
 _RANK = {priority: rank for rank, priority in enumerate(PRIORITIES)}
@@ -133,11 +133,21 @@ def fold_responses(state: State, batch: Batch) -> Numbers:
     if by_alarm:
         places = np.array([place for place, _ in by_alarm])
         rows = table.rows_of(batch.facilities[places], [alarm_id[place] for place in places.tolist()])
-        for row, (_, heard) in zip(rows.tolist(), by_alarm, strict=True):
-            table.heard[row] = (*table.heard.get(row, ()), heard)
         np.maximum.at(table.latest, rows, batch.at[places])
+        _fold_heard(state, rows, [heard for _, heard in by_alarm])
         touched.append(rows)
     return np.concatenate(touched) if touched else _NOTHING
+
+
+def _fold_heard(state: State, rows: Numbers, heard: list[Heard]) -> None:
+    """The first response by alarm id goes to columns; of a row with several, all are listed."""
+    table = state.table
+    for row, one in zip(rows.tolist(), heard, strict=True):
+        if table.heard_at[row] == NEVER:
+            table.heard_at[row], table.heard_intervenes[row], table.heard_unit[row] = one
+        else:
+            first = Heard(int(table.heard_at[row]), bool(table.heard_intervenes[row]), int(table.heard_unit[row]))
+            table.heard[row] = (*table.heard.get(row, (first,)), one)
 
 
 def fold_labels(state: State, batch: Batch) -> Numbers:

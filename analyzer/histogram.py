@@ -2,50 +2,52 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.ids import Codes, Growing, Numbers
 
 RESPONSE_BUCKETS = (5, 15, 30, 60, 120, 300, 600, 1800)
 """Upper bounds in seconds; +Inf follows."""
+_BOUNDS = np.array(RESPONSE_BUCKETS, dtype=np.int64) * 1000
+_RANKS = 4
 
 
-class ResponseTimes:
-    """Counts by (unit, rank of priority). An observation can be taken back when a late fact changes it."""
+class ResponseTimes(Growing):
+    """Counts by unit and rank of priority. An observation can be taken back when a late fact changes it."""
+
+    _counts: Numbers  # (unit * ranks + rank, bucket), not cumulative; the last is the sum in ms
 
     def __init__(self) -> None:
-        self._counts: dict[tuple[int, int], list[int]] = {}  # one a bucket, not cumulative; the last is the sum in ms
+        super().__init__(_counts=((np.int64, (len(RESPONSE_BUCKETS) + 2,)), 0))
 
-    def update(self, unit: int, rank: int, milliseconds: int) -> None:
-        self._enter(unit, rank, milliseconds, 1)
-
-    def revert(self, unit: int, rank: int, milliseconds: int) -> None:
-        self._enter(unit, rank, milliseconds, -1)
-
-    def _enter(self, unit: int, rank: int, milliseconds: int, times: int) -> None:
-        key = unit, rank
-        counts = self._counts.setdefault(key, [0] * (len(RESPONSE_BUCKETS) + 2))
-        counts[bisect_left(RESPONSE_BUCKETS, milliseconds / 1000)] += times
-        counts[-1] += times * milliseconds
-        if not any(counts):
-            del self._counts[key]
+    def enter(self, units: Codes, ranks: npt.NDArray[np.int8], milliseconds: Numbers, times: int) -> None:
+        """Add observations (`times` 1), or take them back (-1)."""
+        if not len(units):
+            return
+        keys = units.astype(np.int64) * _RANKS + ranks
+        self.reserve(int(keys.max()) + 1)
+        flat, begins = self._counts.reshape(-1), keys * self._counts.shape[1]
+        np.add.at(flat, begins + np.searchsorted(_BOUNDS, milliseconds), times)
+        np.add.at(flat, begins + len(RESPONSE_BUCKETS) + 1, times * milliseconds)
 
     def copy(self) -> ResponseTimes:
         other = ResponseTimes()
-        other._counts = {key: list(counts) for key, counts in self._counts.items()}
+        other.size, other._counts = self.size, self._counts.copy()
         return other
 
     def histograms(self) -> list[tuple[int, int, list[int], float]]:
-        """(unit, rank, cumulative counts with +Inf last, sum in seconds), in no order."""
-        result = []
-        for (unit, rank), counts in self._counts.items():
-            cumulative, total = [], 0
-            for count in counts[:-1]:
-                total += count
-                cumulative.append(total)
-            result.append((unit, rank, cumulative, counts[-1] / 1000))
-        return result
+        """(unit, rank, cumulative counts with +Inf last, sum in seconds), of those with any observation."""
+        return [(unit, rank, np.cumsum(counts[:-1]).tolist(), counts[-1] / 1000) for unit, rank, counts in self.dump()]
 
     def dump(self) -> list[tuple[int, int, list[int]]]:
-        return [(unit, rank, counts) for (unit, rank), counts in self._counts.items()]
+        """(unit, rank, counts), of those with any observation."""
+        keys = np.flatnonzero(self._counts[:, :-1].any(axis=1))
+        return [(*divmod(key, _RANKS), counts) for key, counts in zip(keys.tolist(), self._counts[keys].tolist(), strict=True)]
 
-    def load(self, unit: int, rank: int, counts: list[int]) -> None:
-        self._counts[unit, rank] = list(counts)
+    def load(self, unit: int, rank: int, counts: Sequence[int]) -> None:
+        key = unit * _RANKS + rank
+        self.reserve(key + 1)
+        self._counts[key] = counts

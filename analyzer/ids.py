@@ -106,20 +106,24 @@ class Growing:
     """Parallel numpy columns that grow together, by a quarter at a time."""
 
     def __init__(self, **columns: tuple[Any, Any]) -> None:
-        """`columns`: name -> (dtype, value of unused entries)."""
+        """`columns`: name -> (dtype, value of unused entries); a dtype may have a shape, for columns of several numbers."""
         self._columns = columns
         self.size = 0
-        for name, (dtype, fill) in columns.items():
-            setattr(self, name, np.full(0, fill, dtype=dtype))
+        for name in columns:
+            setattr(self, name, self._blank(name, 0))
+
+    def _blank(self, name: str, size: int) -> npt.NDArray[Any]:
+        type_, fill = self._columns[name]
+        of_one = np.dtype(type_)
+        return np.full((size, *of_one.shape), fill, dtype=of_one.base)
 
     def reserve(self, size: int) -> None:
         """Have room for `size` entries."""
         if size <= self.size:
             return
         self.size = max(size, self.size + self.size // 4, 1024)
-        for name, (dtype, fill) in self._columns.items():
-            old = getattr(self, name)
-            new = np.full(self.size, fill, dtype=dtype)
+        for name in self._columns:
+            old, new = getattr(self, name), self._blank(name, self.size)
             new[: len(old)] = old
             setattr(self, name, new)
 

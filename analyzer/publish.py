@@ -68,25 +68,17 @@ def _mark_of_one(thing: Any) -> int:
 
 def _observe(state: State, rows: Numbers) -> None:
     """Enter response times in the histogram, in the place of what was entered before."""
-    table, statics, times = state.table, state.statics, state.response_times
-    answered = table.first_response[rows] != NEVER
-    if table.observed:
-        answered |= np.fromiter((row in table.observed for row in rows.tolist()), dtype=np.bool_, count=len(rows))
-    rows = rows[answered]
-    delays = np.where(
-        table.is_alarm[rows] & (table.first_response[rows] != NEVER), np.maximum(table.first_response[rows] - table.start[rows], 0), NEVER
-    )
-    units, ranks = statics.unit[table.static[rows]], table.rank[rows]
-    for row, *observed in zip(rows.tolist(), units.tolist(), ranks.tolist(), delays.tolist(), strict=True):
-        now = None if observed[2] == NEVER else tuple(observed)
-        before = table.observed.get(row)
-        if now != before:
-            state.head_changed = True
-            if before is not None:
-                times.revert(*table.observed.pop(row))
-            if now is not None:
-                times.update(*now)
-                table.observed[row] = now
+    table, times = state.table, state.response_times
+    units, ranks = state.statics.unit[table.static[rows]], table.rank[rows]
+    delays = np.maximum(table.first_response[rows] - table.start[rows], 0)
+    delays[~table.is_alarm[rows] | (table.first_response[rows] == NEVER)] = NEVER
+    differs = (delays != table.observed_after[rows]) | (units != table.observed_unit[rows]) | (ranks != table.observed_rank[rows])
+    before = rows[differs & (table.observed_after[rows] != NEVER)]
+    times.enter(table.observed_unit[before], table.observed_rank[before], table.observed_after[before], -1)
+    table.observed_after[rows], table.observed_unit[rows], table.observed_rank[rows] = delays, units, ranks
+    now = np.flatnonzero(differs & (delays != NEVER))
+    times.enter(units[now], ranks[now], delays[now], 1)
+    state.head_changed |= len(before) > 0 or len(now) > 0
 
 
 def finished(state: State, rows: Numbers) -> Finished:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,14 +40,13 @@ class _Said:
 
 
 class BedResponses(Growing):
-    """Responses that name a bed and no alarm, in order of time per bed. Beds, by (facility, name), and units have numbers."""
+    """Responses that name a bed and no alarm, in order of time per bed. `beds` numbers (facility, name of a bed)."""
 
     latest: Numbers  # by bed: `at` of its last response
 
-    def __init__(self, beds: Numbered[tuple[int, str]], units: Numbered[tuple[int, str]]) -> None:
+    def __init__(self, beds: Numbered[tuple[int, str]]) -> None:
         super().__init__(latest=(np.int64, -(1 << 62)))
         self._numbers = beds
-        self._units = units
         self._beds: dict[int, list[Heard]] = {}
         self.blocks: Blocks[_Said] = Blocks(512)
 
@@ -88,24 +86,13 @@ class BedResponses(Growing):
                     del self._beds[said.bed]
 
     def dump(self, block: int) -> list[Any]:
-        return sorted([*self._numbers.things[one.bed], *told(one.heard, self._units)] for one in self.blocks[block])
+        return sorted([*self._numbers.things[one.bed], *one.heard] for one in self.blocks[block])
 
     def load(self, block: int, content: list[Any]) -> None:
-        for facility, bed, *values in content:
-            said = _Said(self._numbers[facility, bed], heard_again(facility, values, self._units))
+        for facility, bed, *heard in content:
+            said = _Said(self._numbers[facility, bed], Heard(*heard))
             self.blocks.restore(block, said)
             self._enter(said)
-
-
-def told(heard: Heard, units: Numbered[tuple[int, str]]) -> tuple[int, bool, str]:
-    """For storage: with the name of its unit, empty where it names none."""
-    return heard.at, heard.intervenes, "" if heard.unit == NOT_SAID else units.things[heard.unit][1]
-
-
-def heard_again(facility: int, values: Sequence[Any], units: Numbered[tuple[int, str]]) -> Heard:
-    """The reverse of `told`."""
-    at, intervenes, unit = values
-    return Heard(at, intervenes, units[facility, unit] if unit else NOT_SAID)
 
 
 def _at(heard: Heard) -> int:
@@ -157,17 +144,17 @@ class Cover:
                     del self._units[unit]
 
     def dump(self, hour: int) -> list[Any]:
-        """[facility, unit, moments] of an hour."""
+        """[unit, moments] of an hour."""
         found = []
         for unit, known in self._units.items():
             low = bisect_left(known, hour * HOUR)
             high = bisect_left(known, (hour + 1) * HOUR, lo=low)
             if low < high:
-                found.append([*self._numbers.things[unit], known[low:high]])
+                found.append([unit, known[low:high]])
         return sorted(found)
 
     def load(self, hour: int, content: list[Any]) -> None:
         """Put an hour back; hours come in order."""
         self.dirty.add(hour)
-        for facility, unit, moments in content:
-            self._units.setdefault(self._numbers[facility, unit], []).extend(moments)
+        for unit, moments in content:
+            self._units.setdefault(unit, []).extend(moments)

@@ -47,7 +47,7 @@ class State:
         self.listing = Listing(self.table, policy.action_window)
         self.teams = Teams()
         self.roster = Roster(self.teams)
-        self.responses = BedResponses(self.statics.beds, self.statics.units)
+        self.responses = BedResponses(self.statics.beds)
         self.cover = Cover(self.statics.units)
         self.response_times = ResponseTimes()
         self.head_changed = False

@@ -20,23 +20,17 @@ from analyzer.ids import Numbers, fingerprints, from_planes, pack, planes, unpac
 from analyzer.names import NAMES_PER_BLOCK, Numbered, Place, Static
 from analyzer.policy import Policy
 from analyzer.readings import MIXED, Readings
-from analyzer.responses import heard_again, told
+from analyzer.responses import Heard
 from analyzer.state import State
-from analyzer.table import NEVER, NOT_JUDGED
+from analyzer.table import NEVER, NOT_JUDGED, STORED
 
 ShardKey = tuple[str, int]
 """A part of the stored state: what it holds, and the number of its block."""
 
 _HEAD: ShardKey = ("head", 0)
 _WAITING: ShardKey = ("waiting", 0)
-_ORDER = ("head", "statics", "labels", "teams", "assignments", "responses", "cover", "episodes", "ids-", "waiting")
+_ORDER = ("head", "units", "statics", "labels", "teams", "assignments", "responses", "cover", "episodes", "ids-", "waiting")
 """What is loaded before what: rows hold the numbers of names, and waiting facts those of ids."""
-_COLUMNS = {
-    "facility": np.int32, "static": np.int32, "label": np.int32, "recipients": np.int32, "start": np.int64, "first": np.int32,
-    "end": np.int64, "rank": np.int8, "side": np.int8, "value": np.float64, "limit": np.float64, "onset_at": np.int64,
-    "onset": np.int32, "latest": np.int64, "verdict": np.int8, "team": np.int32, "first_response": np.int64, "intervened": np.bool_,
-    "answered": np.bool_, "is_alarm": np.bool_, "klass": np.int8, "rule": np.int8, "to_publish": np.bool_, "digest": np.uint64,
-}  # fmt: skip
 
 
 def changed_shards(state: State) -> Iterator[ShardKey]:
@@ -52,7 +46,7 @@ def changed_shards(state: State) -> Iterator[ShardKey]:
 
 
 def _names(state: State) -> dict[str, Numbered[Any]]:
-    return {"statics": state.statics.numbers, "labels": state.labels, "teams": state.teams.numbers}
+    return {"units": state.statics.units, "statics": state.statics.numbers, "labels": state.labels, "teams": state.teams.numbers}
 
 
 def _dirty(state: State) -> dict[str, set[int]]:
@@ -82,7 +76,7 @@ def dump(state: State, key: ShardKey) -> Any:
             return _dump_head(state)
         case "waiting":
             return state.arrivals.dump() or None
-        case "statics" | "labels":
+        case "units" | "statics" | "labels":
             return _names(state)[kind].block(number) or None
         case "teams":
             begin = number * NAMES_PER_BLOCK
@@ -114,6 +108,9 @@ def load(policy: Policy, shards: Mapping[ShardKey, Any], judge_anew: bool = Fals
             case "waiting":
                 for topic, facts in content:
                     _load_waiting(state, topic, facts)
+            case "units":
+                for facility, unit in content:
+                    state.statics.units[facility, unit]
             case "statics":
                 state.statics.put(Static(*static) for static in content)
             case "labels":
@@ -147,12 +144,11 @@ def _rank(kind: str) -> int:
 
 
 def _dump_head(state: State) -> Any:
-    units = state.statics.units.things
     return [
         state.facilities.things,
         {topic: state.watermark(topic).tolist() for topic in TOPICS},
         state.times.tidied[: len(state.facilities)].tolist(),
-        [(*units[unit], rank, counts) for unit, rank, counts in state.response_times.dump()],
+        state.response_times.dump(),
     ]
 
 
@@ -163,8 +159,8 @@ def _load_head(state: State, content: Any) -> None:
     for topic, marks in watermarks.items():
         state.gates[topic].watermark[: len(marks)] = marks
     state.times.tidied[: len(tidied)] = tidied
-    for facility, unit, rank, counts in times:
-        state.response_times.load(state.statics.units[facility, unit], rank, counts)
+    for unit, rank, counts in times:
+        state.response_times.load(unit, rank, counts)
 
 
 def _load_waiting(state: State, topic: Topic, facts: list[list[Any]]) -> None:
@@ -183,38 +179,30 @@ def _dump_rows(state: State, rows: Numbers) -> Any:
     if not len(rows):
         return None
     table = state.table
-    columns = [planes(getattr(table, name)[rows]) for name in _COLUMNS]
+    columns = [planes(getattr(table, name)[rows]) for name in STORED]
     return {"rows": planes(rows.astype(np.int32)), "ids": pack(table.ids(rows)), "columns": columns, "extras": _dump_extras(state, rows)}
 
 
 def _dump_extras(state: State, rows: Numbers) -> dict[str, list[Any]]:
     """What some rows have beside their columns, which tell most of those that have nothing."""
-    table, units = state.table, state.statics.units.things
+    table = state.table
     answered = table.answered[rows] | (table.start[rows] == NEVER)
     wanted = {
         "ends": rows, "readings": rows[table.side[rows] == MIXED], "label_order": rows[table.verdict[rows] != NOT_JUDGED],
-        "heard": rows[answered], "lent": rows[answered], "observed": rows[answered | table.to_publish[rows]],
+        "heard": rows[answered], "lent": rows[answered],
     }  # fmt: skip
     found: dict[str, list[Any]] = {}
     for name, candidates in wanted.items():
         extras = getattr(table, name)
         if extras and (some := [(row, extras[row]) for row in candidates.tolist() if row in extras]):
-            match name:
-                case "readings":
-                    found[name] = [(row, one.dump()) for row, one in some]
-                case "lent" | "observed":
-                    found[name] = [(row, units[one[0]], one[1:]) for row, one in some]
-                case "heard":
-                    found[name] = [(row, int(table.facility[row]), [told(one, state.statics.units) for one in all_]) for row, all_ in some]
-                case _:
-                    found[name] = some
+            found[name] = [(row, one.dump()) for row, one in some] if name == "readings" else some
     return found
 
 
 def _load_rows(state: State, content: Any) -> Numbers:
     table = state.table
     rows = from_planes(content["rows"], np.int32).astype(np.int64)
-    columns = {name: from_planes(part, type_) for (name, type_), part in zip(_COLUMNS.items(), content["columns"], strict=True)}
+    columns = {name: from_planes(part, type_) for (name, (type_, _)), part in zip(STORED.items(), content["columns"], strict=True)}
     table.put(rows, columns["facility"].astype(np.int64), unpack(content["ids"]))
     for name, column in columns.items():
         getattr(table, name)[rows] = column
@@ -223,14 +211,12 @@ def _load_rows(state: State, content: Any) -> Numbers:
 
 
 def _load_extras(state: State, extras: dict[str, list[Any]]) -> None:
-    table, units = state.table, state.statics.units
+    table = state.table
     table.ends.update((row, tuple(ends)) for row, ends in extras.get("ends", ()))
     table.readings.update((row, Readings.load(one)) for row, one in extras.get("readings", ()))
     table.label_order.update((row, tuple(order)) for row, order in extras.get("label_order", ()))
-    for row, facility, heard in extras.get("heard", ()):
-        table.heard[row] = tuple(heard_again(facility, one, units) for one in heard)
-    table.lent.update((row, (units[tuple(unit)], tuple(more[0]))) for row, unit, more in extras.get("lent", ()))
-    table.observed.update((row, (units[tuple(unit)], *more)) for row, unit, more in extras.get("observed", ()))
+    table.heard.update((row, tuple(Heard(*one) for one in heard)) for row, heard in extras.get("heard", ()))
+    table.lent.update((row, (unit, tuple(moments))) for row, (unit, moments) in extras.get("lent", ()))
 
 
 def _complete(state: State, rows: Numbers) -> None:

@@ -29,6 +29,20 @@ NOT_JUDGED = -1
 ROWS_PER_BLOCK = 1024
 """Rows stored together: few enough that little is written for one change, many enough that a record is worth its while."""
 
+STORED: dict[str, tuple[Any, Any]] = {
+    "facility": (np.int32, -1), "static": (np.int32, -1), "label": (np.int32, 0), "recipients": (np.int32, 0), "start": (np.int64, NEVER),
+    "first": (np.int32, -1), "end": (np.int64, OPEN), "rank": (np.int8, 0), "side": (np.int8, 0), "value": (np.float64, np.nan),
+    "limit": (np.float64, np.nan), "onset_at": (np.int64, NEVER), "onset": (np.int32, -1), "latest": (np.int64, -OPEN),
+    "verdict": (np.int8, NOT_JUDGED), "heard_at": (np.int64, NEVER), "heard_intervenes": (np.bool_, False), "heard_unit": (np.int32, -1),
+    "team": (np.int32, 0), "first_response": (np.int64, NEVER), "intervened": (np.bool_, False), "answered": (np.bool_, False),
+    "is_alarm": (np.bool_, False), "klass": (np.int8, 0), "rule": (np.int8, 0), "to_publish": (np.bool_, False), "digest": (np.uint64, 0),
+    "observed_after": (np.int64, NEVER), "observed_unit": (np.int32, 0), "observed_rank": (np.int8, 0),
+}  # fmt: skip
+"""The columns that are stored: types, and values of free rows."""
+_REBUILT: dict[str, tuple[Any, Any]] = {
+    "place": (np.int32, -1), "_marks": (np.uint64, 0), "_checks": (np.uint32, 0), "_text_at": (np.uint32, 0), "_text_length": (np.uint16, 0),
+}  # fmt: skip
+
 
 class Table(Growing):
     """Rows are taken, written by whoever knows what happened, and given back."""
@@ -49,6 +63,9 @@ class Table(Growing):
     onset: npt.NDArray[np.int32]  # an entry, as `first`
     latest: Numbers  # greatest `at` of anything known of it
     verdict: npt.NDArray[np.int8]
+    heard_at: Numbers  # of the first response by alarm id that came; NEVER: none
+    heard_intervenes: npt.NDArray[np.bool_]
+    heard_unit: npt.NDArray[np.int32]
     # derived
     place: npt.NDArray[np.int32]  # where it is listed; -1: nowhere yet
     team: npt.NDArray[np.int32]
@@ -60,6 +77,9 @@ class Table(Growing):
     rule: npt.NDArray[np.int8]
     to_publish: npt.NDArray[np.bool_]
     digest: Marks  # of the last record published; 0: none yet
+    observed_after: Numbers  # ms, as entered in the histogram of response times, under these; NEVER: nothing entered
+    observed_unit: npt.NDArray[np.int32]
+    observed_rank: npt.NDArray[np.int8]
     # its id
     _marks: Marks
     _checks: Checks
@@ -67,15 +87,7 @@ class Table(Growing):
     _text_length: npt.NDArray[np.uint16]
 
     def __init__(self) -> None:
-        super().__init__(
-            facility=(np.int32, -1), static=(np.int32, -1), label=(np.int32, 0), recipients=(np.int32, 0), start=(np.int64, NEVER),
-            first=(np.int32, -1), end=(np.int64, OPEN), rank=(np.int8, 0), side=(np.int8, 0), value=(np.float64, np.nan),
-            limit=(np.float64, np.nan), onset_at=(np.int64, NEVER), onset=(np.int32, -1), latest=(np.int64, -OPEN),
-            verdict=(np.int8, NOT_JUDGED), place=(np.int32, -1), team=(np.int32, 0), first_response=(np.int64, NEVER),
-            intervened=(np.bool_, False), answered=(np.bool_, False), is_alarm=(np.bool_, False), klass=(np.int8, 0),
-            rule=(np.int8, 0), to_publish=(np.bool_, False), digest=(np.uint64, 0), _marks=(np.uint64, 0), _checks=(np.uint32, 0),
-            _text_at=(np.uint32, 0), _text_length=(np.uint16, 0),
-        )  # fmt: skip
+        super().__init__(**STORED, **_REBUILT)
         self._slots = Slots()
         self._top = 0  # rows from here on were never taken
         self._free: list[Numbers] = []
@@ -87,9 +99,8 @@ class Table(Growing):
         self.ends: dict[int, tuple[int, ...]] = {}  # all of them, where they are more than the one that counts
         self.readings: dict[int, Readings] = {}
         self.label_order: dict[int, tuple[int, str]] = {}  # (at, event_id) of the label that counts
-        self.heard: dict[int, tuple[Heard, ...]] = {}  # responses by alarm id
+        self.heard: dict[int, tuple[Heard, ...]] = {}  # all responses by alarm id, where they are more than one
         self.lent: dict[int, tuple[int, tuple[int, ...]]] = {}  # (unit, moments of cover) that it owes to responses without a unit
-        self.observed: dict[int, tuple[int, int, int]] = {}  # (unit, rank, ms) as entered in the histogram of response times
 
     # -- ids
 
@@ -171,7 +182,7 @@ class Table(Growing):
             self._pack_texts()
 
     def _extras(self) -> tuple[dict[int, Any], ...]:
-        return self.ends, self.readings, self.label_order, self.heard, self.lent, self.observed
+        return self.ends, self.readings, self.label_order, self.heard, self.lent
 
     def _pack_texts(self) -> None:
         rows = self.rows()
