@@ -6,7 +6,7 @@ Facts go in (`facts`), are admitted (`admission`), folded into episodes (`episod
 """
 
 from analyzer.admission import OUTCOMES, TOPICS, Outcome
-from analyzer.burden import ALARM_PRIORITIES, Burden, ClinicianBurden, UnitBurden
+from analyzer.burden import ALARM_PRIORITIES, Burden, Burdens, ClinicianBurden, ClinicianBurdens, UnitBurden, UnitBurdens
 from analyzer.classes import CLASSES, SCOPES, Scope, nonactionable_ratio
 from analyzer.engine import Engine
 from analyzer.episodes import OPEN, Class, EpisodeRecord
@@ -27,8 +27,10 @@ __all__ = [
     "AlarmEvent",
     "Assignment",
     "Burden",
+    "Burdens",
     "Class",
     "ClinicianBurden",
+    "ClinicianBurdens",
     "Engine",
     "EpisodeRecord",
     "Fact",
@@ -41,5 +43,6 @@ __all__ = [
     "ShardKey",
     "Topic",
     "UnitBurden",
+    "UnitBurdens",
     "nonactionable_ratio",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import fsum
 
 import numpy as np
+import numpy.typing as npt
 
 from analyzer.classes import CLASSES
 from analyzer.columns import Bytes, Columns, Numbered, Rows, pairs
@@ -62,6 +63,53 @@ class Burden:
     clinicians: list[ClinicianBurden]
     units: list[UnitBurden]
     response_times: list[tuple[str, str, list[int], float]]
+
+
+@dataclass(frozen=True, slots=True)
+class ClinicianBurdens:
+    """One row a clinician, ordered by (facility, clinician id)."""
+
+    facility: list[str]
+    unit: list[str]
+    clinician: list[str]
+    alarms: Ints
+    """(rows, windows, `ALARM_PRIORITIES`)"""
+    classified: Ints
+    """(rows, windows, `CLASSES`)"""
+    alarm_milliseconds: Ints
+    """(rows, windows)"""
+    beds: Ints
+    acuity: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class UnitBurdens:
+    """One row a unit, ordered by (facility, unit)."""
+
+    facility: list[str]
+    unit: list[str]
+    alarms: Ints
+    """(rows, windows, `ALARM_PRIORITIES`)"""
+    classified: Ints
+    """(rows, windows, `CLASSES`)"""
+    unassigned: Ints
+    """(rows, windows)"""
+    open_alarms: Ints
+    clinicians: Ints
+    beds: Ints
+    types: list[list[list[tuple[AlarmType, int]]]]
+    """Per row and window: the most frequent alarm types with their counts, most frequent first, ties by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Burdens:
+    """All facilities of a partition, in columns. `windows` names the windows in the arrays' order."""
+
+    windows: tuple[str, ...]
+    clinicians: ClinicianBurdens
+    units: UnitBurdens
+    response_times: list[tuple[str, str, str, list[int], float]]
+    """(facility, unit, priority, cumulative counts with +Inf last, sum in seconds), ordered by facility and unit."""
 
 
 def measure(

@@ -1,16 +1,46 @@
-"""The exporter: reads the worker's state at each scrape, so that whoever is gone leaves no series behind."""
+"""The exporter: shows the worker's state as of each scrape, so that whoever is gone leaves no series behind.
+
+Burdens are hundreds of thousands of lines. They are measured and written by a thread of their own, from snapshots that the
+event loop takes in passing, and the text is kept for whoever asks before anything has changed. What changes at every moment
+(counts, delays, lags) is a few lines, and is written anew for each scrape.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from heapq import nsmallest
 from typing import Protocol
+from weakref import ref
+from zlib import crc32
 
 from prometheus_client import CollectorRegistry, Histogram, Metric
 
-from analyzer import Outcome, Topic
+from analyzer import Burdens, Outcome, Topic
 from streams import __version__
-from streams.metrics import DEFINITIONS, PREFIX, Family, burden_metrics, tally_metric, watermark_metric
+from streams.adapter import Snapshot, snapshot
+from streams.exposition import END, Format, Packed, packed, render, render_metric
+from streams.metrics import (
+    DEFINITIONS,
+    PREFIX,
+    Chosen,
+    Table,
+    burden_tables,
+    clinician_samples,
+    in_order,
+    simple_table,
+    tally_table,
+    watermark_table,
+)
 from streams.partition import Partition
+from streams.settings import MetricsSettings
+
+REUSE_SECONDS = 1.0
+"""By the wall clock, numbers change with every moment; younger ones than this are not measured again. As long as time stands
+still for facilities without new alarms, short beside any scrape interval, and enough for a pair of Prometheus servers."""
 
 _DELAYS = (0.1, 0.5, 1, 2, 5, 15, 60, 300, 600, 3600)  # seconds: from prompt to past the allowed lateness
 
@@ -28,13 +58,50 @@ class Source(Protocol):
     def lags(self) -> dict[tuple[str, int], int | None]: ...
 
 
-class Exporter:
-    """A Prometheus collector over one worker."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What /metrics answers: a text that others may get, too, and a few lines for this scrape alone."""
 
-    def __init__(self, source: Source, pseudonym: Callable[[str], str], min_classified: int) -> None:
+    shared: Packed
+    rest: bytes
+
+    def pieces(self, gzip: bool) -> Iterator[bytes]:
+        return self.shared.gzip(self.rest) if gzip else self.shared.plain(self.rest)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """The burdens in text, and of what: partitions, their versions, and when (s, by the exporter's clock)."""
+
+    held: tuple[ref[Partition], ...]
+    versions: tuple[int, ...]
+    moment: float
+    text: Packed
+    dropped_clinicians: int
+    dropped_samples: int
+    """By all renderings so far."""
+
+
+class Exporter:
+    """/metrics of one worker. `reuse`: seconds for which numbers are shown again although time has passed."""
+
+    def __init__(
+        self,
+        source: Source,
+        pseudonym: Callable[[str], str],
+        min_classified: int,
+        settings: MetricsSettings,
+        reuse: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._source = source
-        self._pseudonym = pseudonym
         self._min_classified = min_classified
+        self._cap = Cap(settings.max_clinicians, pseudonym) if settings.clinicians else None
+        self._reuse = reuse
+        self._clock = clock
+        self._rendering: Rendering | None = None
+        self._turn = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="metrics")
         delay = DEFINITIONS["event_delay_seconds"]
         self._delays = Histogram(PREFIX + "event_delay_seconds", delay.help, delay.labels, buckets=_DELAYS, registry=CollectorRegistry())
 
@@ -43,31 +110,104 @@ class Exporter:
         if at is not None:
             self._delays.labels(topic).observe(max(now - at / 1000, 0))
 
-    def collect(self) -> Iterator[Metric]:
+    async def scrape(self, format_: Format) -> Page:
+        """The present. Burdens are never older than the counts beside them (but for `reuse`)."""
+        arrived = self._clock()
         self._source.advance()
-        partitions = self._source.partitions
-        burdens = sorted((burden for one in partitions for burden in one.engine.measure()), key=lambda burden: burden.facility)
-        yield from burden_metrics(burdens, self._pseudonym, self._min_classified)
+        health = list(self._health())
+        rendering = await self._current(arrived)
+        dropped = [
+            simple_table("dropped_clinicians", {(): rendering.dropped_clinicians}),
+            simple_table("dropped_samples", {(): rendering.dropped_samples}),
+        ]
+        texts = (render_metric(one, format_) if isinstance(one, Metric) else "".join(render([one], format_)) for one in [*dropped, *health])
+        return Page(rendering.text, ("".join(texts) + END[format_]).encode())
+
+    def _health(self) -> Iterator[Table | Metric]:
         tally: dict[tuple[Topic, Outcome], int] = {}
         watermarks: dict[str, int] = {}
-        for one in partitions:
+        for one in self._source.partitions:
             watermarks |= one.engine.watermarks()
             for key, count in one.engine.tally.items():
                 tally[key] = tally.get(key, 0) + count
-        yield tally_metric(tally)
+        yield tally_table(tally)
         for metric in self._delays.collect():
             metric.samples = [one for one in metric.samples if not one.name.endswith("_created")]  # no metric of ours
             yield metric
-        yield watermark_metric(watermarks)
-        lag = Family("consumer_lag_records")
-        for (topic, number), records in self._source.lags().items():
-            if records is not None:
-                lag.add(topic, str(number), to=records)
-        yield lag.metric
-        stored = Family("checkpoint_timestamp_seconds")
-        for number, at in self._source.checkpoint_times().items():
-            stored.add(str(number), to=at)
-        yield stored.metric
-        build = Family("build_info")
-        build.add(__version__, to=1)
-        yield build.metric
+        yield watermark_table(watermarks)
+        lags = self._source.lags().items()
+        yield simple_table("consumer_lag_records", {(topic, str(number)): lag for (topic, number), lag in lags if lag is not None})
+        stored = self._source.checkpoint_times().items()
+        yield simple_table("checkpoint_timestamp_seconds", {(str(number),): at for number, at in stored})
+        yield simple_table("build_info", {(__version__,): 1})
+
+    async def _current(self, arrived: float) -> Rendering:
+        """A rendering for a scrape that `arrived` then: of that time or later, or of a state that has not changed since."""
+        async with self._turn:
+            known = self._rendering
+            if known is not None and known.moment >= arrived:
+                return known  # made while we waited for our turn
+            self._source.advance()
+            partitions, moment = self._source.partitions, self._clock()
+            held = tuple(ref(one) for one in partitions)
+            same = known is not None and known.held == held
+            if known is not None and same and moment - known.moment < self._reuse:
+                return known
+            snapshots = [snapshot(one.engine) for one in partitions]
+            versions = tuple(one.version for one in snapshots)
+            if known is not None and same and known.versions == versions:
+                return known
+            made = asyncio.get_running_loop().run_in_executor(self._thread, self._render, held, versions, moment, snapshots)
+            self._rendering = await made
+            return self._rendering
+
+    def _render(
+        self, held: tuple[ref[Partition], ...], versions: tuple[int, ...], moment: float, snapshots: Sequence[Snapshot]
+    ) -> Rendering:
+        """In the exporter's thread."""
+        parts = [one.measure() for one in snapshots]
+        chosen = None if self._cap is None else self._cap.choose(parts)
+        text = packed(render(burden_tables(parts, chosen, self._min_classified), Format.TEXT))  # gauges: the same in both formats
+        before = 0 if self._rendering is None else self._rendering.dropped_samples
+        dropped_clinicians = dropped_samples = 0
+        if chosen is not None:
+            dropped_clinicians = sum(len(one.clinicians.clinician) for one in parts) - len(chosen)
+        if chosen is not None and dropped_clinicians:
+            everyone, shown = (clinician_samples(parts, whom, self._min_classified) for whom in (None, chosen))
+            dropped_samples = everyone - shown
+        return Rendering(held, versions, moment, text, dropped_clinicians, before + dropped_samples)
+
+
+class Cap:
+    """Which clinicians have series, where there are more than `limit` of them: those who had, and others by lot.
+
+    Who is shown stays shown, so that nobody's series comes and goes between scrapes while they are there. Free places go by a
+    hash of the name that is shown: the same after a restart, spread evenly over units, and no ranking of people.
+    """
+
+    def __init__(self, limit: int, pseudonym: Callable[[str], str]) -> None:
+        self._limit = limit
+        self._pseudonym = pseudonym
+        self._shown: set[tuple[str, str]] = set()
+        """Facility and id."""
+
+    def choose(self, parts: Sequence[Burdens]) -> list[Chosen]:
+        """In the order in which they are to be shown."""
+        stay: list[tuple[str, str, int, int]] = []  # facility, id, part, row
+        come: list[tuple[str, str, int, int]] = []
+        for part, of in enumerate(one.clinicians for one in parts):
+            for row, key in enumerate(zip(of.facility, of.clinician, strict=True)):
+                (stay if key in self._shown else come).append((*key, part, row))
+        if len(stay) + len(come) > self._limit:
+            come = nsmallest(self._limit - len(stay), come, key=self._lot)
+        shown = stay + come
+        self._shown = {(facility, clinician) for facility, clinician, _, _ in shown}
+        return in_order(
+            Chosen(facility, parts[part].clinicians.unit[row], self._pseudonym(clinician), part, row)
+            for facility, clinician, part, row in shown
+        )
+
+    def _lot(self, one: tuple[str, str, int, int]) -> tuple[int, str, str]:
+        facility, clinician, _, _ = one
+        shown = self._pseudonym(clinician)
+        return crc32(f"{facility}/{shown}".encode()), facility, shown

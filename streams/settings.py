@@ -95,6 +95,17 @@ class WebSettings(BaseModel):
         return self
 
 
+class MetricsSettings(BaseModel):
+    """How much of /metrics tells of single clinicians."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    clinicians: bool = Field(True, description="off leaves out all series of clinicians: units only")
+    max_clinicians: int = Field(10_000, ge=1, description="of more clinicians than these, a worker exports no series")
+    """A clinician has 46 series with four windows. 10,000 are 460,000 series: 2 to 4 GB of a Prometheus server's memory, 60 MB of
+    text a scrape (4 MB as sent); and eight hospitals of 30 units with 40 clinicians each."""
+
+
 class Settings(BaseSettings):
     """Everything that can be set. Durations are spelled 15s, 10m, 12h."""
 
@@ -113,6 +124,7 @@ class Settings(BaseSettings):
     session_timeout: Duration = Field("6s", description="after this long without a sign of life, a worker's partitions go to others")  # type: ignore[assignment]
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     web: WebSettings = WebSettings()
+    metrics: MetricsSettings = MetricsSettings()
     policy: PolicySettings = PolicySettings()
 
     @property

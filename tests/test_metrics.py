@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.parser import text_string_to_metric_families as prometheus_families
 
 from analyzer import Engine, EpisodeRecord, Policy, Topic
 from streams.exporter import Exporter
-from streams.metrics import DEFINITIONS, PREFIX
+from streams.exposition import Format
+from streams.metrics import DEFINITIONS, PREFIX, as_metrics
 from streams.partition import Partition
 from streams.replay import BadLine, Exposition, read_into, write_episodes
+from streams.settings import MetricsSettings
 
 TINY = Path(__file__).parent / "data" / "tiny"
 FILES: list[tuple[Topic, Path]] = [(topic, TINY / f"{topic}.jsonl") for topic in ("alarms", "assignments", "responses")]
@@ -45,7 +45,7 @@ def test_the_tiny_ward_finishes_the_expected_episodes(tiny: tuple[Engine, list[E
 
 def test_the_exposition_survives_a_round_trip(tiny: tuple[Engine, list[EpisodeRecord]]) -> None:
     exposition = Exposition(tiny[0], Policy(), str)
-    shown = [(one.name, one.labels, one.value) for metric in exposition.collect() for one in metric.samples]
+    shown = [(one.name, one.labels, one.value) for metric in as_metrics(exposition.tables()) for one in metric.samples]
     parsed = text_string_to_metric_families(exposition.openmetrics().decode())
     assert [(one.name, one.labels, one.value) for metric in parsed for one in metric.samples] == shown
 
@@ -68,15 +68,13 @@ class FakeWorker:
 
 
 @pytest.fixture
-def scraped(tiny: tuple[Engine, list[EpisodeRecord]]) -> Iterator[str]:
+def scraped(tiny: tuple[Engine, list[EpisodeRecord]]) -> str:
     worker = FakeWorker(tiny[0])
-    exporter = Exporter(worker, str, 5)
+    exporter = Exporter(worker, str, 5, MetricsSettings(), reuse=0)
     exporter.observe_delay("alarms", 1_772_350_200_000, 1_772_350_201.5)
-    registry = CollectorRegistry()
-    registry.register(exporter)
-    before = worker.advanced
-    yield generate_latest(registry).decode()
-    assert worker.advanced == before + 1, "a scrape shows the present"
+    page = asyncio.run(exporter.scrape(Format.TEXT))
+    assert worker.advanced, "a scrape shows the present"
+    return b"".join(page.pieces(gzip=False)).decode()
 
 
 def test_a_scrape_shows_the_worker_s_health(scraped: str) -> None:
@@ -100,6 +98,6 @@ def test_every_metric_shown_is_in_the_table_with_its_labels(scraped: str) -> Non
 def test_pseudonyms_are_shown_in_their_own_order(tiny: tuple[Engine, list[EpisodeRecord]]) -> None:
     """The order of raw ids would give them away."""
     reversed_names = {"nurse-1": "z", "nurse-9": "a"}
-    for metric in Exposition(tiny[0], Policy(), reversed_names.__getitem__).collect():
+    for metric in as_metrics(Exposition(tiny[0], Policy(), reversed_names.__getitem__).tables()):
         names = [(one.labels["unit"], one.labels["clinician"]) for one in metric.samples if "clinician" in one.labels]
         assert names == sorted(names)
