@@ -12,14 +12,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from heapq import nsmallest
+from itertools import chain
 from typing import Protocol
 from weakref import ref
 from zlib import crc32
 
 from prometheus_client import CollectorRegistry, Histogram, Metric
 
-from analyzer import Burdens, Outcome, Topic
+from analyzer import ClinicianBurdens, Outcome, Topic
 from streams import __version__
 from streams.adapter import Snapshot, snapshot
 from streams.exposition import END, Format, Packed, packed, render, render_metric
@@ -29,8 +29,9 @@ from streams.metrics import (
     Chosen,
     Table,
     burden_tables,
-    clinician_samples,
-    in_order,
+    choose,
+    clinician_tables,
+    joined,
     simple_table,
     tally_table,
     watermark_table,
@@ -165,17 +166,18 @@ class Exporter:
         self, held: tuple[ref[Partition], ...], versions: tuple[int, ...], moment: float, snapshots: Sequence[Snapshot]
     ) -> Rendering:
         """In the exporter's thread."""
-        parts = [one.measure() for one in snapshots]
-        chosen = None if self._cap is None else self._cap.choose(parts)
-        text = packed(render(burden_tables(parts, chosen, self._min_classified), Format.TEXT))  # gauges: the same in both formats
-        before = 0 if self._rendering is None else self._rendering.dropped_samples
-        dropped_clinicians = dropped_samples = 0
-        if chosen is not None:
-            dropped_clinicians = sum(len(one.clinicians.clinician) for one in parts) - len(chosen)
-        if chosen is not None and dropped_clinicians:
-            everyone, shown = (clinician_samples(parts, whom, self._min_classified) for whom in (None, chosen))
-            dropped_samples = everyone - shown
-        return Rendering(held, versions, moment, text, dropped_clinicians, before + dropped_samples)
+        burdens = joined([one.measure() for one in snapshots])
+        chosen, dropped_clinicians = None, 0
+        dropped_samples = 0 if self._rendering is None else self._rendering.dropped_samples
+        if self._cap is not None:
+            chosen, dropped = self._cap.choose(burdens.clinicians)
+            dropped_clinicians = len(dropped)
+            if dropped:
+                left_out = clinician_tables(burdens, Chosen(dropped, [""] * len(dropped)), self._min_classified)
+                dropped_samples += sum(one.samples for one in left_out)
+        tables = burden_tables(burdens, chosen, self._min_classified)
+        text = packed(render(tables, Format.TEXT))  # gauges and a histogram: the same in both formats
+        return Rendering(held, versions, moment, text, dropped_clinicians, dropped_samples)
 
 
 class Cap:
@@ -188,26 +190,25 @@ class Cap:
     def __init__(self, limit: int, pseudonym: Callable[[str], str]) -> None:
         self._limit = limit
         self._pseudonym = pseudonym
-        self._shown: set[tuple[str, str]] = set()
-        """Facility and id."""
+        self._shown: dict[str, set[str]] = {}
+        """Ids, by facility."""
 
-    def choose(self, parts: Sequence[Burdens]) -> list[Chosen]:
-        """In the order in which they are to be shown."""
-        stay: list[tuple[str, str, int, int]] = []  # facility, id, part, row
-        come: list[tuple[str, str, int, int]] = []
-        for part, of in enumerate(one.clinicians for one in parts):
-            for row, key in enumerate(zip(of.facility, of.clinician, strict=True)):
-                (stay if key in self._shown else come).append((*key, part, row))
+    def choose(self, of: ClinicianBurdens) -> tuple[Chosen, list[int]]:
+        """Who is shown, in order; and the rows of those who are not."""
+        stay: list[int] = []
+        come: list[int] = []
+        for row, (facility, clinician) in enumerate(zip(of.facility, of.clinician, strict=True)):
+            (stay if clinician in self._shown.get(facility, ()) else come).append(row)
+        dropped: list[int] = []
         if len(stay) + len(come) > self._limit:
-            come = nsmallest(self._limit - len(stay), come, key=self._lot)
-        shown = stay + come
-        self._shown = {(facility, clinician) for facility, clinician, _, _ in shown}
-        return in_order(
-            Chosen(facility, parts[part].clinicians.unit[row], self._pseudonym(clinician), part, row)
-            for facility, clinician, part, row in shown
-        )
+            free = self._limit - len(stay)
+            lots = sorted(come, key=lambda row: self._lot(of.facility[row], of.clinician[row])) if free else come
+            come, dropped = lots[:free], lots[free:]
+        self._shown = {}
+        for row in chain(stay, come):
+            self._shown.setdefault(of.facility[row], set()).add(of.clinician[row])
+        return choose(of, chain(stay, come), self._pseudonym), dropped
 
-    def _lot(self, one: tuple[str, str, int, int]) -> tuple[int, str, str]:
-        facility, clinician, _, _ = one
+    def _lot(self, facility: str, clinician: str) -> tuple[int, str, str]:
         shown = self._pseudonym(clinician)
         return crc32(f"{facility}/{shown}".encode()), facility, shown

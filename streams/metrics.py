@@ -9,9 +9,8 @@ no patient, bed, device id or free text becomes a label.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from heapq import merge
-from itertools import accumulate, count, groupby, islice, product
+from dataclasses import dataclass, fields
+from itertools import chain, groupby, product, repeat
 from typing import Any, TypeVar
 
 import numpy as np
@@ -28,13 +27,15 @@ from analyzer import (
     TOPICS,
     Burden,
     Burdens,
+    ClinicianBurdens,
     Outcome,
     Topic,
+    UnitBurdens,
 )
 from streams.adapter import columns
 
 PREFIX = "alarm_fatigue_"
-T = TypeVar("T")
+B = TypeVar("B", ClinicianBurdens, UnitBurdens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,139 +106,123 @@ class Table:
     """Samples of the metric `name`: one for each row and cell, save where the value is NaN (too little is known to say)."""
 
     name: str
-    labels: tuple[str, ...]
-    """The labels that rows have values of."""
-    rows: Sequence[tuple[str, ...]]
+    labels: Mapping[str, Sequence[str]]
+    """The labels that rows have, in columns: strings alone give the garbage collector nothing to look through."""
     cells: Sequence[Cell]
     values: npt.NDArray[np.int64] | npt.NDArray[np.float64]
     """(rows, cells)"""
 
+    @property
+    def samples(self) -> int:
+        return self.values.size - int(np.count_nonzero(np.isnan(self.values)))
+
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A clinician to be shown: under which name, and in which row of which partition's burdens."""
+    """Clinicians to be shown, in order: their rows in the burdens, and the names that stand for them."""
 
-    facility: str
-    unit: str
-    shown: str
-    part: int
-    row: int
+    row: list[int]
+    shown: list[str]
 
 
 BLOCK = 1000
-"""Rows that are made at once where labels are as many as numbers: in a thread, what one step of C does must stay short."""
+"""Rows that are made at once where labels are as many as numbers: what one step of C does in a thread must stay short."""
 
 
-def burden_tables(parts: Sequence[Burdens], chosen: Sequence[Chosen] | None, min_classified: int) -> Iterator[Table]:
-    """The clinician and unit families of several partitions, ordered by facility, unit and clinician as `chosen`.
+def joined(parts: Sequence[Burdens]) -> Burdens:
+    """The burdens of several partitions in one: units and response times by facility, clinicians as they come.
 
-    None for `chosen` leaves out the clinician families. A facility never spans partitions.
+    A facility never spans partitions.
     """
+    if len(parts) == 1:
+        return parts[0]
     if not parts:
-        families = ("unit_", "response_") if chosen is None else ("clinician_", "unit_", "response_")
-        yield from (_header(name) for name in DEFINITIONS if name.startswith(families))
-        return
+        return _NOBODY
+    units = _joined([one.units for one in parts])
+    responses = sorted(chain.from_iterable(one.response_times for one in parts), key=lambda one: one[0])
+    order = sorted(range(len(units.unit)), key=units.facility.__getitem__)
+    return Burdens(parts[0].windows, _joined([one.clinicians for one in parts]), _taken(units, order), responses)
+
+
+def choose(of: ClinicianBurdens, rows: Iterable[int], pseudonym: Callable[[str], str]) -> Chosen:
+    """Those clinicians, ordered by facility, unit and name as shown: the order of raw ids would give them away."""
+    by_facility: dict[str, list[int]] = {}
+    for row in rows:
+        by_facility.setdefault(of.facility[row], []).append(row)
+    order: list[int] = []
+    for facility in sorted(by_facility):  # each for itself, so that no sort is long
+        order += sorted(by_facility[facility], key=lambda row: (of.unit[row], pseudonym(of.clinician[row])))
+    return Chosen(order, [pseudonym(of.clinician[row]) for row in order])
+
+
+def everybody(burdens: Burdens, pseudonym: Callable[[str], str]) -> Chosen:
+    return choose(burdens.clinicians, range(len(burdens.clinicians.clinician)), pseudonym)
+
+
+def burden_tables(burdens: Burdens, chosen: Chosen | None, min_classified: int) -> Iterator[Table]:
+    """The clinician and unit families, in the order of `DEFINITIONS`. None for `chosen` leaves out the clinician families."""
     if chosen is not None:
-        rows = [(one.facility, one.unit, one.shown) for one in chosen]
-        for name, (cells, values) in _clinician_columns(parts, chosen, min_classified).items():
-            yield Table(name, _CLINICIAN, rows, cells, values.reshape(len(rows), len(cells)))
-    yield from _unit_tables(parts, min_classified)
-    yield from _response_tables(parts)
+        yield from clinician_tables(burdens, chosen, min_classified)
+    yield from _unit_tables(burdens, min_classified)
+    yield from _type_tables(burdens)
+    yield from _response_tables(burdens)
 
 
-def in_order(people: Iterable[Chosen]) -> list[Chosen]:
-    """By facility, unit and name as shown: the order of raw ids would give them away.
-
-    One facility after the other, so that no single sort is long.
-    """
-    by_facility: dict[str, dict[tuple[str, str], Chosen]] = {}
-    for one in people:
-        by_facility.setdefault(one.facility, {})[one.unit, one.shown] = one
-    return [of[key] for _, of in sorted(by_facility.items()) for key in sorted(of)]
-
-
-def everybody(parts: Sequence[Burdens], pseudonym: Callable[[str], str]) -> list[Chosen]:
-    """All clinicians, in order."""
-    return in_order(
-        Chosen(facility, unit, pseudonym(clinician), part, row)
-        for part, of in enumerate(one.clinicians for one in parts)
-        for row, (facility, unit, clinician) in enumerate(zip(of.facility, of.unit, of.clinician, strict=True))
-    )
+def clinician_tables(burdens: Burdens, chosen: Chosen, min_classified: int) -> Iterator[Table]:
+    windows, of = burdens.windows, _taken(burdens.clinicians, chosen.row)
+    labels = {"facility": of.facility, "unit": of.unit, "clinician": chosen.shown}
+    ratios = nonactionable_ratios(of.classified, min_classified)
+    yield _table("clinician_alarms", labels, _cells(window=windows, priority=ALARM_PRIORITIES), of.alarms)
+    yield _table("clinician_classified_alarms", labels, _cells(window=windows, class_=CLASSES), of.classified)
+    yield _table("clinician_nonactionable_ratio", labels, _cells(window=windows, scope=SCOPES), ratios)
+    yield _table("clinician_alarm_seconds", labels, _cells(window=windows), of.alarm_milliseconds / 1000)
+    yield _table("clinician_beds", labels, [Cell()], of.beds)
+    yield _table("clinician_acuity", labels, [Cell()], of.acuity)
 
 
-def clinician_samples(parts: Sequence[Burdens], chosen: Sequence[Chosen] | None, min_classified: int) -> int:
-    """How many samples the clinician families have of `chosen` (None: of everybody); at least one partition."""
-    columns = _clinician_columns(parts, chosen, min_classified)
-    return sum(values.size - int(np.count_nonzero(np.isnan(values))) for _, values in columns.values())
+def _unit_tables(burdens: Burdens, min_classified: int) -> Iterator[Table]:
+    windows, of = burdens.windows, burdens.units
+    labels = {"facility": of.facility, "unit": of.unit}
+    ratios = nonactionable_ratios(of.classified, min_classified)
+    yield _table("unit_alarms", labels, _cells(window=windows, priority=ALARM_PRIORITIES), of.alarms)
+    yield _table("unit_classified_alarms", labels, _cells(window=windows, class_=CLASSES), of.classified)
+    yield _table("unit_nonactionable_ratio", labels, _cells(window=windows, scope=SCOPES), ratios)
+    yield _table("unit_unassigned_alarms", labels, _cells(window=windows), of.unassigned)
+    yield _table("unit_open_alarms", labels, [Cell()], of.open_alarms)
+    yield _table("unit_clinicians", labels, [Cell()], of.clinicians)
+    yield _table("unit_beds", labels, [Cell()], of.beds)
 
 
-Columns = dict[str, tuple[list[Cell], npt.NDArray[np.int64] | npt.NDArray[np.float64]]]
-"""By metric: the cells of a row, and the numbers (rows, cells)."""
+def _type_tables(burdens: Burdens) -> Iterator[Table]:
+    names = DEFINITIONS["unit_type_alarms"].labels
+    of = burdens.units
+    labels: dict[str, list[str]] = {name: [] for name in names}
+    counts: list[int] = []
+    for facility, unit, by_window in zip(of.facility, of.unit, of.types, strict=True):
+        for window, found in zip(burdens.windows, by_window, strict=True):
+            for type_, n in found:
+                for name, value in zip(names, (facility, unit, window, *type_), strict=True):
+                    labels[name].append(value)
+                counts.append(n)
+        if len(counts) >= BLOCK:
+            yield _table("unit_type_alarms", labels, [Cell()], np.array(counts))
+            labels, counts = {name: [] for name in names}, []
+    yield _table("unit_type_alarms", labels, [Cell()], np.array(counts, dtype=np.int64))
 
 
-def _clinician_columns(parts: Sequence[Burdens], chosen: Sequence[Chosen] | None, min_classified: int) -> Columns:
-    windows, of = parts[0].windows, [one.clinicians for one in parts]
-    order = None
-    if chosen is not None:
-        begins = list(accumulate((len(one.clinician) for one in of), initial=0))
-        order = np.array([begins[one.part] + one.row for one in chosen], dtype=np.intp)
-
-    def take(arrays: Iterable[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-        return _joined(arrays, order)
-
-    classified = take(one.classified for one in of)
-    return {
-        "clinician_alarms": (_cells(window=windows, priority=ALARM_PRIORITIES), take(one.alarms for one in of)),
-        "clinician_classified_alarms": (_cells(window=windows, class_=CLASSES), classified),
-        "clinician_nonactionable_ratio": (_cells(window=windows, scope=SCOPES), nonactionable_ratios(classified, min_classified)),
-        "clinician_alarm_seconds": (_cells(window=windows), take(one.alarm_milliseconds for one in of) / 1000),
-        "clinician_beds": ([Cell()], take(one.beds for one in of)),
-        "clinician_acuity": ([Cell()], take(one.acuity for one in of)),
-    }
-
-
-def _unit_tables(parts: Sequence[Burdens], min_classified: int) -> Iterator[Table]:
-    windows, of = parts[0].windows, [one.units for one in parts]
-    begins = accumulate((len(one.unit) for one in of), initial=0)
-    labelled = (zip(one.facility, one.unit, count(begin), one.types, strict=False) for one, begin in zip(of, begins, strict=False))
-    merged = list(merge(*labelled, key=lambda one: one[0]))
-    rows = [(facility, unit) for facility, unit, _, _ in merged]
-    order = np.array([row for _, _, row, _ in merged], dtype=np.intp)
-
-    def take(arrays: Iterable[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-        return _joined(arrays, order)
-
-    classified = take(one.classified for one in of)
-    columns: Columns = {
-        "unit_alarms": (_cells(window=windows, priority=ALARM_PRIORITIES), take(one.alarms for one in of)),
-        "unit_classified_alarms": (_cells(window=windows, class_=CLASSES), classified),
-        "unit_nonactionable_ratio": (_cells(window=windows, scope=SCOPES), nonactionable_ratios(classified, min_classified)),
-        "unit_unassigned_alarms": (_cells(window=windows), take(one.unassigned for one in of)),
-        "unit_open_alarms": ([Cell()], take(one.open_alarms for one in of)),
-        "unit_clinicians": ([Cell()], take(one.clinicians for one in of)),
-        "unit_beds": ([Cell()], take(one.beds for one in of)),
-    }
-    for name, (cells, values) in columns.items():
-        yield Table(name, _UNIT, rows, cells, values.reshape(len(rows), len(cells)))
-    types = (
-        ((facility, unit, window, *type_), n)
-        for facility, unit, _, by_window in merged
-        for window, found in zip(windows, by_window, strict=True)
-        for type_, n in found
-    )
-    yield _header("unit_type_alarms")
-    for block in _blocks(types):
-        counts = np.array([[n] for _, n in block])
-        yield Table("unit_type_alarms", DEFINITIONS["unit_type_alarms"].labels, [labels for labels, _ in block], [Cell()], counts)
-
-
-def _response_tables(parts: Sequence[Burdens]) -> Iterator[Table]:
+def _response_tables(burdens: Burdens) -> Iterator[Table]:
     bounds = [*(str(float(bound)) for bound in RESPONSE_BUCKETS), "+Inf"]
     cells = [*(Cell("_bucket", (("le", bound),)) for bound in bounds), Cell("_count"), Cell("_sum")]
-    yield _header("response_seconds")
-    for block in _blocks(merge(*(one.response_times for one in parts), key=lambda one: one[0])):
-        values = np.array([[*cumulative, cumulative[-1], total] for *_, cumulative, total in block])
-        yield Table("response_seconds", DEFINITIONS["response_seconds"].labels, [one[:3] for one in block], cells, values)
+    for begin in range(0, max(len(burdens.response_times), 1), BLOCK):  # at least once: the family is told of while it is empty
+        block = burdens.response_times[begin : begin + BLOCK]
+        labels = {"facility": [one[0] for one in block], "unit": [one[1] for one in block], "priority": [one[2] for one in block]}
+        values = [value for *_, cumulative, total in block for value in (*cumulative, cumulative[-1], total)]
+        yield _table("response_seconds", labels, cells, np.array(values, dtype=np.float64))
+
+
+def _table(name: str, labels: Mapping[str, Sequence[str]], cells: Sequence[Cell], values: npt.NDArray[Any]) -> Table:
+    rows = len(labels["unit"])
+    return Table(name, labels, cells, values.reshape(rows, len(cells)))
 
 
 def nonactionable_ratios(classified: npt.NDArray[np.int64], min_classified: int) -> npt.NDArray[np.float64]:
@@ -248,10 +233,34 @@ def nonactionable_ratios(classified: npt.NDArray[np.int64], min_classified: int)
     return np.where(of >= max(min_classified, 1), useless / np.maximum(of, 1), np.nan)
 
 
-def _joined(arrays: Iterable[npt.NDArray[Any]], order: npt.NDArray[np.intp] | None) -> npt.NDArray[Any]:
-    """Rows of all partitions, in `order` (None: as they come)."""
-    joined = np.concatenate(list(arrays))
-    return joined if order is None else joined[order]
+def _joined(parts: Sequence[B]) -> B:
+    """One dataclass of columns after the other."""
+    columns: dict[str, Any] = {}
+    for field in fields(parts[0]):
+        found: list[Any] = [getattr(one, field.name) for one in parts]
+        columns[field.name] = np.concatenate(found) if isinstance(found[0], np.ndarray) else [*chain.from_iterable(found)]
+    return type(parts[0])(**columns)
+
+
+def _taken(of: B, rows: Sequence[int]) -> B:
+    """Those rows of a dataclass of columns."""
+    columns: dict[str, Any] = {}
+    for field in fields(of):
+        found: Any = getattr(of, field.name)
+        columns[field.name] = found[np.array(rows, dtype=np.intp)] if isinstance(found, np.ndarray) else [found[row] for row in rows]
+    return type(of)(**columns)
+
+
+def _none(*shape: int) -> npt.NDArray[np.int64]:
+    return np.zeros((0, 0, *shape), dtype=np.int64)
+
+
+_NOBODY = Burdens(
+    (),
+    ClinicianBurdens([], [], [], _none(len(ALARM_PRIORITIES)), _none(len(CLASSES)), _none(), _none(), _none() / 1),
+    UnitBurdens([], [], _none(len(ALARM_PRIORITIES)), _none(len(CLASSES)), _none(), _none(), _none(), _none(), []),
+    [],
+)
 
 
 def _cells(**labels: Sequence[str]) -> list[Cell]:
@@ -260,22 +269,12 @@ def _cells(**labels: Sequence[str]) -> list[Cell]:
     return [Cell("", tuple(zip(names, values, strict=True))) for values in product(*labels.values())]
 
 
-def _header(name: str) -> Table:
-    """No samples, only the name: so that a family is told of while it is empty."""
-    return Table(name, (), [], [], np.empty((0, 0)))
-
-
-def _blocks(items: Iterable[T]) -> Iterator[list[T]]:
-    items = iter(items)
-    while block := list(islice(items, BLOCK)):
-        yield block
-
-
 def simple_table(name: str, values: Mapping[tuple[str, ...], float]) -> Table:
     """One sample for each tuple of label values, in the order in which they come."""
     definition = DEFINITIONS[name]
     cell = Cell("_total" if definition.kind == "counter" else "")
-    return Table(name, definition.labels, list(values), [cell], np.array([*values.values()]).reshape(-1, 1))
+    labels = {label: [key[place] for key in values] for place, label in enumerate(definition.labels)}
+    return Table(name, labels, [cell], np.array([*values.values()]).reshape(-1, 1))
 
 
 def tally_table(tally: Mapping[tuple[Topic, Outcome], int]) -> Table:
@@ -292,7 +291,8 @@ def as_metrics(tables: Iterable[Table]) -> Iterator[Metric]:
     for name, group in groupby(tables, key=lambda table: table.name):
         metric = Metric(PREFIX + name, DEFINITIONS[name].help, DEFINITIONS[name].kind)
         for table in group:
-            for row, values in zip(table.rows, table.values.tolist(), strict=True):
+            rows = zip(*table.labels.values(), strict=True) if table.labels else repeat(())
+            for row, values in zip(rows, table.values.tolist(), strict=False):
                 for cell, value in zip(table.cells, values, strict=True):
                     if value == value:  # not NaN
                         labels = dict(zip(table.labels, row, strict=True)) | dict(cell.labels)
@@ -304,7 +304,7 @@ def burden_metrics(burdens: Burdens | list[Burden], pseudonym: Callable[[str], s
     """Everything that one partition's burdens show."""
     if isinstance(burdens, list):  # temporary, as long as engines measure facilities one by one
         burdens = columns(burdens)
-    return as_metrics(burden_tables([burdens], everybody([burdens], pseudonym), min_classified))
+    return as_metrics(burden_tables(burdens, everybody(burdens, pseudonym), min_classified))
 
 
 def tally_metric(tally: Mapping[tuple[Topic, Outcome], int]) -> Metric:

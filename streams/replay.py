@@ -72,7 +72,7 @@ class Exposition:
         self._clinicians = clinicians
 
     def tables(self) -> Iterator[Table]:
-        burdens = [snapshot(self._engine).measure()]
+        burdens = snapshot(self._engine).measure()
         yield from burden_tables(burdens, everybody(burdens, self._pseudonym) if self._clinicians else None, self._min_classified)
         yield tally_table(self._engine.tally)
         yield watermark_table(self._engine.watermarks())

@@ -1,0 +1,1 @@
+"""Benchmarks: what the analyzer does at full size. They print figures; they assert none."""
