@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import chain
-from typing import Protocol
+from typing import Protocol, TypeVar
 from weakref import ref
 from zlib import crc32
 
@@ -42,6 +42,10 @@ from streams.settings import MetricsSettings
 REUSE_SECONDS = 1.0
 """By the wall clock, numbers change with every moment; younger ones than this are not measured again. As long as time stands
 still for facilities without new alarms, short beside any scrape interval, and enough for a pair of Prometheus servers."""
+
+TURN_SECONDS = 0.005
+"""How long the event loop and the thread that renders let each other wait: Python's own switch interval."""
+R = TypeVar("R")
 
 _DELAYS = (0.1, 0.5, 1, 2, 5, 15, 60, 300, 600, 3600)  # seconds: from prompt to past the allowed lateness
 
@@ -158,8 +162,7 @@ class Exporter:
             versions = tuple(one.version for one in snapshots)
             if known is not None and same and known.versions == versions:
                 return known
-            made = asyncio.get_running_loop().run_in_executor(self._thread, self._render, held, versions, moment, snapshots)
-            self._rendering = await made
+            self._rendering = await in_turns(self._thread.submit(self._render, held, versions, moment, snapshots))
             return self._rendering
 
     def _render(
@@ -178,6 +181,19 @@ class Exporter:
         tables = burden_tables(burdens, chosen, self._min_classified)
         text = packed(render(tables, Format.TEXT))  # gauges and a histogram: the same in both formats
         return Rendering(held, versions, moment, text, dropped_clinicians, dropped_samples)
+
+
+async def in_turns(work: Future[R]) -> R:
+    """The result of a thread that computes, which by turns gets the processor and leaves it to the event loop.
+
+    Left to itself, such a thread starves beside a busy loop: whoever wants Python's lock asks for it after waiting for 5 ms without
+    a break, and a loop drops the lock for a moment at every turn, if only to take it back before anybody else has woken up.
+    """
+    answer = asyncio.wrap_future(work)
+    while not work.done():
+        await asyncio.wait([answer], timeout=TURN_SECONDS)
+        wait([work], timeout=TURN_SECONDS)  # blocks the loop, on purpose
+    return await answer
 
 
 class Cap:

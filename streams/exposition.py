@@ -24,9 +24,8 @@ from streams.metrics import DEFINITIONS, PREFIX, Table
 
 T = TypeVar("T")
 
-BLOCK_LINES = 4000
-"""About 500 kB, written in steps of at most half a millisecond in which no other thread can run. Then zlib works on it without
-Python's lock; to get that back takes up to 5 ms beside a busy event loop, so blocks are no smaller."""
+BLOCK_LINES = 2000
+"""About 250 kB, written in steps of a fraction of a millisecond; after each, another thread can run."""
 
 
 class Format(Enum):
