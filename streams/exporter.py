@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from hashlib import blake2b
 from itertools import chain
 from typing import Protocol, TypeVar
 from weakref import ref
-from zlib import crc32
 
 from prometheus_client import CollectorRegistry, Histogram, Metric
 
@@ -225,6 +225,5 @@ class Cap:
             self._shown.setdefault(of.facility[row], set()).add(of.clinician[row])
         return choose(of, chain(stay, come), self._pseudonym), dropped
 
-    def _lot(self, facility: str, clinician: str) -> tuple[int, str, str]:
-        shown = self._pseudonym(clinician)
-        return crc32(f"{facility}/{shown}".encode()), facility, shown
+    def _lot(self, facility: str, clinician: str) -> bytes:
+        return blake2b(f"{facility}/{self._pseudonym(clinician)}".encode(), digest_size=16).digest()
