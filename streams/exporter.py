@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from hashlib import blake2b
+from heapq import nsmallest
 from itertools import chain
 from typing import Protocol, TypeVar
 from weakref import ref
@@ -217,9 +218,9 @@ class Cap:
             (stay if clinician in self._shown.get(facility, ()) else come).append(row)
         dropped: list[int] = []
         if len(stay) + len(come) > self._limit:
-            free = self._limit - len(stay)
-            lots = sorted(come, key=lambda row: self._lot(of.facility[row], of.clinician[row])) if free else come
-            come, dropped = lots[:free], lots[free:]
+            free = nsmallest(self._limit - len(stay), come, key=lambda row: self._lot(of.facility[row], of.clinician[row]))
+            lucky = set(free)
+            come, dropped = free, [row for row in come if row not in lucky]
         self._shown = {}
         for row in chain(stay, come):
             self._shown.setdefault(of.facility[row], set()).add(of.clinician[row])

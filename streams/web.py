@@ -13,6 +13,9 @@ from streams.exposition import Format, accepts
 READY_LAG_RECORDS = 10_000
 """A worker further behind than this shows numbers of the past."""
 
+SEND_SECONDS = 60.0
+"""Whoever takes longer to read a page has given up (Prometheus does after its scrape_timeout, 10 s by default)."""
+
 
 class Worker(Protocol):
     """What the pages ask of a worker."""
@@ -23,7 +26,7 @@ class Worker(Protocol):
     def lags(self) -> dict[tuple[str, int], int | None]: ...
 
 
-def add_pages(app: Any, worker: Worker, exporter: Exporter) -> None:
+def add_pages(app: Any, worker: Worker, exporter: Exporter, send_seconds: float = SEND_SECONDS) -> None:
     """Serve the pages from the app's web server."""
 
     @app.page("/metrics")  # type: ignore[untyped-decorator]
@@ -35,10 +38,14 @@ def add_pages(app: Any, worker: Worker, exporter: Exporter) -> None:
         headers = {"Content-Type": format_.value, "Vary": "Accept, Accept-Encoding"} | ({"Content-Encoding": "gzip"} if gzip else {})
         response = StreamResponse(headers=headers)
         await response.prepare(request)
-        for piece in page.pieces(gzip):
-            await response.write(piece)
-            await asyncio.sleep(0)  # writing alone lets nobody else run as long as the scraper keeps up
-        await response.write_eof()
+        try:
+            async with asyncio.timeout(send_seconds):
+                for piece in page.pieces(gzip):
+                    await response.write(piece)
+                    await asyncio.sleep(0)  # writing alone lets nobody else run as long as the scraper keeps up
+                await response.write_eof()
+        except TimeoutError:
+            request.transport.abort()
         return response
 
     @app.page("/healthz")  # type: ignore[untyped-decorator]

@@ -439,23 +439,41 @@ class Pages:
         return add
 
 
+class Served:
+    """A worker's pages on loopback."""
+
+    def __init__(self, found: Burdens, **more: Any) -> None:
+        worker, pages = FakeWorker(FakeEngine(found)), Pages()
+        add_pages(pages, worker, Exporter(worker, str, 5, MetricsSettings(), reuse=0), **more)
+        self._runner = web.AppRunner(pages.web)
+
+    @property
+    def connections(self) -> int:
+        assert self._runner.server is not None
+        return len(self._runner.server.connections)
+
+    async def __aenter__(self) -> int:
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        return int(self._runner.addresses[0][1])
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "identity"])
 @pytest.mark.parametrize("format_", Format)
 def test_a_page_is_served_as_the_scraper_accepts_it(format_: Format, encoding: str) -> None:
     found = ward(*CROWD, alarms=7)
 
     async def fetch() -> tuple[Any, bytes]:
-        worker, pages = FakeWorker(FakeEngine(found)), Pages()
-        add_pages(pages, worker, Exporter(worker, str, 5, MetricsSettings(), reuse=0))
-        runner = web.AppRunner(pages.web)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        url = f"http://127.0.0.1:{runner.addresses[0][1]}/metrics"
         accept = {"Accept": "application/openmetrics-text" if format_ is Format.OPENMETRICS else "", "Accept-Encoding": encoding}
-        async with aiohttp.ClientSession(auto_decompress=False) as session, session.get(url, headers=accept) as answer:
-            body = await answer.read()
-        await runner.cleanup()
-        return answer.headers, body
+        async with (
+            Served(found) as port,
+            aiohttp.ClientSession(auto_decompress=False) as session,
+            session.get(f"http://127.0.0.1:{port}/metrics", headers=accept) as answer,
+        ):
+            return answer.headers, await answer.read()
 
     headers, body = asyncio.run(fetch())
     text = (gzip.decompress(body) if encoding == "gzip" else body).decode()
@@ -465,3 +483,21 @@ def test_a_page_is_served_as_the_scraper_accepts_it(format_: Format, encoding: s
     assert text.endswith("# EOF\n") == (format_ is Format.OPENMETRICS)
     parse = parse_openmetrics if format_ is Format.OPENMETRICS else parse_text
     assert sum(len(metric.samples) for metric in parse(text)) > len(CROWD)
+
+
+def test_a_scraper_that_does_not_read_is_let_go() -> None:
+    """Its page is larger than what lies between the two sockets."""
+    crowd = ward(*(f"nurse-{number:06d}" for number in range(10_000)))
+
+    async def stall() -> None:
+        served = Served(crowd, send_seconds=0.5)
+        async with served as port:
+            _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+            writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            while not served.connections:
+                await asyncio.sleep(0.01)
+            while served.connections:
+                await asyncio.sleep(0.01)
+            writer.close()
+
+    asyncio.run(asyncio.wait_for(stall(), 60))
