@@ -50,6 +50,12 @@ def test_the_exposition_survives_a_round_trip(tiny: tuple[Engine, list[EpisodeRe
     assert [(one.name, one.labels, one.value) for metric in parsed for one in metric.samples] == shown
 
 
+def test_units_alone_can_be_asked_for(tiny: tuple[Engine, list[EpisodeRecord]]) -> None:
+    everything = Exposition(tiny[0], Policy(), str).openmetrics().decode().splitlines()
+    units = Exposition(tiny[0], Policy(), str, clinicians=False).openmetrics().decode().splitlines()
+    assert units == [line for line in everything if "alarm_fatigue_clinician_" not in line]
+
+
 class FakeWorker:
     """A worker with one partition, frozen at a moment."""
 
