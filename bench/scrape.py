@@ -171,10 +171,19 @@ for _ in range(int(sys.argv[2])):
 async def fetch(port: int, scrapes: int, encoding: str) -> str:
     """Scrape as often; says how long it took and how much it was."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", FETCH, f"http://127.0.0.1:{port}/metrics", str(scrapes), encoding, stdout=asyncio.subprocess.PIPE
+        sys.executable,
+        "-c",
+        FETCH,
+        f"http://127.0.0.1:{port}/metrics",
+        str(scrapes),
+        encoding,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
     )
     out, _ = await process.communicate()
     found = [json.loads(line) for line in out.splitlines()]
+    if not found:
+        return "; no page within 120 s"
     return f"; {np.median([seconds for seconds, _ in found]):.2f} s a scrape, {found[-1][1] / 1e6:.2f} MB"
 
 

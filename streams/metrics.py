@@ -194,20 +194,26 @@ def _unit_tables(burdens: Burdens, min_classified: int) -> Iterator[Table]:
 
 
 def _type_tables(burdens: Burdens) -> Iterator[Table]:
-    names = DEFINITIONS["unit_type_alarms"].labels
     of = burdens.units
-    labels: dict[str, list[str]] = {name: [] for name in names}
+    columns: list[list[str]] = [[] for _ in DEFINITIONS["unit_type_alarms"].labels]
     counts: list[int] = []
+
+    def table() -> Table:
+        labels = dict(zip(DEFINITIONS["unit_type_alarms"].labels, columns, strict=True))
+        return _table("unit_type_alarms", labels, [Cell()], np.array(counts, dtype=np.int64))
+
     for facility, unit, by_window in zip(of.facility, of.unit, of.types, strict=True):
         for window, found in zip(burdens.windows, by_window, strict=True):
-            for type_, n in found:
-                for name, value in zip(names, (facility, unit, window, *type_), strict=True):
-                    labels[name].append(value)
-                counts.append(n)
+            if found:
+                types, numbers = zip(*found, strict=True)
+                same = ([one] * len(found) for one in (facility, unit, window))
+                for column, values in zip(columns, chain(same, zip(*types, strict=True)), strict=True):
+                    column += values
+                counts += numbers
         if len(counts) >= BLOCK:
-            yield _table("unit_type_alarms", labels, [Cell()], np.array(counts))
-            labels, counts = {name: [] for name in names}, []
-    yield _table("unit_type_alarms", labels, [Cell()], np.array(counts, dtype=np.int64))
+            yield table()
+            columns, counts = [[] for _ in columns], []
+    yield table()
 
 
 def _response_tables(burdens: Burdens) -> Iterator[Table]:
