@@ -40,7 +40,8 @@ STORED: dict[str, tuple[Any, Any]] = {
 }  # fmt: skip
 """The columns that are stored: types, and values of free rows."""
 _REBUILT: dict[str, tuple[Any, Any]] = {
-    "place": (np.int32, -1), "_marks": (np.uint64, 0), "_checks": (np.uint32, 0), "_text_at": (np.uint32, 0), "_text_length": (np.uint16, 0),
+    "place": (np.int32, -1), "_marks": (np.uint64, 0), "_checks": (np.uint32, 0), "_text_at": (np.uint32, 0),
+    "_text_length": (np.uint16, 0),
 }  # fmt: skip
 
 

@@ -1,1 +1,1 @@
-"""Benchmarks: the worker beside its peers, on one input, one broker and one machine. Not part of the product's wheel."""
+"""Benchmarks: the worker beside its peers, and its parts at full size. They print figures and assert none. Not part of the wheel."""

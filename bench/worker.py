@@ -194,7 +194,7 @@ def measure(
 
 
 def measure_together(address: str, folder: Path, load: Load, *, group: str, number: int, limit: float) -> Run:
-    """`number` workers of one group, on any core: they take their partitions while these are empty, and are suspended until they are full."""
+    """`number` workers of one group, on any core: they take their partitions while empty, then wait suspended till all is there."""
     kafka.new_topics(address, group)
     with contextlib.ExitStack() as stack:
         workers = [

@@ -184,7 +184,7 @@ def replay(
             _write(episodes, lambda file: replaying.write_episodes(finished, file, pseudonym))
     except replaying.InputError as error:
         fail(error)
-    exposition = replaying.Exposition(engine, policy, pseudonym)
+    exposition = replaying.Exposition(engine, policy, pseudonym, settings.metrics.clinicians)
     sys.stdout.buffer.write(exposition.openmetrics() if format is Format.openmetrics else exposition.json())
     sys.stdout.buffer.flush()
     if bad and strict:

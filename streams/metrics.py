@@ -1,15 +1,20 @@
 """Metrics: the one table of every metric's name, labels and meaning, and how burdens become samples of them.
 
+Samples come as tables of numbers with the labels of their rows and columns; `streams.exposition` writes these as text.
+
 Names and labels are bounded: clinicians appear under their pseudonyms, alarm types only as the most frequent of a unit;
 no patient, bed, device id or free text becomes a label.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import chain, groupby, product, repeat
+from typing import Any, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 from prometheus_client import Metric
 from prometheus_client.samples import Sample
 
@@ -21,12 +26,14 @@ from analyzer import (
     SCOPES,
     TOPICS,
     Burdens,
+    ClinicianBurdens,
     Outcome,
     Topic,
-    nonactionable_ratio,
+    UnitBurdens,
 )
 
 PREFIX = "alarm_fatigue_"
+B = TypeVar("B", ClinicianBurdens, UnitBurdens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,96 +78,251 @@ DEFINITIONS = {
     "response_seconds": Definition(
         "histogram", (*_UNIT, "priority"), "From an alarm's start to the first response of any kind, once per alarm when it is final."
     ),
+    "dropped_clinicians": Definition("gauge", (), "Clinicians now without series, because metrics.max_clinicians others have them."),
+    "dropped_samples": Definition("counter", (), "Samples left out of renderings of this page so far, because of metrics.max_clinicians."),
     "events": Definition("counter", ("topic", "outcome"), "Records read, by what became of them."),
     "event_delay_seconds": Definition(
         "histogram", ("topic",), "From the time a record gives for its event to the time it was accepted."
     ),
     "watermark_timestamp_seconds": Definition("gauge", ("facility",), "Greatest event time accepted from the facility's alarms."),
     "consumer_lag_records": Definition("gauge", ("topic", "partition"), "Records of the partition not yet taken in."),
+    "consumer_lag_seconds": Definition(
+        "gauge", ("topic", "partition"), "Age of the fetched record that is next in line, by its Kafka timestamp; 0 where none waits."
+    ),
     "checkpoint_timestamp_seconds": Definition("gauge", ("partition",), "When the partition's state was last stored."),
     "build_info": Definition("gauge", ("version",), "Always 1; labels tell the version."),
 }  # fmt: skip
 
 
-class Family:
-    """Samples of one metric, in the making."""
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What tells a sample from the others of its row: a suffix of the name, and more labels."""
 
-    def __init__(self, name: str) -> None:
-        definition = DEFINITIONS[name]
-        self._labels = definition.labels
-        self._name = PREFIX + name
-        self.metric = Metric(self._name, definition.help, definition.kind)
-
-    def add(self, *values: str, to: float, suffix: str = "", more: tuple[tuple[str, str], ...] = ()) -> None:
-        labels = dict(zip(self._labels, values, strict=True)) | dict(more)
-        self.metric.samples.append(Sample(self._name + suffix, labels, to))
-
-    def add_histogram(self, *values: str, buckets: Sequence[float], cumulative: Sequence[int], total: float) -> None:
-        """`cumulative` has one entry a bucket and one for +Inf; `total` is the sum of all observations."""
-        for bound, count in zip([*(str(float(bucket)) for bucket in buckets), "+Inf"], cumulative, strict=True):
-            self.add(*values, to=count, suffix="_bucket", more=(("le", bound),))
-        self.add(*values, to=cumulative[-1], suffix="_count")
-        self.add(*values, to=total, suffix="_sum")
+    suffix: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
 
 
-def burden_metrics(parts: Iterable[Burdens], pseudonym: Callable[[str], str], min_classified: int) -> list[Metric]:
-    """The clinician and unit families, ordered by facility, unit and clinician as they are shown."""
-    families = {name: Family(name) for name in DEFINITIONS if name.startswith(("clinician_", "unit_", "response_"))}
-    for burdens in parts:
-        some, names = burdens.clinicians, [pseudonym(one) for one in burdens.clinicians.clinician]
-        for row in sorted(range(len(names)), key=lambda row: (some.facility[row], some.unit[row], names[row])):
-            labels = (some.facility[row], some.unit[row], names[row])
-            _add_counts(families, "clinician", burdens, labels, some, row, min_classified)
-            for number, window in enumerate(burdens.windows):
-                families["clinician_alarm_seconds"].add(*labels, window, to=int(some.alarm_milliseconds[row, number]) / 1000)
-            families["clinician_beds"].add(*labels, to=int(some.beds[row]))
-            families["clinician_acuity"].add(*labels, to=float(some.acuity[row]))
-        units = burdens.units
-        for row in range(len(units.unit)):
-            of_unit = (units.facility[row], units.unit[row])
-            _add_counts(families, "unit", burdens, of_unit, units, row, min_classified)
-            for number, window in enumerate(burdens.windows):
-                families["unit_unassigned_alarms"].add(*of_unit, window, to=int(units.unassigned[row, number]))
-                for type_, count in units.types[row][number]:
-                    families["unit_type_alarms"].add(*of_unit, window, *type_, to=count)
-            families["unit_open_alarms"].add(*of_unit, to=int(units.open_alarms[row]))
-            families["unit_clinicians"].add(*of_unit, to=int(units.clinicians[row]))
-            families["unit_beds"].add(*of_unit, to=int(units.beds[row]))
-        for facility, unit, priority, cumulative, total in burdens.response_times:
-            families["response_seconds"].add_histogram(
-                facility, unit, priority, buckets=RESPONSE_BUCKETS, cumulative=cumulative, total=total
-            )
-    return [family.metric for family in families.values()]
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Samples of the metric `name`: one for each row and cell, save where the value is NaN (too little is known to say)."""
+
+    name: str
+    labels: Mapping[str, Sequence[str]]
+    """The labels that rows have, in columns: strings alone give the garbage collector nothing to look through."""
+    cells: Sequence[Cell]
+    values: npt.NDArray[np.int64] | npt.NDArray[np.float64]
+    """(rows, cells)"""
+
+    @property
+    def samples(self) -> int:
+        return self.values.size - int(np.count_nonzero(np.isnan(self.values)))
 
 
-def _add_counts(
-    families: dict[str, Family], level: str, burdens: Burdens, labels: tuple[str, ...], some: Any, row: int, min_classified: int
-) -> None:
-    for number, window in enumerate(burdens.windows):
-        for priority, count in zip(ALARM_PRIORITIES, some.alarms[row, number].tolist(), strict=True):
-            families[f"{level}_alarms"].add(*labels, window, priority, to=count)
-        for class_, count in zip(CLASSES, some.classified[row, number].tolist(), strict=True):
-            families[f"{level}_classified_alarms"].add(*labels, window, class_, to=count)
-        for scope in SCOPES:
-            ratio = nonactionable_ratio(some.classified[row, number], scope, min_classified)
-            if ratio is not None:
-                families[f"{level}_nonactionable_ratio"].add(*labels, window, scope, to=ratio)
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Clinicians to be shown, in order: their rows in the burdens, and the names that stand for them."""
+
+    row: list[int]
+    shown: list[str]
 
 
-def tally_metric(tally: dict[tuple[Topic, Outcome], int]) -> Metric:
+BLOCK = 1000
+"""Rows that are made at once where labels are as many as numbers: what one step of C does in a thread must stay short."""
+
+
+def joined(parts: Sequence[Burdens]) -> Burdens:
+    """The burdens of several partitions in one: units and response times by facility, clinicians as they come.
+
+    A facility never spans partitions.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        return _NOBODY
+    units = _joined([one.units for one in parts])
+    responses = sorted(chain.from_iterable(one.response_times for one in parts), key=lambda one: one[0])
+    order = sorted(range(len(units.unit)), key=units.facility.__getitem__)
+    return Burdens(parts[0].windows, _joined([one.clinicians for one in parts]), _taken(units, order), responses)
+
+
+def choose(of: ClinicianBurdens, rows: Iterable[int], pseudonym: Callable[[str], str]) -> Chosen:
+    """Those clinicians, ordered by facility, unit and name as shown: the order of raw ids would give them away."""
+    by_facility: dict[str, list[int]] = {}
+    for row in rows:
+        by_facility.setdefault(of.facility[row], []).append(row)
+    order: list[int] = []
+    for facility in sorted(by_facility):  # each for itself, so that no sort is long
+        order += sorted(by_facility[facility], key=lambda row: (of.unit[row], pseudonym(of.clinician[row])))
+    return Chosen(order, [pseudonym(of.clinician[row]) for row in order])
+
+
+def everybody(burdens: Burdens, pseudonym: Callable[[str], str]) -> Chosen:
+    return choose(burdens.clinicians, range(len(burdens.clinicians.clinician)), pseudonym)
+
+
+def burden_tables(burdens: Burdens, chosen: Chosen | None, min_classified: int) -> Iterator[Table]:
+    """The clinician and unit families, in the order of `DEFINITIONS`. None for `chosen` leaves out the clinician families."""
+    if chosen is not None:
+        yield from clinician_tables(burdens, chosen, min_classified)
+    yield from _unit_tables(burdens, min_classified)
+    yield from _type_tables(burdens)
+    yield from _response_tables(burdens)
+
+
+def clinician_tables(burdens: Burdens, chosen: Chosen, min_classified: int) -> Iterator[Table]:
+    windows, of = burdens.windows, _taken(burdens.clinicians, chosen.row)
+    labels = {"facility": of.facility, "unit": of.unit, "clinician": chosen.shown}
+    ratios = nonactionable_ratios(of.classified, min_classified)
+    yield _table("clinician_alarms", labels, _cells(window=windows, priority=ALARM_PRIORITIES), of.alarms)
+    yield _table("clinician_classified_alarms", labels, _cells(window=windows, class_=CLASSES), of.classified)
+    yield _table("clinician_nonactionable_ratio", labels, _cells(window=windows, scope=SCOPES), ratios)
+    yield _table("clinician_alarm_seconds", labels, _cells(window=windows), of.alarm_milliseconds / 1000)
+    yield _table("clinician_beds", labels, [Cell()], of.beds)
+    yield _table("clinician_acuity", labels, [Cell()], of.acuity)
+
+
+def _unit_tables(burdens: Burdens, min_classified: int) -> Iterator[Table]:
+    windows, of = burdens.windows, burdens.units
+    labels = {"facility": of.facility, "unit": of.unit}
+    ratios = nonactionable_ratios(of.classified, min_classified)
+    yield _table("unit_alarms", labels, _cells(window=windows, priority=ALARM_PRIORITIES), of.alarms)
+    yield _table("unit_classified_alarms", labels, _cells(window=windows, class_=CLASSES), of.classified)
+    yield _table("unit_nonactionable_ratio", labels, _cells(window=windows, scope=SCOPES), ratios)
+    yield _table("unit_unassigned_alarms", labels, _cells(window=windows), of.unassigned)
+    yield _table("unit_open_alarms", labels, [Cell()], of.open_alarms)
+    yield _table("unit_clinicians", labels, [Cell()], of.clinicians)
+    yield _table("unit_beds", labels, [Cell()], of.beds)
+
+
+def _type_tables(burdens: Burdens) -> Iterator[Table]:
+    of = burdens.units
+    columns: list[list[str]] = [[] for _ in DEFINITIONS["unit_type_alarms"].labels]
+    counts: list[int] = []
+
+    def table() -> Table:
+        labels = dict(zip(DEFINITIONS["unit_type_alarms"].labels, columns, strict=True))
+        return _table("unit_type_alarms", labels, [Cell()], np.array(counts, dtype=np.int64))
+
+    for facility, unit, by_window in zip(of.facility, of.unit, of.types, strict=True):
+        for window, found in zip(burdens.windows, by_window, strict=True):
+            if found:
+                types, numbers = zip(*found, strict=True)
+                same = ([one] * len(found) for one in (facility, unit, window))
+                for column, values in zip(columns, chain(same, zip(*types, strict=True)), strict=True):
+                    column += values
+                counts += numbers
+        if len(counts) >= BLOCK:
+            yield table()
+            columns, counts = [[] for _ in columns], []
+    yield table()
+
+
+def _response_tables(burdens: Burdens) -> Iterator[Table]:
+    for begin in range(0, max(len(burdens.response_times), 1), BLOCK):  # at least once: the family is told of while it is empty
+        block = burdens.response_times[begin : begin + BLOCK]
+        labels = {"facility": [one[0] for one in block], "unit": [one[1] for one in block], "priority": [one[2] for one in block]}
+        yield histogram_table("response_seconds", labels, RESPONSE_BUCKETS, [(*cumulative, total) for *_, cumulative, total in block])
+
+
+def histogram_table(name: str, labels: Mapping[str, Sequence[str]], buckets: Sequence[float], observed: Sequence[Sequence[float]]) -> Table:
+    """`observed`, by row: cumulative counts, one a bucket and one for +Inf, then the sum of all observations."""
+    bounds = [*(str(float(bound)) for bound in buckets), "+Inf"]
+    cells = [*(Cell("_bucket", (("le", bound),)) for bound in bounds), Cell("_count"), Cell("_sum")]
+    values = [(*row[:-1], row[-2], row[-1]) for row in observed]
+    return Table(name, labels, cells, np.array(values, dtype=np.float64).reshape(len(observed), len(cells)))
+
+
+def _table(name: str, labels: Mapping[str, Sequence[str]], cells: Sequence[Cell], values: npt.NDArray[Any]) -> Table:
+    rows = len(labels["unit"])
+    return Table(name, labels, cells, values.reshape(rows, len(cells)))
+
+
+def nonactionable_ratios(classified: npt.NDArray[np.int64], min_classified: int) -> npt.NDArray[np.float64]:
+    """(..., `CLASSES`) -> (..., `SCOPES`): `analyzer.nonactionable_ratio` of many counts at once; NaN where that is None."""
+    actionable, non_actionable, technical = (classified[..., CLASSES.index(one)] for one in ("actionable", "non_actionable", "technical"))
+    useless = np.stack([non_actionable + technical if scope == "all" else non_actionable for scope in SCOPES], axis=-1)
+    of = useless + actionable[..., np.newaxis]
+    return np.where(of >= max(min_classified, 1), useless / np.maximum(of, 1), np.nan)
+
+
+def _joined(parts: Sequence[B]) -> B:
+    """One dataclass of columns after the other."""
+    columns: dict[str, Any] = {}
+    for field in fields(parts[0]):
+        found: list[Any] = [getattr(one, field.name) for one in parts]
+        columns[field.name] = np.concatenate(found) if isinstance(found[0], np.ndarray) else [*chain.from_iterable(found)]
+    return type(parts[0])(**columns)
+
+
+def _taken(of: B, rows: Sequence[int]) -> B:
+    """Those rows of a dataclass of columns."""
+    columns: dict[str, Any] = {}
+    for field in fields(of):
+        found: Any = getattr(of, field.name)
+        columns[field.name] = found[np.array(rows, dtype=np.intp)] if isinstance(found, np.ndarray) else [found[row] for row in rows]
+    return type(of)(**columns)
+
+
+def _none(*shape: int) -> npt.NDArray[np.int64]:
+    return np.zeros((0, 0, *shape), dtype=np.int64)
+
+
+_NOBODY = Burdens(
+    (),
+    ClinicianBurdens([], [], [], _none(len(ALARM_PRIORITIES)), _none(len(CLASSES)), _none(), _none(), _none() / 1),
+    UnitBurdens([], [], _none(len(ALARM_PRIORITIES)), _none(len(CLASSES)), _none(), _none(), _none(), _none(), []),
+    [],
+)
+
+
+def _cells(**labels: Sequence[str]) -> list[Cell]:
+    """A cell for each combination of the labels' values, the last label running fastest; `class_` stands for `class`."""
+    names = [name.rstrip("_") for name in labels]
+    return [Cell("", tuple(zip(names, values, strict=True))) for values in product(*labels.values())]
+
+
+def simple_table(name: str, values: Mapping[tuple[str, ...], float]) -> Table:
+    """One sample for each tuple of label values, in the order in which they come."""
+    definition = DEFINITIONS[name]
+    cell = Cell("_total" if definition.kind == "counter" else "")
+    labels = {label: [key[place] for key in values] for place, label in enumerate(definition.labels)}
+    return Table(name, labels, [cell], np.array([*values.values()]).reshape(-1, 1))
+
+
+def tally_table(tally: Mapping[tuple[Topic, Outcome], int]) -> Table:
     """`events_total`, with every known label set from the start."""
-    family = Family("events")
-    for topic in TOPICS:
-        for outcome in OUTCOMES:
-            family.add(topic, outcome, to=tally.get((topic, outcome), 0), suffix="_total")
-    return family.metric
+    return simple_table("events", {(topic, outcome): tally.get((topic, outcome), 0) for topic in TOPICS for outcome in OUTCOMES})
 
 
-def watermark_metric(watermarks: dict[str, int]) -> Metric:
-    family = Family("watermark_timestamp_seconds")
-    for facility, watermark in sorted(watermarks.items()):
-        family.add(facility, to=watermark / 1000)
-    return family.metric
+def watermark_table(watermarks: Mapping[str, int]) -> Table:
+    return simple_table("watermark_timestamp_seconds", {(facility,): mark / 1000 for facility, mark in sorted(watermarks.items())})
+
+
+def as_metrics(tables: Iterable[Table]) -> Iterator[Metric]:
+    """The same in the Prometheus library's terms: slow, for those who want objects."""
+    for name, group in groupby(tables, key=lambda table: table.name):
+        metric = Metric(PREFIX + name, DEFINITIONS[name].help, DEFINITIONS[name].kind)
+        for table in group:
+            rows = zip(*table.labels.values(), strict=True) if table.labels else repeat(())
+            for row, values in zip(rows, table.values.tolist(), strict=False):
+                for cell, value in zip(table.cells, values, strict=True):
+                    if value == value:  # not NaN
+                        labels = dict(zip(table.labels, row, strict=True)) | dict(cell.labels)
+                        metric.samples.append(Sample(PREFIX + name + cell.suffix, labels, value))
+        yield metric
+
+
+def burden_metrics(burdens: Burdens, pseudonym: Callable[[str], str], min_classified: int) -> Iterator[Metric]:
+    """Everything that one partition's burdens show."""
+    return as_metrics(burden_tables(burdens, everybody(burdens, pseudonym), min_classified))
+
+
+def tally_metric(tally: Mapping[tuple[Topic, Outcome], int]) -> Metric:
+    return next(as_metrics([tally_table(tally)]))
+
+
+def watermark_metric(watermarks: Mapping[str, int]) -> Metric:
+    return next(as_metrics([watermark_table(watermarks)]))
 
 
 def samples(metrics: Iterable[Metric]) -> Iterator[Sample]:

@@ -10,12 +10,10 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
-from prometheus_client import Metric
-from prometheus_client.openmetrics.exposition import generate_latest
-
 from analyzer import Engine, Finished, Policy, Topic
 from streams.codec import decode_slice, encode_episodes, to_json
-from streams.metrics import burden_metrics, tally_metric, watermark_metric
+from streams.exposition import END, Format, render
+from streams.metrics import Table, as_metrics, burden_tables, everybody, tally_table, watermark_table
 
 STDIN = Path("-")
 _LINES_AT_ONCE = 4096
@@ -63,20 +61,25 @@ def read_into(engine: Engine, files: Iterable[tuple[Topic, Path]], max_bytes: in
 
 
 class Exposition:
-    """What /metrics would show of an engine's burdens, watermarks and counts - the part that does not depend on the hour."""
+    """What /metrics would show of an engine's burdens, watermarks and counts - the part that does not depend on the hour.
 
-    def __init__(self, engine: Engine, policy: Policy, pseudonym: Callable[[str], str]) -> None:
+    All clinicians, however many, or none (`clinicians` False: units only).
+    """
+
+    def __init__(self, engine: Engine, policy: Policy, pseudonym: Callable[[str], str], clinicians: bool = True) -> None:
         self._engine = engine
         self._min_classified = policy.min_classified
         self._pseudonym = pseudonym
+        self._clinicians = clinicians
 
-    def collect(self) -> Iterator[Metric]:
-        yield from burden_metrics([self._engine.measure()], self._pseudonym, self._min_classified)
-        yield tally_metric(self._engine.tally)
-        yield watermark_metric(self._engine.watermarks())
+    def tables(self) -> Iterator[Table]:
+        burdens = self._engine.measure()
+        yield from burden_tables(burdens, everybody(burdens, self._pseudonym) if self._clinicians else None, self._min_classified)
+        yield tally_table(self._engine.tally)
+        yield watermark_table(self._engine.watermarks())
 
     def openmetrics(self) -> bytes:
-        return bytes(generate_latest(self))  # type: ignore[no-untyped-call]
+        return ("".join(render(self.tables(), Format.OPENMETRICS)) + END[Format.OPENMETRICS]).encode()
 
     def json(self) -> bytes:
         """`{"metrics": [{"name", "type", "help", "samples": [{"name", "labels", "value"}]}]}` on one line."""
@@ -87,7 +90,7 @@ class Exposition:
                 "help": metric.documentation,
                 "samples": [{"name": one.name, "labels": one.labels, "value": one.value} for one in metric.samples],
             }
-            for metric in self.collect()
+            for metric in as_metrics(self.tables())
         ]
         return to_json({"metrics": families}) + b"\n"
 

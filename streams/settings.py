@@ -95,6 +95,17 @@ class WebSettings(BaseModel):
         return self
 
 
+class MetricsSettings(BaseModel):
+    """How much of /metrics tells of single clinicians."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    clinicians: bool = Field(True, description="off leaves out all series of clinicians: units only")
+    max_clinicians: int = Field(10_000, ge=1, description="of more clinicians than these, a worker exports no series")
+    """A clinician has 46 series with four windows. 10,000 are 460,000 series: 2 to 4 GB of a Prometheus server's memory, 60 MB of
+    text a scrape (4 MB as sent); and eight hospitals of 30 units with 40 clinicians each."""
+
+
 class Settings(BaseSettings):
     """Everything that can be set. Durations are spelled 15s, 10m, 12h."""
 
@@ -114,6 +125,7 @@ class Settings(BaseSettings):
     stall_timeout: Duration = Field("2m", description="a worker without progress for this long ends itself, to be restarted")  # type: ignore[assignment]
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     web: WebSettings = WebSettings()
+    metrics: MetricsSettings = MetricsSettings()
     policy: PolicySettings = PolicySettings()
 
     @property

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Protocol
 
-from aiohttp.web import Response
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
+from aiohttp.web import Response, StreamResponse
+
+from streams.exporter import Exporter
+from streams.exposition import Format, accepts
 
 READY_LAG_RECORDS = 10_000
 """A worker further behind than this shows numbers of the past."""
+
+SEND_SECONDS = 60.0
+"""Whoever takes longer to read a page has given up (Prometheus does after its scrape_timeout, 10 s by default)."""
 
 
 class Worker(Protocol):
@@ -21,13 +26,27 @@ class Worker(Protocol):
     def lags(self) -> dict[tuple[str, int], int | None]: ...
 
 
-def add_pages(app: Any, worker: Worker, registry: CollectorRegistry) -> None:
+def add_pages(app: Any, worker: Worker, exporter: Exporter, send_seconds: float = SEND_SECONDS) -> None:
     """Serve the pages from the app's web server."""
 
     @app.page("/metrics")  # type: ignore[untyped-decorator]
-    async def metrics(_page: Any, request: Any) -> Response:
-        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        return Response(body=encode(registry), headers={"Content-Type": content_type})
+    async def metrics(_page: Any, request: Any) -> StreamResponse:
+        openmetrics = accepts(request.headers.get("Accept", ""), "application/openmetrics-text")
+        gzip = accepts(request.headers.get("Accept-Encoding", ""), "gzip")
+        format_ = Format.OPENMETRICS if openmetrics else Format.TEXT
+        page = await exporter.scrape(format_)
+        headers = {"Content-Type": format_.value, "Vary": "Accept, Accept-Encoding"} | ({"Content-Encoding": "gzip"} if gzip else {})
+        response = StreamResponse(headers=headers)
+        await response.prepare(request)
+        try:
+            async with asyncio.timeout(send_seconds):
+                for piece in page.pieces(gzip):
+                    await response.write(piece)
+                    await asyncio.sleep(0)  # writing alone lets nobody else run as long as the scraper keeps up
+                await response.write_eof()
+        except TimeoutError:
+            request.transport.abort()
+        return response
 
     @app.page("/healthz")  # type: ignore[untyped-decorator]
     async def healthz(_page: Any, _request: Any) -> Response:

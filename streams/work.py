@@ -18,12 +18,11 @@ from typing import Any
 
 import structlog
 from faust.types import TP
-from prometheus_client import CollectorRegistry
 
 from analyzer import TOPICS, Engine, Policy
 from streams.broker import answers_metadata
 from streams.checkpoint import CheckpointError, Checkpoints, Restored, restore
-from streams.exporter import Exporter
+from streams.exporter import REUSE_SECONDS, Exporter
 from streams.partition import Outgoing, Partition
 from streams.producer import BatchProducer
 from streams.progress import Standing, Watch
@@ -80,10 +79,9 @@ class Work:
         app.timer(interval=TICK_SECONDS, name="tick")(self._tick)
         app.timer(interval=settings.checkpoint_interval / 1000, name="checkpoint")(self.checkpoint)
 
-        self.exporter = Exporter(self, self._pseudonym, self._policy.min_classified)
-        registry = CollectorRegistry()
-        registry.register(self.exporter)
-        add_pages(app, self, registry)
+        reuse = REUSE_SECONDS if settings.clock == "wall" else 0.0
+        self.exporter = Exporter(self, self._pseudonym, self._policy.min_classified, settings.metrics, reuse)
+        add_pages(app, self, self.exporter)
 
     # -- what the exporter and the pages ask
 

@@ -49,7 +49,7 @@ def numbers(partition: Partition) -> Numbers:
     """Everything /metrics would show of a partition that has been advanced."""
     engine = partition.engine
     metrics = [
-        *burden_metrics([engine.measure()], str, POLICY.min_classified),
+        *burden_metrics(engine.measure(), str, POLICY.min_classified),
         tally_metric(engine.tally),
         watermark_metric(engine.watermarks()),
     ]

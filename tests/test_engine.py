@@ -28,7 +28,7 @@ Stored = dict[ShardKey, bytes]
 
 def numbers(engine: Engine, policy: Policy = POLICY) -> Numbers:
     """What /metrics would show of the burdens."""
-    found = samples(burden_metrics([engine.measure()], str, policy.min_classified))
+    found = samples(burden_metrics(engine.measure(), str, policy.min_classified))
     return {(sample.name, frozenset(sample.labels.items())): sample.value for sample in found}
 
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
 from pathlib import Path
 
 import numpy as np
 import pytest
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.parser import text_string_to_metric_families as prometheus_families
 
 from analyzer import Engine, Finished, Policy, Topic
 from streams.exporter import Exporter
-from streams.metrics import DEFINITIONS, PREFIX
+from streams.exposition import Format
+from streams.metrics import DEFINITIONS, PREFIX, as_metrics
 from streams.partition import Partition
 from streams.replay import BadLine, Exposition, read_into, write_episodes
+from streams.settings import MetricsSettings
 
 TINY = Path(__file__).parent / "data" / "tiny"
 FILES: list[tuple[Topic, Path]] = [(topic, TINY / f"{topic}.jsonl") for topic in ("alarms", "assignments", "responses")]
@@ -46,9 +46,15 @@ def test_the_tiny_ward_finishes_the_expected_episodes(tiny: tuple[Engine, Finish
 
 def test_the_exposition_survives_a_round_trip(tiny: tuple[Engine, Finished]) -> None:
     exposition = Exposition(tiny[0], Policy(), str)
-    shown = [(one.name, one.labels, one.value) for metric in exposition.collect() for one in metric.samples]
+    shown = [(one.name, one.labels, one.value) for metric in as_metrics(exposition.tables()) for one in metric.samples]
     parsed = text_string_to_metric_families(exposition.openmetrics().decode())
     assert [(one.name, one.labels, one.value) for metric in parsed for one in metric.samples] == shown
+
+
+def test_units_alone_can_be_asked_for(tiny: tuple[Engine, Finished]) -> None:
+    everything = Exposition(tiny[0], Policy(), str).openmetrics().decode().splitlines()
+    units = Exposition(tiny[0], Policy(), str, clinicians=False).openmetrics().decode().splitlines()
+    assert units == [line for line in everything if "alarm_fatigue_clinician_" not in line]
 
 
 class FakeWorker:
@@ -67,21 +73,23 @@ class FakeWorker:
     def lags(self) -> dict[tuple[str, int], int]:
         return {("alarms", 0): 7}
 
+    def lag_seconds(self) -> dict[tuple[str, int], float]:
+        return {("alarms", 0): 2.5}
+
 
 @pytest.fixture
-def scraped(tiny: tuple[Engine, Finished]) -> Iterator[str]:
+def scraped(tiny: tuple[Engine, Finished]) -> str:
     worker = FakeWorker(tiny[0])
-    exporter = Exporter(worker, str, 5)
+    exporter = Exporter(worker, str, 5, MetricsSettings(), reuse=0)
     exporter.observe_delays("alarms", np.array([1_772_350_200_000]), 1_772_350_201.5)
-    registry = CollectorRegistry()
-    registry.register(exporter)
-    before = worker.advanced
-    yield generate_latest(registry).decode()
-    assert worker.advanced == before + 1, "a scrape shows the present"
+    page = asyncio.run(exporter.scrape(Format.TEXT))
+    assert worker.advanced, "a scrape shows the present"
+    return b"".join(page.pieces(gzip=False)).decode()
 
 
 def test_a_scrape_shows_the_worker_s_health(scraped: str) -> None:
     assert 'alarm_fatigue_consumer_lag_records{partition="0",topic="alarms"} 7.0\n' in scraped
+    assert 'alarm_fatigue_consumer_lag_seconds{partition="0",topic="alarms"} 2.5\n' in scraped
     assert 'alarm_fatigue_checkpoint_timestamp_seconds{partition="0"} 1.7723502005e+09\n' in scraped
     assert 'alarm_fatigue_event_delay_seconds_bucket{le="1.0",topic="alarms"} 0.0\n' in scraped
     assert 'alarm_fatigue_event_delay_seconds_bucket{le="2.0",topic="alarms"} 1.0\n' in scraped
@@ -101,6 +109,6 @@ def test_every_metric_shown_is_in_the_table_with_its_labels(scraped: str) -> Non
 def test_pseudonyms_are_shown_in_their_own_order(tiny: tuple[Engine, Finished]) -> None:
     """The order of raw ids would give them away."""
     reversed_names = {"nurse-1": "z", "nurse-9": "a"}
-    for metric in Exposition(tiny[0], Policy(), reversed_names.__getitem__).collect():
+    for metric in as_metrics(Exposition(tiny[0], Policy(), reversed_names.__getitem__).tables()):
         names = [(one.labels["unit"], one.labels["clinician"]) for one in metric.samples if "clinician" in one.labels]
         assert names == sorted(names)

@@ -28,7 +28,7 @@ async def main(broker: str, group: str, records: int) -> None:
         seconds = time.perf_counter() - began
     finally:
         await consumer.stop()
-    print(json.dumps({"records": seen, "seconds": seconds}), flush=True)  # noqa: T201
+    print(json.dumps({"records": seen, "seconds": seconds}), flush=True)
 
 
 if __name__ == "__main__":

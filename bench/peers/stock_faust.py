@@ -66,7 +66,7 @@ def create_app(broker: str, group: str, limit: float, mode: str) -> faust.App:
             seen += 1
             seconds = time.perf_counter() - began
             if seconds >= limit:
-                print(json.dumps({"records": seen, "seconds": seconds}), flush=True)  # noqa: T201
+                print(json.dumps({"records": seen, "seconds": seconds}), flush=True)
                 limit_reached()
 
     return app
