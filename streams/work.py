@@ -116,6 +116,10 @@ class Work:
             for topic in TOPICS
         }
 
+    def seconds_behind(self) -> float:
+        """The greatest of `lag_seconds`; 0 by the event clock, to which the past is as good as the present."""
+        return 0.0 if self._settings.clock == "event" else max(self.lag_seconds().values(), default=0.0)
+
     def advance(self) -> None:
         """Bring every partition to now."""
         for held in self._held.values():

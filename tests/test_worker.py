@@ -389,6 +389,19 @@ def test_quiet_workers_come_and_go_without_loss(broker: Broker, tmp_path: Path) 
         assert no_errors(stays, guest)
 
 
+def test_catching_up_over_days_no_alarm_is_finished_before_its_responses_are_read(broker: Broker, tmp_path: Path) -> None:
+    """All four topics are full of days when the worker starts; an alarm past the horizon is final for ever."""
+    delivery = Delivery.of(
+        Ward(seed=26, duration=80 * HOUR, facilities=3, units=1, beds=2, alarms_per_bed_day=100, late_charting=0.2, adjudicated=0.5)
+    )
+    send(broker, delivery.messages)
+    with WorkerProcess(broker, tmp_path) as worker:
+        wait_until_taken_in([worker.wait_until_ready()], len(delivery.messages))
+        assert_numbers(worker.numbers, naive_numbers(delivery))
+        assert worker.stop() == 0
+    assert latest_episodes(broker) == replayed_episodes(delivery, tmp_path)
+
+
 # --- topics that change under the worker -------------------------------------------------------------------------------
 
 
