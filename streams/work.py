@@ -155,7 +155,15 @@ class Work:
                 raise RuntimeError(f"{one.topic}, partition {one.partition}: expected offset {expected}, but got {one.begin}")
             _tell_of_move(one, expected)
             held.partition.next_offsets[one.topic] = one.begin
-        taken = held.partition.take_slice(one)
+        try:
+            taken = held.partition.take_slice(one)
+        except Exception as error:
+            held.failed = True
+            log.error(
+                "the engine failed in the middle of a slice; what is stored stays as it was before, and the worker ends",
+                topic=one.topic, partition=one.partition, offsets=[one.begin, one.next_offset], error=type(error).__name__,
+            )  # fmt: skip
+            raise
         self._taken_in += len(one)
         self.exporter.observe_delays(one.topic, taken.accepted_at, self._clock())
         held.arrived += len(one)
@@ -198,7 +206,7 @@ class Work:
         async with self._storing:
             for number in list(self._held):
                 held = self._held.get(number)
-                if held is not None and held.partition.changed:
+                if held is not None and held.partition.changed and not held.failed:
                     await self._store(held)
 
     async def _store(self, held: Held) -> None:
@@ -325,6 +333,8 @@ class Held:
         self.stored_at: float | None = None
         self.arrived = 0
         """Records since time was last moved."""
+        self.failed = False
+        """Whether it holds half a slice, and must never be stored again."""
 
 
 def take_hold(
