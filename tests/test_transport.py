@@ -404,6 +404,22 @@ def test_a_slow_agent_stops_the_fetching_until_it_has_worked_off_a_slice() -> No
     asyncio.run(check())
 
 
+def test_nothing_is_handed_on_before_a_rebalance_has_ended() -> None:
+    """Its end empties Faust's buffers, after the seek."""
+
+    async def check() -> None:
+        agent = Agent({TP("alarms", 0): [1, 2]}, itertools.repeat(0))
+        agent.app.rebalancing = True
+        await agent.rebalance()
+        await agent.fetch()
+        assert agent.queue == []
+        agent.app.rebalancing = False
+        await agent.fetch()
+        assert len(agent.queue) == 1
+
+    asyncio.run(check())
+
+
 def test_changelog_records_stay_records() -> None:
     app = create_app(load(partitions=2))
     consumer: Any = app.consumer
