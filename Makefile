@@ -5,16 +5,19 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready-demo
 READY_DEV := .venv/.ready-dev
+PEERS := .cache/bench-peers
+READY_PEERS := $(PEERS)/.ready
+FLINK_KAFKA := org.apache.flink:flink-sql-connector-kafka:5.0.0-2.2
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COMPILE := .cache/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test kafka lint types check wheel lock clean
+.PHONY: help demo test kafka lint types check wheel bench bench-quick bench-profile lock clean
 .DELETE_ON_ERROR:
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY)  ## a simulated hospital in time-lapse, with a live table; needs Python only
 	@$(BIN)/alarm-fatigue demo
@@ -40,9 +43,22 @@ wheel: $(READY_DEV)  ## dist/alarm_fatigue-VERSION-py3-none-any.whl
 	@$(PIP) wheel --no-deps --wheel-dir dist .
 	@ls dist/*.whl
 
+bench-quick: $(READY_DEV)  ## the worker beside stock Faust and bare aiokafka on a real Kafka, in under 50 s; needs Java 17 and Maven
+	@$(BIN)/python -m streams.broker --prepare
+	@$(BIN)/python -m bench quick $(BENCH_ARGS)
+
+bench: $(READY_DEV) $(READY_PEERS)  ## all comparisons and scales, some 12 min: bench/results; needs Java 17 and Maven
+	@$(BIN)/python -m streams.broker --prepare
+	@$(BIN)/python -m bench full $(BENCH_ARGS)
+
+bench-profile: $(READY_DEV)  ## where the worker's time goes, by py-spy; needs Java 17 and Maven, and the right to trace (root)
+	@$(BIN)/python -m streams.broker --prepare
+	@$(BIN)/python -m bench profile $(BENCH_ARGS)
+
 lock: | .cache/lock/bin/uv  ## solve the dependencies of pyproject.toml anew (keeps what is pinned; UPGRADE=--upgrade renews it)
 	$(COMPILE) $(UPGRADE) --extra demo --output-file requirements.lock pyproject.toml
 	$(COMPILE) $(UPGRADE) --extra demo --group dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	$(COMPILE) $(UPGRADE) --group bench --output-file bench/requirements.lock
 
 clean:  ## forget the environment and everything built
 	rm -rf .venv dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -59,6 +75,16 @@ $(READY_DEV): requirements-dev.lock pyproject.toml | .venv/bin/python
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@$(PIP) install --no-deps -e .
 	@touch $@ $(READY)
+
+# A peer that cannot be installed here is left out of `make bench`, which says so.
+$(READY_PEERS): bench/requirements.lock Makefile
+	@echo "setting up $(PEERS) with the peers (once, about 2 GB)"
+	@rm -rf $(PEERS)
+	@$(PYTHON) -m venv $(PEERS)
+	@if $(PEERS)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r bench/requirements.lock; then \
+		mvn -q -B dependency:copy -Dartifact=$(FLINK_KAFKA) -DoutputDirectory=$(abspath $(PEERS)) || echo "no Kafka connector for Flink" >&2; \
+	else echo "no peers beside Faust and aiokafka" >&2; rm -rf $(PEERS)/bin; fi
+	@touch $@
 
 # Apart from .venv, which is made from what this one writes.
 .cache/lock/bin/uv:

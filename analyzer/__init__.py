@@ -1,24 +1,29 @@
 """The analyzer: what alarms weigh on the people who must answer them. Pure: no Kafka, no clock, no environment.
 
-Facts go in (`facts`), are admitted (`admission`), folded into episodes (`episodes`), joined with rosters and responses
-(`roster`, `responses`) into a facility (`facility`), classified (`classes`) and counted in windows (`windows`, `burden`).
-`Engine` holds the facilities of one partition, and is all that the outside needs.
+Facts (`facts`) are admitted (`admission`), wait for their time (`arrivals`) and are folded into the table of episodes (`fold`,
+`table`, `readings`); joined with rosters and responses (`roster`, `responses`), what follows is derived (`derive`, `classes`),
+what is final published (`publish`), what is old forgotten (`horizon`), and what it weighs counted in windows (`burden`,
+`windows`). All of it works on many facts at once, in numpy columns. `Engine` holds the facilities of one partition, and is all
+that the outside needs.
 """
 
 from analyzer.admission import OUTCOMES, TOPICS, Outcome
-from analyzer.burden import ALARM_PRIORITIES, Burden, ClinicianBurden, UnitBurden
+from analyzer.arrivals import Columns
+from analyzer.burden import ALARM_PRIORITIES, Burdens, ClinicianBurdens, Snapshot, UnitBurdens
 from analyzer.classes import CLASSES, SCOPES, Scope, nonactionable_ratio
 from analyzer.engine import Engine
-from analyzer.episodes import OPEN, Class, EpisodeRecord
-from analyzer.facility import ShardKey
+from analyzer.episodes import Class, EpisodeRecord, Finished
 from analyzer.facts import FACT_TYPES, AlarmEvent, Assignment, Fact, FactError, Label, Response, Topic
 from analyzer.histogram import RESPONSE_BUCKETS
-from analyzer.policy import Policy
+from analyzer.policy import JUDGING, Policy
+from analyzer.storage import ShardKey
+from analyzer.table import OPEN
 
 __all__ = [
     "ALARM_PRIORITIES",
     "CLASSES",
     "FACT_TYPES",
+    "JUDGING",
     "OPEN",
     "OUTCOMES",
     "RESPONSE_BUCKETS",
@@ -26,20 +31,23 @@ __all__ = [
     "TOPICS",
     "AlarmEvent",
     "Assignment",
-    "Burden",
+    "Burdens",
     "Class",
-    "ClinicianBurden",
+    "ClinicianBurdens",
+    "Columns",
     "Engine",
     "EpisodeRecord",
     "Fact",
     "FactError",
+    "Finished",
     "Label",
     "Outcome",
     "Policy",
     "Response",
     "Scope",
     "ShardKey",
+    "Snapshot",
     "Topic",
-    "UnitBurden",
+    "UnitBurdens",
     "nonactionable_ratio",
 ]

@@ -1,103 +1,134 @@
-"""Admission: which facts of one topic of one facility count, judged by that topic and facility alone.
+"""Admission: which facts of one topic count, judged by the topic and the fact's facility alone.
 
 It refuses to know other topics: so the verdicts come out the same after a crash, or at another interleaving of topics.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
-from analyzer.facts import Assignment, Fact, Topic
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.facts import Topic
+from analyzer.ids import UNKNOWN, Checks, Growing, Marks, Numbers, SeenIds, fingerprints
 from analyzer.policy import Policy
 
 Outcome = Literal["accepted", "duplicate", "malformed", "misrouted", "future", "late"]
 OUTCOMES: tuple[Outcome, ...] = ("accepted", "duplicate", "malformed", "misrouted", "future", "late")
+ACCEPTED, DUPLICATE, MALFORMED, MISROUTED, FUTURE, LATE = range(len(OUTCOMES))
 TOPICS: tuple[Topic, ...] = ("alarms", "assignments", "responses", "labels")
 
-IDS_PER_BLOCK = 2048
+NOTHING_YET = -(1 << 61)
+"""The watermark before the first accepted fact: earlier than any moment, and safe to subtract a duration from."""
+
+Outcomes = npt.NDArray[np.int8]
 
 
-class SeenIds:
-    """The `event_id`s accepted within the horizon, in blocks of the order they came in (the unit of storage)."""
+class Admission(Growing):
+    """The gate of one topic: each facility's watermark, and the ids that came through."""
 
-    def __init__(self) -> None:
-        self._ids: set[str] = set()
-        self._blocks: dict[int, tuple[list[str], int]] = {}  # number -> ids, greatest `at` among them
-        self._newest = 0
-        self.dirty: set[int] = set()
-
-    def __contains__(self, event_id: str) -> bool:
-        return event_id in self._ids
-
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    def add(self, event_id: str, at: int) -> None:
-        self._ids.add(event_id)
-        ids, latest = self._blocks.get(self._newest, ([], at))
-        if len(ids) >= IDS_PER_BLOCK:
-            self._newest += 1
-            ids, latest = [], at
-        ids.append(event_id)
-        self._blocks[self._newest] = ids, max(latest, at)
-        self.dirty.add(self._newest)
-
-    def drop_before(self, moment: int) -> None:
-        """Forget the blocks that hold nothing of `moment` or later."""
-        for number, (ids, latest) in list(self._blocks.items()):
-            if latest < moment:
-                self._ids.difference_update(ids)
-                del self._blocks[number]
-                self.dirty.add(number)
-
-    def dump(self, number: int) -> Any:
-        """The block's content in plain values; None once it is gone."""
-        return self._blocks.get(number)
-
-    def load(self, number: int, content: Any) -> None:
-        ids, latest = content
-        self._blocks[number] = list(ids), latest
-        self._ids.update(ids)
-        self._newest = max(self._newest, number)
-        self.dirty.add(number)
-
-
-class Admission:
-    """The gate of one topic and facility: its watermark, and the ids that came through it."""
+    watermark: Numbers  # by facility
 
     def __init__(self, topic: Topic, policy: Policy) -> None:
-        self._topic = topic
+        super().__init__(watermark=(np.int64, NOTHING_YET))
+        self._patient = topic in ("assignments", "labels")  # people chart late: these only have to reach what is still held
         self._policy = policy
-        self.watermark: int | None = None
         self.seen = SeenIds()
 
-    def admit(self, fact: Fact, stamped: int | None) -> Outcome:
-        """Judge `fact`, and remember it if accepted.
+    def admit(
+        self, facilities: Numbers, event_ids: Sequence[str], at: Numbers, stamps: Numbers | None, until: Numbers | None
+    ) -> tuple[Outcomes, Numbers]:
+        """Judge facts in the order they came, and remember those accepted.
 
-        `stamped` is the Kafka record's timestamp in ms; None says that the input is complete history, in which nothing is
-        late or in the future.
+        `stamps` are the Kafka records' timestamps (ms); None says that the input is complete history, in which nothing is
+        late or in the future. `until` are the ends of assignments. Returns the outcomes, and the entries in `seen` of the
+        accepted ones.
         """
-        policy, watermark = self._policy, self.watermark
-        if fact.event_id in self.seen and (stamped is None or watermark is None or fact.at >= watermark - policy.horizon):
-            return "duplicate"
-        if stamped is not None:
-            if fact.at > stamped + policy.max_ahead:
-                return "future"
-            if watermark is not None and self._late(fact, watermark):
-                return "late"
-        self.seen.add(fact.event_id, fact.at)
-        if watermark is None or fact.at > watermark:
-            self.watermark = fact.at
-        return "accepted"
+        self.reserve(int(facilities.max()) + 1)
+        marks, checks = fingerprints(facilities, event_ids)
+        entries = self.seen.find(marks, checks)
+        all_new = len(np.unique(marks)) == len(marks) and not (entries != UNKNOWN).any()
+        if all_new:
+            outcomes = self._judge_new(facilities, at, stamps, until)
+        else:
+            outcomes = self._judge_one_by_one(facilities, at, stamps, until, entries, marks, checks)
+        chosen = np.flatnonzero(outcomes == ACCEPTED)
+        if not len(chosen):
+            return outcomes, chosen
+        texts = event_ids if len(chosen) == len(event_ids) else [event_ids[place] for place in chosen.tolist()]
+        facilities, at, marks, checks = facilities[chosen], at[chosen], marks[chosen], checks[chosen]
+        np.maximum.at(self.watermark, facilities, at)
+        if all_new:
+            return outcomes, self.seen.add(facilities, texts, at, marks, checks)
+        return outcomes, self.seen.add_again(facilities, texts, at, marks, checks)
 
-    def _late(self, fact: Fact, watermark: int) -> bool:
-        if self._topic in ("alarms", "responses"):
-            return fact.at < watermark - self._policy.allowed_lateness
-        # People chart late: a roster or an adjudication only has to reach what is still held.
-        in_force = isinstance(fact, Assignment) and (fact.end is None or fact.end > watermark)
-        return fact.at < watermark - self._policy.horizon and not in_force
+    def _judge_new(self, facilities: Numbers, at: Numbers, stamps: Numbers | None, until: Numbers | None) -> Outcomes:
+        """Facts of which none has been seen before, or twice."""
+        outcomes = np.full(len(at), ACCEPTED, dtype=np.int8)
+        if stamps is None:
+            return outcomes
+        future = at > stamps + self._policy.max_ahead
+        # What is late lies behind the watermark, so it may be left in when asking how far that had come before each fact.
+        reached = _reached_before(facilities, np.where(future, NOTHING_YET, at), self.watermark[facilities])
+        outcomes[self._late(at, reached, until)] = LATE
+        outcomes[future] = FUTURE
+        return outcomes
+
+    def _late(self, at: Numbers, watermark: Numbers, until: Numbers | None) -> npt.NDArray[np.bool_]:
+        late: npt.NDArray[np.bool_] = at < watermark - (self._policy.horizon if self._patient else self._policy.allowed_lateness)
+        return late if until is None else late & (until <= watermark)
+
+    def _judge_one_by_one(
+        self,
+        facilities: Numbers,
+        at: Numbers,
+        stamps: Numbers | None,
+        until: Numbers | None,
+        entries: Numbers,
+        marks: Marks,
+        checks: Checks,
+    ) -> Outcomes:
+        """Facts some of which may have been seen before: whether one counts depends on those before it."""
+        policy = self._policy
+        lateness = policy.horizon if self._patient else policy.allowed_lateness
+        watermarks = dict(zip(facilities.tolist(), self.watermark[facilities].tolist(), strict=True))
+        seen_at = self.seen.at[np.maximum(entries, 0)].tolist()
+        accepted_at: dict[tuple[int, int], int] = {}  # in this slice
+        outcomes = []
+        for facility, moment, stamp, end, entry, before, *mark in zip(
+            facilities.tolist(), at.tolist(), at.tolist() if stamps is None else stamps.tolist(),
+            at.tolist() if until is None else until.tolist(), entries.tolist(), seen_at, marks.tolist(), checks.tolist(), strict=True,
+        ):  # fmt: skip
+            id_, watermark = (mark[0], mark[1]), watermarks[facility]
+            earlier = accepted_at.get(id_, before if entry != UNKNOWN else None)
+            if earlier is not None and (stamps is None or earlier >= watermark - policy.horizon):
+                outcomes.append(DUPLICATE)
+            elif stamps is not None and moment > stamp + policy.max_ahead:
+                outcomes.append(FUTURE)
+            elif stamps is not None and moment < watermark - lateness and (until is None or end <= watermark):
+                outcomes.append(LATE)
+            else:
+                outcomes.append(ACCEPTED)
+                accepted_at[id_] = moment
+                watermarks[facility] = max(watermark, moment)
+        return np.array(outcomes, dtype=np.int8)
 
     def forget(self) -> None:
         """Drop the ids that the horizon has passed."""
-        if self.watermark is not None:
-            self.seen.drop_before(self.watermark - self._policy.horizon)
+        self.seen.drop_before(self.watermark - self._policy.horizon)
+
+
+def _reached_before(facilities: Numbers, at: Numbers, watermark: Numbers) -> Numbers:
+    """For each fact, how far its facility had come before it: the greatest of `watermark` and of the earlier facts' `at`."""
+    order = np.argsort(facilities, kind="stable")
+    facilities, moments = facilities[order], np.maximum(at, watermark)[order]
+    first = np.concatenate([[True], facilities[1:] != facilities[:-1]])
+    # Each facility gets a stretch of its own on one long line, so one running maximum serves all.
+    low = int(moments.min())
+    stretch = (np.cumsum(first) - 1) * (int(moments.max()) - low + 1)
+    running = np.maximum.accumulate(moments - low + stretch) - stretch + low
+    reached: Numbers = np.empty_like(running)
+    reached[order] = np.where(first, watermark[order], np.concatenate([watermark[:1], running[:-1]]))
+    return reached

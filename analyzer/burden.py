@@ -1,169 +1,216 @@
-"""Burden: what one facility's alarms weigh on its clinicians and units, at one moment."""
+"""Burden: what the alarms of a partition weigh on its clinicians and units, each facility at its own moment."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from analyzer.admission import NOTHING_YET
 from analyzer.classes import CLASSES
-from analyzer.columns import Bytes, Columns, Numbered, Rows, pairs
-from analyzer.episodes import OPEN, PRIORITIES
+from analyzer.episodes import PRIORITIES
 from analyzer.facts import Assignment
 from analyzer.histogram import ResponseTimes
+from analyzer.ids import Numbers
+from analyzer.names import AlarmType, Numbered
 from analyzer.policy import Policy
-from analyzer.roster import Roster, holds
-from analyzer.windows import Ints, counts, covered_length
+from analyzer.roster import Team, holds
+from analyzer.state import State
+from analyzer.table import OPEN
+from analyzer.windows import counts, covered_length
 
 ALARM_PRIORITIES = PRIORITIES[1:]
 """Those that are alarms, by rank."""
 
-AlarmType = tuple[str, str, str]
-"""device_type, source, code."""
+
+@dataclass(frozen=True, slots=True)
+class ClinicianBurdens:
+    """One row a clinician, ordered by facility and clinician (raw ids). Axes: rows, windows, `ALARM_PRIORITIES` or `CLASSES`."""
+
+    facility: list[str]
+    unit: list[str]
+    clinician: list[str]
+    alarms: Numbers
+    classified: Numbers
+    alarm_milliseconds: Numbers
+    beds: Numbers
+    acuity: npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class ClinicianBurden:
-    """One clinician at `now`. Arrays are indexed by window, then by `ALARM_PRIORITIES` or `CLASSES`."""
+class UnitBurdens:
+    """One row a unit, ordered by facility and unit; an episode counts once, however many clinicians share it. Axes as above."""
 
-    clinician: str
-    unit: str
-    alarms: Ints
-    classified: Ints
-    alarm_milliseconds: Ints
-    beds: int
-    acuity: float
-
-
-@dataclass(frozen=True, slots=True)
-class UnitBurden:
-    """One unit at `now`; an episode counts once, however many clinicians share it."""
-
-    unit: str
-    alarms: Ints
-    classified: Ints
-    unassigned: Ints
-    open_alarms: int
-    clinicians: int
-    beds: int
-    types: list[list[tuple[AlarmType, int]]]
-    """Per window, the most frequent alarm types with their counts, most frequent first, ties by name."""
+    facility: list[str]
+    unit: list[str]
+    alarms: Numbers
+    classified: Numbers
+    unassigned: Numbers
+    open_alarms: Numbers
+    clinicians: Numbers
+    beds: Numbers
+    types: list[list[list[tuple[AlarmType, int]]]]
+    """By row and window, the most frequent alarm types with their counts, most frequent first, ties by name."""
 
 
 @dataclass(frozen=True, slots=True)
-class Burden:
-    """All of a facility: ordered by clinician and by unit. `windows` names the windows in the arrays' order."""
+class Burdens:
+    """All of a partition. `windows` names the windows in the arrays' order."""
 
-    facility: str
-    now: int
     windows: tuple[str, ...]
-    clinicians: list[ClinicianBurden]
-    units: list[UnitBurden]
-    response_times: list[tuple[str, str, list[int], float]]
+    clinicians: ClinicianBurdens
+    units: UnitBurdens
+    response_times: list[tuple[str, str, str, list[int], float]]
+    """(facility, unit, priority, cumulative counts with +Inf last, sum in seconds), ordered."""
 
 
-def measure(
-    facility: str, now: int, rows: Rows, classes: Bytes, columns: Columns, roster: Roster, response_times: ResponseTimes, policy: Policy
-) -> Burden:
-    """Count `rows` (the facility's alarms, with their `classes` at `now`) in every window."""
-    in_force = [one for one in roster.valid() if holds(one, now)]
-    windows = tuple(policy.windows.values())
-    return Burden(
-        facility=facility,
-        now=now,
-        windows=tuple(policy.windows),
-        clinicians=_clinicians(now, rows, classes, columns, roster, in_force, windows, policy),
-        units=_units(now, rows, classes, columns, in_force, windows, policy),
-        response_times=response_times.histograms(),
-    )
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What burdens are counted from, as of one moment; shares nothing with the engine that goes on changing.
 
+    Times of alarms are relative to their facility's now (ms, so at most 0); `end` of an open alarm is later than any moment.
+    """
 
-def _clinicians(
-    now: int,
-    rows: Rows,
-    classes: Bytes,
-    columns: Columns,
-    roster: Roster,
-    in_force: list[Assignment],
-    windows: Sequence[int],
-    policy: Policy,
-) -> list[ClinicianBurden]:
-    names: Numbered[str] = Numbered()
-    which, who = pairs(columns.teams.things, rows, names)
-    for one in in_force:
-        names.number(one.clinician)
-    start, end = rows.start[which], np.minimum(rows.end[which], now)
-    alarms = counts(start, who, rows.rank[which] - 1, len(names), len(ALARM_PRIORITIES), now, windows)
-    classified = counts(start, who, classes[which], len(names), len(CLASSES), now, windows)
-    sounding = covered_length(start, end, who, len(names), now, windows)
-    beds: dict[str, set[tuple[str, str]]] = {}
-    acuity: dict[str, list[float]] = {}
-    for one in in_force:
-        beds.setdefault(one.clinician, set()).add((one.unit, one.bed))
-        acuity.setdefault(one.clinician, []).append(1.0 if one.acuity is None else one.acuity)
-    units = _units_of_clinicians(now, roster, policy)
-    return [
-        ClinicianBurden(
-            name, units.get(name, ""), alarms[number], classified[number], sounding[number],
-            len(beds.get(name, ())), fsum(acuity.get(name, ())),  # fsum: the same in whatever order they arrived
+    policy: Policy
+    now: Numbers
+    facilities: list[str]
+    clinicians: list[tuple[int, str]]
+    units: list[tuple[int, str]]
+    types: list[AlarmType]
+    teams: list[Team]
+    roster: list[tuple[int, Assignment]]
+    response_times: ResponseTimes
+    start: Numbers
+    end: Numbers
+    rank: npt.NDArray[np.int8]
+    klass: npt.NDArray[np.int8]
+    unit: npt.NDArray[np.int32]
+    type: npt.NDArray[np.int32]
+    team: npt.NDArray[np.int32]
+
+    @classmethod
+    def of(cls, state: State) -> Snapshot:
+        """Take one; a few milliseconds."""
+        table, statics, policy = state.table, state.statics, state.policy
+        now = state.times.now[: len(state.facilities)].copy()
+        rows = table.alarms()
+        rows = rows[table.end[rows] > (now - max(policy.windows.values()))[table.facility[rows]]]
+        static, moments = table.static[rows], now[table.facility[rows]]
+        return cls(
+            policy, now, list(state.facilities.things), list(state.teams.clinicians.things), list(statics.units.things),
+            list(statics.types.things), list(state.teams.all), state.roster.valid(), state.response_times.copy(),
+            table.start[rows] - moments, table.end[rows] - moments, table.rank[rows], table.klass[rows], statics.unit[static],
+            statics.type[static], table.team[rows],
+        )  # fmt: skip
+
+    def measure(self) -> Burdens:
+        """Count in every window."""
+        in_force = [
+            (facility, one) for facility, one in self.roster if self.now[facility] != NOTHING_YET and holds(one, self.now[facility])
+        ]
+        return Burdens(tuple(self.policy.windows), self._clinicians(in_force), self._units(in_force), self._response_times())
+
+    def _clinicians(self, in_force: list[tuple[int, Assignment]]) -> ClinicianBurdens:
+        windows = tuple(self.policy.windows.values())
+        known: Numbered[tuple[int, str]] = Numbered()
+        known.renew(self.clinicians)
+        beds: dict[int, set[tuple[str, str]]] = {}
+        acuities: dict[int, list[float]] = {}
+        for facility, one in in_force:
+            number = known[facility, one.clinician]
+            beds.setdefault(number, set()).add((one.unit, one.bed))
+            acuities.setdefault(number, []).append(1.0 if one.acuity is None else one.acuity)
+        which, who = pairs(self.teams, self.team)
+        groups = len(known.things)
+        start, end = self.start[which], np.minimum(self.end[which], 0)
+        alarms = counts(start, who, self.rank[which] - 1, groups, len(ALARM_PRIORITIES), windows)
+        classified = counts(start, who, self.klass[which], groups, len(CLASSES), windows)
+        sounding = covered_length(start, end, who, groups, windows)
+        shown = np.flatnonzero(alarms.any(axis=(1, 2))).tolist()
+        shown = self._ordered(dict.fromkeys([*shown, *beds]), known.things)
+        of_unit = self._units_of_clinicians()
+        return ClinicianBurdens(
+            [self.facilities[known.things[number][0]] for number in shown],
+            [of_unit.get(known.things[number], "") for number in shown],
+            [known.things[number][1] for number in shown],
+            alarms[shown], classified[shown], sounding[shown],
+            np.array([len(beds.get(number, ())) for number in shown], dtype=np.int64),
+            np.array([fsum(acuities.get(number, ())) for number in shown]),  # fsum: the same in whatever order they arrived
+        )  # fmt: skip
+
+    def _ordered(self, numbers: Any, things: list[tuple[int, str]]) -> list[int]:
+        return sorted(numbers, key=lambda number: (self.facilities[things[number][0]], things[number][1]))
+
+    def _units_of_clinicians(self) -> dict[tuple[int, str], str]:
+        """Of each clinician: the unit of the assignment begun last (then the least unit), within the horizon."""
+        latest: dict[tuple[int, str], tuple[int, str]] = {}
+        now, horizon = self.now.tolist(), self.policy.horizon
+        for facility, one in self.roster:
+            if one.start <= now[facility] and (one.end is None or one.end > now[facility] - horizon):
+                known = latest.get((facility, one.clinician))
+                if known is None or one.start > known[0] or (one.start == known[0] and one.unit < known[1]):
+                    latest[facility, one.clinician] = one.start, one.unit
+        return {clinician: unit for clinician, (_, unit) in latest.items()}
+
+    def _units(self, in_force: list[tuple[int, Assignment]]) -> UnitBurdens:
+        windows = tuple(self.policy.windows.values())
+        known: Numbered[tuple[int, str]] = Numbered()
+        known.renew(self.units)
+        clinicians: dict[int, set[str]] = {}
+        beds: dict[int, set[str]] = {}
+        for facility, one in in_force:
+            number = known[facility, one.unit]
+            clinicians.setdefault(number, set()).add(one.clinician)
+            beds.setdefault(number, set()).add(one.bed)
+        groups = len(known.things)
+        alarms = counts(self.start, self.unit, self.rank - 1, groups, len(ALARM_PRIORITIES), windows)
+        classified = counts(self.start, self.unit, self.klass, groups, len(CLASSES), windows)
+        unassigned = counts(self.start, self.unit, (self.team == 0).astype(np.int8), groups, 2, windows)[:, :, 1]
+        sounding = np.bincount(self.unit[self.end > OPEN // 2], minlength=groups)
+        types = self._types(windows)
+        shown = np.flatnonzero(alarms.any(axis=(1, 2)) | (sounding > 0)).tolist()
+        shown = self._ordered(dict.fromkeys([*shown, *beds]), known.things)
+        return UnitBurdens(
+            [self.facilities[known.things[number][0]] for number in shown],
+            [known.things[number][1] for number in shown],
+            alarms[shown], classified[shown], unassigned[shown], sounding[shown].astype(np.int64),
+            np.array([len(clinicians.get(number, ())) for number in shown], dtype=np.int64),
+            np.array([len(beds.get(number, ())) for number in shown], dtype=np.int64),
+            [types.get(number, [[] for _ in windows]) for number in shown],
+        )  # fmt: skip
+
+    def _types(self, windows: tuple[int, ...]) -> dict[int, list[list[tuple[AlarmType, int]]]]:
+        """By unit number: per window, its most frequent alarm types."""
+        result: dict[int, list[list[tuple[AlarmType, int]]]] = {}
+        names = self.types
+        key = self.unit.astype(np.int64) * max(len(names), 1) + self.type
+        for place, length in enumerate(windows):
+            present, count = np.unique(key[self.start > -length], return_counts=True)
+            by_unit: dict[int, list[tuple[AlarmType, int]]] = {}
+            for unit_and_type, n in zip(present.tolist(), count.tolist(), strict=True):
+                unit, type_ = divmod(unit_and_type, len(names))
+                by_unit.setdefault(unit, []).append((names[type_], n))
+            for unit, found in by_unit.items():
+                found.sort(key=lambda one: (-one[1], one[0]))
+                result.setdefault(unit, [[] for _ in windows])[place] = found[: self.policy.top_types]
+        return result
+
+    def _response_times(self) -> list[tuple[str, str, str, list[int], float]]:
+        return sorted(
+            (self.facilities[self.units[unit][0]], self.units[unit][1], PRIORITIES[rank], cumulative, total)
+            for unit, rank, cumulative, total in self.response_times.histograms()
         )
-        for name, number in sorted((name, number) for number, name in enumerate(names.things))
-        if name in beds or alarms[number].any()
-    ]  # fmt: skip
 
 
-def _units_of_clinicians(now: int, roster: Roster, policy: Policy) -> dict[str, str]:
-    """Of each clinician: the unit of the assignment begun last (then the least unit), within the horizon."""
-    latest: dict[str, tuple[int, str]] = {}
-    for one in roster.valid():
-        if one.start <= now and (one.end is None or one.end > now - policy.horizon):
-            known = latest.get(one.clinician)
-            if known is None or one.start > known[0] or (one.start == known[0] and one.unit < known[1]):
-                latest[one.clinician] = one.start, one.unit
-    return {clinician: unit for clinician, (_, unit) in latest.items()}
-
-
-def _units(
-    now: int, rows: Rows, classes: Bytes, columns: Columns, in_force: list[Assignment], windows: Sequence[int], policy: Policy
-) -> list[UnitBurden]:
-    names = columns.units
-    for one in in_force:
-        names.number(one.unit)
-    groups = len(names)
-    alarms = counts(rows.start, rows.unit, rows.rank - 1, groups, len(ALARM_PRIORITIES), now, windows)
-    classified = counts(rows.start, rows.unit, classes, groups, len(CLASSES), now, windows)
-    nobody = np.array([not team for team in columns.teams.things], dtype=np.int8)
-    unassigned = counts(rows.start, rows.unit, nobody[rows.team], groups, 2, now, windows)[:, :, 1]
-    sounding = np.bincount(rows.unit[rows.end == OPEN], minlength=groups)
-    types = _types(now, rows, columns, windows, policy)
-    clinicians: dict[str, set[str]] = {}
-    beds: dict[str, set[str]] = {}
-    for one in in_force:
-        clinicians.setdefault(one.unit, set()).add(one.clinician)
-        beds.setdefault(one.unit, set()).add(one.bed)
-    return [
-        UnitBurden(
-            name, alarms[number], classified[number], unassigned[number], int(sounding[number]),
-            len(clinicians.get(name, ())), len(beds.get(name, ())), types.get(number, [[] for _ in windows]),
-        )
-        for name, number in sorted((name, number) for number, name in enumerate(names.things))
-        if name in beds or alarms[number].any() or sounding[number]
-    ]  # fmt: skip
-
-
-def _types(now: int, rows: Rows, columns: Columns, windows: Sequence[int], policy: Policy) -> dict[int, list[list[tuple[AlarmType, int]]]]:
-    """By unit number: per window, its most frequent alarm types."""
-    result: dict[int, list[list[tuple[AlarmType, int]]]] = {}
-    names, key = columns.types.things, rows.unit.astype(np.int64) * max(len(columns.types), 1) + rows.type
-    for place, length in enumerate(windows):
-        present, count = np.unique(key[rows.start > now - length], return_counts=True)
-        by_unit: dict[int, list[tuple[AlarmType, int]]] = {}
-        for unit_and_type, n in zip(present.tolist(), count.tolist(), strict=True):
-            unit, type_ = divmod(unit_and_type, len(names))
-            by_unit.setdefault(unit, []).append((names[type_], n))
-        for unit, found in by_unit.items():
-            found.sort(key=lambda one: (-one[1], one[0]))
-            result.setdefault(unit, [[] for _ in windows])[place] = found[: policy.top_types]
-    return result
+def pairs(teams: list[Team], team: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Attribution as two parallel arrays: indices into `team` (the rows' teams), and the number of one clinician of that team."""
+    sizes = np.array([len(one) for one in teams], dtype=np.intp)
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    flat = np.array([one for of_team in teams for one in of_team], dtype=np.intp)
+    times = sizes[team]
+    which = np.repeat(np.arange(len(team)), times)
+    within = np.arange(len(which)) - np.repeat(np.cumsum(times) - times, times)
+    return which, flat[np.repeat(offsets[team], times) + within]

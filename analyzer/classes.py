@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns import NOT_JUDGED, Rows
-from analyzer.episodes import OPEN, Class
+from analyzer.episodes import Class
+from analyzer.ids import Numbers
+from analyzer.names import Statics
 from analyzer.policy import Policy
 from analyzer.responses import Cover
+from analyzer.table import NOT_JUDGED, Table
 
 CLASSES: tuple[Class, ...] = ("actionable", "non_actionable", "technical", "pending", "unknown")
 ACTIONABLE, NON_ACTIONABLE, TECHNICAL, PENDING, UNKNOWN = range(len(CLASSES))
@@ -19,38 +20,40 @@ ACTIONABLE, NON_ACTIONABLE, TECHNICAL, PENDING, UNKNOWN = range(len(CLASSES))
 Scope = Literal["all", "clinical"]
 SCOPES: tuple[Scope, ...] = ("all", "clinical")
 
+LABELLED, BY_KIND, ANSWERED, NOT_OVER, FLEETING, COVERED, NOTHING_KNOWN = range(7)
+"""The rules, in their order."""
 BASES = ("label", "kind", "response", None, "fleeting", "no_intervention", None)
-"""What each rule rests on, in the order of the rules; None where nothing is known."""
+"""What each rule rests on; None where nothing is known."""
+_OUTCOME = np.array([-1, TECHNICAL, ACTIONABLE, PENDING, NON_ACTIONABLE, NON_ACTIONABLE, UNKNOWN], dtype=np.int8)
 
 
-def classify(rows: Rows, units: Sequence[str], cover: Cover, now: int, policy: Policy) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8]]:
-    """For each row: its class (index into `CLASSES`) and the rule that decided (index into `BASES`), at `now`.
-
-    `units` names the unit numbers of `rows`. Rule 1 takes the label's verdict, which columns store as the class itself.
-    """
-    closing = rows.end + policy.action_window
-    conditions = [
-        rows.verdict != NOT_JUDGED,
-        rows.technical,
-        rows.intervened,
-        (rows.end == OPEN) | (now < closing),
-        ~rows.answered & (rows.end - rows.start < policy.fleeting),
-        _covered(rows, units, cover, closing, policy),
-    ]
-    rule = np.select(conditions, range(6), default=6).astype(np.int8)
-    outcome = np.array([0, TECHNICAL, ACTIONABLE, PENDING, NON_ACTIONABLE, NON_ACTIONABLE, UNKNOWN], dtype=np.int8)[rule]
-    return np.where(rule == 0, rows.verdict, outcome).astype(np.int8), rule
+def classify(table: Table, statics: Statics, rows: Numbers) -> None:
+    """Rules 1 to 4 for existing rows, whether they are final or not: everything that does not wait for their end."""
+    verdict = table.verdict[rows]
+    rule = np.select(
+        [verdict != NOT_JUDGED, statics.technical[table.static[rows]], table.intervened[rows]], [LABELLED, BY_KIND, ANSWERED], NOT_OVER
+    ).astype(np.int8)
+    table.rule[rows] = rule
+    table.klass[rows] = np.where(rule == LABELLED, verdict, _OUTCOME[rule])
 
 
-def _covered(rows: Rows, units: Sequence[str], cover: Cover, closing: npt.NDArray[np.int64], policy: Policy) -> npt.NDArray[np.bool_]:
-    covered = np.zeros(len(closing), dtype=np.bool_)
-    for unit in np.unique(rows.unit):
-        mine = rows.unit == unit
-        covered[mine] = cover.covered(units[unit], closing[mine], policy.cover)
-    return covered
+def classify_final(table: Table, statics: Statics, rows: Numbers, cover: Cover, policy: Policy) -> None:
+    """All rules for existing rows whose action window is over."""
+    classify(table, statics, rows)
+    rows = rows[table.rule[rows] == NOT_OVER]
+    start, end = table.start[rows], table.end[rows]
+    rule = np.where(~table.answered[rows] & (end - start < policy.fleeting), FLEETING, NOTHING_KNOWN).astype(np.int8)
+    asked = np.flatnonzero(rule == NOTHING_KNOWN)
+    if len(asked):
+        units = statics.unit[table.static[rows[asked]]].tolist()
+        closings = (end[asked] + policy.action_window).tolist()
+        covered = [cover.covered(unit, closing, policy.cover) for unit, closing in zip(units, closings, strict=True)]
+        rule[asked[np.array(covered, dtype=np.bool_)]] = COVERED
+    table.rule[rows] = rule
+    table.klass[rows] = _OUTCOME[rule]
 
 
-def nonactionable_ratio(counts: npt.NDArray[np.int64], scope: Scope, min_classified: int) -> float | None:
+def nonactionable_ratio(counts: npt.NDArray[Any], scope: Scope, min_classified: int) -> float | None:
     """Share of the classified alarms that needed nobody; None while fewer than `min_classified` are classified.
 
     `counts` by class, in the order of `CLASSES`. Scope `all` takes technical alarms for non-actionable; `clinical` leaves

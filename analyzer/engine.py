@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from analyzer.admission import Outcome
-from analyzer.burden import Burden
-from analyzer.episodes import EpisodeRecord
-from analyzer.facility import Facility, ShardKey
-from analyzer.facts import Fact, Topic
+import numpy as np
+import numpy.typing as npt
+
+from analyzer import storage
+from analyzer.admission import ACCEPTED, NOTHING_YET, OUTCOMES, Outcome, Outcomes
+from analyzer.arrivals import Batch, Columns
+from analyzer.burden import Burdens, Snapshot
+from analyzer.derive import derive, judge_again
+from analyzer.episodes import Finished
+from analyzer.facts import FACT_TYPES, Fact, Topic, values_of
+from analyzer.fold import FOLDS
+from analyzer.horizon import tidy
+from analyzer.ids import Marks, Numbers, integers
 from analyzer.policy import Policy
+from analyzer.publish import finished, publish
+from analyzer.state import State
+from analyzer.storage import ShardKey
+
+_PLACES: dict[Topic, dict[str, int]] = {
+    topic: {name: place for place, name in enumerate(type_.__slots__)} for topic, type_ in FACT_TYPES.items()
+}
 
 
 class Engine:
@@ -22,73 +37,128 @@ class Engine:
     ...     event_id="e1", alarm_id="a1", phase="start", at=0, facility="H", unit="ICU", bed="1", device_id="m1",
     ...     device_type="monitor", code="MDC_EVT_LO", kind="physiological", priority="high"), stamped=None)
     'accepted'
-    >>> engine.advance(None)
-    []
-    >>> [unit.open_alarms for burden in engine.measure() for unit in burden.units]
+    >>> len(engine.advance(None))
+    0
+    >>> engine.measure().units.open_alarms.tolist()
     [1]
     """
 
     def __init__(self, policy: Policy) -> None:
-        self._policy = policy
-        self._facilities: dict[str, Facility] = {}
+        self._state = State(policy)
         self.tally: dict[tuple[Topic, Outcome], int] = {}
+        self.policy = policy
+        self.version = 0
+        """Another one whenever what is measured may have changed."""
 
     def apply(self, topic: Topic, fact: Fact, stamped: int | None) -> Outcome:
         """Take in one fact. `stamped`: the Kafka record's timestamp (ms), or None for complete history."""
-        facility = self._facilities.get(fact.facility)
-        if facility is None:
-            facility = self._facilities[fact.facility] = Facility(fact.facility, self._policy)
-        outcome = facility.apply(topic, fact, stamped)
-        self.count(topic, outcome)
-        return outcome
+        columns = tuple([value] for value in values_of(fact))
+        return OUTCOMES[int(self.take(topic, columns, None if stamped is None else [stamped])[0])]
 
-    def count(self, topic: Topic, outcome: Outcome) -> None:
-        """Count a record; the caller does so itself for those that never became a fact."""
+    def take(self, topic: Topic, columns: Columns, stamps: Sequence[int] | None) -> Outcomes:
+        """Take in facts of one topic in the order given, as columns: one sequence for each field, in the order of its class.
+
+        `stamps` are the Kafka records' timestamps (ms), or None for complete history. Returns each fact's index in `OUTCOMES`.
+        What was accepted counts from the next `advance` on.
+        """
+        state, places = self._state, _PLACES[topic]
+        if not columns[0]:
+            return np.empty(0, dtype=np.int8)
+        facilities = integers(map(state.facilities.__getitem__, columns[places["facility"]]))
+        state.grow()
+        at = integers(columns[places["at"]])
+        until = None
+        if topic == "assignments":
+            until = integers(-NOTHING_YET if end is None else end for end in columns[places["end"]])
+        stamped = None if stamps is None else integers(stamps)
+        outcomes, entries = state.gates[topic].admit(facilities, columns[0], at, stamped, until)
+        accepted = outcomes == ACCEPTED
+        batch = Batch(columns, facilities, at, np.full(len(at), -1))
+        batch.entries[accepted] = entries
+        state.head_changed |= bool(len(entries))
+        state.arrivals.add(topic, batch if len(entries) == len(at) else batch.chosen(accepted))
+        for outcome, count in enumerate(np.bincount(outcomes, minlength=len(OUTCOMES)).tolist()):
+            if count:
+                self.count(topic, OUTCOMES[outcome], count)
+        return outcomes
+
+    def count(self, topic: Topic, outcome: Outcome, times: int = 1) -> None:
+        """Count records; the caller does so itself for those that never became a fact."""
         key = (topic, outcome)
-        self.tally[key] = self.tally.get(key, 0) + 1
+        self.tally[key] = self.tally.get(key, 0) + times
 
-    def advance(self, now: int | None) -> list[EpisodeRecord]:
-        """Move every facility's time to `now`; None moves each to its own watermark. Returns what became final or changed."""
-        records = []
-        for name in sorted(self._facilities):
-            facility = self._facilities[name]
-            moment = facility.watermark if now is None else now
-            if moment is not None:
-                records += facility.advance(moment)
+    def advance(self, now: int | None) -> Finished:
+        """Move every facility's time to `now` (ms), and finish what it finished; None moves each to its own watermark.
+
+        Time never moves back: for a clock that does, it stands still. Returns the episodes whose record is new or differs from
+        the one returned before, ordered by facility, end and alarm id.
+        """
+        state = self._state
+        state.grow()
+        count = len(state.facilities)
+        before = state.times.now[:count].copy()
+        state.times.now[:count] = np.maximum(before, state.watermark() if now is None else now)
+        if len(state.arrivals) or (state.times.now[:count] != before).any():
+            self.version += 1
+        for topic, fold in FOLDS.items():
+            touched = [fold(state, batch) for batch in state.arrivals.take(topic, state.times.now)]
+            if touched:
+                derive(state, np.unique(np.concatenate(touched)))
+        judge_again(state)
+        records = publish(state)
+        tidy(state)
         return records
 
-    def measure(self) -> list[Burden]:
-        """The burdens of all facilities, ordered by name, at the time they were last advanced to."""
-        burdens = (self._facilities[name].measure() for name in sorted(self._facilities))
-        return [burden for burden in burdens if burden is not None]
+    def still_says(self, rows: Numbers, digests: Marks) -> npt.NDArray[np.bool_]:
+        """Which records, of those once given as `Finished`, are still what the state holds."""
+        same: npt.NDArray[np.bool_] = self._state.table.digest[rows] == digests
+        return same
+
+    def said_at(self, rows: Numbers) -> Finished:
+        """Records that the state holds, once more."""
+        return finished(self._state, rows)
+
+    def snapshot(self) -> Snapshot:
+        """What burdens are measured from, at the time last advanced to; to be measured wherever, whenever."""
+        return Snapshot.of(self._state)
+
+    def measure(self) -> Burdens:
+        """The burdens of all clinicians and units, at the time last advanced to."""
+        return self.snapshot().measure()
 
     def watermarks(self) -> dict[str, int]:
-        """Each facility's watermark (ms), where it has one."""
-        return {name: mark for name, one in sorted(self._facilities.items()) if (mark := one.watermark) is not None}
+        """Each facility's watermark (ms), where it has one, by name."""
+        marks = zip(self._state.facilities.things, self._state.watermark().tolist(), strict=True)
+        return {name: mark for name, mark in sorted(marks) if mark != NOTHING_YET}
 
     @property
     def held(self) -> int:
         """Episodes in memory."""
-        return sum(facility.held for facility in self._facilities.values())
+        return self._state.table.held
 
-    # -- storage: state in shards of bounded size, (facility, shard key) -> plain values
+    # -- storage
 
-    def changed_shards(self) -> Iterator[tuple[str, ShardKey]]:
-        for name, facility in self._facilities.items():
-            for key in facility.changed_shards():
-                yield name, key
+    def changed_shards(self) -> Iterator[ShardKey]:
+        """Which shards differ from when they were last stored; all of them, after `load`."""
+        return storage.changed_shards(self._state)
 
-    def dump(self, facility: str, key: ShardKey) -> Any:
-        return self._facilities[facility].dump(key)
+    def dump(self, key: ShardKey) -> Any:
+        """One shard in plain values; None once it holds nothing."""
+        return storage.dump(self._state, key)
 
     def stored(self) -> None:
-        for facility in self._facilities.values():
-            facility.stored()
+        """Everything dumped since is safe: nothing counts as changed."""
+        storage.stored(self._state)
 
     @classmethod
-    def load(cls, policy: Policy, shards: dict[str, dict[ShardKey, Any]], tally: dict[tuple[Topic, Outcome], int]) -> Engine:
+    def load(
+        cls, policy: Policy, shards: Mapping[ShardKey, Any], tally: Mapping[tuple[Topic, Outcome], int], judge_anew: bool = False
+    ) -> Engine:
+        """The engine that dumped `shards`. Time has not come to it until it is advanced.
+
+        `judge_anew`: the policy is another one, so look at everything that was final once more.
+        """
         self = cls(policy)
+        self._state = storage.load(policy, shards, judge_anew)
         self.tally = dict(tally)
-        for name, of_facility in shards.items():
-            self._facilities[name] = Facility.load(name, policy, of_facility)
         return self

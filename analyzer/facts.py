@@ -7,6 +7,7 @@ the field and what was expected.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -19,8 +20,8 @@ Priority = Literal["high", "medium", "low", "info"]
 Action = Literal["acknowledge", "silence", "pause", "attend", "consult", "intervene", "adjust_limits", "escalate", "decline"]
 Verdict = Literal["actionable", "non_actionable"]
 
-_EARLIEST = -62_135_596_800_000  # 0001-01-01, the first moment that RFC 3339 can write
-_LATEST = 253_402_300_799_999  # 9999-12-31, the last
+EARLIEST = -62_135_596_800_000  # 0001-01-01, the first moment that RFC 3339 can write
+LATEST = 253_402_300_799_999  # 9999-12-31, the last
 
 
 class FactError(ValueError):
@@ -49,7 +50,7 @@ class _Fact:
             _check_id(field, getattr(self, field))
         for field in self._times:
             moment = getattr(self, field)
-            if moment is not None and not _EARLIEST <= moment <= _LATEST:
+            if moment is not None and not EARLIEST <= moment <= LATEST:
                 raise FactError(field, "a time within the years 1 to 9999")
 
     @property
@@ -167,6 +168,6 @@ def values_of(fact: _Fact) -> list[Any]:
     return [getattr(fact, name) for name in names]
 
 
-def fact_of(type_: type[F], values: list[Any]) -> F:
+def fact_of(type_: type[F], values: Iterable[Any]) -> F:
     """The reverse of `values_of`."""
     return type_(**dict(zip(type_.__slots__, values, strict=True)))

@@ -14,10 +14,13 @@ HOUR = 60 * MINUTE
 DEFAULT_WINDOWS = {"10m": 10 * MINUTE, "1h": HOUR, "2h": 2 * HOUR, "12h": 12 * HOUR}
 """10 min is the interval of ISA-18.2 rates; 2 h the exposure of Bonafide 2015; 12 h a shift."""
 
+JUDGING = frozenset({"action_window", "fleeting", "cover"})
+"""The settings that decide what an episode was."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """How facts become numbers. `fingerprint` names the settings that stored state depends on."""
+    """How facts become numbers."""
 
     windows: dict[str, int] = field(default_factory=lambda: dict(DEFAULT_WINDOWS))
     action_window: int = 5 * MINUTE

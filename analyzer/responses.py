@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.blocks import Blocks
-from analyzer.episodes import Heard
-from analyzer.facts import Response
+from analyzer.ids import Codes, Growing, Numbers
+from analyzer.names import Numbered
+from analyzer.policy import HOUR
 
 INTERVENTIONS = ("intervene", "consult")
 """Actions that make an alarm actionable: observed intervention, or consultation at the bedside (Bonafide 2015, 2017)."""
 
 
-def heard(response: Response) -> Heard:
-    return Heard(response.at, response.event_id, response.action in INTERVENTIONS, response.unit)
+class Heard(NamedTuple):
+    """A response, as far as episodes care."""
+
+    at: int
+    event_id: str
+    intervenes: bool
+    unit: str | None
 
 
 class _Said:
@@ -26,25 +31,40 @@ class _Said:
 
     __slots__ = ("bed", "block", "heard")
 
-    def __init__(self, bed: str, heard: Heard) -> None:
+    def __init__(self, bed: int, heard: Heard) -> None:
         self.bed = bed
         self.heard = heard
         self.block = 0
 
 
-class BedResponses:
-    """Responses that name a bed and no alarm, in order of time per bed."""
+class BedResponses(Growing):
+    """Responses that name a bed and no alarm, in order of time per bed. `beds` numbers (facility, name of a bed)."""
 
-    def __init__(self) -> None:
-        self._beds: dict[str, list[Heard]] = {}
+    latest: Numbers  # by bed: `at` of its last response
+
+    def __init__(self, beds: Numbered[tuple[int, str]]) -> None:
+        super().__init__(latest=(np.int64, -(1 << 62)))
+        self._numbers = beds
+        self._beds: dict[int, list[Heard]] = {}
         self.blocks: Blocks[_Said] = Blocks(512)
 
-    def add(self, bed: str, heard: Heard) -> None:
-        self.blocks.add(_Said(bed, heard))
-        insort(self._beds.setdefault(bed, []), heard)
+    def add(self, bed: int, heard: Heard) -> None:
+        said = _Said(bed, heard)
+        self.blocks.add(said)
+        self._enter(said)
 
-    def within(self, unit: str, bed: str, start: int, end: int) -> list[Heard]:
-        """Those about `bed` (of `unit`, where they say a unit) at `start` <= at <= `end`."""
+    def _enter(self, said: _Said) -> None:
+        insort(self._beds.setdefault(said.bed, []), said.heard, key=_at)
+        self.reserve(said.bed + 1)
+        self.latest[said.bed] = max(int(self.latest[said.bed]), said.heard.at)
+
+    def since(self, beds: Codes, moments: Numbers) -> npt.NDArray[np.bool_]:
+        """For each pair of bed and moment: whether anything was said about the bed at the moment or later."""
+        self.reserve(int(beds.max()) + 1)
+        return np.asarray(self.latest[beds] >= moments, dtype=np.bool_)
+
+    def within(self, bed: int, unit: str, start: int, end: int) -> list[Heard]:
+        """Those about a bed (of `unit`, where they say a unit) at `start` <= at <= `end`."""
         said = self._beds.get(bed)
         if not said:
             return []
@@ -52,9 +72,10 @@ class BedResponses:
         high = bisect_right(said, end, lo=low, key=_at)
         return [one for one in said[low:high] if one.unit is None or one.unit == unit]
 
-    def drop_before(self, moment: int, oldest_alarm: dict[str, int]) -> None:
-        """Forget responses older than `moment`, and than the oldest held episode of their bed (by bed name)."""
+    def drop_before(self, moments: list[int], oldest_alarm: dict[int, int]) -> None:
+        """Forget responses older than their facility's moment, and than the oldest held episode of their bed (by number)."""
         for said in list(self.blocks):
+            moment = moments[self._numbers.things[said.bed][0]]
             if said.heard.at < min(moment, oldest_alarm.get(said.bed, moment)):
                 self.blocks.remove(said)
                 of_bed = self._beds[said.bed]
@@ -62,17 +83,14 @@ class BedResponses:
                 if not of_bed:
                     del self._beds[said.bed]
 
-    def __iter__(self) -> Iterator[Heard]:
-        return (said.heard for said in self.blocks)
-
     def dump(self, block: int) -> list[Any]:
-        return sorted((said.bed, said.heard) for said in self.blocks[block])
+        return sorted(([*self._numbers.things[said.bed], said.heard] for said in self.blocks[block]), key=lambda one: (one[:2], one[2][:2]))
 
     def load(self, block: int, content: list[Any]) -> None:
-        for bed, values in content:
-            said = _Said(bed, Heard(*values))
+        for facility, bed, values in content:
+            said = _Said(self._numbers[facility, bed], Heard(*values))
             self.blocks.restore(block, said)
-            insort(self._beds.setdefault(bed, []), said.heard)
+            self._enter(said)
 
 
 def _at(heard: Heard) -> int:
@@ -80,50 +98,61 @@ def _at(heard: Heard) -> int:
 
 
 class Cover:
-    """Per unit, the moments at which somebody of it responded to anything (a multiset).
+    """Per unit, the moments at which somebody of it responded to anything (a multiset). Stored by the hour.
 
-    `changed` collects, per unit, the span of moments that came or went, for whoever must judge finished episodes again.
+    `came` and `went` collect (unit, moment)s for whoever must judge finished episodes again.
     """
 
-    def __init__(self) -> None:
-        self._units: dict[str, list[int]] = {}
-        self.changed: dict[str, tuple[int, int]] = {}
+    def __init__(self, units: Numbered[tuple[int, str]]) -> None:
+        self._numbers = units
+        self._units: dict[int, list[int]] = {}
+        self.came: list[tuple[int, int]] = []
+        self.went: list[tuple[int, int]] = []
+        self.dirty: set[int] = set()
 
-    def add(self, unit: str, at: int) -> None:
+    def add(self, unit: int, at: int) -> None:
         insort(self._units.setdefault(unit, []), at)
-        self._note(unit, at)
+        self.came.append((unit, at))
+        self.dirty.add(at // HOUR)
 
-    def remove(self, unit: str, at: int) -> None:
+    def remove(self, unit: int, at: int) -> None:
         moments = self._units.get(unit, [])
         place = bisect_left(moments, at)
         if place < len(moments) and moments[place] == at:  # else the horizon has taken it already
             del moments[place]
-            self._note(unit, at)
+            self.went.append((unit, at))
+            self.dirty.add(at // HOUR)
 
-    def covered(self, unit: str, until: npt.NDArray[np.int64], length: int) -> npt.NDArray[np.bool_]:
-        """For each moment of `until`: whether somebody responded at `until` - `length` <= at <= `until`."""
-        moments = np.array(self._units.get(unit, ()), dtype=np.int64)
-        found = np.searchsorted(moments, until, side="right") > np.searchsorted(moments, until - length, side="left")
-        return np.asarray(found, dtype=np.bool_)
+    def covered(self, unit: int, until: int, length: int) -> bool:
+        """Whether somebody responded at `until` - `length` <= at <= `until`."""
+        moments = self._units.get(unit)
+        if not moments:
+            return False
+        place = bisect_right(moments, until)
+        return place > 0 and moments[place - 1] >= until - length
 
-    def drop_before(self, moment: int) -> None:
-        """Forget what is older than `moment`."""
-        for unit, moments in list(self._units.items()):
-            del moments[: bisect_left(moments, moment)]
-            if not moments:
-                del self._units[unit]
+    def drop_before(self, moments: list[int]) -> None:
+        """Forget what is older than the facility's moment."""
+        for unit, known in list(self._units.items()):
+            place = bisect_left(known, moments[self._numbers.things[unit][0]])
+            if place:
+                self.dirty.update({at // HOUR for at in known[:place]})
+                del known[:place]
+                if not known:
+                    del self._units[unit]
 
-    def dump(self, before: int) -> list[Any]:
-        """The moments earlier than `before`, by unit."""
-        old = [[unit, moments[: bisect_left(moments, before)]] for unit, moments in sorted(self._units.items())]
-        return [one for one in old if one[1]]
+    def dump(self, hour: int) -> list[Any]:
+        """[facility, unit, moments] of an hour."""
+        found = []
+        for unit, known in self._units.items():
+            low = bisect_left(known, hour * HOUR)
+            high = bisect_left(known, (hour + 1) * HOUR, lo=low)
+            if low < high:
+                found.append([*self._numbers.things[unit], known[low:high]])
+        return sorted(found)
 
-    def load(self, content: list[Any], before: int) -> None:
-        """Put back what `dump` gave, in the place of whatever is earlier than `before`."""
-        self.drop_before(before)
-        for unit, moments in content:
-            self._units[unit] = [*moments, *self._units.get(unit, ())]
-
-    def _note(self, unit: str, at: int) -> None:
-        low, high = self.changed.get(unit, (at, at))
-        self.changed[unit] = min(low, at), max(high, at)
+    def load(self, hour: int, content: list[Any]) -> None:
+        """Put an hour back; hours come in order."""
+        self.dirty.add(hour)
+        for facility, unit, moments in content:
+            self._units.setdefault(self._numbers[facility, unit], []).extend(moments)

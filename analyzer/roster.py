@@ -2,94 +2,196 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+import numpy as np
 
 from analyzer.blocks import Blocks
 from analyzer.facts import Assignment, fact_of, values_of
+from analyzer.ids import Codes, Growing, Numbers
+from analyzer.names import Numbered
 
-Bed = tuple[str, str]
-"""(unit, bed): bed names repeat from unit to unit."""
+Team = tuple[int, ...]
+"""Numbers of clinicians, sorted."""
+
+
+class Teams:
+    """Sets of clinicians by number; 0 is nobody."""
+
+    def __init__(self) -> None:
+        self.clinicians: Numbered[tuple[int, str]] = Numbered()  # (facility, id)
+        self._teams: Numbered[Team] = Numbered()
+        self._unions: dict[tuple[int, int], int] = {}
+        self._names: dict[int, tuple[str, ...]] = {}
+        self._teams[()]
+
+    def __getitem__(self, number: int) -> Team:
+        return self._teams.things[number]
+
+    @property
+    def all(self) -> list[Team]:
+        return self._teams.things
+
+    def of(self, facility: int, clinicians: Iterable[str]) -> int:
+        """The number of this set of a facility's clinicians."""
+        return self._teams[tuple(sorted({self.clinicians[facility, one] for one in clinicians}))]
+
+    def union(self, one: int, other: int) -> int:
+        pair = (one, other)
+        if pair not in self._unions:
+            self._unions[pair] = self._teams[tuple(sorted({*self._teams.things[one], *self._teams.things[other]}))]
+        return self._unions[pair]
+
+    def names(self, number: int) -> tuple[str, ...]:
+        """The ids of a team's clinicians, sorted."""
+        names = self._names.get(number)
+        if names is None:
+            names = self._names[number] = tuple(sorted(self.clinicians.things[one][1] for one in self._teams.things[number]))
+        return names
+
+    def told(self, number: int) -> tuple[int, tuple[str, ...]] | None:
+        """The facility and the names of a team; None for nobody."""
+        return (self.clinicians.things[self._teams.things[number][0]][0], self.names(number)) if number else None
+
+    def keep(self, used: Codes) -> Codes:
+        """Forget all teams but `used`, of which 0 must be the first; returns the new number of each old one."""
+        moved = np.full(len(self._teams), -1, dtype=np.int32)
+        moved[used] = np.arange(len(used))
+        self._teams.renew([self._teams.things[number] for number in used.tolist()])
+        self._unions.clear()
+        self._names.clear()
+        return moved
 
 
 class _Held:
     """An assignment's record that counts, in its block."""
 
-    __slots__ = ("assignment", "block")
+    __slots__ = ("assignment", "block", "facility", "place")
 
-    def __init__(self, assignment: Assignment) -> None:
+    def __init__(self, assignment: Assignment, facility: int, place: int) -> None:
         self.assignment = assignment
+        self.facility = facility
+        self.place = place
         self.block = 0
 
 
-class Roster:
-    """The latest record of each assignment. Intervals are [start, end); one that ends before it begins is void."""
+class Roster(Growing):
+    """The latest record of each assignment. Intervals are [start, end); one that ends before it begins is void.
 
-    def __init__(self) -> None:
-        self._held: dict[str, _Held] = {}
-        self._beds: dict[Bed, dict[str, Assignment]] = {}  # void ones are in no bed
+    The columns, by place, remember the stretch of time asked for last: within [`since`, `until`) the team is `team`.
+    """
+
+    since: Numbers
+    until: Numbers
+    team: Codes
+
+    def __init__(self, teams: Teams) -> None:
+        super().__init__(since=(np.int64, 0), until=(np.int64, 0), team=(np.int32, 0))
+        self._teams = teams
+        self._held: dict[tuple[int, str], _Held] = {}
+        self._places: dict[int, dict[str, _Held]] = {}  # void ones are in no place
         self.blocks: Blocks[_Held] = Blocks(256)
 
-    def put(self, new: Assignment) -> tuple[Assignment, ...]:
-        """Take a record in; returns the assignments whose effect appeared or vanished with it."""
-        held = self._held.get(new.assignment_id)
+    def put(self, new: Assignment, facility: int, place: int) -> tuple[tuple[int, Assignment], ...]:
+        """Take a record in; returns the (place, assignment)s whose effect appeared or vanished with it."""
+        key = (facility, new.assignment_id)
+        held = self._held.get(key)
         if held is None:
-            held = self._held[new.assignment_id] = _Held(new)
+            held = self._held[key] = _Held(new, facility, place)
             self.blocks.add(held)
-            changed: tuple[Assignment, ...] = (new,)
+            changed: tuple[tuple[int, Assignment], ...] = ((place, new),)
         elif new.order <= held.assignment.order:
             return ()
         else:
-            changed = (held.assignment, new)
-            self._take_from_bed(held.assignment)
-            held.assignment = new
+            changed = ((held.place, held.assignment), (place, new))
+            self._take_from_place(held)
+            held.assignment, held.place = new, place
             self.blocks.changed(held)
-        self._put_to_bed(new)
+        self._put_to_place(held)
         return changed
 
-    def clinicians(self, bed: Bed, moment: int) -> set[str]:
-        """Who was responsible for `bed` at `moment`."""
-        return {one.clinician for one in self._beds.get(bed, {}).values() if holds(one, moment)}
+    def teams_at(self, places: Codes, moments: Numbers) -> Codes:
+        """For each pair of place and moment, the number of the team that was responsible."""
+        self.reserve(int(places.max()) + 1)
+        for _ in range(2):  # what is asked for is mostly in one stretch a place
+            other = np.flatnonzero((moments < self.since[places]) | (moments >= self.until[places]))
+            if not len(other):
+                break
+            _, firsts = np.unique(places[other], return_index=True)
+            for number in other[firsts].tolist():
+                self._look_at(int(places[number]), int(moments[number]))
+        teams = self.team[places]
+        for number in np.flatnonzero((moments < self.since[places]) | (moments >= self.until[places])).tolist():
+            teams[number] = self._look_at(int(places[number]), int(moments[number]))
+        return teams
 
-    def valid(self) -> Iterator[Assignment]:
-        """Every assignment that is not void, in no order."""
-        for bed in self._beds.values():
-            yield from bed.values()
+    def _look_at(self, place: int, moment: int) -> int:
+        since, until, on_duty, facility = -(1 << 62), 1 << 62, [], 0
+        for held in self._places.get(place, {}).values():
+            start, end, facility = held.assignment.start, held.assignment.end, held.facility
+            if start <= moment and (end is None or moment < end):
+                on_duty.append(held.assignment.clinician)
+            for edge in (start, end):
+                if edge is not None:
+                    if edge <= moment:
+                        since = max(since, edge)
+                    else:
+                        until = min(until, edge)
+        team = self._teams.of(facility, on_duty) if on_duty else 0
+        self.since[place], self.until[place], self.team[place] = since, until, team
+        return team
 
-    def drop_before(self, moment: int, oldest_alarm: dict[Bed, int]) -> None:
-        """Forget what ended, and was charted, before `moment`, unless a held alarm of its bed still rests on it.
+    def valid(self) -> list[tuple[int, Assignment]]:
+        """Every (facility, assignment) that is not void, in no order."""
+        return [(held.facility, held.assignment) for of_place in self._places.values() for held in of_place.values()]
 
-        `oldest_alarm` gives the earliest start of a held episode for the beds that have one.
+    def drop_before(self, moments: list[int], oldest_alarm: dict[int, int]) -> None:
+        """Forget what ended, and was charted, before its facility's moment, unless a held alarm of its place still rests on it.
+
+        `oldest_alarm` gives the earliest start of a held episode for the places that have one.
         """
-        for held in list(self._held.values()):
-            one = held.assignment
+        for key, held in list(self._held.items()):
+            one, moment = held.assignment, moments[held.facility]
             if one.at >= moment or one.end is None:
                 continue
-            bed = (one.unit, one.bed)
-            if _void(one) or one.end < min(moment, oldest_alarm.get(bed, moment)):
-                self._take_from_bed(one)
-                del self._held[one.assignment_id]
+            if _void(one) or one.end < min(moment, oldest_alarm.get(held.place, moment)):
+                self._take_from_place(held)
+                del self._held[key]
                 self.blocks.remove(held)
 
-    def _put_to_bed(self, one: Assignment) -> None:
-        if not _void(one):
-            self._beds.setdefault((one.unit, one.bed), {})[one.assignment_id] = one
+    def _put_to_place(self, held: _Held) -> None:
+        if not _void(held.assignment):
+            self._places.setdefault(held.place, {})[held.assignment.assignment_id] = held
+            self._forget_stretch(held.place)
 
-    def _take_from_bed(self, one: Assignment) -> None:
-        bed = self._beds.get((one.unit, one.bed), {})
-        bed.pop(one.assignment_id, None)
-        if not bed:
-            self._beds.pop((one.unit, one.bed), None)
+    def _take_from_place(self, held: _Held) -> None:
+        of_place = self._places.get(held.place, {})
+        of_place.pop(held.assignment.assignment_id, None)
+        if not of_place:
+            self._places.pop(held.place, None)
+        self._forget_stretch(held.place)
+
+    def _forget_stretch(self, place: int) -> None:
+        self.reserve(place + 1)
+        self.since[place] = self.until[place] = 0
+
+    def forget_stretches(self) -> None:
+        """The teams have got other numbers."""
+        self.since[:] = self.until[:] = 0
 
     def dump(self, block: int) -> list[Any]:
-        return [values_of(held.assignment) for held in sorted(self.blocks[block], key=lambda held: held.assignment.order)]
+        held = sorted(self.blocks[block], key=lambda held: (held.facility, held.assignment.order))
+        return [[one.facility, *values_of(one.assignment)] for one in held]
 
-    def load(self, block: int, content: list[Any]) -> None:
-        for values in content:
+    def load(self, block: int, content: list[Any]) -> Iterator[tuple[_Held, Assignment]]:
+        """Put a block back; yields what was put, for its place to be set."""
+        for facility, *values in content:
             one = fact_of(Assignment, values)
-            held = self._held[one.assignment_id] = _Held(one)
+            held = self._held[facility, one.assignment_id] = _Held(one, facility, -1)
             self.blocks.restore(block, held)
-            self._put_to_bed(one)
+            yield held, one
+            self._put_to_place(held)
 
 
 def holds(one: Assignment, moment: int) -> bool:

@@ -1,6 +1,6 @@
 """Windows: counts and durations over (now - W, now], for all clinicians or all units at once.
 
-A window of length W holds the episodes that started in it; durations are clipped to it.
+A window of length W holds the episodes that started in it; durations are clipped to it. Times are relative to now (ms).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Ints = npt.NDArray[np.int64]
 
 
 def counts(
-    start: Ints, group: npt.NDArray[np.integer], code: npt.NDArray[np.integer], groups: int, codes: int, now: int, windows: Sequence[int]
+    start: Ints, group: npt.NDArray[np.integer], code: npt.NDArray[np.integer], groups: int, codes: int, windows: Sequence[int]
 ) -> Ints:
     """How many rows of each group and code started in each window.
 
@@ -23,24 +23,24 @@ def counts(
     result = np.zeros((groups, len(windows), codes), dtype=np.int64)
     key = group.astype(np.int64) * codes + code
     for number, length in enumerate(windows):
-        result[:, number, :] = np.bincount(key[start > now - length], minlength=groups * codes).reshape(groups, codes)
+        result[:, number, :] = np.bincount(key[start > -length], minlength=groups * codes).reshape(groups, codes)
     return result
 
 
-def covered_length(start: Ints, end: Ints, group: npt.NDArray[np.integer], groups: int, now: int, windows: Sequence[int]) -> Ints:
+def covered_length(start: Ints, end: Ints, group: npt.NDArray[np.integer], groups: int, windows: Sequence[int]) -> Ints:
     """Length (ms) of the union of each group's intervals [start, end), clipped to each window.
 
-    Intervals still open are given an `end` of `now` or later. Returns an array of shape (groups, len(windows)).
+    Intervals still open are given an `end` of 0 or later. Returns an array of shape (groups, len(windows)).
     """
     result = np.zeros((groups, len(windows)), dtype=np.int64)
     order = np.lexsort((start, group))
     start, end, group = start[order], end[order], group[order].astype(np.int64)
     for number, length in enumerate(windows):
-        inside = (end > now - length) & (start < now)
+        inside = (end > -length) & (start < 0)
         # Each group gets a stretch of its own on one long line, so one running maximum serves all groups.
         shift = group[inside] * (length + 1)
-        begins = np.maximum(start[inside] - (now - length), 0) + shift
-        ends = np.minimum(end[inside] - (now - length), length) + shift
+        begins = np.maximum(start[inside] + length, 0) + shift
+        ends = np.minimum(end[inside] + length, length) + shift
         reached = np.maximum.accumulate(ends)
         fresh = ends.copy()
         fresh[1:] = np.maximum(ends[1:], reached[:-1])

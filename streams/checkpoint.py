@@ -5,31 +5,30 @@ shard, where it lies and which offsets the state has reached. Until the manifest
 what it no longer names is deleted afterwards. Each writer (one worker between two rebalances) stores everything once more
 before it relies on it, so that another writer that does not know yet that it lost the partition can harm nothing but its own.
 
-Keys are JSON lists, values zlib over msgpack:
+Keys are JSON lists, values zstd over msgpack:
 
-    ["manifest", writer]                            -> version, next offsets, tally, places of shards
-    ["shard", writer, n, facility, kind, block, part] -> part of one shard, as of the writer's n-th checkpoint
+    ["manifest", writer]                            -> version, policy, next offsets, tally, places of shards
+    ["shard", writer, n, kind, block, part] -> part of one shard, as of the writer's n-th checkpoint
 """
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import astuple, dataclass, field
-from types import MappingProxyType
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import msgspec
+import zstandard
 
-from analyzer import Engine, Policy, ShardKey, Topic
+from analyzer import JUDGING, Engine, Policy, ShardKey, Topic
 from streams.partition import Outgoing, Partition, restored_engine
 
-VERSION = 1
+VERSION = 2
 PART_BYTES = 400_000
 """Longest value of a record: safely below a broker's default limit of 1 MB, whatever a facility holds."""
 
-_OUTBOX: tuple[str, ShardKey] = ("", ("outbox", 0))
-"""Where the episodes of a checkpoint lie, among the shards of facilities (of which none has an empty name)."""
+_SAID: ShardKey = ("said", 0)
+"""Where the episodes of a checkpoint are named, among the engine's shards."""
 
 Pair = tuple[bytes, bytes | None]
 Place = tuple[str, int, int]
@@ -37,6 +36,8 @@ Place = tuple[str, int, int]
 
 _pack = msgspec.msgpack.encode
 _unpack = msgspec.msgpack.decode
+_compress = zstandard.ZstdCompressor(level=1, write_checksum=True).compress
+_decompress = zstandard.ZstdDecompressor().decompress
 _key = msgspec.json.encode
 _parse_key = msgspec.json.decode
 
@@ -59,12 +60,12 @@ class Plan:
 class Checkpoints:
     """The checkpoints of one partition by one writer; `superseded` are keys of others, to be deleted after the first."""
 
-    def __init__(self, writer: str, superseded: Iterable[bytes] = (), unwritten: Iterable[tuple[str, ShardKey]] = ()) -> None:
+    def __init__(self, writer: str, superseded: Iterable[bytes] = (), unwritten: Iterable[ShardKey] = ()) -> None:
         self._writer = writer
         self._superseded = set(superseded)
         self._unwritten = set(unwritten)
         self._count = 0
-        self._places: dict[tuple[str, ShardKey], Place] = {}
+        self._places: dict[ShardKey, Place] = {}
 
     def renewed(self, writer: str, found: Iterable[bytes] = ()) -> Checkpoints:
         """The same state under another writer's name, for a partition that may have been others' for a while.
@@ -72,9 +73,9 @@ class Checkpoints:
         They may not know yet that they lost it again, and then delete what they found: our keys of before. `found` are
         keys that they may have left.
         """
-        ours = {part for (facility, key), place in self._places.items() for part in _keys(facility, key, place)}
+        ours = {part for key, place in self._places.items() for part in _keys(key, place)}
         return Checkpoints(
-            writer, {*self._superseded, *found, *ours, self._manifest_key}, (self._unwritten | self._places.keys()) - {_OUTBOX}
+            writer, {*self._superseded, *found, *ours, self._manifest_key}, (self._unwritten | self._places.keys()) - {_SAID}
         )
 
     @property
@@ -84,22 +85,22 @@ class Checkpoints:
     def plan(self, partition: Partition) -> Plan:
         """What to produce so that the partition's state of this moment can be restored; it counts as stored from now on."""
         self._count += 1
-        plan, engine = Plan(episodes=partition.take_episodes()), partition.engine
-        contents: list[tuple[str, ShardKey, Any]] = [(*_OUTBOX, [astuple(one) for one in plan.episodes] or None)]
-        for facility, key in dict.fromkeys([*sorted(self._unwritten), *engine.changed_shards()]):
-            contents.append((facility, key, engine.dump(facility, key)))
-        for facility, key, content in contents:
-            before = self._places.pop((facility, key), None)
+        episodes, said, whole = partition.take_episodes()
+        plan, engine = Plan(episodes=episodes), partition.engine
+        contents: list[tuple[ShardKey, Any]] = [(_SAID, [said, whole] if episodes else None)]
+        contents += [(key, engine.dump(key)) for key in dict.fromkeys([*sorted(self._unwritten), *engine.changed_shards()])]
+        for key, content in contents:
+            before = self._places.pop(key, None)
             if before is not None:
-                self._superseded.update(_keys(facility, key, before))
+                self._superseded.update(_keys(key, before))
             if content is not None:
-                packed = zlib.compress(_pack(content), 1)
+                packed = _compress(_pack(content))
                 parts = [packed[start : start + PART_BYTES] for start in range(0, len(packed), PART_BYTES)]
-                place = self._places[facility, key] = (self._writer, self._count, len(parts))
-                plan.shards += zip(_keys(facility, key, place), parts, strict=True)
-        places = [[facility, *key, *place] for (facility, key), place in self._places.items()]
-        manifest = {"version": VERSION, "places": places} | partition.state()
-        plan.manifest.append((self._manifest_key, zlib.compress(_pack(manifest), 1)))
+                place = self._places[key] = (self._writer, self._count, len(parts))
+                plan.shards += zip(_keys(key, place), parts, strict=True)
+        places = [[*key, *place] for key, place in self._places.items()]
+        manifest = {"version": VERSION, "places": places, "policy": asdict(engine.policy)} | partition.state()
+        plan.manifest.append((self._manifest_key, _compress(_pack(manifest))))
         plan.deletions = [(key, None) for key in sorted(self._superseded)]
         self._superseded.clear()
         self._unwritten.clear()
@@ -108,25 +109,32 @@ class Checkpoints:
         return plan
 
 
-def _keys(facility: str, key: ShardKey, place: Place) -> Iterator[bytes]:
+def _keys(key: ShardKey, place: Place) -> Iterator[bytes]:
     writer, checkpoint, parts = place
-    return (_key(["shard", writer, checkpoint, facility, *key, part]) for part in range(parts))
+    return (_key(["shard", writer, checkpoint, *key, part]) for part in range(parts))
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A stored state: the arguments of `Partition`."""
+    """A stored state, in the arguments of `Partition`."""
 
     engine: Engine
     next_offsets: dict[Topic, int]
+    said: list[int]
     episodes: list[Outgoing]
+    changed_policy: list[str] = field(default_factory=list)
+    """Settings of the policy that differ from those the state was computed under."""
 
 
-def restore(stored: Mapping[bytes, bytes], policy: Policy, committed: Mapping[Topic, int] = MappingProxyType({})) -> Restored | None:
-    """A complete state out of everything found in the topic, the furthest that reaches `committed`; None if there is no manifest.
+def restore(stored: Mapping[bytes, bytes], policy: Policy) -> Restored | None:
+    """The furthest complete state out of everything found in the topic; None if there is no manifest.
 
     By offsets, not by order: a writer that did not know it had lost the partition may have written last. Its manifest may
     name shards that its successor has deleted; then the successor's is there, and complete.
+
+    A state computed under another policy is taken over, for the facts in it are the same. Where the figures of the classes
+    differ, finished episodes are judged anew (and given out again where that changes them). What the old policy refused as
+    late, or dropped behind its horizon, does not come back: `changed_policy` tells whoever restores, to tell people.
     """
     manifests = [_open(value) for key, value in stored.items() if _parse_key(key)[0] == "manifest"]
     if not manifests:
@@ -140,28 +148,26 @@ def restore(stored: Mapping[bytes, bytes], policy: Policy, committed: Mapping[To
     complete = [manifest for manifest in manifests if all(part in stored for part in _parts(manifest))]
     if not complete:
         raise CheckpointError("stored state is incomplete: start a new group to compute everything anew")
-    best = max(complete, key=lambda manifest: (reaches(manifest["next_offsets"], committed), sum(manifest["next_offsets"].values())))
-    shards: dict[str, dict[ShardKey, Any]] = {}
-    for facility, kind, block, *place in best["places"]:
-        packed = b"".join(stored[part] for part in _keys(facility, (kind, block), tuple(place)))
-        shards.setdefault(facility, {})[kind, block] = _open(packed)
-    outbox = shards.pop(_OUTBOX[0], {}).get(_OUTBOX[1], [])
-    episodes = [Outgoing(topic, key, value, [(name, text) for name, text in headers]) for topic, key, value, headers in outbox]
-    return Restored(restored_engine(policy, shards, best), best["next_offsets"], episodes)
-
-
-def reaches(next_offsets: Mapping[Topic, int], committed: Mapping[Topic, int]) -> bool:
-    """Whether a state holds everything that the group has acknowledged."""
-    return all(next_offsets.get(topic, 0) >= offset for topic, offset in committed.items())
+    best = max(complete, key=lambda manifest: sum(manifest["next_offsets"].values()))
+    shards: dict[ShardKey, Any] = {}
+    for kind, block, *place in best["places"]:
+        packed = b"".join(stored[part] for part in _keys((kind, block), tuple(place)))
+        shards[kind, block] = _open(packed)
+    said, whole = shards.pop(_SAID, ([], []))
+    episodes = [Outgoing(topic, key, value, [(name, text) for name, text in headers]) for topic, key, value, headers in whole]
+    now = asdict(policy)
+    changed = sorted(name for name in now if now[name] != best["policy"].get(name))
+    engine = restored_engine(policy, shards, best, judge_anew=bool(JUDGING & set(changed)))
+    return Restored(engine, best["next_offsets"], said, episodes, changed)
 
 
 def _parts(manifest: dict[str, Any]) -> Iterator[bytes]:
-    for facility, kind, block, *place in manifest["places"]:
-        yield from _keys(facility, (kind, block), tuple(place))
+    for kind, block, *place in manifest["places"]:
+        yield from _keys((kind, block), tuple(place))
 
 
 def _open(value: bytes) -> Any:
     try:
-        return _unpack(zlib.decompress(value))
-    except (zlib.error, msgspec.DecodeError) as error:
+        return _unpack(_decompress(value))
+    except (zstandard.ZstdError, msgspec.DecodeError) as error:
         raise CheckpointError(f"stored state cannot be read ({error}): start a new group to compute everything anew") from None

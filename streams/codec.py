@@ -1,22 +1,25 @@
 """The wire: JSON objects to facts and back. Knows every spelling that the topics allow, and nothing of Kafka.
 
 `decode` raises `Malformed` with a detail of one line that names the field and what was expected, never a value: details
-travel in headers and logs, where no patient's data belongs.
+travel in headers and logs, where no patient's data belongs. `decode_slice` does the same for many records at once, into columns
+and without an object a record; what its decoder refuses, `decode` explains.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from hashlib import sha256
-from typing import Any, get_args, get_type_hints
+from functools import lru_cache
+from hashlib import blake2b
+from itertools import compress
+from typing import Annotated, Any, get_args, get_type_hints
 
 import msgspec
 
-from analyzer import FACT_TYPES, OPEN, EpisodeRecord, Fact, FactError, Topic
-from analyzer.facts import Action, Kind, Phase, Priority, Verdict
+from analyzer import FACT_TYPES, Columns, EpisodeRecord, Fact, FactError, Finished, Topic
+from analyzer.facts import EARLIEST, LATEST, MAX_ID_LENGTH, Action, Kind, Phase, Priority, Verdict
 
 MAX_RECORD_BYTES = 1 << 20
 """A record's longest value: Kafka's own default limit for a message, and a thousand times a usual event."""
@@ -32,27 +35,36 @@ _WORDS = {
 _NUMBERS = ("value", "limit", "acuity")
 _A_TIME = "an RFC 3339 time with an offset, or integer milliseconds since 1970"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_LENGTH)]
+_BOUNDED = {
+    "source": Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)],
+    "recipients": tuple[_Id, ...] | None,
+    "acuity": Annotated[float, msgspec.Meta(ge=0)] | None,
+}
 _BELOW_A_MILLISECOND = re.compile(r"(?<=\.\d{3})\d+")
 
 _parse_time = msgspec.json.Decoder(datetime).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def _as_sent(fact: type[Fact]) -> type[msgspec.Struct]:
-    """`fact` as the wire spells it: times as text, too, and its own names."""
+def _as_sent(fact: type[Fact], bounded: bool) -> type[msgspec.Struct]:
+    """`fact` as the wire spells it: times as text, too, and its own names. `bounded`: with the bounds of ids."""
     hints = {name: hint for name, hint in get_type_hints(fact).items() if name in fact.__slots__}
+    if bounded:
+        hints |= {name: _Id | None if hints[name] == str | None else _Id for name in fact._ids}
+        hints |= {name: hint for name, hint in _BOUNDED.items() if name in hints}
     defaults = {one.name: one.default for one in dataclasses.fields(fact) if one.default is not dataclasses.MISSING}
     fields = [
         (name, hint | str if name in fact._times else hint, *([defaults[name]] if name in defaults else [])) for name, hint in hints.items()
     ]
-    return msgspec.defstruct(fact.__name__ + "AsSent", fields, kw_only=True, rename=_ON_THE_WIRE)
+    return msgspec.defstruct(fact.__name__ + "AsSent", fields, kw_only=True, rename=_ON_THE_WIRE, gc=False)
 
 
-_direct: dict[Topic, Callable[[bytes], Fact]] = {
-    topic: msgspec.json.Decoder(type_).decode for topic, type_ in FACT_TYPES.items() if topic != "assignments"
-}
 _as_sent_on: dict[Topic, Callable[[bytes], Any]] = {
-    topic: msgspec.json.Decoder(_as_sent(type_)).decode for topic, type_ in FACT_TYPES.items()
+    topic: msgspec.json.Decoder(_as_sent(type_, bounded=False)).decode for topic, type_ in FACT_TYPES.items()
+}
+_bounded_on: dict[Topic, Callable[[bytes], Any]] = {
+    topic: msgspec.json.Decoder(_as_sent(type_, bounded=True)).decode for topic, type_ in FACT_TYPES.items()
 }
 
 
@@ -70,16 +82,6 @@ def decode(topic: Topic, raw: bytes | None, max_bytes: int = MAX_RECORD_BYTES) -
         raw.decode()
     except UnicodeDecodeError:
         raise Malformed("value: expected UTF-8") from None
-    direct = _direct.get(topic)
-    if direct is not None:
-        try:
-            return direct(raw)
-        except (msgspec.DecodeError, RecursionError):
-            pass  # times as text, or truly malformed: the careful way tells
-    return _decode_carefully(topic, raw)
-
-
-def _decode_carefully(topic: Topic, raw: bytes) -> Fact:
     try:
         sent = msgspec.structs.asdict(_as_sent_on[topic](raw))
     except msgspec.ValidationError as error:
@@ -108,6 +110,96 @@ def _milliseconds(text: str, name: str) -> int:
     return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
 
 
+@dataclasses.dataclass(slots=True)
+class Decoded:
+    """What became of some records: the facts as columns (see `Engine.take`), where each stood, and what was no fact and why."""
+
+    columns: Columns
+    places: Sequence[int]
+    malformed: list[tuple[int, str]]
+
+
+def decode_slice(topic: Topic, values: Sequence[bytes | None], max_bytes: int = MAX_RECORD_BYTES) -> Decoded:
+    """The facts in many records' values; exactly those that `decode` would give."""
+    texts = values if _are_plain(values, max_bytes) else [one if _is_text(one, max_bytes) else b"" for one in values]
+    facts: list[tuple[Any, ...]] = []
+    bad: list[int] = []
+    remaining = map(msgspec.structs.astuple, map(_bounded_on[topic], texts))  # type: ignore[arg-type]  # None is no text
+    while True:
+        try:
+            facts.extend(remaining)
+            break
+        except (msgspec.DecodeError, RecursionError):  # the facts before it are in; those after it come next
+            bad.append(len(facts) + len(bad))
+    places: Sequence[int] = range(len(values)) if not bad else sorted(set(range(len(values))).difference(bad))
+    columns: Columns = tuple(zip(*facts, strict=True)) if facts else tuple(() for _ in FACT_TYPES[topic].__slots__)
+    columns, wrong = _checked(topic, columns)
+    if wrong:
+        good = [number not in wrong for number in range(len(places))]
+        columns = tuple(list(compress(column, good)) for column in columns)
+        bad += [places[number] for number in wrong]
+        places = list(compress(places, good))
+    malformed = []
+    for place in sorted(bad):
+        try:
+            decode(topic, values[place], max_bytes)
+        except Malformed as error:
+            malformed.append((place, str(error)))
+        else:
+            raise AssertionError(f"{topic}: a fact that the quick decoder refused")
+    return Decoded(columns, places, malformed)
+
+
+def _are_plain(values: Sequence[bytes | None], max_bytes: int) -> bool:
+    """Whether all are ASCII and of allowed length: true of nearly all slices, and told without a line of Python a record."""
+    return None not in values and max(map(len, values), default=0) <= max_bytes and all(map(bytes.isascii, values))  # type: ignore[arg-type]
+
+
+def _is_text(value: bytes | None, max_bytes: int) -> bool:
+    if value is None or len(value) > max_bytes:
+        return False
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _checked(topic: Topic, columns: Columns) -> tuple[Columns, set[int]]:
+    """Columns with times in ms, and which facts break a rule that the decoder does not know."""
+    names, type_ = list(FACT_TYPES[topic].__slots__), FACT_TYPES[topic]
+    checked, wrong = list(columns), set[int]()
+    for number in map(names.index, type_._times):
+        column = columns[number]
+        if str in set(map(type, column)):
+            column = checked[number] = [_quick_milliseconds(one) if isinstance(one, str) else one for one in column]
+        known = [one for one in column if one is not None] if None in column else column
+        if known and not EARLIEST <= min(known) <= max(known) <= LATEST:
+            wrong.update(place for place, one in enumerate(column) if one is not None and not EARLIEST <= one <= LATEST)
+    if topic == "responses":
+        alarm_ids, beds = columns[names.index("alarm_id")], columns[names.index("bed")]
+        wrong.update(place for place, pair in enumerate(zip(alarm_ids, beds, strict=True)) if pair == (None, None))
+    return tuple(checked), wrong
+
+
+def _quick_milliseconds(text: str) -> int:
+    """As `_milliseconds`, from two parts that most times share with others; what is no time lies outside the calendar."""
+    try:
+        return _of_minute(text[:17]) + _of_seconds(text[17:])
+    except Malformed:
+        return LATEST + 1
+
+
+@lru_cache(maxsize=1 << 14)
+def _of_minute(text: str) -> int:
+    return _milliseconds(text + "00Z", "at")
+
+
+@lru_cache(maxsize=1 << 17)
+def _of_seconds(text: str) -> int:
+    return _milliseconds("1970-01-02T00:00:" + text, "at") - 86_400_000
+
+
 def _detail(message: str) -> str:
     """msgspec's message without the values it may quote."""
     missing = re.search(r"missing required field `(\w+)`", message)
@@ -127,21 +219,29 @@ def _expected(field: str) -> str:
     return "a number" if field in _NUMBERS else "a string"
 
 
-def encode_episode(record: EpisodeRecord, pseudonym: Callable[[str], str]) -> dict[str, Any]:
-    """The JSON object of the `episodes` topic: ms since the epoch, clinicians as pseudonyms, and a deterministic `id`.
+_Episode = msgspec.defstruct(
+    "_Episode",
+    [*(name for name in EpisodeRecord.__slots__ if name != "class_"), "class_"],
+    rename={"class_": "class"}, gc=False,
+)  # fmt: skip
+_IN_ORDER = [EpisodeRecord.__slots__.index(name) for name in _Episode.__struct_fields__]
+_CLINICIANS = EpisodeRecord.__slots__.index("clinicians")
 
-    The id is taken from the content, so that a record sent again after a crash can be told from a new version.
+
+def encode_episodes(episodes: Finished, pseudonym: Callable[[str], str]) -> list[tuple[str, bytes]]:
+    """(id, JSON object) of each, as the `episodes` topic holds it: ms since the epoch, clinicians as pseudonyms.
+
+    The id, 32 hex digits that also are the object's first field, is taken from the rest of the object, so that a record sent
+    again after a crash can be told from a new version.
     """
-    assert record.end != OPEN
-    fields = {name: getattr(record, name) for name in EpisodeRecord.__slots__ if name != "class_"}
-    fields["class"] = record.class_
-    fields["clinicians"] = sorted(pseudonym(clinician) for clinician in record.clinicians)
-    return {"id": content_id(fields)} | fields
-
-
-def content_id(fields: dict[str, Any]) -> str:
-    """32 hex digits that name this content."""
-    return sha256(msgspec.json.encode(fields, order="sorted")).hexdigest()[:32]
+    columns = list(episodes.columns)
+    shown = {team: sorted(map(pseudonym, team)) for team in set(columns[_CLINICIANS])}
+    columns[_CLINICIANS] = list(map(shown.__getitem__, columns[_CLINICIANS]))
+    encoded = []
+    for body in map(_encode, map(_Episode, *(columns[number] for number in _IN_ORDER))):
+        id_ = blake2b(body, digest_size=16).hexdigest()
+        encoded.append((id_, b'{"id":"%b",%b' % (id_.encode(), body[1:])))
+    return encoded
 
 
 def to_json(fields: Any) -> bytes:

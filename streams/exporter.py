@@ -52,8 +52,7 @@ class Exporter:
     def collect(self) -> Iterator[Metric]:
         self._source.advance()
         partitions = self._source.partitions
-        burdens = sorted((burden for one in partitions for burden in one.engine.measure()), key=lambda burden: burden.facility)
-        yield from burden_metrics(burdens, self._pseudonym, self._min_classified)
+        yield from burden_metrics([one.engine.measure() for one in partitions], self._pseudonym, self._min_classified)
         tally: dict[tuple[Topic, Outcome], int] = {}
         watermarks: dict[str, int] = {}
         for one in partitions:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from prometheus_client import Metric
 from prometheus_client.samples import Sample
@@ -19,11 +20,9 @@ from analyzer import (
     RESPONSE_BUCKETS,
     SCOPES,
     TOPICS,
-    Burden,
-    ClinicianBurden,
+    Burdens,
     Outcome,
     Topic,
-    UnitBurden,
     nonactionable_ratio,
 )
 
@@ -104,51 +103,46 @@ class Family:
         self.add(*values, to=total, suffix="_sum")
 
 
-def burden_metrics(burdens: Iterable[Burden], pseudonym: Callable[[str], str], min_classified: int) -> list[Metric]:
+def burden_metrics(parts: Iterable[Burdens], pseudonym: Callable[[str], str], min_classified: int) -> list[Metric]:
     """The clinician and unit families, ordered by facility, unit and clinician as they are shown."""
     families = {name: Family(name) for name in DEFINITIONS if name.startswith(("clinician_", "unit_", "response_"))}
-    for burden in burdens:
-        shown = {(one.unit, pseudonym(one.clinician)): one for one in burden.clinicians}
-        for unit, name in sorted(shown):  # the order of raw ids would give them away
-            _add_clinician(families, burden, (burden.facility, unit, name), shown[unit, name], min_classified)
-        for of_unit in burden.units:
-            _add_unit(families, burden, (burden.facility, of_unit.unit), of_unit, min_classified)
-        for unit, priority, cumulative, total in burden.response_times:
+    for burdens in parts:
+        some, names = burdens.clinicians, [pseudonym(one) for one in burdens.clinicians.clinician]
+        for row in sorted(range(len(names)), key=lambda row: (some.facility[row], some.unit[row], names[row])):
+            labels = (some.facility[row], some.unit[row], names[row])
+            _add_counts(families, "clinician", burdens, labels, some, row, min_classified)
+            for number, window in enumerate(burdens.windows):
+                families["clinician_alarm_seconds"].add(*labels, window, to=int(some.alarm_milliseconds[row, number]) / 1000)
+            families["clinician_beds"].add(*labels, to=int(some.beds[row]))
+            families["clinician_acuity"].add(*labels, to=float(some.acuity[row]))
+        units = burdens.units
+        for row in range(len(units.unit)):
+            of_unit = (units.facility[row], units.unit[row])
+            _add_counts(families, "unit", burdens, of_unit, units, row, min_classified)
+            for number, window in enumerate(burdens.windows):
+                families["unit_unassigned_alarms"].add(*of_unit, window, to=int(units.unassigned[row, number]))
+                for type_, count in units.types[row][number]:
+                    families["unit_type_alarms"].add(*of_unit, window, *type_, to=count)
+            families["unit_open_alarms"].add(*of_unit, to=int(units.open_alarms[row]))
+            families["unit_clinicians"].add(*of_unit, to=int(units.clinicians[row]))
+            families["unit_beds"].add(*of_unit, to=int(units.beds[row]))
+        for facility, unit, priority, cumulative, total in burdens.response_times:
             families["response_seconds"].add_histogram(
-                burden.facility, unit, priority, buckets=RESPONSE_BUCKETS, cumulative=cumulative, total=total
+                facility, unit, priority, buckets=RESPONSE_BUCKETS, cumulative=cumulative, total=total
             )
     return [family.metric for family in families.values()]
 
 
-def _add_clinician(families: dict[str, Family], burden: Burden, labels: tuple[str, ...], one: ClinicianBurden, min_classified: int) -> None:
-    _add_counts(families, "clinician", burden, labels, one, min_classified)
-    for number, window in enumerate(burden.windows):
-        families["clinician_alarm_seconds"].add(*labels, window, to=int(one.alarm_milliseconds[number]) / 1000)
-    families["clinician_beds"].add(*labels, to=one.beds)
-    families["clinician_acuity"].add(*labels, to=one.acuity)
-
-
-def _add_unit(families: dict[str, Family], burden: Burden, labels: tuple[str, ...], one: UnitBurden, min_classified: int) -> None:
-    _add_counts(families, "unit", burden, labels, one, min_classified)
-    for number, window in enumerate(burden.windows):
-        families["unit_unassigned_alarms"].add(*labels, window, to=int(one.unassigned[number]))
-        for type_, count in one.types[number]:
-            families["unit_type_alarms"].add(*labels, window, *type_, to=count)
-    families["unit_open_alarms"].add(*labels, to=one.open_alarms)
-    families["unit_clinicians"].add(*labels, to=one.clinicians)
-    families["unit_beds"].add(*labels, to=one.beds)
-
-
 def _add_counts(
-    families: dict[str, Family], level: str, burden: Burden, labels: tuple[str, ...], one: ClinicianBurden | UnitBurden, min_classified: int
+    families: dict[str, Family], level: str, burdens: Burdens, labels: tuple[str, ...], some: Any, row: int, min_classified: int
 ) -> None:
-    for number, window in enumerate(burden.windows):
-        for priority, count in zip(ALARM_PRIORITIES, one.alarms[number].tolist(), strict=True):
+    for number, window in enumerate(burdens.windows):
+        for priority, count in zip(ALARM_PRIORITIES, some.alarms[row, number].tolist(), strict=True):
             families[f"{level}_alarms"].add(*labels, window, priority, to=count)
-        for class_, count in zip(CLASSES, one.classified[number].tolist(), strict=True):
+        for class_, count in zip(CLASSES, some.classified[row, number].tolist(), strict=True):
             families[f"{level}_classified_alarms"].add(*labels, window, class_, to=count)
         for scope in SCOPES:
-            ratio = nonactionable_ratio(one.classified[number], scope, min_classified)
+            ratio = nonactionable_ratio(some.classified[row, number], scope, min_classified)
             if ratio is not None:
                 families[f"{level}_nonactionable_ratio"].add(*labels, window, scope, to=ratio)
 

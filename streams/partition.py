@@ -1,20 +1,22 @@
-"""A partition's work: records in, outcomes into the outbox, state that says which record it has taken in last.
+"""A partition's work: slices of records in, outcomes into the outbox, state that says which record it has taken in last.
 
-All of it is synchronous and knows no Faust: the path of an alarm is decode -> admit -> apply. State is a function of the
+All of it is synchronous and knows no Faust: the path of an alarm is decode -> admit -> fold. State is a function of the
 records up to its offsets, so a record delivered again is known by its offset and skipped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import compress
+from operator import eq
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from analyzer import Engine, EpisodeRecord, Outcome, Policy, Topic
-from streams.codec import Malformed, decode, encode_episode, to_json
+from analyzer import FACT_TYPES, OUTCOMES, Columns, Engine, Finished, Outcome, Policy, ShardKey, Topic
+from streams.codec import decode_slice, encode_episodes
 from streams.slices import Slice
 
 Headers = list[tuple[str, bytes]]
@@ -24,45 +26,27 @@ EXPLAIN = {
     "future": "at: expected no more than max_ahead after the record's timestamp",
     "late": "at: expected no more than the allowed lateness behind the topic's watermark",
 }
+_PLACES = {topic: {name: place for place, name in enumerate(type_.__slots__)} for topic, type_ in FACT_TYPES.items()}
+_ACCEPTED, _DUPLICATE = OUTCOMES.index("accepted"), OUTCOMES.index("duplicate")
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One Kafka record; `timestamp` in ms."""
-
-    topic: Topic
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    timestamp: int
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A record to be produced."""
 
     topic: str
     key: bytes | None
     value: bytes | None
-    headers: Headers = field(default_factory=list)
-
-
-class Taken(NamedTuple):
-    """What became of a record; `at` is the event time (ms) of one that is a fact."""
-
-    outcome: Outcome
-    at: int | None
-    detail: str = ""
+    headers: Headers = []  # noqa: RUF012  # never changed
 
 
 class TakenSlice(NamedTuple):
-    """What became of a slice: the event times (ms) of the records that are facts."""
+    """What became of a slice: the event times (ms) of the records that were accepted."""
 
     accepted_at: npt.NDArray[np.int64]
 
 
 class Poisoned(RuntimeError):
-    """The engine failed in the middle of a record: its state must never be stored."""
+    """The engine failed in the middle of a slice: its state must never be stored."""
 
 
 class Partition:
@@ -76,94 +60,130 @@ class Partition:
         next_offsets: Mapping[Topic, int],
         pseudonym: Callable[[str], str],
         max_record_bytes: int,
+        said: Sequence[int] = (),
         episodes: Iterable[Outgoing] = (),
     ) -> None:
+        """What the stored state had to say is said again, in case it was not: its rows `said`, and `episodes` that it does not hold."""
         self.number = number
         self.engine = engine
         self.next_offsets: dict[Topic, int] = dict(next_offsets)
         self.outbox: list[Outgoing] = []
         """Rejected records, to be sent at once: sent again after a crash, they are the same."""
-        self.episodes: list[Outgoing] = list(episodes)
-        """Finished episodes, to be stored with the state and sent after: a version of a state that was lost must not be the last word."""
-        self.changed = bool(self.episodes)
-        """Whether anything happened since the last checkpoint was planned."""
         self._keyed = partitions > 1  # with one partition any key leads to the right place
         self._pseudonym = pseudonym
         self._max_record_bytes = max_record_bytes
         self._poisoned = False
+        self._episodes: list[Outgoing] = list(episodes)
+        self._finished: list[Finished] = []
+        """Those in `_episodes`, after whatever came from outside."""
+        self._say(engine.said_at(np.array(said, dtype=np.int64)))
+        self.changed = bool(self._episodes)
+        """Whether anything happened since the last checkpoint was planned."""
+
+    @property
+    def waiting_episodes(self) -> int:
+        """How many finished episodes wait for the next checkpoint."""
+        return len(self._episodes)
 
     def take_slice(self, one: Slice) -> TakenSlice:
-        """Take in the records that are new."""
-        accepted_at = []
-        for offset, timestamp, key, value in zip(one.offsets, one.timestamps, one.keys, one.values, strict=True):
-            taken = self.take(Record(one.topic, offset, key, value, timestamp))
-            if taken is not None and taken.outcome == "accepted" and taken.at is not None:
-                accepted_at.append(taken.at)
-        if one.next_offset > self.next_offsets.get(one.topic, 0):
-            self.next_offsets[one.topic] = one.next_offset
-            self.changed = True
-        return TakenSlice(np.array(accepted_at, np.int64))
-
-    def take(self, record: Record) -> Taken | None:
-        """Take in one record; None if it was taken in before."""
-        if record.offset < self.next_offsets.get(record.topic, 0):
-            return None
+        """Take in the records that were not taken in before."""
+        new = bisect_left(one.offsets, self.next_offsets.get(one.topic, 0))
+        if new:
+            one = one.cut(new)[1] if new < len(one.offsets) else Slice(one.topic, one.partition, [], [], [], [], one.begin, one.next_offset)
         try:
-            taken = self._judge(record)
+            accepted_at = self._take_in(one)
         except Exception:
             self._poisoned = True
             raise
-        if taken.outcome not in ("accepted", "duplicate"):
-            self._reject(record, taken)
-        self.next_offsets[record.topic] = record.offset + 1
-        self.changed = True
-        return taken
+        if one.next_offset > self.next_offsets.get(one.topic, 0):
+            self.next_offsets[one.topic] = one.next_offset
+            self.changed = True
+        return TakenSlice(accepted_at)
 
-    def _judge(self, record: Record) -> Taken:
-        try:
-            fact = decode(record.topic, record.value, self._max_record_bytes)
-        except Malformed as error:
-            self.engine.count(record.topic, "malformed")
-            return Taken("malformed", None, str(error))
-        if self._keyed and record.key != fact.facility.encode():
-            self.engine.count(record.topic, "misrouted")
-            return Taken("misrouted", fact.at, EXPLAIN["misrouted"])
-        outcome = self.engine.apply(record.topic, fact, record.timestamp)
-        return Taken(outcome, fact.at, EXPLAIN.get(outcome, ""))
+    def _take_in(self, one: Slice) -> npt.NDArray[np.int64]:
+        topic = one.topic
+        decoded = decode_slice(topic, one.values, self._max_record_bytes)
+        for place, detail in decoded.malformed:
+            self.engine.count(topic, "malformed")
+            self._reject(one, place, "malformed", detail)
+        columns, places = decoded.columns, decoded.places
+        if self._keyed:
+            columns, places = self._routed(one, columns, places)
+        stamps = one.timestamps if len(places) == len(one.timestamps) else [one.timestamps[place] for place in places]
+        outcomes = self.engine.take(topic, columns, stamps)
+        for number in np.flatnonzero((outcomes != _ACCEPTED) & (outcomes != _DUPLICATE)).tolist():
+            outcome = OUTCOMES[outcomes[number]]
+            self._reject(one, places[number], outcome, EXPLAIN[outcome])
+        at = np.array(columns[_PLACES[topic]["at"]], dtype=np.int64)
+        return at[np.flatnonzero(outcomes == _ACCEPTED)]
 
-    def _reject(self, record: Record, taken: Taken) -> None:
-        place = {"topic": record.topic, "partition": str(self.number), "offset": str(record.offset)}
-        headers = {"reason": taken.outcome, "detail": taken.detail} | place
-        self.outbox.append(Outgoing("rejected", record.key, record.value, [(name, value.encode()) for name, value in headers.items()]))
+    def _routed(self, one: Slice, columns: Columns, places: Sequence[int]) -> tuple[Columns, Sequence[int]]:
+        """The facts that came under the key of their facility; the others are rejected."""
+        facilities = columns[_PLACES[one.topic]["facility"]]
+        encoded = {facility: facility.encode() for facility in set(facilities)}
+        keys = one.keys if len(places) == len(one.keys) else [one.keys[place] for place in places]
+        right = list(map(eq, keys, map(encoded.__getitem__, facilities)))
+        if all(right):
+            return columns, places
+        for place in compress(places, (not is_right for is_right in right)):
+            self.engine.count(one.topic, "misrouted")
+            self._reject(one, place, "misrouted", EXPLAIN["misrouted"])
+        return tuple(list(compress(column, right)) for column in columns), list(compress(places, right))
+
+    def _reject(self, one: Slice, place: int, reason: Outcome, detail: str) -> None:
+        where = {"topic": one.topic, "partition": str(self.number), "offset": str(one.offsets[place])}
+        headers = {"reason": reason, "detail": detail} | where
+        self.outbox.append(
+            Outgoing("rejected", one.keys[place], one.values[place], [(name, value.encode()) for name, value in headers.items()])
+        )
 
     def advance(self, now: int | None) -> None:
         """Move time (see `Engine.advance`)."""
-        records = self.engine.advance(now)
-        self.episodes += [self._episode(record) for record in records]
-        self.changed = self.changed or bool(records)
+        try:
+            finished = self.engine.advance(now)
+        except Exception:
+            self._poisoned = True
+            raise
+        self._say(finished)
+        self.changed = self.changed or len(finished) > 0
 
-    def _episode(self, record: EpisodeRecord) -> Outgoing:
-        fields = encode_episode(record, self._pseudonym)
-        return Outgoing("episodes", record.facility.encode(), to_json(fields), [("id", fields["id"].encode())])
+    def _say(self, episodes: Finished) -> None:
+        if not len(episodes):
+            return
+        keys = {facility: facility.encode() for facility in set(episodes.columns[0])}
+        for facility, (id_, value) in zip(episodes.columns[0], encode_episodes(episodes, self._pseudonym), strict=True):
+            self._episodes.append(Outgoing("episodes", keys[facility], value, [("id", id_.encode())]))
+        self._finished.append(episodes)
 
     def take_outbox(self) -> list[Outgoing]:
         outbox, self.outbox = self.outbox, []
         return outbox
 
-    def take_episodes(self) -> list[Outgoing]:
-        episodes, self.episodes = self.episodes, []
-        return episodes
+    def take_episodes(self) -> tuple[list[Outgoing], list[int], list[Outgoing]]:
+        """Finished episodes, to be sent once the state is stored; and what to store so that they can be sent again.
+
+        That is the rows of those that the state holds, and the others whole: versions since replaced, alarms since dropped.
+        """
+        episodes, finished = self._episodes, self._finished
+        self._episodes, self._finished = [], []
+        if not episodes:
+            return [], [], []
+        rows = np.concatenate([one.rows for one in finished])
+        held = self.engine.still_says(rows, np.concatenate([one.digests for one in finished]))
+        from_outside = len(episodes) - len(rows)
+        lost = [from_outside + number for number in np.flatnonzero(~held).tolist()]
+        return episodes, np.unique(rows[held]).tolist(), [*episodes[:from_outside], *map(episodes.__getitem__, lost)]
 
     def state(self) -> dict[str, Any]:
         """What belongs to the state beside the engine's shards, in plain values."""
         if self._poisoned:
-            raise Poisoned(f"partition {self.number}: the engine failed while taking in a record; its state is not stored")
+            raise Poisoned(f"partition {self.number}: the engine failed while taking in a slice; its state is not stored")
         return {
             "next_offsets": dict(self.next_offsets),
             "tally": [[topic, outcome, count] for (topic, outcome), count in sorted(self.engine.tally.items())],
         }
 
 
-def restored_engine(policy: Policy, shards: dict[str, dict[Any, Any]], state: dict[str, Any]) -> Engine:
+def restored_engine(policy: Policy, shards: Mapping[ShardKey, Any], state: Mapping[str, Any], judge_anew: bool) -> Engine:
     """The engine of a stored state (see `Partition.state`)."""
-    return Engine.load(policy, shards, {(topic, outcome): count for topic, outcome, count in state["tally"]})
+    return Engine.load(policy, shards, {(topic, outcome): count for topic, outcome, count in state["tally"]}, judge_anew)

@@ -174,7 +174,7 @@ class Work:
         self.advance()
         for held in list(self._held.values()):
             await self._send(held.partition.take_outbox())
-        if any(len(held.partition.episodes) >= EPISODES_LIMIT for held in self._held.values()):
+        if any(held.partition.waiting_episodes >= EPISODES_LIMIT for held in self._held.values()):
             await self.checkpoint()
 
     # -- records out
@@ -259,6 +259,7 @@ class Work:
             restored.next_offsets,
             self._pseudonym,
             settings.max_record_bytes,
+            restored.said,
             restored.episodes,
         )
 
@@ -347,7 +348,7 @@ def take_hold(
     """
     writer = uuid.uuid4().hex[:12]
     if before is None:
-        return Held(new_partition(restore(found, policy) or Restored(Engine(policy), {}, [])), Checkpoints(writer, found))
+        return Held(new_partition(restore(found, policy) or Restored(Engine(policy), {}, [], [])), Checkpoints(writer, found))
     theirs = _further(found, before.partition, policy)
     if theirs is not None:
         return Held(new_partition(theirs), Checkpoints(writer, found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from math import isclose
 from typing import Any
@@ -10,7 +11,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer import OPEN, Engine, EpisodeRecord, Fact, Policy, Topic
+from analyzer import OPEN, Engine, EpisodeRecord, Fact, Policy, ShardKey, Topic
 from analyzer.facts import FACT_TYPES
 from streams.metrics import burden_metrics, samples
 from tests import naive
@@ -22,12 +23,12 @@ POLICY = Policy(horizon=10 * 86_400_000)
 FORGETFUL = Policy()
 """With the default horizon: for tests that deliver nothing that lies behind it."""
 Numbers = dict[tuple[str, frozenset[tuple[str, str]]], float]
-Stored = dict[str, dict[Any, bytes]]
+Stored = dict[ShardKey, bytes]
 
 
 def numbers(engine: Engine, policy: Policy = POLICY) -> Numbers:
     """What /metrics would show of the burdens."""
-    found = samples(burden_metrics(engine.measure(), str, policy.min_classified))
+    found = samples(burden_metrics([engine.measure()], str, policy.min_classified))
     return {(sample.name, frozenset(sample.labels.items())): sample.value for sample in found}
 
 
@@ -42,7 +43,7 @@ def feed(engine: Engine, facts: list[Fact]) -> None:
         engine.apply(TOPIC_OF[type(fact)], fact, None)
 
 
-def by_id(records: list[EpisodeRecord]) -> dict[str, EpisodeRecord]:
+def by_id(records: Iterable[EpisodeRecord]) -> dict[str, EpisodeRecord]:
     return {record.alarm_id: record for record in records}
 
 
@@ -72,7 +73,7 @@ def test_any_order_and_any_duplicates_give_the_naive_numbers(data: st.DataObject
     now = data.draw(nows(facts))
     engine = Engine(POLICY)
     feed(engine, data.draw(deliveries(facts)))
-    records = engine.advance(now)
+    records = list(engine.advance(now))
     assert_same(numbers(engine), naive.metrics(facts, now, POLICY))
     assert_records(records, final_records(facts, now))
 
@@ -96,20 +97,19 @@ def test_every_step_of_a_live_run_shows_the_naive_numbers_of_what_came_so_far(da
 
 def store(engine: Engine, stored: Stored) -> Stored:
     """An incremental checkpoint: only what changed is written over what was stored before."""
-    stored = {facility: dict(shards) for facility, shards in stored.items()}
-    for facility, key in engine.changed_shards():
-        content = engine.dump(facility, key)
+    stored = dict(stored)
+    for key in engine.changed_shards():
+        content = engine.dump(key)
         if content is None:
-            stored.get(facility, {}).pop(key, None)
+            stored.pop(key, None)
         else:
-            stored.setdefault(facility, {})[key] = msgspec.msgpack.encode(content)
+            stored[key] = msgspec.msgpack.encode(content)
     engine.stored()
     return stored
 
 
-def restore(stored: Stored, tally: dict[Any, int]) -> Engine:
-    shards = {name: {key: msgspec.msgpack.decode(value) for key, value in of.items()} for name, of in stored.items()}
-    return Engine.load(POLICY, shards, tally)
+def restore(stored: Stored, tally: dict[Any, int], policy: Policy = POLICY) -> Engine:
+    return Engine.load(policy, {key: msgspec.msgpack.decode(value) for key, value in stored.items()}, tally)
 
 
 @given(st.data())

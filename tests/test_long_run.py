@@ -10,7 +10,7 @@ from analyzer import Engine, EpisodeRecord, Fact, Policy, Topic
 from analyzer.policy import HOUR
 from streams.codec import decode
 from streams.simulator import Ward, simulate
-from tests.test_engine import Stored, assert_same, numbers, store
+from tests.test_engine import Stored, assert_same, numbers, restore, store
 
 POLICY = Policy()
 DAYS = 4
@@ -31,11 +31,6 @@ def fresh(upto: list[tuple[Topic, Fact]], now: int) -> tuple[Engine, dict[str, E
     return engine, {record.alarm_id: record for record in engine.advance(now)}
 
 
-def restore(stored: Stored, engine: Engine) -> Engine:
-    shards = {name: {key: msgspec.msgpack.decode(value) for key, value in of.items()} for name, of in stored.items()}
-    return Engine.load(POLICY, shards, engine.tally)
-
-
 def test_days_in_small_steps_with_restarts_equal_a_fresh_start_each_day() -> None:
     dice = random.Random(5)
     everything, engine = facts(), Engine(POLICY)
@@ -52,7 +47,7 @@ def test_days_in_small_steps_with_restarts_equal_a_fresh_start_each_day() -> Non
             most_held = max(most_held, engine.held)
         if dice.random() < 0.002:
             stored = store(engine, stored)
-            engine = restore(stored, engine)
+            engine = restore(stored, engine.tally, POLICY)
         if watermark >= next_look:
             next_look += 24 * HOUR
             begun.add(place)

@@ -12,7 +12,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.parser import text_string_to_metric_families as prometheus_families
 
-from analyzer import Engine, EpisodeRecord, Policy, Topic
+from analyzer import Engine, Finished, Policy, Topic
 from streams.exporter import Exporter
 from streams.metrics import DEFINITIONS, PREFIX
 from streams.partition import Partition
@@ -27,24 +27,24 @@ def unexpected(line: BadLine) -> None:
 
 
 @pytest.fixture
-def tiny() -> tuple[Engine, list[EpisodeRecord]]:
+def tiny() -> tuple[Engine, Finished]:
     engine = Engine(Policy())
     read_into(engine, FILES, 1 << 20, unexpected)
     return engine, engine.advance(None)
 
 
-def test_the_tiny_ward_shows_the_expected_text(tiny: tuple[Engine, list[EpisodeRecord]]) -> None:
+def test_the_tiny_ward_shows_the_expected_text(tiny: tuple[Engine, Finished]) -> None:
     assert Exposition(tiny[0], Policy(), str).openmetrics().decode() == (TINY / "expected.openmetrics").read_text()
 
 
-def test_the_tiny_ward_finishes_the_expected_episodes(tiny: tuple[Engine, list[EpisodeRecord]], tmp_path: Path) -> None:
+def test_the_tiny_ward_finishes_the_expected_episodes(tiny: tuple[Engine, Finished], tmp_path: Path) -> None:
     out = tmp_path / "episodes.jsonl"
     with out.open("wb") as file:
         write_episodes(tiny[1], file, str)
     assert out.read_text() == (TINY / "expected-episodes.jsonl").read_text()
 
 
-def test_the_exposition_survives_a_round_trip(tiny: tuple[Engine, list[EpisodeRecord]]) -> None:
+def test_the_exposition_survives_a_round_trip(tiny: tuple[Engine, Finished]) -> None:
     exposition = Exposition(tiny[0], Policy(), str)
     shown = [(one.name, one.labels, one.value) for metric in exposition.collect() for one in metric.samples]
     parsed = text_string_to_metric_families(exposition.openmetrics().decode())
@@ -69,7 +69,7 @@ class FakeWorker:
 
 
 @pytest.fixture
-def scraped(tiny: tuple[Engine, list[EpisodeRecord]]) -> Iterator[str]:
+def scraped(tiny: tuple[Engine, Finished]) -> Iterator[str]:
     worker = FakeWorker(tiny[0])
     exporter = Exporter(worker, str, 5)
     exporter.observe_delays("alarms", np.array([1_772_350_200_000]), 1_772_350_201.5)
@@ -98,7 +98,7 @@ def test_every_metric_shown_is_in_the_table_with_its_labels(scraped: str) -> Non
             assert set(sample.labels) - {"le"} == set(definition.labels)
 
 
-def test_pseudonyms_are_shown_in_their_own_order(tiny: tuple[Engine, list[EpisodeRecord]]) -> None:
+def test_pseudonyms_are_shown_in_their_own_order(tiny: tuple[Engine, Finished]) -> None:
     """The order of raw ids would give them away."""
     reversed_names = {"nurse-1": "z", "nurse-9": "a"}
     for metric in Exposition(tiny[0], Policy(), reversed_names.__getitem__).collect():

@@ -24,11 +24,9 @@ from typing import Any, Self
 import pytest
 from kafka import KafkaAdminClient, TopicPartition
 
-from analyzer import TOPICS, AlarmEvent, Engine, Fact, Policy, Topic
+from analyzer import TOPICS, AlarmEvent, Fact, Policy
 from analyzer.policy import HOUR
 from streams.broker import ApacheKafka, Broker, EmbeddedBroker
-from streams.checkpoint import Checkpoints
-from streams.partition import Outgoing, Partition, Poisoned, Record
 from streams.settings import load
 from streams.simulator import Ward
 from streams.topics import DAY, Topics
@@ -742,56 +740,3 @@ def test_missing_topics_are_one_line_that_says_how_to_make_them(
         )
         done = run("publish", "--broker", empty.address, "--alarms", tmp_path / "alarms.jsonl")
         assert (done.status, done.err) == (1, f"error: alarms: missing; run alarm-fatigue topics --broker {empty.address}\n")
-
-
-# --- the engine fails --------------------------------------------------------------------------------------------------
-
-
-class FailingEngine(Engine):
-    """Fails in the middle of a record, when its facility has taken it in half."""
-
-    def apply(self, topic: Topic, fact: Fact, stamped: int | None) -> Any:
-        super().apply(topic, fact, stamped)
-        raise RuntimeError("half way")
-
-
-def test_after_a_failure_within_a_record_nothing_is_stored_or_counted_as_taken_in() -> None:
-    partition = Partition(0, 1, FailingEngine(POLICY), {"alarms": 7}, str, 1 << 20)
-    with pytest.raises(RuntimeError, match="half way"):
-        partition.take(Record("alarms", 7, b"H01", alarm(1), AT))
-    assert partition.next_offsets == {"alarms": 7}
-    with pytest.raises(Poisoned, match="partition 0: the engine failed"):
-        Checkpoints("w").plan(partition)
-
-
-def test_episodes_that_a_crash_kept_from_being_sent_are_a_reason_to_store_again() -> None:
-    """Else they would wait for the next record, which may be long in coming."""
-    said = [Outgoing("episodes", b"H01", b"{}")]
-    assert Partition(0, 1, Engine(POLICY), {}, str, 1 << 20, said).changed
-    assert not Partition(0, 1, Engine(POLICY), {}, str, 1 << 20).changed
-
-
-def test_records_taken_in_before_are_known_by_their_offset() -> None:
-    partition = Partition(0, 1, Engine(POLICY), {"alarms": 7}, str, 1 << 20)
-    assert partition.take(Record("alarms", 6, b"H01", alarm(1), AT)) is None
-    taken = partition.take(Record("alarms", 7, b"H01", alarm(1), AT))
-    assert taken is not None
-    assert (taken.outcome, taken.at) == ("accepted", AT)
-    assert partition.take(Record("alarms", 7, b"H01", alarm(1), AT)) is None
-    assert partition.engine.tally == {("alarms", "accepted"): 1}
-
-
-def test_a_rejected_record_moves_the_offset_and_changes_no_state_beside_the_count() -> None:
-    partition = Partition(3, 4, Engine(POLICY), {}, str, 1 << 20)
-    partition.take(Record("labels", 4, b"H01", b"{", AT))
-    assert partition.next_offsets == {"labels": 5}
-    [rejected] = partition.take_outbox()
-    assert (rejected.topic, rejected.key, rejected.value) == ("rejected", b"H01", b"{")
-    assert dict(rejected.headers) == {
-        "reason": b"malformed",
-        "detail": b"value: expected JSON",
-        "topic": b"labels",
-        "partition": b"3",
-        "offset": b"4",
-    }
-    assert partition.engine.held == 0

@@ -1,0 +1,100 @@
+"""Arrivals: accepted facts that are not folded in yet, as columns. Facts with `at` > now wait here until now has reached them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, compress
+from typing import Any
+
+import numpy as np
+
+from analyzer.facts import Topic
+from analyzer.ids import Numbers
+
+Columns = tuple[Sequence[Any], ...]
+"""One sequence for each field of a fact, in the order in which its class declares them."""
+
+_WORTH_JOINING = 1 << 12
+"""Fewer facts than this are worked on together with others; from here on, numpy's overhead a call is spread thin."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Facts of one topic: their fields, and beside them what admission made of some of these."""
+
+    columns: Columns
+    facilities: Numbers
+    at: Numbers
+    entries: Numbers
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def chosen(self, mask: Any) -> Batch:
+        selected = mask.tolist()
+        columns = tuple(list(compress(column, selected)) for column in self.columns)
+        return Batch(columns, self.facilities[mask], self.at[mask], self.entries[mask])
+
+
+class Arrivals:
+    """In the order in which they came, by topic."""
+
+    def __init__(self) -> None:
+        self._batches: dict[Topic, list[Batch]] = {}
+        self.changed = False
+
+    def add(self, topic: Topic, batch: Batch) -> None:
+        if len(batch):
+            self._batches.setdefault(topic, []).append(batch)
+            self.changed = True
+
+    def __len__(self) -> int:
+        return sum(len(batch) for batches in self._batches.values() for batch in batches)
+
+    def take(self, topic: Topic, now: Numbers) -> Iterator[Batch]:
+        """Take out what `now` (by facility) has reached."""
+        batches = self._batches.pop(topic, [])
+        ready: list[Batch] = []
+        for batch in batches:
+            reached = batch.at <= now[batch.facilities]
+            if reached.all():
+                ready.append(batch)
+            elif not reached.any():
+                self._batches.setdefault(topic, []).append(batch)
+            else:
+                ready.append(batch.chosen(reached))
+                self._batches.setdefault(topic, []).append(batch.chosen(~reached))
+        self._pile_up(topic)
+        self.changed |= bool(ready)
+        while ready:
+            some: list[Batch] = []
+            count = 0
+            while ready and (not some or count + len(ready[0]) <= _WORTH_JOINING):
+                count += len(ready[0])
+                some.append(ready.pop(0))
+            yield _joined(some)
+
+    def _pile_up(self, topic: Topic) -> None:
+        """One batch of what waits, so that asking again costs the same however it came."""
+        if len(self._batches.get(topic, ())) > 1:
+            self._batches[topic] = [_joined(self._batches[topic])]
+
+    def dump(self) -> list[tuple[Topic, list[list[Any]]]]:
+        """The fields of all facts, by topic."""
+        return [
+            (topic, [list(values) for batch in batches for values in zip(*batch.columns, strict=True)])
+            for topic, batches in sorted(self._batches.items())
+        ]
+
+
+def _joined(batches: list[Batch]) -> Batch:
+    if len(batches) == 1:
+        return batches[0]
+    columns = tuple(list(chain.from_iterable(parts)) for parts in zip(*(one.columns for one in batches), strict=True))
+    return Batch(
+        columns,
+        np.concatenate([one.facilities for one in batches]),
+        np.concatenate([one.at for one in batches]),
+        np.concatenate([one.entries for one in batches]),
+    )

@@ -1,0 +1,163 @@
+"""Fold: facts into the table, in any order. Answers with the rows they touched, for `derive` to work out what follows."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from itertools import compress
+from typing import Any
+
+import numpy as np
+
+from analyzer.arrivals import Batch
+from analyzer.episodes import PRIORITIES
+from analyzer.facts import Assignment, Topic, fact_of
+from analyzer.ids import Numbers
+from analyzer.names import Place
+from analyzer.readings import fold_readings
+from analyzer.responses import INTERVENTIONS, Heard
+from analyzer.state import State
+from analyzer.table import OPEN
+
+_IS_END = {"start": 0, "update": 0, "end": 1}
+_RANK = {priority: rank for rank, priority in enumerate(PRIORITIES)}
+_VERDICT = {"actionable": 0, "non_actionable": 1}
+_NOTHING: Numbers = np.empty(0, dtype=np.int64)
+
+
+def fold_alarms(state: State, batch: Batch) -> Numbers:
+    """Device events: every alarm's start, end, priority, static fields, recipients and readings so far."""
+    _, alarm_id, phase, _, _, *static, priority, source, label, value, limit, recipients = batch.columns
+    table, at = state.table, batch.at
+    rows = table.rows_of(batch.facilities, alarm_id)
+    table.changed(rows)
+    ending = np.frombuffer(bytes(map(_IS_END.__getitem__, phase)), dtype=np.bool_)
+    ranks = np.frombuffer(bytes(map(_RANK.__getitem__, priority)), dtype=np.int8)
+    np.maximum.at(table.rank, rows, ranks)
+    np.maximum.at(table.latest, rows, at)
+    opening = np.flatnonzero(~ending)
+    if len(opening):
+        first = opening[_fold_starts(state, rows[opening], at[opening], batch.entries[opening])]
+        chosen = np.zeros(len(rows), dtype=np.bool_)
+        chosen[first] = True
+        picked = chosen.tolist()
+        unit, bed, device_id, device_type, code, kind = (compress(column, picked) for column in static)
+        facility = batch.facilities[first].tolist()
+        statics = zip(facility, unit, bed, device_id, device_type, compress(source, picked), code, kind, strict=True)
+        table.static[rows[chosen]] = state.statics.number_all(statics)
+        table.label[rows[chosen]] = list(map(state.labels.__getitem__, compress(label, picked)))
+    if len(opening) < len(rows):
+        _fold_ends(state, rows[ending], at[ending])
+    _fold_values(state, batch, rows, ~ending, value, limit)
+    if recipients.count(None) < len(recipients):
+        for row, facility_, clinicians in zip(rows.tolist(), batch.facilities.tolist(), recipients, strict=True):
+            if clinicians:
+                table.recipients[row] = state.teams.union(int(table.recipients[row]), state.teams.of(facility_, clinicians))
+    return rows
+
+
+def _fold_starts(state: State, rows: Numbers, at: Numbers, entries: Numbers) -> Numbers:
+    """Earliest `start` or `update` of each row. Returns which events turned out to be the first of their rows."""
+    table = state.table
+    before = table.start[rows]
+    np.minimum.at(table.start, rows, at)
+    least = at == table.start[rows]
+    earlier = np.flatnonzero(least & (at < before))
+    table.first[rows[earlier]] = entries[earlier]
+    # Of several that start alike, the one with the least event_id counts.
+    alike = np.flatnonzero(least & ((at == before) | (table.first[rows] != entries)))
+    text = state.gates["alarms"].seen.text
+    for place in alike.tolist():
+        row, entry = int(rows[place]), int(entries[place])
+        if text(entry) < text(int(table.first[row])):
+            table.first[row] = entry
+    return np.flatnonzero(least & (table.first[rows] == entries))
+
+
+def _fold_ends(state: State, rows: Numbers, at: Numbers) -> None:
+    """The `end` that counts is the least at or after the start; where there are others, all are remembered."""
+    table = state.table
+    simple = (table.end[rows] == OPEN) & (at >= table.start[rows])
+    if table.ends:
+        simple &= ~np.fromiter((row in table.ends for row in rows.tolist()), dtype=np.bool_, count=len(rows))
+    table.end[rows[simple]] = at[simple]
+    simple &= table.end[rows] == at  # else it was not the only one in this batch
+    for place in np.flatnonzero(~simple).tolist():
+        row, moment = int(rows[place]), int(at[place])
+        end = int(table.end[row])
+        known = table.ends.get(row, () if end == OPEN else (end,))
+        if moment not in known:
+            table.ends[row] = (*known, moment)
+
+
+def _fold_values(state: State, batch: Batch, rows: Numbers, opening: Any, value: Any, limit: Any) -> None:
+    count = len(rows)
+    if value.count(None) == count and limit.count(None) == count:
+        return
+    values = np.frombuffer(array("d", [np.nan if one is None else one for one in value]))
+    limits = np.frombuffer(array("d", [np.nan if one is None else one for one in limit]))
+    told = np.flatnonzero(~(np.isnan(values) & np.isnan(limits)))
+    text = state.gates["alarms"].seen.text
+    fold_readings(state.table, rows[told], batch.at[told], batch.entries[told], opening[told], values[told], limits[told], text)
+
+
+def fold_assignments(state: State, batch: Batch) -> Numbers:
+    """Rosters: whoever was responsible when an alarm began, as far as it is charted."""
+    touched = []
+    for facility, values in zip(batch.facilities.tolist(), zip(*batch.columns, strict=True), strict=True):
+        new = fact_of(Assignment, values)
+        place = state.statics.places[Place(facility, new.unit, new.bed)]
+        for number, one in state.roster.put(new, facility, place):
+            touched.append(state.listing.begun_within(number, one.start, one.end))
+    return np.concatenate(touched) if touched else _NOTHING
+
+
+def fold_responses(state: State, batch: Batch) -> Numbers:
+    """What people did, about one alarm or about whatever sounded at a bed."""
+    event_id, _, _, action, alarm_id, bed, _, unit = batch.columns
+    table, statics = state.table, state.statics
+    touched, by_alarm = [], []
+    for place, (facility, at, id_, what, alarm, of_bed, of_unit) in enumerate(
+        zip(batch.facilities.tolist(), batch.at.tolist(), event_id, action, alarm_id, bed, unit, strict=True)
+    ):
+        heard = Heard(at, id_, what in INTERVENTIONS, of_unit)
+        if of_unit is not None:
+            state.cover.add(statics.units[facility, of_unit], at)
+        if alarm is not None:
+            by_alarm.append((place, heard))
+        else:
+            number = statics.beds[facility, of_bed]
+            state.responses.add(number, heard)
+            touched += [state.listing.answerable_at(one, at) for one in statics.places_of_bed.get(number, ())]
+    if by_alarm:
+        places = np.array([place for place, _ in by_alarm])
+        rows = table.rows_of(batch.facilities[places], [alarm_id[place] for place in places.tolist()])
+        for row, (_, heard) in zip(rows.tolist(), by_alarm, strict=True):
+            table.heard.setdefault(row, []).append(heard)
+        np.maximum.at(table.latest, rows, batch.at[places])
+        table.changed(rows)
+        touched.append(rows)
+    return np.concatenate(touched) if touched else _NOTHING
+
+
+def fold_labels(state: State, batch: Batch) -> Numbers:
+    """Adjudications: of several, the one with the greatest (at, event_id) counts."""
+    event_id, _, alarm_id, verdict, _, _, _ = batch.columns
+    table = state.table
+    rows = table.rows_of(batch.facilities, alarm_id)
+    for row, at, id_, said in zip(rows.tolist(), batch.at.tolist(), event_id, verdict, strict=True):
+        if (at, id_) > table.label_order.get(row, (-OPEN, "")):
+            table.label_order[row] = at, id_
+            table.verdict[row] = _VERDICT[said]
+    np.maximum.at(table.latest, rows, batch.at)
+    table.changed(rows)
+    return rows
+
+
+FOLDS: dict[Topic, Callable[[State, Batch], Numbers]] = {
+    "assignments": fold_assignments,
+    "alarms": fold_alarms,
+    "responses": fold_responses,
+    "labels": fold_labels,
+}
+"""By topic, in the order that saves work: with the roster known first, nothing need be attributed twice."""

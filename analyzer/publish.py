@@ -1,0 +1,130 @@
+"""Publish: what is final, said once, and again if it came out differently."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from analyzer.classes import BASES, CLASSES, NOTHING_KNOWN, classify_final
+from analyzer.episodes import NOTHING_FINISHED, PRIORITIES, Finished
+from analyzer.ids import Marks, Numbers
+from analyzer.names import mark_of
+from analyzer.state import State
+from analyzer.table import NEVER
+
+_PRIME = np.uint64(0x9E3779B97F4A7C15)
+_SHIFT = np.uint64(29)
+
+
+def publish(state: State) -> Finished:
+    """The final episodes whose record is new or differs from the one given before, ordered by facility, end and alarm id."""
+    table, statics = state.table, state.statics
+    rows = table.waiting()
+    now = state.times.now[table.facility[rows]]
+    rows = rows[table.end[rows] <= now - state.policy.action_window]
+    if not len(rows):
+        return NOTHING_FINISHED
+    table.to_publish[rows] = False
+    classify_final(table, statics, rows, state.cover, state.policy)
+    digests = _digests(state, rows)
+    changed = digests != table.digest[rows]
+    rows, digests = rows[changed], digests[changed]
+    if not len(rows):
+        return NOTHING_FINISHED
+    table.digest[rows] = digests
+    table.changed(rows)
+    _observe(state, rows)
+    unknown = rows[table.rule[rows] == NOTHING_KNOWN]
+    for row, unit in zip(unknown.tolist(), statics.unit[table.static[unknown]].tolist(), strict=True):
+        state.unsure.setdefault(unit, []).append(row)
+    return finished(state, rows)
+
+
+def _digests(state: State, rows: Numbers) -> Marks:
+    """64 bits that name what a record says, the same in every process; never 0."""
+    table = state.table
+    labels, teams = table.label[rows], table.team[rows]
+    mixed = state.statics.mark[table.static[rows]] ^ _marks(labels, state.labels.things.__getitem__)
+    for column in (
+        _marks(teams, state.teams.names), table.start[rows], table.end[rows], table.value[rows].view(np.uint64),
+        table.limit[rows].view(np.uint64), table.first_response[rows], table.rule[rows].astype(np.int64) * 64 + table.klass[rows] * 8
+        + table.rank[rows],
+    ):  # fmt: skip
+        mixed = (mixed ^ column.view(np.uint64)) * _PRIME
+        mixed ^= mixed >> _SHIFT
+    return mixed | np.uint64(1)
+
+
+def _marks(numbers: Any, thing: Any) -> Marks:
+    return np.array(list(map(_mark_of_one, map(thing, numbers.tolist()))), dtype=np.uint64)
+
+
+@lru_cache(maxsize=1 << 16)
+def _mark_of_one(thing: Any) -> int:
+    return mark_of(thing)
+
+
+def _observe(state: State, rows: Numbers) -> None:
+    """Enter response times in the histogram, in the place of what was entered before."""
+    table, statics, times = state.table, state.statics, state.response_times
+    answered = table.first_response[rows] != NEVER
+    if table.observed:
+        answered |= np.fromiter((row in table.observed for row in rows.tolist()), dtype=np.bool_, count=len(rows))
+    rows = rows[answered]
+    delays = np.where(
+        table.is_alarm[rows] & (table.first_response[rows] != NEVER), np.maximum(table.first_response[rows] - table.start[rows], 0), NEVER
+    )
+    units, ranks = statics.unit[table.static[rows]], table.rank[rows]
+    for row, *observed in zip(rows.tolist(), units.tolist(), ranks.tolist(), delays.tolist(), strict=True):
+        now = None if observed[2] == NEVER else tuple(observed)
+        before = table.observed.get(row)
+        if now != before:
+            state.head_changed = True
+            if before is not None:
+                times.revert(*table.observed.pop(row))
+            if now is not None:
+                times.update(*now)
+                table.observed[row] = now
+
+
+def finished(state: State, rows: Numbers) -> Finished:
+    """The records of final rows."""
+    if not len(rows):
+        return NOTHING_FINISHED
+    table, statics, teams = state.table, state.statics, state.teams
+    rows, ids = _in_order(state, rows)
+    facility, unit, bed, device_id, device_type, source, code, kind = zip(
+        *map(statics.things.__getitem__, table.static[rows].tolist()), strict=True
+    )
+    return Finished([
+        list(map(state.facilities.things.__getitem__, facility)), unit, bed, ids, device_id, device_type, source, code, kind,
+        list(map(state.labels.things.__getitem__, table.label[rows].tolist())),
+        list(map(PRIORITIES.__getitem__, table.rank[rows].tolist())),
+        table.start[rows].tolist(), table.end[rows].tolist(),
+        [None if one != one else one for one in table.value[rows].tolist()],
+        [None if one != one else one for one in table.limit[rows].tolist()],
+        list(map(teams.names, table.team[rows].tolist())),
+        list(map(CLASSES.__getitem__, table.klass[rows].tolist())),
+        list(map(BASES.__getitem__, table.rule[rows].tolist())),
+        [None if one == NEVER else one for one in table.first_response[rows].tolist()],
+    ], rows, table.digest[rows])  # fmt: skip
+
+
+def _in_order(state: State, rows: Numbers) -> tuple[Numbers, list[str]]:
+    """Rows by the name of their facility, end and alarm id; and these ids."""
+    table = state.table
+    names = state.facilities.things
+    rank = np.empty(len(names), dtype=np.int64)
+    rank[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
+    places, ends = rank[table.facility[rows]], table.end[rows]
+    order = np.lexsort((ends, places))
+    rows, places, ends = rows[order], places[order], ends[order]
+    ids = table.ids(rows)
+    alike = np.flatnonzero((places[1:] == places[:-1]) & (ends[1:] == ends[:-1]))
+    if len(alike):
+        keys = list(zip(places.tolist(), ends.tolist(), ids, strict=True))
+        order = np.array(sorted(range(len(keys)), key=keys.__getitem__))
+        rows, ids = rows[order], [ids[place] for place in order.tolist()]
+    return rows, ids

@@ -1,0 +1,67 @@
+"""State: everything that is held of the facilities of one partition, and how far time has come in each.
+
+It only keeps things together; what they mean to each other is in `fold` (facts in), `derive` (what follows), `publish` (what is
+final), `horizon` (what is forgotten), `burden` (what it weighs) and `storage` (how it is stored).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analyzer.admission import NOTHING_YET, TOPICS, Admission
+from analyzer.arrivals import Arrivals
+from analyzer.facts import Topic
+from analyzer.histogram import ResponseTimes
+from analyzer.ids import Growing, Numbers
+from analyzer.listing import Listing
+from analyzer.names import Numbered, Statics
+from analyzer.policy import Policy
+from analyzer.responses import BedResponses, Cover
+from analyzer.roster import Roster, Teams
+from analyzer.table import Table
+
+
+class Times(Growing):
+    """By facility: `now`, and the horizon as of the last time that old things were dropped."""
+
+    now: Numbers
+    tidied: Numbers
+
+    def __init__(self) -> None:
+        super().__init__(now=(np.int64, NOTHING_YET), tidied=(np.int64, NOTHING_YET))
+
+
+class State:
+    """Facilities are known by number, in the order in which they were first heard of."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.facilities: Numbered[str] = Numbered()
+        self.times = Times()
+        self.gates: dict[Topic, Admission] = {topic: Admission(topic, policy) for topic in TOPICS}
+        self.arrivals = Arrivals()
+        self.statics = Statics()
+        self.labels: Numbered[str | None] = Numbered()
+        self.labels[None]  # number 0
+        self.table = Table()
+        self.listing = Listing(self.table, policy.action_window)
+        self.teams = Teams()
+        self.roster = Roster(self.teams)
+        self.responses = BedResponses(self.statics.beds)
+        self.cover = Cover(self.statics.units)
+        self.response_times = ResponseTimes()
+        self.head_changed = False
+        """Whether what belongs to no block (watermarks, response times, ...) differs from what is stored."""
+        self.unsure: dict[int, list[int]] = {}
+        """By unit: rows of final alarms whose class is `unknown`, for the day that the unit's human channel is heard of."""
+
+    def grow(self) -> None:
+        """Have room for all facilities."""
+        count = len(self.facilities)
+        self.times.reserve(count)
+        for gate in self.gates.values():
+            gate.reserve(count)
+
+    def watermark(self, topic: Topic = "alarms") -> Numbers:
+        """By facility: the greatest `at` of an accepted fact of the topic, NOTHING_YET before the first."""
+        return self.gates[topic].watermark[: len(self.facilities)]

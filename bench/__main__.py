@@ -1,0 +1,81 @@
+"""`python -m bench quick|full|render|profile`: see bench/README.md."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.hospital import Load
+from bench.worker import BenchError
+from streams.broker import BrokerError
+from streams.topics import TopicsError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # end as Ctrl-C does: with everything stopped that was started
+        signal.signal(number, signal.default_int_handler)
+    folder = Path(tempfile.mkdtemp(prefix="bench-"))
+    try:
+        if options.what == "quick":
+            from bench import quick
+
+            found = quick.run(folder, _load(options), options.limit)
+            sys.stdout.write(quick.line(found) + "\n")
+        elif options.what == "full":
+            from bench import full
+
+            full.run(folder, options.results, _load(options), options.repeat, options.only, options.limit)
+        elif options.what == "render":
+            from bench import full
+
+            full.render(options.results)
+        else:
+            from bench import profile
+
+            profile.run(folder, _load(options), options.limit, options.out)
+    except KeyboardInterrupt:
+        return 130
+    except (BenchError, BrokerError, TopicsError, TimeoutError) as error:
+        sys.stderr.write(f"error: {error} (logs: {folder})\n")
+        return 1
+    shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+def _load(options: argparse.Namespace) -> Load:
+    return Load(records=options.records, facilities=options.facilities, times=options.times)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure the worker beside its peers, on a real Kafka.")
+    kinds = parser.add_subparsers(dest="what", required=True)
+
+    def kind(name: str, text: str, records: int, limit: float) -> argparse.ArgumentParser:
+        one = kinds.add_parser(name, help=text, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+        one.add_argument("--records", type=int, default=int(os.environ.get("BENCH_RECORDS", records)), help="about how many records")
+        one.add_argument("--facilities", type=int, default=20, help="hospitals of 77 beds, all equally busy")
+        one.add_argument("--times", choices=["integer", "text"], default="integer", help="how the input spells times")
+        one.add_argument("--limit", type=float, default=limit, help="seconds after which a worker is stopped, and what it did counts")
+        return one
+
+    kind("quick", "worker, stock Faust and aiokafka once, in under 50 s", 800_000, 15.0)
+    full = kind("full", "everything, with repetitions, peers and scaling", 1_000_000, 60.0)
+    full.add_argument("--repeat", type=int, default=5, help="runs of the cheap parts, of which the median counts")
+    full.add_argument("--only", action="append", help="this section only; may be given several times")
+    render = kinds.add_parser("render", help="table and picture anew, from the stored results")
+    for one in (full, render):
+        one.add_argument("--results", type=Path, default=Path(__file__).parent / "results", help="folder of results")
+    profile = kind("profile", "where the worker's time goes, by py-spy", 800_000, 20.0)
+    profile.add_argument("--out", type=Path, default=Path("profile.svg"), help="the flame graph; a table is printed, too")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

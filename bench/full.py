@@ -1,0 +1,189 @@
+"""`make bench`: every comparison and every scale, one section after the other; what is measured is kept as it comes."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench import kafka, machine, recovery, rivals, worker
+from bench.hospital import Load, clinicians, mix
+from bench.plot import draw
+from bench.report import markdown, say, told_mix
+from bench.worker import BenchError
+from streams.simulator import Ward
+
+SLOW = 3
+"""Runs of those peers that take long, at most."""
+FACILITIES = (1, 10, 100, 1000)
+PARTS = (1, 7, 70, 700)
+"""Units of eleven beds in one facility: some 14 to 10,000 clinicians over a day."""
+HELD = (100_000, 300_000, 1_000_000)
+FAUST_SECONDS = 4.0
+QUIX_SECONDS = 8.0
+
+Section = dict[str, Any]
+
+
+def run(folder: Path, results: Path, load: Load, repeat: int, only: Sequence[str] | None, limit: float) -> None:
+    """Measure the sections (`only` these), store each in results.json as soon as it is complete, and draw what is there."""
+    sections: dict[str, Callable[[kafka.BenchKafka], Section]] = {
+        "peers": lambda broker: _peers(broker, folder, load, repeat, limit),
+        "facilities": lambda broker: _facilities(broker, folder, replace(load, records=load.records // 3), limit),
+        "clinicians": lambda broker: _clinicians(broker, folder, replace(load, records=load.records // 3), limit),
+        "workers": lambda broker: _workers(broker, folder, load, min(repeat, SLOW), limit),
+        "recovery": lambda broker: _recovery(broker, folder, load, limit),
+    }
+    if unknown := set(only or ()) - sections.keys():
+        raise BenchError(f"--only: expected {', '.join(sections)}; got {', '.join(sorted(unknown))}")
+    say(machine.description())
+    for name, measure in sections.items():
+        if only and name not in only:
+            continue
+        say(f"--- {name}")
+        with kafka.BenchKafka() as broker:  # a new one each time: no section inherits the other's files
+            found = measure(broker)
+        _store(results, name, found | {"machine": machine.description(), "date": time.strftime("%Y-%m-%d")})
+    render(results)
+    say(f"table and picture in {results}")
+
+
+def render(results: Path) -> None:
+    """The table and the picture of what is stored, and the table on standard output."""
+    sections = _stored(results)
+    text = markdown(sections)
+    (results / "results.md").write_text(text)
+    draw(sections, results / "scaling.svg")
+    say("\n\n" + text)
+
+
+def _stored(results: Path) -> dict[str, Section]:
+    path = results / "results.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def _store(results: Path, name: str, section: Section) -> None:
+    results.mkdir(parents=True, exist_ok=True)
+    (results / "results.json").write_text(json.dumps(_stored(results) | {name: section}, indent=1) + "\n")
+
+
+def _peers(broker: kafka.BenchKafka, folder: Path, load: Load, repeat: int, limit: float) -> Section:
+    """Rounds of everything, so that whatever else the machine does meets all alike."""
+    broker.new_topics("bench")
+    ends = broker.fill(load)
+    total = sum(ends.values())
+    alarms = sum(count for (topic, _), count in ends.items() if topic == "alarms")
+    say(f"input: {total} records, {alarms} of them alarm events: {told_mix(mix(load))}")
+    runs: list[worker.Run] = []
+    rates: dict[str, list[float]] = {}
+    missing: dict[str, str] = {}
+
+    def peer(name: str, program: str, *arguments: object, python: Path | None = None) -> None:
+        group = f"{program}-{len(rates.get(name, []))}-{arguments[-1]}"
+        try:
+            found = rivals.run(folder, program, broker.address, group, *arguments, patience=180.0, **({"python": python} if python else {}))
+        except (BenchError, OSError) as error:  # a figure that cannot be had is said, never made up
+            missing[name] = str(error)
+            say(f"{name}: {error}")
+        else:
+            rates.setdefault(name, []).append(found.rate)
+            say(f"{name}: {found.rate:,.0f}/s")
+
+    for number in range(repeat):
+        runs.append(_told(worker.measure(broker.address, folder, ends, group=f"bench-{number}", limit=limit)))
+        peer("bare aiokafka getmany", "bare_aiokafka", total)
+        for mode in ("nothing", "plain", "hopping"):
+            peer(f"stock Faust, {mode}", "stock_faust", FAUST_SECONDS, mode)
+        if number >= SLOW:
+            continue
+        if rivals.PYTHON.exists():
+            peer("Quix Streams, sliding", "quix_sliding", QUIX_SECONDS, python=rivals.PYTHON)
+        if rivals.PYTHON.exists() and (connector := rivals.flink_connector()) is not None:
+            for query in ("hop", "over"):
+                peer(f"Flink SQL, {query}", "flink_sql", connector, query, alarms, python=rivals.PYTHON)
+    if not rivals.PYTHON.exists():
+        missing["Quix Streams, Flink SQL"] = "their environment is missing: run `make bench`"
+    elif rivals.flink_connector() is None:
+        missing["Flink SQL"] = "its Kafka connector could not be fetched"
+    return {
+        "records": total,
+        "load": _described(load),
+        "mix": mix(load),
+        "worker": {
+            "rates": [one.rate for one in runs],
+            "cpu_s_per_million": median(one.cpu_per_million for one in runs),
+            "peak_rss_mb": median(one.peak_rss_mb for one in runs),
+            "complete": all(one.records == one.expected for one in runs),
+        },
+        "peers": rates,
+        "missing": missing,
+    }
+
+
+def _facilities(broker: kafka.BenchKafka, folder: Path, load: Load, limit: float) -> Section:
+    loads = [replace(load, facilities=number) for number in FACILITIES]
+    return {"points": list(_scale(broker, folder, loads, "facilities", limit))}
+
+
+def _clinicians(broker: kafka.BenchKafka, folder: Path, load: Load, limit: float) -> Section:
+    loads = [replace(load, facilities=1, parts=parts, ward=Ward(units=1)) for parts in PARTS]
+    return {"points": list(_scale(broker, folder, loads, "clinicians", limit))}
+
+
+def _scale(broker: kafka.BenchKafka, folder: Path, loads: Sequence[Load], name: str, limit: float) -> Iterator[Section]:
+    for number, load in enumerate(loads):
+        group = f"bench-{name}-{number}"
+        broker.new_topics(group)
+        ends = broker.fill(load)
+        found = _told(worker.measure(broker.address, folder, ends, group=group, limit=limit))
+        yield {
+            "facilities": load.facilities,
+            "clinicians": clinicians(load),
+            "rate": found.rate,
+            "cpu_s_per_million": found.cpu_per_million,
+            "peak_rss_mb": found.peak_rss_mb,
+            "records": found.records,
+            "complete": found.records == found.expected,
+        }
+
+
+def _workers(broker: kafka.BenchKafka, folder: Path, load: Load, repeat: int, limit: float) -> Section:
+    rates: dict[str, list[float]] = {"1": [], "2": []}
+    for round_ in range(repeat):
+        for number in (1, 2):
+            machine.confine(broker.pid or 0, machine.ALL)
+            group = f"bench-{number}-workers-{round_}"
+            found = worker.measure_together(broker.address, folder, load, group=group, number=number, limit=limit)
+            rates[str(number)].append(_told(found, f"{number} worker(s): ").rate)
+    return {"rates": rates}
+
+
+def _recovery(broker: kafka.BenchKafka, folder: Path, load: Load, limit: float) -> Section:
+    points = []
+    scale = min(load.records / 1_000_000, 1.0)  # a small trial stays small
+    for alarms in HELD:
+        machine.confine(broker.pid or 0, machine.OTHERS)
+        found = recovery.measure(broker, folder, round(alarms * scale), limit)
+        say(f"{found.held} held: ready after {found.ready_seconds:.1f} s, correct after {found.correct_seconds:.1f} s, "
+            f"{found.bytes_per_alarm:.0f} bytes an alarm")  # fmt: skip
+        points.append(asdict(found))
+    return {"points": points}
+
+
+def _told(run: worker.Run, prefix: str = "worker: ") -> worker.Run:
+    short = "" if run.records == run.expected else f", stopped after {run.records} of {run.expected} records"
+    say(f"{prefix}{run.rate:,.0f}/s, {run.cpu_per_million:.2f} CPU s a million, {run.peak_rss_mb:.0f} MB{short}")
+    return run
+
+
+def _described(load: Load) -> Section:
+    return {
+        "facilities": load.facilities,
+        "beds": load.facilities * load.ward.units * load.ward.beds,
+        "clinicians": clinicians(load),
+        "times": load.times,
+    }

@@ -1,0 +1,147 @@
+"""The broker of the benchmarks, and the way the input gets into it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.partitioner import murmur2
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+
+from analyzer import TOPICS
+from bench import machine
+from bench.hospital import Load, Row
+from streams import broker as brokers
+from streams.broker import ApacheKafka
+from streams.settings import load as load_settings
+from streams.topics import DAY, LARGEST_RECORD, Topics
+
+PARTITIONS = 4
+JVM = ("-Xms1g", "-Xmx1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+"""Kafka's own defaults (kafka-server-start.sh): compiles well rather than quickly, and has room."""
+BATCH = 64 << 10
+"""Bytes of a producer's batch: between a gateway's that sends every few ms and that of a bulk loader."""
+LONG = 36_500 * DAY  # simulated records bear simulated times, which Kafka would soon find too old to keep
+
+Place = tuple[str, int]
+
+
+class BenchKafka(ApacheKafka):
+    """Apache Kafka with the JVM options that it comes with."""
+
+    def _command(self) -> Sequence[str]:
+        java, *rest = super()._command()
+        return [java, *JVM, *(option for option in rest if option not in brokers._JVM_OPTIONS)]
+
+    def new_topics(self, group: str) -> None:
+        """All topics of the service, empty, with a checkpoint topic for `group`."""
+        new_topics(self.address, group)
+
+    def fill(self, load: Load) -> dict[Place, int]:
+        """Write the input with all cores, then leave the measured one to others. Returns how many records each partition got."""
+        assert self.pid is not None
+        machine.confine(self.pid, machine.ALL)
+        try:
+            return produce(self.address, load)
+        finally:
+            machine.confine(self.pid, machine.OTHERS)
+
+
+def partition_of(facility: bytes, partitions: int = PARTITIONS) -> int:
+    """Where every Kafka client's default partitioner puts this key."""
+    return int(murmur2(facility) & 0x7FFFFFFF) % partitions
+
+
+def new_topics(address: str, group: str, partitions: int = PARTITIONS) -> None:
+    """All topics of the service, empty, with a checkpoint topic for `group`."""
+    admin = KafkaAdminClient(bootstrap_servers=address)
+    try:
+        ours = [name for name in admin.list_topics() if not name.startswith("__")]
+        if ours:
+            admin.delete_topics(ours)
+            _until(lambda: not set(ours) & set(admin.list_topics()), "the topics are deleted")
+    finally:
+        admin.close()
+    add_topics(address, group, partitions)
+
+
+def add_topics(address: str, group: str, partitions: int = PARTITIONS) -> None:
+    """Those topics of the service that are missing: of a further group, its checkpoint topic."""
+    with Topics(load_settings(broker=address, partitions=partitions, group=group)) as topics:
+        if missing := topics.missing():
+            topics.create([plan if plan.retention is None else replace(plan, retention=LONG) for plan in missing])
+        _until(lambda: not topics.missing(), "the topics are there")
+
+
+def _until(holds: object, what: str, seconds: float = 60.0) -> None:
+    assert callable(holds)
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {seconds:.0f} s: {what}")
+        time.sleep(0.05)
+
+
+def produce(address: str, load: Load, rows: Iterator[Row] | None = None, count: int | None = None) -> dict[Place, int]:
+    """Write the input, or the next `count` of its `rows`, and return how many records each partition got."""
+    return asyncio.run(_produce(address, load.names, islice(load.rows() if rows is None else rows, count)))
+
+
+async def _produce(address: str, names: list[bytes], rows: Iterator[Row]) -> dict[Place, int]:
+    producer = AIOKafkaProducer(bootstrap_servers=address, acks="all", max_batch_size=BATCH, max_request_size=LARGEST_RECORD)
+    await producer.start()
+    try:
+        lanes = {(topic, number): _Lane(producer, topic, number) for topic in TOPICS for number in range(PARTITIONS)}
+        places = [(name, partition_of(name)) for name in names]
+        for topic, due, head, tail in rows:
+            for name, partition in places:
+                lane = lanes[topic, partition]
+                value = head + name + tail
+                if lane.batch.append(timestamp=due, key=name, value=value) is None:
+                    await lane.flush()
+                    lane.batch.append(timestamp=due, key=name, value=value)
+        for lane in lanes.values():
+            await lane.flush()
+            await lane.drain()
+        return {place: lane.count for place, lane in lanes.items()}
+    finally:
+        await producer.stop()
+
+
+class _Lane:
+    """One partition's way into the broker: a batch that fills, and one on its way."""
+
+    def __init__(self, producer: AIOKafkaProducer, topic: str, partition: int) -> None:
+        self._producer, self._topic, self._partition = producer, topic, partition
+        self._under_way: asyncio.Task[None] | None = None
+        self.batch = producer.create_batch()
+        self.count = 0
+
+    async def flush(self) -> None:
+        """Send the batch once the one before is delivered, which keeps them in order."""
+        await self.drain()
+        if self.batch.record_count():
+            self.count += self.batch.record_count()
+            self._under_way = asyncio.create_task(self._send(self.batch))
+            self.batch = self._producer.create_batch()
+
+    async def drain(self) -> None:
+        if self._under_way is not None:
+            await self._under_way
+            self._under_way = None
+
+    async def _send(self, batch: object) -> None:
+        await (await self._producer.send_batch(batch, self._topic, partition=self._partition))
+
+
+def committed(address: str, group: str, places: Mapping[Place, int]) -> int:
+    """Records of `places` that the group has committed: counted, and stored."""
+    consumer = KafkaConsumer(bootstrap_servers=address, group_id=group, enable_auto_commit=False)
+    try:
+        return sum(min(consumer.committed(TopicPartition(*place)) or 0, end) for place, end in places.items())
+    finally:
+        consumer.close()

@@ -1,0 +1,55 @@
+"""`make bench-quick`: the worker beside stock Faust and bare aiokafka in under 50 s; the last line is one JSON object."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from bench import kafka, machine, rivals, worker
+from bench.hospital import Load, clinicians, mix
+from bench.report import say, told_mix
+
+FAUST_SECONDS = 4.0
+
+
+def run(folder: Path, load: Load, limit: float) -> dict[str, Any]:
+    """One run of each, on the same topics; `limit` is the longest that the worker may take, in seconds."""
+    say(machine.description())
+    say(f"input: {load.records} records, {load.facilities} facilities, {clinicians(load)} clinicians: {told_mix(mix(load))}")
+    with kafka.BenchKafka() as broker:
+        broker.new_topics("bench")
+        ends = broker.fill(load)
+        total = sum(ends.values())
+        say(f"{total} records in Kafka; the worker, scraped every {worker.SCRAPE_SECONDS:.0f} s, on core {min(machine.MEASURED)} ...")
+        ours = worker.measure(broker.address, folder, ends, group="bench", limit=limit)
+        if ours.records < total:
+            say(f"stopped after {limit:.0f} s, when it had counted {ours.records} of them")
+        say(f"{ours.rate:,.0f} events/s, {ours.cpu_per_million:.2f} s of processor time a million, {ours.peak_rss_mb:.0f} MB at most")
+        faust = rivals.run(folder, "stock_faust", broker.address, "bench-faust", FAUST_SECONDS, "hopping")
+        say(f"stock Faust, hopping table, on the first {faust.records} alarm events: {faust.rate:,.0f} events/s")
+        bare = rivals.run(folder, "bare_aiokafka", broker.address, "bench-aiokafka", total)
+        say(f"bare aiokafka getmany: {bare.rate:,.0f} events/s")
+    return result(total, load, ours, faust, bare)
+
+
+def result(total: int, load: Load, ours: worker.Run, faust: rivals.Outcome, bare: rivals.Outcome) -> dict[str, Any]:
+    """What the last line holds."""
+    return {
+        "events_per_s": round(ours.rate),
+        "faust_hopping_events_per_s": round(faust.rate),
+        "aiokafka_events_per_s": round(bare.rate),
+        "cpu_s_per_million": round(ours.cpu_per_million, 2),
+        "peak_rss_mb": round(ours.peak_rss_mb),
+        "times_faust_hopping": round(ours.rate / faust.rate),
+        "share_of_aiokafka": round(ours.rate / bare.rate, 3),
+        "records": ours.records,
+        "records_offered": total,
+        "facilities": load.facilities,
+        "seconds": round(ours.seconds, 2),
+        "scrapes": ours.scrapes,
+    }
+
+
+def line(found: dict[str, Any]) -> str:
+    return json.dumps(found)

@@ -1,0 +1,80 @@
+"""What a crash costs: a worker that holds many alarms is killed, and started again at once."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from bench import kafka, machine
+from bench.hospital import Load
+from bench.worker import STARTING, BenchError, Worker, burdens, wait_until_idle
+
+FACILITIES = 60  # of which a day's alarms come to a million, all of them within the horizon
+_TAIL = 50  # of so many parts of the input, the last comes just before the kill
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """`held` alarms, and bytes of memory for each; seconds from the start of the new process to `/ready`, and to the old numbers."""
+
+    held: int
+    ready_seconds: float
+    correct_seconds: float
+    bytes_per_alarm: float
+
+
+def load_of(alarms: int) -> Load:
+    """Starts and ends of so many alarms, and the assignments."""
+    return Load(records=round(alarms * 2.05), facilities=FACILITIES, phases=("start", "end"))
+
+
+def measure(broker: kafka.BenchKafka, folder: Path, alarms: int, limit: float) -> Recovery:
+    """Count `alarms` and store them; count a few more; SIGKILL; start again. Each phase may take `limit` seconds."""
+    group = f"bench-recovery-{alarms}"
+    broker.new_topics(group)
+    load = load_of(alarms)
+    rows = list(load.rows())
+    early = len(rows) - max(len(rows) // _TAIL, 1)
+    with Worker(broker.address, group, folder, name=f"{group}-1").start(machine.MEASURED) as first:
+        first.wait_for("partitions held", STARTING)
+        empty = first.rss_mb
+        ends = kafka.produce(broker.address, load, islice(rows, early))
+        wait_until_idle([first], time.time() + limit)
+        _wait_until_stored(broker.address, group, ends, limit)
+        full = first.rss_mb
+        kafka.produce(broker.address, load, islice(rows, early, None))
+        wait_until_idle([first], time.time() + limit)
+        before = _numbers(first, limit)
+        first.kill()
+    with Worker(broker.address, group, folder, name=f"{group}-2").start(machine.MEASURED) as second:
+        deadline = time.time() + limit
+        while second.get("/ready")[0] != 200:
+            _give_up(second, deadline, "is not ready")
+        ready = time.time() - second.started
+        while _numbers(second, limit) != before:
+            _give_up(second, deadline, "does not show the numbers of before")
+        correct = time.time() - second.started
+        held = int((second.said("partitions held") or {}).get("episodes", 0))
+    return Recovery(held, ready, correct, (full - empty) * 1e6 / held if held else 0.0)
+
+
+def _numbers(worker: Worker, limit: float) -> dict[str, str]:
+    return burdens(worker.get("/metrics", timeout=limit)[1])
+
+
+def _give_up(worker: Worker, deadline: float, what: str) -> None:
+    if worker.process.poll() is not None:
+        raise BenchError(f"the restarted worker ended: {worker.last_words}")
+    if time.time() > deadline:
+        raise BenchError(f"the restarted worker {what}: {worker.last_words}")
+    time.sleep(0.05)
+
+
+def _wait_until_stored(address: str, group: str, ends: dict[kafka.Place, int], limit: float) -> None:
+    deadline = time.time() + limit
+    while kafka.committed(address, group, ends) < sum(ends.values()):
+        if time.time() > deadline:
+            raise BenchError(f"not everything was counted and stored within {limit:.0f} s")
+        time.sleep(0.5)

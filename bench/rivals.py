@@ -1,0 +1,71 @@
+"""Running the peers: one process each, on the core of what is measured, until it has printed its line."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import machine
+from bench.worker import BenchError
+
+PEERS = Path(__file__).parent / "peers"
+_ENVIRONMENT = Path(__file__).resolve().parent.parent / ".cache" / "bench-peers"
+PYTHON = _ENVIRONMENT / "bin" / "python"
+"""Of the peers that the product does not depend on: `make bench` sets it up from bench/requirements.lock."""
+
+
+def flink_connector() -> Path | None:
+    """Flink's Kafka connector, if Maven could fetch it."""
+    return next(iter(sorted(_ENVIRONMENT.glob("flink-sql-connector-kafka-*.jar"))), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a peer did: `records` in `seconds` from its first one on."""
+
+    records: int
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Records a second."""
+        return self.records / self.seconds
+
+
+def parse(text: str) -> Outcome | None:
+    """The result among what a peer has printed, if it is there yet.
+
+    >>> parse('a warning\\n{"records": 10, "seconds": 2.0}\\n').rate
+    5.0
+    """
+    for line in text.splitlines():
+        if line.startswith('{"records":') and line.endswith("}"):
+            found = json.loads(line)
+            return Outcome(int(found["records"]), float(found["seconds"]))
+    return None
+
+
+def run(folder: Path, program: str, *arguments: object, patience: float = 60.0, python: str | Path = sys.executable) -> Outcome:
+    """Run a peer and kill it once it has told. Raises `BenchError` if it ends without, or takes longer than `patience` seconds."""
+    log = folder / f"{program}-{len(list(folder.iterdir()))}.log"
+    process = machine.start([str(python), str(PEERS / f"{program}.py"), *map(str, arguments)], log, machine.MEASURED)
+    try:
+        deadline = time.monotonic() + patience
+        while (found := parse(log.read_text(errors="replace"))) is None:
+            if process.poll() is not None and (found := parse(log.read_text(errors="replace"))) is None:
+                raise BenchError(f"{program} ended with status {process.returncode}: {_last_line(log)}")
+            if found is None and time.monotonic() > deadline:
+                raise BenchError(f"{program} told nothing within {patience:.0f} s: {_last_line(log)}")
+            time.sleep(0.05)
+        return found
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _last_line(log: Path) -> str:
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1][-300:] if lines else "it printed nothing"

@@ -1,0 +1,288 @@
+"""`alarm-fatigue worker` under measurement: as users run it, with scrapes, checkpoints, pseudonyms and all output topics.
+
+The topics are filled before. The clock of a run starts when the worker holds its partitions (its log says so). As soon as
+it has nothing more to do, it is told to stop; it stores its last checkpoint, commits, and says `drained`: there the clock
+stops. What counts is what the group has committed by then, so a worker that is stopped early is measured as exactly.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+
+from bench import kafka, machine
+from bench.hospital import Load
+from bench.kafka import Place
+from streams.broker import free_port
+
+SCRAPE_SECONDS = 5.0
+"""Between scrapes: three times as often as deploy/prometheus does, so that a short run has its share of them."""
+STARTING = 60.0
+"""Seconds until a worker that does not come up is given up."""
+_IDLE = (0.25, 0.15)  # after so many seconds at less than this share of a core, a worker that did work has finished
+_POLL = 0.02
+
+
+class BenchError(Exception):
+    """A measurement that failed: one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One measurement of one or more workers together: `records` counted and checkpointed in `seconds` of wall clock."""
+
+    records: int
+    expected: int
+    seconds: float
+    cpu_seconds: float
+    peak_rss_mb: float
+    scrapes: int
+
+    @property
+    def rate(self) -> float:
+        """Records a second."""
+        return self.records / self.seconds
+
+    @property
+    def cpu_per_million(self) -> float:
+        """Seconds of user and system time for a million records."""
+        return self.cpu_seconds / self.records * 1e6
+
+
+class Worker:
+    """One worker process."""
+
+    def __init__(self, address: str, group: str, folder: Path, name: str = "worker", **settings: Any) -> None:
+        self.port = free_port()
+        self._log = folder / f"{name}.log"
+        self._config = folder / f"{name}.yaml"
+        ours = {"broker": address, "group": group, "clock": "event", "web": {"port": self.port}}
+        self._config.write_text(yaml.safe_dump(ours | settings))
+        self._key = folder / "state"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.started = 0.0
+
+    def start(self, cpus: Collection[int], before: Sequence[str] = ()) -> Self:
+        """`before`: a command that the worker's is given to, such as a profiler."""
+        command = [*before, sys.executable, "-m", "streams.cli", "worker", "--config", str(self._config)]
+        self.started = time.time()
+        self._process = machine.start(command, self._log, cpus, {"XDG_STATE_HOME": str(self._key)})
+        return self
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None
+        return self._process
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def said(self, event: str) -> dict[str, Any] | None:
+        """The last line of the log that says this."""
+        found = None
+        for line in self._log.read_bytes().splitlines():
+            if event.encode() in line:
+                with contextlib.suppress(json.JSONDecodeError):  # half a line, as yet
+                    words = json.loads(line)
+                    found = words if words.get("event") == event else found
+        return found
+
+    def moment(self, event: str) -> float | None:
+        """When it said this last, in seconds since the epoch."""
+        words = self.said(event)
+        return None if words is None else datetime.fromisoformat(words["timestamp"]).timestamp()
+
+    def wait_for(self, event: str, seconds: float) -> float:
+        """The moment at which it says this; raises `BenchError` if it ends before, or takes too long."""
+        deadline = time.monotonic() + seconds
+        while (moment := self.moment(event)) is None:
+            if self.process.poll() is not None:
+                raise BenchError(f"the worker ended with status {self.process.returncode}: {self.last_words}")
+            if time.monotonic() > deadline:
+                raise BenchError(f"the worker did not say `{event}` within {seconds:.0f} s: {self.last_words}")
+            time.sleep(_POLL)
+        return moment
+
+    @property
+    def last_words(self) -> str:
+        lines = self._log.read_text(errors="replace").splitlines()
+        return lines[-1][-300:] if lines else "it printed nothing"
+
+    @property
+    def rss_mb(self) -> float:
+        return machine.memory(self.pid)[0]
+
+    def get(self, path: str, timeout: float = 60.0) -> tuple[int, str]:
+        """Status and text; status 0 while nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=timeout) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, ""
+        except OSError:
+            return 0, ""
+
+    def signal(self, number: signal.Signals) -> None:
+        os.kill(_python(self.pid), number)
+
+    def kill(self) -> None:
+        """SIGKILL, if it still runs."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+
+class Scrapes:
+    """Reads /metrics of workers at an interval, like Prometheus, until told to stop; counts the full answers."""
+
+    def __init__(self, workers: Sequence[Worker], seconds: float = SCRAPE_SECONDS) -> None:
+        self.count = 0
+        self._end = threading.Event()
+        self._threads = [threading.Thread(target=self._scrape, args=(worker, seconds), daemon=True) for worker in workers]
+
+    def _scrape(self, worker: Worker, seconds: float) -> None:
+        while not self._end.wait(seconds):
+            self.count += worker.get("/metrics")[0] == 200
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+
+
+def measure(
+    address: str,
+    folder: Path,
+    ends: Mapping[Place, int],
+    *,
+    group: str,
+    limit: float,
+    cpus: Collection[int] = machine.MEASURED,
+    before: Sequence[str] = (),
+    **settings: Any,
+) -> Run:
+    """One worker over topics that end at `ends`, from their beginning; stopped after `limit` seconds if it is not done by then."""
+    kafka.add_topics(address, group)
+    with Worker(address, group, folder, name=group, **settings).start(cpus, before) as worker:
+        began = worker.wait_for("partitions held", STARTING)
+        return _until_drained(address, [worker], ends, group, began, limit)
+
+
+def measure_together(address: str, folder: Path, load: Load, *, group: str, number: int, limit: float) -> Run:
+    """`number` workers of one group, on any core: they take their partitions while these are empty, and are suspended until they are full."""
+    kafka.new_topics(address, group)
+    with contextlib.ExitStack() as stack:
+        workers = [
+            stack.enter_context(Worker(address, group, folder, name=f"{group}-{n}", session_timeout="60s").start(machine.ALL))
+            for n in range(number)
+        ]
+        for worker in workers:
+            worker.wait_for("partitions held", STARTING)
+        _wait_until_shared(workers)
+        for worker in workers:
+            worker.signal(signal.SIGSTOP)
+        ends = kafka.produce(address, load)
+        began = time.time()
+        for worker in workers:
+            worker.signal(signal.SIGCONT)
+        return _until_drained(address, workers, ends, group, began, limit)
+
+
+def _wait_until_shared(workers: Sequence[Worker]) -> None:
+    """Every partition is held, each by one worker, by what they said last."""
+    deadline = time.monotonic() + STARTING
+    while True:
+        held = [number for worker in workers for number in (worker.said("partitions held") or {}).get("partitions", [])]
+        if sorted(held) == list(range(kafka.PARTITIONS)) and len(held) // len(workers) == kafka.PARTITIONS // len(workers):
+            return time.sleep(1.0)  # for the first fetches to be under way
+        if time.monotonic() > deadline:
+            raise BenchError(f"{len(workers)} workers did not share the partitions: they hold {held}")
+        time.sleep(_POLL)
+
+
+def _until_drained(address: str, workers: Sequence[Worker], ends: Mapping[Place, int], group: str, began: float, limit: float) -> Run:
+    used_before = sum(machine.cpu_seconds(_python(worker.pid)) for worker in workers)
+    with Scrapes(workers) as scrapes:
+        wait_until_idle(workers, began + limit)
+    for worker in workers:
+        worker.signal(signal.SIGTERM)
+    cpu = dict.fromkeys(workers, 0.0)
+    peak = dict.fromkeys(workers, 0.0)
+    deadline = time.monotonic() + 60
+    while any(worker.process.poll() is None for worker in workers) and time.monotonic() < deadline:
+        for worker in workers:
+            cpu[worker] = max(cpu[worker], machine.cpu_seconds(_python(worker.pid)))
+            peak[worker] = max(peak[worker], machine.memory(_python(worker.pid))[1])
+        time.sleep(_POLL)
+    drained = [worker.moment("drained") for worker in workers]
+    if None in drained:
+        raise BenchError(f"the worker did not drain: {workers[drained.index(None)].last_words}")
+    return Run(
+        records=kafka.committed(address, group, ends),
+        expected=sum(ends.values()),
+        seconds=max(moment for moment in drained if moment is not None) - began,
+        cpu_seconds=sum(cpu.values()) - used_before,
+        peak_rss_mb=sum(peak.values()),
+        scrapes=scrapes.count,
+    )
+
+
+def wait_until_idle(workers: Sequence[Worker], deadline: float) -> None:
+    """Returns once no worker has done anything for a moment. Processor time tells this without asking them, which would cost them time."""
+    length, share = _IDLE
+    used = _used(workers)
+    worked = False
+    while time.time() < deadline:
+        time.sleep(length)
+        before, used = used, _used(workers)
+        if any(worker.process.poll() is not None for worker in workers):
+            raise BenchError(f"a worker ended by itself: {next(w.last_words for w in workers if w.process.poll() is not None)}")
+        idle = used - before < share * length * len(workers)
+        if idle and worked:
+            return
+        worked = worked or not idle
+
+
+def _used(workers: Sequence[Worker]) -> float:
+    return sum(machine.cpu_seconds(_python(worker.pid)) for worker in workers)
+
+
+def _python(pid: int) -> int:
+    """The worker itself, where a profiler stands before it."""
+    with contextlib.suppress(OSError, IndexError):
+        if "python" not in Path(f"/proc/{pid}/exe").readlink().name:
+            return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+    return pid
+
+
+_SAMPLE = re.compile(r"^(alarm_fatigue_(?:clinician|unit|response_seconds)\w*\S*) (\S+)", re.MULTILINE)
+
+
+def burdens(exposition: str) -> dict[str, str]:
+    """The numbers of clinicians and units: those that are a function of the records alone."""
+    return dict(_SAMPLE.findall(exposition))

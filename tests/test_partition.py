@@ -1,0 +1,129 @@
+"""A partition: what it takes in, what it refuses and how that is told, and that half a slice never becomes a state."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from analyzer import OUTCOMES, Columns, Engine, Policy, Topic
+from streams.checkpoint import Checkpoints
+from streams.partition import Outgoing, Partition, Poisoned
+from streams.slices import Slice
+
+POLICY = Policy()
+AT = 1_772_348_400_000
+
+
+def alarm(number: int, **changes: Any) -> bytes:
+    event = {
+        "event_id": f"e{number}", "alarm_id": f"a{number}", "phase": "start", "at": AT, "facility": "H01", "unit": "ICU", "bed": "1",
+        "device_id": "m1", "device_type": "monitor", "code": "MDC_EVT_LO", "kind": "physiological", "priority": "high",
+    }  # fmt: skip
+    return json.dumps(event | changes).encode()
+
+
+def slice_of(topic: Topic, begin: int, *values: bytes | None, key: bytes = b"H01", gap: int = 0) -> Slice:
+    """Records at consecutive offsets, then a gap."""
+    count = len(values)
+    return Slice(topic, 0, list(range(begin, begin + count)), [AT] * count, [key] * count, list(values), begin, begin + count + gap)
+
+
+def partition(next_offsets: dict[Topic, int] | None = None, engine: Engine | None = None, partitions: int = 1) -> Partition:
+    return Partition(3, partitions, engine or Engine(POLICY), next_offsets or {}, str, 1 << 20)
+
+
+class FailingEngine(Engine):
+    """Fails in the middle of a slice, when it has taken it in half."""
+
+    def take(self, topic: Topic, columns: Columns, stamps: Any) -> Any:
+        super().take(topic, columns, stamps)
+        raise RuntimeError("half way")
+
+
+class FailingLater(Engine):
+    """Fails when time passes, with what arrived folded in half."""
+
+    def advance(self, now: int | None) -> Any:
+        super().advance(now)
+        raise RuntimeError("half way")
+
+
+def test_after_a_failure_within_a_slice_nothing_is_stored_or_counted_as_taken_in() -> None:
+    one = partition({"alarms": 7}, FailingEngine(POLICY))
+    with pytest.raises(RuntimeError, match="half way"):
+        one.take_slice(slice_of("alarms", 7, alarm(1), alarm(2)))
+    assert one.next_offsets == {"alarms": 7}
+    with pytest.raises(Poisoned, match="partition 3: the engine failed"):
+        Checkpoints("w").plan(one)
+
+
+def test_after_a_failure_while_time_passes_nothing_is_stored() -> None:
+    one = partition(engine=FailingLater(POLICY))
+    one.take_slice(slice_of("alarms", 0, alarm(1)))
+    with pytest.raises(RuntimeError, match="half way"):
+        one.advance(None)
+    with pytest.raises(Poisoned):
+        Checkpoints("w").plan(one)
+
+
+def test_episodes_that_a_crash_kept_from_being_sent_are_a_reason_to_store_again() -> None:
+    """Else they would wait for the next record, which may be long in coming."""
+    said = [Outgoing("episodes", b"H01", b"{}")]
+    assert Partition(0, 1, Engine(POLICY), {}, str, 1 << 20, (), said).changed
+    assert not partition().changed
+
+
+def test_records_taken_in_before_are_known_by_their_offset() -> None:
+    one = partition({"alarms": 7})
+    assert one.take_slice(slice_of("alarms", 5, alarm(1), alarm(2))).accepted_at.tolist() == []
+    assert one.next_offsets == {"alarms": 7}
+    assert one.take_slice(slice_of("alarms", 6, alarm(2), alarm(3, at=AT + 1), alarm(4))).accepted_at.tolist() == [AT + 1, AT]
+    assert one.take_slice(slice_of("alarms", 6, alarm(2), alarm(3), alarm(4))).accepted_at.tolist() == []
+    assert one.next_offsets == {"alarms": 9}
+    assert one.engine.tally == {("alarms", "accepted"): 2}
+
+
+def test_a_gap_after_the_last_record_is_taken_in_with_it() -> None:
+    one = partition()
+    one.take_slice(slice_of("alarms", 0, alarm(1), gap=5))
+    one.take_slice(slice_of("labels", 4, gap=2))
+    assert one.next_offsets == {"alarms": 6, "labels": 6}
+
+
+def test_a_rejected_record_moves_the_offset_and_changes_no_state_beside_the_count() -> None:
+    one = partition()
+    one.take_slice(slice_of("labels", 4, b"{"))
+    assert one.next_offsets == {"labels": 5}
+    [rejected] = one.take_outbox()
+    assert (rejected.topic, rejected.key, rejected.value) == ("rejected", b"H01", b"{")
+    assert dict(rejected.headers) == {
+        "reason": b"malformed",
+        "detail": b"value: expected JSON",
+        "topic": b"labels",
+        "partition": b"3",
+        "offset": b"4",
+    }
+    assert one.engine.held == 0
+
+
+def test_one_bad_record_spoils_none_of_the_others_and_each_is_told_with_its_own_offset() -> None:
+    one = partition(partitions=4)
+    values = [
+        alarm(0),
+        b"[]",
+        alarm(1, facility="H02"),
+        alarm(0),
+        alarm(2, at=AT + 10 * 60_000),
+        None,
+        alarm(3),
+        alarm(4, at=AT - 11 * 60_000),
+    ]
+    taken = one.take_slice(slice_of("alarms", 10, *values))
+    assert taken.accepted_at.tolist() == [AT, AT]
+    told = {int(dict(record.headers)["offset"]): dict(record.headers)["reason"].decode() for record in one.take_outbox()}
+    assert told == {11: "malformed", 12: "misrouted", 14: "future", 15: "malformed", 17: "late"}
+    expected = {"accepted": 2, "duplicate": 1, "malformed": 2, "misrouted": 1, "future": 1, "late": 1}
+    assert {outcome: one.engine.tally.get(("alarms", outcome), 0) for outcome in OUTCOMES} == expected
+    assert one.next_offsets == {"alarms": 18}
