@@ -320,9 +320,14 @@ class Work:
         await self._app.crash(StoodStill(f"no progress for {seconds:.0f} s: {what}"))
 
     async def _broker_answers(self) -> bool:
-        addresses = [address.strip().rpartition(":") for address in self._settings.broker.split(",")]
-        asked = [asyncio.to_thread(answers_metadata, host.strip("[]"), int(port)) for host, _, port in addresses]
+        asked = [asyncio.to_thread(answers_metadata, *host_and_port(address)) for address in self._settings.broker.split(",")]
         return any(await asyncio.gather(*asked))
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """Of a bootstrap address; Kafka's own port where it names none."""
+    host, found, port = address.strip().rpartition(":")
+    return (host.strip("[]"), int(port)) if found and port.isdigit() else (address.strip().strip("[]"), 9092)
 
 
 class Held:
