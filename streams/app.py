@@ -9,6 +9,7 @@ import faust
 
 from streams.producer import BATCH_BYTES
 from streams.settings import Settings
+from streams.store import Tables
 from streams.topics import LARGEST_RECORD
 from streams.transport import Transport
 from streams.work import Work
@@ -61,6 +62,7 @@ def create_app(settings: Settings, clock: Callable[[], float] = time.time) -> Ap
         topic_partitions=settings.partitions,
         topic_disable_leader=True,
         store="memory://",
+        TableManager=Tables,
         table_standby_replicas=0,  # a copy kept warm costs as much memory as the original, and reading the topic takes seconds
         stream_buffer_maxsize=BUFFERED_SLICES,
         stream_wait_empty=False,  # nothing is ever acknowledged: the state tells what was read

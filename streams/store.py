@@ -11,6 +11,7 @@ from typing import Any
 
 import faust
 from faust.stores import memory
+from faust.tables.manager import TableManager
 from faust.types import TP, EventT
 
 OnRevoked = Callable[[set[int]], None]
@@ -63,3 +64,11 @@ class CheckpointTable(faust.Table):
 
     def _new_store(self) -> Found:
         return Found("memory://", self.app, self, table_name=self.name)
+
+
+class Tables(TableManager):
+    """Faust's tables, without the second at every start in which it waits for more of them to be declared."""
+
+    async def on_start(self) -> None:
+        await self._update_channels()
+        await self.recovery.start()

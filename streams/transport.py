@@ -35,6 +35,8 @@ SLICE_RECORDS = 4096
 IDLE_FETCH_MS = 500
 BUSY_FETCH_MS = 10
 """How long the broker waits for something new before it answers a fetch with nothing."""
+REBALANCING_SECONDS = 0.01
+"""How often is looked whether a rebalance is over."""
 SLICES_IN_HAND = 2
 """Slices handed on and not yet worked off: one that is, and one so that nobody waits."""
 COMMIT_SECONDS = 5.0
@@ -246,6 +248,9 @@ class Consumer(driver.Consumer):
         return {} if one is None else {TP(*one.place): [one]}
 
     async def _next_slice(self, active: set[TP], timeout: float) -> Slice | None:
+        if self.app.rebalancing:  # Faust empties its buffers once more at the end of it, after the seek
+            await asyncio.sleep(REBALANCING_SECONDS)
+            return None
         epoch = self.epoch
         if not self._room.is_set():
             try:

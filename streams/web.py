@@ -11,7 +11,8 @@ from streams.exporter import Exporter
 from streams.exposition import Format, accepts
 
 READY_LAG_RECORDS = 10_000
-"""A worker further behind than this shows numbers of the past."""
+READY_LAG_SECONDS = 60.0
+"""A worker further behind than this, by either, shows numbers of the past."""
 
 SEND_SECONDS = 60.0
 """Whoever takes longer to read a page has given up (Prometheus does after its scrape_timeout, 10 s by default)."""
@@ -24,6 +25,8 @@ class Worker(Protocol):
     def recovered(self) -> bool: ...
 
     def lags(self) -> dict[tuple[str, int], int | None]: ...
+
+    def seconds_behind(self) -> float: ...
 
 
 def add_pages(app: Any, worker: Worker, exporter: Exporter, send_seconds: float = SEND_SECONDS) -> None:
@@ -70,4 +73,7 @@ def _not_ready(app: Any, worker: Worker) -> str | None:
     if None in lags:
         return "the broker has not told yet how far the topics reach"
     lag = max((lag for lag in lags if lag is not None), default=0)
-    return f"{lag} records behind" if lag > READY_LAG_RECORDS else None
+    if lag > READY_LAG_RECORDS:
+        return f"{lag} records behind"
+    seconds = worker.seconds_behind()
+    return f"{seconds:.0f} s behind" if seconds > READY_LAG_SECONDS else None

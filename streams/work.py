@@ -114,6 +114,10 @@ class Work:
             for topic in TOPICS
         }
 
+    def seconds_behind(self) -> float:
+        """The greatest of `lag_seconds`; 0 by the event clock, to which the past is as good as the present."""
+        return 0.0 if self._settings.clock == "event" else max(self.lag_seconds().values(), default=0.0)
+
     def advance(self) -> None:
         """Bring every partition to now."""
         for held in self._held.values():
@@ -149,7 +153,15 @@ class Work:
                 raise RuntimeError(f"{one.topic}, partition {one.partition}: expected offset {expected}, but got {one.begin}")
             _tell_of_move(one, expected)
             held.partition.next_offsets[one.topic] = one.begin
-        taken = held.partition.take_slice(one)
+        try:
+            taken = held.partition.take_slice(one)
+        except Exception as error:
+            held.failed = True
+            log.error(
+                "the engine failed in the middle of a slice; what is stored stays as it was before, and the worker ends",
+                topic=one.topic, partition=one.partition, offsets=[one.begin, one.next_offset], error=type(error).__name__,
+            )  # fmt: skip
+            raise
         self._taken_in += len(one)
         self.exporter.observe_delays(one.topic, taken.accepted_at, self._clock())
         held.arrived += len(one)
@@ -192,7 +204,7 @@ class Work:
         async with self._storing:
             for number in list(self._held):
                 held = self._held.get(number)
-                if held is not None and held.partition.changed:
+                if held is not None and held.partition.changed and not held.failed:
                     await self._store(held)
 
     async def _store(self, held: Held) -> None:
@@ -306,9 +318,14 @@ class Work:
         await self._app.crash(StoodStill(f"no progress for {seconds:.0f} s: {what}"))
 
     async def _broker_answers(self) -> bool:
-        addresses = [address.strip().rpartition(":") for address in self._settings.broker.split(",")]
-        asked = [asyncio.to_thread(answers_metadata, host.strip("[]"), int(port)) for host, _, port in addresses]
+        asked = [asyncio.to_thread(answers_metadata, *host_and_port(address)) for address in self._settings.broker.split(",")]
         return any(await asyncio.gather(*asked))
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """Of a bootstrap address; Kafka's own port where it names none."""
+    host, found, port = address.strip().rpartition(":")
+    return (host.strip("[]"), int(port)) if found and port.isdigit() else (address.strip().strip("[]"), 9092)
 
 
 class Held:
@@ -320,6 +337,8 @@ class Held:
         self.stored_at: float | None = None
         self.arrived = 0
         """Records since time was last moved."""
+        self.failed = False
+        """Whether it holds half a slice, and must never be stored again."""
 
 
 def take_hold(

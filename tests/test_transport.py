@@ -37,6 +37,7 @@ from streams.settings import load
 from streams.slices import AHEAD_MS, PATIENCE_SECONDS, Backlog, Place, Reach, Slice
 from streams.topics import checkpoint_topic
 from streams.transport import SLICE_RECORDS, SLICES_IN_HAND, read_slice
+from streams.work import host_and_port
 
 MINUTE = 60_000
 
@@ -404,6 +405,22 @@ def test_a_slow_agent_stops_the_fetching_until_it_has_worked_off_a_slice() -> No
     asyncio.run(check())
 
 
+def test_nothing_is_handed_on_before_a_rebalance_has_ended() -> None:
+    """Its end empties Faust's buffers, after the seek."""
+
+    async def check() -> None:
+        agent = Agent({TP("alarms", 0): [1, 2]}, itertools.repeat(0))
+        agent.app.rebalancing = True
+        await agent.rebalance()
+        await agent.fetch()
+        assert agent.queue == []
+        agent.app.rebalancing = False
+        await agent.fetch()
+        assert len(agent.queue) == 1
+
+    asyncio.run(check())
+
+
 def test_changelog_records_stay_records() -> None:
     app = create_app(load(partitions=2))
     consumer: Any = app.consumer
@@ -586,6 +603,14 @@ def test_what_the_broker_is_to_blame_for_is_forgiven() -> None:
     assert [watch.judge(WELL, now) for now in (0.0, 61.0)] == [None, "no fetch is answered"]
     watch.forgive()
     assert [watch.judge(WELL, now) for now in (62.0, 122.0, 123.0)] == [None, None, "no fetch is answered"]
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [("kafka-1:19092", ("kafka-1", 19092)), (" kafka ", ("kafka", 9092)), ("[::1]:9093", ("::1", 9093)), ("[::1]", ("::1", 9092))],
+)
+def test_the_broker_is_asked_at_its_bootstrap_address(address: str, place: tuple[str, int]) -> None:
+    assert host_and_port(address) == place
 
 
 # --- pins --------------------------------------------------------------------------------------------------------------

@@ -387,6 +387,19 @@ def test_quiet_workers_come_and_go_without_loss(broker: Broker, tmp_path: Path) 
         assert no_errors(stays, guest)
 
 
+def test_catching_up_over_days_no_alarm_is_finished_before_its_responses_are_read(broker: Broker, tmp_path: Path) -> None:
+    """All four topics are full of days when the worker starts; an alarm past the horizon is final for ever."""
+    delivery = Delivery.of(
+        Ward(seed=26, duration=80 * HOUR, facilities=3, units=1, beds=2, alarms_per_bed_day=100, late_charting=0.2, adjudicated=0.5)
+    )
+    send(broker, delivery.messages)
+    with WorkerProcess(broker, tmp_path) as worker:
+        wait_until_taken_in([worker.wait_until_ready()], len(delivery.messages))
+        assert_numbers(worker.numbers, naive_numbers(delivery))
+        assert worker.stop() == 0
+    assert latest_episodes(broker) == replayed_episodes(delivery, tmp_path)
+
+
 # --- topics that change under the worker -------------------------------------------------------------------------------
 
 
@@ -489,6 +502,17 @@ class Thread(transport.ConsumerThread):
         return found
 transport.ConsumerThread = Thread
 """
+FAILS_HALF_WAY = """
+from streams.partition import Partition
+take_slice = Partition.take_slice
+def failing(self, one):
+    if not self.next_offsets.get(one.topic):
+        return take_slice(self, one)
+    if len(one) > 1:
+        take_slice(self, one.cut(len(one) // 2)[0])
+    raise RuntimeError("half way")
+Partition.take_slice = failing
+"""
 NO_STATE = """
 class Thread(transport.ConsumerThread):
     async def highwaters(self, *partitions):
@@ -545,6 +569,29 @@ def test_a_worker_that_silently_stands_still_says_so_and_ends(
         assert last == f"error: stopped by a failure: no progress for 3 s: {what}"
     with WorkerProcess(broker, tmp_path, "next") as successor:
         wait_until_taken_in([successor], 31 if taken_in else 1)
+
+
+def test_after_a_failure_in_the_middle_of_a_slice_nothing_is_stored_or_committed_and_the_worker_ends(
+    broker: Broker, tmp_path: Path
+) -> None:
+    worker = SabotagedWorker(broker, tmp_path, checkpoint_interval="100ms")
+    worker.sabotage = FAILS_HALF_WAY
+    place = ("alarms", 2)  # H01's
+    with worker:
+        send(broker, hours(0, 1))
+        wait_until_taken_in([worker.wait_until_ready()], 1)
+        eventually(lambda: ends(broker, ["alarms"], group="alarm-fatigue")[place] == 1, "the first is stored")
+        send(broker, hours(1, 30))
+        assert worker.wait(60) == 1
+        *words, last = worker.log.read_text().splitlines()
+        [word] = [word for word in map(json.loads, words) if str(word["event"]).startswith("the engine failed")]
+        assert (word["level"], word["topic"], word["partition"], word["error"]) == ("error", *place, "RuntimeError")
+        assert last == "error: stopped by a failure: half way"
+        assert [word for word in map(json.loads, words) if word["event"] == "drained"] == []
+    assert ends(broker, ["alarms"], group="alarm-fatigue")[place] == 1
+    with WorkerProcess(broker, tmp_path, "next") as successor:
+        wait_until_taken_in([successor], 31)
+        assert events(successor.numbers) == {("alarms", "accepted"): 31}
 
 
 def test_a_broker_that_does_not_answer_is_waited_for(tmp_path: Path) -> None:

@@ -272,7 +272,7 @@ def read(broker: Broker, topic: str) -> list[Any]:
     until = {place: offset for place, offset in ends(broker, [topic]).items() if offset}
     consumer = KafkaConsumer(
         bootstrap_servers=broker.address, auto_offset_reset="earliest", enable_auto_commit=False, fetch_max_bytes=64 << 20,
-        max_partition_fetch_bytes=LARGEST_RECORD,
+        max_partition_fetch_bytes=LARGEST_RECORD, max_poll_records=1 << 20,  # whole batches, of which the embedded broker's end is short
     )  # fmt: skip
     try:
         consumer.assign([TopicPartition(*place) for place in until])
