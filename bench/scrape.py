@@ -106,6 +106,9 @@ class Worker:
     def lag_seconds(self) -> dict[tuple[str, int], float]:
         return {}
 
+    def seconds_behind(self) -> float:
+        return 0.0
+
     def checkpoint_times(self) -> dict[int, float]:
         return {}
 
