@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import shutil
 import signal
@@ -21,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     for number in (signal.SIGTERM, signal.SIGHUP):  # end as Ctrl-C does: with everything stopped that was started
         signal.signal(number, signal.default_int_handler)
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # it warns of every retry on a topic that is seconds old
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     try:
         if options.what == "quick":

@@ -194,7 +194,7 @@ def measure(
 
 
 def measure_together(address: str, folder: Path, load: Load, *, group: str, number: int, limit: float) -> Run:
-    """`number` workers of one group, on any core: they take their partitions while these are empty, and are suspended until they are full."""
+    """`number` workers of one group, on any core: they take empty partitions, and are suspended until these are full."""
     kafka.new_topics(address, group)
     with contextlib.ExitStack() as stack:
         workers = [
@@ -263,7 +263,8 @@ def wait_until_idle(workers: Sequence[Worker], deadline: float) -> None:
         if any(worker.process.poll() is not None for worker in workers):
             raise BenchError(f"a worker ended by itself: {next(w.last_words for w in workers if w.process.poll() is not None)}")
         idle = used - before < share * length * len(workers)
-        if idle and worked:
+        # A busy machine, or a broker that takes its time, makes a worker look idle, too: it must also be nearly up to date.
+        if idle and worked and all(worker.get("/ready")[0] == 200 for worker in workers):
             return
         worked = worked or not idle
 
