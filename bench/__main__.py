@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from kafka.errors import KafkaError
+
 from bench.hospital import Load
 from bench.worker import BenchError
 from streams.broker import BrokerError
@@ -44,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             profile.run(folder, _load(options), options.limit, options.out)
     except KeyboardInterrupt:
         return 130
-    except (BenchError, BrokerError, TopicsError, TimeoutError) as error:
+    except (BenchError, BrokerError, TopicsError, TimeoutError, KafkaError) as error:
         sys.stderr.write(f"error: {error} (logs: {folder})\n")
         return 1
     shutil.rmtree(folder, ignore_errors=True)
@@ -67,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--limit", type=float, default=limit, help="seconds after which a worker is stopped, and what it did counts")
         return one
 
-    kind("quick", "worker, stock Faust and aiokafka once, in under 50 s", 800_000, 15.0)
+    kind("quick", "worker, stock Faust and aiokafka once, in under 50 s", 800_000, 20.0)
     full = kind("full", "everything, with repetitions, peers and scaling", 1_000_000, 60.0)
     full.add_argument("--repeat", type=int, default=5, help="runs of the cheap parts, of which the median counts")
     full.add_argument("--only", action="append", help="this section only; may be given several times")

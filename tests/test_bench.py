@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from aiokafka.partitioner import DefaultPartitioner
 
 from analyzer import Engine, Policy, Topic
-from bench import hospital, plot, quick, report, rivals
+from bench import hospital, plot, profile, quick, report, rivals
 from bench.hospital import Load, clinicians, mix
 from bench.kafka import partition_of
 from bench.worker import Run, burdens
@@ -111,6 +112,13 @@ def test_a_peer_is_read_only_when_its_line_is_complete() -> None:
 def test_a_peer_that_fails_is_named_with_its_last_words(tmp_path: Path) -> None:
     with pytest.raises(rivals.BenchError, match=r"bare_aiokafka ended with status 1: IndexError"):
         rivals.run(tmp_path, "bare_aiokafka", "127.0.0.1:1")
+
+
+@pytest.mark.parametrize("module", [plot, profile, report, rivals], ids=lambda module: module.__name__)
+def test_examples_in_the_documentation_hold(module: Any) -> None:
+    found = doctest.testmod(module)
+    assert found.attempted > 0
+    assert found.failed == 0
 
 
 def test_burdens_are_the_numbers_that_a_crash_must_not_change() -> None:
