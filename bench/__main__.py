@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kafka.errors import KafkaError
 
-from bench.hospital import Load
+from bench.hospital import CACHE, Load
 from bench.worker import BenchError
 from streams.broker import BrokerError
 from streams.topics import TopicsError
@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     for one in (full, render):
         one.add_argument("--results", type=Path, default=Path(__file__).parent / "results", help="folder of results")
     profile = kind("profile", "where the worker's time goes, by py-spy", 800_000, 20.0)
-    profile.add_argument("--out", type=Path, default=Path("profile.svg"), help="the flame graph; a table is printed, too")
+    profile.add_argument("--out", type=Path, default=CACHE / "profile.txt", help="collapsed stacks, for flame graphs; a table is printed")
     return parser
 
 
