@@ -23,7 +23,7 @@ from streams.topics import DAY, LARGEST_RECORD, Topics
 
 PARTITIONS = 4
 JVM = ("-Xms1g", "-Xmx1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
-"""Kafka's own defaults (kafka-server-start.sh): compiles well rather than quickly, and has room."""
+"""The heap and the collector that Kafka starts with: it compiles well rather than quickly, and has room."""
 BATCH = 64 << 10
 """Bytes of a producer's batch: between a gateway's that sends every few ms and that of a bulk loader."""
 LONG = 36_500 * DAY  # simulated records bear simulated times, which Kafka would soon find too old to keep

@@ -32,6 +32,7 @@ from streams.broker import free_port
 
 SCRAPE_SECONDS = 5.0
 """Between scrapes: three times as often as deploy/prometheus does, so that a short run has its share of them."""
+_FIRST_SCRAPE = 1.0  # seconds after the start: even the shortest run has one
 STARTING = 60.0
 """Seconds until a worker that does not come up is given up."""
 _IDLE = (0.25, 0.15)  # after so many seconds at less than this share of a core, a worker that did work has finished
@@ -163,8 +164,10 @@ class Scrapes:
         self._threads = [threading.Thread(target=self._scrape, args=(worker, seconds), daemon=True) for worker in workers]
 
     def _scrape(self, worker: Worker, seconds: float) -> None:
-        while not self._end.wait(seconds):
+        wait = _FIRST_SCRAPE
+        while not self._end.wait(wait):
             self.count += worker.get("/metrics")[0] == 200
+            wait = seconds
 
     def __enter__(self) -> Self:
         for thread in self._threads:
