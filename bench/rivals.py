@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +54,9 @@ def parse(text: str) -> Outcome | None:
 def run(folder: Path, program: str, *arguments: object, patience: float = 60.0, python: str | Path = sys.executable) -> Outcome:
     """Run a peer and kill it once it has told. Raises `BenchError` if it ends without, or takes longer than `patience` seconds."""
     log = folder / f"{program}-{len(list(folder.iterdir()))}.log"
-    process = machine.start([str(python), str(PEERS / f"{program}.py"), *map(str, arguments)], log, machine.MEASURED)
+    process = machine.start(
+        [str(python), str(PEERS / f"{program}.py"), *map(str, arguments)], log, machine.MEASURED, {"TMPDIR": str(folder)}
+    )
     try:
         deadline = time.monotonic() + patience
         while (found := parse(log.read_text(errors="replace"))) is None:
@@ -62,7 +67,8 @@ def run(folder: Path, program: str, *arguments: object, patience: float = 60.0, 
             time.sleep(0.05)
         return found
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):  # it ended by itself
+            os.killpg(process.pid, signal.SIGKILL)  # Flink's Java, too
         process.wait()
 
 
