@@ -96,10 +96,10 @@ def _peers(broker: kafka.BenchKafka, folder: Path, load: Load, repeat: int, limi
     rates: dict[str, list[float]] = {}
     missing: dict[str, str] = {}
 
-    def peer(name: str, program: str, *arguments: object, python: Path | None = None) -> None:
+    def peer(name: str, program: str, *arguments: object, **more: Any) -> None:
         group = f"{program}-{len(rates.get(name, []))}-{arguments[-1]}"
         try:
-            found = rivals.run(folder, program, broker.address, group, *arguments, patience=180.0, **({"python": python} if python else {}))
+            found = rivals.run(folder, program, broker.address, group, *arguments, patience=180.0, **more)
         except (BenchError, OSError) as error:  # a figure that cannot be had is said, never made up
             missing[name] = str(error)
             say(f"{name}: {error}")
@@ -118,7 +118,10 @@ def _peers(broker: kafka.BenchKafka, folder: Path, load: Load, repeat: int, limi
             peer("Quix Streams, sliding", "quix_sliding", QUIX_SECONDS, python=rivals.PYTHON)
         if rivals.PYTHON.exists() and (connector := rivals.flink_connector()) is not None:
             for query in ("hop", "over"):
-                peer(f"Flink SQL, {query}", "flink_sql", connector, query, alarms, python=rivals.PYTHON)
+                flink = ("flink_sql", connector, query, alarms)
+                peer(f"Flink SQL, {query}", *flink, python=rivals.PYTHON)
+                if number == 0:  # its compiler and collector work beside it, and have a core if there is one
+                    peer(f"Flink SQL, {query}, all cores", *flink, python=rivals.PYTHON, cpus=machine.ALL)
     if not rivals.PYTHON.exists():
         missing["Quix Streams, Flink SQL"] = "their environment is missing: run `make bench`"
     elif rivals.flink_connector() is None:
