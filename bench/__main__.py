@@ -45,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             profile.run(folder, _load(options), options.limit, options.out)
     except KeyboardInterrupt:
+        shutil.rmtree(folder, ignore_errors=True)
         return 130
     except (BenchError, BrokerError, TopicsError, TimeoutError, KafkaError) as error:
         sys.stderr.write(f"error: {error} (logs: {folder})\n")
