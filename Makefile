@@ -78,7 +78,7 @@ $(READY_DEV): requirements-dev.lock pyproject.toml | .venv/bin/python
 
 # A peer that cannot be installed here is left out of `make bench`, which says so.
 $(READY_PEERS): bench/requirements.lock Makefile
-	@echo "setting up $(PEERS) with the peers (once, about 2 GB)"
+	@echo "setting up $(PEERS) with the peers (once, about 1 GB)"
 	@rm -rf $(PEERS)
 	@$(PYTHON) -m venv $(PEERS)
 	@if $(PEERS)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r bench/requirements.lock; then \

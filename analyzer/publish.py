@@ -29,13 +29,13 @@ def publish(state: State) -> Finished:
     table.to_publish[rows] = False
     table.changed(rows)
     classify_final(table, statics, rows, state.cover, state.policy)
+    _observe(state, rows)
     digests = _digests(state, rows)
     changed = digests != table.digest[rows]
     rows, digests = rows[changed], digests[changed]
     if not len(rows):
         return NOTHING_FINISHED
     table.digest[rows] = digests
-    _observe(state, rows)
     unknown = rows[table.rule[rows] == NOTHING_KNOWN]
     for row, unit in zip(unknown.tolist(), statics.unit[table.static[unknown]].tolist(), strict=True):
         state.unsure.setdefault(unit, []).append(row)

@@ -231,7 +231,11 @@ def _complete(state: State, rows: Numbers) -> None:
 
 
 def _judge_anew(state: State) -> None:
-    """By another policy, responses may belong to other episodes, and episodes be of other classes."""
-    rows = state.table.existing()
+    """By another policy, responses may belong to other episodes, and episodes be of other classes, or not be final yet."""
+    table = state.table
+    rows = table.existing()
+    observed = rows[table.observed_after[rows] != NEVER]
+    state.response_times.enter(table.observed_unit[observed], table.observed_rank[observed], table.observed_after[observed], -1)
+    table.observed_after[observed] = NEVER
     derive(state, rows)
-    state.table.changed(rows)
+    table.changed(rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import shutil
 import signal
@@ -11,7 +12,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.hospital import Load
+from kafka.errors import KafkaError
+
+from bench.hospital import CACHE, Load
 from bench.worker import BenchError
 from streams.broker import BrokerError
 from streams.topics import TopicsError
@@ -21,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     for number in (signal.SIGTERM, signal.SIGHUP):  # end as Ctrl-C does: with everything stopped that was started
         signal.signal(number, signal.default_int_handler)
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # it warns of every retry on a topic that is seconds old
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     try:
         if options.what == "quick":
@@ -41,8 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             profile.run(folder, _load(options), options.limit, options.out)
     except KeyboardInterrupt:
+        shutil.rmtree(folder, ignore_errors=True)
         return 130
-    except (BenchError, BrokerError, TopicsError, TimeoutError) as error:
+    except (BenchError, BrokerError, TopicsError, TimeoutError, KafkaError) as error:
         sys.stderr.write(f"error: {error} (logs: {folder})\n")
         return 1
     shutil.rmtree(folder, ignore_errors=True)
@@ -65,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--limit", type=float, default=limit, help="seconds after which a worker is stopped, and what it did counts")
         return one
 
-    kind("quick", "worker, stock Faust and aiokafka once, in under 50 s", 800_000, 15.0)
+    kind("quick", "worker, stock Faust and aiokafka once, in under 50 s", 800_000, 20.0)
     full = kind("full", "everything, with repetitions, peers and scaling", 1_000_000, 60.0)
     full.add_argument("--repeat", type=int, default=5, help="runs of the cheap parts, of which the median counts")
     full.add_argument("--only", action="append", help="this section only; may be given several times")
@@ -73,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     for one in (full, render):
         one.add_argument("--results", type=Path, default=Path(__file__).parent / "results", help="folder of results")
     profile = kind("profile", "where the worker's time goes, by py-spy", 800_000, 20.0)
-    profile.add_argument("--out", type=Path, default=Path("profile.svg"), help="the flame graph; a table is printed, too")
+    profile.add_argument("--out", type=Path, default=CACHE / "profile.txt", help="collapsed stacks, for flame graphs; a table is printed")
     return parser
 
 

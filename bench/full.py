@@ -10,18 +10,22 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from kafka.errors import KafkaError
+
 from bench import kafka, machine, recovery, rivals, worker
 from bench.hospital import Load, clinicians, mix
 from bench.plot import draw
 from bench.report import markdown, say, told_mix
 from bench.worker import BenchError
+from streams.broker import BrokerError
 from streams.simulator import Ward
+from streams.topics import TopicsError
 
 SLOW = 3
 """Runs of those peers that take long, at most."""
 FACILITIES = (1, 10, 100, 1000)
-PARTS = (1, 7, 70, 700)
-"""Units of eleven beds in one facility: some 14 to 10,000 clinicians over a day."""
+PARTS = (1, 10, 100, 1400)
+"""Units of eleven beds in one facility, with at least seven clinicians each: 28, as long as all crews come in turn, to 10,000."""
 HELD = (100_000, 300_000, 1_000_000)
 FAUST_SECONDS = 4.0
 QUIX_SECONDS = 8.0
@@ -41,15 +45,25 @@ def run(folder: Path, results: Path, load: Load, repeat: int, only: Sequence[str
     if unknown := set(only or ()) - sections.keys():
         raise BenchError(f"--only: expected {', '.join(sections)}; got {', '.join(sorted(unknown))}")
     say(machine.description())
+    failed = []
     for name, measure in sections.items():
         if only and name not in only:
             continue
         say(f"--- {name}")
-        with kafka.BenchKafka() as broker:  # a new one each time: no section inherits the other's files
-            found = measure(broker)
+        try:
+            with kafka.BenchKafka() as broker:  # a new one each time: no section inherits the other's files
+                found = measure(broker)
+        except (BenchError, BrokerError, TopicsError, TimeoutError, KafkaError) as error:
+            failed.append(f"{name}: {error}")
+            say(failed[-1])
+            continue
+        if name != "peers":
+            failed += [f"{name}: {what}: {why}" for what, why in found.get("missing", {}).items()]
         _store(results, name, found | {"machine": machine.description(), "date": time.strftime("%Y-%m-%d")})
     render(results)
     say(f"table and picture in {results}")
+    if failed:
+        raise BenchError("; ".join(failed))
 
 
 def render(results: Path) -> None:
@@ -82,10 +96,10 @@ def _peers(broker: kafka.BenchKafka, folder: Path, load: Load, repeat: int, limi
     rates: dict[str, list[float]] = {}
     missing: dict[str, str] = {}
 
-    def peer(name: str, program: str, *arguments: object, python: Path | None = None) -> None:
+    def peer(name: str, program: str, *arguments: object, **more: Any) -> None:
         group = f"{program}-{len(rates.get(name, []))}-{arguments[-1]}"
         try:
-            found = rivals.run(folder, program, broker.address, group, *arguments, patience=180.0, **({"python": python} if python else {}))
+            found = rivals.run(folder, program, broker.address, group, *arguments, patience=180.0, **more)
         except (BenchError, OSError) as error:  # a figure that cannot be had is said, never made up
             missing[name] = str(error)
             say(f"{name}: {error}")
@@ -104,7 +118,10 @@ def _peers(broker: kafka.BenchKafka, folder: Path, load: Load, repeat: int, limi
             peer("Quix Streams, sliding", "quix_sliding", QUIX_SECONDS, python=rivals.PYTHON)
         if rivals.PYTHON.exists() and (connector := rivals.flink_connector()) is not None:
             for query in ("hop", "over"):
-                peer(f"Flink SQL, {query}", "flink_sql", connector, query, alarms, python=rivals.PYTHON)
+                flink = ("flink_sql", connector, query, alarms)
+                peer(f"Flink SQL, {query}", *flink, python=rivals.PYTHON)
+                if number == 0:  # its compiler and collector work beside it, and have a core if there is one
+                    peer(f"Flink SQL, {query}, all cores", *flink, python=rivals.PYTHON, cpus=machine.ALL)
     if not rivals.PYTHON.exists():
         missing["Quix Streams, Flink SQL"] = "their environment is missing: run `make bench`"
     elif rivals.flink_connector() is None:
@@ -164,14 +181,22 @@ def _workers(broker: kafka.BenchKafka, folder: Path, load: Load, repeat: int, li
 
 def _recovery(broker: kafka.BenchKafka, folder: Path, load: Load, limit: float) -> Section:
     points = []
+    missing = {}
     scale = min(load.records / 1_000_000, 1.0)  # a small trial stays small
     for alarms in HELD:
         machine.confine(broker.pid or 0, machine.OTHERS)
-        found = recovery.measure(broker, folder, round(alarms * scale), limit)
+        try:
+            found = recovery.measure(broker, folder, round(alarms * scale), limit)
+        except BenchError as error:
+            missing[f"{alarms * scale:,.0f} alarms"] = str(error)
+            say(f"{alarms * scale:.0f} alarms: {error}")
+            continue
         say(f"{found.held} held: ready after {found.ready_seconds:.1f} s, correct after {found.correct_seconds:.1f} s, "
             f"{found.bytes_per_alarm:.0f} bytes an alarm")  # fmt: skip
         points.append(asdict(found))
-    return {"points": points}
+    if not points:
+        raise BenchError("; ".join(missing.values()))
+    return {"points": points, "missing": missing}
 
 
 def _told(run: worker.Run, prefix: str = "worker: ") -> worker.Run:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
+from math import inf
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import murmur2
@@ -22,7 +23,7 @@ from streams.topics import DAY, LARGEST_RECORD, Topics
 
 PARTITIONS = 4
 JVM = ("-Xms1g", "-Xmx1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
-"""Kafka's own defaults (kafka-server-start.sh): compiles well rather than quickly, and has room."""
+"""The heap and the collector that Kafka starts with: it compiles well rather than quickly, and has room."""
 BATCH = 64 << 10
 """Bytes of a producer's batch: between a gateway's that sends every few ms and that of a bulk loader."""
 LONG = 36_500 * DAY  # simulated records bear simulated times, which Kafka would soon find too old to keep
@@ -41,12 +42,15 @@ class BenchKafka(ApacheKafka):
         """All topics of the service, empty, with a checkpoint topic for `group`."""
         new_topics(self.address, group)
 
-    def fill(self, load: Load) -> dict[Place, int]:
-        """Write the input with all cores, then leave the measured one to others. Returns how many records each partition got."""
+    def fill(self, load: Load, seconds: float = inf) -> dict[Place, int]:
+        """Write the input with all cores, as far as it goes in `seconds`, then leave the measured core to others.
+
+        Returns how many records each partition got.
+        """
         assert self.pid is not None
         machine.confine(self.pid, machine.ALL)
         try:
-            return produce(self.address, load)
+            return produce(self.address, load, _within(load.rows(), seconds))
         finally:
             machine.confine(self.pid, machine.OTHERS)
 
@@ -136,6 +140,14 @@ class _Lane:
 
     async def _send(self, batch: object) -> None:
         await (await self._producer.send_batch(batch, self._topic, partition=self._partition))
+
+
+def _within(rows: Iterator[Row], seconds: float) -> Iterator[Row]:
+    deadline = time.monotonic() + seconds
+    for row in rows:
+        if time.monotonic() > deadline:
+            return
+        yield row
 
 
 def committed(address: str, group: str, places: Mapping[Place, int]) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 WIDTH, HEIGHT = 900, 640
 _PANEL = (450, 310)
-_LEFT, _RIGHT, _TOP, _BOTTOM = 72, 18, 44, 48
+_LEFT, _RIGHT, _TOP, _BOTTOM = 72, 36, 44, 48
 COLOURS = ("#0072B2", "#D55E00")  # Okabe-Ito, told apart by the colour-blind; and each line bears its name
 
 
@@ -39,7 +39,7 @@ def charts(sections: Mapping[str, Mapping[str, Any]]) -> list[Chart]:
     if "workers" in sections:
         rates = sections["workers"]["rates"]
         points = [(float(number), middle(of)) for number, of in rates.items()]
-        found.append(Chart("Throughput against workers (2 cores, the broker's too)", "workers", "events/s", {"together": points}))
+        found.append(Chart("Throughput against workers", "workers", "events/s", {"together": points}))
     if "recovery" in sections:
         points = sections["recovery"]["points"]
         lines = {

@@ -1,4 +1,4 @@
-"""`make bench-profile`: the worker under py-spy, a sampling profiler, while it counts: a flame graph, and the functions that take most."""
+"""`make bench-profile`: the worker under py-spy, a sampling profiler, while it counts: its stacks, and the functions that take most."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _RATE = 200  # samples a second
 
 
 def run(folder: Path, load: Load, limit: float, out: Path) -> None:
-    """Profile one run, native code included. Needs py-spy (of the development environment), and on most systems root."""
+    """Profile one run: what holds the interpreter, native code as part of its caller. Needs py-spy, and on most systems root."""
     profiler = Path(sys.executable).with_name("py-spy")
     if not profiler.exists() and shutil.which("py-spy") is None:
         raise worker.BenchError("py-spy is missing: it comes with the development environment (make bench-profile sets it up)")
@@ -62,4 +62,4 @@ def shares(stacks: str) -> tuple[Counter[str], Counter[str]]:
 
 def _without_line(frame: str) -> str:
     name, _, place = frame.rpartition(" (")
-    return f"{name} ({place.partition(':')[0].rstrip(')')})" if name else frame
+    return f"{name} ({place.partition(':')[0].rstrip(')')})" if name else frame or "(unknown)"

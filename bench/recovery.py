@@ -12,6 +12,7 @@ from bench.hospital import Load
 from bench.worker import STARTING, BenchError, Worker, burdens, wait_until_idle
 
 FACILITIES = 60  # of which a day's alarms come to a million, all of them within the horizon
+_ASSIGNMENTS = 435  # of one facility and day
 _TAIL = 50  # of so many parts of the input, the last comes just before the kill
 
 
@@ -26,8 +27,8 @@ class Recovery:
 
 
 def load_of(alarms: int) -> Load:
-    """Starts and ends of so many alarms, and the assignments."""
-    return Load(records=round(alarms * 2.05), facilities=FACILITIES, phases=("start", "end"))
+    """Starts and ends of about so many alarms, and the assignments."""
+    return Load(records=alarms * 2 + FACILITIES * _ASSIGNMENTS, facilities=FACILITIES, phases=("start", "end"))
 
 
 def measure(broker: kafka.BenchKafka, folder: Path, alarms: int, limit: float) -> Recovery:

@@ -11,9 +11,14 @@ from typing import Any
 _began = time.monotonic()
 
 
+def elapsed() -> float:
+    """Seconds since the start."""
+    return time.monotonic() - _began
+
+
 def say(text: str) -> None:
     """A line on standard output, with the seconds since the start."""
-    sys.stdout.write(f"{time.monotonic() - _began:6.1f} s  {text}\n")
+    sys.stdout.write(f"{elapsed():6.1f} s  {text}\n")
     sys.stdout.flush()
 
 
@@ -57,7 +62,7 @@ def _peers(section: Mapping[str, Any]) -> str:
                 for name, middle, rates in rows
             ],
         ),
-        *(f"\n{name}: not measured; {reason}." for name, reason in section["missing"].items()),
+        *_missing(section),
     ]
     return "\n".join(lines)
 
@@ -107,7 +112,12 @@ def _recovery(section: Mapping[str, Any]) -> str:
         ],
     )
     told = "From the start of the new process, right after SIGKILL; the group waits for the dead worker's session to end."
-    return "\n".join(["## After SIGKILL", "", f"{_where(section)} {told} One run each.", "", *table])
+    return "\n".join(["## After SIGKILL", "", f"{_where(section)} {told} One run each.", "", *table, *_missing(section)])
+
+
+def _missing(section: Mapping[str, Any]) -> list[str]:
+    """A figure that could not be had is said, never made up."""
+    return [f"\n{name}: not measured; {reason}." for name, reason in section.get("missing", {}).items()]
 
 
 def _where(section: Mapping[str, Any]) -> str:

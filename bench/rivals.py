@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 import time
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,10 +52,18 @@ def parse(text: str) -> Outcome | None:
     return None
 
 
-def run(folder: Path, program: str, *arguments: object, patience: float = 60.0, python: str | Path = sys.executable) -> Outcome:
+def run(
+    folder: Path,
+    program: str,
+    *arguments: object,
+    patience: float = 60.0,
+    python: str | Path = sys.executable,
+    cpus: Collection[int] = machine.MEASURED,
+) -> Outcome:
     """Run a peer and kill it once it has told. Raises `BenchError` if it ends without, or takes longer than `patience` seconds."""
     log = folder / f"{program}-{len(list(folder.iterdir()))}.log"
-    process = machine.start([str(python), str(PEERS / f"{program}.py"), *map(str, arguments)], log, machine.MEASURED)
+    command = [str(python), str(PEERS / f"{program}.py"), *map(str, arguments)]
+    process = machine.start(command, log, cpus, {"TMPDIR": str(folder)})
     try:
         deadline = time.monotonic() + patience
         while (found := parse(log.read_text(errors="replace"))) is None:
@@ -62,7 +74,8 @@ def run(folder: Path, program: str, *arguments: object, patience: float = 60.0, 
             time.sleep(0.05)
         return found
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):  # it ended by itself
+            os.killpg(process.pid, signal.SIGKILL)  # Flink's Java, too
         process.wait()
 
 

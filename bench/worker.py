@@ -32,6 +32,7 @@ from streams.broker import free_port
 
 SCRAPE_SECONDS = 5.0
 """Between scrapes: three times as often as deploy/prometheus does, so that a short run has its share of them."""
+_FIRST_SCRAPE = 1.0  # seconds after the start: even the shortest run has one
 STARTING = 60.0
 """Seconds until a worker that does not come up is given up."""
 _IDLE = (0.25, 0.15)  # after so many seconds at less than this share of a core, a worker that did work has finished
@@ -163,8 +164,10 @@ class Scrapes:
         self._threads = [threading.Thread(target=self._scrape, args=(worker, seconds), daemon=True) for worker in workers]
 
     def _scrape(self, worker: Worker, seconds: float) -> None:
-        while not self._end.wait(seconds):
+        wait = _FIRST_SCRAPE
+        while not self._end.wait(wait):
             self.count += worker.get("/metrics")[0] == 200
+            wait = seconds
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -194,7 +197,7 @@ def measure(
 
 
 def measure_together(address: str, folder: Path, load: Load, *, group: str, number: int, limit: float) -> Run:
-    """`number` workers of one group, on any core: they take their partitions while empty, then wait suspended till all is there."""
+    """`number` workers of one group, on any core: they take empty partitions, and are suspended until these are full."""
     kafka.new_topics(address, group)
     with contextlib.ExitStack() as stack:
         workers = [
@@ -263,7 +266,8 @@ def wait_until_idle(workers: Sequence[Worker], deadline: float) -> None:
         if any(worker.process.poll() is not None for worker in workers):
             raise BenchError(f"a worker ended by itself: {next(w.last_words for w in workers if w.process.poll() is not None)}")
         idle = used - before < share * length * len(workers)
-        if idle and worked:
+        # A busy machine, or a broker that takes its time, makes a worker look idle, too: it must also be nearly up to date.
+        if idle and worked and all(worker.get("/ready")[0] == 200 for worker in workers):
             return
         worked = worked or not idle
 

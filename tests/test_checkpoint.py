@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -440,6 +440,30 @@ def test_large_shards_are_split_into_parts_that_brokers_take() -> None:
     again.advance(None)
     assert numbers(again) == numbers(partition)
     assert checkpoint.PART_BYTES < 1_000_000 * 0.9
+
+
+POLICIES = st.builds(
+    replace, st.just(POLICY), action_window=st.sampled_from([0, 60_000, 300_000, 1_200_000]),
+    fleeting=st.sampled_from([0, 15_000, 120_000]), cover=st.sampled_from([0, HOUR, 12 * HOUR, 20 * HOUR]), min_classified=st.sampled_from([0, 5]),
+)  # fmt: skip
+
+
+@given(st.data())
+def test_a_state_of_another_policy_is_judged_anew_and_gives_the_numbers_of_a_fresh_start(data: st.DataObject) -> None:
+    source, policy = Source.of(data.draw(wards().flatmap(shuffled))), data.draw(POLICIES)
+    before, fresh = whole(source), new_partition(policy=policy)
+    plan = Checkpoints("w").plan(before)
+    restored = restore({key: value for key, value in plan.shards + plan.manifest if value is not None}, policy)
+    assert restored is not None
+    assert set(restored.changed_policy) == {name for name, value in asdict(POLICY).items() if value != asdict(policy)[name]}
+    after = new_partition(restored)
+    after.advance(None)
+    for records in slices(source, 1):
+        feed(fresh, records)
+    assert numbers(after) == numbers(fresh)
+    said = latest_episodes([*plan.episodes, *after.take_episodes()[0]])
+    final = latest_episodes(fresh.take_episodes()[0])
+    assert {key: said.get(key) for key in final} == final
 
 
 # --- errors ------------------------------------------------------------------------------------------------------------
