@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import msgspec
+import numpy as np
 import zstandard
 
 from analyzer import JUDGING, Engine, Policy, ShardKey, Topic
@@ -157,7 +158,11 @@ def restore(stored: Mapping[bytes, bytes], policy: Policy) -> Restored | None:
     episodes = [Outgoing(topic, key, value, [(name, text) for name, text in headers]) for topic, key, value, headers in whole]
     now = asdict(policy)
     changed = sorted(name for name in now if now[name] != best["policy"].get(name))
-    engine = restored_engine(policy, shards, best, judge_anew=bool(JUDGING & set(changed)))
+    anew = bool(JUDGING & set(changed))
+    engine = restored_engine(policy, shards, best, anew)
+    if anew:  # what these say is not known before time has come to them
+        engine.say_again(np.array(said, dtype=np.int64))
+        said = []
     return Restored(engine, best["next_offsets"], said, episodes, changed)
 
 
