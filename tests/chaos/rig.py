@@ -22,7 +22,7 @@ from kafka import KafkaProducer
 from streams.broker import ApacheKafka
 from streams.topics import LARGEST_RECORD
 from tests.chaos.reference import Reference, Truth, difference
-from tests.workers import Message, Numbers, WorkerProcess, new_topics, read
+from tests.workers import Message, Numbers, WorkerProcess, ends, new_topics, read
 
 TOPICS = ("alarms", "assignments", "responses", "labels")
 PATIENCE = 60.0
@@ -323,7 +323,7 @@ class Rig:
             for (metric, labels), value in numbers.items()
             if metric == "alarm_fatigue_consumer_lag_records" and value
         ]
-        return f"lag: {', '.join(lags) or 'none'}"
+        return f"{sum(ends(self.broker).values())} records in the topics; lag: {', '.join(lags) or 'none'}"
 
     def recover(self, moments: tuple[float, float], count: int) -> None:
         """Wait until all numbers are right about the first `count` messages, and note how long that took from (kill, restart)."""

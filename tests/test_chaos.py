@@ -1,0 +1,91 @@
+"""Fault tests on real Kafka at doses that every run of the tests can afford; `make chaos` takes the full ones (see `tests.chaos`)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from streams.broker import ApacheKafka
+from tests.brokers import new_apache_kafka
+from tests.chaos.load import Mix, draw
+from tests.chaos.reference import Reference, difference
+from tests.chaos.scenarios import (
+    Dose,
+    Scenario,
+    aborts_between_joins,
+    broker_outages,
+    disturbed_records,
+    joins_and_leaves,
+    kills,
+    run,
+)
+
+SMALL = Mix(hours=3)
+ON_ANY_BROKER: dict[str, tuple[Scenario, Dose]] = {
+    "kills": (kills, Dose(seed=2, records=4_000, rate=1_000, faults=2, session="2s", mix=SMALL)),
+    "joins and leaves": (joins_and_leaves, Dose(seed=3, records=3_000, rate=600, faults=4, session="2s", mix=SMALL)),
+    "aborts between joins": (aborts_between_joins, Dose(seed=4, records=3_000, rate=600, faults=1, session="2s", mix=SMALL)),
+    "twice and shuffled": (disturbed_records, Dose(seed=6, records=3_000, mix=Mix(hours=3, duplicates=0.5, shuffled=1.0, late=0, bad=0))),
+    "bad": (disturbed_records, Dose(seed=7, records=3_000, mix=Mix(hours=3, bad=0.1))),
+}
+
+
+@pytest.mark.parametrize("name", ON_ANY_BROKER)
+def test_workers_and_records_suffer_and_no_number_changes(name: str, apache_kafka: ApacheKafka, tmp_path: Path) -> None:
+    scenario, dose = ON_ANY_BROKER[name]
+    assert run(scenario, dose, tmp_path, apache_kafka).difference is None
+
+
+@pytest.fixture
+def own_kafka() -> Iterator[ApacheKafka]:
+    """One that may be killed."""
+    broker = new_apache_kafka()
+    try:
+        yield broker
+    finally:
+        broker.close()
+
+
+def test_the_broker_hangs_stops_and_is_killed_and_no_number_changes(own_kafka: ApacheKafka, tmp_path: Path) -> None:
+    dose = Dose(seed=5, records=3_000, rate=1_000, faults=3, outage=3.0, session="2s", mix=SMALL)
+    assert run(broker_outages, dose, tmp_path, own_kafka).difference is None
+
+
+# --- the tests' own tools ----------------------------------------------------------------------------------------------
+
+
+def test_the_same_seed_gives_the_same_records_and_every_outcome() -> None:
+    mix = Mix(hours=3, bad=0.1)
+    messages = draw(8, 6_000, mix)
+    assert messages == draw(8, 6_000, mix)
+    assert messages != draw(9, 6_000, mix)
+    assert [one.stamp for one in messages] == sorted(one.stamp for one in messages)
+    outcomes = Counter(Reference(messages).outcomes)
+    assert outcomes.keys() == {"accepted", "duplicate", "late", "malformed", "misrouted", "future"}
+    bad = outcomes["malformed"] + outcomes["misrouted"] + outcomes["future"]
+    assert 0.08 < bad / len(messages) < 0.12
+
+
+def test_shuffling_inside_the_allowance_makes_nothing_late() -> None:
+    messages = draw(8, 4_000, Mix(hours=3, duplicates=0.5, shuffled=1.0, late=0.0, bad=0.0))
+    assert Counter(Reference(messages).outcomes).keys() == {"accepted", "duplicate"}
+
+
+def test_the_truth_of_a_beginning_is_that_of_a_shorter_log() -> None:
+    messages = draw(8, 3_000, SMALL)
+    reference = Reference(messages)
+    for count in (0, 1, len(messages) // 2, len(messages)):
+        assert reference.truth(count) == Reference(messages[:count]).truth()
+
+
+def test_one_number_off_is_a_difference_and_is_told() -> None:
+    truth = {"a": 1.0, "b": 2.0}
+    assert difference(dict(truth), truth, "burdens") is None
+    assert difference({"a": 1.0}, truth, "burdens") == "burdens: 1 missing, 0 too many, 0 different of 2; missing b = 2.0"
+    found = {"a": 1.0, "b": 2.0 + 2**-50, "c": 3.0}
+    assert difference(found, truth, "burdens") == (
+        "burdens: 0 missing, 1 too many, 1 different of 2; too many c = 3.0; b is 2.000000000000001 not 2.0"
+    )
