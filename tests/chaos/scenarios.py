@@ -165,13 +165,13 @@ def suspensions(rig: Rig, dose: Dose, dice: random.Random) -> None:
 
 
 def broker_outages(rig: Rig, dose: Dose, dice: random.Random) -> None:
-    """The broker hangs (SIGSTOP), is stopped and started, is killed and is back at once, is killed and back later; in turn."""
+    """The broker hangs (SIGSTOP), is killed and back later, is stopped and started, is killed and back at once; in turn."""
     slices = list(_slices(rig, dose, dice))
     for _, end in slices:
         rig.plan.truth(end)
     rig.start("one", "two")
     rig.until_shared()
-    for (mark, end), how in zip(slices, islice(cycle(("hang", "stop", "kill at once", "kill")), dose.faults), strict=True):
+    for (mark, end), how in zip(slices, islice(cycle(("hang", "kill", "stop", "kill at once")), dose.faults), strict=True):
         rig.production.go(end)
         rig.production.wait_until_sent(mark)
         began = time.monotonic()
