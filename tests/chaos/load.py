@@ -98,7 +98,7 @@ def _no_object(one: Message, dice: random.Random, keys: list[bytes], event_id: s
 
 
 def _wrong_field(one: Message, dice: random.Random, keys: list[bytes], event_id: str) -> Message:
-    wrong = dice.choice([{"at": "at noon"}, {"at": None}, {"facility": 7}, {"event_id": ""}, {"facility": "H" * 129}])
+    wrong: dict[str, Any] = dice.choice([{"at": "at noon"}, {"at": None}, {"facility": 7}, {"event_id": ""}, {"facility": "H" * 129}])
     return _changed(one, **wrong)
 
 
