@@ -349,7 +349,7 @@ class Rig:
         self.until_exact(reference.truth(), "in the end")
         self.stop(*self.running)
         bad = {(log[number].topic, log[number].partition, log[number].offset): reference.outcomes[number] for number in reference.bad()}
-        differences = [difference(self._rejected(), bad, "rejected"), difference(self._episodes(), reference.episodes(), "episodes")]
+        differences = [difference(self._rejected(), bad, "rejected"), self._episodes_differ(reference.episodes())]
         if any(differences):
             raise Failed("; ".join(one for one in differences if one))
         return len(log)
@@ -362,14 +362,18 @@ class Rig:
             found[headers["topic"], int(headers["partition"]), int(headers["offset"])] = headers["reason"]
         return found
 
-    def _episodes(self) -> dict[tuple[str, str], dict[str, Any]]:
-        """The last record of each alarm."""
-        found = {}
+    def _episodes_differ(self, expected: dict[tuple[str, str], dict[str, Any]]) -> str | None:
+        """Whether the last record of an alarm is not the true one; with all that was said of the first such alarm, and when."""
+        found: dict[tuple[str, str], dict[str, Any]] = {}
+        said: dict[tuple[str, str], list[str]] = {}
         for one in read(self.broker, "episodes"):
             fields = json.loads(one.value)
-            del fields["id"]
-            found[fields["facility"], fields["alarm_id"]] = fields
-        return found
+            id_, alarm = fields.pop("id"), (fields["facility"], fields["alarm_id"])
+            found[alarm] = fields
+            said.setdefault(alarm, []).append(f"{id_[:6]} at {one.partition}/{one.offset}, {one.timestamp / 1000:.3f} s")
+        differ = difference(found, expected, "episodes")
+        wrong = next((alarm for alarm in said if found[alarm] != expected.get(alarm)), None)
+        return differ if wrong is None else f"{differ}; said of {wrong}: {', '.join(said[wrong])}"
 
 
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
