@@ -5,6 +5,7 @@ Every wait has an end and says what it waited for; leaving the rig kills whateve
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import signal
@@ -18,6 +19,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from kafka import KafkaProducer
+from kafka.errors import KafkaError
 
 from streams.broker import ApacheKafka
 from streams.topics import LARGEST_RECORD
@@ -93,7 +95,8 @@ class Production:
         with self._moved:
             self._ended = True
             self._moved.notify_all()
-        self._producer.close(timeout=0 if self._error or self._delivered < self._handed_over else 10)
+        with contextlib.suppress(KafkaError):  # what could not be sent any more is no news
+            self._producer.close(timeout=1)
         self._thread.join(10)
 
     def _run(self) -> None:
