@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -28,9 +29,9 @@ from tests.chaos.scenarios import (
     suspensions,
 )
 
-STEADY = Mix(hours=8)
+STEADY = Mix(hours=6)
 SHUFFLED = [
-    Mix(hours=8, duplicates=share, shuffled=shuffled, late=0.0, bad=0.0) for share, shuffled in ((0.05, 0.2), (0.25, 0.5), (0.5, 1.0))
+    Mix(hours=6, duplicates=share, shuffled=shuffled, late=0.0, bad=0.0) for share, shuffled in ((0.05, 0.2), (0.25, 0.5), (0.5, 1.0))
 ]
 
 
@@ -47,7 +48,7 @@ def plan(options: argparse.Namespace) -> Iterator[tuple[str, Scenario, Dose]]:
     for mix in SHUFFLED:
         yield f"{mix.duplicates:.0%} twice, {mix.shuffled:.0%} shuffled", disturbed_records, replace(third, mix=mix)
     yield "10% bad", disturbed_records, replace(third, mix=replace(STEADY, bad=0.1))
-    yield "everything", everything, replace(third, faults=16, outage=min(options.outage, 10), mix=Mix(hours=8, duplicates=0.3, bad=0.1))
+    yield "everything", everything, replace(third, faults=16, outage=min(options.outage, 10), mix=Mix(hours=6, duplicates=0.3, bad=0.1))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--session", default="6s", help="the workers' session timeout (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="(default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=1, help="everything so often, with seeds that follow (default: %(default)s)")
+    parser.add_argument("--verbose", action="store_true", help="tell each fault")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # leaves as Ctrl-C does: with nothing left running
     done: list[tuple[str, Outcome]] = []
@@ -69,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.seed = seed
             for label, scenario, dose in plan(options):
                 if not options.only or label.startswith(tuple(options.only)):
-                    done.append((label, _run(label, scenario, dose)))
+                    done.append((label, _run(label, scenario, dose, options.verbose)))
     except KeyboardInterrupt:
         print("interrupted")
         return 130
@@ -83,10 +85,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if any(outcome.difference for _, outcome in done) else 0
 
 
-def _run(label: str, scenario: Scenario, dose: Dose) -> Outcome:
+def _run(label: str, scenario: Scenario, dose: Dose, verbose: bool) -> Outcome:
     folder = Path(tempfile.mkdtemp(prefix="alarm-fatigue-chaos-"))
     print(f"{label}: seed {dose.seed} ...", flush=True)
-    outcome = run(scenario, dose, folder)
+    outcome = run(scenario, dose, folder, say=partial(print, flush=True) if verbose else lambda _: None)
     if outcome.difference is None:
         shutil.rmtree(folder)
         print(f"{label}: exact, {outcome.seconds:.0f} s", flush=True)

@@ -142,10 +142,30 @@ class Worker(WorkerProcess):
     wanted = False
     ends = 0
     """How often it ended without being told to."""
+    _lines_before = 0
+
+    def start(self) -> Self:
+        self._lines_before = len(self._lines())
+        return super().start()
+
+    def _lines(self) -> list[str]:
+        return self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+
+    def end(self) -> str | None:
+        """SIGTERM, which it must heed by draining, or by ending at once as long as it holds nothing; else what is wrong."""
+        try:
+            status = self.stop()
+        except subprocess.TimeoutExpired as error:
+            return f"did not end within {error.timeout:.0f} s of SIGTERM"
+        if status == 0 or (
+            status == -signal.SIGTERM and not any("partitions held" in line for line in self._lines()[self._lines_before :])
+        ):
+            return None
+        return f"ended with status {status} when stopped: {self.last_words()}"
 
     def last_words(self) -> str:
         """The last complaint in its log."""
-        lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
+        lines = [line for line in self._lines() if line.strip()]
         complaints = [line for line in lines if '"level": "error"' in line or '"level": "critical"' in line or line.startswith("error")]
         return (complaints or lines or ["it printed nothing"])[-1][:300]
 
@@ -154,7 +174,16 @@ class Rig:
     """One broker with empty topics of `partitions`, any number of workers, one production of `messages`."""
 
     def __init__(
-        self, broker: ApacheKafka, folder: Path, messages: Sequence[Message], *, partitions: int, rate: float, static: bool, **settings: Any
+        self,
+        broker: ApacheKafka,
+        folder: Path,
+        messages: Sequence[Message],
+        *,
+        partitions: int,
+        rate: float,
+        static: bool,
+        say: Callable[[str], object],
+        **settings: Any,
     ) -> None:
         self.broker = broker
         self.messages = messages
@@ -165,6 +194,8 @@ class Rig:
         self._folder = folder
         self._partitions = partitions
         self._static = static
+        self._say = say
+        self._began = time.monotonic()
         self._settings = settings
         self._parsed: dict[str, Any] = {}
         new_topics(broker, partitions)
@@ -189,6 +220,10 @@ class Rig:
             self.workers[name].start()
             self.workers[name].wanted = True
 
+    def note(self, text: str) -> None:
+        """Tell what goes on, for those who wait."""
+        self._say(f"  {time.monotonic() - self._began:5.0f} s, {self.production.sent:7} records: {text}")
+
     def kill_and_restart(self, *names: str) -> tuple[float, float]:
         """SIGKILL, all at once, and new processes right after; the moments of both."""
         killed = time.monotonic()
@@ -207,12 +242,10 @@ class Rig:
         for name in names:
             self.workers[name].wanted = False
         for name in names:
-            try:
-                status = self.workers[name].stop()
-            except subprocess.TimeoutExpired as error:
-                raise Failed(f"{name} did not end within {error.timeout:.0f} s of SIGTERM") from None
-            if status != 0:
-                raise Failed(f"{name} ended with status {status} when stopped: {self.workers[name].last_words()}")
+            if not self.workers[name].running:
+                self.workers[name].ends += 1
+            elif wrong := self.workers[name].end():
+                raise Failed(f"{name} {wrong}")
 
     def suspend(self, name: str) -> None:
         """SIGSTOP: it neither works nor answers, and does not know it."""
@@ -333,6 +366,7 @@ class Rig:
         killed, restarted = moments
         exact = self.until_exact(self.plan.truth(count), f"after kill {self.kills}, {count} records")
         self.recoveries.append(Recovery(exact - killed, exact - restarted))
+        self.note(f"exact {exact - killed:.1f} s after the fault, {exact - restarted:.1f} s after its end")
 
     # -- the end
 

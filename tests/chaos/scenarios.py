@@ -51,8 +51,10 @@ class Outcome:
 Scenario = Callable[[Rig, Dose, random.Random], None]
 
 
-def run(scenario: Scenario, dose: Dose, folder: Path, broker: ApacheKafka | None = None) -> Outcome:
-    """The scenario on a broker of its own, unless one is lent; workers' settings and logs go to `folder`."""
+def run(
+    scenario: Scenario, dose: Dose, folder: Path, broker: ApacheKafka | None = None, say: Callable[[str], object] = lambda _: None
+) -> Outcome:
+    """The scenario on a broker of its own, unless one is lent; workers' settings and logs go to `folder`, progress to `say`."""
     began = time.monotonic()
     messages = draw(dose.seed, dose.records, dose.mix)
     records, difference = len(messages), None
@@ -60,7 +62,7 @@ def run(scenario: Scenario, dose: Dose, folder: Path, broker: ApacheKafka | None
     try:
         kafka.start()
         with Rig(
-            kafka, folder, messages, partitions=dose.partitions, rate=dose.rate, static=dose.static,
+            kafka, folder, messages, partitions=dose.partitions, rate=dose.rate, static=dose.static, say=say,
             checkpoint_interval=dose.checkpoint, session_timeout=dose.session,
         ) as rig:  # fmt: skip
             try:
@@ -211,7 +213,9 @@ def everything(rig: Rig, dose: Dose, dice: random.Random) -> None:
         rig.production.go(end)
         rig.production.wait_until_sent(mark)
         absent = [name for name in ("one", "two", "three") if name not in rig.running]
-        match dice.choice(("kill", "kill all", "join", "leave", "suspend", "hang", "kill the broker")):
+        fault = dice.choice(("kill", "kill all", "join", "leave", "suspend", "hang", "kill the broker"))
+        rig.note(fault)
+        match fault:
             case "kill":
                 rig.kill_and_restart(dice.choice(rig.running))
             case "kill all":
