@@ -27,7 +27,7 @@ from tests.chaos.reference import Reference, Truth, difference
 from tests.workers import Message, Numbers, WorkerProcess, ends, new_topics, read
 
 TOPICS = ("alarms", "assignments", "responses", "labels")
-PATIENCE = 90.0
+PATIENCE = 150.0
 """Seconds until what should become true counts as a failure; most of it for machines that are busy otherwise."""
 MOST_ENDS = 5
 """A worker may end itself to be restarted, as it would by its service manager, but not for ever."""
