@@ -79,6 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print()
+    print("ends: of workers by themselves, to be restarted; times in seconds: median (worst)")
     print(f"{'scenario':28} {'dose':52} {'records':>8} {'kills':>5} {'ends':>4} {'from kill / restart to exact':>32} {'wall':>6}  outcome")
     for label, outcome in done:
         print(_row(label, outcome))
@@ -107,7 +108,7 @@ def _row(label: str, one: Outcome) -> str:
 
 
 def _times(one: Outcome) -> str:
-    """Medians and worst, in seconds."""
+    """Medians and worst, in seconds; of the broker's faults, from their beginning and end."""
     if not one.recoveries:
         return "-"
     told = [f"{median(times):.1f} (worst {max(times):.1f})" for times in zip(*one.recoveries, strict=True)]
