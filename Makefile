@@ -13,7 +13,7 @@ COMPILE := .cache/lock/bin/uv pip compile --quiet --universal --python-version 3
 	--no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test kafka lint types check wheel bench bench-quick bench-profile lock clean
+.PHONY: help demo test chaos kafka lint types check wheel bench bench-quick bench-profile lock clean
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -25,6 +25,9 @@ demo: $(READY)  ## a simulated hospital in time-lapse, with a live table; needs 
 test: $(READY_DEV)  ## every test; those that need Java, Maven or Prometheus skip where these are missing
 	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(BIN)/python -m streams.broker --prepare; fi
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+chaos: $(READY_DEV)  ## workers and a real Kafka killed, stopped and suspended for half an hour, every number compared; needs Java 17 and Maven
+	@$(BIN)/python -m tests.chaos $(CHAOS_ARGS)
 
 kafka: $(READY_DEV)  ## a single-node Apache Kafka on 127.0.0.1:9092 until Ctrl-C; needs Java 17 and Maven
 	@$(BIN)/python -m streams.broker

@@ -444,7 +444,8 @@ def test_large_shards_are_split_into_parts_that_brokers_take() -> None:
 
 POLICIES = st.builds(
     replace, st.just(POLICY), action_window=st.sampled_from([0, 60_000, 300_000, 1_200_000]),
-    fleeting=st.sampled_from([0, 15_000, 120_000]), cover=st.sampled_from([0, HOUR, 12 * HOUR, 20 * HOUR]), min_classified=st.sampled_from([0, 5]),
+    fleeting=st.sampled_from([0, 15_000, 120_000]), cover=st.sampled_from([0, HOUR, 12 * HOUR, 20 * HOUR]),
+    min_classified=st.sampled_from([0, 5]),
 )  # fmt: skip
 
 

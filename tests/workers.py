@@ -26,6 +26,7 @@ from analyzer import TOPICS, Fact, Policy, Topic
 from streams.broker import Broker, free_port
 from streams.cli import app
 from streams.codec import Malformed, decode
+from streams.processes import _die_with_parent
 from streams.settings import load
 from streams.simulator import Ward, simulate
 from streams.topics import DAY, LARGEST_RECORD, Topics
@@ -123,7 +124,9 @@ class WorkerProcess:
     def start(self) -> Self:
         with self.log.open("ab") as log:
             command = [COMMAND, "worker", "--config", str(self._config)]
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._process = subprocess.Popen(  # which must not outlive a test run that is killed
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_die_with_parent()
+            )
         return self
 
     def get(self, path: str, accept: str = "") -> tuple[int, str]:
