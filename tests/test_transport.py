@@ -294,7 +294,7 @@ class FakeThread:
         await self.turns()
         return slices, reached
 
-    async def seek_sources(self, offsets: dict[TP, int], idle: set[TP], epoch: int) -> None:
+    async def seek_sources(self, offsets: dict[TP, int], epoch: int) -> None:
         await self.turns()
         self.positions.update(offsets)
         self.epoch = epoch
@@ -618,7 +618,6 @@ def test_the_broker_is_asked_at_its_bootstrap_address(address: str, place: tuple
 
 PINNED = {
     # What `streams.transport`, `streams.producer` and `streams.store` override, mirror, or call by a private name, or rest on.
-    driver.AIOKafkaConsumerThread._seek_wait: "9d221e816d94",
     driver.AIOKafkaConsumerThread.on_start: "38b4e8bd1e10",
     driver.AIOKafkaConsumerThread._fetch_records: "39a2c6c79fc1",
     driver.AIOKafkaConsumerThread._create_worker_consumer: "c2701bfc3e6f",
