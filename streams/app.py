@@ -16,8 +16,8 @@ from streams.work import Work
 
 METADATA_MS = 10_000
 """How soon a topic that was made anew while the worker runs is found again; the client's own five minutes are long for that."""
-FETCH_BYTES = 2 << 20
-"""Longest fetch of one partition: some thousand records; recovery reads checkpoints by it, too. Bounds what the client holds."""
+FETCH_BYTES = 1 << 20
+"""Longest fetch of one partition: some thousand records, or two or three parts of a checkpoint. Longer ones only cost memory."""
 BUFFERED_SLICES = 16
 """Faust's buffer, which holds less: `streams.transport.SLICES_IN_HAND`."""
 

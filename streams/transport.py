@@ -17,7 +17,7 @@ Memory is bounded: per topic-partition one fetch that the client holds, one slic
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from time import monotonic
 from typing import Any
 
@@ -100,32 +100,24 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         plan = fetcher._get_actions_per_node
 
         def plan_fetch(assignment: Any) -> Any:
-            fetcher._fetch_max_wait_ms = BUSY_FETCH_MS if fetcher._records else IDLE_FETCH_MS
+            # Of changelogs, which nobody reads after recovery, one fetch always waits.
+            busy = not self._expected.keys().isdisjoint(fetcher._records)
+            fetcher._fetch_max_wait_ms = BUSY_FETCH_MS if busy else IDLE_FETCH_MS
             return plan(assignment)
 
         fetcher._get_actions_per_node = plan_fetch
 
-    async def seek_sources(self, offsets: Mapping[TP, int], idle: Iterable[TP], epoch: int) -> None:
-        """Begin `epoch` at `offsets`, and fetch nothing of `idle` partitions."""
-        await self.call_thread(self._seek_sources, offsets, list(idle), epoch)
+    async def seek_sources(self, offsets: Mapping[TP, int], epoch: int) -> None:
+        """Begin `epoch` at `offsets`. Changelogs are left alone: a recovery may have begun to read them."""
+        await self.call_thread(self._seek_sources, offsets, epoch)
 
-    async def _seek_sources(self, offsets: Mapping[TP, int], idle: Iterable[TP], epoch: int) -> None:
+    async def _seek_sources(self, offsets: Mapping[TP, int], epoch: int) -> None:
         self._epoch = epoch
         consumer = self._ensure_consumer()
         assigned = consumer.assignment()
         self._expected = {tp: offset for tp, offset in offsets.items() if tp in assigned}
         for tp, offset in self._expected.items():
             consumer.seek(TopicPartition(*tp), offset)
-        for tp in idle:
-            if tp in assigned:
-                consumer.pause(TopicPartition(*tp))
-                consumer._fetcher._records.pop(tp, None)
-
-    async def _seek_wait(self, consumer: Any, partitions: Mapping[TP, int]) -> None:
-        """Faust's way into recovery."""
-        for tp in partitions:
-            consumer.resume(TopicPartition(*tp))
-        await super()._seek_wait(consumer, partitions)
 
     async def fetch_slices(self, wanted: set[TP], timeout: float, epoch: int) -> tuple[list[Slice], dict[Place, Reach]]:
         """Slices of `wanted` partitions, one each of those that have some, and how far all partitions are read.
@@ -305,7 +297,7 @@ class Consumer(driver.Consumer):
         self._room.set()
         offsets: dict[TP, int] = self.app.work.expected_offsets()
         self._read_offset.update(dict.fromkeys(offsets))  # so that Faust takes nothing for read already
-        await self._thread.seek_sources(offsets, {tp for tp in self.assignment() if self._is_changelog_tp(tp)}, self.epoch)
+        await self._thread.seek_sources(offsets, self.epoch)
 
     async def tell_group(self, offsets: Mapping[TP, int]) -> None:
         await self._thread.tell_group(offsets)

@@ -17,6 +17,7 @@ import faust.tables.recovery
 import faust.transport.consumer
 import faust.transport.drivers.aiokafka as driver
 import pytest
+from aiokafka import AIOKafkaProducer
 from aiokafka.consumer.fetcher import READ_COMMITTED, READ_UNCOMMITTED, PartitionRecords
 from aiokafka.errors import CorruptRecordException, KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
@@ -293,7 +294,7 @@ class FakeThread:
         await self.turns()
         return slices, reached
 
-    async def seek_sources(self, offsets: dict[TP, int], idle: set[TP], epoch: int) -> None:
+    async def seek_sources(self, offsets: dict[TP, int], epoch: int) -> None:
         await self.turns()
         self.positions.update(offsets)
         self.epoch = epoch
@@ -616,8 +617,7 @@ def test_the_broker_is_asked_at_its_bootstrap_address(address: str, place: tuple
 # --- pins --------------------------------------------------------------------------------------------------------------
 
 PINNED = {
-    # What `streams.transport` overrides, mirrors, or calls by a private name; what `streams.store` and `streams.app` rest on.
-    driver.AIOKafkaConsumerThread._seek_wait: "9d221e816d94",
+    # What `streams.transport`, `streams.producer` and `streams.store` override, mirror, or call by a private name, or rest on.
     driver.AIOKafkaConsumerThread.on_start: "38b4e8bd1e10",
     driver.AIOKafkaConsumerThread._fetch_records: "39a2c6c79fc1",
     driver.AIOKafkaConsumerThread._create_worker_consumer: "c2701bfc3e6f",
@@ -634,6 +634,7 @@ PINNED = {
     faust.tables.recovery.Recovery._restart_recovery.fun: "6bd8a8558a2d",
     faust.tables.recovery.Recovery.on_recovery_completed: "6ef567acf072",
     faust.tables.recovery.Recovery.on_rebalance: "aa4d997a1795",
+    faust.tables.manager.TableManager._update_channels: "88e3941facc9",
     faust.tables.manager.TableManager.on_start: "365dd25fbc0e",
     faust.app.base.App._on_partitions_revoked: "d5c895bbe57d",
     faust.app.base.App._on_partitions_assigned: "de932b7927db",
@@ -644,6 +645,9 @@ PINNED = {
     fetcher.Fetcher._get_actions_per_node: "1dab2cf937d1",
     fetcher.Fetcher._proc_fetch_request: "59bf948fff47",
     fetcher.Fetcher._create_fetch_waiter: "61d840568746",
+    AIOKafkaProducer._partition: "e45fa9c539d4",
+    AIOKafkaProducer.send_batch: "bf42b0f0c5c0",
+    BatchBuilder.append: "657d76f55157",
     fetcher.Fetcher.seek_to: "f0ba6aba6c22",
 }
 
