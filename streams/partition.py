@@ -174,6 +174,11 @@ class Partition:
         lost = [from_outside + number for number in np.flatnonzero(~held).tolist()]
         return episodes, np.unique(rows[held]).tolist(), [*episodes[:from_outside], *map(episodes.__getitem__, lost)]
 
+    def put_back(self, episodes: list[Outgoing]) -> None:
+        """Take back what was not sent after all, to be stored and sent with the next checkpoint."""
+        self._episodes[:0] = episodes
+        self.changed = self.changed or bool(episodes)
+
     def state(self) -> dict[str, Any]:
         """What belongs to the state beside the engine's shards, in plain values."""
         if self._poisoned:

@@ -189,19 +189,22 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             if state is not None and state.has_valid_position
         }
 
-    async def tell_group(self, offsets: Mapping[TP, int]) -> None:
-        """Commit `offsets`, for the tools that watch a group's lag."""
-        await self.call_thread(self._tell_group, offsets)
+    async def tell_group(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit `offsets`, for the tools that watch a group's lag. Whether the group took it: it does of members alone."""
+        return bool(await self.call_thread(self._tell_group, offsets))
 
-    async def _tell_group(self, offsets: Mapping[TP, int]) -> None:
+    async def _tell_group(self, offsets: Mapping[TP, int]) -> bool:
         consumer = self._ensure_consumer()
         ours = {TopicPartition(*tp): OffsetAndMetadata(offset, "") for tp, offset in offsets.items() if tp in consumer.assignment()}
-        if ours:
-            try:
-                async with asyncio.timeout(COMMIT_SECONDS):
-                    await consumer.commit(ours)
-            except (KafkaError, TimeoutError) as error:  # the next one will tell
-                self.log.info("commit: %r", error)
+        if len(ours) < len(offsets):
+            return False
+        try:
+            async with asyncio.timeout(COMMIT_SECONDS):
+                await consumer.commit(ours)
+        except (KafkaError, TimeoutError) as error:  # the next one will tell
+            self.log.info("commit: %r", error)
+            return False
+        return True
 
     def last_answer(self) -> float | None:
         """When the broker last answered a fetch, in seconds since the epoch; None before that."""
@@ -299,8 +302,8 @@ class Consumer(driver.Consumer):
         self._read_offset.update(dict.fromkeys(offsets))  # so that Faust takes nothing for read already
         await self._thread.seek_sources(offsets, self.epoch)
 
-    async def tell_group(self, offsets: Mapping[TP, int]) -> None:
-        await self._thread.tell_group(offsets)
+    async def tell_group(self, offsets: Mapping[TP, int]) -> bool:
+        return await self._thread.tell_group(offsets)
 
     def highwater(self, tp: TP) -> int | None:
         """The offset of the record that comes next; None where it is not known, or the partition just not assigned."""

@@ -42,6 +42,10 @@ DRAIN_SECONDS = 15.0
 """How long a stopping worker waits for its last checkpoint: half of what orchestrators allow before they kill."""
 HAND_OVER_SECONDS = 2.0
 """How long a rebalance waits for a checkpoint."""
+CONFIRMED_SECONDS = 0.5
+"""How long a commit proves that a partition is ours: a fraction of the shortest session."""
+SAID_AT_ONCE = 2000
+"""Episodes handed to the producer between two looks at the clock."""
 OUTBOX_LIMIT = 500
 """Rejected records after which the consumer waits for the producer."""
 EPISODES_LIMIT = 50_000
@@ -218,11 +222,26 @@ class Work:
         for records in (plan.shards, plan.manifest):
             await asyncio.gather(*[await self._produce(number, key, value) for key, value in records])
         held.stored_at = self._clock()
-        await self._send(plan.episodes)
-        await self._delivered()
-        if self._held.get(number) is held:
-            await self._app.consumer.tell_group(reached)
+        await self._say(held, plan.episodes, reached)
         await asyncio.gather(*[await self._produce(number, key, value) for key, value in plan.deletions])
+
+    async def _say(self, held: Held, episodes: list[Outgoing], reached: dict[TP, int]) -> None:
+        """Send finished episodes, and commit - the latter first, and again when that is long ago.
+
+        A worker that was suspended may have lost its partitions without having heard of it, and must not have the last word on an
+        alarm that others know more of by now. The group takes commits of its members alone. What is not sent waits for the next
+        checkpoint, or for whoever restores this one.
+        """
+        place, confirmed = 0, -CONFIRMED_SECONDS
+        while place < len(episodes) or confirmed < 0:
+            if monotonic() - confirmed >= CONFIRMED_SECONDS:
+                if self._held.get(held.partition.number) is not held or not await self._app.consumer.tell_group(reached):
+                    held.partition.put_back(episodes[place:])
+                    break
+                confirmed = monotonic()
+            await self._send(episodes[place : place + SAID_AT_ONCE])
+            place += SAID_AT_ONCE
+        await self._delivered()
 
     async def hand_over(self) -> None:
         """Before partitions may go to others: store, so that they need not work it out again. It is no loss if time runs out."""
