@@ -17,7 +17,7 @@ from analyzer.episodes import Finished
 from analyzer.facts import FACT_TYPES, Fact, Topic, values_of
 from analyzer.fold import FOLDS
 from analyzer.horizon import tidy
-from analyzer.ids import Marks, Numbers, integers
+from analyzer.ids import Marks, Numbers, distinct, integers
 from analyzer.policy import Policy
 from analyzer.publish import finished, publish
 from analyzer.state import State
@@ -103,7 +103,7 @@ class Engine:
         for topic, fold in FOLDS.items():
             touched = [fold(state, batch) for batch in state.arrivals.take(topic, state.times.now)]
             if touched:
-                rows = np.unique(np.concatenate(touched))
+                rows = distinct(np.concatenate(touched))
                 derive(state, rows)
                 state.table.changed(rows)
         judge_again(state)

@@ -128,6 +128,12 @@ class Growing:
             setattr(self, name, new)
 
 
+def distinct(numbers: Numbers) -> Numbers:
+    """The different ones, sorted. Sorting takes a fraction of what numpy's own `unique`, by hash, does."""
+    ordered = np.sort(numbers)
+    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
+
+
 def pack(texts: Sequence[str]) -> tuple[bytes, bytes]:
     """Texts of at most 255 characters as (UTF-8, a byte of length each)."""
     return "".join(texts).encode(), bytes(map(len, texts))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.ids import UNKNOWN, Checks, Growing, Marks, Numbers, Slots, fingerprints
+from analyzer.ids import UNKNOWN, Checks, Growing, Marks, Numbers, Slots, distinct, fingerprints
 
 if TYPE_CHECKING:  # they are kept here, and written by those who know them
     from analyzer.readings import Readings
@@ -215,4 +215,4 @@ class Table(Growing):
 
     def changed(self, rows: Numbers) -> None:
         """Note that rows differ from what is stored."""
-        self.dirty.update(np.unique(rows // ROWS_PER_BLOCK).tolist())
+        self.dirty.update(distinct(rows // ROWS_PER_BLOCK).tolist())
