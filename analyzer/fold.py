@@ -8,11 +8,12 @@ from itertools import compress
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from analyzer.arrivals import Batch
 from analyzer.episodes import PRIORITIES
 from analyzer.facts import Assignment, Topic, fact_of
-from analyzer.ids import Numbers
+from analyzer.ids import Codes, Numbers
 from analyzer.names import Place
 from analyzer.readings import fold_readings
 from analyzer.responses import INTERVENTIONS, NOT_SAID, Heard
@@ -114,40 +115,41 @@ def fold_assignments(state: State, batch: Batch) -> Numbers:
 def fold_responses(state: State, batch: Batch) -> Numbers:
     """What people did, about one alarm or about whatever sounded at a bed."""
     _, _, _, action, alarm_id, bed, _, unit = batch.columns
-    table, statics = state.table, state.statics
-    touched, by_alarm = [], []
-    for place, (facility, at, what, alarm, of_bed, of_unit) in enumerate(
-        zip(batch.facilities.tolist(), batch.at.tolist(), action, alarm_id, bed, unit, strict=True)
-    ):
-        if of_unit is None:
-            heard = Heard(at, what in INTERVENTIONS, NOT_SAID)
-        else:
-            heard = Heard(at, what in INTERVENTIONS, statics.units[facility, of_unit])
-            state.cover.add(heard.unit, at)
-        if alarm is not None:
-            by_alarm.append((place, heard))
-        else:
-            number = statics.beds[facility, of_bed]
-            state.responses.add(number, heard)
-            touched += [state.listing.answerable_at(one, at) for one in statics.places_of_bed.get(number, ())]
-    if by_alarm:
-        places = np.array([place for place, _ in by_alarm])
-        rows = table.rows_of(batch.facilities[places], [alarm_id[place] for place in places.tolist()])
-        np.maximum.at(table.latest, rows, batch.at[places])
-        _fold_heard(state, rows, [heard for _, heard in by_alarm])
+    facility = batch.facilities.tolist()
+    numbers = state.statics.units
+    named = [NOT_SAID if name is None else numbers[of, name] for of, name in zip(facility, unit, strict=True)]
+    units = np.array(named, dtype=np.int32)
+    intervenes = np.frombuffer(bytes(map(INTERVENTIONS.__contains__, action)), dtype=np.bool_)
+    said = np.flatnonzero(units != NOT_SAID)
+    state.cover.add_all(units[said], batch.at[said])
+    touched = []
+    by_alarm = np.array([alarm is not None for alarm in alarm_id], dtype=np.bool_)
+    if by_alarm.any():
+        rows = state.table.rows_of(batch.facilities[by_alarm], [alarm for alarm in alarm_id if alarm is not None])
+        np.maximum.at(state.table.latest, rows, batch.at[by_alarm])
+        _fold_heard(state, rows, batch.at[by_alarm], intervenes[by_alarm], units[by_alarm])
         touched.append(rows)
+    for place in np.flatnonzero(~by_alarm).tolist():
+        heard = Heard(int(batch.at[place]), bool(intervenes[place]), int(units[place]))
+        number = state.statics.beds[facility[place], bed[place]]
+        state.responses.add(number, heard)
+        touched += [state.listing.answerable_at(one, heard.at) for one in state.statics.places_of_bed.get(number, ())]
     return np.concatenate(touched) if touched else _NOTHING
 
 
-def _fold_heard(state: State, rows: Numbers, heard: list[Heard]) -> None:
+def _fold_heard(state: State, rows: Numbers, at: Numbers, intervenes: npt.NDArray[np.bool_], units: Codes) -> None:
     """The first response by alarm id goes to columns; of a row with several, all are listed."""
     table = state.table
-    for row, one in zip(rows.tolist(), heard, strict=True):
-        if table.heard_at[row] == NEVER:
-            table.heard_at[row], table.heard_intervenes[row], table.heard_unit[row] = one
-        else:
-            first = Heard(int(table.heard_at[row]), bool(table.heard_intervenes[row]), int(table.heard_unit[row]))
-            table.heard[row] = (*table.heard.get(row, (first,)), one)
+    first = np.zeros(len(rows), dtype=np.bool_)
+    first[np.unique(rows, return_index=True)[1]] = True
+    first &= table.heard_at[rows] == NEVER
+    new = rows[first]
+    table.heard_at[new], table.heard_intervenes[new], table.heard_unit[new] = at[first], intervenes[first], units[first]
+    for place in np.flatnonzero(~first).tolist():
+        row = int(rows[place])
+        known = Heard(int(table.heard_at[row]), bool(table.heard_intervenes[row]), int(table.heard_unit[row]))
+        one = Heard(int(at[place]), bool(intervenes[place]), int(units[place]))
+        table.heard[row] = (*table.heard.get(row, (known,)), one)
 
 
 def fold_labels(state: State, batch: Batch) -> Numbers:

@@ -82,6 +82,9 @@ AlarmType = tuple[str, str, str]
 """device_type, source, code."""
 
 
+_COLUMNS = ("facility", "unit", "place", "bed", "type", "technical", "advisory", "mark")
+
+
 class Statics:
     """Numbered statics, and what each of them means, as arrays to be indexed by their numbers."""
 
@@ -114,26 +117,28 @@ class Statics:
 
     def _learn(self) -> None:
         """Lay down what the new ones mean."""
-        new = [Static(*static) for static in self.numbers.things[self._known :]]
+        new = self.numbers.things[self._known :]
         if not new:
             return
         self._known = len(self.numbers.things)
-        grown = max(self._known, len(self.facility) * 3 // 2)
-        for name, values in (
-            ("facility", [one.facility for one in new]),
-            ("unit", [self.units[one.facility, one.unit] for one in new]),
-            ("place", [self._place(one) for one in new]),
-            ("bed", [self.beds[one.facility, one.bed] for one in new]),
-            ("type", [self.types[one.device_type, one.source, one.code] for one in new]),
-            ("technical", [one.kind == "technical" for one in new]),
-            ("advisory", [one.kind == "advisory" for one in new]),
-            ("mark", [mark_of(*one[1:]) for one in new]),
-        ):
+        columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
+        units, types = self.units, self.types
+        for static in new:
+            facility, unit, bed, _, device_type, source, code, kind = static
+            place, number = self._place(facility, unit, bed)
+            known = (
+                facility, units[facility, unit], place, number, types[device_type, source, code], kind == "technical", kind == "advisory",
+                mark_of(static[1:]),
+            )  # fmt: skip
+            for column, value in zip(columns.values(), known, strict=True):
+                column.append(value)
+        for name, values in columns.items():
             column = getattr(self, name)
             if len(column) < self._known:
-                column = np.concatenate([column, np.zeros(grown - len(column), dtype=column.dtype)])
-                setattr(self, name, column)
-            column[self._known - len(new) : self._known] = values
+                grown = np.zeros(self._known * 3 // 2, dtype=column.dtype)
+                grown[: len(column)] = column
+                setattr(self, name, grown)
+            getattr(self, name)[self._known - len(new) : self._known] = values
 
     def put(self, things: Iterable[Static]) -> None:
         """Put stored ones back, in the order of their numbers."""
@@ -141,12 +146,13 @@ class Statics:
             self.numbers[static]
         self._learn()
 
-    def _place(self, static: Static) -> int:
-        place = self.places[Place(static.facility, static.unit, static.bed)]
-        of_bed = self.places_of_bed.setdefault(self.beds[static.facility, static.bed], [])
+    def _place(self, facility: int, unit: str, bed: str) -> tuple[int, int]:
+        """The numbers of a place and of its bed."""
+        place, number = self.places[Place(facility, unit, bed)], self.beds[facility, bed]
+        of_bed = self.places_of_bed.setdefault(number, [])
         if place not in of_bed:
             of_bed.append(place)
-        return place
+        return place, number
 
     def keep(self, used: Codes) -> Codes:
         """Forget all statics but `used` (distinct numbers); returns the new number of each old one.
@@ -156,12 +162,12 @@ class Statics:
         moved = np.full(len(self.numbers.things), -1, dtype=np.int32)
         moved[used] = np.arange(len(used))
         self.numbers.renew([self.numbers.things[number] for number in used.tolist()])
-        for name in ("facility", "unit", "place", "bed", "type", "technical", "advisory", "mark"):
+        for name in _COLUMNS:
             setattr(self, name, getattr(self, name)[used].copy())
         self._known = len(used)
         return moved
 
 
-def mark_of(*values: Any) -> int:
-    """64 bits that name these values, the same in every process."""
-    return int.from_bytes(blake2b(repr(values).encode(), digest_size=8).digest(), "little")
+def mark_of(value: Any) -> int:
+    """64 bits that name a value, the same in every process."""
+    return int.from_bytes(blake2b(repr(value).encode(), digest_size=8).digest(), "little")

@@ -58,12 +58,10 @@ def _digests(state: State, rows: Numbers) -> Marks:
 
 
 def _marks(numbers: Any, thing: Any) -> Marks:
-    return np.array(list(map(_mark_of_one, map(thing, numbers.tolist()))), dtype=np.uint64)
+    return np.array(list(map(_mark_of, map(thing, numbers.tolist()))), dtype=np.uint64)
 
 
-@lru_cache(maxsize=1 << 16)
-def _mark_of_one(thing: Any) -> int:
-    return mark_of(thing)
+_mark_of = lru_cache(maxsize=1 << 16)(mark_of)
 
 
 def _observe(state: State, rows: Numbers) -> None:

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.blocks import Blocks
-from analyzer.ids import Codes, Growing, Numbers
+from analyzer.ids import Codes, Growing, Numbers, distinct
 from analyzer.names import Numbered
 from analyzer.policy import HOUR
 
-INTERVENTIONS = ("intervene", "consult")
+INTERVENTIONS = frozenset({"intervene", "consult"})
 """Actions that make an alarm actionable: observed intervention, or consultation at the bedside (Bonafide 2015, 2017)."""
 
 
@@ -116,6 +116,21 @@ class Cover:
         insort(self._units.setdefault(unit, []), at)
         self.came.append((unit, at))
         self.dirty.add(at // HOUR)
+
+    def add_all(self, units: Codes, at: Numbers) -> None:
+        """Add many; those of a unit that come in order, as they mostly do, are put behind its others at once."""
+        order = np.lexsort((at, units))
+        units, at = units[order], at[order]
+        begins = np.flatnonzero(np.concatenate([[True], units[1:] != units[:-1]])) if len(units) else units
+        for unit, begin, end in zip(units[begins].tolist(), begins.tolist(), [*begins[1:].tolist(), len(units)], strict=False):
+            moments = at[begin:end].tolist()
+            known = self._units.setdefault(unit, [])
+            in_order = not known or known[-1] <= moments[0]
+            known += moments
+            if not in_order:
+                known.sort()
+            self.came += [(unit, moment) for moment in moments]
+        self.dirty.update(distinct(at // HOUR).tolist())
 
     def remove(self, unit: int, at: int) -> None:
         moments = self._units.get(unit, [])

@@ -30,8 +30,8 @@ from bench.hospital import Load
 from bench.kafka import Place
 from streams.broker import free_port
 
-SCRAPE_SECONDS = 5.0
-"""Between scrapes: three times as often as deploy/prometheus does, so that a short run has its share of them."""
+SCRAPE_SECONDS = 15.0
+"""Between scrapes, as in deploy/prometheus."""
 _FIRST_SCRAPE = 1.0  # seconds after the start: even the shortest run has one
 STARTING = 60.0
 """Seconds until a worker that does not come up is given up."""

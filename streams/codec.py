@@ -228,20 +228,17 @@ _IN_ORDER = [EpisodeRecord.__slots__.index(name) for name in _Episode.__struct_f
 _CLINICIANS = EpisodeRecord.__slots__.index("clinicians")
 
 
-def encode_episodes(episodes: Finished, pseudonym: Callable[[str], str]) -> list[tuple[str, bytes]]:
-    """(id, JSON object) of each, as the `episodes` topic holds it: ms since the epoch, clinicians as pseudonyms.
+def encode_episodes(episodes: Finished, pseudonym: Callable[[str], str]) -> list[bytes]:
+    """The JSON object of each, as the `episodes` topic holds it: ms since the epoch, clinicians as pseudonyms.
 
-    The id, 32 hex digits that also are the object's first field, is taken from the rest of the object, so that a record sent
-    again after a crash can be told from a new version.
+    Its first field is its `id`: 32 hex digits taken from the rest of it, so that a record sent again after a crash can be told
+    from a new version.
     """
     columns = list(episodes.columns)
     shown = {team: sorted(map(pseudonym, team)) for team in set(columns[_CLINICIANS])}
     columns[_CLINICIANS] = list(map(shown.__getitem__, columns[_CLINICIANS]))
-    encoded = []
-    for body in map(_encode, map(_Episode, *(columns[number] for number in _IN_ORDER))):
-        id_ = blake2b(body, digest_size=16).hexdigest()
-        encoded.append((id_, b'{"id":"%b",%b' % (id_.encode(), body[1:])))
-    return encoded
+    bodies = list(map(_encode, map(_Episode, *(columns[number] for number in _IN_ORDER))))
+    return [b'{"id":"%b",%b' % (blake2b(body, digest_size=16).hexdigest().encode(), body[1:]) for body in bodies]
 
 
 def to_json(fields: Any) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import compress
+from itertools import compress, repeat
 from operator import eq
 from typing import Any, NamedTuple
 
@@ -151,8 +151,8 @@ class Partition:
         if not len(episodes):
             return
         keys = {facility: facility.encode() for facility in set(episodes.columns[0])}
-        for facility, (id_, value) in zip(episodes.columns[0], encode_episodes(episodes, self._pseudonym), strict=True):
-            self._episodes.append(Outgoing("episodes", keys[facility], value, [("id", id_.encode())]))
+        of_facility = map(keys.__getitem__, episodes.columns[0])
+        self._episodes += map(Outgoing, repeat("episodes"), of_facility, encode_episodes(episodes, self._pseudonym))
         self._finished.append(episodes)
 
     def take_outbox(self) -> list[Outgoing]:

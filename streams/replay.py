@@ -97,5 +97,5 @@ class Exposition:
 
 def write_episodes(episodes: Finished, file: IO[bytes], pseudonym: Callable[[str], str]) -> None:
     """Final episodes as the `episodes` topic holds them, one JSON object a line."""
-    for _, value in encode_episodes(episodes, pseudonym):
+    for value in encode_episodes(episodes, pseudonym):
         file.write(value + b"\n")

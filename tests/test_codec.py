@@ -358,8 +358,9 @@ RECORD = EpisodeRecord(
 def encoded(record: EpisodeRecord, pseudonym: Callable[[str], str] = str) -> tuple[str, dict[str, Any]]:
     nowhere = np.zeros(1, np.int64), np.zeros(1, np.uint64)
     columns = [[getattr(record, name)] for name in EpisodeRecord.__slots__]
-    [(id_, value)] = encode_episodes(Finished(columns, *nowhere), pseudonym)
-    return id_, json.loads(value)
+    [value] = encode_episodes(Finished(columns, *nowhere), pseudonym)
+    fields = json.loads(value)
+    return fields["id"], fields
 
 
 def test_an_episode_goes_out_with_its_fields_and_pseudonyms_in_an_order_of_their_own() -> None:
