@@ -16,7 +16,7 @@ from analyzer.arrivals import Batch
 from analyzer.classes import NOTHING_KNOWN
 from analyzer.derive import derive
 from analyzer.facts import FACT_TYPES, Topic
-from analyzer.ids import Numbers, fingerprints, from_planes, pack, planes, unpack
+from analyzer.ids import Numbers, fingerprints, from_planes, planes
 from analyzer.names import NAMES_PER_BLOCK, Numbered, Place, Static
 from analyzer.policy import Policy
 from analyzer.readings import MIXED, Readings
@@ -180,7 +180,7 @@ def _dump_rows(state: State, rows: Numbers) -> Any:
         return None
     table = state.table
     columns = [planes(getattr(table, name)[rows]) for name in STORED]
-    return {"rows": planes(rows.astype(np.int32)), "ids": pack(table.ids(rows)), "columns": columns, "extras": _dump_extras(state, rows)}
+    return {"rows": planes(rows.astype(np.int32)), "ids": table.packed_ids(rows), "columns": columns, "extras": _dump_extras(state, rows)}
 
 
 def _dump_extras(state: State, rows: Numbers) -> dict[str, list[Any]]:
@@ -203,11 +203,16 @@ def _load_rows(state: State, content: Any) -> Numbers:
     table = state.table
     rows = from_planes(content["rows"], np.int32).astype(np.int64)
     columns = {name: from_planes(part, type_) for (name, (type_, _)), part in zip(STORED.items(), content["columns"], strict=True)}
-    table.put(rows, columns["facility"].astype(np.int64), unpack(content["ids"]))
+    table.put(rows, columns["facility"].astype(np.int64), _ids(*content["ids"]))
     for name, column in columns.items():
         getattr(table, name)[rows] = column
     _load_extras(state, content["extras"])
     return rows
+
+
+def _ids(text: bytes, lengths: bytes) -> list[str]:
+    ends = np.cumsum(from_planes(lengths, np.uint16).astype(np.int64)).tolist()
+    return [text[begin:end].decode() for begin, end in zip([0, *ends], ends, strict=False)]
 
 
 def _load_extras(state: State, extras: dict[str, list[Any]]) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.ids import UNKNOWN, Checks, Growing, Marks, Numbers, Slots, distinct, fingerprints
+from analyzer.ids import UNKNOWN, Checks, Growing, Marks, Numbers, Slots, distinct, fingerprints, planes
 
 if TYPE_CHECKING:  # they are kept here, and written by those who know them
     from analyzer.readings import Readings
@@ -146,6 +146,11 @@ class Table(Growing):
         """The alarm ids of rows."""
         begins, lengths, text = self._text_at[rows].tolist(), self._text_length[rows].tolist(), self._text
         return [text[begin : begin + length].decode() for begin, length in zip(begins, lengths, strict=True)]
+
+    def packed_ids(self, rows: Numbers) -> tuple[bytes, bytes]:
+        """The same for storage: one after the other in UTF-8, and the bytes that each has (as `planes`)."""
+        begins, lengths, text = self._text_at[rows].tolist(), self._text_length[rows], self._text
+        return b"".join([text[begin : begin + length] for begin, length in zip(begins, lengths.tolist(), strict=True)]), planes(lengths)
 
     # -- rows
 

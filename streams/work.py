@@ -269,6 +269,12 @@ class Work:
 
     def _new_partition(self, number: int, restored: Restored) -> Partition:
         settings = self._settings
+        if restored.changed_policy:
+            log.warning(
+                "the policy is another one than that of the stored state; finished episodes are judged anew where that matters, but what "
+                "was refused as late, or dropped behind the old horizon, does not come back",
+                partition=number, settings=restored.changed_policy,
+            )  # fmt: skip
         return Partition(
             number,
             settings.partitions,
