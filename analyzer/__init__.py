@@ -12,7 +12,7 @@ from analyzer.arrivals import Columns
 from analyzer.burden import ALARM_PRIORITIES, Burdens, ClinicianBurdens, Snapshot, UnitBurdens
 from analyzer.classes import CLASSES, SCOPES, Scope, nonactionable_ratio
 from analyzer.engine import Engine
-from analyzer.episodes import Class, EpisodeRecord, Finished
+from analyzer.episodes import NOTHING_FINISHED, Class, EpisodeRecord, Finished
 from analyzer.facts import FACT_TYPES, AlarmEvent, Assignment, Fact, FactError, Label, Response, Topic
 from analyzer.histogram import RESPONSE_BUCKETS
 from analyzer.policy import JUDGING, Policy
@@ -24,6 +24,7 @@ __all__ = [
     "CLASSES",
     "FACT_TYPES",
     "JUDGING",
+    "NOTHING_FINISHED",
     "OPEN",
     "OUTCOMES",
     "RESPONSE_BUCKETS",

@@ -86,7 +86,7 @@ class Slots:
     def _grow(self, more: int, known_marks: Marks) -> None:
         entries = self._table[self._table >= 0]
         size = len(self._table)
-        while (len(entries) + more) > _FULL / 2 * size:
+        while (len(entries) + more) > _FULL * 0.75 * size:  # room for a while
             size *= 2
         self._table = np.full(size, _EMPTY, dtype=np.int32)
         self._used = self._place(known_marks[entries], entries)
@@ -103,7 +103,7 @@ class Slots:
 
 
 class Growing:
-    """Parallel numpy columns that grow together, by a quarter at a time."""
+    """Parallel numpy columns that grow together, by an eighth at a time."""
 
     def __init__(self, **columns: tuple[Any, Any]) -> None:
         """`columns`: name -> (dtype, value of unused entries); a dtype may have a shape, for columns of several numbers."""
@@ -121,7 +121,7 @@ class Growing:
         """Have room for `size` entries."""
         if size <= self.size:
             return
-        self.size = max(size, self.size + self.size // 4, 1024)
+        self.size = max(size, self.size + self.size // 8, 1024)
         for name in self._columns:
             old, new = getattr(self, name), self._blank(name, self.size)
             new[: len(old)] = old

@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     def kind(name: str, text: str, records: int, limit: float) -> argparse.ArgumentParser:
         one = kinds.add_parser(name, help=text, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
         one.add_argument("--records", type=int, default=int(os.environ.get("BENCH_RECORDS", records)), help="about how many records")
-        one.add_argument("--facilities", type=int, default=20, help="hospitals of 77 beds, all equally busy")
+        one.add_argument("--facilities", type=int, default=100, help="hospitals of 77 beds, all equally busy")
         one.add_argument("--times", choices=["integer", "text"], default="integer", help="how the input spells times")
         one.add_argument("--limit", type=float, default=limit, help="seconds after which a worker is stopped, and what it did counts")
         return one

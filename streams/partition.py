@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from analyzer import FACT_TYPES, OUTCOMES, Columns, Engine, Finished, Outcome, Policy, ShardKey, Topic
+from analyzer import FACT_TYPES, NOTHING_FINISHED, OUTCOMES, Columns, Engine, Finished, Outcome, Policy, ShardKey, Topic
 from streams.codec import decode_slice, encode_episodes
 from streams.slices import Slice
 
@@ -168,6 +168,7 @@ class Partition:
         self._episodes, self._finished = [], []
         if not episodes:
             return [], [], []
+        finished.append(NOTHING_FINISHED)  # all may have come from outside
         rows = np.concatenate([one.rows for one in finished])
         held = self.engine.still_says(rows, np.concatenate([one.digests for one in finished]))
         from_outside = len(episodes) - len(rows)

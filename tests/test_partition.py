@@ -75,6 +75,19 @@ def test_episodes_that_a_crash_kept_from_being_sent_are_a_reason_to_store_again(
     assert not partition().changed
 
 
+def test_episodes_put_back_come_with_the_next_checkpoint_before_newer_ones_and_are_stored_whole() -> None:
+    one = partition()
+    values = [alarm(1), alarm(1, event_id="x", phase="end", at=AT + 1000), alarm(2, at=AT + 600_000)]
+    one.take_slice(Slice("alarms", 0, [0, 1, 2], [AT + 600_000] * 3, [b"H01"] * 3, values, 0, 3))
+    one.advance(None)
+    episodes, rows, whole = one.take_episodes()
+    assert (len(episodes), len(rows), whole) == (1, 1, [])
+    one.put_back(episodes)
+    assert one.changed
+    assert one.take_episodes() == (episodes, [], episodes)
+    assert one.take_episodes() == ([], [], [])
+
+
 def test_records_taken_in_before_are_known_by_their_offset() -> None:
     one = partition({"alarms": 7})
     assert one.take_slice(slice_of("alarms", 5, alarm(1), alarm(2))).accepted_at.tolist() == []
