@@ -38,7 +38,7 @@ def measure(broker: kafka.BenchKafka, folder: Path, alarms: int, limit: float) -
     load = load_of(alarms)
     rows = list(load.rows())
     early = len(rows) - max(len(rows) // _TAIL, 1)
-    with Worker(broker.address, group, folder, name=f"{group}-1").start(machine.MEASURED) as first:
+    with Worker(broker.address, group, folder, name=f"{group}-1", instance="bench").start(machine.MEASURED) as first:
         first.wait_for("partitions held", STARTING)
         empty = first.rss_mb
         ends = kafka.produce(broker.address, load, islice(rows, early))
@@ -49,7 +49,7 @@ def measure(broker: kafka.BenchKafka, folder: Path, alarms: int, limit: float) -
         wait_until_idle([first], time.time() + limit)
         before = _numbers(first, limit)
         first.kill()
-    with Worker(broker.address, group, folder, name=f"{group}-2").start(machine.MEASURED) as second:
+    with Worker(broker.address, group, folder, name=f"{group}-2", instance="bench").start(machine.MEASURED) as second:
         deadline = time.time() + limit
         while second.get("/ready")[0] != 200:
             _give_up(second, deadline, "is not ready")

@@ -111,7 +111,7 @@ def _recovery(section: Mapping[str, Any]) -> str:
             for one in section["points"]
         ],
     )
-    told = "From the start of the new process, right after SIGKILL; the group waits for the dead worker's session to end."
+    told = "From the start of the new process, right after SIGKILL; the worker has a fixed name (`instance`)."
     return "\n".join(["## After SIGKILL", "", f"{_where(section)} {told} One run each.", "", *table, *_missing(section)])
 
 

@@ -16,6 +16,10 @@ from analyzer import Topic
 
 AHEAD_MS = 600_000
 """How far, in record time, a topic may be read ahead of another one of its partition that has records waiting."""
+FAR_AHEAD_MS = 3_600_000
+"""The same where few records lie between: a small hospital's ten minutes are not worth a slice of their own. Well within the
+horizon, and what is read ahead is not worked on before `FEW_RECORDS` have come or a second has passed."""
+FEW_RECORDS = 1_000
 PATIENCE_SECONDS = 10.0
 """How long a topic whose records do not come holds up the others."""
 
@@ -151,7 +155,12 @@ class _Lane:
         self._held_up_since = None
         del self.waiting[oldest.topic]
         if limit is not None and max(oldest.timestamps) > limit:
-            oldest, self.waiting[oldest.topic] = oldest.cut(next(n for n, time in enumerate(oldest.timestamps) if time > limit))
+            count = next(n for n, time in enumerate(oldest.timestamps) if time > limit)
+            if count < FEW_RECORDS:
+                far = limit + FAR_AHEAD_MS - AHEAD_MS
+                count = next((n for n, time in enumerate(oldest.timestamps[:FEW_RECORDS]) if time > far), FEW_RECORDS)
+            if count < len(oldest):
+                oldest, self.waiting[oldest.topic] = oldest.cut(count)
         self._read_to[oldest.topic] = oldest.timestamps[-1]
         return oldest
 
