@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from urllib.parse import quote
 
 import faust
 
@@ -53,6 +54,8 @@ def create_app(settings: Settings, clock: Callable[[], float] = time.time) -> Ap
         broker_session_timeout=settings.session_timeout / 1000,
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=settings.instance,
+        # A named worker that comes back gets the assignment that it had, and Faust insists that it still has the address of then.
+        **({"canonical_url": f"http://{quote(settings.instance)}"} if settings.instance else {}),
         consumer_max_fetch_size=FETCH_BYTES,
         consumer_metadata_max_age_ms=METADATA_MS,
         producer_acks=-1,
