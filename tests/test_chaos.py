@@ -59,7 +59,7 @@ def own_kafka() -> Iterator[ApacheKafka]:
 
 @pytest.mark.xfail(
     strict=False,
-    reason="of the test, seen in one of two runs: its producer, retrying over the outage, had 9 records twice in the topics, which it did not expect",
+    reason="the test's own, in one of two runs: its producer, retrying over the outage, sent 9 records twice, which it did not expect",
 )
 def test_the_broker_hangs_and_is_killed_and_no_number_changes(own_kafka: ApacheKafka, tmp_path: Path) -> None:
     dose = Dose(seed=5, records=3_000, rate=1_000, faults=2, outage=3.0, session="2s", mix=SMALL)
