@@ -57,10 +57,6 @@ def own_kafka() -> Iterator[ApacheKafka]:
         broker.close()
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="the test's own, in one of two runs: its producer, retrying over the outage, sent 9 records twice, which it did not expect",
-)
 def test_the_broker_hangs_and_is_killed_and_no_number_changes(own_kafka: ApacheKafka, tmp_path: Path) -> None:
     dose = Dose(seed=5, records=3_000, rate=1_000, faults=2, outage=3.0, session="2s", mix=SMALL)
     assert_unharmed(run(broker_outages, dose, tmp_path, own_kafka))

@@ -54,6 +54,7 @@ class Production:
             bootstrap_servers=broker.address,
             max_request_size=LARGEST_RECORD,
             linger_ms=5,
+            enable_idempotence=True,  # its retries over an outage must not be records of their own
             max_block_ms=PATIENCE * 1000,
             delivery_timeout_ms=PATIENCE * 1000,  # it must outlast the broker's absence
             request_timeout_ms=5_000,
