@@ -15,9 +15,11 @@ from analyzer.engine import Engine
 from analyzer.episodes import NOTHING_FINISHED, Class, EpisodeRecord, Finished
 from analyzer.facts import FACT_TYPES, AlarmEvent, Assignment, Fact, FactError, Label, Response, Topic
 from analyzer.histogram import RESPONSE_BUCKETS
+from analyzer.overload import STATES, Change, Reason, Relief, in_words
 from analyzer.policy import JUDGING, Policy
 from analyzer.storage import ShardKey
 from analyzer.table import OPEN
+from analyzer.watch import Announcement
 
 __all__ = [
     "ALARM_PRIORITIES",
@@ -29,10 +31,13 @@ __all__ = [
     "OUTCOMES",
     "RESPONSE_BUCKETS",
     "SCOPES",
+    "STATES",
     "TOPICS",
     "AlarmEvent",
+    "Announcement",
     "Assignment",
     "Burdens",
+    "Change",
     "Class",
     "ClinicianBurdens",
     "Columns",
@@ -44,11 +49,14 @@ __all__ = [
     "Label",
     "Outcome",
     "Policy",
+    "Reason",
+    "Relief",
     "Response",
     "Scope",
     "ShardKey",
     "Snapshot",
     "Topic",
     "UnitBurdens",
+    "in_words",
     "nonactionable_ratio",
 ]

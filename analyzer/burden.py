@@ -16,8 +16,9 @@ from analyzer.facts import Assignment
 from analyzer.histogram import ResponseTimes
 from analyzer.ids import Numbers
 from analyzer.names import AlarmType, Numbered
+from analyzer.overload import NORMAL
 from analyzer.policy import Policy
-from analyzer.roster import Team, holds
+from analyzer.roster import Team, holds, pairs
 from analyzer.state import State
 from analyzer.table import OPEN
 from analyzer.windows import counts, covered_length
@@ -38,6 +39,8 @@ class ClinicianBurdens:
     alarm_milliseconds: Numbers
     beds: Numbers
     acuity: npt.NDArray[np.float64]
+    overload: Numbers
+    """Indices in `STATES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class UnitBurdens:
     open_alarms: Numbers
     clinicians: Numbers
     beds: Numbers
+    overload: Numbers
     types: list[list[list[tuple[AlarmType, int]]]]
     """By row and window, the most frequent alarm types with their counts, most frequent first, ties by name."""
 
@@ -83,6 +87,8 @@ class Snapshot:
     teams: list[Team]
     roster: list[tuple[int, Assignment]]
     response_times: ResponseTimes
+    overload: tuple[dict[int, int], dict[int, int]]
+    """States of clinicians and of units by number, but for those that are normal."""
     start: Numbers
     end: Numbers
     rank: npt.NDArray[np.int8]
@@ -102,6 +108,7 @@ class Snapshot:
         return cls(
             policy, now, list(state.facilities.things), list(state.teams.clinicians.things), list(statics.units.things),
             list(statics.types.things), list(state.teams.all), state.roster.valid(), state.response_times.copy(),
+            (state.watch.states(of_units=False), state.watch.states(of_units=True)),
             table.start[rows] - moments, table.end[rows] - moments, table.rank[rows], table.klass[rows], statics.unit[static],
             statics.type[static], table.team[rows],
         )  # fmt: skip
@@ -139,6 +146,7 @@ class Snapshot:
             alarms[shown], classified[shown], sounding[shown],
             np.array([len(beds.get(number, ())) for number in shown], dtype=np.int64),
             np.array([fsum(acuities.get(number, ())) for number in shown]),  # fsum: the same in whatever order they arrived
+            np.array([self.overload[0].get(number, NORMAL) for number in shown], dtype=np.int64),
         )  # fmt: skip
 
     def _ordered(self, numbers: Any, things: list[tuple[int, str]]) -> list[int]:
@@ -179,6 +187,7 @@ class Snapshot:
             alarms[shown], classified[shown], unassigned[shown], sounding[shown].astype(np.int64),
             np.array([len(clinicians.get(number, ())) for number in shown], dtype=np.int64),
             np.array([len(beds.get(number, ())) for number in shown], dtype=np.int64),
+            np.array([self.overload[1].get(number, NORMAL) for number in shown], dtype=np.int64),
             [types.get(number, [[] for _ in windows]) for number in shown],
         )  # fmt: skip
 
@@ -203,14 +212,3 @@ class Snapshot:
             (self.facilities[self.units[unit][0]], self.units[unit][1], PRIORITIES[rank], cumulative, total)
             for unit, rank, cumulative, total in self.response_times.histograms()
         )
-
-
-def pairs(teams: list[Team], team: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Attribution as two parallel arrays: indices into `team` (the rows' teams), and the number of one clinician of that team."""
-    sizes = np.array([len(one) for one in teams], dtype=np.intp)
-    offsets = np.concatenate([[0], np.cumsum(sizes)])
-    flat = np.array([one for of_team in teams for one in of_team], dtype=np.intp)
-    times = sizes[team]
-    which = np.repeat(np.arange(len(team)), times)
-    within = np.arange(len(which)) - np.repeat(np.cumsum(times) - times, times)
-    return which, flat[np.repeat(offsets[team], times) + within]

@@ -21,13 +21,25 @@ def derive(state: State, rows: Numbers, to_publish: bool = True) -> None:
     if table.ends:
         _choose_ends(state, rows)
     static = table.static[rows]
+    was_alarm, team, answer = table.is_alarm[rows], table.team[rows], table.first_response[rows]
     _list(state, rows, statics.place[static])
     _attribute(state, rows, statics.place[static])
     _answer(state, rows, static)
     table.is_alarm[rows] = (table.rank[rows] > 0) & ~statics.advisory[static]
+    _touch(state, rows, (was_alarm != table.is_alarm[rows]) | (team != table.team[rows]), answer)
     classify(table, statics, rows)
     if to_publish:
         table.to_publish[rows] = True
+
+
+def _touch(state: State, rows: Numbers, differs: npt.NDArray[np.bool_], answer_before: Numbers) -> None:
+    """Tell the watch from when on loads differ: an alarm's start, or its first response."""
+    table = state.table
+    since = np.where(differs, table.start[rows], NEVER)
+    answer = table.first_response[rows]
+    since = np.where(answer != answer_before, np.minimum(since, np.minimum(answer, answer_before)), since)
+    changed = np.flatnonzero(since != NEVER)
+    state.watch.touch(table.facility[rows[changed]], since[changed])
 
 
 def _choose_ends(state: State, rows: Numbers) -> None:

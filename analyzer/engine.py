@@ -22,6 +22,7 @@ from analyzer.policy import Policy
 from analyzer.publish import finished, publish
 from analyzer.state import State
 from analyzer.storage import ShardKey
+from analyzer.watch import Announcement
 
 _PLACES: dict[Topic, dict[str, int]] = {
     topic: {name: place for place, name in enumerate(type_.__slots__)} for topic, type_ in FACT_TYPES.items()
@@ -127,8 +128,19 @@ class Engine:
         table.to_publish[rows] = True
         table.changed(rows)
 
+    def look(self) -> bool:
+        """Bring the overload states to the time last advanced to; returns whether there is anything to announce."""
+        self._state.watch.look(self._state)
+        return self._state.watch.unsaid
+
+    def announce(self) -> list[Announcement]:
+        """Changes of overload states that were not returned before, and those returned before that do not hold after all."""
+        self._state.watch.look(self._state)
+        return self._state.watch.announce()
+
     def snapshot(self) -> Snapshot:
         """What burdens are measured from, at the time last advanced to; to be measured wherever, whenever."""
+        self._state.watch.look(self._state)
         return Snapshot.of(self._state)
 
     def measure(self) -> Burdens:

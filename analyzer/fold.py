@@ -38,6 +38,8 @@ def fold_alarms(state: State, batch: Batch) -> Numbers:
     opening = np.flatnonzero(~ending)
     if len(opening):
         first = opening[_fold_starts(state, rows[opening], at[opening], batch.entries[opening])]
+        state.watch.begin(batch.facilities[first], table.start[rows[first]])
+        state.watch.touch(batch.facilities[first], table.start[rows[first]])
         chosen = np.zeros(len(rows), dtype=np.bool_)
         chosen[first] = True
         picked = chosen.tolist()
@@ -48,6 +50,7 @@ def fold_alarms(state: State, batch: Batch) -> Numbers:
         table.label[rows[chosen]] = list(map(state.labels.__getitem__, compress(label, picked)))
     if len(opening) < len(rows):
         _fold_ends(state, rows[ending], at[ending])
+        state.watch.touch(batch.facilities[ending], at[ending])
     _fold_values(state, batch, rows, ~ending, value, limit)
     if recipients.count(None) < len(recipients):
         for row, facility_, clinicians in zip(rows.tolist(), batch.facilities.tolist(), recipients, strict=True):
@@ -107,9 +110,20 @@ def fold_assignments(state: State, batch: Batch) -> Numbers:
     for facility, values in zip(batch.facilities.tolist(), zip(*batch.columns, strict=True), strict=True):
         new = fact_of(Assignment, values)
         place = state.statics.places[Place(facility, new.unit, new.bed)]
-        for number, one in state.roster.put(new, facility, place):
+        changed = state.roster.put(new, facility, place)
+        if changed:
+            state.watch.touch(np.array([facility]), np.array([_differs_from(changed)]))
+        for number, one in changed:
             touched.append(state.listing.begun_within(number, one.start, one.end))
     return np.concatenate(touched) if touched else _NOTHING
+
+
+def _differs_from(changed: tuple[tuple[int, Assignment], ...]) -> int:
+    """From when on it makes a difference that an assignment's record came, or took the place of another."""
+    (place, one), (other_place, other) = changed[0], changed[-1]
+    if changed[1:] and (place, one.clinician, one.start) == (other_place, other.clinician, other.start):
+        return min(OPEN if each.end is None else each.end for each in (one, other))
+    return min(one.start, other.start)
 
 
 def fold_responses(state: State, batch: Batch) -> Numbers:

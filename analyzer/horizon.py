@@ -22,6 +22,7 @@ def tidy(state: State) -> None:
     horizon = np.minimum(state.times.now[:count], state.watermark()) - state.policy.horizon
     if not (horizon >= state.times.tidied[:count] + _TIDY_EVERY).any():
         return
+    state.watch.look(state)  # while what it looks at is still there
     state.times.tidied[:count] = horizon
     state.head_changed = True
     for gate in state.gates.values():
@@ -38,6 +39,7 @@ def tidy(state: State) -> None:
     state.responses.drop_before(limits, by_bed)
     # A held episode may have to be classified again, and its cover reaches back further than it does.
     state.cover.drop_before([moment - state.policy.cover for moment in limits])
+    state.watch.forget(horizon)
     _sweep(state)
 
 

@@ -96,6 +96,7 @@ class Statics:
         self.places_of_bed: dict[int, list[int]] = {}  # those with an episode
         self.types: Numbered[AlarmType] = Numbered()
         self._known = 0
+        self._unit_of_place = array("i")
         self.facility: Codes = np.empty(0, dtype=np.int32)
         self.unit: Codes = np.empty(0, dtype=np.int32)
         self.place: Codes = np.empty(0, dtype=np.int32)
@@ -153,6 +154,12 @@ class Statics:
         if place not in of_bed:
             of_bed.append(place)
         return place, number
+
+    def units_of_places(self) -> Codes:
+        """The number of each place's unit, by the place's number."""
+        for place in self.places.things[len(self._unit_of_place) :]:
+            self._unit_of_place.append(self.units[place.facility, place.unit])
+        return np.array(self._unit_of_place, dtype=np.int32)
 
     def keep(self, used: Codes) -> Codes:
         """Forget all statics but `used` (distinct numbers); returns the new number of each old one.

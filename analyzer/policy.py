@@ -5,6 +5,7 @@ Durations are integer milliseconds. Impossible settings raise `ValueError` at co
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 SECOND = 1000
@@ -16,6 +17,82 @@ DEFAULT_WINDOWS = {"10m": 10 * MINUTE, "1h": HOUR, "2h": 2 * HOUR, "12h": 12 * H
 
 JUDGING = frozenset({"action_window", "fleeting", "cover"})
 """The settings that decide what an episode was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Entered beyond `enter`, left at `leave` or on its quiet side; what lies between changes nothing (hysteresis)."""
+
+    enter: float
+    leave: float
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Of one measure: from where on it calls for the state `elevated`, and for `overloaded`. None: it never does."""
+
+    elevated: Level | None = None
+    overloaded: Level | None = None
+
+
+MEASURES = ("alarms_10m", "alarms_1h", "protected_1h", "unanswered", "beds")
+"""What the overload state looks at. Only of `protected_1h` less is worse."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverloadPolicy:
+    """When somebody's load, or a unit's, is elevated or overloaded. A unit's measures are those of its average clinician on duty."""
+
+    every: int = MINUTE
+    """The state is looked at once in so long, at whole multiples of it since the epoch."""
+    hold: int = 2 * MINUTE
+    """A level is entered once it has been exceeded for so long without a break (our own: one burst is not a state)."""
+    cool_down: int = 10 * MINUTE
+    """A state is left once nothing has been beyond its leave level for so long (an ISA-18.2 interval)."""
+    alarms_10m: Levels = Levels(overloaded=Level(10, 4))
+    """Alarms in the last 10 min: a flood begins above 10 and ends below 5 (ISA-18.2)."""
+    alarms_1h: Levels = Levels(Level(30, 24), Level(60, 48))
+    """Alarms in the last hour: above 1 in 2 min over-demanding, above 1 a minute unacceptable (EEMUA-191); left at four fifths of it
+    (our own)."""
+    protected_1h: Levels = Levels(Level(0.25, 0.4), Level(0.05, 0.15))
+    """Share of the last hour's duty in alarm-free stretches of 5 min or more (our own: nobody has published a limit)."""
+    unanswered: Levels = Levels(Level(3, 1), Level(6, 3))
+    """Alarms that sound and that nobody has responded to (our own: more than a few things cannot be kept in mind at once)."""
+    beds: Levels = Levels(elevated=Level(5, 5))
+    """Beds per clinician: more than 5 exceed any acute ward's ratio of California's Title 22; set it per unit (intensive care: 2)."""
+    protected_duty: int = 30 * MINUTE
+    """Below so much duty in the last hour, its protected share says nothing (our own)."""
+    units: Mapping[str, Mapping[str, Levels]] = field(default_factory=dict)
+    """Levels of single units, by `unit` or `facility/unit` (which counts more), then by measure."""
+
+    def __post_init__(self) -> None:
+        for name in ("every", "hold", "cool_down", "protected_duty"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"overload.{name}: expected zero or more")
+        if self.every <= 0 or (10 * MINUTE) % self.every:
+            raise ValueError("overload.every: expected a divisor of 10 min")
+        for name in ("hold", "cool_down"):
+            if getattr(self, name) % self.every:
+                raise ValueError(f"overload.{name}: expected a multiple of overload.every")
+        for where, levels in (("", self.levels("", "")), *((f"units.{unit}.", of) for unit, of in self.units.items())):
+            for measure, one in levels.items():
+                if measure not in MEASURES:
+                    raise ValueError(f"overload.{where}{measure}: expected one of {', '.join(MEASURES)}")
+                _check_levels(f"overload.{where}{measure}", one, -1 if measure == "protected_1h" else 1)
+
+    def levels(self, facility: str, unit: str) -> dict[str, Levels]:
+        """The levels that hold in a unit, by measure."""
+        everywhere = {measure: getattr(self, measure) for measure in MEASURES}
+        return everywhere | dict(self.units.get(unit, {})) | dict(self.units.get(f"{facility}/{unit}", {}))
+
+
+def _check_levels(name: str, levels: Levels, sign: int) -> None:
+    for state in ("elevated", "overloaded"):
+        level: Level | None = getattr(levels, state)
+        if level is not None and sign * level.leave > sign * level.enter:
+            raise ValueError(f"{name}.{state}: expected leave on the quiet side of enter, or equal to it")
+    if levels.elevated is not None and levels.overloaded is not None and sign * levels.overloaded.enter < sign * levels.elevated.enter:
+        raise ValueError(f"{name}: expected overloaded to be entered no earlier than elevated")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +116,7 @@ class Policy:
     """Facts older than this are dropped, save what belongs to open alarms and to assignments in force."""
     top_types: int = 10
     """Alarm types exported per unit and window (ISA-18.2 reviews the ten most frequent)."""
+    overload: OverloadPolicy = field(default_factory=OverloadPolicy)
 
     def __post_init__(self) -> None:
         if not self.windows:

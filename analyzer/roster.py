@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from analyzer.blocks import Blocks
 from analyzer.facts import Assignment, fact_of, values_of
 from analyzer.ids import Codes, Growing, Numbers
 from analyzer.names import Numbered
+from analyzer.table import OPEN
 
 Team = tuple[int, ...]
 """Numbers of clinicians, sorted."""
@@ -64,16 +66,65 @@ class Teams:
         return moved
 
 
+def pairs(teams: list[Team], team: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Attribution as two parallel arrays: indices into `team` (the rows' teams), and the number of one clinician of that team."""
+    sizes = np.array([len(one) for one in teams], dtype=np.intp)
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    flat = np.array([one for of_team in teams for one in of_team], dtype=np.intp)
+    times = sizes[team]
+    which = np.repeat(np.arange(len(team)), times)
+    within = np.arange(len(which)) - np.repeat(np.cumsum(times) - times, times)
+    return which, flat[np.repeat(offsets[team], times) + within]
+
+
 class _Held:
     """An assignment's record that counts, in its block."""
 
-    __slots__ = ("assignment", "block", "facility", "place")
+    __slots__ = ("assignment", "block", "facility", "place", "row")
 
     def __init__(self, assignment: Assignment, facility: int, place: int) -> None:
         self.assignment = assignment
         self.facility = facility
         self.place = place
         self.block = 0
+        self.row = -1
+
+
+class Shifts(Growing):
+    """The assignments that are not void, in columns: rows whose `facility` is -1 are free."""
+
+    facility: Codes
+    clinician: Codes  # a number in `Teams.clinicians`
+    place: Codes
+    start: Numbers
+    end: Numbers  # OPEN: until further notice
+
+    def __init__(self) -> None:
+        super().__init__(
+            facility=(np.int32, -1), clinician=(np.int32, -1), place=(np.int32, -1), start=(np.int64, 0), end=(np.int64, OPEN)
+        )  # fmt: skip
+        self._top = 0
+        self._free: list[int] = []
+
+    def add(self, facility: int, clinician: int, place: int, start: int, end: int | None) -> int:
+        """Enter one; returns its row."""
+        if self._free:
+            row = self._free.pop()
+        else:
+            row, self._top = self._top, self._top + 1
+            self.reserve(self._top)
+        self.facility[row], self.clinician[row], self.place[row] = facility, clinician, place
+        self.start[row], self.end[row] = start, OPEN if end is None else end
+        return row
+
+    def remove(self, row: int) -> None:
+        self.facility[row] = -1
+        self._free.append(row)
+
+    def of(self, facilities: npt.NDArray[np.bool_]) -> Numbers:
+        """The rows of the facilities that are marked."""
+        known = self.facility[: self._top]
+        return np.flatnonzero((known >= 0) & facilities[known])
 
 
 class Roster(Growing):
@@ -92,6 +143,7 @@ class Roster(Growing):
         self._held: dict[tuple[int, str], _Held] = {}
         self._places: dict[int, dict[str, _Held]] = {}  # void ones are in no place
         self.blocks: Blocks[_Held] = Blocks(256)
+        self.shifts = Shifts()
 
     def put(self, new: Assignment, facility: int, place: int) -> tuple[tuple[int, Assignment], ...]:
         """Take a record in; returns the (place, assignment)s whose effect appeared or vanished with it."""
@@ -161,13 +213,19 @@ class Roster(Growing):
                 self.blocks.remove(held)
 
     def _put_to_place(self, held: _Held) -> None:
-        if not _void(held.assignment):
-            self._places.setdefault(held.place, {})[held.assignment.assignment_id] = held
+        one = held.assignment
+        if not _void(one):
+            self._places.setdefault(held.place, {})[one.assignment_id] = held
             self._forget_stretch(held.place)
+            number = self._teams.clinicians[held.facility, one.clinician]
+            held.row = self.shifts.add(held.facility, number, held.place, one.start, one.end)
 
     def _take_from_place(self, held: _Held) -> None:
         of_place = self._places.get(held.place, {})
         of_place.pop(held.assignment.assignment_id, None)
+        if held.row >= 0:
+            self.shifts.remove(held.row)
+            held.row = -1
         if not of_place:
             self._places.pop(held.place, None)
         self._forget_stretch(held.place)

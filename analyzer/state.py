@@ -19,6 +19,7 @@ from analyzer.policy import Policy
 from analyzer.responses import BedResponses, Cover
 from analyzer.roster import Roster, Teams
 from analyzer.table import Table
+from analyzer.watch import Watch
 
 
 class Times(Growing):
@@ -50,6 +51,7 @@ class State:
         self.responses = BedResponses(self.statics.beds)
         self.cover = Cover(self.statics.units)
         self.response_times = ResponseTimes()
+        self.watch = Watch(policy.overload)
         self.head_changed = False
         """Whether what belongs to no block (watermarks, response times, ...) differs from what is stored."""
         self.unsure: dict[int, list[int]] = {}
@@ -59,6 +61,7 @@ class State:
         """Have room for all facilities."""
         count = len(self.facilities)
         self.times.reserve(count)
+        self.watch.reserve(count)
         for gate in self.gates.values():
             gate.reserve(count)
 

@@ -29,7 +29,7 @@ ShardKey = tuple[str, int]
 
 _HEAD: ShardKey = ("head", 0)
 _WAITING: ShardKey = ("waiting", 0)
-_ORDER = ("head", "units", "statics", "labels", "teams", "assignments", "responses", "cover", "episodes", "ids-", "waiting")
+_ORDER = ("head", "units", "statics", "labels", "teams", "assignments", "responses", "cover", "episodes", "overload", "ids-", "waiting")
 """What is loaded before what: rows hold the numbers of names, and waiting facts those of ids."""
 
 
@@ -55,6 +55,7 @@ def _dirty(state: State) -> dict[str, set[int]]:
         "assignments": state.roster.blocks.dirty,
         "responses": state.responses.blocks.dirty,
         "cover": state.cover.dirty,
+        "overload": state.watch.dirty,
     }
     return dirty | {f"ids-{topic}": gate.seen.dirty for topic, gate in state.gates.items()}
 
@@ -89,6 +90,8 @@ def dump(state: State, key: ShardKey) -> Any:
             return state.responses.dump(number) or None
         case "cover":
             return state.cover.dump(number) or None
+        case "overload":
+            return _dump_watch(state, number) or None
         case _:
             return state.gates[_topic(kind)].seen.dump(number)
 
@@ -129,6 +132,8 @@ def load(policy: Policy, shards: Mapping[ShardKey, Any], judge_anew: bool = Fals
                 state.responses.load(number, content)
             case "cover":
                 state.cover.load(number, content)
+            case "overload":
+                _load_watch(state, number, content)
             case _:
                 state.gates[_topic(kind)].seen.load(number, content)
     if rows:
@@ -149,11 +154,12 @@ def _dump_head(state: State) -> Any:
         {topic: state.watermark(topic).tolist() for topic in TOPICS},
         state.times.tidied[: len(state.facilities)].tolist(),
         state.response_times.dump(),
+        state.watch.dump(len(state.facilities)),
     ]
 
 
 def _load_head(state: State, content: Any) -> None:
-    facilities, watermarks, tidied, times = content
+    facilities, watermarks, tidied, times, watched = content
     state.facilities.renew(facilities)
     state.grow()
     for topic, marks in watermarks.items():
@@ -161,6 +167,21 @@ def _load_head(state: State, content: Any) -> None:
     state.times.tidied[: len(tidied)] = tidied
     for unit, rank, counts in times:
         state.response_times.load(unit, rank, counts)
+    state.watch.load(*watched)
+
+
+def _dump_watch(state: State, facility: int) -> Any:
+    units, clinicians = state.statics.units.things, state.teams.clinicians.things
+    return [
+        [is_unit, (units if is_unit else clinicians)[number][1], [one.dump() for one in noted]]
+        for (is_unit, number), noted in sorted(state.watch.noted.get(facility, {}).items())
+    ]
+
+
+def _load_watch(state: State, facility: int, content: Any) -> None:
+    for is_unit, name, noted in content:
+        number = (state.statics.units if is_unit else state.teams.clinicians)[facility, name]
+        state.watch.put(facility, (is_unit, number), noted)
 
 
 def _load_waiting(state: State, topic: Topic, facts: list[list[Any]]) -> None:

@@ -62,6 +62,9 @@ DEFINITIONS = {
     ),
     "clinician_beds": Definition("gauge", _CLINICIAN, "Beds assigned to the clinician now."),
     "clinician_acuity": Definition("gauge", _CLINICIAN, "Acuity of the clinician's assignments now, summed."),
+    "clinician_overload_state": Definition(
+        "gauge", _CLINICIAN, "0 normal, 1 elevated, 2 overloaded: a state of the assignment, not of the person."
+    ),
     "unit_alarms": Definition("gauge", (*_UNIT, "window", "priority"), "Alarms of the unit that started in the window, each once."),
     "unit_classified_alarms": Definition("gauge", (*_UNIT, "window", "class"), "The same alarms by class."),
     "unit_nonactionable_ratio": Definition(
@@ -72,6 +75,7 @@ DEFINITIONS = {
     "unit_open_alarms": Definition("gauge", _UNIT, "Alarms of the unit that have not ended."),
     "unit_clinicians": Definition("gauge", _UNIT, "Clinicians assigned to a bed of the unit now."),
     "unit_beds": Definition("gauge", _UNIT, "Beds of the unit that are assigned to somebody now."),
+    "unit_overload_state": Definition("gauge", _UNIT, "0 normal, 1 elevated, 2 overloaded: what its average clinician on duty bears."),
     "unit_type_alarms": Definition(
         "gauge", (*_UNIT, "window", "device_type", "source", "code"), "Alarms of the unit's most frequent alarm types in the window."
     ),
@@ -179,6 +183,7 @@ def clinician_tables(burdens: Burdens, chosen: Chosen, min_classified: int) -> I
     yield _table("clinician_alarm_seconds", labels, _cells(window=windows), of.alarm_milliseconds / 1000)
     yield _table("clinician_beds", labels, [Cell()], of.beds)
     yield _table("clinician_acuity", labels, [Cell()], of.acuity)
+    yield _table("clinician_overload_state", labels, [Cell()], of.overload)
 
 
 def _unit_tables(burdens: Burdens, min_classified: int) -> Iterator[Table]:
@@ -192,6 +197,7 @@ def _unit_tables(burdens: Burdens, min_classified: int) -> Iterator[Table]:
     yield _table("unit_open_alarms", labels, [Cell()], of.open_alarms)
     yield _table("unit_clinicians", labels, [Cell()], of.clinicians)
     yield _table("unit_beds", labels, [Cell()], of.beds)
+    yield _table("unit_overload_state", labels, [Cell()], of.overload)
 
 
 def _type_tables(burdens: Burdens) -> Iterator[Table]:
@@ -269,8 +275,8 @@ def _none(*shape: int) -> npt.NDArray[np.int64]:
 
 _NOBODY = Burdens(
     (),
-    ClinicianBurdens([], [], [], _none(len(ALARM_PRIORITIES)), _none(len(CLASSES)), _none(), _none(), _none() / 1),
-    UnitBurdens([], [], _none(len(ALARM_PRIORITIES)), _none(len(CLASSES)), _none(), _none(), _none(), _none(), []),
+    ClinicianBurdens([], [], [], _none(len(ALARM_PRIORITIES)), _none(len(CLASSES)), _none(), _none(), _none() / 1, _none()),
+    UnitBurdens([], [], _none(len(ALARM_PRIORITIES)), _none(len(CLASSES)), _none(), _none(), _none(), _none(), _none(), []),
     [],
 )
 

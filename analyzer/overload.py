@@ -1,0 +1,203 @@
+"""The overload state of clinicians and units: normal, elevated, overloaded. This file knows levels and time, and no alarms.
+
+Read aloud, at each tick, first rule that applies:
+
+    from                   to           when
+    normal, elevated       overloaded   some measure has been beyond its `overloaded` enter level for `hold`
+    normal                 elevated     some measure has been beyond an enter level for `hold`
+    overloaded             elevated     none has been beyond an `overloaded` leave level for `cool_down`, but some beyond an `elevated` one
+    overloaded, elevated   normal       none has been beyond any leave level for `cool_down`
+
+So one crisis is one change up and one down: between enter and leave nothing changes, and silence lowers the state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from math import isnan
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.ids import Numbers
+from analyzer.load import Floats
+from analyzer.names import AlarmType
+from analyzer.policy import MEASURES, Levels, OverloadPolicy
+
+STATES = ("normal", "elevated", "overloaded")
+NORMAL, ELEVATED, OVERLOADED = range(len(STATES))
+LESS_IS_WORSE = frozenset({"protected_1h"})
+
+Flags = npt.NDArray[np.bool_]
+
+
+class Reason(NamedTuple):
+    """A measure with its figure, and the limit of `state` that it is beyond; where a state was left, the one it is no longer beyond."""
+
+    measure: str
+    value: float
+    state: str
+    limit: float
+
+
+class Relief(NamedTuple):
+    """A bed that `giver` could hand to `taker`, both on duty in the unit: alarms of the last hour before and after, and beds after."""
+
+    bed: str
+    giver: str
+    giver_alarms: tuple[int, int]
+    taker: str
+    taker_alarms: tuple[int, int]
+    taker_beds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The state of a clinician, or of a unit (`clinician` None), has changed at `at` (ms). Clinicians under raw ids."""
+
+    facility: str
+    unit: str
+    clinician: str | None
+    at: int
+    before: str
+    after: str
+    reasons: tuple[Reason, ...]
+    top_types: tuple[tuple[AlarmType, int], ...]
+    """The alarm types that gave most of the last hour's alarms, with their counts."""
+    relief: Relief | None
+    """None where the load falls, and where no colleague has room."""
+
+
+class Turn(NamedTuple):
+    """A change of state: row and tick (column), before and after."""
+
+    row: int
+    tick: int
+    before: int
+    after: int
+
+
+class LevelTable:
+    """Levels to be looked up for many rows and ticks: `which` (see `number`) tells whose hold."""
+
+    def __init__(self, policy: OverloadPolicy) -> None:
+        self._policy = policy
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._sets: list[dict[str, Levels]] = [policy.levels("", "")]
+
+    @property
+    def varies(self) -> bool:
+        """Whether any unit has levels of its own."""
+        return bool(self._policy.units)
+
+    def number(self, facility: str, unit: str) -> int:
+        """The number of the levels that hold in a unit; 0: everywhere else."""
+        if not self.varies:
+            return 0
+        key = (facility, unit)
+        if key not in self._numbers:
+            of = self._policy.levels(facility, unit)
+            if of not in self._sets:
+                self._sets.append(of)
+            self._numbers[key] = self._sets.index(of)
+        return self._numbers[key]
+
+    def of(self, number: int) -> dict[str, Levels]:
+        return self._sets[number]
+
+    def beyond(self, values: dict[str, Floats], which: npt.NDArray[np.intp], state: int, edge: str) -> Flags:
+        """Where some measure is beyond its `enter` or `leave` level of a state. `which`: (rows, ticks or 1)."""
+        found: Flags = np.zeros(next(iter(values.values())).shape, dtype=np.bool_)
+        for measure, value in values.items():
+            levels = [getattr(of[measure], STATES[state]) for of in self._sets]
+            if all(one is None for one in levels):
+                continue
+            sign = -1.0 if measure in LESS_IS_WORSE else 1.0
+            limits = np.array([np.inf if one is None else sign * getattr(one, edge) for one in levels])
+            found |= sign * value > limits[which]  # never where the value is NaN
+        return found
+
+
+def turns(
+    table: LevelTable, values: dict[str, Floats], which: npt.NDArray[np.intp], ticks: npt.NDArray[np.bool_], before: Numbers, new: int
+) -> list[Turn]:
+    """How the states of some rows change, tick by tick.
+
+    `ticks`: where a row has ticks at all (what lies before a facility's first alarm, or after its now, is none). The first columns,
+    before `new`, tell only what has been so for how long; `before` are the states there.
+    """
+    policy = table._policy
+    hold, cool_down = policy.hold // policy.every, policy.cool_down // policy.every
+    enters = {state: table.beyond(values, which, state, "enter") & ticks for state in (ELEVATED, OVERLOADED)}
+    stays = {state: table.beyond(values, which, state, "leave") & ticks for state in (ELEVATED, OVERLOADED)}
+    enters[ELEVATED] |= enters[OVERLOADED]
+    stays[ELEVATED] |= stays[OVERLOADED]
+    rows = np.flatnonzero(stays[ELEVATED].any(axis=1) | (before != NORMAL))
+    state, found = before[rows], []
+    over = {one: np.zeros(len(rows), dtype=np.int64) for one in enters}  # for so many ticks without a break
+    rest = {one: np.zeros(len(rows), dtype=np.int64) for one in stays}  # so many more ticks until it has cooled down
+    for tick in range(ticks.shape[1]):
+        for one in (ELEVATED, OVERLOADED):
+            over[one] = np.where(enters[one][rows, tick], over[one] + 1, 0)
+            rest[one] = np.where(stays[one][rows, tick], cool_down + 1, np.maximum(rest[one] - 1, 0))
+        if tick < new:
+            continue
+        after = np.select(
+            [
+                over[OVERLOADED] > hold,
+                (state == OVERLOADED) & (rest[OVERLOADED] > 0),
+                (state == NORMAL) & (over[ELEVATED] > hold),
+                (state != NORMAL) & (rest[ELEVATED] > 0),
+            ],
+            [OVERLOADED, OVERLOADED, ELEVATED, ELEVATED], NORMAL,
+        )  # fmt: skip
+        changed = np.flatnonzero((after != state) & ticks[rows, tick])
+        found += [Turn(int(rows[one]), tick, int(state[one]), int(after[one])) for one in changed.tolist()]
+        state = np.where(ticks[rows, tick], after, state)
+    return found
+
+
+def reasons(turn: Turn, levels: dict[str, Levels], figures: dict[str, float], drivers: Collection[str]) -> tuple[Reason, ...]:
+    """Why: going up, what is beyond an enter level; going down, how `drivers` are back within the leave level of the state left."""
+    rising = turn.after > turn.before
+    asked = (OVERLOADED, ELEVATED) if rising or turn.after == NORMAL else (OVERLOADED,)
+    found = []
+    for measure in MEASURES:
+        if not rising and measure not in drivers:
+            continue
+        figure, sign = figures[measure], -1 if measure in LESS_IS_WORSE else 1
+        for state in asked:
+            level = getattr(levels[measure], STATES[state])
+            if level is not None and not isnan(figure) and (not rising or sign * figure > sign * level.enter):
+                found.append(Reason(measure, figure, STATES[state], level.enter if rising else level.leave))
+                break
+    return tuple(found)
+
+
+_WORDS = {
+    "alarms_10m": "{} alarms{} in the last 10 min",
+    "alarms_1h": "{} alarms{} in the last hour",
+    "protected_1h": "{} of the last hour on duty in alarm-free stretches of 5 min or more",
+    "unanswered": "{} alarms{} sounding without a response",
+    "beds": "{} beds{}",
+}
+_LIMITS = {(False, False): "at most {}", (False, True): "more than {}", (True, False): "at least {}", (True, True): "less than {}"}
+
+
+def in_words(reason: Reason, of_unit: bool, rising: bool) -> str:
+    """A reason as one line for whoever can change the system.
+
+    >>> in_words(Reason("alarms_10m", 14.0, "overloaded", 10.0), of_unit=False, rising=True)
+    '14 alarms in the last 10 min, more than 10'
+    >>> in_words(Reason("protected_1h", 0.5, "elevated", 0.4), of_unit=True, rising=False)
+    '50 % of the last hour on duty in alarm-free stretches of 5 min or more, at least 40 % again'
+    """
+    less = reason.measure in LESS_IS_WORSE
+    said = _WORDS[reason.measure].format(_figure(reason.value, less), " per clinician on duty" if of_unit else "")
+    return f"{said}, {_LIMITS[less, rising].format(_figure(reason.limit, less))}{'' if rising else ' again'}"
+
+
+def _figure(value: float, share: bool) -> str:
+    return f"{100 * value:.3g} %" if share else f"{value:.3g}"

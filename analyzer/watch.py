@@ -1,0 +1,248 @@
+"""The watch: overload states over time, exact whatever the order in which facts came.
+
+The state at a tick is a function of the facts known by now. So what is looked at is remembered as changes alone; a fact that
+touches ticks already looked at has them looked at again, and what was said of them and no longer holds is withdrawn. Counting
+begins with a facility's first alarm, and what lies behind the horizon stays as it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.ids import Growing, Numbers
+from analyzer.load import Loads, Ticks, measure
+from analyzer.overload import NORMAL, Change, LevelTable, Reason, Relief, turns
+from analyzer.policy import HOUR, OverloadPolicy
+from analyzer.telling import Teller
+
+if TYPE_CHECKING:
+    from analyzer.state import State
+
+NEVER_YET = -(1 << 40)
+"""A tick before all others."""
+ALWAYS = 1 << 40
+"""A tick after all others."""
+_AT_ONCE = 240
+"""Ticks looked at together: bounds memory, and makes the ticks looked at only for what was before them few beside them."""
+
+Subject = tuple[bool, int]
+"""Whether it is a unit, and its number (in `Statics.units` or `Teams.clinicians`)."""
+
+
+@dataclass(slots=True)
+class Noted:
+    """A change, and whether it was said."""
+
+    tick: int
+    state: int
+    change: Change
+    said: bool = False
+
+    def dump(self) -> list[Any]:
+        """In plain values."""
+        change = [getattr(self.change, field) for field in Change.__slots__]
+        return [self.state, self.said, *change]
+
+    @classmethod
+    def load(cls, content: list[Any], every: int) -> Noted:
+        state, said, facility, unit, clinician, at, before, after, why, types, relief = content
+        top = tuple((tuple(type_), count) for type_, count in types)
+        if relief is not None:
+            bed, giver, giver_alarms, taker, taker_alarms, taker_beds = relief
+            relief = Relief(bed, giver, tuple(giver_alarms), taker, tuple(taker_alarms), taker_beds)
+        change = Change(facility, unit, clinician, at, before, after, tuple(Reason(*one) for one in why), top, relief)
+        return cls(-(-at // every), state, change, said)
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """A change to be said; or one that was, and does not hold."""
+
+    change: Change
+    withdrawn: bool = False
+
+
+class Watch(Growing):
+    """What is known of the overload states of a partition's facilities. Columns by facility, in ticks."""
+
+    first: Numbers  # that of the earliest alarm, from which on there is a state
+    reached: Numbers  # the last that was looked at
+    touched: Numbers  # the earliest of which something may differ since
+
+    def __init__(self, policy: OverloadPolicy) -> None:
+        super().__init__(first=(np.int64, ALWAYS), reached=(np.int64, NEVER_YET), touched=(np.int64, ALWAYS))
+        self._policy = policy
+        self.noted: dict[int, dict[Subject, list[Noted]]] = {}
+        """By facility; in order of ticks. Who has been normal ever since is not there."""
+        self._withdrawn: list[Change] = []
+        self.dirty: set[int] = set()
+        """Facilities of which `noted` differs from what is stored."""
+
+    # -- what facts do
+
+    def touch(self, facilities: Numbers | npt.NDArray[np.int32], times: Numbers) -> None:
+        """Something of these times (ms) is known that was not, or is known to be otherwise."""
+        np.minimum.at(self.touched, facilities, -(-times // self._policy.every))
+
+    def begin(self, facilities: Numbers | npt.NDArray[np.int32], starts: Numbers) -> None:
+        """Alarms start at these times (ms)."""
+        np.minimum.at(self.first, facilities, -(-starts // self._policy.every))
+
+    # -- what is asked
+
+    def states(self, of_units: bool) -> dict[int, int]:
+        """By number: the state of those clinicians, or units, that are not normal."""
+        return {
+            number: noted[-1].state
+            for of_facility in self.noted.values()
+            for (is_unit, number), noted in of_facility.items()
+            if is_unit == of_units and noted[-1].state != NORMAL
+        }
+
+    @property
+    def unsaid(self) -> bool:
+        return bool(self._withdrawn) or any(not one.said for of in self.noted.values() for noted in of.values() for one in noted)
+
+    def announce(self) -> list[Announcement]:
+        """What is to be said, and counts as said from now on; withdrawals first, then by time, facility and subject."""
+        new = [
+            (one.change.at, one.change.facility, one.change.unit, one.change.clinician or "", one)
+            for of_facility in self.noted.values()
+            for noted in of_facility.values()
+            for one in noted
+            if not one.said
+        ]
+        for *_, one in new:
+            one.said = True
+        found = [Announcement(change, withdrawn=True) for change in self._withdrawn]
+        self._withdrawn.clear()
+        new.sort(key=lambda one: one[:4])
+        return found + [Announcement(one.change) for *_, one in new]
+
+    # -- looking
+
+    def look(self, state: State) -> None:
+        """Bring the states of all facilities to their now."""
+        count = len(state.facilities)
+        self.reserve(count)
+        now = state.times.now[:count] // self._policy.every
+        while True:
+            # Behind the horizon there is nothing left to look at.
+            held = -(-(state.times.tidied[:count] + HOUR) // self._policy.every) + self._before
+            begin = np.maximum(np.minimum(self.reached[:count] + 1, self.touched[:count]), np.maximum(self.first[:count], held))
+            due = begin <= now
+            self.touched[:count][~due] = ALWAYS
+            if not due.any():
+                return
+            last = np.minimum(now, begin + _AT_ONCE - 1)
+            self._look_at(state, due, begin, last)
+            state.head_changed = True
+            self.reached[:count][due] = last[due]
+            self.touched[:count][due] = ALWAYS
+
+    @property
+    def _before(self) -> int:
+        """How many ticks before another one decide about it, beside the state then."""
+        return max(self._policy.hold, self._policy.cool_down) // self._policy.every + 1
+
+    def _look_at(self, state: State, facilities: npt.NDArray[np.bool_], begin: Numbers, last: Numbers) -> None:
+        before = self._before
+        ticks = Ticks(begin - before, facilities, before + int((last - begin)[facilities].max()) + 1, self._policy.every)
+        levels = LevelTable(self._policy)
+        found: dict[int, dict[Subject, list[Noted]]] = {}
+        for is_unit, loads in zip((False, True), measure(state, ticks, *self._not_normal(facilities)), strict=True):
+            if not len(loads.numbers):
+                continue
+            tell = Teller(state, ticks, levels, loads, is_unit)
+            number = ticks.first[loads.facility][:, np.newaxis] + np.arange(ticks.count)
+            exists = (number >= self.first[loads.facility][:, np.newaxis]) & (number <= last[loads.facility][:, np.newaxis])
+            states = self._states_before(loads, begin, is_unit)
+            for turn in turns(levels, loads.values, tell.which, exists, states, before):
+                facility, subject = int(loads.facility[turn.row]), (is_unit, int(loads.numbers[turn.row]))
+                new = found.setdefault(facility, {}).setdefault(subject, [])
+                earlier = [one for one in self.noted.get(facility, {}).get(subject, ()) if one.tick < begin[facility]]
+                new.append(Noted(int(ticks.first[facility]) + turn.tick, turn.after, tell(turn, _drivers(earlier + new))))
+        for facility in np.flatnonzero(facilities).tolist():
+            self._replace(facility, int(begin[facility]), int(last[facility]), found.get(facility, {}))
+
+    def _not_normal(self, facilities: npt.NDArray[np.bool_]) -> tuple[list[int], list[int]]:
+        """Clinicians and units that have been anything else: they are looked at even where nothing is known of them any more."""
+        noted = [subject for facility in self.noted if facilities[facility] for subject in self.noted[facility]]
+        return [number for is_unit, number in noted if not is_unit], [number for is_unit, number in noted if is_unit]
+
+    def _states_before(self, loads: Loads, begin: Numbers, is_unit: bool) -> Numbers:
+        states = np.full(len(loads.numbers), NORMAL)
+        for row, (number, facility) in enumerate(zip(loads.numbers.tolist(), loads.facility.tolist(), strict=True)):
+            noted = self.noted.get(facility, {}).get((is_unit, number))
+            if noted:
+                tick = begin[facility]
+                states[row] = next((one.state for one in reversed(noted) if one.tick < tick), NORMAL)
+        return states
+
+    def _replace(self, facility: int, begin: int, last: int, found: dict[Subject, list[Noted]]) -> None:
+        """What was noted from `begin` to `last` is now this."""
+        known = self.noted.get(facility, {})
+        for subject in [*known, *(subject for subject in found if subject not in known)]:
+            before, new = known.get(subject, []), found.get(subject, [])
+            old = [one for one in before if begin <= one.tick <= last]
+            if not old and not new:
+                continue
+            said = [one.change for one in old if one.said]
+            for one in new:
+                if one.change in said:
+                    said.remove(one.change)
+                    one.said = True
+            self._withdrawn += [change for change in said if not any(_replaces(one.change, change) for one in new)]
+            self.noted.setdefault(facility, {})[subject] = (
+                [one for one in before if one.tick < begin] + new + [one for one in before if one.tick > last]
+            )  # fmt: skip
+            self.dirty.add(facility)
+
+    def dump(self, count: int) -> list[list[int]]:
+        """How far the first facilities are, in ms: ticks may come at other times under another policy."""
+        return [(self.first[:count] * self._policy.every).tolist(), (self.reached[:count] * self._policy.every).tolist()]
+
+    def load(self, first: list[int], reached: list[int]) -> None:
+        """Put that back."""
+        self.reserve(len(first))
+        self.first[: len(first)] = -(-np.array(first, dtype=np.int64) // self._policy.every)
+        self.reached[: len(reached)] = np.array(reached, dtype=np.int64) // self._policy.every
+
+    def put(self, facility: int, subject: Subject, noted: list[Any]) -> None:
+        """Put back what was noted of a subject."""
+        self.noted.setdefault(facility, {})[subject] = [Noted.load(one, self._policy.every) for one in noted]
+        self.dirty.add(facility)
+
+    def forget(self, tidied: Numbers) -> None:
+        """Drop what the horizon has passed, save the state that it led to."""
+        for facility, of_facility in list(self.noted.items()):
+            tick = int(tidied[facility]) // self._policy.every
+            for subject, noted in list(of_facility.items()):
+                old = [one for one in noted if one.tick < tick and one.said]
+                if not old:
+                    continue
+                self.dirty.add(facility)
+                of_facility[subject] = noted[len(old) - (old[-1].state != NORMAL) :]
+                if not of_facility[subject]:
+                    del of_facility[subject]
+            if not of_facility:
+                del self.noted[facility]
+
+
+def _drivers(noted: list[Noted]) -> set[str]:
+    """The measures that have driven a state up since it was last normal."""
+    drivers: set[str] = set()
+    for one in reversed(noted):
+        if one.state == NORMAL:
+            break
+        drivers.update(reason.measure for reason in one.change.reasons)
+    return drivers
+
+
+def _replaces(new: Change, old: Change) -> bool:
+    """Whether whoever has heard both keeps the new one alone: it tells of the same subject at the same time."""
+    return (new.at, new.clinician, new.unit) == (old.at, old.clinician, old.unit)

@@ -1,0 +1,229 @@
+"""The oracle for overload states: tick by tick, from the bare list of facts of one facility. Slow, and without memory."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from analyzer.facts import Assignment, Fact
+from analyzer.policy import HOUR, MINUTE, Level, Policy
+from tests.naive import Episode, _in_force, _known, _winning_assignments, episodes
+
+TEN_MINUTES = 10 * MINUTE
+
+
+@dataclass(frozen=True)
+class Turned:
+    """A change of state, as far as numbers go: `clinician` None for units."""
+
+    at: int
+    unit: str
+    clinician: str | None
+    before: str
+    after: str
+    reasons: tuple[tuple[str, float, str, float], ...]
+    top_types: tuple[tuple[tuple[str, str, str], int], ...]
+    relief: tuple[object, ...] | None
+
+
+@dataclass
+class _Facility:
+    alarms: list[Episode]
+    assignments: list[Assignment]
+    policy: Policy
+
+
+def changes(facts: Sequence[Fact], now: int, policy: Policy) -> list[Turned]:
+    """Every change up to `now`, by time; `states` are those that it leads to."""
+    known = _known(facts, now)
+    every = policy.overload.every
+    existing = list(episodes(known, now, policy).values())
+    if not existing:
+        return []
+    alarms = [episode for episode in existing if episode.is_alarm]
+    facility = _Facility(alarms, _winning_assignments(known), policy)
+    first = min(-(-episode.start // every) for episode in existing)
+    name = known[0].facility
+    clinicians = {one.clinician for one in facility.assignments} | {c for episode in alarms for c in episode.clinicians}
+    units = {one.unit for one in facility.assignments} | {episode.unit for episode in alarms}
+    found = []
+    for is_unit, who in [(False, one) for one in sorted(clinicians)] + [(True, one) for one in sorted(units)]:
+        found += _changes_of(facility, name, is_unit, who, range(first, now // every + 1))
+    return sorted(found, key=lambda one: (one.at, one.clinician is None, one.clinician or "", one.unit))
+
+
+def _changes_of(facility: _Facility, name: str, is_unit: bool, who: str, ticks: range) -> list[Turned]:
+    policy = facility.policy.overload
+    hold, cool_down = policy.hold // policy.every, policy.cool_down // policy.every
+    history: list[dict[str, bool]] = []
+    state, found, drivers = "normal", [], set[str]()
+    for tick in ticks:
+        at = tick * policy.every
+        figures = measures_of_unit(facility, who, at) if is_unit else measures_of_clinician(facility, who, at)
+        unit = who if is_unit else _unit_at(facility, who, at)
+        levels = policy.levels(name, unit)
+        beyond = {
+            (one, edge): [m for m in figures if _beyond(m, figures[m], getattr(levels[m], one), edge)]
+            for one in ("elevated", "overloaded")
+            for edge in ("enter", "leave")
+        }
+        history.append({
+            "enter elevated": bool(beyond["elevated", "enter"] or beyond["overloaded", "enter"]),
+            "enter overloaded": bool(beyond["overloaded", "enter"]),
+            "stay elevated": bool(beyond["elevated", "leave"] or beyond["overloaded", "leave"]),
+            "stay overloaded": bool(beyond["overloaded", "leave"]),
+        })  # fmt: skip
+
+        def held(what: str) -> bool:
+            return len(history) > hold and all(one[what] for one in history[-hold - 1 :])
+
+        def cool(what: str) -> bool:
+            return not any(one[what] for one in history[-cool_down - 1 :])
+
+        before = state
+        if held("enter overloaded"):
+            state = "overloaded"
+        elif before == "overloaded" and not cool("stay overloaded"):
+            state = "overloaded"
+        elif before == "normal" and held("enter elevated"):
+            state = "elevated"
+        elif before != "normal" and not cool("stay elevated"):
+            state = "elevated"
+        else:
+            state = "normal"
+        if state == before:
+            continue
+        order = ["normal", "elevated", "overloaded"]
+        rising = order.index(state) > order.index(before)
+        reasons = []
+        for measure, figure in figures.items():
+            if math.isnan(figure):
+                continue
+            levels_of = [(one, getattr(levels[measure], one)) for one in ("overloaded", "elevated")]
+            if rising:
+                above = [(measure, figure, one, level.enter) for one, level in levels_of if _beyond(measure, figure, level, "enter")]
+                reasons += above[:1]
+            elif measure in drivers:
+                within = [(measure, figure, one, level.leave) for one, level in levels_of if level is not None]
+                if state == "elevated":
+                    within = [one for one in within if one[2] == "overloaded"]
+                reasons += within[:1]
+        drivers = (drivers | {one[0] for one in reasons}) if state != "normal" else set()
+        recent = [a for a in facility.alarms if at - HOUR < a.start <= at]
+        own = [a for a in recent if (a.unit == who if is_unit else who in a.clinicians)]
+        types = Counter((a.device_type, a.source, a.code) for a in own)
+        ranked = sorted(types.items(), key=lambda item: (-item[1], item[0]))[:3]
+        relief = _relief(facility, unit, None if is_unit else who, at, recent, levels["beds"].elevated) if rising else None
+        found.append(Turned(at, unit, None if is_unit else who, before, state, tuple(reasons), tuple(ranked), relief))
+    return found
+
+
+def _beyond(measure: str, figure: float, level: Level | None, edge: str) -> bool:
+    if level is None or math.isnan(figure):
+        return False
+    limit = getattr(level, edge)
+    return figure < limit if measure == "protected_1h" else figure > limit
+
+
+def measures_of_clinician(facility: _Facility, who: str, at: int) -> dict[str, float]:
+    own = [alarm for alarm in facility.alarms if who in alarm.clinicians]
+    free, duty = _protected(facility, who, at)
+    beds = {(one.unit, one.bed) for one in facility.assignments if one.clinician == who and _in_force(one, at)}
+    return {
+        "alarms_10m": float(len([a for a in own if at - TEN_MINUTES < a.start <= at])),
+        "alarms_1h": float(len([a for a in own if at - HOUR < a.start <= at])),
+        "protected_1h": free / duty if duty >= max(facility.policy.overload.protected_duty, 1) else math.nan,
+        "unanswered": float(len([a for a in own if _unanswered(a, at)])),
+        "beds": float(len(beds)),
+    }
+
+
+def measures_of_unit(facility: _Facility, unit: str, at: int) -> dict[str, float]:
+    """Those of the average clinician on duty there; of nobody, as if there were one."""
+    own = [alarm for alarm in facility.alarms if alarm.unit == unit]
+    here = [one for one in facility.assignments if one.unit == unit and _in_force(one, at)]
+    staff = {one.clinician for one in here}
+    people = max(len(staff), 1)
+    stretches = [_protected(facility, who, at) for who in staff]
+    stretches = [(free, duty) for free, duty in stretches if duty >= facility.policy.overload.protected_duty]
+    duty = sum(duty for _, duty in stretches)
+    return {
+        "alarms_10m": len([a for a in own if at - TEN_MINUTES < a.start <= at]) / people,
+        "alarms_1h": len([a for a in own if at - HOUR < a.start <= at]) / people,
+        "protected_1h": sum(free for free, _ in stretches) / duty if duty > 0 else math.nan,
+        "unanswered": len([a for a in own if _unanswered(a, at)]) / people,
+        "beds": len({one.bed for one in here}) / people,
+    }
+
+
+def _unanswered(alarm: Episode, at: int) -> bool:
+    """It sounds, and nobody has responded."""
+    if alarm.start > at or (alarm.end is not None and alarm.end <= at):
+        return False
+    return alarm.first_response is None or max(alarm.first_response, alarm.start) > at
+
+
+def _protected(facility: _Facility, who: str, at: int) -> tuple[int, int]:
+    """Of the hour up to `at`: ms of duty in pieces of 5 min or more between alarms, and ms of duty."""
+    duty = _union([
+        (max(one.start, at - HOUR), at if one.end is None else min(one.end, at))
+        for one in facility.assignments
+        if one.clinician == who
+    ])  # fmt: skip
+    starts = sorted(alarm.start for alarm in facility.alarms if who in alarm.clinicians)
+    free = 0
+    for begin, end in duty:
+        cuts = [begin, *(start for start in starts if begin < start < end), end]
+        free += sum(after - before for before, after in zip(cuts, cuts[1:], strict=False) if after - before >= 5 * MINUTE)
+    return free, sum(end - begin for begin, end in duty)
+
+
+def _union(intervals: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for begin, end in sorted(one for one in intervals if one[1] > one[0]):
+        if merged and begin <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(merged[-1][1], end)
+        else:
+            merged.append((begin, end))
+    return merged
+
+
+def _unit_at(facility: _Facility, who: str, at: int) -> str:
+    begun = [
+        one
+        for one in facility.assignments
+        if one.clinician == who and one.start <= at and (one.end is None or one.end > at - facility.policy.horizon)
+    ]
+    return min(begun, key=lambda one: (-one.start, one.unit)).unit if begun else ""
+
+
+def _relief(
+    facility: _Facility, unit: str, giver: str | None, at: int, recent: list[Episode], limit: Level | None
+) -> tuple[object, ...] | None:
+    """Every bed of the giver with every colleague who has room, tried."""
+    here = [one for one in facility.assignments if one.unit == unit and _in_force(one, at)]
+    beds: dict[str, set[str]] = {}
+    for one in here:
+        beds.setdefault(one.clinician, set()).add(one.bed)
+
+    def load(who: str) -> int:
+        return len([alarm for alarm in recent if who in alarm.clinicians])
+
+    if len(beds) < 2:
+        return None
+    if giver is None:
+        giver = min(beds, key=lambda one: (-load(one), one))
+    options = []
+    for bed in beds.get(giver, ()):
+        at_bed = [alarm for alarm in recent if (alarm.unit, alarm.bed) == (unit, bed) and giver in alarm.clinicians]
+        for taker in set(beds) - {giver}:
+            if bed in beds[taker] or (limit is not None and len(beds[taker]) + 1 > limit.enter):
+                continue
+            left = load(giver) - len(at_bed)
+            taken = load(taker) + len([alarm for alarm in at_bed if taker not in alarm.clinicians])
+            if max(left, taken) < load(giver):
+                told = (bed, giver, (load(giver), left), taker, (load(taker), taken), len(beds[taker]) + 1)
+                options.append(((max(left, taken), left + taken, len(beds[taker]), bed, taker), told))
+    return min(options)[1] if options else None

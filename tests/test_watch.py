@@ -1,0 +1,130 @@
+"""Overload states against the naive reference: the same changes, reasons and suggestions, whatever came when."""
+
+from __future__ import annotations
+
+from math import isclose
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analyzer import Announcement, Change, Engine, Fact, Policy
+from analyzer.policy import HOUR, MINUTE, Level, Levels, OverloadPolicy
+from tests import naive_overload
+from tests.naive_overload import Turned
+from tests.strategies import deliveries, nows, wards
+from tests.test_engine import TOPIC_OF, Stored, feed, restore, store
+
+TOUCHY = OverloadPolicy(
+    every=10 * MINUTE,
+    hold=10 * MINUTE,
+    cool_down=20 * MINUTE,
+    alarms_10m=Levels(overloaded=Level(3, 1)),
+    alarms_1h=Levels(Level(1, 0), Level(5, 2)),
+    protected_1h=Levels(Level(0.95, 0.97), Level(0.5, 0.9)),
+    unanswered=Levels(Level(0, 0), Level(2, 1)),
+    beds=Levels(elevated=Level(1, 1)),
+    protected_duty=10 * MINUTE,
+    units={"nicu": {"unanswered": Levels(Level(1, 0)), "beds": Levels()}, "F/icu": {"alarms_10m": Levels(overloaded=Level(2, 2))}},
+)
+"""Small wards must often get into every state, by every measure."""
+PROMPT = OverloadPolicy(every=5 * MINUTE, hold=0, cool_down=0, alarms_1h=Levels(Level(2, 1)), beds=Levels(Level(2, 1), Level(3, 2)))
+POLICIES = [Policy(horizon=10 * 24 * HOUR, overload=one) for one in (TOUCHY, PROMPT)]
+policies = st.sampled_from(POLICIES)
+
+Heard = dict[tuple[int, str | None, str], Change]
+
+
+def listen(heard: Heard, said: list[Announcement]) -> None:
+    """What somebody holds who keeps the latest record of each subject and moment."""
+    for one in said:
+        key = (one.change.at, one.change.clinician, one.change.unit)
+        if one.withdrawn:
+            del heard[key]
+        else:
+            heard[key] = one.change
+
+
+def assert_heard(heard: Heard, expected: list[Turned]) -> None:
+    found = sorted(heard.values(), key=lambda one: (one.at, one.clinician is None, one.clinician or "", one.unit))
+    assert [(one.at, one.unit, one.clinician, one.before, one.after) for one in found] == [
+        (one.at, one.unit, one.clinician, one.before, one.after) for one in expected
+    ]
+    for one, other in zip(found, expected, strict=True):
+        assert [(why.measure, why.state, why.limit) for why in one.reasons] == [(why[0], *why[2:]) for why in other.reasons], one
+        assert all(isclose(why.value, reason[1], rel_tol=1e-12) for why, reason in zip(one.reasons, other.reasons, strict=True)), one
+        assert one.top_types == other.top_types
+        assert (None if one.relief is None else tuple(one.relief)) == other.relief, one
+
+
+def states(engine: Engine) -> dict[tuple[str, str], int]:
+    burdens = engine.measure()
+    of_clinicians = zip(burdens.clinicians.clinician, burdens.clinicians.overload.tolist(), strict=True)
+    of_units = zip(burdens.units.unit, burdens.units.overload.tolist(), strict=True)
+    return {("clinician", name): state for name, state in of_clinicians} | {("unit", name): state for name, state in of_units}
+
+
+def assert_states(engine: Engine, expected: list[Turned]) -> None:
+    """What is exported is what the last change led to."""
+    last = {("unit", one.unit) if one.clinician is None else ("clinician", one.clinician): one.after for one in expected}
+    for subject, state in states(engine).items():
+        assert ["normal", "elevated", "overloaded"][state] == last.get(subject, "normal"), subject
+
+
+@given(st.data())
+def test_any_order_and_any_duplicates_give_the_naive_changes(data: st.DataObject) -> None:
+    policy, facts = data.draw(policies), data.draw(wards())
+    now = data.draw(nows(facts))
+    engine, heard = Engine(policy), Heard()
+    feed(engine, data.draw(deliveries(facts)))
+    engine.advance(now)
+    listen(heard, engine.announce())
+    expected = naive_overload.changes(facts, now, policy)
+    assert_heard(heard, expected)
+    assert_states(engine, expected)
+    assert engine.announce() == []
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_every_step_of_a_live_run_ends_in_the_naive_changes_of_what_came_so_far(data: st.DataObject) -> None:
+    """Late facts have ticks looked at again; what was announced too early is withdrawn or replaced."""
+    policy, facts = data.draw(policies), data.draw(wards())
+    steps = sorted(data.draw(st.lists(nows(facts), min_size=2, max_size=5)))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(facts)), min_size=len(steps) - 1, max_size=len(steps) - 1)))
+    order = data.draw(st.permutations(facts))
+    engine, heard = Engine(policy), Heard()
+    for now, begin, end in zip(steps, [0, *cuts], [*cuts, len(facts)], strict=True):
+        feed(engine, order[begin:end])
+        engine.advance(now)
+        if data.draw(st.booleans()):
+            listen(heard, engine.announce())
+            expected = naive_overload.changes(order[:end], now, policy)
+            assert_heard(heard, expected)
+            assert_states(engine, expected)
+
+
+@given(st.data())
+def test_a_crash_anywhere_loses_no_change(data: st.DataObject) -> None:
+    """State goes back to the last checkpoint, and what was announced with it is announced."""
+    policy, facts = data.draw(policies), data.draw(wards())
+    now = data.draw(nows(facts))
+    order = data.draw(deliveries(facts))
+    plan = data.draw(st.lists(st.sampled_from(["go on", "advance", "checkpoint", "crash"]), min_size=len(order), max_size=len(order)))
+    engine, heard, stored, safe, place = Engine(policy), Heard(), Stored(), 0, 0
+    steps = iter(plan)
+    while place < len(order):
+        feed(engine, order[place : place + 1])
+        place += 1
+        match next(steps, "go on"):
+            case "advance":
+                engine.advance(min(now, order[place - 1].at))
+            case "checkpoint":
+                listen(heard, engine.announce())
+                stored, safe = store(engine, stored), place
+            case "crash":
+                engine, place = restore(stored, {}, policy), safe
+    engine.advance(now)
+    listen(heard, engine.announce())
+    assert_heard(heard, naive_overload.changes(facts, now, policy))
+
+
