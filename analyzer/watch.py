@@ -197,10 +197,16 @@ class Watch(Growing):
                     said.remove(one.change)
                     one.said = True
             self._withdrawn += [change for change in said if not any(_replaces(one.change, change) for one in new)]
-            self.noted.setdefault(facility, {})[subject] = (
-                [one for one in before if one.tick < begin] + new + [one for one in before if one.tick > last]
-            )  # fmt: skip
-            self.dirty.add(facility)
+            self._note(facility, subject, [one for one in before if one.tick < begin] + new + [one for one in before if one.tick > last])
+
+    def _note(self, facility: int, subject: Subject, noted: list[Noted]) -> None:
+        self.dirty.add(facility)
+        of_facility = self.noted.setdefault(facility, {})
+        of_facility[subject] = noted
+        if not noted:
+            del of_facility[subject]
+        if not of_facility:
+            del self.noted[facility]
 
     def dump(self, count: int) -> list[list[int]]:
         """How far the first facilities are, in ms: ticks may come at other times under another policy."""
@@ -225,12 +231,7 @@ class Watch(Growing):
                 old = [one for one in noted if one.tick < tick and one.said]
                 if not old:
                     continue
-                self.dirty.add(facility)
-                of_facility[subject] = noted[len(old) - (old[-1].state != NORMAL) :]
-                if not of_facility[subject]:
-                    del of_facility[subject]
-            if not of_facility:
-                del self.noted[facility]
+                self._note(facility, subject, noted[len(old) - (old[-1].state != NORMAL) :])
 
 
 def _drivers(noted: list[Noted]) -> set[str]:

@@ -7,11 +7,11 @@ from math import isclose
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer import Announcement, Change, Engine, Fact, Policy
+from analyzer import Announcement, Assignment, Change, Engine, Fact, Policy
 from analyzer.policy import HOUR, MINUTE, Level, Levels, OverloadPolicy
 from tests import naive_overload
 from tests.naive_overload import Turned
-from tests.strategies import deliveries, nows, wards
+from tests.strategies import BASE, FACILITY, PLACES, deliveries, nows, wards
 from tests.test_engine import TOPIC_OF, Stored, feed, restore, store
 
 TOUCHY = OverloadPolicy(
@@ -27,9 +27,29 @@ TOUCHY = OverloadPolicy(
     units={"nicu": {"unanswered": Levels(Level(1, 0)), "beds": Levels()}, "F/icu": {"alarms_10m": Levels(overloaded=Level(2, 2))}},
 )
 """Small wards must often get into every state, by every measure."""
-PROMPT = OverloadPolicy(every=5 * MINUTE, hold=0, cool_down=0, alarms_1h=Levels(Level(2, 1)), beds=Levels(Level(2, 1), Level(3, 2)))
+PROMPT = OverloadPolicy(every=5 * MINUTE, hold=0, cool_down=0, alarms_1h=Levels(Level(2, 1)), beds=Levels(Level(4, 3)))
 POLICIES = [Policy(horizon=10 * 24 * HOUR, overload=one) for one in (TOUCHY, PROMPT)]
 policies = st.sampled_from(POLICIES)
+
+DAY_SHIFT = [(unit, bed, who) for who in ("ann", "bob", "cyd") for unit, bed in PLACES]
+
+
+@st.composite
+def staffed(draw: st.DrawFn) -> list[Fact]:
+    """A ward whose beds are mostly somebody's for the day, and often more than one's."""
+    facts = draw(wards())
+    for number, (unit, bed, who) in enumerate(draw(st.lists(st.sampled_from(DAY_SHIFT), unique=True, max_size=8))):
+        start = BASE + draw(st.sampled_from([0, 0, 0, HOUR, 7 * MINUTE]))
+        end = draw(st.sampled_from([None, start + 12 * HOUR, start + 3 * HOUR]))
+        id_ = f"day-{number}"
+        facts.append(
+            Assignment(
+                event_id=id_, assignment_id=id_, facility=FACILITY, unit=unit, bed=bed, clinician=who, start=start, end=end,
+                at=start + draw(st.sampled_from([0, -HOUR, HOUR])),
+            )
+        )  # fmt: skip
+    return facts
+
 
 Heard = dict[tuple[int, str | None, str], Change]
 
@@ -72,7 +92,7 @@ def assert_states(engine: Engine, expected: list[Turned]) -> None:
 
 @given(st.data())
 def test_any_order_and_any_duplicates_give_the_naive_changes(data: st.DataObject) -> None:
-    policy, facts = data.draw(policies), data.draw(wards())
+    policy, facts = data.draw(policies), data.draw(staffed())
     now = data.draw(nows(facts))
     engine, heard = Engine(policy), Heard()
     feed(engine, data.draw(deliveries(facts)))
@@ -88,7 +108,7 @@ def test_any_order_and_any_duplicates_give_the_naive_changes(data: st.DataObject
 @given(st.data())
 def test_every_step_of_a_live_run_ends_in_the_naive_changes_of_what_came_so_far(data: st.DataObject) -> None:
     """Late facts have ticks looked at again; what was announced too early is withdrawn or replaced."""
-    policy, facts = data.draw(policies), data.draw(wards())
+    policy, facts = data.draw(policies), data.draw(staffed())
     steps = sorted(data.draw(st.lists(nows(facts), min_size=2, max_size=5)))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(facts)), min_size=len(steps) - 1, max_size=len(steps) - 1)))
     order = data.draw(st.permutations(facts))
@@ -106,7 +126,7 @@ def test_every_step_of_a_live_run_ends_in_the_naive_changes_of_what_came_so_far(
 @given(st.data())
 def test_a_crash_anywhere_loses_no_change(data: st.DataObject) -> None:
     """State goes back to the last checkpoint, and what was announced with it is announced."""
-    policy, facts = data.draw(policies), data.draw(wards())
+    policy, facts = data.draw(policies), data.draw(staffed())
     now = data.draw(nows(facts))
     order = data.draw(deliveries(facts))
     plan = data.draw(st.lists(st.sampled_from(["go on", "advance", "checkpoint", "crash"]), min_size=len(order), max_size=len(order)))
