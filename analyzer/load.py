@@ -131,7 +131,7 @@ class _Shifts:
         self.clinician, self.place = shifts.clinician[rows], shifts.place[rows]
         self.unit = unit_of_place[self.place]
 
-    def merged_by(self, group: Numbers, what: Numbers) -> tuple[Intervals, Numbers]:
+    def merged_by(self, group: Numbers, what: npt.NDArray[np.integer]) -> tuple[Intervals, Numbers]:
         """When each group had each thing: the intervals of these pairs under their groups, and beside them the things."""
         many = int(what.max(initial=0)) + 1
         found = merged(group.astype(np.int64) * many + what, self.start, self.end)
@@ -186,7 +186,7 @@ class _Alarms:
         # The alarms that begin within: from this one on, up to and with that one.
         at_start, at_end = self._position(duty.group, duty.start), self._position(duty.group, duty.end)
         begun = self._begun[duty.group] + first[:, np.newaxis]
-        since = np.maximum(begun[:, : count], at_start[:, np.newaxis])
+        since = np.maximum(begun[:, :count], at_start[:, np.newaxis])
         last = np.minimum(begun[:, self._before :], at_end[:, np.newaxis]) - 1
         some = last >= since
         whole = end - begin
@@ -194,8 +194,8 @@ class _Alarms:
         free = np.where(
             some, _long(start[one] - begin) + (in_gaps[other] - in_gaps[one]) + _long(end - start[other]), _long(whole)
         )  # fmt: skip
-        on_duty = whole > 0
-        return _by_group(duty.group, np.where(on_duty, free, 0), self._groups), _by_group(duty.group, np.where(on_duty, whole, 0), self._groups)
+        free[whole <= 0] = 0
+        return _by_group(duty.group, free, self._groups), _by_group(duty.group, np.maximum(whole, 0), self._groups)
 
     def _position(self, group: Numbers, moment: Numbers) -> Numbers:
         """How many alarms lie before the first one of the group that begins after the moment."""

@@ -83,14 +83,14 @@ class LevelTable:
     """Levels to be looked up for many rows and ticks: `which` (see `number`) tells whose hold."""
 
     def __init__(self, policy: OverloadPolicy) -> None:
-        self._policy = policy
+        self.policy = policy
         self._numbers: dict[tuple[str, str], int] = {}
         self._sets: list[dict[str, Levels]] = [policy.levels("", "")]
 
     @property
     def varies(self) -> bool:
         """Whether any unit has levels of its own."""
-        return bool(self._policy.units)
+        return bool(self.policy.units)
 
     def number(self, facility: str, unit: str) -> int:
         """The number of the levels that hold in a unit; 0: everywhere else."""
@@ -98,7 +98,7 @@ class LevelTable:
             return 0
         key = (facility, unit)
         if key not in self._numbers:
-            of = self._policy.levels(facility, unit)
+            of = self.policy.levels(facility, unit)
             if of not in self._sets:
                 self._sets.append(of)
             self._numbers[key] = self._sets.index(of)
@@ -128,7 +128,7 @@ def turns(
     `ticks`: where a row has ticks at all (what lies before a facility's first alarm, or after its now, is none). The first columns,
     before `new`, tell only what has been so for how long; `before` are the states there.
     """
-    policy = table._policy
+    policy = table.policy
     hold, cool_down = policy.hold // policy.every, policy.cool_down // policy.every
     enters = {state: table.beyond(values, which, state, "enter") & ticks for state in (ELEVATED, OVERLOADED)}
     stays = {state: table.beyond(values, which, state, "leave") & ticks for state in (ELEVATED, OVERLOADED)}
@@ -136,26 +136,23 @@ def turns(
     stays[ELEVATED] |= stays[OVERLOADED]
     rows = np.flatnonzero(stays[ELEVATED].any(axis=1) | (before != NORMAL))
     state, found = before[rows], []
+    exists = np.ascontiguousarray(ticks[rows].T)
+    enters = {one: np.ascontiguousarray(flags[rows].T) for one, flags in enters.items()}
+    stays = {one: np.ascontiguousarray(flags[rows].T) for one, flags in stays.items()}
     over = {one: np.zeros(len(rows), dtype=np.int64) for one in enters}  # for so many ticks without a break
     rest = {one: np.zeros(len(rows), dtype=np.int64) for one in stays}  # so many more ticks until it has cooled down
     for tick in range(ticks.shape[1]):
         for one in (ELEVATED, OVERLOADED):
-            over[one] = np.where(enters[one][rows, tick], over[one] + 1, 0)
-            rest[one] = np.where(stays[one][rows, tick], cool_down + 1, np.maximum(rest[one] - 1, 0))
+            over[one] = np.where(enters[one][tick], over[one] + 1, 0)
+            rest[one] = np.where(stays[one][tick], cool_down + 1, np.maximum(rest[one] - 1, 0))
         if tick < new:
             continue
-        after = np.select(
-            [
-                over[OVERLOADED] > hold,
-                (state == OVERLOADED) & (rest[OVERLOADED] > 0),
-                (state == NORMAL) & (over[ELEVATED] > hold),
-                (state != NORMAL) & (rest[ELEVATED] > 0),
-            ],
-            [OVERLOADED, OVERLOADED, ELEVATED, ELEVATED], NORMAL,
-        )  # fmt: skip
-        changed = np.flatnonzero((after != state) & ticks[rows, tick])
+        elevated = np.where(state == NORMAL, over[ELEVATED] > hold, rest[ELEVATED] > 0)
+        overloaded = (over[OVERLOADED] > hold) | ((state == OVERLOADED) & (rest[OVERLOADED] > 0))
+        after = np.where(overloaded, OVERLOADED, elevated)  # true is ELEVATED, false NORMAL
+        changed = np.flatnonzero((after != state) & exists[tick])
         found += [Turn(int(rows[one]), tick, int(state[one]), int(after[one])) for one in changed.tolist()]
-        state = np.where(ticks[rows, tick], after, state)
+        state = np.where(exists[tick], after, state)
     return found
 
 

@@ -5,28 +5,30 @@ A suggestion for whoever makes the assignments, by counts of the last hour's ala
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 
 from analyzer.overload import Relief
 
 
-@dataclass(frozen=True, slots=True)
 class Ward:
-    """A unit at one moment: who on duty has which of its beds, and the last hour's alarms."""
+    """A unit at one moment: who on duty has which of its beds, and where the last hour's alarms went."""
 
-    beds: Mapping[str, frozenset[str]]
-    """By clinician."""
-    alarms: Sequence[tuple[str | None, frozenset[str], int]]
-    """Bed (None: of another unit), whom they went to, and how many."""
-
-    def load(self, clinician: str) -> int:
-        """Alarms of the last hour that went to the clinician, from wherever."""
-        return sum(count for _, who, count in self.alarms if clinician in who)
+    def __init__(self, beds: Mapping[str, Collection[str]], alarms: Iterable[tuple[str | None, Collection[str], int]]) -> None:
+        """`beds` by clinician; `alarms` as (bed, or None in another unit, whom they went to, how many)."""
+        self.beds = beds
+        self.loads: Counter[str] = Counter()
+        """Alarms of the last hour, from wherever, by clinician."""
+        self.by_bed: dict[str, list[tuple[Collection[str], int]]] = {}
+        for bed, who, count in alarms:
+            for clinician in who:
+                self.loads[clinician] += count
+            if bed is not None:
+                self.by_bed.setdefault(bed, []).append((who, count))
 
     def busiest(self) -> str | None:
         """Who on duty has the highest load, then the least id."""
-        return min(self.beds, key=lambda one: (-self.load(one), one), default=None)
+        return min(self.beds, key=lambda one: (-self.loads[one], one), default=None)
 
 
 def relieve(ward: Ward, giver: str, most_beds: float) -> Relief | None:
@@ -34,18 +36,17 @@ def relieve(ward: Ward, giver: str, most_beds: float) -> Relief | None:
 
     Nobody gets more than `most_beds` beds by it. Ties: least total, fewest beds, then names.
     """
-    before = ward.load(giver)
+    before = ward.loads[giver]
     best: tuple[tuple[int, int, int, str, str], Relief] | None = None
     for bed in ward.beds.get(giver, ()):
-        of_bed = [(who, count) for place, who, count in ward.alarms if place == bed]
-        freed = sum(count for who, count in of_bed if giver in who)
+        of_bed = [(who, count) for who, count in ward.by_bed.get(bed, ()) if giver in who]
+        left = before - sum(count for _, count in of_bed)
         for taker, held in ward.beds.items():
             if taker == giver or bed in held or len(held) + 1 > most_beds:
                 continue
-            load = ward.load(taker)
-            gained = sum(count for who, count in of_bed if giver in who and taker not in who)
-            after = before - freed, load + gained
-            rank = (max(after), sum(after), len(held), bed, taker)
-            if max(after) < before and (best is None or rank < best[0]):
-                best = rank, Relief(bed, giver, (before, after[0]), taker, (load, after[1]), len(held) + 1)
+            load = ward.loads[taker]
+            after = load + sum(count for who, count in of_bed if taker not in who)
+            rank = (max(left, after), left + after, len(held), bed, taker)
+            if rank[0] < before and (best is None or rank < best[0]):
+                best = rank, Relief(bed, giver, (before, left), taker, (load, after), len(held) + 1)
     return None if best is None else best[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,15 +11,15 @@ import numpy.typing as npt
 from analyzer.ids import Numbers
 from analyzer.load import Loads, Ticks
 from analyzer.names import AlarmType
-from analyzer.overload import STATES, Change, LevelTable, Relief, Turn, reasons
+from analyzer.overload import STATES, Change, LevelTable, Turn, reasons
 from analyzer.policy import HOUR
 from analyzer.relief import Ward, relieve
 
 if TYPE_CHECKING:
     from analyzer.state import State
 
-Shift = tuple[int, int, int, int, str]
-"""Of an assignment: start, end, clinician, facility, unit."""
+Shift = tuple[int, int, int, str]
+"""Of an assignment: start, clinician, facility, unit."""
 TOP = 3
 """Alarm types named with a change."""
 
@@ -26,13 +27,13 @@ TOP = 3
 class Teller:
     """Tells changes of the states of one kind of subject, within the ticks looked at."""
 
-    def __init__(self, state: State, ticks: Ticks, levels: LevelTable, loads: Loads, is_unit: bool) -> None:
+    def __init__(self, state: State, ticks: Ticks, levels: LevelTable, loads: Loads, scenes: Scenes, is_unit: bool) -> None:
         self._state = state
         self._ticks = ticks
         self._levels = levels
         self._loads = loads
         self._is_unit = is_unit
-        self._rows: dict[int, tuple[Numbers, Numbers]] = {}
+        self._scenes = scenes
         self._units = state.statics.units_of_places()
         self.which = self._which()
         """Which levels hold for each row, at each tick or always: (rows, ticks or 1)."""
@@ -48,7 +49,7 @@ class Teller:
             return result
         row_of = {number: row for row, number in enumerate(loads.numbers.tolist())}
         shifts, moments = self._state.roster.shifts, self._ticks.moments()
-        for start, _, clinician, facility, unit in _in_turn(self._begun(shifts.of(self._ticks.facilities))):
+        for start, clinician, facility, unit in _in_turn(self._begun(shifts.of(self._ticks.facilities))):
             if clinician in row_of:
                 column = max(int(self._ticks.columns(start - moments[facility])), 0)
                 result[row_of[clinician], column:] = levels.number(facilities[facility], unit)
@@ -56,93 +57,116 @@ class Teller:
 
     def _begun(self, rows: Numbers) -> list[Shift]:
         shifts, names = self._state.roster.shifts, self._state.statics.units.things
+        columns = (shifts.start[rows], shifts.clinician[rows], shifts.facility[rows], self._units[shifts.place[rows]])
         return [
-            (start, end, clinician, facility, names[unit][1])
-            for start, end, clinician, facility, unit in zip(
-                shifts.start[rows].tolist(), shifts.end[rows].tolist(), shifts.clinician[rows].tolist(), shifts.facility[rows].tolist(),
-                self._units[shifts.place[rows]].tolist(), strict=True,
-            )
-        ]  # fmt: skip
+            (start, clinician, facility, names[unit][1])
+            for start, clinician, facility, unit in zip(*(column.tolist() for column in columns), strict=True)
+        ]
 
     def __call__(self, turn: Turn, drivers: set[str]) -> Change:
         """The change that a turn is. `drivers`: the measures by which the state had risen, of which it is told how they fell."""
         state, loads = self._state, self._loads
         facility, number = int(loads.facility[turn.row]), int(loads.numbers[turn.row])
+        scene = self._scenes[facility]
         at = (int(self._ticks.first[facility]) + turn.tick) * self._ticks.every
-        before, after = STATES[turn.before], STATES[turn.after]
         levels = self._levels.of(int(self.which[turn.row, min(turn.tick, self.which.shape[1] - 1)]))
         figures = {measure: float(values[turn.row, turn.tick]) for measure, values in loads.values.items()}
-        unit = state.statics.units.things[number][1] if self._is_unit else self._unit_of(facility, number, at)
-        clinician = None if self._is_unit else state.teams.clinicians.things[number][1]
-        rows = self._last_hour(facility, at)
+        if self._is_unit:
+            unit, clinician = state.statics.units.things[number][1], None
+        else:
+            unit, clinician = scene.unit_of(number, at), state.teams.clinicians.things[number][1]
         relief = None
         if turn.after > turn.before:
             most_beds = np.inf if levels["beds"].elevated is None else levels["beds"].elevated.enter
-            relief = self._relief(facility, unit, clinician, at, rows, most_beds)
-        types = self._top_types(rows[self._is_of(rows, number)])
+            ward = scene.ward(unit, at)
+            giver = clinician if clinician is not None else ward.busiest()
+            relief = None if giver is None else relieve(ward, giver, most_beds)
         return Change(
-            state.facilities.things[facility], unit, clinician, at, before, after, reasons(turn, levels, figures, drivers), types, relief
+            state.facilities.things[facility], unit, clinician, at, STATES[turn.before], STATES[turn.after],
+            reasons(turn, levels, figures, drivers), scene.top_types(self._is_unit, number, at), relief,
         )  # fmt: skip
 
-    def _unit_of(self, facility: int, clinician: int, at: int) -> str:
+
+class Scenes:
+    """The facilities about the ticks looked at, as far as anybody asks."""
+
+    def __init__(self, state: State, ticks: Ticks) -> None:
+        self._state = state
+        table = state.table
+        rows = table.alarms()
+        facility, start = table.facility[rows], table.start[rows]
+        chosen = np.flatnonzero(ticks.facilities[facility] & (start > ticks.moments()[facility] - HOUR))
+        chosen = chosen[np.lexsort((start[chosen], facility[chosen]))]
+        self._rows, self._facility = rows[chosen], facility[chosen]
+        held = state.roster.shifts.of(ticks.facilities)
+        self._held, self._held_in = held, state.roster.shifts.facility[held]
+        self._scenes: dict[int, Scene] = {}
+
+    def __getitem__(self, facility: int) -> Scene:
+        if facility not in self._scenes:
+            rows = self._rows[slice(*np.searchsorted(self._facility, [facility, facility + 1]).tolist())]
+            self._scenes[facility] = Scene(self._state, rows, self._held[self._held_in == facility])
+        return self._scenes[facility]
+
+
+class Scene:
+    """One of them: its alarms in order of start, and its assignments."""
+
+    def __init__(self, state: State, rows: Numbers, held: Numbers) -> None:
+        self._state = state
+        table, statics, shifts = state.table, state.statics, state.roster.shifts
+        static = table.static[rows]
+        self._start, self._unit, self._type = table.start[rows], statics.unit[static], statics.type[static]
+        # Few teams have few beds: alarms are counted by these pairs.
+        pair = statics.place[static].astype(np.int64) << 32 | table.team[rows]
+        pairs, self._pair = np.unique(pair, return_inverse=True)
+        self._pairs = [(place, team) for place, team in zip((pairs >> 32).tolist(), (pairs & 0xFFFFFFFF).tolist(), strict=True)]
+        self._of_clinician: dict[int, npt.NDArray[np.bool_]] = {}
+        self._by_clinician: dict[int, list[tuple[int, int, int]]] = {}
+        self._by_unit: dict[str, list[tuple[int, int, int, int]]] = {}
+        places = statics.places.things
+        columns = (shifts.start, shifts.end, shifts.clinician, shifts.place)
+        for start, end, who, place in zip(*(column[held].tolist() for column in columns), strict=True):
+            self._by_clinician.setdefault(who, []).append((start, end, place))
+            self._by_unit.setdefault(places[place].unit, []).append((start, end, who, place))
+
+    def _last_hour(self, at: int) -> slice:
+        return slice(*np.searchsorted(self._start, [at - HOUR, at], side="right").tolist())
+
+    def unit_of(self, clinician: int, at: int) -> str:
         """The unit of the assignment begun last, then the least unit; "" before any."""
-        shifts = self._state.roster.shifts
-        rows = self._shifts_of(facility)
-        rows = rows[(shifts.clinician[rows] == clinician) & (shifts.start[rows] <= at) & (shifts.end[rows] > at - self._state.policy.horizon)]
-        begun = _in_turn(self._begun(rows))
-        return begun[-1][-1] if begun else ""
+        places, since = self._state.statics.places.things, at - self._state.policy.horizon
+        begun = [
+            (-start, places[place].unit) for start, end, place in self._by_clinician.get(clinician, ()) if start <= at and end > since
+        ]  # fmt: skip
+        return min(begun)[1] if begun else ""
 
-    def _shifts_of(self, facility: int) -> Numbers:
-        only = np.zeros(len(self._ticks.facilities), dtype=np.bool_)
-        only[facility] = True
-        return self._state.roster.shifts.of(only)
+    def top_types(self, of_unit: bool, number: int, at: int) -> tuple[tuple[AlarmType, int], ...]:
+        """The alarm types that gave most of the last hour's alarms of a unit or a clinician."""
+        hour, types = self._last_hour(at), self._state.statics.types.things
+        if of_unit:
+            mine = self._unit[hour] == number
+        else:
+            if number not in self._of_clinician:
+                found = [number in self._state.teams[team] for _, team in self._pairs]
+                self._of_clinician[number] = np.array(found, dtype=np.bool_)
+            mine = self._of_clinician[number][self._pair[hour]]
+        counts = Counter(self._type[hour][mine].tolist())
+        return tuple(sorted(((types[type_], count) for type_, count in counts.items()), key=lambda one: (-one[1], one[0]))[:TOP])
 
-    def _last_hour(self, facility: int, at: int) -> Numbers:
-        """Rows of the facility's alarms that began in the hour up to `at`."""
-        if facility not in self._rows:
-            table = self._state.table
-            rows = table.alarms()
-            rows = rows[table.facility[rows] == facility]
-            rows = rows[np.argsort(table.start[rows], kind="stable")]
-            self._rows[facility] = rows, table.start[rows]
-        rows, start = self._rows[facility]
-        return rows[np.searchsorted(start, at - HOUR, side="right") : np.searchsorted(start, at, side="right")]
-
-    def _is_of(self, rows: Numbers, number: int) -> npt.NDArray[np.bool_]:
-        state = self._state
-        if self._is_unit:
-            mine: npt.NDArray[np.bool_] = state.statics.unit[state.table.static[rows]] == number
-            return mine
-        teams, where = np.unique(state.table.team[rows], return_inverse=True)
-        return np.array([number in state.teams[team] for team in teams.tolist()], dtype=np.bool_)[where]
-
-    def _top_types(self, rows: Numbers) -> tuple[tuple[AlarmType, int], ...]:
-        statics = self._state.statics
-        types, counts = np.unique(statics.type[self._state.table.static[rows]], return_counts=True)
-        found = [(statics.types.things[type_], count) for type_, count in zip(types.tolist(), counts.tolist(), strict=True)]
-        found.sort(key=lambda one: (-one[1], one[0]))
-        return tuple(found[:TOP])
-
-    def _relief(self, facility: int, unit: str, clinician: str | None, at: int, rows: Numbers, most_beds: float) -> Relief | None:
-        state, shifts = self._state, self._state.roster.shifts
-        on_duty = self._shifts_of(facility)
-        on_duty = on_duty[(shifts.start[on_duty] <= at) & (at < shifts.end[on_duty])]
-        places = state.statics.places.things
+    def ward(self, unit: str, at: int) -> Ward:
+        """A unit with whoever is on duty there."""
+        teams, places = self._state.teams, self._state.statics.places.things
         beds: dict[str, set[str]] = {}
-        for place, who in zip(shifts.place[on_duty].tolist(), shifts.clinician[on_duty].tolist(), strict=True):
-            if places[place].unit == unit:
-                beds.setdefault(state.teams.clinicians.things[who][1], set()).add(places[place].bed)
-        if len(beds) < 2:
-            return None
-        pairs = np.stack([state.statics.place[state.table.static[rows]], state.table.team[rows]])
-        found, counts = np.unique(pairs, axis=1, return_counts=True)
-        alarms = [
-            (places[place].bed if places[place].unit == unit else None, frozenset(state.teams.names(team)), count)
-            for (place, team), count in zip(found.T.tolist(), counts.tolist(), strict=True)
-        ]
-        ward = Ward({one: frozenset(of) for one, of in beds.items()}, alarms)
-        giver = clinician if clinician is not None else ward.busiest()
-        return None if giver is None else relieve(ward, giver, most_beds)
+        for start, end, who, place in self._by_unit.get(unit, ()):
+            if start <= at < end:
+                beds.setdefault(teams.clinicians.things[who][1], set()).add(places[place].bed)
+        counts = np.bincount(self._pair[self._last_hour(at)], minlength=len(self._pairs))
+        alarms = []
+        for number in np.flatnonzero(counts).tolist():
+            place, team = self._pairs[number]
+            alarms.append((places[place].bed if places[place].unit == unit else None, teams.names(team), int(counts[number])))
+        return Ward(beds, alarms)
 
 
 def _in_turn(shifts: list[Shift]) -> list[Shift]:

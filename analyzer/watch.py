@@ -17,7 +17,7 @@ from analyzer.ids import Growing, Numbers
 from analyzer.load import Loads, Ticks, measure
 from analyzer.overload import NORMAL, Change, LevelTable, Reason, Relief, turns
 from analyzer.policy import HOUR, OverloadPolicy
-from analyzer.telling import Teller
+from analyzer.telling import Scenes, Teller
 
 if TYPE_CHECKING:
     from analyzer.state import State
@@ -152,12 +152,12 @@ class Watch(Growing):
     def _look_at(self, state: State, facilities: npt.NDArray[np.bool_], begin: Numbers, last: Numbers) -> None:
         before = self._before
         ticks = Ticks(begin - before, facilities, before + int((last - begin)[facilities].max()) + 1, self._policy.every)
-        levels = LevelTable(self._policy)
+        levels, scenes = LevelTable(self._policy), Scenes(state, ticks)
         found: dict[int, dict[Subject, list[Noted]]] = {}
         for is_unit, loads in zip((False, True), measure(state, ticks, *self._not_normal(facilities)), strict=True):
             if not len(loads.numbers):
                 continue
-            tell = Teller(state, ticks, levels, loads, is_unit)
+            tell = Teller(state, ticks, levels, loads, scenes, is_unit)
             number = ticks.first[loads.facility][:, np.newaxis] + np.arange(ticks.count)
             exists = (number >= self.first[loads.facility][:, np.newaxis]) & (number <= last[loads.facility][:, np.newaxis])
             states = self._states_before(loads, begin, is_unit)
@@ -210,7 +210,8 @@ class Watch(Growing):
 
     def dump(self, count: int) -> list[list[int]]:
         """How far the first facilities are, in ms: ticks may come at other times under another policy."""
-        return [(self.first[:count] * self._policy.every).tolist(), (self.reached[:count] * self._policy.every).tolist()]
+        reached = np.minimum(self.reached[:count], self.touched[:count] - 1)
+        return [(self.first[:count] * self._policy.every).tolist(), (reached * self._policy.every).tolist()]
 
     def load(self, first: list[int], reached: list[int]) -> None:
         """Put that back."""

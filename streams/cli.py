@@ -152,6 +152,9 @@ def replay(
         str | None, typer.Option("--at", metavar="TIME", help="RFC 3339, or ms since 1970; default: each facility's watermark.")
     ] = None,
     episodes: Annotated[Path | None, typer.Option("--episodes", metavar="OUT.jsonl", help="Write the final episodes there, too.")] = None,
+    overload: Annotated[
+        Path | None, typer.Option("--overload", metavar="OUT.jsonl", help="Write every change of an overload state there, too.")
+    ] = None,
     config: Config = None,
     pseudonyms: Pseudonyms = None,
     format: Annotated[Format, typer.Option("--format", help="Of what is printed.")] = Format.openmetrics,  # noqa: A002
@@ -182,6 +185,8 @@ def replay(
         finished = engine.advance(now)
         if episodes is not None:
             _write(episodes, lambda file: replaying.write_episodes(finished, file, pseudonym))
+        if overload is not None:
+            _write(overload, lambda file: replaying.write_changes(engine.announce(), file, pseudonym))
     except replaying.InputError as error:
         fail(error)
     exposition = replaying.Exposition(engine, policy, pseudonym, settings.metrics.clinicians)

@@ -18,7 +18,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 
 import msgspec
 
-from analyzer import FACT_TYPES, Columns, EpisodeRecord, Fact, FactError, Finished, Topic
+from analyzer import FACT_TYPES, STATES, Announcement, Columns, EpisodeRecord, Fact, FactError, Finished, Topic, in_words
 from analyzer.facts import EARLIEST, LATEST, MAX_ID_LENGTH, Action, Kind, Phase, Priority, Verdict
 
 MAX_RECORD_BYTES = 1 << 20
@@ -238,7 +238,44 @@ def encode_episodes(episodes: Finished, pseudonym: Callable[[str], str]) -> list
     shown = {team: sorted(map(pseudonym, team)) for team in set(columns[_CLINICIANS])}
     columns[_CLINICIANS] = list(map(shown.__getitem__, columns[_CLINICIANS]))
     bodies = list(map(_encode, map(_Episode, *(columns[number] for number in _IN_ORDER))))
-    return [b'{"id":"%b",%b' % (blake2b(body, digest_size=16).hexdigest().encode(), body[1:]) for body in bodies]
+    return list(map(_with_id, bodies))
+
+
+def encode_announcement(one: Announcement, pseudonym: Callable[[str], str]) -> bytes:
+    """A change of an overload state as the `overload` topic holds it: ms since the epoch, clinicians as pseudonyms, beds by name.
+
+    Its first field is its `id`, as that of episodes. Of several records about one `facility`, `unit`, `clinician` and `at`, the last
+    one counts; with `withdrawn`, there was no change after all. It says in words what it says in numbers, for people.
+    """
+    change = one.change
+    of_unit, rising = change.clinician is None, STATES.index(change.after) > STATES.index(change.before)
+    fields: dict[str, Any] = {
+        "facility": change.facility, "unit": change.unit, "level": "unit" if of_unit else "clinician",
+        "clinician": None if change.clinician is None else pseudonym(change.clinician), "at": change.at,
+        "from": change.before, "to": change.after, "withdrawn": one.withdrawn,
+        "reasons": [
+            {"measure": why.measure, "value": why.value, "limit": why.limit, "state": why.state, "text": in_words(why, of_unit, rising)}
+            for why in change.reasons
+        ],
+        "top_types": [
+            {"device_type": type_[0], "source": type_[1], "code": type_[2], "alarms": count} for type_, count in change.top_types
+        ],
+        "relief": None,
+    }  # fmt: skip
+    if change.relief is not None:
+        bed, giver, before, taker, taker_before, beds = change.relief
+        fields["relief"] = {
+            "bed": bed,
+            "from": {"clinician": pseudonym(giver), "alarms_1h": before[0], "alarms_1h_after": before[1]},
+            "to": {"clinician": pseudonym(taker), "alarms_1h": taker_before[0], "alarms_1h_after": taker_before[1], "beds_after": beds},
+            "text": f"bed {bed} from {pseudonym(giver)} to {pseudonym(taker)}: alarms an hour {before[0]} -> {before[1]} and "
+            f"{taker_before[0]} -> {taker_before[1]}",
+        }
+    return _with_id(_encode(fields))
+
+
+def _with_id(body: bytes) -> bytes:
+    return b'{"id":"%b",%b' % (blake2b(body, digest_size=16).hexdigest().encode(), body[1:])
 
 
 def to_json(fields: Any) -> bytes:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer import FACT_TYPES, NOTHING_FINISHED, OUTCOMES, Columns, Engine, Finished, Outcome, Policy, ShardKey, Topic
-from streams.codec import decode_slice, encode_episodes
+from streams.codec import decode_slice, encode_announcement, encode_episodes
 from streams.slices import Slice
 
 Headers = list[tuple[str, bytes]]
@@ -147,6 +147,14 @@ class Partition:
         self._say(finished)
         self.changed = self.changed or len(finished) > 0
 
+    def look(self) -> None:
+        """Bring the overload states to now: silence, too, changes them."""
+        try:
+            self.changed = self.engine.look() or self.changed
+        except Exception:
+            self._poisoned = True
+            raise
+
     def _say(self, episodes: Finished) -> None:
         if not len(episodes):
             return
@@ -160,20 +168,24 @@ class Partition:
         return outbox
 
     def take_episodes(self) -> tuple[list[Outgoing], list[int], list[Outgoing]]:
-        """Finished episodes, to be sent once the state is stored; and what to store so that they can be sent again.
+        """Finished episodes and changed overload states, to be sent once the state is stored; and what to store to send them again.
 
-        That is the rows of those that the state holds, and the others whole: versions since replaced, alarms since dropped.
+        That is the rows of those episodes that the state holds, and the others whole: versions since replaced, alarms since dropped,
+        states.
         """
+        changes = [
+            Outgoing("overload", one.change.facility.encode(), encode_announcement(one, self._pseudonym)) for one in self.engine.announce()
+        ]
         episodes, finished = self._episodes, self._finished
         self._episodes, self._finished = [], []
         if not episodes:
-            return [], [], []
+            return changes, [], changes
         finished.append(NOTHING_FINISHED)  # all may have come from outside
         rows = np.concatenate([one.rows for one in finished])
         held = self.engine.still_says(rows, np.concatenate([one.digests for one in finished]))
         from_outside = len(episodes) - len(rows)
         lost = [from_outside + number for number in np.flatnonzero(~held).tolist()]
-        return episodes, np.unique(rows[held]).tolist(), [*episodes[:from_outside], *map(episodes.__getitem__, lost)]
+        return episodes + changes, np.unique(rows[held]).tolist(), [*episodes[:from_outside], *map(episodes.__getitem__, lost), *changes]
 
     def put_back(self, episodes: list[Outgoing]) -> None:
         """Take back what was not sent after all, to be stored and sent with the next checkpoint."""

@@ -10,8 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
-from analyzer import Engine, Finished, Policy, Topic
-from streams.codec import decode_slice, encode_episodes, to_json
+from analyzer import Announcement, Engine, Finished, Policy, Topic
+from streams.codec import decode_slice, encode_announcement, encode_episodes, to_json
 from streams.exposition import END, Format, render
 from streams.metrics import Table, as_metrics, burden_tables, everybody, tally_table, watermark_table
 
@@ -93,6 +93,12 @@ class Exposition:
             for metric in as_metrics(self.tables())
         ]
         return to_json({"metrics": families}) + b"\n"
+
+
+def write_changes(changes: Iterable[Announcement], file: IO[bytes], pseudonym: Callable[[str], str]) -> None:
+    """Changes of overload states as the `overload` topic holds them, one JSON object a line, by time."""
+    for one in changes:
+        file.write(encode_announcement(one, pseudonym) + b"\n")
 
 
 def write_episodes(episodes: Finished, file: IO[bytes], pseudonym: Callable[[str], str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from analyzer import Policy, Topic
+from analyzer.policy import MEASURES, Level, Levels, OverloadPolicy
 
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
@@ -48,6 +50,59 @@ Window = Annotated[str, AfterValidator(_check_window)]
 Duration = Annotated[int, BeforeValidator(parse_duration), PlainSerializer(show_duration)]
 
 
+class LevelSettings(BaseModel):
+    """Beyond `enter` a state is entered, at `leave` or on its quiet side it is left."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    enter: float
+    leave: float
+
+
+class LevelsSettings(BaseModel):
+    """A measure's levels; without one, it never calls for that state."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    elevated: LevelSettings | None = None
+    overloaded: LevelSettings | None = None
+
+    def levels(self) -> Levels:
+        of = {name: getattr(self, name) for name in ("elevated", "overloaded")}
+        return Levels(**{name: None if one is None else Level(one.enter, one.leave) for name, one in of.items()})
+
+
+def _spelled(levels: Levels) -> LevelsSettings:
+    return LevelsSettings.model_validate(asdict(levels))
+
+
+_USUAL = OverloadPolicy()
+
+
+class OverloadSettings(BaseModel):
+    """When a load is elevated or overloaded; see `analyzer.policy.OverloadPolicy` for meaning and sources."""
+
+    model_config = ConfigDict(extra="forbid", validate_default=True)
+
+    every: Duration = Field("1m")  # type: ignore[assignment]
+    hold: Duration = Field("2m")  # type: ignore[assignment]
+    cool_down: Duration = Field("10m")  # type: ignore[assignment]
+    alarms_10m: LevelsSettings = _spelled(_USUAL.alarms_10m)
+    alarms_1h: LevelsSettings = _spelled(_USUAL.alarms_1h)
+    protected_1h: LevelsSettings = _spelled(_USUAL.protected_1h)
+    unanswered: LevelsSettings = _spelled(_USUAL.unanswered)
+    beds: LevelsSettings = _spelled(_USUAL.beds)
+    protected_duty: Duration = Field("30m")  # type: ignore[assignment]
+    units: dict[str, dict[str, LevelsSettings]] = {}
+
+    def policy(self) -> OverloadPolicy:
+        return OverloadPolicy(
+            **{name: getattr(self, name) for name in ("every", "hold", "cool_down", "protected_duty")},
+            **{measure: getattr(self, measure).levels() for measure in MEASURES},
+            units={unit: {measure: one.levels() for measure, one in of.items()} for unit, of in self.units.items()},
+        )
+
+
 class PolicySettings(BaseModel):
     """The figures that decide a number; see `analyzer.policy.Policy` for their meaning and sources."""
 
@@ -62,6 +117,7 @@ class PolicySettings(BaseModel):
     max_ahead: Duration = Field("2m")  # type: ignore[assignment]
     horizon: Duration = Field("26h")  # type: ignore[assignment]
     top_types: int = 10
+    overload: OverloadSettings = OverloadSettings()
 
     @model_validator(mode="after")
     def _is_possible(self) -> PolicySettings:
@@ -69,8 +125,8 @@ class PolicySettings(BaseModel):
         return self
 
     def policy(self) -> Policy:
-        fields = self.model_dump(exclude={"windows"}) | {name: getattr(self, name) for name in _DURATIONS}
-        return Policy(windows={name: parse_duration(name) for name in self.windows}, **fields)
+        fields = self.model_dump(exclude={"windows", "overload"}) | {name: getattr(self, name) for name in _DURATIONS}
+        return Policy(windows={name: parse_duration(name) for name in self.windows}, overload=self.overload.policy(), **fields)
 
 
 _DURATIONS = ("action_window", "fleeting", "cover", "allowed_lateness", "max_ahead", "horizon")
@@ -131,6 +187,10 @@ class Settings(BaseSettings):
     @property
     def episodes_topic(self) -> str:
         return "episodes"
+
+    @property
+    def overload_topic(self) -> str:
+        return "overload"
 
     @property
     def rejected_topic(self) -> str:

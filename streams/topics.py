@@ -55,6 +55,7 @@ def plans(settings: Settings, partitions: int) -> list[TopicPlan]:
     outputs = [
         TopicPlan(settings.rejected_topic, partitions, 14 * DAY, LARGEST_RECORD),
         TopicPlan(settings.episodes_topic, partitions, 90 * DAY),
+        TopicPlan(settings.overload_topic, partitions, 90 * DAY),
         TopicPlan(checkpoint_topic(settings.group), partitions, None),
     ]
     return inputs + outputs

@@ -208,7 +208,10 @@ class Work:
         async with self._storing:
             for number in list(self._held):
                 held = self._held.get(number)
-                if held is not None and held.partition.changed and not held.failed:
+                if held is None or held.failed:
+                    continue
+                held.partition.look()
+                if held.partition.changed:
                     await self._store(held)
 
     async def _store(self, held: Held) -> None:

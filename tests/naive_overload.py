@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from analyzer.facts import Assignment, Fact
 from analyzer.policy import HOUR, MINUTE, Level, Policy
@@ -83,13 +84,9 @@ def _changes_of(facility: _Facility, name: str, is_unit: bool, who: str, ticks: 
             return not any(one[what] for one in history[-cool_down - 1 :])
 
         before = state
-        if held("enter overloaded"):
+        if held("enter overloaded") or (before == "overloaded" and not cool("stay overloaded")):
             state = "overloaded"
-        elif before == "overloaded" and not cool("stay overloaded"):
-            state = "overloaded"
-        elif before == "normal" and held("enter elevated"):
-            state = "elevated"
-        elif before != "normal" and not cool("stay elevated"):
+        elif (before == "normal" and held("enter elevated")) or (before != "normal" and not cool("stay elevated")):
             state = "elevated"
         else:
             state = "normal"
@@ -176,7 +173,7 @@ def _protected(facility: _Facility, who: str, at: int) -> tuple[int, int]:
     free = 0
     for begin, end in duty:
         cuts = [begin, *(start for start in starts if begin < start < end), end]
-        free += sum(after - before for before, after in zip(cuts, cuts[1:], strict=False) if after - before >= 5 * MINUTE)
+        free += sum(after - before for before, after in pairwise(cuts) if after - before >= 5 * MINUTE)
     return free, sum(end - begin for begin, end in duty)
 
 

@@ -414,7 +414,7 @@ def test_a_kafka_that_is_there_gets_another_hospital_each_time_and_keeps_no_topi
                 assert re.search(r"MICU: [1-9]", demo.shown)
         assert len(hospitals) == 2
         admin = KafkaAdminClient(bootstrap_servers=kafka.address)
-        assert sorted(admin.list_topics()) == ["alarms", "assignments", "episodes", "labels", "rejected", "responses"]
+        assert sorted(admin.list_topics()) == ["alarms", "assignments", "episodes", "labels", "overload", "rejected", "responses"]
         admin.close()
 
 

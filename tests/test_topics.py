@@ -13,7 +13,7 @@ from streams.topics import Topics, checkpoint_topic, plans
 from tests.brokers import new_apache_kafka
 from tests.workers import run
 
-ALL = {"alarms", "assignments", "responses", "labels", "rejected", "episodes", "alarm-fatigue-checkpoint-changelog"}
+ALL = {"alarms", "assignments", "responses", "labels", "rejected", "episodes", "overload", "alarm-fatigue-checkpoint-changelog"}
 
 
 @pytest.fixture(params=["embedded", "apache"])

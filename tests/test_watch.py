@@ -12,7 +12,7 @@ from analyzer.policy import HOUR, MINUTE, Level, Levels, OverloadPolicy
 from tests import naive_overload
 from tests.naive_overload import Turned
 from tests.strategies import BASE, FACILITY, PLACES, deliveries, nows, wards
-from tests.test_engine import TOPIC_OF, Stored, feed, restore, store
+from tests.test_engine import Stored, feed, restore, store
 
 TOUCHY = OverloadPolicy(
     every=10 * MINUTE,
@@ -146,5 +146,3 @@ def test_a_crash_anywhere_loses_no_change(data: st.DataObject) -> None:
     engine.advance(now)
     listen(heard, engine.announce())
     assert_heard(heard, naive_overload.changes(facts, now, policy))
-
-

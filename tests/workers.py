@@ -220,7 +220,7 @@ def new_topics(broker: Broker, partitions: int = PARTITIONS, group: str = "alarm
     """The service's topics, empty."""
     admin = KafkaAdminClient(bootstrap_servers=broker.address)
     try:
-        ours = {"alarms", "assignments", "responses", "labels", "rejected", "episodes"}
+        ours = {"alarms", "assignments", "responses", "labels", "rejected", "episodes", "overload"}
 
         def left() -> list[str]:
             return [name for name in admin.list_topics() if name in ours or name.endswith("-changelog")]
