@@ -168,7 +168,7 @@ def reasons(turn: Turn, levels: dict[str, Levels], figures: dict[str, float], dr
         for state in asked:
             level = getattr(levels[measure], STATES[state])
             if level is not None and not isnan(figure) and (not rising or sign * figure > sign * level.enter):
-                found.append(Reason(measure, figure, STATES[state], level.enter if rising else level.leave))
+                found.append(Reason(measure, figure, STATES[state], float(level.enter if rising else level.leave)))
                 break
     return tuple(found)
 
