@@ -107,7 +107,7 @@ def test_live_and_in_replay_the_changes_are_the_same(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["replay", *arguments, "--at", str(NINE + 2 * HOUR), "--overload", str(out), "--pseudonyms", "off"])
     assert done.exit_code == 0, done.output
     assert out.read_bytes().splitlines() == [encode_announcement(Announcement(one), str) for one in said]
-    assert 'alarm_fatigue_clinician_overload_state{facility="H",unit="ICU",clinician="ann"} 0' in done.stdout
+    assert 'alarm_fatigue_clinician_overload_state{clinician="ann",facility="H",unit="ICU"} 0.0' in done.stdout
 
 
 @pytest.mark.parametrize("count", [10, 11])
