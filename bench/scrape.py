@@ -25,7 +25,8 @@ from prometheus_client import Metric, generate_latest
 from analyzer import ALARM_PRIORITIES, CLASSES, RESPONSE_BUCKETS, Burdens, ClinicianBurdens, Engine, Policy, UnitBurdens
 from streams.exporter import Exporter
 from streams.exposition import Format, packed, render
-from streams.metrics import Table, as_metrics, burden_tables, everybody
+from streams.library import as_metrics
+from streams.metrics import Table, burden_tables, everybody
 from streams.partition import Partition
 from streams.pseudonyms import pseudonyms
 from streams.settings import MetricsSettings, Settings

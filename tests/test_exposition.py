@@ -35,7 +35,8 @@ from analyzer import (
 )
 from streams.exporter import Cap, Exporter
 from streams.exposition import BLOCK_LINES, END, Format, accepts, packed, render
-from streams.metrics import DEFINITIONS, as_metrics, burden_tables, everybody, joined, nonactionable_ratios, simple_table
+from streams.library import as_metrics
+from streams.metrics import DEFINITIONS, burden_tables, everybody, joined, nonactionable_ratios, simple_table
 from streams.partition import Partition
 from streams.settings import MetricsSettings
 from streams.web import add_pages
