@@ -22,7 +22,18 @@ import numpy as np
 from aiohttp import web
 from prometheus_client import Metric, generate_latest
 
-from analyzer import ALARM_PRIORITIES, CLASSES, RESPONSE_BUCKETS, Burdens, ClinicianBurdens, Engine, Policy, UnitBurdens
+from analyzer import (
+    ALARM_PRIORITIES,
+    CLASSES,
+    EXPOSURE_BANDS,
+    LOAD_BANDS,
+    RESPONSE_BUCKETS,
+    Burdens,
+    ClinicianBurdens,
+    Engine,
+    Policy,
+    UnitBurdens,
+)
 from streams.exporter import Exporter
 from streams.exposition import Format, packed, render
 from streams.library import as_metrics
@@ -59,6 +70,13 @@ def burdens(clinicians: int, units: int, facilities: int = 25) -> Burdens:
             random.integers(0, 3_600_000, (clinicians, len(WINDOWS))),
             counts(clinicians),
             random.random(clinicians).round(2) * 4,
+            random.random((clinicians, len(WINDOWS))),
+            random.integers(0, 60_000, (clinicians, len(WINDOWS))) / 3_600_000,
+            counts(clinicians, len(WINDOWS)),
+            random.integers(0, len(LOAD_BANDS), clinicians),
+            counts(clinicians),
+            random.integers(0, len(EXPOSURE_BANDS), clinicians),
+            random.integers(0, 43_200_000, clinicians) / 3_600_000,
         ),
         UnitBurdens(
             [facility for facility, _ in of_units],
@@ -70,6 +88,13 @@ def burdens(clinicians: int, units: int, facilities: int = 25) -> Burdens:
             counts(units),
             counts(units),
             [[types] * len(WINDOWS)] * units,
+            [[[[9, 60, 5, 1, 3]] * len(types)] * len(WINDOWS)] * units,
+            counts(units),
+            counts(units),
+            counts(units, len(WINDOWS)),
+            counts(units, len(WINDOWS)),
+            random.random(units).round(2) * 40,
+            random.random((units, len(WINDOWS))),
         ),
         [(*unit, priority, cumulative, 1234.5) for unit in of_units for priority in ALARM_PRIORITIES],
     )

@@ -90,7 +90,7 @@ DEFINITIONS = {
     "clinician_shift_hours": Definition(
         "gauge", _CLINICIAN,
         "Hours since the present stretch of duty began, gaps of up to 30 min bridged; absent off duty. "
-        "Responses took 15 % longer for each (Bonafide 2017).",
+        "Responses took 15 % longer for each hour (Bonafide 2017).",
     ),
     "unit_alarms": Definition("gauge", (*_UNIT, "window", "priority"), "Alarms of the unit that started in the window, each once."),
     "unit_classified_alarms": Definition("gauge", (*_UNIT, "window", "class"), "The same alarms by class."),
@@ -106,7 +106,7 @@ DEFINITIONS = {
         "gauge", (*_UNIT, "window", "device_type", "source", "code"), "Alarms of the unit's most frequent alarm types in the window."
     ),
     "unit_type_share": Definition(
-        "gauge", (*_UNIT, "window", "device_type", "source", "code"), "Their share of all alarms of the unit in the window."
+        "gauge", (*_UNIT, "window", "device_type", "source", "code"), "The same types' share of all alarms of the unit in the window."
     ),
     "unit_type_nonactionable_ratio": Definition(
         "gauge", (*_UNIT, "window", "device_type", "source", "code", "scope"),
