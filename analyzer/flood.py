@@ -28,30 +28,32 @@ def flood_ratio(start: Ints, who: npt.NDArray[np.integer], groups: int, windows:
     unless n is above the threshold at that very moment. Returns (groups, len(windows)).
     """
     result = np.zeros((groups, len(windows)))
-    floods = _sets(start, who)
-    if not len(floods):
-        return result
-    concerned = np.zeros(groups, dtype=np.bool_)
-    concerned[who[floods]] = True
-    rows = np.flatnonzero(concerned[who])
-    start, who = start[rows], who[rows]
     sets = _sets(start, who)
-    resets = _resets(start, who)
+    if not len(sets):
+        return result
+    # All starts on one long line, with a part of its own for each clinician; resets are in order on it, too.
+    since = int(start.min())
+    line = who.astype(np.int64) * (FLOOD_INTERVAL - since + 1) - since
+    starts, resets = start + line, _resets(start, who)
+    ended, ends = start[resets] + FLOOD_INTERVAL, starts[resets] + FLOOD_INTERVAL
+    begun, begins, of = start[sets], starts[sets], who[sets]
+    reset = np.searchsorted(ends, begins, side="right")  # that ends what they begin; there is one, when a clinician's last alarm has aged
+    people = np.flatnonzero(np.bincount(of))
+    origins = people * (FLOOD_INTERVAL - since + 1) - since
     for number, length in enumerate(windows):
         origin = -length - FLOOD_RUN_IN
-        recent = np.bincount(who[(start > origin - FLOOD_INTERVAL) & (start <= origin)], minlength=groups)
-        at_once = np.flatnonzero(recent > BEGINS_ABOVE)
-        later, ended = sets[start[sets] > origin], resets[start[resets] + FLOOD_INTERVAL > origin]
-        at = np.concatenate([np.full(len(at_once), origin), start[later], start[ended] + FLOOD_INTERVAL])
-        of = np.concatenate([at_once, who[later], who[ended]])
-        order = np.lexsort((at, of))
-        at, of, is_flood = at[order], of[order], order < len(at_once) + len(later)
-        # Each moment's state lasts until the clinician's next one.
-        until = np.zeros(len(at), dtype=np.int64)
-        until[:-1] = np.where(of[1:] == of[:-1], at[1:], 0)
-        lasted = np.minimum(until, 0) - np.maximum(at, -length)
-        chosen = is_flood & (lasted > 0)
-        result[:, number] = np.bincount(of[chosen], weights=lasted[chosen], minlength=groups) / length
+        low, high = (np.searchsorted(starts, origins + max(one, since - 1), side="right") for one in (origin - FLOOD_INTERVAL, origin))
+        at_once = high - low > BEGINS_ABOVE
+        first = np.searchsorted(ends, origins[at_once] + origin, side="right")
+        # The first set before each reset begins a flood, those after it find one.
+        later = np.flatnonzero(begun > origin)
+        fresh = np.ones(len(later), dtype=np.bool_)
+        fresh[1:] = reset[later[1:]] != reset[later[:-1]]
+        later = later[fresh & ~np.isin(reset[later], first)]
+        at = np.concatenate([np.full(len(first), origin), begun[later]])
+        lasted = np.minimum(ended[np.concatenate([first, reset[later]])], 0) - np.maximum(at, -length)
+        by = np.concatenate([people[at_once], of[later]])
+        result[:, number] = np.bincount(by, weights=np.maximum(lasted, 0), minlength=groups) / length
     return result
 
 

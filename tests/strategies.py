@@ -7,6 +7,7 @@ shrink to something readable.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 from hypothesis import strategies as st
 
@@ -185,6 +186,8 @@ class _Burst:
     nudge: int
     gap: int
     count: int
+    tail: int  # so many more, `tail_gap` after each other, that keep a flood alive or do not quite
+    tail_gap: int
     length: int | None
     place: int
     type: int
@@ -210,6 +213,8 @@ _BURST = st.builds(
     nudge=st.sampled_from((0, 0, 0, 1, -1)),
     gap=st.sampled_from((0, 1, 20 * SECOND, 30 * SECOND, 30 * SECOND + 1, MINUTE, MINUTE, 2 * MINUTE, 2 * MINUTE + 1, STEP, 2 * STEP)),
     count=st.sampled_from((1, 2, 3, 3, 4, 5, 6, 10, 11, 12, 22, 65)),
+    tail=st.sampled_from((0, 0, 0, 4, 6, 12)),
+    tail_gap=st.sampled_from((2 * MINUTE, 2 * MINUTE, 2 * MINUTE + 1, 2 * MINUTE - 1, MINUTE, STEP)),
     length=st.sampled_from((0, 0, 1, 10 * SECOND, FLEETING, 30 * SECOND, MINUTE, 3 * MINUTE, HOUR, None)),
     place=_PLACE,
     type=st.sampled_from((0, 0, 0, 1, 3)),
@@ -239,8 +244,9 @@ def _shift(bursts: list[_Burst], posts: list[_Post]) -> list[Fact]:
     for number, burst in enumerate(bursts):
         device_type, source, code, kind = TYPES[burst.type]
         unit, bed = PLACES[burst.place]
-        for nth in range(burst.count):
-            alarm_id, start = f"b{number}.{_scrambled(nth % 10)}.{nth}", BASE + burst.step * STEP + burst.nudge + nth * burst.gap
+        gaps = [burst.gap] * burst.count + [burst.tail_gap] * burst.tail
+        for nth, start in enumerate(accumulate(gaps[:-1], initial=BASE + burst.step * STEP + burst.nudge)):
+            alarm_id = f"b{number}.{_scrambled(nth % 10)}.{nth}"
             for phase, at in (("start", start), ("end", None if burst.length is None else start + burst.length)):
                 if at is not None:
                     facts.append(
