@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from analyzer import Engine, Policy
 from analyzer.facts import Fact
+from analyzer.names import Static, Statics
 from analyzer.policy import HOUR, MINUTE
 from tests import naive
 from tests.test_engine import assert_same, feed, numbers
@@ -130,17 +132,19 @@ def test_a_flood_lasts_between_its_thresholds() -> None:
 
 
 def test_the_state_is_followed_from_an_hour_before_the_window() -> None:
-    """Eleven at 0 and five every ten minutes, so that the flood lasts until 2 h 9 min.
+    """Eleven at 0 and five every ten minutes from 10 min on, so that n is 11 at 0 and always 5 from 10 min on: a flood without end.
 
-    Seen at 70 min, the window of 10 min begins at 60 min, and its state is followed from 0 on: at that moment n = 11, it floods.
-    Seen 1 ms later, too: n counts what lies 1 ms back. Seen at 80 min, it is followed from 10 min on: n = 5, no flood ever begins.
+    Seen at 70 min, the window of 10 min begins at 60 min, and its state is followed from 0 on: at that moment n is 11, it floods.
+    Until just before 80 min as well, for n counts what lies less than 10 min back. At 80 min it is followed from 10 min on: n is 5,
+    and no flood ever begins.
     """
-    facts = to_ann(*[0.0] * 11, *(minute * M for minute in range(9, 121, 10) for _ in range(5)))
+    later = [minute * M for minute in range(10, 121, 10) for _ in range(5)]
+    facts = to_ann(*[0.0] * 11, *later)
     assert of_ann(facts, 70 * M, "flood_ratio", "", window="10m") == 1
-    assert of_ann(facts, 70 * M + 0.001, "flood_ratio", "", window="10m") == 1
+    assert of_ann(facts, 80 * M - 0.001, "flood_ratio", "", window="10m") == 1
     assert of_ann(facts, 80 * M, "flood_ratio", "", window="10m") == 0
     assert of_ann(facts, 80 * M, "flood_ratio", "", window="1h") == 1
-    assert of_ann(facts, 79 * M, "flood_ratio", "", window="10m") == 1  # from 9 min on: n = 16
+    assert of_ann(to_ann(*[0.0] * 10, *later), 75 * M, "flood_ratio", "", window="10m") == 0  # ten are no flood
 
 
 # --- chatter, fleeting, stale ------------------------------------------------------------------------------------------
@@ -219,6 +223,18 @@ def test_a_stale_alarm_is_kept_past_the_horizon() -> None:
     found: Any = numbers(engine, POLICY)
     assert sample(found, "unit_stale_alarms", unit="icu") == 1
     assert sample(found, "unit_open_alarms", unit="icu") == 2
+
+
+def test_signals_are_known_as_long_as_what_they_belong_to() -> None:
+    statics = Statics()
+    of_three = [Static(0, unit, "1", device, "monitor", "", "LO", "physiological") for unit, device in (("a", "x"), ("b", "y"), ("c", "y"))]
+    numbered = statics.number_all(of_three)
+    assert statics.signal[numbered].tolist() == [0, 1, 1]
+    statics.keep(np.array([1, 2], dtype=np.int32))
+    again = statics.number_all([of_three[2], of_three[0], of_three[1]._replace(facility=1)])
+    assert [statics.signals.things[number] for number in statics.signal[again].tolist()] == [
+        (0, "y", "", "LO"), (0, "x", "", "LO"), (1, "y", "", "LO"),
+    ]  # fmt: skip
 
 
 # --- more of a clinician -----------------------------------------------------------------------------------------------
