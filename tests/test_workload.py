@@ -5,13 +5,17 @@ Each is asked of the naive reading and of the engine. Times are seconds after an
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analyzer import Engine, Policy
 from analyzer.facts import Fact
+from analyzer.flood import flood_ratio
 from analyzer.names import Static, Statics
 from analyzer.policy import HOUR, MINUTE
 from tests import naive
@@ -145,6 +149,25 @@ def test_the_state_is_followed_from_an_hour_before_the_window() -> None:
     assert of_ann(facts, 80 * M, "flood_ratio", "", window="10m") == 0
     assert of_ann(facts, 80 * M, "flood_ratio", "", window="1h") == 1
     assert of_ann(to_ann(*[0.0] * 10, *later), 75 * M, "flood_ratio", "", window="10m") == 0  # ten are no flood
+
+
+FLOOD_GAPS = st.sampled_from((0, 0, 1, 30, 60, 120, 120, 120, 120.001, 119.999, 150, 600)).map(lambda seconds: round(seconds * 1000))
+STARTS = st.lists(st.tuples(FLOOD_GAPS, st.integers(1, 12)), max_size=16).map(
+    lambda runs: [gap for gap, times in runs for _ in range(times)]
+)
+
+
+@given(st.lists(STARTS, min_size=1, max_size=3), st.sampled_from((0, 1, 60_000, 299_999, 600_000)))
+def test_floods_of_several_at_once_are_the_naive_ones(gaps: list[list[int]], since: int) -> None:
+    """Runs of alarms as dense as the thresholds, long enough that what held an hour before a window decides."""
+    windows = (10 * MINUTE, HOUR)
+    ago = [[-since - one for one in accumulate(of_one)] for of_one in gaps]
+    ago = [sorted(start for start in of_one if start > -windows[-1] - 70 * MINUTE) for of_one in ago]
+    start = np.array([one for of_one in ago for one in of_one], dtype=np.int64)
+    who = np.repeat(np.arange(len(ago)), [len(of_one) for of_one in ago])
+    found = flood_ratio(start, who, len(ago), windows)
+    expected = [[naive._flood_length(of_one, -length - HOUR, -length, 0) / length for length in windows] for of_one in ago]
+    assert found.tolist() == expected
 
 
 # --- chatter, fleeting, stale ------------------------------------------------------------------------------------------
