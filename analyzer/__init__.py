@@ -2,13 +2,14 @@
 
 Facts (`facts`) are admitted (`admission`), wait for their time (`arrivals`) and are folded into the table of episodes (`fold`,
 `table`, `readings`); joined with rosters and responses (`roster`, `responses`), what follows is derived (`derive`, `classes`),
-what is final published (`publish`), what is old forgotten (`horizon`), and what it weighs counted in windows (`burden`,
-`windows`). All of it works on many facts at once, in numpy columns. `Engine` holds the facilities of one partition, and is all
-that the outside needs.
+what is final published (`publish`), what is old forgotten (`horizon`), and what it weighs counted in windows (`burden`, `windows`,
+`bands`, `chatter`, `duty`, `flood`, `frequent`, `overlap`, `posts`, `spread`). All of it works on many facts at once, in numpy
+columns. `Engine` holds the facilities of one partition, and is all that the outside needs.
 """
 
 from analyzer.admission import OUTCOMES, TOPICS, Outcome
 from analyzer.arrivals import Columns
+from analyzer.bands import EXPOSURE_BANDS, LOAD_BANDS
 from analyzer.burden import ALARM_PRIORITIES, Burdens, ClinicianBurdens, Snapshot, UnitBurdens
 from analyzer.classes import CLASSES, SCOPES, Scope, nonactionable_ratio
 from analyzer.engine import Engine
@@ -24,8 +25,10 @@ from analyzer.watch import Announcement
 __all__ = [
     "ALARM_PRIORITIES",
     "CLASSES",
+    "EXPOSURE_BANDS",
     "FACT_TYPES",
     "JUDGING",
+    "LOAD_BANDS",
     "NOTHING_FINISHED",
     "OPEN",
     "OUTCOMES",

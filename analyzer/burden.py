@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from math import fsum
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.admission import NOTHING_YET
-from analyzer.classes import CLASSES
+from analyzer.bands import exposure_band, load_band
+from analyzer.chatter import chattering, earlier_twins
+from analyzer.classes import CLASSES, NON_ACTIONABLE
+from analyzer.duty import hours_on_duty, protected, stretches
 from analyzer.episodes import PRIORITIES
 from analyzer.facts import Assignment
+from analyzer.flood import flood_ratio
+from analyzer.frequent import most_frequent
 from analyzer.histogram import ResponseTimes
 from analyzer.ids import Numbers
 from analyzer.names import AlarmType, Numbered
+from analyzer.overlap import overlapping
 from analyzer.overload import NORMAL
-from analyzer.policy import Policy
-from analyzer.roster import Team, holds, pairs
+from analyzer.policy import EXPOSURE, HOUR, Policy
+from analyzer.posts import Posts
+from analyzer.roster import Team, pairs
+from analyzer.spread import gini
 from analyzer.state import State
 from analyzer.table import OPEN
 from analyzer.windows import counts, covered_length
@@ -26,10 +34,18 @@ from analyzer.windows import counts, covered_length
 ALARM_PRIORITIES = PRIORITIES[1:]
 """Those that are alarms, by rank."""
 
+STANDING = HOUR
+"""An alarm that has not ended within an hour stands: a state rather than an event, and on the way to `STALE` (our own figure)."""
+STALE = 24 * HOUR
+"""An alarm open for longer is stale (ISA-18.2-2016: fewer than five on any day, with plans)."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClinicianBurdens:
-    """One row a clinician, ordered by facility and clinician (raw ids). Axes: rows, windows, `ALARM_PRIORITIES` or `CLASSES`."""
+    """One row a clinician, ordered by facility and clinician (raw ids). Axes: rows, windows, `ALARM_PRIORITIES` or `CLASSES`.
+
+    NaN: too little is known to say.
+    """
 
     facility: list[str]
     unit: list[str]
@@ -39,8 +55,22 @@ class ClinicianBurdens:
     alarm_milliseconds: Numbers
     beds: Numbers
     acuity: npt.NDArray[np.float64]
+    protected_ratio: npt.NDArray[np.float64]
+    """Share of the duty in the window in stretches without a new alarm (`duty`)."""
+    flood_ratio: npt.NDArray[np.float64]
+    """Share of the window in flood (`flood`)."""
+    overlapping: Numbers
+    """Alarms that began while another one waited (`overlap`)."""
+    load_band: npt.NDArray[np.intp]
+    """Places in `bands.LOAD_BANDS`, by the alarms of the last hour."""
+    exposure: Numbers
+    """Alarms of the last `EXPOSURE` whose class is non-actionable; technical ones are another class, and left out."""
+    exposure_band: npt.NDArray[np.intp]
+    """Places in `bands.EXPOSURE_BANDS`."""
+    shift_hours: npt.NDArray[np.float64]
+    """Since the present stretch of duty began (`duty`); NaN off duty."""
     overload: Numbers
-    """Indices in `STATES`."""
+    """Places in `overload.STATES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +85,24 @@ class UnitBurdens:
     open_alarms: Numbers
     clinicians: Numbers
     beds: Numbers
-    overload: Numbers
     types: list[list[list[tuple[AlarmType, int]]]]
     """By row and window, the most frequent alarm types with their counts, most frequent first, ties by name."""
+    type_classes: list[list[list[list[int]]]]
+    """The same types' alarms by `CLASSES`."""
+    stale_alarms: Numbers
+    """Open for more than `STALE`."""
+    standing_alarms: Numbers
+    """Open for more than `STANDING`, stale ones among them."""
+    chattering: Numbers
+    """Alarms of signals that came and went (`chatter`)."""
+    fleeting: Numbers
+    """Alarms that ended sooner than the policy's `fleeting`, answered or not, of any class."""
+    acuity: npt.NDArray[np.float64]
+    """Of all assignments now, summed: a bed that two share counts for each."""
+    load_spread: npt.NDArray[np.float64]
+    """Gini's coefficient of all alarms attributed to those on duty in the unit now (`spread`); NaN under two, or without alarms."""
+    overload: Numbers
+    """Places in `overload.STATES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +141,10 @@ class Snapshot:
     unit: npt.NDArray[np.int32]
     type: npt.NDArray[np.int32]
     team: npt.NDArray[np.int32]
+    signal: npt.NDArray[np.int32]
+    twins: npt.NDArray[np.int32]
+    waits: Numbers
+    """Until when it calls: its end, or the first response."""
 
     @classmethod
     def of(cls, state: State) -> Snapshot:
@@ -103,109 +152,121 @@ class Snapshot:
         table, statics, policy = state.table, state.statics, state.policy
         now = state.times.now[: len(state.facilities)].copy()
         rows = table.alarms()
-        rows = rows[table.end[rows] > (now - max(policy.windows.values()))[table.facility[rows]]]
+        rows = rows[table.end[rows] > (now - policy.lookback)[table.facility[rows]]]
         static, moments = table.static[rows], now[table.facility[rows]]
+        signal, start, end = statics.signal[static], table.start[rows] - moments, table.end[rows] - moments
         return cls(
             policy, now, list(state.facilities.things), list(state.teams.clinicians.things), list(statics.units.things),
             list(statics.types.things), list(state.teams.all), state.roster.valid(), state.response_times.copy(),
             (state.watch.states(of_units=False), state.watch.states(of_units=True)),
-            table.start[rows] - moments, table.end[rows] - moments, table.rank[rows], table.klass[rows], statics.unit[static],
-            statics.type[static], table.team[rows],
+            start, end, table.rank[rows], table.klass[rows], statics.unit[static], statics.type[static], table.team[rows], signal,
+            earlier_twins(signal, start, end, lambda chosen: table.ids(rows[chosen])),
+            np.minimum(end, table.first_response[rows] - moments),
         )  # fmt: skip
 
     def measure(self) -> Burdens:
         """Count in every window."""
-        in_force = [
-            (facility, one) for facility, one in self.roster if self.now[facility] != NOTHING_YET and holds(one, self.now[facility])
-        ]
-        return Burdens(tuple(self.policy.windows), self._clinicians(in_force), self._units(in_force), self._response_times())
-
-    def _clinicians(self, in_force: list[tuple[int, Assignment]]) -> ClinicianBurdens:
-        windows = tuple(self.policy.windows.values())
         known: Numbered[tuple[int, str]] = Numbered()
-        known.renew(self.clinicians)
+        known.renew(list(self.clinicians))
+        posts = Posts.of(self.roster, self.now, self.policy.horizon, known)
+        which, who = self._pairs()
+        windows = tuple(self.policy.windows.values())
+        alarms = counts(self.start[which], who, self.rank[which] - 1, len(known.things), len(ALARM_PRIORITIES), windows)
+        clinicians = self._clinicians(posts, known, which, who, alarms)
+        units = self._units(posts.in_force, known, alarms.sum(axis=2))
+        return Burdens(tuple(self.policy.windows), clinicians, units, self._response_times())
+
+    def _pairs(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """Attribution as from `pairs`, ordered by clinician, then start (those before the lookback in no order)."""
+        which, who = pairs(self.teams, self.team)
+        back = self.policy.lookback
+        order = np.argsort(who * (back + 1) + np.maximum(self.start, -back)[which])
+        return which[order], who[order]
+
+    def _clinicians(
+        self, posts: Posts, known: Numbered[tuple[int, str]], which: npt.NDArray[np.intp], who: npt.NDArray[np.intp], alarms: Numbers
+    ) -> ClinicianBurdens:
+        windows = tuple(self.policy.windows.values())
         beds: dict[int, set[tuple[str, str]]] = {}
         acuities: dict[int, list[float]] = {}
-        for facility, one in in_force:
+        for facility, one in posts.in_force:
             number = known[facility, one.clinician]
             beds.setdefault(number, set()).add((one.unit, one.bed))
             acuities.setdefault(number, []).append(1.0 if one.acuity is None else one.acuity)
-        which, who = pairs(self.teams, self.team)
         groups = len(known.things)
-        start, end = self.start[which], np.minimum(self.end[which], 0)
-        alarms = counts(start, who, self.rank[which] - 1, groups, len(ALARM_PRIORITIES), windows)
-        classified = counts(start, who, self.klass[which], groups, len(CLASSES), windows)
+        start, end, klass = self.start[which], np.minimum(self.end[which], 0), self.klass[which]
+        classified = counts(start, who, klass, groups, len(CLASSES), windows)
         sounding = covered_length(start, end, who, groups, windows)
         shown = np.flatnonzero(alarms.any(axis=(1, 2))).tolist()
         shown = self._ordered(dict.fromkeys([*shown, *beds]), known.things)
-        of_unit = self._units_of_clinicians()
+        duty = stretches(posts.begin, posts.end, posts.who)
+        flooded = flood_ratio(np.maximum(start, -self.policy.lookback), who, groups, windows)
+        overlaps = overlapping(start, self.waits[which], who, groups, windows)
+        in_an_hour = np.bincount(who[start > -HOUR], minlength=groups)[shown]
+        exposure = np.bincount(who[(start > -EXPOSURE) & (klass == NON_ACTIONABLE)], minlength=groups)[shown]
         return ClinicianBurdens(
             [self.facilities[known.things[number][0]] for number in shown],
-            [of_unit.get(known.things[number], "") for number in shown],
+            [posts.unit.get(number, "") for number in shown],
             [known.things[number][1] for number in shown],
             alarms[shown], classified[shown], sounding[shown],
             np.array([len(beds.get(number, ())) for number in shown], dtype=np.int64),
             np.array([fsum(acuities.get(number, ())) for number in shown]),  # fsum: the same in whatever order they arrived
+            protected(duty, start, who, groups, windows)[shown], flooded[shown], overlaps[shown],
+            load_band(in_an_hour), exposure, exposure_band(exposure), hours_on_duty(posts.begin, posts.end, posts.who, groups)[shown],
             np.array([self.overload[0].get(number, NORMAL) for number in shown], dtype=np.int64),
         )  # fmt: skip
 
     def _ordered(self, numbers: Any, things: list[tuple[int, str]]) -> list[int]:
         return sorted(numbers, key=lambda number: (self.facilities[things[number][0]], things[number][1]))
 
-    def _units_of_clinicians(self) -> dict[tuple[int, str], str]:
-        """Of each clinician: the unit of the assignment begun last (then the least unit), within the horizon."""
-        latest: dict[tuple[int, str], tuple[int, str]] = {}
-        now, horizon = self.now.tolist(), self.policy.horizon
-        for facility, one in self.roster:
-            if one.start <= now[facility] and (one.end is None or one.end > now[facility] - horizon):
-                known = latest.get((facility, one.clinician))
-                if known is None or one.start > known[0] or (one.start == known[0] and one.unit < known[1]):
-                    latest[facility, one.clinician] = one.start, one.unit
-        return {clinician: unit for clinician, (_, unit) in latest.items()}
-
-    def _units(self, in_force: list[tuple[int, Assignment]]) -> UnitBurdens:
+    def _units(self, in_force: list[tuple[int, Assignment]], people: Numbered[tuple[int, str]], load: Numbers) -> UnitBurdens:
+        """`load`: attributed alarms, by clinician and window."""
         windows = tuple(self.policy.windows.values())
         known: Numbered[tuple[int, str]] = Numbered()
-        known.renew(self.units)
-        clinicians: dict[int, set[str]] = {}
+        known.renew(list(self.units))
+        clinicians: dict[int, set[int]] = {}
         beds: dict[int, set[str]] = {}
+        acuities: dict[int, list[float]] = {}
         for facility, one in in_force:
             number = known[facility, one.unit]
-            clinicians.setdefault(number, set()).add(one.clinician)
+            clinicians.setdefault(number, set()).add(people[facility, one.clinician])
             beds.setdefault(number, set()).add(one.bed)
+            acuities.setdefault(number, []).append(1.0 if one.acuity is None else one.acuity)
         groups = len(known.things)
         alarms = counts(self.start, self.unit, self.rank - 1, groups, len(ALARM_PRIORITIES), windows)
         classified = counts(self.start, self.unit, self.klass, groups, len(CLASSES), windows)
-        unassigned = counts(self.start, self.unit, (self.team == 0).astype(np.int8), groups, 2, windows)[:, :, 1]
-        sounding = np.bincount(self.unit[self.end > OPEN // 2], minlength=groups)
-        types = self._types(windows)
+        unassigned = self._counted(self.team == 0, groups)
+        sounding, standing, stale = (
+            np.bincount(self.unit[(self.end > OPEN // 2) & (self.start < -age)], minlength=groups) for age in (-1, STANDING, STALE)
+        )
+        chatters = self._counted(chattering(self.signal, self.start, self.end, self.twins, max(windows)), groups)
+        fleeting = self._counted(self.end - self.start < self.policy.fleeting, groups)
+        types, type_classes = most_frequent(self.start, self.unit, self.type, self.klass, self.types, windows, self.policy.top_types)
         shown = np.flatnonzero(alarms.any(axis=(1, 2)) | (sounding > 0)).tolist()
         shown = self._ordered(dict.fromkeys([*shown, *beds]), known.things)
+        none: list[list[Any]] = [[] for _ in windows]
         return UnitBurdens(
             [self.facilities[known.things[number][0]] for number in shown],
             [known.things[number][1] for number in shown],
             alarms[shown], classified[shown], unassigned[shown], sounding[shown].astype(np.int64),
             np.array([len(clinicians.get(number, ())) for number in shown], dtype=np.int64),
             np.array([len(beds.get(number, ())) for number in shown], dtype=np.int64),
+            [types.get(number, none) for number in shown], [type_classes.get(number, none) for number in shown],
+            stale[shown], standing[shown], chatters[shown], fleeting[shown],
+            np.array([fsum(acuities.get(number, ())) for number in shown]),
+            self._spread(clinicians, load, groups)[shown],
             np.array([self.overload[1].get(number, NORMAL) for number in shown], dtype=np.int64),
-            [types.get(number, [[] for _ in windows]) for number in shown],
         )  # fmt: skip
 
-    def _types(self, windows: tuple[int, ...]) -> dict[int, list[list[tuple[AlarmType, int]]]]:
-        """By unit number: per window, its most frequent alarm types."""
-        result: dict[int, list[list[tuple[AlarmType, int]]]] = {}
-        names = self.types
-        key = self.unit.astype(np.int64) * max(len(names), 1) + self.type
-        for place, length in enumerate(windows):
-            present, count = np.unique(key[self.start > -length], return_counts=True)
-            by_unit: dict[int, list[tuple[AlarmType, int]]] = {}
-            for unit_and_type, n in zip(present.tolist(), count.tolist(), strict=True):
-                unit, type_ = divmod(unit_and_type, len(names))
-                by_unit.setdefault(unit, []).append((names[type_], n))
-            for unit, found in by_unit.items():
-                found.sort(key=lambda one: (-one[1], one[0]))
-                result.setdefault(unit, [[] for _ in windows])[place] = found[: self.policy.top_types]
-        return result
+    def _counted(self, chosen: npt.NDArray[np.bool_], groups: int) -> Numbers:
+        """Alarms of each unit and window among the chosen."""
+        rows, windows = np.flatnonzero(chosen), tuple(self.policy.windows.values())
+        return counts(self.start[rows], self.unit[rows], np.zeros(1, dtype=np.int8), groups, 1, windows)[:, :, 0]
+
+    def _spread(self, clinicians: dict[int, set[int]], load: Numbers, groups: int) -> npt.NDArray[np.float64]:
+        unit = np.repeat(np.array([*clinicians], dtype=np.int64), [len(one) for one in clinicians.values()])
+        people = np.array([*chain.from_iterable(clinicians.values())], dtype=np.int64)
+        return np.column_stack([gini(load[people, window], unit, groups) for window in range(load.shape[1])])
 
     def _response_times(self) -> list[tuple[str, str, str, list[int], float]]:
         return sorted(

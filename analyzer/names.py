@@ -82,7 +82,7 @@ AlarmType = tuple[str, str, str]
 """device_type, source, code."""
 
 
-_COLUMNS = ("facility", "unit", "place", "bed", "type", "technical", "advisory", "mark")
+_COLUMNS = ("facility", "unit", "place", "bed", "type", "signal", "technical", "advisory", "mark")
 
 
 class Statics:
@@ -95,6 +95,7 @@ class Statics:
         self.beds: Numbered[tuple[int, str]] = Numbered()  # by name alone: responses may name no unit
         self.places_of_bed: dict[int, list[int]] = {}  # those with an episode
         self.types: Numbered[AlarmType] = Numbered()
+        self.signals: Numbered[tuple[int, str, str, str]] = Numbered()  # facility, device_id, source, code: what can chatter
         self._known = 0
         self._unit_of_place = array("i")
         self.facility: Codes = np.empty(0, dtype=np.int32)
@@ -102,6 +103,7 @@ class Statics:
         self.place: Codes = np.empty(0, dtype=np.int32)
         self.bed: Codes = np.empty(0, dtype=np.int32)
         self.type: Codes = np.empty(0, dtype=np.int32)
+        self.signal: Codes = np.empty(0, dtype=np.int32)
         self.technical: npt.NDArray[np.bool_] = np.empty(0, dtype=np.bool_)
         self.advisory: npt.NDArray[np.bool_] = np.empty(0, dtype=np.bool_)
         self.mark: npt.NDArray[np.uint64] = np.empty(0, dtype=np.uint64)
@@ -123,13 +125,13 @@ class Statics:
             return
         self._known = len(self.numbers.things)
         columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
-        units, types = self.units, self.types
+        units, types, signals = self.units, self.types, self.signals
         for static in new:
-            facility, unit, bed, _, device_type, source, code, kind = static
+            facility, unit, bed, device_id, device_type, source, code, kind = static
             place, number = self._place(facility, unit, bed)
             known = (
-                facility, units[facility, unit], place, number, types[device_type, source, code], kind == "technical", kind == "advisory",
-                mark_of(static[1:]),
+                facility, units[facility, unit], place, number, types[device_type, source, code],
+                signals[facility, device_id, source, code], kind == "technical", kind == "advisory", mark_of(static[1:]),
             )  # fmt: skip
             for column, value in zip(columns.values(), known, strict=True):
                 column.append(value)
@@ -171,6 +173,9 @@ class Statics:
         self.numbers.renew([self.numbers.things[number] for number in used.tolist()])
         for name in _COLUMNS:
             setattr(self, name, getattr(self, name)[used].copy())
+        signals = np.unique(self.signal)
+        self.signals.renew([self.signals.things[number] for number in signals.tolist()])
+        self.signal = np.searchsorted(signals, self.signal).astype(np.int32)
         self._known = len(used)
         return moved
 

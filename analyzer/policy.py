@@ -15,6 +15,13 @@ HOUR = 60 * MINUTE
 DEFAULT_WINDOWS = {"10m": 10 * MINUTE, "1h": HOUR, "2h": 2 * HOUR, "12h": 12 * HOUR}
 """10 min is the interval of ISA-18.2 rates; 2 h the exposure of Bonafide 2015; 12 h a shift."""
 
+FLOOD_INTERVAL = 10 * MINUTE
+"""Floods are told by the alarms of as long (ISA-18.2-2016)."""
+FLOOD_RUN_IN = HOUR
+"""So long before each window the state of flood is followed, for what holds when the window begins (our own)."""
+EXPOSURE = 2 * HOUR
+"""The exposure of Bonafide 2015, whatever the windows are."""
+
 JUDGING = frozenset({"action_window", "fleeting", "cover"})
 """The settings that decide what an episode was."""
 
@@ -118,6 +125,11 @@ class Policy:
     """Alarm types exported per unit and window (ISA-18.2 reviews the ten most frequent)."""
     overload: OverloadPolicy = field(default_factory=OverloadPolicy)
 
+    @property
+    def lookback(self) -> int:
+        """How long before now an alarm may have ended, and still count somewhere."""
+        return max(max(self.windows.values()) + FLOOD_RUN_IN + FLOOD_INTERVAL, EXPOSURE)
+
     def __post_init__(self) -> None:
         if not self.windows:
             raise ValueError("windows: expected at least one window")
@@ -132,4 +144,9 @@ class Policy:
             raise ValueError(
                 f"horizon: expected at least {least / HOUR:g} h (longest window + cover + allowed_lateness + action_window), "
                 "else facts would be dropped that a window still needs"
+            )
+        if self.horizon < self.lookback:
+            raise ValueError(
+                f"horizon: expected at least {self.lookback / HOUR:g} h (longest window + 70 min, and 2 h), "
+                "else alarms would be dropped that tell floods and exposure"
             )

@@ -30,21 +30,20 @@ def counts(
 def covered_length(start: Ints, end: Ints, group: npt.NDArray[np.integer], groups: int, windows: Sequence[int]) -> Ints:
     """Length (ms) of the union of each group's intervals [start, end), clipped to each window.
 
-    Intervals still open are given an `end` of 0 or later. Returns an array of shape (groups, len(windows)).
+    The intervals are ordered by group, then start (those that start before all windows in any order). Those still open are given an
+    `end` of 0 or later. Returns an array of shape (groups, len(windows)).
     """
     result = np.zeros((groups, len(windows)), dtype=np.int64)
-    order = np.lexsort((start, group))
-    start, end, group = start[order], end[order], group[order].astype(np.int64)
     for number, length in enumerate(windows):
-        inside = (end > -length) & (start < 0)
+        inside = np.flatnonzero((end > -length) & (start < 0))
+        of = group[inside].astype(np.int64)
         # Each group gets a stretch of its own on one long line, so one running maximum serves all groups.
-        shift = group[inside] * (length + 1)
-        begins = np.maximum(start[inside] + length, 0) + shift
-        ends = np.minimum(end[inside] + length, length) + shift
+        shift = of * (length + 1) + length
+        begins = np.maximum(start[inside], -length) + shift
+        ends = np.minimum(end[inside], 0) + shift
         reached = np.maximum.accumulate(ends)
-        fresh = ends.copy()
-        fresh[1:] = np.maximum(ends[1:], reached[:-1])
-        covered_from = begins.copy()
-        covered_from[1:] = np.maximum(begins[1:], reached[:-1])
-        result[:, number] = np.bincount(group[inside], weights=fresh - covered_from, minlength=groups).astype(np.int64)
+        # What each adds: from its begin, or from what those before it have reached, as far as it reaches beyond.
+        added = reached - begins
+        added[1:] = reached[1:] - np.maximum(begins[1:], reached[:-1])
+        result[:, number] = np.bincount(of, weights=added, minlength=groups).astype(np.int64)
     return result

@@ -1,10 +1,11 @@
 """Scrapes at full size: how long /metrics takes, how many bytes it is, and how long the event loop stands still meanwhile.
 
-    python -m bench.scrape [--clinicians 10000] [--units 1000] [--scrapes 5]
+    python -m bench.scrape [--clinicians 10000] [--units 1000] [--alarms 60] [--scrapes 5]
 
-Pages are served by the worker's own code and fetched by another process, while the event loop is idle, or busy with tasks of 2 ms as
-one that takes in records. A stall is how much later than asked for a task gets its turn that sleeps 1 ms at a time. What the machine
-itself costs can be seen beside it: the same with no scrapes, and with a thread that only counts.
+First, what it takes to measure the burdens of so many clinicians, with so many alarms each in the last 13 h. Then pages are served by
+the worker's own code and fetched by another process, while the event loop is idle, or busy with tasks of 2 ms as one that takes in
+records. A stall is how much later than asked for a task gets its turn that sleeps 1 ms at a time. What the machine itself costs can be
+seen beside it: the same with no scrapes, and with a thread that only counts.
 """
 
 from __future__ import annotations
@@ -22,10 +23,24 @@ import numpy as np
 from aiohttp import web
 from prometheus_client import Metric, generate_latest
 
-from analyzer import ALARM_PRIORITIES, CLASSES, RESPONSE_BUCKETS, Burdens, ClinicianBurdens, Engine, Policy, UnitBurdens
+from analyzer import (
+    ALARM_PRIORITIES,
+    CLASSES,
+    EXPOSURE_BANDS,
+    LOAD_BANDS,
+    RESPONSE_BUCKETS,
+    STATES,
+    Burdens,
+    ClinicianBurdens,
+    Engine,
+    Policy,
+    UnitBurdens,
+)
+from bench.measure import show_measuring
 from streams.exporter import Exporter
 from streams.exposition import Format, packed, render
-from streams.metrics import Table, as_metrics, burden_tables, everybody
+from streams.library import as_metrics
+from streams.metrics import Table, burden_tables, everybody
 from streams.partition import Partition
 from streams.pseudonyms import pseudonyms
 from streams.settings import MetricsSettings, Settings
@@ -58,6 +73,14 @@ def burdens(clinicians: int, units: int, facilities: int = 25) -> Burdens:
             random.integers(0, 3_600_000, (clinicians, len(WINDOWS))),
             counts(clinicians),
             random.random(clinicians).round(2) * 4,
+            random.random((clinicians, len(WINDOWS))),
+            random.integers(0, 60_000, (clinicians, len(WINDOWS))) / 3_600_000,
+            counts(clinicians, len(WINDOWS)),
+            random.integers(0, len(LOAD_BANDS), clinicians),
+            counts(clinicians),
+            random.integers(0, len(EXPOSURE_BANDS), clinicians),
+            random.integers(0, 43_200_000, clinicians) / 3_600_000,
+            random.integers(0, len(STATES), clinicians),
         ),
         UnitBurdens(
             [facility for facility, _ in of_units],
@@ -69,6 +92,14 @@ def burdens(clinicians: int, units: int, facilities: int = 25) -> Burdens:
             counts(units),
             counts(units),
             [[types] * len(WINDOWS)] * units,
+            [[[[9, 60, 5, 1, 3]] * len(types)] * len(WINDOWS)] * units,
+            counts(units),
+            counts(units),
+            counts(units, len(WINDOWS)),
+            counts(units, len(WINDOWS)),
+            random.random(units).round(2) * 40,
+            random.random((units, len(WINDOWS))),
+            random.integers(0, len(STATES), units),
         ),
         [(*unit, priority, cumulative, 1234.5) for unit in of_units for priority in ALARM_PRIORITIES],
     )
@@ -256,10 +287,11 @@ class Only:
         return self._metrics
 
 
-async def main(clinicians: int, units: int, scrapes: int) -> None:
+async def main(clinicians: int, units: int, alarms: int, scrapes: int) -> None:
     found = burdens(clinicians, units)
     pseudonym = pseudonyms(Settings())
     print(f"{clinicians:,} clinicians, {units:,} units, {len(WINDOWS)} windows")
+    show_measuring(clinicians, units, alarms)
     show_rendering(found, pseudonym)
     worker, pages = Worker(found), Pages()
     add_pages(pages, worker, Exporter(worker, pseudonym, 5, MetricsSettings(max_clinicians=clinicians), reuse=0))
@@ -281,6 +313,7 @@ if __name__ == "__main__":
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--clinicians", type=int, default=10_000)
     options.add_argument("--units", type=int, default=1_000)
+    options.add_argument("--alarms", type=int, default=60)
     options.add_argument("--scrapes", type=int, default=5)
     given = options.parse_args()
-    asyncio.run(main(given.clinicians, given.units, given.scrapes))
+    asyncio.run(main(given.clinicians, given.units, given.alarms, given.scrapes))

@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from itertools import chain, groupby, product, repeat
+from itertools import chain, product
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from prometheus_client import Metric
-from prometheus_client.samples import Sample
 
 from analyzer import (
     ALARM_PRIORITIES,
     CLASSES,
+    EXPOSURE_BANDS,
+    LOAD_BANDS,
     OUTCOMES,
     RESPONSE_BUCKETS,
     SCOPES,
@@ -65,6 +65,36 @@ DEFINITIONS = {
     "clinician_overload_state": Definition(
         "gauge", _CLINICIAN, "0 normal, 1 elevated, 2 overloaded: a state of the assignment, not of the person."
     ),
+    "clinician_protected_ratio": Definition(
+        "gauge", (*_CLINICIAN, "window"),
+        "Share of the duty in the window in stretches of 5 min or more without a new alarm of theirs; absent under 5 min of duty.",
+    ),
+    "clinician_flood_ratio": Definition(
+        "gauge", (*_CLINICIAN, "window"),
+        "Share of the window in alarm flood: begins above 10 new alarms in 10 min, ends below 5 (ISA-18.2, which aims below 1 % of time).",
+    ),
+    "clinician_overlapping_alarms": Definition(
+        "gauge", (*_CLINICIAN, "window"),
+        "Alarms of the window that began while an earlier one of the clinician's still sounded and nobody had responded to it.",
+    ),
+    "clinician_load_band": Definition(
+        "gauge", (*_CLINICIAN, "band"),
+        "1 for the band that the alarms of the last hour are in, by EEMUA-191 rates: recommended under 6, manageable to 12, "
+        "over_demanding to 60, unacceptable above.",
+    ),
+    "clinician_nonactionable_exposure": Definition(
+        "gauge", _CLINICIAN,
+        "Non-actionable alarms of the last 120 min, without technical ones: exposure as in Bonafide 2015, never proof of harm "
+        "(Bonafide 2017 found no association).",
+    ),
+    "clinician_exposure_band": Definition(
+        "gauge", (*_CLINICIAN, "band"), "1 for the band of Bonafide 2015 that this exposure is in: a gauge of noise, never proof of harm."
+    ),
+    "clinician_shift_hours": Definition(
+        "gauge", _CLINICIAN,
+        "Hours since the present stretch of duty began, gaps of up to 30 min bridged; absent off duty. "
+        "Responses took 15 % longer for each hour (Bonafide 2017).",
+    ),
     "unit_alarms": Definition("gauge", (*_UNIT, "window", "priority"), "Alarms of the unit that started in the window, each once."),
     "unit_classified_alarms": Definition("gauge", (*_UNIT, "window", "class"), "The same alarms by class."),
     "unit_nonactionable_ratio": Definition(
@@ -78,6 +108,41 @@ DEFINITIONS = {
     "unit_overload_state": Definition("gauge", _UNIT, "0 normal, 1 elevated, 2 overloaded: what its average clinician on duty bears."),
     "unit_type_alarms": Definition(
         "gauge", (*_UNIT, "window", "device_type", "source", "code"), "Alarms of the unit's most frequent alarm types in the window."
+    ),
+    "unit_type_share": Definition(
+        "gauge", (*_UNIT, "window", "device_type", "source", "code"), "The same types' share of all alarms of the unit in the window."
+    ),
+    "unit_type_nonactionable_ratio": Definition(
+        "gauge", (*_UNIT, "window", "device_type", "source", "code", "scope"),
+        "Share of the type's classified alarms that needed nobody (scope clinical: without technical ones); absent while too few.",
+    ),
+    "unit_priority_share": Definition(
+        "gauge", (*_UNIT, "window", "priority"),
+        "Share of the unit's alarms in the window that has the priority; ISA-18.2 aims at 0.80 low, 0.15 medium, 0.05 high. "
+        "Absent without alarms.",
+    ),
+    "unit_stale_alarms": Definition("gauge", _UNIT, "Alarms of the unit open for more than 24 h (ISA-18.2: under 5 on any day)."),
+    "unit_standing_alarms": Definition("gauge", _UNIT, "Alarms of the unit open for more than 1 h, stale ones among them."),
+    "unit_chattering_alarms": Definition(
+        "gauge", (*_UNIT, "window"),
+        "Alarms that are at least the third within 60 s of the same device, source and code, the others being over (ISA-18.2: none).",
+    ),
+    "unit_fleeting_alarms": Definition(
+        "gauge", (*_UNIT, "window"), "Alarms that ended sooner than policy.fleeting, answered or not (ISA-18.2: none)."
+    ),
+    "unit_alarms_per_bed": Definition(
+        "gauge", (*_UNIT, "window"), "Alarms of the unit in the window over its beds that are assigned now; absent without any."
+    ),
+    "unit_beds_per_clinician": Definition(
+        "gauge", _UNIT, "Beds of the unit that are assigned now over the clinicians assigned to them; absent without any."
+    ),
+    "unit_acuity_per_clinician": Definition(
+        "gauge", _UNIT, "Acuity of the unit's assignments now, summed, over the clinicians who hold them; absent without any."
+    ),
+    "unit_load_spread": Definition(
+        "gauge", (*_UNIT, "window"),
+        "How unevenly the alarms of the window fell on the clinicians on duty in the unit now (Gini: 0 alike, towards 1 all on one); "
+        "absent under two, or without alarms.",
     ),
     "response_seconds": Definition(
         "histogram", (*_UNIT, "priority"), "From an alarm's start to the first response of any kind, once per alarm when it is final."
@@ -169,7 +234,8 @@ def burden_tables(burdens: Burdens, chosen: Chosen | None, min_classified: int) 
     if chosen is not None:
         yield from clinician_tables(burdens, chosen, min_classified)
     yield from _unit_tables(burdens, min_classified)
-    yield from _type_tables(burdens)
+    yield from _type_tables(burdens, min_classified)
+    yield from _workload_tables(burdens)
     yield from _response_tables(burdens)
 
 
@@ -184,6 +250,13 @@ def clinician_tables(burdens: Burdens, chosen: Chosen, min_classified: int) -> I
     yield _table("clinician_beds", labels, [Cell()], of.beds)
     yield _table("clinician_acuity", labels, [Cell()], of.acuity)
     yield _table("clinician_overload_state", labels, [Cell()], of.overload)
+    yield _table("clinician_protected_ratio", labels, _cells(window=windows), of.protected_ratio)
+    yield _table("clinician_flood_ratio", labels, _cells(window=windows), of.flood_ratio)
+    yield _table("clinician_overlapping_alarms", labels, _cells(window=windows), of.overlapping)
+    yield _table("clinician_load_band", labels, _cells(band=LOAD_BANDS), _states(of.load_band, len(LOAD_BANDS)))
+    yield _table("clinician_nonactionable_exposure", labels, [Cell()], of.exposure)
+    yield _table("clinician_exposure_band", labels, _cells(band=EXPOSURE_BANDS), _states(of.exposure_band, len(EXPOSURE_BANDS)))
+    yield _table("clinician_shift_hours", labels, [Cell()], of.shift_hours)
 
 
 def _unit_tables(burdens: Burdens, min_classified: int) -> Iterator[Table]:
@@ -200,27 +273,65 @@ def _unit_tables(burdens: Burdens, min_classified: int) -> Iterator[Table]:
     yield _table("unit_overload_state", labels, [Cell()], of.overload)
 
 
-def _type_tables(burdens: Burdens) -> Iterator[Table]:
-    of = burdens.units
-    columns: list[list[str]] = [[] for _ in DEFINITIONS["unit_type_alarms"].labels]
+def _type_tables(burdens: Burdens, min_classified: int) -> Iterator[Table]:
+    """Metric by metric, as the formats want them, each of them in blocks."""
+    of, labels = burdens.units, DEFINITIONS["unit_type_alarms"].labels
+    columns: list[list[str]] = [[] for _ in labels]
     counts: list[int] = []
-
-    def table() -> Table:
-        labels = dict(zip(DEFINITIONS["unit_type_alarms"].labels, columns, strict=True))
-        return _table("unit_type_alarms", labels, [Cell()], np.array(counts, dtype=np.int64))
-
-    for facility, unit, by_window in zip(of.facility, of.unit, of.types, strict=True):
-        for window, found in zip(burdens.windows, by_window, strict=True):
+    alarms: list[int] = []
+    classified: list[list[int]] = []
+    totals = of.alarms.sum(axis=-1).tolist()
+    for facility, unit, total, by_window, classes in zip(of.facility, of.unit, totals, of.types, of.type_classes, strict=True):
+        for window, every, found, of_classes in zip(burdens.windows, total, by_window, classes, strict=True):
             if found:
                 types, numbers = zip(*found, strict=True)
                 same = ([one] * len(found) for one in (facility, unit, window))
                 for column, values in zip(columns, chain(same, zip(*types, strict=True)), strict=True):
                     column += values
                 counts += numbers
-        if len(counts) >= BLOCK:
-            yield table()
-            columns, counts = [[] for _ in columns], []
-    yield table()
+                alarms += [every] * len(found)
+                classified += of_classes
+    count = np.array(counts, dtype=np.int64)
+    ratios = nonactionable_ratios(np.array(classified, dtype=np.int64).reshape(-1, len(CLASSES)), min_classified)
+    shown: tuple[tuple[str, list[Cell], npt.NDArray[Any]], ...] = (
+        ("unit_type_alarms", [Cell()], count),
+        ("unit_type_share", [Cell()], _over(count, np.array(alarms, dtype=np.int64))),
+        ("unit_type_nonactionable_ratio", _cells(scope=SCOPES), ratios),
+    )
+    for name, cells, of_name in shown:
+        for begin in range(0, max(len(count), 1), BLOCK):  # at least once: the family is told of while it is empty
+            block = {label: column[begin : begin + BLOCK] for label, column in zip(labels, columns, strict=True)}
+            yield _table(name, block, cells, of_name[begin : begin + BLOCK])
+
+
+def _workload_tables(burdens: Burdens) -> Iterator[Table]:
+    windows, of = burdens.windows, burdens.units
+    labels = {"facility": of.facility, "unit": of.unit}
+    all_alarms = of.alarms.sum(axis=-1)
+    shares = _over(of.alarms, all_alarms[..., np.newaxis])
+    yield _table("unit_priority_share", labels, _cells(window=windows, priority=ALARM_PRIORITIES), shares)
+    yield _table("unit_stale_alarms", labels, [Cell()], of.stale_alarms)
+    yield _table("unit_standing_alarms", labels, [Cell()], of.standing_alarms)
+    yield _table("unit_chattering_alarms", labels, _cells(window=windows), of.chattering)
+    yield _table("unit_fleeting_alarms", labels, _cells(window=windows), of.fleeting)
+    yield _table("unit_alarms_per_bed", labels, _cells(window=windows), _over(all_alarms, of.beds[:, np.newaxis]))
+    yield _table("unit_beds_per_clinician", labels, [Cell()], _over(of.beds, of.clinicians))
+    yield _table("unit_acuity_per_clinician", labels, [Cell()], _over(of.acuity, of.clinicians))
+    yield _table("unit_load_spread", labels, _cells(window=windows), of.load_spread)
+
+
+def _over(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """The quotient; NaN where there is nothing to divide by."""
+    return np.where(whole > 0, part / np.maximum(whole, 1), np.nan)
+
+
+def _states(place: npt.NDArray[np.intp], states: int) -> npt.NDArray[np.int64]:
+    """1 for the state that holds, 0 for the others.
+
+    >>> _states(np.array([0, 2]), 3).tolist()
+    [[1, 0, 0], [0, 0, 1]]
+    """
+    return np.eye(states, dtype=np.int64)[place]
 
 
 def _response_tables(burdens: Burdens) -> Iterator[Table]:
@@ -275,10 +386,16 @@ def _none(*shape: int) -> npt.NDArray[np.int64]:
 
 _NOBODY = Burdens(
     (),
-    ClinicianBurdens([], [], [], _none(len(ALARM_PRIORITIES)), _none(len(CLASSES)), _none(), _none(), _none() / 1, _none()),
-    UnitBurdens([], [], _none(len(ALARM_PRIORITIES)), _none(len(CLASSES)), _none(), _none(), _none(), _none(), _none(), []),
+    ClinicianBurdens(
+        [], [], [], _none(len(ALARM_PRIORITIES)), _none(len(CLASSES)), _none(), _none(), _none() / 1, _none() / 1, _none() / 1, _none(),
+        _none(), _none(), _none(), _none() / 1, _none(),
+    ),
+    UnitBurdens(
+        [], [], _none(len(ALARM_PRIORITIES)), _none(len(CLASSES)), _none(), _none(), _none(), _none(), [], [], _none(), _none(), _none(),
+        _none(), _none() / 1, _none() / 1, _none(),
+    ),
     [],
-)
+)  # fmt: skip
 
 
 def _cells(**labels: Sequence[str]) -> list[Cell]:
@@ -302,35 +419,3 @@ def tally_table(tally: Mapping[tuple[Topic, Outcome], int]) -> Table:
 
 def watermark_table(watermarks: Mapping[str, int]) -> Table:
     return simple_table("watermark_timestamp_seconds", {(facility,): mark / 1000 for facility, mark in sorted(watermarks.items())})
-
-
-def as_metrics(tables: Iterable[Table]) -> Iterator[Metric]:
-    """The same in the Prometheus library's terms: slow, for those who want objects."""
-    for name, group in groupby(tables, key=lambda table: table.name):
-        metric = Metric(PREFIX + name, DEFINITIONS[name].help, DEFINITIONS[name].kind)
-        for table in group:
-            rows = zip(*table.labels.values(), strict=True) if table.labels else repeat(())
-            for row, values in zip(rows, table.values.tolist(), strict=False):
-                for cell, value in zip(table.cells, values, strict=True):
-                    if value == value:  # not NaN
-                        labels = dict(zip(table.labels, row, strict=True)) | dict(cell.labels)
-                        metric.samples.append(Sample(PREFIX + name + cell.suffix, labels, value))
-        yield metric
-
-
-def burden_metrics(burdens: Burdens, pseudonym: Callable[[str], str], min_classified: int) -> Iterator[Metric]:
-    """Everything that one partition's burdens show."""
-    return as_metrics(burden_tables(burdens, everybody(burdens, pseudonym), min_classified))
-
-
-def tally_metric(tally: Mapping[tuple[Topic, Outcome], int]) -> Metric:
-    return next(as_metrics([tally_table(tally)]))
-
-
-def watermark_metric(watermarks: Mapping[str, int]) -> Metric:
-    return next(as_metrics([watermark_table(watermarks)]))
-
-
-def samples(metrics: Iterable[Metric]) -> Iterator[Sample]:
-    for metric in metrics:
-        yield from metric.samples

@@ -13,7 +13,8 @@ from typing import IO, Any
 from analyzer import Announcement, Engine, Finished, Policy, Topic
 from streams.codec import decode_slice, encode_announcement, encode_episodes, to_json
 from streams.exposition import END, Format, render
-from streams.metrics import Table, as_metrics, burden_tables, everybody, tally_table, watermark_table
+from streams.library import as_metrics
+from streams.metrics import Table, burden_tables, everybody, tally_table, watermark_table
 
 STDIN = Path("-")
 _LINES_AT_ONCE = 4096

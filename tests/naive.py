@@ -15,6 +15,8 @@ from typing import Literal
 from analyzer.facts import FACT_TYPES, AlarmEvent, Assignment, Fact, Label, Response, Topic
 from analyzer.policy import Policy
 
+SECOND, MINUTE, HOUR = 1000, 60_000, 3_600_000
+
 Labels = frozenset[tuple[str, str]]
 Metrics = dict[tuple[str, Labels], float]
 Outcome = Literal["accepted", "duplicate", "future", "late"]
@@ -258,7 +260,7 @@ class _Out:
 def metrics(facts: Sequence[Fact], now: int, policy: Policy) -> Metrics:
     """The samples of the facility at `now` by (metric name, labels); clinicians under their raw ids.
 
-    Not here yet: protected, flood, chattering, stale, overload.
+    Not here yet: overload.
     """
     facts = _known(facts, now)
     if not facts:
@@ -277,6 +279,7 @@ def metrics(facts: Sequence[Fact], now: int, policy: Policy) -> Metrics:
         _put_clinician(out, clinician, alarms, assignments, now, policy)
     for unit in units:
         _put_unit(out, unit, alarms, assignments, now, policy)
+        _put_staffing(out, unit, alarms, assignments, now, policy)
         _put_response_seconds(out, unit, alarms)
     return out.samples
 
@@ -319,10 +322,92 @@ def _put_clinician(out: _Out, clinician: str, alarms: list[Episode], assignments
         # Whenever they started: an alarm that still sounded inside the window burdens it.
         intervals = [(episode.start, now if episode.end is None else episode.end) for episode in own]
         out.put("clinician_alarm_seconds", at_window, _union_length(intervals, now - length, now) / 1000)
+        _put_protected(out, at_window, own, roster, now, length)
+        starts = [episode.start for episode in own]
+        out.put("clinician_flood_ratio", at_window, _flood_length(starts, now - length - HOUR, now - length, now) / length)
+        out.put("clinician_overlapping_alarms", at_window, _overlapping(own, now - length))
 
     out.put("clinician_beds", labels, len({(assignment.unit, assignment.bed) for assignment in held}))
     # Once an assignment, even if two are for one bed. `fsum`, since the sum must not depend on the order of facts.
     out.put("clinician_acuity", labels, math.fsum(1.0 if assignment.acuity is None else assignment.acuity for assignment in held))
+
+    hourly = len(_in_window(own, now, HOUR))
+    band = "recommended" if hourly < 6 else "manageable" if hourly <= 12 else "over_demanding" if hourly <= 60 else "unacceptable"
+    for one in ("recommended", "manageable", "over_demanding", "unacceptable"):
+        out.put("clinician_load_band", {**labels, "band": one}, one == band)
+    exposure = len([episode for episode in _in_window(own, now, 2 * HOUR) if episode.klass == "non_actionable"])
+    out.put("clinician_nonactionable_exposure", labels, exposure)
+    out.put("clinician_exposure_band", {**labels, "band": "0-29"}, exposure < 30)
+    out.put("clinician_exposure_band", {**labels, "band": "30-79"}, 30 <= exposure < 80)
+    out.put("clinician_exposure_band", {**labels, "band": "80+"}, exposure >= 80)
+    if held:
+        out.put("clinician_shift_hours", labels, (now - _shift_begin(roster, held, now, policy)) / HOUR)
+
+
+def _put_protected(out: _Out, labels: dict[str, str], own: list[Episode], roster: list[Assignment], now: int, length: int) -> None:
+    """Duty in the window as intervals that do not touch; the starts inside one cut it, one at its edge has nothing to cut off."""
+    duty: list[list[int]] = []
+    for one in sorted(roster, key=lambda one: one.start):
+        begin, end = max(one.start, now - length), now if one.end is None else min(one.end, now)
+        if begin >= end:
+            continue
+        if duty and begin <= duty[-1][1]:
+            duty[-1][1] = max(duty[-1][1], end)
+        else:
+            duty.append([begin, end])
+    whole = sum(end - begin for begin, end in duty)
+    if whole < 5 * MINUTE:
+        return
+    kept = 0
+    for begin, end in duty:
+        cuts = sorted({episode.start for episode in own if begin < episode.start < end})
+        for piece_begin, piece_end in zip([begin, *cuts], [*cuts, end], strict=True):
+            if piece_end - piece_begin >= 5 * MINUTE:
+                kept += piece_end - piece_begin
+    out.put("clinician_protected_ratio", labels, kept / whole)
+
+
+def _flood_length(starts: list[int], origin: int, low: int, now: int) -> int:
+    """How much of [low, now] is flood, the state being followed from `origin` on, moment by moment at which it may change."""
+    moments = {start + wait for start in starts for wait in (0, 10 * MINUTE)}
+    moments = {origin, low, *(moment for moment in moments if origin < moment < now)}
+    flood, length = False, 0
+    for moment, following in zip(sorted(moments), [*sorted(moments)[1:], now], strict=True):
+        count = len([start for start in starts if moment - 10 * MINUTE < start <= moment])
+        if count > 10:
+            flood = True
+        elif count < 5:
+            flood = False
+        if flood and moment >= low:
+            length += following - moment
+    return length
+
+
+def _overlapping(own: list[Episode], low: int) -> int:
+    """Alarms after `low` that began while another waited: sounding, unanswered, and begun before, or first of those begun together."""
+
+    def waits(episode: Episode, moment: int) -> bool:
+        return (episode.end is None or episode.end > moment) and (episode.first_response is None or episode.first_response > moment)
+
+    count = 0
+    for moment in {episode.start for episode in own if episode.start > low}:
+        together = [episode for episode in own if episode.start == moment]
+        if any(episode.start < moment and waits(episode, moment) for episode in own):
+            count += len(together)
+        elif any(waits(episode, moment) for episode in together):
+            count += len(together) - 1
+    return count
+
+
+def _shift_begin(roster: list[Assignment], held: list[Assignment], now: int, policy: Policy) -> int:
+    """From the present duty back and back, as long as something before it ends at most 30 min earlier; so far as the horizon knows."""
+    known = [one for one in roster if one.start <= now and (one.end is None or one.end > now - policy.horizon)]
+    begin = min(one.start for one in held)
+    while True:
+        before = [one.start for one in known if one.start < begin and (one.end is None or one.end >= begin - 30 * MINUTE)]
+        if not before:
+            return begin
+        begin = min(before)
 
 
 def _unit_of(roster: list[Assignment], now: int, policy: Policy) -> str:
@@ -362,6 +447,13 @@ def _put_unit(out: _Out, unit: str, alarms: list[Episode], assignments: list[Ass
         inside = _in_window(own, now, length)
         _put_counts(out, "unit", at_window, inside, policy)
         out.put("unit_unassigned_alarms", at_window, len([episode for episode in inside if not episode.clinicians]))
+        out.put("unit_chattering_alarms", at_window, len([episode for episode in inside if _chatters(episode, alarms)]))
+        brief = [episode for episode in inside if episode.end is not None and episode.end - episode.start < policy.fleeting]
+        out.put("unit_fleeting_alarms", at_window, len(brief))
+        if inside:
+            for priority in PRIORITIES:
+                share = len([episode for episode in inside if episode.priority == priority]) / len(inside)
+                out.put("unit_priority_share", {**at_window, "priority": priority}, share)
 
         by_type: dict[tuple[str, str, str], int] = {}
         for episode in inside:
@@ -369,11 +461,59 @@ def _put_unit(out: _Out, unit: str, alarms: list[Episode], assignments: list[Ass
             by_type[alarm_type] = by_type.get(alarm_type, 0) + 1
         ranked = sorted(by_type.items(), key=lambda item: (-item[1], item[0]))
         for (device_type, source, code), count in ranked[: policy.top_types]:
-            out.put("unit_type_alarms", {**at_window, "device_type": device_type, "source": source, "code": code}, count)
+            of_type = {**at_window, "device_type": device_type, "source": source, "code": code}
+            out.put("unit_type_alarms", of_type, count)
+            out.put("unit_type_share", of_type, count / len(inside))
+            same = [one for one in inside if (one.device_type, one.source, one.code) == (device_type, source, code)]
+            noise, technical, useful = (
+                len([one for one in same if one.klass == klass]) for klass in ("non_actionable", "technical", "actionable")
+            )
+            if noise + technical + useful >= max(policy.min_classified, 1):
+                ratio = (noise + technical) / (noise + technical + useful)
+                out.put("unit_type_nonactionable_ratio", {**of_type, "scope": "all"}, ratio)
+            if noise + useful >= max(policy.min_classified, 1):
+                out.put("unit_type_nonactionable_ratio", {**of_type, "scope": "clinical"}, noise / (noise + useful))
 
     out.put("unit_open_alarms", labels, len(still_open))
+    out.put("unit_standing_alarms", labels, len([episode for episode in still_open if now - episode.start > HOUR]))
+    out.put("unit_stale_alarms", labels, len([episode for episode in still_open if now - episode.start > 24 * HOUR]))
     out.put("unit_clinicians", labels, len({assignment.clinician for assignment in held}))
     out.put("unit_beds", labels, len({assignment.bed for assignment in held}))
+
+
+def _chatters(episode: Episode, alarms: list[Episode]) -> bool:
+    """At least two alarms of its signal come before it, within the minute, and were over; wherever the device stood then."""
+    earlier = [
+        one
+        for one in alarms
+        if (one.device_id, one.source, one.code) == (episode.device_id, episode.source, episode.code)
+        and (one.start, one.alarm_id) < (episode.start, episode.alarm_id)
+        and one.start >= episode.start - 60 * SECOND
+        and one.end is not None
+        and one.end <= episode.start
+    ]
+    return len(earlier) >= 2
+
+
+def _put_staffing(out: _Out, unit: str, alarms: list[Episode], assignments: list[Assignment], now: int, policy: Policy) -> None:
+    """What depends on somebody being on duty in the unit now."""
+    held = [assignment for assignment in assignments if assignment.unit == unit and _in_force(assignment, now)]
+    if not held:
+        return
+    people = {assignment.clinician for assignment in held}
+    beds = {assignment.bed for assignment in held}
+    out.put("unit_beds_per_clinician", {"unit": unit}, len(beds) / len(people))
+    acuity = math.fsum(1.0 if assignment.acuity is None else assignment.acuity for assignment in held)
+    out.put("unit_acuity_per_clinician", {"unit": unit}, acuity / len(people))
+    for window, length in policy.windows.items():
+        inside = _in_window(alarms, now, length)
+        at_window = {"unit": unit, "window": window}
+        out.put("unit_alarms_per_bed", at_window, len([episode for episode in inside if episode.unit == unit]) / len(beds))
+        # Theirs, in whatever unit: a load is carried by a person.
+        loads = [len([episode for episode in inside if one in episode.clinicians]) for one in people]
+        if len(loads) >= 2 and sum(loads) > 0:
+            differences = sum(abs(one - other) for one in loads for other in loads)
+            out.put("unit_load_spread", at_window, differences / (2 * len(loads) * sum(loads)))
 
 
 def _put_response_seconds(out: _Out, unit: str, alarms: list[Episode]) -> None:

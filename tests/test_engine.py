@@ -13,15 +13,16 @@ from hypothesis import strategies as st
 
 from analyzer import OPEN, Engine, EpisodeRecord, Fact, Policy, ShardKey, Topic
 from analyzer.facts import FACT_TYPES
-from streams.metrics import burden_metrics, samples
+from streams.library import burden_metrics, samples
 from tests import naive
-from tests.strategies import deliveries, nows, wards
+from tests.strategies import deliveries, nows, shifts, wards
 
 TOPIC_OF: dict[type, Topic] = {type_: topic for topic, type_ in FACT_TYPES.items()}
 POLICY = Policy(horizon=10 * 86_400_000)
 """Remembers longer than any ward lasts: for tests that deliver facts in any order at all."""
 FORGETFUL = Policy()
 """With the default horizon: for tests that deliver nothing that lies behind it."""
+WARDS = wards() | shifts()
 Numbers = dict[tuple[str, frozenset[tuple[str, str]]], float]
 Stored = dict[ShardKey, bytes]
 
@@ -71,7 +72,7 @@ def assert_records(found: list[EpisodeRecord], expected: dict[str, naive.Episode
 
 @given(st.data())
 def test_any_order_and_any_duplicates_give_the_naive_numbers(data: st.DataObject) -> None:
-    facts = data.draw(wards())
+    facts = data.draw(WARDS)
     now = data.draw(nows(facts))
     engine = Engine(POLICY)
     feed(engine, data.draw(deliveries(facts)))
@@ -83,7 +84,7 @@ def test_any_order_and_any_duplicates_give_the_naive_numbers(data: st.DataObject
 @given(st.data())
 def test_every_step_of_a_live_run_shows_the_naive_numbers_of_what_came_so_far(data: st.DataObject) -> None:
     """Facts and time advance independently: whatever is charted late re-attributes and re-classifies what is held."""
-    facts = data.draw(wards())
+    facts = data.draw(WARDS)
     steps = sorted(data.draw(st.lists(nows(facts), min_size=2, max_size=5)))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(facts)), min_size=len(steps) - 1, max_size=len(steps) - 1)))
     order = data.draw(st.permutations(facts))
@@ -117,7 +118,7 @@ def restore(stored: Stored, tally: dict[Any, int], policy: Policy = POLICY) -> E
 @given(st.data())
 def test_a_crash_anywhere_changes_no_number_and_no_count(data: st.DataObject) -> None:
     """State goes back to the last checkpoint; what came after it is delivered once more. Episodes are sent once they are stored."""
-    facts = data.draw(wards())
+    facts = data.draw(WARDS)
     order = data.draw(deliveries(facts))
     now = data.draw(nows(facts))
     plan = data.draw(st.lists(st.sampled_from(["go on", "advance", "checkpoint", "crash"]), min_size=len(order), max_size=len(order)))
@@ -166,7 +167,7 @@ def later(fact: Fact, by: int) -> Fact:
 def test_the_horizon_forgets_only_what_no_number_needs(data: st.DataObject) -> None:
     """After more than the horizon of quiet, old alarms still open and assignments in force keep counting."""
     days = data.draw(st.sampled_from([30, 45, 80])) * 3_600_000
-    first, second = data.draw(wards()), [later(fact, days) for fact in data.draw(wards())]
+    first, second = data.draw(WARDS), [later(fact, days) for fact in data.draw(WARDS)]
     engine = Engine(FORGETFUL)
     feed(engine, first)
     engine.advance(max(fact.at for fact in first))
@@ -188,7 +189,7 @@ def without_old_response_times(engine: Engine, expected: Numbers, facts: list[Fa
 
 @given(st.data())
 def test_memory_is_bounded_by_the_horizon(data: st.DataObject) -> None:
-    facts = data.draw(wards())
+    facts = data.draw(WARDS)
     engine = Engine(FORGETFUL)
     feed(engine, facts)
     end = max(fact.at for fact in facts)
@@ -204,7 +205,7 @@ def test_memory_is_bounded_by_the_horizon(data: st.DataObject) -> None:
 @settings(max_examples=200)
 @given(st.data())
 def test_admission_judges_like_the_naive_reading(data: st.DataObject) -> None:
-    facts = data.draw(wards())
+    facts = data.draw(WARDS)
     order = data.draw(deliveries(facts))
     delays = data.draw(st.lists(st.sampled_from([0, -120_000, -120_001, 86_400_000]), min_size=len(order), max_size=len(order)))
     shifts = data.draw(st.lists(st.sampled_from([0, 0, 0, 26, 27, 60]), min_size=len(order), max_size=len(order)))

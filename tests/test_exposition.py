@@ -7,6 +7,7 @@ import gzip
 import subprocess
 import threading
 import zlib
+from collections.abc import Sequence
 from typing import Any, cast
 from weakref import ref
 
@@ -24,8 +25,11 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from analyzer import (
     ALARM_PRIORITIES,
     CLASSES,
+    EXPOSURE_BANDS,
+    LOAD_BANDS,
     RESPONSE_BUCKETS,
     SCOPES,
+    STATES,
     Burdens,
     ClinicianBurdens,
     Engine,
@@ -35,7 +39,8 @@ from analyzer import (
 )
 from streams.exporter import Cap, Exporter
 from streams.exposition import BLOCK_LINES, END, Format, accepts, packed, render
-from streams.metrics import DEFINITIONS, as_metrics, burden_tables, everybody, joined, nonactionable_ratios, simple_table
+from streams.library import as_metrics
+from streams.metrics import DEFINITIONS, burden_tables, everybody, joined, nonactionable_ratios, simple_table
 from streams.partition import Partition
 from streams.settings import MetricsSettings
 from streams.web import add_pages
@@ -53,6 +58,17 @@ def arrays(draw: st.DrawFn, *shape: int) -> Any:
     return np.array(draw(st.lists(counts, min_size=size, max_size=size)), dtype=np.int64).reshape(shape)
 
 
+def measures(draw: st.DrawFn, *shape: int) -> Any:
+    """Of which some are absent."""
+    size = int(np.prod(shape))
+    return np.array(draw(st.lists(amounts | st.just(np.nan), min_size=size, max_size=size)), dtype=np.float64).reshape(shape)
+
+
+def places(draw: st.DrawFn, states: Sequence[str], *shape: int) -> Any:
+    size = int(np.prod(shape))
+    return np.array(draw(st.lists(st.integers(0, len(states) - 1), min_size=size, max_size=size)), dtype=np.intp).reshape(shape)
+
+
 @st.composite
 def burdens(draw: st.DrawFn, facilities: st.SearchStrategy[str] = names) -> Burdens:
     windows = tuple(draw(st.lists(st.sampled_from(["10m", "1h", "2h"]), max_size=2, unique=True)))
@@ -63,6 +79,8 @@ def burdens(draw: st.DrawFn, facilities: st.SearchStrategy[str] = names) -> Burd
     )
     units = sorted(draw(st.lists(st.tuples(facilities, names), max_size=3, unique=True)))
     types = st.lists(st.tuples(st.tuples(names, names, names), counts), max_size=2, unique_by=lambda one: one[0])
+    frequent = [[draw(types) for _ in windows] for _ in units]
+    classes = st.lists(counts, min_size=len(CLASSES), max_size=len(CLASSES))
     times = st.lists(counts, min_size=len(RESPONSE_BUCKETS) + 1, max_size=len(RESPONSE_BUCKETS) + 1).map(sorted)
     answered = sorted((*unit, priority) for unit in units for priority in draw(st.sets(st.sampled_from(ALARM_PRIORITIES))))
     return Burdens(
@@ -71,12 +89,18 @@ def burdens(draw: st.DrawFn, facilities: st.SearchStrategy[str] = names) -> Burd
             [facility for facility, _, _ in people], [unit for _, unit, _ in people], [clinician for _, _, clinician in people],
             arrays(draw, len(people), n, len(ALARM_PRIORITIES)), arrays(draw, len(people), n, len(CLASSES)), arrays(draw, len(people), n),
             arrays(draw, len(people)), np.array([draw(amounts) for _ in people], dtype=np.float64),
+            measures(draw, len(people), n), measures(draw, len(people), n), arrays(draw, len(people), n),
+            places(draw, LOAD_BANDS, len(people)), arrays(draw, len(people)), places(draw, EXPOSURE_BANDS, len(people)),
+            measures(draw, len(people)), places(draw, STATES, len(people)),
         ),
         UnitBurdens(
             [facility for facility, _ in units], [unit for _, unit in units],
             arrays(draw, len(units), n, len(ALARM_PRIORITIES)), arrays(draw, len(units), n, len(CLASSES)), arrays(draw, len(units), n),
             arrays(draw, len(units)), arrays(draw, len(units)), arrays(draw, len(units)),
-            [[draw(types) for _ in windows] for _ in units],
+            frequent, [[[draw(classes) for _ in found] for found in by_window] for by_window in frequent],
+            arrays(draw, len(units)), arrays(draw, len(units)), arrays(draw, len(units), n), arrays(draw, len(units), n),
+            np.array([draw(amounts) for _ in units], dtype=np.float64), measures(draw, len(units), n),
+            places(draw, STATES, len(units)),
         ),
         [(*labels, draw(times), draw(amounts)) for labels in answered],
     )  # fmt: skip
@@ -94,13 +118,19 @@ def ward(*clinicians: str, facility: str = "H1", unit: str = "ICU", alarms: int 
         return of_first(n, 1, len(ALARM_PRIORITIES)), of_first(n, 1, len(CLASSES)), of_first(n, 1)
 
     n = len(clinicians)
-    one = np.ones(1, dtype=np.int64)
+    one, each = np.ones(1, dtype=np.int64), np.ones(n, dtype=np.int64)
     return Burdens(
         ("1h",),
-        ClinicianBurdens([facility] * n, [unit] * n, sorted(clinicians), *columns(n), np.ones(n, dtype=np.int64), np.ones(n)),
-        UnitBurdens([facility], [unit], *columns(1), one, one, one, [[[]]]),
+        ClinicianBurdens(
+            [facility] * n, [unit] * n, sorted(clinicians), *columns(n), each, np.ones(n), np.full((n, 1), np.nan), np.zeros((n, 1)),
+            of_first(n, 1), each * 0, each, each * 0, np.full(n, np.nan), each * 0,
+        ),
+        UnitBurdens(
+            [facility], [unit], *columns(1), one, one, one, [[[]]], [[[]]], one, one, of_first(1, 1), of_first(1, 1), np.ones(1),
+            np.full((1, 1), np.nan), one * 0,
+        ),
         [],
-    )
+    )  # fmt: skip
 
 
 class Of:
@@ -384,14 +414,14 @@ CROWD = [f"nurse-{number}" for number in range(20)]
 
 
 def test_a_worker_shows_no_more_clinicians_than_it_may_and_counts_the_others() -> None:
-    """A clinician of this ward has 3 + 5 + 1 + 1 + 1 samples, and 2 ratios with seven alarms."""
+    """A clinician of this ward has 3 + 5 counts, 5 single ones, 4 + 3 bands and a share of flood, and 2 ratios with seven alarms."""
     engines = [FakeEngine(ward(*CROWD[:8], alarms=7)), FakeEngine(ward(*CROWD[8:], facility="H2"))]
     scraper = Scraper(FakeWorker(*engines), max_clinicians=5)
     text = scraper.get()
     shown = clinicians(text)
     assert len(shown) == 5
     assert value(text, "dropped_clinicians") == 15
-    left_out = 11 * 15 + 2 * len(set(CROWD[:8]) - shown)
+    left_out = 21 * 15 + 2 * len(set(CROWD[:8]) - shown)
     assert value(text, "dropped_samples_total") == left_out
     assert value(scraper.get(), "dropped_samples_total") == left_out, "nothing was rendered anew"
     engines[1].change(engines[1].found)

@@ -13,7 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families as prometheu
 from analyzer import Engine, Finished, Policy, Topic
 from streams.exporter import Exporter
 from streams.exposition import Format
-from streams.metrics import DEFINITIONS, PREFIX, as_metrics
+from streams.library import as_metrics
+from streams.metrics import DEFINITIONS, PREFIX
 from streams.partition import Partition
 from streams.replay import BadLine, Exposition, read_into, write_episodes
 from streams.settings import MetricsSettings
