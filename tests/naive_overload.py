@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from analyzer.facts import Assignment, Fact
 from analyzer.policy import HOUR, MINUTE, Level, Policy
-from tests.naive import Episode, _in_force, _known, _winning_assignments, episodes
+from tests import naive
+from tests.naive import Episode, Metrics, _in_force, _known, _winning_assignments, episodes
 
 TEN_MINUTES = 10 * MINUTE
 
@@ -34,6 +36,39 @@ class _Facility:
     alarms: list[Episode]
     assignments: list[Assignment]
     policy: Policy
+    _own: dict[str, _Own] = field(default_factory=dict)
+
+    def of(self, clinician: str) -> _Own:
+        if clinician not in self._own:
+            self._own[clinician] = _Own([alarm for alarm in self.alarms if clinician in alarm.clinicians])
+        return self._own[clinician]
+
+
+class _Own:
+    """The alarms of one clinician or unit, by start, so that those of an hour can be cut out."""
+
+    def __init__(self, alarms: list[Episode]) -> None:
+        self.alarms = sorted(alarms, key=lambda alarm: alarm.start)
+        self.starts = [alarm.start for alarm in self.alarms]
+
+    def begun(self, since: int, until: int) -> list[Episode]:
+        """Those that start in (since, until]."""
+        return self.alarms[bisect_right(self.starts, since) : bisect_right(self.starts, until)]
+
+    def unanswered(self, at: int) -> float:
+        return float(len([alarm for alarm in self.alarms[: bisect_right(self.starts, at)] if _unanswered(alarm, at)]))
+
+
+def metrics(facts: Sequence[Fact], now: int, policy: Policy) -> Metrics:
+    """`naive.metrics` and the overload states beside it."""
+    found = naive.metrics(facts, now, policy)
+    last = {("unit", one.unit) if one.clinician is None else ("clinician", one.clinician): one.after for one in changes(facts, now, policy)}
+    for (name, labels), _ in list(found.items()):
+        if name in ("alarm_fatigue_clinician_beds", "alarm_fatigue_unit_beds"):
+            level = name.split("_")[2]
+            state = last.get((level, dict(labels)[level]), "normal")
+            found[f"alarm_fatigue_{level}_overload_state", labels] = float(["normal", "elevated", "overloaded"].index(state))
+    return found
 
 
 def changes(facts: Sequence[Fact], now: int, policy: Policy) -> list[Turned]:
@@ -58,11 +93,12 @@ def changes(facts: Sequence[Fact], now: int, policy: Policy) -> list[Turned]:
 def _changes_of(facility: _Facility, name: str, is_unit: bool, who: str, ticks: range) -> list[Turned]:
     policy = facility.policy.overload
     hold, cool_down = policy.hold // policy.every, policy.cool_down // policy.every
+    own = _Own([a for a in facility.alarms if (a.unit == who if is_unit else who in a.clinicians)])
     history: list[dict[str, bool]] = []
     state, found, drivers = "normal", [], set[str]()
     for tick in ticks:
         at = tick * policy.every
-        figures = measures_of_unit(facility, who, at) if is_unit else measures_of_clinician(facility, who, at)
+        figures = _of_unit(facility, who, own, at) if is_unit else _of_clinician(facility, who, own, at)
         unit = who if is_unit else _unit_at(facility, who, at)
         levels = policy.levels(name, unit)
         beyond = {
@@ -109,8 +145,7 @@ def _changes_of(facility: _Facility, name: str, is_unit: bool, who: str, ticks: 
                 reasons += within[:1]
         drivers = (drivers | {one[0] for one in reasons}) if state != "normal" else set()
         recent = [a for a in facility.alarms if at - HOUR < a.start <= at]
-        own = [a for a in recent if (a.unit == who if is_unit else who in a.clinicians)]
-        types = Counter((a.device_type, a.source, a.code) for a in own)
+        types = Counter((a.device_type, a.source, a.code) for a in own.begun(at - HOUR, at))
         ranked = sorted(types.items(), key=lambda item: (-item[1], item[0]))[:3]
         relief = _relief(facility, unit, None if is_unit else who, at, recent, levels["beds"].elevated) if rising else None
         found.append(Turned(at, unit, None if is_unit else who, before, state, tuple(reasons), tuple(ranked), relief))
@@ -124,33 +159,31 @@ def _beyond(measure: str, figure: float, level: Level | None, edge: str) -> bool
     return figure < limit if measure == "protected_1h" else figure > limit
 
 
-def measures_of_clinician(facility: _Facility, who: str, at: int) -> dict[str, float]:
-    own = [alarm for alarm in facility.alarms if who in alarm.clinicians]
-    free, duty = _protected(facility, who, at)
+def _of_clinician(facility: _Facility, who: str, own: _Own, at: int) -> dict[str, float]:
+    free, duty = _protected(facility, who, own, at)
     beds = {(one.unit, one.bed) for one in facility.assignments if one.clinician == who and _in_force(one, at)}
     return {
-        "alarms_10m": float(len([a for a in own if at - TEN_MINUTES < a.start <= at])),
-        "alarms_1h": float(len([a for a in own if at - HOUR < a.start <= at])),
+        "alarms_10m": float(len(own.begun(at - TEN_MINUTES, at))),
+        "alarms_1h": float(len(own.begun(at - HOUR, at))),
         "protected_1h": free / duty if duty >= max(facility.policy.overload.protected_duty, 1) else math.nan,
-        "unanswered": float(len([a for a in own if _unanswered(a, at)])),
+        "unanswered": own.unanswered(at),
         "beds": float(len(beds)),
     }
 
 
-def measures_of_unit(facility: _Facility, unit: str, at: int) -> dict[str, float]:
+def _of_unit(facility: _Facility, unit: str, own: _Own, at: int) -> dict[str, float]:
     """Those of the average clinician on duty there; of nobody, as if there were one."""
-    own = [alarm for alarm in facility.alarms if alarm.unit == unit]
     here = [one for one in facility.assignments if one.unit == unit and _in_force(one, at)]
     staff = {one.clinician for one in here}
     people = max(len(staff), 1)
-    stretches = [_protected(facility, who, at) for who in staff]
+    stretches = [_protected(facility, who, facility.of(who), at) for who in staff]
     stretches = [(free, duty) for free, duty in stretches if duty >= facility.policy.overload.protected_duty]
     duty = sum(duty for _, duty in stretches)
     return {
-        "alarms_10m": len([a for a in own if at - TEN_MINUTES < a.start <= at]) / people,
-        "alarms_1h": len([a for a in own if at - HOUR < a.start <= at]) / people,
+        "alarms_10m": len(own.begun(at - TEN_MINUTES, at)) / people,
+        "alarms_1h": len(own.begun(at - HOUR, at)) / people,
         "protected_1h": sum(free for free, _ in stretches) / duty if duty > 0 else math.nan,
-        "unanswered": len([a for a in own if _unanswered(a, at)]) / people,
+        "unanswered": own.unanswered(at) / people,
         "beds": len({one.bed for one in here}) / people,
     }
 
@@ -162,14 +195,14 @@ def _unanswered(alarm: Episode, at: int) -> bool:
     return alarm.first_response is None or max(alarm.first_response, alarm.start) > at
 
 
-def _protected(facility: _Facility, who: str, at: int) -> tuple[int, int]:
+def _protected(facility: _Facility, who: str, own: _Own, at: int) -> tuple[int, int]:
     """Of the hour up to `at`: ms of duty in pieces of 5 min or more between alarms, and ms of duty."""
     duty = _union([
         (max(one.start, at - HOUR), at if one.end is None else min(one.end, at))
         for one in facility.assignments
         if one.clinician == who
     ])  # fmt: skip
-    starts = sorted(alarm.start for alarm in facility.alarms if who in alarm.clinicians)
+    starts = [alarm.start for alarm in own.begun(at - HOUR, at)]
     free = 0
     for begin, end in duty:
         cuts = [begin, *(start for start in starts if begin < start < end), end]

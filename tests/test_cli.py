@@ -25,7 +25,7 @@ from streams.codec import decode
 from streams.pseudonyms import pseudonyms
 from streams.settings import Settings
 from streams.simulator import Ward, simulate
-from tests import naive
+from tests import naive, naive_overload
 from tests.workers import COMMAND, Done, Numbers, burdens, run
 
 POLICY = Policy()
@@ -106,7 +106,7 @@ def event(phase: str, at: int, **changes: Any) -> bytes:
 
 def assert_naive(done: Done, facts: list[Fact], now: int) -> None:
     assert done.status == 0, done.err
-    found, expected = burdens(done.numbers), naive.metrics(facts, now, POLICY)
+    found, expected = burdens(done.numbers), naive_overload.metrics(facts, now, POLICY)
     assert found.keys() == expected.keys()
     assert [key for key, value in expected.items() if not isclose(found[key], value, rel_tol=1e-12)] == []
 

@@ -30,7 +30,7 @@ from streams.broker import ApacheKafka, Broker, EmbeddedBroker
 from streams.settings import load
 from streams.simulator import Ward
 from streams.topics import DAY, Topics
-from tests import naive
+from tests import naive_overload
 from tests.brokers import new_apache_kafka
 from tests.needs import need
 from tests.workers import (
@@ -82,7 +82,7 @@ def naive_numbers(delivery: Delivery) -> Numbers:
     for facts in by_facility(delivery).values():
         watermark = max((fact.at for fact in facts if isinstance(fact, AlarmEvent)), default=None)
         if watermark is not None:
-            found |= naive.metrics(facts, watermark, POLICY)
+            found |= naive_overload.metrics(facts, watermark, POLICY)
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from analyzer import AlarmEvent, Fact, Policy, Topic
 from streams.codec import Malformed, decode
-from tests import naive
+from tests import naive, naive_overload
 from tests.workers import Message, Numbers
 
 POLICY = Policy()
@@ -105,7 +105,7 @@ def _watermark(facts: Iterable[Fact]) -> int | None:
 
 def _numbers(facts: Sequence[Fact]) -> Numbers:
     now = _watermark(facts)
-    return {} if now is None else naive.metrics(facts, now, POLICY)
+    return {} if now is None else naive_overload.metrics(facts, now, POLICY)
 
 
 def _as_sent(facility: str, one: naive.Episode) -> dict[str, Any]:
