@@ -273,13 +273,41 @@ def _unit_tables(burdens: Burdens, min_classified: int) -> Iterator[Table]:
     yield _table("unit_overload_state", labels, [Cell()], of.overload)
 
 
+@dataclass(frozen=True, slots=True)
+class _Types:
+    """Some frequent types of units and windows, a row each: labels, alarms, the unit's alarms in the window, alarms by class."""
+
+    labels: Mapping[str, Sequence[str]]
+    alarms: npt.NDArray[np.int64]
+    of: npt.NDArray[np.int64]
+    classified: npt.NDArray[np.int64]
+
+
 def _type_tables(burdens: Burdens, min_classified: int) -> Iterator[Table]:
-    """Metric by metric, as the formats want them, each of them in blocks."""
-    of, labels = burdens.units, DEFINITIONS["unit_type_alarms"].labels
-    columns: list[list[str]] = [[] for _ in labels]
+    blocks = []
+    for one in _types(burdens):
+        blocks.append(one)
+        yield _table("unit_type_alarms", one.labels, [Cell()], one.alarms)
+    for one in blocks:
+        yield _table("unit_type_share", one.labels, [Cell()], _over(one.alarms, one.of))
+    for one in blocks:
+        ratios = nonactionable_ratios(one.classified, min_classified)
+        yield _table("unit_type_nonactionable_ratio", one.labels, _cells(scope=SCOPES), ratios)
+
+
+def _types(burdens: Burdens) -> Iterator[_Types]:
+    """At least one: families are told of while they are empty."""
+    of, names = burdens.units, DEFINITIONS["unit_type_alarms"].labels
+    columns: list[list[str]] = [[] for _ in names]
     counts: list[int] = []
     alarms: list[int] = []
     classified: list[list[int]] = []
+
+    def block() -> _Types:
+        by_class = np.array(classified, dtype=np.int64).reshape(-1, len(CLASSES))
+        labels = dict(zip(names, columns, strict=True))
+        return _Types(labels, np.array(counts, dtype=np.int64), np.array(alarms, dtype=np.int64), by_class)
+
     totals = of.alarms.sum(axis=-1).tolist()
     for facility, unit, total, by_window, classes in zip(of.facility, of.unit, totals, of.types, of.type_classes, strict=True):
         for window, every, found, of_classes in zip(burdens.windows, total, by_window, classes, strict=True):
@@ -291,17 +319,10 @@ def _type_tables(burdens: Burdens, min_classified: int) -> Iterator[Table]:
                 counts += numbers
                 alarms += [every] * len(found)
                 classified += of_classes
-    count = np.array(counts, dtype=np.int64)
-    ratios = nonactionable_ratios(np.array(classified, dtype=np.int64).reshape(-1, len(CLASSES)), min_classified)
-    shown: tuple[tuple[str, list[Cell], npt.NDArray[Any]], ...] = (
-        ("unit_type_alarms", [Cell()], count),
-        ("unit_type_share", [Cell()], _over(count, np.array(alarms, dtype=np.int64))),
-        ("unit_type_nonactionable_ratio", _cells(scope=SCOPES), ratios),
-    )
-    for name, cells, of_name in shown:
-        for begin in range(0, max(len(count), 1), BLOCK):  # at least once: the family is told of while it is empty
-            block = {label: column[begin : begin + BLOCK] for label, column in zip(labels, columns, strict=True)}
-            yield _table(name, block, cells, of_name[begin : begin + BLOCK])
+        if len(counts) >= BLOCK:
+            yield block()
+            columns, counts, alarms, classified = [[] for _ in names], [], [], []
+    yield block()
 
 
 def _workload_tables(burdens: Burdens) -> Iterator[Table]:

@@ -158,8 +158,8 @@ class MetricsSettings(BaseModel):
 
     clinicians: bool = Field(True, description="off leaves out all series of clinicians: units only")
     max_clinicians: int = Field(10_000, ge=1, description="of more clinicians than these, a worker exports no series")
-    """A clinician has 67 series with four windows. 10,000 are 670,000 series: 2 to 4 GB of a Prometheus server's memory, 60 MB of
-    text a scrape (4 MB as sent); and eight hospitals of 30 units with 40 clinicians each."""
+    """A clinician has 67 series with four windows. 10,000 are 670,000 series: 3 to 6 GB of a Prometheus server's memory, 90 MB of
+    text a scrape (6 MB as sent); and eight hospitals of 30 units with 40 clinicians each."""
 
 
 class Settings(BaseSettings):

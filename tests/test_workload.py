@@ -182,6 +182,7 @@ def chattering(*alarms: list[Fact], now: float = 10 * M, **labels: str) -> float
 def test_the_third_of_a_minute_chatters_if_the_others_are_over() -> None:
     assert chattering(alarm("a", 0.001, 10), alarm("b", 30, 40), alarm("c", 60.001, 70)) == 1  # the first is just within the minute
     assert chattering(alarm("a", 0.001, 10), alarm("b", 30, 40), alarm("c", 60.002, 70)) == 0
+    assert chattering(alarm("a", 0.001, 10), alarm("b", 0.001, 10), alarm("c", 60.001, 70)) == 1  # as are both of these
     assert chattering(alarm("a", 1, 10), alarm("b", 20, 40), alarm("c", 40)) == 1  # over at that very moment; it may itself be open
     assert chattering(alarm("a", 1, 10), alarm("b", 20, 40.001), alarm("c", 40)) == 0
     assert chattering(alarm("a", 1), alarm("b", 20, 30), alarm("c", 40, 50)) == 0
