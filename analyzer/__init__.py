@@ -2,9 +2,9 @@
 
 Facts (`facts`) are admitted (`admission`), wait for their time (`arrivals`) and are folded into the table of episodes (`fold`,
 `table`, `readings`); joined with rosters and responses (`roster`, `responses`), what follows is derived (`derive`, `classes`),
-what is final published (`publish`), what is old forgotten (`horizon`), and what it weighs counted in windows (`burden`,
-`windows`). All of it works on many facts at once, in numpy columns. `Engine` holds the facilities of one partition, and is all
-that the outside needs.
+what is final published (`publish`), what is old forgotten (`horizon`), what it weighs counted in windows (`burden`, `windows`),
+and what to fix about it found (`findings`, out of the `evidence` of `patterns`). All of it works on many facts at once, in numpy
+columns. `Engine` holds the facilities of one partition, and is all that the outside needs.
 """
 
 from analyzer.admission import OUTCOMES, TOPICS, Outcome
@@ -13,9 +13,12 @@ from analyzer.burden import ALARM_PRIORITIES, Burdens, ClinicianBurdens, Snapsho
 from analyzer.classes import CLASSES, SCOPES, Scope, nonactionable_ratio
 from analyzer.engine import Engine
 from analyzer.episodes import NOTHING_FINISHED, Class, EpisodeRecord, Finished
+from analyzer.evidence import Evidence
 from analyzer.facts import FACT_TYPES, AlarmEvent, Assignment, Fact, FactError, Label, Response, Topic
+from analyzer.findings import PATTERNS, REMEDIES, Finding, Pattern, UnitFindings
 from analyzer.histogram import RESPONSE_BUCKETS
-from analyzer.policy import JUDGING, Policy
+from analyzer.policy import JUDGING, FindingsPolicy, Policy
+from analyzer.shares import Share
 from analyzer.storage import ShardKey
 from analyzer.table import OPEN
 
@@ -27,6 +30,8 @@ __all__ = [
     "NOTHING_FINISHED",
     "OPEN",
     "OUTCOMES",
+    "PATTERNS",
+    "REMEDIES",
     "RESPONSE_BUCKETS",
     "SCOPES",
     "TOPICS",
@@ -38,17 +43,23 @@ __all__ = [
     "Columns",
     "Engine",
     "EpisodeRecord",
+    "Evidence",
     "Fact",
     "FactError",
+    "Finding",
+    "FindingsPolicy",
     "Finished",
     "Label",
     "Outcome",
+    "Pattern",
     "Policy",
     "Response",
     "Scope",
     "ShardKey",
+    "Share",
     "Snapshot",
     "Topic",
     "UnitBurdens",
+    "UnitFindings",
     "nonactionable_ratio",
 ]

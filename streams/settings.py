@@ -10,7 +10,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from analyzer import Policy, Topic
+from analyzer import FindingsPolicy, Policy, Topic
 
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
@@ -48,6 +48,29 @@ Window = Annotated[str, AfterValidator(_check_window)]
 Duration = Annotated[int, BeforeValidator(parse_duration), PlainSerializer(show_duration)]
 
 
+class FindingsSettings(BaseModel):
+    """When a pattern drives an alarm type; see `analyzer.policy.FindingsPolicy` for the figures' meaning and sources."""
+
+    model_config = ConfigDict(extra="forbid", validate_default=True)
+
+    min_classified: int = 20
+    driving_share: float = 0.2
+    sparing_share: float = 0.5
+    duplicate_within: Duration = Field("5s")  # type: ignore[assignment]
+    hugging: float = 0.05
+    standing: Duration = Field("1h")  # type: ignore[assignment]
+    stale: Duration = Field("24h")  # type: ignore[assignment]
+    slow_answer: Duration = Field("10m")  # type: ignore[assignment]
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> FindingsSettings:
+        self.policy()
+        return self
+
+    def policy(self) -> FindingsPolicy:
+        return FindingsPolicy(**{name: getattr(self, name) for name in type(self).model_fields})
+
+
 class PolicySettings(BaseModel):
     """The figures that decide a number; see `analyzer.policy.Policy` for their meaning and sources."""
 
@@ -62,6 +85,7 @@ class PolicySettings(BaseModel):
     max_ahead: Duration = Field("2m")  # type: ignore[assignment]
     horizon: Duration = Field("26h")  # type: ignore[assignment]
     top_types: int = 10
+    findings: FindingsSettings = FindingsSettings()
 
     @model_validator(mode="after")
     def _is_possible(self) -> PolicySettings:
@@ -69,8 +93,8 @@ class PolicySettings(BaseModel):
         return self
 
     def policy(self) -> Policy:
-        fields = self.model_dump(exclude={"windows"}) | {name: getattr(self, name) for name in _DURATIONS}
-        return Policy(windows={name: parse_duration(name) for name in self.windows}, **fields)
+        fields = self.model_dump(exclude={"windows", "findings"}) | {name: getattr(self, name) for name in _DURATIONS}
+        return Policy(windows={name: parse_duration(name) for name in self.windows}, findings=self.findings.policy(), **fields)
 
 
 _DURATIONS = ("action_window", "fleeting", "cover", "allowed_lateness", "max_ahead", "horizon")
