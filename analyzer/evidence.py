@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.classes import ACTIONABLE, CLASSES, NON_ACTIONABLE, TECHNICAL
-from analyzer.findings import PATTERNS, Delay, Finding, Seen, UnitFindings, verdict
+from analyzer.episodes import PRIORITIES
+from analyzer.findings import PATTERNS, Delay, Finding, Seen, UnitFindings, drivers, verdict
 from analyzer.ids import Numbers
 from analyzer.names import AlarmType, Static
 from analyzer.patterns import CHATTER_WITHIN, Flags, Floats, Meetings, chattering, distance, quartile
@@ -178,12 +179,12 @@ class _Counted:
         self._met = meetings.most_met(useless[within], group[within], groups, name_rank)
         found = np.zeros(len(group), dtype=np.bool_)
         found[within] = meetings.with_type(self._met[group[within]])
-        rank = np.zeros(groups, dtype=np.int64)
-        np.maximum.at(rank, group[within], evidence.rank[within])
+        self._rank = np.zeros(groups, dtype=np.int64)
+        np.maximum.at(self._rank, group[within], evidence.rank[within])
         one = np.flatnonzero(self._met >= 0)
         other = np.searchsorted(keys, keys[one] // types * types + self._met[one])
         gives_way = name_rank[keys[one] % types] > name_rank[self._met[one]]
-        for weight in (self.load, self.needed, rank):  # the last outweighs those before
+        for weight in (self.load, self.needed, self._rank):  # the last outweighs those before
             gives_way = np.where(weight[one] == weight[other], gives_way, weight[one] < weight[other])
         self._gives_way = np.zeros(groups, dtype=np.bool_)
         self._gives_way[one] = gives_way
@@ -207,10 +208,13 @@ class _Counted:
         patterns = tuple(Seen(*counts[begin : begin + 3]) for begin in range(0, len(counts), 3))
         gives_way = bool(self._gives_way[place])
         delay = Delay(int(self._delay[place]), *self._spared[:, place].tolist()) if self._has_delay[place] else None
+        driving = drivers(classes, patterns, gives_way, evidence.policy.findings)
         return Finding(
-            evidence.types[int(self._keys[place]) % len(evidence.types)], Share(alarms, unit_alarms), classes, Share(load, unit_load),
+            evidence.types[int(self._keys[place]) % len(evidence.types)],
+            Share(alarms, unit_alarms), classes, Share(load, unit_load),
+            PRIORITIES[int(self._rank[place])] if alarms else None,
             int(self._sounding[place]), int(self._beds[place]), Share(int(self._busiest[place]), alarms), stale, patterns,
             evidence.types[met_with] if met_with >= 0 else None, gives_way, delay,
             float(self._distance[place]) if self._has_distance[place] else None,
-            verdict(classes, patterns, gives_way, stale, evidence.policy.findings),
+            driving, verdict(classes, patterns, driving, stale, evidence.policy.findings),
         )  # fmt: skip

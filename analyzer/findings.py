@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from analyzer.classes import ACTIONABLE, NON_ACTIONABLE, TECHNICAL
+from analyzer.facts import Priority
 from analyzer.names import AlarmType
 from analyzer.policy import FindingsPolicy
 from analyzer.shares import Share
@@ -34,7 +35,7 @@ Verdict = Literal[Pattern, "stale", "mixed", "needed", "too_few"]
 Remedy = Literal["sensor", "merge", "deadband", "limit", "delay", "standing_rule", "release", "staffing", "review", "none"]
 Owner = Literal["biomed", "clinical engineering", "unit leadership"]
 
-REMEDIES: Mapping[Verdict, tuple[Remedy, Owner]] = {
+REMEDIES: Mapping[Verdict, tuple[Remedy, Owner | None]] = {
     "technical": ("sensor", "biomed"),
     "duplicate": ("merge", "clinical engineering"),
     "chattering": ("deadband", "biomed"),
@@ -44,8 +45,8 @@ REMEDIES: Mapping[Verdict, tuple[Remedy, Owner]] = {
     "stale": ("release", "biomed"),  # ISA-18.2
     "unanswered": ("staffing", "unit leadership"),  # Bonafide 2017: 1:1 assignment, 3.5 of 10.4 min
     "mixed": ("review", "unit leadership"),
-    "needed": ("none", "unit leadership"),
-    "too_few": ("none", "unit leadership"),
+    "needed": ("none", None),
+    "too_few": ("none", None),
 }
 """The class of remedy that a pattern calls for, and who owns it: never whoever answers the alarms."""
 
@@ -81,6 +82,8 @@ class Finding:
     """By `CLASSES`."""
     load: Share
     """Of the unit's."""
+    priority: Priority | None
+    """The highest in the window."""
     sounding: int
     """How long they have sounded, added up."""
     beds: int
@@ -94,12 +97,14 @@ class Finding:
     met_with: AlarmType | None
     """The other type that its alarms that needed nobody most often met with; then the first by name."""
     gives_way: bool
-    """Whether this type, not that one, is the one to suppress: it has the lower priority (the highest seen counts); then fewer alarms
+    """Whether this type, not that one, is the one to suppress: it has the lower `priority`; then fewer alarms
     that were needed; then less load; then the later name."""
     delay: Delay | None
     """None where no alarm that needed nobody has ended."""
     hugging_distance: float | None
     """Three quarters of the hugging alarms that needed nobody lay no further from their limits (a share of it); None without any."""
+    drivers: tuple[Pattern, ...]
+    """Every pattern that would drive the type if there were no other, the most shown first."""
     verdict: Verdict
 
     @property
@@ -113,11 +118,17 @@ class Finding:
         return Share(seen.actionable, self.classes[ACTIONABLE]) if pattern == "unanswered" else Share(seen.load, self.load.count)
 
     @property
+    def clinical(self) -> bool:
+        """Whether what it calls for would let an alarm of high priority sound later, or not at all: nothing to be done without
+        a clinical review, however often the alarm was in vain (IEC 60601-1-8: high priority asks for an immediate response)."""
+        return self.priority == "high" and self.remedy in ("delay", "deadband", "limit", "merge", "standing_rule")
+
+    @property
     def remedy(self) -> Remedy:
         return REMEDIES[self.verdict][0]
 
     @property
-    def owner(self) -> Owner:
+    def owner(self) -> Owner | None:
         return REMEDIES[self.verdict][1]
 
 
@@ -135,29 +146,35 @@ class UnitFindings:
     findings: list[Finding]
 
 
-def verdict(classes: tuple[int, ...], patterns: tuple[Seen, ...], gives_way: bool, stale: int, policy: FindingsPolicy) -> Verdict:
-    """What drives a type. A pattern does that at least `driving_share` of the useless alarms show, and few of the needed ones."""
-    actionable = classes[ACTIONABLE]
-    load = classes[NON_ACTIONABLE] + classes[TECHNICAL]
-    enough = actionable + load >= policy.min_classified
+def drivers(classes: tuple[int, ...], patterns: tuple[Seen, ...], gives_way: bool, policy: FindingsPolicy) -> tuple[Pattern, ...]:
+    """The patterns that at least `driving_share` of the useless alarms show, and hardly any of the needed ones; most shown first."""
+    actionable, load = classes[ACTIONABLE], classes[NON_ACTIONABLE] + classes[TECHNICAL]
+    if actionable + load < policy.min_classified:
+        return ()
 
-    def drives(pattern: Pattern) -> bool:
-        seen = patterns[PATTERNS.index(pattern)]
-        if not seen.load or pattern == "unanswered" or (pattern == "duplicate" and not gives_way):
+    def drives(pattern: Pattern, seen: Seen) -> bool:
+        if not seen.load or (pattern == "duplicate" and not gives_way):
             return False
-        return reaches(Share(seen.load, load), policy.driving_share) and reaches(
-            Share(seen.load, seen.load + seen.actionable), policy.sparing_share
-        )
+        spares = Share(seen.load, seen.load + seen.actionable)
+        return reaches(Share(seen.load, load), policy.driving_share) and reaches(spares, policy.sparing_share)
 
-    driving = [pattern for pattern in PATTERNS if drives(pattern)]
-    if enough and driving:
-        return max(driving, key=lambda pattern: patterns[PATTERNS.index(pattern)].load)  # the first of equals
+    found = [(pattern, seen.load) for pattern, seen in zip(PATTERNS, patterns, strict=True) if drives(pattern, seen)]
+    return tuple(pattern for pattern, _ in sorted(found, key=lambda one: -one[1]))  # of equals, the more telling first
+
+
+def verdict(
+    classes: tuple[int, ...], patterns: tuple[Seen, ...], drivers: tuple[Pattern, ...], stale: int, policy: FindingsPolicy
+) -> Verdict:
+    """What drives a type."""
+    actionable, load = classes[ACTIONABLE], classes[NON_ACTIONABLE] + classes[TECHNICAL]
+    if drivers:
+        return drivers[0]
     if stale:
         return "stale"
     late = patterns[PATTERNS.index("unanswered")].actionable
     if late and actionable >= policy.min_classified and reaches(Share(late, actionable), policy.driving_share):
         return "unanswered"
-    if not enough:
+    if actionable + load < policy.min_classified:
         return "too_few"
     most = Share(load, actionable + load).high
     return "needed" if most is not None and most < 0.5 else "mixed"

@@ -27,6 +27,7 @@ class Finding:
     classes: tuple[int, ...]
     load: int
     unit_load: int
+    priority: str | None
     sounding: int
     beds: int
     busiest_bed: int
@@ -36,6 +37,7 @@ class Finding:
     gives_way: bool
     delay: tuple[int, int, int] | None
     hugging_distance: float | None
+    drivers: tuple[str, ...]
     verdict: str
 
 
@@ -108,6 +110,7 @@ def _finding(
     hugging = sorted(abs(one.value - one.limit) / abs(one.limit) for one in useless if shows(one, "hugging") and one.limit)  # type: ignore[operator]
     beds = [one.bed for one in own]
     own_stale = len([one for one in stale if one.unit == unit and _type(one) == type_])
+    drivers = _drivers(patterns, len(useless), len(needed), gives_way, policy)
     return Finding(
         type=type_,
         alarms=len(own),
@@ -115,6 +118,7 @@ def _finding(
         classes=tuple(len([one for one in own if one.klass == klass]) for klass in CLASSES),
         load=len(useless),
         unit_load=len([one for one in of_unit if one.klass in USELESS]),
+        priority=max((one.priority for one in own), key=lambda name: RANKS[name], default=None),
         sounding=sum(_lasted(one, now) for one in own),
         beds=len(set(beds)),
         busiest_bed=max((beds.count(bed) for bed in beds), default=0),
@@ -124,7 +128,8 @@ def _finding(
         gives_way=gives_way,
         delay=_delay(useless, needed, policy),
         hugging_distance=_three_quarters(hugging) if hugging else None,
-        verdict=_verdict(patterns, len(useless), len(needed), gives_way, own_stale, policy),
+        drivers=tuple(drivers),
+        verdict=_verdict(patterns, len(useless), len(needed), drivers, own_stale, policy),
     )
 
 
@@ -186,27 +191,32 @@ def _delay(useless: list[Episode], needed: list[Episode], policy: Policy) -> tup
     return length, spared[0], spared[1]
 
 
-def _verdict(patterns: dict[str, tuple[int, int, int]], useless: int, needed: int, gives_way: bool, stale: int, policy: Policy) -> str:
+def _drivers(patterns: dict[str, tuple[int, int, int]], useless: int, needed: int, gives_way: bool, policy: Policy) -> list[str]:
     figures = policy.findings
+    found: list[str] = []
+    if useless + needed < figures.min_classified:
+        return found
+    for name in NAMES:
+        _, of_useless, of_needed = patterns[name]
+        if of_useless == 0 or (name == "duplicate" and not gives_way):
+            continue
+        if interval(of_useless, useless)[0] < figures.driving_share:
+            continue
+        if interval(of_useless, of_useless + of_needed)[0] >= figures.sparing_share:
+            found.append(name)
+    return sorted(found, key=lambda name: (-patterns[name][1], NAMES.index(name)))
+
+
+def _verdict(patterns: dict[str, tuple[int, int, int]], useless: int, needed: int, drivers: list[str], stale: int, policy: Policy) -> str:
     classified = useless + needed
-    best, most = "", 0
-    if classified >= figures.min_classified:
-        for name in NAMES:
-            _, of_useless, of_needed = patterns[name]
-            if of_useless <= most or (name == "duplicate" and not gives_way):
-                continue
-            if interval(of_useless, useless)[0] < figures.driving_share:
-                continue
-            if interval(of_useless, of_useless + of_needed)[0] >= figures.sparing_share:
-                best, most = name, of_useless
-    if best:
-        return best
+    if drivers:
+        return drivers[0]
     if stale:
         return "stale"
     late = patterns["unanswered"][2]
-    if late and needed >= figures.min_classified and interval(late, needed)[0] >= figures.driving_share:
+    if late and needed >= policy.findings.min_classified and interval(late, needed)[0] >= policy.findings.driving_share:
         return "unanswered"
-    if classified < figures.min_classified:
+    if classified < policy.findings.min_classified:
         return "too_few"
     return "needed" if classified and interval(useless, classified)[1] < 0.5 else "mixed"
 

@@ -102,7 +102,18 @@ def assert_same(found: list[UnitFindings], expected: dict[str, list[naive.Findin
                 other.patterns
             )
             assert (None if one.delay is None else tuple(one.delay)) == other.delay
-            for name in ("classes", "sounding", "beds", "stale", "met_with", "gives_way", "hugging_distance", "verdict"):
+            for name in (
+                "classes",
+                "priority",
+                "sounding",
+                "beds",
+                "stale",
+                "met_with",
+                "gives_way",
+                "hugging_distance",
+                "drivers",
+                "verdict",
+            ):
                 assert getattr(one, name) == getattr(other, name), name
 
 
