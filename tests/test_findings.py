@@ -13,7 +13,7 @@ from typing import Any, cast
 import aiohttp
 import pytest
 from aiohttp import web
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer import FACT_TYPES, PATTERNS, Engine, Evidence, Fact, Finding, FindingsPolicy, Policy, Share, UnitFindings
@@ -41,13 +41,14 @@ POLICIES = st.builds(
 
 TYPES: tuple[tuple[str, str, Kind], ...] = (
     ("SpO2", "LO", "physiological"), ("SpO2", "DESAT", "physiological"), ("HR", "HI", "physiological"), ("ECG", "LEADS_OFF", "technical"),
+    ("ABP", "HI", "physiological"),
 )  # fmt: skip
 _CROWDED = st.tuples(
     st.sampled_from(
         (0, 0, 1, 5 * SECOND - 1, 5 * SECOND, 5 * SECOND + 1, 20 * SECOND, 30 * SECOND, 30 * SECOND + 1, MINUTE)
     ),  # after the last
     st.sampled_from((0, 0, 1, 5 * SECOND, 15 * SECOND - 1, 15 * SECOND, 30 * SECOND, MINUTE, None)),  # duration
-    st.sampled_from((0, 0, 0, 1, 1, 2, 3)),  # type
+    st.sampled_from((0, 0, 0, 1, 1, 2, 2, 4, 4, 3)),  # type
     st.sampled_from(("1", "1", "1", "2")),  # bed
     st.sampled_from(("mon-1", "mon-1", "mon-1", "mon-2")),
     st.sampled_from(("low", "medium", "medium", "high")),
@@ -138,11 +139,16 @@ def test_any_order_and_any_duplicates_give_the_naive_findings(data: st.DataObjec
     assert_same(found_by(data.draw(deliveries(facts)), now, policy, window), naive.findings(facts, now, policy, window))
 
 
-@given(crowds(), POLICIES, st.sampled_from((0, 1, MINUTE, 5 * MINUTE, 10 * MINUTE, 11 * MINUTE, HOUR)), st.sampled_from(("10m", "1h")))
-def test_crowded_beds_give_the_naive_findings(facts: list[Fact], policy: Policy, wait: int, window: str) -> None:
-    now = max(fact.at for fact in facts) + wait
-    length = policy.windows[window]
-    assert_same(found_by(facts, now, policy, length), naive.findings(facts, now, policy, length))
+@settings(max_examples=300)
+@given(crowds(), POLICIES, st.data())
+def test_crowded_beds_give_the_naive_findings(facts: list[Fact], policy: Policy, data: st.DataObject) -> None:
+    """At the end of it all or later, or when the window begins in the middle of it."""
+    window = data.draw(st.sampled_from((MINUTE, 10 * MINUTE, HOUR)))
+    last = max(fact.at for fact in facts)
+    later = st.sampled_from((0, 1, 5 * MINUTE, 10 * MINUTE, 11 * MINUTE)).map(lambda wait: last + wait)
+    amidst = st.tuples(st.sampled_from(sorted(fact.at for fact in facts)), st.sampled_from((-1, 0))).map(lambda one: sum(one) + window)
+    now = max(last, data.draw(st.one_of(later, amidst)))
+    assert_same(found_by(facts, now, policy, window), naive.findings(facts, now, policy, window))
 
 
 # --- worked out by hand ------------------------------------------------------------------------------------------------
@@ -232,6 +238,36 @@ def test_of_two_types_that_begin_together_the_lesser_gives_way(after: int, toget
     assert greater.shown_by("duplicate") == Share(20 if together else 0, 20)
     elsewhere = [replace(fact, bed="2") if isinstance(fact, AlarmEvent) and fact.code == "B" else fact for fact in facts]
     assert one(elsewhere, "B").met_with is None
+
+
+def test_the_other_type_is_the_one_met_most_often_then_the_first_by_name() -> None:
+    """Two alarms of A, at 0 and 4 s; both meet C, and the second alone meets B."""
+    facts = alarms("A", 2, 1, every=4 * SECOND) + alarms("C", 1, 1, after=1) + alarms("B", 1, 1, after=8 * SECOND)
+    assert one(facts).met_with == ("monitor", "", "C")
+    facts = alarms("A", 2, 1, every=MINUTE) + alarms("C", 1, 1) + alarms("B", 1, 1, after=MINUTE)
+    assert one(facts).met_with == ("monitor", "", "B")
+
+
+def shifted(facts: list[Fact], by: int) -> list[Fact]:
+    return [replace(fact, at=fact.at + by) for fact in facts]
+
+
+def test_a_window_begins_amid_a_chatter_and_between_two_that_begin_together() -> None:
+    """After 8 h: at which the second of three is 10 s old; and the first of two types begins."""
+    found = one(shifted(alarms("A", 3, SECOND, every=20 * SECOND), -4 * HOUR - 30 * SECOND))
+    assert (found.alarms.count, found.shown_by("chattering")) == (1, Share(1, 1))
+    pair = shifted(alarms("A", 1, SECOND) + alarms("B", 1, SECOND, after=SECOND), -4 * HOUR)
+    assert (one(pair, "B").alarms, one(pair, "B").met_with) == (Share(1, 1), None)
+
+
+def test_codes_alike_of_other_sources_are_no_chatter_together() -> None:
+    facts = [
+        replace(fact, source="S" if fact.alarm_id == "A1" else "")
+        for fact in alarms("A", 3, SECOND, every=20 * SECOND)
+        if isinstance(fact, AlarmEvent)
+    ]
+    [unit] = found_by([*facts], NOW, Policy(), 12 * HOUR)
+    assert [one.shown_by("chattering").count for one in unit.findings] == [0, 0]
 
 
 def test_what_stands_for_more_than_an_hour_and_what_is_stale() -> None:
