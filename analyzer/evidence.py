@@ -51,8 +51,8 @@ class Evidence:
     covered: Flags
     """Whether somebody of the unit responded to anything; asked only for alarms that were needed and had no response."""
     tied: Numbers
-    """Entries that began with another of the same device and code that was over at once; and their ids."""
     tied_ids: list[str]
+    """Entries that began at the same moment as one that was over at once (rare where times have milliseconds); and their ids."""
 
     @classmethod
     def of(cls, state: State, window: int) -> Evidence:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import asdict, replace
-from itertools import chain
+from itertools import chain, zip_longest
 from math import isclose
 from pathlib import Path
 from typing import Any, cast
@@ -25,7 +25,7 @@ from streams.settings import load
 from streams.web import add_findings
 from tests import naive_findings as naive
 from tests.strategies import BASE, FACILITY, deliveries, nows, wards
-from tests.test_engine import feed
+from tests.test_engine import feed, restore, store
 from tests.test_exposition import FakeWorker, Pages
 from tests.workers import run
 
@@ -149,6 +149,33 @@ def test_crowded_beds_give_the_naive_findings(facts: list[Fact], policy: Policy,
     amidst = st.tuples(st.sampled_from(sorted(fact.at for fact in facts)), st.sampled_from((-1, 0))).map(lambda one: sum(one) + window)
     now = max(last, data.draw(st.one_of(later, amidst)))
     assert_same(found_by(facts, now, policy, window), naive.findings(facts, now, policy, window))
+
+
+@given(st.data())
+def test_a_restored_state_gives_the_same_findings(data: st.DataObject) -> None:
+    facts, policy = data.draw(st.one_of(wards(), crowds())), data.draw(POLICIES)
+    now = data.draw(nows(facts, policy))
+    engine = Engine(policy)
+    feed(engine, facts)
+    engine.advance(now)
+    again = restore(store(engine, {}), {}, policy)
+    again.advance(now)
+    assert again.evidence(HOUR).findings() == engine.evidence(HOUR).findings()
+
+
+@given(crowds(), crowds(), POLICIES)
+def test_facilities_have_nothing_to_do_with_each_other(ours: list[Fact], theirs: list[Fact], policy: Policy) -> None:
+    """Each at its own watermark; units, beds, devices and alarms are called alike."""
+    theirs = [replace(fact, facility="A", at=fact.at + 7 * MINUTE) for fact in theirs]
+    engine = Engine(policy)
+    feed(engine, [fact for pair in zip_longest(ours, theirs) for fact in pair if fact is not None])
+    engine.advance(None)
+    found = engine.evidence(10 * MINUTE).findings()
+    for facility, facts in ((FACILITY, ours), ("A", theirs)):
+        now = max(fact.at for fact in facts if isinstance(fact, AlarmEvent))
+        assert_same([unit for unit in found if unit.facility == facility], naive.findings(facts, now, policy, 10 * MINUTE))
+        assert {unit.at for unit in found if unit.facility == facility} <= {now}
+    assert [unit.facility for unit in found] == sorted(unit.facility for unit in found)
 
 
 # --- worked out by hand ------------------------------------------------------------------------------------------------
