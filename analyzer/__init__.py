@@ -3,7 +3,9 @@
 Facts (`facts`) are admitted (`admission`), wait for their time (`arrivals`) and are folded into the table of episodes (`fold`,
 `table`, `readings`); joined with rosters and responses (`roster`, `responses`), what follows is derived (`derive`, `classes`),
 what is final published (`publish`), what is old forgotten (`horizon`), and what it weighs counted in windows (`burden`, `windows`,
-`bands`, `chatter`, `duty`, `flood`, `frequent`, `overlap`, `posts`, `spread`). All of it works on many facts at once, in numpy
+`bands`, `chatter`, `duty`, `flood`, `frequent`, `overlap`, `posts`, `spread`). Whether that is too much is watched (`watch`, by the
+levels of `overload` on the `load`; `telling` and `relief` say what to do), and what to fix is found (`findings`, out of the
+`evidence` of `patterns`). All of it works on many facts at once, in numpy
 columns. `Engine` holds the facilities of one partition, and is all that the outside needs.
 """
 
@@ -14,10 +16,13 @@ from analyzer.burden import ALARM_PRIORITIES, Burdens, ClinicianBurdens, Snapsho
 from analyzer.classes import CLASSES, SCOPES, Scope, nonactionable_ratio
 from analyzer.engine import Engine
 from analyzer.episodes import NOTHING_FINISHED, Class, EpisodeRecord, Finished
+from analyzer.evidence import Evidence
 from analyzer.facts import FACT_TYPES, AlarmEvent, Assignment, Fact, FactError, Label, Response, Topic
+from analyzer.findings import PATTERNS, REMEDIES, Finding, Pattern, UnitFindings
 from analyzer.histogram import RESPONSE_BUCKETS
 from analyzer.overload import STATES, Change, Reason, Relief, in_words
-from analyzer.policy import JUDGING, Policy
+from analyzer.policy import JUDGING, FindingsPolicy, Policy
+from analyzer.shares import Share
 from analyzer.storage import ShardKey
 from analyzer.table import OPEN
 from analyzer.watch import Announcement
@@ -32,6 +37,8 @@ __all__ = [
     "NOTHING_FINISHED",
     "OPEN",
     "OUTCOMES",
+    "PATTERNS",
+    "REMEDIES",
     "RESPONSE_BUCKETS",
     "SCOPES",
     "STATES",
@@ -46,20 +53,26 @@ __all__ = [
     "Columns",
     "Engine",
     "EpisodeRecord",
+    "Evidence",
     "Fact",
     "FactError",
+    "Finding",
+    "FindingsPolicy",
     "Finished",
     "Label",
     "Outcome",
+    "Pattern",
     "Policy",
     "Reason",
     "Relief",
     "Response",
     "Scope",
     "ShardKey",
+    "Share",
     "Snapshot",
     "Topic",
     "UnitBurdens",
+    "UnitFindings",
     "in_words",
     "nonactionable_ratio",
 ]

@@ -14,6 +14,7 @@ from analyzer.arrivals import Batch, Columns
 from analyzer.burden import Burdens, Snapshot
 from analyzer.derive import derive, judge_again
 from analyzer.episodes import Finished
+from analyzer.evidence import Evidence
 from analyzer.facts import FACT_TYPES, Fact, Topic, values_of
 from analyzer.fold import FOLDS
 from analyzer.horizon import tidy
@@ -146,6 +147,10 @@ class Engine:
     def measure(self) -> Burdens:
         """The burdens of all clinicians and units, at the time last advanced to."""
         return self.snapshot().measure()
+
+    def evidence(self, window: int) -> Evidence:
+        """What findings about the last `window` (ms) are worked out from, at the time last advanced to; wherever, whenever."""
+        return Evidence.of(self._state, window)
 
     def watermarks(self) -> dict[str, int]:
         """Each facility's watermark (ms), where it has one, by name."""

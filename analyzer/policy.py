@@ -103,6 +103,40 @@ def _check_levels(name: str, levels: Levels, sign: int) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FindingsPolicy:
+    """When a pattern may be said to drive an alarm type (`analyzer.findings`). Shares are fractions of 1."""
+
+    min_classified: int = 20
+    """With fewer classified alarms of a type, too few to say. At 20 a Wilson interval still spans up to 40 points: enough to tell
+    87 % non-actionable (Bonafide 2015) from half, and too little to tell much more (our own)."""
+    driving_share: float = 0.2
+    """A pattern drives a type if the lower bound of its share among the type's non-actionable alarms is no less (our own)."""
+    sparing_share: float = 0.5
+    """... and of the pattern's alarms at least this share (lower bound) needed nobody: a remedy must not fall upon alarms that are
+    needed (our own)."""
+    duplicate_within: int = 5 * SECOND
+    """Alarms of two types that begin this close at one bed tell one event twice (our own)."""
+    hugging: float = 0.05
+    """A reading this close to its limit, as a share of the limit, is one that another limit would not have told (our own; Welch 2011
+    moved an SpO2 limit by 2 %, 90 to 88, and lost 63 % of its alarms)."""
+    standing: int = HOUR
+    """An alarm of which nobody was in need for longer than this is a state, not an event (our own)."""
+    stale: int = 24 * HOUR
+    """ISA-18.2-2016: an alarm active for more than 24 h."""
+    slow_answer: int = 10 * MINUTE
+    """An alarm that was needed and had no response for longer than this was answered late (our own; half the responses of Bonafide
+    2017 took more than 10.4 min)."""
+
+    def __post_init__(self) -> None:
+        for name in ("min_classified", "duplicate_within", "standing", "stale", "slow_answer"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}: expected zero or more")
+        for name in ("driving_share", "sparing_share", "hugging"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}: expected a share between 0 and 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """How facts become numbers."""
 
@@ -124,6 +158,7 @@ class Policy:
     top_types: int = 10
     """Alarm types exported per unit and window (ISA-18.2 reviews the ten most frequent)."""
     overload: OverloadPolicy = field(default_factory=OverloadPolicy)
+    findings: FindingsPolicy = FindingsPolicy()
 
     @property
     def lookback(self) -> int:

@@ -12,11 +12,12 @@ from typing import Annotated, Any, NoReturn
 import typer
 import yaml
 
-from analyzer import Engine, Topic
 from streams import __version__
 from streams import replay as replaying
 from streams.cli_demo import demo, simulate
-from streams.console import FAILED, STRICT, WRONG, Broker, Config, counted, fail, load_settings, moment, send
+from streams.cli_files import Alarms, Assignments, At, Labels, Responses, Strict, recorded_files, replay_files
+from streams.cli_findings import findings
+from streams.console import FAILED, STRICT, WRONG, Broker, Config, counted, fail, load_settings, send
 from streams.pseudonyms import pseudonyms
 from streams.settings import Settings, SettingsError
 
@@ -28,11 +29,6 @@ app = typer.Typer(
 )
 config_app = typer.Typer(no_args_is_help=True, help="Looks at the settings.")
 app.add_typer(config_app, name="config")
-
-Alarms = Annotated[Path | None, typer.Option("--alarms", metavar="FILE", help="Alarm events, one JSON object a line; - is standard input.")]
-Assignments = Annotated[Path | None, typer.Option("--assignments", metavar="FILE", help="Who cares for which bed.")]
-Responses = Annotated[Path | None, typer.Option("--responses", metavar="FILE", help="What people did.")]
-Labels = Annotated[Path | None, typer.Option("--labels", metavar="FILE", help="Adjudications.")]
 
 
 class Switch(StrEnum):
@@ -148,9 +144,7 @@ def replay(
     assignments: Assignments = None,
     responses: Responses = None,
     labels: Labels = None,
-    at: Annotated[
-        str | None, typer.Option("--at", metavar="TIME", help="RFC 3339, or ms since 1970; default: each facility's watermark.")
-    ] = None,
+    at: At = None,
     episodes: Annotated[Path | None, typer.Option("--episodes", metavar="OUT.jsonl", help="Write the final episodes there, too.")] = None,
     overload: Annotated[
         Path | None, typer.Option("--overload", metavar="OUT.jsonl", help="Write every change of an overload state there, too.")
@@ -158,7 +152,7 @@ def replay(
     config: Config = None,
     pseudonyms: Pseudonyms = None,
     format: Annotated[Format, typer.Option("--format", help="Of what is printed.")] = Format.openmetrics,  # noqa: A002
-    strict: Annotated[bool, typer.Option("--strict", help="Exit status 3 if any line was malformed.")] = False,
+    strict: Strict = False,
 ) -> None:
     """Compute the metrics of recorded files, without Kafka. The same input gives the same bytes.
 
@@ -169,30 +163,17 @@ def replay(
     if alarms is None:
         fail("--alarms: expected a file of alarm events, or -", WRONG)
     settings = _settings(config, pseudonyms)
-    files = _files(alarms, assignments, responses, labels)
-    policy = settings.policy.policy()
-    engine, bad = Engine(policy), 0
-
-    def report(line: replaying.BadLine) -> None:
-        nonlocal bad
-        bad += 1
-        typer.echo(f"malformed: {line}", err=True)
-
-    try:
-        pseudonym = _pseudonym(settings)
-        now = None if at is None else moment(at, "--at")
-        replaying.read_into(engine, files, settings.max_record_bytes, report)
-        finished = engine.advance(now)
-        if episodes is not None:
-            _write(episodes, lambda file: replaying.write_episodes(finished, file, pseudonym))
-        if overload is not None:
-            _write(overload, lambda file: replaying.write_changes(engine.announce(), file, pseudonym))
-    except replaying.InputError as error:
-        fail(error)
-    exposition = replaying.Exposition(engine, policy, pseudonym, settings.metrics.clinicians)
+    files = recorded_files(alarms, assignments, responses, labels)
+    policy, pseudonym = settings.policy.policy(), _pseudonym(settings)
+    replayed = replay_files(settings, files, at)
+    if episodes is not None:
+        _write(episodes, lambda file: replaying.write_episodes(replayed.finished, file, pseudonym))
+    if overload is not None:
+        _write(overload, lambda file: replaying.write_changes(replayed.engine.announce(), file, pseudonym))
+    exposition = replaying.Exposition(replayed.engine, policy, pseudonym, settings.metrics.clinicians)
     sys.stdout.buffer.write(exposition.openmetrics() if format is Format.openmetrics else exposition.json())
     sys.stdout.buffer.flush()
-    if bad and strict:
+    if replayed.malformed and strict:
         raise typer.Exit(STRICT)
 
 
@@ -201,21 +182,6 @@ def _pseudonym(settings: Settings) -> Callable[[str], str]:
         return pseudonyms(settings)
     except SettingsError as error:
         fail(error)
-
-
-def _files(alarms: Path | None, assignments: Path | None, responses: Path | None, labels: Path | None) -> list[tuple[Topic, Path]]:
-    named: list[tuple[Topic, Path | None]] = [
-        ("assignments", assignments), ("alarms", alarms), ("responses", responses), ("labels", labels),
-    ]  # fmt: skip
-    files = [(topic, path) for topic, path in named if path is not None]
-    if sum(path == replaying.STDIN for _, path in files) > 1:
-        fail("-: expected standard input for one of the files only", WRONG)
-    if not files:
-        fail("expected at least one file (--alarms, --assignments, --responses, --labels)", WRONG)
-    for _, path in files:  # before anything is read or sent
-        if path != replaying.STDIN and not path.is_file():
-            fail(f"{path}: {'expected a file, found a directory' if path.is_dir() else 'no such file'}")
-    return files
 
 
 def _write(path: Path, write: Callable[[Any], None]) -> None:
@@ -248,7 +214,7 @@ def publish(
     if speed is not None and (speed <= 0 or fast):
         fail("--speed: expected a number above 0, and no --fast beside it", WRONG)
     settings = _settings(config, broker=broker)
-    files = _files(alarms, assignments, responses, labels)
+    files = recorded_files(alarms, assignments, responses, labels)
     total = None if any(path == replaying.STDIN for _, path in files) else sum(_count_lines(path) for _, path in files)
     with counted("publishing", total) as sent:
         count = send(settings, from_files(files), None if fast else speed or 1.0, sent)
@@ -259,6 +225,7 @@ def _count_lines(path: Path) -> int:
     return sum(1 for _ in replaying.lines(path))
 
 
+app.command()(findings)
 app.command()(simulate)
 app.command()(demo)
 

@@ -11,7 +11,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from analyzer import Policy, Topic
+from analyzer import FindingsPolicy, Policy, Topic
 from analyzer.policy import MEASURES, Level, Levels, OverloadPolicy
 
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -103,6 +103,29 @@ class OverloadSettings(BaseModel):
         )
 
 
+class FindingsSettings(BaseModel):
+    """When a pattern drives an alarm type; see `analyzer.policy.FindingsPolicy` for the figures' meaning and sources."""
+
+    model_config = ConfigDict(extra="forbid", validate_default=True)
+
+    min_classified: int = 20
+    driving_share: float = 0.2
+    sparing_share: float = 0.5
+    duplicate_within: Duration = Field("5s")  # type: ignore[assignment]
+    hugging: float = 0.05
+    standing: Duration = Field("1h")  # type: ignore[assignment]
+    stale: Duration = Field("24h")  # type: ignore[assignment]
+    slow_answer: Duration = Field("10m")  # type: ignore[assignment]
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> FindingsSettings:
+        self.policy()
+        return self
+
+    def policy(self) -> FindingsPolicy:
+        return FindingsPolicy(**{name: getattr(self, name) for name in type(self).model_fields})
+
+
 class PolicySettings(BaseModel):
     """The figures that decide a number; see `analyzer.policy.Policy` for their meaning and sources."""
 
@@ -118,6 +141,7 @@ class PolicySettings(BaseModel):
     horizon: Duration = Field("26h")  # type: ignore[assignment]
     top_types: int = 10
     overload: OverloadSettings = OverloadSettings()
+    findings: FindingsSettings = FindingsSettings()
 
     @model_validator(mode="after")
     def _is_possible(self) -> PolicySettings:
@@ -125,8 +149,9 @@ class PolicySettings(BaseModel):
         return self
 
     def policy(self) -> Policy:
-        fields = self.model_dump(exclude={"windows", "overload"}) | {name: getattr(self, name) for name in _DURATIONS}
-        return Policy(windows={name: parse_duration(name) for name in self.windows}, overload=self.overload.policy(), **fields)
+        fields = self.model_dump(exclude={"windows", "overload", "findings"}) | {name: getattr(self, name) for name in _DURATIONS}
+        nested = {"overload": self.overload.policy(), "findings": self.findings.policy()}
+        return Policy(windows={name: parse_duration(name) for name in self.windows}, **nested, **fields)
 
 
 _DURATIONS = ("action_window", "fleeting", "cover", "allowed_lateness", "max_ahead", "horizon")
@@ -158,7 +183,7 @@ class MetricsSettings(BaseModel):
 
     clinicians: bool = Field(True, description="off leaves out all series of clinicians: units only")
     max_clinicians: int = Field(10_000, ge=1, description="of more clinicians than these, a worker exports no series")
-    """A clinician has 67 series with four windows. 10,000 are 670,000 series: 3 to 6 GB of a Prometheus server's memory, 90 MB of
+    """A clinician has 68 series with four windows. 10,000 are 680,000 series: 3 to 6 GB of a Prometheus server's memory, 90 MB of
     text a scrape (6 MB as sent); and eight hospitals of 30 units with 40 clinicians each."""
 
 

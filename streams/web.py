@@ -1,14 +1,17 @@
-"""The worker's pages: /metrics for Prometheus, /healthz and /ready for whoever runs it."""
+"""The worker's pages: /metrics for Prometheus, /healthz and /ready for whoever runs it, /api/v1/findings for whoever can mend it."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from aiohttp.web import Response, StreamResponse
 
+from streams.codec import to_json
 from streams.exporter import Exporter
 from streams.exposition import Format, accepts
+from streams.finder import Finder, Query, QueryError
 
 READY_LAG_RECORDS = 10_000
 READY_LAG_SECONDS = 60.0
@@ -16,6 +19,8 @@ READY_LAG_SECONDS = 60.0
 
 SEND_SECONDS = 60.0
 """Whoever takes longer to read a page has given up (Prometheus does after its scrape_timeout, 10 s by default)."""
+
+_PIECE_BYTES = 1 << 16
 
 
 class Worker(Protocol):
@@ -39,17 +44,7 @@ def add_pages(app: Any, worker: Worker, exporter: Exporter, send_seconds: float 
         format_ = Format.OPENMETRICS if openmetrics else Format.TEXT
         page = await exporter.scrape(format_)
         headers = {"Content-Type": format_.value, "Vary": "Accept, Accept-Encoding"} | ({"Content-Encoding": "gzip"} if gzip else {})
-        response = StreamResponse(headers=headers)
-        await response.prepare(request)
-        try:
-            async with asyncio.timeout(send_seconds):
-                for piece in page.pieces(gzip):
-                    await response.write(piece)
-                    await asyncio.sleep(0)  # writing alone lets nobody else run as long as the scraper keeps up
-                await response.write_eof()
-        except TimeoutError:
-            request.transport.abort()
-        return response
+        return await _send(request, headers, page.pieces(gzip), send_seconds)
 
     @app.page("/healthz")  # type: ignore[untyped-decorator]
     async def healthz(_page: Any, _request: Any) -> Response:
@@ -59,6 +54,40 @@ def add_pages(app: Any, worker: Worker, exporter: Exporter, send_seconds: float 
     async def ready(_page: Any, _request: Any) -> Response:
         reason = _not_ready(app, worker)
         return Response(text=f"{reason or 'ready'}\n", status=503 if reason else 200)
+
+
+def add_findings(app: Any, worker: Worker, finder: Finder, send_seconds: float = SEND_SECONDS) -> None:
+    """Serve what to fix, as JSON; `streams.findings` says of what form. Errors are {"error": one line}."""
+
+    @app.page("/api/v1/findings")  # type: ignore[untyped-decorator]
+    async def findings(_page: Any, request: Any) -> StreamResponse:
+        if not worker.recovered:
+            return _error("waiting for partitions, or for their state", 503)
+        try:
+            query = Query.of(request.query, finder.policy)
+        except QueryError as error:
+            return _error(error, 400)
+        answer = await finder.find(query)
+        pieces = (answer[begin : begin + _PIECE_BYTES] for begin in range(0, len(answer), _PIECE_BYTES))
+        return await _send(request, {"Content-Type": "application/json"}, pieces, send_seconds)
+
+
+def _error(error: object, status: int) -> Response:
+    return Response(body=to_json({"error": str(error)}) + b"\n", status=status, content_type="application/json")
+
+
+async def _send(request: Any, headers: dict[str, str], pieces: Iterable[bytes], seconds: float) -> StreamResponse:
+    response = StreamResponse(headers=headers)
+    await response.prepare(request)
+    try:
+        async with asyncio.timeout(seconds):
+            for piece in pieces:
+                await response.write(piece)
+                await asyncio.sleep(0)  # writing alone lets nobody else run as long as the reader keeps up
+            await response.write_eof()
+    except TimeoutError:
+        request.transport.abort()
+    return response
 
 
 def _not_ready(app: Any, worker: Worker) -> str | None:

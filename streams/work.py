@@ -23,6 +23,8 @@ from analyzer import TOPICS, Engine, Policy
 from streams.broker import answers_metadata
 from streams.checkpoint import CheckpointError, Checkpoints, Restored, restore
 from streams.exporter import REUSE_SECONDS, Exporter
+from streams.finder import REUSE_SECONDS as FINDINGS_REUSE_SECONDS
+from streams.finder import Finder
 from streams.partition import Outgoing, Partition
 from streams.producer import BatchProducer
 from streams.progress import Standing, Watch
@@ -32,7 +34,7 @@ from streams.slices import Slice
 from streams.store import CheckpointTable
 from streams.topics import checkpoint_topic
 from streams.transport import Slices
-from streams.web import add_pages
+from streams.web import add_findings, add_pages
 
 TICK_SECONDS = 1.0
 """How often time passes for facilities without new alarms, and progress is looked at."""
@@ -86,6 +88,7 @@ class Work:
         reuse = REUSE_SECONDS if settings.clock == "wall" else 0.0
         self.exporter = Exporter(self, self._pseudonym, self._policy.min_classified, settings.metrics, reuse)
         add_pages(app, self, self.exporter)
+        add_findings(app, self, Finder(self, self._policy, FINDINGS_REUSE_SECONDS if settings.clock == "wall" else 0.0))
 
     # -- what the exporter and the pages ask
 

@@ -636,6 +636,22 @@ def test_pages_tell_health_at_once_and_readiness_once_partitions_are_held(own_br
         assert worker.held == {0, 1, 2, 3}
 
 
+def test_findings_are_those_of_the_same_facts_in_files(own_broker: EmbeddedBroker, tmp_path: Path) -> None:
+    delivery = small_ward(3)
+    send(own_broker, delivery.messages)
+    with WorkerProcess(own_broker, tmp_path) as worker:
+        worker.wait_until_ready()
+        wait_until_taken_in([worker], len(delivery.messages))
+        status, text = worker.get("/api/v1/findings?window=2h&top=5")
+        replayed = run("findings", *delivery.write_accepted(tmp_path), "--window", "2h", "--top", "5", "--json")
+        assert (status, text) == (200, replayed.out.decode())
+        assert len(json.loads(text)["units"]) > 1
+        said = run("findings", "--worker", f"http://127.0.0.1:{worker.port}", "--window", "2h", "--top", "5")
+        assert said.out == run("findings", *delivery.write_accepted(tmp_path), "--window", "2h", "--top", "5").out
+        refused = run("findings", "--worker", f"http://127.0.0.1:{worker.port}/", "--window", "3h")
+        assert (refused.status, refused.err.partition(": window: ")[2]) == (1, "expected one of 10m, 1h, 2h, 12h\n")
+
+
 def test_metrics_come_as_text_and_as_openmetrics(own_broker: EmbeddedBroker, tmp_path: Path) -> None:
     send(own_broker, [Message("alarms", b"H01", alarm(1), AT)])
     with WorkerProcess(own_broker, tmp_path) as worker:
