@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.facts import Topic
-from analyzer.ids import UNKNOWN, Checks, Growing, Marks, Numbers, SeenIds, fingerprints
+from analyzer.ids import UNKNOWN, Checks, Growing, Marks, Numbers, SeenIds, fingerprints, pack
 from analyzer.policy import Policy
 
 Outcome = Literal["accepted", "duplicate", "malformed", "misrouted", "future", "late"]
@@ -47,7 +47,8 @@ class Admission(Growing):
         accepted ones.
         """
         self.reserve(int(facilities.max()) + 1)
-        marks, checks = fingerprints(facilities, event_ids)
+        packed = pack(event_ids)
+        marks, checks = fingerprints(facilities, packed)
         entries = self.seen.find(marks, checks)
         ordered = np.sort(marks)
         all_new = not (ordered[1:] == ordered[:-1]).any() and not (entries != UNKNOWN).any()
@@ -58,12 +59,14 @@ class Admission(Growing):
         chosen = np.flatnonzero(outcomes == ACCEPTED)
         if not len(chosen):
             return outcomes, chosen
-        texts = event_ids if len(chosen) == len(event_ids) else [event_ids[place] for place in chosen.tolist()]
-        facilities, at, marks, checks = facilities[chosen], at[chosen], marks[chosen], checks[chosen]
+        if len(chosen) < len(event_ids):
+            event_ids = [event_ids[place] for place in chosen.tolist()]
+            facilities, at, marks, checks = facilities[chosen], at[chosen], marks[chosen], checks[chosen]
+            packed = pack(event_ids)
         np.maximum.at(self.watermark, facilities, at)
         if all_new:
-            return outcomes, self.seen.add(facilities, texts, at, marks, checks)
-        return outcomes, self.seen.add_again(facilities, texts, at, marks, checks)
+            return outcomes, self.seen.add(facilities, packed, at, marks, checks)
+        return outcomes, self.seen.add_again(facilities, event_ids, at, marks, checks)
 
     def _judge_new(self, facilities: Numbers, at: Numbers, stamps: Numbers | None, until: Numbers | None) -> Outcomes:
         """Facts of which none has been seen before, or twice."""

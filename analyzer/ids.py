@@ -1,16 +1,16 @@
 """Ids: which ones are known, in a few bytes each and a slice of records at a time.
 
 A Python set of strings costs some 125 bytes an id, and a look-up per record. Here an id is a fingerprint of 96 bits in numpy
-arrays, found by open addressing over whole slices. The fingerprints are Python's own keyed string hashes (SipHash), so they
-hold for one process only: what is stored are the texts. Among a billion ids, two are taken for one with odds of 1 in 10^11.
+arrays, found by open addressing over whole slices. Any two ids are taken for one with odds of 1 in 2^96, whoever chose them, for
+the keys are drawn anew by each process (so what is stored are the texts): among a billion ids, with odds of 1 in 10^11.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
-from itertools import repeat
-from operator import add
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -23,17 +23,88 @@ Checks = npt.NDArray[np.uint32]
 
 UNKNOWN = -1
 _EMPTY, _GONE = -1, -2
-_MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads the scope over all bits
 _LEAST_SLOTS = 1 << 10
 _FULL = 0.6  # share of slots in use at which linear probing begins to walk far
 
 
-def fingerprints(scopes: Numbers, texts: Sequence[str]) -> tuple[Marks, Checks]:
-    """(64, 32) bits for each text within its scope (a small number, such as a facility's)."""
-    spread = scopes.astype(np.uint64) * _MIX
-    marks = integers(map(hash, texts)).view(np.uint64) ^ spread
-    checks = integers(map(hash, map(add, texts, repeat("\0")))).view(np.uint64) + spread
-    return marks, (checks >> np.uint64(32)).astype(np.uint32)
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Texts of at most 255 characters, one after the other in UTF-8, and how many bytes each has."""
+
+    text: bytes
+    lengths: npt.NDArray[np.uint16]
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def part(self, begin: int, end: int) -> Packed:
+        """The texts `begin` <= n < `end`."""
+        if begin == 0 and end == len(self.lengths):
+            return self
+        before, within = int(self.lengths[:begin].sum()), int(self.lengths[begin:end].sum())
+        return Packed(self.text[before : before + within], self.lengths[begin:end].copy())  # no view that keeps the whole
+
+    def unpacked(self) -> list[str]:
+        text = self.text
+        return [text[begin:end].decode() for begin, end in pairwise(accumulate(self.lengths.tolist(), initial=0))]
+
+
+def pack(texts: Sequence[str]) -> Packed:
+    text = "".join(texts).encode()
+    lengths = np.frombuffer(bytes(map(len, texts)), dtype=np.uint8).astype(np.uint16)
+    if int(lengths.sum()) != len(text):  # characters are not bytes
+        lengths = np.array([len(one.encode()) for one in texts], dtype=np.uint16)
+    return Packed(text, lengths)
+
+
+def joined(parts: Sequence[Packed]) -> Packed:
+    return parts[0] if len(parts) == 1 else Packed(b"".join([one.text for one in parts]), np.concatenate([one.lengths for one in parts]))
+
+
+def _keys(lanes: int, words: int) -> Marks:
+    """Random numbers of this process alone: Python's own hashes of strings are keyed (SipHash)."""
+    return np.array([[hash(f"{lane} {word}") & _64 for word in range(words)] for lane in range(lanes)], dtype=np.uint64)
+
+
+_64, _32 = (1 << 64) - 1, np.uint64((1 << 32) - 1)
+_HALF = np.uint64(32)
+_HEAD = 3  # words before those of the text: a constant, the scope, the length
+_KEYS = _keys(3, _HEAD + 255)
+_MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio
+
+
+def fingerprints(scopes: Numbers, texts: Packed) -> tuple[Marks, Checks]:
+    """(64, 32) bits for each text within its scope (a small number, such as a facility's).
+
+    Three sums of products of 32-bit words with random keys, of which the upper halves count: strongly universal hashes (Lemire &
+    Kaser, Strongly universal string hashing is fast, 2014), which numpy works out for all texts at once.
+    """
+    lengths = texts.lengths.astype(np.int64)
+    if not len(lengths):
+        return np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.uint32)
+    at = np.cumsum(lengths) - lengths
+    head = scopes.astype(np.uint64), lengths.astype(np.uint64)
+    sums = [keys[1] * head[0] + keys[2] * head[1] + keys[0] for keys in _KEYS]
+    # All that can be read as eight bytes, wherever they begin; past the end of a text there are other texts.
+    padded = np.frombuffer(texts.text + bytes(8), dtype=np.uint8)
+    eights = np.ndarray((len(padded) - 7,), dtype="<u8", buffer=padded, strides=(1,))
+    shortest, longest = int(lengths.min()), int(lengths.max())
+    for begin in range(0, longest, 8):
+        words = eights[np.minimum(at + begin, len(eights) - 1)]
+        if begin + 8 > shortest:
+            bits = np.clip(lengths - begin, 0, 8).astype(np.uint64) << np.uint64(3)
+            words &= np.where(bits == 64, np.uint64(_64), (np.uint64(1) << (bits & np.uint64(63))) - np.uint64(1))
+        lower, upper, word = words & _32, words >> _HALF, _HEAD + begin // 4
+        for sum_, keys in zip(sums, _KEYS, strict=True):
+            sum_ += keys[word] * lower
+            if begin + 4 < longest:
+                sum_ += keys[word + 1] * upper
+    marks = (sums[0] & ~_32) | (sums[1] >> _HALF)
+    # A product moves evenly with its word: stirred, so that numbered ids do not lie in lumps in a table of slots.
+    marks ^= marks >> _HALF
+    marks *= _MIX
+    marks ^= marks >> _HALF
+    return marks, (sums[2] >> _HALF).astype(np.uint32)
 
 
 def integers(values: Iterable[int]) -> Numbers:
@@ -134,20 +205,6 @@ def distinct(numbers: Numbers) -> Numbers:
     return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
 
 
-def pack(texts: Sequence[str]) -> tuple[bytes, bytes]:
-    """Texts of at most 255 characters as (UTF-8, a byte of length each)."""
-    return "".join(texts).encode(), bytes(map(len, texts))
-
-
-def unpack(packed: tuple[bytes, bytes]) -> list[str]:
-    """The reverse of `pack`."""
-    text, place, texts = packed[0].decode(), 0, []
-    for length in packed[1]:
-        texts.append(text[place : place + length])
-        place += length
-    return texts
-
-
 _BLOCK = 4096
 
 
@@ -165,7 +222,7 @@ class SeenIds(Growing):
         super().__init__(marks=(np.uint64, 0), checks=(np.uint32, 0), at=(np.int64, 0))
         self.reserve(1)  # so that there is something to compare unknown ids with
         self._slots = Slots()
-        self._texts: dict[int, list[tuple[bytes, bytes]]] = {}  # by block, as they came
+        self._texts: dict[int, list[Packed]] = {}  # by block, as they came
         self._filled: dict[int, int] = {}
         self._scopes: dict[int, list[npt.NDArray[np.int32]]] = {}
         self._newest: int | None = None
@@ -178,7 +235,7 @@ class SeenIds(Growing):
         """The entries of known ids, UNKNOWN for the others."""
         return self._slots.find(marks, checks, self.marks, self.checks)
 
-    def add(self, scopes: Numbers, texts: Sequence[str], at: Numbers, marks: Marks, checks: Checks) -> Numbers:
+    def add(self, scopes: Numbers, texts: Packed, at: Numbers, marks: Marks, checks: Checks) -> Numbers:
         """Enter ids that are not there yet, each once; returns their entries."""
         entries = np.empty(len(texts), dtype=np.int64)
         place = 0
@@ -187,7 +244,7 @@ class SeenIds(Growing):
             some = slice(place, place + min(_BLOCK - filled, len(texts) - place))
             count = some.stop - some.start
             entries[some] = np.arange(block * _BLOCK + filled, block * _BLOCK + filled + count)
-            self._texts[block].append(pack(texts[some]))
+            self._texts[block].append(texts.part(some.start, some.stop))
             self._scopes[block].append(scopes[some].astype(np.int32))
             self._filled[block] = filled + count
             self.dirty.add(block)
@@ -206,7 +263,7 @@ class SeenIds(Growing):
             )
             chosen = new[firsts]
             some = [texts[place] for place in chosen.tolist()]
-            entries[new] = self.add(scopes[chosen], some, at[chosen], marks[chosen], checks[chosen])[which.reshape(-1)]
+            entries[new] = self.add(scopes[chosen], pack(some), at[chosen], marks[chosen], checks[chosen])[which.reshape(-1)]
         self.at[entries] = at
         self.dirty.update((entries // _BLOCK).tolist())
         return entries
@@ -225,9 +282,9 @@ class SeenIds(Growing):
         """The id that was entered as `entry`; empty once it is forgotten."""
         place = entry % _BLOCK
         for packed in self._texts.get(entry // _BLOCK, ()):
-            if place < len(packed[1]):
-                return unpack(packed)[place]
-            place -= len(packed[1])
+            if place < len(packed):
+                return packed.part(place, place + 1).text.decode()
+            place -= len(packed)
         return ""
 
     def drop_before(self, moments: Numbers) -> None:
@@ -252,25 +309,30 @@ class SeenIds(Growing):
         """A block in plain values; None once it is gone."""
         if block not in self._filled:
             return None
-        if len(self._texts[block]) > 1:
-            texts, lengths = zip(*self._texts[block], strict=True)
-            self._texts[block] = [(b"".join(texts), b"".join(lengths))]
-        return [*self._texts[block][0], planes(self._scopes_of(block)), planes(self.at[self._entries(block)])]
+        self._texts[block] = [joined(self._texts[block])]
+        [texts] = self._texts[block]
+        return [texts.text, planes(texts.lengths), planes(self._scopes_of(block)), planes(self.at[self._entries(block)])]
 
-    def load(self, block: int, content: Any) -> None:
-        text, lengths, scopes, at = content
-        texts = unpack((text, lengths))
-        self._open(block)
-        self._texts[block] = [(text, lengths)]
-        self._scopes[block] = [from_planes(scopes, np.int32)]
-        self._filled[block] = len(texts)
-        entries = self._entries(block)
-        self.marks[entries], self.checks[entries] = fingerprints(self._scopes[block][0].astype(np.int64), texts)
-        self.at[entries] = from_planes(at, np.int64)
+    def load(self, blocks: Mapping[int, Any]) -> None:
+        """Put back all blocks that were dumped, by their numbers."""
+        if not blocks:
+            return
+        self.reserve((max(blocks) + 1) * _BLOCK)
+        for block, (text, lengths, scopes, at) in blocks.items():
+            self._open(block)
+            texts = Packed(text, from_planes(lengths, np.uint16))
+            self._texts[block] = [texts]
+            self._scopes[block] = [from_planes(scopes, np.int32)]
+            self._filled[block] = len(texts)
+            entries = self._entries(block)
+            own = slice(int(entries[0]), int(entries[-1]) + 1)
+            self.marks[own], self.checks[own] = fingerprints(self._scopes[block][0].astype(np.int64), texts)
+            self.at[own] = from_planes(at, np.int64)
+            if len(texts) < _BLOCK:
+                self._newest = block
+        entries = np.concatenate([self._entries(block) for block in blocks])
         self._slots.insert(self.marks[entries], entries, self.marks)
-        if len(texts) < _BLOCK:
-            self._newest = block
-        self.dirty.add(block)
+        self.dirty.update(blocks)
 
 
 def planes(values: npt.NDArray[Any]) -> bytes:

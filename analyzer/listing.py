@@ -33,12 +33,17 @@ class Listing:
 
     def add(self, rows: Numbers, places: Codes) -> None:
         """List rows under places; they must not be listed yet."""
-        for row, place in zip(rows.tolist(), places.tolist(), strict=True):
+        if not len(rows):
+            return
+        self._table.place[rows] = places
+        order = np.argsort(places, kind="stable")
+        ordered, by_place = places[order], rows[order].astype(np.int32)
+        begins = np.flatnonzero(np.diff(ordered, prepend=-1)).tolist()
+        for place, begin, end in zip(ordered[begins].tolist(), begins, [*begins[1:], len(rows)], strict=True):
             listed = self._places.get(place)
             if listed is None:
                 listed = self._places[place] = _Listed()
-            listed.rows.append(row)
-        self._table.place[rows] = places
+            listed.rows.frombytes(by_place[begin:end].tobytes())
 
     def remove(self, rows: Numbers) -> None:
         """Strike rows off; those that are listed nowhere are passed over."""

@@ -124,18 +124,17 @@ class Statics:
         if not new:
             return
         self._known = len(self.numbers.things)
-        columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
-        units, types, signals = self.units, self.types, self.signals
-        for static in new:
-            facility, unit, bed, device_id, device_type, source, code, kind = static
-            place, number = self._place(facility, unit, bed)
-            known = (
-                facility, units[facility, unit], place, number, types[device_type, source, code],
-                signals[facility, device_id, source, code], kind == "technical", kind == "advisory", mark_of(static[1:]),
-            )  # fmt: skip
-            for column, value in zip(columns.values(), known, strict=True):
-                column.append(value)
-        for name, values in columns.items():
+        facility, unit, bed, device_id, device_type, source, code, kind = zip(*new, strict=True)
+        where = list(zip(facility, unit, bed, strict=True))
+        places = {key: self._place(*key) for key in dict.fromkeys(where)}
+        place, number = zip(*map(places.__getitem__, where), strict=True)
+        columns: tuple[Any, ...] = (
+            facility, list(map(self.units.__getitem__, zip(facility, unit, strict=True))), place, number,
+            list(map(self.types.__getitem__, zip(device_type, source, code, strict=True))),
+            list(map(self.signals.__getitem__, zip(facility, device_id, source, code, strict=True))),
+            [one == "technical" for one in kind], [one == "advisory" for one in kind], [mark_of(static[1:]) for static in new],
+        )  # fmt: skip
+        for name, values in zip(_COLUMNS, columns, strict=True):
             column = getattr(self, name)
             if len(column) < self._known:
                 grown = np.zeros(self._known * 3 // 2, dtype=column.dtype)

@@ -112,9 +112,10 @@ def _in_order(state: State, rows: Numbers) -> tuple[Numbers, list[str]]:
     order = np.lexsort((ends, places))
     rows, places, ends = rows[order], places[order], ends[order]
     ids = table.ids(rows)
-    alike = np.flatnonzero((places[1:] == places[:-1]) & (ends[1:] == ends[:-1]))
-    if len(alike):
-        keys = list(zip(places.tolist(), ends.tolist(), ids, strict=True))
-        order = np.array(sorted(range(len(keys)), key=keys.__getitem__))
-        rows, ids = rows[order], [ids[place] for place in order.tolist()]
+    alike = (places[1:] == places[:-1]) & (ends[1:] == ends[:-1])
+    bounds = np.flatnonzero(np.diff(alike, prepend=False, append=False)).tolist()
+    for begin, last in zip(bounds[::2], bounds[1::2], strict=True):
+        some = slice(begin, last + 1)
+        by_id = sorted(zip(ids[some], rows[some].tolist(), strict=True))
+        ids[some], rows[some] = [id_ for id_, _ in by_id], [row for _, row in by_id]
     return rows, ids

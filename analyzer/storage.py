@@ -16,21 +16,21 @@ from analyzer.arrivals import Batch
 from analyzer.classes import NOTHING_KNOWN
 from analyzer.derive import derive
 from analyzer.facts import FACT_TYPES, Topic
-from analyzer.ids import Numbers, fingerprints, from_planes, planes
+from analyzer.ids import Numbers, Packed, fingerprints, from_planes, pack, planes
 from analyzer.names import NAMES_PER_BLOCK, Numbered, Place, Static
 from analyzer.policy import Policy
 from analyzer.readings import MIXED, Readings
 from analyzer.responses import Heard
 from analyzer.state import State
-from analyzer.table import NEVER, NOT_JUDGED, STORED
+from analyzer.table import NEVER, NOT_JUDGED, ROWS_PER_BLOCK, STORED
 
 ShardKey = tuple[str, int]
 """A part of the stored state: what it holds, and the number of its block."""
 
 _HEAD: ShardKey = ("head", 0)
 _WAITING: ShardKey = ("waiting", 0)
-_ORDER = ("head", "units", "statics", "labels", "teams", "assignments", "responses", "cover", "episodes", "overload", "ids-", "waiting")
-"""What is loaded before what: rows hold the numbers of names, and waiting facts those of ids."""
+_ORDER = ("head", "units", "statics", "labels", "teams", "assignments", "responses", "cover", "episodes", "overload", "waiting")
+"""What is loaded before what: rows hold the numbers of names. Ids come before all: waiting facts hold their numbers."""
 
 
 def changed_shards(state: State) -> Iterator[ShardKey]:
@@ -103,8 +103,12 @@ def _topic(kind: str) -> Topic:
 def load(policy: Policy, shards: Mapping[ShardKey, Any], judge_anew: bool = False) -> State:
     """The state that dumped `shards`; time has not come to any of its facilities yet (`judge_anew`: see `Engine.load`)."""
     state = State(policy)
+    for topic in TOPICS:
+        state.gates[topic].seen.load(_blocks(shards, f"ids-{topic}"))
+    state.table.reserve((max(_blocks(shards, "episodes"), default=-1) + 1) * ROWS_PER_BLOCK)
     rows: list[Numbers] = []
-    for (kind, number), content in sorted(shards.items(), key=lambda shard: (_rank(shard[0][0]), shard[0])):
+    others = [shard for shard in shards.items() if shard[0][0] in _ORDER]
+    for (kind, number), content in sorted(others, key=lambda shard: (_ORDER.index(shard[0][0]), shard[0])):
         match kind:
             case "head":
                 _load_head(state, content)
@@ -134,8 +138,6 @@ def load(policy: Policy, shards: Mapping[ShardKey, Any], judge_anew: bool = Fals
                 state.cover.load(number, content)
             case "overload":
                 _load_watch(state, number, content)
-            case _:
-                state.gates[_topic(kind)].seen.load(number, content)
     if rows:
         _complete(state, np.concatenate(rows))
         if judge_anew:
@@ -144,8 +146,8 @@ def load(policy: Policy, shards: Mapping[ShardKey, Any], judge_anew: bool = Fals
     return state
 
 
-def _rank(kind: str) -> int:
-    return next(rank for rank, prefix in enumerate(_ORDER) if kind.startswith(prefix))
+def _blocks(shards: Mapping[ShardKey, Any], kind: str) -> dict[int, Any]:
+    return {number: content for (of, number), content in shards.items() if of == kind}
 
 
 def _dump_head(state: State) -> Any:
@@ -193,7 +195,7 @@ def _load_waiting(state: State, topic: Topic, facts: list[list[Any]]) -> None:
 
 
 def _entries_again(state: State, topic: Topic, facilities: Numbers, event_ids: Any) -> Numbers:
-    return state.gates[topic].seen.find(*fingerprints(facilities, event_ids))
+    return state.gates[topic].seen.find(*fingerprints(facilities, pack(event_ids)))
 
 
 def _dump_rows(state: State, rows: Numbers) -> Any:
@@ -201,7 +203,11 @@ def _dump_rows(state: State, rows: Numbers) -> Any:
         return None
     table = state.table
     columns = [planes(getattr(table, name)[rows]) for name in STORED]
-    return {"rows": planes(rows.astype(np.int32)), "ids": table.packed_ids(rows), "columns": columns, "extras": _dump_extras(state, rows)}
+    ids = table.packed_ids(rows)
+    return {
+        "rows": planes(rows.astype(np.int32)), "ids": [ids.text, planes(ids.lengths)], "columns": columns,
+        "extras": _dump_extras(state, rows),
+    }  # fmt: skip
 
 
 def _dump_extras(state: State, rows: Numbers) -> dict[str, list[Any]]:
@@ -224,16 +230,14 @@ def _load_rows(state: State, content: Any) -> Numbers:
     table = state.table
     rows = from_planes(content["rows"], np.int32).astype(np.int64)
     columns = {name: from_planes(part, type_) for (name, (type_, _)), part in zip(STORED.items(), content["columns"], strict=True)}
-    table.put(rows, columns["facility"].astype(np.int64), _ids(*content["ids"]))
+    text, lengths = content["ids"]
+    table.put(rows, columns["facility"].astype(np.int64), Packed(text, from_planes(lengths, np.uint16)))
+    first, last = int(rows[0]), int(rows[-1])
+    own: Any = slice(first, last + 1) if last - first + 1 == len(rows) else rows
     for name, column in columns.items():
-        getattr(table, name)[rows] = column
+        getattr(table, name)[own] = column
     _load_extras(state, content["extras"])
     return rows
-
-
-def _ids(text: bytes, lengths: bytes) -> list[str]:
-    ends = np.cumsum(from_planes(lengths, np.uint16).astype(np.int64)).tolist()
-    return [text[begin:end].decode() for begin, end in zip([0, *ends], ends, strict=False)]
 
 
 def _load_extras(state: State, extras: dict[str, list[Any]]) -> None:

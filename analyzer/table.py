@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.ids import UNKNOWN, Checks, Growing, Marks, Numbers, Slots, distinct, fingerprints, planes
+from analyzer.ids import UNKNOWN, Checks, Growing, Marks, Numbers, Packed, Slots, distinct, fingerprints, pack
 
 if TYPE_CHECKING:  # they are kept here, and written by those who know them
     from analyzer.readings import Readings
@@ -107,7 +107,8 @@ class Table(Growing):
 
     def rows_of(self, facilities: Numbers, alarm_ids: Sequence[str]) -> Numbers:
         """The row of each alarm; those not known yet get one."""
-        marks, checks = fingerprints(facilities, alarm_ids)
+        packed = pack(alarm_ids)
+        marks, checks = fingerprints(facilities, packed)
         rows = self._slots.find(marks, checks, self._marks, self._checks) if self.held else np.full(len(marks), UNKNOWN)
         new = np.flatnonzero(rows == UNKNOWN)
         if len(new):
@@ -117,29 +118,31 @@ class Table(Growing):
                 which = which.reshape(-1)
             chosen = new[firsts]
             taken = self._take(len(chosen))
-            self._name(taken, facilities[chosen], [alarm_ids[place] for place in chosen.tolist()], marks[chosen], checks[chosen])
+            names = pack([alarm_ids[place] for place in chosen.tolist()])
+            self._name(taken, facilities[chosen], names, marks[chosen], checks[chosen])
+            self._slots.insert(marks[chosen], taken, self._marks)
             rows[new] = taken[which]
         return rows
 
-    def put(self, rows: Numbers, facilities: Numbers, alarm_ids: Sequence[str]) -> None:
-        """Take these very rows, for alarms that have none: when stored ones are put back."""
+    def put(self, rows: Numbers, facilities: Numbers, alarm_ids: Packed) -> None:
+        """Take these very rows, for alarms that have none: when stored ones are put back. `all_put` makes an end of it."""
         self.reserve(int(rows.max()) + 1)
         self._top = max(self._top, int(rows.max()) + 1)
         self.held += len(rows)
         self._name(rows, facilities, alarm_ids, *fingerprints(facilities, alarm_ids))
 
     def all_put(self) -> None:
-        """After the last `put`: rows in between that nobody took are free."""
+        """After the last `put`: rows are found by their ids, and those in between that nobody took are free."""
+        rows = self.rows()
+        self._slots.insert(self._marks[rows], rows, self._marks)
         self._free = [np.flatnonzero(self.facility[: self._top] < 0)]
 
-    def _name(self, rows: Numbers, facilities: Numbers, alarm_ids: Sequence[str], marks: Marks, checks: Checks) -> None:
+    def _name(self, rows: Numbers, facilities: Numbers, alarm_ids: Packed, marks: Marks, checks: Checks) -> None:
         self.facility[rows], self._marks[rows], self._checks[rows] = facilities, marks, checks
-        texts = [text.encode() for text in alarm_ids]
-        lengths = np.array(list(map(len, texts)), dtype=np.int64)
+        lengths = alarm_ids.lengths.astype(np.int64)
         self._text_at[rows] = len(self._text) + np.cumsum(lengths) - lengths
         self._text_length[rows] = lengths
-        self._text += b"".join(texts)
-        self._slots.insert(marks, rows, self._marks)
+        self._text += alarm_ids.text
         self.changed(rows)
 
     def ids(self, rows: Numbers) -> list[str]:
@@ -147,10 +150,10 @@ class Table(Growing):
         begins, lengths, text = self._text_at[rows].tolist(), self._text_length[rows].tolist(), self._text
         return [text[begin : begin + length].decode() for begin, length in zip(begins, lengths, strict=True)]
 
-    def packed_ids(self, rows: Numbers) -> tuple[bytes, bytes]:
-        """The same for storage: one after the other in UTF-8, and the bytes that each has (as `planes`)."""
+    def packed_ids(self, rows: Numbers) -> Packed:
+        """The same, packed."""
         begins, lengths, text = self._text_at[rows].tolist(), self._text_length[rows], self._text
-        return b"".join([text[begin : begin + length] for begin, length in zip(begins, lengths.tolist(), strict=True)]), planes(lengths)
+        return Packed(b"".join([text[begin : begin + length] for begin, length in zip(begins, lengths.tolist(), strict=True)]), lengths)
 
     # -- rows
 
@@ -192,10 +195,10 @@ class Table(Growing):
 
     def _pack_texts(self) -> None:
         rows = self.rows()
-        texts = [text.encode() for text in self.ids(rows)]
-        lengths = self._text_length[rows].astype(np.int64)
+        packed = self.packed_ids(rows)
+        lengths = packed.lengths.astype(np.int64)
         self._text_at[rows] = np.cumsum(lengths) - lengths
-        self._text, self._text_lost = bytearray(b"".join(texts)), 0
+        self._text, self._text_lost = bytearray(packed.text), 0
 
     def rows(self) -> Numbers:
         """All rows in use."""

@@ -24,7 +24,7 @@ import zstandard
 from analyzer import JUDGING, Engine, Policy, ShardKey, Topic
 from streams.partition import Outgoing, Partition, restored_engine
 
-VERSION = 2
+VERSION = 3
 PART_BYTES = 400_000
 """Longest value of a record: safely below a broker's default limit of 1 MB, whatever a facility holds."""
 

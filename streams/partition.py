@@ -79,11 +79,12 @@ class Partition:
         self._say(engine.said_at(np.array(said, dtype=np.int64)))
         self.changed = bool(self._episodes)
         """Whether anything happened since the last checkpoint was planned."""
+        self._said_before = len(self._episodes)
 
     @property
     def waiting_episodes(self) -> int:
-        """How many finished episodes wait for the next checkpoint."""
-        return len(self._episodes)
+        """How many finished episodes wait for the next checkpoint, beside those that most likely were sent before a restart."""
+        return len(self._episodes) - self._said_before
 
     def take_slice(self, one: Slice) -> TakenSlice:
         """Take in the records that were not taken in before."""
@@ -177,7 +178,7 @@ class Partition:
             Outgoing("overload", one.change.facility.encode(), encode_announcement(one, self._pseudonym)) for one in self.engine.announce()
         ]
         episodes, finished = self._episodes, self._finished
-        self._episodes, self._finished = [], []
+        self._episodes, self._finished, self._said_before = [], [], 0
         if not episodes:
             return changes, [], changes
         finished.append(NOTHING_FINISHED)  # all may have come from outside

@@ -150,8 +150,8 @@ class PolicySettings(BaseModel):
 
     def policy(self) -> Policy:
         fields = self.model_dump(exclude={"windows", "overload", "findings"}) | {name: getattr(self, name) for name in _DURATIONS}
-        nested = {"overload": self.overload.policy(), "findings": self.findings.policy()}
-        return Policy(windows={name: parse_duration(name) for name in self.windows}, **nested, **fields)
+        windows = {name: parse_duration(name) for name in self.windows}
+        return Policy(windows=windows, overload=self.overload.policy(), findings=self.findings.policy(), **fields)
 
 
 _DURATIONS = ("action_window", "fleeting", "cover", "allowed_lateness", "max_ahead", "horizon")

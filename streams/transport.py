@@ -17,7 +17,7 @@ Memory is bounded: per topic-partition one fetch that the client holds, one slic
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from time import monotonic
 from typing import Any
 
@@ -95,17 +95,25 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         await super().on_start()
         fetcher = self._consumer._fetcher
         # The client has one fetch under way at a time, of the partitions of which nothing waits to be read. What waits must not
-        # hold up the others' fetch, and a long fetch of partitions without news must not hold up those that are read meanwhile.
+        # hold up the others' fetch.
         fetcher._prefetch_backoff = 0
         plan = fetcher._get_actions_per_node
 
         def plan_fetch(assignment: Any) -> Any:
-            # Of changelogs, which nobody reads after recovery, one fetch always waits.
-            busy = not self._expected.keys().isdisjoint(fetcher._records)
-            fetcher._fetch_max_wait_ms = BUSY_FETCH_MS if busy else IDLE_FETCH_MS
+            fetcher._fetch_max_wait_ms = self._fetch_wait_ms(fetcher._records)
             return plan(assignment)
 
         fetcher._get_actions_per_node = plan_fetch
+
+    def _fetch_wait_ms(self, waiting: Collection[TP]) -> int:
+        """For the next fetch, while records of `waiting` partitions have yet to be read.
+
+        A long fetch of partitions without news must not hold up those that are read meanwhile: in recovery, these are changelogs,
+        and the source topics that bring nothing made of every fetch of them half a second. Later nobody reads changelogs, and one
+        fetch of them always waits.
+        """
+        busy = self.app.in_recovery or not self._expected.keys().isdisjoint(waiting)
+        return BUSY_FETCH_MS if busy else IDLE_FETCH_MS
 
     async def seek_sources(self, offsets: Mapping[TP, int], epoch: int) -> None:
         """Begin `epoch` at `offsets`. Changelogs are left alone: a recovery may have begun to read them."""

@@ -70,6 +70,32 @@ def assert_records(found: list[EpisodeRecord], expected: dict[str, naive.Episode
                     assert getattr(record, field) == getattr(one, field), field
 
 
+def test_finished_episodes_come_by_facility_end_and_alarm_id_whatever_order_their_events_came_in() -> None:
+    episodes = [(facility, end, id_) for facility in ("H2", "H1") for end in (9000, 7000, 8000) for id_ in ("b", "é", "a", "c")]
+    engine = Engine(POLICY)
+    columns: dict[str, Any] = {
+        "alarm_id": [f"{id_}{end}" for _, end, id_ in episodes] * 2,
+        "facility": [facility for facility, _, _ in episodes] * 2,
+        "phase": ["start"] * len(episodes) + ["end"] * len(episodes),
+        "at": [1000] * len(episodes) + [end for _, end, _ in episodes],
+        "event_id": [str(number) for number in range(2 * len(episodes))],
+    }
+    usual = {
+        "unit": "U",
+        "bed": "1",
+        "device_id": "d",
+        "device_type": "m",
+        "code": "c",
+        "kind": "physiological",
+        "priority": "low",
+        "source": "",
+    }
+    given_ = tuple(columns.get(name, [usual.get(name)] * 2 * len(episodes)) for name in FACT_TYPES["alarms"].__slots__)
+    engine.take("alarms", given_, None)
+    found = [(record.facility, record.end, record.alarm_id) for record in engine.advance(POLICY.horizon)]
+    assert found == sorted((facility, end, f"{id_}{end}") for facility, end, id_ in episodes)
+
+
 @given(st.data())
 def test_any_order_and_any_duplicates_give_the_naive_numbers(data: st.DataObject) -> None:
     facts = data.draw(WARDS)

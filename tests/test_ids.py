@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer import ids
-from analyzer.ids import UNKNOWN, SeenIds, Slots, from_planes, pack, planes, unpack
+from analyzer.ids import UNKNOWN, SeenIds, Slots, from_planes, joined, pack, planes
 from analyzer.table import Table
 
+STRONG = ids.fingerprints
 WORDS = st.sampled_from([f"w{number}" for number in range(40)])
 SCOPED = st.tuples(st.integers(0, 2), WORDS)
 
@@ -35,13 +36,13 @@ def weak(request: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 def entered(seen: SeenIds, scoped: list[tuple[int, str]], at: int) -> list[int]:
     """The entries of ids, of which those that are new are entered."""
     scopes, texts = np.array([scope for scope, _ in scoped]), [text for _, text in scoped]
-    marks, checks = ids.fingerprints(scopes, texts)
+    marks, checks = ids.fingerprints(scopes, pack(texts))
     return list(seen.add_again(scopes, texts, np.full(len(texts), at), marks, checks).tolist())
 
 
 def found(seen: SeenIds, scoped: list[tuple[int, str]]) -> list[int]:
     scopes, texts = np.array([scope for scope, _ in scoped], dtype=np.int64), [text for _, text in scoped]
-    return list(seen.find(*ids.fingerprints(scopes, texts)).tolist())
+    return list(seen.find(*ids.fingerprints(scopes, pack(texts))).tolist())
 
 
 @given(st.lists(st.lists(SCOPED, min_size=1, max_size=20), max_size=8), st.lists(SCOPED, max_size=20))
@@ -83,10 +84,8 @@ def test_whole_blocks_are_forgotten_once_their_scopes_have_left_them_behind(
 def again(seen: SeenIds) -> SeenIds:
     """After a restart: what was stored, in another process' words."""
     other = SeenIds()
-    for block in sorted(seen.dirty):
-        content = seen.dump(block)
-        if content is not None:
-            other.load(block, msgspec.msgpack.decode(msgspec.msgpack.encode(content)))
+    dumped = {block: seen.dump(block) for block in sorted(seen.dirty)}
+    other.load({block: msgspec.msgpack.decode(msgspec.msgpack.encode(content)) for block, content in dumped.items() if content is not None})
     return other
 
 
@@ -122,9 +121,39 @@ def test_an_alarm_keeps_its_row_until_it_is_dropped(steps: list[tuple[bool, list
         assert sorted(zip(table.facility[held].tolist(), table.ids(held), strict=True)) == sorted(rows)
 
 
-@given(st.lists(st.text(max_size=128)))
-def test_texts_survive_packing(texts: list[str]) -> None:
-    assert unpack(pack(texts)) == texts
+@given(st.lists(st.text(max_size=128)), st.data())
+def test_texts_survive_packing(texts: list[str], data: st.DataObject) -> None:
+    packed = pack(texts)
+    assert packed.unpacked() == texts
+    begin = data.draw(st.integers(0, len(texts)))
+    end = data.draw(st.integers(begin, len(texts)))
+    assert packed.part(begin, end).unpacked() == texts[begin:end]
+    assert joined([packed.part(0, begin), packed.part(begin, end), packed.part(end, len(texts))]).unpacked() == texts
+
+
+def fingerprint(scope: int, text: str) -> tuple[int, int]:
+    """As the paper writes it: of a text's 32-bit words, alone and in plain integers."""
+    content = text.encode()
+    padded = content + bytes(-len(content) % 4)
+    words = [1, scope, len(content), *(int.from_bytes(padded[at : at + 4], "little") for at in range(0, len(padded), 4))]
+    high, low, check = (sum(key * word for key, word in zip(keys.tolist(), words, strict=False)) % 2**64 >> 32 for keys in ids._KEYS)
+    mark = ((high << 32) | (high ^ low)) * 0x9E3779B97F4A7C15 % 2**64
+    return mark ^ (mark >> 32), check
+
+
+@given(st.lists(st.tuples(st.integers(0, 2**31 - 1), st.text(max_size=128) | st.text("ab\0", max_size=20)), min_size=1, max_size=30))
+def test_a_fingerprint_tells_of_a_text_and_its_scope_and_of_none_beside_it(scoped: list[tuple[int, str]]) -> None:
+    marks, checks = STRONG(np.array([scope for scope, _ in scoped]), pack([text for _, text in scoped]))
+    assert list(zip(marks.tolist(), checks.tolist(), strict=True)) == [fingerprint(*one) for one in scoped]
+    assert len(set(zip(marks.tolist(), checks.tolist(), strict=True))) == len(set(scoped))
+
+
+def test_fingerprints_of_numbered_ids_lie_evenly_in_a_table_of_slots() -> None:
+    """Of 2^16 balls thrown into as many bins, 1 / e leave a bin empty."""
+    marks, _ = STRONG(np.zeros(1 << 16, dtype=np.int64), pack([f"H01-a{number:07}-0" for number in range(1 << 16)]))
+    for shift in (0, 16, 32, 48):
+        bins = np.bincount((marks >> np.uint64(shift)).astype(np.int64) & 0xFFFF, minlength=1 << 16)
+        assert 0.35 < np.count_nonzero(bins == 0) / len(bins) < 0.39
 
 
 @given(st.lists(st.integers(-(1 << 63), (1 << 63) - 1), min_size=1))

@@ -75,6 +75,20 @@ def test_episodes_that_a_crash_kept_from_being_sent_are_a_reason_to_store_again(
     assert not partition().changed
 
 
+def test_episodes_said_again_after_a_restart_make_no_checkpoint_due_at_once() -> None:
+    """Thousands of them would have the whole state written before the first correct numbers are shown."""
+    one = Partition(0, 1, Engine(POLICY), {}, str, 1 << 20, (), [Outgoing("episodes", b"H01", b"{}")] * 3)
+    assert one.waiting_episodes == 0
+    values = [alarm(1), alarm(1, event_id="x", phase="end", at=AT + 1000), alarm(2, at=AT + 600_000)]
+    one.take_slice(Slice("alarms", 0, [0, 1, 2], [AT + 600_000] * 3, [b"H01"] * 3, values, 0, 3))
+    one.advance(None)
+    assert one.waiting_episodes == 1
+    assert len(one.take_episodes()[0]) == 4
+    assert one.waiting_episodes == 0
+    one.put_back([Outgoing("episodes", b"H01", b"{}")])
+    assert one.waiting_episodes == 1
+
+
 def test_episodes_put_back_come_with_the_next_checkpoint_before_newer_ones_and_are_stored_whole() -> None:
     one = partition()
     values = [alarm(1), alarm(1, event_id="x", phase="end", at=AT + 1000), alarm(2, at=AT + 600_000)]

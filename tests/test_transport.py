@@ -37,7 +37,7 @@ from streams.progress import Standing, Watch
 from streams.settings import load
 from streams.slices import AHEAD_MS, FAR_AHEAD_MS, FEW_RECORDS, PATIENCE_SECONDS, Backlog, Place, Reach, Slice
 from streams.topics import checkpoint_topic
-from streams.transport import SLICE_RECORDS, SLICES_IN_HAND, read_slice
+from streams.transport import BUSY_FETCH_MS, IDLE_FETCH_MS, SLICE_RECORDS, SLICES_IN_HAND, read_slice
 from streams.work import host_and_port
 
 MINUTE = 60_000
@@ -420,6 +420,17 @@ def test_nothing_is_handed_on_before_a_rebalance_has_ended() -> None:
         assert len(agent.queue) == 1
 
     asyncio.run(check())
+
+
+def test_a_fetch_waits_for_news_unless_something_is_being_read_meanwhile() -> None:
+    app = create_app(load(partitions=2))
+    thread: Any = app.consumer._new_consumer_thread()  # type: ignore[attr-defined]
+    source, changelog = TP("alarms", 0), TP(checkpoint_topic("alarm-fatigue"), 0)
+    thread._expected = {source: 0}
+    waits = [thread._fetch_wait_ms(waiting) for waiting in ({}, {source: 1}, {changelog: 1}, {source: 1, changelog: 1})]
+    assert waits == [IDLE_FETCH_MS, BUSY_FETCH_MS, IDLE_FETCH_MS, BUSY_FETCH_MS]
+    app.in_recovery = True
+    assert thread._fetch_wait_ms({}) == thread._fetch_wait_ms({changelog: 1}) == BUSY_FETCH_MS
 
 
 def test_changelog_records_stay_records() -> None:
