@@ -14,27 +14,24 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from analyzer.duty import PIECE, stretches
 from analyzer.ids import Numbers, distinct
-from analyzer.policy import HOUR, MEASURES, MINUTE
+from analyzer.policy import FLOOD_INTERVAL, HOUR, MEASURES
 from analyzer.roster import Shifts, pairs
 
 if TYPE_CHECKING:
     from analyzer.state import State
-
-PROTECTED = 5 * MINUTE
-"""An alarm-free stretch of duty at least so long is protected time."""
-TEN_MINUTES = 10 * MINUTE
 
 Floats = npt.NDArray[np.float64]
 _LATER = 1 << 45  # ms after any tick asked for, and safe to multiply by a number of people
 
 
 class Intervals(NamedTuple):
-    """Disjoint [start, end) of each group, ordered by group and start. Columns of the same length."""
+    """Disjoint [start, end) of each group, ordered by group and start (see `duty.stretches`). Columns of the same length."""
 
-    group: Numbers
     start: Numbers
     end: Numbers
+    group: Numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +92,7 @@ def measure(state: State, ticks: Ticks, clinicians_too: Sequence[int] = (), unit
     ours = _Alarms(of_clinician[who], start[which], closing[which], len(clinicians), ticks)
     theirs = _Alarms(of_unit[statics.unit[table.static[rows]]], start, closing, len(units), ticks)
 
-    duty = merged(of_clinician[shift.clinician], shift.start, shift.end)
+    duty = Intervals(*stretches(shift.start, shift.end, of_clinician[shift.clinician]))
     free, on_duty = ours.protected(duty)
     beds = _in_force(shift.merged_by(of_clinician[shift.clinician], shift.place), len(clinicians), ticks)
 
@@ -110,10 +107,10 @@ def measure(state: State, ticks: Ticks, clinicians_too: Sequence[int] = (), unit
     people = np.maximum(staff, 1)
     return (
         Loads(clinicians, _facilities(state.teams.clinicians.things, clinicians), dict(zip(MEASURES, (
-            ours.begun(TEN_MINUTES), ours.begun(HOUR), _share(free, on_duty, least), ours.unanswered(), beds
+            ours.begun(FLOOD_INTERVAL), ours.begun(HOUR), _share(free, on_duty, least), ours.unanswered(), beds
         ), strict=True))),
         Loads(units, _facilities(statics.units.things, units), dict(zip(MEASURES, (
-            theirs.begun(TEN_MINUTES) / people, theirs.begun(HOUR) / people, protected_of_unit, theirs.unanswered() / people,
+            theirs.begun(FLOOD_INTERVAL) / people, theirs.begun(HOUR) / people, protected_of_unit, theirs.unanswered() / people,
             beds_of_unit / people,
         ), strict=True))),
     )  # fmt: skip
@@ -134,7 +131,7 @@ class _Shifts:
     def merged_by(self, group: Numbers, what: npt.NDArray[np.integer]) -> tuple[Intervals, Numbers]:
         """When each group had each thing: the intervals of these pairs under their groups, and beside them the things."""
         many = int(what.max(initial=0)) + 1
-        found = merged(group.astype(np.int64) * many + what, self.start, self.end)
+        found = Intervals(*stretches(self.start, self.end, group.astype(np.int64) * many + what))
         return found._replace(group=found.group // many), found.group % many
 
 
@@ -171,7 +168,7 @@ class _Alarms:
         return self._open[:, self._before :].astype(np.float64)
 
     def protected(self, duty: Intervals) -> tuple[Numbers, Numbers]:
-        """Of the last hour's duty at each tick: ms in alarm-free stretches of `PROTECTED` or more, and ms in all."""
+        """Of the last hour's duty at each tick: ms in alarm-free stretches of `PIECE` or more, and ms in all."""
         ticks, count = self._ticks, self._ticks.count
         if not len(duty.group):
             nothing = np.zeros((self._groups, count), dtype=np.int64)
@@ -179,7 +176,7 @@ class _Alarms:
         start = np.append(self._start, 0)  # so that what is nobody's can be asked for, too
         first = np.searchsorted(self._group, duty.group)
         gaps = np.diff(self._start, prepend=0)
-        gaps[(gaps < PROTECTED) | (np.diff(self._group, prepend=-1) != 0)] = 0
+        gaps[(gaps < PIECE) | (np.diff(self._group, prepend=-1) != 0)] = 0
         in_gaps = np.append(np.cumsum(gaps), 0)
         until = np.arange(count) * ticks.every
         begin, end = np.maximum(until - HOUR, duty.start[:, np.newaxis]), np.minimum(until, duty.end[:, np.newaxis])
@@ -203,26 +200,6 @@ class _Alarms:
         return np.searchsorted(self._group * line + self._start, group * line + moment, side="right")
 
 
-def merged(group: Numbers, start: Numbers, end: Numbers) -> Intervals:
-    """The unions of each group's intervals [start, end), all of them longer than nothing; those that touch are one.
-
-    >>> [column.tolist() for column in merged(np.array([1, 0, 1, 1]), np.array([5, 0, 0, 9]), np.array([8, 3, 5, 9 + 1]))]
-    [[0, 1, 1], [0, 0, 9], [3, 8, 10]]
-    """
-    if not len(group):
-        return Intervals(group.astype(np.int64), start, end)
-    order = np.lexsort((start, group))
-    group, start, end = group[order].astype(np.int64), start[order], end[order]
-    low = int(start.min())
-    # Each group gets a stretch of its own on one long line, so one running maximum serves all.
-    shift = (np.cumsum(np.diff(group, prepend=group[0]) != 0)) * (int(end.max()) - low + 2)
-    reached = np.maximum.accumulate(end - low + shift)
-    fresh = np.append(True, (start - low + shift)[1:] > reached[:-1])
-    firsts = np.flatnonzero(fresh)
-    lasts = np.append(firsts[1:], len(group)) - 1
-    return Intervals(group[firsts], start[firsts], (reached - shift + low)[lasts])
-
-
 def _in_force(there: tuple[Intervals, Numbers], groups: int, ticks: Ticks) -> Floats:
     """How many things each group has at each tick."""
     intervals, count = there[0], ticks.count
@@ -234,7 +211,7 @@ def _in_force(there: tuple[Intervals, Numbers], groups: int, ticks: Ticks) -> Fl
 
 def _summed(there: tuple[Intervals, Numbers], values: Numbers, groups: int, ticks: Ticks) -> Numbers:
     """The values (by thing and tick) of what each group has at each tick, added up."""
-    (group, start, end), what = there
+    (start, end, group), what = there
     moments = np.arange(ticks.count) * ticks.every
     has = (start[:, np.newaxis] <= moments) & (moments < end[:, np.newaxis])
     return _by_group(group, np.where(has, values[what], 0), groups) if len(group) else np.zeros((groups, ticks.count), dtype=np.int64)
@@ -249,7 +226,7 @@ def _by_group(group: Numbers, values: Numbers, groups: int) -> Numbers:
 
 
 def _long(stretch: Numbers) -> Numbers:
-    return np.where(stretch >= PROTECTED, stretch, 0)
+    return np.where(stretch >= PIECE, stretch, 0)
 
 
 def _share(free: Numbers, of: Numbers, least: int) -> Floats:
