@@ -5,26 +5,22 @@ A suggestion for whoever makes the assignments, by counts of the last hour's ala
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from analyzer.overload import Relief
 
 
+@dataclass(frozen=True, slots=True)
 class Ward:
-    """A unit at one moment: who on duty has which of its beds, and where the last hour's alarms went."""
+    """A unit at one moment: who is on duty there, and where the last hour's alarms went."""
 
-    def __init__(self, beds: Mapping[str, Collection[str]], alarms: Iterable[tuple[str | None, Collection[str], int]]) -> None:
-        """`beds` by clinician; `alarms` as (bed, or None in another unit, whom they went to, how many)."""
-        self.beds = beds
-        self.loads: Counter[str] = Counter()
-        """Alarms of the last hour, from wherever, by clinician."""
-        self.by_bed: dict[str, list[tuple[Collection[str], int]]] = {}
-        for bed, who, count in alarms:
-            for clinician in who:
-                self.loads[clinician] += count
-            if bed is not None:
-                self.by_bed.setdefault(bed, []).append((who, count))
+    beds: Mapping[str, Collection[str]]
+    """Those of its beds that each clinician has."""
+    loads: Mapping[str, int]
+    """Alarms by clinician, from wherever."""
+    by_bed: Mapping[str, Sequence[tuple[Collection[str], int]]]
+    """Those of its beds: whom they went to, and how many."""
 
     def busiest(self) -> str | None:
         """Who on duty has the highest load, then the least id."""
@@ -36,9 +32,11 @@ def relieve(ward: Ward, giver: str, most_beds: float) -> Relief | None:
 
     Nobody gets more than `most_beds` beds by it. Ties: least total, fewest beds, then names.
     """
+    if giver not in ward.beds:  # no longer, or not yet
+        return None
     before = ward.loads[giver]
     best: tuple[tuple[int, int, int, str, str], Relief] | None = None
-    for bed in ward.beds.get(giver, ()):
+    for bed in ward.beds[giver]:
         of_bed = [(who, count) for who, count in ward.by_bed.get(bed, ()) if giver in who]
         left = before - sum(count for _, count in of_bed)
         for taker, held in ward.beds.items():

@@ -14,6 +14,7 @@ from analyzer.names import AlarmType
 from analyzer.overload import STATES, Change, LevelTable, Turn, reasons
 from analyzer.policy import HOUR
 from analyzer.relief import Ward, relieve
+from analyzer.roster import pairs as of_teams
 
 if TYPE_CHECKING:
     from analyzer.state import State
@@ -120,11 +121,16 @@ class Scene:
         # Few teams have few beds: alarms are counted by these pairs.
         pair = statics.place[static].astype(np.int64) << 32 | table.team[rows]
         pairs, self._pair = np.unique(pair, return_inverse=True)
-        self._pairs = [(place, team) for place, team in zip((pairs >> 32).tolist(), (pairs & 0xFFFFFFFF).tolist(), strict=True)]
+        teams = (pairs & 0xFFFFFFFF).astype(np.int32)
+        self._pairs = list(zip((pairs >> 32).tolist(), teams.tolist(), strict=True))
+        self._pair_of, self._clinician_of = of_teams(state.teams.all, teams)
+        self._pairs_of_unit: dict[str, list[tuple[int, str, tuple[str, ...]]]] = {}
         self._of_clinician: dict[int, npt.NDArray[np.bool_]] = {}
         self._by_clinician: dict[int, list[tuple[int, int, int]]] = {}
         self._by_unit: dict[str, list[tuple[int, int, int, int]]] = {}
         places = statics.places.things
+        for number, (place, team) in enumerate(self._pairs):
+            self._pairs_of_unit.setdefault(places[place].unit, []).append((number, places[place].bed, state.teams.names(team)))
         columns = (shifts.start, shifts.end, shifts.clinician, shifts.place)
         for start, end, who, place in zip(*(column[held].tolist() for column in columns), strict=True):
             self._by_clinician.setdefault(who, []).append((start, end, place))
@@ -148,25 +154,26 @@ class Scene:
             mine = self._unit[hour] == number
         else:
             if number not in self._of_clinician:
-                found = [number in self._state.teams[team] for _, team in self._pairs]
-                self._of_clinician[number] = np.array(found, dtype=np.bool_)
+                self._of_clinician[number] = np.zeros(len(self._pairs), dtype=np.bool_)
+                self._of_clinician[number][self._pair_of[self._clinician_of == number]] = True
             mine = self._of_clinician[number][self._pair[hour]]
         counts = Counter(self._type[hour][mine].tolist())
         return tuple(sorted(((types[type_], count) for type_, count in counts.items()), key=lambda one: (-one[1], one[0]))[:TOP])
 
     def ward(self, unit: str, at: int) -> Ward:
         """A unit with whoever is on duty there."""
-        teams, places = self._state.teams, self._state.statics.places.things
-        beds: dict[str, set[str]] = {}
+        names, places = self._state.teams.clinicians.things, self._state.statics.places.things
+        beds: dict[int, set[str]] = {}
         for start, end, who, place in self._by_unit.get(unit, ()):
             if start <= at < end:
-                beds.setdefault(teams.clinicians.things[who][1], set()).add(places[place].bed)
+                beds.setdefault(who, set()).add(places[place].bed)
         counts = np.bincount(self._pair[self._last_hour(at)], minlength=len(self._pairs))
-        alarms = []
-        for number in np.flatnonzero(counts).tolist():
-            place, team = self._pairs[number]
-            alarms.append((places[place].bed if places[place].unit == unit else None, teams.names(team), int(counts[number])))
-        return Ward(beds, alarms)
+        loads = np.bincount(self._clinician_of, weights=counts[self._pair_of], minlength=len(names))
+        by_bed: dict[str, list[tuple[tuple[str, ...], int]]] = {}
+        for number, bed, team in self._pairs_of_unit.get(unit, ()):
+            if counts[number]:
+                by_bed.setdefault(bed, []).append((team, int(counts[number])))
+        return Ward({names[who][1]: of for who, of in beds.items()}, {names[who][1]: int(loads[who]) for who in beds}, by_bed)
 
 
 def _in_turn(shifts: list[Shift]) -> list[Shift]:

@@ -191,8 +191,16 @@ def test_what_a_record_says_to_people() -> None:
 PEOPLE = ("ann", "bob", "cyd")
 BEDS = ("1", "2", "3", "4")
 _who = st.frozensets(st.sampled_from(PEOPLE))
+
+
+def ward_of(beds: dict[str, frozenset[str]], alarms: list[tuple[str | None, frozenset[str], int]]) -> Ward:
+    """Alarms as (bed, or None elsewhere, whom they went to, how many)."""
+    loads = {who: sum(count for _, whom, count in alarms if who in whom) for who in PEOPLE}
+    return Ward(beds, loads, {bed: [(whom, count) for place, whom, count in alarms if place == bed] for bed in BEDS})
+
+
 _wards = st.builds(
-    Ward,
+    ward_of,
     st.dictionaries(st.sampled_from(PEOPLE), st.frozensets(st.sampled_from(BEDS), min_size=1), min_size=1),
     st.lists(st.tuples(st.sampled_from((None, *BEDS)), _who, st.integers(1, 20)), max_size=12),
 )
