@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from analyzer.chatter import SPAN, chattering, earlier_twins
 from analyzer.classes import ACTIONABLE, CLASSES, NON_ACTIONABLE, TECHNICAL
 from analyzer.episodes import PRIORITIES
 from analyzer.findings import PATTERNS, Delay, Finding, Seen, UnitFindings, drivers, verdict
 from analyzer.ids import Numbers
 from analyzer.names import AlarmType, Static
-from analyzer.patterns import CHATTER_WITHIN, Flags, Floats, Meetings, chattering, distance, quartile
+from analyzer.patterns import Flags, Floats, Meetings, distance, quartile
 from analyzer.policy import SECOND, Policy
 from analyzer.shares import Share
 from analyzer.state import State
@@ -50,9 +51,9 @@ class Evidence:
     """When first responded to; later than any moment: never."""
     covered: Flags
     """Whether somebody of the unit responded to anything; asked only for alarms that were needed and had no response."""
-    tied: Numbers
-    tied_ids: list[str]
-    """Entries that began at the same moment as one that was over at once (rare where times have milliseconds); and their ids."""
+    signal: npt.NDArray[np.int32]
+    twins: npt.NDArray[np.int32]
+    """As in `chatter`."""
 
     @classmethod
     def of(cls, state: State, window: int) -> Evidence:
@@ -63,7 +64,7 @@ class Evidence:
         moments = now[table.facility[rows]]
         start, end = table.start[rows] - moments, table.end[rows] - moments
         stale = (end > -window) & (np.minimum(end, 0) - start > policy.findings.stale)
-        chosen = (start > -window - CHATTER_WITHIN) | stale
+        chosen = (start >= -window - SPAN) | stale
         rows, start, end = rows[chosen], start[chosen], end[chosen]
         static, klass, answered = table.static[rows], table.klass[rows], table.first_response[rows]
         covered = np.zeros(len(rows), dtype=np.bool_)
@@ -71,13 +72,13 @@ class Evidence:
         for place in np.flatnonzero((klass == ACTIONABLE) & (answered == NEVER) & final).tolist():
             closing = int(table.end[rows[place]]) + policy.action_window
             covered[place] = state.cover.covered(int(statics.unit[static[place]]), closing, policy.cover)
-        at_once = end == start
-        tied = np.flatnonzero(np.isin(start, start[at_once])) if at_once.any() else np.empty(0, dtype=np.int64)
+        signal = statics.signal[static]
         return cls(
             policy, window, now, list(state.facilities.things), list(statics.units.things), list(statics.types.things),
             list(statics.things), start, end, table.rank[rows], klass, static, statics.unit[static], statics.type[static],
             statics.place[static], statics.technical[static], table.value[rows], table.limit[rows],
-            answered - now[table.facility[rows]], covered, tied, table.ids(rows[tied]),
+            answered - now[table.facility[rows]], covered, signal,
+            earlier_twins(signal, start, end, lambda some: table.ids(rows[some])),
         )  # fmt: skip
 
     def findings(self, top: int | None = None) -> list[UnitFindings]:
@@ -111,25 +112,13 @@ class Evidence:
         policy = self.policy.findings
         yield self.technical
         yield np.zeros(len(self.start), dtype=np.bool_)
-        recent = np.maximum(self.start, -self.window - CHATTER_WITHIN - 1)  # what is stale began before any that may chatter
-        yield chattering(recent, self.end, self._devices(), self.tied, self.tied_ids)
+        yield chattering(self.signal, self.start, self.end, self.twins, self.window)
         with np.errstate(invalid="ignore", over="ignore"):
             yield np.abs(self.value - self.limit) <= policy.hugging * np.abs(self.limit)
         yield self.end - self.start < self.policy.fleeting
         yield np.minimum(self.end, 0) - self.start > policy.standing
         late = np.where(self.answered > OPEN // 2, self.covered, self.answered - self.start > policy.slow_answer)
         yield late & (self.klass == ACTIONABLE)
-
-    def _devices(self) -> Numbers:
-        """A number for each facility, device, source and code."""
-        used, place = np.unique(self.static, return_inverse=True)
-        numbers: dict[tuple[int, str, str, str], int] = {}
-        of_used = [
-            numbers.setdefault((facility, device_id, source, code), len(numbers))
-            for facility, _, _, device_id, _, source, code, _ in map(self.statics.__getitem__, used.tolist())
-        ]
-        found: Numbers = np.array(of_used, dtype=np.int64)[place]
-        return found
 
 
 class _Counted:

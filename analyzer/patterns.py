@@ -6,63 +6,19 @@ times the alarm types of a bed, however alarms may heap up.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.ids import Codes, Numbers
-from analyzer.policy import MINUTE
 
 Flags = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Figure = TypeVar("Figure", np.int64, np.float64)
 
-CHATTER_WITHIN = MINUTE
-"""ISA-18.2: an alarm chatters that comes and goes three times within a minute."""
-
 _CELLS_AT_ONCE = 1 << 16
 _NONE: Numbers = np.empty(0, dtype=np.int64)
-
-
-def chattering(start: Numbers, end: Numbers, device: Numbers, tied: Numbers, tied_ids: Sequence[str]) -> Flags:
-    """Alarms with two earlier ones or more, by (start, id), of the same `device` (a number for a device and a code), that began in
-    the minute up to their start and ended at or before it.
-
-    The order of ids decides only between those that begin together, one of them ending at once: `tied` are the places of
-    such rows, `tied_ids` their ids.
-    """
-    if not len(start):
-        return np.zeros(0, dtype=np.bool_)
-    first = int(start.min())
-    span = int(start.max()) - first + 2 * CHATTER_WITHIN + 2
-    line = device.astype(np.int64) * span  # each device has a stretch of its own on one long line
-    begins = start - first + line
-    over = np.flatnonzero(end <= start.max())
-    # By end; of those that end together, the ones that begin then, too, come last: they are not before others that begin then.
-    at_once = (end[over] == start[over]).astype(np.int64)
-    ends = 2 * (end[over] - first + line[over]) + at_once
-    order = np.argsort(ends, kind="stable")
-    ends, of_ended = ends[order], begins[over][order]
-    # The latest and the second latest beginning among all that ended so far.
-    latest = np.concatenate([[-span], np.maximum.accumulate(of_ended)])
-    second = np.concatenate([[-span], np.maximum.accumulate(np.minimum(of_ended, latest[:-1]))])
-    before = np.searchsorted(ends, 2 * begins + 1, side="left")
-    since = begins - CHATTER_WITHIN
-    earlier = (latest[before] >= since).astype(np.int64) + (second[before] >= since)
-    return earlier + _ended_at_once_before(start, end, device, tied, tied_ids) >= 2
-
-
-def _ended_at_once_before(start: Numbers, end: Numbers, device: Numbers, tied: Numbers, tied_ids: Sequence[str]) -> Numbers:
-    """How many alarms of lesser id began with each row, and were over at once."""
-    found = np.zeros(len(start), dtype=np.int64)
-    known: dict[tuple[int, int], int] = {}
-    rows = zip(device[tied].tolist(), start[tied].tolist(), tied_ids, tied.tolist(), (end[tied] == start[tied]).tolist(), strict=True)
-    for of, at, _, row, at_once in sorted(rows):
-        found[row] = known.get((of, at), 0)
-        known[of, at] = int(found[row]) + at_once
-    return found
 
 
 class Meetings:
