@@ -7,6 +7,7 @@ begins with a facility's first alarm, and what lies behind the horizon stays as 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,8 @@ class Watch(Growing):
         self._policy = policy
         self.noted: dict[int, dict[Subject, list[Noted]]] = {}
         """By facility; in order of ticks. Who has been normal ever since is not there."""
+        self._fresh: set[int] = set()
+        """Facilities of which something may not have been said."""
         self._withdrawn: list[Change] = []
         self.dirty: set[int] = set()
         """Facilities of which `noted` differs from what is stored."""
@@ -105,23 +108,21 @@ class Watch(Growing):
 
     @property
     def unsaid(self) -> bool:
-        return bool(self._withdrawn) or any(not one.said for of in self.noted.values() for noted in of.values() for one in noted)
+        """Whether there is anything to announce."""
+        return bool(self._withdrawn) or any(not one.said for one in self._of_fresh())
+
+    def _of_fresh(self) -> Iterator[Noted]:
+        return (one for facility in self._fresh for noted in self.noted.get(facility, {}).values() for one in noted)
 
     def announce(self) -> list[Announcement]:
         """What is to be said, and counts as said from now on; withdrawals first, then by time, facility and subject."""
-        new = [
-            (one.change.at, one.change.facility, one.change.unit, one.change.clinician or "", one)
-            for of_facility in self.noted.values()
-            for noted in of_facility.values()
-            for one in noted
-            if not one.said
-        ]
-        for *_, one in new:
+        new = [one for one in self._of_fresh() if not one.said]
+        for one in new:
             one.said = True
         found = [Announcement(change, withdrawn=True) for change in self._withdrawn]
         self._withdrawn.clear()
-        new.sort(key=lambda one: one[:4])
-        return found + [Announcement(one.change) for *_, one in new]
+        self._fresh.clear()
+        return found + sorted((Announcement(one.change) for one in new), key=_order)
 
     # -- looking
 
@@ -197,6 +198,8 @@ class Watch(Growing):
                     said.remove(one.change)
                     one.said = True
             self._withdrawn += [change for change in said if not any(_replaces(one.change, change) for one in new)]
+            if not all(one.said for one in new):
+                self._fresh.add(facility)
             self._note(facility, subject, [one for one in before if one.tick < begin] + new + [one for one in before if one.tick > last])
 
     def _note(self, facility: int, subject: Subject, noted: list[Noted]) -> None:
@@ -223,6 +226,7 @@ class Watch(Growing):
         """Put back what was noted of a subject."""
         self.noted.setdefault(facility, {})[subject] = [Noted.load(one, self._policy.every) for one in noted]
         self.dirty.add(facility)
+        self._fresh.add(facility)
 
     def forget(self, tidied: Numbers) -> None:
         """Drop what the horizon has passed, save the state that it led to."""
@@ -233,6 +237,10 @@ class Watch(Growing):
                 if not old:
                     continue
                 self._note(facility, subject, noted[len(old) - (old[-1].state != NORMAL) :])
+
+
+def _order(one: Announcement) -> tuple[int, str, str, str]:
+    return one.change.at, one.change.facility, one.change.unit, one.change.clinician or ""
 
 
 def _drivers(noted: list[Noted]) -> set[str]:

@@ -752,7 +752,7 @@ def test_missing_topics_are_one_line_that_says_how_to_make_them(
         done = run("worker", "--broker", empty.address)
         assert (done.status, done.err) == (
             1,
-            f"error: topic alarms: missing (and 6 more); run: alarm-fatigue topics --broker {empty.address}\n",
+            f"error: topic alarms: missing (and 7 more); run: alarm-fatigue topics --broker {empty.address}\n",
         )
         done = run("publish", "--broker", empty.address, "--alarms", tmp_path / "alarms.jsonl")
         assert (done.status, done.err) == (1, f"error: alarms: missing; run alarm-fatigue topics --broker {empty.address}\n")
