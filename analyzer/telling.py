@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,6 @@ from analyzer.names import AlarmType
 from analyzer.overload import STATES, Change, LevelTable, Turn, reasons
 from analyzer.policy import HOUR
 from analyzer.relief import Ward, relieve
-from analyzer.roster import pairs as of_teams
 
 if TYPE_CHECKING:
     from analyzer.state import State
@@ -121,9 +121,10 @@ class Scene:
         # Few teams have few beds: alarms are counted by these pairs.
         pair = statics.place[static].astype(np.int64) << 32 | table.team[rows]
         pairs, self._pair = np.unique(pair, return_inverse=True)
-        teams = (pairs & 0xFFFFFFFF).astype(np.int32)
-        self._pairs = list(zip((pairs >> 32).tolist(), teams.tolist(), strict=True))
-        self._pair_of, self._clinician_of = of_teams(state.teams.all, teams)
+        self._pairs = list(zip((pairs >> 32).tolist(), (pairs & 0xFFFFFFFF).tolist(), strict=True))
+        of_teams = [state.teams[team] for _, team in self._pairs]
+        self._pair_of = np.repeat(np.arange(len(of_teams)), list(map(len, of_teams)))
+        self._clinician_of = np.fromiter(chain.from_iterable(of_teams), dtype=np.int64)
         self._pairs_of_unit: dict[str, list[tuple[int, str, tuple[str, ...]]]] = {}
         self._of_clinician: dict[int, npt.NDArray[np.bool_]] = {}
         self._by_clinician: dict[int, list[tuple[int, int, int]]] = {}
