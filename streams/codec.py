@@ -238,7 +238,7 @@ def encode_episodes(episodes: Finished, pseudonym: Callable[[str], str]) -> list
     shown = {team: sorted(map(pseudonym, team)) for team in set(columns[_CLINICIANS])}
     columns[_CLINICIANS] = list(map(shown.__getitem__, columns[_CLINICIANS]))
     bodies = list(map(_encode, map(_Episode, *(columns[number] for number in _IN_ORDER))))
-    return list(map(_with_id, bodies))
+    return _with_ids(bodies)
 
 
 def encode_announcement(one: Announcement, pseudonym: Callable[[str], str]) -> bytes:
@@ -271,11 +271,11 @@ def encode_announcement(one: Announcement, pseudonym: Callable[[str], str]) -> b
             "text": f"bed {bed} from {pseudonym(giver)} to {pseudonym(taker)}: alarms an hour {before[0]} -> {before[1]} and "
             f"{taker_before[0]} -> {taker_before[1]}",
         }
-    return _with_id(_encode(fields))
+    return _with_ids([_encode(fields)])[0]
 
 
-def _with_id(body: bytes) -> bytes:
-    return b'{"id":"%b",%b' % (blake2b(body, digest_size=16).hexdigest().encode(), body[1:])
+def _with_ids(bodies: list[bytes]) -> list[bytes]:
+    return [b'{"id":"%b",%b' % (blake2b(body, digest_size=16).hexdigest().encode(), body[1:]) for body in bodies]
 
 
 def to_json(fields: Any) -> bytes:
