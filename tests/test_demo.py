@@ -65,6 +65,11 @@ alarm_fatigue_unit_unassigned_alarms{facility="H01",unit="MICU",window="12h"} 33
 alarm_fatigue_unit_clinicians{facility="H01",unit="MICU"} 2
 # TYPE alarm_fatigue_unit_beds gauge
 alarm_fatigue_unit_beds{facility="H01",unit="MICU"} 9
+# TYPE alarm_fatigue_unit_overload_state gauge
+alarm_fatigue_unit_overload_state{facility="H01",unit="MICU"} 1
+# TYPE alarm_fatigue_clinician_overload_state gauge
+alarm_fatigue_clinician_overload_state{facility="H01",unit="MICU",clinician="ffff26cd5faccd1f"} 0
+alarm_fatigue_clinician_overload_state{facility="H01",unit="MICU",clinician="0a6f4c2e9b1d7788"} 2
 # TYPE alarm_fatigue_clinician_beds gauge
 alarm_fatigue_clinician_beds{facility="H01",unit="MICU",clinician="ffff26cd5faccd1f"} 3
 alarm_fatigue_clinician_beds{facility="H01",unit="MICU",clinician="0a6f4c2e9b1d7788"} 2
@@ -76,8 +81,8 @@ alarm_fatigue_clinician_alarms{facility="H01",unit="MICU",clinician="ffff26cd5fa
 alarm_fatigue_clinician_alarms{facility="H01",unit="MICU",clinician="ffff26cd5faccd1f",window="1h",priority="high"} 2
 alarm_fatigue_clinician_alarms{facility="H01",unit="MICU",clinician="ffff26cd5faccd1f",window="2h",priority="high"} 6
 alarm_fatigue_clinician_alarms{facility="H01",unit="MICU",clinician="0a6f4c2e9b1d7788",window="10m",priority="high"} 12
-# TYPE alarm_fatigue_clinician_alarm_seconds gauge
-alarm_fatigue_clinician_alarm_seconds{facility="H01",unit="MICU",clinician="ffff26cd5faccd1f",window="1h"} 754.5
+# TYPE alarm_fatigue_clinician_protected_ratio gauge
+alarm_fatigue_clinician_protected_ratio{facility="H01",unit="MICU",clinician="ffff26cd5faccd1f",window="1h"} 0.125
 # TYPE alarm_fatigue_clinician_nonactionable_ratio gauge
 alarm_fatigue_clinician_nonactionable_ratio{facility="H01",unit="MICU",clinician="ffff26cd5faccd1f",window="2h",scope="clinical"} 1.0
 # TYPE alarm_fatigue_events_total counter
@@ -113,12 +118,12 @@ def test_a_snapshot_holds_the_samples_of_its_facility() -> None:
         records=1020,
         lag=1505,
         units=(
-            UnitRow("CCU", 0, 0, 1, 0, 0, None, 0, 0),
-            UnitRow("MICU", 9, 2, 11, 71, 1234, 0.871, 2, 3),
+            UnitRow("CCU", 0, 0, 1, 0, 0, None, 0, 0, 0),
+            UnitRow("MICU", 9, 2, 11, 71, 1234, 0.871, 2, 3, 1),
         ),
         clinicians=(
-            ClinicianRow("MICU", "0a6f4c2e9b1d7788", 2, 0.0, 12, 0, 0, 0.0, None),
-            ClinicianRow("MICU", "ffff26cd5faccd1f", 3, 4.5, 1, 2, 6, 754.5, 1.0),
+            ClinicianRow("MICU", "0a6f4c2e9b1d7788", 2, 0.0, 12, 0, 0, None, None, 2),
+            ClinicianRow("MICU", "ffff26cd5faccd1f", 3, 4.5, 1, 2, 6, 0.125, 1.0, 0),
         ),
     )
 
@@ -136,10 +141,10 @@ def test_a_wide_table_says_what_the_metrics_say() -> None:
     assert lines[1] == "43 records/s   1,505 waiting   http://127.0.0.1:9464/metrics   Ctrl-C stops all"
     rows = cells(lines)
     assert rows["CCU"] == ["CCU", "0", "0", "1", "0", "0", "too_few", "0", "0", "nobody", "on", "duty"]
-    assert rows["MICU"][1:] == ["9", "2", "11", "71", "1,234", "87%", "2", "3", "5.5", "●", "over-demanding"]
-    assert rows["0a6f4c2e9b1d7788"] == ["MICU", "0a6f4c2e9b1d7788", "2", "0", "12", "0", "0", "0", "too_few", "●", "unacceptable"]
+    assert rows["MICU"][1:] == ["9", "2", "11", "71", "1,234", "87%", "2", "3", "5.5", "●", "elevated"]
+    assert rows["0a6f4c2e9b1d7788"] == ["MICU", "0a6f4c2e9b1d7788", "2", "0", "12", "0", "0", "too_few", "●", "overloaded"]
     # The unit stands on its first clinician's line only.
-    assert rows["ffff26cd5faccd1f"] == ["ffff26cd5faccd1f", "3", "4.5", "1", "2", "6", "13", "100%", "●", "acceptable"]
+    assert rows["ffff26cd5faccd1f"] == ["ffff26cd5faccd1f", "3", "4.5", "1", "2", "6", "12%", "100%", "●", "normal"]
     assert "Clinician" in rows["Unit"]
 
 
@@ -147,17 +152,17 @@ def test_eighty_columns_hold_every_number_and_word() -> None:
     lines = drawn(SNAPSHOT, 80, 24)
     assert max(map(len, lines)) <= 80
     rows = cells(lines)
-    assert rows["MICU"][1:] == ["9", "2", "11", "71", "1,234", "87%", "2", "3", "5.5", "●", "over-demanding"]
-    assert rows["0a6f4c2e…"] == ["MICU", "0a6f4c2e…", "2", "12", "0", "0", "0", "too_few", "●", "unacceptable"]
-    assert rows["ffff26cd…"] == ["ffff26cd…", "3", "1", "2", "6", "13", "100%", "●", "acceptable"]
+    assert rows["MICU"][1:] == ["9", "2", "11", "71", "1,234", "87%", "2", "3", "5.5", "●", "elevated"]
+    assert rows["0a6f4c2e…"] == ["MICU", "0a6f4c2e…", "2", "12", "0", "0", "too_few", "●", "overloaded"]
+    assert rows["ffff26cd…"] == ["ffff26cd…", "3", "1", "2", "6", "12%", "100%", "●", "normal"]
     assert "ISA-18.2, EEMUA 191" in " ".join(lines)
 
 
 @pytest.mark.parametrize("width", [40, 80, 100, 200])
 @pytest.mark.parametrize("height", [24, 30, 50])
 def test_clinicians_who_do_not_fit_take_turns_and_nobody_is_left_out(width: int, height: int) -> None:
-    units = tuple(UnitRow(f"UNIT-{number}", 10, 10, 5, 5, 5, 0.5, 1, 0) for number in range(4))
-    people = tuple(ClinicianRow(f"UNIT-{number // 10}", f"{number:016x}"[::-1], 1, 1.0, 1, 1, 1, 60.0, None) for number in range(40))
+    units = tuple(UnitRow(f"UNIT-{number}", 10, 10, 5, 5, 5, 0.5, 1, 0, 1) for number in range(4))
+    people = tuple(ClinicianRow(f"UNIT-{number // 10}", f"{number:016x}"[::-1], 1, 1.0, 1, 1, 1, 0.5, None, 2) for number in range(40))
     crowd = Snapshot(1.0, 1, 0, units, people)
     seen: list[str] = []
     for turn in range(40):
@@ -183,7 +188,7 @@ def test_plain_lines_say_the_same_of_units() -> None:
         "  CCU: 1 alarms in 10 min, 0 in 1 h, 0 in 12 h, too few to tell the non-actionable share, 0 open, 0 unassigned, 0 beds, "
         "0 on duty, nobody on duty",
         "  MICU: 11 alarms in 10 min, 71 in 1 h, 1,234 in 12 h, 87% non-actionable, 2 open, 3 unassigned, 9 beds, 2 on duty, "
-        "5.5 per clinician and 10 min: over-demanding",
+        "5.5 per clinician and 10 min: elevated",
     ]
 
 
@@ -191,7 +196,7 @@ def test_colours_are_okabe_and_itos(tmp_path: Path) -> None:
     save_picture(SNAPSHOT, STATUS, tmp_path / "table.svg")
     picture = (tmp_path / "table.svg").read_text()
     assert picture.startswith("<svg")
-    for colour in ("#009e73", "#56b4e9", "#f0e442", "#e69f00", "#d55e00"):
+    for colour in ("#009e73", "#e69f00", "#d55e00"):
         assert colour in picture.lower()
 
 

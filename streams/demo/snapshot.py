@@ -22,6 +22,8 @@ class UnitRow:
     nonactionable_12h: float | None
     open_alarms: int
     unassigned_1h: int
+    state: int
+    """A place in `STATES`."""
 
     @property
     def rate(self) -> float | None:
@@ -40,8 +42,10 @@ class ClinicianRow:
     alarms_10m: int
     alarms_1h: int
     alarms_2h: int
-    alarm_seconds_1h: float
+    protected_1h: float | None
+    """None: hardly any duty yet."""
     nonactionable_2h: float | None
+    state: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ def read(exposition: str, facility: str) -> Snapshot:
             found.get(("unit_nonactionable_ratio", unit, "", "12h")),
             int(found["unit_open_alarms", unit]),
             int(found["unit_unassigned_alarms", unit, "", "1h"]),
+            int(found["unit_overload_state", unit]),
         )
         for unit, _ in found.holders("unit_open_alarms")
     ]
@@ -81,8 +86,9 @@ def read(exposition: str, facility: str) -> Snapshot:
             int(found["clinician_alarms", *who, "10m"]),
             int(found["clinician_alarms", *who, "1h"]),
             int(found["clinician_alarms", *who, "2h"]),
-            found["clinician_alarm_seconds", *who, "1h"],
+            found.get(("clinician_protected_ratio", *who, "1h")),
             found.get(("clinician_nonactionable_ratio", *who, "2h")),
+            int(found["clinician_overload_state", *who]),
         )
         for who in found.holders("clinician_beds")
         if found["clinician_beds", *who]

@@ -3,10 +3,8 @@
 Colours are Okabe and Ito's, which the colour-blind can tell apart, on a mark beside the word: the word alone says it all, and
 text in the terminal's own colour can be read on any background.
 
-Load is shown against published targets for one operator, by the alarms of the last 10 minutes: up to 1 is very likely
-acceptable and about 2 the most that is manageable (ISA-18.2-2016, IEC 62682); one per two minutes is likely to be
-over-demanding and more than one a minute unacceptable (EEMUA 191). What lies between 2 and 5 is called elevated (ours).
-They were made for control rooms; nothing equivalent is published for wards.
+A load's state is the worker's own: by the limits of its policy, which rest on ISA-18.2-2016 and EEMUA 191 (made for control rooms;
+nothing equivalent is published for wards) and, for time in one piece, on nobody but us.
 """
 
 from __future__ import annotations
@@ -14,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from analyzer import STATES
 from streams.demo.snapshot import ClinicianRow, Snapshot, UnitRow
 
 TOO_FEW = "too few"
@@ -30,35 +28,8 @@ _HEADER_LINES = 2  # of either table
 _GAPS = 3  # blank lines, where there is room
 
 
-class Band(NamedTuple):
-    """A word for alarms per clinician and 10 minutes."""
-
-    word: str
-    colour: str
-    range: str
-
-
-ACCEPTABLE = Band("acceptable", "#009E73", "to 1")
-MANAGEABLE = Band("manageable", "#56B4E9", "to 2")
-ELEVATED = Band("elevated", "#F0E442", "under 5")
-OVER_DEMANDING = Band("over-demanding", "#E69F00", "to 10")
-UNACCEPTABLE = Band("unacceptable", "#D55E00", "above")
-BANDS = (ACCEPTABLE, MANAGEABLE, ELEVATED, OVER_DEMANDING, UNACCEPTABLE)
-
-
-def band(rate: float) -> Band:
-    """The band of so many alarms per clinician and 10 minutes.
-
-    >>> [band(rate).word for rate in (1, 1.5, 2, 4.9, 5, 10, 10.1)]
-    ['acceptable', 'manageable', 'manageable', 'elevated', 'over-demanding', 'over-demanding', 'unacceptable']
-    """
-    if rate <= 1:
-        return ACCEPTABLE
-    if rate <= 2:
-        return MANAGEABLE
-    if rate < 5:
-        return ELEVATED
-    return OVER_DEMANDING if rate <= 10 else UNACCEPTABLE
+COLOURS = ("#009E73", "#E69F00", "#D55E00")
+"""Of `STATES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +75,15 @@ def _clock(snapshot: Snapshot) -> str:
 
 
 def _caption(width: int) -> list[Text]:
-    bands = [Text.assemble(("● ", one.colour), (f"{one.word} {one.range}", "dim")) for one in BANDS]
-    load = [Text("Load: alarms per clinician in 10 min", "dim"), *bands, Text("(ISA-18.2, EEMUA 191)", "dim")]
-    words = "Non-actionable: clinical alarms of 12 h (units), 2 h (clinicians). Unassigned, alarm minutes: 1 h."
+    states = [Text.assemble(("● ", colour), (state, "dim")) for state, colour in zip(STATES, COLOURS, strict=True)]
+    load = [
+        Text("Load: alarms per clinician in 10 min, and its state:", "dim"),
+        *states,
+        Text("(limits: ISA-18.2, EEMUA 191, ours)", "dim"),
+    ]
+    words = (
+        "Non-actionable: clinical alarms of 12 h (units), 2 h (clinicians). Protected: 5 min or more without a new alarm, of 1 h on duty."
+    )
     rest = _flow([Text(word) for word in words.split()], width, " ")
     for line in rest:
         line.style = "dim"
@@ -130,7 +107,7 @@ def _unit_table(rows: Sequence[UnitRow], wide: bool) -> Table:
     )
     for row in rows:
         counts = (row.beds, row.clinicians, row.alarms_10m, row.alarms_1h, row.alarms_12h)
-        load = Text(NOBODY) if row.rate is None else Text.assemble(f"{row.rate:4.1f} ", _marked(row.rate))
+        load = Text(NOBODY) if row.rate is None else Text.assemble(f"{row.rate:4.1f} ", _marked(row.state))
         share = _share(row.nonactionable_12h)
         table.add_row(row.unit, *(f"{count:,}" for count in counts), share, f"{row.open_alarms:,}", f"{row.unassigned_1h:,}", load)
     return table
@@ -139,7 +116,7 @@ def _unit_table(rows: Sequence[UnitRow], wide: bool) -> Table:
 def _clinician_table(rows: Sequence[ClinicianRow], wide: bool) -> Table:
     acuity = ["\nAcuity"] if wide else []
     table = _table(
-        wide, "\nUnit", "\nClinician", "\nBeds", *acuity, "Alarms\n10 min", "\n1 h", "\n2 h", "Alarm\nminutes", "Non-\nactionable", "\nLoad"
+        wide, "\nUnit", "\nClinician", "\nBeds", *acuity, "Alarms\n10 min", "\n1 h", "\n2 h", "Pro-\ntected", "Non-\nactionable", "\nLoad"
     )
     table.columns[1].justify = "left"
     above = None
@@ -150,9 +127,9 @@ def _clinician_table(rows: Sequence[ClinicianRow], wide: bool) -> Table:
             str(row.beds),
             *([f"{row.acuity:g}"] if wide else []),
             *(f"{count:,}" for count in (row.alarms_10m, row.alarms_1h, row.alarms_2h)),
-            f"{row.alarm_seconds_1h / 60:.0f}",
+            _share(row.protected_1h, ""),
             _share(row.nonactionable_2h),
-            _marked(row.alarms_10m),
+            _marked(row.state),
         )
         above = row.unit
     return table
@@ -167,13 +144,12 @@ def _table(wide: bool, *headers: str) -> Table:
     return table
 
 
-def _marked(rate: float) -> Text:
-    of = band(rate)
-    return Text.assemble(("● ", of.colour), of.word)
+def _marked(state: int) -> Text:
+    return Text.assemble(("● ", COLOURS[state]), STATES[state])
 
 
-def _share(share: float | None) -> Text:
-    return Text(TOO_FEW, "dim") if share is None else Text(f"{share:.0%}")
+def _share(share: float | None, unknown: str = TOO_FEW) -> Text:
+    return Text(unknown, "dim") if share is None else Text(f"{share:.0%}")
 
 
 def plain(snapshot: Snapshot, status: Status) -> Iterator[str]:
@@ -182,6 +158,6 @@ def plain(snapshot: Snapshot, status: Status) -> Iterator[str]:
     for row in snapshot.units:
         alarms = f"{row.alarms_10m:,} alarms in 10 min, {row.alarms_1h:,} in 1 h, {row.alarms_12h:,} in 12 h"
         share = "too few to tell the non-actionable share" if (of := row.nonactionable_12h) is None else f"{of:.0%} non-actionable"
-        load = NOBODY if row.rate is None else f"{row.rate:.1f} per clinician and 10 min: {band(row.rate).word}"
+        load = NOBODY if row.rate is None else f"{row.rate:.1f} per clinician and 10 min: {STATES[row.state]}"
         people = f"{row.beds} beds, {row.clinicians} on duty"
         yield f"  {row.unit}: {alarms}, {share}, {row.open_alarms:,} open, {row.unassigned_1h:,} unassigned, {people}, {load}"
