@@ -22,7 +22,8 @@ def tidy(state: State) -> None:
     horizon = np.minimum(state.times.now[:count], state.watermark()) - state.policy.horizon
     if not (horizon >= state.times.tidied[:count] + _TIDY_EVERY).any():
         return
-    state.watch.look(state)  # while what it looks at is still there
+    if state.watch.is_behind(horizon):  # it must look while what it looks at is still there
+        state.watch.look(state)
     state.times.tidied[:count] = horizon
     state.head_changed = True
     for gate in state.gates.values():

@@ -141,9 +141,9 @@ def turns(
     stays = {one: np.ascontiguousarray(flags[rows].T) for one, flags in stays.items()}
     over = {one: np.zeros(len(rows), dtype=np.int64) for one in enters}  # for so many ticks without a break
     rest = {one: np.zeros(len(rows), dtype=np.int64) for one in stays}  # so many more ticks until it has cooled down
-    for tick in range(ticks.shape[1]):
+    for tick in _moving([exists, *enters.values(), *stays.values()], max(hold, cool_down) + 1):
         for one in (ELEVATED, OVERLOADED):
-            over[one] = np.where(enters[one][tick], over[one] + 1, 0)
+            over[one] = np.where(enters[one][tick], np.minimum(over[one], hold) + 1, 0)
             rest[one] = np.where(stays[one][tick], cool_down + 1, np.maximum(rest[one] - 1, 0))
         if tick < new:
             continue
@@ -154,6 +154,16 @@ def turns(
         found += [Turn(int(rows[one]), tick, int(state[one]), int(after[one])) for one in changed.tolist()]
         state = np.where(exists[tick], after, state)
     return found
+
+
+def _moving(flags: list[Flags], settled: int) -> list[int]:
+    """Ticks (the first axis) at which a state may change: those up to `settled` after any flag did. Then all stays as it is."""
+    changed = np.zeros(len(flags[0]), dtype=np.bool_)
+    changed[:1] = True
+    for of in flags:
+        changed[1:] |= (of[1:] != of[:-1]).any(axis=1)
+    last = np.maximum.accumulate(np.where(changed, np.arange(len(changed)), 0))
+    return np.flatnonzero(np.arange(len(changed)) - last <= settled).tolist() if flags[0].shape[1] else []
 
 
 def reasons(turn: Turn, levels: dict[str, Levels], figures: dict[str, float], drivers: Collection[str]) -> tuple[Reason, ...]:

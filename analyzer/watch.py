@@ -145,6 +145,12 @@ class Watch(Growing):
             self.reached[:count][due] = last[due]
             self.touched[:count][due] = ALWAYS
 
+    def is_behind(self, horizon: Numbers) -> bool:
+        """Whether there are ticks to be looked at which need what lies before `horizon` (ms, by facility)."""
+        count = len(horizon)
+        begin = np.maximum(np.minimum(self.reached[:count] + 1, self.touched[:count]), self.first[:count])
+        return bool(((begin - self._before) * self._policy.every - HOUR < horizon).any())
+
     @property
     def _before(self) -> int:
         """How many ticks before another one decide about it, beside the state then."""

@@ -300,7 +300,27 @@ def replayed_episodes(delivery: Delivery, folder: Path) -> dict[tuple[str, str],
     return {(one["facility"], one["alarm_id"]): one for one in map(json.loads, out.read_text().splitlines())}
 
 
-def test_sigkill_at_any_point_changes_no_number_no_count_and_no_episode(broker: Broker, tmp_path: Path) -> None:
+def latest_states(broker: Broker) -> dict[tuple[str, ...], dict[str, Any]]:
+    """The changes of overload states that somebody holds who keeps the last word on each subject and moment."""
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for record in read(broker, "overload"):
+        one = json.loads(record.value)
+        assert record.key == one["facility"].encode()
+        key = one["facility"], one["unit"], one["clinician"], one["at"]
+        if one["withdrawn"]:
+            found.pop(key, None)
+        else:
+            found[key] = one
+    return found
+
+
+def replayed_states(delivery: Delivery, folder: Path) -> dict[tuple[str, ...], dict[str, Any]]:
+    out = folder / "overload.jsonl"
+    assert run("replay", *delivery.write_accepted(folder), "--pseudonyms", "off", "--overload", out).status == 0
+    return {(one["facility"], one["unit"], one["clinician"], one["at"]): one for one in map(json.loads, out.read_text().splitlines())}
+
+
+def test_sigkill_at_any_point_changes_no_number_no_count_no_episode_and_no_overload(broker: Broker, tmp_path: Path) -> None:
     delivery, dice = small_ward(22), random.Random(5)
     cuts = [0, *sorted(dice.sample(range(1, len(delivery.messages)), 3)), len(delivery.messages)]
     with WorkerProcess(broker, tmp_path, checkpoint_interval="250ms") as worker:
@@ -316,6 +336,9 @@ def test_sigkill_at_any_point_changes_no_number_no_count_and_no_episode(broker: 
         assert events(worker.numbers) == delivery.counts()
         assert worker.stop() == 0
     assert latest_episodes(broker) == replayed_episodes(delivery, tmp_path)
+    states = replayed_states(delivery, tmp_path)
+    assert {"normal", "elevated", "overloaded"} == {one["to"] for one in states.values()}
+    assert latest_states(broker) == states
     rejected = {tuple(record.headers) for record in read(broker, "rejected")}
     assert len(rejected) == sum(count for (_, outcome), count in delivery.counts().items() if outcome == "late")
 
