@@ -13,7 +13,7 @@ So one crisis is one change up and one down: between enter and leave nothing cha
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from math import isnan
 from typing import NamedTuple
@@ -123,47 +123,81 @@ class LevelTable:
 def turns(
     table: LevelTable, values: dict[str, Floats], which: npt.NDArray[np.intp], ticks: npt.NDArray[np.bool_], before: Numbers, new: int
 ) -> list[Turn]:
-    """How the states of some rows change, tick by tick.
+    """How the states of some rows change, in order of rows and ticks.
 
     `ticks`: where a row has ticks at all (what lies before a facility's first alarm, or after its now, is none). The first columns,
     before `new`, tell only what has been so for how long; `before` are the states there.
     """
     policy = table.policy
     hold, cool_down = policy.hold // policy.every, policy.cool_down // policy.every
-    enters = {state: table.beyond(values, which, state, "enter") & ticks for state in (ELEVATED, OVERLOADED)}
-    stays = {state: table.beyond(values, which, state, "leave") & ticks for state in (ELEVATED, OVERLOADED)}
-    enters[ELEVATED] |= enters[OVERLOADED]
-    stays[ELEVATED] |= stays[OVERLOADED]
-    rows = np.flatnonzero(stays[ELEVATED].any(axis=1) | (before != NORMAL))
-    state, found = before[rows], []
-    exists = np.ascontiguousarray(ticks[rows].T)
-    enters = {one: np.ascontiguousarray(flags[rows].T) for one, flags in enters.items()}
-    stays = {one: np.ascontiguousarray(flags[rows].T) for one, flags in stays.items()}
-    over = {one: np.zeros(len(rows), dtype=np.int64) for one in enters}  # for so many ticks without a break
-    rest = {one: np.zeros(len(rows), dtype=np.int64) for one in stays}  # so many more ticks until it has cooled down
-    for tick in _moving([exists, *enters.values(), *stays.values()], max(hold, cool_down) + 1):
-        for one in (ELEVATED, OVERLOADED):
-            over[one] = np.where(enters[one][tick], np.minimum(over[one], hold) + 1, 0)
-            rest[one] = np.where(stays[one][tick], cool_down + 1, np.maximum(rest[one] - 1, 0))
-        if tick < new:
-            continue
-        elevated = np.where(state == NORMAL, over[ELEVATED] > hold, rest[ELEVATED] > 0)
-        overloaded = (over[OVERLOADED] > hold) | ((state == OVERLOADED) & (rest[OVERLOADED] > 0))
-        after = np.where(overloaded, OVERLOADED, elevated)  # true is ELEVATED, false NORMAL
-        changed = np.flatnonzero((after != state) & exists[tick])
-        found += [Turn(int(rows[one]), tick, int(state[one]), int(after[one])) for one in changed.tolist()]
-        state = np.where(exists[tick], after, state)
+    enters, stays = ([table.beyond(values, which, state, edge) for state in (ELEVATED, OVERLOADED)] for edge in ("enter", "leave"))
+    calls = (enters[0] | enters[1]) * _ENTER + enters[1] * _ENTER_OVERLOADED
+    calls = (calls + (stays[0] | stays[1]) * _STAY + stays[1] * _STAY_OVERLOADED) * ticks
+    rows = np.flatnonzero(calls.any(axis=1) | (before != NORMAL))
+    calls = (calls + ticks * _TICK)[rows].astype(np.uint8)
+    # Most ticks call for what the one before did: a row is a few runs of the same call.
+    begins = np.ones(calls.shape, dtype=np.bool_)
+    begins[:, 1:] = calls[:, 1:] != calls[:, :-1]
+    begins[:, new] = True
+    at = np.flatnonzero(begins.reshape(-1))
+    lengths = np.diff(at, append=begins.size).tolist()
+    found: list[Turn] = []
+    width, machine, last = calls.shape[1], _Machine(NORMAL, hold, cool_down), -1
+    for place, length, call in zip(at.tolist(), lengths, calls.reshape(-1)[at].tolist(), strict=True):
+        row, tick = divmod(place, width)
+        if row != last:
+            machine, last = _Machine(int(before[rows[row]]), hold, cool_down), row
+        if tick >= new and call & _TICK:
+            found += [Turn(int(rows[row]), tick + i, *change) for i, *change in machine.changes(call, length)]
+        machine.run(call, length)
     return found
 
 
-def _moving(flags: list[Flags], settled: int) -> list[int]:
-    """Ticks (the first axis) at which a state may change: those up to `settled` after any flag did. Then all stays as it is."""
-    changed = np.zeros(len(flags[0]), dtype=np.bool_)
-    changed[:1] = True
-    for of in flags:
-        changed[1:] |= (of[1:] != of[:-1]).any(axis=1)
-    last = np.maximum.accumulate(np.where(changed, np.arange(len(changed)), 0))
-    return np.flatnonzero(np.arange(len(changed)) - last <= settled).tolist() if flags[0].shape[1] else []
+_ENTER, _ENTER_OVERLOADED, _STAY, _STAY_OVERLOADED, _TICK = (1 << bit for bit in range(5))
+
+
+class _Machine:
+    """The table above for one row, over runs of ticks at which the measures call for the same."""
+
+    __slots__ = ("_cool_down", "_hold", "_over", "_rest", "state")
+
+    def __init__(self, state: int, hold: int, cool_down: int) -> None:
+        self.state = state
+        self._hold = hold
+        self._cool_down = cool_down
+        self._over = [0, 0, 0]  # by state: beyond an enter level for so many ticks without a break
+        self._rest = [0, 0, 0]  # by state: so many more ticks until it has cooled down
+
+    def changes(self, call: int, length: int) -> Iterator[tuple[int, int, int]]:
+        """(Place in the run, state before, state after) of its changes."""
+        place = 0
+        while True:
+            place, after = self._next(call, place)
+            if place >= length:
+                return
+            yield place, self.state, after
+            self.state = after
+
+    def _next(self, call: int, since: int) -> tuple[int, int]:
+        """When the next change comes if the call stays as it is, and to what."""
+        never = 1 << 40
+        if self.state != OVERLOADED:
+            overloaded = max(since, self._hold - self._over[OVERLOADED]) if call & _ENTER_OVERLOADED else never
+            if self.state == NORMAL:
+                other, after = (max(since, self._hold - self._over[ELEVATED]) if call & _ENTER else never), ELEVATED
+            else:
+                other, after = (never if call & _STAY else max(since, self._rest[ELEVATED] - 1)), NORMAL
+            return (overloaded, OVERLOADED) if overloaded <= other else (other, after)
+        if call & _STAY_OVERLOADED:
+            return never, OVERLOADED
+        place = max(since, self._rest[OVERLOADED] - 1)
+        return place, ELEVATED if call & _STAY or self._rest[ELEVATED] - 1 > place else NORMAL
+
+    def run(self, call: int, length: int) -> None:
+        """Let the ticks of a run pass."""
+        for state, enter, stay in ((ELEVATED, _ENTER, _STAY), (OVERLOADED, _ENTER_OVERLOADED, _STAY_OVERLOADED)):
+            self._over[state] = self._over[state] + length if call & enter else 0
+            self._rest[state] = self._cool_down + 1 if call & stay else max(self._rest[state] - length, 0)
 
 
 def reasons(turn: Turn, levels: dict[str, Levels], figures: dict[str, float], drivers: Collection[str]) -> tuple[Reason, ...]:
