@@ -65,8 +65,9 @@ class OverloadPolicy:
     """Share of the last hour's duty in alarm-free stretches of 5 min or more (our own: nobody has published a limit)."""
     unanswered: Levels = Levels(Level(3, 1), Level(6, 3))
     """Alarms that sound and that nobody has responded to (our own: more than a few things cannot be kept in mind at once)."""
-    beds: Levels = Levels(elevated=Level(5, 5))
-    """Beds per clinician: more than 5 exceed any acute ward's ratio of California's Title 22; set it per unit (intensive care: 2)."""
+    beds: Levels = Levels(elevated=Level(8, 8))
+    """Beds per clinician: above 8 by day, harm becomes likelier on any ward (NICE SG1, 2014). What a unit needs is less, and its own:
+    set it in `units` (California's Title 22 has 2 in intensive care, 4 in emergency and telemetry, 5 in surgery)."""
     protected_duty: int = 30 * MINUTE
     """Below so much duty in the last hour, its protected share says nothing (our own)."""
     units: Mapping[str, Mapping[str, Levels]] = field(default_factory=dict)
