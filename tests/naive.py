@@ -8,6 +8,7 @@ Times and durations are integer milliseconds. Only the set of facts matters, nev
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -316,6 +317,7 @@ def _put_clinician(out: _Out, clinician: str, alarms: list[Episode], assignments
         return
 
     labels = {"unit": _unit_of(roster, now, policy), "clinician": clinician}
+    overlapping = _overlapping(own)
     for window, length in policy.windows.items():
         at_window = {**labels, "window": window}
         _put_counts(out, "clinician", at_window, _in_window(own, now, length), policy)
@@ -325,7 +327,7 @@ def _put_clinician(out: _Out, clinician: str, alarms: list[Episode], assignments
         _put_protected(out, at_window, own, roster, now, length)
         starts = [episode.start for episode in own]
         out.put("clinician_flood_ratio", at_window, _flood_length(starts, now - length - HOUR, now - length, now) / length)
-        out.put("clinician_overlapping_alarms", at_window, _overlapping(own, now - length))
+        out.put("clinician_overlapping_alarms", at_window, sum(count for start, count in overlapping.items() if start > now - length))
 
     out.put("clinician_beds", labels, len({(assignment.unit, assignment.bed) for assignment in held}))
     # Once an assignment, even if two are for one bed. `fsum`, since the sum must not depend on the order of facts.
@@ -369,11 +371,12 @@ def _put_protected(out: _Out, labels: dict[str, str], own: list[Episode], roster
 
 def _flood_length(starts: list[int], origin: int, low: int, now: int) -> int:
     """How much of [low, now] is flood, the state being followed from `origin` on, moment by moment at which it may change."""
+    starts = sorted(starts)
     moments = {start + wait for start in starts for wait in (0, 10 * MINUTE)}
     moments = {origin, low, *(moment for moment in moments if origin < moment < now)}
     flood, length = False, 0
     for moment, following in zip(sorted(moments), [*sorted(moments)[1:], now], strict=True):
-        count = len([start for start in starts if moment - 10 * MINUTE < start <= moment])
+        count = bisect_right(starts, moment) - bisect_right(starts, moment - 10 * MINUTE)
         if count > 10:
             flood = True
         elif count < 5:
@@ -383,20 +386,20 @@ def _flood_length(starts: list[int], origin: int, low: int, now: int) -> int:
     return length
 
 
-def _overlapping(own: list[Episode], low: int) -> int:
-    """Alarms after `low` that began while another waited: sounding, unanswered, and begun before, or first of those begun together."""
+def _overlapping(own: list[Episode]) -> dict[int, int]:
+    """By start: alarms that began while another waited: sounding, unanswered, and begun before, or first of those begun together."""
 
     def waits(episode: Episode, moment: int) -> bool:
         return (episode.end is None or episode.end > moment) and (episode.first_response is None or episode.first_response > moment)
 
-    count = 0
-    for moment in {episode.start for episode in own if episode.start > low}:
+    counts = {}
+    for moment in {episode.start for episode in own}:
         together = [episode for episode in own if episode.start == moment]
         if any(episode.start < moment and waits(episode, moment) for episode in own):
-            count += len(together)
+            counts[moment] = len(together)
         elif any(waits(episode, moment) for episode in together):
-            count += len(together) - 1
-    return count
+            counts[moment] = len(together) - 1
+    return counts
 
 
 def _shift_begin(roster: list[Assignment], held: list[Assignment], now: int, policy: Policy) -> int:
@@ -441,13 +444,17 @@ def _put_unit(out: _Out, unit: str, alarms: list[Episode], assignments: list[Ass
     if not held and not still_open and not any(_in_window(own, now, length) for length in policy.windows.values()):
         return
 
+    of_signal: dict[tuple[str, str, str], list[Episode]] = {}
+    for episode in alarms:  # of all units, for a device may have moved
+        of_signal.setdefault((episode.device_id, episode.source, episode.code), []).append(episode)
+
     labels = {"unit": unit}
     for window, length in policy.windows.items():
         at_window = {**labels, "window": window}
         inside = _in_window(own, now, length)
         _put_counts(out, "unit", at_window, inside, policy)
         out.put("unit_unassigned_alarms", at_window, len([episode for episode in inside if not episode.clinicians]))
-        out.put("unit_chattering_alarms", at_window, len([episode for episode in inside if _chatters(episode, alarms)]))
+        out.put("unit_chattering_alarms", at_window, len([episode for episode in inside if _chatters(episode, of_signal)]))
         brief = [episode for episode in inside if episode.end is not None and episode.end - episode.start < policy.fleeting]
         out.put("unit_fleeting_alarms", at_window, len(brief))
         if inside:
@@ -481,13 +488,12 @@ def _put_unit(out: _Out, unit: str, alarms: list[Episode], assignments: list[Ass
     out.put("unit_beds", labels, len({assignment.bed for assignment in held}))
 
 
-def _chatters(episode: Episode, alarms: list[Episode]) -> bool:
+def _chatters(episode: Episode, of_signal: dict[tuple[str, str, str], list[Episode]]) -> bool:
     """At least two alarms of its signal come before it, within the minute, and were over; wherever the device stood then."""
     earlier = [
         one
-        for one in alarms
-        if (one.device_id, one.source, one.code) == (episode.device_id, episode.source, episode.code)
-        and (one.start, one.alarm_id) < (episode.start, episode.alarm_id)
+        for one in of_signal[episode.device_id, episode.source, episode.code]
+        if (one.start, one.alarm_id) < (episode.start, episode.alarm_id)
         and one.start >= episode.start - 60 * SECOND
         and one.end is not None
         and one.end <= episode.start
