@@ -93,17 +93,21 @@ def episodes(facts: Sequence[Fact], now: int, policy: Policy) -> dict[str, Episo
         if isinstance(fact, AlarmEvent):
             events.setdefault(fact.alarm_id, []).append(fact)
 
+    assignments, responses = _winning_assignments(facts), _responses(facts)
     found: dict[str, Episode] = {}
     for alarm_id, own in events.items():
         if any(event.phase != "end" for event in own):
-            found[alarm_id] = _episode(own, facts, now, policy)
+            found[alarm_id] = _episode(own, assignments, responses, now, policy)
 
+    labels = [fact for fact in facts if isinstance(fact, Label)]
     for episode in found.values():
-        episode.klass, episode.basis = _classify(episode, list(found.values()), facts, policy)
+        episode.klass, episode.basis = _classify(episode, list(found.values()), responses, labels, policy)
     return found
 
 
-def _episode(events: list[AlarmEvent], facts: Sequence[Fact], now: int, policy: Policy) -> Episode:
+def _episode(
+    events: list[AlarmEvent], assignments: list[Assignment], responses: list[Response], now: int, policy: Policy
+) -> Episode:  # fmt: skip
     """Everything but the class, which needs the other episodes of the unit as well."""
     opening = min((event for event in events if event.phase != "end"), key=lambda event: event.order)
     start = opening.at
@@ -117,7 +121,7 @@ def _episode(events: list[AlarmEvent], facts: Sequence[Fact], now: int, policy: 
     clinicians: set[str] = set()
     for event in events:
         clinicians.update(event.recipients or ())
-    for assignment in _winning_assignments(facts):
+    for assignment in assignments:
         # A bed is (unit, bed): two units may each have a bed "1".
         if (assignment.unit, assignment.bed) == (opening.unit, opening.bed) and _in_force(assignment, start):
             clinicians.add(assignment.clinician)
@@ -144,7 +148,7 @@ def _episode(events: list[AlarmEvent], facts: Sequence[Fact], now: int, policy: 
         value=value,
         limit=limit,
     )
-    times = [response.at for response in _responses(facts) if _belongs(response, episode, policy)]
+    times = [response.at for response in responses if _belongs(response, episode, policy)]
     episode.first_response = min(times) if times else None
     return episode
 
@@ -194,16 +198,17 @@ def _belongs(response: Response, episode: Episode, policy: Policy) -> bool:
     return _within_action_window(response.at, episode, policy)
 
 
-def _classify(episode: Episode, every: list[Episode], facts: Sequence[Fact], policy: Policy) -> tuple[str, str | None]:
+def _classify(
+    episode: Episode, every: list[Episode], responses: list[Response], labels: list[Label], policy: Policy
+) -> tuple[str, str | None]:
     """(class, basis) by the first rule of section 4 that applies."""
-    labels = [fact for fact in facts if isinstance(fact, Label) and fact.alarm_id == episode.alarm_id]
-    if labels:
-        return max(labels, key=lambda label: label.order).verdict, "label"
+    verdicts = [label for label in labels if label.alarm_id == episode.alarm_id]
+    if verdicts:
+        return max(verdicts, key=lambda label: label.order).verdict, "label"
 
     if episode.kind == "technical":
         return "technical", "kind"
 
-    responses = _responses(facts)
     for response in responses:
         # Rule 3 asks for the time however the response belongs, by alarm_id as by bed.
         if (

@@ -37,6 +37,19 @@ class _Facility:
     assignments: list[Assignment]
     policy: Policy
     _own: dict[str, _Own] = field(default_factory=dict)
+    _stretches: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
+    by_clinician: dict[str, list[Assignment]] = field(default_factory=dict)
+    by_unit: dict[str, list[Assignment]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for one in self.assignments:
+            self.by_clinician.setdefault(one.clinician, []).append(one)
+            self.by_unit.setdefault(one.unit, []).append(one)
+
+    def protected(self, who: str, at: int) -> tuple[int, int]:
+        if (who, at) not in self._stretches:
+            self._stretches[who, at] = _protected(self, who, self.of(who), at)
+        return self._stretches[who, at]
 
     def of(self, clinician: str) -> _Own:
         if clinician not in self._own:
@@ -160,8 +173,8 @@ def _beyond(measure: str, figure: float, level: Level | None, edge: str) -> bool
 
 
 def _of_clinician(facility: _Facility, who: str, own: _Own, at: int) -> dict[str, float]:
-    free, duty = _protected(facility, who, own, at)
-    beds = {(one.unit, one.bed) for one in facility.assignments if one.clinician == who and _in_force(one, at)}
+    free, duty = facility.protected(who, at)
+    beds = {(one.unit, one.bed) for one in facility.by_clinician.get(who, ()) if _in_force(one, at)}
     return {
         "alarms_10m": float(len(own.begun(at - TEN_MINUTES, at))),
         "alarms_1h": float(len(own.begun(at - HOUR, at))),
@@ -173,10 +186,10 @@ def _of_clinician(facility: _Facility, who: str, own: _Own, at: int) -> dict[str
 
 def _of_unit(facility: _Facility, unit: str, own: _Own, at: int) -> dict[str, float]:
     """Those of the average clinician on duty there; of nobody, as if there were one."""
-    here = [one for one in facility.assignments if one.unit == unit and _in_force(one, at)]
+    here = [one for one in facility.by_unit.get(unit, ()) if _in_force(one, at)]
     staff = {one.clinician for one in here}
     people = max(len(staff), 1)
-    stretches = [_protected(facility, who, facility.of(who), at) for who in staff]
+    stretches = [facility.protected(who, at) for who in staff]
     stretches = [(free, duty) for free, duty in stretches if duty >= facility.policy.overload.protected_duty]
     duty = sum(duty for _, duty in stretches)
     return {
@@ -199,8 +212,7 @@ def _protected(facility: _Facility, who: str, own: _Own, at: int) -> tuple[int, 
     """Of the hour up to `at`: ms of duty in pieces of 5 min or more between alarms, and ms of duty."""
     duty = _union([
         (max(one.start, at - HOUR), at if one.end is None else min(one.end, at))
-        for one in facility.assignments
-        if one.clinician == who
+        for one in facility.by_clinician.get(who, ())
     ])  # fmt: skip
     starts = [alarm.start for alarm in own.begun(at - HOUR, at)]
     free = 0
@@ -222,9 +234,7 @@ def _union(intervals: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def _unit_at(facility: _Facility, who: str, at: int) -> str:
     begun = [
-        one
-        for one in facility.assignments
-        if one.clinician == who and one.start <= at and (one.end is None or one.end > at - facility.policy.horizon)
+        one for one in facility.by_clinician.get(who, ()) if one.start <= at and (one.end is None or one.end > at - facility.policy.horizon)
     ]
     return min(begun, key=lambda one: (-one.start, one.unit)).unit if begun else ""
 
