@@ -11,8 +11,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer import OPEN, Engine, EpisodeRecord, Fact, Policy, ShardKey, Topic
-from analyzer.facts import FACT_TYPES
+from analyzer import OPEN, OUTCOMES, Engine, EpisodeRecord, Fact, Policy, ShardKey, Topic
+from analyzer.facts import FACT_TYPES, values_of
 from streams.library import burden_metrics, samples
 from tests import naive
 from tests.strategies import deliveries, nows, shifts, wards
@@ -242,6 +242,22 @@ def test_admission_judges_like_the_naive_reading(data: st.DataObject) -> None:
     ]
     engine = Engine(FORGETFUL)
     assert [engine.apply(*record) for record in records] == naive.admission(records, FORGETFUL)
+
+
+@given(st.data())
+def test_a_slice_of_many_hospitals_is_judged_as_one_fact_after_the_other(data: st.DataObject) -> None:
+    """Also where a hospital's first facts are from the future, and leave it without a watermark."""
+    facts = data.draw(wards())
+    topic = TOPIC_OF[type(facts[0])]
+    facts = [fact for fact in facts if TOPIC_OF[type(fact)] == topic]
+    hospitals = data.draw(st.lists(st.sampled_from("ABCDEFGH"), min_size=len(facts), max_size=len(facts)))
+    delays = data.draw(st.lists(st.sampled_from([0, 0, -86_400_000, 86_400_000]), min_size=len(facts), max_size=len(facts)))
+    facts = [replace(fact, facility=hospital) for fact, hospital in zip(facts, hospitals, strict=True)]
+    stamps = [fact.at + delay for fact, delay in zip(facts, delays, strict=True)]
+    one_by_one = Engine(FORGETFUL)
+    outcomes = [one_by_one.apply(topic, fact, stamp) for fact, stamp in zip(facts, stamps, strict=True)]
+    columns = tuple(zip(*map(values_of, facts), strict=True))
+    assert [OUTCOMES[one] for one in Engine(FORGETFUL).take(topic, columns, stamps)] == outcomes
 
 
 def test_open_is_later_than_any_time() -> None:
