@@ -4,9 +4,9 @@ Facts (`facts`) are admitted (`admission`), wait for their time (`arrivals`) and
 `table`, `readings`); joined with rosters and responses (`roster`, `responses`), what follows is derived (`derive`, `classes`),
 what is final published (`publish`), what is old forgotten (`horizon`), and what it weighs counted in windows (`burden`, `windows`,
 `bands`, `chatter`, `duty`, `flood`, `frequent`, `overlap`, `posts`, `spread`). Whether that is too much is watched (`watch`, by the
-levels of `overload` on the `load`; `telling` and `relief` say what to do), and what to fix is found (`findings`, out of the
-`evidence` of `patterns`). All of it works on many facts at once, in numpy
-columns. `Engine` holds the facilities of one partition, and is all that the outside needs.
+`levels` and the states of `overload` on the `load`; `telling` and `relief` say what to do), and what to fix is found (`findings`,
+out of the `evidence` of `patterns`). All of it works on many facts at once, in numpy columns. `Engine` holds the facilities of one
+partition, and is all that the outside needs.
 """
 
 from analyzer.admission import OUTCOMES, TOPICS, Outcome

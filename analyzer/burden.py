@@ -23,7 +23,7 @@ from analyzer.ids import Numbers
 from analyzer.names import AlarmType, Numbered
 from analyzer.overlap import overlapping
 from analyzer.overload import NORMAL
-from analyzer.policy import EXPOSURE, HOUR, Policy
+from analyzer.policy import EXPOSURE, HOUR, STALE, STANDING, Policy
 from analyzer.posts import Posts
 from analyzer.roster import Team, pairs
 from analyzer.spread import gini
@@ -33,11 +33,6 @@ from analyzer.windows import counts, covered_length
 
 ALARM_PRIORITIES = PRIORITIES[1:]
 """Those that are alarms, by rank."""
-
-STANDING = HOUR
-"""An alarm that has not ended within an hour stands: a state rather than an event, and on the way to `STALE` (our own figure)."""
-STALE = 24 * HOUR
-"""An alarm open for longer is stale (ISA-18.2-2016: fewer than five on any day, with plans)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from analyzer.arrivals import Batch
 from analyzer.episodes import PRIORITIES
 from analyzer.facts import Assignment, Topic, fact_of
-from analyzer.ids import Codes, Numbers
+from analyzer.ids import Codes, Numbers, integers
 from analyzer.names import Place
 from analyzer.readings import fold_readings
 from analyzer.responses import INTERVENTIONS, NOT_SAID, Heard
@@ -106,15 +106,17 @@ def _fold_values(state: State, batch: Batch, rows: Numbers, opening: Any, value:
 
 def fold_assignments(state: State, batch: Batch) -> Numbers:
     """Rosters: whoever was responsible when an alarm began, as far as it is charted."""
-    touched = []
+    touched, facilities, since = [], [], []
     for facility, values in zip(batch.facilities.tolist(), zip(*batch.columns, strict=True), strict=True):
         new = fact_of(Assignment, values)
         place = state.statics.places[Place(facility, new.unit, new.bed)]
         changed = state.roster.put(new, facility, place)
         if changed:
-            state.watch.touch(np.array([facility]), np.array([_differs_from(changed)]))
+            facilities.append(facility)
+            since.append(_differs_from(changed))
         for number, one in changed:
             touched.append(state.listing.begun_within(number, one.start, one.end))
+    state.watch.touch(integers(facilities), integers(since))
     return np.concatenate(touched) if touched else _NOTHING
 
 

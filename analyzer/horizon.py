@@ -36,7 +36,8 @@ def tidy(state: State) -> None:
     table.drop(gone)
     by_place, by_bed = _oldest_alarms(state)
     limits = horizon.tolist()
-    state.roster.drop_before(limits, by_place)
+    # A clinician's unit is asked for at times up to the horizon ago, and each time that of assignments over for as long.
+    state.roster.drop_before([moment - state.policy.horizon for moment in limits], by_place)
     state.responses.drop_before(limits, by_bed)
     # A held episode may have to be classified again, and its cover reaches back further than it does.
     state.cover.drop_before([moment - state.policy.cover for moment in limits])

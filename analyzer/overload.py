@@ -22,15 +22,13 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.ids import Numbers
+from analyzer.levels import LevelTable
 from analyzer.load import Floats
 from analyzer.names import AlarmType
-from analyzer.policy import MEASURES, Levels, OverloadPolicy
+from analyzer.policy import LESS_IS_WORSE, MEASURES, Levels
 
 STATES = ("normal", "elevated", "overloaded")
 NORMAL, ELEVATED, OVERLOADED = range(len(STATES))
-LESS_IS_WORSE = frozenset({"protected_1h"})
-
-Flags = npt.NDArray[np.bool_]
 
 
 class Reason(NamedTuple):
@@ -79,47 +77,6 @@ class Turn(NamedTuple):
     after: int
 
 
-class LevelTable:
-    """Levels to be looked up for many rows and ticks: `which` (see `number`) tells whose hold."""
-
-    def __init__(self, policy: OverloadPolicy) -> None:
-        self.policy = policy
-        self._numbers: dict[tuple[str, str], int] = {}
-        self._sets: list[dict[str, Levels]] = [policy.levels("", "")]
-
-    @property
-    def varies(self) -> bool:
-        """Whether any unit has levels of its own."""
-        return bool(self.policy.units)
-
-    def number(self, facility: str, unit: str) -> int:
-        """The number of the levels that hold in a unit; 0: everywhere else."""
-        if not self.varies:
-            return 0
-        key = (facility, unit)
-        if key not in self._numbers:
-            of = self.policy.levels(facility, unit)
-            if of not in self._sets:
-                self._sets.append(of)
-            self._numbers[key] = self._sets.index(of)
-        return self._numbers[key]
-
-    def of(self, number: int) -> dict[str, Levels]:
-        return self._sets[number]
-
-    def beyond(self, values: dict[str, Floats], which: npt.NDArray[np.intp], state: int, edge: str) -> Flags:
-        """Where some measure is beyond its `enter` or `leave` level of a state. `which`: (rows, ticks or 1)."""
-        found: Flags = np.zeros(next(iter(values.values())).shape, dtype=np.bool_)
-        for measure, value in values.items():
-            levels = [getattr(of[measure], STATES[state]) for of in self._sets]
-            if all(one is None for one in levels):
-                continue
-            sign = -1.0 if measure in LESS_IS_WORSE else 1.0
-            limits = np.array([np.inf if one is None else sign * getattr(one, edge) for one in levels])
-            found |= sign * value > limits[which]  # never where the value is NaN
-        return found
-
-
 def turns(
     table: LevelTable, values: dict[str, Floats], which: npt.NDArray[np.intp], ticks: npt.NDArray[np.bool_], before: Numbers, new: int
 ) -> list[Turn]:
@@ -130,7 +87,7 @@ def turns(
     """
     policy = table.policy
     hold, cool_down = policy.hold // policy.every, policy.cool_down // policy.every
-    enters, stays = ([table.beyond(values, which, state, edge) for state in (ELEVATED, OVERLOADED)] for edge in ("enter", "leave"))
+    enters, stays = ([table.beyond(values, which, STATES[state], edge) for state in (ELEVATED, OVERLOADED)] for edge in ("enter", "leave"))
     calls = (enters[0] | enters[1]) * _ENTER + enters[1] * _ENTER_OVERLOADED
     calls = (calls + (stays[0] | stays[1]) * _STAY + stays[1] * _STAY_OVERLOADED) * ticks
     rows = np.flatnonzero(calls.any(axis=1) | (before != NORMAL))

@@ -22,6 +22,11 @@ FLOOD_RUN_IN = HOUR
 EXPOSURE = 2 * HOUR
 """The exposure of Bonafide 2015, whatever the windows are."""
 
+STANDING = HOUR
+"""An alarm that has not ended within an hour stands: a state rather than an event, and on the way to `STALE` (our own)."""
+STALE = 24 * HOUR
+"""An alarm open for longer is stale (ISA-18.2-2016: fewer than five on any day, with plans)."""
+
 JUDGING = frozenset({"action_window", "fleeting", "cover"})
 """The settings that decide what an episode was."""
 
@@ -43,7 +48,8 @@ class Levels:
 
 
 MEASURES = ("alarms_10m", "alarms_1h", "protected_1h", "unanswered", "beds")
-"""What the overload state looks at. Only of `protected_1h` less is worse."""
+"""What the overload state looks at."""
+LESS_IS_WORSE = frozenset({"protected_1h"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +92,7 @@ class OverloadPolicy:
             for measure, one in levels.items():
                 if measure not in MEASURES:
                     raise ValueError(f"overload.{where}{measure}: expected one of {', '.join(MEASURES)}")
-                _check_levels(f"overload.{where}{measure}", one, -1 if measure == "protected_1h" else 1)
+                _check_levels(f"overload.{where}{measure}", one, -1 if measure in LESS_IS_WORSE else 1)
 
     def levels(self, facility: str, unit: str) -> dict[str, Levels]:
         """The levels that hold in a unit, by measure."""
@@ -120,9 +126,9 @@ class FindingsPolicy:
     hugging: float = 0.05
     """A reading this close to its limit, as a share of the limit, is one that another limit would not have told (our own; Welch 2011
     moved an SpO2 limit by 2 %, 90 to 88, and lost 63 % of its alarms)."""
-    standing: int = HOUR
+    standing: int = STANDING
     """An alarm of which nobody was in need for longer than this is a state, not an event (our own)."""
-    stale: int = 24 * HOUR
+    stale: int = STALE
     """ISA-18.2-2016: an alarm active for more than 24 h."""
     slow_answer: int = 10 * MINUTE
     """An alarm that was needed and had no response for longer than this was answered late (our own; half the responses of Bonafide

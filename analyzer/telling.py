@@ -10,17 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.ids import Numbers
+from analyzer.levels import LevelTable
 from analyzer.load import Loads, Ticks
 from analyzer.names import AlarmType
-from analyzer.overload import STATES, Change, LevelTable, Turn, reasons
+from analyzer.overload import STATES, Change, Turn, reasons
 from analyzer.policy import HOUR
 from analyzer.relief import Ward, relieve
 
 if TYPE_CHECKING:
     from analyzer.state import State
 
-Shift = tuple[int, int, int, str]
-"""Of an assignment: start, clinician, facility, unit."""
 TOP = 3
 """Alarm types named with a change."""
 
@@ -28,49 +27,25 @@ TOP = 3
 class Teller:
     """Tells changes of the states of one kind of subject, within the ticks looked at."""
 
-    def __init__(self, state: State, ticks: Ticks, levels: LevelTable, loads: Loads, scenes: Scenes, is_unit: bool) -> None:
+    def __init__(
+        self, state: State, ticks: Ticks, levels: LevelTable, loads: Loads, which: npt.NDArray[np.intp], scenes: Scenes, is_unit: bool
+    ) -> None:
+        """`which`: as from `levels_held`."""
         self._state = state
         self._ticks = ticks
         self._levels = levels
         self._loads = loads
+        self._which = which
         self._is_unit = is_unit
         self._scenes = scenes
-        self._units = state.statics.units_of_places()
-        self.which = self._which()
-        """Which levels hold for each row, at each tick or always: (rows, ticks or 1)."""
-
-    def _which(self) -> npt.NDArray[np.intp]:
-        loads, levels, facilities = self._loads, self._levels, self._state.facilities.things
-        result = np.zeros((len(loads.numbers), self._ticks.count if levels.varies and not self._is_unit else 1), dtype=np.intp)
-        if not levels.varies:
-            return result
-        if self._is_unit:
-            units = map(self._state.statics.units.things.__getitem__, loads.numbers.tolist())
-            result[:, 0] = [levels.number(facilities[facility], unit) for facility, unit in units]
-            return result
-        row_of = {number: row for row, number in enumerate(loads.numbers.tolist())}
-        shifts, moments = self._state.roster.shifts, self._ticks.moments()
-        for start, clinician, facility, unit in _in_turn(self._begun(shifts.of(self._ticks.facilities))):
-            if clinician in row_of:
-                column = max(int(self._ticks.columns(start - moments[facility])), 0)
-                result[row_of[clinician], column:] = levels.number(facilities[facility], unit)
-        return result
-
-    def _begun(self, rows: Numbers) -> list[Shift]:
-        shifts, names = self._state.roster.shifts, self._state.statics.units.things
-        columns = (shifts.start[rows], shifts.clinician[rows], shifts.facility[rows], self._units[shifts.place[rows]])
-        return [
-            (start, clinician, facility, names[unit][1])
-            for start, clinician, facility, unit in zip(*(column.tolist() for column in columns), strict=True)
-        ]
 
     def __call__(self, turn: Turn, drivers: set[str]) -> Change:
-        """The change that a turn is. `drivers`: the measures by which the state had risen, of which it is told how they fell."""
+        """The change that a turn is. `drivers`: the measures by which the state last rose, of which it is told how they fell."""
         state, loads = self._state, self._loads
         facility, number = int(loads.facility[turn.row]), int(loads.numbers[turn.row])
         scene = self._scenes[facility]
         at = (int(self._ticks.first[facility]) + turn.tick) * self._ticks.every
-        levels = self._levels.of(int(self.which[turn.row, min(turn.tick, self.which.shape[1] - 1)]))
+        levels = self._levels.of(int(self._which[turn.row, min(turn.tick, self._which.shape[1] - 1)]))
         figures = {measure: float(values[turn.row, turn.tick]) for measure, values in loads.values.items()}
         if self._is_unit:
             unit, clinician = state.statics.units.things[number][1], None
@@ -175,8 +150,3 @@ class Scene:
             if counts[number]:
                 by_bed.setdefault(bed, []).append((team, int(counts[number])))
         return Ward({names[who][1]: of for who, of in beds.items()}, {names[who][1]: int(loads[who]) for who in beds}, by_bed)
-
-
-def _in_turn(shifts: list[Shift]) -> list[Shift]:
-    """By start; of those that begin alike, that in the least unit last: a clinician's unit is that of the last one."""
-    return sorted(sorted(shifts, key=lambda one: one[-1], reverse=True), key=lambda one: one[0])

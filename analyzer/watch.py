@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.ids import Growing, Numbers
+from analyzer.levels import LevelTable, levels_held
 from analyzer.load import Loads, Ticks, measure
-from analyzer.overload import NORMAL, Change, LevelTable, Reason, Relief, turns
+from analyzer.overload import NORMAL, Change, Reason, Relief, turns
 from analyzer.policy import HOUR, OverloadPolicy
 from analyzer.telling import Scenes, Teller
 
@@ -164,15 +165,17 @@ class Watch(Growing):
         for is_unit, loads in zip((False, True), measure(state, ticks, *self._not_normal(facilities)), strict=True):
             if not len(loads.numbers):
                 continue
-            tell = Teller(state, ticks, levels, loads, scenes, is_unit)
+            which = levels_held(state, ticks, levels, loads, is_unit)
+            tell = Teller(state, ticks, levels, loads, which, scenes, is_unit)
             number = ticks.first[loads.facility][:, np.newaxis] + np.arange(ticks.count)
             exists = (number >= self.first[loads.facility][:, np.newaxis]) & (number <= last[loads.facility][:, np.newaxis])
             states = self._states_before(loads, begin, is_unit)
-            for turn in turns(levels, loads.values, tell.which, exists, states, before):
+            for turn in turns(levels, loads.values, which, exists, states, before):
                 facility, subject = int(loads.facility[turn.row]), (is_unit, int(loads.numbers[turn.row]))
                 new = found.setdefault(facility, {}).setdefault(subject, [])
                 earlier = [one for one in self.noted.get(facility, {}).get(subject, ()) if one.tick < begin[facility]]
-                new.append(Noted(int(ticks.first[facility]) + turn.tick, turn.after, tell(turn, _drivers(earlier + new))))
+                drivers = {reason.measure for one in _since_rise(earlier + new)[:1] for reason in one.change.reasons}
+                new.append(Noted(int(ticks.first[facility]) + turn.tick, turn.after, tell(turn, drivers)))
         for facility in np.flatnonzero(facilities).tolist():
             self._replace(facility, int(begin[facility]), int(last[facility]), found.get(facility, {}))
 
@@ -183,11 +186,11 @@ class Watch(Growing):
 
     def _states_before(self, loads: Loads, begin: Numbers, is_unit: bool) -> Numbers:
         states = np.full(len(loads.numbers), NORMAL)
-        for row, (number, facility) in enumerate(zip(loads.numbers.tolist(), loads.facility.tolist(), strict=True)):
-            noted = self.noted.get(facility, {}).get((is_unit, number))
-            if noted:
-                tick = begin[facility]
-                states[row] = next((one.state for one in reversed(noted) if one.tick < tick), NORMAL)
+        for facility in np.unique(loads.facility).tolist():
+            for (of_unit, number), noted in self.noted.get(facility, {}).items():
+                if of_unit == is_unit:
+                    before = (one.state for one in reversed(noted) if one.tick < begin[facility])
+                    states[np.searchsorted(loads.numbers, number)] = next(before, NORMAL)
         return states
 
     def _replace(self, facility: int, begin: int, last: int, found: dict[Subject, list[Noted]]) -> None:
@@ -235,28 +238,27 @@ class Watch(Growing):
         self._fresh.add(facility)
 
     def forget(self, tidied: Numbers) -> None:
-        """Drop what the horizon has passed, save the state that it led to."""
+        """Drop what the horizon has passed, save how the state came about that it led to."""
         for facility, of_facility in list(self.noted.items()):
             tick = int(tidied[facility]) // self._policy.every
             for subject, noted in list(of_facility.items()):
                 old = [one for one in noted if one.tick < tick and one.said]
                 if not old:
                     continue
-                self._note(facility, subject, noted[len(old) - (old[-1].state != NORMAL) :])
+                self._note(facility, subject, _since_rise(old) + noted[len(old) :])
 
 
 def _order(one: Announcement) -> tuple[int, str, str, str]:
     return one.change.at, one.change.facility, one.change.unit, one.change.clinician or ""
 
 
-def _drivers(noted: list[Noted]) -> set[str]:
-    """The measures that have driven a state up since it was last normal."""
-    drivers: set[str] = set()
-    for one in reversed(noted):
-        if one.state == NORMAL:
-            break
-        drivers.update(reason.measure for reason in one.change.reasons)
-    return drivers
+def _since_rise(noted: list[Noted]) -> list[Noted]:
+    """The last change upwards and what came after it, of a state that is not normal again; it is all that the next one rests on."""
+    if not noted or noted[-1].state == NORMAL:
+        return []
+    # From overloaded a state may fall to elevated, and that is all.
+    fell = len(noted) > 1 and noted[-2].state > noted[-1].state
+    return noted[-2:] if fell else noted[-1:]
 
 
 def _replaces(new: Change, old: Change) -> bool:

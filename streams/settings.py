@@ -60,7 +60,7 @@ class LevelSettings(BaseModel):
 
 
 class LevelsSettings(BaseModel):
-    """A measure's levels; without one, it never calls for that state."""
+    """A measure's levels, both together: one that is not given is none, and the measure never calls for that state."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -449,17 +449,14 @@ def _put_unit(out: _Out, unit: str, alarms: list[Episode], assignments: list[Ass
     if not held and not still_open and not any(_in_window(own, now, length) for length in policy.windows.values()):
         return
 
-    of_signal: dict[tuple[str, str, str], list[Episode]] = {}
-    for episode in alarms:  # of all units, for a device may have moved
-        of_signal.setdefault((episode.device_id, episode.source, episode.code), []).append(episode)
-
+    of_signal = by_signal(alarms)
     labels = {"unit": unit}
     for window, length in policy.windows.items():
         at_window = {**labels, "window": window}
         inside = _in_window(own, now, length)
         _put_counts(out, "unit", at_window, inside, policy)
         out.put("unit_unassigned_alarms", at_window, len([episode for episode in inside if not episode.clinicians]))
-        out.put("unit_chattering_alarms", at_window, len([episode for episode in inside if _chatters(episode, of_signal)]))
+        out.put("unit_chattering_alarms", at_window, len([episode for episode in inside if chatters(episode, of_signal)]))
         brief = [episode for episode in inside if episode.end is not None and episode.end - episode.start < policy.fleeting]
         out.put("unit_fleeting_alarms", at_window, len(brief))
         if inside:
@@ -493,7 +490,15 @@ def _put_unit(out: _Out, unit: str, alarms: list[Episode], assignments: list[Ass
     out.put("unit_beds", labels, len({assignment.bed for assignment in held}))
 
 
-def _chatters(episode: Episode, of_signal: dict[tuple[str, str, str], list[Episode]]) -> bool:
+def by_signal(alarms: list[Episode]) -> dict[tuple[str, str, str], list[Episode]]:
+    """The alarms of all units, for a device may have moved."""
+    found: dict[tuple[str, str, str], list[Episode]] = {}
+    for episode in alarms:
+        found.setdefault((episode.device_id, episode.source, episode.code), []).append(episode)
+    return found
+
+
+def chatters(episode: Episode, of_signal: dict[tuple[str, str, str], list[Episode]]) -> bool:
     """At least two alarms of its signal come before it, within the minute, and were over; wherever the device stood then."""
     earlier = [
         one

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from analyzer.facts import Fact, Response
 from analyzer.policy import Policy
-from tests.naive import CLASSES, Episode, _gives_cover, _known, episodes
+from tests.naive import CLASSES, Episode, _gives_cover, _known, by_signal, chatters, episodes
 
 Type = tuple[str, str, str]
 NAMES = ("technical", "duplicate", "chattering", "hugging", "fleeting", "standing", "unanswered")  # the first of equals drives
@@ -81,7 +81,7 @@ def _finding(
             case "duplicate":
                 return met_with is not None and met_with in _types_met(one, of_unit, policy)
             case "chattering":
-                return _chatters(one, alarms)
+                return chatters(one, by_signal(alarms))
             case "hugging":
                 return (
                     one.value is not None
@@ -155,20 +155,6 @@ def _met_with(useless: list[Episode], of_unit: list[Episode], policy: Policy) ->
         for type_ in _types_met(one, of_unit, policy):
             times[type_] = times.get(type_, 0) + 1
     return min(times, key=lambda type_: (-times[type_], type_)) if times else None
-
-
-def _chatters(one: Episode, alarms: list[Episode]) -> bool:
-    """The contract's section 5, word for word."""
-    earlier = [
-        other
-        for other in alarms
-        if (other.start, other.alarm_id) < (one.start, one.alarm_id)
-        and (other.device_id, other.source, other.code) == (one.device_id, one.source, one.code)
-        and one.start - 60_000 <= other.start <= one.start
-        and other.end is not None
-        and other.end <= one.start
-    ]
-    return len(earlier) >= 2
 
 
 def _unanswered(one: Episode, every: list[Episode], responses: list[Response], policy: Policy) -> bool:

@@ -156,7 +156,8 @@ def _changes_of(facility: _Facility, name: str, is_unit: bool, who: str, ticks: 
                 if state == "elevated":
                     within = [one for one in within if one[2] == "overloaded"]
                 reasons += within[:1]
-        drivers = (drivers | {one[0] for one in reasons}) if state != "normal" else set()
+        if rising:
+            drivers = {one[0] for one in reasons}
         recent = [a for a in facility.alarms if at - HOUR < a.start <= at]
         types = Counter((a.device_type, a.source, a.code) for a in own.begun(at - HOUR, at))
         ranked = sorted(types.items(), key=lambda item: (-item[1], item[0]))[:3]

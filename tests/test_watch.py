@@ -12,7 +12,7 @@ from analyzer.policy import HOUR, MINUTE, Level, Levels, OverloadPolicy
 from tests import naive_overload
 from tests.naive_overload import Turned
 from tests.strategies import BASE, FACILITY, PLACES, deliveries, nows, wards
-from tests.test_engine import Stored, feed, restore, store
+from tests.test_engine import Stored, feed, later, restore, store
 
 TOUCHY = OverloadPolicy(
     every=10 * MINUTE,
@@ -121,6 +121,26 @@ def test_every_step_of_a_live_run_ends_in_the_naive_changes_of_what_came_so_far(
             expected = naive_overload.changes(order[:end], now, policy)
             assert_heard(heard, expected)
             assert_states(engine, expected)
+
+
+@given(st.data())
+def test_the_horizon_takes_nothing_that_a_state_rests_on(data: st.DataObject) -> None:
+    """What was said stays said; after more than the horizon of quiet, and of forgetting, the states go on as if all were remembered."""
+    overload = data.draw(st.sampled_from([TOUCHY, PROMPT]))
+    policy = Policy(overload=overload)
+    apart = data.draw(st.sampled_from([30, 45])) * HOUR
+    first, second = data.draw(staffed()), [later(fact, apart) for fact in data.draw(staffed())]
+    engine, heard = Engine(policy), Heard()
+    for fact in sorted(first, key=lambda fact: fact.at) + sorted(second, key=lambda fact: fact.at):
+        feed(engine, [fact])
+        engine.advance(fact.at)
+        if data.draw(st.booleans()):
+            listen(heard, engine.announce())
+    listen(heard, engine.announce())
+    now = max(fact.at for fact in first + second)
+    expected = naive_overload.changes(first + second, now, policy)
+    assert_heard(heard, expected)
+    assert_states(engine, expected)
 
 
 @given(st.data())
