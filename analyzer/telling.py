@@ -68,7 +68,19 @@ class Scenes:
 
     def __init__(self, state: State, ticks: Ticks) -> None:
         self._state = state
-        table = state.table
+        self._ticks = ticks
+        self._scenes: dict[int, Scene] = {}
+
+    def __getitem__(self, facility: int) -> Scene:
+        if facility not in self._scenes:
+            if not self._scenes:  # most looks see no change, and nobody asks
+                self._prepare()
+            rows = self._rows[slice(*np.searchsorted(self._facility, [facility, facility + 1]).tolist())]
+            self._scenes[facility] = Scene(self._state, rows, self._held[self._held_in == facility])
+        return self._scenes[facility]
+
+    def _prepare(self) -> None:
+        state, ticks, table = self._state, self._ticks, self._state.table
         rows = table.alarms()
         facility, start = table.facility[rows], table.start[rows]
         chosen = np.flatnonzero(ticks.facilities[facility] & (start > ticks.moments()[facility] - HOUR))
@@ -76,13 +88,6 @@ class Scenes:
         self._rows, self._facility = rows[chosen], facility[chosen]
         held = state.roster.shifts.of(ticks.facilities)
         self._held, self._held_in = held, state.roster.shifts.facility[held]
-        self._scenes: dict[int, Scene] = {}
-
-    def __getitem__(self, facility: int) -> Scene:
-        if facility not in self._scenes:
-            rows = self._rows[slice(*np.searchsorted(self._facility, [facility, facility + 1]).tolist())]
-            self._scenes[facility] = Scene(self._state, rows, self._held[self._held_in == facility])
-        return self._scenes[facility]
 
 
 class Scene:

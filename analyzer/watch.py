@@ -186,17 +186,21 @@ class Watch(Growing):
 
     def _states_before(self, loads: Loads, begin: Numbers, is_unit: bool) -> Numbers:
         states = np.full(len(loads.numbers), NORMAL)
+        numbers, before = [], []
         for facility in np.unique(loads.facility).tolist():
+            tick = int(begin[facility])
             for (of_unit, number), noted in self.noted.get(facility, {}).items():
                 if of_unit == is_unit:
-                    before = (one.state for one in reversed(noted) if one.tick < begin[facility])
-                    states[np.searchsorted(loads.numbers, number)] = next(before, NORMAL)
+                    numbers.append(number)
+                    before.append(next((one.state for one in reversed(noted) if one.tick < tick), NORMAL))
+        states[np.searchsorted(loads.numbers, np.array(numbers, dtype=np.int64))] = before
         return states
 
     def _replace(self, facility: int, begin: int, last: int, found: dict[Subject, list[Noted]]) -> None:
         """What was noted from `begin` to `last` is now this."""
         known = self.noted.get(facility, {})
-        for subject in [*known, *(subject for subject in found if subject not in known)]:
+        looked_at_before = [subject for subject, noted in known.items() if noted[-1].tick >= begin]
+        for subject in dict.fromkeys([*looked_at_before, *found]):
             before, new = known.get(subject, []), found.get(subject, [])
             old = [one for one in before if begin <= one.tick <= last]
             if not old and not new:
