@@ -234,9 +234,9 @@ class Work:
     async def _say(self, held: Held, episodes: list[Outgoing], reached: dict[TP, int]) -> None:
         """Send finished episodes, and commit - the latter first, and again when that is long ago.
 
-        A worker that was suspended may have lost its partitions without having heard of it, and must not have the last word on an
-        alarm that others know more of by now. The group takes commits of its members alone. What is not sent waits for the next
-        checkpoint, or for whoever restores this one.
+        A worker that was suspended may have lost its partitions without having heard of it, and should not repeat what others know
+        better by now (where it still does, editions tell). The group takes commits of its members alone. What is not sent waits
+        for the next checkpoint, or for whoever restores this one.
         """
         place, confirmed = 0, -CONFIRMED_SECONDS
         while place < len(episodes) or confirmed < 0:
