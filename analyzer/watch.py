@@ -107,6 +107,13 @@ class Watch(Growing):
             if is_unit == of_units and noted[-1].state != NORMAL
         }
 
+    def standing(self) -> Iterator[tuple[Subject, int, Change]]:
+        """Those that are not normal: who, since when (ms) in this state, and the change upwards that it rests on."""
+        for of_facility in self.noted.values():
+            for subject, noted in of_facility.items():
+                if noted[-1].state != NORMAL:
+                    yield subject, noted[-1].change.at, _since_rise(noted)[0].change
+
     @property
     def unsaid(self) -> bool:
         """Whether there is anything to announce."""
