@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from analyzer.ids import Numbers
-from analyzer.load import Ticks
-from analyzer.overload import Change, Relief
+from analyzer.load import Ticks, measure
+from analyzer.overload import ELEVATED, STATES, Change, Reason, Relief, holding
 from analyzer.policy import HOUR, MINUTE
 from analyzer.telling import Scenes, relief_of
+from analyzer.watch import Subject
 
 if TYPE_CHECKING:
     from analyzer.state import State
@@ -27,11 +29,14 @@ TREND_HOURS = 24
 
 
 class Standing(NamedTuple):
-    """A state that is not normal: since when (ms), the change upwards that it rests on, and the move that would help most now."""
+    """A state that is not normal: since when (ms), and the change upwards that it rests on."""
 
     since: int
     rise: Change
+    holding: tuple[Reason, ...]
+    """What keeps it up: measures of the last tick with the leave levels that they are beyond. None: it cools down."""
     relief: Relief | None
+    """The move that would help most now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +106,32 @@ def _trends(state: State, now: Numbers) -> dict[tuple[str, str], Trend]:
 def _standing(state: State, now: Numbers) -> dict[bool, dict[tuple[str, str], Standing]]:
     """By whether they are units."""
     found: dict[bool, dict[tuple[str, str], Standing]] = {True: {}, False: {}}
-    facilities, units, clinicians = state.facilities.things, state.statics.units.things, state.teams.clinicians.things
+    standing = list(state.watch.standing())
+    facilities, things = state.facilities.things, {True: state.statics.units.things, False: state.teams.clinicians.things}
+    looked_at = np.zeros(len(facilities), dtype=np.bool_)
+    looked_at[[things[is_unit][number][0] for (is_unit, number), *_ in standing]] = True
+    if not standing:
+        return found
     # Ticks of a millisecond: the one there is, is now.
-    scenes = Scenes(state, Ticks(now, np.ones(len(facilities), dtype=np.bool_), 1, 1))
-    for (is_unit, number), since, rise in state.watch.standing():
-        facility, name = units[number] if is_unit else clinicians[number]
+    scenes, figures = Scenes(state, Ticks(now, looked_at, 1, 1)), _figures(state, now, looked_at, {subject for subject, *_ in standing})
+    for (is_unit, number), since, rise in standing:
+        facility, name = things[is_unit][number]
         scene, at = scenes[facility], int(now[facility])
         unit = name if is_unit else scene.unit_of(number, at)
         levels = state.policy.overload.levels(facilities[facility], unit)
+        reasons = holding(levels, figures[is_unit, number], rise.after if since == rise.at else STATES[ELEVATED])
         relief = relief_of(scene.ward(unit, at), None if is_unit else name, levels)
-        found[is_unit][facilities[facility], name] = Standing(since, rise, relief)
+        found[is_unit][facilities[facility], name] = Standing(since, rise, reasons, relief)
+    return found
+
+
+def _figures(state: State, now: Numbers, facilities: npt.NDArray[np.bool_], who: set[Subject]) -> dict[Subject, dict[str, float]]:
+    """The measures of the last tick."""
+    ticks = Ticks(now // state.policy.overload.every, facilities, 1, state.policy.overload.every)
+    clinicians, units = ([number for of_units, number in who if of_units == is_unit] for is_unit in (False, True))
+    found = {}
+    for is_unit, loads in zip((False, True), measure(state, ticks, clinicians, units), strict=True):
+        for row, number in enumerate(loads.numbers.tolist()):
+            if (is_unit, number) in who:
+                found[is_unit, number] = {name: float(values[row, 0]) for name, values in loads.values.items()}
     return found

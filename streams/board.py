@@ -40,6 +40,9 @@ from streams.metrics import nonactionable_ratios
 
 REFRESH_SECONDS = 5.0
 """How old an answer may be, however many ask, and how often the page asks: overload states change by the minute."""
+REFRESH_SECONDS_RECORDED = 2.0
+"""The same by the event clock, on which minutes may pass in seconds."""
+LEAST_REFRESH_SECONDS = 0.5
 QUIET_SECONDS = 600.0
 """A facility without an alarm event for longer is one whose data is old: 187 audible alarms per bed and day (Drew 2014) are one in 46 s
 from ten beds."""
@@ -136,7 +139,7 @@ class Board:
         names: Names,
         behind: Callable[[], str | None],
         event: bool,
-        reuse: float = REFRESH_SECONDS,
+        reuse: float | None = None,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -146,7 +149,7 @@ class Board:
         self._names = names
         self._behind = behind
         self._event = event
-        self._reuse = reuse
+        self._reuse = (REFRESH_SECONDS_RECORDED if event else REFRESH_SECONDS) if reuse is None else reuse
         self._wall = wall
         self._clock = clock
         self._view: View | None = None
@@ -205,7 +208,7 @@ class Board:
         lags, seconds = self._source.lags().values(), self._source.lag_seconds().values()
         return {
             "at": at,
-            "refresh_seconds": self._reuse,
+            "refresh_seconds": max(self._reuse, LEAST_REFRESH_SECONDS),
             "windows": list(self._policy.windows),
             "currency": {
                 "state": told.state, "says": told.says, "clock": "event" if self._event else "wall",
@@ -285,7 +288,7 @@ def _unit(
         "unit": key[1],
         **state,
         "strained": [
-            {"state": STATES[place], "since": one.since, "reasons": _reasons(one, of_unit=False)} for place, one in strained[:MOST_STRAINED]
+            {"state": STATES[place], "since": one.since} | _reasons(one, of_unit=False) for place, one in strained[:MOST_STRAINED]
         ],
         "alarms": {
             window: {"all": int(counts.sum())} | dict(zip(ALARM_PRIORITIES, counts.tolist(), strict=True))
@@ -318,16 +321,17 @@ def _strained(burdens: Burdens, on_duty: Sequence[int], glance: Glance) -> Itera
             yield int(of.overload[row]), standing
 
 
-def _reasons(one: Standing, of_unit: bool) -> list[str]:
-    return [in_words(why, of_unit, rising=True) for why in one.rise.reasons]
+def _reasons(one: Standing | None, of_unit: bool) -> dict[str, list[str]]:
+    """What called for a state when it was entered, and what keeps it up now (nothing: it cools down)."""
+    both = {"entered": () if one is None else one.rise.reasons, "reasons": () if one is None else one.holding}
+    return {name: [in_words(why, of_unit, rising=True) for why in found] for name, found in both.items()}
 
 
 def _state(place: int, standing: Standing | None, of_unit: bool, names: Names) -> dict[str, Any]:
-    """A state with what it rests on; `reasons` are those of the moment at which it was entered."""
-    if standing is None:
-        return {"state": STATES[place], "since": None, "reasons": [], "relief": None}
-    relief = _relief(standing.relief, names.pseudonym) if standing.relief is not None and names.shown else None
-    return {"state": STATES[place], "since": standing.since, "reasons": _reasons(standing, of_unit), "relief": relief}
+    """A state with what it rests on, and the move that would help."""
+    relief = _relief(standing.relief, names.pseudonym) if standing is not None and standing.relief is not None and names.shown else None
+    since = None if standing is None else standing.since
+    return {"state": STATES[place], "since": since, **_reasons(standing, of_unit), "relief": relief}
 
 
 def _relief(one: Relief, pseudonym: Callable[[str], str]) -> dict[str, Any]:
