@@ -85,7 +85,7 @@ def _trends(state: State, now: Numbers) -> dict[tuple[str, str], Trend]:
     table, statics = state.table, state.statics
     rows = table.alarms()
     age = now[table.facility[rows]] - table.start[rows]
-    recent = np.flatnonzero(age < TREND_HOURS * HOUR)
+    recent = np.flatnonzero((age >= 0) & (age < TREND_HOURS * HOUR))
     age, unit = age[recent], statics.unit[table.static[rows[recent]]].astype(np.int64)
     groups = len(statics.units)
 

@@ -287,9 +287,7 @@ def _unit(
         "facility": key[0],
         "unit": key[1],
         **state,
-        "strained": [
-            {"state": STATES[place], "since": one.since} | _reasons(one, of_unit=False) for place, one in strained[:MOST_STRAINED]
-        ],
+        "strained": [{"state": STATES[place]} | _reasons(one, of_unit=False) for place, one in strained[:MOST_STRAINED]],
         "alarms": {
             window: {"all": int(counts.sum())} | dict(zip(ALARM_PRIORITIES, counts.tolist(), strict=True))
             for window, counts in zip(windows, of.alarms[row], strict=True)
@@ -321,17 +319,18 @@ def _strained(burdens: Burdens, on_duty: Sequence[int], glance: Glance) -> Itera
             yield int(of.overload[row]), standing
 
 
-def _reasons(one: Standing | None, of_unit: bool) -> dict[str, list[str]]:
-    """What called for a state when it was entered, and what keeps it up now (nothing: it cools down)."""
-    both = {"entered": () if one is None else one.rise.reasons, "reasons": () if one is None else one.holding}
-    return {name: [in_words(why, of_unit, rising=True) for why in found] for name, found in both.items()}
+def _reasons(one: Standing | None, of_unit: bool) -> dict[str, Any]:
+    """Since when a state holds, when the load rose last and what called for it then, and what keeps it up now (nothing: it cools down)."""
+    if one is None:
+        return {"since": None, "rose": None, "entered": [], "reasons": []}
+    entered, reasons = ([in_words(why, of_unit, rising=True) for why in found] for found in (one.rise.reasons, one.holding))
+    return {"since": one.since, "rose": one.rise.at, "entered": entered, "reasons": reasons}
 
 
 def _state(place: int, standing: Standing | None, of_unit: bool, names: Names) -> dict[str, Any]:
     """A state with what it rests on, and the move that would help."""
     relief = _relief(standing.relief, names.pseudonym) if standing is not None and standing.relief is not None and names.shown else None
-    since = None if standing is None else standing.since
-    return {"state": STATES[place], "since": since, **_reasons(standing, of_unit), "relief": relief}
+    return {"state": STATES[place], **_reasons(standing, of_unit), "relief": relief}
 
 
 def _relief(one: Relief, pseudonym: Callable[[str], str]) -> dict[str, Any]:

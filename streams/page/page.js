@@ -147,7 +147,7 @@ function worstState(unit) {
 /** Why a load is too much now; or, where it is over and only has to last, what it was about. */
 function why(one) {
   if (one.reasons.length) return one.reasons;
-  return one.entered.map((said) => `At ${time(one.since)}: ${said}. Since then it has fallen, and the state ends once that has lasted`);
+  return one.entered.map((said) => `At ${time(one.rose)}: ${said}. Since then it has fallen, and the state ends once that has lasted`);
 }
 
 function reasonsOf(unit) {
