@@ -47,7 +47,7 @@ QUIET_SECONDS = 600.0
 """A facility without an alarm event for longer is one whose data is old: 187 audible alarms per bed and day (Drew 2014) are one in 46 s
 from ten beds."""
 MOST_UNITS = 500
-"""No answer holds more: some 2 kB each, a tenth of that as sent."""
+"""No answer holds more: some 3 kB each, a third of that as sent."""
 MOST_CLINICIANS = 500
 MOST_STRAINED = 10
 SHIFT_HOURS = 12
