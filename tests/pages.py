@@ -34,7 +34,7 @@ UNTIL = START + 25 * HOUR + 30 * MINUTE
 
 @cache
 def simulated(seed: int = 3, until: int = UNTIL, facilities: int = 1) -> Engine:
-    """A day, for all who only look, of a small hospital that ends amid a storm in one unit, half an hour after the night shift of another day began."""
+    """A day of a small hospital, for all who only look; it ends amid a storm in one unit."""
     ward = Ward(
         seed=seed, start=START, duration=until - START, facilities=facilities, units=3, beds=6, beds_per_nurse=2,
         storms=(Storm(start=until - 14 * MINUTE, duration=14 * MINUTE, factor=12.0, unit="MICU"),), profiles=("micu", "picu", "ward"),

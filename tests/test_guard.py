@@ -155,6 +155,16 @@ def test_whoever_starts_and_stops_workers_needs_no_token(guarded: Site, path: st
     assert guarded.get(path).status == 200
 
 
+def test_findings_of_a_guarded_worker_take_its_token(guarded: Site, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    asked = ("findings", "--worker", guarded.address, "--json")
+    assert run(*asked).err == f"error: {guarded.address}api/v1/findings: status 401\n"
+    assert run(*asked, "--token-file", file).err == f"error: --token-file: {file}: No such file or directory\n"
+    file.write_text(TOKEN)
+    done = run(*asked, "--token-file", file)
+    assert (done.status, done.out) == (0, guarded.get("/api/v1/findings", Authorization=f"Bearer {TOKEN}").body)
+
+
 # --- browsers ----------------------------------------------------------------------------------------------------------
 
 

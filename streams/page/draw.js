@@ -7,9 +7,14 @@ const SHAPES = {
   overloaded: ["path", { d: "M2.5 2.5h15v15h-15z" }],
 };
 
+// What cannot be seen, and what turns the direction of writing for all that follows.
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+const seen = (text) => text.replace(UNSEEN, "?");
+
 /** Writes only what differs, so that nothing flickers and nothing is read out twice. */
 export function put(node, text) {
-  if (node.textContent !== text) node.textContent = text;
+  const said = seen(text);
+  if (node.textContent !== said) node.textContent = said;
 }
 
 export function show(node, visible) {
@@ -18,7 +23,7 @@ export function show(node, visible) {
 
 export function element(name, text = "") {
   const node = document.createElement(name);
-  node.textContent = text;
+  node.textContent = seen(text);
   return node;
 }
 
@@ -72,7 +77,7 @@ export function trend(holder, values, most, limit, words) {
     holder.append(svg, axis);
   }
   const [svg, axis] = holder.children;
-  svg.setAttribute("aria-label", words);
+  svg.setAttribute("aria-label", seen(words));
   svg.querySelector(".area").setAttribute("d", `${path}L100 40L0 40Z`);
   svg.querySelector(".curve").setAttribute("d", path);
   const within = limit > 0 && limit <= high;

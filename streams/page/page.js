@@ -16,9 +16,9 @@ let trouble = "";
 
 const number = (value) => value.toLocaleString("en");
 const plural = (count, word) => `${number(count)} ${word}${count === 1 ? "" : "s"}`;
-const percent = (share) => (share === null ? "too few to say" : `${Math.round(100 * share)} %`);
+const percent = (share) => (share === null ? "too few to say" : `${Math.round(100 * share)}\u00a0%`);
 const short = (name) => (name.length > 10 ? `${name.slice(0, 8)}…` : name);
-const spaced = (window) => window.replace(/^(\d+)(\D+)$/, (_, count, unit) => `${count} ${unit === "m" ? "min" : unit}`);
+const spaced = (window) => window.replace(/^(\d+)(\D+)$/, (_, count, unit) => `${count}\u00a0${unit === "m" ? "min" : unit}`);
 const sum = (values) => values.reduce((total, one) => total + one, 0);
 
 /** A time of day where the hospital is taken to be: here, or for a recorded one where its clock says. */
@@ -126,7 +126,8 @@ function drawAnswers(found) {
   } else answer("worst", `${nameOf(worst)}: ${worstState(worst)}`, reasonsOf(worst).slice(0, 2).map(sentence).join(" "));
 
   const helped = found.units.find((unit) => unit.relief);
-  if (helped) answer("relief", `${nameOf(helped)}: ${short(helped.relief.to.clinician)}`, reliefWords(helped.relief));
+  const alone = helped && helped !== worst && strained(worst) ? `In ${nameOf(worst)} nobody on duty could, so it takes somebody from outside. ` : "";
+  if (helped) answer("relief", `${nameOf(helped)}: ${short(helped.relief.to.clinician)}`, alone + reliefWords(helped.relief));
   else if (found.units.some(strained)) answer("relief", "No colleague there", "Nobody on duty could take a bed and carry less: it takes somebody from outside.");
   else answer("relief", "No need", "Nobody's load is beyond a limit.");
 
@@ -147,7 +148,7 @@ function worstState(unit) {
 /** Why a load is too much now; or, where it is over and only has to last, what it was about. */
 function why(one) {
   if (one.reasons.length) return one.reasons;
-  return one.entered.map((said) => `At ${time(one.rose)}: ${said}. Since then it has fallen, and the state ends once that has lasted`);
+  return one.entered.length ? [`cooling down; at ${time(one.rose)}: ${one.entered.join(", ")}`] : [];
 }
 
 function reasonsOf(unit) {
@@ -158,7 +159,7 @@ function reasonsOf(unit) {
   const [first] = unit.strained;
   return own.length
     ? [...own, `Of ${plural(clinicians, "clinician")} on duty: ${counts}`]
-    : [`Of ${plural(clinicians, "clinician")} on duty: ${counts}, since ${time(first.since)}: ${why(first).join(", ")}`];
+    : [`Of ${plural(clinicians, "clinician")} on duty: ${counts}, since ${time(first.since)} (${why(first).join(", ")})`];
 }
 
 const reliefWords = ({ from, to }) =>
@@ -222,7 +223,8 @@ const readable = (code) => code.replace(/^MDC_(EVT_)?/, "").replaceAll("_", " ")
 
 function draw(found) {
   const { facilities } = found.currency;
-  put(byId("place"), chosen() || facilities.map((one) => one.facility).slice(0, 4).join(", "));
+  const place = chosen() || facilities.map((one) => one.facility).slice(0, 4).join(", ");
+  put(byId("place"), found.currency.clock === "event" ? `${place} (by its own clock, UTC)` : place);
   drawChoice(facilities.map((one) => one.facility));
   put(byId("now"), facilities.length ? time(found.currency.clock === "event" ? Math.max(...facilities.map((one) => one.watermark)) : found.at, true) : "");
   drawAnswers(found);
@@ -288,7 +290,7 @@ function newCard(unit) {
   put(card.unit, unit.unit);
   put(card.of, unit.unit);
   put(card.in, unit.unit);
-  card.region.ariaLabel = `Clinicians of ${unit.unit}`;
+  card.region.ariaLabel = `Clinicians of ${card.unit.textContent}`;
   card.people.addEventListener("toggle", () => card.people.open && drawPeople(card));
   return card;
 }
@@ -309,7 +311,7 @@ function drawUnit(card, unit, most) {
 function drawTrend(card, unit, most) {
   const rate = perHead(unit), values = rolling(unit.trend.minutes), now = values.at(-1);
   put(card.rate, rate === null ? number(now) : rate.toFixed(1));
-  put(card["rate-is"], rate === null ? "alarms in 10 min, and nobody on duty" : `alarms per clinician in 10 min (${MANAGEABLE} manageable)`);
+  put(card["rate-is"], rate === null ? "alarms in 10 min, and nobody on duty" : "alarms per clinician in 10 min");
   const words = `${unit.unit}, alarms in 10 min over the last hour: ${values[0]} an hour ago, at most ${Math.max(...values)}, ${now} now`;
   trend(card.trend, values, most, MANAGEABLE * unit.staffing.clinicians, words);
 }
