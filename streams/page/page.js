@@ -176,8 +176,8 @@ function shiftWords({ before, last: now }) {
   const over = before.hours < 12 ? ` (${before.hours} h of it known)` : "";
   return {
     word,
-    says: `${is.toFixed(1)} alarms an hour in the last 12 h, ${was.toFixed(1)} in the 12 h before${over}${than}`,
-    brief: `${is.toFixed(1)} alarms an hour, ${was.toFixed(1)} in the 12 h before${over}`,
+    says: `${is.toFixed(1)} alarms an hour in the last 12\u00a0h, ${was.toFixed(1)} in the 12\u00a0h before${over}${than}`,
+    brief: `${is.toFixed(1)} alarms an hour, ${was.toFixed(1)} in the 12\u00a0h before${over}`,
   };
 }
 
@@ -322,9 +322,8 @@ function drawFacts(card, unit) {
   put(card.alarms, told.map((window) => `${number(unit.alarms[window].all)} in ${spaced(window)}`).join(", "));
   const coverage = of.alarms ? ` (${Math.round((100 * of.classified) / of.alarms)} % classified)` : "";
   put(card.nonactionable, `${percent(of.clinical)} in ${spaced(longest)}${coverage}`);
-  const { clinicians, beds, beds_per_clinician: each, states } = unit.staffing;
-  const loads = ["overloaded", "elevated", "normal"].filter((state) => states[state]).map((state) => `${states[state]} ${state}`);
-  put(card.staffing, clinicians ? `${clinicians} on duty, ${plural(beds, "bed")}, ${each.toFixed(1)} each${loads.length ? `; ${loads.join(", ")}` : ""}` : "nobody assigned: is the roster sent?");
+  const { clinicians, beds, beds_per_clinician: each } = unit.staffing;
+  put(card.staffing, clinicians ? `${clinicians} on duty, ${plural(beds, "bed")}, ${each.toFixed(1)} each` : "nobody assigned: is the roster sent?");
   const standing = unit.standing_alarms ? `, ${number(unit.standing_alarms)} for over 1 h` : "";
   put(card.open, `${plural(unit.open_alarms, "alarm")}${standing}`);
   const shown = unit.unassigned_alarms["1h"] === undefined ? longest : "1h";
