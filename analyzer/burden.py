@@ -100,6 +100,8 @@ class UnitBurdens:
     """Places in `overload.STATES`."""
     overload_reasons: npt.NDArray[np.float64]
     """(rows, `MEASURES`, 2): figure and limit of what the state last rose by; NaN for other measures, and in the normal state."""
+    beds_limit: npt.NDArray[np.float64]
+    """Beds per clinician beyond which the policy calls for `elevated`; NaN where it never does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +257,7 @@ class Snapshot:
             np.array([fsum(acuities.get(number, ())) for number in shown]),
             self._spread(clinicians, load, groups)[shown],
             np.array([self.overload[1].get(number, NORMAL) for number in shown], dtype=np.int64), self._reasons(shown),
+            np.array([self._beds_limit(*known.things[number]) for number in shown]),
         )  # fmt: skip
 
     def _reasons(self, units: list[int]) -> npt.NDArray[np.float64]:
@@ -263,6 +266,10 @@ class Snapshot:
             for reason in self.overload_reasons.get(number, ()):
                 found[row, MEASURES.index(reason.measure)] = reason.value, reason.limit
         return found
+
+    def _beds_limit(self, facility: int, unit: str) -> float:
+        level = self.policy.overload.levels(self.facilities[facility], unit)["beds"].elevated
+        return np.nan if level is None else level.enter
 
     def _counted(self, chosen: npt.NDArray[np.bool_], groups: int) -> Numbers:
         """Alarms of each unit and window among the chosen."""

@@ -102,6 +102,7 @@ def burdens(clinicians: int, units: int, facilities: int = 25) -> Burdens:
             random.random((units, len(WINDOWS))),
             random.integers(0, len(STATES), units),
             np.full((units, len(MEASURES), 2), np.nan),
+            np.full(units, 8.0),
         ),
         [(*unit, priority, cumulative, 1234.5) for unit in of_units for priority in ALARM_PRIORITIES],
     )

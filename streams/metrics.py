@@ -142,6 +142,9 @@ DEFINITIONS = {
     "unit_beds_per_clinician": Definition(
         "gauge", _UNIT, "Beds of the unit that are assigned now over the clinicians assigned to them; absent without any."
     ),
+    "unit_beds_per_clinician_limit": Definition(
+        "gauge", _UNIT, "Beds per clinician beyond which policy.overload calls the unit elevated; absent where it never does."
+    ),
     "unit_acuity_per_clinician": Definition(
         "gauge", _UNIT, "Acuity of the unit's assignments now, summed, over the clinicians who hold them; absent without any."
     ),
@@ -345,6 +348,7 @@ def _workload_tables(burdens: Burdens) -> Iterator[Table]:
     yield _table("unit_fleeting_alarms", labels, _cells(window=windows), of.fleeting)
     yield _table("unit_alarms_per_bed", labels, _cells(window=windows), _over(all_alarms, of.beds[:, np.newaxis]))
     yield _table("unit_beds_per_clinician", labels, [Cell()], _over(of.beds, of.clinicians))
+    yield _table("unit_beds_per_clinician_limit", labels, [Cell()], of.beds_limit)
     yield _table("unit_acuity_per_clinician", labels, [Cell()], _over(of.acuity, of.clinicians))
     yield _table("unit_load_spread", labels, _cells(window=windows), of.load_spread)
 
@@ -421,7 +425,7 @@ _NOBODY = Burdens(
     ),
     UnitBurdens(
         [], [], _none(len(ALARM_PRIORITIES)), _none(len(CLASSES)), _none(), _none(), _none(), _none(), [], [], _none(), _none(), _none(),
-        _none(), _none() / 1, _none() / 1, _none(), np.zeros((0, len(MEASURES), 2)),
+        _none(), _none() / 1, _none() / 1, _none(), np.zeros((0, len(MEASURES), 2)), np.zeros(0),
     ),
     [],
 )  # fmt: skip
