@@ -6,6 +6,9 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
+import pytest
+from faust.tables.recovery import RebalanceAgain
+
 from analyzer import Policy
 from streams.app import create_app
 from streams.partition import Outgoing
@@ -70,5 +73,29 @@ def test_between_a_rebalance_and_the_state_that_follows_it_nothing_is_said_thoug
         await work._recovered({0})
         await work.checkpoint()
         assert [one.value for one in client.sent[said:]] == [one.value for one in client.sent[:3]]
+
+    asyncio.run(live())
+
+
+@pytest.mark.parametrize(("rebalances", "generation"), [(8, 4), (7, 5)])
+def test_what_a_recovery_has_read_is_not_taken_for_the_state_if_another_rebalance_has_begun(rebalances: int, generation: int) -> None:
+    """A worker that was suspended in the middle of a recovery goes on with it when it wakes."""
+
+    async def live() -> None:
+        app = create_app(Settings())
+        taken = []
+
+        async def recovered(numbers: set[int]) -> None:
+            taken.append(numbers)
+
+        app.work._table.on_recovered = recovered
+        app.rebalancing_count, app.consumer_generation_id = 7, 4
+        recovery = app.tables.recovery
+        recovery.app.assignor.assigned_standbys = recovery.app.assignor.assigned_actives = set  # type: ignore[method-assign]
+        await recovery.on_rebalance(set(), set(), set(), 4)
+        app.rebalancing_count, app.consumer_generation_id = rebalances, generation
+        with pytest.raises(RebalanceAgain):
+            await recovery.on_recovery_completed(4)
+        assert not taken
 
     asyncio.run(live())
