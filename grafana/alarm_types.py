@@ -46,8 +46,8 @@ def board() -> Board:
             10,
             named(
                 "Fix first",
-                "The type with most alarms that needed nobody: its alarms times the non-actionable share of the classified ones (technical "
-                "ones count). A proposal to look at, under change control.",
+                "The type with most alarms that needed nobody: its alarms times the non-actionable share of the classified ones "
+                "(technical ones count). A proposal to look at, under change control.",
                 of_now(f"topk(1, {asked.needless(HERE, _W)})", legend=_NAME),
                 empty=_FEW,
             ),
@@ -56,8 +56,8 @@ def board() -> Board:
             4,
             figure(
                 "Ten most frequent types' share",
-                "Of all alarms of the chosen units. ISA-18.2-2016: the ten most frequent should make 1 to 5 %, and have "
-                "action plans; what is far above is a chance: few changes reach much.",
+                "Of all alarms of the chosen units. ISA-18.2-2016: the ten most frequent should make 1 to 5 %, and have action plans; "
+                "what is far above is a chance: few changes reach much.",
                 of_now(
                     f"sum(topk(10, sum by (facility, device_type, source, code) ({asked.of_type('alarms', HERE, _W)}))) / "
                     f"(sum({asked.alarms(HERE, _W)}) > 0)"
@@ -116,8 +116,7 @@ def board() -> Board:
             grid(
                 "What to fix: types by the alarms that needed nobody",
                 "Needless: alarms times the non-actionable share of the classified ones; empty where fewer than five are classified, "
-                "which is too few "
-                "to say. Share: of all alarms of the unit. Drew's false alarms are another thing, and not counted here.",
+                "which is too few to say. Share: of all alarms of the unit. Drew's false alarms are another thing, and not counted here.",
                 Column("Unit", label="unit"),
                 Column("Device", label="device_type"),
                 Column("Source", label="source"),
@@ -151,8 +150,8 @@ def board() -> Board:
             8,
             curves(
                 "Chattering, fleeting and standing",
-                "Of the chosen units, in the window; standing: open for over 1 h (our own). A delay or deadband for "
-                "the first two (Welch 2011: 15 s at SpO2 90 % removed 60 %), a changed limit or a repair for the last.",
+                "Of the chosen units, in the window; standing: open for over 1 h (our own). A delay or deadband for the first two (Welch "
+                "2011: 15 s at SpO2 90 % removed 60 %), a changed limit or a repair for the last.",
                 query(f"sum({asked.unit('chattering_alarms', _windowed())})", "chattering", "A"),
                 query(f"sum({asked.unit('fleeting_alarms', _windowed())})", "fleeting", "B"),
                 query(f"sum({asked.unit('standing_alarms', HERE)})", "standing now", "C"),
@@ -216,11 +215,9 @@ def board() -> Board:
             note(
                 "And then",
                 "`alarm-fatigue findings --worker URL` names, for each type, the pattern behind it - technical, duplicate, chattering, "
-                "threshold "
-                "hugging, fleeting, standing, stale, answered late -, the remedy, and who owns it, with 95 % intervals. `tune` tells "
-                "what another limit "
-                "or delay would have left, and what it would have hidden.\n\nProposals need qualified review under the hospital's change "
-                "control.",
+                "threshold hugging, fleeting, standing, stale, answered late -, the remedy, and who owns it, with 95 % intervals. `tune` "
+                "tells what another limit or delay would have left, and what it would have hidden.\n\nProposals need qualified review "
+                "under the hospital's change control.",
             ),
         ),
     )

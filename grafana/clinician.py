@@ -30,8 +30,8 @@ from grafana.parts import (
 
 _EXPOSURE: Steps = ((None, GREEN, "0-29"), (30, SKY, "30-79"), (80, ORANGE, "80+"))
 _EXPOSURE_SOURCE = (
-    "Non-actionable alarms of 120 min, without technical ones, in the bands of Bonafide 2015 (0-29, 30-79, 80 and more). A gauge of noise, "
-    "never proof of harm: Bonafide 2017 found no association."
+    "Non-actionable alarms of 120 min, without technical ones, in the bands of Bonafide 2015 (0-29, 30-79, 80 and more). A gauge of "
+    "noise, never proof of harm: Bonafide 2017 found no association."
 )
 _LOADS: Steps = ((None, GREEN, "recommended"), (1, SKY, "manageable"), (2, ORANGE, "over-demanding"), (3, VERMILION, "unacceptable"))
 _GONE = "Open this board from a unit's assignments; or this clinician is off duty, and the window is over"
@@ -63,8 +63,8 @@ def board() -> Board:
             6,
             note(
                 "",
-                "**An assignment, not a person.** What is seen here was assigned: beds, limits, delays, devices. Whoever can change "
-                "these - "
+                "**An assignment, not a person.** What is seen here was assigned: beds, limits, delays, devices. Whoever can change these "
+                "- "
                 "the charge nurse, biomed - is told; the clinician is never paged.\n\n[Back to the unit](" + to_unit() + ")",
             ),
         ),
@@ -158,8 +158,8 @@ def board() -> Board:
             8,
             curves(
                 "At once, and how long",
-                "Overlapping: alarms that began while an earlier one still sounded, unanswered. Sounding: time in the hour "
-                "with at least one alarm on (right axis).",
+                "Overlapping: alarms that began while an earlier one still sounded, unanswered. Sounding: time in the hour with at least "
+                "one alarm on (right axis).",
                 query(_one("overlapping_alarms", ', window="1h"'), "overlapping, 1 h", "A"),
                 query(_one("alarm_seconds", ', window="1h"'), "sounding, 1 h", "B"),
                 colours={"overlapping, 1 h": ORANGE, "sounding, 1 h": GREY},

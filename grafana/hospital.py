@@ -15,6 +15,7 @@ from grafana.parts import (
     GREY,
     LOAD_AN_HOUR,
     LOAD_SOURCE,
+    MORE,
     ORANGE,
     PROTECTED,
     PROTECTED_SOURCE,
@@ -67,8 +68,8 @@ def board() -> Board:
             4,
             figure(
                 "Assignments overloaded",
-                "Clinicians on duty whose assignment is overloaded: a state of what was assigned, not of the person. "
-                "The unit's board says what could be changed.",
+                "Clinicians on duty whose assignment is overloaded: a state of what was assigned, not of the person. The unit's board "
+                "says what could be changed.",
                 of_now(f"sum({asked.clinician('overload_state', FACILITY)} == bool 2 and {asked.clinician('beds', FACILITY)} > 0)"),
                 steps=SOME,
                 empty="No clinician is on duty, or clinicians are not exported (metrics.clinicians)",
@@ -93,7 +94,7 @@ def board() -> Board:
                 of_now(f"sum({asked.alarms(FACILITY, '12h')}) / (sum({asked.alarms(FACILITY, '12h', asked.BEFORE)}) > 0) - 1"),
                 unit="percentunit",
                 decimals=0,
-                steps=((None, GREEN, "fewer or as many"), (0.001, ORANGE, "more")),
+                steps=((None, GREEN, "fewer or as many"), (MORE, ORANGE, "more")),
                 empty="No alarms 12 h ago to compare with",
             ),
         ),
@@ -118,8 +119,7 @@ def board() -> Board:
                 "Units: who needs help now, and why",
                 "A row a unit, the worst state first; a unit's name leads to its board. Per clinician: over those on duty there. "
                 f"{STATES_SOURCE} {LOAD_SOURCE} {PROTECTED_SOURCE} {BEDS_SOURCE} Non-actionable: share of the classified alarms of 12 h "
-                f"that "
-                "needed nobody, empty under five of them. Open: not ended yet. Unassigned: attributed to nobody.",
+                "that needed nobody, empty under five of them. Open: not ended yet. Unassigned: attributed to nobody.",
                 Column("Unit", label="unit", link=("The unit's board", TO_UNIT)),
                 Column("State", asked.unit("overload_state", FACILITY), steps=STATES, say=True),
                 Column("Load band", asked.per_clinician(FACILITY, "1h"), steps=LOAD_AN_HOUR, say=True),

@@ -27,6 +27,9 @@ Query: TypeAlias = prometheus.Dataquery
 Steps: TypeAlias = Sequence[tuple[float | None, str, str]]
 """From which value on (None: from the least), a colour, and the word for it."""
 
+MORE = 0.001
+"""What is above a limit: Grafana colours from a value on, and published limits still hold at it."""
+
 STATES: Steps = ((None, GREEN, "normal"), (1, ORANGE, "elevated"), (2, VERMILION, "overloaded"))
 STATES_SOURCE = "States as in the topic overload: levels, holds and cool-downs are those of policy.overload."
 
@@ -37,10 +40,15 @@ LOAD_AN_HOUR: Steps = (
     (60, VERMILION, "unacceptable"),
 )
 LOAD_SOURCE = (
-    "Bands by EEMUA-191, for one operating position (here: a clinician on duty): under 6 alarms an hour recommended, to 12 manageable, "
-    "to 60 over-demanding, above unacceptable."
+    "Bands by EEMUA-191, for one operating position (here: a clinician on duty): under 6 alarms an hour recommended, to 12 manageable, to "
+    "60 over-demanding, above unacceptable."
 )
-RATE_10M: Steps = ((None, GREEN, "acceptable"), (1, SKY, "manageable"), (2, ORANGE, "too many"), (10, VERMILION, "flood"))
+RATE_10M: Steps = (
+    (None, GREEN, "acceptable"),
+    (1 + MORE, SKY, "manageable"),
+    (2 + MORE, ORANGE, "too many"),
+    (10 + MORE, VERMILION, "flood"),
+)
 RATE_SOURCE = (
     "ISA-18.2-2016, for one operating position (here: a clinician on duty): about 1 alarm in 10 min is very likely acceptable, about 2 is "
     "the most that is manageable; a flood begins above 10 and ends below 5."
@@ -50,12 +58,12 @@ PROTECTED_SOURCE = (
     "Protected time: the share of duty in stretches of 5 min or more without a new alarm. Levels are those of policy.overload (our own: "
     "nobody has published a limit): under 25 % is elevated, under 5 % overloaded."
 )
-BEDS: Steps = ((None, GREEN, "up to 8"), (8.01, ORANGE, "above 8"))
+BEDS: Steps = ((None, GREEN, "as many as can be borne"), (8 + MORE, ORANGE, "too many"))
 BEDS_SOURCE = "Above 8 beds a nurse by day harm becomes likelier on any ward (NICE SG1, 2014); what a unit needs is less, and its own."
 
 SOME: Steps = ((None, GREEN, "none"), (1, VERMILION, "some"))
 SOME_ELEVATED: Steps = ((None, GREEN, "none"), (1, ORANGE, "some"))
-AGE: Steps = ((None, GREEN, "current"), (60, ORANGE, "behind"), (600, VERMILION, "old"))
+AGE: Steps = ((None, GREEN, "current"), (60 + MORE, ORANGE, "behind"), (600 + MORE, VERMILION, "old"))
 AGE_SOURCE = (
     "Seconds since the latest alarm event that was accepted. A quiet hospital lets it grow, too: Pipeline health tells which. Above 60 s "
     "the worker may be behind (its /ready says so), above 10 min what comes now is refused as late (policy.allowed_lateness)."
@@ -93,19 +101,32 @@ def words(steps: Steps) -> list[models.ValueMapping]:
     results = [models.ValueMappingResult(text=word, color=colour, index=place) for place, (_, colour, word) in enumerate(steps)]
     if states:
         return [models.ValueMap(options={str(place): result for place, result in enumerate(results)})]
-    ends = [*(value for value, *_ in steps[1:]), None]
-    return [
+    begins = [value for value, *_ in steps]
+    ends = [*begins[1:], None]
+    ranges = [
         models.RangeMap(options=models.DashboardRangeMapOptions(from_val=begin, to=end, result=result))
-        for (begin, *_), end, result in zip(steps, ends, results, strict=True)
+        for begin, end, result in zip(begins, ends, results, strict=True)
     ]
+    return [*reversed(ranges)]  # Grafana takes the first that fits, and both ends belong to a range
 
 
 def _legible(source: str, steps: Steps) -> str:
     """A panel's description: what it means, then what its colours mean, in words."""
     if len(steps) < 2:
         return source
-    levels = [f"{word} from {value:g}" if value is not None else f"{word} below" for value, _, word in steps]
-    return f"{source} Colours: {', '.join(levels)}."
+    levels = [f"{word} {_beginning(value)}" for value, _, word in steps[1:]]
+    return f"{source} Colours: {steps[0][2]}, {', '.join(levels)}."
+
+
+def _beginning(value: float | None) -> str:
+    """In words.
+
+    >>> _beginning(12 + MORE), _beginning(0.05)
+    ('above 12', 'from 0.05')
+    """
+    assert value is not None, "only the first step begins with the least"
+    below = round(value - MORE, 6)
+    return f"above {below:g}" if below == int(below) else f"from {value:g}"
 
 
 def figure(

@@ -11,6 +11,7 @@ from grafana.parts import (
     BLUE,
     GREEN,
     GREY,
+    MORE,
     ORANGE,
     PURPLE,
     SKY,
@@ -28,7 +29,7 @@ from grafana.parts import (
 )
 
 _UP: Steps = ((None, VERMILION, "down"), (1, GREEN, "up"))
-_LAG: Steps = ((None, GREEN, "small"), (10_000, VERMILION, "not ready"))
+_LAG: Steps = ((None, GREEN, "small"), (10_000 + MORE, VERMILION, "not ready"))
 _CHECKPOINT: Steps = ((None, GREEN, "recent"), (300, ORANGE, "old"))
 _TOPICS = {"alarms": BLUE, "assignments": PURPLE, "responses": GREEN, "labels": ORANGE}
 _REFUSED = {"malformed": VERMILION, "late": ORANGE, "future": PURPLE, "misrouted": SKY, "duplicate": GREY}
@@ -80,8 +81,8 @@ def board() -> Board:
             4,
             figure(
                 "Checkpoint is old by",
-                "The oldest partition's. What came since is read again after a crash: nothing is lost, but a start takes "
-                "longer (checkpoint_interval; our own level).",
+                "The oldest partition's. What came since is read again after a crash: nothing is lost, but a start takes longer "
+                "(checkpoint_interval; our own level).",
                 of_now("time() - min(alarm_fatigue_checkpoint_timestamp_seconds)"),
                 unit="s",
                 decimals=0,
@@ -191,7 +192,7 @@ def board() -> Board:
                 *(query(f'max(alarm_fatigue_consumer_lag_seconds{{topic="{topic}"}})', topic, ref) for ref, topic in _lettered(_TOPICS)),
                 unit="s",
                 colours=_TOPICS,
-                steps=((None, GREEN, "ready"), (60, VERMILION, "not ready")),
+                steps=((None, GREEN, "ready"), (60 + MORE, VERMILION, "not ready")),
                 empty=_NO_PARTITION,
             ),
         ),
@@ -215,8 +216,8 @@ def board() -> Board:
             8,
             curves(
                 "Pages, sent and failed",
-                "Notifications of Alertmanager in each step, by all receivers; asked: alerts that Prometheus sent it as firing, "
-                "repeated ones among them. Grouping makes fewer pages of many alerts.",
+                "Notifications of Alertmanager in each step, by all receivers; asked: alerts that Prometheus sent it as firing, repeated "
+                "ones among them. Grouping makes fewer pages of many alerts.",
                 query('sum(increase(alertmanager_alerts_received_total{status="firing"}[$__rate_interval]))', "asked", "A"),
                 query("sum(increase(alertmanager_notifications_total[$__rate_interval]))", "sent", "B"),
                 query("sum(increase(alertmanager_notifications_failed_total[$__rate_interval]))", "failed", "C"),

@@ -13,6 +13,7 @@ from grafana.parts import (
     GREY,
     LOAD_AN_HOUR,
     LOAD_SOURCE,
+    MORE,
     ORANGE,
     PROTECTED,
     PROTECTED_SOURCE,
@@ -119,8 +120,8 @@ def board() -> Board:
             3,
             figure(
                 "Unassigned, 1 h",
-                "Alarms of the last hour that were attributed to nobody: beds without an assignment at that time, or a roster "
-                "charted late.",
+                "Alarms of the last hour that were attributed to nobody: beds without an assignment at that time, or a roster charted "
+                "late.",
                 of_now(asked.unit("unassigned_alarms", f'{HERE}, window="1h"')),
                 steps=SOME_ELEVATED,
             ),
@@ -133,7 +134,7 @@ def board() -> Board:
                 of_now(asked.more_than_before(HERE)),
                 unit="percentunit",
                 decimals=0,
-                steps=((None, GREEN, "fewer or as many"), (0.001, ORANGE, "more")),
+                steps=((None, GREEN, "fewer or as many"), (MORE, ORANGE, "more")),
                 empty="No alarms 12 h ago to compare with",
             ),
         ),
@@ -173,8 +174,8 @@ def board() -> Board:
             8,
             curves(
                 "Flood: share of clinicians' time",
-                "Share of the last hour that the average clinician of the unit was in alarm flood: begins above 10 "
-                "new alarms in 10 min, ends below 5; the aim is under 1 % of time (ISA-18.2-2016).",
+                "Share of the last hour that the average clinician of the unit was in alarm flood: begins above 10 new alarms in 10 min, "
+                "ends below 5; the aim is under 1 % of time (ISA-18.2-2016).",
                 query(f'avg by (facility, unit) (alarm_fatigue_clinician_flood_ratio{{{HERE}, window="1h"}})', "in flood"),
                 unit="percentunit",
                 colours={"in flood": VERMILION},
@@ -200,8 +201,8 @@ def board() -> Board:
             8,
             curves(
                 "How evenly the load fell",
-                "Gini coefficient of the last hour's alarms over clinicians on duty: 0 alike, towards 1 all on one. "
-                "What is uneven can be evened out by handing over a bed (our own: no published limit).",
+                "Gini coefficient of the last hour's alarms over clinicians on duty: 0 alike, towards 1 all on one. What is uneven can "
+                "be evened out by handing over a bed (our own: no published limit).",
                 query(asked.unit("load_spread", f'{HERE}, window="1h"'), "spread"),
                 unit="percentunit",
                 most=1,
@@ -217,9 +218,8 @@ def board() -> Board:
             8,
             curves(
                 "Classes, alarms in 1 h",
-                "Actionable: somebody intervened or consulted (Bonafide 2015, 2017), or a review says so. Non-actionable: "
-                "nobody needed to. Technical alarms are apart. Pending: not over, or within 5 min of its end. Unknown: no channel tells "
-                "what was done.",
+                "Actionable: somebody intervened or consulted (Bonafide 2015, 2017), or a review says so. Non-actionable: nobody needed "
+                "to. Technical alarms are apart. Pending: not over, or within 5 min of its end. Unknown: no channel tells what was done.",
                 *_by_class(),
                 colours=_CLASSES,
                 stacked=True,
@@ -229,9 +229,8 @@ def board() -> Board:
             8,
             curves(
                 "Non-actionable, and how much is known",
-                "Share of the classified alarms of 12 h that needed nobody, with technical ones and without "
-                "(Bonafide 2015: 87 % in a PICU, 99 % on a ward); known: share of all alarms that is classified at all. A ratio is as "
-                "good as that.",
+                "Share of the classified alarms of 12 h that needed nobody, with technical ones and without (Bonafide 2015: 87 % in a "
+                "PICU, 99 % on a ward); known: share of all alarms that is classified at all. A ratio is as good as that.",
                 query(asked.unit("nonactionable_ratio", f'{HERE}, window="12h", scope="all"'), "non-actionable or technical", "A"),
                 query(asked.unit("nonactionable_ratio", f'{HERE}, window="12h", scope="clinical"'), "non-actionable, clinical", "B"),
                 query(asked.classified(HERE, "12h"), "known", "C"),
@@ -246,8 +245,8 @@ def board() -> Board:
             8,
             curves(
                 "First response",
-                "From an alarm's start to the first response of any kind, of alarms that became final in at least 30 min: half, and "
-                "nine of ten, were faster. Goerges 2009: median 17 s in an ICU; Bonafide 2017: median 10.4 min.",
+                "From an alarm's start to the first response of any kind, of alarms that became final in at least 30 min: half, and nine "
+                "of ten, were faster. Goerges 2009: median 17 s in an ICU; Bonafide 2017: median 10.4 min.",
                 _response(0.5, "half", "A"),
                 _response(0.9, "nine of ten", "B"),
                 _response(0.5, "half, high priority", "C", ', priority="high"'),
@@ -263,8 +262,8 @@ def board() -> Board:
             12,
             bars(
                 "Most frequent alarm types, 12 h",
-                "Share of the unit's alarms, the ten most frequent types; more on the board Alarm types. ISA-18.2: the "
-                "ten most frequent should make 1 to 5 % of the load, and have action plans.",
+                "Share of the unit's alarms, the ten most frequent types; more on the board Alarm types. ISA-18.2: the ten most frequent "
+                "should make 1 to 5 % of the load, and have action plans.",
                 of_now(f"sort_desc({asked.of_type('share', HERE, '12h')})", legend="{{device_type}} {{source}} {{code}}"),
                 unit="percentunit",
                 empty="No alarm in 12 h",
@@ -274,8 +273,8 @@ def board() -> Board:
             6,
             curves(
                 "Chattering and fleeting, in 1 h",
-                "Chattering: at least the third within 60 s of one device, source and code. Fleeting: over sooner "
-                "than 15 s (policy.fleeting). ISA-18.2 aims at none of either: a delay or deadband is the usual remedy.",
+                "Chattering: at least the third within 60 s of one device, source and code. Fleeting: over sooner than 15 s "
+                "(policy.fleeting). ISA-18.2 aims at none of either: a delay or deadband is the usual remedy.",
                 query(asked.unit("chattering_alarms", f'{HERE}, window="1h"'), "chattering", "A"),
                 query(asked.unit("fleeting_alarms", f'{HERE}, window="1h"'), "fleeting", "B"),
                 colours={"chattering": VERMILION, "fleeting": SKY},
@@ -304,9 +303,8 @@ def board() -> Board:
             grid(
                 "Assignments",
                 "What each assignment bears now; a pseudonym leads to its board. Never sorted by load: what is compared are beds and "
-                "limits, not "
-                f"people. {STATES_SOURCE} {PROTECTED_SOURCE} Exposure: non-actionable alarms of 120 min (Bonafide 2015), never proof of "
-                f"harm.",
+                f"limits, not people. {STATES_SOURCE} {PROTECTED_SOURCE} Exposure: non-actionable alarms of 120 min (Bonafide 2015), "
+                "never proof of harm.",
                 Column("Clinician", label="clinician", link=("The assignment's board", TO_CLINICIAN), width=170),
                 Column("State", asked.clinician("overload_state", HERE), steps=STATES, say=True),
                 Column("Beds", asked.clinician("beds", HERE), steps=BEDS),
