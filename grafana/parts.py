@@ -36,8 +36,8 @@ STATES_SOURCE = "States as in the topic overload: levels, holds and cool-downs a
 LOAD_AN_HOUR: Steps = (
     (None, GREEN, "recommended"),
     (6, SKY, "manageable"),
-    (12, ORANGE, "over-demanding"),
-    (60, VERMILION, "unacceptable"),
+    (12 + MORE, ORANGE, "over-demanding"),
+    (60 + MORE, VERMILION, "unacceptable"),
 )
 LOAD_SOURCE = (
     "Bands by EEMUA-191, for one operating position (here: a clinician on duty): under 6 alarms an hour recommended, to 12 manageable, to "

@@ -186,7 +186,7 @@ def board() -> Board:
         (
             8,
             curves(
-                "Protected time",
+                "Protected time, over time",
                 f"Of the last hour and of 12 h, the average of clinicians. {PROTECTED_SOURCE}",
                 query(asked.protected(HERE), "1 h", "A"),
                 query(f'avg by (facility, unit) (alarm_fatigue_clinician_protected_ratio{{{HERE}, window="12h"}})', "12 h", "B"),
