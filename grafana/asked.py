@@ -64,6 +64,21 @@ ROOM = (
 )
 
 
+MEASURES = {
+    "alarms_10m": "alarms in 10 min",
+    "alarms_1h": "alarms in 1 h",
+    "protected_1h": "share of the hour protected",
+    "unanswered": "alarms unanswered",
+    "beds": "beds",
+}
+"""What the overload state looks at, in words; each of the average clinician on duty."""
+
+
+def beyond(what: str, where: str) -> str:
+    """The measures by which units rose: `reason`, their figures then, or the `limit` they were beyond."""
+    return f"max by (facility, unit, measure) (alarm_fatigue_unit_overload_{what}{{{where}}})"
+
+
 def classified(where: str, window: str) -> str:
     """Share of each unit's alarms of the window that are classified: what a non-actionable ratio speaks of."""
     found = 'class=~"actionable|non_actionable|technical"'

@@ -98,7 +98,9 @@ OVERLOAD_ANYWHERE = mark(
     "Unit overloaded", VERMILION, 'alarm_fatigue_unit_overload_state{facility="$facility"} == 2', "{{unit}} overloaded"
 )
 PAGED = mark("Alert firing", PURPLE, 'ALERTS{alertstate="firing", facility="$facility"}', "{{alertname}} {{unit}}", "tier {{tier}}")
-PAGED_ANYWHERE = mark("Alert firing", PURPLE, 'ALERTS{alertstate="firing"}', "{{alertname}} {{unit}}", "{{facility}} {{severity}}")
+PAGED_ANYWHERE = mark(
+    "Alert firing", PURPLE, 'ALERTS{alertstate="firing", severity!="none"}', "{{alertname}} {{unit}}", "{{facility}} {{severity}}"
+)
 CHANGED = mark(
     "Settings changed",
     BLUE,

@@ -164,7 +164,22 @@ def board() -> Board:
     one.line(
         8,
         (
-            12,
+            8,
+            grid(
+                "Why: measures beyond their limits",
+                "What raised each unit's state: measures of the average clinician on duty, as they were when the state last rose, and "
+                "the limit of policy.overload. Units that are normal are not listed.",
+                Column("Unit", label="unit", link=("The unit's board", TO_UNIT)),
+                Column("Measure, per clinician", label="measure", called=asked.MEASURES),
+                Column("Figure", asked.beyond("reason", FACILITY), decimals=2),
+                Column("Limit", asked.beyond("limit", FACILITY), decimals=2),
+                sort=("Unit",),
+                descending=False,
+                empty="Normal: no measure is beyond its limit",
+            ),
+        ),
+        (
+            8,
             curves(
                 "Alarms in 10 min per clinician, and a shift ago",
                 f"The whole hospital over all clinicians on duty; dashed: 12 h before. {RATE_SOURCE}",
@@ -177,7 +192,7 @@ def board() -> Board:
             ),
         ),
         (
-            12,
+            8,
             grid(
                 "Room: how many could take a bed",
                 f"Clinicians on duty who could take one more bed, by unit. {asked.ROOM} The unit's board shows the assignments.",

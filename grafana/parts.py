@@ -285,8 +285,13 @@ def bars(
     return panel if most is None else panel.max(most)
 
 
+_LABELS = ("facility", "unit", "clinician", "measure", "device_type", "source", "code", "alertname", "severity", "tier")
+"""All that tables' queries may have; a table shows those that it has a column for."""
+
+
 class Column:
-    """A column of a table: its query's `expression` or, without one, a label. `steps` colour it, `say` writes their words."""
+    """A column of a table: its query's `expression` or, without one, a label. `steps` colour it, `say` writes their words; `called`: what
+    to call values of a label."""
 
     def __init__(
         self,
@@ -298,6 +303,7 @@ class Column:
         say: bool = False,
         decimals: int | None = None,
         label: str = "",
+        called: Mapping[str, str] | None = None,
         link: tuple[str, str] | None = None,
         width: int | None = None,
     ) -> None:
@@ -316,6 +322,9 @@ class Column:
             found.append(_property("mappings", words(steps)))
         if decimals is not None:
             found.append(_property("decimals", decimals))
+        if called is not None:
+            texts = {value: models.ValueMappingResult(text=text, index=place) for place, (value, text) in enumerate(called.items())}
+            found.append(_property("mappings", [models.ValueMap(options=texts)]))
         if link is not None:
             found.append(_property("links", [{"title": link[0], "url": link[1], "targetBlank": False}]))
         if width is not None:
@@ -358,7 +367,7 @@ def grid(
             {
                 "indexByName": {field: place for place, field in enumerate(shown)},
                 "renameByName": {field: name for name, field in named.items()},
-                "excludeByName": {"Time": True},
+                "excludeByName": dict.fromkeys(["Time", *(label for label in _LABELS if label not in shown)], True),
             },
         )
     )

@@ -139,6 +139,45 @@ def board() -> Board:
             ),
         ),
     )
+    one.heading("Why, and what could be changed now")
+    one.line(
+        6,
+        (
+            8,
+            grid(
+                "Why: measures beyond their limits",
+                "What raised the unit's state: measures of the average clinician on duty, as they were when the state last rose, and the "
+                "limit of policy.overload. The state is left once none has been beyond its leave level for 10 min.",
+                Column("Measure, per clinician", label="measure", called=asked.MEASURES),
+                Column("Figure", asked.beyond("reason", HERE), decimals=2),
+                Column("Limit", asked.beyond("limit", HERE), decimals=2),
+                sort=("Measure, per clinician",),
+                descending=False,
+                empty="Normal: no measure is beyond its limit",
+            ),
+        ),
+        (
+            8,
+            grid(
+                "Who could take a bed",
+                f"{asked.ROOM} In the order of pseudonyms.",
+                Column("Clinician", label="clinician", link=("The assignment's board", TO_CLINICIAN), width=170),
+                Column("Beds now", asked.with_room(HERE)),
+                sort=("Clinician",),
+                descending=False,
+                empty="Nobody here has room: ask for staff, or for another unit's help",
+            ),
+        ),
+        (
+            8,
+            bars(
+                "Most frequent alarm types, 1 h",
+                "Where to look first: alarms of the last hour by type, at most five.",
+                of_now(f"sort_desc(topk(5, {asked.of_type('alarms', HERE, '1h')}))", legend="{{device_type}} {{source}} {{code}}"),
+                empty="No alarm in 1 h",
+            ).data_links([to_types()]),
+        ),
+    )
     one.heading("Load beside staffing")
     one.line(
         9,
@@ -299,7 +338,7 @@ def board() -> Board:
     one.line(
         9,
         (
-            16,
+            24,
             grid(
                 "Assignments",
                 "What each assignment bears now; a pseudonym leads to its board. Never sorted by load: what is compared are beds and "
@@ -319,18 +358,6 @@ def board() -> Board:
                 sort=("Clinician",),
                 descending=False,
                 empty=_NO_CLINICIANS,
-            ),
-        ),
-        (
-            8,
-            grid(
-                "Who could take a bed",
-                f"{asked.ROOM} In the order of pseudonyms.",
-                Column("Clinician", label="clinician", link=("The assignment's board", TO_CLINICIAN), width=170),
-                Column("Beds now", asked.with_room(HERE)),
-                sort=("Clinician",),
-                descending=False,
-                empty="Nobody here has room: ask for staff, or for another unit's help",
             ),
         ),
     )

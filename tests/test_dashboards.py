@@ -200,6 +200,13 @@ def test_tables_name_every_column_and_link_by_names_that_they_have(uid: str) -> 
             organized = transformation(one, "organize")
             names = set(organized["renameByName"].values())
             assert set(organized["indexByName"]) == set(organized["renameByName"])
+            labels = {
+                label.strip()
+                for each in one["targets"]
+                for by in re.findall(r"^(?:sort_desc\()?\w+ by \(([^)]*)\)", each["expr"])
+                for label in by.split(",")
+            }
+            assert labels <= set(organized["renameByName"]) | set(organized["excludeByName"]), "a label that nobody named would show"
             assert {override["matcher"]["options"] for override in one["fieldConfig"]["overrides"]} <= names
             assert {sort["displayName"] for sort in one["options"]["sortBy"]} <= names
             fields = [name for url in _values(one, "url") for name in re.findall(r'__data\.fields\["([^"]+)"\]', str(url))]
