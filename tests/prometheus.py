@@ -68,6 +68,8 @@ class Prometheus:
                 result: list[Any] = json.load(answer)["data"]["result"]
                 return result
         except urllib.error.HTTPError as error:
+            if error.code == 503:  # still starting
+                raise
             raise Refused(f"{parameters['query']}: {error.read().decode()}") from None
 
     def stop(self) -> None:
