@@ -142,5 +142,5 @@ DEFINITIONS = {
         "gauge", ("topic", "partition"), "Age of the fetched record that is next in line, by its Kafka timestamp; 0 where none waits."
     ),
     "checkpoint_timestamp_seconds": Definition("gauge", ("partition",), "When the partition's state was last stored."),
-    "build_info": Definition("gauge", ("version",), "Always 1; labels tell the version."),
+    "build_info": Definition("gauge", ("version", "policy"), "Always 1; labels tell the version, and a fingerprint of the policy."),
 }  # fmt: skip

@@ -88,7 +88,8 @@ class Work:
         app.timer(interval=settings.checkpoint_interval / 1000, name="checkpoint")(self.checkpoint)
 
         reuse = REUSE_SECONDS if settings.clock == "wall" else 0.0
-        self.exporter = Exporter(self, self._pseudonym, self._policy.min_classified, settings.metrics, reuse)
+        fingerprint = self._policy.fingerprint
+        self.exporter = Exporter(self, self._pseudonym, self._policy.min_classified, settings.metrics, reuse, policy=fingerprint)
         add_pages(app, self, self.exporter)
         add_findings(app, self, Finder(self, self._policy, FINDINGS_REUSE_SECONDS if settings.clock == "wall" else 0.0))
 
