@@ -26,7 +26,7 @@ from grafana.parts import (
 )
 
 _W = "$window"
-_NAME = "{{unit}}: {{device_type}} {{source}} {{code}}"
+_NAME = "{{unit}}: " + asked.TYPE
 _NO_ALARM = "No alarm in this window"
 _FEW = "No type has 5 classified alarms in this window (policy.min_classified): too few to say"
 _NEEDLESS: Steps = ((None, GREEN, "mostly needed"), (0.5, ORANGE, "mostly not needed"), (0.9, VERMILION, "hardly ever needed"))
@@ -48,20 +48,17 @@ def board() -> Board:
                 "Fix first",
                 "The type with most alarms that needed nobody: its alarms times the non-actionable share of the classified ones "
                 "(technical ones count). A proposal to look at, under change control.",
-                of_now(f"topk(1, {asked.needless(HERE, _W)})", legend=_NAME),
+                of_now(f"topk(1, {asked.in_a_word(asked.needless(HERE, _W))})", legend=_NAME),
                 empty=_FEW,
             ),
         ),
         (
             4,
             figure(
-                "Ten most frequent types' share",
+                "Top ten types' share",
                 "Of all alarms of the chosen units. ISA-18.2-2016: the ten most frequent should make 1 to 5 %, and have action plans; "
                 "what is far above is a chance: few changes reach much.",
-                of_now(
-                    f"sum(topk(10, sum by (facility, device_type, source, code) ({asked.of_type('alarms', HERE, _W)}))) / "
-                    f"(sum({asked.alarms(HERE, _W)}) > 0)"
-                ),
+                of_now(f"sum(topk(10, {_all_units()})) / (sum({asked.alarms(HERE, _W)}) > 0)"),
                 unit="percentunit",
                 decimals=0,
                 empty=_NO_ALARM,
@@ -97,22 +94,9 @@ def board() -> Board:
         ),
     )
     one.line(
-        10,
+        9,
         (
-            10,
-            bars(
-                "Pareto: alarms by type",
-                "The fifteen most frequent types of the chosen units, the most frequent first. A unit tells only of its ten most "
-                "frequent types (policy.top_types).",
-                of_now(
-                    f"sort_desc(topk(15, sum by (facility, device_type, source, code) ({asked.of_type('alarms', HERE, _W)})))",
-                    legend="{{device_type}} {{source}} {{code}}",
-                ),
-                empty=_NO_ALARM,
-            ),
-        ),
-        (
-            14,
+            24,
             grid(
                 "What to fix: types by the alarms that needed nobody",
                 "Needless: alarms times the non-actionable share of the classified ones; empty where fewer than five are classified, "
@@ -139,6 +123,42 @@ def board() -> Board:
                 ),
                 Column("Needless", asked.needless(HERE, _W), decimals=0),
                 sort=("Needless", "Alarms"),
+                empty=_NO_ALARM,
+            ),
+        ),
+    )
+    one.line(
+        10,
+        (
+            12,
+            bars(
+                "Pareto: alarms by type",
+                "The fifteen most frequent types of the chosen units, the most frequent first. A unit tells only of its ten most "
+                "frequent types (policy.top_types).",
+                of_now(
+                    f"sort_desc(topk(15, {asked.in_a_word(_all_units())}))",
+                    legend=asked.TYPE,
+                ),
+                empty=_NO_ALARM,
+            ),
+        ),
+        (
+            12,
+            grid(
+                "Chatter by unit",
+                "Chattering and fleeting alarms of the window over all of the unit's.",
+                Column("Unit", label="unit"),
+                Column("Alarms", asked.alarms(HERE, _W)),
+                Column("Chattering", asked.unit("chattering_alarms", _windowed()), steps=SOME_ELEVATED),
+                Column("Fleeting", asked.unit("fleeting_alarms", _windowed()), steps=SOME_ELEVATED),
+                Column(
+                    "Non-actionable",
+                    asked.unit("nonactionable_ratio", f'{_windowed()}, scope="all"'),
+                    "percentunit",
+                    decimals=0,
+                    steps=_NEEDLESS,
+                ),
+                sort=("Chattering",),
                 empty=_NO_ALARM,
             ),
         ),
@@ -189,29 +209,9 @@ def board() -> Board:
         ),
     )
     one.line(
-        6,
+        4,
         (
-            12,
-            grid(
-                "Chatter by unit",
-                "Chattering and fleeting alarms of the window over all of the unit's.",
-                Column("Unit", label="unit"),
-                Column("Alarms", asked.alarms(HERE, _W)),
-                Column("Chattering", asked.unit("chattering_alarms", _windowed()), steps=SOME_ELEVATED),
-                Column("Fleeting", asked.unit("fleeting_alarms", _windowed()), steps=SOME_ELEVATED),
-                Column(
-                    "Non-actionable",
-                    asked.unit("nonactionable_ratio", f'{_windowed()}, scope="all"'),
-                    "percentunit",
-                    decimals=0,
-                    steps=_NEEDLESS,
-                ),
-                sort=("Chattering",),
-                empty=_NO_ALARM,
-            ),
-        ),
-        (
-            12,
+            24,
             note(
                 "And then",
                 "`alarm-fatigue findings --worker URL` names, for each type, the pattern behind it - technical, duplicate, chattering, "
@@ -226,6 +226,10 @@ def board() -> Board:
 
 def _windowed() -> str:
     return f'{HERE}, window="{_W}"'
+
+
+def _all_units() -> str:
+    return f"sum by (facility, device_type, source, code) ({asked.of_type('alarms', HERE, _W)})"
 
 
 def _share_of_priority(name: str) -> str:

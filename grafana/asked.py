@@ -26,6 +26,11 @@ def clinician(metric: str, where: str) -> str:
     return f"max by (facility, unit, clinician) (alarm_fatigue_clinician_{metric}{{{where}}})"
 
 
+def on_duty(expression: str, where: str) -> str:
+    """Of those who hold a bed, alone."""
+    return f"{expression} and ({clinician('beds', where)} > 0)"
+
+
 def alarms(where: str, window: str, offset: str = "") -> str:
     """Alarms of each unit that started in the window, of all priorities."""
     return f'sum by (facility, unit) (alarm_fatigue_unit_alarms{{{where}, window="{window}"}}{offset})'
@@ -67,7 +72,7 @@ ROOM = (
 MEASURES = {
     "alarms_10m": "alarms in 10 min",
     "alarms_1h": "alarms in 1 h",
-    "protected_1h": "share of the hour protected",
+    "protected_1h": "protected share of 1 h",
     "unanswered": "alarms unanswered",
     "beds": "beds",
 }
@@ -77,6 +82,18 @@ MEASURES = {
 def beyond(what: str, where: str) -> str:
     """The measures by which units rose: `reason`, their figures then, or the `limit` they were beyond."""
     return f"max by (facility, unit, measure) (alarm_fatigue_unit_overload_{what}{{{where}}})"
+
+
+def at_present(where: str) -> str:
+    """The same measures now, but for `unanswered`, which no metric tells of units. An alarm of several clinicians counts once."""
+    now = {
+        "alarms_10m": per_clinician(where, "10m"),
+        "alarms_1h": per_clinician(where, "1h"),
+        "protected_1h": protected(where),
+        "beds": unit("beds_per_clinician", where),
+    }
+    found = " or ".join(f'label_replace({expression}, "measure", "{measure}", "", "")' for measure, expression in now.items())
+    return f"({found}) and {beyond('reason', where)}"
 
 
 def classified(where: str, window: str) -> str:
@@ -92,6 +109,15 @@ def needless(where: str, window: str) -> str:
     of = "(facility, unit, device_type, source, code)"
     ratio = f'alarm_fatigue_unit_type_nonactionable_ratio{{{where}, window="{window}", scope="all"}}'
     return f'max by {of} (alarm_fatigue_unit_type_alarms{{{where}, window="{window}"}}) * max by {of} ({ratio})'
+
+
+TYPE = "{{type}}"
+
+
+def in_a_word(expression: str) -> str:
+    """Alarm types with a label `type` to show: device, source and code, without the prefixes of ISO/IEEE 11073 that all have in common."""
+    whole = f'label_join({expression}, "type", " ", "device_type", "source", "code")'
+    return f'label_replace({whole}, "type", "$1 $2 $3", "type", "(.*?) (?:MDC_)?(.*?) (?:MDC_EVT_|MDC_)?(.*)")'
 
 
 def of_type(metric: str, where: str, window: str, more: str = "") -> str:

@@ -89,7 +89,7 @@ def board() -> Board:
         (
             4,
             figure(
-                "Alarms, against last shift",
+                "More alarms than last shift",
                 "Alarms of the last 12 h against those of the 12 h before: below zero is better.",
                 of_now(f"sum({asked.alarms(FACILITY, '12h')}) / (sum({asked.alarms(FACILITY, '12h', asked.BEFORE)}) > 0) - 1"),
                 unit="percentunit",
@@ -117,14 +117,14 @@ def board() -> Board:
             24,
             grid(
                 "Units: who needs help now, and why",
-                "A row a unit, the worst state first; a unit's name leads to its board. Per clinician: over those on duty there. "
+                "A row a unit, the worst state first; a unit's name leads to its board. Each: per clinician on duty there. "
                 f"{STATES_SOURCE} {LOAD_SOURCE} {PROTECTED_SOURCE} {BEDS_SOURCE} Non-actionable: share of the classified alarms of 12 h "
                 "that needed nobody, empty under five of them. Open: not ended yet. Unassigned: attributed to nobody.",
                 Column("Unit", label="unit", link=("The unit's board", TO_UNIT)),
                 Column("State", asked.unit("overload_state", FACILITY), steps=STATES, say=True),
                 Column("Load band", asked.per_clinician(FACILITY, "1h"), steps=LOAD_AN_HOUR, say=True),
-                Column("Alarms 1 h per clinician", asked.per_clinician(FACILITY, "1h"), decimals=1, steps=LOAD_AN_HOUR),
-                Column("10 min per clinician", asked.per_clinician(FACILITY, "10m"), decimals=1, steps=RATE_10M),
+                Column("Alarms in 1 h, each", asked.per_clinician(FACILITY, "1h"), decimals=1, steps=LOAD_AN_HOUR),
+                Column("Alarms in 10 min, each", asked.per_clinician(FACILITY, "10m"), decimals=1, steps=RATE_10M),
                 Column("Protected time", asked.protected(f'{FACILITY}, unit!=""'), "percentunit", steps=PROTECTED, decimals=0),
                 Column("Clinicians", asked.unit("clinicians", FACILITY)),
                 Column("Beds per clinician", asked.unit("beds_per_clinician", FACILITY), steps=BEDS, decimals=1),
@@ -133,8 +133,8 @@ def board() -> Board:
                 ),
                 Column("Open", asked.unit("open_alarms", FACILITY)),
                 Column("Unassigned 1 h", asked.unit("unassigned_alarms", f'{FACILITY}, window="1h"'), steps=SOME_ELEVATED),
-                Column("Against last shift", asked.more_than_before(FACILITY), "percentunit", decimals=0),
-                sort=("State", "Alarms 1 h per clinician"),
+                Column("More than last shift", asked.more_than_before(FACILITY), "percentunit", decimals=0),
+                sort=("State", "Alarms in 1 h, each"),
             ),
         ),
     )
@@ -170,9 +170,10 @@ def board() -> Board:
                 "What raised each unit's state: measures of the average clinician on duty, as they were when the state last rose, and "
                 "the limit of policy.overload. Units that are normal are not listed.",
                 Column("Unit", label="unit", link=("The unit's board", TO_UNIT)),
-                Column("Measure, per clinician", label="measure", called=asked.MEASURES),
-                Column("Figure", asked.beyond("reason", FACILITY), decimals=2),
+                Column("Measure", label="measure", called=asked.MEASURES, width=160),
+                Column("Rose at", asked.beyond("reason", FACILITY), decimals=2),
                 Column("Limit", asked.beyond("limit", FACILITY), decimals=2),
+                Column("Now", asked.at_present(FACILITY), decimals=2),
                 sort=("Unit",),
                 descending=False,
                 empty="Normal: no measure is beyond its limit",

@@ -158,6 +158,8 @@ def figure(
         .orientation(shapes.VizOrientation.AUTO)
         .targets([*queries])
     )
+    if len(queries) > 1:
+        panel = panel.text(common.VizTextDisplayOptions().title_size(12).value_size(28))
     if say:
         panel = panel.mappings(words(steps))
     if decimals is not None:
@@ -279,6 +281,7 @@ def bars(
         .orientation(shapes.VizOrientation.HORIZONTAL)
         .name_placement(shapes.BarGaugeNamePlacement.LEFT)
         .show_unfilled(False)
+        .text(common.VizTextDisplayOptions().title_size(12).value_size(14))
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False))
         .targets([*queries])
     )
@@ -291,7 +294,7 @@ _LABELS = ("facility", "unit", "clinician", "measure", "device_type", "source", 
 
 class Column:
     """A column of a table: its query's `expression` or, without one, a label. `steps` colour it, `say` writes their words; `called`: what
-    to call values of a label."""
+    to call values of a label; `empty`: what a cell says that has none."""
 
     def __init__(
         self,
@@ -304,6 +307,7 @@ class Column:
         decimals: int | None = None,
         label: str = "",
         called: Mapping[str, str] | None = None,
+        empty: str = "-",
         link: tuple[str, str] | None = None,
         width: int | None = None,
     ) -> None:
@@ -311,7 +315,9 @@ class Column:
         self.expression = expression
         self.label = label
         self._width = width
-        found = [] if label else [_property("unit", unit)]
+        found = [_property("noValue", empty), _property("custom.minWidth", 70), _property("custom.wrapHeaderText", True)]
+        if not label:
+            found.append(_property("unit", unit))
         if steps:
             found += [
                 _property("thresholds", {"mode": "absolute", "steps": [{"value": value, "color": colour} for value, colour, _ in steps]}),

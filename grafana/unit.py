@@ -64,7 +64,7 @@ def board() -> Board:
         (
             3,
             figure(
-                "10 min, per clinician",
+                "Alarms in 10 min",
                 f"Alarms of the last 10 min over clinicians on duty. {RATE_SOURCE}",
                 of_now(asked.per_clinician(HERE, "10m")),
                 steps=RATE_10M,
@@ -75,7 +75,7 @@ def board() -> Board:
         (
             3,
             figure(
-                "1 h, per clinician",
+                "Alarms in 1 h",
                 f"Alarms of the last hour over clinicians on duty. {LOAD_SOURCE}",
                 of_now(asked.per_clinician(HERE, "1h")),
                 steps=LOAD_AN_HOUR,
@@ -129,7 +129,7 @@ def board() -> Board:
         (
             3,
             figure(
-                "Against last shift",
+                "More than last shift",
                 "Alarms of the last 12 h against those of the 12 h before: below zero is better.",
                 of_now(asked.more_than_before(HERE)),
                 unit="percentunit",
@@ -148,10 +148,11 @@ def board() -> Board:
                 "Why: measures beyond their limits",
                 "What raised the unit's state: measures of the average clinician on duty, as they were when the state last rose, and the "
                 "limit of policy.overload. The state is left once none has been beyond its leave level for 10 min.",
-                Column("Measure, per clinician", label="measure", called=asked.MEASURES),
-                Column("Figure", asked.beyond("reason", HERE), decimals=2),
+                Column("Measure", label="measure", called=asked.MEASURES, width=160),
+                Column("Rose at", asked.beyond("reason", HERE), decimals=2),
                 Column("Limit", asked.beyond("limit", HERE), decimals=2),
-                sort=("Measure, per clinician",),
+                Column("Now", asked.at_present(HERE), decimals=2),
+                sort=("Measure",),
                 descending=False,
                 empty="Normal: no measure is beyond its limit",
             ),
@@ -173,7 +174,7 @@ def board() -> Board:
             bars(
                 "Most frequent alarm types, 1 h",
                 "Where to look first: alarms of the last hour by type, at most five.",
-                of_now(f"sort_desc(topk(5, {asked.of_type('alarms', HERE, '1h')}))", legend="{{device_type}} {{source}} {{code}}"),
+                of_now(f"sort_desc(topk(5, {asked.in_a_word(asked.of_type('alarms', HERE, '1h'))}))", legend=asked.TYPE),
                 empty="No alarm in 1 h",
             ).data_links([to_types()]),
         ),
@@ -303,7 +304,7 @@ def board() -> Board:
                 "Most frequent alarm types, 12 h",
                 "Share of the unit's alarms, the ten most frequent types; more on the board Alarm types. ISA-18.2: the ten most frequent "
                 "should make 1 to 5 % of the load, and have action plans.",
-                of_now(f"sort_desc({asked.of_type('share', HERE, '12h')})", legend="{{device_type}} {{source}} {{code}}"),
+                of_now(f"sort_desc({asked.in_a_word(asked.of_type('share', HERE, '12h'))})", legend=asked.TYPE),
                 unit="percentunit",
                 empty="No alarm in 12 h",
             ).data_links([to_types()]),
@@ -345,16 +346,20 @@ def board() -> Board:
                 f"limits, not people. {STATES_SOURCE} {PROTECTED_SOURCE} Exposure: non-actionable alarms of 120 min (Bonafide 2015), "
                 "never proof of harm.",
                 Column("Clinician", label="clinician", link=("The assignment's board", TO_CLINICIAN), width=170),
-                Column("State", asked.clinician("overload_state", HERE), steps=STATES, say=True),
-                Column("Beds", asked.clinician("beds", HERE), steps=BEDS),
-                Column("Acuity", asked.clinician("acuity", HERE), decimals=1),
-                Column("Alarms 1 h", asked.alarms_of_clinicians(HERE, "1h"), steps=LOAD_AN_HOUR),
+                Column("State", asked.on_duty(asked.clinician("overload_state", HERE), HERE), steps=STATES, say=True),
+                Column("Beds", asked.on_duty(asked.clinician("beds", HERE), HERE), steps=BEDS),
+                Column("Acuity", asked.on_duty(asked.clinician("acuity", HERE), HERE), decimals=1),
+                Column("Alarms 1 h", asked.on_duty(asked.alarms_of_clinicians(HERE, "1h"), HERE), steps=LOAD_AN_HOUR),
                 Column(
-                    "Protected time", asked.clinician("protected_ratio", f'{HERE}, window="1h"'), "percentunit", steps=PROTECTED, decimals=0
+                    "Protected time",
+                    asked.on_duty(asked.clinician("protected_ratio", f'{HERE}, window="1h"'), HERE),
+                    "percentunit",
+                    steps=PROTECTED,
+                    decimals=0,
                 ),
-                Column("Overlapping 1 h", asked.clinician("overlapping_alarms", f'{HERE}, window="1h"')),
-                Column("Exposure", asked.clinician("nonactionable_exposure", HERE)),
-                Column("Hours on duty", asked.clinician("shift_hours", HERE), "h", decimals=1),
+                Column("Overlapping 1 h", asked.on_duty(asked.clinician("overlapping_alarms", f'{HERE}, window="1h"'), HERE)),
+                Column("Exposure", asked.on_duty(asked.clinician("nonactionable_exposure", HERE), HERE)),
+                Column("Hours on duty", asked.on_duty(asked.clinician("shift_hours", HERE), HERE), "h", decimals=1),
                 sort=("Clinician",),
                 descending=False,
                 empty=_NO_CLINICIANS,

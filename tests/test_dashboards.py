@@ -108,7 +108,7 @@ def test_counters_are_asked_for_their_rate_over_the_interval_that_suits_the_scra
 @every_query
 def test_variables_that_a_query_uses_exist_on_its_board(query: Asked) -> None:
     known = {one["name"] for one in board(query.board)["templating"]["list"]} | set(BUILT_IN)
-    assert set(re.findall(r"\$\{?(\w+)", query.expression)) <= known
+    assert set(re.findall(r"\$\{?([a-z_]\w*)", query.expression)) <= known
 
 
 @every_query
@@ -119,7 +119,7 @@ def test_a_query_matches_labels_that_its_metrics_have(query: Asked) -> None:
         definition = DEFINITIONS[name]
         assert (full == name) == (definition.kind == "gauge"), query.expression
         assert set(re.findall(r'(\w+)\s*(?:=~|!~|!=|=)\s*"', matchers)) <= set(definition.labels)
-    known = {label for one in DEFINITIONS.values() for label in one.labels} | {"le", "alertname", "severity", "tier"}
+    known = {label for one in DEFINITIONS.values() for label in one.labels} | {"le", "alertname", "severity", "tier", "type"}
     grouped = re.findall(r"\b(?:by|on|without|ignoring|group_left)\s*\(([^)]*)\)", query.expression)
     assert {label.strip() for labels in grouped for label in labels.split(",") if label.strip()} <= known
 

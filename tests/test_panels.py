@@ -80,17 +80,17 @@ SCENARIOS = [
     ),
     Scenario(
         "all priorities, over the clinicians on duty", HOSPITAL, "Units: who needs help now, and why",
-        unit_alarms("1h", "40x20", "8x20") | of_unit(clinicians="4x20"), {ICU: 12}, "Alarms 1 h per clinician",
+        unit_alarms("1h", "40x20", "8x20") | of_unit(clinicians="4x20"), {ICU: 12}, "Alarms in 1 h, each",
     ),
     Scenario(
         "with nobody on duty there is no rate", HOSPITAL, "Units: who needs help now, and why",
-        unit_alarms("1h", "40x20", "8x20") | of_unit(clinicians="0x20"), {}, "Alarms 1 h per clinician",
+        unit_alarms("1h", "40x20", "8x20") | of_unit(clinicians="0x20"), {}, "Alarms in 1 h, each",
     ),
     Scenario(
-        "a quarter fewer than the shift before", HOSPITAL, "Alarms, against last shift",
+        "a quarter fewer than the shift before", HOSPITAL, "More alarms than last shift",
         unit_alarms("12h", "100x720 75x60", "0x780"), {"{}": -0.25}, at="12h30m",
     ),
-    Scenario("nothing to compare with yet", HOSPITAL, "Alarms, against last shift", unit_alarms("12h", "100x60", "0x60"), {}),
+    Scenario("nothing to compare with yet", HOSPITAL, "More alarms than last shift", unit_alarms("12h", "100x60", "0x60"), {}),
     Scenario(
         "behind by the age of the latest alarm", HOSPITAL, "Data is behind by",
         {'alarm_fatigue_watermark_timestamp_seconds{facility="H1"}': "540x20"}, {"{}": 60},
@@ -105,11 +105,11 @@ SCENARIOS = [
         assignment("a1", "2x20", "3x20", "50x20") | of_unit(beds_per_clinician="3x20", clinicians="1x20"), {ICU: 0}, "With room",
     ),
     Scenario(
-        "a rate of 6 in 10 min", UNIT, "10 min, per clinician",
+        "a rate of 6 in 10 min", UNIT, "Alarms in 10 min",
         unit_alarms("10m", "10x20", "2x20") | of_unit(clinicians="2x20"), {ICU: 6},
     ),
     Scenario(
-        "the unit's own", UNIT, "10 min, per clinician",
+        "the unit's own", UNIT, "Alarms in 10 min",
         unit_alarms("10m", "10x20", "2x20", unit="WARD") | of_unit("WARD", clinicians="2x20"), {},
     ),
     Scenario(
@@ -135,6 +135,16 @@ SCENARIOS = [
         {ICU: 3},
     ),
     Scenario(
+        "measures as they are now, of those that raised the state", UNIT, "Why: measures beyond their limits",
+        unit_alarms("10m", "10x20", "2x20") | unit_alarms("1h", "40x20", "0x20") | of_unit(clinicians="2x20", beds_per_clinician="9x20")
+        | {'alarm_fatigue_unit_overload_reason{facility="H1", unit="ICU", measure="alarms_10m"}': "11x20"},
+        {'{facility="H1", unit="ICU", measure="alarms_10m"}': 6}, "Now",
+    ),
+    Scenario(
+        "those on duty alone", UNIT, "Assignments", assignment("a1", "0x20", "2x20", "7x20") | assignment("b2", "0x20", "0x20", "9x20"),
+        {'{facility="H1", unit="ICU", clinician="a1"}': 7}, "Alarms 1 h",
+    ),
+    Scenario(
         "one clinician, wherever they are assigned", CLINICIAN, "Beds", assignment("a1", "0x20", "2x20", "1x20") | assignment("b2",
         "0x20", "9x20", "1x20"),
         {'{facility="H1", clinician="a1"}': 2},
@@ -148,13 +158,19 @@ SCENARIOS = [
     ),
     Scenario(
         "most needless, not most frequent", TYPES, "Fix first", of_type("HI", "100x20", "0.1x20") | of_type("LO", "50x20", "0.9x20"),
-        {'{facility="H1", unit="ICU", device_type="monitor", source="SPO2", code="LO"}': 45},
+        {'{facility="H1", unit="ICU", device_type="monitor", source="SPO2", code="LO", type="monitor SPO2 LO"}': 45},
+    ),
+    Scenario(
+        "names without the prefixes that all have", UNIT, "Most frequent alarm types, 1 h",
+        {'alarm_fatigue_unit_type_alarms{facility="H1", unit="ICU", window="1h", device_type="monitor", source="MDC_PULS", code="MDC_EVT_LO"}':
+         "3x20"},
+        {'{facility="H1", unit="ICU", device_type="monitor", source="MDC_PULS", code="MDC_EVT_LO", type="monitor PULS LO"}': 3},
     ),
     Scenario("too few to say", TYPES, "Fix first", of_type("HI", "4x20", None), {}),
     Scenario(
         "types of all chosen units, together", TYPES, "Pareto: alarms by type",
         of_type("HI", "10x20", None) | of_type("HI", "5x20", None, unit="WARD"),
-        {'{facility="H1", device_type="monitor", source="SPO2", code="HI"}': 15}, variables={"unit": "ICU|WARD"},
+        {'{facility="H1", device_type="monitor", source="SPO2", code="HI", type="monitor SPO2 HI"}': 15}, variables={"unit": "ICU|WARD"},
     ),
     Scenario(
         "the chosen units alone", TYPES, "Chatter by unit",
