@@ -21,7 +21,7 @@ from analyzer.facts import FACT_TYPES, AlarmEvent, Assignment, Fact, FactError, 
 from analyzer.findings import PATTERNS, REMEDIES, Finding, Pattern, UnitFindings
 from analyzer.histogram import RESPONSE_BUCKETS
 from analyzer.overload import STATES, Change, Reason, Relief, in_words
-from analyzer.policy import JUDGING, FindingsPolicy, Policy
+from analyzer.policy import JUDGING, MEASURES, FindingsPolicy, Policy
 from analyzer.shares import Share
 from analyzer.storage import ShardKey
 from analyzer.table import OPEN
@@ -34,6 +34,7 @@ __all__ = [
     "FACT_TYPES",
     "JUDGING",
     "LOAD_BANDS",
+    "MEASURES",
     "NOTHING_FINISHED",
     "OPEN",
     "OUTCOMES",

@@ -107,6 +107,15 @@ class Watch(Growing):
             if is_unit == of_units and noted[-1].state != NORMAL
         }
 
+    def unit_reasons(self) -> dict[int, tuple[Reason, ...]]:
+        """By number: why the state of those units that are not normal last rose."""
+        return {
+            number: _since_rise(noted)[0].change.reasons
+            for of_facility in self.noted.values()
+            for (is_unit, number), noted in of_facility.items()
+            if is_unit and noted[-1].state != NORMAL
+        }
+
     @property
     def unsaid(self) -> bool:
         """Whether there is anything to announce."""

@@ -5,9 +5,13 @@ shard, where it lies and which offsets the state has reached. Until the manifest
 what it no longer names is deleted afterwards. Each writer (one worker between two rebalances) stores everything once more
 before it relies on it, so that another writer that does not know yet that it lost the partition can harm nothing but its own.
 
+What goes out after a checkpoint bears its edition, which grows from each checkpoint of a partition to the next, whoever writes
+it. A worker that was suspended in the middle of sending sends the rest when it wakes up, after its successor has said more:
+of several records about one thing, the one of the greatest edition counts, and the last of those.
+
 Keys are JSON lists, values zstd over msgpack:
 
-    ["manifest", writer]                            -> version, policy, next offsets, tally, places of shards
+    ["manifest", writer]                            -> version, edition, policy, next offsets, tally, places of shards
     ["shard", writer, n, kind, block, part] -> part of one shard, as of the writer's n-th checkpoint
 """
 
@@ -25,6 +29,8 @@ from analyzer import JUDGING, Engine, Policy, ShardKey, Topic
 from streams.partition import Outgoing, Partition, restored_engine
 
 VERSION = 3
+EDITION = "edition"
+"""The header by which records of `episodes` and `overload` are told apart: a decimal number."""
 PART_BYTES = 400_000
 """Longest value of a record: safely below a broker's default limit of 1 MB, whatever a facility holds."""
 
@@ -59,25 +65,27 @@ class Plan:
 
 
 class Checkpoints:
-    """The checkpoints of one partition by one writer; `superseded` are keys of others, to be deleted after the first."""
+    """The checkpoints of one partition by one writer; `found` is what others left, to be deleted after the first."""
 
-    def __init__(self, writer: str, superseded: Iterable[bytes] = (), unwritten: Iterable[ShardKey] = ()) -> None:
+    def __init__(self, writer: str, found: Mapping[bytes, bytes] | None = None, unwritten: Iterable[ShardKey] = ()) -> None:
         self._writer = writer
-        self._superseded = set(superseded)
+        self._superseded = set(found or ())
+        self._edition = max((one.get(EDITION, 0) for one in _manifests(found or {})), default=0)
         self._unwritten = set(unwritten)
         self._count = 0
         self._places: dict[ShardKey, Place] = {}
 
-    def renewed(self, writer: str, found: Iterable[bytes] = ()) -> Checkpoints:
+    def renewed(self, writer: str, found: Mapping[bytes, bytes] | None = None) -> Checkpoints:
         """The same state under another writer's name, for a partition that may have been others' for a while.
 
-        They may not know yet that they lost it again, and then delete what they found: our keys of before. `found` are
-        keys that they may have left.
+        They may not know yet that they lost it again, and then delete what they found: our keys of before. `found` is
+        what they may have left.
         """
-        ours = {part for key, place in self._places.items() for part in _keys(key, place)}
-        return Checkpoints(
-            writer, {*self._superseded, *found, *ours, self._manifest_key}, (self._unwritten | self._places.keys()) - {_SAID}
-        )
+        new = Checkpoints(writer, found, (self._unwritten | self._places.keys()) - {_SAID})
+        new._superseded |= {*self._superseded, self._manifest_key}
+        new._superseded.update(part for key, place in self._places.items() for part in _keys(key, place))
+        new._edition = max(new._edition, self._edition)
+        return new
 
     @property
     def _manifest_key(self) -> bytes:
@@ -86,8 +94,10 @@ class Checkpoints:
     def plan(self, partition: Partition) -> Plan:
         """What to produce so that the partition's state of this moment can be restored; it counts as stored from now on."""
         self._count += 1
+        self._edition += 1
         episodes, said, whole = partition.take_episodes()
-        plan, engine = Plan(episodes=episodes), partition.engine
+        headers = [(EDITION, b"%d" % self._edition)]
+        plan, engine = Plan(episodes=[Outgoing(one.topic, one.key, one.value, headers) for one in episodes]), partition.engine
         contents: list[tuple[ShardKey, Any]] = [(_SAID, [said, whole] if episodes else None)]
         contents += [(key, engine.dump(key)) for key in dict.fromkeys([*sorted(self._unwritten), *engine.changed_shards()])]
         for key, content in contents:
@@ -100,7 +110,7 @@ class Checkpoints:
                 place = self._places[key] = (self._writer, self._count, len(parts))
                 plan.shards += zip(_keys(key, place), parts, strict=True)
         places = [[*key, *place] for key, place in self._places.items()]
-        manifest = {"version": VERSION, "places": places, "policy": asdict(engine.policy)} | partition.state()
+        manifest = {"version": VERSION, EDITION: self._edition, "places": places, "policy": asdict(engine.policy)} | partition.state()
         plan.manifest.append((self._manifest_key, _compress(_pack(manifest))))
         plan.deletions = [(key, None) for key in sorted(self._superseded)]
         self._superseded.clear()
@@ -137,7 +147,7 @@ def restore(stored: Mapping[bytes, bytes], policy: Policy) -> Restored | None:
     differ, finished episodes are judged anew (and given out again where that changes them). What the old policy refused as
     late, or dropped behind its horizon, does not come back: `changed_policy` tells whoever restores, to tell people.
     """
-    manifests = [_open(value) for key, value in stored.items() if _parse_key(key)[0] == "manifest"]
+    manifests = _manifests(stored)
     if not manifests:
         return None
     for manifest in manifests:
@@ -155,7 +165,7 @@ def restore(stored: Mapping[bytes, bytes], policy: Policy) -> Restored | None:
         packed = b"".join(stored[part] for part in _keys((kind, block), tuple(place)))
         shards[kind, block] = _open(packed)
     said, whole = shards.pop(_SAID, ([], []))
-    episodes = [Outgoing(topic, key, value, [(name, text) for name, text in headers]) for topic, key, value, headers in whole]
+    episodes = [Outgoing(topic, key, value) for topic, key, value, _ in whole]
     now = asdict(policy)
     changed = sorted(name for name in now if now[name] != best["policy"].get(name))
     anew = bool(JUDGING & set(changed))
@@ -164,6 +174,10 @@ def restore(stored: Mapping[bytes, bytes], policy: Policy) -> Restored | None:
         engine.say_again(np.array(said, dtype=np.int64))
         said = []
     return Restored(engine, best["next_offsets"], said, episodes, changed)
+
+
+def _manifests(stored: Mapping[bytes, bytes]) -> list[dict[str, Any]]:
+    return [_open(value) for key, value in stored.items() if _parse_key(key)[0] == "manifest"]
 
 
 def _parts(manifest: dict[str, Any]) -> Iterator[bytes]:

@@ -21,6 +21,7 @@ from analyzer import (
     CLASSES,
     EXPOSURE_BANDS,
     LOAD_BANDS,
+    MEASURES,
     OUTCOMES,
     RESPONSE_BUCKETS,
     SCOPES,
@@ -106,6 +107,11 @@ DEFINITIONS = {
     "unit_clinicians": Definition("gauge", _UNIT, "Clinicians assigned to a bed of the unit now."),
     "unit_beds": Definition("gauge", _UNIT, "Beds of the unit that are assigned to somebody now."),
     "unit_overload_state": Definition("gauge", _UNIT, "0 normal, 1 elevated, 2 overloaded: what its average clinician on duty bears."),
+    "unit_overload_reason": Definition(
+        "gauge", (*_UNIT, "measure"),
+        "While the unit is not normal: each measure by which its state last rose, as it was then, for its average clinician on duty.",
+    ),
+    "unit_overload_limit": Definition("gauge", (*_UNIT, "measure"), "The limit that the same measure was beyond."),
     "unit_type_alarms": Definition(
         "gauge", (*_UNIT, "window", "device_type", "source", "code"), "Alarms of the unit's most frequent alarm types in the window."
     ),
@@ -135,6 +141,9 @@ DEFINITIONS = {
     ),
     "unit_beds_per_clinician": Definition(
         "gauge", _UNIT, "Beds of the unit that are assigned now over the clinicians assigned to them; absent without any."
+    ),
+    "unit_beds_per_clinician_limit": Definition(
+        "gauge", _UNIT, "Beds per clinician beyond which policy.overload calls the unit elevated; absent where it never does."
     ),
     "unit_acuity_per_clinician": Definition(
         "gauge", _UNIT, "Acuity of the unit's assignments now, summed, over the clinicians who hold them; absent without any."
@@ -271,6 +280,8 @@ def _unit_tables(burdens: Burdens, min_classified: int) -> Iterator[Table]:
     yield _table("unit_clinicians", labels, [Cell()], of.clinicians)
     yield _table("unit_beds", labels, [Cell()], of.beds)
     yield _table("unit_overload_state", labels, [Cell()], of.overload)
+    yield _table("unit_overload_reason", labels, _cells(measure=MEASURES), of.overload_reasons[..., 0])
+    yield _table("unit_overload_limit", labels, _cells(measure=MEASURES), of.overload_reasons[..., 1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +348,7 @@ def _workload_tables(burdens: Burdens) -> Iterator[Table]:
     yield _table("unit_fleeting_alarms", labels, _cells(window=windows), of.fleeting)
     yield _table("unit_alarms_per_bed", labels, _cells(window=windows), _over(all_alarms, of.beds[:, np.newaxis]))
     yield _table("unit_beds_per_clinician", labels, [Cell()], _over(of.beds, of.clinicians))
+    yield _table("unit_beds_per_clinician_limit", labels, [Cell()], of.beds_limit)
     yield _table("unit_acuity_per_clinician", labels, [Cell()], _over(of.acuity, of.clinicians))
     yield _table("unit_load_spread", labels, _cells(window=windows), of.load_spread)
 
@@ -413,7 +425,7 @@ _NOBODY = Burdens(
     ),
     UnitBurdens(
         [], [], _none(len(ALARM_PRIORITIES)), _none(len(CLASSES)), _none(), _none(), _none(), _none(), [], [], _none(), _none(), _none(),
-        _none(), _none() / 1, _none() / 1, _none(),
+        _none(), _none() / 1, _none() / 1, _none(), np.zeros((0, len(MEASURES), 2)), np.zeros(0),
     ),
     [],
 )  # fmt: skip

@@ -293,6 +293,11 @@ def read(broker: Broker, topic: str) -> list[Any]:
         consumer.close()
 
 
+def read_by_edition(broker: Broker, topic: str) -> list[Any]:
+    """All records of an output topic, so that of those about one thing the one that counts is the last."""
+    return sorted(read(broker, topic), key=lambda one: (int(dict(one.headers)["edition"]), one.partition, one.offset))
+
+
 # --- wards -------------------------------------------------------------------------------------------------------------
 
 
