@@ -33,15 +33,15 @@ PIPELINE = {"severity": "page", "scope": "pipeline", "tier": "operations"}
 ALERTS = {
     "UnitOverloaded": PAGE | {"tier": "charge_nurse"},
     "CliniciansOverloaded": PAGE | {"tier": "charge_nurse"},
-    "UnitFlood": PAGE | {"tier": "charge_nurse"},
-    "UnitAnswersSlowly": PAGE | {"tier": "charge_nurse"},
+    "UnitFlood": TICKET | {"tier": "biomed"},
+    "UnitAnswersSlowly": TICKET | {"tier": "operations"},
     "UnitOverloadUnanswered": PAGE | {"tier": "house_supervisor"},
     "UnitOverloadStanding": PAGE | {"tier": "on_call"},
     "PageBudgetSpent": PAGE | {"tier": "house_supervisor"},
     "DataLost": PIPELINE | {"facility": "H01"},
-    "WorkerDown": PIPELINE,
+    "WorkerDown": PIPELINE | {"severity": "ticket"},
     "PipelineStalled": PIPELINE | {"facility": "H01"},
-    "CheckpointOld": PIPELINE,
+    "CheckpointOld": PIPELINE | {"severity": "ticket"},
     "Watchdog": {"severity": "none", "scope": "pipeline", "tier": "watchdog"},
 }
 """Labels by alert."""
@@ -68,12 +68,11 @@ ROUTES: list[tuple[dict[str, str], str]] = [
     ({"alertname": "UnitOverloadStanding", **ALERTS["UnitOverloadStanding"]}, "on-call-day,on-call-night"),
     (PAGE | {"alertname": "SomethingNew", "tier": "nobody_we_know"}, "house-supervisor"),
     (TICKET | {"alertname": "UnitStaleAlarms", "tier": "biomed"}, "biomed-queue"),
-    (TICKET | {"alertname": "UnitStaffingBeyondPolicy", "tier": "charge_nurse"}, "nursing-queue"),
-    (TICKET | {"alertname": "UnitStaffingBeyondPolicy", "tier": "house_supervisor"}, "nursing-queue"),
+    (TICKET | {"alertname": "UnitStaffingBeyondPolicy", "tier": "operations"}, "operations-queue"),
     ({"alertname": "RejectedShareHigh", "severity": "ticket", "scope": "pipeline", "tier": "operations"}, "operations-queue"),
     ({"alertname": "DataLost", **ALERTS["DataLost"]}, "house-supervisor,operations"),
     ({"alertname": "DataLost", **PIPELINE}, "house-supervisor,operations"),
-    ({"alertname": "WorkerDown", **PIPELINE}, "operations"),
+    ({"alertname": "WorkerDown", **ALERTS["WorkerDown"]}, "operations-queue"),
     ({"alertname": "PipelineStalled", **ALERTS["PipelineStalled"]}, "operations"),
     ({"alertname": "Watchdog", **ALERTS["Watchdog"]}, "dead-mans-switch"),
     ({"alertname": "AnAlertOfSomebodyElse"}, "operations"),
@@ -86,7 +85,7 @@ def test_amtool_routes_alerts_to_whom_they_concern(labels: dict[str, str], recei
 
 
 def test_amtool_does_complain_of_another_receiver() -> None:
-    assert "operations" in routed({"alertname": "WorkerDown", **PIPELINE}, "charge-nurse")
+    assert "operations" in routed({"alertname": "PipelineStalled", **PIPELINE}, "charge-nurse")
 
 
 def test_every_receiver_is_reached_by_some_alert() -> None:
@@ -113,7 +112,7 @@ def test_a_crisis_is_not_repeated_within_a_shift() -> None:
 
 def test_queues_are_open_in_working_hours_and_what_escalates_knows_shifts() -> None:
     times = {route["receiver"]: route["active_time_intervals"] for route in routes() if "active_time_intervals" in route}
-    queues = dict.fromkeys(["biomed-queue", "nursing-queue", "operations-queue"], ["working-hours"])
+    queues = dict.fromkeys(["biomed-queue", "operations-queue"], ["working-hours"])
     assert times == queues | {"on-call-day": ["day-shift"], "on-call-night": ["night-shift"]}
 
 
@@ -282,7 +281,7 @@ class Alertmanager:
         now = datetime.now(UTC)
         told = []
         for name in names:
-            whole = {"alertname": name, **ALERTS[name], **labels}
+            whole = {label: value for label, value in {"alertname": name, **ALERTS[name], **labels}.items() if value}
             key = tuple(f"{label}={value}" for label, value in sorted(whole.items()))
             alert = self._alerts.setdefault(key, {"labels": whole, "annotations": ANNOTATIONS, "startsAt": now.isoformat()})
             told.append(alert | {"endsAt": (now if over else now + timedelta(hours=1)).isoformat()})
@@ -314,14 +313,14 @@ def told(gateway: Gateway) -> list[tuple[str, dict[str, str]]]:
 
 def test_a_crisis_is_one_page_however_many_alerts_tell_of_it(alertmanager: Alertmanager, gateway: Gateway) -> None:
     alertmanager.tell("UnitOverloaded", "CliniciansOverloaded", "UnitFlood", "UnitAnswersSlowly")
-    alertmanager.tell("UnitFlood", unit="SICU")
+    alertmanager.tell("CliniciansOverloaded", unit="SICU")
     eventually(lambda: len(gateway.sent()) == 2, "both units have their page")
-    alertmanager.tell("UnitFlood", over=True)
-    alertmanager.tell("UnitFlood")
+    alertmanager.tell("CliniciansOverloaded", over=True)
+    alertmanager.tell("CliniciansOverloaded")
     time.sleep(PAUSE)
     assert sorted((sent.payload["groupLabels"]["unit"], sent.alerts) for sent in gateway.sent()) == [
         ("MICU", {"UnitOverloaded": "firing"}),
-        ("SICU", {"UnitFlood": "firing"}),
+        ("SICU", {"CliniciansOverloaded": "firing"}),
     ]
     assert {sent.receiver for sent in gateway.sent()} == {"charge-nurse"}
     assert {sent.authorization for sent in gateway.sent()} == {f"Bearer {TOKEN}"}
@@ -376,9 +375,8 @@ def test_lost_data_is_one_page_to_those_who_must_know_and_never_an_end(facility:
     alertmanager.tell("UnitOverloaded")
     alertmanager.tell("UnitOverloaded", facility="H02")
     eventually(lambda: len(gateway.sent()) == 2, "both units' charge nurses are paged")
-    labels = {"facility": facility}  # an empty label is none
-    alertmanager.tell("DataLost", **labels)
-    alertmanager.tell("WorkerDown", "PipelineStalled", "CheckpointOld", **labels)
+    alertmanager.tell("DataLost", facility=facility)  # an empty label is none
+    alertmanager.tell("DataLost", "PipelineStalled", "CheckpointOld")
     eventually(lambda: len(gateway.sent()) == 4, "operations and the house supervisor are told")
     alertmanager.tell("UnitOverloadUnanswered")
     alertmanager.tell("UnitOverloaded", over=True)

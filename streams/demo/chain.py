@@ -53,21 +53,27 @@ def hurried_rules(content: Any, faster: float, interval: float) -> Any:
         for rule in group["rules"]:
             for name in {"for", "keep_firing_for"} & rule.keys():
                 rule[name] = shortened(str(rule[name]), faster)
-            rule["expr"] = re.sub(
-                rf"\[({_DURATION})(:?)({_DURATION})?\]",
-                lambda found: f"[{shortened(found[1], faster, 4 * interval)}{found[2]}]",
-                rule["expr"],
-            )
+            rule["expr"] = _hurried(rule["expr"], faster, interval)
     return content
+
+
+def _hurried(expression: str, faster: float, interval: float) -> str:
+    """
+    >>> _hurried("count_over_time((up offset 1m)[1h:1m]) + rate(up[2m])", 60, 1)
+    'count_over_time((up offset 1000ms)[60000ms:1000ms]) + rate(up[4000ms])'
+    """
+    found = re.sub(rf"\boffset ({_DURATION})", lambda one: f"offset {shortened(one[1], faster, interval)}", expression)
+    found = re.sub(rf":({_DURATION})\]", lambda one: f":{shortened(one[1], faster, interval)}]", found)
+    return re.sub(rf"\[({_DURATION})(?=[:\]])", lambda one: f"[{shortened(one[1], faster, 4 * interval)}", found)
 
 
 def prometheus_config(content: Any, worker: str, itself: str, alertmanager: str, rules: str, interval: float) -> Any:
     """The shipped one with other targets (HOST:PORT), scraping and looking every `interval` seconds."""
     content = copy.deepcopy(content)
     often = f"{round(1000 * interval)}ms"
-    content["global"] = {"scrape_interval": often, "scrape_timeout": often, "evaluation_interval": often}
+    content["global"] |= {"scrape_interval": often, "scrape_timeout": often, "evaluation_interval": often}
     content["rule_files"] = [rules]
-    content["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]}
+    content["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [alertmanager]}]}]
     targets = {"alarm-fatigue": worker, "prometheus": itself, "alertmanager": alertmanager}
     for job in content["scrape_configs"]:
         job["static_configs"] = [{"targets": [targets[job["job_name"]]]}]
