@@ -38,10 +38,11 @@ from analyzer import (
     UnitBurdens,
     nonactionable_ratio,
 )
+from streams.definitions import DEFINITIONS
 from streams.exporter import Cap, Exporter
 from streams.exposition import BLOCK_LINES, END, Format, accepts, packed, render
 from streams.library import as_metrics
-from streams.metrics import DEFINITIONS, burden_tables, everybody, joined, nonactionable_ratios, simple_table
+from streams.metrics import burden_tables, everybody, joined, nonactionable_ratios, simple_table
 from streams.partition import Partition
 from streams.settings import MetricsSettings
 from streams.web import add_pages
