@@ -5,19 +5,25 @@ The text is that of deploy/alertmanager/templates/page.tmpl. It knows Alertmanag
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import secrets
+import signal
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from aiohttp import web
+from rich.console import Console
 
 HEARTBEAT = "Watchdog"
 """The alert that always fires."""
 SILENCE = 300.0
 """Seconds without a heartbeat, of which one comes a minute, after which nothing else can be relied upon to come, either."""
+_LOOK_SECONDS = 5.0
 _LARGEST = 1 << 20
 _ESCALATES = ("UnitOverloaded", "UnitOverloadUnanswered")
 _ESCALATIONS = "UnitOverloadUnanswered|UnitOverloadStanding"
@@ -129,3 +135,33 @@ def application(arrived: Callable[[Page], None], token: str | None = None) -> we
     app = web.Application(client_max_size=_LARGEST)
     app.add_routes([web.get("/healthz", healthy), web.post("/{receiver}", take)])
     return app
+
+
+async def listen(host: str, port: int, token: str | None, console: Console) -> None:
+    """Print pages until SIGTERM or Ctrl-C. Raises `OSError`."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    heart = Heartbeat(time.monotonic())
+
+    def say(head: str, text: str) -> None:
+        console.print(f"--- {time.strftime('%a %d %b %H:%M:%S')}  {head}\n{text}\n")
+
+    def arrived(page: Page) -> None:
+        if not page.is_heartbeat:
+            say(page.receiver, page.text)
+        elif (news := heart.beat(time.monotonic())) is not None:
+            say("pages", news)
+
+    runner = web.AppRunner(application(arrived, token), access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        console.print(f"pages arrive at http://{host}:{port}/RECEIVER")
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _LOOK_SECONDS)
+            if (news := heart.look(time.monotonic())) is not None:
+                say("pages", news)
+    finally:
+        await runner.cleanup()

@@ -1,7 +1,8 @@
 """The whole chain: Kafka, a worker by the wall clock, Prometheus and Alertmanager with the shipped files, and a local paging gateway.
 
-In a shorter time: rules and Alertmanager wait a sixtieth as long (see `streams.demo.chain`), and the worker's states are entered after 2 s and
-left after 5 s, by unanswered alarms alone - the other measures look back for longer than a test may take. Limits and texts are as shipped.
+In a shorter time: rules and Alertmanager wait a sixtieth as long (see `streams.demo.chain`), and the worker's states are entered after 2 s
+and left after 5 s, by unanswered alarms alone - the other measures look back for longer than a test may take. Limits and texts are as
+shipped.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ class Server:
         while True:
             self.check()
             try:
-                with urllib.request.urlopen(f"http://{self.address}/-/ready", timeout=2):  # noqa: S310 - our own child
+                with urllib.request.urlopen(f"http://{self.address}/-/ready", timeout=2):
                     return
             except (urllib.error.URLError, OSError):
                 if time.monotonic() > deadline:
