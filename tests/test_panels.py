@@ -162,9 +162,9 @@ SCENARIOS = [
     ),
     Scenario(
         "names without the prefixes that all have", UNIT, "Most frequent alarm types, 1 h",
-        {'alarm_fatigue_unit_type_alarms{facility="H1", unit="ICU", window="1h", device_type="monitor", source="MDC_PULS", code="MDC_EVT_LO"}':
+        {'alarm_fatigue_unit_type_alarms{facility="H1", unit="ICU", window="1h", device_type="pump", source="MDC_PULS", code="MDC_EVT_LO"}':
          "3x20"},
-        {'{facility="H1", unit="ICU", device_type="monitor", source="MDC_PULS", code="MDC_EVT_LO", type="monitor PULS LO"}': 3},
+        {'{facility="H1", unit="ICU", device_type="pump", source="MDC_PULS", code="MDC_EVT_LO", type="pump PULS LO"}': 3},
     ),
     Scenario("too few to say", TYPES, "Fix first", of_type("HI", "4x20", None), {}),
     Scenario(
