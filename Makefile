@@ -13,11 +13,11 @@ COMPILE := .cache/lock/bin/uv pip compile --quiet --universal --python-version 3
 	--no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos kafka lint types check wheel bench bench-quick bench-profile lock clean
+.PHONY: help demo test chaos kafka check-rules lint types check dashboards check-dashboards wheel bench bench-quick bench-profile lock clean
 .DELETE_ON_ERROR:
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY)  ## a simulated hospital in time-lapse, with a live table; needs Python only
 	@$(BIN)/alarm-fatigue demo
@@ -25,6 +25,9 @@ demo: $(READY)  ## a simulated hospital in time-lapse, with a live table; needs 
 test: $(READY_DEV)  ## every test; those that need Java, Maven or Prometheus skip where these are missing
 	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(BIN)/python -m streams.broker --prepare; fi
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check-rules: $(READY_DEV)  ## alert rules, routes, templates and runbooks, in under 50 s; needs Prometheus and Alertmanager
+	@ALARM_FATIGUE_TESTS_REQUIRE_ALL=1 $(BIN)/python -m pytest -q tests/test_rules.py tests/test_alertmanager.py
 
 chaos: $(READY_DEV)  ## workers and a real Kafka killed, stopped and suspended for half an hour, every number compared; needs Java 17 and Maven
 	@$(BIN)/python -m tests.chaos $(CHAOS_ARGS)
@@ -40,6 +43,12 @@ types: $(READY_DEV)  ## static types, strict
 	@$(BIN)/mypy
 
 check: lint types  ## lint and types
+
+dashboards: $(READY_DEV)  ## grafana/dashboards, written anew from the code in grafana/
+	@$(BIN)/python -m grafana
+
+check-dashboards: $(READY_DEV)  ## the boards: regenerated, linted, and what panels show by promtool; needs Prometheus
+	@ALARM_FATIGUE_TESTS_REQUIRE_ALL=1 $(BIN)/python -m pytest -q tests/test_dashboards.py tests/test_panels.py
 
 wheel: $(READY_DEV)  ## dist/alarm_fatigue-VERSION-py3-none-any.whl
 	@rm -rf dist

@@ -22,7 +22,7 @@ from analyzer.findings import PATTERNS, REMEDIES, Finding, Pattern, UnitFindings
 from analyzer.glance import NO_ALARMS, TREND_HOURS, TREND_MINUTES, Glance, Standing, Trend
 from analyzer.histogram import RESPONSE_BUCKETS
 from analyzer.overload import STATES, Change, Reason, Relief, in_words
-from analyzer.policy import JUDGING, FindingsPolicy, Policy
+from analyzer.policy import JUDGING, MEASURES, FindingsPolicy, Policy
 from analyzer.shares import Share
 from analyzer.storage import ShardKey
 from analyzer.table import OPEN
@@ -35,6 +35,7 @@ __all__ = [
     "FACT_TYPES",
     "JUDGING",
     "LOAD_BANDS",
+    "MEASURES",
     "NOTHING_FINISHED",
     "NO_ALARMS",
     "OPEN",

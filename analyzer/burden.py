@@ -22,8 +22,8 @@ from analyzer.histogram import ResponseTimes
 from analyzer.ids import Numbers
 from analyzer.names import AlarmType, Numbered
 from analyzer.overlap import overlapping
-from analyzer.overload import NORMAL
-from analyzer.policy import EXPOSURE, HOUR, STALE, STANDING, Policy
+from analyzer.overload import NORMAL, Reason
+from analyzer.policy import EXPOSURE, HOUR, MEASURES, STALE, STANDING, Policy
 from analyzer.posts import Posts
 from analyzer.roster import Team, pairs
 from analyzer.spread import gini
@@ -98,6 +98,10 @@ class UnitBurdens:
     """Gini's coefficient of all alarms attributed to those on duty in the unit now (`spread`); NaN under two, or without alarms."""
     overload: Numbers
     """Places in `overload.STATES`."""
+    overload_reasons: npt.NDArray[np.float64]
+    """(rows, `MEASURES`, 2): figure and limit of what the state last rose by; NaN for other measures, and in the normal state."""
+    beds_limit: npt.NDArray[np.float64]
+    """Beds per clinician beyond which the policy calls for `elevated`; NaN where it never does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,8 @@ class Snapshot:
     response_times: ResponseTimes
     overload: tuple[dict[int, int], dict[int, int]]
     """States of clinicians and of units by number, but for those that are normal."""
+    overload_reasons: dict[int, tuple[Reason, ...]]
+    """By number of the same units: why the state last rose."""
     start: Numbers
     end: Numbers
     rank: npt.NDArray[np.int8]
@@ -153,7 +159,7 @@ class Snapshot:
         return cls(
             policy, now, list(state.facilities.things), list(state.teams.clinicians.things), list(statics.units.things),
             list(statics.types.things), list(state.teams.all), state.roster.valid(), state.response_times.copy(),
-            (state.watch.states(of_units=False), state.watch.states(of_units=True)),
+            (state.watch.states(of_units=False), state.watch.states(of_units=True)), state.watch.unit_reasons(),
             start, end, table.rank[rows], table.klass[rows], statics.unit[static], statics.type[static], table.team[rows], signal,
             earlier_twins(signal, start, end, lambda chosen: table.ids(rows[chosen])),
             np.minimum(end, table.first_response[rows] - moments),
@@ -250,8 +256,20 @@ class Snapshot:
             stale[shown], standing[shown], chatters[shown], fleeting[shown],
             np.array([fsum(acuities.get(number, ())) for number in shown]),
             self._spread(clinicians, load, groups)[shown],
-            np.array([self.overload[1].get(number, NORMAL) for number in shown], dtype=np.int64),
+            np.array([self.overload[1].get(number, NORMAL) for number in shown], dtype=np.int64), self._reasons(shown),
+            np.array([self._beds_limit(*known.things[number]) for number in shown]),
         )  # fmt: skip
+
+    def _reasons(self, units: list[int]) -> npt.NDArray[np.float64]:
+        found = np.full((len(units), len(MEASURES), 2), np.nan)
+        for row, number in enumerate(units):
+            for reason in self.overload_reasons.get(number, ()):
+                found[row, MEASURES.index(reason.measure)] = reason.value, reason.limit
+        return found
+
+    def _beds_limit(self, facility: int, unit: str) -> float:
+        level = self.policy.overload.levels(self.facilities[facility], unit)["beds"].elevated
+        return np.nan if level is None else level.enter
 
     def _counted(self, chosen: npt.NDArray[np.bool_], groups: int) -> Numbers:
         """Alarms of each unit and window among the chosen."""

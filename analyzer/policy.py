@@ -5,8 +5,10 @@ Durations are integer milliseconds. Impossible settings raise `ValueError` at co
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
 
 SECOND = 1000
 MINUTE = 60 * SECOND
@@ -171,6 +173,15 @@ class Policy:
     def lookback(self) -> int:
         """How long before now an alarm may have ended, and still count somewhere."""
         return max(max(self.windows.values()) + FLOOD_RUN_IN + FLOOD_INTERVAL, EXPOSURE)
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells whether a policy is another one: alike for equal policies, on every worker and after every restart.
+
+        >>> Policy().fingerprint == Policy(min_classified=5).fingerprint != Policy(min_classified=6).fingerprint
+        True
+        """
+        return blake2b(json.dumps(asdict(self), sort_keys=True).encode(), digest_size=4).hexdigest()
 
     def __post_init__(self) -> None:
         if not self.windows:

@@ -114,6 +114,10 @@ class Watch(Growing):
                 if noted[-1].state != NORMAL:
                     yield subject, noted[-1].change.at, _since_rise(noted)[0].change
 
+    def unit_reasons(self) -> dict[int, tuple[Reason, ...]]:
+        """By number: why the state of those units that are not normal last rose."""
+        return {number: rise.reasons for (is_unit, number), _, rise in self.standing() if is_unit}
+
     @property
     def unsaid(self) -> bool:
         """Whether there is anything to announce."""

@@ -62,7 +62,7 @@ def snapshot(clinicians: int, units: int, alarms: int, facilities: int = 25) -> 
         [(number % facilities, f"nurse-{number:07d}") for number in range(clinicians)],
         [(number % facilities, f"unit-{number:05d}") for number in range(units)],
         [("monitor", f"MDC_SOURCE_{number}", "MDC_EVT_HI") for number in range(TYPES)], [(), *((n,) for n in range(clinicians))],
-        roster, ResponseTimes(), ({}, {}), start, end,
+        roster, ResponseTimes(), ({}, {}), {}, start, end,
         random.integers(1, 4, count).astype(np.int8), random.integers(0, 5, count).astype(np.int8),
         (who % units).astype(np.int32), type_.astype(np.int32), (who + 1).astype(np.int32), (who * TYPES + type_).astype(np.int32),
         np.zeros(count, dtype=np.int32), waits,

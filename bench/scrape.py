@@ -28,6 +28,7 @@ from analyzer import (
     CLASSES,
     EXPOSURE_BANDS,
     LOAD_BANDS,
+    MEASURES,
     RESPONSE_BUCKETS,
     STATES,
     Burdens,
@@ -100,6 +101,8 @@ def burdens(clinicians: int, units: int, facilities: int = 25) -> Burdens:
             random.random(units).round(2) * 40,
             random.random((units, len(WINDOWS))),
             random.integers(0, len(STATES), units),
+            np.full((units, len(MEASURES), 2), np.nan),
+            np.full(units, 8.0),
         ),
         [(*unit, priority, cumulative, 1234.5) for unit in of_units for priority in ALARM_PRIORITIES],
     )

@@ -17,6 +17,7 @@ from streams import replay as replaying
 from streams.cli_demo import demo, simulate
 from streams.cli_files import Alarms, Assignments, At, Labels, Responses, Strict, recorded_files, replay_files
 from streams.cli_findings import findings
+from streams.cli_pages import pages
 from streams.console import FAILED, STRICT, WRONG, Broker, Config, counted, fail, load_settings, send
 from streams.guard import tls_of, token_of
 from streams.pseudonyms import pseudonyms
@@ -227,6 +228,7 @@ def _count_lines(path: Path) -> int:
 
 
 app.command()(findings)
+app.command()(pages)
 app.command()(simulate)
 app.command()(demo)
 

@@ -103,7 +103,7 @@ class Rendering:
 
 
 class Exporter:
-    """/metrics of one worker. `reuse`: seconds for which numbers are shown again although time has passed."""
+    """/metrics of one worker. `reuse`: seconds for which numbers are shown again although time has passed; `policy`: its fingerprint."""
 
     def __init__(
         self,
@@ -113,12 +113,14 @@ class Exporter:
         settings: MetricsSettings,
         reuse: float,
         clock: Callable[[], float] = time.monotonic,
+        policy: str = "",
     ) -> None:
         self._source = source
         self._min_classified = min_classified
         self._cap = Cap(settings.max_clinicians, pseudonym) if settings.clinicians else None
         self._reuse = reuse
         self._clock = clock
+        self._policy = policy
         self._measured: Measured | None = None
         self._rendering: Rendering | None = None
         self._turn = asyncio.Lock()
@@ -164,7 +166,7 @@ class Exporter:
         )
         stored = self._source.checkpoint_times().items()
         yield simple_table("checkpoint_timestamp_seconds", {(str(number),): at for number, at in stored})
-        yield simple_table("build_info", {(__version__,): 1})
+        yield simple_table("build_info", {(__version__, self._policy): 1})
 
     async def measured(self, glance: bool) -> Measured:
         """The present, as the next scrape would show it; with a `glance` at it on demand."""

@@ -18,7 +18,8 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.utils import floatToGoString
 
-from streams.metrics import DEFINITIONS, PREFIX, Table
+from streams.definitions import DEFINITIONS, PREFIX
+from streams.metrics import Table
 
 T = TypeVar("T")
 

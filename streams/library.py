@@ -9,7 +9,8 @@ from prometheus_client import Metric
 from prometheus_client.samples import Sample
 
 from analyzer import Burdens, Outcome, Topic
-from streams.metrics import DEFINITIONS, PREFIX, Table, burden_tables, everybody, tally_table, watermark_table
+from streams.definitions import DEFINITIONS, PREFIX
+from streams.metrics import Table, burden_tables, everybody, tally_table, watermark_table
 
 
 def as_metrics(tables: Iterable[Table]) -> Iterator[Metric]:

@@ -1,9 +1,6 @@
-"""Metrics: the one table of every metric's name, labels and meaning, and how burdens become samples of them.
+"""Metrics: how burdens become samples of what `streams.definitions` names.
 
 Samples come as tables of numbers with the labels of their rows and columns; `streams.exposition` writes these as text.
-
-Names and labels are bounded: clinicians appear under their pseudonyms, alarm types only as the most frequent of a unit;
-no patient, bed, device id or free text becomes a label.
 """
 
 from __future__ import annotations
@@ -21,6 +18,7 @@ from analyzer import (
     CLASSES,
     EXPOSURE_BANDS,
     LOAD_BANDS,
+    MEASURES,
     OUTCOMES,
     RESPONSE_BUCKETS,
     SCOPES,
@@ -31,136 +29,9 @@ from analyzer import (
     Topic,
     UnitBurdens,
 )
+from streams.definitions import DEFINITIONS
 
-PREFIX = "alarm_fatigue_"
 B = TypeVar("B", ClinicianBurdens, UnitBurdens)
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """A metric as Prometheus knows it; `labels` in the order in which they are written."""
-
-    kind: str
-    labels: tuple[str, ...]
-    help: str
-
-
-_CLINICIAN = ("facility", "unit", "clinician")
-_UNIT = ("facility", "unit")
-
-DEFINITIONS = {
-    "clinician_alarms": Definition(
-        "gauge", (*_CLINICIAN, "window", "priority"), "Alarms attributed to the clinician that started in the window."
-    ),
-    "clinician_classified_alarms": Definition("gauge", (*_CLINICIAN, "window", "class"), "The same alarms by class."),
-    "clinician_nonactionable_ratio": Definition(
-        "gauge", (*_CLINICIAN, "window", "scope"),
-        "Share of the classified alarms that needed nobody (scope clinical: without technical ones); absent while too few.",
-    ),
-    "clinician_alarm_seconds": Definition(
-        "gauge", (*_CLINICIAN, "window"), "Time in the window during which at least one of the clinician's alarms was on."
-    ),
-    "clinician_beds": Definition("gauge", _CLINICIAN, "Beds assigned to the clinician now."),
-    "clinician_acuity": Definition("gauge", _CLINICIAN, "Acuity of the clinician's assignments now, summed."),
-    "clinician_overload_state": Definition(
-        "gauge", _CLINICIAN, "0 normal, 1 elevated, 2 overloaded: a state of the assignment, not of the person."
-    ),
-    "clinician_protected_ratio": Definition(
-        "gauge", (*_CLINICIAN, "window"),
-        "Share of the duty in the window in stretches of 5 min or more without a new alarm of theirs; absent under 5 min of duty.",
-    ),
-    "clinician_flood_ratio": Definition(
-        "gauge", (*_CLINICIAN, "window"),
-        "Share of the window in alarm flood: begins above 10 new alarms in 10 min, ends below 5 (ISA-18.2, which aims below 1 % of time).",
-    ),
-    "clinician_overlapping_alarms": Definition(
-        "gauge", (*_CLINICIAN, "window"),
-        "Alarms of the window that began while an earlier one of the clinician's still sounded and nobody had responded to it.",
-    ),
-    "clinician_load_band": Definition(
-        "gauge", (*_CLINICIAN, "band"),
-        "1 for the band that the alarms of the last hour are in, by EEMUA-191 rates: recommended under 6, manageable to 12, "
-        "over_demanding to 60, unacceptable above.",
-    ),
-    "clinician_nonactionable_exposure": Definition(
-        "gauge", _CLINICIAN,
-        "Non-actionable alarms of the last 120 min, without technical ones: exposure as in Bonafide 2015, never proof of harm "
-        "(Bonafide 2017 found no association).",
-    ),
-    "clinician_exposure_band": Definition(
-        "gauge", (*_CLINICIAN, "band"), "1 for the band of Bonafide 2015 that this exposure is in: a gauge of noise, never proof of harm."
-    ),
-    "clinician_shift_hours": Definition(
-        "gauge", _CLINICIAN,
-        "Hours since the present stretch of duty began, gaps of up to 30 min bridged; absent off duty. "
-        "Responses took 15 % longer for each hour (Bonafide 2017).",
-    ),
-    "unit_alarms": Definition("gauge", (*_UNIT, "window", "priority"), "Alarms of the unit that started in the window, each once."),
-    "unit_classified_alarms": Definition("gauge", (*_UNIT, "window", "class"), "The same alarms by class."),
-    "unit_nonactionable_ratio": Definition(
-        "gauge", (*_UNIT, "window", "scope"),
-        "Share of the classified alarms that needed nobody (scope clinical: without technical ones); absent while too few.",
-    ),
-    "unit_unassigned_alarms": Definition("gauge", (*_UNIT, "window"), "Alarms of the window that were attributed to nobody."),
-    "unit_open_alarms": Definition("gauge", _UNIT, "Alarms of the unit that have not ended."),
-    "unit_clinicians": Definition("gauge", _UNIT, "Clinicians assigned to a bed of the unit now."),
-    "unit_beds": Definition("gauge", _UNIT, "Beds of the unit that are assigned to somebody now."),
-    "unit_overload_state": Definition("gauge", _UNIT, "0 normal, 1 elevated, 2 overloaded: what its average clinician on duty bears."),
-    "unit_type_alarms": Definition(
-        "gauge", (*_UNIT, "window", "device_type", "source", "code"), "Alarms of the unit's most frequent alarm types in the window."
-    ),
-    "unit_type_share": Definition(
-        "gauge", (*_UNIT, "window", "device_type", "source", "code"), "The same types' share of all alarms of the unit in the window."
-    ),
-    "unit_type_nonactionable_ratio": Definition(
-        "gauge", (*_UNIT, "window", "device_type", "source", "code", "scope"),
-        "Share of the type's classified alarms that needed nobody (scope clinical: without technical ones); absent while too few.",
-    ),
-    "unit_priority_share": Definition(
-        "gauge", (*_UNIT, "window", "priority"),
-        "Share of the unit's alarms in the window that has the priority; ISA-18.2 aims at 0.80 low, 0.15 medium, 0.05 high. "
-        "Absent without alarms.",
-    ),
-    "unit_stale_alarms": Definition("gauge", _UNIT, "Alarms of the unit open for more than 24 h (ISA-18.2: under 5 on any day)."),
-    "unit_standing_alarms": Definition("gauge", _UNIT, "Alarms of the unit open for more than 1 h, stale ones among them."),
-    "unit_chattering_alarms": Definition(
-        "gauge", (*_UNIT, "window"),
-        "Alarms that are at least the third within 60 s of the same device, source and code, the others being over (ISA-18.2: none).",
-    ),
-    "unit_fleeting_alarms": Definition(
-        "gauge", (*_UNIT, "window"), "Alarms that ended sooner than policy.fleeting, answered or not (ISA-18.2: none)."
-    ),
-    "unit_alarms_per_bed": Definition(
-        "gauge", (*_UNIT, "window"), "Alarms of the unit in the window over its beds that are assigned now; absent without any."
-    ),
-    "unit_beds_per_clinician": Definition(
-        "gauge", _UNIT, "Beds of the unit that are assigned now over the clinicians assigned to them; absent without any."
-    ),
-    "unit_acuity_per_clinician": Definition(
-        "gauge", _UNIT, "Acuity of the unit's assignments now, summed, over the clinicians who hold them; absent without any."
-    ),
-    "unit_load_spread": Definition(
-        "gauge", (*_UNIT, "window"),
-        "How unevenly the alarms of the window fell on the clinicians on duty in the unit now (Gini: 0 alike, towards 1 all on one); "
-        "absent under two, or without alarms.",
-    ),
-    "response_seconds": Definition(
-        "histogram", (*_UNIT, "priority"), "From an alarm's start to the first response of any kind, once per alarm when it is final."
-    ),
-    "dropped_clinicians": Definition("gauge", (), "Clinicians now without series, because metrics.max_clinicians others have them."),
-    "dropped_samples": Definition("counter", (), "Samples left out of renderings of this page so far, because of metrics.max_clinicians."),
-    "events": Definition("counter", ("topic", "outcome"), "Records read, by what became of them."),
-    "event_delay_seconds": Definition(
-        "histogram", ("topic",), "From the time a record gives for its event to the time it was accepted."
-    ),
-    "watermark_timestamp_seconds": Definition("gauge", ("facility",), "Greatest event time accepted from the facility's alarms."),
-    "consumer_lag_records": Definition("gauge", ("topic", "partition"), "Records of the partition not yet taken in."),
-    "consumer_lag_seconds": Definition(
-        "gauge", ("topic", "partition"), "Age of the fetched record that is next in line, by its Kafka timestamp; 0 where none waits."
-    ),
-    "checkpoint_timestamp_seconds": Definition("gauge", ("partition",), "When the partition's state was last stored."),
-    "build_info": Definition("gauge", ("version",), "Always 1; labels tell the version."),
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +142,8 @@ def _unit_tables(burdens: Burdens, min_classified: int) -> Iterator[Table]:
     yield _table("unit_clinicians", labels, [Cell()], of.clinicians)
     yield _table("unit_beds", labels, [Cell()], of.beds)
     yield _table("unit_overload_state", labels, [Cell()], of.overload)
+    yield _table("unit_overload_reason", labels, _cells(measure=MEASURES), of.overload_reasons[..., 0])
+    yield _table("unit_overload_limit", labels, _cells(measure=MEASURES), of.overload_reasons[..., 1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +210,7 @@ def _workload_tables(burdens: Burdens) -> Iterator[Table]:
     yield _table("unit_fleeting_alarms", labels, _cells(window=windows), of.fleeting)
     yield _table("unit_alarms_per_bed", labels, _cells(window=windows), _over(all_alarms, of.beds[:, np.newaxis]))
     yield _table("unit_beds_per_clinician", labels, [Cell()], _over(of.beds, of.clinicians))
+    yield _table("unit_beds_per_clinician_limit", labels, [Cell()], of.beds_limit)
     yield _table("unit_acuity_per_clinician", labels, [Cell()], _over(of.acuity, of.clinicians))
     yield _table("unit_load_spread", labels, _cells(window=windows), of.load_spread)
 
@@ -413,7 +287,7 @@ _NOBODY = Burdens(
     ),
     UnitBurdens(
         [], [], _none(len(ALARM_PRIORITIES)), _none(len(CLASSES)), _none(), _none(), _none(), _none(), [], [], _none(), _none(), _none(),
-        _none(), _none() / 1, _none() / 1, _none(),
+        _none(), _none() / 1, _none() / 1, _none(), np.zeros((0, len(MEASURES), 2)), np.zeros(0),
     ),
     [],
 )  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any
 import faust
 from faust.stores import memory
 from faust.tables.manager import TableManager
+from faust.tables.recovery import RebalanceAgain, Recovery
 from faust.types import TP, EventT
 
 OnRevoked = Callable[[set[int]], None]
@@ -66,8 +67,34 @@ class CheckpointTable(faust.Table):
         return Found("memory://", self.app, self, table_name=self.name)
 
 
+class CurrentRecovery(Recovery):
+    """Faust's recovery, which may end when the next rebalance has already begun - in a worker that was suspended, long ago.
+
+    What it has read is then of the past, and another recovery follows.
+    """
+
+    _rebalances = 0
+
+    async def on_rebalance(self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0) -> None:
+        self._rebalances = self.app.rebalancing_count  # counted as soon as the client hears of one
+        await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
+
+    async def on_recovery_completed(self, generation_id: int = 0) -> None:
+        if self._rebalances != self.app.rebalancing_count or generation_id != self.app.consumer_generation_id:
+            raise RebalanceAgain
+        await super().on_recovery_completed(generation_id)
+
+
 class Tables(TableManager):
-    """Faust's tables, without the second at every start in which it waits for more of them to be declared."""
+    """Faust's tables, with that recovery, and without the second at every start in which Faust waits for more of them to be declared."""
+
+    _recovery: Recovery | None
+
+    @property
+    def recovery(self) -> Recovery:
+        if self._recovery is None:
+            self._recovery = CurrentRecovery(self.app, self, beacon=self.beacon, loop=self.loop)
+        return self._recovery
 
     async def on_start(self) -> None:
         await self._update_channels()

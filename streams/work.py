@@ -76,6 +76,8 @@ class Work:
         self._taken_in = 0
         self._watch = Watch(settings.stall_timeout / 1000)
         self._unreachable = False
+        self._current = False
+        """Whether what is held is the state of record: not from a rebalance on until what others may have added is read."""
         self.recovered = False
 
         self._table = CheckpointTable(app, name="checkpoint", partitions=settings.partitions, key_type=bytes, value_type=bytes)
@@ -87,7 +89,8 @@ class Work:
         app.timer(interval=settings.checkpoint_interval / 1000, name="checkpoint")(self.checkpoint)
 
         reuse = REUSE_SECONDS if settings.clock == "wall" else 0.0
-        self.exporter = Exporter(self, self._pseudonym, self._policy.min_classified, settings.metrics, reuse)
+        fingerprint = self._policy.fingerprint
+        self.exporter = Exporter(self, self._pseudonym, self._policy.min_classified, settings.metrics, reuse, policy=fingerprint)
         add_pages(app, self, self.exporter)
         add_findings(app, self, Finder(self, self._policy, FINDINGS_REUSE_SECONDS if settings.clock == "wall" else 0.0))
         add_page(app)
@@ -239,13 +242,15 @@ class Work:
         """Send finished episodes, and commit - the latter first, and again when that is long ago.
 
         A worker that was suspended may have lost its partitions without having heard of it, and should not repeat what others know
-        better by now (where it still does, editions tell). The group takes commits of its members alone. What is not sent waits
-        for the next checkpoint, or for whoever restores this one.
+        better by now (where it still does, editions tell). The group takes commits of its members alone; but one that has just
+        joined again has old state in its hands for a moment. What is not sent waits for the next checkpoint, or for whoever
+        restores this one.
         """
         place, confirmed = 0, -CONFIRMED_SECONDS
         while place < len(episodes) or confirmed < 0:
             if monotonic() - confirmed >= CONFIRMED_SECONDS:
-                if self._held.get(held.partition.number) is not held or not await self._app.consumer.tell_group(reached):
+                ours = self._current and self._held.get(held.partition.number) is held
+                if not ours or not await self._app.consumer.tell_group(reached):
                     held.partition.put_back(episodes[place:])
                     break
                 confirmed = monotonic()
@@ -258,6 +263,7 @@ class Work:
         if self._held and self._app.crash_reason is None:
             # Never cancelled: what is planned counts as stored.
             await asyncio.wait([asyncio.ensure_future(self.checkpoint())], timeout=HAND_OVER_SECONDS)
+        self._current = False
 
     def _revoked(self, numbers: set[int]) -> None:
         """What is others' now leaves memory and /metrics."""
@@ -271,7 +277,7 @@ class Work:
             for number in sorted(numbers):
                 found = self._table.data.records.pop(number, {})
                 self._held[number] = take_hold(self._held.get(number), found, self._policy, partial(self._new_partition, number))
-            self.recovered = True
+            self.recovered = self._current = True
             log.info("partitions held", partitions=sorted(numbers), episodes=sum(one.engine.held for one in self.partitions))
         except Exception as error:  # Faust drops exceptions of this callback
             log.error("state cannot be restored", error=str(error))

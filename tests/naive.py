@@ -488,6 +488,10 @@ def _put_unit(out: _Out, unit: str, alarms: list[Episode], assignments: list[Ass
     out.put("unit_stale_alarms", labels, len([episode for episode in still_open if now - episode.start > 24 * HOUR]))
     out.put("unit_clinicians", labels, len({assignment.clinician for assignment in held}))
     out.put("unit_beds", labels, len({assignment.bed for assignment in held}))
+    own = policy.overload.units.get(unit, {}).get("beds", policy.overload.beds)
+    beds_level = policy.overload.units.get(f"{out.facility}/{unit}", {}).get("beds", own).elevated
+    if beds_level is not None:
+        out.put("unit_beds_per_clinician_limit", labels, beds_level.enter)
 
 
 def by_signal(alarms: list[Episode]) -> dict[tuple[str, str, str], list[Episode]]:

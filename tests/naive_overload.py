@@ -75,12 +75,19 @@ class _Own:
 def metrics(facts: Sequence[Fact], now: int, policy: Policy) -> Metrics:
     """`naive.metrics` and the overload states beside it."""
     found = naive.metrics(facts, now, policy)
-    last = {("unit", one.unit) if one.clinician is None else ("clinician", one.clinician): one.after for one in changes(facts, now, policy)}
+    turned = changes(facts, now, policy)
+    last = {("unit", one.unit) if one.clinician is None else ("clinician", one.clinician): one.after for one in turned}
+    order = ["normal", "elevated", "overloaded"]
+    rise = {one.unit: one for one in turned if one.clinician is None and order.index(one.after) > order.index(one.before)}
     for (name, labels), _ in list(found.items()):
         if name in ("alarm_fatigue_clinician_beds", "alarm_fatigue_unit_beds"):
             level = name.split("_")[2]
             state = last.get((level, dict(labels)[level]), "normal")
-            found[f"alarm_fatigue_{level}_overload_state", labels] = float(["normal", "elevated", "overloaded"].index(state))
+            found[f"alarm_fatigue_{level}_overload_state", labels] = float(order.index(state))
+            if level == "unit" and state != "normal":
+                for measure, figure, _, limit in rise[dict(labels)["unit"]].reasons:
+                    found["alarm_fatigue_unit_overload_reason", labels | {("measure", measure)}] = figure
+                    found["alarm_fatigue_unit_overload_limit", labels | {("measure", measure)}] = limit
     return found
 
 

@@ -279,8 +279,8 @@ def test_clinicians_are_pseudonyms_unless_switched_off(ward: Files, tmp_path: Pa
 def test_no_series_grows_without_bounds_or_names_a_bed_or_device(ward: Files) -> None:
     labels = {name for _, labels in run("replay", *ward.arguments).numbers for name, _ in labels}
     assert labels == {
-        "facility", "unit", "clinician", "window", "priority", "class", "scope", "band", "device_type", "source", "code", "le", "topic",
-        "outcome",
+        "facility", "unit", "clinician", "window", "priority", "class", "scope", "band", "measure", "device_type", "source", "code", "le",
+        "topic", "outcome",
     }  # fmt: skip
 
 

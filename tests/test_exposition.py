@@ -27,6 +27,7 @@ from analyzer import (
     CLASSES,
     EXPOSURE_BANDS,
     LOAD_BANDS,
+    MEASURES,
     RESPONSE_BUCKETS,
     SCOPES,
     STATES,
@@ -37,10 +38,11 @@ from analyzer import (
     UnitBurdens,
     nonactionable_ratio,
 )
+from streams.definitions import DEFINITIONS
 from streams.exporter import Cap, Exporter
 from streams.exposition import BLOCK_LINES, END, Format, accepts, packed, render
 from streams.library import as_metrics
-from streams.metrics import DEFINITIONS, burden_tables, everybody, joined, nonactionable_ratios, simple_table
+from streams.metrics import burden_tables, everybody, joined, nonactionable_ratios, simple_table
 from streams.partition import Partition
 from streams.settings import MetricsSettings
 from streams.web import add_pages
@@ -100,7 +102,8 @@ def burdens(draw: st.DrawFn, facilities: st.SearchStrategy[str] = names) -> Burd
             frequent, [[[draw(classes) for _ in found] for found in by_window] for by_window in frequent],
             arrays(draw, len(units)), arrays(draw, len(units)), arrays(draw, len(units), n), arrays(draw, len(units), n),
             np.array([draw(amounts) for _ in units], dtype=np.float64), measures(draw, len(units), n),
-            places(draw, STATES, len(units)),
+            places(draw, STATES, len(units)), measures(draw, len(units), len(MEASURES), 2),
+            measures(draw, len(units)),
         ),
         [(*labels, draw(times), draw(amounts)) for labels in answered],
     )  # fmt: skip
@@ -127,7 +130,8 @@ def ward(*clinicians: str, facility: str = "H1", unit: str = "ICU", alarms: int 
         ),
         UnitBurdens(
             [facility], [unit], *columns(1), one, one, one, [[[]]], [[[]]], one, one, of_first(1, 1), of_first(1, 1), np.ones(1),
-            np.full((1, 1), np.nan), one * 0,
+            np.full((1, 1), np.nan), one * 0, np.full((1, len(MEASURES), 2), np.nan),
+            np.full(1, 8.0),
         ),
         [],
     )  # fmt: skip

@@ -11,10 +11,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.parser import text_string_to_metric_families as prometheus_families
 
 from analyzer import Engine, Finished, Policy, Topic
+from streams.definitions import DEFINITIONS, PREFIX
 from streams.exporter import Exporter
 from streams.exposition import Format
 from streams.library import as_metrics
-from streams.metrics import DEFINITIONS, PREFIX
 from streams.partition import Partition
 from streams.replay import BadLine, Exposition, read_into, write_episodes
 from streams.settings import MetricsSettings

@@ -91,6 +91,26 @@ def test_a_storm_enters_once_and_silence_leaves_it() -> None:
     assert of(hospital.run(NINE + 2 * HOUR), "ann") == expected
 
 
+def test_metrics_tell_the_figures_by_which_a_unit_became_overloaded(tmp_path: Path) -> None:
+    hospital = Hospital()
+    hospital.assign("ann", "1", "2")
+    storm(hospital, NINE, minutes=10, every=40 * SECOND)
+    hospital.run(NINE + HOUR)
+    shown = []
+    for minutes in (8, 9, 12, 28):
+        for topic, lines in hospital.lines.items():
+            (tmp_path / f"{topic}.jsonl").write_text("\n".join(lines))
+        arguments = [f"--{topic}={tmp_path / topic}.jsonl" for topic in ("alarms", "assignments")]
+        done = CliRunner().invoke(app, ["replay", *arguments, "--at", str(NINE + minutes * MINUTE)])
+        shown.append(
+            [line.removeprefix("alarm_fatigue_unit_overload_") for line in done.stdout.splitlines() if "unit_overload_" in line[:30]]
+        )
+    # 14 alarms from 9:00:00 to 9:08:40 in the ten minutes up to 9:09, when the state rose; 15 in the end.
+    why = ['reason{facility="H",measure="alarms_10m",unit="ICU"} 14.0', 'limit{facility="H",measure="alarms_10m",unit="ICU"} 10.0']
+    state = 'state{{facility="H",unit="ICU"}} {}.0'.format
+    assert shown == [[state(0)], [state(2), *why], [state(2), *why], [state(0)]]
+
+
 def test_live_and_in_replay_the_changes_are_the_same(tmp_path: Path) -> None:
     live, replayed = Hospital(), Hospital()
     for hospital in (live, replayed):

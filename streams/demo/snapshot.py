@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.metrics import PREFIX
+from streams.definitions import PREFIX
 
 
 @dataclass(frozen=True, slots=True)

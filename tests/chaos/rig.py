@@ -408,7 +408,9 @@ class Rig:
             fields = json.loads(one.value)
             id_, alarm = fields.pop("id"), (fields["facility"], fields["alarm_id"])
             found[alarm] = fields
-            said.setdefault(alarm, []).append(f"{id_[:6]} at {one.partition}/{one.offset}, edition {dict(one.headers)['edition'].decode()}, {one.timestamp / 1000:.3f} s")
+            said.setdefault(alarm, []).append(
+                f"{id_[:6]} at {one.partition}/{one.offset}, edition {dict(one.headers)['edition'].decode()}, {one.timestamp / 1000:.3f} s"
+            )
         differ = difference(found, expected, "episodes")
         wrong = next((alarm for alarm in said if found[alarm] != expected.get(alarm)), None)
         return differ if wrong is None else f"{differ}; said of {wrong}: {', '.join(said[wrong])}"

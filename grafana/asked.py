@@ -1,0 +1,125 @@
+"""What boards ask Prometheus for, where more than one asks it, or where it takes a thought.
+
+Each gauge is asked for by its own labels: which worker told it does not matter, and would keep the columns of a table apart.
+"""
+
+from __future__ import annotations
+
+FACILITY = 'facility="$facility"'
+UNIT = 'facility="$facility", unit="$unit"'
+UNITS = 'facility="$facility", unit=~"$unit"'
+"""Where several units may be chosen."""
+CLINICIAN = 'facility="$facility", clinician="$clinician"'
+"""Wherever they are assigned."""
+
+BEFORE = " offset 12h"
+"""A shift ago."""
+
+
+def unit(metric: str, where: str, *, offset: str = "") -> str:
+    """A gauge of units, by unit. `where`: matchers, the window among them where it has one."""
+    return f"max by (facility, unit) (alarm_fatigue_unit_{metric}{{{where}}}{offset})"
+
+
+def clinician(metric: str, where: str) -> str:
+    """A gauge of clinicians, by clinician and unit."""
+    return f"max by (facility, unit, clinician) (alarm_fatigue_clinician_{metric}{{{where}}})"
+
+
+def on_duty(expression: str, where: str) -> str:
+    """Of those who hold a bed, alone."""
+    return f"{expression} and ({clinician('beds', where)} > 0)"
+
+
+def alarms(where: str, window: str, offset: str = "") -> str:
+    """Alarms of each unit that started in the window, of all priorities."""
+    return f'sum by (facility, unit) (alarm_fatigue_unit_alarms{{{where}, window="{window}"}}{offset})'
+
+
+def alarms_of_clinicians(where: str, window: str) -> str:
+    return f'sum by (facility, unit, clinician) (alarm_fatigue_clinician_alarms{{{where}, window="{window}"}})'
+
+
+def per_clinician(where: str, window: str, offset: str = "") -> str:
+    """Alarms of each unit over the clinicians on duty there; absent where nobody is."""
+    return f"{alarms(where, window, offset)} / ({unit('clinicians', where, offset=offset)} > 0)"
+
+
+def more_than_before(where: str) -> str:
+    """How many more alarms units had in the last 12 h than in the 12 h before, as a share of these."""
+    return f"{alarms(where, '12h')} / ({alarms(where, '12h', BEFORE)} > 0) - 1"
+
+
+def protected(where: str) -> str:
+    """Protected time of the last hour, of a unit's average clinician."""
+    return f'avg by (facility, unit) (alarm_fatigue_clinician_protected_ratio{{{where}, window="1h"}})'
+
+
+def with_room(where: str) -> str:
+    """The beds of each clinician on duty who could take one more."""
+    return f"""({clinician("beds", where)} > 0)
+        and ({clinician("overload_state", where)} == 0)
+        and ({alarms_of_clinicians(where, "1h")} <= 12)
+        and ({clinician("beds", where)} <= on (facility, unit) group_left () {unit("beds_per_clinician", where)})"""
+
+
+ROOM = (
+    "Room: the state is normal, at most 12 alarms came in the last hour (EEMUA-191: manageable), and the beds are no more than the unit's "
+    "average (our own). Acuity, skills and breaks are for the charge nurse to weigh."
+)
+
+
+MEASURES = {
+    "alarms_10m": "alarms in 10 min",
+    "alarms_1h": "alarms in 1 h",
+    "protected_1h": "protected share of 1 h",
+    "unanswered": "alarms unanswered",
+    "beds": "beds",
+}
+"""What the overload state looks at, in words; each of the average clinician on duty."""
+
+
+def beyond(what: str, where: str) -> str:
+    """The measures by which units rose: `reason`, their figures then, or the `limit` they were beyond."""
+    return f"max by (facility, unit, measure) (alarm_fatigue_unit_overload_{what}{{{where}}})"
+
+
+def at_present(where: str) -> str:
+    """The same measures now, but for `unanswered`, which no metric tells of units. An alarm of several clinicians counts once."""
+    now = {
+        "alarms_10m": per_clinician(where, "10m"),
+        "alarms_1h": per_clinician(where, "1h"),
+        "protected_1h": protected(where),
+        "beds": unit("beds_per_clinician", where),
+    }
+    found = " or ".join(f'label_replace({expression}, "measure", "{measure}", "", "")' for measure, expression in now.items())
+    return f"({found}) and {beyond('reason', where)}"
+
+
+def classified(where: str, window: str) -> str:
+    """Share of each unit's alarms of the window that are classified: what a non-actionable ratio speaks of."""
+    found = 'class=~"actionable|non_actionable|technical"'
+    every = f'alarm_fatigue_unit_classified_alarms{{{where}, window="{window}"}}'
+    some = f'alarm_fatigue_unit_classified_alarms{{{where}, window="{window}", {found}}}'
+    return f"sum by (facility, unit) ({some}) / (sum by (facility, unit) ({every}) > 0)"
+
+
+def needless(where: str, window: str) -> str:
+    """Alarms of each type that needed nobody, by the share of its classified ones; absent where these are too few."""
+    of = "(facility, unit, device_type, source, code)"
+    ratio = f'alarm_fatigue_unit_type_nonactionable_ratio{{{where}, window="{window}", scope="all"}}'
+    return f'max by {of} (alarm_fatigue_unit_type_alarms{{{where}, window="{window}"}}) * max by {of} ({ratio})'
+
+
+TYPE = "{{type}}"
+
+
+def in_a_word(expression: str) -> str:
+    """Alarm types with a label `type` to show: device, source and code, without the prefixes of ISO/IEEE 11073 that all have in common."""
+    whole = f'label_join({expression}, "type", " ", "device_type", "source", "code")'
+    return f'label_replace({whole}, "type", "$1 $2 $3", "type", "(.*?) (?:MDC_)?(.*?) (?:MDC_EVT_|MDC_)?(.*)")'
+
+
+def of_type(metric: str, where: str, window: str, more: str = "") -> str:
+    """A gauge of alarm types, by unit and type."""
+    return f'max by (facility, unit, device_type, source, code) (alarm_fatigue_unit_type_{metric}{{{where}, window="{window}"{more}}})'

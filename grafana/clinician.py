@@ -1,0 +1,210 @@
+"""Clinician: one assignment's load, by pseudonym, beside what can be changed. It opens from a unit, and compares nobody."""
+
+from __future__ import annotations
+
+from grafana.asked import CLINICIAN as HERE
+from grafana.frame import CHANGED, CLINICIAN, Board, Variable, facility, from_address, mark, to_unit, unit
+from grafana.parts import (
+    BEDS,
+    BEDS_SOURCE,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PROTECTED,
+    PROTECTED_SOURCE,
+    RATE_10M,
+    RATE_SOURCE,
+    SKY,
+    STATES,
+    STATES_SOURCE,
+    VERMILION,
+    Steps,
+    curves,
+    figure,
+    note,
+    of_now,
+    query,
+    strips,
+)
+
+_EXPOSURE: Steps = ((None, GREEN, "0-29"), (30, SKY, "30-79"), (80, ORANGE, "80+"))
+_EXPOSURE_SOURCE = (
+    "Non-actionable alarms of 120 min, without technical ones, in the bands of Bonafide 2015 (0-29, 30-79, 80 and more). A gauge of "
+    "noise, never proof of harm: Bonafide 2017 found no association."
+)
+_LOADS: Steps = ((None, GREEN, "recommended"), (1, SKY, "manageable"), (2, ORANGE, "over-demanding"), (3, VERMILION, "unacceptable"))
+_GONE = "Open this board from a unit's assignments; or this clinician is off duty, and the window is over"
+_OFF = "Off duty"
+_CLASSES = {"actionable": GREEN, "non_actionable": VERMILION, "technical": ORANGE, "pending": SKY, "unknown": GREY}
+
+
+def board() -> Board:
+    variables: list[Variable] = [facility(), unit(), from_address("clinician")]
+    one = Board(
+        CLINICIAN,
+        "Clinician",
+        "One assignment's load, by pseudonym. Opened from a unit; no list of people leads here.",
+        variables,
+        [
+            mark(
+                "Assignment overloaded",
+                VERMILION,
+                f"max by (facility, clinician) (alarm_fatigue_clinician_overload_state{{{HERE}}}) == 2",
+                "overloaded",
+            ),
+            CHANGED,
+        ],
+        listed=False,
+    )
+    one.line(
+        4,
+        (
+            6,
+            note(
+                "",
+                "**An assignment, not a person.** What is seen here was assigned: beds, limits, delays, devices. Whoever can change these "
+                "- "
+                "the charge nurse, biomed - is told; the clinician is never paged.\n\n[Back to the unit](" + to_unit() + ")",
+            ),
+        ),
+        (
+            3,
+            figure(
+                "State", f"A state of the assignment. {STATES_SOURCE}", of_now(_one("overload_state")), steps=STATES, say=True, empty=_GONE
+            ),
+        ),
+        (3, figure("Beds", f"Assigned now. {BEDS_SOURCE}", of_now(_one("beds")), steps=BEDS, empty=_GONE)),
+        (
+            3,
+            figure(
+                "Acuity",
+                "Of the assignments now, summed; in the measure of who sends them.",
+                of_now(_one("acuity")),
+                decimals=1,
+                empty=_GONE,
+            ),
+        ),
+        (
+            3,
+            figure(
+                "Hours on duty",
+                "Since the present stretch of duty began, gaps of up to 30 min bridged. Responses took 15 % longer for each hour "
+                "(Bonafide 2017): a case for breaks and relief, not for haste.",
+                of_now(_one("shift_hours")),
+                unit="h",
+                decimals=1,
+                empty=_OFF,
+            ),
+        ),
+        (
+            3,
+            figure(
+                "Protected time, 1 h",
+                PROTECTED_SOURCE,
+                of_now(_one("protected_ratio", ', window="1h"')),
+                unit="percentunit",
+                decimals=0,
+                steps=PROTECTED,
+                empty="On duty for less than 5 min of the hour",
+            ),
+        ),
+        (3, figure("Exposure", _EXPOSURE_SOURCE, of_now(_one("nonactionable_exposure")), steps=_EXPOSURE, empty=_GONE)),
+    )
+    one.line(
+        9,
+        (
+            12,
+            curves(
+                "Alarms in 10 min",
+                RATE_SOURCE,
+                query(f'sum by (facility, clinician) (alarm_fatigue_clinician_alarms{{{HERE}, window="10m"}})', "alarms in 10 min"),
+                colours={"alarms in 10 min": BLUE},
+                steps=RATE_10M,
+                empty=_GONE,
+            ),
+        ),
+        (
+            12,
+            curves(
+                "What they were, 1 h",
+                "By class, as the unit's board explains them.",
+                *(
+                    query(_one("classified_alarms", f', window="1h", class="{name}"'), name, ref)
+                    for ref, name in zip("ABCDE", _CLASSES, strict=True)
+                ),
+                colours=_CLASSES,
+                stacked=True,
+                empty=_GONE,
+            ),
+        ),
+    )
+    one.line(
+        8,
+        (
+            8,
+            curves(
+                "Time to think, and in flood",
+                f"{PROTECTED_SOURCE} Flood: begins above 10 new alarms in 10 min, ends below 5 (ISA-18.2).",
+                query(_one("protected_ratio", ', window="1h"'), "protected, 1 h", "A"),
+                query(_one("flood_ratio", ', window="1h"'), "in flood, 1 h", "B"),
+                unit="percentunit",
+                most=1,
+                colours={"protected, 1 h": GREEN, "in flood, 1 h": VERMILION},
+                empty=_GONE,
+            ),
+        ),
+        (
+            8,
+            curves(
+                "At once, and how long",
+                "Overlapping: alarms that began while an earlier one still sounded, unanswered. Sounding: time in the hour with at least "
+                "one alarm on (right axis).",
+                query(_one("overlapping_alarms", ', window="1h"'), "overlapping, 1 h", "A"),
+                query(_one("alarm_seconds", ', window="1h"'), "sounding, 1 h", "B"),
+                colours={"overlapping, 1 h": ORANGE, "sounding, 1 h": GREY},
+                right={"sounding, 1 h": "s"},
+                empty=_GONE,
+            ),
+        ),
+        (
+            8,
+            curves(
+                "Beds, and hours on duty",
+                "What was assigned, and since when.",
+                query(_one("beds"), "beds", "A"),
+                query(_one("shift_hours"), "hours on duty", "B"),
+                colours={"beds": BLUE, "hours on duty": GREY},
+                right={"hours on duty": "h"},
+                empty=_GONE,
+            ),
+        ),
+    )
+    one.line(
+        6,
+        (12, strips("State, over time", STATES_SOURCE, query(_one("overload_state"), "state"), steps=STATES, empty=_GONE)),
+        (
+            12,
+            strips(
+                "Load band, over time",
+                "Alarms of the last hour by EEMUA-191: under 6 recommended, to 12 manageable, to 60 over-demanding, above unacceptable.",
+                query(_band(), "load band"),
+                steps=_LOADS,
+                empty=_GONE,
+            ),
+        ),
+    )
+    return one
+
+
+def _one(metric: str, more: str = "") -> str:
+    return f"max by (facility, clinician) (alarm_fatigue_clinician_{metric}{{{HERE}{more}}})"
+
+
+def _band() -> str:
+    """0 to 3."""
+    found = f"alarm_fatigue_clinician_load_band{{{HERE}, "
+    return " + ".join(
+        f'{place} * max by (facility, clinician) ({found}band="{band}"}})'
+        for place, band in ((1, "manageable"), (2, "over_demanding"), (3, "unacceptable"))
+    )

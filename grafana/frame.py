@@ -1,0 +1,190 @@
+"""The frame that all boards share: variables, links between boards, what is marked in time, and the 24-column grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from grafana_foundation_sdk.builders import dashboard, prometheus
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models import dashboard as models
+
+from grafana.parts import BLUE, DATASOURCE, PURPLE, VERMILION, Panel
+
+HOSPITAL, UNIT, CLINICIAN, TYPES, PIPELINE = (f"alarm-fatigue-{name}" for name in ("hospital", "unit", "clinician", "types", "pipeline"))
+TAG = "alarm-fatigue"
+"""Of every board that can be gone to directly: all but the clinician's, which opens from a unit alone."""
+
+_FACILITY = "alarm_fatigue_unit_overload_state"
+_KEEP = "${__url_time_range}&${datasource:queryparam}&${facility:queryparam}"
+TO_UNIT = f'/d/{UNIT}?{_KEEP}&var-unit=${{__data.fields["Unit"]:percentencode}}'
+_TO_UNIT_OF_SERIES = f"/d/{UNIT}?{_KEEP}&var-unit=${{__field.labels.unit:percentencode}}"
+_TO_TYPES = f"/d/{TYPES}?{_KEEP}&${{unit:queryparam}}"
+TO_CLINICIAN = f'/d/{CLINICIAN}?{_KEEP}&${{unit:queryparam}}&var-clinician=${{__data.fields["Clinician"]:percentencode}}'
+_TO_UNIT_OF_BOARD = f"/d/{UNIT}?{_KEEP}&${{unit:queryparam}}"
+"""Addresses that keep the time and the variables. Field names are those that people see."""
+
+Variable = Builder[models.VariableModel]
+
+
+def _datasource() -> Variable:
+    return dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus")
+
+
+def _values(name: str, label: str, asked: str, several: bool = False) -> dashboard.QueryVariable:
+    one = (
+        dashboard.QueryVariable(name)
+        .label(label)
+        .datasource(DATASOURCE)
+        .query({"query": asked, "refId": name})
+        .definition(asked)
+        .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(models.VariableSort.NATURAL_ASC)
+    )
+    if several:
+        everything = models.VariableOption(selected=True, text="All", value="$__all")
+        return one.multi(True).include_all(True).all_value(".*").current(everything)
+    return one.multi(False).include_all(False)
+
+
+def facility() -> Variable:
+    return _values("facility", "Facility", f"label_values({_FACILITY}, facility)")
+
+
+def unit(several: bool = False) -> Variable:
+    return _values("unit", "Unit", f'label_values({_FACILITY}{{facility="$facility"}}, unit)', several)
+
+
+def from_address(name: str) -> Variable:
+    """A value that comes with the link, and cannot be chosen here."""
+    return dashboard.TextBoxVariable(name).hide(models.VariableHide.HIDE_VARIABLE).default_value("")
+
+
+def window(label: str, *values: str) -> Variable:
+    options = [models.VariableOption(text=one, value=one, selected=one == values[0]) for one in values]
+    return (
+        dashboard.CustomVariable("window")
+        .label(label)
+        .values(",".join(values))
+        .options(options)
+        .current(options[0])
+        .multi(False)
+        .include_all(False)
+    )
+
+
+def mark(name: str, colour: str, expression: str, title: str, text: str = "") -> dashboard.AnnotationQuery:
+    """Marks in time wherever the expression has a value, one for each stretch."""
+    target = prometheus.Dataquery().datasource(DATASOURCE).expr(" ".join(expression.split())).ref_id("Anno").range()
+    return (
+        dashboard.AnnotationQuery()
+        .name(name)
+        .datasource(DATASOURCE)
+        .enable(True)
+        .hide(False)
+        .icon_color(colour)
+        .target(target)
+        .expr(" ".join(expression.split()))
+        .title_format(title)
+        .text_format(text)
+        .use_value_for_time(False)
+        .step("60s")
+    )
+
+
+OVERLOAD = mark(
+    "Unit overloaded", VERMILION, 'alarm_fatigue_unit_overload_state{facility="$facility", unit=~"$unit"} == 2', "{{unit}} overloaded"
+)
+OVERLOAD_ANYWHERE = mark(
+    "Unit overloaded", VERMILION, 'alarm_fatigue_unit_overload_state{facility="$facility"} == 2', "{{unit}} overloaded"
+)
+PAGED = mark("Alert firing", PURPLE, 'ALERTS{alertstate="firing", facility="$facility"}', "{{alertname}} {{unit}}", "tier {{tier}}")
+PAGED_ANYWHERE = mark(
+    "Alert firing", PURPLE, 'ALERTS{alertstate="firing", severity!="none"}', "{{alertname}} {{unit}}", "{{facility}} {{severity}}"
+)
+CHANGED = mark(
+    "Settings changed",
+    BLUE,
+    """count by (version, policy) (alarm_fatigue_build_info)
+    unless count by (version, policy) (alarm_fatigue_build_info offset 10m)
+    and on () count(alarm_fatigue_build_info offset 10m)""",
+    "Settings or version changed",
+    "version {{version}}, policy {{policy}}",
+)
+
+
+def to_unit_of_series() -> dashboard.DashboardLink:
+    return dashboard.DashboardLink("The unit's board").url(_TO_UNIT_OF_SERIES).target_blank(False)
+
+
+def to_types() -> dashboard.DashboardLink:
+    return dashboard.DashboardLink("Alarm types of the unit").url(_TO_TYPES).target_blank(False)
+
+
+def to_unit() -> str:
+    """The address of the unit that a board speaks of."""
+    return _TO_UNIT_OF_BOARD
+
+
+class Board:
+    """Rows of panels, from the top; widths of a row add up to 24. Panels are numbered as they come."""
+
+    def __init__(
+        self,
+        uid: str,
+        title: str,
+        description: str,
+        variables: Sequence[Variable],
+        marks: Sequence[dashboard.AnnotationQuery],
+        since: str = "now-12h",
+        listed: bool = True,
+    ) -> None:
+        self._board = (
+            dashboard.Dashboard(title)
+            .uid(uid)
+            .description(description)
+            .tags([TAG] if listed else [f"{TAG}-detail"])
+            .readonly()
+            .tooltip(models.DashboardCursorSync.CROSSHAIR)
+            .time(since, "now")
+            .refresh("30s")
+            .timezone("browser")
+            .variables([_datasource(), *variables])
+            .annotations([*marks])
+            .link(
+                dashboard.DashboardLink("Boards")
+                .type(models.DashboardLinkType.DASHBOARDS)
+                .tags([TAG])
+                .as_dropdown(False)
+                .include_vars(True)
+                .keep_time(True)
+                .target_blank(False)
+                .icon("external link")
+                .tooltip("Keeps time and variables")
+            )
+        )
+        self._next = 1
+        self._y = 0
+
+    def heading(self, title: str) -> None:
+        self._board.with_row(dashboard.Row(title).id(self._number()).grid_pos(models.GridPos(x=0, y=self._y, w=24, h=1)).collapsed(False))
+        self._y += 1
+
+    def line(self, height: int, *panels: tuple[int, Panel]) -> None:
+        """Panels of the same height, side by side, each with its width."""
+        x = 0
+        for width, panel in panels:
+            # The builders' own flow takes a panel at (0, 0) for one without a place.
+            panel.id(self._number()).grid_pos(models.GridPos(x=x, y=self._y, w=width, h=height))
+            self._board.with_panel(panel)
+            x += width
+        assert x == 24, f"widths of a row add up to {x}"
+        self._y += height
+
+    def build(self) -> models.Dashboard:
+        built = self._board.build()
+        built.version = None
+        return built
+
+    def _number(self) -> int:
+        self._next += 1
+        return self._next - 1

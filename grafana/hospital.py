@@ -1,0 +1,217 @@
+"""Hospital overview: which unit needs help now, and why; who has room; whether it was better last shift; whether the data is current."""
+
+from __future__ import annotations
+
+from grafana import asked
+from grafana.asked import FACILITY
+from grafana.frame import CHANGED, HOSPITAL, OVERLOAD_ANYWHERE, PAGED, TO_UNIT, Board, facility, to_unit_of_series
+from grafana.parts import (
+    AGE,
+    AGE_SOURCE,
+    BEDS,
+    BEDS_SOURCE,
+    BLUE,
+    GREEN,
+    GREY,
+    LOAD_AN_HOUR,
+    LOAD_SOURCE,
+    MORE,
+    ORANGE,
+    PROTECTED,
+    PROTECTED_SOURCE,
+    RATE_10M,
+    RATE_SOURCE,
+    SOME,
+    SOME_ELEVATED,
+    STATES,
+    STATES_SOURCE,
+    VERMILION,
+    Column,
+    curves,
+    figure,
+    grid,
+    of_now,
+    query,
+    strips,
+)
+
+_STATE = asked.unit("overload_state", FACILITY)
+_NOBODY = "Nobody is assigned to a bed here: is the roster sent?"
+
+
+def board() -> Board:
+    one = Board(
+        HOSPITAL,
+        "Hospital overview",
+        "Units by load, and who needs help now. Loads are those of units and assignments, never a person's merit.",
+        [facility()],
+        [OVERLOAD_ANYWHERE, PAGED, CHANGED],
+    )
+    one.line(
+        4,
+        (
+            4,
+            figure(
+                "Units overloaded", f"Units now in the state overloaded. {STATES_SOURCE}", of_now(f"sum({_STATE} == bool 2)"), steps=SOME
+            ),
+        ),
+        (
+            4,
+            figure(
+                "Units elevated",
+                f"Units now in the state elevated. {STATES_SOURCE}",
+                of_now(f"sum({_STATE} == bool 1)"),
+                steps=SOME_ELEVATED,
+            ),
+        ),
+        (
+            4,
+            figure(
+                "Assignments overloaded",
+                "Clinicians on duty whose assignment is overloaded: a state of what was assigned, not of the person. The unit's board "
+                "says what could be changed.",
+                of_now(f"sum({asked.clinician('overload_state', FACILITY)} == bool 2 and {asked.clinician('beds', FACILITY)} > 0)"),
+                steps=SOME,
+                empty="No clinician is on duty, or clinicians are not exported (metrics.clinicians)",
+            ),
+        ),
+        (
+            4,
+            figure(
+                "Beds per clinician",
+                f"Assigned beds of the hospital over clinicians on duty. {BEDS_SOURCE}",
+                of_now(f"sum({asked.unit('beds', FACILITY)}) / (sum({asked.unit('clinicians', FACILITY)}) > 0)"),
+                steps=BEDS,
+                decimals=1,
+                empty=_NOBODY,
+            ),
+        ),
+        (
+            4,
+            figure(
+                "More alarms than last shift",
+                "Alarms of the last 12 h against those of the 12 h before: below zero is better.",
+                of_now(f"sum({asked.alarms(FACILITY, '12h')}) / (sum({asked.alarms(FACILITY, '12h', asked.BEFORE)}) > 0) - 1"),
+                unit="percentunit",
+                decimals=0,
+                steps=((None, GREEN, "fewer or as many"), (MORE, ORANGE, "more")),
+                empty="No alarms 12 h ago to compare with",
+            ),
+        ),
+        (
+            4,
+            figure(
+                "Data is behind by",
+                AGE_SOURCE,
+                of_now(f"time() - max(alarm_fatigue_watermark_timestamp_seconds{{{FACILITY}}})"),
+                unit="s",
+                decimals=0,
+                steps=AGE,
+                empty="No alarm has come in: see Pipeline health",
+            ),
+        ),
+    )
+    one.line(
+        8,
+        (
+            24,
+            grid(
+                "Units: who needs help now, and why",
+                "A row a unit, the worst state first; a unit's name leads to its board. Each: per clinician on duty there. "
+                f"{STATES_SOURCE} {LOAD_SOURCE} {PROTECTED_SOURCE} {BEDS_SOURCE} Non-actionable: share of the classified alarms of 12 h "
+                "that needed nobody, empty under five of them. Open: not ended yet. Unassigned: attributed to nobody.",
+                Column("Unit", label="unit", link=("The unit's board", TO_UNIT)),
+                Column("State", asked.unit("overload_state", FACILITY), steps=STATES, say=True),
+                Column("Load band", asked.per_clinician(FACILITY, "1h"), steps=LOAD_AN_HOUR, say=True),
+                Column("Alarms in 1 h, each", asked.per_clinician(FACILITY, "1h"), decimals=1, steps=LOAD_AN_HOUR),
+                Column("Alarms in 10 min, each", asked.per_clinician(FACILITY, "10m"), decimals=1, steps=RATE_10M),
+                Column("Protected time", asked.protected(f'{FACILITY}, unit!=""'), "percentunit", steps=PROTECTED, decimals=0),
+                Column("Clinicians", asked.unit("clinicians", FACILITY)),
+                Column("Beds per clinician", asked.unit("beds_per_clinician", FACILITY), steps=BEDS, decimals=1),
+                Column(
+                    "Non-actionable", asked.unit("nonactionable_ratio", f'{FACILITY}, window="12h", scope="all"'), "percentunit", decimals=0
+                ),
+                Column("Open", asked.unit("open_alarms", FACILITY)),
+                Column("Unassigned 1 h", asked.unit("unassigned_alarms", f'{FACILITY}, window="1h"'), steps=SOME_ELEVATED),
+                Column("More than last shift", asked.more_than_before(FACILITY), "percentunit", decimals=0),
+                sort=("State", "Alarms in 1 h, each"),
+            ),
+        ),
+    )
+    one.heading("How it came, and what is left")
+    one.line(
+        8,
+        (
+            12,
+            strips(
+                "States of units",
+                f"A strip a unit; it leads to the unit's board. {STATES_SOURCE}",
+                query(asked.unit("overload_state", FACILITY), "{{unit}}"),
+                steps=STATES,
+            ).data_links([to_unit_of_series()]),
+        ),
+        (
+            12,
+            strips(
+                "Load bands of units",
+                f"Alarms of the last hour per clinician on duty. {LOAD_SOURCE}",
+                query(asked.per_clinician(FACILITY, "1h"), "{{unit}}"),
+                steps=LOAD_AN_HOUR,
+                empty=_NOBODY,
+            ).data_links([to_unit_of_series()]),
+        ),
+    )
+    one.line(
+        8,
+        (
+            8,
+            grid(
+                "Why: measures beyond their limits",
+                "What raised each unit's state: measures of the average clinician on duty, as they were when the state last rose, and "
+                "the limit of policy.overload. Units that are normal are not listed.",
+                Column("Unit", label="unit", link=("The unit's board", TO_UNIT)),
+                Column("Measure", label="measure", called=asked.MEASURES, width=160),
+                Column("Rose at", asked.beyond("reason", FACILITY), decimals=2),
+                Column("Limit", asked.beyond("limit", FACILITY), decimals=2),
+                Column("Now", asked.at_present(FACILITY), decimals=2),
+                sort=("Unit",),
+                descending=False,
+                empty="Normal: no measure is beyond its limit",
+            ),
+        ),
+        (
+            8,
+            curves(
+                "Alarms in 10 min per clinician, and a shift ago",
+                f"The whole hospital over all clinicians on duty; dashed: 12 h before. {RATE_SOURCE}",
+                query(_rate(""), "now", "A"),
+                query(_rate(asked.BEFORE), "12 h before", "B"),
+                colours={"now": BLUE, "12 h before": GREY},
+                dashed=["12 h before"],
+                steps=RATE_10M,
+                empty=_NOBODY,
+            ),
+        ),
+        (
+            8,
+            grid(
+                "Room: how many could take a bed",
+                f"Clinicians on duty who could take one more bed, by unit. {asked.ROOM} The unit's board shows the assignments.",
+                Column("Unit", label="unit", link=("The unit's board", TO_UNIT)),
+                Column("With room", _with_room(), steps=((None, VERMILION, "none"), (1, GREEN, "some"))),
+                Column("On duty", asked.unit("clinicians", FACILITY)),
+                Column("Beds per clinician", asked.unit("beds_per_clinician", FACILITY), decimals=1, steps=BEDS),
+                Column("State", asked.unit("overload_state", FACILITY), steps=STATES, say=True),
+                sort=("With room",),
+            ),
+        ),
+    )
+    return one
+
+
+def _with_room() -> str:
+    return f"count by (facility, unit) ({asked.with_room(FACILITY)}) or 0 * {asked.unit('clinicians', FACILITY)}"
+
+
+def _rate(offset: str) -> str:
+    return f"sum({asked.alarms(FACILITY, '10m', offset)}) / (sum({asked.unit('clinicians', FACILITY, offset=offset)}) > 0)"

@@ -1,0 +1,287 @@
+"""Pipeline health: whether what the other boards show is current and complete, and whether pages go out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from grafana.frame import CHANGED, PAGED_ANYWHERE, PIPELINE, Board, facility
+from grafana.parts import (
+    AGE,
+    AGE_SOURCE,
+    BLUE,
+    GREEN,
+    GREY,
+    MORE,
+    ORANGE,
+    PURPLE,
+    SKY,
+    SOME,
+    SOME_ELEVATED,
+    VERMILION,
+    Column,
+    Steps,
+    curves,
+    figure,
+    grid,
+    named,
+    of_now,
+    query,
+)
+
+_UP: Steps = ((None, VERMILION, "down"), (1, GREEN, "up"))
+_LAG: Steps = ((None, GREEN, "small"), (10_000 + MORE, VERMILION, "not ready"))
+_CHECKPOINT: Steps = ((None, GREEN, "recent"), (300, ORANGE, "old"))
+_TOPICS = {"alarms": BLUE, "assignments": PURPLE, "responses": GREEN, "labels": ORANGE}
+_REFUSED = {"malformed": VERMILION, "late": ORANGE, "future": PURPLE, "misrouted": SKY, "duplicate": GREY}
+_NO_WORKER = "No worker is scraped: job alarm-fatigue"
+_NO_ALERTMANAGER = "Alertmanager is not scraped: job alertmanager"
+_NO_PARTITION = "No worker holds a partition"
+
+
+def board() -> Board:
+    one = Board(
+        PIPELINE,
+        "Pipeline health",
+        "Is the data current and complete, and do pages go out?",
+        [facility()],
+        [PAGED_ANYWHERE, CHANGED],
+        since="now-3h",
+    )
+    one.line(
+        4,
+        (
+            3,
+            figure(
+                "Workers up", "Workers that answered the last scrape.", of_now('sum(up{job="alarm-fatigue"})'), steps=_UP, empty=_NO_WORKER
+            ),
+        ),
+        (
+            4,
+            figure(
+                "Data is behind by",
+                AGE_SOURCE,
+                of_now('time() - max(alarm_fatigue_watermark_timestamp_seconds{facility="$facility"})'),
+                unit="s",
+                decimals=0,
+                steps=AGE,
+                empty="No alarm has come in from this facility",
+            ),
+        ),
+        (
+            4,
+            figure(
+                "Unread records",
+                "The most of any partition and topic. Above 10,000 the worker is not ready (/ready): its numbers are of the past.",
+                of_now("max(alarm_fatigue_consumer_lag_records)"),
+                steps=_LAG,
+                empty=_NO_PARTITION,
+            ),
+        ),
+        (
+            4,
+            figure(
+                "Checkpoint is old by",
+                "The oldest partition's. What came since is read again after a crash: nothing is lost, but a start takes longer "
+                "(checkpoint_interval; our own level).",
+                of_now("time() - min(alarm_fatigue_checkpoint_timestamp_seconds)"),
+                unit="s",
+                decimals=0,
+                steps=_CHECKPOINT,
+                empty="No state was stored yet",
+            ),
+        ),
+        (
+            3,
+            figure(
+                "Alerts firing",
+                "Of every severity, but for the watchdog that always fires (ALERTS).",
+                of_now('count(ALERTS{alertstate="firing", severity!="none"}) or 0 * sum(up)'),
+                steps=SOME_ELEVATED,
+                empty="Prometheus scrapes nothing",
+            ),
+        ),
+        (
+            3,
+            figure(
+                "Clinicians left out",
+                "Without series of their own because of metrics.max_clinicians; units count them all.",
+                of_now("sum(alarm_fatigue_dropped_clinicians)"),
+                steps=SOME,
+                empty=_NO_WORKER,
+            ),
+        ),
+        (
+            3,
+            named(
+                "Version",
+                "Of the workers; several at once while they are being renewed.",
+                of_now("count by (version) (alarm_fatigue_build_info)", legend="{{version}}"),
+                empty=_NO_WORKER,
+            ),
+        ),
+    )
+    one.heading("What comes in")
+    one.line(
+        8,
+        (
+            8,
+            curves(
+                "Accepted records",
+                "A second, by topic. Alarms without responses or assignments: a channel is missing, and their classes will be unknown.",
+                *(
+                    query(f'sum(rate(alarm_fatigue_events_total{{outcome="accepted", topic="{topic}"}}[$__rate_interval]))', topic, ref)
+                    for ref, topic in _lettered(_TOPICS)
+                ),
+                unit="reqps",
+                colours=_TOPICS,
+                empty=_NO_WORKER,
+            ),
+        ),
+        (
+            8,
+            curves(
+                "Refused records",
+                "A second, by reason; each lies in the topic rejected, with the reason in its headers (duplicates are only counted). "
+                "Late: behind the watermark by more than policy.allowed_lateness; future: ahead by more than policy.max_ahead.",
+                *(
+                    query(f'sum(rate(alarm_fatigue_events_total{{outcome="{outcome}"}}[$__rate_interval]))', outcome, ref)
+                    for ref, outcome in _lettered(_REFUSED)
+                ),
+                unit="reqps",
+                colours=_REFUSED,
+                empty=_NO_WORKER,
+            ),
+        ),
+        (
+            8,
+            curves(
+                "Delay, from event to accepted",
+                "Nine of ten were faster, by topic. People chart late: assignments and responses may take minutes, alarms should not.",
+                *(
+                    query(
+                        f"histogram_quantile(0.9, sum by (le) "
+                        f'(rate(alarm_fatigue_event_delay_seconds_bucket{{topic="{topic}"}}[$__rate_interval])))',
+                        topic,
+                        ref,
+                    )
+                    for ref, topic in _lettered(_TOPICS)
+                ),
+                unit="s",
+                colours=_TOPICS,
+                empty="No record was accepted in this time",
+            ),
+        ),
+    )
+    one.line(
+        8,
+        (
+            8,
+            curves(
+                "Unread records, by topic",
+                "The most of any partition. Above 10,000 the worker is not ready.",
+                *(query(f'max(alarm_fatigue_consumer_lag_records{{topic="{topic}"}})', topic, ref) for ref, topic in _lettered(_TOPICS)),
+                colours=_TOPICS,
+                empty=_NO_PARTITION,
+            ),
+        ),
+        (
+            8,
+            curves(
+                "Behind, by topic",
+                "Age of the record that is next in line. Above 60 s the worker is not ready.",
+                *(query(f'max(alarm_fatigue_consumer_lag_seconds{{topic="{topic}"}})', topic, ref) for ref, topic in _lettered(_TOPICS)),
+                unit="s",
+                colours=_TOPICS,
+                steps=((None, GREEN, "ready"), (60 + MORE, VERMILION, "not ready")),
+                empty=_NO_PARTITION,
+            ),
+        ),
+        (
+            8,
+            curves(
+                "Watermark and checkpoint, age",
+                "How old the facility's latest alarm event is, and the oldest stored state.",
+                query('time() - max(alarm_fatigue_watermark_timestamp_seconds{facility="$facility"})', "watermark", "A"),
+                query("time() - min(alarm_fatigue_checkpoint_timestamp_seconds)", "checkpoint", "B"),
+                unit="s",
+                colours={"watermark": BLUE, "checkpoint": GREY},
+                empty=_NO_WORKER,
+            ),
+        ),
+    )
+    one.heading("Alerts and pages")
+    one.line(
+        8,
+        (
+            8,
+            curves(
+                "Pages, sent and failed",
+                "Notifications of Alertmanager in each step, by all receivers; asked: alerts that Prometheus sent it as firing, repeated "
+                "ones among them. Grouping makes fewer pages of many alerts.",
+                query('sum(increase(alertmanager_alerts_received_total{status="firing"}[$__rate_interval]))', "asked", "A"),
+                query("sum(increase(alertmanager_notifications_total[$__rate_interval]))", "sent", "B"),
+                query("sum(increase(alertmanager_notifications_failed_total[$__rate_interval]))", "failed", "C"),
+                colours={"asked": GREY, "sent": BLUE, "failed": VERMILION},
+                dashed=["asked"],
+                empty=_NO_ALERTMANAGER,
+            ),
+        ),
+        (
+            8,
+            curves(
+                "Alerts firing, by severity",
+                "A count of ALERTS, over time.",
+                query('sum(ALERTS{alertstate="firing", severity="page"}) or 0 * sum(up)', "page", "A"),
+                query('sum(ALERTS{alertstate="firing", severity="ticket"}) or 0 * sum(up)', "ticket", "B"),
+                query('sum(ALERTS{alertstate="firing", severity!~"page|ticket|none"}) or 0 * sum(up)', "other", "C"),
+                colours={"page": VERMILION, "ticket": ORANGE, "other": GREY},
+                empty="Prometheus scrapes nothing",
+            ),
+        ),
+        (
+            8,
+            grid(
+                "Firing now",
+                "Alerts, the units they are about, and who is asked (tier).",
+                Column("Alert", label="alertname"),
+                Column("Severity", label="severity"),
+                Column("Tier", label="tier"),
+                Column("Unit", label="unit"),
+                Column("Firing", 'max by (alertname, severity, tier, facility, unit) (ALERTS{alertstate="firing", severity!="none"})'),
+                sort=("Alert",),
+                descending=False,
+                empty="No alert is firing",
+            ),
+        ),
+    )
+    one.heading("The scrape itself")
+    one.line(
+        7,
+        (
+            12,
+            curves(
+                "Scrape takes",
+                "How long Prometheus waited for the slowest worker's page; it gives up after 10 s (scrape_timeout).",
+                query('max(scrape_duration_seconds{job="alarm-fatigue"})', "slowest scrape"),
+                unit="s",
+                colours={"slowest scrape": BLUE},
+                steps=((None, GREEN, "in time"), (10, VERMILION, "given up")),
+                empty=_NO_WORKER,
+            ),
+        ),
+        (
+            12,
+            curves(
+                "Samples of a scrape",
+                "Of all workers; the scrape of a worker with more than 100,000 is refused (sample_limit).",
+                query('sum(scrape_samples_scraped{job="alarm-fatigue"})', "samples"),
+                colours={"samples": BLUE},
+                empty=_NO_WORKER,
+            ),
+        ),
+    )
+    return one
+
+
+def _lettered(names: dict[str, str]) -> Iterator[tuple[str, str]]:
+    return zip("ABCDEFGH", names, strict=False)

@@ -1,0 +1,100 @@
+"""A day and a bit of the demo's hospital as blocks of a Prometheus, as if it had scraped a worker all the time.
+
+`python -m grafana.preview.past FOLDER` makes them, within a minute or two; `prometheus --storage.tsdb.path=FOLDER` serves them. The
+numbers are the engine's and the lines the exporter's; what is made up is the moment of each scrape, and the labels of its target.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+
+from analyzer import Engine, Policy
+from analyzer.policy import HOUR, MINUTE
+from streams import __version__
+from streams.codec import decode_slice
+from streams.definitions import DEFINITIONS, PREFIX
+from streams.demo.run import hospital
+from streams.exposition import END, Format, render
+from streams.metrics import Table, simple_table
+from streams.pseudonyms import DIGITS
+from streams.replay import Exposition
+from streams.simulator import simulate
+from streams.simulator.hospital import DAY, Storm, Ward
+from streams.simulator.perturbations import Record
+
+STEP = 2 * MINUTE
+"""Between scrapes."""
+SHOWN = 25 * HOUR
+"""A shift, the one before to compare with, and a little."""
+TARGET = 'instance="worker:9464",job="alarm-fatigue"'
+
+
+def ward() -> tuple[Ward, int]:
+    """The hospital, and the moment it ends (ms): of yesterday, with a storm in one unit, and an earlier one in another."""
+    now = int(time.time() * 1000)
+    end = (now - DAY) // DAY * DAY + 15 * HOUR + 20 * MINUTE
+    storms = (
+        Storm(start=end - 20 * MINUTE, duration=20 * MINUTE, factor=4.0, unit="SICU"),
+        Storm(start=end - 5 * HOUR, duration=15 * MINUTE, factor=5.0, unit="MICU"),
+    )
+    start = end - SHOWN - 13 * HOUR
+    return replace(hospital(1, now)[0], start=start, duration=end - start, storms=storms), end
+
+
+def exposed(records: Iterable[Record], begin: int, end: int) -> Iterator[str]:
+    """The samples of every scrape from `begin` on, by time; each line with its moment."""
+    policy, key = Policy(), secrets.token_bytes(32)
+    engine = Engine(policy)
+    exposition = Exposition(engine, policy, lambda one: hmac.new(key, one.encode(), "sha256").hexdigest()[:DIGITS])
+    for moment, some in groupby(records, key=lambda one: one.due // STEP * STEP + STEP):
+        for topic, of_topic in groupby(some, key=lambda one: one.topic):
+            batch = list(of_topic)
+            decoded = decode_slice(topic, [json.dumps(one.value).encode() for one in batch])
+            engine.take(topic, decoded.columns, [one.due for one in batch])
+        engine.advance(moment)
+        engine.look()
+        engine.announce()
+        if begin <= moment <= end:
+            yield from _stamped([*exposition.tables(), *_health(policy, moment)], moment)
+
+
+def _health(policy: Policy, moment: int) -> Iterator[Table]:
+    yield simple_table("build_info", {(__version__, policy.fingerprint): 1})
+    yield simple_table("checkpoint_timestamp_seconds", {("0",): moment / 1000 - 4})
+
+
+def _stamped(tables: Iterable[Table], moment: int) -> Iterator[str]:
+    for block in render(tables, Format.OPENMETRICS):
+        for line in block.splitlines():
+            if not line.startswith("#"):
+                name, _, value = line.rpartition(" ")
+                series = f"{name[:-1]},{TARGET}}}" if name.endswith("}") else f"{name}{{{TARGET}}}"
+                yield f"{series} {value} {moment / 1000:.3f}\n"
+    yield f"up{{{TARGET}}} 1 {moment / 1000:.3f}\n"
+
+
+def main(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    hospital_, end = ward()
+    path = folder / "scrapes.openmetrics"
+    with path.open("w") as file:
+        for name, definition in DEFINITIONS.items():
+            file.write(f"# TYPE {PREFIX}{name} {definition.kind}\n")
+        file.writelines(exposed(simulate(hospital_), end - SHOWN, end))
+        file.write(END[Format.OPENMETRICS])
+    subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", path, folder], check=True, stdout=subprocess.DEVNULL)
+    path.unlink()
+    print(f"{end / 1000:.0f}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,101 @@
+"""What a worker may send, and when: its work on a fake consumer and a fake producer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from faust.tables.recovery import RebalanceAgain
+
+from analyzer import Policy
+from streams.app import create_app
+from streams.partition import Outgoing
+from streams.settings import Settings
+from streams.work import take_hold
+from tests.test_checkpoint import Source, feed, long_source, new_partition
+
+POLICY = Policy()
+SOURCE = Source({topic: records[:150] for topic, records in long_source().records.items()})
+
+
+class Client:
+    """Faust's app as far as a checkpoint needs it: every record is delivered, and the group takes every commit."""
+
+    crash_reason = None
+
+    def __init__(self) -> None:
+        self.consumer = self
+        self.sent: list[Outgoing] = []
+
+    async def tell_group(self, offsets: dict[Any, int]) -> bool:
+        return bool(offsets)
+
+    async def maybe_start_producer(self) -> Client:
+        return self
+
+    async def send(self, *record: Any) -> Any:
+        delivered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        delivered.set_result(None)
+        return delivered
+
+
+class Batches:
+    def __init__(self, sent: list[Outgoing]) -> None:
+        self._sent = sent
+
+    async def send(self, records: Iterable[Outgoing]) -> None:
+        self._sent += records
+
+    async def delivered(self) -> None:
+        pass
+
+
+def test_between_a_rebalance_and_the_state_that_follows_it_nothing_is_said_though_the_group_takes_commits() -> None:
+    """A worker that slept joins again, and until it has read what others stored, its own state is of the past."""
+
+    async def live() -> None:
+        client = Client()
+        work = create_app(Settings()).work
+        work._app, work._producer = client, Batches(client.sent)  # type: ignore[assignment]
+
+        held = work._held[0] = take_hold(None, {}, POLICY, new_partition)
+        await work._recovered({0})
+        feed(held.partition, [record for records in SOURCE.records.values() for record in records])
+        await work.hand_over()
+        said = len(client.sent)
+        assert said > 20
+
+        held.partition.put_back(client.sent[:3])
+        await work.checkpoint()
+        assert len(client.sent) == said
+        await work._recovered({0})
+        await work.checkpoint()
+        assert [one.value for one in client.sent[said:]] == [one.value for one in client.sent[:3]]
+
+    asyncio.run(live())
+
+
+@pytest.mark.parametrize(("rebalances", "generation"), [(8, 4), (7, 5)])
+def test_what_a_recovery_has_read_is_not_taken_for_the_state_if_another_rebalance_has_begun(rebalances: int, generation: int) -> None:
+    """A worker that was suspended in the middle of a recovery goes on with it when it wakes."""
+
+    async def live() -> None:
+        app = create_app(Settings())
+        taken = []
+
+        async def recovered(numbers: set[int]) -> None:
+            taken.append(numbers)
+
+        app.work._table.on_recovered = recovered
+        app.rebalancing_count, app.consumer_generation_id = 7, 4
+        recovery = app.tables.recovery
+        recovery.app.assignor.assigned_standbys = recovery.app.assignor.assigned_actives = set  # type: ignore[method-assign]
+        await recovery.on_rebalance(set(), set(), set(), 4)
+        app.rebalancing_count, app.consumer_generation_id = rebalances, generation
+        with pytest.raises(RebalanceAgain):
+            await recovery.on_recovery_completed(4)
+        assert not taken
+
+    asyncio.run(live())
