@@ -1,6 +1,6 @@
 """The board: what the page and whoever else asks /api/v1/units and /api/v1/clinicians is told, as JSON.
 
-Its numbers are those of /metrics, from the same measurement; `streams/page/openapi.json` says of what form. Units stand in the order
+Its numbers are those of /metrics, from the same measurement; `streams/site/openapi.json` says of what form. Units stand in the order
 in which they need help, clinicians in that of their pseudonyms. Nobody's name, bed, patient or device is in it.
 """
 

@@ -13,7 +13,7 @@ from streams.codec import to_json
 from streams.exporter import Exporter
 from streams.exposition import Format, accepts
 from streams.finder import Finder, Query, QueryError
-from streams.page import File, page_files
+from streams.site import File, page_files
 
 READY_LAG_RECORDS = 10_000
 READY_LAG_SECONDS = 60.0
@@ -75,7 +75,7 @@ def add_findings(app: Any, worker: Worker, finder: Finder, send_seconds: float =
 
 
 def add_board(app: Any, worker: Worker, board: Board, send_seconds: float = SEND_SECONDS) -> None:
-    """Serve how units and clinicians stand, as JSON; `streams/page/openapi.json` says of what form. Errors as above."""
+    """Serve how units and clinicians stand, as JSON; `streams/site/openapi.json` says of what form. Errors as above."""
 
     async def answered(request: Any, ask: Callable[[], Awaitable[Answer]]) -> StreamResponse:
         if not worker.recovered:

@@ -16,8 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from analyzer import AlarmEvent, Assignment, Engine, Policy
 from analyzer.policy import HOUR, MINUTE
-from streams.page import page_files
-from tests.pages import FakeWorker, Site, simulated
+from streams.site import page_files
+from tests.site import FakeWorker, Site, simulated
 from tests.test_overload import NINE, Hospital, storm
 
 Numbers = dict[tuple[str, frozenset[tuple[str, str]]], float]

@@ -15,7 +15,7 @@ from analyzer import Engine, Policy
 from streams.app import create_app
 from streams.settings import SettingsError, WebSettings, load
 from tests.needs import need
-from tests.pages import FakeWorker, Site
+from tests.site import FakeWorker, Site
 from tests.workers import run
 
 TOKEN = "a-token-of-this-test-0123456789"

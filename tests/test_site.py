@@ -20,7 +20,7 @@ from analyzer import AlarmEvent, Engine, Policy
 from analyzer.policy import HOUR, MINUTE
 from streams.settings import WebSettings
 from tests.needs import need
-from tests.pages import UNTIL, FakeWorker, Site, simulated
+from tests.site import UNTIL, FakeWorker, Site, simulated
 from tests.test_board import pseudonym
 from tests.test_overload import NINE, Hospital, storm
 
