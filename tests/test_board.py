@@ -183,13 +183,17 @@ def test_who_needs_help_first_stands_first_with_why_and_who_could_take_a_bed() -
     hospital.assign("ann", "1", "2")
     hospital.assign("bob", "3")
     hospital.assign("eve", "9", unit="CCU")
+    hospital.assign("fay", "8", unit="STEPDOWN")
     hospital.alarm(NINE - HOUR)
+    for second in (1, 2):
+        hospital.alarm(NINE + second * 1000, bed="8", unit="STEPDOWN")
     for bed in ("1", "2"):
         storm(hospital, NINE, minutes=10, every=40 * 1000, bed=bed)
-    hospital.alarm(NINE, bed="9", unit="CCU")
+    hospital.alarm(NINE + 1000, bed="9", unit="CCU")
     hospital.run(NINE + 10 * MINUTE)
     with Site(FakeWorker(hospital.engine), now=(NINE + 10 * MINUTE) / 1000) as site:
-        icu, ccu = site.get("/api/v1/units").json["units"]
+        icu, stepdown, ccu = site.get("/api/v1/units").json["units"]
+        assert (stepdown["unit"], ccu["unit"]) == ("STEPDOWN", "CCU")
         assert (icu["unit"], icu["state"], icu["since"]) == ("ICU", "overloaded", NINE + 9 * MINUTE)
         assert icu["reasons"] == ["14 alarms per clinician on duty in the last 10 min, more than 4"]
         assert icu["entered"] == ["14 alarms per clinician on duty in the last 10 min, more than 10"]
@@ -203,6 +207,22 @@ def test_who_needs_help_first_stands_first_with_why_and_who_could_take_a_bed() -
         assert (ccu["state"], ccu["since"], ccu["reasons"], ccu["relief"], ccu["strained"]) == ("normal", None, [], None, [])
         ann, bob = site.get("/api/v1/clinicians?facility=H&unit=ICU").json["clinicians"]
         assert (ann["state"], ann["relief"], bob["state"], bob["relief"]) == ("overloaded", icu["relief"], "normal", None)
+
+
+def test_a_colleague_who_is_overloaded_comes_before_more_alarms_for_each() -> None:
+    hospital = Hospital()
+    for number, who in enumerate(("ann", "bob", "cyd", "dan", "eve", "fay")):
+        hospital.assign(who, str(number), unit="ICU")
+    hospital.assign("gus", "9", unit="CCU")
+    storm(hospital, NINE, minutes=10, every=40 * 1000, bed="0")
+    for number in range(6):
+        hospital.alarm(NINE + number * 100_000, bed="9", unit="CCU")
+    hospital.run(NINE + 10 * MINUTE)
+    with Site(FakeWorker(hospital.engine), now=(NINE + 10 * MINUTE) / 1000) as site:
+        units = site.get("/api/v1/units").json["units"]
+    rates = [sum(unit["trend"]["minutes"][-10:]) / unit["staffing"]["clinicians"] for unit in units]
+    assert [(unit["unit"], unit["state"], len(unit["strained"])) for unit in units] == [("ICU", "normal", 1), ("CCU", "normal", 0)]
+    assert rates[0] < rates[1]
 
 
 def test_shifts_are_compared_over_hours_of_which_everything_is_known() -> None:

@@ -432,6 +432,7 @@ def test_everything_is_done_with_the_keyboard_alone(browser: Browser, site: Site
         expect(page.locator("tbody tr").first).to_be_visible()
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.getAttribute('aria-label')") == f"Clinicians of {first}", "the table can be scrolled"
+        assert page.locator(".wide").first.get_attribute("tabindex") == "0", "in browsers, too, that do not see to it themselves"
         page.keyboard.press("Shift+Tab")
         page.keyboard.press("Enter")
         expect(page.locator("tbody tr").first).to_be_hidden()
