@@ -58,14 +58,13 @@ def board() -> Board:
         listed=False,
     )
     one.line(
-        4,
+        5,
         (
             6,
             note(
                 "",
-                "**An assignment, not a person.** What is seen here was assigned: beds, limits, delays, devices. Whoever can change these "
-                "- "
-                "the charge nurse, biomed - is told; the clinician is never paged.\n\n[Back to the unit](" + to_unit() + ")",
+                "**An assignment, not a person.** Beds, limits, delays and devices can be changed, by the charge nurse and biomed: they "
+                f"are told, the clinician is never paged. [Back to the unit]({to_unit()})",
             ),
         ),
         (

@@ -125,9 +125,11 @@ SCENARIOS = [
          for le, step in (("15.0", 0), ("30.0", 5), ("60.0", 10), ("+Inf", 10))}, {"{}": 30}, "half", at="30m",
     ),
     Scenario(
-        "the average of clinicians", UNIT, "Protected time",
+        "the average of clinicians on duty", UNIT, "Protected time",
         {f'alarm_fatigue_clinician_protected_ratio{{facility="H1", unit="ICU", clinician="{name}", window="1h"}}': values
-         for name, values in (("a1", "0.5x20"), ("b2", "0.25x20"))}, {ICU: 0.375},
+         for name, values in (("a1", "0.5x20"), ("b2", "0.25x20"), ("c3", "1x20"))}
+        | assignment("a1", "0x20", "2x20", "1x20") | assignment("b2", "0x20", "2x20", "1x20") | assignment("c3", "0x20", "0x20", "1x20"),
+        {ICU: 0.375},
     ),
     Scenario(
         "two workers, for a moment, tell of one unit", UNIT, "Beds per clinician",
@@ -162,9 +164,9 @@ SCENARIOS = [
     ),
     Scenario(
         "names without the prefixes that all have", UNIT, "Most frequent alarm types, 1 h",
-        {'alarm_fatigue_unit_type_alarms{facility="H1", unit="ICU", window="1h", device_type="monitor", source="MDC_PULS", code="MDC_EVT_LO"}':
+        {'alarm_fatigue_unit_type_alarms{facility="H1", unit="ICU", window="1h", device_type="pump", source="MDC_PULS", code="MDC_EVT_LO"}':
          "3x20"},
-        {'{facility="H1", unit="ICU", device_type="monitor", source="MDC_PULS", code="MDC_EVT_LO", type="monitor PULS LO"}': 3},
+        {'{facility="H1", unit="ICU", device_type="pump", source="MDC_PULS", code="MDC_EVT_LO", type="pump PULS LO"}': 3},
     ),
     Scenario("too few to say", TYPES, "Fix first", of_type("HI", "4x20", None), {}),
     Scenario(
