@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grafana.asked import CLINICIAN as HERE
-from grafana.frame import CHANGED, CLINICIAN, Board, Variable, facility, from_address, mark, to_unit, unit
+from grafana.frame import CHANGED, CLINICIAN, Board, Variable, from_address, mark, to_unit
 from grafana.parts import (
     BEDS,
     BEDS_SOURCE,
@@ -40,7 +40,7 @@ _CLASSES = {"actionable": GREEN, "non_actionable": VERMILION, "technical": ORANG
 
 
 def board() -> Board:
-    variables: list[Variable] = [facility(), unit(), from_address("clinician")]
+    variables: list[Variable] = [from_address(name) for name in ("facility", "unit", "clinician")]
     one = Board(
         CLINICIAN,
         "Clinician",
