@@ -6,6 +6,7 @@ that is does not matter. `make check-dashboards` runs this file.
 
 from __future__ import annotations
 
+import doctest
 import re
 import subprocess
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
+from grafana import parts
 from grafana.__main__ import rendered
 from grafana.parts import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 from streams.definitions import DEFINITIONS, PREFIX
@@ -169,6 +171,11 @@ def test_words_stand_beside_colours(uid: str) -> None:
         if one["type"] == "state-timeline":
             texts = list(_values(one["fieldConfig"]["defaults"]["mappings"], "text"))
             assert len(texts) == len(steps), one["title"]
+
+
+def test_limits_are_told_as_they_are_drawn() -> None:
+    found = doctest.testmod(parts)
+    assert (found.failed, found.attempted > 0) == (0, True)
 
 
 def test_a_value_at_a_limit_is_on_its_quiet_side() -> None:
