@@ -106,7 +106,7 @@ class Server:
 
     def __init__(self, name: str, command: list[str], folder: Path, port: int) -> None:
         self.address = f"{HOST}:{port}"
-        self._name = name
+        self.name = name
         self._log = folder / f"{name}.log"
         self.process: subprocess.Popen[bytes] = processes.spawn(command, {}, self._log)
         try:
@@ -119,7 +119,7 @@ class Server:
         """Raises `ChainError` if it has ended."""
         if self.process.poll() is not None:
             words = processes.telling_line(self._log.read_text(errors="replace"), mark="err=")
-            raise ChainError(f"{self._name} ended with status {self.process.returncode}; its last words: {words}")
+            raise ChainError(f"{self.name} ended with status {self.process.returncode}; its last words: {words}")
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_SECONDS
@@ -130,7 +130,7 @@ class Server:
                     return
             except (urllib.error.URLError, OSError):
                 if time.monotonic() > deadline:
-                    raise ChainError(f"{self._name} was not ready within {_START_SECONDS:.0f} s") from None
+                    raise ChainError(f"{self.name} was not ready within {_START_SECONDS:.0f} s") from None
             time.sleep(0.05)
 
     def stop(self) -> None:
