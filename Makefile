@@ -22,7 +22,7 @@ help:  ## this list
 demo: $(READY)  ## a simulated hospital in time-lapse, with a live table; needs Python only
 	@$(BIN)/alarm-fatigue demo
 
-test: $(READY_DEV)  ## every test; those that need Java, Maven or Prometheus skip where these are missing
+test: $(READY_DEV)  ## every test; those that need Java, Maven, Prometheus or Chromium skip where these are missing
 	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(BIN)/python -m streams.broker --prepare; fi
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 

@@ -4,9 +4,9 @@ Facts (`facts`) are admitted (`admission`), wait for their time (`arrivals`) and
 `table`, `readings`); joined with rosters and responses (`roster`, `responses`), what follows is derived (`derive`, `classes`),
 what is final published (`publish`), what is old forgotten (`horizon`), and what it weighs counted in windows (`burden`, `windows`,
 `bands`, `chatter`, `duty`, `flood`, `frequent`, `overlap`, `posts`, `spread`). Whether that is too much is watched (`watch`, by the
-`levels` and the states of `overload` on the `load`; `telling` and `relief` say what to do), and what to fix is found (`findings`,
-out of the `evidence` of `patterns`). All of it works on many facts at once, in numpy columns. `Engine` holds the facilities of one
-partition, and is all that the outside needs.
+`levels` and the states of `overload` on the `load`; `telling` and `relief` say what to do, `glance` how it stands), and what to fix
+is found (`findings`, out of the `evidence` of `patterns`). All of it works on many facts at once, in numpy columns. `Engine` holds the
+facilities of one partition, and is all that the outside needs.
 """
 
 from analyzer.admission import OUTCOMES, TOPICS, Outcome
@@ -19,6 +19,7 @@ from analyzer.episodes import NOTHING_FINISHED, Class, EpisodeRecord, Finished
 from analyzer.evidence import Evidence
 from analyzer.facts import FACT_TYPES, AlarmEvent, Assignment, Fact, FactError, Label, Response, Topic
 from analyzer.findings import PATTERNS, REMEDIES, Finding, Pattern, UnitFindings
+from analyzer.glance import NO_ALARMS, TREND_HOURS, TREND_MINUTES, Glance, Standing, Trend
 from analyzer.histogram import RESPONSE_BUCKETS
 from analyzer.overload import STATES, Change, Reason, Relief, in_words
 from analyzer.policy import JUDGING, MEASURES, FindingsPolicy, Policy
@@ -36,6 +37,7 @@ __all__ = [
     "LOAD_BANDS",
     "MEASURES",
     "NOTHING_FINISHED",
+    "NO_ALARMS",
     "OPEN",
     "OUTCOMES",
     "PATTERNS",
@@ -44,6 +46,8 @@ __all__ = [
     "SCOPES",
     "STATES",
     "TOPICS",
+    "TREND_HOURS",
+    "TREND_MINUTES",
     "AlarmEvent",
     "Announcement",
     "Assignment",
@@ -60,6 +64,7 @@ __all__ = [
     "Finding",
     "FindingsPolicy",
     "Finished",
+    "Glance",
     "Label",
     "Outcome",
     "Pattern",
@@ -71,7 +76,9 @@ __all__ = [
     "ShardKey",
     "Share",
     "Snapshot",
+    "Standing",
     "Topic",
+    "Trend",
     "UnitBurdens",
     "UnitFindings",
     "in_words",

@@ -17,6 +17,7 @@ from analyzer.episodes import Finished
 from analyzer.evidence import Evidence
 from analyzer.facts import FACT_TYPES, Fact, Topic, values_of
 from analyzer.fold import FOLDS
+from analyzer.glance import Glance
 from analyzer.horizon import tidy
 from analyzer.ids import Marks, Numbers, distinct, integers
 from analyzer.policy import Policy
@@ -143,6 +144,11 @@ class Engine:
         """What burdens are measured from, at the time last advanced to; to be measured wherever, whenever."""
         self._state.watch.look(self._state)
         return Snapshot.of(self._state)
+
+    def glance(self) -> Glance:
+        """What a page shows beside the burdens, at the time last advanced to."""
+        self._state.watch.look(self._state)
+        return Glance.of(self._state)
 
     def measure(self) -> Burdens:
         """The burdens of all clinicians and units, at the time last advanced to."""

@@ -174,6 +174,19 @@ def reasons(turn: Turn, levels: dict[str, Levels], figures: dict[str, float], dr
     return tuple(found)
 
 
+def holding(levels: dict[str, Levels], figures: dict[str, float], state: str) -> tuple[Reason, ...]:
+    """What is beyond a leave level of `state`, or, where that is elevated, of any: so long it is not left."""
+    found = []
+    for measure in MEASURES:
+        figure, sign = figures[measure], -1 if measure in LESS_IS_WORSE else 1
+        for asked in (STATES[OVERLOADED],) if state == STATES[OVERLOADED] else (STATES[ELEVATED], STATES[OVERLOADED]):
+            level = getattr(levels[measure], asked)
+            if level is not None and sign * figure > sign * level.leave:  # never where the figure is NaN
+                found.append(Reason(measure, figure, asked, float(level.leave)))
+                break
+    return tuple(found)
+
+
 _WORDS = {
     "alarms_10m": "{} alarms{} in the last 10 min",
     "alarms_1h": "{} alarms{} in the last hour",

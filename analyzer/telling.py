@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,8 @@ from analyzer.ids import Numbers
 from analyzer.levels import LevelTable
 from analyzer.load import Loads, Ticks
 from analyzer.names import AlarmType
-from analyzer.overload import STATES, Change, Turn, reasons
-from analyzer.policy import HOUR
+from analyzer.overload import STATES, Change, Relief, Turn, reasons
+from analyzer.policy import HOUR, Levels
 from analyzer.relief import Ward, relieve
 
 if TYPE_CHECKING:
@@ -51,16 +52,18 @@ class Teller:
             unit, clinician = state.statics.units.things[number][1], None
         else:
             unit, clinician = scene.unit_of(number, at), state.teams.clinicians.things[number][1]
-        relief = None
-        if turn.after > turn.before:
-            most_beds = np.inf if levels["beds"].elevated is None else levels["beds"].elevated.enter
-            ward = scene.ward(unit, at)
-            giver = clinician if clinician is not None else ward.busiest()
-            relief = None if giver is None else relieve(ward, giver, most_beds)
+        relief = relief_of(scene.ward(unit, at), clinician, levels) if turn.after > turn.before else None
         return Change(
             state.facilities.things[facility], unit, clinician, at, STATES[turn.before], STATES[turn.after],
             reasons(turn, levels, figures, drivers), scene.top_types(self._is_unit, number, at), relief,
         )  # fmt: skip
+
+
+def relief_of(ward: Ward, clinician: str | None, levels: Mapping[str, Levels]) -> Relief | None:
+    """The move that takes most off a clinician of a unit, or (None) off the busiest one, within the level of beds that holds there."""
+    most_beds = np.inf if levels["beds"].elevated is None else levels["beds"].elevated.enter
+    giver = clinician if clinician is not None else ward.busiest()
+    return None if giver is None else relieve(ward, giver, most_beds)
 
 
 class Scenes:

@@ -107,14 +107,16 @@ class Watch(Growing):
             if is_unit == of_units and noted[-1].state != NORMAL
         }
 
+    def standing(self) -> Iterator[tuple[Subject, int, Change]]:
+        """Those that are not normal: who, since when (ms) in this state, and the change upwards that it rests on."""
+        for of_facility in self.noted.values():
+            for subject, noted in of_facility.items():
+                if noted[-1].state != NORMAL:
+                    yield subject, noted[-1].change.at, _since_rise(noted)[0].change
+
     def unit_reasons(self) -> dict[int, tuple[Reason, ...]]:
         """By number: why the state of those units that are not normal last rose."""
-        return {
-            number: _since_rise(noted)[0].change.reasons
-            for of_facility in self.noted.values()
-            for (is_unit, number), noted in of_facility.items()
-            if is_unit and noted[-1].state != NORMAL
-        }
+        return {number: rise.reasons for (is_unit, number), _, rise in self.standing() if is_unit}
 
     @property
     def unsaid(self) -> bool:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 import faust
+from faust.web.drivers.aiohttp import Web
 
+from streams.guard import guard, tls_of
 from streams.producer import BATCH_BYTES
-from streams.settings import Settings
+from streams.settings import Settings, WebSettings
 from streams.store import Tables
 from streams.topics import LARGEST_RECORD
 from streams.transport import Transport
@@ -23,13 +26,27 @@ BUFFERED_SLICES = 16
 """Faust's buffer, which holds less: `streams.transport.SLICES_IN_HAND`."""
 
 
+class Site(Web):
+    """Faust's web server with a guard at the door, and no index page of its own."""
+
+    production_blueprints: ClassVar[list[Any]] = []
+
+    def __init__(self, app: App) -> None:
+        super().__init__(app)
+        guard(self.web_app, app.web_settings)
+
+
 class App(faust.App):
     """A Faust app that stores its state before it lets go of its partitions."""
 
     work: Work
+    web_settings: WebSettings
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)
+
+    def _new_web(self) -> Site:
+        return Site(self)
 
     def _create_directories(self) -> None:
         """None: state lives in Kafka."""
@@ -44,7 +61,10 @@ class App(faust.App):
 
 
 def create_app(settings: Settings, clock: Callable[[], float] = time.time) -> App:
-    """The worker for `settings`; `clock` gives seconds since the epoch. `settings.partitions` must be the topics' own number."""
+    """The worker for `settings`; `clock` gives seconds since the epoch. `settings.partitions` must be the topics' own number.
+
+    Raises `SettingsError` where a secret or a certificate cannot be read.
+    """
     app = App(
         settings.group,
         broker=[f"kafka://{address.strip()}" for address in settings.broker.split(",")],
@@ -72,10 +92,12 @@ def create_app(settings: Settings, clock: Callable[[], float] = time.time) -> Ap
         web_bind=settings.web.host,
         web_host=settings.web.host,
         web_port=settings.web.port,
+        web_ssl_context=tls_of(settings.web),
         web_router_enabled=False,
         web_tables_enabled=False,
         web_graph_enabled=False,
         web_stats_enabled=False,
     )
+    app.web_settings = settings.web
     app.work = Work(app, settings, clock)
     return app

@@ -19,6 +19,7 @@ from streams.cli_files import Alarms, Assignments, At, Labels, Responses, Strict
 from streams.cli_findings import findings
 from streams.cli_pages import pages
 from streams.console import FAILED, STRICT, WRONG, Broker, Config, counted, fail, load_settings, send
+from streams.guard import tls_of, token_of
 from streams.pseudonyms import pseudonyms
 from streams.settings import Settings, SettingsError
 
@@ -83,8 +84,8 @@ def worker(
     broker: Broker = None,
     clock: Annotated[Clock | None, typer.Option("--clock", help="now: the wall clock, or each facility's watermark.")] = None,
     pseudonyms: Pseudonyms = None,
-    host: Annotated[str | None, typer.Option("--host", help="Address to serve /metrics on.")] = None,
-    port: Annotated[int | None, typer.Option("--port", help="Port to serve /metrics on.")] = None,
+    host: Annotated[str | None, typer.Option("--host", help="Address to serve the page and /metrics on.")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="Port to serve the page and /metrics on.")] = None,
     group: Annotated[str | None, typer.Option("--group", help="Consumer group.")] = None,
 ) -> None:
     """Run a worker until SIGTERM or Ctrl-C. Needs a Kafka with the service's topics (see `topics`).
@@ -240,6 +241,10 @@ def config_check(config: Config = None) -> None:
     """
     settings = _settings(config)
     _pseudonym(settings)
+    try:
+        token_of(settings.web), tls_of(settings.web)
+    except SettingsError as error:
+        fail(error)
     typer.echo(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False), nl=False)
 
 

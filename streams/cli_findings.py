@@ -6,6 +6,7 @@ import json
 import sys
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -17,6 +18,8 @@ from streams.cli_files import Alarms, Assignments, At, Labels, Responses, Strict
 from streams.console import STRICT, WRONG, Config, fail, load_settings
 from streams.finder import longest
 from streams.findings import MOST, TOP, document, words, written
+from streams.guard import token_of
+from streams.settings import SettingsError, WebSettings
 
 WORKER_SECONDS = 60.0
 """A worker may take a while over its first answer."""
@@ -28,6 +31,9 @@ def findings(
     responses: Responses = None,
     labels: Labels = None,
     worker: Annotated[str | None, typer.Option("--worker", metavar="URL", help="Ask a running worker instead of reading files.")] = None,
+    token_file: Annotated[
+        Path | None, typer.Option("--token-file", metavar="FILE", help="The worker's web.token_file, where it has one.")
+    ] = None,
     at: At = None,
     window: Annotated[str | None, typer.Option("--window", help="One of the policy's windows.", show_default="the longest")] = None,
     facility: Annotated[str | None, typer.Option("--facility", help="Of this facility alone.")] = None,
@@ -50,7 +56,7 @@ def findings(
         if config is not None or at is not None or strict or any((alarms, assignments, responses, labels)):
             fail("--worker: expected no files, --at, --strict or --config beside it", WRONG)
         asked = {"window": window, "facility": facility, "unit": unit, "top": str(top)}
-        answer = _ask(worker, {name: value for name, value in asked.items() if value is not None})
+        answer = _ask(worker, {name: value for name, value in asked.items() if value is not None}, token_file)
         malformed = 0
     else:
         if alarms is None:
@@ -73,12 +79,17 @@ def findings(
         raise typer.Exit(STRICT)
 
 
-def _ask(worker: str, asked: dict[str, str]) -> bytes:
+def _ask(worker: str, asked: dict[str, str], token_file: Path | None) -> bytes:
     address = f"{worker.rstrip('/')}/api/v1/findings"
     if not address.startswith(("http://", "https://")):
         fail("--worker: expected an address such as http://127.0.0.1:9464", WRONG)
     try:
-        with urllib.request.urlopen(f"{address}?{urlencode(asked)}", timeout=WORKER_SECONDS) as found:  # noqa: S310  # looked at above
+        headers = {} if token_file is None else {"Authorization": f"Bearer {token_of(WebSettings(token_file=token_file))}"}
+    except SettingsError as error:
+        fail(str(error).replace("web.token_file", "--token-file"))
+    request = urllib.request.Request(f"{address}?{urlencode(asked)}", headers=headers)  # noqa: S310  # looked at above
+    try:
+        with urllib.request.urlopen(request, timeout=WORKER_SECONDS) as found:  # noqa: S310
             return bytes(found.read())
     except urllib.error.HTTPError as error:
         fail(f"{address}: {_reason(error)}")

@@ -21,7 +21,7 @@ from weakref import ref
 import numpy as np
 import numpy.typing as npt
 
-from analyzer import ClinicianBurdens, Outcome, Snapshot, Topic
+from analyzer import Burdens, ClinicianBurdens, Glance, Outcome, Snapshot, Topic
 from streams import __version__
 from streams.exposition import END, Format, Packed, packed, render
 from streams.metrics import (
@@ -77,14 +77,27 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Rendering:
-    """The burdens in text, and of what: partitions, their versions, and when (s, by the exporter's clock)."""
+class Measured:
+    """The burdens, and of what: partitions, their versions, and when (s, by the exporter's clock)."""
 
     held: tuple[ref[Partition], ...]
     versions: tuple[int, ...]
     moment: float
+    burdens: Burdens
+    chosen: Chosen | None
+    """Whose series are shown; None: nobody's."""
+    dropped: list[int]
+    """Rows of clinicians beyond the cap."""
+    glance: Glance | None
+    """Of the same moment; None where nobody asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """The burdens in text."""
+
+    of: Measured
     text: Packed
-    dropped_clinicians: int
     dropped_samples: int
     """By all renderings so far."""
 
@@ -108,6 +121,7 @@ class Exporter:
         self._reuse = reuse
         self._clock = clock
         self._policy = policy
+        self._measured: Measured | None = None
         self._rendering: Rendering | None = None
         self._turn = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="metrics")
@@ -128,7 +142,7 @@ class Exporter:
         health = list(self._health())
         rendering = await self._current(arrived)
         dropped = [
-            simple_table("dropped_clinicians", {(): rendering.dropped_clinicians}),
+            simple_table("dropped_clinicians", {(): len(rendering.of.dropped)}),
             simple_table("dropped_samples", {(): rendering.dropped_samples}),
         ]
         return Page(rendering.text, ("".join(render([*dropped, *health], format_)) + END[format_]).encode())
@@ -154,41 +168,62 @@ class Exporter:
         yield simple_table("checkpoint_timestamp_seconds", {(str(number),): at for number, at in stored})
         yield simple_table("build_info", {(__version__, self._policy): 1})
 
+    async def measured(self, glance: bool) -> Measured:
+        """The present, as the next scrape would show it; with a `glance` at it on demand."""
+        arrived = self._clock()
+        async with self._turn:
+            return await self._measure(arrived, glance)
+
+    @staticmethod
+    def holds(partitions: Sequence[Partition]) -> tuple[ref[Partition], ...]:
+        """What tells these partitions from others, and from themselves taken over anew; it keeps none of them alive."""
+        return tuple(ref(one) for one in partitions)
+
     async def _current(self, arrived: float) -> Rendering:
         """A rendering for a scrape that `arrived` then: of that time or later, or of a state that has not changed since."""
         async with self._turn:
-            known = self._rendering
-            if known is not None and known.moment >= arrived:
-                return known  # made while we waited for our turn
-            self._source.advance()
-            partitions, moment = self._source.partitions, self._clock()
-            held = tuple(ref(one) for one in partitions)
-            same = known is not None and known.held == held
-            if known is not None and same and moment - known.moment < self._reuse:
-                return known
-            versions = tuple(one.engine.version for one in partitions)
-            if known is not None and same and known.versions == versions:
-                return known
-            snapshots = [one.engine.snapshot() for one in partitions]
-            self._rendering = await in_turns(self._thread.submit(self._render, held, versions, moment, snapshots))
+            measured = await self._measure(arrived, glance=False)
+            if self._rendering is None or self._rendering.of is not measured:
+                self._rendering = await in_turns(self._thread.submit(self._render, measured))
             return self._rendering
 
-    def _render(
-        self, held: tuple[ref[Partition], ...], versions: tuple[int, ...], moment: float, snapshots: Sequence[Snapshot]
-    ) -> Rendering:
+    async def _measure(self, arrived: float, glance: bool) -> Measured:
+        known = self._measured if self._measured is None or self._measured.glance is not None or not glance else None
+        if known is not None and known.moment >= arrived:
+            return known  # made while we waited for our turn
+        self._source.advance()
+        partitions, moment = self._source.partitions, self._clock()
+        held = self.holds(partitions)
+        versions = tuple(one.engine.version for one in partitions)
+        if known is not None and known.held == held and (moment - known.moment < self._reuse or known.versions == versions):
+            return known
+        snapshots = [one.engine.snapshot() for one in partitions]
+        glances = Glance.joined([one.engine.glance() for one in partitions]) if glance else None
+        self._measured = await in_turns(self._thread.submit(self._count, held, versions, moment, snapshots, glances))
+        return self._measured
+
+    def _count(
+        self,
+        held: tuple[ref[Partition], ...],
+        versions: tuple[int, ...],
+        moment: float,
+        snapshots: Sequence[Snapshot],
+        glance: Glance | None,
+    ) -> Measured:
         """In the exporter's thread."""
         burdens = joined([one.measure() for one in snapshots])
-        chosen, dropped_clinicians = None, 0
+        chosen, dropped = (None, []) if self._cap is None else self._cap.choose(burdens.clinicians)
+        return Measured(held, versions, moment, burdens, chosen, dropped, glance)
+
+    def _render(self, of: Measured) -> Rendering:
+        """In the exporter's thread."""
         dropped_samples = 0 if self._rendering is None else self._rendering.dropped_samples
-        if self._cap is not None:
-            chosen, dropped = self._cap.choose(burdens.clinicians)
-            dropped_clinicians = len(dropped)
-            if dropped:
-                left_out = clinician_tables(burdens, Chosen(dropped, [""] * len(dropped)), self._min_classified)
-                dropped_samples += sum(one.samples for one in left_out)
-        tables = burden_tables(burdens, chosen, self._min_classified)
+        if of.dropped:
+            left_out = clinician_tables(of.burdens, Chosen(of.dropped, [""] * len(of.dropped)), self._min_classified)
+            dropped_samples += sum(one.samples for one in left_out)
+        tables = burden_tables(of.burdens, of.chosen, self._min_classified)
         text = packed(render(tables, Format.TEXT))  # gauges and a histogram: the same in both formats
-        return Rendering(held, versions, moment, text, dropped_clinicians, dropped_samples)
+        return Rendering(of, text, dropped_samples)
 
 
 async def in_turns(work: Future[R]) -> R:

@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from analyzer import FindingsPolicy, Policy, Topic
@@ -157,21 +167,45 @@ class PolicySettings(BaseModel):
 _DURATIONS = ("action_window", "fleeting", "cover", "allowed_lateness", "max_ahead", "horizon")
 
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
 class WebSettings(BaseModel):
-    """Where /metrics, /healthz and /ready are served."""
+    """Where the page, its interface, /metrics, /healthz and /ready are served, and to whom (see `streams.guard`)."""
 
     model_config = ConfigDict(extra="forbid")
 
     host: str = "127.0.0.1"
     port: int = Field(9464, ge=1, le=65535)
     allow_remote: bool = False
+    token: SecretStr | None = Field(None, exclude=True)  # never shown
+    token_file: Path | None = None
+    tls_cert_file: Path | None = None
+    tls_key_file: Path | None = None
+    tls_client_ca_file: Path | None = Field(None, description="who comes without a certificate of this authority is turned away")
+
+    @property
+    def is_local(self) -> bool:
+        return self.host in LOOPBACK
+
+    @property
+    def address(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'http' if self.tls_cert_file is None else 'https'}://{host}:{self.port}"
 
     @model_validator(mode="after")
     def _is_guarded(self) -> WebSettings:
-        if self.host not in ("127.0.0.1", "::1", "localhost") and not self.allow_remote:
+        if self.token is not None and self.token_file is not None:
+            raise ValueError("token: expected it here or in web.token_file, not both")
+        if (self.tls_cert_file is None) != (self.tls_key_file is None):
+            raise ValueError("tls_cert_file: expected tls_key_file beside it, or neither")
+        if self.tls_client_ca_file is not None and self.tls_cert_file is None:
+            raise ValueError("tls_client_ca_file: expected tls_cert_file and tls_key_file beside it")
+        authenticates = self.token is not None or self.token_file is not None or self.tls_client_ca_file is not None
+        if not self.is_local and not authenticates and not self.allow_remote:
             raise ValueError(
-                f"host: {self.host} would serve without authentication to other machines; "
-                "set web.allow_remote to true if a network policy or a proxy guards it"
+                f"host: {self.host} would serve without authentication to other machines; set web.token_file or web.tls_client_ca_file, "
+                "or web.allow_remote to true if a network policy or a proxy guards it"
             )
         return self
 

@@ -1,17 +1,19 @@
-"""The worker's pages: /metrics for Prometheus, /healthz and /ready for whoever runs it, /api/v1/findings for whoever can mend it."""
+"""The worker's pages: / for people and the interface behind it, /metrics for Prometheus, /healthz and /ready for whoever runs it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol
 
 from aiohttp.web import Response, StreamResponse
 
+from streams.board import Answer, Board, NotHere, UnitsQuery
 from streams.codec import to_json
 from streams.exporter import Exporter
 from streams.exposition import Format, accepts
 from streams.finder import Finder, Query, QueryError
+from streams.site import File, page_files
 
 READY_LAG_RECORDS = 10_000
 READY_LAG_SECONDS = 60.0
@@ -52,7 +54,7 @@ def add_pages(app: Any, worker: Worker, exporter: Exporter, send_seconds: float 
 
     @app.page("/ready")  # type: ignore[untyped-decorator]
     async def ready(_page: Any, _request: Any) -> Response:
-        reason = _not_ready(app, worker)
+        reason = not_ready(app, worker)
         return Response(text=f"{reason or 'ready'}\n", status=503 if reason else 200)
 
 
@@ -70,6 +72,53 @@ def add_findings(app: Any, worker: Worker, finder: Finder, send_seconds: float =
         answer = await finder.find(query)
         pieces = (answer[begin : begin + _PIECE_BYTES] for begin in range(0, len(answer), _PIECE_BYTES))
         return await _send(request, {"Content-Type": "application/json"}, pieces, send_seconds)
+
+
+def add_board(app: Any, worker: Worker, board: Board, send_seconds: float = SEND_SECONDS) -> None:
+    """Serve how units and clinicians stand, as JSON; `streams/site/openapi.json` says of what form. Errors as above."""
+
+    async def answered(request: Any, ask: Callable[[], Awaitable[Answer]]) -> StreamResponse:
+        if not worker.recovered:
+            return _error("waiting for partitions, or for their state", 503)
+        try:
+            answer = await ask()
+        except QueryError as error:
+            return _error(error, 400)
+        except NotHere as error:
+            return _error(error, 404)
+        headers = {"Content-Type": "application/json", "Vary": "Accept-Encoding"}
+        return await _send_known(request, answer.etag, headers, answer.body, answer.compressed, send_seconds)
+
+    @app.page("/api/v1/units")  # type: ignore[untyped-decorator]
+    async def units(_page: Any, request: Any) -> StreamResponse:
+        return await answered(request, lambda: board.units(UnitsQuery.of(request.query)))
+
+    @app.page("/api/v1/clinicians")  # type: ignore[untyped-decorator]
+    async def clinicians(_page: Any, request: Any) -> StreamResponse:
+        return await answered(request, lambda: board.clinicians(request.query))
+
+
+def add_page(app: Any, send_seconds: float = SEND_SECONDS) -> None:
+    """Serve the page's own files."""
+
+    def add(file: File) -> None:
+        @app.page(file.path)  # type: ignore[untyped-decorator]
+        async def serve(_page: Any, request: Any) -> StreamResponse:
+            return await _send_known(request, file.etag, {"Content-Type": file.type}, file.body, b"", send_seconds)
+
+    for one in page_files():
+        add(one)
+
+
+async def _send_known(request: Any, etag: str, headers: dict[str, str], body: bytes, compressed: bytes, seconds: float) -> StreamResponse:
+    """What has a tag: in full, or that it is still what the reader has."""
+    headers = headers | {"ETag": etag, "Cache-Control": "no-cache"}
+    if etag in (one.strip().removeprefix("W/") for one in request.headers.get("If-None-Match", "").split(",")):
+        return Response(status=304, headers=headers)
+    if compressed and accepts(request.headers.get("Accept-Encoding", ""), "gzip"):
+        headers, body = headers | {"Content-Encoding": "gzip"}, compressed
+    pieces = (body[begin : begin + _PIECE_BYTES] for begin in range(0, len(body), _PIECE_BYTES))
+    return await _send(request, headers, pieces, seconds)
 
 
 def _error(error: object, status: int) -> Response:
@@ -90,7 +139,7 @@ async def _send(request: Any, headers: dict[str, str], pieces: Iterable[bytes], 
     return response
 
 
-def _not_ready(app: Any, worker: Worker) -> str | None:
+def not_ready(app: Any, worker: Worker) -> str | None:
     """What keeps the worker from showing current numbers; None if nothing does."""
     if not worker.recovered:
         return "waiting for partitions, or for their state"

@@ -20,6 +20,7 @@ import structlog
 from faust.types import TP
 
 from analyzer import TOPICS, Engine, Policy
+from streams.board import Board, Names
 from streams.broker import answers_metadata
 from streams.checkpoint import CheckpointError, Checkpoints, Restored, restore
 from streams.exporter import REUSE_SECONDS, Exporter
@@ -34,7 +35,7 @@ from streams.slices import Slice
 from streams.store import CheckpointTable
 from streams.topics import checkpoint_topic
 from streams.transport import Slices
-from streams.web import add_findings, add_pages
+from streams.web import add_board, add_findings, add_page, add_pages, not_ready
 
 TICK_SECONDS = 1.0
 """How often time passes for facilities without new alarms, and progress is looked at."""
@@ -92,6 +93,9 @@ class Work:
         self.exporter = Exporter(self, self._pseudonym, self._policy.min_classified, settings.metrics, reuse, policy=fingerprint)
         add_pages(app, self, self.exporter)
         add_findings(app, self, Finder(self, self._policy, FINDINGS_REUSE_SECONDS if settings.clock == "wall" else 0.0))
+        add_page(app)
+        names = Names(self._pseudonym, settings.metrics.clinicians)
+        add_board(app, self, Board(self, self.exporter, self._policy, names, partial(not_ready, app, self), settings.clock == "event"))
 
     # -- what the exporter and the pages ask
 

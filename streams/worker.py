@@ -11,6 +11,7 @@ import structlog
 from analyzer import TOPICS
 from streams import logs
 from streams.app import create_app
+from streams.guard import token_of
 from streams.settings import Settings
 from streams.topics import Topics, TopicsError
 
@@ -22,14 +23,15 @@ class WorkerError(Exception):
 
 
 def run(settings: Settings) -> None:
-    """Work until told to stop. Raises `WorkerError`."""
+    """Work until told to stop. Raises `WorkerError`, `SettingsError`."""
     settings = settings.model_copy(update={"partitions": _checked_partitions(settings)})
     _check_port(settings)
     logs.set_up(settings.log_level)
     app = create_app(settings)
-    log.info(
-        "worker starting", broker=settings.broker, group=settings.group, metrics=f"http://{settings.web.host}:{settings.web.port}/metrics"
-    )
+    web = settings.web
+    log.info("worker starting", broker=settings.broker, group=settings.group, page=f"{web.address}/", metrics=f"{web.address}/metrics")
+    if not web.is_local and token_of(web) is not None and web.tls_cert_file is None:
+        log.warning("the token travels in clear: set web.tls_cert_file and web.tls_key_file, or have a proxy before it do so")
     _spare_the_collector()
     worker = faust.Worker(app, loglevel=settings.log_level, override_logging=False, redirect_stdouts=False, quiet=True)
     worker.spinner = None  # it draws on standard output, terminal or not

@@ -110,6 +110,45 @@ def changes(facts: Sequence[Fact], now: int, policy: Policy) -> list[Turned]:
     return sorted(found, key=lambda one: (one.at, one.clinician is None, one.clinician or "", one.unit))
 
 
+@dataclass(frozen=True)
+class Stands:
+    """A state that is not normal, as it stands at `now`."""
+
+    since: int
+    rose: int
+    holding: tuple[tuple[str, float, str, float], ...]
+    relief: tuple[object, ...] | None
+
+
+def standing(facts: Sequence[Fact], now: int, policy: Policy) -> dict[tuple[str, str], Stands]:
+    """By ("unit" or "clinician", name). Figures are those of the last tick, the suggestion is of now."""
+    known, order = _known(facts, now), ["normal", "elevated", "overloaded"]
+    of: dict[tuple[str, str], list[Turned]] = {}
+    for one in changes(facts, now, policy):
+        of.setdefault(("unit", one.unit) if one.clinician is None else ("clinician", one.clinician), []).append(one)
+    alarms = [episode for episode in episodes(known, now, policy).values() if episode.is_alarm]
+    facility, tick = _Facility(alarms, _winning_assignments(known), policy), now // policy.overload.every * policy.overload.every
+    recent, found = [a for a in alarms if now - HOUR < a.start <= now], {}
+    for (level, who), turned in of.items():
+        if turned[-1].after == "normal":
+            continue
+        own = _Own([a for a in alarms if (a.unit == who if level == "unit" else who in a.clinicians)])
+        figures = _of_unit(facility, who, own, tick) if level == "unit" else _of_clinician(facility, who, own, tick)
+        unit = who if level == "unit" else _unit_at(facility, who, now)
+        levels, asked = policy.overload.levels(known[0].facility, unit), order[order.index(turned[-1].after) :]
+        if turned[-1].after == "overloaded":
+            asked = ["overloaded"]
+        holding = []
+        for measure, figure in figures.items():
+            beyond = [one for one in asked if _beyond(measure, figure, getattr(levels[measure], one), "leave")]
+            holding += [(measure, figure, beyond[0], getattr(levels[measure], beyond[0]).leave)] if beyond else []
+        rose = max(one.at for one in turned if order.index(one.after) > order.index(one.before))
+        giver = None if level == "unit" else who
+        relief = _relief(facility, unit, giver, now, recent, levels["beds"].elevated)
+        found[level, who] = Stands(turned[-1].at, rose, tuple(holding), relief)
+    return found
+
+
 def _changes_of(facility: _Facility, name: str, is_unit: bool, who: str, ticks: range) -> list[Turned]:
     policy = facility.policy.overload
     hold, cool_down = policy.hold // policy.every, policy.cool_down // policy.every

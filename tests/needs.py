@@ -15,6 +15,8 @@ _PACKAGES = {
     "prometheus": "Prometheus (Debian: prometheus)",
     "promtool": "Prometheus' promtool (Debian: prometheus)",
     "prometheus-alertmanager": "Alertmanager (Debian: prometheus-alertmanager)",
+    "chromium": "Chromium (Debian: chromium)",
+    "openssl": "OpenSSL (Debian: openssl)",
     "amtool": "Alertmanager's amtool (Debian: prometheus-alertmanager)",
 }
 

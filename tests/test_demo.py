@@ -387,7 +387,11 @@ def test_it_shows_numbers_and_ends_by_itself(embedded_broker: EmbeddedBroker, tm
         assert demo.errors == ""
         assert not demo.left_behind
         shown = demo.shown
-    assert re.match(r"embedded broker at 127\.0\.0\.1:\d+; the hospital there is H01\nworker at http://127\.0\.0\.1:\d+/metrics\n", shown)
+    assert re.match(
+        r"embedded broker at 127\.0\.0\.1:\d+; the hospital there is H01\n"
+        r"worker at (http://127\.0\.0\.1:\d+/)metrics\nits page, for a browser: \1\n",
+        shown,
+    )
     for unit in ("MICU", "SICU", "PICU", "STEPDOWN"):
         assert re.search(rf"  {unit}: [\d,]+ alarms in 10 min, .*, \d+% non-actionable, .* \d beds, \d on duty", shown)
     assert shown.endswith("records taken in\neverything is stopped\n")

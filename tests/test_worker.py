@@ -672,6 +672,38 @@ def test_findings_are_those_of_the_same_facts_in_files(own_broker: EmbeddedBroke
         assert (refused.status, refused.err.partition(": window: ")[2]) == (1, "expected one of 10m, 1h, 2h, 12h\n")
 
 
+def test_the_page_and_its_interface_show_what_metrics_show_to_whoever_has_the_token(own_broker: EmbeddedBroker, tmp_path: Path) -> None:
+    delivery = small_ward(3)
+    send(own_broker, delivery.messages)
+    token = tmp_path / "token"
+    token.write_text("a-token-of-this-test-0123456789\n")
+    with WorkerProcess(own_broker, tmp_path, pseudonyms=True) as worker:
+        worker.wait_until_ready()
+        wait_until_taken_in([worker], len(delivery.messages))
+        numbers = worker.numbers
+
+        def told() -> dict[tuple[str, str], float]:
+            units = json.loads(worker.get("/api/v1/units")[1])["units"]
+            return {(one["facility"], one["unit"]): one["alarms"]["12h"]["all"] for one in units}
+
+        expected: dict[tuple[str, str], float] = {}
+        for (name, labels), value in numbers.items():
+            of = dict(labels)
+            if name == "alarm_fatigue_unit_alarms" and of["window"] == "12h":
+                expected[of["facility"], of["unit"]] = expected.get((of["facility"], of["unit"]), 0) + value
+        eventually(lambda: told() == expected, "the interface says what the metrics say")
+        assert len(expected) > 1
+        assert worker.get("/")[1].startswith("<!doctype html>")
+        assert worker.get("/graph")[0] == worker.get("/router/")[0] == 404
+        assert worker.stop() == 0
+        web = {"port": worker.port, "token_file": str(token)}
+    with WorkerProcess(own_broker, tmp_path, name="guarded", web=web) as worker:
+        worker.port = web["port"]
+        worker.wait_until_ready()  # which asks without one
+        assert [worker.get(path)[0] for path in ("/", "/metrics", "/api/v1/units", "/healthz")] == [401, 401, 401, 200]
+        assert token.read_text().strip() not in worker.log.read_text()
+
+
 def test_metrics_come_as_text_and_as_openmetrics(own_broker: EmbeddedBroker, tmp_path: Path) -> None:
     send(own_broker, [Message("alarms", b"H01", alarm(1), AT)])
     with WorkerProcess(own_broker, tmp_path) as worker:
@@ -739,12 +771,15 @@ def test_no_identifying_word_leaves_the_worker_but_in_the_records_it_must_pass_o
         worker.wait_until_ready()
         wait_until_taken_in([worker], len(messages))
         shown = "".join(worker.get("/metrics", accept)[1] for accept in ("", "application/openmetrics-text"))
+        pages = [worker.get(f"/api/v1/{page}") for page in ("units", "clinicians?facility=H01&unit=ICU", "findings")]
         assert worker.stop() == 0
     pseudonyms = {
         name: hmac.new(b"the key of this test", name.encode(), "sha256").hexdigest()[:16] for name in (clinician, f"{MARK}-recipient")
     }
     assert set(re.findall(r'clinician="([^"]+)"', shown)) == set(pseudonyms.values())
     assert MARK not in shown
+    assert [(status, MARK in text) for status, text in pages] == [(200, False)] * 3
+    assert pseudonyms[clinician] in pages[1][1]
     assert MARK not in worker.log.read_text()
     rejected = read(own_broker, "rejected")
     assert len(rejected) == len(bad) + 1

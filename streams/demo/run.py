@@ -4,9 +4,9 @@ The simulated days lie in the past, and their records carry the times of then as
 however fast they pass, nothing ever comes from the future, which Kafka itself would refuse an hour ahead of the clock. The
 worker takes the hospital's own time for now (`--clock event`).
 
-Half a day is sent at once, so that every window is full when the first numbers show; from then on time passes `speed` times as
-fast. With pages (`page`) the hospital lives in the present instead, as it happens, for alerts are about now, and a storm has just begun.
-Whatever ends the demo - its time, Ctrl-C, a closed terminal, a failure - ends all it started.
+A day is sent at once, so that every window is full when the first numbers show, and the shift before is known; from then on time
+passes `speed` times as fast. With pages (`page`) the hospital lives in the present instead, as it happens, for alerts are about now,
+and a storm has just begun. Whatever ends the demo - its time, Ctrl-C, a closed terminal, a failure - ends all it started.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ from streams.topics import Topics, TopicsError, checkpoint_topic
 
 PORT = 9464
 """For /metrics, if it is free: Prometheus' customary port for exporters of this kind, and the worker's default."""
-HISTORY = 12 * HOUR
-"""Sent at once: the longest window."""
+HISTORY = 24 * HOUR
+"""Sent at once: the longest window, and as long before it for the page to compare with."""
 AGO = 4 * DAY
 """Live at least so long ago that an hour of demo does not reach the present, and within the week that topics keep."""
 BEGINS = 18 * HOUR + 30 * MINUTE
@@ -173,6 +173,7 @@ def _start(options: Options, console: Console, stack: ExitStack) -> Demo:
     worker = Worker(settings, port, directory, options.page)
     stack.callback(worker.stop)
     console.print(f"worker at {worker.metrics}")
+    console.print(f"its page, for a browser: {worker.page}")
     return Demo(options, console, settings, facility, worker, broker, Pager(worker.metrics, directory) if options.page else None)
 
 
@@ -200,7 +201,8 @@ class Worker:
     """The worker, as anybody would start it, in a child process; by the wall clock if the hospital is of the `present`."""
 
     def __init__(self, settings: Settings, port: int, directory: Path, present: bool) -> None:
-        self.metrics = f"http://{HOST}:{port}/metrics"
+        self.page = f"http://{HOST}:{port}/"
+        self.metrics = f"{self.page}metrics"
         self._log = directory / "worker.log"
         key = directory / "pseudonym.key"
         key.write_text(secrets.token_hex(32))  # nobody need recognise a simulated nurse tomorrow
@@ -283,7 +285,7 @@ class Demo:
     async def _first(
         self, session: aiohttp.ClientSession, publishing: asyncio.Task[int], stop: asyncio.Event, begins: int
     ) -> Snapshot | None:
-        """The first numbers that hold: with half a day taken in. None if stopped before."""
+        """The first numbers that hold: with a day taken in. None if stopped before."""
         taken, since = 0, time.monotonic()
         while not stop.is_set():
             self._check(publishing)
@@ -332,7 +334,7 @@ class Demo:
         trouble = f"no record has come in for {still:.0f} s: does the broker still answer?" if still > QUIET else ""
         if answered < now:
             trouble = f"the worker has not answered for {now - answered:.0f} s"
-        return Status(self._facility, self._options.speed, throughput, self._worker.metrics, trouble)
+        return Status(self._facility, self._options.speed, throughput, self._worker.page, trouble)
 
     def _check(self, publishing: asyncio.Task[int]) -> None:
         """Raises if anything has failed."""

@@ -1,0 +1,33 @@
+"""The page: the files that a browser gets at `/`, and the description of the interface behind it; as they are, with nothing to be built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from importlib.resources import files
+
+_FILES = {
+    "/": ("index.html", "text/html; charset=utf-8"),
+    "/page.css": ("page.css", "text/css; charset=utf-8"),
+    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "/draw.js": ("draw.js", "text/javascript; charset=utf-8"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+    "/api/v1/openapi.json": ("openapi.json", "application/json"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """What is served at `path`."""
+
+    path: str
+    type: str
+    body: bytes
+    etag: str
+
+
+def page_files() -> Iterator[File]:
+    for path, (name, type_) in _FILES.items():
+        body = files(__name__).joinpath(name).read_bytes()
+        yield File(path, type_, body, f'"{blake2b(body, digest_size=12).hexdigest()}"')

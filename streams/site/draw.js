@@ -1,0 +1,86 @@
+// Drawing: texts, marks and curves. Everything that came over the wire becomes text, and nothing of it markup.
+
+const SVG = "http://www.w3.org/2000/svg";
+const SHAPES = {
+  normal: ["circle", { cx: 10, cy: 10, r: 7.5 }],
+  elevated: ["path", { d: "M10 2 18.5 17.5H1.5Z" }],
+  overloaded: ["path", { d: "M2.5 2.5h15v15h-15z" }],
+};
+
+// What cannot be seen, and what turns the direction of writing for all that follows.
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+const seen = (text) => text.replace(UNSEEN, "?");
+
+/** Writes only what differs, so that nothing flickers and nothing is read out twice. */
+export function put(node, text) {
+  const said = seen(text);
+  if (node.textContent !== said) node.textContent = said;
+}
+
+export function show(node, visible) {
+  if (node.hidden === visible) node.hidden = !visible;
+}
+
+export function element(name, text = "") {
+  const node = document.createElement(name);
+  node.textContent = seen(text);
+  return node;
+}
+
+/** The parts of a template by their `data-is`. */
+export function parts(root) {
+  return Object.fromEntries([...root.querySelectorAll("[data-is]")].map((node) => [node.dataset.is, node]));
+}
+
+/** As many children as texts, each written in place. */
+export function lines(list, texts, name = "li") {
+  while (list.children.length > texts.length) list.lastElementChild.remove();
+  while (list.children.length < texts.length) list.append(document.createElement(name));
+  texts.forEach((text, place) => put(list.children[place], text));
+}
+
+function drawn(name, attributes) {
+  const node = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  return node;
+}
+
+/** The shape of a state: the word stands beside it. */
+export function mark(holder, state) {
+  if (holder.dataset.state === state) return;
+  holder.dataset.state = state;
+  const svg = drawn("svg", { class: "mark", viewBox: "0 0 20 20", "aria-hidden": "true" });
+  svg.dataset.state = state;
+  svg.append(drawn(...(SHAPES[state] ?? SHAPES.normal)));
+  holder.replaceChildren(svg);
+}
+
+/** Alarms in the ten minutes up to each minute of the last hour. */
+export function rolling(minutes) {
+  return Array.from({ length: minutes.length - 9 }, (_, end) => minutes.slice(end, end + 10).reduce((sum, one) => sum + one, 0));
+}
+
+/** A curve over the last hour, up to `most`, and a line at `limit`. */
+export function trend(holder, values, most, limit, words) {
+  const high = Math.max(most, 1);
+  const x = (place) => (100 * place) / (values.length - 1);
+  const y = (value) => 40 - (38 * value) / high;
+  const path = values.map((value, place) => `${place ? "L" : "M"}${x(place).toFixed(2)} ${y(value).toFixed(2)}`).join("");
+  if (!holder.firstChild) {
+    const svg = drawn("svg", { class: "trend", viewBox: "0 0 100 40", preserveAspectRatio: "none", role: "img" });
+    for (const name of ["area", "limit", "curve"]) svg.append(drawn("path", { class: name }));
+    svg.append(drawn("path", { class: "base", d: "M0 40H100" }));
+    const axis = element("div");
+    axis.className = "axis";
+    axis.ariaHidden = "true";
+    axis.append(element("span", "1 h ago"), element("span"), element("span", "now"));
+    holder.append(svg, axis);
+  }
+  const [svg, axis] = holder.children;
+  svg.setAttribute("aria-label", seen(words));
+  svg.querySelector(".area").setAttribute("d", `${path}L100 40L0 40Z`);
+  svg.querySelector(".curve").setAttribute("d", path);
+  const within = limit > 0 && limit <= high;
+  svg.querySelector(".limit").setAttribute("d", within ? `M0 ${y(limit)}H100` : "");
+  put(axis.children[1], within ? `dashed: ${limit}, the most to manage` : `up to ${high}`);
+}

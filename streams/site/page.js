@@ -1,0 +1,387 @@
+// The page: asks the worker how things stand, and writes it where it stood before. Focus, scroll and what is open stay as they are.
+
+import { element, lines, mark, parts, put, rolling, show, trend } from "./draw.js";
+
+const MANAGEABLE = 2; // alarms in 10 min and person (ISA-18.2)
+const FINDINGS_SECONDS = 30;
+const PATIENCE_SECONDS = 15; // for an answer
+const STEADY = 0.1; // shifts that differ by less are alike
+const byId = (id) => document.getElementById(id);
+const answers = Object.fromEntries(["worst", "relief", "fix", "current", "before"].map((id) => [id, parts(byId(id))]));
+const cards = new Map();
+let last = null; // the last answer, and when it came (ms, of this browser)
+let findings = { at: -Infinity, units: null };
+let refresh = 5;
+let trouble = "";
+
+const number = (value) => value.toLocaleString("en");
+const plural = (count, word) => `${number(count)} ${word}${count === 1 ? "" : "s"}`;
+const percent = (share) => (share === null ? "too few to say" : `${Math.round(100 * share)}\u00a0%`);
+const short = (name) => (name.length > 10 ? `${name.slice(0, 8)}…` : name);
+const spaced = (window) => window.replace(/^(\d+)(\D+)$/, (_, count, unit) => `${count}\u00a0${unit === "m" ? "min" : unit}`);
+const sum = (values) => values.reduce((total, one) => total + one, 0);
+
+/** A time of day where the hospital is taken to be: here, or for a recorded one where its clock says. */
+function time(ms, seconds = false) {
+  const recorded = last?.currency.clock === "event";
+  const shape = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...(seconds && { second: "2-digit" }), ...(recorded && { timeZone: "UTC" }) };
+  return new Date(ms).toLocaleTimeString("en", shape);
+}
+
+function ago(seconds) {
+  if (seconds < 60) return `${Math.floor(seconds)} s`;
+  return seconds < 7200 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h`;
+}
+
+// -- asking
+
+async function ask(path, parameters) {
+  const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value));
+  const answer = await fetch(`api/v1/${path}?${query}`, { signal: AbortSignal.timeout(1000 * PATIENCE_SECONDS), cache: "no-cache" });
+  const content = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw Object.assign(new Error(content.error ?? `status ${answer.status}`), { status: answer.status });
+  return content;
+}
+
+const chosen = () => new URLSearchParams(location.search).get("facility") ?? "";
+
+async function update() {
+  try {
+    const found = await ask("units", { facility: chosen() });
+    last = Object.assign(found, { came: Date.now() });
+    refresh = found.refresh_seconds;
+    trouble = "";
+    draw(found);
+    await Promise.all([...cards.values()].filter((card) => card.people.open).map(drawPeople));
+    await updateFindings();
+  } catch (error) {
+    trouble = said(error);
+  }
+  tell();
+}
+
+function said(error) {
+  if (error.status === 401) return "The worker asks for a token: load this page again.";
+  if (error.status === 503) return `The worker is starting: ${error.message}.`;
+  return error.status ? `The worker could not answer: ${error.message}.` : "The worker cannot be reached.";
+}
+
+async function updateFindings() {
+  if (Date.now() - findings.at >= 1000 * FINDINGS_SECONDS || findings.of !== chosen()) {
+    const found = await ask("findings", { facility: chosen(), top: "3" });
+    const units = new Map(found.units.map((unit) => [keyOf(unit), unit]));
+    findings = { at: Date.now(), of: chosen(), units, window: found.window };
+  }
+  drawFix();
+  for (const [key, card] of cards) drawFindings(key, card);
+}
+
+async function follow() {
+  for (;;) {
+    if (!document.hidden) await update();
+    await new Promise((wake) => {
+      const timer = setTimeout(wake, 1000 * refresh);
+      const early = () => document.hidden || (clearTimeout(timer), wake());
+      addEventListener("visibilitychange", early, { once: true });
+    });
+  }
+}
+
+/** What is wrong, said as long as it is; and how old the numbers are. */
+function tell() {
+  const seconds = last ? (Date.now() - last.came) / 1000 : 0;
+  const silent = last && seconds > 3 * refresh + PATIENCE_SECONDS ? "The worker does not answer." : "";
+  const problem = trouble || silent;
+  const since = problem && last ? ` What stands below is of ${new Date(last.came).toLocaleTimeString("en", { hourCycle: "h23" })}, ${ago(seconds)} ago.` : "";
+  put(byId("trouble"), problem + since);
+  show(byId("trouble"), Boolean(problem));
+  put(byId("age"), last ? `updated ${seconds < 1 ? "now" : `${ago(seconds)} ago`}` : "");
+  const old = Boolean(problem) || (last && last.currency.state !== "current");
+  document.body.classList.toggle("old", Boolean(old));
+  if (problem) {
+    put(answers.current.head, last ? "No" : "Not yet");
+    put(answers.current.body, problem);
+  }
+}
+
+// -- what is asked first
+
+const keyOf = (unit) => `${unit.facility}\u0000${unit.unit}`;
+const several = () => last.currency.facilities.length > 1;
+const nameOf = (unit) => (several() && !chosen() ? `${unit.unit} (${unit.facility})` : unit.unit);
+const strained = (unit) => unit.state !== "normal" || unit.strained.length > 0;
+const perHead = (unit) => (unit.staffing.clinicians ? sum(unit.trend.minutes.slice(-10)) / unit.staffing.clinicians : null);
+
+function answer(which, head, body) {
+  put(answers[which].head, head);
+  put(answers[which].body, body);
+}
+
+function drawAnswers(found) {
+  const worst = found.units[0];
+  if (!worst) answer("worst", "Nobody yet", "No unit has had an alarm or anybody on duty.");
+  else if (!strained(worst)) {
+    const rate = perHead(worst);
+    answer("worst", "Nobody", `No load is beyond its limit. Most: ${nameOf(worst)}${rate === null ? "" : `, ${rate.toFixed(1)} alarms per clinician in 10 min`}.`);
+  } else answer("worst", `${nameOf(worst)}: ${worstState(worst)}`, reasonsOf(worst).slice(0, 2).map(sentence).join(" "));
+
+  const helped = found.units.find((unit) => unit.relief);
+  const alone = helped && helped !== worst && strained(worst) ? `In ${nameOf(worst)} nobody on duty could, so it takes somebody from outside. ` : "";
+  if (helped) answer("relief", `${nameOf(helped)}: ${short(helped.relief.to.clinician)}`, alone + reliefWords(helped.relief));
+  else if (found.units.some(strained)) answer("relief", "No colleague there", "Nobody on duty could take a bed and carry less: it takes somebody from outside.");
+  else answer("relief", "No need", "Nobody's load is beyond a limit.");
+
+  const { state, says, facilities } = found.currency;
+  const latest = Math.max(...facilities.map((one) => one.watermark));
+  answer("current", state === "current" ? "Yes" : state === "empty" ? "No data yet" : "No", `${sentence(says)}${facilities.length ? ` Last alarm event: ${time(latest, true)}.` : ""}`);
+  drawShifts(found.units);
+}
+
+const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.?!]$/.test(text) ? "" : "."}`;
+
+function worstState(unit) {
+  if (unit.state !== "normal") return unit.state;
+  const { overloaded, elevated } = unit.staffing.states;
+  return overloaded ? `${overloaded} of ${unit.staffing.clinicians} overloaded` : `${elevated} of ${unit.staffing.clinicians} elevated`;
+}
+
+/** Why a load is too much now; or, where it is over and only has to last, what it was about. */
+function why(one) {
+  if (one.reasons.length) return one.reasons;
+  return one.entered.length ? [`cooling down; at ${time(one.rose)}: ${one.entered.join(", ")}`] : [];
+}
+
+function reasonsOf(unit) {
+  const own = why(unit);
+  if (!unit.strained.length) return own;
+  const { overloaded, elevated } = unit.staffing.states, { clinicians } = unit.staffing;
+  const counts = [overloaded && `${overloaded} overloaded`, elevated && `${elevated} elevated`].filter(Boolean).join(", ");
+  const [first] = unit.strained;
+  return own.length
+    ? [...own, `Of ${plural(clinicians, "clinician")} on duty: ${counts}`]
+    : [`Of ${plural(clinicians, "clinician")} on duty: ${counts}, since ${time(first.since)} (${why(first).join(", ")})`];
+}
+
+const reliefWords = ({ from, to }) =>
+  `One bed of ${short(from.clinician)} to ${short(to.clinician)}: alarms an hour ${from.alarms_1h} → ${from.alarms_1h_after} and ` +
+  `${to.alarms_1h} → ${to.alarms_1h_after}, then with ${plural(to.beds_after, "bed")}.`;
+
+/** Alarms an hour now and before, over the hours of which everything is known. */
+function shiftWords({ before, last: now }) {
+  if (!before.hours || !now.hours) return null;
+  const [was, is] = [before.alarms / before.hours, now.alarms / now.hours];
+  const change = was ? (is - was) / was : is ? 1 : 0;
+  const word = Math.abs(change) < STEADY ? "About the same" : change < 0 ? "Better" : "Worse";
+  const than = was ? `, ${Math.abs(Math.round(100 * change))} % ${change < 0 ? "fewer" : "more"}` : "";
+  const over = before.hours < 12 ? ` (${before.hours} h of it known)` : "";
+  return {
+    word,
+    says: `${is.toFixed(1)} alarms an hour in the last 12\u00a0h, ${was.toFixed(1)} in the 12\u00a0h before${over}${than}`,
+    brief: `${is.toFixed(1)} alarms an hour, ${was.toFixed(1)} in the 12\u00a0h before${over}`,
+  };
+}
+
+function drawShifts(units) {
+  const add = (which) => ({
+    hours: Math.max(0, ...units.map((unit) => unit.trend.shifts[which].hours)),
+    alarms: sum(units.map((unit) => unit.trend.shifts[which].alarms)),
+  });
+  const found = shiftWords({ before: add("before"), last: add("last") });
+  if (found) answer("before", found.word, `${found.says}.`);
+  else answer("before", "Not known yet", "The worker holds no alarms from before the last 12 h.");
+}
+
+const REMEDIES = {
+  sensor: () => "other sensors, cables or lines, or another way to place them",
+  merge: () => "merged with the alarm it comes with, or suppressed beside it",
+  deadband: () => "a deadband, or a hold-off before it sounds again",
+  limit: () => "another default limit",
+  delay: ({ delay }) => `an annunciation delay of ${delay.seconds} s`,
+  standing_rule: () => "a rule that acknowledges or latches what stands",
+  release: () => "cleared, or the device out of service",
+  staffing: () => "fewer beds at a time, or somebody else to be called",
+  review: () => "a review",
+};
+
+function drawFix() {
+  if (!findings.units) return;
+  const all = [...findings.units.values()].flatMap((unit) => unit.findings.map((one) => ({ unit, one })));
+  const fixable = all.filter(({ one }) => REMEDIES[one.remedy]).sort((a, b) => b.one.load.count - a.one.load.count);
+  if (fixable.length) {
+    const { unit, one } = fixable[0];
+    const share = `${number(one.load.count)} of ${number(one.load.of)} alarms that needed nobody, in ${spaced(findings.window)}`;
+    const review = one.clinical_review ? ", after a clinical review" : "";
+    const what = one.source ? `${readable(one.source)}, ${one.device_type}` : one.device_type;
+    answer("fix", `${readable(one.code)} in ${nameOf(unit)}`, `${what}: ${share}. Change: ${REMEDIES[one.remedy](one)}${review}. Owner: ${one.owner}.`);
+  } else answer("fix", "None yet", all.length ? "No alarm type shows a pattern that a change would cure, or too few are classified." : "No alarms to look at.");
+}
+
+/** A code of ISO/IEEE 11073 without its prefixes. */
+const readable = (code) => code.replace(/^MDC_(EVT_)?/, "").replaceAll("_", " ");
+
+// -- units
+
+function draw(found) {
+  const { facilities } = found.currency;
+  const place = chosen() || facilities.map((one) => one.facility).slice(0, 4).join(", ");
+  put(byId("place"), found.currency.clock === "event" ? `${place} (by its own clock, UTC)` : place);
+  drawChoice(facilities.map((one) => one.facility));
+  put(byId("now"), facilities.length ? time(found.currency.clock === "event" ? Math.max(...facilities.map((one) => one.watermark)) : found.at, true) : "");
+  drawAnswers(found);
+  const overloaded = found.units.filter((unit) => unit.state === "overloaded").length;
+  document.title = `${overloaded ? `${plural(overloaded, "unit")} overloaded, ` : ""}${overloaded ? "alarm" : "Alarm"} load`;
+  drawEmpty(found);
+  const most = Math.max(10, ...found.units.map((unit) => Math.max(...rolling(unit.trend.minutes))));
+  const before = new Map([...cards].map(([key, card]) => [key, card.item.dataset.state]));
+  for (const [key, card] of cards) {
+    if (!found.units.some((unit) => keyOf(unit) === key)) {
+      card.item.remove();
+      cards.delete(key);
+    }
+  }
+  for (const unit of found.units) {
+    if (!cards.has(keyOf(unit))) cards.set(keyOf(unit), newCard(unit));
+    drawUnit(cards.get(keyOf(unit)), unit, most);
+  }
+  order(found.units.map((unit) => cards.get(keyOf(unit)).item));
+  announce(found.units, before);
+}
+
+function drawChoice(names) {
+  const select = byId("facility");
+  show(select.parentElement, names.length > 1);
+  const wanted = ["", ...names];
+  if (wanted.join("\u0000") !== [...select.options].map((one) => one.value).join("\u0000")) {
+    select.replaceChildren(...wanted.map((name) => Object.assign(element("option", name || "all"), { value: name })));
+  }
+  select.value = wanted.includes(chosen()) ? chosen() : "";
+}
+
+function drawEmpty(found) {
+  const empty = chosen() ? `Nothing is known of ${chosen()} here: this worker does not hold it, or it has had no alarms.` : sentence(found.currency.says);
+  put(byId("empty"), empty);
+  show(byId("empty"), !found.units.length);
+  put(byId("left-out"), `${plural(found.left_out, "more unit")} not shown: choose a facility.`);
+  show(byId("left-out"), found.left_out > 0);
+}
+
+/** Moves what has changed places, unless somebody is at work among the units. */
+function order(items) {
+  const list = byId("list");
+  if (list.contains(document.activeElement) && items.every((item) => item.parentElement === list)) return;
+  items.forEach((item, place) => {
+    if (list.children[place] !== item) list.insertBefore(item, list.children[place] ?? null);
+  });
+}
+
+function announce(units, before) {
+  const changed = units.filter((unit) => before.has(keyOf(unit)) && before.get(keyOf(unit)) !== unit.state);
+  for (const unit of changed) {
+    const { item } = cards.get(keyOf(unit));
+    item.classList.remove("changed");
+    requestAnimationFrame(() => item.classList.add("changed"));
+  }
+  if (changed.length) put(byId("news"), changed.map((unit) => `${nameOf(unit)} is ${unit.state} now`).join(", "));
+}
+
+function newCard(unit) {
+  const item = byId("unit").content.firstElementChild.cloneNode(true);
+  const card = Object.assign(parts(item), { item, name: { facility: unit.facility, unit: unit.unit } });
+  put(card.unit, unit.unit);
+  put(card.of, unit.unit);
+  put(card.in, unit.unit);
+  card.region.ariaLabel = `Clinicians of ${card.unit.textContent}`;
+  card.people.addEventListener("toggle", () => card.people.open && drawPeople(card));
+  return card;
+}
+
+function drawUnit(card, unit, most) {
+  card.item.dataset.state = unit.state;
+  put(card.facility, several() && !chosen() ? unit.facility : "");
+  mark(card.mark, unit.state);
+  put(card.state, unit.state);
+  put(card.since, unit.since === null ? "" : `since ${time(unit.since)}`);
+  const reasons = reasonsOf(unit);
+  lines(card.why, reasons.length ? reasons.map(sentence) : ["Nothing is beyond its limit."]);
+  put(card.relief, unit.relief ? `Would help: ${reliefWords(unit.relief)}` : strained(unit) ? "No colleague here could take a bed and carry less: it takes somebody from outside." : "");
+  drawTrend(card, unit, most);
+  drawFacts(card, unit);
+}
+
+function drawTrend(card, unit, most) {
+  const rate = perHead(unit), values = rolling(unit.trend.minutes), now = values.at(-1);
+  put(card.rate, rate === null ? number(now) : rate.toFixed(1));
+  put(card["rate-is"], rate === null ? "alarms in 10 min, and nobody on duty" : "alarms per clinician in 10 min");
+  const words = `${unit.unit}, alarms in 10 min over the last hour: ${values[0]} an hour ago, at most ${Math.max(...values)}, ${now} now`;
+  trend(card.trend, values, most, MANAGEABLE * unit.staffing.clinicians, words);
+}
+
+function drawFacts(card, unit) {
+  const windows = Object.keys(unit.alarms), longest = windows.at(-1), of = unit.nonactionable[longest];
+  const told = windows.length > 3 ? [windows[0], windows[1], longest] : windows;
+  put(card.alarms, told.map((window) => `${number(unit.alarms[window].all)} in ${spaced(window)}`).join(", "));
+  const coverage = of.alarms ? ` (${Math.round((100 * of.classified) / of.alarms)} % classified)` : "";
+  put(card.nonactionable, `${percent(of.clinical)} in ${spaced(longest)}${coverage}`);
+  const { clinicians, beds, beds_per_clinician: each } = unit.staffing;
+  put(card.staffing, clinicians ? `${clinicians} on duty, ${plural(beds, "bed")}, ${each.toFixed(1)} each` : "nobody assigned: is the roster sent?");
+  const standing = unit.standing_alarms ? `, ${number(unit.standing_alarms)} for over 1 h` : "";
+  put(card.open, `${plural(unit.open_alarms, "alarm")}${standing}`);
+  const shown = unit.unassigned_alarms["1h"] === undefined ? longest : "1h";
+  put(card.unassigned, `${plural(unit.unassigned_alarms[shown], "alarm")} in ${spaced(shown)}`);
+  put(card.shift, shiftWords(unit.trend.shifts)?.brief ?? "nothing held from before the last 12 h");
+}
+
+// -- clinicians of a unit, in the order of their pseudonyms
+
+async function drawPeople(card) {
+  try {
+    const { clinicians, left_out: more } = await ask("clinicians", card.name);
+    const here = clinicians.filter((one) => one.on_duty), windows = last.windows;
+    const [first, second] = [windows[0], windows[1] ?? windows[0]], protectedIn = windows.includes("1h") ? "1h" : windows.at(-1);
+    lines(card.columns, ["Pseudonym and load", "Beds", `Alarms ${spaced(first)}`, spaced(second), `Protected ${spaced(protectedIn)}`, "Hour of shift"], "th");
+    for (const head of card.columns.children) head.scope = "col";
+    const rows = new Map([...card.rows.children].map((row) => [row.dataset.who, row]));
+    const wanted = here.map((one) => drawPerson(rows.get(one.clinician), one, [first, second, protectedIn]));
+    if (wanted.some((row, place) => card.rows.children[place] !== row) || rows.size !== wanted.length) card.rows.replaceChildren(...wanted);
+    show(card.region, here.length > 0);
+    put(card.nobody, here.length ? `${plural(more, "more clinician")} not shown.` : "Nobody is assigned to a bed of this unit now.");
+    show(card.nobody, !here.length || more > 0);
+  } catch (error) {
+    if (!error.status) throw error;
+    put(card.nobody, sentence(error.message));
+    show(card.nobody, true);
+    show(card.region, false);
+  }
+}
+
+function drawPerson(row, one, [first, second, protectedIn]) {
+  if (!row) {
+    row = element("tr");
+    row.dataset.who = one.clinician;
+    const head = Object.assign(element("th"), { scope: "row" });
+    head.append(element("code", one.clinician), " ", element("span"), element("span"), element("p"));
+    row.append(head, ...Array.from({ length: 5 }, () => element("td")));
+  }
+  const [head, ...cells] = row.children, [, shape, word, reason] = head.children;
+  mark(shape, one.state);
+  put(word, ` ${one.state}`);
+  put(reason, why(one).join(", "));
+  const kept = one.protected_ratio[protectedIn], hour = one.shift_hours;
+  const texts = [number(one.beds), number(one.alarms[first]), number(one.alarms[second]), kept === null ? "–" : percent(kept), hour === null ? "–" : hour.toFixed(1)];
+  texts.forEach((text, place) => put(cells[place], text));
+  return row;
+}
+
+function drawFindings(key, card) {
+  const found = findings.units?.get(key)?.findings ?? [];
+  lines(card.fixes, found.map((one) => sentence(one.says.replaceAll("->", "→"))));
+  put(card.nothing, "No alarms to look at.");
+  show(card.nothing, !found.length);
+}
+
+byId("facility").addEventListener("change", ({ target }) => {
+  history.replaceState(null, "", target.value ? `?${new URLSearchParams({ facility: target.value })}` : location.pathname);
+  update();
+});
+setInterval(tell, 1000);
+follow();
