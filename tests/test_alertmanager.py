@@ -304,9 +304,8 @@ PAUSE = 2 * 600 / FASTER  # seconds, in which a group with something to tell has
 
 class Alertmanager:
     def __init__(self, folder: Path, gateway: Gateway) -> None:
-        self.server: Server = start_alertmanager(
-            folder, gateway.address, FASTER, TOKEN, need("prometheus-alertmanager"), external_url="http://am.example:9093"
-        )
+        need("prometheus-alertmanager")
+        self.server: Server = start_alertmanager(folder, gateway.address, FASTER, TOKEN, external_url="http://am.example:9093")
         self._alerts: dict[tuple[str, ...], dict[str, Any]] = {}
 
     def call(self, path: str, content: Any = None) -> Any:
