@@ -449,6 +449,17 @@ def test_a_child_that_dies_is_told_in_one_line_and_ends_it(which: str, embedded_
 
 
 @linux_only
+def test_pages_that_can_no_longer_come_end_it_in_one_line(embedded_broker: EmbeddedBroker) -> None:
+    need("prometheus")
+    need("prometheus-alertmanager")
+    with running("--page", "--port", str(free_port())) as demo:
+        demo.wait_for("Alertmanager at")
+        os.kill(children(demo.process.pid)["alertmanager"], signal.SIGKILL)
+        assert demo.status() == 1
+        assert re.fullmatch("error: Alertmanager ended with status -9; its last words: .*\n", demo.errors)
+
+
+@linux_only
 def test_a_terminal_shows_the_table_until_ctrl_c(embedded_broker: EmbeddedBroker) -> None:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))

@@ -18,13 +18,12 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from streams.broker import HOST, free_port
-from streams.demo.chain import Server, program, start_alertmanager, start_prometheus
+from streams.demo.chain import Server, start_alertmanager, start_prometheus
 from streams.pages import Page, application
 
 FASTER = 10.0
 """Nobody watches a demo for 20 min: what escalates does so after 1 and 2 min."""
-INTERVAL = 2.0  # seconds between Prometheus' scrapes
-_PROMETHEUS, _ALERTMANAGER = ("prometheus",), ("prometheus-alertmanager", "alertmanager")
+INTERVAL = 5.0  # seconds between Prometheus' scrapes, and what the worker may take to answer one
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +51,6 @@ class Arrived:
     def lines(self) -> list[str]:
         """Without links to dashboards and runbooks, which nobody serves here."""
         return [line for line in self.page.text.splitlines() if not line.startswith(("See: ", "Help: "))]
-
-
-def check() -> None:
-    """Raises `ChainError` if Prometheus or Alertmanager are not installed."""
-    for names in (_PROMETHEUS, _ALERTMANAGER):
-        program(*names)
 
 
 class Pager:

@@ -37,7 +37,7 @@ from rich.console import Console
 from analyzer.policy import HOUR, MINUTE
 from streams import processes
 from streams.broker import HOST, BrokerError, EmbeddedBroker, free_port, is_free
-from streams.demo import pager
+from streams.demo import chain
 from streams.demo.chain import ChainError
 from streams.demo.pager import Pager
 from streams.demo.screen import save_picture, screen
@@ -125,7 +125,7 @@ def run(options: Options, console: Console) -> None:
     with _interruptible(), ExitStack() as stack:
         try:
             if options.page:
-                pager.check()
+                chain.check()
             demo = _start(options, console, stack)
             # A signal that comes while the event loop is made waits until the loop can take it.
             signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
