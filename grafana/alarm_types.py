@@ -103,8 +103,8 @@ def board() -> Board:
                 "which is too few to say. Share: of all alarms of the unit. Drew's false alarms are another thing, and not counted here.",
                 Column("Unit", label="unit"),
                 Column("Device", label="device_type"),
-                Column("Source", label="source"),
-                Column("Code", label="code"),
+                Column("Source", label="source", width=230),
+                Column("Code", label="code", width=230),
                 Column("Alarms", asked.of_type("alarms", HERE, _W)),
                 Column("Share", asked.of_type("share", HERE, _W), "percentunit", decimals=0),
                 Column(

@@ -50,9 +50,14 @@ def more_than_before(where: str) -> str:
     return f"{alarms(where, '12h')} / ({alarms(where, '12h', BEFORE)} > 0) - 1"
 
 
-def protected(where: str) -> str:
-    """Protected time of the last hour, of a unit's average clinician."""
-    return f'avg by (facility, unit) (alarm_fatigue_clinician_protected_ratio{{{where}, window="1h"}})'
+def average(metric: str, where: str, window: str) -> str:
+    """A share of time, of a unit's average clinician on duty. Whoever went home an hour ago has a share, too, and is not asked."""
+    ratio = on_duty(clinician(metric, f'{where}, window="{window}"'), where)
+    return f"avg by (facility, unit) ({ratio})"
+
+
+def protected(where: str, window: str = "1h") -> str:
+    return average("protected_ratio", where, window)
 
 
 def with_room(where: str) -> str:
@@ -72,7 +77,7 @@ ROOM = (
 MEASURES = {
     "alarms_10m": "alarms in 10 min",
     "alarms_1h": "alarms in 1 h",
-    "protected_1h": "protected share of 1 h",
+    "protected_1h": "protected share",
     "unanswered": "alarms unanswered",
     "beds": "beds",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grafana.asked import CLINICIAN as HERE
-from grafana.frame import CHANGED, CLINICIAN, Board, Variable, facility, from_address, mark, to_unit, unit
+from grafana.frame import CHANGED, CLINICIAN, Board, Variable, from_address, mark, to_unit
 from grafana.parts import (
     BEDS,
     BEDS_SOURCE,
@@ -40,7 +40,7 @@ _CLASSES = {"actionable": GREEN, "non_actionable": VERMILION, "technical": ORANG
 
 
 def board() -> Board:
-    variables: list[Variable] = [facility(), unit(), from_address("clinician")]
+    variables: list[Variable] = [from_address(name) for name in ("facility", "unit", "clinician")]
     one = Board(
         CLINICIAN,
         "Clinician",
@@ -58,14 +58,13 @@ def board() -> Board:
         listed=False,
     )
     one.line(
-        4,
+        5,
         (
             6,
             note(
                 "",
-                "**An assignment, not a person.** What is seen here was assigned: beds, limits, delays, devices. Whoever can change these "
-                "- "
-                "the charge nurse, biomed - is told; the clinician is never paged.\n\n[Back to the unit](" + to_unit() + ")",
+                "**An assignment, not a person.** Beds, limits, delays and devices can be changed, by the charge nurse and biomed: they "
+                f"are told, the clinician is never paged. [Back to the unit]({to_unit()})",
             ),
         ),
         (

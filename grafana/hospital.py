@@ -125,7 +125,7 @@ def board() -> Board:
                 Column("Load band", asked.per_clinician(FACILITY, "1h"), steps=LOAD_AN_HOUR, say=True),
                 Column("Alarms in 1 h, each", asked.per_clinician(FACILITY, "1h"), decimals=1, steps=LOAD_AN_HOUR),
                 Column("Alarms in 10 min, each", asked.per_clinician(FACILITY, "10m"), decimals=1, steps=RATE_10M),
-                Column("Protected time", asked.protected(f'{FACILITY}, unit!=""'), "percentunit", steps=PROTECTED, decimals=0),
+                Column("Protected time", asked.protected(FACILITY), "percentunit", steps=PROTECTED, decimals=0),
                 Column("Clinicians", asked.unit("clinicians", FACILITY)),
                 Column("Beds per clinician", asked.unit("beds_per_clinician", FACILITY), steps=BEDS, decimals=1),
                 Column(

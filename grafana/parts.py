@@ -264,8 +264,9 @@ def bars(
     steps: Steps = ((None, BLUE, ""),),
     empty: str = NO_DATA,
     most: float | None = None,
+    above: bool = False,
 ) -> bargauge.Panel:
-    """A bar for each series, in the order in which the query gives them."""
+    """A bar for each series, in the order in which the query gives them. `above`: names over bars, not beside."""
     panel = (
         bargauge.Panel()
         .title(title)
@@ -279,7 +280,7 @@ def bars(
         .display_mode(shapes.BarGaugeDisplayMode.BASIC)
         .value_mode(shapes.BarGaugeValueMode.TEXT)
         .orientation(shapes.VizOrientation.HORIZONTAL)
-        .name_placement(shapes.BarGaugeNamePlacement.LEFT)
+        .name_placement(shapes.BarGaugeNamePlacement.TOP if above else shapes.BarGaugeNamePlacement.LEFT)
         .show_unfilled(False)
         .text(common.VizTextDisplayOptions().title_size(12).value_size(14))
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False))

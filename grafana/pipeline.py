@@ -132,7 +132,7 @@ def board() -> Board:
                     query(f'sum(rate(alarm_fatigue_events_total{{outcome="accepted", topic="{topic}"}}[$__rate_interval]))', topic, ref)
                     for ref, topic in _lettered(_TOPICS)
                 ),
-                unit="reqps",
+                unit="cps",
                 colours=_TOPICS,
                 empty=_NO_WORKER,
             ),
@@ -147,7 +147,7 @@ def board() -> Board:
                     query(f'sum(rate(alarm_fatigue_events_total{{outcome="{outcome}"}}[$__rate_interval]))', outcome, ref)
                     for ref, outcome in _lettered(_REFUSED)
                 ),
-                unit="reqps",
+                unit="cps",
                 colours=_REFUSED,
                 empty=_NO_WORKER,
             ),

@@ -167,7 +167,10 @@ def demo(
             "--broker", metavar="HOST:PORT", help="Use a Kafka that is there. Its topics get a simulated hospital: not one in clinical use."
         ),
     ] = None,
-    speed: Annotated[float, typer.Option("--speed", help="Times as fast as the clock.")] = 60.0,
+    speed: Annotated[float | None, typer.Option("--speed", help="Times as fast as the clock.", show_default="60")] = None,
+    page: Annotated[
+        bool, typer.Option("--page", help="Pages, too, by Prometheus and Alertmanager; of a hospital in the present, as it happens.")
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Another hospital.")] = 1,
     port: Annotated[
         int | None, typer.Option("--port", min=1, max=65535, help="Port to serve /metrics on.", show_default="9464, or a free one")
@@ -179,12 +182,22 @@ def demo(
 ) -> None:
     """Show a simulated hospital in time-lapse: an embedded broker, a worker, and their numbers as a live table.
 
-    Needs the embedded broker, which comes with the extra "demo", or a Kafka. Ctrl-C stops everything it started.
+    Needs the embedded broker, which comes with the extra "demo", or a Kafka; with --page, Prometheus and Alertmanager. Ctrl-C stops
+    everything it started.
+
+    With --page a storm has begun in one unit: its charge nurse is paged within a minute or two, and whoever comes next if nobody takes
+    it, after 1 min where it is 10 elsewhere. The link in the page takes it. Its end is told after some 15 min.
 
     Example: alarm-fatigue demo --speed 120 --for 5m
+
+    Example: alarm-fatigue demo --page
     """
     from streams.demo import DemoError, Options, run
 
+    if page and speed is not None:
+        fail("--speed: expected none beside --page, for pages are about now", WRONG)
+    if speed is None:
+        speed = 1.0 if page else 60.0
     if not 1 <= speed <= 3600:
         fail("--speed: expected 1 to 3600 times as fast", WRONG)
     seconds = None if length is None else _duration(f"{length}s" if length.isdigit() else length, "--for") / 1000
@@ -195,7 +208,7 @@ def demo(
             fail(f"--svg: {svg}: {error.strerror}")
     try:
         run(
-            Options(broker=broker, speed=speed, seed=seed, port=port, seconds=seconds, picture=svg),
+            Options(broker=broker, speed=speed, seed=seed, port=port, seconds=seconds, picture=svg, page=page),
             Console(highlight=False, markup=False, emoji=False),
         )
     except DemoError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import time
 import urllib.request
@@ -11,10 +12,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import yaml
 
+from streams.demo import chain
 from streams.demo.chain import Server, start_alertmanager
 from streams.pages import HEARTBEAT, SILENCE, Heartbeat, page
 from tests.gateways import TOKEN, Gateway
@@ -304,9 +307,8 @@ PAUSE = 2 * 600 / FASTER  # seconds, in which a group with something to tell has
 
 class Alertmanager:
     def __init__(self, folder: Path, gateway: Gateway) -> None:
-        self.server: Server = start_alertmanager(
-            folder, gateway.address, FASTER, TOKEN, need("prometheus-alertmanager"), external_url="http://am.example:9093"
-        )
+        need("prometheus-alertmanager")
+        self.server: Server = start_alertmanager(folder, gateway.address, FASTER, TOKEN, external_url="http://am.example:9093")
         self._alerts: dict[tuple[str, ...], dict[str, Any]] = {}
 
     def call(self, path: str, content: Any = None) -> Any:
@@ -325,6 +327,11 @@ class Alertmanager:
             alert = self._alerts.setdefault(key, {"labels": whole, "annotations": ANNOTATIONS, "startsAt": now.isoformat()})
             told.append(alert | {"endsAt": (now if over else now + timedelta(hours=1)).isoformat()})
         self.call("alerts", told)
+
+    def silence(self, *matchers: str) -> None:
+        url = f"--alertmanager.url=http://{self.server.address}"
+        command = [need("amtool"), "silence", "add", url, "--author=the charge nurse", "--comment=mine", *matchers]
+        subprocess.run(command, check=True, capture_output=True)
 
     @property
     def suppressed(self) -> set[str]:
@@ -382,19 +389,13 @@ def test_each_step_of_the_escalation_reaches_its_own_receiver_once_and_the_end_a
 
 
 def test_who_takes_a_page_stops_its_escalation_and_still_hears_of_the_end(alertmanager: Alertmanager, gateway: Gateway) -> None:
-    """By the matchers of the link in the message."""
+    """By the matchers of the link in the page, which fill in Alertmanager's form."""
     alertmanager.tell("UnitOverloaded")
     eventually(gateway.sent, "the charge nurse is paged")
     link = page(gateway.sent()[0].payload).take
-    assert link.startswith("http://am.example:9093/#/silences/new?filter=")
-    now = datetime.now(UTC)
-    matchers = [
-        {"name": "facility", "value": "H01", "isRegex": False},
-        {"name": "unit", "value": "MICU", "isRegex": False},
-        {"name": "alertname", "value": "UnitOverloadUnanswered|UnitOverloadStanding", "isRegex": True},
-    ]
-    times = {"startsAt": now.isoformat(), "endsAt": (now + timedelta(hours=2)).isoformat()}
-    alertmanager.call("silences", {"matchers": matchers, **times, "createdBy": "the charge nurse", "comment": "mine"})
+    address, _, filtered = link.partition("filter=")
+    assert address == "http://am.example:9093/#/silences/new?"
+    alertmanager.silence(*unquote(filtered).strip("{}").split(","))
     alertmanager.tell("UnitOverloadUnanswered", "UnitOverloadStanding")
     alertmanager.tell("UnitOverloadUnanswered", unit="SICU")
     eventually(lambda: len(gateway.sent()) == 2, "the other unit's goes on")
@@ -465,3 +466,30 @@ def test_the_dead_mans_switch_is_told_again_and_again(alertmanager: Alertmanager
     alertmanager.tell("Watchdog")
     eventually(lambda: len(gateway.sent("dead-mans-switch")) >= 3, "the heartbeat goes on")
     assert gateway.sent() == []
+
+
+@pytest.mark.parametrize("hours", ["always", "never"])
+def test_tickets_wait_for_working_hours_and_pages_do_not(hours: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With hours that are now, or that never come."""
+    shutil.copytree(DEPLOY, tmp_path / "deploy", ignore=shutil.ignore_patterns("secrets"))
+    monkeypatch.setattr(chain, "DEPLOY", tmp_path / "deploy")
+    content = yaml.safe_load(CONFIG.read_text())
+    [working] = [one for one in content["time_intervals"] if one["name"] == "working-hours"]
+    working["time_intervals"] = [{} if hours == "always" else {"years": ["1999"]}]
+    for route in content["route"]["routes"]:
+        route.update({"group_wait": "25ms"} if route["receiver"] == "operations-queue" else {})
+    (tmp_path / "deploy" / "alertmanager" / "alertmanager.yml").write_text(yaml.safe_dump(content))
+    with Gateway() as gateway:
+        alertmanager = Alertmanager(tmp_path, gateway)
+        try:
+            alertmanager.tell("UnitFlood", "WorkerDown")
+            alertmanager.tell("UnitOverloaded", unit="SICU")
+            eventually(lambda: gateway.sent("charge-nurse"), "the page comes at any hour")
+            if hours == "always":
+                eventually(lambda: len(gateway.sent()) == 3, "tickets come in working hours")
+            time.sleep(PAUSE)
+            assert sorted(sent.receiver for sent in gateway.sent("biomed-queue", "operations-queue")) == (
+                ["biomed-queue", "operations-queue"] if hours == "always" else []
+            )
+        finally:
+            alertmanager.server.stop()

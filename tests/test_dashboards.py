@@ -1,10 +1,12 @@
 """Dashboards as they are committed: made by the code beside them, by the rules of grafana/dashboard-linter, and ranking nobody.
 
-`make check-dashboards` runs this file.
+Two rules of the linter are left out: no board chooses a job or an instance. A facility's numbers come from one worker alone, and which one
+that is does not matter. `make check-dashboards` runs this file.
 """
 
 from __future__ import annotations
 
+import doctest
 import re
 import subprocess
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
+from grafana import parts
 from grafana.__main__ import rendered
 from grafana.parts import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 from streams.definitions import DEFINITIONS, PREFIX
@@ -22,7 +25,9 @@ from tests.boards import BUILT_IN, DASHBOARDS, UIDS, Asked, asked, board, panels
 from tests.needs import need
 
 ROOT = Path(__file__).parent.parent
+RULES = sorted((ROOT / "deploy" / "prometheus" / "rules").glob("*.yml"))
 PROVISIONING = ROOT / "grafana" / "provisioning"
+UNITS = {"none", "percentunit", "s", "h", "cps"}
 CLINICIAN, UNIT = "alarm-fatigue-clinician", "alarm-fatigue-unit"
 EVERYTHING = [one for uid in UIDS for one in asked(uid)]
 
@@ -61,12 +66,19 @@ def test_the_data_source_is_a_variable_everywhere(uid: str) -> None:
 
 
 @every_board
+def test_choices_are_renewed_with_the_time_shown(uid: str) -> None:
+    """Whoever opens a board before there are data would otherwise find nothing to choose from afterwards."""
+    assert {one["refresh"] for one in board(uid)["templating"]["list"] if one["type"] == "query"} <= {2}
+
+
+@every_board
 def test_panels_say_what_they_show_in_what_unit_and_why_they_may_be_empty(uid: str) -> None:
     for one in panels(uid):
         assert len(one["description"]) > 20, one
     for one in queried(uid):
         assert one["title"], one
-        assert one["fieldConfig"]["defaults"]["unit"], one["title"]
+        properties = [each for override in one["fieldConfig"]["overrides"] for each in override["properties"]]
+        assert {one["fieldConfig"]["defaults"]["unit"], *(each["value"] for each in properties if each["id"] == "unit")} <= UNITS
         assert len(one["fieldConfig"]["defaults"]["noValue"]) > 7, one["title"]
     titles = [one["title"] for one in queried(uid)]
     assert len(titles) == len(set(titles))
@@ -161,6 +173,11 @@ def test_words_stand_beside_colours(uid: str) -> None:
             assert len(texts) == len(steps), one["title"]
 
 
+def test_limits_are_told_as_they_are_drawn() -> None:
+    found = doctest.testmod(parts)
+    assert (found.failed, found.attempted > 0) == (0, True)
+
+
 def test_a_value_at_a_limit_is_on_its_quiet_side() -> None:
     """EEMUA-191 has 12 alarms an hour manageable; the first range that holds a value names it, as Grafana reads them."""
     [strip] = [one for one in queried("alarm-fatigue-hospital") if one["title"] == "Load bands of units"]
@@ -191,6 +208,15 @@ def test_links_lead_to_boards_and_keep_time_and_variables(uid: str) -> None:
         assert given <= theirs, url
     [boards] = board(uid)["links"]
     assert (boards["keepTime"], boards["includeVars"], boards["tags"]) == (True, True, ["alarm-fatigue"])
+
+
+def test_alerts_lead_to_boards_that_know_their_variables() -> None:
+    rules = [rule for path in RULES for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"]]
+    urls = [rule["annotations"]["dashboard_url"] for rule in rules if "alert" in rule]
+    assert urls
+    for uid, query in (re.fullmatch(r"\{\{ \$externalLabels\.grafana \}\}/d/([\w-]+)\??(.*)", url).groups() for url in urls):  # type: ignore[union-attr]
+        variables = {one["name"] for one in board(uid)["templating"]["list"]}
+        assert set(re.findall(r"var-(\w+)=", query)) <= variables
 
 
 @every_board
@@ -246,8 +272,10 @@ def test_a_clinician_s_board_opens_from_a_unit_alone() -> None:
     to = {uid: [url for url in _links(uid) if url.startswith(f"/d/{CLINICIAN}?")] for uid in UIDS}
     assert {uid for uid, urls in to.items() if urls} == {UNIT}
     assert "alarm-fatigue" not in board(CLINICIAN)["tags"], "or the other boards' links would list it"
-    [clinician] = [one for one in board(CLINICIAN)["templating"]["list"] if one["name"] == "clinician"]
-    assert (clinician["type"], clinician["hide"], clinician["query"]) == ("textbox", 2, "")
+    given = [one for one in board(CLINICIAN)["templating"]["list"] if one["name"] != "datasource"]
+    assert [(one["name"], one["type"], one["hide"], one["query"]) for one in given] == [
+        (name, "textbox", 2, "") for name in ("facility", "unit", "clinician")
+    ], "what comes with the link cannot be chosen"
     assert all('clinician="$clinician"' in one.expression for one in asked(CLINICIAN) if "clinician_" in one.expression)
 
 

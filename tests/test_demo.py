@@ -25,13 +25,16 @@ from rich.console import Console
 
 from analyzer.policy import HOUR, MINUTE
 from streams.broker import HOST, EmbeddedBroker, free_port
-from streams.demo.run import AGO, HISTORY, hospital
+from streams.demo.pager import Arrived, block
+from streams.demo.run import AGO, HISTORY, hospital, present_hospital
 from streams.demo.screen import save_picture
 from streams.demo.snapshot import ClinicianRow, Snapshot, UnitRow, read
 from streams.demo.table import Status, plain, render
+from streams.pages import Page
 from streams.simulator import simulate
 from streams.simulator.hospital import DAY
 from streams.simulator.output import messages
+from tests.needs import need
 
 COMMAND = str(Path(sys.executable).with_name("alarm-fatigue"))
 PATIENCE = 60.0  # seconds: how long a slow machine may take
@@ -200,6 +203,57 @@ def test_colours_are_okabe_and_itos(tmp_path: Path) -> None:
         assert colour in picture.lower()
 
 
+# -- pages
+
+
+def arrived(*receivers: str, **annotations: str) -> list[Arrived]:
+    told = {
+        "alertname": "UnitOverloaded",
+        "summary": "MICU, H01: overloaded.",
+        "suggestion": "Bring in help.",
+        "reason": "14 alarms (limit 10).",
+    }
+    told |= {"dashboard_url": "http://grafana", "runbook_url": "http://runbooks"} | annotations
+    return [Arrived(0.0, Page(receiver, (told,), (), "H01", "MICU", "http://am")) for receiver in receivers]
+
+
+def texts(pages: list[Arrived], width: int = 100, height: int = 12) -> list[str]:
+    return [line.plain for line in block(pages, width, height)]
+
+
+def test_the_latest_page_stands_in_full_under_those_before_it() -> None:
+    *before, head = texts(arrived("charge-nurse", "house-supervisor"))[:2]
+    assert re.fullmatch(r"\d\d:\d\d:\d\d to charge nurse: MICU, H01: overloaded\.", before[0])
+    assert re.fullmatch(r"▌ \d\d:\d\d:\d\d to house supervisor", head)
+    assert texts(arrived("charge-nurse"))[1:5] == [
+        "▌ MICU, H01: overloaded.",
+        "▌ Do: Bring in help.",
+        "▌ Why: 14 alarms (limit 10).",
+        "▌ I take it, tell nobody else:",
+    ]
+    assert texts([]) == []
+
+
+@pytest.mark.parametrize("width", [30, 80, 200])
+@pytest.mark.parametrize("height", [4, 8, 30])
+def test_pages_keep_to_the_room_they_have_and_the_latest_to_itself(width: int, height: int) -> None:
+    lines = texts(arrived(*["charge-nurse"] * 9, suggestion="Move a bed. " * 20), width, height)
+    assert len(lines) <= height
+    assert sum(line.startswith("▌") for line in lines) >= 4
+    assert max(len(line) for line in lines if line.startswith("▌")) <= width
+    assert height > 4 or lines[-1] == "▌ ..."
+
+
+def test_the_hospital_of_the_pages_has_come_to_the_present_in_a_storm() -> None:
+    now = 20_000 * DAY + 3 * HOUR
+    ward, begins = present_hospital(seed=1, now=now)
+    assert (begins, ward.start) == (now, now - HISTORY)
+    assert isinstance(ward.storms, tuple)
+    [storm] = ward.storms
+    assert storm.start < now < storm.start + storm.duration
+    assert storm.unit == "MICU"
+
+
 # -- the hospital
 
 
@@ -299,11 +353,12 @@ def running(*arguments: str, environment: dict[str, str] | None = None) -> Itera
 
 
 def children(pid: int) -> dict[str, int]:
-    """Broker and worker among the children of a process."""
+    """The children of a process, by what they are."""
     found = {}
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         command = Path(f"/proc/{child}/cmdline").read_text()
-        found["worker" if "streams.cli" in command else "broker"] = int(child)
+        program = next((name for name in ("alertmanager", "prometheus") if name in Path(command.split("\0")[0]).name), "broker")
+        found["worker" if "streams.cli" in command else program] = int(child)
     return found
 
 
@@ -315,8 +370,8 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def assert_all_end(pids: dict[str, int]) -> None:
-    assert set(pids) == {"broker", "worker"}
+def assert_all_end(pids: dict[str, int], names: frozenset[str] = frozenset({"broker", "worker"})) -> None:
+    assert set(pids) == names
     deadline = time.monotonic() + 10
     while any(map(is_running, pids.values())) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -345,6 +400,28 @@ def test_it_shows_numbers_and_ends_by_itself(embedded_broker: EmbeddedBroker, tm
 
 
 @linux_only
+def test_a_page_arrives_with_what_to_do(embedded_broker: EmbeddedBroker) -> None:
+    need("prometheus")
+    need("prometheus-alertmanager")
+    with running("--page", "--port", str(free_port())) as demo:
+        demo.wait_for("to charge nurse:")
+        demo.wait_for("I take it")
+        pids = children(demo.process.pid)
+        demo.process.send_signal(signal.SIGTERM)
+        assert demo.status() == 0, demo.errors
+        assert demo.errors == ""
+        assert not demo.left_behind
+        shown = demo.shown
+    page = shown[shown.index("page, ") :].splitlines()
+    assert page[1] == "  MICU, H01: overloaded. More alarms than the clinicians on duty can answer."
+    assert page[2].startswith("  Do: Bring in help or move beds")
+    assert re.match(r"  Why: Per clinician on duty: [\d.]+ alarms in 10 min \(limit 10\)", page[3])
+    assert page[4].startswith("  I take it, tell nobody else: http://127.0.0.1:")
+    assert re.search(r"  MICU: .* per clinician and 10 min: overloaded", shown)
+    assert_all_end(pids, frozenset({"broker", "worker", "prometheus", "alertmanager"}))
+
+
+@linux_only
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_whatever_stops_it_leaves_nothing_behind(number: signal.Signals, embedded_broker: EmbeddedBroker) -> None:
     with running() as demo:
@@ -369,6 +446,17 @@ def test_a_child_that_dies_is_told_in_one_line_and_ends_it(which: str, embedded_
         told = r"the worker ended with status -9; its last words: .*" if which == "worker" else r"the (embedded )?broker .*"
         assert re.fullmatch(f"error: {told}\n", demo.errors)
     assert_all_end(pids)
+
+
+@linux_only
+def test_pages_that_can_no_longer_come_end_it_in_one_line(embedded_broker: EmbeddedBroker) -> None:
+    need("prometheus")
+    need("prometheus-alertmanager")
+    with running("--page", "--port", str(free_port())) as demo:
+        demo.wait_for("Alertmanager at")
+        os.kill(children(demo.process.pid)["alertmanager"], signal.SIGKILL)
+        assert demo.status() == 1
+        assert re.fullmatch("error: Alertmanager ended with status -9; its last words: .*\n", demo.errors)
 
 
 @linux_only
@@ -432,6 +520,7 @@ def test_a_kafka_that_is_there_gets_another_hospital_each_time_and_keeps_no_topi
     [
         (["--broker", "127.0.0.1:1"], 1, "no Kafka broker answers at 127.0.0.1:1 .*"),
         (["--speed", "0.5"], 2, "--speed: expected 1 to 3600 times as fast"),
+        (["--page", "--speed", "60"], 2, "--speed: expected none beside --page, for pages are about now"),
         (["--for", "a while"], 2, "--for: expected a duration such as 15s, 10m or 12h"),
         (["--svg", "/dev/null/table.svg"], 1, "--svg: /dev/null/table.svg: Not a directory"),
     ],
@@ -448,6 +537,16 @@ def test_a_missing_broker_is_told_in_one_line(tmp_path: Path) -> None:
     with running(environment={"PYTHONPATH": str(tmp_path)}) as demo:
         assert demo.status() == 1
         assert demo.errors == "error: the embedded broker is not installed: pip install 'alarm-fatigue[demo]', or give --broker HOST:PORT\n"
+
+
+def test_missing_programs_are_told_in_one_line_with_how_to_install_them(tmp_path: Path) -> None:
+    with running("--page", environment={"PATH": str(tmp_path)}) as demo:
+        assert demo.status() == 1
+        assert demo.errors == (
+            "error: prometheus is not on the PATH; pages need Prometheus and Alertmanager "
+            "(Debian, Ubuntu: apt-get install prometheus prometheus-alertmanager)\n"
+        )
+        assert demo.shown == ""
 
 
 def test_a_taken_port_is_told_in_one_line(embedded_broker: EmbeddedBroker) -> None:

@@ -11,6 +11,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.parser import text_string_to_metric_families as prometheus_families
 
 from analyzer import Engine, Finished, Policy, Topic
+from analyzer.policy import HOUR, Level, Levels, OverloadPolicy
+from streams import __version__
 from streams.definitions import DEFINITIONS, PREFIX
 from streams.exporter import Exporter
 from streams.exposition import Format
@@ -81,7 +83,7 @@ class FakeWorker:
 @pytest.fixture
 def scraped(tiny: tuple[Engine, Finished]) -> str:
     worker = FakeWorker(tiny[0])
-    exporter = Exporter(worker, str, 5, MetricsSettings(), reuse=0)
+    exporter = Exporter(worker, str, 5, MetricsSettings(), reuse=0, policy=Policy().fingerprint)
     exporter.observe_delays("alarms", np.array([1_772_350_200_000]), 1_772_350_201.5)
     page = asyncio.run(exporter.scrape(Format.TEXT))
     assert worker.advanced, "a scrape shows the present"
@@ -95,6 +97,13 @@ def test_a_scrape_shows_the_worker_s_health(scraped: str) -> None:
     assert 'alarm_fatigue_event_delay_seconds_bucket{le="1.0",topic="alarms"} 0.0\n' in scraped
     assert 'alarm_fatigue_event_delay_seconds_bucket{le="2.0",topic="alarms"} 1.0\n' in scraped
     assert 'alarm_fatigue_events_total{outcome="duplicate",topic="alarms"} 1.0\n' in scraped
+
+
+def test_a_scrape_tells_one_policy_from_another(scraped: str) -> None:
+    assert f'alarm_fatigue_build_info{{policy="{Policy().fingerprint}",version="{__version__}"}} 1.0\n' in scraped
+    overload = OverloadPolicy(units={"ICU": {"beds": Levels(Level(2, 2))}})
+    others = [Policy(min_classified=6), Policy(overload=overload), Policy(windows={"12h": 12 * HOUR})]
+    assert len({one.fingerprint for one in [Policy(), *others]}) == 4
 
 
 def test_every_metric_shown_is_in_the_table_with_its_labels(scraped: str) -> None:

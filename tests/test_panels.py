@@ -125,9 +125,11 @@ SCENARIOS = [
          for le, step in (("15.0", 0), ("30.0", 5), ("60.0", 10), ("+Inf", 10))}, {"{}": 30}, "half", at="30m",
     ),
     Scenario(
-        "the average of clinicians", UNIT, "Protected time",
+        "the average of clinicians on duty", UNIT, "Protected time",
         {f'alarm_fatigue_clinician_protected_ratio{{facility="H1", unit="ICU", clinician="{name}", window="1h"}}': values
-         for name, values in (("a1", "0.5x20"), ("b2", "0.25x20"))}, {ICU: 0.375},
+         for name, values in (("a1", "0.5x20"), ("b2", "0.25x20"), ("c3", "1x20"))}
+        | assignment("a1", "0x20", "2x20", "1x20") | assignment("b2", "0x20", "2x20", "1x20") | assignment("c3", "0x20", "0x20", "1x20"),
+        {ICU: 0.375},
     ),
     Scenario(
         "two workers, for a moment, tell of one unit", UNIT, "Beds per clinician",

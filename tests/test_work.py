@@ -63,9 +63,10 @@ def test_between_a_rebalance_and_the_state_that_follows_it_nothing_is_said_thoug
         held = work._held[0] = take_hold(None, {}, POLICY, new_partition)
         await work._recovered({0})
         feed(held.partition, [record for records in SOURCE.records.values() for record in records])
-        await work.hand_over()
+        await work.checkpoint()
         said = len(client.sent)
         assert said > 20
+        await work.hand_over()
 
         held.partition.put_back(client.sent[:3])
         await work.checkpoint()

@@ -24,6 +24,7 @@ from streams.broker import HOST, free_port
 
 DEPLOY = Path(__file__).resolve().parent.parent.parent / "deploy"
 INSTALL = "apt-get install prometheus prometheus-alertmanager"
+_PROMETHEUS, _ALERTMANAGER = ("prometheus",), ("prometheus-alertmanager", "alertmanager")
 _GATEWAY = "http://pages:9095/"
 _START_SECONDS = 20.0
 _STOP_SECONDS = 5.0
@@ -106,7 +107,7 @@ class Server:
 
     def __init__(self, name: str, command: list[str], folder: Path, port: int) -> None:
         self.address = f"{HOST}:{port}"
-        self._name = name
+        self.name = name
         self._log = folder / f"{name}.log"
         self.process: subprocess.Popen[bytes] = processes.spawn(command, {}, self._log)
         try:
@@ -119,7 +120,7 @@ class Server:
         """Raises `ChainError` if it has ended."""
         if self.process.poll() is not None:
             words = processes.telling_line(self._log.read_text(errors="replace"), mark="err=")
-            raise ChainError(f"{self._name} ended with status {self.process.returncode}; its last words: {words}")
+            raise ChainError(f"{self.name} ended with status {self.process.returncode}; its last words: {words}")
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_SECONDS
@@ -130,16 +131,14 @@ class Server:
                     return
             except (urllib.error.URLError, OSError):
                 if time.monotonic() > deadline:
-                    raise ChainError(f"{self._name} was not ready within {_START_SECONDS:.0f} s") from None
+                    raise ChainError(f"{self.name} was not ready within {_START_SECONDS:.0f} s") from None
             time.sleep(0.05)
 
     def stop(self) -> None:
         processes.end(self.process, _STOP_SECONDS)
 
 
-def start_alertmanager(
-    folder: Path, gateway: str, faster: float, token: str, binary: str | None = None, external_url: str | None = None
-) -> Server:
+def start_alertmanager(folder: Path, gateway: str, faster: float, token: str, external_url: str | None = None) -> Server:
     """Alertmanager with the shipped configuration; its state goes to `folder`. `gateway`: see `alertmanager_config`."""
     folder.mkdir(parents=True, exist_ok=True)
     secrets = {name: folder / name for name in ("paging_token", "pagerduty_routing_key")}
@@ -152,7 +151,7 @@ def start_alertmanager(
     config.write_text(yaml.safe_dump(alertmanager_config(shipped, gateway, secrets, templates, faster)))
     port = free_port()
     command = [
-        binary or program("prometheus-alertmanager", "alertmanager"),
+        program(*_ALERTMANAGER),
         f"--config.file={config}",
         f"--storage.path={folder / 'alertmanager'}",
         f"--web.listen-address={HOST}:{port}",
@@ -162,7 +161,7 @@ def start_alertmanager(
     return Server("Alertmanager", command, folder, port)
 
 
-def start_prometheus(folder: Path, worker: str, alertmanager: str, faster: float, interval: float, binary: str | None = None) -> Server:
+def start_prometheus(folder: Path, worker: str, alertmanager: str, faster: float, interval: float) -> Server:
     """Prometheus with the shipped configuration and rules. `worker`, `alertmanager`: HOST:PORT."""
     (folder / "rules").mkdir(parents=True, exist_ok=True)
     for path in sorted((DEPLOY / "prometheus" / "rules").glob("*.yml")):
@@ -174,12 +173,20 @@ def start_prometheus(folder: Path, worker: str, alertmanager: str, faster: float
     config = folder / "prometheus.yml"
     config.write_text(yaml.safe_dump(prometheus_config(shipped, worker, itself, alertmanager, str(folder / "rules" / "*.yml"), interval)))
     command = [
-        binary or program("prometheus"),
+        program(*_PROMETHEUS),
         f"--config.file={config}",
         f"--storage.tsdb.path={folder / 'tsdb'}",
         f"--web.listen-address={itself}",
     ]
     return Server("Prometheus", command, folder, port)
+
+
+def check() -> None:
+    """Raises `ChainError` if anything is missing: the programs, or the files."""
+    for names in (_PROMETHEUS, _ALERTMANAGER):
+        program(*names)
+    if not (DEPLOY / "alertmanager").is_dir():
+        raise ChainError("deploy/alertmanager is missing: pages can be shown from a checkout of the repository only")
 
 
 def program(*names: str) -> str:
@@ -191,7 +198,4 @@ def program(*names: str) -> str:
 
 
 def _shipped(path: str) -> Any:
-    try:
-        return yaml.safe_load((DEPLOY / path).read_text())
-    except FileNotFoundError:
-        raise ChainError(f"deploy/{path} is missing: pages can be shown from a checkout of the repository only") from None
+    return yaml.safe_load((DEPLOY / path).read_text())

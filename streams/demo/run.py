@@ -5,7 +5,8 @@ however fast they pass, nothing ever comes from the future, which Kafka itself w
 worker takes the hospital's own time for now (`--clock event`).
 
 A day is sent at once, so that every window is full when the first numbers show, and the shift before is known; from then on time
-passes `speed` times as fast. Whatever ends the demo - its time, Ctrl-C, a closed terminal, a failure - ends all it started.
+passes `speed` times as fast. With pages (`page`) the hospital lives in the present instead, as it happens, for alerts are about now,
+and a storm has just begun. Whatever ends the demo - its time, Ctrl-C, a closed terminal, a failure - ends all it started.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -36,6 +37,9 @@ from rich.console import Console
 from analyzer.policy import HOUR, MINUTE
 from streams import processes
 from streams.broker import HOST, BrokerError, EmbeddedBroker, free_port, is_free
+from streams.demo import chain
+from streams.demo.chain import ChainError
+from streams.demo.pager import Pager
 from streams.demo.screen import save_picture, screen
 from streams.demo.snapshot import Snapshot, read
 from streams.demo.table import Status
@@ -54,6 +58,11 @@ AGO = 4 * DAY
 """Live at least so long ago that an hour of demo does not reach the present, and within the week that topics keep."""
 BEGINS = 18 * HOUR + 30 * MINUTE
 """The hour of the simulated day at which the time-lapse begins: half an hour before the night shift."""
+STORM_BEGAN = 6 * MINUTE
+"""So long ago, with pages: enough for the storm to become an overload soon after the first numbers."""
+STORM_LASTS = 2 * MINUTE
+"""So much longer: its end will be told within a quarter of an hour, for it takes 10 min until as many alarms are of the past."""
+COOL_DOWN = "1m"  # of overload, with pages, for the same reason
 REFRESH = 1.0  # seconds between scrapes
 PATIENCE = 60.0  # seconds for which no record is taken in before the first numbers
 QUIET = 30.0  # seconds without a record, of which even at the clock's own pace there is one every few
@@ -76,6 +85,7 @@ class Options:
     port: int | None = None
     seconds: float | None = None
     picture: Path | None = None
+    page: bool = False
 
 
 def hospital(seed: int, now: int) -> tuple[Ward, int]:
@@ -97,6 +107,16 @@ def hospital(seed: int, now: int) -> tuple[Ward, int]:
     return ward, begins
 
 
+def present_hospital(seed: int, now: int) -> tuple[Ward, int]:
+    """The same for pages: it has come to `now` (ms), and to the middle of a storm in an otherwise quiet day."""
+    storm = Storm(start=now - STORM_BEGAN, duration=STORM_BEGAN + STORM_LASTS, factor=30.0, unit="MICU")
+    ward = Ward(
+        seed=seed, start=now - HISTORY, duration=HISTORY + DAY, units=4, beds=9, beds_per_nurse=3,
+        profiles=("micu", "micu", "picu", "ward"), alarms_per_bed_day=60.0, storms=(storm,), duplicates=0.01, late=0.02,
+    )  # fmt: skip
+    return ward, now
+
+
 def run(options: Options, console: Console) -> None:
     """Show the demo until its time is over or somebody stops it. Raises `DemoError`."""
     began = time.monotonic()
@@ -104,13 +124,15 @@ def run(options: Options, console: Console) -> None:
     logging.getLogger().addHandler(logging.NullHandler())
     with _interruptible(), ExitStack() as stack:
         try:
+            if options.page:
+                chain.check()
             demo = _start(options, console, stack)
             # A signal that comes while the event loop is made waits until the loop can take it.
             signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
             asyncio.run(demo.show(began))
         except KeyboardInterrupt:
             pass
-        except (BrokerError, PublishError, SettingsError, TopicsError, OSError) as error:
+        except (BrokerError, ChainError, PublishError, SettingsError, TopicsError, OSError) as error:
             raise DemoError(str(error)) from None
         finally:
             for number in _SIGNALS:  # whoever is impatient now would only leave things behind
@@ -148,11 +170,11 @@ def _start(options: Options, console: Console, stack: ExitStack) -> Demo:
         if fatal := [one for one in topics.check() if one.fatal]:
             raise DemoError(f"topic {fatal[0].topic}: {fatal[0].message}")
     console.print(f"{'Kafka' if broker is None else 'embedded broker'} at {settings.broker}; the hospital there is {facility}")
-    worker = Worker(settings, port, directory)
+    worker = Worker(settings, port, directory, options.page)
     stack.callback(worker.stop)
     console.print(f"worker at {worker.metrics}")
     console.print(f"its page, for a browser: {worker.page}")
-    return Demo(options, console, settings, facility, worker, broker)
+    return Demo(options, console, settings, facility, worker, broker, Pager(worker.metrics, directory) if options.page else None)
 
 
 def _port(wanted: int | None) -> int:
@@ -176,9 +198,9 @@ def _forget(settings: Settings) -> None:
 
 
 class Worker:
-    """The worker, as anybody would start it, in a child process."""
+    """The worker, as anybody would start it, in a child process; by the wall clock if the hospital is of the `present`."""
 
-    def __init__(self, settings: Settings, port: int, directory: Path) -> None:
+    def __init__(self, settings: Settings, port: int, directory: Path, present: bool) -> None:
         self.page = f"http://{HOST}:{port}/"
         self.metrics = f"{self.page}metrics"
         self._log = directory / "worker.log"
@@ -188,10 +210,12 @@ class Worker:
         # Settings of whoever runs the demo are meant for other workers.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ALARM_FATIGUE_")}
         environment |= {"ALARM_FATIGUE_SESSION_TIMEOUT": _SESSION_TIMEOUT, "ALARM_FATIGUE_PSEUDONYM_KEY_FILE": str(key)}
+        if present:
+            environment["ALARM_FATIGUE_POLICY__OVERLOAD__COOL_DOWN"] = COOL_DOWN
         # -P: the packages that are installed, not what lies in the current directory under the same name.
         command = [sys.executable, "-P", "-m", "streams.cli", "worker", "--broker", settings.broker, "--group", settings.group]
         self._process: subprocess.Popen[bytes] = processes.spawn(
-            [*command, "--clock", "event", "--host", HOST, "--port", str(port)], environment, self._log
+            [*command, "--clock", "wall" if present else "event", "--host", HOST, "--port", str(port)], environment, self._log
         )
 
     def check(self) -> None:
@@ -215,7 +239,14 @@ class Demo:
     """Everything started: publishes the hospital, and shows what the worker makes of it."""
 
     def __init__(
-        self, options: Options, console: Console, settings: Settings, facility: str, worker: Worker, broker: EmbeddedBroker | None
+        self,
+        options: Options,
+        console: Console,
+        settings: Settings,
+        facility: str,
+        worker: Worker,
+        broker: EmbeddedBroker | None,
+        pages: Pager | None,
     ) -> None:
         self._options = options
         self._console = console
@@ -223,6 +254,7 @@ class Demo:
         self._facility = facility
         self._worker = worker
         self._broker = broker
+        self._pager = pages
         self._taken: deque[tuple[float, int]] = deque(maxlen=6)  # when the last scrapes were made, and the records taken in by then
         self._moved = (0.0, 0)  # since when it is that number
 
@@ -232,14 +264,18 @@ class Demo:
         for number in _SIGNALS:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-        ward, begins = hospital(self._options.seed, int(time.time() * 1000))
+        ward, begins = (present_hospital if self._pager else hospital)(self._options.seed, int(time.time() * 1000))
         records = messages(rename(simulate(ward), self._facility.removesuffix("01")), history_until=begins)
         publishing = asyncio.create_task(publish(self._settings, records, self._options.speed, lambda: None))
         try:
-            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session, AsyncExitStack() as stack:
                 first = await self._first(session, publishing, stop, begins)
                 if first is not None:
                     self._say(f"first numbers after {time.monotonic() - began:.1f} s")
+                    if self._pager is not None:
+                        await stack.enter_async_context(self._pager)
+                        self._say(self._pager.addresses)
+                        first = await self._scrape(session) or first  # by the wall clock, a worker's first numbers may be a second old
                     last = await self._follow(session, publishing, stop, first)
                     self._say(f"{last.records:,} records taken in")
         finally:
@@ -271,7 +307,7 @@ class Demo:
         began = answered = now = time.monotonic()
         with screen(self._console) as shown:
             while True:
-                shown.show(snapshot, self._status(snapshot, now, answered), now - began)
+                shown.show(snapshot, self._status(snapshot, now, answered), now - began, self._pager.arrived if self._pager else ())
                 await _pause(stop, REFRESH)
                 if stop.is_set() or publishing.done() or now - began >= (self._options.seconds or math.inf):
                     break
@@ -307,6 +343,8 @@ class Demo:
                 f"the embedded broker ended; its last words: {processes.telling_line(self._broker.log.read_text(errors='replace'))}"
             )
         self._worker.check()
+        if self._pager is not None:
+            self._pager.check()
         if publishing.done():
             publishing.result()
 

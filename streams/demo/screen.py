@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 
+from streams.demo.pager import Arrived, block
 from streams.demo.snapshot import Snapshot
 from streams.demo.table import WIDE, Status, plain, render
 
@@ -18,6 +20,8 @@ REPORT_EVERY = 10.0
 """Seconds between reports in lines."""
 TURN = 8.0
 """Seconds for which clinicians stay who share the room with others."""
+_PAGES = 1 / 3
+"""Share of the terminal's lines that pages may take."""
 
 
 class Screen(Protocol):
@@ -27,8 +31,8 @@ class Screen(Protocol):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
 
-    def show(self, snapshot: Snapshot, status: Status, elapsed: float) -> None:
-        """`elapsed`: seconds since the first one."""
+    def show(self, snapshot: Snapshot, status: Status, elapsed: float, arrived: Sequence[Arrived] = ()) -> None:
+        """`elapsed`: seconds since the first one. `arrived`: all pages so far."""
 
 
 def screen(console: Console) -> Screen:
@@ -43,6 +47,7 @@ class _Terminal:
         self._console = console
         # Drawn when there are numbers, not by a thread: nothing else moves.
         self._live = Live(console=console, screen=True, auto_refresh=False)
+        self._arrived: Sequence[Arrived] = ()
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -50,16 +55,22 @@ class _Terminal:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._live.stop()
+        for line in (line for one in self._arrived for line in one.plain):  # which are worth more than a moment
+            self._console.print(line, soft_wrap=True)
 
-    def show(self, snapshot: Snapshot, status: Status, elapsed: float) -> None:
+    def show(self, snapshot: Snapshot, status: Status, elapsed: float, arrived: Sequence[Arrived] = ()) -> None:
         width, height = self._console.size
-        self._live.update(render(snapshot, status, width, height, int(elapsed / TURN)), refresh=True)
+        self._arrived = arrived
+        pages = block(arrived, width, int(height * _PAGES))
+        table = render(snapshot, status, width, height - len(pages), int(elapsed / TURN))
+        self._live.update(Group(table, *pages), refresh=True)
 
 
 class _Lines:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._due = 0.0
+        self._said = 0
 
     def __enter__(self) -> Self:
         return self
@@ -67,7 +78,11 @@ class _Lines:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         pass
 
-    def show(self, snapshot: Snapshot, status: Status, elapsed: float) -> None:
+    def show(self, snapshot: Snapshot, status: Status, elapsed: float, arrived: Sequence[Arrived] = ()) -> None:
+        for one in arrived[self._said :]:
+            for line in one.plain:
+                self._console.print(line, soft_wrap=True)
+        self._said = len(arrived)
         if elapsed >= self._due:
             self._due = elapsed + REPORT_EVERY
             for line in plain(snapshot, status):

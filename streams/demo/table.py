@@ -60,7 +60,7 @@ def render(snapshot: Snapshot, status: Status, width: int, height: int, turn: in
 
 
 def _head(snapshot: Snapshot, status: Status, width: int) -> list[Text]:
-    speed = f"{status.speed:g} times as fast"
+    speed = "as it happens" if status.speed == 1 else f"{status.speed:g} times as fast"
     title = [Text("Alarm fatigue", "bold"), Text(f"simulated hospital {status.facility}"), Text(_clock(snapshot), "bold"), Text(speed)]
     if status.trouble:
         news = [status.trouble]

@@ -58,7 +58,7 @@ async function load(panel: Panel, scene: Scene, width: number, theme: GrafanaThe
   if (panel.type === 'text') {
     return [];
   }
-  const perTarget = await Promise.all(panel.targets.map((target) => answered(target, scene, width / 3)));
+  const perTarget = await Promise.all(panel.targets.map((target) => answered(target, scene, width / 3, panel.targets.length === 1)));
   let frames = perTarget.flat();
   if (panel.transformations?.length && frames.length) {
     frames = await lastValueFrom(transformDataFrame(panel.transformations, frames, { interpolate: (text: string) => text }));
@@ -170,7 +170,7 @@ function Bars({ panel, frames, width, height, theme }: { panel: Panel; frames: D
           <div key={place} style={{ height: room, paddingBottom: 4 }}>
             <BarGauge
               theme={theme} width={width} height={room - 4} field={field.config} display={display} value={{ ...display(value), title: name }}
-              orientation={VizOrientation.Horizontal} displayMode={'basic' as any} namePlacement={'left' as any} showUnfilled={false}
+              orientation={VizOrientation.Horizontal} displayMode={'basic' as any} namePlacement={panel.options.namePlacement} showUnfilled={false}
               valueDisplayMode={'text' as any} text={panel.options.text} alignmentFactors={{ title: longest(found.map((one) => one.name)), text: display(most).text + '00' }}
             />
           </div>

@@ -28,7 +28,8 @@ export function filled(text: string, variables: Record<string, string>): string 
   return text.replace(/\$(?:\{(\w+)\}|(\w+))/g, (whole, braced, bare) => variables[braced ?? bare] ?? whole);
 }
 
-export async function answered(target: Target, scene: Scene, points: number): Promise<DataFrame[]> {
+// A table's only column is `Value`, as Grafana names it (`lone`); one of several has its query's letter.
+export async function answered(target: Target, scene: Scene, points: number, lone: boolean): Promise<DataFrame[]> {
   const step = Math.max(target.interval === '30m' ? 1800 : 120, Math.ceil((scene.to - scene.from) / points / 60) * 60);
   const expression = filled(target.expr, { ...scene.variables, __rate_interval: `${Math.max(step, 480)}s`, __interval: `${step}s` });
   const query = new URLSearchParams({ query: expression });
@@ -46,19 +47,19 @@ export async function answered(target: Target, scene: Scene, points: number): Pr
   }
   const found: Series[] = answer.data.result;
   if (target.format === 'table') {
-    return found.length ? [asTable(found, target.refId)] : [];
+    return found.length ? [asTable(found, target.refId, lone ? 'Value' : `Value #${target.refId}`)] : [];
   }
   return found.map((one) => asSeries(one, target, scene, step));
 }
 
-function asTable(found: Series[], refId: string): DataFrame {
+function asTable(found: Series[], refId: string, value: string): DataFrame {
   const labels = Object.keys(found[0].metric);
   return createDataFrame({
     refId,
     fields: [
       { name: 'Time', type: FieldType.time, values: found.map((one) => one.value![0] * 1000) },
       ...labels.map((label) => ({ name: label, type: FieldType.string, values: found.map((one) => one.metric[label]) })),
-      { name: `Value #${refId}`, type: FieldType.number, values: found.map((one) => Number(one.value![1])) },
+      { name: value, type: FieldType.number, values: found.map((one) => Number(one.value![1])) },
     ],
   });
 }
