@@ -56,7 +56,13 @@ class Page:
         lines = ["\n\n".join(said)] if said else []
         if any(one["alertname"] in _ESCALATES for one in self.firing):
             lines.append(f"I take it, tell nobody else: {self.take}")
-        return "\n".join([*lines, *(f"Over: {_what(one)}" for one in self.resolved)])
+        return "\n".join([*lines, *(f"Over: {self._gone(one)}" for one in self.resolved)])
+
+    def _gone(self, alert: Mapping[str, str]) -> str:
+        """What nobody had done is of no use any more."""
+        if alert["alertname"].startswith("UnitOverload"):
+            return f"{self.unit}, {self.facility}: no longer overloaded"
+        return _what(alert)[:300]
 
     @property
     def take(self) -> str:

@@ -256,6 +256,7 @@ PAYLOADS = [
     webhook(("UnitOverloadUnanswered", "firing")),
     webhook(("CliniciansOverloaded", "firing"), ("UnitFlood", "firing")),
     webhook(("UnitOverloaded", "resolved")),
+    webhook(("DataLost", "resolved"), summary="x" * 400),
     webhook(("UnitFlood", "firing"), ("UnitOverloaded", "resolved"), ("CliniciansOverloaded", "resolved")),
     webhook(("UnitOverloaded", "firing"), unit='Ward 3 "Süd" + \\ 100%'),
     webhook(("UnitOverloaded", "firing"), suggestion="", reason="", runbook_url=""),
@@ -271,14 +272,16 @@ def test_alertmanager_and_our_own_receiver_say_the_same_and_nothing_of_other_lab
 
 
 def test_what_is_over_is_said_in_one_line_each(tmp_path: Path) -> None:
-    over = webhook(("UnitOverloaded", "resolved"), ("UnitFlood", "resolved"))
-    assert rendered("alarm_fatigue.message", over, tmp_path) == "Over: MICU (H01) is overloaded\nOver: MICU (H01) is overloaded"
-    assert rendered("alarm_fatigue.summary", webhook(("UnitOverloaded", "resolved")), tmp_path) == "Over: MICU (H01) is overloaded"
+    over = webhook(("UnitOverloadStanding", "resolved"), ("UnitFlood", "resolved"), summary="MICU (H01): x. Nobody has taken it.")
+    lines = ["Over: MICU, H01: no longer overloaded", "Over: MICU (H01): x. Nobody has taken it."]
+    assert rendered("alarm_fatigue.message", over, tmp_path).splitlines() == lines
+    assert rendered("alarm_fatigue.summary", over, tmp_path) == lines[0]
 
 
 def test_a_summary_is_short_enough_for_pagerduty_however_much_is_said(tmp_path: Path) -> None:
-    much = webhook(*[(name, "firing") for name in ALERTS], summary="Ü" * 2000)
-    assert len(rendered("alarm_fatigue.summary", much, tmp_path)) <= 1024
+    for status in ("firing", "resolved"):
+        much = webhook(*[(name, status) for name in ALERTS], summary="Ü" * 2000)
+        assert len(rendered("alarm_fatigue.summary", much, tmp_path)) <= 1024
 
 
 def test_what_is_no_page_is_refused() -> None:

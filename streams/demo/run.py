@@ -66,6 +66,7 @@ COOL_DOWN = "1m"  # of overload, with pages, for the same reason
 REFRESH = 1.0  # seconds between scrapes
 PATIENCE = 60.0  # seconds for which no record is taken in before the first numbers
 QUIET = 30.0  # seconds without a record, of which even at the clock's own pace there is one every few
+QUIET_PRESENT = 180.0  # the same of the quieter hospital with pages
 _SESSION_TIMEOUT = "2s"  # of the worker's group: it is alone in it, so a short one costs nothing
 _STOP_TIMEOUT = 5.0  # seconds between the worker's SIGTERM and SIGKILL: its last checkpoint is of use to nobody
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -274,7 +275,7 @@ class Demo:
                     self._say(f"first numbers after {time.monotonic() - began:.1f} s")
                     if self._pager is not None:
                         await stack.enter_async_context(self._pager)
-                        self._say(self._pager.addresses)
+                        self._say(f"{self._pager.addresses}; whatever they wait for takes a tenth of the time here")
                         first = await self._scrape(session) or first  # by the wall clock, a worker's first numbers may be a second old
                     last = await self._follow(session, publishing, stop, first)
                     self._say(f"{last.records:,} records taken in")
@@ -331,7 +332,8 @@ class Demo:
         if taken != self._moved[1]:
             self._moved = (now, taken)
         still = now - self._moved[0]
-        trouble = f"no record has come in for {still:.0f} s: does the broker still answer?" if still > QUIET else ""
+        quiet = QUIET if self._pager is None else QUIET_PRESENT
+        trouble = f"no record has come in for {still:.0f} s: does the broker still answer?" if still > quiet else ""
         if answered < now:
             trouble = f"the worker has not answered for {now - answered:.0f} s"
         return Status(self._facility, self._options.speed, throughput, self._worker.page, trouble)
