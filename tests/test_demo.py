@@ -389,7 +389,7 @@ def test_it_shows_numbers_and_ends_by_itself(embedded_broker: EmbeddedBroker, tm
         shown = demo.shown
     assert re.match(
         r"embedded broker at 127\.0\.0\.1:\d+; the hospital there is H01\n"
-        r"worker at (http://127\.0\.0\.1:\d+/)metrics\nits page, for a browser: \1\n",
+        r"worker at (http://127\.0\.0\.1:\d+/)metrics\nfor a browser: \1\n",
         shown,
     )
     for unit in ("MICU", "SICU", "PICU", "STEPDOWN"):

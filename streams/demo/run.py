@@ -174,7 +174,7 @@ def _start(options: Options, console: Console, stack: ExitStack) -> Demo:
     worker = Worker(settings, port, directory, options.page)
     stack.callback(worker.stop)
     console.print(f"worker at {worker.metrics}")
-    console.print(f"its page, for a browser: {worker.page}")
+    console.print(f"for a browser: {worker.page}")
     return Demo(options, console, settings, facility, worker, broker, Pager(worker.metrics, directory) if options.page else None)
 
 
