@@ -242,6 +242,8 @@ def test_it_goes_on_in_place_with_focus_scroll_and_what_is_open(browser: Browser
 def test_what_has_not_changed_is_not_written_again(browser: Browser, site: Site) -> None:
     with Screen(browser, site) as page:
         expect(page.locator(".unit")).to_have_count(3)
+        expect(page.locator("#fix strong")).not_to_have_text("…")  # the last to be there
+        page.wait_for_function("document.querySelectorAll('[data-is=fixes] li').length >= 3")
         page.evaluate("""() => {
             window.written = [];
             const name = ({ target }) => target.id || target.className || target.nodeName;
