@@ -17,6 +17,7 @@ from streams import replay as replaying
 from streams.cli_demo import demo, simulate
 from streams.cli_files import Alarms, Assignments, At, Labels, Responses, Strict, recorded_files, replay_files
 from streams.cli_findings import findings
+from streams.cli_tune import tune_app
 from streams.console import FAILED, STRICT, WRONG, Broker, Config, counted, fail, load_settings, send
 from streams.pseudonyms import pseudonyms
 from streams.settings import Settings, SettingsError
@@ -228,6 +229,7 @@ def _count_lines(path: Path) -> int:
 app.command()(findings)
 app.command()(simulate)
 app.command()(demo)
+app.add_typer(tune_app, name="tune")
 
 
 @config_app.command("check")

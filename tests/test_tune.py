@@ -1,0 +1,239 @@
+"""The tuner against its naive reference, what it refuses, and how the command reads files."""
+
+from __future__ import annotations
+
+import json
+from math import comb
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from analyzer.bounds import least_needed, upper_bound
+from analyzer.recorded import Recorded
+from analyzer.whatif import Refused, Scope, Setting
+from streams.recorded import read_episodes
+from streams.tuning import evaluated
+from tests import naive_tune as naive
+from tests.workers import run
+
+SPO2 = ("monitor", "SpO2", "LO")
+TYPES = (SPO2, ("monitor", "HR", "HI"), ("monitor", "", "LEADS_OFF"), ("pump", "a/b", "OCCL"))
+READINGS = (
+    (None, None),
+    (86.0, 90.0),
+    (89.5, 90.0),
+    (90.0, 90.0),
+    (80.0, 88.0),
+    (125.0, 120.0),
+    (121.0, 120.0),
+    (86.0, None),
+    (None, 90.0),
+)
+
+
+@st.composite
+def records(draw: st.DrawFn, at_most: int = 25) -> list[naive.Episode]:
+    """Episodes of few beds on each other's heels; some of them versions of one alarm, some open, some no alarms."""
+    found = []
+    for _ in range(draw(st.integers(0, at_most))):
+        device_type, source, code = draw(st.sampled_from(TYPES))
+        start = draw(st.sampled_from((0, 0, 1, 5_000, 5_001, 10_000, 20_000, 60_000, 61_000))) + draw(st.integers(0, 3)) * 15_000
+        value, limit = draw(st.sampled_from(READINGS))
+        lasts = draw(st.sampled_from((0, 1, 5_000, 14_000, 14_001, 15_000, 40_000, None)))
+        found.append({
+            "facility": draw(st.sampled_from(("H", "H", "I"))), "unit": draw(st.sampled_from(("icu", "icu", "nicu"))),
+            "bed": draw(st.sampled_from(("1", "1", "2"))), "alarm_id": f"a{draw(st.integers(0, 30))}",
+            "device_id": draw(st.sampled_from(("m1", "m1", "m2", ""))), "device_type": device_type, "source": source, "code": code,
+            "kind": draw(st.sampled_from(("physiological", "physiological", "physiological", "technical", "advisory"))),
+            "priority": draw(st.sampled_from(("medium", "medium", "high", "low", "info"))), "start": start,
+            "end": None if lasts is None else start + lasts, "value": value, "limit": limit, "clinicians": ["n1"],
+            "class": draw(st.sampled_from(("actionable", "non_actionable", "non_actionable", "technical", "unknown"))),
+        })  # fmt: skip
+    return found
+
+
+SCOPES = st.fixed_dictionaries({
+    "facility": st.sampled_from((None, None, "H")), "unit": st.sampled_from((None, None, "icu")), "type": st.sampled_from((None, *TYPES)),
+    "priority": st.sampled_from((None, None, "medium")),
+})  # fmt: skip
+SETTINGS = st.fixed_dictionaries({
+    "limit": st.sampled_from((None, None, 80.0, 86.0, 88.0, 90.0, 121.0, 125.0)),
+    "delay": st.sampled_from((None, None, 0, 5_000, 14_000, 15_000)), "beside": st.sampled_from((None, None, *TYPES)),
+    "holdoff": st.sampled_from((None, None, 0, 1_000, 15_000, 60_000)), "priority": st.sampled_from((None, None, "info", "low", "medium")),
+    "sent_from": st.sampled_from(("low", "medium", "high")),
+})  # fmt: skip
+
+
+def recorded(episodes: list[naive.Episode], folder: Path) -> Recorded:
+    path = folder / "episodes.jsonl"
+    path.write_text("".join(json.dumps(one) + "\n" for one in episodes))
+    return read_episodes(path, lambda line: pytest.fail(str(line)))
+
+
+@settings(max_examples=400)
+@given(records(), SCOPES, SETTINGS)
+@example([], {}, {})
+def test_all_levers_together_give_the_naive_answer(
+    tmp_path_factory: pytest.TempPathFactory, episodes: list[naive.Episode], scope: dict[str, Any], setting: dict[str, Any]
+) -> None:
+    found = recorded(episodes, tmp_path_factory.mktemp("episodes"))
+    try:
+        expected = naive.tune(episodes, scope, setting)
+    except naive.Refused:
+        with pytest.raises(Refused, match="more sensitive"):
+            evaluated(found, Scope(**scope), Setting(**setting))
+        return
+    answer = evaluated(found, Scope(**scope), Setting(**setting))
+    assert {name: answer[name] for name in expected} == expected
+
+
+@given(records(), SETTINGS, st.randoms())
+def test_the_order_of_lines_decides_nothing_but_which_version_counts(
+    tmp_path_factory: pytest.TempPathFactory, episodes: list[naive.Episode], setting: dict[str, Any], random: Any
+) -> None:
+    folder = tmp_path_factory.mktemp("episodes")
+    latest = list({naive.key(one): one for one in episodes}.values())
+    shuffled = random.sample(latest, len(latest))
+    setting = setting | {"limit": None}
+    answers = [evaluated(recorded(some, folder), Scope(), Setting(**setting)) for some in (episodes, latest, shuffled)]
+    assert answers[0] == answers[1] == answers[2]
+
+
+# --- bounds ------------------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 60), st.data())
+def test_the_bound_is_the_share_under_which_so_few_would_be_a_rare_chance(of: int, data: st.DataObject) -> None:
+    count, confidence = data.draw(st.integers(0, of - 1)), data.draw(st.sampled_from((0.8, 0.95, 0.99)))
+    bound = upper_bound(count, of, confidence)
+    assert bound is not None
+    chance = sum(comb(of, seen) * bound**seen * (1 - bound) ** (of - seen) for seen in range(count + 1))
+    assert chance == pytest.approx(1 - confidence, rel=1e-6)
+
+
+def test_of_none_seen_the_bound_is_the_rule_of_three_and_of_nothing_there_is_none() -> None:
+    assert upper_bound(0, 1_000, 0.95) == pytest.approx(3 / 1_000, rel=0.005)
+    assert upper_bound(7, 7, 0.95) == 1.0
+    assert upper_bound(0, 0, 0.95) is None
+    assert upper_bound(0, least_needed(0.01, 0.95), 0.95) <= 0.01 < upper_bound(0, least_needed(0.01, 0.95) - 1, 0.95)  # type: ignore[operator]
+
+
+def test_the_bound_of_many_is_that_of_other_tables() -> None:
+    """R: binom.test(c(12, 2000), c(250, 5e5), alternative = "less")$conf.int[2]."""
+    assert upper_bound(12, 250, 0.95) == pytest.approx(0.0766, abs=1e-4)
+    assert upper_bound(2_000, 500_000, 0.95) == pytest.approx(0.00414997, abs=1e-7)
+
+
+# --- the command -------------------------------------------------------------------------------------------------------
+
+
+def episode(number: int, **changes: Any) -> naive.Episode:
+    usual = {
+        "facility": "H", "unit": "icu", "bed": "1", "alarm_id": f"a{number}", "device_id": "m1", "device_type": "monitor", "source": "SpO2",
+        "code": "LO", "kind": "physiological", "priority": "medium", "start": number * 60_000, "end": number * 60_000 + 20_000,
+        "value": 86.0, "limit": 90.0, "clinicians": ["n1"], "class": "non_actionable", "basis": "fleeting",
+    }  # fmt: skip
+    return usual | changes
+
+
+def written(folder: Path, *episodes: naive.Episode) -> Path:
+    path = folder / "e.jsonl"
+    path.write_text("".join(json.dumps(one) + "\n" for one in episodes))
+    return path
+
+
+def test_delay_and_limit_as_the_contract_has_them(tmp_path: Path) -> None:
+    path = written(
+        tmp_path, episode(1), episode(2, end=120_000 + 14_000, value=89.0), episode(3, end=None), episode(4, value=None),
+        episode(5, kind="technical", value=89.9, **{"class": "technical"}), episode(6, value=89.0, **{"class": "actionable"}),
+        episode(7, unit="nicu"), episode(8, priority="info"),
+    )  # fmt: skip
+    done = run("tune", "--episodes", path, "--unit", "icu", "--type", "monitor/SpO2/LO", "--delay", "14", "--limit", "88", "--json")
+    assert done.status == 0
+    found = json.loads(done.out)
+    assert found["before"]["alarms"] == 6
+    assert found["removed"] == {
+        "alarms": 2,
+        "classes": {"actionable": 1, "non_actionable": 1, "technical": 0, "pending": 0, "unknown": 0},
+    }
+    assert (found["after"]["alarms"], found["delayed"]["alarms"], found["not_evaluable"]) == (4, 4, 1)
+    assert found["lost"] == {"count": 1, "of": 1, "share": 1.0, "upper": 1.0, "confidence": 0.95}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--limit", "88"], "--limit: expected --type"),
+        (["--type", "monitor/SpO2/LO", "--limit", "90.1"], "more sensitive than 90"),
+        (["--type", "SpO2"], "--type: expected DEVICE_TYPE/SOURCE/CODE"),
+        (["--delay", "-1"], "--delay: expected zero or more"),
+        (["--delay", "soon"], "--delay: expected a number"),
+        (["--type", "monitor/SpO2/LO", "--limit", "nan"], "--limit: expected a number"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused_with_the_reason(tmp_path: Path, arguments: list[str], says: str) -> None:
+    done = run("tune", "--episodes", written(tmp_path, episode(1)), *arguments, "--json")
+    assert (done.status, done.out) == (2, b"")
+    assert says in done.err
+
+
+def test_a_more_sensitive_limit_of_any_chosen_alarm_is_refused_on_either_side(tmp_path: Path) -> None:
+    path = written(tmp_path, episode(1), episode(2, limit=85.0, value=80.0), episode(3, unit="nicu", limit=80.0, value=70.0))
+    ask = ("tune", "--episodes", path, "--type", "monitor/SpO2/LO", "--json")
+    assert run(*ask, "--unit", "icu", "--limit", "85").status == 0
+    assert run(*ask, "--unit", "icu", "--limit", "85.5").status == 2
+    assert run(*ask, "--limit", "85").status == 2
+
+
+def test_malformed_lines_are_told_by_file_line_and_field_and_passed_over(tmp_path: Path) -> None:
+    path = written(tmp_path, episode(1))
+    bad: list[Any] = [
+        "not json", [], {name: one for name, one in episode(2).items() if name != "start"}, episode(3, **{"class": "perhaps"}),
+        episode(4, start="noon"), episode(5, end=0), episode(6, unit=""), episode(7, value="low"), episode(8, clinicians="n1"),
+        episode(9, start=10**18),
+    ]  # fmt: skip
+    with path.open("ab") as file:
+        file.write(b"\n\xff\n")
+        for one in bad:
+            file.write(one.encode() + b"\n" if isinstance(one, str) else json.dumps(one).encode() + b"\n")
+        file.write(json.dumps(episode(10)).encode())
+    done = run("tune", "--episodes", path, "--delay", "30", "--json")
+    assert done.status == 0
+    assert json.loads(done.out)["before"]["alarms"] == 2
+    assert json.loads(done.out)["malformed"] == 11
+    a_time = "an RFC 3339 time with an offset, or integer milliseconds since 1970"
+    assert done.err.splitlines() == [
+        f"malformed: {path}:{line}: {says}"
+        for line, says in (
+            (3, "value: expected JSON"), (4, "value: expected JSON"), (5, "value: expected a JSON object"),
+            (6, "start: required, but missing"), (7, "class: expected one of actionable, non_actionable, technical, pending, unknown"),
+            (8, f"start: expected {a_time}"), (9, "end: expected no earlier than start"), (10, "unit: expected 1 to 128 characters"),
+            (11, "value: expected a number"), (12, "clinicians: expected a list of clinician ids"),
+            (13, "start: expected a time within the years 1 to 9999"),
+        )
+    ]  # fmt: skip
+    assert run("tune", "--episodes", path, "--delay", "30", "--json", "--strict").status == 3
+
+
+def test_times_are_read_as_text_too(tmp_path: Path) -> None:
+    path = written(tmp_path, episode(1, start="2026-03-01T07:00:00.250+01:00", end="2026-03-01T06:00:14.250Z"))
+    assert json.loads(run("tune", "--episodes", path, "--delay", "14", "--json").out)["removed"]["alarms"] == 1
+    assert json.loads(run("tune", "--episodes", path, "--delay", "13.999", "--json").out)["removed"]["alarms"] == 0
+
+
+def test_an_empty_file_and_a_scope_without_alarms_count_nothing(tmp_path: Path) -> None:
+    for episodes, more in (([], ()), ([episode(1)], ("--unit", "elsewhere"))):
+        done = run("tune", "--episodes", written(tmp_path, *episodes), "--delay", "14", *more, "--json")
+        assert done.status == 0
+        found = json.loads(done.out)
+        assert {found[name]["alarms"] for name in ("before", "after", "removed", "delayed")} == {0}
+        assert found["lost"] == {"count": 0, "of": 0, "share": None, "upper": None, "confidence": 0.95}
+
+
+def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    done = run("tune", "--episodes", tmp_path / "none.jsonl", "--json")
+    assert (done.status, done.err) == (1, f"error: {tmp_path / 'none.jsonl'}: no such file\n")
+    assert run("tune", "--json").status == 2
