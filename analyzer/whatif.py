@@ -26,12 +26,15 @@ from analyzer.facts import Priority
 from analyzer.ids import Numbers
 from analyzer.names import AlarmType
 from analyzer.patterns import Meetings
-from analyzer.policy import SECOND
+from analyzer.policy import HOUR, SECOND
 from analyzer.recorded import Flags, Recorded
 from analyzer.table import OPEN
 
 BESIDE_WITHIN = 5 * SECOND
 """As `FindingsPolicy.duplicate_within`: alarms of two types that begin this close at one bed tell one event twice (our own)."""
+
+LONGEST = 24 * HOUR
+"""No delay or hold-off is longer (our own)."""
 
 LEVERS = ("limit", "delay", "beside", "holdoff", "priority")
 SOUNDS = 0
@@ -80,8 +83,8 @@ class Setting:
 
     def __post_init__(self) -> None:
         for name in ("delay", "holdoff"):
-            if (length := getattr(self, name)) is not None and not 0 <= length < OPEN:
-                raise ValueError(f"{name}: expected zero or more")
+            if (length := getattr(self, name)) is not None and not 0 <= length <= LONGEST:
+                raise ValueError(f"{name}: expected 0 to {LONGEST // SECOND} s")
         if self.limit is not None and not np.isfinite(self.limit):
             raise ValueError("limit: expected a finite number")
 
@@ -139,9 +142,9 @@ def fates(recorded: Recorded, rows: Numbers, setting: Setting) -> Fates:
     if setting.beside is not None:
         fate[_beside(recorded, rows, fate == SOUNDS, setting.beside)] = BY_BESIDE
     if setting.holdoff is not None:
-        order = by_signal(alarms)
-        left = order[fate[order] == SOUNDS]
-        fate[left[gaps(alarms.of(left)) <= setting.holdoff]] = BY_HOLDOFF
+        signals = Signals(alarms, setting.holdoff)
+        sounds = fate[signals.order] == SOUNDS
+        fate[signals.order[sounds][signals.gaps(sounds) <= setting.holdoff]] = BY_HOLDOFF
     if setting.priority is not None:
         lowered = np.minimum(alarms.rank, PRIORITIES.index(setting.priority))
         least = max(PRIORITIES.index(setting.sent_from), 1)
@@ -172,33 +175,32 @@ def _beside(recorded: Recorded, rows: Numbers, sounds: Flags, other: AlarmType) 
     return beside[rows]
 
 
-def by_signal(alarms: Recorded) -> Numbers:
-    """The order in which each signal raised them. Of several that began at once, one comes first: one that was needed, if any was, then
-    the longest."""
-    begin, last = alarms.span
-    key = alarms.signal.astype(np.int64) * (last - begin + 1) + (alarms.start - begin)
-    order = np.argsort(key, kind="stable")
-    alike = key[order[1:]] == key[order[:-1]]
-    tied = np.flatnonzero(np.concatenate([alike, [False]]) | np.concatenate([[False], alike])) if len(order) else order
-    rows = order[tied]
-    order[tied] = rows[np.lexsort((-alarms.end[rows], alarms.klass[rows], key[rows]))]
-    return order
+class Signals:
+    """Alarms in the order in which each signal raised them, all signals on one long line, further apart than any hold-off.
 
-
-def gaps(alarms: Recorded) -> Numbers:
-    """How long (ms) the signal of each had been quiet when it began, at most 0 where it was not, and `OPEN` for the first of a signal.
-
-    The alarms are ordered as by `by_signal`.
+    Of several that began at once, one comes first: one that was needed, if any was, then the longest.
     """
-    gap = np.full(len(alarms), OPEN, dtype=np.int64)
-    if len(alarms) < 2:
+
+    def __init__(self, alarms: Recorded, longest: int) -> None:
+        """`longest`: hold-off (ms) that will be asked about."""
+        begin, last = alarms.span
+        line = alarms.signal.astype(np.int64) * (last - begin + longest + 1) - begin
+        key = line + alarms.start
+        order = np.argsort(key, kind="stable")
+        alike = key[order[1:]] == key[order[:-1]]
+        tied = np.flatnonzero(np.concatenate([alike, [False]]) | np.concatenate([[False], alike])) if len(order) else order
+        rows = order[tied]
+        order[tied] = rows[np.lexsort((-alarms.end[rows], alarms.klass[rows], key[rows]))]
+        self.order: Numbers = order
+        self._begun, self._over = key[order], (line + np.minimum(alarms.end, last))[order]
+
+    def gaps(self, sounds: Flags) -> Numbers:
+        """Of those that sound, in order: how long (ms) their signal had been quiet when each began; at most 0 where it was not, and
+        longer than any hold-off for the first of a signal."""
+        begun, gap = self._begun[sounds], np.empty(int(sounds.sum()), dtype=np.int64)
+        gap[:1] = OPEN
+        np.subtract(begun[1:], np.maximum.accumulate(self._over[sounds])[:-1], out=gap[1:])
         return gap
-    begin, last = alarms.span
-    line = alarms.signal.astype(np.int64) * (last - begin + 1)  # each signal has a stretch of its own
-    reached = np.maximum.accumulate(np.minimum(alarms.end, last) - begin + line)
-    same = alarms.signal[1:] == alarms.signal[:-1]
-    gap[1:][same] = (alarms.start[1:] - begin + line[1:] - reached[:-1])[same]
-    return gap
 
 
 def tally(klass: npt.NDArray[np.int8]) -> Numbers:

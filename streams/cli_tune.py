@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from analyzer.names import AlarmType
+from analyzer.policy import SECOND
 from analyzer.recorded import Recorded
-from analyzer.whatif import Refused, Scope, Setting
+from analyzer.whatif import LONGEST, Refused, Scope, Setting
 from streams.codec import to_json
 from streams.console import STRICT, WRONG, fail
 from streams.recorded import read_episodes
@@ -114,6 +115,6 @@ def _milliseconds(text: str, option: str) -> int:
     """Seconds; what lies below a millisecond is cut off, as durations are whole ones."""
     _number(text, option)
     found = Decimal(text) * 1000
-    if not 0 <= found < 10**15:
-        fail(f"{option}: expected zero or more seconds", WRONG)
+    if not 0 <= found <= LONGEST:
+        fail(f"{option}: expected 0 to {LONGEST // SECOND} s", WRONG)
     return int(found)

@@ -7,13 +7,15 @@ from math import comb
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from analyzer.bounds import least_needed, upper_bound
 from analyzer.recorded import Recorded
-from analyzer.whatif import Refused, Scope, Setting
+from analyzer.search import Grid, search
+from analyzer.whatif import Refused, Scope, Setting, fates, tally
 from streams.recorded import read_episodes
 from streams.tuning import evaluated
 from tests import naive_tune as naive
@@ -169,7 +171,7 @@ def test_delay_and_limit_as_the_contract_has_them(tmp_path: Path) -> None:
         (["--limit", "88"], "--limit: expected --type"),
         (["--type", "monitor/SpO2/LO", "--limit", "90.1"], "more sensitive than 90"),
         (["--type", "SpO2"], "--type: expected DEVICE_TYPE/SOURCE/CODE"),
-        (["--delay", "-1"], "--delay: expected zero or more"),
+        (["--delay", "-1"], "--delay: expected 0 to 86400 s"),
         (["--delay", "soon"], "--delay: expected a number"),
         (["--type", "monitor/SpO2/LO", "--limit", "nan"], "--limit: expected a number"),
     ],
@@ -237,3 +239,39 @@ def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     done = run("tune", "--episodes", tmp_path / "none.jsonl", "--json")
     assert (done.status, done.err) == (1, f"error: {tmp_path / 'none.jsonl'}: no such file\n")
     assert run("tune", "--json").status == 2
+
+
+# --- effects and search ------------------------------------------------------------------------------------------------
+
+
+GRIDS = st.builds(
+    Grid,
+    limits=st.lists(st.sampled_from((None, 80.0, 84.0, 85.0)), min_size=1, max_size=3, unique=True).map(tuple),
+    delays=st.lists(st.sampled_from((None, 0, 5_000, 14_000, 15_000)), min_size=1, max_size=3, unique=True).map(tuple),
+    holdoffs=st.lists(st.sampled_from((None, 0, 1_000, 15_000, 60_000, 5_000_000)), min_size=1, max_size=3, unique=True).map(tuple),
+)
+
+
+@settings(max_examples=200)
+@given(records(), GRIDS)
+def test_a_grid_gives_what_each_of_its_settings_gives_alone(
+    tmp_path_factory: pytest.TempPathFactory, episodes: list[naive.Episode], grid: Grid
+) -> None:
+    low = [one for one in episodes if one["value"] is None or one["value"] < 100]
+    alarms = recorded(low, tmp_path_factory.mktemp("episodes"))
+    try:
+        found = search(alarms, grid)
+    except Refused:
+        return
+    _, last = alarms.span
+    sounded = np.minimum(alarms.end, last) - alarms.start
+    for place, setting in enumerate(found.settings):
+        fate = fates(alarms, np.arange(len(alarms)), setting)
+        assert found.removed[place].tolist() == tally(alarms.klass[~fate.sounds]).tolist()
+        assert found.silenced[place] == sounded[~fate.sounds].sum() + (setting.delay or 0) * fate.sounds.sum()
+    front = found.pareto().tolist()
+    pairs = list(zip(found.spared.tolist(), found.lost.tolist(), strict=True))
+    for place, (spared, lost) in enumerate(pairs):
+        beaten = any((more >= spared and fewer <= lost and (more, fewer) != (spared, lost)) for more, fewer in pairs)
+        first = pairs.index((spared, lost)) == place
+        assert (place in front) == (not beaten and first)
