@@ -63,25 +63,25 @@ class Searched:
     @property
     def lost(self) -> Numbers:
         """Actionable alarms that would not have sounded."""
-        return self.removed[:, ACTIONABLE]
+        return np.asarray(self.removed[:, ACTIONABLE])
 
     @property
     def spared(self) -> Numbers:
         """All others: non-actionable and technical ones, and those of which nobody knows."""
-        return self.removed.sum(axis=1) - self.lost
+        return np.subtract(self.removed.sum(axis=1), self.lost)
 
     @property
     def late(self) -> Numbers:
         """Actionable alarms that would have sounded late."""
         delayed = np.array([setting.delay is not None for setting in self.settings])
-        return np.where(delayed, self.before[ACTIONABLE] - self.lost, 0)
+        return np.asarray(np.where(delayed, self.before[ACTIONABLE] - self.lost, 0))
 
     def pareto(self) -> Numbers:
         """The settings of which none else spares as many and loses as few, by alarms lost; of equals, the first of the grid."""
         order = np.lexsort((np.arange(len(self.settings)), -self.spared, self.lost))
         spared = self.spared[order]
         most = np.maximum.accumulate(np.concatenate([[-1], spared[:-1]]))
-        return order[spared > most]
+        return np.asarray(order[spared > most])
 
 
 def search(alarms: Recorded, grid: Grid, progress: Callable[[int], object] = lambda _: None) -> Searched:

@@ -203,6 +203,6 @@ class Signals:
         return gap
 
 
-def tally(klass: npt.NDArray[np.int8]) -> Numbers:
+def tally(klass: npt.NDArray[np.integer]) -> Numbers:
     """How many alarms, by `CLASSES`."""
     return np.bincount(klass, minlength=len(CLASSES))

@@ -1,64 +1,122 @@
-"""The command `tune`: what another limit or delay would have done to recorded alarms, and what it would have missed."""
+"""The command `tune`: what another setting would have done to recorded alarms, and what it would have missed."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar, cast, get_args
 
 import typer
 
+from analyzer.facts import Priority
 from analyzer.names import AlarmType
 from analyzer.policy import SECOND
 from analyzer.recorded import Recorded
+from analyzer.search import Grid, Tolerance, limits_worth_trying
 from analyzer.whatif import LONGEST, Refused, Scope, Setting
 from streams.codec import to_json
-from streams.console import STRICT, WRONG, fail
+from streams.console import STRICT, WRONG, fail, timed
 from streams.recorded import read_episodes
 from streams.replay import STDIN, BadLine, InputError
-from streams.tuning import evaluated, words
+from streams.tune_words import words
+from streams.tuning import CONFIDENCE, TRAIN, Wanted, evaluated, searched
+
+DELAYS = (2, 4, 5, 6, 8, 10, 12, 14, 15, 16, 18, 19, 20, 25, 30)
+HOLDOFFS = (5, 10, 15, 20, 30, 45, 60, 90, 120)
+LIMITS = 8
+"""How many limits are tried where none are named."""
 
 tune_app = typer.Typer(
     invoke_without_command=True, help="What another setting would have done to recorded alarms, and what it would have missed."
 )
+T = TypeVar("T")
 
-Episodes = Annotated[
-    Path | None, typer.Option("--episodes", metavar="FILE", help="Finished alarms (replay --episodes); - is standard input.")
-]
+Episodes = Annotated[Path | None, typer.Option("--episodes", metavar="FILE", help="Finished alarms (see replay); - is standard input.")]
+
+
+def _panel(title: str) -> Callable[..., Any]:
+    """Options under one heading of --help."""
+    return lambda name, text, **more: typer.Option(name, help=text, rich_help_panel=title, **more)
+
+
+_of, _if, _find, _show = _panel("Which alarms"), _panel("What if"), _panel("Or search for the best setting"), _panel("The answer")
 
 
 @tune_app.callback()
 def tune(
     context: typer.Context,
     episodes: Episodes = None,
-    facility: Annotated[str | None, typer.Option("--facility", help="Alarms of this facility alone.")] = None,
-    unit: Annotated[str | None, typer.Option("--unit", help="Alarms of units of this name alone.")] = None,
-    type_: Annotated[str | None, typer.Option("--type", metavar="DEVICE_TYPE/SOURCE/CODE", help="Alarms of this type alone.")] = None,
-    delay: Annotated[str | None, typer.Option("--delay", metavar="SECONDS", help="Annunciation delay.")] = None,
-    limit: Annotated[str | None, typer.Option("--limit", metavar="X", help="Another limit, less sensitive; needs --type.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit status 3 if any line was malformed.")] = False,
+    facility: Annotated[str | None, _of("--facility", "Of this facility alone.")] = None,
+    unit: Annotated[str | None, _of("--unit", "Of units of this name alone.")] = None,
+    type_: Annotated[str | None, _of("--type", "Of this type alone.", metavar="DEVICE_TYPE/SOURCE/CODE")] = None,
+    priority: Annotated[str | None, _of("--priority", "Of this priority alone.", metavar="high|medium|low")] = None,
+    delay: Annotated[str | None, _if("--delay", "They sound only if they last longer, and so much later.", metavar="SECONDS")] = None,
+    limit: Annotated[str | None, _if("--limit", "Another limit, less sensitive; needs --type.", metavar="X")] = None,
+    holdoff: Annotated[
+        str | None, _if("--holdoff", "What returns so soon after it ended carries the alarm on (as a deadband does).", metavar="SECONDS")
+    ] = None,
+    beside: Annotated[
+        str | None, _if("--beside", "Silent where this type begins within 5 s at the same bed.", metavar="DEVICE_TYPE/SOURCE/CODE")
+    ] = None,
+    to_priority: Annotated[str | None, _if("--to-priority", "A lower priority.", metavar="medium|low|info")] = None,
+    sent_from: Annotated[str, _if("--sent-from", "The least priority that is sent to clinicians.", metavar="high|medium|low")] = "low",
+    search: Annotated[bool, _find("--search", "Try all combinations of the values below.")] = False,
+    delays: Annotated[str | None, _find("--delays", "Seconds.", show_default=",".join(map(str, DELAYS)))] = None,
+    limits: Annotated[str | None, _find("--limits", "With --type.", show_default="eight, by the readings")] = None,
+    holdoffs: Annotated[str | None, _find("--holdoffs", "Seconds.", show_default=",".join(map(str, HOLDOFFS)))] = None,
+    tolerance: Annotated[str, _find("--tolerance", "Percent of actionable alarms that may be lost.")] = "1",
+    confidence: Annotated[str, _find("--confidence", "Percent, one-sided.")] = f"{100 * CONFIDENCE:g}",
+    most_late: Annotated[str | None, _find("--most-late", "No actionable alarm may be later than this.", metavar="SECONDS")] = None,
+    train: Annotated[str, _find("--train", "Percent of the time to choose on; the promise is tested on the rest.")] = f"{100 * TRAIN:g}",
+    as_json: Annotated[bool, _show("--json", "One JSON object.")] = False,
+    strict: Annotated[bool, _show("--strict", "Exit status 3 if any line was malformed.")] = False,
 ) -> None:
-    """Count what recorded alarms would have become under another setting. Changes no device.
+    """Count what recorded alarms would have become under another setting, or find the setting that keeps a promise. Changes no device.
 
     Malformed lines are reported on standard error, with file and line, and passed over. The same input gives the same bytes.
 
     Example: alarm-fatigue tune --episodes episodes.jsonl --unit MICU --type monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO --delay 15 --limit 88
+
+    Example: alarm-fatigue tune --episodes episodes.jsonl --unit MICU --search --tolerance 1 --most-late 10
     """
     if context.invoked_subcommand is not None:
         return
     if episodes is None:
         fail("--episodes: expected a file of finished alarms, or -", WRONG)
-    scope = Scope(facility=facility, unit=unit, type=None if type_ is None else alarm_type(type_))
-    if limit is not None and type_ is None:
-        fail("--limit: expected --type beside it: a limit means nothing without what is measured", WRONG)
+    of_type = None if type_ is None else alarm_type(type_, "--type")
+    scope = Scope(facility=facility, unit=unit, type=of_type, priority=_priority(priority, "--priority"))
+    if of_type is None and (limit is not None or limits is not None):
+        name = "--limit" if limit is not None else "--limits"
+        fail(f"{name}: expected --type beside it: a limit means nothing without what is measured", WRONG)
     setting = Setting(
-        delay=None if delay is None else _milliseconds(delay, "--delay"), limit=None if limit is None else _number(limit, "--limit")
-    )
+        limit=_given(limit, _number, "--limit"), delay=_given(delay, _milliseconds, "--delay"),
+        holdoff=_given(holdoff, _milliseconds, "--holdoff"), beside=_given(beside, alarm_type, "--beside"),
+        priority=_priority(to_priority, "--to-priority"), sent_from=_priority(sent_from, "--sent-from") or "low",
+    )  # fmt: skip
+    if search and setting != Setting():
+        fail("--search: expected no single setting beside it", WRONG)
+    promise = Tolerance(
+        lost=_percent(tolerance, "--tolerance"), confidence=_percent(confidence, "--confidence"),
+        late=_given(most_late, _milliseconds, "--most-late"),
+    )  # fmt: skip
+    grid_delays = (None, *_list(delays, DELAYS, _milliseconds, "--delays"))
+    grid_holdoffs = (None, *_list(holdoffs, HOLDOFFS, _milliseconds, "--holdoffs"))
+    grid_limits = None if limits is None else (None, *_list(limits, (), _number, "--limits"))
+    first = _percent(train, "--train")
     recorded, malformed = read(episodes)
     try:
-        found = evaluated(recorded, scope, setting)
+        if search:
+            if grid_limits is None:
+                some = recorded.of(scope.rows(recorded))
+                grid_limits = (None, *(limits_worth_trying(some, LIMITS) if of_type is not None else ()))
+            wanted = Wanted(grid=Grid(limits=grid_limits, delays=grid_delays, holdoffs=grid_holdoffs), tolerance=promise, train=first)
+            with timed("searching", 0, len(wanted.grid)) as done:
+                section, setting = searched(recorded, scope, wanted, done)
+        found = evaluated(recorded, scope, setting, promise.confidence)
+        if search:
+            found["search"] = section
     except Refused as error:
         fail(f"--{error}", WRONG)
     found["malformed"] = malformed
@@ -89,32 +147,57 @@ def read(path: Path) -> tuple[Recorded, int]:
         fail(error)
 
 
-def alarm_type(text: str) -> AlarmType:
+def alarm_type(text: str, option: str) -> AlarmType:
     """
-    >>> alarm_type("monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO"), alarm_type("pump//OCCLUDED")
+    >>> alarm_type("monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO", "--type"), alarm_type("pump//OCCLUDED", "--type")
     (('monitor', 'MDC_PULS_OXIM_SAT_O2', 'MDC_EVT_LO'), ('pump', '', 'OCCLUDED'))
     """
     device_type, slash, rest = text.partition("/")
     source, other, code = rest.rpartition("/")
     if not (slash and other and device_type and code):
-        fail("--type: expected DEVICE_TYPE/SOURCE/CODE, such as monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO; SOURCE may be empty", WRONG)
+        fail(f"{option}: expected DEVICE_TYPE/SOURCE/CODE, such as monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO; SOURCE may be empty", WRONG)
     return device_type, source, code
 
 
+def _given(text: str | None, read_as: Callable[[str, str], T], option: str) -> T | None:
+    return None if text is None else read_as(text, option)
+
+
+def _list(text: str | None, default: tuple[int, ...], read_as: Callable[[str, str], T], option: str) -> list[T]:
+    some = list(map(str, default)) if text is None else text.split(",")
+    return sorted({read_as(one.strip(), option) for one in some})  # type: ignore[type-var]  # numbers
+
+
+def _priority(text: str | None, option: str) -> Priority | None:
+    if text is not None and text not in get_args(Priority):
+        fail(f"{option}: expected one of {', '.join(get_args(Priority))}", WRONG)
+    return cast("Priority | None", text)
+
+
 def _number(text: str, option: str) -> float:
-    try:
-        found = Decimal(text)
-        if not found.is_finite():
-            raise InvalidOperation
-    except InvalidOperation:
-        fail(f"{option}: expected a number", WRONG)
-    return float(found)
+    return float(_decimal(text, option))
+
+
+def _percent(text: str, option: str) -> float:
+    found = float(_decimal(text, option) / 100)
+    if not 0 < found < 1:
+        fail(f"{option}: expected a percentage above 0 and below 100", WRONG)
+    return found
 
 
 def _milliseconds(text: str, option: str) -> int:
     """Seconds; what lies below a millisecond is cut off, as durations are whole ones."""
-    _number(text, option)
-    found = Decimal(text) * 1000
+    found = _decimal(text, option) * 1000
     if not 0 <= found <= LONGEST:
         fail(f"{option}: expected 0 to {LONGEST // SECOND} s", WRONG)
     return int(found)
+
+
+def _decimal(text: str, option: str) -> Decimal:
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        found = Decimal("nan")
+    if not found.is_finite():
+        fail(f"{option}: expected a number", WRONG)
+    return found
