@@ -68,7 +68,8 @@ class Searched:
     @property
     def spared(self) -> Numbers:
         """All others: non-actionable and technical ones, and those of which nobody knows."""
-        return np.subtract(self.removed.sum(axis=1), self.lost)
+        spared: Numbers = self.removed.sum(axis=1) - self.lost
+        return spared
 
     @property
     def late(self) -> Numbers:

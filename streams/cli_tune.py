@@ -17,7 +17,7 @@ from analyzer.recorded import Recorded
 from analyzer.search import Grid, Tolerance, limits_worth_trying
 from analyzer.whatif import LONGEST, Refused, Scope, Setting
 from streams.codec import to_json
-from streams.console import STRICT, WRONG, fail, timed
+from streams.console import STRICT, WRONG, fail, moment, timed
 from streams.recorded import read_episodes
 from streams.replay import STDIN, BadLine, InputError
 from streams.tune_words import words
@@ -71,6 +71,10 @@ def tune(
     most_late: Annotated[str | None, _find("--most-late", "No actionable alarm may be later than this.", metavar="SECONDS")] = None,
     train: Annotated[str, _find("--train", "Percent of the time to choose on; the promise is tested on the rest.")] = f"{100 * TRAIN:g}",
     as_json: Annotated[bool, _show("--json", "One JSON object.")] = False,
+    report: Annotated[Path | None, _show("--report", "A page to read and sign, too; needs the extra report.", metavar="FILE.html")] = None,
+    owner: Annotated[str, _show("--owner", "On the report: who owns the change.")] = "",
+    review: Annotated[str, _show("--review", "On the report: when it is reviewed.", metavar="DATE")] = "",
+    change_control: Annotated[str, _show("--change-control", "On the report: its number in the hospital's process.")] = "",
     strict: Annotated[bool, _show("--strict", "Exit status 3 if any line was malformed.")] = False,
 ) -> None:
     """Count what recorded alarms would have become under another setting, or find the setting that keeps a promise. Changes no device.
@@ -120,6 +124,8 @@ def tune(
     except Refused as error:
         fail(f"--{error}", WRONG)
     found["malformed"] = malformed
+    if report is not None:
+        _write_report(report, found, episodes, {"owner": owner, "review": review, "change_control": change_control})
     if as_json:
         sys.stdout.buffer.write(to_json(found) + b"\n")
         sys.stdout.buffer.flush()
@@ -128,6 +134,47 @@ def tune(
             typer.echo(line)
     if malformed and strict:
         raise typer.Exit(STRICT)
+
+
+@tune_app.command("apply")
+def apply_(
+    answer: Annotated[Path, typer.Argument(metavar="ANSWER.json", help="What tune --json printed; - is standard input.")],
+    owner: Annotated[str, typer.Option("--owner", help="The role or office that answers for the change.")],
+    review: Annotated[str, typer.Option("--review", metavar="DATE", help="When it is looked at again.")],
+    change_control: Annotated[str, typer.Option("--change-control", help="Its number in the hospital's process.")],
+    at: Annotated[str, typer.Option("--at", metavar="TIME", help="From when on it holds: RFC 3339, or ms since 1970.")],
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE.json", help="Where to.", show_default="standard output")] = None,
+) -> None:
+    """Record a decided change as JSON: for an annotation, and for `compare` later on. It changes no device.
+
+    Example: alarm-fatigue tune apply answer.json --owner biomed --review 2026-06-30 --change-control CC-1042 --at 2026-04-01T07:00:00Z
+    """
+    from streams.changes import ChangeError, Decision, record
+
+    try:
+        decision = Decision(at=moment(at, "--at"), owner=owner, review_on=review, change_control=change_control)
+        written = to_json(record(sys.stdin.buffer.read() if answer == STDIN else answer.read_bytes(), decision)) + b"\n"
+        if out is not None:
+            out.write_bytes(written)
+    except ChangeError as error:
+        fail(error, WRONG)
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}")
+    if out is None:
+        sys.stdout.buffer.write(written)
+        sys.stdout.buffer.flush()
+
+
+def _write_report(path: Path, found: dict[str, Any], source: Path, approval: dict[str, str]) -> None:
+    from streams.tune_charts import NoCharts
+    from streams.tune_report import page
+
+    try:
+        path.write_text(page(found, "standard input" if source == STDIN else source.name, approval))
+    except NoCharts as error:
+        fail(f"--report: {error}")
+    except OSError as error:
+        fail(f"{path}: {error.strerror}")
 
 
 def read(path: Path) -> tuple[Recorded, int]:

@@ -10,7 +10,7 @@ from streams.findings import printable, type_name
 def words(found: dict[str, Any]) -> list[str]:
     """An answer as lines for a terminal: what was asked, what it spares, what it costs, how sure that is, and what it does not say."""
     before, removed = found["before"]["alarms"], found["removed"]["alarms"]
-    lines = [f"{_scope(found)}: {before} alarms"]
+    lines = [f"{scope_words(found)}: {before} alarms"]
     if not before:
         return [*lines, *_listed(found["caveats"])]
     lines.append(f"  if {setting_words(found['setting'])}:")
@@ -130,7 +130,7 @@ def _levers(found: dict[str, Any]) -> str:
     return f": {', '.join(f'{count} by {name}' for name, count in by.items())}" if len(by) > 1 else ""
 
 
-def _scope(found: dict[str, Any]) -> str:
+def scope_words(found: dict[str, Any]) -> str:
     scope = found["scope"]
     said = [printable(str(scope[name])) for name in ("facility", "unit") if scope[name] is not None]
     if scope["type"] is not None:
