@@ -1,13 +1,13 @@
 """Search: every setting of a grid at once, the ones worth a choice, and the one that keeps a stated promise.
 
-What settings have in common is worked out once: a limit decides which alarms are left, and a delay or a hold-off is a threshold on one
-figure of each of these (how long it lasted, how long its signal had been quiet), so that one histogram answers for all of its values.
-The counts are those of `whatif.fates`, setting by setting.
+What settings have in common is worked out once. A limit is a threshold on how far an alarm went, a delay on how long it lasted, so one
+histogram of both answers for all pairs of them; a hold-off is a threshold on how long its signal had been quiet, asked anew of what
+each pair leaves. The counts are those of `whatif.fates`, setting by setting.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -18,7 +18,7 @@ from analyzer.bounds import least_needed, upper_bound
 from analyzer.classes import ACTIONABLE, CLASSES
 from analyzer.ids import Numbers
 from analyzer.recorded import Recorded
-from analyzer.whatif import Setting, Signals, below_limit, check, sides, tally
+from analyzer.whatif import LONGEST, Setting, Signals, below_limit, check, sides, tally
 
 _TABLE = 1 << 22  # ms: thresholds up to an hour and ten minutes are looked up, later ones searched for
 
@@ -89,59 +89,80 @@ def search(alarms: Recorded, grid: Grid, progress: Callable[[int], object] = lam
     """Count for every setting. `progress` is called with how many are done. Raises `Refused` for the first limit that cannot be judged."""
     for limit in grid.limits:
         check(alarms, Setting(limit=limit))
-    longest = max((holdoff for holdoff in grid.holdoffs if holdoff is not None), default=None)
-    _, last = alarms.span
-    signals = None if longest is None else Signals(alarms, longest)
-    order = slice(None) if signals is None else signals.order
-    lasts, klass = (alarms.end - alarms.start)[order], alarms.klass[order].astype(np.int64)
-    sounded = (np.minimum(alarms.end, last) - alarms.start)[order]
-    removed, silenced = [], []
+    before, sounded = tally(alarms.klass), np.minimum(alarms.end, alarms.span[1]) - alarms.start
+    left, length = _plane(alarms, sounded, grid)
+    # (limits, delays, hold-offs, ...): what still sounds, and for how long if it were not late.
+    left, length = np.repeat(left[:, :, None], len(grid.holdoffs), axis=2), np.repeat(length[:, :, None], len(grid.holdoffs), axis=2)
+    if grid.holdoffs != (None,):
+        _hold_off(alarms, sounded, grid, left, length, progress)
+    late = np.array([delay or 0 for delay in grid.delays])[None, :, None]
+    # An open alarm may sound for less than its delay, as far as it was recorded: it is taken to be silent for all of it.
+    silenced = int(sounded.sum()) - length + late * left.sum(axis=3)
+    progress(len(grid))
+    return Searched(grid.settings(), before, before - left.reshape(-1, len(CLASSES)), silenced.reshape(-1), int(sounded.sum()))
+
+
+def _plane(alarms: Recorded, sounded: Numbers, grid: Grid) -> tuple[Numbers, Numbers]:
+    """What sounds under each limit and delay: how many (limits, delays, `CLASSES`), and for how long (limits, delays)."""
+    limits, delays = (np.array(sorted({one for one in some if one is not None})) for some in (grid.limits, grid.delays))
+    low, high = sides(alarms)
+    # How many of the limits lie at or below the reading silence a low alarm; below it, let a high one sound. Others, all let sound.
+    reach = np.zeros(len(alarms), dtype=np.int64)
+    reach[low], reach[high] = np.searchsorted(limits, alarms.value[low], side="right"), np.searchsorted(limits, alarms.value[high])
+    outlasts = _place(delays, alarms.end - alarms.start)
+    shape = (3, len(limits) + 1, len(delays) + 1, len(CLASSES))
+    cell = ((low + 2 * high).astype(np.int64) * shape[1] + reach) * shape[2] + outlasts
+    size = shape[0] * shape[1] * shape[2]
+    counts = np.bincount(cell * shape[3] + alarms.klass, minlength=size * shape[3]).reshape(shape)
+    lengths = np.bincount(cell, weights=sounded, minlength=size).astype(np.int64).reshape(shape[:3])
+
+    def sounding(by: Numbers) -> Numbers:
+        """Of a histogram: sums over the cells that each limit and delay of the grid leaves; the place behind the last is None's."""
+        over_delay = np.concatenate([np.flip(np.flip(by, axis=2).cumsum(axis=2), axis=2)[:, :, 1:], by.sum(axis=2, keepdims=True)], axis=2)
+        other, below, above = over_delay
+        by_limit = other.sum(axis=0) + below.cumsum(axis=0)[:-1] + np.flip(np.flip(above, axis=0).cumsum(axis=0), axis=0)[1:]
+        return np.concatenate([by_limit, over_delay.sum(axis=(0, 1))[None]])
+
+    rows = [len(limits) if one is None else int(np.searchsorted(limits, one)) for one in grid.limits]
+    columns = [len(delays) if one is None else int(np.searchsorted(delays, one)) for one in grid.delays]
+    return sounding(counts)[rows][:, columns], sounding(lengths)[rows][:, columns]
+
+
+def _place(thresholds: Numbers, values: Numbers) -> Numbers:
+    """How many of the thresholds (ms, ascending) each value exceeds."""
+    if not len(thresholds):
+        return np.zeros(len(values), dtype=np.int64)
+    if thresholds[-1] >= _TABLE:
+        return np.searchsorted(thresholds, values)
+    table = np.searchsorted(thresholds, np.arange(thresholds[-1] + 2))
+    return np.asarray(table[np.clip(values, 0, thresholds[-1] + 1)])
+
+
+def _hold_off(alarms: Recorded, sounded: Numbers, grid: Grid, left: Numbers, length: Numbers, progress: Callable[[int], object]) -> None:
+    """Take what hold-offs silence from what is left. Which alarms are near another depends on those that a limit and a delay leave."""
+    holdoffs = np.array(sorted({one for one in grid.holdoffs if one is not None}))
+    signals = Signals(alarms, int(holdoffs[-1]))
+    chosen = [(place, int(np.searchsorted(holdoffs, one))) for place, one in enumerate(grid.holdoffs) if one is not None]
+    shortest_first = sorted(range(len(grid.delays)), key=lambda place: -1 if grid.delays[place] is None else grid.delays[place] or 0)
+    lasts = np.minimum(alarms.end - alarms.start, LONGEST + 1).astype(np.int32)
     done = 0
-    for limit in grid.limits:
-        left = np.ones(len(alarms), dtype=np.bool_) if limit is None else ~below_limit(alarms, limit)[order]
-        # Without a hold-off, one pass answers for all delays; with one, what had been quiet depends on which alarms a delay leaves.
-        by_delay = _Thresholds(grid.delays, lasts[left], klass[left], sounded[left])
-        gone = tally(klass[~left]), int(sounded[~left].sum())
-        for place, delay in enumerate(grid.delays):
-            some = left if delay is None else left & (lasts > delay)
-            too_short = by_delay.within[place] + gone[0], by_delay.length[place] + gone[1]
-            late = 0 if delay is None else delay
-            if signals is None:
-                counts, lengths = np.zeros((1, len(CLASSES)), dtype=np.int64), np.zeros(1, dtype=np.int64)
-            else:
-                quiet = _Thresholds(grid.holdoffs, signals.gaps(some), klass[some], sounded[some] - late)
-                counts, lengths = quiet.within, quiet.length
-            sounding = int(some.sum()) - counts.sum(axis=1)
-            removed.append(counts + too_short[0])
-            # An open alarm may sound for less than its delay, as far as it was recorded: it is taken to be silent for all of it.
-            silenced.append(lengths + counts.sum(axis=1) * late + sounding * late + too_short[1])
+    for row, limit in enumerate(grid.limits):
+        rest = signals if limit is None else signals.of(~below_limit(alarms, limit)[signals.order])
+        remaining = lasts[rest.order]
+        for column in shortest_first:
+            delay = grid.delays[column]
+            if delay is not None:
+                longer = remaining > delay
+                rest, remaining = rest.of(longer), remaining[longer]
+            near, quiet = rest.near()
+            klass, place = alarms.klass[near].astype(np.int64), np.searchsorted(holdoffs, quiet)
+            size = len(holdoffs) + 1
+            counts = np.bincount(place * len(CLASSES) + klass, minlength=size * len(CLASSES)).reshape(size, -1).cumsum(axis=0)
+            lengths = np.bincount(place, weights=sounded[near], minlength=size).astype(np.int64).cumsum()
+            for number, at in chosen:
+                left[row, column, number] -= counts[at]
+                length[row, column, number] -= lengths[at]
             progress(done := done + len(grid.holdoffs))
-    return Searched(
-        grid.settings(), tally(alarms.klass), np.concatenate(removed), np.concatenate(silenced), int(sounded.sum())
-    )  # fmt: skip
-
-
-class _Thresholds:
-    """How many entries lie within each threshold (None: none do), by class, and how long they are."""
-
-    def __init__(self, thresholds: Sequence[int | None], values: Numbers, klass: Numbers, length: Numbers) -> None:
-        given = sorted({one for one in thresholds if one is not None})
-        self.within = np.zeros((len(thresholds), len(CLASSES)), dtype=np.int64)
-        self.length = np.zeros(len(thresholds), dtype=np.int64)
-        if not given:
-            return
-        near = values <= given[-1]
-        values, klass, length = values[near], klass[near], length[near]
-        if given[-1] < _TABLE:
-            table = np.searchsorted(given, np.arange(given[-1] + 1)).astype(np.int64)
-            place = table[np.maximum(values, 0)]
-        else:
-            place = np.searchsorted(given, values)
-        counts = np.bincount(place * len(CLASSES) + klass, minlength=len(given) * len(CLASSES)).reshape(-1, len(CLASSES)).cumsum(axis=0)
-        lengths = np.bincount(place, weights=length, minlength=len(given)).astype(np.int64).cumsum()
-        for number, one in enumerate(thresholds):
-            if one is not None:
-                self.within[number], self.length[number] = counts[given.index(one)], lengths[given.index(one)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

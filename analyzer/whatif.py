@@ -15,6 +15,7 @@ Nothing here is safe or unsafe: it counts.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,12 +24,11 @@ import numpy.typing as npt
 from analyzer.classes import CLASSES
 from analyzer.episodes import PRIORITIES
 from analyzer.facts import Priority
-from analyzer.ids import Numbers
+from analyzer.ids import Codes, Numbers
 from analyzer.names import AlarmType
 from analyzer.patterns import Meetings
 from analyzer.policy import HOUR, SECOND
 from analyzer.recorded import Flags, Recorded
-from analyzer.table import OPEN
 
 BESIDE_WITHIN = 5 * SECOND
 """As `FindingsPolicy.duplicate_within`: alarms of two types that begin this close at one bed tell one event twice (our own)."""
@@ -143,8 +143,8 @@ def fates(recorded: Recorded, rows: Numbers, setting: Setting) -> Fates:
         fate[_beside(recorded, rows, fate == SOUNDS, setting.beside)] = BY_BESIDE
     if setting.holdoff is not None:
         signals = Signals(alarms, setting.holdoff)
-        sounds = fate[signals.order] == SOUNDS
-        fate[signals.order[sounds][signals.gaps(sounds) <= setting.holdoff]] = BY_HOLDOFF
+        near, _ = signals.of(fate[signals.order] == SOUNDS).near()
+        fate[near] = BY_HOLDOFF
     if setting.priority is not None:
         lowered = np.minimum(alarms.rank, PRIORITIES.index(setting.priority))
         least = max(PRIORITIES.index(setting.sent_from), 1)
@@ -186,21 +186,27 @@ class Signals:
         begin, last = alarms.span
         line = alarms.signal.astype(np.int64) * (last - begin + longest + 1) - begin
         key = line + alarms.start
-        order = np.argsort(key, kind="stable")
+        order = np.argsort(key)
         alike = key[order[1:]] == key[order[:-1]]
         tied = np.flatnonzero(np.concatenate([alike, [False]]) | np.concatenate([[False], alike])) if len(order) else order
         rows = order[tied]
         order[tied] = rows[np.lexsort((-alarms.end[rows], alarms.klass[rows], key[rows]))]
-        self.order: Numbers = order
+        self.order = order.astype(np.int32)
+        self._longest = longest
         self._begun, self._over = key[order], (line + np.minimum(alarms.end, last))[order]
 
-    def gaps(self, sounds: Flags) -> Numbers:
-        """Of those that sound, in order: how long (ms) their signal had been quiet when each began; at most 0 where it was not, and
-        longer than any hold-off for the first of a signal."""
-        begun, gap = self._begun[sounds], np.empty(int(sounds.sum()), dtype=np.int64)
-        gap[:1] = OPEN
-        np.subtract(begun[1:], np.maximum.accumulate(self._over[sounds])[:-1], out=gap[1:])
-        return gap
+    def of(self, which: Flags) -> Signals:
+        """Those of them (in their order) that sound."""
+        some = copy(self)
+        some.order, some._begun, some._over = self.order[which], self._begun[which], self._over[which]
+        return some
+
+    def near(self) -> tuple[Codes, Numbers]:
+        """The alarms whose signal had been quiet for no longer than the longest hold-off when they began, and for how long (ms); at
+        most 0 where it was not quiet."""
+        quiet = self._begun[1:] - np.maximum.accumulate(self._over)[:-1]
+        near = np.flatnonzero(quiet <= self._longest)
+        return self.order[near + 1], quiet[near]
 
 
 def tally(klass: npt.NDArray[np.integer]) -> Numbers:
