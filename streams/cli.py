@@ -14,6 +14,7 @@ import yaml
 
 from streams import __version__
 from streams import replay as replaying
+from streams.cli_compare import compare
 from streams.cli_demo import demo, simulate
 from streams.cli_files import Alarms, Assignments, At, Labels, Responses, Strict, recorded_files, replay_files
 from streams.cli_findings import findings
@@ -230,6 +231,7 @@ app.command()(findings)
 app.command()(simulate)
 app.command()(demo)
 app.add_typer(tune_app, name="tune")
+app.command()(compare)
 
 
 @config_app.command("check")

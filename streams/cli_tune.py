@@ -90,25 +90,25 @@ def tune(
     if episodes is None:
         fail("--episodes: expected a file of finished alarms, or -", WRONG)
     of_type = None if type_ is None else alarm_type(type_, "--type")
-    scope = Scope(facility=facility, unit=unit, type=of_type, priority=_priority(priority, "--priority"))
+    scope = Scope(facility=facility, unit=unit, type=of_type, priority=as_priority(priority, "--priority"))
     if of_type is None and (limit is not None or limits is not None):
         name = "--limit" if limit is not None else "--limits"
         fail(f"{name}: expected --type beside it: a limit means nothing without what is measured", WRONG)
     setting = Setting(
         limit=_given(limit, _number, "--limit"), delay=_given(delay, _milliseconds, "--delay"),
         holdoff=_given(holdoff, _milliseconds, "--holdoff"), beside=_given(beside, alarm_type, "--beside"),
-        priority=_priority(to_priority, "--to-priority"), sent_from=_priority(sent_from, "--sent-from") or "low",
+        priority=as_priority(to_priority, "--to-priority"), sent_from=as_priority(sent_from, "--sent-from") or "low",
     )  # fmt: skip
     if search and setting != Setting():
         fail("--search: expected no single setting beside it", WRONG)
     promise = Tolerance(
-        lost=_percent(tolerance, "--tolerance"), confidence=_percent(confidence, "--confidence"),
+        lost=as_percent(tolerance, "--tolerance"), confidence=as_percent(confidence, "--confidence"),
         late=_given(most_late, _milliseconds, "--most-late"),
     )  # fmt: skip
     grid_delays = (None, *_list(delays, DELAYS, _milliseconds, "--delays"))
     grid_holdoffs = (None, *_list(holdoffs, HOLDOFFS, _milliseconds, "--holdoffs"))
     grid_limits = None if limits is None else (None, *_list(limits, (), _number, "--limits"))
-    first = _percent(train, "--train")
+    first = as_percent(train, "--train")
     recorded, malformed = read(episodes)
     try:
         if search:
@@ -215,7 +215,7 @@ def _list(text: str | None, default: tuple[int, ...], read_as: Callable[[str, st
     return sorted({read_as(one.strip(), option) for one in some})  # type: ignore[type-var]  # numbers
 
 
-def _priority(text: str | None, option: str) -> Priority | None:
+def as_priority(text: str | None, option: str) -> Priority | None:
     if text is not None and text not in get_args(Priority):
         fail(f"{option}: expected one of {', '.join(get_args(Priority))}", WRONG)
     return cast("Priority | None", text)
@@ -225,7 +225,7 @@ def _number(text: str, option: str) -> float:
     return float(_decimal(text, option))
 
 
-def _percent(text: str, option: str) -> float:
+def as_percent(text: str, option: str) -> float:
     found = float(_decimal(text, option) / 100)
     if not 0 < found < 1:
         fail(f"{option}: expected a percentage above 0 and below 100", WRONG)

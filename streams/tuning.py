@@ -65,7 +65,7 @@ def evaluated(recorded: Recorded, scope: Scope, setting: Setting, confidence: fl
     total = int(before.sum())
     begin, last = recorded.span
     return {
-        "scope": {"facility": scope.facility, "unit": scope.unit, "type": _type(scope.type), "priority": scope.priority},
+        "scope": scope_fields(scope),
         "span": {"from": begin, "to": last},
         "setting": described(setting),
         "before": counted(before), "after": counted(after), "removed": counted(before - after), "delayed": counted(late),
@@ -120,6 +120,10 @@ def _held_out(alarms: Recorded, setting: Setting, tolerance: Tolerance) -> dict[
     broken = needed and gone / needed > tolerance.lost
     promise = "kept" if bound is not None and bound <= tolerance.lost else "broken" if broken else "open"
     return {"before": counted(before), "removed": counted(removed), "lost": lost(gone, needed, tolerance.confidence), "promise": promise}
+
+
+def scope_fields(scope: Scope) -> dict[str, Any]:
+    return {"facility": scope.facility, "unit": scope.unit, "type": _type(scope.type), "priority": scope.priority}
 
 
 def described(setting: Setting) -> dict[str, Any]:
