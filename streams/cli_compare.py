@@ -11,7 +11,7 @@ import typer
 
 from analyzer.comparison import TooShort
 from analyzer.whatif import Scope
-from streams.cli_tune import Episodes, alarm_type, as_percent, as_priority, read
+from streams.cli_tune import Episodes, Mapped, alarm_type, as_percent, as_priority, read
 from streams.codec import to_json
 from streams.comparing import compared, words
 from streams.console import STRICT, WRONG, fail, moment
@@ -21,6 +21,7 @@ MOST_DAYS = 28
 
 def compare(
     episodes: Episodes = None,
+    mapping: Mapped = None,
     at: Annotated[str | None, typer.Option("--at", metavar="TIME", help="When the change was made: RFC 3339, or ms since 1970.")] = None,
     change: Annotated[
         Path | None, typer.Option("--change", metavar="FILE.json", help="Or its record (tune apply), which names time and alarms.")
@@ -59,7 +60,7 @@ def compare(
         fail("expected --at TIME, or --change FILE.json", WRONG)
     else:
         when = moment(at, "--at")
-    recorded, malformed = read(episodes)
+    recorded, malformed = read(episodes, mapping)
     try:
         found = compared(recorded, scope, when, days, control, sure, expected)
     except TooShort as error:

@@ -35,6 +35,8 @@ T = TypeVar("T")
 
 Episodes = Annotated[Path | None, typer.Option("--episodes", metavar="FILE", help="Finished alarms (see replay); - is standard input.")]
 
+Mapped = Annotated[Path | None, typer.Option("--mapping", metavar="FILE.yaml", help="For a .csv or .parquet file: what its columns mean.")]
+
 
 def _panel(title: str) -> Callable[..., Any]:
     """Options under one heading of --help."""
@@ -48,6 +50,7 @@ _of, _if, _find, _show = _panel("Which alarms"), _panel("What if"), _panel("Or s
 def tune(
     context: typer.Context,
     episodes: Episodes = None,
+    mapping: Mapped = None,
     facility: Annotated[str | None, _of("--facility", "Of this facility alone.")] = None,
     unit: Annotated[str | None, _of("--unit", "Of units of this name alone.")] = None,
     type_: Annotated[str | None, _of("--type", "Of this type alone.", metavar="DEVICE_TYPE/SOURCE/CODE")] = None,
@@ -109,7 +112,7 @@ def tune(
     grid_holdoffs = (None, *_list(holdoffs, HOLDOFFS, _milliseconds, "--holdoffs"))
     grid_limits = None if limits is None else (None, *_list(limits, (), _number, "--limits"))
     first = as_percent(train, "--train")
-    recorded, malformed = read(episodes)
+    recorded, malformed = read(episodes, mapping)
     try:
         if search:
             if grid_limits is None:
@@ -177,7 +180,7 @@ def _write_report(path: Path, found: dict[str, Any], source: Path, approval: dic
         fail(f"{path}: {error.strerror}")
 
 
-def read(path: Path) -> tuple[Recorded, int]:
+def read(path: Path, mapping: Path | None) -> tuple[Recorded, int]:
     """Recorded alarms, and how many lines were none (reported on standard error)."""
     if path != STDIN and not path.is_file():
         fail(f"{path}: {'expected a file, found a directory' if path.is_dir() else 'no such file'}")
@@ -189,9 +192,10 @@ def read(path: Path) -> tuple[Recorded, int]:
         typer.echo(f"malformed: {line}", err=True)
 
     try:
-        return read_episodes(path, report), malformed
+        recorded = read_episodes(path, report, mapping)
     except InputError as error:
         fail(error)
+    return recorded, malformed
 
 
 def alarm_type(text: str, option: str) -> AlarmType:

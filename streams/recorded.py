@@ -1,4 +1,4 @@
-"""Recorded episodes from files: JSON lines as the `episodes` topic and `replay --episodes` hold them."""
+"""Recorded episodes from files: JSON lines as the `episodes` topic and `replay --episodes` hold them, or tables of others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from analyzer.episodes import Class
 from analyzer.facts import EARLIEST, LATEST, MAX_ID_LENGTH, Kind, Priority
 from analyzer.recorded import FIELDS, Recorded, Recorder
 from streams.codec import Malformed, detail, milliseconds
-from streams.replay import BadLine, lines
+from streams.mapping import csv_rows, load_mapping, parquet_rows
+from streams.replay import BadLine, InputError, lines
 
 _LINES_AT_ONCE = 1 << 14
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_LENGTH)]
@@ -50,11 +51,30 @@ _IN_ORDER = [_Record.__struct_fields__.index(name) for name in FIELDS]
 _START, _END, _HEARD = map(_Record.__struct_fields__.index, _TIMES)
 
 
-def read_episodes(path: Path, report: Callable[[BadLine], None]) -> Recorded:
-    """What a file holds; lines that are no episodes are reported and passed over. Raises `InputError`."""
-    recorder, source = Recorder(), lines(path)
-    while some := list(islice(source, _LINES_AT_ONCE)):
-        take(recorder, path, some, report)
+def read_episodes(path: Path, report: Callable[[BadLine], None], mapping: Path | None = None) -> Recorded:
+    """What a file holds: JSON lines, or by its suffix a CSV or Parquet table (see `streams.mapping`); what is no episode is reported and
+    passed over. Raises `InputError`."""
+    recorder = Recorder()
+    suffix = path.suffix.lower()
+    if suffix in (".csv", ".parquet"):
+        table = load_mapping(mapping)
+        rows = csv_rows(path, table) if suffix == ".csv" else parquet_rows(path)
+        while some := list(islice(rows, _LINES_AT_ONCE)):
+            records = []
+            for number, row in some:
+                try:
+                    records.append(_checked(msgspec.convert(table.episode(row, number), _Record)))
+                except msgspec.ValidationError as error:
+                    report(BadLine(path, number, _told(str(error))))
+                except Malformed as error:
+                    report(BadLine(path, number, str(error)))
+            _enter(recorder, records)
+        return recorder.recorded()
+    if mapping is not None:
+        raise InputError(f"{path}: a mapping is for files that end in .csv or .parquet")
+    source = lines(path)
+    while some_lines := list(islice(source, _LINES_AT_ONCE)):
+        take(recorder, path, some_lines, report)
     return recorder.recorded()
 
 
@@ -72,6 +92,10 @@ def take(recorder: Recorder, path: Path, numbered: Sequence[tuple[int, bytes]], 
                 records.append(_fields(line))
             except Malformed as error:
                 report(BadLine(path, number, str(error)))
+    _enter(recorder, records)
+
+
+def _enter(recorder: Recorder, records: list[tuple[Any, ...]]) -> None:
     if records:
         columns = list(zip(*records, strict=True))
         recorder.take([columns[place] for place in _IN_ORDER])
@@ -97,6 +121,10 @@ def _fields(line: bytes) -> tuple[Any, ...]:
         raise Malformed(_told(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Malformed("value: expected JSON") from None
+    return _checked(record)
+
+
+def _checked(record: _Record) -> tuple[Any, ...]:
     for name in _TIMES:
         moment = getattr(record, name)
         if isinstance(moment, str):
