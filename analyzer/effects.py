@@ -6,11 +6,13 @@ it. What they say is pooled: hours of people, never a person.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from analyzer.duty import protected, stretches
+from analyzer.facts import Assignment
 from analyzer.flood import BEGINS_ABOVE, flood_ratio
 from analyzer.ids import Numbers
 from analyzer.policy import FLOOD_INTERVAL, HOUR
@@ -56,6 +58,24 @@ def duty_by_alarms(recorded: Recorded) -> Duty:
     found = np.unique(who * hours + recorded.start[which] // HOUR)
     begin = found % hours * HOUR
     return stretches(begin, begin + HOUR, found // hours)
+
+
+def duty_by_roster(recorded: Recorded, assignments: Iterable[Assignment]) -> Duty:
+    """When those who had alarms were on duty, by the latest record of each assignment; within the recorded time."""
+    latest: dict[tuple[str, str], Assignment] = {}
+    for one in assignments:
+        key = one.facility, one.assignment_id
+        if key not in latest or latest[key].order < one.order:
+            latest[key] = one
+    known = {(recorded.facilities[facility], name): number for number, (facility, name) in enumerate(recorded.clinicians)}
+    begin, last = recorded.span
+    spans = [
+        (max(one.start, begin), last if one.end is None else min(one.end, last), known[one.facility, one.clinician])
+        for one in latest.values()
+        if (one.facility, one.clinician) in known
+    ]
+    starts, ends, who = np.array([one for one in spans if one[0] < one[1]], dtype=np.int64).reshape(-1, 3).T
+    return stretches(starts, ends, who)
 
 
 def weigh(recorded: Recorded, sounds: Flags, start: Numbers, duty: Duty) -> Weight:

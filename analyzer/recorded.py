@@ -37,6 +37,8 @@ class Recorded:
     facilities: list[str]
     units: list[tuple[int, str]]
     types: list[AlarmType]
+    places: list[tuple[int, str]]
+    """Beds: (number of the unit, bed)."""
     clinicians: list[tuple[int, str]]
     teams: list[Team]
     facility: Codes
@@ -165,7 +167,8 @@ class Recorder:
         of_static = of_static[rows]
         facility, unit, type_, place, signal, technical, _ = of_static.T.copy()
         return Recorded(
-            self._facilities.things, self._units.things, self._types.things, self._teams.clinicians.things, self._teams.all,
+            self._facilities.things, self._units.things, self._types.things, self._places.things,
+            self._teams.clinicians.things, self._teams.all,
             facility, unit, type_, place, signal, team[rows].astype(np.int32), technical == 1, rank[rows].astype(np.int8),
             klass[rows].astype(np.int8), start[rows], end[rows], value[rows], limit[rows], answered[rows],
         )  # fmt: skip

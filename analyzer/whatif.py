@@ -115,7 +115,7 @@ def check(alarms: Recorded, setting: Setting) -> None:
             if (setting.limit > own) if side == "low" else (setting.limit < own):
                 raise Refused(
                     f"limit: {setting.limit:g} is more sensitive than {own:g}, which was in force for {side} alarms among those chosen: "
-                    "what it would have added was not recorded. Expected a less sensitive one, or the readings themselves"
+                    "what it would have added was not recorded. Expected a less sensitive one, or the readings themselves (tune trend)"
                 )
 
 

@@ -53,6 +53,7 @@ def month(alarms: int = ALARMS) -> Recorded:
     depth = np.array([one.depth for one in kinds])[type_]
     return Recorded(
         ["H01"], [(0, f"U{number}") for number in range(8)], [(one.device, one.source, one.code) for one in kinds],
+        [(bed // 10, str(bed)) for bed in range(BEDS)],
         [(0, f"nurse-{number}") for number in range(40)], [(), *((number,) for number in range(40))], np.zeros(alarms, dtype=np.int32),
         bed // 10, type_, bed, bed * np.int32(len(kinds)) + type_, bed // 2 + np.int32(1), technical,
         np.full(alarms, 2, dtype=np.int8), klass, start, start + np.clip(lasts, cal.SHORTEST, cal.LONGEST).astype(np.int64),

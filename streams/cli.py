@@ -18,6 +18,7 @@ from streams.cli_compare import compare
 from streams.cli_demo import demo, simulate
 from streams.cli_files import Alarms, Assignments, At, Labels, Responses, Strict, recorded_files, replay_files
 from streams.cli_findings import findings
+from streams.cli_trend import trend
 from streams.cli_tune import tune_app
 from streams.console import FAILED, STRICT, WRONG, Broker, Config, counted, fail, load_settings, send
 from streams.pseudonyms import pseudonyms
@@ -230,6 +231,7 @@ def _count_lines(path: Path) -> int:
 app.command()(findings)
 app.command()(simulate)
 app.command()(demo)
+tune_app.command()(trend)
 app.add_typer(tune_app, name="tune")
 app.command()(compare)
 

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast, get_args
 
 import typer
 
-from analyzer.facts import Priority
+from analyzer.effects import Duty, duty_by_roster
+from analyzer.facts import Assignment, Priority
 from analyzer.names import AlarmType
 from analyzer.policy import SECOND
 from analyzer.recorded import Recorded
 from analyzer.search import Grid, Tolerance, limits_worth_trying
 from analyzer.whatif import LONGEST, Refused, Scope, Setting
-from streams.codec import to_json
-from streams.console import STRICT, WRONG, fail, moment, timed
+from streams.codec import Malformed, decode, to_json
+from streams.console import STRICT, WRONG, Config, fail, load_settings, moment, timed
+from streams.pseudonyms import pseudonyms
 from streams.recorded import read_episodes
 from streams.replay import STDIN, BadLine, InputError
+from streams.replay import lines as numbered_lines
+from streams.settings import SettingsError
 from streams.tune_words import words
-from streams.tuning import CONFIDENCE, TRAIN, Wanted, evaluated, searched
+from streams.tuning import CONFIDENCE, TRAIN, Wanted, evaluated, searched, searched_each
 
 DELAYS = (2, 4, 5, 6, 8, 10, 12, 14, 15, 16, 18, 19, 20, 25, 30)
 HOLDOFFS = (5, 10, 15, 20, 30, 45, 60, 90, 120)
@@ -55,6 +60,7 @@ def tune(
     unit: Annotated[str | None, _of("--unit", "Of units of this name alone.")] = None,
     type_: Annotated[str | None, _of("--type", "Of this type alone.", metavar="DEVICE_TYPE/SOURCE/CODE")] = None,
     priority: Annotated[str | None, _of("--priority", "Of this priority alone.", metavar="high|medium|low")] = None,
+    assignments: Annotated[Path | None, _of("--assignments", "Who was on duty; else inferred from alarms.", metavar="FILE")] = None,
     delay: Annotated[str | None, _if("--delay", "They sound only if they last longer, and so much later.", metavar="SECONDS")] = None,
     limit: Annotated[str | None, _if("--limit", "Another limit, less sensitive; needs --type.", metavar="X")] = None,
     holdoff: Annotated[
@@ -66,6 +72,7 @@ def tune(
     to_priority: Annotated[str | None, _if("--to-priority", "A lower priority.", metavar="medium|low|info")] = None,
     sent_from: Annotated[str, _if("--sent-from", "The least priority that is sent to clinicians.", metavar="high|medium|low")] = "low",
     search: Annotated[bool, _find("--search", "Try all combinations of the values below.")] = False,
+    each_type: Annotated[int, _find("--each-type", "Of so many types by itself, too; most load first.", min=0)] = 0,
     delays: Annotated[str | None, _find("--delays", "Seconds.", show_default=",".join(map(str, DELAYS)))] = None,
     limits: Annotated[str | None, _find("--limits", "With --type.", show_default="eight, by the readings")] = None,
     holdoffs: Annotated[str | None, _find("--holdoffs", "Seconds.", show_default=",".join(map(str, HOLDOFFS)))] = None,
@@ -74,6 +81,7 @@ def tune(
     most_late: Annotated[str | None, _find("--most-late", "No actionable alarm may be later than this.", metavar="SECONDS")] = None,
     train: Annotated[str, _find("--train", "Percent of the time to choose on; the promise is tested on the rest.")] = f"{100 * TRAIN:g}",
     as_json: Annotated[bool, _show("--json", "One JSON object.")] = False,
+    config: Config = None,
     report: Annotated[Path | None, _show("--report", "A page to read and sign, too; needs the extra report.", metavar="FILE.html")] = None,
     owner: Annotated[str, _show("--owner", "On the report: who owns the change.")] = "",
     review: Annotated[str, _show("--review", "On the report: when it is reviewed.", metavar="DATE")] = "",
@@ -98,20 +106,22 @@ def tune(
         name = "--limit" if limit is not None else "--limits"
         fail(f"{name}: expected --type beside it: a limit means nothing without what is measured", WRONG)
     setting = Setting(
-        limit=_given(limit, _number, "--limit"), delay=_given(delay, _milliseconds, "--delay"),
-        holdoff=_given(holdoff, _milliseconds, "--holdoff"), beside=_given(beside, alarm_type, "--beside"),
+        limit=_given(limit, as_number, "--limit"), delay=_given(delay, as_milliseconds, "--delay"),
+        holdoff=_given(holdoff, as_milliseconds, "--holdoff"), beside=_given(beside, alarm_type, "--beside"),
         priority=as_priority(to_priority, "--to-priority"), sent_from=as_priority(sent_from, "--sent-from") or "low",
     )  # fmt: skip
     if search and setting != Setting():
         fail("--search: expected no single setting beside it", WRONG)
     promise = Tolerance(
         lost=as_percent(tolerance, "--tolerance"), confidence=as_percent(confidence, "--confidence"),
-        late=_given(most_late, _milliseconds, "--most-late"),
+        late=_given(most_late, as_milliseconds, "--most-late"),
     )  # fmt: skip
-    grid_delays = (None, *_list(delays, DELAYS, _milliseconds, "--delays"))
-    grid_holdoffs = (None, *_list(holdoffs, HOLDOFFS, _milliseconds, "--holdoffs"))
-    grid_limits = None if limits is None else (None, *_list(limits, (), _number, "--limits"))
+    grid_delays = (None, *_list(delays, DELAYS, as_milliseconds, "--delays"))
+    grid_holdoffs = (None, *_list(holdoffs, HOLDOFFS, as_milliseconds, "--holdoffs"))
+    grid_limits = None if limits is None else (None, *_list(limits, (), as_number, "--limits"))
     first = as_percent(train, "--train")
+    if each_type and not search:
+        fail("--each-type: expected --search beside it", WRONG)
     recorded, malformed = read(episodes, mapping)
     try:
         if search:
@@ -121,9 +131,18 @@ def tune(
             wanted = Wanted(grid=Grid(limits=grid_limits, delays=grid_delays, holdoffs=grid_holdoffs), tolerance=promise, train=first)
             with timed("searching", 0, len(wanted.grid)) as done:
                 section, setting = searched(recorded, scope, wanted, done)
-        found = evaluated(recorded, scope, setting, promise.confidence)
+        found = evaluated(
+            recorded, scope, setting, promise.confidence, None if assignments is None else _duty(recorded, assignments, config)
+        )
         if search:
             found["search"] = section
+        if each_type:
+
+            def grid_of(some: Recorded) -> Grid:
+                return Grid(limits=(None, *limits_worth_trying(some, LIMITS)), delays=grid_delays, holdoffs=grid_holdoffs)
+
+            with timed("searching each type", 0, each_type) as done:
+                found["types"] = searched_each(recorded, scope, each_type, grid_of, wanted, done)
     except Refused as error:
         fail(f"--{error}", WRONG)
     found["malformed"] = malformed
@@ -166,6 +185,27 @@ def apply_(
     if out is None:
         sys.stdout.buffer.write(written)
         sys.stdout.buffer.flush()
+
+
+def _duty(recorded: Recorded, path: Path, config: Path | None) -> Duty:
+    """When those in the records were on duty. Records name people by pseudonyms, or by their ids; the roster, by ids."""
+    known = {name for _, name in recorded.clinicians}
+    settings = load_settings(config)
+    found = []
+    try:
+        for number, line in numbered_lines(path):
+            try:
+                found.append(cast("Assignment", decode("assignments", line)))
+            except Malformed as error:
+                typer.echo(f"malformed: {BadLine(path, number, str(error))}", err=True)
+        if not any(one.clinician in known for one in found):
+            pseudonym = pseudonyms(settings)
+            found = [replace(one, clinician=pseudonym(one.clinician)) for one in found]
+    except (InputError, SettingsError) as error:
+        fail(error)
+    if known and not any(one.clinician in known for one in found):
+        fail(f"{path}: nobody in it had any of these alarms: another key for pseudonyms?")
+    return duty_by_roster(recorded, found)
 
 
 def _write_report(path: Path, found: dict[str, Any], source: Path, approval: dict[str, str]) -> None:
@@ -225,7 +265,7 @@ def as_priority(text: str | None, option: str) -> Priority | None:
     return cast("Priority | None", text)
 
 
-def _number(text: str, option: str) -> float:
+def as_number(text: str, option: str) -> float:
     return float(_decimal(text, option))
 
 
@@ -236,7 +276,7 @@ def as_percent(text: str, option: str) -> float:
     return found
 
 
-def _milliseconds(text: str, option: str) -> int:
+def as_milliseconds(text: str, option: str) -> int:
     """Seconds; what lies below a millisecond is cut off, as durations are whole ones."""
     found = _decimal(text, option) * 1000
     if not 0 <= found <= LONGEST:

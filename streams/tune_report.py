@@ -11,7 +11,7 @@ from html import escape
 from typing import Any
 
 from streams.codec import to_json
-from streams.findings import printable
+from streams.findings import printable, type_name
 from streams.tune_charts import pareto, svg, timeline
 from streams.tune_words import cost, load_rows, lost_words, promise_words, scope_words, setting_words
 
@@ -39,9 +39,10 @@ def page(found: dict[str, Any], source: str, approval: dict[str, str]) -> str:
         f"<h1>{escape(title)}</h1>",
         f'<p class="quiet">{escape(source)}: {_moment(found["span"]["from"])} to {_moment(found["span"]["to"])}, '
         f"{found['before']['alarms']} alarms of this scope{_malformed(found)}. A forecast from recorded alarms; it changes no device.</p>",
-        *_headline(found), *_search(found), *_timelines(found), *_load(found), *_evidence(found), *_caveats(found), *_approval(approval),
-        f'<script type="application/json" id="answer">{_embedded(found)}</script>',
-    ]  # fmt: skip
+    ]
+    for part in (_headline, _search, _types, _timelines, _load, _evidence, _caveats):
+        parts += part(found)
+    parts += [*_approval(approval), f'<script type="application/json" id="answer">{_embedded(found)}</script>']
     policy = "default-src 'none'; style-src 'unsafe-inline'"
     head = (
         f'<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -107,6 +108,20 @@ def _search(found: dict[str, Any]) -> Iterable[str]:
         f"Settings worth a choice, on the part of the time that was chosen on{some}", head, [rows[place] for place in shown],
         shown.index(marked) if marked is not None else None,
     )  # fmt: skip
+
+
+def _types(found: dict[str, Any]) -> Iterable[str]:
+    if not found["types"]:
+        return
+    yield "<h2>Each alarm type by itself</h2>"
+    rows = []
+    for one in found["types"]:
+        best, held = one["search"]["best"], one["search"]["held_out"]
+        said = ("none: " + one["search"]["reason"], "", "", "") if best is None else (
+            setting_words(best["setting"]), best["spared"], lost_words(best["lost"]), promise_words(held["promise"])
+        )  # fmt: skip
+        rows.append((type_name(tuple(one["type"].values())), *said))
+    yield _table("What each type would be recommended", ("type", "recommended", "spared", "actionable lost", "on the rest"), rows)
 
 
 def _timelines(found: dict[str, Any]) -> Iterable[str]:

@@ -29,12 +29,24 @@ def words(found: dict[str, Any]) -> list[str]:
         ]
     if found["search"] is not None:
         lines += search_words(found["search"])
+    for one in found["types"] or ():
+        lines.append(f"  {type_name(tuple(one['type'].values()))}, {one['alarms']} alarms: {_best(one['search'])}")
     return [*lines, *_listed(found["caveats"])]
+
+
+def _best(search: dict[str, Any]) -> str:
+    best, held = search["best"], search["held_out"]
+    if best is None:
+        return f"no recommendation: {search['reason']}"
+    return f"{setting_words(best['setting'])} spares {best['spared']}, lost {lost_words(best['lost'])}; {promise_words(held['promise'])}"
 
 
 def cost(found: dict[str, Any]) -> list[str]:
     """What would be lost, and how sure that is."""
     lines = [f"actionable alarms lost: {lost_words(found['lost'])}"]
+    among = found["among_removed"]
+    if among["upper"] is not None:
+        lines.append(f"of the removed alarms judged by what people did, actionable: {lost_words(among)}")
     late = found["late"]
     if late["by_seconds"] is not None:
         lines.append(f"actionable alarms sounding {late['by_seconds']:g} s late: {late['actionable']}")

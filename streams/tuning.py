@@ -6,11 +6,14 @@
      "by": how many of those removed each lever removed, "not_evaluable", "at_limit": see `analyzer.whatif`,
      "known": SHARE of the alarms whose class is known (actionable, non-actionable or technical),
      "lost": SHARE of the actionable alarms that would not have sounded, with "upper": its one-sided bound at "confidence",
-     "late": {"actionable": how many of these would have sounded late, "by_seconds": by how much},
+     "among_removed": SHARE of the alarms removed whose class people decided (actionable or non-actionable) that were actionable, with
+         "upper" and "confidence", "late": {"actionable": how many of these would have sounded late, "by_seconds": by how much},
      "sounding_seconds": {"before", "after"}: of the alarms of the scope, added up,
-     "load": {"before" | "after": of all clinicians and all alarms together, see `analyzer.effects.Weight`, "duty": "alarms" (inferred)},
+     "load": {"before" | "after": of all clinicians and all alarms together, see `analyzer.effects.Weight`, "duty": "roster" or
+         "alarms" (inferred)},
      "units": [{"facility", "unit", "before", "after"}], "hours": [{"hour": of the day, UTC, "before", "after"}],
      "days": [{"day", "before", "after"}], "caveats": sentences, "malformed": lines left out,
+     "types": null or [{"type", "alarms", "search"}]: a search of its own for each of the types with most load,
      "search": null or {"settings": how many, "tolerance", "chosen_until": ms, "reason": why none, "pareto": [CANDIDATE], "best": CANDIDATE
          or null, "held_out": {"before", "removed", "lost", "promise": "kept" | "open" | "broken"} or null}, on the first part of the time
 
@@ -22,15 +25,15 @@ a patient or a device.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 
 from analyzer.bounds import upper_bound
-from analyzer.classes import ACTIONABLE, CLASSES, PENDING, UNKNOWN
-from analyzer.effects import Weight, duty_by_alarms, weigh_both
+from analyzer.classes import ACTIONABLE, CLASSES, NON_ACTIONABLE, PENDING, UNKNOWN
+from analyzer.effects import Duty, Weight, duty_by_alarms, weigh_both
 from analyzer.episodes import PRIORITIES
 from analyzer.ids import Numbers
 from analyzer.names import AlarmType
@@ -55,8 +58,10 @@ class Wanted:
     train: float = TRAIN
 
 
-def evaluated(recorded: Recorded, scope: Scope, setting: Setting, confidence: float = CONFIDENCE) -> dict[str, Any]:
-    """What one setting would have done. Raises `Refused`."""
+def evaluated(
+    recorded: Recorded, scope: Scope, setting: Setting, confidence: float = CONFIDENCE, duty: Duty | None = None
+) -> dict[str, Any]:
+    """What one setting would have done. `duty`: by a roster, None: by the alarms. Raises `Refused`."""
     rows = scope.rows(recorded)
     found = fates(recorded, rows, setting)
     klass = recorded.klass[rows]
@@ -73,11 +78,14 @@ def evaluated(recorded: Recorded, scope: Scope, setting: Setting, confidence: fl
         "not_evaluable": found.not_evaluable, "at_limit": found.at_limit,
         "known": _share(total - int(before[UNKNOWN] + before[PENDING]), total),
         "lost": lost(int((before - after)[ACTIONABLE]), int(before[ACTIONABLE]), confidence),
+        "among_removed": lost(
+            int((before - after)[ACTIONABLE]), int((before - after)[[ACTIONABLE, NON_ACTIONABLE]].sum()), confidence
+        ),
         "late": {"actionable": int(late[ACTIONABLE]), "by_seconds": _seconds(setting.delay)},
         "sounding_seconds": _sounding(recorded, rows, setting, found),
-        "load": _load(recorded, rows, setting, found),
+        "load": _load(recorded, rows, setting, found, duty),
         "units": _units(recorded, rows, found), "hours": _hours(recorded, rows, found), "days": _days(recorded, rows, found),
-        "caveats": caveats(recorded, rows, setting, found), "search": None,
+        "caveats": caveats(recorded, rows, setting, found, duty is not None), "search": None, "types": None,
     }  # fmt: skip
 
 
@@ -100,6 +108,24 @@ def searched(
         "held_out": None if best is None else _held_out(alarms.of(rest), best, wanted.tolerance),
     }  # fmt: skip
     return section, best or Setting()
+
+
+def searched_each(
+    recorded: Recorded, scope: Scope, count: int, grid_of: Callable[[Recorded], Grid], wanted: Wanted, progress: Callable[[int], object]
+) -> list[dict[str, Any]]:
+    """A search for each of the `count` alarm types with most alarms that are not known to have been actionable. Raises `Refused`."""
+    rows = scope.rows(recorded)
+    load = np.bincount(recorded.type[rows][recorded.klass[rows] != ACTIONABLE], minlength=len(recorded.types)).tolist()
+    order = sorted((number for number, alarms in enumerate(load) if alarms), key=lambda number: (-load[number], recorded.types[number]))
+    found = []
+    for done, number in enumerate(order[:count], 1):
+        of_type = recorded.types[number]
+        own = replace(scope, type=of_type)
+        grid = grid_of(recorded.of(own.rows(recorded)))
+        section, _ = searched(recorded, own, replace(wanted, grid=grid))
+        found.append({"type": _type(of_type), "alarms": len(own.rows(recorded)), "search": section})
+        progress(done)
+    return found
 
 
 def _candidate(found: Searched, place: int, confidence: float) -> dict[str, Any]:
@@ -150,9 +176,9 @@ def _sounding(recorded: Recorded, rows: Numbers, setting: Setting, found: Fates)
     return {"before": int(lasted.sum()) / 1000, "after": int(after.sum()) / 1000}
 
 
-def _load(recorded: Recorded, rows: Numbers, setting: Setting, found: Fates) -> dict[str, Any]:
-    before, after = weigh_both(recorded, rows, setting, found, duty_by_alarms(recorded))
-    return {"before": _weight(before), "after": _weight(after), "duty": "alarms"}
+def _load(recorded: Recorded, rows: Numbers, setting: Setting, found: Fates, duty: Duty | None) -> dict[str, Any]:
+    before, after = weigh_both(recorded, rows, setting, found, duty_by_alarms(recorded) if duty is None else duty)
+    return {"before": _weight(before), "after": _weight(after), "duty": "alarms" if duty is None else "roster"}
 
 
 def _weight(weight: Weight) -> dict[str, Any]:
@@ -195,7 +221,7 @@ def _days(recorded: Recorded, rows: Numbers, found: Fates) -> list[dict[str, Any
     ]
 
 
-def caveats(recorded: Recorded, rows: Numbers, setting: Setting, found: Fates) -> list[str]:
+def caveats(recorded: Recorded, rows: Numbers, setting: Setting, found: Fates, rostered: bool) -> list[str]:
     """What the figures do not say."""
     klass, silent = recorded.klass[rows], ~found.sounds
     needed, total = int((klass == ACTIONABLE).sum()), len(rows)
@@ -229,7 +255,8 @@ def caveats(recorded: Recorded, rows: Numbers, setting: Setting, found: Fates) -
     if high and int((recorded.rank[rows[silent]] == PRIORITIES.index("high")).sum()) + (setting.delay is not None):
         said.append(f"{high} alarms of the scope are of high priority: nothing to be changed without a clinical review.")
     said.append("The bound is that of independent alarms; those of one patient are alike, so the truth is less sure than it says.")
-    said.append("Duty is inferred: everybody counts as on duty in the clock hours in which they had an alarm.")
+    if not rostered:
+        said.append("Duty is inferred: everybody counts as on duty in the clock hours in which they had an alarm.")
     return said
 
 

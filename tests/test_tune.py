@@ -502,3 +502,54 @@ def test_a_decided_change_becomes_a_record_with_an_annotation(tmp_path: Path) ->
     assert (done.status, "no change" in done.err) == (2, True)
     answer.write_text("{}")
     assert run(*ask, "2026-06-30").err == "error: expected what tune --json prints\n"
+
+
+# --- rosters and single types ------------------------------------------------------------------------------------------
+
+
+def test_a_roster_tells_duty_better_than_alarms_do(tmp_path: Path) -> None:
+    """One alarm in eight hours of duty, of which the later record of the assignment took four."""
+    path, roster = (
+        written(tmp_path, episode(1, start=4 * HOUR, end=4 * HOUR + 20_000), episode(2, start=9 * HOUR, end=9 * HOUR + 20_000)),
+        tmp_path / "a.jsonl",
+    )
+    fact = {
+        "event_id": "e1", "assignment_id": "s1", "facility": "H", "unit": "icu", "bed": "1", "clinician": "n1", "from": 4 * HOUR,
+        "to": 8 * HOUR, "at": 1,
+    }  # fmt: skip
+    lines = [fact, fact | {"event_id": "e0", "to": 12 * HOUR, "at": 0}, fact | {"event_id": "e3", "assignment_id": "s2", "clinician": "n9"}]
+    roster.write_text("".join(json.dumps(one) + "\n" for one in [*lines, {}]))
+    ask = ("tune", "--episodes", path, "--delay", "30", "--json")
+    done = run(*ask, "--assignments", roster)
+    load = json.loads(done.out)["load"]
+    assert done.err == f"malformed: {roster}:4: event_id: required, but missing\n"
+    assert (load["duty"], load["before"]["duty_hours"]) == ("roster", 4.0)
+    assert json.loads(run(*ask).out)["load"]["before"]["duty_hours"] == 2.0
+    roster.write_text(json.dumps(lines[2]))
+    assert "nobody in it had any of these alarms" in run(*ask, "--assignments", roster).err
+
+
+def test_pseudonyms_in_records_are_found_in_the_roster(calibrated: Path, tmp_path: Path) -> None:
+    files = [part for name in ("alarms", "assignments") for part in (f"--{name}", calibrated.parent / f"{name}.jsonl")]
+    assert run("replay", *files, "--episodes", tmp_path / "e.jsonl").status == 0
+    roster = ("--assignments", calibrated.parent / "assignments.jsonl", "--json")
+    hidden, shown = (json.loads(run("tune", "--episodes", one, *roster).out) for one in (tmp_path / "e.jsonl", calibrated))
+    assert hidden["load"] == shown["load"]
+    assert hidden["load"]["before"]["duty_hours"] > 200
+
+
+def test_each_type_gets_a_search_of_its_own_with_limits_beyond_its_own(calibrated: Path) -> None:
+    found = json.loads(run("tune", "--episodes", calibrated, "--search", "--tolerance", "10", "--each-type", "3", "--json").out)
+    assert [one["type"]["code"] for one in found["types"]] == ["MDC_EVT_LO", "MDC_EVT_SENSOR_DISCONN", "MDC_EVT_LEADS_OFF"]
+    spo2, technical = found["types"][:2]
+    assert spo2["search"]["settings"] == 160 * 9
+    assert {one["setting"]["limit"] for one in spo2["search"]["pareto"]} > {None}
+    assert all(one["setting"]["limit"] is None or one["setting"]["limit"] < 90 for one in spo2["search"]["pareto"])
+    assert (technical["search"]["settings"], technical["search"]["best"]) == (160, None)
+
+
+def test_what_was_judged_among_the_removed_bounds_them_where_nothing_was_actionable(tmp_path: Path) -> None:
+    path = written(tmp_path, *(episode(number, **{"class": "unknown" if number > 300 else "non_actionable"}) for number in range(1, 400)))
+    found = json.loads(run("tune", "--episodes", path, "--delay", "20", "--json").out)
+    assert found["lost"]["upper"] is None
+    assert found["among_removed"] == {"count": 0, "of": 300, "share": 0.0, "upper": 0.009936, "confidence": 0.95}
