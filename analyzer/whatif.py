@@ -178,7 +178,7 @@ def _beside(recorded: Recorded, rows: Numbers, sounds: Flags, other: AlarmType) 
 class Signals:
     """Alarms in the order in which each signal raised them, all signals on one long line, further apart than any hold-off.
 
-    Of several that began at once, one comes first: one that was needed, if any was, then the longest.
+    Of several that began at once, one that was needed comes first, if any was.
     """
 
     def __init__(self, alarms: Recorded, longest: int) -> None:
@@ -190,7 +190,7 @@ class Signals:
         alike = key[order[1:]] == key[order[:-1]]
         tied = np.flatnonzero(np.concatenate([alike, [False]]) | np.concatenate([[False], alike])) if len(order) else order
         rows = order[tied]
-        order[tied] = rows[np.lexsort((-alarms.end[rows], alarms.klass[rows], key[rows]))]
+        order[tied] = rows[np.lexsort((alarms.klass[rows], key[rows]))]
         self.order = order.astype(np.int32)
         self._longest = longest
         self._begun, self._over = key[order], (line + np.minimum(alarms.end, last))[order]

@@ -17,6 +17,8 @@ from streams.tune_words import cost, load_rows, lost_words, promise_words, scope
 
 MOST_ROWS = 40
 """Of a table of settings; the others are in the data that the page carries."""
+LONGEST_FIGURE = 18
+"""Characters; what is longer is text, and begins on the left."""
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; max-width: 52rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; line-height: 1.25; } h2 { font-size: 1.15rem; margin-top: 2.2rem; border-bottom: 1px solid #ccc; }
@@ -185,7 +187,9 @@ def _approval(approval: dict[str, str]) -> Iterable[str]:
 
 def _table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Any]], marked: int | None = None) -> str:
     said = f"<caption>{escape(caption)}</caption>" if caption else ""
-    kinds = ["", *[' class="n"'] * (len(head) - 1)]
+    rows = list(rows)
+    columns = range(len(head))
+    kinds = [' class="n"' if place and all(len(str(row[place])) <= LONGEST_FIGURE for row in rows) else "" for place in columns]
     top = "".join(f"<th{kind}>{escape(one)}</th>" for one, kind in zip(head, kinds, strict=True)) if any(head) else ""
     body = "".join(
         ('<tr class="best">' if place == marked else "<tr>")

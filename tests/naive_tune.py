@@ -104,8 +104,8 @@ def ending(one: Episode) -> int:
     return 1 << 60 if one.get("end") is None else int(one["end"])
 
 
-def order(one: Episode) -> tuple[int, int, int]:
-    return one["start"], CLASSES.index(one["class"]), -ending(one)
+def order(one: Episode) -> tuple[int, int]:
+    return one["start"], CLASSES.index(one["class"])
 
 
 def tune(records: Iterable[Episode], scope: dict[str, Any], setting: Setting) -> dict[str, Any]:

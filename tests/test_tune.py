@@ -98,6 +98,17 @@ def test_all_levers_together_give_the_naive_answer(
     assert {name: answer[name] for name in expected} == expected
 
 
+@pytest.mark.parametrize(("holdoff", "merged"), [("29.999", 0), ("30", 1), ("45", 2)])
+def test_what_returns_within_the_hold_off_carries_the_alarm_on(tmp_path: Path, holdoff: str, merged: int) -> None:
+    """Over at 20 s and back 30 s later; over again at 60 s, and back 45 s later. Another device has a quiet of its own."""
+    rows = [
+        episode(number, start=start * 1000, end=end * 1000, device_id=device)
+        for number, (start, end, device) in enumerate([(0, 20, "m1"), (50, 60, "m1"), (105, 110, "m1"), (61, 62, "m2")])
+    ]
+    ask = ("tune", "--episodes", written(tmp_path, *rows), "--json")
+    assert json.loads(run(*ask, "--holdoff", holdoff).out)["by"]["holdoff"] == merged
+
+
 @given(records(), SETTINGS, st.randoms())
 def test_the_order_of_lines_decides_nothing_but_which_version_counts(
     tmp_path_factory: pytest.TempPathFactory, episodes: list[naive.Episode], setting: dict[str, Any], random: Any
@@ -224,6 +235,14 @@ def test_malformed_lines_are_told_by_file_line_and_field_and_passed_over(tmp_pat
         )
     ]  # fmt: skip
     assert run("tune", "--episodes", path, "--delay", "30", "--json", "--strict").status == 3
+
+
+def test_pending_and_unknown_alarms_are_not_known(tmp_path: Path) -> None:
+    classes = ("actionable", "technical", "pending", "unknown", "non_actionable")
+    rows = [episode(number, **{"class": klass}) for number, klass in enumerate(classes)]
+    found = json.loads(run("tune", "--episodes", written(tmp_path, *rows), "--delay", "20", "--json").out)
+    assert found["known"] == {"count": 3, "of": 5, "share": 0.6}
+    assert "Of 2 of 5 alarms nobody knows" in " ".join(found["caveats"])
 
 
 def test_times_are_read_as_text_too(tmp_path: Path) -> None:
