@@ -33,7 +33,7 @@ from analyzer.recorded import Flags, Recorded
 BESIDE_WITHIN = 5 * SECOND
 """As `FindingsPolicy.duplicate_within`: alarms of two types that begin this close at one bed tell one event twice (our own)."""
 
-LONGEST = 24 * HOUR
+LONGEST = 7 * 24 * HOUR
 """No delay or hold-off is longer (our own)."""
 
 LEVERS = ("limit", "delay", "beside", "holdoff", "priority")

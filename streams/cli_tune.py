@@ -33,9 +33,7 @@ HOLDOFFS = (5, 10, 15, 20, 30, 45, 60, 90, 120)
 LIMITS = 8
 """How many limits are tried where none are named."""
 
-tune_app = typer.Typer(
-    invoke_without_command=True, help="What another setting would have done to recorded alarms, and what it would have missed."
-)
+tune_app = typer.Typer(invoke_without_command=True)
 T = TypeVar("T")
 
 Episodes = Annotated[Path | None, typer.Option("--episodes", metavar="FILE", help="Finished alarms (see replay); - is standard input.")]

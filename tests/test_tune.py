@@ -188,7 +188,7 @@ def test_delay_and_limit_as_the_contract_has_them(tmp_path: Path) -> None:
         (["--limit", "88"], "--limit: expected --type"),
         (["--type", "monitor/SpO2/LO", "--limit", "90.1"], "more sensitive than 90"),
         (["--type", "SpO2"], "--type: expected DEVICE_TYPE/SOURCE/CODE"),
-        (["--delay", "-1"], "--delay: expected 0 to 86400 s"),
+        (["--delay", "-1"], "--delay: expected 0 to 604800 s"),
         (["--delay", "soon"], "--delay: expected a number"),
         (["--type", "monitor/SpO2/LO", "--limit", "nan"], "--limit: expected a number"),
     ],
@@ -258,6 +258,13 @@ def test_an_empty_file_and_a_scope_without_alarms_count_nothing(tmp_path: Path) 
         found = json.loads(done.out)
         assert {found[name]["alarms"] for name in ("before", "after", "removed", "delayed")} == {0}
         assert found["lost"] == {"count": 0, "of": 0, "share": None, "upper": None, "confidence": 0.95}
+
+
+def test_help_gives_an_example_and_names_what_stands_below() -> None:
+    said = " ".join(run("tune", "--help").out.decode().split())
+    assert "Example: alarm-fatigue tune --episodes" in said
+    assert "apply" in said
+    assert "trend" in said
 
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
