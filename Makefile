@@ -13,7 +13,7 @@ COMPILE := .cache/lock/bin/uv pip compile --quiet --universal --python-version 3
 	--no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos kafka check-rules lint types check dashboards check-dashboards wheel bench bench-quick bench-profile lock clean
+.PHONY: help demo test chaos kafka check-rules lint types check dashboards check-dashboards wheel bench bench-quick bench-tune bench-profile lock clean
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -62,6 +62,9 @@ bench-quick: $(READY_DEV)  ## the worker beside stock Faust and bare aiokafka on
 bench: $(READY_DEV) $(READY_PEERS)  ## all comparisons and scales, some 12 min: bench/results; needs Java 17 and Maven
 	@$(BIN)/python -m streams.broker --prepare
 	@$(BIN)/python -m bench full $(BENCH_ARGS)
+
+bench-tune: $(READY_DEV)  ## a month of a hospital's alarms under 500 settings on one core, beside a polars query for each
+	@$(BIN)/python -m bench tune $(BENCH_ARGS)
 
 bench-profile: $(READY_DEV)  ## where the worker's time goes, by py-spy; needs Java 17 and Maven, and the right to trace (root)
 	@$(BIN)/python -m streams.broker --prepare

@@ -5,8 +5,10 @@ Facts (`facts`) are admitted (`admission`), wait for their time (`arrivals`) and
 what is final published (`publish`), what is old forgotten (`horizon`), and what it weighs counted in windows (`burden`, `windows`,
 `bands`, `chatter`, `duty`, `flood`, `frequent`, `overlap`, `posts`, `spread`). Whether that is too much is watched (`watch`, by the
 `levels` and the states of `overload` on the `load`; `telling` and `relief` say what to do, `glance` how it stands), and what to fix
-is found (`findings`, out of the `evidence` of `patterns`). All of it works on many facts at once, in numpy columns. `Engine` holds the
-facilities of one partition, and is all that the outside needs.
+is found (`findings`, out of the `evidence` of `patterns`). What finished alarms would have been under another setting (`recorded`,
+`whatif`, `search`, `effects`, `bounds`), what readings would have raised (`trends`) and what came of a change (`comparison`) is asked of
+records, without an engine. All of it works on many facts at once, in numpy columns. `Engine` holds the facilities of one partition, and
+is all that the worker needs.
 """
 
 from analyzer.admission import OUTCOMES, TOPICS, Outcome

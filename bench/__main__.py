@@ -1,8 +1,9 @@
-"""`python -m bench quick|full|render|profile`: see bench/README.md."""
+"""`python -m bench quick|full|render|profile|tune`: see bench/README.md."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import shutil
@@ -36,6 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from bench import full
 
             full.run(folder, options.results, _load(options), options.repeat, options.only, options.limit)
+        elif options.what == "tune":
+            from bench import tuning
+
+            sys.stdout.write(json.dumps(tuning.run(options.alarms)) + "\n")
         elif options.what == "render":
             from bench import full
 
@@ -74,6 +79,10 @@ def _parser() -> argparse.ArgumentParser:
     full = kind("full", "everything, with repetitions, peers and scaling", 1_000_000, 60.0)
     full.add_argument("--repeat", type=int, default=5, help="runs of the cheap parts, of which the median counts")
     full.add_argument("--only", action="append", help="this section only; may be given several times")
+    tune = kinds.add_parser(
+        "tune", help="a month of alarms under 500 settings, beside polars", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    tune.add_argument("--alarms", type=int, default=2_558_760, help="of the month (Drew 2014)")
     render = kinds.add_parser("render", help="table and picture anew, from the stored results")
     for one in (full, render):
         one.add_argument("--results", type=Path, default=Path(__file__).parent / "results", help="folder of results")

@@ -14,10 +14,13 @@ import yaml
 
 from streams import __version__
 from streams import replay as replaying
+from streams.cli_compare import compare
 from streams.cli_demo import demo, simulate
 from streams.cli_files import Alarms, Assignments, At, Labels, Responses, Strict, recorded_files, replay_files
 from streams.cli_findings import findings
 from streams.cli_pages import pages
+from streams.cli_trend import trend
+from streams.cli_tune import tune_app
 from streams.console import FAILED, STRICT, WRONG, Broker, Config, counted, fail, load_settings, send
 from streams.guard import tls_of, token_of
 from streams.pseudonyms import pseudonyms
@@ -231,6 +234,9 @@ app.command()(findings)
 app.command()(pages)
 app.command()(simulate)
 app.command()(demo)
+tune_app.command()(trend)
+app.add_typer(tune_app, name="tune")
+app.command()(compare)
 
 
 @config_app.command("check")

@@ -18,7 +18,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 
 import msgspec
 
-from analyzer import FACT_TYPES, STATES, Announcement, Columns, EpisodeRecord, Fact, FactError, Finished, Topic, in_words
+from analyzer import CLASSES, FACT_TYPES, STATES, Announcement, Columns, EpisodeRecord, Fact, FactError, Finished, Topic, in_words
 from analyzer.facts import EARLIEST, LATEST, MAX_ID_LENGTH, Action, Kind, Phase, Priority, Verdict
 
 MAX_RECORD_BYTES = 1 << 20
@@ -31,6 +31,7 @@ _WORDS = {
     "priority": get_args(Priority),
     "action": get_args(Action),
     "verdict": get_args(Verdict),
+    "class": CLASSES,
 }
 _NUMBERS = ("value", "limit", "acuity")
 _A_TIME = "an RFC 3339 time with an offset, or integer milliseconds since 1970"
@@ -85,27 +86,27 @@ def decode(topic: Topic, raw: bytes | None, max_bytes: int = MAX_RECORD_BYTES) -
     try:
         sent = msgspec.structs.asdict(_as_sent_on[topic](raw))
     except msgspec.ValidationError as error:
-        raise Malformed(_detail(str(error))) from None
+        raise Malformed(detail(str(error))) from None
     except (msgspec.DecodeError, RecursionError):
         raise Malformed("value: expected JSON") from None
     type_ = FACT_TYPES[topic]
     for name in type_._times:
         if isinstance(sent[name], str):
-            sent[name] = _milliseconds(sent[name], name)
+            sent[name] = milliseconds(sent[name], _ON_THE_WIRE.get(name, name))
     try:
         return type_(**sent)
     except FactError as error:
         raise Malformed(f"{_ON_THE_WIRE.get(error.field, error.field)}: expected {error.expected}") from None
 
 
-def _milliseconds(text: str, name: str) -> int:
-    """An RFC 3339 time; digits below a millisecond are cut off."""
+def milliseconds(text: str, name: str) -> int:
+    """An RFC 3339 time, of the field called `name`; digits below a millisecond are cut off."""
     try:
         moment = _parse_time(_encode(_BELOW_A_MILLISECOND.sub("", text)))
     except msgspec.ValidationError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise Malformed(f"{_ON_THE_WIRE.get(name, name)}: expected {_A_TIME}")
+        raise Malformed(f"{name}: expected {_A_TIME}")
     since = moment - _EPOCH
     return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
 
@@ -183,7 +184,7 @@ def _checked(topic: Topic, columns: Columns) -> tuple[Columns, set[int]]:
 
 
 def _quick_milliseconds(text: str) -> int:
-    """As `_milliseconds`, from two parts that most times share with others; what is no time lies outside the calendar."""
+    """As `milliseconds`, from two parts that most times share with others; what is no time lies outside the calendar."""
     try:
         return _of_minute(text[:17]) + _of_seconds(text[17:])
     except Malformed:
@@ -192,15 +193,15 @@ def _quick_milliseconds(text: str) -> int:
 
 @lru_cache(maxsize=1 << 14)
 def _of_minute(text: str) -> int:
-    return _milliseconds(text + "00Z", "at")
+    return milliseconds(text + "00Z", "at")
 
 
 @lru_cache(maxsize=1 << 17)
 def _of_seconds(text: str) -> int:
-    return _milliseconds("1970-01-02T00:00:" + text, "at") - 86_400_000
+    return milliseconds("1970-01-02T00:00:" + text, "at") - 86_400_000
 
 
-def _detail(message: str) -> str:
+def detail(message: str) -> str:
     """msgspec's message without the values it may quote."""
     missing = re.search(r"missing required field `(\w+)`", message)
     if missing:
@@ -212,9 +213,9 @@ def _detail(message: str) -> str:
 def _expected(field: str) -> str:
     if field in _WORDS:
         return "one of " + ", ".join(_WORDS[field])
-    if field in ("at", "from", "to"):
+    if field in ("at", "from", "to", "start", "end", "first_response"):
         return _A_TIME
-    if field == "recipients":
+    if field in ("recipients", "clinicians"):
         return "a list of clinician ids"
     return "a number" if field in _NUMBERS else "a string"
 

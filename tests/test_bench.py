@@ -7,11 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
 
 from analyzer import Engine, Policy, Topic
-from bench import hospital, plot, profile, quick, report, rivals
+from analyzer.search import search
+from bench import hospital, plot, profile, quick, report, rivals, tuning
 from bench.hospital import Load, clinicians, mix
 from bench.kafka import partition_of
 from bench.worker import Run, burdens
@@ -169,3 +171,15 @@ def test_the_picture_has_a_chart_for_each_scale() -> None:
     drawn = plot.charts(SECTIONS)
     assert [chart.x for chart in drawn] == ["facilities", "workers", "alarms held"]
     assert plot.svg(drawn).count("<g ") == 3
+
+
+def test_tuning_counts_what_polars_counts() -> None:
+    """`bench tune` compares each sampled setting itself; on a month of few alarms, with chains of them."""
+    recorded = tuning.month(20_000)
+    few = recorded.of(np.flatnonzero(recorded.place < 4))
+    for grid in tuning.GRIDS.values():
+        with_limit = grid.limits != (None,)
+        some = few.of(np.flatnonzero(few.type == 0)) if with_limit else few
+        found = search(some, grid)
+        tuning._polars(some, found, with_limit)
+        assert found.removed.sum() > 0
