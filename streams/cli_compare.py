@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +11,8 @@ import typer
 from analyzer.comparison import TooShort
 from analyzer.whatif import Scope
 from streams.cli_tune import Episodes, Mapped, alarm_type, as_percent, as_priority, read
-from streams.codec import to_json
 from streams.comparing import compared, words
-from streams.console import STRICT, WRONG, fail, moment
+from streams.console import STRICT, WRONG, fail, moment, show
 
 MOST_DAYS = 28
 
@@ -66,12 +64,7 @@ def compare(
     except TooShort as error:
         fail(error, WRONG)
     found["malformed"] = malformed
-    if as_json:
-        sys.stdout.buffer.write(to_json(found) + b"\n")
-        sys.stdout.buffer.flush()
-    else:
-        for line in words(found):
-            typer.echo(line)
+    show(found, words(found), as_json)
     if malformed and strict:
         raise typer.Exit(STRICT)
 

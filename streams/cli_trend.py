@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -18,8 +17,8 @@ from analyzer.recorded import Recorded
 from analyzer.trends import Drawn, Rule, Side, Trend, draw, match
 from analyzer.whatif import Scope
 from streams.cli_tune import Episodes, Mapped, alarm_type, as_milliseconds, as_number, read
-from streams.codec import detail, to_json
-from streams.console import FAILED, WRONG, fail
+from streams.codec import detail
+from streams.console import FAILED, WRONG, fail, show
 from streams.mapping import Table, csv_rows, parquet_rows
 from streams.replay import InputError, lines
 from streams.tune_words import lost_words
@@ -76,12 +75,7 @@ def trend(
         everything, more = read(episodes, mapping)
         recorded, malformed = everything.of(Scope(type=of_type).rows(everything)), malformed + more
     found = drawn_anew(known, now, then, recorded, of_type) | {"malformed": malformed}
-    if as_json:
-        sys.stdout.buffer.write(to_json(found) + b"\n")
-        sys.stdout.buffer.flush()
-    else:
-        for line in words(found):
-            typer.echo(line)
+    show(found, words(found), as_json)
 
 
 def drawn_anew(known: Trend, now: Rule, then: Rule, recorded: Recorded | None, of_type: AlarmType) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from analyzer.recorded import Recorded
 from analyzer.search import Grid, Tolerance, limits_worth_trying
 from analyzer.whatif import LONGEST, Refused, Scope, Setting
 from streams.codec import Malformed, decode, to_json
-from streams.console import STRICT, WRONG, Config, fail, load_settings, moment, timed
+from streams.console import STRICT, WRONG, Config, fail, load_settings, moment, show, timed
 from streams.pseudonyms import pseudonyms
 from streams.recorded import read_episodes
 from streams.replay import STDIN, BadLine, InputError
@@ -146,12 +146,7 @@ def tune(
     found["malformed"] = malformed
     if report is not None:
         _write_report(report, found, episodes, {"owner": owner, "review": review, "change_control": change_control})
-    if as_json:
-        sys.stdout.buffer.write(to_json(found) + b"\n")
-        sys.stdout.buffer.flush()
-    else:
-        for line in words(found):
-            typer.echo(line)
+    show(found, words(found), as_json)
     if malformed and strict:
         raise typer.Exit(STRICT)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from analyzer import TOPICS
+from streams.codec import to_json
 from streams.settings import Settings, SettingsError, load
 
 FAILED, WRONG, STRICT, INTERRUPTED = 1, 2, 3, 130
@@ -35,6 +37,16 @@ def load_settings(config: Path | None, **overrides: Any) -> Settings:
         return load(config, **overrides)
     except SettingsError as error:
         fail(error)
+
+
+def show(found: Any, lines: Iterable[str], as_json: bool) -> None:
+    """An answer on standard output: as one JSON object, or in `lines`."""
+    if as_json:
+        sys.stdout.buffer.write(to_json(found) + b"\n")
+        sys.stdout.buffer.flush()
+    else:
+        for line in lines:
+            typer.echo(line)
 
 
 def moment(text: str, option: str) -> int:
