@@ -1,7 +1,7 @@
 """Recall: the finished alarms that a state still holds of one unit, as the columns that a what-if is asked of.
 
-They are those of which a record was given (`publish`) that still holds. Who answered them, where and on which device is left out, so that
-of the levers of `whatif` only the limit, the delay and the priority can be asked about.
+Those that are final, as in `publish`. Who answered them, where and on which device is left out, so that of the levers of `whatif` only the
+limit, the delay and the priority can be asked about.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ def recall(state: State, facility: str, unit: str) -> Recorded | None:
         return None
     rows = table.alarms()
     rows = rows[statics.unit[table.static[rows]] == number]
-    over = table.end[rows] <= state.times.now[of] - state.policy.action_window
-    rows = rows[over & (table.digest[rows] != 0) & ~table.to_publish[rows]]
+    rows = rows[table.end[rows] <= state.times.now[of] - state.policy.action_window]
     static, nothing = table.static[rows], np.zeros(len(rows), dtype=np.int32)
     return Recorded(
         list(state.facilities.things), list(statics.units.things), list(statics.types.things), [(0, "")], [], [()],

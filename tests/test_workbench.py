@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from math import nan
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -11,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer import AlarmEvent, Engine, Policy
+from analyzer import CLASSES, AlarmEvent, Engine, Policy
+from analyzer.episodes import PRIORITIES
 from analyzer.policy import HOUR, MINUTE
 from analyzer.recorded import Recorded
 from analyzer.whatif import Refused, Scope, Setting, fates, room, sides
@@ -21,6 +23,8 @@ from streams.replay import read_into
 from streams.simulator import Storm, Ward, simulate
 from tests import naive_tune as naive
 from tests.site import START, Answer, FakeWorker, Site
+from tests.strategies import FACILITY, deliveries, nows, wards
+from tests.test_engine import POLICY, feed, restore, store
 from tests.test_overload import NINE, Hospital
 from tests.test_tune import TYPES, recorded, records
 from tests.workers import run
@@ -136,6 +140,39 @@ def test_from_end_to_end_of_its_room_no_limit_is_refused_and_beyond_it_every_one
 
 
 # --- what is held --------------------------------------------------------------------------------------------------------
+
+
+@given(st.data())
+def test_what_is_held_is_what_was_said_however_it_came_and_after_a_restart(data: st.DataObject) -> None:
+    facts = data.draw(wards())
+    now = data.draw(nows(facts, POLICY))
+    engine, whole = Engine(POLICY), Engine(POLICY)
+    delivered = data.draw(deliveries(facts))
+    cut = data.draw(st.integers(0, len(delivered)))
+    feed(engine, delivered[:cut])
+    engine.advance(data.draw(st.integers(now - HOUR, now)))
+    feed(engine, delivered[cut:])
+    engine.advance(now)
+    feed(whole, delivered)
+    said = [one for one in whole.advance(now) if one.priority != "info" and one.kind != "advisory"]
+    again = restore(store(engine, {}), engine.tally)
+    again.advance(now)
+    for one in (engine, again):
+        for unit in {record.unit for record in said}:
+            found = one.recall(FACILITY, unit)
+            assert found is not None
+            held = zip(
+                map(found.types.__getitem__, found.type.tolist()), map(PRIORITIES.__getitem__, found.rank.tolist()),
+                map(CLASSES.__getitem__, found.klass.tolist()), found.start.tolist(), found.end.tolist(), map(repr, found.value.tolist()),
+                map(repr, found.limit.tolist()), strict=True,
+            )  # fmt: skip
+            assert sorted(held) == sorted(
+                (
+                    (record.device_type, record.source, record.code), record.priority, record.class_, record.start, record.end,
+                    repr(nan if record.value is None else record.value), repr(nan if record.limit is None else record.limit),
+                )
+                for record in said if record.unit == unit
+            )  # fmt: skip
 
 
 def test_open_alarms_and_those_that_may_yet_be_answered_are_not_counted() -> None:

@@ -5,7 +5,7 @@ import { bars, element, lines, parts, put, readable, sentence, show } from "./dr
 const PAUSE = 150; // ms without a movement before the worker is asked
 const UNMOVED = "as it is";
 
-/** Limits from the present one to the furthest reading, in steps that a monitor knows; the first is the present one. */
+/** Limits from the present one, which stands for none, to the furthest reading, in round steps. */
 export function limitsWithin({ present, furthest }) {
   const span = Math.abs(furthest - present), way = Math.sign(furthest - present);
   const grain = span >= 10 ? 1 : span >= 1 ? 0.1 : span / 10;
