@@ -283,6 +283,19 @@ def test_of_several_answers_on_their_way_the_last_question_s_counts(browser: Bro
         expect(bench.locator("[data-is=says]")).to_contain_text("sounding 60 s late")
 
 
+def test_where_nothing_has_finished_there_is_nothing_to_try(browser: Browser) -> None:
+    hospital = Hospital()
+    with Site(FakeWorker(hospital.engine), now=NINE / 1000) as site, Screen(browser, site) as page:
+        page.locator("#empty").wait_for()
+        page.locator("#workbench summary").click()
+        problem = page.locator("#workbench [data-is=problem]")
+        expect(problem).to_have_text("No unit has had an alarm yet.")
+        hospital.alarm(NINE)
+        hospital.run(NINE)
+        expect(problem).to_have_text("No finished alarms are held of this unit.")
+        expect(page.locator("#delay")).to_be_hidden()
+
+
 def test_what_cannot_be_tried_is_said_in_place_of_an_answer(browser: Browser, site: Site) -> None:
     with Screen(browser, site) as page:
         page.locator(".unit").nth(2).wait_for()

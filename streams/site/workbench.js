@@ -59,16 +59,23 @@ export function workbench(root, ask, said) {
     show(at.answer, !text);
   }
 
+  function drawNone(text) {
+    put(at.about, "");
+    show(at.levers, false);
+    drawProblem(text);
+  }
+
   function askTypes() {
-    if (!root.open || !unit()) return;
+    if (!root.open) return;
+    if (!unit()) return drawNone("No unit has had an alarm yet.");
     const { facility, unit: name } = unit();
     latest("whatif/types", { facility, unit: name }, (found) => {
       const before = type() && JSON.stringify(type().type);
       [types, hours] = [found.types, found.span.hours];
       offer(at.type, types.map((one) => `${nameOf(one.type)} (${one.alarms})`), types.findIndex((one) => JSON.stringify(one.type) === before));
-      show(at.levers, types.length > 0);
+      show(at.levers, true);
       if (types.length) drawType();
-      else drawProblem("No finished alarms are held of this unit.");
+      else drawNone("No finished alarms are held of this unit.");
     });
   }
 
