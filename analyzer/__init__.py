@@ -7,8 +7,8 @@ what is final published (`publish`), what is old forgotten (`horizon`), and what
 `levels` and the states of `overload` on the `load`; `telling` and `relief` say what to do, `glance` how it stands), and what to fix
 is found (`findings`, out of the `evidence` of `patterns`). What finished alarms would have been under another setting (`recorded`,
 `whatif`, `search`, `effects`, `bounds`), what readings would have raised (`trends`) and what came of a change (`comparison`) is asked of
-records, without an engine. All of it works on many facts at once, in numpy columns. `Engine` holds the facilities of one partition, and
-is all that the worker needs.
+records, without an engine; `recall` gives those that one still holds. All of it works on many facts at once, in numpy columns.
+`Engine` holds the facilities of one partition, and is all that the worker needs.
 """
 
 from analyzer.admission import OUTCOMES, TOPICS, Outcome

@@ -22,6 +22,8 @@ from analyzer.horizon import tidy
 from analyzer.ids import Marks, Numbers, distinct, integers
 from analyzer.policy import Policy
 from analyzer.publish import finished, publish
+from analyzer.recall import recall
+from analyzer.recorded import Recorded
 from analyzer.state import State
 from analyzer.storage import ShardKey
 from analyzer.watch import Announcement
@@ -157,6 +159,10 @@ class Engine:
     def evidence(self, window: int) -> Evidence:
         """What findings about the last `window` (ms) are worked out from, at the time last advanced to; wherever, whenever."""
         return Evidence.of(self._state, window)
+
+    def recall(self, facility: str, unit: str) -> Recorded | None:
+        """The finished alarms held of a unit, for what-ifs, wherever, whenever; None of a unit that has had none."""
+        return recall(self._state, facility, unit)
 
     def watermarks(self) -> dict[str, int]:
         """Each facility's watermark (ms), where it has one, by name."""

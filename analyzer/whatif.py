@@ -119,6 +119,23 @@ def check(alarms: Recorded, setting: Setting) -> None:
                 )
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How far a limit can be moved: from the least sensitive one in force to the furthest reading, where none of them sounds."""
+
+    present: float
+    furthest: float
+
+
+def room(alarms: Recorded) -> Room | None:
+    """None: no limit decides them, or they guard both sides, so that no limit is less sensitive for all."""
+    low, high = sides(alarms)
+    if low.any() == high.any():
+        return None
+    which, extreme = (low, np.min) if low.any() else (high, np.max)
+    return Room(float(extreme(alarms.limit[which])), float(extreme(alarms.value[which])))
+
+
 def sides(alarms: Recorded) -> tuple[Flags, Flags]:
     """Which alarms are low ones, and which high ones, that a limit decides: their reading lies below, or above, their limit."""
     with np.errstate(invalid="ignore"):

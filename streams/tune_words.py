@@ -9,17 +9,12 @@ from streams.findings import printable, type_name
 
 def words(found: dict[str, Any]) -> list[str]:
     """An answer as lines for a terminal: what was asked, what it spares, what it costs, how sure that is, and what it does not say."""
-    before, removed = found["before"]["alarms"], found["removed"]["alarms"]
+    before = found["before"]["alarms"]
     lines = [f"{scope_words(found)}: {before} alarms"]
     if not before:
         return [*lines, *_listed(found["caveats"])]
     lines.append(f"  if {setting_words(found['setting'])}:")
-    lines.append(f"    {removed} would not have sounded ({_percent(removed, before)}){_levers(found)}")
-    classes = found["removed"]["classes"]
-    lines.append(f"    of these {', '.join(f'{count} {name}' for name, count in classes.items() if count) or 'none'}")
-    seconds = found["sounding_seconds"]
-    lines.append(f"    sounding {_hours(seconds['before'])} -> {_hours(seconds['after'])}")
-    lines += [f"    {line}" for line in cost(found)]
+    lines += [f"    {line}" for line in (*gain(found), *cost(found))]
     lines += _load(found["load"])
     if len(found["units"]) > 1:
         lines.append("  by unit, alarms before -> after:")
@@ -39,6 +34,17 @@ def _best(search: dict[str, Any]) -> str:
     if best is None:
         return f"no recommendation: {search['reason']}"
     return f"{setting_words(best['setting'])} spares {best['spared']}, lost {lost_words(best['lost'])}; {promise_words(held['promise'])}"
+
+
+def gain(found: dict[str, Any]) -> list[str]:
+    """What would be spared."""
+    before, removed, seconds = found["before"]["alarms"], found["removed"]["alarms"], found["sounding_seconds"]
+    classes = ", ".join(f"{count} {name}" for name, count in found["removed"]["classes"].items() if count)
+    return [
+        f"{removed} would not have sounded ({_percent(removed, before)}){_levers(found)}",
+        f"of these {classes or 'none'}",
+        f"sounding {_hours(seconds['before'])} -> {_hours(seconds['after'])}",
+    ]
 
 
 def cost(found: dict[str, Any]) -> list[str]:

@@ -64,15 +64,25 @@ def evaluated(
     """What one setting would have done. `duty`: by a roster, None: by the alarms. Raises `Refused`."""
     rows = scope.rows(recorded)
     found = fates(recorded, rows, setting)
-    klass = recorded.klass[rows]
-    before, after = tally(klass), tally(klass[found.sounds])
-    late = after if setting.delay is not None else after * 0
-    total = int(before.sum())
     begin, last = recorded.span
     return {
         "scope": scope_fields(scope),
         "span": {"from": begin, "to": last},
         "setting": described(setting),
+        **judged(recorded, rows, setting, found, confidence),
+        "load": _load(recorded, rows, setting, found, duty),
+        "units": _units(recorded, rows, found), "hours": _hours(recorded, rows, found), "days": _days(recorded, rows, found),
+        "caveats": caveats(recorded, rows, setting, found, duty is not None), "search": None, "types": None,
+    }  # fmt: skip
+
+
+def judged(recorded: Recorded, rows: Numbers, setting: Setting, found: Fates, confidence: float = CONFIDENCE) -> dict[str, Any]:
+    """What becomes of alarms, by class: what it spares, what it costs, and how sure that is."""
+    klass = recorded.klass[rows]
+    before, after = tally(klass), tally(klass[found.sounds])
+    late = after if setting.delay is not None else after * 0
+    total = int(before.sum())
+    return {
         "before": counted(before), "after": counted(after), "removed": counted(before - after), "delayed": counted(late),
         "by": {lever: int((found.fate == number).sum()) for number, lever in enumerate(LEVERS, SOUNDS + 1)},
         "not_evaluable": found.not_evaluable, "at_limit": found.at_limit,
@@ -83,9 +93,6 @@ def evaluated(
         ),
         "late": {"actionable": int(late[ACTIONABLE]), "by_seconds": _seconds(setting.delay)},
         "sounding_seconds": _sounding(recorded, rows, setting, found),
-        "load": _load(recorded, rows, setting, found, duty),
-        "units": _units(recorded, rows, found), "hours": _hours(recorded, rows, found), "days": _days(recorded, rows, found),
-        "caveats": caveats(recorded, rows, setting, found, duty is not None), "search": None, "types": None,
     }  # fmt: skip
 
 

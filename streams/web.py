@@ -14,6 +14,7 @@ from streams.exporter import Exporter
 from streams.exposition import Format, accepts
 from streams.finder import Finder, Query, QueryError
 from streams.site import File, page_files
+from streams.workbench import Candidate, Workbench
 
 READY_LAG_RECORDS = 10_000
 READY_LAG_SECONDS = 60.0
@@ -77,25 +78,38 @@ def add_findings(app: Any, worker: Worker, finder: Finder, send_seconds: float =
 def add_board(app: Any, worker: Worker, board: Board, send_seconds: float = SEND_SECONDS) -> None:
     """Serve how units and clinicians stand, as JSON; `streams/site/openapi.json` says of what form. Errors as above."""
 
-    async def answered(request: Any, ask: Callable[[], Awaitable[Answer]]) -> StreamResponse:
-        if not worker.recovered:
-            return _error("waiting for partitions, or for their state", 503)
-        try:
-            answer = await ask()
-        except QueryError as error:
-            return _error(error, 400)
-        except NotHere as error:
-            return _error(error, 404)
-        headers = {"Content-Type": "application/json", "Vary": "Accept-Encoding"}
-        return await _send_known(request, answer.etag, headers, answer.body, answer.compressed, send_seconds)
-
     @app.page("/api/v1/units")  # type: ignore[untyped-decorator]
     async def units(_page: Any, request: Any) -> StreamResponse:
-        return await answered(request, lambda: board.units(UnitsQuery.of(request.query)))
+        return await _answered(request, worker, lambda: board.units(UnitsQuery.of(request.query)), send_seconds)
 
     @app.page("/api/v1/clinicians")  # type: ignore[untyped-decorator]
     async def clinicians(_page: Any, request: Any) -> StreamResponse:
-        return await answered(request, lambda: board.clinicians(request.query))
+        return await _answered(request, worker, lambda: board.clinicians(request.query), send_seconds)
+
+
+def add_workbench(app: Any, worker: Worker, workbench: Workbench, send_seconds: float = SEND_SECONDS) -> None:
+    """Serve what another setting would have done, as JSON; described and failing as above."""
+
+    @app.page("/api/v1/whatif")  # type: ignore[untyped-decorator]
+    async def whatif(_page: Any, request: Any) -> StreamResponse:
+        return await _answered(request, worker, lambda: workbench.what_if(Candidate.of(request.query)), send_seconds)
+
+    @app.page("/api/v1/whatif/types")  # type: ignore[untyped-decorator]
+    async def types(_page: Any, request: Any) -> StreamResponse:
+        return await _answered(request, worker, lambda: workbench.types(request.query), send_seconds)
+
+
+async def _answered(request: Any, worker: Worker, ask: Callable[[], Awaitable[Answer]], seconds: float) -> StreamResponse:
+    if not worker.recovered:
+        return _error("waiting for partitions, or for their state", 503)
+    try:
+        answer = await ask()
+    except QueryError as error:
+        return _error(error, 400)
+    except NotHere as error:
+        return _error(error, 404)
+    headers = {"Content-Type": "application/json", "Vary": "Accept-Encoding"}
+    return await _send_known(request, answer.etag, headers, answer.body, answer.compressed, seconds)
 
 
 def add_page(app: Any, send_seconds: float = SEND_SECONDS) -> None:

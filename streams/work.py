@@ -35,7 +35,8 @@ from streams.slices import Slice
 from streams.store import CheckpointTable
 from streams.topics import checkpoint_topic
 from streams.transport import Slices
-from streams.web import add_board, add_findings, add_page, add_pages, not_ready
+from streams.web import add_board, add_findings, add_page, add_pages, add_workbench, not_ready
+from streams.workbench import Workbench
 
 TICK_SECONDS = 1.0
 """How often time passes for facilities without new alarms, and progress is looked at."""
@@ -93,6 +94,7 @@ class Work:
         self.exporter = Exporter(self, self._pseudonym, self._policy.min_classified, settings.metrics, reuse, policy=fingerprint)
         add_pages(app, self, self.exporter)
         add_findings(app, self, Finder(self, self._policy, FINDINGS_REUSE_SECONDS if settings.clock == "wall" else 0.0))
+        add_workbench(app, self, Workbench(self))
         add_page(app)
         names = Names(self._pseudonym, settings.metrics.clinicians)
         add_board(app, self, Board(self, self.exporter, self._policy, names, partial(not_ready, app, self), settings.clock == "event"))

@@ -26,7 +26,8 @@ from streams.guard import guard, tls_of
 from streams.partition import Partition
 from streams.settings import MetricsSettings, WebSettings
 from streams.simulator import Storm, Ward, simulate
-from streams.web import add_board, add_findings, add_page, add_pages
+from streams.web import add_board, add_findings, add_page, add_pages, add_workbench
+from streams.workbench import Workbench
 
 START = 1_772_323_200_000  # 2026-03-01T00:00:00Z
 UNTIL = START + 25 * HOUR + 30 * MINUTE
@@ -125,6 +126,7 @@ class Site:
         exporter = Exporter(worker, pseudonym, policy.min_classified, metrics, 0.0)
         add_pages(self.pages, worker, exporter)
         add_findings(self.pages, worker, Finder(worker, policy, 0.0))
+        add_workbench(self.pages, worker, Workbench(worker, reuse, clock=lambda: self.moment))
         add_page(self.pages)
         board = Board(
             worker, exporter, policy, Names(pseudonym, clinicians), lambda: worker.behind, event, reuse,

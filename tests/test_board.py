@@ -20,6 +20,7 @@ from streams.site import page_files
 from tests.site import FakeWorker, Site, simulated
 from tests.test_overload import NINE, Hospital, storm
 
+SPO2 = "facility=H01&unit=MICU&type=monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO"
 Numbers = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
@@ -313,7 +314,7 @@ def test_without_state_it_says_that_it_waits() -> None:
     worker = FakeWorker(simulated())
     worker.recovered = False
     with Site(worker) as site:
-        for path in ("units", "clinicians?facility=H01&unit=x", "findings"):
+        for path in ("units", "clinicians?facility=H01&unit=x", "findings", f"whatif?{SPO2}", "whatif/types?facility=H01&unit=x"):
             answer = site.get(f"/api/v1/{path}")
             assert (answer.status, answer.json) == (503, {"error": "waiting for partitions, or for their state"})
 
@@ -399,6 +400,9 @@ def test_everything_served_under_api_is_described_and_nothing_else(site: Site, d
     [
         "/api/v1/units", "/api/v1/units?limit=1", "/api/v1/units?limit=0", "/api/v1/clinicians?facility=H01&unit=PICU",
         "/api/v1/clinicians?facility=H01&unit=nowhere", "/api/v1/clinicians", "/api/v1/findings?top=50", "/api/v1/findings?top=0",
+        f"/api/v1/whatif?{SPO2}", f"/api/v1/whatif?{SPO2}&delay=15&limit=85", f"/api/v1/whatif?{SPO2}&limit=99", "/api/v1/whatif",
+        "/api/v1/whatif?facility=H01&unit=PICU&type=a/b/c", "/api/v1/whatif/types?facility=H01&unit=PICU", "/api/v1/whatif/types",
+        "/api/v1/whatif/types?facility=H01&unit=nowhere",
     ],
 )  # fmt: skip
 def test_answers_have_the_form_described(site: Site, described: Any, path: str) -> None:
@@ -414,7 +418,8 @@ def test_a_described_form_is_not_just_any(site: Site, described: Any) -> None:
 
 
 def test_the_parameters_described_are_those_taken(site: Site, described: Any) -> None:
-    given = {"facility": "H01", "unit": "MICU", "limit": "1", "window": "1h", "top": "1"}
+    given = {"facility": "H01", "unit": "MICU", "limit": "1", "window": "1h", "top": "1", "delay": "1"}
+    given["type"] = SPO2.partition("type=")[2]
     for path, of in described["paths"].items():
         names = [one["name"] for one in of["get"]["parameters"]]
         assert site.get(f"{path}?{'&'.join(f'{name}={given[name]}' for name in names)}").status == 200
@@ -438,6 +443,8 @@ def test_no_bed_device_person_or_text_is_told() -> None:
         event_id="-", alarm_id="-", phase="start", at=NINE, facility="H", unit="ICU", bed=f"{MARK}-bed-1", device_id=f"{MARK}-device",
         device_type="monitor", code="MDC_EVT_LO", kind="physiological", priority="high", label=f"{MARK} text", recipients=(f"{MARK}-c",),
     )  # fmt: skip
+    for phase, moment in (("start", NINE - 30 * MINUTE), ("end", NINE - 29 * MINUTE)):
+        engine.apply("alarms", replace(alarm, event_id=f"{MARK}{phase}", alarm_id=MARK, at=moment, phase=phase), None)  # type: ignore[arg-type]
     for number in range(40):
         bed = f"{MARK}-bed-{number % 2 + 1}"
         engine.apply(
@@ -445,9 +452,12 @@ def test_no_bed_device_person_or_text_is_told() -> None:
         )
     engine.advance(NINE + 12 * MINUTE)
     with Site(FakeWorker(engine), pseudonym=pseudonym, now=NINE / 1000) as site:
-        paths = ["units", "clinicians?facility=H&unit=ICU", "findings", "openapi.json"]
+        paths = [
+            "units", "clinicians?facility=H&unit=ICU", "findings", "openapi.json", "whatif/types?facility=H&unit=ICU",
+            "whatif?facility=H&unit=ICU&type=monitor//MDC_EVT_LO",
+        ]  # fmt: skip
         answers = [site.get(f"/api/v1/{path}") for path in paths]
-        assert [answer.status for answer in answers] == [200] * 4
+        assert [answer.status for answer in answers] == [200] * 6
         assert answers[0].json["units"][0]["state"] == "overloaded"
         assert answers[0].json["units"][0]["relief"] is not None
         assert pseudonym(f"{MARK}-a") in answers[1].body.decode()

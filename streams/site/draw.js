@@ -17,6 +17,11 @@ export function put(node, text) {
   if (node.textContent !== said) node.textContent = said;
 }
 
+export const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.?!]$/.test(text) ? "" : "."}`;
+
+/** A code of ISO/IEEE 11073 without its prefixes. */
+export const readable = (code) => code.replace(/^MDC_(EVT_)?/, "").replaceAll("_", " ");
+
 export function show(node, visible) {
   if (node.hidden === visible) node.hidden = !visible;
 }
@@ -83,4 +88,16 @@ export function trend(holder, values, most, limit, words) {
   const within = limit > 0 && limit <= high;
   svg.querySelector(".limit").setAttribute("d", within ? `M0 ${y(limit)}H100` : "");
   put(axis.children[1], within ? `dashed: ${limit}, the most to manage` : `up to ${high}`);
+}
+
+/** Two bars, one above the other: alarms before and after; the words stand beside them. */
+export function bars(holder, before, after) {
+  if (!holder.firstChild) {
+    const svg = drawn("svg", { class: "bars", viewBox: "0 0 100 20", preserveAspectRatio: "none", "aria-hidden": "true" });
+    svg.append(drawn("rect", { class: "before", height: 8 }), drawn("rect", { class: "after", y: 11, height: 8 }));
+    holder.append(svg);
+  }
+  const [first, second] = holder.firstChild.children;
+  first.setAttribute("width", before ? 100 : 0);
+  second.setAttribute("width", before ? (100 * after) / before : 0);
 }

@@ -1,6 +1,7 @@
 // The page: asks the worker how things stand, and writes it where it stood before. Focus, scroll and what is open stay as they are.
 
-import { element, lines, mark, parts, put, rolling, show, trend } from "./draw.js";
+import { element, lines, mark, parts, put, readable, rolling, sentence, show, trend } from "./draw.js";
+import { workbench } from "./workbench.js";
 
 const MANAGEABLE = 2; // alarms in 10 min and person (ISA-18.2)
 const FINDINGS_SECONDS = 30;
@@ -137,8 +138,6 @@ function drawAnswers(found) {
   drawShifts(found.units);
 }
 
-const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.?!]$/.test(text) ? "" : "."}`;
-
 function worstState(unit) {
   if (unit.state !== "normal") return unit.state;
   const { overloaded, elevated } = unit.staffing.states;
@@ -216,9 +215,6 @@ function drawFix() {
   } else answer("fix", "None yet", all.length ? "No alarm type shows a pattern that a change would cure, or too few are classified." : "No alarms to look at.");
 }
 
-/** A code of ISO/IEEE 11073 without its prefixes. */
-const readable = (code) => code.replace(/^MDC_(EVT_)?/, "").replaceAll("_", " ");
-
 // -- units
 
 function draw(found) {
@@ -244,6 +240,7 @@ function draw(found) {
     drawUnit(cards.get(keyOf(unit)), unit, most);
   }
   order(found.units.map((unit) => cards.get(keyOf(unit)).item));
+  offerUnits(found.units, several() && !chosen());
   announce(found.units, before);
 }
 
@@ -379,6 +376,7 @@ function drawFindings(key, card) {
   show(card.nothing, !found.length);
 }
 
+const offerUnits = workbench(byId("workbench"), ask, said);
 byId("facility").addEventListener("change", ({ target }) => {
   history.replaceState(null, "", target.value ? `?${new URLSearchParams({ facility: target.value })}` : location.pathname);
   update();

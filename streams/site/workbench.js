@@ -1,0 +1,137 @@
+// The workbench: one alarm type of one unit under another limit or delay. The worker counts; this asks it, and writes what it says.
+
+import { bars, element, lines, parts, put, readable, sentence, show } from "./draw.js";
+
+const PAUSE = 150; // ms without a movement before the worker is asked
+const UNMOVED = "as it is";
+
+/** Limits from the present one, which stands for none, to the furthest reading, in round steps. */
+export function limitsWithin({ present, furthest }) {
+  const span = Math.abs(furthest - present), way = Math.sign(furthest - present);
+  const grain = span >= 10 ? 1 : span >= 1 ? 0.1 : span / 10;
+  const steps = Math.ceil(Number((span / grain).toPrecision(9)));
+  return Array.from({ length: steps + 1 }, (_, step) => (step < steps ? Number((present + way * step * grain).toPrecision(12)) : furthest));
+}
+
+const nameOf = ({ code, source, device_type: device }) => [readable(code), source && readable(source), device].filter(Boolean).join(", ");
+const range = ({ least, most }) => (least === most ? `${least}` : `${least} to ${most}`);
+
+function aboutType(one, hours) {
+  const { low, high } = one.limits;
+  const limits = [low && `below ${range(low)}`, high && `above ${range(high)}`].filter(Boolean).join(" and ");
+  return [
+    `${one.alarms} finished alarms in ${hours}\u00a0h.`,
+    limits && `They sounded ${limits}, at readings of ${range(one.readings)}.`,
+    !one.room && (limits ? "Limits on both sides: neither can be tried here." : "No limit decides them."),
+    one.high_priority > 0 && `${one.high_priority} of high priority: not without a clinical review.`,
+  ].filter(Boolean).join(" ");
+}
+
+/** Lives in `root`, a closed details; `ask` asks the worker, `said` tells what went wrong. Returns what takes the units there are. */
+export function workbench(root, ask, said) {
+  const at = parts(root);
+  let units = [], types = [], limits = [], hours = 0, asked = 0, timer = 0;
+  const unit = () => units[at.unit.selectedIndex];
+  const type = () => types[at.type.selectedIndex];
+  const delay = () => Number(at.delay.value);
+  const limit = () => (Number(at.limit.value) ? limits[at.limit.value] : null);
+
+  /** Only the last question's answer counts. */
+  async function latest(path, parameters, write) {
+    clearTimeout(timer);
+    const turn = ++asked;
+    try {
+      const found = await ask(path, parameters);
+      if (turn === asked) write(found);
+    } catch (error) {
+      if (turn === asked) drawProblem(said(error));
+    }
+  }
+
+  function offer(select, texts, place) {
+    select.replaceChildren(...texts.map((text) => element("option", text)));
+    select.selectedIndex = Math.max(place, 0);
+  }
+
+  function drawProblem(text) {
+    put(at.problem, text);
+    show(at.problem, Boolean(text));
+    show(at.answer, !text);
+  }
+
+  function drawNone(text) {
+    put(at.about, "");
+    show(at.levers, false);
+    drawProblem(text);
+  }
+
+  function askTypes() {
+    if (!root.open) return;
+    if (!unit()) return drawNone("No unit has had an alarm yet.");
+    const { facility, unit: name } = unit();
+    latest("whatif/types", { facility, unit: name }, (found) => {
+      const before = type() && JSON.stringify(type().type);
+      [types, hours] = [found.types, found.span.hours];
+      offer(at.type, types.map((one) => `${nameOf(one.type)} (${one.alarms})`), types.findIndex((one) => JSON.stringify(one.type) === before));
+      show(at.levers, true);
+      if (types.length) drawType();
+      else drawNone("No finished alarms are held of this unit.");
+    });
+  }
+
+  function drawType() {
+    put(at.about, aboutType(type(), hours));
+    limits = type().room ? limitsWithin(type().room) : [];
+    show(at.limits, limits.length > 0);
+    Object.assign(at.limit, { max: Math.max(limits.length - 1, 0), value: 0 });
+    at.delay.value = 0;
+    drawLevers();
+    askWhatIf();
+  }
+
+  function drawLevers() {
+    const seconds = delay() ? `${delay()}\u00a0s` : UNMOVED, other = limit() === null ? UNMOVED : `${limit()}`;
+    put(at.seconds, seconds);
+    put(at.level, other);
+    at.delay.ariaValueText = seconds;
+    at.limit.ariaValueText = other;
+  }
+
+  function askWhatIf() {
+    if (!type()) return;
+    const { facility, unit: name } = unit(), { device_type: device, source, code } = type().type;
+    const moved = { delay: delay() ? String(delay()) : "", limit: limit() === null ? "" : String(limit()) };
+    latest("whatif", { facility, unit: name, type: `${device}/${source}/${code}`, ...moved }, drawAnswer);
+  }
+
+  function drawAnswer({ before, after, says, caveats }) {
+    drawProblem("");
+    bars(at.bars, before.alarms, after.alarms);
+    put(at.before, `${before.alarms} alarms before`);
+    put(at.after, `${after.alarms} after`);
+    lines(at.says, says.map((one) => sentence(one.replaceAll("->", "→").replaceAll("non_actionable", "non-actionable"))));
+    lines(at.caveats, caveats);
+  }
+
+  const moved = () => {
+    drawLevers();
+    clearTimeout(timer);
+    timer = setTimeout(askWhatIf, PAUSE);
+  };
+  at.delay.addEventListener("input", moved);
+  at.limit.addEventListener("input", moved);
+  at.type.addEventListener("change", drawType);
+  at.unit.addEventListener("change", askTypes);
+  root.addEventListener("toggle", askTypes);
+
+  return (known, several) => {
+    const named = known.map(({ facility, unit: name }) => ({ facility, unit: name, text: several ? `${name} (${facility})` : name }));
+    named.sort((one, other) => (one.text < other.text ? -1 : 1));
+    if (JSON.stringify(named) === JSON.stringify(units)) return;
+    const before = unit();
+    units = named;
+    const place = units.findIndex((one) => before && one.facility === before.facility && one.unit === before.unit);
+    offer(at.unit, units.map((one) => one.text), place);
+    if (place < 0) askTypes();
+  };
+}
