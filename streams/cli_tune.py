@@ -271,10 +271,10 @@ def as_percent(text: str, option: str) -> float:
 
 def as_milliseconds(text: str, option: str) -> int:
     """Seconds; what lies below a millisecond is cut off, as durations are whole ones."""
-    found = _decimal(text, option) * 1000
-    if not 0 <= found <= LONGEST:
+    found = _decimal(text, option)
+    if not 0 <= found <= LONGEST // SECOND:
         fail(f"{option}: expected 0 to {LONGEST // SECOND} s", WRONG)
-    return int(found)
+    return int(found * SECOND)
 
 
 def _decimal(text: str, option: str) -> Decimal:

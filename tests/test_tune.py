@@ -189,6 +189,7 @@ def test_delay_and_limit_as_the_contract_has_them(tmp_path: Path) -> None:
         (["--type", "monitor/SpO2/LO", "--limit", "90.1"], "more sensitive than 90"),
         (["--type", "SpO2"], "--type: expected DEVICE_TYPE/SOURCE/CODE"),
         (["--delay", "-1"], "--delay: expected 0 to 604800 s"),
+        (["--delay", "1e9999999"], "--delay: expected 0 to 604800 s"),
         (["--delay", "soon"], "--delay: expected a number"),
         (["--type", "monitor/SpO2/LO", "--limit", "nan"], "--limit: expected a number"),
     ],
