@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast, get_args
 
@@ -282,6 +283,6 @@ def _decimal(text: str, option: str) -> Decimal:
         found = Decimal(text)
     except InvalidOperation:
         found = Decimal("nan")
-    if not found.is_finite():
+    if not isfinite(float(found)):
         fail(f"{option}: expected a number", WRONG)
     return found
