@@ -129,6 +129,11 @@ def _beginning(value: float | None) -> str:
     return f"above {below:g}" if below == int(below) else f"from {value:g}"
 
 
+def _legend() -> common.VizLegendOptions:
+    below = common.VizLegendOptions().display_mode(shapes.LegendDisplayMode.LIST).placement(shapes.LegendPlacement.BOTTOM)
+    return below.show_legend(True).calcs([])
+
+
 def figure(
     title: str,
     about: str,
@@ -200,13 +205,7 @@ def curves(
         .show_points(shapes.VisibilityMode.NEVER)
         .span_nulls(False)
         .line_interpolation(shapes.LineInterpolation.STEP_AFTER if stacked else shapes.LineInterpolation.LINEAR)
-        .legend(
-            common.VizLegendOptions()
-            .display_mode(shapes.LegendDisplayMode.LIST)
-            .placement(shapes.LegendPlacement.BOTTOM)
-            .show_legend(True)
-            .calcs([])
-        )
+        .legend(_legend())
         .tooltip(common.VizTooltipOptions().mode(shapes.TooltipDisplayMode.MULTI).sort(shapes.SortOrder.NONE))
         .targets([*queries])
     )
@@ -244,13 +243,7 @@ def strips(title: str, about: str, *queries: Query, steps: Steps, unit: str = "n
         .row_height(0.85)
         .fill_opacity(85)
         .line_width(0)
-        .legend(
-            common.VizLegendOptions()
-            .display_mode(shapes.LegendDisplayMode.LIST)
-            .placement(shapes.LegendPlacement.BOTTOM)
-            .show_legend(True)
-            .calcs([])
-        )
+        .legend(_legend())
         .tooltip(common.VizTooltipOptions().mode(shapes.TooltipDisplayMode.SINGLE).sort(shapes.SortOrder.NONE))
         .targets([*queries])
     )
