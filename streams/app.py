@@ -10,8 +10,10 @@ from urllib.parse import quote
 import faust
 from faust.web.drivers.aiohttp import Web
 
+from streams.door import Door, new_runner
 from streams.guard import guard, tls_of
 from streams.producer import BATCH_BYTES
+from streams.refusals import Refusals
 from streams.settings import Settings, WebSettings
 from streams.store import Tables
 from streams.topics import LARGEST_RECORD
@@ -27,13 +29,19 @@ BUFFERED_SLICES = 16
 
 
 class Site(Web):
-    """Faust's web server with a guard at the door, and no index page of its own."""
+    """Faust's web server within bounds, with a guard, and without an index page of its own."""
 
     production_blueprints: ClassVar[list[Any]] = []
 
     def __init__(self, app: App) -> None:
         super().__init__(app)
-        guard(self.web_app, app.web_settings)
+        self._refusals = Refusals()
+        self._runner = new_runner(self.web_app)
+        guard(self.web_app, app.web_settings, self._refusals)
+
+    def _create_site(self) -> Door:
+        settings = self.app.web_settings
+        return Door(self._runner, settings, self._refusals, settings.port, self.app.conf.web_ssl_context)
 
 
 class App(faust.App):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 import ssl
 from base64 import b64decode
 from binascii import Error as NotBase64
@@ -10,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from streams.refusals import Refusals
 from streams.settings import LOOPBACK, SettingsError, WebSettings
 
 OPEN_PATHS = frozenset({"/healthz", "/ready"})
@@ -24,11 +26,18 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]+)(?::([0-9]{1,5})?)?", re.ASCII)
+"""RFC 9110, 7.2, with RFC 3986's `host`: a name or an address, and perhaps a port."""
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def guard(application: web.Application, settings: WebSettings) -> None:
-    """Have every request looked at before it is answered, and every answer headed. Raises `SettingsError`."""
+def guard(application: web.Application, settings: WebSettings, refusals: Refusals) -> None:
+    """Check every request before it is answered, and add headers to every answer.
+
+    In this order: the host name (400, 421), the token (401), path and method (404, 405), a body
+    (413). Raises `SettingsError`.
+    """
     token = token_of(settings)
     # Without a token, the loopback address alone keeps others out, and a page of theirs in a browser here could ask under a name
     # of its own that it points there (DNS rebinding).
@@ -36,12 +45,27 @@ def guard(application: web.Application, settings: WebSettings) -> None:
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if names is not None and (request.url.host or "") not in names:
-            return web.Response(text="asked under a name that is not this worker's\n", status=421)
-        if token is not None and request.path not in OPEN_PATHS and not _shows(request.headers.get("Authorization", ""), token):
-            # Scrapers send a bearer token; browsers ask people, for any name and the token as password.
-            challenge = 'Basic realm="alarm-fatigue", charset="UTF-8", Bearer realm="alarm-fatigue"'
-            return web.Response(text="a token is needed\n", status=401, headers={"WWW-Authenticate": challenge})
+        asked = _names_asked(request)
+        if asked is None:
+            refusals.count("malformed")
+            return _refused("malformed Host\n", 400)
+        if names is not None and not asked <= names:
+            refusals.count("wrong_name")
+            return _refused("asked under a name that is not this worker's\n", 421)
+        if token is not None and request.path not in OPEN_PATHS:
+            shown = request.headers.getall("Authorization", [])
+            if len(shown) != 1 or not _shows(shown[0], token):
+                if shown:  # browsers first ask without
+                    refusals.count("unauthenticated")
+                # Scrapers send a bearer token; browsers ask people, for any name and the token as password.
+                challenge = 'Basic realm="alarm-fatigue", charset="UTF-8", Bearer realm="alarm-fatigue"'
+                return web.Response(text="a token is needed\n", status=401, headers={"WWW-Authenticate": challenge})
+        if getattr(request.protocol, "probes_only", False) and request.path not in OPEN_PATHS:
+            refusals.count("busy")
+            return _refused("all connections are busy\n", 503, {"Retry-After": "5"})
+        if request.body_exists and request.match_info.http_exception is None:
+            refusals.count("malformed")
+            return _refused("expected no request body\n", 413)
         return await handler(request)
 
     async def head(_request: web.Request, response: web.StreamResponse) -> None:
@@ -51,6 +75,36 @@ def guard(application: web.Application, settings: WebSettings) -> None:
 
     application.middlewares.append(middleware)
     application.on_response_prepare.append(head)
+
+
+def _refused(text: str, status: int, headers: dict[str, str] | None = None) -> web.Response:
+    response = web.Response(text=text, status=status, headers=headers)
+    response.force_close()
+    return response
+
+
+def _names_asked(request: web.Request) -> set[str] | None:
+    """The host names that a request is addressed to, without brackets; None if it is malformed.
+
+    Host, and the target's own where that is absolute. HTTP/1.0 knows requests without a name; no
+    browser sends them.
+    """
+    shown = request.headers.getall("Host", [])
+    if len(shown) > 1 or (not shown and request.version >= (1, 1)):
+        return None
+    target = request.rel_url
+    try:
+        if target.is_absolute() and target.raw_authority:
+            shown = [*shown, target.raw_authority]
+    except ValueError:
+        return None
+    names = set()
+    for one in shown:
+        found = _HOST.fullmatch(one.strip())
+        if found is None or int(found[2] or 0) > 65535:
+            return None
+        names.add(found[1].strip("[]").lower())
+    return names
 
 
 def token_of(settings: WebSettings) -> str | None:
@@ -97,4 +151,5 @@ def _shows(authorization: str, token: str) -> bool:
             return False
     elif scheme.lower() != "bearer":
         return False
-    return hmac.compare_digest(shown.strip().encode(), token.encode())
+    # aiohttp decodes headers with surrogates for what is no UTF-8.
+    return hmac.compare_digest(shown.strip().encode(errors="surrogateescape"), token.encode())

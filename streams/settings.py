@@ -171,9 +171,12 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class WebSettings(BaseModel):
-    """Where the page, its interface, /metrics, /healthz and /ready are served, and to whom (see `streams.guard`)."""
+    """Where the page, its interface, /metrics, /healthz and /ready are served, and to whom (see `streams.guard`).
 
-    model_config = ConfigDict(extra="forbid")
+    The bounds on connections are kept by `streams.door`.
+    """
+
+    model_config = ConfigDict(extra="forbid", validate_default=True)
 
     host: str = "127.0.0.1"
     port: int = Field(9464, ge=1, le=65535)
@@ -183,6 +186,12 @@ class WebSettings(BaseModel):
     tls_cert_file: Path | None = None
     tls_key_file: Path | None = None
     tls_client_ca_file: Path | None = Field(None, description="who comes without a certificate of this authority is turned away")
+    max_connections: int = Field(256, ge=8, description="open connections; fewer where the limit of file descriptors is low")
+    max_connections_per_address: int = Field(
+        64, ge=4, description="of one address (IPv6: of one /64); raise it where a proxy stands before the worker"
+    )
+    header_timeout: Duration = Field("10s", description="within which a request's header, or a TLS handshake, must be complete")  # type: ignore[assignment]
+    idle_timeout: Duration = Field("75s", description="after which a connection without requests is closed")  # type: ignore[assignment]
 
     @property
     def is_local(self) -> bool:
@@ -195,6 +204,8 @@ class WebSettings(BaseModel):
 
     @model_validator(mode="after")
     def _is_guarded(self) -> WebSettings:
+        if not (100 <= self.header_timeout <= 600_000 and 1000 <= self.idle_timeout <= 3_600_000):
+            raise ValueError("header_timeout, idle_timeout: expected 100ms to 10m, and 1s to 1h")
         if self.token is not None and self.token_file is not None:
             raise ValueError("token: expected it here or in web.token_file, not both")
         if (self.tls_cert_file is None) != (self.tls_key_file is None):

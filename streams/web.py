@@ -140,16 +140,21 @@ def _error(error: object, status: int) -> Response:
 
 
 async def _send(request: Any, headers: dict[str, str], pieces: Iterable[bytes], seconds: float) -> StreamResponse:
+    """An answer in pieces; to HEAD, its headers alone. A client that is gone or too slow ends it."""
     response = StreamResponse(headers=headers)
-    await response.prepare(request)
     try:
         async with asyncio.timeout(seconds):
-            for piece in pieces:
-                await response.write(piece)
-                await asyncio.sleep(0)  # writing alone lets nobody else run as long as the reader keeps up
+            await response.prepare(request)
+            if request.method != "HEAD":
+                for piece in pieces:
+                    await response.write(piece)
+                    await asyncio.sleep(0)  # writing alone lets nobody else run as long as the reader keeps up
             await response.write_eof()
     except TimeoutError:
-        request.transport.abort()
+        if request.transport is not None:
+            request.transport.abort()
+    except ConnectionError:  # the client is gone, or the worker stops
+        response.force_close()
     return response
 
 

@@ -20,10 +20,12 @@ from analyzer import Engine, Policy
 from analyzer.policy import HOUR, MINUTE
 from streams.board import Board, Names
 from streams.codec import decode, to_json
+from streams.door import Door, new_runner
 from streams.exporter import Exporter
 from streams.finder import Finder
 from streams.guard import guard, tls_of
 from streams.partition import Partition
+from streams.refusals import Refusals
 from streams.settings import MetricsSettings, WebSettings
 from streams.simulator import Storm, Ward, simulate
 from streams.web import add_board, add_findings, add_page, add_pages, add_workbench
@@ -117,9 +119,10 @@ class Site:
         clinicians: bool = True,
         max_clinicians: int = 10_000,
         pseudonym: Callable[[str], str] = str,
+        stall: float = 30.0,
     ) -> None:
         self.worker, self.now, self.moment = worker, now, 0.0
-        self.settings = settings or WebSettings()
+        self.settings, self.stall = settings or WebSettings(), stall
         self.pages = Pages()
         policy = Policy()
         metrics = MetricsSettings(clinicians=clinicians, max_clinicians=max_clinicians)
@@ -133,9 +136,10 @@ class Site:
             wall=lambda: self.now, clock=lambda: self.moment,
         )  # fmt: skip
         add_board(self.pages, worker, board)
-        guard(self.pages.web, self.settings)
+        self.refusals = Refusals()
+        guard(self.pages.web, self.settings, self.refusals)
         self._loop = asyncio.new_event_loop()
-        self._runner = web.AppRunner(self.pages.web)
+        self._runner = new_runner(self.pages.web)
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self.port = 0
 
@@ -159,7 +163,10 @@ class Site:
 
     async def _start(self) -> None:
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=tls_of(self.settings)).start()
+        self.door = Door(
+            self._runner, self.settings, self.refusals, self.port, tls_of(self.settings), self.stall
+        )
+        await self.door.start()
         self.port = int(self._runner.addresses[0][1])
 
     def start(self) -> Self:
