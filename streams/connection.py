@@ -27,9 +27,10 @@ STALL_SECONDS = 30.0
 """How long a client may leave an answer unread, once the buffers on the way are full."""
 LINGERING_SECONDS = 2.0
 """How long a body that nobody asked for is read and dropped, so that the client sees the answer."""
-ALLOWED = "GET, HEAD"
+ALLOWED = ("GET", "HEAD")
 
-_METHOD = re.compile(r"[A-Z][A-Z0-9_-]{0,31} ")
+_METHOD = re.compile(r"b['\"][A-Za-z][A-Za-z0-9_-]{0,31} ")
+"""A method that aiohttp does not know, in its message: the request's first line as bytes."""
 
 
 class Connection(RequestHandler):
@@ -167,9 +168,9 @@ class Connection(RequestHandler):
         else:
             self._refusals.count("malformed")
             text = "malformed request\n"
-            if isinstance(exc, BadHttpMethod) and _METHOD.match(exc.line):
+            if isinstance(exc, BadHttpMethod) and _METHOD.search(exc.message):
                 status, text = 405, "method not allowed\n"
-                headers["Allow"] = ALLOWED
+                headers["Allow"] = ",".join(ALLOWED)
         if request.writer.output_size > 0:
             raise ConnectionError("part of an answer is sent already")
         response = Response(status=status, text=text, headers=headers)

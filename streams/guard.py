@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from streams.connection import ALLOWED
 from streams.refusals import Refusals
 from streams.settings import LOOPBACK, SettingsError, WebSettings
 
@@ -63,6 +64,8 @@ def guard(application: web.Application, settings: WebSettings, refusals: Refusal
         if getattr(request.protocol, "probes_only", False) and request.path not in OPEN_PATHS:
             refusals.count("busy")
             return _refused("all connections are busy\n", 503, {"Retry-After": "5"})
+        if request.method == "CONNECT" or request.path == "*":  # of no page, so aiohttp would say 404
+            raise web.HTTPMethodNotAllowed(request.method, ALLOWED)
         if request.body_exists and request.match_info.http_exception is None:
             refusals.count("malformed")
             return _refused("expected no request body\n", 413)
@@ -92,12 +95,9 @@ def _names_asked(request: web.Request) -> set[str] | None:
     shown = request.headers.getall("Host", [])
     if len(shown) > 1 or (not shown and request.version >= (1, 1)):
         return None
-    target = request.rel_url
-    try:
-        if target.is_absolute() and target.raw_authority:
-            shown = [*shown, target.raw_authority]
-    except ValueError:
-        return None
+    target = request.message.url
+    if target.absolute:
+        shown = [*shown, target.raw_authority]
     names = set()
     for one in shown:
         found = _HOST.fullmatch(one.strip())
