@@ -282,9 +282,7 @@ class Door(web.BaseSite):
         )  # fmt: skip
         try:
             more: dict[str, Any] = {} if self._ssl is None else {"ssl_handshake_timeout": seconds}
-            await self._loop.connect_accepted_socket(
-                lambda: connection, connected, ssl=self._ssl, **more
-            )
+            await self._loop.connect_accepted_socket(lambda: connection, connected, ssl=self._ssl, **more)
         except OSError:  # ssl.SSLError is one
             self._refusals.count("handshake")
             return

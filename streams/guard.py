@@ -95,7 +95,7 @@ def _names_asked(request: web.Request) -> set[str] | None:
     shown = request.headers.getall("Host", [])
     if len(shown) > 1 or (not shown and request.version >= (1, 1)):
         return None
-    target = request.message.url
+    target = request._message.url  # aiohttp puts aside all but path and query
     if target.absolute:
         shown = [*shown, target.raw_authority]
     names = set()

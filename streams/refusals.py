@@ -16,8 +16,7 @@ EVERY_SECONDS = 60.0
 """At most one log line in this time for each reason."""
 
 REASONS: Mapping[str, str] = {
-    "capacity": "connections closed to make room for newer ones: see web.max_connections and "
-    "web.max_connections_per_address",
+    "capacity": "connections closed to make room for newer ones: see web.max_connections and web.max_connections_per_address",
     "busy": "connections or requests refused, since all connections were busy",
     "header_timeout": "connections closed, since no complete request came within web.header_timeout",
     "handshake": "connections closed, since the TLS handshake failed or did not finish",

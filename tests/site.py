@@ -163,9 +163,7 @@ class Site:
 
     async def _start(self) -> None:
         await self._runner.setup()
-        self.door = Door(
-            self._runner, self.settings, self.refusals, self.port, tls_of(self.settings), self.stall
-        )
+        self.door = Door(self._runner, self.settings, self.refusals, self.port, tls_of(self.settings), self.stall)
         await self.door.start()
         self.port = int(self._runner.addresses[0][1])
 
