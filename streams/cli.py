@@ -19,6 +19,7 @@ from streams.cli_demo import demo, simulate
 from streams.cli_files import Alarms, Assignments, At, Labels, Responses, Strict, recorded_files, replay_files
 from streams.cli_findings import findings
 from streams.cli_pages import pages
+from streams.cli_rejected import rejected_app
 from streams.cli_trend import trend
 from streams.cli_tune import tune_app
 from streams.console import FAILED, STRICT, WRONG, Broker, Config, counted, fail, load_settings, send
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 config_app = typer.Typer(no_args_is_help=True, help="Looks at the settings.")
 app.add_typer(config_app, name="config")
+app.add_typer(rejected_app, name="rejected")
 
 
 class Switch(StrEnum):

@@ -239,10 +239,10 @@ def test_1100_connections_with_unfinished_headers_keep_nobody_out(structured: No
     ],
 )
 def test_a_header_that_is_never_finished_ends_the_connection(sent: bytes, answer: bytes) -> None:
-    with Site(worker(), WebSettings(header_timeout="300ms", idle_timeout="1s")) as impatient:  # type: ignore[arg-type]
-        with closing(connect(impatient)) as connected:
-            connected.sendall(sent)
-            assert rest(connected).partition(b"\r\n")[0] == answer
+    settings = WebSettings(header_timeout="300ms", idle_timeout="1s")  # type: ignore[arg-type]
+    with Site(worker(), settings) as impatient, closing(connect(impatient)) as connected:
+        connected.sendall(sent)
+        assert rest(connected).partition(b"\r\n")[0] == answer
 
 
 def test_dripping_does_not_renew_the_time_for_a_header() -> None:
