@@ -12,6 +12,7 @@ Whether the broker is to blame is for the caller to find out: then starting anew
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,29 @@ class Standing:
     """Grows with each record."""
     answered: float | None
     """Changes with each fetch that the broker answers."""
+
+
+class Answers:
+    """When the broker last answered, by what our clients' connections received.
+
+    `connections` gives those of all clients. Each holds, as `_last_action`, when the last response
+    on it arrived (s, monotonic); a client keeps only connections on which one has arrived.
+    """
+
+    def __init__(self, connections: Callable[[], Iterable[Any]]) -> None:
+        self._connections = connections
+        self._last: float | None = None
+
+    def note(self, moment: float) -> None:
+        """An answer at `moment` (s, monotonic) to somebody else than those clients."""
+        self._last = moment if self._last is None else max(self._last, moment)
+
+    def last(self) -> float | None:
+        """The last answer (s, monotonic); None before the first. Closed connections are forgotten
+        by their clients, so ask every second or so."""
+        for one in self._connections():
+            self.note(one._last_action)
+        return self._last
 
 
 class Watch:

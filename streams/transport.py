@@ -222,6 +222,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         states = [subscription.assignment.state_value(tp) for tp in subscription.assignment.tps]
         return max((state.timestamp / 1000 for state in states if state.timestamp), default=None)
 
+    def connections(self) -> list[Any]:
+        """The client's open connections; none before it has started."""
+        return [] if self._consumer is None else list(self._consumer._client._conns.values())
+
 
 class Consumer(driver.Consumer):
     """Hands on source records by slices, those of a partition's topics side by side in time; changelog records one by one."""
@@ -324,6 +328,10 @@ class Consumer(driver.Consumer):
     def last_answer(self) -> float | None:
         """When the broker last answered a fetch, in seconds since the epoch; None before that."""
         return self._thread.last_answer()
+
+    def connections(self) -> list[Any]:
+        """The client's open connections; none before it has started."""
+        return [] if self._thread is None else self._thread.connections()
 
     # -- rebalancing
 

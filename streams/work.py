@@ -28,7 +28,7 @@ from streams.finder import REUSE_SECONDS as FINDINGS_REUSE_SECONDS
 from streams.finder import Finder
 from streams.partition import Outgoing, Partition
 from streams.producer import BatchProducer
-from streams.progress import Standing, Watch
+from streams.progress import Answers, Standing, Watch
 from streams.pseudonyms import pseudonyms
 from streams.settings import Settings
 from streams.slices import Slice
@@ -77,6 +77,7 @@ class Work:
         self._taken_in = 0
         self._watch = Watch(settings.stall_timeout / 1000)
         self._unreachable = False
+        self._answers = Answers(self._connections)
         self._current = False
         """Whether what is held is the state of record: not from a rebalance on until what others may have added is read."""
         self.recovered = False
@@ -331,10 +332,26 @@ class Work:
             answered=app.consumer.last_answer() if settled else None,
         )
 
+    def broker_answered_at(self) -> float | None:
+        """When a broker last answered a request of this worker (fetch, heartbeat, metadata, produce).
+
+        Seconds since the epoch by the worker's clock; None before the first answer. An idle
+        worker gets answers every half second, one in a rebalance at least every ten seconds.
+        """
+        last = self._answers.last()
+        return None if last is None else self._clock() - (monotonic() - last)
+
+    def _connections(self) -> list[Any]:
+        consumer, producer = self._app._consumer, self._app._producer  # the properties would make them
+        client = None if producer is None else producer._producer
+        connections: list[Any] = [] if consumer is None else consumer.connections()
+        return connections if client is None else [*connections, *client.client._conns.values()]
+
     async def watch(self) -> None:
         """Look after the worker for as long as it runs: end it if it stands still though the broker is there."""
         while True:
             await asyncio.sleep(TICK_SECONDS)
+            self._answers.last()
             await self._look()
 
     async def _look(self) -> None:
@@ -343,7 +360,10 @@ class Work:
         if what is None:
             self._unreachable = False
             return
-        if not await self._broker_answers():
+        asked = monotonic()
+        if await self._broker_answers():
+            self._answers.note(asked)
+        else:
             if not self._unreachable:
                 log.warning("the broker does not answer; waiting for it", broker=self._settings.broker)
             self._unreachable = True

@@ -12,6 +12,7 @@ from faust.tables.recovery import RebalanceAgain
 from analyzer import Policy
 from streams.app import create_app
 from streams.partition import Outgoing
+from streams.progress import Answers
 from streams.settings import Settings
 from streams.work import take_hold
 from tests.test_checkpoint import Source, feed, long_source, new_partition
@@ -98,5 +99,33 @@ def test_what_a_recovery_has_read_is_not_taken_for_the_state_if_another_rebalanc
         with pytest.raises(RebalanceAgain):
             await recovery.on_recovery_completed(4)
         assert not taken
+
+    asyncio.run(live())
+
+
+class Connection:
+    """One of the Kafka client's connections: `_last_action` is when a response last arrived on it."""
+
+    def __init__(self, last_action: float) -> None:
+        self._last_action = last_action
+
+
+def test_the_last_answer_of_a_broker_outlives_the_connection_it_came_on() -> None:
+    connections: list[Connection] = []
+    answers = Answers(lambda: connections)
+    assert answers.last() is None
+    connections[:] = [Connection(10.0), Connection(12.5)]
+    assert answers.last() == 12.5
+    connections[:] = [Connection(11.0)]
+    assert answers.last() == 12.5
+    answers.note(12.0)
+    assert answers.last() == 12.5
+    answers.note(13.0)
+    assert answers.last() == 13.0
+
+
+def test_a_worker_without_clients_does_not_claim_that_a_broker_answered() -> None:
+    async def live() -> None:
+        assert create_app(Settings()).work.broker_answered_at() is None
 
     asyncio.run(live())
