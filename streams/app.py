@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -22,6 +22,9 @@ from streams.work import Work
 
 METADATA_MS = 10_000
 """How soon a topic that was made anew while the worker runs is found again; the client's own five minutes are long for that."""
+REQUEST_SECONDS = 30.0
+"""How long a request may go unanswered, as in Kafka's own clients (`request.timeout.ms`): a connection
+of which the other end is gone without a word is given up then. Faust's defaults are 90 s, and 20 min for producers."""
 FETCH_BYTES = 1 << 20
 """Longest fetch of one partition: some thousand records, or two or three parts of a checkpoint. Longer ones only cost memory."""
 BUFFERED_SLICES = 16
@@ -68,8 +71,10 @@ class App(faust.App):
         await super().on_stop()
 
 
-def create_app(settings: Settings, clock: Callable[[], float] = time.time) -> App:
+def create_app(settings: Settings, clock: Callable[[], float] = time.time, limits: Mapping[str, int] | None = None) -> App:
     """The worker for `settings`; `clock` gives seconds since the epoch. `settings.partitions` must be the topics' own number.
+
+    `limits`: `max.message.bytes` of the output topics, as far as known.
 
     Raises `SettingsError` where a secret or a certificate cannot be read.
     """
@@ -80,6 +85,8 @@ def create_app(settings: Settings, clock: Callable[[], float] = time.time) -> Ap
         broker_commit_interval=settings.checkpoint_interval / 1000,
         broker_heartbeat_interval=settings.session_timeout / 3000,
         broker_session_timeout=settings.session_timeout / 1000,
+        broker_request_timeout=max(REQUEST_SECONDS, settings.session_timeout / 1000),  # Faust insists
+        producer_request_timeout=REQUEST_SECONDS,
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=settings.instance,
         # A named worker that comes back gets the assignment that it had, and Faust insists that it still has the address of then.
@@ -107,5 +114,5 @@ def create_app(settings: Settings, clock: Callable[[], float] = time.time) -> Ap
         web_stats_enabled=False,
     )
     app.web_settings = settings.web
-    app.work = Work(app, settings, clock)
+    app.work = Work(app, settings, clock, limits or {})
     return app

@@ -91,8 +91,12 @@ class Checkpoints:
     def _manifest_key(self) -> bytes:
         return _key(["manifest", self._writer])
 
-    def plan(self, partition: Partition) -> Plan:
-        """What to produce so that the partition's state of this moment can be restored; it counts as stored from now on."""
+    def plan(self, partition: Partition, part_bytes: int | None = None) -> Plan:
+        """What to produce so that the partition's state of this moment can be restored; it counts as stored from now on.
+
+        `part_bytes`: the longest value that the topic takes, if that is less than `PART_BYTES`.
+        """
+        part_bytes = min(PART_BYTES, part_bytes or PART_BYTES)
         self._count += 1
         self._edition += 1
         episodes, said, whole = partition.take_episodes()
@@ -106,7 +110,7 @@ class Checkpoints:
                 self._superseded.update(_keys(key, before))
             if content is not None:
                 packed = _compress(_pack(content))
-                parts = [packed[start : start + PART_BYTES] for start in range(0, len(packed), PART_BYTES)]
+                parts = [packed[start : start + part_bytes] for start in range(0, len(packed), part_bytes)]
                 place = self._places[key] = (self._writer, self._count, len(parts))
                 plan.shards += zip(_keys(key, place), parts, strict=True)
         places = [[*key, *place] for key, place in self._places.items()]

@@ -142,6 +142,12 @@ class Topics:
                 findings.append(Finding(plan.name, f"max.message.bytes: {largest}, expected {plan.max_bytes}", fatal=False))
         return findings
 
+    def limits(self) -> dict[str, int]:
+        """`max.message.bytes` of each output that is there, as far as the broker tells it."""
+        known = self.partitions()
+        found = {one.name: self._config(one.name).get("max.message.bytes") for one in plans(self._settings, 1) if one.name in known}
+        return {name: int(value) for name, value in found.items() if value is not None and name not in TOPICS}
+
     def _config(self, topic: str) -> dict[str, str | None]:
         """A topic's settings, as far as the broker tells them (the embedded one tells few)."""
         try:

@@ -8,10 +8,8 @@ follow it, and nothing that others committed, or failed to, can be out of reach.
 from __future__ import annotations
 
 import asyncio
-import os
-import threading
-import uuid
-from collections.abc import Awaitable, Callable, Mapping
+import contextlib
+from collections.abc import Callable, Mapping
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -19,22 +17,25 @@ from typing import Any
 import structlog
 from faust.types import TP
 
-from analyzer import TOPICS, Engine, Policy
+from analyzer import TOPICS
 from streams.board import Board, Names
 from streams.broker import answers_metadata
-from streams.checkpoint import CheckpointError, Checkpoints, Restored, restore
+from streams.checkpoint import Restored
 from streams.exporter import REUSE_SECONDS, Exporter
 from streams.finder import REUSE_SECONDS as FINDINGS_REUSE_SECONDS
 from streams.finder import Finder
+from streams.fitting import Limits
+from streams.held import Held, take_hold, tell_of_move
 from streams.partition import Outgoing, Partition
-from streams.producer import BatchProducer
+from streams.producer import BatchProducer, Refused
 from streams.progress import Answers, Standing, Watch
 from streams.pseudonyms import pseudonyms
 from streams.settings import Settings
 from streams.slices import Slice
 from streams.store import CheckpointTable
-from streams.topics import checkpoint_topic
+from streams.topics import LARGEST_RECORD, checkpoint_topic, plans
 from streams.transport import Slices
+from streams.watchdog import NOT_DRAINED, STOP_SECONDS, Watchdog
 from streams.web import add_board, add_findings, add_page, add_pages, add_workbench, not_ready
 from streams.workbench import Workbench
 
@@ -42,8 +43,8 @@ TICK_SECONDS = 1.0
 """How often time passes for facilities without new alarms, and progress is looked at."""
 ADVANCE_RECORDS = 8192
 """Records after which time passes at once, so that what arrived does not pile up."""
-DRAIN_SECONDS = 15.0
-"""How long a stopping worker waits for its last checkpoint: half of what orchestrators allow before they kill."""
+DRAIN_SECONDS = 5.0
+"""How long a stopping worker waits for its last checkpoint; the rest of `watchdog.STOP_SECONDS` is for the clients to close."""
 HAND_OVER_SECONDS = 2.0
 """How long a rebalance waits for a checkpoint."""
 CONFIRMED_SECONDS = 0.5
@@ -52,6 +53,10 @@ SAID_AT_ONCE = 2000
 """Episodes handed to the producer between two looks at the clock."""
 OUTBOX_LIMIT = 500
 """Rejected records after which the consumer waits for the producer."""
+REFUSED_SECONDS = 60.0
+"""How long a partition waits after the broker refused its checkpoint, before everything is written again."""
+PART_HEADROOM = 1024
+"""Bytes of a checkpoint's record beside its value, generously: its key and the batch around it."""
 EPISODES_LIMIT = 50_000
 """Finished episodes after which the next checkpoint is due at once."""
 
@@ -65,7 +70,8 @@ class StoodStill(RuntimeError):
 class Work:
     """The partitions this worker holds, and the tasks that move them on."""
 
-    def __init__(self, app: Any, settings: Settings, clock: Callable[[], float]) -> None:
+    def __init__(self, app: Any, settings: Settings, clock: Callable[[], float], limits: Mapping[str, int]) -> None:
+        """`limits`: `max.message.bytes` of the output topics, as far as known."""
         self._app = app
         self._settings = settings
         self._clock = clock
@@ -75,6 +81,13 @@ class Work:
         self._storing = asyncio.Lock()
         self._producer: BatchProducer | None = None
         self._taken_in = 0
+        self._slice: Slice | None = None
+        """Being taken in."""
+        self.watchdog: Watchdog | None = None
+        self.drained: bool | None = None
+        """How an orderly end went; None before it, and where there was nothing to drain."""
+        self._limits = Limits({plan.name: plan.max_bytes for plan in plans(settings, 1)}, LARGEST_RECORD)
+        self._limits.tell(limits)
         self._watch = Watch(settings.stall_timeout / 1000)
         self._unreachable = False
         self._answers = Answers(self._connections)
@@ -168,8 +181,9 @@ class Work:
         if one.begin != expected:
             if not one.moved:
                 raise RuntimeError(f"{one.topic}, partition {one.partition}: expected offset {expected}, but got {one.begin}")
-            _tell_of_move(one, expected)
+            tell_of_move(one, expected)
             held.partition.next_offsets[one.topic] = one.begin
+        self._slice = one
         try:
             taken = held.partition.take_slice(one)
         except Exception as error:
@@ -179,6 +193,7 @@ class Work:
                 topic=one.topic, partition=one.partition, offsets=[one.begin, one.next_offset], error=type(error).__name__,
             )  # fmt: skip
             raise
+        self._slice = None
         self._taken_in += len(one)
         self.exporter.observe_delays(one.topic, taken.accepted_at, self._clock())
         held.arrived += len(one)
@@ -205,14 +220,16 @@ class Work:
     async def _batches(self) -> BatchProducer:
         if self._producer is None:
             producer = await self._app.maybe_start_producer()
-            self._producer = BatchProducer(producer._producer)
+            self._producer = BatchProducer(producer._producer, self._limits)
         return self._producer
 
-    async def _produce(self, number: int, key: bytes, value: bytes | None) -> Awaitable[Any]:
-        """A record of a checkpoint; its delivery."""
-        producer = await self._app.maybe_start_producer()
-        delivery: Awaitable[Any] = await producer.send(checkpoint_topic(self._settings.group), key, value, number, None, None)
-        return delivery
+    def undeliverable_records(self) -> dict[str, int]:
+        """Output records that the broker refused and that were passed over, by topic."""
+        return {} if self._producer is None else dict(self._producer.undeliverable)
+
+    def truncated_records(self) -> dict[str, int]:
+        """Output records that were cut to what their topic takes, by topic."""
+        return {} if self._producer is None else dict(self._producer.truncated)
 
     # -- state
 
@@ -221,7 +238,7 @@ class Work:
         async with self._storing:
             for number in list(self._held):
                 held = self._held.get(number)
-                if held is None or held.failed:
+                if held is None or held.failed or monotonic() < held.not_before:
                     continue
                 held.partition.look()
                 if held.partition.changed:
@@ -230,16 +247,28 @@ class Work:
     async def _store(self, held: Held) -> None:
         partition, number = held.partition, held.partition.number
         self._advance(held)
+        batches, place = await self._batches(), (checkpoint_topic(self._settings.group), number)
+        part_bytes = max(self._limits.of(place[0]) - PART_HEADROOM, PART_HEADROOM)
         # One moment: the state, what it has to say, and how far it has come.
-        plan, outbox = held.checkpoints.plan(partition), partition.take_outbox()
-        reached = {TP(topic, number): offset for topic, offset in partition.next_offsets.items()}
+        plan, outbox = held.checkpoints.plan(partition, part_bytes), partition.take_outbox()
+        stored = dict(partition.next_offsets)
+        reached = {TP(topic, number): offset for topic, offset in stored.items()}
         await self._send(outbox)
         await self._delivered()
-        for records in (plan.shards, plan.manifest):
-            await asyncio.gather(*[await self._produce(number, key, value) for key, value in records])
-        held.stored_at = self._clock()
+        try:
+            for records in (plan.shards, plan.manifest):
+                await batches.store(place, records)
+        except Refused as error:
+            log.error(
+                "the broker refuses a checkpoint: numbers go on, but after a restart everything since the last one is read again",
+                topic=place[0], partition=number, error=type(error.reason).__name__,
+            )  # fmt: skip
+            held.not_stored(plan.episodes, monotonic() + REFUSED_SECONDS)
+            return
+        held.stored_at, held.stored_offsets = self._clock(), stored
         await self._say(held, plan.episodes, reached)
-        await asyncio.gather(*[await self._produce(number, key, value) for key, value in plan.deletions])
+        with contextlib.suppress(Refused):  # what is superseded stays, and is ignored
+            await batches.store(place, plan.deletions)
 
     async def _say(self, held: Held, episodes: list[Outgoing], reached: dict[TP, int]) -> None:
         """Send finished episodes, and commit - the latter first, and again when that is long ago.
@@ -306,15 +335,34 @@ class Work:
         )
 
     async def drain(self) -> None:
-        """The last checkpoint of a worker that is stopping."""
-        if self._held and self._app.crash_reason is None:
-            try:
-                async with asyncio.timeout(DRAIN_SECONDS):
-                    await self.checkpoint()
-            except TimeoutError:  # the next worker goes on from the checkpoint before
-                log.warning("not drained: the broker does not answer", partitions=sorted(self._held))
-            else:
-                log.info("drained", partitions=sorted(self._held))
+        """The last checkpoint of a worker that is stopping. Without one, the process ends here: all else would wait for the broker, too."""
+        if self.watchdog is not None:
+            self.watchdog.stop_within(STOP_SECONDS)
+        if not self._held or self._app.crash_reason is not None:
+            return
+        done, _ = await asyncio.wait([asyncio.ensure_future(self.checkpoint())], timeout=DRAIN_SECONDS)
+        for one in done:
+            one.result()
+        self.drained = bool(done) and not any(held.partition.changed for held in self._held.values())
+        if self.drained:
+            log.info("drained", partitions=sorted(self._held))
+            return
+        unstored = self._unstored()
+        log.warning(
+            f"not drained: {sum(unstored.values())} records taken in since the last checkpoint will be read again",
+            records=sum(unstored.values()), by_partition=unstored, partitions=sorted(self._held),
+        )  # fmt: skip
+        if not done and self.watchdog is not None:
+            self.watchdog.exit(NOT_DRAINED)
+
+    def _unstored(self) -> dict[int, int]:
+        return {number: held.unstored for number, held in sorted(self._held.items())}
+
+    def in_hand(self) -> dict[str, Any]:
+        """For the last words of a process that is stuck: the slice being taken in, and what will be read again."""
+        one, unstored = self._slice, self._unstored()
+        found: dict[str, Any] = {"records_to_read_again": sum(unstored.values()), "by_partition": unstored}
+        return found if one is None else found | {"topic": one.topic, "partition": one.partition, "offsets": [one.begin, one.next_offset]}
 
     # -- progress
 
@@ -374,10 +422,8 @@ class Work:
             f"no progress, ending to be restarted: {what}", seconds=seconds, records_waiting=standing.waiting,
             partitions=sorted(self._held), records_taken_in=standing.taken_in,
         )  # fmt: skip
-        # Whatever hangs may keep Faust from stopping.
-        last_resort = threading.Timer(DRAIN_SECONDS, os._exit, [1])
-        last_resort.daemon = True
-        last_resort.start()
+        if self.watchdog is not None:  # whatever hangs may keep Faust from stopping
+            self.watchdog.stop_within(STOP_SECONDS)
         await self._app.crash(StoodStill(f"no progress for {seconds:.0f} s: {what}"))
 
     async def _broker_answers(self) -> bool:
@@ -389,58 +435,3 @@ def host_and_port(address: str) -> tuple[str, int]:
     """Of a bootstrap address; Kafka's own port where it names none."""
     host, found, port = address.strip().rpartition(":")
     return (host.strip("[]"), int(port)) if found and port.isdigit() else (address.strip().strip("[]"), 9092)
-
-
-class Held:
-    """A partition in this worker's hands."""
-
-    def __init__(self, partition: Partition, checkpoints: Checkpoints) -> None:
-        self.partition = partition
-        self.checkpoints = checkpoints
-        self.stored_at: float | None = None
-        self.arrived = 0
-        """Records since time was last moved."""
-        self.failed = False
-        """Whether it holds half a slice, and must never be stored again."""
-
-
-def take_hold(
-    before: Held | None, found: Mapping[bytes, bytes], policy: Policy, new_partition: Callable[[Restored], Partition]
-) -> Held:  # fmt: skip
-    """A partition after a rebalance.
-
-    `found` is what recovery read of the checkpoint topic: everything, or of a partition held `before` what is new. Raises
-    `CheckpointError` where the stored state cannot be read.
-    """
-    writer = uuid.uuid4().hex[:12]
-    if before is None:
-        return Held(new_partition(restore(found, policy) or Restored(Engine(policy), {}, [], [])), Checkpoints(writer, found))
-    theirs = _further(found, before.partition, policy)
-    if theirs is not None:
-        return Held(new_partition(theirs), Checkpoints(writer, found))
-    before.checkpoints = before.checkpoints.renewed(writer, found)
-    return before
-
-
-def _further(found: Mapping[bytes, bytes], than: Partition, policy: Policy) -> Restored | None:
-    """The state of others who got further with a partition while we did not hear that we had lost it."""
-    try:
-        theirs = restore(found, policy)
-    except CheckpointError:  # ours, whose older parts were read long ago
-        return None
-    return theirs if theirs is not None and sum(theirs.next_offsets.values()) > sum(than.next_offsets.values()) else None
-
-
-def _tell_of_move(one: Slice, expected: int) -> None:
-    """The broker no longer has the record that the state expects; what it has begins at the slice's."""
-    if one.begin > expected:
-        log.warning(
-            "records are gone before they were read, most likely by the topic's retention; going on with the first there is",
-            topic=one.topic, partition=one.partition, lost=one.begin - expected, expected=expected, going_on_at=one.begin,
-        )  # fmt: skip
-    else:
-        log.warning(
-            "the topic ends before what was read of it, so it was made anew or cut off; reading it from its beginning, with the state "
-            "kept: records known by their event_id are duplicates",
-            topic=one.topic, partition=one.partition, expected=expected, going_on_at=one.begin,
-        )  # fmt: skip

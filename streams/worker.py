@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import signal
 import socket
+import sys
 
-import faust
 import structlog
+from faust.worker import Worker as FaustWorker
 
 from analyzer import TOPICS
 from streams import logs
@@ -14,6 +16,7 @@ from streams.app import create_app
 from streams.guard import token_of
 from streams.settings import Settings
 from streams.topics import Topics, TopicsError
+from streams.watchdog import NOT_DRAINED, Watchdog
 
 log = structlog.get_logger("alarm_fatigue")
 
@@ -24,22 +27,41 @@ class WorkerError(Exception):
 
 def run(settings: Settings) -> None:
     """Work until told to stop. Raises `WorkerError`, `SettingsError`."""
-    settings = settings.model_copy(update={"partitions": _checked_partitions(settings)})
+    partitions, limits = _checked_topics(settings)
+    settings = settings.model_copy(update={"partitions": partitions})
     _check_port(settings)
     logs.set_up(settings.log_level)
-    app = create_app(settings)
+    app = create_app(settings, limits=limits)
     web = settings.web
     log.info("worker starting", broker=settings.broker, group=settings.group, page=f"{web.address}/", metrics=f"{web.address}/metrics")
     if not web.is_local and token_of(web) is not None and web.tls_cert_file is None:
         log.warning("the token travels in clear: set web.tls_cert_file and web.tls_key_file, or have a proxy before it do so")
     _spare_the_collector()
-    worker = faust.Worker(app, loglevel=settings.log_level, override_logging=False, redirect_stdouts=False, quiet=True)
+    worker = Worker(app, loglevel=settings.log_level, override_logging=False, redirect_stdouts=False, quiet=True)
     worker.spinner = None  # it draws on standard output, terminal or not
+    watchdog = Watchdog(worker.loop, settings.stall_timeout / 1000, worker.stop_in_order, app.work.in_hand)
+    app.work.watchdog = watchdog
+    watchdog.start()
     try:
         worker.execute_from_commandline()
     except SystemExit as end:
+        if app.work.drained is False and app.crash_reason is None:
+            sys.exit(NOT_DRAINED)
         if end.code:
             raise WorkerError(f"stopped by a failure: {app.crash_reason or 'see the log'}") from None
+    finally:
+        watchdog.close()
+
+
+class Worker(FaustWorker):  # type: ignore[misc]  # mode gives it no types
+    """Faust's worker, to which the watchdog brings signals."""
+
+    def install_signal_handlers(self) -> None:
+        """None: the watchdog has them."""
+
+    def stop_in_order(self) -> None:
+        """In the event loop; the process ends when everything has stopped."""
+        self._schedule_shutdown(signal.SIGTERM)
 
 
 def _spare_the_collector() -> None:
@@ -49,12 +71,12 @@ def _spare_the_collector() -> None:
     gc.set_threshold(100_000, 50, 50)
 
 
-def _checked_partitions(settings: Settings) -> int:
-    """The number of partitions of the topics, once they are fit to work on."""
+def _checked_topics(settings: Settings) -> tuple[int, dict[str, int]]:
+    """The number of partitions of the topics, once they are fit to work on, and how long records the outputs take."""
     try:
         with Topics(settings) as known:
             findings = known.check()
-            existing = known.partitions()
+            existing, limits = known.partitions(), known.limits()
     except TopicsError as error:
         raise WorkerError(str(error)) from None
     fatal = [one for one in findings if one.fatal]
@@ -63,7 +85,7 @@ def _checked_partitions(settings: Settings) -> int:
         raise WorkerError(f"topic {fatal[0].topic}: {fatal[0].message}{more}; run: alarm-fatigue topics --broker {settings.broker}")
     for finding in findings:
         log.warning("topic", topic=finding.topic, finding=finding.message)
-    return existing[TOPICS[0]]
+    return existing[TOPICS[0]], limits
 
 
 def _check_port(settings: Settings) -> None:

@@ -24,11 +24,11 @@ from analyzer.facts import FACT_TYPES, Fact
 from analyzer.policy import HOUR
 from streams import checkpoint
 from streams.checkpoint import CheckpointError, Checkpoints, Plan, Restored, restore
+from streams.held import Held, take_hold
 from streams.library import burden_metrics, samples, tally_metric, watermark_metric
 from streams.partition import Outgoing, Partition
 from streams.simulator import Ward, simulate
 from streams.slices import Slice
-from streams.work import Held, take_hold
 from tests.strategies import wards
 
 POLICY = Policy(horizon=240 * HOUR)

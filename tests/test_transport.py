@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import inspect
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,17 @@ import faust.transport.drivers.aiokafka as driver
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.consumer.fetcher import READ_COMMITTED, READ_UNCOMMITTED, PartitionRecords
-from aiokafka.errors import CorruptRecordException, KafkaError
+from aiokafka.errors import (
+    CorruptRecordException,
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    ProducerClosed,
+    RequestTimedOutError,
+    TopicAuthorizationFailedError,
+    UnknownError,
+)
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
@@ -32,7 +42,7 @@ from analyzer import TOPICS, Topic
 from streams import producer as sending
 from streams.app import create_app
 from streams.partition import Outgoing
-from streams.producer import BatchProducer
+from streams.producer import BatchProducer, Refused
 from streams.progress import Standing, Watch
 from streams.settings import load
 from streams.slices import AHEAD_MS, FAR_AHEAD_MS, FEW_RECORDS, PATIENCE_SECONDS, Backlog, Place, Reach, Slice
@@ -514,7 +524,30 @@ def test_a_record_longer_than_a_batch_travels_alone() -> None:
     asyncio.run(check())
 
 
-def test_delivered_waits_for_every_batch_and_raises_what_went_wrong() -> None:
+async def deliver(client: FakeClient, until: asyncio.Future[None], refuse: Callable[[bytes], KafkaError | None]) -> list[bytes]:
+    """Answer every batch as `refuse` says of its records, the first complaint counting; what was stored, in order."""
+    stored: list[bytes] = []
+    while not until.done():
+        await asyncio.sleep(0)
+        for (_, _, content), delivery in list(zip(client.sent, client.deliveries, strict=True)):
+            if delivery.done():
+                continue
+            values = [value or b"" for _, value, _, _ in content]
+            error = next((found for value in values if (found := refuse(value))), None)
+            if error is None:
+                stored += values
+                delivery.set_result(None)
+            else:
+                delivery.set_exception(error)
+    until.result()
+    return stored
+
+
+def values(numbers: Iterable[int]) -> list[bytes]:
+    return [outgoing(number, None).value or b"" for number in numbers]
+
+
+def test_delivered_waits_for_every_batch() -> None:
     async def check() -> None:
         client = FakeClient()
         producer = BatchProducer(client)
@@ -525,28 +558,90 @@ def test_delivered_waits_for_every_batch_and_raises_what_went_wrong() -> None:
             one.set_result(None)
         await asyncio.sleep(0)
         assert not waiting.done()
-        client.deliveries[-1].set_exception(KafkaError("no"))
-        with pytest.raises(KafkaError, match="no"):
-            await waiting
+        client.deliveries[-1].set_result(None)
+        await waiting
 
     asyncio.run(check())
 
 
-def test_a_failure_noticed_by_the_sender_is_told_to_the_checkpoint_too() -> None:
+async def _all(producer: BatchProducer, records: list[Outgoing]) -> None:
+    await producer.send(records)
+    await producer.delivered()
+
+
+@pytest.mark.parametrize("error", [MessageSizeTooLargeError(), CorruptRecordException(), UnknownError()])
+def test_of_a_batch_that_is_refused_all_but_the_bad_record_is_delivered_in_order(error: KafkaError) -> None:
+    async def check() -> None:
+        client = FakeClient(batch_bytes=400)
+        producer = BatchProducer(client)
+        sending = asyncio.ensure_future(_all(producer, [outgoing(number, b"a") for number in range(30)]))
+        bad = values([3])[0]
+        stored = await deliver(client, sending, lambda value: error if value == bad else None)
+        assert producer.undeliverable == {"episodes": 1}
+        good = values(one for one in range(30) if one != 3)
+        last = {value: place for place, value in enumerate(stored)}
+        assert sorted(last, key=lambda value: last[value]) == good  # what is sent again comes in order
+
+    asyncio.run(check())
+
+
+def test_a_broker_that_is_away_costs_nothing_and_no_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "RETRY_SECONDS", 0.0)
+
     async def check() -> None:
         client = FakeClient(batch_bytes=70)
         producer = BatchProducer(client)
-        sender = asyncio.ensure_future(producer.send([outgoing(number, b"a") for number in range(100)]))
-        while not sender.done() and len(client.sent) < sending.BATCHES_IN_FLIGHT:
-            await asyncio.sleep(0)
-        client.deliveries[3].set_exception(KafkaError("no"))
-        with pytest.raises(KafkaError):
-            await sender
-        for one in client.deliveries:
-            if not one.done():
-                one.set_result(None)
-        with pytest.raises(KafkaError):
-            await producer.delivered()
+        task = asyncio.ensure_future(_all(producer, [outgoing(number, b"a") for number in range(100)]))
+        failures = itertools.chain(
+            [None, None, KafkaConnectionError(), RequestTimedOutError(), KafkaTimeoutError()], itertools.repeat(None)
+        )
+        stored = await deliver(client, task, lambda _value: next(failures))
+        assert not producer.undeliverable
+        last = {value: place for place, value in enumerate(stored)}
+        assert sorted(last, key=lambda value: last[value]) == values(range(100))
+
+    asyncio.run(check())
+
+
+def test_a_topic_that_nobody_may_write_to_is_passed_over_as_a_whole() -> None:
+    async def check() -> None:
+        client = FakeClient()
+        producer = BatchProducer(client)
+        task = asyncio.ensure_future(_all(producer, [outgoing(number, b"a") for number in range(9)]))
+        stored = await deliver(client, task, lambda _value: TopicAuthorizationFailedError("episodes"))
+        assert stored == []
+        assert producer.undeliverable == {"episodes": 9}
+        assert len(client.sent) <= 9
+
+    asyncio.run(check())
+
+
+def test_a_client_that_can_send_no_more_is_an_error_of_every_checkpoint() -> None:
+    async def check() -> None:
+        client = FakeClient()
+        producer = BatchProducer(client)
+        for _ in range(2):
+            task = asyncio.ensure_future(_all(producer, [outgoing(1, b"a")]))
+            with pytest.raises(ProducerClosed):
+                await deliver(client, task, lambda _value: ProducerClosed())
+        assert not producer.undeliverable
+
+    asyncio.run(check())
+
+
+def test_records_of_a_checkpoint_are_stored_or_refused_in_one_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "RETRY_SECONDS", 0.0)
+
+    async def check() -> None:
+        client = FakeClient()
+        producer = BatchProducer(client)
+        errors = itertools.chain([KafkaConnectionError()], itertools.repeat(None))
+        task = asyncio.ensure_future(producer.store(("state", 2), [(b"k", b"one"), (b"l", None)]))
+        assert (await deliver(client, task, lambda _value: next(errors)))[-2:] == [b"one", b""]
+        assert {(topic, partition) for topic, partition, _ in client.sent} == {("state", 2)}
+        task = asyncio.ensure_future(producer.store(("state", 2), [(b"k", b"one")]))
+        with pytest.raises(Refused, match="state: MessageSizeTooLargeError"):
+            await deliver(client, task, lambda _value: MessageSizeTooLargeError())
 
     asyncio.run(check())
 

@@ -11,10 +11,10 @@ from faust.tables.recovery import RebalanceAgain
 
 from analyzer import Policy
 from streams.app import create_app
+from streams.held import take_hold
 from streams.partition import Outgoing
 from streams.progress import Answers
 from streams.settings import Settings
-from streams.work import take_hold
 from tests.test_checkpoint import Source, feed, long_source, new_partition
 
 POLICY = Policy()
@@ -45,12 +45,16 @@ class Client:
 class Batches:
     def __init__(self, sent: list[Outgoing]) -> None:
         self._sent = sent
+        self.stored: list[tuple[tuple[str, int], bytes, bytes | None]] = []
 
     async def send(self, records: Iterable[Outgoing]) -> None:
         self._sent += records
 
     async def delivered(self) -> None:
         pass
+
+    async def store(self, place: tuple[str, int], records: Any) -> None:
+        self.stored += [(place, key, value) for key, value in records]
 
 
 def test_between_a_rebalance_and_the_state_that_follows_it_nothing_is_said_though_the_group_takes_commits() -> None:

@@ -1,0 +1,85 @@
+"""Held: a partition in a worker's hands, what of it is stored, and how it gets there after a rebalance."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from analyzer import Engine, Policy, Topic
+from streams.checkpoint import CheckpointError, Checkpoints, Restored, restore
+from streams.partition import Outgoing, Partition
+from streams.slices import Slice
+
+log = structlog.get_logger("alarm_fatigue")
+
+
+class Held:
+    """A partition in this worker's hands."""
+
+    def __init__(self, partition: Partition, checkpoints: Checkpoints) -> None:
+        self.partition = partition
+        self.checkpoints = checkpoints
+        self.stored_at: float | None = None
+        self.arrived = 0
+        """Records since time was last moved."""
+        self.failed = False
+        """Whether it holds half a slice, and must never be stored again."""
+        self.stored_offsets: dict[Topic, int] = dict(partition.next_offsets)
+        self.not_before = 0.0
+        """When it is stored again (s, monotonic) after the broker refused a checkpoint."""
+
+    @property
+    def unstored(self) -> int:
+        """Offsets taken in since the last checkpoint: what the next worker reads again."""
+        return sum(end - self.stored_offsets.get(topic, 0) for topic, end in list(self.partition.next_offsets.items()))
+
+    def not_stored(self, episodes: list[Outgoing], not_before: float) -> None:
+        """A checkpoint that was planned cannot be stored: the next one stores everything, and says it then."""
+        self.partition.put_back(episodes)
+        self.partition.changed = True
+        self.checkpoints = self.checkpoints.renewed(uuid.uuid4().hex[:12])
+        self.not_before = not_before
+
+
+def take_hold(
+    before: Held | None, found: Mapping[bytes, bytes], policy: Policy, new_partition: Callable[[Restored], Partition]
+) -> Held:  # fmt: skip
+    """A partition after a rebalance.
+
+    `found` is what recovery read of the checkpoint topic: everything, or of a partition held `before` what is new. Raises
+    `CheckpointError` where the stored state cannot be read.
+    """
+    writer = uuid.uuid4().hex[:12]
+    if before is None:
+        return Held(new_partition(restore(found, policy) or Restored(Engine(policy), {}, [], [])), Checkpoints(writer, found))
+    theirs = _further(found, before.partition, policy)
+    if theirs is not None:
+        return Held(new_partition(theirs), Checkpoints(writer, found))
+    before.checkpoints = before.checkpoints.renewed(writer, found)
+    return before
+
+
+def _further(found: Mapping[bytes, bytes], than: Partition, policy: Policy) -> Restored | None:
+    """The state of others who got further with a partition while we did not hear that we had lost it."""
+    try:
+        theirs = restore(found, policy)
+    except CheckpointError:  # ours, whose older parts were read long ago
+        return None
+    return theirs if theirs is not None and sum(theirs.next_offsets.values()) > sum(than.next_offsets.values()) else None
+
+
+def tell_of_move(one: Slice, expected: int) -> None:
+    """The broker no longer has the record that the state expects; what it has begins at the slice's."""
+    if one.begin > expected:
+        log.warning(
+            "records are gone before they were read, most likely by the topic's retention; going on with the first there is",
+            topic=one.topic, partition=one.partition, lost=one.begin - expected, expected=expected, going_on_at=one.begin,
+        )  # fmt: skip
+    else:
+        log.warning(
+            "the topic ends before what was read of it, so it was made anew or cut off; reading it from its beginning, with the state "
+            "kept: records known by their event_id are duplicates",
+            topic=one.topic, partition=one.partition, expected=expected, going_on_at=one.begin,
+        )  # fmt: skip
