@@ -16,6 +16,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
+SILENT_SECONDS = 12.0
+"""Without an answer for so long, something is wrong: an idle worker gets one every half second and in a
+rebalance one every `app.METADATA_MS`."""
+SAY_SECONDS = 60.0
+
+log = structlog.get_logger("alarm_fatigue")
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -55,6 +64,29 @@ class Answers:
         for one in self._connections():
             self.note(one._last_action)
         return self._last
+
+
+class Silence:
+    """Says that the broker does not answer: after some seconds, then once a minute, and when it is over."""
+
+    def __init__(self, broker: str) -> None:
+        self._broker = broker
+        self._said_at: float | None = None
+        self._since = 0.0
+
+    def look(self, answered: float | None, now: float) -> None:
+        """`answered`: the last answer, None before the first; both in seconds of one steady clock."""
+        if answered is None:
+            return
+        if now - answered < SILENT_SECONDS:
+            if self._said_at is not None:
+                log.warning("the broker answers again", broker=self._broker, seconds=round(answered - self._since))
+                self._said_at = None
+        elif self._said_at is None or now - self._said_at >= SAY_SECONDS:
+            if self._said_at is None:
+                self._since = answered
+            self._said_at = now
+            log.warning("the broker does not answer; waiting for it", broker=self._broker, seconds=round(now - answered))
 
 
 class Watch:

@@ -60,6 +60,7 @@ class Watchdog:
         self._main = threading.main_thread().ident
         self._answered = monotonic()
         self._deadline: float | None = None
+        self._status = NOT_DRAINED
         self._signals = 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
@@ -79,10 +80,11 @@ class Watchdog:
         self._over.set()
         faulthandler.cancel_dump_traceback_later()
 
-    def stop_within(self, seconds: float) -> None:
-        """The process ends within so many seconds, or earlier if it was told so before."""
+    def stop_within(self, seconds: float, status: int = NOT_DRAINED) -> None:
+        """The process ends within so many seconds, or earlier if it was told so before. `status` 0: nothing is left to be stored."""
         deadline = monotonic() + seconds
         self._deadline = deadline if self._deadline is None else min(self._deadline, deadline)
+        self._status = status
 
     def exit(self, status: int) -> NoReturn:
         """The end, after what was to be said has been logged."""
@@ -122,6 +124,8 @@ class Watchdog:
         except RuntimeError:  # closed: on the way out
             self._answered = now
         if self._deadline is not None and now > self._deadline:
+            if self._status == 0:
+                self.exit(0)
             self.end(NOT_DRAINED, "not drained: stopping took too long; what was not stored will be read again")
         if now - self._answered > self._limit:
             self.end(STUCK, "the event loop is stuck, ending to be restarted", seconds=round(now - self._answered, 1))

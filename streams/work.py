@@ -28,7 +28,7 @@ from streams.fitting import Limits
 from streams.held import Held, take_hold, tell_of_move
 from streams.partition import Outgoing, Partition
 from streams.producer import BatchProducer, Refused
-from streams.progress import Answers, Standing, Watch
+from streams.progress import Answers, Silence, Standing, Watch
 from streams.pseudonyms import pseudonyms
 from streams.settings import Settings
 from streams.slices import Slice
@@ -45,6 +45,8 @@ ADVANCE_RECORDS = 8192
 """Records after which time passes at once, so that what arrived does not pile up."""
 DRAIN_SECONDS = 5.0
 """How long a stopping worker waits for its last checkpoint; the rest of `watchdog.STOP_SECONDS` is for the clients to close."""
+CLOSE_SECONDS = 3.0
+"""How long a worker that has drained waits for its clients to take leave of the broker."""
 HAND_OVER_SECONDS = 2.0
 """How long a rebalance waits for a checkpoint."""
 CONFIRMED_SECONDS = 0.5
@@ -89,8 +91,8 @@ class Work:
         self._limits = Limits({plan.name: plan.max_bytes for plan in plans(settings, 1)}, LARGEST_RECORD)
         self._limits.tell(limits)
         self._watch = Watch(settings.stall_timeout / 1000)
-        self._unreachable = False
         self._answers = Answers(self._connections)
+        self._silence = Silence(settings.broker)
         self._current = False
         """Whether what is held is the state of record: not from a rebalance on until what others may have added is read."""
         self.recovered = False
@@ -346,6 +348,8 @@ class Work:
         self.drained = bool(done) and not any(held.partition.changed for held in self._held.values())
         if self.drained:
             log.info("drained", partitions=sorted(self._held))
+            if self.watchdog is not None:
+                self.watchdog.stop_within(CLOSE_SECONDS, status=0)
             return
         unstored = self._unstored()
         log.warning(
@@ -399,22 +403,18 @@ class Work:
         """Look after the worker for as long as it runs: end it if it stands still though the broker is there."""
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            self._answers.last()
+            self._silence.look(self._answers.last(), monotonic())
             await self._look()
 
     async def _look(self) -> None:
         standing = self.standing()
         what = self._watch.judge(standing, monotonic())
         if what is None:
-            self._unreachable = False
             return
         asked = monotonic()
         if await self._broker_answers():
             self._answers.note(asked)
         else:
-            if not self._unreachable:
-                log.warning("the broker does not answer; waiting for it", broker=self._settings.broker)
-            self._unreachable = True
             self._watch.forgive()
             return
         seconds = self._settings.stall_timeout / 1000
