@@ -65,6 +65,7 @@ class App(faust.App):
     async def on_start(self) -> None:
         await super().on_start()
         self.add_future(self.work.watch())  # Faust's own timers wait for the partitions
+        self.add_future(self.work.keep_limits())
 
     async def on_stop(self) -> None:
         await self.work.drain()

@@ -5,14 +5,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 
-import structlog
-
 from analyzer import Engine, Policy, Topic
 from streams.checkpoint import CheckpointError, Checkpoints, Restored, restore
 from streams.partition import Outgoing, Partition
-from streams.slices import Slice
-
-log = structlog.get_logger("alarm_fatigue")
 
 
 class Held:
@@ -68,18 +63,3 @@ def _further(found: Mapping[bytes, bytes], than: Partition, policy: Policy) -> R
     except CheckpointError:  # ours, whose older parts were read long ago
         return None
     return theirs if theirs is not None and sum(theirs.next_offsets.values()) > sum(than.next_offsets.values()) else None
-
-
-def tell_of_move(one: Slice, expected: int) -> None:
-    """The broker no longer has the record that the state expects; what it has begins at the slice's."""
-    if one.begin > expected:
-        log.warning(
-            "records are gone before they were read, most likely by the topic's retention; going on with the first there is",
-            topic=one.topic, partition=one.partition, lost=one.begin - expected, expected=expected, going_on_at=one.begin,
-        )  # fmt: skip
-    else:
-        log.warning(
-            "the topic ends before what was read of it, so it was made anew or cut off; reading it from its beginning, with the state "
-            "kept: records known by their event_id are duplicates",
-            topic=one.topic, partition=one.partition, expected=expected, going_on_at=one.begin,
-        )  # fmt: skip

@@ -12,7 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import structlog
+
 from analyzer import Topic
+
+log = structlog.get_logger("alarm_fatigue")
 
 AHEAD_MS = 600_000
 """How far, in record time, a topic may be read ahead of another one of its partition that has records waiting."""
@@ -179,3 +183,18 @@ class _Lane:
             if lowest is None or time < lowest[0]:
                 lowest = time, topic
         return (None, of) if lowest is None else (lowest[0] + AHEAD_MS, lowest[1])
+
+
+def tell_of_move(one: Slice, expected: int) -> None:
+    """The broker no longer has the record that the state expects; what it has begins at the slice's."""
+    if one.begin > expected:
+        log.warning(
+            "records are gone before they were read, most likely by the topic's retention; going on with the first there is",
+            topic=one.topic, partition=one.partition, lost=one.begin - expected, expected=expected, going_on_at=one.begin,
+        )  # fmt: skip
+    else:
+        log.warning(
+            "the topic ends before what was read of it, so it was made anew or cut off; reading it from its beginning, with the state "
+            "kept: records known by their event_id are duplicates",
+            topic=one.topic, partition=one.partition, expected=expected, going_on_at=one.begin,
+        )  # fmt: skip

@@ -8,7 +8,9 @@ last line on standard error: what was in hand, and where the main thread stands.
 
 A thread of Python cannot run while C code keeps the interpreter's lock. For that, `faulthandler`
 keeps a timer in a thread of C: it writes the stack of every thread and ends the process with
-status 1. Signals are not heeded then before that time has passed.
+status 1. Signals are not heeded then before that time has passed. That timer does not know of
+suspensions: a process that was suspended for longer than `limit` and ten seconds may be ended when
+it resumes, and restarted; its partitions were others' by then.
 """
 
 from __future__ import annotations

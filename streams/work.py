@@ -25,15 +25,15 @@ from streams.exporter import REUSE_SECONDS, Exporter
 from streams.finder import REUSE_SECONDS as FINDINGS_REUSE_SECONDS
 from streams.finder import Finder
 from streams.fitting import Limits
-from streams.held import Held, take_hold, tell_of_move
+from streams.held import Held, take_hold
 from streams.partition import Outgoing, Partition
 from streams.producer import BatchProducer, Refused
 from streams.progress import Answers, Silence, Standing, Watch
 from streams.pseudonyms import pseudonyms
 from streams.settings import Settings
-from streams.slices import Slice
+from streams.slices import Slice, tell_of_move
 from streams.store import CheckpointTable
-from streams.topics import LARGEST_RECORD, checkpoint_topic, plans
+from streams.topics import LARGEST_RECORD, checkpoint_topic, current_limits, plans
 from streams.transport import Slices
 from streams.watchdog import NOT_DRAINED, STOP_SECONDS, Watchdog
 from streams.web import add_board, add_findings, add_page, add_pages, add_workbench, not_ready
@@ -57,6 +57,8 @@ OUTBOX_LIMIT = 500
 """Rejected records after which the consumer waits for the producer."""
 REFUSED_SECONDS = 60.0
 """How long a partition waits after the broker refused its checkpoint, before everything is written again."""
+LIMITS_SECONDS = 300.0
+"""How often the broker is asked for `max.message.bytes` of the outputs; a limit lowered in between is noticed by a refusal."""
 PART_HEADROOM = 1024
 """Bytes of a checkpoint's record beside its value, generously: its key and the batch around it."""
 EPISODES_LIMIT = 50_000
@@ -405,6 +407,12 @@ class Work:
             await asyncio.sleep(TICK_SECONDS)
             self._silence.look(self._answers.last(), monotonic())
             await self._look()
+
+    async def keep_limits(self) -> None:
+        """Ask now and then how long records the outputs take: operators change that while workers run."""
+        while True:
+            await asyncio.sleep(LIMITS_SECONDS)
+            self._limits.tell(await asyncio.to_thread(current_limits, self._settings))
 
     async def _look(self) -> None:
         standing = self.standing()

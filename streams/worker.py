@@ -27,10 +27,10 @@ class WorkerError(Exception):
 
 def run(settings: Settings) -> None:
     """Work until told to stop. Raises `WorkerError`, `SettingsError`."""
+    logs.set_up(settings.log_level)
     partitions, limits = _checked_topics(settings)
     settings = settings.model_copy(update={"partitions": partitions})
     _check_port(settings)
-    logs.set_up(settings.log_level)
     app = create_app(settings, limits=limits)
     web = settings.web
     log.info("worker starting", broker=settings.broker, group=settings.group, page=f"{web.address}/", metrics=f"{web.address}/metrics")

@@ -129,11 +129,11 @@ class WorkerProcess:
             )
         return self
 
-    def get(self, path: str, accept: str = "") -> tuple[int, str]:
+    def get(self, path: str, accept: str = "", timeout: float = 20) -> tuple[int, str]:
         """Status and text; status 0 while nobody answers."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers={"Accept": accept})
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
