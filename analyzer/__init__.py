@@ -25,6 +25,7 @@ from analyzer.glance import NO_ALARMS, TREND_HOURS, TREND_MINUTES, Glance, Stand
 from analyzer.histogram import RESPONSE_BUCKETS
 from analyzer.overload import STATES, Change, Reason, Relief, in_words
 from analyzer.policy import JUDGING, MEASURES, FindingsPolicy, Policy
+from analyzer.recent import ClockOffset
 from analyzer.shares import Share
 from analyzer.storage import ShardKey
 from analyzer.table import OPEN
@@ -57,6 +58,7 @@ __all__ = [
     "Change",
     "Class",
     "ClinicianBurdens",
+    "ClockOffset",
     "Columns",
     "Engine",
     "EpisodeRecord",

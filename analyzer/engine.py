@@ -23,6 +23,7 @@ from analyzer.ids import Marks, Numbers, distinct, integers
 from analyzer.policy import Policy
 from analyzer.publish import finished, publish
 from analyzer.recall import recall
+from analyzer.recent import Recent
 from analyzer.recorded import Recorded
 from analyzer.state import State
 from analyzer.storage import ShardKey
@@ -54,6 +55,8 @@ class Engine:
         self.policy = policy
         self.version = 0
         """Another one whenever what is measured may have changed."""
+        self.recent = Recent(self._state.facilities)
+        """What became of the records of the last minutes; kept in memory only."""
 
     def apply(self, topic: Topic, fact: Fact, stamped: int | None) -> Outcome:
         """Take in one fact. `stamped`: the Kafka record's timestamp (ms), or None for complete history."""
@@ -77,6 +80,10 @@ class Engine:
             until = integers(-NOTHING_YET if end is None else end for end in columns[places["end"]])
         stamped = None if stamps is None else integers(stamps)
         outcomes, entries = state.gates[topic].admit(facilities, columns[0], at, stamped, until)
+        self.recent.judged(topic, facilities, outcomes)
+        if topic == "alarms" and stamped is not None:
+            of_facility, of_type = columns[places["facility"]], columns[places["device_type"]]
+            self.recent.clocks(of_facility, of_type, at, stamped)
         accepted = outcomes == ACCEPTED
         batch = Batch(columns, facilities, at, np.full(len(at), -1))
         batch.entries[accepted] = entries
@@ -198,5 +205,6 @@ class Engine:
         """
         self = cls(policy)
         self._state = storage.load(policy, shards, judge_anew)
+        self.recent = Recent(self._state.facilities)
         self.tally = dict(tally)
         return self

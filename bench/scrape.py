@@ -40,6 +40,7 @@ from analyzer import (
 from bench.measure import show_measuring
 from streams.exporter import Exporter
 from streams.exposition import Format, packed, render
+from streams.health import Health
 from streams.library import as_metrics
 from streams.metrics import Table, burden_tables, everybody
 from streams.partition import Partition
@@ -136,6 +137,9 @@ class Worker:
     def advance(self) -> None:
         """Something changes at every look."""
         self.partitions[0].engine.version += 1
+
+    def health(self) -> Health:
+        return Health(now=2.0, answered_at=1.0)
 
     def lag_seconds(self) -> dict[tuple[str, int], float]:
         return {}

@@ -34,6 +34,7 @@ from analyzer import (
 )
 from analyzer.policy import HOUR
 from streams.codec import to_json
+from streams.currency import currency, facility_document
 from streams.exporter import Exporter, Measured, Source, in_turns
 from streams.finder import QueryError
 from streams.metrics import nonactionable_ratios
@@ -43,9 +44,6 @@ REFRESH_SECONDS = 5.0
 REFRESH_SECONDS_RECORDED = 2.0
 """The same by the event clock, on which minutes may pass in seconds."""
 LEAST_REFRESH_SECONDS = 0.5
-QUIET_SECONDS = 600.0
-"""A facility without an alarm event for longer is one whose data is old: 187 audible alarms per bed and day (Drew 2014) are one in 46 s
-from ten beds."""
 MOST_UNITS = 500
 """No answer holds more: some 3 kB each, a third of that as sent."""
 MOST_CLINICIANS = 500
@@ -92,14 +90,6 @@ class UnitsQuery:
         if not (limit.isascii() and limit.isdigit() and len(limit) < 5 and 1 <= int(limit) <= MOST_UNITS):
             raise QueryError(f"limit: expected a whole number from 1 to {MOST_UNITS}")
         return cls(given.get("facility"), int(limit))
-
-
-@dataclass(frozen=True, slots=True)
-class Currency:
-    """How current the numbers are, in one word and one line."""
-
-    state: str
-    says: str
 
 
 @dataclass(slots=True)
@@ -204,18 +194,21 @@ class Board:
         for one in self._source.partitions:
             watermarks |= one.engine.watermarks()
         quiet = self._quiet(watermarks, at, moment)
-        told = _currency(quiet, self._behind())
-        lags, seconds = self._source.lags().values(), self._source.lag_seconds().values()
+        health, waiting = self._source.health(), self._source.lags().values()
+        records = None if None in waiting else sum(lag or 0 for lag in waiting)
+        told = currency(quiet, self._behind(), health, records)
+        warned = health.warned()
+        seconds = self._source.lag_seconds().values()
         return {
             "at": at,
             "refresh_seconds": max(self._reuse, LEAST_REFRESH_SECONDS),
             "windows": list(self._policy.windows),
             "currency": {
                 "state": told.state, "says": told.says, "clock": "event" if self._event else "wall",
-                "waiting_records": None if None in lags else sum(lag or 0 for lag in lags), "waiting_seconds": max(seconds, default=0.0),
-                "facilities": [
-                    {"facility": name, "watermark": watermarks[name], "quiet_seconds": round(quiet[name], 3)} for name in sorted(quiet)
-                ],
+                "waiting_records": records, "waiting_seconds": max(seconds, default=0.0),
+                "broker_answered_at": None if health.answered_at is None else int(health.answered_at * 1000),
+                "warnings": [{"facility": one.facility, "says": one.says} for one in warned],
+                "facilities": [facility_document(name, watermarks[name], quiet[name], health) for name in sorted(quiet)],
             },
         }  # fmt: skip
 
@@ -228,19 +221,6 @@ class Board:
         if self._event:
             return {name: moment - since for name, (_, since) in self._moved.items()}
         return {name: max(at - mark, 0) / 1000 for name, mark in watermarks.items()}
-
-
-def _currency(quiet: Mapping[str, float], behind: str | None) -> Currency:
-    if behind is not None:
-        return Currency("behind", f"the worker is not up to date: {behind}")
-    if not quiet:
-        return Currency("empty", "no alarm event has come in yet: is anything sent to the topic alarms?")
-    silent = {name: seconds for name, seconds in quiet.items() if seconds > QUIET_SECONDS}
-    if silent:
-        longest = max(silent, key=silent.__getitem__)
-        others = f", nor from {len(silent) - 1} more" if len(silent) > 1 else ""
-        return Currency("old", f"no alarm event from {longest} for {silent[longest] / 60:.0f} min{others}: is its feed still running?")
-    return Currency("current", "everything that was sent is counted")
 
 
 def _view(of: Measured, at: int, moment: float, head: dict[str, Any], policy: Policy, names: Names) -> View:

@@ -141,6 +141,31 @@ DEFINITIONS = {
     "consumer_lag_seconds": Definition(
         "gauge", ("topic", "partition"), "Age of the fetched record that is next in line, by its Kafka timestamp; 0 where none waits."
     ),
+    "broker_answered_timestamp_seconds": Definition(
+        "gauge", (), "When the broker last answered this worker; absent before its first answer."
+    ),
+    "unread_partitions": Definition(
+        "gauge", ("topic",), "Partitions of the input that this group does not read: added while it ran."
+    ),
+    "recent_events": Definition(
+        "gauge", ("facility", "topic", "outcome"),
+        "Records read in the last 10 min, by what became of them; facility is empty where the key names none that is known.",
+    ),
+    "watermark_ahead_seconds": Definition(
+        "gauge", ("facility",),
+        "How far the watermark lies ahead of the worker's clock, where by more than policy.max_ahead, else 0. Not by the event clock.",
+    ),
+    "device_clock_offset_seconds": Definition(
+        "gauge", ("facility", "device_type"),
+        "Median time of alarm events minus their records' timestamps over the last 10 min, refused ones included; positive is ahead.",
+    ),
+    "device_clock_spread_seconds": Definition(
+        "gauge", ("facility", "device_type"),
+        "Ninth decile minus first decile of the same differences: large where events are stored and forwarded in chunks.",
+    ),
+    "undeliverable_records": Definition("counter", ("topic",), "Records of this worker that the broker refused for good."),
+    "truncated_records": Definition("counter", ("topic",), "Records of this worker that were cut to the topic's limit."),
+    "unreadable_batches": Definition("counter", ("topic",), "Batches of the input that could not be read and were skipped."),
     "checkpoint_timestamp_seconds": Definition("gauge", ("partition",), "When the partition's state was last stored."),
     "build_info": Definition("gauge", ("version", "policy"), "Always 1; labels tell the version, and a fingerprint of the policy."),
 }  # fmt: skip

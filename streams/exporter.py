@@ -24,6 +24,8 @@ import numpy.typing as npt
 from analyzer import Burdens, ClinicianBurdens, Glance, Outcome, Snapshot, Topic
 from streams import __version__
 from streams.exposition import END, Format, Packed, packed, render
+from streams.health import Health
+from streams.health_tables import health_tables
 from streams.metrics import (
     Chosen,
     Table,
@@ -63,6 +65,8 @@ class Source(Protocol):
     def lags(self) -> dict[tuple[str, int], int | None]: ...
 
     def lag_seconds(self) -> dict[tuple[str, int], float]: ...
+
+    def health(self) -> Health: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +168,7 @@ class Exporter:
         yield simple_table(
             "consumer_lag_seconds", {(topic, str(number)): lag for (topic, number), lag in self._source.lag_seconds().items()}
         )
+        yield from health_tables(self._source.health(), watermarks)
         stored = self._source.checkpoint_times().items()
         yield simple_table("checkpoint_timestamp_seconds", {(str(number),): at for number, at in stored})
         yield simple_table("build_info", {(__version__, self._policy): 1})

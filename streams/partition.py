@@ -86,8 +86,13 @@ class Partition:
         """How many finished episodes wait for the next checkpoint, beside those that most likely were sent before a restart."""
         return len(self._episodes) - self._said_before
 
-    def take_slice(self, one: Slice) -> TakenSlice:
-        """Take in the records that were not taken in before."""
+    def take_slice(self, one: Slice, now: int | None = None) -> TakenSlice:
+        """Take in the records that were not taken in before.
+
+        `now` (ms): when they were read, for the counts of the last minutes; None: keep none.
+        """
+        if now is not None:
+            self.engine.recent.begin(now)
         new = bisect_left(one.offsets, self.next_offsets.get(one.topic, 0))
         if new:
             one = one.cut(new)[1] if new < len(one.offsets) else Slice(one.topic, one.partition, [], [], [], [], one.begin, one.next_offset)
@@ -106,6 +111,7 @@ class Partition:
         decoded = decode_slice(topic, one.values, self._max_record_bytes)
         for place, detail in decoded.malformed:
             self.engine.count(topic, "malformed")
+            self.engine.recent.refused(topic, "malformed", one.keys[place])
             self._reject(one, place, "malformed", detail)
         columns, places = decoded.columns, decoded.places
         if self._keyed:
@@ -128,6 +134,7 @@ class Partition:
             return columns, places
         for place in compress(places, (not is_right for is_right in right)):
             self.engine.count(one.topic, "misrouted")
+            self.engine.recent.refused(one.topic, "misrouted", one.keys[place])
             self._reject(one, place, "misrouted", EXPLAIN["misrouted"])
         return tuple(list(compress(column, right)) for column in columns), list(compress(places, right))
 

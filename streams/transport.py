@@ -17,7 +17,7 @@ Memory is bounded: per topic-partition one fetch that the client holds, one slic
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from time import monotonic
 from typing import Any
 
@@ -28,6 +28,7 @@ from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, KafkaE
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.types import TP, ConsumerMessage
 
+from analyzer import Topic
 from streams.slices import Backlog, Place, Reach, Slice
 
 SLICE_RECORDS = 4096
@@ -222,6 +223,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         states = [subscription.assignment.state_value(tp) for tp in subscription.assignment.tps]
         return max((state.timestamp / 1000 for state in states if state.timestamp), default=None)
 
+    def partition_counts(self, topics: Iterable[Topic]) -> dict[Topic, int]:
+        """See `Consumer.partition_counts`."""
+        if self._consumer is None:
+            return {}
+        known = self._consumer._client.cluster.partitions_for_topic
+        return {topic: len(found) for topic in topics if (found := known(topic))}
+
     def connections(self) -> list[Any]:
         """The client's open connections; none before it has started."""
         return [] if self._consumer is None else list(self._consumer._client._conns.values())
@@ -332,6 +340,13 @@ class Consumer(driver.Consumer):
     def connections(self) -> list[Any]:
         """The client's open connections; none before it has started."""
         return [] if self._thread is None else self._thread.connections()
+
+    def partition_counts(self, topics: Iterable[Topic]) -> dict[Topic, int]:
+        """How many partitions topics have, as of the last metadata (at most some ten seconds ago).
+
+        Topics of which the broker has told nothing are left out.
+        """
+        return {} if self._thread is None else self._thread.partition_counts(topics)
 
     # -- rebalancing
 

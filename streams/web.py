@@ -13,6 +13,7 @@ from streams.codec import to_json
 from streams.exporter import Exporter
 from streams.exposition import Format, accepts
 from streams.finder import Finder, Query, QueryError
+from streams.health import Health
 from streams.site import File, page_files
 from streams.workbench import Candidate, Workbench
 
@@ -36,6 +37,8 @@ class Worker(Protocol):
 
     def seconds_behind(self) -> float: ...
 
+    def health(self) -> Health: ...
+
 
 def add_pages(app: Any, worker: Worker, exporter: Exporter, send_seconds: float = SEND_SECONDS) -> None:
     """Serve the pages from the app's web server."""
@@ -56,7 +59,11 @@ def add_pages(app: Any, worker: Worker, exporter: Exporter, send_seconds: float 
     @app.page("/ready")  # type: ignore[untyped-decorator]
     async def ready(_page: Any, _request: Any) -> Response:
         reason = not_ready(app, worker)
-        return Response(text=f"{reason or 'ready'}\n", status=503 if reason else 200)
+        if reason:
+            return Response(text=f"{reason}\n", status=503)
+        # One hospital's fault takes no other's numbers away: it is named, and the worker is ready.
+        ahead = [one.says for one in worker.health().ahead_warnings()]
+        return Response(text="".join(f"{line}\n" for line in ["ready", *ahead]))
 
 
 def add_findings(app: Any, worker: Worker, finder: Finder, send_seconds: float = SEND_SECONDS) -> None:
@@ -162,6 +169,8 @@ def not_ready(app: Any, worker: Worker) -> str | None:
     """What keeps the worker from showing current numbers; None if nothing does."""
     if not worker.recovered:
         return "waiting for partitions, or for their state"
+    if reason := worker.health().not_ready:
+        return reason
     if app.rebalancing or app.in_recovery:
         return "rebalancing"
     if not app.producer.started:

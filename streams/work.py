@@ -25,6 +25,7 @@ from streams.exporter import REUSE_SECONDS, Exporter
 from streams.finder import REUSE_SECONDS as FINDINGS_REUSE_SECONDS
 from streams.finder import Finder
 from streams.fitting import Limits
+from streams.health import LOSSES, Health
 from streams.held import Held, take_hold
 from streams.partition import Outgoing, Partition
 from streams.producer import BatchProducer, Refused
@@ -152,6 +153,19 @@ class Work:
         """The greatest of `lag_seconds`; 0 by the event clock, to which the past is as good as the present."""
         return 0.0 if self._settings.clock == "event" else max(self.lag_seconds().values(), default=0.0)
 
+    def health(self) -> Health:
+        """How current and complete the numbers are."""
+        wall = self._settings.clock == "wall"
+        return Health.of(
+            self.partitions,
+            self._clock(),
+            self.broker_answered_at(),
+            self._app.consumer.partition_counts(TOPICS),
+            self._settings.partitions,
+            self._policy.max_ahead if wall else None,
+            {name: counted() for name in LOSSES if (counted := getattr(self, name, None))},
+        )
+
     def advance(self) -> None:
         """Bring every partition to now."""
         for held in self._held.values():
@@ -189,7 +203,7 @@ class Work:
             held.partition.next_offsets[one.topic] = one.begin
         self._slice = one
         try:
-            taken = held.partition.take_slice(one)
+            taken = held.partition.take_slice(one, int(self._clock() * 1000))
         except Exception as error:
             held.failed = True
             log.error(

@@ -24,6 +24,7 @@ from streams.door import Door, new_runner
 from streams.exporter import Exporter
 from streams.finder import Finder
 from streams.guard import guard, tls_of
+from streams.health import Health
 from streams.partition import Partition
 from streams.refusals import Refusals
 from streams.settings import MetricsSettings, WebSettings
@@ -56,6 +57,7 @@ class FakeWorker:
         self.recovered = True
         self.behind: str | None = None
         self.waiting = 0
+        self.condition = Health(now=2.0, answered_at=0.0)
         self.partitions: list[Partition] = []
         self.hold(*engines)
 
@@ -75,6 +77,9 @@ class FakeWorker:
 
     def seconds_behind(self) -> float:
         return 0.0
+
+    def health(self) -> Health:
+        return self.condition
 
 
 class Pages:

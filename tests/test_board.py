@@ -244,9 +244,9 @@ def test_shifts_are_compared_over_hours_of_which_everything_is_known() -> None:
 @pytest.mark.parametrize(
     ("quiet", "behind", "state", "says"),
     [
-        (600, None, "current", "everything that was sent is counted"),
-        (601, None, "old", "no alarm event from H for 10 min: is its feed still running?"),
-        (0, "12345 records behind", "behind", "the worker is not up to date: 12345 records behind"),
+        (600, None, "current", "up to date: the broker answered 2 s ago, and all records it holds are counted"),
+        (601, None, "old", "no alarm event from H for 10 min: is its feed still running?; the broker answered 2 s ago"),
+        (0, "12345 records behind", "behind", "behind: 12345 records behind"),
     ],
 )
 def test_how_current_the_numbers_are_is_told_in_words(quiet: int, behind: str | None, state: str, says: str) -> None:
@@ -258,7 +258,9 @@ def test_how_current_the_numbers_are_is_told_in_words(quiet: int, behind: str | 
     with Site(worker, now=NINE / 1000 + quiet) as site:
         found = site.get("/api/v1/units").json
     assert (found["currency"]["state"], found["currency"]["says"]) == (state, says)
-    assert found["currency"]["facilities"] == [{"facility": "H", "watermark": NINE, "quiet_seconds": quiet}]
+    (facility,) = found["currency"]["facilities"]
+    assert (facility["facility"], facility["watermark"], facility["quiet_seconds"]) == ("H", NINE, quiet)
+    assert facility["old"] == (quiet > 600)
     assert found["at"] == NINE + 1000 * quiet
 
 

@@ -41,6 +41,7 @@ from analyzer import (
 from streams.definitions import DEFINITIONS
 from streams.exporter import Cap, Exporter
 from streams.exposition import BLOCK_LINES, END, Format, accepts, packed, render
+from streams.health import Health
 from streams.library import as_metrics
 from streams.metrics import burden_tables, everybody, joined, nonactionable_ratios, simple_table
 from streams.partition import Partition
@@ -289,6 +290,9 @@ class FakeWorker:
 
     def lags(self) -> dict[tuple[str, int], int | None]:
         return {("alarms", 0): self.lag}
+
+    def health(self) -> Health:
+        return Health(now=2.0, answered_at=1.0)
 
     def lag_seconds(self) -> dict[tuple[str, int], float]:
         return {}

@@ -10,12 +10,13 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.parser import text_string_to_metric_families as prometheus_families
 
-from analyzer import Engine, Finished, Policy, Topic
+from analyzer import ClockOffset, Engine, Finished, Policy, Topic
 from analyzer.policy import HOUR, Level, Levels, OverloadPolicy
 from streams import __version__
 from streams.definitions import DEFINITIONS, PREFIX
 from streams.exporter import Exporter
 from streams.exposition import Format
+from streams.health import Health
 from streams.library import as_metrics
 from streams.partition import Partition
 from streams.replay import BadLine, Exposition, read_into, write_episodes
@@ -60,6 +61,18 @@ def test_units_alone_can_be_asked_for(tiny: tuple[Engine, Finished]) -> None:
     assert units == [line for line in everything if "alarm_fatigue_clinician_" not in line]
 
 
+HEALTH = Health(
+    now=1_772_350_201.0,
+    answered_at=1_772_350_200.5,
+    counts={"alarms": 8, "labels": 4},
+    partitions=4,
+    ahead={"H1": 3000.0},
+    recent={("H1", "alarms", "late"): 40, ("", "alarms", "malformed"): 1},
+    offsets=(ClockOffset("H1", "ventilator", -660_000, 1_500, 20),),
+    losses={"undeliverable_records": {"episodes": 2}, "unreadable_batches": {"alarms": 3}, "truncated_records": {"rejected": 4}},
+)
+
+
 class FakeWorker:
     """A worker with one partition, frozen at a moment."""
 
@@ -75,6 +88,9 @@ class FakeWorker:
 
     def lags(self) -> dict[tuple[str, int], int]:
         return {("alarms", 0): 7}
+
+    def health(self) -> Health:
+        return HEALTH
 
     def lag_seconds(self) -> dict[tuple[str, int], float]:
         return {("alarms", 0): 2.5}
@@ -93,6 +109,17 @@ def scraped(tiny: tuple[Engine, Finished]) -> str:
 def test_a_scrape_shows_the_worker_s_health(scraped: str) -> None:
     assert 'alarm_fatigue_consumer_lag_records{partition="0",topic="alarms"} 7.0\n' in scraped
     assert 'alarm_fatigue_consumer_lag_seconds{partition="0",topic="alarms"} 2.5\n' in scraped
+    assert "alarm_fatigue_broker_answered_timestamp_seconds 1.7723502005e+09\n" in scraped
+    assert 'alarm_fatigue_unread_partitions{topic="alarms"} 4.0\n' in scraped
+    assert 'alarm_fatigue_unread_partitions{topic="labels"} 0.0\n' in scraped
+    assert 'alarm_fatigue_recent_events{facility="H1",outcome="late",topic="alarms"} 40.0\n' in scraped
+    assert 'alarm_fatigue_recent_events{facility="",outcome="malformed",topic="alarms"} 1.0\n' in scraped
+    assert 'alarm_fatigue_watermark_ahead_seconds{facility="' in scraped
+    assert 'alarm_fatigue_device_clock_offset_seconds{device_type="ventilator",facility="H1"} -660.0\n' in scraped
+    assert 'alarm_fatigue_device_clock_spread_seconds{device_type="ventilator",facility="H1"} 1.5\n' in scraped
+    assert 'alarm_fatigue_undeliverable_records_total{topic="episodes"} 2.0\n' in scraped
+    assert 'alarm_fatigue_truncated_records_total{topic="rejected"} 4.0\n' in scraped
+    assert 'alarm_fatigue_unreadable_batches_total{topic="alarms"} 3.0\n' in scraped
     assert 'alarm_fatigue_checkpoint_timestamp_seconds{partition="0"} 1.7723502005e+09\n' in scraped
     assert 'alarm_fatigue_event_delay_seconds_bucket{le="1.0",topic="alarms"} 0.0\n' in scraped
     assert 'alarm_fatigue_event_delay_seconds_bucket{le="2.0",topic="alarms"} 1.0\n' in scraped

@@ -16,8 +16,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Error, Page, Playwright, Route, expect, sync_playwright
 
-from analyzer import AlarmEvent, Engine, Policy
+from analyzer import AlarmEvent, ClockOffset, Engine, Policy
 from analyzer.policy import HOUR, MINUTE
+from streams.health import Health
 from streams.settings import WebSettings
 from tests.needs import need
 from tests.site import UNTIL, FakeWorker, Site, simulated
@@ -118,7 +119,10 @@ def test_five_questions_are_answered_at_once(browser: Browser) -> None:
         assert answer(page, "fix").replace("\u00a0", " ") == (
             "LO in ICU\nmonitor: 30 of 30 alarms that needed nobody, in 12 h. Change: an annunciation delay of 5 s. Owner: biomed."
         )
-        assert answer(page, "current") == "Yes\nEverything that was sent is counted. Last alarm event: 10:09:40."
+        assert (
+            answer(page, "current")
+            == "Yes\nUp to date: the broker answered 2 s ago, and all records it holds are counted. Last alarm event: 10:09:40."
+        )
         assert answer(page, "before").replace("\u00a0", " ") == "Worse\n5.1 alarms an hour in the last 12 h, 0.0 in the 12 h before."
         assert page.title() == "1 unit overloaded, alarm load"
         assert units(page) == ["ICU", "CCU"]
@@ -372,8 +376,50 @@ def test_old_data_is_said_to_be_old(browser: Browser) -> None:
         assert "No alarm event from H01 for 30 min: is its feed still running?" in answer(page, "current")
         expect(page.locator("body")).to_have_class("old")
         worker.behind = "12345 records behind"
-        expect(page.locator("#current")).to_contain_text("The worker is not up to date: 12345 records behind.")
+        expect(page.locator("#current")).to_contain_text("Behind: 12345 records behind.")
         kept(page, "old")
+
+
+def test_a_silent_broker_refused_events_and_wrong_clocks_are_named_on_the_page(browser: Browser) -> None:
+    worker = FakeWorker(simulated())
+    worker.condition = Health(
+        now=1000.0,
+        answered_at=998.0,
+        since=0.0,
+        recent={("H01", "alarms", "accepted"): 20, ("H01", "alarms", "late"): 40, ("H01", "alarms", "future"): 20},
+        offsets=(ClockOffset("H01", "ventilator", -660_000, 0, 20),),
+    )
+    with Site(worker, now=UNTIL / 1000) as site, Screen(browser, site) as page:
+        expect(page.locator("#current strong")).to_have_text("Not all of it")
+        refused = "20 of 80 alarm events counted in the last 10 min; 60 refused: 40 late, 20 from the future"
+        expect(page.locator("#current")).to_contain_text(f"H01: {refused}")
+        expect(page.locator("#warnings li")).to_have_text([
+            f"H01: {refused}.",
+            "H01: devices of type ventilator are 11 min behind: their clock is wrong, or events are stored and forwarded.",
+        ])  # fmt: skip
+        kept(page, "refused")
+        worker.condition = Health(now=1000.0, answered_at=970.0)
+        worker.behind = worker.condition.not_ready
+        expect(page.locator("#current")).to_contain_text("Behind: the broker has not answered for 30 s.")
+        expect(page.locator("#current strong")).to_have_text("No")
+        expect(page.locator("body")).to_have_class("old")
+
+
+def test_a_facility_that_sends_nothing_is_old_on_its_own_units_alone(browser: Browser) -> None:
+    hospital, other = troubled(), Engine(Policy())
+    other.apply(
+        "alarms",
+        AlarmEvent(
+            event_id="e", alarm_id="a", phase="start", at=NINE - 2 * HOUR, facility="E", unit="NICU", bed="1", device_id="m",
+            device_type="monitor", code="MDC_EVT_LO", kind="physiological", priority="low",
+        ),
+        None,
+    )  # fmt: skip
+    other.advance(NINE + 10 * MINUTE)
+    with Site(FakeWorker(hospital.engine, other), now=(NINE + 10 * MINUTE) / 1000) as site, Screen(browser, site) as page:
+        expect(page.locator("#current strong")).to_have_text("Yes")
+        told = page.locator(".unit [data-is=old]:visible")
+        expect(told).to_have_text(["No alarm event from E for 130 min: is its feed still running?"])
 
 
 def test_a_worker_that_is_gone_is_said_to_be_and_its_return_is_seen(browser: Browser) -> None:

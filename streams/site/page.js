@@ -97,7 +97,7 @@ function tell() {
   put(byId("trouble"), problem + since);
   show(byId("trouble"), Boolean(problem));
   put(byId("age"), last ? `updated ${seconds < 1 ? "now" : `${ago(seconds)} ago`}` : "");
-  const old = Boolean(problem) || (last && last.currency.state !== "current");
+  const old = Boolean(problem) || (last && !["current", "incomplete"].includes(last.currency.state));
   document.body.classList.toggle("old", Boolean(old));
   if (problem) {
     put(answers.current.head, last ? "No" : "Not yet");
@@ -132,10 +132,29 @@ function drawAnswers(found) {
   else if (found.units.some(strained)) answer("relief", "No colleague there", "Nobody on duty could take a bed and carry less: it takes somebody from outside.");
   else answer("relief", "No need", "Nobody's load is beyond a limit.");
 
-  const { state, says, facilities } = found.currency;
-  const latest = Math.max(...facilities.map((one) => one.watermark));
-  answer("current", state === "current" ? "Yes" : state === "empty" ? "No data yet" : "No", `${sentence(says)}${facilities.length ? ` Last alarm event: ${time(latest, true)}.` : ""}`);
+  drawCurrency(found.currency);
   drawShifts(found.units);
+}
+
+const CURRENT = { current: "Yes", incomplete: "Not all of it", empty: "No data yet" };
+
+/** Whether the numbers can be relied upon, and what is wrong with them. */
+function drawCurrency({ state, says, facilities, warnings }) {
+  const ours = warnings.filter((one) => !chosen() || one.facility === null || one.facility === chosen());
+  const elsewhere = state === "incomplete" && !ours.length;
+  const latest = Math.max(...facilities.map((one) => one.watermark));
+  const told = elsewhere ? "Nothing is known to be missing here." : sentence(state === "incomplete" && chosen() ? ours[0].says : says);
+  const event = facilities.length ? ` Last alarm event: ${time(latest, true)}.` : "";
+  answer("current", elsewhere ? "Yes" : CURRENT[state] ?? "No", told + event);
+  lines(byId("warnings"), ours.map((one) => sentence(one.says)));
+  show(byId("warnings"), ours.length > 0);
+}
+
+/** A facility that has sent nothing for long says so on its own units. */
+function drawOld(card, unit) {
+  const of = last.currency.facilities.find((one) => one.facility === unit.facility);
+  put(card.old, of?.says ? sentence(of.says) : "");
+  show(card.old, Boolean(of?.says));
 }
 
 function worstState(unit) {
@@ -303,6 +322,7 @@ function drawUnit(card, unit, most) {
   put(card.relief, unit.relief ? `Would help: ${reliefWords(unit.relief)}` : strained(unit) ? "No colleague here could take a bed and carry less: it takes somebody from outside." : "");
   drawTrend(card, unit, most);
   drawFacts(card, unit);
+  drawOld(card, unit);
 }
 
 function drawTrend(card, unit, most) {

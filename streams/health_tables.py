@@ -1,0 +1,30 @@
+"""Health tables: a worker's health as samples of what `streams.definitions` names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from streams.health import LOSSES, Health
+from streams.metrics import Table, simple_table
+
+
+def health_tables(of: Health, facilities: Iterable[str]) -> Iterator[Table]:
+    """`facilities`: those that have a watermark."""
+    answered: dict[tuple[str, ...], float] = {} if of.answered_at is None else {(): of.answered_at}
+    recent: dict[tuple[str, ...], float] = dict(sorted(of.recent.items()))
+    yield simple_table("broker_answered_timestamp_seconds", answered)
+    yield simple_table("unread_partitions", {(topic,): count for topic, count in sorted(of.unread.items())})
+    yield simple_table("recent_events", recent)
+    ahead: dict[tuple[str, ...], float] = {(name,): of.ahead.get(name, 0.0) for name in sorted(facilities)} if of.live else {}
+    yield simple_table("watermark_ahead_seconds", ahead)
+    places = [(one.facility, one.device_type) for one in of.offsets]
+    medians, spreads = ([one.median for one in of.offsets], [one.spread for one in of.offsets])
+    yield simple_table("device_clock_offset_seconds", _seconds(places, medians))
+    yield simple_table("device_clock_spread_seconds", _seconds(places, spreads))
+    for name in LOSSES:
+        counts = sorted(of.losses.get(name, {}).items())
+        yield simple_table(name, {(topic,): count for topic, count in counts})
+
+
+def _seconds(places: Iterable[tuple[str, str]], milliseconds: Iterable[int]) -> dict[tuple[str, ...], float]:
+    return {place: ms / 1000 for place, ms in zip(places, milliseconds, strict=True)}
