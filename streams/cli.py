@@ -134,7 +134,7 @@ def topics(
                 typer.echo(f"{'would create' if dry_run else 'create'} {plan.name}: {plan.partitions} partitions, {kept}")
             if missing and not dry_run:
                 known.create(missing)
-            findings = [one for one in known.check() if not (dry_run and one.message == "missing")]
+            findings = [one for one in known.check(partitions) if not (dry_run and one.message == "missing")]
     except TopicsError as error:
         fail(error)
     for finding in findings:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
-from kafka.errors import KafkaError
+from kafka.errors import InvalidConfigurationError, KafkaError
 
 from analyzer import TOPICS
 from streams.settings import Settings
@@ -13,6 +14,8 @@ from streams.settings import Settings
 DAY = 86_400_000
 LARGEST_RECORD = 16 << 20
 """Bytes of the longest record that topics take: even what no device should send must get as far as `rejected`."""
+AFTER_MAX = "message.timestamp.after.max.ms"
+"""The broker's guard against timestamps of the future (Apache Kafka 3.6 and later)."""
 _HEADROOM = 64 << 10  # `rejected` adds headers to what it was given
 
 
@@ -28,11 +31,14 @@ class TopicPlan:
     partitions: int
     retention: int | None
     max_bytes: int = 1 << 20
+    max_ahead: int | None = None
+    """Of inputs: how far (ms) a producer's record timestamp may lie ahead of the broker's clock."""
 
     @property
     def config(self) -> dict[str, str]:
         kept = {"cleanup.policy": "compact"} if self.retention is None else {"retention.ms": str(self.retention)}
-        return {"max.message.bytes": str(self.max_bytes), **kept}
+        guard = {} if self.max_ahead is None else {AFTER_MAX: str(self.max_ahead)}
+        return {"max.message.bytes": str(self.max_bytes), **kept, **guard}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,8 @@ def checkpoint_topic(group: str) -> str:
 
 def plans(settings: Settings, partitions: int) -> list[TopicPlan]:
     """All topics of the service. Inputs outlast the horizon, so that a new group can compute everything anew."""
-    inputs = [TopicPlan(topic, partitions, 7 * DAY, LARGEST_RECORD - _HEADROOM) for topic in TOPICS]
+    ahead = settings.policy.max_ahead
+    inputs = [TopicPlan(topic, partitions, 7 * DAY, LARGEST_RECORD - _HEADROOM, ahead) for topic in TOPICS]
     outputs = [
         TopicPlan(settings.rejected_topic, partitions, 14 * DAY, LARGEST_RECORD),
         TopicPlan(settings.episodes_topic, partitions, 90 * DAY),
@@ -102,23 +109,32 @@ class Topics:
         return [plan for plan in plans(self._settings, number) if plan.name not in existing]
 
     def create(self, wanted: list[TopicPlan]) -> None:
-        topics = {
+        topics: dict[str, dict[str, Any]] = {
             plan.name: {"num_partitions": plan.partitions, "replication_factor": self._settings.replication, "configs": plan.config}
             for plan in wanted
         }
         try:
-            self._admin.create_topics(topics, wait_for_metadata=True)
+            try:
+                self._admin.create_topics(topics, wait_for_metadata=True)
+            except InvalidConfigurationError:  # brokers before 3.6 know no guard of timestamps; `check` says so
+                for topic in topics.values():
+                    topic["configs"].pop(AFTER_MAX, None)
+                self._admin.create_topics(topics, wait_for_metadata=True)
         except KafkaError as error:
             raise TopicsError(f"the broker at {self._settings.broker} did not create the topics ({type(error).__name__})") from None
 
-    def check(self) -> list[Finding]:
-        """Everything wrong with the topics as they are."""
+    def check(self, wanted: int | None = None) -> list[Finding]:
+        """Everything wrong with the topics as they are; `wanted` partitions of inputs, if asked for."""
         existing = self.partitions()
         findings = [Finding(plan.name, "missing", fatal=True) for plan in self.missing()]
         counts = {topic: existing[topic] for topic in TOPICS if topic in existing}
         if len(set(counts.values())) > 1:
             told = ", ".join(f"{topic} {number}" for topic, number in counts.items())
             findings.append(Finding("alarms", f"the inputs must have equally many partitions, but have: {told}", fatal=True))
+        elif wanted is not None and counts and wanted not in counts.values():
+            number = next(iter(counts.values()))
+            message = f"{number} partitions, not {wanted}: existing topics keep their number (see the runbook PartitionsUnread)"
+            findings.append(Finding("alarms", message, fatal=False))
         checkpoint = checkpoint_topic(self._settings.group)
         if counts and checkpoint in existing and existing[checkpoint] != max(counts.values()):
             message = f"{existing[checkpoint]} partitions, but the inputs have {max(counts.values())}; start a new group"
@@ -137,6 +153,8 @@ class Topics:
                     findings.append(Finding(plan.name, "cleanup.policy: expected compact, else state is lost", fatal=True))
             elif plan.name in TOPICS and 0 <= retention < self._settings.policy.horizon:
                 findings.append(Finding(plan.name, "retention.ms: shorter than the horizon, so nothing can be computed anew", fatal=False))
+            if plan.max_ahead is not None and (message := self._unguarded(plan, found)) is not None:
+                findings.append(Finding(plan.name, message, fatal=False))
             largest = int(found.get("max.message.bytes") or plan.max_bytes)
             if largest < plan.max_bytes:
                 findings.append(Finding(plan.name, f"max.message.bytes: {largest}, expected {plan.max_bytes}", fatal=False))
@@ -147,6 +165,26 @@ class Topics:
         known = self.partitions()
         found = {one.name: self._config(one.name).get("max.message.bytes") for one in plans(self._settings, 1) if one.name in known}
         return {name: int(value) for name, value in found.items() if value is not None and name not in TOPICS}
+
+    def _unguarded(self, plan: TopicPlan, found: dict[str, str | None]) -> str | None:
+        """Whether producers can date records ahead of the broker's clock; None if not, or unknown."""
+        if not found or found.get("message.timestamp.type") == "LogAppendTime":
+            return None
+        limit = found.get(AFTER_MAX)
+        if limit is not None and int(limit) <= (plan.max_ahead or 0):
+            return None
+        if limit is None:
+            if "message.timestamp.type" not in found:  # the embedded broker tells few settings
+                return None
+            return "this broker cannot refuse timestamps of the future (Kafka before 3.6): set message.timestamp.type=LogAppendTime"
+        remedy = (
+            f"kafka-configs.sh --bootstrap-server {self._settings.broker} --alter "
+            f"--topic {plan.name} --add-config {AFTER_MAX}={plan.max_ahead}"
+        )
+        return (
+            f"{AFTER_MAX}: {limit}, expected at most {plan.max_ahead}, or one record of the future "
+            f"makes a facility's present late; run: {remedy}"
+        )
 
     def _config(self, topic: str) -> dict[str, str | None]:
         """A topic's settings, as far as the broker tells them (the embedded one tells few)."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
 from kafka.admin import KafkaAdminClient
+from kafka.errors import InvalidTimestampError
 
 from streams.broker import Broker, EmbeddedBroker
 from streams.settings import Settings, load
 from streams.topics import Topics, checkpoint_topic, plans
 from tests.brokers import new_apache_kafka
-from tests.workers import run
+from tests.workers import Message, ends, run, send
 
 ALL = {"alarms", "assignments", "responses", "labels", "rejected", "episodes", "overload", "alarm-fatigue-checkpoint-changelog"}
 
@@ -44,6 +46,7 @@ def test_topics_are_created_once_with_equally_many_partitions(empty_broker: Brok
     assert existing(empty_broker) == dict.fromkeys(ALL, 3)
     again = run("topics", "--broker", empty_broker.address, "--partitions", "5")
     assert (again.status, again.out) == (0, b"all topics are there\n")
+    assert "warning: alarms: 3 partitions, not 5: existing topics keep their number" in again.err
     assert existing(empty_broker) == dict.fromkeys(ALL, 3)
 
 
@@ -80,3 +83,21 @@ def test_settings_that_lose_data_are_found() -> None:
     assert "error: alarm-fatigue-checkpoint-changelog: cleanup.policy: expected compact, else state is lost" in done.err
     assert "warning: labels: retention.ms: shorter than the horizon, so nothing can be computed anew" in done.err
     assert "warning: labels: max.message.bytes: 1000, expected" in done.err
+    assert "warning: labels: message.timestamp.after.max.ms: 9223372036854775807, expected at most 120000" in done.err or (
+        "warning: labels: message.timestamp.after.max.ms: 3600000, expected at most 120000" in done.err
+    )
+    assert "--alter --topic labels --add-config message.timestamp.after.max.ms=120000" in done.err
+
+
+def test_a_broker_refuses_what_is_stamped_ahead_of_its_clock() -> None:
+    """One record whose timestamp is its event time of the future would make a facility's present late."""
+    with new_apache_kafka() as kafka:
+        assert run("topics", "--broker", kafka.address).status == 0
+        again = run("topics", "--broker", kafka.address)
+        assert "timestamp" not in again.err
+        now = int(time.time() * 1000)
+        send(kafka, [Message("alarms", b"HA", b"{}", now - 1000 * number) for number in range(5)])
+        with pytest.raises(InvalidTimestampError):
+            send(kafka, [Message("alarms", b"HA", b"{}", now + 50 * 60_000)])
+        send(kafka, [Message("alarms", b"HA", b"{}", now)])
+        assert sum(ends(kafka, ["alarms"]).values()) == 6
