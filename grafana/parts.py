@@ -282,7 +282,7 @@ def bars(
     return panel if most is None else panel.max(most)
 
 
-_LABELS = ("facility", "unit", "clinician", "measure", "device_type", "source", "code", "alertname", "severity", "tier")
+_LABELS = ("facility", "unit", "clinician", "measure", "device_type", "source", "code", "topic", "outcome", "alertname", "severity", "tier")
 """All that tables' queries may have; a table shows those that it has a column for."""
 
 

@@ -31,6 +31,9 @@ from grafana.parts import (
 _UP: Steps = ((None, VERMILION, "down"), (1, GREEN, "up"))
 _LAG: Steps = ((None, GREEN, "small"), (10_000 + MORE, VERMILION, "not ready"))
 _CHECKPOINT: Steps = ((None, GREEN, "recent"), (300, ORANGE, "old"))
+_ANSWERED: Steps = ((None, GREEN, "answers"), (15 + MORE, VERMILION, "not ready"))
+_OFFSET: Steps = ((None, VERMILION, "behind"), (-120, GREEN, "right"), (120 + MORE, VERMILION, "ahead"))
+_LOST = {"unreadable": "unreadable_batches", "undeliverable": "undeliverable_records", "cut": "truncated_records"}
 _TOPICS = {"alarms": BLUE, "assignments": PURPLE, "responses": GREEN, "labels": ORANGE}
 _REFUSED = {"malformed": VERMILION, "late": ORANGE, "future": PURPLE, "misrouted": SKY, "duplicate": GREY}
 _NO_WORKER = "No worker is scraped: job alarm-fatigue"
@@ -117,6 +120,96 @@ def board() -> Board:
                 "Of the workers; several at once while they are being renewed.",
                 of_now("count by (version) (alarm_fatigue_build_info)", legend="{{version}}"),
                 empty=_NO_WORKER,
+            ),
+        ),
+    )
+    one.heading("Is it current and complete?")
+    one.line(
+        6,
+        (
+            6,
+            figure(
+                "Broker answered, ago",
+                "Since Kafka last answered any worker. Above 15 s a worker is not ready (/ready); above 30 s the alert BrokerNotAnswering.",
+                of_now("time() - max(alarm_fatigue_broker_answered_timestamp_seconds)"),
+                unit="s",
+                decimals=0,
+                steps=_ANSWERED,
+                empty="No worker has had an answer",
+            ),
+        ),
+        (
+            6,
+            figure(
+                "Unread partitions",
+                "Added to an input while the workers ran: nobody reads them (runbook PartitionsUnread).",
+                of_now("max(alarm_fatigue_unread_partitions)"),
+                steps=SOME,
+                empty=_NO_WORKER,
+            ),
+        ),
+        (
+            6,
+            figure(
+                "Watermark ahead",
+                "How far an alarm event of this facility was dated ahead of the clock, beyond policy.max_ahead: alarms of now are late.",
+                of_now('max(alarm_fatigue_watermark_ahead_seconds{facility="$facility"})'),
+                unit="s",
+                decimals=0,
+                steps=SOME,
+                empty="No alarm has come in from this facility",
+            ),
+        ),
+        (
+            6,
+            curves(
+                "Lost or cut records",
+                "A second: batches that could not be read, own records that the broker refused, own records that were cut.",
+                *(
+                    query(f"sum(rate(alarm_fatigue_{metric}_total[$__rate_interval]))", name, ref)
+                    for ref, (name, metric) in zip("ABC", _LOST.items(), strict=True)
+                ),
+                unit="cps",
+                colours={"unreadable": VERMILION, "undeliverable": ORANGE, "cut": GREY},
+                empty=_NO_WORKER,
+            ),
+        ),
+    )
+    one.line(
+        7,
+        (
+            12,
+            grid(
+                "Refused in the last 10 min",
+                "Records of this facility that count nowhere, by topic and reason. Late and future are clocks.",
+                Column("Topic", label="topic"),
+                Column("Reason", label="outcome"),
+                Column(
+                    "Records",
+                    "sum by (topic, outcome) "
+                    '(alarm_fatigue_recent_events{facility="$facility", outcome=~"malformed|misrouted|future|late"}) > 0',
+                ),
+                sort=("Records",),
+                empty="Nothing was refused",
+            ),
+        ),
+        (
+            12,
+            grid(
+                "Device clocks",
+                "By type of device: median of the event's time minus its record's over 10 min. The same for all: the clock is off. A wide "
+                "spread: a gateway stores and forwards.",
+                Column("Device type", label="device_type"),
+                Column(
+                    "Behind (-) or ahead",
+                    'max by (device_type) (alarm_fatigue_device_clock_offset_seconds{facility="$facility"})',
+                    unit="s",
+                    steps=_OFFSET,
+                ),
+                Column("Spread", 'max by (device_type) (alarm_fatigue_device_clock_spread_seconds{facility="$facility"})', unit="s"),
+                sort=("Device type",),
+                descending=False,
+                empty="Too few alarm events in 10 min to say",
             ),
         ),
     )

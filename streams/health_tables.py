@@ -1,9 +1,13 @@
-"""Health tables: a worker's health as samples of what `streams.definitions` names."""
+"""Health tables: a worker's health as samples of what `streams.definitions` names.
+
+Counters of losses begin at 0 with the worker, so that their first increase is seen.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from analyzer import TOPICS
 from streams.health import LOSSES, Health
 from streams.metrics import Table, simple_table
 
@@ -22,8 +26,9 @@ def health_tables(of: Health, facilities: Iterable[str]) -> Iterator[Table]:
     yield simple_table("device_clock_offset_seconds", _seconds(places, medians))
     yield simple_table("device_clock_spread_seconds", _seconds(places, spreads))
     for name in LOSSES:
-        counts = sorted(of.losses.get(name, {}).items())
-        yield simple_table(name, {(topic,): count for topic, count in counts})
+        expected = TOPICS if name == "unreadable_batches" else ("rejected", "episodes", "overload")
+        counts = {**dict.fromkeys(expected, 0), **of.losses.get(name, {})}
+        yield simple_table(name, {(topic,): count for topic, count in sorted(counts.items())})
 
 
 def _seconds(places: Iterable[tuple[str, str]], milliseconds: Iterable[int]) -> dict[tuple[str, ...], float]:

@@ -42,6 +42,9 @@ ALERTS = {
     "UnitOverloadStanding": PAGE | {"tier": "on_call"},
     "PageBudgetSpent": PAGE | {"tier": "house_supervisor"},
     "DataLost": PIPELINE | {"facility": "H01"},
+    "BrokerNotAnswering": PIPELINE,
+    "EventsRefused": PIPELINE | {"facility": "H01"},
+    "WatermarkAhead": PIPELINE | {"facility": "H01"},
     "WorkerDown": PIPELINE | {"severity": "ticket"},
     "PipelineStalled": PIPELINE | {"facility": "H01"},
     "CheckpointOld": PIPELINE | {"severity": "ticket"},
@@ -75,6 +78,8 @@ ROUTES: list[tuple[dict[str, str], str]] = [
     ({"alertname": "RejectedShareHigh", "severity": "ticket", "scope": "pipeline", "tier": "operations"}, "operations-queue"),
     ({"alertname": "DataLost", **ALERTS["DataLost"]}, "house-supervisor,operations"),
     ({"alertname": "DataLost", **PIPELINE}, "house-supervisor,operations"),
+    ({"alertname": "BrokerNotAnswering", **ALERTS["BrokerNotAnswering"]}, "house-supervisor,operations"),
+    ({"alertname": "WatermarkAhead", **ALERTS["WatermarkAhead"]}, "operations"),
     ({"alertname": "WorkerDown", **ALERTS["WorkerDown"]}, "operations-queue"),
     ({"alertname": "PipelineStalled", **ALERTS["PipelineStalled"]}, "operations"),
     ({"alertname": "Watchdog", **ALERTS["Watchdog"]}, "dead-mans-switch"),
@@ -109,7 +114,7 @@ TIERS = {
 def test_every_alert_of_the_rules_reaches_its_tier(rule: dict[str, Any]) -> None:
     labels = {"alertname": rule["alert"], **rule["labels"], "facility": "H01"}
     receivers = TIERS[labels["severity"], labels["tier"]]
-    assert routed(labels, f"house-supervisor,{receivers}" if rule["alert"] == "DataLost" else receivers) == ""
+    assert routed(labels, f"house-supervisor,{receivers}" if rule["alert"] in ("DataLost", "BrokerNotAnswering") else receivers) == ""
 
 
 def test_alerts_of_these_tests_bear_the_labels_of_the_rules() -> None:
@@ -429,6 +434,16 @@ def test_lost_data_is_one_page_to_those_who_must_know_and_never_an_end(facility:
     blind = sorted(sent[2:4])
     assert blind == [("house-supervisor", {"DataLost": "firing"}, facility), ("operations", {"DataLost": "firing"}, "")]
     assert sent[4:] == ([("charge-nurse", {"UnitOverloaded": "resolved"}, "H02")] if facility else [])
+
+
+def test_a_silent_broker_is_blamed_alone(alertmanager: Alertmanager, gateway: Gateway) -> None:
+    """Not the devices of a facility, nor the reader; and nothing is said of the workload meanwhile."""
+    alertmanager.tell("BrokerNotAnswering", facility="")
+    eventually(lambda: len(gateway.sent()) == 2, "operations and the house supervisor are told")
+    alertmanager.tell("DataLost", "PipelineStalled", "CheckpointOld", "WatermarkAhead", "UnitOverloaded")
+    time.sleep(PAUSE)
+    sent = sorted((one.receiver, one.alerts) for one in gateway.sent())
+    assert sent == [("house-supervisor", {"BrokerNotAnswering": "firing"}), ("operations", {"BrokerNotAnswering": "firing"})]
 
 
 def test_a_spent_budget_goes_to_the_house_supervisor_and_spares_the_charge_nurse(alertmanager: Alertmanager, gateway: Gateway) -> None:

@@ -189,6 +189,24 @@ SCENARIOS = [
         "pages that went out", PIPELINE, "Pages, sent and failed",
         {'alertmanager_notifications_total{integration="webhook"}': "0+1x20"}, {"{}": 5}, "sent",
     ),
+    Scenario(
+        "the broker's last answer", PIPELINE, "Broker answered, ago",
+        {'alarm_fatigue_broker_answered_timestamp_seconds{version=""}': "0+60x5 300x20"},
+        {"{}": 300},
+    ),
+    Scenario(
+        "unread partitions", PIPELINE, "Unread partitions",
+        {'alarm_fatigue_unread_partitions{topic="alarms"}': "4x20", 'alarm_fatigue_unread_partitions{topic="labels"}': "0x20"}, {"{}": 4},
+    ),
+    Scenario(
+        "a watermark ahead", PIPELINE, "Watermark ahead",
+        {'alarm_fatigue_watermark_ahead_seconds{facility="H1"}': "3000x20", 'alarm_fatigue_watermark_ahead_seconds{facility="H2"}': "9x20"},
+        {"{}": 3000},
+    ),
+    Scenario(
+        "batches that cannot be read, a second", PIPELINE, "Lost or cut records",
+        {'alarm_fatigue_unreadable_batches_total{topic="alarms"}': "0+60x20"}, {"{}": 1}, "unreadable",
+    ),
     Scenario("no alert is 0", PIPELINE, "Alerts firing", {'up{job="prometheus"}': "1x20"}, {"{}": 0}),
     Scenario(
         "another policy is marked", UNIT, "annotation",
