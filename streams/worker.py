@@ -15,7 +15,7 @@ from streams import logs
 from streams.app import create_app
 from streams.guard import token_of
 from streams.settings import Settings
-from streams.topics import Topics, TopicsError
+from streams.topics import Finding, Topics, TopicsError
 from streams.watchdog import NOT_DRAINED, Watchdog
 
 log = structlog.get_logger("alarm_fatigue")
@@ -28,9 +28,11 @@ class WorkerError(Exception):
 def run(settings: Settings) -> None:
     """Work until told to stop. Raises `WorkerError`, `SettingsError`."""
     logs.set_up(settings.log_level)
-    partitions, limits = _checked_topics(settings)
+    partitions, limits, findings = _checked(settings)
     settings = settings.model_copy(update={"partitions": partitions})
     _check_port(settings)
+    for finding in findings:
+        log.warning("topic", topic=finding.topic, finding=finding.message)
     app = create_app(settings, limits=limits)
     web = settings.web
     log.info("worker starting", broker=settings.broker, group=settings.group, page=f"{web.address}/", metrics=f"{web.address}/metrics")
@@ -71,8 +73,8 @@ def _spare_the_collector() -> None:
     gc.set_threshold(100_000, 50, 50)
 
 
-def _checked_topics(settings: Settings) -> tuple[int, dict[str, int]]:
-    """The number of partitions of the topics, once they are fit to work on, and how long records the outputs take."""
+def _checked(settings: Settings) -> tuple[int, dict[str, int], list[Finding]]:
+    """The partitions of topics that are fit to work on, how long records the outputs take, and what to warn of."""
     try:
         with Topics(settings) as known:
             findings = known.check()
@@ -83,9 +85,7 @@ def _checked_topics(settings: Settings) -> tuple[int, dict[str, int]]:
     if fatal:
         more = f" (and {len(fatal) - 1} more)" if len(fatal) > 1 else ""
         raise WorkerError(f"topic {fatal[0].topic}: {fatal[0].message}{more}; run: alarm-fatigue topics --broker {settings.broker}")
-    for finding in findings:
-        log.warning("topic", topic=finding.topic, finding=finding.message)
-    return existing[TOPICS[0]], limits
+    return existing[TOPICS[0]], limits, findings
 
 
 def _check_port(settings: Settings) -> None:

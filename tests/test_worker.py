@@ -525,9 +525,9 @@ transport.ConsumerThread = Thread
 FAILS_HALF_WAY = """
 from streams.partition import Partition
 take_slice = Partition.take_slice
-def failing(self, one):
+def failing(self, one, now=None):
     if not self.next_offsets.get(one.topic):
-        return take_slice(self, one)
+        return take_slice(self, one, now)
     if len(one) > 1:
         take_slice(self, one.cut(len(one) // 2)[0])
     raise RuntimeError("half way")
