@@ -12,6 +12,7 @@ that started them. This module knows processes and ports; it knows nothing of to
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import hashlib
 import importlib
@@ -286,6 +287,18 @@ def _run(command: Sequence[str], what: str) -> None:
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)  # noqa: S603 - no shell
     if done.returncode != 0:
         raise BrokerError(f"{what} failed with status {done.returncode}: {telling_line(done.stdout + done.stderr, mark='ERROR')}")
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """Of a bootstrap address; Kafka's own port where it names none."""
+    host, found, port = address.strip().rpartition(":")
+    return (host.strip("[]"), int(port)) if found and port.isdigit() else (address.strip().strip("[]"), 9092)
+
+
+async def some_broker_answers(addresses: str) -> bool:
+    """Whether one of the bootstrap addresses, separated by commas, answers a request for metadata."""
+    asked = [asyncio.to_thread(answers_metadata, *host_and_port(address)) for address in addresses.split(",")]
+    return any(await asyncio.gather(*asked))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

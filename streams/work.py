@@ -19,7 +19,7 @@ from faust.types import TP
 
 from analyzer import TOPICS
 from streams.board import Board, Names
-from streams.broker import answers_metadata
+from streams.broker import some_broker_answers
 from streams.checkpoint import Restored
 from streams.exporter import REUSE_SECONDS, Exporter
 from streams.finder import REUSE_SECONDS as FINDINGS_REUSE_SECONDS
@@ -434,7 +434,7 @@ class Work:
         if what is None:
             return
         asked = monotonic()
-        if await self._broker_answers():
+        if await some_broker_answers(self._settings.broker):
             self._answers.note(asked)
         else:
             self._watch.forgive()
@@ -447,13 +447,3 @@ class Work:
         if self.watchdog is not None:  # whatever hangs may keep Faust from stopping
             self.watchdog.stop_within(STOP_SECONDS)
         await self._app.crash(StoodStill(f"no progress for {seconds:.0f} s: {what}"))
-
-    async def _broker_answers(self) -> bool:
-        asked = [asyncio.to_thread(answers_metadata, *host_and_port(address)) for address in self._settings.broker.split(",")]
-        return any(await asyncio.gather(*asked))
-
-
-def host_and_port(address: str) -> tuple[str, int]:
-    """Of a bootstrap address; Kafka's own port where it names none."""
-    host, found, port = address.strip().rpartition(":")
-    return (host.strip("[]"), int(port)) if found and port.isdigit() else (address.strip().strip("[]"), 9092)

@@ -41,6 +41,7 @@ from hypothesis import strategies as st
 from analyzer import TOPICS, Topic
 from streams import producer as sending
 from streams.app import create_app
+from streams.broker import host_and_port
 from streams.partition import Outgoing
 from streams.producer import BatchProducer, Refused
 from streams.progress import Standing, Watch
@@ -48,7 +49,6 @@ from streams.settings import load
 from streams.slices import AHEAD_MS, FAR_AHEAD_MS, FEW_RECORDS, PATIENCE_SECONDS, Backlog, Place, Reach, Slice
 from streams.topics import checkpoint_topic
 from streams.transport import BUSY_FETCH_MS, IDLE_FETCH_MS, SLICE_RECORDS, SLICES_IN_HAND, read_slice
-from streams.work import host_and_port
 
 MINUTE = 60_000
 
