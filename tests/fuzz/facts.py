@@ -1,0 +1,192 @@
+"""Targets `decode` and `engine`: values of the four input topics, one by one, and as the history of a partition."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+
+from analyzer import FACT_TYPES, TOPICS, Engine, Policy, Topic
+from streams.checkpoint import Checkpoints, restore
+from streams.codec import Malformed, decode, decode_slice
+from streams.library import burden_metrics, samples, tally_metric, watermark_metric
+from streams.partition import Partition
+from streams.slices import Slice
+
+BASE = 1_772_348_400_000  # ms, 2026-03-01T07:00Z
+MAX_BYTES = 1 << 20
+POLICY = Policy()
+CANARY = "Zq7patient"
+"""Stands in many values of the corpus and of mutated inputs; it must never stand in a detail."""
+
+_EARLIEST, _LATEST = 946_684_800_000, 4_102_444_800_000  # 2000 and 2100
+_DETAIL = re.compile(r"(\w+): (required, but missing|expected [ -~]{1,160})")
+_FIELDS = {"value", "from", "to"} | {name for type_ in FACT_TYPES.values() for name in type_.__slots__}
+_MOST_DETAILS = 200
+_FREE_TEXT = {"label": 1024, "reason": 1024, "reviewer": 1024, "role": 1024}
+_IDS = {
+    "event_id", "alarm_id", "assignment_id", "facility", "unit", "bed", "device_id", "device_type", "code", "clinician",
+}  # fmt: skip
+_seen_details: set[str] = set()
+
+
+def check_detail(detail: str) -> None:
+    """A detail names a field and what was expected. Were values in it, there would be no end of different ones."""
+    found = _DETAIL.fullmatch(detail)
+    assert found is not None, detail
+    assert found[1] in _FIELDS, detail
+    assert CANARY.lower() not in detail.lower(), detail
+    _seen_details.add(detail)
+    assert len(_seen_details) <= _MOST_DETAILS, "details are built from values"
+
+
+def _check_id(text: str) -> None:
+    assert 0 < len(text) <= 128, "length of an id"
+    assert not any(unicodedata.category(one) in ("Cc", "Cf", "Zl", "Zp", "Cs") for one in text), "character of an id"
+
+
+def check_fact(fact: dict[str, Any]) -> None:
+    """The bounds that the contract sets for what is accepted."""
+    for name, value in fact.items():
+        if value is None:
+            continue
+        if name in _IDS:
+            _check_id(value)
+        elif name in ("at", "start", "end"):
+            assert type(value) is int, name
+            assert _EARLIEST <= value <= _LATEST, f"{name}: {value}"
+        elif name == "acuity":
+            assert 0 <= value <= 1000, name
+        elif name in ("value", "limit"):
+            assert math.isfinite(value), name
+        elif name == "recipients":
+            assert len(value) <= 256, name
+            for one in value:
+                _check_id(one)
+        elif name in _FREE_TEXT:
+            assert len(value) <= _FREE_TEXT[name], name
+            value.encode()
+
+
+def split(data: bytes) -> tuple[Topic, list[bytes | None]]:
+    """Topic and values: the topic's name in the first line, then a value a line; an empty line is a record without a value."""
+    head, _, rest = data.partition(b"\n")
+    names = {topic.encode(): topic for topic in TOPICS}
+    topic = names.get(head) or TOPICS[sum(head) % len(TOPICS)]
+    return topic, [line or None for line in rest.split(b"\n")]
+
+
+def decode_values(data: bytes) -> None:
+    """Each value is a fact within its bounds or has a detail; alone and among others alike, and every time."""
+    topic, values = split(data)
+    decoded = decode_slice(topic, values, MAX_BYTES)
+    again = decode_slice(topic, values, MAX_BYTES)
+    assert (decoded.columns, list(decoded.places), decoded.malformed) == (again.columns, list(again.places), again.malformed)
+    malformed = dict(decoded.malformed)
+    assert sorted([*decoded.places, *malformed]) == list(range(len(values)))
+    names = FACT_TYPES[topic].__slots__
+    facts = dict(zip(decoded.places, zip(*decoded.columns, strict=True), strict=True)) if decoded.places else {}
+    for place, fact in facts.items():
+        fields = dict(zip(names, fact, strict=True))
+        check_fact(fields)
+        alone = decode(topic, values[place], MAX_BYTES)
+        assert {name: getattr(alone, name) for name in names} == fields
+    for place, detail in malformed.items():
+        check_detail(detail)
+        try:
+            decode(topic, values[place], MAX_BYTES)
+        except Malformed as error:
+            assert str(error) == detail
+        else:
+            raise AssertionError("refused among others, accepted alone")
+
+
+# --- the engine --------------------------------------------------------------------------------------------------------
+
+
+Step = tuple[Topic, int, bytes] | int
+
+
+def steps(data: bytes) -> Iterator[Step]:
+    """Lines `TOPIC STAMP JSON` (stamp in s after `BASE`) are records, lines `now STAMP` move time."""
+    names = {topic.encode(): topic for topic in TOPICS}
+    for line in data.split(b"\n"):
+        word, _, rest = line.partition(b" ")
+        stamp, _, value = rest.partition(b" ")
+        moment = BASE + (int(stamp) * 1000 if re.fullmatch(rb"-?\d{1,7}", stamp) else 0)
+        if word == b"now":
+            yield moment
+        elif word:
+            yield names.get(word) or TOPICS[sum(word) % len(TOPICS)], moment, value
+
+
+def _partition(engine: Engine | None = None, offsets: dict[Topic, int] | None = None, said: Any = (), episodes: Any = ()) -> Partition:
+    return Partition(0, 1, engine or Engine(POLICY), offsets or {}, str, MAX_BYTES, said, episodes)
+
+
+def _run(partition: Partition, work: list[Step], most: int) -> None:
+    """Hand the records on in slices of at most so many, each of one topic."""
+    ends: dict[Topic, int] = {}
+    waiting: list[tuple[Topic, int, bytes]] = []
+
+    def hand_on() -> None:
+        if waiting:
+            topic = waiting[0][0]
+            begin = ends.get(topic, 0)
+            ends[topic] = end = begin + len(waiting)
+            keys: list[bytes | None] = [b"H"] * len(waiting)
+            values: list[bytes | None] = [value for _, _, value in waiting]
+            partition.take_slice(Slice(topic, 0, list(range(begin, end)), [one[1] for one in waiting], keys, values, begin, end))
+            waiting.clear()
+
+    for step in work:
+        if isinstance(step, int) or len(waiting) >= most or (waiting and waiting[0][0] != step[0]):
+            hand_on()
+        if isinstance(step, int):
+            partition.advance(step)
+        else:
+            waiting.append(step)
+    hand_on()
+
+
+def numbers(partition: Partition) -> dict[Any, float]:
+    """Everything that /metrics would show."""
+    engine = partition.engine
+    metrics = [
+        *burden_metrics(engine.measure(), str, POLICY.min_classified), tally_metric(engine.tally),
+        watermark_metric(engine.watermarks()),
+    ]  # fmt: skip
+    return {(one.name, frozenset(one.labels.items())): one.value for one in samples(metrics)}
+
+
+def run_engine(data: bytes) -> None:
+    """A history is taken in whatever it holds; slices do not matter; what is stored and restored is what was."""
+    work = list(steps(data))
+    now = max([step if isinstance(step, int) else step[1] for step in work], default=BASE)
+    one, other = _partition(), _partition()
+    _run(one, work, 1 << 12)
+    _run(other, work, 1)
+    one.advance(now)
+    other.advance(now)
+    shown = numbers(one)
+    assert shown == numbers(other), "slices matter"
+    assert all(math.isfinite(value) for value in shown.values()), "a number that is none"
+    records = sum(not isinstance(step, int) for step in work)
+    assert sum(one.engine.tally.values()) == records, "a record that is not counted"
+    rejected = [dict(sent.headers) for sent in one.outbox if sent.topic == "rejected"]
+    assert len(rejected) == sum(count for (_, outcome), count in one.engine.tally.items() if outcome not in ("accepted", "duplicate"))
+    for headers in rejected:
+        check_detail(headers["detail"].decode())
+    plan = Checkpoints("w").plan(one)
+    stored = {key: value for key, value in plan.shards + plan.manifest if value is not None}
+    back = restore(stored, POLICY)
+    assert back is not None
+    restored = _partition(back.engine, back.next_offsets, back.said, back.episodes)
+    restored.advance(now)
+    assert numbers(restored) == shown, "another state after it was restored"
+    later = now + 3 * 3_600_000
+    one.advance(later)
+    restored.advance(later)
+    assert numbers(restored) == numbers(one), "another future after it was restored"

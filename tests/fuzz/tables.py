@@ -1,0 +1,51 @@
+"""Target `tables`: files of recorded episodes - JSON lines, and CSV under a mapping that may be arbitrary, too."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from streams.recorded import read_episodes
+from streams.replay import BadLine, InputError
+from tests.fuzz.facts import CANARY
+
+
+@cache
+def _folder() -> Path:
+    """In memory where the system has such a place."""
+    shared = Path("/dev/shm")
+    parent = shared if shared.is_dir() and os.access(shared, os.W_OK) else None
+    return Path(tempfile.mkdtemp(prefix="alarm-fatigue-fuzz-", dir=parent))
+
+
+def read_table(data: bytes) -> None:
+    """Rows are episodes or reported by number, in one line without values; a mapping or file of no use is an `InputError`."""
+    assert _outcome(data) == _outcome(data)
+
+
+def _outcome(data: bytes) -> object:
+    """The first line says what it is: `jsonl`, or `csv` with a mapping that a line `---` ends."""
+    head, _, rest = data.partition(b"\n")
+    mapping: Path | None = None
+    path = _folder() / ("t.csv" if head == b"csv" else "t.jsonl")
+    if head == b"csv":
+        text, _, rest = rest.partition(b"\n---\n")
+        mapping = _folder() / "m.yml"
+        mapping.write_bytes(text)
+    path.write_bytes(rest)
+    reported: list[str] = []
+
+    def report(line: BadLine) -> None:
+        told = str(line)
+        assert "\n" not in told
+        assert CANARY not in told, told
+        reported.append(told)
+
+    try:
+        recorded = read_episodes(path, report, mapping)
+    except InputError as error:
+        assert len(str(error)) < 2000
+        return str(error), reported
+    return len(recorded), reported
