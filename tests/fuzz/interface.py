@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 from hypothesis.strategies import SearchStrategy
 from schemathesis import Case, GenerationMode
-from schemathesis.specs.openapi.checks import negative_data_rejection
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from streams import site
 from tests.site import START, FakeWorker, Site, simulated
@@ -30,7 +30,7 @@ def ask_interface(inputs: int, seed: int) -> str | None:
                     continue  # nothing that could be wrong
                 try:
                     _ask(operation.as_strategy(generation_mode=mode), served.address.rstrip("/"), each, seed)
-                except Exception as error:
+                except (Exception, BaseExceptionGroup) as error:
                     return f"{operation.label}, {mode.value}: {' '.join(str(error).split())[:600]}"
     return None
 
@@ -43,7 +43,8 @@ def _ask(cases: SearchStrategy[Case], address: str, inputs: int, seed: int) -> N
     )  # fmt: skip
     @given(cases)
     def ask(case: Case) -> None:
-        # Unknown parameters are ignored, as the contract ignores unknown fields; so not all that is "negative" is refused.
-        case.call_and_validate(base_url=address, excluded_checks=[negative_data_rejection])
+        # Unknown parameters are ignored, as the contract ignores unknown fields; so not all that is "negative" is refused. And which
+        # windows and types there are is a matter of policy and facts: not all that has the right form is accepted.
+        case.call_and_validate(base_url=address, excluded_checks=[negative_data_rejection, positive_data_acceptance])
 
     ask()

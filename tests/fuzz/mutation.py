@@ -51,7 +51,9 @@ def mutated(target: str, data: bytes, max_bytes: int, seed: int, plainly: Callab
                 other = dice.randrange(len(lines))
                 lines[place], lines[other] = lines[other], lines[place]
             case 3 if target == "restore":
-                lines.append(b"%b %d %d %d" % (dice.choice((b"flip", b"raw", b"cut", b"drop")), *(dice.randrange(1 << 12) for _ in range(3))))
+                lines.append(
+                    b"%b %d %d %d" % (dice.choice((b"flip", b"raw", b"cut", b"drop")), *(dice.randrange(1 << 12) for _ in range(3)))
+                )
             case _:
                 lines[place] = _web_line(lines[place], dice) if target == "web" else _line(lines[place], dice)
     return b"\n".join(lines)[:max_bytes]
