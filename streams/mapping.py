@@ -26,6 +26,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from analyzer.facts import LATEST
 from analyzer.recorded import FIELDS
 from streams.codec import Malformed, milliseconds
 from streams.replay import InputError
@@ -103,7 +104,7 @@ class Table(BaseModel):
         for name in _NUMBERS:
             found[name] = None if found[name] is None else float(self._number(name, found[name]))
         if (lasts := self._field("lasts", row)) is not None and found["start"] is not None:
-            found["end"] = found["start"] + int(self._number("lasts", lasts) * 1000)
+            found["end"] = found["start"] + self._milliseconds("lasts", lasts, 1000)
         found["clinicians"] = self._people(found["clinicians"])
         return {name: one for name, one in found.items() if one is not None}
 
@@ -126,13 +127,20 @@ class Table(BaseModel):
         if isinstance(value, datetime):
             return _since(value, source.zone)
         if source.time in ("ms", "s"):
-            return int(self._number(name, value) * (1 if source.time == "ms" else 1000))
+            return self._milliseconds(name, value, 1 if source.time == "ms" else 1000)
         if source.time == "rfc3339":
             return value if isinstance(value, int) else milliseconds(str(value), name)
         try:
             return _since(datetime.strptime(str(value), source.time), source.zone)  # its zone is the mapping's
         except ValueError:
             raise Malformed(f"{name}: expected a time like {source.time}") from None
+
+    def _milliseconds(self, name: str, value: Any, factor: int) -> int:
+        """A number times `factor`; one beyond the calendar would take long to write out, and is no time or duration."""
+        found = self._number(name, value)
+        if abs(found) > LATEST:
+            raise Malformed(f"{name}: expected a number within the calendar")
+        return int(found * factor)
 
     def _number(self, name: str, value: Any) -> Decimal:
         try:
@@ -166,12 +174,12 @@ def load_mapping(path: Path | None) -> Table:
         return Table.model_validate(yaml.safe_load(path.read_text()) or {})
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise InputError(f"{path}: expected YAML") from None
-    except ValidationError as error:
+    except ValidationError as error:  # a ValueError, too
         one = error.errors()[0]
         where = ".".join(map(str, one["loc"]))
         raise InputError(f"{path}: {where}{': ' if where else ''}{one['msg'].removeprefix('Value error, ')}") from None
+    except (yaml.YAMLError, ValueError, RecursionError):  # not UTF-8, an impossible date, brackets without end
+        raise InputError(f"{path}: expected YAML") from None
 
 
 def csv_rows(path: Path, table: Table) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -181,7 +189,7 @@ def csv_rows(path: Path, table: Table) -> Iterator[tuple[int, dict[str, Any]]]:
             reader = csv.DictReader(file, delimiter=table.csv.delimiter)
             for row in reader:
                 yield reader.line_num, row
-    except (OSError, LookupError, csv.Error) as error:
+    except (OSError, LookupError, UnicodeError, csv.Error) as error:
         raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
 
 

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable, Sequence
 from io import BufferedReader
 from typing import Any, NamedTuple
 
-import cramjam
 import zstandard
+from aiokafka.codec import lz4_encode, snappy_encode
 from kafka import KafkaProducer
 from kafka.record.util import calc_crc32c
 
@@ -88,9 +88,9 @@ def _compressed(records: bytes, codec: str) -> bytes:
         case "gzip":
             return gzip.compress(records, 1)
         case "snappy":
-            return bytes(cramjam.snappy.compress_raw(records))
+            return snappy_encode(records)
         case "lz4":
-            return bytes(cramjam.lz4.compress(records))
+            return lz4_encode(records)
         case "zstd":
             return zstandard.compress(records, 1)
     return records
@@ -127,7 +127,7 @@ def produce(broker: Broker, topic: str, partition: int, batches: Iterable[bytes]
 def _sent(connection: socket.socket, answers: BufferedReader, topic: bytes, partition: int, one: bytes) -> int:
     """Kafka's error code, 0 for none."""
     client = b"poison"
-    head = struct.pack(">hhih", 0, 3, 1, len(client)) + client
+    head = struct.pack(">hhih", 0, 7, 1, len(client)) + client  # version 7: zstd
     body = struct.pack(">hhii", -1, -1, 60_000, 1) + struct.pack(">h", len(topic)) + topic
     body += struct.pack(">iii", 1, partition, len(one)) + one
     connection.sendall(struct.pack(">i", len(head) + len(body)) + head + body)

@@ -29,7 +29,8 @@ MEGABYTES = 500
 """A worker's greatest resident memory."""
 PATIENCE = 120.0
 PARTITIONS = 4
-_SERIES = re.compile(r'alarm_fatigue_unit_alarms\{facility="(N\d+)",unit="ICU",window="2h",priority="high"\} (\S+)')
+_SERIES = re.compile(r"^alarm_fatigue_unit_alarms\{(.*)\} (\S+)$", re.MULTILINE)
+_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
 def partition_of(key: bytes, partitions: int) -> int:
@@ -99,7 +100,11 @@ class Live:
     def counted(self) -> bool:
         """Whether each normal hospital shows all its alarms."""
         status, text = self.worker.get("/metrics")
-        shown = {name: int(float(value)) for name, value in _SERIES.findall(text)}
+        shown = {
+            labels["facility"]: int(float(value))
+            for labels, value in ((dict(_LABEL.findall(of)), value) for of, value in _SERIES.findall(text))
+            if labels["facility"] in self.sent and (labels["window"], labels["priority"]) == ("2h", "high")
+        }
         return status == 200 and shown == self.sent
 
     def round(self, after: str, seconds: float = COUNTED_SECONDS) -> None:

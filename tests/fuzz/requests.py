@@ -7,6 +7,11 @@ import logging
 import time
 from functools import cache
 
+from pydantic import SecretStr
+from structlog.testing import capture_logs
+
+from streams.connection import Connection
+from streams.settings import WebSettings
 from tests.fuzz.facts import CANARY
 from tests.site import START, FakeWorker, Site, simulated
 
@@ -75,10 +80,6 @@ class Server:
     """The pages over a small hospital, on a loop of their own that runs only while a request is answered."""
 
     def __init__(self, token: str | None) -> None:
-        from pydantic import SecretStr
-
-        from streams.settings import WebSettings
-
         self.site = Site(FakeWorker(simulated(until=START + 3_600_000)), WebSettings(token=None if token is None else SecretStr(token)))
         self.loop: asyncio.AbstractEventLoop = self.site._loop
         self.log = Log()
@@ -90,12 +91,15 @@ class Server:
     def answer(self, data: bytes) -> bytes:
         """What comes back from one connection that sends `data` and then waits."""
         self.log.lines.clear()
-        return self.loop.run_until_complete(self._answer(data))
+        with capture_logs() as ours:
+            answer = self.loop.run_until_complete(self._answer(data))
+        self.log.lines += map(str, ours)
+        return answer
 
     async def _answer(self, data: bytes) -> bytes:
-        factory = self.site._runner.server
-        assert factory is not None
-        protocol, transport = factory(), Transport()
+        settings, server = self.site.settings, self.site._runner.server
+        protocol = Connection(server, self.loop, self.site.refusals, settings.header_timeout / 1000, settings.idle_timeout / 1000, lambda: None)
+        transport = Transport()
         protocol.connection_made(transport)
         protocol.data_received(data)
         began = last = time.monotonic()
