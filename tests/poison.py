@@ -24,7 +24,7 @@ from kafka.record.util import calc_crc32c
 from streams.broker import HOST, Broker
 from streams.topics import checkpoint_topic
 
-SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
+MINUTE = 60_000  # ms
 GREATEST = 1.7976931348623157e308
 CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 _NOT_YET = (3, 5, 6)
@@ -189,8 +189,14 @@ def an_hour_ahead(place: Place) -> None:
 
 
 def long_label(place: Place) -> None:
-    """1 MiB, and what is left of a record's limit."""
+    """1 MiB, and what is left of a record's limit; of alarms that are final at once, so that they go out, too."""
     place.send("alarms", *(as_bytes(alarm(place.facility, f"l{size}", label="x" * size)) for size in (1 << 20, (1 << 20) - 400)))
+    began = now_ms() - 8 * MINUTE
+    for number, (label, kind) in enumerate((("x", "technical"), ("é", "physiological"), ("\x00", "technical"))):
+        text = label * (((1 << 20) - 500) // len(json.dumps(label)[1:-1]))
+        over = alarm(place.facility, f"over-{number}", at=began, label=text, kind=kind)
+        place.send("alarms", as_bytes(over))
+        place.send("alarms", as_bytes(over | {"event_id": f"over-{number}", "phase": "end", "at": began + 20_000, "label": None}))
     place.send("alarms", as_bytes(alarm(place.facility, "l-end", label="x" * ((1 << 20) - 400), phase="end", at=now_ms() + 100)))
 
 
@@ -198,6 +204,11 @@ def many_recipients(place: Place) -> None:
     """60,000 of them in 360 kB, and as many as a record may have."""
     place.send("alarms", as_bytes(alarm(place.facility, "r", recipients=[f"{number:x}" for number in range(60_000)])))
     place.send("alarms", as_bytes(alarm(place.facility, "r256", recipients=[f"{number:0128}" for number in range(256)])))
+    began = now_ms() - 8 * MINUTE
+    for number, many in enumerate((60_000, 256)):
+        over = alarm(place.facility, f"over-{number}", at=began, recipients=[f"{clinician:x}" for clinician in range(many)])
+        place.send("alarms", as_bytes(over))
+        place.send("alarms", as_bytes(over | {"event_id": f"over-{number}", "phase": "end", "at": began + 20_000, "recipients": None}))
 
 
 def greatest_floats(place: Place) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import median
 
 from streams.broker import BrokerError
+from tests.chaos.live import LIVE, PARTITIONS, LiveScenario, run_live
 from tests.chaos.load import Mix
 from tests.chaos.scenarios import (
     Dose,
@@ -35,7 +36,7 @@ SHUFFLED = [
 ]
 
 
-def plan(options: argparse.Namespace) -> Iterator[tuple[str, Scenario, Dose]]:
+def plan(options: argparse.Namespace) -> Iterator[tuple[str, Scenario | LiveScenario, Dose]]:
     """Label, scenario and dose of everything to be done. The kills get all the records, the others a third."""
     full = Dose(seed=options.seed, records=options.records, rate=options.rate, outage=options.outage, session=options.session, mix=STEADY)
     third = replace(full, records=options.records // 3)
@@ -48,6 +49,8 @@ def plan(options: argparse.Namespace) -> Iterator[tuple[str, Scenario, Dose]]:
     for mix in SHUFFLED:
         yield f"{mix.duplicates:.0%} twice, {mix.shuffled:.0%} shuffled", disturbed_records, replace(third, mix=mix)
     yield "10% bad", disturbed_records, replace(third, mix=replace(STEADY, bad=0.1))
+    for label in LIVE:
+        yield label, LIVE[label], replace(third, partitions=PARTITIONS, session="3s", faults=1)
     yield "everything", everything, replace(third, faults=16, outage=min(options.outage, 10), mix=Mix(hours=6, duplicates=0.3, bad=0.1))
 
 
@@ -86,10 +89,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if any(outcome.difference for _, outcome in done) else 0
 
 
-def _run(label: str, scenario: Scenario, dose: Dose, verbose: bool) -> Outcome:
+def _run(label: str, scenario: Scenario | LiveScenario, dose: Dose, verbose: bool) -> Outcome:
     folder = Path(tempfile.mkdtemp(prefix="alarm-fatigue-chaos-"))
     print(f"{label}: seed {dose.seed} ...", flush=True)
-    outcome = run(scenario, dose, folder, say=partial(print, flush=True) if verbose else lambda _: None)
+    say = partial(print, flush=True) if verbose else lambda _: None
+    outcome = run_live(LIVE[label], dose, folder, say) if label in LIVE else run(scenario, dose, folder, say=say)
     if outcome.difference is None:
         shutil.rmtree(folder)
         print(f"{label}: exact, {outcome.seconds:.0f} s", flush=True)

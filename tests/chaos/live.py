@@ -6,22 +6,29 @@ that nobody else's alarms wait, that the worker stays up, and that its memory st
 
 from __future__ import annotations
 
-import random
+import contextlib
+import errno
 import re
+import shutil
+import socket
+import struct
+import subprocess
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from kafka.partitioner.default import murmur2
 
-from streams.broker import ApacheKafka
+from streams.broker import HOST, ApacheKafka, BrokerError
 from streams.settings import load
 from streams.topics import Topics
 from tests.chaos.rig import Failed, Recovery
-from tests.poison import Place, Poison, alarm, as_bytes, batch, produce
-from tests.workers import WorkerProcess, eventually, new_topics
+from tests.chaos.scenarios import Dose, Outcome
+from tests.poison import POISONS, Place, Poison, Refused, alarm, as_bytes, batch, many_units, produce
+from tests.workers import WorkerProcess, new_topics
 
 COUNTED_SECONDS = 10.0
 """After this long, an alarm of a normal hospital must be counted."""
@@ -29,6 +36,7 @@ MEGABYTES = 500
 """A worker's greatest resident memory."""
 PATIENCE = 120.0
 PARTITIONS = 4
+DISK_MEGABYTES = 200
 _SERIES = re.compile(r"^alarm_fatigue_unit_alarms\{(.*)\} (\S+)$", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
@@ -58,7 +66,6 @@ class Live:
         new_topics(broker, PARTITIONS)
         self.worker = WorkerProcess(broker, folder, clock="wall", session_timeout="3s", **settings)
         self._hospitals = [(facility_on(number % PARTITIONS, f"N{number}"), number % PARTITIONS) for number in range(2 * PARTITIONS)]
-        self._dice = random.Random(1)
 
     def __enter__(self) -> Self:
         self.worker.__enter__()
@@ -86,6 +93,13 @@ class Live:
         lines = [line for line in self.worker.log.read_text(errors="replace").splitlines() if line.strip()]
         complaints = [line for line in lines if '"level": "error"' in line or '"level": "critical"' in line]
         return "last words: " + (complaints or lines or ["none"])[-1][:400]
+
+    def pass_time(self, seconds: float) -> None:
+        """Let it go on for so long; the worker must stay."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.check_running()
+            time.sleep(0.1)
 
     # -- normal hospitals
 
@@ -170,7 +184,11 @@ def partitions_added(live: Live) -> None:
         status, text = live.worker.get("/ready")
         return status == 503 and "partition" in text
 
-    eventually(told, "added partitions are noticed", 60)
+    deadline = time.monotonic() + 60
+    while not told():
+        if time.monotonic() > deadline:
+            raise Failed(f"not within 60 s: added partitions are told; /ready says {live.worker.get('/ready')}")
+        time.sleep(0.2)
 
 
 def broker_suspended(live: Live) -> None:
@@ -191,7 +209,116 @@ def broker_suspended(live: Live) -> None:
     live.until(lambda: live.worker.ready, "the worker is ready")
     live.round("a suspended broker")
     live.broker.pause()
-    time.sleep(20)
+    live.pass_time(20)
     live.broker.resume()
     live.until(lambda: live.worker.ready, "the worker is ready again", 60)
     live.round("a suspended broker that came back")
+
+
+def disk_full(live: Live) -> None:
+    """The broker's disk has no room: it ends, and once there is room again and it is back, everything acknowledged is counted."""
+    live.round("the start")
+    ballast = live.broker.data / "ballast"
+    refused = 0
+    with ballast.open("wb") as file:
+        try:
+            while True:
+                file.write(bytes(1 << 16))
+                file.flush()
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+    deadline = time.monotonic() + PATIENCE
+    filler = [batch([(b"F", bytes(1 << 16))])]
+    while live.broker.pid is not None and refused < 3 and time.monotonic() < deadline:
+        try:
+            produce(live.broker, "labels", 0, filler)
+        except (Refused, OSError, struct.error):
+            refused += 1
+            time.sleep(1)
+    if not refused:
+        raise Failed("the broker took everything: its disk was not full")
+    live.say("  the disk is full, the broker refuses or has ended")
+    live.pass_time(10)
+    live.broker.kill()
+    ballast.unlink()
+    live.broker.start()
+    live.until(lambda: live.worker.ready, "the worker is ready again", 60)
+    live.round("a full disk")
+
+
+def slow_scraper(live: Live) -> None:
+    """Fifty clients that read a long /metrics page a few bytes a second; normal alarms and other readers do not wait."""
+    many_units(live.place(0))
+    live.round("many units")
+    slow: list[socket.socket] = []
+    try:
+        for _ in range(50):
+            one = socket.socket()
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            one.connect((HOST, live.worker.port))
+            one.sendall(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            slow.append(one)
+        for _ in range(10):
+            for one in slow:
+                one.setblocking(False)
+                with contextlib.suppress(OSError):
+                    one.recv(16)
+            if "ok" not in live.worker.get("/healthz")[1]:
+                raise Failed("/healthz does not answer while others read slowly")
+            live.round("slow scrapers")
+    finally:
+        for one in slow:
+            one.close()
+
+
+LiveScenario = Callable[[Live], None]
+
+
+def poison_list(live: Live) -> None:
+    """All poisons, see `tests.poison`."""
+    take_poisons(live, POISONS)
+
+
+LIVE: dict[str, LiveScenario] = {
+    "poison list": poison_list,
+    "partitions added": partitions_added,
+    "broker suspended": broker_suspended,
+    "disk full": disk_full,
+    "slow scraper": slow_scraper,
+}
+
+
+def run_live(scenario: LiveScenario, dose: Dose, folder: Path, say: Callable[[str], object] = lambda _: None) -> Outcome:
+    """The scenario on a broker of its own, whose disk is small where it is to be full; difference None: all was counted in time."""
+    began, difference, live = time.monotonic(), None, None
+    with contextlib.ExitStack() as stack:
+        disk = stack.enter_context(small_disk()) if scenario is disk_full else None
+        kafka = stack.enter_context(ApacheKafka(data=disk))
+        try:
+            live = Live(kafka, folder, say)
+            with live:
+                scenario(live)
+        except (Failed, BrokerError, AssertionError) as error:
+            difference = " ".join(str(error).split())
+    records = 0 if live is None else sum(live.sent.values())
+    kills, recoveries = (0, []) if live is None else (live.kills, live.recoveries)
+    name = scenario.__name__.replace("_", " ")
+    return Outcome(name, dose, records, kills, 0, recoveries, time.monotonic() - began, difference)
+
+
+@contextlib.contextmanager
+def small_disk() -> Iterator[Path]:
+    """A file system in memory with room for little more than the topics; mounting one needs root."""
+    folder = Path(tempfile.mkdtemp(prefix="alarm-fatigue-disk-"))
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={DISK_MEGABYTES}m", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    try:
+        if mounted.returncode:
+            raise BrokerError("disk full: needs root, to mount a small file system for the broker")
+        yield folder
+    finally:
+        if not mounted.returncode:
+            subprocess.run(["umount", str(folder)], check=False)
+        shutil.rmtree(folder, ignore_errors=True)

@@ -98,7 +98,9 @@ class Server:
 
     async def _answer(self, data: bytes) -> bytes:
         settings, server = self.site.settings, self.site._runner.server
-        protocol = Connection(server, self.loop, self.site.refusals, settings.header_timeout / 1000, settings.idle_timeout / 1000, lambda: None)
+        protocol = Connection(
+            server, self.loop, self.site.refusals, settings.header_timeout / 1000, settings.idle_timeout / 1000, lambda: None
+        )
         transport = Transport()
         protocol.connection_made(transport)
         protocol.data_received(data)
