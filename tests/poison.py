@@ -42,8 +42,8 @@ def now_ms() -> int:
 def alarm(facility: str, number: int | str, **changes: Any) -> dict[str, Any]:
     """The start of an alarm, now."""
     event = {
-        "event_id": f"e{number}", "alarm_id": f"a{number}", "phase": "start", "at": now_ms(), "facility": facility, "unit": "ICU", "bed": "1",
-        "device_id": "m1", "device_type": "monitor", "code": "MDC_EVT_LO", "kind": "physiological", "priority": "high",
+        "event_id": f"e{number}", "alarm_id": f"a{number}", "phase": "start", "at": now_ms(), "facility": facility, "unit": "ICU",
+        "bed": "1", "device_id": "m1", "device_type": "monitor", "code": "MDC_EVT_LO", "kind": "physiological", "priority": "high",
     }  # fmt: skip
     return event | changes
 

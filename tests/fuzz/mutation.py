@@ -10,7 +10,8 @@ from typing import Any
 from tests.fuzz.facts import BASE, CANARY
 
 _TEXTS = [
-    "", CANARY, "x" * 128, "x" * 129, "a\x00b", "a\nb", "\u2028", "\u200b", "\ud800", "é", "🏥", "\ufeff", "x" * 1025, "2026-03-01T07:00:00Z",
+    "", CANARY, "x" * 128, "x" * 129, "a\x00b", "a\nb", "\u2028", "\u200b", "\ud800", "é", "🏥", "\ufeff", "x" * 1025,
+    "2026-03-01T07:00:00Z",
     "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z", "2026-03-01T07:00:00.1234567+14:00", "2026-02-30T00:00:00Z", "start", "end", "high",
 ]  # fmt: skip
 _NUMBERS = [
@@ -28,7 +29,8 @@ _HTTP = [
     b"/api/v1/findings?window=1h", b"/api/v1/whatif", b"/metrics", b"/healthz", b"/ready", b"/", b"/../", b"%00", b"?facility=", b"%ff",
     b"http://[", b"http://evil/", b"*", b" HTTP/1.1", b" HTTP/1.0", b" HTTP/9.9", b"\r\n", b"\n", b"\r\n\r\n", b"Host: 127.0.0.1",
     b"Host: 127.0.0.1:abc", b"Host: [::1", b"Authorization: Bearer \xff", b"Authorization: Basic ", b"Transfer-Encoding: chunked",
-    b"Content-Length: 5", b"Content-Length: -1", b"Content-Length: 99999999999999999999", b"Expect: 100-continue", b"Upgrade: websocket",
+    b"Content-Length: 5", b"Content-Length: -1", b"Content-Length: 99999999999999999999",
+    b"Expect: 100-continue", b"Upgrade: websocket",
     b"Connection: keep-alive, Upgrade", b"Accept-Encoding: gzip;q=nan", b"Accept: application/openmetrics-text;q=1e999", b"If-None-Match: *",
     b"Range: bytes=0-", CANARY.encode(), b"0\r\n\r\n", b"ffffffff\r\n",
 ]  # fmt: skip
