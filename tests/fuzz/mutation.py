@@ -31,7 +31,8 @@ _HTTP = [
     b"Host: 127.0.0.1:abc", b"Host: [::1", b"Authorization: Bearer \xff", b"Authorization: Basic ", b"Transfer-Encoding: chunked",
     b"Content-Length: 5", b"Content-Length: -1", b"Content-Length: 99999999999999999999",
     b"Expect: 100-continue", b"Upgrade: websocket",
-    b"Connection: keep-alive, Upgrade", b"Accept-Encoding: gzip;q=nan", b"Accept: application/openmetrics-text;q=1e999", b"If-None-Match: *",
+    b"Connection: keep-alive, Upgrade", b"Accept-Encoding: gzip;q=nan", b"Accept: application/openmetrics-text;q=1e999",
+    b"If-None-Match: *",
     b"Range: bytes=0-", CANARY.encode(), b"0\r\n\r\n", b"ffffffff\r\n",
 ]  # fmt: skip
 

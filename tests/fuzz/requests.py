@@ -141,7 +141,7 @@ def answers(raw: bytes) -> list[tuple[int, dict[str, str], bytes]]:
             break  # cut where the connection was lost
         first, *lines = head.decode("latin-1").split("\r\n")
         version, _, rest = first.partition(" ")
-        assert version in ("HTTP/1.1", "HTTP/1.0"), "framing of answers"
+        assert version in ("HTTP/1.1", "HTTP/1.0", "HTTP/0.9"), "framing of answers"
         status = int(rest[:3])
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         if status in (204, 304) or status < 200:
