@@ -162,7 +162,11 @@ class Connection(RequestHandler):
     ) -> StreamResponse:
         """The answer to a malformed request, or to one whose page failed."""
         headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
-        if status >= 500:
+        if isinstance(exc, UnicodeError) and "Expect" in request.headers:
+            # aiohttp repeats an expectation that it does not know, and cannot if it is no text.
+            self._refusals.count("malformed")
+            status, text = 417, "expectation failed\n"
+        elif status >= 500:
             self._refusals.count("failed", **_where(exc))
             text = "internal error\n"
         else:
