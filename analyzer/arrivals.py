@@ -31,6 +31,12 @@ class Batch:
     def __len__(self) -> int:
         return len(self.at)
 
+    def ordered(self, order: Numbers) -> Batch:
+        """Those at these places, in this order."""
+        places = order.tolist()
+        columns = tuple(list(map(column.__getitem__, places)) for column in self.columns)
+        return Batch(columns, self.facilities[order], self.at[order], self.entries[order])
+
     def chosen(self, mask: Any) -> Batch:
         selected = mask.tolist()
         columns = tuple(list(compress(column, selected)) for column in self.columns)
@@ -52,8 +58,11 @@ class Arrivals:
     def __len__(self) -> int:
         return sum(len(batch) for batches in self._batches.values() for batch in batches)
 
-    def take(self, topic: Topic, now: Numbers) -> Iterator[Batch]:
-        """Take out what `now` (by facility) has reached."""
+    def take(self, topic: Topic, now: Numbers, disorder: int) -> Iterator[Batch]:
+        """Take out what `now` (by facility) has reached.
+
+        What comes more than `disorder` (ms) after later alarms of its facility, as in files, is put in order of time.
+        """
         batches = self._batches.pop(topic, [])
         ready: list[Batch] = []
         for batch in batches:
@@ -67,6 +76,10 @@ class Arrivals:
                 self._batches.setdefault(topic, []).append(batch.chosen(~reached))
         self._pile_up(topic)
         self.changed |= bool(ready)
+        if topic == "alarms" and _is_disordered(ready, len(now), disorder):
+            whole = _joined(ready)
+            order = np.argsort(whole.at, kind="stable")
+            ready = [whole.ordered(order[begin : begin + _WORTH_JOINING]) for begin in range(0, len(order), _WORTH_JOINING)]
         while ready:
             some: list[Batch] = []
             count = 0
@@ -86,6 +99,16 @@ class Arrivals:
             (topic, [list(values) for batch in batches for values in zip(*batch.columns, strict=True)])
             for topic, batches in sorted(self._batches.items())
         ]
+
+
+def _is_disordered(batches: list[Batch], facilities: int, disorder: int) -> bool:
+    """Whether a fact of a later batch may lie more than `disorder` before one of an earlier batch of the same facility."""
+    reached = np.full(facilities, -(1 << 62))
+    for batch in batches:
+        if (batch.at < reached[batch.facilities] - disorder).any():
+            return True
+        np.maximum.at(reached, batch.facilities, batch.at)
+    return False
 
 
 def _joined(batches: list[Batch]) -> Batch:

@@ -27,9 +27,9 @@ BASES = ("label", "kind", "response", None, "fleeting", "no_intervention", None)
 _OUTCOME = np.array([-1, TECHNICAL, ACTIONABLE, PENDING, NON_ACTIONABLE, NON_ACTIONABLE, UNKNOWN], dtype=np.int8)
 
 
-def classify(table: Table, statics: Statics, rows: Numbers) -> None:
+def classify(table: Table, statics: Statics, rows: Numbers, horizon: int) -> None:
     """Rules 1 to 4 for existing rows, whether they are final or not: everything that does not wait for their end."""
-    verdict = table.verdict[rows]
+    verdict = np.where(table.judged_at[rows] >= table.start[rows] - horizon, table.verdict[rows], NOT_JUDGED)
     rule = np.select(
         [verdict != NOT_JUDGED, statics.technical[table.static[rows]], table.intervened[rows]], [LABELLED, BY_KIND, ANSWERED], NOT_OVER
     ).astype(np.int8)
@@ -39,7 +39,7 @@ def classify(table: Table, statics: Statics, rows: Numbers) -> None:
 
 def classify_final(table: Table, statics: Statics, rows: Numbers, cover: Cover, policy: Policy) -> None:
     """All rules for existing rows whose action window is over."""
-    classify(table, statics, rows)
+    classify(table, statics, rows, policy.horizon)
     rows = rows[table.rule[rows] == NOT_OVER]
     start, end = table.start[rows], table.end[rows]
     rule = np.where(~table.answered[rows] & (end - start < policy.fleeting), FLEETING, NOTHING_KNOWN).astype(np.int8)

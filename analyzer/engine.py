@@ -113,7 +113,7 @@ class Engine:
         if len(state.arrivals) or (state.times.now[:count] != before).any():
             self.version += 1
         for topic, fold in FOLDS.items():
-            touched = [fold(state, batch) for batch in state.arrivals.take(topic, state.times.now)]
+            touched = [fold(state, batch) for batch in state.arrivals.take(topic, state.times.now, self.policy.horizon)]
             if touched:
                 rows = distinct(np.concatenate(touched))
                 derive(state, rows)
@@ -175,6 +175,11 @@ class Engine:
         """Each facility's watermark (ms), where it has one, by name."""
         marks = zip(self._state.facilities.things, self._state.watermark().tolist(), strict=True)
         return {name: mark for name, mark in sorted(marks) if mark != NOTHING_YET}
+
+    @property
+    def recipients_dropped(self) -> int:
+        """How many recipients did not count, as their alarm had enough with lesser ids (see `roster.MOST_RECIPIENTS`)."""
+        return self._state.recipients_dropped
 
     @property
     def held(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import compress
+
 import numpy as np
 
 from analyzer.classes import NOTHING_KNOWN
@@ -31,6 +33,8 @@ def tidy(state: State) -> None:
     table = state.table
     rows = table.rows()
     moments = horizon[table.facility[rows]]
+    # What arrives late may yet belong to the episode, or begin the next one of its alarm id.
+    moments -= state.policy.allowed_lateness
     gone = rows[(table.latest[rows] < moments) & ((table.start[rows] == NEVER) | (table.end[rows] < moments))]
     state.listing.remove(gone)
     table.drop(gone)
@@ -81,9 +85,10 @@ def _sweep(state: State) -> None:
         table.team[rows], table.recipients[rows] = moved[table.team[rows]], moved[table.recipients[rows]]
         state.roster.forget_stretches()
     for unit, unsure in list(state.unsure.items()):
-        still = [row for row in unsure if table.rule[row] == NOTHING_KNOWN and table.static[row] >= 0]
-        still = [row for row in dict.fromkeys(still) if state.statics.unit[table.static[row]] == unit]
-        if still:
-            state.unsure[unit] = still
+        rows = np.array([row for _, row in unsure], dtype=np.int64)
+        same = (table.rule[rows] == NOTHING_KNOWN) & (table.static[rows] >= 0) & (table.end[rows] == [end for end, _ in unsure])
+        same &= state.statics.unit[table.static[rows]] == unit
+        if same.any():
+            state.unsure[unit] = list(compress(unsure, same.tolist()))
         else:
             del state.unsure[unit]

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 
 import numpy as np
 
-from analyzer.ids import Codes, Numbers
+from analyzer.ids import Codes, Numbers, distinct
 from analyzer.table import OPEN, Table
 
 _LONG_TAIL = 128
+_UNSORTED = 1024
 
 
 class _Listed:
-    """Rows of one place. Those before `settled` had all ended, and been answered if ever, by `until`; in no other order."""
+    """Rows of one place. Those before `settled[n]` had all ended, and been answered if ever, by `until[n]`; in no other order.
 
-    __slots__ = ("rows", "settled", "until")
+    `by_start` orders the first `known` of them by (start, row); rows that begin earlier than it says are in `restarted`, too.
+    """
+
+    __slots__ = ("by_start", "known", "restarted", "rows", "settled", "until")
 
     def __init__(self) -> None:
         self.rows = array("i")
-        self.settled = 0
-        self.until = -OPEN
+        self.settled: list[int] = []
+        self.until: list[int] = []
+        self.by_start: tuple[Numbers, Numbers] = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+        self.known = 0
+        self.restarted: list[int] = []
 
 
 class Listing:
@@ -56,39 +64,60 @@ class Listing:
             listed = self._places[place]
             known = np.frombuffer(listed.rows, dtype=np.int32)
             stays = self._table.place[known] == place
-            settled = int(np.count_nonzero(stays[: listed.settled]))
-            listed.rows, listed.settled = array("i", known[stays].tobytes()), settled
+            kept = np.concatenate([[0], np.cumsum(stays)])
+            listed.settled = kept[listed.settled].tolist() if listed.settled else []
+            listed.rows = array("i", known[stays].tobytes())
+            listed.known, listed.restarted = 0, []
             if not listed.rows:
                 del self._places[place]
 
-    def all_of(self, place: int) -> Numbers:
-        listed = self._places.get(place)
-        return np.empty(0, dtype=np.int64) if listed is None else np.frombuffer(listed.rows, dtype=np.int32).astype(np.int64)
+    def begun_earlier(self, rows: Numbers) -> None:
+        """The start of rows is an earlier one than was known."""
+        for row in rows[self._table.place[rows] >= 0].tolist():
+            self._places[int(self._table.place[row])].restarted.append(row)
 
     def begun_within(self, place: int, since: int, until: int | None) -> Numbers:
         """Rows of a place that start at `since` <= start < `until`."""
-        rows = self.all_of(place)
+        listed = self._places.get(place)
+        if listed is None:
+            return np.empty(0, dtype=np.int64)
+        before = OPEN if until is None else until
+        if len(listed.rows) - listed.known + len(listed.restarted) > _UNSORTED:
+            self._sort(listed)
+        starts, rows = listed.by_start
+        some = slice(*np.searchsorted(starts, [since, before]).tolist()) if listed.known else slice(0)
+        found = np.concatenate([rows[some], np.array(listed.rows[listed.known :], dtype=np.int64), np.array(listed.restarted, dtype=np.int64)])
+        start = self._table.start[found]
+        return distinct(found[(start >= since) & (start < before)])
+
+    def _sort(self, listed: _Listed) -> None:
+        rows = np.array(listed.rows, dtype=np.int64)
         start = self._table.start[rows]
-        return rows[(start >= since) & (start < (OPEN if until is None else until))]
+        order = np.argsort(start, kind="stable")
+        listed.by_start = start[order], rows[order]
+        listed.known, listed.restarted = len(rows), []
 
     def answerable_at(self, place: int, moment: int) -> Numbers:
         """Rows of a place that a response to its bed at `moment` belongs to."""
         listed = self._places.get(place)
         if listed is None:
             return np.empty(0, dtype=np.int64)
-        if len(listed.rows) - listed.settled > _LONG_TAIL:
+        if len(listed.rows) - (listed.settled[-1] if listed.settled else 0) > _LONG_TAIL:
             self._settle(listed)
-        rows = np.array(listed.rows[listed.settled if moment > listed.until else 0 :], dtype=np.int64)
+        since = bisect_left(listed.until, moment)  # what was settled before has ended before
+        rows = np.array(listed.rows[listed.settled[since - 1] if since else 0 :], dtype=np.int64)
         return rows[(self._table.start[rows] <= moment) & (moment <= self._table.end[rows] + self._grace)]
 
     def _settle(self, listed: _Listed) -> None:
         """Put the earlier half of the tail before it: an end is only ever known better as an earlier one."""
-        tail = np.array(listed.rows[listed.settled :], dtype=np.int32)
+        settled = listed.settled[-1] if listed.settled else 0
+        tail = np.array(listed.rows[settled:], dtype=np.int32)
         closing = self._table.end[tail] + self._grace
         order = np.argsort(closing, kind="stable")
         count = min(len(tail) // 2, int(np.count_nonzero(closing < OPEN)))
-        del listed.rows[listed.settled :]
-        listed.rows.frombytes(tail[order].tobytes())
         if count:
-            listed.settled += count
-            listed.until = max(listed.until, int(closing[order[count - 1]]))
+            del listed.rows[settled:]
+            listed.rows.frombytes(tail[order].tobytes())
+            listed.known = min(listed.known, settled)
+            listed.settled.append(settled + count)
+            listed.until.append(max([int(closing[order[count - 1]]), *listed.until[-1:]]))

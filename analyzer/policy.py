@@ -9,6 +9,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
+from typing import get_args
+
+from analyzer.facts import Action
 
 SECOND = 1000
 MINUTE = 60 * SECOND
@@ -29,7 +32,7 @@ STANDING = HOUR
 STALE = 24 * HOUR
 """An alarm open for longer is stale (ISA-18.2-2016: fewer than five on any day, with plans)."""
 
-JUDGING = frozenset({"action_window", "fleeting", "cover"})
+JUDGING = frozenset({"action_window", "fleeting", "cover", "cover_by"})
 """The settings that decide what an episode was."""
 
 
@@ -156,6 +159,9 @@ class Policy:
     """An unanswered alarm shorter than this is non-actionable (a 14 s delay removes half of them: Goerges 2009)."""
     cover: int = 12 * HOUR
     """A unit without any response for this long has no human channel, so its alarms are `unknown` (a shift; our own)."""
+    cover_by: tuple[str, ...] = ("adjust_limits", "attend", "consult", "intervene")
+    """The actions that give cover: those that only a channel for interventions can report (our own). Who can only acknowledge,
+    silence or pause cannot tell that nobody intervened."""
     min_classified: int = 5
     """Below this many classified alarms a ratio says nothing, and is absent (our own)."""
     allowed_lateness: int = 10 * MINUTE
@@ -192,6 +198,9 @@ class Policy:
         for name in ("action_window", "fleeting", "cover", "min_classified", "allowed_lateness", "max_ahead", "top_types"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}: expected zero or more")
+        unknown = set(self.cover_by) - set(get_args(Action))
+        if unknown:
+            raise ValueError(f"cover_by: expected some of {', '.join(get_args(Action))}")
         least = max(self.windows.values()) + self.cover + self.allowed_lateness + self.action_window
         if self.horizon < least:
             raise ValueError(

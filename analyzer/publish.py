@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from functools import lru_cache
 from typing import Any
 
@@ -30,16 +31,23 @@ def publish(state: State) -> Finished:
     table.changed(rows)
     classify_final(table, statics, rows, state.cover, state.policy)
     _observe(state, rows)
+    _note_unsure(state, rows[table.rule[rows] == NOTHING_KNOWN])
     digests = _digests(state, rows)
     changed = digests != table.digest[rows]
     rows, digests = rows[changed], digests[changed]
     if not len(rows):
         return NOTHING_FINISHED
     table.digest[rows] = digests
-    unknown = rows[table.rule[rows] == NOTHING_KNOWN]
-    for row, unit in zip(unknown.tolist(), statics.unit[table.static[unknown]].tolist(), strict=True):
-        state.unsure.setdefault(unit, []).append(row)
     return finished(state, rows)
+
+
+def _note_unsure(state: State, rows: Numbers) -> None:
+    units = state.statics.unit[state.table.static[rows]].tolist()
+    for one, unit in zip(zip(state.table.end[rows].tolist(), rows.tolist(), strict=True), units, strict=True):
+        unsure = state.unsure.setdefault(unit, [])
+        place = bisect_left(unsure, one)
+        if place == len(unsure) or unsure[place] != one:
+            unsure.insert(place, one)
 
 
 def _digests(state: State, rows: Numbers) -> Marks:

@@ -8,6 +8,7 @@ extreme say everything, and are kept in columns; the few alarms that are not so 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -114,13 +115,19 @@ def fold_readings(
     table: Table, rows: Numbers, at: Numbers, entries: Numbers, opening: Flags, value: Floats, limit: Floats, event_id: Callable[[int], str]
 ) -> None:
     """Fold events with a value or a limit (NaN: absent) into their rows; `entries` are numbers of event ids, `event_id` tells them."""
-    left = np.arange(len(rows))
-    while len(left):
-        # Each round takes one event a row, so that columns can be written at once.
-        _, firsts = np.unique(rows[left], return_index=True)
-        taken = left[firsts]
+    if not len(rows):
+        return
+    # Each round takes one event a row, so that columns can be written at once.
+    by_row = np.argsort(rows, kind="stable")
+    ordered = rows[by_row]
+    begins = np.flatnonzero(np.diff(ordered, prepend=-1))
+    nth = np.empty(len(rows), dtype=np.int64)
+    nth[by_row] = np.arange(len(rows)) - np.repeat(begins, np.diff(begins, append=len(rows)))
+    order = np.argsort(nth, kind="stable")
+    bounds = np.cumsum(np.bincount(nth))
+    for begin, end in pairwise([0, *bounds.tolist()]):
+        taken = order[begin:end]
         _fold_round(table, rows[taken], at[taken], entries[taken], opening[taken], value[taken], limit[taken], event_id)
-        left = np.delete(left, firsts)
 
 
 def _fold_round(

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.blocks import Blocks
+from analyzer.facts import Action
 from analyzer.ids import Codes, Growing, Numbers, distinct
+from analyzer.moments import Moments, merge
 from analyzer.names import Numbered
 from analyzer.policy import HOUR
 
-INTERVENTIONS = frozenset({"intervene", "consult"})
+ACTIONS: tuple[Action, ...] = get_args(Action)
+ACTION_NUMBER = {action: number for number, action in enumerate(ACTIONS)}
+
+INTERVENTIONS: frozenset[Action] = frozenset({"intervene", "consult"})
 """Actions that make an alarm actionable: observed intervention, or consultation at the bedside (Bonafide 2015, 2017)."""
 
+UNNAMED = 16
+"""Added to the number of an action where the response names no unit: then it comes from the units of its episodes."""
 
-class Heard(NamedTuple):
-    """A response, as far as episodes care. `unit` is a number, NOT_SAID where the response names none."""
-
-    at: int
-    intervenes: bool
-    unit: int
-
+INTERVENING = tuple(ACTION_NUMBER[action] + unnamed for action in sorted(INTERVENTIONS) for unnamed in (0, UNNAMED))
+IS_INTERVENING = np.zeros(2 * UNNAMED, dtype=np.bool_)
+IS_INTERVENING[list(INTERVENING)] = True
 
 NOT_SAID = -1
 
@@ -31,145 +35,172 @@ NOT_SAID = -1
 class _Said:
     """A response about a bed, in its block."""
 
-    __slots__ = ("bed", "block", "heard")
+    __slots__ = ("action", "at", "bed", "block", "unit")
 
-    def __init__(self, bed: int, heard: Heard) -> None:
+    def __init__(self, bed: int, at: int, action: int, unit: int) -> None:
         self.bed = bed
-        self.heard = heard
+        self.at = at
+        self.action = action
+        self.unit = unit
         self.block = 0
 
 
 class BedResponses(Growing):
-    """Responses that name a bed and no alarm, in order of time per bed. `beds` numbers (facility, name of a bed)."""
+    """Responses that name a bed and no alarm, by bed and the unit they name. `beds` numbers (facility, name of a bed).
+
+    Of responses alike in all of it one is held.
+    """
 
     latest: Numbers  # by bed: `at` of its last response
 
     def __init__(self, beds: Numbered[tuple[int, str]]) -> None:
         super().__init__(latest=(np.int64, -(1 << 62)))
         self._numbers = beds
-        self._beds: dict[int, list[Heard]] = {}
+        self._beds: dict[int, dict[int, Moments]] = {}
         self.blocks: Blocks[_Said] = Blocks(512)
 
-    def add(self, bed: int, heard: Heard) -> None:
-        said = _Said(bed, heard)
-        self.blocks.add(said)
-        self._enter(said)
+    def add(self, bed: int, at: int, action: int, unit: int) -> bool:
+        """`unit` is a number, NOT_SAID where the response names none. Returns whether there was none alike."""
+        if not self._enter(bed, at, action, unit):
+            return False
+        self.blocks.add(_Said(bed, at, action, unit))
+        return True
 
-    def _enter(self, said: _Said) -> None:
-        insort(self._beds.setdefault(said.bed, []), said.heard, key=_at)
-        self.reserve(said.bed + 1)
-        self.latest[said.bed] = max(int(self.latest[said.bed]), said.heard.at)
+    def _enter(self, bed: int, at: int, action: int, unit: int) -> bool:
+        of_bed = self._beds.setdefault(bed, {})
+        moments = of_bed.get(unit)
+        if moments is None:
+            moments = of_bed[unit] = Moments()
+        self.reserve(bed + 1)
+        self.latest[bed] = max(int(self.latest[bed]), at)
+        return moments.add(action, at)
 
     def since(self, beds: Codes, moments: Numbers) -> npt.NDArray[np.bool_]:
         """For each pair of bed and moment: whether anything was said about the bed at the moment or later."""
         self.reserve(int(beds.max()) + 1)
         return np.asarray(self.latest[beds] >= moments, dtype=np.bool_)
 
-    def within(self, bed: int, unit: int, start: int, end: int) -> list[Heard]:
-        """Those about a bed (of `unit`, where they say a unit) at `start` <= at <= `end`."""
-        said = self._beds.get(bed)
-        if not said:
-            return []
-        low = bisect_left(said, start, key=_at)
-        high = bisect_right(said, end, lo=low, key=_at)
-        return [one for one in said[low:high] if one.unit == NOT_SAID or one.unit == unit]
+    def about(self, bed: int, unit: int) -> Moments | None:
+        """By action: when responses about a bed named this unit (NOT_SAID: none)."""
+        of_bed = self._beds.get(bed)
+        return None if of_bed is None else of_bed.get(unit)
 
     def drop_before(self, moments: list[int], oldest_alarm: dict[int, int]) -> None:
         """Forget responses older than their facility's moment, and than the oldest held episode of their bed (by number)."""
-        for said in list(self.blocks):
-            moment = moments[self._numbers.things[said.bed][0]]
-            if said.heard.at < min(moment, oldest_alarm.get(said.bed, moment)):
-                self.blocks.remove(said)
-                of_bed = self._beds[said.bed]
-                of_bed.remove(said.heard)
-                if not of_bed:
-                    del self._beds[said.bed]
+        limits = {}
+        for bed in self._beds:
+            moment = moments[self._numbers.things[bed][0]]
+            limits[bed] = min(moment, oldest_alarm.get(bed, moment))
+        for said in [said for said in self.blocks if said.at < limits[said.bed]]:
+            self.blocks.remove(said)
+        for bed, limit in limits.items():
+            of_bed = self._beds[bed]
+            for unit, held in list(of_bed.items()):
+                held.drop_before(limit)
+                if not held.by_code:
+                    del of_bed[unit]
+            if not of_bed:
+                del self._beds[bed]
 
     def dump(self, block: int) -> list[Any]:
-        return sorted([*self._numbers.things[one.bed], *one.heard] for one in self.blocks[block])
+        return sorted([*self._numbers.things[one.bed], one.at, one.action, one.unit] for one in self.blocks[block])
 
     def load(self, block: int, content: list[Any]) -> None:
-        for facility, bed, *heard in content:
-            said = _Said(self._numbers[facility, bed], Heard(*heard))
-            self.blocks.restore(block, said)
-            self._enter(said)
-
-
-def _at(heard: Heard) -> int:
-    return heard.at
+        for facility, bed, at, action, unit in content:
+            number = self._numbers[facility, bed]
+            self.blocks.restore(block, _Said(number, at, action, unit))
+            self._enter(number, at, action, unit)
 
 
 class Cover:
-    """Per unit, the moments at which somebody of it responded to anything (a multiset). Stored by the hour.
+    """Per unit and action, the moments at which somebody of it responded to anything (a multiset). Stored by the hour.
 
-    `came` and `went` collect (unit, moment)s for whoever must judge finished episodes again.
+    Only actions `by` which an intervention could have been reported give cover; the others are held in case the policy
+    changes. `came` and `went` collect (unit, moment)s of cover for whoever must judge finished episodes again.
     """
 
-    def __init__(self, units: Numbered[tuple[int, str]]) -> None:
+    def __init__(self, units: Numbered[tuple[int, str]], by: Iterable[str]) -> None:
         self._numbers = units
-        self._units: dict[int, list[int]] = {}
+        self._by = frozenset(ACTION_NUMBER[action] for action in by)  # type: ignore[index]  # the policy has checked them
+        self._units: dict[int, dict[int, list[int]]] = {}
         self.came: list[tuple[int, int]] = []
         self.went: list[tuple[int, int]] = []
         self.dirty: set[int] = set()
 
-    def add(self, unit: int, at: int) -> None:
-        insort(self._units.setdefault(unit, []), at)
-        self.came.append((unit, at))
+    def _of(self, unit: int, action: int) -> list[int]:
+        of_unit = self._units.setdefault(unit, {})
+        known = of_unit.get(action)
+        if known is None:
+            known = of_unit[action] = []
+        return known
+
+    def add(self, unit: int, action: int, at: int) -> None:
+        insort(self._of(unit, action), at)
+        if action in self._by:
+            self.came.append((unit, at))
         self.dirty.add(at // HOUR)
 
-    def add_all(self, units: Codes, at: Numbers) -> None:
+    def add_all(self, units: Codes, actions: Codes, at: Numbers) -> None:
         """Add many; those of a unit that come in order, as they mostly do, are put behind its others at once."""
-        order = np.lexsort((at, units))
-        units, at = units[order], at[order]
-        begins = np.flatnonzero(np.concatenate([[True], units[1:] != units[:-1]])) if len(units) else units
-        for unit, begin, end in zip(units[begins].tolist(), begins.tolist(), [*begins[1:].tolist(), len(units)], strict=False):
+        if not len(units):
+            return
+        order = np.lexsort((at, actions, units))
+        units, actions, at = units[order], actions[order], at[order]
+        begins = np.flatnonzero(np.concatenate([[True], (units[1:] != units[:-1]) | (actions[1:] != actions[:-1])]))
+        for unit, action, begin, end in zip(
+            units[begins].tolist(), actions[begins].tolist(), begins.tolist(), [*begins[1:].tolist(), len(units)], strict=True
+        ):
             moments = at[begin:end].tolist()
-            known = self._units.setdefault(unit, [])
-            in_order = not known or known[-1] <= moments[0]
-            known += moments
-            if not in_order:
-                known.sort()
-            self.came += [(unit, moment) for moment in moments]
+            merge(self._of(unit, action), moments)
+            if action in self._by:
+                self.came += [(unit, moment) for moment in moments]
         self.dirty.update(distinct(at // HOUR).tolist())
 
-    def remove(self, unit: int, at: int) -> None:
-        moments = self._units.get(unit, [])
+    def remove(self, unit: int, action: int, at: int) -> None:
+        moments = self._units.get(unit, {}).get(action, [])
         place = bisect_left(moments, at)
         if place < len(moments) and moments[place] == at:  # else the horizon has taken it already
             del moments[place]
-            self.went.append((unit, at))
+            if action in self._by:
+                self.went.append((unit, at))
             self.dirty.add(at // HOUR)
 
     def covered(self, unit: int, until: int, length: int) -> bool:
-        """Whether somebody responded at `until` - `length` <= at <= `until`."""
-        moments = self._units.get(unit)
-        if not moments:
-            return False
-        place = bisect_right(moments, until)
-        return place > 0 and moments[place - 1] >= until - length
+        """Whether somebody gave cover at `until` - `length` <= at <= `until`."""
+        for action, moments in self._units.get(unit, {}).items():
+            if action in self._by:
+                place = bisect_right(moments, until)
+                if place > 0 and moments[place - 1] >= until - length:
+                    return True
+        return False
 
     def drop_before(self, moments: list[int]) -> None:
         """Forget what is older than the facility's moment."""
-        for unit, known in list(self._units.items()):
-            place = bisect_left(known, moments[self._numbers.things[unit][0]])
-            if place:
-                self.dirty.update({at // HOUR for at in known[:place]})
-                del known[:place]
+        for unit, of_unit in list(self._units.items()):
+            limit = moments[self._numbers.things[unit][0]]
+            for action, known in list(of_unit.items()):
+                place = bisect_left(known, limit)
+                if place:
+                    self.dirty.update({at // HOUR for at in known[:place]})
+                    del known[:place]
                 if not known:
-                    del self._units[unit]
+                    del of_unit[action]
+            if not of_unit:
+                del self._units[unit]
 
     def dump(self, hour: int) -> list[Any]:
-        """[unit, moments] of an hour."""
+        """[unit, action, moments] of an hour."""
         found = []
-        for unit, known in self._units.items():
-            low = bisect_left(known, hour * HOUR)
-            high = bisect_left(known, (hour + 1) * HOUR, lo=low)
-            if low < high:
-                found.append([unit, known[low:high]])
+        for unit, of_unit in self._units.items():
+            for action, known in of_unit.items():
+                low = bisect_left(known, hour * HOUR)
+                high = bisect_left(known, (hour + 1) * HOUR, lo=low)
+                if low < high:
+                    found.append([unit, action, known[low:high]])
         return sorted(found)
 
     def load(self, hour: int, content: list[Any]) -> None:
         """Put an hour back; hours come in order."""
         self.dirty.add(hour)
-        for unit, moments in content:
-            self._units.setdefault(unit, []).extend(moments)
+        for unit, action, moments in content:
+            self._of(unit, action).extend(moments)

@@ -13,6 +13,10 @@ from analyzer.facts import Assignment, fact_of, values_of
 from analyzer.ids import Codes, Growing, Numbers
 from analyzer.names import Numbered
 from analyzer.table import OPEN
+from analyzer.timeline import AFTER_ALL, BEFORE_ALL, Timeline
+
+MOST_RECIPIENTS = 256
+"""Of an alarm's recipients so many count, those with the least ids: more people than that cannot be meant by an alarm (our own)."""
 
 Team = tuple[int, ...]
 """Numbers of clinicians, sorted."""
@@ -44,6 +48,17 @@ class Teams:
         if pair not in self._unions:
             self._unions[pair] = self.numbers[tuple(sorted({*self.numbers.things[one], *self.numbers.things[other]}))]
         return self._unions[pair]
+
+    def with_recipients(self, number: int, facility: int, recipients: tuple[str, ...]) -> tuple[int, int]:
+        """The team of an alarm's recipients with some more, and how many are left out because there are enough lesser ones."""
+        known = self.numbers.things[number]
+        if len(known) + len(recipients) <= MOST_RECIPIENTS:
+            return self.union(number, self.of(facility, recipients)), 0
+        names = {self.clinicians.things[one][1] for one in known}
+        least = sorted(names | set(recipients))
+        if least[:MOST_RECIPIENTS] == sorted(names):
+            return number, len(least) - len(names)
+        return self.of(facility, least[:MOST_RECIPIENTS]), max(len(least) - MOST_RECIPIENTS, 0)
 
     def names(self, number: int) -> tuple[str, ...]:
         """The ids of a team's clinicians, sorted."""
@@ -141,7 +156,8 @@ class Roster(Growing):
         super().__init__(since=(np.int64, 0), until=(np.int64, 0), team=(np.int32, 0))
         self._teams = teams
         self._held: dict[tuple[int, str], _Held] = {}
-        self._places: dict[int, dict[str, _Held]] = {}  # void ones are in no place
+        self._valid: dict[tuple[int, str], _Held] = {}  # void ones are not there, nor in a timeline
+        self._timelines: dict[int, Timeline] = {}  # by place
         self.blocks: Blocks[_Held] = Blocks(256)
         self.shifts = Shifts()
 
@@ -174,29 +190,21 @@ class Roster(Growing):
             for number in other[firsts].tolist():
                 self._look_at(int(places[number]), int(moments[number]))
         teams = self.team[places]
-        for number in np.flatnonzero((moments < self.since[places]) | (moments >= self.until[places])).tolist():
+        other = np.flatnonzero((moments < self.since[places]) | (moments >= self.until[places]))
+        for number in other[np.argsort(moments[other], kind="stable")].tolist():  # by time, so that no edge is passed twice
             teams[number] = self._look_at(int(places[number]), int(moments[number]))
         return teams
 
     def _look_at(self, place: int, moment: int) -> int:
-        since, until, on_duty, facility = -(1 << 62), 1 << 62, [], 0
-        for held in self._places.get(place, {}).values():
-            start, end, facility = held.assignment.start, held.assignment.end, held.facility
-            if start <= moment and (end is None or moment < end):
-                on_duty.append(held.assignment.clinician)
-            for edge in (start, end):
-                if edge is not None:
-                    if edge <= moment:
-                        since = max(since, edge)
-                    else:
-                        until = min(until, edge)
-        team = self._teams.of(facility, on_duty) if on_duty else 0
+        timeline = self._timelines.get(place)
+        since, until, on_duty = (BEFORE_ALL, AFTER_ALL, []) if timeline is None else timeline.at(moment)
+        team = self._teams.numbers[tuple(sorted(on_duty))]
         self.since[place], self.until[place], self.team[place] = since, until, team
         return team
 
     def valid(self) -> list[tuple[int, Assignment]]:
         """Every (facility, assignment) that is not void, in no order."""
-        return [(held.facility, held.assignment) for of_place in self._places.values() for held in of_place.values()]
+        return [(held.facility, held.assignment) for held in self._valid.values()]
 
     def drop_before(self, moments: list[int], oldest_alarm: dict[int, int]) -> None:
         """Forget what ended, and was charted, before its facility's moment, unless a held alarm of its place still rests on it.
@@ -215,19 +223,23 @@ class Roster(Growing):
     def _put_to_place(self, held: _Held) -> None:
         one = held.assignment
         if not _void(one):
-            self._places.setdefault(held.place, {})[one.assignment_id] = held
+            self._valid[held.facility, one.assignment_id] = held
             self._forget_stretch(held.place)
             number = self._teams.clinicians[held.facility, one.clinician]
+            self._timelines.setdefault(held.place, Timeline()).add(number, one.start, one.end)
             held.row = self.shifts.add(held.facility, number, held.place, one.start, one.end)
 
     def _take_from_place(self, held: _Held) -> None:
-        of_place = self._places.get(held.place, {})
-        of_place.pop(held.assignment.assignment_id, None)
-        if held.row >= 0:
-            self.shifts.remove(held.row)
-            held.row = -1
-        if not of_place:
-            self._places.pop(held.place, None)
+        if held.row < 0:
+            return
+        one = held.assignment
+        del self._valid[held.facility, one.assignment_id]
+        timeline = self._timelines[held.place]
+        timeline.remove(int(self.shifts.clinician[held.row]), one.start, one.end)
+        if not timeline:
+            del self._timelines[held.place]
+        self.shifts.remove(held.row)
+        held.row = -1
         self._forget_stretch(held.place)
 
     def _forget_stretch(self, place: int) -> None:

@@ -49,13 +49,15 @@ class State:
         self.teams = Teams()
         self.roster = Roster(self.teams)
         self.responses = BedResponses(self.statics.beds)
-        self.cover = Cover(self.statics.units)
+        self.cover = Cover(self.statics.units, policy.cover_by)
         self.response_times = ResponseTimes()
         self.watch = Watch(policy.overload)
         self.head_changed = False
         """Whether what belongs to no block (watermarks, response times, ...) differs from what is stored."""
-        self.unsure: dict[int, list[int]] = {}
-        """By unit: rows of final alarms whose class is `unknown`, for the day that the unit's human channel is heard of."""
+        self.unsure: dict[int, list[tuple[int, int]]] = {}
+        """By unit: (end, row) of final alarms whose class is `unknown`, in order, for when its human channel is heard of."""
+        self.recipients_dropped = 0
+        """Recipients that did not count because their alarm has `MOST_RECIPIENTS` lesser ones."""
 
     def grow(self) -> None:
         """Have room for all facilities."""

@@ -17,10 +17,10 @@ from analyzer.classes import NOTHING_KNOWN
 from analyzer.derive import derive
 from analyzer.facts import FACT_TYPES, Topic
 from analyzer.ids import Numbers, Packed, fingerprints, from_planes, pack, planes
+from analyzer.moments import Moments
 from analyzer.names import NAMES_PER_BLOCK, Numbered, Place, Static
 from analyzer.policy import Policy
 from analyzer.readings import MIXED, Readings
-from analyzer.responses import Heard
 from analyzer.state import State
 from analyzer.table import NEVER, NOT_JUDGED, ROWS_PER_BLOCK, STORED
 
@@ -156,12 +156,13 @@ def _dump_head(state: State) -> Any:
         {topic: state.watermark(topic).tolist() for topic in TOPICS},
         state.times.tidied[: len(state.facilities)].tolist(),
         state.response_times.dump(),
+        state.recipients_dropped,
         state.watch.dump(len(state.facilities)),
     ]
 
 
 def _load_head(state: State, content: Any) -> None:
-    facilities, watermarks, tidied, times, watched = content
+    facilities, watermarks, tidied, times, state.recipients_dropped, watched = content
     state.facilities.renew(facilities)
     state.grow()
     for topic, marks in watermarks.items():
@@ -213,16 +214,15 @@ def _dump_rows(state: State, rows: Numbers) -> Any:
 def _dump_extras(state: State, rows: Numbers) -> dict[str, list[Any]]:
     """What some rows have beside their columns, which tell most of those that have nothing."""
     table = state.table
-    answered = table.answered[rows] | (table.start[rows] == NEVER)
     wanted = {
-        "ends": rows, "readings": rows[table.side[rows] == MIXED], "label_order": rows[table.verdict[rows] != NOT_JUDGED],
-        "heard": rows[answered], "lent": rows[answered],
+        "ends": rows, "early": rows, "readings": rows[table.side[rows] == MIXED], "labels": rows[table.verdict[rows] != NOT_JUDGED],
+        "heard": rows[table.heard_at[rows] != NEVER], "lent": rows,
     }  # fmt: skip
     found: dict[str, list[Any]] = {}
     for name, candidates in wanted.items():
         extras = getattr(table, name)
         if extras and (some := [(row, extras[row]) for row in candidates.tolist() if row in extras]):
-            found[name] = [(row, one.dump()) for row, one in some] if name == "readings" else some
+            found[name] = [(row, one.dump()) for row, one in some] if name in ("readings", "heard") else some
     return found
 
 
@@ -242,11 +242,12 @@ def _load_rows(state: State, content: Any) -> Numbers:
 
 def _load_extras(state: State, extras: dict[str, list[Any]]) -> None:
     table = state.table
-    table.ends.update((row, tuple(ends)) for row, ends in extras.get("ends", ()))
+    table.ends.update((row, list(ends)) for row, ends in extras.get("ends", ()))
+    table.early.update((row, list(map(tuple, events))) for row, events in extras.get("early", ()))
     table.readings.update((row, Readings.load(one)) for row, one in extras.get("readings", ()))
-    table.label_order.update((row, tuple(order)) for row, order in extras.get("label_order", ()))
-    table.heard.update((row, tuple(Heard(*one) for one in heard)) for row, heard in extras.get("heard", ()))
-    table.lent.update((row, (unit, tuple(moments))) for row, (unit, moments) in extras.get("lent", ()))
+    table.labels.update((row, list(map(tuple, labels))) for row, labels in extras.get("labels", ()))
+    table.heard.update((row, Moments.load(heard)) for row, heard in extras.get("heard", ()))
+    table.lent.update((row, tuple(loan)) for row, loan in extras.get("lent", ()))
 
 
 def _complete(state: State, rows: Numbers) -> None:
@@ -257,7 +258,9 @@ def _complete(state: State, rows: Numbers) -> None:
     state.listing.add(rows, statics.place[table.static[rows]])
     unsure = rows[(table.digest[rows] != 0) & (table.rule[rows] == NOTHING_KNOWN)]
     for row, unit in zip(unsure.tolist(), statics.unit[table.static[unsure]].tolist(), strict=True):
-        state.unsure.setdefault(unit, []).append(row)
+        state.unsure.setdefault(unit, []).append((int(table.end[row]), row))
+    for of_unit in state.unsure.values():
+        of_unit.sort()
 
 
 def _judge_anew(state: State) -> None:

@@ -1,4 +1,4 @@
-"""The table of held episodes: numpy columns, one row an alarm, for all facilities of a partition.
+"""The table of held episodes: numpy columns, one row an episode, for all facilities of a partition.
 
 Millions of alarms fit because nothing of them is a Python object, save the few things that most do not have (a second end, a
 response by alarm id, readings on both sides of a limit). Rows are the unit of work: facts are folded into them and everything
@@ -17,7 +17,7 @@ from analyzer.ids import UNKNOWN, Checks, Growing, Marks, Numbers, Packed, Slots
 
 if TYPE_CHECKING:  # they are kept here, and written by those who know them
     from analyzer.readings import Readings
-    from analyzer.responses import Heard
+    from analyzer.moments import Moments
 
 OPEN = 1 << 60
 """The `end` of an alarm that still sounds: later than any moment, and safe to add a duration to."""
@@ -33,7 +33,8 @@ STORED: dict[str, tuple[Any, Any]] = {
     "facility": (np.int32, -1), "static": (np.int32, -1), "label": (np.int32, 0), "recipients": (np.int32, 0), "start": (np.int64, NEVER),
     "first": (np.int32, -1), "end": (np.int64, OPEN), "rank": (np.int8, 0), "side": (np.int8, 0), "value": (np.float64, np.nan),
     "limit": (np.float64, np.nan), "onset_at": (np.int64, NEVER), "onset": (np.int32, -1), "latest": (np.int64, -OPEN),
-    "verdict": (np.int8, NOT_JUDGED), "heard_at": (np.int64, NEVER), "heard_intervenes": (np.bool_, False), "heard_unit": (np.int32, -1),
+    "later": (np.int32, -1), "verdict": (np.int8, NOT_JUDGED), "judged_at": (np.int64, -OPEN), "heard_at": (np.int64, NEVER),
+    "heard_code": (np.int8, 0),
     "team": (np.int32, 0), "first_response": (np.int64, NEVER), "intervened": (np.bool_, False), "answered": (np.bool_, False),
     "is_alarm": (np.bool_, False), "klass": (np.int8, 0), "rule": (np.int8, 0), "to_publish": (np.bool_, False), "digest": (np.uint64, 0),
     "observed_after": (np.int64, NEVER), "observed_unit": (np.int32, 0), "observed_rank": (np.int8, 0),
@@ -63,10 +64,11 @@ class Table(Growing):
     onset_at: Numbers
     onset: npt.NDArray[np.int32]  # an entry, as `first`
     latest: Numbers  # greatest `at` of anything known of it
+    later: npt.NDArray[np.int32]  # the next episode of the same alarm id; -1: none
     verdict: npt.NDArray[np.int8]
+    judged_at: Numbers  # `at` of the label that counts
     heard_at: Numbers  # of the first response by alarm id that came; NEVER: none
-    heard_intervenes: npt.NDArray[np.bool_]
-    heard_unit: npt.NDArray[np.int32]
+    heard_code: npt.NDArray[np.int8]  # what it was: see `responses`
     # derived
     place: npt.NDArray[np.int32]  # where it is listed; -1: nowhere yet
     team: npt.NDArray[np.int32]
@@ -97,16 +99,18 @@ class Table(Growing):
         self.held = 0
         self.dirty: set[int] = set()
         # what most rows do not have, by row
-        self.ends: dict[int, tuple[int, ...]] = {}  # all of them, where they are more than the one that counts
+        self.earlier: dict[int, int] = {}  # of rows that are the `later` of another one: which
+        self.ends: dict[int, list[int]] = {}  # those before the start, in order: an earlier start may make one count
+        self.early: dict[int, list[Any]] = {}  # `end` events more than the horizon before the start, whole (see `fold`)
         self.readings: dict[int, Readings] = {}
-        self.label_order: dict[int, tuple[int, str]] = {}  # (at, event_id) of the label that counts
-        self.heard: dict[int, tuple[Heard, ...]] = {}  # all responses by alarm id, where they are more than one
-        self.lent: dict[int, tuple[int, tuple[int, ...]]] = {}  # (unit, moments of cover) that it owes to responses without a unit
+        self.labels: dict[int, list[tuple[int, str, int]]] = {}  # (at, event_id, verdict) of all labels, in order
+        self.heard: dict[int, Moments] = {}  # all responses by alarm id, where they are more than one
+        self.lent: dict[int, tuple[int, ...]] = {}  # unit and times within which it lends cover to it (see `lending`)
 
     # -- ids
 
     def rows_of(self, facilities: Numbers, alarm_ids: Sequence[str]) -> Numbers:
-        """The row of each alarm; those not known yet get one."""
+        """The row of the first episode held of each alarm id; those not known yet get one."""
         packed = pack(alarm_ids)
         marks, checks = fingerprints(facilities, packed)
         rows = self._slots.find(marks, checks, self._marks, self._checks) if self.held else np.full(len(marks), UNKNOWN)
@@ -124,6 +128,46 @@ class Table(Growing):
             rows[new] = taken[which]
         return rows
 
+    def at_times(self, rows: Numbers, at: Numbers, horizon: int) -> Numbers:
+        """The rows of the episodes that events at these times belong to, from the first episodes of their alarm ids.
+
+        Events more than the horizon after an episode's end belong to the next one, which gets a row if it has none.
+        """
+        over = np.flatnonzero(at > self.end[rows] + horizon)
+        if not len(over):
+            return rows
+        rows = rows.copy()
+        while len(over):
+            before = distinct(rows[over])
+            ending = before[self.later[before] < 0]
+            if len(ending):
+                new = self._take(len(ending))
+                self._name(new, self.facility[ending].astype(np.int64), self.packed_ids(ending), self._marks[ending], self._checks[ending])
+                self.later[ending] = new
+                self.earlier.update(zip(new.tolist(), ending.tolist(), strict=True))
+                self.changed(ending)
+            rows[over] = self.later[rows[over]]
+            over = over[at[over] > self.end[rows[over]] + horizon]
+        return rows
+
+    def named_at(self, rows: Numbers, at: Numbers, horizon: int) -> Numbers:
+        """The rows of the episodes that responses and labels by alarm id mean, from the first episodes of their alarm ids.
+
+        They mean the episode that an event would belong to, and the one before it where that one has not begun within the
+        horizon.
+        """
+        if not self.earlier:
+            return rows
+        rows = rows.copy()
+        open_ = np.arange(len(rows))
+        while len(open_):
+            later = self.later[rows[open_]]
+            on = (later >= 0) & (at[open_] > self.end[rows[open_]] + horizon)
+            on &= at[open_] >= np.where(later >= 0, self.start[later], NEVER) - horizon
+            open_ = open_[on]
+            rows[open_] = self.later[rows[open_]]
+        return rows
+
     def put(self, rows: Numbers, facilities: Numbers, alarm_ids: Packed) -> None:
         """Take these very rows, for alarms that have none: when stored ones are put back. `all_put` makes an end of it."""
         self.reserve(int(rows.max()) + 1)
@@ -134,7 +178,10 @@ class Table(Growing):
     def all_put(self) -> None:
         """After the last `put`: rows are found by their ids, and those in between that nobody took are free."""
         rows = self.rows()
-        self._slots.insert(self._marks[rows], rows, self._marks)
+        before = rows[self.later[rows] >= 0]
+        self.earlier = dict(zip(self.later[before].tolist(), before.tolist(), strict=True))
+        first = rows[~np.isin(rows, self.later[before])] if len(before) else rows
+        self._slots.insert(self._marks[first], first, self._marks)
         self._free = [np.flatnonzero(self.facility[: self._top] < 0)]
 
     def _name(self, rows: Numbers, facilities: Numbers, alarm_ids: Packed, marks: Marks, checks: Checks) -> None:
@@ -177,7 +224,9 @@ class Table(Growing):
         if not len(rows):
             return
         self.changed(rows)
-        self._slots.remove(self._marks[rows], rows)
+        found, heirs = self._unchain(rows) if self.earlier else (rows, rows[:0])
+        self._slots.remove(self._marks[found], found)
+        self._slots.insert(self._marks[heirs], heirs, self._marks)
         self._text_lost += int(self._text_length[rows].sum())
         for name, (_, fill) in self._columns.items():
             getattr(self, name)[rows] = fill
@@ -190,8 +239,36 @@ class Table(Growing):
         if self._text_lost > max(1 << 16, len(self._text) // 2):
             self._pack_texts()
 
+    def _unchain(self, rows: Numbers) -> tuple[Numbers, Numbers]:
+        """Take rows out from between the earlier and later episodes of their ids.
+
+        Returns those that were found by their ids, and those that are to be found by them now.
+        """
+        gone = set(rows.tolist())
+        found, heirs = [], []
+        for row in gone:
+            before = self.earlier.get(row, -1)
+            if before < 0:
+                found.append(row)
+            if before in gone:
+                continue  # the first of several in a row is looked at for all
+            after = int(self.later[row])
+            while after in gone:
+                after = int(self.later[after])
+            if before >= 0:
+                self.later[before] = after
+                self.changed(np.array([before]))
+            if after >= 0 and before >= 0:
+                self.earlier[after] = before
+            elif after >= 0:
+                del self.earlier[after]
+                heirs.append(after)
+        for row in gone:
+            self.earlier.pop(row, None)
+        return np.array(found, dtype=np.int64), np.array(heirs, dtype=np.int64)
+
     def _extras(self) -> tuple[dict[int, Any], ...]:
-        return self.ends, self.readings, self.label_order, self.heard, self.lent
+        return self.ends, self.early, self.readings, self.labels, self.heard, self.lent
 
     def _pack_texts(self) -> None:
         rows = self.rows()

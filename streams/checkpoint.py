@@ -28,7 +28,7 @@ import zstandard
 from analyzer import JUDGING, Engine, Policy, ShardKey, Topic
 from streams.partition import Outgoing, Partition, restored_engine
 
-VERSION = 3
+VERSION = 4
 EDITION = "edition"
 """The header by which records of `episodes` and `overload` are told apart: a decimal number."""
 PART_BYTES = 400_000
@@ -170,7 +170,7 @@ def restore(stored: Mapping[bytes, bytes], policy: Policy) -> Restored | None:
         shards[kind, block] = _open(packed)
     said, whole = shards.pop(_SAID, ([], []))
     episodes = [Outgoing(topic, key, value) for topic, key, value, _ in whole]
-    now = asdict(policy)
+    now = _unpack(_pack(asdict(policy)))  # lists for tuples, as stored
     changed = sorted(name for name in now if now[name] != best["policy"].get(name))
     anew = bool(JUDGING & set(changed))
     engine = restored_engine(policy, shards, best, anew)

@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from analyzer import FindingsPolicy, Policy, Topic
+from analyzer.facts import Action
 from analyzer.policy import MEASURES, Level, Levels, OverloadPolicy
 
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -86,7 +87,8 @@ def _spelled(levels: Levels) -> LevelsSettings:
     return LevelsSettings.model_validate(asdict(levels))
 
 
-_USUAL = OverloadPolicy()
+_POLICY = Policy()
+_USUAL = _POLICY.overload
 
 
 class OverloadSettings(BaseModel):
@@ -145,6 +147,7 @@ class PolicySettings(BaseModel):
     action_window: Duration = Field("5m")  # type: ignore[assignment]  # defaults are spelled as users spell them
     fleeting: Duration = Field("15s")  # type: ignore[assignment]
     cover: Duration = Field("12h")  # type: ignore[assignment]
+    cover_by: list[Action] = list(_POLICY.cover_by)  # type: ignore[arg-type]  # the policy has checked them
     min_classified: int = 5
     allowed_lateness: Duration = Field("10m")  # type: ignore[assignment]
     max_ahead: Duration = Field("2m")  # type: ignore[assignment]
@@ -159,9 +162,12 @@ class PolicySettings(BaseModel):
         return self
 
     def policy(self) -> Policy:
-        fields = self.model_dump(exclude={"windows", "overload", "findings"}) | {name: getattr(self, name) for name in _DURATIONS}
+        fields = self.model_dump(exclude={"windows", "cover_by", "overload", "findings"}) | {name: getattr(self, name) for name in _DURATIONS}
         windows = {name: parse_duration(name) for name in self.windows}
-        return Policy(windows=windows, overload=self.overload.policy(), findings=self.findings.policy(), **fields)
+        return Policy(
+            windows=windows, cover_by=tuple(sorted(set(self.cover_by))), overload=self.overload.policy(), findings=self.findings.policy(),
+            **fields,
+        )
 
 
 _DURATIONS = ("action_window", "fleeting", "cover", "allowed_lateness", "max_ahead", "horizon")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from analyzer.facts import FACT_TYPES, AlarmEvent, Assignment, Fact, Label, Response, Topic
@@ -52,6 +52,8 @@ class Episode:
     limit: float | None
     klass: str = "pending"
     basis: str | None = None
+    named: list[Response] = field(default_factory=list)  # the responses that give its alarm_id
+    labels: list[Label] = field(default_factory=list)
 
 
 # --- facts -------------------------------------------------------------------------------------------------------------
@@ -86,7 +88,10 @@ def _responses(facts: Sequence[Fact]) -> list[Response]:
 
 
 def episodes(facts: Sequence[Fact], now: int, policy: Policy) -> dict[str, Episode]:
-    """Every existing episode by alarm_id, with its class at `now`; info and advisory ones are here too, as no alarms."""
+    """Every existing episode by alarm_id, with its class at `now`; info and advisory ones are here too, as no alarms.
+
+    Of an alarm_id used again, the first episode has the alarm_id for its key, later ones have their start added to it.
+    """
     facts = _known(facts, now)
     events: dict[str, list[AlarmEvent]] = {}
     for fact in facts:
@@ -94,21 +99,65 @@ def episodes(facts: Sequence[Fact], now: int, policy: Policy) -> dict[str, Episo
             events.setdefault(fact.alarm_id, []).append(fact)
 
     assignments, responses = _winning_assignments(facts), _responses(facts)
-    found: dict[str, Episode] = {}
-    for alarm_id, own in events.items():
-        if any(event.phase != "end" for event in own):
-            found[alarm_id] = _episode(own, assignments, responses, now, policy)
-
     labels = [fact for fact in facts if isinstance(fact, Label)]
+    found: dict[str, Episode] = {}
+    for alarm_id, of_id in events.items():
+        episodes = [_episode(own, assignments, now, policy) for own in _stretches(of_id, policy.horizon)]
+        for number, episode in enumerate(episodes):
+            found[f"{alarm_id} ({episode.start})" if number else alarm_id] = episode
+        for response in responses:
+            if response.alarm_id == alarm_id:
+                of = _named(response.at, episodes, policy.horizon)
+                if of is not None and (of.end is None or response.at <= of.end + policy.horizon):
+                    of.named.append(response)
+        for label in labels:
+            if label.alarm_id == alarm_id:
+                of = _named(label.at, episodes, policy.horizon)
+                if of is not None:
+                    of.labels.append(label)
+
     for episode in found.values():
-        episode.klass, episode.basis = _classify(episode, list(found.values()), responses, labels, policy)
+        times = [response.at for response in responses if _belongs(response, episode, policy)]
+        episode.first_response = min(times) if times else None
+    for episode in found.values():
+        episode.klass, episode.basis = _classify(episode, list(found.values()), responses, policy)
     return found
 
 
-def _episode(
-    events: list[AlarmEvent], assignments: list[Assignment], responses: list[Response], now: int, policy: Policy
-) -> Episode:  # fmt: skip
-    """Everything but the class, which needs the other episodes of the unit as well."""
+def _stretches(events: list[AlarmEvent], horizon: int) -> list[list[AlarmEvent]]:
+    """The events of each episode of one alarm_id, by time.
+
+    Events more than the horizon after the end of an episode are those of the next ones. An `end` that comes before any
+    `start` or `update` waits within the horizon: one that is older than that belongs to no episode.
+    """
+    opening = [event.at for event in events if event.phase != "end"]
+    if not opening:
+        return []
+    start = min(opening)
+    ends = [event.at for event in events if event.phase == "end" and event.at >= start]
+    if not ends:
+        return [[event for event in events if event.at >= start - horizon]]
+    last = min(ends) + horizon
+    own = [event for event in events if start - horizon <= event.at <= last]
+    return [own, *_stretches([event for event in events if event.at > last], horizon)]
+
+
+def _named(moment: int, episodes: list[Episode], horizon: int) -> Episode | None:
+    """Which of the episodes of an alarm_id, by time, is meant by what names the alarm_id at `moment`.
+
+    As with events: a later episode is meant from the horizon after the end of the one before it, and each from the
+    horizon before its start.
+    """
+    found = None
+    for number, episode in enumerate(episodes):
+        before = episodes[number - 1].end if number else None
+        if episode.start - horizon <= moment and (before is None or moment > before + horizon):
+            found = episode
+    return found
+
+
+def _episode(events: list[AlarmEvent], assignments: list[Assignment], now: int, policy: Policy) -> Episode:
+    """Everything but responses, labels and the class, which need other episodes as well."""
     opening = min((event for event in events if event.phase != "end"), key=lambda event: event.order)
     start = opening.at
     ends = [event.at for event in events if event.phase == "end" and event.at >= start]
@@ -118,9 +167,8 @@ def _episode(
     ranking = ("high", "medium", "low", "info")
     priority = min((event.priority for event in events), key=ranking.index)
 
-    clinicians: set[str] = set()
-    for event in events:
-        clinicians.update(event.recipients or ())
+    recipients = {clinician for event in events for clinician in event.recipients or ()}
+    clinicians = set(sorted(recipients)[:256])  # the least ids
     for assignment in assignments:
         # A bed is (unit, bed): two units may each have a bed "1".
         if (assignment.unit, assignment.bed) == (opening.unit, opening.bed) and _in_force(assignment, start):
@@ -148,8 +196,6 @@ def _episode(
         value=value,
         limit=limit,
     )
-    times = [response.at for response in responses if _belongs(response, episode, policy)]
-    episode.first_response = min(times) if times else None
     return episode
 
 
@@ -186,11 +232,11 @@ def _within_action_window(moment: int, episode: Episode, policy: Policy) -> bool
 def _belongs(response: Response, episode: Episode, policy: Policy) -> bool:
     """Whether the response is to this episode.
 
-    With an alarm_id it is to that episode alone, at whatever time, even if it names a bed or a unit too. With only a bed
-    it is to the episodes of every bed of that name - in its unit alone, if it gives one - that it falls into.
+    With an alarm_id it is to an episode of that alone (see `_named`), up to the horizon after its end, even if it names a
+    bed or a unit too. With only a bed it is to the episodes of every bed of that name - in its unit alone, if it gives one - that it falls into.
     """
     if response.alarm_id is not None:
-        return response.alarm_id == episode.alarm_id
+        return response in episode.named
     if response.bed != episode.bed:
         return False
     if response.unit is not None and response.unit != episode.unit:
@@ -198,13 +244,10 @@ def _belongs(response: Response, episode: Episode, policy: Policy) -> bool:
     return _within_action_window(response.at, episode, policy)
 
 
-def _classify(
-    episode: Episode, every: list[Episode], responses: list[Response], labels: list[Label], policy: Policy
-) -> tuple[str, str | None]:
+def _classify(episode: Episode, every: list[Episode], responses: list[Response], policy: Policy) -> tuple[str, str | None]:
     """(class, basis) by the first rule of section 4 that applies."""
-    verdicts = [label for label in labels if label.alarm_id == episode.alarm_id]
-    if verdicts:
-        return max(verdicts, key=lambda label: label.order).verdict, "label"
+    if episode.labels:
+        return max(episode.labels, key=lambda label: label.order).verdict, "label"
 
     if episode.kind == "technical":
         return "technical", "kind"
@@ -235,10 +278,12 @@ def _classify(
 def _gives_cover(response: Response, episode: Episode, every: list[Episode], policy: Policy) -> bool:
     """Whether the response comes from the episode's unit within [X - cover, X], closed, X = end + action window.
 
-    It comes from the unit that it gives; if it gives none, from the unit of every existing episode, alarm or not, to
+    Only an action of `cover_by` tells that an intervention could have been reported. It comes from the unit that it gives; if it gives none, from the unit of every existing episode, alarm or not, to
     which it belongs.
     """
     assert episode.end is not None  # open episodes are pending before cover is asked for
+    if response.action not in policy.cover_by:
+        return False
     last = episode.end + policy.action_window
     if not last - policy.cover <= response.at <= last:
         return False

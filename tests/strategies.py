@@ -48,7 +48,7 @@ READINGS: tuple[tuple[float | None, float | None], ...] = (
     (97.0, None), (None, 90.0), (None, 85.0),
 )  # fmt: skip
 RECIPIENTS: tuple[tuple[str, ...] | None, ...] = (None, None, None, (), ("ann",), ("cyd", "dee"))  # dee has no assignment
-ACTIONS: tuple[Action, ...] = ("acknowledge", "intervene", "consult", "silence", "decline")
+ACTIONS: tuple[Action, ...] = ("acknowledge", "intervene", "consult", "silence", "decline", "attend")
 VERDICTS: tuple[Verdict, ...] = ("actionable", "non_actionable")
 
 FLEETING, ACTION, COVER = POLICY.fleeting, POLICY.action_window, POLICY.cover

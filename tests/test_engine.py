@@ -45,6 +45,7 @@ def feed(engine: Engine, facts: list[Fact]) -> None:
 
 
 def by_id(records: Iterable[EpisodeRecord]) -> dict[str, EpisodeRecord]:
+    """The latest of each alarm id, used once."""
     return {record.alarm_id: record for record in records}
 
 

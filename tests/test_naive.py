@@ -48,7 +48,7 @@ def duty(clinician: str, start: float, end: float | None = None, **fields: Any) 
 
 
 def response(at: float, **fields: Any) -> Response:
-    usual: dict[str, Any] = {"event_id": f"r{next(_serial):09}", "facility": "F", "at": ms(at), "action": "acknowledge"}
+    usual: dict[str, Any] = {"event_id": f"r{next(_serial):09}", "facility": "F", "at": ms(at), "action": "attend"}
     return Response(**(usual | fields))
 
 
@@ -137,6 +137,12 @@ COVER_OF_ICU = {"alarm_id": "elsewhere", "unit": "icu"}  # no response to this a
         ([response(360 - 12 * H - 0.001, **COVER_OF_ICU)], 360, "unknown", None, True),
         ([response(360, **COVER_OF_ICU)], 360, "non_actionable", "no_intervention", True),
         ([response(360.001, **COVER_OF_ICU)], 400, "unknown", None, True),
+        ([response(10, **COVER_OF_ICU, action="adjust_limits")], 360, "non_actionable", "no_intervention", True),
+        *(
+            ([response(10, **COVER_OF_ICU, action=action)], 360, "unknown", None, True)  # cannot say that nobody intervened
+            for action in ("acknowledge", "silence", "pause", "escalate", "decline")
+        ),
+        ([response(10, alarm_id="a", action="acknowledge")], 360, "unknown", None, True),
         ([response(10, alarm_id="elsewhere")], 360, "unknown", None, True),  # no unit, no such episode: from nowhere
         ([response(10, alarm_id="a", unit="nicu")], 360, "unknown", None, True),  # its own unit goes before its episode's
         ([*alarm("b", 0, 1, bed="2", kind="advisory"), response(10, alarm_id="b")], 360, "non_actionable", "no_intervention", True),

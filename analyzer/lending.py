@@ -1,0 +1,181 @@
+"""Lending: answers to single episodes, and the cover that a response without a unit gives to the units of its episodes.
+
+An episode lends cover to its unit for two stretches of time: from those that name its alarm id, and from those that name its
+bed. `Table.lent` holds its unit and the bounds of both; when a bound moves, only what lies between is given or taken back.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analyzer.ids import Numbers
+from analyzer.moments import Moments
+from analyzer.responses import NOT_SAID, UNNAMED
+from analyzer.table import NEVER, NOT_JUDGED, OPEN, Table
+
+if TYPE_CHECKING:
+    from analyzer.state import State
+
+
+def hear(table: Table, row: int, code: int, at: int) -> None:
+    """Take in a response by alarm id to a row, which may have others."""
+    if table.heard_at[row] == NEVER:
+        table.heard_at[row], table.heard_code[row] = at, code
+        return
+    known = table.heard.get(row)
+    if known is None:
+        if (table.heard_at[row], table.heard_code[row]) == (at, code):
+            return
+        known = table.heard[row] = Moments()
+        known.add(int(table.heard_code[row]), int(table.heard_at[row]))
+    known.add(code, at)
+
+
+def heard_of(table: Table, row: int) -> Moments | None:
+    """All responses by alarm id to a row."""
+    known = table.heard.get(row)
+    if known is None and table.heard_at[row] != NEVER:
+        known = Moments()
+        known.add(int(table.heard_code[row]), int(table.heard_at[row]))
+    return known
+
+
+def judge(table: Table, rows: Numbers) -> None:
+    """Put down the label that counts."""
+    for row in rows.tolist():
+        labels = table.labels.get(row)
+        table.judged_at[row], _, table.verdict[row] = labels[-1] if labels else (-OPEN, "", NOT_JUDGED)
+
+
+def hand_on(state: State, rows: Numbers) -> Numbers:
+    """Give responses and labels by alarm id to the later episodes that they mean, now that ends and starts are known better.
+
+    Returns the rows that were touched beside `rows`.
+    """
+    table = state.table
+    begun = {table.earlier.get(row, row) for row in rows.tolist() if row in table.earlier or table.later[row] >= 0}
+    touched: set[int] = set()
+    for row in begun:
+        later = int(table.later[row])
+        while later >= 0:
+            if table.start[later] != NEVER:
+                _hand_on(state, row, later)
+                touched |= {row, later}
+            row, later = later, int(table.later[later])
+    return np.array(sorted(touched), dtype=np.int64)
+
+
+def _hand_on(state: State, row: int, later: int) -> None:
+    table, horizon = state.table, state.policy.horizon
+    since = max(int(table.end[row]) + horizon + 1, int(table.start[later]) - horizon)
+    moved = _responses_from(table, row, since)
+    for code, at in moved:
+        hear(table, later, code, at)
+        if code >= UNNAMED:
+            _reclaim(state, row, code, at)
+            lend_by_id(state, later, code, at)
+    labels = table.labels.get(row, [])
+    place = bisect_left(labels, (since, "", 0))
+    given = labels[place:]
+    if given:
+        table.labels[later] = sorted([*table.labels.get(later, []), *given])
+        del labels[place:]
+        if not labels:
+            del table.labels[row]
+        judge(table, np.array([row, later]))
+    last = max([at for _, at in moved] + [at for at, _, _ in given], default=-OPEN)
+    table.latest[later] = max(int(table.latest[later]), last)
+
+
+def _responses_from(table: Table, row: int, since: int) -> list[tuple[int, int]]:
+    """Take out the responses by alarm id at or after `since`."""
+    known = table.heard.get(row)
+    if known is None:
+        at, code = int(table.heard_at[row]), int(table.heard_code[row])
+        if at == NEVER or at < since:
+            return []
+        table.heard_at[row], table.heard_code[row] = NEVER, 0
+        return [(code, at)]
+    moved = known.take_from(since)
+    if moved and not known.by_code:
+        del table.heard[row]
+        table.heard_at[row], table.heard_code[row] = NEVER, 0
+    elif moved:
+        code, times = next(iter(known.by_code.items()))
+        table.heard_at[row], table.heard_code[row] = times[0], code
+    return moved
+
+
+# -- cover
+
+
+def lend_by_id(state: State, row: int, code: int, at: int) -> None:
+    """A response without a unit names the row's alarm id: lend it, if the row lends already (else `settle_loan` does)."""
+    loan = state.table.lent.get(row)
+    if loan is not None and loan[1] <= at <= loan[2]:
+        state.cover.add(loan[0], code - UNNAMED, at)
+
+
+def _reclaim(state: State, row: int, code: int, at: int) -> None:
+    loan = state.table.lent.get(row)
+    if loan is not None and loan[1] <= at <= loan[2]:
+        state.cover.remove(loan[0], code - UNNAMED, at)
+
+
+def lend_at_bed(state: State, rows: Iterable[Numbers], action: int, at: int) -> None:
+    """The same for a response that names a bed and no unit, and the rows that it belongs to."""
+    lent = state.table.lent
+    for row in [row for some in rows for row in some.tolist()]:
+        loan = lent.get(row)
+        if loan is not None and loan[3] <= at <= loan[4]:
+            state.cover.add(loan[0], action, at)
+
+
+def settle_loan(state: State, row: int, unit: int, bed: int, by_id: tuple[int, int], at_bed: tuple[int, int]) -> None:
+    """Have a row lend to `unit` what was said of its alarm id, and of its bed, within these times."""
+    own, of_bed = heard_of(state.table, row), state.responses.about(bed, NOT_SAID)
+    before = state.table.lent.get(row)
+    if before is None and of_bed is None and not any(code >= UNNAMED for code in (own.by_code if own is not None else ())):
+        return
+    now = (unit, *by_id, *at_bed, bed)
+    if before == now:
+        return
+    for number, source in ((1, own), (3, of_bed)):
+        old = None if before is None else (before[number], before[number + 1])
+        new = (now[number], now[number + 1])
+        if before is not None and (before[0] != unit or before[5] != bed):
+            former = source if number == 1 else state.responses.about(before[5], NOT_SAID)
+            for action, at in _unnamed(former, *old, number == 1):  # type: ignore[misc]  # there was a loan
+                state.cover.remove(before[0], action, at)
+            old = None
+        if old is None:
+            gained, lost = [new], []
+        else:
+            gained, lost = _beyond(new, old), _beyond(old, new)
+        for stretch in lost:
+            for action, at in _unnamed(source, *stretch, number == 1):
+                state.cover.remove(unit, action, at)
+        for stretch in gained:
+            for action, at in _unnamed(source, *stretch, number == 1):
+                state.cover.add(unit, action, at)
+    state.table.lent[row] = now
+    state.table.changed(np.array([row]))
+
+
+def _beyond(one: tuple[int, int], other: tuple[int, int]) -> list[tuple[int, int]]:
+    """The parts of a closed stretch of time that lie outside another one."""
+    parts = [(one[0], min(one[1], other[0] - 1)), (max(one[0], other[1] + 1), one[1])]
+    return [part for part in parts if part[0] <= part[1]]
+
+
+def _unnamed(source: Moments | None, since: int, until: int, by_id: bool) -> list[tuple[int, int]]:
+    """(action, time)s of responses that name no unit."""
+    if source is None:
+        return []
+    if not by_id:
+        return list(source.within(since, until))
+    return [(code - UNNAMED, at) for code, at in source.within(since, until) if code >= UNNAMED]
