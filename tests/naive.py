@@ -52,8 +52,8 @@ class Episode:
     limit: float | None
     klass: str = "pending"
     basis: str | None = None
-    named: list[Response] = field(default_factory=list)  # the responses that give its alarm_id
-    labels: list[Label] = field(default_factory=list)
+    named: list[Response] = field(default_factory=list, compare=False)  # the responses that give its alarm_id
+    labels: list[Label] = field(default_factory=list, compare=False)
 
 
 # --- facts -------------------------------------------------------------------------------------------------------------

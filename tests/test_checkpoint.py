@@ -512,7 +512,7 @@ def test_a_version_of_the_future_is_told() -> None:
     stored = stored_state()
     manifest = msgspec.msgpack.decode(ZstdDecompressor().decompress(stored[MANIFEST])) | {"version": 99}
     stored[MANIFEST] = ZstdCompressor().compress(msgspec.msgpack.encode(manifest))
-    with pytest.raises(CheckpointError, match="stored state has version 99, this program reads version 3"):
+    with pytest.raises(CheckpointError, match="stored state has version 99, this program reads version 4"):
         restore(stored, POLICY)
 
 
