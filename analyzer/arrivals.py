@@ -89,9 +89,18 @@ class Arrivals:
             yield _joined(some)
 
     def _pile_up(self, topic: Topic) -> None:
-        """One batch of what waits, so that asking again costs the same however it came."""
-        if len(self._batches.get(topic, ())) > 1:
-            self._batches[topic] = [_joined(self._batches[topic])]
+        """Few batches of what waits, so that asking again costs little however it came; each at least twice as long as the next.
+
+        A fact is copied O(log n) times, so what waits for long costs no more than what came.
+        """
+        waiting = self._batches.get(topic, [])
+        begin = max(len(waiting) - 1, 0)
+        count = len(waiting[-1]) if waiting else 0
+        while begin and len(waiting[begin - 1]) < 2 * count:
+            begin -= 1
+            count += len(waiting[begin])
+        if len(waiting) - begin > 1:
+            waiting[begin:] = [_joined(waiting[begin:])]
 
     def dump(self) -> list[tuple[Topic, list[list[Any]]]]:
         """The fields of all facts, by topic."""

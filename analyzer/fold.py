@@ -103,7 +103,10 @@ class _Details(NamedTuple):
 
     def chosen(self, mask: npt.NDArray[np.bool_]) -> _Details:
         selected = mask.tolist()
-        return _Details(*(column[mask] for column in self[:6]), *(list(compress(column, selected)) for column in self[6:]))
+        value, limit = list(compress(self.value, selected)), list(compress(self.limit, selected))
+        recipients = list(compress(self.recipients, selected))
+        rows, facilities, at, entries = self.rows[mask], self.facilities[mask], self.at[mask], self.entries[mask]
+        return _Details(rows, facilities, at, entries, self.opening[mask], self.ranks[mask], value, limit, recipients)
 
 
 def _fold_details(state: State, of: _Details) -> None:
@@ -116,11 +119,16 @@ def _fold_details(state: State, of: _Details) -> None:
         state.watch.touch(of.facilities[ending], of.at[ending])
     _fold_values(state, of)
     if of.recipients.count(None) < len(of.recipients):
+        named: dict[tuple[int, int], tuple[str, ...]] = {}
         for row, facility, clinicians in zip(of.rows.tolist(), of.facilities.tolist(), of.recipients, strict=True):
             if clinicians:
-                number, dropped = state.teams.with_recipients(int(table.recipients[row]), facility, clinicians)
-                table.recipients[row] = number
-                state.recipients_dropped += dropped
+                key = row, facility
+                named[key] = (*named[key], *clinicians) if key in named else clinicians
+        for (row, facility), clinicians in named.items():  # each row once, for each set of people met on the way is held
+            number, dropped = state.teams.with_recipients(int(table.recipients[row]), facility, clinicians)
+            table.recipients[row] = number
+            state.recipients_dropped += dropped
+            state.head_changed |= dropped > 0
 
 
 def _fold_restarted(state: State, rows: set[int]) -> None:
@@ -247,10 +255,10 @@ def fold_responses(state: State, batch: Batch) -> Numbers:
     for place in np.flatnonzero(~by_alarm).tolist():
         at_, number = int(batch.at[place]), state.statics.beds[facility[place], bed[place]]
         if state.responses.add(number, at_, int(actions[place]), named[place]):
-            rows = [state.listing.answerable_at(one, at_) for one in state.statics.places_of_bed.get(number, ())]
+            answered = [state.listing.answerable_at(one, at_) for one in state.statics.places_of_bed.get(number, ())]
             if named[place] == NOT_SAID:
-                lend_at_bed(state, rows, int(actions[place]), at_)
-            touched += rows
+                lend_at_bed(state, answered, int(actions[place]), at_)
+            touched += answered
     return np.concatenate(touched) if touched else _NOTHING
 
 

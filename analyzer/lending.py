@@ -145,17 +145,16 @@ def settle_loan(state: State, row: int, unit: int, bed: int, by_id: tuple[int, i
     if before == now:
         return
     for number, source in ((1, own), (3, of_bed)):
-        old = None if before is None else (before[number], before[number + 1])
         new = (now[number], now[number + 1])
-        if before is not None and (before[0] != unit or before[5] != bed):
-            former = source if number == 1 else state.responses.about(before[5], NOT_SAID)
-            for action, at in _unnamed(former, *old, number == 1):  # type: ignore[misc]  # there was a loan
-                state.cover.remove(before[0], action, at)
-            old = None
-        if old is None:
-            gained, lost = [new], []
-        else:
-            gained, lost = _beyond(new, old), _beyond(old, new)
+        gained, lost = [new], []
+        if before is not None:
+            old = (before[number], before[number + 1])
+            if (before[0], before[5]) == (unit, bed):
+                gained, lost = _beyond(new, old), _beyond(old, new)
+            else:
+                former = source if number == 1 else state.responses.about(before[5], NOT_SAID)
+                for action, at in _unnamed(former, *old, number == 1):
+                    state.cover.remove(before[0], action, at)
         for stretch in lost:
             for action, at in _unnamed(source, *stretch, number == 1):
                 state.cover.remove(unit, action, at)

@@ -86,7 +86,8 @@ class Listing:
             self._sort(listed)
         starts, rows = listed.by_start
         some = slice(*np.searchsorted(starts, [since, before]).tolist()) if listed.known else slice(0)
-        found = np.concatenate([rows[some], np.array(listed.rows[listed.known :], dtype=np.int64), np.array(listed.restarted, dtype=np.int64)])
+        others = [np.array(some_of, dtype=np.int64) for some_of in (listed.rows[listed.known :], listed.restarted)]
+        found = np.concatenate([rows[some], *others])
         start = self._table.start[found]
         return distinct(found[(start >= since) & (start < before)])
 

@@ -1,7 +1,8 @@
 """Recorded: finished alarms of any length of time, as columns - what a what-if is asked of.
 
-Facts are long gone; a finished episode's record is all there is. Of several records of one alarm (facility, alarm id) the last one
-taken counts. What is no alarm (`info`, `advisory`) is left out. It knows nothing of settings.
+Facts are long gone; a finished episode's record is all there is. Of several records of one episode the last one taken counts: those
+of one facility and alarm id, unless one starts more than `AGAIN` after the end of another, and the id was used again. What is no
+alarm (`info`, `advisory`) is left out. It knows nothing of settings.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from analyzer.classes import CLASSES
 from analyzer.episodes import PRIORITIES
 from analyzer.ids import Codes, Numbers, fingerprints, integers, pack
 from analyzer.names import AlarmType, Numbered
+from analyzer.policy import Policy
 from analyzer.roster import Team, Teams
 from analyzer.table import NEVER, OPEN
 
@@ -25,6 +27,9 @@ FIELDS = (
     "limit", "clinicians", "class_", "first_response",
 )  # fmt: skip
 """Of `EpisodeRecord`, in the order in which `Recorder.take` wants them. `end`: None while open."""
+
+AGAIN = Policy().horizon
+"""Records do not tell the horizon that they were made with, so the usual one is taken."""
 
 Flags = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -163,7 +168,7 @@ class Recorder:
             static = marks = checks = team = rank = klass = start = end = answered = np.empty(0, dtype=np.int64)
             value = limit = np.empty(0)
         of_static = np.array(self._of_static, dtype=np.int32).reshape(-1, 7)[static]
-        rows = np.flatnonzero(_latest(marks, checks) & (rank > 0) & (of_static[:, 6] == 0))
+        rows = np.flatnonzero(_latest(marks, checks, start, end) & (rank > 0) & (of_static[:, 6] == 0))
         of_static = of_static[rows]
         facility, unit, type_, place, signal, technical, _ = of_static.T.copy()
         return Recorded(
@@ -174,9 +179,14 @@ class Recorder:
         )  # fmt: skip
 
 
-def _latest(marks: npt.NDArray[Any], checks: npt.NDArray[Any]) -> Flags:
-    """Which records are the last ones of their alarm."""
-    order = np.lexsort((np.arange(len(marks)), checks, marks))
-    last = np.ones(len(marks), dtype=np.bool_)
-    last[order[:-1]] = (marks[order[1:]] != marks[order[:-1]]) | (checks[order[1:]] != checks[order[:-1]])
+def _latest(marks: npt.NDArray[Any], checks: npt.NDArray[Any], start: Numbers, end: Numbers) -> Flags:
+    """Which records are the last ones of their episode."""
+    last = np.zeros(len(marks), dtype=np.bool_)
+    if not len(marks):
+        return last
+    order = np.lexsort((start, checks, marks))
+    marks, checks, start, end = marks[order], checks[order], start[order], end[order]
+    begins = np.ones(len(marks), dtype=np.bool_)
+    begins[1:] = (marks[1:] != marks[:-1]) | (checks[1:] != checks[:-1]) | (start[1:] > end[:-1] + AGAIN)
+    last[np.maximum.reduceat(order, np.flatnonzero(begins))] = True
     return last

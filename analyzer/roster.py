@@ -54,11 +54,8 @@ class Teams:
         known = self.numbers.things[number]
         if len(known) + len(recipients) <= MOST_RECIPIENTS:
             return self.union(number, self.of(facility, recipients)), 0
-        names = {self.clinicians.things[one][1] for one in known}
-        least = sorted(names | set(recipients))
-        if least[:MOST_RECIPIENTS] == sorted(names):
-            return number, len(least) - len(names)
-        return self.of(facility, least[:MOST_RECIPIENTS]), max(len(least) - MOST_RECIPIENTS, 0)
+        names = {self.clinicians.things[one][1] for one in known} | set(recipients)
+        return self.of(facility, sorted(names)[:MOST_RECIPIENTS]), max(len(names) - MOST_RECIPIENTS, 0)
 
     def names(self, number: int) -> tuple[str, ...]:
         """The ids of a team's clinicians, sorted."""

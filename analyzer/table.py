@@ -16,8 +16,8 @@ import numpy.typing as npt
 from analyzer.ids import UNKNOWN, Checks, Growing, Marks, Numbers, Packed, Slots, distinct, fingerprints, pack
 
 if TYPE_CHECKING:  # they are kept here, and written by those who know them
-    from analyzer.readings import Readings
     from analyzer.moments import Moments
+    from analyzer.readings import Readings
 
 OPEN = 1 << 60
 """The `end` of an alarm that still sounds: later than any moment, and safe to add a duration to."""

@@ -83,7 +83,8 @@ class Drawn:
 def draw(trend: Trend, rule: Rule) -> Drawn:
     """The alarms that `rule` would have given."""
     sign = 1.0 if rule.side == "high" else -1.0
-    beyond = sign * trend.value - sign * rule.limit
+    with np.errstate(over="ignore"):  # between the greatest floats of both signs lies infinity, which is beyond as well
+        beyond = sign * trend.value - sign * rule.limit
     fresh = np.ones(len(trend), dtype=np.bool_)  # nothing is known of the moment before
     fresh[1:] = (trend.bed[1:] != trend.bed[:-1]) | (trend.at[1:] - trend.at[:-1] > GAP)
     # A latch: set beyond the limit, reset once back by the deadband, in between as it was; each stretch of readings begins reset.

@@ -133,6 +133,7 @@ DEFINITIONS = {
     "dropped_clinicians": Definition("gauge", (), "Clinicians now without series, because metrics.max_clinicians others have them."),
     "dropped_samples": Definition("counter", (), "Samples left out of renderings of this page so far, because of metrics.max_clinicians."),
     "events": Definition("counter", ("topic", "outcome"), "Records read, by what became of them."),
+    "recipients_dropped": Definition("counter", (), "Recipients that did not count: their alarm has 256 others with lesser ids."),
     "event_delay_seconds": Definition(
         "histogram", ("topic",), "From the time a record gives for its event to the time it was accepted."
     ),

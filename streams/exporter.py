@@ -159,6 +159,7 @@ class Exporter:
             for key, count in one.engine.tally.items():
                 tally[key] = tally.get(key, 0) + count
         yield tally_table(tally)
+        yield simple_table("recipients_dropped", {(): sum(one.engine.recipients_dropped for one in self._source.partitions)})
         topics = sorted(self._delays)
         cumulative = [(*np.cumsum(self._delays[topic][:-1]), self._delays[topic][-1]) for topic in topics]
         yield histogram_table("event_delay_seconds", {"topic": topics}, _DELAYS, cumulative)

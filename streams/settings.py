@@ -162,10 +162,14 @@ class PolicySettings(BaseModel):
         return self
 
     def policy(self) -> Policy:
-        fields = self.model_dump(exclude={"windows", "cover_by", "overload", "findings"}) | {name: getattr(self, name) for name in _DURATIONS}
+        others = {"windows", "cover_by", "overload", "findings"}
+        fields = self.model_dump(exclude=others) | {name: getattr(self, name) for name in _DURATIONS}
         windows = {name: parse_duration(name) for name in self.windows}
         return Policy(
-            windows=windows, cover_by=tuple(sorted(set(self.cover_by))), overload=self.overload.policy(), findings=self.findings.policy(),
+            windows=windows,
+            cover_by=tuple(sorted(set(self.cover_by))),
+            overload=self.overload.policy(),
+            findings=self.findings.policy(),
             **fields,
         )
 

@@ -175,7 +175,7 @@ def _episode(events: list[AlarmEvent], assignments: list[Assignment], now: int, 
             clinicians.add(assignment.clinician)
 
     value, limit = _extreme(events)
-    episode = Episode(
+    return Episode(
         alarm_id=opening.alarm_id,
         unit=opening.unit,
         bed=opening.bed,
@@ -196,7 +196,6 @@ def _episode(events: list[AlarmEvent], assignments: list[Assignment], now: int, 
         value=value,
         limit=limit,
     )
-    return episode
 
 
 def _extreme(events: list[AlarmEvent]) -> tuple[float | None, float | None]:
@@ -232,8 +231,9 @@ def _within_action_window(moment: int, episode: Episode, policy: Policy) -> bool
 def _belongs(response: Response, episode: Episode, policy: Policy) -> bool:
     """Whether the response is to this episode.
 
-    With an alarm_id it is to an episode of that alone (see `_named`), up to the horizon after its end, even if it names a
-    bed or a unit too. With only a bed it is to the episodes of every bed of that name - in its unit alone, if it gives one - that it falls into.
+    With an alarm_id it is to an episode of that alone (see `_named`), up to the horizon after its end, even if it
+    names a bed or a unit too. With only a bed it is to the episodes of every bed of that name - in its unit alone, if
+    it gives one - that it falls into.
     """
     if response.alarm_id is not None:
         return response in episode.named
@@ -278,8 +278,8 @@ def _classify(episode: Episode, every: list[Episode], responses: list[Response],
 def _gives_cover(response: Response, episode: Episode, every: list[Episode], policy: Policy) -> bool:
     """Whether the response comes from the episode's unit within [X - cover, X], closed, X = end + action window.
 
-    Only an action of `cover_by` tells that an intervention could have been reported. It comes from the unit that it gives; if it gives none, from the unit of every existing episode, alarm or not, to
-    which it belongs.
+    Only an action of `cover_by` tells that an intervention could have been reported. It comes from the unit that it
+    gives; if it gives none, from the unit of every existing episode, alarm or not, to which it belongs.
     """
     assert episode.end is not None  # open episodes are pending before cover is asked for
     if response.action not in policy.cover_by:

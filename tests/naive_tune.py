@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 RANKS = ("info", "low", "medium", "high")
@@ -17,9 +18,22 @@ class Refused(Exception):
 
 
 def alarms(records: Iterable[Episode]) -> list[Episode]:
-    """The last record of each alarm, without what is none."""
-    latest = {(one["facility"], one["alarm_id"]): one for one in records}
-    return [one for one in latest.values() if one["priority"] != "info" and one["kind"] != "advisory"]
+    """The last record of each episode, without what is no alarm."""
+    of_id: dict[tuple[str, str], list[tuple[int, Episode]]] = {}
+    for number, one in enumerate(records):
+        of_id.setdefault((one["facility"], one["alarm_id"]), []).append((number, one))
+    latest: list[tuple[int, Episode]] = []
+    for versions in of_id.values():
+        versions.sort(key=lambda version: version[1]["start"])
+        group = versions[:1]
+        for before, version in pairwise(versions):
+            ended = before[1].get("end")
+            if ended is not None and version[1]["start"] > ended + 26 * 3_600_000:  # the id was used again
+                latest.append(max(group, key=lambda one: one[0]))
+                group = []
+            group.append(version)
+        latest.append(max(group, key=lambda one: one[0]))
+    return [one for _, one in sorted(latest, key=lambda one: one[0]) if one["priority"] != "info" and one["kind"] != "advisory"]
 
 
 def type_of(one: Episode) -> tuple[str, str, str]:
