@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from analyzer.classes import COVERED, NOTHING_KNOWN, classify
 from analyzer.ids import Codes, Numbers, distinct
-from analyzer.lending import hand_on, heard_of, settle_loan
+from analyzer.lending import hand_on, settle_loan
 from analyzer.responses import INTERVENING, IS_INTERVENING, NOT_SAID, UNNAMED
 from analyzer.state import State
 from analyzer.table import NEVER, OPEN
@@ -78,24 +78,38 @@ def _answer(state: State, rows: Numbers, static: Codes) -> None:
         apart |= np.fromiter((row in table.heard or row in table.lent for row in rows.tolist()), dtype=np.bool_, count=len(rows))
     chosen = np.flatnonzero(apart)
     if len(chosen):
-        _answer_apart(state, rows[chosen], static[chosen])
+        _answer_apart(state, rows[chosen], static[chosen], by_bed[chosen])
 
 
-def _answer_apart(state: State, rows: Numbers, static: Codes) -> None:
+def _answer_apart(state: State, rows: Numbers, static: Codes, by_bed: npt.NDArray[np.bool_]) -> None:
     """The same for rows with more than one response, or of which that is likely."""
     table, statics, policy = state.table, state.statics, state.policy
+    heard, lent, horizon, intervening = table.heard, table.lent, policy.horizon, frozenset(INTERVENING)
     first, intervened = [], []
-    for row, bed, unit, start, end in zip(
-        rows.tolist(), statics.bed[static].tolist(), statics.unit[static].tolist(), table.start[rows].tolist(),
-        table.end[rows].tolist(), strict=True,
+    for row, at, code, ask, bed, unit, start, end in zip(
+        rows.tolist(), table.heard_at[rows].tolist(), table.heard_code[rows].tolist(), by_bed.tolist(), statics.bed[static].tolist(),
+        statics.unit[static].tolist(), table.start[rows].tolist(), table.end[rows].tolist(), strict=True,
     ):  # fmt: skip
-        closing, by_id = end + policy.action_window, (start - policy.horizon, end + policy.horizon)
-        sources = [(heard_of(table, row), *by_id)]
-        sources += [(state.responses.about(bed, number), start, closing) for number in (NOT_SAID, unit)]
-        known = [(moments, since, until) for moments, since, until in sources if moments is not None]
-        first.append(min((moments.first(since, until) for moments, since, until in known), default=NEVER))
-        intervened.append(any(moments.has(INTERVENING, start, closing) for moments, _, _ in known))
-        settle_loan(state, row, unit, bed, by_id, (start, closing))
+        since, until, closing = start - horizon, end + horizon, end + policy.action_window
+        named, lends = heard.get(row), row in lent
+        if named is not None:
+            earliest, acts = named.first(since, until), named.has(INTERVENING, start, closing)
+            lends |= any(one >= UNNAMED for one in named.by_code)
+        else:
+            earliest = at if since <= at <= until else NEVER
+            acts = code in intervening and start <= at <= closing
+            lends |= code >= UNNAMED
+        if ask:
+            of_bed = state.responses.about(bed)
+            lends |= NOT_SAID in of_bed
+            for moments in (of_bed.get(NOT_SAID), of_bed.get(unit)):
+                if moments is not None:
+                    earliest = min(earliest, moments.first(start, closing))
+                    acts = acts or moments.has(INTERVENING, start, closing)
+        first.append(earliest)
+        intervened.append(acts)
+        if lends:
+            settle_loan(state, row, (unit, since, until, start, closing, bed))
     table.first_response[rows], table.intervened[rows] = first, intervened
     table.answered[rows] = table.first_response[rows] != NEVER
 

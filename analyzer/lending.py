@@ -20,6 +20,9 @@ from analyzer.table import NEVER, NOT_JUDGED, OPEN, Table
 if TYPE_CHECKING:
     from analyzer.state import State
 
+Loan = tuple[int, int, int, int, int, int]
+"""Unit, first and last moment by alarm id, first and last moment at the bed, bed."""
+
 
 def hear(table: Table, row: int, code: int, at: int) -> None:
     """Take in a response by alarm id to a row, which may have others."""
@@ -33,15 +36,6 @@ def hear(table: Table, row: int, code: int, at: int) -> None:
         known = table.heard[row] = Moments()
         known.add(int(table.heard_code[row]), int(table.heard_at[row]))
     known.add(code, at)
-
-
-def heard_of(table: Table, row: int) -> Moments | None:
-    """All responses by alarm id to a row."""
-    known = table.heard.get(row)
-    if known is None and table.heard_at[row] != NEVER:
-        known = Moments()
-        known.add(int(table.heard_code[row]), int(table.heard_at[row]))
-    return known
 
 
 def judge(table: Table, rows: Numbers) -> None:
@@ -135,34 +129,28 @@ def lend_at_bed(state: State, rows: Iterable[Numbers], action: int, at: int) -> 
             state.cover.add(loan[0], action, at)
 
 
-def settle_loan(state: State, row: int, unit: int, bed: int, by_id: tuple[int, int], at_bed: tuple[int, int]) -> None:
-    """Have a row lend to `unit` what was said of its alarm id, and of its bed, within these times."""
-    own, of_bed = heard_of(state.table, row), state.responses.about(bed, NOT_SAID)
+def settle_loan(state: State, row: int, now: Loan) -> None:
+    """Have a row lend what was said of its alarm id, and of its bed, to this unit and within these times."""
     before = state.table.lent.get(row)
-    if before is None and of_bed is None and not any(code >= UNNAMED for code in (own.by_code if own is not None else ())):
-        return
-    now = (unit, *by_id, *at_bed, bed)
     if before == now:
         return
-    for number, source in ((1, own), (3, of_bed)):
-        new = (now[number], now[number + 1])
+    state.table.lent[row] = now
+    for by_id in (True, False):
+        new = now[1:3] if by_id else now[3:5]
         gained, lost = [new], []
         if before is not None:
-            old = (before[number], before[number + 1])
-            if (before[0], before[5]) == (unit, bed):
+            old = before[1:3] if by_id else before[3:5]
+            if (before[0], before[5]) == (now[0], now[5]):
                 gained, lost = _beyond(new, old), _beyond(old, new)
             else:
-                former = source if number == 1 else state.responses.about(before[5], NOT_SAID)
-                for action, at in _unnamed(former, *old, number == 1):
+                for action, at in _unnamed(state, row, before[5], by_id, *old):
                     state.cover.remove(before[0], action, at)
         for stretch in lost:
-            for action, at in _unnamed(source, *stretch, number == 1):
-                state.cover.remove(unit, action, at)
+            for action, at in _unnamed(state, row, now[5], by_id, *stretch):
+                state.cover.remove(now[0], action, at)
         for stretch in gained:
-            for action, at in _unnamed(source, *stretch, number == 1):
-                state.cover.add(unit, action, at)
-    state.table.lent[row] = now
-    state.table.changed(np.array([row]))
+            for action, at in _unnamed(state, row, now[5], by_id, *stretch):
+                state.cover.add(now[0], action, at)
 
 
 def _beyond(one: tuple[int, int], other: tuple[int, int]) -> list[tuple[int, int]]:
@@ -171,10 +159,13 @@ def _beyond(one: tuple[int, int], other: tuple[int, int]) -> list[tuple[int, int
     return [part for part in parts if part[0] <= part[1]]
 
 
-def _unnamed(source: Moments | None, since: int, until: int, by_id: bool) -> list[tuple[int, int]]:
-    """(action, time)s of responses that name no unit."""
-    if source is None:
-        return []
+def _unnamed(state: State, row: int, bed: int, by_id: bool, since: int, until: int) -> list[tuple[int, int]]:
+    """(action, time)s of responses that name the alarm id of a row, or its bed, and no unit."""
     if not by_id:
-        return list(source.within(since, until))
-    return [(code - UNNAMED, at) for code, at in source.within(since, until) if code >= UNNAMED]
+        moments = state.responses.about(bed).get(NOT_SAID)
+        return [] if moments is None else list(moments.within(since, until))
+    heard = state.table.heard.get(row)
+    if heard is not None:
+        return [(code - UNNAMED, at) for code, at in heard.within(since, until) if code >= UNNAMED]
+    at, code = int(state.table.heard_at[row]), int(state.table.heard_code[row])
+    return [(code - UNNAMED, at)] if code >= UNNAMED and since <= at <= until else []

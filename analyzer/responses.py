@@ -30,6 +30,7 @@ IS_INTERVENING = np.zeros(2 * UNNAMED, dtype=np.bool_)
 IS_INTERVENING[list(INTERVENING)] = True
 
 NOT_SAID = -1
+_NONE: dict[int, Moments] = {}
 
 
 class _Said:
@@ -80,10 +81,9 @@ class BedResponses(Growing):
         self.reserve(int(beds.max()) + 1)
         return np.asarray(self.latest[beds] >= moments, dtype=np.bool_)
 
-    def about(self, bed: int, unit: int) -> Moments | None:
-        """By action: when responses about a bed named this unit (NOT_SAID: none)."""
-        of_bed = self._beds.get(bed)
-        return None if of_bed is None else of_bed.get(unit)
+    def about(self, bed: int) -> dict[int, Moments]:
+        """Responses about a bed by the unit that they name (NOT_SAID: none), and then by action."""
+        return self._beds.get(bed, _NONE)
 
     def drop_before(self, moments: list[int], oldest_alarm: dict[int, int]) -> None:
         """Forget responses older than their facility's moment, and than the oldest held episode of their bed (by number)."""

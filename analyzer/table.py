@@ -16,6 +16,7 @@ import numpy.typing as npt
 from analyzer.ids import UNKNOWN, Checks, Growing, Marks, Numbers, Packed, Slots, distinct, fingerprints, pack
 
 if TYPE_CHECKING:  # they are kept here, and written by those who know them
+    from analyzer.lending import Loan
     from analyzer.moments import Moments
     from analyzer.readings import Readings
 
@@ -105,7 +106,7 @@ class Table(Growing):
         self.readings: dict[int, Readings] = {}
         self.labels: dict[int, list[tuple[int, str, int]]] = {}  # (at, event_id, verdict) of all labels, in order
         self.heard: dict[int, Moments] = {}  # all responses by alarm id, where they are more than one
-        self.lent: dict[int, tuple[int, ...]] = {}  # unit and times within which it lends cover to it (see `lending`)
+        self.lent: dict[int, Loan] = {}  # of rows that lend cover to their unit: from when to when
 
     # -- ids
 
