@@ -119,11 +119,10 @@ def _fold_details(state: State, of: _Details) -> None:
         state.watch.touch(of.facilities[ending], of.at[ending])
     _fold_values(state, of)
     if of.recipients.count(None) < len(of.recipients):
-        named: dict[tuple[int, int], tuple[str, ...]] = {}
+        named: dict[tuple[int, int], list[str]] = {}
         for row, facility, clinicians in zip(of.rows.tolist(), of.facilities.tolist(), of.recipients, strict=True):
             if clinicians:
-                key = row, facility
-                named[key] = (*named[key], *clinicians) if key in named else clinicians
+                named.setdefault((row, facility), []).extend(clinicians)
         for (row, facility), clinicians in named.items():  # each row once, for each set of people met on the way is held
             number, dropped = state.teams.with_recipients(int(table.recipients[row]), facility, clinicians)
             table.recipients[row] = number

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,7 @@ class Teams:
             self._unions[pair] = self.numbers[tuple(sorted({*self.numbers.things[one], *self.numbers.things[other]}))]
         return self._unions[pair]
 
-    def with_recipients(self, number: int, facility: int, recipients: tuple[str, ...]) -> tuple[int, int]:
+    def with_recipients(self, number: int, facility: int, recipients: Sequence[str]) -> tuple[int, int]:
         """The team of an alarm's recipients with some more, and how many are left out because there are enough lesser ones."""
         known = self.numbers.things[number]
         if len(known) + len(recipients) <= MOST_RECIPIENTS:

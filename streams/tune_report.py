@@ -164,7 +164,8 @@ def _evidence(found: dict[str, Any]) -> Iterable[str]:
     yield _table("Alarms by class", ("class", "before", "would not have sounded", "still sounding", "of these late"), rows)
     yield (
         "<p>An alarm was actionable if somebody intervened or consulted at the bedside between its start and five minutes after its end "
-        "(Bonafide 2015, 2017), or if a review says so. Where a unit reports no responses, its alarms are unknown, never non-actionable. "
+        "(Bonafide 2015, 2017), or if a review says so. Where a unit reports nothing that only a channel for interventions can "
+        "report, its alarms are unknown, never non-actionable. "
         "Bounds are one-sided and exact for independent alarms (Clopper and Pearson 1934).</p>"
     )
 

@@ -183,3 +183,32 @@ def test_the_greatest_floats_are_readings_like_others(readings: Any) -> None:
     assert math.isfinite(record.value)
     [line] = encode_episodes(finished, str)
     assert msgspec.json.decode(line)["value"] == record.value
+
+
+def measured(facts: list[Fact], now: float, name: str, **labels: str) -> float:
+    engine = Engine(Policy())
+    feed(engine, facts)
+    engine.advance(ms(now))
+    found = {key[1]: value for key, value in numbers(engine).items() if key[0] == f"alarm_fatigue_{name}"}
+    return sum(value for key, value in found.items() if labels.items() <= dict(key).items())
+
+
+def test_a_feed_without_ends_is_counted_and_stays_open() -> None:
+    facts = [fact for number in range(60) for fact in [*alarm(f"a{number}", number), response(number + 5, alarm_id=f"a{number}")]]
+    assert measured(facts, 6000, "unit_alarms", window="12h") == 60
+    assert measured(facts, 6000, "unit_classified_alarms", window="12h", **{"class": "pending"}) == 60
+    assert measured(facts, 6000, "unit_open_alarms") == 60
+
+
+def test_a_second_export_with_the_same_event_ids_is_dropped_as_repeated() -> None:
+    days = [[event(f"day-{day}-{number}", "start", day * 86_400 + number, event_id=str(number)) for number in range(5)] for day in range(2)]
+    engine = Engine(Policy())
+    feed(engine, [*days[0], *days[1]])
+    assert engine.tally == {("alarms", "accepted"): 5, ("alarms", "duplicate"): 5}
+
+
+def test_an_assignment_that_ends_before_it_begins_holds_nobody() -> None:
+    night = duty("ann", 22 * 3600, 6 * 3600)
+    facts: list[Fact] = [night, *(fact for number in range(12) for fact in alarm(f"a{number}", 23 * 3600 + number))]
+    assert measured(facts, 23 * 3600 + 60, "unit_unassigned_alarms", window="12h") == 12
+    assert measured(facts, 23 * 3600 + 60, "clinician_beds") == 0

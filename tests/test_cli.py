@@ -316,6 +316,7 @@ def test_config_check_prints_settings_that_it_takes_back(tmp_path: Path) -> None
         9999,
     )
     assert told["policy"]["horizon"] == "26h"
+    assert told["policy"]["cover_by"] == ["adjust_limits", "attend", "consult", "intervene"]
     config.write_bytes(first.out)
     assert run("config", "check", "--config", config).out == first.out
 
@@ -376,6 +377,7 @@ def place(tmp_path: Path, alarms: Path) -> Iterator[Place]:
         "number": "policy: {fleeting: 15}",
         "window": "policy: {windows: [10]}",
         "horizon": "policy: {horizon: 1h}",
+        "cover_by": "policy: {cover_by: [attend, dance]}",
         "negative": "policy: {min_classified: -1}",
         "syntax": "a: 1\nb: [",
         "list": "- a",
@@ -406,6 +408,7 @@ def place(tmp_path: Path, alarms: Path) -> Iterator[Place]:
         ("config check --config {duration}", 1, "policy.fleeting: expected a duration such as 15s, 10m or 12h"),
         ("config check --config {number}", 1, "policy.fleeting: expected a duration such as 15s, 10m or 12h"),
         ("config check --config {window}", 1, "policy.windows.0: Input should be a valid string"),
+        ("config check --config {cover_by}", 1, "policy.cover_by.1: Input should be 'acknowledge', "),
         ("config check --config {horizon}", 1, "policy: horizon: expected at least 24.25 h (longest window + cover"),
         ("config check --config {negative}", 1, "policy: min_classified: expected zero or more"),
         ("config check --config {remote}", 1, "web: host: 0.0.0.0 would serve without authentication"),
