@@ -73,12 +73,18 @@ class Admission(Growing):
         outcomes = np.full(len(at), ACCEPTED, dtype=np.int8)
         if stamps is None:
             return outcomes
-        future = at > stamps + self._policy.max_ahead
-        # What is late lies behind the watermark, so it may be left in when asking how far that had come before each fact.
-        reached = _reached_before(facilities, np.where(future, NOTHING_YET, at), self.watermark[facilities])
-        outcomes[self._late(at, reached, until)] = LATE
+        future, stale = at > stamps + self._policy.max_ahead, self._stale(at, stamps)
+        # What is late by the watermark lies behind it, so it may be left in when asking how far that had come before each fact.
+        reached = _reached_before(facilities, np.where(future | stale, NOTHING_YET, at), self.watermark[facilities])
+        outcomes[stale | self._late(at, reached, until)] = LATE
         outcomes[future] = FUTURE
         return outcomes
+
+    def _stale(self, at: Numbers, stamps: Numbers) -> npt.NDArray[np.bool_]:
+        """Late by the record's own timestamp, whatever the watermark: so an unset clock cannot open a facility's history."""
+        if self._patient:
+            return np.zeros(len(at), dtype=np.bool_)
+        return np.asarray(at < stamps - self._policy.horizon, dtype=np.bool_)
 
     def _late(self, at: Numbers, watermark: Numbers, until: Numbers | None) -> npt.NDArray[np.bool_]:
         late: npt.NDArray[np.bool_] = at < watermark - (self._policy.horizon if self._patient else self._policy.allowed_lateness)
@@ -101,9 +107,11 @@ class Admission(Growing):
         seen_at = self.seen.at[np.maximum(entries, 0)].tolist()
         accepted_at: dict[tuple[int, int], int] = {}  # in this slice
         outcomes = []
-        for facility, moment, stamp, end, entry, before, *mark in zip(
+        stale = self._stale(at, at if stamps is None else stamps)
+        for facility, moment, stamp, end, is_stale, entry, before, *mark in zip(
             facilities.tolist(), at.tolist(), at.tolist() if stamps is None else stamps.tolist(),
-            at.tolist() if until is None else until.tolist(), entries.tolist(), seen_at, marks.tolist(), checks.tolist(), strict=True,
+            at.tolist() if until is None else until.tolist(), stale.tolist(), entries.tolist(), seen_at, marks.tolist(), checks.tolist(),
+            strict=True,
         ):  # fmt: skip
             id_, watermark = (mark[0], mark[1]), watermarks[facility]
             earlier = accepted_at.get(id_, before if entry != UNKNOWN else None)
@@ -111,7 +119,7 @@ class Admission(Growing):
                 outcomes.append(DUPLICATE)
             elif stamps is not None and moment > stamp + policy.max_ahead:
                 outcomes.append(FUTURE)
-            elif stamps is not None and moment < watermark - lateness and (until is None or end <= watermark):
+            elif is_stale or (stamps is not None and moment < watermark - lateness and (until is None or end <= watermark)):
                 outcomes.append(LATE)
             else:
                 outcomes.append(ACCEPTED)

@@ -117,11 +117,12 @@ def _counted(duty: Duty, who: Numbers, start: Numbers, interval: int) -> tuple[i
     first, beyond = duty[0] // interval, -(-duty[1] // interval)
     least, most = int(first.min(initial=0)), int(max(beyond.max(initial=0), (start // interval).max(initial=0) + 1))
     line = most - least + 1
-    times = beyond - first
-    of = np.repeat(np.arange(len(times)), times)
-    slots = np.unique(duty[2][of] * line + first[of] + np.arange(len(of)) - np.repeat(np.cumsum(times) - times, times) - least)
+    # Disjoint runs of slots, never the slots themselves: one stray alarm may stretch a duty over many years.
+    begin, end, _ = stretches(duty[2] * line + first - least, duty[2] * line + beyond - least, duty[2])
     keys, counts = np.unique(who * line + start // interval - least, return_counts=True)
-    return len(slots), counts[np.isin(keys, slots)]
+    run = np.searchsorted(begin, keys, side="right") - 1
+    inside = (run >= 0) & (keys < np.append(end, 0)[run])
+    return int((end - begin).sum()), counts[inside]
 
 
 def _spread(counts: Numbers, hours: int) -> tuple[float, float, float]:

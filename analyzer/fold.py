@@ -123,8 +123,8 @@ def _fold_details(state: State, of: _Details) -> None:
         for row, facility, clinicians in zip(of.rows.tolist(), of.facilities.tolist(), of.recipients, strict=True):
             if clinicians:
                 named.setdefault((row, facility), []).extend(clinicians)
-        for (row, facility), clinicians in named.items():  # each row once, for each set of people met on the way is held
-            number, dropped = state.teams.with_recipients(int(table.recipients[row]), facility, clinicians)
+        for (row, facility), people in named.items():  # each row once, for each set of people met on the way is held
+            number, dropped = state.teams.with_recipients(int(table.recipients[row]), facility, people)
             table.recipients[row] = number
             state.recipients_dropped += dropped
             state.head_changed |= dropped > 0

@@ -53,7 +53,7 @@ def record(answer: bytes, decision: Decision) -> dict[str, Any]:
             "span": span,
         }  # fmt: skip
         text = f"{said} (expected: {removed} of {before} alarms fewer; actionable lost {lost_words(lost)}); {decision.change_control}"
-    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError):
         raise ChangeError("expected what tune --json prints") from None
     if all(setting[name] is None for name in setting if name != "sent_from"):
         raise ChangeError("the answer is about no change: there is nothing to record")

@@ -82,5 +82,5 @@ def _recorded_change(path: Path) -> tuple[int, Scope, float | None]:
         return int(found["at"]), wanted, None if share is None else 1 - float(share)
     except OSError as error:
         fail(f"{path}: {error.strerror}")
-    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError, ValueError):
         fail(f"{path}: expected what tune apply wrote", WRONG)

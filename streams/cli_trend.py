@@ -12,6 +12,7 @@ import numpy as np
 import typer
 
 from analyzer.classes import ACTIONABLE
+from analyzer.facts import LATEST
 from analyzer.names import AlarmType
 from analyzer.recorded import Recorded
 from analyzer.trends import Drawn, Rule, Side, Trend, draw, match
@@ -149,10 +150,12 @@ def _read(path: Path, source: str) -> tuple[Trend, int]:
                     reading = make()
                 except msgspec.ValidationError as error:
                     report(number, detail(str(error)))
-                except (msgspec.DecodeError, UnicodeDecodeError):
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                     report(number, "value: expected JSON")
                 else:
-                    if reading.source == source:
+                    if not 0 <= reading.at <= LATEST:
+                        report(number, "at: expected a time from 1970 to 2100")
+                    elif reading.source == source:
                         for column, one in zip(columns, msgspec.structs.astuple(reading), strict=True):
                             column.append(one)
     except InputError as error:

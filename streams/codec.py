@@ -19,7 +19,20 @@ from typing import Annotated, Any, get_args, get_type_hints
 import msgspec
 
 from analyzer import CLASSES, FACT_TYPES, STATES, Announcement, Columns, EpisodeRecord, Fact, FactError, Finished, Topic, in_words
-from analyzer.facts import EARLIEST, LATEST, MAX_ID_LENGTH, Action, Kind, Phase, Priority, Verdict
+from analyzer.facts import (
+    EARLIEST,
+    LATEST,
+    MAX_ACUITY,
+    MAX_ID_LENGTH,
+    MAX_RECIPIENTS,
+    MAX_TEXT_LENGTH,
+    Action,
+    Kind,
+    Phase,
+    Priority,
+    Verdict,
+    is_plain,
+)
 
 MAX_RECORD_BYTES = 1 << 20
 """A record's longest value: Kafka's own default limit for a message, and a thousand times a usual event."""
@@ -34,14 +47,22 @@ _WORDS = {
     "class": CLASSES,
 }
 _NUMBERS = ("value", "limit", "acuity")
+_TEXTS: dict[Topic, tuple[str, ...]] = {
+    "alarms": ("label",), "assignments": ("role",), "responses": (), "labels": ("reviewer", "reason"),
+}  # fmt: skip
+"""What people read: longer than `MAX_TEXT_LENGTH` it is cut."""
+_LONGEST_TIME = 64
+"""Characters of a time; RFC 3339 sets no end to the digits of a second, and nanoseconds take 35."""
 _A_TIME = "an RFC 3339 time with an offset, or integer milliseconds since 1970"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_LENGTH)]
 _BOUNDED = {
-    "source": Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)],
-    "recipients": tuple[_Id, ...] | None,
-    "acuity": Annotated[float, msgspec.Meta(ge=0)] | None,
+    "source": Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)] | None,
+    "recipients": Annotated[tuple[_Id, ...], msgspec.Meta(max_length=MAX_RECIPIENTS)] | None,
+    "acuity": Annotated[float, msgspec.Meta(ge=0, le=MAX_ACUITY)] | None,
 }
+_ESCAPED = re.compile(rb"[\\\x7f]")
+"""JSON admits control characters in strings only escaped, and DEL."""
 _BELOW_A_MILLISECOND = re.compile(r"(?<=\.\d{3})\d+")
 
 _parse_time = msgspec.json.Decoder(datetime).decode
@@ -51,6 +72,8 @@ _encode = msgspec.json.Encoder().encode
 def _as_sent(fact: type[Fact], bounded: bool) -> type[msgspec.Struct]:
     """`fact` as the wire spells it: times as text, too, and its own names. `bounded`: with the bounds of ids."""
     hints = {name: hint for name, hint in get_type_hints(fact).items() if name in fact.__slots__}
+    if "source" in hints:
+        hints["source"] = str | None  # null is as absent
     if bounded:
         hints |= {name: _Id | None if hints[name] == str | None else _Id for name in fact._ids}
         hints |= {name: hint for name, hint in _BOUNDED.items() if name in hints}
@@ -74,7 +97,7 @@ class Malformed(ValueError):
 
 
 def decode(topic: Topic, raw: bytes | None, max_bytes: int = MAX_RECORD_BYTES) -> Fact:
-    """The fact in a record's value."""
+    """The fact in a record's value; texts for people longer than `MAX_TEXT_LENGTH` are cut."""
     if raw is None:
         raise Malformed("value: expected a JSON object, found none")
     if len(raw) > max_bytes:
@@ -93,6 +116,11 @@ def decode(topic: Topic, raw: bytes | None, max_bytes: int = MAX_RECORD_BYTES) -
     for name in type_._times:
         if isinstance(sent[name], str):
             sent[name] = milliseconds(sent[name], _ON_THE_WIRE.get(name, name))
+    for name in _TEXTS[topic]:
+        if sent[name] is not None:
+            sent[name] = sent[name][:MAX_TEXT_LENGTH]
+    if topic == "alarms" and sent["source"] is None:
+        sent["source"] = ""
     try:
         return type_(**sent)
     except FactError as error:
@@ -102,7 +130,7 @@ def decode(topic: Topic, raw: bytes | None, max_bytes: int = MAX_RECORD_BYTES) -
 def milliseconds(text: str, name: str) -> int:
     """An RFC 3339 time, of the field called `name`; digits below a millisecond are cut off."""
     try:
-        moment = _parse_time(_encode(_BELOW_A_MILLISECOND.sub("", text)))
+        moment = _parse_time(_encode(_BELOW_A_MILLISECOND.sub("", text))) if len(text) <= _LONGEST_TIME else None
     except msgspec.ValidationError:
         moment = None
     if moment is None or moment.tzinfo is None:
@@ -118,11 +146,14 @@ class Decoded:
     columns: Columns
     places: Sequence[int]
     malformed: list[tuple[int, str]]
+    truncated: int
+    """How many texts for people were cut at `MAX_TEXT_LENGTH`."""
 
 
 def decode_slice(topic: Topic, values: Sequence[bytes | None], max_bytes: int = MAX_RECORD_BYTES) -> Decoded:
     """The facts in many records' values; exactly those that `decode` would give."""
-    texts = values if _are_plain(values, max_bytes) else [one if _is_text(one, max_bytes) else b"" for one in values]
+    longest, is_ascii, escapes = _outline(values)
+    texts = values if is_ascii and longest <= max_bytes else [one if _is_text(one, max_bytes) else b"" for one in values]
     facts: list[tuple[Any, ...]] = []
     bad: list[int] = []
     remaining = map(msgspec.structs.astuple, map(_bounded_on[topic], texts))  # type: ignore[arg-type]  # None is no text
@@ -135,6 +166,8 @@ def decode_slice(topic: Topic, values: Sequence[bytes | None], max_bytes: int = 
     places: Sequence[int] = range(len(values)) if not bad else sorted(set(range(len(values))).difference(bad))
     columns: Columns = tuple(zip(*facts, strict=True)) if facts else tuple(() for _ in FACT_TYPES[topic].__slots__)
     columns, wrong = _checked(topic, columns)
+    if escapes or not is_ascii:
+        wrong |= _with_unprintable_ids(topic, columns)
     if wrong:
         good = [number not in wrong for number in range(len(places))]
         columns = tuple(list(compress(column, good)) for column in columns)
@@ -148,12 +181,19 @@ def decode_slice(topic: Topic, values: Sequence[bytes | None], max_bytes: int = 
             malformed.append((place, str(error)))
         else:
             raise AssertionError(f"{topic}: a fact that the quick decoder refused")
-    return Decoded(columns, places, malformed)
+    columns, truncated = _cut(topic, columns) if longest > MAX_TEXT_LENGTH else (columns, 0)
+    return Decoded(columns, places, malformed, truncated)
 
 
-def _are_plain(values: Sequence[bytes | None], max_bytes: int) -> bool:
-    """Whether all are ASCII and of allowed length: true of nearly all slices, and told without a line of Python a record."""
-    return None not in values and max(map(len, values), default=0) <= max_bytes and all(map(bytes.isascii, values))  # type: ignore[arg-type]
+def _outline(values: Sequence[bytes | None]) -> tuple[int, bool, bool]:
+    """The greatest length, whether all are ASCII, and whether ids may need a look: escapes or DELs.
+
+    Nearly all slices are plain, and are told so without a line of Python a record.
+    """
+    present = [one or b"" for one in values] if None in values else values
+    joined = b"".join(present)  # type: ignore[arg-type]  # None is not among them
+    is_plain_ascii = joined.isascii() and present is values
+    return max(map(len, present), default=0), is_plain_ascii, _ESCAPED.search(joined) is not None  # type: ignore[arg-type]
 
 
 def _is_text(value: bytes | None, max_bytes: int) -> bool:
@@ -177,14 +217,44 @@ def _checked(topic: Topic, columns: Columns) -> tuple[Columns, set[int]]:
         known = [one for one in column if one is not None] if None in column else column
         if known and not EARLIEST <= min(known) <= max(known) <= LATEST:
             wrong.update(place for place, one in enumerate(column) if one is not None and not EARLIEST <= one <= LATEST)
+    if topic == "alarms" and None in columns[source := names.index("source")]:
+        checked[source] = [one or "" for one in columns[source]]
     if topic == "responses":
         alarm_ids, beds = columns[names.index("alarm_id")], columns[names.index("bed")]
         wrong.update(place for place, pair in enumerate(zip(alarm_ids, beds, strict=True)) if pair == (None, None))
     return tuple(checked), wrong
 
 
+def _with_unprintable_ids(topic: Topic, columns: Columns) -> set[int]:
+    """Which facts have an id that is not plain (see `is_plain`)."""
+    names, type_ = list(FACT_TYPES[topic].__slots__), FACT_TYPES[topic]
+    wrong: set[int] = set()
+    for name in (*type_._ids, "source", "recipients"):
+        if name not in names:
+            continue
+        ids: Sequence[Any] = columns[names.index(name)]
+        if name == "recipients":
+            ids = ["".join(one) if one else "" for one in ids]
+        if not is_plain("".join(filter(None, ids))):
+            wrong.update(place for place, one in enumerate(ids) if one and not is_plain(one))
+    return wrong
+
+
+def _cut(topic: Topic, columns: Columns) -> tuple[Columns, int]:
+    """The columns with texts for people cut to their bound, and how many were longer."""
+    names, cut, count = list(FACT_TYPES[topic].__slots__), list(columns), 0
+    for number in map(names.index, _TEXTS[topic]):
+        longer = sum(one is not None and len(one) > MAX_TEXT_LENGTH for one in columns[number])
+        if longer:
+            count += longer
+            cut[number] = [one and one[:MAX_TEXT_LENGTH] for one in columns[number]]
+    return tuple(cut), count
+
+
 def _quick_milliseconds(text: str) -> int:
     """As `milliseconds`, from two parts that most times share with others; what is no time lies outside the calendar."""
+    if len(text) > _LONGEST_TIME:  # not to be remembered
+        return LATEST + 1
     try:
         return _of_minute(text[:17]) + _of_seconds(text[17:])
     except Malformed:

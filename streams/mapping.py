@@ -19,6 +19,7 @@ import csv
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -104,7 +105,7 @@ class Table(BaseModel):
         for name in _NUMBERS:
             found[name] = None if found[name] is None else float(self._number(name, found[name]))
         if (lasts := self._field("lasts", row)) is not None and found["start"] is not None:
-            found["end"] = found["start"] + self._milliseconds("lasts", lasts, 1000)
+            found["end"] = found["start"] + _milliseconds("lasts", self._number("lasts", lasts) * 1000)
         found["clinicians"] = self._people(found["clinicians"])
         return {name: one for name, one in found.items() if one is not None}
 
@@ -125,29 +126,22 @@ class Table(BaseModel):
     def _moment(self, name: str, value: Any) -> int:
         source = self.fields.get(name) or Source(column=name)
         if isinstance(value, datetime):
-            return _since(value, source.zone)
+            return _since(value, source.zone, name)
         if source.time in ("ms", "s"):
-            return self._milliseconds(name, value, 1 if source.time == "ms" else 1000)
+            return _milliseconds(name, self._number(name, value) * (1 if source.time == "ms" else 1000))
         if source.time == "rfc3339":
             return value if isinstance(value, int) else milliseconds(str(value), name)
         try:
-            return _since(datetime.strptime(str(value), source.time), source.zone)  # its zone is the mapping's
+            return _since(datetime.strptime(str(value), source.time), source.zone, name)  # its zone is the mapping's
         except ValueError:
             raise Malformed(f"{name}: expected a time like {source.time}") from None
-
-    def _milliseconds(self, name: str, value: Any, factor: int) -> int:
-        """A number times `factor`; one beyond the calendar would take long to write out, and is no time or duration."""
-        found = self._number(name, value)
-        if abs(found) > LATEST:
-            raise Malformed(f"{name}: expected a number within the calendar")
-        return int(found * factor)
 
     def _number(self, name: str, value: Any) -> Decimal:
         try:
             found = Decimal(str(value).strip().replace(self.csv.decimal, "."))
-            if found.is_finite():
+            if found.is_finite() and isfinite(float(found)):
                 return found
-        except InvalidOperation:
+        except (InvalidOperation, OverflowError):
             pass
         raise Malformed(f"{name}: expected a number")
 
@@ -160,9 +154,19 @@ class Table(BaseModel):
         return tuple(one.strip() for one in value.split(source.separator if source else ";") if one.strip())
 
 
-def _since(moment: datetime, zone: str) -> int:
+def _milliseconds(name: str, found: Decimal) -> int:
+    """A duration or a time as an integer; before that it is bounded, since the integer may have millions of digits."""
+    if abs(found) > LATEST:
+        raise Malformed(f"{name}: expected no more than the milliseconds from 1970 to 2100")
+    return int(found)
+
+
+def _since(moment: datetime, zone: str, name: str) -> int:
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=ZoneInfo(zone))
-    since = aware - datetime(1970, 1, 1, tzinfo=UTC)
+    try:
+        since = aware - datetime(1970, 1, 1, tzinfo=UTC)
+    except (OverflowError, ValueError):  # of the year 1 or 9999 in a zone that puts it into another
+        raise Malformed(f"{name}: expected a time from 1970 to 2100") from None
     return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
 
 

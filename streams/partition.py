@@ -24,7 +24,7 @@ Headers = list[tuple[str, bytes]]
 EXPLAIN = {
     "misrouted": "key: expected the record's facility, by which partitions are chosen",
     "future": "at: expected no more than max_ahead after the record's timestamp",
-    "late": "at: expected no more than the allowed lateness behind the topic's watermark",
+    "late": "at: expected no more than the allowed lateness behind the topic's watermark, nor the horizon before the record's timestamp",
 }
 _PLACES = {topic: {name: place for place, name in enumerate(type_.__slots__)} for topic, type_ in FACT_TYPES.items()}
 _ACCEPTED, _DUPLICATE = OUTCOMES.index("accepted"), OUTCOMES.index("duplicate")

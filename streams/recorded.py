@@ -10,13 +10,15 @@ from typing import Annotated, Any
 import msgspec
 
 from analyzer.episodes import Class
-from analyzer.facts import EARLIEST, LATEST, MAX_ID_LENGTH, Kind, Priority
+from analyzer.facts import LATEST, MAX_ID_LENGTH, Kind, Priority
 from analyzer.recorded import FIELDS, Recorded, Recorder
 from streams.codec import Malformed, detail, milliseconds
 from streams.mapping import csv_rows, load_mapping, parquet_rows
-from streams.replay import BadLine, InputError, lines
+from streams.replay import BadLine, InputError, batches, lines
 
 _LINES_AT_ONCE = 1 << 14
+EARLIEST = 0
+"""Episodes of others may have times that begin anywhere; 1970 to 2100 bounds every loop over their time."""
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_LENGTH)]
 _Text = Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)]
 _AN_ID = f"1 to {MAX_ID_LENGTH} characters"
@@ -68,12 +70,13 @@ def read_episodes(path: Path, report: Callable[[BadLine], None], mapping: Path |
                     report(BadLine(path, number, _told(str(error))))
                 except Malformed as error:
                     report(BadLine(path, number, str(error)))
+                except RecursionError:
+                    report(BadLine(path, number, "value: expected a flat row"))
             _enter(recorder, records)
         return recorder.recorded()
     if mapping is not None:
         raise InputError(f"{path}: a mapping is for files that end in .csv or .parquet")
-    source = lines(path)
-    while some_lines := list(islice(source, _LINES_AT_ONCE)):
+    for some_lines in batches(lines(path), _LINES_AT_ONCE):
         take(recorder, path, some_lines, report)
     return recorder.recorded()
 
@@ -130,7 +133,7 @@ def _checked(record: _Record) -> tuple[Any, ...]:
         if isinstance(moment, str):
             setattr(record, name, moment := milliseconds(moment, name))
         if moment is not None and not EARLIEST <= moment <= LATEST:
-            raise Malformed(f"{name}: expected a time within the years 1 to 9999")
+            raise Malformed(f"{name}: expected a time from 1970 to 2100")
     fields = msgspec.structs.astuple(record)
     if fields[_END] is not None and fields[_END] < fields[_START]:
         raise Malformed("end: expected no earlier than start")

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +17,9 @@ from streams.metrics import Table, burden_tables, everybody, tally_table, waterm
 
 STDIN = Path("-")
 _LINES_AT_ONCE = 4096
+_BYTES_AT_ONCE = 1 << 24
+MAX_LINE_BYTES = 1 << 24
+"""A longer line is read on to its end without being kept: sixteen times the longest record that a broker takes by default."""
 
 
 class InputError(Exception):
@@ -37,22 +39,43 @@ class BadLine:
 
 
 def lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines of a file, or of standard input for `-`; blank ones are passed over. Raises `InputError`."""
+    """Numbered lines of a file, or of standard input for `-`; blank ones are passed over. Raises `InputError`.
+
+    Of a line over `MAX_LINE_BYTES` only the first so many bytes are given, so that memory is bounded; no decoder takes that many.
+    """
     try:
         source: Any = nullcontext(sys.stdin.buffer) if path == STDIN else path.open("rb")
         with source as file:
-            for number, line in enumerate(file, 1):
+            number = 0
+            while line := file.readline(MAX_LINE_BYTES):
+                number += 1
+                rest = line
+                while len(rest) == MAX_LINE_BYTES and not rest.endswith(b"\n"):
+                    rest = file.readline(MAX_LINE_BYTES)
                 if stripped := line.strip():
                     yield number, stripped
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
 
 
+def batches(numbered: Iterable[tuple[int, bytes]], most: int) -> Iterator[list[tuple[int, bytes]]]:
+    """Numbered lines, at most so many and about `_BYTES_AT_ONCE` together."""
+    some: list[tuple[int, bytes]] = []
+    size = 0
+    for one in numbered:
+        some.append(one)
+        size += len(one[1])
+        if len(some) == most or size > _BYTES_AT_ONCE:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
+
+
 def read_into(engine: Engine, files: Iterable[tuple[Topic, Path]], max_bytes: int, report: Callable[[BadLine], None]) -> None:
     """Take every line of `files` into the engine; lines that are no facts are counted and reported."""
     for topic, path in files:
-        source = lines(path)
-        while some := list(islice(source, _LINES_AT_ONCE)):
+        for some in batches(lines(path), _LINES_AT_ONCE):
             numbers, values = zip(*some, strict=True)
             decoded = decode_slice(topic, values, max_bytes)
             engine.take(topic, decoded.columns, None)

@@ -620,16 +620,21 @@ def admission(records: Sequence[tuple[Topic, Fact, int]], policy: Policy, partit
 
 def _outcome(fact: Fact, timestamp: int, accepted: list[Fact], policy: Policy) -> Outcome:
     """The checks in order: duplicate, future, late. `accepted` is what the topic has let in so far."""
+    by_stamp: Outcome = "accepted"
+    if fact.at > timestamp + policy.max_ahead:
+        by_stamp = "future"
+    elif isinstance(fact, AlarmEvent | Response) and fact.at < timestamp - policy.horizon:
+        by_stamp = "late"
     if not accepted:
-        return "future" if fact.at > timestamp + policy.max_ahead else "accepted"
+        return by_stamp
     watermark = max(earlier.at for earlier in accepted)
 
     for earlier in accepted:
         if earlier.event_id == fact.event_id and earlier.at >= watermark - policy.horizon:
             return "duplicate"
 
-    if fact.at > timestamp + policy.max_ahead:
-        return "future"
+    if by_stamp != "accepted":
+        return by_stamp
 
     if isinstance(fact, AlarmEvent | Response):
         late = fact.at < watermark - policy.allowed_lateness

@@ -370,6 +370,15 @@ def test_admission_of_alarms_and_responses() -> None:
     assert _deliver("responses", (response(1000, bed="1"), 1000), (response(399, bed="1"), 1000)) == ["accepted", "late"]
 
 
+def test_alarms_and_responses_older_than_the_horizon_by_their_own_timestamp_are_late_without_a_watermark() -> None:
+    """Horizon 26 h. Assignments and labels are charted whenever people come to it."""
+    old, edge = event("a", "start", 0), event("b", "start", 0.001)
+    assert _deliver("alarms", (old, 26 * H + 0.001), (old, 26 * H + 0.001), (edge, 26 * H + 0.001)) == ["late", "late", "accepted"]
+    assert _deliver("responses", (response(0, bed="1"), 26 * H + 0.001), (response(0, bed="1"), 26 * H)) == ["late", "accepted"]
+    assert _deliver("labels", (verdict("a", 0, "actionable"), 100 * H)) == ["accepted"]
+    assert _deliver("assignments", (duty("ann", 0), 100 * H)) == ["accepted"]
+
+
 def test_admission_past_the_horizon() -> None:
     """Horizon 26 h; at a watermark of exactly 26 h a record of 0 is still remembered, 1 ms later it is not."""
     old = verdict("a", 0, "actionable")

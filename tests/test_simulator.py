@@ -124,7 +124,7 @@ class TestContract:
     @settings(max_examples=30, deadline=None)
     @given(
         seed=st.integers(0, 2**40),
-        start=st.integers(0, 4_000_000_000_000),
+        start=st.integers(950_000_000_000, 4_000_000_000_000),
         duration=st.integers(1, 3 * HOUR),
         facilities=st.integers(1, 2),
         units=st.integers(1, 9),
