@@ -19,6 +19,7 @@ from analyzer.levels import LevelTable, levels_held
 from analyzer.load import Loads, Ticks, measure
 from analyzer.overload import NORMAL, Change, Reason, Relief, turns
 from analyzer.policy import HOUR, OverloadPolicy
+from analyzer.quiet import Stretches
 from analyzer.telling import Scenes, Teller
 
 if TYPE_CHECKING:
@@ -143,19 +144,46 @@ class Watch(Growing):
         count = len(state.facilities)
         self.reserve(count)
         now = state.times.now[:count] // self._policy.every
+        stretches: Stretches | None = None
         while True:
             # Behind the horizon there is nothing left to look at.
             held = -(-(state.times.tidied[:count] + HOUR) // self._policy.every) + self._before
             begin = np.maximum(np.minimum(self.reached[:count] + 1, self.touched[:count]), np.maximum(self.first[:count], held))
+            if stretches is None:
+                stretches = self._stretches(state, begin, now)
+            begin, last = self._skip_quiet(stretches, begin, np.minimum(now, begin + _AT_ONCE - 1), now)
             due = begin <= now
             self.touched[:count][~due] = ALWAYS
             if not due.any():
                 return
-            last = np.minimum(now, begin + _AT_ONCE - 1)
             self._look_at(state, due, begin, last)
             state.head_changed = True
             self.reached[:count][due] = last[due]
             self.touched[:count][due] = ALWAYS
+
+    def _stretches(self, state: State, begin: Numbers, now: Numbers) -> Stretches:
+        """Where states may change, of the facilities that have far to go; nearly always there are none."""
+        far = np.flatnonzero(now - begin >= _AT_ONCE)
+        noted = {
+            facility: [one.tick for of_subject in self.noted.get(facility, {}).values() for one in of_subject]
+            for facility in far.tolist()
+        }
+        return Stretches(state, far, begin, noted)
+
+    def _skip_quiet(self, stretches: Stretches, begin: Numbers, last: Numbers, now: Numbers) -> tuple[Numbers, Numbers]:
+        """`begin` and `last` moved on to the next ticks at which a state may change; what is skipped counts as reached."""
+        begin, last = begin.copy(), last.copy()
+        for facility in np.flatnonzero(begin <= now).tolist():
+            if facility not in stretches:
+                continue
+            follows = stretches.after(facility, int(begin[facility]))
+            first, until = (int(now[facility]) + 1,) * 2 if follows is None else follows
+            if first > begin[facility]:
+                begin[facility] = min(first, int(now[facility]) + 1)
+                self.reached[facility] = begin[facility] - 1
+                self.touched[facility] = ALWAYS
+            last[facility] = min(int(begin[facility]) + _AT_ONCE - 1, until, int(now[facility]))
+        return begin, last
 
     def is_behind(self, horizon: Numbers) -> bool:
         """Whether there are ticks to be looked at which need what lies before `horizon` (ms, by facility)."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from math import isclose
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer import Announcement, Assignment, Change, Engine, Fact, Policy
+from analyzer import AlarmEvent, Announcement, Assignment, Change, Engine, Fact, Policy, watch
+from analyzer.load import Loads, Ticks, measure
 from analyzer.policy import HOUR, MINUTE, Level, Levels, OverloadPolicy
+from analyzer.state import State
 from tests import naive_overload
 from tests.naive_overload import Turned
 from tests.strategies import BASE, FACILITY, PLACES, deliveries, nows, wards
@@ -166,3 +169,79 @@ def test_a_crash_anywhere_loses_no_change(data: st.DataObject) -> None:
     engine.advance(now)
     listen(heard, engine.announce())
     assert_heard(heard, naive_overload.changes(facts, now, policy))
+
+
+# --- facts far apart ---------------------------------------------------------------------------------------------------
+
+DAY = 24 * HOUR
+PATIENT = [Policy(horizon=90 * DAY, overload=one) for one in (TOUCHY, PROMPT)]
+
+
+@st.composite
+def far_apart(draw: st.DrawFn) -> list[Fact]:
+    """Wards with days without a fact between them, in which alarms may sound on, and assignments stay in force or end."""
+    facts = draw(staffed())
+    for _ in range(draw(st.integers(1, 2))):
+        apart = draw(st.sampled_from([DAY, 2 * DAY, 2 * DAY + 7 * MINUTE, 4 * DAY]))
+        facts = draw(staffed()) + [later(fact, apart) for fact in facts]
+    return facts
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_stretches_without_facts_change_nothing(data: st.DataObject) -> None:
+    """Complete history, brought to its now in one step."""
+    policy = data.draw(st.sampled_from([*POLICIES, *(Policy(overload=one) for one in (TOUCHY, PROMPT))]))
+    facts = data.draw(far_apart())
+    now = data.draw(nows(facts))
+    engine, heard = Engine(policy), Heard()
+    feed(engine, data.draw(deliveries(facts)))
+    engine.advance(now)
+    listen(heard, engine.announce())
+    expected = naive_overload.changes(facts, now, policy)
+    assert_heard(heard, expected)
+    assert_states(engine, expected)
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_facts_that_come_late_to_a_stretch_without_facts_change_what_they_must(data: st.DataObject) -> None:
+    """Steps of days; what was announced in a stretch that holds no fact any more is withdrawn."""
+    policy, facts = data.draw(st.sampled_from(PATIENT)), data.draw(far_apart())
+    steps = sorted(data.draw(st.lists(nows(facts), min_size=2, max_size=4)))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(facts)), min_size=len(steps) - 1, max_size=len(steps) - 1)))
+    order = data.draw(st.permutations(facts))
+    engine, heard = Engine(policy), Heard()
+    for now, begin, end in zip(steps, [0, *cuts], [*cuts, len(facts)], strict=True):
+        feed(engine, order[begin:end])
+        engine.advance(now)
+        listen(heard, engine.announce())
+    expected = naive_overload.changes(facts, steps[-1], policy)
+    assert_heard(heard, expected)
+    assert_states(engine, expected)
+
+
+def test_a_hundred_years_between_two_alarms_are_not_walked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An alarm of an unset clock in 2000, never ended; a bed assigned ever since; an alarm of 2100."""
+    seen: list[int] = []
+
+    def counted(state: State, ticks: Ticks, *more: list[int]) -> tuple[Loads, Loads]:
+        seen.append(ticks.count)
+        return measure(state, ticks, *more)
+
+    monkeypatch.setattr(watch, "measure", counted)
+    engine, first, last = Engine(Policy()), 946_684_800_000, 4_133_980_799_999
+    engine.apply("assignments", Assignment(
+        event_id="s", assignment_id="s", facility="H", unit="ICU", bed="1", clinician="ann", start=first, at=first,
+    ), None)  # fmt: skip
+    for number, at in enumerate((first, BASE, BASE + HOUR, last)):
+        engine.apply("alarms", AlarmEvent(
+            event_id=f"e{number}", alarm_id=f"a{number}", phase="start", at=at, facility="H", unit="ICU", bed="1", device_id="m1",
+            device_type="monitor", code="MDC_EVT_LO", kind="physiological", priority="high",
+        ), None)  # fmt: skip
+    engine.advance(None)
+    # None of them ends: with the fourth, in 2100, more than three sound unanswered, which has to hold for 2 min.
+    assert engine.announce() == []
+    engine.advance(last + 10 * MINUTE)
+    assert {(one.change.at - last, one.change.after) for one in engine.announce()} == {(2 * MINUTE + 1, "elevated")}
+    assert sum(seen) < 1000
