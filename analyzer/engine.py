@@ -40,7 +40,7 @@ class Engine:
     >>> from analyzer.facts import AlarmEvent
     >>> engine = Engine(Policy())
     >>> engine.apply("alarms", AlarmEvent(
-    ...     event_id="e1", alarm_id="a1", phase="start", at=10**12, facility="H", unit="ICU", bed="1", device_id="m1",
+    ...     event_id="e1", alarm_id="a1", phase="start", at=0, facility="H", unit="ICU", bed="1", device_id="m1",
     ...     device_type="monitor", code="MDC_EVT_LO", kind="physiological", priority="high"), stamped=None)
     'accepted'
     >>> len(engine.advance(None))

@@ -28,9 +28,11 @@ Priority = Literal["high", "medium", "low", "info"]
 Action = Literal["acknowledge", "silence", "pause", "attend", "consult", "intervene", "adjust_limits", "escalate", "decline"]
 Verdict = Literal["actionable", "non_actionable"]
 
-EARLIEST = 946_684_800_000  # 2000-01-01T00:00:00.000Z; what lies before is an unset clock
-LATEST = 4_133_980_799_999  # 2100-12-31T23:59:59.999Z
-A_USUAL_TIME = "a time from 2000 to 2100"
+EARLIEST = 946_684_800_000
+"""2000-01-01T00:00:00.000Z, the first moment that records may name: decoders take what lies before for an unset clock."""
+LATEST = 4_133_980_799_999
+"""2100-12-31T23:59:59.999Z, the last."""
+_CALENDAR = (-62_135_596_800_000, 253_402_300_799_999)  # the years 1 to 9999, which RFC 3339 can write
 A_PLAIN_ID = "no control, format or line-separator characters"
 
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -58,10 +60,10 @@ def is_plain(text: str) -> bool:
 
 
 def expected_time(moment: int) -> str:
-    """What belongs in the place of a time that is out of bounds."""
+    """What belongs in the place of a record's time that lies before `EARLIEST` or after `LATEST`."""
     if EARLIEST <= moment * 1000 <= LATEST:
         return "milliseconds since 1970, found what looks like seconds"
-    return A_USUAL_TIME
+    return "a time from 2000 to 2100"
 
 
 def _check_id(field: str, value: str | None) -> None:
@@ -79,7 +81,7 @@ def _check_figure(field: str, value: float | None) -> None:
 
 
 class _Fact:
-    """What the four kinds share: bounded ids, times from 2000 to 2100, and an order between records of one thing."""
+    """What the four kinds share: bounded ids, times within the calendar, and an order between records of one thing."""
 
     __slots__ = ()
     _ids: ClassVar[tuple[str, ...]]
@@ -90,8 +92,8 @@ class _Fact:
             _check_id(field, getattr(self, field))
         for field in self._times:
             moment = getattr(self, field)
-            if moment is not None and not EARLIEST <= moment <= LATEST:
-                raise FactError(field, expected_time(moment))
+            if moment is not None and not _CALENDAR[0] <= moment <= _CALENDAR[1]:
+                raise FactError(field, "a time within the years 1 to 9999")
 
     @property
     def order(self) -> tuple[int, str]:

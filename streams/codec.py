@@ -31,6 +31,7 @@ from analyzer.facts import (
     Phase,
     Priority,
     Verdict,
+    expected_time,
     is_plain,
 )
 
@@ -116,6 +117,8 @@ def decode(topic: Topic, raw: bytes | None, max_bytes: int = MAX_RECORD_BYTES) -
     for name in type_._times:
         if isinstance(sent[name], str):
             sent[name] = milliseconds(sent[name], _ON_THE_WIRE.get(name, name))
+        if sent[name] is not None and not EARLIEST <= sent[name] <= LATEST:
+            raise Malformed(f"{_ON_THE_WIRE.get(name, name)}: expected {expected_time(sent[name])}")
     for name in _TEXTS[topic]:
         if sent[name] is not None:
             sent[name] = sent[name][:MAX_TEXT_LENGTH]

@@ -29,6 +29,7 @@ from tests import naive, naive_overload
 from tests.workers import COMMAND, Done, Numbers, burdens, run
 
 POLICY = Policy()
+NINE = 1_772_355_600_000  # 2026-03-01T09:00:00Z
 WARD = Ward(
     seed=7, duration=5 * HOUR, units=2, beds=4, storms=6.0, chattering_sensors=1, duplicates=0.05, late=0.05, late_beyond=0.02,
     late_charting=0.3,
@@ -96,9 +97,10 @@ def alarms(tmp_path: Path) -> Path:
     return path
 
 
-def event(phase: str, at: int, **changes: Any) -> bytes:
+def event(phase: str, after: int, **changes: Any) -> bytes:
+    """`after`: ms since `NINE`."""
     fields = {
-        "event_id": f"{phase}-{at}", "alarm_id": "a", "phase": phase, "at": at, "facility": "F", "unit": "ICU", "bed": "1",
+        "event_id": f"{phase}-{after}", "alarm_id": "a", "phase": phase, "at": NINE + after, "facility": "F", "unit": "ICU", "bed": "1",
         "device_id": "mon-1", "device_type": "monitor", "code": "MDC_EVT_LO", "kind": "physiological", "priority": "high",
     }  # fmt: skip
     return json.dumps(fields | changes).encode()
@@ -343,10 +345,10 @@ def test_the_environment_overrides_the_file_and_the_command_line_both(
 def test_the_policy_of_the_config_decides(tmp_path: Path, alarms: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text("policy: {windows: [30s], action_window: 1m}\n")
-    numbers = run("replay", "--alarms", alarms, "--config", config, "--at", str(20_000 + MINUTE)).numbers
+    numbers = run("replay", "--alarms", alarms, "--config", config, "--at", str(NINE + 20_000 + MINUTE)).numbers
     windows = {dict(labels).get("window") for name, labels in numbers if name == "alarm_fatigue_unit_alarms"}
     assert windows <= {"30s"}
-    at_once = run("replay", "--alarms", alarms, "--config", config, "--at", "20000").numbers
+    at_once = run("replay", "--alarms", alarms, "--config", config, "--at", str(NINE + 20_000)).numbers
     assert (
         at_once["alarm_fatigue_unit_alarms", frozenset({"facility": "F", "unit": "ICU", "window": "30s", "priority": "high"}.items())] == 1
     )

@@ -180,16 +180,17 @@ def test_facilities_have_nothing_to_do_with_each_other(ours: list[Fact], theirs:
 
 # --- worked out by hand ------------------------------------------------------------------------------------------------
 
-NOW = 20 * HOUR
+NOON = 1_772_366_400_000  # 2026-03-01T12:00:00Z
+NOW = NOON + 8 * HOUR
 
 
 def alarms(name: str, count: int, lasts: int | None, every: int = 5 * MINUTE, after: int = 0, **fields: Any) -> list[Fact]:
-    """`count` alarms from 12 h on; each began `every` after the one before and `after` the full minute."""
+    """`count` alarms from noon on; each began `every` after the one before and `after` the full minute."""
     verdict = fields.pop("verdict", None)
     facts: list[Fact] = []
     for number in range(count):
         usual: dict[str, Any] = {
-            "event_id": f"{name}{number}s", "alarm_id": f"{name}{number}", "phase": "start", "at": 12 * HOUR + number * every + after,
+            "event_id": f"{name}{number}s", "alarm_id": f"{name}{number}", "phase": "start", "at": NOON + number * every + after,
             "facility": "F", "unit": "icu", "bed": "1", "device_id": "m1", "device_type": "monitor", "source": "", "code": name,
             "kind": "physiological", "priority": "medium",
         }  # fmt: skip
@@ -301,9 +302,9 @@ def test_what_stands_for_more_than_an_hour_and_what_is_stale() -> None:
     standing = alarms("A", 20, HOUR + 1, verdict="non_actionable")
     assert one(standing).verdict == "standing"
     assert one(alarms("A", 20, HOUR, verdict="non_actionable")).verdict == "mixed"
-    stale = one(alarms("A", 1, None, at=-4 * HOUR - 1))
+    stale = one(alarms("A", 1, None, at=NOW - 24 * HOUR - 1))
     assert (stale.verdict, stale.remedy, stale.stale, stale.alarms.count, stale.priority) == ("stale", "release", 1, 0, None)
-    assert found_by(alarms("A", 1, None, at=-4 * HOUR), NOW, Policy(), 12 * HOUR) == []
+    assert found_by(alarms("A", 1, None, at=NOW - 24 * HOUR), NOW, Policy(), 12 * HOUR) == []
 
 
 def test_needed_alarms_that_are_answered_late_are_a_matter_of_staffing() -> None:
@@ -384,14 +385,14 @@ def test_findings_of_files_are_sentences_by_unit(tmp_path: Path) -> None:
     done = run("findings", *write(tmp_path, facts), "--at", str(NOW))
     assert done.status == 0
     assert done.out.decode().splitlines() == [
-        "F icu, 12 h until 1970-01-01T20:00:00Z: 32 alarms of 2 types, 20 needed nobody",
+        "F icu, 12 h until 2026-03-01T20:00:00Z: 32 alarms of 2 types, 20 needed nobody",
         "  1. A of S (monitor): 20 alarms in 12 h, 62 % of the unit's, all at one bed; 100 % (84-100 %) of 20 classified needed nobody; "
         "100 % (84-100 %) of these ended within 15 s -> an annunciation delay of 5 s: it would have spared 20 of 20, and none of the 0 "
         "that were needed; owner: biomed",
         "  2. B (monitor): 12 alarms in 12 h, 38 % of the unit's, all at one bed, 12 cannot be told; "
         "too few to say (0 classified, 20 asked for) -> no change",
         "",
-        "F nicu, 12 h until 1970-01-01T20:00:00Z: 1 alarm of 1 type, 1 needed nobody",
+        "F nicu, 12 h until 2026-03-01T20:00:00Z: 1 alarm of 1 type, 1 needed nobody",
         "  1. C (monitor): 1 alarm in 12 h, 100 % of the unit's, all at one bed; 100 % (21-100 %) of 1 classified needed nobody; "
         "too few to say (1 classified, 20 asked for) -> no change",
     ]
