@@ -165,8 +165,7 @@ class Watch(Growing):
         """Where states may change, of the facilities that have far to go; nearly always there are none."""
         far = np.flatnonzero(now - begin >= _AT_ONCE)
         noted = {
-            facility: [one.tick for of_subject in self.noted.get(facility, {}).values() for one in of_subject]
-            for facility in far.tolist()
+            facility: [one.tick for of_subject in self.noted.get(facility, {}).values() for one in of_subject] for facility in far.tolist()
         }
         return Stretches(state, far, begin, noted)
 

@@ -334,9 +334,7 @@ UNPRINTABLE = ["\u0000", "\n", "\x1f", "\x7f", "\x85", "\xad", "\u200b", "\u202e
 UNPRINTABLE_ID = "expected no control, format or line-separator characters"
 
 
-@pytest.mark.parametrize(
-    ("topic", "field"), [*((topic, field) for topic, fields in IDS.items() for field in fields), ("alarms", "source")]
-)
+@pytest.mark.parametrize(("topic", "field"), [*((topic, field) for topic, fields in IDS.items() for field in fields), ("alarms", "source")])
 @pytest.mark.parametrize("escaped", [True, False])
 def test_ids_with_control_format_or_separator_characters_are_malformed(topic: Topic, field: str, escaped: bool) -> None:
     for one in UNPRINTABLE:
@@ -357,9 +355,7 @@ def test_as_many_recipients_as_may_be_arrive() -> None:
     assert len(event.recipients) == 256
 
 
-@pytest.mark.parametrize(
-    ("topic", "field"), [("alarms", "label"), ("assignments", "role"), ("labels", "reviewer"), ("labels", "reason")]
-)
+@pytest.mark.parametrize(("topic", "field"), [("alarms", "label"), ("assignments", "role"), ("labels", "reviewer"), ("labels", "reason")])
 @pytest.mark.parametrize("letter", ["x", "日", "\n"])
 def test_texts_for_people_are_cut_at_1024_characters_and_counted(topic: Topic, field: str, letter: str) -> None:
     for length in (1024, 1025, 100_000):

@@ -232,7 +232,9 @@ def test_memory_is_bounded_by_the_horizon(data: st.DataObject) -> None:
 def test_admission_judges_like_the_naive_reading(data: st.DataObject) -> None:
     facts = data.draw(WARDS)
     order = data.draw(deliveries(facts))
-    delays = data.draw(st.lists(st.sampled_from([0, -120_000, -120_001, 86_400_000, 93_600_000, 93_600_001]), min_size=len(order), max_size=len(order)))
+    delays = data.draw(
+        st.lists(st.sampled_from([0, -120_000, -120_001, 86_400_000, 93_600_000, 93_600_001]), min_size=len(order), max_size=len(order))
+    )
     shifts = data.draw(st.lists(st.sampled_from([0, 0, 0, 26, 27, 60]), min_size=len(order), max_size=len(order)))
     moved = {fact.event_id: fact.at + 3_600_000 * shift for fact, shift in zip(order, shifts, strict=True)}
     records = [

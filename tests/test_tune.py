@@ -544,7 +544,11 @@ def test_a_roster_tells_duty_better_than_alarms_do(tmp_path: Path) -> None:
         "event_id": "e1", "assignment_id": "s1", "facility": "H", "unit": "icu", "bed": "1", "clinician": "n1", "from": day + 4 * HOUR,
         "to": day + 8 * HOUR, "at": day + 1,
     }  # fmt: skip
-    lines = [fact, fact | {"event_id": "e0", "to": day + 12 * HOUR, "at": day}, fact | {"event_id": "e3", "assignment_id": "s2", "clinician": "n9"}]
+    lines = [
+        fact,
+        fact | {"event_id": "e0", "to": day + 12 * HOUR, "at": day},
+        fact | {"event_id": "e3", "assignment_id": "s2", "clinician": "n9"},
+    ]
     roster.write_text("".join(json.dumps(one) + "\n" for one in [*lines, {}]))
     ask = ("tune", "--episodes", path, "--delay", "30", "--json")
     done = run(*ask, "--assignments", roster)
