@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from analyzer import FACT_TYPES, NOTHING_FINISHED, OUTCOMES, Columns, Engine, Finished, Outcome, Policy, ShardKey, Topic
 from streams.codec import decode_slice, encode_announcement, encode_episodes
-from streams.slices import Slice
+from streams.slices import REPLAYED, Slice
 
 Headers = list[tuple[str, bytes]]
 
@@ -141,6 +141,8 @@ class Partition:
     def _reject(self, one: Slice, place: int, reason: Outcome, detail: str) -> None:
         where = {"topic": one.topic, "partition": str(self.number), "offset": str(one.offsets[place])}
         headers = {"reason": reason, "detail": detail} | where
+        if times := one.replayed.get(one.offsets[place]):  # for `alarm-fatigue rejected replay` to know
+            headers[REPLAYED] = str(times)
         self.outbox.append(
             Outgoing("rejected", one.keys[place], one.values[place], [(name, value.encode()) for name, value in headers.items()])
         )

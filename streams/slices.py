@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import structlog
@@ -24,6 +24,8 @@ FAR_AHEAD_MS = 3_600_000
 """The same where few records lie between: a small hospital's ten minutes are not worth a slice of their own. Well within the
 horizon, and what is read ahead is not worked on before `FEW_RECORDS` have come or a second has passed."""
 FEW_RECORDS = 1_000
+REPLAYED = "replayed"
+"""Header of a record that was sent again from `rejected`: how often."""
 PATIENCE_SECONDS = 10.0
 """How long a topic whose records do not come holds up the others."""
 
@@ -55,6 +57,8 @@ class Slice:
     """Between which two seeks it was fetched: those of earlier ones are void."""
     moved: bool = False
     """Whether it does not follow on what was fetched before, for the broker no longer has what does."""
+    replayed: Mapping[int, int] = field(default_factory=dict)
+    """How often a record was sent again from `rejected`, by offset; most never were, and are not in it."""
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -71,7 +75,15 @@ class Slice:
 
     def _part(self, which: slice, begin: int, next_offset: int, moved: bool) -> Slice:
         offsets, timestamps, keys, values = self.offsets[which], self.timestamps[which], self.keys[which], self.values[which]
-        return Slice(self.topic, self.partition, offsets, timestamps, keys, values, begin, next_offset, self.epoch, moved)
+        return Slice(self.topic, self.partition, offsets, timestamps, keys, values, begin, next_offset, self.epoch, moved, self.replayed)
+
+
+def times_replayed(headers: Iterable[tuple[str, bytes | None]]) -> int:
+    """How often a record with these headers was sent again; 0 where they do not tell."""
+    for name, value in headers:
+        if name == REPLAYED and value is not None and value.isdigit() and len(value) < 10:
+            return int(value)
+    return 0
 
 
 class Reach(NamedTuple):

@@ -29,7 +29,7 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.types import TP, ConsumerMessage
 
 from analyzer import Topic
-from streams.slices import Backlog, Place, Reach, Slice
+from streams.slices import Backlog, Place, Reach, Slice, times_replayed
 
 SLICE_RECORDS = 4096
 """Records after which a slice ends (at the end of the producer's batch): enough to make what is done once a slice cheap."""
@@ -55,6 +55,7 @@ def read_slice(records: PartitionRecords, place: Place, epoch: int = 0, moved: b
     timestamps: list[int] = []
     keys: list[bytes | None] = []
     values: list[bytes | None] = []
+    replayed: dict[int, int] = {}
     while len(offsets) < SLICE_RECORDS and records._records.has_next():
         batch = records._records.next_batch()
         if records._check_crcs and not batch.validate_crc():
@@ -69,8 +70,12 @@ def read_slice(records: PartitionRecords, place: Place, epoch: int = 0, moved: b
         timestamps += [one.timestamp for one in found]
         keys += [one.key for one in found]
         values += [one.value for one in found]
+        for one in [one for one in found if one.headers]:
+            if times := times_replayed(one.headers):
+                replayed[one.offset] = times
         records.next_fetch_offset = batch.next_offset
-    return Slice(place.topic, place.partition, offsets, timestamps, keys, values, begin, records.next_fetch_offset, epoch, moved)
+    next_offset = records.next_fetch_offset
+    return Slice(place.topic, place.partition, offsets, timestamps, keys, values, begin, next_offset, epoch, moved, replayed)
 
 
 def _is_aborted(records: PartitionRecords, batch: Any) -> bool:
