@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
+import json
 import re
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
 from analyzer import OUTCOMES, TOPICS
-from streams.codec import to_json
-from streams.console import WRONG, Broker, Config, counted, fail, load_settings, moment
+from streams.console import INTERRUPTED, WRONG, Broker, Config, counted, fail, load_settings, moment, timed
 
 REASONS = [one for one in OUTCOMES if one not in ("accepted", "duplicate")]
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 MOST = 10_000
 """Records that one `replay` sends unless told otherwise: enough for a bad hour, too few to flood a hospital."""
+SHOWN_BYTES = 64 << 10
+"""Of a value in a list; `show` shows all of it."""
+OUR_HEADERS = frozenset({"reason", "detail", "topic", "partition", "offset", "truncated", "original_size", "replayed"})
+"""The worker writes these, without field values. Others are whatever somebody put there."""
+NOT_SHOWN = "(not shown)"
+HELPS_NOT = {
+    "late": "late records are refused again, unless their facility was reset: its watermark has moved on",
+    "future": "future records are refused again, or are late by then, unless their facility was reset",
+    "malformed": "malformed records are refused again, unless the program was mended",
+    "misrouted": "misrouted records are refused again: they are sent with the key that they had",
+}
 
 rejected_app = typer.Typer(no_args_is_help=True, help="Records that could not be used: list, show, replay.")
 
@@ -39,7 +53,7 @@ def list_(
     facility: Facility = None,
     since: Since = None,
     until: Until = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Records to print; all are counted.")] = 100,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="The latest so many are printed; all are counted.")] = 100,
     values: Values = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     config: Config = None,
@@ -51,23 +65,29 @@ def list_(
 
     Example: alarm-fatigue rejected list --broker 127.0.0.1:9092 --reason late --since 10m
     """
-    from streams.rejections import RejectionsError, read
+    from streams.rejections import Rejection, RejectionsError, read
 
     settings = load_settings(config, broker=broker)
     wanted = _wanted(reason, topic, facility, since, until)
     counts: Counter[str] = Counter()
 
-    async def run() -> None:
-        async for one in read(settings, wanted):
-            counts[one.headers.get("reason", "unknown")] += 1
-            if counts.total() <= limit:
-                _print(one, values, as_json)
+    latest: list[tuple[int, int, int, Rejection]] = []  # a heap: the oldest first
 
-    _run(run(), RejectionsError)
-    if not as_json:
-        said = ", ".join(f"{count} {name}" for name, count in sorted(counts.items())) or "nothing rejected"
-        more = f" (the first {limit} are shown)" if counts.total() > limit else ""
-        typer.echo(f"{said}{more}", err=True)
+    with _progress() as passed:
+
+        async def run() -> None:
+            async for one in read(settings, wanted, passed):
+                counts[one.headers.get("reason", "unknown")] += 1
+                kept = one.value[: SHOWN_BYTES + 1] if values and one.value is not None else one.value and b""
+                add = heapq.heappush if len(latest) < limit else heapq.heappushpop
+                add(latest, (one.stamp, one.partition, one.offset, replace(one, value=kept)))
+
+        _run(run(), RejectionsError)
+    for *_, one in sorted(latest):
+        _print(one, values, as_json)
+    said = ", ".join(f"{count} {printable(name)}" for name, count in sorted(counts.items())) or "nothing rejected"
+    more = f" (the latest {limit} are shown)" if counts.total() > limit else ""
+    typer.echo(f"{said}{more}", err=True)
 
 
 @rejected_app.command()
@@ -92,7 +112,8 @@ def show(
         fail(f"{place}: no such record; it may have been deleted by the topic's retention")
     typer.echo(f"rejected at  {_time(one.stamp)}")
     for name, value in sorted(one.headers.items()):
-        typer.echo(f"{printable(name):<12} {printable(value)}")
+        is_ours = values or name in OUR_HEADERS
+        typer.echo(f"{printable(name):<12} {printable(value) if is_ours else NOT_SHOWN}")
     sizes = [f"{name} {'none' if part is None else f'{len(part)} bytes'}" for name, part in _parts(one)]
     typer.echo(f"{'size':<12} {', '.join(sizes)}")
     if values:
@@ -122,45 +143,38 @@ def replay(
 
     Example: alarm-fatigue rejected replay --broker 127.0.0.1:9092 --reason malformed --since 2h --dry-run
     """
-    from streams.rejections import Rejection, RejectionsError, plan, read, send
+    from streams.rejections import RejectionsError, plan, send
 
     settings = load_settings(config, broker=broker)
     wanted = _wanted(reason, topic, facility, since, until)
     if not (dry_run or yes or sys.stdin.isatty()):
         fail("expected --yes, or --dry-run, where nobody can be asked", WRONG)
-    found: list[Rejection] = []
-
-    async def gather() -> None:
-        async for one in _bounded(read(settings, wanted), most):
-            found.append(one)  # noqa: PERF401  # the source is asynchronous
-
-    _run(gather(), RejectionsError)
-    planned = _run(plan(settings, found), RejectionsError)
+    with _progress() as passed:
+        planned = _run(plan(settings, wanted, most, passed), RejectionsError)
     for why, count in sorted(planned.passed_over.items()):
         typer.echo(f"passed over: {count} {why}")
-    by_topic = Counter((one.headers["topic"], one.headers.get("reason", "unknown")) for one, _ in planned.ready)
+    by_topic = Counter((one.headers["topic"], one.headers.get("reason", "unknown")) for one in planned.ready)
     for (where, why), count in sorted(by_topic.items()):
         typer.echo(f"{'would send' if dry_run else 'to send'}: {count} {printable(why)} to {where}")
-    if any(why in ("late", "future") for _, why in by_topic):
-        typer.echo("note: late and future records are refused again, unless their facility was reset", err=True)
+    for why in sorted({why for _, why in by_topic} & HELPS_NOT.keys()):
+        typer.echo(f"note: {HELPS_NOT[why]}", err=True)
     if not planned.ready:
         typer.echo("nothing to send")
     elif not dry_run:
         if not yes and not typer.confirm(f"Send {len(planned.ready)} records?"):
             raise typer.Exit(1)
         with counted("replay", len(planned.ready)) as sent:
-            for _ in _run(send(settings, planned.ready), RejectionsError):
-                sent()
-        typer.echo(f"{len(planned.ready)} records sent")
+            refused = _run(send(settings, planned.ready, sent), RejectionsError)
+        typer.echo(f"{len(planned.ready) - refused} records sent")
+        if refused:
+            fail(f"{refused} records are larger than their topic takes")
 
 
-async def _bounded(records: AsyncIterator[Any], most: int) -> AsyncIterator[Any]:
-    count = 0
-    async for one in records:
-        count += 1
-        if count > most:
-            fail(f"more than {most} records match: choose fewer with --since, --facility or --reason, or raise --max")
-        yield one
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error that is called with how much was read, and how much there is."""
+    with timed("reading", 0, 100) as come_to:
+        yield lambda done, total: come_to(100 * done // max(total, 1))
 
 
 def _wanted(reason: str | None, topic: str | None, facility: str | None, since: str | None, until: str | None) -> Any:
@@ -186,29 +200,44 @@ def _run(work: Any, error_type: type[Exception]) -> Any:
         return asyncio.run(work)
     except error_type as error:
         fail(error)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _parts(one: Any) -> list[tuple[str, bytes | None]]:
     return [("key", one.key), ("value", one.value)]
 
 
+def _key(one: Any, values: bool) -> str | None:
+    """The facility. A misrouted record's key is none, and could be anything."""
+    if one.key is None or values or one.headers.get("reason") != "misrouted":
+        return str(one.facility) if one.key is not None else None
+    return NOT_SHOWN
+
+
 def _print(one: Any, values: bool, as_json: bool) -> None:
     source = one.headers.get("topic", "?")
     origin = f"{source}/{one.headers.get('partition', '?')}/{one.headers.get('offset', '?')}"
     if as_json:
-        fields = {"place": one.place, "at": one.stamp, "facility": one.facility, "headers": one.headers}
+        headers = {name: of for name, of in one.headers.items() if values or name in OUR_HEADERS}
+        fields = {"place": one.place, "at": one.stamp, "facility": _key(one, values), "headers": headers}
         if values:
-            fields["value"] = None if one.value is None else one.value.decode(errors="backslashreplace")
-        typer.echo(to_json(fields).decode())
+            fields["value"] = None if one.value is None else one.value[:SHOWN_BYTES].decode(errors="backslashreplace")
+            fields["value_cut"] = len(one.value or b"") > SHOWN_BYTES
+        typer.echo(json.dumps(fields).replace("\x7f", "\\u007f"))  # ASCII alone: no terminal obeys it
         return
-    line = [one.place, _time(one.stamp), one.headers.get("reason", "unknown"), one.facility or "-", origin]
+    line = [one.place, _time(one.stamp), one.headers.get("reason", "unknown"), _key(one, values) or "-", origin]
     typer.echo("  ".join(printable(part) for part in [*line, one.headers.get("detail", "")]))
     if values and one.value is not None:
-        typer.echo(f"    {printable(one.value.decode(errors='backslashreplace'))}")
+        cut = " ... (all of it: rejected show --values)" if len(one.value) > SHOWN_BYTES else ""
+        typer.echo(f"    {printable(one.value[:SHOWN_BYTES].decode(errors='backslashreplace'))}{cut}")
 
 
 def _time(stamp: int) -> str:
-    return datetime.fromtimestamp(stamp / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    try:
+        return datetime.fromtimestamp(stamp / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):  # anybody may set a record's time
+        return str(stamp)
 
 
 def printable(text: str) -> str:

@@ -6,27 +6,32 @@ Reading stops at the end that the topic had when it began, so a command never ch
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from analyzer import TOPICS
 from streams.settings import Settings
+from streams.slices import REPLAYED, times_replayed
 from streams.topics import LARGEST_RECORD, Topics, TopicsError
 
-REPLAYED = "replayed"
-"""Header of a record that was sent again: how often, as a decimal number."""
 MOST_REPLAYS = 1
 """A record that was sent again and rejected again is not sent a third time: that would go on for ever."""
 TRUNCATED = "truncated"
 """Header of a rejected record that is not whole, since it was too long for the topic."""
 READ_SECONDS = 10.0
 """How long a broker may take over a fetch."""
+IDLE_SECONDS = 30.0
+"""How long a broker may bring nothing, though the topic reaches further, before reading is given up."""
+IN_FLIGHT = 500
+"""Records sent and not yet delivered."""
+MOST_BYTES = 256 << 20
+"""Keys and values that one replay holds at most."""
 
 
 class RejectionsError(Exception):
@@ -43,6 +48,8 @@ class Rejection:
     key: bytes | None
     value: bytes | None
     headers: dict[str, str]
+    replayed: int = 0
+    """How often it had been sent again when it was rejected."""
 
     @property
     def place(self) -> str:
@@ -57,7 +64,8 @@ class Rejection:
     def source(self) -> tuple[str, int, int] | None:
         """Topic, partition and offset of the original record; None if its headers do not say."""
         topic, partition, offset = (self.headers.get(name, "") for name in ("topic", "partition", "offset"))
-        return (topic, int(partition), int(offset)) if partition.isdecimal() and offset.isdecimal() else None
+        are_numbers = all(one.isascii() and one.isdigit() and len(one) < 19 for one in (partition, offset))
+        return (topic, int(partition), int(offset)) if are_numbers else None
 
     @property
     def digest(self) -> bytes:
@@ -108,10 +116,13 @@ async def _consumer(settings: Settings) -> AsyncIterator[Any]:
         await consumer.stop()
 
 
-async def read(settings: Settings, wanted: Wanted) -> AsyncIterator[Rejection]:
+async def read(
+    settings: Settings, wanted: Wanted, passed: Callable[[int, int], object] = lambda *_: None
+) -> AsyncIterator[Rejection]:
     """The rejections that are `wanted`, partition by partition in order of offsets.
 
-    Raises `RejectionsError` where the broker or the topic is not there.
+    `passed` is called with how many offsets were read so far, and how many there are. Raises `RejectionsError`
+    where the broker or the topic is not there.
     """
     numbers = await _partitions(settings)
     async with _consumer(settings) as consumer:
@@ -121,10 +132,13 @@ async def read(settings: Settings, wanted: Wanted) -> AsyncIterator[Rejection]:
         if wanted.since is not None:
             found = await consumer.offsets_for_times(dict.fromkeys(places, max(wanted.since, 0)))
             begins = {place: ends[place] if at is None else at.offset for place, at in found.items()}
+        total, before = sum(max(0, ends[place] - begins[place]) for place in places), 0
+        loop = asyncio.get_running_loop()
         for place in places:
             consumer.assign([place])
             consumer.seek(place, begins[place])
-            while await consumer.position(place) < ends[place]:
+            position, since = begins[place], loop.time()
+            while position < ends[place]:
                 batch = await consumer.getmany(place, timeout_ms=1000)
                 for record in batch.get(place, ()):
                     if record.offset >= ends[place]:
@@ -132,6 +146,13 @@ async def read(settings: Settings, wanted: Wanted) -> AsyncIterator[Rejection]:
                     one = _rejection(record)
                     if wanted(one):
                         yield one
+                position, last = await consumer.position(place), position
+                passed(before + min(position, ends[place]) - begins[place], total)
+                if position > last:
+                    since = loop.time()
+                elif loop.time() - since > IDLE_SECONDS:
+                    raise RejectionsError(f"the broker at {settings.broker} brought nothing for {IDLE_SECONDS:.0f} s")
+            before += max(0, ends[place] - begins[place])
 
 
 async def find(settings: Settings, partition: int, offset: int) -> Rejection | None:
@@ -166,23 +187,24 @@ async def _record_at(consumer: Any, place: TopicPartition, offset: int) -> Any:
         return None
     consumer.assign([place])
     consumer.seek(place, offset)
-    while await consumer.position(place) < end:
+    deadline = asyncio.get_running_loop().time() + IDLE_SECONDS
+    while await consumer.position(place) < end and asyncio.get_running_loop().time() < deadline:
         for record in (await consumer.getmany(place, timeout_ms=1000, max_records=1)).get(place, ()):
             return record if record.offset == offset else None
     return None
 
 
 def _rejection(record: Any) -> Rejection:
-    headers = {name: value.decode(errors="replace") for name, value in record.headers}
-    return Rejection(record.partition, record.offset, record.timestamp, record.key, record.value, headers)
+    headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
+    times = times_replayed(record.headers)
+    return Rejection(record.partition, record.offset, record.timestamp, record.key, record.value, headers, times)
 
 
 @dataclass(slots=True)
 class Replay:
     """What sending some rejections again comes to: those that can be sent, and how many cannot, by reason."""
 
-    ready: list[tuple[Rejection, int]] = field(default_factory=list)
-    """With how often each was sent again before."""
+    ready: list[Rejection] = field(default_factory=list)
     passed_over: dict[str, int] = field(default_factory=dict)
 
     def pass_over(self, reason: str) -> None:
@@ -191,61 +213,93 @@ class Replay:
 
 CUT = "cut when they were rejected, so not whole"
 NO_SOURCE = "without the topic that they came from"
+EQUAL = "equal to others of the same topic"
 IN_VAIN = "sent again before, and rejected again"
 
 
-async def plan(settings: Settings, rejections: Iterable[Rejection]) -> Replay:
-    """Which of `rejections` can be sent again.
+async def plan(settings: Settings, wanted: Wanted, most: int, passed: Callable[[int, int], object] = lambda *_: None) -> Replay:
+    """Which of the `wanted` rejections can be sent again.
 
-    How often a record was sent again is a header of the original, in its own topic. What was sent again and
-    came back is passed over, and so is its first rejection: sending it once more would change nothing.
+    The worker hands on how often a record was sent again. What came back is passed over, and so is its first
+    rejection: sending it once more would change nothing. Raises `RejectionsError`, also where more than `most`
+    can be sent.
     """
-    found, counted = Replay(), []
-    async with _consumer(settings) as consumer:
-        for one in rejections:
-            source = one.source
-            if one.headers.get(TRUNCATED) is not None:
-                found.pass_over(CUT)
-            elif source is None or source[0] not in TOPICS:
-                found.pass_over(NO_SOURCE)
-            else:
-                original = await _record_at(consumer, TopicPartition(*source[:2]), source[2])
-                counted.append((one, 0 if original is None else _times_replayed(original.headers)))
-    in_vain = {one.digest for one, times in counted if times >= MOST_REPLAYS}
-    for one, times in counted:
-        if one.digest in in_vain:
+    found = Replay()
+    chosen: dict[bytes, Rejection] = {}
+    in_vain: set[bytes] = set()
+    held = 0
+    # What came back did so after `until`, and perhaps for another reason.
+    async for one in read(settings, Wanted(since=wanted.since), passed):
+        if one.replayed >= MOST_REPLAYS:
+            in_vain.add(one.digest)
+        if not wanted(one):
+            continue
+        source = one.source
+        if one.headers.get(TRUNCATED) is not None:
+            found.pass_over(CUT)
+        elif source is None or source[0] not in TOPICS:
+            found.pass_over(NO_SOURCE)
+        elif one.digest in in_vain:
+            found.pass_over(IN_VAIN)
+        elif one.digest in chosen:
+            found.pass_over(EQUAL)
+        else:
+            chosen[one.digest] = one
+            held += len(one.key or b"") + len(one.value or b"")
+            if len(chosen) > most:
+                raise RejectionsError(f"more than {most} records match: choose fewer with --since, --facility or --reason, or raise --max")
+            if held > MOST_BYTES:
+                raise RejectionsError(
+                    f"more than {MOST_BYTES >> 20} MiB of records match: choose fewer with --since, --facility or --reason"
+                )
+    for digest, one in chosen.items():
+        if digest in in_vain:
             found.pass_over(IN_VAIN)
         else:
-            found.ready.append((one, times))
+            found.ready.append(one)
     return found
 
 
-def _times_replayed(headers: Iterable[tuple[str, bytes]]) -> int:
-    for name, value in headers:
-        if name == REPLAYED:
-            return int(value) if value.isdigit() and len(value) < 6 else MOST_REPLAYS
-    return 0
-
-
-async def send(settings: Settings, ready: Iterable[tuple[Rejection, int]]) -> list[Rejection]:
+async def send(settings: Settings, ready: Iterable[Rejection], sent: Callable[[], object]) -> int:
     """Send records again to the topics that they came from, with their original keys and values.
 
-    Returns what was sent, once everything is delivered. Raises `RejectionsError`.
+    Kafka's timestamp is the time of sending: that of the original is not known. `sent` is called once a record is
+    delivered. Returns how many the broker refused as too large. Raises `RejectionsError`, saying how many were delivered.
     """
-    producer = AIOKafkaProducer(bootstrap_servers=settings.broker, acks="all", max_request_size=LARGEST_RECORD)
-    sent, deliveries = [], []
+    producer = AIOKafkaProducer(bootstrap_servers=settings.broker, acks="all", linger_ms=5, max_request_size=LARGEST_RECORD)
+    delivered = refused = 0
+    deliveries: list[Any] = []
+
+    async def settle() -> None:
+        nonlocal delivered, refused
+        for delivery in deliveries:
+            try:
+                await delivery
+            except MessageSizeTooLargeError:
+                refused += 1
+            else:
+                delivered += 1
+                sent()
+        deliveries.clear()
+
     try:
         await producer.start()
         try:
-            for one, times in ready:
-                headers = [(REPLAYED, b"%d" % (times + 1))]
-                topic = one.headers["topic"]
-                deliveries.append(await producer.send(topic, one.value, key=one.key, headers=headers))
-                sent.append(one)
-            for delivery in deliveries:
-                await delivery
+            for one in ready:
+                headers = [(REPLAYED, b"%d" % (one.replayed + 1))]
+                try:
+                    delivery = await producer.send(one.headers["topic"], one.value, key=one.key, headers=headers)
+                except MessageSizeTooLargeError:
+                    refused += 1
+                    continue
+                deliveries.append(delivery)
+                if len(deliveries) >= IN_FLIGHT:
+                    await settle()
+            await settle()
         finally:
             await producer.stop()
     except KafkaError as error:
-        raise RejectionsError(f"the broker at {settings.broker} took no more records ({type(error).__name__})") from None
-    return sent
+        raise RejectionsError(
+            f"the broker at {settings.broker} took no more records ({type(error).__name__}); {delivered} were delivered"
+        ) from None
+    return refused
