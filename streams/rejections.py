@@ -116,9 +116,7 @@ async def _consumer(settings: Settings) -> AsyncIterator[Any]:
         await consumer.stop()
 
 
-async def read(
-    settings: Settings, wanted: Wanted, passed: Callable[[int, int], object] = lambda *_: None
-) -> AsyncIterator[Rejection]:
+async def read(settings: Settings, wanted: Wanted, passed: Callable[[int, int], object] = lambda *_: None) -> AsyncIterator[Rejection]:
     """The rejections that are `wanted`, partition by partition in order of offsets.
 
     `passed` is called with how many offsets were read so far, and how many there are. Raises `RejectionsError`
@@ -213,6 +211,7 @@ class Replay:
 
 CUT = "cut when they were rejected, so not whole"
 NO_SOURCE = "without the topic that they came from"
+EMPTY = "without key and value"
 EQUAL = "equal to others of the same topic"
 IN_VAIN = "sent again before, and rejected again"
 
@@ -239,6 +238,8 @@ async def plan(settings: Settings, wanted: Wanted, most: int, passed: Callable[[
             found.pass_over(CUT)
         elif source is None or source[0] not in TOPICS:
             found.pass_over(NO_SOURCE)
+        elif one.key is None and one.value is None:
+            found.pass_over(EMPTY)
         elif one.digest in in_vain:
             found.pass_over(IN_VAIN)
         elif one.digest in chosen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import socket
 import ssl
@@ -13,11 +14,12 @@ from typing import Any
 import pytest
 
 from analyzer import Engine, Policy
+from streams.broker import EmbeddedBroker, free_port
 from streams.door import RESERVED_CONNECTIONS, Connection, Slot, Slots, address_of, most_connections
 from streams.settings import SettingsError, WebSettings, load
 from tests.site import FakeWorker, Site
 from tests.test_guard import TOKEN, certificate
-from tests.workers import eventually
+from tests.workers import WorkerProcess, eventually, new_topics
 
 HOST = b"Host: 127.0.0.1\r\nConnection: close\r\n"
 
@@ -315,6 +317,36 @@ def test_no_answer_is_written_to_a_client_that_is_gone(structured: None, caplog:
         eventually(lambda: len(served.door.slots) == 0, "every connection is over")
         assert served.get("/healthz").status == 200
     assert said(caplog) == []
+
+
+def test_a_worker_under_attack_answers_keeps_its_log_short_and_stops(embedded_broker: EmbeddedBroker, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text(TOKEN)
+    with EmbeddedBroker() as broker, ExitStack() as stack:
+        new_topics(broker)
+        port = free_port()
+        one = stack.enter_context(WorkerProcess(broker, tmp_path, web={"port": port, "token_file": str(token)}))
+        one.port = port
+        one.wait_until_ready()
+        before = one.log.stat().st_size
+        for number in range(1100):
+            connected = stack.enter_context(closing(socket.create_connection(("127.0.0.1", port), timeout=30)))
+            connected.sendall(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n" % TOKEN.encode())
+            if number % 3 == 0:  # the header ends, and nobody reads the answer
+                connected.sendall(b"\r\n")
+            if number % 7 == 0:
+                connected.sendall(b"no colon\r\n\r\n")
+        assert one.get("/healthz") == (200, "ok\n")
+        assert one.get("/ready")[0] == 200
+        with closing(socket.create_connection(("127.0.0.1", port), timeout=30)) as scraper:
+            scraper.sendall(get(b"/metrics", b"Authorization: Bearer %s\r\n" % TOKEN.encode()))
+            assert rest(scraper).startswith(b"HTTP/1.1 200 OK")
+        assert one.stop() == 0
+        assert one.log.stat().st_size - before < 10_000
+        words = one.words
+    assert [word for word in words if word["level"] in ("error", "critical") or "exception" in word] == []
+    assert {word["reason"] for word in words if word["event"].startswith("web server")} <= {"capacity", "malformed", "busy"}
+    assert TOKEN not in json.dumps(words)
 
 
 # --- who must go -------------------------------------------------------------------------------------------------------
