@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -224,7 +225,7 @@ def publish(
     files = recorded_files(alarms, assignments, responses, labels)
     total = None if any(path == replaying.STDIN for _, path in files) else sum(_count_lines(path) for _, path in files)
     with counted("publishing", total) as sent:
-        count = send(settings, from_files(files), None if fast else speed or 1.0, sent)
+        count = send(settings, from_files(files, round(time.time() * 1000)), None if fast else speed or 1.0, sent)
     typer.echo(f"{count} records published", err=True)
 
 

@@ -134,6 +134,7 @@ DEFINITIONS = {
     "dropped_samples": Definition("counter", (), "Samples left out of renderings of this page so far, because of metrics.max_clinicians."),
     "events": Definition("counter", ("topic", "outcome"), "Records read, by what became of them."),
     "recipients_dropped": Definition("counter", (), "Recipients that did not count: their alarm has 256 others with lesser ids."),
+    "truncated_fields": Definition("counter", ("topic",), "Texts for people (label, role, reviewer, reason) cut at 1,024 characters."),
     "event_delay_seconds": Definition(
         "histogram", ("topic",), "From the time a record gives for its event to the time it was accepted."
     ),

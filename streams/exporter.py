@@ -21,7 +21,7 @@ from weakref import ref
 import numpy as np
 import numpy.typing as npt
 
-from analyzer import Burdens, ClinicianBurdens, Glance, Outcome, Snapshot, Topic
+from analyzer import TOPICS, Burdens, ClinicianBurdens, Glance, Outcome, Snapshot, Topic
 from streams import __version__
 from streams.exposition import END, Format, Packed, packed, render
 from streams.health import Health
@@ -160,6 +160,8 @@ class Exporter:
                 tally[key] = tally.get(key, 0) + count
         yield tally_table(tally)
         yield simple_table("recipients_dropped", {(): sum(one.engine.recipients_dropped for one in self._source.partitions)})
+        cut: dict[tuple[str, ...], float] = {(topic,): sum(one.truncated[topic] for one in self._source.partitions) for topic in TOPICS}
+        yield simple_table("truncated_fields", cut)
         topics = sorted(self._delays)
         cumulative = [(*np.cumsum(self._delays[topic][:-1]), self._delays[topic][-1]) for topic in topics]
         yield histogram_table("event_delay_seconds", {"topic": topics}, _DELAYS, cumulative)

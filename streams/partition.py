@@ -69,6 +69,8 @@ class Partition:
         self.next_offsets: dict[Topic, int] = dict(next_offsets)
         self.outbox: list[Outgoing] = []
         """Rejected records, to be sent at once: sent again after a crash, they are the same."""
+        self.truncated: dict[Topic, int] = dict.fromkeys(FACT_TYPES, 0)
+        """Texts for people that were cut, by topic, since this partition was taken up."""
         self._keyed = partitions > 1  # with one partition any key leads to the right place
         self._pseudonym = pseudonym
         self._max_record_bytes = max_record_bytes
@@ -109,6 +111,7 @@ class Partition:
     def _take_in(self, one: Slice) -> npt.NDArray[np.int64]:
         topic = one.topic
         decoded = decode_slice(topic, one.values, self._max_record_bytes)
+        self.truncated[topic] += decoded.truncated
         for place, detail in decoded.malformed:
             self.engine.count(topic, "malformed")
             self.engine.recent.refused(topic, "malformed", one.keys[place])

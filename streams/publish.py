@@ -40,17 +40,20 @@ class Message:
     timestamp: int | None = None
 
 
-def from_files(files: Iterable[tuple[Topic, Path]]) -> Iterator[Message]:
+def from_files(files: Iterable[tuple[Topic, Path]], sent_at: int) -> Iterator[Message]:
     """The files' lines, merged by event time without changing the order within a file.
 
+    Each record gets the event time that its file has reached as its Kafka timestamp, as if it had been sent then; a worker would
+    take recorded alarms under the time of sending for late ones. None is later than `sent_at` (ms), which brokers refuse.
     Lines that are no facts go along unchanged, right after the line before them: rejecting is the worker's part.
     """
     return (
-        message for _, _, message in heapq.merge(*(_dated(number, topic, path) for number, (topic, path) in enumerate(files)), key=_due)
+        message
+        for _, _, message in heapq.merge(*(_dated(number, topic, path, sent_at) for number, (topic, path) in enumerate(files)), key=_due)
     )
 
 
-def _dated(number: int, topic: Topic, path: Path) -> Iterator[tuple[int, int, Message]]:
+def _dated(number: int, topic: Topic, path: Path, sent_at: int) -> Iterator[tuple[int, int, Message]]:
     latest = -(1 << 62)
     for _, line in lines(path):
         key = due = None
@@ -61,7 +64,7 @@ def _dated(number: int, topic: Topic, path: Path) -> Iterator[tuple[int, int, Me
         else:
             key, due = fact.facility.encode(), fact.at
             latest = max(latest, due)
-        yield latest, number, Message(topic, key, line, due)
+        yield latest, number, Message(topic, key, line, due, min(latest, sent_at) if latest > 0 else None)
 
 
 def _due(dated: tuple[int, int, Message]) -> tuple[int, int]:

@@ -222,6 +222,44 @@ def test_malformed_lines_are_told_by_file_and_line_and_passed_over(ward: Files, 
     assert burdens(done.numbers) == burdens(clean.numbers)
 
 
+def test_giant_and_nested_lines_are_malformed_and_the_lines_after_them_count(tmp_path: Path) -> None:
+    """40 MB in a line, of which 16 MiB are looked at; a million brackets; no text at all."""
+    path = tmp_path / "junk.jsonl"
+    path.write_bytes(b"\n".join([b"x" * 40_000_000, b'{"a":' + b"[" * 1_000_000, b"\0" * 100, event("start", 0), b"y" * (1 << 24)]))
+    done = run("replay", "--alarms", path)
+    assert done.status == 0
+    assert done.err.splitlines() == [
+        f"malformed: {path}:1: value: expected at most 1048576 bytes",
+        f"malformed: {path}:2: value: expected JSON",
+        f"malformed: {path}:3: value: expected JSON",
+        f"malformed: {path}:5: value: expected at most 1048576 bytes",
+    ]
+    assert counted(done.numbers, "alarms", "accepted") == 1
+
+
+def test_seconds_in_the_place_of_milliseconds_are_told_and_the_monitor_s_alarms_count(tmp_path: Path) -> None:
+    path = tmp_path / "alarms.jsonl"
+    path.write_bytes(event("start", 0) + b"\n" + event("start", 1, at=NINE // 1000))
+    done = run("replay", "--alarms", path)
+    assert done.err == f"malformed: {path}:2: at: expected milliseconds since 1970, found what looks like seconds\n"
+    assert counted(done.numbers, "alarms", "accepted") == 1
+
+
+def test_a_null_source_is_as_none(tmp_path: Path) -> None:
+    without, null = tmp_path / "without.jsonl", tmp_path / "null.jsonl"
+    without.write_bytes(event("start", 0))
+    null.write_bytes(event("start", 0, source=None))
+    done = run("replay", "--alarms", null)
+    assert (done.err, done.out) == ("", run("replay", "--alarms", without).out)
+
+
+def test_an_end_before_the_start_leaves_the_alarm_open(tmp_path: Path) -> None:
+    path = tmp_path / "alarms.jsonl"
+    path.write_bytes(event("start", 0) + b"\n" + event("end", -3000))
+    numbers = run("replay", "--alarms", path, "--at", str(NINE + HOUR)).numbers
+    assert numbers["alarm_fatigue_unit_open_alarms", frozenset({"facility": "F", "unit": "ICU"}.items())] == 1
+
+
 def test_strict_ends_with_3_only_where_lines_were_malformed(alarms: Path) -> None:
     good = run("replay", "--alarms", alarms, "--strict")
     assert (good.status, good.err) == (0, "")

@@ -94,3 +94,41 @@ def test_what_is_no_table_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "map.yaml").write_text("")
     done = asked(written(tmp_path, episode(1)), "--mapping", tmp_path / "map.yaml")
     assert "a mapping is for files that end in .csv or .parquet" in done.err
+
+
+ROWS = """facility,unit,device_type,code,priority,start,lasts
+H,ICU,monitor,LO,high,1772344800,20
+H,ICU,monitor,LO,high,1772344800,1e999999
+H,ICU,monitor,LO,high,1e999999,20
+H,ICU,monitor,LO,high,-1e300,20
+H,ICU,monitor,LO,high,1772344800,1e300
+"""
+
+
+def test_numbers_without_end_are_told_by_row_before_anything_is_computed_with_them(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text(ROWS)
+    (tmp_path / "map.yaml").write_text("fields: {start: {column: start, time: s}, lasts: {column: lasts}}")
+    done = run("tune", "--episodes", tmp_path / "log.csv", "--mapping", tmp_path / "map.yaml", "--delay", "14", "--json")
+    assert done.err.splitlines() == [
+        f"malformed: {tmp_path / 'log.csv'}:{line}: {said}"
+        for line, said in (
+            (3, "lasts: expected a number"),
+            (4, "start: expected a number"),
+            (5, "start: expected no more than the milliseconds from 1970 to 2100"),
+            (6, "lasts: expected no more than the milliseconds from 1970 to 2100"),
+        )
+    ]
+    assert json.loads(done.out)["before"]["alarms"] == 1
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "UTC"])
+def test_days_at_the_edges_of_the_calendar_are_told_by_row(tmp_path: Path, zone: str) -> None:
+    days = ("2026-03-01", "0001-01-01", "9999-12-31", "1969-12-30")
+    rows = "".join(f"H,ICU,monitor,LO,high,{day}\n" for day in days)
+    (tmp_path / "log.csv").write_text("facility,unit,device_type,code,priority,start\n" + rows)
+    (tmp_path / "map.yaml").write_text(f'fields: {{start: {{column: start, time: "%Y-%m-%d", zone: {zone}}}}}')
+    done = run("tune", "--episodes", tmp_path / "log.csv", "--mapping", tmp_path / "map.yaml", "--delay", "14", "--json")
+    assert done.err.splitlines() == [
+        f"malformed: {tmp_path / 'log.csv'}:{line}: start: expected a time from 1970 to 2100" for line in (3, 4, 5)
+    ]
+    assert json.loads(done.out)["before"]["alarms"] == 1

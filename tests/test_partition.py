@@ -154,3 +154,38 @@ def test_one_bad_record_spoils_none_of_the_others_and_each_is_told_with_its_own_
     expected = {"accepted": 2, "duplicate": 1, "malformed": 2, "misrouted": 1, "future": 1, "late": 1}
     assert {outcome: one.engine.tally.get(("alarms", outcome), 0) for outcome in OUTCOMES} == expected
     assert one.next_offsets == {"alarms": 18}
+
+
+def test_the_first_alarm_of_a_new_facility_is_late_if_it_is_older_than_the_horizon_by_its_own_timestamp() -> None:
+    one, horizon = partition(), POLICY.horizon
+    one.take_slice(slice_of("alarms", 0, alarm(0, at=AT - horizon - 1), alarm(1, at=AT - horizon), alarm(2)))
+    [rejected] = one.take_outbox()
+    assert dict(rejected.headers)["reason"] == b"late"
+    assert dict(rejected.headers)["detail"].endswith(b"nor the horizon before the record's timestamp")
+    assert one.engine.tally == {("alarms", "accepted"): 2, ("alarms", "late"): 1}
+
+
+def test_every_bound_is_one_malformed_record_that_names_the_field() -> None:
+    one = partition()
+    one.take_slice(slice_of(
+        "alarms", 0, alarm(0, at=0), alarm(1, at="0001-01-01T00:00:00Z"), alarm(2, at=AT // 1000), alarm(3, bed="a\u200b"),
+        alarm(4, recipients=[f"n{number}" for number in range(257)]), alarm(5, at=10**30), alarm(6),
+    ))  # fmt: skip
+    headers = [dict(record.headers) for record in one.take_outbox()]
+    assert {header["reason"] for header in headers} == {b"malformed"}
+    assert [header["detail"].decode() for header in headers] == [
+        "at: expected a time from 2000 to 2100",
+        "at: expected a time from 2000 to 2100",
+        "at: expected milliseconds since 1970, found what looks like seconds",
+        "bed: expected no control, format or line-separator characters",
+        "recipients: expected at most 256 clinician ids",
+        "at: expected a time from 2000 to 2100",
+    ]
+    assert one.engine.tally == {("alarms", "accepted"): 1, ("alarms", "malformed"): 6}
+
+
+def test_texts_that_were_cut_are_counted_by_topic() -> None:
+    one = partition()
+    one.take_slice(slice_of("alarms", 0, alarm(0, label="x" * 2000), alarm(1, label="x" * 1024), alarm(2, label="y" * 1025)))
+    assert one.truncated == {"alarms": 2, "assignments": 0, "responses": 0, "labels": 0}
+    assert one.take_outbox() == []

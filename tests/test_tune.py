@@ -528,8 +528,9 @@ def test_a_decided_change_becomes_a_record_with_an_annotation(tmp_path: Path) ->
     answer.write_bytes(run("tune", "--episodes", written(tmp_path, episode(1)), "--json").out)
     done = run(*ask, "2026-06-30")
     assert (done.status, "no change" in done.err) == (2, True)
-    answer.write_text("{}")
-    assert run(*ask, "2026-06-30").err == "error: expected what tune --json prints\n"
+    for junk in ("{}", "[" * 3_000_000):
+        answer.write_text(junk)
+        assert run(*ask, "2026-06-30").err == "error: expected what tune --json prints\n"
 
 
 # --- rosters and single types ------------------------------------------------------------------------------------------
