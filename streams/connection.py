@@ -12,10 +12,12 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import BadHttpMethod
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web import BaseRequest, Response, StreamResponse
 from aiohttp.web_protocol import RequestHandler
+from yarl import URL
 
 from streams.refusals import Refusals
 
@@ -103,12 +105,19 @@ class Connection(RequestHandler):
             self._header_bytes = 0
             self._cancel_header_timer()
             self._body = self._messages[-1][1] if self._messages else EMPTY_PAYLOAD
+            self._give_targets()
         elif data and self._body.is_eof():  # part of a header, not of a body
             self._header_bytes += len(data)
             if self._header_bytes > HEADER_BYTES:
                 self._refuse("malformed", "431 Request Header Fields Too Large")
             elif self._header_timer is None:
                 self._await_header()
+
+    def _give_targets(self) -> None:
+        """A CONNECT without a target leaves aiohttp without one; it is to be refused as any CONNECT."""
+        for place, (message, body) in enumerate(self._messages):
+            if isinstance(message, RawRequestMessage) and message.url is None:
+                self._messages[place] = message._replace(method="CONNECT", url=URL("/")), body
 
     def pause_writing(self) -> None:
         super().pause_writing()

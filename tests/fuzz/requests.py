@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from functools import cache
 
@@ -122,6 +123,9 @@ class Server:
                 break
             if busy:
                 await asyncio.sleep(0.0002)
+        task = protocol._task_handler
+        if task is not None and task.done() and not task.cancelled() and (error := task.exception()) is not None:
+            raise AssertionError(f"a connection without anybody who answers: {error!r}")
         protocol.connection_lost(None)
         await asyncio.sleep(0)
         return bytes(transport.written)
@@ -141,7 +145,7 @@ def answers(raw: bytes) -> list[tuple[int, dict[str, str], bytes]]:
             break  # cut where the connection was lost
         first, *lines = head.decode("latin-1").split("\r\n")
         version, _, rest = first.partition(" ")
-        assert version in ("HTTP/1.1", "HTTP/1.0", "HTTP/0.9"), "framing of answers"
+        assert re.fullmatch(r"HTTP/\d\.\d", version), "framing of answers"
         status = int(rest[:3])
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         if status in (204, 304) or status < 200:
@@ -152,7 +156,7 @@ def answers(raw: bytes) -> list[tuple[int, dict[str, str], bytes]]:
                 break
         elif "content-length" in headers:
             length = int(headers["content-length"])
-            if raw.startswith(b"HTTP/1.") or not raw:  # of HEAD
+            if raw.startswith(b"HTTP/") or not raw:  # of HEAD
                 length = 0
             body, raw = raw[:length], raw[length:]
         else:
@@ -163,7 +167,7 @@ def answers(raw: bytes) -> list[tuple[int, dict[str, str], bytes]]:
 
 def _unchunked(raw: bytes) -> tuple[bytes, bool, bytes]:
     body = b""
-    while raw and not raw.startswith(b"HTTP/1."):
+    while raw and not raw.startswith(b"HTTP/"):
         length, end, rest = raw.partition(b"\r\n")
         if not end:
             return body, False, b""
@@ -171,7 +175,7 @@ def _unchunked(raw: bytes) -> tuple[bytes, bool, bytes]:
         body, raw = body + rest[:size], rest[size + 2 :]
         if size == 0:
             return body, True, raw
-    return body, not raw or raw.startswith(b"HTTP/1."), raw  # of HEAD
+    return body, not raw or raw.startswith(b"HTTP/"), raw  # of HEAD
 
 
 def ask(data: bytes) -> None:
