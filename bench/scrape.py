@@ -150,6 +150,9 @@ class Worker:
     def checkpoint_times(self) -> dict[int, float]:
         return {}
 
+    def uncommitted_records(self) -> dict[tuple[str, int], int]:
+        return {}
+
     def lags(self) -> dict[tuple[str, int], int | None]:
         return {}
 

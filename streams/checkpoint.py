@@ -17,9 +17,11 @@ Keys are JSON lists, values zstd over msgpack:
 
 from __future__ import annotations
 
+import re
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -34,12 +36,24 @@ EDITION = "edition"
 PART_BYTES = 400_000
 """Longest value of a record: safely below a broker's default limit of 1 MB, whatever a facility holds."""
 
+_WRITER = re.compile("[0-9a-f]{12}")
+"""What a writer is called (see `new_writer`)."""
 _SAID: ShardKey = ("said", 0)
 """Where the episodes of a checkpoint are named, among the engine's shards."""
 
 Pair = tuple[bytes, bytes | None]
 Place = tuple[str, int, int]
 """Where a shard lies: writer, checkpoint, number of parts."""
+
+MANIFEST_BYTES = 16 << 20
+"""Longest manifest after decompression: half a million places of shards, of which the largest hospitals have some thousand."""
+SHARD_BYTES = 64 << 20
+SHARD_RATIO = 64
+"""Longest shard after decompression, and by how much longer than stored it may be: state compresses some 3 to 20 times, a
+bomb 30,000 times."""
+LONGEST_KEY = 256
+"""Bytes of a key; ours have some 60."""
+ANEW = "start a new group to compute everything anew"
 
 _pack = msgspec.msgpack.encode
 _unpack = msgspec.msgpack.decode
@@ -50,7 +64,16 @@ _parse_key = msgspec.json.decode
 
 
 class CheckpointError(Exception):
-    """Stored state that cannot be restored: one line that says why and what to do."""
+    """Stored state that cannot be restored: one line that says why and what to do. `key`: of the record that is to blame."""
+
+    def __init__(self, message: str, key: bytes | None = None) -> None:
+        super().__init__(message)
+        self.key = key
+
+    def at(self, topic: str, partition: int, offsets: Mapping[bytes, int]) -> CheckpointError:
+        """The same, with the place of the record; `offsets` of all records by key."""
+        offset = f", offset {offsets[self.key]}" if self.key is not None and self.key in offsets else ""
+        return CheckpointError(f"{topic}, partition {partition}{offset}: {self}", self.key)
 
 
 @dataclass(slots=True)
@@ -70,7 +93,7 @@ class Checkpoints:
     def __init__(self, writer: str, found: Mapping[bytes, bytes] | None = None, unwritten: Iterable[ShardKey] = ()) -> None:
         self._writer = writer
         self._superseded = set(found or ())
-        self._edition = max((one.get(EDITION, 0) for one in _manifests(found or {})), default=0)
+        self._edition = max((one[EDITION] for one in _manifests(found or {})[0].values()), default=0)
         self._unwritten = set(unwritten)
         self._count = 0
         self._places: dict[ShardKey, Place] = {}
@@ -151,23 +174,30 @@ def restore(stored: Mapping[bytes, bytes], policy: Policy) -> Restored | None:
     differ, finished episodes are judged anew (and given out again where that changes them). What the old policy refused as
     late, or dropped behind its horizon, does not come back: `changed_policy` tells whoever restores, to tell people.
     """
-    manifests = _manifests(stored)
+    manifests, damaged = _manifests(stored)
     if not manifests:
+        _check_no_state_is_lost(stored, damaged)
         return None
-    for manifest in manifests:
-        if manifest["version"] != VERSION:
-            raise CheckpointError(
-                f"stored state has version {manifest['version']}, this program reads version {VERSION}: "
-                "run the program that wrote it, or start a new group to compute everything anew"
-            )
-    complete = [manifest for manifest in manifests if all(part in stored for part in _parts(manifest))]
+    complete = [manifest for manifest in manifests.values() if all(part in stored for part in _parts(manifest))]
     if not complete:
-        raise CheckpointError("stored state is incomplete: start a new group to compute everything anew")
+        raise CheckpointError(f"stored state is incomplete: {ANEW}", next(iter(manifests)))
     best = max(complete, key=lambda manifest: sum(manifest["next_offsets"].values()))
     shards: dict[ShardKey, Any] = {}
     for kind, block, *place in best["places"]:
-        packed = b"".join(stored[part] for part in _keys((kind, block), tuple(place)))
-        shards[kind, block] = _open(packed)
+        keys = list(_keys((kind, block), tuple(place)))
+        packed = b"".join(stored[part] for part in keys)
+        try:
+            shards[kind, block] = _open(packed, SHARD_BYTES + SHARD_RATIO * len(packed))
+        except _Unreadable as error:
+            raise CheckpointError(f"stored state cannot be read ({error}): {ANEW}", keys[0]) from None
+    try:
+        return _restored(best, shards, policy)
+    except Exception as error:  # whatever its content is, it is none that a worker has written
+        [blamed] = [key for key, one in manifests.items() if one is best]
+        raise CheckpointError(f"stored state cannot be restored ({type(error).__name__}): {ANEW}", blamed) from error
+
+
+def _restored(best: dict[str, Any], shards: dict[ShardKey, Any], policy: Policy) -> Restored:
     said, whole = shards.pop(_SAID, ([], []))
     episodes = [Outgoing(topic, key, value) for topic, key, value, _ in whole]
     now = _unpack(_pack(asdict(policy)))  # lists for tuples, as stored
@@ -180,8 +210,66 @@ def restore(stored: Mapping[bytes, bytes], policy: Policy) -> Restored | None:
     return Restored(engine, best["next_offsets"], said, episodes, changed)
 
 
-def _manifests(stored: Mapping[bytes, bytes]) -> list[dict[str, Any]]:
-    return [_open(value) for key, value in stored.items() if _parse_key(key)[0] == "manifest"]
+class _Manifest(msgspec.Struct):
+    """What a manifest must hold; it may hold more."""
+
+    version: int
+    edition: Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
+    places: list[tuple[str, Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)], str, int, Annotated[int, msgspec.Meta(ge=1)]]]
+    policy: dict[str, Any]
+    next_offsets: dict[Topic, Annotated[int, msgspec.Meta(ge=0)]]
+    tally: list[tuple[Topic, str, int]]
+
+
+def _manifests(stored: Mapping[bytes, bytes]) -> tuple[dict[bytes, dict[str, Any]], dict[bytes, str]]:
+    """All manifests by key, and of what is under such a key and is none, why. Raises `CheckpointError` for another version's."""
+    found: dict[bytes, dict[str, Any]] = {}
+    damaged: dict[bytes, str] = {}
+    for key, value in stored.items():
+        if _parse_key(key)[0] != "manifest":
+            continue
+        try:
+            one = _open(value, MANIFEST_BYTES)
+            if isinstance(one, dict) and isinstance(version := one.get("version"), int) and version != VERSION and "places" in one:
+                raise CheckpointError(
+                    f"stored state has version {version}, this program reads version {VERSION}: run the program that wrote it, or {ANEW}",
+                    key,
+                )
+            msgspec.convert(one, _Manifest)
+        except (_Unreadable, msgspec.ValidationError) as error:
+            damaged[key] = " ".join(str(error).split())
+        else:
+            found[key] = one
+    return found, damaged
+
+
+def damaged_manifests(stored: Mapping[bytes, bytes]) -> dict[bytes, str]:
+    """Records that `restore` ignores although they have the key of a manifest, and why. Raises `CheckpointError` as it does."""
+    return _manifests(stored)[1]
+
+
+def _check_no_state_is_lost(stored: Mapping[bytes, bytes], damaged: Mapping[bytes, str]) -> None:
+    """Of junk beside no state nothing is missing; but under the key of a writer that has shards there was a manifest."""
+    writers = {_parse_key(key)[1] for key in stored if _parse_key(key)[0] == "shard"}
+    for key, reason in damaged.items():
+        if _parse_key(key)[1] in writers:
+            raise CheckpointError(f"stored state cannot be read ({reason}): {ANEW}", key)
+
+
+def new_writer() -> str:
+    """A name that nobody had before."""
+    return uuid.uuid4().hex[:12]
+
+
+def is_key(key: bytes | None) -> bool:
+    """Whether a record under this key may be part of a checkpoint."""
+    try:
+        match _parse_key(key) if key is not None and len(key) <= LONGEST_KEY else None:
+            case ["manifest", str(writer)] | ["shard", str(writer), int(), str(), int(), int()]:
+                return _WRITER.fullmatch(writer) is not None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    return False
 
 
 def _parts(manifest: dict[str, Any]) -> Iterator[bytes]:
@@ -189,8 +277,19 @@ def _parts(manifest: dict[str, Any]) -> Iterator[bytes]:
         yield from _keys((kind, block), tuple(place))
 
 
-def _open(value: bytes) -> Any:
+class _Unreadable(ValueError):
+    """What is no content of a checkpoint's record."""
+
+
+def _open(value: bytes, bound: int) -> Any:
+    """What was packed and compressed, at most `bound` bytes long between the two."""
     try:
-        return _unpack(_decompress(value))
-    except (zstandard.ZstdError, msgspec.DecodeError) as error:
-        raise CheckpointError(f"stored state cannot be read ({error}): start a new group to compute everything anew") from None
+        size = zstandard.frame_content_size(value)
+    except zstandard.ZstdError:
+        raise _Unreadable("no zstd data") from None
+    try:
+        if size > bound:
+            raise _Unreadable(f"more than {bound} bytes when inflated")
+        return _unpack(_decompress(value, max_output_size=bound) if size else b"")
+    except (zstandard.ZstdError, msgspec.DecodeError, UnicodeDecodeError, RecursionError, MemoryError) as error:
+        raise _Unreadable(" ".join(str(error).split()) or type(error).__name__) from None

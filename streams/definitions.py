@@ -167,6 +167,9 @@ DEFINITIONS = {
     ),
     "undeliverable_records": Definition("counter", ("topic",), "Records of this worker that the broker refused for good."),
     "truncated_records": Definition("counter", ("topic",), "Records of this worker that were cut to the topic's limit."),
+    "consumer_uncommitted_records": Definition(
+        "gauge", ("topic", "partition"), "Records of the partition that no one can read until a producer's open transaction ends."
+    ),
     "unreadable_batches": Definition("counter", ("topic",), "Batches of the input that could not be read and were skipped."),
     "checkpoint_timestamp_seconds": Definition("gauge", ("partition",), "When the partition's state was last stored."),
     "build_info": Definition("gauge", ("version", "policy"), "Always 1; labels tell the version, and a fingerprint of the policy."),

@@ -68,6 +68,8 @@ class Source(Protocol):
 
     def health(self) -> Health: ...
 
+    def uncommitted_records(self) -> dict[tuple[str, int], int]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -170,6 +172,10 @@ class Exporter:
         yield simple_table("consumer_lag_records", {(topic, str(number)): lag for (topic, number), lag in lags if lag is not None})
         yield simple_table(
             "consumer_lag_seconds", {(topic, str(number)): lag for (topic, number), lag in self._source.lag_seconds().items()}
+        )
+        yield simple_table(
+            "consumer_uncommitted_records",
+            {(topic, str(number)): count for (topic, number), count in self._source.uncommitted_records().items()},
         )
         yield from health_tables(self._source.health(), watermarks)
         stored = self._source.checkpoint_times().items()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping
 
 from analyzer import Engine, Policy, Topic
-from streams.checkpoint import CheckpointError, Checkpoints, Restored, restore
+from streams.checkpoint import CheckpointError, Checkpoints, Restored, new_writer, restore
 from streams.partition import Outgoing, Partition
 
 
@@ -34,7 +33,7 @@ class Held:
         """A checkpoint that was planned cannot be stored: the next one stores everything, and says it then."""
         self.partition.put_back(episodes)
         self.partition.changed = True
-        self.checkpoints = self.checkpoints.renewed(uuid.uuid4().hex[:12])
+        self.checkpoints = self.checkpoints.renewed(new_writer())
         self.not_before = not_before
 
 
@@ -46,7 +45,7 @@ def take_hold(
     `found` is what recovery read of the checkpoint topic: everything, or of a partition held `before` what is new. Raises
     `CheckpointError` where the stored state cannot be read.
     """
-    writer = uuid.uuid4().hex[:12]
+    writer = new_writer()
     if before is None:
         return Held(new_partition(restore(found, policy) or Restored(Engine(policy), {}, [], [])), Checkpoints(writer, found))
     theirs = _further(found, before.partition, policy)

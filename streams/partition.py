@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer import FACT_TYPES, NOTHING_FINISHED, OUTCOMES, Columns, Engine, Finished, Outcome, Policy, ShardKey, Topic
+from streams.batches import NO_TIMESTAMP, Unreadable
 from streams.codec import decode_slice, encode_announcement, encode_episodes
 from streams.slices import REPLAYED, Slice
 
@@ -26,6 +27,10 @@ EXPLAIN = {
     "future": "at: expected no more than max_ahead after the record's timestamp",
     "late": "at: expected no more than the allowed lateness behind the topic's watermark, nor the horizon before the record's timestamp",
 }
+EXPLAIN_NO_TIMESTAMP = (
+    "timestamp: the record has none, so that at cannot be compared with it; expected one from the producer, or a topic with "
+    "message.timestamp.type=LogAppendTime"
+)
 _PLACES = {topic: {name: place for place, name in enumerate(type_.__slots__)} for topic, type_ in FACT_TYPES.items()}
 _ACCEPTED, _DUPLICATE = OUTCOMES.index("accepted"), OUTCOMES.index("duplicate")
 
@@ -95,6 +100,9 @@ class Partition:
         """
         if now is not None:
             self.engine.recent.begin(now)
+        for batch in one.unreadable:
+            if batch.begin >= self.next_offsets.get(one.topic, 0):
+                self._reject_batch(one, batch)
         new = bisect_left(one.offsets, self.next_offsets.get(one.topic, 0))
         if new:
             one = one.cut(new)[1] if new < len(one.offsets) else Slice(one.topic, one.partition, [], [], [], [], one.begin, one.next_offset)
@@ -122,8 +130,9 @@ class Partition:
         stamps = one.timestamps if len(places) == len(one.timestamps) else [one.timestamps[place] for place in places]
         outcomes = self.engine.take(topic, columns, stamps)
         for number in np.flatnonzero((outcomes != _ACCEPTED) & (outcomes != _DUPLICATE)).tolist():
-            outcome = OUTCOMES[outcomes[number]]
-            self._reject(one, places[number], outcome, EXPLAIN[outcome])
+            outcome, place = OUTCOMES[outcomes[number]], places[number]
+            has_none = outcome == "future" and one.timestamps[place] == NO_TIMESTAMP
+            self._reject(one, place, outcome, EXPLAIN_NO_TIMESTAMP if has_none else EXPLAIN[outcome])
         at = np.array(columns[_PLACES[topic]["at"]], dtype=np.int64)
         return at[np.flatnonzero(outcomes == _ACCEPTED)]
 
@@ -149,6 +158,16 @@ class Partition:
         self.outbox.append(
             Outgoing("rejected", one.keys[place], one.values[place], [(name, value.encode()) for name, value in headers.items()])
         )
+
+    def _reject_batch(self, one: Slice, batch: Unreadable) -> None:
+        """The beginning of a batch as it was fetched."""
+        headers = {
+            "reason": "malformed", "detail": f"batch: expected readable records, found none from here to offset {batch.next_offset - 1}"
+            f": {batch.reason}", "topic": one.topic, "partition": str(self.number), "offset": str(batch.begin),
+        }  # fmt: skip
+        if batch.size > len(batch.sample):
+            headers |= {"truncated": "true", "original_size": str(batch.size)}
+        self.outbox.append(Outgoing("rejected", None, batch.sample, [(name, value.encode()) for name, value in headers.items()]))
 
     def advance(self, now: int | None) -> None:
         """Move time (see `Engine.advance`)."""

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import structlog
 
-from analyzer import Topic
+from analyzer import TOPICS, Topic
+from streams.batches import Unreadable
 
 log = structlog.get_logger("alarm_fatigue")
 
@@ -41,7 +42,8 @@ class Place(NamedTuple):
 class Slice:
     """Records of one topic-partition, by columns: all there are from offset `begin` up to, not including, `next_offset`.
 
-    Offsets may have gaps, where compaction or transactions took some away; a slice of gaps alone has no records.
+    Offsets may have gaps, where compaction or transactions took some away, or batches cannot be read; a slice of gaps alone has no
+    records.
     """
 
     topic: Topic
@@ -59,6 +61,8 @@ class Slice:
     """Whether it does not follow on what was fetched before, for the broker no longer has what does."""
     replayed: Mapping[int, int] = field(default_factory=dict)
     """How often a record was sent again from `rejected`, by offset; most never were, and are not in it."""
+    unreadable: tuple[Unreadable, ...] = ()
+    """Batches among these offsets that could not be read, in order."""
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -70,12 +74,16 @@ class Slice:
     def cut(self, count: int) -> tuple[Slice, Slice]:
         """The first `count` records, and the others; both are some."""
         middle = self.offsets[count - 1] + 1
-        head, tail = slice(None, count), slice(count, None)
-        return self._part(head, self.begin, middle, self.moved), self._part(tail, middle, self.next_offset, False)
+        head = tuple(one for one in self.unreadable if one.begin < middle)
+        tail = self.unreadable[len(head) :]
+        return (
+            self._part(slice(None, count), self.begin, middle, self.moved, head),
+            self._part(slice(count, None), middle, self.next_offset, False, tail),
+        )
 
-    def _part(self, which: slice, begin: int, next_offset: int, moved: bool) -> Slice:
-        offsets, timestamps, keys, values = self.offsets[which], self.timestamps[which], self.keys[which], self.values[which]
-        return Slice(self.topic, self.partition, offsets, timestamps, keys, values, begin, next_offset, self.epoch, moved, self.replayed)
+    def _part(self, which: slice, begin: int, next_offset: int, moved: bool, unreadable: tuple[Unreadable, ...]) -> Slice:
+        columns = self.offsets[which], self.timestamps[which], self.keys[which], self.values[which]
+        return Slice(self.topic, self.partition, *columns, begin, next_offset, self.epoch, moved, self.replayed, unreadable)
 
 
 def times_replayed(headers: Iterable[tuple[str, bytes | None]]) -> int:
@@ -177,7 +185,8 @@ class _Lane:
                 count = next((n for n, time in enumerate(oldest.timestamps[:FEW_RECORDS]) if time > far), FEW_RECORDS)
             if count < len(oldest):
                 oldest, self.waiting[oldest.topic] = oldest.cut(count)
-        self._read_to[oldest.topic] = oldest.timestamps[-1]
+        if oldest.timestamps[-1] >= 0:  # others have none
+            self._read_to[oldest.topic] = oldest.timestamps[-1]
         return oldest
 
     def _limit(self, of: Topic) -> tuple[int | None, Topic]:
@@ -210,3 +219,22 @@ def tell_of_move(one: Slice, expected: int) -> None:
             "kept: records known by their event_id are duplicates",
             topic=one.topic, partition=one.partition, expected=expected, going_on_at=one.begin,
         )  # fmt: skip
+
+
+class Skipped:
+    """Batches that could not be read: a line in the log for each, and counts by topic, for as long as the worker runs."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = dict.fromkeys(TOPICS, 0)
+
+    def __call__(self) -> dict[str, int]:
+        return dict(self._counts)
+
+    def note(self, one: Slice) -> None:
+        """What a slice could not bring."""
+        for batch in one.unreadable:
+            self._counts[one.topic] += 1
+            log.error(
+                "a batch cannot be read and is skipped; its beginning is in the topic rejected", topic=one.topic, partition=one.partition,
+                offsets=[batch.begin, batch.next_offset], size=batch.size, reason=batch.reason,
+            )  # fmt: skip

@@ -6,14 +6,18 @@ state from them once recovery is complete, and writes checkpoints to the same to
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import faust
+import structlog
 from faust.stores import memory
 from faust.tables.manager import TableManager
 from faust.tables.recovery import RebalanceAgain, Recovery
 from faust.types import TP, EventT
+
+from streams.checkpoint import CheckpointError, damaged_manifests, is_key
 
 OnRevoked = Callable[[set[int]], None]
 OnRecovered = Callable[[set[int]], Awaitable[None]]
@@ -23,30 +27,64 @@ RECOVERY_RECORDS = 32
 """Changelog records that Faust collects before it hands them on."""
 
 
+KEY_PREFIX = 16
+"""Bytes of a foreign record's key that its line shows."""
+
+log = structlog.get_logger("alarm_fatigue")
+
+
 class Found(memory.Store):
-    """What recovery found in the changelog: records[partition][key]."""
+    """What recovery found in the changelog: records[partition][key], and offsets[partition][key]; others' records left out."""
 
     def __post_init__(self) -> None:
         super().__post_init__()  # the table as a mapping, which stays empty
         self.records: dict[int, dict[bytes, bytes]] = {}
+        self.offsets: dict[int, dict[bytes, int]] = {}
+
+    @contextmanager
+    def taken(self, partition: int) -> Iterator[dict[bytes, bytes]]:
+        """The records of a partition, which are forgotten here. A `CheckpointError` about them gets the place of the record."""
+        records, offsets = self.records.pop(partition, {}), self.offsets.pop(partition, {})
+        topic = self.table.changelog_topic_name
+        try:
+            for key, reason in damaged_manifests(records).items():
+                _tell_of_foreign(topic, partition, offsets[key], key, len(records[key]), f"no manifest ({reason})")
+            yield records
+        except CheckpointError as error:
+            raise error.at(topic, partition, offsets) from None
 
     def apply_changelog_batch(self, batch: Iterable[EventT], to_key: Any, to_value: Any) -> None:  # noqa: ARG002  # Faust's signature
         for event in batch:
             message = event.message
-            of_partition = self.records.setdefault(message.partition, {})
-            if message.value is None:
-                of_partition.pop(message.key, None)
+            key, value, number = message.key, message.value, message.partition
+            if key is None and value is None:  # the place of records that do not count (see `FetchedRecords`)
+                continue
+            if not is_key(key):
+                if value is not None:  # else somebody has deleted a record of others
+                    _tell_of_foreign(message.topic, number, message.offset, key, len(value))
+            elif value is None:
+                self.records.get(number, {}).pop(key, None)
             else:
-                of_partition[message.key] = message.value
+                self.records.setdefault(number, {})[key] = value
+                self.offsets.setdefault(number, {})[key] = message.offset
 
     async def on_rebalance(self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0) -> None:  # noqa: ARG002
         numbers = {tp.partition for tp in revoked}
         for number in numbers:
-            self.records.pop(number, None)  # of a recovery that was interrupted: it will be read anew
+            for one in (self.records, self.offsets):
+                one.pop(number, None)  # of a recovery that was interrupted: it will be read anew
         self.table.on_revoked(numbers)
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:  # noqa: ARG002
         await self.table.on_recovered({tp.partition for tp in active_tps})
+
+
+def _tell_of_foreign(topic: str, partition: int, offset: int, key: bytes | None, size: int, is_what: str = "no stored state") -> None:
+    remedy = "delete it by a record of the same key without a value" if key is not None else "remove it with kafka-delete-records"
+    log.warning(
+        f"a record in the checkpoint topic is {is_what} and is ignored; let only workers write there, and {remedy}",
+        topic=topic, partition=partition, offset=offset, key=None if key is None else key[:KEY_PREFIX].hex(), size=size,
+    )  # fmt: skip
 
 
 class CheckpointTable(faust.Table):

@@ -3,15 +3,18 @@
 Stock Faust makes four asyncio tasks of every record; here one message carries a `Slice` of thousands, and all else stays
 Faust's: groups, assignment, rebalancing, and recovery, whose changelog records still come one by one.
 
-Three rules keep it exact (as of faust-streaming 0.15 and aiokafka 0.14, whose insides this rests on; tests watch them):
+Four rules keep it exact (as of faust-streaming 0.15 and aiokafka 0.14, whose insides this rests on; tests watch them):
 
 - *The state says where to read on.* After a rebalance, and whenever something fetched may have got lost, the consumer seeks to
   what the state expects next; what the group has committed is information for others, and nobody here asks for it.
 - *A seek begins a new epoch*, and slices of earlier ones are void, wherever they are on their way.
 - *Slices join without gap.* The client moves a position by itself only where the broker no longer has what it was asked
   for; the slice that comes next then says so.
+- *Committed records of the sources alone count.* Fetches of sources ask for no others; changelogs are read to their very end,
+  for a stranger's open transaction must not hide checkpoints.
 
-Memory is bounded: per topic-partition one fetch that the client holds, one slice that waits, and a few in the agent's hands.
+Memory is bounded: per topic-partition one fetch that the client holds, one batch of it inflated, one slice that waits, and a few
+in the agent's hands.
 """
 
 from __future__ import annotations
@@ -23,16 +26,17 @@ from typing import Any
 
 import faust
 import faust.transport.drivers.aiokafka as driver
-from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
-from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, KafkaError
+from aiokafka.consumer.fetcher import READ_COMMITTED, READ_UNCOMMITTED, FetchResult
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.types import TP, ConsumerMessage
 
-from analyzer import Topic
-from streams.slices import Backlog, Place, Reach, Slice, times_replayed
+from analyzer import TOPICS, Topic
+from streams.fetched import install
+from streams.slices import Backlog, Place, Reach, Slice
 
-SLICE_RECORDS = 4096
-"""Records after which a slice ends (at the end of the producer's batch): enough to make what is done once a slice cheap."""
+install()
+
 IDLE_FETCH_MS = 500
 BUSY_FETCH_MS = 10
 """How long the broker waits for something new before it answers a fetch with nothing."""
@@ -44,49 +48,6 @@ COMMIT_SECONDS = 5.0
 """How long a commit may take. Nothing depends on it."""
 
 
-def read_slice(records: PartitionRecords, place: Place, epoch: int = 0, moved: bool = False) -> Slice:
-    """The next records of a fetch, as aiokafka's own `PartitionRecords._unpack_records` reads them, a quarter the cost.
-
-    That one makes an object of eleven fields for each record. As there, checksums are checked, control records left out, and those
-    of aborted transactions, too, if the consumer asks for it. Raises `CorruptRecordException`; the batches before are read then.
-    """
-    begin = records.next_fetch_offset
-    offsets: list[int] = []
-    timestamps: list[int] = []
-    keys: list[bytes | None] = []
-    values: list[bytes | None] = []
-    replayed: dict[int, int] = {}
-    while len(offsets) < SLICE_RECORDS and records._records.has_next():
-        batch = records._records.next_batch()
-        if records._check_crcs and not batch.validate_crc():
-            raise CorruptRecordException(f"Invalid CRC - {place.topic}, partition {place.partition}")
-        if _is_aborted(records, batch) or batch.is_control_batch:
-            records.next_fetch_offset = batch.next_offset
-            continue
-        found = list(batch)
-        if found and found[0].offset < records.next_fetch_offset:  # a position within a batch
-            found = [one for one in found if one.offset >= records.next_fetch_offset]
-        offsets += [one.offset for one in found]
-        timestamps += [one.timestamp for one in found]
-        keys += [one.key for one in found]
-        values += [one.value for one in found]
-        for one in [one for one in found if one.headers]:
-            if times := times_replayed(one.headers):
-                replayed[one.offset] = times
-        records.next_fetch_offset = batch.next_offset
-    next_offset = records.next_fetch_offset
-    return Slice(place.topic, place.partition, offsets, timestamps, keys, values, begin, next_offset, epoch, moved, replayed)
-
-
-def _is_aborted(records: PartitionRecords, batch: Any) -> bool:
-    if records._isolation_level != READ_COMMITTED or batch.producer_id is None:
-        return False
-    records._consume_aborted_up_to(batch.base_offset)
-    if batch.is_control_batch and records._contains_abort_marker(batch):
-        records._aborted_producers.discard(batch.producer_id)
-    return bool(batch.is_transactional) and batch.producer_id in records._aborted_producers
-
-
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread in which aiokafka's consumer lives."""
 
@@ -96,6 +57,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """Where each source partition must go on: where the last seek or slice ended."""
         self._epoch = -1
         """Of the last seek. A fetch that was asked for in another epoch must not move positions: nobody would take what it found."""
+        self._suspects: dict[TP, int] = {}
+        """Where a batch with a wrong checksum was found, and is fetched once more."""
 
     async def on_start(self) -> None:
         await super().on_start()
@@ -107,7 +70,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
         def plan_fetch(assignment: Any) -> Any:
             fetcher._fetch_max_wait_ms = self._fetch_wait_ms(fetcher._records)
-            return plan(assignment)
+            recovering = self.app.in_recovery
+            fetcher._isolation_level = READ_UNCOMMITTED if recovering else READ_COMMITTED
+            try:
+                requests, *rest = plan(assignment)
+            finally:
+                fetcher._isolation_level = READ_UNCOMMITTED  # for whoever asks where a changelog ends
+            return (_of_changelogs(requests) if recovering else requests, *rest)
 
         fetcher._get_actions_per_node = plan_fetch
 
@@ -179,17 +148,19 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                 continue
             records = result._partition_records
             moved = records.next_fetch_offset != self._expected[tp]
-            try:
-                one = read_slice(records, Place(*tp), epoch, moved)
-            except CorruptRecordException:
-                del fetcher._records[tp]
-                raise
+            records.suspect = self._suspects.get(tp)
+            one = records.read_slice(fetcher._subscriptions.subscription.assignment.state_value(tp).highwater, epoch, moved)
             result._update_position()
-            if not records._records.has_next():
+            if records.done:
                 del fetcher._records[tp]
                 fetcher._notify(fetcher._wait_consume_future)
+                if records.doubtful:
+                    self._suspects[tp] = one.next_offset
+                else:
+                    self._suspects.pop(tp, None)
             self._expected[tp] = one.next_offset
-            slices.append(one)
+            if one.begin < one.next_offset:
+                slices.append(one)
         return slices
 
     def _reached(self, fetcher: Any) -> dict[Place, Reach]:
@@ -198,10 +169,19 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             return {}
         states = {tp: subscription.assignment.state_value(tp) for tp in self._expected}
         return {
-            Place(*tp): Reach(state.position, state.highwater)
+            Place(*tp): Reach(state.position, _readable_end(state))
             for tp, state in states.items()
             if state is not None and state.has_valid_position
         }
+
+    def ends(self, tp: TP) -> tuple[int, int] | None:
+        """Where a partition ends for readers, and where with open transactions; None where it is not known, or not assigned."""
+        subscription = self._ensure_consumer()._subscription.subscription
+        if subscription is None or subscription.assignment is None or tp not in subscription.assignment.tps:
+            return None
+        state = subscription.assignment.state_value(tp)
+        readable = _readable_end(state)
+        return None if readable is None else (readable, state.highwater)
 
     async def tell_group(self, offsets: Mapping[TP, int]) -> bool:
         """Commit `offsets`, for the tools that watch a group's lag. Whether the group took it: it does of members alone."""
@@ -238,6 +218,19 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def connections(self) -> list[Any]:
         """The client's open connections; none before it has started."""
         return [] if self._consumer is None else list(self._consumer._client._conns.values())
+
+
+def _of_changelogs(requests: list[tuple[int, Any]]) -> list[tuple[int, Any]]:
+    """Fetch requests without the source topics, which nobody reads in recovery."""
+    for _, request in requests:
+        request._topics = [one for one in request.topics if one[0] not in TOPICS]
+    return [(node, request) for node, request in requests if request.topics]
+
+
+def _readable_end(state: Any) -> int | None:
+    """Where a partition ends for readers of committed records: behind it, transactions are open."""
+    end: int | None = state.highwater
+    return end if end is None or state.lso is None or state.lso < 0 else min(end, state.lso)
 
 
 class Consumer(driver.Consumer):
@@ -331,12 +324,22 @@ class Consumer(driver.Consumer):
         return await self._thread.tell_group(offsets)
 
     def highwater(self, tp: TP) -> int | None:
-        """The offset of the record that comes next; None where it is not known, or the partition just not assigned."""
-        try:
-            highwater: int | None = super().highwater(tp)
-        except AssertionError:  # aiokafka's way to say that it is not assigned
-            return None
-        return highwater
+        """The offset up to which records of a source can be read (its last stable offset), so that lag ends there.
+
+        None where it is not known, or the partition just not assigned.
+        """
+        ends = self._thread.ends(tp)
+        return None if ends is None else ends[0]
+
+    def lags(self, expected: Mapping[TP, int]) -> dict[tuple[str, int], int | None]:
+        """Records from the `expected` offsets to where sources end; None where that is not known."""
+        ends = {tp: self.highwater(tp) for tp in expected}
+        return {(tp.topic, tp.partition): None if end is None else max(end - expected[tp], 0) for tp, end in ends.items()}
+
+    def uncommitted(self, tp: TP) -> int:
+        """Offsets of a source that cannot be read yet, because transactions before or among them are open."""
+        ends = self._thread.ends(tp)
+        return 0 if ends is None else ends[1] - ends[0]
 
     def last_answer(self) -> float | None:
         """When the broker last answered a fetch, in seconds since the epoch; None before that."""

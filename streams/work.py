@@ -32,7 +32,7 @@ from streams.producer import BatchProducer, Refused
 from streams.progress import Answers, Silence, Standing, Watch
 from streams.pseudonyms import pseudonyms
 from streams.settings import Settings
-from streams.slices import Slice, tell_of_move
+from streams.slices import Skipped, Slice, tell_of_move
 from streams.store import CheckpointTable
 from streams.topics import LARGEST_RECORD, checkpoint_topic, current_limits, plans
 from streams.transport import Slices
@@ -93,6 +93,7 @@ class Work:
         """How an orderly end went; None before it, and where there was nothing to drain."""
         self._limits = Limits({plan.name: plan.max_bytes for plan in plans(settings, 1)}, LARGEST_RECORD)
         self._limits.tell(limits)
+        self.unreadable_batches = Skipped()
         self._watch = Watch(settings.stall_timeout / 1000)
         self._answers = Answers(self._connections)
         self._silence = Silence(settings.broker)
@@ -130,12 +131,12 @@ class Work:
 
     def lags(self) -> dict[tuple[str, int], int | None]:
         """Records not yet taken in, by topic and partition; None where the broker has not told yet how many there are."""
-        lags: dict[tuple[str, int], int | None] = {}
-        for partition in self.partitions:
-            for topic in TOPICS:
-                end = self._app.consumer.highwater(TP(topic, partition.number))
-                lags[topic, partition.number] = None if end is None else max(end - partition.next_offsets.get(topic, 0), 0)
+        lags: dict[tuple[str, int], int | None] = self._app.consumer.lags(self.expected_offsets())
         return lags
+
+    def uncommitted_records(self) -> dict[tuple[str, int], int]:
+        """Records behind open transactions, by topic and partition: no lag, for nobody can read them yet."""
+        return {(tp.topic, tp.partition): self._app.consumer.uncommitted(tp) for tp in self.expected_offsets()}
 
     def lag_seconds(self) -> dict[tuple[str, int], float]:
         """How old, by its Kafka timestamp, the record is that is next in line, by topic and partition; 0 where none waits.
@@ -179,9 +180,8 @@ class Work:
 
     def expected_offsets(self) -> dict[TP, int]:
         """Where reading must go on, for the state of each partition held."""
-        return {
-            TP(topic, number): held.partition.next_offsets.get(topic, 0) for number, held in self._held.items() for topic in TOPICS
-        }  # fmt: skip
+        held = sorted(self._held.items())
+        return {TP(topic, number): one.partition.next_offsets.get(topic, 0) for number, one in held for topic in TOPICS}
 
     async def _consume(self, stream: Any) -> None:
         async for event in stream.noack().events():
@@ -212,6 +212,7 @@ class Work:
             )  # fmt: skip
             raise
         self._slice = None
+        self.unreadable_batches.note(one)
         self._taken_in += len(one)
         self.exporter.observe_delays(one.topic, taken.accepted_at, self._clock())
         held.arrived += len(one)
@@ -325,8 +326,8 @@ class Work:
         try:
             self._revoked(self._held.keys() - numbers)
             for number in sorted(numbers):
-                found = self._table.data.records.pop(number, {})
-                self._held[number] = take_hold(self._held.get(number), found, self._policy, partial(self._new_partition, number))
+                with self._table.data.taken(number) as found:
+                    self._held[number] = take_hold(self._held.get(number), found, self._policy, partial(self._new_partition, number))
             self.recovered = self._current = True
             log.info("partitions held", partitions=sorted(numbers), episodes=sum(one.engine.held for one in self.partitions))
         except Exception as error:  # Faust drops exceptions of this callback

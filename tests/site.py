@@ -72,6 +72,9 @@ class FakeWorker:
     def lags(self) -> dict[tuple[str, int], int | None]:
         return {("alarms", one.number): self.waiting for one in self.partitions}
 
+    def uncommitted_records(self) -> dict[tuple[str, int], int]:
+        return {}
+
     def lag_seconds(self) -> dict[tuple[str, int], float]:
         return {("alarms", one.number): 0.0 for one in self.partitions}
 

@@ -294,6 +294,9 @@ class FakeWorker:
     def health(self) -> Health:
         return Health(now=2.0, answered_at=1.0)
 
+    def uncommitted_records(self) -> dict[tuple[str, int], int]:
+        return {}
+
     def lag_seconds(self) -> dict[tuple[str, int], float]:
         return {}
 

@@ -92,6 +92,9 @@ class FakeWorker:
     def health(self) -> Health:
         return HEALTH
 
+    def uncommitted_records(self) -> dict[tuple[str, int], int]:
+        return {("alarms", 0): 3}
+
     def lag_seconds(self) -> dict[tuple[str, int], float]:
         return {("alarms", 0): 2.5}
 

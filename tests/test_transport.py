@@ -18,7 +18,6 @@ import faust.transport.consumer
 import faust.transport.drivers.aiokafka as driver
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.consumer.fetcher import READ_COMMITTED, READ_UNCOMMITTED, PartitionRecords
 from aiokafka.errors import (
     CorruptRecordException,
     KafkaConnectionError,
@@ -31,9 +30,7 @@ from aiokafka.errors import (
     UnknownError,
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
-from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
-from aiokafka.structs import TopicPartition
 from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,13 +39,14 @@ from analyzer import TOPICS, Topic
 from streams import producer as sending
 from streams.app import create_app
 from streams.broker import host_and_port
+from streams.fetched import FetchedRecords
 from streams.partition import Outgoing
 from streams.producer import BatchProducer, Refused
 from streams.progress import Standing, Watch
 from streams.settings import load
 from streams.slices import AHEAD_MS, FAR_AHEAD_MS, FEW_RECORDS, PATIENCE_SECONDS, Backlog, Place, Reach, Slice
 from streams.topics import checkpoint_topic
-from streams.transport import BUSY_FETCH_MS, IDLE_FETCH_MS, SLICE_RECORDS, SLICES_IN_HAND, read_slice
+from streams.transport import BUSY_FETCH_MS, IDLE_FETCH_MS, SLICES_IN_HAND
 
 MINUTE = 60_000
 
@@ -186,98 +184,6 @@ def test_no_more_than_one_slice_of_a_place_waits() -> None:
     assert backlog.wanted(places) == {("labels", 0), ("alarms", 1)}
     backlog.clear()
     assert backlog.wanted(places) == set(places)
-
-
-# --- a fetch into a slice ----------------------------------------------------------------------------------------------
-
-VALUES = st.none() | st.binary(max_size=8)
-
-
-class Batch:
-    """A record batch as a broker stores it: `kept` are the records that compaction has left of it, by their place in it."""
-
-    def __init__(self, kept: list[tuple[int, bytes | None, bytes | None]], span: int, producer: int = -1, marker: str = "") -> None:
-        self.kept, self.span, self.producer, self.marker = kept, span, producer, marker
-
-    def build(self, base: int) -> bytes:
-        builder = DefaultRecordBatchBuilder(2, 0, int(self.producer >= 0), self.producer, 0 if self.producer >= 0 else -1, 0, 1 << 20)
-        if self.marker:
-            builder.append(0, 1000, b"\0\0\0\1" if self.marker == "commit" else b"\0\0\0\0", b"\0\0\0\0\0\0", [])
-        for place, key, value in self.kept:
-            builder.append(place, 1000 + base + place, key, value, [])
-        raw = bytearray(builder.build())
-        raw[0:8] = base.to_bytes(8, "big")
-        raw[23:27] = (self.span - 1).to_bytes(4, "big")  # last offset delta
-        if self.marker:
-            raw[22] |= 0x20  # control batch
-        raw[17:21] = crc32c(bytes(raw[21:])).to_bytes(4, "big")
-        return bytes(raw)
-
-
-def crc32c(data: bytes) -> int:
-    from aiokafka.record.util import calc_crc32c_py
-
-    return int(calc_crc32c_py(data))
-
-
-@st.composite
-def batches(draw: st.DrawFn) -> Batch:
-    span = draw(st.integers(1, 6))
-    kept = sorted(draw(st.sets(st.integers(0, span - 1))))
-    records = [(place, draw(VALUES), draw(VALUES)) for place in kept]
-    return Batch(records, span, draw(st.sampled_from([-1, -1, 5, 6])))
-
-
-MARKERS = st.builds(lambda producer, marker: Batch([], 1, producer, marker), st.sampled_from([5, 6]), st.sampled_from(["commit", "abort"]))
-
-
-def fetched(parts: Iterable[Batch], begin: int, level: int, aborted: list[tuple[int, int]] | None = None) -> PartitionRecords:
-    raw, base = b"", 0
-    for one in parts:
-        raw += one.build(base)
-        base += one.span
-    return PartitionRecords(TopicPartition("alarms", 2), MemoryRecords(raw), aborted, begin, None, None, True, level)
-
-
-@given(
-    st.lists(batches() | MARKERS, min_size=1, max_size=8),
-    st.integers(0, 6),
-    st.sampled_from([READ_COMMITTED, READ_UNCOMMITTED]),
-    st.lists(st.tuples(st.sampled_from([5, 6]), st.integers(0, 20)), max_size=3),
-)
-def test_a_slice_holds_what_the_client_itself_would_return(
-    parts: list[Batch], begin: int, level: int, aborted: list[tuple[int, int]]
-) -> None:
-    """Gaps of compaction, control batches, aborted transactions, and positions within a batch included."""
-    begin = min(begin, parts[0].span - 1)
-    theirs = fetched(parts, begin, level, aborted[:])
-    expected = [(one.offset, one.timestamp, one.key, one.value) for one in theirs]
-    ours = fetched(parts, begin, level, aborted[:])
-    one = read_slice(ours, Place("alarms", 2), epoch=3)
-    assert list(zip(one.offsets, one.timestamps, one.keys, one.values, strict=True)) == expected
-    assert (one.begin, one.next_offset, ours.next_fetch_offset) == (begin, theirs.next_fetch_offset, theirs.next_fetch_offset)
-    assert one.next_offset == sum(part.span for part in parts)
-    assert (one.place, one.epoch, one.moved) == (Place("alarms", 2), 3, False)
-
-
-def test_a_long_fetch_becomes_several_slices_that_join() -> None:
-    parts = [Batch([(place, None, b"x") for place in range(1000)], 1000) for _ in range(10)]
-    records = fetched(parts, 0, READ_UNCOMMITTED)
-    slices = []
-    while records._records.has_next():
-        slices.append(read_slice(records, Place("alarms", 2)))
-    assert [len(one) for one in slices] == [5000, 5000]
-    assert all(len(one) >= SLICE_RECORDS for one in slices)
-    assert [(one.begin, one.next_offset) for one in slices] == [(0, 5000), (5000, 10_000)]
-
-
-def test_a_damaged_batch_is_never_a_slice() -> None:
-    raw = bytearray(Batch([(0, None, b"value")], 1).build(0))
-    raw[-3] ^= 1
-    records = PartitionRecords(TopicPartition("alarms", 2), MemoryRecords(bytes(raw)), None, 0, None, None, True, READ_UNCOMMITTED)
-    with pytest.raises(CorruptRecordException, match="alarms, partition 2"):
-        read_slice(records, Place("alarms", 2))
-    assert records.next_fetch_offset == 0
 
 
 # --- the consumer over a client that is not there ----------------------------------------------------------------------
@@ -744,7 +650,7 @@ PINNED = {
     faust.tables.manager.TableManager.on_start: "365dd25fbc0e",
     faust.app.base.App._on_partitions_revoked: "d5c895bbe57d",
     faust.app.base.App._on_partitions_assigned: "de932b7927db",
-    fetcher.PartitionRecords: "94aa0da0dbec",
+    FetchedRecords.__base__: "94aa0da0dbec",
     fetcher.FetchResult: "d7db13f06de8",
     fetcher.Fetcher.fetched_records: "be4348896b9b",
     fetcher.Fetcher._fetch_requests_routine: "2a8ec5932644",
