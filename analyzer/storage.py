@@ -128,7 +128,7 @@ def load(policy: Policy, shards: Mapping[ShardKey, Any], judge_anew: bool = Fals
                     if team is not None:  # nobody has a number from the start
                         state.teams.of(*team)
             case "episodes":
-                rows.append(_load_rows(state, content))
+                rows.append(_load_rows(state, number, content))
             case "assignments":
                 for held, one in state.roster.load(number, content):
                     held.place = state.statics.places[Place(held.facility, one.unit, one.bed)]
@@ -226,9 +226,11 @@ def _dump_extras(state: State, rows: Numbers) -> dict[str, list[Any]]:
     return found
 
 
-def _load_rows(state: State, content: Any) -> Numbers:
+def _load_rows(state: State, block: int, content: Any) -> Numbers:
     table = state.table
     rows = from_planes(content["rows"], np.int32).astype(np.int64)
+    if (rows // ROWS_PER_BLOCK != block).any():  # memory is taken up to the last of them
+        raise ValueError("rows: expected those of the block")
     columns = {name: from_planes(part, type_) for (name, (type_, _)), part in zip(STORED.items(), content["columns"], strict=True)}
     text, lengths = content["ids"]
     table.put(rows, columns["facility"].astype(np.int64), Packed(text, from_planes(lengths, np.uint16)))

@@ -27,10 +27,10 @@ class WorkerError(Exception):
 
 def run(settings: Settings) -> None:
     """Work until told to stop. Raises `WorkerError`, `SettingsError`."""
-    logs.set_up(settings.log_level)
     partitions, limits, findings = _checked(settings)
     settings = settings.model_copy(update={"partitions": partitions})
     _check_port(settings)
+    logs.set_up(settings.log_level)  # before, what a client logs of a broker that is away would stand beside our one line
     for finding in findings:
         log.warning("topic", topic=finding.topic, finding=finding.message)
     app = create_app(settings, limits=limits)

@@ -150,6 +150,14 @@ def test_a_changelog_is_read_record_by_record_transactions_or_not_and_every_offs
     assert found[-1].offset == ours.next_fetch_offset - 1 == theirs.next_fetch_offset - 1
 
 
+def test_what_was_sent_again_is_known_by_its_header() -> None:
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1 << 20)
+    builder.append(0, 1, b"k", b"v", [])
+    builder.append(1, 1, b"k", b"v", [("replayed", b"2")])
+    one = FetchedRecords(TopicPartition("alarms", 2), FetchedBytes(sealed(bytearray(builder.build()))), None, 0).read_slice()
+    assert one.replayed == {1: 2}
+
+
 def test_a_long_fetch_becomes_several_slices_that_join() -> None:
     found = read_all(log_of([Batch(plain(1000), 1000) for _ in range(10)]))
     assert [len(one.offsets) for one in found] == [5000, 5000]
@@ -194,7 +202,9 @@ def test_headers_that_are_no_text_do_not_matter() -> None:
     raw = bytearray(builder.build())
     place = raw.index(b"xx")
     raw[place : place + 2] = b"\xff\xfe"
-    assert records_of(read_all(sealed(raw))) == [(0, 1, b"k", b"v"), (1, 2, None, b"w")]
+    found = read_all(sealed(raw))
+    assert records_of(found) == [(0, 1, b"k", b"v"), (1, 2, None, b"w")]
+    assert found[0].headers == {0: [("id", b"\xff\0\xfe"), ("none", None)], 1: [("\ufffd\ufffd", b"")]}
 
 
 def test_a_batch_that_compaction_has_emptied_is_passed() -> None:

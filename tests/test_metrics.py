@@ -111,6 +111,7 @@ def scraped(tiny: tuple[Engine, Finished]) -> str:
 
 def test_a_scrape_shows_the_worker_s_health(scraped: str) -> None:
     assert 'alarm_fatigue_consumer_lag_records{partition="0",topic="alarms"} 7.0\n' in scraped
+    assert 'alarm_fatigue_consumer_uncommitted_records{partition="0",topic="alarms"} 3.0\n' in scraped
     assert 'alarm_fatigue_consumer_lag_seconds{partition="0",topic="alarms"} 2.5\n' in scraped
     assert "alarm_fatigue_broker_answered_timestamp_seconds 1.7723502005e+09\n" in scraped
     assert 'alarm_fatigue_unread_partitions{topic="alarms"} 4.0\n' in scraped

@@ -21,7 +21,7 @@ POLICY = Policy()
 CANARY = "Zq7patient"
 """Stands in many values of the corpus and of mutated inputs; it must never stand in a detail."""
 
-_EARLIEST, _LATEST = 946_684_800_000, 4_102_444_800_000  # 2000 and 2100
+_EARLIEST, _LATEST = 946_684_800_000, 4_133_980_799_999  # 2000-01-01 to the end of 2100
 _DETAIL = re.compile(r"(\w+): (required, but missing|expected [ -~]{1,160})")
 _FIELDS = {"value", "from", "to"} | {name for type_ in FACT_TYPES.values() for name in type_.__slots__}
 _MOST_DETAILS = 200
