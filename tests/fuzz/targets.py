@@ -23,8 +23,8 @@ class Target(NamedTuple):
 
 
 TARGETS = {
-    "decode": Target(decode_values, 0.76, 4096),
-    "engine": Target(run_engine, 0.02, 4096),
+    "decode": Target(decode_values, 0.77, 4096),
+    "engine": Target(run_engine, 0.01, 4096),
     "restore": Target(restore_stored, 0.05, 2048),
     "web": Target(ask, 0.10, 4096),
     "tables": Target(read_table, 0.065, 4096),
