@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -16,7 +18,7 @@ from streams.producer import BATCH_BYTES
 from streams.refusals import Refusals
 from streams.settings import Settings, WebSettings
 from streams.store import Tables
-from streams.topics import LARGEST_RECORD
+from streams.topics import LARGEST_RECORD, current_limits
 from streams.transport import Transport
 from streams.work import Work
 
@@ -25,6 +27,9 @@ METADATA_MS = 10_000
 REQUEST_SECONDS = 30.0
 """How long a request may go unanswered, as in Kafka's own clients (`request.timeout.ms`): a connection
 of which the other end is gone without a word is given up then. Faust's defaults are 90 s, and 20 min for producers."""
+LIMITS_SECONDS = 300.0
+"""How often the broker is asked for `max.message.bytes` of the outputs, which operators change; a limit
+lowered in between is noticed by a refusal."""
 FETCH_BYTES = 1 << 20
 """Longest fetch of one partition: some thousand records, or two or three parts of a checkpoint. Longer ones only cost memory."""
 BUFFERED_SLICES = 16
@@ -52,6 +57,7 @@ class App(faust.App):
 
     work: Work
     web_settings: WebSettings
+    current_limits: Callable[[], dict[str, int]]
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)
@@ -65,7 +71,12 @@ class App(faust.App):
     async def on_start(self) -> None:
         await super().on_start()
         self.add_future(self.work.watch())  # Faust's own timers wait for the partitions
-        self.add_future(self.work.keep_limits())
+        self.add_future(self._keep_limits())
+
+    async def _keep_limits(self) -> None:
+        while True:
+            await asyncio.sleep(LIMITS_SECONDS)
+            self.work.limits.tell(await asyncio.to_thread(self.current_limits))
 
     async def on_stop(self) -> None:
         await self.work.drain()
@@ -115,5 +126,6 @@ def create_app(settings: Settings, clock: Callable[[], float] = time.time, limit
         web_stats_enabled=False,
     )
     app.web_settings = settings.web
+    app.current_limits = partial(current_limits, settings)
     app.work = Work(app, settings, clock, limits or {})
     return app

@@ -70,6 +70,8 @@ def set_up(level: str) -> None:
     root.setLevel(level.upper())
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.INFO if level == "debug" else logging.WARNING)
+    if level != "debug":  # the client that looks at topics before the start: its errors reach us, and become one line
+        logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 
 @dataclass(slots=True)

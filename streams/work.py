@@ -34,7 +34,7 @@ from streams.pseudonyms import pseudonyms
 from streams.settings import Settings
 from streams.slices import Skipped, Slice, tell_of_move
 from streams.store import CheckpointTable
-from streams.topics import LARGEST_RECORD, checkpoint_topic, current_limits, plans
+from streams.topics import LARGEST_RECORD, checkpoint_topic, plans
 from streams.transport import Slices
 from streams.watchdog import NOT_DRAINED, STOP_SECONDS, Watchdog
 from streams.web import add_board, add_findings, add_page, add_pages, add_workbench, not_ready
@@ -58,8 +58,6 @@ OUTBOX_LIMIT = 500
 """Rejected records after which the consumer waits for the producer."""
 REFUSED_SECONDS = 60.0
 """How long a partition waits after the broker refused its checkpoint, before everything is written again."""
-LIMITS_SECONDS = 300.0
-"""How often the broker is asked for `max.message.bytes` of the outputs; a limit lowered in between is noticed by a refusal."""
 PART_HEADROOM = 1024
 """Bytes of a checkpoint's record beside its value, generously: its key and the batch around it."""
 EPISODES_LIMIT = 50_000
@@ -91,12 +89,13 @@ class Work:
         self.watchdog: Watchdog | None = None
         self.drained: bool | None = None
         """How an orderly end went; None before it, and where there was nothing to drain."""
-        self._limits = Limits({plan.name: plan.max_bytes for plan in plans(settings, 1)}, LARGEST_RECORD)
-        self._limits.tell(limits)
+        self.limits = Limits({plan.name: plan.max_bytes for plan in plans(settings, 1)}, LARGEST_RECORD)
+        self.limits.tell(limits)
         self.unreadable_batches = Skipped()
         self._watch = Watch(settings.stall_timeout / 1000)
         self._answers = Answers(self._connections)
         self._silence = Silence(settings.broker)
+        self._was_silent = False
         self._current = False
         """Whether what is held is the state of record: not from a rebalance on until what others may have added is read."""
         self.recovered = False
@@ -239,7 +238,7 @@ class Work:
     async def _batches(self) -> BatchProducer:
         if self._producer is None:
             producer = await self._app.maybe_start_producer()
-            self._producer = BatchProducer(producer._producer, self._limits)
+            self._producer = BatchProducer(producer._producer, self.limits)
         return self._producer
 
     def undeliverable_records(self) -> dict[str, int]:
@@ -267,7 +266,7 @@ class Work:
         partition, number = held.partition, held.partition.number
         self._advance(held)
         batches, place = await self._batches(), (checkpoint_topic(self._settings.group), number)
-        part_bytes = max(self._limits.of(place[0]) - PART_HEADROOM, PART_HEADROOM)
+        part_bytes = max(self.limits.of(place[0]) - PART_HEADROOM, PART_HEADROOM)
         # One moment: the state, what it has to say, and how far it has come.
         plan, outbox = held.checkpoints.plan(partition, part_bytes), partition.take_outbox()
         stored = dict(partition.next_offsets)
@@ -362,7 +361,7 @@ class Work:
         done, _ = await asyncio.wait([asyncio.ensure_future(self.checkpoint())], timeout=DRAIN_SECONDS)
         for one in done:
             one.result()
-        self.drained = bool(done) and not any(held.partition.changed for held in self._held.values())
+        self.drained = bool(done) and not any(held.not_before > monotonic() for held in self._held.values())
         if self.drained:
             log.info("drained", partitions=sorted(self._held))
             if self.watchdog is not None:
@@ -423,21 +422,19 @@ class Work:
             self._silence.look(self._answers.last(), monotonic())
             await self._look()
 
-    async def keep_limits(self) -> None:
-        """Ask now and then how long records the outputs take: operators change that while workers run."""
-        while True:
-            await asyncio.sleep(LIMITS_SECONDS)
-            self._limits.tell(await asyncio.to_thread(current_limits, self._settings))
-
     async def _look(self) -> None:
         standing = self.standing()
         what = self._watch.judge(standing, monotonic())
         if what is None:
             return
         asked = monotonic()
-        if await some_broker_answers(self._settings.broker):
-            self._answers.note(asked)
-        else:
+        if not await some_broker_answers(self._settings.broker):
+            self._was_silent = True
+            self._watch.forgive()
+            return
+        self._answers.note(asked)
+        if self._was_silent:  # it is back this moment; the clients need theirs
+            self._was_silent = False
             self._watch.forgive()
             return
         seconds = self._settings.stall_timeout / 1000
