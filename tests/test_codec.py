@@ -460,3 +460,17 @@ def test_the_id_names_the_content() -> None:
     assert encoded(replace(RECORD, class_="unknown"))[0] != id_
     assert encoded(replace(RECORD, alarm_id="b"))[0] != id_
     assert encoded(RECORD, lambda name: name + "x")[0] != id_
+
+
+@pytest.mark.parametrize(
+    ("field", "first"),
+    [("device_id", ""), ("unit", "x" * 129), ("source", "x" * 129), ("recipients", ["c"] * 257), ("recipients", [""])],
+)
+def test_a_field_given_twice_is_refused_if_the_earlier_value_is_out_of_bounds(field: str, first: object) -> None:
+    """JSON's readers take the last of two values; the decoder of slices judges both."""
+    twice = b"{" + json.dumps({field: first}).encode()[1:-1] + b"," + sample("alarms", recipients=["ann"], source="s")[1:]
+    assert detail("alarms", twice) == f"{field}: expected once, within its bounds"
+
+
+def test_of_a_field_given_twice_the_last_counts() -> None:
+    assert decode("alarms", b'{"unit":"first",' + sample("alarms", unit="last")[1:]).unit == "last"  # type: ignore[union-attr]
