@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer import FACT_TYPES, NOTHING_FINISHED, OUTCOMES, Columns, Engine, Finished, Outcome, Policy, ShardKey, Topic
-from streams.batches import NO_TIMESTAMP, Unreadable
+from streams.batches import Unreadable
 from streams.codec import decode_slice, encode_announcement, encode_episodes
+from streams.records import NO_TIMESTAMP
 from streams.slices import REPLAYED, Slice
 
 Headers = list[tuple[str, bytes]]
