@@ -169,7 +169,7 @@ def poison() -> list[tuple[Message, str, str]]:
     duty = {"event_id": "s", "assignment_id": "s", "facility": "H01", "unit": "ICU", "bed": "1", "clinician": "ann", "from": AT, "at": AT}
     misrouted = ("misrouted", "key: expected the record's facility, by which partitions are chosen")
     a_time = "expected an RFC 3339 time with an offset, or integer milliseconds since 1970"
-    behind = "at: expected no more than the allowed lateness behind the topic's watermark"
+    behind = "at: expected no more than the allowed lateness behind the topic's watermark, nor the horizon before the record's timestamp"
     acuity = json.dumps(duty | {"acuity": -1}).encode()
     return [
         (Message("alarms", key, b"\xff\xfe", AT), "malformed", "value: expected UTF-8"),
