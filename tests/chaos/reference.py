@@ -109,7 +109,8 @@ def _numbers(facts: Sequence[Fact]) -> Numbers:
 
 
 def _as_sent(facility: str, one: naive.Episode) -> dict[str, Any]:
-    fields = {name: getattr(one, name) for name in vars(one) if name not in ("klass", "is_alarm", "open", "final")}
+    ours = ("klass", "is_alarm", "open", "final", "named", "labels")  # what a record does not hold
+    fields = {name: getattr(one, name) for name in vars(one) if name not in ours}
     return fields | {"facility": facility, "class": one.klass, "clinicians": sorted(one.clinicians)}
 
 
