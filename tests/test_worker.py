@@ -186,7 +186,7 @@ def poison() -> list[tuple[Message, str, str]]:
         (Message("alarms", key, alarm(1, bed="Mrs Q" * 30), AT), "malformed", "bed: expected 1 to 128 characters"),
         (Message("alarms", key, alarm(1, value="Mrs Q"), AT), "malformed", "value: expected a number"),
         (Message("alarms", key, alarm(1, at="at noon"), AT), "malformed", f"at: {a_time}"),
-        (Message("assignments", key, acuity, AT), "malformed", "acuity: expected a number of at least 0"),
+        (Message("assignments", key, acuity, AT), "malformed", "acuity: expected a number from 0 to 1,000"),
         (Message("responses", key, b"{}", AT), "malformed", "event_id: required, but missing"),
         (Message("labels", key, json.dumps(BASE).encode(), AT), "malformed", "verdict: required, but missing"),
         (Message("alarms", b"H02", alarm(1), AT), *misrouted),
