@@ -155,7 +155,7 @@ DEFINITIONS = {
     ),
     "watermark_ahead_seconds": Definition(
         "gauge", ("facility",),
-        "How far the watermark lies ahead of the worker's clock, where by more than policy.max_ahead, else 0. Not by the event clock.",
+        "How far the watermark lies ahead of the worker's clock, where by more than policy.max_ahead, else 0. By the event clock always 0.",
     ),
     "device_clock_offset_seconds": Definition(
         "gauge", ("facility", "device_type"),

@@ -19,7 +19,7 @@ def health_tables(of: Health, facilities: Iterable[str]) -> Iterator[Table]:
     yield simple_table("broker_answered_timestamp_seconds", answered)
     yield simple_table("unread_partitions", {(topic,): count for topic, count in sorted(of.unread.items())})
     yield simple_table("recent_events", recent)
-    ahead: dict[tuple[str, ...], float] = {(name,): of.ahead.get(name, 0.0) for name in sorted(facilities)} if of.live else {}
+    ahead: dict[tuple[str, ...], float] = {(name,): of.ahead.get(name, 0.0) for name in sorted(facilities)}
     yield simple_table("watermark_ahead_seconds", ahead)
     places = [(one.facility, one.device_type) for one in of.offsets]
     medians, spreads = ([one.median for one in of.offsets], [one.spread for one in of.offsets])
