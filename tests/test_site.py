@@ -453,11 +453,10 @@ def test_a_guarded_page_asks_for_the_token_and_then_works(browser: Browser) -> N
             expect(page.locator(".unit")).to_have_count(3)
 
 
-HOSTILE = '<script>window.hit=1</script><img src=x onerror="window.hit=1">"\'&amp;\u202e{{7*7}}'
+HOSTILE = '<script>window.hit=1</script><img src=x onerror="window.hit=1">"\'&amp;{{7*7}}'
 
 
-SEEN = HOSTILE.replace("\u202e", "?")
-"""What turns the direction of writing would turn around our own words, too."""
+SEEN = HOSTILE
 
 
 def test_hostile_names_are_text_and_nothing_else(browser: Browser) -> None:
