@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from math import fsum
 from typing import Any
@@ -151,7 +151,7 @@ class Snapshot:
     def of(cls, state: State) -> Snapshot:
         """Take one; a few milliseconds."""
         table, statics, policy = state.table, state.statics, state.policy
-        now = state.times.now[: len(state.facilities)].copy()
+        now = state.times.now[: len(state.facilities.things)].copy()
         rows = table.alarms()
         rows = rows[table.end[rows] > (now - policy.lookback)[table.facility[rows]]]
         static, moments = table.static[rows], now[table.facility[rows]]
@@ -164,6 +164,17 @@ class Snapshot:
             earlier_twins(signal, start, end, lambda chosen: table.ids(rows[chosen])),
             np.minimum(end, table.first_response[rows] - moments),
         )  # fmt: skip
+
+    def only(self, facility: str) -> Snapshot:
+        """The part of it that is about one facility."""
+        number = self.facilities.index(facility)
+        of_unit = np.array([of for of, _ in self.units], dtype=np.int64)
+        mine = np.flatnonzero(of_unit[self.unit] == number)
+        columns = ("start", "end", "rank", "klass", "unit", "type", "team", "signal", "twins", "waits")
+        response_times = self.response_times.copy()
+        response_times.drop(np.flatnonzero(of_unit != number).tolist())
+        roster = [one for one in self.roster if one[0] == number]
+        return replace(self, roster=roster, response_times=response_times, **{name: getattr(self, name)[mine] for name in columns})
 
     def measure(self) -> Burdens:
         """Count in every window."""

@@ -154,10 +154,10 @@ class Engine:
         self._state.watch.look(self._state)
         return Snapshot.of(self._state)
 
-    def glance(self) -> Glance:
-        """What a page shows beside the burdens, at the time last advanced to."""
+    def glance(self, facility: str | None = None) -> Glance:
+        """What a page shows beside the burdens, at the time last advanced to; of one facility alone, where it is named."""
         self._state.watch.look(self._state)
-        return Glance.of(self._state)
+        return Glance.of(self._state, facility)
 
     def measure(self) -> Burdens:
         """The burdens of all clinicians and units, at the time last advanced to."""
@@ -170,6 +170,11 @@ class Engine:
     def recall(self, facility: str, unit: str) -> Recorded | None:
         """The finished alarms held of a unit, for what-ifs, wherever, whenever; None of a unit that has had none."""
         return recall(self._state, facility, unit)
+
+    @property
+    def facilities(self) -> list[str]:
+        """Those that anything was heard of."""
+        return sorted(self._state.facilities)
 
     def watermarks(self) -> dict[str, int]:
         """Each facility's watermark (ms), where it has one, by name."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,12 @@ from analyzer.policy import SECOND, Policy
 from analyzer.shares import Share
 from analyzer.state import State
 from analyzer.table import NEVER, OPEN
+
+_COLUMNS = (
+    "start", "end", "rank", "klass", "static", "unit", "type", "place", "technical", "value", "limit", "answered", "covered", "signal",
+    "twins",
+)  # fmt: skip
+"""The fields of `Evidence` that have one entry an alarm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,7 @@ class Evidence:
     def of(cls, state: State, window: int) -> Evidence:
         """Take it; a few milliseconds."""
         table, statics, policy = state.table, state.statics, state.policy
-        now = state.times.now[: len(state.facilities)].copy()
+        now = state.times.now[: len(state.facilities.things)].copy()
         rows = table.alarms()
         moments = now[table.facility[rows]]
         start, end = table.start[rows] - moments, table.end[rows] - moments
@@ -81,8 +87,17 @@ class Evidence:
             earlier_twins(signal, start, end, lambda some: table.ids(rows[some])),
         )  # fmt: skip
 
-    def findings(self, top: int | None = None) -> list[UnitFindings]:
-        """By facility and unit, the `top` alarm types (None: all) of each unit that has any."""
+    def only(self, facility: str) -> Evidence:
+        """The part of it that is about one facility."""
+        number = self.facilities.index(facility)
+        mine = np.flatnonzero(np.array([of for of, _ in self.units], dtype=np.int64)[self.unit] == number)
+        return replace(self, **{name: getattr(self, name)[mine] for name in _COLUMNS})
+
+    def findings(self, top: int | None = None, most_units: int | None = None) -> list[UnitFindings]:
+        """By facility and unit, the `top` alarm types (None: all) of each unit that has any.
+
+        Of more units than `most_units`, those with the greatest load, then with most alarms, then by name.
+        """
         types, stale = len(self.types), self._stale()
         inside = self.start > -self.window
         if not len(self.start):
@@ -94,6 +109,10 @@ class Evidence:
         for place in np.flatnonzero((counted.alarms > 0) | (of_stale > 0)).tolist():
             found.setdefault(int(keys[place]) // types, []).append(place)
         by_name = sorted(found, key=lambda unit: (self.facilities[self.units[unit][0]], self.units[unit][1]))
+        if most_units is not None and len(by_name) > most_units:
+            busiest = sorted(by_name, key=lambda unit: (-counted.load[found[unit]].sum(), -counted.alarms[found[unit]].sum()))
+            kept = set(busiest[:most_units])
+            by_name = [unit for unit in by_name if unit in kept]
         result = []
         for unit in by_name:
             facility, name = self.units[unit]

@@ -65,15 +65,19 @@ class Glance:
     """By facility and clinician."""
 
     @classmethod
-    def of(cls, state: State) -> Glance:
-        """Take one, with overload states that are up to date."""
+    def of(cls, state: State, facility: str | None = None) -> Glance:
+        """Take one, with overload states that are up to date; of one facility alone, where it is named."""
         names = state.facilities.things
         now = state.times.now[: len(names)]
-        standing = _standing(state, now)
+        standing = _standing(state, now, facility)
         begun = np.maximum(state.watch.first[: len(names)] * state.policy.overload.every, state.times.tidied[: len(names)])
         moments = dict(zip(names, now.tolist(), strict=True))
         known = {name: since for name, since in zip(names, begun.tolist(), strict=True) if since <= moments[name]}
-        return cls(moments, known, _trends(state, now), standing[True], standing[False])
+        trends = _trends(state, now)
+        if facility is not None:
+            moments, known = ({name: at for name, at in of.items() if name == facility} for of in (moments, known))
+            trends = {key: trend for key, trend in trends.items() if key[0] == facility}
+        return cls(moments, known, trends, standing[True], standing[False])
 
     @classmethod
     def joined(cls, parts: Sequence[Glance]) -> Glance:
@@ -103,11 +107,15 @@ def _trends(state: State, now: Numbers) -> dict[tuple[str, str], Trend]:
     }
 
 
-def _standing(state: State, now: Numbers) -> dict[bool, dict[tuple[str, str], Standing]]:
+def _standing(state: State, now: Numbers, only: str | None) -> dict[bool, dict[tuple[str, str], Standing]]:
     """By whether they are units."""
     found: dict[bool, dict[tuple[str, str], Standing]] = {True: {}, False: {}}
-    standing = list(state.watch.standing())
     facilities, things = state.facilities.things, {True: state.statics.units.things, False: state.teams.clinicians.things}
+    standing = [
+        (subject, since, rise)
+        for subject, since, rise in state.watch.standing()
+        if only is None or facilities[things[subject[0]][subject[1]][0]] == only
+    ]
     looked_at = np.zeros(len(facilities), dtype=np.bool_)
     looked_at[[things[is_unit][number][0] for (is_unit, number), *_ in standing]] = True
     if not standing:

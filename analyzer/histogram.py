@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,11 @@ class ResponseTimes(Growing):
         flat, begins = self._counts.reshape(-1), keys * self._counts.shape[1]
         np.add.at(flat, begins + np.searchsorted(_BOUNDS, milliseconds), times)
         np.add.at(flat, begins + len(RESPONSE_BUCKETS) + 1, times * milliseconds)
+
+    def drop(self, units: Iterable[int]) -> None:
+        """Forget units."""
+        for unit in units:
+            self._counts[unit * _RANKS : (unit + 1) * _RANKS] = 0
 
     def copy(self) -> ResponseTimes:
         other = ResponseTimes()

@@ -366,7 +366,7 @@ def board() -> Board:
             12,
             curves(
                 "Samples of a scrape",
-                "Of all workers; the scrape of a worker with more than 100,000 is refused (sample_limit).",
+                "Of all workers; the scrape of a worker with more than 1,000,000 is refused (sample_limit).",
                 query('sum(scrape_samples_scraped{job="alarm-fatigue"})', "samples"),
                 colours={"samples": BLUE},
                 empty=_NO_WORKER,

@@ -104,6 +104,8 @@ class View:
     units: list[tuple[Key, dict[str, Any]]]
     people: dict[Key, list[tuple[int, str]]]
     """Rows and pseudonyms of those whose series are shown, by facility and unit, ordered by pseudonym."""
+    failed: dict[str, Exception]
+    """Facilities left out because they cannot be told of, and why."""
     answers: dict[object, Answer] = field(default_factory=dict)
 
 
@@ -152,7 +154,8 @@ class Board:
         view = await self._current()
         if query not in view.answers:
             chosen = [unit for (facility, _), unit in view.units if query.facility in (None, facility)]
-            shown = {"units": chosen[: query.limit], "left_out": max(len(chosen) - query.limit, 0)}
+            beyond = sum(count for name, count in view.of.bounded.left_out_units.items() if query.facility in (None, name))
+            shown = {"units": chosen[: query.limit], "left_out": max(len(chosen) - query.limit, 0) + beyond}
             view.answers[query] = await in_turns(self._thread.submit(Answer.of, view.head | shown))
         return view.answers[query]
 
@@ -183,6 +186,7 @@ class Board:
                 measured = await self._exporter.measured(glance=True)
                 head = self._head(at, moment)  # asks the worker, so it is the event loop's
                 self._view = await in_turns(self._thread.submit(_view, measured, at, moment, head, self._policy, self._names))
+                self._exporter.unmeasured.note("board", self._view.failed)
             assert self._view is not None
             return self._view
 
@@ -230,10 +234,13 @@ def _view(of: Measured, at: int, moment: float, head: dict[str, Any], policy: Po
     if of.chosen is not None:
         for row, name in zip(of.chosen.row, of.chosen.shown, strict=True):
             people.setdefault((every.facility[row], every.unit[row]), []).append((row, name))
-    return View(of, of.glance, at, moment, head, _units(of.burdens, of.glance, policy, names), people)
+    failed: dict[str, Exception] = {}
+    return View(of, of.glance, at, moment, head, _units(of.burdens, of.glance, policy, names, failed), people, failed)
 
 
-def _units(burdens: Burdens, glance: Glance, policy: Policy, names: Names) -> list[tuple[Key, dict[str, Any]]]:
+def _units(
+    burdens: Burdens, glance: Glance, policy: Policy, names: Names, failed: dict[str, Exception]
+) -> list[tuple[Key, dict[str, Any]]]:
     """Who needs help first: by state, then by colleagues whose load is too much, then by alarms for each of them; then by name."""
     on_duty: dict[Key, list[int]] = {}
     people = burdens.clinicians
@@ -241,7 +248,13 @@ def _units(burdens: Burdens, glance: Glance, policy: Policy, names: Names) -> li
         if beds:
             on_duty.setdefault((facility, unit), []).append(row)
     keys = list(zip(burdens.units.facility, burdens.units.unit, strict=True))
-    units = [(key, _unit(burdens, row, key, on_duty.get(key, ()), glance, policy, names)) for row, key in enumerate(keys)]
+    units = []
+    for row, key in enumerate(keys):
+        try:
+            units.append((key, _unit(burdens, row, key, on_duty.get(key, ()), glance, policy, names)))
+        except Exception as error:  # one facility that cannot be told of hides no other
+            failed[key[0]] = error
+    units = [one for one in units if one[0][0] not in failed]
 
     def need(one: tuple[Key, dict[str, Any]]) -> tuple[Any, ...]:
         staffing, minutes = one[1]["staffing"], one[1]["trend"]["minutes"]

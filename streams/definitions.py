@@ -132,6 +132,16 @@ DEFINITIONS = {
     ),
     "dropped_clinicians": Definition("gauge", (), "Clinicians now without series, because metrics.max_clinicians others have them."),
     "dropped_samples": Definition("counter", (), "Samples left out of renderings of this page so far, because of metrics.max_clinicians."),
+    "dropped_units": Definition(
+        "gauge", (), "Units now without series, because metrics.max_units busier ones, or metrics.max_facilities facilities, have them."
+    ),
+    "dropped_unit_alarms": Definition(
+        "gauge", ("window", "priority"), "Alarms of those units that started in the window: unit_alarms and these are all there are."
+    ),
+    "dropped_facilities": Definition("gauge", (), "Facilities now without series, because metrics.max_facilities busier ones have them."),
+    "unmeasured_facilities": Definition(
+        "gauge", (), "Facilities left out of what is shown, because working out or writing their numbers failed: see the log."
+    ),
     "events": Definition("counter", ("topic", "outcome"), "Records read, by what became of them."),
     "recipients_dropped": Definition("counter", (), "Recipients that did not count: their alarm has 256 others with lesser ids."),
     "truncated_fields": Definition("counter", ("topic",), "Texts for people (label, role, reviewer, reason) cut at 1,024 characters."),

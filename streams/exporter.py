@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from hashlib import blake2b
-from heapq import nsmallest
-from itertools import chain
 from typing import Protocol, TypeVar
 from weakref import ref
 
 import numpy as np
 import numpy.typing as npt
 
-from analyzer import TOPICS, Burdens, ClinicianBurdens, Glance, Outcome, Snapshot, Topic
+from analyzer import ALARM_PRIORITIES, TOPICS, Burdens, Engine, Glance, Outcome, Snapshot, Topic
 from streams import __version__
+from streams.apart import Unmeasured, each_apart, without
+from streams.caps import Bounded, ClinicianCap, UnitCap, capped
 from streams.exposition import END, Format, Packed, packed, render
 from streams.health import Health
 from streams.health_tables import health_tables
@@ -30,10 +29,10 @@ from streams.metrics import (
     Chosen,
     Table,
     burden_tables,
-    choose,
     clinician_tables,
     histogram_table,
     joined,
+    of_facilities,
     simple_table,
     tally_table,
     watermark_table,
@@ -49,7 +48,7 @@ TURN_SECONDS = 0.005
 """How long the event loop and the thread that renders let each other wait: Python's own switch interval."""
 R = TypeVar("R")
 
-_DELAYS = (0.1, 0.5, 1, 2, 5, 15, 60, 300, 600, 3600)  # seconds: from prompt to past the allowed lateness
+DELAYS = (0.1, 0.5, 1, 2, 5, 15, 60, 300, 600, 3600)  # seconds: from prompt to past the allowed lateness
 
 
 class Source(Protocol):
@@ -89,7 +88,9 @@ class Measured:
     held: tuple[ref[Partition], ...]
     versions: tuple[int, ...]
     moment: float
+    bounded: Bounded
     burdens: Burdens
+    """Those within the caps."""
     chosen: Chosen | None
     """Whose series are shown; None: nobody's."""
     dropped: list[int]
@@ -123,7 +124,9 @@ class Exporter:
     ) -> None:
         self._source = source
         self._min_classified = min_classified
-        self._cap = Cap(settings.max_clinicians, pseudonym) if settings.clinicians else None
+        self._cap = ClinicianCap(settings.max_clinicians, pseudonym) if settings.clinicians else None
+        self._units = UnitCap.of(settings)
+        self.unmeasured = Unmeasured(clock)
         self._reuse = reuse
         self._clock = clock
         self._policy = policy
@@ -138,35 +141,51 @@ class Exporter:
         """Note how long accepted records took to get here; `now` in seconds, `accepted_at` their event times in ms."""
         if len(accepted_at):
             delays = np.maximum(now - accepted_at / 1000, 0)
-            counts = np.bincount(np.searchsorted(_DELAYS, delays), minlength=len(_DELAYS) + 1)
+            counts = np.bincount(np.searchsorted(DELAYS, delays), minlength=len(DELAYS) + 1)
             self._delays[topic] = self._delays.get(topic, 0) + np.append(counts, delays.sum())
 
     async def scrape(self, format_: Format) -> Page:
         """The present. Burdens are never older than the counts beside them (but for `reuse`)."""
         arrived = self._clock()
         self._source.advance()
-        health = list(self._health())
+        tally, watermarks = self._counted()
+        health = list(self._health(tally, watermarks))
         rendering = await self._current(arrived)
-        dropped = [
-            simple_table("dropped_clinicians", {(): len(rendering.of.dropped)}),
-            simple_table("dropped_samples", {(): rendering.dropped_samples}),
-        ]
-        return Page(rendering.text, ("".join(render([*dropped, *health], format_)) + END[format_]).encode())
+        named = {name for table in health for name in table.labels.get("facility", ())} - {""}
+        shown = capped(named, rendering.of.bounded.facilities, self._units.facilities)
+        about_shown = (of_facilities(table, {*shown, ""}) for table in health)
+        tables = [*self._left_out(rendering, len(named)), *about_shown]
+        return Page(rendering.text, ("".join(render(tables, format_)) + END[format_]).encode())
 
-    def _health(self) -> Iterator[Table]:
+    def _left_out(self, rendering: Rendering, facilities: int) -> Iterator[Table]:
+        bounded = rendering.of.bounded
+        yield simple_table("dropped_clinicians", {(): len(rendering.of.dropped)})
+        yield simple_table("dropped_samples", {(): rendering.dropped_samples})
+        yield simple_table("dropped_units", {(): sum(bounded.left_out_units.values())})
+        alarms = zip(bounded.burdens.windows, bounded.left_out_alarms.tolist(), strict=True)
+        left_out = {(window, *one): count for window, of in alarms for *one, count in zip(ALARM_PRIORITIES, of, strict=True)}
+        yield simple_table("dropped_unit_alarms", left_out)
+        yield simple_table("dropped_facilities", {(): max(facilities - self._units.facilities, bounded.left_out_facilities)})
+        yield simple_table("unmeasured_facilities", {(): self.unmeasured.count})
+
+    def _counted(self) -> tuple[dict[tuple[Topic, Outcome], int], dict[str, int]]:
+        """What became of records, and the facilities' watermarks."""
         tally: dict[tuple[Topic, Outcome], int] = {}
         watermarks: dict[str, int] = {}
         for one in self._source.partitions:
             watermarks |= one.engine.watermarks()
             for key, count in one.engine.tally.items():
                 tally[key] = tally.get(key, 0) + count
+        return tally, watermarks
+
+    def _health(self, tally: Mapping[tuple[Topic, Outcome], int], watermarks: Mapping[str, int]) -> Iterator[Table]:
         yield tally_table(tally)
         yield simple_table("recipients_dropped", {(): sum(one.engine.recipients_dropped for one in self._source.partitions)})
         cut: dict[tuple[str, ...], float] = {(topic,): sum(one.truncated[topic] for one in self._source.partitions) for topic in TOPICS}
         yield simple_table("truncated_fields", cut)
         topics = sorted(self._delays)
         cumulative = [(*np.cumsum(self._delays[topic][:-1]), self._delays[topic][-1]) for topic in topics]
-        yield histogram_table("event_delay_seconds", {"topic": topics}, _DELAYS, cumulative)
+        yield histogram_table("event_delay_seconds", {"topic": topics}, DELAYS, cumulative)
         yield watermark_table(watermarks)
         lags = self._source.lags().items()
         yield simple_table("consumer_lag_records", {(topic, str(number)): lag for (topic, number), lag in lags if lag is not None})
@@ -212,9 +231,14 @@ class Exporter:
         if known is not None and known.held == held and (moment - known.moment < self._reuse or known.versions == versions):
             return known
         snapshots = [one.engine.snapshot() for one in partitions]
-        glances = Glance.joined([one.engine.glance() for one in partitions]) if glance else None
+        glances = self._glance([one.engine for one in partitions]) if glance else None
         self._measured = await in_turns(self._thread.submit(self._count, held, versions, moment, snapshots, glances))
         return self._measured
+
+    def _glance(self, engines: Sequence[Engine]) -> Glance:
+        found, failed = each_apart([Glances(one) for one in engines], Glances.take)
+        self.unmeasured.note("glance", failed)
+        return Glance.joined(found)
 
     def _count(
         self,
@@ -225,9 +249,11 @@ class Exporter:
         glance: Glance | None,
     ) -> Measured:
         """In the exporter's thread."""
-        burdens = joined([one.measure() for one in snapshots])
-        chosen, dropped = (None, []) if self._cap is None else self._cap.choose(burdens.clinicians)
-        return Measured(held, versions, moment, burdens, chosen, dropped, glance)
+        parts, failed = each_apart(snapshots, lambda one: one.measure())
+        self.unmeasured.note("burdens", failed)
+        bounded = self._units.bounded(joined(parts))
+        chosen, dropped = (None, []) if self._cap is None else self._cap.choose(bounded.burdens.clinicians)
+        return Measured(held, versions, moment, bounded, bounded.burdens, chosen, dropped, glance)
 
     def _render(self, of: Measured) -> Rendering:
         """In the exporter's thread."""
@@ -235,9 +261,57 @@ class Exporter:
         if of.dropped:
             left_out = clinician_tables(of.burdens, Chosen(of.dropped, [""] * len(of.dropped)), self._min_classified)
             dropped_samples += sum(one.samples for one in left_out)
-        tables = burden_tables(of.burdens, of.chosen, self._min_classified)
-        text = packed(render(tables, Format.TEXT))  # gauges and a histogram: the same in both formats
+        try:
+            text, failed = self._text(of.burdens, of.chosen), dict[str, Exception]()
+        except Exception as error:
+            if not (failed := self._failing(of)):
+                raise error
+            text = self._text(*_without(of, failed))
+        self.unmeasured.note("text", failed)
         return Rendering(of, text, dropped_samples)
+
+    def _text(self, burdens: Burdens, chosen: Chosen | None) -> Packed:
+        tables = burden_tables(burdens, chosen, self._min_classified)
+        return packed(render(tables, Format.TEXT))  # gauges and a histogram: the same in both formats
+
+    def _failing(self, of: Measured) -> dict[str, Exception]:
+        """The facilities whose text cannot be written."""
+        failed: dict[str, Exception] = {}
+        for facility in of.bounded.facilities:
+            try:
+                self._text(*_without(of, of.bounded.facilities - {facility}))
+            except Exception as error:
+                failed[facility] = error
+        return failed
+
+
+@dataclass(frozen=True, slots=True)
+class Glances:
+    """An engine, to be glanced at whole or at one facility (see `streams.apart`)."""
+
+    engine: Engine
+    facility: str | None = None
+
+    @property
+    def facilities(self) -> Sequence[str]:
+        return self.engine.facilities
+
+    def only(self, facility: str) -> Glances:
+        return Glances(self.engine, facility)
+
+    def take(self) -> Glance:
+        return self.engine.glance() if self.facility is None else self.engine.glance(self.facility)
+
+
+def _without(of: Measured, facilities: Collection[str]) -> tuple[Burdens, Chosen | None]:
+    """Burdens without those facilities, and who of the clinicians in them is shown."""
+    burdens, chosen = without(of.burdens, facilities), of.chosen
+    if chosen is None:
+        return burdens, None
+    everybody = of.burdens.clinicians.facility
+    rows = {row: place for place, row in enumerate(row for row, one in enumerate(everybody) if one not in facilities)}
+    stay = [(rows[row], name) for row, name in zip(chosen.row, chosen.shown, strict=True) if row in rows]
+    return burdens, Chosen([row for row, _ in stay], [name for _, name in stay])
 
 
 async def in_turns(work: Future[R]) -> R:
@@ -252,37 +326,3 @@ async def in_turns(work: Future[R]) -> R:
         await asyncio.wait([answer], timeout=TURN_SECONDS)
         wait([work], timeout=TURN_SECONDS)  # blocks the loop, on purpose
     return await answer
-
-
-class Cap:
-    """Which clinicians have series, where there are more than `limit` of them: those who had, and others by lot.
-
-    Who is shown stays shown, so that nobody's series comes and goes between scrapes while they are there. Free places go by a
-    hash of the name that is shown: for the same people the same on every worker and after every restart, spread evenly over
-    units, and no ranking of anybody.
-    """
-
-    def __init__(self, limit: int, pseudonym: Callable[[str], str]) -> None:
-        self._limit = limit
-        self._pseudonym = pseudonym
-        self._shown: dict[str, set[str]] = {}
-        """Ids, by facility."""
-
-    def choose(self, of: ClinicianBurdens) -> tuple[Chosen, list[int]]:
-        """Who is shown, in order; and the rows of those who are not."""
-        stay: list[int] = []
-        come: list[int] = []
-        for row, (facility, clinician) in enumerate(zip(of.facility, of.clinician, strict=True)):
-            (stay if clinician in self._shown.get(facility, ()) else come).append(row)
-        dropped: list[int] = []
-        if len(stay) + len(come) > self._limit:
-            free = nsmallest(self._limit - len(stay), come, key=lambda row: self._lot(of.facility[row], of.clinician[row]))
-            lucky = set(free)
-            come, dropped = free, [row for row in come if row not in lucky]
-        self._shown = {}
-        for row in chain(stay, come):
-            self._shown.setdefault(of.facility[row], set()).add(of.clinician[row])
-        return choose(of, chain(stay, come), self._pseudonym), dropped
-
-    def _lot(self, facility: str, clinician: str) -> bytes:
-        return blake2b(f"{facility}/{self._pseudonym(clinician)}".encode(), digest_size=16).digest()

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from weakref import ref
 
 from analyzer import Evidence, Policy
+from streams.apart import Unmeasured, each_apart
 from streams.exporter import Source, in_turns
 from streams.findings import MOST, TOP, UnitText, document, written
 from streams.partition import Partition
+from streams.settings import MetricsSettings
 
 REUSE_SECONDS = 10.0
 """By the wall clock, numbers change with every moment; findings look back on hours, and may be this old."""
@@ -61,13 +63,25 @@ class Kept:
 
 
 class Finder:
-    """/api/v1/findings of one worker. `reuse`: seconds for which findings are given again although time has passed.
+    """/api/v1/findings of one worker, for at most `most_units` units: those with the greatest load.
+
+    `reuse`: seconds for which findings are given again although time has passed.
 
     One answer is worked out at a time, and whoever waits meanwhile is content with it: requests cannot heap up work.
     """
 
-    def __init__(self, source: Source, policy: Policy, reuse: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        source: Source,
+        policy: Policy,
+        reuse: float,
+        clock: Callable[[], float] = time.monotonic,
+        most_units: int = MetricsSettings().max_units,
+        unmeasured: Unmeasured | None = None,
+    ) -> None:
         self._source = source
+        self._most_units = most_units
+        self._unmeasured = Unmeasured(clock) if unmeasured is None else unmeasured
         self.policy = policy
         self._reuse = reuse
         self._clock = clock
@@ -99,4 +113,8 @@ class Finder:
 
     def _units(self, evidence: Sequence[Evidence], window: str) -> list[UnitText]:
         """In the finder's thread."""
-        return [unit for one in evidence for unit in written(one.findings(MOST), window, self.policy)]
+        found, failed = each_apart(evidence, lambda one: list(written(one.findings(MOST, self._most_units), window, self.policy)))
+        self._unmeasured.note("findings", failed)
+        units = [unit for of_part in found for unit in of_part]
+        busiest = sorted(units, key=lambda one: (-one.head["load"], -one.head["alarms"], one.facility, one.unit))
+        return busiest[: self._most_units]  # of all partitions together

@@ -5,7 +5,7 @@ Samples come as tables of numbers with the labels of their rows and columns; `st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import chain, product
 from typing import Any, TypeVar
@@ -82,7 +82,7 @@ def joined(parts: Sequence[Burdens]) -> Burdens:
     units = _joined([one.units for one in parts])
     responses = sorted(chain.from_iterable(one.response_times for one in parts), key=lambda one: one[0])
     order = sorted(range(len(units.unit)), key=units.facility.__getitem__)
-    return Burdens(parts[0].windows, _joined([one.clinicians for one in parts]), _taken(units, order), responses)
+    return Burdens(parts[0].windows, _joined([one.clinicians for one in parts]), taken(units, order), responses)
 
 
 def choose(of: ClinicianBurdens, rows: Iterable[int], pseudonym: Callable[[str], str]) -> Chosen:
@@ -111,7 +111,7 @@ def burden_tables(burdens: Burdens, chosen: Chosen | None, min_classified: int) 
 
 
 def clinician_tables(burdens: Burdens, chosen: Chosen, min_classified: int) -> Iterator[Table]:
-    windows, of = burdens.windows, _taken(burdens.clinicians, chosen.row)
+    windows, of = burdens.windows, taken(burdens.clinicians, chosen.row)
     labels = {"facility": of.facility, "unit": of.unit, "clinician": chosen.shown}
     ratios = nonactionable_ratios(of.classified, min_classified)
     yield _table("clinician_alarms", labels, _cells(window=windows, priority=ALARM_PRIORITIES), of.alarms)
@@ -266,7 +266,7 @@ def _joined(parts: Sequence[B]) -> B:
     return type(parts[0])(**columns)
 
 
-def _taken(of: B, rows: Sequence[int]) -> B:
+def taken(of: B, rows: Sequence[int]) -> B:
     """Those rows of a dataclass of columns."""
     columns: dict[str, Any] = {}
     for field in fields(of):
@@ -297,6 +297,16 @@ def _cells(**labels: Sequence[str]) -> list[Cell]:
     """A cell for each combination of the labels' values, the last label running fastest; `class_` stands for `class`."""
     names = [name.rstrip("_") for name in labels]
     return [Cell("", tuple(zip(names, values, strict=True))) for values in product(*labels.values())]
+
+
+def of_facilities(table: Table, facilities: Collection[str]) -> Table:
+    """The samples of these facilities; all of a table that is not about facilities."""
+    column = table.labels.get("facility")
+    if column is None or all(name in facilities for name in column):
+        return table
+    rows = [row for row, name in enumerate(column) if name in facilities]
+    labels = {label: [values[row] for row in rows] for label, values in table.labels.items()}
+    return Table(table.name, labels, table.cells, table.values[rows])
 
 
 def simple_table(name: str, values: Mapping[tuple[str, ...], float]) -> Table:

@@ -232,7 +232,7 @@ class WebSettings(BaseModel):
 
 
 class MetricsSettings(BaseModel):
-    """How much of /metrics tells of single clinicians."""
+    """How much of /metrics and the page tells of single clinicians, units and facilities (see `streams.caps`)."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -240,6 +240,9 @@ class MetricsSettings(BaseModel):
     max_clinicians: int = Field(10_000, ge=1, description="of more clinicians than these, a worker exports no series")
     """A clinician has 68 series with four windows. 10,000 are 680,000 series: 3 to 6 GB of a Prometheus server's memory, 90 MB of
     text a scrape (6 MB as sent); and eight hospitals of 30 units with 40 clinicians each."""
+    max_units: int = Field(500, ge=1, description="of more units than these, a worker exports no series, rows or findings")
+    """A unit has up to 280 series with four windows and ten alarm types: 500 are 140,000, and the units of 16 hospitals of 30."""
+    max_facilities: int = Field(200, ge=1, description="of more facilities than these, a worker exports nothing")
 
 
 class Settings(BaseSettings):

@@ -112,7 +112,10 @@ class Work:
         fingerprint = self._policy.fingerprint
         self.exporter = Exporter(self, self._pseudonym, self._policy.min_classified, settings.metrics, reuse, policy=fingerprint)
         add_pages(app, self, self.exporter)
-        add_findings(app, self, Finder(self, self._policy, FINDINGS_REUSE_SECONDS if settings.clock == "wall" else 0.0))
+        findings_reuse = FINDINGS_REUSE_SECONDS if settings.clock == "wall" else 0.0
+        most_units, unmeasured = settings.metrics.max_units, self.exporter.unmeasured
+        finder = Finder(self, self._policy, findings_reuse, most_units=most_units, unmeasured=unmeasured)
+        add_findings(app, self, finder)
         add_workbench(app, self, Workbench(self))
         add_page(app)
         names = Names(self._pseudonym, settings.metrics.clinicians)

@@ -28,15 +28,18 @@ class Prometheus:
     """A server on loopback with the shipped configuration. `targets` by job: `host:port`; jobs without one are left out.
 
     `rules`: files to evaluate, once a second as the scrapes; without any there are no alerts.
+    `sample_limit`: in the place of the shipped one.
     """
 
-    def __init__(self, folder: Path, targets: Mapping[str, str], rules: list[Path] | None = None) -> None:
+    def __init__(self, folder: Path, targets: Mapping[str, str], rules: list[Path] | None = None, sample_limit: int | None = None) -> None:
         config = yaml.safe_load(CONFIGURATION.read_text())
         jobs = [
             job | {"static_configs": [{"targets": [targets[job["job_name"]]]}]}
             for job in config["scrape_configs"]
             if job["job_name"] in targets
         ]
+        if sample_limit is not None:
+            jobs = [job | {"sample_limit": sample_limit} for job in jobs]
         config["global"] |= {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
         config |= {"scrape_configs": jobs, "rule_files": [str(one) for one in rules or []]}
         del config["alerting"]

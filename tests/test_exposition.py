@@ -38,8 +38,9 @@ from analyzer import (
     UnitBurdens,
     nonactionable_ratio,
 )
+from streams.caps import ClinicianCap as Cap
 from streams.definitions import DEFINITIONS
-from streams.exporter import Cap, Exporter
+from streams.exporter import Exporter
 from streams.exposition import BLOCK_LINES, END, Format, accepts, packed, render
 from streams.health import Health
 from streams.library import as_metrics
