@@ -30,8 +30,8 @@ OUR_HEADERS = frozenset({"reason", "detail", "topic", "partition", "offset", "tr
 """The worker writes these, without field values. Others are whatever somebody put there."""
 NOT_SHOWN = "(not shown)"
 HELPS_NOT = {
-    "late": "late records are refused again, unless their facility was reset: its watermark has moved on",
-    "future": "future records are refused again, or are late by then, unless their facility was reset",
+    "late": "late records are refused again: the watermark of their facility has moved on",
+    "future": "future records are refused again: they are judged by the time at which they were rejected",
     "malformed": "malformed records are refused again, unless the program was mended",
     "misrouted": "misrouted records are refused again: they are sent with the key that they had",
 }
@@ -139,7 +139,7 @@ def replay(
     """Send rejected records again to the topics that they came from, unchanged, once the reason is gone. Needs Kafka.
 
     A record that was accepted meanwhile is a duplicate and changes nothing. One that comes back is not sent a second time.
-    Late and future records are refused again, unless their facility was reset.
+    Late and future records are refused again.
 
     Example: alarm-fatigue rejected replay --broker 127.0.0.1:9092 --reason malformed --since 2h --dry-run
     """

@@ -264,8 +264,9 @@ async def plan(settings: Settings, wanted: Wanted, most: int, passed: Callable[[
 async def send(settings: Settings, ready: Iterable[Rejection], sent: Callable[[], object]) -> int:
     """Send records again to the topics that they came from, with their original keys and values.
 
-    Kafka's timestamp is the time of sending: that of the original is not known. `sent` is called once a record is
-    delivered. Returns how many the broker refused as too large. Raises `RejectionsError`, saying how many were delivered.
+    Kafka's timestamp is the time of rejection, moments after that of the original: an alarm of yesterday is not late
+    because it is sent again today. `sent` is called once a record is delivered.
+    Returns how many the broker refused as too large. Raises `RejectionsError`, saying how many were delivered.
     """
     producer = AIOKafkaProducer(bootstrap_servers=settings.broker, acks="all", linger_ms=5, max_request_size=LARGEST_RECORD)
     delivered = refused = 0
@@ -289,7 +290,8 @@ async def send(settings: Settings, ready: Iterable[Rejection], sent: Callable[[]
             for one in ready:
                 headers = [(REPLAYED, b"%d" % (one.replayed + 1))]
                 try:
-                    delivery = await producer.send(one.headers["topic"], one.value, key=one.key, headers=headers)
+                    stamp = max(one.stamp, 0)
+                    delivery = await producer.send(one.headers["topic"], one.value, key=one.key, headers=headers, timestamp_ms=stamp)
                 except MessageSizeTooLargeError:
                     refused += 1
                     continue
