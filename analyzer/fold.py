@@ -210,7 +210,7 @@ def fold_assignments(state: State, batch: Batch) -> Numbers:
     return np.concatenate(touched) if touched else _NOTHING
 
 
-def _is_moved(changed: tuple[tuple[int, Assignment], ...]) -> bool:
+def _only_end_differs(changed: tuple[tuple[int, Assignment], ...]) -> bool:
     """Whether an assignment changed nothing but its end."""
     (place, one), (other_place, other) = changed[0], changed[-1]
     return bool(changed[1:]) and (place, one.clinician, one.start) == (other_place, other.clinician, other.start)
@@ -218,7 +218,7 @@ def _is_moved(changed: tuple[tuple[int, Assignment], ...]) -> bool:
 
 def _stretches_of(changed: tuple[tuple[int, Assignment], ...]) -> list[tuple[int, tuple[int, int | None]]]:
     """(place, [since, until))s of the alarms that may be attributed otherwise."""
-    if not _is_moved(changed):
+    if not _only_end_differs(changed):
         return [(place, (one.start, one.end)) for place, one in changed]
     first, last = sorted(OPEN if one.end is None else one.end for _, one in changed)
     return [(changed[0][0], (first, last))] if first < last else []
@@ -227,7 +227,7 @@ def _stretches_of(changed: tuple[tuple[int, Assignment], ...]) -> list[tuple[int
 def _differs_from(changed: tuple[tuple[int, Assignment], ...]) -> int:
     """From when on it makes a difference that an assignment's record came, or took the place of another."""
     one, other = changed[0][1], changed[-1][1]
-    if _is_moved(changed):
+    if _only_end_differs(changed):
         return min(OPEN if each.end is None else each.end for each in (one, other))
     return min(one.start, other.start)
 

@@ -130,7 +130,7 @@ def lend_at_bed(state: State, rows: Iterable[Numbers], action: int, at: int) -> 
 
 
 def settle_loan(state: State, row: int, now: Loan) -> None:
-    """Have a row lend what was said of its alarm id, and of its bed, to this unit and within these times."""
+    """Have the responses to a row's alarm id and to its bed, within these times, give cover to this unit."""
     before = state.table.lent.get(row)
     if before == now:
         return

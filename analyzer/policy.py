@@ -160,8 +160,8 @@ class Policy:
     cover: int = 12 * HOUR
     """A unit without any response for this long has no human channel, so its alarms are `unknown` (a shift; our own)."""
     cover_by: tuple[str, ...] = ("adjust_limits", "attend", "consult", "intervene")
-    """The actions that give cover: those that only a channel for interventions can report (our own). Who can only acknowledge,
-    silence or pause cannot tell that nobody intervened."""
+    """The actions that give cover: those that only a channel for interventions can report (our own). A feed that can only
+    acknowledge, silence or pause cannot show whether anybody intervened."""
     min_classified: int = 5
     """Below this many classified alarms a ratio says nothing, and is absent (our own)."""
     allowed_lateness: int = 10 * MINUTE

@@ -30,13 +30,15 @@ class Stretches:
     """
 
     def __init__(self, state: State, facilities: Numbers, begin: Numbers, noted: dict[int, list[int]]) -> None:
+        self._of: dict[int, tuple[Numbers, Numbers]] = {}
+        if not len(facilities):
+            return  # as nearly always: the edges of everything held are worth a look only for a long way
         policy = state.policy.overload
         follow = reach(policy)
         facility, times = _edges(state, facilities)
         ticks = -(-times // policy.every)
         order = np.lexsort((ticks, facility))
         facility, ticks = facility[order], ticks[order]
-        self._of: dict[int, tuple[Numbers, Numbers]] = {}
         for number in facilities.tolist():
             since = int(begin[number])
             mine = ticks[slice(*np.searchsorted(facility, [number, number + 1]).tolist())]

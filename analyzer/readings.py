@@ -1,8 +1,9 @@
 """Readings: of the values that an alarm reported, the one furthest beyond its limit.
 
 Which side of its limit an alarm guards is known from its onset (the earliest `start` or `update` with a value on either side
-of a limit), which can arrive last. While all readings lie on the onset's side of one limit, that side, the limit and the
-extreme say everything, and are kept in columns; the few alarms that are not so simple have a `Readings` of their own.
+of a limit), which can arrive last. While there is one limit, and every `start` and `update` lies on one side of it, that side, the
+limit and the extremes on both sides say everything, and are kept in columns: an `end` mostly reports a reading that is back within
+its limit. The few alarms that are not so simple have a `Readings` of their own.
 """
 
 from __future__ import annotations
@@ -40,14 +41,12 @@ class Readings:
         self.first_limit: tuple[int, str, float] | None = None
 
     @classmethod
-    def beyond(cls, side: int, value: float, limit: float, onset: tuple[int, str]) -> Readings:
+    def beyond(cls, side: int, value: float, opposite: float, limit: float, onset: tuple[int, str]) -> Readings:
         """Those of an alarm that has been simple so far. What an onset outweighs, whatever else comes, is left out."""
         self = cls()
         self.onset = (*onset, value, limit)
-        if side == HIGH:
-            self.high = (value - limit, value, -limit)
-        else:
-            self.low = (limit - value, -value, -limit)
+        greatest, least = (value, opposite) if side == HIGH else (opposite, value)
+        self.high, self.low = (greatest - limit, greatest, -limit), (limit - least, -least, -limit)
         return self
 
     def fold(self, at: int, event_id: str, opening: bool, value: float | None, limit: float | None) -> None:
@@ -142,11 +141,13 @@ def _fold_round(
     alike &= ~guides | ((of_event == side) & (at != table.onset_at[rows]))
     new = rows[begins]
     table.side[new] = of_event[begins]
-    table.value[new], table.limit[new] = value[begins], limit[begins]
+    table.value[new] = table.opposite[new] = value[begins]
+    table.limit[new] = limit[begins]
     table.onset_at[new], table.onset[new] = at[begins], entries[begins]
     old = rows[alike]
-    known = table.value[old]
-    table.value[old] = np.where(side[alike] == HIGH, np.maximum(known, value[alike]), np.minimum(known, value[alike]))
+    for column, side_of_greatest in ((table.value, HIGH), (table.opposite, LOW)):
+        greater, less = np.maximum(column[old], value[alike]), np.minimum(column[old], value[alike])
+        column[old] = np.where(side[alike] == side_of_greatest, greater, less)
     earlier = np.flatnonzero(alike & guides & (at < table.onset_at[rows]))
     table.onset_at[rows[earlier]], table.onset[rows[earlier]] = at[earlier], entries[earlier]
     for place in np.flatnonzero(~(begins | alike)).tolist():
@@ -168,7 +169,8 @@ def _fold_apart(
             if np.isnan(value):
                 return  # a limit alone says nothing once there is an onset
             onset = int(table.onset_at[row]), event_id(int(table.onset[row]))
-            readings = Readings.beyond(side, float(table.value[row]), float(table.limit[row]), onset)
+            value_, opposite, limit_ = (float(column[row]) for column in (table.value, table.opposite, table.limit))
+            readings = Readings.beyond(side, value_, opposite, limit_, onset)
         table.readings[row] = readings
         table.side[row] = MIXED
     readings.fold(at, event_id(entry), opening, _known(value), _known(limit))

@@ -18,8 +18,8 @@ from analyzer.admission import OUTCOMES, Outcome, Outcomes
 from analyzer.facts import Topic
 from analyzer.ids import Numbers
 from analyzer.names import Numbered
+from analyzer.policy import MINUTE
 
-MINUTE = 60_000
 MINUTES = 10
 """Long enough for a share of a small hospital's events, short enough to notice a fault (our own)."""
 DEVICE_TYPES = 16
@@ -28,7 +28,7 @@ OTHER = "other"
 OFFSETS = 64
 """The most recent offsets of a device type: the median of 64 is steady (our own)."""
 SAMPLED = 64
-"""Events of a slice whose offsets are looked at. Live slices are shorter."""
+"""Events of a slice from which offsets are taken, at most. Live slices are shorter."""
 LEAST_OFFSETS = 5
 """Below this, a median says little about a clock: as `min_classified`."""
 STEADY = 60_000

@@ -116,7 +116,7 @@ class Cover:
     """Per unit and action, the moments at which somebody of it responded to anything (a multiset). Stored by the hour.
 
     Only actions `by` which an intervention could have been reported give cover; the others are held in case the policy
-    changes. `came` and `went` collect (unit, moment)s of cover for whoever must judge finished episodes again.
+    changes. `came` and `went` collect (unit, moment)s of cover, after which finished episodes are classified again.
     """
 
     def __init__(self, units: Numbered[tuple[int, str]], by: Iterable[str]) -> None:

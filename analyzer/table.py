@@ -33,6 +33,7 @@ ROWS_PER_BLOCK = 1024
 STORED: dict[str, tuple[Any, Any]] = {
     "facility": (np.int32, -1), "static": (np.int32, -1), "label": (np.int32, 0), "recipients": (np.int32, 0), "start": (np.int64, NEVER),
     "first": (np.int32, -1), "end": (np.int64, OPEN), "rank": (np.int8, 0), "side": (np.int8, 0), "value": (np.float64, np.nan),
+    "opposite": (np.float64, np.nan),
     "limit": (np.float64, np.nan), "onset_at": (np.int64, NEVER), "onset": (np.int32, -1), "latest": (np.int64, -OPEN),
     "later": (np.int32, -1), "verdict": (np.int8, NOT_JUDGED), "judged_at": (np.int64, -OPEN), "heard_at": (np.int64, NEVER),
     "heard_code": (np.int8, 0),
@@ -61,6 +62,7 @@ class Table(Growing):
     rank: npt.NDArray[np.int8]
     side: npt.NDArray[np.int8]
     value: npt.NDArray[np.float64]
+    opposite: npt.NDArray[np.float64]  # the extreme on the other side of the limit, as long as `side` is HIGH or LOW
     limit: npt.NDArray[np.float64]
     onset_at: Numbers
     onset: npt.NDArray[np.int32]  # an entry, as `first`
@@ -252,7 +254,7 @@ class Table(Growing):
             if before < 0:
                 found.append(row)
             if before in gone:
-                continue  # the first of several in a row is looked at for all
+                continue  # the first of several in a row takes care of all
             after = int(self.later[row])
             while after in gone:
                 after = int(self.later[after])

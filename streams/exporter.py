@@ -300,7 +300,7 @@ class Glances:
         return Glances(self.engine, facility)
 
     def take(self) -> Glance:
-        return self.engine.glance() if self.facility is None else self.engine.glance(self.facility)
+        return self.engine.glance(self.facility)
 
 
 def _without(of: Measured, facilities: Collection[str]) -> tuple[Burdens, Chosen | None]:

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from streams.partition import Outgoing
+from streams.slices import TRUNCATED
 
 KAFKA_DEFAULT_BYTES = 1_048_588
 """Kafka's default of `max.message.bytes` (1 MiB and 12 bytes)."""
@@ -73,7 +74,7 @@ def _is_object(one: Outgoing) -> bool:
 
 def _cut_bytes(one: Outgoing, limit: int) -> Outgoing | None:
     original = len(one.key or b"") + len(one.value or b"")
-    headers = [*one.headers, ("truncated", b"true"), ("original_size", b"%d" % original)]
+    headers = [*one.headers, (TRUNCATED, b"true"), ("original_size", b"%d" % original)]
     bare = Outgoing(one.topic, None, None, headers)
     room = limit - size(bare)
     if room < 0:
@@ -88,7 +89,7 @@ def _cut_fields(one: Outgoing, limit: int) -> Outgoing | None:
         fields: dict[str, Any] = msgspec.json.decode(one.value or b"", type=dict)
     except msgspec.DecodeError:
         return None
-    fields["truncated"] = True
+    fields[TRUNCATED] = True
     for name in ("label", "relief", "reasons", "top_types"):
         _shorten(fields, name)
     record = _encoded(one, fields)

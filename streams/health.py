@@ -66,8 +66,6 @@ class Health:
     since: float | None = None
     """When counting `recent` began."""
     offsets: tuple[ClockOffset, ...] = ()
-    live: bool = True
-    """Whether now is the wall clock's."""
     losses: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By metric of `LOSSES` and topic, since the worker started."""
 
@@ -107,7 +105,6 @@ class Health:
             recent=recent,
             since=began,
             offsets=tuple(offsets),
-            live=max_ahead is not None,
             losses=losses,
         )
 

@@ -19,7 +19,7 @@ from analyzer import FACT_TYPES, NOTHING_FINISHED, OUTCOMES, Columns, Engine, Fi
 from streams.batches import Unreadable
 from streams.codec import decode_slice, encode_announcement, encode_episodes
 from streams.records import NO_TIMESTAMP
-from streams.slices import REPLAYED, Slice
+from streams.slices import REPLAYED, TRUNCATED, Slice
 
 Headers = list[tuple[str, bytes]]
 
@@ -167,7 +167,7 @@ class Partition:
             f": {batch.reason}", "topic": one.topic, "partition": str(self.number), "offset": str(batch.begin),
         }  # fmt: skip
         if batch.size > len(batch.sample):
-            headers |= {"truncated": "true", "original_size": str(batch.size)}
+            headers |= {TRUNCATED: "true", "original_size": str(batch.size)}
         self.outbox.append(Outgoing("rejected", None, batch.sample, [(name, value.encode()) for name, value in headers.items()]))
 
     def advance(self, now: int | None) -> None:

@@ -34,6 +34,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from streams.fitting import Limits, fitted, size
 from streams.partition import Outgoing
+from streams.slices import TRUNCATED
 
 BATCH_BYTES = 512 << 10
 """Longest batch: half of what brokers take by default. A longer record gets a batch of its own, as it does from `send`."""
@@ -297,7 +298,7 @@ def _is_delivered(delivery: asyncio.Future[Any]) -> bool:
 
 
 def _is_cut(one: Outgoing) -> bool:
-    return any(name == "truncated" for name, _ in one.headers) or b'"truncated":true' in (one.value or b"")[-64:]
+    return any(name == TRUNCATED for name, _ in one.headers) or b'"truncated":true' in (one.value or b"")[-64:]
 
 
 def _place_of(one: Outgoing) -> dict[str, str]:

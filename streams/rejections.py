@@ -17,13 +17,11 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from analyzer import TOPICS
 from streams.settings import Settings
-from streams.slices import REPLAYED, times_replayed
+from streams.slices import REPLAYED, TRUNCATED, times_replayed
 from streams.topics import LARGEST_RECORD, Topics, TopicsError
 
 MOST_REPLAYS = 1
 """A record that was sent again and rejected again is not sent a third time: that would go on for ever."""
-TRUNCATED = "truncated"
-"""Header of a rejected record that is not whole, since it was too long for the topic."""
 READ_SECONDS = 10.0
 """How long a broker may take over a fetch."""
 IDLE_SECONDS = 30.0

@@ -25,6 +25,8 @@ FAR_AHEAD_MS = 3_600_000
 """The same where few records lie between: a small hospital's ten minutes are not worth a slice of their own. Well within the
 horizon, and what is read ahead is not worked on before `FEW_RECORDS` have come or a second has passed."""
 FEW_RECORDS = 1_000
+TRUNCATED = "truncated"
+"""Header of an output record that was cut to what its topic takes; it is not whole."""
 REPLAYED = "replayed"
 """Header of a record that was sent again from `rejected`: how often."""
 PATIENCE_SECONDS = 10.0

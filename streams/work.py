@@ -25,7 +25,7 @@ from streams.exporter import REUSE_SECONDS, Exporter
 from streams.finder import REUSE_SECONDS as FINDINGS_REUSE_SECONDS
 from streams.finder import Finder
 from streams.fitting import Limits
-from streams.health import LOSSES, Health
+from streams.health import Health
 from streams.held import Held, take_hold
 from streams.partition import Outgoing, Partition
 from streams.producer import BatchProducer, Refused
@@ -166,7 +166,7 @@ class Work:
             self._app.consumer.partition_counts(TOPICS),
             self._settings.partitions,
             self._policy.max_ahead if wall else None,
-            {name: counted() for name in LOSSES if (counted := getattr(self, name, None))},
+            self._losses(),
         )
 
     def advance(self) -> None:
@@ -244,13 +244,12 @@ class Work:
             self._producer = BatchProducer(producer._producer, self.limits)
         return self._producer
 
-    def undeliverable_records(self) -> dict[str, int]:
-        """Output records that the broker refused and that were passed over, by topic."""
-        return {} if self._producer is None else dict(self._producer.undeliverable)
-
-    def truncated_records(self) -> dict[str, int]:
-        """Output records that were cut to what their topic takes, by topic."""
-        return {} if self._producer is None else dict(self._producer.truncated)
+    def _losses(self) -> dict[str, Mapping[str, int]]:
+        """What was refused, cut or skipped since the start, by the metrics of `health.LOSSES` and by topic."""
+        found: dict[str, Mapping[str, int]] = {"unreadable_batches": self.unreadable_batches()}
+        if self._producer is not None:
+            found |= {"undeliverable_records": self._producer.undeliverable, "truncated_records": self._producer.truncated}
+        return found
 
     # -- state
 

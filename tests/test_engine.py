@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import permutations
 from math import isclose
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer import OPEN, OUTCOMES, Engine, EpisodeRecord, Fact, Policy, ShardKey, Topic
+from analyzer import OPEN, OUTCOMES, AlarmEvent, Engine, EpisodeRecord, Fact, Policy, ShardKey, Topic
 from analyzer.facts import FACT_TYPES, values_of
 from streams.library import burden_metrics, samples
 from tests import naive
-from tests.strategies import deliveries, nows, shifts, wards
+from tests.strategies import BASE, FACILITY, deliveries, nows, shifts, wards
 
 TOPIC_OF: dict[type, Topic] = {type_: topic for topic, type_ in FACT_TYPES.items()}
 POLICY = Policy(horizon=10 * 86_400_000)
@@ -263,3 +265,23 @@ def test_a_slice_of_many_hospitals_is_judged_as_one_fact_after_the_other(data: s
 
 def test_open_is_later_than_any_time() -> None:
     assert max(POLICY.windows.values()) + 253_402_300_799_999 < OPEN
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+def test_a_reading_on_the_other_side_counts_once_the_onset_turns_out_to_lie_there(order: tuple[int, ...]) -> None:
+    """Which side of its limit an alarm guards is known from its onset, which may come last."""
+    event = AlarmEvent(
+        event_id="-", alarm_id="a", phase="start", at=BASE, facility=FACILITY, unit="ICU", bed="1", device_id="m",
+        device_type="monitor", code="LO", kind="physiological", priority="high", limit=90.0,
+    )  # fmt: skip
+    facts = [
+        replace(event, event_id="1", value=85.0),
+        replace(event, event_id="2", phase="update", at=BASE + 1000, value=95.0),
+        replace(event, event_id="3", phase="end", at=BASE + 2000, value=80.0),
+    ]
+    engine = Engine(POLICY)
+    for number in order:
+        feed(engine, [facts[number]])
+        engine.advance(None)
+    [record] = engine.advance(BASE + 2000 + POLICY.action_window)
+    assert (record.value, record.limit) == (80.0, 90.0)

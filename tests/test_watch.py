@@ -95,7 +95,12 @@ def assert_states(engine: Engine, expected: list[Turned]) -> None:
 
 @given(st.data())
 def test_any_order_and_any_duplicates_give_the_naive_changes(data: st.DataObject) -> None:
-    policy, facts = data.draw(policies), data.draw(staffed())
+    engine = brought_to_now(data, data.draw(policies), data.draw(staffed()))
+    assert engine.announce() == []
+
+
+def brought_to_now(data: st.DataObject, policy: Policy, facts: list[Fact]) -> Engine:
+    """An engine with all facts, brought to its now in one step; what it announces is what the naive reading finds."""
     now = data.draw(nows(facts))
     engine, heard = Engine(policy), Heard()
     feed(engine, data.draw(deliveries(facts)))
@@ -104,7 +109,7 @@ def test_any_order_and_any_duplicates_give_the_naive_changes(data: st.DataObject
     expected = naive_overload.changes(facts, now, policy)
     assert_heard(heard, expected)
     assert_states(engine, expected)
-    assert engine.announce() == []
+    return engine
 
 
 @settings(max_examples=200)
@@ -190,17 +195,8 @@ def far_apart(draw: st.DrawFn) -> list[Fact]:
 @settings(max_examples=60)
 @given(st.data())
 def test_stretches_without_facts_change_nothing(data: st.DataObject) -> None:
-    """Complete history, brought to its now in one step."""
     policy = data.draw(st.sampled_from([*POLICIES, *(Policy(overload=one) for one in (TOUCHY, PROMPT))]))
-    facts = data.draw(far_apart())
-    now = data.draw(nows(facts))
-    engine, heard = Engine(policy), Heard()
-    feed(engine, data.draw(deliveries(facts)))
-    engine.advance(now)
-    listen(heard, engine.announce())
-    expected = naive_overload.changes(facts, now, policy)
-    assert_heard(heard, expected)
-    assert_states(engine, expected)
+    brought_to_now(data, policy, data.draw(far_apart()))
 
 
 @settings(max_examples=60)
