@@ -1,6 +1,7 @@
 """What was fetched: aiokafka's fetcher, with a reader of our own that nothing can break or bloat (`streams.batches`).
 
-Sources are read by slices. Changelogs are read by Faust, record by record, and so through the same reader.
+Sources are read by slices. Changelogs are read by Faust, record by record, and so through the same reader - as is whatever else
+a process reads with aiokafka once this is installed.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from aiokafka.structs import ConsumerRecord
 from faust.types import TP
 
 from streams.batches import Batches
+from streams.records import Headers
 from streams.slices import Place, Slice, times_replayed
 
 log = structlog.get_logger("alarm_fatigue")
@@ -78,26 +80,29 @@ class FetchedRecords(PartitionRecords):
 
     def _each(self) -> Iterator[ConsumerRecord[Any, Any]]:
         """Every record. Where none is left at the end, one without key and value: who waits for an offset must see it pass."""
-        batches = Batches(self._data, self.next_fetch_offset)
+        batches = Batches(self._data, self.next_fetch_offset, self._aborted)
         topic, partition = self.place
         while not batches.done:
             read = batches.read()
             for one in read.unreadable:
                 log.error(
-                    "a batch of stored state cannot be read and is skipped", topic=topic, partition=partition,
+                    "a batch cannot be read and is skipped", topic=topic, partition=partition,
                     offsets=[one.begin, one.next_offset], size=one.size, reason=one.reason,
                 )  # fmt: skip
             for record in zip(read.offsets, read.timestamps, read.keys, read.values, strict=True):
-                self.next_fetch_offset = record[0] + 1
-                yield _single(topic, partition, *record)
+                offset = record[0]
+                self.next_fetch_offset = offset + 1
+                yield _single(topic, partition, *record, headers=read.headers.get(offset, ()))
             if self.next_fetch_offset < read.next_offset:
                 self.next_fetch_offset = read.next_offset
                 yield _single(topic, partition, read.next_offset - 1, -1, None, None)
 
 
-def _single(topic: str, partition: int, offset: int, timestamp: int, key: bytes | None, value: bytes | None) -> ConsumerRecord[Any, Any]:
+def _single(
+    topic: str, partition: int, offset: int, timestamp: int, key: bytes | None, value: bytes | None, headers: Headers = ()
+) -> ConsumerRecord[Any, Any]:
     sizes = (-1 if one is None else len(one) for one in (key, value))
-    return ConsumerRecord(topic, partition, offset, timestamp, 0, key, value, None, *sizes, ())
+    return ConsumerRecord(topic, partition, offset, timestamp, 0, key, value, None, *sizes, headers)
 
 
 def install() -> None:

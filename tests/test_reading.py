@@ -328,7 +328,7 @@ def test_junk_in_the_checkpoint_topic_keeps_no_worker_from_starting_nor_from_its
         told = "".join(one["event"] for one in worker.words)
         assert "is no manifest (no zstd data)" in told
         assert "is no manifest (more than 16777216 bytes when inflated)" in told
-        assert [one for one in worker.words if one["level"] == "error" and "batch of stored state" not in one["event"]] == []
+        assert [one for one in worker.words if one["level"] == "error" and "a batch cannot be read" not in one["event"]] == []
 
 
 def test_state_that_is_overwritten_is_said_with_its_place_and_what_to_do(broker: Broker, tmp_path: Path) -> None:

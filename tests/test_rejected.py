@@ -243,3 +243,11 @@ def test_what_was_rejected_before_the_program_was_mended_counts_after_a_replay_a
 @pytest.mark.parametrize("command", ["list", "show", "replay"])
 def test_help_has_an_example(command: str) -> None:
     assert f"Example: alarm-fatigue rejected {command}" in run("rejected", command, "--help").out.decode()
+
+
+def test_headers_arrive_where_a_worker_runs_in_the_same_process(shared: Broker) -> None:
+    """A worker has aiokafka read with its own bounded reader, in the whole process."""
+    import streams.transport  # noqa: F401  # importing it installs the reader
+
+    reject(shared, (b"H1", b"{}", AT, headed("late")))
+    assert rejected(shared, "list", "--reason", "late").err == "1 late\n"
