@@ -326,9 +326,9 @@ class Counting(Engine):
 
     looked = 0
 
-    def glance(self) -> Any:
+    def glance(self, facility: str | None = None) -> Any:
         self.looked += 1
-        return super().glance()
+        return super().glance(facility)
 
 
 def test_however_many_ask_it_is_worked_out_once_in_a_while_and_sent_once() -> None:
