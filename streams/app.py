@@ -70,7 +70,7 @@ class App(faust.App):
 
     async def on_start(self) -> None:
         await super().on_start()
-        self.add_future(self.work.watch())  # Faust's own timers wait for the partitions
+        self.add_future(self.work.lookout.watch())  # Faust's own timers wait for the partitions
         self.add_future(self._keep_limits())
 
     async def _keep_limits(self) -> None:

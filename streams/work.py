@@ -19,7 +19,6 @@ from faust.types import TP
 
 from analyzer import TOPICS
 from streams.board import Board, Names
-from streams.broker import some_broker_answers
 from streams.checkpoint import Restored
 from streams.exporter import REUSE_SECONDS, Exporter
 from streams.finder import REUSE_SECONDS as FINDINGS_REUSE_SECONDS
@@ -27,9 +26,10 @@ from streams.finder import Finder
 from streams.fitting import Limits
 from streams.health import Health
 from streams.held import Held, take_hold
+from streams.lookout import Lookout
 from streams.partition import Outgoing, Partition
 from streams.producer import BatchProducer, Refused
-from streams.progress import Answers, Silence, Standing, Watch
+from streams.progress import Standing
 from streams.pseudonyms import pseudonyms
 from streams.settings import Settings
 from streams.slices import Skipped, Slice, tell_of_move
@@ -41,7 +41,7 @@ from streams.web import add_board, add_findings, add_page, add_pages, add_workbe
 from streams.workbench import Workbench
 
 TICK_SECONDS = 1.0
-"""How often time passes for facilities without new alarms, and progress is looked at."""
+"""How often time passes for facilities without new alarms."""
 ADVANCE_RECORDS = 8192
 """Records after which time passes at once, so that what arrived does not pile up."""
 DRAIN_SECONDS = 5.0
@@ -66,10 +66,6 @@ EPISODES_LIMIT = 50_000
 log = structlog.get_logger("alarm_fatigue")
 
 
-class StoodStill(RuntimeError):
-    """The worker made no progress, and only a restart may help."""
-
-
 class Work:
     """The partitions this worker holds, and the tasks that move them on."""
 
@@ -92,10 +88,7 @@ class Work:
         self.limits = Limits({plan.name: plan.max_bytes for plan in plans(settings, 1)}, LARGEST_RECORD)
         self.limits.tell(limits)
         self.unreadable_batches = Skipped()
-        self._watch = Watch(settings.stall_timeout / 1000)
-        self._answers = Answers(self._connections)
-        self._silence = Silence(settings.broker)
-        self._was_silent = False
+        self.lookout = Lookout(app, settings, clock, self)
         self._current = False
         """Whether what is held is the state of record: not from a rebalance on until what others may have added is read."""
         self.recovered = False
@@ -162,7 +155,7 @@ class Work:
         return Health.of(
             self.partitions,
             self._clock(),
-            self.broker_answered_at(),
+            self.lookout.broker_answered_at(),
             self._app.consumer.partition_counts(TOPICS),
             self._settings.partitions,
             self._policy.max_ahead if wall else None,
@@ -401,49 +394,3 @@ class Work:
             taken_in=self._taken_in,
             answered=app.consumer.last_answer() if settled else None,
         )
-
-    def broker_answered_at(self) -> float | None:
-        """When a broker last answered a request of this worker (fetch, heartbeat, metadata, produce).
-
-        Seconds since the epoch by the worker's clock; None before the first answer. An idle
-        worker gets answers every half second, one in a rebalance at least every ten seconds.
-        """
-        last = self._answers.last()
-        return None if last is None else self._clock() - (monotonic() - last)
-
-    def _connections(self) -> list[Any]:
-        consumer, producer = self._app._consumer, self._app._producer  # the properties would make them
-        client = None if producer is None else producer._producer
-        connections: list[Any] = [] if consumer is None else consumer.connections()
-        return connections if client is None else [*connections, *client.client._conns.values()]
-
-    async def watch(self) -> None:
-        """Look after the worker for as long as it runs: end it if it stands still though the broker is there."""
-        while True:
-            await asyncio.sleep(TICK_SECONDS)
-            self._silence.look(self._answers.last(), monotonic())
-            await self._look()
-
-    async def _look(self) -> None:
-        standing = self.standing()
-        what = self._watch.judge(standing, monotonic())
-        if what is None:
-            return
-        asked = monotonic()
-        if not await some_broker_answers(self._settings.broker):
-            self._was_silent = True
-            self._watch.forgive()
-            return
-        self._answers.note(asked)
-        if self._was_silent:  # it is back this moment; the clients need theirs
-            self._was_silent = False
-            self._watch.forgive()
-            return
-        seconds = self._settings.stall_timeout / 1000
-        log.error(
-            f"no progress, ending to be restarted: {what}", seconds=seconds, records_waiting=standing.waiting,
-            partitions=sorted(self._held), records_taken_in=standing.taken_in,
-        )  # fmt: skip
-        if self.watchdog is not None:  # whatever hangs may keep Faust from stopping
-            self.watchdog.stop_within(STOP_SECONDS)
-        await self._app.crash(StoodStill(f"no progress for {seconds:.0f} s: {what}"))
