@@ -32,6 +32,7 @@ _UP: Steps = ((None, VERMILION, "down"), (1, GREEN, "up"))
 _LAG: Steps = ((None, GREEN, "small"), (10_000 + MORE, VERMILION, "not ready"))
 _CHECKPOINT: Steps = ((None, GREEN, "recent"), (300, ORANGE, "old"))
 _ANSWERED: Steps = ((None, GREEN, "answers"), (15 + MORE, VERMILION, "not ready"))
+_HELD_BACK: Steps = ((None, GREEN, "reading"), (30 + MORE, VERMILION, "held back"))
 _OFFSET: Steps = ((None, VERMILION, "behind"), (-120, GREEN, "right"), (120 + MORE, VERMILION, "ahead"))
 _LOST = {"unreadable": "unreadable_batches", "undeliverable": "undeliverable_records", "cut": "truncated_records"}
 _TOPICS = {"alarms": BLUE, "assignments": PURPLE, "responses": GREEN, "labels": ORANGE}
@@ -127,7 +128,7 @@ def board() -> Board:
     one.line(
         6,
         (
-            6,
+            4,
             figure(
                 "Broker answered, ago",
                 "Since Kafka last answered any worker. Above 15 s a worker is not ready (/ready); above 30 s the alert BrokerNotAnswering.",
@@ -139,7 +140,7 @@ def board() -> Board:
             ),
         ),
         (
-            6,
+            4,
             figure(
                 "Unread partitions",
                 "Added to an input while the workers ran: nobody reads them (runbook PartitionsUnread).",
@@ -149,7 +150,20 @@ def board() -> Board:
             ),
         ),
         (
-            6,
+            5,
+            figure(
+                "Held back by a transaction",
+                "The longest of any partition: a producer left a transaction open, and what was sent since is not counted (runbook "
+                "TransactionOpen).",
+                of_now("max(alarm_fatigue_consumer_held_back_seconds)"),
+                unit="s",
+                decimals=0,
+                steps=_HELD_BACK,
+                empty=_NO_PARTITION,
+            ),
+        ),
+        (
+            5,
             figure(
                 "Watermark ahead",
                 "How far an alarm event of this facility was dated ahead of the clock, beyond policy.max_ahead: alarms of now are late.",

@@ -200,7 +200,8 @@ class Board:
         quiet = self._quiet(watermarks, at, moment)
         health, waiting = self._source.health(), self._source.lags().values()
         records = None if None in waiting else sum(lag or 0 for lag in waiting)
-        told = currency(quiet, self._behind(), health, records)
+        uncommitted = sum(self._source.uncommitted_records().values())
+        told = currency(quiet, self._behind(), health, None if records is None else records + uncommitted)
         warned = health.warned()
         seconds = self._source.lag_seconds().values()
         return {

@@ -180,6 +180,10 @@ DEFINITIONS = {
     "consumer_uncommitted_records": Definition(
         "gauge", ("topic", "partition"), "Records of the partition that no one can read until a producer's open transaction ends."
     ),
+    "consumer_held_back_seconds": Definition(
+        "gauge", ("topic", "partition"),
+        "For how long one open transaction has held back the reading of the partition, of which all else is read; 0 where none does.",
+    ),
     "unreadable_batches": Definition("counter", ("topic",), "Batches of the input that could not be read and were skipped."),
     "checkpoint_timestamp_seconds": Definition("gauge", ("partition",), "When the partition's state was last stored."),
     "build_info": Definition("gauge", ("version", "policy"), "Always 1; labels tell the version, and a fingerprint of the policy."),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from analyzer import TOPICS, ClockOffset, Outcome, Topic
 from analyzer.recent import MINUTES, OTHER
 from streams.partition import Partition
+from streams.transactions import HELD_BACK_SECONDS
 
 BROKER_SECONDS = 15.0
 """Without an answer for this long, the broker counts as away: an idle worker gets one every half
@@ -25,6 +26,7 @@ OFFSET_SECONDS = 120.0
 """Clocks further off than this are named: `max_ahead`'s default, beyond which events are refused."""
 _HOUR = 3600.0
 _NEAR_AN_HOUR = 600.0
+_NOWHERE: Mapping[tuple[str, int], float] = {}
 
 REFUSED: dict[Outcome, str] = {
     "late": "late",
@@ -68,6 +70,8 @@ class Health:
     offsets: tuple[ClockOffset, ...] = ()
     losses: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By metric of `LOSSES` and topic, since the worker started."""
+    held_back: Mapping[tuple[str, int], float] = field(default_factory=dict)
+    """For how long (s) an open transaction has held back each topic-partition; 0: none does."""
 
     @classmethod
     def of(
@@ -79,6 +83,7 @@ class Health:
         partitions: int,
         max_ahead: int | None,
         losses: Mapping[str, Mapping[str, int]],
+        held_back: Mapping[tuple[str, int], float] = _NOWHERE,
     ) -> Health:
         """Of the partitions `held`. `max_ahead` in ms; None: no watermark is ahead (event clock)."""
         ms = int(now * 1000)
@@ -106,6 +111,7 @@ class Health:
             since=began,
             offsets=tuple(offsets),
             losses=losses,
+            held_back=held_back,
         )
 
     @property
@@ -143,7 +149,20 @@ class Health:
 
     def warned(self) -> list[Warned]:
         """What makes numbers incomplete or wrong, the worst first."""
-        return [*self.ahead_warnings(), *self._refusals(), *self._clocks(), *self._lost()]
+        return [*self.transaction_warnings(), *self.ahead_warnings(), *self._refusals(), *self._clocks(), *self._lost()]
+
+    def transaction_warnings(self) -> Iterator[Warned]:
+        """Topics held back by a transaction that a producer has left open."""
+        for topic in TOPICS:
+            seconds = {number: held for (name, number), held in self.held_back.items() if name == topic and held > HELD_BACK_SECONDS}
+            if seconds:
+                longest = max(seconds, key=seconds.__getitem__)
+                more = f" and {len(seconds) - 1} more" if len(seconds) > 1 else ""
+                yield Warned(
+                    None,
+                    f"topic {topic}: a producer's transaction has been open for {_span(seconds[longest])} (partition {longest}{more}); "
+                    "what was sent since then is not counted before it ends",
+                )
 
     def ahead_warnings(self) -> Iterator[Warned]:
         """Facilities whose watermark lies ahead of the clock."""

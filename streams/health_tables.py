@@ -18,6 +18,8 @@ def health_tables(of: Health, facilities: Iterable[str]) -> Iterator[Table]:
     recent: dict[tuple[str, ...], float] = dict(sorted(of.recent.items()))
     yield simple_table("broker_answered_timestamp_seconds", answered)
     yield simple_table("unread_partitions", {(topic,): count for topic, count in sorted(of.unread.items())})
+    held_back: dict[tuple[str, ...], float] = {(topic, str(number)): seconds for (topic, number), seconds in of.held_back.items()}
+    yield simple_table("consumer_held_back_seconds", held_back)
     yield simple_table("recent_events", recent)
     ahead: dict[tuple[str, ...], float] = {(name,): of.ahead.get(name, 0.0) for name in sorted(facilities)}
     yield simple_table("watermark_ahead_seconds", ahead)

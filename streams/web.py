@@ -62,8 +62,9 @@ def add_pages(app: Any, worker: Worker, exporter: Exporter, send_seconds: float 
         if reason:
             return Response(text=f"{reason}\n", status=503)
         # One hospital's fault takes no other's numbers away: it is named, and the worker is ready.
-        ahead = [one.says for one in worker.health().ahead_warnings()]
-        return Response(text="".join(f"{line}\n" for line in ["ready", *ahead]))
+        health = worker.health()
+        named = [one.says for one in (*health.transaction_warnings(), *health.ahead_warnings())]
+        return Response(text="".join(f"{line}\n" for line in ["ready", *named]))
 
 
 def add_findings(app: Any, worker: Worker, finder: Finder, send_seconds: float = SEND_SECONDS) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -35,6 +35,7 @@ from streams.settings import Settings
 from streams.slices import Skipped, Slice, tell_of_move
 from streams.store import CheckpointTable
 from streams.topics import LARGEST_RECORD, checkpoint_topic, plans
+from streams.transactions import End, OpenTransactions
 from streams.transport import Slices
 from streams.watchdog import NOT_DRAINED, STOP_SECONDS, Watchdog
 from streams.web import add_board, add_findings, add_page, add_pages, add_workbench, not_ready
@@ -88,6 +89,7 @@ class Work:
         self.limits = Limits({plan.name: plan.max_bytes for plan in plans(settings, 1)}, LARGEST_RECORD)
         self.limits.tell(limits)
         self.unreadable_batches = Skipped()
+        self._transactions = OpenTransactions()
         self.lookout = Lookout(app, settings, clock, self)
         self._current = False
         """Whether what is held is the state of record: not from a rebalance on until what others may have added is read."""
@@ -133,6 +135,12 @@ class Work:
         """Records behind open transactions, by topic and partition: no lag, for nobody can read them yet."""
         return {(tp.topic, tp.partition): self._app.consumer.uncommitted(tp) for tp in self.expected_offsets()}
 
+    def _ends(self) -> Iterator[End]:
+        consumer = self._app.consumer
+        for tp, offset in self.expected_offsets().items():
+            if (stable := consumer.highwater(tp)) is not None:
+                yield End(tp.topic, tp.partition, offset, stable, consumer.uncommitted(tp))
+
     def lag_seconds(self) -> dict[tuple[str, int], float]:
         """How old, by its Kafka timestamp, the record is that is next in line, by topic and partition; 0 where none waits.
 
@@ -160,6 +168,7 @@ class Work:
             self._settings.partitions,
             self._policy.max_ahead if wall else None,
             self._losses(),
+            self._transactions.seconds(),
         )
 
     def advance(self) -> None:
@@ -216,6 +225,9 @@ class Work:
 
     async def _tick(self) -> None:
         self.advance()
+        answered = self.lookout.answers.last()
+        if answered is not None:
+            self._transactions.look(self._ends(), answered)
         for held in list(self._held.values()):
             await self._send(held.partition.take_outbox())
         if any(held.partition.waiting_episodes >= EPISODES_LIMIT for held in self._held.values()):

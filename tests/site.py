@@ -56,7 +56,7 @@ class FakeWorker:
     def __init__(self, *engines: Engine) -> None:
         self.recovered = True
         self.behind: str | None = None
-        self.waiting = 0
+        self.waiting = self.uncommitted = 0
         self.condition = Health(now=2.0, answered_at=0.0)
         self.partitions: list[Partition] = []
         self.hold(*engines)
@@ -73,7 +73,7 @@ class FakeWorker:
         return {("alarms", one.number): self.waiting for one in self.partitions}
 
     def uncommitted_records(self) -> dict[tuple[str, int], int]:
-        return {}
+        return {("alarms", 0): self.uncommitted}
 
     def lag_seconds(self) -> dict[tuple[str, int], float]:
         return {("alarms", one.number): 0.0 for one in self.partitions}

@@ -12,6 +12,7 @@ from streams.currency import currency
 from streams.health import Health
 from streams.partition import Partition
 from streams.slices import Slice
+from streams.transactions import End, OpenTransactions
 from tests.site import FakeWorker, Site, simulated
 
 NOW = 1_772_350_200_000
@@ -149,6 +150,59 @@ def test_one_facility_ahead_leaves_the_worker_ready_and_is_named_by_it() -> None
         answer = site.get("/ready")
     assert answer.status == 200
     assert answer.body.decode().startswith("ready\nH01: an alarm event was dated 50 min ahead of the clock")
+
+
+def end(stable: int, uncommitted: int, next_offset: int | None = None) -> End:
+    return End("alarms", 3, stable if next_offset is None else next_offset, stable, uncommitted)
+
+
+def test_a_transaction_that_stays_open_is_timed_and_short_ones_are_not() -> None:
+    seen = OpenTransactions()
+    for second in range(60):  # a producer that commits all the time
+        seen.look([end(stable=second, uncommitted=5)], float(second))
+        assert seen.seconds() == {("alarms", 3): 0.0}
+    for second in range(60, 100):
+        seen.look([end(stable=60, uncommitted=second)], float(second))
+    assert seen.seconds() == {("alarms", 3): 39.0}
+    seen.look([end(stable=200, uncommitted=0)], 100.0)
+    assert seen.seconds() == {("alarms", 3): 0.0}
+    seen.look([], 101.0)
+    assert seen.seconds() == {}
+
+
+def test_a_worker_that_has_more_to_read_is_not_held_back_and_a_silent_broker_lets_no_time_pass() -> None:
+    seen = OpenTransactions()
+    for second in range(50):
+        seen.look([end(stable=100, uncommitted=7, next_offset=60)], float(second))
+    assert seen.seconds() == {("alarms", 3): 0.0}
+    for answered in (50.0, 55.0, 55.0, 55.0):
+        seen.look([end(stable=100, uncommitted=7)], answered)
+    assert seen.seconds() == {("alarms", 3): 5.0}
+
+
+def test_a_transaction_open_for_long_is_named_by_the_page_and_by_a_worker_that_stays_ready() -> None:
+    held = {("alarms", 1): 31.0, ("alarms", 3): 180.0, ("labels", 0): 29.0}
+    health = Health(now=1.0, answered_at=1.0, held_back=held)
+    says = (
+        "topic alarms: a producer's transaction has been open for 3 min (partition 3 and 1 more); "
+        "what was sent since then is not counted before it ends"
+    )
+    assert [one.says for one in health.warned()] == [says]
+    told = currency({"H01": 0.0}, None, health, 4)
+    assert (told.state, told.says) == ("incomplete", f"{says}; the broker answered 0 s ago")
+    worker = FakeWorker(simulated())
+    worker.condition = health
+    with Site(worker) as site:
+        answer = site.get("/ready")
+    assert (answer.status, answer.body.decode()) == (200, f"ready\n{says}\n")
+
+
+def test_what_waits_for_a_short_transaction_is_not_said_to_be_counted() -> None:
+    worker = FakeWorker(simulated())
+    worker.condition = Health(now=1.0, answered_at=1.0)
+    worker.uncommitted = 4
+    with Site(worker) as site:
+        assert "and 4 records it holds wait to be counted" in site.get("/api/v1/units").json["currency"]["says"]
 
 
 def test_nothing_is_claimed_from_silence() -> None:

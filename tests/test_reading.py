@@ -212,11 +212,13 @@ def test_an_open_transaction_holds_back_what_follows_and_that_is_said_and_is_no_
         eventually(is_said, "what cannot be read yet is said")
         restart(worker)
         eventually(is_said, "and after a restart")
+        eventually(lambda: lag(worker, "alarm_fatigue_consumer_held_back_seconds") >= 2, "for how long is said")
         assert events(worker.numbers) == {}
 
     produce(broker, work, transactional_id="open")
     wait_for(worker, 15)
     assert lag(worker, "alarm_fatigue_consumer_uncommitted_records") == 0
+    eventually(lambda: lag(worker, "alarm_fatigue_consumer_held_back_seconds") == 0, "nothing is held back any longer")
 
 
 # --- what cannot be read -----------------------------------------------------------------------------------------------

@@ -1,0 +1,60 @@
+"""Transactions: which partitions an open transaction of a producer holds back, and for how long.
+
+A reader of committed records stops at the last stable offset, where the oldest open transaction
+begins. Short transactions move it all the time. Where it stands still, everything that was sent
+later waits, committed or not, until that transaction ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+HELD_BACK_SECONDS = 30.0
+"""A transaction open for longer is named. Kafka's producers send, and commit, within seconds; the
+broker aborts a dead producer's transaction after its `transaction.timeout.ms`, 60 s by default."""
+
+
+class End(NamedTuple):
+    """How far a topic-partition has been read, and where it ends."""
+
+    topic: str
+    partition: int
+    next_offset: int
+    stable: int
+    """The last stable offset."""
+    uncommitted: int
+    """Offsets from there to the high watermark."""
+
+    @property
+    def held_back(self) -> bool:
+        """Whether nothing but open transactions keeps the reader from going on."""
+        return self.uncommitted > 0 and self.next_offset >= self.stable
+
+
+class OpenTransactions:
+    """Since when each topic-partition has been held back at the same offset."""
+
+    def __init__(self) -> None:
+        self._since: dict[tuple[str, int], tuple[int, float]] = {}
+        self._seconds: dict[tuple[str, int], float] = {}
+
+    def look(self, ends: Iterable[End], now: float) -> None:
+        """Take note of where partitions end.
+
+        `now`: when the broker last answered (s, of any clock that does not go back). While it is
+        silent, nobody knows whether a transaction is still open.
+        """
+        since = self._since
+        self._since, self._seconds = {}, {}
+        for one in ends:
+            place = one.topic, one.partition
+            self._seconds[place] = 0.0
+            if one.held_back:
+                offset, begun = since.get(place, (one.stable, now))
+                self._since[place] = one.stable, begun if offset == one.stable else now
+                self._seconds[place] = max(now - self._since[place][1], 0.0)
+
+    def seconds(self) -> dict[tuple[str, int], float]:
+        """For how long each topic-partition has been held back; 0 where it is not."""
+        return dict(self._seconds)
