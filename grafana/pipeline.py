@@ -227,6 +227,32 @@ def board() -> Board:
             ),
         ),
     )
+    one.line(
+        6,
+        (
+            12,
+            grid(
+                "Left out",
+                "What has no figures of its own: beyond the caps of the export (metrics.max_*), and facilities whose numbers "
+                "could not be worked out (runbook FiguresLeftOut).",
+                Column("What", label="measure"),
+                Column("Left out", _left_out(), steps=SOME),
+                sort=("Left out",),
+                empty="Nothing is left out",
+            ),
+        ),
+        (
+            12,
+            curves(
+                "Recipients left out",
+                "A second: an alarm counts for 256 recipients at most (runbook FiguresLeftOut).",
+                query("sum(rate(alarm_fatigue_recipients_dropped_total[$__rate_interval]))", "recipients"),
+                unit="cps",
+                colours={"recipients": ORANGE},
+                empty=_NO_WORKER,
+            ),
+        ),
+    )
     one.heading("What comes in")
     one.line(
         8,
@@ -388,6 +414,16 @@ def board() -> Board:
         ),
     )
     return one
+
+
+def _left_out() -> str:
+    counts = {
+        "facilities": "sum(alarm_fatigue_dropped_facilities)",
+        "units": "sum(alarm_fatigue_dropped_units)",
+        "clinicians": "sum(alarm_fatigue_dropped_clinicians)",
+        "facilities, after an error": "sum(alarm_fatigue_unmeasured_facilities)",
+    }
+    return " or ".join(f'label_replace({expression} > 0, "measure", "{what}", "", "")' for what, expression in counts.items())
 
 
 def _lettered(names: dict[str, str]) -> Iterator[tuple[str, str]]:

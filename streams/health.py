@@ -72,6 +72,8 @@ class Health:
     """By metric of `LOSSES` and topic, since the worker started."""
     held_back: Mapping[tuple[str, int], float] = field(default_factory=dict)
     """For how long (s) an open transaction has held back each topic-partition; 0: none does."""
+    unmeasured: int = 0
+    """Facilities whose numbers could not be worked out."""
 
     @classmethod
     def of(
@@ -84,6 +86,7 @@ class Health:
         max_ahead: int | None,
         losses: Mapping[str, Mapping[str, int]],
         held_back: Mapping[tuple[str, int], float] = _NOWHERE,
+        unmeasured: int = 0,
     ) -> Health:
         """Of the partitions `held`. `max_ahead` in ms; None: no watermark is ahead (event clock)."""
         ms = int(now * 1000)
@@ -112,6 +115,7 @@ class Health:
             offsets=tuple(offsets),
             losses=losses,
             held_back=held_back,
+            unmeasured=unmeasured,
         )
 
     @property
@@ -201,6 +205,9 @@ class Health:
                 yield Warned(one.facility, f"{one.facility}: {clock_words(one)}")
 
     def _lost(self) -> Iterator[Warned]:
+        if self.unmeasured:
+            facilities = "facility" if self.unmeasured == 1 else "facilities"
+            yield Warned(None, f"the numbers of {self.unmeasured} {facilities} could not be worked out and are not shown")
         for metric, sentence in LOSSES.items():
             for topic, count in sorted(self.losses.get(metric, {}).items()):
                 if count:

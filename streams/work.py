@@ -169,6 +169,7 @@ class Work:
             self._policy.max_ahead if wall else None,
             self._losses(),
             self._transactions.seconds(),
+            self.exporter.unmeasured.count,
         )
 
     def advance(self) -> None:

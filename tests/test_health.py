@@ -214,6 +214,12 @@ def test_nothing_is_claimed_from_silence() -> None:
     assert "3 records it holds wait to be counted" in currency({"H": 0.0}, None, unknown, 3).says
 
 
+def test_facilities_that_cannot_be_measured_are_said_in_words() -> None:
+    health = Health(now=1.0, answered_at=1.0, unmeasured=1)
+    assert [one.says for one in health.warned()] == ["the numbers of 1 facility could not be worked out and are not shown"]
+    assert currency({"H01": 0.0}, None, health, 0).state == "incomplete"
+
+
 def test_losses_are_said_in_words() -> None:
     health = Health(now=1.0, answered_at=1.0, losses={"unreadable_batches": {"alarms": 2, "labels": 0}})
     assert [one.says for one in health.warned()] == ["2 batches of records could not be read and were skipped (topic alarms)"]
