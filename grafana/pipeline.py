@@ -33,6 +33,7 @@ _LAG: Steps = ((None, GREEN, "small"), (10_000 + MORE, VERMILION, "not ready"))
 _CHECKPOINT: Steps = ((None, GREEN, "recent"), (300, ORANGE, "old"))
 _ANSWERED: Steps = ((None, GREEN, "answers"), (15 + MORE, VERMILION, "not ready"))
 _HELD_BACK: Steps = ((None, GREEN, "reading"), (30 + MORE, VERMILION, "held back"))
+_PAUSED: Steps = ((None, GREEN, "reading"), (10 + MORE, VERMILION, "not ready"))
 _OFFSET: Steps = ((None, VERMILION, "behind"), (-120, GREEN, "right"), (120 + MORE, VERMILION, "ahead"))
 _LOST = {"unreadable": "unreadable_batches", "undeliverable": "undeliverable_records", "cut": "truncated_records"}
 _TOPICS = {"alarms": BLUE, "assignments": PURPLE, "responses": GREEN, "labels": ORANGE}
@@ -230,7 +231,7 @@ def board() -> Board:
     one.line(
         6,
         (
-            12,
+            8,
             grid(
                 "Left out",
                 "What has no figures of its own: beyond the caps of the export (metrics.max_*), and facilities whose numbers "
@@ -242,7 +243,7 @@ def board() -> Board:
             ),
         ),
         (
-            12,
+            5,
             curves(
                 "Recipients left out",
                 "A second: an alarm counts for 256 recipients at most (runbook FiguresLeftOut).",
@@ -250,6 +251,30 @@ def board() -> Board:
                 unit="cps",
                 colours={"recipients": ORANGE},
                 empty=_NO_WORKER,
+            ),
+        ),
+        (
+            6,
+            curves(
+                "Episodes waiting",
+                "Finished episodes that wait for a checkpoint before they are sent, of all workers. One with 100,000 stops reading.",
+                query("sum(alarm_fatigue_waiting_episodes)", "waiting"),
+                colours={"waiting": BLUE},
+                steps=((None, GREEN, "reading"), (100_000 + MORE, VERMILION, "paused")),
+                empty=_NO_PARTITION,
+            ),
+        ),
+        (
+            5,
+            figure(
+                "Reading paused",
+                "The longest of any partition: the broker takes no checkpoint, and nothing is read (runbook ReadingPaused). Above 10 s "
+                "the worker is not ready.",
+                of_now("max(alarm_fatigue_reading_paused_seconds)"),
+                unit="s",
+                decimals=0,
+                steps=_PAUSED,
+                empty=_NO_PARTITION,
             ),
         ),
     )

@@ -184,6 +184,10 @@ DEFINITIONS = {
         "gauge", ("topic", "partition"),
         "For how long one open transaction has held back the reading of the partition, of which all else is read; 0 where none does.",
     ),
+    "reading_paused_seconds": Definition(
+        "gauge", ("partition",), "For how long nothing has been read of the partition, because too many episodes wait; 0 while it is read."
+    ),
+    "waiting_episodes": Definition("gauge", ("partition",), "Finished episodes that wait for a checkpoint before they are sent."),
     "unreadable_batches": Definition("counter", ("topic",), "Batches of the input that could not be read and were skipped."),
     "checkpoint_timestamp_seconds": Definition("gauge", ("partition",), "When the partition's state was last stored."),
     "build_info": Definition("gauge", ("version", "policy"), "Always 1; labels tell the version, and a fingerprint of the policy."),

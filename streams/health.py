@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from analyzer import TOPICS, ClockOffset, Outcome, Topic
 from analyzer.recent import MINUTES, OTHER
 from streams.partition import Partition
+from streams.pressure import Backpressure
 from streams.transactions import HELD_BACK_SECONDS
 
 BROKER_SECONDS = 15.0
@@ -27,6 +28,7 @@ OFFSET_SECONDS = 120.0
 _HOUR = 3600.0
 _NEAR_AN_HOUR = 600.0
 _NOWHERE: Mapping[tuple[str, int], float] = {}
+_NO_PRESSURE = Backpressure()
 
 REFUSED: dict[Outcome, str] = {
     "late": "late",
@@ -74,6 +76,8 @@ class Health:
     """For how long (s) an open transaction has held back each topic-partition; 0: none does."""
     unmeasured: int = 0
     """Facilities whose numbers could not be worked out."""
+    pressure: Backpressure = _NO_PRESSURE
+    """What is not read because of episodes that wait for a checkpoint."""
 
     @classmethod
     def of(
@@ -87,6 +91,7 @@ class Health:
         losses: Mapping[str, Mapping[str, int]],
         held_back: Mapping[tuple[str, int], float] = _NOWHERE,
         unmeasured: int = 0,
+        pressure: Backpressure = _NO_PRESSURE,
     ) -> Health:
         """Of the partitions `held`. `max_ahead` in ms; None: no watermark is ahead (event clock)."""
         ms = int(now * 1000)
@@ -116,6 +121,7 @@ class Health:
             losses=losses,
             held_back=held_back,
             unmeasured=unmeasured,
+            pressure=pressure,
         )
 
     @property
@@ -136,7 +142,7 @@ class Health:
             return "the broker has not answered yet"
         if silent > BROKER_SECONDS:
             return f"the broker has not answered for {silent:.0f} s"
-        return self._partitions_differ()
+        return self.pressure.says or self._partitions_differ()
 
     def _partitions_differ(self) -> str | None:
         if not any(self.unread.values()):

@@ -20,6 +20,8 @@ def health_tables(of: Health, facilities: Iterable[str]) -> Iterator[Table]:
     yield simple_table("unread_partitions", {(topic,): count for topic, count in sorted(of.unread.items())})
     held_back: dict[tuple[str, ...], float] = {(topic, str(number)): seconds for (topic, number), seconds in of.held_back.items()}
     yield simple_table("consumer_held_back_seconds", held_back)
+    yield simple_table("reading_paused_seconds", {(str(number),): seconds for number, seconds in of.pressure.seconds.items()})
+    yield simple_table("waiting_episodes", {(str(number),): count for number, count in of.pressure.waiting.items()})
     yield simple_table("recent_events", recent)
     ahead: dict[tuple[str, ...], float] = {(name,): of.ahead.get(name, 0.0) for name in sorted(facilities)}
     yield simple_table("watermark_ahead_seconds", ahead)

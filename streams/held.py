@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from analyzer import Engine, Policy, Topic
 from streams.checkpoint import CheckpointError, Checkpoints, Restored, new_writer, restore
-from streams.partition import Outgoing, Partition
+from streams.partition import Outgoing, Partition, Waiting
 
 
 class Held:
@@ -23,11 +23,21 @@ class Held:
         self.stored_offsets: dict[Topic, int] = dict(partition.next_offsets)
         self.not_before = 0.0
         """When it is stored again (s, monotonic) after the broker refused a checkpoint."""
+        self.refused: str | None = None
+        """Why the broker refused the latest checkpoint; None if it did not."""
+        self.storing = Waiting()
+        """What a checkpoint under way has taken from the partition to send it afterwards."""
 
     @property
     def unstored(self) -> int:
         """Offsets taken in since the last checkpoint: what the next worker reads again."""
         return sum(end - self.stored_offsets.get(topic, 0) for topic, end in list(self.partition.next_offsets.items()))
+
+    @property
+    def waiting(self) -> Waiting:
+        """All that waits to be sent after this checkpoint or the next."""
+        ours = self.partition.waiting
+        return Waiting(ours.episodes + self.storing.episodes, ours.size + self.storing.size)
 
     def not_stored(self, episodes: list[Outgoing], not_before: float) -> None:
         """A checkpoint that was planned cannot be stored: the next one stores everything, and says it then."""

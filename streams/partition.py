@@ -45,6 +45,13 @@ class Outgoing(NamedTuple):
     headers: Headers = []  # noqa: RUF012  # never changed
 
 
+class Waiting(NamedTuple):
+    """Episodes that wait to be sent, and the bytes of their values."""
+
+    episodes: int = 0
+    size: int = 0
+
+
 class TakenSlice(NamedTuple):
     """What became of a slice: the event times (ms) of the records that were accepted."""
 
@@ -82,6 +89,7 @@ class Partition:
         self._max_record_bytes = max_record_bytes
         self._poisoned = False
         self._episodes: list[Outgoing] = list(episodes)
+        self._episode_bytes = _size(self._episodes)
         self._finished: list[Finished] = []
         """Those in `_episodes`, after whatever came from outside."""
         self._say(engine.said_at(np.array(said, dtype=np.int64)))
@@ -93,6 +101,11 @@ class Partition:
     def waiting_episodes(self) -> int:
         """How many finished episodes wait for the next checkpoint, beside those that most likely were sent before a restart."""
         return len(self._episodes) - self._said_before
+
+    @property
+    def waiting(self) -> Waiting:
+        """All that waits for the next checkpoint."""
+        return Waiting(len(self._episodes), self._episode_bytes)
 
     def take_slice(self, one: Slice, now: int | None = None) -> TakenSlice:
         """Take in the records that were not taken in before.
@@ -193,7 +206,9 @@ class Partition:
             return
         keys = {facility: facility.encode() for facility in set(episodes.columns[0])}
         of_facility = map(keys.__getitem__, episodes.columns[0])
-        self._episodes += map(Outgoing, repeat("episodes"), of_facility, encode_episodes(episodes, self._pseudonym))
+        values = encode_episodes(episodes, self._pseudonym)
+        self._episodes += map(Outgoing, repeat("episodes"), of_facility, values)
+        self._episode_bytes += sum(map(len, values))
         self._finished.append(episodes)
 
     def take_outbox(self) -> list[Outgoing]:
@@ -210,7 +225,7 @@ class Partition:
             Outgoing("overload", one.change.facility.encode(), encode_announcement(one, self._pseudonym)) for one in self.engine.announce()
         ]
         episodes, finished = self._episodes, self._finished
-        self._episodes, self._finished, self._said_before = [], [], 0
+        self._episodes, self._finished, self._said_before, self._episode_bytes = [], [], 0, 0
         if not episodes:
             return changes, [], changes
         finished.append(NOTHING_FINISHED)  # all may have come from outside
@@ -223,6 +238,7 @@ class Partition:
     def put_back(self, episodes: list[Outgoing]) -> None:
         """Take back what was not sent after all, to be stored and sent with the next checkpoint."""
         self._episodes[:0] = episodes
+        self._episode_bytes += _size(episodes)
         self.changed = self.changed or bool(episodes)
 
     def state(self) -> dict[str, Any]:
@@ -233,6 +249,10 @@ class Partition:
             "next_offsets": dict(self.next_offsets),
             "tally": [[topic, outcome, count] for (topic, outcome), count in sorted(self.engine.tally.items())],
         }
+
+
+def _size(records: Iterable[Outgoing]) -> int:
+    return sum(len(one.value or b"") for one in records)
 
 
 def restored_engine(policy: Policy, shards: Mapping[ShardKey, Any], state: Mapping[str, Any], judge_anew: bool) -> Engine:

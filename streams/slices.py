@@ -113,14 +113,17 @@ class Backlog:
     def __init__(self) -> None:
         self._lanes: dict[int, _Lane] = {}
         self._turns: deque[int] = deque()
+        self.paused: frozenset[int] = frozenset()
+        """Partitions of which nothing is fetched or handed on; what they have waits (see `streams.pressure`)."""
 
     def clear(self) -> None:
         self._lanes.clear()
         self._turns.clear()
 
     def wanted(self, places: Iterable[tuple[Topic, int]]) -> set[tuple[Topic, int]]:
-        """Those of `places` of which nothing waits."""
-        return {place for place in places if place[1] not in self._lanes or place[0] not in self._lanes[place[1]].waiting}
+        """Those of `places` of which nothing waits, and that are not paused."""
+        reading = (place for place in places if place[1] not in self.paused)
+        return {place for place in reading if place[1] not in self._lanes or place[0] not in self._lanes[place[1]].waiting}
 
     def add(self, slices: Iterable[Slice], reached: Mapping[Place, Reach]) -> None:
         """Slices of `wanted` places, and how far all places are fetched now that these are."""
@@ -142,6 +145,8 @@ class Backlog:
         for _ in range(len(self._turns)):
             partition = self._turns[0]
             self._turns.rotate(-1)
+            if partition in self.paused:
+                continue
             taken = self._lanes[partition].take(now)
             if taken is not None:
                 return taken

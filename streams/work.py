@@ -27,7 +27,8 @@ from streams.fitting import Limits
 from streams.health import Health
 from streams.held import Held, take_hold
 from streams.lookout import Lookout
-from streams.partition import Outgoing, Partition
+from streams.partition import Outgoing, Partition, Waiting
+from streams.pressure import Backpressure, Pressure
 from streams.producer import BatchProducer, Refused
 from streams.progress import Standing
 from streams.pseudonyms import pseudonyms
@@ -90,6 +91,7 @@ class Work:
         self.limits.tell(limits)
         self.unreadable_batches = Skipped()
         self._transactions = OpenTransactions()
+        self.pressure = Pressure()
         self.lookout = Lookout(app, settings, clock, self)
         self._current = False
         """Whether what is held is the state of record: not from a rebalance on until what others may have added is read."""
@@ -170,16 +172,31 @@ class Work:
             self._losses(),
             self._transactions.seconds(),
             self.exporter.unmeasured.count,
+            self._backpressure(),
         )
 
     def advance(self) -> None:
         """Bring every partition to now."""
         for held in self._held.values():
             self._advance(held)
+        self._press()
 
     def _advance(self, held: Held) -> None:
         held.partition.advance(None if self._settings.clock == "event" else int(self._clock() * 1000))
         held.arrived = 0
+
+    # -- back-pressure
+
+    def _press(self) -> None:
+        """Pause partitions whose finished episodes find no room, and have the others go on."""
+        before = self.pressure.paused
+        paused = self.pressure.judge({number: held.waiting for number, held in self._held.items()}, monotonic())
+        if paused != before:
+            self._app.consumer.backlog.paused = paused
+
+    def _backpressure(self) -> Backpressure:
+        refused = {number: held.refused for number, held in self._held.items() if held.refused is not None}
+        return self.pressure.now(monotonic(), refused)
 
     # -- records in
 
@@ -223,6 +240,7 @@ class Work:
         held.arrived += len(one)
         if held.arrived >= ADVANCE_RECORDS:
             self._advance(held)
+            self._press()
 
     async def _tick(self) -> None:
         self.advance()
@@ -231,8 +249,15 @@ class Work:
             self._transactions.look(self._ends(), answered)
         for held in list(self._held.values()):
             await self._send(held.partition.take_outbox())
-        if any(held.partition.waiting_episodes >= EPISODES_LIMIT for held in self._held.values()):
+        self.pressure.tell(self._backpressure())
+        if self._checkpoint_is_due() and not self._storing.locked():  # one that is stuck must not hold up the ticks
             await self.checkpoint()
+
+    def _checkpoint_is_due(self) -> bool:
+        """Whether so many episodes wait that the next checkpoint should not wait for its turn."""
+        if any(held.partition.waiting_episodes >= EPISODES_LIMIT for held in self._held.values()):
+            return True
+        return self.pressure.checkpoint_due and not any(held.refused for held in self._held.values())
 
     # -- records out
 
@@ -269,6 +294,8 @@ class Work:
                 held.partition.look()
                 if held.partition.changed:
                     await self._store(held)
+                    held.storing = Waiting()
+                    self._press()
 
     async def _store(self, held: Held) -> None:
         partition, number = held.partition, held.partition.number
@@ -276,6 +303,7 @@ class Work:
         batches, place = await self._batches(), (checkpoint_topic(self._settings.group), number)
         part_bytes = max(self.limits.of(place[0]) - PART_HEADROOM, PART_HEADROOM)
         # One moment: the state, what it has to say, and how far it has come.
+        held.storing = partition.waiting
         plan, outbox = held.checkpoints.plan(partition, part_bytes), partition.take_outbox()
         stored = dict(partition.next_offsets)
         reached = {TP(topic, number): offset for topic, offset in stored.items()}
@@ -290,8 +318,9 @@ class Work:
                 topic=place[0], partition=number, error=type(error.reason).__name__,
             )  # fmt: skip
             held.not_stored(plan.episodes, monotonic() + REFUSED_SECONDS)
+            held.refused = type(error.reason).__name__
             return
-        held.stored_at, held.stored_offsets = self._clock(), stored
+        held.stored_at, held.stored_offsets, held.refused = self._clock(), stored, None
         await self._say(held, plan.episodes, reached)
         with contextlib.suppress(Refused):  # what is superseded stays, and is ignored
             await batches.store(place, plan.deletions)
@@ -398,11 +427,12 @@ class Work:
         """Where the worker stands, for `Watch`."""
         app = self._app
         settled = self.recovered and not app.rebalancing and not app.in_recovery
-        lag = sum(lag or 0 for lag in self.lags().values()) if settled else 0
+        paused = self.pressure.paused
+        lag = sum(lag or 0 for (_, number), lag in self.lags().items() if number not in paused) if settled else 0
         return Standing(
             settled=settled,
             restored=sum(offset or 0 for offset in app.tables.recovery.active_offsets.values()),
-            partitions=len(self._held),
+            partitions=len(self._held.keys() - paused),
             waiting=lag,
             taken_in=self._taken_in,
             answered=app.consumer.last_answer() if settled else None,
