@@ -213,7 +213,9 @@ def publish(
 ) -> None:
     """Send recorded files to Kafka, in order of event time. Needs the topics (see `topics`).
 
-    Lines are sent as they are; the worker rejects what is malformed.
+    Lines are sent as they are; the worker rejects what is malformed. Records keep the time of their events as their Kafka
+    timestamp, or workers would refuse them as late. Brokers delete by that time, too: where a topic's retention.ms is
+    shorter than the records are old, a warning says what to do.
 
     Example: alarm-fatigue publish --alarms alarms.jsonl --assignments assignments.jsonl --speed 60
     """

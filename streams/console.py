@@ -95,16 +95,20 @@ def _bar(measure: ProgressColumn) -> Progress:
 
 def send(settings: Settings, messages: Iterable[Any], speed: float | None, sent: Callable[[], object]) -> int:
     """Publish `messages` to topics that were looked at before, and return how many were delivered."""
-    from streams.publish import PublishError, publish
+    from streams.publish import PublishError, publish, warned
     from streams.replay import InputError
     from streams.topics import Topics, TopicsError
 
     try:
         with Topics(settings) as known:
             fatal = [one for one in known.check() if one.fatal and one.topic in TOPICS]
+            keeping = {} if fatal else known.keeping()
         if fatal:
             fail(f"{fatal[0].topic}: {fatal[0].message}; run alarm-fatigue topics --broker {settings.broker}")
-        return asyncio.run(publish(settings, messages, speed, sent))
+            keeping = known.keeping()
+        now = round(time.time() * 1000)
+        said = warned(messages, keeping, now, settings, lambda line: typer.echo(f"warning: {line}", err=True))
+        return asyncio.run(publish(settings, said, speed, sent))
     except (PublishError, TopicsError, InputError) as error:
         fail(error)
     except KeyboardInterrupt:

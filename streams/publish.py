@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from analyzer import Topic
 from streams.codec import Malformed, decode
 from streams.replay import lines
 from streams.settings import Settings
-from streams.topics import LARGEST_RECORD
+from streams.topics import BEFORE_MAX, DAY, LARGEST_RECORD, Keeping
 
 _IN_FLIGHT = 5000  # deliveries awaited at a time: enough to fill batches, little enough to stop soon after a failure
 
@@ -78,6 +79,58 @@ def _facility(line: bytes) -> bytes | None:
     except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, RecursionError):
         return None
     return facility.encode() if isinstance(facility, str) else None
+
+
+def warned(
+    messages: Iterable[Message],
+    keeping: Mapping[str, Keeping],
+    now: int,
+    settings: Settings,
+    warn: Callable[[str], object],
+) -> Iterator[Message]:
+    """The same messages. `warn` is called before the first one that its topic would not keep as it is, once a topic.
+
+    `now` in ms. Records keep the time of their events, so that workers judge their lateness as if
+    they were live; so a broker judges their age by it, too.
+    """
+    seen: set[str] = set()
+    for message in messages:
+        if message.timestamp is not None and message.topic not in seen:
+            says = _endangered(message.topic, message.timestamp, keeping.get(message.topic, Keeping()), now, settings)
+            if says is not None:
+                seen.add(message.topic)
+                warn(says)
+        yield message
+
+
+def _endangered(topic: str, timestamp: int, kept: Keeping, now: int, settings: Settings) -> str | None:
+    """Why a record of that time may not reach a worker as it is, and what to do, in one line.
+
+    None where nothing is known against it.
+    """
+    age = now - timestamp
+    old = f"{topic}: records are dated from {datetime.fromtimestamp(timestamp // 1000, UTC):%Y-%m-%d} on"
+    command = f"kafka-configs.sh --bootstrap-server {settings.broker} --alter --topic {topic} --add-config"
+    if kept.restamps and age > settings.policy.horizon:
+        return (
+            f"{old}, but the topic gives them the time of their arrival (LogAppendTime), so that workers refuse them as late; "
+            f"run before: {command} message.timestamp.type=CreateTime"
+        )
+    if kept.before_max is not None and age > kept.before_max:
+        return (
+            f"{old}, but the broker refuses records older than {_days(kept.before_max)} ({BEFORE_MAX}); "
+            f"run before: {command} {BEFORE_MAX}={age + DAY}"
+        )
+    if kept.retention is not None and age > kept.retention:
+        return (
+            f"{old}, but the topic keeps records for {_days(kept.retention)} by that time (retention.ms), so the broker may delete them at "
+            f"once; run before: {command} retention.ms=-1 (and when they are read: {command} retention.ms={kept.retention})"
+        )
+    return None
+
+
+def _days(ms: int) -> str:
+    return f"{ms / DAY:.3g} days"
 
 
 async def publish(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ from streams.settings import Settings
 DAY = 86_400_000
 LARGEST_RECORD = 16 << 20
 """Bytes of the longest record that topics take: even what no device should send must get as far as `rejected`."""
+BEFORE_MAX = "message.timestamp.before.max.ms"
+"""The broker's guard against timestamps of the past; without a limit by default."""
 AFTER_MAX = "message.timestamp.after.max.ms"
 """The broker's guard against timestamps of the future (Apache Kafka 3.6 and later)."""
 _HEADROOM = 64 << 10  # `rejected` adds headers to what it was given
@@ -39,6 +42,28 @@ class TopicPlan:
         kept = {"cleanup.policy": "compact"} if self.retention is None else {"retention.ms": str(self.retention)}
         guard = {} if self.max_ahead is None else {AFTER_MAX: str(self.max_ahead)}
         return {"max.message.bytes": str(self.max_bytes), **kept, **guard}
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What a topic does with records of the past; None where there is no limit, or the broker does not tell."""
+
+    retention: int | None = None
+    """How long (ms) records are kept, by their timestamps."""
+    before_max: int | None = None
+    """How old (ms) a record's timestamp may be, or the broker refuses the record."""
+    restamps: bool = False
+    """Whether the broker gives records the time of their arrival (LogAppendTime)."""
+
+    @classmethod
+    def of(cls, config: Mapping[str, str | None]) -> Keeping:
+        """From the settings of a topic."""
+
+        def limit(name: str) -> int | None:
+            value = int(config.get(name) or -1)
+            return value if 0 <= value < (1 << 63) - 1 else None
+
+        return cls(limit("retention.ms"), limit(BEFORE_MAX), config.get("message.timestamp.type") == "LogAppendTime")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +190,10 @@ class Topics:
         known = self.partitions()
         found = {one.name: self._config(one.name).get("max.message.bytes") for one in plans(self._settings, 1) if one.name in known}
         return {name: int(value) for name, value in found.items() if value is not None and name not in TOPICS}
+
+    def keeping(self) -> dict[str, Keeping]:
+        """What each input does with records of the past."""
+        return {topic: Keeping.of(self._config(topic)) for topic in TOPICS}
 
     def _unguarded(self, plan: TopicPlan, found: dict[str, str | None]) -> str | None:
         """Whether producers can date records ahead of the broker's clock; None if not, or unknown."""
