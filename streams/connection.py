@@ -19,6 +19,7 @@ from aiohttp.web import BaseRequest, Response, StreamResponse
 from aiohttp.web_protocol import RequestHandler
 from yarl import URL
 
+from streams.codec import to_json
 from streams.refusals import Refusals
 
 HEADER_BYTES = 32 << 10
@@ -186,7 +187,9 @@ class Connection(RequestHandler):
                 headers["Allow"] = ",".join(ALLOWED)
         if request.writer.output_size > 0:
             raise ConnectionError("part of an answer is sent already")
-        response = Response(status=status, text=text, headers=headers)
+        # In the form of the interface's own errors: what cannot be parsed has no path by which to tell pages apart.
+        error = {"error": text.removesuffix("\n")}
+        response = Response(status=status, body=to_json(error) + b"\n", content_type="application/json", headers=headers)
         response.force_close()
         return response
 

@@ -117,7 +117,15 @@ BAD_REQUEST = [
 
 @pytest.mark.parametrize("request_", BAD_REQUEST, ids=lambda one: repr(one[:50]))
 def test_malformed_requests_are_refused(site: Site, request_: bytes) -> None:
-    assert ask(site, request_)[0] == 400
+    status, headers, body = ask(site, request_)
+    assert status == 400
+    if headers["Content-Type"].startswith("application/json"):  # else the guard refused what the parser let pass
+        assert json.loads(body).keys() == {"error"}
+
+
+def test_a_target_too_long_to_be_parsed_is_answered_in_the_form_of_the_interface_s_errors(site: Site) -> None:
+    status, headers, body = ask(site, get(b"/api/v1/units?facility=" + b"a" * 65_536))
+    assert (status, headers["Content-Type"], body) == (400, "application/json", b'{"error":"malformed request"}\n')
 
 
 @pytest.mark.parametrize(
@@ -206,7 +214,7 @@ def test_a_page_that_fails_is_one_line_and_harms_no_other(structured: None, capl
 
     with Site(Broken(Engine(Policy()))) as broken:
         status, _, body = ask(broken, get(b"/ready?secret=1", b"X-Secret: secret\r\n"))
-        assert (status, body) == (500, b"internal error\n")
+        assert (status, body) == (500, b'{"error":"internal error"}\n')
         assert ask(broken, get(b"/healthz"))[0] == 200
     (line,) = said(caplog)
     assert (line["reason"], line["count"], line["error"]) == ("failed", 1, "ValueError")
