@@ -26,7 +26,7 @@ from streams.finder import REUSE_SECONDS as FINDINGS_REUSE_SECONDS
 from streams.finder import Finder
 from streams.fitting import Limits
 from streams.health import Health
-from streams.held import Held, take_hold
+from streams.held import Departures, Held, take_hold
 from streams.partition import Outgoing, Partition
 from streams.producer import BatchProducer, Refused
 from streams.progress import Answers, Silence, Standing, Watch
@@ -95,10 +95,10 @@ class Work:
         self._watch = Watch(settings.stall_timeout / 1000)
         self._answers = Answers(self._connections)
         self._silence = Silence(settings.broker)
-        self._was_silent = False
+        self._departures = Departures(settings.clock == "wall")
+        self._was_silent = self.recovered = False
         self._current = False
         """Whether what is held is the state of record: not from a rebalance on until what others may have added is read."""
-        self.recovered = False
 
         self._table = CheckpointTable(app, name="checkpoint", partitions=settings.partitions, key_type=bytes, value_type=bytes)
         app.tables.add(self._table)
@@ -223,6 +223,7 @@ class Work:
 
     async def _tick(self) -> None:
         self.advance()
+        self._departures.look(self, self._clock())
         for held in list(self._held.values()):
             await self._send(held.partition.take_outbox())
         if any(held.partition.waiting_episodes >= EPISODES_LIMIT for held in self._held.values()):
