@@ -16,8 +16,8 @@ from analyzer.policy import HOUR, MINUTE
 from tests import naive
 from tests.naive_control import Control, Stamped, facts_after, live
 from tests.strategies import nows
-from tests.test_engine import POLICY, TOPIC_OF, WARDS, Stored, assert_same, numbers, restore, store
-from tests.test_naive import alarm, event, ms, response
+from tests.test_engine import POLICY, TOPIC_OF, WARDS, Stored, assert_same, feed, numbers, restore, store
+from tests.test_naive import alarm, event, ms, response, verdict
 from tests.test_reuse import SHORT, in_time, reused
 from tests.workers import run
 
@@ -168,6 +168,33 @@ def test_after_a_reset_alarms_are_admitted_from_the_greatest_time_that_remains()
     assert sent("old", -580, 24) == "late"
     engine.advance(ms(60))
     assert engine.held == 3
+
+
+def test_a_reset_forgets_every_episode_of_an_alarm_id_and_keeps_what_people_said_of_it() -> None:
+    """Of an id used twice one event is ahead. Its responses and label belong to the episode that comes next."""
+    first, second, at = alarm("a", 0, 6500), alarm("a", 100_150, 100_160), 100_200
+    said = [
+        response(100_155, alarm_id="a", action="intervene"),
+        response(100_157, alarm_id="a"),
+        verdict("a", 100_170, "non_actionable"),
+    ]
+    ahead = event("a", "update", at + 3480)
+    again = alarm("a", 100_190, 100_195)
+    engine = Engine(Policy())
+    feed(engine, [*first, *second, *said])
+    engine.advance(ms(at))
+    assert engine.held == 2
+    feed(engine, [ahead])
+    engine.control("alarms", "reset", "F", ms(at))
+    engine.advance(ms(at))
+    assert engine.held == 1
+    assert engine.measure().units.unit == []
+    feed(engine, again)
+    now = ms(at + 3600)
+    [record] = engine.advance(now)
+    assert (record.start, record.first_response) == (ms(100_190), ms(100_155))
+    assert (record.class_, record.basis) == ("non_actionable", "label")
+    assert_same(numbers(engine, Policy()), naive.metrics([*said, *again], now, Policy()))
 
 
 def test_by_the_event_clock_time_goes_back_with_the_watermark() -> None:
