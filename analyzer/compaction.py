@@ -1,9 +1,10 @@
-"""Compaction: names that nothing held uses any more are given back, and the others are renumbered.
+"""Compaction: names that nothing held uses any more are given back, and the others are
+renumbered.
 
-Units, places, beds, alarm types, clinicians and teams are known by number throughout the state, and a
-feed may use new names for every alarm. Renumbering touches everything that is held. So it waits until
-more than half of the names are unused, which spreads its cost over the facts that brought them, or
-until a whole facility was dropped.
+Units, places, beds, alarm types, clinicians and teams are known by number throughout the state,
+and a feed may use new names for every alarm. Renumbering touches everything that is held. So it
+waits until more than half of the names are unused, which spreads its cost over the facts that
+brought them, or until a whole facility was dropped.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Control: a facility's facts of one topic with a time after a moment are forgotten, or all of them.
+"""Control: forgets a facility's facts of one topic, all of them or those dated after a moment.
 
-A clock that runs ahead pushes the watermark of its topic ahead, and everything after it is late. A
-control record, written into the topic itself, takes that back. It concerns the facts of its own topic
-and its own partition that were accepted before it, and nothing else. So the result is the same at any
-interleaving of topics, after a crash, and whether facts were folded yet or not.
+A clock that runs ahead pushes the watermark of its topic ahead, and everything after it is late.
+A control record, written into the topic itself, takes that back. It concerns the facts of its own
+topic and its own partition that were accepted before it, and nothing else. So the result is the
+same at any interleaving of topics, after a crash, and whether facts were folded yet or not.
 
-For that, facts that are merged are forgotten together: an alarm id with one event after the moment
-loses all its events, and an assignment with one record after the moment is gone. Responses and labels
-are forgotten one by one.
+For that, facts that are merged are forgotten together: an alarm id with one event after the
+moment loses all its events, and an assignment with one record after the moment is gone. Responses
+and labels are forgotten one by one.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Departed facilities: what is held of a facility that sends nothing any more is dropped, by the wall clock.
+"""Departed: drops what is held of facilities that send nothing any more, by the wall clock.
 
-The horizon of `horizon` moves with a facility's own watermark, which stands still once nothing comes.
-Open alarms and assignments in force are kept however old, and their facility with them. A facility of
-which nothing else is left is dropped whole.
+The horizon of `horizon` moves with a facility's own watermark, which stands still once nothing
+comes. Open alarms and assignments in force are kept however old, and their facility with them. A
+facility of which nothing else is left is dropped whole.
 """
 
 from __future__ import annotations

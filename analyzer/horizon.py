@@ -108,7 +108,7 @@ def _sweep(state: State) -> None:
     for unit, unsure in list(state.unsure.items()):
         rows = np.array([row for _, row in unsure], dtype=np.int64)
         same = (table.rule[rows] == NOTHING_KNOWN) & (table.static[rows] >= 0) & (table.end[rows] == [end for end, _ in unsure])
-        same &= state.statics.unit[table.static[rows]] == unit
+        same[same] = state.statics.unit[table.static[rows[same]]] == unit
         if same.any():
             state.unsure[unit] = list(compress(unsure, same.tolist()))
         else:

@@ -1,11 +1,13 @@
-"""Control records: commands to the workers, in the inputs themselves, so the state stays a function of the log.
+"""Control records: commands to the workers, written into the inputs themselves.
+
+So the state stays a function of the log.
 
 A JSON object under the key of its facility, which decodes as no fact:
 
     {"control": "reset" | "forget", "facility": ID, "event_id": ID, "at": ms since 1970}
 
-`analyzer.control` says what becomes of it. It is looked for among malformed records only, so facts pay
-nothing for it.
+`analyzer.control` says what becomes of it. It is looked for among malformed records only, so
+facts pay nothing for it.
 """
 
 from __future__ import annotations

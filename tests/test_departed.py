@@ -41,6 +41,20 @@ def test_numbering_names_afresh_changes_nothing(data: st.DataObject) -> None:
     assert_same(numbers(engine), naive.metrics(facts, steps[-1], POLICY))
 
 
+def test_an_alarm_of_unknown_class_that_was_forgotten_leaves_nothing_to_look_up() -> None:
+    """No static is left when the sweep goes over the alarms whose class was unknown."""
+    engine = Engine(Policy())
+    feed(engine, [*alarm("a", 0, 60), event("b", "end", 0, facility="G")])
+    [record] = engine.advance(ms(1000))
+    assert record.class_ == "unknown"
+    engine.control("alarms", "forget", "F", 0)
+    assert compact(engine._state, at_once=True)
+    feed(engine, [event("c", "end", 2 * 3600, facility="G")])
+    engine.advance(ms(2 * 3600))
+    assert engine.facilities == ["G"]
+    assert engine.held == 2
+
+
 def test_a_feed_with_new_names_for_every_alarm_reaches_a_steady_memory() -> None:
     """Each of 19,200 alarms over four days has a unit, bed, device, code, label and clinician of its own."""
     engine, most = Engine(Policy()), []
