@@ -1,13 +1,17 @@
 """The analyzer: what alarms weigh on the people who must answer them. Pure: no Kafka, no clock, no environment.
 
-Facts (`facts`) are admitted (`admission`), wait for their time (`arrivals`) and are folded into the table of episodes (`fold`,
-`table`, `readings`); joined with rosters and responses (`roster`, `responses`), what follows is derived (`derive`, `classes`),
-what is final published (`publish`), what is old forgotten (`horizon`), and what it weighs counted in windows (`burden`, `windows`,
-`bands`, `chatter`, `duty`, `flood`, `frequent`, `overlap`, `posts`, `spread`). Whether that is too much is watched (`watch`, by the
-`levels` and the states of `overload` on the `load`; `telling` and `relief` say what to do, `glance` how it stands), and what to fix
-is found (`findings`, out of the `evidence` of `patterns`). What finished alarms would have been under another setting (`recorded`,
-`whatif`, `search`, `effects`, `bounds`), what readings would have raised (`trends`) and what came of a change (`comparison`) is asked of
-records, without an engine; `recall` gives those that one still holds. All of it works on many facts at once, in numpy columns.
+Facts (`facts`) are admitted (`admission`), wait for their time (`arrivals`) and are folded into the
+table of episodes (`fold`, `table`, `readings`); joined with rosters and responses (`roster`,
+`responses`), what follows is derived (`derive`, `classes`), what is final published (`publish`),
+what is old forgotten (`horizon`, `departed`; `compaction` gives the names back), what a command
+takes back undone (`control`), and what it weighs counted in windows (`burden`, `windows`, `bands`,
+`chatter`, `duty`, `flood`, `frequent`, `overlap`, `posts`, `spread`). Whether that is too much is
+watched (`watch`, by the `levels` and the states of `overload` on the `load`; `telling` and `relief`
+say what to do, `glance` how it stands), and what to fix is found (`findings`, out of the `evidence`
+of `patterns`). What finished alarms would have been under another setting (`recorded`, `whatif`,
+`search`, `effects`, `bounds`), what readings would have raised (`trends`) and what came of a change
+(`comparison`) is asked of records, without an engine; `recall` gives those that one still holds.
+All of it works on many facts at once, in numpy columns.
 `Engine` holds the facilities of one partition, and is all that the worker needs.
 """
 
@@ -16,6 +20,7 @@ from analyzer.arrivals import Columns
 from analyzer.bands import EXPOSURE_BANDS, LOAD_BANDS
 from analyzer.burden import ALARM_PRIORITIES, Burdens, ClinicianBurdens, Snapshot, UnitBurdens
 from analyzer.classes import CLASSES, SCOPES, Scope, nonactionable_ratio
+from analyzer.control import COMMANDS, Command
 from analyzer.engine import Engine
 from analyzer.episodes import NOTHING_FINISHED, Class, EpisodeRecord, Finished
 from analyzer.evidence import Evidence
@@ -34,6 +39,7 @@ from analyzer.watch import Announcement
 __all__ = [
     "ALARM_PRIORITIES",
     "CLASSES",
+    "COMMANDS",
     "EXPOSURE_BANDS",
     "FACT_TYPES",
     "JUDGING",
@@ -60,6 +66,7 @@ __all__ = [
     "ClinicianBurdens",
     "ClockOffset",
     "Columns",
+    "Command",
     "Engine",
     "EpisodeRecord",
     "Evidence",

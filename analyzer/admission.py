@@ -127,9 +127,37 @@ class Admission(Growing):
                 watermarks[facility] = max(watermark, moment)
         return np.array(outcomes, dtype=np.int8)
 
-    def forget(self) -> None:
-        """Drop the ids that the horizon has passed."""
-        self.seen.drop_before(self.watermark - self._policy.horizon)
+    def forget(self, at_least: Numbers | None = None) -> None:
+        """Drop the ids that the horizon has passed.
+
+        `at_least` (ms, by facility): the horizon lies here or later, whatever the watermark says.
+        """
+        horizon = self.watermark - self._policy.horizon
+        if at_least is not None:
+            horizon[: len(at_least)] = np.maximum(horizon[: len(at_least)], at_least)
+        self.seen.drop_before(horizon)
+
+    def forget_after(self, facility: int, moment: int) -> bool:
+        """Forget a facility's ids with a time after `moment` (ms) and move its watermark back.
+
+        The watermark becomes the latest time that remains. Ids behind the horizon of the old watermark
+        go as well: whether they are still in memory must make no difference. Returns whether anything
+        lay after `moment`.
+        """
+        before = int(self.watermark[facility])
+        if before <= moment:
+            return False
+        entries = self.seen.of(np.array([facility]))
+        at = self.seen.at[entries]
+        stays = (at <= moment) & (at >= before - self._policy.horizon)
+        self.seen.erase(entries[~stays])
+        self.watermark[facility] = at[stays].max(initial=NOTHING_YET)
+        return True
+
+    def drop(self, facilities: Numbers) -> None:
+        """Forget facilities: ids and watermarks."""
+        self.seen.erase(self.seen.of(facilities))
+        self.watermark[facilities] = NOTHING_YET
 
 
 def _reached_before(facilities: Numbers, at: Numbers, watermark: Numbers) -> Numbers:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, compress
 from typing import Any
@@ -87,6 +87,38 @@ class Arrivals:
                 count += len(ready[0])
                 some.append(ready.pop(0))
             yield _joined(some)
+
+    def facilities(self) -> set[int]:
+        """The facilities with a waiting fact."""
+        waiting = (batch for batches in self._batches.values() for batch in batches)
+        return {number for batch in waiting for number in np.unique(batch.facilities).tolist()}
+
+    def after(self, topic: Topic, facility: int, moment: int, place: int) -> set[Any]:
+        """The field at `place` of a facility's waiting facts with a time after `moment` (ms)."""
+        found: set[Any] = set()
+        for batch in self._batches.get(topic, ()):
+            chosen = np.flatnonzero((batch.facilities == facility) & (batch.at > moment))
+            found.update(map(batch.columns[place].__getitem__, chosen.tolist()))
+        return found
+
+    def remove(self, topic: Topic, facility: int, place: int, values: Collection[Any]) -> None:
+        """Take out a facility's waiting facts whose field at `place` is one of `values`."""
+
+        def stays(batch: Batch) -> Any:
+            named = np.fromiter((one in values for one in batch.columns[place]), np.bool_, len(batch))
+            return ~((batch.facilities == facility) & named)
+
+        self._keep(topic, stays)
+
+    def remove_after(self, topic: Topic, facility: int, moment: int) -> None:
+        """Take out a facility's waiting facts with a time after `moment` (ms)."""
+        self._keep(topic, lambda batch: ~((batch.facilities == facility) & (batch.at > moment)))
+
+    def _keep(self, topic: Topic, stays: Callable[[Batch], Any]) -> None:
+        batches = [batch.chosen(stays(batch)) for batch in self._batches.pop(topic, [])]
+        if batches := [batch for batch in batches if len(batch)]:
+            self._batches[topic] = batches
+        self.changed = True
 
     def _pile_up(self, topic: Topic) -> None:
         """Few batches of what waits, so that asking again costs little however it came; each at least twice as long as the next.

@@ -151,7 +151,7 @@ class Snapshot:
     def of(cls, state: State) -> Snapshot:
         """Take one; a few milliseconds."""
         table, statics, policy = state.table, state.statics, state.policy
-        now = state.times.now[: len(state.facilities)].copy()
+        now = state.times.now[: len(state.facilities.things)].copy()
         rows = table.alarms()
         rows = rows[table.end[rows] > (now - policy.lookback)[table.facility[rows]]]
         static, moments = table.static[rows], now[table.facility[rows]]

@@ -9,9 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer import storage
-from analyzer.admission import ACCEPTED, NOTHING_YET, OUTCOMES, Outcome, Outcomes
+from analyzer.admission import ACCEPTED, NOTHING_YET, OUTCOMES, TOPICS, Outcome, Outcomes
 from analyzer.arrivals import Batch, Columns
 from analyzer.burden import Burdens, Snapshot
+from analyzer.compaction import compact
+from analyzer.control import Command, control
+from analyzer.departed import let_go
 from analyzer.derive import derive, judge_again
 from analyzer.episodes import Finished
 from analyzer.evidence import Evidence
@@ -52,6 +55,8 @@ class Engine:
     def __init__(self, policy: Policy) -> None:
         self._state = State(policy)
         self.tally: dict[tuple[Topic, Outcome], int] = {}
+        self.controls: dict[Command, int] = {}
+        """Control records obeyed."""
         self.policy = policy
         self.version = 0
         """Another one whenever what is measured may have changed."""
@@ -107,7 +112,8 @@ class Engine:
         """
         state = self._state
         state.grow()
-        count = len(state.facilities)
+        count = len(state.facilities.things)
+        self._rewind(now)
         before = state.times.now[:count].copy()
         state.times.now[:count] = np.maximum(before, state.watermark() if now is None else now)
         if len(state.arrivals) or (state.times.now[:count] != before).any():
@@ -120,8 +126,37 @@ class Engine:
                 state.table.changed(rows)
         judge_again(state)
         records = publish(state)
-        tidy(state)
+        if tidy(state) or state.facilities.dropped:
+            compact(state)
         return records
+
+    def _rewind(self, now: int | None) -> None:
+        """Set the event clock back to the watermark where that was reset. The wall clock stays."""
+        state = self._state
+        for number in state.rewound if now is None else ():
+            mark = int(state.watermark()[number])
+            state.times.now[number] = mark
+            horizon = max(mark - self.policy.horizon, NOTHING_YET)
+            state.times.tidied[number] = min(int(state.times.tidied[number]), horizon)
+            state.watch.rewind(number, mark)
+            state.head_changed = True
+        state.rewound.clear()
+
+    def control(self, topic: Topic, command: Command, facility: str, at: int) -> None:
+        """Obey a control record of a topic, in its place among the facts: see `analyzer.control`."""
+        if control(self._state, topic, command, facility, at):
+            self.recent.drop(facility)
+        self.controls[command] = self.controls.get(command, 0) + 1
+        self.version += 1
+
+    def let_go(self, now: int) -> list[str]:
+        """Drop facilities that the wall clock `now` (ms) has left behind: see `analyzer.departed`.
+
+        Returns the names of those dropped.
+        """
+        dropped = let_go(self._state, now)
+        self.version += bool(dropped)
+        return dropped
 
     def still_says(self, rows: Numbers, digests: Marks) -> npt.NDArray[np.bool_]:
         """Which records, of those once given as `Finished`, are still what the state holds."""
@@ -180,6 +215,25 @@ class Engine:
         """Each facility's watermark (ms), where it has one, by name."""
         marks = zip(self._state.facilities.things, self._state.watermark().tolist(), strict=True)
         return {name: mark for name, mark in sorted(marks) if mark != NOTHING_YET}
+
+    def heard(self) -> dict[str, int]:
+        """The latest time (ms) of any accepted fact of each facility, of whatever topic, by name."""
+        latest = np.max([self._state.watermark(topic) for topic in TOPICS], axis=0).tolist()
+        marks = zip(self._state.facilities.things, latest, strict=True)
+        return {name: mark for name, mark in sorted(marks) if mark != NOTHING_YET}
+
+    @property
+    def forgotten_open(self) -> int:
+        """Open alarms dropped because of `Policy.max_open_alarms` since the engine was loaded."""
+        return self._state.forgotten_open
+
+    @property
+    def names(self) -> int:
+        """Names in memory: of facilities, units, places, beds, alarm types, clinicians, signals and texts."""
+        state = self._state
+        texts = len(state.labels) + len(state.statics.things) + len(state.statics.signals)
+        people = len(state.teams.clinicians) + len(state.teams.all)
+        return len(state.facilities.things) + state.statics.names + texts + people
 
     @property
     def recipients_dropped(self) -> int:

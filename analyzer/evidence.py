@@ -65,7 +65,7 @@ class Evidence:
     def of(cls, state: State, window: int) -> Evidence:
         """Take it; a few milliseconds."""
         table, statics, policy = state.table, state.statics, state.policy
-        now = state.times.now[: len(state.facilities)].copy()
+        now = state.times.now[: len(state.facilities.things)].copy()
         rows = table.alarms()
         moments = now[table.facility[rows]]
         start, end = table.start[rows] - moments, table.end[rows] - moments

@@ -248,7 +248,7 @@ def fold_responses(state: State, batch: Batch) -> Numbers:
         at = batch.at[by_alarm]
         rows = state.table.rows_of(batch.facilities[by_alarm], [alarm for alarm in alarm_id if alarm is not None])
         rows = state.table.named_at(rows, at, state.policy.horizon)
-        np.maximum.at(state.table.latest, rows, at)
+        np.maximum.at(state.table.mentioned, rows, at)
         _fold_heard(state, rows, at, actions[by_alarm] + np.where(units[by_alarm] == NOT_SAID, UNNAMED, 0).astype(np.int8))
         touched.append(rows)
     for place in np.flatnonzero(~by_alarm).tolist():
@@ -285,7 +285,7 @@ def fold_labels(state: State, batch: Batch) -> Numbers:
     for row, at, id_, said in zip(rows.tolist(), batch.at.tolist(), event_id, verdict, strict=True):
         insort(table.labels.setdefault(row, []), (at, id_, _VERDICT[said]))
     judge(table, rows)
-    np.maximum.at(table.latest, rows, batch.at)
+    np.maximum.at(table.mentioned, rows, batch.at)
     return rows
 
 

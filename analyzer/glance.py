@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from analyzer.ids import Numbers
 from analyzer.load import Ticks, measure
+from analyzer.names import VACANT
 from analyzer.overload import ELEVATED, STATES, Change, Reason, Relief, holding
 from analyzer.policy import HOUR, MINUTE
 from analyzer.telling import Scenes, relief_of
@@ -71,8 +72,9 @@ class Glance:
         now = state.times.now[: len(names)]
         standing = _standing(state, now, facility)
         begun = np.maximum(state.watch.first[: len(names)] * state.policy.overload.every, state.times.tidied[: len(names)])
-        moments = dict(zip(names, now.tolist(), strict=True))
-        known = {name: since for name, since in zip(names, begun.tolist(), strict=True) if since <= moments[name]}
+        moments = {name: at for name, at in zip(names, now.tolist(), strict=True) if name != VACANT}
+        begins = zip(names, begun.tolist(), strict=True)
+        known = {name: since for name, since in begins if name != VACANT and since <= moments[name]}
         trends = _trends(state, now)
         if facility is not None:
             moments, known = ({name: at for name, at in of.items() if name == facility} for of in (moments, known))

@@ -33,10 +33,22 @@ class ResponseTimes(Growing):
         np.add.at(flat, begins + np.searchsorted(_BOUNDS, milliseconds), times)
         np.add.at(flat, begins + len(RESPONSE_BUCKETS) + 1, times * milliseconds)
 
+    def units(self) -> set[int]:
+        """The units with an observation."""
+        return {unit for unit, _, _ in self.dump()}
+
     def drop(self, units: Iterable[int]) -> None:
         """Forget units."""
         for unit in units:
             self._counts[unit * _RANKS : (unit + 1) * _RANKS] = 0
+
+    def renumber(self, units: Codes) -> None:
+        """Units have other numbers now; `units` gives them by their old ones, -1 for forgotten ones."""
+        observed = self.dump()
+        self.empty()
+        for unit, rank, counts in observed:
+            if units[unit] >= 0:
+                self.load(int(units[unit]), rank, counts)
 
     def copy(self) -> ResponseTimes:
         other = ResponseTimes()

@@ -7,6 +7,7 @@ from itertools import compress
 import numpy as np
 
 from analyzer.classes import NOTHING_KNOWN
+from analyzer.compaction import SPARE, keep_labels, keep_teams
 from analyzer.ids import Codes, Numbers
 from analyzer.policy import HOUR
 from analyzer.state import State
@@ -14,28 +15,35 @@ from analyzer.table import NEVER, OPEN
 
 _TIDY_EVERY = HOUR
 """A sweep looks at everything held; what the horizon has passed meanwhile is in no window, so it may wait."""
-_SPARE = 4096
-"""Numbers of things no longer used that are not worth a sweep of their own."""
 
 
-def tidy(state: State) -> None:
-    """Forget what the horizon has passed, on the slower of two clocks: each facility's `now`, and its watermark."""
-    count = len(state.facilities)
+def tidy(state: State, at_least: Numbers | None = None) -> bool:
+    """Forget what the horizon has passed, on the slower of two clocks: each facility's `now`, and its watermark.
+
+    `at_least` (ms, by facility): the horizon lies here or later, whatever the clocks say (see
+    `departed`). Returns whether it swept: at most once in `_TIDY_EVERY` of a facility's time.
+    """
+    count = len(state.facilities.things)
     horizon = np.minimum(state.times.now[:count], state.watermark()) - state.policy.horizon
+    horizon = np.maximum(horizon, state.times.tidied[:count])
+    if at_least is not None:
+        horizon = np.maximum(horizon, at_least)
     if not (horizon >= state.times.tidied[:count] + _TIDY_EVERY).any():
-        return
+        return False
     if state.watch.is_behind(horizon):  # it must look while what it looks at is still there
         state.watch.look(state)
     state.times.tidied[:count] = horizon
     state.head_changed = True
     for gate in state.gates.values():
-        gate.forget()
+        gate.forget(at_least)
     table = state.table
     rows = table.rows()
     moments = horizon[table.facility[rows]]
     # What arrives late may yet belong to the episode, or begin the next one of its alarm id.
     moments -= state.policy.allowed_lateness
-    gone = rows[(table.latest[rows] < moments) & ((table.start[rows] == NEVER) | (table.end[rows] < moments))]
+    old = table.last_mention(rows) < moments
+    over = (table.start[rows] == NEVER) | (table.end[rows] < moments)
+    gone = np.concatenate([rows[old & over], _beyond_cap(state, rows[old & ~over])])
     state.listing.remove(gone)
     table.drop(gone)
     by_place, by_bed = _oldest_alarms(state)
@@ -47,6 +55,26 @@ def tidy(state: State) -> None:
     state.cover.drop_before([moment - state.policy.cover for moment in limits])
     state.watch.forget(horizon)
     _sweep(state)
+    return True
+
+
+def _beyond_cap(state: State, rows: Numbers) -> Numbers:
+    """Of open alarms that the horizon has passed, those beyond `Policy.max_open_alarms` of a facility.
+
+    The ones not mentioned for longest go first, then by alarm id.
+    """
+    table, cap = state.table, state.policy.max_open_alarms
+    counts = np.bincount(table.facility[rows])
+    beyond: list[int] = []
+    for facility in np.flatnonzero(counts > cap).tolist():
+        own = rows[table.facility[rows] == facility]
+        last = table.last_mention(own).tolist()
+        order = sorted(zip(last, table.ids(own), own.tolist(), strict=True))
+        beyond += [row for *_, row in order[: len(order) - cap]]
+    found = np.array(beyond, dtype=np.int64)
+    state.forgotten_open += len(found)
+    state.watch.touch(table.facility[found], table.start[found])
+    return found
 
 
 def _oldest_alarms(state: State) -> tuple[dict[int, int], dict[int, int]]:
@@ -70,24 +98,17 @@ def _sweep(state: State) -> None:
     rows = table.rows()
     existing = table.existing()
     used = np.unique(table.static[existing])
-    if len(state.statics.things) > 2 * len(used) + _SPARE:
+    if len(state.statics.things) > 2 * len(used) + SPARE:
         table.static[existing] = state.statics.keep(used)[table.static[existing]]
-    used = np.unique(np.append(table.label[rows], 0))
-    if len(state.labels) > 2 * len(used) + _SPARE:
-        kept = [state.labels.things[number] for number in used.tolist()]
-        moved = np.zeros(len(state.labels), dtype=np.int32)
-        moved[used] = np.arange(len(used))
-        table.label[rows] = moved[table.label[rows]]
-        state.labels.renew(kept)
-    used = np.unique(np.concatenate([[0], table.team[rows], table.recipients[rows]]))
-    if len(state.teams.all) > 2 * len(used) + _SPARE:
-        moved = state.teams.keep(used)
-        table.team[rows], table.recipients[rows] = moved[table.team[rows]], moved[table.recipients[rows]]
-        state.roster.forget_stretches()
+    if len(state.labels) > 2 * len(np.unique(table.label[rows])) + SPARE:
+        keep_labels(state)
+    used = np.unique(np.concatenate([table.team[rows], table.recipients[rows]]))
+    if len(state.teams.all) > 2 * len(used) + SPARE:
+        keep_teams(state)
     for unit, unsure in list(state.unsure.items()):
         rows = np.array([row for _, row in unsure], dtype=np.int64)
         same = (table.rule[rows] == NOTHING_KNOWN) & (table.static[rows] >= 0) & (table.end[rows] == [end for end, _ in unsure])
-        same &= state.statics.unit[table.static[rows]] == unit
+        same[same] = state.statics.unit[table.static[rows[same]]] == unit
         if same.any():
             state.unsure[unit] = list(compress(unsure, same.tolist()))
         else:

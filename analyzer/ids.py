@@ -198,6 +198,12 @@ class Growing:
             new[: len(old)] = old
             setattr(self, name, new)
 
+    def empty(self) -> None:
+        """Give all entries and their room back."""
+        self.size = 0
+        for name in self._columns:
+            setattr(self, name, self._blank(name, 0))
+
 
 def distinct(numbers: Numbers) -> Numbers:
     """The different ones, sorted. Sorting takes a fraction of what numpy's own `unique`, by hash, does."""
@@ -206,6 +212,10 @@ def distinct(numbers: Numbers) -> Numbers:
 
 
 _BLOCK = 4096
+_NO_SCOPE = -1
+"""The scope of an erased entry."""
+_ERASED_AT = -(1 << 62)
+"""The time of an erased entry: before every horizon."""
 
 
 class SeenIds(Growing):
@@ -292,10 +302,34 @@ class SeenIds(Growing):
         for block in list(self._filled):
             entries = self._entries(block)
             if block != self._newest and (self.at[entries] < moments[self._scopes_of(block)]).all():
-                self._slots.remove(self.marks[entries], entries)
+                # Erased entries left the slots before; removing them again would not end.
+                known = entries[self._scopes_of(block) != _NO_SCOPE]
+                self._slots.remove(self.marks[known], known)
                 for of_block in (self._filled, self._texts, self._scopes):
                     del of_block[block]
                 self.dirty.add(block)
+
+    def of(self, scopes: Numbers) -> Numbers:
+        """The entries of these scopes. One pass over all entries, however many the scopes."""
+        found = [self._entries(block)[np.isin(self._scopes_of(block), scopes)] for block in self._filled if self._filled[block]]
+        return np.concatenate(found) if found else np.empty(0, dtype=np.int64)
+
+    def erase(self, entries: Numbers) -> None:
+        """Forget single ids with their texts. The entries stay empty until their block is dropped."""
+        self._slots.remove(self.marks[entries], entries)
+        self.at[entries] = _ERASED_AT
+        blocks = entries // _BLOCK
+        for block in distinct(blocks).tolist():
+            erased = np.zeros(self._filled[block], dtype=np.bool_)
+            erased[entries[blocks == block] % _BLOCK] = True
+            scopes = np.where(erased, _NO_SCOPE, self._scopes_of(block))
+            texts = joined(self._texts[block])
+            stays = np.repeat(~erased, texts.lengths)
+            text = np.frombuffer(texts.text, dtype=np.uint8)[stays].tobytes()
+            lengths = np.where(erased, 0, texts.lengths).astype(np.uint16)
+            self._texts[block] = [Packed(text, lengths)]
+            self._scopes[block] = [scopes.astype(np.int32)]
+            self.dirty.add(block)
 
     def _entries(self, block: int) -> Numbers:
         return np.arange(block * _BLOCK, block * _BLOCK + self._filled[block])
@@ -330,7 +364,8 @@ class SeenIds(Growing):
             self.at[own] = from_planes(at, np.int64)
             if len(texts) < _BLOCK:
                 self._newest = block
-        entries = np.concatenate([self._entries(block) for block in blocks])
+        known = [self._entries(block)[self._scopes_of(block) != _NO_SCOPE] for block in blocks]
+        entries = np.concatenate(known)
         self._slots.insert(self.marks[entries], entries, self.marks)
         self.dirty.update(blocks)
 

@@ -66,7 +66,7 @@ def hand_on(state: State, rows: Numbers) -> Numbers:
 def _hand_on(state: State, row: int, later: int) -> None:
     table, horizon = state.table, state.policy.horizon
     since = max(int(table.end[row]) + horizon + 1, int(table.start[later]) - horizon)
-    moved = _responses_from(table, row, since)
+    moved = responses_from(table, row, since)
     for code, at in moved:
         hear(table, later, code, at)
         if code >= UNNAMED:
@@ -82,10 +82,27 @@ def _hand_on(state: State, row: int, later: int) -> None:
             del table.labels[row]
         judge(table, np.array([row, later]))
     last = max([at for _, at in moved] + [at for at, _, _ in given], default=-OPEN)
-    table.latest[later] = max(int(table.latest[later]), last)
+    table.mentioned[later] = max(int(table.mentioned[later]), last)
 
 
-def _responses_from(table: Table, row: int, since: int) -> list[tuple[int, int]]:
+def join(state: State, first: int) -> None:
+    """Give the responses and labels of all episodes of an alarm id to its first row, and drop the other rows.
+
+    To be called when the alarm events of the id are forgotten, and after its rows lend no more cover.
+    """
+    table = state.table
+    others = table.chain(first)[1:]
+    for row in others:
+        for code, at in responses_from(table, row, -OPEN):
+            hear(table, first, code, at)
+        if labels := table.labels.pop(row, []):
+            table.labels[first] = sorted([*table.labels.get(first, []), *labels])
+        table.mentioned[first] = max(int(table.mentioned[first]), int(table.mentioned[row]))
+    judge(table, np.array([first]))
+    table.drop(np.array(others, dtype=np.int64))
+
+
+def responses_from(table: Table, row: int, since: int) -> list[tuple[int, int]]:
     """Take out the responses by alarm id at or after `since`."""
     known = table.heard.get(row)
     if known is None:
@@ -151,6 +168,16 @@ def settle_loan(state: State, row: int, now: Loan) -> None:
         for stretch in gained:
             for action, at in _unnamed(state, row, now[5], by_id, *stretch):
                 state.cover.add(now[0], action, at)
+
+
+def return_loan(state: State, row: int) -> None:
+    """Take back all cover that a row lends."""
+    loan = state.table.lent.pop(row, None)
+    if loan is not None:
+        unit, first, last, first_at_bed, last_at_bed, bed = loan
+        for by_id, since, until in ((True, first, last), (False, first_at_bed, last_at_bed)):
+            for action, at in _unnamed(state, row, bed, by_id, since, until):
+                state.cover.remove(unit, action, at)
 
 
 def _beyond(one: tuple[int, int], other: tuple[int, int]) -> list[tuple[int, int]]:

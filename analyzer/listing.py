@@ -71,6 +71,13 @@ class Listing:
             if not listed.rows:
                 del self._places[place]
 
+    def renumber(self, places: Codes) -> None:
+        """Places have other numbers now; `places` gives them by their old ones."""
+        column = self._table.place
+        listed = np.flatnonzero(column >= 0)
+        column[listed] = places[column[listed]]
+        self._places = {int(places[place]): listed for place, listed in self._places.items()}
+
     def begun_earlier(self, rows: Numbers) -> None:
         """The start of rows is an earlier one than was known."""
         for row in rows[self._table.place[rows] >= 0].tolist():

@@ -10,7 +10,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.ids import Codes
+from analyzer.ids import Codes, Numbers
 
 T = TypeVar("T", bound=Hashable)
 
@@ -55,6 +55,55 @@ class Numbered(dict[T, int], Generic[T]):
 
     def block(self, number: int) -> list[T]:
         return self.things[number * NAMES_PER_BLOCK : (number + 1) * NAMES_PER_BLOCK]
+
+
+VACANT = ""
+"""Stands in the place of a facility that was dropped. No facility has this name: ids are not empty."""
+
+
+class Facilities(Numbered[str]):
+    """Facilities by number. A dropped facility's number goes to a new one, so columns by facility stay short.
+
+    That is from the next compaction on: until then, unused names may still refer to it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._dropped: list[int] = []
+        self._free: list[int] = []
+
+    def __missing__(self, thing: str) -> int:
+        if not self._free:
+            return super().__missing__(thing)
+        number = self[thing] = self._free.pop()
+        self.things[number] = thing
+        return number
+
+    def drop(self, number: int) -> None:
+        """Give a facility's name back."""
+        del self[self.things[number]]
+        self.things[number] = VACANT
+        self._dropped.append(number)
+
+    @property
+    def dropped(self) -> bool:
+        """Whether any were dropped since the last compaction."""
+        return bool(self._dropped)
+
+    def named(self) -> npt.NDArray[np.bool_]:
+        """By number: whether there is such a facility."""
+        return np.array([thing != VACANT for thing in self.things], dtype=np.bool_)
+
+    def compacted(self) -> None:
+        """Nothing refers to dropped facilities any more."""
+        self._free += self._dropped
+        self._dropped = []
+
+    def renew(self, things: list[str]) -> None:
+        super().renew(things)
+        self.pop(VACANT, None)
+        self._free = []
+        self._dropped = [number for number, thing in enumerate(things) if thing == VACANT]
 
 
 class Static(NamedTuple):
@@ -165,7 +214,7 @@ class Statics:
     def keep(self, used: Codes) -> Codes:
         """Forget all statics but `used` (distinct numbers); returns the new number of each old one.
 
-        Places, units and types stay numbered: there are as many as a hospital has.
+        Their units, places, beds and types stay numbered until `keep_names`.
         """
         moved = np.full(len(self.numbers.things), -1, dtype=np.int32)
         moved[used] = np.arange(len(used))
@@ -177,6 +226,40 @@ class Statics:
         self.signal = np.searchsorted(signals, self.signal).astype(np.int32)
         self._known = len(used)
         return moved
+
+    @property
+    def names(self) -> int:
+        """How many units, places, beds and alarm types are numbered."""
+        return len(self.units) + len(self.places) + len(self.beds) + len(self.types)
+
+    def keep_names(self, units: Numbers, places: Numbers, beds: Numbers) -> tuple[Codes, Codes, Codes]:
+        """Forget all names but these (by number, distinct) and those of statics.
+
+        Returns the new numbers of old units, places and beds; -1 for forgotten ones.
+        """
+        known = self._known
+        moved_units = kept(self.units, np.union1d(units, self.unit[:known]))
+        moved_places = kept(self.places, np.union1d(places, self.place[:known]))
+        moved_beds = kept(self.beds, np.union1d(beds, self.bed[:known]))
+        moved_types = kept(self.types, np.unique(self.type[:known]))
+        self.unit, self.place = moved_units[self.unit[:known]], moved_places[self.place[:known]]
+        self.bed, self.type = moved_beds[self.bed[:known]], moved_types[self.type[:known]]
+        self.places_of_bed = {}
+        for bed, place in sorted(set(zip(self.bed.tolist(), self.place.tolist(), strict=True))):
+            self.places_of_bed.setdefault(bed, []).append(place)
+        self._unit_of_place = array("i")
+        return moved_units, moved_places, moved_beds
+
+
+def kept(names: Numbered[T], used: Numbers | Codes) -> Codes:
+    """Keep only the names with the numbers `used` (distinct, ascending).
+
+    Returns the new number of each old one, -1 for the others. The order stays.
+    """
+    moved = np.full(len(names.things), -1, dtype=np.int32)
+    moved[used] = np.arange(len(used))
+    names.renew([names.things[number] for number in used.tolist()])
+    return moved
 
 
 def mark_of(value: Any) -> int:

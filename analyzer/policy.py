@@ -172,6 +172,11 @@ class Policy:
     """Facts older than this are dropped, save what belongs to open alarms and to assignments in force."""
     top_types: int = 10
     """Alarm types exported per unit and window (ISA-18.2 reviews the ten most frequent)."""
+    max_open_alarms: int = 50_000
+    """Open alarms of a facility that are older than the horizon and kept; of more, the most recent are.
+
+    Our own: 50 for each bed of a hospital of 1,000 beds, where ISA-18.2 allows fewer than five stale
+    alarms in all. Younger open alarms are always kept."""
     overload: OverloadPolicy = field(default_factory=OverloadPolicy)
     findings: FindingsPolicy = FindingsPolicy()
 
@@ -195,7 +200,16 @@ class Policy:
         for name, length in self.windows.items():
             if length <= 0:
                 raise ValueError(f"windows: expected {name} to be longer than zero")
-        for name in ("action_window", "fleeting", "cover", "min_classified", "allowed_lateness", "max_ahead", "top_types"):
+        for name in (
+            "action_window",
+            "fleeting",
+            "cover",
+            "min_classified",
+            "allowed_lateness",
+            "max_ahead",
+            "top_types",
+            "max_open_alarms",
+        ):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}: expected zero or more")
         unknown = set(self.cover_by) - set(get_args(Action))

@@ -126,6 +126,15 @@ class Recent:
                     self._types[facility] = self._types.get(facility, 0) + 1
             self._offsets[key].append((self._minute, int(at[place] - stamps[place])))
 
+    def drop(self, facility: str) -> None:
+        """Forget a facility."""
+        for counts in self._counts.values():
+            for key in [key for key in counts if key[0] == facility]:
+                del counts[key]
+        for place in [place for place in self._offsets if place[0] == facility]:
+            del self._offsets[place]
+        self._types.pop(facility, None)
+
     def counts(self, now: int) -> dict[Key, int]:
         """Records read in the minutes up to `now` (ms), by facility, topic and outcome.
 

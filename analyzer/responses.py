@@ -102,6 +102,43 @@ class BedResponses(Growing):
             if not of_bed:
                 del self._beds[bed]
 
+    def remove_after(self, facility: int, moment: int) -> None:
+        """Forget a facility's responses with a time after `moment` (ms)."""
+        things = self._numbers.things
+        for said in [one for one in self.blocks if one.at > moment and things[one.bed][0] == facility]:
+            self.blocks.remove(said)
+        for bed in [bed for bed in self._beds if things[bed][0] == facility]:
+            of_bed = self._beds[bed]
+            for unit, held in list(of_bed.items()):
+                held.take_from(moment + 1)
+                if not held.by_code:
+                    del of_bed[unit]
+            if not of_bed:
+                del self._beds[bed]
+            self.latest[bed] = min(int(self.latest[bed]), moment)
+
+    def beds(self) -> list[int]:
+        """The beds with a response."""
+        return list(self._beds)
+
+    def units(self) -> set[int]:
+        """The units that responses name."""
+        return {unit for of_bed in self._beds.values() for unit in of_bed} - {NOT_SAID}
+
+    def renumber(self, beds: Codes, units: Codes) -> None:
+        """Beds and units have other numbers now; both are given by their old ones."""
+        latest, known = self.latest, self._beds
+        self.empty()
+        self._beds = {}
+        for bed, of_bed in known.items():
+            moved = int(beds[bed])
+            self._beds[moved] = {_moved(units, unit): held for unit, held in of_bed.items()}
+            self.reserve(moved + 1)
+            self.latest[moved] = latest[bed]
+        for said in self.blocks:
+            said.bed, said.unit = int(beds[said.bed]), _moved(units, said.unit)
+            self.blocks.changed(said)
+
     def dump(self, block: int) -> list[Any]:
         return sorted([*self._numbers.things[one.bed], one.at, one.action, one.unit] for one in self.blocks[block])
 
@@ -110,6 +147,10 @@ class BedResponses(Growing):
             number = self._numbers[facility, bed]
             self.blocks.restore(block, _Said(number, at, action, unit))
             self._enter(number, at, action, unit)
+
+
+def _moved(units: Codes, unit: int) -> int:
+    return unit if unit == NOT_SAID else int(units[unit])
 
 
 class Cover:
@@ -187,6 +228,33 @@ class Cover:
                     del of_unit[action]
             if not of_unit:
                 del self._units[unit]
+
+    def units(self) -> list[int]:
+        """The units with a moment."""
+        return list(self._units)
+
+    def remove_after(self, unit: int, moment: int) -> None:
+        """Take back everything after `moment` (ms)."""
+        of_unit = self._units.get(unit, {})
+        for action, known in list(of_unit.items()):
+            place = bisect_right(known, moment)
+            if place < len(known):
+                self.dirty.update({at // HOUR for at in known[place:]})
+                if action in self._by:
+                    self.went += [(unit, at) for at in known[place:]]
+                del known[place:]
+            if not known:
+                del of_unit[action]
+        if not of_unit:
+            self._units.pop(unit, None)
+
+    def renumber(self, units: Codes) -> None:
+        """Units have other numbers now; `units` gives them by their old ones, -1 for forgotten ones."""
+        self._units = {int(units[unit]): of_unit for unit, of_unit in self._units.items()}
+        self.came = [(int(units[unit]), at) for unit, at in self.came if units[unit] >= 0]
+        self.went = [(int(units[unit]), at) for unit, at in self.went if units[unit] >= 0]
+        for of_unit in self._units.values():
+            self.dirty.update(at // HOUR for known in of_unit.values() for at in known)
 
     def dump(self, hour: int) -> list[Any]:
         """[unit, action, moments] of an hour."""

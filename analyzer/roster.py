@@ -11,7 +11,7 @@ import numpy.typing as npt
 from analyzer.blocks import Blocks
 from analyzer.facts import Assignment, fact_of, values_of
 from analyzer.ids import Codes, Growing, Numbers
-from analyzer.names import Numbered
+from analyzer.names import Numbered, kept
 from analyzer.table import OPEN
 from analyzer.timeline import AFTER_ALL, BEFORE_ALL, Timeline
 
@@ -70,9 +70,15 @@ class Teams:
 
     def keep(self, used: Codes) -> Codes:
         """Forget all teams but `used`, of which 0 must be the first; returns the new number of each old one."""
-        moved = np.full(len(self.numbers.things), -1, dtype=np.int32)
-        moved[used] = np.arange(len(used))
-        self.numbers.renew([self.numbers.things[number] for number in used.tolist()])
+        self._unions.clear()
+        self._names.clear()
+        return kept(self.numbers, used)
+
+    def keep_clinicians(self, used: Iterable[int]) -> Codes:
+        """Forget all clinicians but those of teams and `used`; returns the new number of each old one."""
+        members = {one for team in self.numbers.things for one in team}
+        moved = kept(self.clinicians, np.array(sorted(members.union(used)), dtype=np.int64))
+        self.numbers.renew([tuple(moved[list(team)].tolist()) for team in self.numbers.things])
         self._unions.clear()
         self._names.clear()
         return moved
@@ -132,6 +138,10 @@ class Shifts(Growing):
     def remove(self, row: int) -> None:
         self.facility[row] = -1
         self._free.append(row)
+
+    def rows(self) -> Numbers:
+        """The rows in use."""
+        return np.flatnonzero(self.facility[: self._top] >= 0)
 
     def of(self, facilities: npt.NDArray[np.bool_]) -> Numbers:
         """The rows of the facilities that are marked."""
@@ -216,6 +226,41 @@ class Roster(Growing):
                 self._take_from_place(held)
                 del self._held[key]
                 self.blocks.remove(held)
+
+    def ids_after(self, facility: int, moment: int) -> set[str]:
+        """The assignments of a facility whose record that counts is later than `moment` (ms)."""
+        return {id_ for (of, id_), held in self._held.items() if of == facility and held.assignment.at > moment}
+
+    def remove(self, facility: int, ids: Iterable[str]) -> list[tuple[int, Assignment]]:
+        """Forget assignments of a facility; returns (place, record) of those that were held."""
+        removed = []
+        for id_ in ids:
+            held = self._held.pop((facility, id_), None)
+            if held is not None:
+                self._take_from_place(held)
+                self.blocks.remove(held)
+                removed.append((held.place, held.assignment))
+        return removed
+
+    def facilities(self) -> set[int]:
+        """The facilities with an assignment."""
+        return {facility for facility, _ in self._held}
+
+    def places(self) -> set[int]:
+        """The places of all assignments, void ones included."""
+        return {held.place for held in self._held.values()}
+
+    def renumber(self, places: Codes, clinicians: Codes) -> None:
+        """Places and clinicians have other numbers now, in the same order; both are given by their old ones."""
+        for held in self._held.values():
+            held.place = int(places[held.place])
+        self._timelines = {int(places[place]): one for place, one in self._timelines.items()}
+        for timeline in self._timelines.values():
+            timeline.renumber(clinicians)
+        shifts, rows = self.shifts, self.shifts.rows()
+        shifts.place[rows] = places[shifts.place[rows]]
+        shifts.clinician[rows] = clinicians[shifts.clinician[rows]]
+        self.empty()
 
     def _put_to_place(self, held: _Held) -> None:
         one = held.assignment

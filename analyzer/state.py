@@ -1,7 +1,7 @@
 """State: everything that is held of the facilities of one partition, and how far time has come in each.
 
 It only keeps things together; what they mean to each other is in `fold` (facts in), `derive` (what follows), `publish` (what is
-final), `horizon` (what is forgotten), `burden` (what it weighs) and `storage` (how it is stored).
+final), `horizon`, `departed`, `control` and `compaction` (what is forgotten), `burden` (what it weighs) and `storage` (how it is stored).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from analyzer.facts import Topic
 from analyzer.histogram import ResponseTimes
 from analyzer.ids import Growing, Numbers
 from analyzer.listing import Listing
-from analyzer.names import Numbered, Statics
+from analyzer.names import Facilities, Numbered, Statics
 from analyzer.policy import Policy
 from analyzer.responses import BedResponses, Cover
 from analyzer.roster import Roster, Teams
@@ -37,7 +37,7 @@ class State:
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
-        self.facilities: Numbered[str] = Numbered()
+        self.facilities = Facilities()
         self.times = Times()
         self.gates: dict[Topic, Admission] = {topic: Admission(topic, policy) for topic in TOPICS}
         self.arrivals = Arrivals()
@@ -58,10 +58,16 @@ class State:
         """By unit: (end, row) of final alarms whose class is `unknown`, in order, for when its human channel is heard of."""
         self.recipients_dropped = 0
         """Recipients that did not count because their alarm has `MOST_RECIPIENTS` lesser ones."""
+        self.names_kept = 0
+        """How many names were in use after the last compaction."""
+        self.forgotten_open = 0
+        """Open alarms that were dropped because of `Policy.max_open_alarms`."""
+        self.rewound: set[int] = set()
+        """Facilities whose watermark was reset since time last advanced."""
 
     def grow(self) -> None:
         """Have room for all facilities."""
-        count = len(self.facilities)
+        count = len(self.facilities.things)
         self.times.reserve(count)
         self.watch.reserve(count)
         for gate in self.gates.values():
@@ -69,4 +75,4 @@ class State:
 
     def watermark(self, topic: Topic = "alarms") -> Numbers:
         """By facility: the greatest `at` of an accepted fact of the topic, NOTHING_YET before the first."""
-        return self.gates[topic].watermark[: len(self.facilities)]
+        return self.gates[topic].watermark[: len(self.facilities.things)]

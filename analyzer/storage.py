@@ -154,15 +154,16 @@ def _dump_head(state: State) -> Any:
     return [
         state.facilities.things,
         {topic: state.watermark(topic).tolist() for topic in TOPICS},
-        state.times.tidied[: len(state.facilities)].tolist(),
+        state.times.tidied[: len(state.facilities.things)].tolist(),
         state.response_times.dump(),
         state.recipients_dropped,
-        state.watch.dump(len(state.facilities)),
+        state.watch.dump(len(state.facilities.things)),
+        sorted(state.rewound),
     ]
 
 
 def _load_head(state: State, content: Any) -> None:
-    facilities, watermarks, tidied, times, state.recipients_dropped, watched = content
+    facilities, watermarks, tidied, times, state.recipients_dropped, watched, rewound = content
     state.facilities.renew(facilities)
     state.grow()
     for topic, marks in watermarks.items():
@@ -171,6 +172,7 @@ def _load_head(state: State, content: Any) -> None:
     for unit, rank, counts in times:
         state.response_times.load(unit, rank, counts)
     state.watch.load(*watched)
+    state.rewound = set(rewound)
 
 
 def _dump_watch(state: State, facility: int) -> Any:

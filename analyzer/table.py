@@ -35,6 +35,7 @@ STORED: dict[str, tuple[Any, Any]] = {
     "first": (np.int32, -1), "end": (np.int64, OPEN), "rank": (np.int8, 0), "side": (np.int8, 0), "value": (np.float64, np.nan),
     "opposite": (np.float64, np.nan),
     "limit": (np.float64, np.nan), "onset_at": (np.int64, NEVER), "onset": (np.int32, -1), "latest": (np.int64, -OPEN),
+    "mentioned": (np.int64, -OPEN),
     "later": (np.int32, -1), "verdict": (np.int8, NOT_JUDGED), "judged_at": (np.int64, -OPEN), "heard_at": (np.int64, NEVER),
     "heard_code": (np.int8, 0),
     "team": (np.int32, 0), "first_response": (np.int64, NEVER), "intervened": (np.bool_, False), "answered": (np.bool_, False),
@@ -42,6 +43,9 @@ STORED: dict[str, tuple[Any, Any]] = {
     "observed_after": (np.int64, NEVER), "observed_unit": (np.int32, 0), "observed_rank": (np.int8, 0),
 }  # fmt: skip
 """The columns that are stored: types, and values of free rows."""
+_OF_OTHERS = ("facility", "mentioned", "verdict", "judged_at", "heard_at", "heard_code")
+_OF_EVENTS = [name for name in STORED if name not in _OF_OTHERS]
+"""Columns with what alarm events reported, or with what follows from it."""
 _REBUILT: dict[str, tuple[Any, Any]] = {
     "place": (np.int32, -1), "_marks": (np.uint64, 0), "_checks": (np.uint32, 0), "_text_at": (np.uint32, 0),
     "_text_length": (np.uint16, 0),
@@ -66,7 +70,8 @@ class Table(Growing):
     limit: npt.NDArray[np.float64]
     onset_at: Numbers
     onset: npt.NDArray[np.int32]  # an entry, as `first`
-    latest: Numbers  # greatest `at` of anything known of it
+    latest: Numbers  # greatest `at` of its alarm events
+    mentioned: Numbers  # greatest `at` of the responses and labels that name it
     later: npt.NDArray[np.int32]  # the next episode of the same alarm id; -1: none
     verdict: npt.NDArray[np.int8]
     judged_at: Numbers  # `at` of the label that counts
@@ -170,6 +175,53 @@ class Table(Growing):
             open_ = open_[on]
             rows[open_] = self.later[rows[open_]]
         return rows
+
+    def known(self, facility: int, alarm_ids: Sequence[str]) -> Numbers:
+        """The first rows of those of a facility's alarm ids that have any."""
+        if not alarm_ids or not self.held:
+            return np.empty(0, dtype=np.int64)
+        marks, checks = fingerprints(np.full(len(alarm_ids), facility), pack(alarm_ids))
+        rows = self._slots.find(marks, checks, self._marks, self._checks)
+        found: Numbers = rows[rows != UNKNOWN]
+        return found
+
+    def first_of_ids(self, rows: Numbers) -> Numbers:
+        """The first rows of the alarm ids of `rows`, each once."""
+        if not self.earlier:
+            return distinct(rows)
+        found = set()
+        for row in rows.tolist():
+            while row in self.earlier:
+                row = self.earlier[row]
+            found.add(row)
+        return np.array(sorted(found), dtype=np.int64)
+
+    def chain(self, row: int) -> list[int]:
+        """A row and the later ones of its alarm id, in order of time."""
+        found = [row]
+        while self.later[found[-1]] >= 0:
+            found.append(int(self.later[found[-1]]))
+        return found
+
+    def of_facility(self, facility: int) -> Numbers:
+        """The rows in use of a facility."""
+        return np.flatnonzero(self.facility[: self._top] == facility)
+
+    def last_mention(self, rows: Numbers) -> Numbers:
+        """The greatest `at` (ms) of anything known of each row."""
+        return np.maximum(self.latest[rows], self.mentioned[rows])
+
+    def clear_events(self, rows: Numbers) -> None:
+        """Forget the alarm events of rows, as if none had come. Responses and labels stay.
+
+        The rows must be the only ones of their alarm ids, and lend no cover.
+        """
+        self.changed(rows)
+        for name in _OF_EVENTS:
+            getattr(self, name)[rows] = STORED[name][1]
+        for row in rows.tolist():
+            for extras in (self.ends, self.early, self.readings):
+                extras.pop(row, None)
 
     def put(self, rows: Numbers, facilities: Numbers, alarm_ids: Packed) -> None:
         """Take these very rows, for alarms that have none: when stored ones are put back. `all_put` makes an end of it."""

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from analyzer.ids import Codes
 
 BEFORE_ALL, AFTER_ALL = -(1 << 62), 1 << 62
 
@@ -50,6 +54,11 @@ class Timeline:
             self._on_duty[clinician] = count
         else:
             del self._on_duty[clinician]
+
+    def renumber(self, clinicians: Codes) -> None:
+        """Clinicians have other numbers now, in the same order; `clinicians` gives them by their old ones."""
+        self._edges = [(at, int(clinicians[one]), change) for at, one, change in self._edges]
+        self._on_duty = {int(clinicians[one]): count for one, count in self._on_duty.items()}
 
     def at(self, moment: int) -> tuple[int, int, list[int]]:
         """(since, until, clinicians): who is on duty at `moment`, and the stretch [since, until) in which they are."""

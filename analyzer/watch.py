@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.ids import Growing, Numbers
+from analyzer.ids import Codes, Growing, Numbers
 from analyzer.levels import LevelTable, levels_held
 from analyzer.load import Loads, Ticks, measure
 from analyzer.overload import NORMAL, Change, Reason, Relief, turns
@@ -141,7 +141,7 @@ class Watch(Growing):
 
     def look(self, state: State) -> None:
         """Bring the states of all facilities to their now."""
-        count = len(state.facilities)
+        count = len(state.facilities.things)
         self.reserve(count)
         now = state.times.now[:count] // self._policy.every
         stretches: Stretches | None = None
@@ -278,6 +278,47 @@ class Watch(Growing):
         self.noted.setdefault(facility, {})[subject] = [Noted.load(one, self._policy.every) for one in noted]
         self.dirty.add(facility)
         self._fresh.add(facility)
+
+    def rewind(self, facility: int, now: int) -> None:
+        """A facility's time was set back to `now` (ms): changes after it are withdrawn."""
+        tick = now // self._policy.every
+        if self.reached[facility] <= tick:
+            return
+        self.reached[facility] = tick
+        for subject, noted in list(self.noted.get(facility, {}).items()):
+            later = [one for one in noted if one.tick > tick]
+            if later:
+                self._withdrawn += [one.change for one in later if one.said]
+                self._note(facility, subject, noted[: len(noted) - len(later)])
+
+    def begin_again(self, facility: int, gone: Numbers, left: Numbers) -> None:
+        """Alarms that start at `gone` (ms) are forgotten, those that start at `left` are held.
+
+        Where an alarm dropped long ago was the first, it stays the first.
+        """
+        if -(-int(gone.min()) // self._policy.every) == self.first[facility]:
+            self.first[facility] = -(-int(left.min()) // self._policy.every) if len(left) else ALWAYS
+
+    def drop(self, facility: int) -> None:
+        """Forget a facility."""
+        if self.noted.pop(facility, None) is not None:
+            self.dirty.add(facility)
+        self._fresh.discard(facility)
+        self.first[facility], self.reached[facility] = ALWAYS, NEVER_YET
+        self.touched[facility] = ALWAYS
+
+    def numbers(self, of_units: bool) -> set[int]:
+        """The units, or clinicians, of which a change is noted."""
+        noted = (subject for of_facility in self.noted.values() for subject in of_facility)
+        return {number for is_unit, number in noted if is_unit == of_units}
+
+    def renumber(self, units: Codes, clinicians: Codes) -> None:
+        """Units and clinicians have other numbers now; both are given by their old ones."""
+        for facility, of_facility in self.noted.items():
+            self.noted[facility] = {
+                (is_unit, int((units if is_unit else clinicians)[number])): noted for (is_unit, number), noted in of_facility.items()
+            }
+            self.dirty.add(facility)
 
     def forget(self, tidied: Numbers) -> None:
         """Drop what the horizon has passed, save how the state came about that it led to."""

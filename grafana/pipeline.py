@@ -167,7 +167,8 @@ def board() -> Board:
             5,
             figure(
                 "Watermark ahead",
-                "How far an alarm event of this facility was dated ahead of the clock, beyond policy.max_ahead: alarms of now are late.",
+                "How far an alarm event of this facility was dated ahead of the clock, beyond policy.max_ahead: alarms of now are late. "
+                "Correct the producer, then run alarm-fatigue facility reset.",
                 of_now('max(alarm_fatigue_watermark_ahead_seconds{facility="$facility"})'),
                 unit="s",
                 decimals=0,

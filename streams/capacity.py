@@ -7,6 +7,7 @@ from math import prod
 from analyzer import (
     ALARM_PRIORITIES,
     CLASSES,
+    COMMANDS,
     EXPOSURE_BANDS,
     LOAD_BANDS,
     MEASURES,
@@ -51,6 +52,7 @@ def most_samples(metrics: MetricsSettings, policy: Policy, partitions: int = MOS
         "topic": len(TOPICS),
         "outcome": len(OUTCOMES),
         "partition": partitions,
+        "control": len(COMMANDS),
         "version": 1,
         "policy": 1,
         "type": policy.top_types,

@@ -30,7 +30,7 @@ import zstandard
 from analyzer import JUDGING, Engine, Policy, ShardKey, Topic
 from streams.partition import Outgoing, Partition, restored_engine
 
-VERSION = 4
+VERSION = 5
 EDITION = "edition"
 """The header by which records of `episodes` and `overload` are told apart: a decimal number."""
 PART_BYTES = 400_000

@@ -17,6 +17,7 @@ from streams import __version__
 from streams import replay as replaying
 from streams.cli_compare import compare
 from streams.cli_demo import demo, simulate
+from streams.cli_facility import facility_app
 from streams.cli_files import Alarms, Assignments, At, Labels, Responses, Strict, recorded_files, replay_files
 from streams.cli_findings import findings
 from streams.cli_pages import pages
@@ -37,6 +38,7 @@ app = typer.Typer(
 config_app = typer.Typer(no_args_is_help=True, help="Looks at the settings.")
 app.add_typer(config_app, name="config")
 app.add_typer(rejected_app, name="rejected")
+app.add_typer(facility_app, name="facility")
 
 
 class Switch(StrEnum):

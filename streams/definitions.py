@@ -142,6 +142,12 @@ DEFINITIONS = {
     "unmeasured_facilities": Definition(
         "gauge", (), "Facilities left out of what is shown, because working out or writing their numbers failed: see the log."
     ),
+    "control_records": Definition(
+        "counter", ("control",), "Control records about a facility (reset, forget) obeyed so far, one for each topic."
+    ),
+    "forgotten_open_alarms": Definition(
+        "counter", (), "Open alarms older than the horizon dropped since the worker took them over, because of policy.max_open_alarms."
+    ),
     "events": Definition("counter", ("topic", "outcome"), "Records read, by what became of them."),
     "recipients_dropped": Definition("counter", (), "Recipients that did not count: their alarm has 256 others with lesser ids."),
     "truncated_fields": Definition("counter", ("topic",), "Texts for people (label, role, reviewer, reason) cut at 1,024 characters."),

@@ -18,7 +18,7 @@ from weakref import ref
 import numpy as np
 import numpy.typing as npt
 
-from analyzer import ALARM_PRIORITIES, TOPICS, Burdens, Engine, Glance, Outcome, Snapshot, Topic
+from analyzer import ALARM_PRIORITIES, COMMANDS, TOPICS, Burdens, Engine, Glance, Outcome, Snapshot, Topic
 from streams import __version__
 from streams.apart import Unmeasured, each_apart, without
 from streams.caps import Bounded, ClinicianCap, UnitCap, capped
@@ -167,6 +167,10 @@ class Exporter:
         yield simple_table("dropped_unit_alarms", left_out)
         yield simple_table("dropped_facilities", {(): max(facilities - self._units.facilities, bounded.left_out_facilities)})
         yield simple_table("unmeasured_facilities", {(): self.unmeasured.count})
+        engines = [one.engine for one in self._source.partitions]
+        obeyed: dict[tuple[str, ...], float] = {(name,): sum(one.controls.get(name, 0) for one in engines) for name in COMMANDS}
+        yield simple_table("control_records", obeyed)
+        yield simple_table("forgotten_open_alarms", {(): sum(one.forgotten_open for one in engines)})
 
     def _counted(self) -> tuple[dict[tuple[Topic, Outcome], int], dict[str, int]]:
         """What became of records, and the facilities' watermarks."""

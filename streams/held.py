@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
-from analyzer import Engine, Policy, Topic
+from analyzer import TOPICS, Engine, Policy, Topic
 from streams.checkpoint import CheckpointError, Checkpoints, Restored, new_writer, restore
 from streams.partition import Outgoing, Partition, Waiting
+from streams.progress import Standing
+
+LOOK_SECONDS = 10.0
+"""How often silent facilities are looked for: a look costs a sweep of what is held at most."""
+
+
+class Lagging(Protocol):
+    """The part of a worker that knows how far it has read."""
+
+    @property
+    def partitions(self) -> list[Partition]: ...
+
+    def standing(self) -> Standing: ...
+
+    def lags(self) -> dict[tuple[str, int], int | None]: ...
 
 
 class Held:
@@ -45,6 +61,26 @@ class Held:
         self.partition.changed = True
         self.checkpoints = self.checkpoints.renewed(new_writer())
         self.not_before = not_before
+
+
+class Departures:
+    """Has partitions drop silent facilities. `wall`: whether the worker goes by the wall clock."""
+
+    def __init__(self, wall: bool) -> None:
+        self._wall = wall
+        self._looked = -LOOK_SECONDS
+
+    def look(self, work: Lagging, now: float) -> None:
+        """Look at most once in `LOOK_SECONDS`; `now` in seconds since 1970.
+
+        Only partitions of which everything written was read are looked at.
+        """
+        if not self._wall or abs(now - self._looked) < LOOK_SECONDS or not work.standing().settled:
+            return
+        self._looked, lags = now, work.lags()
+        for partition in work.partitions:
+            if all(lags.get((topic, partition.number)) == 0 for topic in TOPICS):
+                partition.let_go(int(now * 1000))
 
 
 def take_hold(

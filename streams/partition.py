@@ -14,12 +14,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import structlog
 
 from analyzer import FACT_TYPES, NOTHING_FINISHED, OUTCOMES, Columns, Engine, Finished, Outcome, Policy, ShardKey, Topic
 from streams.batches import Unreadable
-from streams.codec import decode_slice, encode_announcement, encode_episodes
+from streams.codec import Decoded, decode_slice, encode_announcement, encode_episodes
+from streams.control import Control, controls_among
 from streams.records import NO_TIMESTAMP
 from streams.slices import REPLAYED, TRUNCATED, Slice
+
+log = structlog.get_logger("alarm_fatigue")
 
 Headers = list[tuple[str, bytes]]
 
@@ -133,6 +137,40 @@ class Partition:
     def _take_in(self, one: Slice) -> npt.NDArray[np.int64]:
         topic = one.topic
         decoded = decode_slice(topic, one.values, self._max_record_bytes)
+        if decoded.malformed:
+            controls = list(controls_among(decoded.malformed, one.values, one.keys))
+            if controls:
+                return self._take_in_parts(one, controls)
+        return self._take_facts(one, decoded)
+
+    def _take_in_parts(self, one: Slice, controls: Sequence[tuple[int, Control]]) -> npt.NDArray[np.int64]:
+        """Take in a slice with control records: each in its place among the facts."""
+        accepted, begin = [], 0
+        for place, control in [*controls, (len(one), None)]:
+            if begin < place:
+                part = one.records(begin, place)
+                decoded = decode_slice(part.topic, part.values, self._max_record_bytes)
+                accepted.append(self._take_facts(part, decoded))
+            if control is not None:
+                self._obey(one, place, control)
+            begin = place + 1
+        return np.concatenate(accepted) if accepted else np.empty(0, dtype=np.int64)
+
+    def _obey(self, one: Slice, place: int, control: Control) -> None:
+        log.info(
+            "control record",
+            control=control.control,
+            facility=control.facility,
+            at=control.at,
+            event_id=control.event_id,
+            topic=one.topic,
+            partition=self.number,
+            offset=one.offsets[place],
+        )
+        self.engine.control(one.topic, control.control, control.facility, control.at)
+
+    def _take_facts(self, one: Slice, decoded: Decoded) -> npt.NDArray[np.int64]:
+        topic = one.topic
         self.truncated[topic] += decoded.truncated
         for place, detail in decoded.malformed:
             self.engine.count(topic, "malformed")
@@ -193,6 +231,21 @@ class Partition:
         self._say(finished)
         self.changed = self.changed or len(finished) > 0
 
+    def let_go(self, now: int) -> None:
+        """Drop facilities that fell silent, once everything written was taken in (see `Engine.let_go`)."""
+        try:
+            dropped = self.engine.let_go(now)
+        except Exception:
+            self._poisoned = True
+            raise
+        if dropped:
+            self.changed = True
+            log.info(
+                "facilities forgotten: silent for longer than the horizon",
+                partition=self.number,
+                facilities=len(dropped),
+            )
+
     def look(self) -> None:
         """Bring the overload states to now: silence, too, changes them."""
         try:
@@ -248,6 +301,7 @@ class Partition:
         return {
             "next_offsets": dict(self.next_offsets),
             "tally": [[topic, outcome, count] for (topic, outcome), count in sorted(self.engine.tally.items())],
+            "controls": dict(self.engine.controls),
         }
 
 
@@ -257,4 +311,6 @@ def _size(records: Iterable[Outgoing]) -> int:
 
 def restored_engine(policy: Policy, shards: Mapping[ShardKey, Any], state: Mapping[str, Any], judge_anew: bool) -> Engine:
     """The engine of a stored state (see `Partition.state`)."""
-    return Engine.load(policy, shards, {(topic, outcome): count for topic, outcome, count in state["tally"]}, judge_anew)
+    engine = Engine.load(policy, shards, {(topic, outcome): count for topic, outcome, count in state["tally"]}, judge_anew)
+    engine.controls = dict(state["controls"])
+    return engine

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from analyzer import Announcement, Engine, Finished, Policy, Topic
 from streams.codec import decode_slice, encode_announcement, encode_episodes, to_json
+from streams.control import controls_among
 from streams.exposition import END, Format, render
 from streams.library import as_metrics
 from streams.metrics import Table, burden_tables, everybody, tally_table, watermark_table
@@ -77,11 +78,26 @@ def read_into(engine: Engine, files: Iterable[tuple[Topic, Path]], max_bytes: in
     for topic, path in files:
         for some in batches(lines(path), _LINES_AT_ONCE):
             numbers, values = zip(*some, strict=True)
-            decoded = decode_slice(topic, values, max_bytes)
-            engine.take(topic, decoded.columns, None)
-            for place, detail in decoded.malformed:
+            for place, detail in _take(engine, topic, values, max_bytes):
                 engine.count(topic, "malformed")
                 report(BadLine(path, numbers[place], detail))
+
+
+def _take(engine: Engine, topic: Topic, values: Sequence[bytes], max_bytes: int) -> list[tuple[int, str]]:
+    """Take in values, control records in their place; returns what was no fact."""
+    decoded, begin = decode_slice(topic, values, max_bytes), 0
+    controls = list(controls_among(decoded.malformed, values, None)) if decoded.malformed else []
+    for place, control in controls:
+        engine.take(topic, decode_slice(topic, values[begin:place], max_bytes).columns, None)
+        engine.control(topic, control.control, control.facility, control.at)
+        begin = place + 1
+    if controls:
+        decoded_after = decode_slice(topic, values[begin:], max_bytes)
+        engine.take(topic, decoded_after.columns, None)
+    else:
+        engine.take(topic, decoded.columns, None)
+    obeyed = {place for place, _ in controls}
+    return [one for one in decoded.malformed if one[0] not in obeyed]
 
 
 class Exposition:

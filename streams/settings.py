@@ -153,6 +153,7 @@ class PolicySettings(BaseModel):
     max_ahead: Duration = Field("2m")  # type: ignore[assignment]
     horizon: Duration = Field("26h")  # type: ignore[assignment]
     top_types: int = 10
+    max_open_alarms: int = 50_000
     overload: OverloadSettings = OverloadSettings()
     findings: FindingsSettings = FindingsSettings()
 

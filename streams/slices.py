@@ -83,6 +83,10 @@ class Slice:
             self._part(slice(count, None), middle, self.next_offset, False, tail),
         )
 
+    def records(self, begin: int, end: int) -> Slice:
+        """The records at the places `begin` <= n < `end`, without what lies around them."""
+        return self._part(slice(begin, end), self.begin, self.next_offset, False, ())
+
     def _part(self, which: slice, begin: int, next_offset: int, moved: bool, unreadable: tuple[Unreadable, ...]) -> Slice:
         columns = self.offsets[which], self.timestamps[which], self.keys[which], self.values[which]
         return Slice(self.topic, self.partition, *columns, begin, next_offset, self.epoch, moved, self.replayed, unreadable)

@@ -25,7 +25,7 @@ from streams.finder import REUSE_SECONDS as FINDINGS_REUSE_SECONDS
 from streams.finder import Finder
 from streams.fitting import Limits
 from streams.health import Health
-from streams.held import Held, take_hold
+from streams.held import Departures, Held, take_hold
 from streams.lookout import Lookout
 from streams.partition import Outgoing, Partition, Waiting
 from streams.pressure import Backpressure, Pressure
@@ -93,9 +93,9 @@ class Work:
         self._transactions = OpenTransactions()
         self.pressure = Pressure()
         self.lookout = Lookout(app, settings, clock, self)
-        self._current = False
+        self._departures = Departures(settings.clock == "wall")
+        self.recovered = self._current = False
         """Whether what is held is the state of record: not from a rebalance on until what others may have added is read."""
-        self.recovered = False
 
         self._table = CheckpointTable(app, name="checkpoint", partitions=settings.partitions, key_type=bytes, value_type=bytes)
         app.tables.add(self._table)
@@ -247,6 +247,7 @@ class Work:
         answered = self.lookout.answers.last()
         if answered is not None:
             self._transactions.look(self._ends(), answered)
+        self._departures.look(self, self._clock())
         for held in list(self._held.values()):
             await self._send(held.partition.take_outbox())
         self.pressure.tell(self._backpressure())
@@ -350,7 +351,7 @@ class Work:
         if self._held and self._app.crash_reason is None:
             # Never cancelled: what is planned counts as stored.
             await asyncio.wait([asyncio.ensure_future(self.checkpoint())], timeout=HAND_OVER_SECONDS)
-        self._current = False
+        self.recovered = self._current = False
 
     def _revoked(self, numbers: set[int]) -> None:
         """What is others' now leaves memory and /metrics."""

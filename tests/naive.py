@@ -611,14 +611,14 @@ def admission(records: Sequence[tuple[Topic, Fact, int]], policy: Policy, partit
     accepted: dict[Topic, list[Fact]] = {topic: [] for topic in FACT_TYPES}
     outcomes: list[Outcome] = []
     for topic, fact, timestamp in records:
-        outcome = _outcome(fact, timestamp, accepted[topic], policy)
+        outcome = judged(fact, timestamp, accepted[topic], policy)
         outcomes.append(outcome)
         if outcome == "accepted":
             accepted[topic].append(fact)
     return outcomes
 
 
-def _outcome(fact: Fact, timestamp: int, accepted: list[Fact], policy: Policy) -> Outcome:
+def judged(fact: Fact, timestamp: int, accepted: list[Fact], policy: Policy) -> Outcome:
     """The checks in order: duplicate, future, late. `accepted` is what the topic has let in so far."""
     by_stamp: Outcome = "accepted"
     if fact.at > timestamp + policy.max_ahead:

@@ -23,7 +23,7 @@ from analyzer import TOPICS, Engine, Policy, Topic
 from analyzer.facts import FACT_TYPES, Fact
 from analyzer.policy import HOUR
 from streams import checkpoint
-from streams.checkpoint import CheckpointError, Checkpoints, Plan, Restored, restore
+from streams.checkpoint import VERSION, CheckpointError, Checkpoints, Plan, Restored, restore
 from streams.held import Held, take_hold
 from streams.library import burden_metrics, samples, tally_metric, watermark_metric
 from streams.partition import Outgoing, Partition
@@ -512,7 +512,7 @@ def test_a_version_of_the_future_is_told() -> None:
     stored = stored_state()
     manifest = msgspec.msgpack.decode(ZstdDecompressor().decompress(stored[MANIFEST])) | {"version": 99}
     stored[MANIFEST] = ZstdCompressor().compress(msgspec.msgpack.encode(manifest))
-    with pytest.raises(CheckpointError, match="stored state has version 99, this program reads version 4"):
+    with pytest.raises(CheckpointError, match=f"stored state has version 99, this program reads version {VERSION}"):
         restore(stored, POLICY)
 
 

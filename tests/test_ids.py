@@ -159,3 +159,23 @@ def test_fingerprints_of_numbered_ids_lie_evenly_in_a_table_of_slots() -> None:
 @given(st.lists(st.integers(-(1 << 63), (1 << 63) - 1), min_size=1))
 def test_columns_survive_storage(values: list[int]) -> None:
     assert from_planes(planes(np.array(values)), np.int64).tolist() == values
+
+
+def test_erased_ids_are_unknown_and_their_block_can_still_be_dropped_and_stored() -> None:
+    seen = SeenIds()
+    texts = [f"id-{number}" for number in range(6000)]  # more than a block holds
+    scopes = np.arange(6000) % 2
+    marks, checks = ids.fingerprints(scopes, pack(texts))
+    seen.add(scopes, pack(texts), np.arange(6000), marks, checks)
+    seen.erase(seen.of(np.array([1])))
+    assert (seen.find(marks, checks) == UNKNOWN).tolist() == (scopes == 1).tolist()
+    assert seen.text(0) == "id-0"
+    assert seen.text(1) == ""
+    stored = {block: seen.dump(block) for block in (0, 1)}
+    assert b"id-1id" not in stored[0][0]
+    again = SeenIds()
+    again.load(stored)
+    assert (again.find(marks, checks) == UNKNOWN).tolist() == (scopes == 1).tolist()
+    for one in (seen, again):
+        one.drop_before(np.array([5000, 5000]))  # the first block alone
+        assert (one.find(marks, checks) == UNKNOWN).tolist() == ((scopes == 1) | (np.arange(6000) < 4096)).tolist()

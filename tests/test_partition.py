@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from analyzer import OUTCOMES, Columns, Engine, Policy, Topic
-from streams.checkpoint import Checkpoints
+from streams.checkpoint import Checkpoints, restore
 from streams.partition import Outgoing, Partition, Poisoned
 from streams.slices import Slice
 
@@ -189,3 +189,44 @@ def test_texts_that_were_cut_are_counted_by_topic() -> None:
     one.take_slice(slice_of("alarms", 0, alarm(0, label="x" * 2000), alarm(1, label="x" * 1024), alarm(2, label="y" * 1025)))
     assert one.truncated == {"alarms": 2, "assignments": 0, "responses": 0, "labels": 0}
     assert one.take_outbox() == []
+
+
+def control(command: str, at: int, facility: str = "H01") -> bytes:
+    return json.dumps({"control": command, "facility": facility, "event_id": "c1", "at": at}).encode()
+
+
+def test_a_control_record_is_obeyed_in_its_place_and_counted_apart() -> None:
+    """An alarm 58 min ahead is forgotten; what came before the command was late, and what comes after it is not."""
+    one, ahead = partition(), AT + 58 * 60_000
+    values = [alarm(1), alarm(2, at=ahead), alarm(3, at=AT + 1), control("reset", AT + 2), alarm(4, at=AT + 3), b"{"]
+    stamps = [AT, ahead, *[AT + 4] * 4]
+    taken = one.take_slice(Slice("alarms", 0, [5, 6, 7, 8, 9, 10], stamps, [b"H01"] * 6, list(values), 5, 11))
+    assert taken.accepted_at.tolist() == [AT, ahead, AT + 3]
+    assert one.engine.tally == {("alarms", "accepted"): 3, ("alarms", "late"): 1, ("alarms", "malformed"): 1}
+    assert one.engine.controls == {"reset": 1}
+    assert one.engine.watermarks() == {"H01": AT + 3}
+    assert one.next_offsets == {"alarms": 11}
+    rejected = [(dict(sent.headers)["offset"], dict(sent.headers)["reason"]) for sent in one.take_outbox()]
+    assert rejected == [(b"7", b"late"), (b"10", b"malformed")]
+    one.advance(AT + 10)
+    assert one.engine.held == 2
+
+
+def test_what_only_looks_like_a_command_is_malformed() -> None:
+    one = partition()
+    other = control("reset", AT, facility="H02")
+    values = [alarm(1), other, control("erase", AT), b'{"control": "reset", "facility": "H01"}', control("forget", 10**20)]
+    one.take_slice(slice_of("alarms", 0, *values))
+    assert one.engine.tally == {("alarms", "accepted"): 1, ("alarms", "malformed"): 4}
+    assert one.engine.controls == {}
+
+
+def test_the_count_of_commands_survives_a_restart() -> None:
+    one = partition()
+    one.take_slice(slice_of("labels", 0, control("forget", AT)))
+    plan = Checkpoints("w").plan(one)
+    stored = {key: value for key, value in [*plan.shards, *plan.manifest] if value is not None}
+    restored = restore(stored, POLICY)
+    assert restored is not None
+    assert restored.engine.controls == {"forget": 1}
+    assert restored.next_offsets == {"labels": 1}
