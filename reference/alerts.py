@@ -17,7 +17,7 @@ RULES = Path(__file__).parent.parent / "deploy" / "prometheus" / "rules"
 INTRODUCTION = """
 The alerts in `deploy/prometheus/rules`, with the link to each runbook. Nobody who bears a load is paged for it: pages go to
 people who can change the system. A *page* calls somebody now. A *ticket* waits in a queue until working hours.
-`for` is how long the condition must hold before the alert fires. Whom Alertmanager notifies, and when a page
+*Holds for* is how long the condition must hold before the alert fires. Whom Alertmanager notifies, and when a page
 escalates, is described in [Running it](../../deploy/README.md#pages). In the texts, a word in italics stands for the name of what the
 alert is about, and N for a figure.
 """
@@ -51,7 +51,7 @@ def _parts() -> Iterator[str]:
     for scope, heading in SCOPES.items():
         yield f"## {heading}"
         of_scope = [one for one in alerts if one["labels"]["scope"] == scope]
-        yield markdown.table(["alert", "severity", "for whom", "for", "what it says"], map(_row, of_scope))
+        yield markdown.table(["alert", "severity", "for whom", "holds for", "what it says"], map(_row, of_scope))
     yield "## Recorded series"
     yield (
         "Prometheus computes these from the metrics, for the alerts and the boards. Each name says the labels that are kept, "

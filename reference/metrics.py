@@ -25,6 +25,8 @@ INTRODUCTION = """
 `/metrics` of a worker, and the output of `replay`, in the text format of Prometheus and in OpenMetrics. What the numbers
 mean, with an example for each rule, is in [What each number means](../semantics.md).
 
+Headings leave out the prefix of every name, `alarm_fatigue_`.
+
 - A gauge shows the state at the scrape. A clinician or unit that is gone leaves no series behind.
 - A figure that cannot be known is absent; it is never 0.
 - A gauge named `..._ratio` or `..._share` is a fraction between 0 and 1, not a percentage.
@@ -91,12 +93,13 @@ def _parts() -> Iterator[str]:
 
 def _entry(name: str) -> str:
     definition = DEFINITIONS[name]
-    facts = [f"{definition.kind.capitalize()}, unit: {unit_of(name)}.", _labels(definition.labels)]
+    facts = [f"{code(exposed(name))}: {definition.kind}, unit: {unit_of(name)}.", _labels(definition.labels)]
     if name in BUCKETS:
         facts.append(f"Buckets up to {', '.join(f'{bound:g}' for bound in BUCKETS[name])}.")
     if name in SOURCES:
         facts.append(f"Source: {SOURCES[name]}.")
-    return f"### {code(exposed(name))}\n\n{markdown.sentence(definition.help)}\n\n" + "  \n".join(facts)
+    heading = exposed(name).removeprefix(PREFIX)
+    return f"### {code(heading)}\n\n{markdown.sentence(definition.help)}\n\n" + "  \n".join(facts)
 
 
 def _labels(labels: Iterable[str]) -> str:

@@ -264,7 +264,9 @@ class Settings(BaseSettings):
     clock: Literal["wall", "event"] = Field("wall", description="what `now` is: the wall clock, or each facility's watermark")
     pseudonyms: bool = Field(True, description="show clinicians under pseudonyms; off shows their ids")
     pseudonym_key_file: Path | None = Field(
-        None, description="file with the key that pseudonyms are made with; all workers need the same one"
+        None,
+        description="file with the key that pseudonyms are made with, the same for all workers; without it, a key is made for the "
+        "account on first use",
     )
     max_record_bytes: int = Field(1 << 20, ge=1024, description="longest input record, in bytes; longer ones are malformed")
     checkpoint_interval: Duration = Field("5s", description="how often state is stored and offsets are committed")  # type: ignore[assignment]

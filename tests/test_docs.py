@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+from reference.metrics import exposed
+from reference.settings import settings
 from reference.site import OUTSIDE, rewritten
+from streams.cli import app
+from streams.definitions import DEFINITIONS
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -106,3 +113,55 @@ def test_style_sheets_of_the_site_fetch_from_the_site_alone(site: Path) -> None:
     assert sheets
     for path in sheets:
         assert re.findall(r"url\(\s*['\"]?((?:\w+:)?//[^)]*)", path.read_text()) == [], path
+
+
+# --- what texts name exists --------------------------------------------------------------------------------------------
+
+BY_HAND = [page for page in PAGES if page.name != "CHANGELOG.md"]
+"""A changelog speaks of what was, too."""
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+GROUPS = {"web", "metrics", "policy", "policy.overload", "policy.findings"}
+SHOWN = re.compile(r"```.*?```|`[^`\n]+`|^    .+$", re.MULTILINE | re.DOTALL)
+
+
+def shown(page: Path) -> str:
+    """What a page shows as code."""
+    return "\n".join(SHOWN.findall(page.read_text()))
+
+
+def commands(command: Any, *before: str) -> set[tuple[str, ...]]:
+    """The words of a command and of all below it."""
+    below = getattr(command, "commands", {})
+    return {before}.union(*(commands(one, *before, name) for name, one in below.items()))
+
+
+COMMANDS = commands(typer.main.get_command(app))
+LEAVES = {one for one in COMMANDS if len(one) == 1 and not any(other[:1] == one != other for other in COMMANDS)}
+
+
+@pytest.mark.parametrize("page", BY_HAND, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_commands_targets_settings_and_metrics_that_a_page_names_exist(page: Path) -> None:
+    text = shown(page)
+    assert set(re.findall(r"\bmake ([a-z][a-z-]*)", text)) <= TARGETS
+    called = {tuple(words.split()) for words in re.findall(r"\balarm-fatigue ((?:[a-z]+ ?){1,2})", text)}
+    assert [words for words in called if words not in COMMANDS and words[:1] not in LEAVES] == []
+    known = {one.name for one in settings()} | GROUPS
+    named = re.findall(r"(?<![\w./-])((?:web|metrics|policy)\.[a-z_0-9.]*[a-z_0-9])(?![\w(/])", text)
+    assert [name for name in named if name not in known and not name.startswith("policy.overload.units")] == []
+    names = {exposed(name) for name in DEFINITIONS}
+    metrics = re.findall(r"(?<![\w:])(alarm_fatigue_[a-z_0-9]*[a-z0-9])(?![\w*-])", text)
+    ends = ("", "_sum", "_count", "_bucket")
+    assert [one for one in metrics if not any(one.removesuffix(end) in names for end in ends)] == []
+
+
+def test_first_steps_are_commands_that_run(tmp_path: Path) -> None:
+    steps = re.findall(r"^```sh run\n(.*?)^```$", (ROOT / "docs" / "first-steps.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert len(steps) >= 4
+    environment = os.environ | {"XDG_STATE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    for step in steps:
+        command, *arguments = shlex.split(step)
+        assert command == "alarm-fatigue"
+        whole = [sys.executable, "-m", "streams.cli", *arguments]
+        done = subprocess.run(whole, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert (done.returncode, "Traceback" in done.stderr) == (0, False), step + done.stderr
+    assert "no recommendation" in done.stdout, "the page says that one shift is too little evidence"
