@@ -31,6 +31,8 @@ OUTSIDE = {
 """Files of the repository, and where the site has them."""
 
 _LINK = re.compile(r"(?P<mark>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
+_FENCE = re.compile(r"^(```\w+) \w+$", re.MULTILINE)
+"""A fence whose second word tells the tests that they shall run it; mkdocs knows the first alone."""
 _ELSEWHERE = re.compile(r"[a-z]+:", re.IGNORECASE)
 
 
@@ -57,7 +59,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001  # mkdocs passes them by name
     place = page.file.src_uri
     source = next((ROOT / one for one, other in OUTSIDE.items() if other == place), DOCS / place)
-    return rewritten(markdown, source, place)
+    return _FENCE.sub(r"\1", rewritten(markdown, source, place))
 
 
 def rewritten(markdown: str, source: Path, place: str) -> str:
