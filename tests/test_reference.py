@@ -66,10 +66,18 @@ def contents(settings: Settings) -> object:
 def other_than(one: Setting) -> object:
     """A value that a setting can have, and not its default."""
     fixed: dict[str, object] = {
-        "clock": "event", "log_level": "error", "web.host": "localhost", "web.token": "0123456789abcdef", "policy.windows": ["5m"],
-        "policy.cover_by": ["attend"], "policy.horizon": "30h", "policy.overload.every": "2m", "policy.overload.hold": "3m",
-        "policy.overload.cool_down": "20m", "policy.overload.units": {"ICU": {"beds": {"elevated": {"enter": 2, "leave": 2}}}},
-    }  # fmt: skip
+        "clock": "event",
+        "log_level": "error",
+        "web.host": "localhost",
+        "web.token": "0123456789abcdef",
+        "policy.windows": ["5m"],
+        "policy.cover_by": ["attend"],
+        "policy.horizon": "30h",
+        "policy.overload.every": "2m",
+        "policy.overload.hold": "3m",
+        "policy.overload.cool_down": "20m",
+        "policy.overload.units": {"ICU": {"beds": {"elevated": {"enter": 2, "leave": 2}}}},
+    }
     if one.name in fixed:
         return fixed[one.name]
     default = yaml.safe_load(one.default)
@@ -164,12 +172,21 @@ def test_beyond_its_bounds_a_setting_is_refused(name: str, value: str, tmp_path:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("web.header_timeout", "100ms"), ("web.header_timeout", "10m"), ("web.idle_timeout", "1s"), ("web.idle_timeout", "1h"),
-        ("policy.min_classified", "0"), ("policy.top_types", "0"), ("policy.horizon", "1455m"), ("policy.findings.hugging", "0"),
-        ("policy.findings.hugging", "1"), ("policy.overload.hold", "0s"), ("web.port", "1"), ("web.port", "65535"),
+        ("web.header_timeout", "100ms"),
+        ("web.header_timeout", "10m"),
+        ("web.idle_timeout", "1s"),
+        ("web.idle_timeout", "1h"),
+        ("policy.min_classified", "0"),
+        ("policy.top_types", "0"),
+        ("policy.horizon", "1455m"),
+        ("policy.findings.hugging", "0"),
+        ("policy.findings.hugging", "1"),
+        ("policy.overload.hold", "0s"),
+        ("web.port", "1"),
+        ("web.port", "65535"),
         ("max_record_bytes", "1024"),
     ],
-)  # fmt: skip
+)
 def test_at_its_bounds_a_setting_is_taken(name: str, value: str, tmp_path: Path) -> None:
     given(name, value, tmp_path)
 
