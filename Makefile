@@ -13,7 +13,7 @@ COMPILE := .cache/lock/bin/uv pip compile --quiet --universal --python-version 3
 	--no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos fuzz kafka check-rules lint types check dashboards check-dashboards wheel bench bench-quick bench-tune bench-profile lock clean
+.PHONY: help demo test chaos fuzz kafka check-rules lint types check dashboards check-dashboards reference docs wheel bench bench-quick bench-tune bench-profile lock clean
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -53,6 +53,12 @@ dashboards: $(READY_DEV)  ## grafana/dashboards, written anew from the code in g
 check-dashboards: $(READY_DEV)  ## the boards: regenerated, linted, and what panels show by promtool; needs Prometheus
 	@ALARM_FATIGUE_TESTS_REQUIRE_ALL=1 $(BIN)/python -m pytest -q tests/test_dashboards.py tests/test_panels.py
 
+reference: $(READY_DEV)  ## docs/reference: metrics, settings, topics and alerts, written from the code
+	@$(BIN)/python -m reference
+
+docs: reference  ## the documentation as a site, in site/; begin with site/index.html
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+
 wheel: $(READY_DEV)  ## dist/alarm_fatigue-VERSION-py3-none-any.whl
 	@rm -rf dist
 	@$(PIP) wheel --no-deps --wheel-dir dist .
@@ -75,11 +81,11 @@ bench-profile: $(READY_DEV)  ## where the worker's time goes, by py-spy; needs J
 
 lock: | .cache/lock/bin/uv  ## solve the dependencies of pyproject.toml anew (keeps what is pinned; UPGRADE=--upgrade renews it)
 	$(COMPILE) $(UPGRADE) --extra demo --output-file requirements.lock pyproject.toml
-	$(COMPILE) $(UPGRADE) --extra demo --group dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	$(COMPILE) $(UPGRADE) --extra demo --group dev --group docs --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 	$(COMPILE) $(UPGRADE) --group bench --output-file bench/requirements.lock
 
 clean:  ## forget the environment and everything built
-	rm -rf .venv dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv dist build site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # The development environment holds all the demo needs, so either stamp may stand on the same .venv.
 $(READY): requirements.lock pyproject.toml | .venv/bin/python

@@ -62,27 +62,28 @@ class OverloadPolicy:
     """When somebody's load, or a unit's, is elevated or overloaded. A unit's measures are those of its average clinician on duty."""
 
     every: int = MINUTE
-    """The state is looked at once in so long, at whole multiples of it since the epoch."""
+    """How often the state is evaluated, at whole multiples of this since the epoch."""
     hold: int = 2 * MINUTE
-    """A level is entered once it has been exceeded for so long without a break (our own: one burst is not a state)."""
+    """A state is entered once a measure has been beyond its enter level for this long without a break (our own: one burst is
+    not a state)."""
     cool_down: int = 10 * MINUTE
-    """A state is left once nothing has been beyond its leave level for so long (an ISA-18.2 interval)."""
+    """A state is left once no measure has been beyond its leave level for this long (an ISA-18.2 interval)."""
     alarms_10m: Levels = Levels(overloaded=Level(10, 4))
     """Alarms in the last 10 min: a flood begins above 10 and ends below 5 (ISA-18.2)."""
     alarms_1h: Levels = Levels(Level(30, 24), Level(60, 48))
-    """Alarms in the last hour: above 1 in 2 min over-demanding, above 1 a minute unacceptable (EEMUA-191); left at four fifths of it
-    (our own)."""
+    """Alarms in the last hour: more than one in 2 min is over-demanding, more than one a minute unacceptable (EEMUA-191). The levels to
+    leave are four fifths of that (our own)."""
     protected_1h: Levels = Levels(Level(0.25, 0.4), Level(0.05, 0.15))
-    """Share of the last hour's duty in alarm-free stretches of 5 min or more (our own: nobody has published a limit)."""
+    """Share of the last hour's duty in stretches of 5 min or more without a new alarm (our own: no published limit was found)."""
     unanswered: Levels = Levels(Level(3, 1), Level(6, 3))
-    """Alarms that sound and that nobody has responded to (our own: more than a few things cannot be kept in mind at once)."""
+    """Alarms that sound and have no response (our own: nobody can keep more than a few things in mind at once)."""
     beds: Levels = Levels(elevated=Level(8, 8))
-    """Beds per clinician: above 8 by day, harm becomes likelier on any ward (NICE SG1, 2014). What a unit needs is less, and its own:
-    set it in `units` (California's Title 22 has 2 in intensive care, 4 in emergency and telemetry, 5 in surgery)."""
+    """Beds per clinician: with more than 8 by day, harm becomes likelier on any ward (NICE SG1, 2014). Most units need a lower
+    limit: set it in `units` (California's Title 22 has 2 in intensive care, 4 in emergency and telemetry, 5 in surgery)."""
     protected_duty: int = 30 * MINUTE
-    """Below so much duty in the last hour, its protected share says nothing (our own)."""
+    """With less duty than this in the last hour, `protected_1h` is not evaluated (our own)."""
     units: Mapping[str, Mapping[str, Levels]] = field(default_factory=dict)
-    """Levels of single units, by `unit` or `facility/unit` (which counts more), then by measure."""
+    """Levels of single units, by `unit` or `facility/unit` (which takes precedence), then by measure."""
 
     def __post_init__(self) -> None:
         for name in ("every", "hold", "cool_down", "protected_duty"):
@@ -119,25 +120,25 @@ class FindingsPolicy:
     """When a pattern may be said to drive an alarm type (`analyzer.findings`). Shares are fractions of 1."""
 
     min_classified: int = 20
-    """With fewer classified alarms of a type, too few to say. At 20 a Wilson interval still spans up to 40 points: enough to tell
-    87 % non-actionable (Bonafide 2015) from half, and too little to tell much more (our own)."""
+    """A type with fewer classified alarms is reported as "too few to say". With 20, a Wilson interval still spans up to 40 percentage
+    points: enough to distinguish 87 % non-actionable (Bonafide 2015) from half, and not much more (our own)."""
     driving_share: float = 0.2
-    """A pattern drives a type if the lower bound of its share among the type's non-actionable alarms is no less (our own)."""
+    """A pattern drives a type if the lower bound of its share of the type's non-actionable alarms is at least this (our own)."""
     sparing_share: float = 0.5
-    """... and of the pattern's alarms at least this share (lower bound) needed nobody: a remedy must not fall upon alarms that are
-    needed (our own)."""
+    """A pattern also needs a non-actionable share (lower bound) of at least this: a remedy must not affect alarms that are needed (our
+    own)."""
     duplicate_within: int = 5 * SECOND
-    """Alarms of two types that begin this close at one bed tell one event twice (our own)."""
+    """Alarms of two types that begin this close together at one bed report one event twice (our own)."""
     hugging: float = 0.05
-    """A reading this close to its limit, as a share of the limit, is one that another limit would not have told (our own; Welch 2011
-    moved an SpO2 limit by 2 %, 90 to 88, and lost 63 % of its alarms)."""
+    """How close a reading is to its limit, as a share of the limit, if a slightly different limit would not have raised the alarm (our
+    own; in Welch 2011 an SpO2 limit of 88 instead of 90, 2 % lower, removed 63 % of the alarms)."""
     standing: int = STANDING
-    """An alarm of which nobody was in need for longer than this is a state, not an event (our own)."""
+    """A non-actionable alarm that lasts longer than this is a state, not an event (our own)."""
     stale: int = STALE
     """ISA-18.2-2016: an alarm active for more than 24 h."""
     slow_answer: int = 10 * MINUTE
-    """An alarm that was needed and had no response for longer than this was answered late (our own; half the responses of Bonafide
-    2017 took more than 10.4 min)."""
+    """An actionable alarm without a response for longer than this was answered late (our own; half the responses in Bonafide 2017 took
+    more than 10.4 min)."""
 
     def __post_init__(self) -> None:
         for name in ("min_classified", "duplicate_within", "standing", "stale", "slow_answer"):
@@ -154,24 +155,24 @@ class Policy:
 
     windows: dict[str, int] = field(default_factory=lambda: dict(DEFAULT_WINDOWS))
     action_window: int = 5 * MINUTE
-    """After an alarm's end, an intervention or consultation still counts as its answer (Goerges 2009, Anesth Analg)."""
+    """How long after an alarm's end an intervention or consultation still counts as a response to it (Görges 2009, Anesth Analg)."""
     fleeting: int = 15 * SECOND
-    """An unanswered alarm shorter than this is non-actionable (a 14 s delay removes half of them: Goerges 2009)."""
+    """An unanswered alarm shorter than this is non-actionable (a 14 s delay removes half of them: Görges 2009)."""
     cover: int = 12 * HOUR
-    """A unit without any response for this long has no human channel, so its alarms are `unknown` (a shift; our own)."""
+    """A unit without evidence for this long that interventions are recorded is not covered: its alarms are `unknown` (a shift; our own)."""
     cover_by: tuple[str, ...] = ("adjust_limits", "attend", "consult", "intervene")
-    """The actions that give cover: those that only a channel for interventions can report (our own). A feed that can only
+    """The actions that make a unit covered: those that only a channel for interventions can report (our own). A feed that can only
     acknowledge, silence or pause cannot show whether anybody intervened."""
     min_classified: int = 5
-    """Below this many classified alarms a ratio says nothing, and is absent (our own)."""
+    """With fewer classified alarms than this, a ratio is absent (our own)."""
     allowed_lateness: int = 10 * MINUTE
-    """Alarms and responses this far behind their topic's watermark are still accepted."""
+    """How far behind the watermark of its topic an alarm or response may be and still be accepted (our own)."""
     max_ahead: int = 2 * MINUTE
-    """A device clock may lead the Kafka record's timestamp by this much."""
+    """How far a record's time may be ahead of its Kafka timestamp (our own)."""
     horizon: int = 26 * HOUR
-    """Facts older than this are dropped, save what belongs to open alarms and to assignments in force."""
+    """Facts older than this are dropped, except those of open alarms and of assignments in force."""
     top_types: int = 10
-    """Alarm types exported per unit and window (ISA-18.2 reviews the ten most frequent)."""
+    """Most frequent alarm types exported for each unit and window (ISA-18.2 reviews the ten most frequent)."""
     max_open_alarms: int = 50_000
     """Open alarms of a facility that are older than the horizon and kept; of more, the most recent are.
 

@@ -38,7 +38,7 @@ from analyzer.facts import (
 MAX_RECORD_BYTES = 1 << 20
 """A record's longest value: Kafka's own default limit for a message, and a thousand times a usual event."""
 
-_ON_THE_WIRE = {"start": "from", "end": "to"}  # `from` is a word of Python's own
+ON_THE_WIRE = {"start": "from", "end": "to"}  # `from` is a word of Python's own
 _WORDS = {
     "phase": get_args(Phase),
     "kind": get_args(Kind),
@@ -80,7 +80,7 @@ def _as_sent(fact: type[Fact], bounded: bool) -> type[msgspec.Struct]:
     fields = [
         (name, hint | str if name in fact._times else hint, *([defaults[name]] if name in defaults else [])) for name, hint in hints.items()
     ]
-    return msgspec.defstruct(fact.__name__ + "AsSent", fields, kw_only=True, rename=_ON_THE_WIRE, gc=False)
+    return msgspec.defstruct(fact.__name__ + "AsSent", fields, kw_only=True, rename=ON_THE_WIRE, gc=False)
 
 
 _as_sent_on: dict[Topic, Callable[[bytes], Any]] = {
@@ -114,9 +114,9 @@ def decode(topic: Topic, raw: bytes | None, max_bytes: int = MAX_RECORD_BYTES) -
     type_ = FACT_TYPES[topic]
     for name in type_._times:
         if isinstance(sent[name], str):
-            sent[name] = milliseconds(sent[name], _ON_THE_WIRE.get(name, name))
+            sent[name] = milliseconds(sent[name], ON_THE_WIRE.get(name, name))
         if sent[name] is not None and not EARLIEST <= sent[name] <= LATEST:
-            raise Malformed(f"{_ON_THE_WIRE.get(name, name)}: expected {expected_time(sent[name])}")
+            raise Malformed(f"{ON_THE_WIRE.get(name, name)}: expected {expected_time(sent[name])}")
     for name in _TEXTS[topic]:
         if sent[name] is not None:
             sent[name] = sent[name][:MAX_TEXT_LENGTH]
@@ -125,7 +125,7 @@ def decode(topic: Topic, raw: bytes | None, max_bytes: int = MAX_RECORD_BYTES) -
     try:
         fact = type_(**sent)
     except FactError as error:
-        raise Malformed(f"{_ON_THE_WIRE.get(error.field, error.field)}: expected {error.expected}") from None
+        raise Malformed(f"{ON_THE_WIRE.get(error.field, error.field)}: expected {error.expected}") from None
     try:
         _bounded_on[topic](raw)
     except msgspec.ValidationError as error:  # about an earlier value of a field that is there twice

@@ -189,20 +189,24 @@ class WebSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", validate_default=True)
 
-    host: str = "127.0.0.1"
-    port: int = Field(9464, ge=1, le=65535)
-    allow_remote: bool = False
-    token: SecretStr | None = Field(None, exclude=True)  # never shown
-    token_file: Path | None = None
-    tls_cert_file: Path | None = None
-    tls_key_file: Path | None = None
-    tls_client_ca_file: Path | None = Field(None, description="who comes without a certificate of this authority is turned away")
+    host: str = Field(
+        "127.0.0.1", description="address to serve on; other than loopback it needs a token, client certificates or `allow_remote`"
+    )
+    port: int = Field(9464, ge=1, le=65535, description="port to serve on")
+    allow_remote: bool = Field(
+        False, description="serve other machines without authentication, because a network policy or a proxy guards the worker"
+    )
+    token: SecretStr | None = Field(None, exclude=True, description="what readers must present; `config check` never prints it")
+    token_file: Path | None = Field(None, description="file that holds the token; excludes `token`")
+    tls_cert_file: Path | None = Field(None, description="certificate (PEM) to serve HTTPS with; needs `tls_key_file`")
+    tls_key_file: Path | None = Field(None, description="private key (PEM) of the certificate")
+    tls_client_ca_file: Path | None = Field(None, description="connections without a certificate of this authority (PEM) are refused")
     max_connections: int = Field(256, ge=8, description="open connections; fewer where the limit of file descriptors is low")
     max_connections_per_address: int = Field(
-        64, ge=4, description="of one address (IPv6: of one /64); raise it where a proxy stands before the worker"
+        64, ge=4, description="open connections of one address (IPv6: of one /64); raise it behind a proxy"
     )
-    header_timeout: Duration = Field("10s", description="within which a request's header, or a TLS handshake, must be complete")  # type: ignore[assignment]
-    idle_timeout: Duration = Field("75s", description="after which a connection without requests is closed")  # type: ignore[assignment]
+    header_timeout: Duration = Field("10s", description="time within which a request header, or a TLS handshake, must be complete")  # type: ignore[assignment]
+    idle_timeout: Duration = Field("75s", description="time after which a connection without requests is closed")  # type: ignore[assignment]
 
     @property
     def is_local(self) -> bool:
@@ -237,13 +241,15 @@ class MetricsSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    clinicians: bool = Field(True, description="off leaves out all series of clinicians: units only")
-    max_clinicians: int = Field(10_000, ge=1, description="of more clinicians than these, a worker exports no series")
+    clinicians: bool = Field(True, description="export series of clinicians; off exports those of units only")
+    max_clinicians: int = Field(10_000, ge=1, description="most clinicians with series; further ones are counted in `dropped_clinicians`")
     """A clinician has 68 series with four windows. 10,000 are 680,000 series: 3 to 6 GB of a Prometheus server's memory, 90 MB of
     text a scrape (6 MB as sent); and eight hospitals of 30 units with 40 clinicians each."""
-    max_units: int = Field(500, ge=1, description="of more units than these, a worker exports no series, rows or findings")
+    max_units: int = Field(
+        500, ge=1, description="most units with series, rows on the page and findings; further ones are counted in `dropped_units`"
+    )
     """A unit has up to 280 series with four windows and ten alarm types: 500 are 140,000, and the units of 16 hospitals of 30."""
-    max_facilities: int = Field(200, ge=1, description="of more facilities than these, a worker exports nothing")
+    max_facilities: int = Field(200, ge=1, description="most facilities with series; further ones are counted in `dropped_facilities`")
 
 
 class Settings(BaseSettings):
@@ -251,19 +257,27 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ALARM_FATIGUE_", env_nested_delimiter="__", extra="forbid", validate_default=True)
 
-    broker: str = Field("127.0.0.1:9092", description="Kafka's bootstrap address, HOST:PORT, several with commas between")
+    broker: str = Field("127.0.0.1:9092", description="bootstrap address of Kafka, HOST:PORT; several are separated by commas")
     group: str = Field("alarm-fatigue", description="consumer group, and prefix of the worker's own topics", pattern=r"^[\w.-]{1,100}$")
     instance: str | None = Field(None, description="this worker's fixed name in the group (static membership)")
-    partitions: int = Field(4, ge=1, description="partitions of the topics, where they are yet to be created")
-    replication: int = Field(1, ge=1, description="copies of the topics' records, where topics are yet to be created")
-    clock: Literal["wall", "event"] = Field("wall", description="now: the wall clock, or each facility's watermark")
-    pseudonyms: bool = Field(True, description="off shows clinicians' ids")
-    pseudonym_key_file: Path | None = Field(None, description="the secret that pseudonyms are made with; all workers need the same")
-    max_record_bytes: int = Field(1 << 20, ge=1024, description="longer records are malformed")
+    partitions: int = Field(4, ge=1, description="partitions of topics that `alarm-fatigue topics` creates")
+    replication: int = Field(1, ge=1, description="replication factor of topics that `alarm-fatigue topics` creates")
+    clock: Literal["wall", "event"] = Field("wall", description="what `now` is: the wall clock, or each facility's watermark")
+    pseudonyms: bool = Field(True, description="show clinicians under pseudonyms; off shows their ids")
+    pseudonym_key_file: Path | None = Field(
+        None,
+        description="file with the key that pseudonyms are made with, the same for all workers; without it, a key is made for the "
+        "account on first use",
+    )
+    max_record_bytes: int = Field(1 << 20, ge=1024, description="longest input record, in bytes; longer ones are malformed")
     checkpoint_interval: Duration = Field("5s", description="how often state is stored and offsets are committed")  # type: ignore[assignment]
-    session_timeout: Duration = Field("6s", description="after this long without a sign of life, a worker's partitions go to others")  # type: ignore[assignment]
-    stall_timeout: Duration = Field("2m", description="a worker without progress for this long ends itself, to be restarted")  # type: ignore[assignment]
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    session_timeout: Duration = Field(
+        "6s", description="after this long without a heartbeat, the group gives a worker's partitions to others"
+    )  # type: ignore[assignment]
+    stall_timeout: Duration = Field(
+        "2m", description="a worker that makes no progress for this long exits, so that its service manager restarts it"
+    )  # type: ignore[assignment]
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least severe messages that are logged")
     web: WebSettings = WebSettings()
     metrics: MetricsSettings = MetricsSettings()
     policy: PolicySettings = PolicySettings()

@@ -129,7 +129,10 @@ def test_lock_files_hold_hashes_and_name_no_index(name: str) -> None:
     ("name", "requirements"),
     [
         ("requirements.lock", [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["demo"]]),
-        ("requirements-dev.lock", [*PROJECT["dependencies"], *PYPROJECT["dependency-groups"]["dev"]]),
+        (
+            "requirements-dev.lock",
+            [*PROJECT["dependencies"], *PYPROJECT["dependency-groups"]["dev"], *PYPROJECT["dependency-groups"]["docs"]],
+        ),
     ],
 )
 def test_lock_files_answer_pyproject(name: str, requirements: list[str]) -> None:

@@ -1,0 +1,33 @@
+"""`python -m reference`: write the reference pages, from the tables that the program itself uses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reference import alerts, metrics, settings, topics
+
+PAGES = Path(__file__).parent.parent / "docs" / "reference"
+
+
+def rendered() -> dict[str, str]:
+    """The files of `PAGES`, by name."""
+    return {
+        "metrics.md": metrics.page(),
+        "settings.md": settings.page(),
+        "topics.md": topics.page(),
+        "alerts.md": alerts.page(),
+    }
+
+
+def main() -> None:
+    pages = rendered()
+    PAGES.mkdir(exist_ok=True)
+    for path in PAGES.glob("*.md"):
+        if path.name not in pages:
+            path.unlink()
+    for name, text in pages.items():
+        (PAGES / name).write_text(text)
+
+
+if __name__ == "__main__":
+    main()

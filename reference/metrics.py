@@ -1,0 +1,106 @@
+"""Metrics: the page that `streams.definitions` and the values of labels make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from analyzer import (
+    ALARM_PRIORITIES,
+    CLASSES,
+    EXPOSURE_BANDS,
+    LOAD_BANDS,
+    MEASURES,
+    OUTCOMES,
+    RESPONSE_BUCKETS,
+    SCOPES,
+    TOPICS,
+    Policy,
+)
+from reference import markdown
+from reference.markdown import code, codes
+from streams.definitions import DEFINITIONS, PREFIX, SOURCES, unit_of
+from streams.exporter import DELAYS
+
+INTRODUCTION = """
+`/metrics` of a worker, and the output of `replay`, in the text format of Prometheus and in OpenMetrics. What the numbers
+mean, with an example for each rule, is in [What each number means](../semantics.md).
+
+Headings leave out the prefix of every name, `alarm_fatigue_`.
+
+- A gauge shows the state at the scrape. A clinician or unit that is gone leaves no series behind.
+- A figure that cannot be known is absent; it is never 0.
+- A gauge named `..._ratio` or `..._share` is a fraction between 0 and 1, not a percentage.
+- No patient, bed, device id or free text is ever a label. Clinicians appear under pseudonyms.
+- `replay` writes the families of clinicians and units, `response_seconds`, `events` and `watermark_timestamp_seconds`.
+  The other families describe a running worker.
+"""
+
+GROUPS = {
+    "Clinicians": ("clinician_",),
+    "Units": ("unit_", "response_"),
+    "The service": ("",),
+}
+"""Headings, and how the names below them begin; a metric belongs to the first that fits."""
+
+BUCKETS = {"response_seconds": RESPONSE_BUCKETS, "event_delay_seconds": DELAYS}
+
+LABELS = {
+    "facility": "a hospital, as the records name it",
+    "unit": "a unit, as the records name it",
+    "clinician": "a pseudonym: 16 hexadecimal digits (the id itself where `pseudonyms` is off)",
+    "window": f"the lengths in `policy.windows`; by default {codes(Policy().windows)}",
+    "priority": codes(ALARM_PRIORITIES),
+    "class": codes(CLASSES),
+    "scope": f"{codes(SCOPES)}: with and without technical alarms",
+    "band": f"of load {codes(LOAD_BANDS)}; of exposure {codes(EXPOSURE_BANDS)}",
+    "measure": codes(MEASURES),
+    "device_type": "a type of device, as the records name it",
+    "source": "what was measured, as the records name it; may be empty",
+    "code": "an alarm code, as the records name it",
+    "topic": f"{codes(TOPICS)}; of records written `rejected`, `episodes`, `overload`",
+    "outcome": codes(OUTCOMES),
+    "partition": "a partition's number",
+    "version": "the version of the program",
+    "policy": "a fingerprint of the policy: another value means that some figure of `policy` differs",
+}
+
+
+def exposed(name: str) -> str:
+    """A metric's name in queries.
+
+    >>> exposed("events"), exposed("unit_beds")
+    ('alarm_fatigue_events_total', 'alarm_fatigue_unit_beds')
+    """
+    return PREFIX + name + ("_total" if DEFINITIONS[name].kind == "counter" else "")
+
+
+def page() -> str:
+    return markdown.page("Metrics", INTRODUCTION, _parts())
+
+
+def _parts() -> Iterator[str]:
+    left = dict.fromkeys(DEFINITIONS)
+    for heading, beginnings in GROUPS.items():
+        names = [name for name in left if name.startswith(beginnings)]
+        yield f"## {heading}"
+        yield from map(_entry, names)
+        for name in names:
+            del left[name]
+    used = {label for one in DEFINITIONS.values() for label in one.labels}
+    yield "## Labels"
+    yield markdown.table(["label", "values"], ([code(label), LABELS[label]] for label in LABELS if label in used))
+
+
+def _entry(name: str) -> str:
+    definition = DEFINITIONS[name]
+    facts = [f"{code(exposed(name))}: {definition.kind}, unit: {unit_of(name)}.", _labels(definition.labels)]
+    if name in BUCKETS:
+        facts.append(f"Buckets up to {', '.join(f'{bound:g}' for bound in BUCKETS[name])}.")
+    if name in SOURCES:
+        facts.append(f"Source: {SOURCES[name]}.")
+    heading = exposed(name).removeprefix(PREFIX)
+    return f"### {code(heading)}\n\n{markdown.sentence(definition.help)}\n\n" + "  \n".join(facts)
+
+
+def _labels(labels: Iterable[str]) -> str:
+    return f"Labels: {codes(labels)}." if labels else "No labels."

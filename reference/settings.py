@@ -1,0 +1,231 @@
+"""Settings: the page that `streams.settings` and the policy's documentation make."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import annotated_types
+import yaml
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+
+from analyzer.policy import FindingsPolicy, OverloadPolicy, Policy
+from reference import markdown
+from reference.markdown import code, codes
+from streams.settings import (
+    Duration,
+    FindingsSettings,
+    LevelsSettings,
+    OverloadSettings,
+    PolicySettings,
+    Settings,
+    Window,
+)
+
+ENVIRONMENT = Settings.model_config["env_prefix"] or ""
+NESTED = Settings.model_config["env_nested_delimiter"] or ""
+
+INTRODUCTION = f"""
+A setting can be given in three places. The first one that names it counts: an option of the command, an environment
+variable, the file that `--config` names. The file is YAML. A dot in the name of a setting is one level in the file and
+`{NESTED}` in the variable:
+
+```yaml
+broker: kafka-1:9092,kafka-2:9092
+web:
+  port: 9465
+policy:
+  overload:
+    units:
+      ICU:
+        beds: {{elevated: {{enter: 2, leave: 2}}}}
+```
+
+```sh
+{ENVIRONMENT}WEB__PORT=9465
+{ENVIRONMENT}POLICY__OVERLOAD__UNITS='{{"ICU": {{"beds": {{"elevated": {{"enter": 2, "leave": 2}}}}}}}}'
+```
+
+- Durations are a whole number and a unit: `250ms`, `15s`, `10m`, `12h`, `7d`. In a variable, lists and levels are JSON.
+- A setting that does not exist, or that cannot be, ends the command with one line that names it.
+- `alarm-fatigue config check` prints every setting as it is in effect, without secrets.
+"""
+
+GROUPS = {
+    "": ("The worker", "What a worker reads, writes and calls itself."),
+    "web": ("Web server", "Where the page, its interface and `/metrics` are served, and to whom."),
+    "metrics": ("Caps of the metrics", "How many series a worker exports."),
+    "policy": ("Policy", "The clinical and operational figures that decide a number."),
+    "policy.overload": (
+        "Policy: overload",
+        "When a load is elevated or overloaded. A state is entered beyond `enter` and left at `leave` or on its quiet side; "
+        "between the two nothing changes. Of `protected_1h` less is worse, so its states are entered below `enter`. "
+        "The measures of a unit are those of its average clinician on duty. A measure is set as a whole: a level that is left "
+        "out never applies.",
+    ),
+    "policy.findings": ("Policy: findings", "When a pattern drives an alarm type. Shares are fractions of 1."),
+}
+
+DOCUMENTED: dict[type[BaseModel], type[Any]] = {
+    PolicySettings: Policy,
+    OverloadSettings: OverloadPolicy,
+    FindingsSettings: FindingsPolicy,
+}
+"""Settings that are explained where the engine declares them."""
+
+MEANING = {
+    "policy.windows": "Lengths of the sliding windows. 10 min is the interval of ISA-18.2 rates; 2 h the exposure of Bonafide "
+    "2015; 12 h a shift.",
+}
+
+LONGEST_AND_MORE = "at least the longest window + `cover` + `allowed_lateness` + `action_window`, and the longest window + 70 min"
+BOUNDS = {
+    "group": "1 to 100 letters, digits, `_`, `.` or `-`",
+    "web.token": "at least 16 printable ASCII characters without spaces",
+    "web.header_timeout": "100ms to 10m",
+    "web.idle_timeout": "1s to 1h",
+    "policy.windows": "at least one, each longer than zero",
+    "policy.min_classified": "0 or more",
+    "policy.top_types": "0 or more",
+    "policy.horizon": LONGEST_AND_MORE,
+    "policy.overload.every": "a divisor of 10 min",
+    "policy.overload.hold": "a multiple of `policy.overload.every`",
+    "policy.overload.cool_down": "a multiple of `policy.overload.every`",
+    "policy.findings.min_classified": "0 or more",
+    "policy.findings.driving_share": "0 to 1",
+    "policy.findings.sparing_share": "0 to 1",
+    "policy.findings.hugging": "0 to 1",
+}
+"""Bounds that validators keep; those of a field's own type are read from it."""
+
+
+class Defaults(Settings):
+    """The settings where nobody has set anything; whoever writes the pages may have variables in the environment."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # pydantic passes them by name
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting as users see it: `name` with dots, `default` as YAML spells it on one line."""
+
+    name: str
+    variable: str
+    kind: str
+    default: str
+    bounds: str
+    meaning: str
+
+    @property
+    def group(self) -> str:
+        return self.name.rpartition(".")[0]
+
+
+def settings() -> list[Setting]:
+    """Every setting, in the order of the program's own table."""
+    return [*_of(Settings, Defaults().model_dump(mode="json"), "")]
+
+
+def page() -> str:
+    return markdown.page("Settings", INTRODUCTION, _parts())
+
+
+def _parts() -> Iterator[str]:
+    found = settings()
+    for group, (heading, introduction) in GROUPS.items():
+        yield f"## {heading}\n\n{introduction}"
+        yield from (_entry(one) for one in found if one.group == group)
+
+
+def _entry(of: Setting) -> str:
+    default = "no default" if of.default == "null" else f"default {code(of.default)}"
+    bounds = f"; {of.bounds}" if of.bounds else ""
+    return f"### {code(of.name)}\n\n{markdown.sentence(of.meaning)}\n\nType: {of.kind}{bounds}; {default}.  \nVariable: {code(of.variable)}"
+
+
+def _of(model: type[BaseModel], defaults: dict[str, Any], prefix: str) -> Iterator[Setting]:
+    hints = get_type_hints(model, include_extras=True)
+    for name, field in model.model_fields.items():
+        path, hint = prefix + name, hints[name]
+        if isinstance(hint, type) and issubclass(hint, BaseModel) and hint is not LevelsSettings:
+            yield from _of(hint, defaults[name], path + ".")
+            continue
+        variable = ENVIRONMENT + path.replace(".", NESTED).upper()
+        meaning = MEANING.get(path) or field.description or documentation(DOCUMENTED[model])[name]
+        bounds = BOUNDS.get(path) or _bounds(field)
+        yield Setting(path, variable, _kind(hint), _spelled(defaults.get(name)), bounds, meaning)
+
+
+def _spelled(value: Any) -> str:
+    """
+    >>> _spelled(["10m", "1h"]), _spelled("5s"), _spelled(None), _spelled({"elevated": None, "overloaded": {"enter": 10.0, "leave": 4.0}})
+    ('[10m, 1h]', '5s', 'null', '{overloaded: {enter: 10, leave: 4}}')
+    """
+    return yaml.safe_dump(_plain(value), default_flow_style=True, width=1000, sort_keys=False).removesuffix("...\n").strip()
+
+
+def _plain(value: Any) -> Any:
+    """Without levels that are none, and whole numbers as such."""
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items() if one is not None}
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _bounds(field: FieldInfo) -> str:
+    least = [one.ge for one in field.metadata if isinstance(one, annotated_types.Ge)]
+    most = [one.le for one in field.metadata if isinstance(one, annotated_types.Le)]
+    if least and most:
+        return f"{least[0]} to {most[0]}"
+    if least:
+        return f"{least[0]} or more"
+    return ""
+
+
+def _kind(hint: Any) -> str:
+    """The type of a setting, in words."""
+    if get_origin(hint) in (Union, types.UnionType):
+        hint = next(one for one in get_args(hint) if one is not type(None))
+    if hint == Duration:
+        return "duration"
+    if hint is LevelsSettings:
+        return "levels, `elevated` and `overloaded`, each with `enter` and `leave`"
+    if get_origin(hint) is Literal:
+        return f"one of {codes(get_args(hint))}"
+    if get_origin(hint) is list:
+        (inner,) = get_args(hint)
+        return "list of durations" if inner == Window else f"list of {codes(get_args(inner))}"
+    if get_origin(hint) is dict:
+        return "levels by unit and measure"
+    return {bool: "true or false", int: "whole number", float: "number", Path: "path of a file", str: "text", SecretStr: "text"}[hint]
+
+
+def documentation(of: type[Any]) -> dict[str, str]:
+    """The text below each field of a dataclass.
+
+    >>> documentation(Policy)["min_classified"]
+    'With fewer classified alarms than this, a ratio is absent (our own).'
+    """
+    (tree,) = ast.parse(inspect.getsource(of)).body
+    assert isinstance(tree, ast.ClassDef)
+    found: dict[str, str] = {}
+    for field, text in zip(tree.body, tree.body[1:], strict=False):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
+            assert isinstance(text.value, ast.Constant)
+            found[field.target.id] = " ".join(str(text.value.value).split())
+    return found
