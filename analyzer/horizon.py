@@ -7,7 +7,7 @@ from itertools import compress
 import numpy as np
 
 from analyzer.classes import NOTHING_KNOWN
-from analyzer.ids import Codes, Numbers
+from analyzer.ids import Codes, Numbers, distinct
 from analyzer.policy import HOUR
 from analyzer.state import State
 from analyzer.table import NEVER, OPEN
@@ -69,17 +69,17 @@ def _sweep(state: State) -> None:
     table = state.table
     rows = table.rows()
     existing = table.existing()
-    used = np.unique(table.static[existing])
+    used = distinct(table.static[existing])
     if len(state.statics.things) > 2 * len(used) + _SPARE:
         table.static[existing] = state.statics.keep(used)[table.static[existing]]
-    used = np.unique(np.append(table.label[rows], 0))
+    used = distinct(np.append(table.label[rows], 0))
     if len(state.labels) > 2 * len(used) + _SPARE:
         kept = [state.labels.things[number] for number in used.tolist()]
         moved = np.zeros(len(state.labels), dtype=np.int32)
         moved[used] = np.arange(len(used))
         table.label[rows] = moved[table.label[rows]]
         state.labels.renew(kept)
-    used = np.unique(np.concatenate([[0], table.team[rows], table.recipients[rows]]))
+    used = distinct(np.concatenate([[0], table.team[rows], table.recipients[rows]]))
     if len(state.teams.all) > 2 * len(used) + _SPARE:
         moved = state.teams.keep(used)
         table.team[rows], table.recipients[rows] = moved[table.team[rows]], moved[table.recipients[rows]]
