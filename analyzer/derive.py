@@ -117,16 +117,22 @@ def _answer_apart(state: State, rows: Numbers, static: Codes, by_bed: npt.NDArra
 def judge_again(state: State) -> None:
     """Mark the final rows whose class may be another because cover came or went."""
     table, statics, cover, policy = state.table, state.statics, state.cover, state.policy
+    again: list[int] = []
     for unit, moments in _by_unit(cover.came).items():
-        unsure = state.unsure.get(unit, [])
+        unsure = state.unsure.get(unit)
+        if not unsure:
+            continue
         for since, until in _joined(moments, policy.cover):
             low = bisect_left(unsure, (since - policy.action_window, -1))
             high = bisect_left(unsure, (until - policy.action_window + 1, -1), lo=low)
-            rows = np.array([row for _, row in unsure[low:high]], dtype=np.int64)
-            del unsure[low:high]  # those that stay unsure are entered again when they are published
-            rows = rows[table.rule[rows] == NOTHING_KNOWN]
-            table.to_publish[rows] = True
-            table.changed(rows)
+            if low < high:
+                again += [row for _, row in unsure[low:high]]
+                del unsure[low:high]  # those that stay unsure are entered again when they are published
+    if again:
+        rows = np.array(again, dtype=np.int64)
+        rows = rows[table.rule[rows] == NOTHING_KNOWN]
+        table.to_publish[rows] = True
+        table.changed(rows)
     if cover.went:
         covered = np.flatnonzero(table.rule == COVERED)
         units, closings = statics.unit[table.static[covered]], table.end[covered] + policy.action_window

@@ -8,7 +8,7 @@ import numpy as np
 
 from analyzer.classes import NOTHING_KNOWN
 from analyzer.compaction import SPARE, keep_labels, keep_teams
-from analyzer.ids import Codes, Numbers
+from analyzer.ids import Codes, Numbers, distinct
 from analyzer.policy import HOUR
 from analyzer.state import State
 from analyzer.table import NEVER, OPEN
@@ -97,12 +97,12 @@ def _sweep(state: State) -> None:
     table = state.table
     rows = table.rows()
     existing = table.existing()
-    used = np.unique(table.static[existing])
+    used = distinct(table.static[existing])
     if len(state.statics.things) > 2 * len(used) + SPARE:
         table.static[existing] = state.statics.keep(used)[table.static[existing]]
-    if len(state.labels) > 2 * len(np.unique(table.label[rows])) + SPARE:
+    if len(state.labels) > 2 * len(distinct(table.label[rows])) + SPARE:
         keep_labels(state)
-    used = np.unique(np.concatenate([table.team[rows], table.recipients[rows]]))
+    used = distinct(np.concatenate([table.team[rows], table.recipients[rows]]))
     if len(state.teams.all) > 2 * len(used) + SPARE:
         keep_teams(state)
     for unit, unsure in list(state.unsure.items()):

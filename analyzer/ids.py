@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +20,12 @@ Numbers = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
 Marks = npt.NDArray[np.uint64]
 Checks = npt.NDArray[np.uint32]
+N = TypeVar("N", bound=np.generic)
 
 UNKNOWN = -1
 _EMPTY, _GONE = -1, -2
 _LEAST_SLOTS = 1 << 10
-_FULL = 0.6  # share of slots in use at which linear probing begins to walk far
+_FULL = 0.6  # share of slots in use beyond which probing takes many rounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,11 @@ def integers(values: Iterable[int]) -> Numbers:
 
 
 class Slots:
-    """Entry numbers by fingerprint; the fingerprints themselves lie with the entries, in the owner's arrays."""
+    """Entry numbers by fingerprint; the fingerprints themselves lie with the entries, in the owner's arrays.
+
+    A fingerprint is looked for in its own slot, then 1 further, then 2, 3, ... (triangular probing, which passes every slot of a
+    table whose size is a power of 2): without it, full slots cluster, and a few ids of a slice would take many rounds.
+    """
 
     def __init__(self) -> None:
         self._table: npt.NDArray[np.int32] = np.full(_LEAST_SLOTS, _EMPTY, dtype=np.int32)
@@ -124,13 +129,17 @@ class Slots:
         found = np.full(len(marks), UNKNOWN, dtype=np.int64)
         mask = len(self._table) - 1
         at = (marks & np.uint64(mask)).astype(np.int64)
-        open_ = np.arange(len(marks))
+        open_, step = np.arange(len(marks)), 0
         while len(open_):
+            step += 1
             entries = self._table[at]
-            same = (known_marks[entries] == marks[open_]) & (known_checks[entries] == checks[open_]) & (entries >= 0)
+            on = np.flatnonzero(entries != _EMPTY)
+            open_, at, entries = open_[on], at[on], entries[on]
+            same = (known_marks[entries] == marks[open_]) & (entries >= 0)
+            same[same] = known_checks[entries[same]] == checks[open_[same]]
             found[open_[same]] = entries[same]
-            on = np.flatnonzero(~same & (entries != _EMPTY))
-            open_, at = open_[on], (at[on] + 1) & mask
+            on = np.flatnonzero(~same)
+            open_, at = open_[on], (at[on] + step) & mask
         return found
 
     def insert(self, marks: Marks, entries: Numbers, known_marks: Marks) -> None:
@@ -143,15 +152,16 @@ class Slots:
         """Returns how many empty slots this took."""
         mask = len(self._table) - 1
         at = (marks & np.uint64(mask)).astype(np.int64)
-        taken = 0
+        taken = step = 0
         while len(entries):
+            step += 1
             there = self._table[at]
             free = there < 0
             self._table[at[free]] = entries[free]  # of several that want one slot, the last gets it
             placed = self._table[at] == entries
             taken += int(np.count_nonzero(placed & (there == _EMPTY)))
             on = np.flatnonzero(~placed)
-            entries, at = entries[on], (at[on] + 1) & mask
+            entries, at = entries[on], (at[on] + step) & mask
         return taken
 
     def _grow(self, more: int, known_marks: Marks) -> None:
@@ -165,12 +175,13 @@ class Slots:
     def remove(self, marks: Marks, entries: Numbers) -> None:
         """Take out entries that are there."""
         mask = len(self._table) - 1
-        at, wanted = (marks & np.uint64(mask)).astype(np.int64), entries
+        at, wanted, step = (marks & np.uint64(mask)).astype(np.int64), entries, 0
         while len(wanted):
+            step += 1
             here = self._table[at] == wanted
             self._table[at[here]] = _GONE
             on = np.flatnonzero(~here)
-            wanted, at = wanted[on], (at[on] + 1) & mask
+            wanted, at = wanted[on], (at[on] + step) & mask
 
 
 class Growing:
@@ -205,7 +216,7 @@ class Growing:
             setattr(self, name, self._blank(name, 0))
 
 
-def distinct(numbers: Numbers) -> Numbers:
+def distinct(numbers: npt.NDArray[N]) -> npt.NDArray[N]:
     """The different ones, sorted. Sorting takes a fraction of what numpy's own `unique`, by hash, does."""
     ordered = np.sort(numbers)
     return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered

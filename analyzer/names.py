@@ -175,7 +175,7 @@ class Statics:
         self._known = len(self.numbers.things)
         facility, unit, bed, device_id, device_type, source, code, kind = zip(*new, strict=True)
         where = list(zip(facility, unit, bed, strict=True))
-        places = {key: self._place(*key) for key in dict.fromkeys(where)}
+        places = {key: self._place(key) for key in dict.fromkeys(where)}
         place, number = zip(*map(places.__getitem__, where), strict=True)
         columns: tuple[Any, ...] = (
             facility, list(map(self.units.__getitem__, zip(facility, unit, strict=True))), place, number,
@@ -197,9 +197,11 @@ class Statics:
             self.numbers[static]
         self._learn()
 
-    def _place(self, facility: int, unit: str, bed: str) -> tuple[int, int]:
-        """The numbers of a place and of its bed."""
-        place, number = self.places[Place(facility, unit, bed)], self.beds[facility, bed]
+    def _place(self, key: tuple[int, str, str]) -> tuple[int, int]:
+        """The numbers of a place, given as a tuple alike, and of its bed."""
+        facility, unit, bed = key
+        known, number = self.places.get(key), self.beds[facility, bed]  # type: ignore[call-overload]  # it equals the `Place`
+        place = self.places[Place(facility, unit, bed)] if known is None else known
         of_bed = self.places_of_bed.setdefault(number, [])
         if place not in of_bed:
             of_bed.append(place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from analyzer.classes import BASES, CLASSES, NOTHING_KNOWN, classify_final
 from analyzer.episodes import NOTHING_FINISHED, PRIORITIES, Finished
-from analyzer.ids import Marks, Numbers
+from analyzer.ids import Codes, Marks, Numbers, distinct
 from analyzer.names import mark_of
 from analyzer.state import State
 from analyzer.table import NEVER
@@ -65,8 +66,11 @@ def _digests(state: State, rows: Numbers) -> Marks:
     return mixed | np.uint64(1)
 
 
-def _marks(numbers: Any, thing: Any) -> Marks:
-    return np.array(list(map(_mark_of, map(thing, numbers.tolist()))), dtype=np.uint64)
+def _marks(numbers: Codes, thing: Callable[[int], Any]) -> Marks:
+    """The mark of the thing behind each number; numbers repeat, so each thing is asked for once."""
+    known = distinct(numbers)
+    marks = np.array([_mark_of(thing(number)) for number in known.tolist()], dtype=np.uint64)
+    return marks[np.searchsorted(known, numbers)]
 
 
 _mark_of = lru_cache(maxsize=1 << 16)(mark_of)
@@ -93,6 +97,8 @@ def finished(state: State, rows: Numbers) -> Finished:
         return NOTHING_FINISHED
     table, statics, teams = state.table, state.statics, state.teams
     rows, ids = _in_order(state, rows)
+    team = table.team[rows].tolist()
+    names = {number: teams.names(number) for number in set(team)}
     facility, unit, bed, device_id, device_type, source, code, kind = zip(
         *map(statics.things.__getitem__, table.static[rows].tolist()), strict=True
     )
@@ -103,7 +109,7 @@ def finished(state: State, rows: Numbers) -> Finished:
         table.start[rows].tolist(), table.end[rows].tolist(),
         [None if one != one else one for one in table.value[rows].tolist()],
         [None if one != one else one for one in table.limit[rows].tolist()],
-        list(map(teams.names, table.team[rows].tolist())),
+        list(map(names.__getitem__, team)),
         list(map(CLASSES.__getitem__, table.klass[rows].tolist())),
         list(map(BASES.__getitem__, table.rule[rows].tolist())),
         [None if one == NEVER else one for one in table.first_response[rows].tolist()],

@@ -150,7 +150,9 @@ def _fold_round(
         column[old] = np.where(side[alike] == side_of_greatest, greater, less)
     earlier = np.flatnonzero(alike & guides & (at < table.onset_at[rows]))
     table.onset_at[rows[earlier]], table.onset[rows[earlier]] = at[earlier], entries[earlier]
-    for place in np.flatnonzero(~(begins | alike)).tolist():
+    # Once there is an onset, a limit alone says nothing.
+    says_nothing = np.isnan(value) & ((side == HIGH) | (side == LOW))
+    for place in np.flatnonzero(~(begins | alike | says_nothing)).tolist():
         _fold_apart(
             table, int(rows[place]), int(at[place]), int(entries[place]), bool(opening[place]), value[place], limit[place], event_id
         )
@@ -166,8 +168,6 @@ def _fold_apart(
         if side == NO_READING:
             readings = Readings()
         else:
-            if np.isnan(value):
-                return  # a limit alone says nothing once there is an onset
             onset = int(table.onset_at[row]), event_id(int(table.onset[row]))
             value_, opposite, limit_ = (float(column[row]) for column in (table.value, table.opposite, table.limit))
             readings = Readings.beyond(side, value_, opposite, limit_, onset)

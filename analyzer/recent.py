@@ -115,8 +115,9 @@ class Recent:
         if self._minute is None or not len(at):
             return
         step = -(-len(at) // SAMPLED)
-        for place in range(self._minute % step, len(at), step):
-            facility, type_ = facilities[place], device_types[place]
+        some = slice(self._minute % step, None, step)
+        offsets = (at[some] - stamps[some]).tolist()
+        for facility, type_, offset in zip(facilities[some], device_types[some], offsets, strict=True):
             key = (facility, type_)
             if key not in self._offsets:
                 if self._types.get(facility, 0) >= DEVICE_TYPES:
@@ -124,7 +125,7 @@ class Recent:
                 if key not in self._offsets:
                     self._offsets[key] = deque(maxlen=OFFSETS)
                     self._types[facility] = self._types.get(facility, 0) + 1
-            self._offsets[key].append((self._minute, int(at[place] - stamps[place])))
+            self._offsets[key].append((self._minute, offset))
 
     def drop(self, facility: str) -> None:
         """Forget a facility."""

@@ -124,7 +124,7 @@ class Table(Growing):
         rows = self._slots.find(marks, checks, self._marks, self._checks) if self.held else np.full(len(marks), UNKNOWN)
         new = np.flatnonzero(rows == UNKNOWN)
         if len(new):
-            _, firsts, which = np.unique(marks[new], return_index=True, return_inverse=True)
+            firsts, which = _alike(marks[new])
             if not np.array_equal(checks[new][firsts][which], checks[new]):  # marks alike of different ids
                 _, firsts, which = np.unique(np.column_stack([marks[new], checks[new]]), axis=0, return_index=True, return_inverse=True)
                 which = which.reshape(-1)
@@ -356,3 +356,13 @@ class Table(Growing):
     def changed(self, rows: Numbers) -> None:
         """Note that rows differ from what is stored."""
         self.dirty.update(distinct(rows // ROWS_PER_BLOCK).tolist())
+
+
+def _alike(marks: Marks) -> tuple[Numbers, Numbers]:
+    """One place of each different mark, and for each mark which of these is its like. (`np.unique` sorts stably, which takes longer.)"""
+    order = np.argsort(marks)
+    ordered = marks[order]
+    begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])
+    which = np.empty(len(marks), dtype=np.int64)
+    which[order] = np.cumsum(begins) - 1
+    return order[begins], which

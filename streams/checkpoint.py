@@ -28,7 +28,7 @@ import numpy as np
 import zstandard
 
 from analyzer import JUDGING, Engine, Policy, ShardKey, Topic
-from streams.partition import Outgoing, Partition, restored_engine
+from streams.partition import Outgoing, Partition, restored_engine, with_headers
 
 VERSION = 5
 EDITION = "edition"
@@ -124,7 +124,7 @@ class Checkpoints:
         self._edition += 1
         episodes, said, whole = partition.take_episodes()
         headers = [(EDITION, b"%d" % self._edition)]
-        plan, engine = Plan(episodes=[Outgoing(one.topic, one.key, one.value, headers) for one in episodes]), partition.engine
+        plan, engine = Plan(episodes=with_headers(episodes, headers)), partition.engine
         contents: list[tuple[ShardKey, Any]] = [(_SAID, [said, whole] if episodes else None)]
         contents += [(key, engine.dump(key)) for key in dict.fromkeys([*sorted(self._unwritten), *engine.changed_shards()])]
         for key, content in contents:

@@ -23,6 +23,7 @@ BATCH_OVERHEAD = 96
 of the record's own lengths and deltas (Kafka's message format, version 2)."""
 _HEADER_OVERHEAD = 10  # bytes: two lengths as varints
 _TEXT_KEPT = 64  # characters of a free text in a record that is too long
+_ROOM = 1024  # bytes for headers and what surrounds a record
 _MAYBE_LONG = 1 << 16  # no topic is configured to take less; shorter records are not measured
 
 
@@ -40,12 +41,13 @@ class Limits:
         self._planned = dict(planned)
         self._largest = largest
         self._told: dict[str, int] = {}
-        self.least = KAFKA_DEFAULT_BYTES
+        self.surely_fits = KAFKA_DEFAULT_BYTES - _ROOM
+        """Bytes of key and value up to which no record need be measured."""
 
     def tell(self, found: Mapping[str, int]) -> None:
         """Take over what the broker says."""
         self._told |= found
-        self.least = min([_MAYBE_LONG, *self._told.values()])
+        self.surely_fits = min([_MAYBE_LONG, *self._told.values()]) - _ROOM
 
     def lower(self, topic: str, refused: int) -> None:
         """The broker refused a batch of so many bytes for its length."""
@@ -58,7 +60,7 @@ class Limits:
 
     def may_exceed(self, one: Outgoing) -> bool:
         """Whether it is worth measuring: a cheap test for the many that are short."""
-        return len(one.value or b"") + len(one.key or b"") + 1024 > self.least
+        return len(one.value or b"") + len(one.key or b"") > self.surely_fits
 
 
 def fitted(one: Outgoing, limit: int) -> Outgoing | None:

@@ -95,19 +95,24 @@ class BatchProducer:
         """
         now = int(time.time() * 1000)
         batches: dict[Place, _Batch] = {}
+        known, limits = self._places.get, self._limits
         for one in records:
-            if self._limits is not None and self._limits.may_exceed(one):
+            topic, key, value, headers = one
+            if limits is not None and len(value or b"") + len(key or b"") > limits.surely_fits:
                 cut = self._fitted(one)
                 if cut is None:
                     continue
                 one = cut
-            place = self._places.get((one.topic, one.key)) or await self._place(one)
+                _, key, value, headers = one
+            place = known((topic, key)) or await self._place(one)
             if place is None:
                 continue
             batch = batches.get(place)
             if batch is None:
                 batch = batches[place] = self._new(place)
-            if not _append(batch, one, now):  # full
+            if batch.builder.append(timestamp=now, key=key, value=value, headers=headers) is not None:
+                batch.records.append(one)
+            else:  # full
                 await self._hand_over(batch)
                 batch = batches[place] = self._new(place)
                 _append(batch, one, now)  # the first one always fits

@@ -70,7 +70,7 @@ def _spare_the_collector() -> None:
     """Slices make millions of short-lived tuples, none of them in a cycle, and each pass of the collector looks at all that live."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000, 50, 50)
+    gc.set_threshold(250_000, 20, 50)
 
 
 def _checked(settings: Settings) -> tuple[int, dict[str, int], list[Finding]]:
