@@ -226,7 +226,7 @@ _ENDINGS = {
     "share": "share, 0 to 1",
     "state": "0, 1 or 2",
 }
-_NOUNS = {"alarms", "batches", "beds", "clinicians", "facilities", "fields", "partitions", "records", "samples", "units"}
+_NOUNS = {"episodes", "alarms", "batches", "beds", "clinicians", "facilities", "fields", "partitions", "records", "samples", "units"}
 
 
 def unit_of(name: str) -> str:
