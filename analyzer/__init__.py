@@ -15,26 +15,26 @@ All of it works on many facts at once, in numpy columns.
 `Engine` holds the facilities of one partition, and is all that the worker needs.
 """
 
-from analyzer.admission import OUTCOMES, TOPICS, Outcome
-from analyzer.arrivals import Columns
-from analyzer.bands import EXPOSURE_BANDS, LOAD_BANDS
-from analyzer.burden import ALARM_PRIORITIES, Burdens, ClinicianBurdens, Snapshot, UnitBurdens
-from analyzer.classes import CLASSES, SCOPES, Scope, nonactionable_ratio
-from analyzer.control import COMMANDS, Command
 from analyzer.engine import Engine
-from analyzer.episodes import NOTHING_FINISHED, Class, EpisodeRecord, Finished
-from analyzer.evidence import Evidence
-from analyzer.facts import FACT_TYPES, AlarmEvent, Assignment, Fact, FactError, Label, Response, Topic
-from analyzer.findings import PATTERNS, REMEDIES, Finding, Pattern, UnitFindings
-from analyzer.glance import NO_ALARMS, TREND_HOURS, TREND_MINUTES, Glance, Standing, Trend
-from analyzer.histogram import RESPONSE_BUCKETS
-from analyzer.overload import STATES, Change, Reason, Relief, in_words
-from analyzer.policy import JUDGING, MEASURES, FindingsPolicy, Policy
-from analyzer.recent import ClockOffset
-from analyzer.shares import Share
-from analyzer.storage import ShardKey
-from analyzer.table import OPEN
-from analyzer.watch import Announcement
+from analyzer.findings.evidence import Evidence
+from analyzer.findings.findings import PATTERNS, REMEDIES, Finding, Pattern, UnitFindings
+from analyzer.model.episodes import NOTHING_FINISHED, Class, EpisodeRecord, Finished
+from analyzer.model.facts import FACT_TYPES, AlarmEvent, Assignment, Fact, FactError, Label, Response, Topic
+from analyzer.model.policy import JUDGING, MEASURES, FindingsPolicy, Policy
+from analyzer.overload.machine import STATES, Change, Reason, Relief, in_words
+from analyzer.overload.status import NO_ALARMS, TREND_HOURS, TREND_MINUTES, Glance, Standing, Trend
+from analyzer.overload.tracker import Announcement
+from analyzer.pipeline.admission import OUTCOMES, TOPICS, Outcome
+from analyzer.pipeline.classes import CLASSES, SCOPES, Scope, nonactionable_ratio
+from analyzer.pipeline.control import COMMANDS, Command
+from analyzer.pipeline.pending import Columns
+from analyzer.pipeline.recent import ClockOffset
+from analyzer.pipeline.response_times import RESPONSE_BUCKETS
+from analyzer.pipeline.shards import ShardKey
+from analyzer.pipeline.table import OPEN
+from analyzer.stats.shares import Share
+from analyzer.windows.bands import EXPOSURE_BANDS, LOAD_BANDS
+from analyzer.windows.burden import ALARM_PRIORITIES, Burdens, ClinicianBurdens, Snapshot, UnitBurdens
 
 __all__ = [
     "ALARM_PRIORITIES",

@@ -8,29 +8,29 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analyzer import storage
-from analyzer.admission import ACCEPTED, NOTHING_YET, OUTCOMES, TOPICS, Outcome, Outcomes
-from analyzer.arrivals import Batch, Columns
-from analyzer.burden import Burdens, Snapshot
-from analyzer.compaction import compact
-from analyzer.control import Command, control
-from analyzer.departed import let_go
-from analyzer.derive import derive, judge_again
-from analyzer.episodes import Finished
-from analyzer.evidence import Evidence
-from analyzer.facts import FACT_TYPES, Fact, Topic, values_of
-from analyzer.fold import FOLDS
-from analyzer.glance import Glance
-from analyzer.horizon import tidy
-from analyzer.ids import Marks, Numbers, distinct, integers
-from analyzer.policy import Policy
-from analyzer.publish import finished, publish
-from analyzer.recall import recall
-from analyzer.recent import Recent
-from analyzer.recorded import Recorded
-from analyzer.state import State
-from analyzer.storage import ShardKey
-from analyzer.watch import Announcement
+from analyzer.columns.ids import Marks, Numbers, distinct, integers
+from analyzer.findings.evidence import Evidence
+from analyzer.model.episodes import Finished
+from analyzer.model.facts import FACT_TYPES, Fact, Topic, values_of
+from analyzer.model.policy import Policy
+from analyzer.overload.status import Glance
+from analyzer.overload.tracker import Announcement
+from analyzer.pipeline import shards as storage
+from analyzer.pipeline.admission import ACCEPTED, NOTHING_YET, OUTCOMES, TOPICS, Outcome, Outcomes
+from analyzer.pipeline.compaction import compact
+from analyzer.pipeline.control import Command, control
+from analyzer.pipeline.departed import let_go
+from analyzer.pipeline.derive import derive, judge_again
+from analyzer.pipeline.finalising import finished, publish
+from analyzer.pipeline.fold import FOLDS
+from analyzer.pipeline.pending import Batch, Columns
+from analyzer.pipeline.recent import Recent
+from analyzer.pipeline.retention import tidy
+from analyzer.pipeline.shards import ShardKey
+from analyzer.pipeline.state import State
+from analyzer.whatif.episode_table import Recorded
+from analyzer.whatif.recall import recall
+from analyzer.windows.burden import Burdens, Snapshot
 
 _PLACES: dict[Topic, dict[str, int]] = {
     topic: {name: place for place, name in enumerate(type_.__slots__)} for topic, type_ in FACT_TYPES.items()
@@ -40,7 +40,7 @@ _PLACES: dict[Topic, dict[str, int]] = {
 class Engine:
     """Facts in, finished episodes and burdens out; `tally` counts what became of every record, by topic and outcome.
 
-    >>> from analyzer.facts import AlarmEvent
+    >>> from analyzer.model.facts import AlarmEvent
     >>> engine = Engine(Policy())
     >>> engine.apply("alarms", AlarmEvent(
     ...     event_id="e1", alarm_id="a1", phase="start", at=0, facility="H", unit="ICU", bed="1", device_id="m1",
@@ -143,14 +143,14 @@ class Engine:
         state.rewound.clear()
 
     def control(self, topic: Topic, command: Command, facility: str, at: int) -> None:
-        """Obey a control record of a topic, in its place among the facts: see `analyzer.control`."""
+        """Obey a control record of a topic, in its place among the facts: see `analyzer.pipeline.control`."""
         if control(self._state, topic, command, facility, at):
             self.recent.drop(facility)
         self.controls[command] = self.controls.get(command, 0) + 1
         self.version += 1
 
     def let_go(self, now: int) -> list[str]:
-        """Drop facilities that the wall clock `now` (ms) has left behind: see `analyzer.departed`.
+        """Drop facilities that the wall clock `now` (ms) has left behind: see `analyzer.pipeline.departed`.
 
         Returns the names of those dropped.
         """

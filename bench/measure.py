@@ -11,10 +11,11 @@ from unittest.mock import patch
 
 import numpy as np
 
-from analyzer import OPEN, Policy, Snapshot, burden
-from analyzer.facts import Assignment
-from analyzer.histogram import ResponseTimes
-from analyzer.posts import Posts
+from analyzer import OPEN, Policy, Snapshot
+from analyzer.model.facts import Assignment
+from analyzer.pipeline.response_times import ResponseTimes
+from analyzer.windows import burden
+from analyzer.windows.posts import Posts
 
 NOW = 1_772_350_200_000
 TYPES = 60

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.classes import ACTIONABLE, CLASSES, NON_ACTIONABLE, TECHNICAL, UNKNOWN
-from analyzer.policy import HOUR, SECOND
-from analyzer.recorded import Recorded
-from analyzer.search import Grid, Searched, search
-from analyzer.table import NEVER
-from analyzer.whatif import Setting
+from analyzer.model.policy import HOUR, SECOND
+from analyzer.pipeline.classes import ACTIONABLE, CLASSES, NON_ACTIONABLE, TECHNICAL, UNKNOWN
+from analyzer.pipeline.table import NEVER
+from analyzer.whatif.episode_table import Recorded
+from analyzer.whatif.levers import Setting
+from analyzer.whatif.search import Grid, Searched, search
 from bench.report import say
 from streams.simulator import calibration as cal
 from streams.simulator.calibration import ALARM_TYPES

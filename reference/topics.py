@@ -1,4 +1,4 @@
-"""Topics: the page that `streams.topics` and the facts of `analyzer.facts` make."""
+"""Topics: the page that `streams.topics` and the facts of `analyzer.model.facts` make."""
 
 from __future__ import annotations
 

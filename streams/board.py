@@ -32,7 +32,7 @@ from analyzer import (
     Standing,
     in_words,
 )
-from analyzer.policy import HOUR
+from analyzer.model.policy import HOUR
 from streams.codec import to_json
 from streams.currency import currency, facility_document
 from streams.exporter import Exporter, Measured, Source, in_turns

@@ -17,7 +17,7 @@ from analyzer import (
     TOPICS,
     Policy,
 )
-from analyzer.recent import DEVICE_TYPES
+from analyzer.pipeline.recent import DEVICE_TYPES
 from streams.definitions import DEFINITIONS, Definition
 from streams.exporter import DELAYS
 from streams.settings import MetricsSettings

@@ -15,7 +15,7 @@ from itertools import chain
 import numpy as np
 
 from analyzer import Burdens, ClinicianBurdens
-from analyzer.ids import Numbers
+from analyzer.columns.ids import Numbers
 from streams.metrics import Chosen, choose, taken
 from streams.settings import MetricsSettings
 

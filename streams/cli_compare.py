@@ -8,8 +8,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from analyzer.comparison import TooShort
-from analyzer.whatif import Scope
+from analyzer.whatif.before_after import TooShort
+from analyzer.whatif.levers import Scope
 from streams.cli_tune import Episodes, Mapped, alarm_type, as_percent, as_priority, read
 from streams.comparing import compared, words
 from streams.console import STRICT, WRONG, fail, moment, show

@@ -11,12 +11,12 @@ import msgspec
 import numpy as np
 import typer
 
-from analyzer.classes import ACTIONABLE
-from analyzer.facts import LATEST
-from analyzer.names import AlarmType
-from analyzer.recorded import Recorded
-from analyzer.trends import Drawn, Rule, Side, Trend, draw, match
-from analyzer.whatif import Scope
+from analyzer.columns.names import AlarmType
+from analyzer.model.facts import LATEST
+from analyzer.pipeline.classes import ACTIONABLE
+from analyzer.whatif.episode_table import Recorded
+from analyzer.whatif.levers import Scope
+from analyzer.whatif.trends import Drawn, Rule, Side, Trend, draw, match
 from streams.cli_tune import Episodes, Mapped, alarm_type, as_milliseconds, as_number, read
 from streams.codec import detail
 from streams.console import FAILED, WRONG, fail, show

@@ -12,13 +12,13 @@ from typing import Annotated, Any, TypeVar, cast, get_args
 
 import typer
 
-from analyzer.effects import Duty, duty_by_roster
-from analyzer.facts import Assignment, Priority
-from analyzer.names import AlarmType
-from analyzer.policy import SECOND
-from analyzer.recorded import Recorded
-from analyzer.search import Grid, Tolerance, limits_worth_trying
-from analyzer.whatif import LONGEST, Refused, Scope, Setting
+from analyzer.columns.names import AlarmType
+from analyzer.model.facts import Assignment, Priority
+from analyzer.model.policy import SECOND
+from analyzer.whatif.effects import Duty, duty_by_roster
+from analyzer.whatif.episode_table import Recorded
+from analyzer.whatif.levers import LONGEST, Refused, Scope, Setting
+from analyzer.whatif.search import Grid, Tolerance, limits_worth_trying
 from streams.codec import Malformed, decode, to_json
 from streams.console import STRICT, WRONG, Config, fail, load_settings, moment, show, timed
 from streams.pseudonyms import pseudonyms

@@ -20,7 +20,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 import msgspec
 
 from analyzer import CLASSES, FACT_TYPES, STATES, Announcement, Columns, EpisodeRecord, Fact, FactError, Finished, Topic, in_words
-from analyzer.facts import (
+from analyzer.model.facts import (
     EARLIEST,
     LATEST,
     MAX_ACUITY,

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.comparison import Balance, Comparison, Ratio, compare
-from analyzer.ids import Numbers
-from analyzer.recorded import Recorded
-from analyzer.whatif import Scope
+from analyzer.columns.ids import Numbers
+from analyzer.whatif.before_after import Balance, Comparison, Ratio, compare
+from analyzer.whatif.episode_table import Recorded
+from analyzer.whatif.levers import Scope
 from streams.findings import printable
 from streams.tune_words import scope_words
 from streams.tuning import scope_fields

@@ -6,7 +6,7 @@ A JSON object under the key of its facility, which decodes as no fact:
 
     {"control": "reset" | "forget", "facility": ID, "event_id": ID, "at": ms since 1970}
 
-`analyzer.control` says what becomes of it. It is looked for among malformed records only, so
+`analyzer.pipeline.control` says what becomes of it. It is looked for among malformed records only, so
 facts pay nothing for it.
 """
 
@@ -20,7 +20,7 @@ from typing import Annotated
 import msgspec
 
 from analyzer import Command
-from analyzer.facts import EARLIEST, LATEST, MAX_ID_LENGTH
+from analyzer.model.facts import EARLIEST, LATEST, MAX_ID_LENGTH
 
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_LENGTH)]
 _MARK = b'"control"'

@@ -19,7 +19,7 @@
         "says": all that in a sentence}]}]}
 
 SHARE is {"count", "of", "share", "low", "high"}: the 95 % interval by Wilson, to four places; null of nothing. Nothing in it names a
-clinician, a bed, a patient or a device, or quotes a text. `analyzer.findings` tells what the words mean.
+clinician, a bed, a patient or a device, or quotes a text. `analyzer.findings.findings` tells what the words mean.
 """
 
 from __future__ import annotations

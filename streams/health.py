@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from analyzer import TOPICS, ClockOffset, Outcome, Topic
-from analyzer.recent import MINUTES, OTHER
+from analyzer.pipeline.recent import MINUTES, OTHER
 from streams.partition import Partition
 from streams.pressure import Backpressure
 from streams.transactions import HELD_BACK_SECONDS

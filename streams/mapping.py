@@ -27,8 +27,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from analyzer.facts import LATEST
-from analyzer.recorded import FIELDS
+from analyzer.model.facts import LATEST
+from analyzer.whatif.episode_table import FIELDS
 from streams.codec import Malformed, milliseconds
 from streams.replay import InputError
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import structlog
 
 from analyzer import FACT_TYPES, NOTHING_FINISHED, OUTCOMES, Columns, Engine, Finished, Outcome, Policy, ShardKey, Topic
-from analyzer.ids import distinct
+from analyzer.columns.ids import distinct
 from streams.batches import Unreadable
 from streams.codec import Decoded, decode_slice, encode_announcement, encode_episodes
 from streams.control import Control, controls_among

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import msgspec
 
-from analyzer.episodes import Class
-from analyzer.facts import LATEST, MAX_ID_LENGTH, Kind, Priority
-from analyzer.recorded import FIELDS, Recorded, Recorder
+from analyzer.model.episodes import Class
+from analyzer.model.facts import LATEST, MAX_ID_LENGTH, Kind, Priority
+from analyzer.whatif.episode_table import FIELDS, Recorded, Recorder
 from streams.codec import Malformed, detail, milliseconds
 from streams.mapping import csv_rows, load_mapping, parquet_rows
 from streams.replay import BadLine, InputError, batches, lines

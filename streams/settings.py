@@ -22,8 +22,8 @@ from pydantic import (
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from analyzer import FindingsPolicy, Policy, Topic
-from analyzer.facts import Action
-from analyzer.policy import MEASURES, Level, Levels, OverloadPolicy
+from analyzer.model.facts import Action
+from analyzer.model.policy import MEASURES, Level, Levels, OverloadPolicy
 
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
@@ -92,7 +92,7 @@ _USUAL = _POLICY.overload
 
 
 class OverloadSettings(BaseModel):
-    """When a load is elevated or overloaded; see `analyzer.policy.OverloadPolicy` for meaning and sources."""
+    """When a load is elevated or overloaded; see `analyzer.model.policy.OverloadPolicy` for meaning and sources."""
 
     model_config = ConfigDict(extra="forbid", validate_default=True)
 
@@ -116,7 +116,7 @@ class OverloadSettings(BaseModel):
 
 
 class FindingsSettings(BaseModel):
-    """When a pattern drives an alarm type; see `analyzer.policy.FindingsPolicy` for the figures' meaning and sources."""
+    """When a pattern drives an alarm type; see `analyzer.model.policy.FindingsPolicy` for the figures' meaning and sources."""
 
     model_config = ConfigDict(extra="forbid", validate_default=True)
 
@@ -139,7 +139,7 @@ class FindingsSettings(BaseModel):
 
 
 class PolicySettings(BaseModel):
-    """The figures that decide a number; see `analyzer.policy.Policy` for their meaning and sources."""
+    """The figures that decide a number; see `analyzer.model.policy.Policy` for their meaning and sources."""
 
     model_config = ConfigDict(extra="forbid", validate_default=True)
 

@@ -3,13 +3,13 @@
     {"scope": {"facility", "unit", "type": {"device_type", "source", "code"}, "priority": null where any is meant},
      "span": {"from", "to"} in ms,
      "setting": SETTING, "before" | "after" | "removed" | "delayed": {"alarms", "classes": {"actionable", ..., "unknown"}},
-     "by": how many of those removed each lever removed, "not_evaluable", "at_limit": see `analyzer.whatif`,
+     "by": how many of those removed each lever removed, "not_evaluable", "at_limit": see `analyzer.whatif.levers`,
      "known": SHARE of the alarms whose class is known (actionable, non-actionable or technical),
      "lost": SHARE of the actionable alarms that would not have sounded, with "upper": its one-sided bound at "confidence",
      "among_removed": SHARE of the alarms removed whose class people decided (actionable or non-actionable) that were actionable, with
          "upper" and "confidence", "late": {"actionable": how many of these would have sounded late, "by_seconds": by how much},
      "sounding_seconds": {"before", "after"}: of the alarms of the scope, added up,
-     "load": {"before" | "after": of all clinicians and all alarms together, see `analyzer.effects.Weight`, "duty": "roster" or
+     "load": {"before" | "after": of all clinicians and all alarms together, see `analyzer.whatif.effects.Weight`, "duty": "roster" or
          "alarms" (inferred)},
      "units": [{"facility", "unit", "before", "after"}], "hours": [{"hour": of the day, UTC, "before", "after"}],
      "days": [{"day", "before", "after"}], "caveats": sentences, "malformed": lines left out,
@@ -31,16 +31,16 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.bounds import upper_bound
-from analyzer.classes import ACTIONABLE, CLASSES, NON_ACTIONABLE, PENDING, UNKNOWN
-from analyzer.effects import Duty, Weight, duty_by_alarms, weigh_both
-from analyzer.episodes import PRIORITIES
-from analyzer.ids import Numbers
-from analyzer.names import AlarmType
-from analyzer.policy import HOUR
-from analyzer.recorded import Recorded
-from analyzer.search import Grid, Searched, Tolerance, recommend, search, split
-from analyzer.whatif import LEVERS, SOUNDS, Fates, Scope, Setting, fates, tally
+from analyzer.columns.ids import Numbers
+from analyzer.columns.names import AlarmType
+from analyzer.model.episodes import PRIORITIES
+from analyzer.model.policy import HOUR
+from analyzer.pipeline.classes import ACTIONABLE, CLASSES, NON_ACTIONABLE, PENDING, UNKNOWN
+from analyzer.stats.bounds import upper_bound
+from analyzer.whatif.effects import Duty, Weight, duty_by_alarms, weigh_both
+from analyzer.whatif.episode_table import Recorded
+from analyzer.whatif.levers import LEVERS, SOUNDS, Fates, Scope, Setting, fates, tally
+from analyzer.whatif.search import Grid, Searched, Tolerance, recommend, search, split
 
 DAY = 24 * HOUR
 CONFIDENCE = 0.95

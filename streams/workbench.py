@@ -19,12 +19,12 @@ from weakref import ref
 
 import numpy as np
 
-from analyzer.classes import ACTIONABLE
-from analyzer.episodes import PRIORITIES
-from analyzer.names import AlarmType
-from analyzer.policy import HOUR, SECOND
-from analyzer.recorded import Flags, Floats, Recorded
-from analyzer.whatif import LONGEST, Refused, Scope, Setting, fates, room, sides, tally
+from analyzer.columns.names import AlarmType
+from analyzer.model.episodes import PRIORITIES
+from analyzer.model.policy import HOUR, SECOND
+from analyzer.pipeline.classes import ACTIONABLE
+from analyzer.whatif.episode_table import Flags, Floats, Recorded
+from analyzer.whatif.levers import LONGEST, Refused, Scope, Setting, fates, room, sides, tally
 from streams.board import Answer, NotHere
 from streams.exporter import Source, in_turns
 from streams.finder import QueryError

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from analyzer.facts import FACT_TYPES, AlarmEvent, Assignment, Fact, Label, Response, Topic
-from analyzer.policy import Policy
+from analyzer.model.facts import FACT_TYPES, AlarmEvent, Assignment, Fact, Label, Response, Topic
+from analyzer.model.policy import Policy
 
 SECOND, MINUTE, HOUR = 1000, 60_000, 3_600_000
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analyzer.facts import AlarmEvent, Assignment, Fact, Label, Response, Topic
-from analyzer.policy import Policy
+from analyzer.model.facts import AlarmEvent, Assignment, Fact, Label, Response, Topic
+from analyzer.model.policy import Policy
 from tests import naive
 
 

@@ -9,8 +9,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analyzer.facts import Fact, Response
-from analyzer.policy import Policy
+from analyzer.model.facts import Fact, Response
+from analyzer.model.policy import Policy
 from tests.naive import CLASSES, Episode, _gives_cover, _known, by_signal, chatters, episodes
 
 Type = tuple[str, str, str]

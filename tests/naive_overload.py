@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from analyzer.facts import Assignment, Fact
-from analyzer.policy import HOUR, MINUTE, Level, Policy
+from analyzer.model.facts import Assignment, Fact
+from analyzer.model.policy import HOUR, MINUTE, Level, Policy
 from tests import naive
 from tests.naive import Episode, Metrics, _in_force, _known, _winning_assignments, episodes
 

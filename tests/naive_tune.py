@@ -1,4 +1,4 @@
-"""What a setting would have made of recorded alarms, one at a time and read aloud: the reference for `analyzer.whatif`."""
+"""What a setting would have made of recorded alarms, one at a time and read aloud: the reference for `analyzer.whatif.levers`."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from typing import Any, Self, cast
 from aiohttp import web
 
 from analyzer import Engine, Policy
-from analyzer.policy import HOUR, MINUTE
+from analyzer.model.policy import HOUR, MINUTE
 from streams.board import Board, Names
 from streams.codec import decode, to_json
 from streams.door import Door, new_runner

@@ -11,8 +11,8 @@ from itertools import accumulate
 
 from hypothesis import strategies as st
 
-from analyzer.facts import Action, AlarmEvent, Assignment, Fact, Kind, Label, Phase, Priority, Response, Verdict
-from analyzer.policy import HOUR, MINUTE, SECOND, Policy
+from analyzer.model.facts import Action, AlarmEvent, Assignment, Fact, Kind, Label, Phase, Priority, Response, Verdict
+from analyzer.model.policy import HOUR, MINUTE, SECOND, Policy
 
 FACILITY = "F"
 BASE = 1_772_344_800_000  # 2026-03-01T06:00:00Z

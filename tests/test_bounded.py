@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from analyzer import Engine, Fact, Policy
-from analyzer.policy import HOUR
-from analyzer.roster import MOST_RECIPIENTS
+from analyzer.model.policy import HOUR
+from analyzer.pipeline.roster import MOST_RECIPIENTS
 from streams.codec import encode_episodes
 from tests import naive
 from tests.test_engine import Stored, assert_same, by_id, feed, numbers, restore, store

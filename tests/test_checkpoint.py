@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from zstandard import ZstdCompressor, ZstdDecompressor
 
 from analyzer import TOPICS, Engine, Policy, Topic
-from analyzer.facts import FACT_TYPES, Fact
-from analyzer.policy import HOUR
+from analyzer.model.facts import FACT_TYPES, Fact
+from analyzer.model.policy import HOUR
 from streams import checkpoint
 from streams.checkpoint import VERSION, CheckpointError, Checkpoints, Plan, Restored, restore
 from streams.held import Held, take_hold

@@ -19,7 +19,7 @@ import typer
 import yaml
 
 from analyzer import TOPICS, AlarmEvent, Fact, Policy, Topic
-from analyzer.policy import HOUR, MINUTE
+from analyzer.model.policy import HOUR, MINUTE
 from streams.cli import app
 from streams.codec import decode
 from streams.pseudonyms import pseudonyms

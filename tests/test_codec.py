@@ -16,7 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analyzer import TOPICS, AlarmEvent, Assignment, EpisodeRecord, Fact, Finished, Label, Response, Topic
-from analyzer.facts import FACT_TYPES, Action, FactError, fact_of
+from analyzer.model.facts import FACT_TYPES, Action, FactError, fact_of
 from streams import codec
 from streams.codec import MAX_RECORD_BYTES, Malformed, decode_slice, encode_episodes
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analyzer.comparison import DAY, Ratio, compare
-from analyzer.ids import Numbers
-from analyzer.recorded import Recorded, Recorder
-from analyzer.table import NEVER
+from analyzer.columns.ids import Numbers
+from analyzer.pipeline.table import NEVER
+from analyzer.whatif.before_after import DAY, Ratio, compare
+from analyzer.whatif.episode_table import Recorded, Recorder
 from tests.test_tune import episode, written
 from tests.workers import run
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer import TOPICS, Engine, Fact, Policy, Topic
-from analyzer.compaction import compact
-from analyzer.policy import HOUR, MINUTE
+from analyzer.model.policy import HOUR, MINUTE
+from analyzer.pipeline.compaction import compact
 from tests import naive
 from tests.naive_control import Control, Stamped, facts_after, live
 from tests.strategies import nows

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.policy import HOUR, MINUTE
+from analyzer.model.policy import HOUR, MINUTE
 from streams.broker import EmbeddedBroker, free_port
 from streams.demo.run import hospital
 from streams.simulator.hospital import DAY, Storm

@@ -23,7 +23,7 @@ import pytest
 from kafka import KafkaAdminClient
 from rich.console import Console
 
-from analyzer.policy import HOUR, MINUTE
+from analyzer.model.policy import HOUR, MINUTE
 from streams.broker import HOST, EmbeddedBroker, free_port
 from streams.demo.pager import Arrived, block
 from streams.demo.run import AGO, HISTORY, hospital, present_hospital

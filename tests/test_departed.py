@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer import Engine, Fact, Policy
-from analyzer.compaction import SPARE, compact
-from analyzer.facts import values_of
+from analyzer.model.facts import values_of
+from analyzer.pipeline.compaction import SPARE, compact
 from tests import naive
 from tests.strategies import nows
 from tests.test_engine import POLICY, WARDS, Stored, assert_same, feed, numbers, restore, store

@@ -50,8 +50,8 @@ def test_a_link_out_of_docs_is_one_to_the_page_that_the_site_has_of_it() -> None
 
 def test_a_link_to_what_the_site_has_not_is_the_name_of_the_file_and_a_broken_one_stays_for_mkdocs_to_report() -> None:
     source = ROOT / "README.md"
-    text = "[rules](analyzer/policy.py), [`Makefile`](Makefile), [lost](docs/lost.md)"
-    assert rewritten(text, source, "index.md") == "rules (`analyzer/policy.py`), `Makefile`, [lost](docs/lost.md)"
+    text = "[rules](analyzer/model/policy.py), [`Makefile`](Makefile), [lost](docs/lost.md)"
+    assert rewritten(text, source, "index.md") == "rules (`analyzer/model/policy.py`), `Makefile`, [lost](docs/lost.md)"
 
 
 class Asked(HTMLParser):

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer import FACT_TYPES, PATTERNS, Engine, Evidence, Fact, Finding, FindingsPolicy, Policy, Share, UnitFindings
-from analyzer.facts import AlarmEvent, Kind, Label, Priority, Response, Verdict
-from analyzer.policy import HOUR, MINUTE, SECOND
+from analyzer.model.facts import AlarmEvent, Kind, Label, Priority, Response, Verdict
+from analyzer.model.policy import HOUR, MINUTE, SECOND
 from streams.finder import Finder, Query
 from streams.findings import sentence
 from streams.settings import load

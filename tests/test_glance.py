@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer import TREND_HOURS, TREND_MINUTES, Engine, Glance, Policy
-from analyzer.policy import HOUR, MINUTE
+from analyzer.model.policy import HOUR, MINUTE
 from tests import naive, naive_overload
 from tests.naive_overload import Stands
 from tests.strategies import deliveries, nows, wards

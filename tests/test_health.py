@@ -7,7 +7,7 @@ import json
 import pytest
 
 from analyzer import Engine, Policy
-from analyzer.recent import DEVICE_TYPES, OTHER
+from analyzer.pipeline.recent import DEVICE_TYPES, OTHER
 from streams.currency import currency
 from streams.health import Health
 from streams.partition import Partition

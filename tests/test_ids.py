@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer import ids
-from analyzer.ids import UNKNOWN, SeenIds, Slots, from_planes, joined, pack, planes
-from analyzer.table import Table
+from analyzer.columns import ids
+from analyzer.columns.ids import UNKNOWN, SeenIds, Slots, from_planes, joined, pack, planes
+from analyzer.pipeline.table import Table
 
 STRONG = ids.fingerprints
 WORDS = st.sampled_from([f"w{number}" for number in range(40)])
@@ -29,7 +29,7 @@ def weak(request: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         return marks % np.uint64(request.param) if request.param < 1 << 64 else marks, checks
 
     monkeypatch.setattr(ids, "fingerprints", fingerprints)
-    monkeypatch.setattr("analyzer.table.fingerprints", fingerprints)
+    monkeypatch.setattr("analyzer.pipeline.table.fingerprints", fingerprints)
     monkeypatch.setattr(ids, "_LEAST_SLOTS", 8)
 
 

@@ -11,7 +11,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.parser import text_string_to_metric_families as prometheus_families
 
 from analyzer import ClockOffset, Engine, Finished, Policy, Topic
-from analyzer.policy import HOUR, Level, Levels, OverloadPolicy
+from analyzer.model.policy import HOUR, Level, Levels, OverloadPolicy
 from streams import __version__
 from streams.definitions import DEFINITIONS, PREFIX
 from streams.exporter import Exporter

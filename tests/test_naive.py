@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.facts import AlarmEvent, Assignment, Fact, Label, Response, Topic
-from analyzer.policy import HOUR, MINUTE, Policy
+from analyzer.model.facts import AlarmEvent, Assignment, Fact, Label, Response, Topic
+from analyzer.model.policy import HOUR, MINUTE, Policy
 from tests.naive import Episode, admission, episodes, metrics
 from tests.strategies import deliveries, nows, wards
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from analyzer import AlarmEvent, Announcement, Assignment, Change, Engine, Policy, Response
-from analyzer.policy import HOUR, MINUTE, SECOND, Level, Levels, OverloadPolicy
-from analyzer.relief import Ward, relieve
+from analyzer.model.policy import HOUR, MINUTE, SECOND, Level, Levels, OverloadPolicy
+from analyzer.overload.relief import Ward, relieve
 from streams.cli import app
 from streams.codec import encode_announcement
 from streams.settings import SettingsError, load

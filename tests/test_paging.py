@@ -22,7 +22,7 @@ import pytest
 import yaml
 
 from analyzer import STATES
-from analyzer.policy import HOUR
+from analyzer.model.policy import HOUR
 from streams.broker import Broker
 from streams.demo.chain import DEPLOY, Server, start_alertmanager, start_prometheus
 from streams.pages import page

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from analyzer.policy import OverloadPolicy
+from analyzer.model.policy import OverloadPolicy
 from reference.__main__ import PAGES, rendered
 from reference.metrics import exposed
 from reference.settings import BOUNDS, NESTED, Setting, documentation, settings

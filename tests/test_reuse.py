@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer import Engine, EpisodeRecord, Fact, Policy
-from analyzer.policy import HOUR, MINUTE
+from analyzer.model.policy import HOUR, MINUTE
 from tests import naive
 from tests.strategies import deliveries, wards
 from tests.test_engine import TOPIC_OF, Stored, assert_same, feed, numbers, restore, store

@@ -16,7 +16,7 @@ from kafka import KafkaConsumer, TopicPartition
 from typer.testing import CliRunner, Result
 
 from analyzer import TOPICS
-from analyzer.policy import HOUR
+from analyzer.model.policy import HOUR
 from streams.broker import EmbeddedBroker
 from streams.cli import app
 from streams.codec import decode

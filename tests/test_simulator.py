@@ -23,8 +23,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.facts import FACT_TYPES
-from analyzer.policy import HOUR, MINUTE, SECOND
+from analyzer.model.facts import FACT_TYPES
+from analyzer.model.policy import HOUR, MINUTE, SECOND
 from streams.simulator import Record, Storm, Ward, simulate
 from streams.simulator import calibration as cal
 from streams.simulator.calibration import ALARM_TYPES

@@ -17,7 +17,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Error, Page, Playwright, Route, expect, sync_playwright
 
 from analyzer import AlarmEvent, ClockOffset, Engine, Policy
-from analyzer.policy import HOUR, MINUTE
+from analyzer.model.policy import HOUR, MINUTE
 from streams.health import Health
 from streams.settings import WebSettings
 from tests.needs import need

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.trends import GAP, Rule, Trend, draw
+from analyzer.whatif.trends import GAP, Rule, Trend, draw
 from tests.test_tune import episode, written
 from tests.workers import run
 

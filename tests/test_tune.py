@@ -14,12 +14,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from analyzer.bounds import least_needed, upper_bound
-from analyzer.effects import duty_by_alarms, weigh_both
-from analyzer.policy import HOUR, MINUTE, SECOND
-from analyzer.recorded import Recorded, Recorder
-from analyzer.search import Grid, search
-from analyzer.whatif import Refused, Scope, Setting, fates, tally
+from analyzer.model.policy import HOUR, MINUTE, SECOND
+from analyzer.stats.bounds import least_needed, upper_bound
+from analyzer.whatif.effects import duty_by_alarms, weigh_both
+from analyzer.whatif.episode_table import Recorded, Recorder
+from analyzer.whatif.levers import Refused, Scope, Setting, fates, tally
+from analyzer.whatif.search import Grid, search
 from streams.recorded import read_episodes
 from streams.simulator import calibration
 from streams.tuning import evaluated

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer import AlarmEvent, Announcement, Assignment, Change, Engine, Fact, Policy, watch
-from analyzer.load import Loads, Ticks, measure
-from analyzer.policy import HOUR, MINUTE, Level, Levels, OverloadPolicy
-from analyzer.state import State
+from analyzer import AlarmEvent, Announcement, Assignment, Change, Engine, Fact, Policy
+from analyzer.model.policy import HOUR, MINUTE, Level, Levels, OverloadPolicy
+from analyzer.overload import tracker as watch
+from analyzer.overload.measures import Loads, Ticks, measure
+from analyzer.pipeline.state import State
 from tests import naive_overload
 from tests.naive_overload import Turned
 from tests.strategies import BASE, FACILITY, PLACES, deliveries, nows, wards

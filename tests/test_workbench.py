@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer import CLASSES, AlarmEvent, Engine, Policy
-from analyzer.episodes import PRIORITIES
-from analyzer.policy import HOUR, MINUTE
-from analyzer.recorded import Recorded
-from analyzer.whatif import Refused, Scope, Setting, fates, room, sides
+from analyzer.model.episodes import PRIORITIES
+from analyzer.model.policy import HOUR, MINUTE
+from analyzer.whatif.episode_table import Recorded
+from analyzer.whatif.levers import Refused, Scope, Setting, fates, room, sides
 from streams import workbench
 from streams.codec import to_json
 from streams.replay import read_into

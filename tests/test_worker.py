@@ -25,7 +25,7 @@ import pytest
 from kafka import KafkaAdminClient, TopicPartition
 
 from analyzer import TOPICS, AlarmEvent, Fact, Policy
-from analyzer.policy import HOUR
+from analyzer.model.policy import HOUR
 from streams.broker import ApacheKafka, Broker, EmbeddedBroker
 from streams.settings import load
 from streams.simulator import Ward

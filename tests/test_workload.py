@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer import Engine, Policy
-from analyzer.facts import Fact
-from analyzer.flood import flood_ratio
-from analyzer.names import Static, Statics
-from analyzer.policy import HOUR, MINUTE
+from analyzer.columns.names import Static, Statics
+from analyzer.model.facts import Fact
+from analyzer.model.policy import HOUR, MINUTE
+from analyzer.windows.flood import flood_ratio
 from tests import naive
 from tests.test_engine import assert_same, feed, numbers
 from tests.test_naive import alarm, duty, event, ms, response, sample, verdict

@@ -18,7 +18,7 @@ from itertools import groupby
 from pathlib import Path
 
 from analyzer import Engine, Policy
-from analyzer.policy import HOUR, MINUTE
+from analyzer.model.policy import HOUR, MINUTE
 from streams import __version__
 from streams.codec import decode_slice
 from streams.definitions import DEFINITIONS, PREFIX

@@ -34,7 +34,7 @@ import aiohttp
 from kafka.errors import KafkaError
 from rich.console import Console
 
-from analyzer.policy import HOUR, MINUTE
+from analyzer.model.policy import HOUR, MINUTE
 from streams import processes
 from streams.broker import HOST, BrokerError, EmbeddedBroker, free_port, is_free
 from streams.demo import chain

@@ -15,8 +15,8 @@ from math import exp, log, sqrt
 from statistics import NormalDist
 from typing import Literal
 
-from analyzer.facts import Action, Kind, Priority
-from analyzer.policy import HOUR, MINUTE, SECOND
+from analyzer.model.facts import Action, Kind, Priority
+from analyzer.model.policy import HOUR, MINUTE, SECOND
 
 _z = NormalDist().inv_cdf
 

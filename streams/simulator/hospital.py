@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.facts import Topic
-from analyzer.policy import HOUR, MINUTE
+from analyzer.model.facts import Topic
+from analyzer.model.policy import HOUR, MINUTE
 from streams.simulator import calibration as cal
 from streams.simulator.calibration import PROFILES, Profile, ProfileName
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.facts import Topic
-from analyzer.policy import HOUR, MINUTE, SECOND
+from analyzer.model.facts import Topic
+from analyzer.model.policy import HOUR, MINUTE, SECOND
 from streams.simulator import calibration as cal
 from streams.simulator.hospital import DAY, Draft, Floats, Ints, Storm, Unit, Ward
 

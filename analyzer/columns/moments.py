@@ -1,0 +1,104 @@
+"""Moments: times (ms) by a small code, such as an action, each held once and in order."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from analyzer.pipeline.table import NEVER
+
+
+class Moments:
+    """A set of (code, time). Adding one costs O(log n) and a shift in memory; a question costs O(log n) for each code."""
+
+    __slots__ = ("by_code",)
+
+    def __init__(self) -> None:
+        self.by_code: dict[int, list[int]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self.by_code.values()))
+
+    def add(self, code: int, at: int) -> bool:
+        """Returns whether it was not there."""
+        known = self.by_code.setdefault(code, [])
+        if not known or known[-1] < at:
+            known.append(at)
+            return True
+        place = bisect_left(known, at)
+        if known[place] == at:
+            return False
+        known.insert(place, at)
+        return True
+
+    def first(self, since: int, until: int) -> int:
+        """The earliest time of any code in [`since`, `until`]; NEVER where there is none."""
+        found = NEVER
+        for known in self.by_code.values():
+            place = bisect_left(known, since)
+            if place < len(known) and known[place] <= until:
+                found = min(found, known[place])
+        return found
+
+    def has(self, codes: Iterable[int], since: int, until: int) -> bool:
+        """Whether any of `codes` has a time in [`since`, `until`]."""
+        for code in codes:
+            known = self.by_code.get(code)
+            if known:
+                place = bisect_left(known, since)
+                if place < len(known) and known[place] <= until:
+                    return True
+        return False
+
+    def within(self, since: int, until: int) -> Iterator[tuple[int, int]]:
+        """(code, time)s in [`since`, `until`]."""
+        for code, known in self.by_code.items():
+            low = bisect_left(known, since)
+            for place in range(low, bisect_right(known, until, lo=low)):
+                yield code, known[place]
+
+    def take_from(self, since: int) -> list[tuple[int, int]]:
+        """Take out all (code, time)s at or after `since`."""
+        taken: list[tuple[int, int]] = []
+        for code, known in list(self.by_code.items()):
+            place = bisect_left(known, since)
+            taken += [(code, at) for at in known[place:]]
+            del known[place:]
+            if not known:
+                del self.by_code[code]
+        return taken
+
+    def drop_before(self, moment: int) -> None:
+        for code, known in list(self.by_code.items()):
+            del known[: bisect_left(known, moment)]
+            if not known:
+                del self.by_code[code]
+
+    def dump(self) -> list[Any]:
+        return [[code, known] for code, known in sorted(self.by_code.items())]
+
+    @classmethod
+    def load(cls, content: list[Any]) -> Moments:
+        self = cls()
+        self.by_code = {code: list(known) for code, known in content}
+        return self
+
+
+def enter(times: list[int], at: int) -> None:
+    """Put a time into a sorted list, once."""
+    place = bisect_left(times, at)
+    if place == len(times) or times[place] != at:
+        times.insert(place, at)
+
+
+def merge(times: list[int], more: list[int]) -> None:
+    """Put sorted times, some of which may be there, into a sorted list that may hold any of them several times."""
+    if not times or times[-1] <= more[0]:
+        times += more
+    elif len(more) * 16 < len(times):
+        for one in more:
+            insort(times, one)
+    else:
+        times += more
+        times.sort()

@@ -1,0 +1,117 @@
+"""Patterns: what a ward's alarms look like when nobody is in need, worked out for all of them at once.
+
+Each function answers for every row; times are in ms, whatever they are counted from. None of them takes longer than its rows
+times the alarm types of a bed, however alarms may heap up.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.columns.ids import Codes, Numbers
+
+Flags = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+Figure = TypeVar("Figure", np.int64, np.float64)
+
+_CELLS_AT_ONCE = 1 << 16
+_NONE: Numbers = np.empty(0, dtype=np.int64)
+
+
+class Meetings:
+    """Which alarms begin at a bed together with other types: `within` of each other, either way.
+
+    Alarms of one type that begin at one bed in one slot of time are looked at together, as a cell: no slot is longer than `within`,
+    so that all who begin in it meet each other, and others meet at most those of the slots beside it.
+    """
+
+    def __init__(self, start: Numbers, place: Codes, type_: Codes, types: int, within: int) -> None:
+        self._types = types
+        self._begin = int(start.min(initial=0))
+        self._time = start - self._begin
+        self._span = int(self._time.max(initial=0)) + 1
+        slots = (self._span - 1) // (within + 1) + 3
+        slot = place.astype(np.int64) * slots + self._time // (within + 1) + 1
+        self._cells, self._cell = np.unique(slot * types + type_, return_inverse=True)
+        earliest, latest = np.full(len(self._cells), self._span), np.full(len(self._cells), -1)
+        np.minimum.at(earliest, self._cell, self._time)
+        np.maximum.at(latest, self._cell, self._time)
+        # Of a cell and another type: who begins no later than `until`, or no earlier than `since`, meets it.
+        pairs, until, since = [], [], []
+        for begin in range(0, len(self._cells), _CELLS_AT_ONCE):
+            one, other, step = self._neighbours(np.arange(begin, min(begin + _CELLS_AT_ONCE, len(self._cells))))
+            pair, place_ = np.unique(one * types + self._cells[other] % types, return_inverse=True)
+            no_later, no_earlier = np.full(len(pair), -1), np.full(len(pair), self._span)
+            np.maximum.at(no_later, place_, np.select([step < 0, step == 0], [latest[other] + within, self._span], -1))
+            np.minimum.at(no_earlier, place_, np.where(step > 0, earliest[other] - within, self._span))
+            some = (no_later >= earliest[pair // types]) | (no_earlier <= latest[pair // types])
+            pairs.append(pair[some])
+            until.append(no_later[some])
+            since.append(no_earlier[some])
+        self._pairs, self._until, self._since = (np.concatenate([_NONE, *parts]) for parts in (pairs, until, since))
+
+    def _neighbours(self, cells: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+        """Pairs of each of `cells` and another type's cell of the same slot, or one before or after it; and how many slots later."""
+        types, found = self._types, []
+        for step in (-1, 0, 1):
+            slot = self._cells[cells] // types + step
+            low = np.searchsorted(self._cells, slot * types)
+            times = np.searchsorted(self._cells, (slot + 1) * types) - low
+            one = np.repeat(cells, times)
+            other = np.arange(len(one)) - np.repeat(np.cumsum(times) - times, times) + np.repeat(low, times)
+            differs = self._cells[one] % types != self._cells[other] % types
+            found.append(np.stack([one[differs], other[differs], np.full(int(differs.sum()), step)]))
+        one, other, step_ = np.concatenate(found, axis=1)
+        return one, other, step_
+
+    def most_met(self, counted: Flags, group: Numbers, groups: int, name_rank: Numbers) -> Numbers:
+        """By group, which alarms of one type and bed share: the type that most of those `counted` meet, then the first by name; or -1."""
+        chosen = np.full(groups, -1, dtype=np.int64)
+        line = np.sort(self._cell[counted] * (self._span + 1) + self._time[counted])  # each cell has a stretch of its own
+        cell, other = np.divmod(self._pairs, self._types)
+        base = cell * (self._span + 1)
+        low, high = np.searchsorted(line, base), np.searchsorted(line, base + self._span + 1)
+        last = np.searchsorted(line, base + np.clip(self._until, -1, self._span), side="right")
+        first = np.searchsorted(line, base + np.clip(self._since, 0, self._span + 1))
+        times = high - low - np.maximum(first - np.maximum(last, low), 0)
+        of_cell = np.zeros(len(self._cells), dtype=np.int64)
+        of_cell[self._cell] = group
+        keys, place = np.unique(of_cell[cell] * self._types + other, return_inverse=True)
+        total = np.bincount(place, weights=times, minlength=len(keys)).astype(np.int64)
+        keys, total = keys[total > 0], total[total > 0]
+        of, others = np.divmod(keys, self._types)
+        order = np.lexsort((name_rank[others], -total, of))
+        of, firsts = np.unique(of[order], return_index=True)
+        chosen[of] = others[order][firsts]
+        return chosen
+
+    def with_type(self, other: Numbers) -> Flags:
+        """Which alarms meet the type given for each; -1: none."""
+        met = np.zeros(len(other), dtype=np.bool_)
+        if len(self._pairs):
+            wanted = self._cell * self._types + other
+            at = np.minimum(np.searchsorted(self._pairs, wanted), len(self._pairs) - 1)
+            met = (self._pairs[at] == wanted) & (other >= 0) & ((self._time <= self._until[at]) | (self._time >= self._since[at]))
+        return met
+
+
+def distance(value: Floats, limit: Floats) -> Floats:
+    """How far readings lie from their limits, as a share of the limit; not a number where either is unknown, or the limit is 0."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        found: Floats = np.abs(value - limit) / np.abs(limit)
+    found[limit == 0] = np.nan
+    return found
+
+
+def quartile(values: npt.NDArray[Figure], group: Numbers, groups: int) -> npt.NDArray[Figure]:
+    """Of each group, the least of its values that three quarters of them do not exceed; of a group without any, 0."""
+    order = np.lexsort((values, group))
+    values, size = values[order], np.bincount(group, minlength=groups)
+    place = np.cumsum(size) - size + (3 * size + 3) // 4 - 1
+    found = np.zeros(groups, dtype=values.dtype)
+    some = size > 0
+    found[some] = values[place[some]]
+    return found

@@ -1,0 +1,120 @@
+"""Compaction: names that nothing held uses any more are given back, and the others are
+renumbered.
+
+Units, places, beds, alarm types, clinicians and teams are known by number throughout the state,
+and a feed may use new names for every alarm. Renumbering touches everything that is held. So it
+waits until more than half of the names are unused, which spreads its cost over the facts that
+brought them, or until a whole facility was dropped.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analyzer.columns.ids import Codes, Numbers
+from analyzer.pipeline.responses import NOT_SAID
+from analyzer.pipeline.state import State
+from analyzer.pipeline.table import NEVER
+
+SPARE = 4096
+"""Unused names, statics, labels or teams that are not worth a sweep of their own (our own)."""
+
+
+def compact(state: State, at_once: bool = False) -> bool:
+    """Give unused names back if they are many, or if a facility was dropped.
+
+    `at_once`: however few they are. Returns whether anything was renumbered.
+    """
+    names = _names(state)
+    due = names > 2 * state.names_kept + SPARE
+    if not (at_once or due or state.facilities.dropped):
+        return False
+    table, statics = state.table, state.statics
+    keep_labels(state)
+    keep_teams(state)
+    existing = table.existing()
+    moved = statics.keep(np.unique(table.static[existing]))
+    table.static[existing] = moved[table.static[existing]]
+    places = np.array(sorted(state.roster.places()), dtype=np.int64)
+    units = _used_units(state, places)
+    lent = {loan[5] for loan in table.lent.values()}
+    beds = np.array(sorted({*state.responses.beds(), *lent}), dtype=np.int64)
+    moved_units, moved_places, moved_beds = statics.keep_names(units, places, beds)
+
+    shifts = state.roster.shifts
+    on_duty = shifts.clinician[shifts.rows()].tolist()
+    noted = state.watch.numbers(of_units=False)
+    moved_clinicians = state.teams.keep_clinicians([*on_duty, *noted])
+
+    state.roster.renumber(moved_places, moved_clinicians)
+    state.listing.renumber(moved_places)
+    state.responses.renumber(moved_beds, moved_units)
+    state.cover.renumber(moved_units)
+    state.response_times.renumber(moved_units)
+    state.watch.renumber(moved_units, moved_clinicians)
+    unsure = state.unsure.items()
+    state.unsure = {int(moved_units[one]): rows for one, rows in unsure if moved_units[one] >= 0}
+    _renumber_rows(state, moved_units, moved_beds)
+    state.facilities.compacted()
+    state.head_changed = True
+    state.names_kept = _names(state)
+    return True
+
+
+def keep_labels(state: State) -> None:
+    """Forget the texts that no row has."""
+    table = state.table
+    rows = table.rows()
+    used = np.unique(np.append(table.label[rows], 0))
+    kept = [state.labels.things[number] for number in used.tolist()]
+    moved = np.zeros(len(state.labels), dtype=np.int32)
+    moved[used] = np.arange(len(used))
+    table.label[rows] = moved[table.label[rows]]
+    state.labels.renew(kept)
+    table.changed(rows)
+
+
+def keep_teams(state: State) -> None:
+    """Forget the teams that no row has."""
+    table = state.table
+    rows = table.rows()
+    used = np.unique(np.concatenate([[0], table.team[rows], table.recipients[rows]]))
+    moved = state.teams.keep(used)
+    table.team[rows] = moved[table.team[rows]]
+    table.recipients[rows] = moved[table.recipients[rows]]
+    state.roster.forget_stretches()
+    table.changed(rows)
+
+
+def _names(state: State) -> int:
+    return state.statics.names + len(state.teams.clinicians) + len(state.facilities.things)
+
+
+def _used_units(state: State, places: Numbers) -> Numbers:
+    """Units that something beside statics refers to.
+
+    Response times alone do not keep one: they are counts of the past.
+    """
+    table, statics = state.table, state.statics
+    observed = np.flatnonzero(table.observed_after != NEVER)
+    of_places = map(statics.places.things.__getitem__, places.tolist())
+    used = {
+        *(statics.units.get((place.facility, place.unit), NOT_SAID) for place in of_places),
+        *(loan[0] for loan in table.lent.values()),
+        *table.observed_unit[observed].tolist(),
+        *state.cover.units(),
+        *state.responses.units(),
+        *state.watch.numbers(of_units=True),
+    }
+    return np.array(sorted(used - {NOT_SAID}), dtype=np.int64)
+
+
+def _renumber_rows(state: State, units: Codes, beds: Codes) -> None:
+    table = state.table
+    observed = table.observed_after != NEVER
+    table.observed_unit[observed] = units[table.observed_unit[observed]]
+    table.observed_unit[~observed] = 0
+    for row, (unit, first, last, first_at_bed, last_at_bed, bed) in table.lent.items():
+        moved = int(units[unit]), int(beds[bed])
+        table.lent[row] = moved[0], first, last, first_at_bed, last_at_bed, moved[1]
+    table.changed(table.rows())

@@ -1,0 +1,84 @@
+"""Departed: drops what is held of facilities that send nothing any more, by the wall clock.
+
+The horizon of `horizon` moves with a facility's own watermark, which stands still once nothing
+comes. Open alarms and assignments in force are kept however old, and their facility with them. A
+facility of which nothing else is left is dropped whole.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.columns.ids import Numbers
+from analyzer.model.policy import HOUR
+from analyzer.pipeline.admission import NOTHING_YET, TOPICS
+from analyzer.pipeline.compaction import SPARE
+from analyzer.pipeline.retention import tidy
+from analyzer.pipeline.state import State
+
+MARGIN = HOUR
+"""Beyond the horizon, by which record timestamps may lag behind the wall clock (our own).
+
+Where none lags further, what is admitted does not depend on when a facility was dropped."""
+
+
+def let_go(state: State, now: int) -> list[str]:
+    """Drop what the wall clock `now` (ms) has left behind; returns the names of dropped facilities.
+
+    To be called only when every record written so far was taken in: what was not read yet may belong
+    to these facilities. Facilities of which no fact was ever accepted go as well, once they are many.
+    """
+    latest = np.max([state.watermark(topic) for topic in TOPICS], axis=0)
+    refused = (latest == NOTHING_YET) & state.facilities.named()
+    silent = (latest != NOTHING_YET) & (latest < now - state.policy.horizon - MARGIN)
+    swept = False
+    if silent.any():
+        swept = tidy(state, np.where(silent, now - state.policy.horizon, NOTHING_YET))
+    if not swept and np.count_nonzero(refused) <= SPARE:
+        return []
+    chosen = (silent | refused) if swept else refused
+    empty = np.flatnonzero(chosen & ~_in_use(state))
+    names = sorted(state.facilities.things[number] for number in empty.tolist())
+    drop(state, empty)
+    return names
+
+
+def drop_if_empty(state: State, number: int) -> bool:
+    """Drop a facility if nothing at all is held of it; returns whether it was."""
+    known = any(int(state.watermark(topic)[number]) != NOTHING_YET for topic in TOPICS)
+    if known or _in_use(state)[number]:
+        return False
+    drop(state, np.array([number]))
+    return True
+
+
+def drop(state: State, numbers: Numbers) -> None:
+    """Forget facilities of which no alarm, assignment, response or waiting fact is held."""
+    if not len(numbers):
+        return
+    for gate in state.gates.values():
+        gate.drop(numbers)
+    chosen, units = set(numbers.tolist()), state.statics.units.things
+    for unit in [unit for unit in state.cover.units() if units[unit][0] in chosen]:
+        state.cover.remove_after(unit, NOTHING_YET)
+    observed = state.response_times.units()
+    state.response_times.drop([unit for unit in observed if units[unit][0] in chosen])
+    for unit in [unit for unit in state.unsure if units[unit][0] in chosen]:
+        del state.unsure[unit]
+    for number in chosen:
+        state.watch.drop(number)
+        state.facilities.drop(number)
+    state.times.now[numbers] = state.times.tidied[numbers] = NOTHING_YET
+    state.rewound -= chosen
+    state.head_changed = True
+
+
+def _in_use(state: State) -> npt.NDArray[np.bool_]:
+    """By facility: whether anything is held of it, beside ids and counts of the past."""
+    used = np.zeros(len(state.facilities.things), dtype=np.bool_)
+    used[state.table.facility[state.table.rows()]] = True
+    beds = state.statics.beds.things
+    used[[beds[bed][0] for bed in state.responses.beds()]] = True
+    used[[*state.roster.facilities(), *state.arrivals.facilities()]] = True
+    return used

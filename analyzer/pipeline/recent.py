@@ -1,0 +1,159 @@
+"""Recent: what became of the records read in the last ten minutes, and whose clocks are off.
+
+Counts are kept by facility, topic, outcome and minute of reading. The offset of a device's clock is
+the time an alarm event gives minus the timestamp of its record, refused events included. Memory is
+bounded: eleven minutes of counts, and `OFFSETS` offsets for at most `DEVICE_TYPES` types a facility.
+A restart begins empty; `since` says when.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from analyzer.columns.ids import Numbers
+from analyzer.columns.names import Numbered
+from analyzer.model.facts import Topic
+from analyzer.model.policy import MINUTE
+from analyzer.pipeline.admission import OUTCOMES, Outcome, Outcomes
+
+MINUTES = 10
+"""Long enough for a share of a small hospital's events, short enough to notice a fault (our own)."""
+DEVICE_TYPES = 16
+"""Device types of a facility with an offset of their own; further ones are `OTHER` together."""
+OTHER = "other"
+OFFSETS = 64
+"""The most recent offsets of a device type: the median of 64 is steady (our own)."""
+SAMPLED = 64
+"""Events of a slice from which offsets are taken, at most. Live slices are shorter."""
+LEAST_OFFSETS = 5
+"""Below this, a median says little about a clock: as `min_classified`."""
+STEADY = 60_000
+"""A clock that is off shifts all events alike. Offsets that differ by more arrive in chunks."""
+
+Key = tuple[str, Topic, Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class ClockOffset:
+    """How far a facility's devices of one type are off (ms): positive is ahead of the broker."""
+
+    facility: str
+    device_type: str
+    median: int
+    spread: int
+    """From the first to the ninth decile."""
+    events: int
+
+    @property
+    def is_constant(self) -> bool:
+        return self.spread <= STEADY
+
+
+class Recent:
+    """The last `MINUTES` minutes of one engine's facilities. Without `begin`, nothing is kept."""
+
+    def __init__(self, facilities: Numbered[str]) -> None:
+        self._facilities = facilities
+        self._minute: int | None = None
+        self._counts: dict[int, dict[Key, int]] = {}
+        """By minute of reading."""
+        self._offsets: dict[tuple[str, str], deque[tuple[int, int]]] = {}
+        """By facility and device type: minute of reading and offset (ms)."""
+        self._types: dict[str, int] = {}
+        self.since: int | None = None
+        """When the first record may have been counted (ms)."""
+
+    def begin(self, now: int) -> None:
+        """Records taken in from here on are read at `now` (ms)."""
+        minute = now // MINUTE
+        if minute == self._minute:
+            return
+        self.since = now if self.since is None else min(self.since, now)
+        self._minute = minute
+        for one in [one for one in self._counts if not self._within(one, minute)]:
+            del self._counts[one]
+        for place, offsets in list(self._offsets.items()):
+            if not self._within(offsets[-1][0], minute):
+                del self._offsets[place]
+                self._types[place[0]] -= 1
+                if not self._types[place[0]]:
+                    del self._types[place[0]]
+
+    @staticmethod
+    def _within(minute: int, now: int) -> bool:
+        """Within the window, or ahead of a clock that was set back by less than it."""
+        return abs(now - minute) < MINUTES
+
+    def judged(self, topic: Topic, facilities: Numbers, outcomes: Outcomes) -> None:
+        """Count facts, by the number of their facility."""
+        if self._minute is None:
+            return
+        kinds, names = len(OUTCOMES), self._facilities.things
+        found = np.bincount(facilities * kinds + outcomes)
+        for cell in np.flatnonzero(found).tolist():
+            self._add((names[cell // kinds], topic, OUTCOMES[cell % kinds]), int(found[cell]))
+
+    def _add(self, key: Key, count: int) -> None:
+        assert self._minute is not None
+        counts = self._counts.setdefault(self._minute, {})
+        counts[key] = counts.get(key, 0) + count
+
+    def refused(self, topic: Topic, outcome: Outcome, key: bytes | None) -> None:
+        """Count a record that is no fact, or not its facility's, for the facility that its key names."""
+        if self._minute is None:
+            return
+        name = "" if key is None else key.decode(errors="replace")
+        name = name if name in self._facilities else ""
+        self._add((name, topic, outcome), 1)
+
+    def clocks(self, facilities: Sequence[str], device_types: Sequence[str], at: Numbers, stamps: Numbers) -> None:
+        """Note alarm events' times (ms) against their records' timestamps (ms)."""
+        if self._minute is None or not len(at):
+            return
+        step = -(-len(at) // SAMPLED)
+        some = slice(self._minute % step, None, step)
+        offsets = (at[some] - stamps[some]).tolist()
+        for facility, type_, offset in zip(facilities[some], device_types[some], offsets, strict=True):
+            key = (facility, type_)
+            if key not in self._offsets:
+                if self._types.get(facility, 0) >= DEVICE_TYPES:
+                    key = (facility, OTHER)
+                if key not in self._offsets:
+                    self._offsets[key] = deque(maxlen=OFFSETS)
+                    self._types[facility] = self._types.get(facility, 0) + 1
+            self._offsets[key].append((self._minute, offset))
+
+    def drop(self, facility: str) -> None:
+        """Forget a facility."""
+        for counts in self._counts.values():
+            for key in [key for key in counts if key[0] == facility]:
+                del counts[key]
+        for place in [place for place in self._offsets if place[0] == facility]:
+            del self._offsets[place]
+        self._types.pop(facility, None)
+
+    def counts(self, now: int) -> dict[Key, int]:
+        """Records read in the minutes up to `now` (ms), by facility, topic and outcome.
+
+        The facility is `""` where a record's key names none that is known.
+        """
+        minute, found = now // MINUTE, dict[Key, int]()
+        for of, counts in self._counts.items():
+            if self._within(of, minute):
+                for key, count in counts.items():
+                    found[key] = found.get(key, 0) + count
+        return found
+
+    def offsets(self, now: int) -> list[ClockOffset]:
+        """Of device types with at least `LEAST_OFFSETS` events, by facility and type."""
+        minute, found = now // MINUTE, list[ClockOffset]()
+        for (facility, type_), noted in sorted(self._offsets.items()):
+            ms = [offset for of, offset in noted if self._within(of, minute)]
+            if len(ms) >= LEAST_OFFSETS:
+                low, middle, high = np.quantile(ms, (0.1, 0.5, 0.9)).tolist()
+                found.append(ClockOffset(facility, type_, round(middle), round(high - low), len(ms)))
+        return found

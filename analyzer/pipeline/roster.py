@@ -1,0 +1,315 @@
+"""The roster: who cares for which bed, when - as far as it has been charted by now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.columns.blocks import Blocks
+from analyzer.columns.ids import Codes, Growing, Numbers
+from analyzer.columns.names import Numbered, kept
+from analyzer.columns.timeline import AFTER_ALL, BEFORE_ALL, Timeline
+from analyzer.model.facts import Assignment, fact_of, values_of
+from analyzer.pipeline.table import OPEN
+
+MOST_RECIPIENTS = 256
+"""Of an alarm's recipients so many count, those with the least ids: more people than that cannot be meant by an alarm (our own)."""
+
+Team = tuple[int, ...]
+"""Numbers of clinicians, sorted."""
+
+
+class Teams:
+    """Sets of clinicians by number; 0 is nobody."""
+
+    def __init__(self) -> None:
+        self.clinicians: Numbered[tuple[int, str]] = Numbered()  # (facility, id)
+        self.numbers: Numbered[Team] = Numbered()
+        self._unions: dict[tuple[int, int], int] = {}
+        self._names: dict[int, tuple[str, ...]] = {}
+        self.numbers[()]
+
+    def __getitem__(self, number: int) -> Team:
+        return self.numbers.things[number]
+
+    @property
+    def all(self) -> list[Team]:
+        return self.numbers.things
+
+    def of(self, facility: int, clinicians: Iterable[str]) -> int:
+        """The number of this set of a facility's clinicians."""
+        return self.numbers[tuple(sorted({self.clinicians[facility, one] for one in clinicians}))]
+
+    def union(self, one: int, other: int) -> int:
+        pair = (one, other)
+        if pair not in self._unions:
+            self._unions[pair] = self.numbers[tuple(sorted({*self.numbers.things[one], *self.numbers.things[other]}))]
+        return self._unions[pair]
+
+    def with_recipients(self, number: int, facility: int, recipients: Sequence[str]) -> tuple[int, int]:
+        """The team of an alarm's recipients with some more, and how many are left out because there are enough lesser ones."""
+        known = self.numbers.things[number]
+        if len(known) + len(recipients) <= MOST_RECIPIENTS:
+            return self.union(number, self.of(facility, recipients)), 0
+        names = {self.clinicians.things[one][1] for one in known} | set(recipients)
+        return self.of(facility, sorted(names)[:MOST_RECIPIENTS]), max(len(names) - MOST_RECIPIENTS, 0)
+
+    def names(self, number: int) -> tuple[str, ...]:
+        """The ids of a team's clinicians, sorted."""
+        names = self._names.get(number)
+        if names is None:
+            names = self._names[number] = tuple(sorted(self.clinicians.things[one][1] for one in self.numbers.things[number]))
+        return names
+
+    def told(self, number: int) -> tuple[int, tuple[str, ...]] | None:
+        """The facility and the names of a team; None for nobody."""
+        return (self.clinicians.things[self.numbers.things[number][0]][0], self.names(number)) if number else None
+
+    def keep(self, used: Codes) -> Codes:
+        """Forget all teams but `used`, of which 0 must be the first; returns the new number of each old one."""
+        self._unions.clear()
+        self._names.clear()
+        return kept(self.numbers, used)
+
+    def keep_clinicians(self, used: Iterable[int]) -> Codes:
+        """Forget all clinicians but those of teams and `used`; returns the new number of each old one."""
+        members = {one for team in self.numbers.things for one in team}
+        moved = kept(self.clinicians, np.array(sorted(members.union(used)), dtype=np.int64))
+        self.numbers.renew([tuple(moved[list(team)].tolist()) for team in self.numbers.things])
+        self._unions.clear()
+        self._names.clear()
+        return moved
+
+
+def pairs(teams: list[Team], team: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Attribution as two parallel arrays: indices into `team` (the rows' teams), and the number of one clinician of that team."""
+    sizes = np.array([len(one) for one in teams], dtype=np.intp)
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    flat = np.array([one for of_team in teams for one in of_team], dtype=np.intp)
+    times = sizes[team]
+    which = np.repeat(np.arange(len(team)), times)
+    within = np.arange(len(which)) - np.repeat(np.cumsum(times) - times, times)
+    return which, flat[np.repeat(offsets[team], times) + within]
+
+
+class _Held:
+    """An assignment's record that counts, in its block."""
+
+    __slots__ = ("assignment", "block", "facility", "place", "row")
+
+    def __init__(self, assignment: Assignment, facility: int, place: int) -> None:
+        self.assignment = assignment
+        self.facility = facility
+        self.place = place
+        self.block = 0
+        self.row = -1
+
+
+class Shifts(Growing):
+    """The assignments that are not void, in columns: rows whose `facility` is -1 are free."""
+
+    facility: Codes
+    clinician: Codes  # a number in `Teams.clinicians`
+    place: Codes
+    start: Numbers
+    end: Numbers  # OPEN: until further notice
+
+    def __init__(self) -> None:
+        super().__init__(
+            facility=(np.int32, -1), clinician=(np.int32, -1), place=(np.int32, -1), start=(np.int64, 0), end=(np.int64, OPEN)
+        )  # fmt: skip
+        self._top = 0
+        self._free: list[int] = []
+
+    def add(self, facility: int, clinician: int, place: int, start: int, end: int | None) -> int:
+        """Enter one; returns its row."""
+        if self._free:
+            row = self._free.pop()
+        else:
+            row, self._top = self._top, self._top + 1
+            self.reserve(self._top)
+        self.facility[row], self.clinician[row], self.place[row] = facility, clinician, place
+        self.start[row], self.end[row] = start, OPEN if end is None else end
+        return row
+
+    def remove(self, row: int) -> None:
+        self.facility[row] = -1
+        self._free.append(row)
+
+    def rows(self) -> Numbers:
+        """The rows in use."""
+        return np.flatnonzero(self.facility[: self._top] >= 0)
+
+    def of(self, facilities: npt.NDArray[np.bool_]) -> Numbers:
+        """The rows of the facilities that are marked."""
+        known = self.facility[: self._top]
+        return np.flatnonzero((known >= 0) & facilities[known])
+
+
+class Roster(Growing):
+    """The latest record of each assignment. Intervals are [start, end); one that ends before it begins is void.
+
+    The columns, by place, remember the stretch of time asked for last: within [`since`, `until`) the team is `team`.
+    """
+
+    since: Numbers
+    until: Numbers
+    team: Codes
+
+    def __init__(self, teams: Teams) -> None:
+        super().__init__(since=(np.int64, 0), until=(np.int64, 0), team=(np.int32, 0))
+        self._teams = teams
+        self._held: dict[tuple[int, str], _Held] = {}
+        self._valid: dict[tuple[int, str], _Held] = {}  # void ones are not there, nor in a timeline
+        self._timelines: dict[int, Timeline] = {}  # by place
+        self.blocks: Blocks[_Held] = Blocks(256)
+        self.shifts = Shifts()
+
+    def put(self, new: Assignment, facility: int, place: int) -> tuple[tuple[int, Assignment], ...]:
+        """Take a record in; returns the (place, assignment)s whose effect appeared or vanished with it."""
+        key = (facility, new.assignment_id)
+        held = self._held.get(key)
+        if held is None:
+            held = self._held[key] = _Held(new, facility, place)
+            self.blocks.add(held)
+            changed: tuple[tuple[int, Assignment], ...] = ((place, new),)
+        elif new.order <= held.assignment.order:
+            return ()
+        else:
+            changed = ((held.place, held.assignment), (place, new))
+            self._take_from_place(held)
+            held.assignment, held.place = new, place
+            self.blocks.changed(held)
+        self._put_to_place(held)
+        return changed
+
+    def teams_at(self, places: Codes, moments: Numbers) -> Codes:
+        """For each pair of place and moment, the number of the team that was responsible."""
+        self.reserve(int(places.max()) + 1)
+        for _ in range(2):  # what is asked for is mostly in one stretch a place
+            other = np.flatnonzero((moments < self.since[places]) | (moments >= self.until[places]))
+            if not len(other):
+                break
+            _, firsts = np.unique(places[other], return_index=True)
+            for number in other[firsts].tolist():
+                self._look_at(int(places[number]), int(moments[number]))
+        teams = self.team[places]
+        other = np.flatnonzero((moments < self.since[places]) | (moments >= self.until[places]))
+        for number in other[np.argsort(moments[other], kind="stable")].tolist():  # by time, so that no edge is passed twice
+            teams[number] = self._look_at(int(places[number]), int(moments[number]))
+        return teams
+
+    def _look_at(self, place: int, moment: int) -> int:
+        timeline = self._timelines.get(place)
+        since, until, on_duty = (BEFORE_ALL, AFTER_ALL, []) if timeline is None else timeline.at(moment)
+        team = self._teams.numbers[tuple(sorted(on_duty))]
+        self.since[place], self.until[place], self.team[place] = since, until, team
+        return team
+
+    def valid(self) -> list[tuple[int, Assignment]]:
+        """Every (facility, assignment) that is not void, in no order."""
+        return [(held.facility, held.assignment) for held in self._valid.values()]
+
+    def drop_before(self, moments: list[int], oldest_alarm: dict[int, int]) -> None:
+        """Forget what ended, and was charted, before its facility's moment, unless a held alarm of its place still rests on it.
+
+        `oldest_alarm` gives the earliest start of a held episode for the places that have one.
+        """
+        for key, held in list(self._held.items()):
+            one, moment = held.assignment, moments[held.facility]
+            if one.at >= moment or one.end is None:
+                continue
+            if _void(one) or one.end < min(moment, oldest_alarm.get(held.place, moment)):
+                self._take_from_place(held)
+                del self._held[key]
+                self.blocks.remove(held)
+
+    def ids_after(self, facility: int, moment: int) -> set[str]:
+        """The assignments of a facility whose record that counts is later than `moment` (ms)."""
+        return {id_ for (of, id_), held in self._held.items() if of == facility and held.assignment.at > moment}
+
+    def remove(self, facility: int, ids: Iterable[str]) -> list[tuple[int, Assignment]]:
+        """Forget assignments of a facility; returns (place, record) of those that were held."""
+        removed = []
+        for id_ in ids:
+            held = self._held.pop((facility, id_), None)
+            if held is not None:
+                self._take_from_place(held)
+                self.blocks.remove(held)
+                removed.append((held.place, held.assignment))
+        return removed
+
+    def facilities(self) -> set[int]:
+        """The facilities with an assignment."""
+        return {facility for facility, _ in self._held}
+
+    def places(self) -> set[int]:
+        """The places of all assignments, void ones included."""
+        return {held.place for held in self._held.values()}
+
+    def renumber(self, places: Codes, clinicians: Codes) -> None:
+        """Places and clinicians have other numbers now, in the same order; both are given by their old ones."""
+        for held in self._held.values():
+            held.place = int(places[held.place])
+        self._timelines = {int(places[place]): one for place, one in self._timelines.items()}
+        for timeline in self._timelines.values():
+            timeline.renumber(clinicians)
+        shifts, rows = self.shifts, self.shifts.rows()
+        shifts.place[rows] = places[shifts.place[rows]]
+        shifts.clinician[rows] = clinicians[shifts.clinician[rows]]
+        self.empty()
+
+    def _put_to_place(self, held: _Held) -> None:
+        one = held.assignment
+        if not _void(one):
+            self._valid[held.facility, one.assignment_id] = held
+            self._forget_stretch(held.place)
+            number = self._teams.clinicians[held.facility, one.clinician]
+            self._timelines.setdefault(held.place, Timeline()).add(number, one.start, one.end)
+            held.row = self.shifts.add(held.facility, number, held.place, one.start, one.end)
+
+    def _take_from_place(self, held: _Held) -> None:
+        if held.row < 0:
+            return
+        one = held.assignment
+        del self._valid[held.facility, one.assignment_id]
+        timeline = self._timelines[held.place]
+        timeline.remove(int(self.shifts.clinician[held.row]), one.start, one.end)
+        if not timeline:
+            del self._timelines[held.place]
+        self.shifts.remove(held.row)
+        held.row = -1
+        self._forget_stretch(held.place)
+
+    def _forget_stretch(self, place: int) -> None:
+        self.reserve(place + 1)
+        self.since[place] = self.until[place] = 0
+
+    def forget_stretches(self) -> None:
+        """The teams have got other numbers."""
+        self.since[:] = self.until[:] = 0
+
+    def dump(self, block: int) -> list[Any]:
+        held = sorted(self.blocks[block], key=lambda held: (held.facility, held.assignment.order))
+        return [[one.facility, *values_of(one.assignment)] for one in held]
+
+    def load(self, block: int, content: list[Any]) -> Iterator[tuple[_Held, Assignment]]:
+        """Put a block back; yields what was put, for its place to be set."""
+        for facility, *values in content:
+            one = fact_of(Assignment, values)
+            held = self._held[facility, one.assignment_id] = _Held(one, facility, -1)
+            self.blocks.restore(block, held)
+            yield held, one
+            self._put_to_place(held)
+
+
+def holds(one: Assignment, moment: int) -> bool:
+    """Whether an assignment is in force at `moment`."""
+    return one.start <= moment and (one.end is None or moment < one.end)
+
+
+def _void(one: Assignment) -> bool:
+    return one.end is not None and one.end <= one.start

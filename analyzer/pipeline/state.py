@@ -1,0 +1,78 @@
+"""State: everything that is held of the facilities of one partition, and how far time has come in each.
+
+It only keeps things together; what they mean to each other is in `fold` (facts in), `derive` (what follows), `publish` (what is
+final), `horizon`, `departed`, `control` and `compaction` (what is forgotten), `burden` (what it weighs) and `storage` (how it is stored).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analyzer.columns.ids import Growing, Numbers
+from analyzer.columns.names import Facilities, Numbered, Statics
+from analyzer.model.facts import Topic
+from analyzer.model.policy import Policy
+from analyzer.overload.tracker import Watch
+from analyzer.pipeline.admission import NOTHING_YET, TOPICS, Admission
+from analyzer.pipeline.listing import Listing
+from analyzer.pipeline.pending import Arrivals
+from analyzer.pipeline.response_times import ResponseTimes
+from analyzer.pipeline.responses import BedResponses, Cover
+from analyzer.pipeline.roster import Roster, Teams
+from analyzer.pipeline.table import Table
+
+
+class Times(Growing):
+    """By facility: `now`, and the horizon as of the last time that old things were dropped."""
+
+    now: Numbers
+    tidied: Numbers
+
+    def __init__(self) -> None:
+        super().__init__(now=(np.int64, NOTHING_YET), tidied=(np.int64, NOTHING_YET))
+
+
+class State:
+    """Facilities are known by number, in the order in which they were first heard of."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.facilities = Facilities()
+        self.times = Times()
+        self.gates: dict[Topic, Admission] = {topic: Admission(topic, policy) for topic in TOPICS}
+        self.arrivals = Arrivals()
+        self.statics = Statics()
+        self.labels: Numbered[str | None] = Numbered()
+        self.labels[None]  # number 0
+        self.table = Table()
+        self.listing = Listing(self.table, policy.action_window)
+        self.teams = Teams()
+        self.roster = Roster(self.teams)
+        self.responses = BedResponses(self.statics.beds)
+        self.cover = Cover(self.statics.units, policy.cover_by)
+        self.response_times = ResponseTimes()
+        self.watch = Watch(policy.overload)
+        self.head_changed = False
+        """Whether what belongs to no block (watermarks, response times, ...) differs from what is stored."""
+        self.unsure: dict[int, list[tuple[int, int]]] = {}
+        """By unit: (end, row) of final alarms whose class is `unknown`, in order, for when its human channel is heard of."""
+        self.recipients_dropped = 0
+        """Recipients that did not count because their alarm has `MOST_RECIPIENTS` lesser ones."""
+        self.names_kept = 0
+        """How many names were in use after the last compaction."""
+        self.forgotten_open = 0
+        """Open alarms that were dropped because of `Policy.max_open_alarms`."""
+        self.rewound: set[int] = set()
+        """Facilities whose watermark was reset since time last advanced."""
+
+    def grow(self) -> None:
+        """Have room for all facilities."""
+        count = len(self.facilities.things)
+        self.times.reserve(count)
+        self.watch.reserve(count)
+        for gate in self.gates.values():
+            gate.reserve(count)
+
+    def watermark(self, topic: Topic = "alarms") -> Numbers:
+        """By facility: the greatest `at` of an accepted fact of the topic, NOTHING_YET before the first."""
+        return self.gates[topic].watermark[: len(self.facilities.things)]

@@ -1,0 +1,368 @@
+"""The table of held episodes: numpy columns, one row an episode, for all facilities of a partition.
+
+Millions of alarms fit because nothing of them is a Python object, save the few things that most do not have (a second end, a
+response by alarm id, readings on both sides of a limit). Rows are the unit of work: facts are folded into them and everything
+that follows is derived for many rows at once. The table knows nothing of rules, rosters or time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.columns.ids import UNKNOWN, Checks, Growing, Marks, Numbers, Packed, Slots, distinct, fingerprints, pack
+
+if TYPE_CHECKING:  # they are kept here, and written by those who know them
+    from analyzer.columns.moments import Moments
+    from analyzer.pipeline.coverage import Loan
+    from analyzer.pipeline.readings import Readings
+
+OPEN = 1 << 60
+"""The `end` of an alarm that still sounds: later than any moment, and safe to add a duration to."""
+NEVER = 1 << 61
+"""The `start` of an alarm that no `start` or `update` has opened yet, and the time of an answer that did not come."""
+NOT_JUDGED = -1
+"""No label's verdict."""
+
+ROWS_PER_BLOCK = 1024
+"""Rows stored together: few enough that little is written for one change, many enough that a record is worth its while."""
+
+STORED: dict[str, tuple[Any, Any]] = {
+    "facility": (np.int32, -1), "static": (np.int32, -1), "label": (np.int32, 0), "recipients": (np.int32, 0), "start": (np.int64, NEVER),
+    "first": (np.int32, -1), "end": (np.int64, OPEN), "rank": (np.int8, 0), "side": (np.int8, 0), "value": (np.float64, np.nan),
+    "opposite": (np.float64, np.nan),
+    "limit": (np.float64, np.nan), "onset_at": (np.int64, NEVER), "onset": (np.int32, -1), "latest": (np.int64, -OPEN),
+    "mentioned": (np.int64, -OPEN),
+    "later": (np.int32, -1), "verdict": (np.int8, NOT_JUDGED), "judged_at": (np.int64, -OPEN), "heard_at": (np.int64, NEVER),
+    "heard_code": (np.int8, 0),
+    "team": (np.int32, 0), "first_response": (np.int64, NEVER), "intervened": (np.bool_, False), "answered": (np.bool_, False),
+    "is_alarm": (np.bool_, False), "klass": (np.int8, 0), "rule": (np.int8, 0), "to_publish": (np.bool_, False), "digest": (np.uint64, 0),
+    "observed_after": (np.int64, NEVER), "observed_unit": (np.int32, 0), "observed_rank": (np.int8, 0),
+}  # fmt: skip
+"""The columns that are stored: types, and values of free rows."""
+_OF_OTHERS = ("facility", "mentioned", "verdict", "judged_at", "heard_at", "heard_code")
+_OF_EVENTS = [name for name in STORED if name not in _OF_OTHERS]
+"""Columns with what alarm events reported, or with what follows from it."""
+_REBUILT: dict[str, tuple[Any, Any]] = {
+    "place": (np.int32, -1), "_marks": (np.uint64, 0), "_checks": (np.uint32, 0), "_text_at": (np.uint32, 0),
+    "_text_length": (np.uint16, 0),
+}  # fmt: skip
+
+
+class Table(Growing):
+    """Rows are taken, written by whoever knows what happened, and given back."""
+
+    # merged from events
+    facility: npt.NDArray[np.int32]
+    static: npt.NDArray[np.int32]  # a number in `Statics`
+    label: npt.NDArray[np.int32]  # a number of texts shown to people; 0: none
+    recipients: npt.NDArray[np.int32]  # a number of sets of clinicians; 0: none
+    start: Numbers
+    first: npt.NDArray[np.int32]  # the entry (in `SeenIds`) of the event that `start` and `static` come from
+    end: Numbers
+    rank: npt.NDArray[np.int8]
+    side: npt.NDArray[np.int8]
+    value: npt.NDArray[np.float64]
+    opposite: npt.NDArray[np.float64]  # the extreme on the other side of the limit, as long as `side` is HIGH or LOW
+    limit: npt.NDArray[np.float64]
+    onset_at: Numbers
+    onset: npt.NDArray[np.int32]  # an entry, as `first`
+    latest: Numbers  # greatest `at` of its alarm events
+    mentioned: Numbers  # greatest `at` of the responses and labels that name it
+    later: npt.NDArray[np.int32]  # the next episode of the same alarm id; -1: none
+    verdict: npt.NDArray[np.int8]
+    judged_at: Numbers  # `at` of the label that counts
+    heard_at: Numbers  # of the first response by alarm id that came; NEVER: none
+    heard_code: npt.NDArray[np.int8]  # what it was: see `responses`
+    # derived
+    place: npt.NDArray[np.int32]  # where it is listed; -1: nowhere yet
+    team: npt.NDArray[np.int32]
+    first_response: Numbers
+    intervened: npt.NDArray[np.bool_]
+    answered: npt.NDArray[np.bool_]
+    is_alarm: npt.NDArray[np.bool_]
+    klass: npt.NDArray[np.int8]
+    rule: npt.NDArray[np.int8]
+    to_publish: npt.NDArray[np.bool_]
+    digest: Marks  # of the last record published; 0: none yet
+    observed_after: Numbers  # ms, as entered in the histogram of response times, under these; NEVER: nothing entered
+    observed_unit: npt.NDArray[np.int32]
+    observed_rank: npt.NDArray[np.int8]
+    # its id
+    _marks: Marks
+    _checks: Checks
+    _text_at: npt.NDArray[np.uint32]
+    _text_length: npt.NDArray[np.uint16]
+
+    def __init__(self) -> None:
+        super().__init__(**STORED, **_REBUILT)
+        self._slots = Slots()
+        self._top = 0  # rows from here on were never taken
+        self._free: list[Numbers] = []
+        self._text = bytearray()
+        self._text_lost = 0
+        self.held = 0
+        self.dirty: set[int] = set()
+        # what most rows do not have, by row
+        self.earlier: dict[int, int] = {}  # of rows that are the `later` of another one: which
+        self.ends: dict[int, list[int]] = {}  # those before the start, in order: an earlier start may make one count
+        self.early: dict[int, list[Any]] = {}  # `end` events more than the horizon before the start, whole (see `fold`)
+        self.readings: dict[int, Readings] = {}
+        self.labels: dict[int, list[tuple[int, str, int]]] = {}  # (at, event_id, verdict) of all labels, in order
+        self.heard: dict[int, Moments] = {}  # all responses by alarm id, where they are more than one
+        self.lent: dict[int, Loan] = {}  # of rows that lend cover to their unit: from when to when
+
+    # -- ids
+
+    def rows_of(self, facilities: Numbers, alarm_ids: Sequence[str]) -> Numbers:
+        """The row of the first episode held of each alarm id; those not known yet get one."""
+        packed = pack(alarm_ids)
+        marks, checks = fingerprints(facilities, packed)
+        rows = self._slots.find(marks, checks, self._marks, self._checks) if self.held else np.full(len(marks), UNKNOWN)
+        new = np.flatnonzero(rows == UNKNOWN)
+        if len(new):
+            firsts, which = _alike(marks[new])
+            if not np.array_equal(checks[new][firsts][which], checks[new]):  # marks alike of different ids
+                _, firsts, which = np.unique(np.column_stack([marks[new], checks[new]]), axis=0, return_index=True, return_inverse=True)
+                which = which.reshape(-1)
+            chosen = new[firsts]
+            taken = self._take(len(chosen))
+            names = pack([alarm_ids[place] for place in chosen.tolist()])
+            self._name(taken, facilities[chosen], names, marks[chosen], checks[chosen])
+            self._slots.insert(marks[chosen], taken, self._marks)
+            rows[new] = taken[which]
+        return rows
+
+    def at_times(self, rows: Numbers, at: Numbers, horizon: int) -> Numbers:
+        """The rows of the episodes that events at these times belong to, from the first episodes of their alarm ids.
+
+        Events more than the horizon after an episode's end belong to the next one, which gets a row if it has none.
+        """
+        over = np.flatnonzero(at > self.end[rows] + horizon)
+        if not len(over):
+            return rows
+        rows = rows.copy()
+        while len(over):
+            before = distinct(rows[over])
+            ending = before[self.later[before] < 0]
+            if len(ending):
+                new = self._take(len(ending))
+                self._name(new, self.facility[ending].astype(np.int64), self.packed_ids(ending), self._marks[ending], self._checks[ending])
+                self.later[ending] = new
+                self.earlier.update(zip(new.tolist(), ending.tolist(), strict=True))
+                self.changed(ending)
+            rows[over] = self.later[rows[over]]
+            over = over[at[over] > self.end[rows[over]] + horizon]
+        return rows
+
+    def named_at(self, rows: Numbers, at: Numbers, horizon: int) -> Numbers:
+        """The rows of the episodes that responses and labels by alarm id mean, from the first episodes of their alarm ids.
+
+        They mean the episode that an event would belong to, and the one before it where that one has not begun within the
+        horizon.
+        """
+        if not self.earlier:
+            return rows
+        rows = rows.copy()
+        open_ = np.arange(len(rows))
+        while len(open_):
+            later = self.later[rows[open_]]
+            on = (later >= 0) & (at[open_] > self.end[rows[open_]] + horizon)
+            on &= at[open_] >= np.where(later >= 0, self.start[later], NEVER) - horizon
+            open_ = open_[on]
+            rows[open_] = self.later[rows[open_]]
+        return rows
+
+    def known(self, facility: int, alarm_ids: Sequence[str]) -> Numbers:
+        """The first rows of those of a facility's alarm ids that have any."""
+        if not alarm_ids or not self.held:
+            return np.empty(0, dtype=np.int64)
+        marks, checks = fingerprints(np.full(len(alarm_ids), facility), pack(alarm_ids))
+        rows = self._slots.find(marks, checks, self._marks, self._checks)
+        found: Numbers = rows[rows != UNKNOWN]
+        return found
+
+    def first_of_ids(self, rows: Numbers) -> Numbers:
+        """The first rows of the alarm ids of `rows`, each once."""
+        if not self.earlier:
+            return distinct(rows)
+        found = set()
+        for row in rows.tolist():
+            while row in self.earlier:
+                row = self.earlier[row]
+            found.add(row)
+        return np.array(sorted(found), dtype=np.int64)
+
+    def chain(self, row: int) -> list[int]:
+        """A row and the later ones of its alarm id, in order of time."""
+        found = [row]
+        while self.later[found[-1]] >= 0:
+            found.append(int(self.later[found[-1]]))
+        return found
+
+    def of_facility(self, facility: int) -> Numbers:
+        """The rows in use of a facility."""
+        return np.flatnonzero(self.facility[: self._top] == facility)
+
+    def last_mention(self, rows: Numbers) -> Numbers:
+        """The greatest `at` (ms) of anything known of each row."""
+        return np.maximum(self.latest[rows], self.mentioned[rows])
+
+    def clear_events(self, rows: Numbers) -> None:
+        """Forget the alarm events of rows, as if none had come. Responses and labels stay.
+
+        The rows must be the only ones of their alarm ids, and lend no cover.
+        """
+        self.changed(rows)
+        for name in _OF_EVENTS:
+            getattr(self, name)[rows] = STORED[name][1]
+        for row in rows.tolist():
+            for extras in (self.ends, self.early, self.readings):
+                extras.pop(row, None)
+
+    def put(self, rows: Numbers, facilities: Numbers, alarm_ids: Packed) -> None:
+        """Take these very rows, for alarms that have none: when stored ones are put back. `all_put` makes an end of it."""
+        self.reserve(int(rows.max()) + 1)
+        self._top = max(self._top, int(rows.max()) + 1)
+        self.held += len(rows)
+        self._name(rows, facilities, alarm_ids, *fingerprints(facilities, alarm_ids))
+
+    def all_put(self) -> None:
+        """After the last `put`: rows are found by their ids, and those in between that nobody took are free."""
+        rows = self.rows()
+        before = rows[self.later[rows] >= 0]
+        self.earlier = dict(zip(self.later[before].tolist(), before.tolist(), strict=True))
+        first = rows[~np.isin(rows, self.later[before])] if len(before) else rows
+        self._slots.insert(self._marks[first], first, self._marks)
+        self._free = [np.flatnonzero(self.facility[: self._top] < 0)]
+
+    def _name(self, rows: Numbers, facilities: Numbers, alarm_ids: Packed, marks: Marks, checks: Checks) -> None:
+        self.facility[rows], self._marks[rows], self._checks[rows] = facilities, marks, checks
+        lengths = alarm_ids.lengths.astype(np.int64)
+        self._text_at[rows] = len(self._text) + np.cumsum(lengths) - lengths
+        self._text_length[rows] = lengths
+        self._text += alarm_ids.text
+        self.changed(rows)
+
+    def ids(self, rows: Numbers) -> list[str]:
+        """The alarm ids of rows."""
+        begins, lengths, text = self._text_at[rows].tolist(), self._text_length[rows].tolist(), self._text
+        return [text[begin : begin + length].decode() for begin, length in zip(begins, lengths, strict=True)]
+
+    def packed_ids(self, rows: Numbers) -> Packed:
+        """The same, packed."""
+        begins, lengths, text = self._text_at[rows].tolist(), self._text_length[rows], self._text
+        return Packed(b"".join([text[begin : begin + length] for begin, length in zip(begins, lengths.tolist(), strict=True)]), lengths)
+
+    # -- rows
+
+    def _take(self, count: int) -> Numbers:
+        parts = []
+        self.held += count
+        while count and self._free:
+            free = self._free.pop()
+            parts.append(free[:count])
+            if len(free) > count:
+                self._free.append(free[count:])
+            count -= len(parts[-1])
+        if count:
+            self.reserve(self._top + count)
+            parts.append(np.arange(self._top, self._top + count))
+            self._top += count
+        return np.concatenate(parts)
+
+    def drop(self, rows: Numbers) -> None:
+        """Give rows back."""
+        if not len(rows):
+            return
+        self.changed(rows)
+        found, heirs = self._unchain(rows) if self.earlier else (rows, rows[:0])
+        self._slots.remove(self._marks[found], found)
+        self._slots.insert(self._marks[heirs], heirs, self._marks)
+        self._text_lost += int(self._text_length[rows].sum())
+        for name, (_, fill) in self._columns.items():
+            getattr(self, name)[rows] = fill
+        for extras in self._extras():
+            if extras:
+                for row in rows.tolist():
+                    extras.pop(row, None)
+        self.held -= len(rows)
+        self._free.append(np.sort(rows))
+        if self._text_lost > max(1 << 16, len(self._text) // 2):
+            self._pack_texts()
+
+    def _unchain(self, rows: Numbers) -> tuple[Numbers, Numbers]:
+        """Take rows out from between the earlier and later episodes of their ids.
+
+        Returns those that were found by their ids, and those that are to be found by them now.
+        """
+        gone = set(rows.tolist())
+        found, heirs = [], []
+        for row in gone:
+            before = self.earlier.get(row, -1)
+            if before < 0:
+                found.append(row)
+            if before in gone:
+                continue  # the first of several in a row takes care of all
+            after = int(self.later[row])
+            while after in gone:
+                after = int(self.later[after])
+            if before >= 0:
+                self.later[before] = after
+                self.changed(np.array([before]))
+            if after >= 0 and before >= 0:
+                self.earlier[after] = before
+            elif after >= 0:
+                del self.earlier[after]
+                heirs.append(after)
+        for row in gone:
+            self.earlier.pop(row, None)
+        return np.array(found, dtype=np.int64), np.array(heirs, dtype=np.int64)
+
+    def _extras(self) -> tuple[dict[int, Any], ...]:
+        return self.ends, self.early, self.readings, self.labels, self.heard, self.lent
+
+    def _pack_texts(self) -> None:
+        rows = self.rows()
+        packed = self.packed_ids(rows)
+        lengths = packed.lengths.astype(np.int64)
+        self._text_at[rows] = np.cumsum(lengths) - lengths
+        self._text, self._text_lost = bytearray(packed.text), 0
+
+    def rows(self) -> Numbers:
+        """All rows in use."""
+        return np.flatnonzero(self.facility[: self._top] >= 0)
+
+    def existing(self) -> Numbers:
+        """Rows of episodes that exist."""
+        return np.flatnonzero(self.start[: self._top] != NEVER)
+
+    def alarms(self) -> Numbers:
+        """Rows that are alarms."""
+        return np.flatnonzero(self.is_alarm[: self._top])
+
+    def waiting(self) -> Numbers:
+        """Rows to be published when they are final."""
+        return np.flatnonzero(self.to_publish[: self._top])
+
+    def of_block(self, block: int) -> Numbers:
+        """The rows in use of a block."""
+        begin = block * ROWS_PER_BLOCK
+        return begin + np.flatnonzero(self.facility[begin : min(begin + ROWS_PER_BLOCK, self._top)] >= 0)
+
+    def changed(self, rows: Numbers) -> None:
+        """Note that rows differ from what is stored."""
+        self.dirty.update(distinct(rows // ROWS_PER_BLOCK).tolist())
+
+
+def _alike(marks: Marks) -> tuple[Numbers, Numbers]:
+    """One place of each different mark, and for each mark which of these is its like. (`np.unique` sorts stably, which takes longer.)"""
+    order = np.argsort(marks)
+    ordered = marks[order]
+    begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])
+    which = np.empty(len(marks), dtype=np.int64)
+    which[order] = np.cumsum(begins) - 1
+    return order[begins], which

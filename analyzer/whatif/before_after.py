@@ -1,0 +1,151 @@
+"""Comparison: what came of a real change, in days before it and days after it.
+
+Days are stretches of 24 h counted from the moment of the change, in both directions. They, not alarms, are what is compared: alarms come
+in clusters, so their number from day to day says how sure a rate is. Units that were not changed show what would have happened anyway
+(difference in differences). What rose by chance falls by itself: whether the days before were unlike those before them is shown, too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp, log, sqrt
+
+import numpy as np
+
+from analyzer.columns.ids import Numbers
+from analyzer.model.policy import HOUR, MINUTE
+from analyzer.pipeline.classes import ACTIONABLE
+from analyzer.pipeline.table import NEVER
+from analyzer.stats.bounds import beta_share
+from analyzer.whatif.episode_table import Flags, Recorded
+
+DAY = 24 * HOUR
+SLOW = 10 * MINUTE
+"""As `FindingsPolicy.slow_answer`."""
+LEAST_DAYS = 3
+"""On each side; fewer say nothing of how a rate varies (our own)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A ratio of rates with its interval; None where it cannot be told."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What must not get worse. Times in ms; None of nothing."""
+
+    actionable: int
+    answered: int
+    """Of the actionable, those that had a response."""
+    median: int | None
+    ninth_decile: int | None
+    """From the start of an actionable alarm to the first response."""
+    slow: int
+    """Of the actionable, those first responded to after more than `SLOW`, or never."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Alarms by day, and what follows. `days` and the arrays' halves: before, after."""
+
+    days: tuple[int, int]
+    changed: tuple[Numbers, Numbers]
+    control: tuple[Numbers, Numbers]
+    effect: Ratio
+    """Of the changed alarms' rates, after to before."""
+    control_effect: Ratio
+    beyond_control: Ratio
+    """The one relative to the other."""
+    earlier: Ratio
+    """Of the days before the change to those before them, as far as recorded: above 1, some of the fall may be a return to the usual."""
+    balance: tuple[Balance, Balance]
+
+
+class TooShort(ValueError):
+    """Too few whole days were recorded on one side: one line."""
+
+
+def compare(recorded: Recorded, changed: Flags, control: Flags, at: int, most_days: int, confidence: float) -> Comparison:
+    """`changed` and `control`: which alarms the change concerns, and which show what would have come anyway. Raises `TooShort`."""
+    begin, last = recorded.span
+    days = min((at - begin) // DAY, most_days), min((last - at) // DAY, most_days)
+    if min(days) < LEAST_DAYS:
+        found = " and ".join(str(max(one, 0)) for one in days)
+        raise TooShort(f"expected at least {LEAST_DAYS} whole days recorded before the change and after it, found {found}")
+    ours, theirs = (_daily(recorded.start[which], at, days) for which in (changed, control))
+    effect, others = _log_ratio(*ours), _log_ratio(*theirs)
+    earlier = (at - days[0] * DAY - begin) // DAY
+    past = None
+    if earlier >= LEAST_DAYS:
+        past = _log_ratio(_daily(recorded.start[changed], at - days[0] * DAY, (earlier, 0))[0], ours[0])
+    beyond = None
+    if effect is not None and others is not None:
+        beyond = effect[0] - others[0], sqrt(effect[1] ** 2 + others[1] ** 2), effect[2] + others[2]
+    inside = recorded.of(np.flatnonzero(changed & (recorded.start >= at - days[0] * DAY) & (recorded.start < at + days[1] * DAY)))
+    before = inside.start < at
+    return Comparison(
+        days, ours, theirs, _ratio(effect, confidence), _ratio(others, confidence), _ratio(beyond, confidence), _ratio(past, confidence),
+        (_balance(inside, before), _balance(inside, ~before)),
+    )  # fmt: skip
+
+
+def _daily(start: Numbers, at: int, days: tuple[int, int]) -> tuple[Numbers, Numbers]:
+    """Alarms of each day, before and after."""
+    day = (start - at) // DAY + days[0]
+    counts = np.bincount(day[(day >= 0) & (day < sum(days))], minlength=sum(days))
+    return counts[: days[0]], counts[days[0] :]
+
+
+def _log_ratio(before: Numbers, after: Numbers) -> tuple[float, float, int] | None:
+    """The log of the ratio of two daily rates, its standard error and degrees of freedom; None where nothing sounded before.
+
+    A rate varies as its days do, but no less than by chance alone (Poisson); none at all after is taken for half an alarm.
+    """
+    if not before.sum():
+        return None
+    rates, errors = [], []
+    for counts in (before, after):
+        total = max(float(counts.sum()), 0.5)
+        mean = total / len(counts)
+        varies = max(float(counts.var(ddof=1)), mean)
+        rates.append(mean)
+        errors.append(varies / (len(counts) * mean * mean))
+    return log(rates[1] / rates[0]), sqrt(sum(errors)), len(before) + len(after) - 2
+
+
+def _ratio(found: tuple[float, float, int] | None, confidence: float) -> Ratio:
+    if found is None:
+        return Ratio(None, None, None)
+    middle, error, freedom = found
+    reach = student(freedom, (1 + confidence) / 2) * error
+    return Ratio(exp(middle), exp(middle - reach), exp(middle + reach))
+
+
+def student(freedom: int, share: float) -> float:
+    """The quantile of Student's t above its median.
+
+    >>> [round(student(freedom, 0.975), 3) for freedom in (4, 26, 1000)]
+    [2.776, 2.056, 1.962]
+    """
+    low, high = 0.0, 1e6
+    for _ in range(200):
+        middle = (low + high) / 2
+        below = 1 - beta_share(freedom / (freedom + middle * middle), freedom / 2, 0.5) / 2
+        low, high = (middle, high) if below < share else (low, middle)
+    return high
+
+
+def _balance(alarms: Recorded, which: Flags) -> Balance:
+    rows = np.flatnonzero(which & (alarms.klass == ACTIONABLE))
+    waited = alarms.answered[rows] - alarms.start[rows]
+    heard = np.sort(np.maximum(waited[alarms.answered[rows] != NEVER], 0))
+
+    def at(share: float) -> int | None:
+        return int(heard[max(int(np.ceil(share * len(heard))) - 1, 0)]) if len(heard) else None
+
+    return Balance(len(rows), len(heard), at(0.5), at(0.9), len(rows) - int((heard <= SLOW).sum()))

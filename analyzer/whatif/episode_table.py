@@ -1,0 +1,192 @@
+"""Recorded: finished alarms of any length of time, as columns - what a what-if is asked of.
+
+Facts are long gone; a finished episode's record is all there is. Of several records of one episode the last one taken counts: those
+of one facility and alarm id, unless one starts more than `AGAIN` after the end of another, and the id was used again. What is no
+alarm (`info`, `advisory`) is left out. It knows nothing of settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.columns.ids import Codes, Numbers, fingerprints, integers, pack
+from analyzer.columns.names import AlarmType, Numbered
+from analyzer.model.episodes import PRIORITIES
+from analyzer.model.policy import Policy
+from analyzer.pipeline.classes import CLASSES
+from analyzer.pipeline.roster import Team, Teams
+from analyzer.pipeline.table import NEVER, OPEN
+
+FIELDS = (
+    "facility", "unit", "bed", "alarm_id", "device_id", "device_type", "source", "code", "kind", "priority", "start", "end", "value",
+    "limit", "clinicians", "class_", "first_response",
+)  # fmt: skip
+"""Of `EpisodeRecord`, in the order in which `Recorder.take` wants them. `end`: None while open."""
+
+AGAIN = Policy().horizon
+"""Records do not tell the horizon that they were made with, so the usual one is taken."""
+
+Flags = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One entry an alarm, in the order taken. Times in ms since 1970; an open alarm's `end` is `OPEN`, no answer `NEVER`."""
+
+    facilities: list[str]
+    units: list[tuple[int, str]]
+    types: list[AlarmType]
+    places: list[tuple[int, str]]
+    """Beds: (number of the unit, bed)."""
+    clinicians: list[tuple[int, str]]
+    teams: list[Team]
+    facility: Codes
+    unit: Codes
+    type: Codes
+    place: Codes
+    signal: Codes
+    """What a device measures: (device, source, code), as in `chatter`; where no device is named, the bed stands for it."""
+    team: Codes
+    technical: Flags
+    rank: npt.NDArray[np.int8]
+    klass: npt.NDArray[np.int8]
+    start: Numbers
+    end: Numbers
+    value: Floats
+    limit: Floats
+    answered: Numbers
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def of(self, rows: npt.NDArray[Any]) -> Recorded:
+        """These alarms alone; names keep their numbers."""
+        return replace(self, **{one.name: getattr(self, one.name)[rows] for one in fields(self)[_FIRST_COLUMN:]})
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """From the first start to the last start or end (ms); nothing has no length."""
+        if not len(self):
+            return 0, 0
+        ended = self.end[self.end < OPEN]
+        return int(self.start.min()), max(int(self.start.max()), int(ended.max(initial=0)))
+
+
+_FIRST_COLUMN = [one.name for one in fields(Recorded)].index("facility")
+_RANKS = {word: rank for rank, word in enumerate(PRIORITIES)}
+_CLASSES = {word: number for number, word in enumerate(CLASSES)}
+
+
+class Recorder:
+    """Takes finished episodes in, some thousand at a time.
+
+    >>> recorder = Recorder()
+    >>> recorder.take([["H"], ["ICU"], ["1"], ["a1"], ["m1"], ["monitor"], ["SpO2"], ["LO"], ["physiological"], ["medium"], [0], [20_000],
+    ...     [86.0], [90.0], [("n1",)], ["non_actionable"], [None]])
+    >>> len(recorder.recorded())
+    1
+    """
+
+    def __init__(self) -> None:
+        self._facilities: Numbered[str] = Numbered()
+        self._units: Numbered[tuple[int, str]] = Numbered()
+        self._types: Numbered[AlarmType] = Numbered()
+        self._places: Numbered[tuple[int, str]] = Numbered()
+        self._signals: Numbered[tuple[Any, ...]] = Numbered()
+        self._statics: Numbered[tuple[str, ...]] = Numbered()
+        self._of_static: list[tuple[int, ...]] = []
+        self._teams = Teams()
+        self._team_of: dict[tuple[int, tuple[str, ...]], int] = {}
+        self._parts: list[list[npt.NDArray[Any]]] = []
+
+    def take(self, columns: Sequence[Sequence[Any]]) -> None:
+        """Columns as in `FIELDS`; values are taken for what they should be."""
+        (
+            facility,
+            unit,
+            bed,
+            alarm_id,
+            device_id,
+            device_type,
+            source,
+            code,
+            kind,
+            priority,
+            start,
+            end,
+            value,
+            limit,
+            team,
+            klass,
+            heard,
+        ) = columns
+        if not facility:
+            return
+        static = np.array(
+            list(map(self._statics.__getitem__, zip(facility, unit, bed, device_id, device_type, source, code, kind, strict=True))),
+            dtype=np.int32,
+        )
+        self._number_statics()
+        facilities = integers(map(self._facilities.__getitem__, facility))
+        marks, checks = fingerprints(facilities, pack(alarm_id))
+        self._parts.append([
+            static, marks, checks, np.array(list(map(self._team, facilities.tolist(), team)), dtype=np.int32),
+            np.array(list(map(_RANKS.__getitem__, priority)), dtype=np.int8),
+            np.array(list(map(_CLASSES.__getitem__, klass)), dtype=np.int8),
+            integers(start), integers([OPEN if one is None else one for one in end]), np.array(value, dtype=np.float64),
+            np.array(limit, dtype=np.float64), integers([NEVER if one is None else one for one in heard]),
+        ])  # fmt: skip
+
+    def _number_statics(self) -> None:
+        for facility, unit, bed, device_id, device_type, source, code, kind in self._statics.things[len(self._of_static) :]:
+            of = self._facilities[facility]
+            number = self._units[of, unit]
+            signal = (of, device_id, source, code) if device_id else (of, unit, bed, source, code)
+            self._of_static.append((
+                of, number, self._types[device_type, source, code], self._places[number, bed], self._signals[signal], kind == "technical",
+                kind == "advisory",
+            ))  # fmt: skip
+
+    def _team(self, facility: int, clinicians: tuple[str, ...]) -> int:
+        known = self._team_of.get((facility, clinicians))
+        if known is None:
+            known = self._team_of[facility, clinicians] = self._teams.of(facility, clinicians)
+        return known
+
+    def recorded(self) -> Recorded:
+        """What was taken so far."""
+        if self._parts:
+            self._parts = [[np.concatenate(column) for column in zip(*self._parts, strict=True)]]
+            static, marks, checks, team, rank, klass, start, end, value, limit, answered = self._parts[0]
+        else:
+            static = marks = checks = team = rank = klass = start = end = answered = np.empty(0, dtype=np.int64)
+            value = limit = np.empty(0)
+        of_static = np.array(self._of_static, dtype=np.int32).reshape(-1, 7)[static]
+        rows = np.flatnonzero(_latest(marks, checks, start, end) & (rank > 0) & (of_static[:, 6] == 0))
+        of_static = of_static[rows]
+        facility, unit, type_, place, signal, technical, _ = of_static.T.copy()
+        return Recorded(
+            self._facilities.things, self._units.things, self._types.things, self._places.things,
+            self._teams.clinicians.things, self._teams.all,
+            facility, unit, type_, place, signal, team[rows].astype(np.int32), technical == 1, rank[rows].astype(np.int8),
+            klass[rows].astype(np.int8), start[rows], end[rows], value[rows], limit[rows], answered[rows],
+        )  # fmt: skip
+
+
+def _latest(marks: npt.NDArray[Any], checks: npt.NDArray[Any], start: Numbers, end: Numbers) -> Flags:
+    """Which records are the last ones of their episode."""
+    last = np.zeros(len(marks), dtype=np.bool_)
+    if not len(marks):
+        return last
+    order = np.lexsort((start, checks, marks))
+    marks, checks, start, end = marks[order], checks[order], start[order], end[order]
+    begins = np.ones(len(marks), dtype=np.bool_)
+    begins[1:] = (marks[1:] != marks[:-1]) | (checks[1:] != checks[:-1]) | (start[1:] > end[:-1] + AGAIN)
+    last[np.maximum.reduceat(order, np.flatnonzero(begins))] = True
+    return last

@@ -1,0 +1,231 @@
+"""What if: the fate of recorded alarms under another setting of the devices that raised them.
+
+A finished alarm tells how long its condition lasted and how far it went, so that a *less* sensitive setting can be judged from it alone;
+what a more sensitive one would have added, nobody recorded. Levers act in the order in which a monitor applies them:
+
+limit     the reading must lie beyond another limit
+delay     the condition must last longer than this before it sounds; what sounds, sounds so much later
+beside    it does not sound where another type begins at the same bed at about the same moment, and sounds
+hold-off  it does not sound anew so soon after the last of its signal ended (re-alarm hold-off; what a deadband does to a signal that
+          hovers about its limit). Whatever returns in time carries the alarm on, so a chain of them sounds once
+priority  a lower one; below what is sent to clinicians, it sounds at the bed alone
+
+Nothing here is safe or unsafe: it counts.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.columns.ids import Codes, Numbers
+from analyzer.columns.names import AlarmType
+from analyzer.findings.patterns import Meetings
+from analyzer.model.episodes import PRIORITIES
+from analyzer.model.facts import Priority
+from analyzer.model.policy import HOUR, SECOND
+from analyzer.pipeline.classes import CLASSES
+from analyzer.whatif.episode_table import Flags, Recorded
+
+BESIDE_WITHIN = 5 * SECOND
+"""As `FindingsPolicy.duplicate_within`: alarms of two types that begin this close at one bed tell one event twice (our own)."""
+
+LONGEST = 7 * 24 * HOUR
+"""No delay or hold-off is longer (our own)."""
+
+LEVERS = ("limit", "delay", "beside", "holdoff", "priority")
+SOUNDS = 0
+BY_LIMIT, BY_DELAY, BY_BESIDE, BY_HOLDOFF, BY_PRIORITY = range(1, len(LEVERS) + 1)
+"""What becomes of an alarm: it sounds, or does not because of a lever; the first in the order of `LEVERS` counts."""
+
+
+class Refused(ValueError):
+    """A setting that recorded alarms cannot judge: one line that names the lever and the reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Whose alarms a setting concerns; None: of any."""
+
+    facility: str | None = None
+    unit: str | None = None
+    type: AlarmType | None = None
+    priority: Priority | None = None
+
+    def rows(self, recorded: Recorded) -> Numbers:
+        """Which alarms."""
+        chosen = np.ones(len(recorded), dtype=np.bool_)
+        if self.facility is not None:
+            chosen &= np.array([name == self.facility for name in recorded.facilities], dtype=np.bool_)[recorded.facility]
+        if self.unit is not None:
+            chosen &= np.array([name == self.unit for _, name in recorded.units], dtype=np.bool_)[recorded.unit]
+        if self.type is not None:
+            chosen &= np.array([name == self.type for name in recorded.types], dtype=np.bool_)[recorded.type]
+        if self.priority is not None:
+            chosen &= recorded.rank == PRIORITIES.index(self.priority)
+        return np.flatnonzero(chosen)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One candidate: which levers are moved, and how far. Durations in ms; None: not moved."""
+
+    limit: float | None = None
+    delay: int | None = None
+    beside: AlarmType | None = None
+    holdoff: int | None = None
+    priority: Priority | None = None
+    sent_from: Priority = "low"
+    """The least priority that is sent to clinicians; what lies below it (as `info` always does) sounds at the bed alone."""
+
+    def __post_init__(self) -> None:
+        for name in ("delay", "holdoff"):
+            if (length := getattr(self, name)) is not None and not 0 <= length <= LONGEST:
+                raise ValueError(f"{name}: expected 0 to {LONGEST // SECOND} s")
+        if self.limit is not None and not np.isfinite(self.limit):
+            raise ValueError("limit: expected a finite number")
+
+
+@dataclass(frozen=True, slots=True)
+class Fates:
+    """What becomes of some alarms under a setting, one entry each, and what could not be told."""
+
+    fate: npt.NDArray[np.int8]
+    not_evaluable: int
+    """Alarms that a limit concerns, without a reading or without a limit: they are taken to sound as before."""
+    at_limit: int
+    """Alarms whose furthest reading is the limit itself, so that it is not known which side they guard: taken to sound, too."""
+
+    @property
+    def sounds(self) -> Flags:
+        return np.equal(self.fate, SOUNDS)
+
+
+def check(alarms: Recorded, setting: Setting) -> None:
+    """Raises `Refused` if the setting's limit would be more sensitive than one that was in force."""
+    if setting.limit is None:
+        return
+    low, high = sides(alarms)
+    for side, which, extreme in (("low", low, np.min), ("high", high, np.max)):
+        if which.any():
+            own = float(extreme(alarms.limit[which]))
+            if (setting.limit > own) if side == "low" else (setting.limit < own):
+                raise Refused(
+                    f"limit: {setting.limit:g} is more sensitive than {own:g}, which was in force for {side} alarms among those chosen: "
+                    "what it would have added was not recorded. Expected a less sensitive one, or the readings themselves (tune trend)"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How far a limit can be moved: from the least sensitive one in force to the furthest reading, where none of them sounds."""
+
+    present: float
+    furthest: float
+
+
+def room(alarms: Recorded) -> Room | None:
+    """None: no limit decides them, or they guard both sides, so that no limit is less sensitive for all."""
+    low, high = sides(alarms)
+    if low.any() == high.any():
+        return None
+    which, extreme = (low, np.min) if low.any() else (high, np.max)
+    return Room(float(extreme(alarms.limit[which])), float(extreme(alarms.value[which])))
+
+
+def sides(alarms: Recorded) -> tuple[Flags, Flags]:
+    """Which alarms are low ones, and which high ones, that a limit decides: their reading lies below, or above, their limit."""
+    with np.errstate(invalid="ignore"):
+        return (alarms.value < alarms.limit) & ~alarms.technical, (alarms.value > alarms.limit) & ~alarms.technical
+
+
+def fates(recorded: Recorded, rows: Numbers, setting: Setting) -> Fates:
+    """What becomes of `rows` if the setting is theirs, and all other alarms are as they were. Raises `Refused`."""
+    alarms = recorded.of(rows)
+    check(alarms, setting)
+    fate = np.zeros(len(alarms), dtype=np.int8)
+    unknown = at_limit = 0
+    if setting.limit is not None:
+        silent = below_limit(alarms, setting.limit)
+        fate[silent] = BY_LIMIT
+        clinical = ~alarms.technical
+        known = ~np.isnan(alarms.value) & ~np.isnan(alarms.limit)
+        unknown, at_limit = int((clinical & ~known).sum()), int((clinical & (alarms.value == alarms.limit)).sum())
+    if setting.delay is not None:
+        fate[(fate == SOUNDS) & (alarms.end - alarms.start <= setting.delay)] = BY_DELAY
+    if setting.beside is not None:
+        fate[_beside(recorded, rows, fate == SOUNDS, setting.beside)] = BY_BESIDE
+    if setting.holdoff is not None:
+        signals = Signals(alarms, setting.holdoff)
+        near, _ = signals.of(fate[signals.order] == SOUNDS).near()
+        fate[near] = BY_HOLDOFF
+    if setting.priority is not None:
+        lowered = np.minimum(alarms.rank, PRIORITIES.index(setting.priority))
+        least = max(PRIORITIES.index(setting.sent_from), 1)
+        fate[(fate == SOUNDS) & (lowered < least) & (alarms.rank >= least)] = BY_PRIORITY
+    return Fates(fate, unknown, at_limit)
+
+
+def below_limit(alarms: Recorded, limit: float) -> Flags:
+    """Which alarms would not have reached another, less sensitive limit."""
+    low, high = sides(alarms)
+    with np.errstate(invalid="ignore"):
+        return (low & (alarms.value >= limit)) | (high & (alarms.value <= limit))
+
+
+def _beside(recorded: Recorded, rows: Numbers, sounds: Flags, other: AlarmType) -> Flags:
+    """Which of `rows` sound and begin together with an alarm of `other`: one that no lever concerns, or that sounds, too."""
+    if other not in recorded.types:
+        return np.zeros(len(rows), dtype=np.bool_)
+    number = recorded.types.index(other)
+    there = recorded.type == number
+    there[rows[~sounds]] = False
+    ours = rows[sounds]
+    ours = ours[recorded.type[ours] != number]
+    some = np.concatenate([ours, np.flatnonzero(there)])
+    met = Meetings(recorded.start[some], recorded.place[some], recorded.type[some], len(recorded.types), BESIDE_WITHIN)
+    beside = np.zeros(len(recorded), dtype=np.bool_)
+    beside[some] = met.with_type(np.where(recorded.type[some] == number, -1, number))
+    return beside[rows]
+
+
+class Signals:
+    """Alarms in the order in which each signal raised them, all signals on one long line, further apart than any hold-off.
+
+    Of several that began at once, one that was needed comes first, if any was.
+    """
+
+    def __init__(self, alarms: Recorded, longest: int) -> None:
+        """`longest`: hold-off (ms) that will be asked about."""
+        begin, last = alarms.span
+        line = alarms.signal.astype(np.int64) * (last - begin + longest + 1) - begin
+        key = line + alarms.start
+        order = np.argsort(key)
+        alike = key[order[1:]] == key[order[:-1]]
+        tied = np.flatnonzero(np.concatenate([alike, [False]]) | np.concatenate([[False], alike])) if len(order) else order
+        rows = order[tied]
+        order[tied] = rows[np.lexsort((alarms.klass[rows], key[rows]))]
+        self.order = order.astype(np.int32)
+        self._longest = longest
+        self._begun, self._over = key[order], (line + np.minimum(alarms.end, last))[order]
+
+    def of(self, which: Flags) -> Signals:
+        """Those of them (in their order) that sound."""
+        some = copy(self)
+        some.order, some._begun, some._over = self.order[which], self._begun[which], self._over[which]
+        return some
+
+    def near(self) -> tuple[Codes, Numbers]:
+        """The alarms whose signal had been quiet for no longer than the longest hold-off when they began, and for how long (ms); at
+        most 0 where it was not quiet."""
+        quiet = self._begun[1:] - np.maximum.accumulate(self._over)[:-1]
+        near = np.flatnonzero(quiet <= self._longest)
+        return self.order[near + 1], quiet[near]
+
+
+def tally(klass: npt.NDArray[np.integer]) -> Numbers:
+    """How many alarms, by `CLASSES`."""
+    return np.bincount(klass, minlength=len(CLASSES))
