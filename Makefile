@@ -23,7 +23,7 @@ demo: $(READY)  ## a simulated hospital in time-lapse, with a live table; needs 
 	@$(BIN)/alarm-fatigue demo
 
 test: $(READY_DEV)  ## every test; those that need Java, Maven, Prometheus or Chromium skip where these are missing
-	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(BIN)/python -m streams.broker --prepare; fi
+	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(BIN)/python -m streams.dev.broker --prepare; fi
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check-rules: $(READY_DEV)  ## alert rules, routes, templates and runbooks, in under 50 s; needs Prometheus and Alertmanager
@@ -36,7 +36,7 @@ fuzz: $(READY_DEV)  ## arbitrary bytes at decoder, engine, state, web and tables
 	@$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
 
 kafka: $(READY_DEV)  ## a single-node Apache Kafka on 127.0.0.1:9092 until Ctrl-C; needs Java 17 and Maven
-	@$(BIN)/python -m streams.broker
+	@$(BIN)/python -m streams.dev.broker
 
 lint: $(READY_DEV)  ## style and likely mistakes
 	@$(BIN)/ruff check .
@@ -65,18 +65,18 @@ wheel: $(READY_DEV)  ## dist/alarm_fatigue-VERSION-py3-none-any.whl
 	@ls dist/*.whl
 
 bench-quick: $(READY_DEV)  ## the worker beside stock Faust and bare aiokafka on a real Kafka, in under 50 s; needs Java 17 and Maven
-	@$(BIN)/python -m streams.broker --prepare
+	@$(BIN)/python -m streams.dev.broker --prepare
 	@$(BIN)/python -m bench quick $(BENCH_ARGS)
 
 bench: $(READY_DEV) $(READY_PEERS)  ## all comparisons and scales, some 12 min: bench/results; needs Java 17 and Maven
-	@$(BIN)/python -m streams.broker --prepare
+	@$(BIN)/python -m streams.dev.broker --prepare
 	@$(BIN)/python -m bench full $(BENCH_ARGS)
 
 bench-tune: $(READY_DEV)  ## a month of a hospital's alarms under 500 settings on one core, beside a polars query for each
 	@$(BIN)/python -m bench tune $(BENCH_ARGS)
 
 bench-profile: $(READY_DEV)  ## where the worker's time goes, by py-spy; needs Java 17 and Maven, and the right to trace (root)
-	@$(BIN)/python -m streams.broker --prepare
+	@$(BIN)/python -m streams.dev.broker --prepare
 	@$(BIN)/python -m bench profile $(BENCH_ARGS)
 
 lock: | .cache/lock/bin/uv  ## solve the dependencies of pyproject.toml anew (keeps what is pinned; UPGRADE=--upgrade renews it)

@@ -17,8 +17,8 @@ from kafka.errors import KafkaError
 
 from bench.hospital import CACHE, Load
 from bench.worker import BenchError
-from streams.broker import BrokerError
-from streams.topics import TopicsError
+from streams.dev.broker import BrokerError
+from streams.kafka.topics import TopicsError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

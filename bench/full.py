@@ -17,9 +17,9 @@ from bench.hospital import Load, clinicians, mix
 from bench.plot import draw
 from bench.report import markdown, say, told_mix
 from bench.worker import BenchError
-from streams.broker import BrokerError
+from streams.dev.broker import BrokerError
+from streams.kafka.topics import TopicsError
 from streams.simulator import Ward
-from streams.topics import TopicsError
 
 SLOW = 3
 """Runs of those peers that take long, at most."""

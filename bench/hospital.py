@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 
 from analyzer import Topic
 from streams import simulator
-from streams.codec import to_json
+from streams.formats.codec import to_json
 from streams.simulator import Ward, simulate
 from streams.simulator.hospital import DAY
 

@@ -16,10 +16,10 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from analyzer import TOPICS
 from bench import machine
 from bench.hospital import Load, Row
-from streams import broker as brokers
-from streams.broker import ApacheKafka
+from streams.dev import broker as brokers
+from streams.dev.broker import ApacheKafka
+from streams.kafka.topics import DAY, LARGEST_RECORD, Topics
 from streams.settings import load as load_settings
-from streams.topics import DAY, LARGEST_RECORD, Topics
 
 PARTITIONS = 4
 JVM = ("-Xms1g", "-Xmx1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")

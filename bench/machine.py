@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from streams import processes
+from streams.dev import processes
 
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
 

@@ -38,15 +38,15 @@ from analyzer import (
     UnitBurdens,
 )
 from bench.measure import show_measuring
-from streams.exporter import Exporter
-from streams.exposition import Format, packed, render
-from streams.health import Health
-from streams.library import as_metrics
-from streams.metrics import Table, burden_tables, everybody
-from streams.partition import Partition
+from streams.health.health import Health
+from streams.http.web import add_pages
+from streams.metrics.exporter import Exporter
+from streams.metrics.exposition import Format, packed, render
+from streams.metrics.library import as_metrics
+from streams.metrics.tables import Table, burden_tables, everybody
+from streams.partitions.partition import Partition
 from streams.pseudonyms import pseudonyms
 from streams.settings import MetricsSettings, Settings
-from streams.web import add_pages
 
 WINDOWS = ("10m", "1h", "2h", "12h")
 BUSY_SECONDS = 0.002

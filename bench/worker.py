@@ -28,7 +28,7 @@ import yaml
 from bench import kafka, machine
 from bench.hospital import Load
 from bench.kafka import Place
-from streams.broker import free_port
+from streams.dev.broker import free_port
 
 SCRAPE_SECONDS = 15.0
 """Between scrapes, as in deploy/prometheus."""
@@ -80,7 +80,7 @@ class Worker:
 
     def start(self, cpus: Collection[int], before: Sequence[str] = ()) -> Self:
         """`before`: a command that the worker's is given to, such as a profiler."""
-        command = [*before, sys.executable, "-m", "streams.cli", "worker", "--config", str(self._config)]
+        command = [*before, sys.executable, "-m", "streams.cli.main", "worker", "--config", str(self._config)]
         self.started = time.time()
         self._process = machine.start(command, self._log, cpus, {"XDG_STATE_HOME": str(self._key)})
         return self

@@ -1,4 +1,4 @@
-"""Metrics: the page that `streams.definitions` and the values of labels make."""
+"""Metrics: the page that `streams.metrics.definitions` and the values of labels make."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from analyzer import (
 )
 from reference import markdown
 from reference.markdown import code, codes
-from streams.definitions import DEFINITIONS, PREFIX, SOURCES, unit_of
-from streams.exporter import DELAYS
+from streams.metrics.definitions import DEFINITIONS, PREFIX, SOURCES, unit_of
+from streams.metrics.exporter import DELAYS
 
 INTRODUCTION = """
 `/metrics` of a worker, and the output of `replay`, in the text format of Prometheus and in OpenMetrics. What the numbers

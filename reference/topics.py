@@ -1,4 +1,4 @@
-"""Topics: the page that `streams.topics` and the facts of `analyzer.model.facts` make."""
+"""Topics: the page that `streams.kafka.topics` and the facts of `analyzer.model.facts` make."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from analyzer import FACT_TYPES, Topic
 from reference import markdown
 from reference.markdown import code, codes
 from reference.settings import Defaults
-from streams.codec import ON_THE_WIRE
+from streams.formats.codec import ON_THE_WIRE
+from streams.kafka.topics import TopicPlan, plans
 from streams.settings import show_duration
-from streams.topics import TopicPlan, plans
 
 INTRODUCTION = """
 `alarm-fatigue topics` creates these topics and checks them. Every record of an input is a JSON object and has the

@@ -182,9 +182,9 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class WebSettings(BaseModel):
-    """Where the page, its interface, /metrics, /healthz and /ready are served, and to whom (see `streams.guard`).
+    """Where the page, its interface, /metrics, /healthz and /ready are served, and to whom (see `streams.http.guard`).
 
-    The bounds on connections are kept by `streams.door`.
+    The bounds on connections are kept by `streams.http.door`.
     """
 
     model_config = ConfigDict(extra="forbid", validate_default=True)
@@ -237,7 +237,7 @@ class WebSettings(BaseModel):
 
 
 class MetricsSettings(BaseModel):
-    """How much of /metrics and the page tells of single clinicians, units and facilities (see `streams.caps`)."""
+    """How much of /metrics and the page tells of single clinicians, units and facilities (see `streams.metrics.caps`)."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from streams.broker import ApacheKafka, BrokerError, EmbeddedBroker, prepare_jars
+from streams.dev.broker import ApacheKafka, BrokerError, EmbeddedBroker, prepare_jars
 from tests.needs import lacking, need
 
 

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from streams.broker import free_port
+from streams.dev.broker import free_port
 
 TOKEN = "a-token-of-the-tests"
 

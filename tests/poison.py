@@ -21,8 +21,8 @@ from aiokafka.codec import lz4_encode, snappy_encode
 from kafka import KafkaProducer
 from kafka.record.util import calc_crc32c
 
-from streams.broker import HOST, Broker
-from streams.topics import checkpoint_topic
+from streams.dev.broker import HOST, Broker
+from streams.kafka.topics import checkpoint_topic
 
 MINUTE = 60_000  # ms
 GREATEST = 1.7976931348623157e308

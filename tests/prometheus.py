@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from streams.broker import free_port
+from streams.dev.broker import free_port
 from tests.needs import need
 
 CONFIGURATION = Path(__file__).parent.parent / "deploy" / "prometheus" / "prometheus.yml"

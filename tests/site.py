@@ -18,19 +18,19 @@ from aiohttp import web
 
 from analyzer import Engine, Policy
 from analyzer.model.policy import HOUR, MINUTE
-from streams.board import Board, Names
-from streams.codec import decode, to_json
-from streams.door import Door, new_runner
-from streams.exporter import Exporter
-from streams.finder import Finder
-from streams.guard import guard, tls_of
-from streams.health import Health
-from streams.partition import Partition
-from streams.refusals import Refusals
+from streams.formats.codec import decode, to_json
+from streams.health.health import Health
+from streams.http.board import Board, Names
+from streams.http.door import Door, new_runner
+from streams.http.finder import Finder
+from streams.http.guard import guard, tls_of
+from streams.http.refusals import Refusals
+from streams.http.web import add_board, add_findings, add_page, add_pages, add_workbench
+from streams.http.workbench import Workbench
+from streams.metrics.exporter import Exporter
+from streams.partitions.partition import Partition
 from streams.settings import MetricsSettings, WebSettings
 from streams.simulator import Storm, Ward, simulate
-from streams.web import add_board, add_findings, add_page, add_pages, add_workbench
-from streams.workbench import Workbench
 
 START = 1_772_323_200_000  # 2026-03-01T00:00:00Z
 UNTIL = START + 25 * HOUR + 30 * MINUTE

@@ -19,7 +19,7 @@ import yaml
 
 from streams.demo import chain
 from streams.demo.chain import Server, start_alertmanager
-from streams.pages import HEARTBEAT, SILENCE, Heartbeat, page
+from streams.http.pages import HEARTBEAT, SILENCE, Heartbeat, page
 from tests.gateways import TOKEN, Gateway
 from tests.needs import need
 from tests.workers import eventually

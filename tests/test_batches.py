@@ -22,11 +22,11 @@ from aiokafka.structs import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.batches import SAMPLE_BYTES, SLICE_BYTES, SLICE_RECORDS, Batches, Read, Unreadable
-from streams.fetched import FetchedBytes, FetchedRecords
-from streams.inflate import GZIP, INFLATED_BYTES, LZ4, SNAPPY, ZSTD, InflateError, inflate
-from streams.records import BATCH_RECORDS, NO_TIMESTAMP
-from streams.slices import Place
+from streams.kafka.batches import SAMPLE_BYTES, SLICE_BYTES, SLICE_RECORDS, Batches, Read, Unreadable
+from streams.kafka.fetched import FetchedBytes, FetchedRecords
+from streams.kafka.inflate import GZIP, INFLATED_BYTES, LZ4, SNAPPY, ZSTD, InflateError, inflate
+from streams.kafka.records import BATCH_RECORDS, NO_TIMESTAMP
+from streams.kafka.slices import Place
 
 PartitionRecords = FetchedRecords.__base__
 """The client's own reader."""

@@ -17,7 +17,7 @@ from bench import hospital, plot, profile, quick, report, rivals, tuning
 from bench.hospital import Load, clinicians, mix
 from bench.kafka import partition_of
 from bench.worker import Run, burdens
-from streams.codec import decode
+from streams.formats.codec import decode
 from streams.simulator import Ward
 
 SMALL = Ward(units=1, beds=4)

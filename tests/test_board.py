@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from analyzer import AlarmEvent, Assignment, Engine, Policy
 from analyzer.model.policy import HOUR, MINUTE
-from streams.site import page_files
+from streams.http.site import page_files
 from tests.site import FakeWorker, Site, simulated
 from tests.test_overload import NINE, Hospital, storm
 

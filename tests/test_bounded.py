@@ -14,7 +14,7 @@ import pytest
 from analyzer import Engine, Fact, Policy
 from analyzer.model.policy import HOUR
 from analyzer.pipeline.roster import MOST_RECIPIENTS
-from streams.codec import encode_episodes
+from streams.formats.codec import encode_episodes
 from tests import naive
 from tests.test_engine import Stored, assert_same, by_id, feed, numbers, restore, store
 from tests.test_naive import alarm, duty, event, ms, response, verdict

@@ -16,8 +16,8 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 
-from streams import broker as brokers
-from streams.broker import ApacheKafka, Broker, BrokerError, EmbeddedBroker
+from streams.dev import broker as brokers
+from streams.dev.broker import ApacheKafka, Broker, BrokerError, EmbeddedBroker
 from tests.brokers import new_apache_kafka
 from tests.needs import REQUIRE_ALL, lacking, need
 
@@ -122,7 +122,7 @@ def test_a_broker_dies_with_its_owner(kind: str, tmp_path: Path) -> None:
     if kind == "ApacheKafka":
         new_apache_kafka().close()
     script = (
-        f"import pathlib, time, streams.broker as b\nbroker = b.{kind}(data=pathlib.Path({str(tmp_path)!r}))\nbroker.start()\n"
+        f"import pathlib, time, streams.dev.broker as b\nbroker = b.{kind}(data=pathlib.Path({str(tmp_path)!r}))\nbroker.start()\n"
         "print(broker.pid, flush=True)\ntime.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=brokers.KAFKA.parent.parent) as owner:
@@ -184,7 +184,7 @@ def test_a_directory_that_cannot_be_written_is_named() -> None:
 def test_make_kafka_stops_its_broker_on_ctrl_c() -> None:
     new_apache_kafka().close()
     port = brokers.free_port()
-    command = [sys.executable, "-m", "streams.broker", "--port", str(port)]
+    command = [sys.executable, "-m", "streams.dev.broker", "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=brokers.KAFKA.parent.parent) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith(f"Apache Kafka at 127.0.0.1:{port}")

@@ -13,12 +13,12 @@ import yaml
 from structlog.testing import capture_logs
 
 from analyzer import Burdens, Engine, Evidence, Glance, Policy, Snapshot
-from streams import definitions
-from streams.apart import Unmeasured
-from streams.broker import EmbeddedBroker
-from streams.capacity import UnboundedLabelError, most_samples
-from streams.caps import UnitCap
-from streams.metrics import joined
+from streams.dev.broker import EmbeddedBroker
+from streams.metrics import definitions
+from streams.metrics.apart import Unmeasured
+from streams.metrics.capacity import UnboundedLabelError, most_samples
+from streams.metrics.caps import UnitCap
+from streams.metrics.tables import joined
 from streams.settings import MetricsSettings
 from tests.prometheus import CONFIGURATION, Prometheus
 from tests.site import FakeWorker, Site

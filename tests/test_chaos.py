@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.broker import ApacheKafka
+from streams.dev.broker import ApacheKafka
 from tests.brokers import new_apache_kafka
 from tests.chaos.load import Mix, draw
 from tests.chaos.reference import Reference, difference

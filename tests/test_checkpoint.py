@@ -22,13 +22,13 @@ from zstandard import ZstdCompressor, ZstdDecompressor
 from analyzer import TOPICS, Engine, Policy, Topic
 from analyzer.model.facts import FACT_TYPES, Fact
 from analyzer.model.policy import HOUR
-from streams import checkpoint
-from streams.checkpoint import VERSION, CheckpointError, Checkpoints, Plan, Restored, restore
-from streams.held import Held, take_hold
-from streams.library import burden_metrics, samples, tally_metric, watermark_metric
-from streams.partition import Outgoing, Partition
+from streams.kafka.slices import Slice
+from streams.metrics.library import burden_metrics, samples, tally_metric, watermark_metric
+from streams.partitions import checkpoint
+from streams.partitions.checkpoint import VERSION, CheckpointError, Checkpoints, Plan, Restored, restore
+from streams.partitions.held import Held, take_hold
+from streams.partitions.partition import Outgoing, Partition
 from streams.simulator import Ward, simulate
-from streams.slices import Slice
 from tests.strategies import wards
 
 POLICY = Policy(horizon=240 * HOUR)

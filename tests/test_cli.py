@@ -20,8 +20,8 @@ import yaml
 
 from analyzer import TOPICS, AlarmEvent, Fact, Policy, Topic
 from analyzer.model.policy import HOUR, MINUTE
-from streams.cli import app
-from streams.codec import decode
+from streams.cli.main import app
+from streams.formats.codec import decode
 from streams.pseudonyms import pseudonyms
 from streams.settings import Settings
 from streams.simulator import Ward, simulate

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from analyzer import TOPICS, AlarmEvent, Assignment, EpisodeRecord, Fact, Finished, Label, Response, Topic
 from analyzer.model.facts import FACT_TYPES, Action, FactError, fact_of
-from streams import codec
-from streams.codec import MAX_RECORD_BYTES, Malformed, decode_slice, encode_episodes
+from streams.formats import codec
+from streams.formats.codec import MAX_RECORD_BYTES, Malformed, decode_slice, encode_episodes
 
 AT = 1_772_344_800_000  # 2026-03-01T06:00:00Z
 SAMPLES: dict[Topic, dict[str, Any]] = {

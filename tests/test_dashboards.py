@@ -20,7 +20,7 @@ import yaml
 from grafana import parts
 from grafana.__main__ import rendered
 from grafana.parts import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
-from streams.definitions import DEFINITIONS, PREFIX
+from streams.metrics.definitions import DEFINITIONS, PREFIX
 from tests.boards import BUILT_IN, DASHBOARDS, UIDS, Asked, asked, board, panels, queried, the_query, transformation
 from tests.needs import need
 

@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from analyzer.model.policy import HOUR, MINUTE
-from streams.broker import EmbeddedBroker, free_port
 from streams.demo.run import hospital
+from streams.dev.broker import EmbeddedBroker, free_port
 from streams.simulator.hospital import DAY, Storm
 from tests.boards import UIDS, Asked, asked
 from tests.needs import need

@@ -24,13 +24,13 @@ from kafka import KafkaAdminClient
 from rich.console import Console
 
 from analyzer.model.policy import HOUR, MINUTE
-from streams.broker import HOST, EmbeddedBroker, free_port
 from streams.demo.pager import Arrived, block
 from streams.demo.run import AGO, HISTORY, hospital, present_hospital
 from streams.demo.screen import save_picture
 from streams.demo.snapshot import ClinicianRow, Snapshot, UnitRow, read
 from streams.demo.table import Status, plain, render
-from streams.pages import Page
+from streams.dev.broker import HOST, EmbeddedBroker, free_port
+from streams.http.pages import Page
 from streams.simulator import simulate
 from streams.simulator.hospital import DAY
 from streams.simulator.output import messages
@@ -359,7 +359,7 @@ def children(pid: int) -> dict[str, int]:
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         command = Path(f"/proc/{child}/cmdline").read_text()
         program = next((name for name in ("alertmanager", "prometheus") if name in Path(command.split("\0")[0]).name), "broker")
-        found["worker" if "streams.cli" in command else program] = int(child)
+        found["worker" if "streams.cli.main" in command else program] = int(child)
     return found
 
 

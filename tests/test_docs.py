@@ -17,8 +17,8 @@ import typer
 from reference.metrics import exposed
 from reference.settings import settings
 from reference.site import OUTSIDE, rewritten
-from streams.cli import app
-from streams.definitions import DEFINITIONS
+from streams.cli.main import app
+from streams.metrics.definitions import DEFINITIONS
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -162,7 +162,7 @@ def test_first_steps_are_commands_that_run(tmp_path: Path) -> None:
     for step in steps:
         command, *arguments = shlex.split(step.replace("\\\n", " "))
         assert command == "alarm-fatigue"
-        whole = [sys.executable, "-m", "streams.cli", *arguments]
+        whole = [sys.executable, "-m", "streams.cli.main", *arguments]
         done = subprocess.run(whole, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert (done.returncode, "Traceback" in done.stderr) == (0, False), step + done.stderr
     assert "no recommendation" in done.stdout, "the page says that one shift is too little evidence"

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from analyzer import Engine, Policy
-from streams.broker import EmbeddedBroker, free_port
-from streams.door import RESERVED_CONNECTIONS, Connection, Slot, Slots, address_of, most_connections
+from streams.dev.broker import EmbeddedBroker, free_port
+from streams.http.door import RESERVED_CONNECTIONS, Connection, Slot, Slots, address_of, most_connections
 from streams.settings import SettingsError, WebSettings, load
 from tests.site import FakeWorker, Site
 from tests.test_guard import TOKEN, certificate

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from analyzer import OPEN, OUTCOMES, AlarmEvent, Engine, EpisodeRecord, Fact, Policy, ShardKey, Topic
 from analyzer.model.facts import FACT_TYPES, values_of
-from streams.library import burden_metrics, samples
+from streams.metrics.library import burden_metrics, samples
 from tests import naive
 from tests.strategies import BASE, FACILITY, deliveries, nows, shifts, wards
 

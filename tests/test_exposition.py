@@ -38,16 +38,16 @@ from analyzer import (
     UnitBurdens,
     nonactionable_ratio,
 )
-from streams.caps import ClinicianCap as Cap
-from streams.definitions import DEFINITIONS
-from streams.exporter import Exporter
-from streams.exposition import BLOCK_LINES, END, Format, accepts, packed, render
-from streams.health import Health
-from streams.library import as_metrics
-from streams.metrics import burden_tables, everybody, joined, nonactionable_ratios, simple_table
-from streams.partition import Partition
+from streams.health.health import Health
+from streams.http.web import add_pages
+from streams.metrics.caps import ClinicianCap as Cap
+from streams.metrics.definitions import DEFINITIONS
+from streams.metrics.exporter import Exporter
+from streams.metrics.exposition import BLOCK_LINES, END, Format, accepts, packed, render
+from streams.metrics.library import as_metrics
+from streams.metrics.tables import burden_tables, everybody, joined, nonactionable_ratios, simple_table
+from streams.partitions.partition import Partition
 from streams.settings import MetricsSettings
-from streams.web import add_pages
 from tests.needs import need
 
 # --- burdens at random -------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from streams.broker import Broker, free_port
+from streams.dev.broker import Broker, free_port
 from tests.workers import Message, WorkerProcess, events, eventually, new_topics, read, run, send
 
 PARTITIONS = 2

@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from analyzer import FACT_TYPES, PATTERNS, Engine, Evidence, Fact, Finding, FindingsPolicy, Policy, Share, UnitFindings
 from analyzer.model.facts import AlarmEvent, Kind, Label, Priority, Response, Verdict
 from analyzer.model.policy import HOUR, MINUTE, SECOND
-from streams.finder import Finder, Query
-from streams.findings import sentence
+from streams.files.findings import sentence
+from streams.http.finder import Finder, Query
+from streams.http.web import add_findings
 from streams.settings import load
-from streams.web import add_findings
 from tests import naive_findings as naive
 from tests.strategies import BASE, FACILITY, deliveries, nows, wards
 from tests.test_engine import feed, restore, store

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.fitting import KAFKA_DEFAULT_BYTES, Limits, fitted, size
-from streams.partition import Outgoing
+from streams.kafka.fitting import KAFKA_DEFAULT_BYTES, Limits, fitted, size
+from streams.partitions.partition import Outgoing
 
 SOURCE = [("reason", b"malformed"), ("detail", b"at: expected"), ("topic", b"alarms"), ("partition", b"3"), ("offset", b"17")]
 

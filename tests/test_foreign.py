@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from zstandard import ZstdCompressor, ZstdDecompressor
 
-from streams.app import create_app
-from streams.checkpoint import MANIFEST_BYTES, SHARD_BYTES, CheckpointError, damaged_manifests, is_key, new_writer, restore
+from streams.partitions.checkpoint import MANIFEST_BYTES, SHARD_BYTES, CheckpointError, damaged_manifests, is_key, new_writer, restore
+from streams.partitions.store import Found
 from streams.settings import load
-from streams.store import Found
+from streams.worker.app import create_app
 from tests.test_checkpoint import MANIFEST, POLICY, new_partition, numbers, stored_state
 
 pack = msgspec.msgpack.encode

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from analyzer import Engine, Policy
-from streams.app import create_app
 from streams.settings import SettingsError, WebSettings, load
+from streams.worker.app import create_app
 from tests.needs import need
 from tests.site import FakeWorker, Site
 from tests.workers import run

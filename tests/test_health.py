@@ -8,11 +8,11 @@ import pytest
 
 from analyzer import Engine, Policy
 from analyzer.pipeline.recent import DEVICE_TYPES, OTHER
-from streams.currency import currency
-from streams.health import Health
-from streams.partition import Partition
-from streams.slices import Slice
-from streams.transactions import End, OpenTransactions
+from streams.health.health import Health
+from streams.health.summary import currency
+from streams.health.transactions import End, OpenTransactions
+from streams.kafka.slices import Slice
+from streams.partitions.partition import Partition
 from tests.site import FakeWorker, Site, simulated
 
 NOW = 1_772_350_200_000

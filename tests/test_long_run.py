@@ -8,7 +8,7 @@ import msgspec
 
 from analyzer import Engine, EpisodeRecord, Fact, Policy, Topic
 from analyzer.model.policy import HOUR
-from streams.codec import decode
+from streams.formats.codec import decode
 from streams.simulator import Ward, simulate
 from tests.test_engine import Stored, assert_same, numbers, restore, store
 

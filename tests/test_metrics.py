@@ -13,13 +13,13 @@ from prometheus_client.parser import text_string_to_metric_families as prometheu
 from analyzer import ClockOffset, Engine, Finished, Policy, Topic
 from analyzer.model.policy import HOUR, Level, Levels, OverloadPolicy
 from streams import __version__
-from streams.definitions import DEFINITIONS, PREFIX
-from streams.exporter import Exporter
-from streams.exposition import Format
-from streams.health import Health
-from streams.library import as_metrics
-from streams.partition import Partition
-from streams.replay import BadLine, Exposition, read_into, write_episodes
+from streams.files.replay import BadLine, Exposition, read_into, write_episodes
+from streams.health.health import Health
+from streams.metrics.definitions import DEFINITIONS, PREFIX
+from streams.metrics.exporter import Exporter
+from streams.metrics.exposition import Format
+from streams.metrics.library import as_metrics
+from streams.partitions.partition import Partition
 from streams.settings import MetricsSettings
 
 TINY = Path(__file__).parent / "data" / "tiny"

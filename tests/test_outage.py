@@ -12,8 +12,8 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from streams.broker import Broker
-from streams.topics import checkpoint_topic
+from streams.dev.broker import Broker
+from streams.kafka.topics import checkpoint_topic
 from tests.brokers import new_apache_kafka
 from tests.test_worker import AT, SabotagedWorker, alarm, hours, told, unit_alarms, wait_until_taken_in
 from tests.workers import WorkerProcess, eventually, new_topics, read, send
@@ -83,7 +83,7 @@ def test_a_worker_that_is_still_starting_ends_in_time(broker: Broker, tmp_path: 
 
 
 STUCK = """
-from streams.partition import Partition
+from streams.partitions.partition import Partition
 import time
 def stuck(self, *_):
     time.sleep(1000)

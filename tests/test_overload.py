@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from analyzer import AlarmEvent, Announcement, Assignment, Change, Engine, Policy, Response
 from analyzer.model.policy import HOUR, MINUTE, SECOND, Level, Levels, OverloadPolicy
 from analyzer.overload.relief import Ward, relieve
-from streams.cli import app
-from streams.codec import encode_announcement
+from streams.cli.main import app
+from streams.formats.codec import encode_announcement
 from streams.settings import SettingsError, load
 
 NINE = 1_772_355_600_000  # 2026-03-01T09:00:00Z

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from streams.broker import free_port
+from streams.dev.broker import free_port
 from tests.workers import COMMAND, eventually, run
 
 WEBHOOK = {

@@ -23,9 +23,9 @@ import yaml
 
 from analyzer import STATES
 from analyzer.model.policy import HOUR
-from streams.broker import Broker
 from streams.demo.chain import DEPLOY, Server, start_alertmanager, start_prometheus
-from streams.pages import page
+from streams.dev.broker import Broker
+from streams.http.pages import page
 from tests.gateways import TOKEN, Gateway, Sent
 from tests.needs import need
 from tests.test_overload import NINE

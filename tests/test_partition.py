@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from analyzer import OUTCOMES, Columns, Engine, Policy, Topic
-from streams.checkpoint import Checkpoints, restore
-from streams.partition import Outgoing, Partition, Poisoned
-from streams.slices import Slice
+from streams.kafka.slices import Slice
+from streams.partitions.checkpoint import Checkpoints, restore
+from streams.partitions.partition import Outgoing, Partition, Poisoned
 
 POLICY = Policy()
 AT = 1_772_348_400_000

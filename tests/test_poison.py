@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiokafka.record import MemoryRecords
 
-from streams.broker import ApacheKafka
+from streams.dev.broker import ApacheKafka
 from tests.chaos.live import Live, facility_on, partition_of, take_poisons
 from tests.poison import CODECS, POISONS, alarm, as_bytes, batch, produce
 from tests.workers import ends, new_topics

@@ -12,16 +12,16 @@ from aiokafka.errors import MessageSizeTooLargeError
 from structlog.testing import capture_logs
 
 from analyzer import TOPICS, Topic
-from streams.app import create_app
-from streams.currency import currency
-from streams.health import Health
-from streams.held import take_hold
-from streams.partition import Outgoing, Waiting
-from streams.pressure import PAUSED_SECONDS, WAITING_BYTES, WAITING_EPISODES, Backpressure, Pressure
-from streams.producer import Refused
+from streams.health.health import Health
+from streams.health.summary import currency
+from streams.kafka.producer import Refused
+from streams.kafka.slices import Backlog, Place, Reach, Slice
+from streams.partitions.held import take_hold
+from streams.partitions.partition import Outgoing, Waiting
+from streams.partitions.pressure import PAUSED_SECONDS, WAITING_BYTES, WAITING_EPISODES, Backpressure, Pressure
 from streams.settings import Settings
-from streams.slices import Backlog, Place, Reach, Slice
-from streams.work import EPISODES_LIMIT, Work
+from streams.worker.app import create_app
+from streams.worker.work import EPISODES_LIMIT, Work
 from tests.site import FakeWorker, Site, simulated
 from tests.test_checkpoint import POLICY, Numbers, Record, Source, latest_episodes, long_source, new_partition, numbers, whole
 from tests.test_work import Batches, Client

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.broker import EmbeddedBroker
+from streams.dev.broker import EmbeddedBroker
 from tests.prometheus import Prometheus
 from tests.workers import WorkerProcess, eventually, new_topics, run
 

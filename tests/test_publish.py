@@ -11,10 +11,10 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from streams.broker import Broker, EmbeddedBroker
-from streams.publish import Message, warned
+from streams.dev.broker import Broker, EmbeddedBroker
+from streams.files.publish import Message, warned
+from streams.kafka.topics import BEFORE_MAX, DAY, Keeping
 from streams.settings import Settings
-from streams.topics import BEFORE_MAX, DAY, Keeping
 from tests.workers import ends, new_topics, read, run
 
 NOW = 1_767_225_600_000  # 2026-01-01

@@ -19,9 +19,9 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from analyzer import TOPICS, Topic
-from streams.broker import Broker
-from streams.inflate import INFLATED_BYTES
-from streams.topics import checkpoint_topic
+from streams.dev.broker import Broker
+from streams.kafka.inflate import INFLATED_BYTES
+from streams.kafka.topics import checkpoint_topic
 from tests.test_batches import Batch, sealed
 from tests.workers import WorkerProcess, events, eventually, new_topics, read
 

@@ -14,7 +14,7 @@ from analyzer.model.policy import OverloadPolicy
 from reference.__main__ import PAGES, rendered
 from reference.metrics import exposed
 from reference.settings import BOUNDS, NESTED, Setting, documentation, settings
-from streams.definitions import DEFINITIONS, PREFIX, SOURCES
+from streams.metrics.definitions import DEFINITIONS, PREFIX, SOURCES
 from streams.settings import Settings, SettingsError, load
 from tests.site import FakeWorker, Site, simulated
 from tests.test_rules import NAMES

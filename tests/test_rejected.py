@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from streams.broker import ApacheKafka, Broker
+from streams.dev.broker import ApacheKafka, Broker
 from tests.brokers import new_apache_kafka
 from tests.workers import Done, WorkerProcess, ends, events, eventually, new_topics, read, run
 
@@ -247,7 +247,7 @@ def test_help_has_an_example(command: str) -> None:
 
 def test_headers_arrive_where_a_worker_runs_in_the_same_process(shared: Broker) -> None:
     """A worker has aiokafka read with its own bounded reader, in the whole process."""
-    import streams.transport  # noqa: F401  # importing it installs the reader
+    import streams.kafka.transport  # noqa: F401  # importing it installs the reader
 
     reject(shared, (b"H1", b"{}", AT, headed("late")))
     assert rejected(shared, "list", "--reason", "late").err == "1 late\n"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from streams.definitions import DEFINITIONS, PREFIX
+from streams.metrics.definitions import DEFINITIONS, PREFIX
 from tests.needs import need
 
 ROOT = Path(__file__).parent.parent

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from streams.cli import app
+from streams.cli.main import app
 
 PAGE = Path(__file__).parent.parent / "docs" / "semantics.md"
 DAY = "2026-03-01T"

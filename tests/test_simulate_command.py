@@ -17,13 +17,13 @@ from typer.testing import CliRunner, Result
 
 from analyzer import TOPICS
 from analyzer.model.policy import HOUR
-from streams.broker import EmbeddedBroker
-from streams.cli import app
-from streams.codec import decode
-from streams.console import FAILED, WRONG
+from streams.cli.console import FAILED, WRONG
+from streams.cli.main import app
+from streams.dev.broker import EmbeddedBroker
+from streams.formats.codec import decode
+from streams.kafka.topics import Topics
 from streams.settings import load
 from streams.simulator import Ward, simulate
-from streams.topics import Topics
 
 COMMAND = str(Path(sys.executable).with_name("alarm-fatigue"))
 SMALL = (

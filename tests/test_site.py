@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Error, Page, Playwright, Route, expect,
 
 from analyzer import AlarmEvent, ClockOffset, Engine, Policy
 from analyzer.model.policy import HOUR, MINUTE
-from streams.health import Health
+from streams.health.health import Health
 from streams.settings import WebSettings
 from tests.needs import need
 from tests.site import UNTIL, FakeWorker, Site, simulated

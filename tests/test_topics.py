@@ -9,9 +9,9 @@ import pytest
 from kafka.admin import KafkaAdminClient
 from kafka.errors import InvalidTimestampError
 
-from streams.broker import Broker, EmbeddedBroker
+from streams.dev.broker import Broker, EmbeddedBroker
+from streams.kafka.topics import Topics, checkpoint_topic, plans
 from streams.settings import Settings, load
-from streams.topics import Topics, checkpoint_topic, plans
 from tests.brokers import new_apache_kafka
 from tests.workers import Message, ends, run, send
 

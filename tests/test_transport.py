@@ -36,17 +36,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer import TOPICS, Topic
-from streams import producer as sending
-from streams.app import create_app
-from streams.broker import host_and_port
-from streams.fetched import FetchedRecords
-from streams.partition import Outgoing
-from streams.producer import BatchProducer, Refused
-from streams.progress import Standing, Watch
+from streams.dev.broker import host_and_port
+from streams.kafka import producer as sending
+from streams.kafka.fetched import FetchedRecords
+from streams.kafka.producer import BatchProducer, Refused
+from streams.kafka.slices import AHEAD_MS, FAR_AHEAD_MS, FEW_RECORDS, PATIENCE_SECONDS, Backlog, Place, Reach, Slice
+from streams.kafka.topics import checkpoint_topic
+from streams.kafka.transport import BUSY_FETCH_MS, IDLE_FETCH_MS, SLICES_IN_HAND
+from streams.partitions.partition import Outgoing
+from streams.partitions.progress import Standing, Watch
 from streams.settings import load
-from streams.slices import AHEAD_MS, FAR_AHEAD_MS, FEW_RECORDS, PATIENCE_SECONDS, Backlog, Place, Reach, Slice
-from streams.topics import checkpoint_topic
-from streams.transport import BUSY_FETCH_MS, IDLE_FETCH_MS, SLICES_IN_HAND
+from streams.worker.app import create_app
 
 MINUTE = 60_000
 
@@ -629,7 +629,7 @@ def test_the_broker_is_asked_at_its_bootstrap_address(address: str, place: tuple
 # --- pins --------------------------------------------------------------------------------------------------------------
 
 PINNED = {
-    # What `streams.transport`, `streams.producer` and `streams.store` override, mirror, or call by a private name, or rest on.
+    # What `streams.kafka.transport`, `streams.kafka.producer` and `streams.partitions.store` override, mirror, or call by a private name, or rest on.
     driver.AIOKafkaConsumerThread.on_start: "38b4e8bd1e10",
     driver.AIOKafkaConsumerThread._fetch_records: "39a2c6c79fc1",
     driver.AIOKafkaConsumerThread._create_worker_consumer: "c2701bfc3e6f",
@@ -668,4 +668,4 @@ PINNED = {
 def test_the_insides_that_the_transport_rests_on_are_those_it_was_written_for(what: Any) -> None:
     found = hashlib.sha256(inspect.getsource(what).encode()).hexdigest()[:12]
     name = f"{what.__module__}.{what.__qualname__}"
-    assert found == PINNED[what], f"{name} has changed: read it, and streams/transport.py with it; then write {found} here"
+    assert found == PINNED[what], f"{name} has changed: read it, and streams/kafka/transport.py with it; then write {found} here"

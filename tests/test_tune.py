@@ -20,9 +20,9 @@ from analyzer.whatif.effects import duty_by_alarms, weigh_both
 from analyzer.whatif.episode_table import Recorded, Recorder
 from analyzer.whatif.levers import Refused, Scope, Setting, fates, tally
 from analyzer.whatif.search import Grid, search
-from streams.recorded import read_episodes
+from streams.files.recorded import read_episodes
+from streams.files.tuning import evaluated
 from streams.simulator import calibration
-from streams.tuning import evaluated
 from tests import naive_tune as naive
 from tests.naive import _flood_length, _union_length
 from tests.workers import run

@@ -14,8 +14,8 @@ import pytest
 
 PROGRAM = """
 import asyncio, ctypes, re, sys, time
-from streams import watchdog
-from streams.watchdog import Watchdog
+from streams.worker import watchdog
+from streams.worker.watchdog import Watchdog
 watchdog.LEAST_STUCK_SECONDS = 3.0
 watchdog.SUSPENDED_SECONDS = 1.5
 watchdog.STOP_SECONDS = 2.0

@@ -10,11 +10,11 @@ import pytest
 from faust.tables.recovery import RebalanceAgain
 
 from analyzer import Policy
-from streams.app import create_app
-from streams.held import take_hold
-from streams.partition import Outgoing
-from streams.progress import Answers
+from streams.partitions.held import take_hold
+from streams.partitions.partition import Outgoing
+from streams.partitions.progress import Answers
 from streams.settings import Settings
+from streams.worker.app import create_app
 from tests.test_checkpoint import Source, feed, long_source, new_partition
 
 POLICY = Policy()

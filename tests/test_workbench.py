@@ -17,9 +17,9 @@ from analyzer.model.episodes import PRIORITIES
 from analyzer.model.policy import HOUR, MINUTE
 from analyzer.whatif.episode_table import Recorded
 from analyzer.whatif.levers import Refused, Scope, Setting, fates, room, sides
-from streams import workbench
-from streams.codec import to_json
-from streams.replay import read_into
+from streams.files.replay import read_into
+from streams.formats.codec import to_json
+from streams.http import workbench
 from streams.simulator import Storm, Ward, simulate
 from tests import naive_tune as naive
 from tests.site import START, Answer, FakeWorker, Site

@@ -26,10 +26,10 @@ from kafka import KafkaAdminClient, TopicPartition
 
 from analyzer import TOPICS, AlarmEvent, Fact, Policy
 from analyzer.model.policy import HOUR
-from streams.broker import ApacheKafka, Broker, EmbeddedBroker
+from streams.dev.broker import ApacheKafka, Broker, EmbeddedBroker
+from streams.kafka.topics import DAY, Topics
 from streams.settings import load
 from streams.simulator import Ward
-from streams.topics import DAY, Topics
 from tests import naive_overload
 from tests.brokers import new_apache_kafka
 from tests.needs import need
@@ -497,7 +497,8 @@ def test_records_that_are_gone_before_they_were_read_are_counted_in_a_warning_an
 SABOTAGED = """
 import asyncio, sys
 from pathlib import Path
-from streams import transport, worker
+from streams.kafka import transport
+from streams.worker import run as worker
 from streams.settings import load
 {sabotage}
 try:
@@ -523,7 +524,7 @@ class Thread(transport.ConsumerThread):
 transport.ConsumerThread = Thread
 """
 FAILS_HALF_WAY = """
-from streams.partition import Partition
+from streams.partitions.partition import Partition
 take_slice = Partition.take_slice
 def failing(self, one, now=None):
     if not self.next_offsets.get(one.topic):

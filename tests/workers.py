@@ -23,13 +23,13 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from typer.testing import CliRunner
 
 from analyzer import TOPICS, Fact, Policy, Topic
-from streams.broker import Broker, free_port
-from streams.cli import app
-from streams.codec import Malformed, decode
-from streams.processes import _die_with_parent
+from streams.cli.main import app
+from streams.dev.broker import Broker, free_port
+from streams.dev.processes import _die_with_parent
+from streams.formats.codec import Malformed, decode
+from streams.kafka.topics import DAY, LARGEST_RECORD, Topics
 from streams.settings import load
 from streams.simulator import Ward, simulate
-from streams.topics import DAY, LARGEST_RECORD, Topics
 from tests import naive
 
 COMMAND = str(Path(sys.executable).with_name("alarm-fatigue"))

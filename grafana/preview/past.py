@@ -20,13 +20,13 @@ from pathlib import Path
 from analyzer import Engine, Policy
 from analyzer.model.policy import HOUR, MINUTE
 from streams import __version__
-from streams.codec import decode_slice
-from streams.definitions import DEFINITIONS, PREFIX
 from streams.demo.run import hospital
-from streams.exposition import END, Format, render
-from streams.metrics import Table, simple_table
+from streams.files.replay import Exposition
+from streams.formats.codec import decode_slice
+from streams.metrics.definitions import DEFINITIONS, PREFIX
+from streams.metrics.exposition import END, Format, render
+from streams.metrics.tables import Table, simple_table
 from streams.pseudonyms import DIGITS
-from streams.replay import Exposition
 from streams.simulator import simulate
 from streams.simulator.hospital import DAY, Storm, Ward
 from streams.simulator.perturbations import Record

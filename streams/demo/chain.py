@@ -19,8 +19,8 @@ from typing import Any
 
 import yaml
 
-from streams import processes
-from streams.broker import HOST, free_port
+from streams.dev import processes
+from streams.dev.broker import HOST, free_port
 
 DEPLOY = Path(__file__).resolve().parent.parent.parent / "deploy"
 INSTALL = "apt-get install prometheus prometheus-alertmanager"

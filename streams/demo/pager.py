@@ -17,9 +17,9 @@ from aiohttp import web
 from rich.cells import cell_len
 from rich.text import Text
 
-from streams.broker import HOST, free_port
 from streams.demo.chain import Server, start_alertmanager, start_prometheus
-from streams.pages import Page, application
+from streams.dev.broker import HOST, free_port
+from streams.http.pages import Page, application
 
 FASTER = 10.0
 """Nobody watches a demo for 20 min: what escalates does so after 1 and 2 min."""

@@ -35,20 +35,20 @@ from kafka.errors import KafkaError
 from rich.console import Console
 
 from analyzer.model.policy import HOUR, MINUTE
-from streams import processes
-from streams.broker import HOST, BrokerError, EmbeddedBroker, free_port, is_free
 from streams.demo import chain
 from streams.demo.chain import ChainError
 from streams.demo.pager import Pager
 from streams.demo.screen import save_picture, screen
 from streams.demo.snapshot import Snapshot, read
 from streams.demo.table import Status
-from streams.publish import PublishError, publish
+from streams.dev import processes
+from streams.dev.broker import HOST, BrokerError, EmbeddedBroker, free_port, is_free
+from streams.files.publish import PublishError, publish
+from streams.kafka.topics import Topics, TopicsError, checkpoint_topic
 from streams.settings import Settings, SettingsError, load
 from streams.simulator import simulate
 from streams.simulator.hospital import DAY, Storm, Ward
 from streams.simulator.output import messages, rename
-from streams.topics import Topics, TopicsError, checkpoint_topic
 
 PORT = 9464
 """For /metrics, if it is free: Prometheus' customary port for exporters of this kind, and the worker's default."""
@@ -214,7 +214,7 @@ class Worker:
         if present:
             environment["ALARM_FATIGUE_POLICY__OVERLOAD__COOL_DOWN"] = COOL_DOWN
         # -P: the packages that are installed, not what lies in the current directory under the same name.
-        command = [sys.executable, "-P", "-m", "streams.cli", "worker", "--broker", settings.broker, "--group", settings.group]
+        command = [sys.executable, "-P", "-m", "streams.cli.main", "worker", "--broker", settings.broker, "--group", settings.group]
         self._process: subprocess.Popen[bytes] = processes.spawn(
             [*command, "--clock", "wall" if present else "event", "--host", HOST, "--port", str(port)], environment, self._log
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.definitions import PREFIX
+from streams.metrics.definitions import PREFIX
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from analyzer import TOPICS
-from streams.codec import to_json
-from streams.publish import Message
+from streams.files.publish import Message
+from streams.formats.codec import to_json
 from streams.simulator.perturbations import Record
 
 DEFAULT_PREFIX = "H"

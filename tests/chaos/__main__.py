@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from streams.broker import BrokerError
+from streams.dev.broker import BrokerError
 from tests.chaos.live import LIVE, PARTITIONS, LiveScenario, run_live
 from tests.chaos.load import Mix
 from tests.chaos.scenarios import (

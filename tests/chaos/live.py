@@ -22,9 +22,9 @@ from typing import Any, Self
 
 from kafka.partitioner.default import murmur2
 
-from streams.broker import HOST, ApacheKafka, BrokerError
+from streams.dev.broker import HOST, ApacheKafka, BrokerError
+from streams.kafka.topics import Topics
 from streams.settings import load
-from streams.topics import Topics
 from tests.chaos.rig import Failed, Recovery
 from tests.chaos.scenarios import Dose, Outcome
 from tests.poison import POISONS, Place, Poison, Refused, alarm, as_bytes, batch, many_units, produce

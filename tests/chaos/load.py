@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from analyzer.model.policy import HOUR, MINUTE
-from streams.codec import to_json
+from streams.formats.codec import to_json
 from streams.simulator import Ward, simulate
 from tests.workers import Message
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from analyzer import AlarmEvent, Fact, Policy, Topic
-from streams.codec import Malformed, decode
+from streams.formats.codec import Malformed, decode
 from tests import naive, naive_overload
 from tests.workers import Message, Numbers
 

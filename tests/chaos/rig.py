@@ -21,8 +21,8 @@ from typing import Any, NamedTuple, Self
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from streams.broker import ApacheKafka
-from streams.topics import LARGEST_RECORD
+from streams.dev.broker import ApacheKafka
+from streams.kafka.topics import LARGEST_RECORD
 from tests.chaos.reference import Reference, Truth, difference
 from tests.workers import Message, Numbers, WorkerProcess, ends, new_topics, read, read_by_edition
 

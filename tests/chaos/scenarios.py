@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import cycle, islice, pairwise
 from pathlib import Path
 
-from streams.broker import ApacheKafka, BrokerError
+from streams.dev.broker import ApacheKafka, BrokerError
 from streams.settings import parse_duration
 from tests.chaos.load import Mix, draw
 from tests.chaos.rig import Failed, Recovery, Rig

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from analyzer import FACT_TYPES, TOPICS, Engine, Policy, Topic
-from streams.checkpoint import Checkpoints, restore
-from streams.codec import Malformed, decode, decode_slice
-from streams.library import burden_metrics, samples, tally_metric, watermark_metric
-from streams.partition import Partition
-from streams.slices import Slice
+from streams.formats.codec import Malformed, decode, decode_slice
+from streams.kafka.slices import Slice
+from streams.metrics.library import burden_metrics, samples, tally_metric, watermark_metric
+from streams.partitions.checkpoint import Checkpoints, restore
+from streams.partitions.partition import Partition
 
 BASE = 1_772_348_400_000  # ms, 2026-03-01T07:00Z
 MAX_BYTES = 1 << 20

@@ -11,7 +11,7 @@ from hypothesis.strategies import SearchStrategy
 from schemathesis import Case, GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from streams import site
+from streams.http import site
 from tests.site import START, FakeWorker, Site, simulated
 
 DESCRIBED = Path(site.__file__).with_name("openapi.json")

@@ -11,7 +11,7 @@ from functools import cache
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from streams.connection import Connection
+from streams.http.connection import Connection
 from streams.settings import WebSettings
 from tests.fuzz.facts import CANARY
 from tests.site import START, FakeWorker, Site, simulated

@@ -9,9 +9,9 @@ import msgspec
 from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
 
 from analyzer import Engine
-from streams.checkpoint import CheckpointError, Checkpoints, is_key, restore
-from streams.codec import to_json
-from streams.partition import Partition
+from streams.formats.codec import to_json
+from streams.partitions.checkpoint import CheckpointError, Checkpoints, is_key, restore
+from streams.partitions.partition import Partition
 from tests.fuzz.facts import BASE, POLICY, _partition, _run, numbers
 
 Stored = dict[bytes, bytes]

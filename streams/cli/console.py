@@ -1,0 +1,115 @@
+"""What the commands share: one-line failures, options that several take, times, progress bars, and sending to Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from analyzer import TOPICS
+from streams.formats.codec import to_json
+from streams.settings import Settings, SettingsError, load
+
+FAILED, WRONG, STRICT, INTERRUPTED = 1, 2, 3, 130
+"""Exit statuses: could not do it; wrong arguments; did it, but --strict and some lines were malformed; Ctrl-C before the end."""
+
+Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings (YAML); the environment overrides it.")]
+Broker = Annotated[str | None, typer.Option("--broker", metavar="HOST:PORT", help="Kafka's bootstrap address.")]
+
+
+def fail(error: object, status: int = FAILED) -> NoReturn:
+    typer.echo(f"error: {error}", err=True)
+    raise typer.Exit(status)
+
+
+def load_settings(config: Path | None, **overrides: Any) -> Settings:
+    try:
+        return load(config, **overrides)
+    except SettingsError as error:
+        fail(error)
+
+
+def show(found: Any, lines: Iterable[str], as_json: bool) -> None:
+    """An answer on standard output: as one JSON object, or in `lines`."""
+    if as_json:
+        sys.stdout.buffer.write(to_json(found) + b"\n")
+        sys.stdout.buffer.flush()
+    else:
+        for line in lines:
+            typer.echo(line)
+
+
+def moment(text: str, option: str) -> int:
+    """A time as the contract writes it, in ms, within the years that calendars know."""
+    try:
+        if re.fullmatch(r"-?[0-9]+", text):
+            found = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(text))
+        elif (found := datetime.fromisoformat(text)).tzinfo is None:
+            raise ValueError
+    except (ValueError, OverflowError):
+        fail(f"{option}: expected an RFC 3339 time with an offset, such as 2026-03-01T07:00:00Z, or ms since 1970", WRONG)
+    return round(found.timestamp() * 1000)
+
+
+@contextmanager
+def counted(what: str, total: int | None) -> Iterator[Callable[[], None]]:
+    """A bar on standard error that is called once a record."""
+    with _bar(MofNCompleteColumn()) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda: progress.advance(task)
+
+
+@contextmanager
+def timed(what: str, start: int, duration: int) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error that is called with how far simulated time has come."""
+    with _bar(TaskProgressColumn()) as progress:
+        task = progress.add_task(what, total=duration)
+        shown = 0.0
+
+        def come_to(now: int) -> None:
+            nonlocal shown
+            if (moment := time.monotonic()) - shown > 0.1:  # a bar is dearer than a record
+                shown = moment
+                progress.update(task, completed=now - start)
+
+        yield come_to
+        progress.update(task, completed=duration)
+
+
+def _bar(measure: ProgressColumn) -> Progress:
+    """Nothing at all where standard error is no terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), measure, TimeElapsedColumn())
+    return Progress(*columns, console=console, disable=not console.is_terminal)
+
+
+def send(settings: Settings, messages: Iterable[Any], speed: float | None, sent: Callable[[], object]) -> int:
+    """Publish `messages` to topics that were looked at before, and return how many were delivered."""
+    from streams.files.publish import PublishError, publish, warned
+    from streams.files.replay import InputError
+    from streams.kafka.topics import Topics, TopicsError
+
+    try:
+        with Topics(settings) as known:
+            fatal = [one for one in known.check() if one.fatal and one.topic in TOPICS]
+            keeping = {} if fatal else known.keeping()
+        if fatal:
+            fail(f"{fatal[0].topic}: {fatal[0].message}; run alarm-fatigue topics --broker {settings.broker}")
+            keeping = known.keeping()
+        now = round(time.time() * 1000)
+        said = warned(messages, keeping, now, settings, lambda line: typer.echo(f"warning: {line}", err=True))
+        return asyncio.run(publish(settings, said, speed, sent))
+    except (PublishError, TopicsError, InputError) as error:
+        fail(error)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None

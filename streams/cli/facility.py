@@ -1,0 +1,152 @@
+"""The commands `facility reset` and `facility forget`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from analyzer import TOPICS, Command, Topic
+from streams.cli.console import WRONG, Broker, Config, fail, load_settings
+
+if TYPE_CHECKING:
+    from streams.formats.control import Control
+    from streams.kafka.facilities import Reading, Tail
+
+facility_app = typer.Typer(
+    no_args_is_help=True,
+    help="One facility: take back what a wrong clock did, or forget everything about it.",
+)
+
+_KINDS: dict[Topic, str] = {
+    "alarms": "alarm event",
+    "assignments": "assignment record",
+    "responses": "response",
+    "labels": "label",
+}
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The facility, as in its records.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be forgotten; send nothing.")]
+Force = Annotated[bool, typer.Option("--force", help="Even if none of the records read names the facility.")]
+
+
+@facility_app.command()
+def reset(name: Name, config: Config = None, broker: Broker = None, dry_run: DryRun = False, force: Force = False) -> None:
+    """Forget what is dated after now, so that alarms of now are no longer late. Needs Kafka.
+
+    For a facility all of whose alarms are refused as late because one clock ran ahead. Correct that
+    clock first. An alarm with one event dated after now loses all its events; an assignment with one
+    such record is forgotten; responses and labels are forgotten one by one. The command is written into
+    the inputs, so every worker obeys it, and so does every restart. Run it on a host whose clock is right.
+
+    Example: alarm-fatigue facility reset H01 --broker 127.0.0.1:9092 --dry-run
+    """
+    _command("reset", name, config, broker, dry_run, force)
+
+
+@facility_app.command()
+def forget(name: Name, config: Config = None, broker: Broker = None, dry_run: DryRun = False, force: Force = False) -> None:
+    """Forget everything about a facility: alarms, rosters, responses, labels, and its series. Needs Kafka.
+
+    What comes afterwards counts as the first of a new facility. The records stay in the inputs until
+    their retention ends, and finished episodes stay in the topic episodes.
+
+    Example: alarm-fatigue facility forget H01 --broker 127.0.0.1:9092 --dry-run
+    """
+    _command("forget", name, config, broker, dry_run, force)
+
+
+def _command(
+    command: Command,
+    name: str,
+    config: Config,
+    broker: Broker,
+    dry_run: bool,
+    force: bool,
+) -> None:
+    import msgspec
+
+    from streams.formats.control import Control
+    from streams.kafka.facilities import TAIL_RECORDS, FacilitiesError, read_tail, write
+
+    settings = load_settings(config, broker=broker)
+    try:
+        control = Control.new(command, name)
+    except (msgspec.ValidationError, UnicodeEncodeError):
+        fail("NAME: expected 1 to 128 characters", WRONG)
+    try:
+        tail = read_tail(settings, control.at)
+        if name not in tail.facilities and not force:
+            there = ", ".join(sorted(tail.facilities)) or "none"
+            reach = "" if tail.whole else f" among the last {TAIL_RECORDS} of each partition"
+            fail(f"no record of facility {name}{reach}; facilities there: {there} (--force: send it anyway)")
+        for line in _found(tail.facilities.get(name, {}), control):
+            typer.echo(line)
+        for line in _effect(tail.facilities.get(name, {}), control, tail):
+            typer.echo(line)
+        if dry_run:
+            typer.echo(f"Nothing was sent: --dry-run. {_places(tail)}")
+            return
+        written = write(settings, control, tail.partitions)
+    except FacilitiesError as error:
+        fail(error)
+    for topic, partition, offset in written:
+        typer.echo(f"sent: {command} {name} to {topic}, partition {partition}, offset {offset}")
+
+
+def _found(readings: dict[Topic, Reading], control: Control) -> Iterator[str]:
+    """What was read of each input."""
+    for topic in TOPICS:
+        one = readings.get(topic)
+        if one is None:
+            continue
+        distance = (one.latest - control.at) / 1000
+        side = f"{distance:.0f} s after now" if distance > 0 else f"{-distance:.0f} s ago"
+        where = ", ".join(map(str, sorted(one.partitions)))
+        yield (
+            f"{topic}: {_counted(one.records, 'record')} of {control.facility} read (partition {where}); "
+            f"the latest is dated {_shown(one.latest)} ({side}), its timestamp is {_shown(one.stamped)}"
+        )
+
+
+def _effect(readings: dict[Topic, Reading], control: Control, tail: Tail) -> Iterator[str]:
+    """What the command forgets, as far as the records read tell."""
+    if control.control == "forget":
+        yield (
+            f"This forgets everything that workers hold of {control.facility}: its alarms, assignments, "
+            "responses, labels, watermarks and series."
+        )
+        return
+    yield f"This forgets what is dated after {_shown(control.at)}. Of the records read:"
+    for topic, kind in _KINDS.items():
+        one = readings.get(topic)
+        after = 0 if one is None else one.after
+        line = f"  {topic}: {_counted(after, kind)}"
+        if one is not None and after and topic == "alarms":
+            line += f", and with them all events of {_counted(len(one.about), 'alarm')}"
+        if one is not None and after and topic == "assignments":
+            line += f", and with them {_counted(len(one.about), 'whole assignment')}"
+        yield line
+    if not any(one.after for one in readings.values()):
+        reach = "" if tail.whole else ", but older records were not read"
+        yield f"Nothing that was read is dated after now: a reset would forget nothing{reach}."
+
+
+def _places(tail: Tail) -> str:
+    counts = sorted(set(tail.partitions.values()))
+    partitions = _counted(counts[0], "partition") if len(counts) == 1 else "every partition"
+    return f"Without it, the command is written into {partitions} of each input."
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _shown(moment: int) -> str:
+    try:
+        shown = datetime.fromtimestamp(moment / 1000, UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):  # anybody may set a record's timestamp
+        return str(moment)
+    return shown.replace("+00:00", "Z")

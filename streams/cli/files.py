@@ -1,0 +1,63 @@
+"""What the commands about recorded files share: their options, and the engine that has taken the files in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from analyzer import Engine, Finished, Topic
+from streams.cli.console import WRONG, fail, moment
+from streams.files import replay as replaying
+from streams.settings import Settings
+
+Alarms = Annotated[Path | None, typer.Option("--alarms", metavar="FILE", help="Alarm events, one JSON object a line; - is standard input.")]
+Assignments = Annotated[Path | None, typer.Option("--assignments", metavar="FILE", help="Who cares for which bed.")]
+Responses = Annotated[Path | None, typer.Option("--responses", metavar="FILE", help="What people did.")]
+Labels = Annotated[Path | None, typer.Option("--labels", metavar="FILE", help="Adjudications.")]
+At = Annotated[str | None, typer.Option("--at", metavar="TIME", help="RFC 3339, or ms since 1970; default: each facility's watermark.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit status 3 if any line was malformed.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """An engine as of `--at`, what was finished then, and how many lines were malformed."""
+
+    engine: Engine
+    finished: Finished
+    malformed: int
+
+
+def recorded_files(alarms: Path | None, assignments: Path | None, responses: Path | None, labels: Path | None) -> list[tuple[Topic, Path]]:
+    """The files given, as long as they can be read."""
+    named: list[tuple[Topic, Path | None]] = [
+        ("assignments", assignments), ("alarms", alarms), ("responses", responses), ("labels", labels),
+    ]  # fmt: skip
+    files = [(topic, path) for topic, path in named if path is not None]
+    if sum(path == replaying.STDIN for _, path in files) > 1:
+        fail("-: expected standard input for one of the files only", WRONG)
+    if not files:
+        fail("expected at least one file (--alarms, --assignments, --responses, --labels)", WRONG)
+    for _, path in files:  # before anything is read or sent
+        if path != replaying.STDIN and not path.is_file():
+            fail(f"{path}: {'expected a file, found a directory' if path.is_dir() else 'no such file'}")
+    return files
+
+
+def replay_files(settings: Settings, files: list[tuple[Topic, Path]], at: str | None) -> Replayed:
+    """Take `files` in; malformed lines are reported on standard error."""
+    engine, malformed = Engine(settings.policy.policy()), 0
+
+    def report(line: replaying.BadLine) -> None:
+        nonlocal malformed
+        malformed += 1
+        typer.echo(f"malformed: {line}", err=True)
+
+    now = None if at is None else moment(at, "--at")
+    try:
+        replaying.read_into(engine, files, settings.max_record_bytes, report)
+    except replaying.InputError as error:
+        fail(error)
+    return Replayed(engine, engine.advance(now), malformed)

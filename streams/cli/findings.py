@@ -1,0 +1,119 @@
+"""The command `findings`: what to fix, from recorded files or from a running worker."""
+
+from __future__ import annotations
+
+import json
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from streams.cli.console import STRICT, WRONG, Config, fail, load_settings
+from streams.cli.files import Alarms, Assignments, At, Labels, Responses, Strict, recorded_files, replay_files
+from streams.files.findings import MOST, TOP, document, words, written
+from streams.http.finder import longest
+from streams.http.guard import token_of
+from streams.settings import SettingsError, WebSettings
+
+WORKER_SECONDS = 60.0
+"""A worker may take a while over its first answer."""
+
+
+def findings(
+    alarms: Alarms = None,
+    assignments: Assignments = None,
+    responses: Responses = None,
+    labels: Labels = None,
+    worker: Annotated[str | None, typer.Option("--worker", metavar="URL", help="Ask a running worker instead of reading files.")] = None,
+    token_file: Annotated[
+        Path | None, typer.Option("--token-file", metavar="FILE", help="The worker's web.token_file, where it has one.")
+    ] = None,
+    at: At = None,
+    window: Annotated[str | None, typer.Option("--window", help="One of the policy's windows.", show_default="the longest")] = None,
+    facility: Annotated[str | None, typer.Option("--facility", help="Of this facility alone.")] = None,
+    unit: Annotated[str | None, typer.Option("--unit", help="Of units of this name alone.")] = None,
+    top: Annotated[int, typer.Option("--top", min=1, max=MOST, help="Alarm types of each unit.")] = TOP,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, as the worker's /api/v1/findings.")] = False,
+    config: Config = None,
+    strict: Strict = False,
+) -> None:
+    """Rank each unit's alarm types by the alarms that needed nobody, with the pattern that drives them, a remedy and its owner.
+
+    Needs either recorded files, read as replay does, or the address of a worker's pages. Labels and responses tell what needed
+    somebody: without them most is unknown. The same input gives the same bytes.
+
+    Example: alarm-fatigue findings --alarms alarms.jsonl --responses responses.jsonl --window 12h --unit MICU
+
+    Example: alarm-fatigue findings --worker http://127.0.0.1:9464 --top 5
+    """
+    if worker is not None:
+        if config is not None or at is not None or strict or any((alarms, assignments, responses, labels)):
+            fail("--worker: expected no files, --at, --strict or --config beside it", WRONG)
+        asked = {"window": window, "facility": facility, "unit": unit, "top": str(top)}
+        answer = _ask(worker, {name: value for name, value in asked.items() if value is not None}, token_file)
+        malformed = 0
+    else:
+        if alarms is None:
+            fail("expected --alarms FILE, or --worker URL", WRONG)
+        settings = load_settings(config)
+        policy = settings.policy.policy()
+        window = window or longest(policy)
+        if window not in policy.windows:
+            fail(f"--window: expected one of {', '.join(policy.windows)}", WRONG)
+        replayed = replay_files(settings, recorded_files(alarms, assignments, responses, labels), at)
+        units = replayed.engine.evidence(policy.windows[window]).findings(top)
+        answer = document(list(written(units, window, policy)), window, policy, facility, unit, top)
+        malformed = replayed.malformed
+    if as_json:
+        sys.stdout.buffer.write(answer)
+        sys.stdout.buffer.flush()
+    else:
+        _show(answer)
+    if malformed and strict:
+        raise typer.Exit(STRICT)
+
+
+def _ask(worker: str, asked: dict[str, str], token_file: Path | None) -> bytes:
+    address = f"{worker.rstrip('/')}/api/v1/findings"
+    if not address.startswith(("http://", "https://")):
+        fail("--worker: expected an address such as http://127.0.0.1:9464", WRONG)
+    try:
+        headers = {} if token_file is None else {"Authorization": f"Bearer {token_of(WebSettings(token_file=token_file))}"}
+    except SettingsError as error:
+        fail(str(error).replace("web.token_file", "--token-file"))
+    request = urllib.request.Request(f"{address}?{urlencode(asked)}", headers=headers)  # noqa: S310  # looked at above
+    try:
+        with urllib.request.urlopen(request, timeout=WORKER_SECONDS) as found:  # noqa: S310
+            return bytes(found.read())
+    except urllib.error.HTTPError as error:
+        fail(f"{address}: {_reason(error)}")
+    except (OSError, ValueError) as error:
+        fail(f"{address}: {getattr(error, 'reason', error)}")
+
+
+def _reason(error: urllib.error.HTTPError) -> str:
+    try:
+        return str(json.loads(error.read())["error"])
+    except (ValueError, KeyError, TypeError):
+        return f"status {error.code}"
+
+
+def _show(answer: bytes) -> None:
+    try:
+        said = list(words(json.loads(answer)))
+    except (ValueError, KeyError, TypeError):
+        fail("--worker: expected the address of a worker's pages")
+    if not said:
+        typer.echo("no alarms")
+    console = Console()
+    show: Any = console.print if console.is_terminal else lambda text: typer.echo(text.plain)
+    for place, (heading, lines) in enumerate(said):
+        show(Text(("\n" if place else "") + heading, style="bold"))
+        for line in lines:
+            show(Text(f"  {line}"))

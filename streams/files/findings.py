@@ -1,0 +1,234 @@
+"""Findings in JSON and in words: the same from files and from a worker, byte for byte.
+
+    {"window": "12h", "policy": {"min_classified": 20, ..., "fleeting_seconds": 15.0}, "units": [{
+      "facility", "unit", "at": ms since 1970, the end of the window,
+      "alarms", "load": alarms that needed nobody (non-actionable or technical), "types": how many there are, those left out included,
+      "findings": [{
+        "rank": by load, then alarms, then name, "device_type", "source", "code",
+        "alarms": SHARE of the unit's, "load": SHARE of the unit's, "nonactionable": SHARE of the classified alarms,
+        "priority": the highest seen, "classes": {"actionable", "non_actionable", "technical", "pending", "unknown"},
+        "sounding_seconds": added up, "beds", "busiest_bed": SHARE of the alarms, "stale": active for more than 24 h,
+        "patterns": {"technical" | "duplicate" | "chattering" | "hugging" | "fleeting" | "standing" | "unanswered":
+            {"alarms", "load", "actionable": how many of each show it, "shown_by": SHARE of the load; `unanswered`: of the actionable}},
+        "met_with": {"device_type", "source", "code"} of the type that `duplicate` is about, or null,
+        "gives_way": whether this is the one of the two to suppress,
+        "delay": {"seconds", "load", "actionable": how many it would have spared} or null,
+        "hugging_distance": share of the limit within which three quarters of the hugging load lie, or null,
+        "verdict": a pattern | "stale" | "mixed" | "needed" | "too_few", "also": other patterns that might as well drive it,
+        "remedy", "owner": or null where nothing is called for, "clinical_review": whether it needs one first,
+        "says": all that in a sentence}]}]}
+
+SHARE is {"count", "of", "share", "low", "high"}: the 95 % interval by Wilson, to four places; null of nothing. Nothing in it names a
+clinician, a bed, a patient or a device, or quotes a text. `analyzer.findings.findings` tells what the words mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from analyzer import CLASSES, PATTERNS, Finding, Policy, Share, UnitFindings
+from streams.formats.codec import to_json
+from streams.settings import show_duration
+
+TOP = 10
+"""Alarm types of each unit, unless told otherwise (ISA-18.2 reviews the ten most frequent)."""
+MOST = 50
+"""No answer holds more of a unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitText:
+    """A unit's findings as they are sent."""
+
+    facility: str
+    unit: str
+    head: dict[str, Any]
+    findings: list[msgspec.Raw]
+
+
+def written(units: Iterable[UnitFindings], window: str, policy: Policy) -> Iterator[UnitText]:
+    """Units as JSON."""
+    for unit in units:
+        head = {
+            "facility": unit.facility, "unit": unit.unit, "at": unit.at, "alarms": unit.alarms, "load": unit.load, "types": unit.types,
+        }  # fmt: skip
+        findings = [msgspec.Raw(to_json({"rank": rank} | _finding(one, window, policy))) for rank, one in enumerate(unit.findings, 1)]
+        yield UnitText(unit.facility, unit.unit, head, findings)
+
+
+def document(
+    units: Sequence[UnitText], window: str, policy: Policy, facility: str | None = None, unit: str | None = None, top: int = TOP
+) -> bytes:
+    """One JSON object on one line: the `top` findings of each unit that is asked for; ordered by facility and unit."""
+    chosen = [
+        one.head | {"findings": one.findings[:top]}
+        for one in sorted(units, key=lambda one: (one.facility, one.unit))
+        if facility in (None, one.facility) and unit in (None, one.unit)
+    ]
+    return to_json({"window": window, "policy": _policy(policy), "units": chosen}) + b"\n"
+
+
+def _policy(policy: Policy) -> dict[str, Any]:
+    figures = asdict(policy.findings) | {"fleeting": policy.fleeting}
+    durations = ("duplicate_within", "standing", "stale", "slow_answer", "fleeting")
+    return {f"{name}_seconds" if name in durations else name: one / 1000 if name in durations else one for name, one in figures.items()}
+
+
+def _share(share: Share) -> dict[str, Any]:
+    bounds = (("share", share.value), ("low", share.low), ("high", share.high))
+    return {"count": share.count, "of": share.of} | {name: None if one is None else round(one, 4) for name, one in bounds}
+
+
+def _type(of: tuple[str, str, str]) -> dict[str, str]:
+    return dict(zip(("device_type", "source", "code"), of, strict=True))
+
+
+def _finding(one: Finding, window: str, policy: Policy) -> dict[str, Any]:
+    patterns = {name: seen._asdict() | {"shown_by": _share(one.shown_by(name))} for name, seen in zip(PATTERNS, one.patterns, strict=True)}
+    delay = one.delay and {"seconds": one.delay.length / 1000, "load": one.delay.load, "actionable": one.delay.actionable}
+    return _type(one.type) | {
+        "alarms": _share(one.alarms), "load": _share(one.load), "nonactionable": _share(one.nonactionable),
+        "priority": one.priority, "classes": dict(zip(CLASSES, one.classes, strict=True)), "sounding_seconds": one.sounding / 1000,
+        "beds": one.beds, "busiest_bed": _share(one.busiest_bed), "stale": one.stale, "patterns": patterns,
+        "met_with": one.met_with and _type(one.met_with), "gives_way": one.gives_way, "delay": delay,
+        "hugging_distance": None if one.hugging_distance is None else round(one.hugging_distance, 4),
+        "verdict": one.verdict, "also": [pattern for pattern in one.drivers if pattern != one.verdict],
+        "remedy": one.remedy, "owner": one.owner, "clinical_review": one.clinical, "says": sentence(one, window, policy),
+    }  # fmt: skip
+
+
+# -- words
+
+
+def sentence(one: Finding, window: str, policy: Policy) -> str:
+    """What was seen, how sure that is, what it calls for and who owns that."""
+    seen = f"{_plural(one.alarms.count, 'alarm')} in {_spaced(window)}"
+    if one.alarms.of and one.alarms.count:
+        seen += f", {_percent(one.alarms.value)} of the unit's{_bed(one)}"
+    if one.nonactionable.of:
+        seen += f"; {_sure(one.nonactionable)} of {one.nonactionable.of} classified needed nobody"
+    if unknown := one.classes[CLASSES.index("unknown")]:
+        seen += f", {unknown} cannot be told"
+    also = ", ".join(f"{pattern} {_percent(one.shown_by(pattern).value)}" for pattern in one.drivers if pattern != one.verdict)
+    review = "; of high priority: not without a clinical review" if one.clinical else ""
+    owner = f"{review}; owner: {one.owner}" if one.owner else ""
+    return f"{type_name(one.type)}: {seen}; {_change(one, policy)}{f' (also: {also})' if also else ''}{owner}"
+
+
+def type_name(of: tuple[str, str, str]) -> str:
+    """Fit for a terminal, whatever came over the wire.
+
+    >>> type_name(("monitor", "MDC_PULS_OXIM_SAT_O2", "MDC_EVT_LO")), type_name(("pump", "", "occluded\\x1b[2J"))
+    ('MDC_EVT_LO of MDC_PULS_OXIM_SAT_O2 (monitor)', 'occluded?[2J (pump)')
+    """
+    device_type, source, code = map(printable, of)
+    return f"{code} of {source} ({device_type})" if source else f"{code} ({device_type})"
+
+
+def printable(text: str) -> str:
+    return "".join(one if one.isprintable() else "?" for one in text)
+
+
+def _change(one: Finding, policy: Policy) -> str:
+    figures = policy.findings
+    match one.verdict:
+        case "technical":
+            things = "sensors, electrodes, cables, lines or batteries"
+            return f"{_of_load(one)} are technical -> other {things}, or another way to place and change them"
+        case "duplicate":
+            assert one.met_with is not None
+            other = type_name(one.met_with)
+            return (
+                f"{_of_load(one)} began within {_spaced(show_duration(figures.duplicate_within))} of {other} at the same bed -> "
+                f"merged with that one, or suppressed beside it"
+            )
+        case "chattering":
+            return f"{_of_load(one)} had come and gone twice already within a minute -> a deadband, or a hold-off before it sounds again"
+        case "hugging":
+            reach = ""
+            if one.hugging_distance is not None:
+                reach = f" (three quarters of these lay within {100 * one.hugging_distance:.1f} %)"
+            return f"{_of_load(one)} stayed within {100 * figures.hugging:g} % of their limit{reach} -> another default limit"
+        case "fleeting":
+            assert one.delay is not None  # what was fleeting has ended
+            return (
+                f"{_of_load(one)} ended within {_spaced(show_duration(policy.fleeting))} -> an annunciation delay of "
+                f"{one.delay.length / 1000:g} s: it would have spared {one.delay.load} of {one.load.count}, and "
+                f"{one.delay.actionable or 'none'} of the {one.classes[CLASSES.index('actionable')]} that were needed"
+            )
+        case "standing":
+            lasting = _spaced(show_duration(figures.standing))
+            return f"{_of_load(one)} lasted longer than {lasting} -> a rule that acknowledges or latches what stands"
+        case "stale":
+            count = "is one" if one.stale == 1 else f"are {one.stale}"
+            return f"there {count} active for more than {_spaced(show_duration(figures.stale))} -> cleared, or the device out of service"
+        case "unanswered":
+            return (
+                f"{_sure(one.shown_by('unanswered'))} of those needed had no response for {_spaced(show_duration(figures.slow_answer))} -> "
+                "staffing: fewer beds at a time, or somebody else to be called"
+            )
+        case "mixed":
+            return "no one pattern drives them -> a review"
+        case "needed":
+            return "most were needed -> no change"
+        case "too_few":
+            return f"too few to say ({one.nonactionable.of} classified, {figures.min_classified} asked for) -> no change"
+
+
+def _of_load(one: Finding) -> str:
+    return f"{_sure(one.shown_by(one.verdict))} of these"  # type: ignore[arg-type]  # asked for patterns alone
+
+
+def _bed(one: Finding) -> str:
+    if one.beds == 1:
+        return ", all at one bed"
+    share = one.busiest_bed
+    return f", {_percent(share.value)} of them at one bed" if share.low is not None and share.low > 0.5 else ""
+
+
+def _sure(share: Share) -> str:
+    """
+    >>> _sure(Share(15, 148))
+    '10 % (6-16 %)'
+    """
+    if share.value is None or share.low is None or share.high is None:
+        return "unknown"
+    return f"{_percent(share.value)} ({100 * share.low:.0f}-{_percent(share.high)})"
+
+
+def _percent(share: float | None) -> str:
+    if share is None:
+        return "unknown"
+    return "< 1 %" if 0 < share < 0.01 else f"{100 * share:.0f} %"
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def _spaced(duration: str) -> str:
+    """
+    >>> _spaced("12h")
+    '12 h'
+    """
+    unit = duration.lstrip("0123456789")
+    return f"{duration.removesuffix(unit)} {'min' if unit == 'm' else unit}"
+
+
+def words(document: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """Of a decoded document: for each unit a heading, and its sentences by rank."""
+    for unit in document["units"]:
+        until = datetime.fromtimestamp(unit["at"] / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        heading = (
+            f"{printable(unit['facility'])} {printable(unit['unit'])}, {_spaced(document['window'])} until {until}: "
+            f"{_plural(unit['alarms'], 'alarm')} of {_plural(unit['types'], 'type')}, {unit['load']} needed nobody"
+        )
+        lines = [f"{one['rank']}. {printable(one['says'])}" for one in unit["findings"]]
+        if (more := unit["types"] - len(lines)) > 0:
+            lines.append(f"({_plural(more, 'type')} more)")
+        yield heading, lines

@@ -1,0 +1,146 @@
+"""Recorded episodes from files: JSON lines as the `episodes` topic and `replay --episodes` hold them, or tables of others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from analyzer.model.episodes import Class
+from analyzer.model.facts import LATEST, MAX_ID_LENGTH, Kind, Priority
+from analyzer.whatif.episode_table import FIELDS, Recorded, Recorder
+from streams.files.mapping import csv_rows, load_mapping, parquet_rows
+from streams.files.replay import BadLine, InputError, batches, lines
+from streams.formats.codec import Malformed, detail, milliseconds
+
+_LINES_AT_ONCE = 1 << 14
+EARLIEST = 0
+"""Episodes of others may have times that begin anywhere; 1970 to 2100 bounds every loop over their time."""
+_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_LENGTH)]
+_Text = Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)]
+_AN_ID = f"1 to {MAX_ID_LENGTH} characters"
+
+
+class _Record(msgspec.Struct, gc=False, rename={"class_": "class"}):
+    """An episode as it is written; the fields in the order of `FIELDS`, required ones first where they have no default."""
+
+    facility: _Id
+    unit: _Id
+    bed: _Id
+    alarm_id: _Id
+    device_type: _Id
+    code: _Id
+    kind: Kind
+    priority: Priority
+    start: int | str
+    class_: Class
+    device_id: _Text = ""
+    source: _Text = ""
+    end: int | str | None = None
+    value: float | None = None
+    limit: float | None = None
+    clinicians: tuple[_Id, ...] = ()
+    first_response: int | str | None = None
+
+
+_TIMES = ("start", "end", "first_response")
+_IDS = ("facility", "unit", "bed", "alarm_id", "device_type", "code")
+_decode = msgspec.json.Decoder(_Record).decode
+_IN_ORDER = [_Record.__struct_fields__.index(name) for name in FIELDS]
+_START, _END, _HEARD = map(_Record.__struct_fields__.index, _TIMES)
+
+
+def read_episodes(path: Path, report: Callable[[BadLine], None], mapping: Path | None = None) -> Recorded:
+    """What a file holds: JSON lines, or by its suffix a CSV or Parquet table (see `streams.files.mapping`); what is no episode is reported and
+    passed over. Raises `InputError`."""
+    recorder = Recorder()
+    suffix = path.suffix.lower()
+    if suffix in (".csv", ".parquet"):
+        table = load_mapping(mapping)
+        rows = csv_rows(path, table) if suffix == ".csv" else parquet_rows(path)
+        while some := list(islice(rows, _LINES_AT_ONCE)):
+            records = []
+            for number, row in some:
+                try:
+                    records.append(_checked(msgspec.convert(table.episode(row, number), _Record)))
+                except msgspec.ValidationError as error:
+                    report(BadLine(path, number, _told(str(error))))
+                except Malformed as error:
+                    report(BadLine(path, number, str(error)))
+                except RecursionError:
+                    report(BadLine(path, number, "value: expected a flat row"))
+            _enter(recorder, records)
+        return recorder.recorded()
+    if mapping is not None:
+        raise InputError(f"{path}: a mapping is for files that end in .csv or .parquet")
+    for some_lines in batches(lines(path), _LINES_AT_ONCE):
+        take(recorder, path, some_lines, report)
+    return recorder.recorded()
+
+
+def take(recorder: Recorder, path: Path, numbered: Sequence[tuple[int, bytes]], report: Callable[[BadLine], None]) -> None:
+    """Numbered lines of a file."""
+    try:
+        records = list(map(msgspec.structs.astuple, map(_decode, [line for _, line in numbered])))
+        plain = _are_plain(records)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        plain = False
+    if not plain:  # one at a time, to tell what is wrong with which
+        records = []
+        for number, line in numbered:
+            try:
+                records.append(_fields(line))
+            except Malformed as error:
+                report(BadLine(path, number, str(error)))
+    _enter(recorder, records)
+
+
+def _enter(recorder: Recorder, records: list[tuple[Any, ...]]) -> None:
+    if records:
+        columns = list(zip(*records, strict=True))
+        recorder.take([columns[place] for place in _IN_ORDER])
+
+
+def _are_plain(records: list[tuple[Any, ...]]) -> bool:
+    """Whether all times are integers, within the calendar, and in order: true of nearly all files."""
+    for record in records:
+        start, end, heard = record[_START], record[_END], record[_HEARD]
+        if type(start) is not int or not EARLIEST <= start <= LATEST:
+            return False
+        if end is not None and (type(end) is not int or not start <= end <= LATEST):
+            return False
+        if heard is not None and (type(heard) is not int or not EARLIEST <= heard <= LATEST):
+            return False
+    return True
+
+
+def _fields(line: bytes) -> tuple[Any, ...]:
+    try:
+        record = _decode(line)
+    except msgspec.ValidationError as error:
+        raise Malformed(_told(str(error))) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Malformed("value: expected JSON") from None
+    return _checked(record)
+
+
+def _checked(record: _Record) -> tuple[Any, ...]:
+    for name in _TIMES:
+        moment = getattr(record, name)
+        if isinstance(moment, str):
+            setattr(record, name, moment := milliseconds(moment, name))
+        if moment is not None and not EARLIEST <= moment <= LATEST:
+            raise Malformed(f"{name}: expected a time from 1970 to 2100")
+    fields = msgspec.structs.astuple(record)
+    if fields[_END] is not None and fields[_END] < fields[_START]:
+        raise Malformed("end: expected no earlier than start")
+    return fields
+
+
+def _told(message: str) -> str:
+    said = detail(message)
+    name = said.partition(":")[0]
+    return f"{name}: expected {_AN_ID}" if name in _IDS and "length" in message else said

@@ -1,0 +1,147 @@
+"""Replay: the engine over files, without Kafka. Files are complete history: nothing in them is late or in the future."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from analyzer import Announcement, Engine, Finished, Policy, Topic
+from streams.formats.codec import decode_slice, encode_announcement, encode_episodes, to_json
+from streams.formats.control import controls_among
+from streams.metrics.exposition import END, Format, render
+from streams.metrics.library import as_metrics
+from streams.metrics.tables import Table, burden_tables, everybody, tally_table, watermark_table
+
+STDIN = Path("-")
+_LINES_AT_ONCE = 4096
+_BYTES_AT_ONCE = 1 << 24
+MAX_LINE_BYTES = 1 << 24
+"""A longer line is read on to its end without being kept: sixteen times the longest record that a broker takes by default."""
+
+
+class InputError(Exception):
+    """A file that cannot be read: one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that is no fact: where it stands, and what was expected."""
+
+    path: Path
+    line: int
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{'<stdin>' if self.path == STDIN else self.path}:{self.line}: {self.detail}"
+
+
+def lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Numbered lines of a file, or of standard input for `-`; blank ones are passed over. Raises `InputError`.
+
+    Of a line over `MAX_LINE_BYTES` only the first so many bytes are given, so that memory is bounded; no decoder takes that many.
+    """
+    try:
+        source: Any = nullcontext(sys.stdin.buffer) if path == STDIN else path.open("rb")
+        with source as file:
+            number = 0
+            while line := file.readline(MAX_LINE_BYTES):
+                number += 1
+                rest = line
+                while len(rest) == MAX_LINE_BYTES and not rest.endswith(b"\n"):
+                    rest = file.readline(MAX_LINE_BYTES)
+                if stripped := line.strip():
+                    yield number, stripped
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+
+
+def batches(numbered: Iterable[tuple[int, bytes]], most: int) -> Iterator[list[tuple[int, bytes]]]:
+    """Numbered lines, at most so many and about `_BYTES_AT_ONCE` together."""
+    some: list[tuple[int, bytes]] = []
+    size = 0
+    for one in numbered:
+        some.append(one)
+        size += len(one[1])
+        if len(some) == most or size > _BYTES_AT_ONCE:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
+
+
+def read_into(engine: Engine, files: Iterable[tuple[Topic, Path]], max_bytes: int, report: Callable[[BadLine], None]) -> None:
+    """Take every line of `files` into the engine; lines that are no facts are counted and reported."""
+    for topic, path in files:
+        for some in batches(lines(path), _LINES_AT_ONCE):
+            numbers, values = zip(*some, strict=True)
+            for place, detail in _take(engine, topic, values, max_bytes):
+                engine.count(topic, "malformed")
+                report(BadLine(path, numbers[place], detail))
+
+
+def _take(engine: Engine, topic: Topic, values: Sequence[bytes], max_bytes: int) -> list[tuple[int, str]]:
+    """Take in values, control records in their place; returns what was no fact."""
+    decoded, begin = decode_slice(topic, values, max_bytes), 0
+    controls = list(controls_among(decoded.malformed, values, None)) if decoded.malformed else []
+    for place, control in controls:
+        engine.take(topic, decode_slice(topic, values[begin:place], max_bytes).columns, None)
+        engine.control(topic, control.control, control.facility, control.at)
+        begin = place + 1
+    if controls:
+        decoded_after = decode_slice(topic, values[begin:], max_bytes)
+        engine.take(topic, decoded_after.columns, None)
+    else:
+        engine.take(topic, decoded.columns, None)
+    obeyed = {place for place, _ in controls}
+    return [one for one in decoded.malformed if one[0] not in obeyed]
+
+
+class Exposition:
+    """What /metrics would show of an engine's burdens, watermarks and counts - the part that does not depend on the hour.
+
+    All clinicians, however many, or none (`clinicians` False: units only).
+    """
+
+    def __init__(self, engine: Engine, policy: Policy, pseudonym: Callable[[str], str], clinicians: bool = True) -> None:
+        self._engine = engine
+        self._min_classified = policy.min_classified
+        self._pseudonym = pseudonym
+        self._clinicians = clinicians
+
+    def tables(self) -> Iterator[Table]:
+        burdens = self._engine.measure()
+        yield from burden_tables(burdens, everybody(burdens, self._pseudonym) if self._clinicians else None, self._min_classified)
+        yield tally_table(self._engine.tally)
+        yield watermark_table(self._engine.watermarks())
+
+    def openmetrics(self) -> bytes:
+        return ("".join(render(self.tables(), Format.OPENMETRICS)) + END[Format.OPENMETRICS]).encode()
+
+    def json(self) -> bytes:
+        """`{"metrics": [{"name", "type", "help", "samples": [{"name", "labels", "value"}]}]}` on one line."""
+        families = [
+            {
+                "name": metric.name,
+                "type": metric.type,
+                "help": metric.documentation,
+                "samples": [{"name": one.name, "labels": one.labels, "value": one.value} for one in metric.samples],
+            }
+            for metric in as_metrics(self.tables())
+        ]
+        return to_json({"metrics": families}) + b"\n"
+
+
+def write_changes(changes: Iterable[Announcement], file: IO[bytes], pseudonym: Callable[[str], str]) -> None:
+    """Changes of overload states as the `overload` topic holds them, one JSON object a line, by time."""
+    for one in changes:
+        file.write(encode_announcement(one, pseudonym) + b"\n")
+
+
+def write_episodes(episodes: Finished, file: IO[bytes], pseudonym: Callable[[str], str]) -> None:
+    """Final episodes as the `episodes` topic holds them, one JSON object a line."""
+    for value in encode_episodes(episodes, pseudonym):
+        file.write(value + b"\n")

@@ -1,0 +1,240 @@
+"""Health: what a worker knows about how current and complete its numbers are, and the sentences for it.
+
+Nothing is concluded from silence. Without an answer of the broker within `BROKER_SECONDS`, a worker
+does not know what it misses, and is not ready.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from analyzer import TOPICS, ClockOffset, Outcome, Topic
+from analyzer.pipeline.recent import MINUTES, OTHER
+from streams.health.transactions import HELD_BACK_SECONDS
+from streams.partitions.partition import Partition
+from streams.partitions.pressure import Backpressure
+
+BROKER_SECONDS = 15.0
+"""Without an answer for this long, the broker counts as away: an idle worker gets one every half
+second, one in a rebalance at least every ten."""
+REFUSED_SHARE = 0.05
+"""A feed with a larger share of refused events in 10 min is incomplete, and the page says so (our
+own; beginners' mistakes and odd records stay below it)."""
+REFUSED_LEAST = 5
+"""Fewer refused events than these are no share of anything."""
+OFFSET_SECONDS = 120.0
+"""Clocks further off than this are named: `max_ahead`'s default, beyond which events are refused."""
+_HOUR = 3600.0
+_NEAR_AN_HOUR = 600.0
+_NOWHERE: Mapping[tuple[str, int], float] = {}
+_NO_PRESSURE = Backpressure()
+
+REFUSED: dict[Outcome, str] = {
+    "late": "late",
+    "future": "from the future",
+    "malformed": "malformed",
+    "misrouted": "under a wrong key",
+}
+LOSSES = {
+    "undeliverable_records": "{} of our own records were refused by the broker and are lost (topic {})",
+    "truncated_records": "{} of our own records were too long and were cut (topic {})",
+    "unreadable_batches": "{} batches of records could not be read and were skipped (topic {})",
+}
+"""By metric, the sentence for a count above 0 since the worker started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something that makes numbers incomplete or wrong. `facility` is None where it concerns all."""
+
+    facility: str | None
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The facts of one moment. Times in seconds since the epoch by the worker's clock."""
+
+    now: float
+    answered_at: float | None
+    """When the broker last answered; None before the first time."""
+    counts: Mapping[Topic, int] = field(default_factory=dict)
+    """Partitions of the inputs as the broker last told."""
+    partitions: int = 0
+    """Partitions of each input that the group reads."""
+    ahead: Mapping[str, float] = field(default_factory=dict)
+    """By facility: how far (s) its watermark lies ahead of the clock, where beyond `max_ahead`."""
+    recent: Mapping[tuple[str, Topic, Outcome], int] = field(default_factory=dict)
+    """Records read in the last 10 min, by facility, topic and outcome."""
+    since: float | None = None
+    """When counting `recent` began."""
+    offsets: tuple[ClockOffset, ...] = ()
+    losses: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By metric of `LOSSES` and topic, since the worker started."""
+    held_back: Mapping[tuple[str, int], float] = field(default_factory=dict)
+    """For how long (s) an open transaction has held back each topic-partition; 0: none does."""
+    unmeasured: int = 0
+    """Facilities whose numbers could not be worked out."""
+    pressure: Backpressure = _NO_PRESSURE
+    """What is not read because of episodes that wait for a checkpoint."""
+
+    @classmethod
+    def of(
+        cls,
+        held: Iterable[Partition],
+        now: float,
+        answered_at: float | None,
+        counts: Mapping[Topic, int],
+        partitions: int,
+        max_ahead: int | None,
+        losses: Mapping[str, Mapping[str, int]],
+        held_back: Mapping[tuple[str, int], float] = _NOWHERE,
+        unmeasured: int = 0,
+        pressure: Backpressure = _NO_PRESSURE,
+    ) -> Health:
+        """Of the partitions `held`. `max_ahead` in ms; None: no watermark is ahead (event clock)."""
+        ms = int(now * 1000)
+        ahead: dict[str, float] = {}
+        recent: dict[tuple[str, Topic, Outcome], int] = {}
+        offsets: list[ClockOffset] = []
+        since: list[int] = []
+        for one in held:
+            if max_ahead is not None:
+                marks = one.engine.watermarks().items()
+                ahead |= {name: (mark - ms) / 1000 for name, mark in marks if mark - ms > max_ahead}
+            for key, count in one.engine.recent.counts(ms).items():
+                recent[key] = recent.get(key, 0) + count
+            offsets += one.engine.recent.offsets(ms)
+            if one.engine.recent.since is not None:
+                since.append(one.engine.recent.since)
+        began = min(since) / 1000 if since else None
+        return cls(
+            now=now,
+            answered_at=answered_at,
+            counts=counts,
+            partitions=partitions,
+            ahead=ahead,
+            recent=recent,
+            since=began,
+            offsets=tuple(offsets),
+            losses=losses,
+            held_back=held_back,
+            unmeasured=unmeasured,
+            pressure=pressure,
+        )
+
+    @property
+    def silent_seconds(self) -> float | None:
+        """For how long the broker has not answered; None before its first answer."""
+        return None if self.answered_at is None else max(self.now - self.answered_at, 0.0)
+
+    @property
+    def unread(self) -> dict[Topic, int]:
+        """Partitions of each input that nobody reads."""
+        return {topic: max(count - self.partitions, 0) for topic, count in self.counts.items()}
+
+    @property
+    def not_ready(self) -> str | None:
+        """Why nobody can rely on the numbers; None if nothing is known against them."""
+        silent = self.silent_seconds
+        if silent is None:
+            return "the broker has not answered yet"
+        if silent > BROKER_SECONDS:
+            return f"the broker has not answered for {silent:.0f} s"
+        return self.pressure.says or self._partitions_differ()
+
+    def _partitions_differ(self) -> str | None:
+        if not any(self.unread.values()):
+            return None
+        told = ", ".join(f"{topic} {self.counts[topic]}" for topic in TOPICS if topic in self.counts)
+        if len(set(self.counts.values())) > 1:
+            return f"the inputs must have equally many partitions, but have: {told}"
+        return f"the inputs have {max(self.counts.values())} partitions, of which this group reads {self.partitions}: start a new group"
+
+    def refused(self, facility: str, topic: Topic = "alarms") -> dict[Outcome, int]:
+        """Refused records of the last 10 min by reason, those without any left out."""
+        found = {one: self.recent.get((facility, topic, one), 0) for one in REFUSED}
+        return {one: count for one, count in found.items() if count}
+
+    def warned(self) -> list[Warned]:
+        """What makes numbers incomplete or wrong, the worst first."""
+        return [*self.transaction_warnings(), *self.ahead_warnings(), *self._refusals(), *self._clocks(), *self._lost()]
+
+    def transaction_warnings(self) -> Iterator[Warned]:
+        """Topics held back by a transaction that a producer has left open."""
+        for topic in TOPICS:
+            seconds = {number: held for (name, number), held in self.held_back.items() if name == topic and held > HELD_BACK_SECONDS}
+            if seconds:
+                longest = max(seconds, key=seconds.__getitem__)
+                more = f" and {len(seconds) - 1} more" if len(seconds) > 1 else ""
+                yield Warned(
+                    None,
+                    f"topic {topic}: a producer's transaction has been open for {_span(seconds[longest])} (partition {longest}{more}); "
+                    "what was sent since then is not counted before it ends",
+                )
+
+    def ahead_warnings(self) -> Iterator[Warned]:
+        """Facilities whose watermark lies ahead of the clock."""
+        for name, seconds in sorted(self.ahead.items()):
+            yield Warned(
+                name,
+                f"{name}: an alarm event was dated {_span(seconds)} ahead of the clock, so events of now may be refused as late",
+            )
+
+    def _refusals(self) -> Iterator[Warned]:
+        for name in sorted({facility for facility, _, _ in self.recent}):
+            for topic in TOPICS:
+                if (says := self.share_words(name, topic)) is not None:
+                    yield Warned(name or None, f"{name}: {says}" if name else says)
+
+    def share_words(self, facility: str, topic: Topic) -> str | None:
+        """How much of a facility's topic was refused; None where that is little."""
+        refused = self.refused(facility, topic)
+        lost, accepted = sum(refused.values()), self.recent.get((facility, topic, "accepted"), 0)
+        if lost < REFUSED_LEAST or lost <= REFUSED_SHARE * (lost + accepted):
+            return None
+        why = ", ".join(f"{count} {REFUSED[one]}" for one, count in refused.items())
+        what = "alarm events" if topic == "alarms" else topic
+        if not facility:
+            return f"{lost} {what} name no known facility and were refused in {self._window()}: {why}"
+        return f"{accepted} of {accepted + lost} {what} counted in {self._window()}; {lost} refused: {why}"
+
+    def _window(self) -> str:
+        if self.since is not None and self.now - self.since < MINUTES * 60:
+            return f"the {_span(max(self.now - self.since, 1))} since the worker started"
+        return f"the last {MINUTES} min"
+
+    def _clocks(self) -> Iterator[Warned]:
+        for one in self.offsets:
+            if abs(one.median) / 1000 > OFFSET_SECONDS or one.spread / 1000 > 2 * OFFSET_SECONDS:
+                yield Warned(one.facility, f"{one.facility}: {clock_words(one)}")
+
+    def _lost(self) -> Iterator[Warned]:
+        if self.unmeasured:
+            facilities = "facility" if self.unmeasured == 1 else "facilities"
+            yield Warned(None, f"the numbers of {self.unmeasured} {facilities} could not be worked out and are not shown")
+        for metric, sentence in LOSSES.items():
+            for topic, count in sorted(self.losses.get(metric, {}).items()):
+                if count:
+                    yield Warned(None, sentence.format(count, topic))
+
+
+def clock_words(one: ClockOffset) -> str:
+    """By how much devices of a type are off, and what that looks like."""
+    what = "devices of other types" if one.device_type == OTHER else f"devices of type {one.device_type}"
+    off = abs(one.median) / 1000
+    if not one.is_constant:
+        return (
+            f"events of {what} arrive unevenly, half of them more than {_span(off)} after they happened: "
+            "they are stored and forwarded in chunks"
+        )
+    near = abs(off - _HOUR) <= _NEAR_AN_HOUR
+    why = "the change between summer and winter time was missed" if near else "their clock is wrong"
+    if one.median > 0:
+        return f"{what} are {_span(off)} ahead: {why}"
+    return f"{what} are {_span(off)} behind: {why}, or events are stored and forwarded"
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,120 @@
+"""The finder: a worker's findings as of each request, worked out beside the event loop and kept until something has changed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from weakref import ref
+
+from analyzer import Evidence, Policy
+from streams.files.findings import MOST, TOP, UnitText, document, written
+from streams.metrics.apart import Unmeasured, each_apart
+from streams.metrics.exporter import Source, in_turns
+from streams.partitions.partition import Partition
+from streams.settings import MetricsSettings
+
+REUSE_SECONDS = 10.0
+"""By the wall clock, numbers change with every moment; findings look back on hours, and may be this old."""
+
+
+class QueryError(ValueError):
+    """A query that cannot be answered: one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which findings are asked for."""
+
+    window: str
+    facility: str | None = None
+    unit: str | None = None
+    top: int = TOP
+
+    @classmethod
+    def of(cls, given: Mapping[str, str], policy: Policy) -> Query:
+        """From the parameters of a request. Raises `QueryError`."""
+        for name in given:
+            if name not in ("window", "facility", "unit", "top"):
+                raise QueryError("expected no parameters but window, facility, unit and top")
+        window, top = given.get("window", longest(policy)), given.get("top", str(TOP))
+        if window not in policy.windows:
+            raise QueryError(f"window: expected one of {', '.join(policy.windows)}")
+        if not (top.isascii() and top.isdigit() and len(top) < 4 and 1 <= int(top) <= MOST):
+            raise QueryError(f"top: expected a whole number from 1 to {MOST}")
+        return cls(window, given.get("facility"), given.get("unit"), int(top))
+
+
+def longest(policy: Policy) -> str:
+    """The longest window's name."""
+    return max(policy.windows, key=policy.windows.__getitem__)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Findings of one window, and of what: partitions, their versions, and when (s, by the finder's clock)."""
+
+    held: tuple[ref[Partition], ...]
+    versions: tuple[int, ...]
+    moment: float
+    units: list[UnitText]
+
+
+class Finder:
+    """/api/v1/findings of one worker, for at most `most_units` units: those with the greatest load.
+
+    `reuse`: seconds for which findings are given again although time has passed.
+
+    One answer is worked out at a time, and whoever waits meanwhile is content with it: requests cannot heap up work.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        policy: Policy,
+        reuse: float,
+        clock: Callable[[], float] = time.monotonic,
+        most_units: int = MetricsSettings().max_units,
+        unmeasured: Unmeasured | None = None,
+    ) -> None:
+        self._source = source
+        self._most_units = most_units
+        self._unmeasured = Unmeasured(clock) if unmeasured is None else unmeasured
+        self.policy = policy
+        self._reuse = reuse
+        self._clock = clock
+        self._kept: dict[str, Kept] = {}
+        self._turn = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="findings")
+
+    async def find(self, query: Query) -> bytes:
+        """The answer in JSON."""
+        units = (await self._current(query.window, self._clock())).units
+        return document(units, query.window, self.policy, query.facility, query.unit, query.top)
+
+    async def _current(self, window: str, arrived: float) -> Kept:
+        """Findings for a request that `arrived` then: of that time or later, or of a state that has not changed since."""
+        async with self._turn:
+            known = self._kept.get(window)
+            if known is not None and known.moment >= arrived:
+                return known  # worked out while we waited for our turn
+            self._source.advance()
+            partitions, moment = self._source.partitions, self._clock()
+            held = tuple(ref(one) for one in partitions)
+            versions = tuple(one.engine.version for one in partitions)
+            if known is not None and known.held == held and (moment - known.moment < self._reuse or known.versions == versions):
+                return known
+            evidence = [one.engine.evidence(self.policy.windows[window]) for one in partitions]
+            units = await in_turns(self._thread.submit(self._units, evidence, window))
+            self._kept[window] = Kept(held, versions, moment, units)
+            return self._kept[window]
+
+    def _units(self, evidence: Sequence[Evidence], window: str) -> list[UnitText]:
+        """In the finder's thread."""
+        found, failed = each_apart(evidence, lambda one: list(written(one.findings(MOST, self._most_units), window, self.policy)))
+        self._unmeasured.note("findings", failed)
+        units = [unit for of_part in found for unit in of_part]
+        busiest = sorted(units, key=lambda one: (-one.head["load"], -one.head["alarms"], one.facility, one.unit))
+        return busiest[: self._most_units]  # of all partitions together

@@ -1,0 +1,155 @@
+"""The guard: who may read a worker's pages, over what, and what a browser may do with them."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import ssl
+from base64 import b64decode
+from binascii import Error as NotBase64
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from streams.http.connection import ALLOWED
+from streams.http.refusals import Refusals
+from streams.settings import LOOPBACK, SettingsError, WebSettings
+
+OPEN_PATHS = frozenset({"/healthz", "/ready"})
+"""Whoever starts and stops workers asks these without a token: they tell of the worker, and of nobody it knows."""
+LEAST_TOKEN = 16  # characters
+
+HEADERS = {
+    # Its own files and its own interface, nothing of others, nothing inline; no text ever becomes markup.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]+)(?::([0-9]{1,5})?)?", re.ASCII)
+"""RFC 9110, 7.2, with RFC 3986's `host`: a name or an address, and perhaps a port."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def guard(application: web.Application, settings: WebSettings, refusals: Refusals) -> None:
+    """Check every request before it is answered, and add headers to every answer.
+
+    In this order: the host name (400, 421), the token (401), path and method (404, 405), a body
+    (413). Raises `SettingsError`.
+    """
+    token = token_of(settings)
+    # Without a token, the loopback address alone keeps others out, and a page of theirs in a browser here could ask under a name
+    # of its own that it points there (DNS rebinding).
+    names = {settings.host, *LOOPBACK} if token is None and settings.is_local and not settings.allow_remote else None
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        asked = _names_asked(request)
+        if asked is None:
+            refusals.count("malformed")
+            return _refused("malformed Host\n", 400)
+        if names is not None and not asked <= names:
+            refusals.count("wrong_name")
+            return _refused("asked under a name that is not this worker's\n", 421)
+        if token is not None and request.path not in OPEN_PATHS:
+            shown = request.headers.getall("Authorization", [])
+            if len(shown) != 1 or not _shows(shown[0], token):
+                if shown:  # browsers first ask without
+                    refusals.count("unauthenticated")
+                # Scrapers send a bearer token; browsers ask people, for any name and the token as password.
+                challenge = 'Basic realm="alarm-fatigue", charset="UTF-8", Bearer realm="alarm-fatigue"'
+                return web.Response(text="a token is needed\n", status=401, headers={"WWW-Authenticate": challenge})
+        if getattr(request.protocol, "probes_only", False) and request.path not in OPEN_PATHS:
+            refusals.count("busy")
+            return _refused("all connections are busy\n", 503, {"Retry-After": "5"})
+        if request.method == "CONNECT" or request.path == "*":  # of no page, so aiohttp would say 404
+            raise web.HTTPMethodNotAllowed(request.method, ALLOWED)
+        if request.body_exists and request.match_info.http_exception is None:
+            refusals.count("malformed")
+            return _refused("expected no request body\n", 413)
+        return await handler(request)
+
+    async def head(_request: web.Request, response: web.StreamResponse) -> None:
+        for name, value in HEADERS.items():
+            response.headers[name] = value
+        response.headers.setdefault("Cache-Control", "no-store")
+
+    application.middlewares.append(middleware)
+    application.on_response_prepare.append(head)
+
+
+def _refused(text: str, status: int, headers: dict[str, str] | None = None) -> web.Response:
+    response = web.Response(text=text, status=status, headers=headers)
+    response.force_close()
+    return response
+
+
+def _names_asked(request: web.Request) -> set[str] | None:
+    """The host names that a request is addressed to, without brackets; None if it is malformed.
+
+    Host, and the target's own where that is absolute. HTTP/1.0 knows requests without a name; no
+    browser sends them.
+    """
+    shown = request.headers.getall("Host", [])
+    if len(shown) > 1 or (not shown and request.version >= (1, 1)):
+        return None
+    target = request._message.url  # aiohttp puts aside all but path and query
+    if target.absolute:
+        shown = [*shown, target.raw_authority]
+    names = set()
+    for one in shown:
+        found = _HOST.fullmatch(one.strip())
+        if found is None or int(found[2] or 0) > 65535:
+            return None
+        names.add(found[1].strip("[]").lower())
+    return names
+
+
+def token_of(settings: WebSettings) -> str | None:
+    """The token that readers must show; None: nobody need. Raises `SettingsError`."""
+    if settings.token_file is not None:
+        place = f"web.token_file: {settings.token_file}"
+        try:
+            token = settings.token_file.read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{place}: {getattr(error, 'strerror', 'expected text')}") from None
+    elif settings.token is not None:
+        place, token = "web.token", settings.token.get_secret_value()
+    else:
+        return None
+    if len(token) < LEAST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
+        raise SettingsError(f"{place}: expected {LEAST_TOKEN} or more ASCII characters without spaces")
+    return token
+
+
+def tls_of(settings: WebSettings) -> ssl.SSLContext | None:
+    """What to serve over; None: plain HTTP. Raises `SettingsError`."""
+    if settings.tls_cert_file is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file)
+    except OSError as error:  # ssl.SSLError is one
+        raise SettingsError(f"web.tls_cert_file, web.tls_key_file: {error.strerror or error}") from None
+    if settings.tls_client_ca_file is not None:
+        try:
+            context.load_verify_locations(settings.tls_client_ca_file)
+        except OSError as error:
+            raise SettingsError(f"web.tls_client_ca_file: {error.strerror or error}") from None
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def _shows(authorization: str, token: str) -> bool:
+    scheme, _, shown = authorization.partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            shown = b64decode(shown.strip(), validate=True).decode().partition(":")[2]
+        except (NotBase64, UnicodeDecodeError, ValueError):
+            return False
+    elif scheme.lower() != "bearer":
+        return False
+    # aiohttp decodes headers with surrogates for what is no UTF-8.
+    return hmac.compare_digest(shown.strip().encode(errors="surrogateescape"), token.encode())

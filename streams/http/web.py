@@ -1,0 +1,186 @@
+"""The worker's pages: / for people and the interface behind it, /metrics for Prometheus, /healthz and /ready for whoever runs it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Protocol
+
+from aiohttp.web import Response, StreamResponse
+
+from streams.formats.codec import to_json
+from streams.health.health import Health
+from streams.http.board import Answer, Board, NotHere, UnitsQuery
+from streams.http.finder import Finder, Query, QueryError
+from streams.http.site import File, page_files
+from streams.http.workbench import Candidate, Workbench
+from streams.metrics.exporter import Exporter
+from streams.metrics.exposition import Format, accepts
+
+READY_LAG_RECORDS = 10_000
+READY_LAG_SECONDS = 60.0
+"""A worker further behind than this, by either, shows numbers of the past."""
+
+SEND_SECONDS = 60.0
+"""Whoever takes longer to read a page has given up (Prometheus does after its scrape_timeout, 10 s by default)."""
+
+_PIECE_BYTES = 1 << 16
+
+
+class Worker(Protocol):
+    """What the pages ask of a worker."""
+
+    @property
+    def recovered(self) -> bool: ...
+
+    def lags(self) -> dict[tuple[str, int], int | None]: ...
+
+    def seconds_behind(self) -> float: ...
+
+    def health(self) -> Health: ...
+
+
+def add_pages(app: Any, worker: Worker, exporter: Exporter, send_seconds: float = SEND_SECONDS) -> None:
+    """Serve the pages from the app's web server."""
+
+    @app.page("/metrics")  # type: ignore[untyped-decorator]
+    async def metrics(_page: Any, request: Any) -> StreamResponse:
+        openmetrics = accepts(request.headers.get("Accept", ""), "application/openmetrics-text")
+        gzip = accepts(request.headers.get("Accept-Encoding", ""), "gzip")
+        format_ = Format.OPENMETRICS if openmetrics else Format.TEXT
+        page = await exporter.scrape(format_)
+        headers = {"Content-Type": format_.value, "Vary": "Accept, Accept-Encoding"} | ({"Content-Encoding": "gzip"} if gzip else {})
+        return await _send(request, headers, page.pieces(gzip), send_seconds)
+
+    @app.page("/healthz")  # type: ignore[untyped-decorator]
+    async def healthz(_page: Any, _request: Any) -> Response:
+        return Response(text="ok\n")
+
+    @app.page("/ready")  # type: ignore[untyped-decorator]
+    async def ready(_page: Any, _request: Any) -> Response:
+        reason = not_ready(app, worker)
+        if reason:
+            return Response(text=f"{reason}\n", status=503)
+        # One hospital's fault takes no other's numbers away: it is named, and the worker is ready.
+        health = worker.health()
+        named = [one.says for one in (*health.transaction_warnings(), *health.ahead_warnings())]
+        return Response(text="".join(f"{line}\n" for line in ["ready", *named]))
+
+
+def add_findings(app: Any, worker: Worker, finder: Finder, send_seconds: float = SEND_SECONDS) -> None:
+    """Serve what to fix, as JSON; `streams.files.findings` says of what form. Errors are {"error": one line}."""
+
+    @app.page("/api/v1/findings")  # type: ignore[untyped-decorator]
+    async def findings(_page: Any, request: Any) -> StreamResponse:
+        if not worker.recovered:
+            return _error("waiting for partitions, or for their state", 503)
+        try:
+            query = Query.of(request.query, finder.policy)
+        except QueryError as error:
+            return _error(error, 400)
+        answer = await finder.find(query)
+        pieces = (answer[begin : begin + _PIECE_BYTES] for begin in range(0, len(answer), _PIECE_BYTES))
+        return await _send(request, {"Content-Type": "application/json"}, pieces, send_seconds)
+
+
+def add_board(app: Any, worker: Worker, board: Board, send_seconds: float = SEND_SECONDS) -> None:
+    """Serve how units and clinicians stand, as JSON; `streams/site/openapi.json` says of what form. Errors as above."""
+
+    @app.page("/api/v1/units")  # type: ignore[untyped-decorator]
+    async def units(_page: Any, request: Any) -> StreamResponse:
+        return await _answered(request, worker, lambda: board.units(UnitsQuery.of(request.query)), send_seconds)
+
+    @app.page("/api/v1/clinicians")  # type: ignore[untyped-decorator]
+    async def clinicians(_page: Any, request: Any) -> StreamResponse:
+        return await _answered(request, worker, lambda: board.clinicians(request.query), send_seconds)
+
+
+def add_workbench(app: Any, worker: Worker, workbench: Workbench, send_seconds: float = SEND_SECONDS) -> None:
+    """Serve what another setting would have done, as JSON; described and failing as above."""
+
+    @app.page("/api/v1/whatif")  # type: ignore[untyped-decorator]
+    async def whatif(_page: Any, request: Any) -> StreamResponse:
+        return await _answered(request, worker, lambda: workbench.what_if(Candidate.of(request.query)), send_seconds)
+
+    @app.page("/api/v1/whatif/types")  # type: ignore[untyped-decorator]
+    async def types(_page: Any, request: Any) -> StreamResponse:
+        return await _answered(request, worker, lambda: workbench.types(request.query), send_seconds)
+
+
+async def _answered(request: Any, worker: Worker, ask: Callable[[], Awaitable[Answer]], seconds: float) -> StreamResponse:
+    if not worker.recovered:
+        return _error("waiting for partitions, or for their state", 503)
+    try:
+        answer = await ask()
+    except QueryError as error:
+        return _error(error, 400)
+    except NotHere as error:
+        return _error(error, 404)
+    headers = {"Content-Type": "application/json", "Vary": "Accept-Encoding"}
+    return await _send_known(request, answer.etag, headers, answer.body, answer.compressed, seconds)
+
+
+def add_page(app: Any, send_seconds: float = SEND_SECONDS) -> None:
+    """Serve the page's own files."""
+
+    def add(file: File) -> None:
+        @app.page(file.path)  # type: ignore[untyped-decorator]
+        async def serve(_page: Any, request: Any) -> StreamResponse:
+            return await _send_known(request, file.etag, {"Content-Type": file.type}, file.body, b"", send_seconds)
+
+    for one in page_files():
+        add(one)
+
+
+async def _send_known(request: Any, etag: str, headers: dict[str, str], body: bytes, compressed: bytes, seconds: float) -> StreamResponse:
+    """What has a tag: in full, or that it is still what the reader has."""
+    headers = headers | {"ETag": etag, "Cache-Control": "no-cache"}
+    if etag in (one.strip().removeprefix("W/") for one in request.headers.get("If-None-Match", "").split(",")):
+        return Response(status=304, headers=headers)
+    if compressed and accepts(request.headers.get("Accept-Encoding", ""), "gzip"):
+        headers, body = headers | {"Content-Encoding": "gzip"}, compressed
+    pieces = (body[begin : begin + _PIECE_BYTES] for begin in range(0, len(body), _PIECE_BYTES))
+    return await _send(request, headers, pieces, seconds)
+
+
+def _error(error: object, status: int) -> Response:
+    return Response(body=to_json({"error": str(error)}) + b"\n", status=status, content_type="application/json")
+
+
+async def _send(request: Any, headers: dict[str, str], pieces: Iterable[bytes], seconds: float) -> StreamResponse:
+    """An answer in pieces; to HEAD, its headers alone. A client that is gone or too slow ends it."""
+    response = StreamResponse(headers=headers)
+    try:
+        async with asyncio.timeout(seconds):
+            await response.prepare(request)
+            if request.method != "HEAD":
+                for piece in pieces:
+                    await response.write(piece)
+                    await asyncio.sleep(0)  # writing alone lets nobody else run as long as the reader keeps up
+            await response.write_eof()
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()
+    except ConnectionError:  # the client is gone, or the worker stops
+        response.force_close()
+    return response
+
+
+def not_ready(app: Any, worker: Worker) -> str | None:
+    """What keeps the worker from showing current numbers; None if nothing does."""
+    if not worker.recovered:
+        return "waiting for partitions, or for their state"
+    if reason := worker.health().not_ready:
+        return reason
+    if app.rebalancing or app.in_recovery:
+        return "rebalancing"
+    if not app.producer.started:
+        return "the producer is not connected"
+    lags = worker.lags().values()
+    if None in lags:
+        return "the broker has not told yet how far the topics reach"
+    lag = max((lag for lag in lags if lag is not None), default=0)
+    if lag > READY_LAG_RECORDS:
+        return f"{lag} records behind"
+    seconds = worker.seconds_behind()
+    return f"{seconds:.0f} s behind" if seconds > READY_LAG_SECONDS else None

@@ -1,0 +1,187 @@
+"""Facilities as the inputs show them, and commands about them, written into the inputs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from analyzer import TOPICS, Topic
+from streams.formats.codec import Malformed, decode
+from streams.formats.control import Control
+from streams.kafka.topics import Topics, TopicsError
+from streams.settings import Settings
+
+TAIL_RECORDS = 2000
+"""Records read from the end of each partition of the inputs: minutes of a large hospital."""
+READ_SECONDS = 30.0
+"""How long reading them may take in all."""
+REQUEST_SECONDS = 10.0
+"""How long a broker may take over a request."""
+_POLL_MS = 500
+
+
+class FacilitiesError(Exception):
+    """A broker that cannot be read, or does not take records: one line."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """What the records read of one input say of one facility."""
+
+    records: int = 0
+    partitions: set[int] = field(default_factory=set)
+    latest: int = 0
+    """The greatest event time (ms)."""
+    stamped: int = 0
+    """The Kafka timestamp (ms) of the record with it."""
+    after: int = 0
+    """Records with an event time after the moment asked about."""
+    about: set[str] = field(default_factory=set)
+    """The alarms, or assignments, of those records."""
+
+    def note(self, partition: int, fact: Any, stamped: int, moment: int) -> None:
+        """Count a fact."""
+        self.records += 1
+        self.partitions.add(partition)
+        self.latest, self.stamped = max((self.latest, self.stamped), (fact.at, stamped))
+        if fact.at > moment:
+            self.after += 1
+            about = getattr(fact, "assignment_id", None) or getattr(fact, "alarm_id", None)
+            if about is not None:
+                self.about.add(about)
+
+
+@dataclass(slots=True)
+class Tail:
+    """The ends of the inputs."""
+
+    partitions: dict[Topic, int]
+    facilities: dict[str, dict[Topic, Reading]] = field(default_factory=dict)
+    whole: bool = True
+    """Whether that was everything there is."""
+
+
+def read_tail(settings: Settings, moment: int) -> Tail:
+    """Read the ends of the inputs. `moment` (ms): which records lie after it is counted.
+
+    Raises `FacilitiesError`.
+    """
+    tail = Tail(_partitions(settings))
+    asyncio.run(_read(settings, tail, moment))
+    return tail
+
+
+async def _read(settings: Settings, tail: Tail, moment: int) -> None:
+    counts = tail.partitions.items()
+    places = [TopicPartition(topic, number) for topic, count in counts for number in range(count)]
+    async with _consumer(settings) as consumer:
+        ends = await consumer.end_offsets(places)
+        begins = await consumer.beginning_offsets(places)
+        tail.whole = all(ends[one] - begins[one] <= TAIL_RECORDS for one in places)
+        waiting = {one for one in places if begins[one] < ends[one]}
+        consumer.assign(sorted(waiting))
+        for one in waiting:
+            consumer.seek(one, max(begins[one], ends[one] - TAIL_RECORDS))
+        until = time.monotonic() + READ_SECONDS
+        while waiting and time.monotonic() < until:
+            for place, records in (await consumer.getmany(*waiting, timeout_ms=_POLL_MS)).items():
+                for record in records:
+                    _note(tail, place, record, moment)
+            waiting = {one for one in waiting if await consumer.position(one) < ends[one]}
+        tail.whole &= not waiting
+
+
+def _partitions(settings: Settings) -> dict[Topic, int]:
+    try:
+        with Topics(settings) as known:
+            existing = known.partitions()
+    except TopicsError as error:
+        raise FacilitiesError(str(error)) from None
+    missing = [topic for topic in TOPICS if topic not in existing]
+    if missing:
+        raise FacilitiesError(
+            f"the broker at {settings.broker} has no topic {', '.join(missing)}; run: alarm-fatigue topics --broker {settings.broker}"
+        )
+    return {topic: existing[topic] for topic in TOPICS}
+
+
+@asynccontextmanager
+async def _consumer(settings: Settings) -> AsyncIterator[Any]:
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.broker,
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        request_timeout_ms=int(REQUEST_SECONDS * 1000),
+    )
+    try:
+        await consumer.start()
+    except KafkaError as error:
+        await consumer.stop()
+        raise _unreachable(settings, error) from None
+    try:
+        yield consumer
+    except KafkaError as error:
+        name = type(error).__name__
+        raise FacilitiesError(f"the broker at {settings.broker} does not let us read ({name})") from None
+    finally:
+        await consumer.stop()
+
+
+def _note(tail: Tail, place: TopicPartition, record: Any, moment: int) -> None:
+    try:
+        fact = decode(place.topic, record.value)
+    except Malformed:
+        return
+    of_facility = tail.facilities.setdefault(fact.facility, {})
+    reading = of_facility.setdefault(place.topic, Reading())
+    reading.note(place.partition, fact, record.timestamp, moment)
+
+
+def write(settings: Settings, control: Control, partitions: dict[Topic, int]) -> list[tuple[Topic, int, int]]:
+    """Write a command into every partition of every input; returns topic, partition and offset of each.
+
+    Every partition, because each producer chooses partitions in its own way. Where the facility is
+    unknown, the command changes nothing. Raises `FacilitiesError`.
+    """
+    return asyncio.run(_write(settings, control, partitions))
+
+
+async def _write(settings: Settings, control: Control, partitions: dict[Topic, int]) -> list[tuple[Topic, int, int]]:
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings.broker,
+        acks="all",
+        enable_idempotence=True,
+        request_timeout_ms=int(REQUEST_SECONDS * 1000),
+    )
+    try:
+        await producer.start()
+    except KafkaError as error:
+        await producer.stop()
+        raise _unreachable(settings, error) from None
+    try:
+        deliveries = [
+            await producer.send(topic, control.encode(), key=control.key, partition=number, timestamp_ms=control.at)
+            for topic, count in partitions.items()
+            for number in range(count)
+        ]
+        sent = [await one for one in deliveries]
+        return [(one.topic, one.partition, one.offset) for one in sent]
+    except KafkaError as error:
+        name = type(error).__name__
+        raise FacilitiesError(
+            f"the broker at {settings.broker} did not take all records ({name}); running the command again does no harm"
+        ) from None
+    finally:
+        await producer.stop()
+
+
+def _unreachable(settings: Settings, error: Exception) -> FacilitiesError:
+    name = type(error).__name__
+    return FacilitiesError(f"no Kafka broker answers at {settings.broker} ({name}); is it running?")

@@ -1,0 +1,120 @@
+"""Fitting: output records cut to what their topic takes, so that one long record cannot hold up the others.
+
+A record of `rejected` keeps the first bytes of its key and value and gets the headers `truncated`
+(`true`) and `original_size` (bytes of key and value). A record of `episodes` or `overload` loses
+free text first and then entries of its lists, and gets the field `truncated`: true; its `id`,
+`facility` and figures stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from streams.kafka.slices import TRUNCATED
+from streams.partitions.partition import Outgoing
+
+KAFKA_DEFAULT_BYTES = 1_048_588
+"""Kafka's default of `max.message.bytes` (1 MiB and 12 bytes)."""
+BATCH_OVERHEAD = 96
+"""Bytes of a batch of one record beside key, value and headers: 61 of the batch's header, up to 35
+of the record's own lengths and deltas (Kafka's message format, version 2)."""
+_HEADER_OVERHEAD = 10  # bytes: two lengths as varints
+_TEXT_KEPT = 64  # characters of a free text in a record that is too long
+_ROOM = 1024  # bytes for headers and what surrounds a record
+_MAYBE_LONG = 1 << 16  # no topic is configured to take less; shorter records are not measured
+
+
+def size(one: Outgoing) -> int:
+    """Bytes of a batch that holds this record alone, at most."""
+    headers = sum(len(name.encode()) + len(value) + _HEADER_OVERHEAD for name, value in one.headers)
+    return BATCH_OVERHEAD + len(one.key or b"") + len(one.value or b"") + headers
+
+
+class Limits:
+    """The longest batch, in bytes, that each topic takes (`max.message.bytes`), as far as it is known."""
+
+    def __init__(self, planned: Mapping[str, int], largest: int) -> None:
+        """`planned`: of topics whose own limit is not known; `largest`: the client's own limit."""
+        self._planned = dict(planned)
+        self._largest = largest
+        self._told: dict[str, int] = {}
+        self.surely_fits = KAFKA_DEFAULT_BYTES - _ROOM
+        """Bytes of key and value up to which no record need be measured."""
+
+    def tell(self, found: Mapping[str, int]) -> None:
+        """Take over what the broker says."""
+        self._told |= found
+        self.surely_fits = min([_MAYBE_LONG, *self._told.values()]) - _ROOM
+
+    def lower(self, topic: str, refused: int) -> None:
+        """The broker refused a batch of so many bytes for its length."""
+        known = KAFKA_DEFAULT_BYTES if refused > KAFKA_DEFAULT_BYTES else refused * 3 // 4
+        self.tell({topic: min(self.of(topic), max(known, 1024))})
+
+    def of(self, topic: str) -> int:
+        planned = self._planned.get(topic, KAFKA_DEFAULT_BYTES)
+        return min(self._told.get(topic, planned), self._largest)
+
+    def may_exceed(self, one: Outgoing) -> bool:
+        """Whether it is worth measuring: a cheap test for the many that are short."""
+        return len(one.value or b"") + len(one.key or b"") > self.surely_fits
+
+
+def fitted(one: Outgoing, limit: int) -> Outgoing | None:
+    """The record within `limit` bytes: itself, or cut; None where nothing useful is left."""
+    if size(one) <= limit:
+        return one
+    return _cut_fields(one, limit) if _is_object(one) else _cut_bytes(one, limit)
+
+
+def _is_object(one: Outgoing) -> bool:
+    return not any(name == "reason" for name, _ in one.headers)
+
+
+def _cut_bytes(one: Outgoing, limit: int) -> Outgoing | None:
+    original = len(one.key or b"") + len(one.value or b"")
+    headers = [*one.headers, (TRUNCATED, b"true"), ("original_size", b"%d" % original)]
+    bare = Outgoing(one.topic, None, None, headers)
+    room = limit - size(bare)
+    if room < 0:
+        return None
+    key = None if one.key is None else one.key[: max(room // 4, room - len(one.value or b""))]
+    value = None if one.value is None else one.value[: room - len(key or b"")]
+    return Outgoing(one.topic, key, value, headers)
+
+
+def _cut_fields(one: Outgoing, limit: int) -> Outgoing | None:
+    try:
+        fields: dict[str, Any] = msgspec.json.decode(one.value or b"", type=dict)
+    except msgspec.DecodeError:
+        return None
+    fields[TRUNCATED] = True
+    for name in ("label", "relief", "reasons", "top_types"):
+        _shorten(fields, name)
+    record = _encoded(one, fields)
+    lists = [name for name in ("clinicians", "top_types", "reasons") if isinstance(fields.get(name), list)]
+    for name in lists:
+        while size(record) > limit and fields[name]:
+            fields[name] = fields[name][: len(fields[name]) // 2]
+            record = _encoded(one, fields)
+    return record if size(record) <= limit else None
+
+
+def _shorten(fields: Any, name: Any) -> None:
+    """Cut texts in a field, however deep."""
+    value = fields[name] if isinstance(fields, list) else fields.get(name)
+    if isinstance(value, str):
+        fields[name] = value[:_TEXT_KEPT]
+    elif isinstance(value, dict):
+        for inner in value:
+            _shorten(value, inner)
+    elif isinstance(value, list):
+        for place in range(len(value)):
+            _shorten(value, place)
+
+
+def _encoded(one: Outgoing, fields: dict[str, Any]) -> Outgoing:
+    return one._replace(value=msgspec.json.encode(fields))

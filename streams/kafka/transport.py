@@ -1,0 +1,378 @@
+"""The batch transport: Faust's Kafka consumer, with source records fetched, handed on and sought by the slice.
+
+Stock Faust makes four asyncio tasks of every record; here one message carries a `Slice` of thousands, and all else stays
+Faust's: groups, assignment, rebalancing, and recovery, whose changelog records still come one by one.
+
+Four rules keep it exact (as of faust-streaming 0.15 and aiokafka 0.14, whose insides this rests on; tests watch them):
+
+- *The state says where to read on.* After a rebalance, and whenever something fetched may have got lost, the consumer seeks to
+  what the state expects next; what the group has committed is information for others, and nobody here asks for it.
+- *A seek begins a new epoch*, and slices of earlier ones are void, wherever they are on their way.
+- *Slices join without gap.* The client moves a position by itself only where the broker no longer has what it was asked
+  for; the slice that comes next then says so.
+- *Committed records of the sources alone count.* Fetches of sources ask for no others; changelogs are read to their very end,
+  for a stranger's open transaction must not hide checkpoints.
+
+Memory is bounded: per topic-partition one fetch that the client holds, one batch of it inflated, one slice that waits, and a few
+in the agent's hands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
+from time import monotonic
+from typing import Any
+
+import faust
+import faust.transport.drivers.aiokafka as driver
+from aiokafka.consumer.fetcher import READ_COMMITTED, READ_UNCOMMITTED, FetchResult
+from aiokafka.errors import ConsumerStoppedError, KafkaError
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from faust.types import TP, ConsumerMessage
+
+from analyzer import TOPICS, Topic
+from streams.kafka.fetched import install
+from streams.kafka.slices import Backlog, Place, Reach, Slice
+
+install()
+
+IDLE_FETCH_MS = 500
+BUSY_FETCH_MS = 10
+"""How long the broker waits for something new before it answers a fetch with nothing."""
+REBALANCING_SECONDS = 0.01
+"""How often is looked whether a rebalance is over."""
+SLICES_IN_HAND = 2
+"""Slices handed on and not yet worked off: one that is, and one so that nobody waits."""
+COMMIT_SECONDS = 5.0
+"""How long a commit may take. Nothing depends on it."""
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """The thread in which aiokafka's consumer lives."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._expected: dict[TP, int] = {}
+        """Where each source partition must go on: where the last seek or slice ended."""
+        self._epoch = -1
+        """Of the last seek. A fetch that was asked for in another epoch must not move positions: nobody would take what it found."""
+        self._suspects: dict[TP, int] = {}
+        """Where a batch with a wrong checksum was found, and is fetched once more."""
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        fetcher = self._consumer._fetcher
+        # The client has one fetch under way at a time, of the partitions of which nothing waits to be read. What waits must not
+        # hold up the others' fetch.
+        fetcher._prefetch_backoff = 0
+        plan = fetcher._get_actions_per_node
+
+        def plan_fetch(assignment: Any) -> Any:
+            fetcher._fetch_max_wait_ms = self._fetch_wait_ms(fetcher._records)
+            recovering = self.app.in_recovery
+            fetcher._isolation_level = READ_UNCOMMITTED if recovering else READ_COMMITTED
+            try:
+                requests, *rest = plan(assignment)
+            finally:
+                fetcher._isolation_level = READ_UNCOMMITTED  # for whoever asks where a changelog ends
+            return (_of_changelogs(requests) if recovering else requests, *rest)
+
+        fetcher._get_actions_per_node = plan_fetch
+
+    def _fetch_wait_ms(self, waiting: Collection[TP]) -> int:
+        """For the next fetch, while records of `waiting` partitions have yet to be read.
+
+        A long fetch of partitions without news must not hold up those that are read meanwhile: in recovery, these are changelogs,
+        and the source topics that bring nothing made of every fetch of them half a second. Later nobody reads changelogs, and one
+        fetch of them always waits.
+        """
+        busy = self.app.in_recovery or not self._expected.keys().isdisjoint(waiting)
+        return BUSY_FETCH_MS if busy else IDLE_FETCH_MS
+
+    async def seek_sources(self, offsets: Mapping[TP, int], epoch: int) -> None:
+        """Begin `epoch` at `offsets`. Changelogs are left alone: a recovery may have begun to read them."""
+        await self.call_thread(self._seek_sources, offsets, epoch)
+
+    async def _seek_sources(self, offsets: Mapping[TP, int], epoch: int) -> None:
+        self._epoch = epoch
+        consumer = self._ensure_consumer()
+        assigned = consumer.assignment()
+        self._expected = {tp: offset for tp, offset in offsets.items() if tp in assigned}
+        for tp, offset in self._expected.items():
+            consumer.seek(TopicPartition(*tp), offset)
+
+    async def fetch_slices(self, wanted: set[TP], timeout: float, epoch: int) -> tuple[list[Slice], dict[Place, Reach]]:
+        """Slices of `wanted` partitions, one each of those that have some, and how far all partitions are read.
+
+        Waits for the first up to `timeout` seconds.
+        """
+        found: tuple[list[Slice], dict[Place, Reach]] = await self.call_thread(self._fetch_slices, wanted, timeout, epoch)
+        return found
+
+    async def _fetch_slices(self, wanted: set[TP], timeout: float, epoch: int) -> tuple[list[Slice], dict[Place, Reach]]:
+        consumer = self._ensure_consumer()
+        fetcher = consumer._fetcher
+        if consumer._closed or fetcher._closed:
+            raise ConsumerStoppedError
+        with fetcher._subscriptions.fetch_context():
+            slices = self._read(fetcher, wanted, epoch)
+            if not slices:
+                waiter = fetcher._create_fetch_waiter()
+                await asyncio.wait([waiter], timeout=timeout)
+                if waiter.done():
+                    waiter.result()  # raises what is critical
+                    slices = self._read(fetcher, wanted, epoch)
+                else:
+                    waiter.cancel()
+            return slices, self._reached(fetcher)
+
+    def _read(self, fetcher: Any, wanted: set[TP], epoch: int) -> list[Slice]:
+        """As aiokafka's `Fetcher.fetched_records`, by slices, and with an eye on positions."""
+        slices: list[Slice] = []
+        if epoch != self._epoch or fetcher._subscriptions.reassignment_in_progress or not self.consumer.flow_active:
+            return slices
+        for tp in wanted & self._expected.keys():
+            result = fetcher._records.get(tp)
+            if result is None:
+                continue
+            if type(result) is not FetchResult:
+                if slices:
+                    break  # these first: raising would lose them
+                del fetcher._records[tp]
+                fetcher._notify(fetcher._wait_consume_future)
+                result.check_raise()
+            if not result.check_assignment(tp):  # sought meanwhile
+                del fetcher._records[tp]
+                fetcher._notify(fetcher._wait_consume_future)
+                continue
+            records = result._partition_records
+            moved = records.next_fetch_offset != self._expected[tp]
+            records.suspect = self._suspects.get(tp)
+            one = records.read_slice(fetcher._subscriptions.subscription.assignment.state_value(tp).highwater, epoch, moved)
+            result._update_position()
+            if records.done:
+                del fetcher._records[tp]
+                fetcher._notify(fetcher._wait_consume_future)
+                if records.doubtful:
+                    self._suspects[tp] = one.next_offset
+                else:
+                    self._suspects.pop(tp, None)
+            self._expected[tp] = one.next_offset
+            if one.begin < one.next_offset:
+                slices.append(one)
+        return slices
+
+    def _reached(self, fetcher: Any) -> dict[Place, Reach]:
+        subscription = fetcher._subscriptions.subscription
+        if subscription is None or subscription.assignment is None:
+            return {}
+        states = {tp: subscription.assignment.state_value(tp) for tp in self._expected}
+        return {
+            Place(*tp): Reach(state.position, _readable_end(state))
+            for tp, state in states.items()
+            if state is not None and state.has_valid_position
+        }
+
+    def ends(self, tp: TP) -> tuple[int, int] | None:
+        """Where a partition ends for readers, and where with open transactions; None where it is not known, or not assigned."""
+        subscription = self._ensure_consumer()._subscription.subscription
+        if subscription is None or subscription.assignment is None or tp not in subscription.assignment.tps:
+            return None
+        state = subscription.assignment.state_value(tp)
+        readable = _readable_end(state)
+        return None if readable is None else (readable, state.highwater)
+
+    async def tell_group(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit `offsets`, for the tools that watch a group's lag. Whether the group took it: it does of members alone."""
+        return bool(await self.call_thread(self._tell_group, offsets))
+
+    async def _tell_group(self, offsets: Mapping[TP, int]) -> bool:
+        consumer = self._ensure_consumer()
+        ours = {TopicPartition(*tp): OffsetAndMetadata(offset, "") for tp, offset in offsets.items() if tp in consumer.assignment()}
+        if len(ours) < len(offsets):
+            return False
+        try:
+            async with asyncio.timeout(COMMIT_SECONDS):
+                await consumer.commit(ours)
+        except (KafkaError, TimeoutError) as error:  # the next one will tell
+            self.log.info("commit: %r", error)
+            return False
+        return True
+
+    def last_answer(self) -> float | None:
+        """When the broker last answered a fetch, in seconds since the epoch; None before that."""
+        subscription = self._ensure_consumer()._subscription.subscription
+        if subscription is None or subscription.assignment is None:
+            return None
+        states = [subscription.assignment.state_value(tp) for tp in subscription.assignment.tps]
+        return max((state.timestamp / 1000 for state in states if state.timestamp), default=None)
+
+    def partition_counts(self, topics: Iterable[Topic]) -> dict[Topic, int]:
+        """See `Consumer.partition_counts`."""
+        if self._consumer is None:
+            return {}
+        known = self._consumer._client.cluster.partitions_for_topic
+        return {topic: len(found) for topic in topics if (found := known(topic))}
+
+    def connections(self) -> list[Any]:
+        """The client's open connections; none before it has started."""
+        return [] if self._consumer is None else list(self._consumer._client._conns.values())
+
+
+def _of_changelogs(requests: list[tuple[int, Any]]) -> list[tuple[int, Any]]:
+    """Fetch requests without the source topics, which nobody reads in recovery."""
+    for _, request in requests:
+        request._topics = [one for one in request.topics if one[0] not in TOPICS]
+    return [(node, request) for node, request in requests if request.topics]
+
+
+def _readable_end(state: Any) -> int | None:
+    """Where a partition ends for readers of committed records: behind it, transactions are open."""
+    end: int | None = state.highwater
+    return end if end is None or state.lso is None or state.lso < 0 else min(end, state.lso)
+
+
+class Consumer(driver.Consumer):
+    """Hands on source records by slices, those of a partition's topics side by side in time; changelog records one by one."""
+
+    _thread: ConsumerThread
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.epoch = 0
+        self.backlog = Backlog()
+        self._in_hand = 0
+        self._room = asyncio.Event()
+        self._room.set()
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    # -- slices out
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+        # Faust's set is live: an end of recovery would empty it in the middle of a fetch, and no partitions means all.
+        active = set(active_partitions or ())
+        changelogs = {tp for tp in active if self._is_changelog_tp(tp)}
+        if changelogs or not active:
+            return await super()._getmany(changelogs, timeout) if changelogs else {}
+        one = await self._next_slice(active, timeout)
+        return {} if one is None else {TP(*one.place): [one]}
+
+    async def _next_slice(self, active: set[TP], timeout: float) -> Slice | None:
+        if self.app.rebalancing:  # Faust empties its buffers once more at the end of it, after the seek
+            await asyncio.sleep(REBALANCING_SECONDS)
+            return None
+        epoch = self.epoch
+        if not self._room.is_set():
+            try:
+                await asyncio.wait_for(self._room.wait(), timeout)
+            except TimeoutError:
+                return None
+        one = self.backlog.take(monotonic())
+        if one is None:
+            slices, reached = await self._thread.fetch_slices(self.backlog.wanted(active), timeout, epoch)
+            if epoch != self.epoch:
+                return None
+            self.backlog.add(slices, reached)
+            one = self.backlog.take(monotonic())
+        if one is not None:
+            self._in_hand += 1
+            if self._in_hand >= SLICES_IN_HAND:
+                self._room.clear()
+        return one
+
+    async def _wait_next_records(self, timeout: float) -> Any:
+        records, _ = await super()._wait_next_records(timeout)
+        return records, None  # none to be left out: what is no longer wanted was not asked for
+
+    def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
+        if not isinstance(record, Slice):
+            return super()._to_message(tp, record)
+        generation = self.app.consumer_generation_id
+        return ConsumerMessage(*tp, record.begin, 0.0, 0, None, None, record, None, 0, 0, tp, generation_id=generation)
+
+    def is_current(self, one: Slice) -> bool:
+        return one.epoch == self.epoch
+
+    def finished(self, one: Slice) -> None:
+        """A slice handed on is worked off: there is room for another."""
+        if self.is_current(one):
+            self._in_hand -= 1
+            self._room.set()
+
+    def on_buffer_full(self, tp: TP) -> None:
+        """Faust's own brake, which would stop a partition for a second at a time. `SLICES_IN_HAND` is ours."""
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """See `on_buffer_full`."""
+
+    # -- positions
+
+    async def perform_seek(self) -> None:
+        """Faust's call after a rebalance, and whenever it drops what was fetched: go to where the state stands."""
+        self.epoch += 1
+        self.backlog.clear()
+        self._in_hand = 0
+        self._room.set()
+        offsets: dict[TP, int] = self.app.work.expected_offsets()
+        self._read_offset.update(dict.fromkeys(offsets))  # so that Faust takes nothing for read already
+        await self._thread.seek_sources(offsets, self.epoch)
+
+    async def tell_group(self, offsets: Mapping[TP, int]) -> bool:
+        return await self._thread.tell_group(offsets)
+
+    def highwater(self, tp: TP) -> int | None:
+        """The offset up to which records of a source can be read (its last stable offset), so that lag ends there.
+
+        None where it is not known, or the partition just not assigned.
+        """
+        ends = self._thread.ends(tp)
+        return None if ends is None else ends[0]
+
+    def lags(self, expected: Mapping[TP, int]) -> dict[tuple[str, int], int | None]:
+        """Records from the `expected` offsets to where sources end; None where that is not known."""
+        ends = {tp: self.highwater(tp) for tp in expected}
+        return {(tp.topic, tp.partition): None if end is None else max(end - expected[tp], 0) for tp, end in ends.items()}
+
+    def uncommitted(self, tp: TP) -> int:
+        """Offsets of a source that cannot be read yet, because transactions before or among them are open."""
+        ends = self._thread.ends(tp)
+        return 0 if ends is None else ends[1] - ends[0]
+
+    def last_answer(self) -> float | None:
+        """When the broker last answered a fetch, in seconds since the epoch; None before that."""
+        return self._thread.last_answer()
+
+    def connections(self) -> list[Any]:
+        """The client's open connections; none before it has started."""
+        return [] if self._thread is None else self._thread.connections()
+
+    def partition_counts(self, topics: Iterable[Topic]) -> dict[Topic, int]:
+        """How many partitions topics have, as of the last metadata (at most some ten seconds ago).
+
+        Topics of which the broker has told nothing are left out.
+        """
+        return {} if self._thread is None else self._thread.partition_counts(topics)
+
+    # -- rebalancing
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Stores the state first, so that whoever comes next need not work it out again."""
+        await self.app.work.hand_over()
+        await super().on_partitions_revoked(revoked)
+
+
+class Slices(faust.Schema):
+    """A topic whose messages carry slices, which nobody decodes on the way."""
+
+    def loads_key(self, app: Any, message: Any, *, loads: Any = None, serializer: Any = None) -> None:  # noqa: ARG002  # Faust's signature
+        return None
+
+    def loads_value(self, app: Any, message: Any, *, loads: Any = None, serializer: Any = None) -> Any:  # noqa: ARG002
+        return message.value
+
+
+class Transport(driver.Transport):
+    Consumer = Consumer

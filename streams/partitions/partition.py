@@ -1,0 +1,324 @@
+"""A partition's work: slices of records in, outcomes into the outbox, state that says which record it has taken in last.
+
+All of it is synchronous and knows no Faust: the path of an alarm is decode -> admit -> fold. State is a function of the
+records up to its offsets, so a record delivered again is known by its offset and skipped.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import compress, repeat
+from operator import eq
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import structlog
+
+from analyzer import FACT_TYPES, NOTHING_FINISHED, OUTCOMES, Columns, Engine, Finished, Outcome, Policy, ShardKey, Topic
+from analyzer.columns.ids import distinct
+from streams.formats.codec import Decoded, decode_slice, encode_announcement, encode_episodes
+from streams.formats.control import Control, controls_among
+from streams.kafka.batches import Unreadable
+from streams.kafka.records import NO_TIMESTAMP
+from streams.kafka.slices import REPLAYED, TRUNCATED, Slice
+
+log = structlog.get_logger("alarm_fatigue")
+
+Headers = list[tuple[str, bytes]]
+
+EXPLAIN = {
+    "misrouted": "key: expected the record's facility, by which partitions are chosen",
+    "future": "at: expected no more than max_ahead after the record's timestamp",
+    "late": "at: expected no more than the allowed lateness behind the topic's watermark, nor the horizon before the record's timestamp",
+}
+EXPLAIN_NO_TIMESTAMP = (
+    "timestamp: the record has none, so that at cannot be compared with it; expected one from the producer, or a topic with "
+    "message.timestamp.type=LogAppendTime"
+)
+_PLACES = {topic: {name: place for place, name in enumerate(type_.__slots__)} for topic, type_ in FACT_TYPES.items()}
+_new = tuple.__new__  # a named tuple's own constructor takes three times as long
+_ACCEPTED, _DUPLICATE = OUTCOMES.index("accepted"), OUTCOMES.index("duplicate")
+
+
+class Outgoing(NamedTuple):
+    """A record to be produced."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = []  # noqa: RUF012  # never changed
+
+
+class Waiting(NamedTuple):
+    """Episodes that wait to be sent, and the bytes of their values."""
+
+    episodes: int = 0
+    size: int = 0
+
+
+def with_headers(records: Iterable[Outgoing], headers: Headers) -> list[Outgoing]:
+    """The same records with these headers."""
+    return [_new(Outgoing, (topic, key, value, headers)) for topic, key, value, _ in records]
+
+
+class TakenSlice(NamedTuple):
+    """What became of a slice: the event times (ms) of the records that were accepted."""
+
+    accepted_at: npt.NDArray[np.int64]
+
+
+class Poisoned(RuntimeError):
+    """The engine failed in the middle of a slice: its state must never be stored."""
+
+
+class Partition:
+    """One source partition: its engine, the next offset it expects of each topic, and what it has to say."""
+
+    def __init__(
+        self,
+        number: int,
+        partitions: int,
+        engine: Engine,
+        next_offsets: Mapping[Topic, int],
+        pseudonym: Callable[[str], str],
+        max_record_bytes: int,
+        said: Sequence[int] = (),
+        episodes: Iterable[Outgoing] = (),
+    ) -> None:
+        """What the stored state had to say is said again, in case it was not: its rows `said`, and `episodes` that it does not hold."""
+        self.number = number
+        self.engine = engine
+        self.next_offsets: dict[Topic, int] = dict(next_offsets)
+        self.outbox: list[Outgoing] = []
+        """Rejected records, to be sent at once: sent again after a crash, they are the same."""
+        self.truncated: dict[Topic, int] = dict.fromkeys(FACT_TYPES, 0)
+        """Texts for people that were cut, by topic, since this partition was taken up."""
+        self._keyed = partitions > 1  # with one partition any key leads to the right place
+        self._pseudonym = pseudonym
+        self._max_record_bytes = max_record_bytes
+        self._poisoned = False
+        self._episodes: list[Outgoing] = list(episodes)
+        self._episode_bytes = _size(self._episodes)
+        self._finished: list[Finished] = []
+        """Those in `_episodes`, after whatever came from outside."""
+        self._say(engine.said_at(np.array(said, dtype=np.int64)))
+        self.changed = bool(self._episodes)
+        """Whether anything happened since the last checkpoint was planned."""
+        self._said_before = len(self._episodes)
+
+    @property
+    def waiting_episodes(self) -> int:
+        """How many finished episodes wait for the next checkpoint, beside those that most likely were sent before a restart."""
+        return len(self._episodes) - self._said_before
+
+    @property
+    def waiting(self) -> Waiting:
+        """All that waits for the next checkpoint."""
+        return Waiting(len(self._episodes), self._episode_bytes)
+
+    def take_slice(self, one: Slice, now: int | None = None) -> TakenSlice:
+        """Take in the records that were not taken in before.
+
+        `now` (ms): when they were read, for the counts of the last minutes; None: keep none.
+        """
+        if now is not None:
+            self.engine.recent.begin(now)
+        for batch in one.unreadable:
+            if batch.begin >= self.next_offsets.get(one.topic, 0):
+                self._reject_batch(one, batch)
+        new = bisect_left(one.offsets, self.next_offsets.get(one.topic, 0))
+        if new:
+            one = one.cut(new)[1] if new < len(one.offsets) else Slice(one.topic, one.partition, [], [], [], [], one.begin, one.next_offset)
+        try:
+            accepted_at = self._take_in(one)
+        except Exception:
+            self._poisoned = True
+            raise
+        if one.next_offset > self.next_offsets.get(one.topic, 0):
+            self.next_offsets[one.topic] = one.next_offset
+            self.changed = True
+        return TakenSlice(accepted_at)
+
+    def _take_in(self, one: Slice) -> npt.NDArray[np.int64]:
+        topic = one.topic
+        decoded = decode_slice(topic, one.values, self._max_record_bytes)
+        if decoded.malformed:
+            controls = list(controls_among(decoded.malformed, one.values, one.keys))
+            if controls:
+                return self._take_in_parts(one, controls)
+        return self._take_facts(one, decoded)
+
+    def _take_in_parts(self, one: Slice, controls: Sequence[tuple[int, Control]]) -> npt.NDArray[np.int64]:
+        """Take in a slice with control records: each in its place among the facts."""
+        accepted, begin = [], 0
+        for place, control in [*controls, (len(one), None)]:
+            if begin < place:
+                part = one.records(begin, place)
+                decoded = decode_slice(part.topic, part.values, self._max_record_bytes)
+                accepted.append(self._take_facts(part, decoded))
+            if control is not None:
+                self._obey(one, place, control)
+            begin = place + 1
+        return np.concatenate(accepted) if accepted else np.empty(0, dtype=np.int64)
+
+    def _obey(self, one: Slice, place: int, control: Control) -> None:
+        log.info(
+            "control record",
+            control=control.control,
+            facility=control.facility,
+            at=control.at,
+            event_id=control.event_id,
+            topic=one.topic,
+            partition=self.number,
+            offset=one.offsets[place],
+        )
+        self.engine.control(one.topic, control.control, control.facility, control.at)
+
+    def _take_facts(self, one: Slice, decoded: Decoded) -> npt.NDArray[np.int64]:
+        topic = one.topic
+        self.truncated[topic] += decoded.truncated
+        for place, detail in decoded.malformed:
+            self.engine.count(topic, "malformed")
+            self.engine.recent.refused(topic, "malformed", one.keys[place])
+            self._reject(one, place, "malformed", detail)
+        columns, places = decoded.columns, decoded.places
+        if self._keyed:
+            columns, places = self._routed(one, columns, places)
+        stamps = one.timestamps if len(places) == len(one.timestamps) else [one.timestamps[place] for place in places]
+        outcomes = self.engine.take(topic, columns, stamps)
+        for number in np.flatnonzero((outcomes != _ACCEPTED) & (outcomes != _DUPLICATE)).tolist():
+            outcome, place = OUTCOMES[outcomes[number]], places[number]
+            has_none = outcome == "future" and one.timestamps[place] == NO_TIMESTAMP
+            self._reject(one, place, outcome, EXPLAIN_NO_TIMESTAMP if has_none else EXPLAIN[outcome])
+        at = np.array(columns[_PLACES[topic]["at"]], dtype=np.int64)
+        return at[np.flatnonzero(outcomes == _ACCEPTED)]
+
+    def _routed(self, one: Slice, columns: Columns, places: Sequence[int]) -> tuple[Columns, Sequence[int]]:
+        """The facts that came under the key of their facility; the others are rejected."""
+        facilities = columns[_PLACES[one.topic]["facility"]]
+        encoded = {facility: facility.encode() for facility in set(facilities)}
+        keys = one.keys if len(places) == len(one.keys) else [one.keys[place] for place in places]
+        right = list(map(eq, keys, map(encoded.__getitem__, facilities)))
+        if all(right):
+            return columns, places
+        for place in compress(places, (not is_right for is_right in right)):
+            self.engine.count(one.topic, "misrouted")
+            self.engine.recent.refused(one.topic, "misrouted", one.keys[place])
+            self._reject(one, place, "misrouted", EXPLAIN["misrouted"])
+        return tuple(list(compress(column, right)) for column in columns), list(compress(places, right))
+
+    def _reject(self, one: Slice, place: int, reason: Outcome, detail: str) -> None:
+        where = {"topic": one.topic, "partition": str(self.number), "offset": str(one.offsets[place])}
+        headers = {"reason": reason, "detail": detail} | where
+        if times := one.replayed.get(one.offsets[place]):  # for `alarm-fatigue rejected replay` to know
+            headers[REPLAYED] = str(times)
+        self.outbox.append(
+            Outgoing("rejected", one.keys[place], one.values[place], [(name, value.encode()) for name, value in headers.items()])
+        )
+
+    def _reject_batch(self, one: Slice, batch: Unreadable) -> None:
+        """The beginning of a batch as it was fetched."""
+        headers = {
+            "reason": "malformed", "detail": f"batch: expected readable records, found none from here to offset {batch.next_offset - 1}"
+            f": {batch.reason}", "topic": one.topic, "partition": str(self.number), "offset": str(batch.begin),
+        }  # fmt: skip
+        if batch.size > len(batch.sample):
+            headers |= {TRUNCATED: "true", "original_size": str(batch.size)}
+        self.outbox.append(Outgoing("rejected", None, batch.sample, [(name, value.encode()) for name, value in headers.items()]))
+
+    def advance(self, now: int | None) -> None:
+        """Move time (see `Engine.advance`)."""
+        try:
+            finished = self.engine.advance(now)
+        except Exception:
+            self._poisoned = True
+            raise
+        self._say(finished)
+        self.changed = self.changed or len(finished) > 0
+
+    def let_go(self, now: int) -> None:
+        """Drop facilities that fell silent, once everything written was taken in (see `Engine.let_go`)."""
+        try:
+            dropped = self.engine.let_go(now)
+        except Exception:
+            self._poisoned = True
+            raise
+        if dropped:
+            self.changed = True
+            log.info(
+                "facilities forgotten: silent for longer than the horizon",
+                partition=self.number,
+                facilities=len(dropped),
+            )
+
+    def look(self) -> None:
+        """Bring the overload states to now: silence, too, changes them."""
+        try:
+            self.changed = self.engine.look() or self.changed
+        except Exception:
+            self._poisoned = True
+            raise
+
+    def _say(self, episodes: Finished) -> None:
+        if not len(episodes):
+            return
+        keys = {facility: facility.encode() for facility in set(episodes.columns[0])}
+        of_facility = map(keys.__getitem__, episodes.columns[0])
+        values = encode_episodes(episodes, self._pseudonym)
+        self._episodes += map(partial(_new, Outgoing), zip(repeat("episodes"), of_facility, values, repeat(Headers())))
+        self._episode_bytes += sum(map(len, values))
+        self._finished.append(episodes)
+
+    def take_outbox(self) -> list[Outgoing]:
+        outbox, self.outbox = self.outbox, []
+        return outbox
+
+    def take_episodes(self) -> tuple[list[Outgoing], list[int], list[Outgoing]]:
+        """Finished episodes and changed overload states, to be sent once the state is stored; and what to store to send them again.
+
+        That is the rows of those episodes that the state holds, and the others whole: versions since replaced, alarms since dropped,
+        states.
+        """
+        changes = [
+            Outgoing("overload", one.change.facility.encode(), encode_announcement(one, self._pseudonym)) for one in self.engine.announce()
+        ]
+        episodes, finished = self._episodes, self._finished
+        self._episodes, self._finished, self._said_before, self._episode_bytes = [], [], 0, 0
+        if not episodes:
+            return changes, [], changes
+        finished.append(NOTHING_FINISHED)  # all may have come from outside
+        rows = np.concatenate([one.rows for one in finished])
+        held = self.engine.still_says(rows, np.concatenate([one.digests for one in finished]))
+        from_outside = len(episodes) - len(rows)
+        lost = [from_outside + number for number in np.flatnonzero(~held).tolist()]
+        return episodes + changes, distinct(rows[held]).tolist(), [*episodes[:from_outside], *map(episodes.__getitem__, lost), *changes]
+
+    def put_back(self, episodes: list[Outgoing]) -> None:
+        """Take back what was not sent after all, to be stored and sent with the next checkpoint."""
+        self._episodes[:0] = episodes
+        self._episode_bytes += _size(episodes)
+        self.changed = self.changed or bool(episodes)
+
+    def state(self) -> dict[str, Any]:
+        """What belongs to the state beside the engine's shards, in plain values."""
+        if self._poisoned:
+            raise Poisoned(f"partition {self.number}: the engine failed while taking in a slice; its state is not stored")
+        return {
+            "next_offsets": dict(self.next_offsets),
+            "tally": [[topic, outcome, count] for (topic, outcome), count in sorted(self.engine.tally.items())],
+            "controls": dict(self.engine.controls),
+        }
+
+
+def _size(records: Iterable[Outgoing]) -> int:
+    return sum(len(one.value or b"") for one in records)
+
+
+def restored_engine(policy: Policy, shards: Mapping[ShardKey, Any], state: Mapping[str, Any], judge_anew: bool) -> Engine:
+    """The engine of a stored state (see `Partition.state`)."""
+    engine = Engine.load(policy, shards, {(topic, outcome): count for topic, outcome, count in state["tally"]}, judge_anew)
+    engine.controls = dict(state["controls"])
+    return engine

@@ -1,0 +1,139 @@
+"""The Faust table behind checkpoints: Faust declares, assigns and reads its changelog topic; nobody sets its keys.
+
+Recovery hands the changelog's records to `Found`, which keeps the last of each key, by partition. The worker builds its
+state from them once recovery is complete, and writes checkpoints to the same topic itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import faust
+import structlog
+from faust.stores import memory
+from faust.tables.manager import TableManager
+from faust.tables.recovery import RebalanceAgain, Recovery
+from faust.types import TP, EventT
+
+from streams.partitions.checkpoint import CheckpointError, damaged_manifests, is_key
+
+OnRevoked = Callable[[set[int]], None]
+OnRecovered = Callable[[set[int]], Awaitable[None]]
+
+
+RECOVERY_RECORDS = 32
+"""Changelog records that Faust collects before it hands them on."""
+
+
+KEY_PREFIX = 16
+"""Bytes of a foreign record's key that its line shows."""
+
+log = structlog.get_logger("alarm_fatigue")
+
+
+class Found(memory.Store):
+    """What recovery found in the changelog: records[partition][key], and offsets[partition][key]; others' records left out."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()  # the table as a mapping, which stays empty
+        self.records: dict[int, dict[bytes, bytes]] = {}
+        self.offsets: dict[int, dict[bytes, int]] = {}
+
+    @contextmanager
+    def taken(self, partition: int) -> Iterator[dict[bytes, bytes]]:
+        """The records of a partition, which are forgotten here. A `CheckpointError` about them gets the place of the record."""
+        records, offsets = self.records.pop(partition, {}), self.offsets.pop(partition, {})
+        topic = self.table.changelog_topic_name
+        try:
+            for key, reason in damaged_manifests(records).items():
+                _tell_of_foreign(topic, partition, offsets[key], key, len(records[key]), f"no manifest ({reason})")
+            yield records
+        except CheckpointError as error:
+            raise error.at(topic, partition, offsets) from None
+
+    def apply_changelog_batch(self, batch: Iterable[EventT], to_key: Any, to_value: Any) -> None:  # noqa: ARG002  # Faust's signature
+        for event in batch:
+            message = event.message
+            key, value, number = message.key, message.value, message.partition
+            if key is None and value is None:  # the place of records that do not count (see `FetchedRecords`)
+                continue
+            if not is_key(key):
+                if value is not None:  # else somebody has deleted a record of others
+                    _tell_of_foreign(message.topic, number, message.offset, key, len(value))
+            elif value is None:
+                self.records.get(number, {}).pop(key, None)
+            else:
+                self.records.setdefault(number, {})[key] = value
+                self.offsets.setdefault(number, {})[key] = message.offset
+
+    async def on_rebalance(self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0) -> None:  # noqa: ARG002
+        numbers = {tp.partition for tp in revoked}
+        for number in numbers:
+            for one in (self.records, self.offsets):
+                one.pop(number, None)  # of a recovery that was interrupted: it will be read anew
+        self.table.on_revoked(numbers)
+
+    async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:  # noqa: ARG002
+        await self.table.on_recovered({tp.partition for tp in active_tps})
+
+
+def _tell_of_foreign(topic: str, partition: int, offset: int, key: bytes | None, size: int, is_what: str = "no stored state") -> None:
+    remedy = "delete it by a record of the same key without a value" if key is not None else "remove it with kafka-delete-records"
+    log.warning(
+        f"a record in the checkpoint topic is {is_what} and is ignored; let only workers write there, and {remedy}",
+        topic=topic, partition=partition, offset=offset, key=None if key is None else key[:KEY_PREFIX].hex(), size=size,
+    )  # fmt: skip
+
+
+class CheckpointTable(faust.Table):
+    """A table whose store is `Found`.
+
+    In a rebalance, `on_revoked` hears at once which partitions are others' now, and `on_recovered`, when all is read, which
+    ones this worker holds.
+    """
+
+    on_revoked: OnRevoked
+    on_recovered: OnRecovered
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Records of a checkpoint are long: buffering Faust's usual thousand of them would double the memory of a recovery.
+        super().__init__(*args, recovery_buffer_size=RECOVERY_RECORDS, **kwargs)
+
+    def _new_store(self) -> Found:
+        return Found("memory://", self.app, self, table_name=self.name)
+
+
+class CurrentRecovery(Recovery):
+    """Faust's recovery, which may end when the next rebalance has already begun - in a worker that was suspended, long ago.
+
+    What it has read is then of the past, and another recovery follows.
+    """
+
+    _rebalances = 0
+
+    async def on_rebalance(self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0) -> None:
+        self._rebalances = self.app.rebalancing_count  # counted as soon as the client hears of one
+        await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
+
+    async def on_recovery_completed(self, generation_id: int = 0) -> None:
+        if self._rebalances != self.app.rebalancing_count or generation_id != self.app.consumer_generation_id:
+            raise RebalanceAgain
+        await super().on_recovery_completed(generation_id)
+
+
+class Tables(TableManager):
+    """Faust's tables, with that recovery, and without the second at every start in which Faust waits for more of them to be declared."""
+
+    _recovery: Recovery | None
+
+    @property
+    def recovery(self) -> Recovery:
+        if self._recovery is None:
+            self._recovery = CurrentRecovery(self.app, self, beacon=self.beacon, loop=self.loop)
+        return self._recovery
+
+    async def on_start(self) -> None:
+        await self._update_channels()
+        await self.recovery.start()

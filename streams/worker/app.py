@@ -1,0 +1,131 @@
+"""The worker: Faust's consumer, groups, recovery and web server around the partitions' work. The composition root."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+import faust
+from faust.web.drivers.aiohttp import Web
+
+from streams.http.door import Door, new_runner
+from streams.http.guard import guard, tls_of
+from streams.http.refusals import Refusals
+from streams.kafka.producer import BATCH_BYTES
+from streams.kafka.topics import LARGEST_RECORD, current_limits
+from streams.kafka.transport import Transport
+from streams.partitions.store import Tables
+from streams.settings import Settings, WebSettings
+from streams.worker.work import Work
+
+METADATA_MS = 10_000
+"""How soon a topic that was made anew while the worker runs is found again; the client's own five minutes are long for that."""
+REQUEST_SECONDS = 30.0
+"""How long a request may go unanswered, as in Kafka's own clients (`request.timeout.ms`): a connection
+of which the other end is gone without a word is given up then. Faust's defaults are 90 s, and 20 min for producers."""
+LIMITS_SECONDS = 300.0
+"""How often the broker is asked for `max.message.bytes` of the outputs, which operators change; a limit
+lowered in between is noticed by a refusal."""
+FETCH_BYTES = 1 << 20
+"""Longest fetch of one partition: some thousand records, or two or three parts of a checkpoint. Longer ones only cost memory."""
+BUFFERED_SLICES = 16
+"""Faust's buffer, which holds less: `streams.kafka.transport.SLICES_IN_HAND`."""
+
+
+class Site(Web):
+    """Faust's web server within bounds, with a guard, and without an index page of its own."""
+
+    production_blueprints: ClassVar[list[Any]] = []
+
+    def __init__(self, app: App) -> None:
+        super().__init__(app)
+        self._refusals = Refusals()
+        self._runner = new_runner(self.web_app)
+        guard(self.web_app, app.web_settings, self._refusals)
+
+    def _create_site(self) -> Door:
+        settings = self.app.web_settings
+        return Door(self._runner, settings, self._refusals, settings.port, self.app.conf.web_ssl_context)
+
+
+class App(faust.App):
+    """A Faust app that stores its state before it lets go of its partitions."""
+
+    work: Work
+    web_settings: WebSettings
+    current_limits: Callable[[], dict[str, int]]
+
+    def _new_transport(self) -> Transport:
+        return Transport(self.conf.broker_consumer, self)
+
+    def _new_web(self) -> Site:
+        return Site(self)
+
+    def _create_directories(self) -> None:
+        """None: state lives in Kafka."""
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        self.add_future(self.work.lookout.watch())  # Faust's own timers wait for the partitions
+        self.add_future(self._keep_limits())
+
+    async def _keep_limits(self) -> None:
+        while True:
+            await asyncio.sleep(LIMITS_SECONDS)
+            self.work.limits.tell(await asyncio.to_thread(self.current_limits))
+
+    async def on_stop(self) -> None:
+        await self.work.drain()
+        await super().on_stop()
+
+
+def create_app(settings: Settings, clock: Callable[[], float] = time.time, limits: Mapping[str, int] | None = None) -> App:
+    """The worker for `settings`; `clock` gives seconds since the epoch. `settings.partitions` must be the topics' own number.
+
+    `limits`: `max.message.bytes` of the output topics, as far as known.
+
+    Raises `SettingsError` where a secret or a certificate cannot be read.
+    """
+    app = App(
+        settings.group,
+        broker=[f"kafka://{address.strip()}" for address in settings.broker.split(",")],
+        broker_client_id=settings.group,
+        broker_commit_interval=settings.checkpoint_interval / 1000,
+        broker_heartbeat_interval=settings.session_timeout / 3000,
+        broker_session_timeout=settings.session_timeout / 1000,
+        broker_request_timeout=max(REQUEST_SECONDS, settings.session_timeout / 1000),  # Faust insists
+        producer_request_timeout=REQUEST_SECONDS,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=settings.instance,
+        # A named worker that comes back gets the assignment that it had, and Faust insists that it still has the address of then.
+        **({"canonical_url": f"http://{quote(settings.instance)}"} if settings.instance else {}),
+        consumer_max_fetch_size=FETCH_BYTES,
+        consumer_metadata_max_age_ms=METADATA_MS,
+        producer_acks=-1,
+        producer_max_batch_size=BATCH_BYTES,
+        producer_max_request_size=LARGEST_RECORD,
+        agent_supervisor="mode.CrashingSupervisor",  # a failed engine must not go on with half a record taken in
+        topic_partitions=settings.partitions,
+        topic_disable_leader=True,
+        store="memory://",
+        TableManager=Tables,
+        table_standby_replicas=0,  # a copy kept warm costs as much memory as the original, and reading the topic takes seconds
+        stream_buffer_maxsize=BUFFERED_SLICES,
+        stream_wait_empty=False,  # nothing is ever acknowledged: the state tells what was read
+        web_bind=settings.web.host,
+        web_host=settings.web.host,
+        web_port=settings.web.port,
+        web_ssl_context=tls_of(settings.web),
+        web_router_enabled=False,
+        web_tables_enabled=False,
+        web_graph_enabled=False,
+        web_stats_enabled=False,
+    )
+    app.web_settings = settings.web
+    app.current_limits = partial(current_limits, settings)
+    app.work = Work(app, settings, clock, limits or {})
+    return app

@@ -1,0 +1,99 @@
+"""The lookout: watches a worker from beside its work, and ends it where it stands still though the broker is there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from time import monotonic
+from typing import Any, Protocol
+
+import structlog
+
+from streams.dev.broker import some_broker_answers
+from streams.partitions.partition import Partition
+from streams.partitions.progress import Answers, Silence, Standing, Watch
+from streams.settings import Settings
+from streams.worker.watchdog import STOP_SECONDS, Watchdog
+
+LOOK_SECONDS = 1.0
+"""How often progress is looked at."""
+
+log = structlog.get_logger("alarm_fatigue")
+
+
+class StoodStill(RuntimeError):
+    """The worker made no progress, and only a restart may help."""
+
+
+class Watched(Protocol):
+    """What the lookout asks of a worker."""
+
+    watchdog: Watchdog | None
+
+    @property
+    def partitions(self) -> list[Partition]: ...
+
+    def standing(self) -> Standing: ...
+
+
+class Lookout:
+    """Looks at `work` once a second for as long as it runs. `clock` gives seconds since the epoch."""
+
+    def __init__(self, app: Any, settings: Settings, clock: Callable[[], float], work: Watched) -> None:
+        self._app = app
+        self._settings = settings
+        self._clock = clock
+        self._work = work
+        self._watch = Watch(settings.stall_timeout / 1000)
+        self.answers = Answers(self._connections)
+        self._silence = Silence(settings.broker)
+        self._was_silent = False
+
+    def broker_answered_at(self) -> float | None:
+        """When a broker last answered a request of this worker (fetch, heartbeat, metadata, produce).
+
+        Seconds since the epoch by the worker's clock; None before the first answer. An idle
+        worker gets answers every half second, one in a rebalance at least every ten seconds.
+        """
+        last = self.answers.last()
+        return None if last is None else self._clock() - (monotonic() - last)
+
+    def _connections(self) -> list[Any]:
+        consumer, producer = self._app._consumer, self._app._producer  # the properties would make them
+        client = None if producer is None else producer._producer
+        connections: list[Any] = [] if consumer is None else consumer.connections()
+        return connections if client is None else [*connections, *client.client._conns.values()]
+
+    async def watch(self) -> None:
+        """Look after the worker for as long as it runs: end it if it stands still though the broker is there."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            self._silence.look(self.answers.last(), monotonic())
+            await self._look()
+
+    async def _look(self) -> None:
+        standing = self._work.standing()
+        what = self._watch.judge(standing, monotonic())
+        if what is None:
+            return
+        asked = monotonic()
+        if not await some_broker_answers(self._settings.broker):
+            self._was_silent = True
+            self._watch.forgive()
+            return
+        self.answers.note(asked)
+        if self._was_silent:  # it is back this moment; the clients need theirs
+            self._was_silent = False
+            self._watch.forgive()
+            return
+        seconds = self._settings.stall_timeout / 1000
+        log.error(
+            f"no progress, ending to be restarted: {what}",
+            seconds=seconds,
+            records_waiting=standing.waiting,
+            partitions=[one.number for one in self._work.partitions],
+            records_taken_in=standing.taken_in,
+        )
+        if self._work.watchdog is not None:  # whatever hangs may keep Faust from stopping
+            self._work.watchdog.stop_within(STOP_SECONDS)
+        await self._app.crash(StoodStill(f"no progress for {seconds:.0f} s: {what}"))
