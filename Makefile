@@ -27,7 +27,7 @@ test: $(READY_DEV)  ## every test; those that need Java, Maven, Prometheus or Ch
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check-rules: $(READY_DEV)  ## alert rules, routes, templates and runbooks, in under 50 s; needs Prometheus and Alertmanager
-	@ALARM_FATIGUE_TESTS_REQUIRE_ALL=1 $(BIN)/python -m pytest -q tests/test_rules.py tests/test_alertmanager.py
+	@ALARM_FATIGUE_TESTS_REQUIRE_ALL=1 $(BIN)/python -m pytest -q tests/deploy/test_rules.py tests/deploy/test_alertmanager.py
 
 chaos: $(READY_DEV)  ## workers and a real Kafka killed, stopped and suspended for half an hour, every number compared; needs Java 17 and Maven
 	@$(BIN)/python -m tests.chaos $(CHAOS_ARGS)
@@ -51,7 +51,7 @@ dashboards: $(READY_DEV)  ## grafana/dashboards, written anew from the code in g
 	@$(BIN)/python -m grafana
 
 check-dashboards: $(READY_DEV)  ## the boards: regenerated, linted, and what panels show by promtool; needs Prometheus
-	@ALARM_FATIGUE_TESTS_REQUIRE_ALL=1 $(BIN)/python -m pytest -q tests/test_dashboards.py tests/test_panels.py
+	@ALARM_FATIGUE_TESTS_REQUIRE_ALL=1 $(BIN)/python -m pytest -q tests/grafana/test_dashboards.py tests/grafana/test_panels.py
 
 reference: $(READY_DEV)  ## docs/reference: metrics, settings, topics and alerts, written from the code
 	@$(BIN)/python -m reference

@@ -6,7 +6,7 @@ import os
 
 from hypothesis import HealthCheck, Phase, settings
 
-from tests.brokers import apache_kafka, embedded_broker  # noqa: F401  # fixtures of all tests
+from tests.harness.brokers import apache_kafka, embedded_broker  # noqa: F401  # fixtures of all tests
 
 # No deadline: how long an example takes says more of the machine than of the code. Explaining a failure traces every line
 # of every example, on Python 3.11 for minutes.

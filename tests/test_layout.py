@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 ANALYZER = sorted((ROOT / "analyzer").rglob("*.py"))
 WORLDLY = {"time", "os", "io", "socket", "random", "secrets", "subprocess", "asyncio", "threading", "urllib", "http", "logging"}
 

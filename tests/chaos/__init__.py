@@ -2,7 +2,7 @@
 
 `load` draws what is produced, `reference` works out what must be made of it, `rig` holds the broker, the workers and the
 producer, `scenarios` does harm. `live` runs by the wall clock: the poison list, added partitions, a suspended broker, a full disk and slow
-scrapers, while normal hospitals must be counted in time. A short run of each is in `tests/test_chaos.py`; the long one is
+scrapers, while normal hospitals must be counted in time. A short run of each is in `tests/chaos/test_chaos.py`; the long one is
 
     python -m tests.chaos        # make chaos
 """

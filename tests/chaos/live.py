@@ -27,8 +27,8 @@ from streams.kafka.topics import Topics
 from streams.settings import load
 from tests.chaos.rig import Failed, Recovery
 from tests.chaos.scenarios import Dose, Outcome
-from tests.poison import POISONS, Place, Poison, Refused, alarm, as_bytes, batch, many_units, produce
-from tests.workers import WorkerProcess, new_topics
+from tests.harness.poison import POISONS, Place, Poison, Refused, alarm, as_bytes, batch, many_units, produce
+from tests.harness.workers import WorkerProcess, new_topics
 
 COUNTED_SECONDS = 10.0
 """After this long, an alarm of a normal hospital must be counted."""
@@ -276,7 +276,7 @@ LiveScenario = Callable[[Live], None]
 
 
 def poison_list(live: Live) -> None:
-    """All poisons, see `tests.poison`."""
+    """All poisons, see `tests.harness.poison`."""
     take_poisons(live, POISONS)
 
 

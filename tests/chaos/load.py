@@ -13,7 +13,7 @@ import msgspec
 from analyzer.model.policy import HOUR, MINUTE
 from streams.formats.codec import to_json
 from streams.simulator import Ward, simulate
-from tests.workers import Message
+from tests.harness.workers import Message
 
 BASE = 1_772_348_400_000  # ms, 2026-03-01T07:00Z
 _TOO_FAR_AHEAD = (3 * MINUTE, HOUR)  # of the record's timestamp, where 2 min are allowed

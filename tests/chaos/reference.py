@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from analyzer import AlarmEvent, Fact, Policy, Topic
 from streams.formats.codec import Malformed, decode
-from tests import naive, naive_overload
-from tests.workers import Message, Numbers
+from tests.harness.workers import Message, Numbers
+from tests.oracle import overload as naive_overload
+from tests.oracle import reference as naive
 
 POLICY = Policy()
 

@@ -24,7 +24,7 @@ from kafka.errors import KafkaError
 from streams.dev.broker import ApacheKafka
 from streams.kafka.topics import LARGEST_RECORD
 from tests.chaos.reference import Reference, Truth, difference
-from tests.workers import Message, Numbers, WorkerProcess, ends, new_topics, read, read_by_edition
+from tests.harness.workers import Message, Numbers, WorkerProcess, ends, new_topics, read, read_by_edition
 
 TOPICS = ("alarms", "assignments", "responses", "labels")
 PATIENCE = 150.0

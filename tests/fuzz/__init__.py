@@ -2,6 +2,6 @@
 
 A target (`targets`) is a function of bytes that raises where a rule is broken; `mutation` makes inputs that get past the first
 check of a parser; `python -m tests.fuzz` (`make fuzz`) drives them with atheris, and the interface with schemathesis.
-`corpus/TARGET` holds small inputs that reach different code, and every input that once broke a rule; `tests/test_fuzz.py` runs
+`corpus/TARGET` holds small inputs that reach different code, and every input that once broke a rule; `tests/fuzz/test_fuzz.py` runs
 all of them.
 """

@@ -12,7 +12,7 @@ from schemathesis import Case, GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from streams.http import site
-from tests.site import START, FakeWorker, Site, simulated
+from tests.harness.site import START, FakeWorker, Site, simulated
 
 DESCRIBED = Path(site.__file__).with_name("openapi.json")
 

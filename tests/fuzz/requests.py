@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from streams.http.connection import Connection
 from streams.settings import WebSettings
 from tests.fuzz.facts import CANARY
-from tests.site import START, FakeWorker, Site, simulated
+from tests.harness.site import START, FakeWorker, Site, simulated
 
 TOKEN = "a-token-of-fuzzing-0123456789"
 _BASIC = b"OmEtdG9rZW4tb2YtZnV6emluZy0wMTIzNDU2Nzg5"  # of ":" and the token

@@ -1,0 +1,513 @@
+"""Who is paged of what: routes by amtool, texts by its templates, inhibition by a real Alertmanager that sends to a local receiver."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+import yaml
+
+from streams.demo import chain
+from streams.demo.chain import Server, start_alertmanager
+from streams.http.pages import HEARTBEAT, SILENCE, Heartbeat, page
+from tests.harness.gateways import TOKEN, Gateway
+from tests.harness.needs import need
+from tests.harness.workers import eventually
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+CONFIG = DEPLOY / "alertmanager" / "alertmanager.yml"
+CONTENT: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
+COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yml").read_text())
+TEMPLATES = DEPLOY / "alertmanager" / "templates" / "*.tmpl"
+
+PAGE = {"severity": "page", "scope": "workload", "facility": "H01", "unit": "MICU"}
+TICKET = PAGE | {"severity": "ticket"}
+PIPELINE = {"severity": "page", "scope": "pipeline", "tier": "operations"}
+ALERTS = {
+    "UnitOverloaded": PAGE | {"tier": "charge_nurse"},
+    "CliniciansOverloaded": PAGE | {"tier": "charge_nurse"},
+    "UnitFlood": TICKET | {"tier": "biomed"},
+    "UnitAnswersSlowly": TICKET | {"tier": "operations"},
+    "UnitOverloadUnanswered": PAGE | {"tier": "house_supervisor"},
+    "UnitOverloadStanding": PAGE | {"tier": "on_call"},
+    "PageBudgetSpent": PAGE | {"tier": "house_supervisor"},
+    "DataLost": PIPELINE | {"facility": "H01"},
+    "BrokerNotAnswering": PIPELINE,
+    "EventsRefused": PIPELINE | {"facility": "H01"},
+    "WatermarkAhead": PIPELINE | {"facility": "H01"},
+    "WorkerDown": PIPELINE | {"severity": "ticket"},
+    "PipelineStalled": PIPELINE | {"facility": "H01"},
+    "CheckpointOld": PIPELINE | {"severity": "ticket"},
+    "Watchdog": {"severity": "none", "scope": "pipeline", "tier": "watchdog"},
+}
+"""Labels by alert."""
+
+
+# -- routes
+
+
+def routed(labels: dict[str, str], receivers: str) -> str:
+    """amtool's complaint if alerts of these labels go to others; nothing if not."""
+    command = [need("amtool"), "config", "routes", "test", f"--config.file={CONFIG}", f"--verify.receivers={receivers}"]
+    done = subprocess.run([*command, *(f"{name}={value}" for name, value in labels.items())], capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+ROUTES: list[tuple[dict[str, str], str]] = [
+    ({"alertname": "UnitOverloaded", **ALERTS["UnitOverloaded"]}, "charge-nurse"),
+    ({"alertname": "CliniciansOverloaded", **ALERTS["CliniciansOverloaded"]}, "charge-nurse"),
+    (PAGE | {"alertname": "UnitOverloaded", "tier": "charge_nurse", "facility": "H-EXAMPLE", "unit": "CCU"}, "charge-nurse-example"),
+    (PAGE | {"alertname": "UnitOverloaded", "tier": "charge_nurse", "facility": "H-EXAMPLE", "unit": "MICU"}, "charge-nurse"),
+    (PAGE | {"alertname": "UnitOverloaded", "tier": "charge_nurse", "facility": "H01", "unit": "CCU"}, "charge-nurse"),
+    ({"alertname": "UnitOverloadUnanswered", **ALERTS["UnitOverloadUnanswered"]}, "house-supervisor"),
+    ({"alertname": "PageBudgetSpent", **ALERTS["PageBudgetSpent"]}, "house-supervisor"),
+    ({"alertname": "UnitOverloadStanding", **ALERTS["UnitOverloadStanding"]}, "on-call-day,on-call-night"),
+    (PAGE | {"alertname": "SomethingNew", "tier": "nobody_we_know"}, "house-supervisor"),
+    (TICKET | {"alertname": "UnitStaleAlarms", "tier": "biomed"}, "biomed-queue"),
+    (TICKET | {"alertname": "UnitStaffingBeyondPolicy", "tier": "operations"}, "operations-queue"),
+    ({"alertname": "RejectedShareHigh", "severity": "ticket", "scope": "pipeline", "tier": "operations"}, "operations-queue"),
+    ({"alertname": "DataLost", **ALERTS["DataLost"]}, "house-supervisor,operations"),
+    ({"alertname": "DataLost", **PIPELINE}, "house-supervisor,operations"),
+    ({"alertname": "BrokerNotAnswering", **ALERTS["BrokerNotAnswering"]}, "house-supervisor,operations"),
+    ({"alertname": "WatermarkAhead", **ALERTS["WatermarkAhead"]}, "operations"),
+    ({"alertname": "WorkerDown", **ALERTS["WorkerDown"]}, "operations-queue"),
+    ({"alertname": "PipelineStalled", **ALERTS["PipelineStalled"]}, "operations"),
+    ({"alertname": "Watchdog", **ALERTS["Watchdog"]}, "dead-mans-switch"),
+    ({"alertname": "AnAlertOfSomebodyElse"}, "operations"),
+]
+
+
+@pytest.mark.parametrize(("labels", "receivers"), ROUTES, ids=lambda of: of["alertname"] if isinstance(of, dict) else of)
+def test_amtool_routes_alerts_to_whom_they_concern(labels: dict[str, str], receivers: str) -> None:
+    assert routed(labels, receivers) == ""
+
+
+RULES = [
+    rule
+    for path in sorted((DEPLOY / "prometheus" / "rules").glob("*.yml"))
+    for group in yaml.safe_load(path.read_text())["groups"]
+    for rule in group["rules"]
+    if "alert" in rule
+]
+TIERS = {
+    ("page", "charge_nurse"): "charge-nurse",
+    ("page", "house_supervisor"): "house-supervisor",
+    ("page", "on_call"): "on-call-day,on-call-night",
+    ("page", "operations"): "operations",
+    ("ticket", "operations"): "operations-queue",
+    ("ticket", "biomed"): "biomed-queue",
+    ("none", "watchdog"): "dead-mans-switch",
+}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: "-".join(filter(None, [rule["alert"], rule["labels"].get("cause")])))
+def test_every_alert_of_the_rules_reaches_its_tier(rule: dict[str, Any]) -> None:
+    labels = {"alertname": rule["alert"], **rule["labels"], "facility": "H01"}
+    receivers = TIERS[labels["severity"], labels["tier"]]
+    assert routed(labels, f"house-supervisor,{receivers}" if rule["alert"] in ("DataLost", "BrokerNotAnswering") else receivers) == ""
+
+
+def test_alerts_of_these_tests_bear_the_labels_of_the_rules() -> None:
+    labels = {rule["alert"]: rule["labels"] for rule in RULES}
+    for name, ours in ALERTS.items():
+        assert {label: labels[name][label] for label in ("severity", "scope", "tier")}.items() <= ours.items()
+
+
+def test_what_inhibition_names_are_alerts_of_the_rules() -> None:
+    named = {rule["alert"] for rule in RULES}
+    for rule in CONTENT["inhibit_rules"]:
+        for matcher in rule["source_matchers"] + rule["target_matchers"]:
+            if found := re.fullmatch(r'alertname=~?"(.+)"', matcher):
+                assert set(found[1].split("|")) <= named
+
+
+def test_amtool_does_complain_of_another_receiver() -> None:
+    assert "operations" in routed({"alertname": "PipelineStalled", **PIPELINE}, "charge-nurse")
+
+
+def test_every_receiver_is_reached_by_some_alert() -> None:
+    assert {name for _, receivers in ROUTES for name in receivers.split(",")} == {one["name"] for one in CONTENT["receivers"]}
+
+
+def routes(route: dict[str, Any] = CONTENT["route"], **inherited: Any) -> Iterator[dict[str, Any]]:
+    """Each route with the grouping it inherits."""
+    whole = inherited | route
+    yield whole
+    for one in route.get("routes", []):
+        yield from routes(one, **{name: whole[name] for name in ("group_by", "repeat_interval", "group_interval")})
+
+
+def test_nobody_is_ever_grouped_or_routed_by_clinician() -> None:
+    for route in routes():
+        assert set(route["group_by"]) <= {"alertname", "facility", "unit"}
+    assert "clinician=" not in CONFIG.read_text()
+
+
+def test_a_crisis_is_not_repeated_within_a_shift() -> None:
+    assert {route["repeat_interval"] for route in routes() if route["receiver"] != "dead-mans-switch"} == {"12h", "96h"}
+
+
+def test_queues_are_open_in_working_hours_and_what_escalates_knows_shifts() -> None:
+    times = {route["receiver"]: route["active_time_intervals"] for route in routes() if "active_time_intervals" in route}
+    queues = {name: ["working-hours"] for name in ("biomed-queue", "operations-queue")}
+    assert times == queues | {"on-call-day": ["day-shift"], "on-call-night": ["night-shift"]}
+
+
+def minutes(text: str) -> int:
+    hours, _, rest = text.partition(":")
+    return 60 * int(hours) + int(rest)
+
+
+def test_day_and_night_make_a_whole_day_in_a_place_that_is_named() -> None:
+    intervals = {one["name"]: one["time_intervals"] for one in CONTENT["time_intervals"]}
+    covered = [0] * minutes("24:00")
+    for name in ("day-shift", "night-shift"):
+        for one in intervals[name]:
+            assert one.keys() == {"times", "location"}
+            for span in one["times"]:
+                for minute in range(minutes(span["start_time"]), minutes(span["end_time"])):
+                    covered[minute] += 1
+    assert set(covered) == {1}
+    assert len({one["location"] for of in intervals.values() for one in of}) == 1
+
+
+def test_secrets_are_in_files_that_compose_hands_over() -> None:
+    text = CONFIG.read_text()
+    files = set(re.findall(r"_file: (\S+?)}?$", text, re.MULTILINE))
+    assert files == {f"/run/secrets/{name}" for name in COMPOSE["services"]["alertmanager"]["secrets"]}
+    assert not re.findall(r"(routing_key|service_key|credentials|password|api_key|bearer_token): ", text)
+    assert not re.findall(r"https?://[^/\s]*@", text)
+
+
+def test_every_webhook_bears_the_token() -> None:
+    webhooks = [webhook for receiver in CONTENT["receivers"] for webhook in receiver.get("webhook_configs", [])]
+    assert webhooks
+    assert all(webhook["http_config"] == {"authorization": {"credentials_file": "/run/secrets/paging_token"}} for webhook in webhooks)
+
+
+# -- texts
+
+ANNOTATIONS = {
+    "summary": "MICU (H01) is overloaded",
+    "description": "A description, for tickets",
+    "reason": "14.2 alarms per clinician on duty in the last 10 min, more than 10",
+    "suggestion": "Call in the float nurse & move a bed.",
+    "dashboard_url": "http://grafana.example/d/units?var-unit=MICU",
+    "runbook_url": "http://runbooks.example/UnitOverloaded.md",
+}
+CANARIES = {"clinician": "CANARY-NURSE", "bed": "CANARY-BED", "device_id": "CANARY-DEVICE", "label": "CANARY TEXT"}
+
+
+def webhook(*alerts: tuple[str, str], unit: str = "MICU", **annotations: str) -> dict[str, Any]:
+    """Alertmanager's payload for (alert, status), with labels that nobody may see."""
+    group = {"facility": "H01", "unit": unit}
+    found = [
+        {
+            "status": status,
+            "labels": {"alertname": name, **ALERTS[name], **group, **CANARIES},
+            "annotations": ANNOTATIONS | annotations | {"label": "CANARY ANNOTATION"},
+            "startsAt": "2026-03-01T03:00:00Z",
+            "endsAt": "0001-01-01T00:00:00Z",
+        }
+        for name, status in alerts
+    ]
+    return {
+        "version": "4",
+        "receiver": "charge-nurse",
+        "status": "firing" if any(status == "firing" for _, status in alerts) else "resolved",
+        "alerts": found,
+        "groupLabels": group,
+        "commonLabels": group,
+        "commonAnnotations": {},
+        "externalURL": "http://127.0.0.1:9093",
+    }
+
+
+def rendered(template: str, payload: dict[str, Any], folder: Path) -> str:
+    """What Alertmanager makes of it."""
+    (folder / "data.json").write_text(json.dumps(payload))
+    command = [need("amtool"), "template", "render", f"--template.glob={TEMPLATES}", f"--template.data={folder / 'data.json'}"]
+    done = subprocess.run([*command, f'--template.text={{{{ template "{template}" . }}}}'], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.removesuffix("\n")
+
+
+def test_a_page_says_what_to_do(tmp_path: Path) -> None:
+    payload = webhook(("UnitOverloaded", "firing"))
+    assert rendered("alarm_fatigue.summary", payload, tmp_path) == "MICU (H01) is overloaded"
+    assert rendered("alarm_fatigue.message", payload, tmp_path) == (
+        "MICU (H01) is overloaded\n"
+        "Do: Call in the float nurse & move a bed.\n"
+        "Why: 14.2 alarms per clinician on duty in the last 10 min, more than 10\n"
+        "See: http://grafana.example/d/units?var-unit=MICU\n"
+        "Help: http://runbooks.example/UnitOverloaded.md\n"
+        "I take it, tell nobody else: http://127.0.0.1:9093/#/silences/new?filter=%7Bfacility%3D%22H01%22%2Cunit%3D%22MICU%22%2C"
+        "alertname%3D~%22UnitOverloadUnanswered%7CUnitOverloadStanding%22%7D"
+    )
+
+
+PAYLOADS = [
+    webhook(("UnitOverloaded", "firing")),
+    webhook(("UnitOverloadUnanswered", "firing")),
+    webhook(("CliniciansOverloaded", "firing"), ("UnitFlood", "firing")),
+    webhook(("UnitOverloaded", "resolved")),
+    webhook(("DataLost", "resolved"), summary="x" * 400),
+    webhook(("UnitFlood", "firing"), ("UnitOverloaded", "resolved"), ("CliniciansOverloaded", "resolved")),
+    webhook(("UnitOverloaded", "firing"), unit='Ward 3 "Süd" + \\ 100%'),
+    webhook(("UnitOverloaded", "firing"), suggestion="", reason="", runbook_url=""),
+    webhook(("WorkerDown", "firing"), summary=""),
+]
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
+def test_alertmanager_and_our_own_receiver_say_the_same_and_nothing_of_other_labels(payload: dict[str, Any], tmp_path: Path) -> None:
+    text = rendered("alarm_fatigue.message", payload, tmp_path)
+    assert text == page(payload).text
+    assert "CANARY" not in text + rendered("alarm_fatigue.summary", payload, tmp_path)
+
+
+def test_what_is_over_is_said_in_one_line_each(tmp_path: Path) -> None:
+    over = webhook(("UnitOverloadStanding", "resolved"), ("UnitFlood", "resolved"), summary="MICU (H01): x. Nobody has taken it.")
+    lines = ["Over: MICU, H01: no longer overloaded", "Over: MICU (H01): x. Nobody has taken it."]
+    assert rendered("alarm_fatigue.message", over, tmp_path).splitlines() == lines
+    assert rendered("alarm_fatigue.summary", over, tmp_path) == lines[0]
+
+
+def test_a_summary_is_short_enough_for_pagerduty_however_much_is_said(tmp_path: Path) -> None:
+    for status in ("firing", "resolved"):
+        much = webhook(*[(name, status) for name in ALERTS], summary="Ü" * 2000)
+        assert len(rendered("alarm_fatigue.summary", much, tmp_path)) <= 1024
+
+
+def test_what_is_no_page_is_refused() -> None:
+    for payload in ({}, [], {"alerts": [{"status": "firing"}]}, webhook(("UnitFlood", "firing")) | {"groupLabels": None}):
+        with pytest.raises(ValueError, match="expected a webhook of Alertmanager"):
+            page(payload)
+
+
+def test_a_heartbeat_that_stops_is_told_once_and_so_is_its_return() -> None:
+    assert page(webhook((HEARTBEAT, "firing"))).is_heartbeat
+    assert not page(webhook((HEARTBEAT, "firing"), ("UnitFlood", "firing"))).is_heartbeat
+    heart = Heartbeat(1000.0)
+    assert heart.look(1000.0 + SILENCE - 1) is None
+    assert "nobody is paged" in (heart.look(1000.0 + SILENCE) or "")
+    assert heart.look(5000.0) is None
+    assert "heard again" in (heart.beat(5001.0) or "")
+    assert heart.beat(5060.0) is None
+    assert heart.look(5061.0) is None
+
+
+# -- a real Alertmanager
+
+FASTER = 600.0  # groups wait 25 ms, and tell again no sooner than after 1 s
+PAUSE = 2 * 600 / FASTER  # seconds, in which a group with something to tell has told it
+
+
+class Alertmanager:
+    def __init__(self, folder: Path, gateway: Gateway) -> None:
+        need("prometheus-alertmanager")
+        self.server: Server = start_alertmanager(folder, gateway.address, FASTER, TOKEN, external_url="http://am.example:9093")
+        self._alerts: dict[tuple[str, ...], dict[str, Any]] = {}
+
+    def call(self, path: str, content: Any = None) -> Any:
+        data = None if content is None else json.dumps(content).encode()
+        request = urllib.request.Request(f"http://{self.server.address}/api/v2/{path}", data, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.loads(answer.read() or "null")
+
+    def tell(self, *names: str, over: bool = False, **labels: str) -> None:
+        """Alerts that fire from now on, or are over by now."""
+        now = datetime.now(UTC)
+        told = []
+        for name in names:
+            whole = {label: value for label, value in {"alertname": name, **ALERTS[name], **labels}.items() if value}
+            key = tuple(f"{label}={value}" for label, value in sorted(whole.items()))
+            alert = self._alerts.setdefault(key, {"labels": whole, "annotations": ANNOTATIONS, "startsAt": now.isoformat()})
+            told.append(alert | {"endsAt": (now if over else now + timedelta(hours=1)).isoformat()})
+        self.call("alerts", told)
+
+    def silence(self, *matchers: str) -> None:
+        url = f"--alertmanager.url=http://{self.server.address}"
+        command = [need("amtool"), "silence", "add", url, "--author=the charge nurse", "--comment=mine", *matchers]
+        subprocess.run(command, check=True, capture_output=True)
+
+    @property
+    def suppressed(self) -> set[str]:
+        return {one["labels"]["alertname"] for one in self.call("alerts") if one["status"]["state"] == "suppressed"}
+
+
+@pytest.fixture
+def gateway() -> Iterator[Gateway]:
+    with Gateway() as one:
+        yield one
+
+
+@pytest.fixture
+def alertmanager(tmp_path: Path, gateway: Gateway) -> Iterator[Alertmanager]:
+    one = Alertmanager(tmp_path, gateway)
+    try:
+        yield one
+    finally:
+        one.server.stop()
+
+
+def told(gateway: Gateway) -> list[tuple[str, dict[str, str]]]:
+    return [(sent.receiver, sent.alerts) for sent in gateway.sent()]
+
+
+def test_a_crisis_is_one_page_however_many_alerts_tell_of_it(alertmanager: Alertmanager, gateway: Gateway) -> None:
+    alertmanager.tell("UnitOverloaded", "CliniciansOverloaded", "UnitFlood", "UnitAnswersSlowly")
+    alertmanager.tell("CliniciansOverloaded", unit="SICU")
+    eventually(lambda: len(gateway.sent()) == 2, "both units have their page")
+    alertmanager.tell("CliniciansOverloaded", over=True)
+    alertmanager.tell("CliniciansOverloaded")
+    time.sleep(PAUSE)
+    assert sorted((sent.payload["groupLabels"]["unit"], sent.alerts) for sent in gateway.sent()) == [
+        ("MICU", {"UnitOverloaded": "firing"}),
+        ("SICU", {"CliniciansOverloaded": "firing"}),
+    ]
+    assert {sent.receiver for sent in gateway.sent()} == {"charge-nurse"}
+    assert {sent.authorization for sent in gateway.sent()} == {f"Bearer {TOKEN}"}
+    assert alertmanager.suppressed == {"CliniciansOverloaded", "UnitFlood", "UnitAnswersSlowly"}
+
+
+def test_each_step_of_the_escalation_reaches_its_own_receiver_once_and_the_end_all_of_them(
+    alertmanager: Alertmanager, gateway: Gateway
+) -> None:
+    steps = {"UnitOverloaded": "charge-nurse", "UnitOverloadUnanswered": "house-supervisor", "UnitOverloadStanding": "on-call"}
+    for name, receiver in steps.items():
+        alertmanager.tell(name)
+        eventually(lambda receiver=receiver: any(sent.receiver.startswith(receiver) for sent in gateway.sent()), f"{receiver} is paged")
+    time.sleep(PAUSE)
+    firing = [(receiver.removesuffix("-day").removesuffix("-night"), alerts) for receiver, alerts in told(gateway)]
+    assert firing == [(receiver, {name: "firing"}) for name, receiver in steps.items()]
+    alertmanager.tell(*steps, over=True)
+    eventually(lambda: len(gateway.sent()) == 6, "everybody hears that it is over")
+    assert {tuple(alerts.items()) for _, alerts in told(gateway)[3:]} == {((name, "resolved"),) for name in steps}
+
+
+def test_who_takes_a_page_stops_its_escalation_and_still_hears_of_the_end(alertmanager: Alertmanager, gateway: Gateway) -> None:
+    """By the matchers of the link in the page, which fill in Alertmanager's form."""
+    alertmanager.tell("UnitOverloaded")
+    eventually(gateway.sent, "the charge nurse is paged")
+    link = page(gateway.sent()[0].payload).take
+    address, _, filtered = link.partition("filter=")
+    assert address == "http://am.example:9093/#/silences/new?"
+    alertmanager.silence(*unquote(filtered).strip("{}").split(","))
+    alertmanager.tell("UnitOverloadUnanswered", "UnitOverloadStanding")
+    alertmanager.tell("UnitOverloadUnanswered", unit="SICU")
+    eventually(lambda: len(gateway.sent()) == 2, "the other unit's goes on")
+    alertmanager.tell("UnitOverloaded", "UnitOverloadUnanswered", "UnitOverloadStanding", over=True)
+    eventually(lambda: len(gateway.sent()) == 3, "the charge nurse hears of the end")
+    time.sleep(PAUSE)
+    assert told(gateway) == [
+        ("charge-nurse", {"UnitOverloaded": "firing"}),
+        ("house-supervisor", {"UnitOverloadUnanswered": "firing"}),
+        ("charge-nurse", {"UnitOverloaded": "resolved"}),
+    ]
+    assert gateway.sent()[1].payload["groupLabels"]["unit"] == "SICU"
+
+
+@pytest.mark.parametrize("facility", ["H01", ""], ids=["of its facility", "of all"])
+def test_lost_data_is_one_page_to_those_who_must_know_and_never_an_end(facility: str, alertmanager: Alertmanager, gateway: Gateway) -> None:
+    alertmanager.tell("UnitOverloaded")
+    alertmanager.tell("UnitOverloaded", facility="H02")
+    eventually(lambda: len(gateway.sent()) == 2, "both units' charge nurses are paged")
+    alertmanager.tell("DataLost", facility=facility)  # an empty label is none
+    alertmanager.tell("DataLost", "PipelineStalled", "CheckpointOld")
+    eventually(lambda: len(gateway.sent()) == 4, "operations and the house supervisor are told")
+    alertmanager.tell("UnitOverloadUnanswered")
+    alertmanager.tell("UnitOverloaded", over=True)
+    alertmanager.tell("UnitOverloaded", facility="H02", over=True)
+    time.sleep(PAUSE)
+    sent = [(one.receiver, one.alerts, one.payload["groupLabels"].get("facility", "")) for one in gateway.sent()]
+    blind = sorted(sent[2:4])
+    assert blind == [("house-supervisor", {"DataLost": "firing"}, facility), ("operations", {"DataLost": "firing"}, "")]
+    assert sent[4:] == ([("charge-nurse", {"UnitOverloaded": "resolved"}, "H02")] if facility else [])
+
+
+def test_a_silent_broker_is_blamed_alone(alertmanager: Alertmanager, gateway: Gateway) -> None:
+    """Not the devices of a facility, nor the reader; and nothing is said of the workload meanwhile."""
+    alertmanager.tell("BrokerNotAnswering", facility="")
+    eventually(lambda: len(gateway.sent()) == 2, "operations and the house supervisor are told")
+    alertmanager.tell("DataLost", "PipelineStalled", "CheckpointOld", "WatermarkAhead", "UnitOverloaded")
+    time.sleep(PAUSE)
+    sent = sorted((one.receiver, one.alerts) for one in gateway.sent())
+    assert sent == [("house-supervisor", {"BrokerNotAnswering": "firing"}), ("operations", {"BrokerNotAnswering": "firing"})]
+
+
+def test_a_spent_budget_goes_to_the_house_supervisor_and_spares_the_charge_nurse(alertmanager: Alertmanager, gateway: Gateway) -> None:
+    alertmanager.tell("PageBudgetSpent")
+    eventually(gateway.sent, "the house supervisor is told")
+    alertmanager.tell("UnitOverloaded", "UnitFlood")
+    alertmanager.tell("UnitOverloaded", unit="SICU")
+    alertmanager.tell("UnitOverloadUnanswered")
+    eventually(lambda: len(gateway.sent()) == 3, "the other unit and the escalation go on")
+    time.sleep(PAUSE)
+    assert sorted(told(gateway), key=str) == [
+        ("charge-nurse", {"UnitOverloaded": "firing"}),
+        ("house-supervisor", {"PageBudgetSpent": "firing", "UnitOverloadUnanswered": "firing"}),
+        ("house-supervisor", {"PageBudgetSpent": "firing"}),
+    ]
+    assert gateway.sent("charge-nurse")[0].payload["groupLabels"]["unit"] == "SICU"
+
+
+def test_pagerduty_gets_a_bounded_summary_and_key_and_no_other_label(alertmanager: Alertmanager, gateway: Gateway) -> None:
+    labels = {"facility": "H-EXAMPLE", "unit": "CCU", **CANARIES}
+    alertmanager.tell("UnitOverloaded", **labels)
+    eventually(gateway.sent, "the unit's own pager rings")
+    alertmanager.tell("UnitOverloaded", over=True, **labels)
+    eventually(lambda: len(gateway.sent()) == 2, "and is told of the end")
+    page, over = (sent.payload for sent in gateway.sent("pagerduty"))
+    assert (page["event_action"], over["event_action"]) == ("trigger", "resolve")
+    assert page["routing_key"] == TOKEN
+    assert page["dedup_key"] == over["dedup_key"]
+    assert 0 < len(page["dedup_key"]) <= 255
+    assert page["payload"]["summary"] == ANNOTATIONS["summary"]
+    assert page["payload"]["severity"] == "critical"
+    assert page["payload"]["custom_details"]["message"].splitlines()[1] == f"Do: {ANNOTATIONS['suggestion']}"
+    assert page["links"][0]["href"].startswith("http://am.example:9093/#/silences/new?filter=%7Bfacility%3D%22H-EXAMPLE%22")
+    assert "CANARY" not in json.dumps([page, over])
+
+
+def test_the_dead_mans_switch_is_told_again_and_again(alertmanager: Alertmanager, gateway: Gateway) -> None:
+    alertmanager.tell("Watchdog")
+    eventually(lambda: len(gateway.sent("dead-mans-switch")) >= 3, "the heartbeat goes on")
+    assert gateway.sent() == []
+
+
+@pytest.mark.parametrize("hours", ["always", "never"])
+def test_tickets_wait_for_working_hours_and_pages_do_not(hours: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With hours that are now, or that never come."""
+    shutil.copytree(DEPLOY, tmp_path / "deploy", ignore=shutil.ignore_patterns("secrets"))
+    monkeypatch.setattr(chain, "DEPLOY", tmp_path / "deploy")
+    content = yaml.safe_load(CONFIG.read_text())
+    [working] = [one for one in content["time_intervals"] if one["name"] == "working-hours"]
+    working["time_intervals"] = [{} if hours == "always" else {"years": ["1999"]}]
+    for route in content["route"]["routes"]:
+        route.update({"group_wait": "25ms"} if route["receiver"] == "operations-queue" else {})
+    (tmp_path / "deploy" / "alertmanager" / "alertmanager.yml").write_text(yaml.safe_dump(content))
+    with Gateway() as gateway:
+        alertmanager = Alertmanager(tmp_path, gateway)
+        try:
+            alertmanager.tell("UnitFlood", "WorkerDown")
+            alertmanager.tell("UnitOverloaded", unit="SICU")
+            eventually(lambda: gateway.sent("charge-nurse"), "the page comes at any hour")
+            if hours == "always":
+                eventually(lambda: len(gateway.sent()) == 3, "tickets come in working hours")
+            time.sleep(PAUSE)
+            assert sorted(sent.receiver for sent in gateway.sent("biomed-queue", "operations-queue")) == (
+                ["biomed-queue", "operations-queue"] if hours == "always" else []
+            )
+        finally:
+            alertmanager.server.stop()

@@ -1,0 +1,270 @@
+"""The whole chain: Kafka, a worker by the wall clock, Prometheus and Alertmanager with the shipped files, and a local paging gateway.
+
+In a shorter time: rules and Alertmanager wait a sixtieth as long (see `streams.demo.chain`), and the worker's states are entered after 2 s
+and left after 5 s, by unanswered alarms alone - the other measures look back for longer than a test may take. Limits and texts are as
+shipped.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from analyzer import STATES
+from analyzer.model.policy import HOUR
+from streams.demo.chain import DEPLOY, Server, start_alertmanager, start_prometheus
+from streams.dev.broker import Broker
+from streams.http.pages import page
+from tests.harness.gateways import TOKEN, Gateway, Sent
+from tests.harness.hospitals import NINE
+from tests.harness.hospitals import Hospital as SimulatedHospital
+from tests.harness.needs import need
+from tests.harness.workers import Message, WorkerProcess, eventually, new_topics, send
+
+FASTER = 60.0
+INTERVAL = 2.0  # seconds between scrapes, and what a worker may take to answer one
+NURSES = {"MICU": ("nurse-anna", "nurse-ben"), "SICU": ("nurse-cleo", "nurse-dan")}
+FACILITY = "H01"
+LABELS = (
+    '{alertname="UnitOverloaded", alertstate="firing", facility="H", scope="workload", severity="page", tier="charge_nurse", unit="ICU"}'
+)
+POLICY = {
+    "overload": {"every": "1s", "hold": "2s", "cool_down": "5s", "alarms_10m": {}, "alarms_1h": {}, "protected_1h": {}, "beds": {}},
+}
+
+
+class Hospital:
+    """Two units of two nurses and four beds each, whose alarms somebody makes up as we go."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._open: list[tuple[str, str, str]] = []
+        self._count = 0
+        now = int(time.time() * 1000)
+        self._send(
+            "assignments",
+            [
+                {"assignment_id": f"w-{bed}", "unit": unit, "bed": bed, "clinician": nurses[number % 2], "from": now - 2 * HOUR, "to": None}
+                for unit, nurses in NURSES.items()
+                for number, bed in enumerate(f"{unit}-bed-{number}" for number in range(4))
+            ],
+        )
+        self.quiet("MICU")
+        self.quiet("SICU")
+
+    def storm(self, unit: str, alarms: int = 20) -> None:
+        """As many alarms at once, which sound and which nobody can get to: ten a nurse."""
+        begun = [(unit, f"{unit}-bed-{number % 4}", self._id()) for number in range(alarms)]
+        self._alarms("start", begun)
+        self._open += begun
+
+    def calm(self) -> None:
+        """Every alarm ends."""
+        self._alarms("end", self._open)
+        self._open.clear()
+
+    def quiet(self, unit: str) -> None:
+        """One alarm that ends, as there always are some."""
+        one = [(unit, f"{unit}-bed-1", self._id())]
+        self._alarms("start", one)
+        self._alarms("end", one)
+
+    def _id(self) -> str:
+        self._count += 1
+        return f"alarm-{self._count}"
+
+    def _alarms(self, phase: str, alarms: list[tuple[str, str, str]]) -> None:
+        device = {"device_type": "monitor", "source": "MDC_PULS_OXIM_SAT_O2", "code": "MDC_EVT_LO", "label": "SpO2 low, Mr Canary"}
+        self._send(
+            "alarms",
+            [
+                {"alarm_id": alarm, "phase": phase, "unit": unit, "bed": bed, "device_id": f"mon-{bed}", "kind": "physiological",
+                 "priority": "medium", **device}
+                for unit, bed, alarm in alarms
+            ],
+        )  # fmt: skip
+
+    def _send(self, topic: str, values: list[dict[str, Any]]) -> None:
+        now = int(time.time() * 1000)
+        messages = []
+        for value in values:
+            self._count += 1
+            value |= {"event_id": f"e-{self._count}", "facility": FACILITY, "at": now}
+            messages.append(Message(topic, FACILITY.encode(), json.dumps(value).encode(), now))
+        send(self._broker, messages)
+
+
+class Chain:
+    """Worker, Prometheus and Alertmanager, and the gateway they reach in the end."""
+
+    def __init__(self, broker: Broker, folder: Path, gateway: Gateway) -> None:
+        need("prometheus")
+        need("prometheus-alertmanager")
+        new_topics(broker, partitions=1)
+        self.gateway = gateway
+        self.hospital = Hospital(broker)
+        self.worker = WorkerProcess(broker, folder, clock="wall", pseudonyms=True, policy=POLICY)
+        self._servers: list[Server] = []
+        try:
+            self.worker.start().wait_until_ready()
+            self.alertmanager = start_alertmanager(folder / "alertmanager", gateway.address, FASTER, TOKEN)
+            self._servers.append(self.alertmanager)
+            self.prometheus = start_prometheus(
+                folder / "prometheus", f"127.0.0.1:{self.worker.port}", self.alertmanager.address, FASTER, INTERVAL
+            )
+            self._servers.append(self.prometheus)
+            eventually(lambda: self.query("alarm_fatigue_unit_overload_state") == {"MICU": 0, "SICU": 0}, "Prometheus sees both units")
+        except BaseException:
+            self.stop()
+            raise
+
+    def query(self, expression: str) -> dict[str, float]:
+        """Values by unit."""
+        url = f"http://{self.prometheus.address}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return {one["metric"].get("unit", ""): float(one["value"][1]) for one in json.load(answer)["data"]["result"]}
+
+    def told(self, *receivers: str) -> list[tuple[str, str, str]]:
+        """Receiver, alert and status of what was sent."""
+        return [(one.receiver, name, status) for one in self.gateway.sent(*receivers) for name, status in one.alerts.items()]
+
+    def stop(self) -> None:
+        for server in reversed(self._servers):
+            server.stop()
+        self.worker.kill()
+
+
+@pytest.fixture
+def chain(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Chain]:
+    """On the embedded broker, or that of another fixture."""
+    broker = request.getfixturevalue(getattr(request, "param", "embedded_broker"))
+    with Gateway() as gateway:
+        one = Chain(broker, tmp_path, gateway)
+        try:
+            yield one
+        finally:
+            one.stop()
+
+
+def assert_tells_nobody_who(sent: list[Sent]) -> None:
+    """No nurse, pseudonym, bed, device or free text; of labels, these alone."""
+    text = json.dumps([one.payload for one in sent])
+    assert not re.findall(r"nurse-|MICU-bed|mon-|Canary|\b[0-9a-f]{16}\b(?!\")", re.sub(r'"fingerprint": "[0-9a-f]{16}"', "", text))
+    names = {name for one in sent for alert in one.payload["alerts"] for name in alert["labels"]}
+    assert names <= {"alertname", "severity", "scope", "tier", "facility", "unit", "cause"}
+
+
+@pytest.mark.parametrize("chain", ["apache_kafka"], indirect=True)
+def test_a_storm_is_one_page_that_escalates_until_somebody_takes_it_and_ends_with_the_storm(chain: Chain) -> None:
+    chain.hospital.storm("MICU")
+    eventually(lambda: chain.gateway.sent("charge-nurse"), "the charge nurse is paged", seconds=90)
+    eventually(lambda: chain.gateway.sent("house-supervisor"), "nobody has taken it: the house supervisor is paged")
+    eventually(lambda: chain.gateway.sent("on-call-day", "on-call-night"), "and then whoever is on call")
+    asked = chain.query("unit:alarm_fatigue_pages_asked:increase1h")
+    assert asked == {"MICU": 1.0}
+    eventually(lambda: chain.query("sum(alertmanager_notifications_total) > 3"), "Prometheus knows what Alertmanager sent")
+    assert not chain.query("sum(alertmanager_notifications_failed_total) > 0")
+
+    [paged] = chain.gateway.sent("charge-nurse")
+    assert len(page(paged.payload).text) < 1024
+    text = page(paged.payload).text.splitlines()
+    assert text[0].startswith("MICU, H01: overloaded.")
+    assert text[1].startswith("Do: Bring in help or move beds")
+    assert re.match(r"Why: Per clinician on duty: 10 alarms unanswered \(limit 6\)\.$", text[2])
+    assert text[-1].startswith(f"I take it, tell nobody else: http://{chain.alertmanager.address}/#/silences/new?filter=")
+
+    chain.hospital.calm()
+    eventually(lambda: len(chain.told()) == 6, "everybody hears that it is over")
+    told = [(receiver.removesuffix("-day").removesuffix("-night"), alert, status) for receiver, alert, status in chain.told()]
+    assert told[:3] == [
+        ("charge-nurse", "UnitOverloaded", "firing"),
+        ("house-supervisor", "UnitOverloadUnanswered", "firing"),
+        ("on-call", "UnitOverloadStanding", "firing"),
+    ]
+    assert sorted(told[3:]) == [(receiver, alert, "resolved") for receiver, alert, _ in told[:3]]
+    assert chain.query("alarm_fatigue_unit_overload_state") == {"MICU": 0, "SICU": 0}
+    assert_tells_nobody_who(chain.gateway.sent())
+
+
+def test_a_worker_that_dies_in_the_storm_is_told_as_lost_data_and_never_as_the_end(chain: Chain) -> None:
+    chain.hospital.storm("MICU")
+    eventually(lambda: chain.gateway.sent("charge-nurse"), "the charge nurse is paged")
+    chain.worker.kill()
+    eventually(lambda: len(chain.gateway.sent("house-supervisor", "operations")) == 2, "both hear that nothing can be seen")
+    # Longer than any range, hold or pause of rules and Alertmanager.
+    time.sleep(60 * 25 / FASTER)
+    assert sorted(chain.told()) == [
+        ("charge-nurse", "UnitOverloaded", "firing"),
+        ("house-supervisor", "DataLost", "firing"),
+        ("operations", "DataLost", "firing"),
+    ]
+    assert chain.query('ALERTS{alertname="UnitOverloaded",alertstate="firing"}') == {"MICU": 1}
+
+    chain.hospital.calm()
+    chain.worker.start().wait_until_ready()
+    eventually(lambda: len(chain.told()) == 6, "all is seen again, and over")
+    assert sorted(chain.told()[3:]) == [
+        ("charge-nurse", "UnitOverloaded", "resolved"),
+        ("house-supervisor", "DataLost", "resolved"),
+        ("operations", "DataLost", "resolved"),
+    ]
+    assert_tells_nobody_who(chain.gateway.sent())
+
+
+def steady(seed: int | None, every: int) -> list[tuple[int, str]]:
+    """(minute, state) of each change of a unit of one clinician, in two hours of an alarm every so many seconds - or at random as often."""
+    hospital = SimulatedHospital()
+    hospital.assign("c", "1")
+    draw, at = random.Random(seed), NINE
+    while at < NINE + 2 * HOUR:
+        hospital.alarm(at)
+        at += round(1000 * (every if seed is None else draw.expovariate(1 / every)))
+    return [((one.at - NINE) // 60_000, one.after) for one in hospital.run(NINE + 2 * HOUR) if one.clinician is None]
+
+
+@pytest.mark.parametrize("every", [50, 58, 60, 65])
+@pytest.mark.parametrize("seed", [None, 1, 2, 3])
+def test_a_steady_load_at_the_limit_is_one_page_at_most_and_no_flapping(seed: int | None, every: int, tmp_path: Path) -> None:
+    """10 in 10 min is the limit: a little more or less, evenly or at random, for two hours of simulated time, by the rules as shipped."""
+    states = [0] * 121
+    for minute, state in steady(seed, every):
+        states[minute:] = [STATES.index(state)] * (121 - minute)
+    pages = int(2 in states)
+    last = len(states) - 1
+    values = " ".join(map(str, states))
+    test = {
+        "rule_files": [str(DEPLOY / "prometheus" / "rules" / "workload.yml")],
+        "evaluation_interval": "1m",
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [{"series": 'alarm_fatigue_unit_overload_state{facility="H", unit="ICU"}', "values": values}],
+                "promql_expr_test": [
+                    {
+                        "expr": f'count_over_time(ALERTS{{alertname="UnitOverloaded",alertstate="firing"}}[{last + 1}m]) > 0',
+                        "eval_time": f"{last}m",
+                        "exp_samples": [{"labels": LABELS, "value": last + 1 - states.index(2)}] if pages else [],
+                    },
+                    {
+                        "expr": "max_over_time(unit:alarm_fatigue_pages_asked:increase1h[2h])",
+                        "eval_time": f"{last}m",
+                        "exp_samples": [{"labels": '{facility="H", unit="ICU"}', "value": 1}] if pages else [],
+                    },
+                ],
+            }
+        ],
+    }
+    (tmp_path / "steady.test.yml").write_text(yaml.safe_dump(test))
+    done = subprocess.run([need("promtool"), "test", "rules", tmp_path / "steady.test.yml"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,207 @@
+"""The reference pages are what the code writes, and name all that there is."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from analyzer.model.policy import OverloadPolicy
+from reference.__main__ import PAGES, rendered
+from reference.metrics import exposed
+from reference.settings import BOUNDS, NESTED, Setting, documentation, settings
+from streams.metrics.definitions import DEFINITIONS, PREFIX, SOURCES
+from streams.settings import Settings, SettingsError, load
+from tests.harness.rules import NAMES
+from tests.harness.site import FakeWorker, Site, simulated
+
+SETTINGS = settings()
+
+
+def test_pages_are_what_the_code_writes() -> None:
+    """After a change there: `make reference`."""
+    assert {path.name: path.read_text() for path in PAGES.glob("*.md")} == rendered()
+
+
+def headings(page: str) -> list[str]:
+    return re.findall(r"^### `(.+)`$", rendered()[page], re.MULTILINE)
+
+
+def test_every_metric_that_a_worker_exposes_is_a_heading() -> None:
+    with Site(FakeWorker(simulated())) as site:
+        text = site.get("/metrics").body.decode()
+    families = {family.name + ("_total" if family.type == "counter" else "") for family in text_string_to_metric_families(text)}
+    assert len(families) > 50
+    assert {name for name in families if name.startswith(PREFIX)} == families
+    assert families == {PREFIX + name for name in headings("metrics.md")}
+
+
+def test_every_metric_has_one_heading_and_every_source_a_metric() -> None:
+    assert sorted(PREFIX + name for name in headings("metrics.md")) == sorted(map(exposed, DEFINITIONS))
+    assert SOURCES.keys() <= DEFINITIONS.keys()
+
+
+def leaves(model: dict[str, object], prefix: str = "") -> set[str]:
+    """The names of all settings, of which levels are one."""
+    found: set[str] = set()
+    for name, value in model.items():
+        is_group = isinstance(value, dict) and not value.keys() <= {"elevated", "overloaded"}
+        found |= leaves(value, f"{prefix}{name}.") if is_group else {prefix + name}  # type: ignore[arg-type]
+    return found
+
+
+def test_every_setting_that_config_check_prints_is_a_heading() -> None:
+    printed = leaves(load().model_dump(mode="json"))
+    assert set(headings("settings.md")) == printed | {"web.token"}, "of the token, config check says nothing"
+
+
+def contents(settings: Settings) -> object:
+    return settings.model_dump(mode="json"), settings.web.token
+
+
+def other_than(one: Setting) -> object:
+    """A value that a setting can have, and not its default."""
+    fixed: dict[str, object] = {
+        "clock": "event",
+        "log_level": "error",
+        "web.host": "localhost",
+        "web.token": "0123456789abcdef",
+        "policy.windows": ["5m"],
+        "policy.cover_by": ["attend"],
+        "policy.horizon": "30h",
+        "policy.overload.every": "2m",
+        "policy.overload.hold": "3m",
+        "policy.overload.cool_down": "20m",
+        "policy.overload.units": {"ICU": {"beds": {"elevated": {"enter": 2, "leave": 2}}}},
+    }
+    if one.name in fixed:
+        return fixed[one.name]
+    default = yaml.safe_load(one.default)
+    if one.kind == "duration":
+        return "11s"
+    if one.kind.startswith("levels"):
+        return {"elevated": {"enter": 5, "leave": 5}}
+    if isinstance(default, bool):
+        return not default
+    if isinstance(default, float):
+        return default / 2
+    return default + 1 if isinstance(default, int) else "other"
+
+
+@pytest.mark.parametrize("one", SETTINGS, ids=lambda one: one.name)
+def test_a_setting_is_taken_from_its_variable_and_from_its_place_in_the_file(
+    one: Setting, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # Of TLS, a certificate needs its key, and an authority both.
+    pair = {"web.tls_cert_file": "c.pem", "web.tls_key_file": "k.pem"} if one.name.startswith("web.tls_") else {}
+    wanted = {one.name: other_than(one)} | pair
+    nested: dict[str, object] = {}
+    for name, of in wanted.items():
+        *groups, last = name.split(".")
+        place = nested
+        for group in groups:
+            place = place.setdefault(group, {})  # type: ignore[assignment]
+        place[last] = of
+    path = tmp_path / "settings.yaml"
+    path.write_text(yaml.safe_dump(nested))
+    from_file = load(path)
+    for name, of in wanted.items():
+        variable = next(setting.variable for setting in SETTINGS if setting.name == name)
+        monkeypatch.setenv(variable, of if isinstance(of, str) else json.dumps(of))
+    assert contents(load()) == contents(from_file)
+    monkeypatch.undo()
+    assert contents(load()) != contents(from_file)
+
+
+def test_defaults_are_those_in_effect() -> None:
+    def at(name: str) -> object:
+        found: object = load().model_dump(mode="json")
+        for part in name.split("."):
+            assert isinstance(found, dict)
+            found = found.get(part)
+        return found
+
+    def without_none(value: object) -> object:
+        return {name: without_none(one) for name, one in value.items() if one is not None} if isinstance(value, dict) else value
+
+    for one in SETTINGS:
+        assert yaml.safe_load(one.default) == without_none(at(one.name)), one.name
+
+
+BEYOND: dict[str, tuple[str, ...]] = {
+    "group": ('""', "a/b"),
+    "web.header_timeout": ("99ms", "601s"),
+    "web.idle_timeout": ("999ms", "3601s"),
+    "policy.windows": ("[]", "[0s]"),
+    "policy.min_classified": ("-1",),
+    "policy.top_types": ("-1",),
+    "policy.horizon": ("1454m",),
+    "policy.overload.every": ("0s", "3m"),
+    "policy.overload.hold": ("90s",),
+    "policy.overload.cool_down": ("90s",),
+    "policy.findings.min_classified": ("-1",),
+    "policy.findings.driving_share": ("-0.1", "1.1"),
+    "policy.findings.sparing_share": ("-0.1", "1.1"),
+    "policy.findings.hugging": ("-0.1", "1.1"),
+    "web.port": ("0", "65536"),
+    "web.max_connections": ("7",),
+    "web.max_connections_per_address": ("3",),
+    "partitions": ("0",),
+    "max_record_bytes": ("1023",),
+}
+
+
+def given(name: str, value: str, tmp_path: Path) -> Settings:
+    path = tmp_path / "settings.yaml"
+    *groups, last = name.split(".")
+    path.write_text("".join(f"{'  ' * depth}{group}:\n" for depth, group in enumerate(groups)) + f"{'  ' * len(groups)}{last}: {value}\n")
+    return load(path)
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in BEYOND.items() for value in values])
+def test_beyond_its_bounds_a_setting_is_refused(name: str, value: str, tmp_path: Path) -> None:
+    assert next(one for one in SETTINGS if one.name == name).bounds
+    with pytest.raises(SettingsError):
+        given(name, value, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("web.header_timeout", "100ms"),
+        ("web.header_timeout", "10m"),
+        ("web.idle_timeout", "1s"),
+        ("web.idle_timeout", "1h"),
+        ("policy.min_classified", "0"),
+        ("policy.top_types", "0"),
+        ("policy.horizon", "1455m"),
+        ("policy.findings.hugging", "0"),
+        ("policy.findings.hugging", "1"),
+        ("policy.overload.hold", "0s"),
+        ("web.port", "1"),
+        ("web.port", "65535"),
+        ("max_record_bytes", "1024"),
+    ],
+)
+def test_at_its_bounds_a_setting_is_taken(name: str, value: str, tmp_path: Path) -> None:
+    given(name, value, tmp_path)
+
+
+def test_bounds_that_the_page_claims_are_tried() -> None:
+    elsewhere = {"web.token"}  # tests of the guard
+    assert BOUNDS.keys() - elsewhere <= BEYOND.keys()
+    assert all(NESTED not in one.name for one in SETTINGS)
+
+
+def test_every_alert_is_on_the_page_of_alerts_with_its_runbook() -> None:
+    linked = re.findall(r"^\| \[(\w+)\]\(\.\./\.\./deploy/runbooks/(\w+)\.md\)", rendered()["alerts.md"], re.MULTILINE)
+    assert all(name == runbook for name, runbook in linked)
+    assert sorted({name for name, _ in linked}) == NAMES
+
+
+def test_documentation_is_the_text_below_a_field() -> None:
+    assert documentation(OverloadPolicy).keys() == set(OverloadPolicy.__dataclass_fields__)

@@ -1,0 +1,62 @@
+"""Record batches in the form in which a broker stores them."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+
+import cramjam
+import zstandard
+from aiokafka import codec
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.util import calc_crc32c
+
+from streams.kafka.inflate import GZIP, LZ4, SNAPPY, ZSTD
+
+CODECS: dict[str, tuple[int, Callable[[bytes], bytes]]] = {
+    "plain": (0, bytes),
+    "gzip": (GZIP, gzip.compress),
+    "gzip of two members": (GZIP, lambda data: gzip.compress(data[:9]) + gzip.compress(data[9:])),
+    "snappy as Java frames it": (SNAPPY, codec.snappy_encode),
+    "snappy as librdkafka does": (SNAPPY, lambda data: codec.snappy_encode(data, xerial_compatible=False)),
+    "lz4": (LZ4, codec.lz4_encode),
+    "lz4 with linked blocks and checksums": (LZ4, lambda data: bytes(cramjam.lz4.compress(data))),
+    "zstd": (ZSTD, codec.zstd_encode),
+    "zstd of unknown length": (ZSTD, lambda data: zstandard.ZstdCompressor(write_content_size=False).compress(data)),
+}
+
+
+class Batch:
+    """A record batch as a broker stores it: `kept` are the records that compaction has left of it, by their place in it."""
+
+    def __init__(
+        self,
+        kept: list[tuple[int, bytes | None, bytes | None]],
+        span: int,
+        producer: int = -1,
+        marker: str = "",
+        codec: str = "plain",
+        attributes: int = 0,
+    ) -> None:
+        self.kept, self.span, self.producer, self.marker, self.codec, self.attributes = kept, span, producer, marker, codec, attributes
+
+    def build(self, base: int) -> bytes:
+        builder = DefaultRecordBatchBuilder(2, 0, int(self.producer >= 0), self.producer, 0 if self.producer >= 0 else -1, 0, 1 << 30)
+        if self.marker:
+            builder.append(0, 1000, b"\0\0\0\1" if self.marker == "commit" else b"\0\0\0\0", b"\0\0\0\0\0\0", [])
+        for place, key, value in self.kept:
+            builder.append(place, 1000 + base + place, key, value, [])
+        raw = bytearray(builder.build())
+        raw[0:8] = base.to_bytes(8, "big")
+        raw[23:27] = (self.span - 1).to_bytes(4, "big")  # last offset delta
+        number, compress = CODECS[self.codec]
+        raw[61:] = compress(bytes(raw[61:]))
+        raw[22] |= number | self.attributes | (0x20 if self.marker else 0)  # control batch
+        return sealed(raw)
+
+
+def sealed(raw: bytearray) -> bytes:
+    """With the length and the checksum that belong to it."""
+    raw[8:12] = (len(raw) - 12).to_bytes(4, "big")
+    raw[17:21] = calc_crc32c(bytes(raw[21:])).to_bytes(4, "big")
+    return bytes(raw)

@@ -1,0 +1,65 @@
+"""A simulated hospital around nine in the morning, with alarm storms on request."""
+
+from __future__ import annotations
+
+import json
+
+from analyzer import AlarmEvent, Assignment, Change, Engine, Policy, Response
+from analyzer.model.policy import HOUR, MINUTE, SECOND, OverloadPolicy
+
+NINE = 1_772_355_600_000  # 2026-03-01T09:00:00Z
+
+
+class Hospital:
+    """Facts of one facility, written down as they happen."""
+
+    def __init__(self, policy: OverloadPolicy | None = None) -> None:
+        self.engine = Engine(Policy() if policy is None else Policy(overload=policy))
+        self._count = 0
+        self.lines: dict[str, list[str]] = {"alarms": [], "assignments": [], "responses": []}
+
+    def assign(self, clinician: str, *beds: str, unit: str = "ICU", start: int = NINE - 2 * HOUR, end: int | None = None) -> None:
+        for bed in beds:
+            self._apply("assignments", Assignment(
+                event_id=self._id(), assignment_id=self._id(), facility="H", unit=unit, bed=bed, clinician=clinician, start=start, end=end,
+                at=start,
+            ))  # fmt: skip
+
+    def alarm(self, at: int, bed: str = "1", seconds: float = 20, unit: str = "ICU", code: str = "MDC_EVT_LO") -> str:
+        """One that ends by itself."""
+        alarm_id = self._id()
+        for phase, moment in (("start", at), ("end", at + int(seconds * SECOND))):
+            self._apply("alarms", AlarmEvent(
+                event_id=self._id(), alarm_id=alarm_id, phase=phase, at=moment, facility="H", unit=unit, bed=bed, device_id="m" + bed,  # type: ignore[arg-type]
+                device_type="monitor", code=code, kind="physiological", priority="medium",
+            ))  # fmt: skip
+        return alarm_id
+
+    def respond(self, alarm_id: str, at: int) -> None:
+        self._apply("responses", Response(event_id=self._id(), facility="H", at=at, action="attend", alarm_id=alarm_id))
+
+    def _id(self) -> str:
+        self._count += 1
+        return f"e{self._count}"
+
+    def _apply(self, topic: str, fact: AlarmEvent | Assignment | Response) -> None:
+        self.engine.apply(topic, fact, None)  # type: ignore[arg-type]
+        fields = {{"start": "from", "end": "to"}.get(name, name): getattr(fact, name) for name in type(fact).__slots__}
+        self.lines[topic].append(json.dumps({name: value for name, value in fields.items() if value is not None}))
+
+    def run(self, until: int) -> list[Change]:
+        """What is said up to then."""
+        self.engine.advance(until)
+        return [one.change for one in self.engine.announce()]
+
+    def run_live(self, until: int) -> list[Change]:
+        """The same, looking once in 5 s."""
+        said: list[Change] = []
+        for now in range(NINE - HOUR, until + 1, 5 * SECOND):
+            said += self.run(now)
+        return said
+
+
+def storm(hospital: Hospital, begin: int, minutes: int, every: int, bed: str = "1") -> None:
+    for at in range(begin, begin + minutes * MINUTE, every):
+        hospital.alarm(at, bed)

@@ -1,0 +1,39 @@
+"""Wards whose alarm ids are used again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import strategies as st
+
+from analyzer import Fact, Policy
+from analyzer.model.policy import HOUR, MINUTE
+from tests.harness.strategies import wards
+
+SHORT = Policy(
+    windows={"10m": 10 * MINUTE, "1h": HOUR},
+    cover=40 * MINUTE,
+    action_window=5 * MINUTE,
+    allowed_lateness=MINUTE,
+    horizon=2 * HOUR + 10 * MINUTE,
+)
+"""Forgets soon, so that a ward of a day uses its ids many times."""
+
+
+@st.composite
+def reused(draw: st.DrawFn) -> list[Fact]:
+    """A ward whose alarms share few ids."""
+    ids = draw(st.lists(st.sampled_from(["a", "b", "c"]), min_size=16, max_size=16))
+    facts: list[Fact] = []
+    for fact in draw(wards()):
+        alarm_id = getattr(fact, "alarm_id", None)
+        facts.append(fact if alarm_id is None else replace(fact, alarm_id=ids[int("".join(filter(str.isdigit, "0" + alarm_id))) % 16]))  # type: ignore[call-arg, arg-type]
+    return facts
+
+
+def in_time(draw: Any, facts: list[Fact]) -> list[Fact]:
+    """As producers deliver: by time, save for what the allowed lateness allows; assignments and labels a little later as well."""
+    delays = draw(st.lists(st.sampled_from([0, 0, 1, 30_000, MINUTE]), min_size=len(facts), max_size=len(facts)))
+    order = sorted(zip(facts, delays, strict=True), key=lambda pair: pair[0].at + pair[1])
+    return [fact for fact, _ in order]

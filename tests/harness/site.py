@@ -1,0 +1,200 @@
+"""A worker's pages on loopback, over an engine that tests fill: everything that is served, behind the guard, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import ssl
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from types import TracebackType
+from typing import Any, Self, cast
+
+from aiohttp import web
+
+from analyzer import Engine, Policy
+from analyzer.model.policy import HOUR, MINUTE
+from streams.formats.codec import decode, to_json
+from streams.health.health import Health
+from streams.http.board import Board, Names
+from streams.http.door import Door, new_runner
+from streams.http.finder import Finder
+from streams.http.guard import guard, tls_of
+from streams.http.refusals import Refusals
+from streams.http.web import add_board, add_findings, add_page, add_pages, add_workbench
+from streams.http.workbench import Workbench
+from streams.metrics.exporter import Exporter
+from streams.partitions.partition import Partition
+from streams.settings import MetricsSettings, WebSettings
+from streams.simulator import Storm, Ward, simulate
+
+START = 1_772_323_200_000  # 2026-03-01T00:00:00Z
+UNTIL = START + 25 * HOUR + 30 * MINUTE
+
+
+@cache
+def simulated(seed: int = 3, until: int = UNTIL, facilities: int = 1) -> Engine:
+    """A day of a small hospital, for all who only look; it ends amid a storm in one unit."""
+    ward = Ward(
+        seed=seed, start=START, duration=until - START, facilities=facilities, units=3, beds=6, beds_per_nurse=2,
+        storms=(Storm(start=until - 14 * MINUTE, duration=14 * MINUTE, factor=12.0, unit="MICU"),), profiles=("micu", "picu", "ward"),
+    )  # fmt: skip
+    engine = Engine(Policy())
+    for topic, value, due in simulate(ward):
+        engine.apply(topic, decode(topic, to_json(value)), due)
+    engine.advance(until)
+    return engine
+
+
+class FakeWorker:
+    """A worker that holds what it is given, and is as well as it is told to be."""
+
+    def __init__(self, *engines: Engine) -> None:
+        self.recovered = True
+        self.behind: str | None = None
+        self.waiting = self.uncommitted = 0
+        self.condition = Health(now=2.0, answered_at=0.0)
+        self.partitions: list[Partition] = []
+        self.hold(*engines)
+
+    def hold(self, *engines: Engine) -> None:
+        self.partitions = [Partition(number, len(engines), one, {}, str, 1 << 20) for number, one in enumerate(engines)]
+
+    def advance(self) -> None: ...
+
+    def checkpoint_times(self) -> dict[int, float]:
+        return {}
+
+    def lags(self) -> dict[tuple[str, int], int | None]:
+        return {("alarms", one.number): self.waiting for one in self.partitions}
+
+    def uncommitted_records(self) -> dict[tuple[str, int], int]:
+        return {("alarms", 0): self.uncommitted}
+
+    def lag_seconds(self) -> dict[tuple[str, int], float]:
+        return {("alarms", one.number): 0.0 for one in self.partitions}
+
+    def seconds_behind(self) -> float:
+        return 0.0
+
+    def health(self) -> Health:
+        return self.condition
+
+
+class Pages:
+    """Where pages are left, as Faust's app takes them."""
+
+    def __init__(self) -> None:
+        self.web = web.Application()
+        self.rebalancing = self.in_recovery = False
+        self.producer = type("Producer", (), {"started": True})
+
+    def page(self, path: str) -> Any:
+        def add(handler: Any) -> None:
+            async def handle(request: web.Request) -> web.StreamResponse:
+                return cast("web.StreamResponse", await handler(None, request))
+
+            self.web.router.add_get(path, handle)
+
+        return add
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: Any
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Site:
+    """Serves until left. `now` is the wall clock (s); nothing is reused unless `reuse` says so."""
+
+    def __init__(
+        self,
+        worker: FakeWorker,
+        settings: WebSettings | None = None,
+        reuse: float = 0.0,
+        event: bool = False,
+        now: float = UNTIL / 1000,
+        clinicians: bool = True,
+        max_clinicians: int = 10_000,
+        pseudonym: Callable[[str], str] = str,
+        stall: float = 30.0,
+    ) -> None:
+        self.worker, self.now, self.moment = worker, now, 0.0
+        self.settings, self.stall = settings or WebSettings(), stall
+        self.pages = Pages()
+        policy = Policy()
+        metrics = MetricsSettings(clinicians=clinicians, max_clinicians=max_clinicians)
+        exporter = Exporter(worker, pseudonym, policy.min_classified, metrics, 0.0)
+        add_pages(self.pages, worker, exporter)
+        add_findings(self.pages, worker, Finder(worker, policy, 0.0))
+        add_workbench(self.pages, worker, Workbench(worker, reuse, clock=lambda: self.moment))
+        add_page(self.pages)
+        board = Board(
+            worker, exporter, policy, Names(pseudonym, clinicians), lambda: worker.behind, event, reuse,
+            wall=lambda: self.now, clock=lambda: self.moment,
+        )  # fmt: skip
+        add_board(self.pages, worker, board)
+        self.refusals = Refusals()
+        guard(self.pages.web, self.settings, self.refusals)
+        self._loop = asyncio.new_event_loop()
+        self._runner = new_runner(self.pages.web)
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self.port = 0
+
+    @property
+    def paths(self) -> set[str]:
+        return {str(one.canonical) for one in self.pages.web.router.resources()}
+
+    @property
+    def address(self) -> str:
+        return f"{'http' if self.settings.tls_cert_file is None else 'https'}://127.0.0.1:{self.port}/"
+
+    def get(self, path: str, context: ssl.SSLContext | None = None, **headers: str) -> Answer:
+        request = urllib.request.Request(
+            self.address + path.lstrip("/"), headers={name.replace("_", "-"): of for name, of in headers.items()}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30, context=context) as answer:
+                return Answer(answer.status, answer.headers, answer.read())
+        except urllib.error.HTTPError as error:
+            return Answer(error.code, error.headers, error.read())
+
+    async def _start(self) -> None:
+        await self._runner.setup()
+        self.door = Door(self._runner, self.settings, self.refusals, self.port, tls_of(self.settings), self.stall)
+        await self.door.start()
+        self.port = int(self._runner.addresses[0][1])
+
+    def start(self) -> Self:
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(30)
+        return self
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def stop(self) -> None:
+        """As if it had never been there; once."""
+        if self._loop.is_running():
+            asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(30)
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+
+def pseudonym(name: str) -> str:
+    return hmac.new(b"key", name.encode(), "sha256").hexdigest()[:16]

@@ -1,0 +1,108 @@
+"""`alarm-fatigue pages`: what arrives is printed as a page reads, from those who bear the token, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.dev.broker import free_port
+from tests.harness.workers import COMMAND, eventually, run
+
+WEBHOOK = {
+    "receiver": "charge-nurse",
+    "alerts": [
+        {
+            "status": "firing",
+            "labels": {"alertname": "UnitOverloaded", "bed": "CANARY"},
+            "annotations": {"summary": "MICU, H01: overloaded.", "suggestion": "Bring in help.", "reason": "14 alarms (limit 10)."},
+        }
+    ],
+    "groupLabels": {"facility": "H01", "unit": "MICU"},
+    "externalURL": "http://am.example",
+}
+HEARTBEAT = WEBHOOK | {"alerts": [{"status": "firing", "labels": {"alertname": "Watchdog"}, "annotations": {}}]}
+
+
+class Pages:
+    def __init__(self, folder: Path) -> None:
+        (folder / "token").write_text("secret\n")
+        self.port, self._out = free_port(), folder / "out"
+        with self._out.open("w") as out:
+            command = [COMMAND, "pages", "--port", str(self.port), "--token-file", str(folder / "token")]
+            self.process = subprocess.Popen(command, stdout=out, stderr=out)
+
+    @property
+    def shown(self) -> str:
+        return self._out.read_text()
+
+    def post(self, payload: Any, token: str = "secret") -> int:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/charge-nurse", json.dumps(payload).encode(), {"Authorization": f"Bearer {token}"}
+        )
+        request.add_header("Content-Type", "application/json")
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> Iterator[Pages]:
+    one = Pages(tmp_path)
+    try:
+        eventually(lambda: "pages arrive at" in one.shown, "it listens")
+        yield one
+    finally:
+        one.process.kill()
+        one.process.wait()
+
+
+def test_pages_are_printed_and_heartbeats_and_strangers_are_not(pages: Pages) -> None:
+    assert pages.post(HEARTBEAT) == 200
+    assert pages.post(WEBHOOK, token="guess") == 401
+    assert pages.post({"alerts": 1}) == 400
+    assert pages.post(WEBHOOK) == 200
+    pages.process.send_signal(signal.SIGTERM)
+    assert pages.process.wait(20) == 0
+    head, *text = pages.shown.split("\n", 1)[1].splitlines()
+    assert head.startswith("--- ")
+    assert head.endswith("  charge-nurse")
+    assert text == [
+        "MICU, H01: overloaded.",
+        "Do: Bring in help.",
+        "Why: 14 alarms (limit 10).",
+        "I take it, tell nobody else: http://am.example/#/silences/new?filter=%7Bfacility%3D%22H01%22%2Cunit%3D%22MICU%22%2C"
+        "alertname%3D~%22UnitOverloadUnanswered%7CUnitOverloadStanding%22%7D",
+        "",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "line"),
+    [
+        (["--host", "0.0.0.0"], 2, "--host: 0.0.0.0 can be reached from other machines: expected --token-file beside it"),
+        (["--token-file", "/nowhere"], 1, "--token-file: /nowhere: No such file or directory"),
+        (["--token-file", "/dev/null"], 2, "--token-file: /dev/null: expected a token"),
+    ],
+)
+def test_what_cannot_be_is_told_in_one_line(arguments: list[str], status: int, line: str) -> None:
+    done = run("pages", *arguments)
+    assert done.status == status
+    assert done.err == f"error: {line}\n"
+
+
+def test_a_taken_port_is_told_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", free_port())) as taken:
+        port = taken.getsockname()[1]
+        done = run("pages", "--port", str(port))
+    assert (done.status, done.err) == (1, f"error: cannot listen on 127.0.0.1:{port}: Address already in use\n")

@@ -1,0 +1,97 @@
+"""What a worker may send, and when: its work on a fake consumer and a fake producer."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from faust.tables.recovery import RebalanceAgain
+
+from analyzer import Policy
+from streams.partitions.held import take_hold
+from streams.partitions.progress import Answers
+from streams.settings import Settings
+from streams.worker.app import create_app
+from tests.harness.fakes import Batches, Client
+from tests.harness.partitions import Source, feed, long_source, new_partition
+
+POLICY = Policy()
+SOURCE = Source({topic: records[:150] for topic, records in long_source().records.items()})
+
+
+def test_between_a_rebalance_and_the_state_that_follows_it_nothing_is_said_though_the_group_takes_commits() -> None:
+    """A worker that slept joins again, and until it has read what others stored, its own state is of the past."""
+
+    async def live() -> None:
+        client = Client()
+        work = create_app(Settings()).work
+        work._app, work._producer = client, Batches(client.sent)  # type: ignore[assignment]
+
+        held = work._held[0] = take_hold(None, {}, POLICY, new_partition)
+        await work._recovered({0})
+        feed(held.partition, [record for records in SOURCE.records.values() for record in records])
+        await work.checkpoint()
+        said = len(client.sent)
+        assert said > 20
+        await work.hand_over()
+
+        held.partition.put_back(client.sent[:3])
+        await work.checkpoint()
+        assert len(client.sent) == said
+        await work._recovered({0})
+        await work.checkpoint()
+        assert [one.value for one in client.sent[said:]] == [one.value for one in client.sent[:3]]
+
+    asyncio.run(live())
+
+
+@pytest.mark.parametrize(("rebalances", "generation"), [(8, 4), (7, 5)])
+def test_what_a_recovery_has_read_is_not_taken_for_the_state_if_another_rebalance_has_begun(rebalances: int, generation: int) -> None:
+    """A worker that was suspended in the middle of a recovery goes on with it when it wakes."""
+
+    async def live() -> None:
+        app = create_app(Settings())
+        taken = []
+
+        async def recovered(numbers: set[int]) -> None:
+            taken.append(numbers)
+
+        app.work._table.on_recovered = recovered
+        app.rebalancing_count, app.consumer_generation_id = 7, 4
+        recovery = app.tables.recovery
+        recovery.app.assignor.assigned_standbys = recovery.app.assignor.assigned_actives = set  # type: ignore[method-assign]
+        await recovery.on_rebalance(set(), set(), set(), 4)
+        app.rebalancing_count, app.consumer_generation_id = rebalances, generation
+        with pytest.raises(RebalanceAgain):
+            await recovery.on_recovery_completed(4)
+        assert not taken
+
+    asyncio.run(live())
+
+
+class Connection:
+    """One of the Kafka client's connections: `_last_action` is when a response last arrived on it."""
+
+    def __init__(self, last_action: float) -> None:
+        self._last_action = last_action
+
+
+def test_the_last_answer_of_a_broker_outlives_the_connection_it_came_on() -> None:
+    connections: list[Connection] = []
+    answers = Answers(lambda: connections)
+    assert answers.last() is None
+    connections[:] = [Connection(10.0), Connection(12.5)]
+    assert answers.last() == 12.5
+    connections[:] = [Connection(11.0)]
+    assert answers.last() == 12.5
+    answers.note(12.0)
+    assert answers.last() == 12.5
+    answers.note(13.0)
+    assert answers.last() == 13.0
+
+
+def test_a_worker_without_clients_does_not_claim_that_a_broker_answered() -> None:
+    async def live() -> None:
+        assert create_app(Settings()).work.lookout.broker_answered_at() is None
+
+    asyncio.run(live())
