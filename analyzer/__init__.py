@@ -1,4 +1,5 @@
-"""The analyzer: what alarms weigh on the people who must answer them. Pure: no Kafka, no clock, no environment.
+"""The analyzer: what alarms weigh on the people who must answer them. Pure: no Kafka, no clock, no
+environment.
 
 Facts (`facts`) are admitted (`admission`), wait for their time (`arrivals`) and are folded into the
 table of episodes (`fold`, `table`, `readings`); joined with rosters and responses (`roster`,
@@ -19,7 +20,16 @@ from analyzer.engine import Engine
 from analyzer.findings.evidence import Evidence
 from analyzer.findings.findings import PATTERNS, REMEDIES, Finding, Pattern, UnitFindings
 from analyzer.model.episodes import NOTHING_FINISHED, Class, EpisodeRecord, Finished
-from analyzer.model.facts import FACT_TYPES, AlarmEvent, Assignment, Fact, FactError, Label, Response, Topic
+from analyzer.model.facts import (
+    FACT_TYPES,
+    AlarmEvent,
+    Assignment,
+    Fact,
+    FactError,
+    Label,
+    Response,
+    Topic,
+)
 from analyzer.model.policy import JUDGING, MEASURES, FindingsPolicy, Policy
 from analyzer.overload.machine import STATES, Change, Reason, Relief, in_words
 from analyzer.overload.status import NO_ALARMS, TREND_HOURS, TREND_MINUTES, Glance, Standing, Trend
@@ -34,7 +44,13 @@ from analyzer.pipeline.shards import ShardKey
 from analyzer.pipeline.table import OPEN
 from analyzer.stats.shares import Share
 from analyzer.windows.bands import EXPOSURE_BANDS, LOAD_BANDS
-from analyzer.windows.burden import ALARM_PRIORITIES, Burdens, ClinicianBurdens, Snapshot, UnitBurdens
+from analyzer.windows.burden import (
+    ALARM_PRIORITIES,
+    Burdens,
+    ClinicianBurdens,
+    Snapshot,
+    UnitBurdens,
+)
 
 __all__ = [
     "ALARM_PRIORITIES",

@@ -1,4 +1,6 @@
-"""The engine: the facilities of one partition. The worker, `replay` and `tune` all call this and nothing beside it."""
+"""The engine: the facilities of one partition. The worker, `replay` and `tune` all call this and
+nothing beside it.
+"""
 
 from __future__ import annotations
 
@@ -33,12 +35,14 @@ from analyzer.whatif.recall import recall
 from analyzer.windows.burden import Burdens, Snapshot
 
 _PLACES: dict[Topic, dict[str, int]] = {
-    topic: {name: place for place, name in enumerate(type_.__slots__)} for topic, type_ in FACT_TYPES.items()
+    topic: {name: place for place, name in enumerate(type_.__slots__)}
+    for topic, type_ in FACT_TYPES.items()
 }
 
 
 class Engine:
-    """Facts in, finished episodes and burdens out; `tally` counts what became of every record, by topic and outcome.
+    """Facts in, finished episodes and burdens out; `tally` counts what became of every record, by
+    topic and outcome.
 
     >>> from analyzer.model.facts import AlarmEvent
     >>> engine = Engine(Policy())
@@ -64,15 +68,19 @@ class Engine:
         """What became of the records of the last minutes; kept in memory only."""
 
     def apply(self, topic: Topic, fact: Fact, stamped: int | None) -> Outcome:
-        """Take in one fact. `stamped`: the Kafka record's timestamp (ms), or None for complete history."""
+        """Take in one fact.
+
+        `stamped`: the Kafka record's timestamp (ms), or None for complete history.
+        """
         columns = tuple([value] for value in values_of(fact))
         return OUTCOMES[int(self.take(topic, columns, None if stamped is None else [stamped])[0])]
 
     def take(self, topic: Topic, columns: Columns, stamps: Sequence[int] | None) -> Outcomes:
-        """Take in facts of one topic in the order given, as columns: one sequence for each field, in the order of its class.
+        """Take in facts of one topic in the order given, as columns: one sequence for each field,
+        in the order of its class.
 
-        `stamps` are the Kafka records' timestamps (ms), or None for complete history. Returns each fact's index in `OUTCOMES`.
-        What was accepted counts from the next `advance` on.
+        `stamps` are the Kafka records' timestamps (ms), or None for complete history. Returns each
+        fact's index in `OUTCOMES`. What was accepted counts from the next `advance` on.
         """
         state, places = self._state, _PLACES[topic]
         if not columns[0]:
@@ -105,10 +113,12 @@ class Engine:
         self.tally[key] = self.tally.get(key, 0) + times
 
     def advance(self, now: int | None) -> Finished:
-        """Move every facility's time to `now` (ms), and finish what it finished; None moves each to its own watermark.
+        """Move every facility's time to `now` (ms), and finish what it finished; None moves each to
+        its own watermark.
 
-        Time never moves back: for a clock that does, it stands still. Returns the episodes whose record is new or differs from
-        the one returned before, ordered by facility, end and alarm id.
+        Time never moves back: for a clock that does, it stands still. Returns the episodes whose
+        record is new or differs from the one returned before, ordered by facility, end and alarm
+        id.
         """
         state = self._state
         state.grow()
@@ -119,7 +129,10 @@ class Engine:
         if len(state.arrivals) or (state.times.now[:count] != before).any():
             self.version += 1
         for topic, fold in FOLDS.items():
-            touched = [fold(state, batch) for batch in state.arrivals.take(topic, state.times.now, self.policy.horizon)]
+            touched = [
+                fold(state, batch)
+                for batch in state.arrivals.take(topic, state.times.now, self.policy.horizon)
+            ]
             if touched:
                 rows = distinct(np.concatenate(touched))
                 derive(state, rows)
@@ -143,14 +156,17 @@ class Engine:
         state.rewound.clear()
 
     def control(self, topic: Topic, command: Command, facility: str, at: int) -> None:
-        """Obey a control record of a topic, in its place among the facts: see `analyzer.pipeline.control`."""
+        """Obey a control record of a topic, in its place among the facts: see
+        `analyzer.pipeline.control`.
+        """
         if control(self._state, topic, command, facility, at):
             self.recent.drop(facility)
         self.controls[command] = self.controls.get(command, 0) + 1
         self.version += 1
 
     def let_go(self, now: int) -> list[str]:
-        """Drop facilities that the wall clock `now` (ms) has left behind: see `analyzer.pipeline.departed`.
+        """Drop facilities that the wall clock `now` (ms) has left behind: see
+        `analyzer.pipeline.departed`.
 
         Returns the names of those dropped.
         """
@@ -168,29 +184,39 @@ class Engine:
         return finished(self._state, rows)
 
     def say_again(self, rows: Numbers) -> None:
-        """Have the records of rows returned by `advance` once more when they are final, even if they say what they said."""
+        """Have the records of rows returned by `advance` once more when they are final, even if
+        they say what they said.
+        """
         table = self._state.table
         table.digest[rows] = 0
         table.to_publish[rows] = True
         table.changed(rows)
 
     def look(self) -> bool:
-        """Bring the overload states to the time last advanced to; returns whether there is anything to announce."""
+        """Bring the overload states to the time last advanced to; returns whether there is anything
+        to announce.
+        """
         self._state.watch.look(self._state)
         return self._state.watch.unsaid
 
     def announce(self) -> list[Announcement]:
-        """Changes of overload states that were not returned before, and those returned before that do not hold after all."""
+        """Changes of overload states that were not returned before, and those returned before that
+        do not hold after all.
+        """
         self._state.watch.look(self._state)
         return self._state.watch.announce()
 
     def snapshot(self) -> Snapshot:
-        """What burdens are measured from, at the time last advanced to; to be measured wherever, whenever."""
+        """What burdens are measured from, at the time last advanced to; to be measured wherever,
+        whenever.
+        """
         self._state.watch.look(self._state)
         return Snapshot.of(self._state)
 
     def glance(self, facility: str | None = None) -> Glance:
-        """What a page shows beside the burdens, at the time last advanced to; of one facility alone, where it is named."""
+        """What a page shows beside the burdens, at the time last advanced to; of one facility
+        alone, where it is named.
+        """
         self._state.watch.look(self._state)
         return Glance.of(self._state, facility)
 
@@ -199,11 +225,15 @@ class Engine:
         return self.snapshot().measure()
 
     def evidence(self, window: int) -> Evidence:
-        """What findings about the last `window` (ms) are worked out from, at the time last advanced to; wherever, whenever."""
+        """What findings about the last `window` (ms) are worked out from, at the time last advanced
+        to; wherever, whenever.
+        """
         return Evidence.of(self._state, window)
 
     def recall(self, facility: str, unit: str) -> Recorded | None:
-        """The finished alarms held of a unit, for what-ifs, wherever, whenever; None of a unit that has had none."""
+        """The finished alarms held of a unit, for what-ifs, wherever, whenever; None of a unit that
+        has had none.
+        """
         return recall(self._state, facility, unit)
 
     @property
@@ -229,7 +259,9 @@ class Engine:
 
     @property
     def names(self) -> int:
-        """Names in memory: of facilities, units, places, beds, alarm types, clinicians, signals and texts."""
+        """Names in memory: of facilities, units, places, beds, alarm types, clinicians, signals and
+        texts.
+        """
         state = self._state
         texts = len(state.labels) + len(state.statics.things) + len(state.statics.signals)
         people = len(state.teams.clinicians) + len(state.teams.all)
@@ -237,7 +269,9 @@ class Engine:
 
     @property
     def recipients_dropped(self) -> int:
-        """How many recipients did not count, as their alarm had enough with lesser ids (see `roster.MOST_RECIPIENTS`)."""
+        """How many recipients did not count, as their alarm had enough with lesser ids (see
+        `roster.MOST_RECIPIENTS`).
+        """
         return self._state.recipients_dropped
 
     @property
@@ -261,7 +295,11 @@ class Engine:
 
     @classmethod
     def load(
-        cls, policy: Policy, shards: Mapping[ShardKey, Any], tally: Mapping[tuple[Topic, Outcome], int], judge_anew: bool = False
+        cls,
+        policy: Policy,
+        shards: Mapping[ShardKey, Any],
+        tally: Mapping[tuple[Topic, Outcome], int],
+        judge_anew: bool = False,
     ) -> Engine:
         """The engine that dumped `shards`. Time has not come to it until it is advanced.
 

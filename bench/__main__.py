@@ -23,9 +23,11 @@ from streams.kafka.topics import TopicsError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
-    for number in (signal.SIGTERM, signal.SIGHUP):  # end as Ctrl-C does: with everything stopped that was started
+    # end as Ctrl-C does: with everything stopped that was started
+    for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # it warns of every retry on a topic that is seconds old
+    # it warns of every retry on a topic that is seconds old
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     try:
         if options.what == "quick":
@@ -36,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif options.what == "full":
             from bench import full
 
-            full.run(folder, options.results, _load(options), options.repeat, options.only, options.limit)
+            full.run(
+                folder, options.results, _load(options), options.repeat, options.only, options.limit
+            )
         elif options.what == "tune":
             from bench import tuning
 
@@ -64,30 +68,67 @@ def _load(options: argparse.Namespace) -> Load:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure the worker beside its peers, on a real Kafka.")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="Measure the worker beside its peers, on a real Kafka."
+    )
     kinds = parser.add_subparsers(dest="what", required=True)
 
     def kind(name: str, text: str, records: int, limit: float) -> argparse.ArgumentParser:
-        one = kinds.add_parser(name, help=text, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-        one.add_argument("--records", type=int, default=int(os.environ.get("BENCH_RECORDS", records)), help="about how many records")
-        one.add_argument("--facilities", type=int, default=100, help="hospitals of 77 beds, all equally busy")
-        one.add_argument("--times", choices=["integer", "text"], default="integer", help="how the input spells times")
-        one.add_argument("--limit", type=float, default=limit, help="seconds after which a worker is stopped, and what it did counts")
+        one = kinds.add_parser(
+            name, help=text, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        )
+        one.add_argument(
+            "--records",
+            type=int,
+            default=int(os.environ.get("BENCH_RECORDS", records)),
+            help="about how many records",
+        )
+        one.add_argument(
+            "--facilities", type=int, default=100, help="hospitals of 77 beds, all equally busy"
+        )
+        one.add_argument(
+            "--times",
+            choices=["integer", "text"],
+            default="integer",
+            help="how the input spells times",
+        )
+        one.add_argument(
+            "--limit",
+            type=float,
+            default=limit,
+            help="seconds after which a worker is stopped, and what it did counts",
+        )
         return one
 
     kind("quick", "worker, stock Faust and aiokafka once, in under 50 s", 800_000, 20.0)
     full = kind("full", "everything, with repetitions, peers and scaling", 1_000_000, 60.0)
-    full.add_argument("--repeat", type=int, default=5, help="runs of the cheap parts, of which the median counts")
-    full.add_argument("--only", action="append", help="this section only; may be given several times")
+    full.add_argument(
+        "--repeat", type=int, default=5, help="runs of the cheap parts, of which the median counts"
+    )
+    full.add_argument(
+        "--only", action="append", help="this section only; may be given several times"
+    )
     tune = kinds.add_parser(
-        "tune", help="a month of alarms under 500 settings, beside polars", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        "tune",
+        help="a month of alarms under 500 settings, beside polars",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     tune.add_argument("--alarms", type=int, default=2_558_760, help="of the month (Drew 2014)")
     render = kinds.add_parser("render", help="table and picture anew, from the stored results")
     for one in (full, render):
-        one.add_argument("--results", type=Path, default=Path(__file__).parent / "results", help="folder of results")
+        one.add_argument(
+            "--results",
+            type=Path,
+            default=Path(__file__).parent / "results",
+            help="folder of results",
+        )
     profile = kind("profile", "where the worker's time goes, by py-spy", 800_000, 20.0)
-    profile.add_argument("--out", type=Path, default=CACHE / "profile.txt", help="collapsed stacks, for flame graphs; a table is printed")
+    profile.add_argument(
+        "--out",
+        type=Path,
+        default=CACHE / "profile.txt",
+        help="collapsed stacks, for flame graphs; a table is printed",
+    )
     return parser
 
 

@@ -1,4 +1,6 @@
-"""`make bench`: every comparison and every scale, one section after the other; what is measured is kept as it comes."""
+"""`make bench`: every comparison and every scale, one section after the other; what is measured is
+kept as it comes.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ SLOW = 3
 """Runs of those peers that take long, at most."""
 FACILITIES = (1, 10, 100, 1000)
 PARTS = (1, 10, 100, 1400)
-"""Units of eleven beds in one facility, with at least seven clinicians each: 28, as long as all crews come in turn, to 10,000."""
+"""Units of eleven beds in one facility, with at least seven clinicians each: 28, as long as all
+crews come in turn, to 10,000.
+"""
 HELD = (100_000, 300_000, 1_000_000)
 FAUST_SECONDS = 4.0
 QUIX_SECONDS = 8.0
@@ -33,17 +37,27 @@ QUIX_SECONDS = 8.0
 Section = dict[str, Any]
 
 
-def run(folder: Path, results: Path, load: Load, repeat: int, only: Sequence[str] | None, limit: float) -> None:
-    """Measure the sections (`only` these), store each in results.json as soon as it is complete, and draw what is there."""
+def run(
+    folder: Path, results: Path, load: Load, repeat: int, only: Sequence[str] | None, limit: float
+) -> None:
+    """Measure the sections (`only` these), store each in results.json as soon as it is complete,
+    and draw what is there.
+    """
     sections: dict[str, Callable[[kafka.BenchKafka], Section]] = {
         "peers": lambda broker: _peers(broker, folder, load, repeat, limit),
-        "facilities": lambda broker: _facilities(broker, folder, replace(load, records=load.records // 3), limit),
-        "clinicians": lambda broker: _clinicians(broker, folder, replace(load, records=load.records // 3), limit),
+        "facilities": lambda broker: _facilities(
+            broker, folder, replace(load, records=load.records // 3), limit
+        ),
+        "clinicians": lambda broker: _clinicians(
+            broker, folder, replace(load, records=load.records // 3), limit
+        ),
         "workers": lambda broker: _workers(broker, folder, load, min(repeat, SLOW), limit),
         "recovery": lambda broker: _recovery(broker, folder, load, limit),
     }
     if unknown := set(only or ()) - sections.keys():
-        raise BenchError(f"--only: expected {', '.join(sections)}; got {', '.join(sorted(unknown))}")
+        raise BenchError(
+            f"--only: expected {', '.join(sections)}; got {', '.join(sorted(unknown))}"
+        )
     say(machine.description())
     failed = []
     for name, measure in sections.items():
@@ -51,7 +65,8 @@ def run(folder: Path, results: Path, load: Load, repeat: int, only: Sequence[str
             continue
         say(f"--- {name}")
         try:
-            with kafka.BenchKafka() as broker:  # a new one each time: no section inherits the other's files
+            # a new one each time: no section inherits the other's files
+            with kafka.BenchKafka() as broker:
                 found = measure(broker)
         except (BenchError, BrokerError, TopicsError, TimeoutError, KafkaError) as error:
             failed.append(f"{name}: {error}")
@@ -59,7 +74,11 @@ def run(folder: Path, results: Path, load: Load, repeat: int, only: Sequence[str
             continue
         if name != "peers":
             failed += [f"{name}: {what}: {why}" for what, why in found.get("missing", {}).items()]
-        _store(results, name, found | {"machine": machine.description(), "date": time.strftime("%Y-%m-%d")})
+        _store(
+            results,
+            name,
+            found | {"machine": machine.description(), "date": time.strftime("%Y-%m-%d")},
+        )
     render(results)
     say(f"table and picture in {results}")
     if failed:
@@ -82,10 +101,14 @@ def _stored(results: Path) -> dict[str, Section]:
 
 def _store(results: Path, name: str, section: Section) -> None:
     results.mkdir(parents=True, exist_ok=True)
-    (results / "results.json").write_text(json.dumps(_stored(results) | {name: section}, indent=1) + "\n")
+    (results / "results.json").write_text(
+        json.dumps(_stored(results) | {name: section}, indent=1) + "\n"
+    )
 
 
-def _peers(broker: kafka.BenchKafka, folder: Path, load: Load, repeat: int, limit: float) -> Section:
+def _peers(
+    broker: kafka.BenchKafka, folder: Path, load: Load, repeat: int, limit: float
+) -> Section:
     """Rounds of everything, so that whatever else the machine does meets all alike."""
     broker.new_topics("bench")
     ends = broker.fill(load)
@@ -99,7 +122,9 @@ def _peers(broker: kafka.BenchKafka, folder: Path, load: Load, repeat: int, limi
     def peer(name: str, program: str, *arguments: object, **more: Any) -> None:
         group = f"{program}-{len(rates.get(name, []))}-{arguments[-1]}"
         try:
-            found = rivals.run(folder, program, broker.address, group, *arguments, patience=180.0, **more)
+            found = rivals.run(
+                folder, program, broker.address, group, *arguments, patience=180.0, **more
+            )
         except (BenchError, OSError) as error:  # a figure that cannot be had is said, never made up
             missing[name] = str(error)
             say(f"{name}: {error}")
@@ -108,7 +133,11 @@ def _peers(broker: kafka.BenchKafka, folder: Path, load: Load, repeat: int, limi
             say(f"{name}: {found.rate:,.0f}/s")
 
     for number in range(repeat):
-        runs.append(_told(worker.measure(broker.address, folder, ends, group=f"bench-{number}", limit=limit)))
+        runs.append(
+            _told(
+                worker.measure(broker.address, folder, ends, group=f"bench-{number}", limit=limit)
+            )
+        )
         peer("bare aiokafka getmany", "bare_aiokafka", total)
         for mode in ("nothing", "plain", "hopping"):
             peer(f"stock Faust, {mode}", "stock_faust", FAUST_SECONDS, mode)
@@ -120,8 +149,14 @@ def _peers(broker: kafka.BenchKafka, folder: Path, load: Load, repeat: int, limi
             for query in ("hop", "over"):
                 flink = ("flink_sql", connector, query, alarms)
                 peer(f"Flink SQL, {query}", *flink, python=rivals.PYTHON)
-                if number == 0:  # its compiler and collector work beside it, and have a core if there is one
-                    peer(f"Flink SQL, {query}, all cores", *flink, python=rivals.PYTHON, cpus=machine.ALL)
+                # its compiler and collector work beside it, and have a core if there is one
+                if number == 0:
+                    peer(
+                        f"Flink SQL, {query}, all cores",
+                        *flink,
+                        python=rivals.PYTHON,
+                        cpus=machine.ALL,
+                    )
     if not rivals.PYTHON.exists():
         missing["Quix Streams, Flink SQL"] = "their environment is missing: run `make bench`"
     elif rivals.flink_connector() is None:
@@ -151,7 +186,9 @@ def _clinicians(broker: kafka.BenchKafka, folder: Path, load: Load, limit: float
     return {"points": list(_scale(broker, folder, loads, "clinicians", limit))}
 
 
-def _scale(broker: kafka.BenchKafka, folder: Path, loads: Sequence[Load], name: str, limit: float) -> Iterator[Section]:
+def _scale(
+    broker: kafka.BenchKafka, folder: Path, loads: Sequence[Load], name: str, limit: float
+) -> Iterator[Section]:
     for number, load in enumerate(loads):
         group = f"bench-{name}-{number}"
         broker.new_topics(group)
@@ -168,13 +205,17 @@ def _scale(broker: kafka.BenchKafka, folder: Path, loads: Sequence[Load], name: 
         }
 
 
-def _workers(broker: kafka.BenchKafka, folder: Path, load: Load, repeat: int, limit: float) -> Section:
+def _workers(
+    broker: kafka.BenchKafka, folder: Path, load: Load, repeat: int, limit: float
+) -> Section:
     rates: dict[str, list[float]] = {"1": [], "2": []}
     for round_ in range(repeat):
         for number in (1, 2):
             machine.confine(broker.pid or 0, machine.ALL)
             group = f"bench-{number}-workers-{round_}"
-            found = worker.measure_together(broker.address, folder, load, group=group, number=number, limit=limit)
+            found = worker.measure_together(
+                broker.address, folder, load, group=group, number=number, limit=limit
+            )
             rates[str(number)].append(_told(found, f"{number} worker(s): ").rate)
     return {"rates": rates}
 
@@ -191,8 +232,10 @@ def _recovery(broker: kafka.BenchKafka, folder: Path, load: Load, limit: float) 
             missing[f"{alarms * scale:,.0f} alarms"] = str(error)
             say(f"{alarms * scale:.0f} alarms: {error}")
             continue
-        say(f"{found.held} held: ready after {found.ready_seconds:.1f} s, correct after {found.correct_seconds:.1f} s, "
-            f"{found.bytes_per_alarm:.0f} bytes an alarm")  # fmt: skip
+        say(
+            f"{found.held} held: ready after {found.ready_seconds:.1f} s, correct after {found.correct_seconds:.1f} s, "
+            f"{found.bytes_per_alarm:.0f} bytes an alarm"
+        )
         points.append(asdict(found))
     if not points:
         raise BenchError("; ".join(missing.values()))
@@ -200,8 +243,14 @@ def _recovery(broker: kafka.BenchKafka, folder: Path, load: Load, limit: float) 
 
 
 def _told(run: worker.Run, prefix: str = "worker: ") -> worker.Run:
-    short = "" if run.records == run.expected else f", stopped after {run.records} of {run.expected} records"
-    say(f"{prefix}{run.rate:,.0f}/s, {run.cpu_per_million:.2f} CPU s a million, {run.peak_rss_mb:.0f} MB{short}")
+    short = (
+        ""
+        if run.records == run.expected
+        else f", stopped after {run.records} of {run.expected} records"
+    )
+    say(
+        f"{prefix}{run.rate:,.0f}/s, {run.cpu_per_million:.2f} CPU s a million, {run.peak_rss_mb:.0f} MB{short}"
+    )
     return run
 
 

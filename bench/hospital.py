@@ -1,8 +1,9 @@
 """The input: a simulated day of one hospital, multiplied to any number of hospitals, beds and days.
 
-The simulator draws a day once (and keeps it in a cache). Every further hospital is that day under another name: ids are
-unique within a facility only, so nothing else need differ. `parts` puts the hospital several times into one facility, each
-time with units, beds, staff and ids of its own. A day that is used up follows once more, 24 h later.
+The simulator draws a day once (and keeps it in a cache). Every further hospital is that day under
+another name: ids are unique within a facility only, so nothing else need differ. `parts` puts the
+hospital several times into one facility, each time with units, beds, staff and ids of its own. A
+day that is used up follows once more, 24 h later.
 
 All hospitals keep step, so the n-th record of each comes before the n+1-st of any.
 """
@@ -40,7 +41,9 @@ class Drawn(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A record in all facilities at once: its value is `head` + the facility's name + `tail`. `due` in ms."""
+    """A record in all facilities at once: its value is `head` + the facility's name + `tail`. `due`
+    in ms.
+    """
 
     topic: Topic
     due: int
@@ -78,11 +81,20 @@ class Load:
         drawn = day(self.ward)
         if self.phases is not None:
             wanted = tuple(b'"phase":"%s"' % phase.encode() for phase in self.phases)
-            drawn = [one for one in drawn if one.topic == "assignments" or any(phase in one.value for phase in wanted)]
+            drawn = [
+                one
+                for one in drawn
+                if one.topic == "assignments" or any(phase in one.value for phase in wanted)
+            ]
         left = -(-self.records // self.facilities)
         number = 0
         while True:
-            again = [one._replace(due=one.due + number * DAY, value=_moved(one.value, number * DAY, self.times)) for one in drawn]
+            again = [
+                one._replace(
+                    due=one.due + number * DAY, value=_moved(one.value, number * DAY, self.times)
+                )
+                for one in drawn
+            ]
             for topic, due, value in again:
                 for part in range(self.parts):
                     if left == 0:
@@ -106,7 +118,9 @@ def _moved(value: bytes, shift: int, times: Times) -> bytes:
 
 
 def _rfc3339(milliseconds: int) -> bytes:
-    moment = datetime.fromtimestamp(milliseconds // 1000, UTC).replace(microsecond=milliseconds % 1000 * 1000)
+    moment = datetime.fromtimestamp(milliseconds // 1000, UTC).replace(
+        microsecond=milliseconds % 1000 * 1000
+    )
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z").encode()
 
 
@@ -122,7 +136,11 @@ def _named(value: bytes, prefix: tuple[bytes, bytes]) -> bytes:
 
 def clinicians(load: Load) -> int:
     """Distinct ones that have an assignment in the input."""
-    named = {found[1] for row in load.rows() if row.topic == "assignments" and (found := _CLINICIAN.search(row.head + row.tail))}
+    named = {
+        found[1]
+        for row in load.rows()
+        if row.topic == "assignments" and (found := _CLINICIAN.search(row.head + row.tail))
+    }
     return len(named) * load.facilities
 
 
@@ -134,7 +152,9 @@ def mix(load: Load) -> dict[str, int]:
         if row.topic == "alarms":
             kind = next(name for name, mark in _PHASES.items() if mark in row.head)
         elif row.topic == "responses":
-            kind = "responses by alarm" if b'"alarm_id"' in row.head + row.tail else "responses by bed"
+            kind = (
+                "responses by alarm" if b'"alarm_id"' in row.head + row.tail else "responses by bed"
+            )
         counts[kind] = counts.get(kind, 0) + load.facilities
     return counts
 
@@ -144,12 +164,17 @@ _PHASES = {name: b'"phase":"%s"' % name.encode() for name in ("start", "update",
 
 def day(ward: Ward) -> list[Drawn]:
     """A day of `ward`, from the cache if it was drawn before by the same simulator."""
-    source = b"".join(path.read_bytes() for path in sorted(Path(simulator.__file__).parent.glob("*.py")))
+    source = b"".join(
+        path.read_bytes() for path in sorted(Path(simulator.__file__).parent.glob("*.py"))
+    )
     path = CACHE / f"day-{hashlib.sha256(source + repr(ward).encode()).hexdigest()[:16]}.jsonl"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".part")
-        lines = [b"%s %d %s\n" % (one.topic.encode(), one.due, to_json(one.value)) for one in simulate(ward)]
+        lines = [
+            b"%s %d %s\n" % (one.topic.encode(), one.due, to_json(one.value))
+            for one in simulate(ward)
+        ]
         partial.write_bytes(b"".join(lines))
         partial.replace(path)
     drawn = []

@@ -22,11 +22,22 @@ from streams.kafka.topics import DAY, LARGEST_RECORD, Topics
 from streams.settings import load as load_settings
 
 PARTITIONS = 4
-JVM = ("-Xms1g", "-Xmx1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
-"""The heap and the collector that Kafka starts with: it compiles well rather than quickly, and has room."""
+JVM = (
+    "-Xms1g",
+    "-Xmx1g",
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+)
+"""The heap and the collector that Kafka starts with: it compiles well rather than quickly, and has
+room.
+"""
 BATCH = 64 << 10
-"""Bytes of a producer's batch: between a gateway's that sends every few ms and that of a bulk loader."""
-LONG = 36_500 * DAY  # simulated records bear simulated times, which Kafka would soon find too old to keep
+"""Bytes of a producer's batch: between a gateway's that sends every few ms and that of a bulk
+loader.
+"""
+# simulated records bear simulated times, which Kafka would soon find too old to keep
+LONG = 36_500 * DAY
 
 Place = tuple[str, int]
 
@@ -43,7 +54,8 @@ class BenchKafka(ApacheKafka):
         new_topics(self.address, group)
 
     def fill(self, load: Load, seconds: float = inf) -> dict[Place, int]:
-        """Write the input with all cores, as far as it goes in `seconds`, then leave the measured core to others.
+        """Write the input with all cores, as far as it goes in `seconds`, then leave the measured
+        core to others.
 
         Returns how many records each partition got.
         """
@@ -77,7 +89,12 @@ def add_topics(address: str, group: str, partitions: int = PARTITIONS) -> None:
     """Those topics of the service that are missing: of a further group, its checkpoint topic."""
     with Topics(load_settings(broker=address, partitions=partitions, group=group)) as topics:
         if missing := topics.missing():
-            topics.create([plan if plan.retention is None else replace(plan, retention=LONG) for plan in missing])
+            topics.create(
+                [
+                    plan if plan.retention is None else replace(plan, retention=LONG)
+                    for plan in missing
+                ]
+            )
         _until(lambda: not topics.missing(), "the topics are there")
 
 
@@ -90,16 +107,28 @@ def _until(holds: object, what: str, seconds: float = 60.0) -> None:
         time.sleep(0.05)
 
 
-def produce(address: str, load: Load, rows: Iterator[Row] | None = None, count: int | None = None) -> dict[Place, int]:
-    """Write the input, or the next `count` of its `rows`, and return how many records each partition got."""
-    return asyncio.run(_produce(address, load.names, islice(load.rows() if rows is None else rows, count)))
+def produce(
+    address: str, load: Load, rows: Iterator[Row] | None = None, count: int | None = None
+) -> dict[Place, int]:
+    """Write the input, or the next `count` of its `rows`, and return how many records each
+    partition got.
+    """
+    return asyncio.run(
+        _produce(address, load.names, islice(load.rows() if rows is None else rows, count))
+    )
 
 
 async def _produce(address: str, names: list[bytes], rows: Iterator[Row]) -> dict[Place, int]:
-    producer = AIOKafkaProducer(bootstrap_servers=address, acks="all", max_batch_size=BATCH, max_request_size=LARGEST_RECORD)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=address, acks="all", max_batch_size=BATCH, max_request_size=LARGEST_RECORD
+    )
     await producer.start()
     try:
-        lanes = {(topic, number): _Lane(producer, topic, number) for topic in TOPICS for number in range(PARTITIONS)}
+        lanes = {
+            (topic, number): _Lane(producer, topic, number)
+            for topic in TOPICS
+            for number in range(PARTITIONS)
+        }
         places = [(name, partition_of(name)) for name in names]
         for topic, due, head, tail in rows:
             for name, partition in places:
@@ -154,6 +183,9 @@ def committed(address: str, group: str, places: Mapping[Place, int]) -> int:
     """Records of `places` that the group has committed: counted, and stored."""
     consumer = KafkaConsumer(bootstrap_servers=address, group_id=group, enable_auto_commit=False)
     try:
-        return sum(min(consumer.committed(TopicPartition(*place)) or 0, end) for place, end in places.items())
+        return sum(
+            min(consumer.committed(TopicPartition(*place)) or 0, end)
+            for place, end in places.items()
+        )
     finally:
         consumer.close()

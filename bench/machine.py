@@ -1,4 +1,6 @@
-"""Processes on cores: where they run, what they have used, and that none is left behind. Linux's /proc only."""
+"""Processes on cores: where they run, what they have used, and that none is left behind. Linux's
+/proc only.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,10 @@ def on(cpus: Collection[int]) -> Iterator[None]:
 
 
 def start(
-    command: Sequence[str], log: Path, cpus: Collection[int], environment: Mapping[str, str] | None = None
+    command: Sequence[str],
+    log: Path,
+    cpus: Collection[int],
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
     """A child on `cpus` that prints into `log`, and dies with us."""
     with on(cpus):
@@ -70,8 +75,22 @@ def memory(pid: int) -> tuple[float, float]:
 
 def description() -> str:
     """Processor, cores, system: what a figure without it would mean nothing."""
-    model = next((line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "unknown processor")
-    total = next((int(line.split()[1]) / 1e6 for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0.0)
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in _lines("/proc/cpuinfo")
+            if line.startswith("model name")
+        ),
+        "unknown processor",
+    )
+    total = next(
+        (
+            int(line.split()[1]) / 1e6
+            for line in _lines("/proc/meminfo")
+            if line.startswith("MemTotal")
+        ),
+        0.0,
+    )
     return f"{len(CPUS)} cores of {model}, {total:.0f} GB, Linux {os.uname().release.split('-')[0]}"
 
 

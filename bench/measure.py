@@ -1,4 +1,6 @@
-"""What a scrape measures at full size, before any text: a partition at random, and where the processor's time goes."""
+"""What a scrape measures at full size, before any text: a partition at random, and where the
+processor's time goes.
+"""
 
 from __future__ import annotations
 
@@ -22,52 +24,84 @@ TYPES = 60
 BEDS = 2
 HOUR = 3_600_000
 MODULES: dict[str, tuple[str, ...]] = {
-    "posts": (), "windows": ("counts", "covered_length"), "duty": ("stretches", "protected", "hours_on_duty"), "flood": ("flood_ratio",),
-    "overlap": ("overlapping",), "bands": ("load_band", "exposure_band"), "chatter": ("chattering",), "frequent": ("most_frequent",),
+    "posts": (),
+    "windows": ("counts", "covered_length"),
+    "duty": ("stretches", "protected", "hours_on_duty"),
+    "flood": ("flood_ratio",),
+    "overlap": ("overlapping",),
+    "bands": ("load_band", "exposure_band"),
+    "chatter": ("chattering",),
+    "frequent": ("most_frequent",),
     "spread": ("gini",),
-}  # fmt: skip
+}
 """The analyzer's modules that take part, and what of them is called."""
 BURSTS = 0.3
 """Share of the alarms that come in bursts of fifteen or so within 5 min, as floods do."""
 
 
 def snapshot(clinicians: int, units: int, alarms: int, facilities: int = 25) -> Snapshot:
-    """Everybody has two beds, had them for the shift before the last, too, and `alarms` alarms in the 13 h 10 min that floods ask for."""
+    """Everybody has two beds, had them for the shift before the last, too, and `alarms` alarms in
+    the 13 h 10 min that floods ask for.
+    """
     random, policy = np.random.default_rng(1), Policy()
     count = clinicians * alarms
     start, who = -random.integers(0, policy.lookback, count), random.integers(0, clinicians, count)
     in_burst = np.flatnonzero(random.random(count) < BURSTS)
     first = random.integers(0, count // 50, len(in_burst))
-    who[in_burst], start[in_burst] = who[first], np.minimum(start[first] + random.integers(0, 300_000, len(in_burst)), 0)
+    who[in_burst], start[in_burst] = (
+        who[first],
+        np.minimum(start[first] + random.integers(0, 300_000, len(in_burst)), 0),
+    )
     order = np.argsort(start)
     start, who = start[order], who[order]
     long = random.random(count) < 0.001
-    end = np.where(long, OPEN, np.minimum(start + random.exponential(40_000, count).astype(np.int64), 0))
+    end = np.where(
+        long, OPEN, np.minimum(start + random.exponential(40_000, count).astype(np.int64), 0)
+    )
     type_ = random.integers(0, TYPES, count)
     waits = np.minimum(end, start + random.exponential(120_000, count).astype(np.int64))
     roster = [
         (
             number % facilities,
             Assignment(
-                event_id=f"{number}-{bed}-{begin}", assignment_id=f"{number}-{bed}-{begin}", facility=f"H{number % facilities:03d}",
-                unit=f"unit-{number % units:05d}", bed=f"bed-{number}-{bed}", clinician=f"nurse-{number:07d}", start=NOW - begin * HOUR,
-                end=NOW - (begin - 12) * HOUR, at=NOW - 48 * HOUR,
+                event_id=f"{number}-{bed}-{begin}",
+                assignment_id=f"{number}-{bed}-{begin}",
+                facility=f"H{number % facilities:03d}",
+                unit=f"unit-{number % units:05d}",
+                bed=f"bed-{number}-{bed}",
+                clinician=f"nurse-{number:07d}",
+                start=NOW - begin * HOUR,
+                end=NOW - (begin - 12) * HOUR,
+                at=NOW - 48 * HOUR,
             ),
         )
         for number in range(clinicians)
         for bed in range(BEDS)
         for begin in (30, 6)
-    ]  # fmt: skip
+    ]
     return Snapshot(
-        policy, np.full(facilities, NOW), [f"H{number:03d}" for number in range(facilities)],
+        policy,
+        np.full(facilities, NOW),
+        [f"H{number:03d}" for number in range(facilities)],
         [(number % facilities, f"nurse-{number:07d}") for number in range(clinicians)],
         [(number % facilities, f"unit-{number:05d}") for number in range(units)],
-        [("monitor", f"MDC_SOURCE_{number}", "MDC_EVT_HI") for number in range(TYPES)], [(), *((n,) for n in range(clinicians))],
-        roster, ResponseTimes(), ({}, {}), {}, start, end,
-        random.integers(1, 4, count).astype(np.int8), random.integers(0, 5, count).astype(np.int8),
-        (who % units).astype(np.int32), type_.astype(np.int32), (who + 1).astype(np.int32), (who * TYPES + type_).astype(np.int32),
-        np.zeros(count, dtype=np.int32), waits,
-    )  # fmt: skip
+        [("monitor", f"MDC_SOURCE_{number}", "MDC_EVT_HI") for number in range(TYPES)],
+        [(), *((n,) for n in range(clinicians))],
+        roster,
+        ResponseTimes(),
+        ({}, {}),
+        {},
+        start,
+        end,
+        random.integers(1, 4, count).astype(np.int8),
+        random.integers(0, 5, count).astype(np.int8),
+        (who % units).astype(np.int32),
+        type_.astype(np.int32),
+        (who + 1).astype(np.int32),
+        (who * TYPES + type_).astype(np.int32),
+        np.zeros(count, dtype=np.int32),
+        waits,
+    )
 
 
 def show_measuring(clinicians: int, units: int, alarms: int) -> None:
@@ -78,7 +112,9 @@ def show_measuring(clinicians: int, units: int, alarms: int) -> None:
         begin = time.process_time()
         found.measure()
         best = min(best, time.process_time() - begin)
-    print(f"{len(found.start):,} alarms and {len(found.roster):,} assignments measured in {best:.2f} s of processor time, of which")
+    print(
+        f"{len(found.start):,} alarms and {len(found.roster):,} assignments measured in {best:.2f} s of processor time, of which"
+    )
     spent = dict.fromkeys(MODULES, 0.0)
 
     def timed(module: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -95,6 +131,8 @@ def show_measuring(clinicians: int, units: int, alarms: int) -> None:
     with ExitStack() as stack:
         for module, name in names:
             stack.enter_context(patch.object(burden, name, timed(module, getattr(burden, name))))
-        stack.enter_context(patch.object(burden, "Posts", SimpleNamespace(of=timed("posts", Posts.of))))
+        stack.enter_context(
+            patch.object(burden, "Posts", SimpleNamespace(of=timed("posts", Posts.of)))
+        )
         found.measure()
     print("  " + ", ".join(f"{name} {seconds:.3f}" for name, seconds in spent.items()))

@@ -1,4 +1,6 @@
-"""The picture of the scales: four small charts in one SVG, written by hand so that the same figures give the same bytes."""
+"""The picture of the scales: four small charts in one SVG, written by hand so that the same figures
+give the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from typing import Any
 WIDTH, HEIGHT = 900, 640
 _PANEL = (450, 310)
 _LEFT, _RIGHT, _TOP, _BOTTOM = 72, 36, 44, 48
-COLOURS = ("#0072B2", "#D55E00")  # Okabe-Ito, told apart by the colour-blind; and each line bears its name
+# Okabe-Ito, told apart by the colour-blind; and each line bears its name
+COLOURS = ("#0072B2", "#D55E00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +38,15 @@ def charts(sections: Mapping[str, Mapping[str, Any]]) -> list[Chart]:
     for name in ("facilities", "clinicians"):
         if name in sections:
             points = [(point[name], point["rate"]) for point in sections[name]["points"]]
-            found.append(Chart(f"Throughput against {name}", name, "events/s", {"one worker": points}))
+            found.append(
+                Chart(f"Throughput against {name}", name, "events/s", {"one worker": points})
+            )
     if "workers" in sections:
         rates = sections["workers"]["rates"]
         points = [(float(number), middle(of)) for number, of in rates.items()]
-        found.append(Chart("Throughput against workers", "workers", "events/s", {"together": points}))
+        found.append(
+            Chart("Throughput against workers", "workers", "events/s", {"together": points})
+        )
     if "recovery" in sections:
         points = sections["recovery"]["points"]
         lines = {
@@ -85,14 +92,23 @@ def _panel(chart: Chart) -> list[str]:
     def up(y: float) -> float:
         return round(_TOP + height * (1 - y / top), 1)
 
-    parts = [f'<text x="{_LEFT}" y="24" font-size="14" font-weight="bold">{escape(chart.title)}</text>']
+    parts = [
+        f'<text x="{_LEFT}" y="24" font-size="14" font-weight="bold">{escape(chart.title)}</text>'
+    ]
     for number in range(round(top / step) + 1):
         y = number * step
-        parts.append(f'<line x1="{_LEFT}" x2="{_LEFT + width}" y1="{up(y)}" y2="{up(y)}" stroke="#ddd"/>')
+        parts.append(
+            f'<line x1="{_LEFT}" x2="{_LEFT + width}" y1="{up(y)}" y2="{up(y)}" stroke="#ddd"/>'
+        )
         parts.append(f'<text x="{_LEFT - 6}" y="{up(y) + 4}" text-anchor="end">{y:,.10g}</text>')
     ticks = sorted({x for x, _ in points})
-    parts += [f'<text x="{across(x)}" y="{_TOP + height + 18}" text-anchor="middle">{x:,.10g}</text>' for x in ticks]
-    parts.append(f'<text x="{_LEFT + width / 2}" y="{_TOP + height + 38}" text-anchor="middle">{escape(chart.x)}</text>')
+    parts += [
+        f'<text x="{across(x)}" y="{_TOP + height + 18}" text-anchor="middle">{x:,.10g}</text>'
+        for x in ticks
+    ]
+    parts.append(
+        f'<text x="{_LEFT + width / 2}" y="{_TOP + height + 38}" text-anchor="middle">{escape(chart.x)}</text>'
+    )
     parts.append(
         f'<text x="14" y="{_TOP + height / 2}" text-anchor="middle" transform="rotate(-90 14 {_TOP + height / 2})">{chart.y}</text>'
     )
@@ -100,8 +116,12 @@ def _panel(chart: Chart) -> list[str]:
         colour = COLOURS[number % len(COLOURS)]
         path = " ".join(f"{across(x)},{up(y)}" for x, y in line)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts += [f'<circle cx="{across(x)}" cy="{up(y)}" r="3.5" fill="{colour}"/>' for x, y in line]
-        parts.append(f'<text x="{_LEFT + 8}" y="{_TOP + height - 10 - 16 * number}" fill="{colour}">{escape(name)}</text>')
+        parts += [
+            f'<circle cx="{across(x)}" cy="{up(y)}" r="3.5" fill="{colour}"/>' for x, y in line
+        ]
+        parts.append(
+            f'<text x="{_LEFT + 8}" y="{_TOP + height - 10 - 16 * number}" fill="{colour}">{escape(name)}</text>'
+        )
     return parts
 
 

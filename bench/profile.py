@@ -1,4 +1,6 @@
-"""`make bench-profile`: the worker under py-spy, a sampling profiler, while it counts: its stacks, and the functions that take most."""
+"""`make bench-profile`: the worker under py-spy, a sampling profiler, while it counts: its stacks,
+and the functions that take most.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +18,40 @@ _RATE = 200  # samples a second
 
 
 def run(folder: Path, load: Load, limit: float, out: Path) -> None:
-    """Profile one run: what holds the interpreter, native code as part of its caller. Needs py-spy, and on most systems root."""
+    """Profile one run: what holds the interpreter, native code as part of its caller. Needs py-spy,
+    and on most systems root.
+    """
     profiler = Path(sys.executable).with_name("py-spy")
     if not profiler.exists() and shutil.which("py-spy") is None:
-        raise worker.BenchError("py-spy is missing: it comes with the development environment (make bench-profile sets it up)")
+        raise worker.BenchError(
+            "py-spy is missing: it comes with the development environment (make bench-profile sets it up)"
+        )
     stacks = folder / "stacks.txt"
-    command = [str(profiler), "record", "--format", "raw", "--rate", str(_RATE), "--gil", "--output", str(stacks), "--"]
+    command = [
+        str(profiler),
+        "record",
+        "--format",
+        "raw",
+        "--rate",
+        str(_RATE),
+        "--gil",
+        "--output",
+        str(stacks),
+        "--",
+    ]
     with kafka.BenchKafka() as broker:
         broker.new_topics("bench")
         ends = broker.fill(load)
         say(f"{sum(ends.values())} records in Kafka; the worker under py-spy ...")
-        found = worker.measure(broker.address, folder, ends, group="bench", limit=limit, before=command, cpus=machine.ALL)
+        found = worker.measure(
+            broker.address,
+            folder,
+            ends,
+            group="bench",
+            limit=limit,
+            before=command,
+            cpus=machine.ALL,
+        )
     say(f"{found.rate:,.0f} events/s while profiled")
     _tell(stacks.read_text())
     out.write_text(stacks.read_text())
@@ -42,7 +67,8 @@ def _tell(stacks: str) -> None:
 
 
 def shares(stacks: str) -> tuple[Counter[str], Counter[str]]:
-    """Of collapsed stacks (`outer;inner COUNT` a line), the share of each function by itself and with what it calls.
+    """Of collapsed stacks (`outer;inner COUNT` a line), the share of each function by itself and
+    with what it calls.
 
     >>> alone, whole = shares("run (a.py:1);decode (b.py:2) 3\\nrun (a.py:1) 1\\n")
     >>> dict(alone), dict(whole)
@@ -57,7 +83,9 @@ def shares(stacks: str) -> tuple[Counter[str], Counter[str]]:
         for name in dict.fromkeys(names):
             whole[name] += int(count)
     total = sum(alone.values()) or 1
-    return tuple(Counter({name: count / total for name, count in each.items()}) for each in (alone, whole))  # type: ignore[return-value]
+    return tuple(
+        Counter({name: count / total for name, count in each.items()}) for each in (alone, whole)
+    )  # type: ignore[return-value]
 
 
 def _without_line(frame: str) -> str:

@@ -1,4 +1,6 @@
-"""`make bench-quick`: the worker beside stock Faust and bare aiokafka in under 50 s; the last line is one JSON object."""
+"""`make bench-quick`: the worker beside stock Faust and bare aiokafka in under 50 s; the last line
+is one JSON object.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from bench.report import elapsed, say, told_mix
 
 FAUST_SECONDS = 4.0
 BUDGET = 48.0
-"""Seconds for everything: on a machine that is slow or busy, the worker is stopped early rather than late."""
+"""Seconds for everything: on a machine that is slow or busy, the worker is stopped early rather
+than late.
+"""
 LOADING = 12.0
 """Seconds after which the input is long enough, however short."""
 _THE_REST = 17.0
@@ -20,27 +24,41 @@ _THE_REST = 17.0
 
 
 def run(folder: Path, load: Load, limit: float) -> dict[str, Any]:
-    """One run of each, on the same topics; the worker counts for `limit` seconds at most, or for what `BUDGET` leaves it."""
+    """One run of each, on the same topics; the worker counts for `limit` seconds at most, or for
+    what `BUDGET` leaves it.
+    """
     say(machine.description())
-    say(f"input: {load.records} records, {load.facilities} facilities, {clinicians(load)} clinicians: {told_mix(mix(load))}")
+    say(
+        f"input: {load.records} records, {load.facilities} facilities, {clinicians(load)} clinicians: {told_mix(mix(load))}"
+    )
     with kafka.BenchKafka() as broker:
         broker.new_topics("bench")
         ends = broker.fill(load, LOADING)
         total = sum(ends.values())
-        say(f"{total} records in Kafka; the worker, scraped every {worker.SCRAPE_SECONDS:.0f} s, on core {min(machine.MEASURED)} ...")
+        say(
+            f"{total} records in Kafka; the worker, scraped every {worker.SCRAPE_SECONDS:.0f} s, on core {min(machine.MEASURED)} ..."
+        )
         limit = min(limit, max(BUDGET - _THE_REST - elapsed(), 3.0))
         ours = worker.measure(broker.address, folder, ends, group="bench", limit=limit)
         if ours.records < total:
             say(f"stopped after {limit:.0f} s, when it had counted {ours.records} of them")
-        say(f"{ours.rate:,.0f} events/s, {ours.cpu_per_million:.2f} s of processor time a million, {ours.peak_rss_mb:.0f} MB at most")
-        faust = rivals.run(folder, "stock_faust", broker.address, "bench-faust", FAUST_SECONDS, "hopping")
-        say(f"stock Faust, hopping table, on the first {faust.records} alarm events: {faust.rate:,.0f} events/s")
+        say(
+            f"{ours.rate:,.0f} events/s, {ours.cpu_per_million:.2f} s of processor time a million, {ours.peak_rss_mb:.0f} MB at most"
+        )
+        faust = rivals.run(
+            folder, "stock_faust", broker.address, "bench-faust", FAUST_SECONDS, "hopping"
+        )
+        say(
+            f"stock Faust, hopping table, on the first {faust.records} alarm events: {faust.rate:,.0f} events/s"
+        )
         bare = rivals.run(folder, "bare_aiokafka", broker.address, "bench-aiokafka", total)
         say(f"bare aiokafka getmany: {bare.rate:,.0f} events/s")
     return result(total, load, ours, faust, bare)
 
 
-def result(total: int, load: Load, ours: worker.Run, faust: rivals.Outcome, bare: rivals.Outcome) -> dict[str, Any]:
+def result(
+    total: int, load: Load, ours: worker.Run, faust: rivals.Outcome, bare: rivals.Outcome
+) -> dict[str, Any]:
     """What the last line holds."""
     return {
         "events_per_s": round(ours.rate),

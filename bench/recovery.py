@@ -18,7 +18,9 @@ _TAIL = 50  # of so many parts of the input, the last comes just before the kill
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """`held` alarms, and bytes of memory for each; seconds from the start of the new process to `/ready`, and to the old numbers."""
+    """`held` alarms, and bytes of memory for each; seconds from the start of the new process to
+    `/ready`, and to the old numbers.
+    """
 
     held: int
     ready_seconds: float
@@ -28,17 +30,25 @@ class Recovery:
 
 def load_of(alarms: int) -> Load:
     """Starts and ends of about so many alarms, and the assignments."""
-    return Load(records=alarms * 2 + FACILITIES * _ASSIGNMENTS, facilities=FACILITIES, phases=("start", "end"))
+    return Load(
+        records=alarms * 2 + FACILITIES * _ASSIGNMENTS,
+        facilities=FACILITIES,
+        phases=("start", "end"),
+    )
 
 
 def measure(broker: kafka.BenchKafka, folder: Path, alarms: int, limit: float) -> Recovery:
-    """Count `alarms` and store them; count a few more; SIGKILL; start again. Each phase may take `limit` seconds."""
+    """Count `alarms` and store them; count a few more; SIGKILL; start again. Each phase may take
+    `limit` seconds.
+    """
     group = f"bench-recovery-{alarms}"
     broker.new_topics(group)
     load = load_of(alarms)
     rows = list(load.rows())
     early = len(rows) - max(len(rows) // _TAIL, 1)
-    with Worker(broker.address, group, folder, name=f"{group}-1", instance="bench").start(machine.MEASURED) as first:
+    with Worker(broker.address, group, folder, name=f"{group}-1", instance="bench").start(
+        machine.MEASURED
+    ) as first:
         first.wait_for("partitions held", STARTING)
         empty = first.rss_mb
         ends = kafka.produce(broker.address, load, islice(rows, early))
@@ -49,7 +59,9 @@ def measure(broker: kafka.BenchKafka, folder: Path, alarms: int, limit: float) -
         wait_until_idle([first], time.time() + limit)
         before = _numbers(first, limit)
         first.kill()
-    with Worker(broker.address, group, folder, name=f"{group}-2", instance="bench").start(machine.MEASURED) as second:
+    with Worker(broker.address, group, folder, name=f"{group}-2", instance="bench").start(
+        machine.MEASURED
+    ) as second:
         deadline = time.time() + limit
         while second.get("/ready")[0] != 200:
             _give_up(second, deadline, "is not ready")
@@ -73,7 +85,9 @@ def _give_up(worker: Worker, deadline: float, what: str) -> None:
     time.sleep(0.05)
 
 
-def _wait_until_stored(address: str, group: str, ends: dict[kafka.Place, int], limit: float) -> None:
+def _wait_until_stored(
+    address: str, group: str, ends: dict[kafka.Place, int], limit: float
+) -> None:
     deadline = time.time() + limit
     while kafka.committed(address, group, ends) < sum(ends.values()):
         if time.time() > deadline:

@@ -1,4 +1,6 @@
-"""What people read of the measurements: lines while they are made, a table and a picture afterwards."""
+"""What people read of the measurements: lines while they are made, a table and a picture
+afterwards.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,10 @@ def told_mix(mix: Mapping[str, int]) -> str:
     'start 75.0 %, end 25.0 %'
     """
     total = sum(mix.values())
-    return ", ".join(f"{kind} {count / total:.1%}".replace("%", " %") for kind, count in sorted(mix.items(), key=lambda one: -one[1]))
+    return ", ".join(
+        f"{kind} {count / total:.1%}".replace("%", " %")
+        for kind, count in sorted(mix.items(), key=lambda one: -one[1])
+    )
 
 
 def markdown(sections: Mapping[str, Mapping[str, Any]]) -> str:
@@ -58,7 +63,13 @@ def _peers(section: Mapping[str, Any]) -> str:
         *_table(
             ("", "events/s, median", "runs", "least - most", "this worker is"),
             [
-                (name, f"{middle:,.0f}", str(len(rates)), f"{min(rates):,.0f} - {max(rates):,.0f}", f"{rate / middle:,.2f} x")
+                (
+                    name,
+                    f"{middle:,.0f}",
+                    str(len(rates)),
+                    f"{min(rates):,.0f} - {max(rates):,.0f}",
+                    f"{rate / middle:,.2f} x",
+                )
                 for name, middle, rates in rows
             ],
         ),
@@ -98,26 +109,53 @@ def _workers(section: Mapping[str, Any]) -> str:
     one = median(rates["1"])
     table = _table(
         ("workers", "events/s, median", "runs", "against one"),
-        [(number, f"{median(of):,.0f}", str(len(of)), f"{median(of) / one:.2f} x") for number, of in rates.items()],
+        [
+            (number, f"{median(of):,.0f}", str(len(of)), f"{median(of) / one:.2f} x")
+            for number, of in rates.items()
+        ],
     )
-    return "\n".join(["## More workers", "", f"{_where(section)} Nothing is pinned; workers and broker share the cores.", "", *table])
+    return "\n".join(
+        [
+            "## More workers",
+            "",
+            f"{_where(section)} Nothing is pinned; workers and broker share the cores.",
+            "",
+            *table,
+        ]
+    )
 
 
 def _recovery(section: Mapping[str, Any]) -> str:
     table = _table(
         ("alarms held", "to /ready", "to correct numbers", "bytes an alarm"),
         [
-            (f"{one['held']:,}", f"{one['ready_seconds']:.1f} s", f"{one['correct_seconds']:.1f} s", f"{one['bytes_per_alarm']:.0f}")
+            (
+                f"{one['held']:,}",
+                f"{one['ready_seconds']:.1f} s",
+                f"{one['correct_seconds']:.1f} s",
+                f"{one['bytes_per_alarm']:.0f}",
+            )
             for one in section["points"]
         ],
     )
     told = "From the start of the new process, right after SIGKILL; the worker has a fixed name (`instance`)."
-    return "\n".join(["## After SIGKILL", "", f"{_where(section)} {told} One run each.", "", *table, *_missing(section)])
+    return "\n".join(
+        [
+            "## After SIGKILL",
+            "",
+            f"{_where(section)} {told} One run each.",
+            "",
+            *table,
+            *_missing(section),
+        ]
+    )
 
 
 def _missing(section: Mapping[str, Any]) -> list[str]:
     """A figure that could not be had is said, never made up."""
-    return [f"\n{name}: not measured; {reason}." for name, reason in section.get("missing", {}).items()]
+    return [
+        f"\n{name}: not measured; {reason}." for name, reason in section.get("missing", {}).items()
+    ]
 
 
 def _where(section: Mapping[str, Any]) -> str:

@@ -1,4 +1,6 @@
-"""Running the peers: one process each, on the core of what is measured, until it has printed its line."""
+"""Running the peers: one process each, on the core of what is measured, until it has printed its
+line.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from bench.worker import BenchError
 PEERS = Path(__file__).parent / "peers"
 _ENVIRONMENT = Path(__file__).resolve().parent.parent / ".cache" / "bench-peers"
 PYTHON = _ENVIRONMENT / "bin" / "python"
-"""Of the peers that the product does not depend on: `make bench` sets it up from bench/requirements.lock."""
+"""Of the peers that the product does not depend on: `make bench` sets it up from
+bench/requirements.lock.
+"""
 
 
 def flink_connector() -> Path | None:
@@ -60,17 +64,27 @@ def run(
     python: str | Path = sys.executable,
     cpus: Collection[int] = machine.MEASURED,
 ) -> Outcome:
-    """Run a peer and kill it once it has told. Raises `BenchError` if it ends without, or takes longer than `patience` seconds."""
+    """Run a peer and kill it once it has told.
+
+    Raises `BenchError` if it ends without, or takes longer than `patience` seconds.
+    """
     log = folder / f"{program}-{len(list(folder.iterdir()))}.log"
     command = [str(python), str(PEERS / f"{program}.py"), *map(str, arguments)]
     process = machine.start(command, log, cpus, {"TMPDIR": str(folder)})
     try:
         deadline = time.monotonic() + patience
         while (found := parse(log.read_text(errors="replace"))) is None:
-            if process.poll() is not None and (found := parse(log.read_text(errors="replace"))) is None:
-                raise BenchError(f"{program} ended with status {process.returncode}: {_last_line(log)}")
+            if (
+                process.poll() is not None
+                and (found := parse(log.read_text(errors="replace"))) is None
+            ):
+                raise BenchError(
+                    f"{program} ended with status {process.returncode}: {_last_line(log)}"
+                )
             if found is None and time.monotonic() > deadline:
-                raise BenchError(f"{program} told nothing within {patience:.0f} s: {_last_line(log)}")
+                raise BenchError(
+                    f"{program} told nothing within {patience:.0f} s: {_last_line(log)}"
+                )
             time.sleep(0.05)
         return found
     finally:

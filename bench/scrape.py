@@ -1,11 +1,13 @@
-"""Scrapes at full size: how long /metrics takes, how many bytes it is, and how long the event loop stands still meanwhile.
+"""Scrapes at full size: how long /metrics takes, how many bytes it is, and how long the event loop
+stands still meanwhile.
 
     python -m bench.scrape [--clinicians 10000] [--units 1000] [--alarms 60] [--scrapes 5]
 
-First, what it takes to measure the burdens of so many clinicians, with so many alarms each in the last 13 h. Then pages are served by
-the worker's own code and fetched by another process, while the event loop is idle, or busy with tasks of 2 ms as one that takes in
-records. A stall is how much later than asked for a task gets its turn that sleeps 1 ms at a time. What the machine itself costs can be
-seen beside it: the same with no scrapes, and with a thread that only counts.
+First, what it takes to measure the burdens of so many clinicians, with so many alarms each in the
+last 13 h. Then pages are served by the worker's own code and fetched by another process, while the
+event loop is idle, or busy with tasks of 2 ms as one that takes in records. A stall is how much
+later than asked for a task gets its turn that sleeps 1 ms at a time. What the machine itself costs
+can be seen beside it: the same with no scrapes, and with a thread that only counts.
 """
 
 from __future__ import annotations
@@ -56,8 +58,12 @@ def burdens(clinicians: int, units: int, facilities: int = 25) -> Burdens:
     """A partition at random; every unit shows ten alarm types in every window."""
     random = np.random.default_rng(1)
     facility = sorted(f"H{number % facilities:03d}" for number in range(clinicians))
-    of_units = sorted((f"H{number % facilities:03d}", f"unit-{number:05d}") for number in range(units))
-    types = [(("monitor", f"MDC_SOURCE_{number}", "MDC_EVT_HI"), 90 - number) for number in range(10)]
+    of_units = sorted(
+        (f"H{number % facilities:03d}", f"unit-{number:05d}") for number in range(units)
+    )
+    types = [
+        (("monitor", f"MDC_SOURCE_{number}", "MDC_EVT_HI"), 90 - number) for number in range(10)
+    ]
 
     def counts(*shape: int) -> Any:
         return random.integers(0, 40, shape)
@@ -105,7 +111,11 @@ def burdens(clinicians: int, units: int, facilities: int = 25) -> Burdens:
             np.full((units, len(MEASURES), 2), np.nan),
             np.full(units, 8.0),
         ),
-        [(*unit, priority, cumulative, 1234.5) for unit in of_units for priority in ALARM_PRIORITIES],
+        [
+            (*unit, priority, cumulative, 1234.5)
+            for unit in of_units
+            for priority in ALARM_PRIORITIES
+        ],
     )
 
 
@@ -251,7 +261,10 @@ async def count() -> str:
 async def watched(what: str, doing: Coroutine[Any, Any, str], is_busy: bool) -> None:
     """Print the loop's stalls meanwhile, and how much of its time the busy task got."""
     stalls, done = Stalls(), [0.0]
-    tasks = [asyncio.create_task(stalls.watch()), *([asyncio.create_task(busy(done))] if is_busy else [])]
+    tasks = [
+        asyncio.create_task(stalls.watch()),
+        *([asyncio.create_task(busy(done))] if is_busy else []),
+    ]
     begin = time.perf_counter()
     said = await doing
     passed = time.perf_counter() - begin
@@ -281,9 +294,15 @@ def show_rendering(found: Burdens, pseudonym: Callable[[str], str]) -> None:
     library = generate_latest(Only(as_metrics(tables())))
     end = time.perf_counter()
     assert b"".join(text.plain(b"")) == library
-    print(f"{lines:,} lines, {size / 1e6:.1f} MB, as gzip {sum(map(len, text.pieces)) / 1e6:.2f} MB")
-    print(f"written in {written - begin:.2f} s ({(written - begin) / lines * 1e9:.0f} ns a line), with gzip in {deflated - written:.2f} s")
-    print(f"longest step between two chances for other threads: {longest * 1000:.1f} ms of processor time")
+    print(
+        f"{lines:,} lines, {size / 1e6:.1f} MB, as gzip {sum(map(len, text.pieces)) / 1e6:.2f} MB"
+    )
+    print(
+        f"written in {written - begin:.2f} s ({(written - begin) / lines * 1e9:.0f} ns a line), with gzip in {deflated - written:.2f} s"
+    )
+    print(
+        f"longest step between two chances for other threads: {longest * 1000:.1f} ms of processor time"
+    )
     print(f"prometheus_client writes the same bytes in {end - deflated:.2f} s")
 
 
@@ -304,7 +323,11 @@ async def main(clinicians: int, units: int, alarms: int, scrapes: int) -> None:
     show_measuring(clinicians, units, alarms)
     show_rendering(found, pseudonym)
     worker, pages = Worker(found), Pages()
-    add_pages(pages, worker, Exporter(worker, pseudonym, 5, MetricsSettings(max_clinicians=clinicians), reuse=0))
+    add_pages(
+        pages,
+        worker,
+        Exporter(worker, pseudonym, 5, MetricsSettings(max_clinicians=clinicians), reuse=0),
+    )
     runner = web.AppRunner(pages.web)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -1,8 +1,10 @@
-"""`alarm-fatigue worker` under measurement: as users run it, with scrapes, checkpoints, pseudonyms and all output topics.
+"""`alarm-fatigue worker` under measurement: as users run it, with scrapes, checkpoints, pseudonyms
+and all output topics.
 
-The topics are filled before. The clock of a run starts when the worker holds its partitions (its log says so). As soon as
-it has nothing more to do, it is told to stop; it stores its last checkpoint, commits, and says `drained`: there the clock
-stops. What counts is what the group has committed by then, so a worker that is stopped early is measured as exactly.
+The topics are filled before. The clock of a run starts when the worker holds its partitions (its
+log says so). As soon as it has nothing more to do, it is told to stop; it stores its last
+checkpoint, commits, and says `drained`: there the clock stops. What counts is what the group has
+committed by then, so a worker that is stopped early is measured as exactly.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ SCRAPE_SECONDS = 15.0
 _FIRST_SCRAPE = 1.0  # seconds after the start: even the shortest run has one
 STARTING = 60.0
 """Seconds until a worker that does not come up is given up."""
-_IDLE = (0.25, 0.15)  # after so many seconds at less than this share of a core, a worker that did work has finished
+# after so many seconds at less than this share of a core, a worker that did work has finished
+_IDLE = (0.25, 0.15)
 _POLL = 0.02
 
 
@@ -45,7 +48,9 @@ class BenchError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One measurement of one or more workers together: `records` counted and checkpointed in `seconds` of wall clock."""
+    """One measurement of one or more workers together: `records` counted and checkpointed in
+    `seconds` of wall clock.
+    """
 
     records: int
     expected: int
@@ -68,7 +73,9 @@ class Run:
 class Worker:
     """One worker process."""
 
-    def __init__(self, address: str, group: str, folder: Path, name: str = "worker", **settings: Any) -> None:
+    def __init__(
+        self, address: str, group: str, folder: Path, name: str = "worker", **settings: Any
+    ) -> None:
         self.port = free_port()
         self._log = folder / f"{name}.log"
         self._config = folder / f"{name}.yaml"
@@ -80,7 +87,15 @@ class Worker:
 
     def start(self, cpus: Collection[int], before: Sequence[str] = ()) -> Self:
         """`before`: a command that the worker's is given to, such as a profiler."""
-        command = [*before, sys.executable, "-m", "streams.cli.main", "worker", "--config", str(self._config)]
+        command = [
+            *before,
+            sys.executable,
+            "-m",
+            "streams.cli.main",
+            "worker",
+            "--config",
+            str(self._config),
+        ]
         self.started = time.time()
         self._process = machine.start(command, self._log, cpus, {"XDG_STATE_HOME": str(self._key)})
         return self
@@ -110,13 +125,19 @@ class Worker:
         return None if words is None else datetime.fromisoformat(words["timestamp"]).timestamp()
 
     def wait_for(self, event: str, seconds: float) -> float:
-        """The moment at which it says this; raises `BenchError` if it ends before, or takes too long."""
+        """The moment at which it says this; raises `BenchError` if it ends before, or takes too
+        long.
+        """
         deadline = time.monotonic() + seconds
         while (moment := self.moment(event)) is None:
             if self.process.poll() is not None:
-                raise BenchError(f"the worker ended with status {self.process.returncode}: {self.last_words}")
+                raise BenchError(
+                    f"the worker ended with status {self.process.returncode}: {self.last_words}"
+                )
             if time.monotonic() > deadline:
-                raise BenchError(f"the worker did not say `{event}` within {seconds:.0f} s: {self.last_words}")
+                raise BenchError(
+                    f"the worker did not say `{event}` within {seconds:.0f} s: {self.last_words}"
+                )
             time.sleep(_POLL)
         return moment
 
@@ -132,7 +153,9 @@ class Worker:
     def get(self, path: str, timeout: float = 60.0) -> tuple[int, str]:
         """Status and text; status 0 while nobody answers."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=timeout) as answer:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{self.port}{path}", timeout=timeout
+            ) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, ""
@@ -156,12 +179,17 @@ class Worker:
 
 
 class Scrapes:
-    """Reads /metrics of workers at an interval, like Prometheus, until told to stop; counts the full answers."""
+    """Reads /metrics of workers at an interval, like Prometheus, until told to stop; counts the
+    full answers.
+    """
 
     def __init__(self, workers: Sequence[Worker], seconds: float = SCRAPE_SECONDS) -> None:
         self.count = 0
         self._end = threading.Event()
-        self._threads = [threading.Thread(target=self._scrape, args=(worker, seconds), daemon=True) for worker in workers]
+        self._threads = [
+            threading.Thread(target=self._scrape, args=(worker, seconds), daemon=True)
+            for worker in workers
+        ]
 
     def _scrape(self, worker: Worker, seconds: float) -> None:
         wait = _FIRST_SCRAPE
@@ -189,19 +217,29 @@ def measure(
     before: Sequence[str] = (),
     **settings: Any,
 ) -> Run:
-    """One worker over topics that end at `ends`, from their beginning; stopped after `limit` seconds if it is not done by then."""
+    """One worker over topics that end at `ends`, from their beginning; stopped after `limit`
+    seconds if it is not done by then.
+    """
     kafka.add_topics(address, group)
     with Worker(address, group, folder, name=group, **settings).start(cpus, before) as worker:
         began = worker.wait_for("partitions held", STARTING)
         return _until_drained(address, [worker], ends, group, began, limit)
 
 
-def measure_together(address: str, folder: Path, load: Load, *, group: str, number: int, limit: float) -> Run:
-    """`number` workers of one group, on any core: they take empty partitions, and are suspended until these are full."""
+def measure_together(
+    address: str, folder: Path, load: Load, *, group: str, number: int, limit: float
+) -> Run:
+    """`number` workers of one group, on any core: they take empty partitions, and are suspended
+    until these are full.
+    """
     kafka.new_topics(address, group)
     with contextlib.ExitStack() as stack:
         workers = [
-            stack.enter_context(Worker(address, group, folder, name=f"{group}-{n}", session_timeout="60s").start(machine.ALL))
+            stack.enter_context(
+                Worker(address, group, folder, name=f"{group}-{n}", session_timeout="60s").start(
+                    machine.ALL
+                )
+            )
             for n in range(number)
         ]
         for worker in workers:
@@ -220,15 +258,30 @@ def _wait_until_shared(workers: Sequence[Worker]) -> None:
     """Every partition is held, each by one worker, by what they said last."""
     deadline = time.monotonic() + STARTING
     while True:
-        held = [number for worker in workers for number in (worker.said("partitions held") or {}).get("partitions", [])]
-        if sorted(held) == list(range(kafka.PARTITIONS)) and len(held) // len(workers) == kafka.PARTITIONS // len(workers):
+        held = [
+            number
+            for worker in workers
+            for number in (worker.said("partitions held") or {}).get("partitions", [])
+        ]
+        if sorted(held) == list(range(kafka.PARTITIONS)) and len(held) // len(
+            workers
+        ) == kafka.PARTITIONS // len(workers):
             return time.sleep(1.0)  # for the first fetches to be under way
         if time.monotonic() > deadline:
-            raise BenchError(f"{len(workers)} workers did not share the partitions: they hold {held}")
+            raise BenchError(
+                f"{len(workers)} workers did not share the partitions: they hold {held}"
+            )
         time.sleep(_POLL)
 
 
-def _until_drained(address: str, workers: Sequence[Worker], ends: Mapping[Place, int], group: str, began: float, limit: float) -> Run:
+def _until_drained(
+    address: str,
+    workers: Sequence[Worker],
+    ends: Mapping[Place, int],
+    group: str,
+    began: float,
+    limit: float,
+) -> Run:
     used_before = sum(machine.cpu_seconds(_python(worker.pid)) for worker in workers)
     with Scrapes(workers) as scrapes:
         wait_until_idle(workers, began + limit)
@@ -256,7 +309,10 @@ def _until_drained(address: str, workers: Sequence[Worker], ends: Mapping[Place,
 
 
 def wait_until_idle(workers: Sequence[Worker], deadline: float) -> None:
-    """Returns once no worker has done anything for a moment. Processor time tells this without asking them, which would cost them time."""
+    """Returns once no worker has done anything for a moment.
+
+    Processor time tells this without asking them, which would cost them time.
+    """
     length, share = _IDLE
     used = _used(workers)
     worked = False
@@ -264,9 +320,12 @@ def wait_until_idle(workers: Sequence[Worker], deadline: float) -> None:
         time.sleep(length)
         before, used = used, _used(workers)
         if any(worker.process.poll() is not None for worker in workers):
-            raise BenchError(f"a worker ended by itself: {next(w.last_words for w in workers if w.process.poll() is not None)}")
+            raise BenchError(
+                f"a worker ended by itself: {next(w.last_words for w in workers if w.process.poll() is not None)}"
+            )
         idle = used - before < share * length * len(workers)
-        # A busy machine, or a broker that takes its time, makes a worker look idle, too: it must also be nearly up to date.
+        # A busy machine, or a broker that takes its time, makes a worker look idle, too: it must
+        # also be nearly up to date.
         if idle and worked and all(worker.get("/ready")[0] == 200 for worker in workers):
             return
         worked = worked or not idle
@@ -284,7 +343,9 @@ def _python(pid: int) -> int:
     return pid
 
 
-_SAMPLE = re.compile(r"^(alarm_fatigue_(?:clinician|unit|response_seconds)\w*\S*) (\S+)", re.MULTILINE)
+_SAMPLE = re.compile(
+    r"^(alarm_fatigue_(?:clinician|unit|response_seconds)\w*\S*) (\S+)", re.MULTILINE
+)
 
 
 def burdens(exposition: str) -> dict[str, str]:

@@ -14,9 +14,14 @@ DASHBOARDS = Path(__file__).parent / "dashboards"
 
 def rendered() -> dict[str, bytes]:
     """The files of `DASHBOARDS`, by name."""
-    built = [module.board().build() for module in (hospital, unit, clinician, alarm_types, pipeline)]
+    built = [
+        module.board().build() for module in (hospital, unit, clinician, alarm_types, pipeline)
+    ]
     return {
-        f"{one.uid}.json": (json.dumps(one, cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode() for one in built
+        f"{one.uid}.json": (
+            json.dumps(one, cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        ).encode()
+        for one in built
     }
 
 

@@ -29,7 +29,11 @@ _W = "$window"
 _NAME = "{{unit}}: " + asked.TYPE
 _NO_ALARM = "No alarm in this window"
 _FEW = "No type has 5 classified alarms in this window (policy.min_classified): too few to say"
-_NEEDLESS: Steps = ((None, GREEN, "mostly needed"), (0.5, ORANGE, "mostly not needed"), (0.9, VERMILION, "hardly ever needed"))
+_NEEDLESS: Steps = (
+    (None, GREEN, "mostly needed"),
+    (0.5, ORANGE, "mostly not needed"),
+    (0.9, VERMILION, "hardly ever needed"),
+)
 
 
 def board() -> Board:
@@ -149,7 +153,9 @@ def board() -> Board:
                 "Chattering and fleeting alarms of the window over all of the unit's.",
                 Column("Unit", label="unit"),
                 Column("Alarms", asked.alarms(HERE, _W)),
-                Column("Chattering", asked.unit("chattering_alarms", _windowed()), steps=SOME_ELEVATED),
+                Column(
+                    "Chattering", asked.unit("chattering_alarms", _windowed()), steps=SOME_ELEVATED
+                ),
                 Column("Fleeting", asked.unit("fleeting_alarms", _windowed()), steps=SOME_ELEVATED),
                 Column(
                     "Non-actionable",
@@ -200,7 +206,10 @@ def board() -> Board:
             curves(
                 "Priorities",
                 "Share of alarms of the chosen units; ISA-18.2 aims at 80 % low, 15 % medium, 5 % high.",
-                *(query(_share_of_priority(name), name, ref) for ref, name in (("A", "low"), ("B", "medium"), ("C", "high"))),
+                *(
+                    query(_share_of_priority(name), name, ref)
+                    for ref, name in (("A", "low"), ("B", "medium"), ("C", "high"))
+                ),
                 unit="percentunit",
                 most=1,
                 colours={"low": SKY, "medium": BLUE, "high": VERMILION},

@@ -1,6 +1,7 @@
 """What boards ask Prometheus for, where more than one asks it, or where it takes a thought.
 
-Each gauge is asked for by its own labels: which worker told it does not matter, and would keep the columns of a table apart.
+Each gauge is asked for by its own labels: which worker told it does not matter, and would keep the
+columns of a table apart.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ def on_duty(expression: str, where: str) -> str:
 
 def alarms(where: str, window: str, offset: str = "") -> str:
     """Alarms of each unit that started in the window, of all priorities."""
-    return f'sum by (facility, unit) (alarm_fatigue_unit_alarms{{{where}, window="{window}"}}{offset})'
+    return (
+        f'sum by (facility, unit) (alarm_fatigue_unit_alarms{{{where}, window="{window}"}}{offset})'
+    )
 
 
 def alarms_of_clinicians(where: str, window: str) -> str:
@@ -51,7 +54,10 @@ def more_than_before(where: str) -> str:
 
 
 def average(metric: str, where: str, window: str) -> str:
-    """A share of time, of a unit's average clinician on duty. Whoever went home an hour ago has a share, too, and is not asked."""
+    """A share of time, of a unit's average clinician on duty.
+
+    Whoever went home an hour ago has a share, too, and is not asked.
+    """
     ratio = on_duty(clinician(metric, f'{where}, window="{window}"'), where)
     return f"avg by (facility, unit) ({ratio})"
 
@@ -85,24 +91,34 @@ MEASURES = {
 
 
 def beyond(what: str, where: str) -> str:
-    """The measures by which units rose: `reason`, their figures then, or the `limit` they were beyond."""
+    """The measures by which units rose: `reason`, their figures then, or the `limit` they were
+    beyond.
+    """
     return f"max by (facility, unit, measure) (alarm_fatigue_unit_overload_{what}{{{where}}})"
 
 
 def at_present(where: str) -> str:
-    """The same measures now, but for `unanswered`, which no metric tells of units. An alarm of several clinicians counts once."""
+    """The same measures now, but for `unanswered`, which no metric tells of units.
+
+    An alarm of several clinicians counts once.
+    """
     now = {
         "alarms_10m": per_clinician(where, "10m"),
         "alarms_1h": per_clinician(where, "1h"),
         "protected_1h": protected(where),
         "beds": unit("beds_per_clinician", where),
     }
-    found = " or ".join(f'label_replace({expression}, "measure", "{measure}", "", "")' for measure, expression in now.items())
+    found = " or ".join(
+        f'label_replace({expression}, "measure", "{measure}", "", "")'
+        for measure, expression in now.items()
+    )
     return f"({found}) and {beyond('reason', where)}"
 
 
 def classified(where: str, window: str) -> str:
-    """Share of each unit's alarms of the window that are classified: what a non-actionable ratio speaks of."""
+    """Share of each unit's alarms of the window that are classified: what a non-actionable ratio
+    speaks of.
+    """
     found = 'class=~"actionable|non_actionable|technical"'
     every = f'alarm_fatigue_unit_classified_alarms{{{where}, window="{window}"}}'
     some = f'alarm_fatigue_unit_classified_alarms{{{where}, window="{window}", {found}}}'
@@ -110,9 +126,13 @@ def classified(where: str, window: str) -> str:
 
 
 def needless(where: str, window: str) -> str:
-    """Alarms of each type that needed nobody, by the share of its classified ones; absent where these are too few."""
+    """Alarms of each type that needed nobody, by the share of its classified ones; absent where
+    these are too few.
+    """
     of = "(facility, unit, device_type, source, code)"
-    ratio = f'alarm_fatigue_unit_type_nonactionable_ratio{{{where}, window="{window}", scope="all"}}'
+    ratio = (
+        f'alarm_fatigue_unit_type_nonactionable_ratio{{{where}, window="{window}", scope="all"}}'
+    )
     return f'max by {of} (alarm_fatigue_unit_type_alarms{{{where}, window="{window}"}}) * max by {of} ({ratio})'
 
 
@@ -120,7 +140,9 @@ TYPE = "{{type}}"
 
 
 def in_a_word(expression: str) -> str:
-    """Alarm types with a label `type` to show: device, source and code, without the prefixes of ISO/IEEE 11073 that all have in common."""
+    """Alarm types with a label `type` to show: device, source and code, without the prefixes of
+    ISO/IEEE 11073 that all have in common.
+    """
     whole = f'label_join({expression}, "type", " ", "device_type", "source", "code")'
     return f'label_replace({whole}, "type", "$1 $2 $3", "type", "(.*?) (?:MDC_)?(.*?) (?:MDC_EVT_|MDC_)?(.*)")'
 

@@ -1,4 +1,6 @@
-"""Clinician: one assignment's load, by pseudonym, beside what can be changed. It opens from a unit, and compares nobody."""
+"""Clinician: one assignment's load, by pseudonym, beside what can be changed. It opens from a unit,
+and compares nobody.
+"""
 
 from __future__ import annotations
 
@@ -33,10 +35,21 @@ _EXPOSURE_SOURCE = (
     "Non-actionable alarms of 120 min, without technical ones, in the bands of Bonafide 2015 (0-29, 30-79, 80 and more). A gauge of "
     "noise, never proof of harm: Bonafide 2017 found no association."
 )
-_LOADS: Steps = ((None, GREEN, "recommended"), (1, SKY, "manageable"), (2, ORANGE, "over-demanding"), (3, VERMILION, "unacceptable"))
+_LOADS: Steps = (
+    (None, GREEN, "recommended"),
+    (1, SKY, "manageable"),
+    (2, ORANGE, "over-demanding"),
+    (3, VERMILION, "unacceptable"),
+)
 _GONE = "Open this board from a unit's assignments; or this clinician is off duty, and the window is over"
 _OFF = "Off duty"
-_CLASSES = {"actionable": GREEN, "non_actionable": VERMILION, "technical": ORANGE, "pending": SKY, "unknown": GREY}
+_CLASSES = {
+    "actionable": GREEN,
+    "non_actionable": VERMILION,
+    "technical": ORANGE,
+    "pending": SKY,
+    "unknown": GREY,
+}
 
 
 def board() -> Board:
@@ -70,10 +83,24 @@ def board() -> Board:
         (
             3,
             figure(
-                "State", f"A state of the assignment. {STATES_SOURCE}", of_now(_one("overload_state")), steps=STATES, say=True, empty=_GONE
+                "State",
+                f"A state of the assignment. {STATES_SOURCE}",
+                of_now(_one("overload_state")),
+                steps=STATES,
+                say=True,
+                empty=_GONE,
             ),
         ),
-        (3, figure("Beds", f"Assigned now. {BEDS_SOURCE}", of_now(_one("beds")), steps=BEDS, empty=_GONE)),
+        (
+            3,
+            figure(
+                "Beds",
+                f"Assigned now. {BEDS_SOURCE}",
+                of_now(_one("beds")),
+                steps=BEDS,
+                empty=_GONE,
+            ),
+        ),
         (
             3,
             figure(
@@ -108,7 +135,16 @@ def board() -> Board:
                 empty="On duty for less than 5 min of the hour",
             ),
         ),
-        (3, figure("Exposure", _EXPOSURE_SOURCE, of_now(_one("nonactionable_exposure")), steps=_EXPOSURE, empty=_GONE)),
+        (
+            3,
+            figure(
+                "Exposure",
+                _EXPOSURE_SOURCE,
+                of_now(_one("nonactionable_exposure")),
+                steps=_EXPOSURE,
+                empty=_GONE,
+            ),
+        ),
     )
     one.line(
         9,
@@ -117,7 +153,10 @@ def board() -> Board:
             curves(
                 "Alarms in 10 min",
                 RATE_SOURCE,
-                query(f'sum by (facility, clinician) (alarm_fatigue_clinician_alarms{{{HERE}, window="10m"}})', "alarms in 10 min"),
+                query(
+                    f'sum by (facility, clinician) (alarm_fatigue_clinician_alarms{{{HERE}, window="10m"}})',
+                    "alarms in 10 min",
+                ),
                 colours={"alarms in 10 min": BLUE},
                 steps=RATE_10M,
                 empty=_GONE,
@@ -181,7 +220,16 @@ def board() -> Board:
     )
     one.line(
         6,
-        (12, strips("State, over time", STATES_SOURCE, query(_one("overload_state"), "state"), steps=STATES, empty=_GONE)),
+        (
+            12,
+            strips(
+                "State, over time",
+                STATES_SOURCE,
+                query(_one("overload_state"), "state"),
+                steps=STATES,
+                empty=_GONE,
+            ),
+        ),
         (
             12,
             strips(

@@ -1,4 +1,6 @@
-"""The frame that all boards share: variables, links between boards, what is marked in time, and the 24-column grid."""
+"""The frame that all boards share: variables, links between boards, what is marked in time, and the
+24-column grid.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,13 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from grafana.parts import BLUE, DATASOURCE, PURPLE, VERMILION, Panel
 
-HOSPITAL, UNIT, CLINICIAN, TYPES, PIPELINE = (f"alarm-fatigue-{name}" for name in ("hospital", "unit", "clinician", "types", "pipeline"))
+HOSPITAL, UNIT, CLINICIAN, TYPES, PIPELINE = (
+    f"alarm-fatigue-{name}" for name in ("hospital", "unit", "clinician", "types", "pipeline")
+)
 TAG = "alarm-fatigue"
-"""Of every board that can be gone to directly: all but the clinician's, which opens from a unit alone."""
+"""Of every board that can be gone to directly: all but the clinician's, which opens from a unit
+alone.
+"""
 
 _FACILITY = "alarm_fatigue_unit_overload_state"
 _KEEP = "${__url_time_range}&${datasource:queryparam}&${facility:queryparam}"
@@ -51,7 +57,9 @@ def facility() -> Variable:
 
 
 def unit(several: bool = False) -> Variable:
-    return _values("unit", "Unit", f'label_values({_FACILITY}{{facility="$facility"}}, unit)', several)
+    return _values(
+        "unit", "Unit", f'label_values({_FACILITY}{{facility="$facility"}}, unit)', several
+    )
 
 
 def from_address(name: str) -> Variable:
@@ -60,7 +68,9 @@ def from_address(name: str) -> Variable:
 
 
 def window(label: str, *values: str) -> Variable:
-    options = [models.VariableOption(text=one, value=one, selected=one == values[0]) for one in values]
+    options = [
+        models.VariableOption(text=one, value=one, selected=one == values[0]) for one in values
+    ]
     return (
         dashboard.CustomVariable("window")
         .label(label)
@@ -72,9 +82,17 @@ def window(label: str, *values: str) -> Variable:
     )
 
 
-def mark(name: str, colour: str, expression: str, title: str, text: str = "") -> dashboard.AnnotationQuery:
+def mark(
+    name: str, colour: str, expression: str, title: str, text: str = ""
+) -> dashboard.AnnotationQuery:
     """Marks in time wherever the expression has a value, one for each stretch."""
-    target = prometheus.Dataquery().datasource(DATASOURCE).expr(" ".join(expression.split())).ref_id("Anno").range()
+    target = (
+        prometheus.Dataquery()
+        .datasource(DATASOURCE)
+        .expr(" ".join(expression.split()))
+        .ref_id("Anno")
+        .range()
+    )
     return (
         dashboard.AnnotationQuery()
         .name(name)
@@ -92,14 +110,30 @@ def mark(name: str, colour: str, expression: str, title: str, text: str = "") ->
 
 
 OVERLOAD = mark(
-    "Unit overloaded", VERMILION, 'alarm_fatigue_unit_overload_state{facility="$facility", unit=~"$unit"} == 2', "{{unit}} overloaded"
+    "Unit overloaded",
+    VERMILION,
+    'alarm_fatigue_unit_overload_state{facility="$facility", unit=~"$unit"} == 2',
+    "{{unit}} overloaded",
 )
 OVERLOAD_ANYWHERE = mark(
-    "Unit overloaded", VERMILION, 'alarm_fatigue_unit_overload_state{facility="$facility"} == 2', "{{unit}} overloaded"
+    "Unit overloaded",
+    VERMILION,
+    'alarm_fatigue_unit_overload_state{facility="$facility"} == 2',
+    "{{unit}} overloaded",
 )
-PAGED = mark("Alert firing", PURPLE, 'ALERTS{alertstate="firing", facility="$facility"}', "{{alertname}} {{unit}}", "tier {{tier}}")
+PAGED = mark(
+    "Alert firing",
+    PURPLE,
+    'ALERTS{alertstate="firing", facility="$facility"}',
+    "{{alertname}} {{unit}}",
+    "tier {{tier}}",
+)
 PAGED_ANYWHERE = mark(
-    "Alert firing", PURPLE, 'ALERTS{alertstate="firing", severity!="none"}', "{{alertname}} {{unit}}", "{{facility}} {{severity}}"
+    "Alert firing",
+    PURPLE,
+    'ALERTS{alertstate="firing", severity!="none"}',
+    "{{alertname}} {{unit}}",
+    "{{facility}} {{severity}}",
 )
 CHANGED = mark(
     "Settings changed",
@@ -166,7 +200,12 @@ class Board:
         self._y = 0
 
     def heading(self, title: str) -> None:
-        self._board.with_row(dashboard.Row(title).id(self._number()).grid_pos(models.GridPos(x=0, y=self._y, w=24, h=1)).collapsed(False))
+        self._board.with_row(
+            dashboard.Row(title)
+            .id(self._number())
+            .grid_pos(models.GridPos(x=0, y=self._y, w=24, h=1))
+            .collapsed(False)
+        )
         self._y += 1
 
     def line(self, height: int, *panels: tuple[int, Panel]) -> None:

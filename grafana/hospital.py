@@ -1,10 +1,21 @@
-"""Hospital overview: which unit needs help now, and why; who has room; whether it was better last shift; whether the data is current."""
+"""Hospital overview: which unit needs help now, and why; who has room; whether it was better last
+shift; whether the data is current.
+"""
 
 from __future__ import annotations
 
 from grafana import asked
 from grafana.asked import FACILITY
-from grafana.frame import CHANGED, HOSPITAL, OVERLOAD_ANYWHERE, PAGED, TO_UNIT, Board, facility, to_unit_of_series
+from grafana.frame import (
+    CHANGED,
+    HOSPITAL,
+    OVERLOAD_ANYWHERE,
+    PAGED,
+    TO_UNIT,
+    Board,
+    facility,
+    to_unit_of_series,
+)
 from grafana.parts import (
     AGE,
     AGE_SOURCE,
@@ -52,7 +63,10 @@ def board() -> Board:
         (
             4,
             figure(
-                "Units overloaded", f"Units now in the state overloaded. {STATES_SOURCE}", of_now(f"sum({_STATE} == bool 2)"), steps=SOME
+                "Units overloaded",
+                f"Units now in the state overloaded. {STATES_SOURCE}",
+                of_now(f"sum({_STATE} == bool 2)"),
+                steps=SOME,
             ),
         ),
         (
@@ -70,7 +84,9 @@ def board() -> Board:
                 "Assignments overloaded",
                 "Clinicians on duty whose assignment is overloaded: a state of what was assigned, not of the person. The unit's board "
                 "says what could be changed.",
-                of_now(f"sum({asked.clinician('overload_state', FACILITY)} == bool 2 and {asked.clinician('beds', FACILITY)} > 0)"),
+                of_now(
+                    f"sum({asked.clinician('overload_state', FACILITY)} == bool 2 and {asked.clinician('beds', FACILITY)} > 0)"
+                ),
                 steps=SOME,
                 empty="No clinician is on duty, or clinicians are not exported (metrics.clinicians)",
             ),
@@ -80,7 +96,9 @@ def board() -> Board:
             figure(
                 "Beds per clinician",
                 f"Assigned beds of the hospital over clinicians on duty. {BEDS_SOURCE}",
-                of_now(f"sum({asked.unit('beds', FACILITY)}) / (sum({asked.unit('clinicians', FACILITY)}) > 0)"),
+                of_now(
+                    f"sum({asked.unit('beds', FACILITY)}) / (sum({asked.unit('clinicians', FACILITY)}) > 0)"
+                ),
                 steps=BEDS,
                 decimals=1,
                 empty=_NOBODY,
@@ -91,7 +109,9 @@ def board() -> Board:
             figure(
                 "More alarms than last shift",
                 "Alarms of the last 12 h against those of the 12 h before: below zero is better.",
-                of_now(f"sum({asked.alarms(FACILITY, '12h')}) / (sum({asked.alarms(FACILITY, '12h', asked.BEFORE)}) > 0) - 1"),
+                of_now(
+                    f"sum({asked.alarms(FACILITY, '12h')}) / (sum({asked.alarms(FACILITY, '12h', asked.BEFORE)}) > 0) - 1"
+                ),
                 unit="percentunit",
                 decimals=0,
                 steps=((None, GREEN, "fewer or as many"), (MORE, ORANGE, "more")),
@@ -122,18 +142,53 @@ def board() -> Board:
                 "that needed nobody, empty under five of them. Open: not ended yet. Unassigned: attributed to nobody.",
                 Column("Unit", label="unit", link=("The unit's board", TO_UNIT)),
                 Column("State", asked.unit("overload_state", FACILITY), steps=STATES, say=True),
-                Column("Load band", asked.per_clinician(FACILITY, "1h"), steps=LOAD_AN_HOUR, say=True),
-                Column("Alarms in 1 h, each", asked.per_clinician(FACILITY, "1h"), decimals=1, steps=LOAD_AN_HOUR),
-                Column("Alarms in 10 min, each", asked.per_clinician(FACILITY, "10m"), decimals=1, steps=RATE_10M),
-                Column("Protected time", asked.protected(FACILITY), "percentunit", steps=PROTECTED, decimals=0),
-                Column("Clinicians", asked.unit("clinicians", FACILITY)),
-                Column("Beds per clinician", asked.unit("beds_per_clinician", FACILITY), steps=BEDS, decimals=1),
                 Column(
-                    "Non-actionable", asked.unit("nonactionable_ratio", f'{FACILITY}, window="12h", scope="all"'), "percentunit", decimals=0
+                    "Load band", asked.per_clinician(FACILITY, "1h"), steps=LOAD_AN_HOUR, say=True
+                ),
+                Column(
+                    "Alarms in 1 h, each",
+                    asked.per_clinician(FACILITY, "1h"),
+                    decimals=1,
+                    steps=LOAD_AN_HOUR,
+                ),
+                Column(
+                    "Alarms in 10 min, each",
+                    asked.per_clinician(FACILITY, "10m"),
+                    decimals=1,
+                    steps=RATE_10M,
+                ),
+                Column(
+                    "Protected time",
+                    asked.protected(FACILITY),
+                    "percentunit",
+                    steps=PROTECTED,
+                    decimals=0,
+                ),
+                Column("Clinicians", asked.unit("clinicians", FACILITY)),
+                Column(
+                    "Beds per clinician",
+                    asked.unit("beds_per_clinician", FACILITY),
+                    steps=BEDS,
+                    decimals=1,
+                ),
+                Column(
+                    "Non-actionable",
+                    asked.unit("nonactionable_ratio", f'{FACILITY}, window="12h", scope="all"'),
+                    "percentunit",
+                    decimals=0,
                 ),
                 Column("Open", asked.unit("open_alarms", FACILITY)),
-                Column("Unassigned 1 h", asked.unit("unassigned_alarms", f'{FACILITY}, window="1h"'), steps=SOME_ELEVATED),
-                Column("More than last shift", asked.more_than_before(FACILITY), "percentunit", decimals=0),
+                Column(
+                    "Unassigned 1 h",
+                    asked.unit("unassigned_alarms", f'{FACILITY}, window="1h"'),
+                    steps=SOME_ELEVATED,
+                ),
+                Column(
+                    "More than last shift",
+                    asked.more_than_before(FACILITY),
+                    "percentunit",
+                    decimals=0,
+                ),
                 sort=("State", "Alarms in 1 h, each"),
             ),
         ),
@@ -198,9 +253,16 @@ def board() -> Board:
                 "Room: how many could take a bed",
                 f"Clinicians on duty who could take one more bed, by unit. {asked.ROOM} The unit's board shows the assignments.",
                 Column("Unit", label="unit", link=("The unit's board", TO_UNIT)),
-                Column("With room", _with_room(), steps=((None, VERMILION, "none"), (1, GREEN, "some"))),
+                Column(
+                    "With room", _with_room(), steps=((None, VERMILION, "none"), (1, GREEN, "some"))
+                ),
                 Column("On duty", asked.unit("clinicians", FACILITY)),
-                Column("Beds per clinician", asked.unit("beds_per_clinician", FACILITY), decimals=1, steps=BEDS),
+                Column(
+                    "Beds per clinician",
+                    asked.unit("beds_per_clinician", FACILITY),
+                    decimals=1,
+                    steps=BEDS,
+                ),
                 Column("State", asked.unit("overload_state", FACILITY), steps=STATES, say=True),
                 sort=("With room",),
             ),

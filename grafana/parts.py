@@ -1,7 +1,8 @@
-"""Parts of boards: colours, words, queries, panels and the grid. What a board shows is said in a module of its own.
+"""Parts of boards: colours, words, queries, panels and the grid. What a board shows is said in a
+module of its own.
 
-A colour never stands alone: each threshold and state has a word beside it, and the colours are those of Okabe and Ito (2008), which
-people with any common form of colour blindness can tell apart.
+A colour never stands alone: each threshold and state has a word beside it, and the colours are
+those of Okabe and Ito (2008), which people with any common form of colour blindness can tell apart.
 """
 
 from __future__ import annotations
@@ -9,20 +10,42 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from grafana_foundation_sdk.builders import bargauge, common, dashboard, prometheus, stat, statetimeline, table, text, timeseries
+from grafana_foundation_sdk.builders import (
+    bargauge,
+    common,
+    dashboard,
+    prometheus,
+    stat,
+    statetimeline,
+    table,
+    text,
+    timeseries,
+)
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import common as shapes
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from grafana_foundation_sdk.models.text import TextMode
 
-ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE, GREY = "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7", "#8C8C8C"
-"""Okabe-Ito without its yellow, which cannot be read on white; and a grey for what is only there to compare with."""
+ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE, GREY = (
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+    "#8C8C8C",
+)
+"""Okabe-Ito without its yellow, which cannot be read on white; and a grey for what is only there to
+compare with.
+"""
 
 DATASOURCE = shapes.DataSourceRef(type_val="prometheus", uid="${datasource}")
 NO_DATA = "No data: is the worker up, and this the right facility? See Pipeline health"
 
-Panel: TypeAlias = bargauge.Panel | stat.Panel | statetimeline.Panel | table.Panel | text.Panel | timeseries.Panel
+Panel: TypeAlias = (
+    bargauge.Panel | stat.Panel | statetimeline.Panel | table.Panel | text.Panel | timeseries.Panel
+)
 Query: TypeAlias = prometheus.Dataquery
 Steps: TypeAlias = Sequence[tuple[float | None, str, str]]
 """From which value on (None: from the least), a colour, and the word for it."""
@@ -31,7 +54,9 @@ MORE = 0.001
 """What is above a limit: Grafana colours from a value on, and published limits still hold at it."""
 
 STATES: Steps = ((None, GREEN, "normal"), (1, ORANGE, "elevated"), (2, VERMILION, "overloaded"))
-STATES_SOURCE = "States as in the topic overload: levels, holds and cool-downs are those of policy.overload."
+STATES_SOURCE = (
+    "States as in the topic overload: levels, holds and cool-downs are those of policy.overload."
+)
 
 LOAD_AN_HOUR: Steps = (
     (None, GREEN, "recommended"),
@@ -53,7 +78,11 @@ RATE_SOURCE = (
     "ISA-18.2-2016, for one operating position (here: a clinician on duty): about 1 alarm in 10 min is very likely acceptable, about 2 is "
     "the most that is manageable; a flood begins above 10 and ends below 5."
 )
-PROTECTED: Steps = ((None, VERMILION, "hardly any"), (0.05, ORANGE, "little"), (0.25, GREEN, "enough"))
+PROTECTED: Steps = (
+    (None, VERMILION, "hardly any"),
+    (0.05, ORANGE, "little"),
+    (0.25, GREEN, "enough"),
+)
 PROTECTED_SOURCE = (
     "Protected time: the share of duty in stretches of 5 min or more without a new alarm. Levels are those of policy.overload (our own: "
     "nobody has published a limit): under 25 % is elevated, under 5 % overloaded."
@@ -63,16 +92,26 @@ BEDS_SOURCE = "Above 8 beds a nurse by day harm becomes likelier on any ward (NI
 
 SOME: Steps = ((None, GREEN, "none"), (1, VERMILION, "some"))
 SOME_ELEVATED: Steps = ((None, GREEN, "none"), (1, ORANGE, "some"))
-AGE: Steps = ((None, GREEN, "current"), (60 + MORE, ORANGE, "behind"), (600 + MORE, VERMILION, "old"))
+AGE: Steps = (
+    (None, GREEN, "current"),
+    (60 + MORE, ORANGE, "behind"),
+    (600 + MORE, VERMILION, "old"),
+)
 AGE_SOURCE = (
     "Seconds since the latest alarm event that was accepted. A quiet hospital lets it grow, too: Pipeline health tells which. Above 60 s "
     "the worker may be behind (its /ready says so), above 10 min what comes now is refused as late (policy.allowed_lateness)."
 )
 
 
-def query(expression: str, legend: str = "", ref: str = "A", instant: bool = False, interval: str = "") -> Query:
-    """A range query; `instant`: a value of now for each series, as a table. `interval`: the least step."""
-    one = prometheus.Dataquery().datasource(DATASOURCE).expr(" ".join(expression.split())).ref_id(ref)
+def query(
+    expression: str, legend: str = "", ref: str = "A", instant: bool = False, interval: str = ""
+) -> Query:
+    """A range query; `instant`: a value of now for each series, as a table. `interval`: the least
+    step.
+    """
+    one = (
+        prometheus.Dataquery().datasource(DATASOURCE).expr(" ".join(expression.split())).ref_id(ref)
+    )
     one = one.instant() if instant else one.range()
     if legend:
         one = one.legend_format(legend)
@@ -96,15 +135,25 @@ def thresholds(steps: Steps) -> Builder[models.ThresholdsConfig]:
 
 
 def words(steps: Steps) -> list[models.ValueMapping]:
-    """Every value by the word of its step. Steps that are 0, 1, 2, ... stand for these values alone."""
+    """Every value by the word of its step.
+
+    Steps that are 0, 1, 2, ... stand for these values alone.
+    """
     states = [0 if value is None else value for value, *_ in steps] == list(range(len(steps)))
-    results = [models.ValueMappingResult(text=word, color=colour, index=place) for place, (_, colour, word) in enumerate(steps)]
+    results = [
+        models.ValueMappingResult(text=word, color=colour, index=place)
+        for place, (_, colour, word) in enumerate(steps)
+    ]
     if states:
-        return [models.ValueMap(options={str(place): result for place, result in enumerate(results)})]
+        return [
+            models.ValueMap(options={str(place): result for place, result in enumerate(results)})
+        ]
     begins = [value for value, *_ in steps]
     ends = [*begins[1:], None]
     ranges = [
-        models.RangeMap(options=models.DashboardRangeMapOptions(from_val=begin, to=end, result=result))
+        models.RangeMap(
+            options=models.DashboardRangeMapOptions(from_val=begin, to=end, result=result)
+        )
         for begin, end, result in zip(begins, ends, results, strict=True)
     ]
     return [*reversed(ranges)]  # Grafana takes the first that fits, and both ends belong to a range
@@ -130,7 +179,11 @@ def _beginning(value: float | None) -> str:
 
 
 def _legend() -> common.VizLegendOptions:
-    below = common.VizLegendOptions().display_mode(shapes.LegendDisplayMode.LIST).placement(shapes.LegendPlacement.BOTTOM)
+    below = (
+        common.VizLegendOptions()
+        .display_mode(shapes.LegendDisplayMode.LIST)
+        .placement(shapes.LegendPlacement.BOTTOM)
+    )
     return below.show_legend(True).calcs([])
 
 
@@ -159,7 +212,11 @@ def figure(
         .color_mode(shapes.BigValueColorMode.VALUE)
         .graph_mode(shapes.BigValueGraphMode.AREA if graph else shapes.BigValueGraphMode.NONE)
         .justify_mode(shapes.BigValueJustifyMode.AUTO)
-        .text_mode(shapes.BigValueTextMode.VALUE if len(queries) == 1 else shapes.BigValueTextMode.VALUE_AND_NAME)
+        .text_mode(
+            shapes.BigValueTextMode.VALUE
+            if len(queries) == 1
+            else shapes.BigValueTextMode.VALUE_AND_NAME
+        )
         .orientation(shapes.VizOrientation.AUTO)
         .targets([*queries])
     )
@@ -190,8 +247,9 @@ def curves(
     right: Mapping[str, str] | None = None,
     most: float | None = None,
 ) -> timeseries.Panel:
-    """Lines over time. `colours` by the series' names, all of them; `steps` are lines to compare with; `right`: names with an axis and
-    unit of their own."""
+    """Lines over time. `colours` by the series' names, all of them; `steps` are lines to compare
+    with; `right`: names with an axis and unit of their own.
+    """
     panel = (
         timeseries.Panel()
         .title(title)
@@ -204,9 +262,15 @@ def curves(
         .fill_opacity(60 if stacked else 8)
         .show_points(shapes.VisibilityMode.NEVER)
         .span_nulls(False)
-        .line_interpolation(shapes.LineInterpolation.STEP_AFTER if stacked else shapes.LineInterpolation.LINEAR)
+        .line_interpolation(
+            shapes.LineInterpolation.STEP_AFTER if stacked else shapes.LineInterpolation.LINEAR
+        )
         .legend(_legend())
-        .tooltip(common.VizTooltipOptions().mode(shapes.TooltipDisplayMode.MULTI).sort(shapes.SortOrder.NONE))
+        .tooltip(
+            common.VizTooltipOptions()
+            .mode(shapes.TooltipDisplayMode.MULTI)
+            .sort(shapes.SortOrder.NONE)
+        )
         .targets([*queries])
     )
     if stacked:
@@ -219,14 +283,23 @@ def curves(
     for name, colour in colours.items():
         found = [_property("color", {"mode": "fixed", "fixedColor": colour})]
         if name in dashed:
-            found += [_property("custom.lineStyle", {"fill": "dash", "dash": [8, 6]}), _property("custom.fillOpacity", 0)]
+            found += [
+                _property("custom.lineStyle", {"fill": "dash", "dash": [8, 6]}),
+                _property("custom.fillOpacity", 0),
+            ]
         if right is not None and name in right:
-            found += [_property("custom.axisPlacement", "right"), _property("unit", right[name]), _property("custom.fillOpacity", 0)]
+            found += [
+                _property("custom.axisPlacement", "right"),
+                _property("unit", right[name]),
+                _property("custom.fillOpacity", 0),
+            ]
         panel = panel.override_by_name(name, found)
     return panel
 
 
-def strips(title: str, about: str, *queries: Query, steps: Steps, unit: str = "none", empty: str = NO_DATA) -> statetimeline.Panel:
+def strips(
+    title: str, about: str, *queries: Query, steps: Steps, unit: str = "none", empty: str = NO_DATA
+) -> statetimeline.Panel:
     """A strip over time for each series, in the colour and word of its step."""
     return (
         statetimeline.Panel()
@@ -244,7 +317,11 @@ def strips(title: str, about: str, *queries: Query, steps: Steps, unit: str = "n
         .fill_opacity(85)
         .line_width(0)
         .legend(_legend())
-        .tooltip(common.VizTooltipOptions().mode(shapes.TooltipDisplayMode.SINGLE).sort(shapes.SortOrder.NONE))
+        .tooltip(
+            common.VizTooltipOptions()
+            .mode(shapes.TooltipDisplayMode.SINGLE)
+            .sort(shapes.SortOrder.NONE)
+        )
         .targets([*queries])
     )
 
@@ -259,7 +336,10 @@ def bars(
     most: float | None = None,
     above: bool = False,
 ) -> bargauge.Panel:
-    """A bar for each series, in the order in which the query gives them. `above`: names over bars, not beside."""
+    """A bar for each series, in the order in which the query gives them.
+
+    `above`: names over bars, not beside.
+    """
     panel = (
         bargauge.Panel()
         .title(title)
@@ -273,7 +353,9 @@ def bars(
         .display_mode(shapes.BarGaugeDisplayMode.BASIC)
         .value_mode(shapes.BarGaugeValueMode.TEXT)
         .orientation(shapes.VizOrientation.HORIZONTAL)
-        .name_placement(shapes.BarGaugeNamePlacement.TOP if above else shapes.BarGaugeNamePlacement.LEFT)
+        .name_placement(
+            shapes.BarGaugeNamePlacement.TOP if above else shapes.BarGaugeNamePlacement.LEFT
+        )
         .show_unfilled(False)
         .text(common.VizTextDisplayOptions().title_size(12).value_size(14))
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False))
@@ -282,13 +364,28 @@ def bars(
     return panel if most is None else panel.max(most)
 
 
-_LABELS = ("facility", "unit", "clinician", "measure", "device_type", "source", "code", "topic", "outcome", "alertname", "severity", "tier")
+_LABELS = (
+    "facility",
+    "unit",
+    "clinician",
+    "measure",
+    "device_type",
+    "source",
+    "code",
+    "topic",
+    "outcome",
+    "alertname",
+    "severity",
+    "tier",
+)
 """All that tables' queries may have; a table shows those that it has a column for."""
 
 
 class Column:
-    """A column of a table: its query's `expression` or, without one, a label. `steps` colour it, `say` writes their words; `called`: what
-    to call values of a label; `empty`: what a cell says that has none."""
+    """A column of a table: its query's `expression` or, without one, a label. `steps` colour it,
+    `say` writes their words; `called`: what to call values of a label; `empty`: what a cell says
+    that has none.
+    """
 
     def __init__(
         self,
@@ -309,12 +406,22 @@ class Column:
         self.expression = expression
         self.label = label
         self._width = width
-        found = [_property("noValue", empty), _property("custom.minWidth", 70), _property("custom.wrapHeaderText", True)]
+        found = [
+            _property("noValue", empty),
+            _property("custom.minWidth", 70),
+            _property("custom.wrapHeaderText", True),
+        ]
         if not label:
             found.append(_property("unit", unit))
         if steps:
             found += [
-                _property("thresholds", {"mode": "absolute", "steps": [{"value": value, "color": colour} for value, colour, _ in steps]}),
+                _property(
+                    "thresholds",
+                    {
+                        "mode": "absolute",
+                        "steps": [{"value": value, "color": colour} for value, colour, _ in steps],
+                    },
+                ),
                 _property("color", {"mode": "thresholds"}),
                 _property("custom.cellOptions", {"type": "color-text"}),
             ]
@@ -323,10 +430,15 @@ class Column:
         if decimals is not None:
             found.append(_property("decimals", decimals))
         if called is not None:
-            texts = {value: models.ValueMappingResult(text=text, index=place) for place, (value, text) in enumerate(called.items())}
+            texts = {
+                value: models.ValueMappingResult(text=text, index=place)
+                for place, (value, text) in enumerate(called.items())
+            }
             found.append(_property("mappings", [models.ValueMap(options=texts)]))
         if link is not None:
-            found.append(_property("links", [{"title": link[0], "url": link[1], "targetBlank": False}]))
+            found.append(
+                _property("links", [{"title": link[0], "url": link[1], "targetBlank": False}])
+            )
         if width is not None:
             found.append(_property("custom.width", width))
         self.properties = found
@@ -340,7 +452,9 @@ def grid(
     descending: bool = True,
     empty: str = NO_DATA,
 ) -> table.Panel:
-    """A row for each set of labels, joined over the columns' queries; `sort` names the columns that order them."""
+    """A row for each set of labels, joined over the columns' queries; `sort` names the columns that
+    order them.
+    """
     named = {}
     panel = (
         table.Panel()
@@ -367,12 +481,16 @@ def grid(
             {
                 "indexByName": {field: place for place, field in enumerate(shown)},
                 "renameByName": {field: name for name, field in named.items()},
-                "excludeByName": dict.fromkeys(["Time", *(label for label in _LABELS if label not in shown)], True),
+                "excludeByName": dict.fromkeys(
+                    ["Time", *(label for label in _LABELS if label not in shown)], True
+                ),
             },
         )
     )
     if sort:
-        panel = panel.sort_by([common.TableSortByFieldState().display_name(name).desc(descending) for name in sort])
+        panel = panel.sort_by(
+            [common.TableSortByFieldState().display_name(name).desc(descending) for name in sort]
+        )
     for column in columns:
         if column.properties:
             panel = panel.override_by_name(column.name, column.properties)

@@ -1,4 +1,6 @@
-"""Pipeline health: whether what the other boards show is current and complete, and whether pages go out."""
+"""Pipeline health: whether what the other boards show is current and complete, and whether pages go
+out.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +36,24 @@ _CHECKPOINT: Steps = ((None, GREEN, "recent"), (300, ORANGE, "old"))
 _ANSWERED: Steps = ((None, GREEN, "answers"), (15 + MORE, VERMILION, "not ready"))
 _HELD_BACK: Steps = ((None, GREEN, "reading"), (30 + MORE, VERMILION, "held back"))
 _PAUSED: Steps = ((None, GREEN, "reading"), (10 + MORE, VERMILION, "not ready"))
-_OFFSET: Steps = ((None, VERMILION, "behind"), (-120, GREEN, "right"), (120 + MORE, VERMILION, "ahead"))
-_LOST = {"unreadable": "unreadable_batches", "undeliverable": "undeliverable_records", "cut": "truncated_records"}
+_OFFSET: Steps = (
+    (None, VERMILION, "behind"),
+    (-120, GREEN, "right"),
+    (120 + MORE, VERMILION, "ahead"),
+)
+_LOST = {
+    "unreadable": "unreadable_batches",
+    "undeliverable": "undeliverable_records",
+    "cut": "truncated_records",
+}
 _TOPICS = {"alarms": BLUE, "assignments": PURPLE, "responses": GREEN, "labels": ORANGE}
-_REFUSED = {"malformed": VERMILION, "late": ORANGE, "future": PURPLE, "misrouted": SKY, "duplicate": GREY}
+_REFUSED = {
+    "malformed": VERMILION,
+    "late": ORANGE,
+    "future": PURPLE,
+    "misrouted": SKY,
+    "duplicate": GREY,
+}
 _NO_WORKER = "No worker is scraped: job alarm-fatigue"
 _NO_ALERTMANAGER = "Alertmanager is not scraped: job alertmanager"
 _NO_PARTITION = "No worker holds a partition"
@@ -57,7 +73,11 @@ def board() -> Board:
         (
             3,
             figure(
-                "Workers up", "Workers that answered the last scrape.", of_now('sum(up{job="alarm-fatigue"})'), steps=_UP, empty=_NO_WORKER
+                "Workers up",
+                "Workers that answered the last scrape.",
+                of_now('sum(up{job="alarm-fatigue"})'),
+                steps=_UP,
+                empty=_NO_WORKER,
             ),
         ),
         (
@@ -65,7 +85,9 @@ def board() -> Board:
             figure(
                 "Data is behind by",
                 AGE_SOURCE,
-                of_now('time() - max(alarm_fatigue_watermark_timestamp_seconds{facility="$facility"})'),
+                of_now(
+                    'time() - max(alarm_fatigue_watermark_timestamp_seconds{facility="$facility"})'
+                ),
                 unit="s",
                 decimals=0,
                 steps=AGE,
@@ -222,7 +244,11 @@ def board() -> Board:
                     unit="s",
                     steps=_OFFSET,
                 ),
-                Column("Spread", 'max by (device_type) (alarm_fatigue_device_clock_spread_seconds{facility="$facility"})', unit="s"),
+                Column(
+                    "Spread",
+                    'max by (device_type) (alarm_fatigue_device_clock_spread_seconds{facility="$facility"})',
+                    unit="s",
+                ),
                 sort=("Device type",),
                 descending=False,
                 empty="Too few alarm events in 10 min to say",
@@ -248,7 +274,10 @@ def board() -> Board:
             curves(
                 "Recipients left out",
                 "A second: an alarm counts for 256 recipients at most (runbook FiguresLeftOut).",
-                query("sum(rate(alarm_fatigue_recipients_dropped_total[$__rate_interval]))", "recipients"),
+                query(
+                    "sum(rate(alarm_fatigue_recipients_dropped_total[$__rate_interval]))",
+                    "recipients",
+                ),
                 unit="cps",
                 colours={"recipients": ORANGE},
                 empty=_NO_WORKER,
@@ -288,7 +317,11 @@ def board() -> Board:
                 "Accepted records",
                 "A second, by topic. Alarms without responses or assignments: a channel is missing, and their classes will be unknown.",
                 *(
-                    query(f'sum(rate(alarm_fatigue_events_total{{outcome="accepted", topic="{topic}"}}[$__rate_interval]))', topic, ref)
+                    query(
+                        f'sum(rate(alarm_fatigue_events_total{{outcome="accepted", topic="{topic}"}}[$__rate_interval]))',
+                        topic,
+                        ref,
+                    )
                     for ref, topic in _lettered(_TOPICS)
                 ),
                 unit="cps",
@@ -303,7 +336,11 @@ def board() -> Board:
                 "A second, by reason; each lies in the topic rejected, with the reason in its headers (duplicates are only counted). "
                 "Late: behind the watermark by more than policy.allowed_lateness; future: ahead by more than policy.max_ahead.",
                 *(
-                    query(f'sum(rate(alarm_fatigue_events_total{{outcome="{outcome}"}}[$__rate_interval]))', outcome, ref)
+                    query(
+                        f'sum(rate(alarm_fatigue_events_total{{outcome="{outcome}"}}[$__rate_interval]))',
+                        outcome,
+                        ref,
+                    )
                     for ref, outcome in _lettered(_REFUSED)
                 ),
                 unit="cps",
@@ -338,7 +375,10 @@ def board() -> Board:
             curves(
                 "Unread records, by topic",
                 "The most of any partition. Above 10,000 the worker is not ready.",
-                *(query(f'max(alarm_fatigue_consumer_lag_records{{topic="{topic}"}})', topic, ref) for ref, topic in _lettered(_TOPICS)),
+                *(
+                    query(f'max(alarm_fatigue_consumer_lag_records{{topic="{topic}"}})', topic, ref)
+                    for ref, topic in _lettered(_TOPICS)
+                ),
                 colours=_TOPICS,
                 empty=_NO_PARTITION,
             ),
@@ -348,7 +388,10 @@ def board() -> Board:
             curves(
                 "Behind, by topic",
                 "Age of the record that is next in line. Above 60 s the worker is not ready.",
-                *(query(f'max(alarm_fatigue_consumer_lag_seconds{{topic="{topic}"}})', topic, ref) for ref, topic in _lettered(_TOPICS)),
+                *(
+                    query(f'max(alarm_fatigue_consumer_lag_seconds{{topic="{topic}"}})', topic, ref)
+                    for ref, topic in _lettered(_TOPICS)
+                ),
                 unit="s",
                 colours=_TOPICS,
                 steps=((None, GREEN, "ready"), (60 + MORE, VERMILION, "not ready")),
@@ -360,8 +403,14 @@ def board() -> Board:
             curves(
                 "Watermark and checkpoint, age",
                 "How old the facility's latest alarm event is, and the oldest stored state.",
-                query('time() - max(alarm_fatigue_watermark_timestamp_seconds{facility="$facility"})', "watermark", "A"),
-                query("time() - min(alarm_fatigue_checkpoint_timestamp_seconds)", "checkpoint", "B"),
+                query(
+                    'time() - max(alarm_fatigue_watermark_timestamp_seconds{facility="$facility"})',
+                    "watermark",
+                    "A",
+                ),
+                query(
+                    "time() - min(alarm_fatigue_checkpoint_timestamp_seconds)", "checkpoint", "B"
+                ),
                 unit="s",
                 colours={"watermark": BLUE, "checkpoint": GREY},
                 empty=_NO_WORKER,
@@ -377,9 +426,19 @@ def board() -> Board:
                 "Pages, sent and failed",
                 "Notifications of Alertmanager in each step, by all receivers; asked: alerts that Prometheus sent it as firing, repeated "
                 "ones among them. Grouping makes fewer pages of many alerts.",
-                query('sum(increase(alertmanager_alerts_received_total{status="firing"}[$__rate_interval]))', "asked", "A"),
-                query("sum(increase(alertmanager_notifications_total[$__rate_interval]))", "sent", "B"),
-                query("sum(increase(alertmanager_notifications_failed_total[$__rate_interval]))", "failed", "C"),
+                query(
+                    'sum(increase(alertmanager_alerts_received_total{status="firing"}[$__rate_interval]))',
+                    "asked",
+                    "A",
+                ),
+                query(
+                    "sum(increase(alertmanager_notifications_total[$__rate_interval]))", "sent", "B"
+                ),
+                query(
+                    "sum(increase(alertmanager_notifications_failed_total[$__rate_interval]))",
+                    "failed",
+                    "C",
+                ),
                 colours={"asked": GREY, "sent": BLUE, "failed": VERMILION},
                 dashed=["asked"],
                 empty=_NO_ALERTMANAGER,
@@ -390,9 +449,19 @@ def board() -> Board:
             curves(
                 "Alerts firing, by severity",
                 "A count of ALERTS, over time.",
-                query('sum(ALERTS{alertstate="firing", severity="page"}) or 0 * sum(up)', "page", "A"),
-                query('sum(ALERTS{alertstate="firing", severity="ticket"}) or 0 * sum(up)', "ticket", "B"),
-                query('sum(ALERTS{alertstate="firing", severity!~"page|ticket|none"}) or 0 * sum(up)', "other", "C"),
+                query(
+                    'sum(ALERTS{alertstate="firing", severity="page"}) or 0 * sum(up)', "page", "A"
+                ),
+                query(
+                    'sum(ALERTS{alertstate="firing", severity="ticket"}) or 0 * sum(up)',
+                    "ticket",
+                    "B",
+                ),
+                query(
+                    'sum(ALERTS{alertstate="firing", severity!~"page|ticket|none"}) or 0 * sum(up)',
+                    "other",
+                    "C",
+                ),
                 colours={"page": VERMILION, "ticket": ORANGE, "other": GREY},
                 empty="Prometheus scrapes nothing",
             ),
@@ -406,7 +475,10 @@ def board() -> Board:
                 Column("Severity", label="severity"),
                 Column("Tier", label="tier"),
                 Column("Unit", label="unit"),
-                Column("Firing", 'max by (alertname, severity, tier, facility, unit) (ALERTS{alertstate="firing", severity!="none"})'),
+                Column(
+                    "Firing",
+                    'max by (alertname, severity, tier, facility, unit) (ALERTS{alertstate="firing", severity!="none"})',
+                ),
                 sort=("Alert",),
                 descending=False,
                 empty="No alert is firing",
@@ -449,7 +521,10 @@ def _left_out() -> str:
         "clinicians": "sum(alarm_fatigue_dropped_clinicians)",
         "facilities, after an error": "sum(alarm_fatigue_unmeasured_facilities)",
     }
-    return " or ".join(f'label_replace({expression} > 0, "measure", "{what}", "", "")' for what, expression in counts.items())
+    return " or ".join(
+        f'label_replace({expression} > 0, "measure", "{what}", "", "")'
+        for what, expression in counts.items()
+    )
 
 
 def _lettered(names: dict[str, str]) -> Iterator[tuple[str, str]]:

@@ -1,10 +1,22 @@
-"""Unit: its load beside what is manageable, beside its staff, and what its alarms were; assignments by pseudonym, in no order of load."""
+"""Unit: its load beside what is manageable, beside its staff, and what its alarms were; assignments
+by pseudonym, in no order of load.
+"""
 
 from __future__ import annotations
 
 from grafana import asked
 from grafana.asked import UNIT as HERE
-from grafana.frame import CHANGED, OVERLOAD, PAGED, TO_CLINICIAN, UNIT, Board, facility, to_types, unit
+from grafana.frame import (
+    CHANGED,
+    OVERLOAD,
+    PAGED,
+    TO_CLINICIAN,
+    UNIT,
+    Board,
+    facility,
+    to_types,
+    unit,
+)
 from grafana.parts import (
     BEDS,
     BEDS_SOURCE,
@@ -36,9 +48,17 @@ from grafana.parts import (
 )
 
 _NOBODY = "Nobody is assigned to a bed of this unit: is the roster sent?"
-_NO_CLINICIANS = "Nobody is on duty in this unit, or clinicians are not exported (metrics.clinicians)"
+_NO_CLINICIANS = (
+    "Nobody is on duty in this unit, or clinicians are not exported (metrics.clinicians)"
+)
 _FEW = "Fewer than 5 classified alarms (policy.min_classified): too few to say"
-_CLASSES = {"actionable": GREEN, "non_actionable": VERMILION, "technical": ORANGE, "pending": SKY, "unknown": GREY}
+_CLASSES = {
+    "actionable": GREEN,
+    "non_actionable": VERMILION,
+    "technical": ORANGE,
+    "pending": SKY,
+    "unknown": GREY,
+}
 
 
 def board() -> Board:
@@ -162,7 +182,12 @@ def board() -> Board:
             grid(
                 "Who could take a bed",
                 f"{asked.ROOM} In the order of pseudonyms.",
-                Column("Clinician", label="clinician", link=("The assignment's board", TO_CLINICIAN), width=170),
+                Column(
+                    "Clinician",
+                    label="clinician",
+                    link=("The assignment's board", TO_CLINICIAN),
+                    width=170,
+                ),
                 Column("Beds now", asked.with_room(HERE)),
                 sort=("Clinician",),
                 descending=False,
@@ -174,7 +199,10 @@ def board() -> Board:
             bars(
                 "Most frequent alarm types, 1 h",
                 "Where to look first: alarms of the last hour by type, at most five.",
-                of_now(f"sort_desc(topk(5, {asked.in_a_word(asked.of_type('alarms', HERE, '1h'))}))", legend=asked.TYPE),
+                of_now(
+                    f"sort_desc(topk(5, {asked.in_a_word(asked.of_type('alarms', HERE, '1h'))}))",
+                    legend=asked.TYPE,
+                ),
                 above=True,
                 empty="No alarm in 1 h",
             ).data_links([to_types()]),
@@ -272,12 +300,24 @@ def board() -> Board:
                 "Non-actionable, and how much is known",
                 "Share of the classified alarms of 12 h that needed nobody, with technical ones and without (Bonafide 2015: 87 % in a "
                 "PICU, 99 % on a ward); known: share of all alarms that is classified at all. A ratio is as good as that.",
-                query(asked.unit("nonactionable_ratio", f'{HERE}, window="12h", scope="all"'), "non-actionable or technical", "A"),
-                query(asked.unit("nonactionable_ratio", f'{HERE}, window="12h", scope="clinical"'), "non-actionable, clinical", "B"),
+                query(
+                    asked.unit("nonactionable_ratio", f'{HERE}, window="12h", scope="all"'),
+                    "non-actionable or technical",
+                    "A",
+                ),
+                query(
+                    asked.unit("nonactionable_ratio", f'{HERE}, window="12h", scope="clinical"'),
+                    "non-actionable, clinical",
+                    "B",
+                ),
                 query(asked.classified(HERE, "12h"), "known", "C"),
                 unit="percentunit",
                 most=1,
-                colours={"non-actionable or technical": ORANGE, "non-actionable, clinical": VERMILION, "known": GREY},
+                colours={
+                    "non-actionable or technical": ORANGE,
+                    "non-actionable, clinical": VERMILION,
+                    "known": GREY,
+                },
                 dashed=["known"],
                 empty=_FEW,
             ),
@@ -305,7 +345,10 @@ def board() -> Board:
                 "Most frequent alarm types, 12 h",
                 "Share of the unit's alarms, the ten most frequent types; more on the board Alarm types. ISA-18.2: the ten most frequent "
                 "should make 1 to 5 % of the load, and have action plans.",
-                of_now(f"sort_desc({asked.in_a_word(asked.of_type('share', HERE, '12h'))})", legend=asked.TYPE),
+                of_now(
+                    f"sort_desc({asked.in_a_word(asked.of_type('share', HERE, '12h'))})",
+                    legend=asked.TYPE,
+                ),
                 unit="percentunit",
                 empty="No alarm in 12 h",
             ).data_links([to_types()]),
@@ -327,7 +370,11 @@ def board() -> Board:
                 "Priorities, 12 h",
                 "Share of alarms; ISA-18.2 aims at 80 % low, 15 % medium, 5 % high. Where most are urgent, none is.",
                 *(
-                    of_now(asked.unit("priority_share", f'{HERE}, window="12h", priority="{name}"'), ref, f"{name} (aim: {aim} %)")
+                    of_now(
+                        asked.unit("priority_share", f'{HERE}, window="12h", priority="{name}"'),
+                        ref,
+                        f"{name} (aim: {aim} %)",
+                    )
                     for ref, name, aim in (("A", "low", 80), ("B", "medium", 15), ("C", "high", 5))
                 ),
                 unit="percentunit",
@@ -346,11 +393,25 @@ def board() -> Board:
                 "What each assignment bears now; a pseudonym leads to its board. Never sorted by load: what is compared are beds and "
                 f"limits, not people. {STATES_SOURCE} {PROTECTED_SOURCE} Exposure: non-actionable alarms of 120 min (Bonafide 2015), "
                 "never proof of harm.",
-                Column("Clinician", label="clinician", link=("The assignment's board", TO_CLINICIAN), width=170),
-                Column("State", asked.on_duty(asked.clinician("overload_state", HERE), HERE), steps=STATES, say=True),
+                Column(
+                    "Clinician",
+                    label="clinician",
+                    link=("The assignment's board", TO_CLINICIAN),
+                    width=170,
+                ),
+                Column(
+                    "State",
+                    asked.on_duty(asked.clinician("overload_state", HERE), HERE),
+                    steps=STATES,
+                    say=True,
+                ),
                 Column("Beds", asked.on_duty(asked.clinician("beds", HERE), HERE), steps=BEDS),
                 Column("Acuity", asked.on_duty(asked.clinician("acuity", HERE), HERE), decimals=1),
-                Column("Alarms 1 h", asked.on_duty(asked.alarms_of_clinicians(HERE, "1h"), HERE), steps=LOAD_AN_HOUR),
+                Column(
+                    "Alarms 1 h",
+                    asked.on_duty(asked.alarms_of_clinicians(HERE, "1h"), HERE),
+                    steps=LOAD_AN_HOUR,
+                ),
                 Column(
                     "Protected time",
                     asked.on_duty(asked.clinician("protected_ratio", f'{HERE}, window="1h"'), HERE),
@@ -358,9 +419,21 @@ def board() -> Board:
                     steps=PROTECTED,
                     decimals=0,
                 ),
-                Column("Overlapping 1 h", asked.on_duty(asked.clinician("overlapping_alarms", f'{HERE}, window="1h"'), HERE)),
-                Column("Exposure", asked.on_duty(asked.clinician("nonactionable_exposure", HERE), HERE)),
-                Column("Hours on duty", asked.on_duty(asked.clinician("shift_hours", HERE), HERE), "h", decimals=1),
+                Column(
+                    "Overlapping 1 h",
+                    asked.on_duty(
+                        asked.clinician("overlapping_alarms", f'{HERE}, window="1h"'), HERE
+                    ),
+                ),
+                Column(
+                    "Exposure", asked.on_duty(asked.clinician("nonactionable_exposure", HERE), HERE)
+                ),
+                Column(
+                    "Hours on duty",
+                    asked.on_duty(asked.clinician("shift_hours", HERE), HERE),
+                    "h",
+                    decimals=1,
+                ),
                 sort=("Clinician",),
                 descending=False,
                 empty=_NO_CLINICIANS,

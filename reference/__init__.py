@@ -1,1 +1,3 @@
-"""Reference pages as code: `python -m reference` writes what `docs/reference` holds. For development; no part of what is installed."""
+"""Reference pages as code: `python -m reference` writes what `docs/reference` holds. For
+development; no part of what is installed.
+"""

@@ -51,7 +51,9 @@ def _parts() -> Iterator[str]:
     for scope, heading in SCOPES.items():
         yield f"## {heading}"
         of_scope = [one for one in alerts if one["labels"]["scope"] == scope]
-        yield markdown.table(["alert", "severity", "for whom", "holds for", "what it says"], map(_row, of_scope))
+        yield markdown.table(
+            ["alert", "severity", "for whom", "holds for", "what it says"], map(_row, of_scope)
+        )
     yield "## Recorded series"
     yield (
         "Prometheus computes these from the metrics, for the alerts and the boards. Each name says the labels that are kept, "
@@ -65,7 +67,13 @@ def _row(alert: dict[str, Any]) -> list[str]:
     labels = alert["labels"]
     name = f"[{alert['alert']}](../../deploy/runbooks/{alert['alert']}.md)"
     cause = f" ({labels['cause']})" if "cause" in labels else ""
-    return [name + cause, labels["severity"], TIERS[labels["tier"]], alert.get("for", "-"), plain(alert["annotations"]["summary"])]
+    return [
+        name + cause,
+        labels["severity"],
+        TIERS[labels["tier"]],
+        alert.get("for", "-"),
+        plain(alert["annotations"]["summary"]),
+    ]
 
 
 def plain(text: str) -> str:

@@ -88,12 +88,17 @@ def _parts() -> Iterator[str]:
             del left[name]
     used = {label for one in DEFINITIONS.values() for label in one.labels}
     yield "## Labels"
-    yield markdown.table(["label", "values"], ([code(label), LABELS[label]] for label in LABELS if label in used))
+    yield markdown.table(
+        ["label", "values"], ([code(label), LABELS[label]] for label in LABELS if label in used)
+    )
 
 
 def _entry(name: str) -> str:
     definition = DEFINITIONS[name]
-    facts = [f"{code(exposed(name))}: {definition.kind}, unit: {unit_of(name)}.", _labels(definition.labels)]
+    facts = [
+        f"{code(exposed(name))}: {definition.kind}, unit: {unit_of(name)}.",
+        _labels(definition.labels),
+    ]
     if name in BUCKETS:
         facts.append(f"Buckets up to {', '.join(f'{bound:g}' for bound in BUCKETS[name])}.")
     if name in SOURCES:

@@ -70,7 +70,10 @@ GROUPS = {
         "The measures of a unit are those of its average clinician on duty. A measure is set as a whole: a level that is left "
         "out never applies.",
     ),
-    "policy.findings": ("Policy: findings", "When a pattern drives an alarm type. Shares are fractions of 1."),
+    "policy.findings": (
+        "Policy: findings",
+        "When a pattern drives an alarm type. Shares are fractions of 1.",
+    ),
 }
 
 DOCUMENTED: dict[type[BaseModel], type[Any]] = {
@@ -107,7 +110,9 @@ BOUNDS = {
 
 
 class Defaults(Settings):
-    """The settings where nobody has set anything; whoever writes the pages may have variables in the environment."""
+    """The settings where nobody has set anything; whoever writes the pages may have variables in
+    the environment.
+    """
 
     @classmethod
     def settings_customise_sources(
@@ -177,7 +182,11 @@ def _spelled(value: Any) -> str:
     >>> _spelled(["10m", "1h"]), _spelled("5s"), _spelled(None), _spelled({"elevated": None, "overloaded": {"enter": 10.0, "leave": 4.0}})
     ('[10m, 1h]', '5s', 'null', '{overloaded: {enter: 10, leave: 4}}')
     """
-    return yaml.safe_dump(_plain(value), default_flow_style=True, width=1000, sort_keys=False).removesuffix("...\n").strip()
+    return (
+        yaml.safe_dump(_plain(value), default_flow_style=True, width=1000, sort_keys=False)
+        .removesuffix("...\n")
+        .strip()
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -212,7 +221,14 @@ def _kind(hint: Any) -> str:
         return "list of durations" if inner == Window else f"list of {codes(get_args(inner))}"
     if get_origin(hint) is dict:
         return "levels by unit and measure"
-    return {bool: "true or false", int: "whole number", float: "number", Path: "path of a file", str: "text", SecretStr: "text"}[hint]
+    return {
+        bool: "true or false",
+        int: "whole number",
+        float: "number",
+        Path: "path of a file",
+        str: "text",
+        SecretStr: "text",
+    }[hint]
 
 
 def documentation(of: type[Any]) -> dict[str, str]:
@@ -225,7 +241,11 @@ def documentation(of: type[Any]) -> dict[str, str]:
     assert isinstance(tree, ast.ClassDef)
     found: dict[str, str] = {}
     for field, text in zip(tree.body, tree.body[1:], strict=False):
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(text, ast.Expr)
+        ):
             assert isinstance(text.value, ast.Constant)
             found[field.target.id] = " ".join(str(text.value.value).split())
     return found

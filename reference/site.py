@@ -1,4 +1,5 @@
-"""Site: hooks for mkdocs. Some pages live outside docs/, next to what they describe; a link is written as it works in the repository.
+"""Site: hooks for mkdocs. Some pages live outside docs/, next to what they describe; a link is
+written as it works in the repository.
 
 mkdocs calls `on_config`, `on_files` and `on_page_markdown`.
 """
@@ -26,13 +27,17 @@ OUTSIDE = {
     "SECURITY.md": "security.md",
     ".github/page.png": "pictures/page.png",
     ".github/unit.png": "pictures/unit.png",
-    **{f"deploy/runbooks/{path.name}": f"runbooks/{path.name}" for path in sorted((ROOT / "deploy" / "runbooks").glob("*.md"))},
+    **{
+        f"deploy/runbooks/{path.name}": f"runbooks/{path.name}"
+        for path in sorted((ROOT / "deploy" / "runbooks").glob("*.md"))
+    },
 }
 """Files of the repository, and where the site has them."""
 
 _LINK = re.compile(r"(?P<mark>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
 _FENCE = re.compile(r"^(```\w+) \w+$", re.MULTILINE)
-"""A fence whose second word tells the tests that they shall run it; mkdocs knows the first alone."""
+"""A fence whose second word tells the tests that they shall run it; mkdocs knows the first alone.
+"""
 _ELSEWHERE = re.compile(r"[a-z]+:", re.IGNORECASE)
 
 
@@ -63,9 +68,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def rewritten(markdown: str, source: Path, place: str) -> str:
-    """A page's text with its links as the site needs them: `source` is its file, `place` where the site has it.
+    """A page's text with its links as the site needs them: `source` is its file, `place` where the
+    site has it.
 
-    A link to a file that the site does not have becomes the name of the file. What does not exist stays, for mkdocs to report.
+    A link to a file that the site does not have becomes the name of the file. What does not exist
+    stays, for mkdocs to report.
     """
 
     def link(found: re.Match[str]) -> str:
@@ -75,10 +82,16 @@ def rewritten(markdown: str, source: Path, place: str) -> str:
         file = Path(os.path.normpath(source.parent / target))
         if not file.is_relative_to(ROOT) or not file.exists():
             return found[0]
-        known = file.relative_to(DOCS).as_posix() if file.is_relative_to(DOCS) else OUTSIDE.get(file.relative_to(ROOT).as_posix())
+        known = (
+            file.relative_to(DOCS).as_posix()
+            if file.is_relative_to(DOCS)
+            else OUTSIDE.get(file.relative_to(ROOT).as_posix())
+        )
         if known is None or not file.is_file():
             name = f"`{file.relative_to(ROOT).as_posix()}`"
-            return name if found["text"].strip("`") == name.strip("`") else f"{found['text']} ({name})"
+            return (
+                name if found["text"].strip("`") == name.strip("`") else f"{found['text']} ({name})"
+            )
         there = os.path.relpath(known, Path(place).parent)
         return f"{found['mark']}[{found['text']}]({there}{found['anchor'] or ''})"
 

@@ -36,7 +36,10 @@ CONTENT = {
 }
 
 MEANING: dict[tuple[str, str], str] = {
-    ("", "event_id"): "id of this record, unique within topic and facility; a second record with the same id is a duplicate",
+    (
+        "",
+        "event_id",
+    ): "id of this record, unique within topic and facility; a second record with the same id is a duplicate",
     ("", "alarm_id"): "id of the alarm; a device makes a new one each time the condition returns",
     ("", "facility"): "the hospital; also the record's key",
     ("", "unit"): "the unit, such as `ICU`",
@@ -47,15 +50,27 @@ MEANING: dict[tuple[str, str], str] = {
     ("alarms", "at"): "when the device says that it happened",
     ("alarms", "device_id"): "the device, such as `mon-17`",
     ("alarms", "device_type"): "its type, such as `monitor` or `infusion_pump`",
-    ("alarms", "code"): "the alarm code, by preference an ISO/IEEE 11073-10101 reference id such as `MDC_EVT_LO`",
+    (
+        "alarms",
+        "code",
+    ): "the alarm code, by preference an ISO/IEEE 11073-10101 reference id such as `MDC_EVT_LO`",
     ("alarms", "kind"): "the kind of condition; `advisory` messages are kept and not counted",
-    ("alarms", "priority"): "the priority (IEC 60601-1-8); messages of priority `info` are kept and not counted",
+    (
+        "alarms",
+        "priority",
+    ): "the priority (IEC 60601-1-8); messages of priority `info` are kept and not counted",
     ("alarms", "source"): "what was measured, such as `MDC_PULS_OXIM_SAT_O2`",
     ("alarms", "label"): "text for people",
     ("alarms", "value"): "the reading",
     ("alarms", "limit"): "the limit in force",
-    ("alarms", "recipients"): "ids of clinicians whom the alarm was sent to, in addition to those assigned to the bed",
-    ("assignments", "assignment_id"): "id of the assignment; a later record (by `at`, then `event_id`) replaces an earlier one",
+    (
+        "alarms",
+        "recipients",
+    ): "ids of clinicians whom the alarm was sent to, in addition to those assigned to the bed",
+    (
+        "assignments",
+        "assignment_id",
+    ): "id of the assignment; a later record (by `at`, then `event_id`) replaces an earlier one",
     ("assignments", "from"): "when it begins (included)",
     ("assignments", "to"): "when it ends (not included); null while it is open",
     ("assignments", "at"): "when it was recorded",
@@ -87,7 +102,10 @@ def page() -> str:
 def _parts() -> Iterator[str]:
     settings = Defaults()
     yield "## Topics"
-    yield markdown.table(["topic", "holds", "kept", "longest record"], map(_row, plans(settings, settings.partitions)))
+    yield markdown.table(
+        ["topic", "holds", "kept", "longest record"],
+        map(_row, plans(settings, settings.partitions)),
+    )
     yield (
         "The name of the checkpoint topic begins with the setting `group`. The broker refuses input records that are dated more than "
         f"{show_duration(settings.policy.max_ahead)} ahead of its clock (`policy.max_ahead`; Apache Kafka 3.6 and later). Inputs take "
@@ -97,7 +115,9 @@ def _parts() -> Iterator[str]:
         yield f"## {code(topic)}"
         yield markdown.table(["field", "type", "required", "meaning"], _fields(topic, fact))
     yield "## Headers of the outputs"
-    yield markdown.table(["topic", "headers"], ([code(topic), text] for topic, text in HEADERS.items()))
+    yield markdown.table(
+        ["topic", "headers"], ([code(topic), text] for topic, text in HEADERS.items())
+    )
 
 
 def _row(plan: TopicPlan) -> list[str]:

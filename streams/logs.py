@@ -16,30 +16,49 @@ import structlog
 
 OURS = "alarm_fatigue"
 REPEAT_SECONDS = 60.0
-"""How often a line that comes again and again is written; its `suppressed` says how many came in between."""
+"""How often a line that comes again and again is written; its `suppressed` says how many came in
+between.
+"""
 OUR_BURST = 10
 """Lines of ours of one kind within that time, each of which names another topic or partition."""
 _KINDS = 1000  # kinds of lines remembered; no log has that many
 
 _AWAY = (
-    "Unable connect to", "Unable to update metadata", "Unable to request metadata", "Failed fetch messages from",
-    "Group Coordinator Request failed", "Error sending ", "Marking the coordinator dead", "Heartbeat send request failed",
-    "Heartbeat session expired", "Heartbeat failed", "LeaveGroup request failed", "OffsetCommit failed", "Got error produce response",
-    "Cannot send ", "Could not send ", "Topic %s is not available during auto-create", "Topic %s not found in cluster metadata",
-)  # fmt: skip
-"""How the Kafka client begins to say that a broker is away, or (on the first start on a fresh Kafka)
-that a group has no coordinator yet. It does so a hundred times a second. Ours is one line a minute
-(`Work`), so these are for debugging - save where they say that something is not allowed."""
+    "Unable connect to",
+    "Unable to update metadata",
+    "Unable to request metadata",
+    "Failed fetch messages from",
+    "Group Coordinator Request failed",
+    "Error sending ",
+    "Marking the coordinator dead",
+    "Heartbeat send request failed",
+    "Heartbeat session expired",
+    "Heartbeat failed",
+    "LeaveGroup request failed",
+    "OffsetCommit failed",
+    "Got error produce response",
+    "Cannot send ",
+    "Could not send ",
+    "Topic %s is not available during auto-create",
+    "Topic %s not found in cluster metadata",
+)
+"""How the Kafka client begins to say that a broker is away, or (on the first start on a fresh
+Kafka) that a group has no coordinator yet. It does so a hundred times a second. Ours is one line a
+minute (`Work`), so these are for debugging - save where they say that something is not allowed.
+"""
 _FORBIDDEN = re.compile("authori[sz]|authenti", re.IGNORECASE)
 _VARYING = re.compile(r"0x[0-9a-f]+|\d+")
 
-_NOISY = ("faust", "mode", "aiokafka", "kafka", "aiohttp", "streams")  # `streams`: Faust's words in our subclasses' names
+# `streams`: Faust's words in our subclasses' names
+_NOISY = ("faust", "mode", "aiokafka", "kafka", "aiohttp", "streams")
 
 
 def set_up(level: str) -> None:
-    """Log from `level` upwards; from libraries, warnings and worse (at `debug` also what they tell of their course).
+    """Log from `level` upwards; from libraries, warnings and worse (at `debug` also what they tell
+    of their course).
 
-    Never more of theirs: the Kafka client's own debugging prints records, and in records are people.
+    Never more of theirs: the Kafka client's own debugging prints records, and in records are
+    people.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -70,7 +89,8 @@ def set_up(level: str) -> None:
     root.setLevel(level.upper())
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.INFO if level == "debug" else logging.WARNING)
-    if level != "debug":  # the client that looks at topics before the start: its errors reach us, and become one line
+    # the client that looks at topics before the start: its errors reach us, and become one line
+    if level != "debug":
         logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 
@@ -84,7 +104,8 @@ class _Kind:
 
 
 class Quiet(logging.Filter):
-    """Lets a line through at once, and others of its kind once a minute, with the count of those left out.
+    """Lets a line through at once, and others of its kind once a minute, with the count of those
+    left out.
 
     Lines are of one kind if they come from one logger and differ in numbers alone.
     """
@@ -100,7 +121,12 @@ class Quiet(logging.Filter):
         ours = record.name == OURS
         said: Any = record.msg.get("event") if isinstance(record.msg, dict) else record.msg
         template = str(said)
-        if not ours and not self._debugging and template.startswith(_AWAY) and not _FORBIDDEN.search(record.getMessage()):
+        if (
+            not ours
+            and not self._debugging
+            and template.startswith(_AWAY)
+            and not _FORBIDDEN.search(record.getMessage())
+        ):
             return False
         key = record.name, record.levelno, _VARYING.sub("#", template)[:200]
         now = self._clock()
@@ -125,11 +151,18 @@ def _mark(record: logging.LogRecord, suppressed: int) -> None:
     if isinstance(record.msg, dict):
         record.msg = record.msg | {"suppressed": suppressed}
     else:
-        record.msg, record.args = f"{record.getMessage()} ({suppressed} more like this in between)", None
+        record.msg, record.args = (
+            f"{record.getMessage()} ({suppressed} more like this in between)",
+            None,
+        )
 
 
 def _thread_failed(arguments: threading.ExceptHookArgs) -> None:
-    """A thread that ended by an exception: one line instead of a traceback, which may hold anything."""
+    """A thread that ended by an exception: one line instead of a traceback, which may hold
+    anything.
+    """
     name = "a thread" if arguments.thread is None else arguments.thread.name
     if not issubclass(arguments.exc_type, SystemExit | asyncio.CancelledError):
-        structlog.get_logger(OURS).error("a thread failed", thread=name, error=arguments.exc_type.__name__)
+        structlog.get_logger(OURS).error(
+            "a thread failed", thread=name, error=arguments.exc_type.__name__
+        )

@@ -16,13 +16,17 @@ KEY_BYTES = 32
 
 
 def pseudonyms(settings: Settings) -> Callable[[str], str]:
-    """How to name a clinician under `settings`: the first 16 hex digits of HMAC-SHA256(key, id), or the id itself.
+    """How to name a clinician under `settings`: the first 16 hex digits of HMAC-SHA256(key, id), or
+    the id itself.
 
     Raises `SettingsError` where the key can be neither read nor made.
     """
     if not settings.pseudonyms:
         return str
-    key = _key(settings.pseudonym_key_file or default_key_file(), may_create=settings.pseudonym_key_file is None)
+    key = _key(
+        settings.pseudonym_key_file or default_key_file(),
+        may_create=settings.pseudonym_key_file is None,
+    )
 
     @lru_cache(maxsize=100_000)
     def pseudonym(clinician: str) -> str:
@@ -34,7 +38,11 @@ def pseudonyms(settings: Settings) -> Callable[[str], str]:
 def default_key_file() -> Path:
     """Where a key is kept that nobody configured: one for each account."""
     state = os.environ.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path.home() / ".local" / "state") / "alarm-fatigue" / "pseudonym.key"
+    return (
+        (Path(state) if state else Path.home() / ".local" / "state")
+        / "alarm-fatigue"
+        / "pseudonym.key"
+    )
 
 
 def _key(path: Path, may_create: bool) -> bytes:
@@ -45,7 +53,9 @@ def _key(path: Path, may_create: bool) -> bytes:
                 file.write(secrets.token_hex(KEY_BYTES) + "\n")
         key = path.read_bytes().strip()
     except OSError as error:
-        raise SettingsError(f"pseudonym_key_file: {path}: {error.strerror} (or set pseudonyms to off)") from None
+        raise SettingsError(
+            f"pseudonym_key_file: {path}: {error.strerror} (or set pseudonyms to off)"
+        ) from None
     if not key:
         raise SettingsError(f"pseudonym_key_file: {path}: expected a secret, found an empty file")
     return key

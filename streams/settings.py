@@ -1,4 +1,6 @@
-"""Settings: one typed object from command line, environment (`ALARM_FATIGUE_...`) and a YAML file, in this order of rank."""
+"""Settings: one typed object from command line, environment (`ALARM_FATIGUE_...`) and a YAML file,
+in this order of rank.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,12 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from analyzer import FindingsPolicy, Policy, Topic
 from analyzer.model.facts import Action
@@ -71,7 +78,9 @@ class LevelSettings(BaseModel):
 
 
 class LevelsSettings(BaseModel):
-    """A measure's levels, both together: one that is not given is none, and the measure never calls for that state."""
+    """A measure's levels, both together: one that is not given is none, and the measure never calls
+    for that state.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -80,7 +89,12 @@ class LevelsSettings(BaseModel):
 
     def levels(self) -> Levels:
         of = {name: getattr(self, name) for name in ("elevated", "overloaded")}
-        return Levels(**{name: None if one is None else Level(one.enter, one.leave) for name, one in of.items()})
+        return Levels(
+            **{
+                name: None if one is None else Level(one.enter, one.leave)
+                for name, one in of.items()
+            }
+        )
 
 
 def _spelled(levels: Levels) -> LevelsSettings:
@@ -92,7 +106,9 @@ _USUAL = _POLICY.overload
 
 
 class OverloadSettings(BaseModel):
-    """When a load is elevated or overloaded; see `analyzer.model.policy.OverloadPolicy` for meaning and sources."""
+    """When a load is elevated or overloaded; see `analyzer.model.policy.OverloadPolicy` for meaning
+    and sources.
+    """
 
     model_config = ConfigDict(extra="forbid", validate_default=True)
 
@@ -109,14 +125,22 @@ class OverloadSettings(BaseModel):
 
     def policy(self) -> OverloadPolicy:
         return OverloadPolicy(
-            **{name: getattr(self, name) for name in ("every", "hold", "cool_down", "protected_duty")},
+            **{
+                name: getattr(self, name)
+                for name in ("every", "hold", "cool_down", "protected_duty")
+            },
             **{measure: getattr(self, measure).levels() for measure in MEASURES},
-            units={unit: {measure: one.levels() for measure, one in of.items()} for unit, of in self.units.items()},
+            units={
+                unit: {measure: one.levels() for measure, one in of.items()}
+                for unit, of in self.units.items()
+            },
         )
 
 
 class FindingsSettings(BaseModel):
-    """When a pattern drives an alarm type; see `analyzer.model.policy.FindingsPolicy` for the figures' meaning and sources."""
+    """When a pattern drives an alarm type; see `analyzer.model.policy.FindingsPolicy` for the
+    figures' meaning and sources.
+    """
 
     model_config = ConfigDict(extra="forbid", validate_default=True)
 
@@ -139,7 +163,9 @@ class FindingsSettings(BaseModel):
 
 
 class PolicySettings(BaseModel):
-    """The figures that decide a number; see `analyzer.model.policy.Policy` for their meaning and sources."""
+    """The figures that decide a number; see `analyzer.model.policy.Policy` for their meaning and
+    sources.
+    """
 
     model_config = ConfigDict(extra="forbid", validate_default=True)
 
@@ -164,7 +190,9 @@ class PolicySettings(BaseModel):
 
     def policy(self) -> Policy:
         others = {"windows", "cover_by", "overload", "findings"}
-        fields = self.model_dump(exclude=others) | {name: getattr(self, name) for name in _DURATIONS}
+        fields = self.model_dump(exclude=others) | {
+            name: getattr(self, name) for name in _DURATIONS
+        }
         windows = {name: parse_duration(name) for name in self.windows}
         return Policy(
             windows=windows,
@@ -182,7 +210,8 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class WebSettings(BaseModel):
-    """Where the page, its interface, /metrics, /healthz and /ready are served, and to whom (see `streams.http.guard`).
+    """Where the page, its interface, /metrics, /healthz and /ready are served, and to whom (see
+    `streams.http.guard`).
 
     The bounds on connections are kept by `streams.http.door`.
     """
@@ -190,23 +219,40 @@ class WebSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_default=True)
 
     host: str = Field(
-        "127.0.0.1", description="address to serve on; other than loopback it needs a token, client certificates or `allow_remote`"
+        "127.0.0.1",
+        description="address to serve on; other than loopback it needs a token, client certificates or `allow_remote`",
     )
     port: int = Field(9464, ge=1, le=65535, description="port to serve on")
     allow_remote: bool = Field(
-        False, description="serve other machines without authentication, because a network policy or a proxy guards the worker"
+        False,
+        description="serve other machines without authentication, because a network policy or a proxy guards the worker",
     )
-    token: SecretStr | None = Field(None, exclude=True, description="what readers must present; `config check` never prints it")
+    token: SecretStr | None = Field(
+        None, exclude=True, description="what readers must present; `config check` never prints it"
+    )
     token_file: Path | None = Field(None, description="file that holds the token; excludes `token`")
-    tls_cert_file: Path | None = Field(None, description="certificate (PEM) to serve HTTPS with; needs `tls_key_file`")
-    tls_key_file: Path | None = Field(None, description="private key (PEM) of the certificate")
-    tls_client_ca_file: Path | None = Field(None, description="connections without a certificate of this authority (PEM) are refused")
-    max_connections: int = Field(256, ge=8, description="open connections; fewer where the limit of file descriptors is low")
-    max_connections_per_address: int = Field(
-        64, ge=4, description="open connections of one address (IPv6: of one /64); raise it behind a proxy"
+    tls_cert_file: Path | None = Field(
+        None, description="certificate (PEM) to serve HTTPS with; needs `tls_key_file`"
     )
-    header_timeout: Duration = Field("10s", description="time within which a request header, or a TLS handshake, must be complete")  # type: ignore[assignment]
-    idle_timeout: Duration = Field("75s", description="time after which a connection without requests is closed")  # type: ignore[assignment]
+    tls_key_file: Path | None = Field(None, description="private key (PEM) of the certificate")
+    tls_client_ca_file: Path | None = Field(
+        None, description="connections without a certificate of this authority (PEM) are refused"
+    )
+    max_connections: int = Field(
+        256, ge=8, description="open connections; fewer where the limit of file descriptors is low"
+    )
+    max_connections_per_address: int = Field(
+        64,
+        ge=4,
+        description="open connections of one address (IPv6: of one /64); raise it behind a proxy",
+    )
+    header_timeout: Duration = Field(
+        "10s",
+        description="time within which a request header, or a TLS handshake, must be complete",
+    )  # type: ignore[assignment]
+    idle_timeout: Duration = Field(
+        "75s", description="time after which a connection without requests is closed"
+    )  # type: ignore[assignment]
 
     @property
     def is_local(self) -> bool:
@@ -226,8 +272,14 @@ class WebSettings(BaseModel):
         if (self.tls_cert_file is None) != (self.tls_key_file is None):
             raise ValueError("tls_cert_file: expected tls_key_file beside it, or neither")
         if self.tls_client_ca_file is not None and self.tls_cert_file is None:
-            raise ValueError("tls_client_ca_file: expected tls_cert_file and tls_key_file beside it")
-        authenticates = self.token is not None or self.token_file is not None or self.tls_client_ca_file is not None
+            raise ValueError(
+                "tls_client_ca_file: expected tls_cert_file and tls_key_file beside it"
+            )
+        authenticates = (
+            self.token is not None
+            or self.token_file is not None
+            or self.tls_client_ca_file is not None
+        )
         if not self.is_local and not authenticates and not self.allow_remote:
             raise ValueError(
                 f"host: {self.host} would serve without authentication to other machines; set web.token_file or web.tls_client_ca_file, "
@@ -237,47 +289,95 @@ class WebSettings(BaseModel):
 
 
 class MetricsSettings(BaseModel):
-    """How much of /metrics and the page tells of single clinicians, units and facilities (see `streams.metrics.caps`)."""
+    """How much of /metrics and the page tells of single clinicians, units and facilities (see
+    `streams.metrics.caps`).
+    """
 
     model_config = ConfigDict(extra="forbid")
 
-    clinicians: bool = Field(True, description="export series of clinicians; off exports those of units only")
-    max_clinicians: int = Field(10_000, ge=1, description="most clinicians with series; further ones are counted in `dropped_clinicians`")
-    """A clinician has 68 series with four windows. 10,000 are 680,000 series: 3 to 6 GB of a Prometheus server's memory, 90 MB of
-    text a scrape (6 MB as sent); and eight hospitals of 30 units with 40 clinicians each."""
-    max_units: int = Field(
-        500, ge=1, description="most units with series, rows on the page and findings; further ones are counted in `dropped_units`"
+    clinicians: bool = Field(
+        True, description="export series of clinicians; off exports those of units only"
     )
-    """A unit has up to 280 series with four windows and ten alarm types: 500 are 140,000, and the units of 16 hospitals of 30."""
-    max_facilities: int = Field(200, ge=1, description="most facilities with series; further ones are counted in `dropped_facilities`")
+    max_clinicians: int = Field(
+        10_000,
+        ge=1,
+        description="most clinicians with series; further ones are counted in `dropped_clinicians`",
+    )
+    """A clinician has 68 series with four windows. 10,000 are 680,000 series: 3 to 6 GB of a
+    Prometheus server's memory, 90 MB of text a scrape (6 MB as sent); and eight hospitals of 30
+    units with 40 clinicians each.
+    """
+    max_units: int = Field(
+        500,
+        ge=1,
+        description="most units with series, rows on the page and findings; further ones are counted in `dropped_units`",
+    )
+    """A unit has up to 280 series with four windows and ten alarm types: 500 are 140,000, and the
+    units of 16 hospitals of 30.
+    """
+    max_facilities: int = Field(
+        200,
+        ge=1,
+        description="most facilities with series; further ones are counted in `dropped_facilities`",
+    )
 
 
 class Settings(BaseSettings):
     """Everything that can be set. Durations are spelled 15s, 10m, 12h."""
 
-    model_config = SettingsConfigDict(env_prefix="ALARM_FATIGUE_", env_nested_delimiter="__", extra="forbid", validate_default=True)
+    model_config = SettingsConfigDict(
+        env_prefix="ALARM_FATIGUE_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        validate_default=True,
+    )
 
-    broker: str = Field("127.0.0.1:9092", description="bootstrap address of Kafka, HOST:PORT; several are separated by commas")
-    group: str = Field("alarm-fatigue", description="consumer group, and prefix of the worker's own topics", pattern=r"^[\w.-]{1,100}$")
-    instance: str | None = Field(None, description="this worker's fixed name in the group (static membership)")
-    partitions: int = Field(4, ge=1, description="partitions of topics that `alarm-fatigue topics` creates")
-    replication: int = Field(1, ge=1, description="replication factor of topics that `alarm-fatigue topics` creates")
-    clock: Literal["wall", "event"] = Field("wall", description="what `now` is: the wall clock, or each facility's watermark")
-    pseudonyms: bool = Field(True, description="show clinicians under pseudonyms; off shows their ids")
+    broker: str = Field(
+        "127.0.0.1:9092",
+        description="bootstrap address of Kafka, HOST:PORT; several are separated by commas",
+    )
+    group: str = Field(
+        "alarm-fatigue",
+        description="consumer group, and prefix of the worker's own topics",
+        pattern=r"^[\w.-]{1,100}$",
+    )
+    instance: str | None = Field(
+        None, description="this worker's fixed name in the group (static membership)"
+    )
+    partitions: int = Field(
+        4, ge=1, description="partitions of topics that `alarm-fatigue topics` creates"
+    )
+    replication: int = Field(
+        1, ge=1, description="replication factor of topics that `alarm-fatigue topics` creates"
+    )
+    clock: Literal["wall", "event"] = Field(
+        "wall", description="what `now` is: the wall clock, or each facility's watermark"
+    )
+    pseudonyms: bool = Field(
+        True, description="show clinicians under pseudonyms; off shows their ids"
+    )
     pseudonym_key_file: Path | None = Field(
         None,
         description="file with the key that pseudonyms are made with, the same for all workers; without it, a key is made for the "
         "account on first use",
     )
-    max_record_bytes: int = Field(1 << 20, ge=1024, description="longest input record, in bytes; longer ones are malformed")
-    checkpoint_interval: Duration = Field("5s", description="how often state is stored and offsets are committed")  # type: ignore[assignment]
+    max_record_bytes: int = Field(
+        1 << 20, ge=1024, description="longest input record, in bytes; longer ones are malformed"
+    )
+    checkpoint_interval: Duration = Field(
+        "5s", description="how often state is stored and offsets are committed"
+    )  # type: ignore[assignment]
     session_timeout: Duration = Field(
-        "6s", description="after this long without a heartbeat, the group gives a worker's partitions to others"
+        "6s",
+        description="after this long without a heartbeat, the group gives a worker's partitions to others",
     )  # type: ignore[assignment]
     stall_timeout: Duration = Field(
-        "2m", description="a worker that makes no progress for this long exits, so that its service manager restarts it"
+        "2m",
+        description="a worker that makes no progress for this long exits, so that its service manager restarts it",
     )  # type: ignore[assignment]
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least severe messages that are logged")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="the least severe messages that are logged"
+    )
     web: WebSettings = WebSettings()
     metrics: MetricsSettings = MetricsSettings()
     policy: PolicySettings = PolicySettings()
@@ -313,7 +413,11 @@ def load(path: Path | None = None, **overrides: Any) -> Settings:
             dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # pydantic passes them by name
             file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=content)
+            return (
+                init_settings,
+                env_settings,
+                InitSettingsSource(settings_cls, init_kwargs=content),
+            )
 
     try:
         return FromFile(**{name: value for name, value in overrides.items() if value is not None})
@@ -328,7 +432,9 @@ def _read(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
-        raise SettingsError(f"{path}{f', line {mark.line + 1}' if mark else ''}: expected YAML") from None
+        raise SettingsError(
+            f"{path}{f', line {mark.line + 1}' if mark else ''}: expected YAML"
+        ) from None
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -338,5 +444,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _explain(error: Any) -> str:
     place = ".".join(str(part) for part in error["loc"])
-    message = "no such setting" if error["type"] == "extra_forbidden" else error["msg"].removeprefix("Value error, ")
+    message = (
+        "no such setting"
+        if error["type"] == "extra_forbidden"
+        else error["msg"].removeprefix("Value error, ")
+    )
     return f"{place}: {message}" if place else message

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, Phase, settings
 
 from tests.harness.brokers import apache_kafka, embedded_broker  # noqa: F401  # fixtures of all tests
 
-# No deadline: how long an example takes says more of the machine than of the code. Explaining a failure traces every line
-# of every example, on Python 3.11 for minutes.
+# No deadline: how long an example takes says more of the machine than of the code. Explaining a
+# failure traces every line of every example, on Python 3.11 for minutes.
 settings.register_profile(
     "default",
     deadline=None,

@@ -11,7 +11,20 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ANALYZER = sorted((ROOT / "analyzer").rglob("*.py"))
-WORLDLY = {"time", "os", "io", "socket", "random", "secrets", "subprocess", "asyncio", "threading", "urllib", "http", "logging"}
+WORLDLY = {
+    "time",
+    "os",
+    "io",
+    "socket",
+    "random",
+    "secrets",
+    "subprocess",
+    "asyncio",
+    "threading",
+    "urllib",
+    "http",
+    "logging",
+}
 
 
 def imported(path: Path) -> Iterator[str]:

@@ -1,4 +1,6 @@
-"""Blocks: held things in groups of bounded size, so that a checkpoint stores what changed and nothing else."""
+"""Blocks: held things in groups of bounded size, so that a checkpoint stores what changed and
+nothing else.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,11 @@ T = TypeVar("T", bound=Blocked)
 
 
 class Blocks(Generic[T]):
-    """Things by block, filled in the order they come; `dirty` names the blocks changed since it was last cleared.
+    """Things by block, filled in the order they come; `dirty` names the blocks changed since it was
+    last cleared.
 
-    Neighbours in time change together and grow quiet together, so most blocks are written a few times and then rest.
+    Neighbours in time change together and grow quiet together, so most blocks are written a few
+    times and then rest.
     """
 
     def __init__(self, size: int) -> None:
@@ -48,7 +52,9 @@ class Blocks(Generic[T]):
             del self._blocks[thing.block]
 
     def restore(self, number: int, thing: T) -> None:
-        """Put back a thing that was stored in block `number`; later things go to blocks of their own."""
+        """Put back a thing that was stored in block `number`; later things go to blocks of their
+        own.
+        """
         thing.block = number
         self._blocks.setdefault(number, set()).add(thing)
         self._newest = max(self._newest, number)

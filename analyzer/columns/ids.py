@@ -1,8 +1,9 @@
 """Ids: which ones are known, in a few bytes each and a slice of records at a time.
 
-A Python set of strings costs some 125 bytes an id, and a look-up per record. Here an id is a fingerprint of 96 bits in numpy
-arrays, found by open addressing over whole slices. Any two ids are taken for one with odds of 1 in 2^96, whoever chose them, for
-the keys are drawn anew by each process (so what is stored are the texts): among a billion ids, with odds of 1 in 10^11.
+A Python set of strings costs some 125 bytes an id, and a look-up per record. Here an id is a
+fingerprint of 96 bits in numpy arrays, found by open addressing over whole slices. Any two ids are
+taken for one with odds of 1 in 2^96, whoever chose them, for the keys are drawn anew by each
+process (so what is stored are the texts): among a billion ids, with odds of 1 in 10^11.
 """
 
 from __future__ import annotations
@@ -43,11 +44,15 @@ class Packed:
         if begin == 0 and end == len(self.lengths):
             return self
         before, within = int(self.lengths[:begin].sum()), int(self.lengths[begin:end].sum())
-        return Packed(self.text[before : before + within], self.lengths[begin:end].copy())  # no view that keeps the whole
+        # no view that keeps the whole
+        return Packed(self.text[before : before + within], self.lengths[begin:end].copy())
 
     def unpacked(self) -> list[str]:
         text = self.text
-        return [text[begin:end].decode() for begin, end in pairwise(accumulate(self.lengths.tolist(), initial=0))]
+        return [
+            text[begin:end].decode()
+            for begin, end in pairwise(accumulate(self.lengths.tolist(), initial=0))
+        ]
 
 
 def pack(texts: Sequence[str]) -> Packed:
@@ -59,12 +64,21 @@ def pack(texts: Sequence[str]) -> Packed:
 
 
 def joined(parts: Sequence[Packed]) -> Packed:
-    return parts[0] if len(parts) == 1 else Packed(b"".join([one.text for one in parts]), np.concatenate([one.lengths for one in parts]))
+    return (
+        parts[0]
+        if len(parts) == 1
+        else Packed(
+            b"".join([one.text for one in parts]), np.concatenate([one.lengths for one in parts])
+        )
+    )
 
 
 def _keys(lanes: int, words: int) -> Marks:
     """Random numbers of this process alone: Python's own hashes of strings are keyed (SipHash)."""
-    return np.array([[hash(f"{lane} {word}") & _64 for word in range(words)] for lane in range(lanes)], dtype=np.uint64)
+    return np.array(
+        [[hash(f"{lane} {word}") & _64 for word in range(words)] for lane in range(lanes)],
+        dtype=np.uint64,
+    )
 
 
 _64, _32 = (1 << 64) - 1, np.uint64((1 << 32) - 1)
@@ -77,8 +91,9 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio
 def fingerprints(scopes: Numbers, texts: Packed) -> tuple[Marks, Checks]:
     """(64, 32) bits for each text within its scope (a small number, such as a facility's).
 
-    Three sums of products of 32-bit words with random keys, of which the upper halves count: strongly universal hashes (Lemire &
-    Kaser, Strongly universal string hashing is fast, 2014), which numpy works out for all texts at once.
+    Three sums of products of 32-bit words with random keys, of which the upper halves count:
+    strongly universal hashes (Lemire & Kaser, Strongly universal string hashing is fast, 2014),
+    which numpy works out for all texts at once.
     """
     lengths = texts.lengths.astype(np.int64)
     if not len(lengths):
@@ -86,7 +101,8 @@ def fingerprints(scopes: Numbers, texts: Packed) -> tuple[Marks, Checks]:
     at = np.cumsum(lengths) - lengths
     head = scopes.astype(np.uint64), lengths.astype(np.uint64)
     sums = [keys[1] * head[0] + keys[2] * head[1] + keys[0] for keys in _KEYS]
-    # All that can be read as eight bytes, wherever they begin; past the end of a text there are other texts.
+    # All that can be read as eight bytes, wherever they begin; past the end of a text there are
+    # other texts.
     padded = np.frombuffer(texts.text + bytes(8), dtype=np.uint8)
     eights = np.ndarray((len(padded) - 7,), dtype="<u8", buffer=padded, strides=(1,))
     shortest, longest = int(lengths.min()), int(lengths.max())
@@ -94,14 +110,17 @@ def fingerprints(scopes: Numbers, texts: Packed) -> tuple[Marks, Checks]:
         words = eights[np.minimum(at + begin, len(eights) - 1)]
         if begin + 8 > shortest:
             bits = np.clip(lengths - begin, 0, 8).astype(np.uint64) << np.uint64(3)
-            words &= np.where(bits == 64, np.uint64(_64), (np.uint64(1) << (bits & np.uint64(63))) - np.uint64(1))
+            words &= np.where(
+                bits == 64, np.uint64(_64), (np.uint64(1) << (bits & np.uint64(63))) - np.uint64(1)
+            )
         lower, upper, word = words & _32, words >> _HALF, _HEAD + begin // 4
         for sum_, keys in zip(sums, _KEYS, strict=True):
             sum_ += keys[word] * lower
             if begin + 4 < longest:
                 sum_ += keys[word + 1] * upper
     marks = (sums[0] & ~_32) | (sums[1] >> _HALF)
-    # A product moves evenly with its word: stirred, so that numbered ids do not lie in lumps in a table of slots.
+    # A product moves evenly with its word: stirred, so that numbered ids do not lie in lumps in a
+    # table of slots.
     marks ^= marks >> _HALF
     marks *= _MIX
     marks ^= marks >> _HALF
@@ -114,17 +133,21 @@ def integers(values: Iterable[int]) -> Numbers:
 
 
 class Slots:
-    """Entry numbers by fingerprint; the fingerprints themselves lie with the entries, in the owner's arrays.
+    """Entry numbers by fingerprint; the fingerprints themselves lie with the entries, in the
+    owner's arrays.
 
-    A fingerprint is looked for in its own slot, then 1 further, then 2, 3, ... (triangular probing, which passes every slot of a
-    table whose size is a power of 2): without it, full slots cluster, and a few ids of a slice would take many rounds.
+    A fingerprint is looked for in its own slot, then 1 further, then 2, 3, ... (triangular probing,
+    which passes every slot of a table whose size is a power of 2): without it, full slots cluster,
+    and a few ids of a slice would take many rounds.
     """
 
     def __init__(self) -> None:
         self._table: npt.NDArray[np.int32] = np.full(_LEAST_SLOTS, _EMPTY, dtype=np.int32)
         self._used = 0  # slots that are not empty: taken, or gone
 
-    def find(self, marks: Marks, checks: Checks, known_marks: Marks, known_checks: Checks) -> Numbers:
+    def find(
+        self, marks: Marks, checks: Checks, known_marks: Marks, known_checks: Checks
+    ) -> Numbers:
         """The entry of each fingerprint, or UNKNOWN."""
         found = np.full(len(marks), UNKNOWN, dtype=np.int64)
         mask = len(self._table) - 1
@@ -143,7 +166,10 @@ class Slots:
         return found
 
     def insert(self, marks: Marks, entries: Numbers, known_marks: Marks) -> None:
-        """Enter fingerprints that are not there yet, each once. `known_marks` already has them at their entries."""
+        """Enter fingerprints that are not there yet, each once.
+
+        `known_marks` already has them at their entries.
+        """
         if (self._used + len(entries)) > _FULL * len(self._table):
             self._grow(len(entries), known_marks)
         self._used += self._place(marks, entries.astype(np.int32))
@@ -188,7 +214,9 @@ class Growing:
     """Parallel numpy columns that grow together, by an eighth at a time."""
 
     def __init__(self, **columns: tuple[Any, Any]) -> None:
-        """`columns`: name -> (dtype, value of unused entries); a dtype may have a shape, for columns of several numbers."""
+        """`columns`: name -> (dtype, value of unused entries); a dtype may have a shape, for
+        columns of several numbers.
+        """
         self._columns = columns
         self.size = 0
         for name in columns:
@@ -217,9 +245,14 @@ class Growing:
 
 
 def distinct(numbers: npt.NDArray[N]) -> npt.NDArray[N]:
-    """The different ones, sorted. Sorting takes a fraction of what numpy's own `unique`, by hash, does."""
+    """The different ones, sorted.
+
+    Sorting takes a fraction of what numpy's own `unique`, by hash, does.
+    """
     ordered = np.sort(numbers)
-    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
+    return (
+        ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
+    )
 
 
 _BLOCK = 4096
@@ -230,7 +263,8 @@ _ERASED_AT = -(1 << 62)
 
 
 class SeenIds(Growing):
-    """The `event_id`s accepted within the horizon, in blocks of the order they came in: the unit of storage and of forgetting.
+    """The `event_id`s accepted within the horizon, in blocks of the order they came in: the unit of
+    storage and of forgetting.
 
     An entry's number is its block's number times the size of a block, plus its place there.
     """
@@ -256,7 +290,9 @@ class SeenIds(Growing):
         """The entries of known ids, UNKNOWN for the others."""
         return self._slots.find(marks, checks, self.marks, self.checks)
 
-    def add(self, scopes: Numbers, texts: Packed, at: Numbers, marks: Marks, checks: Checks) -> Numbers:
+    def add(
+        self, scopes: Numbers, texts: Packed, at: Numbers, marks: Marks, checks: Checks
+    ) -> Numbers:
         """Enter ids that are not there yet, each once; returns their entries."""
         entries = np.empty(len(texts), dtype=np.int64)
         place = 0
@@ -274,24 +310,35 @@ class SeenIds(Growing):
         self._slots.insert(marks, entries, self.marks)
         return entries
 
-    def add_again(self, scopes: Numbers, texts: Sequence[str], at: Numbers, marks: Marks, checks: Checks) -> Numbers:
-        """Enter ids of which some may be there (then with the later fact's `at`) or be given twice; returns their entries."""
+    def add_again(
+        self, scopes: Numbers, texts: Sequence[str], at: Numbers, marks: Marks, checks: Checks
+    ) -> Numbers:
+        """Enter ids of which some may be there (then with the later fact's `at`) or be given twice;
+        returns their entries.
+        """
         entries = self.find(marks, checks)
         new = np.flatnonzero(entries == UNKNOWN)
         if len(new):
             _, firsts, which = np.unique(
-                np.column_stack([marks[new], checks[new].astype(np.uint64)]), axis=0, return_index=True, return_inverse=True
+                np.column_stack([marks[new], checks[new].astype(np.uint64)]),
+                axis=0,
+                return_index=True,
+                return_inverse=True,
             )
             chosen = new[firsts]
             some = [texts[place] for place in chosen.tolist()]
-            entries[new] = self.add(scopes[chosen], pack(some), at[chosen], marks[chosen], checks[chosen])[which.reshape(-1)]
+            entries[new] = self.add(
+                scopes[chosen], pack(some), at[chosen], marks[chosen], checks[chosen]
+            )[which.reshape(-1)]
         self.at[entries] = at
         self.dirty.update((entries // _BLOCK).tolist())
         return entries
 
     def _block_with_room(self) -> tuple[int, int]:
         if self._newest is None or self._filled[self._newest] >= _BLOCK:
-            self._newest = next(number for number in range(len(self._filled) + 1) if number not in self._filled)
+            self._newest = next(
+                number for number in range(len(self._filled) + 1) if number not in self._filled
+            )
             self._open(self._newest)
         return self._newest, self._filled[self._newest]
 
@@ -322,11 +369,18 @@ class SeenIds(Growing):
 
     def of(self, scopes: Numbers) -> Numbers:
         """The entries of these scopes. One pass over all entries, however many the scopes."""
-        found = [self._entries(block)[np.isin(self._scopes_of(block), scopes)] for block in self._filled if self._filled[block]]
+        found = [
+            self._entries(block)[np.isin(self._scopes_of(block), scopes)]
+            for block in self._filled
+            if self._filled[block]
+        ]
         return np.concatenate(found) if found else np.empty(0, dtype=np.int64)
 
     def erase(self, entries: Numbers) -> None:
-        """Forget single ids with their texts. The entries stay empty until their block is dropped."""
+        """Forget single ids with their texts.
+
+        The entries stay empty until their block is dropped.
+        """
         self._slots.remove(self.marks[entries], entries)
         self.at[entries] = _ERASED_AT
         blocks = entries // _BLOCK
@@ -356,7 +410,12 @@ class SeenIds(Growing):
             return None
         self._texts[block] = [joined(self._texts[block])]
         [texts] = self._texts[block]
-        return [texts.text, planes(texts.lengths), planes(self._scopes_of(block)), planes(self.at[self._entries(block)])]
+        return [
+            texts.text,
+            planes(texts.lengths),
+            planes(self._scopes_of(block)),
+            planes(self.at[self._entries(block)]),
+        ]
 
     def load(self, blocks: Mapping[int, Any]) -> None:
         """Put back all blocks that were dumped, by their numbers."""
@@ -371,7 +430,9 @@ class SeenIds(Growing):
             self._filled[block] = len(texts)
             entries = self._entries(block)
             own = slice(int(entries[0]), int(entries[-1]) + 1)
-            self.marks[own], self.checks[own] = fingerprints(self._scopes[block][0].astype(np.int64), texts)
+            self.marks[own], self.checks[own] = fingerprints(
+                self._scopes[block][0].astype(np.int64), texts
+            )
             self.at[own] = from_planes(at, np.int64)
             if len(texts) < _BLOCK:
                 self._newest = block
@@ -382,7 +443,9 @@ class SeenIds(Growing):
 
 
 def planes(values: npt.NDArray[Any]) -> bytes:
-    """A column as bytes, all lowest bytes first, then the next: what changes slowly lies together and compresses well."""
+    """A column as bytes, all lowest bytes first, then the next: what changes slowly lies together
+    and compresses well.
+    """
     little = np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<"), copy=False)
     return little.view(np.uint8).reshape(len(values), -1).T.tobytes()
 
@@ -391,5 +454,10 @@ def from_planes(content: bytes, dtype: Any) -> npt.NDArray[Any]:
     """The reverse of `planes`."""
     size = np.dtype(dtype).itemsize
     by_plane = np.frombuffer(content, dtype=np.uint8).reshape(size, -1)
-    column: npt.NDArray[Any] = np.ascontiguousarray(by_plane.T).view(np.dtype(dtype).newbyteorder("<")).reshape(-1).astype(dtype)
+    column: npt.NDArray[Any] = (
+        np.ascontiguousarray(by_plane.T)
+        .view(np.dtype(dtype).newbyteorder("<"))
+        .reshape(-1)
+        .astype(dtype)
+    )
     return column

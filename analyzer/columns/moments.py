@@ -10,7 +10,10 @@ from analyzer.pipeline.table import NEVER
 
 
 class Moments:
-    """A set of (code, time). Adding one costs O(log n) and a shift in memory; a question costs O(log n) for each code."""
+    """A set of (code, time).
+
+    Adding one costs O(log n) and a shift in memory; a question costs O(log n) for each code.
+    """
 
     __slots__ = ("by_code",)
 
@@ -93,7 +96,9 @@ def enter(times: list[int], at: int) -> None:
 
 
 def merge(times: list[int], more: list[int]) -> None:
-    """Put sorted times, some of which may be there, into a sorted list that may hold any of them several times."""
+    """Put sorted times, some of which may be there, into a sorted list that may hold any of them
+    several times.
+    """
     if not times or times[-1] <= more[0]:
         times += more
     elif len(more) * 16 < len(times):

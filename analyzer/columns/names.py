@@ -20,15 +20,18 @@ NAMES_PER_BLOCK = 1024
 
 
 class Numbered(dict[T, int], Generic[T]):
-    """Numbers for things, first come first numbered: `numbered[thing]` gives one to a new thing, too.
+    """Numbers for things, first come first numbered: `numbered[thing]` gives one to a new thing,
+    too.
 
-    A dict, so that `map(numbered.__getitem__, things)` numbers a whole slice without a line of Python an item.
+    A dict, so that `map(numbered.__getitem__, things)` numbers a whole slice without a line of
+    Python an item.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.things: list[T] = []
-        self._stored = self._blocks = 0  # how many things, from the first on, are stored as they are, and in how many blocks
+        # how many things, from the first on, are stored as they are, and in how many blocks
+        self._stored = self._blocks = 0
 
     def __missing__(self, thing: T) -> int:
         number = self[thing] = len(self.things)
@@ -58,11 +61,15 @@ class Numbered(dict[T, int], Generic[T]):
 
 
 VACANT = ""
-"""Stands in the place of a facility that was dropped. No facility has this name: ids are not empty."""
+"""Stands in the place of a facility that was dropped.
+
+No facility has this name: ids are not empty.
+"""
 
 
 class Facilities(Numbered[str]):
-    """Facilities by number. A dropped facility's number goes to a new one, so columns by facility stay short.
+    """Facilities by number. A dropped facility's number goes to a new one, so columns by facility
+    stay short.
 
     That is from the next compaction on: until then, unused names may still refer to it.
     """
@@ -107,7 +114,9 @@ class Facilities(Numbered[str]):
 
 
 class Static(NamedTuple):
-    """What does not change over an episode, and is shared by many; taken from its earliest `start` or `update`."""
+    """What does not change over an episode, and is shared by many; taken from its earliest `start`
+    or `update`.
+    """
 
     facility: int
     unit: str
@@ -141,10 +150,12 @@ class Statics:
         self.numbers: Numbered[Static] = Numbered()
         self.units: Numbered[tuple[int, str]] = Numbered()
         self.places: Numbered[Place] = Numbered()
-        self.beds: Numbered[tuple[int, str]] = Numbered()  # by name alone: responses may name no unit
+        # by name alone: responses may name no unit
+        self.beds: Numbered[tuple[int, str]] = Numbered()
         self.places_of_bed: dict[int, list[int]] = {}  # those with an episode
         self.types: Numbered[AlarmType] = Numbered()
-        self.signals: Numbered[tuple[int, str, str, str]] = Numbered()  # facility, device_id, source, code: what can chatter
+        # facility, device_id, source, code: what can chatter
+        self.signals: Numbered[tuple[int, str, str, str]] = Numbered()
         self._known = 0
         self._unit_of_place = array("i")
         self.facility: Codes = np.empty(0, dtype=np.int32)
@@ -178,11 +189,18 @@ class Statics:
         places = {key: self._place(key) for key in dict.fromkeys(where)}
         place, number = zip(*map(places.__getitem__, where), strict=True)
         columns: tuple[Any, ...] = (
-            facility, list(map(self.units.__getitem__, zip(facility, unit, strict=True))), place, number,
+            facility,
+            list(map(self.units.__getitem__, zip(facility, unit, strict=True))),
+            place,
+            number,
             list(map(self.types.__getitem__, zip(device_type, source, code, strict=True))),
-            list(map(self.signals.__getitem__, zip(facility, device_id, source, code, strict=True))),
-            [one == "technical" for one in kind], [one == "advisory" for one in kind], [mark_of(static[1:]) for static in new],
-        )  # fmt: skip
+            list(
+                map(self.signals.__getitem__, zip(facility, device_id, source, code, strict=True))
+            ),
+            [one == "technical" for one in kind],
+            [one == "advisory" for one in kind],
+            [mark_of(static[1:]) for static in new],
+        )
         for name, values in zip(_COLUMNS, columns, strict=True):
             column = getattr(self, name)
             if len(column) < self._known:
@@ -234,7 +252,9 @@ class Statics:
         """How many units, places, beds and alarm types are numbered."""
         return len(self.units) + len(self.places) + len(self.beds) + len(self.types)
 
-    def keep_names(self, units: Numbers, places: Numbers, beds: Numbers) -> tuple[Codes, Codes, Codes]:
+    def keep_names(
+        self, units: Numbers, places: Numbers, beds: Numbers
+    ) -> tuple[Codes, Codes, Codes]:
         """Forget all names but these (by number, distinct) and those of statics.
 
         Returns the new numbers of old units, places and beds; -1 for forgotten ones.

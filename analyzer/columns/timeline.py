@@ -12,9 +12,11 @@ BEFORE_ALL, AFTER_ALL = -(1 << 62), 1 << 62
 
 
 class Timeline:
-    """The begins and ends of a bed's assignments in order of time, and who is on duty at the moment asked for last.
+    """The begins and ends of a bed's assignments in order of time, and who is on duty at the moment
+    asked for last.
 
-    An assignment costs O(log n) and a shift in memory; a question costs the begins and ends between its moment and the last.
+    An assignment costs O(log n) and a shift in memory; a question costs the begins and ends between
+    its moment and the last.
     """
 
     __slots__ = ("_edges", "_moment", "_on_duty", "_passed")
@@ -56,12 +58,16 @@ class Timeline:
             del self._on_duty[clinician]
 
     def renumber(self, clinicians: Codes) -> None:
-        """Clinicians have other numbers now, in the same order; `clinicians` gives them by their old ones."""
+        """Clinicians have other numbers now, in the same order; `clinicians` gives them by their
+        old ones.
+        """
         self._edges = [(at, int(clinicians[one]), change) for at, one, change in self._edges]
         self._on_duty = {int(clinicians[one]): count for one, count in self._on_duty.items()}
 
     def at(self, moment: int) -> tuple[int, int, list[int]]:
-        """(since, until, clinicians): who is on duty at `moment`, and the stretch [since, until) in which they are."""
+        """(since, until, clinicians): who is on duty at `moment`, and the stretch [since, until) in
+        which they are.
+        """
         edges = self._edges
         while self._passed < len(edges) and edges[self._passed][0] <= moment:
             self._count(edges[self._passed][1], edges[self._passed][2])

@@ -10,7 +10,15 @@ import numpy.typing as npt
 
 from analyzer.columns.ids import Numbers
 from analyzer.columns.names import AlarmType, Static
-from analyzer.findings.findings import PATTERNS, Delay, Finding, Seen, UnitFindings, drivers, verdict
+from analyzer.findings.findings import (
+    PATTERNS,
+    Delay,
+    Finding,
+    Seen,
+    UnitFindings,
+    drivers,
+    verdict,
+)
 from analyzer.findings.patterns import Flags, Floats, Meetings, distance, quartile
 from analyzer.model.episodes import PRIORITIES
 from analyzer.model.policy import SECOND, Policy
@@ -21,18 +29,33 @@ from analyzer.stats.shares import Share
 from analyzer.windows.chatter import SPAN, chattering, earlier_twins
 
 _COLUMNS = (
-    "start", "end", "rank", "klass", "static", "unit", "type", "place", "technical", "value", "limit", "answered", "covered", "signal",
+    "start",
+    "end",
+    "rank",
+    "klass",
+    "static",
+    "unit",
+    "type",
+    "place",
+    "technical",
+    "value",
+    "limit",
+    "answered",
+    "covered",
+    "signal",
     "twins",
-)  # fmt: skip
+)
 """The fields of `Evidence` that have one entry an alarm."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The alarms of a partition that its findings rest on; shares nothing with the engine that goes on changing.
+    """The alarms of a partition that its findings rest on; shares nothing with the engine that goes
+    on changing.
 
-    One entry an alarm, that started in the window (now - `window`, now], in the minute before (for it may be the first of a chatter),
-    or is stale. Times are relative to the facility's now (ms, so at most 0); `end` of an open alarm is later than any moment.
+    One entry an alarm, that started in the window (now - `window`, now], in the minute before (for
+    it may be the first of a chatter), or is stale. Times are relative to the facility's now (ms, so
+    at most 0); `end` of an open alarm is later than any moment.
     """
 
     policy: Policy
@@ -56,7 +79,9 @@ class Evidence:
     answered: Numbers
     """When first responded to; later than any moment: never."""
     covered: Flags
-    """Whether somebody of the unit responded to anything; asked only for alarms that were needed and had no response."""
+    """Whether somebody of the unit responded to anything; asked only for alarms that were needed
+    and had no response.
+    """
     signal: npt.NDArray[np.int32]
     twins: npt.NDArray[np.int32]
     """As in `chatter`."""
@@ -77,26 +102,48 @@ class Evidence:
         final = end <= -policy.action_window
         for place in np.flatnonzero((klass == ACTIONABLE) & (answered == NEVER) & final).tolist():
             closing = int(table.end[rows[place]]) + policy.action_window
-            covered[place] = state.cover.covered(int(statics.unit[static[place]]), closing, policy.cover)
+            covered[place] = state.cover.covered(
+                int(statics.unit[static[place]]), closing, policy.cover
+            )
         signal = statics.signal[static]
         return cls(
-            policy, window, now, list(state.facilities.things), list(statics.units.things), list(statics.types.things),
-            list(statics.things), start, end, table.rank[rows], klass, static, statics.unit[static], statics.type[static],
-            statics.place[static], statics.technical[static], table.value[rows], table.limit[rows],
-            answered - now[table.facility[rows]], covered, signal,
+            policy,
+            window,
+            now,
+            list(state.facilities.things),
+            list(statics.units.things),
+            list(statics.types.things),
+            list(statics.things),
+            start,
+            end,
+            table.rank[rows],
+            klass,
+            static,
+            statics.unit[static],
+            statics.type[static],
+            statics.place[static],
+            statics.technical[static],
+            table.value[rows],
+            table.limit[rows],
+            answered - now[table.facility[rows]],
+            covered,
+            signal,
             earlier_twins(signal, start, end, lambda some: table.ids(rows[some])),
-        )  # fmt: skip
+        )
 
     def only(self, facility: str) -> Evidence:
         """The part of it that is about one facility."""
         number = self.facilities.index(facility)
-        mine = np.flatnonzero(np.array([of for of, _ in self.units], dtype=np.int64)[self.unit] == number)
+        mine = np.flatnonzero(
+            np.array([of for of, _ in self.units], dtype=np.int64)[self.unit] == number
+        )
         return replace(self, **{name: getattr(self, name)[mine] for name in _COLUMNS})
 
     def findings(self, top: int | None = None, most_units: int | None = None) -> list[UnitFindings]:
         """By facility and unit, the `top` alarm types (None: all) of each unit that has any.
 
-        Of more units than `most_units`, those with the greatest load, then with most alarms, then by name.
+        Of more units than `most_units`, those with the greatest load, then with most alarms, then
+        by name.
         """
         types, stale = len(self.types), self._stale()
         inside = self.start > -self.window
@@ -108,26 +155,56 @@ class Evidence:
         found: dict[int, list[int]] = {}
         for place in np.flatnonzero((counted.alarms > 0) | (of_stale > 0)).tolist():
             found.setdefault(int(keys[place]) // types, []).append(place)
-        by_name = sorted(found, key=lambda unit: (self.facilities[self.units[unit][0]], self.units[unit][1]))
+        by_name = sorted(
+            found, key=lambda unit: (self.facilities[self.units[unit][0]], self.units[unit][1])
+        )
         if most_units is not None and len(by_name) > most_units:
-            busiest = sorted(by_name, key=lambda unit: (-counted.load[found[unit]].sum(), -counted.alarms[found[unit]].sum()))
+            busiest = sorted(
+                by_name,
+                key=lambda unit: (
+                    -counted.load[found[unit]].sum(),
+                    -counted.alarms[found[unit]].sum(),
+                ),
+            )
             kept = set(busiest[:most_units])
             by_name = [unit for unit in by_name if unit in kept]
         result = []
         for unit in by_name:
             facility, name = self.units[unit]
             places = found[unit]
-            places.sort(key=lambda place: (-counted.load[place], -counted.alarms[place], self.types[int(keys[place]) % types]))
+            places.sort(
+                key=lambda place: (
+                    -counted.load[place],
+                    -counted.alarms[place],
+                    self.types[int(keys[place]) % types],
+                )
+            )
             alarms, load = int(counted.alarms[places].sum()), int(counted.load[places].sum())
-            findings = [counted.finding(place, alarms, load, int(of_stale[place])) for place in places[:top]]
-            result.append(UnitFindings(self.facilities[facility], name, int(self.now[facility]), alarms, load, len(places), findings))
+            findings = [
+                counted.finding(place, alarms, load, int(of_stale[place])) for place in places[:top]
+            ]
+            result.append(
+                UnitFindings(
+                    self.facilities[facility],
+                    name,
+                    int(self.now[facility]),
+                    alarms,
+                    load,
+                    len(places),
+                    findings,
+                )
+            )
         return result
 
     def _stale(self) -> Flags:
-        return (self.end > -self.window) & (np.minimum(self.end, 0) - self.start > self.policy.findings.stale)
+        return (self.end > -self.window) & (
+            np.minimum(self.end, 0) - self.start > self.policy.findings.stale
+        )
 
     def patterns(self) -> Iterator[Flags]:
-        """Which alarms show each of `PATTERNS`, but for `duplicate`, which depends on the whole type: none."""
+        """Which alarms show each of `PATTERNS`, but for `duplicate`, which depends on the whole
+        type: none.
+        """
         policy = self.policy.findings
         yield self.technical
         yield np.zeros(len(self.start), dtype=np.bool_)
@@ -136,12 +213,16 @@ class Evidence:
             yield np.abs(self.value - self.limit) <= policy.hugging * np.abs(self.limit)
         yield self.end - self.start < self.policy.fleeting
         yield np.minimum(self.end, 0) - self.start > policy.standing
-        late = np.where(self.answered > OPEN // 2, self.covered, self.answered - self.start > policy.slow_answer)
+        late = np.where(
+            self.answered > OPEN // 2, self.covered, self.answered - self.start > policy.slow_answer
+        )
         yield late & (self.klass == ACTIONABLE)
 
 
 class _Counted:
-    """Everything counted by group, a unit and an alarm type: `keys` tell which, `group` the group of every entry."""
+    """Everything counted by group, a unit and an alarm type: `keys` tell which, `group` the group
+    of every entry.
+    """
 
     def __init__(self, evidence: Evidence, keys: Numbers, group: Numbers, inside: Flags) -> None:
         self._evidence, self._keys, groups = evidence, keys, len(keys)
@@ -153,13 +234,19 @@ class _Counted:
             return np.bincount(group[which], minlength=groups)
 
         self.alarms, self.load, self.needed = count(inside), count(useless), count(needed)
-        self._classes = np.bincount(group[inside] * len(CLASSES) + klass[inside], minlength=groups * len(CLASSES)).reshape(groups, -1)
+        self._classes = np.bincount(
+            group[inside] * len(CLASSES) + klass[inside], minlength=groups * len(CLASSES)
+        ).reshape(groups, -1)
         lasted = np.minimum(evidence.end, 0) - evidence.start
-        self._sounding = np.bincount(group[inside], weights=lasted[inside], minlength=groups).astype(np.int64)
+        self._sounding = np.bincount(
+            group[inside], weights=lasted[inside], minlength=groups
+        ).astype(np.int64)
         self._count_beds(group[inside], evidence.place[inside])
         shown = list(evidence.patterns())
         shown[PATTERNS.index("duplicate")] = self._duplicates(group, inside, useless)
-        self._patterns = np.stack([count(one & which) for one in shown for which in (inside, useless, needed)])
+        self._patterns = np.stack(
+            [count(one & which) for one in shown for which in (inside, useless, needed)]
+        )
         self._weigh_delays(group, lasted, useless, needed)
         hugs = shown[PATTERNS.index("hugging")] & useless
         far = distance(evidence.value[hugs], evidence.limit[hugs])
@@ -175,12 +262,18 @@ class _Counted:
         np.maximum.at(self._busiest, pairs // places, alarms)
 
     def _duplicates(self, group: Numbers, inside: Flags, useless: Flags) -> Flags:
-        """Which alarms met with the other type that their own meets most often, and which of the two gives way."""
+        """Which alarms met with the other type that their own meets most often, and which of the
+        two gives way.
+        """
         evidence, keys, groups = self._evidence, self._keys, len(self._keys)
         types, names = len(evidence.types), evidence.types
         within = np.flatnonzero(inside)
         meetings = Meetings(
-            evidence.start[within], evidence.place[within], evidence.type[within], types, evidence.policy.findings.duplicate_within
+            evidence.start[within],
+            evidence.place[within],
+            evidence.type[within],
+            types,
+            evidence.policy.findings.duplicate_within,
         )
         name_rank = np.empty(types, dtype=np.int64)
         name_rank[sorted(range(types), key=names.__getitem__)] = np.arange(types)
@@ -193,7 +286,9 @@ class _Counted:
         other = np.searchsorted(keys, keys[one] // types * types + self._met[one])
         gives_way = name_rank[keys[one] % types] > name_rank[self._met[one]]
         for weight in (self.load, self.needed, self._rank):  # the last outweighs those before
-            gives_way = np.where(weight[one] == weight[other], gives_way, weight[one] < weight[other])
+            gives_way = np.where(
+                weight[one] == weight[other], gives_way, weight[one] < weight[other]
+            )
         self._gives_way = np.zeros(groups, dtype=np.bool_)
         self._gives_way[one] = gives_way
         return found
@@ -206,23 +301,42 @@ class _Counted:
         whole = -(-quartile(lasted[ended], group[ended], groups) // SECOND) * SECOND
         self._delay = np.minimum(np.maximum(whole, SECOND), evidence.policy.fleeting)
         spared = over & (lasted <= self._delay[group])
-        self._spared = np.stack([np.bincount(group[spared & which], minlength=groups) for which in (useless, needed)])
+        self._spared = np.stack(
+            [np.bincount(group[spared & which], minlength=groups) for which in (useless, needed)]
+        )
 
     def finding(self, place: int, unit_alarms: int, unit_load: int, stale: int) -> Finding:
         evidence = self._evidence
-        alarms, load, met_with = int(self.alarms[place]), int(self.load[place]), int(self._met[place])
+        alarms, load, met_with = (
+            int(self.alarms[place]),
+            int(self.load[place]),
+            int(self._met[place]),
+        )
         classes = tuple(self._classes[place].tolist())
         counts = self._patterns[:, place].tolist()
         patterns = tuple(Seen(*counts[begin : begin + 3]) for begin in range(0, len(counts), 3))
         gives_way = bool(self._gives_way[place])
-        delay = Delay(int(self._delay[place]), *self._spared[:, place].tolist()) if self._has_delay[place] else None
+        delay = (
+            Delay(int(self._delay[place]), *self._spared[:, place].tolist())
+            if self._has_delay[place]
+            else None
+        )
         driving = drivers(classes, patterns, gives_way, evidence.policy.findings)
         return Finding(
             evidence.types[int(self._keys[place]) % len(evidence.types)],
-            Share(alarms, unit_alarms), classes, Share(load, unit_load),
+            Share(alarms, unit_alarms),
+            classes,
+            Share(load, unit_load),
             PRIORITIES[int(self._rank[place])] if alarms else None,
-            int(self._sounding[place]), int(self._beds[place]), Share(int(self._busiest[place]), alarms), stale, patterns,
-            evidence.types[met_with] if met_with >= 0 else None, gives_way, delay,
+            int(self._sounding[place]),
+            int(self._beds[place]),
+            Share(int(self._busiest[place]), alarms),
+            stale,
+            patterns,
+            evidence.types[met_with] if met_with >= 0 else None,
+            gives_way,
+            delay,
             float(self._distance[place]) if self._has_distance[place] else None,
-            driving, verdict(classes, patterns, driving, stale, evidence.policy.findings),
-        )  # fmt: skip
+            driving,
+            verdict(classes, patterns, driving, stale, evidence.policy.findings),
+        )

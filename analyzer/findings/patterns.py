@@ -1,7 +1,8 @@
-"""Patterns: what a ward's alarms look like when nobody is in need, worked out for all of them at once.
+"""Patterns: what a ward's alarms look like when nobody is in need, worked out for all of them at
+once.
 
-Each function answers for every row; times are in ms, whatever they are counted from. None of them takes longer than its rows
-times the alarm types of a bed, however alarms may heap up.
+Each function answers for every row; times are in ms, whatever they are counted from. None of them
+takes longer than its rows times the alarm types of a bed, however alarms may heap up.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ _NONE: Numbers = np.empty(0, dtype=np.int64)
 class Meetings:
     """Which alarms begin at a bed together with other types: `within` of each other, either way.
 
-    Alarms of one type that begin at one bed in one slot of time are looked at together, as a cell: no slot is longer than `within`,
-    so that all who begin in it meet each other, and others meet at most those of the slots beside it.
+    Alarms of one type that begin at one bed in one slot of time are looked at together, as a cell:
+    no slot is longer than `within`, so that all who begin in it meet each other, and others meet at
+    most those of the slots beside it.
     """
 
     def __init__(self, start: Numbers, place: Codes, type_: Codes, types: int, within: int) -> None:
@@ -42,35 +44,56 @@ class Meetings:
         # Of a cell and another type: who begins no later than `until`, or no earlier than `since`, meets it.
         pairs, until, since = [], [], []
         for begin in range(0, len(self._cells), _CELLS_AT_ONCE):
-            one, other, step = self._neighbours(np.arange(begin, min(begin + _CELLS_AT_ONCE, len(self._cells))))
+            one, other, step = self._neighbours(
+                np.arange(begin, min(begin + _CELLS_AT_ONCE, len(self._cells)))
+            )
             pair, place_ = np.unique(one * types + self._cells[other] % types, return_inverse=True)
             no_later, no_earlier = np.full(len(pair), -1), np.full(len(pair), self._span)
-            np.maximum.at(no_later, place_, np.select([step < 0, step == 0], [latest[other] + within, self._span], -1))
-            np.minimum.at(no_earlier, place_, np.where(step > 0, earliest[other] - within, self._span))
+            np.maximum.at(
+                no_later,
+                place_,
+                np.select([step < 0, step == 0], [latest[other] + within, self._span], -1),
+            )
+            np.minimum.at(
+                no_earlier, place_, np.where(step > 0, earliest[other] - within, self._span)
+            )
             some = (no_later >= earliest[pair // types]) | (no_earlier <= latest[pair // types])
             pairs.append(pair[some])
             until.append(no_later[some])
             since.append(no_earlier[some])
-        self._pairs, self._until, self._since = (np.concatenate([_NONE, *parts]) for parts in (pairs, until, since))
+        self._pairs, self._until, self._since = (
+            np.concatenate([_NONE, *parts]) for parts in (pairs, until, since)
+        )
 
     def _neighbours(self, cells: Numbers) -> tuple[Numbers, Numbers, Numbers]:
-        """Pairs of each of `cells` and another type's cell of the same slot, or one before or after it; and how many slots later."""
+        """Pairs of each of `cells` and another type's cell of the same slot, or one before or after
+        it; and how many slots later.
+        """
         types, found = self._types, []
         for step in (-1, 0, 1):
             slot = self._cells[cells] // types + step
             low = np.searchsorted(self._cells, slot * types)
             times = np.searchsorted(self._cells, (slot + 1) * types) - low
             one = np.repeat(cells, times)
-            other = np.arange(len(one)) - np.repeat(np.cumsum(times) - times, times) + np.repeat(low, times)
+            other = (
+                np.arange(len(one))
+                - np.repeat(np.cumsum(times) - times, times)
+                + np.repeat(low, times)
+            )
             differs = self._cells[one] % types != self._cells[other] % types
-            found.append(np.stack([one[differs], other[differs], np.full(int(differs.sum()), step)]))
+            found.append(
+                np.stack([one[differs], other[differs], np.full(int(differs.sum()), step)])
+            )
         one, other, step_ = np.concatenate(found, axis=1)
         return one, other, step_
 
     def most_met(self, counted: Flags, group: Numbers, groups: int, name_rank: Numbers) -> Numbers:
-        """By group, which alarms of one type and bed share: the type that most of those `counted` meet, then the first by name; or -1."""
+        """By group, which alarms of one type and bed share: the type that most of those `counted`
+        meet, then the first by name; or -1.
+        """
         chosen = np.full(groups, -1, dtype=np.int64)
-        line = np.sort(self._cell[counted] * (self._span + 1) + self._time[counted])  # each cell has a stretch of its own
+        # each cell has a stretch of its own
+        line = np.sort(self._cell[counted] * (self._span + 1) + self._time[counted])
         cell, other = np.divmod(self._pairs, self._types)
         base = cell * (self._span + 1)
         low, high = np.searchsorted(line, base), np.searchsorted(line, base + self._span + 1)
@@ -94,12 +117,18 @@ class Meetings:
         if len(self._pairs):
             wanted = self._cell * self._types + other
             at = np.minimum(np.searchsorted(self._pairs, wanted), len(self._pairs) - 1)
-            met = (self._pairs[at] == wanted) & (other >= 0) & ((self._time <= self._until[at]) | (self._time >= self._since[at]))
+            met = (
+                (self._pairs[at] == wanted)
+                & (other >= 0)
+                & ((self._time <= self._until[at]) | (self._time >= self._since[at]))
+            )
         return met
 
 
 def distance(value: Floats, limit: Floats) -> Floats:
-    """How far readings lie from their limits, as a share of the limit; not a number where either is unknown, or the limit is 0."""
+    """How far readings lie from their limits, as a share of the limit; not a number where either is
+    unknown, or the limit is 0.
+    """
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         found: Floats = np.abs(value - limit) / np.abs(limit)
     found[limit == 0] = np.nan
@@ -107,7 +136,9 @@ def distance(value: Floats, limit: Floats) -> Floats:
 
 
 def quartile(values: npt.NDArray[Figure], group: Numbers, groups: int) -> npt.NDArray[Figure]:
-    """Of each group, the least of its values that three quarters of them do not exceed; of a group without any, 0."""
+    """Of each group, the least of its values that three quarters of them do not exceed; of a group
+    without any, 0.
+    """
     order = np.lexsort((values, group))
     values, size = values[order], np.bincount(group, minlength=groups)
     place = np.cumsum(size) - size + (3 * size + 3) // 4 - 1

@@ -19,7 +19,10 @@ PRIORITIES: tuple[Priority, ...] = ("info", "low", "medium", "high")
 
 @dataclass(frozen=True, slots=True)
 class EpisodeRecord:
-    """A finished episode as tuning reads it. Times in ms; `clinicians` raw ids, sorted; `basis` the rule that decided."""
+    """A finished episode as tuning reads it.
+
+    Times in ms; `clinicians` raw ids, sorted; `basis` the rule that decided.
+    """
 
     facility: str
     unit: str
@@ -43,9 +46,11 @@ class EpisodeRecord:
 
 
 class Finished:
-    """Finished episodes as columns: one sequence for each field of `EpisodeRecord`, in its order. Iterating gives the records.
+    """Finished episodes as columns: one sequence for each field of `EpisodeRecord`, in its order.
+    Iterating gives the records.
 
-    `rows` and `digests` find the records again in the state that gave them, and tell whether it still says the same.
+    `rows` and `digests` find the records again in the state that gave them, and tell whether it
+    still says the same.
     """
 
     def __init__(self, columns: Sequence[Sequence[Any]], rows: Numbers, digests: Marks) -> None:
@@ -60,4 +65,6 @@ class Finished:
         return (EpisodeRecord(*values) for values in zip(*self.columns, strict=True))
 
 
-NOTHING_FINISHED = Finished([[] for _ in EpisodeRecord.__slots__], np.empty(0, dtype=np.int64), np.empty(0, dtype=np.uint64))
+NOTHING_FINISHED = Finished(
+    [[] for _ in EpisodeRecord.__slots__], np.empty(0, dtype=np.int64), np.empty(0, dtype=np.uint64)
+)

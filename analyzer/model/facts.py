@@ -1,8 +1,8 @@
 """Facts: the four kinds of record that the analyzer reasons about, valid once constructed.
 
-A fact says what a device, a roster or a person reported. It knows nothing of Kafka, of JSON, or of other facts.
-Times are integer milliseconds since the Unix epoch, UTC. Constructing an impossible fact raises `FactError`, which names
-the field and what was expected.
+A fact says what a device, a roster or a person reported. It knows nothing of Kafka, of JSON, or of
+other facts. Times are integer milliseconds since the Unix epoch, UTC. Constructing an impossible
+fact raises `FactError`, which names the field and what was expected.
 """
 
 from __future__ import annotations
@@ -13,33 +13,53 @@ from math import isfinite
 from typing import Any, ClassVar, Literal, TypeVar
 from unicodedata import category
 
-MAX_ID_LENGTH = 128  # characters; longer ids are producer faults, and would swell every label and key
+# characters; longer ids are producer faults, and would swell every label and key
+MAX_ID_LENGTH = 128
 MAX_TEXT_LENGTH = 1024
-"""Characters kept of a text that people read (`label`, `role`, `reviewer`, `reason`); decoders cut the rest."""
+"""Characters kept of a text that people read (`label`, `role`, `reviewer`, `reason`); decoders cut
+the rest.
+"""
 MAX_RECIPIENTS = 256
 """Clinicians that one record may name: no alarm is sent to a whole hospital."""
 MAX_ACUITY = 1000.0
-"""Acuity scales end far below this (nursing hours a day, scores up to 100); a larger figure is a sentinel."""
+"""Acuity scales end far below this (nursing hours a day, scores up to 100); a larger figure is a
+sentinel.
+"""
 
 Phase = Literal["start", "update", "end"]
 Kind = Literal["physiological", "technical", "advisory"]
 Priority = Literal["high", "medium", "low", "info"]
 """Alarm priorities of IEC 60601-1-8, and `info` for information signals, which are not alarms."""
-Action = Literal["acknowledge", "silence", "pause", "attend", "consult", "intervene", "adjust_limits", "escalate", "decline"]
+Action = Literal[
+    "acknowledge",
+    "silence",
+    "pause",
+    "attend",
+    "consult",
+    "intervene",
+    "adjust_limits",
+    "escalate",
+    "decline",
+]
 Verdict = Literal["actionable", "non_actionable"]
 
 EARLIEST = 946_684_800_000
-"""2000-01-01T00:00:00.000Z, the first moment that records may name: decoders take what lies before for an unset clock."""
+"""2000-01-01T00:00:00.000Z, the first moment that records may name: decoders take what lies before
+for an unset clock.
+"""
 LATEST = 4_133_980_799_999
 """2100-12-31T23:59:59.999Z, the last."""
-_CALENDAR = (-62_135_596_800_000, 253_402_300_799_999)  # the years 1 to 9999, which RFC 3339 can write
+# the years 1 to 9999, which RFC 3339 can write
+_CALENDAR = (-62_135_596_800_000, 253_402_300_799_999)
 A_PLAIN_ID = "no control, format or line-separator characters"
 
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 class FactError(ValueError):
-    """A fact that cannot be: `field` is at fault, `expected` says what belongs there (never what was found)."""
+    """A fact that cannot be: `field` is at fault, `expected` says what belongs there (never what
+    was found).
+    """
 
     def __init__(self, field: str, expected: str) -> None:
         super().__init__(f"{field}: expected {expected}")
@@ -48,14 +68,16 @@ class FactError(ValueError):
 
 
 def is_plain(text: str) -> bool:
-    """Whether a text is without control, format and line-separator characters and lone surrogates (Cc, Cf, Zl, Zp, Cs).
+    """Whether a text is without control, format and line-separator characters and lone surrogates
+    (Cc, Cf, Zl, Zp, Cs).
 
     It costs a fraction of a millisecond for a megabyte, so many ids are checked at once, joined.
 
     >>> [is_plain(text) for text in ("ICU 3", "Zürich\\u00a0Süd", "bed\\n1", "a\\u200bb", "\\ud800")]
     [True, True, False, False, False]
     """
-    # What is printable is in none of the categories; the reverse does not hold (no-break spaces, private use).
+    # What is printable is in none of the categories; the reverse does not hold (no-break spaces,
+    # private use).
     return text.isprintable() or _UNPRINTABLE.isdisjoint(map(category, set(text)))
 
 
@@ -81,7 +103,9 @@ def _check_figure(field: str, value: float | None) -> None:
 
 
 class _Fact:
-    """What the four kinds share: bounded ids, times within the calendar, and an order between records of one thing."""
+    """What the four kinds share: bounded ids, times within the calendar, and an order between
+    records of one thing.
+    """
 
     __slots__ = ()
     _ids: ClassVar[tuple[str, ...]]
@@ -106,8 +130,15 @@ class AlarmEvent(_Fact):
     """One event in the life of one alarm; alarm type = (`device_type`, `source`, `code`)."""
 
     _ids: ClassVar[tuple[str, ...]] = (
-        "event_id", "alarm_id", "facility", "unit", "bed", "device_id", "device_type", "code",
-    )  # fmt: skip
+        "event_id",
+        "alarm_id",
+        "facility",
+        "unit",
+        "bed",
+        "device_id",
+        "device_type",
+        "code",
+    )
 
     event_id: str
     alarm_id: str
@@ -143,9 +174,18 @@ class AlarmEvent(_Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment(_Fact):
-    """`clinician` cares for `bed` in [`start`, `end`); `end` None = until further notice. `from`, `to` on the wire."""
+    """`clinician` cares for `bed` in [`start`, `end`); `end` None = until further notice. `from`,
+    `to` on the wire.
+    """
 
-    _ids: ClassVar[tuple[str, ...]] = ("event_id", "assignment_id", "facility", "unit", "bed", "clinician")
+    _ids: ClassVar[tuple[str, ...]] = (
+        "event_id",
+        "assignment_id",
+        "facility",
+        "unit",
+        "bed",
+        "clinician",
+    )
     _times: ClassVar[tuple[str, ...]] = ("at", "start", "end")
 
     event_id: str
@@ -170,7 +210,14 @@ class Assignment(_Fact):
 class Response(_Fact):
     """What somebody did: about one alarm (`alarm_id`), or about whatever sounded at `bed`."""
 
-    _ids: ClassVar[tuple[str, ...]] = ("event_id", "facility", "alarm_id", "bed", "clinician", "unit")
+    _ids: ClassVar[tuple[str, ...]] = (
+        "event_id",
+        "facility",
+        "alarm_id",
+        "bed",
+        "clinician",
+        "unit",
+    )
 
     event_id: str
     facility: str
@@ -204,7 +251,12 @@ class Label(_Fact):
 
 Fact = AlarmEvent | Assignment | Response | Label
 Topic = Literal["alarms", "assignments", "responses", "labels"]
-FACT_TYPES: dict[Topic, type[Fact]] = {"alarms": AlarmEvent, "assignments": Assignment, "responses": Response, "labels": Label}
+FACT_TYPES: dict[Topic, type[Fact]] = {
+    "alarms": AlarmEvent,
+    "assignments": Assignment,
+    "responses": Response,
+    "labels": Label,
+}
 
 
 F = TypeVar("F", bound=_Fact)

@@ -1,6 +1,8 @@
-"""Policy: every clinical and operational figure that decides a number, in one frozen, validated object.
+"""Policy: every clinical and operational figure that decides a number, in one frozen, validated
+object.
 
-Durations are integer milliseconds. Impossible settings raise `ValueError` at construction, with the reason.
+Durations are integer milliseconds. Impossible settings raise `ValueError` at construction, with the
+reason.
 """
 
 from __future__ import annotations
@@ -23,12 +25,16 @@ DEFAULT_WINDOWS = {"10m": 10 * MINUTE, "1h": HOUR, "2h": 2 * HOUR, "12h": 12 * H
 FLOOD_INTERVAL = 10 * MINUTE
 """Floods are told by the alarms of as long (ISA-18.2-2016)."""
 FLOOD_RUN_IN = HOUR
-"""So long before each window the state of flood is followed, for what holds when the window begins (our own)."""
+"""So long before each window the state of flood is followed, for what holds when the window begins
+(our own).
+"""
 EXPOSURE = 2 * HOUR
 """The exposure of Bonafide 2015, whatever the windows are."""
 
 STANDING = HOUR
-"""An alarm that has not ended within an hour stands: a state rather than an event, and on the way to `STALE` (our own)."""
+"""An alarm that has not ended within an hour stands: a state rather than an event, and on the way
+to `STALE` (our own).
+"""
 STALE = 24 * HOUR
 """An alarm open for longer is stale (ISA-18.2-2016: fewer than five on any day, with plans)."""
 
@@ -38,7 +44,9 @@ JUDGING = frozenset({"action_window", "fleeting", "cover", "cover_by"})
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """Entered beyond `enter`, left at `leave` or on its quiet side; what lies between changes nothing (hysteresis)."""
+    """Entered beyond `enter`, left at `leave` or on its quiet side; what lies between changes
+    nothing (hysteresis).
+    """
 
     enter: float
     leave: float
@@ -46,7 +54,9 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """Of one measure: from where on it calls for the state `elevated`, and for `overloaded`. None: it never does."""
+    """Of one measure: from where on it calls for the state `elevated`, and for `overloaded`. None:
+    it never does.
+    """
 
     elevated: Level | None = None
     overloaded: Level | None = None
@@ -59,31 +69,46 @@ LESS_IS_WORSE = frozenset({"protected_1h"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverloadPolicy:
-    """When somebody's load, or a unit's, is elevated or overloaded. A unit's measures are those of its average clinician on duty."""
+    """When somebody's load, or a unit's, is elevated or overloaded.
+
+    A unit's measures are those of its average clinician on duty.
+    """
 
     every: int = MINUTE
     """How often the state is evaluated, at whole multiples of this since the epoch."""
     hold: int = 2 * MINUTE
-    """A state is entered once a measure has been beyond its enter level for this long without a break (our own: one burst is
-    not a state)."""
+    """A state is entered once a measure has been beyond its enter level for this long without a
+    break (our own: one burst is not a state).
+    """
     cool_down: int = 10 * MINUTE
-    """A state is left once no measure has been beyond its leave level for this long (an ISA-18.2 interval)."""
+    """A state is left once no measure has been beyond its leave level for this long (an ISA-18.2
+    interval).
+    """
     alarms_10m: Levels = Levels(overloaded=Level(10, 4))
     """Alarms in the last 10 min: a flood begins above 10 and ends below 5 (ISA-18.2)."""
     alarms_1h: Levels = Levels(Level(30, 24), Level(60, 48))
-    """Alarms in the last hour: more than one in 2 min is over-demanding, more than one a minute unacceptable (EEMUA-191). The levels to
-    leave are four fifths of that (our own)."""
+    """Alarms in the last hour: more than one in 2 min is over-demanding, more than one a minute
+    unacceptable (EEMUA-191). The levels to leave are four fifths of that (our own).
+    """
     protected_1h: Levels = Levels(Level(0.25, 0.4), Level(0.05, 0.15))
-    """Share of the last hour's duty in stretches of 5 min or more without a new alarm (our own: no published limit was found)."""
+    """Share of the last hour's duty in stretches of 5 min or more without a new alarm (our own: no
+    published limit was found).
+    """
     unanswered: Levels = Levels(Level(3, 1), Level(6, 3))
-    """Alarms that sound and have no response (our own: nobody can keep more than a few things in mind at once)."""
+    """Alarms that sound and have no response (our own: nobody can keep more than a few things in
+    mind at once).
+    """
     beds: Levels = Levels(elevated=Level(8, 8))
-    """Beds per clinician: with more than 8 by day, harm becomes likelier on any ward (NICE SG1, 2014). Most units need a lower
-    limit: set it in `units` (California's Title 22 has 2 in intensive care, 4 in emergency and telemetry, 5 in surgery)."""
+    """Beds per clinician: with more than 8 by day, harm becomes likelier on any ward (NICE SG1,
+    2014). Most units need a lower limit: set it in `units` (California's Title 22 has 2 in
+    intensive care, 4 in emergency and telemetry, 5 in surgery).
+    """
     protected_duty: int = 30 * MINUTE
     """With less duty than this in the last hour, `protected_1h` is not evaluated (our own)."""
     units: Mapping[str, Mapping[str, Levels]] = field(default_factory=dict)
-    """Levels of single units, by `unit` or `facility/unit` (which takes precedence), then by measure."""
+    """Levels of single units, by `unit` or `facility/unit` (which takes precedence), then by
+    measure.
+    """
 
     def __post_init__(self) -> None:
         for name in ("every", "hold", "cool_down", "protected_duty"):
@@ -94,51 +119,81 @@ class OverloadPolicy:
         for name in ("hold", "cool_down"):
             if getattr(self, name) % self.every:
                 raise ValueError(f"overload.{name}: expected a multiple of overload.every")
-        for where, levels in (("", self.levels("", "")), *((f"units.{unit}.", of) for unit, of in self.units.items())):
+        for where, levels in (
+            ("", self.levels("", "")),
+            *((f"units.{unit}.", of) for unit, of in self.units.items()),
+        ):
             for measure, one in levels.items():
                 if measure not in MEASURES:
-                    raise ValueError(f"overload.{where}{measure}: expected one of {', '.join(MEASURES)}")
-                _check_levels(f"overload.{where}{measure}", one, -1 if measure in LESS_IS_WORSE else 1)
+                    raise ValueError(
+                        f"overload.{where}{measure}: expected one of {', '.join(MEASURES)}"
+                    )
+                _check_levels(
+                    f"overload.{where}{measure}", one, -1 if measure in LESS_IS_WORSE else 1
+                )
 
     def levels(self, facility: str, unit: str) -> dict[str, Levels]:
         """The levels that hold in a unit, by measure."""
         everywhere = {measure: getattr(self, measure) for measure in MEASURES}
-        return everywhere | dict(self.units.get(unit, {})) | dict(self.units.get(f"{facility}/{unit}", {}))
+        return (
+            everywhere
+            | dict(self.units.get(unit, {}))
+            | dict(self.units.get(f"{facility}/{unit}", {}))
+        )
 
 
 def _check_levels(name: str, levels: Levels, sign: int) -> None:
     for state in ("elevated", "overloaded"):
         level: Level | None = getattr(levels, state)
         if level is not None and sign * level.leave > sign * level.enter:
-            raise ValueError(f"{name}.{state}: expected leave on the quiet side of enter, or equal to it")
-    if levels.elevated is not None and levels.overloaded is not None and sign * levels.overloaded.enter < sign * levels.elevated.enter:
+            raise ValueError(
+                f"{name}.{state}: expected leave on the quiet side of enter, or equal to it"
+            )
+    if (
+        levels.elevated is not None
+        and levels.overloaded is not None
+        and sign * levels.overloaded.enter < sign * levels.elevated.enter
+    ):
         raise ValueError(f"{name}: expected overloaded to be entered no earlier than elevated")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingsPolicy:
-    """When a pattern may be said to drive an alarm type (`analyzer.findings.findings`). Shares are fractions of 1."""
+    """When a pattern may be said to drive an alarm type (`analyzer.findings.findings`).
+
+    Shares are fractions of 1.
+    """
 
     min_classified: int = 20
-    """A type with fewer classified alarms is reported as "too few to say". With 20, a Wilson interval still spans up to 40 percentage
-    points: enough to distinguish 87 % non-actionable (Bonafide 2015) from half, and not much more (our own)."""
+    """A type with fewer classified alarms is reported as "too few to say". With 20, a Wilson
+    interval still spans up to 40 percentage points: enough to distinguish 87 % non-actionable
+    (Bonafide 2015) from half, and not much more (our own).
+    """
     driving_share: float = 0.2
-    """A pattern drives a type if the lower bound of its share of the type's non-actionable alarms is at least this (our own)."""
+    """A pattern drives a type if the lower bound of its share of the type's non-actionable alarms
+    is at least this (our own).
+    """
     sparing_share: float = 0.5
-    """A pattern also needs a non-actionable share (lower bound) of at least this: a remedy must not affect alarms that are needed (our
-    own)."""
+    """A pattern also needs a non-actionable share (lower bound) of at least this: a remedy must not
+    affect alarms that are needed (our own).
+    """
     duplicate_within: int = 5 * SECOND
-    """Alarms of two types that begin this close together at one bed report one event twice (our own)."""
+    """Alarms of two types that begin this close together at one bed report one event twice (our
+    own).
+    """
     hugging: float = 0.05
-    """How close a reading is to its limit, as a share of the limit, if a slightly different limit would not have raised the alarm (our
-    own; in Welch 2011 an SpO2 limit of 88 instead of 90, 2 % lower, removed 63 % of the alarms)."""
+    """How close a reading is to its limit, as a share of the limit, if a slightly different limit
+    would not have raised the alarm (our own; in Welch 2011 an SpO2 limit of 88 instead of 90, 2 %
+    lower, removed 63 % of the alarms).
+    """
     standing: int = STANDING
     """A non-actionable alarm that lasts longer than this is a state, not an event (our own)."""
     stale: int = STALE
     """ISA-18.2-2016: an alarm active for more than 24 h."""
     slow_answer: int = 10 * MINUTE
-    """An actionable alarm without a response for longer than this was answered late (our own; half the responses in Bonafide 2017 took
-    more than 10.4 min)."""
+    """An actionable alarm without a response for longer than this was answered late (our own; half
+    the responses in Bonafide 2017 took more than 10.4 min).
+    """
 
     def __post_init__(self) -> None:
         for name in ("min_classified", "duplicate_within", "standing", "stale", "slow_answer"):
@@ -155,29 +210,44 @@ class Policy:
 
     windows: dict[str, int] = field(default_factory=lambda: dict(DEFAULT_WINDOWS))
     action_window: int = 5 * MINUTE
-    """How long after an alarm's end an intervention or consultation still counts as a response to it (Görges 2009, Anesth Analg)."""
+    """How long after an alarm's end an intervention or consultation still counts as a response to
+    it (Görges 2009, Anesth Analg).
+    """
     fleeting: int = 15 * SECOND
-    """An unanswered alarm shorter than this is non-actionable (a 14 s delay removes half of them: Görges 2009)."""
+    """An unanswered alarm shorter than this is non-actionable (a 14 s delay removes half of them:
+    Görges 2009).
+    """
     cover: int = 12 * HOUR
-    """A unit without evidence for this long that interventions are recorded is not covered: its alarms are `unknown` (a shift; our own)."""
+    """A unit without evidence for this long that interventions are recorded is not covered: its
+    alarms are `unknown` (a shift; our own).
+    """
     cover_by: tuple[str, ...] = ("adjust_limits", "attend", "consult", "intervene")
-    """The actions that make a unit covered: those that only a channel for interventions can report (our own). A feed that can only
-    acknowledge, silence or pause cannot show whether anybody intervened."""
+    """The actions that make a unit covered: those that only a channel for interventions can report
+    (our own). A feed that can only acknowledge, silence or pause cannot show whether anybody
+    intervened.
+    """
     min_classified: int = 5
     """With fewer classified alarms than this, a ratio is absent (our own)."""
     allowed_lateness: int = 10 * MINUTE
-    """How far behind the watermark of its topic an alarm or response may be and still be accepted (our own)."""
+    """How far behind the watermark of its topic an alarm or response may be and still be accepted
+    (our own).
+    """
     max_ahead: int = 2 * MINUTE
     """How far a record's time may be ahead of its Kafka timestamp (our own)."""
     horizon: int = 26 * HOUR
-    """Facts older than this are dropped, except those of open alarms and of assignments in force."""
+    """Facts older than this are dropped, except those of open alarms and of assignments in force.
+    """
     top_types: int = 10
-    """Most frequent alarm types exported for each unit and window (ISA-18.2 reviews the ten most frequent)."""
+    """Most frequent alarm types exported for each unit and window (ISA-18.2 reviews the ten most
+    frequent).
+    """
     max_open_alarms: int = 50_000
-    """Open alarms of a facility that are older than the horizon and kept; of more, the most recent are.
+    """Open alarms of a facility that are older than the horizon and kept; of more, the most recent
+    are.
 
-    Our own: 50 for each bed of a hospital of 1,000 beds, where ISA-18.2 allows fewer than five stale
-    alarms in all. Younger open alarms are always kept."""
+    Our own: 50 for each bed of a hospital of 1,000 beds, where ISA-18.2 allows fewer than five
+    stale alarms in all. Younger open alarms are always kept.
+    """
     overload: OverloadPolicy = field(default_factory=OverloadPolicy)
     findings: FindingsPolicy = FindingsPolicy()
 
@@ -188,7 +258,8 @@ class Policy:
 
     @property
     def fingerprint(self) -> str:
-        """Tells whether a policy is another one: alike for equal policies, on every worker and after every restart.
+        """Tells whether a policy is another one: alike for equal policies, on every worker and
+        after every restart.
 
         >>> Policy().fingerprint == Policy(min_classified=5).fingerprint != Policy(min_classified=6).fingerprint
         True

@@ -29,7 +29,14 @@ class Teller:
     """Tells changes of the states of one kind of subject, within the ticks looked at."""
 
     def __init__(
-        self, state: State, ticks: Ticks, levels: LevelTable, loads: Loads, which: npt.NDArray[np.intp], scenes: Scenes, is_unit: bool
+        self,
+        state: State,
+        ticks: Ticks,
+        levels: LevelTable,
+        loads: Loads,
+        which: npt.NDArray[np.intp],
+        scenes: Scenes,
+        is_unit: bool,
     ) -> None:
         """`which`: as from `levels_held`."""
         self._state = state
@@ -41,26 +48,44 @@ class Teller:
         self._scenes = scenes
 
     def __call__(self, turn: Turn, drivers: set[str]) -> Change:
-        """The change that a turn is. `drivers`: the measures by which the state last rose, of which it is told how they fell."""
+        """The change that a turn is.
+
+        `drivers`: the measures by which the state last rose, of which it is told how they fell.
+        """
         state, loads = self._state, self._loads
         facility, number = int(loads.facility[turn.row]), int(loads.numbers[turn.row])
         scene = self._scenes[facility]
         at = (int(self._ticks.first[facility]) + turn.tick) * self._ticks.every
-        levels = self._levels.of(int(self._which[turn.row, min(turn.tick, self._which.shape[1] - 1)]))
-        figures = {measure: float(values[turn.row, turn.tick]) for measure, values in loads.values.items()}
+        levels = self._levels.of(
+            int(self._which[turn.row, min(turn.tick, self._which.shape[1] - 1)])
+        )
+        figures = {
+            measure: float(values[turn.row, turn.tick]) for measure, values in loads.values.items()
+        }
         if self._is_unit:
             unit, clinician = state.statics.units.things[number][1], None
         else:
             unit, clinician = scene.unit_of(number, at), state.teams.clinicians.things[number][1]
-        relief = relief_of(scene.ward(unit, at), clinician, levels) if turn.after > turn.before else None
+        relief = (
+            relief_of(scene.ward(unit, at), clinician, levels) if turn.after > turn.before else None
+        )
         return Change(
-            state.facilities.things[facility], unit, clinician, at, STATES[turn.before], STATES[turn.after],
-            reasons(turn, levels, figures, drivers), scene.top_types(self._is_unit, number, at), relief,
-        )  # fmt: skip
+            state.facilities.things[facility],
+            unit,
+            clinician,
+            at,
+            STATES[turn.before],
+            STATES[turn.after],
+            reasons(turn, levels, figures, drivers),
+            scene.top_types(self._is_unit, number, at),
+            relief,
+        )
 
 
 def relief_of(ward: Ward, clinician: str | None, levels: Mapping[str, Levels]) -> Relief | None:
-    """The move that takes most off a clinician of a unit, or (None) off the busiest one, within the level of beds that holds there."""
+    """The move that takes most off a clinician of a unit, or (None) off the busiest one, within the
+    level of beds that holds there.
+    """
     most_beds = np.inf if levels["beds"].elevated is None else levels["beds"].elevated.enter
     giver = clinician if clinician is not None else ward.busiest()
     return None if giver is None else relieve(ward, giver, most_beds)
@@ -78,7 +103,9 @@ class Scenes:
         if facility not in self._scenes:
             if not self._scenes:  # most looks see no change, and nobody asks
                 self._prepare()
-            rows = self._rows[slice(*np.searchsorted(self._facility, [facility, facility + 1]).tolist())]
+            rows = self._rows[
+                slice(*np.searchsorted(self._facility, [facility, facility + 1]).tolist())
+            ]
             self._scenes[facility] = Scene(self._state, rows, self._held[self._held_in == facility])
         return self._scenes[facility]
 
@@ -86,7 +113,9 @@ class Scenes:
         state, ticks, table = self._state, self._ticks, self._state.table
         rows = table.alarms()
         facility, start = table.facility[rows], table.start[rows]
-        chosen = np.flatnonzero(ticks.facilities[facility] & (start > ticks.moments()[facility] - HOUR))
+        chosen = np.flatnonzero(
+            ticks.facilities[facility] & (start > ticks.moments()[facility] - HOUR)
+        )
         chosen = chosen[np.lexsort((start[chosen], facility[chosen]))]
         self._rows, self._facility = rows[chosen], facility[chosen]
         held = state.roster.shifts.of(ticks.facilities)
@@ -100,7 +129,11 @@ class Scene:
         self._state = state
         table, statics, shifts = state.table, state.statics, state.roster.shifts
         static = table.static[rows]
-        self._start, self._unit, self._type = table.start[rows], statics.unit[static], statics.type[static]
+        self._start, self._unit, self._type = (
+            table.start[rows],
+            statics.unit[static],
+            statics.type[static],
+        )
         # Few teams have few beds: alarms are counted by these pairs.
         pair = statics.place[static].astype(np.int64) << 32 | table.team[rows]
         pairs, self._pair = np.unique(pair, return_inverse=True)
@@ -114,9 +147,13 @@ class Scene:
         self._by_unit: dict[str, list[tuple[int, int, int, int]]] = {}
         places = statics.places.things
         for number, (place, team) in enumerate(self._pairs):
-            self._pairs_of_unit.setdefault(places[place].unit, []).append((number, places[place].bed, state.teams.names(team)))
+            self._pairs_of_unit.setdefault(places[place].unit, []).append(
+                (number, places[place].bed, state.teams.names(team))
+            )
         columns = (shifts.start, shifts.end, shifts.clinician, shifts.place)
-        for start, end, who, place in zip(*(column[held].tolist() for column in columns), strict=True):
+        for start, end, who, place in zip(
+            *(column[held].tolist() for column in columns), strict=True
+        ):
             self._by_clinician.setdefault(who, []).append((start, end, place))
             self._by_unit.setdefault(places[place].unit, []).append((start, end, who, place))
 
@@ -127,8 +164,10 @@ class Scene:
         """The unit of the assignment begun last, then the least unit; "" before any."""
         places, since = self._state.statics.places.things, at - self._state.policy.horizon
         begun = [
-            (-start, places[place].unit) for start, end, place in self._by_clinician.get(clinician, ()) if start <= at and end > since
-        ]  # fmt: skip
+            (-start, places[place].unit)
+            for start, end, place in self._by_clinician.get(clinician, ())
+            if start <= at and end > since
+        ]
         return min(begun)[1] if begun else ""
 
     def top_types(self, of_unit: bool, number: int, at: int) -> tuple[tuple[AlarmType, int], ...]:
@@ -142,7 +181,12 @@ class Scene:
                 self._of_clinician[number][self._pair_of[self._clinician_of == number]] = True
             mine = self._of_clinician[number][self._pair[hour]]
         counts = Counter(self._type[hour][mine].tolist())
-        return tuple(sorted(((types[type_], count) for type_, count in counts.items()), key=lambda one: (-one[1], one[0]))[:TOP])
+        return tuple(
+            sorted(
+                ((types[type_], count) for type_, count in counts.items()),
+                key=lambda one: (-one[1], one[0]),
+            )[:TOP]
+        )
 
     def ward(self, unit: str, at: int) -> Ward:
         """A unit with whoever is on duty there."""
@@ -157,4 +201,8 @@ class Scene:
         for number, bed, team in self._pairs_of_unit.get(unit, ()):
             if counts[number]:
                 by_bed.setdefault(bed, []).append((team, int(counts[number])))
-        return Ward({names[who][1]: of for who, of in beds.items()}, {names[who][1]: int(loads[who]) for who in beds}, by_bed)
+        return Ward(
+            {names[who][1]: of for who, of in beds.items()},
+            {names[who][1]: int(loads[who]) for who in beds},
+            by_bed,
+        )

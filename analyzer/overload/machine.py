@@ -1,4 +1,5 @@
-"""The overload state of clinicians and units: normal, elevated, overloaded. This file knows levels and time, and no alarms.
+"""The overload state of clinicians and units: normal, elevated, overloaded. This file knows levels
+and time, and no alarms.
 
 Read aloud, at each tick, first rule that applies:
 
@@ -8,7 +9,8 @@ Read aloud, at each tick, first rule that applies:
     overloaded             elevated     none has been beyond an `overloaded` leave level for `cool_down`, but some beyond an `elevated` one
     overloaded, elevated   normal       none has been beyond any leave level for `cool_down`
 
-So one crisis is one change up and one down: between enter and leave nothing changes, and silence lowers the state.
+So one crisis is one change up and one down: between enter and leave nothing changes, and silence
+lowers the state.
 """
 
 from __future__ import annotations
@@ -32,7 +34,9 @@ NORMAL, ELEVATED, OVERLOADED = range(len(STATES))
 
 
 class Reason(NamedTuple):
-    """A measure with its figure, and the limit of `state` that it is beyond; where a state was left, the one it is no longer beyond."""
+    """A measure with its figure, and the limit of `state` that it is beyond; where a state was
+    left, the one it is no longer beyond.
+    """
 
     measure: str
     value: float
@@ -41,7 +45,9 @@ class Reason(NamedTuple):
 
 
 class Relief(NamedTuple):
-    """A bed that `giver` could hand to `taker`, both on duty in the unit: alarms of the last hour before and after, and beds after."""
+    """A bed that `giver` could hand to `taker`, both on duty in the unit: alarms of the last hour
+    before and after, and beds after.
+    """
 
     bed: str
     giver: str
@@ -53,7 +59,10 @@ class Relief(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The state of a clinician, or of a unit (`clinician` None), has changed at `at` (ms). Clinicians under raw ids."""
+    """The state of a clinician, or of a unit (`clinician` None), has changed at `at` (ms).
+
+    Clinicians under raw ids.
+    """
 
     facility: str
     unit: str
@@ -78,16 +87,25 @@ class Turn(NamedTuple):
 
 
 def turns(
-    table: LevelTable, values: dict[str, Floats], which: npt.NDArray[np.intp], ticks: npt.NDArray[np.bool_], before: Numbers, new: int
+    table: LevelTable,
+    values: dict[str, Floats],
+    which: npt.NDArray[np.intp],
+    ticks: npt.NDArray[np.bool_],
+    before: Numbers,
+    new: int,
 ) -> list[Turn]:
     """How the states of some rows change, in order of rows and ticks.
 
-    `ticks`: where a row has ticks at all (what lies before a facility's first alarm, or after its now, is none). The first columns,
-    before `new`, tell only what has been so for how long; `before` are the states there.
+    `ticks`: where a row has ticks at all (what lies before a facility's first alarm, or after its
+    now, is none). The first columns, before `new`, tell only what has been so for how long;
+    `before` are the states there.
     """
     policy = table.policy
     hold, cool_down = policy.hold // policy.every, policy.cool_down // policy.every
-    enters, stays = ([table.beyond(values, which, STATES[state], edge) for state in (ELEVATED, OVERLOADED)] for edge in ("enter", "leave"))
+    enters, stays = (
+        [table.beyond(values, which, STATES[state], edge) for state in (ELEVATED, OVERLOADED)]
+        for edge in ("enter", "leave")
+    )
     calls = (enters[0] | enters[1]) * _ENTER + enters[1] * _ENTER_OVERLOADED
     calls = (calls + (stays[0] | stays[1]) * _STAY + stays[1] * _STAY_OVERLOADED) * ticks
     rows = np.flatnonzero(calls.any(axis=1) | (before != NORMAL))
@@ -100,12 +118,17 @@ def turns(
     lengths = np.diff(at, append=begins.size).tolist()
     found: list[Turn] = []
     width, machine, last = calls.shape[1], _Machine(NORMAL, hold, cool_down), -1
-    for place, length, call in zip(at.tolist(), lengths, calls.reshape(-1)[at].tolist(), strict=True):
+    for place, length, call in zip(
+        at.tolist(), lengths, calls.reshape(-1)[at].tolist(), strict=True
+    ):
         row, tick = divmod(place, width)
         if row != last:
             machine, last = _Machine(int(before[rows[row]]), hold, cool_down), row
         if tick >= new and call & _TICK:
-            found += [Turn(int(rows[row]), tick + i, *change) for i, *change in machine.changes(call, length)]
+            found += [
+                Turn(int(rows[row]), tick + i, *change)
+                for i, *change in machine.changes(call, length)
+            ]
         machine.run(call, length)
     return found
 
@@ -139,11 +162,21 @@ class _Machine:
         """When the next change comes if the call stays as it is, and to what."""
         never = 1 << 40
         if self.state != OVERLOADED:
-            overloaded = max(since, self._hold - self._over[OVERLOADED]) if call & _ENTER_OVERLOADED else never
+            overloaded = (
+                max(since, self._hold - self._over[OVERLOADED])
+                if call & _ENTER_OVERLOADED
+                else never
+            )
             if self.state == NORMAL:
-                other, after = (max(since, self._hold - self._over[ELEVATED]) if call & _ENTER else never), ELEVATED
+                other, after = (
+                    (max(since, self._hold - self._over[ELEVATED]) if call & _ENTER else never),
+                    ELEVATED,
+                )
             else:
-                other, after = (never if call & _STAY else max(since, self._rest[ELEVATED] - 1)), NORMAL
+                other, after = (
+                    (never if call & _STAY else max(since, self._rest[ELEVATED] - 1)),
+                    NORMAL,
+                )
             return (overloaded, OVERLOADED) if overloaded <= other else (other, after)
         if call & _STAY_OVERLOADED:
             return never, OVERLOADED
@@ -152,13 +185,22 @@ class _Machine:
 
     def run(self, call: int, length: int) -> None:
         """Let the ticks of a run pass."""
-        for state, enter, stay in ((ELEVATED, _ENTER, _STAY), (OVERLOADED, _ENTER_OVERLOADED, _STAY_OVERLOADED)):
+        for state, enter, stay in (
+            (ELEVATED, _ENTER, _STAY),
+            (OVERLOADED, _ENTER_OVERLOADED, _STAY_OVERLOADED),
+        ):
             self._over[state] = self._over[state] + length if call & enter else 0
-            self._rest[state] = self._cool_down + 1 if call & stay else max(self._rest[state] - length, 0)
+            self._rest[state] = (
+                self._cool_down + 1 if call & stay else max(self._rest[state] - length, 0)
+            )
 
 
-def reasons(turn: Turn, levels: dict[str, Levels], figures: dict[str, float], drivers: Collection[str]) -> tuple[Reason, ...]:
-    """Why: going up, what is beyond an enter level; going down, how `drivers` are back within the leave level of the state left."""
+def reasons(
+    turn: Turn, levels: dict[str, Levels], figures: dict[str, float], drivers: Collection[str]
+) -> tuple[Reason, ...]:
+    """Why: going up, what is beyond an enter level; going down, how `drivers` are back within the
+    leave level of the state left.
+    """
     rising = turn.after > turn.before
     asked = (OVERLOADED, ELEVATED) if rising or turn.after == NORMAL else (OVERLOADED,)
     found = []
@@ -168,20 +210,38 @@ def reasons(turn: Turn, levels: dict[str, Levels], figures: dict[str, float], dr
         figure, sign = figures[measure], -1 if measure in LESS_IS_WORSE else 1
         for state in asked:
             level = getattr(levels[measure], STATES[state])
-            if level is not None and not isnan(figure) and (not rising or sign * figure > sign * level.enter):
-                found.append(Reason(measure, figure, STATES[state], float(level.enter if rising else level.leave)))
+            if (
+                level is not None
+                and not isnan(figure)
+                and (not rising or sign * figure > sign * level.enter)
+            ):
+                found.append(
+                    Reason(
+                        measure,
+                        figure,
+                        STATES[state],
+                        float(level.enter if rising else level.leave),
+                    )
+                )
                 break
     return tuple(found)
 
 
 def holding(levels: dict[str, Levels], figures: dict[str, float], state: str) -> tuple[Reason, ...]:
-    """What is beyond a leave level of `state`, or, where that is elevated, of any: so long it is not left."""
+    """What is beyond a leave level of `state`, or, where that is elevated, of any: so long it is
+    not left.
+    """
     found = []
     for measure in MEASURES:
         figure, sign = figures[measure], -1 if measure in LESS_IS_WORSE else 1
-        for asked in (STATES[OVERLOADED],) if state == STATES[OVERLOADED] else (STATES[ELEVATED], STATES[OVERLOADED]):
+        for asked in (
+            (STATES[OVERLOADED],)
+            if state == STATES[OVERLOADED]
+            else (STATES[ELEVATED], STATES[OVERLOADED])
+        ):
             level = getattr(levels[measure], asked)
-            if level is not None and sign * figure > sign * level.leave:  # never where the figure is NaN
+            # never where the figure is NaN
+            if level is not None and sign * figure > sign * level.leave:
                 found.append(Reason(measure, figure, asked, float(level.leave)))
                 break
     return tuple(found)
@@ -194,7 +254,12 @@ _WORDS = {
     "unanswered": "{} alarms{} sounding without a response",
     "beds": "{} beds{}",
 }
-_LIMITS = {(False, False): "at most {}", (False, True): "more than {}", (True, False): "at least {}", (True, True): "less than {}"}
+_LIMITS = {
+    (False, False): "at most {}",
+    (False, True): "more than {}",
+    (True, False): "at least {}",
+    (True, True): "less than {}",
+}
 
 
 def in_words(reason: Reason, of_unit: bool, rising: bool) -> str:
@@ -206,7 +271,9 @@ def in_words(reason: Reason, of_unit: bool, rising: bool) -> str:
     '50 % of the last hour on duty in alarm-free stretches of 5 min or more, at least 40 % again'
     """
     less = reason.measure in LESS_IS_WORSE
-    said = _WORDS[reason.measure].format(_figure(reason.value, less), " per clinician on duty" if of_unit else "")
+    said = _WORDS[reason.measure].format(
+        _figure(reason.value, less), " per clinician on duty" if of_unit else ""
+    )
     return f"{said}, {_LIMITS[less, rising].format(_figure(reason.limit, less))}{'' if rising else ' again'}"
 
 

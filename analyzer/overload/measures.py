@@ -1,8 +1,9 @@
-"""Load: what clinicians and units bear, at each of many ticks at once - what the overload state is told from.
+"""Load: what clinicians and units bear, at each of many ticks at once - what the overload state is
+told from.
 
-A tick is a moment at which the state is looked at: a whole multiple of `OverloadPolicy.every` since the epoch. Ticks are
-columns, clinicians or units rows; times inside are relative to each facility's first tick (ms). It knows nothing of states or
-limits.
+A tick is a moment at which the state is looked at: a whole multiple of `OverloadPolicy.every` since
+the epoch. Ticks are columns, clinicians or units rows; times inside are relative to each facility's
+first tick (ms). It knows nothing of states or limits.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ _LATER = 1 << 45  # ms after any tick asked for, and safe to multiply by a numbe
 
 
 class Intervals(NamedTuple):
-    """Disjoint [start, end) of each group, ordered by group and start (see `duty.stretches`). Columns of the same length."""
+    """Disjoint [start, end) of each group, ordered by group and start (see `duty.stretches`).
+
+    Columns of the same length.
+    """
 
     start: Numbers
     end: Numbers
@@ -36,7 +40,10 @@ class Intervals(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Loads:
-    """Measures of some clinicians or units. `values` by measure: (subjects, ticks), NaN where there is nothing to say."""
+    """Measures of some clinicians or units.
+
+    `values` by measure: (subjects, ticks), NaN where there is nothing to say.
+    """
 
     numbers: Numbers
     """Which clinicians (of `Teams.clinicians`) or units (of `Statics.units`), ascending."""
@@ -46,7 +53,9 @@ class Loads:
 
 @dataclass(frozen=True, slots=True)
 class Ticks:
-    """Which ticks are looked at: `count` of them from `first` on, which is the number of a tick for each facility."""
+    """Which ticks are looked at: `count` of them from `first` on, which is the number of a tick for
+    each facility.
+    """
 
     first: Numbers
     """By facility number; only those in `facilities` mean anything."""
@@ -64,10 +73,14 @@ class Ticks:
         return -(-times // self.every)
 
 
-def measure(state: State, ticks: Ticks, clinicians_too: Sequence[int] = (), units_too: Sequence[int] = ()) -> tuple[Loads, Loads]:
-    """The loads of the clinicians and of the units of some facilities, as far as they are known by now.
+def measure(
+    state: State, ticks: Ticks, clinicians_too: Sequence[int] = (), units_too: Sequence[int] = ()
+) -> tuple[Loads, Loads]:
+    """The loads of the clinicians and of the units of some facilities, as far as they are known by
+    now.
 
-    All with alarms or assignments about then, and those numbered in `clinicians_too` and `units_too`.
+    All with alarms or assignments about then, and those numbered in `clinicians_too` and
+    `units_too`.
     """
     table, statics = state.table, state.statics
     begins, after = ticks.moments(), ticks.count * ticks.every
@@ -76,7 +89,10 @@ def measure(state: State, ticks: Ticks, clinicians_too: Sequence[int] = (), unit
     moments = begins[table.facility[rows]]
     start = table.start[rows] - moments
     # An alarm is unanswered until somebody responds to it, or it ends.
-    closing = np.minimum(table.end[rows], np.maximum(table.first_response[rows], table.start[rows])) - moments
+    closing = (
+        np.minimum(table.end[rows], np.maximum(table.first_response[rows], table.start[rows]))
+        - moments
+    )
     chosen = np.flatnonzero((start < after) & ((start > -HOUR) | (closing > 0)))
     rows, start, closing = rows[chosen], start[chosen], np.minimum(closing[chosen], _LATER)
     which, who = pairs(state.teams.all, table.team[rows])
@@ -87,14 +103,18 @@ def measure(state: State, ticks: Ticks, clinicians_too: Sequence[int] = (), unit
     shift = _Shifts(shifts, held, moments, after, statics.units_of_places())
 
     clinicians = distinct(np.concatenate([who, shift.clinician, clinicians_too]).astype(np.int64))
-    units = distinct(np.concatenate([statics.unit[table.static[rows]], shift.unit, units_too]).astype(np.int64))
+    units = distinct(
+        np.concatenate([statics.unit[table.static[rows]], shift.unit, units_too]).astype(np.int64)
+    )
     of_clinician, of_unit = _places(clinicians), _places(units)
     ours = _Alarms(of_clinician[who], start[which], closing[which], len(clinicians), ticks)
     theirs = _Alarms(of_unit[statics.unit[table.static[rows]]], start, closing, len(units), ticks)
 
     duty = Intervals(*stretches(shift.start, shift.end, of_clinician[shift.clinician]))
     free, on_duty = ours.protected(duty)
-    beds = _in_force(shift.merged_by(of_clinician[shift.clinician], shift.place), len(clinicians), ticks)
+    beds = _in_force(
+        shift.merged_by(of_clinician[shift.clinician], shift.place), len(clinicians), ticks
+    )
 
     there = shift.merged_by(of_unit[shift.unit], of_clinician[shift.clinician])
     staff = _in_force(there, len(units), ticks)
@@ -102,24 +122,60 @@ def measure(state: State, ticks: Ticks, clinicians_too: Sequence[int] = (), unit
     least = state.policy.overload.protected_duty
     enough = on_duty >= least
     protected_of_unit = _share(
-        _summed(there, np.where(enough, free, 0), len(units), ticks), _summed(there, np.where(enough, on_duty, 0), len(units), ticks), 1
+        _summed(there, np.where(enough, free, 0), len(units), ticks),
+        _summed(there, np.where(enough, on_duty, 0), len(units), ticks),
+        1,
     )
     people = np.maximum(staff, 1)
     return (
-        Loads(clinicians, _facilities(state.teams.clinicians.things, clinicians), dict(zip(MEASURES, (
-            ours.begun(FLOOD_INTERVAL), ours.begun(HOUR), _share(free, on_duty, least), ours.unanswered(), beds
-        ), strict=True))),
-        Loads(units, _facilities(statics.units.things, units), dict(zip(MEASURES, (
-            theirs.begun(FLOOD_INTERVAL) / people, theirs.begun(HOUR) / people, protected_of_unit, theirs.unanswered() / people,
-            beds_of_unit / people,
-        ), strict=True))),
-    )  # fmt: skip
+        Loads(
+            clinicians,
+            _facilities(state.teams.clinicians.things, clinicians),
+            dict(
+                zip(
+                    MEASURES,
+                    (
+                        ours.begun(FLOOD_INTERVAL),
+                        ours.begun(HOUR),
+                        _share(free, on_duty, least),
+                        ours.unanswered(),
+                        beds,
+                    ),
+                    strict=True,
+                )
+            ),
+        ),
+        Loads(
+            units,
+            _facilities(statics.units.things, units),
+            dict(
+                zip(
+                    MEASURES,
+                    (
+                        theirs.begun(FLOOD_INTERVAL) / people,
+                        theirs.begun(HOUR) / people,
+                        protected_of_unit,
+                        theirs.unanswered() / people,
+                        beds_of_unit / people,
+                    ),
+                    strict=True,
+                )
+            ),
+        ),
+    )
 
 
 class _Shifts:
     """Assignments of the facilities looked at, as far as they matter to the ticks; in columns."""
 
-    def __init__(self, shifts: Shifts, rows: Numbers, moments: Numbers, after: int, unit_of_place: npt.NDArray[np.int32]) -> None:
+    def __init__(
+        self,
+        shifts: Shifts,
+        rows: Numbers,
+        moments: Numbers,
+        after: int,
+        unit_of_place: npt.NDArray[np.int32],
+    ) -> None:
         start = np.maximum(shifts.start[rows] - moments, -HOUR)
         end = np.minimum(shifts.end[rows] - moments, after)
         some = end > start
@@ -129,7 +185,9 @@ class _Shifts:
         self.unit = unit_of_place[self.place]
 
     def merged_by(self, group: Numbers, what: npt.NDArray[np.integer]) -> tuple[Intervals, Numbers]:
-        """When each group had each thing: the intervals of these pairs under their groups, and beside them the things."""
+        """When each group had each thing: the intervals of these pairs under their groups, and
+        beside them the things.
+        """
         many = int(what.max(initial=0)) + 1
         found = Intervals(*stretches(self.start, self.end, group.astype(np.int64) * many + what))
         return found._replace(group=found.group // many), found.group % many
@@ -138,9 +196,12 @@ class _Shifts:
 class _Alarms:
     """Alarms of some groups, and what they come to at each tick."""
 
-    def __init__(self, group: Numbers, start: Numbers, closing: Numbers, groups: int, ticks: Ticks) -> None:
+    def __init__(
+        self, group: Numbers, start: Numbers, closing: Numbers, groups: int, ticks: Ticks
+    ) -> None:
         self._ticks = ticks
-        self._before = HOUR // ticks.every  # columns before the first tick: column j + before holds what began in the step up to tick j
+        # columns before the first tick: column j + before holds what began in the step up to tick j
+        self._before = HOUR // ticks.every
         self._groups = groups
         column = np.maximum(ticks.columns(start) + self._before, 0)
         recent = np.flatnonzero(start > -HOUR)
@@ -162,13 +223,17 @@ class _Alarms:
         """How many began in (tick - length, tick]."""
         back = length // self._ticks.every
         now = self._begun[:, self._before :]
-        return (now - self._begun[:, self._before - back : self._begun.shape[1] - back]).astype(np.float64)
+        return (now - self._begun[:, self._before - back : self._begun.shape[1] - back]).astype(
+            np.float64
+        )
 
     def unanswered(self) -> Floats:
         return self._open[:, self._before :].astype(np.float64)
 
     def protected(self, duty: Intervals) -> tuple[Numbers, Numbers]:
-        """Of the last hour's duty at each tick: ms in alarm-free stretches of `PIECE` or more, and ms in all."""
+        """Of the last hour's duty at each tick: ms in alarm-free stretches of `PIECE` or more, and
+        ms in all.
+        """
         ticks, count = self._ticks, self._ticks.count
         if not len(duty.group):
             nothing = np.zeros((self._groups, count), dtype=np.int64)
@@ -179,9 +244,15 @@ class _Alarms:
         gaps[(gaps < PIECE) | (np.diff(self._group, prepend=-1) != 0)] = 0
         in_gaps = np.append(np.cumsum(gaps), 0)
         until = np.arange(count) * ticks.every
-        begin, end = np.maximum(until - HOUR, duty.start[:, np.newaxis]), np.minimum(until, duty.end[:, np.newaxis])
+        begin, end = (
+            np.maximum(until - HOUR, duty.start[:, np.newaxis]),
+            np.minimum(until, duty.end[:, np.newaxis]),
+        )
         # The alarms that begin within: from this one on, up to and with that one.
-        at_start, at_end = self._position(duty.group, duty.start), self._position(duty.group, duty.end)
+        at_start, at_end = (
+            self._position(duty.group, duty.start),
+            self._position(duty.group, duty.end),
+        )
         begun = self._begun[duty.group] + first[:, np.newaxis]
         since = np.maximum(begun[:, :count], at_start[:, np.newaxis])
         last = np.minimum(begun[:, self._before :], at_end[:, np.newaxis]) - 1
@@ -189,15 +260,21 @@ class _Alarms:
         whole = end - begin
         one, other = np.where(some, since, -1), np.where(some, last, -1)
         free = np.where(
-            some, _long(start[one] - begin) + (in_gaps[other] - in_gaps[one]) + _long(end - start[other]), _long(whole)
-        )  # fmt: skip
+            some,
+            _long(start[one] - begin) + (in_gaps[other] - in_gaps[one]) + _long(end - start[other]),
+            _long(whole),
+        )
         free[whole <= 0] = 0
-        return _by_group(duty.group, free, self._groups), _by_group(duty.group, np.maximum(whole, 0), self._groups)
+        return _by_group(duty.group, free, self._groups), _by_group(
+            duty.group, np.maximum(whole, 0), self._groups
+        )
 
     def _position(self, group: Numbers, moment: Numbers) -> Numbers:
         """How many alarms lie before the first one of the group that begins after the moment."""
         line = 2 * HOUR + self._ticks.count * self._ticks.every
-        return np.searchsorted(self._group * line + self._start, group * line + moment, side="right")
+        return np.searchsorted(
+            self._group * line + self._start, group * line + moment, side="right"
+        )
 
 
 def _in_force(there: tuple[Intervals, Numbers], groups: int, ticks: Ticks) -> Floats:
@@ -209,12 +286,18 @@ def _in_force(there: tuple[Intervals, Numbers], groups: int, ticks: Ticks) -> Fl
     return result[:, :count].cumsum(axis=1).astype(np.float64)
 
 
-def _summed(there: tuple[Intervals, Numbers], values: Numbers, groups: int, ticks: Ticks) -> Numbers:
+def _summed(
+    there: tuple[Intervals, Numbers], values: Numbers, groups: int, ticks: Ticks
+) -> Numbers:
     """The values (by thing and tick) of what each group has at each tick, added up."""
     (start, end, group), what = there
     moments = np.arange(ticks.count) * ticks.every
     has = (start[:, np.newaxis] <= moments) & (moments < end[:, np.newaxis])
-    return _by_group(group, np.where(has, values[what], 0), groups) if len(group) else np.zeros((groups, ticks.count), dtype=np.int64)
+    return (
+        _by_group(group, np.where(has, values[what], 0), groups)
+        if len(group)
+        else np.zeros((groups, ticks.count), dtype=np.int64)
+    )
 
 
 def _by_group(group: Numbers, values: Numbers, groups: int) -> Numbers:

@@ -1,7 +1,9 @@
-"""Quiet: the stretches of ticks in which an overload state may change, so that all others are skipped in one step.
+"""Quiet: the stretches of ticks in which an overload state may change, so that all others are
+skipped in one step.
 
-A measure looks back one hour at most, and a state follows its measures within `hold` or `cool_down`. So after a fact begins or ends
-to count, states can change for that long and no longer, however many years pass before the next one.
+A measure looks back one hour at most, and a state follows its measures within `hold` or
+`cool_down`. So after a fact begins or ends to count, states can change for that long and no longer,
+however many years pass before the next one.
 """
 
 from __future__ import annotations
@@ -23,16 +25,21 @@ _SPARE = 4
 
 
 class Stretches:
-    """Of some facilities, the ticks from each edge on in which a state may change. An edge is a tick from which on a measure may differ.
+    """Of some facilities, the ticks from each edge on in which a state may change. An edge is a
+    tick from which on a measure may differ.
 
-    `begin` is the tick of each facility at which evaluation starts or resumes, and `noted` has the ticks of recorded changes by
-    facility; both count as edges, since what was recorded there may no longer hold.
+    `begin` is the tick of each facility at which evaluation starts or resumes, and `noted` has the
+    ticks of recorded changes by facility; both count as edges, since what was recorded there may no
+    longer hold.
     """
 
-    def __init__(self, state: State, facilities: Numbers, begin: Numbers, noted: dict[int, list[int]]) -> None:
+    def __init__(
+        self, state: State, facilities: Numbers, begin: Numbers, noted: dict[int, list[int]]
+    ) -> None:
         self._of: dict[int, tuple[Numbers, Numbers]] = {}
         if not len(facilities):
-            return  # as nearly always: the edges of everything held are worth a look only for a long way
+            # as nearly always: the edges of everything held are worth a look only for a long way
+            return
         policy = state.policy.overload
         follow = reach(policy)
         facility, times = _edges(state, facilities)
@@ -52,7 +59,9 @@ class Stretches:
         return facility in self._of
 
     def after(self, facility: int, tick: int) -> tuple[int, int] | None:
-        """The first and the last tick, from `tick` on, of the next stretch; None: no state changes any more."""
+        """The first and the last tick, from `tick` on, of the next stretch; None: no state changes
+        any more.
+        """
         begins, ends = self._of[facility]
         place = int(np.searchsorted(ends, tick))
         return None if place == len(ends) else (max(int(begins[place]), tick), int(ends[place]))
@@ -64,7 +73,9 @@ def reach(policy: OverloadPolicy) -> int:
 
 
 def _edges(state: State, facilities: Numbers) -> tuple[Numbers, Numbers]:
-    """Facilities and times (ms) from which on a measure, or the levels that hold, may be other ones."""
+    """Facilities and times (ms) from which on a measure, or the levels that hold, may be other
+    ones.
+    """
     chosen = np.zeros(len(state.facilities.things), dtype=np.bool_)
     chosen[facilities] = True
     table, shifts = state.table, state.roster.shifts
@@ -74,8 +85,11 @@ def _edges(state: State, facilities: Numbers) -> tuple[Numbers, Numbers]:
     closing = np.minimum(table.end[rows], np.maximum(table.first_response[rows], start))
     held = shifts.of(chosen)
     end = shifts.end[held]
-    # Where units have levels of their own, those of an assignment hold for its clinician until the horizon has passed its end.
+    # Where units have levels of their own, those of an assignment hold for its clinician until the
+    # horizon has passed its end.
     times = np.concatenate([start, closing, shifts.start[held], end, end + state.policy.horizon])
-    of = np.concatenate([*[table.facility[rows]] * 2, *[shifts.facility[held]] * 3]).astype(np.int64)
+    of = np.concatenate([*[table.facility[rows]] * 2, *[shifts.facility[held]] * 3]).astype(
+        np.int64
+    )
     known: npt.NDArray[np.bool_] = times < OPEN
     return of[known], times[known]

@@ -1,6 +1,8 @@
-"""Relief: which colleague on duty could take which bed, so that the most loaded of them carries least.
+"""Relief: which colleague on duty could take which bed, so that the most loaded of them carries
+least.
 
-A suggestion for whoever makes the assignments, by counts of the last hour's alarms; it knows nothing of patients or skills.
+A suggestion for whoever makes the assignments, by counts of the last hour's alarms; it knows
+nothing of patients or skills.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ class Ward:
 
 
 def relieve(ward: Ward, giver: str, most_beds: float) -> Relief | None:
-    """The move of one bed of `giver` to a colleague that makes the higher of their two loads least; None if none lowers it.
+    """The move of one bed of `giver` to a colleague that makes the higher of their two loads least;
+    None if none lowers it.
 
     Nobody gets more than `most_beds` beds by it. Ties: least total, fewest beds, then names.
     """

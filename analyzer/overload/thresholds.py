@@ -44,27 +44,41 @@ class LevelTable:
     def of(self, number: int) -> dict[str, Levels]:
         return self._sets[number]
 
-    def beyond(self, values: dict[str, Floats], which: npt.NDArray[np.intp], state: str, edge: str) -> Flags:
-        """Where some measure is beyond its `enter` or `leave` level of a state. `which`: (rows, ticks or 1)."""
+    def beyond(
+        self, values: dict[str, Floats], which: npt.NDArray[np.intp], state: str, edge: str
+    ) -> Flags:
+        """Where some measure is beyond its `enter` or `leave` level of a state.
+
+        `which`: (rows, ticks or 1).
+        """
         found: Flags = np.zeros(next(iter(values.values())).shape, dtype=np.bool_)
         for measure, value in values.items():
             levels = [getattr(of[measure], state) for of in self._sets]
             if all(one is None for one in levels):
                 continue
             sign = -1.0 if measure in LESS_IS_WORSE else 1.0
-            limits = np.array([np.inf if one is None else sign * getattr(one, edge) for one in levels])
+            limits = np.array(
+                [np.inf if one is None else sign * getattr(one, edge) for one in levels]
+            )
             found |= sign * value > limits[which]  # never where the value is NaN
         return found
 
 
-def levels_held(state: State, ticks: Ticks, levels: LevelTable, loads: Loads, is_unit: bool) -> npt.NDArray[np.intp]:
-    """The numbers in `levels` that hold for each row of `loads`: (rows, ticks), or (rows, 1) where they hold throughout.
+def levels_held(
+    state: State, ticks: Ticks, levels: LevelTable, loads: Loads, is_unit: bool
+) -> npt.NDArray[np.intp]:
+    """The numbers in `levels` that hold for each row of `loads`: (rows, ticks), or (rows, 1) where
+    they hold throughout.
 
-    For a clinician they are those of the unit of the assignment begun last, then of the least unit; forgotten the horizon after its end.
+    For a clinician they are those of the unit of the assignment begun last, then of the least unit;
+    forgotten the horizon after its end.
     """
     facilities, units = state.facilities.things, state.statics.units.things
     if is_unit:
-        of_units = [levels.number(facilities[facility], unit) for facility, unit in map(units.__getitem__, loads.numbers.tolist())]
+        of_units = [
+            levels.number(facilities[facility], unit)
+            for facility, unit in map(units.__getitem__, loads.numbers.tolist())
+        ]
         return np.array(of_units, dtype=np.intp)[:, np.newaxis]
     if not levels.varies:
         return np.zeros((len(loads.numbers), 1), dtype=np.intp)
@@ -72,13 +86,18 @@ def levels_held(state: State, ticks: Ticks, levels: LevelTable, loads: Loads, is
     row_of = {number: row for row, number in enumerate(loads.numbers.tolist())}
     shifts, moments = state.roster.shifts, ticks.moments()
     rows = shifts.of(ticks.facilities)
-    names = [units[unit][1] for unit in state.statics.units_of_places()[shifts.place[rows]].tolist()]
+    names = [
+        units[unit][1] for unit in state.statics.units_of_places()[shifts.place[rows]].tolist()
+    ]
     columns = (shifts.start, shifts.end, shifts.clinician, shifts.facility)
     begun = list(zip(names, *(column[rows].tolist() for column in columns), strict=True))
     begun.sort(key=lambda one: one[0], reverse=True)
     # The last one written counts: by start, and of those that begin alike the least unit last.
     for unit, start, end, clinician, facility in sorted(begun, key=lambda one: one[1]):
         if clinician in row_of:
-            begin, forgotten = (max(int(ticks.columns(at - moments[facility])), 0) for at in (start, end + state.policy.horizon))
+            begin, forgotten = (
+                max(int(ticks.columns(at - moments[facility])), 0)
+                for at in (start, end + state.policy.horizon)
+            )
             held[row_of[clinician], begin:forgotten] = levels.number(facilities[facility], unit)
     return held

@@ -1,6 +1,7 @@
 """Admission: which facts of one topic count, judged by the topic and the fact's facility alone.
 
-It refuses to know other topics: so the verdicts come out the same after a crash, or at another interleaving of topics.
+It refuses to know other topics: so the verdicts come out the same after a crash, or at another
+interleaving of topics.
 """
 
 from __future__ import annotations
@@ -11,17 +12,35 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns.ids import UNKNOWN, Checks, Growing, Marks, Numbers, SeenIds, fingerprints, pack
+from analyzer.columns.ids import (
+    UNKNOWN,
+    Checks,
+    Growing,
+    Marks,
+    Numbers,
+    SeenIds,
+    fingerprints,
+    pack,
+)
 from analyzer.model.facts import Topic
 from analyzer.model.policy import Policy
 
 Outcome = Literal["accepted", "duplicate", "malformed", "misrouted", "future", "late"]
-OUTCOMES: tuple[Outcome, ...] = ("accepted", "duplicate", "malformed", "misrouted", "future", "late")
+OUTCOMES: tuple[Outcome, ...] = (
+    "accepted",
+    "duplicate",
+    "malformed",
+    "misrouted",
+    "future",
+    "late",
+)
 ACCEPTED, DUPLICATE, MALFORMED, MISROUTED, FUTURE, LATE = range(len(OUTCOMES))
 TOPICS: tuple[Topic, ...] = ("alarms", "assignments", "responses", "labels")
 
 NOTHING_YET = -(1 << 61)
-"""The watermark before the first accepted fact: earlier than any moment, and safe to subtract a duration from."""
+"""The watermark before the first accepted fact: earlier than any moment, and safe to subtract a
+duration from.
+"""
 
 Outcomes = npt.NDArray[np.int8]
 
@@ -33,18 +52,24 @@ class Admission(Growing):
 
     def __init__(self, topic: Topic, policy: Policy) -> None:
         super().__init__(watermark=(np.int64, NOTHING_YET))
-        self._patient = topic in ("assignments", "labels")  # people chart late: these only have to reach what is still held
+        # people chart late: these only have to reach what is still held
+        self._patient = topic in ("assignments", "labels")
         self._policy = policy
         self.seen = SeenIds()
 
     def admit(
-        self, facilities: Numbers, event_ids: Sequence[str], at: Numbers, stamps: Numbers | None, until: Numbers | None
+        self,
+        facilities: Numbers,
+        event_ids: Sequence[str],
+        at: Numbers,
+        stamps: Numbers | None,
+        until: Numbers | None,
     ) -> tuple[Outcomes, Numbers]:
         """Judge facts in the order they came, and remember those accepted.
 
-        `stamps` are the Kafka records' timestamps (ms); None says that the input is complete history, in which nothing is
-        late or in the future. `until` are the ends of assignments. Returns the outcomes, and the entries in `seen` of the
-        accepted ones.
+        `stamps` are the Kafka records' timestamps (ms); None says that the input is complete
+        history, in which nothing is late or in the future. `until` are the ends of assignments.
+        Returns the outcomes, and the entries in `seen` of the accepted ones.
         """
         self.reserve(int(facilities.max()) + 1)
         packed = pack(event_ids)
@@ -61,33 +86,49 @@ class Admission(Growing):
             return outcomes, chosen
         if len(chosen) < len(event_ids):
             event_ids = [event_ids[place] for place in chosen.tolist()]
-            facilities, at, marks, checks = facilities[chosen], at[chosen], marks[chosen], checks[chosen]
+            facilities, at, marks, checks = (
+                facilities[chosen],
+                at[chosen],
+                marks[chosen],
+                checks[chosen],
+            )
             packed = pack(event_ids)
         np.maximum.at(self.watermark, facilities, at)
         if all_new:
             return outcomes, self.seen.add(facilities, packed, at, marks, checks)
         return outcomes, self.seen.add_again(facilities, event_ids, at, marks, checks)
 
-    def _judge_new(self, facilities: Numbers, at: Numbers, stamps: Numbers | None, until: Numbers | None) -> Outcomes:
+    def _judge_new(
+        self, facilities: Numbers, at: Numbers, stamps: Numbers | None, until: Numbers | None
+    ) -> Outcomes:
         """Facts of which none has been seen before, or twice."""
         outcomes = np.full(len(at), ACCEPTED, dtype=np.int8)
         if stamps is None:
             return outcomes
         future, stale = at > stamps + self._policy.max_ahead, self._stale(at, stamps)
-        # What is late by the watermark lies behind it, so it may be left in when asking how far that had come before each fact.
-        reached = _reached_before(facilities, np.where(future | stale, NOTHING_YET, at), self.watermark[facilities])
+        # What is late by the watermark lies behind it, so it may be left in when asking how far
+        # that had come before each fact.
+        reached = _reached_before(
+            facilities, np.where(future | stale, NOTHING_YET, at), self.watermark[facilities]
+        )
         outcomes[stale | self._late(at, reached, until)] = LATE
         outcomes[future] = FUTURE
         return outcomes
 
     def _stale(self, at: Numbers, stamps: Numbers) -> npt.NDArray[np.bool_]:
-        """Late by the record's own timestamp, whatever the watermark: so an unset clock cannot open a facility's history."""
+        """Late by the record's own timestamp, whatever the watermark: so an unset clock cannot open
+        a facility's history.
+        """
         if self._patient:
             return np.zeros(len(at), dtype=np.bool_)
         return np.asarray(at < stamps - self._policy.horizon, dtype=np.bool_)
 
-    def _late(self, at: Numbers, watermark: Numbers, until: Numbers | None) -> npt.NDArray[np.bool_]:
-        late: npt.NDArray[np.bool_] = at < watermark - (self._policy.horizon if self._patient else self._policy.allowed_lateness)
+    def _late(
+        self, at: Numbers, watermark: Numbers, until: Numbers | None
+    ) -> npt.NDArray[np.bool_]:
+        late: npt.NDArray[np.bool_] = at < watermark - (
+            self._policy.horizon if self._patient else self._policy.allowed_lateness
+        )
         return late if until is None else late & (until <= watermark)
 
     def _judge_one_by_one(
@@ -100,26 +141,41 @@ class Admission(Growing):
         marks: Marks,
         checks: Checks,
     ) -> Outcomes:
-        """Facts some of which may have been seen before: whether one counts depends on those before it."""
+        """Facts some of which may have been seen before: whether one counts depends on those before
+        it.
+        """
         policy = self._policy
         lateness = policy.horizon if self._patient else policy.allowed_lateness
-        watermarks = dict(zip(facilities.tolist(), self.watermark[facilities].tolist(), strict=True))
+        watermarks = dict(
+            zip(facilities.tolist(), self.watermark[facilities].tolist(), strict=True)
+        )
         seen_at = self.seen.at[np.maximum(entries, 0)].tolist()
         accepted_at: dict[tuple[int, int], int] = {}  # in this slice
         outcomes = []
         stale = self._stale(at, at if stamps is None else stamps)
         for facility, moment, stamp, end, is_stale, entry, before, *mark in zip(
-            facilities.tolist(), at.tolist(), at.tolist() if stamps is None else stamps.tolist(),
-            at.tolist() if until is None else until.tolist(), stale.tolist(), entries.tolist(), seen_at, marks.tolist(), checks.tolist(),
+            facilities.tolist(),
+            at.tolist(),
+            at.tolist() if stamps is None else stamps.tolist(),
+            at.tolist() if until is None else until.tolist(),
+            stale.tolist(),
+            entries.tolist(),
+            seen_at,
+            marks.tolist(),
+            checks.tolist(),
             strict=True,
-        ):  # fmt: skip
+        ):
             id_, watermark = (mark[0], mark[1]), watermarks[facility]
             earlier = accepted_at.get(id_, before if entry != UNKNOWN else None)
             if earlier is not None and (stamps is None or earlier >= watermark - policy.horizon):
                 outcomes.append(DUPLICATE)
             elif stamps is not None and moment > stamp + policy.max_ahead:
                 outcomes.append(FUTURE)
-            elif is_stale or (stamps is not None and moment < watermark - lateness and (until is None or end <= watermark)):
+            elif is_stale or (
+                stamps is not None
+                and moment < watermark - lateness
+                and (until is None or end <= watermark)
+            ):
                 outcomes.append(LATE)
             else:
                 outcomes.append(ACCEPTED)
@@ -140,9 +196,9 @@ class Admission(Growing):
     def forget_after(self, facility: int, moment: int) -> bool:
         """Forget a facility's ids with a time after `moment` (ms) and move its watermark back.
 
-        The watermark becomes the latest time that remains. Ids behind the horizon of the old watermark
-        go as well: whether they are still in memory must make no difference. Returns whether anything
-        lay after `moment`.
+        The watermark becomes the latest time that remains. Ids behind the horizon of the old
+        watermark go as well: whether they are still in memory must make no difference. Returns
+        whether anything lay after `moment`.
         """
         before = int(self.watermark[facility])
         if before <= moment:
@@ -161,16 +217,21 @@ class Admission(Growing):
 
 
 def _reached_before(facilities: Numbers, at: Numbers, watermark: Numbers) -> Numbers:
-    """For each fact, how far its facility had come before it: the greatest of `watermark` and of the earlier facts' `at`."""
+    """For each fact, how far its facility had come before it: the greatest of `watermark` and of
+    the earlier facts' `at`.
+    """
     order = np.argsort(facilities, kind="stable")
     facilities, moments = facilities[order], np.maximum(at, watermark)[order]
     first = np.concatenate([[True], facilities[1:] != facilities[:-1]])
-    # Each facility gets a stretch of its own on one long line, so one running maximum serves all. NOTHING_YET would make them too long.
+    # Each facility gets a stretch of its own on one long line, so one running maximum serves all.
+    # NOTHING_YET would make them too long.
     nothing = int(moments[moments > NOTHING_YET].min(initial=0)) - 1
     moments = np.maximum(moments, nothing)
     stretch = (np.cumsum(first) - 1) * (int(moments.max()) - nothing + 1)
     running = np.maximum.accumulate(moments - nothing + stretch) - stretch + nothing
     running[running == nothing] = NOTHING_YET
     reached: Numbers = np.empty_like(running)
-    reached[order] = np.where(first, watermark[order], np.concatenate([watermark[:1], running[:-1]]))
+    reached[order] = np.where(
+        first, watermark[order], np.concatenate([watermark[:1], running[:-1]])
+    )
     return reached

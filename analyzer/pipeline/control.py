@@ -83,7 +83,12 @@ def _forget_alarms(state: State, number: int, moment: int) -> None:
     starts = table.start[existing]
     state.watch.touch(table.facility[existing], starts)
     observed = existing[table.observed_after[existing] != NEVER]
-    state.response_times.enter(table.observed_unit[observed], table.observed_rank[observed], table.observed_after[observed], -1)
+    state.response_times.enter(
+        table.observed_unit[observed],
+        table.observed_rank[observed],
+        table.observed_after[observed],
+        -1,
+    )
     for row in chains.tolist():
         return_loan(state, row)
     state.listing.remove(existing)

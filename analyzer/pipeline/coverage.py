@@ -1,7 +1,9 @@
-"""Lending: answers to single episodes, and the cover that a response without a unit gives to the units of its episodes.
+"""Lending: answers to single episodes, and the cover that a response without a unit gives to the
+units of its episodes.
 
-An episode lends cover to its unit for two stretches of time: from those that name its alarm id, and from those that name its
-bed. `Table.lent` holds its unit and the bounds of both; when a bound moves, only what lies between is given or taken back.
+An episode lends cover to its unit for two stretches of time: from those that name its alarm id, and
+from those that name its bed. `Table.lent` holds its unit and the bounds of both; when a bound
+moves, only what lies between is given or taken back.
 """
 
 from __future__ import annotations
@@ -42,16 +44,23 @@ def judge(table: Table, rows: Numbers) -> None:
     """Put down the label that counts."""
     for row in rows.tolist():
         labels = table.labels.get(row)
-        table.judged_at[row], _, table.verdict[row] = labels[-1] if labels else (-OPEN, "", NOT_JUDGED)
+        table.judged_at[row], _, table.verdict[row] = (
+            labels[-1] if labels else (-OPEN, "", NOT_JUDGED)
+        )
 
 
 def hand_on(state: State, rows: Numbers) -> Numbers:
-    """Give responses and labels by alarm id to the later episodes that they mean, now that ends and starts are known better.
+    """Give responses and labels by alarm id to the later episodes that they mean, now that ends and
+    starts are known better.
 
     Returns the rows that were touched beside `rows`.
     """
     table = state.table
-    begun = {table.earlier.get(row, row) for row in rows.tolist() if row in table.earlier or table.later[row] >= 0}
+    begun = {
+        table.earlier.get(row, row)
+        for row in rows.tolist()
+        if row in table.earlier or table.later[row] >= 0
+    }
     touched: set[int] = set()
     for row in begun:
         later = int(table.later[row])
@@ -86,9 +95,11 @@ def _hand_on(state: State, row: int, later: int) -> None:
 
 
 def join(state: State, first: int) -> None:
-    """Give the responses and labels of all episodes of an alarm id to its first row, and drop the other rows.
+    """Give the responses and labels of all episodes of an alarm id to its first row, and drop the
+    other rows.
 
-    To be called when the alarm events of the id are forgotten, and after its rows lend no more cover.
+    To be called when the alarm events of the id are forgotten, and after its rows lend no more
+    cover.
     """
     table = state.table
     others = table.chain(first)[1:]
@@ -125,7 +136,9 @@ def responses_from(table: Table, row: int, since: int) -> list[tuple[int, int]]:
 
 
 def lend_by_id(state: State, row: int, code: int, at: int) -> None:
-    """A response without a unit names the row's alarm id: lend it, if the row lends already (else `settle_loan` does)."""
+    """A response without a unit names the row's alarm id: lend it, if the row lends already (else
+    `settle_loan` does).
+    """
     loan = state.table.lent.get(row)
     if loan is not None and loan[1] <= at <= loan[2]:
         state.cover.add(loan[0], code - UNNAMED, at)
@@ -147,7 +160,9 @@ def lend_at_bed(state: State, rows: Iterable[Numbers], action: int, at: int) -> 
 
 
 def settle_loan(state: State, row: int, now: Loan) -> None:
-    """Have the responses to a row's alarm id and to its bed, within these times, give cover to this unit."""
+    """Have the responses to a row's alarm id and to its bed, within these times, give cover to this
+    unit.
+    """
     before = state.table.lent.get(row)
     if before == now:
         return
@@ -186,7 +201,9 @@ def _beyond(one: tuple[int, int], other: tuple[int, int]) -> list[tuple[int, int
     return [part for part in parts if part[0] <= part[1]]
 
 
-def _unnamed(state: State, row: int, bed: int, by_id: bool, since: int, until: int) -> list[tuple[int, int]]:
+def _unnamed(
+    state: State, row: int, bed: int, by_id: bool, since: int, until: int
+) -> list[tuple[int, int]]:
     """(action, time)s of responses that name the alarm id of a row, or its bed, and no unit."""
     if not by_id:
         moments = state.responses.about(bed).get(NOT_SAID)

@@ -26,8 +26,9 @@ Where none lags further, what is admitted does not depend on when a facility was
 def let_go(state: State, now: int) -> list[str]:
     """Drop what the wall clock `now` (ms) has left behind; returns the names of dropped facilities.
 
-    To be called only when every record written so far was taken in: what was not read yet may belong
-    to these facilities. Facilities of which no fact was ever accepted go as well, once they are many.
+    To be called only when every record written so far was taken in: what was not read yet may
+    belong to these facilities. Facilities of which no fact was ever accepted go as well, once they
+    are many.
     """
     latest = np.max([state.watermark(topic) for topic in TOPICS], axis=0)
     refused = (latest == NOTHING_YET) & state.facilities.named()

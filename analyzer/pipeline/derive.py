@@ -1,4 +1,6 @@
-"""Derive: what follows, for every row that a fact touched, from everything known of it: end, clinicians, answers."""
+"""Derive: what follows, for every row that a fact touched, from everything known of it: end,
+clinicians, answers.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from analyzer.pipeline.table import NEVER, OPEN
 
 
 def derive(state: State, rows: Numbers, to_publish: bool = True) -> None:
-    """Work existing rows out anew (others are passed over); with `to_publish`, they are handed out once final."""
+    """Work existing rows out anew (others are passed over); with `to_publish`, they are handed out
+    once final.
+    """
     table, statics = state.table, state.statics
     if table.earlier:
         others = hand_on(state, rows)
@@ -38,12 +42,16 @@ def derive(state: State, rows: Numbers, to_publish: bool = True) -> None:
         table.to_publish[rows] = True
 
 
-def _touch(state: State, rows: Numbers, differs: npt.NDArray[np.bool_], answer_before: Numbers) -> None:
+def _touch(
+    state: State, rows: Numbers, differs: npt.NDArray[np.bool_], answer_before: Numbers
+) -> None:
     """Tell the watch from when on loads differ: an alarm's start, or its first response."""
     table = state.table
     since = np.where(differs, table.start[rows], NEVER)
     answer = table.first_response[rows]
-    since = np.where(answer != answer_before, np.minimum(since, np.minimum(answer, answer_before)), since)
+    since = np.where(
+        answer != answer_before, np.minimum(since, np.minimum(answer, answer_before)), since
+    )
     changed = np.flatnonzero(since != NEVER)
     state.watch.touch(table.facility[rows[changed]], since[changed])
 
@@ -65,31 +73,53 @@ def _attribute(state: State, rows: Numbers, places: Codes) -> None:
 
 
 def _answer(state: State, rows: Numbers, static: Codes) -> None:
-    """First response, intervention, and the cover lent; most rows have not been answered, and are told so at once."""
+    """First response, intervention, and the cover lent; most rows have not been answered, and are
+    told so at once.
+    """
     table, statics, horizon = state.table, state.statics, state.policy.horizon
     at, start, end = table.heard_at[rows], table.start[rows], table.end[rows]
     closings = end + state.policy.action_window
     answered = (at != NEVER) & (at >= start - horizon) & (at <= end + horizon)
     table.first_response[rows], table.answered[rows] = np.where(answered, at, NEVER), answered
-    table.intervened[rows] = IS_INTERVENING[table.heard_code[rows]] & answered & (start <= at) & (at <= closings)
+    table.intervened[rows] = (
+        IS_INTERVENING[table.heard_code[rows]] & answered & (start <= at) & (at <= closings)
+    )
     by_bed = state.responses.since(statics.bed[static], start)
     apart = by_bed | ((at != NEVER) & (table.heard_code[rows] >= UNNAMED))
     if table.heard or table.lent:
-        apart |= np.fromiter((row in table.heard or row in table.lent for row in rows.tolist()), dtype=np.bool_, count=len(rows))
+        apart |= np.fromiter(
+            (row in table.heard or row in table.lent for row in rows.tolist()),
+            dtype=np.bool_,
+            count=len(rows),
+        )
     chosen = np.flatnonzero(apart)
     if len(chosen):
         _answer_apart(state, rows[chosen], static[chosen], by_bed[chosen])
 
 
-def _answer_apart(state: State, rows: Numbers, static: Codes, by_bed: npt.NDArray[np.bool_]) -> None:
+def _answer_apart(
+    state: State, rows: Numbers, static: Codes, by_bed: npt.NDArray[np.bool_]
+) -> None:
     """The same for rows with more than one response, or of which that is likely."""
     table, statics, policy = state.table, state.statics, state.policy
-    heard, lent, horizon, intervening = table.heard, table.lent, policy.horizon, frozenset(INTERVENING)
+    heard, lent, horizon, intervening = (
+        table.heard,
+        table.lent,
+        policy.horizon,
+        frozenset(INTERVENING),
+    )
     first, intervened = [], []
     for row, at, code, ask, bed, unit, start, end in zip(
-        rows.tolist(), table.heard_at[rows].tolist(), table.heard_code[rows].tolist(), by_bed.tolist(), statics.bed[static].tolist(),
-        statics.unit[static].tolist(), table.start[rows].tolist(), table.end[rows].tolist(), strict=True,
-    ):  # fmt: skip
+        rows.tolist(),
+        table.heard_at[rows].tolist(),
+        table.heard_code[rows].tolist(),
+        by_bed.tolist(),
+        statics.bed[static].tolist(),
+        statics.unit[static].tolist(),
+        table.start[rows].tolist(),
+        table.end[rows].tolist(),
+        strict=True,
+    ):
         since, until, closing = start - horizon, end + horizon, end + policy.action_window
         named, lends = heard.get(row), row in lent
         if named is not None:
@@ -127,7 +157,8 @@ def judge_again(state: State) -> None:
             high = bisect_left(unsure, (until - policy.action_window + 1, -1), lo=low)
             if low < high:
                 again += [row for _, row in unsure[low:high]]
-                del unsure[low:high]  # those that stay unsure are entered again when they are published
+                # those that stay unsure are entered again when they are published
+                del unsure[low:high]
     if again:
         rows = np.array(again, dtype=np.int64)
         rows = rows[table.rule[rows] == NOTHING_KNOWN]
@@ -135,7 +166,10 @@ def judge_again(state: State) -> None:
         table.changed(rows)
     if cover.went:
         covered = np.flatnonzero(table.rule == COVERED)
-        units, closings = statics.unit[table.static[covered]], table.end[covered] + policy.action_window
+        units, closings = (
+            statics.unit[table.static[covered]],
+            table.end[covered] + policy.action_window,
+        )
         for unit, moments in _by_unit(cover.went).items():
             own = np.flatnonzero(units == unit)
             place = np.searchsorted(moments, closings[own], side="right")
@@ -156,7 +190,9 @@ def _by_unit(moments: list[tuple[int, int]]) -> dict[int, list[int]]:
 
 
 def _joined(moments: list[int], length: int) -> list[tuple[int, int]]:
-    """The closed stretches of time that begin at one of `moments` and last `length`, those that touch made one."""
+    """The closed stretches of time that begin at one of `moments` and last `length`, those that
+    touch made one.
+    """
     found: list[tuple[int, int]] = []
     for at in moments:
         if found and at <= found[-1][1]:

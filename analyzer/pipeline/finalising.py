@@ -21,7 +21,9 @@ _SHIFT = np.uint64(29)
 
 
 def publish(state: State) -> Finished:
-    """The final episodes whose record is new or differs from the one given before, ordered by facility, end and alarm id."""
+    """The final episodes whose record is new or differs from the one given before, ordered by
+    facility, end and alarm id.
+    """
     table, statics = state.table, state.statics
     rows = table.waiting()
     now = state.times.now[table.facility[rows]]
@@ -44,7 +46,9 @@ def publish(state: State) -> Finished:
 
 def _note_unsure(state: State, rows: Numbers) -> None:
     units = state.statics.unit[state.table.static[rows]].tolist()
-    for one, unit in zip(zip(state.table.end[rows].tolist(), rows.tolist(), strict=True), units, strict=True):
+    for one, unit in zip(
+        zip(state.table.end[rows].tolist(), rows.tolist(), strict=True), units, strict=True
+    ):
         unsure = state.unsure.setdefault(unit, [])
         place = bisect_left(unsure, one)
         if place == len(unsure) or unsure[place] != one:
@@ -57,10 +61,14 @@ def _digests(state: State, rows: Numbers) -> Marks:
     labels, teams = table.label[rows], table.team[rows]
     mixed = state.statics.mark[table.static[rows]] ^ _marks(labels, state.labels.things.__getitem__)
     for column in (
-        _marks(teams, state.teams.names), table.start[rows], table.end[rows], table.value[rows].view(np.uint64),
-        table.limit[rows].view(np.uint64), table.first_response[rows], table.rule[rows].astype(np.int64) * 64 + table.klass[rows] * 8
-        + table.rank[rows],
-    ):  # fmt: skip
+        _marks(teams, state.teams.names),
+        table.start[rows],
+        table.end[rows],
+        table.value[rows].view(np.uint64),
+        table.limit[rows].view(np.uint64),
+        table.first_response[rows],
+        table.rule[rows].astype(np.int64) * 64 + table.klass[rows] * 8 + table.rank[rows],
+    ):
         mixed = (mixed ^ column.view(np.uint64)) * _PRIME
         mixed ^= mixed >> _SHIFT
     return mixed | np.uint64(1)
@@ -82,10 +90,20 @@ def _observe(state: State, rows: Numbers) -> None:
     units, ranks = state.statics.unit[table.static[rows]], table.rank[rows]
     delays = np.maximum(table.first_response[rows] - table.start[rows], 0)
     delays[~table.is_alarm[rows] | (table.first_response[rows] == NEVER)] = NEVER
-    differs = (delays != table.observed_after[rows]) | (units != table.observed_unit[rows]) | (ranks != table.observed_rank[rows])
+    differs = (
+        (delays != table.observed_after[rows])
+        | (units != table.observed_unit[rows])
+        | (ranks != table.observed_rank[rows])
+    )
     before = rows[differs & (table.observed_after[rows] != NEVER)]
-    times.enter(table.observed_unit[before], table.observed_rank[before], table.observed_after[before], -1)
-    table.observed_after[rows], table.observed_unit[rows], table.observed_rank[rows] = delays, units, ranks
+    times.enter(
+        table.observed_unit[before], table.observed_rank[before], table.observed_after[before], -1
+    )
+    table.observed_after[rows], table.observed_unit[rows], table.observed_rank[rows] = (
+        delays,
+        units,
+        ranks,
+    )
     now = np.flatnonzero(differs & (delays != NEVER))
     times.enter(units[now], ranks[now], delays[now], 1)
     state.head_changed |= len(before) > 0 or len(now) > 0
@@ -102,18 +120,31 @@ def finished(state: State, rows: Numbers) -> Finished:
     facility, unit, bed, device_id, device_type, source, code, kind = zip(
         *map(statics.things.__getitem__, table.static[rows].tolist()), strict=True
     )
-    return Finished([
-        list(map(state.facilities.things.__getitem__, facility)), unit, bed, ids, device_id, device_type, source, code, kind,
-        list(map(state.labels.things.__getitem__, table.label[rows].tolist())),
-        list(map(PRIORITIES.__getitem__, table.rank[rows].tolist())),
-        table.start[rows].tolist(), table.end[rows].tolist(),
-        [None if one != one else one for one in table.value[rows].tolist()],
-        [None if one != one else one for one in table.limit[rows].tolist()],
-        list(map(names.__getitem__, team)),
-        list(map(CLASSES.__getitem__, table.klass[rows].tolist())),
-        list(map(BASES.__getitem__, table.rule[rows].tolist())),
-        [None if one == NEVER else one for one in table.first_response[rows].tolist()],
-    ], rows, table.digest[rows])  # fmt: skip
+    return Finished(
+        [
+            list(map(state.facilities.things.__getitem__, facility)),
+            unit,
+            bed,
+            ids,
+            device_id,
+            device_type,
+            source,
+            code,
+            kind,
+            list(map(state.labels.things.__getitem__, table.label[rows].tolist())),
+            list(map(PRIORITIES.__getitem__, table.rank[rows].tolist())),
+            table.start[rows].tolist(),
+            table.end[rows].tolist(),
+            [None if one != one else one for one in table.value[rows].tolist()],
+            [None if one != one else one for one in table.limit[rows].tolist()],
+            list(map(names.__getitem__, team)),
+            list(map(CLASSES.__getitem__, table.klass[rows].tolist())),
+            list(map(BASES.__getitem__, table.rule[rows].tolist())),
+            [None if one == NEVER else one for one in table.first_response[rows].tolist()],
+        ],
+        rows,
+        table.digest[rows],
+    )
 
 
 def _in_order(state: State, rows: Numbers) -> tuple[Numbers, list[str]]:

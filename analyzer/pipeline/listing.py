@@ -15,9 +15,11 @@ _UNSORTED = 1024
 
 
 class _Listed:
-    """Rows of one place. Those before `settled[n]` had all ended, and been answered if ever, by `until[n]`; in no other order.
+    """Rows of one place. Those before `settled[n]` had all ended, and been answered if ever, by
+    `until[n]`; in no other order.
 
-    `by_start` orders the first `known` of them by (start, row); rows that begin earlier than it says are in `restarted`, too.
+    `by_start` orders the first `known` of them by (start, row); rows that begin earlier than it
+    says are in `restarted`, too.
     """
 
     __slots__ = ("by_start", "known", "restarted", "rows", "settled", "until")
@@ -26,13 +28,19 @@ class _Listed:
         self.rows = array("i")
         self.settled: list[int] = []
         self.until: list[int] = []
-        self.by_start: tuple[Numbers, Numbers] = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+        self.by_start: tuple[Numbers, Numbers] = (
+            np.empty(0, dtype=np.int64),
+            np.empty(0, dtype=np.int64),
+        )
         self.known = 0
         self.restarted: list[int] = []
 
 
 class Listing:
-    """Existing rows by place. `grace`: how long after its end an alarm can still be answered (ms)."""
+    """Existing rows by place.
+
+    `grace`: how long after its end an alarm can still be answered (ms).
+    """
 
     def __init__(self, table: Table, grace: int) -> None:
         self._table = table
@@ -47,7 +55,9 @@ class Listing:
         order = np.argsort(places, kind="stable")
         ordered, by_place = places[order], rows[order].astype(np.int32)
         begins = np.flatnonzero(np.diff(ordered, prepend=-1)).tolist()
-        for place, begin, end in zip(ordered[begins].tolist(), begins, [*begins[1:], len(rows)], strict=True):
+        for place, begin, end in zip(
+            ordered[begins].tolist(), begins, [*begins[1:], len(rows)], strict=True
+        ):
             listed = self._places.get(place)
             if listed is None:
                 listed = self._places[place] = _Listed()
@@ -92,8 +102,13 @@ class Listing:
         if len(listed.rows) - listed.known + len(listed.restarted) > _UNSORTED:
             self._sort(listed)
         starts, rows = listed.by_start
-        some = slice(*np.searchsorted(starts, [since, before]).tolist()) if listed.known else slice(0)
-        others = [np.array(some_of, dtype=np.int64) for some_of in (listed.rows[listed.known :], listed.restarted)]
+        some = (
+            slice(*np.searchsorted(starts, [since, before]).tolist()) if listed.known else slice(0)
+        )
+        others = [
+            np.array(some_of, dtype=np.int64)
+            for some_of in (listed.rows[listed.known :], listed.restarted)
+        ]
         found = np.concatenate([rows[some], *others])
         start = self._table.start[found]
         return distinct(found[(start >= since) & (start < before)])
@@ -114,10 +129,14 @@ class Listing:
             self._settle(listed)
         since = bisect_left(listed.until, moment)  # what was settled before has ended before
         rows = np.array(listed.rows[listed.settled[since - 1] if since else 0 :], dtype=np.int64)
-        return rows[(self._table.start[rows] <= moment) & (moment <= self._table.end[rows] + self._grace)]
+        return rows[
+            (self._table.start[rows] <= moment) & (moment <= self._table.end[rows] + self._grace)
+        ]
 
     def _settle(self, listed: _Listed) -> None:
-        """Put the earlier half of the tail before it: an end is only ever known better as an earlier one."""
+        """Put the earlier half of the tail before it: an end is only ever known better as an
+        earlier one.
+        """
         settled = listed.settled[-1] if listed.settled else 0
         tail = np.array(listed.rows[settled:], dtype=np.int32)
         closing = self._table.end[tail] + self._grace

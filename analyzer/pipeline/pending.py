@@ -1,4 +1,6 @@
-"""Arrivals: accepted facts that are not folded in yet, as columns. Facts with `at` > now wait here until now has reached them."""
+"""Arrivals: accepted facts that are not folded in yet, as columns. Facts with `at` > now wait here
+until now has reached them.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ Columns = tuple[Sequence[Any], ...]
 """One sequence for each field of a fact, in the order in which its class declares them."""
 
 _WORTH_JOINING = 1 << 12
-"""Fewer facts than this are worked on together with others; from here on, numpy's overhead a call is spread thin."""
+"""Fewer facts than this are worked on together with others; from here on, numpy's overhead a call
+is spread thin.
+"""
 
 
 @dataclass(slots=True)
@@ -61,7 +65,8 @@ class Arrivals:
     def take(self, topic: Topic, now: Numbers, disorder: int) -> Iterator[Batch]:
         """Take out what `now` (by facility) has reached.
 
-        What comes more than `disorder` (ms) after later alarms of its facility, as in files, is put in order of time.
+        What comes more than `disorder` (ms) after later alarms of its facility, as in files, is put
+        in order of time.
         """
         batches = self._batches.pop(topic, [])
         ready: list[Batch] = []
@@ -79,7 +84,10 @@ class Arrivals:
         if topic == "alarms" and _is_disordered(ready, len(now), disorder):
             whole = _joined(ready)
             order = np.argsort(whole.at, kind="stable")
-            ready = [whole.ordered(order[begin : begin + _WORTH_JOINING]) for begin in range(0, len(order), _WORTH_JOINING)]
+            ready = [
+                whole.ordered(order[begin : begin + _WORTH_JOINING])
+                for begin in range(0, len(order), _WORTH_JOINING)
+            ]
         while ready:
             some: list[Batch] = []
             count = 0
@@ -105,7 +113,9 @@ class Arrivals:
         """Take out a facility's waiting facts whose field at `place` is one of `values`."""
 
         def stays(batch: Batch) -> Any:
-            named = np.fromiter((one in values for one in batch.columns[place]), np.bool_, len(batch))
+            named = np.fromiter(
+                (one in values for one in batch.columns[place]), np.bool_, len(batch)
+            )
             return ~((batch.facilities == facility) & named)
 
         self._keep(topic, stays)
@@ -121,7 +131,8 @@ class Arrivals:
         self.changed = True
 
     def _pile_up(self, topic: Topic) -> None:
-        """Few batches of what waits, so that asking again costs little however it came; each at least twice as long as the next.
+        """Few batches of what waits, so that asking again costs little however it came; each at
+        least twice as long as the next.
 
         A fact is copied O(log n) times, so what waits for long costs no more than what came.
         """
@@ -137,13 +148,18 @@ class Arrivals:
     def dump(self) -> list[tuple[Topic, list[list[Any]]]]:
         """The fields of all facts, by topic."""
         return [
-            (topic, [list(values) for batch in batches for values in zip(*batch.columns, strict=True)])
+            (
+                topic,
+                [list(values) for batch in batches for values in zip(*batch.columns, strict=True)],
+            )
             for topic, batches in sorted(self._batches.items())
         ]
 
 
 def _is_disordered(batches: list[Batch], facilities: int, disorder: int) -> bool:
-    """Whether a fact of a later batch may lie more than `disorder` before one of an earlier batch of the same facility."""
+    """Whether a fact of a later batch may lie more than `disorder` before one of an earlier batch
+    of the same facility.
+    """
     reached = np.full(facilities, -(1 << 62))
     for batch in batches:
         if (batch.at < reached[batch.facilities] - disorder).any():
@@ -155,7 +171,10 @@ def _is_disordered(batches: list[Batch], facilities: int, disorder: int) -> bool
 def _joined(batches: list[Batch]) -> Batch:
     if len(batches) == 1:
         return batches[0]
-    columns = tuple(list(chain.from_iterable(parts)) for parts in zip(*(one.columns for one in batches), strict=True))
+    columns = tuple(
+        list(chain.from_iterable(parts))
+        for parts in zip(*(one.columns for one in batches), strict=True)
+    )
     return Batch(
         columns,
         np.concatenate([one.facilities for one in batches]),

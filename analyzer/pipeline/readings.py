@@ -1,9 +1,10 @@
 """Readings: of the values that an alarm reported, the one furthest beyond its limit.
 
-Which side of its limit an alarm guards is known from its onset (the earliest `start` or `update` with a value on either side
-of a limit), which can arrive last. While there is one limit, and every `start` and `update` lies on one side of it, that side, the
-limit and the extremes on both sides say everything, and are kept in columns: an `end` mostly reports a reading that is back within
-its limit. The few alarms that are not so simple have a `Readings` of their own.
+Which side of its limit an alarm guards is known from its onset (the earliest `start` or `update`
+with a value on either side of a limit), which can arrive last. While there is one limit, and every
+`start` and `update` lies on one side of it, that side, the limit and the extremes on both sides say
+everything, and are kept in columns: an `end` mostly reports a reading that is back within its
+limit. The few alarms that are not so simple have a `Readings` of their own.
 """
 
 from __future__ import annotations
@@ -32,24 +33,34 @@ class Readings:
 
     def __init__(self) -> None:
         self.onset: tuple[int, str, float, float] | None = None  # at, event_id, value, limit
-        self.high: tuple[float, float, float] | None = None  # greatest (value - limit, value, -limit)
-        self.low: tuple[float, float, float] | None = None  # greatest (limit - value, -value, -limit)
+        # greatest (value - limit, value, -limit)
+        self.high: tuple[float, float, float] | None = None
+        # greatest (limit - value, -value, -limit)
+        self.low: tuple[float, float, float] | None = None
         self.highest: float | None = None  # among readings without a limit of their own
         self.lowest: float | None = None
-        self.apart: tuple[float, int, str, float, float] | None = None  # least (-distance, at, event_id), value, limit
+        # least (-distance, at, event_id), value, limit
+        self.apart: tuple[float, int, str, float, float] | None = None
         self.first_value: tuple[int, str, float] | None = None
         self.first_limit: tuple[int, str, float] | None = None
 
     @classmethod
-    def beyond(cls, side: int, value: float, opposite: float, limit: float, onset: tuple[int, str]) -> Readings:
-        """Those of an alarm that has been simple so far. What an onset outweighs, whatever else comes, is left out."""
+    def beyond(
+        cls, side: int, value: float, opposite: float, limit: float, onset: tuple[int, str]
+    ) -> Readings:
+        """Those of an alarm that has been simple so far.
+
+        What an onset outweighs, whatever else comes, is left out.
+        """
         self = cls()
         self.onset = (*onset, value, limit)
         greatest, least = (value, opposite) if side == HIGH else (opposite, value)
         self.high, self.low = (greatest - limit, greatest, -limit), (limit - least, -least, -limit)
         return self
 
-    def fold(self, at: int, event_id: str, opening: bool, value: float | None, limit: float | None) -> None:
+    def fold(
+        self, at: int, event_id: str, opening: bool, value: float | None, limit: float | None
+    ) -> None:
         """`opening`: whether the event is a `start` or an `update`."""
         if limit is not None:
             self.first_limit = _least(self.first_limit, (at, event_id, limit))
@@ -111,9 +122,18 @@ def _greatest(a: Any, b: Any) -> Any:
 
 
 def fold_readings(
-    table: Table, rows: Numbers, at: Numbers, entries: Numbers, opening: Flags, value: Floats, limit: Floats, event_id: Callable[[int], str]
+    table: Table,
+    rows: Numbers,
+    at: Numbers,
+    entries: Numbers,
+    opening: Flags,
+    value: Floats,
+    limit: Floats,
+    event_id: Callable[[int], str],
 ) -> None:
-    """Fold events with a value or a limit (NaN: absent) into their rows; `entries` are numbers of event ids, `event_id` tells them."""
+    """Fold events with a value or a limit (NaN: absent) into their rows; `entries` are numbers of
+    event ids, `event_id` tells them.
+    """
     if not len(rows):
         return
     # Each round takes one event a row, so that columns can be written at once.
@@ -126,11 +146,27 @@ def fold_readings(
     bounds = np.cumsum(np.bincount(nth))
     for begin, end in pairwise([0, *bounds.tolist()]):
         taken = order[begin:end]
-        _fold_round(table, rows[taken], at[taken], entries[taken], opening[taken], value[taken], limit[taken], event_id)
+        _fold_round(
+            table,
+            rows[taken],
+            at[taken],
+            entries[taken],
+            opening[taken],
+            value[taken],
+            limit[taken],
+            event_id,
+        )
 
 
 def _fold_round(
-    table: Table, rows: Numbers, at: Numbers, entries: Numbers, opening: Flags, value: Floats, limit: Floats, event_id: Callable[[int], str]
+    table: Table,
+    rows: Numbers,
+    at: Numbers,
+    entries: Numbers,
+    opening: Flags,
+    value: Floats,
+    limit: Floats,
+    event_id: Callable[[int], str],
 ) -> None:
     side = table.side[rows]
     both = ~(np.isnan(value) | np.isnan(limit))
@@ -154,12 +190,26 @@ def _fold_round(
     says_nothing = np.isnan(value) & ((side == HIGH) | (side == LOW))
     for place in np.flatnonzero(~(begins | alike | says_nothing)).tolist():
         _fold_apart(
-            table, int(rows[place]), int(at[place]), int(entries[place]), bool(opening[place]), value[place], limit[place], event_id
+            table,
+            int(rows[place]),
+            int(at[place]),
+            int(entries[place]),
+            bool(opening[place]),
+            value[place],
+            limit[place],
+            event_id,
         )
 
 
 def _fold_apart(
-    table: Table, row: int, at: int, entry: int, opening: bool, value: float, limit: float, event_id: Callable[[int], str]
+    table: Table,
+    row: int,
+    at: int,
+    entry: int,
+    opening: bool,
+    value: float,
+    limit: float,
+    event_id: Callable[[int], str],
 ) -> None:
     """Fold one event into a row that is not, or not any more, simple."""
     readings = table.readings.get(row)
@@ -169,7 +219,9 @@ def _fold_apart(
             readings = Readings()
         else:
             onset = int(table.onset_at[row]), event_id(int(table.onset[row]))
-            value_, opposite, limit_ = (float(column[row]) for column in (table.value, table.opposite, table.limit))
+            value_, opposite, limit_ = (
+                float(column[row]) for column in (table.value, table.opposite, table.limit)
+            )
             readings = Readings.beyond(side, value_, opposite, limit_, onset)
         table.readings[row] = readings
         table.side[row] = MIXED

@@ -2,8 +2,8 @@
 
 Counts are kept by facility, topic, outcome and minute of reading. The offset of a device's clock is
 the time an alarm event gives minus the timestamp of its record, refused events included. Memory is
-bounded: eleven minutes of counts, and `OFFSETS` offsets for at most `DEVICE_TYPES` types a facility.
-A restart begins empty; `since` says when.
+bounded: eleven minutes of counts, and `OFFSETS` offsets for at most `DEVICE_TYPES` types a
+facility. A restart begins empty; `since` says when.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from analyzer.model.policy import MINUTE
 from analyzer.pipeline.admission import OUTCOMES, Outcome, Outcomes
 
 MINUTES = 10
-"""Long enough for a share of a small hospital's events, short enough to notice a fault (our own)."""
+"""Long enough for a share of a small hospital's events, short enough to notice a fault (our own).
+"""
 DEVICE_TYPES = 16
 """Device types of a facility with an offset of their own; further ones are `OTHER` together."""
 OTHER = "other"
@@ -103,21 +104,27 @@ class Recent:
         counts[key] = counts.get(key, 0) + count
 
     def refused(self, topic: Topic, outcome: Outcome, key: bytes | None) -> None:
-        """Count a record that is no fact, or not its facility's, for the facility that its key names."""
+        """Count a record that is no fact, or not its facility's, for the facility that its key
+        names.
+        """
         if self._minute is None:
             return
         name = "" if key is None else key.decode(errors="replace")
         name = name if name in self._facilities else ""
         self._add((name, topic, outcome), 1)
 
-    def clocks(self, facilities: Sequence[str], device_types: Sequence[str], at: Numbers, stamps: Numbers) -> None:
+    def clocks(
+        self, facilities: Sequence[str], device_types: Sequence[str], at: Numbers, stamps: Numbers
+    ) -> None:
         """Note alarm events' times (ms) against their records' timestamps (ms)."""
         if self._minute is None or not len(at):
             return
         step = -(-len(at) // SAMPLED)
         some = slice(self._minute % step, None, step)
         offsets = (at[some] - stamps[some]).tolist()
-        for facility, type_, offset in zip(facilities[some], device_types[some], offsets, strict=True):
+        for facility, type_, offset in zip(
+            facilities[some], device_types[some], offsets, strict=True
+        ):
             key = (facility, type_)
             if key not in self._offsets:
                 if self._types.get(facility, 0) >= DEVICE_TYPES:
@@ -155,5 +162,7 @@ class Recent:
             ms = [offset for of, offset in noted if self._within(of, minute)]
             if len(ms) >= LEAST_OFFSETS:
                 low, middle, high = np.quantile(ms, (0.1, 0.5, 0.9)).tolist()
-                found.append(ClockOffset(facility, type_, round(middle), round(high - low), len(ms)))
+                found.append(
+                    ClockOffset(facility, type_, round(middle), round(high - low), len(ms))
+                )
         return found

@@ -16,14 +16,19 @@ _RANKS = 4
 
 
 class ResponseTimes(Growing):
-    """Counts by unit and rank of priority. An observation can be taken back when a late fact changes it."""
+    """Counts by unit and rank of priority.
+
+    An observation can be taken back when a late fact changes it.
+    """
 
     _counts: Numbers  # (unit * ranks + rank, bucket), not cumulative; the last is the sum in ms
 
     def __init__(self) -> None:
         super().__init__(_counts=((np.int64, (len(RESPONSE_BUCKETS) + 2,)), 0))
 
-    def enter(self, units: Codes, ranks: npt.NDArray[np.int8], milliseconds: Numbers, times: int) -> None:
+    def enter(
+        self, units: Codes, ranks: npt.NDArray[np.int8], milliseconds: Numbers, times: int
+    ) -> None:
         """Add observations (`times` 1), or take them back (-1)."""
         if not len(units):
             return
@@ -43,7 +48,9 @@ class ResponseTimes(Growing):
             self._counts[unit * _RANKS : (unit + 1) * _RANKS] = 0
 
     def renumber(self, units: Codes) -> None:
-        """Units have other numbers now; `units` gives them by their old ones, -1 for forgotten ones."""
+        """Units have other numbers now; `units` gives them by their old ones, -1 for forgotten
+        ones.
+        """
         observed = self.dump()
         self.empty()
         for unit, rank, counts in observed:
@@ -56,13 +63,21 @@ class ResponseTimes(Growing):
         return other
 
     def histograms(self) -> list[tuple[int, int, list[int], float]]:
-        """(unit, rank, cumulative counts with +Inf last, sum in seconds), of those with any observation."""
-        return [(unit, rank, np.cumsum(counts[:-1]).tolist(), counts[-1] / 1000) for unit, rank, counts in self.dump()]
+        """(unit, rank, cumulative counts with +Inf last, sum in seconds), of those with any
+        observation.
+        """
+        return [
+            (unit, rank, np.cumsum(counts[:-1]).tolist(), counts[-1] / 1000)
+            for unit, rank, counts in self.dump()
+        ]
 
     def dump(self) -> list[tuple[int, int, list[int]]]:
         """(unit, rank, counts), of those with any observation."""
         keys = np.flatnonzero(self._counts[:, :-1].any(axis=1))
-        return [(*divmod(key, _RANKS), counts) for key, counts in zip(keys.tolist(), self._counts[keys].tolist(), strict=True)]
+        return [
+            (*divmod(key, _RANKS), counts)
+            for key, counts in zip(keys.tolist(), self._counts[keys].tolist(), strict=True)
+        ]
 
     def load(self, unit: int, rank: int, counts: Sequence[int]) -> None:
         key = unit * _RANKS + rank

@@ -1,4 +1,6 @@
-"""Responses: what people did, by alarm and by bed, and when each unit was last seen to have a human channel."""
+"""Responses: what people did, by alarm and by bed, and when each unit was last seen to have a human
+channel.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,18 @@ ACTIONS: tuple[Action, ...] = get_args(Action)
 ACTION_NUMBER = {action: number for number, action in enumerate(ACTIONS)}
 
 INTERVENTIONS: frozenset[Action] = frozenset({"intervene", "consult"})
-"""Actions that make an alarm actionable: observed intervention, or consultation at the bedside (Bonafide 2015, 2017)."""
+"""Actions that make an alarm actionable: observed intervention, or consultation at the bedside
+(Bonafide 2015, 2017).
+"""
 
 UNNAMED = 16
-"""Added to the number of an action where the response names no unit: then it comes from the units of its episodes."""
+"""Added to the number of an action where the response names no unit: then it comes from the units
+of its episodes.
+"""
 
-INTERVENING = tuple(ACTION_NUMBER[action] + unnamed for action in sorted(INTERVENTIONS) for unnamed in (0, UNNAMED))
+INTERVENING = tuple(
+    ACTION_NUMBER[action] + unnamed for action in sorted(INTERVENTIONS) for unnamed in (0, UNNAMED)
+)
 IS_INTERVENING = np.zeros(2 * UNNAMED, dtype=np.bool_)
 IS_INTERVENING[list(INTERVENING)] = True
 
@@ -47,7 +55,8 @@ class _Said:
 
 
 class BedResponses(Growing):
-    """Responses that name a bed and no alarm, by bed and the unit they name. `beds` numbers (facility, name of a bed).
+    """Responses that name a bed and no alarm, by bed and the unit they name. `beds` numbers
+    (facility, name of a bed).
 
     Of responses alike in all of it one is held.
     """
@@ -61,7 +70,10 @@ class BedResponses(Growing):
         self.blocks: Blocks[_Said] = Blocks(512)
 
     def add(self, bed: int, at: int, action: int, unit: int) -> bool:
-        """`unit` is a number, NOT_SAID where the response names none. Returns whether there was none alike."""
+        """`unit` is a number, NOT_SAID where the response names none.
+
+        Returns whether there was none alike.
+        """
         if not self._enter(bed, at, action, unit):
             return False
         self.blocks.add(_Said(bed, at, action, unit))
@@ -77,7 +89,9 @@ class BedResponses(Growing):
         return moments.add(action, at)
 
     def since(self, beds: Codes, moments: Numbers) -> npt.NDArray[np.bool_]:
-        """For each pair of bed and moment: whether anything was said about the bed at the moment or later."""
+        """For each pair of bed and moment: whether anything was said about the bed at the moment or
+        later.
+        """
         self.reserve(int(beds.max()) + 1)
         return np.asarray(self.latest[beds] >= moments, dtype=np.bool_)
 
@@ -86,7 +100,9 @@ class BedResponses(Growing):
         return self._beds.get(bed, _NONE)
 
     def drop_before(self, moments: list[int], oldest_alarm: dict[int, int]) -> None:
-        """Forget responses older than their facility's moment, and than the oldest held episode of their bed (by number)."""
+        """Forget responses older than their facility's moment, and than the oldest held episode of
+        their bed (by number).
+        """
         limits = {}
         for bed in self._beds:
             moment = moments[self._numbers.things[bed][0]]
@@ -105,7 +121,9 @@ class BedResponses(Growing):
     def remove_after(self, facility: int, moment: int) -> None:
         """Forget a facility's responses with a time after `moment` (ms)."""
         things = self._numbers.things
-        for said in [one for one in self.blocks if one.at > moment and things[one.bed][0] == facility]:
+        for said in [
+            one for one in self.blocks if one.at > moment and things[one.bed][0] == facility
+        ]:
             self.blocks.remove(said)
         for bed in [bed for bed in self._beds if things[bed][0] == facility]:
             of_bed = self._beds[bed]
@@ -140,7 +158,10 @@ class BedResponses(Growing):
             self.blocks.changed(said)
 
     def dump(self, block: int) -> list[Any]:
-        return sorted([*self._numbers.things[one.bed], one.at, one.action, one.unit] for one in self.blocks[block])
+        return sorted(
+            [*self._numbers.things[one.bed], one.at, one.action, one.unit]
+            for one in self.blocks[block]
+        )
 
     def load(self, block: int, content: list[Any]) -> None:
         for facility, bed, at, action, unit in content:
@@ -154,10 +175,12 @@ def _moved(units: Codes, unit: int) -> int:
 
 
 class Cover:
-    """Per unit and action, the moments at which somebody of it responded to anything (a multiset). Stored by the hour.
+    """Per unit and action, the moments at which somebody of it responded to anything (a multiset).
+    Stored by the hour.
 
-    Only actions `by` which an intervention could have been reported give cover; the others are held in case the policy
-    changes. `came` and `went` collect (unit, moment)s of cover, after which finished episodes are classified again.
+    Only actions `by` which an intervention could have been reported give cover; the others are held
+    in case the policy changes. `came` and `went` collect (unit, moment)s of cover, after which
+    finished episodes are classified again.
     """
 
     def __init__(self, units: Numbered[tuple[int, str]], by: Iterable[str]) -> None:
@@ -182,14 +205,22 @@ class Cover:
         self.dirty.add(at // HOUR)
 
     def add_all(self, units: Codes, actions: Codes, at: Numbers) -> None:
-        """Add many; those of a unit that come in order, as they mostly do, are put behind its others at once."""
+        """Add many; those of a unit that come in order, as they mostly do, are put behind its
+        others at once.
+        """
         if not len(units):
             return
         order = np.lexsort((at, actions, units))
         units, actions, at = units[order], actions[order], at[order]
-        begins = np.flatnonzero(np.concatenate([[True], (units[1:] != units[:-1]) | (actions[1:] != actions[:-1])]))
+        begins = np.flatnonzero(
+            np.concatenate([[True], (units[1:] != units[:-1]) | (actions[1:] != actions[:-1])])
+        )
         for unit, action, begin, end in zip(
-            units[begins].tolist(), actions[begins].tolist(), begins.tolist(), [*begins[1:].tolist(), len(units)], strict=True
+            units[begins].tolist(),
+            actions[begins].tolist(),
+            begins.tolist(),
+            [*begins[1:].tolist(), len(units)],
+            strict=True,
         ):
             moments = at[begin:end].tolist()
             merge(self._of(unit, action), moments)
@@ -249,7 +280,9 @@ class Cover:
             self._units.pop(unit, None)
 
     def renumber(self, units: Codes) -> None:
-        """Units have other numbers now; `units` gives them by their old ones, -1 for forgotten ones."""
+        """Units have other numbers now; `units` gives them by their old ones, -1 for forgotten
+        ones.
+        """
         self._units = {int(units[unit]): of_unit for unit, of_unit in self._units.items()}
         self.came = [(int(units[unit]), at) for unit, at in self.came if units[unit] >= 0]
         self.went = [(int(units[unit]), at) for unit, at in self.went if units[unit] >= 0]

@@ -1,4 +1,6 @@
-"""The horizon: what lies behind it is let go of, save what belongs to alarms still open and to assignments still in force."""
+"""The horizon: what lies behind it is let go of, save what belongs to alarms still open and to
+assignments still in force.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +16,14 @@ from analyzer.pipeline.state import State
 from analyzer.pipeline.table import NEVER, OPEN
 
 _TIDY_EVERY = HOUR
-"""A sweep looks at everything held; what the horizon has passed meanwhile is in no window, so it may wait."""
+"""A sweep looks at everything held; what the horizon has passed meanwhile is in no window, so it
+may wait.
+"""
 
 
 def tidy(state: State, at_least: Numbers | None = None) -> bool:
-    """Forget what the horizon has passed, on the slower of two clocks: each facility's `now`, and its watermark.
+    """Forget what the horizon has passed, on the slower of two clocks: each facility's `now`, and
+    its watermark.
 
     `at_least` (ms, by facility): the horizon lies here or later, whatever the clocks say (see
     `departed`). Returns whether it swept: at most once in `_TIDY_EVERY` of a facility's time.
@@ -48,10 +53,12 @@ def tidy(state: State, at_least: Numbers | None = None) -> bool:
     table.drop(gone)
     by_place, by_bed = _oldest_alarms(state)
     limits = horizon.tolist()
-    # A clinician's unit is asked for at times up to the horizon ago, and each time that of assignments over for as long.
+    # A clinician's unit is asked for at times up to the horizon ago, and each time that of
+    # assignments over for as long.
     state.roster.drop_before([moment - state.policy.horizon for moment in limits], by_place)
     state.responses.drop_before(limits, by_bed)
-    # A held episode may have to be classified again, and its cover reaches back further than it does.
+    # A held episode may have to be classified again, and its cover reaches back further than it
+    # does.
     state.cover.drop_before([moment - state.policy.cover for moment in limits])
     state.watch.forget(horizon)
     _sweep(state)
@@ -59,7 +66,8 @@ def tidy(state: State, at_least: Numbers | None = None) -> bool:
 
 
 def _beyond_cap(state: State, rows: Numbers) -> Numbers:
-    """Of open alarms that the horizon has passed, those beyond `Policy.max_open_alarms` of a facility.
+    """Of open alarms that the horizon has passed, those beyond `Policy.max_open_alarms` of a
+    facility.
 
     The ones not mentioned for longest go first, then by alarm id.
     """
@@ -107,7 +115,11 @@ def _sweep(state: State) -> None:
         keep_teams(state)
     for unit, unsure in list(state.unsure.items()):
         rows = np.array([row for _, row in unsure], dtype=np.int64)
-        same = (table.rule[rows] == NOTHING_KNOWN) & (table.static[rows] >= 0) & (table.end[rows] == [end for end, _ in unsure])
+        same = (
+            (table.rule[rows] == NOTHING_KNOWN)
+            & (table.static[rows] >= 0)
+            & (table.end[rows] == [end for end, _ in unsure])
+        )
         same[same] = state.statics.unit[table.static[rows[same]]] == unit
         if same.any():
             state.unsure[unit] = list(compress(unsure, same.tolist()))

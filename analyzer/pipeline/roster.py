@@ -16,7 +16,9 @@ from analyzer.model.facts import Assignment, fact_of, values_of
 from analyzer.pipeline.table import OPEN
 
 MOST_RECIPIENTS = 256
-"""Of an alarm's recipients so many count, those with the least ids: more people than that cannot be meant by an alarm (our own)."""
+"""Of an alarm's recipients so many count, those with the least ids: more people than that cannot be
+meant by an alarm (our own).
+"""
 
 Team = tuple[int, ...]
 """Numbers of clinicians, sorted."""
@@ -46,36 +48,54 @@ class Teams:
     def union(self, one: int, other: int) -> int:
         pair = (one, other)
         if pair not in self._unions:
-            self._unions[pair] = self.numbers[tuple(sorted({*self.numbers.things[one], *self.numbers.things[other]}))]
+            self._unions[pair] = self.numbers[
+                tuple(sorted({*self.numbers.things[one], *self.numbers.things[other]}))
+            ]
         return self._unions[pair]
 
-    def with_recipients(self, number: int, facility: int, recipients: Sequence[str]) -> tuple[int, int]:
-        """The team of an alarm's recipients with some more, and how many are left out because there are enough lesser ones."""
+    def with_recipients(
+        self, number: int, facility: int, recipients: Sequence[str]
+    ) -> tuple[int, int]:
+        """The team of an alarm's recipients with some more, and how many are left out because there
+        are enough lesser ones.
+        """
         known = self.numbers.things[number]
         if len(known) + len(recipients) <= MOST_RECIPIENTS:
             return self.union(number, self.of(facility, recipients)), 0
         names = {self.clinicians.things[one][1] for one in known} | set(recipients)
-        return self.of(facility, sorted(names)[:MOST_RECIPIENTS]), max(len(names) - MOST_RECIPIENTS, 0)
+        return self.of(facility, sorted(names)[:MOST_RECIPIENTS]), max(
+            len(names) - MOST_RECIPIENTS, 0
+        )
 
     def names(self, number: int) -> tuple[str, ...]:
         """The ids of a team's clinicians, sorted."""
         names = self._names.get(number)
         if names is None:
-            names = self._names[number] = tuple(sorted(self.clinicians.things[one][1] for one in self.numbers.things[number]))
+            names = self._names[number] = tuple(
+                sorted(self.clinicians.things[one][1] for one in self.numbers.things[number])
+            )
         return names
 
     def told(self, number: int) -> tuple[int, tuple[str, ...]] | None:
         """The facility and the names of a team; None for nobody."""
-        return (self.clinicians.things[self.numbers.things[number][0]][0], self.names(number)) if number else None
+        return (
+            (self.clinicians.things[self.numbers.things[number][0]][0], self.names(number))
+            if number
+            else None
+        )
 
     def keep(self, used: Codes) -> Codes:
-        """Forget all teams but `used`, of which 0 must be the first; returns the new number of each old one."""
+        """Forget all teams but `used`, of which 0 must be the first; returns the new number of each
+        old one.
+        """
         self._unions.clear()
         self._names.clear()
         return kept(self.numbers, used)
 
     def keep_clinicians(self, used: Iterable[int]) -> Codes:
-        """Forget all clinicians but those of teams and `used`; returns the new number of each old one."""
+        """Forget all clinicians but those of teams and `used`; returns the new number of each old
+        one.
+        """
         members = {one for team in self.numbers.things for one in team}
         moved = kept(self.clinicians, np.array(sorted(members.union(used)), dtype=np.int64))
         self.numbers.renew([tuple(moved[list(team)].tolist()) for team in self.numbers.things])
@@ -84,8 +104,12 @@ class Teams:
         return moved
 
 
-def pairs(teams: list[Team], team: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Attribution as two parallel arrays: indices into `team` (the rows' teams), and the number of one clinician of that team."""
+def pairs(
+    teams: list[Team], team: npt.NDArray[np.int32]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Attribution as two parallel arrays: indices into `team` (the rows' teams), and the number of
+    one clinician of that team.
+    """
     sizes = np.array([len(one) for one in teams], dtype=np.intp)
     offsets = np.concatenate([[0], np.cumsum(sizes)])
     flat = np.array([one for of_team in teams for one in of_team], dtype=np.intp)
@@ -119,8 +143,12 @@ class Shifts(Growing):
 
     def __init__(self) -> None:
         super().__init__(
-            facility=(np.int32, -1), clinician=(np.int32, -1), place=(np.int32, -1), start=(np.int64, 0), end=(np.int64, OPEN)
-        )  # fmt: skip
+            facility=(np.int32, -1),
+            clinician=(np.int32, -1),
+            place=(np.int32, -1),
+            start=(np.int64, 0),
+            end=(np.int64, OPEN),
+        )
         self._top = 0
         self._free: list[int] = []
 
@@ -150,9 +178,11 @@ class Shifts(Growing):
 
 
 class Roster(Growing):
-    """The latest record of each assignment. Intervals are [start, end); one that ends before it begins is void.
+    """The latest record of each assignment. Intervals are [start, end); one that ends before it
+    begins is void.
 
-    The columns, by place, remember the stretch of time asked for last: within [`since`, `until`) the team is `team`.
+    The columns, by place, remember the stretch of time asked for last: within [`since`, `until`)
+    the team is `team`.
     """
 
     since: Numbers
@@ -169,7 +199,9 @@ class Roster(Growing):
         self.shifts = Shifts()
 
     def put(self, new: Assignment, facility: int, place: int) -> tuple[tuple[int, Assignment], ...]:
-        """Take a record in; returns the (place, assignment)s whose effect appeared or vanished with it."""
+        """Take a record in; returns the (place, assignment)s whose effect appeared or vanished with
+        it.
+        """
         key = (facility, new.assignment_id)
         held = self._held.get(key)
         if held is None:
@@ -198,13 +230,16 @@ class Roster(Growing):
                 self._look_at(int(places[number]), int(moments[number]))
         teams = self.team[places]
         other = np.flatnonzero((moments < self.since[places]) | (moments >= self.until[places]))
-        for number in other[np.argsort(moments[other], kind="stable")].tolist():  # by time, so that no edge is passed twice
+        # by time, so that no edge is passed twice
+        for number in other[np.argsort(moments[other], kind="stable")].tolist():
             teams[number] = self._look_at(int(places[number]), int(moments[number]))
         return teams
 
     def _look_at(self, place: int, moment: int) -> int:
         timeline = self._timelines.get(place)
-        since, until, on_duty = (BEFORE_ALL, AFTER_ALL, []) if timeline is None else timeline.at(moment)
+        since, until, on_duty = (
+            (BEFORE_ALL, AFTER_ALL, []) if timeline is None else timeline.at(moment)
+        )
         team = self._teams.numbers[tuple(sorted(on_duty))]
         self.since[place], self.until[place], self.team[place] = since, until, team
         return team
@@ -214,7 +249,8 @@ class Roster(Growing):
         return [(held.facility, held.assignment) for held in self._valid.values()]
 
     def drop_before(self, moments: list[int], oldest_alarm: dict[int, int]) -> None:
-        """Forget what ended, and was charted, before its facility's moment, unless a held alarm of its place still rests on it.
+        """Forget what ended, and was charted, before its facility's moment, unless a held alarm of
+        its place still rests on it.
 
         `oldest_alarm` gives the earliest start of a held episode for the places that have one.
         """
@@ -229,7 +265,11 @@ class Roster(Growing):
 
     def ids_after(self, facility: int, moment: int) -> set[str]:
         """The assignments of a facility whose record that counts is later than `moment` (ms)."""
-        return {id_ for (of, id_), held in self._held.items() if of == facility and held.assignment.at > moment}
+        return {
+            id_
+            for (of, id_), held in self._held.items()
+            if of == facility and held.assignment.at > moment
+        }
 
     def remove(self, facility: int, ids: Iterable[str]) -> list[tuple[int, Assignment]]:
         """Forget assignments of a facility; returns (place, record) of those that were held."""
@@ -251,7 +291,9 @@ class Roster(Growing):
         return {held.place for held in self._held.values()}
 
     def renumber(self, places: Codes, clinicians: Codes) -> None:
-        """Places and clinicians have other numbers now, in the same order; both are given by their old ones."""
+        """Places and clinicians have other numbers now, in the same order; both are given by their
+        old ones.
+        """
         for held in self._held.values():
             held.place = int(places[held.place])
         self._timelines = {int(places[place]): one for place, one in self._timelines.items()}

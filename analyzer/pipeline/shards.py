@@ -1,7 +1,9 @@
-"""Storage: the state in shards of bounded size, each of plain values, of which a checkpoint writes those that changed.
+"""Storage: the state in shards of bounded size, each of plain values, of which a checkpoint writes
+those that changed.
 
-Rows of the table are stored in blocks, columns as bytes, what was derived with what it was derived from: a million alarms are
-back in seconds, for nothing need be worked out again. `now` is not part of the state: whoever restores it tells the time.
+Rows of the table are stored in blocks, columns as bytes, what was derived with what it was derived
+from: a million alarms are back in seconds, for nothing need be worked out again. `now` is not part
+of the state: whoever restores it tells the time.
 """
 
 from __future__ import annotations
@@ -29,8 +31,22 @@ ShardKey = tuple[str, int]
 
 _HEAD: ShardKey = ("head", 0)
 _WAITING: ShardKey = ("waiting", 0)
-_ORDER = ("head", "units", "statics", "labels", "teams", "assignments", "responses", "cover", "episodes", "overload", "waiting")
-"""What is loaded before what: rows hold the numbers of names. Ids come before all: waiting facts hold their numbers."""
+_ORDER = (
+    "head",
+    "units",
+    "statics",
+    "labels",
+    "teams",
+    "assignments",
+    "responses",
+    "cover",
+    "episodes",
+    "overload",
+    "waiting",
+)
+"""What is loaded before what: rows hold the numbers of names. Ids come before all: waiting facts
+hold their numbers.
+"""
 
 
 def changed_shards(state: State) -> Iterator[ShardKey]:
@@ -46,7 +62,12 @@ def changed_shards(state: State) -> Iterator[ShardKey]:
 
 
 def _names(state: State) -> dict[str, Numbered[Any]]:
-    return {"units": state.statics.units, "statics": state.statics.numbers, "labels": state.labels, "teams": state.teams.numbers}
+    return {
+        "units": state.statics.units,
+        "statics": state.statics.numbers,
+        "labels": state.labels,
+        "teams": state.teams.numbers,
+    }
 
 
 def _dirty(state: State) -> dict[str, set[int]]:
@@ -81,7 +102,10 @@ def dump(state: State, key: ShardKey) -> Any:
             return _names(state)[kind].block(number) or None
         case "teams":
             begin = number * NAMES_PER_BLOCK
-            return [state.teams.told(begin + place) for place in range(len(state.teams.numbers.block(number)))] or None
+            return [
+                state.teams.told(begin + place)
+                for place in range(len(state.teams.numbers.block(number)))
+            ] or None
         case "episodes":
             return _dump_rows(state, state.table.of_block(number))
         case "assignments":
@@ -101,14 +125,18 @@ def _topic(kind: str) -> Topic:
 
 
 def load(policy: Policy, shards: Mapping[ShardKey, Any], judge_anew: bool = False) -> State:
-    """The state that dumped `shards`; time has not come to any of its facilities yet (`judge_anew`: see `Engine.load`)."""
+    """The state that dumped `shards`; time has not come to any of its facilities yet (`judge_anew`:
+    see `Engine.load`).
+    """
     state = State(policy)
     for topic in TOPICS:
         state.gates[topic].seen.load(_blocks(shards, f"ids-{topic}"))
     state.table.reserve((max(_blocks(shards, "episodes"), default=-1) + 1) * ROWS_PER_BLOCK)
     rows: list[Numbers] = []
     others = [shard for shard in shards.items() if shard[0][0] in _ORDER]
-    for (kind, number), content in sorted(others, key=lambda shard: (_ORDER.index(shard[0][0]), shard[0])):
+    for (kind, number), content in sorted(
+        others, key=lambda shard: (_ORDER.index(shard[0][0]), shard[0])
+    ):
         match kind:
             case "head":
                 _load_head(state, content)
@@ -194,7 +222,9 @@ def _load_waiting(state: State, topic: Topic, facts: list[list[Any]]) -> None:
     names = list(FACT_TYPES[topic].__slots__)
     facilities = np.array([state.facilities[one] for one in columns[names.index("facility")]])
     at = np.array(columns[names.index("at")], dtype=np.int64)
-    state.arrivals.add(topic, Batch(columns, facilities, at, _entries_again(state, topic, facilities, columns[0])))
+    state.arrivals.add(
+        topic, Batch(columns, facilities, at, _entries_again(state, topic, facilities, columns[0]))
+    )
 
 
 def _entries_again(state: State, topic: Topic, facilities: Numbers, event_ids: Any) -> Numbers:
@@ -208,23 +238,33 @@ def _dump_rows(state: State, rows: Numbers) -> Any:
     columns = [planes(getattr(table, name)[rows]) for name in STORED]
     ids = table.packed_ids(rows)
     return {
-        "rows": planes(rows.astype(np.int32)), "ids": [ids.text, planes(ids.lengths)], "columns": columns,
+        "rows": planes(rows.astype(np.int32)),
+        "ids": [ids.text, planes(ids.lengths)],
+        "columns": columns,
         "extras": _dump_extras(state, rows),
-    }  # fmt: skip
+    }
 
 
 def _dump_extras(state: State, rows: Numbers) -> dict[str, list[Any]]:
     """What some rows have beside their columns, which tell most of those that have nothing."""
     table = state.table
     wanted = {
-        "ends": rows, "early": rows, "readings": rows[table.side[rows] == MIXED], "labels": rows[table.verdict[rows] != NOT_JUDGED],
-        "heard": rows[table.heard_at[rows] != NEVER], "lent": rows,
-    }  # fmt: skip
+        "ends": rows,
+        "early": rows,
+        "readings": rows[table.side[rows] == MIXED],
+        "labels": rows[table.verdict[rows] != NOT_JUDGED],
+        "heard": rows[table.heard_at[rows] != NEVER],
+        "lent": rows,
+    }
     found: dict[str, list[Any]] = {}
     for name, candidates in wanted.items():
         extras = getattr(table, name)
-        if extras and (some := [(row, extras[row]) for row in candidates.tolist() if row in extras]):
-            found[name] = [(row, one.dump()) for row, one in some] if name in ("readings", "heard") else some
+        if extras and (
+            some := [(row, extras[row]) for row in candidates.tolist() if row in extras]
+        ):
+            found[name] = (
+                [(row, one.dump()) for row, one in some] if name in ("readings", "heard") else some
+            )
     return found
 
 
@@ -233,9 +273,14 @@ def _load_rows(state: State, block: int, content: Any) -> Numbers:
     rows = from_planes(content["rows"], np.int32).astype(np.int64)
     if (rows // ROWS_PER_BLOCK != block).any():  # memory is taken up to the last of them
         raise ValueError("rows: expected those of the block")
-    columns = {name: from_planes(part, type_) for (name, (type_, _)), part in zip(STORED.items(), content["columns"], strict=True)}
+    columns = {
+        name: from_planes(part, type_)
+        for (name, (type_, _)), part in zip(STORED.items(), content["columns"], strict=True)
+    }
     text, lengths = content["ids"]
-    table.put(rows, columns["facility"].astype(np.int64), Packed(text, from_planes(lengths, np.uint16)))
+    table.put(
+        rows, columns["facility"].astype(np.int64), Packed(text, from_planes(lengths, np.uint16))
+    )
     first, last = int(rows[0]), int(rows[-1])
     own: Any = slice(first, last + 1) if last - first + 1 == len(rows) else rows
     for name, column in columns.items():
@@ -268,11 +313,18 @@ def _complete(state: State, rows: Numbers) -> None:
 
 
 def _judge_anew(state: State) -> None:
-    """By another policy, responses may belong to other episodes, and episodes be of other classes, or not be final yet."""
+    """By another policy, responses may belong to other episodes, and episodes be of other classes,
+    or not be final yet.
+    """
     table = state.table
     rows = table.existing()
     observed = rows[table.observed_after[rows] != NEVER]
-    state.response_times.enter(table.observed_unit[observed], table.observed_rank[observed], table.observed_after[observed], -1)
+    state.response_times.enter(
+        table.observed_unit[observed],
+        table.observed_rank[observed],
+        table.observed_after[observed],
+        -1,
+    )
     table.observed_after[observed] = NEVER
     derive(state, rows)
     table.changed(rows)

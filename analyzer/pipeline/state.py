@@ -1,7 +1,9 @@
-"""State: everything that is held of the facilities of one partition, and how far time has come in each.
+"""State: everything that is held of the facilities of one partition, and how far time has come in
+each.
 
-It only keeps things together; what they mean to each other is in `fold` (facts in), `derive` (what follows), `publish` (what is
-final), `horizon`, `departed`, `control` and `compaction` (what is forgotten), `burden` (what it weighs) and `storage` (how it is stored).
+It only keeps things together; what they mean to each other is in `fold` (facts in), `derive` (what
+follows), `publish` (what is final), `horizon`, `departed`, `control` and `compaction` (what is
+forgotten), `burden` (what it weighs) and `storage` (how it is stored).
 """
 
 from __future__ import annotations
@@ -53,9 +55,13 @@ class State:
         self.response_times = ResponseTimes()
         self.watch = Watch(policy.overload)
         self.head_changed = False
-        """Whether what belongs to no block (watermarks, response times, ...) differs from what is stored."""
+        """Whether what belongs to no block (watermarks, response times, ...) differs from what is
+        stored.
+        """
         self.unsure: dict[int, list[tuple[int, int]]] = {}
-        """By unit: (end, row) of final alarms whose class is `unknown`, in order, for when its human channel is heard of."""
+        """By unit: (end, row) of final alarms whose class is `unknown`, in order, for when its
+        human channel is heard of.
+        """
         self.recipients_dropped = 0
         """Recipients that did not count because their alarm has `MOST_RECIPIENTS` lesser ones."""
         self.names_kept = 0
@@ -74,5 +80,7 @@ class State:
             gate.reserve(count)
 
     def watermark(self, topic: Topic = "alarms") -> Numbers:
-        """By facility: the greatest `at` of an accepted fact of the topic, NOTHING_YET before the first."""
+        """By facility: the greatest `at` of an accepted fact of the topic, NOTHING_YET before the
+        first.
+        """
         return self.gates[topic].watermark[: len(self.facilities.things)]

@@ -1,8 +1,9 @@
 """The table of held episodes: numpy columns, one row an episode, for all facilities of a partition.
 
-Millions of alarms fit because nothing of them is a Python object, save the few things that most do not have (a second end, a
-response by alarm id, readings on both sides of a limit). Rows are the unit of work: facts are folded into them and everything
-that follows is derived for many rows at once. The table knows nothing of rules, rosters or time.
+Millions of alarms fit because nothing of them is a Python object, save the few things that most do
+not have (a second end, a response by alarm id, readings on both sides of a limit). Rows are the
+unit of work: facts are folded into them and everything that follows is derived for many rows at
+once. The table knows nothing of rules, rosters or time.
 """
 
 from __future__ import annotations
@@ -13,7 +14,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns.ids import UNKNOWN, Checks, Growing, Marks, Numbers, Packed, Slots, distinct, fingerprints, pack
+from analyzer.columns.ids import (
+    UNKNOWN,
+    Checks,
+    Growing,
+    Marks,
+    Numbers,
+    Packed,
+    Slots,
+    distinct,
+    fingerprints,
+    pack,
+)
 
 if TYPE_CHECKING:  # they are kept here, and written by those who know them
     from analyzer.columns.moments import Moments
@@ -23,33 +35,63 @@ if TYPE_CHECKING:  # they are kept here, and written by those who know them
 OPEN = 1 << 60
 """The `end` of an alarm that still sounds: later than any moment, and safe to add a duration to."""
 NEVER = 1 << 61
-"""The `start` of an alarm that no `start` or `update` has opened yet, and the time of an answer that did not come."""
+"""The `start` of an alarm that no `start` or `update` has opened yet, and the time of an answer
+that did not come.
+"""
 NOT_JUDGED = -1
 """No label's verdict."""
 
 ROWS_PER_BLOCK = 1024
-"""Rows stored together: few enough that little is written for one change, many enough that a record is worth its while."""
+"""Rows stored together: few enough that little is written for one change, many enough that a record
+is worth its while.
+"""
 
 STORED: dict[str, tuple[Any, Any]] = {
-    "facility": (np.int32, -1), "static": (np.int32, -1), "label": (np.int32, 0), "recipients": (np.int32, 0), "start": (np.int64, NEVER),
-    "first": (np.int32, -1), "end": (np.int64, OPEN), "rank": (np.int8, 0), "side": (np.int8, 0), "value": (np.float64, np.nan),
+    "facility": (np.int32, -1),
+    "static": (np.int32, -1),
+    "label": (np.int32, 0),
+    "recipients": (np.int32, 0),
+    "start": (np.int64, NEVER),
+    "first": (np.int32, -1),
+    "end": (np.int64, OPEN),
+    "rank": (np.int8, 0),
+    "side": (np.int8, 0),
+    "value": (np.float64, np.nan),
     "opposite": (np.float64, np.nan),
-    "limit": (np.float64, np.nan), "onset_at": (np.int64, NEVER), "onset": (np.int32, -1), "latest": (np.int64, -OPEN),
+    "limit": (np.float64, np.nan),
+    "onset_at": (np.int64, NEVER),
+    "onset": (np.int32, -1),
+    "latest": (np.int64, -OPEN),
     "mentioned": (np.int64, -OPEN),
-    "later": (np.int32, -1), "verdict": (np.int8, NOT_JUDGED), "judged_at": (np.int64, -OPEN), "heard_at": (np.int64, NEVER),
+    "later": (np.int32, -1),
+    "verdict": (np.int8, NOT_JUDGED),
+    "judged_at": (np.int64, -OPEN),
+    "heard_at": (np.int64, NEVER),
     "heard_code": (np.int8, 0),
-    "team": (np.int32, 0), "first_response": (np.int64, NEVER), "intervened": (np.bool_, False), "answered": (np.bool_, False),
-    "is_alarm": (np.bool_, False), "klass": (np.int8, 0), "rule": (np.int8, 0), "to_publish": (np.bool_, False), "digest": (np.uint64, 0),
-    "observed_after": (np.int64, NEVER), "observed_unit": (np.int32, 0), "observed_rank": (np.int8, 0),
-}  # fmt: skip
+    "team": (np.int32, 0),
+    "first_response": (np.int64, NEVER),
+    "intervened": (np.bool_, False),
+    "answered": (np.bool_, False),
+    "is_alarm": (np.bool_, False),
+    "klass": (np.int8, 0),
+    "rule": (np.int8, 0),
+    "to_publish": (np.bool_, False),
+    "digest": (np.uint64, 0),
+    "observed_after": (np.int64, NEVER),
+    "observed_unit": (np.int32, 0),
+    "observed_rank": (np.int8, 0),
+}
 """The columns that are stored: types, and values of free rows."""
 _OF_OTHERS = ("facility", "mentioned", "verdict", "judged_at", "heard_at", "heard_code")
 _OF_EVENTS = [name for name in STORED if name not in _OF_OTHERS]
 """Columns with what alarm events reported, or with what follows from it."""
 _REBUILT: dict[str, tuple[Any, Any]] = {
-    "place": (np.int32, -1), "_marks": (np.uint64, 0), "_checks": (np.uint32, 0), "_text_at": (np.uint32, 0),
+    "place": (np.int32, -1),
+    "_marks": (np.uint64, 0),
+    "_checks": (np.uint32, 0),
+    "_text_at": (np.uint32, 0),
     "_text_length": (np.uint16, 0),
-}  # fmt: skip
+}
 
 
 class Table(Growing):
@@ -61,12 +103,14 @@ class Table(Growing):
     label: npt.NDArray[np.int32]  # a number of texts shown to people; 0: none
     recipients: npt.NDArray[np.int32]  # a number of sets of clinicians; 0: none
     start: Numbers
-    first: npt.NDArray[np.int32]  # the entry (in `SeenIds`) of the event that `start` and `static` come from
+    # the entry (in `SeenIds`) of the event that `start` and `static` come from
+    first: npt.NDArray[np.int32]
     end: Numbers
     rank: npt.NDArray[np.int8]
     side: npt.NDArray[np.int8]
     value: npt.NDArray[np.float64]
-    opposite: npt.NDArray[np.float64]  # the extreme on the other side of the limit, as long as `side` is HIGH or LOW
+    # the extreme on the other side of the limit, as long as `side` is HIGH or LOW
+    opposite: npt.NDArray[np.float64]
     limit: npt.NDArray[np.float64]
     onset_at: Numbers
     onset: npt.NDArray[np.int32]  # an entry, as `first`
@@ -88,7 +132,8 @@ class Table(Growing):
     rule: npt.NDArray[np.int8]
     to_publish: npt.NDArray[np.bool_]
     digest: Marks  # of the last record published; 0: none yet
-    observed_after: Numbers  # ms, as entered in the histogram of response times, under these; NEVER: nothing entered
+    # ms, as entered in the histogram of response times, under these; NEVER: nothing entered
+    observed_after: Numbers
     observed_unit: npt.NDArray[np.int32]
     observed_rank: npt.NDArray[np.int8]
     # its id
@@ -108,11 +153,15 @@ class Table(Growing):
         self.dirty: set[int] = set()
         # what most rows do not have, by row
         self.earlier: dict[int, int] = {}  # of rows that are the `later` of another one: which
-        self.ends: dict[int, list[int]] = {}  # those before the start, in order: an earlier start may make one count
-        self.early: dict[int, list[Any]] = {}  # `end` events more than the horizon before the start, whole (see `fold`)
+        # those before the start, in order: an earlier start may make one count
+        self.ends: dict[int, list[int]] = {}
+        # `end` events more than the horizon before the start, whole (see `fold`)
+        self.early: dict[int, list[Any]] = {}
         self.readings: dict[int, Readings] = {}
-        self.labels: dict[int, list[tuple[int, str, int]]] = {}  # (at, event_id, verdict) of all labels, in order
-        self.heard: dict[int, Moments] = {}  # all responses by alarm id, where they are more than one
+        # (at, event_id, verdict) of all labels, in order
+        self.labels: dict[int, list[tuple[int, str, int]]] = {}
+        # all responses by alarm id, where they are more than one
+        self.heard: dict[int, Moments] = {}
         self.lent: dict[int, Loan] = {}  # of rows that lend cover to their unit: from when to when
 
     # -- ids
@@ -121,12 +170,22 @@ class Table(Growing):
         """The row of the first episode held of each alarm id; those not known yet get one."""
         packed = pack(alarm_ids)
         marks, checks = fingerprints(facilities, packed)
-        rows = self._slots.find(marks, checks, self._marks, self._checks) if self.held else np.full(len(marks), UNKNOWN)
+        rows = (
+            self._slots.find(marks, checks, self._marks, self._checks)
+            if self.held
+            else np.full(len(marks), UNKNOWN)
+        )
         new = np.flatnonzero(rows == UNKNOWN)
         if len(new):
             firsts, which = _alike(marks[new])
-            if not np.array_equal(checks[new][firsts][which], checks[new]):  # marks alike of different ids
-                _, firsts, which = np.unique(np.column_stack([marks[new], checks[new]]), axis=0, return_index=True, return_inverse=True)
+            # marks alike of different ids
+            if not np.array_equal(checks[new][firsts][which], checks[new]):
+                _, firsts, which = np.unique(
+                    np.column_stack([marks[new], checks[new]]),
+                    axis=0,
+                    return_index=True,
+                    return_inverse=True,
+                )
                 which = which.reshape(-1)
             chosen = new[firsts]
             taken = self._take(len(chosen))
@@ -137,9 +196,11 @@ class Table(Growing):
         return rows
 
     def at_times(self, rows: Numbers, at: Numbers, horizon: int) -> Numbers:
-        """The rows of the episodes that events at these times belong to, from the first episodes of their alarm ids.
+        """The rows of the episodes that events at these times belong to, from the first episodes of
+        their alarm ids.
 
-        Events more than the horizon after an episode's end belong to the next one, which gets a row if it has none.
+        Events more than the horizon after an episode's end belong to the next one, which gets a row
+        if it has none.
         """
         over = np.flatnonzero(at > self.end[rows] + horizon)
         if not len(over):
@@ -150,7 +211,13 @@ class Table(Growing):
             ending = before[self.later[before] < 0]
             if len(ending):
                 new = self._take(len(ending))
-                self._name(new, self.facility[ending].astype(np.int64), self.packed_ids(ending), self._marks[ending], self._checks[ending])
+                self._name(
+                    new,
+                    self.facility[ending].astype(np.int64),
+                    self.packed_ids(ending),
+                    self._marks[ending],
+                    self._checks[ending],
+                )
                 self.later[ending] = new
                 self.earlier.update(zip(new.tolist(), ending.tolist(), strict=True))
                 self.changed(ending)
@@ -159,10 +226,11 @@ class Table(Growing):
         return rows
 
     def named_at(self, rows: Numbers, at: Numbers, horizon: int) -> Numbers:
-        """The rows of the episodes that responses and labels by alarm id mean, from the first episodes of their alarm ids.
+        """The rows of the episodes that responses and labels by alarm id mean, from the first
+        episodes of their alarm ids.
 
-        They mean the episode that an event would belong to, and the one before it where that one has not begun within the
-        horizon.
+        They mean the episode that an event would belong to, and the one before it where that one
+        has not begun within the horizon.
         """
         if not self.earlier:
             return rows
@@ -224,14 +292,18 @@ class Table(Growing):
                 extras.pop(row, None)
 
     def put(self, rows: Numbers, facilities: Numbers, alarm_ids: Packed) -> None:
-        """Take these very rows, for alarms that have none: when stored ones are put back. `all_put` makes an end of it."""
+        """Take these very rows, for alarms that have none: when stored ones are put back. `all_put`
+        makes an end of it.
+        """
         self.reserve(int(rows.max()) + 1)
         self._top = max(self._top, int(rows.max()) + 1)
         self.held += len(rows)
         self._name(rows, facilities, alarm_ids, *fingerprints(facilities, alarm_ids))
 
     def all_put(self) -> None:
-        """After the last `put`: rows are found by their ids, and those in between that nobody took are free."""
+        """After the last `put`: rows are found by their ids, and those in between that nobody took
+        are free.
+        """
         rows = self.rows()
         before = rows[self.later[rows] >= 0]
         self.earlier = dict(zip(self.later[before].tolist(), before.tolist(), strict=True))
@@ -239,7 +311,9 @@ class Table(Growing):
         self._slots.insert(self._marks[first], first, self._marks)
         self._free = [np.flatnonzero(self.facility[: self._top] < 0)]
 
-    def _name(self, rows: Numbers, facilities: Numbers, alarm_ids: Packed, marks: Marks, checks: Checks) -> None:
+    def _name(
+        self, rows: Numbers, facilities: Numbers, alarm_ids: Packed, marks: Marks, checks: Checks
+    ) -> None:
         self.facility[rows], self._marks[rows], self._checks[rows] = facilities, marks, checks
         lengths = alarm_ids.lengths.astype(np.int64)
         self._text_at[rows] = len(self._text) + np.cumsum(lengths) - lengths
@@ -249,13 +323,28 @@ class Table(Growing):
 
     def ids(self, rows: Numbers) -> list[str]:
         """The alarm ids of rows."""
-        begins, lengths, text = self._text_at[rows].tolist(), self._text_length[rows].tolist(), self._text
-        return [text[begin : begin + length].decode() for begin, length in zip(begins, lengths, strict=True)]
+        begins, lengths, text = (
+            self._text_at[rows].tolist(),
+            self._text_length[rows].tolist(),
+            self._text,
+        )
+        return [
+            text[begin : begin + length].decode()
+            for begin, length in zip(begins, lengths, strict=True)
+        ]
 
     def packed_ids(self, rows: Numbers) -> Packed:
         """The same, packed."""
         begins, lengths, text = self._text_at[rows].tolist(), self._text_length[rows], self._text
-        return Packed(b"".join([text[begin : begin + length] for begin, length in zip(begins, lengths.tolist(), strict=True)]), lengths)
+        return Packed(
+            b"".join(
+                [
+                    text[begin : begin + length]
+                    for begin, length in zip(begins, lengths.tolist(), strict=True)
+                ]
+            ),
+            lengths,
+        )
 
     # -- rows
 
@@ -351,7 +440,9 @@ class Table(Growing):
     def of_block(self, block: int) -> Numbers:
         """The rows in use of a block."""
         begin = block * ROWS_PER_BLOCK
-        return begin + np.flatnonzero(self.facility[begin : min(begin + ROWS_PER_BLOCK, self._top)] >= 0)
+        return begin + np.flatnonzero(
+            self.facility[begin : min(begin + ROWS_PER_BLOCK, self._top)] >= 0
+        )
 
     def changed(self, rows: Numbers) -> None:
         """Note that rows differ from what is stored."""
@@ -359,7 +450,10 @@ class Table(Growing):
 
 
 def _alike(marks: Marks) -> tuple[Numbers, Numbers]:
-    """One place of each different mark, and for each mark which of these is its like. (`np.unique` sorts stably, which takes longer.)"""
+    """One place of each different mark, and for each mark which of these is its like.
+
+    (`np.unique` sorts stably, which takes longer.)
+    """
     order = np.argsort(marks)
     ordered = marks[order]
     begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])

@@ -1,6 +1,8 @@
-"""Bounds: how large a share may be in truth, whatever chance did to the count (Clopper & Pearson, Biometrika 1934), without scipy.
+"""Bounds: how large a share may be in truth, whatever chance did to the count (Clopper & Pearson,
+Biometrika 1934), without scipy.
 
-Exact for independent draws. Alarms of one patient are alike, so the truth is less sure than it says.
+Exact for independent draws. Alarms of one patient are alike, so the truth is less sure than it
+says.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ _STEPS = 200  # halvings; 60 reach the last bit
 def upper_bound(count: int, of: int, confidence: float) -> float | None:
     """The one-sided upper bound of a share at `confidence`; None of nothing.
 
-    With none observed it is 1 - (1 - confidence)^(1 / n), at 95 % about 3 / n: the rule of three (Hanley & Lippman-Hand, JAMA 1983).
+    With none observed it is 1 - (1 - confidence)^(1 / n), at 95 % about 3 / n: the rule of three
+    (Hanley & Lippman-Hand, JAMA 1983).
 
     >>> [round(upper_bound(count, 300, 0.95), 5) for count in (0, 1, 30, 300)]
     [0.00994, 0.01571, 0.13319, 1.0]
@@ -27,7 +30,8 @@ def upper_bound(count: int, of: int, confidence: float) -> float | None:
         return 1.0
     if count <= 0:
         return -expm1(log1p(-confidence) / of)
-    # The share under which as few as `count` had a chance of 1 - confidence: P(X <= count) = 1 - I(share; count + 1, of - count).
+    # The share under which as few as `count` had a chance of 1 - confidence: P(X <= count) = 1 -
+    # I(share; count + 1, of - count).
     low, high = count / of, 1.0
     for _ in range(_STEPS):
         middle = (low + high) / 2
@@ -41,7 +45,8 @@ def upper_bound(count: int, of: int, confidence: float) -> float | None:
 
 
 def least_needed(most: float, confidence: float) -> int:
-    """How many must have been observed, with none lost, before a share of at most `most` (above 0, below 1) can be promised.
+    """How many must have been observed, with none lost, before a share of at most `most` (above 0,
+    below 1) can be promised.
 
     >>> least_needed(0.01, 0.95)
     299
@@ -53,7 +58,9 @@ def least_needed(most: float, confidence: float) -> int:
 
 
 def beta_share(x: float, a: float, b: float) -> float:
-    """The regularised incomplete beta function I(x; a, b), by its continued fraction (Lentz's way; Press, Numerical Recipes, 6.4)."""
+    """The regularised incomplete beta function I(x; a, b), by its continued fraction (Lentz's way;
+    Press, Numerical Recipes, 6.4).
+    """
     if x <= 0:
         return 0.0
     if x >= 1:
@@ -66,7 +73,10 @@ def beta_share(x: float, a: float, b: float) -> float:
     m, change = 1, inf
     while abs(change - 1) > 1e-15 and m < 100_000:
         change = 1.0
-        for step in (m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)), -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))):
+        for step in (
+            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
+            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
+        ):
             denominator = 1 / _kept_off(1 + step * denominator)
             numerator = _kept_off(1 + step / numerator)
             change = numerator * denominator

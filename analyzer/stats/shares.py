@@ -14,7 +14,8 @@ _Z = NormalDist().inv_cdf(0.975)
 class Share:
     """`count` of `of`, as a share with its 95 % interval by Wilson (1927); all None of nothing.
 
-    The interval is that of independent draws. Alarms of one patient are not, so the truth is less sure than it says.
+    The interval is that of independent draws. Alarms of one patient are not, so the truth is less
+    sure than it says.
 
     >>> [round(bound, 4) for bound in (Share(15, 148).low, Share(15, 148).value, Share(15, 148).high)]
     [0.0624, 0.1014, 0.1605]

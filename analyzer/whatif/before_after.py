@@ -1,8 +1,10 @@
 """Comparison: what came of a real change, in days before it and days after it.
 
-Days are stretches of 24 h counted from the moment of the change, in both directions. They, not alarms, are what is compared: alarms come
-in clusters, so their number from day to day says how sure a rate is. Units that were not changed show what would have happened anyway
-(difference in differences). What rose by chance falls by itself: whether the days before were unlike those before them is shown, too.
+Days are stretches of 24 h counted from the moment of the change, in both directions. They, not
+alarms, are what is compared: alarms come in clusters, so their number from day to day says how sure
+a rate is. Units that were not changed show what would have happened anyway (difference in
+differences). What rose by chance falls by itself: whether the days before were unlike those before
+them is shown, too.
 """
 
 from __future__ import annotations
@@ -62,7 +64,9 @@ class Comparison:
     beyond_control: Ratio
     """The one relative to the other."""
     earlier: Ratio
-    """Of the days before the change to those before them, as far as recorded: above 1, some of the fall may be a return to the usual."""
+    """Of the days before the change to those before them, as far as recorded: above 1, some of the
+    fall may be a return to the usual.
+    """
     balance: tuple[Balance, Balance]
 
 
@@ -70,28 +74,46 @@ class TooShort(ValueError):
     """Too few whole days were recorded on one side: one line."""
 
 
-def compare(recorded: Recorded, changed: Flags, control: Flags, at: int, most_days: int, confidence: float) -> Comparison:
-    """`changed` and `control`: which alarms the change concerns, and which show what would have come anyway. Raises `TooShort`."""
+def compare(
+    recorded: Recorded, changed: Flags, control: Flags, at: int, most_days: int, confidence: float
+) -> Comparison:
+    """`changed` and `control`: which alarms the change concerns, and which show what would have
+    come anyway. Raises `TooShort`.
+    """
     begin, last = recorded.span
     days = min((at - begin) // DAY, most_days), min((last - at) // DAY, most_days)
     if min(days) < LEAST_DAYS:
         found = " and ".join(str(max(one, 0)) for one in days)
-        raise TooShort(f"expected at least {LEAST_DAYS} whole days recorded before the change and after it, found {found}")
+        raise TooShort(
+            f"expected at least {LEAST_DAYS} whole days recorded before the change and after it, found {found}"
+        )
     ours, theirs = (_daily(recorded.start[which], at, days) for which in (changed, control))
     effect, others = _log_ratio(*ours), _log_ratio(*theirs)
     earlier = (at - days[0] * DAY - begin) // DAY
     past = None
     if earlier >= LEAST_DAYS:
-        past = _log_ratio(_daily(recorded.start[changed], at - days[0] * DAY, (earlier, 0))[0], ours[0])
+        past = _log_ratio(
+            _daily(recorded.start[changed], at - days[0] * DAY, (earlier, 0))[0], ours[0]
+        )
     beyond = None
     if effect is not None and others is not None:
         beyond = effect[0] - others[0], sqrt(effect[1] ** 2 + others[1] ** 2), effect[2] + others[2]
-    inside = recorded.of(np.flatnonzero(changed & (recorded.start >= at - days[0] * DAY) & (recorded.start < at + days[1] * DAY)))
+    inside = recorded.of(
+        np.flatnonzero(
+            changed & (recorded.start >= at - days[0] * DAY) & (recorded.start < at + days[1] * DAY)
+        )
+    )
     before = inside.start < at
     return Comparison(
-        days, ours, theirs, _ratio(effect, confidence), _ratio(others, confidence), _ratio(beyond, confidence), _ratio(past, confidence),
+        days,
+        ours,
+        theirs,
+        _ratio(effect, confidence),
+        _ratio(others, confidence),
+        _ratio(beyond, confidence),
+        _ratio(past, confidence),
         (_balance(inside, before), _balance(inside, ~before)),
-    )  # fmt: skip
+    )
 
 
 def _daily(start: Numbers, at: int, days: tuple[int, int]) -> tuple[Numbers, Numbers]:
@@ -102,9 +124,11 @@ def _daily(start: Numbers, at: int, days: tuple[int, int]) -> tuple[Numbers, Num
 
 
 def _log_ratio(before: Numbers, after: Numbers) -> tuple[float, float, int] | None:
-    """The log of the ratio of two daily rates, its standard error and degrees of freedom; None where nothing sounded before.
+    """The log of the ratio of two daily rates, its standard error and degrees of freedom; None
+    where nothing sounded before.
 
-    A rate varies as its days do, but no less than by chance alone (Poisson); none at all after is taken for half an alarm.
+    A rate varies as its days do, but no less than by chance alone (Poisson); none at all after is
+    taken for half an alarm.
     """
     if not before.sum():
         return None

@@ -1,7 +1,8 @@
-"""Effects: what alarms weigh on those who answer them, over any length of time, before a change and after it.
+"""Effects: what alarms weigh on those who answer them, over any length of time, before a change and
+after it.
 
-The same functions as those behind the live gauges (`flood`, `duty`, `windows`), asked once over the whole time instead of a window of
-it. What they say is pooled: hours of people, never a person.
+The same functions as those behind the live gauges (`flood`, `duty`, `windows`), asked once over the
+whole time instead of a window of it. What they say is pooled: hours of people, never a person.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ HEAVY_HOUR = 30
 """More alarms than this in an hour are over-demanding (EEMUA-191: one in 2 min)."""
 
 Duty = tuple[Numbers, Numbers, Numbers]
-"""As from `duty.stretches`: begin, end (ms since 1970) and number in `Recorded.clinicians`, disjoint and in order."""
+"""As from `duty.stretches`: begin, end (ms since 1970) and number in `Recorded.clinicians`,
+disjoint and in order.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +51,15 @@ class Weight:
     """Hours with more than `HEAVY_HOUR` alarms, of `hours`."""
     hours: int
     per_hour: tuple[float, float, float]
-    """Alarms in an hour of somebody's duty: the median, what nine tenths of them do not exceed, and the most."""
+    """Alarms in an hour of somebody's duty: the median, what nine tenths of them do not exceed, and
+    the most.
+    """
 
 
 def duty_by_alarms(recorded: Recorded) -> Duty:
-    """A stand-in where no roster is known: everybody is on duty in the clock hours in which they had an alarm."""
+    """A stand-in where no roster is known: everybody is on duty in the clock hours in which they
+    had an alarm.
+    """
     which, who = pairs(recorded.teams, recorded.team)
     hours = int(recorded.start.max(initial=0)) // HOUR + 1
     found = np.unique(who * hours + recorded.start[which] // HOUR)
@@ -61,32 +68,49 @@ def duty_by_alarms(recorded: Recorded) -> Duty:
 
 
 def duty_by_roster(recorded: Recorded, assignments: Iterable[Assignment]) -> Duty:
-    """When those who had alarms were on duty, by the latest record of each assignment; within the recorded time."""
+    """When those who had alarms were on duty, by the latest record of each assignment; within the
+    recorded time.
+    """
     latest: dict[tuple[str, str], Assignment] = {}
     for one in assignments:
         key = one.facility, one.assignment_id
         if key not in latest or latest[key].order < one.order:
             latest[key] = one
-    known = {(recorded.facilities[facility], name): number for number, (facility, name) in enumerate(recorded.clinicians)}
+    known = {
+        (recorded.facilities[facility], name): number
+        for number, (facility, name) in enumerate(recorded.clinicians)
+    }
     begin, last = recorded.span
     spans = [
-        (max(one.start, begin), last if one.end is None else min(one.end, last), known[one.facility, one.clinician])
+        (
+            max(one.start, begin),
+            last if one.end is None else min(one.end, last),
+            known[one.facility, one.clinician],
+        )
         for one in latest.values()
         if (one.facility, one.clinician) in known
     ]
-    starts, ends, who = np.array([one for one in spans if one[0] < one[1]], dtype=np.int64).reshape(-1, 3).T
+    starts, ends, who = (
+        np.array([one for one in spans if one[0] < one[1]], dtype=np.int64).reshape(-1, 3).T
+    )
     return stretches(starts, ends, who)
 
 
 def weigh(recorded: Recorded, sounds: Flags, start: Numbers, duty: Duty) -> Weight:
-    """What those alarms weigh that sound, each from `start` on. `duty` decides which hours there are, before a change and after it."""
+    """What those alarms weigh that sound, each from `start` on.
+
+    `duty` decides which hours there are, before a change and after it.
+    """
     begin, last = recorded.span
     if len(duty[0]):
         begin, last = min(begin, int(duty[0].min())), max(last, int(duty[1].max()))
     now, length, people = last + 1, last + 2 - begin, len(recorded.clinicians)
     rows = np.flatnonzero(sounds)
     which, who = pairs(recorded.teams, recorded.team[rows])
-    begins, ends = np.minimum(start[rows], last)[which] - now, np.minimum(recorded.end[rows], last)[which] - now
+    begins, ends = (
+        np.minimum(start[rows], last)[which] - now,
+        np.minimum(recorded.end[rows], last)[which] - now,
+    )
     order = np.argsort(who * (length + 1) + begins + length, kind="stable")
     begins, ends, who = begins[order], np.maximum(ends, begins)[order], who[order]
     relative = duty[0] - now, duty[1] - now, duty[2]
@@ -96,29 +120,50 @@ def weigh(recorded: Recorded, sounds: Flags, start: Numbers, duty: Duty) -> Weig
     intervals, busy = _counted(duty, who, begins + now, FLOOD_INTERVAL)
     hours, per_hour = _counted(duty, who, begins + now, HOUR)
     return Weight(
-        len(who), int((duty[1] - duty[0]).sum()), int(covered_length(begins, ends, who, people, (length,)).sum()), round(flooded.sum()),
-        round(free.sum()), int((busy > BEGINS_ABOVE).sum()), intervals, int((per_hour > HEAVY_HOUR).sum()), hours,
+        len(who),
+        int((duty[1] - duty[0]).sum()),
+        int(covered_length(begins, ends, who, people, (length,)).sum()),
+        round(flooded.sum()),
+        round(free.sum()),
+        int((busy > BEGINS_ABOVE).sum()),
+        intervals,
+        int((per_hour > HEAVY_HOUR).sum()),
+        hours,
         _spread(per_hour, hours),
-    )  # fmt: skip
+    )
 
 
-def weigh_both(recorded: Recorded, rows: Numbers, setting: Setting, found: Fates, duty: Duty) -> tuple[Weight, Weight]:
-    """What all alarms weigh, those no lever concerns among them: as they were, and under a setting of `rows`."""
+def weigh_both(
+    recorded: Recorded, rows: Numbers, setting: Setting, found: Fates, duty: Duty
+) -> tuple[Weight, Weight]:
+    """What all alarms weigh, those no lever concerns among them: as they were, and under a setting
+    of `rows`.
+    """
     sounds = np.ones(len(recorded), dtype=np.bool_)
     sounds[rows] = found.sounds
     start = recorded.start.copy()
     if setting.delay is not None:
         start[rows] = np.minimum(start[rows] + setting.delay, recorded.end[rows])
-    return weigh(recorded, np.ones(len(recorded), dtype=np.bool_), recorded.start, duty), weigh(recorded, sounds, start, duty)
+    return weigh(recorded, np.ones(len(recorded), dtype=np.bool_), recorded.start, duty), weigh(
+        recorded, sounds, start, duty
+    )
 
 
 def _counted(duty: Duty, who: Numbers, start: Numbers, interval: int) -> tuple[int, Numbers]:
-    """How many whole intervals of the clock touch somebody's duty, and how many alarms each of these held that held any."""
+    """How many whole intervals of the clock touch somebody's duty, and how many alarms each of
+    these held that held any.
+    """
     first, beyond = duty[0] // interval, -(-duty[1] // interval)
-    least, most = int(first.min(initial=0)), int(max(beyond.max(initial=0), (start // interval).max(initial=0) + 1))
+    least, most = (
+        int(first.min(initial=0)),
+        int(max(beyond.max(initial=0), (start // interval).max(initial=0) + 1)),
+    )
     line = most - least + 1
-    # Disjoint runs of slots, never the slots themselves: one stray alarm may stretch a duty over many years.
-    begin, end, _ = stretches(duty[2] * line + first - least, duty[2] * line + beyond - least, duty[2])
+    # Disjoint runs of slots, never the slots themselves: one stray alarm may stretch a duty over
+    # many years.
+    begin, end, _ = stretches(
+        duty[2] * line + first - least, duty[2] * line + beyond - least, duty[2]
+    )
     keys, counts = np.unique(who * line + start // interval - least, return_counts=True)
     run = np.searchsorted(begin, keys, side="right") - 1
     inside = (run >= 0) & (keys < np.append(end, 0)[run])
@@ -126,7 +171,9 @@ def _counted(duty: Duty, who: Numbers, start: Numbers, interval: int) -> tuple[i
 
 
 def _spread(counts: Numbers, hours: int) -> tuple[float, float, float]:
-    """Median, ninth decile and maximum of `counts` and as many zeros as there are hours beside them."""
+    """Median, ninth decile and maximum of `counts` and as many zeros as there are hours beside
+    them.
+    """
     if not hours:
         return np.nan, np.nan, np.nan
     ordered = np.sort(counts)

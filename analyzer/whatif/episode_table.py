@@ -1,8 +1,9 @@
 """Recorded: finished alarms of any length of time, as columns - what a what-if is asked of.
 
-Facts are long gone; a finished episode's record is all there is. Of several records of one episode the last one taken counts: those
-of one facility and alarm id, unless one starts more than `AGAIN` after the end of another, and the id was used again. What is no
-alarm (`info`, `advisory`) is left out. It knows nothing of settings.
+Facts are long gone; a finished episode's record is all there is. Of several records of one episode
+the last one taken counts: those of one facility and alarm id, unless one starts more than `AGAIN`
+after the end of another, and the id was used again. What is no alarm (`info`, `advisory`) is left
+out. It knows nothing of settings.
 """
 
 from __future__ import annotations
@@ -23,9 +24,24 @@ from analyzer.pipeline.roster import Team, Teams
 from analyzer.pipeline.table import NEVER, OPEN
 
 FIELDS = (
-    "facility", "unit", "bed", "alarm_id", "device_id", "device_type", "source", "code", "kind", "priority", "start", "end", "value",
-    "limit", "clinicians", "class_", "first_response",
-)  # fmt: skip
+    "facility",
+    "unit",
+    "bed",
+    "alarm_id",
+    "device_id",
+    "device_type",
+    "source",
+    "code",
+    "kind",
+    "priority",
+    "start",
+    "end",
+    "value",
+    "limit",
+    "clinicians",
+    "class_",
+    "first_response",
+)
 """Of `EpisodeRecord`, in the order in which `Recorder.take` wants them. `end`: None while open."""
 
 AGAIN = Policy().horizon
@@ -37,7 +53,10 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One entry an alarm, in the order taken. Times in ms since 1970; an open alarm's `end` is `OPEN`, no answer `NEVER`."""
+    """One entry an alarm, in the order taken.
+
+    Times in ms since 1970; an open alarm's `end` is `OPEN`, no answer `NEVER`.
+    """
 
     facilities: list[str]
     units: list[tuple[int, str]]
@@ -51,7 +70,9 @@ class Recorded:
     type: Codes
     place: Codes
     signal: Codes
-    """What a device measures: (device, source, code), as in `chatter`; where no device is named, the bed stands for it."""
+    """What a device measures: (device, source, code), as in `chatter`; where no device is named,
+    the bed stands for it.
+    """
     team: Codes
     technical: Flags
     rank: npt.NDArray[np.int8]
@@ -67,7 +88,10 @@ class Recorded:
 
     def of(self, rows: npt.NDArray[Any]) -> Recorded:
         """These alarms alone; names keep their numbers."""
-        return replace(self, **{one.name: getattr(self, one.name)[rows] for one in fields(self)[_FIRST_COLUMN:]})
+        return replace(
+            self,
+            **{one.name: getattr(self, one.name)[rows] for one in fields(self)[_FIRST_COLUMN:]},
+        )
 
     @property
     def span(self) -> tuple[int, int]:
@@ -129,29 +153,53 @@ class Recorder:
         if not facility:
             return
         static = np.array(
-            list(map(self._statics.__getitem__, zip(facility, unit, bed, device_id, device_type, source, code, kind, strict=True))),
+            list(
+                map(
+                    self._statics.__getitem__,
+                    zip(
+                        facility, unit, bed, device_id, device_type, source, code, kind, strict=True
+                    ),
+                )
+            ),
             dtype=np.int32,
         )
         self._number_statics()
         facilities = integers(map(self._facilities.__getitem__, facility))
         marks, checks = fingerprints(facilities, pack(alarm_id))
-        self._parts.append([
-            static, marks, checks, np.array(list(map(self._team, facilities.tolist(), team)), dtype=np.int32),
-            np.array(list(map(_RANKS.__getitem__, priority)), dtype=np.int8),
-            np.array(list(map(_CLASSES.__getitem__, klass)), dtype=np.int8),
-            integers(start), integers([OPEN if one is None else one for one in end]), np.array(value, dtype=np.float64),
-            np.array(limit, dtype=np.float64), integers([NEVER if one is None else one for one in heard]),
-        ])  # fmt: skip
+        self._parts.append(
+            [
+                static,
+                marks,
+                checks,
+                np.array(list(map(self._team, facilities.tolist(), team)), dtype=np.int32),
+                np.array(list(map(_RANKS.__getitem__, priority)), dtype=np.int8),
+                np.array(list(map(_CLASSES.__getitem__, klass)), dtype=np.int8),
+                integers(start),
+                integers([OPEN if one is None else one for one in end]),
+                np.array(value, dtype=np.float64),
+                np.array(limit, dtype=np.float64),
+                integers([NEVER if one is None else one for one in heard]),
+            ]
+        )
 
     def _number_statics(self) -> None:
-        for facility, unit, bed, device_id, device_type, source, code, kind in self._statics.things[len(self._of_static) :]:
+        for facility, unit, bed, device_id, device_type, source, code, kind in self._statics.things[
+            len(self._of_static) :
+        ]:
             of = self._facilities[facility]
             number = self._units[of, unit]
             signal = (of, device_id, source, code) if device_id else (of, unit, bed, source, code)
-            self._of_static.append((
-                of, number, self._types[device_type, source, code], self._places[number, bed], self._signals[signal], kind == "technical",
-                kind == "advisory",
-            ))  # fmt: skip
+            self._of_static.append(
+                (
+                    of,
+                    number,
+                    self._types[device_type, source, code],
+                    self._places[number, bed],
+                    self._signals[signal],
+                    kind == "technical",
+                    kind == "advisory",
+                )
+            )
 
     def _team(self, facility: int, clinicians: tuple[str, ...]) -> int:
         known = self._team_of.get((facility, clinicians))
@@ -163,23 +211,47 @@ class Recorder:
         """What was taken so far."""
         if self._parts:
             self._parts = [[np.concatenate(column) for column in zip(*self._parts, strict=True)]]
-            static, marks, checks, team, rank, klass, start, end, value, limit, answered = self._parts[0]
+            static, marks, checks, team, rank, klass, start, end, value, limit, answered = (
+                self._parts[0]
+            )
         else:
-            static = marks = checks = team = rank = klass = start = end = answered = np.empty(0, dtype=np.int64)
+            static = marks = checks = team = rank = klass = start = end = answered = np.empty(
+                0, dtype=np.int64
+            )
             value = limit = np.empty(0)
         of_static = np.array(self._of_static, dtype=np.int32).reshape(-1, 7)[static]
-        rows = np.flatnonzero(_latest(marks, checks, start, end) & (rank > 0) & (of_static[:, 6] == 0))
+        rows = np.flatnonzero(
+            _latest(marks, checks, start, end) & (rank > 0) & (of_static[:, 6] == 0)
+        )
         of_static = of_static[rows]
         facility, unit, type_, place, signal, technical, _ = of_static.T.copy()
         return Recorded(
-            self._facilities.things, self._units.things, self._types.things, self._places.things,
-            self._teams.clinicians.things, self._teams.all,
-            facility, unit, type_, place, signal, team[rows].astype(np.int32), technical == 1, rank[rows].astype(np.int8),
-            klass[rows].astype(np.int8), start[rows], end[rows], value[rows], limit[rows], answered[rows],
-        )  # fmt: skip
+            self._facilities.things,
+            self._units.things,
+            self._types.things,
+            self._places.things,
+            self._teams.clinicians.things,
+            self._teams.all,
+            facility,
+            unit,
+            type_,
+            place,
+            signal,
+            team[rows].astype(np.int32),
+            technical == 1,
+            rank[rows].astype(np.int8),
+            klass[rows].astype(np.int8),
+            start[rows],
+            end[rows],
+            value[rows],
+            limit[rows],
+            answered[rows],
+        )
 
 
-def _latest(marks: npt.NDArray[Any], checks: npt.NDArray[Any], start: Numbers, end: Numbers) -> Flags:
+def _latest(
+    marks: npt.NDArray[Any], checks: npt.NDArray[Any], start: Numbers, end: Numbers
+) -> Flags:
     """Which records are the last ones of their episode."""
     last = np.zeros(len(marks), dtype=np.bool_)
     if not len(marks):
@@ -187,6 +259,8 @@ def _latest(marks: npt.NDArray[Any], checks: npt.NDArray[Any], start: Numbers, e
     order = np.lexsort((start, checks, marks))
     marks, checks, start, end = marks[order], checks[order], start[order], end[order]
     begins = np.ones(len(marks), dtype=np.bool_)
-    begins[1:] = (marks[1:] != marks[:-1]) | (checks[1:] != checks[:-1]) | (start[1:] > end[:-1] + AGAIN)
+    begins[1:] = (
+        (marks[1:] != marks[:-1]) | (checks[1:] != checks[:-1]) | (start[1:] > end[:-1] + AGAIN)
+    )
     last[np.maximum.reduceat(order, np.flatnonzero(begins))] = True
     return last

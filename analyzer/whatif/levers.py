@@ -1,7 +1,8 @@
 """What if: the fate of recorded alarms under another setting of the devices that raised them.
 
-A finished alarm tells how long its condition lasted and how far it went, so that a *less* sensitive setting can be judged from it alone;
-what a more sensitive one would have added, nobody recorded. Levers act in the order in which a monitor applies them:
+A finished alarm tells how long its condition lasted and how far it went, so that a *less* sensitive
+setting can be judged from it alone; what a more sensitive one would have added, nobody recorded.
+Levers act in the order in which a monitor applies them:
 
 limit     the reading must lie beyond another limit
 delay     the condition must last longer than this before it sounds; what sounds, sounds so much later
@@ -31,7 +32,9 @@ from analyzer.pipeline.classes import CLASSES
 from analyzer.whatif.episode_table import Flags, Recorded
 
 BESIDE_WITHIN = 5 * SECOND
-"""As `FindingsPolicy.duplicate_within`: alarms of two types that begin this close at one bed tell one event twice (our own)."""
+"""As `FindingsPolicy.duplicate_within`: alarms of two types that begin this close at one bed tell
+one event twice (our own).
+"""
 
 LONGEST = 7 * 24 * HOUR
 """No delay or hold-off is longer (our own)."""
@@ -39,7 +42,9 @@ LONGEST = 7 * 24 * HOUR
 LEVERS = ("limit", "delay", "beside", "holdoff", "priority")
 SOUNDS = 0
 BY_LIMIT, BY_DELAY, BY_BESIDE, BY_HOLDOFF, BY_PRIORITY = range(1, len(LEVERS) + 1)
-"""What becomes of an alarm: it sounds, or does not because of a lever; the first in the order of `LEVERS` counts."""
+"""What becomes of an alarm: it sounds, or does not because of a lever; the first in the order of
+`LEVERS` counts.
+"""
 
 
 class Refused(ValueError):
@@ -59,11 +64,17 @@ class Scope:
         """Which alarms."""
         chosen = np.ones(len(recorded), dtype=np.bool_)
         if self.facility is not None:
-            chosen &= np.array([name == self.facility for name in recorded.facilities], dtype=np.bool_)[recorded.facility]
+            chosen &= np.array(
+                [name == self.facility for name in recorded.facilities], dtype=np.bool_
+            )[recorded.facility]
         if self.unit is not None:
-            chosen &= np.array([name == self.unit for _, name in recorded.units], dtype=np.bool_)[recorded.unit]
+            chosen &= np.array([name == self.unit for _, name in recorded.units], dtype=np.bool_)[
+                recorded.unit
+            ]
         if self.type is not None:
-            chosen &= np.array([name == self.type for name in recorded.types], dtype=np.bool_)[recorded.type]
+            chosen &= np.array([name == self.type for name in recorded.types], dtype=np.bool_)[
+                recorded.type
+            ]
         if self.priority is not None:
             chosen &= recorded.rank == PRIORITIES.index(self.priority)
         return np.flatnonzero(chosen)
@@ -79,7 +90,9 @@ class Setting:
     holdoff: int | None = None
     priority: Priority | None = None
     sent_from: Priority = "low"
-    """The least priority that is sent to clinicians; what lies below it (as `info` always does) sounds at the bed alone."""
+    """The least priority that is sent to clinicians; what lies below it (as `info` always does)
+    sounds at the bed alone.
+    """
 
     def __post_init__(self) -> None:
         for name in ("delay", "holdoff"):
@@ -95,9 +108,13 @@ class Fates:
 
     fate: npt.NDArray[np.int8]
     not_evaluable: int
-    """Alarms that a limit concerns, without a reading or without a limit: they are taken to sound as before."""
+    """Alarms that a limit concerns, without a reading or without a limit: they are taken to sound
+    as before.
+    """
     at_limit: int
-    """Alarms whose furthest reading is the limit itself, so that it is not known which side they guard: taken to sound, too."""
+    """Alarms whose furthest reading is the limit itself, so that it is not known which side they
+    guard: taken to sound, too.
+    """
 
     @property
     def sounds(self) -> Flags:
@@ -121,14 +138,18 @@ def check(alarms: Recorded, setting: Setting) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How far a limit can be moved: from the least sensitive one in force to the furthest reading, where none of them sounds."""
+    """How far a limit can be moved: from the least sensitive one in force to the furthest reading,
+    where none of them sounds.
+    """
 
     present: float
     furthest: float
 
 
 def room(alarms: Recorded) -> Room | None:
-    """None: no limit decides them, or they guard both sides, so that no limit is less sensitive for all."""
+    """None: no limit decides them, or they guard both sides, so that no limit is less sensitive for
+    all.
+    """
     low, high = sides(alarms)
     if low.any() == high.any():
         return None
@@ -137,13 +158,20 @@ def room(alarms: Recorded) -> Room | None:
 
 
 def sides(alarms: Recorded) -> tuple[Flags, Flags]:
-    """Which alarms are low ones, and which high ones, that a limit decides: their reading lies below, or above, their limit."""
+    """Which alarms are low ones, and which high ones, that a limit decides: their reading lies
+    below, or above, their limit.
+    """
     with np.errstate(invalid="ignore"):
-        return (alarms.value < alarms.limit) & ~alarms.technical, (alarms.value > alarms.limit) & ~alarms.technical
+        return (alarms.value < alarms.limit) & ~alarms.technical, (
+            alarms.value > alarms.limit
+        ) & ~alarms.technical
 
 
 def fates(recorded: Recorded, rows: Numbers, setting: Setting) -> Fates:
-    """What becomes of `rows` if the setting is theirs, and all other alarms are as they were. Raises `Refused`."""
+    """What becomes of `rows` if the setting is theirs, and all other alarms are as they were.
+
+    Raises `Refused`.
+    """
     alarms = recorded.of(rows)
     check(alarms, setting)
     fate = np.zeros(len(alarms), dtype=np.int8)
@@ -153,7 +181,10 @@ def fates(recorded: Recorded, rows: Numbers, setting: Setting) -> Fates:
         fate[silent] = BY_LIMIT
         clinical = ~alarms.technical
         known = ~np.isnan(alarms.value) & ~np.isnan(alarms.limit)
-        unknown, at_limit = int((clinical & ~known).sum()), int((clinical & (alarms.value == alarms.limit)).sum())
+        unknown, at_limit = (
+            int((clinical & ~known).sum()),
+            int((clinical & (alarms.value == alarms.limit)).sum()),
+        )
     if setting.delay is not None:
         fate[(fate == SOUNDS) & (alarms.end - alarms.start <= setting.delay)] = BY_DELAY
     if setting.beside is not None:
@@ -177,7 +208,9 @@ def below_limit(alarms: Recorded, limit: float) -> Flags:
 
 
 def _beside(recorded: Recorded, rows: Numbers, sounds: Flags, other: AlarmType) -> Flags:
-    """Which of `rows` sound and begin together with an alarm of `other`: one that no lever concerns, or that sounds, too."""
+    """Which of `rows` sound and begin together with an alarm of `other`: one that no lever
+    concerns, or that sounds, too.
+    """
     if other not in recorded.types:
         return np.zeros(len(rows), dtype=np.bool_)
     number = recorded.types.index(other)
@@ -186,14 +219,21 @@ def _beside(recorded: Recorded, rows: Numbers, sounds: Flags, other: AlarmType) 
     ours = rows[sounds]
     ours = ours[recorded.type[ours] != number]
     some = np.concatenate([ours, np.flatnonzero(there)])
-    met = Meetings(recorded.start[some], recorded.place[some], recorded.type[some], len(recorded.types), BESIDE_WITHIN)
+    met = Meetings(
+        recorded.start[some],
+        recorded.place[some],
+        recorded.type[some],
+        len(recorded.types),
+        BESIDE_WITHIN,
+    )
     beside = np.zeros(len(recorded), dtype=np.bool_)
     beside[some] = met.with_type(np.where(recorded.type[some] == number, -1, number))
     return beside[rows]
 
 
 class Signals:
-    """Alarms in the order in which each signal raised them, all signals on one long line, further apart than any hold-off.
+    """Alarms in the order in which each signal raised them, all signals on one long line, further
+    apart than any hold-off.
 
     Of several that began at once, one that was needed comes first, if any was.
     """
@@ -205,7 +245,11 @@ class Signals:
         key = line + alarms.start
         order = np.argsort(key)
         alike = key[order[1:]] == key[order[:-1]]
-        tied = np.flatnonzero(np.concatenate([alike, [False]]) | np.concatenate([[False], alike])) if len(order) else order
+        tied = (
+            np.flatnonzero(np.concatenate([alike, [False]]) | np.concatenate([[False], alike]))
+            if len(order)
+            else order
+        )
         rows = order[tied]
         order[tied] = rows[np.lexsort((alarms.klass[rows], key[rows]))]
         self.order = order.astype(np.int32)
@@ -215,12 +259,17 @@ class Signals:
     def of(self, which: Flags) -> Signals:
         """Those of them (in their order) that sound."""
         some = copy(self)
-        some.order, some._begun, some._over = self.order[which], self._begun[which], self._over[which]
+        some.order, some._begun, some._over = (
+            self.order[which],
+            self._begun[which],
+            self._over[which],
+        )
         return some
 
     def near(self) -> tuple[Codes, Numbers]:
-        """The alarms whose signal had been quiet for no longer than the longest hold-off when they began, and for how long (ms); at
-        most 0 where it was not quiet."""
+        """The alarms whose signal had been quiet for no longer than the longest hold-off when they
+        began, and for how long (ms); at most 0 where it was not quiet.
+        """
         quiet = self._begun[1:] - np.maximum.accumulate(self._over)[:-1]
         near = np.flatnonzero(quiet <= self._longest)
         return self.order[near + 1], quiet[near]

@@ -1,8 +1,10 @@
-"""Search: every setting of a grid at once, the ones worth a choice, and the one that keeps a stated promise.
+"""Search: every setting of a grid at once, the ones worth a choice, and the one that keeps a stated
+promise.
 
-What settings have in common is worked out once. A limit is a threshold on how far an alarm went, a delay on how long it lasted, so one
-histogram of both answers for all pairs of them; a hold-off is a threshold on how long its signal had been quiet, asked anew of what
-each pair leaves. The counts are those of `whatif.fates`, setting by setting.
+What settings have in common is worked out once. A limit is a threshold on how far an alarm went, a
+delay on how long it lasted, so one histogram of both answers for all pairs of them; a hold-off is a
+threshold on how long its signal had been quiet, asked anew of what each pair leaves. The counts are
+those of `whatif.fates`, setting by setting.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from analyzer.stats.bounds import least_needed, upper_bound
 from analyzer.whatif.episode_table import Recorded
 from analyzer.whatif.levers import LONGEST, Setting, Signals, below_limit, check, sides, tally
 
-_TABLE = 1 << 22  # ms: thresholds up to an hour and ten minutes are looked up, later ones searched for
+# ms: thresholds up to an hour and ten minutes are looked up, later ones searched for
+_TABLE = 1 << 22
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,7 @@ class Grid:
         return [
             Setting(limit=limit, delay=delay, holdoff=holdoff)
             for limit, delay, holdoff in product(self.limits, self.delays, self.holdoffs)
-        ]  # fmt: skip
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,9 @@ class Searched:
     removed: Numbers
     """(settings, `CLASSES`)."""
     silenced: Numbers
-    """For how long (ms) alarms would not have sounded that did: those removed, and the delays of the others."""
+    """For how long (ms) alarms would not have sounded that did: those removed, and the delays of
+    the others.
+    """
     sounding: int
     """For how long (ms) they did, added up."""
 
@@ -78,37 +83,64 @@ class Searched:
         return np.asarray(np.where(delayed, self.before[ACTIONABLE] - self.lost, 0))
 
     def pareto(self) -> Numbers:
-        """The settings of which none else spares as many and loses as few, by alarms lost; of equals, the first of the grid."""
+        """The settings of which none else spares as many and loses as few, by alarms lost; of
+        equals, the first of the grid.
+        """
         order = np.lexsort((np.arange(len(self.settings)), -self.spared, self.lost))
         spared = self.spared[order]
         most = np.maximum.accumulate(np.concatenate([[-1], spared[:-1]]))
         return np.asarray(order[spared > most])
 
 
-def search(alarms: Recorded, grid: Grid, progress: Callable[[int], object] = lambda _: None) -> Searched:
-    """Count for every setting. `progress` is called with how many are done. Raises `Refused` for the first limit that cannot be judged."""
+def search(
+    alarms: Recorded, grid: Grid, progress: Callable[[int], object] = lambda _: None
+) -> Searched:
+    """Count for every setting.
+
+    `progress` is called with how many are done. Raises `Refused` for the first limit that cannot be
+    judged.
+    """
     for limit in grid.limits:
         check(alarms, Setting(limit=limit))
     before, sounded = tally(alarms.klass), np.minimum(alarms.end, alarms.span[1]) - alarms.start
     left, length = _plane(alarms, sounded, grid)
     # (limits, delays, hold-offs, ...): what still sounds, and for how long if it were not late.
-    left, length = np.repeat(left[:, :, None], len(grid.holdoffs), axis=2), np.repeat(length[:, :, None], len(grid.holdoffs), axis=2)
+    left, length = (
+        np.repeat(left[:, :, None], len(grid.holdoffs), axis=2),
+        np.repeat(length[:, :, None], len(grid.holdoffs), axis=2),
+    )
     if grid.holdoffs != (None,):
         _hold_off(alarms, sounded, grid, left, length, progress)
     late = np.array([delay or 0 for delay in grid.delays])[None, :, None]
-    # An open alarm may sound for less than its delay, as far as it was recorded: it is taken to be silent for all of it.
+    # An open alarm may sound for less than its delay, as far as it was recorded: it is taken to be
+    # silent for all of it.
     silenced = int(sounded.sum()) - length + late * left.sum(axis=3)
     progress(len(grid))
-    return Searched(grid.settings(), before, before - left.reshape(-1, len(CLASSES)), silenced.reshape(-1), int(sounded.sum()))
+    return Searched(
+        grid.settings(),
+        before,
+        before - left.reshape(-1, len(CLASSES)),
+        silenced.reshape(-1),
+        int(sounded.sum()),
+    )
 
 
 def _plane(alarms: Recorded, sounded: Numbers, grid: Grid) -> tuple[Numbers, Numbers]:
-    """What sounds under each limit and delay: how many (limits, delays, `CLASSES`), and for how long (limits, delays)."""
-    limits, delays = (np.array(sorted({one for one in some if one is not None})) for some in (grid.limits, grid.delays))
+    """What sounds under each limit and delay: how many (limits, delays, `CLASSES`), and for how
+    long (limits, delays).
+    """
+    limits, delays = (
+        np.array(sorted({one for one in some if one is not None}))
+        for some in (grid.limits, grid.delays)
+    )
     low, high = sides(alarms)
-    # How many of the limits lie at or below the reading silence a low alarm; below it, let a high one sound. Others, all let sound.
+    # How many of the limits lie at or below the reading silence a low alarm; below it, let a high
+    # one sound. Others, all let sound.
     reach = np.zeros(len(alarms), dtype=np.int64)
-    reach[low], reach[high] = np.searchsorted(limits, alarms.value[low], side="right"), np.searchsorted(limits, alarms.value[high])
+    reach[low], reach[high] = (
+        np.searchsorted(limits, alarms.value[low], side="right"),
+        np.searchsorted(limits, alarms.value[high]),
+    )
     outlasts = _place(delays, alarms.end - alarms.start)
     shape = (3, len(limits) + 1, len(delays) + 1, len(CLASSES))
     cell = ((low + 2 * high).astype(np.int64) * shape[1] + reach) * shape[2] + outlasts
@@ -117,14 +149,30 @@ def _plane(alarms: Recorded, sounded: Numbers, grid: Grid) -> tuple[Numbers, Num
     lengths = np.bincount(cell, weights=sounded, minlength=size).astype(np.int64).reshape(shape[:3])
 
     def sounding(by: Numbers) -> Numbers:
-        """Of a histogram: sums over the cells that each limit and delay of the grid leaves; the place behind the last is None's."""
-        over_delay = np.concatenate([np.flip(np.flip(by, axis=2).cumsum(axis=2), axis=2)[:, :, 1:], by.sum(axis=2, keepdims=True)], axis=2)
+        """Of a histogram: sums over the cells that each limit and delay of the grid leaves; the
+        place behind the last is None's.
+        """
+        over_delay = np.concatenate(
+            [
+                np.flip(np.flip(by, axis=2).cumsum(axis=2), axis=2)[:, :, 1:],
+                by.sum(axis=2, keepdims=True),
+            ],
+            axis=2,
+        )
         other, below, above = over_delay
-        by_limit = other.sum(axis=0) + below.cumsum(axis=0)[:-1] + np.flip(np.flip(above, axis=0).cumsum(axis=0), axis=0)[1:]
+        by_limit = (
+            other.sum(axis=0)
+            + below.cumsum(axis=0)[:-1]
+            + np.flip(np.flip(above, axis=0).cumsum(axis=0), axis=0)[1:]
+        )
         return np.concatenate([by_limit, over_delay.sum(axis=(0, 1))[None]])
 
-    rows = [len(limits) if one is None else int(np.searchsorted(limits, one)) for one in grid.limits]
-    columns = [len(delays) if one is None else int(np.searchsorted(delays, one)) for one in grid.delays]
+    rows = [
+        len(limits) if one is None else int(np.searchsorted(limits, one)) for one in grid.limits
+    ]
+    columns = [
+        len(delays) if one is None else int(np.searchsorted(delays, one)) for one in grid.delays
+    ]
     return sounding(counts)[rows][:, columns], sounding(lengths)[rows][:, columns]
 
 
@@ -138,12 +186,29 @@ def _place(thresholds: Numbers, values: Numbers) -> Numbers:
     return np.asarray(table[np.clip(values, 0, thresholds[-1] + 1)])
 
 
-def _hold_off(alarms: Recorded, sounded: Numbers, grid: Grid, left: Numbers, length: Numbers, progress: Callable[[int], object]) -> None:
-    """Take what hold-offs silence from what is left. Which alarms are near another depends on those that a limit and a delay leave."""
+def _hold_off(
+    alarms: Recorded,
+    sounded: Numbers,
+    grid: Grid,
+    left: Numbers,
+    length: Numbers,
+    progress: Callable[[int], object],
+) -> None:
+    """Take what hold-offs silence from what is left.
+
+    Which alarms are near another depends on those that a limit and a delay leave.
+    """
     holdoffs = np.array(sorted({one for one in grid.holdoffs if one is not None}))
     signals = Signals(alarms, int(holdoffs[-1]))
-    chosen = [(place, int(np.searchsorted(holdoffs, one))) for place, one in enumerate(grid.holdoffs) if one is not None]
-    shortest_first = sorted(range(len(grid.delays)), key=lambda place: -1 if grid.delays[place] is None else grid.delays[place] or 0)
+    chosen = [
+        (place, int(np.searchsorted(holdoffs, one)))
+        for place, one in enumerate(grid.holdoffs)
+        if one is not None
+    ]
+    shortest_first = sorted(
+        range(len(grid.delays)),
+        key=lambda place: -1 if grid.delays[place] is None else grid.delays[place] or 0,
+    )
     lasts = np.minimum(alarms.end - alarms.start, LONGEST + 1).astype(np.int32)
     done = 0
     for row, limit in enumerate(grid.limits):
@@ -157,8 +222,14 @@ def _hold_off(alarms: Recorded, sounded: Numbers, grid: Grid, left: Numbers, len
             near, quiet = rest.near()
             klass, place = alarms.klass[near].astype(np.int64), np.searchsorted(holdoffs, quiet)
             size = len(holdoffs) + 1
-            counts = np.bincount(place * len(CLASSES) + klass, minlength=size * len(CLASSES)).reshape(size, -1).cumsum(axis=0)
-            lengths = np.bincount(place, weights=sounded[near], minlength=size).astype(np.int64).cumsum()
+            counts = (
+                np.bincount(place * len(CLASSES) + klass, minlength=size * len(CLASSES))
+                .reshape(size, -1)
+                .cumsum(axis=0)
+            )
+            lengths = (
+                np.bincount(place, weights=sounded[near], minlength=size).astype(np.int64).cumsum()
+            )
             for number, at in chosen:
                 left[row, column, number] -= counts[at]
                 length[row, column, number] -= lengths[at]
@@ -167,7 +238,9 @@ def _hold_off(alarms: Recorded, sounded: Numbers, grid: Grid, left: Numbers, len
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tolerance:
-    """What may be lost: at most this share of the actionable alarms at this confidence; and by how much others may be late (ms)."""
+    """What may be lost: at most this share of the actionable alarms at this confidence; and by how
+    much others may be late (ms).
+    """
 
     lost: float = 0.01
     confidence: float = 0.95
@@ -188,7 +261,9 @@ class Choice:
 
 
 def recommend(searched: Searched, tolerance: Tolerance) -> Choice:
-    """Of those whose upper bound keeps the promise, the one that spares most; of equals, the one that loses fewest, then the first."""
+    """Of those whose upper bound keeps the promise, the one that spares most; of equals, the one
+    that loses fewest, then the first.
+    """
     needed = int(searched.before[ACTIONABLE])
     if not searched.before.sum():
         return Choice(None, "there are no alarms of that scope")
@@ -200,8 +275,15 @@ def recommend(searched: Searched, tolerance: Tolerance) -> Choice:
             f"{100 * tolerance.lost:g} % at {100 * tolerance.confidence:g} % confidence",
         )
     late_by = np.array([setting.delay or 0 for setting in searched.settings])
-    allowed = np.ones(len(late_by), dtype=np.bool_) if tolerance.late is None else (late_by <= tolerance.late) | (searched.late == 0)
-    bounds = {lost: upper_bound(lost, needed, tolerance.confidence) for lost in set(searched.lost.tolist())}
+    allowed = (
+        np.ones(len(late_by), dtype=np.bool_)
+        if tolerance.late is None
+        else (late_by <= tolerance.late) | (searched.late == 0)
+    )
+    bounds = {
+        lost: upper_bound(lost, needed, tolerance.confidence)
+        for lost in set(searched.lost.tolist())
+    }
     kept = np.array([(bounds[lost] or 0.0) <= tolerance.lost for lost in searched.lost.tolist()])
     some = np.flatnonzero(allowed & kept & (searched.spared > 0))
     if not len(some):
@@ -218,13 +300,18 @@ def split(alarms: Recorded, share: float) -> tuple[Numbers, Numbers]:
 
 
 def limits_worth_trying(alarms: Recorded, count: int) -> tuple[float, ...]:
-    """Less sensitive limits between the one in force and where a tenth of the alarms would be left, evenly by alarms; none where limits
-    on both sides were in force, or no readings are known."""
+    """Less sensitive limits between the one in force and where a tenth of the alarms would be left,
+    evenly by alarms; none where limits on both sides were in force, or no readings are known.
+    """
     low, high = sides(alarms)
     if bool(low.any()) == bool(high.any()):
         return ()
     which, sign = (low, -1) if low.any() else (high, 1)
     own = float((sign * alarms.limit[which]).max())
     beyond: npt.NDArray[np.float64] = np.sort(sign * alarms.value[which])
-    found = {float(f"{sign * one:.3g}") for one in np.quantile(beyond, np.linspace(0, 0.9, count + 1)[1:]) if one > own}
+    found = {
+        float(f"{sign * one:.3g}")
+        for one in np.quantile(beyond, np.linspace(0, 0.9, count + 1)[1:])
+        if one > own
+    }
     return tuple(sorted((one for one in found if sign * one > own), reverse=sign < 0))

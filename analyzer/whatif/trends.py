@@ -1,8 +1,10 @@
-"""Trends: alarms drawn anew from the readings themselves, under any limit, delay and deadband, in both directions.
+"""Trends: alarms drawn anew from the readings themselves, under any limit, delay and deadband, in
+both directions.
 
-A finished alarm says nothing of what lay just short of its limit; a trend does. A reading beyond the limit (below a low one, above a high
-one) begins an alarm; a reading back by more than the deadband, or a stretch without readings, ends it. It sounds once it has lasted longer
-than the delay. Times in ms since 1970.
+A finished alarm says nothing of what lay just short of its limit; a trend does. A reading beyond
+the limit (below a low one, above a high one) begins an alarm; a reading back by more than the
+deadband, or a stretch without readings, ends it. It sounds once it has lasted longer than the
+delay. Times in ms since 1970.
 """
 
 from __future__ import annotations
@@ -22,14 +24,21 @@ from analyzer.whatif.episode_table import Flags, Floats, Recorded
 Side = Literal["low", "high"]
 
 GAP = 10 * SECOND
-"""Readings further apart say nothing of what lay between (our own; monitors store numerics every 1 to 5 s)."""
+"""Readings further apart say nothing of what lay between (our own; monitors store numerics every 1
+to 5 s).
+"""
 REACH = 10 * SECOND
-"""A drawn alarm and a recorded one are the same if they overlap, or are no further apart: clocks and averaging of monitors (our own)."""
+"""A drawn alarm and a recorded one are the same if they overlap, or are no further apart: clocks
+and averaging of monitors (our own).
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """Readings of one source, ordered by bed and time. `beds` are (facility, unit, bed); readings that are no numbers are left out."""
+    """Readings of one source, ordered by bed and time.
+
+    `beds` are (facility, unit, bed); readings that are no numbers are left out.
+    """
 
     beds: list[tuple[str, str, str]]
     bed: Codes
@@ -37,10 +46,19 @@ class Trend:
     value: Floats
 
     @classmethod
-    def of(cls, facility: Sequence[str], unit: Sequence[str], bed: Sequence[str], at: Sequence[int], value: Sequence[Any]) -> Trend:
+    def of(
+        cls,
+        facility: Sequence[str],
+        unit: Sequence[str],
+        bed: Sequence[str],
+        at: Sequence[int],
+        value: Sequence[Any],
+    ) -> Trend:
         """From columns in any order; of two readings at one moment the later one counts."""
         beds: Numbered[tuple[str, str, str]] = Numbered()
-        number = np.array(list(map(beds.__getitem__, zip(facility, unit, bed, strict=True))), dtype=np.int32)
+        number = np.array(
+            list(map(beds.__getitem__, zip(facility, unit, bed, strict=True))), dtype=np.int32
+        )
         when, values = integers(at), np.array(value, dtype=np.float64)
         order = np.lexsort((when, number))
         order = order[~np.isnan(values[order])]
@@ -63,8 +81,15 @@ class Rule:
     deadband: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.limit) and np.isfinite(self.deadband) and self.deadband >= 0 and self.delay >= 0):
-            raise ValueError("limit, delay, deadband: expected finite numbers, the last two zero or more")
+        if not (
+            np.isfinite(self.limit)
+            and np.isfinite(self.deadband)
+            and self.deadband >= 0
+            and self.delay >= 0
+        ):
+            raise ValueError(
+                "limit, delay, deadband: expected finite numbers, the last two zero or more"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +108,13 @@ class Drawn:
 def draw(trend: Trend, rule: Rule) -> Drawn:
     """The alarms that `rule` would have given."""
     sign = 1.0 if rule.side == "high" else -1.0
-    with np.errstate(over="ignore"):  # between the greatest floats of both signs lies infinity, which is beyond as well
+    # between the greatest floats of both signs lies infinity, which is beyond as well
+    with np.errstate(over="ignore"):
         beyond = sign * trend.value - sign * rule.limit
     fresh = np.ones(len(trend), dtype=np.bool_)  # nothing is known of the moment before
     fresh[1:] = (trend.bed[1:] != trend.bed[:-1]) | (trend.at[1:] - trend.at[:-1] > GAP)
-    # A latch: set beyond the limit, reset once back by the deadband, in between as it was; each stretch of readings begins reset.
+    # A latch: set beyond the limit, reset once back by the deadband, in between as it was; each
+    # stretch of readings begins reset.
     decides = (beyond > 0) | (beyond <= -rule.deadband) | fresh
     latest = np.maximum.accumulate(np.where(decides, np.arange(len(trend)), 0))
     on = beyond[latest] > 0
@@ -96,7 +123,9 @@ def draw(trend: Trend, rule: Rule) -> Drawn:
     first, last = np.flatnonzero(begins), np.flatnonzero(ends)
     # It ends with the reading that ends it; where none does, with the last one before the gap.
     following = np.minimum(last + 1, max(len(trend) - 1, 0))
-    ended = np.where((last + 1 < len(trend)) & ~fresh[following], trend.at[following], trend.at[last])
+    ended = np.where(
+        (last + 1 < len(trend)) & ~fresh[following], trend.at[following], trend.at[last]
+    )
     long = ended - trend.at[first] > rule.delay
     first, ended = first[long], ended[long]
     return Drawn(trend.bed[first], trend.at[first], trend.at[first] + rule.delay, ended)
@@ -104,24 +133,34 @@ def draw(trend: Trend, rule: Rule) -> Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """Of recorded alarms, each: whether one that was drawn tells the same, and how much later (ms, at least 0) it sounds."""
+    """Of recorded alarms, each: whether one that was drawn tells the same, and how much later (ms,
+    at least 0) it sounds.
+    """
 
     told: Flags
     late: Numbers
 
 
 def match(drawn: Drawn, trend: Trend, alarms: Recorded) -> tuple[Matched, Flags]:
-    """Recorded alarms against drawn ones of the same bed; and which alarms lie in stretches that the trend covers at all."""
+    """Recorded alarms against drawn ones of the same bed; and which alarms lie in stretches that
+    the trend covers at all.
+    """
     places = {bed: number for number, bed in enumerate(trend.beds)}
     names = _beds(alarms)
-    bed = np.array([places.get(name, -1) for name in names], dtype=np.int64)[alarms.place] if len(alarms) else np.empty(0, dtype=np.int64)
+    bed = (
+        np.array([places.get(name, -1) for name in names], dtype=np.int64)[alarms.place]
+        if len(alarms)
+        else np.empty(0, dtype=np.int64)
+    )
     told, late = np.zeros(len(alarms), dtype=np.bool_), np.zeros(len(alarms), dtype=np.int64)
     covered = np.zeros(len(alarms), dtype=np.bool_)
     for number in np.unique(bed[bed >= 0]).tolist():
         rows = np.flatnonzero(bed == number)
         start, end = alarms.start[rows] - REACH, np.minimum(alarms.end[rows], OPEN - REACH) + REACH
         readings = trend.at[slice(*np.searchsorted(trend.bed, (number, number + 1)))]
-        covered[rows] = np.searchsorted(readings, alarms.end[rows], side="right") > np.searchsorted(readings, alarms.start[rows])
+        covered[rows] = np.searchsorted(readings, alarms.end[rows], side="right") > np.searchsorted(
+            readings, alarms.start[rows]
+        )
         of = slice(*np.searchsorted(drawn.bed, (number, number + 1)))
         sounds, ends = drawn.sounds[of], drawn.end[of]
         place = np.searchsorted(ends, start)  # the first that had not ended before
@@ -133,4 +172,7 @@ def match(drawn: Drawn, trend: Trend, alarms: Recorded) -> tuple[Matched, Flags]
 
 
 def _beds(alarms: Recorded) -> list[tuple[str, str, str]]:
-    return [(alarms.facilities[alarms.units[unit][0]], alarms.units[unit][1], bed) for unit, bed in alarms.places]
+    return [
+        (alarms.facilities[alarms.units[unit][0]], alarms.units[unit][1], bed)
+        for unit, bed in alarms.places
+    ]

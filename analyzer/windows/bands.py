@@ -1,4 +1,6 @@
-"""Bands: where published figures draw lines through counts. A band is a state: exactly one of a set holds."""
+"""Bands: where published figures draw lines through counts. A band is a state: exactly one of a set
+holds.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +11,19 @@ Ints = npt.NDArray[np.int64]
 
 LOAD_BANDS = ("recommended", "manageable", "over_demanding", "unacceptable")
 _LOAD_FROM = (6, 13, 61)
-"""Alarms an hour from which each band but the first holds, by the rates of EEMUA-191 for one operating position: fewer than 1 in 10 min
-are recommended, up to 1 in 5 min manageable, more than 1 a minute unacceptable. EEMUA calls 1 in 2 min over-demanding and names nothing
-between that and its neighbours; 1 in 5 min being the most that is manageable (ISA-18.2: 2 in 10 min), all between is over-demanding."""
+"""Alarms an hour from which each band but the first holds, by the rates of EEMUA-191 for one
+operating position: fewer than 1 in 10 min are recommended, up to 1 in 5 min manageable, more than 1
+a minute unacceptable. EEMUA calls 1 in 2 min over-demanding and names nothing between that and its
+neighbours; 1 in 5 min being the most that is manageable (ISA-18.2: 2 in 10 min), all between is
+over-demanding.
+"""
 
 EXPOSURE_BANDS = ("0-29", "30-79", "80+")
 _EXPOSURE_FROM = (30, 80)
-"""Non-actionable alarms in 120 min (Bonafide 2015, J Hosp Med). Responses slowed from band to band there, in a larger study with
-continuous video they did not (Bonafide 2017, JAMA Pediatr): exposure, never proof of harm."""
+"""Non-actionable alarms in 120 min (Bonafide 2015, J Hosp Med). Responses slowed from band to band
+there, in a larger study with continuous video they did not (Bonafide 2017, JAMA Pediatr): exposure,
+never proof of harm.
+"""
 
 
 def load_band(in_an_hour: Ints) -> npt.NDArray[np.intp]:

@@ -1,9 +1,11 @@
-"""Chatter: a signal that comes and goes, three times or more in a minute (ISA-18.2-2016; the target is zero).
+"""Chatter: a signal that comes and goes, three times or more in a minute (ISA-18.2-2016; the target
+is zero).
 
-An alarm chatters when it is at least the third of its signal - a facility's (device_id, source, code), whatever the unit, the bed or the
-device's type - within a minute, and the earlier ones were over when it began: at least two alarms come before it, by (start, alarm_id),
-that started at start - 60 s <= theirs <= start and ended at or before its start. These two need not lie in the window, nor in its unit.
-Only alarms count, on either side. Times are relative to now (ms).
+An alarm chatters when it is at least the third of its signal - a facility's (device_id, source,
+code), whatever the unit, the bed or the device's type - within a minute, and the earlier ones were
+over when it began: at least two alarms come before it, by (start, alarm_id), that started at start
+- 60 s <= theirs <= start and ended at or before its start. These two need not lie in the window,
+nor in its unit. Only alarms count, on either side. Times are relative to now (ms).
 """
 
 from __future__ import annotations
@@ -22,14 +24,22 @@ Bools = npt.NDArray[np.bool_]
 SPAN = MINUTE
 
 
-def chattering(signal: npt.NDArray[np.integer], start: Ints, end: Ints, twins: npt.NDArray[np.integer], back: int) -> Bools:
+def chattering(
+    signal: npt.NDArray[np.integer],
+    start: Ints,
+    end: Ints,
+    twins: npt.NDArray[np.integer],
+    back: int,
+) -> Bools:
     """Which of the alarms that started after -`back` chatter; the others are not looked at.
 
-    `twins` as from `earlier_twins`. The rows need not be in any order, but those that started up to `SPAN` earlier must be there, too.
+    `twins` as from `earlier_twins`. The rows need not be in any order, but those that started up to
+    `SPAN` earlier must be there, too.
     """
     result = np.zeros(len(start), dtype=np.bool_)
     since = back + SPAN  # moments before -since look alike
-    span = since + SPAN + 2  # with room between signals, so that one never reaches into another's minute
+    # with room between signals, so that one never reaches into another's minute
+    span = since + SPAN + 2
     rows = np.flatnonzero(start >= -since)
     line = signal[rows].astype(np.int64) * span
     ordered = np.sort(start[rows] + line)
@@ -41,8 +51,9 @@ def chattering(signal: npt.NDArray[np.integer], start: Ints, end: Ints, twins: n
     some = suspicious[signal[rows]]
     rows, line = rows[some], line[some]
     begun, over = start[rows] + line, np.minimum(end[rows], 1) + line
-    # Those over by a moment, and the two latest starts among them: by order of end, a running maximum and a running second.
-    # One that ends as it begins is no earlier one at that very moment (but for twins): it is put in after all questions of its moment.
+    # Those over by a moment, and the two latest starts among them: by order of end, a running
+    # maximum and a running second. One that ends as it begins is no earlier one at that very moment
+    # (but for twins): it is put in after all questions of its moment.
     ends = 2 * over + (over == begun)
     order = np.argsort(ends, kind="stable")
     ends, starts = ends[order], begun[order]
@@ -58,10 +69,14 @@ def chattering(signal: npt.NDArray[np.integer], start: Ints, end: Ints, twins: n
     return result
 
 
-def earlier_twins(signal: npt.NDArray[np.integer], start: Ints, end: Ints, ids: Callable[[Ints], list[str]]) -> npt.NDArray[np.int32]:
-    """For each alarm, how many of its signal ended at the very moment at which they and it started, and have a lesser id.
+def earlier_twins(
+    signal: npt.NDArray[np.integer], start: Ints, end: Ints, ids: Callable[[Ints], list[str]]
+) -> npt.NDArray[np.int32]:
+    """For each alarm, how many of its signal ended at the very moment at which they and it started,
+    and have a lesser id.
 
-    The only ones of which ids decide whether they are earlier. `ids` gives those of rows, and is asked for few, mostly none.
+    The only ones of which ids decide whether they are earlier. `ids` gives those of rows, and is
+    asked for few, mostly none.
 
     >>> earlier_twins(np.array([7, 7, 7]), np.array([-5, -5, -5]), np.array([-5, 1, -5]), lambda rows: [list("bca")[row] for row in rows])
     array([1, 2, 0], dtype=int32)

@@ -1,8 +1,9 @@
 """Duty: stretches of time on duty, and how much of it alarms leave in one piece.
 
-No published measure of protected decision time was found; this one is our own. Each interruption goes with 12.7 % more clinical
-errors (Westbrook 2010, Arch Intern Med), so what counts is the share of duty that comes in stretches without a new alarm, long enough
-to think. Times are relative to now (ms); a duty that goes on is given an `end` after now.
+No published measure of protected decision time was found; this one is our own. Each interruption
+goes with 12.7 % more clinical errors (Westbrook 2010, Arch Intern Med), so what counts is the share
+of duty that comes in stretches without a new alarm, long enough to think. Times are relative to now
+(ms); a duty that goes on is given an `end` after now.
 """
 
 from __future__ import annotations
@@ -17,21 +18,26 @@ from analyzer.model.policy import MINUTE
 Ints = npt.NDArray[np.int64]
 
 PIECE = 5 * MINUTE
-"""An alarm-free stretch of duty this long is protected; with less duty than this there is nothing to share out (our own)."""
+"""An alarm-free stretch of duty this long is protected; with less duty than this there is nothing
+to share out (our own).
+"""
 BREAK = 30 * MINUTE
-"""Duty goes on after a gap of up to this: a meal break of the usual half hour, or a bed handed over before the next is charted, rests
-nobody from a shift (our own)."""
+"""Duty goes on after a gap of up to this: a meal break of the usual half hour, or a bed handed over
+before the next is charted, rests nobody from a shift (our own).
+"""
 
 
 def stretches(begin: Ints, end: Ints, who: Ints, bridge: int = 0) -> tuple[Ints, Ints, Ints]:
-    """The union of each clinician's intervals, as (begin, end, who) in order; those at most `bridge` apart are one, so touching ones are.
+    """The union of each clinician's intervals, as (begin, end, who) in order; those at most
+    `bridge` apart are one, so touching ones are.
 
     >>> [one.tolist() for one in stretches(np.array([-9, -5, -2]), np.array([-5, -3, 1]), np.zeros(3, dtype=np.int64))]
     [[-9, -2], [-3, 1], [0, 0]]
     """
     order = np.lexsort((begin, who))
     begin, end, who = begin[order], end[order], who[order]
-    # The latest end so far of each clinician's: by rank, each clinician on a line of their own, so one running maximum serves all.
+    # The latest end so far of each clinician's: by rank, each clinician on a line of their own, so
+    # one running maximum serves all.
     ends, rank = np.unique(end, return_inverse=True)
     base = who * len(ends)
     reached = ends[np.maximum.accumulate(base + rank) - base]
@@ -41,12 +47,18 @@ def stretches(begin: Ints, end: Ints, who: Ints, bridge: int = 0) -> tuple[Ints,
 
 
 def protected(
-    duty: tuple[Ints, Ints, Ints], start: Ints, group: npt.NDArray[np.integer], groups: int, windows: Sequence[int]
+    duty: tuple[Ints, Ints, Ints],
+    start: Ints,
+    group: npt.NDArray[np.integer],
+    groups: int,
+    windows: Sequence[int],
 ) -> npt.NDArray[np.float64]:
-    """Share of each clinician's duty in the window that lies in pieces of at least `PIECE`; NaN under as much duty.
+    """Share of each clinician's duty in the window that lies in pieces of at least `PIECE`; NaN
+    under as much duty.
 
-    `duty` as from `stretches`; `start` and `group`: alarms and the clinicians they were attributed to, in any order. The starts cut
-    duty into pieces; one at the edge of a stretch, or off duty, cuts nothing. Returns (groups, len(windows)).
+    `duty` as from `stretches`; `start` and `group`: alarms and the clinicians they were attributed
+    to, in any order. The starts cut duty into pieces; one at the edge of a stretch, or off duty,
+    cuts nothing. Returns (groups, len(windows)).
     """
     result = np.full((groups, len(windows)), np.nan)
     group = group.astype(np.int64)
@@ -73,7 +85,8 @@ def protected(
 
 
 def hours_on_duty(begin: Ints, end: Ints, who: Ints, groups: int) -> npt.NDArray[np.float64]:
-    """Hours since the stretch of duty began that holds now, gaps of up to `BREAK` bridged; NaN off duty.
+    """Hours since the stretch of duty began that holds now, gaps of up to `BREAK` bridged; NaN off
+    duty.
 
     Every hour into a shift went with a response 15 % slower (Bonafide 2017, JAMA Pediatr).
     """

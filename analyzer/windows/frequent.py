@@ -1,4 +1,6 @@
-"""Frequent: each unit's most frequent alarm types, which a review begins with (ISA-18.2 reviews the ten most frequent)."""
+"""Frequent: each unit's most frequent alarm types, which a review begins with (ISA-18.2 reviews the
+ten most frequent).
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ def most_frequent(
     windows: Sequence[int],
     top: int,
 ) -> tuple[Types, Counts]:
-    """By unit, per window: its `top` most frequent types with their counts, ties by name; and the same types' counts by `CLASSES`."""
+    """By unit, per window: its `top` most frequent types with their counts, ties by name; and the
+    same types' counts by `CLASSES`.
+    """
     types: Types = {}
     classes: Counts = {}
     in_order = sorted(range(len(names)), key=names.__getitem__)
@@ -40,13 +44,21 @@ def most_frequent(
     key = place * len(CLASSES) + klass[recent]
     units = present // max(len(names), 1)
     for window, length in enumerate(windows):
-        by_class = np.bincount(key[start > -length], minlength=len(present) * len(CLASSES)).reshape(-1, len(CLASSES))
+        by_class = np.bincount(key[start > -length], minlength=len(present) * len(CLASSES)).reshape(
+            -1, len(CLASSES)
+        )
         count = by_class.sum(axis=1)
         order = np.lexsort((present, -count, units))
         of = units[order]
         rank = np.arange(len(of)) - np.searchsorted(of, of)
         chosen = order[(rank < top) & (count[order] > 0)]
-        found = zip(units[chosen].tolist(), present[chosen].tolist(), count[chosen].tolist(), by_class[chosen].tolist(), strict=True)
+        found = zip(
+            units[chosen].tolist(),
+            present[chosen].tolist(),
+            count[chosen].tolist(),
+            by_class[chosen].tolist(),
+            strict=True,
+        )
         for number, unit_and_name, alarms, of_classes in found:
             if number not in types:
                 types[number], classes[number] = [[] for _ in windows], [[] for _ in windows]
@@ -56,8 +68,8 @@ def most_frequent(
 
 
 def _compact(key: Ints, space: int) -> tuple[Ints, Ints]:
-    """The different keys below `space` in order, and each one's place among them, as `np.unique` tells them; without sorting if few
-    are possible.
+    """The different keys below `space` in order, and each one's place among them, as `np.unique`
+    tells them; without sorting if few are possible.
 
     >>> [one.tolist() for one in _compact(np.array([7, 2, 7]), 8)] == [one.tolist() for one in _compact(np.array([7, 2, 7]), 1 << 40)]
     True

@@ -1,8 +1,8 @@
 """Overlap: alarms that call while another of the same clinician still waits.
 
-An alarm overlaps if at its start another one that began before it sounds on and nobody has responded to it yet. Of those that begin at
-the same moment, one is taken for the first - one that sounds on unanswered, if any does - and the others for later ones.
-Times are relative to now (ms).
+An alarm overlaps if at its start another one that began before it sounds on and nobody has
+responded to it yet. Of those that begin at the same moment, one is taken for the first - one that
+sounds on unanswered, if any does - and the others for later ones. Times are relative to now (ms).
 """
 
 from __future__ import annotations
@@ -15,17 +15,21 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.int64]
 
 
-def overlapping(start: Ints, waits: Ints, who: npt.NDArray[np.integer], groups: int, windows: Sequence[int]) -> Ints:
+def overlapping(
+    start: Ints, waits: Ints, who: npt.NDArray[np.integer], groups: int, windows: Sequence[int]
+) -> Ints:
     """How many alarms of each clinician and window overlap.
 
-    `start` and `who` ordered by `who`, then `start`; `waits`: until when each calls without an answer, its end or first response
-    (before its start, where somebody responded before). Returns (groups, len(windows)).
+    `start` and `who` ordered by `who`, then `start`; `waits`: until when each calls without an
+    answer, its end or first response (before its start, where somebody responded before). Returns
+    (groups, len(windows)).
     """
     result = np.zeros((groups, len(windows)), dtype=np.int64)
     if not len(start):
         return result
     back = max(windows)
-    start, until = np.maximum(start, -back), np.clip(waits, -back, 1)  # moments before the windows look alike
+    # moments before the windows look alike
+    start, until = np.maximum(start, -back), np.clip(waits, -back, 1)
     line = who.astype(np.int64) * (back + 2)
     start, until = start + line, until + line
     fresh = np.ones(len(start), dtype=np.bool_)
@@ -38,5 +42,7 @@ def overlapping(start: Ints, waits: Ints, who: npt.NDArray[np.integer], groups: 
     moment, of = moment - line[firsts], who[firsts]
     for number, length in enumerate(windows):
         inside = (moment > -length) & (count > 0)
-        result[:, number] = np.bincount(of[inside], weights=count[inside], minlength=groups).astype(np.int64)
+        result[:, number] = np.bincount(of[inside], weights=count[inside], minlength=groups).astype(
+            np.int64
+        )
     return result

@@ -1,4 +1,5 @@
-"""aiokafka's `getmany` over the four topics, which does nothing with the records: what is left for everything else.
+"""aiokafka's `getmany` over the four topics, which does nothing with the records: what is left for
+everything else.
 
 python bench/peers/bare_aiokafka.py BROKER GROUP RECORDS
 """
@@ -15,7 +16,13 @@ from aiokafka import AIOKafkaConsumer
 
 async def main(broker: str, group: str, records: int) -> None:
     consumer = AIOKafkaConsumer(
-        "alarms", "assignments", "responses", "labels", bootstrap_servers=broker, group_id=group, auto_offset_reset="earliest"
+        "alarms",
+        "assignments",
+        "responses",
+        "labels",
+        bootstrap_servers=broker,
+        group_id=group,
+        auto_offset_reset="earliest",
     )
     await consumer.start()
     try:

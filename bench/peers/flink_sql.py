@@ -1,10 +1,12 @@
-"""Flink SQL as its documentation shows it: a unit's alarm events of the last 10 min, counted in Java alone.
+"""Flink SQL as its documentation shows it: a unit's alarm events of the last 10 min, counted in
+Java alone.
 
     python bench/peers/flink_sql.py BROKER GROUP CONNECTOR.jar hop|over RECORDS
 
-`hop`: windows of 10 min that begin each minute, emitted when complete. `over`: the exact count at every event. The job
-reads to the end of the topic and ends; the time is that of the whole job, start and end included. The same query has run
-over the topic `responses` before, so the JVM is warm.
+`hop`: windows of 10 min that begin each minute, emitted when complete. `over`: the exact count at
+every event. The job reads to the end of the topic and ends; the time is that of the whole job,
+start and end included. The same query has run over the topic `responses` before, so the JVM is
+warm.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""Quix Streams as its documentation shows it: a sliding window of 10 min that counts a unit's alarm events.
+"""Quix Streams as its documentation shows it: a sliding window of 10 min that counts a unit's alarm
+events.
 
     python bench/peers/quix_sliding.py BROKER GROUP SECONDS
 
-State is kept by message key, so the stream is grouped by unit first, through a topic of Quix' own. Counted are records that
-have passed the window; the clock starts with the first of them.
+State is kept by message key, so the stream is grouped by unit first, through a topic of Quix' own.
+Counted are records that have passed the window; the clock starts with the first of them.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ def main(broker: str, group: str, limit: float) -> None:
 
     alarms = app.dataframe(app.topic("alarms", value_deserializer="json"))
     by_unit = alarms.group_by(lambda alarm: f"{alarm['facility']}/{alarm['unit']}", name="unit")
-    by_unit.update(passed).sliding_window(duration_ms=timedelta(minutes=10), grace_ms=timedelta(minutes=10)).count().current()
+    by_unit.update(passed).sliding_window(
+        duration_ms=timedelta(minutes=10), grace_ms=timedelta(minutes=10)
+    ).count().current()
     app.run()
 
 

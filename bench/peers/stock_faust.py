@@ -2,8 +2,9 @@
 
     python bench/peers/stock_faust.py BROKER GROUP SECONDS nothing|plain|hopping
 
-`nothing`: the agent reads each event. `plain`: a count per unit in a table. `hopping`: the same in windows of 10 min that
-begin each minute, by the records' timestamps. It works for SECONDS from its first event on, prints, and waits to be killed.
+`nothing`: the agent reads each event. `plain`: a count per unit in a table. `hopping`: the same in
+windows of 10 min that begin each minute, by the records' timestamps. It works for SECONDS from its
+first event on, prints, and waits to be killed.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ def create_app(broker: str, group: str, limit: float, mode: str) -> faust.App:
     if mode != "nothing":
         counts = app.Table("counts", default=int, partitions=PARTITIONS)
         if mode == "hopping":
-            counts = counts.hopping(timedelta(minutes=10), timedelta(minutes=1), expires=timedelta(minutes=10))
+            counts = counts.hopping(
+                timedelta(minutes=10), timedelta(minutes=1), expires=timedelta(minutes=10)
+            )
 
     @app.agent(alarms)
     async def count(stream: faust.Stream[Alarm]) -> None:
@@ -79,7 +82,10 @@ def limit_reached() -> None:
 
 if __name__ == "__main__":
     worker = faust.Worker(
-        create_app(sys.argv[1], sys.argv[2], float(sys.argv[3]), sys.argv[4]), loglevel="error", quiet=True, redirect_stdouts=False
+        create_app(sys.argv[1], sys.argv[2], float(sys.argv[3]), sys.argv[4]),
+        loglevel="error",
+        quiet=True,
+        redirect_stdouts=False,
     )
     worker.spinner = None  # it draws on standard output, terminal or not
     worker.execute_from_commandline()

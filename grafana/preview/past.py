@@ -1,7 +1,9 @@
-"""A day and a bit of the demo's hospital as blocks of a Prometheus, as if it had scraped a worker all the time.
+"""A day and a bit of the demo's hospital as blocks of a Prometheus, as if it had scraped a worker
+all the time.
 
-`python -m grafana.preview.past FOLDER` makes them, within a minute or two; `prometheus --storage.tsdb.path=FOLDER` serves them. The
-numbers are the engine's and the lines the exporter's; what is made up is the moment of each scrape, and the labels of its target.
+`python -m grafana.preview.past FOLDER` makes them, within a minute or two; `prometheus
+--storage.tsdb.path=FOLDER` serves them. The numbers are the engine's and the lines the exporter's;
+what is made up is the moment of each scrape, and the labels of its target.
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ TARGET = 'instance="worker:9464",job="alarm-fatigue"'
 
 
 def ward() -> tuple[Ward, int]:
-    """The hospital, and the moment it ends (ms): of yesterday, with a storm in one unit, and an earlier one in another."""
+    """The hospital, and the moment it ends (ms): of yesterday, with a storm in one unit, and an
+    earlier one in another.
+    """
     now = int(time.time() * 1000)
     end = (now - DAY) // DAY * DAY + 15 * HOUR + 20 * MINUTE
     storms = (
@@ -54,7 +58,9 @@ def exposed(records: Iterable[Record], begin: int, end: int) -> Iterator[str]:
     """The samples of every scrape from `begin` on, by time; each line with its moment."""
     policy, key = Policy(), secrets.token_bytes(32)
     engine = Engine(policy)
-    exposition = Exposition(engine, policy, lambda one: hmac.new(key, one.encode(), "sha256").hexdigest()[:DIGITS])
+    exposition = Exposition(
+        engine, policy, lambda one: hmac.new(key, one.encode(), "sha256").hexdigest()[:DIGITS]
+    )
     for moment, some in groupby(records, key=lambda one: one.due // STEP * STEP + STEP):
         for topic, of_topic in groupby(some, key=lambda one: one.topic):
             batch = list(of_topic)
@@ -91,7 +97,11 @@ def main(folder: Path) -> None:
             file.write(f"# TYPE {PREFIX}{name} {definition.kind}\n")
         file.writelines(exposed(simulate(hospital_), end - SHOWN, end))
         file.write(END[Format.OPENMETRICS])
-    subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", path, folder], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        ["promtool", "tsdb", "create-blocks-from", "openmetrics", path, folder],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     path.unlink()
     print(f"{end / 1000:.0f}")
 

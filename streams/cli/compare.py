@@ -20,23 +20,46 @@ MOST_DAYS = 28
 def compare(
     episodes: Episodes = None,
     mapping: Mapped = None,
-    at: Annotated[str | None, typer.Option("--at", metavar="TIME", help="When the change was made: RFC 3339, or ms since 1970.")] = None,
-    change: Annotated[
-        Path | None, typer.Option("--change", metavar="FILE.json", help="Or its record (tune apply), which names time and alarms.")
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at", metavar="TIME", help="When the change was made: RFC 3339, or ms since 1970."
+        ),
     ] = None,
-    facility: Annotated[str | None, typer.Option("--facility", help="The alarms that were changed: of this facility.")] = None,
+    change: Annotated[
+        Path | None,
+        typer.Option(
+            "--change",
+            metavar="FILE.json",
+            help="Or its record (tune apply), which names time and alarms.",
+        ),
+    ] = None,
+    facility: Annotated[
+        str | None,
+        typer.Option("--facility", help="The alarms that were changed: of this facility."),
+    ] = None,
     unit: Annotated[str | None, typer.Option("--unit", help="Of units of this name.")] = None,
-    type_: Annotated[str | None, typer.Option("--type", metavar="DEVICE_TYPE/SOURCE/CODE", help="Of this type.")] = None,
+    type_: Annotated[
+        str | None, typer.Option("--type", metavar="DEVICE_TYPE/SOURCE/CODE", help="Of this type.")
+    ] = None,
     priority: Annotated[str | None, typer.Option("--priority", help="Of this priority.")] = None,
     control: Annotated[
-        list[str] | None, typer.Option("--control", help="A unit without the change; several.", show_default="all others")
+        list[str] | None,
+        typer.Option(
+            "--control", help="A unit without the change; several.", show_default="all others"
+        ),
     ] = None,
-    days: Annotated[int, typer.Option("--days", min=3, max=366, help="At most so many on each side.")] = MOST_DAYS,
+    days: Annotated[
+        int, typer.Option("--days", min=3, max=366, help="At most so many on each side.")
+    ] = MOST_DAYS,
     confidence: Annotated[str, typer.Option("--confidence", help="Percent, two-sided.")] = "95",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit status 3 if any line was malformed.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit status 3 if any line was malformed.")
+    ] = False,
 ) -> None:
-    """Compare the days after a change with the days before it, beside units without it; and what must not get worse.
+    """Compare the days after a change with the days before it, beside units without it; and what
+    must not get worse.
 
     Example: alarm-fatigue compare --episodes episodes.jsonl --at 2026-04-01T07:00:00Z --unit MICU
 
@@ -46,9 +69,11 @@ def compare(
         fail("--episodes: expected a file of finished alarms, or -", WRONG)
     sure = as_percent(confidence, "--confidence")
     scope = Scope(
-        facility=facility, unit=unit, type=None if type_ is None else alarm_type(type_, "--type"),
+        facility=facility,
+        unit=unit,
+        type=None if type_ is None else alarm_type(type_, "--type"),
         priority=as_priority(priority, "--priority"),
-    )  # fmt: skip
+    )
     expected = None
     if change is not None:
         if at is not None or scope != Scope():
@@ -76,11 +101,20 @@ def _recorded_change(path: Path) -> tuple[int, Scope, float | None]:
         scope, share = found["scope"], found["expected"]["removed_share"]
         of = scope["type"]
         wanted = Scope(
-            facility=scope["facility"], unit=scope["unit"], type=of and (of["device_type"], of["source"], of["code"]),
+            facility=scope["facility"],
+            unit=scope["unit"],
+            type=of and (of["device_type"], of["source"], of["code"]),
             priority=scope["priority"],
-        )  # fmt: skip
+        )
         return int(found["at"]), wanted, None if share is None else 1 - float(share)
     except OSError as error:
         fail(f"{path}: {error.strerror}")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError, ValueError):
+    except (
+        msgspec.DecodeError,
+        UnicodeDecodeError,
+        RecursionError,
+        KeyError,
+        TypeError,
+        ValueError,
+    ):
         fail(f"{path}: expected what tune apply wrote", WRONG)

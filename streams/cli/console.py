@@ -1,4 +1,6 @@
-"""What the commands share: one-line failures, options that several take, times, progress bars, and sending to Kafka."""
+"""What the commands share: one-line failures, options that several take, times, progress bars, and
+sending to Kafka.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +16,32 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from analyzer import TOPICS
 from streams.formats.codec import to_json
 from streams.settings import Settings, SettingsError, load
 
 FAILED, WRONG, STRICT, INTERRUPTED = 1, 2, 3, 130
-"""Exit statuses: could not do it; wrong arguments; did it, but --strict and some lines were malformed; Ctrl-C before the end."""
+"""Exit statuses: could not do it; wrong arguments; did it, but --strict and some lines were
+malformed; Ctrl-C before the end.
+"""
 
-Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings (YAML); the environment overrides it.")]
-Broker = Annotated[str | None, typer.Option("--broker", metavar="HOST:PORT", help="Kafka's bootstrap address.")]
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Settings (YAML); the environment overrides it."),
+]
+Broker = Annotated[
+    str | None, typer.Option("--broker", metavar="HOST:PORT", help="Kafka's bootstrap address.")
+]
 
 
 def fail(error: object, status: int = FAILED) -> NoReturn:
@@ -57,7 +74,10 @@ def moment(text: str, option: str) -> int:
         elif (found := datetime.fromisoformat(text)).tzinfo is None:
             raise ValueError
     except (ValueError, OverflowError):
-        fail(f"{option}: expected an RFC 3339 time with an offset, such as 2026-03-01T07:00:00Z, or ms since 1970", WRONG)
+        fail(
+            f"{option}: expected an RFC 3339 time with an offset, such as 2026-03-01T07:00:00Z, or ms since 1970",
+            WRONG,
+        )
     return round(found.timestamp() * 1000)
 
 
@@ -93,7 +113,9 @@ def _bar(measure: ProgressColumn) -> Progress:
     return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
-def send(settings: Settings, messages: Iterable[Any], speed: float | None, sent: Callable[[], object]) -> int:
+def send(
+    settings: Settings, messages: Iterable[Any], speed: float | None, sent: Callable[[], object]
+) -> int:
     """Publish `messages` to topics that were looked at before, and return how many were delivered."""
     from streams.files.publish import PublishError, publish, warned
     from streams.files.replay import InputError
@@ -104,10 +126,14 @@ def send(settings: Settings, messages: Iterable[Any], speed: float | None, sent:
             fatal = [one for one in known.check() if one.fatal and one.topic in TOPICS]
             keeping = {} if fatal else known.keeping()
         if fatal:
-            fail(f"{fatal[0].topic}: {fatal[0].message}; run alarm-fatigue topics --broker {settings.broker}")
+            fail(
+                f"{fatal[0].topic}: {fatal[0].message}; run alarm-fatigue topics --broker {settings.broker}"
+            )
             keeping = known.keeping()
         now = round(time.time() * 1000)
-        said = warned(messages, keeping, now, settings, lambda line: typer.echo(f"warning: {line}", err=True))
+        said = warned(
+            messages, keeping, now, settings, lambda line: typer.echo(f"warning: {line}", err=True)
+        )
         return asyncio.run(publish(settings, said, speed, sent))
     except (PublishError, TopicsError, InputError) as error:
         fail(error)

@@ -1,4 +1,6 @@
-"""The commands about simulated hospitals, `simulate` and `demo`: arguments in, one clear line and an exit status out."""
+"""The commands about simulated hospitals, `simulate` and `demo`: arguments in, one clear line and
+an exit status out.
+"""
 
 from __future__ import annotations
 
@@ -26,53 +28,108 @@ def _panel(title: str) -> Callable[..., Any]:
     return lambda name, text, **more: typer.Option(name, help=text, rich_help_panel=title, **more)
 
 
-_to, _of, _with = _panel("Where records go"), _panel("The hospital"), _panel("What disturbs it (shares are 0 to 1)")
+_to, _of, _with = (
+    _panel("Where records go"),
+    _panel("The hospital"),
+    _panel("What disturbs it (shares are 0 to 1)"),
+)
 
 
 def simulate(
-    out: Annotated[Path | None, _to("--out", "Write alarms.jsonl and so on there, in order of delivery.", metavar="DIR")] = None,
-    broker: Annotated[str | None, _to("--broker", "Or send to Kafka (see topics).", metavar="HOST:PORT")] = None,
-    config: Annotated[Path | None, _to("--config", "Settings (YAML) for Kafka.", metavar="FILE")] = None,
-    speed: Annotated[float | None, _to("--speed", "To Kafka, times as fast as the clock.", show_default="1")] = None,
+    out: Annotated[
+        Path | None,
+        _to("--out", "Write alarms.jsonl and so on there, in order of delivery.", metavar="DIR"),
+    ] = None,
+    broker: Annotated[
+        str | None, _to("--broker", "Or send to Kafka (see topics).", metavar="HOST:PORT")
+    ] = None,
+    config: Annotated[
+        Path | None, _to("--config", "Settings (YAML) for Kafka.", metavar="FILE")
+    ] = None,
+    speed: Annotated[
+        float | None, _to("--speed", "To Kafka, times as fast as the clock.", show_default="1")
+    ] = None,
     fast: Annotated[bool, _to("--fast", "To Kafka, as fast as the broker takes them.")] = False,
-    prefix: Annotated[str, _to("--prefix", "Facilities are H01, H02, ...; another prefix for a second run on one Kafka.")] = "H",
-    seed: Annotated[int, _of("--seed", "The same seed and options give the same bytes.")] = _WARD.seed,
+    prefix: Annotated[
+        str,
+        _to(
+            "--prefix",
+            "Facilities are H01, H02, ...; another prefix for a second run on one Kafka.",
+        ),
+    ] = "H",
+    seed: Annotated[
+        int, _of("--seed", "The same seed and options give the same bytes.")
+    ] = _WARD.seed,
     start: Annotated[
         str | None,
-        _of("--start", "RFC 3339, ms since 1970, or now.", metavar="TIME", show_default="2026-03-01T07:00Z; to Kafka: see above"),
+        _of(
+            "--start",
+            "RFC 3339, ms since 1970, or now.",
+            metavar="TIME",
+            show_default="2026-03-01T07:00Z; to Kafka: see above",
+        ),
     ] = None,
     duration: Annotated[str, _of("--duration", "Such as 90m, 24h or 7d.")] = "24h",
-    facilities: Annotated[int, _of("--facilities", "Hospitals, all built alike.")] = _WARD.facilities,
+    facilities: Annotated[
+        int, _of("--facilities", "Hospitals, all built alike.")
+    ] = _WARD.facilities,
     units: Annotated[int, _of("--units", "Of each facility.")] = _WARD.units,
     beds: Annotated[int, _of("--beds", "Of each unit, all occupied.")] = _WARD.beds,
-    beds_per_nurse: Annotated[int, _of("--beds-per-nurse", "When fully staffed.")] = _WARD.beds_per_nurse,
+    beds_per_nurse: Annotated[
+        int, _of("--beds-per-nurse", "When fully staffed.")
+    ] = _WARD.beds_per_nurse,
     profile: Annotated[
         list[str] | None,
-        _of("--profile", "Sort of unit; given several times, units take them in turn.", metavar="|".join(PROFILES), show_default="micu"),
+        _of(
+            "--profile",
+            "Sort of unit; given several times, units take them in turn.",
+            metavar="|".join(PROFILES),
+            show_default="micu",
+        ),
     ] = None,
     alarms_per_bed_day: Annotated[
         float, _of("--alarms-per-bed-day", "Audible ones, on average (the default: Drew 2014).")
     ] = _WARD.alarms_per_bed_day,
-    adjudicated: Annotated[float, _of("--adjudicated", "Share of arrhythmia alarms that get a label, later.")] = _WARD.adjudicated,
-    storms: Annotated[float, _with("--storms", "Bursts of ten times the alarms, per unit and day.")] = 0.0,
+    adjudicated: Annotated[
+        float, _of("--adjudicated", "Share of arrhythmia alarms that get a label, later.")
+    ] = _WARD.adjudicated,
+    storms: Annotated[
+        float, _with("--storms", "Bursts of ten times the alarms, per unit and day.")
+    ] = 0.0,
     chattering_sensors: Annotated[
-        int, _with("--chattering-sensors", "Per facility: off and on four times a minute, 5 min in every hour.")
+        int,
+        _with(
+            "--chattering-sensors",
+            "Per facility: off and on four times a minute, 5 min in every hour.",
+        ),
     ] = _WARD.chattering_sensors,
     understaffed_nights: Annotated[
         float, _with("--understaffed-nights", "Share of a unit's nights with half the nurses.")
     ] = _WARD.understaffed_nights,
-    duplicates: Annotated[float, _with("--duplicates", "Share of records delivered twice.")] = _WARD.duplicates,
-    late: Annotated[float, _with("--late", "Share of alarm events and responses 1 to 9 min late.")] = _WARD.late,
-    late_beyond: Annotated[float, _with("--late-beyond", "Share of them 15 to 60 min late: past the allowance.")] = _WARD.late_beyond,
+    duplicates: Annotated[
+        float, _with("--duplicates", "Share of records delivered twice.")
+    ] = _WARD.duplicates,
+    late: Annotated[
+        float, _with("--late", "Share of alarm events and responses 1 to 9 min late.")
+    ] = _WARD.late,
+    late_beyond: Annotated[
+        float, _with("--late-beyond", "Share of them 15 to 60 min late: past the allowance.")
+    ] = _WARD.late_beyond,
     late_charting: Annotated[
-        float, _with("--late-charting", "Share of assignments charted up to 60 min late, wrong, and then corrected.")
+        float,
+        _with(
+            "--late-charting",
+            "Share of assignments charted up to 60 min late, wrong, and then corrected.",
+        ),
     ] = _WARD.late_charting,
 ) -> None:
     """Simulate a hospital's alarms, assignments, responses and labels, to files or to Kafka.
 
-    To Kafka, a record's timestamp is its simulated time of delivery, which never runs ahead of the clock.
+    To Kafka, a record's timestamp is its simulated time of delivery, which never runs ahead of the
+    clock.
 
-    At the clock's own pace it begins now, by default; with --speed or --fast it begins so long ago as to end in the present.
+    At the clock's own pace it begins now, by default; with --speed or --fast it begins so long ago
+    as to end in the present.
 
     Example: alarm-fatigue simulate --out ward --duration 12h --units 2 --storms 2 --late 0.05
 
@@ -87,18 +144,39 @@ def simulate(
         fail("--speed: expected a number above 0, and neither --fast nor --out beside it", WRONG)
     pace = None if fast else speed or 1.0
     length = _duration(duration, "--duration")
-    begins = _begin(start, length, pace) if out is None else _WARD.start if start is None else _moment(start)
+    begins = (
+        _begin(start, length, pace)
+        if out is None
+        else _WARD.start
+        if start is None
+        else _moment(start)
+    )
     try:
         ward = Ward(
-            seed=seed, start=begins, duration=length,
-            facilities=facilities, units=units, beds=beds, beds_per_nurse=beds_per_nurse,
-            profiles=cast("tuple[ProfileName, ...]", tuple(profile or _WARD.profiles)), alarms_per_bed_day=alarms_per_bed_day,
-            adjudicated=adjudicated, storms=storms, chattering_sensors=chattering_sensors, understaffed_nights=understaffed_nights,
-            duplicates=duplicates, late=late, late_beyond=late_beyond, late_charting=late_charting,
-        )  # fmt: skip
+            seed=seed,
+            start=begins,
+            duration=length,
+            facilities=facilities,
+            units=units,
+            beds=beds,
+            beds_per_nurse=beds_per_nurse,
+            profiles=cast("tuple[ProfileName, ...]", tuple(profile or _WARD.profiles)),
+            alarms_per_bed_day=alarms_per_bed_day,
+            adjudicated=adjudicated,
+            storms=storms,
+            chattering_sensors=chattering_sensors,
+            understaffed_nights=understaffed_nights,
+            duplicates=duplicates,
+            late=late,
+            late_beyond=late_beyond,
+            late_charting=late_charting,
+        )
     except ValueError as error:
         names, _, expected = str(error).partition(":")
-        options = ", ".join("--" + name.replace("_", "-") for name in names.replace("profiles", "profile").split(", "))
+        options = ", ".join(
+            "--" + name.replace("_", "-")
+            for name in names.replace("profiles", "profile").split(", ")
+        )
         fail(f"{options}:{expected}", WRONG)
     records = rename(draw(ward), prefix)
     if out is not None:
@@ -119,7 +197,8 @@ def _moment(text: str) -> int:
 
 
 def _begin(start: str | None, length: int, pace: float | None) -> int:
-    """When simulated time begins, in ms, such that it does not run ahead of the clock on its way to Kafka.
+    """When simulated time begins, in ms, such that it does not run ahead of the clock on its way to
+    Kafka.
 
     Kafka refuses records from an hour ahead, and workers do not count what is still to come.
     """
@@ -129,7 +208,10 @@ def _begin(start: str | None, length: int, pace: float | None) -> int:
     begins = latest if start is None else _moment(start)
     if begins > latest + _AHEAD:
         shown = datetime.fromtimestamp(latest // 1000, UTC).isoformat().replace("+00:00", "Z")
-        fail(f"--start: simulated time would run ahead of the clock; at this pace and --duration, expected {shown} or earlier", WRONG)
+        fail(
+            f"--start: simulated time would run ahead of the clock; at this pace and --duration, expected {shown} or earlier",
+            WRONG,
+        )
     return begins
 
 
@@ -143,7 +225,9 @@ def _write(records: Iterator[Record], ward: Ward, directory: Path) -> None:
         fail(error)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
-    typer.echo(f"{directory}: {', '.join(f'{count} {topic}' for topic, count in counts.items())}", err=True)
+    typer.echo(
+        f"{directory}: {', '.join(f'{count} {topic}' for topic, count in counts.items())}", err=True
+    )
 
 
 def _send(records: Iterator[Record], ward: Ward, settings: Settings, pace: float | None) -> None:
@@ -164,29 +248,51 @@ def demo(
     broker: Annotated[
         str | None,
         typer.Option(
-            "--broker", metavar="HOST:PORT", help="Use a Kafka that is there. Its topics get a simulated hospital: not one in clinical use."
+            "--broker",
+            metavar="HOST:PORT",
+            help="Use a Kafka that is there. Its topics get a simulated hospital: not one in clinical use.",
         ),
     ] = None,
-    speed: Annotated[float | None, typer.Option("--speed", help="Times as fast as the clock.", show_default="60")] = None,
+    speed: Annotated[
+        float | None, typer.Option("--speed", help="Times as fast as the clock.", show_default="60")
+    ] = None,
     page: Annotated[
-        bool, typer.Option("--page", help="Pages, too, by Prometheus and Alertmanager; of a hospital in the present, as it happens.")
+        bool,
+        typer.Option(
+            "--page",
+            help="Pages, too, by Prometheus and Alertmanager; of a hospital in the present, as it happens.",
+        ),
     ] = False,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Another hospital.")] = 1,
     port: Annotated[
-        int | None, typer.Option("--port", min=1, max=65535, help="Port to serve /metrics on.", show_default="9464, or a free one")
+        int | None,
+        typer.Option(
+            "--port",
+            min=1,
+            max=65535,
+            help="Port to serve /metrics on.",
+            show_default="9464, or a free one",
+        ),
     ] = None,
     length: Annotated[
-        str | None, typer.Option("--for", metavar="TIME", help="End by itself so long after the first numbers: 90s, 5m.")
+        str | None,
+        typer.Option(
+            "--for", metavar="TIME", help="End by itself so long after the first numbers: 90s, 5m."
+        ),
     ] = None,
-    svg: Annotated[Path | None, typer.Option("--svg", metavar="FILE", help="Save the last table as a picture.")] = None,
+    svg: Annotated[
+        Path | None, typer.Option("--svg", metavar="FILE", help="Save the last table as a picture.")
+    ] = None,
 ) -> None:
-    """Show a simulated hospital in time-lapse: an embedded broker, a worker, and their numbers as a live table.
+    """Show a simulated hospital in time-lapse: an embedded broker, a worker, and their numbers as a
+    live table.
 
-    Needs the embedded broker, which comes with the extra "demo", or a Kafka; with --page, Prometheus and Alertmanager. Ctrl-C stops
-    everything it started.
+    Needs the embedded broker, which comes with the extra "demo", or a Kafka; with --page,
+    Prometheus and Alertmanager. Ctrl-C stops everything it started.
 
-    With --page a storm has begun in one unit: its charge nurse is paged within a minute or two, and whoever comes next if nobody takes
-    it, after 1 min where it is 10 elsewhere. The link in the page takes it. Its end is told after some 15 min.
+    With --page a storm has begun in one unit: its charge nurse is paged within a minute or two, and
+    whoever comes next if nobody takes it, after 1 min where it is 10 elsewhere. The link in the
+    page takes it. Its end is told after some 15 min.
 
     Example: alarm-fatigue demo --speed 120 --for 5m
 
@@ -200,7 +306,11 @@ def demo(
         speed = 1.0 if page else 60.0
     if not 1 <= speed <= 3600:
         fail("--speed: expected 1 to 3600 times as fast", WRONG)
-    seconds = None if length is None else _duration(f"{length}s" if length.isdigit() else length, "--for") / 1000
+    seconds = (
+        None
+        if length is None
+        else _duration(f"{length}s" if length.isdigit() else length, "--for") / 1000
+    )
     if svg is not None:
         try:
             svg.touch()  # rather now than after the show
@@ -208,7 +318,15 @@ def demo(
             fail(f"--svg: {svg}: {error.strerror}")
     try:
         run(
-            Options(broker=broker, speed=speed, seed=seed, port=port, seconds=seconds, picture=svg, page=page),
+            Options(
+                broker=broker,
+                speed=speed,
+                seed=seed,
+                port=port,
+                seconds=seconds,
+                picture=svg,
+                page=page,
+            ),
             Console(highlight=False, markup=False, emoji=False),
         )
     except DemoError as error:

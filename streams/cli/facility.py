@@ -28,18 +28,29 @@ _KINDS: dict[Topic, str] = {
 }
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The facility, as in its records.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be forgotten; send nothing.")]
-Force = Annotated[bool, typer.Option("--force", help="Even if none of the records read names the facility.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be forgotten; send nothing.")
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Even if none of the records read names the facility.")
+]
 
 
 @facility_app.command()
-def reset(name: Name, config: Config = None, broker: Broker = None, dry_run: DryRun = False, force: Force = False) -> None:
+def reset(
+    name: Name,
+    config: Config = None,
+    broker: Broker = None,
+    dry_run: DryRun = False,
+    force: Force = False,
+) -> None:
     """Forget what is dated after now, so that alarms of now are no longer late. Needs Kafka.
 
     For a facility all of whose alarms are refused as late because one clock ran ahead. Correct that
-    clock first. An alarm with one event dated after now loses all its events; an assignment with one
-    such record is forgotten; responses and labels are forgotten one by one. The command is written into
-    the inputs, so every worker obeys it, and so does every restart. Run it on a host whose clock is right.
+    clock first. An alarm with one event dated after now loses all its events; an assignment with
+    one such record is forgotten; responses and labels are forgotten one by one. The command is
+    written into the inputs, so every worker obeys it, and so does every restart. Run it on a host
+    whose clock is right.
 
     Example: alarm-fatigue facility reset H01 --broker 127.0.0.1:9092 --dry-run
     """
@@ -47,11 +58,18 @@ def reset(name: Name, config: Config = None, broker: Broker = None, dry_run: Dry
 
 
 @facility_app.command()
-def forget(name: Name, config: Config = None, broker: Broker = None, dry_run: DryRun = False, force: Force = False) -> None:
-    """Forget everything about a facility: alarms, rosters, responses, labels, and its series. Needs Kafka.
+def forget(
+    name: Name,
+    config: Config = None,
+    broker: Broker = None,
+    dry_run: DryRun = False,
+    force: Force = False,
+) -> None:
+    """Forget everything about a facility: alarms, rosters, responses, labels, and its series. Needs
+    Kafka.
 
-    What comes afterwards counts as the first of a new facility. The records stay in the inputs until
-    their retention ends, and finished episodes stay in the topic episodes.
+    What comes afterwards counts as the first of a new facility. The records stay in the inputs
+    until their retention ends, and finished episodes stay in the topic episodes.
 
     Example: alarm-fatigue facility forget H01 --broker 127.0.0.1:9092 --dry-run
     """
@@ -81,7 +99,9 @@ def _command(
         if name not in tail.facilities and not force:
             there = ", ".join(sorted(tail.facilities)) or "none"
             reach = "" if tail.whole else f" among the last {TAIL_RECORDS} of each partition"
-            fail(f"no record of facility {name}{reach}; facilities there: {there} (--force: send it anyway)")
+            fail(
+                f"no record of facility {name}{reach}; facilities there: {there} (--force: send it anyway)"
+            )
         for line in _found(tail.facilities.get(name, {}), control):
             typer.echo(line)
         for line in _effect(tail.facilities.get(name, {}), control, tail):

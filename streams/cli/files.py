@@ -1,4 +1,6 @@
-"""What the commands about recorded files share: their options, and the engine that has taken the files in."""
+"""What the commands about recorded files share: their options, and the engine that has taken the
+files in.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,29 @@ from streams.cli.console import WRONG, fail, moment
 from streams.files import replay as replaying
 from streams.settings import Settings
 
-Alarms = Annotated[Path | None, typer.Option("--alarms", metavar="FILE", help="Alarm events, one JSON object a line; - is standard input.")]
-Assignments = Annotated[Path | None, typer.Option("--assignments", metavar="FILE", help="Who cares for which bed.")]
-Responses = Annotated[Path | None, typer.Option("--responses", metavar="FILE", help="What people did.")]
+Alarms = Annotated[
+    Path | None,
+    typer.Option(
+        "--alarms",
+        metavar="FILE",
+        help="Alarm events, one JSON object a line; - is standard input.",
+    ),
+]
+Assignments = Annotated[
+    Path | None, typer.Option("--assignments", metavar="FILE", help="Who cares for which bed.")
+]
+Responses = Annotated[
+    Path | None, typer.Option("--responses", metavar="FILE", help="What people did.")
+]
 Labels = Annotated[Path | None, typer.Option("--labels", metavar="FILE", help="Adjudications.")]
-At = Annotated[str | None, typer.Option("--at", metavar="TIME", help="RFC 3339, or ms since 1970; default: each facility's watermark.")]
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        metavar="TIME",
+        help="RFC 3339, or ms since 1970; default: each facility's watermark.",
+    ),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit status 3 if any line was malformed.")]
 
 
@@ -30,11 +50,16 @@ class Replayed:
     malformed: int
 
 
-def recorded_files(alarms: Path | None, assignments: Path | None, responses: Path | None, labels: Path | None) -> list[tuple[Topic, Path]]:
+def recorded_files(
+    alarms: Path | None, assignments: Path | None, responses: Path | None, labels: Path | None
+) -> list[tuple[Topic, Path]]:
     """The files given, as long as they can be read."""
     named: list[tuple[Topic, Path | None]] = [
-        ("assignments", assignments), ("alarms", alarms), ("responses", responses), ("labels", labels),
-    ]  # fmt: skip
+        ("assignments", assignments),
+        ("alarms", alarms),
+        ("responses", responses),
+        ("labels", labels),
+    ]
     files = [(topic, path) for topic, path in named if path is not None]
     if sum(path == replaying.STDIN for _, path in files) > 1:
         fail("-: expected standard input for one of the files only", WRONG)
@@ -42,7 +67,9 @@ def recorded_files(alarms: Path | None, assignments: Path | None, responses: Pat
         fail("expected at least one file (--alarms, --assignments, --responses, --labels)", WRONG)
     for _, path in files:  # before anything is read or sent
         if path != replaying.STDIN and not path.is_file():
-            fail(f"{path}: {'expected a file, found a directory' if path.is_dir() else 'no such file'}")
+            fail(
+                f"{path}: {'expected a file, found a directory' if path.is_dir() else 'no such file'}"
+            )
     return files
 
 

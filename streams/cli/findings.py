@@ -15,7 +15,16 @@ from rich.console import Console
 from rich.text import Text
 
 from streams.cli.console import STRICT, WRONG, Config, fail, load_settings
-from streams.cli.files import Alarms, Assignments, At, Labels, Responses, Strict, recorded_files, replay_files
+from streams.cli.files import (
+    Alarms,
+    Assignments,
+    At,
+    Labels,
+    Responses,
+    Strict,
+    recorded_files,
+    replay_files,
+)
 from streams.files.findings import MOST, TOP, document, words, written
 from streams.http.finder import longest
 from streams.http.guard import token_of
@@ -30,33 +39,60 @@ def findings(
     assignments: Assignments = None,
     responses: Responses = None,
     labels: Labels = None,
-    worker: Annotated[str | None, typer.Option("--worker", metavar="URL", help="Ask a running worker instead of reading files.")] = None,
+    worker: Annotated[
+        str | None,
+        typer.Option(
+            "--worker", metavar="URL", help="Ask a running worker instead of reading files."
+        ),
+    ] = None,
     token_file: Annotated[
-        Path | None, typer.Option("--token-file", metavar="FILE", help="The worker's web.token_file, where it has one.")
+        Path | None,
+        typer.Option(
+            "--token-file", metavar="FILE", help="The worker's web.token_file, where it has one."
+        ),
     ] = None,
     at: At = None,
-    window: Annotated[str | None, typer.Option("--window", help="One of the policy's windows.", show_default="the longest")] = None,
-    facility: Annotated[str | None, typer.Option("--facility", help="Of this facility alone.")] = None,
+    window: Annotated[
+        str | None,
+        typer.Option("--window", help="One of the policy's windows.", show_default="the longest"),
+    ] = None,
+    facility: Annotated[
+        str | None, typer.Option("--facility", help="Of this facility alone.")
+    ] = None,
     unit: Annotated[str | None, typer.Option("--unit", help="Of units of this name alone.")] = None,
-    top: Annotated[int, typer.Option("--top", min=1, max=MOST, help="Alarm types of each unit.")] = TOP,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, as the worker's /api/v1/findings.")] = False,
+    top: Annotated[
+        int, typer.Option("--top", min=1, max=MOST, help="Alarm types of each unit.")
+    ] = TOP,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object, as the worker's /api/v1/findings.")
+    ] = False,
     config: Config = None,
     strict: Strict = False,
 ) -> None:
-    """Rank each unit's alarm types by the alarms that needed nobody, with the pattern that drives them, a remedy and its owner.
+    """Rank each unit's alarm types by the alarms that needed nobody, with the pattern that drives
+    them, a remedy and its owner.
 
-    Needs either recorded files, read as replay does, or the address of a worker's pages. Labels and responses tell what needed
-    somebody: without them most is unknown. The same input gives the same bytes.
+    Needs either recorded files, read as replay does, or the address of a worker's pages. Labels and
+    responses tell what needed somebody: without them most is unknown. The same input gives the same
+    bytes.
 
-    Example: alarm-fatigue findings --alarms alarms.jsonl --responses responses.jsonl --window 12h --unit MICU
+    Example: alarm-fatigue findings --alarms alarms.jsonl --responses responses.jsonl --window 12h
+    --unit MICU
 
     Example: alarm-fatigue findings --worker http://127.0.0.1:9464 --top 5
     """
     if worker is not None:
-        if config is not None or at is not None or strict or any((alarms, assignments, responses, labels)):
+        if (
+            config is not None
+            or at is not None
+            or strict
+            or any((alarms, assignments, responses, labels))
+        ):
             fail("--worker: expected no files, --at, --strict or --config beside it", WRONG)
         asked = {"window": window, "facility": facility, "unit": unit, "top": str(top)}
-        answer = _ask(worker, {name: value for name, value in asked.items() if value is not None}, token_file)
+        answer = _ask(
+            worker, {name: value for name, value in asked.items() if value is not None}, token_file
+        )
         malformed = 0
     else:
         if alarms is None:
@@ -66,7 +102,9 @@ def findings(
         window = window or longest(policy)
         if window not in policy.windows:
             fail(f"--window: expected one of {', '.join(policy.windows)}", WRONG)
-        replayed = replay_files(settings, recorded_files(alarms, assignments, responses, labels), at)
+        replayed = replay_files(
+            settings, recorded_files(alarms, assignments, responses, labels), at
+        )
         units = replayed.engine.evidence(policy.windows[window]).findings(top)
         answer = document(list(written(units, window, policy)), window, policy, facility, unit, top)
         malformed = replayed.malformed
@@ -84,7 +122,11 @@ def _ask(worker: str, asked: dict[str, str], token_file: Path | None) -> bytes:
     if not address.startswith(("http://", "https://")):
         fail("--worker: expected an address such as http://127.0.0.1:9464", WRONG)
     try:
-        headers = {} if token_file is None else {"Authorization": f"Bearer {token_of(WebSettings(token_file=token_file))}"}
+        headers = (
+            {}
+            if token_file is None
+            else {"Authorization": f"Bearer {token_of(WebSettings(token_file=token_file))}"}
+        )
     except SettingsError as error:
         fail(str(error).replace("web.token_file", "--token-file"))
     request = urllib.request.Request(f"{address}?{urlencode(asked)}", headers=headers)  # noqa: S310  # looked at above

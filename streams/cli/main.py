@@ -1,4 +1,6 @@
-"""The command line: reads arguments, calls one function, and turns its errors into one clear line and an exit status."""
+"""The command line: reads arguments, calls one function, and turns its errors into one clear line
+and an exit status.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,29 @@ import yaml
 
 from streams import __version__
 from streams.cli.compare import compare
-from streams.cli.console import FAILED, STRICT, WRONG, Broker, Config, counted, fail, load_settings, send
+from streams.cli.console import (
+    FAILED,
+    STRICT,
+    WRONG,
+    Broker,
+    Config,
+    counted,
+    fail,
+    load_settings,
+    send,
+)
 from streams.cli.demo import demo, simulate
 from streams.cli.facility import facility_app
-from streams.cli.files import Alarms, Assignments, At, Labels, Responses, Strict, recorded_files, replay_files
+from streams.cli.files import (
+    Alarms,
+    Assignments,
+    At,
+    Labels,
+    Responses,
+    Strict,
+    recorded_files,
+    replay_files,
+)
 from streams.cli.findings import findings
 from streams.cli.pages import pages
 from streams.cli.rejected import rejected_app
@@ -56,7 +77,9 @@ class Format(StrEnum):
     json = "json"
 
 
-Pseudonyms = Annotated[Switch | None, typer.Option("--pseudonyms", help="off shows clinicians' ids.")]
+Pseudonyms = Annotated[
+    Switch | None, typer.Option("--pseudonyms", help="off shows clinicians' ids.")
+]
 
 
 def main() -> NoReturn:
@@ -70,7 +93,9 @@ def main() -> NoReturn:
 
 
 def _settings(config: Path | None, pseudonyms: Switch | None = None, **overrides: Any) -> Settings:
-    return load_settings(config, pseudonyms=None if pseudonyms is None else pseudonyms is Switch.on, **overrides)
+    return load_settings(
+        config, pseudonyms=None if pseudonyms is None else pseudonyms is Switch.on, **overrides
+    )
 
 
 def _version(wanted: bool) -> None:
@@ -81,7 +106,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     pass
 
@@ -90,10 +117,17 @@ def _root(
 def worker(
     config: Config = None,
     broker: Broker = None,
-    clock: Annotated[Clock | None, typer.Option("--clock", help="now: the wall clock, or each facility's watermark.")] = None,
+    clock: Annotated[
+        Clock | None,
+        typer.Option("--clock", help="now: the wall clock, or each facility's watermark."),
+    ] = None,
     pseudonyms: Pseudonyms = None,
-    host: Annotated[str | None, typer.Option("--host", help="Address to serve the page and /metrics on.")] = None,
-    port: Annotated[int | None, typer.Option("--port", help="Port to serve the page and /metrics on.")] = None,
+    host: Annotated[
+        str | None, typer.Option("--host", help="Address to serve the page and /metrics on.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", help="Port to serve the page and /metrics on.")
+    ] = None,
     group: Annotated[str | None, typer.Option("--group", help="Consumer group.")] = None,
 ) -> None:
     """Run a worker until SIGTERM or Ctrl-C. Needs a Kafka with the service's topics (see `topics`).
@@ -102,7 +136,14 @@ def worker(
     """
     from streams.worker.run import WorkerError, run
 
-    settings = _settings(config, pseudonyms, broker=broker, clock=clock and clock.value, group=group, web=_web(host, port))
+    settings = _settings(
+        config,
+        pseudonyms,
+        broker=broker,
+        clock=clock and clock.value,
+        group=group,
+        web=_web(host, port),
+    )
     try:
         run(settings)
     except (WorkerError, SettingsError) as error:
@@ -118,11 +159,19 @@ def _web(host: str | None, port: int | None) -> dict[str, Any] | None:
 def topics(
     config: Config = None,
     broker: Broker = None,
-    partitions: Annotated[int | None, typer.Option("--partitions", min=1, help="Of topics that do not exist yet.")] = None,
-    group: Annotated[str | None, typer.Option("--group", help="Consumer group, whose checkpoint topic is made, too.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    partitions: Annotated[
+        int | None, typer.Option("--partitions", min=1, help="Of topics that do not exist yet.")
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option("--group", help="Consumer group, whose checkpoint topic is made, too."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+    ] = False,
 ) -> None:
-    """Create the topics that are missing, and check those that are there. Exit status 1 if a worker could not run on them.
+    """Create the topics that are missing, and check those that are there. Exit status 1 if a worker
+    could not run on them.
 
     Example: alarm-fatigue topics --broker 127.0.0.1:9092 --partitions 8 --dry-run
     """
@@ -133,15 +182,26 @@ def topics(
         with Topics(settings) as known:
             missing = known.missing()
             for plan in missing:
-                kept = "compacted" if plan.retention is None else f"kept {plan.retention // 86_400_000} days"
-                typer.echo(f"{'would create' if dry_run else 'create'} {plan.name}: {plan.partitions} partitions, {kept}")
+                kept = (
+                    "compacted"
+                    if plan.retention is None
+                    else f"kept {plan.retention // 86_400_000} days"
+                )
+                typer.echo(
+                    f"{'would create' if dry_run else 'create'} {plan.name}: {plan.partitions} partitions, {kept}"
+                )
             if missing and not dry_run:
                 known.create(missing)
-            findings = [one for one in known.check(partitions) if not (dry_run and one.message == "missing")]
+            findings = [
+                one for one in known.check(partitions) if not (dry_run and one.message == "missing")
+            ]
     except TopicsError as error:
         fail(error)
     for finding in findings:
-        typer.echo(f"{'error' if finding.fatal else 'warning'}: {finding.topic}: {finding.message}", err=True)
+        typer.echo(
+            f"{'error' if finding.fatal else 'warning'}: {finding.topic}: {finding.message}",
+            err=True,
+        )
     if any(finding.fatal for finding in findings):
         raise typer.Exit(FAILED)
     if not missing:
@@ -155,20 +215,33 @@ def replay(
     responses: Responses = None,
     labels: Labels = None,
     at: At = None,
-    episodes: Annotated[Path | None, typer.Option("--episodes", metavar="OUT.jsonl", help="Write the final episodes there, too.")] = None,
+    episodes: Annotated[
+        Path | None,
+        typer.Option(
+            "--episodes", metavar="OUT.jsonl", help="Write the final episodes there, too."
+        ),
+    ] = None,
     overload: Annotated[
-        Path | None, typer.Option("--overload", metavar="OUT.jsonl", help="Write every change of an overload state there, too.")
+        Path | None,
+        typer.Option(
+            "--overload",
+            metavar="OUT.jsonl",
+            help="Write every change of an overload state there, too.",
+        ),
     ] = None,
     config: Config = None,
     pseudonyms: Pseudonyms = None,
-    format: Annotated[Format, typer.Option("--format", help="Of what is printed.")] = Format.openmetrics,  # noqa: A002
+    format: Annotated[  # noqa: A002
+        Format, typer.Option("--format", help="Of what is printed.")
+    ] = Format.openmetrics,
     strict: Strict = False,
 ) -> None:
     """Compute the metrics of recorded files, without Kafka. The same input gives the same bytes.
 
     Malformed lines are reported on standard error, with file and line, and passed over.
 
-    Example: alarm-fatigue replay --alarms alarms.jsonl --assignments assignments.jsonl --at 2026-03-01T19:00:00Z
+    Example: alarm-fatigue replay --alarms alarms.jsonl --assignments assignments.jsonl --at
+    2026-03-01T19:00:00Z
     """
     if alarms is None:
         fail("--alarms: expected a file of alarm events, or -", WRONG)
@@ -179,9 +252,16 @@ def replay(
     if episodes is not None:
         _write(episodes, lambda file: replaying.write_episodes(replayed.finished, file, pseudonym))
     if overload is not None:
-        _write(overload, lambda file: replaying.write_changes(replayed.engine.announce(), file, pseudonym))
-    exposition = replaying.Exposition(replayed.engine, policy, pseudonym, settings.metrics.clinicians)
-    sys.stdout.buffer.write(exposition.openmetrics() if format is Format.openmetrics else exposition.json())
+        _write(
+            overload,
+            lambda file: replaying.write_changes(replayed.engine.announce(), file, pseudonym),
+        )
+    exposition = replaying.Exposition(
+        replayed.engine, policy, pseudonym, settings.metrics.clinicians
+    )
+    sys.stdout.buffer.write(
+        exposition.openmetrics() if format is Format.openmetrics else exposition.json()
+    )
     sys.stdout.buffer.flush()
     if replayed.malformed and strict:
         raise typer.Exit(STRICT)
@@ -210,14 +290,17 @@ def publish(
     labels: Labels = None,
     config: Config = None,
     broker: Broker = None,
-    speed: Annotated[float | None, typer.Option("--speed", help="Times the recorded pace (default 1).")] = None,
+    speed: Annotated[
+        float | None, typer.Option("--speed", help="Times the recorded pace (default 1).")
+    ] = None,
     fast: Annotated[bool, typer.Option("--fast", help="As fast as the broker takes them.")] = False,
 ) -> None:
     """Send recorded files to Kafka, in order of event time. Needs the topics (see `topics`).
 
-    Lines are sent as they are; the worker rejects what is malformed. Records keep the time of their events as their Kafka
-    timestamp, or workers would refuse them as late. Brokers delete by that time, too: where a topic's retention.ms is
-    shorter than the records are old, a warning says what to do.
+    Lines are sent as they are; the worker rejects what is malformed. Records keep the time of their
+    events as their Kafka timestamp, or workers would refuse them as late. Brokers delete by that
+    time, too: where a topic's retention.ms is shorter than the records are old, a warning says what
+    to do.
 
     Example: alarm-fatigue publish --alarms alarms.jsonl --assignments assignments.jsonl --speed 60
     """
@@ -227,9 +310,18 @@ def publish(
         fail("--speed: expected a number above 0, and no --fast beside it", WRONG)
     settings = _settings(config, broker=broker)
     files = recorded_files(alarms, assignments, responses, labels)
-    total = None if any(path == replaying.STDIN for _, path in files) else sum(_count_lines(path) for _, path in files)
+    total = (
+        None
+        if any(path == replaying.STDIN for _, path in files)
+        else sum(_count_lines(path) for _, path in files)
+    )
     with counted("publishing", total) as sent:
-        count = send(settings, from_files(files, round(time.time() * 1000)), None if fast else speed or 1.0, sent)
+        count = send(
+            settings,
+            from_files(files, round(time.time() * 1000)),
+            None if fast else speed or 1.0,
+            sent,
+        )
     typer.echo(f"{count} records published", err=True)
 
 

@@ -1,4 +1,6 @@
-"""The command `rejected`: what could not be used, why, and sending it again once the reason is gone."""
+"""The command `rejected`: what could not be used, why, and sending it again once the reason is
+gone.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +20,29 @@ from typing import Annotated, Any
 import typer
 
 from analyzer import OUTCOMES, TOPICS
-from streams.cli.console import INTERRUPTED, WRONG, Broker, Config, counted, fail, load_settings, moment, timed
+from streams.cli.console import (
+    INTERRUPTED,
+    WRONG,
+    Broker,
+    Config,
+    counted,
+    fail,
+    load_settings,
+    moment,
+    timed,
+)
 
 REASONS = [one for one in OUTCOMES if one not in ("accepted", "duplicate")]
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 MOST = 10_000
-"""Records that one `replay` sends unless told otherwise: enough for a bad hour, too few to flood a hospital."""
+"""Records that one `replay` sends unless told otherwise: enough for a bad hour, too few to flood a
+hospital.
+"""
 SHOWN_BYTES = 64 << 10
 """Of a value in a list; `show` shows all of it."""
-OUR_HEADERS = frozenset({"reason", "detail", "topic", "partition", "offset", "truncated", "original_size", "replayed"})
+OUR_HEADERS = frozenset(
+    {"reason", "detail", "topic", "partition", "offset", "truncated", "original_size", "replayed"}
+)
 """The worker writes these, without field values. Others are whatever somebody put there."""
 NOT_SHOWN = "(not shown)"
 HELPS_NOT = {
@@ -36,14 +52,25 @@ HELPS_NOT = {
     "misrouted": "misrouted records are refused again: they are sent with the key that they had",
 }
 
-rejected_app = typer.Typer(no_args_is_help=True, help="Records that could not be used: list, show, replay.")
+rejected_app = typer.Typer(
+    no_args_is_help=True, help="Records that could not be used: list, show, replay."
+)
 
 Reason = Annotated[str | None, typer.Option("--reason", help=f"One of {', '.join(REASONS)}.")]
 Topic = Annotated[str | None, typer.Option("--topic", help=f"One of {', '.join(TOPICS)}.")]
 Facility = Annotated[str | None, typer.Option("--facility", help="Records with this key.")]
-Since = Annotated[str | None, typer.Option("--since", metavar="TIME", help="Rejected since: a time, or how long ago (10m, 2h, 1d).")]
-Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Rejected before: as --since.")]
-Values = Annotated[bool, typer.Option("--values", help="Show keys and values, which may contain patients' data.")]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since", metavar="TIME", help="Rejected since: a time, or how long ago (10m, 2h, 1d)."
+    ),
+]
+Until = Annotated[
+    str | None, typer.Option("--until", metavar="TIME", help="Rejected before: as --since.")
+]
+Values = Annotated[
+    bool, typer.Option("--values", help="Show keys and values, which may contain patients' data.")
+]
 
 
 @rejected_app.command("list")
@@ -53,13 +80,19 @@ def list_(
     facility: Facility = None,
     since: Since = None,
     until: Until = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="The latest so many are printed; all are counted.")] = 100,
+    limit: Annotated[
+        int,
+        typer.Option(
+            "--limit", min=1, max=10_000, help="The latest so many are printed; all are counted."
+        ),
+    ] = 100,
     values: Values = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     config: Config = None,
     broker: Broker = None,
 ) -> None:
-    """List rejected records: where each is, when and why it was rejected, and where it came from. Needs Kafka.
+    """List rejected records: where each is, when and why it was rejected, and where it came from.
+    Needs Kafka.
 
     Values are not shown unless --values is given.
 
@@ -78,21 +111,30 @@ def list_(
         async def run() -> None:
             async for one in read(settings, wanted, passed):
                 counts[one.headers.get("reason", "unknown")] += 1
-                kept = one.value[: SHOWN_BYTES + 1] if values and one.value is not None else one.value and b""
+                kept = (
+                    one.value[: SHOWN_BYTES + 1]
+                    if values and one.value is not None
+                    else one.value and b""
+                )
                 add = heapq.heappush if len(latest) < limit else heapq.heappushpop
                 add(latest, (one.stamp, one.partition, one.offset, replace(one, value=kept)))
 
         _run(run(), RejectionsError)
     for *_, one in sorted(latest):
         _print(one, values, as_json)
-    said = ", ".join(f"{count} {printable(name)}" for name, count in sorted(counts.items())) or "nothing rejected"
+    said = (
+        ", ".join(f"{count} {printable(name)}" for name, count in sorted(counts.items()))
+        or "nothing rejected"
+    )
     more = f" (the latest {limit} are shown)" if counts.total() > limit else ""
     typer.echo(f"{said}{more}", err=True)
 
 
 @rejected_app.command()
 def show(
-    place: Annotated[str, typer.Argument(metavar="PARTITION/OFFSET", help="As `rejected list` prints it.")],
+    place: Annotated[
+        str, typer.Argument(metavar="PARTITION/OFFSET", help="As `rejected list` prints it.")
+    ],
     values: Values = False,
     config: Config = None,
     broker: Broker = None,
@@ -114,11 +156,15 @@ def show(
     for name, value in sorted(one.headers.items()):
         is_ours = values or name in OUR_HEADERS
         typer.echo(f"{printable(name):<12} {printable(value) if is_ours else NOT_SHOWN}")
-    sizes = [f"{name} {'none' if part is None else f'{len(part)} bytes'}" for name, part in _parts(one)]
+    sizes = [
+        f"{name} {'none' if part is None else f'{len(part)} bytes'}" for name, part in _parts(one)
+    ]
     typer.echo(f"{'size':<12} {', '.join(sizes)}")
     if values:
         for name, part in _parts(one):
-            typer.echo(f"{name:<12} {'none' if part is None else printable(part.decode(errors='backslashreplace'))}")
+            typer.echo(
+                f"{name:<12} {'none' if part is None else printable(part.decode(errors='backslashreplace'))}"
+            )
     else:
         typer.echo("--values shows key and value; they may contain patients' data", err=True)
 
@@ -130,18 +176,24 @@ def replay(
     facility: Facility = None,
     since: Since = None,
     until: Until = None,
-    most: Annotated[int, typer.Option("--max", min=1, help="Refuse to send more than this.")] = MOST,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")] = False,
+    most: Annotated[
+        int, typer.Option("--max", min=1, help="Refuse to send more than this.")
+    ] = MOST,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     config: Config = None,
     broker: Broker = None,
 ) -> None:
-    """Send rejected records again to the topics that they came from, unchanged, once the reason is gone. Needs Kafka.
+    """Send rejected records again to the topics that they came from, unchanged, once the reason is
+    gone. Needs Kafka.
 
-    A record that was accepted meanwhile is a duplicate and changes nothing. One that comes back is not sent a second time.
-    Late and future records are refused again.
+    A record that was accepted meanwhile is a duplicate and changes nothing. One that comes back is
+    not sent a second time. Late and future records are refused again.
 
-    Example: alarm-fatigue rejected replay --broker 127.0.0.1:9092 --reason malformed --since 2h --dry-run
+    Example: alarm-fatigue rejected replay --broker 127.0.0.1:9092 --reason malformed --since 2h
+    --dry-run
     """
     from streams.kafka.rejections import RejectionsError, plan, send
 
@@ -153,7 +205,9 @@ def replay(
         planned = _run(plan(settings, wanted, most, passed), RejectionsError)
     for why, count in sorted(planned.passed_over.items()):
         typer.echo(f"passed over: {count} {why}")
-    by_topic = Counter((one.headers["topic"], one.headers.get("reason", "unknown")) for one in planned.ready)
+    by_topic = Counter(
+        (one.headers["topic"], one.headers.get("reason", "unknown")) for one in planned.ready
+    )
     for (where, why), count in sorted(by_topic.items()):
         typer.echo(f"{'would send' if dry_run else 'to send'}: {count} {printable(why)} to {where}")
     for why in sorted({why for _, why in by_topic} & HELPS_NOT.keys()):
@@ -177,7 +231,13 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: come_to(100 * done // max(total, 1))
 
 
-def _wanted(reason: str | None, topic: str | None, facility: str | None, since: str | None, until: str | None) -> Any:
+def _wanted(
+    reason: str | None,
+    topic: str | None,
+    facility: str | None,
+    since: str | None,
+    until: str | None,
+) -> Any:
     from streams.kafka.rejections import Wanted
 
     if reason is not None and reason not in REASONS:
@@ -192,7 +252,11 @@ def _moment(text: str | None, option: str) -> int | None:
     if text is None:
         return None
     ago = re.fullmatch(r"(\d{1,6})([smhd])", text)
-    return moment(text, option) if ago is None else int((time.time() - int(ago[1]) * SECONDS[ago[2]]) * 1000)
+    return (
+        moment(text, option)
+        if ago is None
+        else int((time.time() - int(ago[1]) * SECONDS[ago[2]]) * 1000)
+    )
 
 
 def _run(work: Any, error_type: type[Exception]) -> Any:
@@ -220,17 +284,35 @@ def _print(one: Any, values: bool, as_json: bool) -> None:
     origin = f"{source}/{one.headers.get('partition', '?')}/{one.headers.get('offset', '?')}"
     if as_json:
         headers = {name: of for name, of in one.headers.items() if values or name in OUR_HEADERS}
-        fields = {"place": one.place, "at": one.stamp, "facility": _key(one, values), "headers": headers}
+        fields = {
+            "place": one.place,
+            "at": one.stamp,
+            "facility": _key(one, values),
+            "headers": headers,
+        }
         if values:
-            fields["value"] = None if one.value is None else one.value[:SHOWN_BYTES].decode(errors="backslashreplace")
+            fields["value"] = (
+                None
+                if one.value is None
+                else one.value[:SHOWN_BYTES].decode(errors="backslashreplace")
+            )
             fields["value_cut"] = len(one.value or b"") > SHOWN_BYTES
-        typer.echo(json.dumps(fields).replace("\x7f", "\\u007f"))  # ASCII alone: no terminal obeys it
+        # ASCII alone: no terminal obeys it
+        typer.echo(json.dumps(fields).replace("\x7f", "\\u007f"))
         return
-    line = [one.place, _time(one.stamp), one.headers.get("reason", "unknown"), _key(one, values) or "-", origin]
+    line = [
+        one.place,
+        _time(one.stamp),
+        one.headers.get("reason", "unknown"),
+        _key(one, values) or "-",
+        origin,
+    ]
     typer.echo("  ".join(printable(part) for part in [*line, one.headers.get("detail", "")]))
     if values and one.value is not None:
         cut = " ... (all of it: rejected show --values)" if len(one.value) > SHOWN_BYTES else ""
-        typer.echo(f"    {printable(one.value[:SHOWN_BYTES].decode(errors='backslashreplace'))}{cut}")
+        typer.echo(
+            f"    {printable(one.value[:SHOWN_BYTES].decode(errors='backslashreplace'))}{cut}"
+        )
 
 
 def _time(stamp: int) -> str:
@@ -246,4 +328,6 @@ def printable(text: str) -> str:
     >>> printable("bed 1\\x1b[2J")
     'bed 1\\\\x1b[2J'
     """
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )

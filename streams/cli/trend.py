@@ -1,4 +1,6 @@
-"""The command `tune trend`: any limit, delay and deadband against the readings themselves, in both directions."""
+"""The command `tune trend`: any limit, delay and deadband against the readings themselves, in both
+directions.
+"""
 
 from __future__ import annotations
 
@@ -42,31 +44,62 @@ _AT_ONCE = 1 << 15
 
 def trend(
     readings: Annotated[
-        Path, typer.Option("--trend", metavar="FILE", help="Readings (facility, unit, bed, source, at, value): .jsonl, .csv or .parquet.")
+        Path,
+        typer.Option(
+            "--trend",
+            metavar="FILE",
+            help="Readings (facility, unit, bed, source, at, value): .jsonl, .csv or .parquet.",
+        ),
     ],
-    type_: Annotated[str, typer.Option("--type", metavar="DEVICE_TYPE/SOURCE/CODE", help="The alarm; SOURCE is that of the readings.")],
-    side: Annotated[str, typer.Option("--side", metavar="low|high", help="Which side of the limit alarms.")],
+    type_: Annotated[
+        str,
+        typer.Option(
+            "--type",
+            metavar="DEVICE_TYPE/SOURCE/CODE",
+            help="The alarm; SOURCE is that of the readings.",
+        ),
+    ],
+    side: Annotated[
+        str, typer.Option("--side", metavar="low|high", help="Which side of the limit alarms.")
+    ],
     now_limit: Annotated[str, typer.Option("--from-limit", help="The limit in force.")],
     limit: Annotated[str, typer.Option("--limit", help="The limit tried; more sensitive or less.")],
-    now_delay: Annotated[str, typer.Option("--from-delay", metavar="SECONDS", help="The delay in force.")] = "0",
-    delay: Annotated[str, typer.Option("--delay", metavar="SECONDS", help="The delay tried.")] = "0",
-    deadband: Annotated[str, typer.Option("--deadband", help="Back by so much before it ends; of the setting tried.")] = "0",
+    now_delay: Annotated[
+        str, typer.Option("--from-delay", metavar="SECONDS", help="The delay in force.")
+    ] = "0",
+    delay: Annotated[
+        str, typer.Option("--delay", metavar="SECONDS", help="The delay tried.")
+    ] = "0",
+    deadband: Annotated[
+        str,
+        typer.Option("--deadband", help="Back by so much before it ends; of the setting tried."),
+    ] = "0",
     episodes: Episodes = None,
     mapping: Mapped = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Draw alarms anew from readings, under the setting in force and under another one; with --episodes, say what the other one loses.
+    """Draw alarms anew from readings, under the setting in force and under another one; with
+    --episodes, say what the other one loses.
 
-    Example: alarm-fatigue tune trend --trend numerics.parquet --type monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO --side low --from-limit 90
-    --limit 88 --delay 15 --episodes episodes.jsonl
+    Example: alarm-fatigue tune trend --trend numerics.parquet --type
+    monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO --side low --from-limit 90 --limit 88 --delay 15
+    --episodes episodes.jsonl
     """
     of_type = alarm_type(type_, "--type")
     if side not in ("low", "high"):
         fail("--side: expected low or high", WRONG)
     sign: Side = "low" if side == "low" else "high"
     try:
-        now = Rule(side=sign, limit=as_number(now_limit, "--from-limit"), delay=as_milliseconds(now_delay, "--from-delay"))
-        wanted = as_number(limit, "--limit"), as_milliseconds(delay, "--delay"), as_number(deadband, "--deadband")
+        now = Rule(
+            side=sign,
+            limit=as_number(now_limit, "--from-limit"),
+            delay=as_milliseconds(now_delay, "--from-delay"),
+        )
+        wanted = (
+            as_number(limit, "--limit"),
+            as_milliseconds(delay, "--delay"),
+            as_number(deadband, "--deadband"),
+        )
         then = Rule(side=sign, limit=wanted[0], delay=wanted[1], deadband=wanted[2])
     except ValueError as error:
         fail(error, WRONG)
@@ -79,13 +112,19 @@ def trend(
     show(found, words(found), as_json)
 
 
-def drawn_anew(known: Trend, now: Rule, then: Rule, recorded: Recorded | None, of_type: AlarmType) -> dict[str, Any]:
+def drawn_anew(
+    known: Trend, now: Rule, then: Rule, recorded: Recorded | None, of_type: AlarmType
+) -> dict[str, Any]:
     """The JSON object: alarms drawn under both rules, and how they meet those recorded."""
     before, after = draw(known, now), draw(known, then)
     found: dict[str, Any] = {
-        "type": dict(zip(("device_type", "source", "code"), of_type, strict=True)), "readings": len(known), "beds": len(known.beds),
-        "before": _drawn(before, now), "after": _drawn(after, then), "recorded": None,
-    }  # fmt: skip
+        "type": dict(zip(("device_type", "source", "code"), of_type, strict=True)),
+        "readings": len(known),
+        "beds": len(known.beds),
+        "before": _drawn(before, now),
+        "after": _drawn(after, then),
+        "recorded": None,
+    }
     if recorded is not None:
         told, covered = match(before, known, recorded)
         again, _ = match(after, known, recorded)
@@ -93,26 +132,36 @@ def drawn_anew(known: Trend, now: Rule, then: Rule, recorded: Recorded | None, o
         needed = (recorded.klass == ACTIONABLE) & covered & told.told
         late = (again.late - told.late)[needed & again.told]
         found["recorded"] = {
-            "alarms": len(recorded), "covered": int(covered.sum()),
-            "told_before": int(told.told.sum()), "told_after": int(again.told.sum()),
+            "alarms": len(recorded),
+            "covered": int(covered.sum()),
+            "told_before": int(told.told.sum()),
+            "told_after": int(again.told.sum()),
             "actionable": int(((recorded.klass == ACTIONABLE) & covered).sum()),
             "lost": lost(int((needed & ~again.told).sum()), int(needed.sum()), CONFIDENCE),
-            "late": {"actionable": int((late > 0).sum()), "most_seconds": int(late.max(initial=0)) / 1000},
-        }  # fmt: skip
+            "late": {
+                "actionable": int((late > 0).sum()),
+                "most_seconds": int(late.max(initial=0)) / 1000,
+            },
+        }
     return found
 
 
 def _drawn(drawn: Drawn, rule: Rule) -> dict[str, Any]:
     return {
-        "limit": rule.limit, "delay_seconds": rule.delay / 1000, "deadband": rule.deadband, "alarms": len(drawn),
+        "limit": rule.limit,
+        "delay_seconds": rule.delay / 1000,
+        "deadband": rule.deadband,
+        "alarms": len(drawn),
         "sounding_seconds": int((drawn.end - drawn.sounds).sum()) / 1000,
-    }  # fmt: skip
+    }
 
 
 def words(found: dict[str, Any]) -> list[str]:
     """Lines for a terminal."""
     before, after, recorded = found["before"], found["after"], found["recorded"]
-    lines = [f"{found['readings']} readings of {found['beds']} beds, from which alarms are drawn anew:"]
+    lines = [
+        f"{found['readings']} readings of {found['beds']} beds, from which alarms are drawn anew:"
+    ]
     for name, one in (("in force", before), ("tried", after)):
         band = f", deadband {one['deadband']:g}" if one["deadband"] else ""
         lines.append(
@@ -125,10 +174,16 @@ def words(found: dict[str, Any]) -> list[str]:
         f"  of {recorded['covered']} recorded alarms that lie in the readings (of {recorded['alarms']}), the setting in force tells "
         f"{recorded['told_before']}, the one tried {recorded['told_after']}"
     )
-    lines.append(f"  actionable alarms lost, of those that the setting in force tells: {lost_words(recorded['lost'])}")
-    lines.append(f"  of the others, {recorded['late']['actionable']} later, by at most {recorded['late']['most_seconds']:g} s")
+    lines.append(
+        f"  actionable alarms lost, of those that the setting in force tells: {lost_words(recorded['lost'])}"
+    )
+    lines.append(
+        f"  of the others, {recorded['late']['actionable']} later, by at most {recorded['late']['most_seconds']:g} s"
+    )
     if recorded["told_before"] < 0.9 * recorded["covered"]:
-        lines.append("  the setting in force does not reproduce what was recorded: readings, limit or delay are not those of the monitors")
+        lines.append(
+            "  the setting in force does not reproduce what was recorded: readings, limit or delay are not those of the monitors"
+        )
     return lines
 
 
@@ -156,12 +211,16 @@ def _read(path: Path, source: str) -> tuple[Trend, int]:
                     if not 0 <= reading.at <= LATEST:
                         report(number, "at: expected a time from 1970 to 2100")
                     elif reading.source == source:
-                        for column, one in zip(columns, msgspec.structs.astuple(reading), strict=True):
+                        for column, one in zip(
+                            columns, msgspec.structs.astuple(reading), strict=True
+                        ):
                             column.append(one)
     except InputError as error:
         fail(error, FAILED)
     facility, unit, bed, _, at, value = columns
-    return Trend.of(facility, unit, bed, at, [np.nan if one is None else one for one in value]), malformed
+    return Trend.of(
+        facility, unit, bed, at, [np.nan if one is None else one for one in value]
+    ), malformed
 
 
 def _rows(path: Path) -> Iterator[tuple[int, Callable[[], _Reading]]]:
@@ -174,4 +233,6 @@ def _rows(path: Path) -> Iterator[tuple[int, Callable[[], _Reading]]]:
 
 def _of_row(row: dict[str, Any]) -> _Reading:
     fields: Sequence[tuple[str, Any]] = [(name, row.get(name)) for name in _NAMES]
-    return msgspec.convert({name: one for name, one in fields if one not in (None, "")}, _Reading, strict=False)
+    return msgspec.convert(
+        {name: one for name, one in fields if one not in (None, "")}, _Reading, strict=False
+    )

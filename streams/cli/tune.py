@@ -1,4 +1,6 @@
-"""The command `tune`: what another setting would have done to recorded alarms, and what it would have missed."""
+"""The command `tune`: what another setting would have done to recorded alarms, and what it would
+have missed.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +39,19 @@ LIMITS = 8
 tune_app = typer.Typer(invoke_without_command=True)
 T = TypeVar("T")
 
-Episodes = Annotated[Path | None, typer.Option("--episodes", metavar="FILE", help="Finished alarms (see replay); - is standard input.")]
+Episodes = Annotated[
+    Path | None,
+    typer.Option(
+        "--episodes", metavar="FILE", help="Finished alarms (see replay); - is standard input."
+    ),
+]
 
-Mapped = Annotated[Path | None, typer.Option("--mapping", metavar="FILE.yaml", help="For a .csv or .parquet file: what its columns mean.")]
+Mapped = Annotated[
+    Path | None,
+    typer.Option(
+        "--mapping", metavar="FILE.yaml", help="For a .csv or .parquet file: what its columns mean."
+    ),
+]
 
 
 def _panel(title: str) -> Callable[..., Any]:
@@ -47,7 +59,12 @@ def _panel(title: str) -> Callable[..., Any]:
     return lambda name, text, **more: typer.Option(name, help=text, rich_help_panel=title, **more)
 
 
-_of, _if, _find, _show = _panel("Which alarms"), _panel("What if"), _panel("Or search for the best setting"), _panel("The answer")
+_of, _if, _find, _show = (
+    _panel("Which alarms"),
+    _panel("What if"),
+    _panel("Or search for the best setting"),
+    _panel("The answer"),
+)
 
 
 @tune_app.callback()
@@ -57,64 +74,137 @@ def tune(
     mapping: Mapped = None,
     facility: Annotated[str | None, _of("--facility", "Of this facility alone.")] = None,
     unit: Annotated[str | None, _of("--unit", "Of units of this name alone.")] = None,
-    type_: Annotated[str | None, _of("--type", "Of this type alone.", metavar="DEVICE_TYPE/SOURCE/CODE")] = None,
-    priority: Annotated[str | None, _of("--priority", "Of this priority alone.", metavar="high|medium|low")] = None,
-    assignments: Annotated[Path | None, _of("--assignments", "Who was on duty; else inferred from alarms.", metavar="FILE")] = None,
-    delay: Annotated[str | None, _if("--delay", "They sound only if they last longer, and so much later.", metavar="SECONDS")] = None,
-    limit: Annotated[str | None, _if("--limit", "Another limit, less sensitive; needs --type.", metavar="X")] = None,
+    type_: Annotated[
+        str | None, _of("--type", "Of this type alone.", metavar="DEVICE_TYPE/SOURCE/CODE")
+    ] = None,
+    priority: Annotated[
+        str | None, _of("--priority", "Of this priority alone.", metavar="high|medium|low")
+    ] = None,
+    assignments: Annotated[
+        Path | None,
+        _of("--assignments", "Who was on duty; else inferred from alarms.", metavar="FILE"),
+    ] = None,
+    delay: Annotated[
+        str | None,
+        _if(
+            "--delay", "They sound only if they last longer, and so much later.", metavar="SECONDS"
+        ),
+    ] = None,
+    limit: Annotated[
+        str | None, _if("--limit", "Another limit, less sensitive; needs --type.", metavar="X")
+    ] = None,
     holdoff: Annotated[
-        str | None, _if("--holdoff", "What returns so soon after it ended carries the alarm on (as a deadband does).", metavar="SECONDS")
+        str | None,
+        _if(
+            "--holdoff",
+            "What returns so soon after it ended carries the alarm on (as a deadband does).",
+            metavar="SECONDS",
+        ),
     ] = None,
     beside: Annotated[
-        str | None, _if("--beside", "Silent where this type begins within 5 s at the same bed.", metavar="DEVICE_TYPE/SOURCE/CODE")
+        str | None,
+        _if(
+            "--beside",
+            "Silent where this type begins within 5 s at the same bed.",
+            metavar="DEVICE_TYPE/SOURCE/CODE",
+        ),
     ] = None,
-    to_priority: Annotated[str | None, _if("--to-priority", "A lower priority.", metavar="medium|low|info")] = None,
-    sent_from: Annotated[str, _if("--sent-from", "The least priority that is sent to clinicians.", metavar="high|medium|low")] = "low",
+    to_priority: Annotated[
+        str | None, _if("--to-priority", "A lower priority.", metavar="medium|low|info")
+    ] = None,
+    sent_from: Annotated[
+        str,
+        _if(
+            "--sent-from",
+            "The least priority that is sent to clinicians.",
+            metavar="high|medium|low",
+        ),
+    ] = "low",
     search: Annotated[bool, _find("--search", "Try all combinations of the values below.")] = False,
-    each_type: Annotated[int, _find("--each-type", "Of so many types by itself, too; most load first.", min=0)] = 0,
-    delays: Annotated[str | None, _find("--delays", "Seconds.", show_default=",".join(map(str, DELAYS)))] = None,
-    limits: Annotated[str | None, _find("--limits", "With --type.", show_default="eight, by the readings")] = None,
-    holdoffs: Annotated[str | None, _find("--holdoffs", "Seconds.", show_default=",".join(map(str, HOLDOFFS)))] = None,
-    tolerance: Annotated[str, _find("--tolerance", "Percent of actionable alarms that may be lost.")] = "1",
-    confidence: Annotated[str, _find("--confidence", "Percent, one-sided.")] = f"{100 * CONFIDENCE:g}",
-    most_late: Annotated[str | None, _find("--most-late", "No actionable alarm may be later than this.", metavar="SECONDS")] = None,
-    train: Annotated[str, _find("--train", "Percent of the time to choose on; the promise is tested on the rest.")] = f"{100 * TRAIN:g}",
+    each_type: Annotated[
+        int, _find("--each-type", "Of so many types by itself, too; most load first.", min=0)
+    ] = 0,
+    delays: Annotated[
+        str | None, _find("--delays", "Seconds.", show_default=",".join(map(str, DELAYS)))
+    ] = None,
+    limits: Annotated[
+        str | None, _find("--limits", "With --type.", show_default="eight, by the readings")
+    ] = None,
+    holdoffs: Annotated[
+        str | None, _find("--holdoffs", "Seconds.", show_default=",".join(map(str, HOLDOFFS)))
+    ] = None,
+    tolerance: Annotated[
+        str, _find("--tolerance", "Percent of actionable alarms that may be lost.")
+    ] = "1",
+    confidence: Annotated[
+        str, _find("--confidence", "Percent, one-sided.")
+    ] = f"{100 * CONFIDENCE:g}",
+    most_late: Annotated[
+        str | None,
+        _find("--most-late", "No actionable alarm may be later than this.", metavar="SECONDS"),
+    ] = None,
+    train: Annotated[
+        str,
+        _find("--train", "Percent of the time to choose on; the promise is tested on the rest."),
+    ] = f"{100 * TRAIN:g}",
     as_json: Annotated[bool, _show("--json", "One JSON object.")] = False,
     config: Config = None,
-    report: Annotated[Path | None, _show("--report", "A page to read and sign, too; needs the extra report.", metavar="FILE.html")] = None,
+    report: Annotated[
+        Path | None,
+        _show(
+            "--report", "A page to read and sign, too; needs the extra report.", metavar="FILE.html"
+        ),
+    ] = None,
     owner: Annotated[str, _show("--owner", "On the report: who owns the change.")] = "",
-    review: Annotated[str, _show("--review", "On the report: when it is reviewed.", metavar="DATE")] = "",
-    change_control: Annotated[str, _show("--change-control", "On the report: its number in the hospital's process.")] = "",
+    review: Annotated[
+        str, _show("--review", "On the report: when it is reviewed.", metavar="DATE")
+    ] = "",
+    change_control: Annotated[
+        str, _show("--change-control", "On the report: its number in the hospital's process.")
+    ] = "",
     strict: Annotated[bool, _show("--strict", "Exit status 3 if any line was malformed.")] = False,
 ) -> None:
-    """Count what recorded alarms would have become under another setting, or find the setting that keeps a promise. Changes no device.
+    """Count what recorded alarms would have become under another setting, or find the setting that
+    keeps a promise. Changes no device.
 
-    Malformed lines are reported on standard error, with file and line, and passed over. The same input gives the same bytes.
+    Malformed lines are reported on standard error, with file and line, and passed over. The same
+    input gives the same bytes.
 
-    Example: alarm-fatigue tune --episodes episodes.jsonl --unit MICU --type monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO --delay 15 --limit 88
+    Example: alarm-fatigue tune --episodes episodes.jsonl --unit MICU --type
+    monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO --delay 15 --limit 88
 
-    Example: alarm-fatigue tune --episodes episodes.jsonl --unit MICU --search --tolerance 1 --most-late 10
+    Example: alarm-fatigue tune --episodes episodes.jsonl --unit MICU --search --tolerance 1
+    --most-late 10
     """
     if context.invoked_subcommand is not None:
         return
     if episodes is None:
         fail("--episodes: expected a file of finished alarms, or -", WRONG)
     of_type = None if type_ is None else alarm_type(type_, "--type")
-    scope = Scope(facility=facility, unit=unit, type=of_type, priority=as_priority(priority, "--priority"))
+    scope = Scope(
+        facility=facility, unit=unit, type=of_type, priority=as_priority(priority, "--priority")
+    )
     if of_type is None and (limit is not None or limits is not None):
         name = "--limit" if limit is not None else "--limits"
-        fail(f"{name}: expected --type beside it: a limit means nothing without what is measured", WRONG)
+        fail(
+            f"{name}: expected --type beside it: a limit means nothing without what is measured",
+            WRONG,
+        )
     setting = Setting(
-        limit=_given(limit, as_number, "--limit"), delay=_given(delay, as_milliseconds, "--delay"),
-        holdoff=_given(holdoff, as_milliseconds, "--holdoff"), beside=_given(beside, alarm_type, "--beside"),
-        priority=as_priority(to_priority, "--to-priority"), sent_from=as_priority(sent_from, "--sent-from") or "low",
-    )  # fmt: skip
+        limit=_given(limit, as_number, "--limit"),
+        delay=_given(delay, as_milliseconds, "--delay"),
+        holdoff=_given(holdoff, as_milliseconds, "--holdoff"),
+        beside=_given(beside, alarm_type, "--beside"),
+        priority=as_priority(to_priority, "--to-priority"),
+        sent_from=as_priority(sent_from, "--sent-from") or "low",
+    )
     if search and setting != Setting():
         fail("--search: expected no single setting beside it", WRONG)
     promise = Tolerance(
-        lost=as_percent(tolerance, "--tolerance"), confidence=as_percent(confidence, "--confidence"),
+        lost=as_percent(tolerance, "--tolerance"),
+        confidence=as_percent(confidence, "--confidence"),
         late=_given(most_late, as_milliseconds, "--most-late"),
-    )  # fmt: skip
+    )
     grid_delays = (None, *_list(delays, DELAYS, as_milliseconds, "--delays"))
     grid_holdoffs = (None, *_list(holdoffs, HOLDOFFS, as_milliseconds, "--holdoffs"))
     grid_limits = None if limits is None else (None, *_list(limits, (), as_number, "--limits"))
@@ -126,19 +216,34 @@ def tune(
         if search:
             if grid_limits is None:
                 some = recorded.of(scope.rows(recorded))
-                grid_limits = (None, *(limits_worth_trying(some, LIMITS) if of_type is not None else ()))
-            wanted = Wanted(grid=Grid(limits=grid_limits, delays=grid_delays, holdoffs=grid_holdoffs), tolerance=promise, train=first)
+                grid_limits = (
+                    None,
+                    *(limits_worth_trying(some, LIMITS) if of_type is not None else ()),
+                )
+            wanted = Wanted(
+                grid=Grid(limits=grid_limits, delays=grid_delays, holdoffs=grid_holdoffs),
+                tolerance=promise,
+                train=first,
+            )
             with timed("searching", 0, len(wanted.grid)) as done:
                 section, setting = searched(recorded, scope, wanted, done)
         found = evaluated(
-            recorded, scope, setting, promise.confidence, None if assignments is None else _duty(recorded, assignments, config)
+            recorded,
+            scope,
+            setting,
+            promise.confidence,
+            None if assignments is None else _duty(recorded, assignments, config),
         )
         if search:
             found["search"] = section
         if each_type:
 
             def grid_of(some: Recorded) -> Grid:
-                return Grid(limits=(None, *limits_worth_trying(some, LIMITS)), delays=grid_delays, holdoffs=grid_holdoffs)
+                return Grid(
+                    limits=(None, *limits_worth_trying(some, LIMITS)),
+                    delays=grid_delays,
+                    holdoffs=grid_holdoffs,
+                )
 
             with timed("searching each type", 0, each_type) as done:
                 found["types"] = searched_each(recorded, scope, each_type, grid_of, wanted, done)
@@ -146,7 +251,12 @@ def tune(
         fail(f"--{error}", WRONG)
     found["malformed"] = malformed
     if report is not None:
-        _write_report(report, found, episodes, {"owner": owner, "review": review, "change_control": change_control})
+        _write_report(
+            report,
+            found,
+            episodes,
+            {"owner": owner, "review": review, "change_control": change_control},
+        )
     show(found, words(found), as_json)
     if malformed and strict:
         raise typer.Exit(STRICT)
@@ -154,22 +264,54 @@ def tune(
 
 @tune_app.command("apply")
 def apply_(
-    answer: Annotated[Path, typer.Argument(metavar="ANSWER.json", help="What tune --json printed; - is standard input.")],
-    owner: Annotated[str, typer.Option("--owner", help="The role or office that answers for the change.")],
-    review: Annotated[str, typer.Option("--review", metavar="DATE", help="When it is looked at again.")],
-    change_control: Annotated[str, typer.Option("--change-control", help="Its number in the hospital's process.")],
-    at: Annotated[str, typer.Option("--at", metavar="TIME", help="From when on it holds: RFC 3339, or ms since 1970.")],
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE.json", help="Where to.", show_default="standard output")] = None,
+    answer: Annotated[
+        Path,
+        typer.Argument(
+            metavar="ANSWER.json", help="What tune --json printed; - is standard input."
+        ),
+    ],
+    owner: Annotated[
+        str, typer.Option("--owner", help="The role or office that answers for the change.")
+    ],
+    review: Annotated[
+        str, typer.Option("--review", metavar="DATE", help="When it is looked at again.")
+    ],
+    change_control: Annotated[
+        str, typer.Option("--change-control", help="Its number in the hospital's process.")
+    ],
+    at: Annotated[
+        str,
+        typer.Option(
+            "--at", metavar="TIME", help="From when on it holds: RFC 3339, or ms since 1970."
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE.json", help="Where to.", show_default="standard output"
+        ),
+    ] = None,
 ) -> None:
-    """Record a decided change as JSON: for an annotation, and for `compare` later on. It changes no device.
+    """Record a decided change as JSON: for an annotation, and for `compare` later on. It changes no
+    device.
 
-    Example: alarm-fatigue tune apply answer.json --owner biomed --review 2026-06-30 --change-control CC-1042 --at 2026-04-01T07:00:00Z
+    Example: alarm-fatigue tune apply answer.json --owner biomed --review 2026-06-30
+    --change-control CC-1042 --at 2026-04-01T07:00:00Z
     """
     from streams.files.changes import ChangeError, Decision, record
 
     try:
-        decision = Decision(at=moment(at, "--at"), owner=owner, review_on=review, change_control=change_control)
-        written = to_json(record(sys.stdin.buffer.read() if answer == STDIN else answer.read_bytes(), decision)) + b"\n"
+        decision = Decision(
+            at=moment(at, "--at"), owner=owner, review_on=review, change_control=change_control
+        )
+        written = (
+            to_json(
+                record(
+                    sys.stdin.buffer.read() if answer == STDIN else answer.read_bytes(), decision
+                )
+            )
+            + b"\n"
+        )
         if out is not None:
             out.write_bytes(written)
     except ChangeError as error:
@@ -182,7 +324,10 @@ def apply_(
 
 
 def _duty(recorded: Recorded, path: Path, config: Path | None) -> Duty:
-    """When those in the records were on duty. Records name people by pseudonyms, or by their ids; the roster, by ids."""
+    """When those in the records were on duty.
+
+    Records name people by pseudonyms, or by their ids; the roster, by ids.
+    """
     known = {name for _, name in recorded.clinicians}
     settings = load_settings(config)
     found = []
@@ -202,7 +347,9 @@ def _duty(recorded: Recorded, path: Path, config: Path | None) -> Duty:
     return duty_by_roster(recorded, found)
 
 
-def _write_report(path: Path, found: dict[str, Any], source: Path, approval: dict[str, str]) -> None:
+def _write_report(
+    path: Path, found: dict[str, Any], source: Path, approval: dict[str, str]
+) -> None:
     from streams.files.tune_charts import NoCharts
     from streams.files.tune_report import page
 
@@ -240,7 +387,10 @@ def alarm_type(text: str, option: str) -> AlarmType:
     device_type, slash, rest = text.partition("/")
     source, other, code = rest.rpartition("/")
     if not (slash and other and device_type and code):
-        fail(f"{option}: expected DEVICE_TYPE/SOURCE/CODE, such as monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO; SOURCE may be empty", WRONG)
+        fail(
+            f"{option}: expected DEVICE_TYPE/SOURCE/CODE, such as monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO; SOURCE may be empty",
+            WRONG,
+        )
     return device_type, source, code
 
 
@@ -248,7 +398,9 @@ def _given(text: str | None, read_as: Callable[[str, str], T], option: str) -> T
     return None if text is None else read_as(text, option)
 
 
-def _list(text: str | None, default: tuple[int, ...], read_as: Callable[[str, str], T], option: str) -> list[T]:
+def _list(
+    text: str | None, default: tuple[int, ...], read_as: Callable[[str, str], T], option: str
+) -> list[T]:
     some = list(map(str, default)) if text is None else text.split(",")
     return sorted({read_as(one.strip(), option) for one in some})  # type: ignore[type-var]  # numbers
 

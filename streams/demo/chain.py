@@ -1,7 +1,8 @@
-"""Chain: Prometheus and Alertmanager as child processes on loopback, with the files that we ship, in a shorter time.
+"""Chain: Prometheus and Alertmanager as child processes on loopback, with the files that we ship,
+in a shorter time.
 
-What is waited for is divided by `faster`: holds and ranges of rules, how long Alertmanager groups and pauses, and the heartbeat. Not when a
-page would be repeated, and not what an alert says.
+What is waited for is divided by `faster`: holds and ranges of rules, how long Alertmanager groups
+and pauses, and the heartbeat. Not when a page would be repeated, and not what an alert says.
 """
 
 from __future__ import annotations
@@ -42,12 +43,17 @@ def shortened(duration: str, faster: float, least: float = 0.0) -> str:
     >>> shortened("10m", 60), shortened("1h30m", 1), shortened("15s", 60, least=1)
     ('10000ms', '5400000ms', '1000ms')
     """
-    seconds = sum(int(number) * _SECONDS[unit] for number, unit in re.findall(r"(\d+)(ms|[smhdw])", duration))
+    seconds = sum(
+        int(number) * _SECONDS[unit] for number, unit in re.findall(r"(\d+)(ms|[smhdw])", duration)
+    )
     return f"{round(1000 * max(seconds / faster, least))}ms"
 
 
 def hurried_rules(content: Any, faster: float, interval: float) -> Any:
-    """A file of rules that is looked at every `interval` seconds. Ranges keep at least four of these."""
+    """A file of rules that is looked at every `interval` seconds.
+
+    Ranges keep at least four of these.
+    """
     content = copy.deepcopy(content)
     for group in content["groups"]:
         group.pop("interval", None)
@@ -63,42 +69,75 @@ def _hurried(expression: str, faster: float, interval: float) -> str:
     >>> _hurried("count_over_time((up offset 1m)[1h:1m]) + rate(up[2m])", 60, 1)
     'count_over_time((up offset 1000ms)[60000ms:1000ms]) + rate(up[4000ms])'
     """
-    found = re.sub(rf"\boffset ({_DURATION})", lambda one: f"offset {shortened(one[1], faster, interval)}", expression)
-    found = re.sub(rf":({_DURATION})\]", lambda one: f":{shortened(one[1], faster, interval)}]", found)
-    return re.sub(rf"\[({_DURATION})(?=[:\]])", lambda one: f"[{shortened(one[1], faster, 4 * interval)}", found)
+    found = re.sub(
+        rf"\boffset ({_DURATION})",
+        lambda one: f"offset {shortened(one[1], faster, interval)}",
+        expression,
+    )
+    found = re.sub(
+        rf":({_DURATION})\]", lambda one: f":{shortened(one[1], faster, interval)}]", found
+    )
+    return re.sub(
+        rf"\[({_DURATION})(?=[:\]])",
+        lambda one: f"[{shortened(one[1], faster, 4 * interval)}",
+        found,
+    )
 
 
-def prometheus_config(content: Any, worker: str, itself: str, alertmanager: str, rules: str, interval: float) -> Any:
-    """The shipped one with other targets (HOST:PORT), scraping and looking every `interval` seconds."""
+def prometheus_config(
+    content: Any, worker: str, itself: str, alertmanager: str, rules: str, interval: float
+) -> Any:
+    """The shipped one with other targets (HOST:PORT), scraping and looking every `interval`
+    seconds.
+    """
     content = copy.deepcopy(content)
     often = f"{round(1000 * interval)}ms"
-    content["global"] |= {"scrape_interval": often, "scrape_timeout": often, "evaluation_interval": often}
+    content["global"] |= {
+        "scrape_interval": often,
+        "scrape_timeout": often,
+        "evaluation_interval": often,
+    }
     content["rule_files"] = [rules]
     content["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [alertmanager]}]}]
     targets = {"alarm-fatigue": worker, "prometheus": itself, "alertmanager": alertmanager}
     for job in content["scrape_configs"]:
         job["static_configs"] = [{"targets": [targets[job["job_name"]]]}]
-        job |= {"scrape_interval": often, "scrape_timeout": often} if "scrape_interval" in job else {}
+        job |= (
+            {"scrape_interval": often, "scrape_timeout": often} if "scrape_interval" in job else {}
+        )
     return content
 
 
-def alertmanager_config(content: Any, gateway: str, secrets: Mapping[str, Path], templates: str, faster: float) -> Any:
-    """The shipped one, with webhooks to `gateway` (http://HOST:PORT/) and `secrets` in place of those of /run/secrets, by name."""
+def alertmanager_config(
+    content: Any, gateway: str, secrets: Mapping[str, Path], templates: str, faster: float
+) -> Any:
+    """The shipped one, with webhooks to `gateway` (http://HOST:PORT/) and `secrets` in place of
+    those of /run/secrets, by name.
+    """
     content = copy.deepcopy(content)
     content["templates"] = [templates]
     routes = [content["route"]]
     while routes:
         route = routes.pop()
         routes += route.get("routes", [])
-        times = {"group_wait", "group_interval", *(["repeat_interval"] if route["receiver"] == "dead-mans-switch" else [])}
+        times = {
+            "group_wait",
+            "group_interval",
+            *(["repeat_interval"] if route["receiver"] == "dead-mans-switch" else []),
+        }
         for name in times & route.keys():
             route[name] = shortened(route[name], faster, 0.0 if name == "group_wait" else 0.1)
     for receiver in content["receivers"]:
         for webhook in receiver.get("webhook_configs", []):
             webhook["url"] = webhook["url"].replace(_GATEWAY, gateway)
-            webhook["http_config"] = {"authorization": {"credentials_file": str(secrets["paging_token"])}}
+            webhook["http_config"] = {
+                "authorization": {"credentials_file": str(secrets["paging_token"])}
+            }
         for pagerduty in receiver.get("pagerduty_configs", []):
-            pagerduty |= {"url": f"{gateway}pagerduty", "routing_key_file": str(secrets["pagerduty_routing_key"])}
+            pagerduty |= {
+                "url": f"{gateway}pagerduty",
+                "routing_key_file": str(secrets["pagerduty_routing_key"]),
+            }
     return content
 
 
@@ -120,7 +159,9 @@ class Server:
         """Raises `ChainError` if it has ended."""
         if self.process.poll() is not None:
             words = processes.telling_line(self._log.read_text(errors="replace"), mark="err=")
-            raise ChainError(f"{self.name} ended with status {self.process.returncode}; its last words: {words}")
+            raise ChainError(
+                f"{self.name} ended with status {self.process.returncode}; its last words: {words}"
+            )
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_SECONDS
@@ -131,15 +172,21 @@ class Server:
                     return
             except (urllib.error.URLError, OSError):
                 if time.monotonic() > deadline:
-                    raise ChainError(f"{self.name} was not ready within {_START_SECONDS:.0f} s") from None
+                    raise ChainError(
+                        f"{self.name} was not ready within {_START_SECONDS:.0f} s"
+                    ) from None
             time.sleep(0.05)
 
     def stop(self) -> None:
         processes.end(self.process, _STOP_SECONDS)
 
 
-def start_alertmanager(folder: Path, gateway: str, faster: float, token: str, external_url: str | None = None) -> Server:
-    """Alertmanager with the shipped configuration; its state goes to `folder`. `gateway`: see `alertmanager_config`."""
+def start_alertmanager(
+    folder: Path, gateway: str, faster: float, token: str, external_url: str | None = None
+) -> Server:
+    """Alertmanager with the shipped configuration; its state goes to `folder`. `gateway`: see
+    `alertmanager_config`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     secrets = {name: folder / name for name in ("paging_token", "pagerduty_routing_key")}
     for path in secrets.values():
@@ -148,7 +195,9 @@ def start_alertmanager(folder: Path, gateway: str, faster: float, token: str, ex
     shipped = _shipped("alertmanager/alertmanager.yml")
     config = folder / "alertmanager.yml"
     templates = str(DEPLOY / "alertmanager" / "templates" / "*.tmpl")
-    config.write_text(yaml.safe_dump(alertmanager_config(shipped, gateway, secrets, templates, faster)))
+    config.write_text(
+        yaml.safe_dump(alertmanager_config(shipped, gateway, secrets, templates, faster))
+    )
     port = free_port()
     command = [
         program(*_ALERTMANAGER),
@@ -161,7 +210,9 @@ def start_alertmanager(folder: Path, gateway: str, faster: float, token: str, ex
     return Server("Alertmanager", command, folder, port)
 
 
-def start_prometheus(folder: Path, worker: str, alertmanager: str, faster: float, interval: float) -> Server:
+def start_prometheus(
+    folder: Path, worker: str, alertmanager: str, faster: float, interval: float
+) -> Server:
     """Prometheus with the shipped configuration and rules. `worker`, `alertmanager`: HOST:PORT."""
     (folder / "rules").mkdir(parents=True, exist_ok=True)
     for path in sorted((DEPLOY / "prometheus" / "rules").glob("*.yml")):
@@ -171,7 +222,13 @@ def start_prometheus(folder: Path, worker: str, alertmanager: str, faster: float
     itself = f"{HOST}:{port}"
     shipped = _shipped("prometheus/prometheus.yml")
     config = folder / "prometheus.yml"
-    config.write_text(yaml.safe_dump(prometheus_config(shipped, worker, itself, alertmanager, str(folder / "rules" / "*.yml"), interval)))
+    config.write_text(
+        yaml.safe_dump(
+            prometheus_config(
+                shipped, worker, itself, alertmanager, str(folder / "rules" / "*.yml"), interval
+            )
+        )
+    )
     command = [
         program(*_PROMETHEUS),
         f"--config.file={config}",
@@ -186,7 +243,9 @@ def check() -> None:
     for names in (_PROMETHEUS, _ALERTMANAGER):
         program(*names)
     if not (DEPLOY / "alertmanager").is_dir():
-        raise ChainError("deploy/alertmanager is missing: pages can be shown from a checkout of the repository only")
+        raise ChainError(
+            "deploy/alertmanager is missing: pages can be shown from a checkout of the repository only"
+        )
 
 
 def program(*names: str) -> str:
@@ -194,7 +253,9 @@ def program(*names: str) -> str:
     for name in names:
         if (path := shutil.which(name)) is not None:
             return path
-    raise ChainError(f"{names[0]} is not on the PATH; pages need Prometheus and Alertmanager (Debian, Ubuntu: {INSTALL})")
+    raise ChainError(
+        f"{names[0]} is not on the PATH; pages need Prometheus and Alertmanager (Debian, Ubuntu: {INSTALL})"
+    )
 
 
 def _shipped(path: str) -> Any:

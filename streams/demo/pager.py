@@ -1,4 +1,6 @@
-"""Pager: the chain from the worker to whoever is paged, and the pages that come out at its end, as text for a terminal."""
+"""Pager: the chain from the worker to whoever is paged, and the pages that come out at its end, as
+text for a terminal.
+"""
 
 from __future__ import annotations
 
@@ -50,11 +52,15 @@ class Arrived:
     @property
     def lines(self) -> list[str]:
         """Without links to dashboards and runbooks, which nobody serves here."""
-        return [line for line in self.page.text.splitlines() if not line.startswith(("See: ", "Help: "))]
+        return [
+            line for line in self.page.text.splitlines() if not line.startswith(("See: ", "Help: "))
+        ]
 
 
 class Pager:
-    """Prometheus and Alertmanager beside a worker (the address of its metrics), and the gateway that their pages reach."""
+    """Prometheus and Alertmanager beside a worker (the address of its metrics), and the gateway
+    that their pages reach.
+    """
 
     def __init__(self, metrics: str, directory: Path) -> None:
         self.arrived: list[Arrived] = []
@@ -71,15 +77,24 @@ class Pager:
             stack.push_async_callback(runner.cleanup)
             await web.TCPSite(runner, HOST, port).start()
             # In this thread, with which its children die; it takes two seconds.
-            alertmanager = start_alertmanager(self._directory / "alertmanager", f"http://{HOST}:{port}/", FASTER, token)
+            alertmanager = start_alertmanager(
+                self._directory / "alertmanager", f"http://{HOST}:{port}/", FASTER, token
+            )
             stack.callback(alertmanager.stop)
-            prometheus = start_prometheus(self._directory / "prometheus", self._worker, alertmanager.address, FASTER, INTERVAL)
+            prometheus = start_prometheus(
+                self._directory / "prometheus", self._worker, alertmanager.address, FASTER, INTERVAL
+            )
             stack.callback(prometheus.stop)
             self._servers = [prometheus, alertmanager]
             self._stack = stack.pop_all()
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         await self._stack.aclose()
 
     @property
@@ -97,17 +112,25 @@ class Pager:
 
 
 def block(arrived: Sequence[Arrived], width: int, height: int) -> list[Text]:
-    """The latest page in full, under what came before it, in at most `height` lines of `width` columns; nothing if none has come."""
+    """The latest page in full, under what came before it, in at most `height` lines of `width`
+    columns; nothing if none has come.
+    """
     if not arrived:
         return []
     *before, last = arrived
     full = [Text(f"▌ {last.head}", "bold")]
     for whole in last.lines:
         link = re.search(r"http\S+", whole)
-        full += [Text(f"▌ {line}", f"link {link[0]}" if link else "") for line in _folded(whole, width - 2)]
+        full += [
+            Text(f"▌ {line}", f"link {link[0]}" if link else "")
+            for line in _folded(whole, width - 2)
+        ]
     if len(full) > height:
         full = [*full[: height - 1], Text("▌ ...", "dim")]
-    earlier = [Text(f"{one.head}: {one.lines[0]}", "dim", no_wrap=True, overflow="ellipsis") for one in before]
+    earlier = [
+        Text(f"{one.head}: {one.lines[0]}", "dim", no_wrap=True, overflow="ellipsis")
+        for one in before
+    ]
     return [*earlier[max(len(earlier) - (height - len(full)), 0) :], *full]
 
 

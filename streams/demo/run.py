@@ -1,12 +1,15 @@
-"""Demo: a simulated hospital in time-lapse, a broker and a worker for it, and their numbers as a live table.
+"""Demo: a simulated hospital in time-lapse, a broker and a worker for it, and their numbers as a
+live table.
 
-The simulated days lie in the past, and their records carry the times of then as Kafka timestamps (see `simulator.output.messages`):
-however fast they pass, nothing ever comes from the future, which Kafka itself would refuse an hour ahead of the clock. The
-worker takes the hospital's own time for now (`--clock event`).
+The simulated days lie in the past, and their records carry the times of then as Kafka timestamps
+(see `simulator.output.messages`): however fast they pass, nothing ever comes from the future, which
+Kafka itself would refuse an hour ahead of the clock. The worker takes the hospital's own time for
+now (`--clock event`).
 
-A day is sent at once, so that every window is full when the first numbers show, and the shift before is known; from then on time
-passes `speed` times as fast. With pages (`page`) the hospital lives in the present instead, as it happens, for alerts are about now,
-and a storm has just begun. Whatever ends the demo - its time, Ctrl-C, a closed terminal, a failure - ends all it started.
+A day is sent at once, so that every window is full when the first numbers show, and the shift
+before is known; from then on time passes `speed` times as fast. With pages (`page`) the hospital
+lives in the present instead, as it happens, for alerts are about now, and a storm has just begun.
+Whatever ends the demo - its time, Ctrl-C, a closed terminal, a failure - ends all it started.
 """
 
 from __future__ import annotations
@@ -51,25 +54,38 @@ from streams.simulator.hospital import DAY, Storm, Ward
 from streams.simulator.output import messages, rename
 
 PORT = 9464
-"""For /metrics, if it is free: Prometheus' customary port for exporters of this kind, and the worker's default."""
+"""For /metrics, if it is free: Prometheus' customary port for exporters of this kind, and the
+worker's default.
+"""
 HISTORY = 24 * HOUR
 """Sent at once: the longest window, and as long before it for the page to compare with."""
 AGO = 4 * DAY
-"""Live at least so long ago that an hour of demo does not reach the present, and within the week that topics keep."""
+"""Live at least so long ago that an hour of demo does not reach the present, and within the week
+that topics keep.
+"""
 BEGINS = 18 * HOUR + 30 * MINUTE
-"""The hour of the simulated day at which the time-lapse begins: half an hour before the night shift."""
+"""The hour of the simulated day at which the time-lapse begins: half an hour before the night
+shift.
+"""
 STORM_BEGAN = 6 * MINUTE
-"""So long ago, with pages: enough for the storm to become an overload soon after the first numbers."""
+"""So long ago, with pages: enough for the storm to become an overload soon after the first numbers.
+"""
 STORM_LASTS = 2 * MINUTE
-"""So much longer: its end will be told within a quarter of an hour, for it takes 10 min until as many alarms are of the past."""
+"""So much longer: its end will be told within a quarter of an hour, for it takes 10 min until as
+many alarms are of the past.
+"""
 COOL_DOWN = "1m"  # of overload, with pages, for the same reason
 REFRESH = 1.0  # seconds between scrapes
 PATIENCE = 60.0  # seconds for which no record is taken in before the first numbers
-QUIET = 30.0  # seconds without a record, of which even at the clock's own pace there is one every few
+# seconds without a record, of which even at the clock's own pace there is one every few
+QUIET = 30.0
 QUIET_PRESENT = 180.0  # the same of the quieter hospital with pages
 _SESSION_TIMEOUT = "2s"  # of the worker's group: it is alone in it, so a short one costs nothing
-_STOP_TIMEOUT = 5.0  # seconds between the worker's SIGTERM and SIGKILL: its last checkpoint is of use to nobody
-_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+# seconds between the worker's SIGTERM and SIGKILL: its last checkpoint is of use to nobody
+_STOP_TIMEOUT = 5.0
+_SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
 
 
 class DemoError(Exception):
@@ -78,7 +94,9 @@ class DemoError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """`broker`: HOST:PORT of a Kafka that is there, None: an embedded one. `seconds`: from the first numbers, None: no end."""
+    """`broker`: HOST:PORT of a Kafka that is there, None: an embedded one. `seconds`: from the
+    first numbers, None: no end.
+    """
 
     broker: str | None = None
     speed: float = 60.0
@@ -100,28 +118,53 @@ def hospital(seed: int, now: int) -> tuple[Ward, int]:
         for at, unit in zip(range(begins + 12 * MINUTE, now, 2 * HOUR), cycle(units), strict=False)
     ]
     ward = Ward(
-        seed=seed, start=start, duration=now - start, units=len(units), beds=9, beds_per_nurse=3,
-        profiles=("micu", "micu", "picu", "ward"), storms=tuple(storms), chattering_sensors=2, understaffed_nights=0.5,
-        duplicates=0.01, late=0.02, late_beyond=0.001, late_charting=0.1,
-    )  # fmt: skip
+        seed=seed,
+        start=start,
+        duration=now - start,
+        units=len(units),
+        beds=9,
+        beds_per_nurse=3,
+        profiles=("micu", "micu", "picu", "ward"),
+        storms=tuple(storms),
+        chattering_sensors=2,
+        understaffed_nights=0.5,
+        duplicates=0.01,
+        late=0.02,
+        late_beyond=0.001,
+        late_charting=0.1,
+    )
     assert {unit.name for unit in ward.layout} == set(units)
     return ward, begins
 
 
 def present_hospital(seed: int, now: int) -> tuple[Ward, int]:
-    """The same for pages: it has come to `now` (ms), and to the middle of a storm in an otherwise quiet day."""
-    storm = Storm(start=now - STORM_BEGAN, duration=STORM_BEGAN + STORM_LASTS, factor=30.0, unit="MICU")
+    """The same for pages: it has come to `now` (ms), and to the middle of a storm in an otherwise
+    quiet day.
+    """
+    storm = Storm(
+        start=now - STORM_BEGAN, duration=STORM_BEGAN + STORM_LASTS, factor=30.0, unit="MICU"
+    )
     ward = Ward(
-        seed=seed, start=now - HISTORY, duration=HISTORY + DAY, units=4, beds=9, beds_per_nurse=3,
-        profiles=("micu", "micu", "picu", "ward"), alarms_per_bed_day=60.0, storms=(storm,), duplicates=0.01, late=0.02,
-    )  # fmt: skip
+        seed=seed,
+        start=now - HISTORY,
+        duration=HISTORY + DAY,
+        units=4,
+        beds=9,
+        beds_per_nurse=3,
+        profiles=("micu", "micu", "picu", "ward"),
+        alarms_per_bed_day=60.0,
+        storms=(storm,),
+        duplicates=0.01,
+        late=0.02,
+    )
     return ward, now
 
 
 def run(options: Options, console: Console) -> None:
     """Show the demo until its time is over or somebody stops it. Raises `DemoError`."""
     began = time.monotonic()
-    # Libraries that miss a broker say so in lines of their own, across the table; what matters, we report.
+    # Libraries that miss a broker say so in lines of their own, across the table; what matters, we
+    # report.
     logging.getLogger().addHandler(logging.NullHandler())
     with _interruptible(), ExitStack() as stack:
         try:
@@ -133,7 +176,14 @@ def run(options: Options, console: Console) -> None:
             asyncio.run(demo.show(began))
         except KeyboardInterrupt:
             pass
-        except (BrokerError, ChainError, PublishError, SettingsError, TopicsError, OSError) as error:
+        except (
+            BrokerError,
+            ChainError,
+            PublishError,
+            SettingsError,
+            TopicsError,
+            OSError,
+        ) as error:
             raise DemoError(str(error)) from None
         finally:
             for number in _SIGNALS:  # whoever is impatient now would only leave things behind
@@ -158,10 +208,14 @@ def _start(options: Options, console: Console, stack: ExitStack) -> Demo:
     port = _port(options.port)
     directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="alarm-fatigue-demo-")))
     broker = stack.enter_context(EmbeddedBroker()) if options.broker is None else None
-    # A group of its own each time, for the state of another hospital would be in the way. One facility fills one partition.
+    # A group of its own each time, for the state of another hospital would be in the way. One
+    # facility fills one partition.
     group = f"alarm-fatigue-demo-{secrets.token_hex(4)}"
     if broker is None:
-        settings, facility = load(None, broker=options.broker, group=group), f"demo-{secrets.token_hex(2)}-01"
+        settings, facility = (
+            load(None, broker=options.broker, group=group),
+            f"demo-{secrets.token_hex(2)}-01",
+        )
     else:
         settings, facility = load(None, broker=broker.address, group=group, partitions=1), "H01"
     with Topics(settings) as topics:
@@ -170,19 +224,31 @@ def _start(options: Options, console: Console, stack: ExitStack) -> Demo:
         topics.create(topics.missing())
         if fatal := [one for one in topics.check() if one.fatal]:
             raise DemoError(f"topic {fatal[0].topic}: {fatal[0].message}")
-    console.print(f"{'Kafka' if broker is None else 'embedded broker'} at {settings.broker}; the hospital there is {facility}")
+    console.print(
+        f"{'Kafka' if broker is None else 'embedded broker'} at {settings.broker}; the hospital there is {facility}"
+    )
     worker = Worker(settings, port, directory, options.page)
     stack.callback(worker.stop)
     console.print(f"worker at {worker.metrics}")
     console.print(f"for a browser: {worker.page}")
-    return Demo(options, console, settings, facility, worker, broker, Pager(worker.metrics, directory) if options.page else None)
+    return Demo(
+        options,
+        console,
+        settings,
+        facility,
+        worker,
+        broker,
+        Pager(worker.metrics, directory) if options.page else None,
+    )
 
 
 def _port(wanted: int | None) -> int:
     if wanted is None:
         return PORT if is_free(PORT) else free_port()
     if not is_free(wanted):
-        raise DemoError(f"port {wanted} on {HOST} is taken; choose another one, or none, with --port")
+        raise DemoError(
+            f"port {wanted} on {HOST} is taken; choose another one, or none, with --port"
+        )
     return wanted
 
 
@@ -191,7 +257,11 @@ def _forget(settings: Settings) -> None:
     from kafka.admin import KafkaAdminClient
 
     with contextlib.suppress(KafkaError, OSError):
-        admin = KafkaAdminClient(bootstrap_servers=settings.broker.split(","), bootstrap_timeout_ms=2000, request_timeout_ms=3000)
+        admin = KafkaAdminClient(
+            bootstrap_servers=settings.broker.split(","),
+            bootstrap_timeout_ms=2000,
+            request_timeout_ms=3000,
+        )
         try:
             admin.delete_topics([checkpoint_topic(settings.group)])
         finally:
@@ -199,7 +269,9 @@ def _forget(settings: Settings) -> None:
 
 
 class Worker:
-    """The worker, as anybody would start it, in a child process; by the wall clock if the hospital is of the `present`."""
+    """The worker, as anybody would start it, in a child process; by the wall clock if the hospital
+    is of the `present`.
+    """
 
     def __init__(self, settings: Settings, port: int, directory: Path, present: bool) -> None:
         self.page = f"http://{HOST}:{port}/"
@@ -209,20 +281,50 @@ class Worker:
         key.write_text(secrets.token_hex(32))  # nobody need recognise a simulated nurse tomorrow
         key.chmod(0o600)
         # Settings of whoever runs the demo are meant for other workers.
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("ALARM_FATIGUE_")}
-        environment |= {"ALARM_FATIGUE_SESSION_TIMEOUT": _SESSION_TIMEOUT, "ALARM_FATIGUE_PSEUDONYM_KEY_FILE": str(key)}
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("ALARM_FATIGUE_")
+        }
+        environment |= {
+            "ALARM_FATIGUE_SESSION_TIMEOUT": _SESSION_TIMEOUT,
+            "ALARM_FATIGUE_PSEUDONYM_KEY_FILE": str(key),
+        }
         if present:
             environment["ALARM_FATIGUE_POLICY__OVERLOAD__COOL_DOWN"] = COOL_DOWN
-        # -P: the packages that are installed, not what lies in the current directory under the same name.
-        command = [sys.executable, "-P", "-m", "streams.cli.main", "worker", "--broker", settings.broker, "--group", settings.group]
+        # -P: the packages that are installed, not what lies in the current directory under the same
+        # name.
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "streams.cli.main",
+            "worker",
+            "--broker",
+            settings.broker,
+            "--group",
+            settings.group,
+        ]
         self._process: subprocess.Popen[bytes] = processes.spawn(
-            [*command, "--clock", "wall" if present else "event", "--host", HOST, "--port", str(port)], environment, self._log
+            [
+                *command,
+                "--clock",
+                "wall" if present else "event",
+                "--host",
+                HOST,
+                "--port",
+                str(port),
+            ],
+            environment,
+            self._log,
         )
 
     def check(self) -> None:
         """Raises `DemoError` if it has ended."""
         if self._process.poll() is not None:
-            raise DemoError(f"the worker ended with status {self._process.returncode}; its last words: {self.last_words()}")
+            raise DemoError(
+                f"the worker ended with status {self._process.returncode}; its last words: {self.last_words()}"
+            )
 
     def last_words(self) -> str:
         line = processes.telling_line(self._log.read_text(errors="replace")).removeprefix("error: ")
@@ -256,7 +358,8 @@ class Demo:
         self._worker = worker
         self._broker = broker
         self._pager = pages
-        self._taken: deque[tuple[float, int]] = deque(maxlen=6)  # when the last scrapes were made, and the records taken in by then
+        # when the last scrapes were made, and the records taken in by then
+        self._taken: deque[tuple[float, int]] = deque(maxlen=6)
         self._moved = (0.0, 0)  # since when it is that number
 
     async def show(self, began: float) -> None:
@@ -265,26 +368,43 @@ class Demo:
         for number in _SIGNALS:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-        ward, begins = (present_hospital if self._pager else hospital)(self._options.seed, int(time.time() * 1000))
-        records = messages(rename(simulate(ward), self._facility.removesuffix("01")), history_until=begins)
-        publishing = asyncio.create_task(publish(self._settings, records, self._options.speed, lambda: None))
+        ward, begins = (present_hospital if self._pager else hospital)(
+            self._options.seed, int(time.time() * 1000)
+        )
+        records = messages(
+            rename(simulate(ward), self._facility.removesuffix("01")), history_until=begins
+        )
+        publishing = asyncio.create_task(
+            publish(self._settings, records, self._options.speed, lambda: None)
+        )
         try:
-            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session, AsyncExitStack() as stack:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session,
+                AsyncExitStack() as stack,
+            ):
                 first = await self._first(session, publishing, stop, begins)
                 if first is not None:
                     self._say(f"first numbers after {time.monotonic() - began:.1f} s")
                     if self._pager is not None:
                         await stack.enter_async_context(self._pager)
-                        self._say(f"{self._pager.addresses}; whatever they wait for takes a tenth of the time here")
-                        first = await self._scrape(session) or first  # by the wall clock, a worker's first numbers may be a second old
+                        self._say(
+                            f"{self._pager.addresses}; whatever they wait for takes a tenth of the time here"
+                        )
+                        # by the wall clock, a worker's first numbers may be a second old
+                        first = await self._scrape(session) or first
                     last = await self._follow(session, publishing, stop, first)
                     self._say(f"{last.records:,} records taken in")
         finally:
             publishing.cancel()
-            await asyncio.wait([publishing], timeout=3)  # the producer says goodbye, if anybody listens
+            # the producer says goodbye, if anybody listens
+            await asyncio.wait([publishing], timeout=3)
 
     async def _first(
-        self, session: aiohttp.ClientSession, publishing: asyncio.Task[int], stop: asyncio.Event, begins: int
+        self,
+        session: aiohttp.ClientSession,
+        publishing: asyncio.Task[int],
+        stop: asyncio.Event,
+        begins: int,
     ) -> Snapshot | None:
         """The first numbers that hold: with a day taken in. None if stopped before."""
         taken, since = 0, time.monotonic()
@@ -297,20 +417,36 @@ class Demo:
                     return snapshot
                 taken, since = snapshot.records, time.monotonic()
             if time.monotonic() - since > PATIENCE:
-                raise DemoError(f"the worker took in nothing for {PATIENCE:.0f} s; its last words: {self._worker.last_words()}")
-            await _pause(stop, 0.5 if taken else 0.1)  # each answer takes time from what it waits for
+                raise DemoError(
+                    f"the worker took in nothing for {PATIENCE:.0f} s; its last words: {self._worker.last_words()}"
+                )
+            # each answer takes time from what it waits for
+            await _pause(stop, 0.5 if taken else 0.1)
         return None
 
     async def _follow(
-        self, session: aiohttp.ClientSession, publishing: asyncio.Task[int], stop: asyncio.Event, snapshot: Snapshot
+        self,
+        session: aiohttp.ClientSession,
+        publishing: asyncio.Task[int],
+        stop: asyncio.Event,
+        snapshot: Snapshot,
     ) -> Snapshot:
         """Show the numbers, second by second, and return the last ones."""
         began = answered = now = time.monotonic()
         with screen(self._console) as shown:
             while True:
-                shown.show(snapshot, self._status(snapshot, now, answered), now - began, self._pager.arrived if self._pager else ())
+                shown.show(
+                    snapshot,
+                    self._status(snapshot, now, answered),
+                    now - began,
+                    self._pager.arrived if self._pager else (),
+                )
                 await _pause(stop, REFRESH)
-                if stop.is_set() or publishing.done() or now - began >= (self._options.seconds or math.inf):
+                if (
+                    stop.is_set()
+                    or publishing.done()
+                    or now - began >= (self._options.seconds or math.inf)
+                ):
                     break
                 self._check(publishing)
                 scraped, now = await self._scrape(session), time.monotonic()
@@ -333,7 +469,11 @@ class Demo:
             self._moved = (now, taken)
         still = now - self._moved[0]
         quiet = QUIET if self._pager is None else QUIET_PRESENT
-        trouble = f"no record has come in for {still:.0f} s: does the broker still answer?" if still > quiet else ""
+        trouble = (
+            f"no record has come in for {still:.0f} s: does the broker still answer?"
+            if still > quiet
+            else ""
+        )
         if answered < now:
             trouble = f"the worker has not answered for {now - answered:.0f} s"
         return Status(self._facility, self._options.speed, throughput, self._worker.page, trouble)

@@ -1,4 +1,6 @@
-"""Screen: where the table is shown as it changes - the whole of a terminal, or lines where there is none - and saved as a picture."""
+"""Screen: where the table is shown as it changes - the whole of a terminal, or lines where there is
+none - and saved as a picture.
+"""
 
 from __future__ import annotations
 
@@ -29,15 +31,26 @@ class Screen(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
 
-    def show(self, snapshot: Snapshot, status: Status, elapsed: float, arrived: Sequence[Arrived] = ()) -> None:
+    def show(
+        self, snapshot: Snapshot, status: Status, elapsed: float, arrived: Sequence[Arrived] = ()
+    ) -> None:
         """`elapsed`: seconds since the first one. `arrived`: all pages so far."""
 
 
 def screen(console: Console) -> Screen:
     """What suits the console: a dumb terminal cannot go back to where it has been, either."""
-    return _Terminal(console) if console.is_terminal and not console.is_dumb_terminal else _Lines(console)
+    return (
+        _Terminal(console)
+        if console.is_terminal and not console.is_dumb_terminal
+        else _Lines(console)
+    )
 
 
 class _Terminal:
@@ -53,12 +66,20 @@ class _Terminal:
         self._live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._live.stop()
-        for line in (line for one in self._arrived for line in one.plain):  # which are worth more than a moment
+        # which are worth more than a moment
+        for line in (line for one in self._arrived for line in one.plain):
             self._console.print(line, soft_wrap=True)
 
-    def show(self, snapshot: Snapshot, status: Status, elapsed: float, arrived: Sequence[Arrived] = ()) -> None:
+    def show(
+        self, snapshot: Snapshot, status: Status, elapsed: float, arrived: Sequence[Arrived] = ()
+    ) -> None:
         width, height = self._console.size
         self._arrived = arrived
         pages = block(arrived, width, int(height * _PAGES))
@@ -75,10 +96,17 @@ class _Lines:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         pass
 
-    def show(self, snapshot: Snapshot, status: Status, elapsed: float, arrived: Sequence[Arrived] = ()) -> None:
+    def show(
+        self, snapshot: Snapshot, status: Status, elapsed: float, arrived: Sequence[Arrived] = ()
+    ) -> None:
         for one in arrived[self._said :]:
             for line in one.plain:
                 self._console.print(line, soft_wrap=True)
@@ -91,7 +119,10 @@ class _Lines:
 
 def save_picture(snapshot: Snapshot, status: Status, path: Path) -> None:
     """The table as an SVG file, with room for everybody. Raises `OSError`."""
-    console = Console(record=True, width=WIDE, file=StringIO(), force_terminal=True, color_system="truecolor")
+    console = Console(
+        record=True, width=WIDE, file=StringIO(), force_terminal=True, color_system="truecolor"
+    )
     console.print(render(snapshot, status, WIDE, height=1000))
     picture = console.export_svg(title="alarm-fatigue demo")
-    path.write_text(re.sub(r"@font-face\s*{.*?}", "", picture, flags=re.DOTALL))  # fonts of other hosts: the viewer's own will do
+    # fonts of other hosts: the viewer's own will do
+    path.write_text(re.sub(r"@font-face\s*{.*?}", "", picture, flags=re.DOTALL))

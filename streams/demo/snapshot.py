@@ -1,4 +1,6 @@
-"""Snapshot: what a worker's /metrics says of one facility, as rows. It knows metric names; it knows nothing of how rows are shown."""
+"""Snapshot: what a worker's /metrics says of one facility, as rows. It knows metric names; it knows
+nothing of how rows are shown.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,10 @@ from streams.metrics.definitions import PREFIX
 
 @dataclass(frozen=True, slots=True)
 class UnitRow:
-    """Counts of alarms by window, and what goes with them. A share that is None: too few classified alarms to say."""
+    """Counts of alarms by window, and what goes with them.
+
+    A share that is None: too few classified alarms to say.
+    """
 
     unit: str
     beds: int
@@ -50,7 +55,11 @@ class ClinicianRow:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One scrape. `watermark` in seconds since the epoch; `records` taken in and `lag` (not yet) are the whole worker's."""
+    """One scrape.
+
+    `watermark` in seconds since the epoch; `records` taken in and `lag` (not yet) are the whole
+    worker's.
+    """
 
     watermark: float | None
     records: int
@@ -94,19 +103,34 @@ def read(exposition: str, facility: str) -> Snapshot:
         if found["clinician_beds", *who]
     ]
     watermark = found.get(("watermark_timestamp_seconds",))
-    return Snapshot(watermark, int(found[("events_total",)]), int(found[("consumer_lag_records",)]), tuple(units), tuple(clinicians))
+    return Snapshot(
+        watermark,
+        int(found[("events_total",)]),
+        int(found[("consumer_lag_records",)]),
+        tuple(units),
+        tuple(clinicians),
+    )
 
 
 class _Found:
-    """Samples by name, unit, clinician and window, summed over all other labels; what is not there counts as 0."""
+    """Samples by name, unit, clinician and window, summed over all other labels; what is not there
+    counts as 0.
+    """
 
     def __init__(self, exposition: str, facility: str) -> None:
         self._values: dict[tuple[str, ...], float] = {}
         for family in text_string_to_metric_families(exposition):
             for name, labels, value, *_ in family.samples:
-                # Technical alarms are left out of the share, as in the studies whose shares people know.
-                if labels.get("facility", facility) == facility and labels.get("scope", "clinical") == "clinical":
-                    key = _padded(name.removeprefix(PREFIX), *(labels.get(label, "") for label in ("unit", "clinician", "window")))
+                # Technical alarms are left out of the share, as in the studies whose shares people
+                # know.
+                if (
+                    labels.get("facility", facility) == facility
+                    and labels.get("scope", "clinical") == "clinical"
+                ):
+                    key = _padded(
+                        name.removeprefix(PREFIX),
+                        *(labels.get(label, "") for label in ("unit", "clinician", "window")),
+                    )
                     self._values[key] = self._values.get(key, 0.0) + value
 
     def __getitem__(self, key: tuple[str, ...]) -> float:
@@ -117,7 +141,9 @@ class _Found:
 
     def holders(self, name: str) -> list[tuple[str, str]]:
         """Unit and clinician of every sample of a metric without windows."""
-        return sorted((unit, clinician) for metric, unit, clinician, _ in self._values if metric == name)
+        return sorted(
+            (unit, clinician) for metric, unit, clinician, _ in self._values if metric == name
+        )
 
 
 def _padded(*key: str) -> tuple[str, ...]:

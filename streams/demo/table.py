@@ -1,10 +1,12 @@
-"""Table: a snapshot as people read it, in a terminal of any size, or as plain lines. It draws; it asks nobody.
+"""Table: a snapshot as people read it, in a terminal of any size, or as plain lines. It draws; it
+asks nobody.
 
-Colours are Okabe and Ito's, which the colour-blind can tell apart, on a mark beside the word: the word alone says it all, and
-text in the terminal's own colour can be read on any background.
+Colours are Okabe and Ito's, which the colour-blind can tell apart, on a mark beside the word: the
+word alone says it all, and text in the terminal's own colour can be read on any background.
 
-A load's state is the worker's own: by the limits of its policy, which rest on ISA-18.2-2016 and EEMUA 191 (made for control rooms;
-nothing equivalent is published for wards) and, for time in one piece, on nobody but us.
+A load's state is the worker's own: by the limits of its policy, which rest on ISA-18.2-2016 and
+EEMUA 191 (made for control rooms; nothing equivalent is published for wards) and, for time in one
+piece, on nobody but us.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ from streams.demo.snapshot import ClinicianRow, Snapshot, UnitRow
 TOO_FEW = "too few"
 NOBODY = "nobody on duty"
 WIDE = 100
-"""Columns that the full table needs; in fewer, gaps are narrower and clinicians are told in less."""
+"""Columns that the full table needs; in fewer, gaps are narrower and clinicians are told in less.
+"""
 _HEADER_LINES = 2  # of either table
 _GAPS = 3  # blank lines, where there is room
 
@@ -34,7 +37,10 @@ COLOURS = ("#009E73", "#E69F00", "#D55E00")
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What stands above the table. `throughput` in records a second; `trouble` is said in its place."""
+    """What stands above the table.
+
+    `throughput` in records a second; `trouble` is said in its place.
+    """
 
     facility: str
     speed: float
@@ -43,8 +49,12 @@ class Status:
     trouble: str = ""
 
 
-def render(snapshot: Snapshot, status: Status, width: int, height: int, turn: int = 0) -> RenderableType:
-    """Everything, in at most `height` lines; clinicians that do not all fit take turns, `turn` numbering the current one."""
+def render(
+    snapshot: Snapshot, status: Status, width: int, height: int, turn: int = 0
+) -> RenderableType:
+    """Everything, in at most `height` lines; clinicians that do not all fit take turns, `turn`
+    numbering the current one.
+    """
     wide = width >= WIDE
     head, caption = _head(snapshot, status, width), _caption(width)
     room = height - len(head) - len(caption) - 2 * _HEADER_LINES - len(snapshot.units)
@@ -54,36 +64,65 @@ def render(snapshot: Snapshot, status: Status, width: int, height: int, turn: in
     if len(rows) > room:
         at_once = max(room - 1, 1)  # one for the note
         first = turn % -(-len(rows) // at_once) * at_once
-        note = [Text(f"{first + 1} to {min(first + at_once, len(rows))} of {len(rows)} clinicians on duty, in turn", "dim")]
+        note = [
+            Text(
+                f"{first + 1} to {min(first + at_once, len(rows))} of {len(rows)} clinicians on duty, in turn",
+                "dim",
+            )
+        ]
         rows = rows[first : first + at_once]
-    return Group(*head, *gap, _unit_table(snapshot.units, wide), *gap, _clinician_table(rows, wide), *note, *gap, *caption)
+    return Group(
+        *head,
+        *gap,
+        _unit_table(snapshot.units, wide),
+        *gap,
+        _clinician_table(rows, wide),
+        *note,
+        *gap,
+        *caption,
+    )
 
 
 def _head(snapshot: Snapshot, status: Status, width: int) -> list[Text]:
     speed = "as it happens" if status.speed == 1 else f"{status.speed:g} times as fast"
-    title = [Text("Alarm fatigue", "bold"), Text(f"simulated hospital {status.facility}"), Text(_clock(snapshot), "bold"), Text(speed)]
+    title = [
+        Text("Alarm fatigue", "bold"),
+        Text(f"simulated hospital {status.facility}"),
+        Text(_clock(snapshot), "bold"),
+        Text(speed),
+    ]
     if status.trouble:
         news = [status.trouble]
     else:
-        news = [f"{status.throughput:,.0f} records/s", f"{snapshot.lag:,} waiting", status.address, "Ctrl-C stops all"]
+        news = [
+            f"{status.throughput:,.0f} records/s",
+            f"{snapshot.lag:,} waiting",
+            status.address,
+            "Ctrl-C stops all",
+        ]
     return [*_flow(title, width, "   "), *_flow([Text(one) for one in news], width, "   ")]
 
 
 def _clock(snapshot: Snapshot) -> str:
     """The time in the simulated hospital."""
-    return "" if snapshot.watermark is None else datetime.fromtimestamp(snapshot.watermark, UTC).strftime("%a %d %b %H:%M")
+    return (
+        ""
+        if snapshot.watermark is None
+        else datetime.fromtimestamp(snapshot.watermark, UTC).strftime("%a %d %b %H:%M")
+    )
 
 
 def _caption(width: int) -> list[Text]:
-    states = [Text.assemble(("● ", colour), (state, "dim")) for state, colour in zip(STATES, COLOURS, strict=True)]
+    states = [
+        Text.assemble(("● ", colour), (state, "dim"))
+        for state, colour in zip(STATES, COLOURS, strict=True)
+    ]
     load = [
         Text("Load: alarms per clinician in 10 min, and its state:", "dim"),
         *states,
         Text("(limits: ISA-18.2, EEMUA 191, ours)", "dim"),
     ]
-    words = (
-        "Non-actionable: clinical alarms of 12 h (units), 2 h (clinicians). Protected: 5 min or more without a new alarm, of 1 h on duty."
-    )
+    words = "Non-actionable: clinical alarms of 12 h (units), 2 h (clinicians). Protected: 5 min or more without a new alarm, of 1 h on duty."
     rest = _flow([Text(word) for word in words.split()], width, " ")
     for line in rest:
         line.style = "dim"
@@ -103,20 +142,51 @@ def _flow(pieces: Sequence[Text], width: int, between: str = "  ") -> list[Text]
 
 def _unit_table(rows: Sequence[UnitRow], wide: bool) -> Table:
     table = _table(
-        wide, "\nUnits", "\nBeds", "On\nduty", "Alarms\n10 min", "\n1 h", "\n12 h", "Non-\nactionable", "\nOpen", "Unas-\nsigned", "\nLoad"
+        wide,
+        "\nUnits",
+        "\nBeds",
+        "On\nduty",
+        "Alarms\n10 min",
+        "\n1 h",
+        "\n12 h",
+        "Non-\nactionable",
+        "\nOpen",
+        "Unas-\nsigned",
+        "\nLoad",
     )
     for row in rows:
         counts = (row.beds, row.clinicians, row.alarms_10m, row.alarms_1h, row.alarms_12h)
-        load = Text(NOBODY) if row.rate is None else Text.assemble(f"{row.rate:4.1f} ", _marked(row.state))
+        load = (
+            Text(NOBODY)
+            if row.rate is None
+            else Text.assemble(f"{row.rate:4.1f} ", _marked(row.state))
+        )
         share = _share(row.nonactionable_12h)
-        table.add_row(row.unit, *(f"{count:,}" for count in counts), share, f"{row.open_alarms:,}", f"{row.unassigned_1h:,}", load)
+        table.add_row(
+            row.unit,
+            *(f"{count:,}" for count in counts),
+            share,
+            f"{row.open_alarms:,}",
+            f"{row.unassigned_1h:,}",
+            load,
+        )
     return table
 
 
 def _clinician_table(rows: Sequence[ClinicianRow], wide: bool) -> Table:
     acuity = ["\nAcuity"] if wide else []
     table = _table(
-        wide, "\nUnit", "\nClinician", "\nBeds", *acuity, "Alarms\n10 min", "\n1 h", "\n2 h", "Pro-\ntected", "Non-\nactionable", "\nLoad"
+        wide,
+        "\nUnit",
+        "\nClinician",
+        "\nBeds",
+        *acuity,
+        "Alarms\n10 min",
+        "\n1 h",
+        "\n2 h",
+        "Pro-\ntected",
+        "Non-\nactionable",
+        "\nLoad",
     )
     table.columns[1].justify = "left"
     above = None
@@ -137,10 +207,14 @@ def _clinician_table(rows: Sequence[ClinicianRow], wide: bool) -> Table:
 
 def _table(wide: bool, *headers: str) -> Table:
     """First and last column to the left, numbers to the right."""
-    table = Table(box=None, padding=(0, 2 if wide else 1, 0, 0), pad_edge=False, header_style="bold")
+    table = Table(
+        box=None, padding=(0, 2 if wide else 1, 0, 0), pad_edge=False, header_style="bold"
+    )
     for place, header in enumerate(headers):
         ends = place in (0, len(headers) - 1)
-        table.add_column(header, justify="left" if ends else "right", no_wrap=True, overflow="ellipsis")
+        table.add_column(
+            header, justify="left" if ends else "right", no_wrap=True, overflow="ellipsis"
+        )
     return table
 
 
@@ -157,7 +231,15 @@ def plain(snapshot: Snapshot, status: Status) -> Iterator[str]:
     yield f"{_clock(snapshot)}: {status.throughput:,.0f} records/s, {snapshot.lag:,} waiting{status.trouble and f', {status.trouble}'}"
     for row in snapshot.units:
         alarms = f"{row.alarms_10m:,} alarms in 10 min, {row.alarms_1h:,} in 1 h, {row.alarms_12h:,} in 12 h"
-        share = "too few to tell the non-actionable share" if (of := row.nonactionable_12h) is None else f"{of:.0%} non-actionable"
-        load = NOBODY if row.rate is None else f"{row.rate:.1f} per clinician and 10 min: {STATES[row.state]}"
+        share = (
+            "too few to tell the non-actionable share"
+            if (of := row.nonactionable_12h) is None
+            else f"{of:.0%} non-actionable"
+        )
+        load = (
+            NOBODY
+            if row.rate is None
+            else f"{row.rate:.1f} per clinician and 10 min: {STATES[row.state]}"
+        )
         people = f"{row.beds} beds, {row.clinicians} on duty"
         yield f"  {row.unit}: {alarms}, {share}, {row.open_alarms:,} open, {row.unassigned_1h:,} unassigned, {people}, {load}"

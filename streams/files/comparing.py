@@ -25,35 +25,59 @@ from streams.files.tuning import scope_fields
 
 
 def compared(
-    recorded: Recorded, scope: Scope, at: int, most_days: int, controls: list[str] | None, confidence: float, expected: float | None
+    recorded: Recorded,
+    scope: Scope,
+    at: int,
+    most_days: int,
+    controls: list[str] | None,
+    confidence: float,
+    expected: float | None,
 ) -> dict[str, Any]:
-    """The JSON object. `controls`: units to compare with; None: all others of the facility. Raises `TooShort`."""
+    """The JSON object.
+
+    `controls`: units to compare with; None: all others of the facility. Raises `TooShort`.
+    """
     changed = np.zeros(len(recorded), dtype=np.bool_)
     changed[scope.rows(recorded)] = True
-    elsewhere = Scope(facility=scope.facility, type=scope.type, priority=scope.priority).rows(recorded)
+    elsewhere = Scope(facility=scope.facility, type=scope.type, priority=scope.priority).rows(
+        recorded
+    )
     control = np.zeros(len(recorded), dtype=np.bool_)
     control[elsewhere] = True
     touched = np.isin(recorded.unit, recorded.unit[changed])
     if controls is not None:
-        touched |= ~np.array([name in controls for _, name in recorded.units], dtype=np.bool_)[recorded.unit]
+        touched |= ~np.array([name in controls for _, name in recorded.units], dtype=np.bool_)[
+            recorded.unit
+        ]
     control &= ~touched
     found = compare(recorded, changed, control, at, most_days, confidence)
     names = sorted({recorded.units[unit][1] for unit in np.unique(recorded.unit[control]).tolist()})
     return {
-        "at": at, "days": dict(zip(("before", "after"), found.days, strict=True)), "scope": scope_fields(scope), "controls": names,
+        "at": at,
+        "days": dict(zip(("before", "after"), found.days, strict=True)),
+        "scope": scope_fields(scope),
+        "controls": names,
         "confidence": confidence,
         "alarms_a_day": {
             "changed": _rates(found.changed) | {"ratio": _ratio(found.effect)},
             "control": _rates(found.control) | {"ratio": _ratio(found.control_effect)},
         },
-        "beyond_control": _ratio(found.beyond_control), "days_before_to_earlier": _ratio(found.earlier), "expected_ratio": expected,
-        "balance": {name: _balance(one) for name, one in zip(("before", "after"), found.balance, strict=True)},
+        "beyond_control": _ratio(found.beyond_control),
+        "days_before_to_earlier": _ratio(found.earlier),
+        "expected_ratio": expected,
+        "balance": {
+            name: _balance(one)
+            for name, one in zip(("before", "after"), found.balance, strict=True)
+        },
         "caveats": _caveats(found, names),
-    }  # fmt: skip
+    }
 
 
 def _rates(halves: tuple[Numbers, Numbers]) -> dict[str, float]:
-    return {name: round(float(days.mean()), 3) for name, days in zip(("before", "after"), halves, strict=True)}
+    return {
+        name: round(float(days.mean()), 3)
+        for name, days in zip(("before", "after"), halves, strict=True)
+    }
 
 
 def _ratio(ratio: Ratio) -> dict[str, float | None]:
@@ -61,8 +85,16 @@ def _ratio(ratio: Ratio) -> dict[str, float | None]:
 
 
 def _balance(one: Balance) -> dict[str, Any]:
-    seconds = {name: None if (time := getattr(one, name)) is None else time / 1000 for name in ("median", "ninth_decile")}
-    return {"actionable": one.actionable, "answered": one.answered, "response_seconds": seconds, "slow": one.slow}
+    seconds = {
+        name: None if (time := getattr(one, name)) is None else time / 1000
+        for name in ("median", "ninth_decile")
+    }
+    return {
+        "actionable": one.actionable,
+        "answered": one.answered,
+        "response_seconds": seconds,
+        "slow": one.slow,
+    }
 
 
 def _caveats(found: Comparison, controls: list[str]) -> list[str]:
@@ -71,24 +103,34 @@ def _caveats(found: Comparison, controls: list[str]) -> list[str]:
         "with the days before those compared."
     ]
     if found.earlier.value is None:
-        said.append("Too little was recorded before the days compared to tell whether they were usual ones.")
+        said.append(
+            "Too little was recorded before the days compared to tell whether they were usual ones."
+        )
     elif found.earlier.low is not None and found.earlier.low > 1:
         said.append(
             f"The days before the change had {found.earlier.value:.2f} times the alarms of the days before them: part of any fall may be a "
             "return to the usual."
         )
     if not controls:
-        said.append("There are no control units: whatever else changed at that time is part of the effect.")
+        said.append(
+            "There are no control units: whatever else changed at that time is part of the effect."
+        )
     if not found.balance[0].actionable or not found.balance[1].actionable:
-        said.append("Without actionable alarms on both sides nothing can be said of what the change cost.")
-    said.append("Adverse events are not part of these records: ask the hospital's own reporting for the same days.")
+        said.append(
+            "Without actionable alarms on both sides nothing can be said of what the change cost."
+        )
+    said.append(
+        "Adverse events are not part of these records: ask the hospital's own reporting for the same days."
+    )
     return said
 
 
 def words(found: dict[str, Any]) -> list[str]:
     """Lines for a terminal."""
     days, rates, sure = found["days"], found["alarms_a_day"], f"{100 * found['confidence']:g} %"
-    lines = [f"{scope_words(found)}: {days['before']} days before the change, {days['after']} after it"]
+    lines = [
+        f"{scope_words(found)}: {days['before']} days before the change, {days['after']} after it"
+    ]
     lines.append(f"  alarms a day {_rate(rates['changed'], sure)}")
     if found["controls"]:
         names = ", ".join(map(printable, found["controls"]))
@@ -96,13 +138,19 @@ def words(found: dict[str, Any]) -> list[str]:
         lines.append(f"  beyond what happened there: {_said(found['beyond_control'], sure)}")
     if found["expected_ratio"] is not None:
         lines.append(f"  forecast when it was decided: {_change(found['expected_ratio'])}")
-    lines.append(f"  the days before, against the ones before them: {_said(found['days_before_to_earlier'], sure)}")
+    lines.append(
+        f"  the days before, against the ones before them: {_said(found['days_before_to_earlier'], sure)}"
+    )
     lines.append("  what must not get worse, before -> after:")
     before, after = found["balance"]["before"], found["balance"]["after"]
-    lines.append(f"    actionable alarms a day: {before['actionable'] / days['before']:.1f} -> {after['actionable'] / days['after']:.1f}")
+    lines.append(
+        f"    actionable alarms a day: {before['actionable'] / days['before']:.1f} -> {after['actionable'] / days['after']:.1f}"
+    )
     for name, key in (("median", "median"), ("ninth decile", "ninth_decile")):
         pair = [one["response_seconds"][key] for one in (before, after)]
-        lines.append(f"    response to these, {name}: {' -> '.join('unknown' if one is None else f'{one:.0f} s' for one in pair)}")
+        lines.append(
+            f"    response to these, {name}: {' -> '.join('unknown' if one is None else f'{one:.0f} s' for one in pair)}"
+        )
     pair = [f"{one['slow']} of {one['actionable']}" for one in (before, after)]
     lines.append(f"    without response for 10 min: {' -> '.join(pair)}")
     return [*lines, "  not to be overlooked:", *(f"    - {one}" for one in found["caveats"])]

@@ -18,8 +18,9 @@
         "remedy", "owner": or null where nothing is called for, "clinical_review": whether it needs one first,
         "says": all that in a sentence}]}]}
 
-SHARE is {"count", "of", "share", "low", "high"}: the 95 % interval by Wilson, to four places; null of nothing. Nothing in it names a
-clinician, a bed, a patient or a device, or quotes a text. `analyzer.findings.findings` tells what the words mean.
+SHARE is {"count", "of", "share", "low", "high"}: the 95 % interval by Wilson, to four places; null
+of nothing. Nothing in it names a clinician, a bed, a patient or a device, or quotes a text.
+`analyzer.findings.findings` tells what the words mean.
 """
 
 from __future__ import annotations
@@ -55,16 +56,31 @@ def written(units: Iterable[UnitFindings], window: str, policy: Policy) -> Itera
     """Units as JSON."""
     for unit in units:
         head = {
-            "facility": unit.facility, "unit": unit.unit, "at": unit.at, "alarms": unit.alarms, "load": unit.load, "types": unit.types,
-        }  # fmt: skip
-        findings = [msgspec.Raw(to_json({"rank": rank} | _finding(one, window, policy))) for rank, one in enumerate(unit.findings, 1)]
+            "facility": unit.facility,
+            "unit": unit.unit,
+            "at": unit.at,
+            "alarms": unit.alarms,
+            "load": unit.load,
+            "types": unit.types,
+        }
+        findings = [
+            msgspec.Raw(to_json({"rank": rank} | _finding(one, window, policy)))
+            for rank, one in enumerate(unit.findings, 1)
+        ]
         yield UnitText(unit.facility, unit.unit, head, findings)
 
 
 def document(
-    units: Sequence[UnitText], window: str, policy: Policy, facility: str | None = None, unit: str | None = None, top: int = TOP
+    units: Sequence[UnitText],
+    window: str,
+    policy: Policy,
+    facility: str | None = None,
+    unit: str | None = None,
+    top: int = TOP,
 ) -> bytes:
-    """One JSON object on one line: the `top` findings of each unit that is asked for; ordered by facility and unit."""
+    """One JSON object on one line: the `top` findings of each unit that is asked for; ordered by
+    facility and unit.
+    """
     chosen = [
         one.head | {"findings": one.findings[:top]}
         for one in sorted(units, key=lambda one: (one.facility, one.unit))
@@ -76,12 +92,17 @@ def document(
 def _policy(policy: Policy) -> dict[str, Any]:
     figures = asdict(policy.findings) | {"fleeting": policy.fleeting}
     durations = ("duplicate_within", "standing", "stale", "slow_answer", "fleeting")
-    return {f"{name}_seconds" if name in durations else name: one / 1000 if name in durations else one for name, one in figures.items()}
+    return {
+        f"{name}_seconds" if name in durations else name: one / 1000 if name in durations else one
+        for name, one in figures.items()
+    }
 
 
 def _share(share: Share) -> dict[str, Any]:
     bounds = (("share", share.value), ("low", share.low), ("high", share.high))
-    return {"count": share.count, "of": share.of} | {name: None if one is None else round(one, 4) for name, one in bounds}
+    return {"count": share.count, "of": share.of} | {
+        name: None if one is None else round(one, 4) for name, one in bounds
+    }
 
 
 def _type(of: tuple[str, str, str]) -> dict[str, str]:
@@ -89,17 +110,39 @@ def _type(of: tuple[str, str, str]) -> dict[str, str]:
 
 
 def _finding(one: Finding, window: str, policy: Policy) -> dict[str, Any]:
-    patterns = {name: seen._asdict() | {"shown_by": _share(one.shown_by(name))} for name, seen in zip(PATTERNS, one.patterns, strict=True)}
-    delay = one.delay and {"seconds": one.delay.length / 1000, "load": one.delay.load, "actionable": one.delay.actionable}
+    patterns = {
+        name: seen._asdict() | {"shown_by": _share(one.shown_by(name))}
+        for name, seen in zip(PATTERNS, one.patterns, strict=True)
+    }
+    delay = one.delay and {
+        "seconds": one.delay.length / 1000,
+        "load": one.delay.load,
+        "actionable": one.delay.actionable,
+    }
     return _type(one.type) | {
-        "alarms": _share(one.alarms), "load": _share(one.load), "nonactionable": _share(one.nonactionable),
-        "priority": one.priority, "classes": dict(zip(CLASSES, one.classes, strict=True)), "sounding_seconds": one.sounding / 1000,
-        "beds": one.beds, "busiest_bed": _share(one.busiest_bed), "stale": one.stale, "patterns": patterns,
-        "met_with": one.met_with and _type(one.met_with), "gives_way": one.gives_way, "delay": delay,
-        "hugging_distance": None if one.hugging_distance is None else round(one.hugging_distance, 4),
-        "verdict": one.verdict, "also": [pattern for pattern in one.drivers if pattern != one.verdict],
-        "remedy": one.remedy, "owner": one.owner, "clinical_review": one.clinical, "says": sentence(one, window, policy),
-    }  # fmt: skip
+        "alarms": _share(one.alarms),
+        "load": _share(one.load),
+        "nonactionable": _share(one.nonactionable),
+        "priority": one.priority,
+        "classes": dict(zip(CLASSES, one.classes, strict=True)),
+        "sounding_seconds": one.sounding / 1000,
+        "beds": one.beds,
+        "busiest_bed": _share(one.busiest_bed),
+        "stale": one.stale,
+        "patterns": patterns,
+        "met_with": one.met_with and _type(one.met_with),
+        "gives_way": one.gives_way,
+        "delay": delay,
+        "hugging_distance": None
+        if one.hugging_distance is None
+        else round(one.hugging_distance, 4),
+        "verdict": one.verdict,
+        "also": [pattern for pattern in one.drivers if pattern != one.verdict],
+        "remedy": one.remedy,
+        "owner": one.owner,
+        "clinical_review": one.clinical,
+        "says": sentence(one, window, policy),
+    }
 
 
 # -- words
@@ -114,7 +157,11 @@ def sentence(one: Finding, window: str, policy: Policy) -> str:
         seen += f"; {_sure(one.nonactionable)} of {one.nonactionable.of} classified needed nobody"
     if unknown := one.classes[CLASSES.index("unknown")]:
         seen += f", {unknown} cannot be told"
-    also = ", ".join(f"{pattern} {_percent(one.shown_by(pattern).value)}" for pattern in one.drivers if pattern != one.verdict)
+    also = ", ".join(
+        f"{pattern} {_percent(one.shown_by(pattern).value)}"
+        for pattern in one.drivers
+        if pattern != one.verdict
+    )
     review = "; of high priority: not without a clinical review" if one.clinical else ""
     owner = f"{review}; owner: {one.owner}" if one.owner else ""
     return f"{type_name(one.type)}: {seen}; {_change(one, policy)}{f' (also: {also})' if also else ''}{owner}"
@@ -188,7 +235,11 @@ def _bed(one: Finding) -> str:
     if one.beds == 1:
         return ", all at one bed"
     share = one.busiest_bed
-    return f", {_percent(share.value)} of them at one bed" if share.low is not None and share.low > 0.5 else ""
+    return (
+        f", {_percent(share.value)} of them at one bed"
+        if share.low is not None and share.low > 0.5
+        else ""
+    )
 
 
 def _sure(share: Share) -> str:
@@ -223,7 +274,11 @@ def _spaced(duration: str) -> str:
 def words(document: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
     """Of a decoded document: for each unit a heading, and its sentences by rank."""
     for unit in document["units"]:
-        until = datetime.fromtimestamp(unit["at"] / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        until = (
+            datetime.fromtimestamp(unit["at"] / 1000, UTC)
+            .isoformat(timespec="seconds")
+            .replace("+00:00", "Z")
+        )
         heading = (
             f"{printable(unit['facility'])} {printable(unit['unit'])}, {_spaced(document['window'])} until {until}: "
             f"{_plural(unit['alarms'], 'alarm')} of {_plural(unit['types'], 'type')}, {unit['load']} needed nobody"

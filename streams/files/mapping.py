@@ -9,8 +9,9 @@
       class: {column: judged, words: {TP: actionable, FP: non_actionable}, otherwise: unknown}
       clinicians: {column: staff, separator: ","}
 
-A field that is not named is taken from the column of its own name. Without one, `alarm_id` is the number of the row, `class` unknown,
-`kind` physiological, and `bed` the device or else `?`; whatever else is missing makes the row malformed.
+A field that is not named is taken from the column of its own name. Without one, `alarm_id` is the
+number of the row, `class` unknown, `kind` physiological, and `bed` the device or else `?`; whatever
+else is missing makes the row malformed.
 """
 
 from __future__ import annotations
@@ -25,7 +26,15 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from analyzer.model.facts import LATEST
 from analyzer.whatif.episode_table import FIELDS
@@ -98,14 +107,20 @@ class Table(BaseModel):
     def episode(self, row: Mapping[str, Any], number: int) -> dict[str, Any]:
         """The fields of a row. Raises `Malformed`."""
         found = {name: self._field(name, row) for name in NAMES}
-        for name, fallback in (*_FALLBACKS.items(), ("alarm_id", str(number)), ("bed", found["device_id"] or "?")):
+        for name, fallback in (
+            *_FALLBACKS.items(),
+            ("alarm_id", str(number)),
+            ("bed", found["device_id"] or "?"),
+        ):
             found[name] = fallback if found[name] is None else found[name]
         for name in _TIMES:
             found[name] = None if found[name] is None else self._moment(name, found[name])
         for name in _NUMBERS:
             found[name] = None if found[name] is None else float(self._number(name, found[name]))
         if (lasts := self._field("lasts", row)) is not None and found["start"] is not None:
-            found["end"] = found["start"] + _milliseconds("lasts", self._number("lasts", lasts) * 1000)
+            found["end"] = found["start"] + _milliseconds(
+                "lasts", self._number("lasts", lasts) * 1000
+            )
         found["clinicians"] = self._people(found["clinicians"])
         return {name: one for name, one in found.items() if one is not None}
 
@@ -120,7 +135,9 @@ class Table(BaseModel):
             assert source.column is not None
             found = row.get(source.column)
             if source.words is not None and found is not None:
-                found = source.words.get(str(found), found if source.otherwise is None else source.otherwise)
+                found = source.words.get(
+                    str(found), found if source.otherwise is None else source.otherwise
+                )
         return None if isinstance(found, str) and not found.strip() else found
 
     def _moment(self, name: str, value: Any) -> int:
@@ -128,11 +145,14 @@ class Table(BaseModel):
         if isinstance(value, datetime):
             return _since(value, source.zone, name)
         if source.time in ("ms", "s"):
-            return _milliseconds(name, self._number(name, value) * (1 if source.time == "ms" else 1000))
+            return _milliseconds(
+                name, self._number(name, value) * (1 if source.time == "ms" else 1000)
+            )
         if source.time == "rfc3339":
             return value if isinstance(value, int) else milliseconds(str(value), name)
         try:
-            return _since(datetime.strptime(str(value), source.time), source.zone, name)  # its zone is the mapping's
+            # its zone is the mapping's
+            return _since(datetime.strptime(str(value), source.time), source.zone, name)
         except ValueError:
             raise Malformed(f"{name}: expected a time like {source.time}") from None
 
@@ -151,11 +171,15 @@ class Table(BaseModel):
         if not isinstance(value, str):
             return tuple(map(str, value))
         source = self.fields.get("clinicians")
-        return tuple(one.strip() for one in value.split(source.separator if source else ";") if one.strip())
+        return tuple(
+            one.strip() for one in value.split(source.separator if source else ";") if one.strip()
+        )
 
 
 def _milliseconds(name: str, found: Decimal) -> int:
-    """A duration or a time as an integer; before that it is bounded, since the integer may have millions of digits."""
+    """A duration or a time as an integer; before that it is bounded, since the integer may have
+    millions of digits.
+    """
     if abs(found) > LATEST:
         raise Malformed(f"{name}: expected no more than the milliseconds from 1970 to 2100")
     return int(found)
@@ -181,8 +205,11 @@ def load_mapping(path: Path | None) -> Table:
     except ValidationError as error:  # a ValueError, too
         one = error.errors()[0]
         where = ".".join(map(str, one["loc"]))
-        raise InputError(f"{path}: {where}{': ' if where else ''}{one['msg'].removeprefix('Value error, ')}") from None
-    except (yaml.YAMLError, ValueError, RecursionError):  # not UTF-8, an impossible date, brackets without end
+        raise InputError(
+            f"{path}: {where}{': ' if where else ''}{one['msg'].removeprefix('Value error, ')}"
+        ) from None
+    # not UTF-8, an impossible date, brackets without end
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise InputError(f"{path}: expected YAML") from None
 
 

@@ -1,4 +1,6 @@
-"""Publish: records of files or of the simulator to Kafka, at their own pace, faster, or as fast as the broker takes them."""
+"""Publish: records of files or of the simulator to Kafka, at their own pace, faster, or as fast as
+the broker takes them.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ from streams.formats.codec import Malformed, decode
 from streams.kafka.topics import BEFORE_MAX, DAY, LARGEST_RECORD, Keeping
 from streams.settings import Settings
 
-_IN_FLIGHT = 5000  # deliveries awaited at a time: enough to fill batches, little enough to stop soon after a failure
+# deliveries awaited at a time: enough to fill batches, little enough to stop soon after a failure
+_IN_FLIGHT = 5000
 
 
 class PublishError(Exception):
@@ -44,17 +47,23 @@ class Message:
 def from_files(files: Iterable[tuple[Topic, Path]], sent_at: int) -> Iterator[Message]:
     """The files' lines, merged by event time without changing the order within a file.
 
-    Each record gets the event time that its file has reached as its Kafka timestamp, as if it had been sent then; a worker would
-    take recorded alarms under the time of sending for late ones. None is later than `sent_at` (ms), which brokers refuse.
-    Lines that are no facts go along unchanged, right after the line before them: rejecting is the worker's part.
+    Each record gets the event time that its file has reached as its Kafka timestamp, as if it had
+    been sent then; a worker would take recorded alarms under the time of sending for late ones.
+    None is later than `sent_at` (ms), which brokers refuse. Lines that are no facts go along
+    unchanged, right after the line before them: rejecting is the worker's part.
     """
     return (
         message
-        for _, _, message in heapq.merge(*(_dated(number, topic, path, sent_at) for number, (topic, path) in enumerate(files)), key=_due)
+        for _, _, message in heapq.merge(
+            *(_dated(number, topic, path, sent_at) for number, (topic, path) in enumerate(files)),
+            key=_due,
+        )
     )
 
 
-def _dated(number: int, topic: Topic, path: Path, sent_at: int) -> Iterator[tuple[int, int, Message]]:
+def _dated(
+    number: int, topic: Topic, path: Path, sent_at: int
+) -> Iterator[tuple[int, int, Message]]:
     latest = -(1 << 62)
     for _, line in lines(path):
         key = due = None
@@ -65,7 +74,11 @@ def _dated(number: int, topic: Topic, path: Path, sent_at: int) -> Iterator[tupl
         else:
             key, due = fact.facility.encode(), fact.at
             latest = max(latest, due)
-        yield latest, number, Message(topic, key, line, due, min(latest, sent_at) if latest > 0 else None)
+        yield (
+            latest,
+            number,
+            Message(topic, key, line, due, min(latest, sent_at) if latest > 0 else None),
+        )
 
 
 def _due(dated: tuple[int, int, Message]) -> tuple[int, int]:
@@ -88,7 +101,8 @@ def warned(
     settings: Settings,
     warn: Callable[[str], object],
 ) -> Iterator[Message]:
-    """The same messages. `warn` is called before the first one that its topic would not keep as it is, once a topic.
+    """The same messages. `warn` is called before the first one that its topic would not keep as it
+    is, once a topic.
 
     `now` in ms. Records keep the time of their events, so that workers judge their lateness as if
     they were live; so a broker judges their age by it, too.
@@ -96,14 +110,22 @@ def warned(
     seen: set[str] = set()
     for message in messages:
         if message.timestamp is not None and message.topic not in seen:
-            says = _endangered(message.topic, message.timestamp, keeping.get(message.topic, Keeping()), now, settings)
+            says = _endangered(
+                message.topic,
+                message.timestamp,
+                keeping.get(message.topic, Keeping()),
+                now,
+                settings,
+            )
             if says is not None:
                 seen.add(message.topic)
                 warn(says)
         yield message
 
 
-def _endangered(topic: str, timestamp: int, kept: Keeping, now: int, settings: Settings) -> str | None:
+def _endangered(
+    topic: str, timestamp: int, kept: Keeping, now: int, settings: Settings
+) -> str | None:
     """Why a record of that time may not reach a worker as it is, and what to do, in one line.
 
     None where nothing is known against it.
@@ -142,10 +164,12 @@ async def publish(
 ) -> int:
     """Produce `messages` and return how many were delivered.
 
-    `speed` 1 keeps the recorded pace, 60 makes an hour of a minute, None does not wait at all. `sent` is called once a
-    message. Raises `PublishError`.
+    `speed` 1 keeps the recorded pace, 60 makes an hour of a minute, None does not wait at all.
+    `sent` is called once a message. Raises `PublishError`.
     """
-    producer = AIOKafkaProducer(bootstrap_servers=settings.broker, acks="all", linger_ms=5, max_request_size=LARGEST_RECORD)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings.broker, acks="all", linger_ms=5, max_request_size=LARGEST_RECORD
+    )
     try:
         await producer.start()
         try:
@@ -153,11 +177,17 @@ async def publish(
         finally:
             await producer.stop()
     except KafkaError as error:
-        raise PublishError(f"the broker at {settings.broker} took no more records ({type(error).__name__})") from None
+        raise PublishError(
+            f"the broker at {settings.broker} took no more records ({type(error).__name__})"
+        ) from None
 
 
 async def _produce(
-    producer: Any, messages: Iterable[Message], speed: float | None, sent: Callable[[], object], sleep: Callable[[float], Awaitable[object]]
+    producer: Any,
+    messages: Iterable[Message],
+    speed: float | None,
+    sent: Callable[[], object],
+    sleep: Callable[[float], Awaitable[object]],
 ) -> int:
     count = 0
     deliveries: list[asyncio.Future[Any]] = []
@@ -171,7 +201,11 @@ async def _produce(
             if ahead > 0:
                 deliveries = _outstanding(deliveries)
                 await sleep(ahead)
-        deliveries.append(await producer.send(message.topic, message.value, key=message.key, timestamp_ms=message.timestamp))
+        deliveries.append(
+            await producer.send(
+                message.topic, message.value, key=message.key, timestamp_ms=message.timestamp
+            )
+        )
         count += 1
         sent()
         if len(deliveries) >= _IN_FLIGHT:
@@ -182,5 +216,7 @@ async def _produce(
 
 
 def _outstanding(deliveries: list[asyncio.Future[Any]]) -> list[asyncio.Future[Any]]:
-    """Those still under way; raises if one failed, which at a slow pace would else be noticed thousands of records later."""
+    """Those still under way; raises if one failed, which at a slow pace would else be noticed
+    thousands of records later.
+    """
     return [one for one in deliveries if not one.done() or one.result() is None]

@@ -1,4 +1,6 @@
-"""Recorded episodes from files: JSON lines as the `episodes` topic and `replay --episodes` hold them, or tables of others."""
+"""Recorded episodes from files: JSON lines as the `episodes` topic and `replay --episodes` hold
+them, or tables of others.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +20,18 @@ from streams.formats.codec import Malformed, detail, milliseconds
 
 _LINES_AT_ONCE = 1 << 14
 EARLIEST = 0
-"""Episodes of others may have times that begin anywhere; 1970 to 2100 bounds every loop over their time."""
+"""Episodes of others may have times that begin anywhere; 1970 to 2100 bounds every loop over their
+time.
+"""
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_LENGTH)]
 _Text = Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)]
 _AN_ID = f"1 to {MAX_ID_LENGTH} characters"
 
 
 class _Record(msgspec.Struct, gc=False, rename={"class_": "class"}):
-    """An episode as it is written; the fields in the order of `FIELDS`, required ones first where they have no default."""
+    """An episode as it is written; the fields in the order of `FIELDS`, required ones first where
+    they have no default.
+    """
 
     facility: _Id
     unit: _Id
@@ -53,9 +59,12 @@ _IN_ORDER = [_Record.__struct_fields__.index(name) for name in FIELDS]
 _START, _END, _HEARD = map(_Record.__struct_fields__.index, _TIMES)
 
 
-def read_episodes(path: Path, report: Callable[[BadLine], None], mapping: Path | None = None) -> Recorded:
-    """What a file holds: JSON lines, or by its suffix a CSV or Parquet table (see `streams.files.mapping`); what is no episode is reported and
-    passed over. Raises `InputError`."""
+def read_episodes(
+    path: Path, report: Callable[[BadLine], None], mapping: Path | None = None
+) -> Recorded:
+    """What a file holds: JSON lines, or by its suffix a CSV or Parquet table (see
+    `streams.files.mapping`); what is no episode is reported and passed over. Raises `InputError`.
+    """
     recorder = Recorder()
     suffix = path.suffix.lower()
     if suffix in (".csv", ".parquet"):
@@ -81,7 +90,12 @@ def read_episodes(path: Path, report: Callable[[BadLine], None], mapping: Path |
     return recorder.recorded()
 
 
-def take(recorder: Recorder, path: Path, numbered: Sequence[tuple[int, bytes]], report: Callable[[BadLine], None]) -> None:
+def take(
+    recorder: Recorder,
+    path: Path,
+    numbered: Sequence[tuple[int, bytes]],
+    report: Callable[[BadLine], None],
+) -> None:
     """Numbered lines of a file."""
     try:
         records = list(map(msgspec.structs.astuple, map(_decode, [line for _, line in numbered])))

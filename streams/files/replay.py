@@ -1,4 +1,6 @@
-"""Replay: the engine over files, without Kafka. Files are complete history: nothing in them is late or in the future."""
+"""Replay: the engine over files, without Kafka. Files are complete history: nothing in them is late
+or in the future.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ STDIN = Path("-")
 _LINES_AT_ONCE = 4096
 _BYTES_AT_ONCE = 1 << 24
 MAX_LINE_BYTES = 1 << 24
-"""A longer line is read on to its end without being kept: sixteen times the longest record that a broker takes by default."""
+"""A longer line is read on to its end without being kept: sixteen times the longest record that a
+broker takes by default.
+"""
 
 
 class InputError(Exception):
@@ -40,9 +44,11 @@ class BadLine:
 
 
 def lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines of a file, or of standard input for `-`; blank ones are passed over. Raises `InputError`.
+    """Numbered lines of a file, or of standard input for `-`; blank ones are passed over. Raises
+    `InputError`.
 
-    Of a line over `MAX_LINE_BYTES` only the first so many bytes are given, so that memory is bounded; no decoder takes that many.
+    Of a line over `MAX_LINE_BYTES` only the first so many bytes are given, so that memory is
+    bounded; no decoder takes that many.
     """
     try:
         source: Any = nullcontext(sys.stdin.buffer) if path == STDIN else path.open("rb")
@@ -73,7 +79,12 @@ def batches(numbered: Iterable[tuple[int, bytes]], most: int) -> Iterator[list[t
         yield some
 
 
-def read_into(engine: Engine, files: Iterable[tuple[Topic, Path]], max_bytes: int, report: Callable[[BadLine], None]) -> None:
+def read_into(
+    engine: Engine,
+    files: Iterable[tuple[Topic, Path]],
+    max_bytes: int,
+    report: Callable[[BadLine], None],
+) -> None:
     """Take every line of `files` into the engine; lines that are no facts are counted and reported."""
     for topic, path in files:
         for some in batches(lines(path), _LINES_AT_ONCE):
@@ -83,7 +94,9 @@ def read_into(engine: Engine, files: Iterable[tuple[Topic, Path]], max_bytes: in
                 report(BadLine(path, numbers[place], detail))
 
 
-def _take(engine: Engine, topic: Topic, values: Sequence[bytes], max_bytes: int) -> list[tuple[int, str]]:
+def _take(
+    engine: Engine, topic: Topic, values: Sequence[bytes], max_bytes: int
+) -> list[tuple[int, str]]:
     """Take in values, control records in their place; returns what was no fact."""
     decoded, begin = decode_slice(topic, values, max_bytes), 0
     controls = list(controls_among(decoded.malformed, values, None)) if decoded.malformed else []
@@ -101,12 +114,19 @@ def _take(engine: Engine, topic: Topic, values: Sequence[bytes], max_bytes: int)
 
 
 class Exposition:
-    """What /metrics would show of an engine's burdens, watermarks and counts - the part that does not depend on the hour.
+    """What /metrics would show of an engine's burdens, watermarks and counts - the part that does
+    not depend on the hour.
 
     All clinicians, however many, or none (`clinicians` False: units only).
     """
 
-    def __init__(self, engine: Engine, policy: Policy, pseudonym: Callable[[str], str], clinicians: bool = True) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        policy: Policy,
+        pseudonym: Callable[[str], str],
+        clinicians: bool = True,
+    ) -> None:
         self._engine = engine
         self._min_classified = policy.min_classified
         self._pseudonym = pseudonym
@@ -114,29 +134,44 @@ class Exposition:
 
     def tables(self) -> Iterator[Table]:
         burdens = self._engine.measure()
-        yield from burden_tables(burdens, everybody(burdens, self._pseudonym) if self._clinicians else None, self._min_classified)
+        yield from burden_tables(
+            burdens,
+            everybody(burdens, self._pseudonym) if self._clinicians else None,
+            self._min_classified,
+        )
         yield tally_table(self._engine.tally)
         yield watermark_table(self._engine.watermarks())
 
     def openmetrics(self) -> bytes:
-        return ("".join(render(self.tables(), Format.OPENMETRICS)) + END[Format.OPENMETRICS]).encode()
+        return (
+            "".join(render(self.tables(), Format.OPENMETRICS)) + END[Format.OPENMETRICS]
+        ).encode()
 
     def json(self) -> bytes:
-        """`{"metrics": [{"name", "type", "help", "samples": [{"name", "labels", "value"}]}]}` on one line."""
+        """`{"metrics": [{"name", "type", "help", "samples": [{"name", "labels", "value"}]}]}` on
+        one line.
+        """
         families = [
             {
                 "name": metric.name,
                 "type": metric.type,
                 "help": metric.documentation,
-                "samples": [{"name": one.name, "labels": one.labels, "value": one.value} for one in metric.samples],
+                "samples": [
+                    {"name": one.name, "labels": one.labels, "value": one.value}
+                    for one in metric.samples
+                ],
             }
             for metric in as_metrics(self.tables())
         ]
         return to_json({"metrics": families}) + b"\n"
 
 
-def write_changes(changes: Iterable[Announcement], file: IO[bytes], pseudonym: Callable[[str], str]) -> None:
-    """Changes of overload states as the `overload` topic holds them, one JSON object a line, by time."""
+def write_changes(
+    changes: Iterable[Announcement], file: IO[bytes], pseudonym: Callable[[str], str]
+) -> None:
+    """Changes of overload states as the `overload` topic holds them, one JSON object a line, by
+    time.
+    """
     for one in changes:
         file.write(encode_announcement(one, pseudonym) + b"\n")
 

@@ -1,4 +1,7 @@
-"""The plots of a tuning report, as SVG that needs nothing beside it. Colours are Okabe and Ito's; each is told by shape or name, too."""
+"""The plots of a tuning report, as SVG that needs nothing beside it.
+
+Colours are Okabe and Ito's; each is told by shape or name, too.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,12 @@ from typing import Any
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"
 _CONFIG = {
-    "font": "system-ui, sans-serif", "background": "white", "axis": {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"},
-    "legend": {"labelFontSize": 12, "orient": "top", "title": None, "symbolSize": 120}, "view": {"stroke": None},
-}  # fmt: skip
+    "font": "system-ui, sans-serif",
+    "background": "white",
+    "axis": {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"},
+    "legend": {"labelFontSize": 12, "orient": "top", "title": None, "symbolSize": 120},
+    "view": {"stroke": None},
+}
 
 
 class NoCharts(Exception):
@@ -20,39 +26,71 @@ def svg(spec: dict[str, Any]) -> str:
     try:
         import vl_convert
     except ImportError:
-        raise NoCharts("the plots of a report are not installed: pip install 'alarm-fatigue[report]'") from None
+        raise NoCharts(
+            "the plots of a report are not installed: pip install 'alarm-fatigue[report]'"
+        ) from None
     whole = {"$schema": "https://vega.github.io/schema/vega-lite/v5.json", "config": _CONFIG} | spec
     drawn: str = vl_convert.vegalite_to_svg(whole, vl_version="5.20")
     return drawn
 
 
 def pareto(search: dict[str, Any], names: list[str]) -> dict[str, Any]:
-    """The settings worth a choice: what each spares against what it loses; `names` says them in words. The recommended one stands out."""
+    """The settings worth a choice: what each spares against what it loses; `names` says them in
+    words. The recommended one stands out.
+    """
     best = search["best"] and search["best"]["setting"]
     points = [
         {
-            "spared": one["spared"], "lost": one["lost"]["count"], "upper": round((one["lost"]["upper"] or 0) * one["lost"]["of"], 2),
-            "name": name, "kind": "recommended" if one["setting"] == best else "other settings worth a choice",
+            "spared": one["spared"],
+            "lost": one["lost"]["count"],
+            "upper": round((one["lost"]["upper"] or 0) * one["lost"]["of"], 2),
+            "name": name,
+            "kind": "recommended" if one["setting"] == best else "other settings worth a choice",
         }
         for one, name in zip(search["pareto"], names, strict=True)
-    ]  # fmt: skip
+    ]
     if best is not None and all(one["setting"] != best for one in search["pareto"]):
         one = search["best"]
-        points.append({"spared": one["spared"], "lost": one["lost"]["count"], "upper": one["lost"]["upper"] * one["lost"]["of"],
-                       "name": "recommended", "kind": "recommended"})  # fmt: skip
-    x = {"field": "spared", "type": "quantitative", "title": "alarms spared (not known to have been actionable)"}
-    y = {"field": "lost", "type": "quantitative", "title": "actionable alarms lost; line: to the upper bound"}
+        points.append(
+            {
+                "spared": one["spared"],
+                "lost": one["lost"]["count"],
+                "upper": one["lost"]["upper"] * one["lost"]["of"],
+                "name": "recommended",
+                "kind": "recommended",
+            }
+        )
+    x = {
+        "field": "spared",
+        "type": "quantitative",
+        "title": "alarms spared (not known to have been actionable)",
+    }
+    y = {
+        "field": "lost",
+        "type": "quantitative",
+        "title": "actionable alarms lost; line: to the upper bound",
+    }
     kind = {
-        "field": "kind", "type": "nominal",
-        "scale": {"domain": ["recommended", "other settings worth a choice"], "range": [ORANGE, BLUE]},
-    }  # fmt: skip
+        "field": "kind",
+        "type": "nominal",
+        "scale": {
+            "domain": ["recommended", "other settings worth a choice"],
+            "range": [ORANGE, BLUE],
+        },
+    }
     layers = [
-        {"mark": {"type": "rule", "color": GREY, "opacity": 0.5}, "encoding": {"x": x, "y": y, "y2": {"field": "upper"}}},
+        {
+            "mark": {"type": "rule", "color": GREY, "opacity": 0.5},
+            "encoding": {"x": x, "y": y, "y2": {"field": "upper"}},
+        },
         {
             "mark": {"type": "point", "filled": True, "size": 70},
             "encoding": {
-                "x": x, "y": y, "color": kind,
-                "shape": kind | {"scale": {"domain": kind["scale"]["domain"], "range": ["diamond", "circle"]}},  # type: ignore[index]
+                "x": x,
+                "y": y,
+                "color": kind,
+                "shape": kind
+                | {"scale": {"domain": kind["scale"]["domain"], "range": ["diamond", "circle"]}},  # type: ignore[index]
             },
         },
         {
@@ -60,17 +98,38 @@ def pareto(search: dict[str, Any], names: list[str]) -> dict[str, Any]:
             "mark": {"type": "text", "align": "left", "dx": 10, "dy": 4, "fontSize": 12},
             "encoding": {"x": x, "y": y, "text": {"field": "name"}},
         },
-    ]  # fmt: skip
+    ]
     return {"width": 640, "height": 320, "data": {"values": points}, "layer": layers}
 
 
 def timeline(rows: list[dict[str, Any]], over: str, title: str) -> dict[str, Any]:
     """Alarms before and after, by the field `over` of each row."""
-    points = [{"over": row[over], "alarms": row[key], "which": key} for row in rows for key in ("before", "after")]
-    which = {"field": "which", "type": "nominal", "sort": None, "scale": {"domain": ["before", "after"], "range": [GREY, BLUE]}}
+    points = [
+        {"over": row[over], "alarms": row[key], "which": key}
+        for row in rows
+        for key in ("before", "after")
+    ]
+    which = {
+        "field": "which",
+        "type": "nominal",
+        "sort": None,
+        "scale": {"domain": ["before", "after"], "range": [GREY, BLUE]},
+    }
     encoding = {
-        "x": {"field": "over", "type": "ordinal", "title": title, "axis": {"labelAngle": 0, "labelOverlap": True}},
+        "x": {
+            "field": "over",
+            "type": "ordinal",
+            "title": title,
+            "axis": {"labelAngle": 0, "labelOverlap": True},
+        },
         "xOffset": which | {"scale": {"domain": ["before", "after"]}},
-        "y": {"field": "alarms", "type": "quantitative", "title": "alarms"}, "color": which,
-    }  # fmt: skip
-    return {"width": 640, "height": 200, "data": {"values": points}, "mark": "bar", "encoding": encoding}
+        "y": {"field": "alarms", "type": "quantitative", "title": "alarms"},
+        "color": which,
+    }
+    return {
+        "width": 640,
+        "height": 200,
+        "data": {"values": points},
+        "mark": "bar",
+        "encoding": encoding,
+    }

@@ -1,6 +1,8 @@
-"""The tuning report: one page that a biomed engineer reads before signing, and nothing outside of it.
+"""The tuning report: one page that a biomed engineer reads before signing, and nothing outside of
+it.
 
-It is written from the JSON of `streams.files.tuning`, which it carries along for whoever wants to check a figure.
+It is written from the JSON of `streams.files.tuning`, which it carries along for whoever wants to
+check a figure.
 """
 
 from __future__ import annotations
@@ -12,7 +14,14 @@ from typing import Any
 
 from streams.files.findings import printable, type_name
 from streams.files.tune_charts import pareto, svg, timeline
-from streams.files.tune_words import cost, load_rows, lost_words, promise_words, scope_words, setting_words
+from streams.files.tune_words import (
+    cost,
+    load_rows,
+    lost_words,
+    promise_words,
+    scope_words,
+    setting_words,
+)
 from streams.formats.codec import to_json
 
 MOST_ROWS = 40
@@ -35,7 +44,10 @@ svg { max-width: 100%; height: auto; } .quiet { color: #444; font-size: 0.9rem; 
 
 
 def page(found: dict[str, Any], source: str, approval: dict[str, str]) -> str:
-    """The HTML of an answer. `approval`: what is known of owner, review date and change-control number. Raises `NoCharts`."""
+    """The HTML of an answer.
+
+    `approval`: what is known of owner, review date and change-control number. Raises `NoCharts`.
+    """
     title = f"What if: {setting_words(found['setting'])} - {scope_words(found)}"
     parts = [
         f"<h1>{escape(title)}</h1>",
@@ -44,13 +56,20 @@ def page(found: dict[str, Any], source: str, approval: dict[str, str]) -> str:
     ]
     for part in (_headline, _search, _types, _timelines, _load, _evidence, _caveats):
         parts += part(found)
-    parts += [*_approval(approval), f'<script type="application/json" id="answer">{_embedded(found)}</script>']
+    parts += [
+        *_approval(approval),
+        f'<script type="application/json" id="answer">{_embedded(found)}</script>',
+    ]
     policy = "default-src 'none'; style-src 'unsafe-inline'"
     head = (
         f'<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}"><title>{escape(title)}</title><style>{_STYLE}</style>'
     )
-    return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>\n' + "\n".join(parts) + "\n</body></html>\n"
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>\n'
+        + "\n".join(parts)
+        + "\n</body></html>\n"
+    )
 
 
 def _headline(found: dict[str, Any]) -> Iterable[str]:
@@ -65,7 +84,11 @@ def _headline(found: dict[str, Any]) -> Iterable[str]:
     yield f"<div><b>{removed} of {before}</b>alarms would not have sounded ({share})</div>"
     yield f"<div><b>{lost['count']} of {lost['of']}</b>actionable alarms among them; in truth {at_most} are lost</div>"
     yield f"<div><b>{seconds['before'] / 3600:.1f} h &rarr; {seconds['after'] / 3600:.1f} h</b>of sounding, added up</div></div>"
-    yield '<div class="note">' + "<br>".join(escape(line[0].upper() + line[1:]) + "." for line in cost(found)) + "</div>"
+    yield (
+        '<div class="note">'
+        + "<br>".join(escape(line[0].upper() + line[1:]) + "." for line in cost(found))
+        + "</div>"
+    )
 
 
 def _search(found: dict[str, Any]) -> Iterable[str]:
@@ -96,20 +119,39 @@ def _search(found: dict[str, Any]) -> Iterable[str]:
     )
     rows = [
         (
-            name, one["spared"], one["lost"]["count"], "unknown" if one["lost"]["upper"] is None else f"{100 * one['lost']['upper']:.2f} %",
-            one["late"], f"{one['silenced_seconds'] / 3600:.1f}",
+            name,
+            one["spared"],
+            one["lost"]["count"],
+            "unknown" if one["lost"]["upper"] is None else f"{100 * one['lost']['upper']:.2f} %",
+            one["late"],
+            f"{one['silenced_seconds'] / 3600:.1f}",
         )
         for name, one in zip(names, front, strict=True)
-    ]  # fmt: skip
-    marked = None if best is None else next((place for place, one in enumerate(front) if one["setting"] == best["setting"]), None)
+    ]
+    marked = (
+        None
+        if best is None
+        else next(
+            (place for place, one in enumerate(front) if one["setting"] == best["setting"]), None
+        )
+    )
     step = max(-(-len(front) // MOST_ROWS), 1)
     shown = [place for place in range(len(front)) if place % step == 0 or place == marked]
-    head = ("setting", "spared", "actionable lost", "at most", "actionable late", "hours of silence")
+    head = (
+        "setting",
+        "spared",
+        "actionable lost",
+        "at most",
+        "actionable late",
+        "hours of silence",
+    )
     some = f"; {len(shown)} of {len(front)}" if step > 1 else ""
     yield _table(
-        f"Settings worth a choice, on the part of the time that was chosen on{some}", head, [rows[place] for place in shown],
+        f"Settings worth a choice, on the part of the time that was chosen on{some}",
+        head,
+        [rows[place] for place in shown],
         shown.index(marked) if marked is not None else None,
-    )  # fmt: skip
+    )
 
 
 def _types(found: dict[str, Any]) -> Iterable[str]:
@@ -119,11 +161,22 @@ def _types(found: dict[str, Any]) -> Iterable[str]:
     rows = []
     for one in found["types"]:
         best, held = one["search"]["best"], one["search"]["held_out"]
-        said = ("none: " + one["search"]["reason"], "", "", "") if best is None else (
-            setting_words(best["setting"]), best["spared"], lost_words(best["lost"]), promise_words(held["promise"])
-        )  # fmt: skip
+        said = (
+            ("none: " + one["search"]["reason"], "", "", "")
+            if best is None
+            else (
+                setting_words(best["setting"]),
+                best["spared"],
+                lost_words(best["lost"]),
+                promise_words(held["promise"]),
+            )
+        )
         rows.append((type_name(tuple(one["type"].values())), *said))
-    yield _table("What each type would be recommended", ("type", "recommended", "spared", "actionable lost", "on the rest"), rows)
+    yield _table(
+        "What each type would be recommended",
+        ("type", "recommended", "spared", "actionable lost", "on the rest"),
+        rows,
+    )
 
 
 def _timelines(found: dict[str, Any]) -> Iterable[str]:
@@ -131,15 +184,23 @@ def _timelines(found: dict[str, Any]) -> Iterable[str]:
         return
     yield "<h2>Before and after</h2>"
     if len(found["days"]) > 1:
-        yield _figure(svg(timeline(found["days"], "day", "day (UTC)")), "Alarms by day, as recorded and as they would have been.")
-    yield _figure(svg(timeline(found["hours"], "hour", "hour of the day (UTC)")), "Alarms by hour of the day.")
+        yield _figure(
+            svg(timeline(found["days"], "day", "day (UTC)")),
+            "Alarms by day, as recorded and as they would have been.",
+        )
+    yield _figure(
+        svg(timeline(found["hours"], "hour", "hour of the day (UTC)")), "Alarms by hour of the day."
+    )
     rows = [
         (
-            f"{printable(one['facility'])} {printable(one['unit'])}", one["before"]["alarms"], one["after"]["alarms"],
-            one["before"]["classes"]["actionable"], one["after"]["classes"]["actionable"],
+            f"{printable(one['facility'])} {printable(one['unit'])}",
+            one["before"]["alarms"],
+            one["after"]["alarms"],
+            one["before"]["classes"]["actionable"],
+            one["after"]["classes"]["actionable"],
         )
         for one in found["units"]
-    ]  # fmt: skip
+    ]
     yield _table("By unit", ("unit", "alarms before", "after", "actionable before", "after"), rows)
 
 
@@ -150,18 +211,26 @@ def _load(found: dict[str, Any]) -> Iterable[str]:
         yield "<p>No alarm was attributed to anybody: the load on clinicians is unknown.</p>"
         return
     yield _table(
-        f"All clinicians together, all alarms, over {hours:.0f} hours of duty; no person is told apart", ("measure", "before", "after"),
+        f"All clinicians together, all alarms, over {hours:.0f} hours of duty; no person is told apart",
+        ("measure", "before", "after"),
         load_rows(found["load"]),
-    )  # fmt: skip
+    )
 
 
 def _evidence(found: dict[str, Any]) -> Iterable[str]:
     yield "<h2>Evidence</h2>"
     rows = [
-        (name.replace("_", "-"), *(found[part]["classes"][name] for part in ("before", "removed", "after", "delayed")))
+        (
+            name.replace("_", "-"),
+            *(found[part]["classes"][name] for part in ("before", "removed", "after", "delayed")),
+        )
         for name in found["before"]["classes"]
     ]
-    yield _table("Alarms by class", ("class", "before", "would not have sounded", "still sounding", "of these late"), rows)
+    yield _table(
+        "Alarms by class",
+        ("class", "before", "would not have sounded", "still sounding", "of these late"),
+        rows,
+    )
     yield (
         "<p>An alarm was actionable if somebody intervened or consulted at the bedside between its start and five minutes after its end "
         "(Bonafide 2015, 2017), or if a review says so. Where a unit reports nothing that only a channel for interventions can "
@@ -178,23 +247,45 @@ def _caveats(found: dict[str, Any]) -> Iterable[str]:
 
 def _approval(approval: dict[str, str]) -> Iterable[str]:
     yield "<h2>Approval</h2><p>For the hospital's own change control. Nothing takes effect by this page.</p>"
-    names = {"owner": "Owner of the change", "review": "To be reviewed on", "change_control": "Change-control number"}
+    names = {
+        "owner": "Owner of the change",
+        "review": "To be reviewed on",
+        "change_control": "Change-control number",
+    }
     rows = [(label, approval.get(name, "")) for name, label in names.items()]
     rows += [
-        (one, "") for one in ("Decision (approved / rejected / more evidence)", "Clinical review by, date", "Biomedical engineering, date")
+        (one, "")
+        for one in (
+            "Decision (approved / rejected / more evidence)",
+            "Clinical review by, date",
+            "Biomedical engineering, date",
+        )
     ]
     yield '<div class="approval">' + _table("", ("", ""), rows) + "</div>"
 
 
-def _table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Any]], marked: int | None = None) -> str:
+def _table(
+    caption: str, head: Sequence[str], rows: Iterable[Sequence[Any]], marked: int | None = None
+) -> str:
     said = f"<caption>{escape(caption)}</caption>" if caption else ""
     rows = list(rows)
     columns = range(len(head))
-    kinds = [' class="n"' if place and all(len(str(row[place])) <= LONGEST_FIGURE for row in rows) else "" for place in columns]
-    top = "".join(f"<th{kind}>{escape(one)}</th>" for one, kind in zip(head, kinds, strict=True)) if any(head) else ""
+    kinds = [
+        ' class="n"'
+        if place and all(len(str(row[place])) <= LONGEST_FIGURE for row in rows)
+        else ""
+        for place in columns
+    ]
+    top = (
+        "".join(f"<th{kind}>{escape(one)}</th>" for one, kind in zip(head, kinds, strict=True))
+        if any(head)
+        else ""
+    )
     body = "".join(
         ('<tr class="best">' if place == marked else "<tr>")
-        + "".join(f"<td{kind}>{escape(str(one))}</td>" for one, kind in zip(row, kinds, strict=True))
+        + "".join(
+            f"<td{kind}>{escape(str(one))}</td>" for one, kind in zip(row, kinds, strict=True)
+        )
         + "</tr>"
         for place, row in enumerate(rows)
     )
@@ -210,7 +301,11 @@ def _malformed(found: dict[str, Any]) -> str:
 
 
 def _moment(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(sep=" ", timespec="minutes").replace("+00:00", " UTC")
+    return (
+        datetime.fromtimestamp(milliseconds / 1000, UTC)
+        .isoformat(sep=" ", timespec="minutes")
+        .replace("+00:00", " UTC")
+    )
 
 
 def _embedded(found: dict[str, Any]) -> str:

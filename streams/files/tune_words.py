@@ -8,7 +8,9 @@ from streams.files.findings import printable, type_name
 
 
 def words(found: dict[str, Any]) -> list[str]:
-    """An answer as lines for a terminal: what was asked, what it spares, what it costs, how sure that is, and what it does not say."""
+    """An answer as lines for a terminal: what was asked, what it spares, what it costs, how sure
+    that is, and what it does not say.
+    """
     before = found["before"]["alarms"]
     lines = [f"{scope_words(found)}: {before} alarms"]
     if not before:
@@ -25,7 +27,9 @@ def words(found: dict[str, Any]) -> list[str]:
     if found["search"] is not None:
         lines += search_words(found["search"])
     for one in found["types"] or ():
-        lines.append(f"  {type_name(tuple(one['type'].values()))}, {one['alarms']} alarms: {_best(one['search'])}")
+        lines.append(
+            f"  {type_name(tuple(one['type'].values()))}, {one['alarms']} alarms: {_best(one['search'])}"
+        )
     return [*lines, *_listed(found["caveats"])]
 
 
@@ -38,8 +42,14 @@ def _best(search: dict[str, Any]) -> str:
 
 def gain(found: dict[str, Any]) -> list[str]:
     """What would be spared."""
-    before, removed, seconds = found["before"]["alarms"], found["removed"]["alarms"], found["sounding_seconds"]
-    classes = ", ".join(f"{count} {name}" for name, count in found["removed"]["classes"].items() if count)
+    before, removed, seconds = (
+        found["before"]["alarms"],
+        found["removed"]["alarms"],
+        found["sounding_seconds"],
+    )
+    classes = ", ".join(
+        f"{count} {name}" for name, count in found["removed"]["classes"].items() if count
+    )
     return [
         f"{removed} would not have sounded ({_percent(removed, before)}){_levers(found)}",
         f"of these {classes or 'none'}",
@@ -52,12 +62,18 @@ def cost(found: dict[str, Any]) -> list[str]:
     lines = [f"actionable alarms lost: {lost_words(found['lost'])}"]
     among = found["among_removed"]
     if among["upper"] is not None:
-        lines.append(f"of the removed alarms judged by what people did, actionable: {lost_words(among)}")
+        lines.append(
+            f"of the removed alarms judged by what people did, actionable: {lost_words(among)}"
+        )
     late = found["late"]
     if late["by_seconds"] is not None:
-        lines.append(f"actionable alarms sounding {late['by_seconds']:g} s late: {late['actionable']}")
+        lines.append(
+            f"actionable alarms sounding {late['by_seconds']:g} s late: {late['actionable']}"
+        )
     known = found["known"]
-    lines.append(f"class known of {known['count']} of {known['of']} ({_percent(known['count'], known['of'])})")
+    lines.append(
+        f"class known of {known['count']} of {known['of']} ({_percent(known['count'], known['of'])})"
+    )
     return lines
 
 
@@ -70,7 +86,9 @@ def lost_words(lost: dict[str, Any]) -> str:
         return "unknown, for none is known to have been actionable"
     share = f" ({_percent(lost['count'], lost['of'])})" if lost["count"] else ""
     rule = " (rule of three)" if not lost["count"] else ""
-    sure = f"at most {100 * lost['upper']:.2f} %, at {100 * lost['confidence']:g} % confidence{rule}"
+    sure = (
+        f"at most {100 * lost['upper']:.2f} %, at {100 * lost['confidence']:g} % confidence{rule}"
+    )
     return f"{lost['count']} of {lost['of']}{share}; in truth {sure}"
 
 
@@ -89,7 +107,9 @@ def setting_words(setting: dict[str, Any]) -> str:
     if setting["holdoff_seconds"] is not None:
         said.append(f"hold-off {setting['holdoff_seconds']:g} s")
     if setting["priority"] is not None:
-        said.append(f"priority {setting['priority']}, sent to clinicians from {setting['sent_from']}")
+        said.append(
+            f"priority {setting['priority']}, sent to clinicians from {setting['sent_from']}"
+        )
     return ", ".join(said) or "nothing changed"
 
 
@@ -97,12 +117,16 @@ def search_words(search: dict[str, Any]) -> list[str]:
     tolerance = search["tolerance"]
     late = "" if tolerance["late"] is None else f", none late by more than {tolerance['late']:g} s"
     asked = f"at most {100 * tolerance['lost']:g} % of actionable alarms lost at {100 * tolerance['confidence']:g} % confidence{late}"
-    lines = [f"  search of {search['settings']} settings on the first part of the time, for {asked}:"]
+    lines = [
+        f"  search of {search['settings']} settings on the first part of the time, for {asked}:"
+    ]
     if search["best"] is None:
         lines.append(f"    no recommendation: {search['reason']}")
     else:
         best, held = search["best"], search["held_out"]
-        lines.append(f"    recommended: {setting_words(best['setting'])}: spares {best['spared']}, lost {lost_words(best['lost'])}")
+        lines.append(
+            f"    recommended: {setting_words(best['setting'])}: spares {best['spared']}, lost {lost_words(best['lost'])}"
+        )
         lines.append(
             f"    on the rest, which it was not chosen on: {held['removed']['alarms']} of {held['before']['alarms']} removed, lost "
             f"{lost_words(held['lost'])}: {promise_words(held['promise'])}"
@@ -110,7 +134,10 @@ def search_words(search: dict[str, Any]) -> list[str]:
     lines.append("    worth a choice (spared / lost / setting):")
     front = search["pareto"]
     step = max(-(-len(front) // 12), 1)
-    lines += [f"    {one['spared']:>8} {one['lost']['count']:>6}  {setting_words(one['setting'])}" for one in front[::step]]
+    lines += [
+        f"    {one['spared']:>8} {one['lost']['count']:>6}  {setting_words(one['setting'])}"
+        for one in front[::step]
+    ]
     return lines
 
 
@@ -125,13 +152,26 @@ def promise_words(promise: str) -> str:
 def load_rows(load: dict[str, Any]) -> list[tuple[str, str, str]]:
     """What alarms weigh on all clinicians together: measure, before, after."""
     both = (load["before"], load["after"])
-    shares = (("hours with more than 30 alarms", "heavy_hours"), ("10-minute intervals with more than 10", "busy_intervals"))
+    shares = (
+        ("hours with more than 30 alarms", "heavy_hours"),
+        ("10-minute intervals with more than 10", "busy_intervals"),
+    )
     rows = [
-        ("alarms an hour: median / ninth decile / most", [" / ".join(f"{one:g}" for one in of["alarms_an_hour"].values()) for of in both])
+        (
+            "alarms an hour: median / ninth decile / most",
+            [" / ".join(f"{one:g}" for one in of["alarms_an_hour"].values()) for of in both],
+        )
     ]
-    rows += [(name, [_percent(of[key]["count"], of[key]["of"]) for of in both]) for name, key in shares]
+    rows += [
+        (name, [_percent(of[key]["count"], of[key]["of"]) for of in both]) for name, key in shares
+    ]
     rows.append(("hours in flood", [f"{of['flood_hours']:.1f}" for of in both]))
-    rows.append(("protected share of duty", [f"{100 * of['protected_hours'] / of['duty_hours']:.0f} %" for of in both]))
+    rows.append(
+        (
+            "protected share of duty",
+            [f"{100 * of['protected_hours'] / of['duty_hours']:.0f} %" for of in both],
+        )
+    )
     return [(name, before, after) for name, (before, after) in rows]
 
 
@@ -140,12 +180,17 @@ def _load(load: dict[str, Any]) -> list[str]:
     if not hours:
         return ["  no alarm was attributed to anybody: the load on clinicians is unknown"]
     heading = f"  all clinicians together, all alarms, {hours:.0f} h of duty:"
-    return [heading, *(f"    {name}: {before} -> {after}" for name, before, after in load_rows(load))]
+    return [
+        heading,
+        *(f"    {name}: {before} -> {after}" for name, before, after in load_rows(load)),
+    ]
 
 
 def _levers(found: dict[str, Any]) -> str:
     by = {name: count for name, count in found["by"].items() if count}
-    return f": {', '.join(f'{count} by {name}' for name, count in by.items())}" if len(by) > 1 else ""
+    return (
+        f": {', '.join(f'{count} by {name}' for name, count in by.items())}" if len(by) > 1 else ""
+    )
 
 
 def scope_words(found: dict[str, Any]) -> str:

@@ -1,8 +1,10 @@
-"""The wire: JSON objects to facts and back. Knows every spelling that the topics allow, and nothing of Kafka.
+"""The wire: JSON objects to facts and back. Knows every spelling that the topics allow, and nothing
+of Kafka.
 
-`decode` raises `Malformed` with a detail of one line that names the field and what was expected, never a value: details
-travel in headers and logs, where no patient's data belongs. `decode_slice` does the same for many records at once, into columns
-and without an object a record; what its decoder refuses, `decode` explains.
+`decode` raises `Malformed` with a detail of one line that names the field and what was expected,
+never a value: details travel in headers and logs, where no patient's data belongs. `decode_slice`
+does the same for many records at once, into columns and without an object a record; what its
+decoder refuses, `decode` explains.
 """
 
 from __future__ import annotations
@@ -19,7 +21,19 @@ from typing import Annotated, Any, get_args, get_type_hints
 
 import msgspec
 
-from analyzer import CLASSES, FACT_TYPES, STATES, Announcement, Columns, EpisodeRecord, Fact, FactError, Finished, Topic, in_words
+from analyzer import (
+    CLASSES,
+    FACT_TYPES,
+    STATES,
+    Announcement,
+    Columns,
+    EpisodeRecord,
+    Fact,
+    FactError,
+    Finished,
+    Topic,
+    in_words,
+)
 from analyzer.model.facts import (
     EARLIEST,
     LATEST,
@@ -37,7 +51,9 @@ from analyzer.model.facts import (
 )
 
 MAX_RECORD_BYTES = 1 << 20
-"""A record's longest value: Kafka's own default limit for a message, and a thousand times a usual event."""
+"""A record's longest value: Kafka's own default limit for a message, and a thousand times a usual
+event.
+"""
 
 ON_THE_WIRE = {"start": "from", "end": "to"}  # `from` is a word of Python's own
 _WORDS = {
@@ -50,8 +66,11 @@ _WORDS = {
 }
 _NUMBERS = ("value", "limit", "acuity")
 _TEXTS: dict[Topic, tuple[str, ...]] = {
-    "alarms": ("label",), "assignments": ("role",), "responses": (), "labels": ("reviewer", "reason"),
-}  # fmt: skip
+    "alarms": ("label",),
+    "assignments": ("role",),
+    "responses": (),
+    "labels": ("reviewer", "reason"),
+}
 """What people read: longer than `MAX_TEXT_LENGTH` it is cut."""
 _LONGEST_TIME = 64
 """Characters of a time; RFC 3339 sets no end to the digits of a second, and nanoseconds take 35."""
@@ -72,25 +91,40 @@ _encode = msgspec.json.Encoder().encode
 
 
 def _as_sent(fact: type[Fact], bounded: bool) -> type[msgspec.Struct]:
-    """`fact` as the wire spells it: times as text, too, and its own names. `bounded`: with the bounds of ids."""
+    """`fact` as the wire spells it: times as text, too, and its own names. `bounded`: with the
+    bounds of ids.
+    """
     hints = {name: hint for name, hint in get_type_hints(fact).items() if name in fact.__slots__}
     if "source" in hints:
         hints["source"] = str | None  # null is as absent
     if bounded:
         hints |= {name: _Id | None if hints[name] == str | None else _Id for name in fact._ids}
         hints |= {name: hint for name, hint in _BOUNDED.items() if name in hints}
-    defaults = {one.name: one.default for one in dataclasses.fields(fact) if one.default is not dataclasses.MISSING}
+    defaults = {
+        one.name: one.default
+        for one in dataclasses.fields(fact)
+        if one.default is not dataclasses.MISSING
+    }
     fields = [
-        (name, hint | str if name in fact._times else hint, *([defaults[name]] if name in defaults else [])) for name, hint in hints.items()
+        (
+            name,
+            hint | str if name in fact._times else hint,
+            *([defaults[name]] if name in defaults else []),
+        )
+        for name, hint in hints.items()
     ]
-    return msgspec.defstruct(fact.__name__ + "AsSent", fields, kw_only=True, rename=ON_THE_WIRE, gc=False)
+    return msgspec.defstruct(
+        fact.__name__ + "AsSent", fields, kw_only=True, rename=ON_THE_WIRE, gc=False
+    )
 
 
 _as_sent_on: dict[Topic, Callable[[bytes], Any]] = {
-    topic: msgspec.json.Decoder(_as_sent(type_, bounded=False)).decode for topic, type_ in FACT_TYPES.items()
+    topic: msgspec.json.Decoder(_as_sent(type_, bounded=False)).decode
+    for topic, type_ in FACT_TYPES.items()
 }
 _bounded_on: dict[Topic, Callable[[bytes], Any]] = {
-    topic: msgspec.json.Decoder(_as_sent(type_, bounded=True)).decode for topic, type_ in FACT_TYPES.items()
+    topic: msgspec.json.Decoder(_as_sent(type_, bounded=True)).decode
+    for topic, type_ in FACT_TYPES.items()
 }
 
 
@@ -128,18 +162,27 @@ def decode(topic: Topic, raw: bytes | None, max_bytes: int = MAX_RECORD_BYTES) -
     try:
         fact = type_(**sent)
     except FactError as error:
-        raise Malformed(f"{ON_THE_WIRE.get(error.field, error.field)}: expected {error.expected}") from None
+        raise Malformed(
+            f"{ON_THE_WIRE.get(error.field, error.field)}: expected {error.expected}"
+        ) from None
     try:
         _bounded_on[topic](raw)
-    except msgspec.ValidationError as error:  # about an earlier value of a field that is there twice
-        raise Malformed(f"{detail(str(error)).partition(':')[0]}: expected once, within its bounds") from None
+    # about an earlier value of a field that is there twice
+    except msgspec.ValidationError as error:
+        raise Malformed(
+            f"{detail(str(error)).partition(':')[0]}: expected once, within its bounds"
+        ) from None
     return fact
 
 
 def milliseconds(text: str, name: str) -> int:
     """An RFC 3339 time, of the field called `name`; digits below a millisecond are cut off."""
     try:
-        moment = _parse_time(_encode(_BELOW_A_MILLISECOND.sub("", text))) if len(text) <= _LONGEST_TIME else None
+        moment = (
+            _parse_time(_encode(_BELOW_A_MILLISECOND.sub("", text)))
+            if len(text) <= _LONGEST_TIME
+            else None
+        )
     except msgspec.ValidationError:
         moment = None
     if moment is None or moment.tzinfo is None:
@@ -150,7 +193,9 @@ def milliseconds(text: str, name: str) -> int:
 
 @dataclasses.dataclass(slots=True)
 class Decoded:
-    """What became of some records: the facts as columns (see `Engine.take`), where each stood, and what was no fact and why."""
+    """What became of some records: the facts as columns (see `Engine.take`), where each stood, and
+    what was no fact and why.
+    """
 
     columns: Columns
     places: Sequence[int]
@@ -159,10 +204,16 @@ class Decoded:
     """How many texts for people were cut at `MAX_TEXT_LENGTH`."""
 
 
-def decode_slice(topic: Topic, values: Sequence[bytes | None], max_bytes: int = MAX_RECORD_BYTES) -> Decoded:
+def decode_slice(
+    topic: Topic, values: Sequence[bytes | None], max_bytes: int = MAX_RECORD_BYTES
+) -> Decoded:
     """The facts in many records' values; exactly those that `decode` would give."""
     longest, is_ascii, escapes = _outline(values)
-    texts = values if is_ascii and longest <= max_bytes else [one if _is_text(one, max_bytes) else b"" for one in values]
+    texts = (
+        values
+        if is_ascii and longest <= max_bytes
+        else [one if _is_text(one, max_bytes) else b"" for one in values]
+    )
     facts: list[tuple[Any, ...]] = []
     bad: list[int] = []
     remaining = map(msgspec.structs.astuple, map(_bounded_on[topic], texts))  # type: ignore[arg-type]  # None is no text
@@ -170,10 +221,15 @@ def decode_slice(topic: Topic, values: Sequence[bytes | None], max_bytes: int = 
         try:
             facts.extend(remaining)
             break
-        except (msgspec.DecodeError, RecursionError):  # the facts before it are in; those after it come next
+        # the facts before it are in; those after it come next
+        except (msgspec.DecodeError, RecursionError):
             bad.append(len(facts) + len(bad))
-    places: Sequence[int] = range(len(values)) if not bad else sorted(set(range(len(values))).difference(bad))
-    columns: Columns = tuple(zip(*facts, strict=True)) if facts else tuple(() for _ in FACT_TYPES[topic].__slots__)
+    places: Sequence[int] = (
+        range(len(values)) if not bad else sorted(set(range(len(values))).difference(bad))
+    )
+    columns: Columns = (
+        tuple(zip(*facts, strict=True)) if facts else tuple(() for _ in FACT_TYPES[topic].__slots__)
+    )
     columns, wrong = _checked(topic, columns)
     if escapes or not is_ascii:
         wrong |= _with_unprintable_ids(topic, columns)
@@ -228,15 +284,25 @@ def _checked(topic: Topic, columns: Columns) -> tuple[Columns, set[int]]:
         column = columns[number]
         kinds = set(map(type, column))
         if str in kinds:
-            column = checked[number] = [_quick_milliseconds(one) if isinstance(one, str) else one for one in column]
+            column = checked[number] = [
+                _quick_milliseconds(one) if isinstance(one, str) else one for one in column
+            ]
         known = [one for one in column if one is not None] if NoneType in kinds else column
         if known and not EARLIEST <= min(known) <= max(known) <= LATEST:
-            wrong.update(place for place, one in enumerate(column) if one is not None and not EARLIEST <= one <= LATEST)
+            wrong.update(
+                place
+                for place, one in enumerate(column)
+                if one is not None and not EARLIEST <= one <= LATEST
+            )
     if topic == "alarms" and None in columns[source := names.index("source")]:
         checked[source] = [one or "" for one in columns[source]]
     if topic == "responses":
         alarm_ids, beds = columns[names.index("alarm_id")], columns[names.index("bed")]
-        wrong.update(place for place, pair in enumerate(zip(alarm_ids, beds, strict=True)) if pair == (None, None))
+        wrong.update(
+            place
+            for place, pair in enumerate(zip(alarm_ids, beds, strict=True))
+            if pair == (None, None)
+        )
     return tuple(checked), wrong
 
 
@@ -267,7 +333,9 @@ def _cut(topic: Topic, columns: Columns) -> tuple[Columns, int]:
 
 
 def _quick_milliseconds(text: str) -> int:
-    """As `milliseconds`, from two parts that most times share with others; what is no time lies outside the calendar."""
+    """As `milliseconds`, from two parts that most times share with others; what is no time lies
+    outside the calendar.
+    """
     if len(text) > _LONGEST_TIME:  # not to be remembered
         return LATEST + 1
     try:
@@ -292,7 +360,9 @@ def detail(message: str) -> str:
     if missing:
         return f"{missing[1]}: required, but missing"
     place = re.search(r"`\$\.(\w+)", message)
-    return f"{place[1]}: expected {_expected(place[1])}" if place else "value: expected a JSON object"
+    return (
+        f"{place[1]}: expected {_expected(place[1])}" if place else "value: expected a JSON object"
+    )
 
 
 def _expected(field: str) -> str:
@@ -308,17 +378,19 @@ def _expected(field: str) -> str:
 _Episode = msgspec.defstruct(
     "_Episode",
     [*(name for name in EpisodeRecord.__slots__ if name != "class_"), "class_"],
-    rename={"class_": "class"}, gc=False,
-)  # fmt: skip
+    rename={"class_": "class"},
+    gc=False,
+)
 _IN_ORDER = [EpisodeRecord.__slots__.index(name) for name in _Episode.__struct_fields__]
 _CLINICIANS = EpisodeRecord.__slots__.index("clinicians")
 
 
 def encode_episodes(episodes: Finished, pseudonym: Callable[[str], str]) -> list[bytes]:
-    """The JSON object of each, as the `episodes` topic holds it: ms since the epoch, clinicians as pseudonyms.
+    """The JSON object of each, as the `episodes` topic holds it: ms since the epoch, clinicians as
+    pseudonyms.
 
-    Its first field is its `id`: 32 hex digits taken from the rest of it, so that a record sent again after a crash can be told
-    from a new version.
+    Its first field is its `id`: 32 hex digits taken from the rest of it, so that a record sent
+    again after a crash can be told from a new version.
     """
     columns = list(episodes.columns)
     shown = {team: sorted(map(pseudonym, team)) for team in set(columns[_CLINICIANS])}
@@ -328,32 +400,58 @@ def encode_episodes(episodes: Finished, pseudonym: Callable[[str], str]) -> list
 
 
 def encode_announcement(one: Announcement, pseudonym: Callable[[str], str]) -> bytes:
-    """A change of an overload state as the `overload` topic holds it: ms since the epoch, clinicians as pseudonyms, beds by name.
+    """A change of an overload state as the `overload` topic holds it: ms since the epoch,
+    clinicians as pseudonyms, beds by name.
 
-    Its first field is its `id`, as that of episodes. Of several records about one `facility`, `unit`, `clinician` and `at`, the last
-    one counts; with `withdrawn`, there was no change after all. It says in words what it says in numbers, for people.
+    Its first field is its `id`, as that of episodes. Of several records about one `facility`,
+    `unit`, `clinician` and `at`, the last one counts; with `withdrawn`, there was no change after
+    all. It says in words what it says in numbers, for people.
     """
     change = one.change
-    of_unit, rising = change.clinician is None, STATES.index(change.after) > STATES.index(change.before)
+    of_unit, rising = (
+        change.clinician is None,
+        STATES.index(change.after) > STATES.index(change.before),
+    )
     fields: dict[str, Any] = {
-        "facility": change.facility, "unit": change.unit, "level": "unit" if of_unit else "clinician",
-        "clinician": None if change.clinician is None else pseudonym(change.clinician), "at": change.at,
-        "from": change.before, "to": change.after, "withdrawn": one.withdrawn,
+        "facility": change.facility,
+        "unit": change.unit,
+        "level": "unit" if of_unit else "clinician",
+        "clinician": None if change.clinician is None else pseudonym(change.clinician),
+        "at": change.at,
+        "from": change.before,
+        "to": change.after,
+        "withdrawn": one.withdrawn,
         "reasons": [
-            {"measure": why.measure, "value": why.value, "limit": why.limit, "state": why.state, "text": in_words(why, of_unit, rising)}
+            {
+                "measure": why.measure,
+                "value": why.value,
+                "limit": why.limit,
+                "state": why.state,
+                "text": in_words(why, of_unit, rising),
+            }
             for why in change.reasons
         ],
         "top_types": [
-            {"device_type": type_[0], "source": type_[1], "code": type_[2], "alarms": count} for type_, count in change.top_types
+            {"device_type": type_[0], "source": type_[1], "code": type_[2], "alarms": count}
+            for type_, count in change.top_types
         ],
         "relief": None,
-    }  # fmt: skip
+    }
     if change.relief is not None:
         bed, giver, before, taker, taker_before, beds = change.relief
         fields["relief"] = {
             "bed": bed,
-            "from": {"clinician": pseudonym(giver), "alarms_1h": before[0], "alarms_1h_after": before[1]},
-            "to": {"clinician": pseudonym(taker), "alarms_1h": taker_before[0], "alarms_1h_after": taker_before[1], "beds_after": beds},
+            "from": {
+                "clinician": pseudonym(giver),
+                "alarms_1h": before[0],
+                "alarms_1h_after": before[1],
+            },
+            "to": {
+                "clinician": pseudonym(taker),
+                "alarms_1h": taker_before[0],
+                "alarms_1h_after": taker_before[1],
+                "beds_after": beds,
+            },
             "text": f"bed {bed} from {pseudonym(giver)} to {pseudonym(taker)}: alarms an hour {before[0]} -> {before[1]} and "
             f"{taker_before[0]} -> {taker_before[1]}",
         }
@@ -361,7 +459,10 @@ def encode_announcement(one: Announcement, pseudonym: Callable[[str], str]) -> b
 
 
 def _with_ids(bodies: list[bytes]) -> list[bytes]:
-    return [b'{"id":"%b",%b' % (blake2b(body, digest_size=16).hexdigest().encode(), body[1:]) for body in bodies]
+    return [
+        b'{"id":"%b",%b' % (blake2b(body, digest_size=16).hexdigest().encode(), body[1:])
+        for body in bodies
+    ]
 
 
 def to_json(fields: Any) -> bytes:

@@ -6,8 +6,8 @@ A JSON object under the key of its facility, which decodes as no fact:
 
     {"control": "reset" | "forget", "facility": ID, "event_id": ID, "at": ms since 1970}
 
-`analyzer.pipeline.control` says what becomes of it. It is looked for among malformed records only, so
-facts pay nothing for it.
+`analyzer.pipeline.control` says what becomes of it. It is looked for among malformed records only,
+so facts pay nothing for it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Health: what a worker knows about how current and complete its numbers are, and the sentences for it.
+"""Health: what a worker knows about how current and complete its numbers are, and the sentences for
+it.
 
 Nothing is concluded from silence. Without an answer of the broker within `BROKER_SECONDS`, a worker
 does not know what it misses, and is not ready.
@@ -24,7 +25,8 @@ own; beginners' mistakes and odd records stay below it)."""
 REFUSED_LEAST = 5
 """Fewer refused events than these are no share of anything."""
 OFFSET_SECONDS = 120.0
-"""Clocks further off than this are named: `max_ahead`'s default, beyond which events are refused."""
+"""Clocks further off than this are named: `max_ahead`'s default, beyond which events are refused.
+"""
 _HOUR = 3600.0
 _NEAR_AN_HOUR = 600.0
 _NOWHERE: Mapping[tuple[str, int], float] = {}
@@ -46,7 +48,10 @@ LOSSES = {
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """Something that makes numbers incomplete or wrong. `facility` is None where it concerns all."""
+    """Something that makes numbers incomplete or wrong.
+
+    `facility` is None where it concerns all.
+    """
 
     facility: str | None
     says: str
@@ -93,7 +98,10 @@ class Health:
         unmeasured: int = 0,
         pressure: Backpressure = _NO_PRESSURE,
     ) -> Health:
-        """Of the partitions `held`. `max_ahead` in ms; None: no watermark is ahead (event clock)."""
+        """Of the partitions `held`.
+
+        `max_ahead` in ms; None: no watermark is ahead (event clock).
+        """
         ms = int(now * 1000)
         ahead: dict[str, float] = {}
         recent: dict[tuple[str, Topic, Outcome], int] = {}
@@ -147,7 +155,9 @@ class Health:
     def _partitions_differ(self) -> str | None:
         if not any(self.unread.values()):
             return None
-        told = ", ".join(f"{topic} {self.counts[topic]}" for topic in TOPICS if topic in self.counts)
+        told = ", ".join(
+            f"{topic} {self.counts[topic]}" for topic in TOPICS if topic in self.counts
+        )
         if len(set(self.counts.values())) > 1:
             return f"the inputs must have equally many partitions, but have: {told}"
         return f"the inputs have {max(self.counts.values())} partitions, of which this group reads {self.partitions}: start a new group"
@@ -159,12 +169,22 @@ class Health:
 
     def warned(self) -> list[Warned]:
         """What makes numbers incomplete or wrong, the worst first."""
-        return [*self.transaction_warnings(), *self.ahead_warnings(), *self._refusals(), *self._clocks(), *self._lost()]
+        return [
+            *self.transaction_warnings(),
+            *self.ahead_warnings(),
+            *self._refusals(),
+            *self._clocks(),
+            *self._lost(),
+        ]
 
     def transaction_warnings(self) -> Iterator[Warned]:
         """Topics held back by a transaction that a producer has left open."""
         for topic in TOPICS:
-            seconds = {number: held for (name, number), held in self.held_back.items() if name == topic and held > HELD_BACK_SECONDS}
+            seconds = {
+                number: held
+                for (name, number), held in self.held_back.items()
+                if name == topic and held > HELD_BACK_SECONDS
+            }
             if seconds:
                 longest = max(seconds, key=seconds.__getitem__)
                 more = f" and {len(seconds) - 1} more" if len(seconds) > 1 else ""
@@ -197,7 +217,9 @@ class Health:
         why = ", ".join(f"{count} {REFUSED[one]}" for one, count in refused.items())
         what = "alarm events" if topic == "alarms" else topic
         if not facility:
-            return f"{lost} {what} name no known facility and were refused in {self._window()}: {why}"
+            return (
+                f"{lost} {what} name no known facility and were refused in {self._window()}: {why}"
+            )
         return f"{accepted} of {accepted + lost} {what} counted in {self._window()}; {lost} refused: {why}"
 
     def _window(self) -> str:
@@ -213,7 +235,10 @@ class Health:
     def _lost(self) -> Iterator[Warned]:
         if self.unmeasured:
             facilities = "facility" if self.unmeasured == 1 else "facilities"
-            yield Warned(None, f"the numbers of {self.unmeasured} {facilities} could not be worked out and are not shown")
+            yield Warned(
+                None,
+                f"the numbers of {self.unmeasured} {facilities} could not be worked out and are not shown",
+            )
         for metric, sentence in LOSSES.items():
             for topic, count in sorted(self.losses.get(metric, {}).items()):
                 if count:
@@ -222,7 +247,11 @@ class Health:
 
 def clock_words(one: ClockOffset) -> str:
     """By how much devices of a type are off, and what that looks like."""
-    what = "devices of other types" if one.device_type == OTHER else f"devices of type {one.device_type}"
+    what = (
+        "devices of other types"
+        if one.device_type == OTHER
+        else f"devices of type {one.device_type}"
+    )
     off = abs(one.median) / 1000
     if not one.is_constant:
         return (

@@ -25,7 +25,9 @@ class Currency:
     says: str
 
 
-def currency(quiet: Mapping[str, float], behind: str | None, health: Health, waiting: int | None) -> Currency:
+def currency(
+    quiet: Mapping[str, float], behind: str | None, health: Health, waiting: int | None
+) -> Currency:
     """`quiet`: seconds without an alarm event by facility; `behind`: why the worker is not ready;
     `waiting`: records not read yet, None where the broker has not told."""
     if behind is not None:
@@ -37,7 +39,9 @@ def currency(quiet: Mapping[str, float], behind: str | None, health: Health, wai
     warned = health.warned()
     general = [one.says for one in warned if one.facility is None or one.facility in quiet]
     if not quiet and not general:
-        return Currency("empty", "no alarm event has come in yet: is anything sent to the topic alarms?")
+        return Currency(
+            "empty", "no alarm event has come in yet: is anything sent to the topic alarms?"
+        )
     if general:
         more = f" ({len(general) - 1} more warnings below)" if len(general) > 1 else ""
         return Currency("incomplete", f"{general[0]}{more}; {answered}")
@@ -47,8 +51,12 @@ def currency(quiet: Mapping[str, float], behind: str | None, health: Health, wai
         others = f", nor from {len(old) - 1} more" if len(old) > 1 else ""
         return Currency("old", f"{quiet_words(longest, quiet[longest])}{others}; {answered}")
     if waiting:
-        return Currency("current", f"up to date: {answered}, and {waiting} records it holds wait to be counted")
-    any_refused = any(count and outcome in REFUSED for (_, _, outcome), count in health.recent.items())
+        return Currency(
+            "current", f"up to date: {answered}, and {waiting} records it holds wait to be counted"
+        )
+    any_refused = any(
+        count and outcome in REFUSED for (_, _, outcome), count in health.recent.items()
+    )
     done = "have been read; a few were refused" if any_refused else "are counted"
     return Currency("current", f"up to date: {answered}, and all records it holds {done}")
 

@@ -115,7 +115,9 @@ class Connection(RequestHandler):
                 self._await_header()
 
     def _give_targets(self) -> None:
-        """A CONNECT without a target leaves aiohttp without one; it is to be refused as any CONNECT."""
+        """A CONNECT without a target leaves aiohttp without one; it is to be refused as any
+        CONNECT.
+        """
         for place, (message, body) in enumerate(self._messages):
             if isinstance(message, RawRequestMessage) and message.url is None:
                 self._messages[place] = message._replace(method="CONNECT", url=URL("/")), body
@@ -187,9 +189,15 @@ class Connection(RequestHandler):
                 headers["Allow"] = ",".join(ALLOWED)
         if request.writer.output_size > 0:
             raise ConnectionError("part of an answer is sent already")
-        # In the form of the interface's own errors: what cannot be parsed has no path by which to tell pages apart.
+        # In the form of the interface's own errors: what cannot be parsed has no path by which to
+        # tell pages apart.
         error = {"error": text.removesuffix("\n")}
-        response = Response(status=status, body=to_json(error) + b"\n", content_type="application/json", headers=headers)
+        response = Response(
+            status=status,
+            body=to_json(error) + b"\n",
+            content_type="application/json",
+            headers=headers,
+        )
         response.force_close()
         return response
 

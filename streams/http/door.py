@@ -173,9 +173,20 @@ class Door(web.BaseSite):
     """The site of a runner that listens on `host` and `port` within the bounds of `settings`."""
 
     __slots__ = (
-        "_accept_timer", "_accepted", "_host", "_loop", "_port", "_refusals", "_second", "_settings",
-        "_sockets", "_ssl", "_stall_seconds", "_tasks", "slots",
-    )  # fmt: skip
+        "_accept_timer",
+        "_accepted",
+        "_host",
+        "_loop",
+        "_port",
+        "_refusals",
+        "_second",
+        "_settings",
+        "_sockets",
+        "_ssl",
+        "_stall_seconds",
+        "_tasks",
+        "slots",
+    )
 
     def __init__(
         self,
@@ -276,13 +287,20 @@ class Door(web.BaseSite):
         """Give a connection to aiohttp, once its TLS handshake is done."""
         seconds = self._settings.header_timeout / 1000
         connection = Connection(
-            self._runner.server, self._loop, self._refusals, seconds,
-            self._settings.idle_timeout / 1000, lambda: self.slots.leave(slot), slot.probes_only,
+            self._runner.server,
+            self._loop,
+            self._refusals,
+            seconds,
+            self._settings.idle_timeout / 1000,
+            lambda: self.slots.leave(slot),
+            slot.probes_only,
             self._stall_seconds,
-        )  # fmt: skip
+        )
         try:
             more: dict[str, Any] = {} if self._ssl is None else {"ssl_handshake_timeout": seconds}
-            await self._loop.connect_accepted_socket(lambda: connection, connected, ssl=self._ssl, **more)
+            await self._loop.connect_accepted_socket(
+                lambda: connection, connected, ssl=self._ssl, **more
+            )
         except OSError:  # ssl.SSLError is one
             self._refusals.count("handshake")
             return

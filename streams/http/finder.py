@@ -1,4 +1,6 @@
-"""The finder: a worker's findings as of each request, worked out beside the event loop and kept until something has changed."""
+"""The finder: a worker's findings as of each request, worked out beside the event loop and kept
+until something has changed.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from streams.partitions.partition import Partition
 from streams.settings import MetricsSettings
 
 REUSE_SECONDS = 10.0
-"""By the wall clock, numbers change with every moment; findings look back on hours, and may be this old."""
+"""By the wall clock, numbers change with every moment; findings look back on hours, and may be this
+old.
+"""
 
 
 class QueryError(ValueError):
@@ -54,7 +58,9 @@ def longest(policy: Policy) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Findings of one window, and of what: partitions, their versions, and when (s, by the finder's clock)."""
+    """Findings of one window, and of what: partitions, their versions, and when (s, by the finder's
+    clock).
+    """
 
     held: tuple[ref[Partition], ...]
     versions: tuple[int, ...]
@@ -67,7 +73,8 @@ class Finder:
 
     `reuse`: seconds for which findings are given again although time has passed.
 
-    One answer is worked out at a time, and whoever waits meanwhile is content with it: requests cannot heap up work.
+    One answer is worked out at a time, and whoever waits meanwhile is content with it: requests
+    cannot heap up work.
     """
 
     def __init__(
@@ -95,7 +102,9 @@ class Finder:
         return document(units, query.window, self.policy, query.facility, query.unit, query.top)
 
     async def _current(self, window: str, arrived: float) -> Kept:
-        """Findings for a request that `arrived` then: of that time or later, or of a state that has not changed since."""
+        """Findings for a request that `arrived` then: of that time or later, or of a state that has
+        not changed since.
+        """
         async with self._turn:
             known = self._kept.get(window)
             if known is not None and known.moment >= arrived:
@@ -104,7 +113,11 @@ class Finder:
             partitions, moment = self._source.partitions, self._clock()
             held = tuple(ref(one) for one in partitions)
             versions = tuple(one.engine.version for one in partitions)
-            if known is not None and known.held == held and (moment - known.moment < self._reuse or known.versions == versions):
+            if (
+                known is not None
+                and known.held == held
+                and (moment - known.moment < self._reuse or known.versions == versions)
+            ):
                 return known
             evidence = [one.engine.evidence(self.policy.windows[window]) for one in partitions]
             units = await in_turns(self._thread.submit(self._units, evidence, window))
@@ -113,8 +126,13 @@ class Finder:
 
     def _units(self, evidence: Sequence[Evidence], window: str) -> list[UnitText]:
         """In the finder's thread."""
-        found, failed = each_apart(evidence, lambda one: list(written(one.findings(MOST, self._most_units), window, self.policy)))
+        found, failed = each_apart(
+            evidence,
+            lambda one: list(written(one.findings(MOST, self._most_units), window, self.policy)),
+        )
         self._unmeasured.note("findings", failed)
         units = [unit for of_part in found for unit in of_part]
-        busiest = sorted(units, key=lambda one: (-one.head["load"], -one.head["alarms"], one.facility, one.unit))
+        busiest = sorted(
+            units, key=lambda one: (-one.head["load"], -one.head["alarms"], one.facility, one.unit)
+        )
         return busiest[: self._most_units]  # of all partitions together

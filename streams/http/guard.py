@@ -16,18 +16,23 @@ from streams.http.refusals import Refusals
 from streams.settings import LOOPBACK, SettingsError, WebSettings
 
 OPEN_PATHS = frozenset({"/healthz", "/ready"})
-"""Whoever starts and stops workers asks these without a token: they tell of the worker, and of nobody it knows."""
+"""Whoever starts and stops workers asks these without a token: they tell of the worker, and of
+nobody it knows.
+"""
 LEAST_TOKEN = 16  # characters
 
 HEADERS = {
-    # Its own files and its own interface, nothing of others, nothing inline; no text ever becomes markup.
+    # Its own files and its own interface, nothing of others, nothing inline; no text ever becomes
+    # markup.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]+)(?::([0-9]{1,5})?)?", re.ASCII)
+_HOST = re.compile(
+    r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]+)(?::([0-9]{1,5})?)?", re.ASCII
+)
 """RFC 9110, 7.2, with RFC 3986's `host`: a name or an address, and perhaps a port."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -40,9 +45,13 @@ def guard(application: web.Application, settings: WebSettings, refusals: Refusal
     (413). Raises `SettingsError`.
     """
     token = token_of(settings)
-    # Without a token, the loopback address alone keeps others out, and a page of theirs in a browser here could ask under a name
-    # of its own that it points there (DNS rebinding).
-    names = {settings.host, *LOOPBACK} if token is None and settings.is_local and not settings.allow_remote else None
+    # Without a token, the loopback address alone keeps others out, and a page of theirs in a
+    # browser here could ask under a name of its own that it points there (DNS rebinding).
+    names = (
+        {settings.host, *LOOPBACK}
+        if token is None and settings.is_local and not settings.allow_remote
+        else None
+    )
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -58,13 +67,19 @@ def guard(application: web.Application, settings: WebSettings, refusals: Refusal
             if len(shown) != 1 or not _shows(shown[0], token):
                 if shown:  # browsers first ask without
                     refusals.count("unauthenticated")
-                # Scrapers send a bearer token; browsers ask people, for any name and the token as password.
-                challenge = 'Basic realm="alarm-fatigue", charset="UTF-8", Bearer realm="alarm-fatigue"'
-                return web.Response(text="a token is needed\n", status=401, headers={"WWW-Authenticate": challenge})
+                # Scrapers send a bearer token; browsers ask people, for any name and the token as
+                # password.
+                challenge = (
+                    'Basic realm="alarm-fatigue", charset="UTF-8", Bearer realm="alarm-fatigue"'
+                )
+                return web.Response(
+                    text="a token is needed\n", status=401, headers={"WWW-Authenticate": challenge}
+                )
         if getattr(request.protocol, "probes_only", False) and request.path not in OPEN_PATHS:
             refusals.count("busy")
             return _refused("all connections are busy\n", 503, {"Retry-After": "5"})
-        if request.method == "CONNECT" or request.path == "*":  # of no page, so aiohttp would say 404
+        # of no page, so aiohttp would say 404
+        if request.method == "CONNECT" or request.path == "*":
             raise web.HTTPMethodNotAllowed(request.method, ALLOWED)
         if request.body_exists and request.match_info.http_exception is None:
             refusals.count("malformed")
@@ -120,7 +135,9 @@ def token_of(settings: WebSettings) -> str | None:
     else:
         return None
     if len(token) < LEAST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
-        raise SettingsError(f"{place}: expected {LEAST_TOKEN} or more ASCII characters without spaces")
+        raise SettingsError(
+            f"{place}: expected {LEAST_TOKEN} or more ASCII characters without spaces"
+        )
     return token
 
 
@@ -132,7 +149,9 @@ def tls_of(settings: WebSettings) -> ssl.SSLContext | None:
     try:
         context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file)
     except OSError as error:  # ssl.SSLError is one
-        raise SettingsError(f"web.tls_cert_file, web.tls_key_file: {error.strerror or error}") from None
+        raise SettingsError(
+            f"web.tls_cert_file, web.tls_key_file: {error.strerror or error}"
+        ) from None
     if settings.tls_client_ca_file is not None:
         try:
             context.load_verify_locations(settings.tls_client_ca_file)

@@ -1,6 +1,7 @@
 """Pages as they arrive: what a paging gateway does with Alertmanager's webhooks, for a terminal.
 
-The text is that of deploy/alertmanager/templates/page.tmpl. It knows Alertmanager's payload; it sends nothing to anybody.
+The text is that of deploy/alertmanager/templates/page.tmpl. It knows Alertmanager's payload; it
+sends nothing to anybody.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from rich.console import Console
 HEARTBEAT = "Watchdog"
 """The alert that always fires."""
 SILENCE = 300.0
-"""Seconds without a heartbeat, of which one comes a minute, after which nothing else can be relied upon to come, either."""
+"""Seconds without a heartbeat, of which one comes a minute, after which nothing else can be relied
+upon to come, either.
+"""
 _LOOK_SECONDS = 5.0
 _LARGEST = 1 << 20
 _ESCALATES = ("UnitOverloaded", "UnitOverloadUnanswered")
@@ -66,7 +69,9 @@ class Page:
 
     @property
     def take(self) -> str:
-        """Opens a silence in Alertmanager, filled in, of what would escalate; that it is over will still be told."""
+        """Opens a silence in Alertmanager, filled in, of what would escalate; that it is over will
+        still be told.
+        """
         facility, unit = (json.dumps(one, ensure_ascii=False) for one in (self.facility, self.unit))
         matchers = f'{{facility={facility},unit={unit},alertname=~"{_ESCALATIONS}"}}'
         return f"{self.external_url}/#/silences/new?filter={quote(matchers, safe='~')}"
@@ -77,19 +82,30 @@ def page(payload: Any) -> Page:
     try:
         told: dict[str, list[dict[str, str]]] = {"firing": [], "resolved": []}
         for alert in payload["alerts"]:
-            told[alert["status"]].append({**alert["annotations"], "alertname": alert["labels"]["alertname"]})
+            told[alert["status"]].append(
+                {**alert["annotations"], "alertname": alert["labels"]["alertname"]}
+            )
         group = payload["groupLabels"]
         return Page(
-            payload["receiver"], tuple(told["firing"]), tuple(told["resolved"]), group.get("facility", ""), group.get("unit", ""),
+            payload["receiver"],
+            tuple(told["firing"]),
+            tuple(told["resolved"]),
+            group.get("facility", ""),
+            group.get("unit", ""),
             payload["externalURL"],
-        )  # fmt: skip
+        )
     except (KeyError, TypeError, AttributeError):
         raise ValueError("expected a webhook of Alertmanager") from None
 
 
 def _told(alert: Mapping[str, str]) -> Iterator[str]:
     yield _what(alert)
-    for word, name in (("Do", "suggestion"), ("Why", "reason"), ("See", "dashboard_url"), ("Help", "runbook_url")):
+    for word, name in (
+        ("Do", "suggestion"),
+        ("Why", "reason"),
+        ("See", "dashboard_url"),
+        ("Help", "runbook_url"),
+    ):
         if alert.get(name):
             yield f"{word}: {alert[name]}"
 
@@ -99,7 +115,9 @@ def _what(alert: Mapping[str, str]) -> str:
 
 
 class Heartbeat:
-    """A dead-man's switch: tells once when no heartbeat has come for `SILENCE`, and again when they are back. Times in seconds."""
+    """A dead-man's switch: tells once when no heartbeat has come for `SILENCE`, and again when they
+    are back. Times in seconds.
+    """
 
     def __init__(self, now: float) -> None:
         self._last = now
@@ -126,7 +144,9 @@ def application(arrived: Callable[[Page], None], token: str | None = None) -> we
     """Takes webhooks by POST, at any path; `token`: only from those who bear it."""
 
     async def take(request: web.Request) -> web.Response:
-        if token is not None and not secrets.compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()):
+        if token is not None and not secrets.compare_digest(
+            request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()
+        ):
             return web.Response(status=401, text="expected the bearer token\n")
         try:
             one = page(await request.json())

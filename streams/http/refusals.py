@@ -1,4 +1,5 @@
-"""Refusals: what the web server turns away, counted, and logged at most once a minute for each reason.
+"""Refusals: what the web server turns away, counted, and logged at most once a minute for each
+reason.
 
 Nothing of a request is ever passed in: no path, no header, no address.
 """

@@ -1,4 +1,6 @@
-"""The worker's pages: / for people and the interface behind it, /metrics for Prometheus, /healthz and /ready for whoever runs it."""
+"""The worker's pages: / for people and the interface behind it, /metrics for Prometheus, /healthz
+and /ready for whoever runs it.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ READY_LAG_SECONDS = 60.0
 """A worker further behind than this, by either, shows numbers of the past."""
 
 SEND_SECONDS = 60.0
-"""Whoever takes longer to read a page has given up (Prometheus does after its scrape_timeout, 10 s by default)."""
+"""Whoever takes longer to read a page has given up (Prometheus does after its scrape_timeout, 10 s
+by default).
+"""
 
 _PIECE_BYTES = 1 << 16
 
@@ -40,7 +44,9 @@ class Worker(Protocol):
     def health(self) -> Health: ...
 
 
-def add_pages(app: Any, worker: Worker, exporter: Exporter, send_seconds: float = SEND_SECONDS) -> None:
+def add_pages(
+    app: Any, worker: Worker, exporter: Exporter, send_seconds: float = SEND_SECONDS
+) -> None:
     """Serve the pages from the app's web server."""
 
     @app.page("/metrics")  # type: ignore[untyped-decorator]
@@ -49,7 +55,9 @@ def add_pages(app: Any, worker: Worker, exporter: Exporter, send_seconds: float 
         gzip = accepts(request.headers.get("Accept-Encoding", ""), "gzip")
         format_ = Format.OPENMETRICS if openmetrics else Format.TEXT
         page = await exporter.scrape(format_)
-        headers = {"Content-Type": format_.value, "Vary": "Accept, Accept-Encoding"} | ({"Content-Encoding": "gzip"} if gzip else {})
+        headers = {"Content-Type": format_.value, "Vary": "Accept, Accept-Encoding"} | (
+            {"Content-Encoding": "gzip"} if gzip else {}
+        )
         return await _send(request, headers, page.pieces(gzip), send_seconds)
 
     @app.page("/healthz")  # type: ignore[untyped-decorator]
@@ -67,8 +75,12 @@ def add_pages(app: Any, worker: Worker, exporter: Exporter, send_seconds: float 
         return Response(text="".join(f"{line}\n" for line in ["ready", *named]))
 
 
-def add_findings(app: Any, worker: Worker, finder: Finder, send_seconds: float = SEND_SECONDS) -> None:
-    """Serve what to fix, as JSON; `streams.files.findings` says of what form. Errors are {"error": one line}."""
+def add_findings(
+    app: Any, worker: Worker, finder: Finder, send_seconds: float = SEND_SECONDS
+) -> None:
+    """Serve what to fix, as JSON; `streams.files.findings` says of what form. Errors are {"error":
+    one line}.
+    """
 
     @app.page("/api/v1/findings")  # type: ignore[untyped-decorator]
     async def findings(_page: Any, request: Any) -> StreamResponse:
@@ -79,35 +91,51 @@ def add_findings(app: Any, worker: Worker, finder: Finder, send_seconds: float =
         except QueryError as error:
             return _error(error, 400)
         answer = await finder.find(query)
-        pieces = (answer[begin : begin + _PIECE_BYTES] for begin in range(0, len(answer), _PIECE_BYTES))
+        pieces = (
+            answer[begin : begin + _PIECE_BYTES] for begin in range(0, len(answer), _PIECE_BYTES)
+        )
         return await _send(request, {"Content-Type": "application/json"}, pieces, send_seconds)
 
 
 def add_board(app: Any, worker: Worker, board: Board, send_seconds: float = SEND_SECONDS) -> None:
-    """Serve how units and clinicians stand, as JSON; `streams/site/openapi.json` says of what form. Errors as above."""
+    """Serve how units and clinicians stand, as JSON; `streams/site/openapi.json` says of what form.
+    Errors as above.
+    """
 
     @app.page("/api/v1/units")  # type: ignore[untyped-decorator]
     async def units(_page: Any, request: Any) -> StreamResponse:
-        return await _answered(request, worker, lambda: board.units(UnitsQuery.of(request.query)), send_seconds)
+        return await _answered(
+            request, worker, lambda: board.units(UnitsQuery.of(request.query)), send_seconds
+        )
 
     @app.page("/api/v1/clinicians")  # type: ignore[untyped-decorator]
     async def clinicians(_page: Any, request: Any) -> StreamResponse:
-        return await _answered(request, worker, lambda: board.clinicians(request.query), send_seconds)
+        return await _answered(
+            request, worker, lambda: board.clinicians(request.query), send_seconds
+        )
 
 
-def add_workbench(app: Any, worker: Worker, workbench: Workbench, send_seconds: float = SEND_SECONDS) -> None:
+def add_workbench(
+    app: Any, worker: Worker, workbench: Workbench, send_seconds: float = SEND_SECONDS
+) -> None:
     """Serve what another setting would have done, as JSON; described and failing as above."""
 
     @app.page("/api/v1/whatif")  # type: ignore[untyped-decorator]
     async def whatif(_page: Any, request: Any) -> StreamResponse:
-        return await _answered(request, worker, lambda: workbench.what_if(Candidate.of(request.query)), send_seconds)
+        return await _answered(
+            request, worker, lambda: workbench.what_if(Candidate.of(request.query)), send_seconds
+        )
 
     @app.page("/api/v1/whatif/types")  # type: ignore[untyped-decorator]
     async def types(_page: Any, request: Any) -> StreamResponse:
-        return await _answered(request, worker, lambda: workbench.types(request.query), send_seconds)
+        return await _answered(
+            request, worker, lambda: workbench.types(request.query), send_seconds
+        )
 
 
-async def _answered(request: Any, worker: Worker, ask: Callable[[], Awaitable[Answer]], seconds: float) -> StreamResponse:
+async def _answered(
+    request: Any, worker: Worker, ask: Callable[[], Awaitable[Answer]], seconds: float
+) -> StreamResponse:
     if not worker.recovered:
         return _error("waiting for partitions, or for their state", 503)
     try:
@@ -126,16 +154,23 @@ def add_page(app: Any, send_seconds: float = SEND_SECONDS) -> None:
     def add(file: File) -> None:
         @app.page(file.path)  # type: ignore[untyped-decorator]
         async def serve(_page: Any, request: Any) -> StreamResponse:
-            return await _send_known(request, file.etag, {"Content-Type": file.type}, file.body, b"", send_seconds)
+            return await _send_known(
+                request, file.etag, {"Content-Type": file.type}, file.body, b"", send_seconds
+            )
 
     for one in page_files():
         add(one)
 
 
-async def _send_known(request: Any, etag: str, headers: dict[str, str], body: bytes, compressed: bytes, seconds: float) -> StreamResponse:
+async def _send_known(
+    request: Any, etag: str, headers: dict[str, str], body: bytes, compressed: bytes, seconds: float
+) -> StreamResponse:
     """What has a tag: in full, or that it is still what the reader has."""
     headers = headers | {"ETag": etag, "Cache-Control": "no-cache"}
-    if etag in (one.strip().removeprefix("W/") for one in request.headers.get("If-None-Match", "").split(",")):
+    if etag in (
+        one.strip().removeprefix("W/")
+        for one in request.headers.get("If-None-Match", "").split(",")
+    ):
         return Response(status=304, headers=headers)
     if compressed and accepts(request.headers.get("Accept-Encoding", ""), "gzip"):
         headers, body = headers | {"Content-Encoding": "gzip"}, compressed
@@ -144,10 +179,14 @@ async def _send_known(request: Any, etag: str, headers: dict[str, str], body: by
 
 
 def _error(error: object, status: int) -> Response:
-    return Response(body=to_json({"error": str(error)}) + b"\n", status=status, content_type="application/json")
+    return Response(
+        body=to_json({"error": str(error)}) + b"\n", status=status, content_type="application/json"
+    )
 
 
-async def _send(request: Any, headers: dict[str, str], pieces: Iterable[bytes], seconds: float) -> StreamResponse:
+async def _send(
+    request: Any, headers: dict[str, str], pieces: Iterable[bytes], seconds: float
+) -> StreamResponse:
     """An answer in pieces; to HEAD, its headers alone. A client that is gone or too slow ends it."""
     response = StreamResponse(headers=headers)
     try:
@@ -156,7 +195,8 @@ async def _send(request: Any, headers: dict[str, str], pieces: Iterable[bytes], 
             if request.method != "HEAD":
                 for piece in pieces:
                     await response.write(piece)
-                    await asyncio.sleep(0)  # writing alone lets nobody else run as long as the reader keeps up
+                    # writing alone lets nobody else run as long as the reader keeps up
+                    await asyncio.sleep(0)
             await response.write_eof()
     except TimeoutError:
         if request.transport is not None:

@@ -1,7 +1,9 @@
-"""The workbench: what another limit or delay would have done to the finished alarms that a worker holds of a unit, as JSON.
+"""The workbench: what another limit or delay would have done to the finished alarms that a worker
+holds of a unit, as JSON.
 
-It counts as `alarm-fatigue tune` does, over less: what the engine holds, up to its horizon. `streams/site/openapi.json` says of what
-form. It changes no device, and names nobody, no bed and no device.
+It counts as `alarm-fatigue tune` does, over less: what the engine holds, up to its horizon.
+`streams/site/openapi.json` says of what form. It changes no device, and names nobody, no bed and no
+device.
 """
 
 from __future__ import annotations
@@ -33,11 +35,17 @@ from streams.metrics.exporter import Source, in_turns
 from streams.partitions.partition import Partition
 
 REUSE_SECONDS = 10.0
-"""How old the alarms may be that candidates are compared on: as long as a slider is dragged, they had better be the same."""
+"""How old the alarms may be that candidates are compared on: as long as a slider is dragged, they
+had better be the same.
+"""
 MOST_UNITS = 16
-"""Units whose alarms are kept between requests: a busy one's are some 10,000 in 26 h, of 60 bytes each."""
+"""Units whose alarms are kept between requests: a busy one's are some 10,000 in 26 h, of 60 bytes
+each.
+"""
 MOST_ANSWERS = 256
-"""Answers kept of each unit, some 3 kB each: two sliders of one alarm type, dragged from end to end."""
+"""Answers kept of each unit, some 3 kB each: two sliders of one alarm type, dragged from end to
+end.
+"""
 MOST_TYPES = 200
 _LONGEST_NUMBER = 32  # characters
 _PARAMETERS = ("facility", "unit", "type", "delay", "limit")
@@ -57,11 +65,16 @@ class Candidate:
     def of(cls, given: Mapping[str, str]) -> Candidate:
         """From the parameters of a request. Raises `QueryError`."""
         if not {"facility", "unit", "type"} <= given.keys() <= set(_PARAMETERS):
-            raise QueryError("expected the parameters facility, unit and type, and delay, limit or both")
+            raise QueryError(
+                "expected the parameters facility, unit and type, and delay, limit or both"
+            )
         delay, limit = (_number(given, name) for name in ("delay", "limit"))
         if delay is not None and not 0 <= delay <= LONGEST // SECOND:
             raise QueryError(f"delay: expected 0 to {LONGEST // SECOND} s")
-        setting = Setting(limit=None if limit is None else float(limit), delay=None if delay is None else int(delay * SECOND))
+        setting = Setting(
+            limit=None if limit is None else float(limit),
+            delay=None if delay is None else int(delay * SECOND),
+        )
         return cls(given["facility"], given["unit"], given["type"], setting)
 
 
@@ -79,7 +92,9 @@ def _number(given: Mapping[str, str], name: str) -> Decimal | None:
 
 @dataclass(slots=True)
 class Held:
-    """A unit's finished alarms as of a moment (s, by the workbench's clock), and the answers already worked out of them."""
+    """A unit's finished alarms as of a moment (s, by the workbench's clock), and the answers
+    already worked out of them.
+    """
 
     of: ref[Partition]
     version: int
@@ -89,12 +104,19 @@ class Held:
 
 
 class Workbench:
-    """/api/v1/whatif of one worker. `reuse`: seconds for which the alarms of a unit are asked again although time has passed.
+    """/api/v1/whatif of one worker. `reuse`: seconds for which the alarms of a unit are asked again
+    although time has passed.
 
-    One answer is worked out at a time, and kept for whoever asks the same: requests cannot heap up work.
+    One answer is worked out at a time, and kept for whoever asks the same: requests cannot heap up
+    work.
     """
 
-    def __init__(self, source: Source, reuse: float = REUSE_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        source: Source,
+        reuse: float = REUSE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._source = source
         self._reuse = reuse
         self._clock = clock
@@ -103,13 +125,21 @@ class Workbench:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="workbench")
 
     async def what_if(self, candidate: Candidate) -> Answer:
-        """What a candidate would have done. Raises `QueryError` for a limit more sensitive than one in force, `NotHere`."""
+        """What a candidate would have done.
+
+        Raises `QueryError` for a limit more sensitive than one in force, `NotHere`.
+        """
         async with self._turn:
             held = self._current(candidate.facility, candidate.unit)
-            return await self._kept(held, (candidate.type, candidate.setting), lambda: what_if(held.recorded, candidate))
+            return await self._kept(
+                held, (candidate.type, candidate.setting), lambda: what_if(held.recorded, candidate)
+            )
 
     async def types(self, given: Mapping[str, str]) -> Answer:
-        """The alarm types of a unit, and how far the limit of each can be moved. Raises `QueryError`, `NotHere`."""
+        """The alarm types of a unit, and how far the limit of each can be moved.
+
+        Raises `QueryError`, `NotHere`.
+        """
         if given.keys() != {"facility", "unit"}:
             raise QueryError("expected the parameters facility and unit")
         facility, unit = given["facility"], given["unit"]
@@ -129,7 +159,11 @@ class Workbench:
         """Raises `NotHere`."""
         key, moment = (facility, unit), self._clock()
         known = self._held.get(key)
-        if known is None or known.of() not in self._source.partitions or moment - known.moment >= self._reuse:
+        if (
+            known is None
+            or known.of() not in self._source.partitions
+            or moment - known.moment >= self._reuse
+        ):
             known = self._held[key] = self._taken(key, moment, known)
             if len(self._held) > MOST_UNITS:
                 self._held.popitem(last=False)
@@ -150,7 +184,9 @@ class Workbench:
 
 def what_if(recorded: Recorded, candidate: Candidate) -> dict[str, Any]:
     """One answer. Raises `QueryError`, `NotHere`."""
-    scope = Scope(facility=candidate.facility, unit=candidate.unit, type=_type_of(recorded, candidate.type))
+    scope = Scope(
+        facility=candidate.facility, unit=candidate.unit, type=_type_of(recorded, candidate.type)
+    )
     rows = scope.rows(recorded)
     try:
         found = fates(recorded, rows, candidate.setting)
@@ -159,7 +195,11 @@ def what_if(recorded: Recorded, candidate: Candidate) -> dict[str, Any]:
     told = judged(recorded, rows, candidate.setting, found)
     span = _span(recorded)
     return {
-        "scope": scope_fields(scope), "span": span, "setting": described(candidate.setting), **told, **_limits(recorded.of(rows)),
+        "scope": scope_fields(scope),
+        "span": span,
+        "setting": described(candidate.setting),
+        **told,
+        **_limits(recorded.of(rows)),
         "says": [*gain(told), *cost(told)],
         "caveats": [
             # Nobody's duty is weighed here, so that it is inferred need not be said.
@@ -167,20 +207,32 @@ def what_if(recorded: Recorded, candidate: Candidate) -> dict[str, Any]:
             f"These are {span['hours']:g} h of one unit. A change goes through change control, by weeks of finished alarms: "
             "alarm-fatigue tune.",
         ],
-    }  # fmt: skip
+    }
 
 
 def types(recorded: Recorded, facility: str, unit: str) -> dict[str, Any]:
-    """The alarm types there are, those with most alarms that are not known to have been actionable first."""
-    load = np.bincount(recorded.type[recorded.klass != ACTIONABLE], minlength=len(recorded.types)).tolist()
+    """The alarm types there are, those with most alarms that are not known to have been actionable
+    first.
+    """
+    load = np.bincount(
+        recorded.type[recorded.klass != ACTIONABLE], minlength=len(recorded.types)
+    ).tolist()
     present = np.unique(recorded.type).tolist()
     present.sort(key=lambda number: (-load[number], recorded.types[number]))
     told = []
     for number in present[:MOST_TYPES]:
         scope = Scope(type=recorded.types[number])
         alarms = recorded.of(scope.rows(recorded))
-        told.append({"type": scope_fields(scope)["type"], **counted(tally(alarms.klass)), **_limits(alarms)})
-    return {"facility": facility, "unit": unit, "span": _span(recorded), "types": told, "left_out": max(len(present) - MOST_TYPES, 0)}
+        told.append(
+            {"type": scope_fields(scope)["type"], **counted(tally(alarms.klass)), **_limits(alarms)}
+        )
+    return {
+        "facility": facility,
+        "unit": unit,
+        "span": _span(recorded),
+        "types": told,
+        "left_out": max(len(present) - MOST_TYPES, 0),
+    }
 
 
 def _type_of(recorded: Recorded, text: str) -> AlarmType:
@@ -198,7 +250,9 @@ def _span(recorded: Recorded) -> dict[str, Any]:
 
 
 def _limits(alarms: Recorded) -> dict[str, Any]:
-    """How many are of high priority, what was read, which limits were in force, and how far one could be moved."""
+    """How many are of high priority, what was read, which limits were in force, and how far one
+    could be moved.
+    """
     low, high = sides(alarms)
     space = room(alarms)
     return {
@@ -210,4 +264,8 @@ def _limits(alarms: Recorded) -> dict[str, Any]:
 
 
 def _range(values: Floats, which: Flags) -> dict[str, float] | None:
-    return {"least": float(values[which].min()), "most": float(values[which].max())} if which.any() else None
+    return (
+        {"least": float(values[which].min()), "most": float(values[which].max())}
+        if which.any()
+        else None
+    )

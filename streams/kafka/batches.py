@@ -1,11 +1,13 @@
-"""Batches: the bytes of a fetched partition into records, by columns, or into stretches that cannot be read. It never raises.
+"""Batches: the bytes of a fetched partition into records, by columns, or into stretches that cannot
+be read. It never raises.
 
-Knows the formats of Kafka's log (2, and 0 and 1 of old producers), transactions, and what damage looks like; it knows no
-client. aiokafka's own reader trusts lengths and counts: it inflates without bound, and can hang or crash on damaged bytes of
-the old formats. Only the records of a verified batch of format 2 are left to it, for speed.
+Knows the formats of Kafka's log (2, and 0 and 1 of old producers), transactions, and what damage
+looks like; it knows no client. aiokafka's own reader trusts lengths and counts: it inflates without
+bound, and can hang or crash on damaged bytes of the old formats. Only the records of a verified
+batch of format 2 are left to it, for speed.
 
-A batch that cannot be read becomes an `Unreadable`, and reading goes on with the next one. Where a batch is damaged inside,
-the records before the damage are read.
+A batch that cannot be read becomes an `Unreadable`, and reading goes on with the next one. Where a
+batch is damaged inside, the records before the damage are read.
 """
 
 from __future__ import annotations
@@ -40,16 +42,23 @@ from streams.kafka.records import (
 )
 
 SLICE_RECORDS = 4096
-"""Records after which a slice ends (at the end of the producer's batch): enough to make what is done once a slice cheap."""
+"""Records after which a slice ends (at the end of the producer's batch): enough to make what is
+done once a slice cheap.
+"""
 SLICE_BYTES = 4 << 20
-"""Bytes of records after which a batch is split between slices: some four times what a fetch without compression brings."""
+"""Bytes of records after which a batch is split between slices: some four times what a fetch
+without compression brings.
+"""
 SAMPLE_BYTES = 16 << 10
 """How much of an unreadable batch is kept for people to look at."""
 _LATEST_TIMESTAMP = 1 << 53
-"""Timestamps beyond it (after the year 287,000) are taken for it: sums with them must stay within 64 bits."""
+"""Timestamps beyond it (after the year 287,000) are taken for it: sums with them must stay within
+64 bits.
+"""
 
 _PLAIN = struct.Struct(">qi4xb4xhi30xi")
-"""`HEADER` in short: base offset, length, format, attributes, last offset delta, number of records."""
+"""`HEADER` in short: base offset, length, format, attributes, last offset delta, number of records.
+"""
 _LAST_OFFSET = 27
 """Bytes up to the end of the last offset's delta."""
 _CRC_COVERS = 21
@@ -60,7 +69,9 @@ _ABORT = b"\0\0\0\0"
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Offsets from `begin` up to, not including, `next_offset` (the same: none is missing) of a batch that cannot be read."""
+    """Offsets from `begin` up to, not including, `next_offset` (the same: none is missing) of a
+    batch that cannot be read.
+    """
 
     begin: int
     next_offset: int
@@ -74,7 +85,9 @@ class Unreadable:
 
 @dataclass(slots=True)
 class Read:
-    """Some records by columns, in order, and everything that could not be read between them; reading goes on at `next_offset`."""
+    """Some records by columns, in order, and everything that could not be read between them;
+    reading goes on at `next_offset`.
+    """
 
     begin: int
     next_offset: int
@@ -103,9 +116,10 @@ class _Doubtful(Exception):
 class Batches:
     """The batches of one fetch, read from offset `position` on.
 
-    `aborted`: the aborted transactions that the broker names, as (producer id, first offset), whose records are left out. None:
-    transactions do not matter, and all records are read. `doubt`: stop before a batch whose checksum is wrong and set `doubtful`,
-    for it may be right when it is fetched again; not at offset `suspect`, where that was tried.
+    `aborted`: the aborted transactions that the broker names, as (producer id, first offset), whose
+    records are left out. None: transactions do not matter, and all records are read. `doubt`: stop
+    before a batch whose checksum is wrong and set `doubtful`, for it may be right when it is
+    fetched again; not at offset `suspect`, where that was tried.
     """
 
     def __init__(
@@ -134,7 +148,10 @@ class Batches:
         return self._open is None and (self.doubtful or self._place >= len(self._data))
 
     def read(self, end: int | None = None) -> Read:
-        """About `SLICE_RECORDS` records. `end`: the partition's high watermark, beyond which no batch can reach."""
+        """About `SLICE_RECORDS` records.
+
+        `end`: the partition's high watermark, beyond which no batch can reach.
+        """
         found = Read(self.position, self.position)
         size = 0.0
         while len(found.offsets) < SLICE_RECORDS and size < SLICE_BYTES:
@@ -148,7 +165,15 @@ class Batches:
                 self._next(found, end)
         if self.done and self.position == self._begin and self._data and not self.doubtful:
             sample = self._data[:SAMPLE_BYTES]
-            found.unreadable.append(Unreadable(self.position, self.position + 1, len(self._data), "no batch has this offset", sample))
+            found.unreadable.append(
+                Unreadable(
+                    self.position,
+                    self.position + 1,
+                    len(self._data),
+                    "no batch has this offset",
+                    sample,
+                )
+            )
             self.position += 1
         found.next_offset = self.position
         times = found.timestamps
@@ -159,13 +184,24 @@ class Batches:
     # -- batches
 
     def _read_plain(self, found: Read, end: int | None) -> int:
-        """Read batches as most are, whole, neither compressed nor in a transaction, up to the first that is not. How many bytes."""
+        """Read batches as most are, whole, neither compressed nor in a transaction, up to the first
+        that is not. How many bytes.
+        """
         data, view, place, total = self._data, self._view, self._place, len(self._data)
         begin = place
-        while total - place >= HEADER.size and len(found.offsets) < SLICE_RECORDS and place - begin < SLICE_BYTES:
+        while (
+            total - place >= HEADER.size
+            and len(found.offsets) < SLICE_RECORDS
+            and place - begin < SLICE_BYTES
+        ):
             base, length, magic, attributes, last, count = _PLAIN.unpack_from(data, place)
             stop, next_offset = place + LENGTH + length, base + last + 1
-            if magic != 2 or attributes & ~APPEND_TIME or not place + HEADER.size < stop <= total or not 0 < count <= SLICE_RECORDS:
+            if (
+                magic != 2
+                or attributes & ~APPEND_TIME
+                or not place + HEADER.size < stop <= total
+                or not 0 < count <= SLICE_RECORDS
+            ):
                 break
             if not self.position <= base < next_offset or (end is not None and next_offset > end):
                 break
@@ -188,7 +224,11 @@ class Batches:
         """Open the batch that comes next, or pass over it."""
         data, place = self._data, self._place
         left = len(data) - place
-        length = int.from_bytes(data[place + 8 : place + LENGTH], "big", signed=True) if left > MAGIC else left
+        length = (
+            int.from_bytes(data[place + 8 : place + LENGTH], "big", signed=True)
+            if left > MAGIC
+            else left
+        )
         size = LENGTH + length
         if size > left and place:  # the fetch ends in the middle of a batch
             self._place = len(data)
@@ -203,7 +243,9 @@ class Batches:
                 raise Damaged(f"unknown format {magic}")
             if size < FEWEST_BYTES[magic]:
                 raise Damaged("the batch is shorter than its header")
-            self._open = self._open_batch(view, end) if magic == 2 else self._open_old(view, magic, end)
+            self._open = (
+                self._open_batch(view, end) if magic == 2 else self._open_old(view, magic, end)
+            )
         except _Doubtful:
             self.doubtful = True
             return
@@ -213,7 +255,9 @@ class Batches:
 
     def _open_batch(self, view: memoryview, end: int | None) -> _OpenBatch | None:
         """A batch of format 2; None where none of its records exists."""
-        base, _, _, _, crc, attributes, last, first_time, last_time, producer, _, _, count = HEADER.unpack_from(view)
+        base, _, _, _, crc, attributes, last, first_time, last_time, producer, _, _, count = (
+            HEADER.unpack_from(view)
+        )
         if calc_crc32c(view[_CRC_COVERS:]) != crc:
             self._check_doubt()
             raise Damaged("wrong checksum")
@@ -227,7 +271,21 @@ class Batches:
             raise Damaged(f"the batch declares {count} records")
         whole: memoryview | bytearray = view
         if codec := attributes & CODEC:
-            plain = HEADER.pack(base, 0, 0, 2, 0, attributes & ~CODEC, last, first_time, last_time, -1, -1, -1, count)
+            plain = HEADER.pack(
+                base,
+                0,
+                0,
+                2,
+                0,
+                attributes & ~CODEC,
+                last,
+                first_time,
+                last_time,
+                -1,
+                -1,
+                -1,
+                count,
+            )
             try:
                 whole = inflate(codec, view[HEADER.size :], plain)
             except InflateError as error:
@@ -236,7 +294,9 @@ class Batches:
 
     def _open_old(self, view: memoryview, magic: int, end: int | None) -> _OpenBatch | None:
         """A message of format 0 or 1: one record, or compressed ones within it."""
-        if zlib.crc32(view[_OLD_CRC_COVERS:]) != int.from_bytes(view[LENGTH:_OLD_CRC_COVERS], "big"):
+        if zlib.crc32(view[_OLD_CRC_COVERS:]) != int.from_bytes(
+            view[LENGTH:_OLD_CRC_COVERS], "big"
+        ):
             self._check_doubt()
             raise Damaged("wrong checksum")
         last = int.from_bytes(view[:8], "big", signed=True)
@@ -267,37 +327,55 @@ class Batches:
         return bool(attributes & TRANSACTIONAL) and producer in self._aborted_producers
 
     def _pass_over(self, found: Read, size: int, reason: str, end: int | None) -> None:
-        """The batch at `_place` cannot be read. Its header may say anything, so it ends where the next one begins, if that is near."""
+        """The batch at `_place` cannot be read.
+
+        Its header may say anything, so it ends where the next one begins, if that is near.
+        """
         data, place, begin = self._data, self._place, self.position
         after = place + size
         ends = []
         if len(data) - after > MAGIC:
             ends.append(int.from_bytes(data[after : after + 8], "big", signed=True))
         if size >= _LAST_OFFSET:
-            base, last = (struct.unpack_from(form, data, at)[0] for form, at in ((">q", place), (">i", place + _LAST_OFFSET - 4)))
+            base, last = (
+                struct.unpack_from(form, data, at)[0]
+                for form, at in ((">q", place), (">i", place + _LAST_OFFSET - 4))
+            )
             ends.append(base + 1 + (last if data[place + MAGIC] >= 2 else 0))
         most = end if end is not None and end > begin else begin + (1 << 31)
         self.position = next((one for one in ends if begin < one <= most), begin + 1)
-        found.unreadable.append(Unreadable(begin, self.position, size, reason, data[place : place + min(size, SAMPLE_BYTES)]))
+        found.unreadable.append(
+            Unreadable(
+                begin, self.position, size, reason, data[place : place + min(size, SAMPLE_BYTES)]
+            )
+        )
 
     # -- records
 
     def _take(self, found: Read) -> float:
-        """Some records of the open batch, those before `position` left out; how many bytes of it, about."""
+        """Some records of the open batch, those before `position` left out; how many bytes of it,
+        about.
+        """
         batch = self._open
         assert batch is not None
         records, reason = batch.take()
         if records and records[0].offset < self.position:  # a position within a batch
             records = [one for one in records if one.offset >= self.position]
         offsets = [one.offset for one in records]
-        if offsets and (offsets[-1] >= batch.next_offset or offsets[0] < batch.base or offsets != sorted(offsets)):
+        if offsets and (
+            offsets[-1] >= batch.next_offset
+            or offsets[0] < batch.base
+            or offsets != sorted(offsets)
+        ):
             records, offsets, reason = [], [], "the records' offsets are not in order"
         if records:
             found.add(offsets, records)
             self.position = offsets[-1] + 1
         if reason:
             end, size = max(batch.next_offset, self.position), len(batch.fetched)
-            found.unreadable.append(Unreadable(self.position, end, size, reason, bytes(batch.fetched[:SAMPLE_BYTES])))
+            found.unreadable.append(
+                Unreadable(self.position, end, size, reason, bytes(batch.fetched[:SAMPLE_BYTES]))
+            )
         if reason or batch.given >= batch.count:
             self.position = max(self.position, batch.next_offset)
             self._open = None
@@ -308,7 +386,13 @@ class _OpenBatch:
     """A batch that is being read; `whole` is it in format 2 and inflated."""
 
     def __init__(
-        self, records: Iterator[Any], whole: memoryview | bytearray | None, count: int, base: int, next_offset: int, fetched: memoryview
+        self,
+        records: Iterator[Any],
+        whole: memoryview | bytearray | None,
+        count: int,
+        base: int,
+        next_offset: int,
+        fetched: memoryview,
     ) -> None:
         self._records = records
         self._whole = whole
@@ -341,7 +425,9 @@ class _OpenBatch:
         return records, ""
 
     def _take_leniently(self) -> tuple[list[Any], str]:
-        """Again from where they were given, names of headers that are no text included, up to what is damaged."""
+        """Again from where they were given, names of headers that are no text included, up to what
+        is damaged.
+        """
         assert self._whole is not None
         if not isinstance(self._records, islice):
             self._records = islice(records_of(bytes(self._whole)), self.given, None)

@@ -129,7 +129,9 @@ async def _consumer(settings: Settings) -> AsyncIterator[Any]:
         yield consumer
     except KafkaError as error:
         name = type(error).__name__
-        raise FacilitiesError(f"the broker at {settings.broker} does not let us read ({name})") from None
+        raise FacilitiesError(
+            f"the broker at {settings.broker} does not let us read ({name})"
+        ) from None
     finally:
         await consumer.stop()
 
@@ -144,8 +146,11 @@ def _note(tail: Tail, place: TopicPartition, record: Any, moment: int) -> None:
     reading.note(place.partition, fact, record.timestamp, moment)
 
 
-def write(settings: Settings, control: Control, partitions: dict[Topic, int]) -> list[tuple[Topic, int, int]]:
-    """Write a command into every partition of every input; returns topic, partition and offset of each.
+def write(
+    settings: Settings, control: Control, partitions: dict[Topic, int]
+) -> list[tuple[Topic, int, int]]:
+    """Write a command into every partition of every input; returns topic, partition and offset of
+    each.
 
     Every partition, because each producer chooses partitions in its own way. Where the facility is
     unknown, the command changes nothing. Raises `FacilitiesError`.
@@ -153,7 +158,9 @@ def write(settings: Settings, control: Control, partitions: dict[Topic, int]) ->
     return asyncio.run(_write(settings, control, partitions))
 
 
-async def _write(settings: Settings, control: Control, partitions: dict[Topic, int]) -> list[tuple[Topic, int, int]]:
+async def _write(
+    settings: Settings, control: Control, partitions: dict[Topic, int]
+) -> list[tuple[Topic, int, int]]:
     producer = AIOKafkaProducer(
         bootstrap_servers=settings.broker,
         acks="all",
@@ -167,7 +174,9 @@ async def _write(settings: Settings, control: Control, partitions: dict[Topic, i
         raise _unreachable(settings, error) from None
     try:
         deliveries = [
-            await producer.send(topic, control.encode(), key=control.key, partition=number, timestamp_ms=control.at)
+            await producer.send(
+                topic, control.encode(), key=control.key, partition=number, timestamp_ms=control.at
+            )
             for topic, count in partitions.items()
             for number in range(count)
         ]

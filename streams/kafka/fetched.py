@@ -1,7 +1,8 @@
-"""What was fetched: aiokafka's fetcher, with a reader of our own that nothing can break or bloat (`streams.kafka.batches`).
+"""What was fetched: aiokafka's fetcher, with a reader of our own that nothing can break or bloat
+(`streams.kafka.batches`).
 
-Sources are read by slices. Changelogs are read by Faust, record by record, and so through the same reader - as is whatever else
-a process reads with aiokafka once this is installed.
+Sources are read by slices. Changelogs are read by Faust, record by record, and so through the same
+reader - as is whatever else a process reads with aiokafka once this is installed.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ log = structlog.get_logger("alarm_fatigue")
 
 
 class FetchedBytes:
-    """What the broker answered for one partition, in place of aiokafka's `MemoryRecords`, which trusts it."""
+    """What the broker answered for one partition, in place of aiokafka's `MemoryRecords`, which
+    trusts it.
+    """
 
     def __init__(self, data: bytes | None) -> None:
         self.data = data or b""
@@ -36,7 +39,9 @@ class FetchedBytes:
 
 
 class FetchedRecords(PartitionRecords):
-    """One fetch of a partition, in place of aiokafka's own: slices of a source, single records of a changelog."""
+    """One fetch of a partition, in place of aiokafka's own: slices of a source, single records of a
+    changelog.
+    """
 
     def __init__(
         self,
@@ -66,29 +71,52 @@ class FetchedRecords(PartitionRecords):
     def read_slice(self, end: int | None = None, epoch: int = 0, moved: bool = False) -> Slice:
         """The next records; `end` is the partition's high watermark."""
         if self._batches is None:
-            self._batches = Batches(self._data, self.next_fetch_offset, self._aborted, doubt=True, suspect=self.suspect)
+            self._batches = Batches(
+                self._data, self.next_fetch_offset, self._aborted, doubt=True, suspect=self.suspect
+            )
         read = self._batches.read(end)
         self.next_fetch_offset = read.next_offset
-        replayed = {offset: times for offset, headers in read.headers.items() if (times := times_replayed(headers))}
+        replayed = {
+            offset: times
+            for offset, headers in read.headers.items()
+            if (times := times_replayed(headers))
+        }
         return Slice(
-            *self.place, read.offsets, read.timestamps, read.keys, read.values,
-            read.begin, read.next_offset, epoch, moved, replayed, tuple(read.unreadable),
-        )  # fmt: skip
+            *self.place,
+            read.offsets,
+            read.timestamps,
+            read.keys,
+            read.values,
+            read.begin,
+            read.next_offset,
+            epoch,
+            moved,
+            replayed,
+            tuple(read.unreadable),
+        )
 
     def __iter__(self) -> Iterator[ConsumerRecord[Any, Any]]:
         return self._single
 
     def _each(self) -> Iterator[ConsumerRecord[Any, Any]]:
-        """Every record. Where none is left at the end, one without key and value: who waits for an offset must see it pass."""
+        """Every record.
+
+        Where none is left at the end, one without key and value: who waits for an offset must see
+        it pass.
+        """
         batches = Batches(self._data, self.next_fetch_offset, self._aborted)
         topic, partition = self.place
         while not batches.done:
             read = batches.read()
             for one in read.unreadable:
                 log.error(
-                    "a batch cannot be read and is skipped", topic=topic, partition=partition,
-                    offsets=[one.begin, one.next_offset], size=one.size, reason=one.reason,
-                )  # fmt: skip
+                    "a batch cannot be read and is skipped",
+                    topic=topic,
+                    partition=partition,
+                    offsets=[one.begin, one.next_offset],
+                    size=one.size,
+                    reason=one.reason,
+                )
             for record in zip(read.offsets, read.timestamps, read.keys, read.values, strict=True):
                 offset = record[0]
                 self.next_fetch_offset = offset + 1
@@ -99,7 +127,13 @@ class FetchedRecords(PartitionRecords):
 
 
 def _single(
-    topic: str, partition: int, offset: int, timestamp: int, key: bytes | None, value: bytes | None, headers: Headers = ()
+    topic: str,
+    partition: int,
+    offset: int,
+    timestamp: int,
+    key: bytes | None,
+    value: bytes | None,
+    headers: Headers = (),
 ) -> ConsumerRecord[Any, Any]:
     sizes = (-1 if one is None else len(one) for one in (key, value))
     return ConsumerRecord(topic, partition, offset, timestamp, 0, key, value, None, *sizes, headers)

@@ -1,4 +1,5 @@
-"""Fitting: output records cut to what their topic takes, so that one long record cannot hold up the others.
+"""Fitting: output records cut to what their topic takes, so that one long record cannot hold up the
+others.
 
 A record of `rejected` keeps the first bytes of its key and value and gets the headers `truncated`
 (`true`) and `original_size` (bytes of key and value). A record of `episodes` or `overload` loses
@@ -34,7 +35,9 @@ def size(one: Outgoing) -> int:
 
 
 class Limits:
-    """The longest batch, in bytes, that each topic takes (`max.message.bytes`), as far as it is known."""
+    """The longest batch, in bytes, that each topic takes (`max.message.bytes`), as far as it is
+    known.
+    """
 
     def __init__(self, planned: Mapping[str, int], largest: int) -> None:
         """`planned`: of topics whose own limit is not known; `largest`: the client's own limit."""
@@ -95,7 +98,11 @@ def _cut_fields(one: Outgoing, limit: int) -> Outgoing | None:
     for name in ("label", "relief", "reasons", "top_types"):
         _shorten(fields, name)
     record = _encoded(one, fields)
-    lists = [name for name in ("clinicians", "top_types", "reasons") if isinstance(fields.get(name), list)]
+    lists = [
+        name
+        for name in ("clinicians", "top_types", "reasons")
+        if isinstance(fields.get(name), list)
+    ]
     for name in lists:
         while size(record) > limit and fields[name]:
             fields[name] = fields[name][: len(fields[name]) // 2]

@@ -1,7 +1,8 @@
-"""Decompression with a bound: the four codecs of Kafka, none of which may give more bytes than it is allowed to.
+"""Decompression with a bound: the four codecs of Kafka, none of which may give more bytes than it
+is allowed to.
 
-The codecs themselves inflate without limit: one batch of 1 MB can hold 1 GiB. Here the bound is checked before memory is
-taken (snappy, LZ4) or while the data is inflated (gzip, zstd).
+The codecs themselves inflate without limit: one batch of 1 MB can hold 1 GiB. Here the bound is
+checked before memory is taken (snappy, LZ4) or while the data is inflated (gzip, zstd).
 """
 
 from __future__ import annotations
@@ -12,14 +13,18 @@ import cramjam
 import zstandard
 
 INFLATED_BYTES = 32 << 20
-"""Longest batch after decompression. Brokers accept 1 MiB by default and JSON alarms compress 10 to 30 times, so real batches
-stay below it. Four topics with a batch of this size at the same time still fit into 500 MB."""
+"""Longest batch after decompression. Brokers accept 1 MiB by default and JSON alarms compress 10 to
+30 times, so real batches stay below it. Four topics with a batch of this size at the same time
+still fit into 500 MB.
+"""
 
 GZIP, SNAPPY, LZ4, ZSTD = 1, 2, 3, 4
 CODECS = {GZIP: "gzip", SNAPPY: "snappy", LZ4: "lz4", ZSTD: "zstd"}
 
 _XERIAL = b"\x82SNAPPY\x00"
-"""Begins the framing that Java's snappy writes: 16 bytes of header, then blocks, each after its length (32 bits)."""
+"""Begins the framing that Java's snappy writes: 16 bytes of header, then blocks, each after its
+length (32 bits).
+"""
 _XERIAL_HEADER = 16
 _LZ4_MAGIC = b"\x04\x22\x4d\x18"
 _LZ4_BLOCK = {4: 64 << 10, 5: 256 << 10, 6: 1 << 20, 7: 4 << 20}
@@ -27,10 +32,14 @@ _LZ4_BLOCK = {4: 64 << 10, 5: 256 << 10, 6: 1 << 20, 7: 4 << 20}
 
 
 class InflateError(ValueError):
-    """Compressed data that is damaged, or too long once inflated: `str()` says which, without any of the data."""
+    """Compressed data that is damaged, or too long once inflated: `str()` says which, without any
+    of the data.
+    """
 
 
-def inflate(codec: int, data: memoryview, head: bytes = b"", bound: int = INFLATED_BYTES) -> bytearray:
+def inflate(
+    codec: int, data: memoryview, head: bytes = b"", bound: int = INFLATED_BYTES
+) -> bytearray:
     """`head`, and after it what `data` holds. Raises `InflateError`."""
     try:
         match codec:

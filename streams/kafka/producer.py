@@ -1,4 +1,5 @@
-"""Sending many small records: packed into batches of our own, so that one costs a fraction of what the client's `send` does.
+"""Sending many small records: packed into batches of our own, so that one costs a fraction of what
+the client's `send` does.
 
 Records of one key keep their order, also where a batch has to be sent again: then everything behind
 it in that partition is sent again, too. What was handed over is remembered until it is delivered; a
@@ -37,9 +38,13 @@ from streams.kafka.slices import TRUNCATED
 from streams.partitions.partition import Outgoing
 
 BATCH_BYTES = 512 << 10
-"""Longest batch: half of what brokers take by default. A longer record gets a batch of its own, as it does from `send`."""
+"""Longest batch: half of what brokers take by default. A longer record gets a batch of its own, as
+it does from `send`.
+"""
 BATCHES_IN_FLIGHT = 16
-"""Batches handed over and not yet delivered, after which the sender waits: with `BATCH_BYTES` the bound of its memory."""
+"""Batches handed over and not yet delivered, after which the sender waits: with `BATCH_BYTES` the
+bound of its memory.
+"""
 RETRY_SECONDS = 1.0
 """Between attempts at a broker that is away; the client itself makes several for each of ours."""
 CLOSED_SECONDS = 30.0
@@ -73,7 +78,9 @@ class _Batch:
 
 
 class BatchProducer:
-    """Records into topics through `client`, an aiokafka producer that has been started, and whose `max_batch_size` bounds batches."""
+    """Records into topics through `client`, an aiokafka producer that has been started, and whose
+    `max_batch_size` bounds batches.
+    """
 
     def __init__(self, client: Any, limits: Limits | None = None) -> None:
         self._client = client
@@ -110,7 +117,10 @@ class BatchProducer:
             batch = batches.get(place)
             if batch is None:
                 batch = batches[place] = self._new(place)
-            if batch.builder.append(timestamp=now, key=key, value=value, headers=headers) is not None:
+            if (
+                batch.builder.append(timestamp=now, key=key, value=value, headers=headers)
+                is not None
+            ):
                 batch.records.append(one)
             else:  # full
                 await self._hand_over(batch)
@@ -126,7 +136,10 @@ class BatchProducer:
             await self._wait(asyncio.ALL_COMPLETED)
 
     async def store(self, place: Place, records: Sequence[tuple[bytes, bytes | None]]) -> None:
-        """Records of a checkpoint, all delivered on return. Raises `Refused` where one is not taken."""
+        """Records of a checkpoint, all delivered on return.
+
+        Raises `Refused` where one is not taken.
+        """
         outgoing = [Outgoing(place[0], key, value) for key, value in records]
         while outgoing:
             try:
@@ -144,7 +157,11 @@ class BatchProducer:
 
     def _new(self, place: Place) -> _Batch:
         limit = BATCH_BYTES if self._limits is None else self._limits.of(place[0])
-        return _Batch(place, [], BatchBuilder(limit, 0) if limit < BATCH_BYTES else self._client.create_batch())
+        return _Batch(
+            place,
+            [],
+            BatchBuilder(limit, 0) if limit < BATCH_BYTES else self._client.create_batch(),
+        )
 
     def _packed(self, place: Place, records: Sequence[Outgoing]) -> list[_Batch]:
         now = int(time.time() * 1000)
@@ -159,7 +176,9 @@ class BatchProducer:
         """To the client; the delivery."""
         topic, partition = batch.place
         batch.builder.close()
-        delivery: asyncio.Future[Any] = await self._client.send_batch(batch.builder, topic, partition=partition)
+        delivery: asyncio.Future[Any] = await self._client.send_batch(
+            batch.builder, topic, partition=partition
+        )
         return delivery
 
     async def _hand_over(self, batch: _Batch) -> None:
@@ -178,24 +197,47 @@ class BatchProducer:
         await asyncio.wait(pending, return_when=until)
         if any(one.done() and one.exception() is not None for one in pending):
             await self._recover()
-        self._in_flight = [one for one in self._in_flight if one.delivery is None or not _is_delivered(one.delivery)]
+        self._in_flight = [
+            one
+            for one in self._in_flight
+            if one.delivery is None or not _is_delivered(one.delivery)
+        ]
 
     # -- what goes wrong
 
     async def _recover(self) -> None:
-        """Send again what failed, and in its partition what came after it, so that the last record of a key stays the last."""
+        """Send again what failed, and in its partition what came after it, so that the last record
+        of a key stays the last.
+        """
         async with self._recovering:
-            for place in {one.place for one in self._in_flight if one.delivery is not None and _failed(one.delivery)}:
+            for place in {
+                one.place
+                for one in self._in_flight
+                if one.delivery is not None and _failed(one.delivery)
+            }:
                 ours = [one for one in self._in_flight if one.place == place]
                 await asyncio.wait([one.delivery for one in ours if one.delivery is not None])
-                first = next((number for number, one in enumerate(ours) if one.delivery is not None and _failed(one.delivery)), len(ours))
+                first = next(
+                    (
+                        number
+                        for number, one in enumerate(ours)
+                        if one.delivery is not None and _failed(one.delivery)
+                    ),
+                    len(ours),
+                )
                 for one in ours[first:]:
-                    known = one.delivery.exception() if one.delivery is not None and _failed(one.delivery) else None
+                    known = (
+                        one.delivery.exception()
+                        if one.delivery is not None and _failed(one.delivery)
+                        else None
+                    )
                     await self._redeliver(place, one.records, known)
                     one.delivery = asyncio.get_running_loop().create_future()
                     one.delivery.set_result(None)
 
-    async def _redeliver(self, place: Place, records: list[Outgoing], error: BaseException | None) -> None:
+    async def _redeliver(
+        self, place: Place, records: list[Outgoing], error: BaseException | None
+    ) -> None:
         """Until they are delivered, or refused one by one. `error`: of the attempt before."""
         while True:
             if error is not None:
@@ -225,9 +267,14 @@ class BatchProducer:
                 return
 
     def _is_refusal(self, error: BaseException) -> bool:
-        """Whether the broker answered, and another attempt would get the same answer. Raises what ends the client."""
+        """Whether the broker answered, and another attempt would get the same answer.
+
+        Raises what ends the client.
+        """
         if isinstance(error, _NOT_OF_RECORDS) or (
-            isinstance(error, KafkaError) and error.retriable and not isinstance(error, _WHOLE_TOPIC)
+            isinstance(error, KafkaError)
+            and error.retriable
+            and not isinstance(error, _WHOLE_TOPIC)
         ):
             return False
         if isinstance(error, BrokerResponseError):
@@ -235,7 +282,9 @@ class BatchProducer:
         raise error
 
     def _cut_after(self, error: BaseException, one: Outgoing) -> Outgoing | None:
-        """A record refused for its length, within what the topic is now known to take; None where nothing is left to cut."""
+        """A record refused for its length, within what the topic is now known to take; None where
+        nothing is left to cut.
+        """
         if self._limits is None or not isinstance(error, MessageSizeTooLargeError):
             return None
         before = size(one)
@@ -251,7 +300,12 @@ class BatchProducer:
             self._pass_over([one], MessageSizeTooLargeError())
         elif cut is not one and cut is not None and count:
             self.truncated[one.topic] += 1
-            log.warning("a record was cut to what its topic takes", bytes=size(one), limit=limit, **_place_of(one))
+            log.warning(
+                "a record was cut to what its topic takes",
+                bytes=size(one),
+                limit=limit,
+                **_place_of(one),
+            )
         return cut
 
     def _pass_over(self, records: Sequence[Outgoing], error: BaseException) -> None:
@@ -260,11 +314,16 @@ class BatchProducer:
         if records:
             log.error(
                 "the broker refuses records of an output; they are passed over",
-                records=len(records), error=type(error).__name__, bytes=size(records[0]), **_place_of(records[0]),
-            )  # fmt: skip
+                records=len(records),
+                error=type(error).__name__,
+                bytes=size(records[0]),
+                **_place_of(records[0]),
+            )
 
     async def _place(self, one: Outgoing) -> Place | None:
-        """Where the client's own `send` would put this record; None where its topic takes nothing now."""
+        """Where the client's own `send` would put this record; None where its topic takes nothing
+        now.
+        """
         topic, key = one.topic, one.key
         if self._closed.get(topic, 0.0) > time.monotonic():
             self._pass_over([one], UnknownTopicOrPartitionError())
@@ -288,7 +347,10 @@ class BatchProducer:
 
 
 def _append(batch: _Batch, one: Outgoing, now: int) -> bool:
-    if batch.builder.append(timestamp=now, key=one.key, value=one.value, headers=one.headers) is None:
+    if (
+        batch.builder.append(timestamp=now, key=one.key, value=one.value, headers=one.headers)
+        is None
+    ):
         return False
     batch.records.append(one)
     return True
@@ -303,13 +365,22 @@ def _is_delivered(delivery: asyncio.Future[Any]) -> bool:
 
 
 def _is_cut(one: Outgoing) -> bool:
-    return any(name == TRUNCATED for name, _ in one.headers) or b'"truncated":true' in (one.value or b"")[-64:]
+    return (
+        any(name == TRUNCATED for name, _ in one.headers)
+        or b'"truncated":true' in (one.value or b"")[-64:]
+    )
 
 
 def _place_of(one: Outgoing) -> dict[str, str]:
-    """What tells people which record it was, without its content: its source of `rejected`, else its facility."""
+    """What tells people which record it was, without its content: its source of `rejected`, else
+    its facility.
+    """
     headers = dict(one.headers)
     if "reason" in headers:
-        found = {f"source_{name}": headers[name].decode() for name in ("topic", "partition", "offset") if name in headers}
+        found = {
+            f"source_{name}": headers[name].decode()
+            for name in ("topic", "partition", "offset")
+            if name in headers
+        }
         return {"topic": one.topic} | found
     return {"topic": one.topic, "facility": (one.key or b"").decode(errors="replace")[:128]}

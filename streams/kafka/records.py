@@ -1,4 +1,6 @@
-"""Records: the contents of one batch, read with every length checked: format 2 once it is inflated, and 0 and 1 of old producers."""
+"""Records: the contents of one batch, read with every length checked: format 2 once it is inflated,
+and 0 and 1 of old producers.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +11,17 @@ from typing import NamedTuple
 from streams.kafka.inflate import InflateError, inflate
 
 BATCH_RECORDS = 1 << 18
-"""Most records of a batch: 128 bytes each of `streams.kafka.inflate.INFLATED_BYTES`, and the shortest fact takes more. A batch that
-declares more is damaged, or made to keep a worker busy: a million empty records fit into a few kilobytes."""
+"""Most records of a batch: 128 bytes each of `streams.kafka.inflate.INFLATED_BYTES`, and the
+shortest fact takes more. A batch that declares more is damaged, or made to keep a worker busy: a
+million empty records fit into a few kilobytes.
+"""
 NO_TIMESTAMP = -1
 
 LENGTH, MAGIC = 12, 16  # bytes up to the end of a batch's length, and its format, in all formats
 HEADER = struct.Struct(">qiibIhiqqqhii")
-"""Format 2: base offset, length, leader epoch, format, CRC, attributes, last offset delta, first and greatest timestamp, producer
-id, producer epoch, base sequence, number of records."""
+"""Format 2: base offset, length, leader epoch, format, CRC, attributes, last offset delta, first
+and greatest timestamp, producer id, producer epoch, base sequence, number of records.
+"""
 CODEC, APPEND_TIME, TRANSACTIONAL, CONTROL = 0x07, 0x08, 0x10, 0x20  # attributes
 FEWEST_BYTES = {0: 26, 1: 34, 2: HEADER.size}
 """Shortest batch of each format."""
@@ -40,8 +45,13 @@ class Damaged(ValueError):
 
 
 def records_of(batch: bytes) -> Iterator[Record]:
-    """The records of a batch of format 2 that is not compressed. Raises `Damaged` after the last that can be read."""
-    base, _, _, _, _, attributes, _, first_time, last_time, _, _, _, count = HEADER.unpack_from(batch)
+    """The records of a batch of format 2 that is not compressed.
+
+    Raises `Damaged` after the last that can be read.
+    """
+    base, _, _, _, _, attributes, _, first_time, last_time, _, _, _, count = HEADER.unpack_from(
+        batch
+    )
     place = HEADER.size
     for _ in range(count):
         length, begin = _varint(batch, place)
@@ -61,7 +71,13 @@ def records_of(batch: bytes) -> Iterator[Record]:
             headers.append(((name or b"").decode(errors="replace"), content))
         if many < 0 or at != place:
             raise Damaged("a record is longer than its fields")
-        yield Record(base + delta, last_time if attributes & APPEND_TIME else first_time + time, key, value, headers)
+        yield Record(
+            base + delta,
+            last_time if attributes & APPEND_TIME else first_time + time,
+            key,
+            value,
+            headers,
+        )
     if place != len(batch):
         raise Damaged("the batch holds more than the records it declares")
 
@@ -95,7 +111,8 @@ def _bytes(data: bytes, place: int, end: int) -> tuple[bytes | None, int]:
     return data[place : place + length], place + length
 
 
-# --- formats 0 and 1 ---------------------------------------------------------------------------------------------------
+# --- formats 0 and 1
+# ---------------------------------------------------------------------------------------------------
 
 
 def old_records(message: memoryview, magic: int) -> list[Record]:
@@ -124,20 +141,30 @@ def old_records(message: memoryview, magic: int) -> list[Record]:
         raise Damaged("a compressed message without records")
     if magic == 0:
         return records
-    first = outer.offset - records[-1].offset  # they count from the first; the message bears the offset of the last
+    # they count from the first; the message bears the offset of the last
+    first = outer.offset - records[-1].offset
     append_time = outer.timestamp if attributes & APPEND_TIME else 0
-    return [one._replace(offset=first + one.offset, timestamp=append_time or one.timestamp) for one in records]
+    return [
+        one._replace(offset=first + one.offset, timestamp=append_time or one.timestamp)
+        for one in records
+    ]
 
 
 def _old_record(data: memoryview, place: int, magic: int) -> tuple[Record, int]:
     """The message at `place`, and its attributes."""
     left = len(data) - place
-    size = LENGTH + int.from_bytes(data[place + 8 : place + LENGTH], "big", signed=True) if left >= LENGTH else 0
+    size = (
+        LENGTH + int.from_bytes(data[place + 8 : place + LENGTH], "big", signed=True)
+        if left >= LENGTH
+        else 0
+    )
     if not FEWEST_BYTES[magic] <= size <= left or data[place + MAGIC] != magic:
         raise Damaged("a message is shorter or longer than it declares")
     end = place + size
     offset = int.from_bytes(data[place : place + 8], "big", signed=True)
-    time = int.from_bytes(data[place + 18 : place + 26], "big", signed=True) if magic else NO_TIMESTAMP
+    time = (
+        int.from_bytes(data[place + 18 : place + 26], "big", signed=True) if magic else NO_TIMESTAMP
+    )
     key, at = _old_bytes(data, place + (26 if magic else 18), end)
     value, _ = _old_bytes(data, at, end)
     return Record(offset, time, key, value), data[place + MAGIC + 1]

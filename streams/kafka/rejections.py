@@ -1,6 +1,8 @@
-"""Rejections: the records of the topic `rejected`, read within bounds, and sent again to where they came from.
+"""Rejections: the records of the topic `rejected`, read within bounds, and sent again to where they
+came from.
 
-Reading stops at the end that the topic had when it began, so a command never chases what it causes itself.
+Reading stops at the end that the topic had when it began, so a command never chases what it causes
+itself.
 """
 
 from __future__ import annotations
@@ -21,11 +23,15 @@ from streams.kafka.topics import LARGEST_RECORD, Topics, TopicsError
 from streams.settings import Settings
 
 MOST_REPLAYS = 1
-"""A record that was sent again and rejected again is not sent a third time: that would go on for ever."""
+"""A record that was sent again and rejected again is not sent a third time: that would go on for
+ever.
+"""
 READ_SECONDS = 10.0
 """How long a broker may take over a fetch."""
 IDLE_SECONDS = 30.0
-"""How long a broker may bring nothing, though the topic reaches further, before reading is given up."""
+"""How long a broker may bring nothing, though the topic reaches further, before reading is given
+up.
+"""
 IN_FLIGHT = 500
 """Records sent and not yet delivered."""
 MOST_BYTES = 256 << 20
@@ -61,8 +67,12 @@ class Rejection:
     @property
     def source(self) -> tuple[str, int, int] | None:
         """Topic, partition and offset of the original record; None if its headers do not say."""
-        topic, partition, offset = (self.headers.get(name, "") for name in ("topic", "partition", "offset"))
-        are_numbers = all(one.isascii() and one.isdigit() and len(one) < 19 for one in (partition, offset))
+        topic, partition, offset = (
+            self.headers.get(name, "") for name in ("topic", "partition", "offset")
+        )
+        are_numbers = all(
+            one.isascii() and one.isdigit() and len(one) < 19 for one in (partition, offset)
+        )
         return (topic, int(partition), int(offset)) if are_numbers else None
 
     @property
@@ -75,7 +85,10 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which rejections are asked for. None: any. `since` <= rejected at < `until` (ms since 1970)."""
+    """Which rejections are asked for.
+
+    None: any. `since` <= rejected at < `until` (ms since 1970).
+    """
 
     reason: str | None = None
     topic: str | None = None
@@ -105,20 +118,26 @@ async def _consumer(settings: Settings) -> AsyncIterator[Any]:
         await consumer.start()
     except KafkaError as error:
         await consumer.stop()
-        raise RejectionsError(f"no Kafka broker answers at {settings.broker} ({type(error).__name__}); is it running?") from None
+        raise RejectionsError(
+            f"no Kafka broker answers at {settings.broker} ({type(error).__name__}); is it running?"
+        ) from None
     try:
         yield consumer
     except KafkaError as error:
-        raise RejectionsError(f"the broker at {settings.broker} does not let us read ({type(error).__name__})") from None
+        raise RejectionsError(
+            f"the broker at {settings.broker} does not let us read ({type(error).__name__})"
+        ) from None
     finally:
         await consumer.stop()
 
 
-async def read(settings: Settings, wanted: Wanted, passed: Callable[[int, int], object] = lambda *_: None) -> AsyncIterator[Rejection]:
+async def read(
+    settings: Settings, wanted: Wanted, passed: Callable[[int, int], object] = lambda *_: None
+) -> AsyncIterator[Rejection]:
     """The rejections that are `wanted`, partition by partition in order of offsets.
 
-    `passed` is called with how many offsets were read so far, and how many there are. Raises `RejectionsError`
-    where the broker or the topic is not there.
+    `passed` is called with how many offsets were read so far, and how many there are. Raises
+    `RejectionsError` where the broker or the topic is not there.
     """
     numbers = await _partitions(settings)
     async with _consumer(settings) as consumer:
@@ -127,7 +146,9 @@ async def read(settings: Settings, wanted: Wanted, passed: Callable[[int, int], 
         begins = await consumer.beginning_offsets(places)
         if wanted.since is not None:
             found = await consumer.offsets_for_times(dict.fromkeys(places, max(wanted.since, 0)))
-            begins = {place: ends[place] if at is None else at.offset for place, at in found.items()}
+            begins = {
+                place: ends[place] if at is None else at.offset for place, at in found.items()
+            }
         total, before = sum(max(0, ends[place] - begins[place]) for place in places), 0
         loop = asyncio.get_running_loop()
         for place in places:
@@ -147,7 +168,9 @@ async def read(settings: Settings, wanted: Wanted, passed: Callable[[int, int], 
                 if position > last:
                     since = loop.time()
                 elif loop.time() - since > IDLE_SECONDS:
-                    raise RejectionsError(f"the broker at {settings.broker} brought nothing for {IDLE_SECONDS:.0f} s")
+                    raise RejectionsError(
+                        f"the broker at {settings.broker} brought nothing for {IDLE_SECONDS:.0f} s"
+                    )
             before += max(0, ends[place] - begins[place])
 
 
@@ -156,7 +179,9 @@ async def find(settings: Settings, partition: int, offset: int) -> Rejection | N
     if partition not in await _partitions(settings):
         return None
     async with _consumer(settings) as consumer:
-        record = await _record_at(consumer, TopicPartition(settings.rejected_topic, partition), offset)
+        record = await _record_at(
+            consumer, TopicPartition(settings.rejected_topic, partition), offset
+        )
         return None if record is None else _rejection(record)
 
 
@@ -178,14 +203,22 @@ async def _partitions(settings: Settings) -> list[int]:
 
 async def _record_at(consumer: Any, place: TopicPartition, offset: int) -> Any:
     """The record at exactly this offset; None where it is gone."""
-    [begin], [end] = (found.values() for found in (await consumer.beginning_offsets([place]), await consumer.end_offsets([place])))
+    [begin], [end] = (
+        found.values()
+        for found in (
+            await consumer.beginning_offsets([place]),
+            await consumer.end_offsets([place]),
+        )
+    )
     if not begin <= offset < end:
         return None
     consumer.assign([place])
     consumer.seek(place, offset)
     deadline = asyncio.get_running_loop().time() + IDLE_SECONDS
     while await consumer.position(place) < end and asyncio.get_running_loop().time() < deadline:
-        for record in (await consumer.getmany(place, timeout_ms=1000, max_records=1)).get(place, ()):
+        for record in (await consumer.getmany(place, timeout_ms=1000, max_records=1)).get(
+            place, ()
+        ):
             return record if record.offset == offset else None
     return None
 
@@ -193,12 +226,16 @@ async def _record_at(consumer: Any, place: TopicPartition, offset: int) -> Any:
 def _rejection(record: Any) -> Rejection:
     headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
     times = times_replayed(record.headers)
-    return Rejection(record.partition, record.offset, record.timestamp, record.key, record.value, headers, times)
+    return Rejection(
+        record.partition, record.offset, record.timestamp, record.key, record.value, headers, times
+    )
 
 
 @dataclass(slots=True)
 class Replay:
-    """What sending some rejections again comes to: those that can be sent, and how many cannot, by reason."""
+    """What sending some rejections again comes to: those that can be sent, and how many cannot, by
+    reason.
+    """
 
     ready: list[Rejection] = field(default_factory=list)
     passed_over: dict[str, int] = field(default_factory=dict)
@@ -214,12 +251,17 @@ EQUAL = "equal to others of the same topic"
 IN_VAIN = "sent again before, and rejected again"
 
 
-async def plan(settings: Settings, wanted: Wanted, most: int, passed: Callable[[int, int], object] = lambda *_: None) -> Replay:
+async def plan(
+    settings: Settings,
+    wanted: Wanted,
+    most: int,
+    passed: Callable[[int, int], object] = lambda *_: None,
+) -> Replay:
     """Which of the `wanted` rejections can be sent again.
 
-    The worker hands on how often a record was sent again. What came back is passed over, and so is its first
-    rejection: sending it once more would change nothing. Raises `RejectionsError`, also where more than `most`
-    can be sent.
+    The worker hands on how often a record was sent again. What came back is passed over, and so is
+    its first rejection: sending it once more would change nothing. Raises `RejectionsError`, also
+    where more than `most` can be sent.
     """
     found = Replay()
     chosen: dict[bytes, Rejection] = {}
@@ -246,7 +288,9 @@ async def plan(settings: Settings, wanted: Wanted, most: int, passed: Callable[[
             chosen[one.digest] = one
             held += len(one.key or b"") + len(one.value or b"")
             if len(chosen) > most:
-                raise RejectionsError(f"more than {most} records match: choose fewer with --since, --facility or --reason, or raise --max")
+                raise RejectionsError(
+                    f"more than {most} records match: choose fewer with --since, --facility or --reason, or raise --max"
+                )
             if held > MOST_BYTES:
                 raise RejectionsError(
                     f"more than {MOST_BYTES >> 20} MiB of records match: choose fewer with --since, --facility or --reason"
@@ -262,11 +306,14 @@ async def plan(settings: Settings, wanted: Wanted, most: int, passed: Callable[[
 async def send(settings: Settings, ready: Iterable[Rejection], sent: Callable[[], object]) -> int:
     """Send records again to the topics that they came from, with their original keys and values.
 
-    Kafka's timestamp is the time of rejection, moments after that of the original: an alarm of yesterday is not late
-    because it is sent again today. `sent` is called once a record is delivered.
-    Returns how many the broker refused as too large. Raises `RejectionsError`, saying how many were delivered.
+    Kafka's timestamp is the time of rejection, moments after that of the original: an alarm of
+    yesterday is not late because it is sent again today. `sent` is called once a record is
+    delivered. Returns how many the broker refused as too large. Raises `RejectionsError`, saying
+    how many were delivered.
     """
-    producer = AIOKafkaProducer(bootstrap_servers=settings.broker, acks="all", linger_ms=5, max_request_size=LARGEST_RECORD)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings.broker, acks="all", linger_ms=5, max_request_size=LARGEST_RECORD
+    )
     delivered = refused = 0
     deliveries: list[Any] = []
 
@@ -289,7 +336,13 @@ async def send(settings: Settings, ready: Iterable[Rejection], sent: Callable[[]
                 headers = [(REPLAYED, b"%d" % (one.replayed + 1))]
                 try:
                     stamp = max(one.stamp, 0)
-                    delivery = await producer.send(one.headers["topic"], one.value, key=one.key, headers=headers, timestamp_ms=stamp)
+                    delivery = await producer.send(
+                        one.headers["topic"],
+                        one.value,
+                        key=one.key,
+                        headers=headers,
+                        timestamp_ms=stamp,
+                    )
                 except MessageSizeTooLargeError:
                     refused += 1
                     continue

@@ -1,8 +1,10 @@
-"""Slices: runs of fetched records of one topic-partition, and the order in which they are handed on.
+"""Slices: runs of fetched records of one topic-partition, and the order in which they are handed
+on.
 
-A slice says where it begins and where it ends, so that the state, which says what it expects next, can tell at once whether
-anything is missing or comes twice. Whatever is fetched waits in a `Backlog`, which reads a partition's topics side by side
-in time: an alarm must not be finished before its response, which lies in another topic, was read.
+A slice says where it begins and where it ends, so that the state, which says what it expects next,
+can tell at once whether anything is missing or comes twice. Whatever is fetched waits in a
+`Backlog`, which reads a partition's topics side by side in time: an alarm must not be finished
+before its response, which lies in another topic, was read.
 """
 
 from __future__ import annotations
@@ -20,10 +22,14 @@ from streams.kafka.batches import Unreadable
 log = structlog.get_logger("alarm_fatigue")
 
 AHEAD_MS = 600_000
-"""How far, in record time, a topic may be read ahead of another one of its partition that has records waiting."""
+"""How far, in record time, a topic may be read ahead of another one of its partition that has
+records waiting.
+"""
 FAR_AHEAD_MS = 3_600_000
-"""The same where few records lie between: a small hospital's ten minutes are not worth a slice of their own. Well within the
-horizon, and what is read ahead is not worked on before `FEW_RECORDS` have come or a second has passed."""
+"""The same where few records lie between: a small hospital's ten minutes are not worth a slice of
+their own. Well within the horizon, and what is read ahead is not worked on before `FEW_RECORDS`
+have come or a second has passed.
+"""
 FEW_RECORDS = 1_000
 TRUNCATED = "truncated"
 """Header of an output record that was cut to what its topic takes; it is not whole."""
@@ -42,10 +48,11 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Records of one topic-partition, by columns: all there are from offset `begin` up to, not including, `next_offset`.
+    """Records of one topic-partition, by columns: all there are from offset `begin` up to, not
+    including, `next_offset`.
 
-    Offsets may have gaps, where compaction or transactions took some away, or batches cannot be read; a slice of gaps alone has no
-    records.
+    Offsets may have gaps, where compaction or transactions took some away, or batches cannot be
+    read; a slice of gaps alone has no records.
     """
 
     topic: Topic
@@ -60,9 +67,13 @@ class Slice:
     epoch: int = 0
     """Between which two seeks it was fetched: those of earlier ones are void."""
     moved: bool = False
-    """Whether it does not follow on what was fetched before, for the broker no longer has what does."""
+    """Whether it does not follow on what was fetched before, for the broker no longer has what
+    does.
+    """
     replayed: Mapping[int, int] = field(default_factory=dict)
-    """How often a record was sent again from `rejected`, by offset; most never were, and are not in it."""
+    """How often a record was sent again from `rejected`, by offset; most never were, and are not in
+    it.
+    """
     unreadable: tuple[Unreadable, ...] = ()
     """Batches among these offsets that could not be read, in order."""
 
@@ -87,9 +98,26 @@ class Slice:
         """The records at the places `begin` <= n < `end`, without what lies around them."""
         return self._part(slice(begin, end), self.begin, self.next_offset, False, ())
 
-    def _part(self, which: slice, begin: int, next_offset: int, moved: bool, unreadable: tuple[Unreadable, ...]) -> Slice:
+    def _part(
+        self,
+        which: slice,
+        begin: int,
+        next_offset: int,
+        moved: bool,
+        unreadable: tuple[Unreadable, ...],
+    ) -> Slice:
         columns = self.offsets[which], self.timestamps[which], self.keys[which], self.values[which]
-        return Slice(self.topic, self.partition, *columns, begin, next_offset, self.epoch, moved, self.replayed, unreadable)
+        return Slice(
+            self.topic,
+            self.partition,
+            *columns,
+            begin,
+            next_offset,
+            self.epoch,
+            moved,
+            self.replayed,
+            unreadable,
+        )
 
 
 def times_replayed(headers: Iterable[tuple[str, bytes | None]]) -> int:
@@ -101,7 +129,9 @@ def times_replayed(headers: Iterable[tuple[str, bytes | None]]) -> int:
 
 
 class Reach(NamedTuple):
-    """How far a topic-partition was fetched, and how far it goes (None: the broker has not told yet)."""
+    """How far a topic-partition was fetched, and how far it goes (None: the broker has not told
+    yet).
+    """
 
     position: int
     end: int | None
@@ -112,13 +142,17 @@ class Reach(NamedTuple):
 
 
 class Backlog:
-    """Fetched slices that wait, one a topic-partition at most, so that what is fetched ahead is bounded."""
+    """Fetched slices that wait, one a topic-partition at most, so that what is fetched ahead is
+    bounded.
+    """
 
     def __init__(self) -> None:
         self._lanes: dict[int, _Lane] = {}
         self._turns: deque[int] = deque()
         self.paused: frozenset[int] = frozenset()
-        """Partitions of which nothing is fetched or handed on; what they have waits (see `streams.partitions.pressure`)."""
+        """Partitions of which nothing is fetched or handed on; what they have waits (see
+        `streams.partitions.pressure`).
+        """
 
     def clear(self) -> None:
         self._lanes.clear()
@@ -127,7 +161,11 @@ class Backlog:
     def wanted(self, places: Iterable[tuple[Topic, int]]) -> set[tuple[Topic, int]]:
         """Those of `places` of which nothing waits, and that are not paused."""
         reading = (place for place in places if place[1] not in self.paused)
-        return {place for place in reading if place[1] not in self._lanes or place[0] not in self._lanes[place[1]].waiting}
+        return {
+            place
+            for place in reading
+            if place[1] not in self._lanes or place[0] not in self._lanes[place[1]].waiting
+        }
 
     def add(self, slices: Iterable[Slice], reached: Mapping[Place, Reach]) -> None:
         """Slices of `wanted` places, and how far all places are fetched now that these are."""
@@ -145,7 +183,9 @@ class Backlog:
         return self._lanes[partition]
 
     def take(self, now: float) -> Slice | None:
-        """The next slice, partitions taking turns; `now` in seconds of any clock that does not go back."""
+        """The next slice, partitions taking turns; `now` in seconds of any clock that does not go
+        back.
+        """
         for _ in range(len(self._turns)):
             partition = self._turns[0]
             self._turns.rotate(-1)
@@ -158,7 +198,12 @@ class Backlog:
 
     def oldest(self) -> dict[Place, int]:
         """Of places where something waits, the time (ms) of the record that is first in line."""
-        return {one.place: one.timestamps[0] for lane in self._lanes.values() for one in lane.waiting.values() if one.timestamps}
+        return {
+            one.place: one.timestamps[0]
+            for lane in self._lanes.values()
+            for one in lane.waiting.values()
+            if one.timestamps
+        }
 
 
 class _Lane:
@@ -193,7 +238,10 @@ class _Lane:
             count = next(n for n, time in enumerate(oldest.timestamps) if time > limit)
             if count < FEW_RECORDS:
                 far = limit + FAR_AHEAD_MS - AHEAD_MS
-                count = next((n for n, time in enumerate(oldest.timestamps[:FEW_RECORDS]) if time > far), FEW_RECORDS)
+                count = next(
+                    (n for n, time in enumerate(oldest.timestamps[:FEW_RECORDS]) if time > far),
+                    FEW_RECORDS,
+                )
             if count < len(oldest):
                 oldest, self.waiting[oldest.topic] = oldest.cut(count)
         if oldest.timestamps[-1] >= 0:  # others have none
@@ -201,7 +249,10 @@ class _Lane:
         return oldest
 
     def _limit(self, of: Topic) -> tuple[int | None, Topic]:
-        """Up to which record time `of` may be read, and the topic that sets the limit. None: no topic has more to come."""
+        """Up to which record time `of` may be read, and the topic that sets the limit.
+
+        None: no topic has more to come.
+        """
         lowest: tuple[int, Topic] | None = None
         for topic, reach in self.reached.items():
             if topic == of or topic in self.absent:
@@ -218,22 +269,33 @@ class _Lane:
 
 
 def tell_of_move(one: Slice, expected: int) -> None:
-    """The broker no longer has the record that the state expects; what it has begins at the slice's."""
+    """The broker no longer has the record that the state expects; what it has begins at the
+    slice's.
+    """
     if one.begin > expected:
         log.warning(
             "records are gone before they were read, most likely by the topic's retention; going on with the first there is",
-            topic=one.topic, partition=one.partition, lost=one.begin - expected, expected=expected, going_on_at=one.begin,
-        )  # fmt: skip
+            topic=one.topic,
+            partition=one.partition,
+            lost=one.begin - expected,
+            expected=expected,
+            going_on_at=one.begin,
+        )
     else:
         log.warning(
             "the topic ends before what was read of it, so it was made anew or cut off; reading it from its beginning, with the state "
             "kept: records known by their event_id are duplicates",
-            topic=one.topic, partition=one.partition, expected=expected, going_on_at=one.begin,
-        )  # fmt: skip
+            topic=one.topic,
+            partition=one.partition,
+            expected=expected,
+            going_on_at=one.begin,
+        )
 
 
 class Skipped:
-    """Batches that could not be read: a line in the log for each, and counts by topic, for as long as the worker runs."""
+    """Batches that could not be read: a line in the log for each, and counts by topic, for as long
+    as the worker runs.
+    """
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = dict.fromkeys(TOPICS, 0)
@@ -246,6 +308,10 @@ class Skipped:
         for batch in one.unreadable:
             self._counts[one.topic] += 1
             log.error(
-                "a batch cannot be read and is skipped; its beginning is in the topic rejected", topic=one.topic, partition=one.partition,
-                offsets=[batch.begin, batch.next_offset], size=batch.size, reason=batch.reason,
-            )  # fmt: skip
+                "a batch cannot be read and is skipped; its beginning is in the topic rejected",
+                topic=one.topic,
+                partition=one.partition,
+                offsets=[batch.begin, batch.next_offset],
+                size=batch.size,
+                reason=batch.reason,
+            )

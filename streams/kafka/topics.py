@@ -14,7 +14,9 @@ from streams.settings import Settings
 
 DAY = 86_400_000
 LARGEST_RECORD = 16 << 20
-"""Bytes of the longest record that topics take: even what no device should send must get as far as `rejected`."""
+"""Bytes of the longest record that topics take: even what no device should send must get as far as
+`rejected`.
+"""
 BEFORE_MAX = "message.timestamp.before.max.ms"
 """The broker's guard against timestamps of the past; without a limit by default."""
 AFTER_MAX = "message.timestamp.after.max.ms"
@@ -39,14 +41,20 @@ class TopicPlan:
 
     @property
     def config(self) -> dict[str, str]:
-        kept = {"cleanup.policy": "compact"} if self.retention is None else {"retention.ms": str(self.retention)}
+        kept = (
+            {"cleanup.policy": "compact"}
+            if self.retention is None
+            else {"retention.ms": str(self.retention)}
+        )
         guard = {} if self.max_ahead is None else {AFTER_MAX: str(self.max_ahead)}
         return {"max.message.bytes": str(self.max_bytes), **kept, **guard}
 
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """What a topic does with records of the past; None where there is no limit, or the broker does not tell."""
+    """What a topic does with records of the past; None where there is no limit, or the broker does
+    not tell.
+    """
 
     retention: int | None = None
     """How long (ms) records are kept, by their timestamps."""
@@ -63,7 +71,11 @@ class Keeping:
             value = int(config.get(name) or -1)
             return value if 0 <= value < (1 << 63) - 1 else None
 
-        return cls(limit("retention.ms"), limit(BEFORE_MAX), config.get("message.timestamp.type") == "LogAppendTime")
+        return cls(
+            limit("retention.ms"),
+            limit(BEFORE_MAX),
+            config.get("message.timestamp.type") == "LogAppendTime",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +88,21 @@ class Finding:
 
 
 def checkpoint_topic(group: str) -> str:
-    """The compacted topic of a group's state; the name is Faust's for the changelog of the table `checkpoint`."""
+    """The compacted topic of a group's state; the name is Faust's for the changelog of the table
+    `checkpoint`.
+    """
     return f"{group}-checkpoint-changelog"
 
 
 def plans(settings: Settings, partitions: int) -> list[TopicPlan]:
-    """All topics of the service. Inputs outlast the horizon, so that a new group can compute everything anew."""
+    """All topics of the service.
+
+    Inputs outlast the horizon, so that a new group can compute everything anew.
+    """
     ahead = settings.policy.max_ahead
-    inputs = [TopicPlan(topic, partitions, 7 * DAY, LARGEST_RECORD - _HEADROOM, ahead) for topic in TOPICS]
+    inputs = [
+        TopicPlan(topic, partitions, 7 * DAY, LARGEST_RECORD - _HEADROOM, ahead) for topic in TOPICS
+    ]
     outputs = [
         TopicPlan(settings.rejected_topic, partitions, 14 * DAY, LARGEST_RECORD),
         TopicPlan(settings.episodes_topic, partitions, 90 * DAY),
@@ -94,7 +113,10 @@ def plans(settings: Settings, partitions: int) -> list[TopicPlan]:
 
 
 class Topics:
-    """The topics on a broker. Raises `TopicsError` where the broker cannot be reached or refuses."""
+    """The topics on a broker.
+
+    Raises `TopicsError` where the broker cannot be reached or refuses.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -106,7 +128,9 @@ class Topics:
                 bootstrap_timeout_ms=5_000,
             )
         except (KafkaError, ValueError, OSError) as error:
-            raise TopicsError(f"no Kafka broker answers at {settings.broker} ({type(error).__name__}); is it running?") from None
+            raise TopicsError(
+                f"no Kafka broker answers at {settings.broker} ({type(error).__name__}); is it running?"
+            ) from None
 
     def __enter__(self) -> Topics:
         return self
@@ -124,7 +148,9 @@ class Topics:
                 if topic.get("error_code", 0) == 0 and topic["name"] in wanted
             }
         except KafkaError as error:
-            raise TopicsError(f"the broker at {self._settings.broker} does not tell its topics ({type(error).__name__})") from None
+            raise TopicsError(
+                f"the broker at {self._settings.broker} does not tell its topics ({type(error).__name__})"
+            ) from None
 
     def missing(self) -> list[TopicPlan]:
         """Topics to be created; with as many partitions as the existing inputs have."""
@@ -135,27 +161,42 @@ class Topics:
 
     def create(self, wanted: list[TopicPlan]) -> None:
         topics: dict[str, dict[str, Any]] = {
-            plan.name: {"num_partitions": plan.partitions, "replication_factor": self._settings.replication, "configs": plan.config}
+            plan.name: {
+                "num_partitions": plan.partitions,
+                "replication_factor": self._settings.replication,
+                "configs": plan.config,
+            }
             for plan in wanted
         }
         try:
             try:
                 self._admin.create_topics(topics, wait_for_metadata=True)
-            except InvalidConfigurationError:  # brokers before 3.6 know no guard of timestamps; `check` says so
+            # brokers before 3.6 know no guard of timestamps; `check` says so
+            except InvalidConfigurationError:
                 for topic in topics.values():
                     topic["configs"].pop(AFTER_MAX, None)
                 self._admin.create_topics(topics, wait_for_metadata=True)
         except KafkaError as error:
-            raise TopicsError(f"the broker at {self._settings.broker} did not create the topics ({type(error).__name__})") from None
+            raise TopicsError(
+                f"the broker at {self._settings.broker} did not create the topics ({type(error).__name__})"
+            ) from None
 
     def check(self, wanted: int | None = None) -> list[Finding]:
-        """Everything wrong with the topics as they are; `wanted` partitions of inputs, if asked for."""
+        """Everything wrong with the topics as they are; `wanted` partitions of inputs, if asked
+        for.
+        """
         existing = self.partitions()
         findings = [Finding(plan.name, "missing", fatal=True) for plan in self.missing()]
         counts = {topic: existing[topic] for topic in TOPICS if topic in existing}
         if len(set(counts.values())) > 1:
             told = ", ".join(f"{topic} {number}" for topic, number in counts.items())
-            findings.append(Finding("alarms", f"the inputs must have equally many partitions, but have: {told}", fatal=True))
+            findings.append(
+                Finding(
+                    "alarms",
+                    f"the inputs must have equally many partitions, but have: {told}",
+                    fatal=True,
+                )
+            )
         elif wanted is not None and counts and wanted not in counts.values():
             number = next(iter(counts.values()))
             message = f"{number} partitions, not {wanted}: existing topics keep their number (see the runbook PartitionsUnread)"
@@ -175,21 +216,47 @@ class Topics:
             retention = int(found.get("retention.ms") or -1)
             if plan.retention is None:
                 if "compact" not in (found.get("cleanup.policy") or "compact"):
-                    findings.append(Finding(plan.name, "cleanup.policy: expected compact, else state is lost", fatal=True))
+                    findings.append(
+                        Finding(
+                            plan.name,
+                            "cleanup.policy: expected compact, else state is lost",
+                            fatal=True,
+                        )
+                    )
             elif plan.name in TOPICS and 0 <= retention < self._settings.policy.horizon:
-                findings.append(Finding(plan.name, "retention.ms: shorter than the horizon, so nothing can be computed anew", fatal=False))
+                findings.append(
+                    Finding(
+                        plan.name,
+                        "retention.ms: shorter than the horizon, so nothing can be computed anew",
+                        fatal=False,
+                    )
+                )
             if plan.max_ahead is not None and (message := self._unguarded(plan, found)) is not None:
                 findings.append(Finding(plan.name, message, fatal=False))
             largest = int(found.get("max.message.bytes") or plan.max_bytes)
             if largest < plan.max_bytes:
-                findings.append(Finding(plan.name, f"max.message.bytes: {largest}, expected {plan.max_bytes}", fatal=False))
+                findings.append(
+                    Finding(
+                        plan.name,
+                        f"max.message.bytes: {largest}, expected {plan.max_bytes}",
+                        fatal=False,
+                    )
+                )
         return findings
 
     def limits(self) -> dict[str, int]:
         """`max.message.bytes` of each output that is there, as far as the broker tells it."""
         known = self.partitions()
-        found = {one.name: self._config(one.name).get("max.message.bytes") for one in plans(self._settings, 1) if one.name in known}
-        return {name: int(value) for name, value in found.items() if value is not None and name not in TOPICS}
+        found = {
+            one.name: self._config(one.name).get("max.message.bytes")
+            for one in plans(self._settings, 1)
+            if one.name in known
+        }
+        return {
+            name: int(value)
+            for name, value in found.items()
+            if value is not None and name not in TOPICS
+        }
 
     def keeping(self) -> dict[str, Keeping]:
         """What each input does with records of the past."""
@@ -218,10 +285,17 @@ class Topics:
     def _config(self, topic: str) -> dict[str, str | None]:
         """A topic's settings, as far as the broker tells them (the embedded one tells few)."""
         try:
-            answer = self._admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all")
+            answer = self._admin.describe_configs(
+                [ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all"
+            )
         except KafkaError:
             return {}
-        return {name: data.get("value") for by_name in answer.values() for found in by_name.values() for name, data in found.items()}
+        return {
+            name: data.get("value")
+            for by_name in answer.values()
+            for found in by_name.values()
+            for name, data in found.items()
+        }
 
 
 def current_limits(settings: Settings) -> dict[str, int]:

@@ -1,20 +1,24 @@
-"""The batch transport: Faust's Kafka consumer, with source records fetched, handed on and sought by the slice.
+"""The batch transport: Faust's Kafka consumer, with source records fetched, handed on and sought by
+the slice.
 
-Stock Faust makes four asyncio tasks of every record; here one message carries a `Slice` of thousands, and all else stays
-Faust's: groups, assignment, rebalancing, and recovery, whose changelog records still come one by one.
+Stock Faust makes four asyncio tasks of every record; here one message carries a `Slice` of
+thousands, and all else stays Faust's: groups, assignment, rebalancing, and recovery, whose
+changelog records still come one by one.
 
-Four rules keep it exact (as of faust-streaming 0.15 and aiokafka 0.14, whose insides this rests on; tests watch them):
+Four rules keep it exact (as of faust-streaming 0.15 and aiokafka 0.14, whose insides this rests on;
+tests watch them):
 
-- *The state says where to read on.* After a rebalance, and whenever something fetched may have got lost, the consumer seeks to
-  what the state expects next; what the group has committed is information for others, and nobody here asks for it.
+- *The state says where to read on.* After a rebalance, and whenever something fetched may have got
+  lost, the consumer seeks to what the state expects next; what the group has committed is
+  information for others, and nobody here asks for it.
 - *A seek begins a new epoch*, and slices of earlier ones are void, wherever they are on their way.
-- *Slices join without gap.* The client moves a position by itself only where the broker no longer has what it was asked
-  for; the slice that comes next then says so.
-- *Committed records of the sources alone count.* Fetches of sources ask for no others; changelogs are read to their very end,
-  for a stranger's open transaction must not hide checkpoints.
+- *Slices join without gap.* The client moves a position by itself only where the broker no longer
+  has what it was asked for; the slice that comes next then says so.
+- *Committed records of the sources alone count.* Fetches of sources ask for no others; changelogs
+  are read to their very end, for a stranger's open transaction must not hide checkpoints.
 
-Memory is bounded: per topic-partition one fetch that the client holds, one batch of it inflated, one slice that waits, and a few
-in the agent's hands.
+Memory is bounded: per topic-partition one fetch that the client holds, one batch of it inflated,
+one slice that waits, and a few in the agent's hands.
 """
 
 from __future__ import annotations
@@ -56,15 +60,19 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         self._expected: dict[TP, int] = {}
         """Where each source partition must go on: where the last seek or slice ended."""
         self._epoch = -1
-        """Of the last seek. A fetch that was asked for in another epoch must not move positions: nobody would take what it found."""
+        """Of the last seek.
+
+        A fetch that was asked for in another epoch must not move positions: nobody would take what
+        it found.
+        """
         self._suspects: dict[TP, int] = {}
         """Where a batch with a wrong checksum was found, and is fetched once more."""
 
     async def on_start(self) -> None:
         await super().on_start()
         fetcher = self._consumer._fetcher
-        # The client has one fetch under way at a time, of the partitions of which nothing waits to be read. What waits must not
-        # hold up the others' fetch.
+        # The client has one fetch under way at a time, of the partitions of which nothing waits to
+        # be read. What waits must not hold up the others' fetch.
         fetcher._prefetch_backoff = 0
         plan = fetcher._get_actions_per_node
 
@@ -75,7 +83,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             try:
                 requests, *rest = plan(assignment)
             finally:
-                fetcher._isolation_level = READ_UNCOMMITTED  # for whoever asks where a changelog ends
+                # for whoever asks where a changelog ends
+                fetcher._isolation_level = READ_UNCOMMITTED
             return (_of_changelogs(requests) if recovering else requests, *rest)
 
         fetcher._get_actions_per_node = plan_fetch
@@ -83,15 +92,18 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def _fetch_wait_ms(self, waiting: Collection[TP]) -> int:
         """For the next fetch, while records of `waiting` partitions have yet to be read.
 
-        A long fetch of partitions without news must not hold up those that are read meanwhile: in recovery, these are changelogs,
-        and the source topics that bring nothing made of every fetch of them half a second. Later nobody reads changelogs, and one
-        fetch of them always waits.
+        A long fetch of partitions without news must not hold up those that are read meanwhile: in
+        recovery, these are changelogs, and the source topics that bring nothing made of every fetch
+        of them half a second. Later nobody reads changelogs, and one fetch of them always waits.
         """
         busy = self.app.in_recovery or not self._expected.keys().isdisjoint(waiting)
         return BUSY_FETCH_MS if busy else IDLE_FETCH_MS
 
     async def seek_sources(self, offsets: Mapping[TP, int], epoch: int) -> None:
-        """Begin `epoch` at `offsets`. Changelogs are left alone: a recovery may have begun to read them."""
+        """Begin `epoch` at `offsets`.
+
+        Changelogs are left alone: a recovery may have begun to read them.
+        """
         await self.call_thread(self._seek_sources, offsets, epoch)
 
     async def _seek_sources(self, offsets: Mapping[TP, int], epoch: int) -> None:
@@ -102,15 +114,22 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         for tp, offset in self._expected.items():
             consumer.seek(TopicPartition(*tp), offset)
 
-    async def fetch_slices(self, wanted: set[TP], timeout: float, epoch: int) -> tuple[list[Slice], dict[Place, Reach]]:
-        """Slices of `wanted` partitions, one each of those that have some, and how far all partitions are read.
+    async def fetch_slices(
+        self, wanted: set[TP], timeout: float, epoch: int
+    ) -> tuple[list[Slice], dict[Place, Reach]]:
+        """Slices of `wanted` partitions, one each of those that have some, and how far all
+        partitions are read.
 
         Waits for the first up to `timeout` seconds.
         """
-        found: tuple[list[Slice], dict[Place, Reach]] = await self.call_thread(self._fetch_slices, wanted, timeout, epoch)
+        found: tuple[list[Slice], dict[Place, Reach]] = await self.call_thread(
+            self._fetch_slices, wanted, timeout, epoch
+        )
         return found
 
-    async def _fetch_slices(self, wanted: set[TP], timeout: float, epoch: int) -> tuple[list[Slice], dict[Place, Reach]]:
+    async def _fetch_slices(
+        self, wanted: set[TP], timeout: float, epoch: int
+    ) -> tuple[list[Slice], dict[Place, Reach]]:
         consumer = self._ensure_consumer()
         fetcher = consumer._fetcher
         if consumer._closed or fetcher._closed:
@@ -130,7 +149,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def _read(self, fetcher: Any, wanted: set[TP], epoch: int) -> list[Slice]:
         """As aiokafka's `Fetcher.fetched_records`, by slices, and with an eye on positions."""
         slices: list[Slice] = []
-        if epoch != self._epoch or fetcher._subscriptions.reassignment_in_progress or not self.consumer.flow_active:
+        if (
+            epoch != self._epoch
+            or fetcher._subscriptions.reassignment_in_progress
+            or not self.consumer.flow_active
+        ):
             return slices
         for tp in wanted & self._expected.keys():
             result = fetcher._records.get(tp)
@@ -149,7 +172,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             records = result._partition_records
             moved = records.next_fetch_offset != self._expected[tp]
             records.suspect = self._suspects.get(tp)
-            one = records.read_slice(fetcher._subscriptions.subscription.assignment.state_value(tp).highwater, epoch, moved)
+            one = records.read_slice(
+                fetcher._subscriptions.subscription.assignment.state_value(tp).highwater,
+                epoch,
+                moved,
+            )
             result._update_position()
             if records.done:
                 del fetcher._records[tp]
@@ -175,21 +202,34 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         }
 
     def ends(self, tp: TP) -> tuple[int, int] | None:
-        """Where a partition ends for readers, and where with open transactions; None where it is not known, or not assigned."""
+        """Where a partition ends for readers, and where with open transactions; None where it is
+        not known, or not assigned.
+        """
         subscription = self._ensure_consumer()._subscription.subscription
-        if subscription is None or subscription.assignment is None or tp not in subscription.assignment.tps:
+        if (
+            subscription is None
+            or subscription.assignment is None
+            or tp not in subscription.assignment.tps
+        ):
             return None
         state = subscription.assignment.state_value(tp)
         readable = _readable_end(state)
         return None if readable is None else (readable, state.highwater)
 
     async def tell_group(self, offsets: Mapping[TP, int]) -> bool:
-        """Commit `offsets`, for the tools that watch a group's lag. Whether the group took it: it does of members alone."""
+        """Commit `offsets`, for the tools that watch a group's lag.
+
+        Whether the group took it: it does of members alone.
+        """
         return bool(await self.call_thread(self._tell_group, offsets))
 
     async def _tell_group(self, offsets: Mapping[TP, int]) -> bool:
         consumer = self._ensure_consumer()
-        ours = {TopicPartition(*tp): OffsetAndMetadata(offset, "") for tp, offset in offsets.items() if tp in consumer.assignment()}
+        ours = {
+            TopicPartition(*tp): OffsetAndMetadata(offset, "")
+            for tp, offset in offsets.items()
+            if tp in consumer.assignment()
+        }
         if len(ours) < len(offsets):
             return False
         try:
@@ -234,7 +274,9 @@ def _readable_end(state: Any) -> int | None:
 
 
 class Consumer(driver.Consumer):
-    """Hands on source records by slices, those of a partition's topics side by side in time; changelog records one by one."""
+    """Hands on source records by slices, those of a partition's topics side by side in time;
+    changelog records one by one.
+    """
 
     _thread: ConsumerThread
 
@@ -252,7 +294,8 @@ class Consumer(driver.Consumer):
     # -- slices out
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
-        # Faust's set is live: an end of recovery would empty it in the middle of a fetch, and no partitions means all.
+        # Faust's set is live: an end of recovery would empty it in the middle of a fetch, and no
+        # partitions means all.
         active = set(active_partitions or ())
         changelogs = {tp for tp in active if self._is_changelog_tp(tp)}
         if changelogs or not active:
@@ -261,7 +304,8 @@ class Consumer(driver.Consumer):
         return {} if one is None else {TP(*one.place): [one]}
 
     async def _next_slice(self, active: set[TP], timeout: float) -> Slice | None:
-        if self.app.rebalancing:  # Faust empties its buffers once more at the end of it, after the seek
+        # Faust empties its buffers once more at the end of it, after the seek
+        if self.app.rebalancing:
             await asyncio.sleep(REBALANCING_SECONDS)
             return None
         epoch = self.epoch
@@ -272,7 +316,9 @@ class Consumer(driver.Consumer):
                 return None
         one = self.backlog.take(monotonic())
         if one is None:
-            slices, reached = await self._thread.fetch_slices(self.backlog.wanted(active), timeout, epoch)
+            slices, reached = await self._thread.fetch_slices(
+                self.backlog.wanted(active), timeout, epoch
+            )
             if epoch != self.epoch:
                 return None
             self.backlog.add(slices, reached)
@@ -291,7 +337,9 @@ class Consumer(driver.Consumer):
         if not isinstance(record, Slice):
             return super()._to_message(tp, record)
         generation = self.app.consumer_generation_id
-        return ConsumerMessage(*tp, record.begin, 0.0, 0, None, None, record, None, 0, 0, tp, generation_id=generation)
+        return ConsumerMessage(
+            *tp, record.begin, 0.0, 0, None, None, record, None, 0, 0, tp, generation_id=generation
+        )
 
     def is_current(self, one: Slice) -> bool:
         return one.epoch == self.epoch
@@ -303,7 +351,10 @@ class Consumer(driver.Consumer):
             self._room.set()
 
     def on_buffer_full(self, tp: TP) -> None:
-        """Faust's own brake, which would stop a partition for a second at a time. `SLICES_IN_HAND` is ours."""
+        """Faust's own brake, which would stop a partition for a second at a time.
+
+        `SLICES_IN_HAND` is ours.
+        """
 
     def on_buffer_drop(self, tp: TP) -> None:
         """See `on_buffer_full`."""
@@ -311,20 +362,24 @@ class Consumer(driver.Consumer):
     # -- positions
 
     async def perform_seek(self) -> None:
-        """Faust's call after a rebalance, and whenever it drops what was fetched: go to where the state stands."""
+        """Faust's call after a rebalance, and whenever it drops what was fetched: go to where the
+        state stands.
+        """
         self.epoch += 1
         self.backlog.clear()
         self._in_hand = 0
         self._room.set()
         offsets: dict[TP, int] = self.app.work.expected_offsets()
-        self._read_offset.update(dict.fromkeys(offsets))  # so that Faust takes nothing for read already
+        # so that Faust takes nothing for read already
+        self._read_offset.update(dict.fromkeys(offsets))
         await self._thread.seek_sources(offsets, self.epoch)
 
     async def tell_group(self, offsets: Mapping[TP, int]) -> bool:
         return await self._thread.tell_group(offsets)
 
     def highwater(self, tp: TP) -> int | None:
-        """The offset up to which records of a source can be read (its last stable offset), so that lag ends there.
+        """The offset up to which records of a source can be read (its last stable offset), so that
+        lag ends there.
 
         None where it is not known, or the partition just not assigned.
         """
@@ -334,10 +389,15 @@ class Consumer(driver.Consumer):
     def lags(self, expected: Mapping[TP, int]) -> dict[tuple[str, int], int | None]:
         """Records from the `expected` offsets to where sources end; None where that is not known."""
         ends = {tp: self.highwater(tp) for tp in expected}
-        return {(tp.topic, tp.partition): None if end is None else max(end - expected[tp], 0) for tp, end in ends.items()}
+        return {
+            (tp.topic, tp.partition): None if end is None else max(end - expected[tp], 0)
+            for tp, end in ends.items()
+        }
 
     def uncommitted(self, tp: TP) -> int:
-        """Offsets of a source that cannot be read yet, because transactions before or among them are open."""
+        """Offsets of a source that cannot be read yet, because transactions before or among them
+        are open.
+        """
         ends = self._thread.ends(tp)
         return 0 if ends is None else ends[1] - ends[0]
 
@@ -367,10 +427,24 @@ class Consumer(driver.Consumer):
 class Slices(faust.Schema):
     """A topic whose messages carry slices, which nobody decodes on the way."""
 
-    def loads_key(self, app: Any, message: Any, *, loads: Any = None, serializer: Any = None) -> None:  # noqa: ARG002  # Faust's signature
+    def loads_key(
+        self,
+        app: Any,
+        message: Any,
+        *,
+        loads: Any = None,
+        serializer: Any = None,  # noqa: ARG002
+    ) -> None:  # Faust's signature
         return None
 
-    def loads_value(self, app: Any, message: Any, *, loads: Any = None, serializer: Any = None) -> Any:  # noqa: ARG002
+    def loads_value(
+        self,
+        app: Any,
+        message: Any,
+        *,
+        loads: Any = None,
+        serializer: Any = None,  # noqa: ARG002
+    ) -> Any:
         return message.value
 
 

@@ -1,7 +1,7 @@
 """Apart: one facility that cannot be measured, or rendered, hides no other.
 
-All facilities are worked on together, which is fast. Only where that fails is each tried by itself, and those that fail again are
-left out.
+All facilities are worked on together, which is fast. Only where that fails is each tried by itself,
+and those that fail again are left out.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ W = TypeVar("W", bound=Whole)
 
 
 def each_apart(wholes: Iterable[W], work: Callable[[W], T]) -> tuple[list[T], dict[str, Exception]]:
-    """What comes of working on each; where that fails, of working on each of its facilities. And why those failed that did."""
+    """What comes of working on each; where that fails, of working on each of its facilities. And
+    why those failed that did.
+    """
     found: list[T] = []
     failed: dict[str, Exception] = {}
     for whole in wholes:
@@ -58,8 +60,12 @@ def without(burdens: Burdens, facilities: Collection[str]) -> Burdens:
     people, units = burdens.clinicians, burdens.units
     return replace(
         burdens,
-        clinicians=taken(people, [row for row, one in enumerate(people.facility) if one not in facilities]),
-        units=taken(units, [row for row, one in enumerate(units.facility) if one not in facilities]),
+        clinicians=taken(
+            people, [row for row, one in enumerate(people.facility) if one not in facilities]
+        ),
+        units=taken(
+            units, [row for row, one in enumerate(units.facility) if one not in facilities]
+        ),
         response_times=[one for one in burdens.response_times if one[0] not in facilities],
     )
 
@@ -74,7 +80,8 @@ class Unmeasured:
 
     @property
     def count(self) -> int:
-        return len(frozenset[str]().union(*list(self._by.values())))  # a copy: other threads note meanwhile
+        # a copy: other threads note meanwhile
+        return len(frozenset[str]().union(*list(self._by.values())))
 
     def note(self, by: str, failed: dict[str, Exception]) -> None:
         """What failed the last time that `by` worked on all of them; nothing, if nothing did."""
@@ -82,6 +89,9 @@ class Unmeasured:
         if failed and self._clock() - self._said.get(by, -LOG_SECONDS) >= LOG_SECONDS:
             self._said[by] = self._clock()
             log.error(
-                "facilities are left out, because they cannot be measured or shown", by=by, facilities=sorted(failed)[:10],
-                count=len(failed), errors=sorted({type(error).__name__ for error in failed.values()}),
-            )  # fmt: skip
+                "facilities are left out, because they cannot be measured or shown",
+                by=by,
+                facilities=sorted(failed)[:10],
+                count=len(failed),
+                errors=sorted({type(error).__name__ for error in failed.values()}),
+            )

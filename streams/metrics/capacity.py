@@ -1,4 +1,6 @@
-"""Capacity: how many samples one scrape of a worker can hold at most, worked out from the definitions of its metrics."""
+"""Capacity: how many samples one scrape of a worker can hold at most, worked out from the
+definitions of its metrics.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +25,15 @@ from streams.metrics.exporter import DELAYS
 from streams.settings import MetricsSettings
 
 MOST_PARTITIONS = 100
-"""Partitions of each input that one worker holds, in the shipped `sample_limit` (our own: eight are a usual number)."""
+"""Partitions of each input that one worker holds, in the shipped `sample_limit` (our own: eight are
+a usual number).
+"""
 
 _BUCKETS = {"response_seconds": RESPONSE_BUCKETS, "event_delay_seconds": DELAYS}
 _ROWS = ("clinician", "unit", "facility")
-"""The labels that say what a row is about, each implying the next: a clinician is in one unit, and a unit in one facility."""
+"""The labels that say what a row is about, each implying the next: a clinician is in one unit, and
+a unit in one facility.
+"""
 _TYPE = ("device_type", "source", "code")
 """Alarm types, all three labels together."""
 _BANDS = {"clinician_load_band": LOAD_BANDS, "clinician_exposure_band": EXPOSURE_BANDS}
@@ -37,7 +43,9 @@ class UnboundedLabelError(LookupError):
     """A label of which nobody has said how many values it can have: add it to `most_samples`."""
 
 
-def most_samples(metrics: MetricsSettings, policy: Policy, partitions: int = MOST_PARTITIONS) -> int:
+def most_samples(
+    metrics: MetricsSettings, policy: Policy, partitions: int = MOST_PARTITIONS
+) -> int:
     """The most samples in one scrape of a worker at all its caps. Raises `UnboundedLabelError`."""
     sizes = {
         "clinician": metrics.max_clinicians if metrics.clinicians else 0,
@@ -75,5 +83,6 @@ def _samples(name: str, definition: Definition, sizes: dict[str, int]) -> int:
             factors.append(sizes[label])
         else:
             raise UnboundedLabelError(f"{name}: the label {label}")
-    buckets = len(_BUCKETS[name]) + 3 if definition.kind == "histogram" else 1  # +Inf, sum and count
+    # +Inf, sum and count
+    buckets = len(_BUCKETS[name]) + 3 if definition.kind == "histogram" else 1
     return prod(factors) * buckets

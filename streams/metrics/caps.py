@@ -1,7 +1,9 @@
-"""Caps: how much of what a feed can multiply is exported. What is left out is counted, so that totals can still be had.
+"""Caps: how much of what a feed can multiply is exported. What is left out is counted, so that
+totals can still be had.
 
-Clinicians keep their series once they have them (`ClinicianCap`). Of facilities and units, those that need help first are shown,
-then the busiest, then by name (`UnitCap`): a feed that makes up names cannot push out a ward that is at work.
+Clinicians keep their series once they have them (`ClinicianCap`). Of facilities and units, those
+that need help first are shown, then the busiest, then by name (`UnitCap`): a feed that makes up
+names cannot push out a ward that is at work.
 """
 
 from __future__ import annotations
@@ -24,11 +26,12 @@ Key = tuple[str, str]
 
 
 class ClinicianCap:
-    """Which clinicians have series, where there are more than `limit` of them: those who had, and others by lot.
+    """Which clinicians have series, where there are more than `limit` of them: those who had, and
+    others by lot.
 
-    Who is shown stays shown, so that nobody's series comes and goes between scrapes while they are there. Free places go by a
-    hash of the name that is shown: for the same people the same on every worker and after every restart, spread evenly over
-    units, and no ranking of anybody.
+    Who is shown stays shown, so that nobody's series comes and goes between scrapes while they are
+    there. Free places go by a hash of the name that is shown: for the same people the same on every
+    worker and after every restart, spread evenly over units, and no ranking of anybody.
     """
 
     def __init__(self, limit: int, pseudonym: Callable[[str], str]) -> None:
@@ -45,7 +48,11 @@ class ClinicianCap:
             (stay if clinician in self._shown.get(facility, ()) else come).append(row)
         dropped: list[int] = []
         if len(stay) + len(come) > self._limit:
-            free = nsmallest(self._limit - len(stay), come, key=lambda row: self._lot(of.facility[row], of.clinician[row]))
+            free = nsmallest(
+                self._limit - len(stay),
+                come,
+                key=lambda row: self._lot(of.facility[row], of.clinician[row]),
+            )
             lucky = set(free)
             come, dropped = free, [row for row in come if row not in lucky]
         self._shown = {}
@@ -85,30 +92,65 @@ class UnitCap:
     def bounded(self, burdens: Burdens) -> Bounded:
         """What is shown. The order of rows stays."""
         of = burdens.units
-        every = {*of.facility, *burdens.clinicians.facility, *(one[0] for one in burdens.response_times)}
-        if len(every) <= self.facilities and len({*zip(of.facility, of.unit, strict=True), *_answered(burdens)}) <= self.units:
+        every = {
+            *of.facility,
+            *burdens.clinicians.facility,
+            *(one[0] for one in burdens.response_times),
+        }
+        if (
+            len(every) <= self.facilities
+            and len({*zip(of.facility, of.unit, strict=True), *_answered(burdens)}) <= self.units
+        ):
             return Bounded(burdens, frozenset(every), 0, {}, of.alarms[:0].sum(axis=0))
         need = _need(burdens)
         by_facility: dict[str, tuple[int, int]] = dict.fromkeys(every, (0, 0))
         for facility, (state, alarms) in zip(of.facility, need, strict=True):
             worst, sum_ = by_facility[facility]
             by_facility[facility] = max(worst, state), sum_ + alarms
-        facilities = frozenset(nsmallest(self.facilities, every, key=lambda one: (*(-value for value in by_facility[one]), one)))
+        facilities = frozenset(
+            nsmallest(
+                self.facilities,
+                every,
+                key=lambda one: (*(-value for value in by_facility[one]), one),
+            )
+        )
         rows = [row for row, facility in enumerate(of.facility) if facility in facilities]
-        chosen = sorted(nsmallest(self.units, rows, key=lambda row: (*(-value for value in need[row]), of.facility[row], of.unit[row])))
+        chosen = sorted(
+            nsmallest(
+                self.units,
+                rows,
+                key=lambda row: (*(-value for value in need[row]), of.facility[row], of.unit[row]),
+            )
+        )
         shown = {(of.facility[row], of.unit[row]) for row in chosen}
-        others = sorted({key for key in _answered(burdens) if key[0] in facilities} - {*zip(of.facility, of.unit, strict=True)})
-        shown.update(others[: self.units - len(shown)])  # without alarms now, but with response times of before
+        others = sorted(
+            {key for key in _answered(burdens) if key[0] in facilities}
+            - {*zip(of.facility, of.unit, strict=True)}
+        )
+        # without alarms now, but with response times of before
+        shown.update(others[: self.units - len(shown)])
         left_out = np.setdiff1d(np.arange(len(of.unit)), chosen)
         counts: dict[str, int] = {}
         for row in left_out.tolist():
             counts[of.facility[row]] = counts.get(of.facility[row], 0) + 1
-        people = [row for row, facility in enumerate(burdens.clinicians.facility) if facility in facilities]
+        people = [
+            row
+            for row, facility in enumerate(burdens.clinicians.facility)
+            if facility in facilities
+        ]
         bounded = replace(
-            burdens, units=taken(of, chosen), clinicians=taken(burdens.clinicians, people),
+            burdens,
+            units=taken(of, chosen),
+            clinicians=taken(burdens.clinicians, people),
             response_times=[one for one in burdens.response_times if one[:2] in shown],
-        )  # fmt: skip
-        return Bounded(bounded, facilities, len(every) - len(facilities), counts, of.alarms[left_out].sum(axis=0))
+        )
+        return Bounded(
+            bounded,
+            facilities,
+            len(every) - len(facilities),
+            counts,
+            of.alarms[left_out].sum(axis=0),
+        )
 
 
 def _answered(burdens: Burdens) -> Iterable[Key]:

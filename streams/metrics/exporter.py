@@ -1,8 +1,10 @@
-"""The exporter: shows the worker's state as of each scrape, so that whoever is gone leaves no series behind.
+"""The exporter: shows the worker's state as of each scrape, so that whoever is gone leaves no
+series behind.
 
-Burdens are hundreds of thousands of lines. They are measured and written by a thread of their own, from snapshots that the
-event loop takes in passing, and the text is kept for whoever asks before anything has changed. What changes at every moment
-(counts, delays, lags) is a few lines, and is written anew for each scrape.
+Burdens are hundreds of thousands of lines. They are measured and written by a thread of their own,
+from snapshots that the event loop takes in passing, and the text is kept for whoever asks before
+anything has changed. What changes at every moment (counts, delays, lags) is a few lines, and is
+written anew for each scrape.
 """
 
 from __future__ import annotations
@@ -18,7 +20,17 @@ from weakref import ref
 import numpy as np
 import numpy.typing as npt
 
-from analyzer import ALARM_PRIORITIES, COMMANDS, TOPICS, Burdens, Engine, Glance, Outcome, Snapshot, Topic
+from analyzer import (
+    ALARM_PRIORITIES,
+    COMMANDS,
+    TOPICS,
+    Burdens,
+    Engine,
+    Glance,
+    Outcome,
+    Snapshot,
+    Topic,
+)
 from streams import __version__
 from streams.health.health import Health
 from streams.metrics.apart import Unmeasured, each_apart, without
@@ -41,14 +53,19 @@ from streams.partitions.partition import Partition
 from streams.settings import MetricsSettings
 
 REUSE_SECONDS = 1.0
-"""By the wall clock, numbers change with every moment; younger ones than this are not measured again. As long as time stands
-still for facilities without new alarms, short beside any scrape interval, and enough for a pair of Prometheus servers."""
+"""By the wall clock, numbers change with every moment; younger ones than this are not measured
+again. As long as time stands still for facilities without new alarms, short beside any scrape
+interval, and enough for a pair of Prometheus servers.
+"""
 
 TURN_SECONDS = 0.005
-"""How long the event loop and the thread that renders let each other wait: Python's own switch interval."""
+"""How long the event loop and the thread that renders let each other wait: Python's own switch
+interval.
+"""
 R = TypeVar("R")
 
-DELAYS = (0.1, 0.5, 1, 2, 5, 15, 60, 300, 600, 3600)  # seconds: from prompt to past the allowed lateness
+# seconds: from prompt to past the allowed lateness
+DELAYS = (0.1, 0.5, 1, 2, 5, 15, 60, 300, 600, 3600)
 
 
 class Source(Protocol):
@@ -72,7 +89,9 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What /metrics answers: a text that others may get, too, and a few lines for this scrape alone."""
+    """What /metrics answers: a text that others may get, too, and a few lines for this scrape
+    alone.
+    """
 
     shared: Packed
     rest: bytes
@@ -110,7 +129,11 @@ class Rendering:
 
 
 class Exporter:
-    """/metrics of one worker. `reuse`: seconds for which numbers are shown again although time has passed; `policy`: its fingerprint."""
+    """/metrics of one worker.
+
+    `reuse`: seconds for which numbers are shown again although time has passed; `policy`: its
+    fingerprint.
+    """
 
     def __init__(
         self,
@@ -124,7 +147,9 @@ class Exporter:
     ) -> None:
         self._source = source
         self._min_classified = min_classified
-        self._cap = ClinicianCap(settings.max_clinicians, pseudonym) if settings.clinicians else None
+        self._cap = (
+            ClinicianCap(settings.max_clinicians, pseudonym) if settings.clinicians else None
+        )
         self._units = UnitCap.of(settings)
         self.unmeasured = Unmeasured(clock)
         self._reuse = reuse
@@ -135,10 +160,14 @@ class Exporter:
         self._turn = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="metrics")
         self._delays: dict[Topic, npt.NDArray[np.float64]] = {}
-        """By topic: observations a bucket (a delay as long as a bound is within it), and their sum in seconds."""
+        """By topic: observations a bucket (a delay as long as a bound is within it), and their sum
+        in seconds.
+        """
 
     def observe_delays(self, topic: Topic, accepted_at: npt.NDArray[np.int64], now: float) -> None:
-        """Note how long accepted records took to get here; `now` in seconds, `accepted_at` their event times in ms."""
+        """Note how long accepted records took to get here; `now` in seconds, `accepted_at` their
+        event times in ms.
+        """
         if len(accepted_at):
             delays = np.maximum(now - accepted_at / 1000, 0)
             counts = np.bincount(np.searchsorted(DELAYS, delays), minlength=len(DELAYS) + 1)
@@ -163,14 +192,25 @@ class Exporter:
         yield simple_table("dropped_samples", {(): rendering.dropped_samples})
         yield simple_table("dropped_units", {(): sum(bounded.left_out_units.values())})
         alarms = zip(bounded.burdens.windows, bounded.left_out_alarms.tolist(), strict=True)
-        left_out = {(window, *one): count for window, of in alarms for *one, count in zip(ALARM_PRIORITIES, of, strict=True)}
+        left_out = {
+            (window, *one): count
+            for window, of in alarms
+            for *one, count in zip(ALARM_PRIORITIES, of, strict=True)
+        }
         yield simple_table("dropped_unit_alarms", left_out)
-        yield simple_table("dropped_facilities", {(): max(facilities - self._units.facilities, bounded.left_out_facilities)})
+        yield simple_table(
+            "dropped_facilities",
+            {(): max(facilities - self._units.facilities, bounded.left_out_facilities)},
+        )
         yield simple_table("unmeasured_facilities", {(): self.unmeasured.count})
         engines = [one.engine for one in self._source.partitions]
-        obeyed: dict[tuple[str, ...], float] = {(name,): sum(one.controls.get(name, 0) for one in engines) for name in COMMANDS}
+        obeyed: dict[tuple[str, ...], float] = {
+            (name,): sum(one.controls.get(name, 0) for one in engines) for name in COMMANDS
+        }
         yield simple_table("control_records", obeyed)
-        yield simple_table("forgotten_open_alarms", {(): sum(one.forgotten_open for one in engines)})
+        yield simple_table(
+            "forgotten_open_alarms", {(): sum(one.forgotten_open for one in engines)}
+        )
 
     def _counted(self) -> tuple[dict[tuple[Topic, Outcome], int], dict[str, int]]:
         """What became of records, and the facilities' watermarks."""
@@ -182,27 +222,49 @@ class Exporter:
                 tally[key] = tally.get(key, 0) + count
         return tally, watermarks
 
-    def _health(self, tally: Mapping[tuple[Topic, Outcome], int], watermarks: Mapping[str, int]) -> Iterator[Table]:
+    def _health(
+        self, tally: Mapping[tuple[Topic, Outcome], int], watermarks: Mapping[str, int]
+    ) -> Iterator[Table]:
         yield tally_table(tally)
-        yield simple_table("recipients_dropped", {(): sum(one.engine.recipients_dropped for one in self._source.partitions)})
-        cut: dict[tuple[str, ...], float] = {(topic,): sum(one.truncated[topic] for one in self._source.partitions) for topic in TOPICS}
+        yield simple_table(
+            "recipients_dropped",
+            {(): sum(one.engine.recipients_dropped for one in self._source.partitions)},
+        )
+        cut: dict[tuple[str, ...], float] = {
+            (topic,): sum(one.truncated[topic] for one in self._source.partitions)
+            for topic in TOPICS
+        }
         yield simple_table("truncated_fields", cut)
         topics = sorted(self._delays)
-        cumulative = [(*np.cumsum(self._delays[topic][:-1]), self._delays[topic][-1]) for topic in topics]
+        cumulative = [
+            (*np.cumsum(self._delays[topic][:-1]), self._delays[topic][-1]) for topic in topics
+        ]
         yield histogram_table("event_delay_seconds", {"topic": topics}, DELAYS, cumulative)
         yield watermark_table(watermarks)
         lags = self._source.lags().items()
-        yield simple_table("consumer_lag_records", {(topic, str(number)): lag for (topic, number), lag in lags if lag is not None})
         yield simple_table(
-            "consumer_lag_seconds", {(topic, str(number)): lag for (topic, number), lag in self._source.lag_seconds().items()}
+            "consumer_lag_records",
+            {(topic, str(number)): lag for (topic, number), lag in lags if lag is not None},
+        )
+        yield simple_table(
+            "consumer_lag_seconds",
+            {
+                (topic, str(number)): lag
+                for (topic, number), lag in self._source.lag_seconds().items()
+            },
         )
         yield simple_table(
             "consumer_uncommitted_records",
-            {(topic, str(number)): count for (topic, number), count in self._source.uncommitted_records().items()},
+            {
+                (topic, str(number)): count
+                for (topic, number), count in self._source.uncommitted_records().items()
+            },
         )
         yield from health_tables(self._source.health(), watermarks)
         stored = self._source.checkpoint_times().items()
-        yield simple_table("checkpoint_timestamp_seconds", {(str(number),): at for number, at in stored})
+        yield simple_table(
+            "checkpoint_timestamp_seconds", {(str(number),): at for number, at in stored}
+        )
         yield simple_table("build_info", {(__version__, self._policy): 1})
 
     async def measured(self, glance: bool) -> Measured:
@@ -213,11 +275,15 @@ class Exporter:
 
     @staticmethod
     def holds(partitions: Sequence[Partition]) -> tuple[ref[Partition], ...]:
-        """What tells these partitions from others, and from themselves taken over anew; it keeps none of them alive."""
+        """What tells these partitions from others, and from themselves taken over anew; it keeps
+        none of them alive.
+        """
         return tuple(ref(one) for one in partitions)
 
     async def _current(self, arrived: float) -> Rendering:
-        """A rendering for a scrape that `arrived` then: of that time or later, or of a state that has not changed since."""
+        """A rendering for a scrape that `arrived` then: of that time or later, or of a state that
+        has not changed since.
+        """
         async with self._turn:
             measured = await self._measure(arrived, glance=False)
             if self._rendering is None or self._rendering.of is not measured:
@@ -225,18 +291,28 @@ class Exporter:
             return self._rendering
 
     async def _measure(self, arrived: float, glance: bool) -> Measured:
-        known = self._measured if self._measured is None or self._measured.glance is not None or not glance else None
+        known = (
+            self._measured
+            if self._measured is None or self._measured.glance is not None or not glance
+            else None
+        )
         if known is not None and known.moment >= arrived:
             return known  # made while we waited for our turn
         self._source.advance()
         partitions, moment = self._source.partitions, self._clock()
         held = self.holds(partitions)
         versions = tuple(one.engine.version for one in partitions)
-        if known is not None and known.held == held and (moment - known.moment < self._reuse or known.versions == versions):
+        if (
+            known is not None
+            and known.held == held
+            and (moment - known.moment < self._reuse or known.versions == versions)
+        ):
             return known
         snapshots = [one.engine.snapshot() for one in partitions]
         glances = self._glance([one.engine for one in partitions]) if glance else None
-        self._measured = await in_turns(self._thread.submit(self._count, held, versions, moment, snapshots, glances))
+        self._measured = await in_turns(
+            self._thread.submit(self._count, held, versions, moment, snapshots, glances)
+        )
         return self._measured
 
     def _glance(self, engines: Sequence[Engine]) -> Glance:
@@ -256,14 +332,18 @@ class Exporter:
         parts, failed = each_apart(snapshots, lambda one: one.measure())
         self.unmeasured.note("burdens", failed)
         bounded = self._units.bounded(joined(parts))
-        chosen, dropped = (None, []) if self._cap is None else self._cap.choose(bounded.burdens.clinicians)
+        chosen, dropped = (
+            (None, []) if self._cap is None else self._cap.choose(bounded.burdens.clinicians)
+        )
         return Measured(held, versions, moment, bounded, bounded.burdens, chosen, dropped, glance)
 
     def _render(self, of: Measured) -> Rendering:
         """In the exporter's thread."""
         dropped_samples = 0 if self._rendering is None else self._rendering.dropped_samples
         if of.dropped:
-            left_out = clinician_tables(of.burdens, Chosen(of.dropped, [""] * len(of.dropped)), self._min_classified)
+            left_out = clinician_tables(
+                of.burdens, Chosen(of.dropped, [""] * len(of.dropped)), self._min_classified
+            )
             dropped_samples += sum(one.samples for one in left_out)
         try:
             text, failed = self._text(of.burdens, of.chosen), dict[str, Exception]()
@@ -276,7 +356,8 @@ class Exporter:
 
     def _text(self, burdens: Burdens, chosen: Chosen | None) -> Packed:
         tables = burden_tables(burdens, chosen, self._min_classified)
-        return packed(render(tables, Format.TEXT))  # gauges and a histogram: the same in both formats
+        # gauges and a histogram: the same in both formats
+        return packed(render(tables, Format.TEXT))
 
     def _failing(self, of: Measured) -> dict[str, Exception]:
         """The facilities whose text cannot be written."""
@@ -313,17 +394,26 @@ def _without(of: Measured, facilities: Collection[str]) -> tuple[Burdens, Chosen
     if chosen is None:
         return burdens, None
     everybody = of.burdens.clinicians.facility
-    rows = {row: place for place, row in enumerate(row for row, one in enumerate(everybody) if one not in facilities)}
-    stay = [(rows[row], name) for row, name in zip(chosen.row, chosen.shown, strict=True) if row in rows]
+    rows = {
+        row: place
+        for place, row in enumerate(
+            row for row, one in enumerate(everybody) if one not in facilities
+        )
+    }
+    stay = [
+        (rows[row], name) for row, name in zip(chosen.row, chosen.shown, strict=True) if row in rows
+    ]
     return burdens, Chosen([row for row, _ in stay], [name for _, name in stay])
 
 
 async def in_turns(work: Future[R]) -> R:
-    """The result of a thread that computes, which by turns gets the processor and leaves it to the event loop.
+    """The result of a thread that computes, which by turns gets the processor and leaves it to the
+    event loop.
 
-    Left to itself, such a thread starves beside a busy loop: whoever wants Python's lock asks for it after waiting for 5 ms without
-    a break, and a loop drops the lock for a moment at every turn, if only to take it back before anybody else has woken up.
-    (Measured with 10,000 clinicians beside tasks of 2 ms: no page within 120 s; in turns, 1.8 s, and no stall over 30 ms.)
+    Left to itself, such a thread starves beside a busy loop: whoever wants Python's lock asks for
+    it after waiting for 5 ms without a break, and a loop drops the lock for a moment at every turn,
+    if only to take it back before anybody else has woken up. (Measured with 10,000 clinicians
+    beside tasks of 2 ms: no page within 120 s; in turns, 1.8 s, and no stall over 30 ms.)
     """
     answer = asyncio.wrap_future(work)
     while not work.done():

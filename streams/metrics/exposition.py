@@ -1,4 +1,5 @@
-"""Exposition: tables of samples as Prometheus' text formats, fast, and in small steps so that other threads are not kept waiting.
+"""Exposition: tables of samples as Prometheus' text formats, fast, and in small steps so that other
+threads are not kept waiting.
 
 Labels, numbers and order are written exactly as the Prometheus library would.
 """
@@ -24,7 +25,9 @@ from streams.metrics.tables import Table
 T = TypeVar("T")
 
 BLOCK_LINES = 2000
-"""About 250 kB, written in steps of a fraction of a millisecond; after each, another thread can run."""
+"""About 250 kB, written in steps of a fraction of a millisecond; after each, another thread can
+run.
+"""
 
 
 class Format(Enum):
@@ -54,18 +57,30 @@ def render(tables: Iterable[Table], format_: Format) -> Iterator[str]:
     """The text of `tables` in blocks; tables of the same metric follow each other."""
     for name, of_metric in groupby(tables, key=lambda table: table.name):
         definition = DEFINITIONS[name]
-        full = PREFIX + name + ("_total" if definition.kind == "counter" and format_ is Format.TEXT else "")
+        full = (
+            PREFIX
+            + name
+            + ("_total" if definition.kind == "counter" and format_ is Format.TEXT else "")
+        )
         yield f"# HELP {full} {definition.help}\n# TYPE {full} {definition.kind}\n"
         for table in of_metric:
             yield from _lines(table)
 
 
 def _lines(table: Table) -> Iterator[str]:
-    """A block of lines is a list of constants with gaps, filled column by column: a loop of C for each, not of Python for each line."""
+    """A block of lines is a list of constants with gaps, filled column by column: a loop of C for
+    each, not of Python for each line.
+    """
     gaps = sorted(table.labels)
-    of_row = [piece for cell in table.cells for piece in _line(PREFIX + table.name + cell.suffix, gaps, dict(cell.labels))]
+    of_row = [
+        piece
+        for cell in table.cells
+        for piece in _line(PREFIX + table.name + cell.suffix, gaps, dict(cell.labels))
+    ]
     of_line = 2 * len(gaps) + 3
-    write: Callable[[list[Any]], list[str]] = _counts if table.values.dtype.kind == "i" else _numbers
+    write: Callable[[list[Any]], list[str]] = (
+        _counts if table.values.dtype.kind == "i" else _numbers
+    )
     step = max(BLOCK_LINES // max(len(table.cells), 1), 1)
     for begin in range(0, len(table.values), step):
         block = table.values[begin : begin + step]
@@ -91,7 +106,8 @@ def _repeated(values: Sequence[T], times: int) -> list[T]:
 
 
 def _line(name: str, gaps: list[str], constant: dict[str, str]) -> list[str]:
-    """A line in pieces, every other one being a gap: one for the value of each label in `gaps`, the last one for the number.
+    """A line in pieces, every other one being a gap: one for the value of each label in `gaps`, the
+    last one for the number.
 
     >>> _line("x", ["b"], {"a": "1", "c": "2"})
     ['x{a="1",b="', '', '",c="2"} ', '', '\\n']
@@ -110,7 +126,11 @@ def _line(name: str, gaps: list[str], constant: dict[str, str]) -> list[str]:
 
 def _escaped(values: Sequence[str]) -> Sequence[str]:
     together = "".join(values)
-    return [_escape(value) for value in values] if "\\" in together or '"' in together or "\n" in together else values
+    return (
+        [_escape(value) for value in values]
+        if "\\" in together or '"' in together or "\n" in together
+        else values
+    )
 
 
 def _escape(value: str) -> str:
@@ -140,7 +160,9 @@ _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A text, deflated to a fifteenth: what is kept between scrapes. Whoever sends it appends a text of his own."""
+    """A text, deflated to a fifteenth: what is kept between scrapes. Whoever sends it appends a
+    text of his own.
+    """
 
     pieces: list[bytes]
     checksum: int
@@ -150,7 +172,9 @@ class Packed:
         """One gzip member that holds the text and `rest`."""
         deflate = _deflate()
         trailer = pack("<LL", crc32(rest, self.checksum), (self.size + len(rest)) & 0xFFFFFFFF)
-        return chain([_GZIP_HEADER], self.pieces, [deflate.compress(rest) + deflate.flush() + trailer])
+        return chain(
+            [_GZIP_HEADER], self.pieces, [deflate.compress(rest) + deflate.flush() + trailer]
+        )
 
     def plain(self, rest: bytes) -> Iterator[bytes]:
         """The text and `rest`."""
@@ -165,9 +189,11 @@ def packed(blocks: Iterable[str]) -> Packed:
         text = block.encode()
         checksum, size = crc32(text, checksum), size + len(text)
         pieces.append(deflate.compress(text))
-    pieces.append(deflate.flush(Z_SYNC_FLUSH))  # ends on a whole byte, where another deflated text can go on
+    # ends on a whole byte, where another deflated text can go on
+    pieces.append(deflate.flush(Z_SYNC_FLUSH))
     return Packed([piece for piece in pieces if piece], checksum, size)
 
 
 def _deflate() -> Any:
-    return compressobj(1, DEFLATED, -MAX_WBITS)  # level 1: four times as fast as the usual 6 for a quarter more bytes
+    # level 1: four times as fast as the usual 6 for a quarter more bytes
+    return compressobj(1, DEFLATED, -MAX_WBITS)

@@ -17,13 +17,24 @@ def health_tables(of: Health, facilities: Iterable[str]) -> Iterator[Table]:
     answered: dict[tuple[str, ...], float] = {} if of.answered_at is None else {(): of.answered_at}
     recent: dict[tuple[str, ...], float] = dict(sorted(of.recent.items()))
     yield simple_table("broker_answered_timestamp_seconds", answered)
-    yield simple_table("unread_partitions", {(topic,): count for topic, count in sorted(of.unread.items())})
-    held_back: dict[tuple[str, ...], float] = {(topic, str(number)): seconds for (topic, number), seconds in of.held_back.items()}
+    yield simple_table(
+        "unread_partitions", {(topic,): count for topic, count in sorted(of.unread.items())}
+    )
+    held_back: dict[tuple[str, ...], float] = {
+        (topic, str(number)): seconds for (topic, number), seconds in of.held_back.items()
+    }
     yield simple_table("consumer_held_back_seconds", held_back)
-    yield simple_table("reading_paused_seconds", {(str(number),): seconds for number, seconds in of.pressure.seconds.items()})
-    yield simple_table("waiting_episodes", {(str(number),): count for number, count in of.pressure.waiting.items()})
+    yield simple_table(
+        "reading_paused_seconds",
+        {(str(number),): seconds for number, seconds in of.pressure.seconds.items()},
+    )
+    yield simple_table(
+        "waiting_episodes", {(str(number),): count for number, count in of.pressure.waiting.items()}
+    )
     yield simple_table("recent_events", recent)
-    ahead: dict[tuple[str, ...], float] = {(name,): of.ahead.get(name, 0.0) for name in sorted(facilities)}
+    ahead: dict[tuple[str, ...], float] = {
+        (name,): of.ahead.get(name, 0.0) for name in sorted(facilities)
+    }
     yield simple_table("watermark_ahead_seconds", ahead)
     places = [(one.facility, one.device_type) for one in of.offsets]
     medians, spreads = ([one.median for one in of.offsets], [one.spread for one in of.offsets])
@@ -35,5 +46,7 @@ def health_tables(of: Health, facilities: Iterable[str]) -> Iterator[Table]:
         yield simple_table(name, {(topic,): count for topic, count in sorted(counts.items())})
 
 
-def _seconds(places: Iterable[tuple[str, str]], milliseconds: Iterable[int]) -> dict[tuple[str, ...], float]:
+def _seconds(
+    places: Iterable[tuple[str, str]], milliseconds: Iterable[int]
+) -> dict[tuple[str, ...], float]:
     return {place: ms / 1000 for place, ms in zip(places, milliseconds, strict=True)}

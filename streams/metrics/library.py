@@ -1,4 +1,6 @@
-"""Library: tables of samples in the terms of the Prometheus library, for those who want objects. Slow beside `streams.metrics.exposition`."""
+"""Library: tables of samples in the terms of the Prometheus library, for those who want objects.
+Slow beside `streams.metrics.exposition`.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ def as_metrics(tables: Iterable[Table]) -> Iterator[Metric]:
         yield metric
 
 
-def burden_metrics(burdens: Burdens, pseudonym: Callable[[str], str], min_classified: int) -> Iterator[Metric]:
+def burden_metrics(
+    burdens: Burdens, pseudonym: Callable[[str], str], min_classified: int
+) -> Iterator[Metric]:
     """Everything that one partition's burdens show."""
     return as_metrics(burden_tables(burdens, everybody(burdens, pseudonym), min_classified))
 

@@ -1,6 +1,7 @@
 """Metrics: how burdens become samples of what `streams.metrics.definitions` names.
 
-Samples come as tables of numbers with the labels of their rows and columns; `streams.metrics.exposition` writes these as text.
+Samples come as tables of numbers with the labels of their rows and columns;
+`streams.metrics.exposition` writes these as text.
 """
 
 from __future__ import annotations
@@ -44,11 +45,15 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Samples of the metric `name`: one for each row and cell, save where the value is NaN (too little is known to say)."""
+    """Samples of the metric `name`: one for each row and cell, save where the value is NaN (too
+    little is known to say).
+    """
 
     name: str
     labels: Mapping[str, Sequence[str]]
-    """The labels that rows have, in columns: strings alone give the garbage collector nothing to look through."""
+    """The labels that rows have, in columns: strings alone give the garbage collector nothing to
+    look through.
+    """
     cells: Sequence[Cell]
     values: npt.NDArray[np.int64] | npt.NDArray[np.float64]
     """(rows, cells)"""
@@ -60,18 +65,23 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Clinicians to be shown, in order: their rows in the burdens, and the names that stand for them."""
+    """Clinicians to be shown, in order: their rows in the burdens, and the names that stand for
+    them.
+    """
 
     row: list[int]
     shown: list[str]
 
 
 BLOCK = 1000
-"""Rows that are made at once where labels are as many as numbers: what one step of C does in a thread must stay short."""
+"""Rows that are made at once where labels are as many as numbers: what one step of C does in a
+thread must stay short.
+"""
 
 
 def joined(parts: Sequence[Burdens]) -> Burdens:
-    """The burdens of several partitions in one: units and response times by facility, clinicians as they come.
+    """The burdens of several partitions in one: units and response times by facility, clinicians as
+    they come.
 
     A facility never spans partitions.
     """
@@ -80,19 +90,27 @@ def joined(parts: Sequence[Burdens]) -> Burdens:
     if not parts:
         return _NOBODY
     units = _joined([one.units for one in parts])
-    responses = sorted(chain.from_iterable(one.response_times for one in parts), key=lambda one: one[0])
+    responses = sorted(
+        chain.from_iterable(one.response_times for one in parts), key=lambda one: one[0]
+    )
     order = sorted(range(len(units.unit)), key=units.facility.__getitem__)
-    return Burdens(parts[0].windows, _joined([one.clinicians for one in parts]), taken(units, order), responses)
+    return Burdens(
+        parts[0].windows, _joined([one.clinicians for one in parts]), taken(units, order), responses
+    )
 
 
 def choose(of: ClinicianBurdens, rows: Iterable[int], pseudonym: Callable[[str], str]) -> Chosen:
-    """Those clinicians, ordered by facility, unit and name as shown: the order of raw ids would give them away."""
+    """Those clinicians, ordered by facility, unit and name as shown: the order of raw ids would
+    give them away.
+    """
     by_facility: dict[str, list[int]] = {}
     for row in rows:
         by_facility.setdefault(of.facility[row], []).append(row)
     order: list[int] = []
     for facility in sorted(by_facility):  # each for itself, so that no sort is long
-        order += sorted(by_facility[facility], key=lambda row: (of.unit[row], pseudonym(of.clinician[row])))
+        order += sorted(
+            by_facility[facility], key=lambda row: (of.unit[row], pseudonym(of.clinician[row]))
+        )
     return Chosen(order, [pseudonym(of.clinician[row]) for row in order])
 
 
@@ -101,7 +119,10 @@ def everybody(burdens: Burdens, pseudonym: Callable[[str], str]) -> Chosen:
 
 
 def burden_tables(burdens: Burdens, chosen: Chosen | None, min_classified: int) -> Iterator[Table]:
-    """The clinician and unit families, in the order of `DEFINITIONS`. None for `chosen` leaves out the clinician families."""
+    """The clinician and unit families, in the order of `DEFINITIONS`.
+
+    None for `chosen` leaves out the clinician families.
+    """
     if chosen is not None:
         yield from clinician_tables(burdens, chosen, min_classified)
     yield from _unit_tables(burdens, min_classified)
@@ -114,19 +135,37 @@ def clinician_tables(burdens: Burdens, chosen: Chosen, min_classified: int) -> I
     windows, of = burdens.windows, taken(burdens.clinicians, chosen.row)
     labels = {"facility": of.facility, "unit": of.unit, "clinician": chosen.shown}
     ratios = nonactionable_ratios(of.classified, min_classified)
-    yield _table("clinician_alarms", labels, _cells(window=windows, priority=ALARM_PRIORITIES), of.alarms)
-    yield _table("clinician_classified_alarms", labels, _cells(window=windows, class_=CLASSES), of.classified)
-    yield _table("clinician_nonactionable_ratio", labels, _cells(window=windows, scope=SCOPES), ratios)
-    yield _table("clinician_alarm_seconds", labels, _cells(window=windows), of.alarm_milliseconds / 1000)
+    yield _table(
+        "clinician_alarms", labels, _cells(window=windows, priority=ALARM_PRIORITIES), of.alarms
+    )
+    yield _table(
+        "clinician_classified_alarms", labels, _cells(window=windows, class_=CLASSES), of.classified
+    )
+    yield _table(
+        "clinician_nonactionable_ratio", labels, _cells(window=windows, scope=SCOPES), ratios
+    )
+    yield _table(
+        "clinician_alarm_seconds", labels, _cells(window=windows), of.alarm_milliseconds / 1000
+    )
     yield _table("clinician_beds", labels, [Cell()], of.beds)
     yield _table("clinician_acuity", labels, [Cell()], of.acuity)
     yield _table("clinician_overload_state", labels, [Cell()], of.overload)
     yield _table("clinician_protected_ratio", labels, _cells(window=windows), of.protected_ratio)
     yield _table("clinician_flood_ratio", labels, _cells(window=windows), of.flood_ratio)
     yield _table("clinician_overlapping_alarms", labels, _cells(window=windows), of.overlapping)
-    yield _table("clinician_load_band", labels, _cells(band=LOAD_BANDS), _states(of.load_band, len(LOAD_BANDS)))
+    yield _table(
+        "clinician_load_band",
+        labels,
+        _cells(band=LOAD_BANDS),
+        _states(of.load_band, len(LOAD_BANDS)),
+    )
     yield _table("clinician_nonactionable_exposure", labels, [Cell()], of.exposure)
-    yield _table("clinician_exposure_band", labels, _cells(band=EXPOSURE_BANDS), _states(of.exposure_band, len(EXPOSURE_BANDS)))
+    yield _table(
+        "clinician_exposure_band",
+        labels,
+        _cells(band=EXPOSURE_BANDS),
+        _states(of.exposure_band, len(EXPOSURE_BANDS)),
+    )
     yield _table("clinician_shift_hours", labels, [Cell()], of.shift_hours)
 
 
@@ -134,21 +173,31 @@ def _unit_tables(burdens: Burdens, min_classified: int) -> Iterator[Table]:
     windows, of = burdens.windows, burdens.units
     labels = {"facility": of.facility, "unit": of.unit}
     ratios = nonactionable_ratios(of.classified, min_classified)
-    yield _table("unit_alarms", labels, _cells(window=windows, priority=ALARM_PRIORITIES), of.alarms)
-    yield _table("unit_classified_alarms", labels, _cells(window=windows, class_=CLASSES), of.classified)
+    yield _table(
+        "unit_alarms", labels, _cells(window=windows, priority=ALARM_PRIORITIES), of.alarms
+    )
+    yield _table(
+        "unit_classified_alarms", labels, _cells(window=windows, class_=CLASSES), of.classified
+    )
     yield _table("unit_nonactionable_ratio", labels, _cells(window=windows, scope=SCOPES), ratios)
     yield _table("unit_unassigned_alarms", labels, _cells(window=windows), of.unassigned)
     yield _table("unit_open_alarms", labels, [Cell()], of.open_alarms)
     yield _table("unit_clinicians", labels, [Cell()], of.clinicians)
     yield _table("unit_beds", labels, [Cell()], of.beds)
     yield _table("unit_overload_state", labels, [Cell()], of.overload)
-    yield _table("unit_overload_reason", labels, _cells(measure=MEASURES), of.overload_reasons[..., 0])
-    yield _table("unit_overload_limit", labels, _cells(measure=MEASURES), of.overload_reasons[..., 1])
+    yield _table(
+        "unit_overload_reason", labels, _cells(measure=MEASURES), of.overload_reasons[..., 0]
+    )
+    yield _table(
+        "unit_overload_limit", labels, _cells(measure=MEASURES), of.overload_reasons[..., 1]
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _Types:
-    """Some frequent types of units and windows, a row each: labels, alarms, the unit's alarms in the window, alarms by class."""
+    """Some frequent types of units and windows, a row each: labels, alarms, the unit's alarms in
+    the window, alarms by class.
+    """
 
     labels: Mapping[str, Sequence[str]]
     alarms: npt.NDArray[np.int64]
@@ -179,15 +228,23 @@ def _types(burdens: Burdens) -> Iterator[_Types]:
     def block() -> _Types:
         by_class = np.array(classified, dtype=np.int64).reshape(-1, len(CLASSES))
         labels = dict(zip(names, columns, strict=True))
-        return _Types(labels, np.array(counts, dtype=np.int64), np.array(alarms, dtype=np.int64), by_class)
+        return _Types(
+            labels, np.array(counts, dtype=np.int64), np.array(alarms, dtype=np.int64), by_class
+        )
 
     totals = of.alarms.sum(axis=-1).tolist()
-    for facility, unit, total, by_window, classes in zip(of.facility, of.unit, totals, of.types, of.type_classes, strict=True):
-        for window, every, found, of_classes in zip(burdens.windows, total, by_window, classes, strict=True):
+    for facility, unit, total, by_window, classes in zip(
+        of.facility, of.unit, totals, of.types, of.type_classes, strict=True
+    ):
+        for window, every, found, of_classes in zip(
+            burdens.windows, total, by_window, classes, strict=True
+        ):
             if found:
                 types, numbers = zip(*found, strict=True)
                 same = ([one] * len(found) for one in (facility, unit, window))
-                for column, values in zip(columns, chain(same, zip(*types, strict=True)), strict=True):
+                for column, values in zip(
+                    columns, chain(same, zip(*types, strict=True)), strict=True
+                ):
                     column += values
                 counts += numbers
                 alarms += [every] * len(found)
@@ -203,12 +260,19 @@ def _workload_tables(burdens: Burdens) -> Iterator[Table]:
     labels = {"facility": of.facility, "unit": of.unit}
     all_alarms = of.alarms.sum(axis=-1)
     shares = _over(of.alarms, all_alarms[..., np.newaxis])
-    yield _table("unit_priority_share", labels, _cells(window=windows, priority=ALARM_PRIORITIES), shares)
+    yield _table(
+        "unit_priority_share", labels, _cells(window=windows, priority=ALARM_PRIORITIES), shares
+    )
     yield _table("unit_stale_alarms", labels, [Cell()], of.stale_alarms)
     yield _table("unit_standing_alarms", labels, [Cell()], of.standing_alarms)
     yield _table("unit_chattering_alarms", labels, _cells(window=windows), of.chattering)
     yield _table("unit_fleeting_alarms", labels, _cells(window=windows), of.fleeting)
-    yield _table("unit_alarms_per_bed", labels, _cells(window=windows), _over(all_alarms, of.beds[:, np.newaxis]))
+    yield _table(
+        "unit_alarms_per_bed",
+        labels,
+        _cells(window=windows),
+        _over(all_alarms, of.beds[:, np.newaxis]),
+    )
     yield _table("unit_beds_per_clinician", labels, [Cell()], _over(of.beds, of.clinicians))
     yield _table("unit_beds_per_clinician_limit", labels, [Cell()], of.beds_limit)
     yield _table("unit_acuity_per_clinician", labels, [Cell()], _over(of.acuity, of.clinicians))
@@ -230,29 +294,59 @@ def _states(place: npt.NDArray[np.intp], states: int) -> npt.NDArray[np.int64]:
 
 
 def _response_tables(burdens: Burdens) -> Iterator[Table]:
-    for begin in range(0, max(len(burdens.response_times), 1), BLOCK):  # at least once: the family is told of while it is empty
+    # at least once: the family is told of while it is empty
+    for begin in range(0, max(len(burdens.response_times), 1), BLOCK):
         block = burdens.response_times[begin : begin + BLOCK]
-        labels = {"facility": [one[0] for one in block], "unit": [one[1] for one in block], "priority": [one[2] for one in block]}
-        yield histogram_table("response_seconds", labels, RESPONSE_BUCKETS, [(*cumulative, total) for *_, cumulative, total in block])
+        labels = {
+            "facility": [one[0] for one in block],
+            "unit": [one[1] for one in block],
+            "priority": [one[2] for one in block],
+        }
+        yield histogram_table(
+            "response_seconds",
+            labels,
+            RESPONSE_BUCKETS,
+            [(*cumulative, total) for *_, cumulative, total in block],
+        )
 
 
-def histogram_table(name: str, labels: Mapping[str, Sequence[str]], buckets: Sequence[float], observed: Sequence[Sequence[float]]) -> Table:
-    """`observed`, by row: cumulative counts, one a bucket and one for +Inf, then the sum of all observations."""
+def histogram_table(
+    name: str,
+    labels: Mapping[str, Sequence[str]],
+    buckets: Sequence[float],
+    observed: Sequence[Sequence[float]],
+) -> Table:
+    """`observed`, by row: cumulative counts, one a bucket and one for +Inf, then the sum of all
+    observations.
+    """
     bounds = [*(str(float(bound)) for bound in buckets), "+Inf"]
     cells = [*(Cell("_bucket", (("le", bound),)) for bound in bounds), Cell("_count"), Cell("_sum")]
     values = [(*row[:-1], row[-2], row[-1]) for row in observed]
-    return Table(name, labels, cells, np.array(values, dtype=np.float64).reshape(len(observed), len(cells)))
+    return Table(
+        name, labels, cells, np.array(values, dtype=np.float64).reshape(len(observed), len(cells))
+    )
 
 
-def _table(name: str, labels: Mapping[str, Sequence[str]], cells: Sequence[Cell], values: npt.NDArray[Any]) -> Table:
+def _table(
+    name: str, labels: Mapping[str, Sequence[str]], cells: Sequence[Cell], values: npt.NDArray[Any]
+) -> Table:
     rows = len(labels["unit"])
     return Table(name, labels, cells, values.reshape(rows, len(cells)))
 
 
-def nonactionable_ratios(classified: npt.NDArray[np.int64], min_classified: int) -> npt.NDArray[np.float64]:
-    """(..., `CLASSES`) -> (..., `SCOPES`): `analyzer.nonactionable_ratio` of many counts at once; NaN where that is None."""
-    actionable, non_actionable, technical = (classified[..., CLASSES.index(one)] for one in ("actionable", "non_actionable", "technical"))
-    useless = np.stack([non_actionable + technical if scope == "all" else non_actionable for scope in SCOPES], axis=-1)
+def nonactionable_ratios(
+    classified: npt.NDArray[np.int64], min_classified: int
+) -> npt.NDArray[np.float64]:
+    """(..., `CLASSES`) -> (..., `SCOPES`): `analyzer.nonactionable_ratio` of many counts at once;
+    NaN where that is None.
+    """
+    actionable, non_actionable, technical = (
+        classified[..., CLASSES.index(one)] for one in ("actionable", "non_actionable", "technical")
+    )
+    useless = np.stack(
+        [non_actionable + technical if scope == "all" else non_actionable for scope in SCOPES],
+        axis=-1,
+    )
     of = useless + actionable[..., np.newaxis]
     return np.where(of >= max(min_classified, 1), useless / np.maximum(of, 1), np.nan)
 
@@ -262,7 +356,11 @@ def _joined(parts: Sequence[B]) -> B:
     columns: dict[str, Any] = {}
     for field in fields(parts[0]):
         found: list[Any] = [getattr(one, field.name) for one in parts]
-        columns[field.name] = np.concatenate(found) if isinstance(found[0], np.ndarray) else [*chain.from_iterable(found)]
+        columns[field.name] = (
+            np.concatenate(found)
+            if isinstance(found[0], np.ndarray)
+            else [*chain.from_iterable(found)]
+        )
     return type(parts[0])(**columns)
 
 
@@ -271,7 +369,11 @@ def taken(of: B, rows: Sequence[int]) -> B:
     columns: dict[str, Any] = {}
     for field in fields(of):
         found: Any = getattr(of, field.name)
-        columns[field.name] = found[np.array(rows, dtype=np.intp)] if isinstance(found, np.ndarray) else [found[row] for row in rows]
+        columns[field.name] = (
+            found[np.array(rows, dtype=np.intp)]
+            if isinstance(found, np.ndarray)
+            else [found[row] for row in rows]
+        )
     return type(of)(**columns)
 
 
@@ -282,21 +384,56 @@ def _none(*shape: int) -> npt.NDArray[np.int64]:
 _NOBODY = Burdens(
     (),
     ClinicianBurdens(
-        [], [], [], _none(len(ALARM_PRIORITIES)), _none(len(CLASSES)), _none(), _none(), _none() / 1, _none() / 1, _none() / 1, _none(),
-        _none(), _none(), _none(), _none() / 1, _none(),
+        [],
+        [],
+        [],
+        _none(len(ALARM_PRIORITIES)),
+        _none(len(CLASSES)),
+        _none(),
+        _none(),
+        _none() / 1,
+        _none() / 1,
+        _none() / 1,
+        _none(),
+        _none(),
+        _none(),
+        _none(),
+        _none() / 1,
+        _none(),
     ),
     UnitBurdens(
-        [], [], _none(len(ALARM_PRIORITIES)), _none(len(CLASSES)), _none(), _none(), _none(), _none(), [], [], _none(), _none(), _none(),
-        _none(), _none() / 1, _none() / 1, _none(), np.zeros((0, len(MEASURES), 2)), np.zeros(0),
+        [],
+        [],
+        _none(len(ALARM_PRIORITIES)),
+        _none(len(CLASSES)),
+        _none(),
+        _none(),
+        _none(),
+        _none(),
+        [],
+        [],
+        _none(),
+        _none(),
+        _none(),
+        _none(),
+        _none() / 1,
+        _none() / 1,
+        _none(),
+        np.zeros((0, len(MEASURES), 2)),
+        np.zeros(0),
     ),
     [],
-)  # fmt: skip
+)
 
 
 def _cells(**labels: Sequence[str]) -> list[Cell]:
-    """A cell for each combination of the labels' values, the last label running fastest; `class_` stands for `class`."""
+    """A cell for each combination of the labels' values, the last label running fastest; `class_`
+    stands for `class`.
+    """
     names = [name.rstrip("_") for name in labels]
-    return [Cell("", tuple(zip(names, values, strict=True))) for values in product(*labels.values())]
+    return [
+        Cell("", tuple(zip(names, values, strict=True))) for values in product(*labels.values())
+    ]
 
 
 def of_facilities(table: Table, facilities: Collection[str]) -> Table:
@@ -313,14 +450,26 @@ def simple_table(name: str, values: Mapping[tuple[str, ...], float]) -> Table:
     """One sample for each tuple of label values, in the order in which they come."""
     definition = DEFINITIONS[name]
     cell = Cell("_total" if definition.kind == "counter" else "")
-    labels = {label: [key[place] for key in values] for place, label in enumerate(definition.labels)}
+    labels = {
+        label: [key[place] for key in values] for place, label in enumerate(definition.labels)
+    }
     return Table(name, labels, [cell], np.array([*values.values()]).reshape(-1, 1))
 
 
 def tally_table(tally: Mapping[tuple[Topic, Outcome], int]) -> Table:
     """`events_total`, with every known label set from the start."""
-    return simple_table("events", {(topic, outcome): tally.get((topic, outcome), 0) for topic in TOPICS for outcome in OUTCOMES})
+    return simple_table(
+        "events",
+        {
+            (topic, outcome): tally.get((topic, outcome), 0)
+            for topic in TOPICS
+            for outcome in OUTCOMES
+        },
+    )
 
 
 def watermark_table(watermarks: Mapping[str, int]) -> Table:
-    return simple_table("watermark_timestamp_seconds", {(facility,): mark / 1000 for facility, mark in sorted(watermarks.items())})
+    return simple_table(
+        "watermark_timestamp_seconds",
+        {(facility,): mark / 1000 for facility, mark in sorted(watermarks.items())},
+    )

@@ -1,13 +1,16 @@
 """Checkpoints: a partition's state as records of a compacted topic, whole or not at all.
 
-A checkpoint writes the shards that changed under keys that nobody used before, and then one manifest that names, for every
-shard, where it lies and which offsets the state has reached. Until the manifest is there, the older one and its shards are;
-what it no longer names is deleted afterwards. Each writer (one worker between two rebalances) stores everything once more
-before it relies on it, so that another writer that does not know yet that it lost the partition can harm nothing but its own.
+A checkpoint writes the shards that changed under keys that nobody used before, and then one
+manifest that names, for every shard, where it lies and which offsets the state has reached. Until
+the manifest is there, the older one and its shards are; what it no longer names is deleted
+afterwards. Each writer (one worker between two rebalances) stores everything once more before it
+relies on it, so that another writer that does not know yet that it lost the partition can harm
+nothing but its own.
 
-What goes out after a checkpoint bears its edition, which grows from each checkpoint of a partition to the next, whoever writes
-it. A worker that was suspended in the middle of sending sends the rest when it wakes up, after its successor has said more:
-of several records about one thing, the one of the greatest edition counts, and the last of those.
+What goes out after a checkpoint bears its edition, which grows from each checkpoint of a partition
+to the next, whoever writes it. A worker that was suspended in the middle of sending sends the rest
+when it wakes up, after its successor has said more: of several records about one thing, the one of
+the greatest edition counts, and the last of those.
 
 Keys are JSON lists, values zstd over msgpack:
 
@@ -34,7 +37,9 @@ VERSION = 5
 EDITION = "edition"
 """The header by which records of `episodes` and `overload` are told apart: a decimal number."""
 PART_BYTES = 400_000
-"""Longest value of a record: safely below a broker's default limit of 1 MB, whatever a facility holds."""
+"""Longest value of a record: safely below a broker's default limit of 1 MB, whatever a facility
+holds.
+"""
 
 _WRITER = re.compile("[0-9a-f]{12}")
 """What a writer is called (see `new_writer`)."""
@@ -46,11 +51,14 @@ Place = tuple[str, int, int]
 """Where a shard lies: writer, checkpoint, number of parts."""
 
 MANIFEST_BYTES = 16 << 20
-"""Longest manifest after decompression: half a million places of shards, of which the largest hospitals have some thousand."""
+"""Longest manifest after decompression: half a million places of shards, of which the largest
+hospitals have some thousand.
+"""
 SHARD_BYTES = 64 << 20
 SHARD_RATIO = 64
-"""Longest shard after decompression, and by how much longer than stored it may be: state compresses some 3 to 20 times, a
-bomb 30,000 times."""
+"""Longest shard after decompression, and by how much longer than stored it may be: state compresses
+some 3 to 20 times, a bomb 30,000 times.
+"""
 LONGEST_KEY = 256
 """Bytes of a key; ours have some 60."""
 ANEW = "start a new group to compute everything anew"
@@ -64,7 +72,9 @@ _parse_key = msgspec.json.decode
 
 
 class CheckpointError(Exception):
-    """Stored state that cannot be restored: one line that says why and what to do. `key`: of the record that is to blame."""
+    """Stored state that cannot be restored: one line that says why and what to do. `key`: of the
+    record that is to blame.
+    """
 
     def __init__(self, message: str, key: bytes | None = None) -> None:
         super().__init__(message)
@@ -72,41 +82,60 @@ class CheckpointError(Exception):
 
     def at(self, topic: str, partition: int, offsets: Mapping[bytes, int]) -> CheckpointError:
         """The same, with the place of the record; `offsets` of all records by key."""
-        offset = f", offset {offsets[self.key]}" if self.key is not None and self.key in offsets else ""
+        offset = (
+            f", offset {offsets[self.key]}" if self.key is not None and self.key in offsets else ""
+        )
         return CheckpointError(f"{topic}, partition {partition}{offset}: {self}", self.key)
 
 
 @dataclass(slots=True)
 class Plan:
-    """Records of one checkpoint, to be produced in this order: each list delivered before the next is begun."""
+    """Records of one checkpoint, to be produced in this order: each list delivered before the next
+    is begun.
+    """
 
     shards: list[Pair] = field(default_factory=list)
     manifest: list[Pair] = field(default_factory=list)
     episodes: list[Outgoing] = field(default_factory=list)
-    """For topics of their own. Stored, too, and handed out again after a crash: so what was said is what the state says."""
+    """For topics of their own.
+
+    Stored, too, and handed out again after a crash: so what was said is what the state says.
+    """
     deletions: list[Pair] = field(default_factory=list)
 
 
 class Checkpoints:
-    """The checkpoints of one partition by one writer; `found` is what others left, to be deleted after the first."""
+    """The checkpoints of one partition by one writer; `found` is what others left, to be deleted
+    after the first.
+    """
 
-    def __init__(self, writer: str, found: Mapping[bytes, bytes] | None = None, unwritten: Iterable[ShardKey] = ()) -> None:
+    def __init__(
+        self,
+        writer: str,
+        found: Mapping[bytes, bytes] | None = None,
+        unwritten: Iterable[ShardKey] = (),
+    ) -> None:
         self._writer = writer
         self._superseded = set(found or ())
-        self._edition = max((one[EDITION] for one in _manifests(found or {})[0].values()), default=0)
+        self._edition = max(
+            (one[EDITION] for one in _manifests(found or {})[0].values()), default=0
+        )
         self._unwritten = set(unwritten)
         self._count = 0
         self._places: dict[ShardKey, Place] = {}
 
     def renewed(self, writer: str, found: Mapping[bytes, bytes] | None = None) -> Checkpoints:
-        """The same state under another writer's name, for a partition that may have been others' for a while.
+        """The same state under another writer's name, for a partition that may have been others'
+        for a while.
 
-        They may not know yet that they lost it again, and then delete what they found: our keys of before. `found` is
-        what they may have left.
+        They may not know yet that they lost it again, and then delete what they found: our keys of
+        before. `found` is what they may have left.
         """
         new = Checkpoints(writer, found, (self._unwritten | self._places.keys()) - {_SAID})
         new._superseded |= {*self._superseded, self._manifest_key}
-        new._superseded.update(part for key, place in self._places.items() for part in _keys(key, place))
+        new._superseded.update(
+            part for key, place in self._places.items() for part in _keys(key, place)
+        )
         new._edition = max(new._edition, self._edition)
         return new
 
@@ -115,7 +144,8 @@ class Checkpoints:
         return _key(["manifest", self._writer])
 
     def plan(self, partition: Partition, part_bytes: int | None = None) -> Plan:
-        """What to produce so that the partition's state of this moment can be restored; it counts as stored from now on.
+        """What to produce so that the partition's state of this moment can be restored; it counts
+        as stored from now on.
 
         `part_bytes`: the longest value that the topic takes, if that is less than `PART_BYTES`.
         """
@@ -126,18 +156,29 @@ class Checkpoints:
         headers = [(EDITION, b"%d" % self._edition)]
         plan, engine = Plan(episodes=with_headers(episodes, headers)), partition.engine
         contents: list[tuple[ShardKey, Any]] = [(_SAID, [said, whole] if episodes else None)]
-        contents += [(key, engine.dump(key)) for key in dict.fromkeys([*sorted(self._unwritten), *engine.changed_shards()])]
+        contents += [
+            (key, engine.dump(key))
+            for key in dict.fromkeys([*sorted(self._unwritten), *engine.changed_shards()])
+        ]
         for key, content in contents:
             before = self._places.pop(key, None)
             if before is not None:
                 self._superseded.update(_keys(key, before))
             if content is not None:
                 packed = _compress(_pack(content))
-                parts = [packed[start : start + part_bytes] for start in range(0, len(packed), part_bytes)]
+                parts = [
+                    packed[start : start + part_bytes]
+                    for start in range(0, len(packed), part_bytes)
+                ]
                 place = self._places[key] = (self._writer, self._count, len(parts))
                 plan.shards += zip(_keys(key, place), parts, strict=True)
         places = [[*key, *place] for key, place in self._places.items()]
-        manifest = {"version": VERSION, EDITION: self._edition, "places": places, "policy": asdict(engine.policy)} | partition.state()
+        manifest = {
+            "version": VERSION,
+            EDITION: self._edition,
+            "places": places,
+            "policy": asdict(engine.policy),
+        } | partition.state()
         plan.manifest.append((self._manifest_key, _compress(_pack(manifest))))
         plan.deletions = [(key, None) for key in sorted(self._superseded)]
         self._superseded.clear()
@@ -165,20 +206,27 @@ class Restored:
 
 
 def restore(stored: Mapping[bytes, bytes], policy: Policy) -> Restored | None:
-    """The furthest complete state out of everything found in the topic; None if there is no manifest.
+    """The furthest complete state out of everything found in the topic; None if there is no
+    manifest.
 
-    By offsets, not by order: a writer that did not know it had lost the partition may have written last. Its manifest may
-    name shards that its successor has deleted; then the successor's is there, and complete.
+    By offsets, not by order: a writer that did not know it had lost the partition may have written
+    last. Its manifest may name shards that its successor has deleted; then the successor's is
+    there, and complete.
 
-    A state computed under another policy is taken over, for the facts in it are the same. Where the figures of the classes
-    differ, finished episodes are judged anew (and given out again where that changes them). What the old policy refused as
-    late, or dropped behind its horizon, does not come back: `changed_policy` tells whoever restores, to tell people.
+    A state computed under another policy is taken over, for the facts in it are the same. Where the
+    figures of the classes differ, finished episodes are judged anew (and given out again where that
+    changes them). What the old policy refused as late, or dropped behind its horizon, does not come
+    back: `changed_policy` tells whoever restores, to tell people.
     """
     manifests, damaged = _manifests(stored)
     if not manifests:
         _check_no_state_is_lost(stored, damaged)
         return None
-    complete = [manifest for manifest in manifests.values() if all(part in stored for part in _parts(manifest))]
+    complete = [
+        manifest
+        for manifest in manifests.values()
+        if all(part in stored for part in _parts(manifest))
+    ]
     if not complete:
         raise CheckpointError(f"stored state is incomplete: {ANEW}", next(iter(manifests)))
     best = max(complete, key=lambda manifest: sum(manifest["next_offsets"].values()))
@@ -189,12 +237,16 @@ def restore(stored: Mapping[bytes, bytes], policy: Policy) -> Restored | None:
         try:
             shards[kind, block] = _open(packed, SHARD_BYTES + SHARD_RATIO * len(packed))
         except _Unreadable as error:
-            raise CheckpointError(f"stored state cannot be read ({error}): {ANEW}", keys[0]) from None
+            raise CheckpointError(
+                f"stored state cannot be read ({error}): {ANEW}", keys[0]
+            ) from None
     try:
         return _restored(best, shards, policy)
     except Exception as error:  # whatever its content is, it is none that a worker has written
         [blamed] = [key for key, one in manifests.items() if one is best]
-        raise CheckpointError(f"stored state cannot be restored ({type(error).__name__}): {ANEW}", blamed) from error
+        raise CheckpointError(
+            f"stored state cannot be restored ({type(error).__name__}): {ANEW}", blamed
+        ) from error
 
 
 def _restored(best: dict[str, Any], shards: dict[ShardKey, Any], policy: Policy) -> Restored:
@@ -215,14 +267,27 @@ class _Manifest(msgspec.Struct):
 
     version: int
     edition: Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
-    places: list[tuple[str, Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)], str, int, Annotated[int, msgspec.Meta(ge=1)]]]
+    places: list[
+        tuple[
+            str,
+            Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)],
+            str,
+            int,
+            Annotated[int, msgspec.Meta(ge=1)],
+        ]
+    ]
     policy: dict[str, Any]
     next_offsets: dict[Topic, Annotated[int, msgspec.Meta(ge=0)]]
     tally: list[tuple[Topic, str, int]]
 
 
-def _manifests(stored: Mapping[bytes, bytes]) -> tuple[dict[bytes, dict[str, Any]], dict[bytes, str]]:
-    """All manifests by key, and of what is under such a key and is none, why. Raises `CheckpointError` for another version's."""
+def _manifests(
+    stored: Mapping[bytes, bytes],
+) -> tuple[dict[bytes, dict[str, Any]], dict[bytes, str]]:
+    """All manifests by key, and of what is under such a key and is none, why.
+
+    Raises `CheckpointError` for another version's.
+    """
     found: dict[bytes, dict[str, Any]] = {}
     damaged: dict[bytes, str] = {}
     for key, value in stored.items():
@@ -230,7 +295,12 @@ def _manifests(stored: Mapping[bytes, bytes]) -> tuple[dict[bytes, dict[str, Any
             continue
         try:
             one = _open(value, MANIFEST_BYTES)
-            if isinstance(one, dict) and isinstance(version := one.get("version"), int) and version != VERSION and "places" in one:
+            if (
+                isinstance(one, dict)
+                and isinstance(version := one.get("version"), int)
+                and version != VERSION
+                and "places" in one
+            ):
                 raise CheckpointError(
                     f"stored state has version {version}, this program reads version {VERSION}: run the program that wrote it, or {ANEW}",
                     key,
@@ -244,12 +314,17 @@ def _manifests(stored: Mapping[bytes, bytes]) -> tuple[dict[bytes, dict[str, Any
 
 
 def damaged_manifests(stored: Mapping[bytes, bytes]) -> dict[bytes, str]:
-    """Records that `restore` ignores although they have the key of a manifest, and why. Raises `CheckpointError` as it does."""
+    """Records that `restore` ignores although they have the key of a manifest, and why.
+
+    Raises `CheckpointError` as it does.
+    """
     return _manifests(stored)[1]
 
 
 def _check_no_state_is_lost(stored: Mapping[bytes, bytes], damaged: Mapping[bytes, str]) -> None:
-    """Of junk beside no state nothing is missing; but under the key of a writer that has shards there was a manifest."""
+    """Of junk beside no state nothing is missing; but under the key of a writer that has shards
+    there was a manifest.
+    """
     writers = {_parse_key(key)[1] for key in stored if _parse_key(key)[0] == "shard"}
     for key, reason in damaged.items():
         if _parse_key(key)[1] in writers:
@@ -291,5 +366,11 @@ def _open(value: bytes, bound: int) -> Any:
         if size > bound:
             raise _Unreadable(f"more than {bound} bytes when inflated")
         return _unpack(_decompress(value, max_output_size=bound) if size else b"")
-    except (zstandard.ZstdError, msgspec.DecodeError, UnicodeDecodeError, RecursionError, MemoryError) as error:
+    except (
+        zstandard.ZstdError,
+        msgspec.DecodeError,
+        UnicodeDecodeError,
+        RecursionError,
+        MemoryError,
+    ) as error:
         raise _Unreadable(" ".join(str(error).split()) or type(error).__name__) from None

@@ -1,4 +1,6 @@
-"""Held: a partition in a worker's hands, what of it is stored, and how it gets there after a rebalance."""
+"""Held: a partition in a worker's hands, what of it is stored, and how it gets there after a
+rebalance.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,13 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from analyzer import TOPICS, Engine, Policy, Topic
-from streams.partitions.checkpoint import CheckpointError, Checkpoints, Restored, new_writer, restore
+from streams.partitions.checkpoint import (
+    CheckpointError,
+    Checkpoints,
+    Restored,
+    new_writer,
+    restore,
+)
 from streams.partitions.partition import Outgoing, Partition, Waiting
 from streams.partitions.progress import Standing
 
@@ -47,7 +55,10 @@ class Held:
     @property
     def unstored(self) -> int:
         """Offsets taken in since the last checkpoint: what the next worker reads again."""
-        return sum(end - self.stored_offsets.get(topic, 0) for topic, end in list(self.partition.next_offsets.items()))
+        return sum(
+            end - self.stored_offsets.get(topic, 0)
+            for topic, end in list(self.partition.next_offsets.items())
+        )
 
     @property
     def waiting(self) -> Waiting:
@@ -56,7 +67,9 @@ class Held:
         return Waiting(ours.episodes + self.storing.episodes, ours.size + self.storing.size)
 
     def not_stored(self, episodes: list[Outgoing], not_before: float) -> None:
-        """A checkpoint that was planned cannot be stored: the next one stores everything, and says it then."""
+        """A checkpoint that was planned cannot be stored: the next one stores everything, and says
+        it then.
+        """
         self.partition.put_back(episodes)
         self.partition.changed = True
         self.checkpoints = self.checkpoints.renewed(new_writer())
@@ -84,16 +97,22 @@ class Departures:
 
 
 def take_hold(
-    before: Held | None, found: Mapping[bytes, bytes], policy: Policy, new_partition: Callable[[Restored], Partition]
-) -> Held:  # fmt: skip
+    before: Held | None,
+    found: Mapping[bytes, bytes],
+    policy: Policy,
+    new_partition: Callable[[Restored], Partition],
+) -> Held:
     """A partition after a rebalance.
 
-    `found` is what recovery read of the checkpoint topic: everything, or of a partition held `before` what is new. Raises
-    `CheckpointError` where the stored state cannot be read.
+    `found` is what recovery read of the checkpoint topic: everything, or of a partition held
+    `before` what is new. Raises `CheckpointError` where the stored state cannot be read.
     """
     writer = new_writer()
     if before is None:
-        return Held(new_partition(restore(found, policy) or Restored(Engine(policy), {}, [], [])), Checkpoints(writer, found))
+        return Held(
+            new_partition(restore(found, policy) or Restored(Engine(policy), {}, [], [])),
+            Checkpoints(writer, found),
+        )
     theirs = _further(found, before.partition, policy)
     if theirs is not None:
         return Held(new_partition(theirs), Checkpoints(writer, found))
@@ -102,9 +121,16 @@ def take_hold(
 
 
 def _further(found: Mapping[bytes, bytes], than: Partition, policy: Policy) -> Restored | None:
-    """The state of others who got further with a partition while we did not hear that we had lost it."""
+    """The state of others who got further with a partition while we did not hear that we had lost
+    it.
+    """
     try:
         theirs = restore(found, policy)
     except CheckpointError:  # ours, whose older parts were read long ago
         return None
-    return theirs if theirs is not None and sum(theirs.next_offsets.values()) > sum(than.next_offsets.values()) else None
+    return (
+        theirs
+        if theirs is not None
+        and sum(theirs.next_offsets.values()) > sum(than.next_offsets.values())
+        else None
+    )

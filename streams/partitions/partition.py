@@ -1,7 +1,9 @@
-"""A partition's work: slices of records in, outcomes into the outbox, state that says which record it has taken in last.
+"""A partition's work: slices of records in, outcomes into the outbox, state that says which record
+it has taken in last.
 
-All of it is synchronous and knows no Faust: the path of an alarm is decode -> admit -> fold. State is a function of the
-records up to its offsets, so a record delivered again is known by its offset and skipped.
+All of it is synchronous and knows no Faust: the path of an alarm is decode -> admit -> fold. State
+is a function of the records up to its offsets, so a record delivered again is known by its offset
+and skipped.
 """
 
 from __future__ import annotations
@@ -17,7 +19,18 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
-from analyzer import FACT_TYPES, NOTHING_FINISHED, OUTCOMES, Columns, Engine, Finished, Outcome, Policy, ShardKey, Topic
+from analyzer import (
+    FACT_TYPES,
+    NOTHING_FINISHED,
+    OUTCOMES,
+    Columns,
+    Engine,
+    Finished,
+    Outcome,
+    Policy,
+    ShardKey,
+    Topic,
+)
 from analyzer.columns.ids import distinct
 from streams.formats.codec import Decoded, decode_slice, encode_announcement, encode_episodes
 from streams.formats.control import Control, controls_among
@@ -38,7 +51,10 @@ EXPLAIN_NO_TIMESTAMP = (
     "timestamp: the record has none, so that at cannot be compared with it; expected one from the producer, or a topic with "
     "message.timestamp.type=LogAppendTime"
 )
-_PLACES = {topic: {name: place for place, name in enumerate(type_.__slots__)} for topic, type_ in FACT_TYPES.items()}
+_PLACES = {
+    topic: {name: place for place, name in enumerate(type_.__slots__)}
+    for topic, type_ in FACT_TYPES.items()
+}
 _new = tuple.__new__  # a named tuple's own constructor takes three times as long
 _ACCEPTED, _DUPLICATE = OUTCOMES.index("accepted"), OUTCOMES.index("duplicate")
 
@@ -75,7 +91,9 @@ class Poisoned(RuntimeError):
 
 
 class Partition:
-    """One source partition: its engine, the next offset it expects of each topic, and what it has to say."""
+    """One source partition: its engine, the next offset it expects of each topic, and what it has
+    to say.
+    """
 
     def __init__(
         self,
@@ -88,7 +106,9 @@ class Partition:
         said: Sequence[int] = (),
         episodes: Iterable[Outgoing] = (),
     ) -> None:
-        """What the stored state had to say is said again, in case it was not: its rows `said`, and `episodes` that it does not hold."""
+        """What the stored state had to say is said again, in case it was not: its rows `said`, and
+        `episodes` that it does not hold.
+        """
         self.number = number
         self.engine = engine
         self.next_offsets: dict[Topic, int] = dict(next_offsets)
@@ -111,7 +131,9 @@ class Partition:
 
     @property
     def waiting_episodes(self) -> int:
-        """How many finished episodes wait for the next checkpoint, beside those that most likely were sent before a restart."""
+        """How many finished episodes wait for the next checkpoint, beside those that most likely
+        were sent before a restart.
+        """
         return len(self._episodes) - self._said_before
 
     @property
@@ -131,7 +153,11 @@ class Partition:
                 self._reject_batch(one, batch)
         new = bisect_left(one.offsets, self.next_offsets.get(one.topic, 0))
         if new:
-            one = one.cut(new)[1] if new < len(one.offsets) else Slice(one.topic, one.partition, [], [], [], [], one.begin, one.next_offset)
+            one = (
+                one.cut(new)[1]
+                if new < len(one.offsets)
+                else Slice(one.topic, one.partition, [], [], [], [], one.begin, one.next_offset)
+            )
         try:
             accepted_at = self._take_in(one)
         except Exception:
@@ -151,7 +177,9 @@ class Partition:
                 return self._take_in_parts(one, controls)
         return self._take_facts(one, decoded)
 
-    def _take_in_parts(self, one: Slice, controls: Sequence[tuple[int, Control]]) -> npt.NDArray[np.int64]:
+    def _take_in_parts(
+        self, one: Slice, controls: Sequence[tuple[int, Control]]
+    ) -> npt.NDArray[np.int64]:
         """Take in a slice with control records: each in its place among the facts."""
         accepted, begin = [], 0
         for place, control in [*controls, (len(one), None)]:
@@ -187,16 +215,24 @@ class Partition:
         columns, places = decoded.columns, decoded.places
         if self._keyed:
             columns, places = self._routed(one, columns, places)
-        stamps = one.timestamps if len(places) == len(one.timestamps) else [one.timestamps[place] for place in places]
+        stamps = (
+            one.timestamps
+            if len(places) == len(one.timestamps)
+            else [one.timestamps[place] for place in places]
+        )
         outcomes = self.engine.take(topic, columns, stamps)
         for number in np.flatnonzero((outcomes != _ACCEPTED) & (outcomes != _DUPLICATE)).tolist():
             outcome, place = OUTCOMES[outcomes[number]], places[number]
             has_none = outcome == "future" and one.timestamps[place] == NO_TIMESTAMP
-            self._reject(one, place, outcome, EXPLAIN_NO_TIMESTAMP if has_none else EXPLAIN[outcome])
+            self._reject(
+                one, place, outcome, EXPLAIN_NO_TIMESTAMP if has_none else EXPLAIN[outcome]
+            )
         at = np.array(columns[_PLACES[topic]["at"]], dtype=np.int64)
         return at[np.flatnonzero(outcomes == _ACCEPTED)]
 
-    def _routed(self, one: Slice, columns: Columns, places: Sequence[int]) -> tuple[Columns, Sequence[int]]:
+    def _routed(
+        self, one: Slice, columns: Columns, places: Sequence[int]
+    ) -> tuple[Columns, Sequence[int]]:
         """The facts that came under the key of their facility; the others are rejected."""
         facilities = columns[_PLACES[one.topic]["facility"]]
         encoded = {facility: facility.encode() for facility in set(facilities)}
@@ -208,26 +244,49 @@ class Partition:
             self.engine.count(one.topic, "misrouted")
             self.engine.recent.refused(one.topic, "misrouted", one.keys[place])
             self._reject(one, place, "misrouted", EXPLAIN["misrouted"])
-        return tuple(list(compress(column, right)) for column in columns), list(compress(places, right))
+        return tuple(list(compress(column, right)) for column in columns), list(
+            compress(places, right)
+        )
 
     def _reject(self, one: Slice, place: int, reason: Outcome, detail: str) -> None:
-        where = {"topic": one.topic, "partition": str(self.number), "offset": str(one.offsets[place])}
+        where = {
+            "topic": one.topic,
+            "partition": str(self.number),
+            "offset": str(one.offsets[place]),
+        }
         headers = {"reason": reason, "detail": detail} | where
-        if times := one.replayed.get(one.offsets[place]):  # for `alarm-fatigue rejected replay` to know
+        # for `alarm-fatigue rejected replay` to know
+        if times := one.replayed.get(one.offsets[place]):
             headers[REPLAYED] = str(times)
         self.outbox.append(
-            Outgoing("rejected", one.keys[place], one.values[place], [(name, value.encode()) for name, value in headers.items()])
+            Outgoing(
+                "rejected",
+                one.keys[place],
+                one.values[place],
+                [(name, value.encode()) for name, value in headers.items()],
+            )
         )
 
     def _reject_batch(self, one: Slice, batch: Unreadable) -> None:
         """The beginning of a batch as it was fetched."""
         headers = {
-            "reason": "malformed", "detail": f"batch: expected readable records, found none from here to offset {batch.next_offset - 1}"
-            f": {batch.reason}", "topic": one.topic, "partition": str(self.number), "offset": str(batch.begin),
-        }  # fmt: skip
+            "reason": "malformed",
+            "detail": f"batch: expected readable records, found none from here to offset {batch.next_offset - 1}"
+            f": {batch.reason}",
+            "topic": one.topic,
+            "partition": str(self.number),
+            "offset": str(batch.begin),
+        }
         if batch.size > len(batch.sample):
             headers |= {TRUNCATED: "true", "original_size": str(batch.size)}
-        self.outbox.append(Outgoing("rejected", None, batch.sample, [(name, value.encode()) for name, value in headers.items()]))
+        self.outbox.append(
+            Outgoing(
+                "rejected",
+                None,
+                batch.sample,
+                [(name, value.encode()) for name, value in headers.items()],
+            )
+        )
 
     def advance(self, now: int | None) -> None:
         """Move time (see `Engine.advance`)."""
@@ -240,7 +299,9 @@ class Partition:
         self.changed = self.changed or len(finished) > 0
 
     def let_go(self, now: int) -> None:
-        """Drop facilities that fell silent, once everything written was taken in (see `Engine.let_go`)."""
+        """Drop facilities that fell silent, once everything written was taken in (see
+        `Engine.let_go`).
+        """
         try:
             dropped = self.engine.let_go(now)
         except Exception:
@@ -268,7 +329,9 @@ class Partition:
         keys = {facility: facility.encode() for facility in set(episodes.columns[0])}
         of_facility = map(keys.__getitem__, episodes.columns[0])
         values = encode_episodes(episodes, self._pseudonym)
-        self._episodes += map(partial(_new, Outgoing), zip(repeat("episodes"), of_facility, values, repeat(Headers())))
+        self._episodes += map(
+            partial(_new, Outgoing), zip(repeat("episodes"), of_facility, values, repeat(Headers()))
+        )
         self._episode_bytes += sum(map(len, values))
         self._finished.append(episodes)
 
@@ -277,13 +340,17 @@ class Partition:
         return outbox
 
     def take_episodes(self) -> tuple[list[Outgoing], list[int], list[Outgoing]]:
-        """Finished episodes and changed overload states, to be sent once the state is stored; and what to store to send them again.
+        """Finished episodes and changed overload states, to be sent once the state is stored; and
+        what to store to send them again.
 
-        That is the rows of those episodes that the state holds, and the others whole: versions since replaced, alarms since dropped,
-        states.
+        That is the rows of those episodes that the state holds, and the others whole: versions
+        since replaced, alarms since dropped, states.
         """
         changes = [
-            Outgoing("overload", one.change.facility.encode(), encode_announcement(one, self._pseudonym)) for one in self.engine.announce()
+            Outgoing(
+                "overload", one.change.facility.encode(), encode_announcement(one, self._pseudonym)
+            )
+            for one in self.engine.announce()
         ]
         episodes, finished = self._episodes, self._finished
         self._episodes, self._finished, self._said_before, self._episode_bytes = [], [], 0, 0
@@ -294,7 +361,11 @@ class Partition:
         held = self.engine.still_says(rows, np.concatenate([one.digests for one in finished]))
         from_outside = len(episodes) - len(rows)
         lost = [from_outside + number for number in np.flatnonzero(~held).tolist()]
-        return episodes + changes, distinct(rows[held]).tolist(), [*episodes[:from_outside], *map(episodes.__getitem__, lost), *changes]
+        return (
+            episodes + changes,
+            distinct(rows[held]).tolist(),
+            [*episodes[:from_outside], *map(episodes.__getitem__, lost), *changes],
+        )
 
     def put_back(self, episodes: list[Outgoing]) -> None:
         """Take back what was not sent after all, to be stored and sent with the next checkpoint."""
@@ -305,10 +376,15 @@ class Partition:
     def state(self) -> dict[str, Any]:
         """What belongs to the state beside the engine's shards, in plain values."""
         if self._poisoned:
-            raise Poisoned(f"partition {self.number}: the engine failed while taking in a slice; its state is not stored")
+            raise Poisoned(
+                f"partition {self.number}: the engine failed while taking in a slice; its state is not stored"
+            )
         return {
             "next_offsets": dict(self.next_offsets),
-            "tally": [[topic, outcome, count] for (topic, outcome), count in sorted(self.engine.tally.items())],
+            "tally": [
+                [topic, outcome, count]
+                for (topic, outcome), count in sorted(self.engine.tally.items())
+            ],
             "controls": dict(self.engine.controls),
         }
 
@@ -317,8 +393,15 @@ def _size(records: Iterable[Outgoing]) -> int:
     return sum(len(one.value or b"") for one in records)
 
 
-def restored_engine(policy: Policy, shards: Mapping[ShardKey, Any], state: Mapping[str, Any], judge_anew: bool) -> Engine:
+def restored_engine(
+    policy: Policy, shards: Mapping[ShardKey, Any], state: Mapping[str, Any], judge_anew: bool
+) -> Engine:
     """The engine of a stored state (see `Partition.state`)."""
-    engine = Engine.load(policy, shards, {(topic, outcome): count for topic, outcome, count in state["tally"]}, judge_anew)
+    engine = Engine.load(
+        policy,
+        shards,
+        {(topic, outcome): count for topic, outcome, count in state["tally"]},
+        judge_anew,
+    )
     engine.controls = dict(state["controls"])
     return engine

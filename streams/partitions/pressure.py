@@ -76,7 +76,10 @@ class Pressure:
     def _taken(self) -> float:
         """Part of the room that is taken."""
         waiting = self._waiting.values()
-        return max(sum(one.episodes for one in waiting) / self._episodes, sum(one.size for one in waiting) / self._size)
+        return max(
+            sum(one.episodes for one in waiting) / self._episodes,
+            sum(one.size for one in waiting) / self._size,
+        )
 
     def judge(self, waiting: Mapping[int, Waiting], now: float) -> frozenset[int]:
         """What waits, by partition held; the partitions paused from here on. `now` in s, monotonic."""
@@ -90,9 +93,13 @@ class Pressure:
         return self.paused
 
     def now(self, now: float, refused: Mapping[int, str]) -> Backpressure:
-        """The moment `now` (s, monotonic), for all partitions judged; `refused` as in `Backpressure`."""
+        """The moment `now` (s, monotonic), for all partitions judged; `refused` as in
+        `Backpressure`.
+        """
         seconds = {number: max(now - self._since.get(number, now), 0.0) for number in self._waiting}
-        return Backpressure(seconds, {number: one.episodes for number, one in self._waiting.items()}, refused)
+        return Backpressure(
+            seconds, {number: one.episodes for number, one in self._waiting.items()}, refused
+        )
 
     def tell(self, moment: Backpressure) -> None:
         """Log a pause that lasts, once, and its end."""

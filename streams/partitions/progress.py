@@ -1,7 +1,8 @@
 """Progress: does a worker that should be moving move?
 
-Faust's consumer can stop without a word (its issues 175 and 629), and a worker that stands still shows numbers that look fine
-and are old. What cannot go on is therefore watched by what it gets done, in three ways:
+Faust's consumer can stop without a word (its issues 175 and 629), and a worker that stands still
+shows numbers that look fine and are old. What cannot go on is therefore watched by what it gets
+done, in three ways:
 
 - records wait, and none is taken in;
 - no fetch is answered, though an idle topic's is, too, within two seconds;
@@ -19,8 +20,9 @@ from typing import Any
 import structlog
 
 SILENT_SECONDS = 12.0
-"""Without an answer for so long, something is wrong: an idle worker gets one every half second and in a
-rebalance one every `app.METADATA_MS`."""
+"""Without an answer for so long, something is wrong: an idle worker gets one every half second and
+in a rebalance one every `app.METADATA_MS`.
+"""
 SAY_SECONDS = 60.0
 
 log = structlog.get_logger("alarm_fatigue")
@@ -67,7 +69,9 @@ class Answers:
 
 
 class Silence:
-    """Says that the broker does not answer: after some seconds, then once a minute, and when it is over."""
+    """Says that the broker does not answer: after some seconds, then once a minute, and when it is
+    over.
+    """
 
     def __init__(self, broker: str) -> None:
         self._broker = broker
@@ -80,13 +84,21 @@ class Silence:
             return
         if now - answered < SILENT_SECONDS:
             if self._said_at is not None:
-                log.warning("the broker answers again", broker=self._broker, seconds=round(answered - self._since))
+                log.warning(
+                    "the broker answers again",
+                    broker=self._broker,
+                    seconds=round(answered - self._since),
+                )
                 self._said_at = None
         elif self._said_at is None or now - self._said_at >= SAY_SECONDS:
             if self._said_at is None:
                 self._since = answered
             self._said_at = now
-            log.warning("the broker does not answer; waiting for it", broker=self._broker, seconds=round(now - answered))
+            log.warning(
+                "the broker does not answer; waiting for it",
+                broker=self._broker,
+                seconds=round(now - answered),
+            )
 
 
 class Watch:
@@ -101,11 +113,19 @@ class Watch:
         self._moved.clear()
 
     def judge(self, one: Standing, now: float) -> str | None:
-        """What has stood still for longer than the limit (seconds), None if nothing has; `now` in seconds of any steady clock."""
+        """What has stood still for longer than the limit (seconds), None if nothing has; `now` in
+        seconds of any steady clock.
+        """
         still = {
-            "partitions or their state have not come": None if one.settled else ("settling", one.restored),
-            "records wait, and none is taken in": ("taking", one.taken_in) if one.settled and one.waiting else None,
-            "no fetch is answered": ("fetching", one.answered) if one.settled and one.partitions and not one.waiting else None,
+            "partitions or their state have not come": None
+            if one.settled
+            else ("settling", one.restored),
+            "records wait, and none is taken in": ("taking", one.taken_in)
+            if one.settled and one.waiting
+            else None,
+            "no fetch is answered": ("fetching", one.answered)
+            if one.settled and one.partitions and not one.waiting
+            else None,
         }
         for what, mark in still.items():
             if mark is None:

@@ -1,7 +1,9 @@
-"""The Faust table behind checkpoints: Faust declares, assigns and reads its changelog topic; nobody sets its keys.
+"""The Faust table behind checkpoints: Faust declares, assigns and reads its changelog topic; nobody
+sets its keys.
 
-Recovery hands the changelog's records to `Found`, which keeps the last of each key, by partition. The worker builds its
-state from them once recovery is complete, and writes checkpoints to the same topic itself.
+Recovery hands the changelog's records to `Found`, which keeps the last of each key, by partition.
+The worker builds its state from them once recovery is complete, and writes checkpoints to the same
+topic itself.
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ log = structlog.get_logger("alarm_fatigue")
 
 
 class Found(memory.Store):
-    """What recovery found in the changelog: records[partition][key], and offsets[partition][key]; others' records left out."""
+    """What recovery found in the changelog: records[partition][key], and offsets[partition][key];
+    others' records left out.
+    """
 
     def __post_init__(self) -> None:
         super().__post_init__()  # the table as a mapping, which stays empty
@@ -43,12 +47,22 @@ class Found(memory.Store):
 
     @contextmanager
     def taken(self, partition: int) -> Iterator[dict[bytes, bytes]]:
-        """The records of a partition, which are forgotten here. A `CheckpointError` about them gets the place of the record."""
+        """The records of a partition, which are forgotten here.
+
+        A `CheckpointError` about them gets the place of the record.
+        """
         records, offsets = self.records.pop(partition, {}), self.offsets.pop(partition, {})
         topic = self.table.changelog_topic_name
         try:
             for key, reason in damaged_manifests(records).items():
-                _tell_of_foreign(topic, partition, offsets[key], key, len(records[key]), f"no manifest ({reason})")
+                _tell_of_foreign(
+                    topic,
+                    partition,
+                    offsets[key],
+                    key,
+                    len(records[key]),
+                    f"no manifest ({reason})",
+                )
             yield records
         except CheckpointError as error:
             raise error.at(topic, partition, offsets) from None
@@ -57,7 +71,8 @@ class Found(memory.Store):
         for event in batch:
             message = event.message
             key, value, number = message.key, message.value, message.partition
-            if key is None and value is None:  # the place of records that do not count (see `FetchedRecords`)
+            # the place of records that do not count (see `FetchedRecords`)
+            if key is None and value is None:
                 continue
             if not is_key(key):
                 if value is not None:  # else somebody has deleted a record of others
@@ -68,7 +83,13 @@ class Found(memory.Store):
                 self.records.setdefault(number, {})[key] = value
                 self.offsets.setdefault(number, {})[key] = message.offset
 
-    async def on_rebalance(self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0) -> None:  # noqa: ARG002
+    async def on_rebalance(
+        self,
+        assigned: set[TP],
+        revoked: set[TP],
+        newly_assigned: set[TP],
+        generation_id: int = 0,  # noqa: ARG002
+    ) -> None:
         numbers = {tp.partition for tp in revoked}
         for number in numbers:
             for one in (self.records, self.offsets):
@@ -79,26 +100,42 @@ class Found(memory.Store):
         await self.table.on_recovered({tp.partition for tp in active_tps})
 
 
-def _tell_of_foreign(topic: str, partition: int, offset: int, key: bytes | None, size: int, is_what: str = "no stored state") -> None:
-    remedy = "delete it by a record of the same key without a value" if key is not None else "remove it with kafka-delete-records"
+def _tell_of_foreign(
+    topic: str,
+    partition: int,
+    offset: int,
+    key: bytes | None,
+    size: int,
+    is_what: str = "no stored state",
+) -> None:
+    remedy = (
+        "delete it by a record of the same key without a value"
+        if key is not None
+        else "remove it with kafka-delete-records"
+    )
     log.warning(
         f"a record in the checkpoint topic is {is_what} and is ignored; let only workers write there, and {remedy}",
-        topic=topic, partition=partition, offset=offset, key=None if key is None else key[:KEY_PREFIX].hex(), size=size,
-    )  # fmt: skip
+        topic=topic,
+        partition=partition,
+        offset=offset,
+        key=None if key is None else key[:KEY_PREFIX].hex(),
+        size=size,
+    )
 
 
 class CheckpointTable(faust.Table):
     """A table whose store is `Found`.
 
-    In a rebalance, `on_revoked` hears at once which partitions are others' now, and `on_recovered`, when all is read, which
-    ones this worker holds.
+    In a rebalance, `on_revoked` hears at once which partitions are others' now, and `on_recovered`,
+    when all is read, which ones this worker holds.
     """
 
     on_revoked: OnRevoked
     on_recovered: OnRecovered
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # Records of a checkpoint are long: buffering Faust's usual thousand of them would double the memory of a recovery.
+        # Records of a checkpoint are long: buffering Faust's usual thousand of them would double
+        # the memory of a recovery.
         super().__init__(*args, recovery_buffer_size=RECOVERY_RECORDS, **kwargs)
 
     def _new_store(self) -> Found:
@@ -106,25 +143,33 @@ class CheckpointTable(faust.Table):
 
 
 class CurrentRecovery(Recovery):
-    """Faust's recovery, which may end when the next rebalance has already begun - in a worker that was suspended, long ago.
+    """Faust's recovery, which may end when the next rebalance has already begun - in a worker that
+    was suspended, long ago.
 
     What it has read is then of the past, and another recovery follows.
     """
 
     _rebalances = 0
 
-    async def on_rebalance(self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0) -> None:
+    async def on_rebalance(
+        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
+    ) -> None:
         self._rebalances = self.app.rebalancing_count  # counted as soon as the client hears of one
         await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
 
     async def on_recovery_completed(self, generation_id: int = 0) -> None:
-        if self._rebalances != self.app.rebalancing_count or generation_id != self.app.consumer_generation_id:
+        if (
+            self._rebalances != self.app.rebalancing_count
+            or generation_id != self.app.consumer_generation_id
+        ):
             raise RebalanceAgain
         await super().on_recovery_completed(generation_id)
 
 
 class Tables(TableManager):
-    """Faust's tables, with that recovery, and without the second at every start in which Faust waits for more of them to be declared."""
+    """Faust's tables, with that recovery, and without the second at every start in which Faust
+    waits for more of them to be declared.
+    """
 
     _recovery: Recovery | None
 

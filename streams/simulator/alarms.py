@@ -1,14 +1,18 @@
-"""A hospital's alarms, assignments, responses and labels, drawn from a seed: the same seed and settings, the same bytes.
+"""A hospital's alarms, assignments, responses and labels, drawn from a seed: the same seed and
+settings, the same bytes.
 
     for record in simulate(Ward(seed=7, duration=HOUR, chattering_sensors=2)):
         send(record.topic, record.value)  # when the clock shows record.due
 
-Each alarm has a truth that no record states: whether it is actionable, and of an arrhythmia, whether it is real. Staff
-act on it, sooner or later as their load allows, and reviewers may write it down as a label. Two ids do tell a test what
-the analyzer must not look at: the letter in an `alarm_id` (`H01-a0000001`) is `a` as usual, `s` in a storm and `c` of a
-chattering sensor; the `event_id` of a response begins with the `alarm_id` that it answers, even where it names a bed alone.
+Each alarm has a truth that no record states: whether it is actionable, and of an arrhythmia,
+whether it is real. Staff act on it, sooner or later as their load allows, and reviewers may write
+it down as a label. Two ids do tell a test what the analyzer must not look at: the letter in an
+`alarm_id` (`H01-a0000001`) is `a` as usual, `s` in a storm and `c` of a chattering sensor; the
+`event_id` of a response begins with the `alarm_id` that it answers, even where it names a bed
+alone.
 
-Hours are drawn one by one, so memory holds about an hour of records and what is still to be delivered.
+Hours are drawn one by one, so memory holds about an hour of records and what is still to be
+delivered.
 """
 
 from __future__ import annotations
@@ -35,7 +39,9 @@ _GOLDEN = (5**0.5 - 1) / 2
 _PREFIX = {"monitor": "mon", "ventilator": "vent", "infusion_pump": "pump"}
 _REACTIONS = np.array(list(cal.REACTIONS))
 _REACTION_SHARES = np.cumsum(list(cal.REACTIONS.values()))[:-1]  # the last takes the rest
-_LOOSE_SENSOR = next(index for index, kind in enumerate(ALARM_TYPES) if kind.code == "MDC_EVT_SENSOR_DISCONN")
+_LOOSE_SENSOR = next(
+    index for index, kind in enumerate(ALARM_TYPES) if kind.code == "MDC_EVT_SENSOR_DISCONN"
+)
 _INAUDIBLE = np.array([index for index, kind in enumerate(ALARM_TYPES) if kind.priority == "info"])
 _FALSE = np.array([kind.false or 0.0 for kind in ALARM_TYPES])
 _ARRHYTHMIA = np.array([kind.false is not None for kind in ALARM_TYPES])
@@ -53,7 +59,9 @@ def _due(record: Record) -> int:
 
 
 class _Episode(NamedTuple):
-    """One alarm, its truth and its fate, as far as they are drawn before it is known who must answer it. Times in ms."""
+    """One alarm, its truth and its fate, as far as they are drawn before it is known who must
+    answer it. Times in ms.
+    """
 
     alarm_id: str
     bed: int
@@ -80,7 +88,9 @@ class _Episode(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Mix:
-    """Of one profile, by alarm type: cumulated shares of the audible alarms, and the chance to be actionable if real."""
+    """Of one profile, by alarm type: cumulated shares of the audible alarms, and the chance to be
+    actionable if real.
+    """
 
     types: Floats
     if_real: Floats
@@ -94,19 +104,22 @@ def _mix(profile_name: ProfileName) -> _Mix:
         if of.device in profile.devices and of.priority != "info":
             weights[of.kind][index] = of.weight
     clinical, technical = (each / each.sum() for each in weights.values())
-    # A false arrhythmia is never actionable, so a real one is more often; where even all real ones are too few (asystole,
-    # ventricular fibrillation), the other clinical alarms make up for it.
+    # A false arrhythmia is never actionable, so a real one is more often; where even all real ones
+    # are too few (asystole, ventricular fibrillation), the other clinical alarms make up for it.
     chance = np.minimum(profile.clinical_actionable, 1 - _FALSE)
     rhythm = clinical * _ARRHYTHMIA
     chance[~_ARRHYTHMIA] = (profile.clinical_actionable - rhythm @ chance) / (1 - rhythm.sum())
     if_real = np.where(technical > 0, profile.technical_actionable, chance / (1 - _FALSE))
     shares = clinical * (1 - cal.TECHNICAL_SHARE) + technical * cal.TECHNICAL_SHARE
     cumulated = np.cumsum(shares)
-    return _Mix(cumulated / cumulated[-1], if_real)  # exactly 1 at last, so that every uniform draw finds a type
+    # exactly 1 at last, so that every uniform draw finds a type
+    return _Mix(cumulated / cumulated[-1], if_real)
 
 
 def _patient_rate(quantile: float) -> float:
-    """Alarm rate that this share of patients stays below, relative to the mean: lognormal, cut at MAX_RATE."""
+    """Alarm rate that this share of patients stays below, relative to the mean: lognormal, cut at
+    MAX_RATE.
+    """
     normal, sigma, cut = NormalDist(), cal.RATE_SIGMA, log(cal.MAX_RATE)
     # With X of median 1 and mean m: the mean of min(X, MAX_RATE x m), in units of m.
     mean = normal.cdf(cut / sigma - sigma / 2) + cal.MAX_RATE * normal.cdf(-cut / sigma - sigma / 2)
@@ -120,13 +133,19 @@ class _Facility:
         self._ward = ward
         self._id = ward.facility_ids[number]
         patients, alarms, roster, storms, stormy, chatter, chattering, *network = (
-            np.random.Generator(np.random.PCG64(seed)) for seed in np.random.SeedSequence([ward.seed, number]).spawn(10)
+            np.random.Generator(np.random.PCG64(seed))
+            for seed in np.random.SeedSequence([ward.seed, number]).spawn(10)
         )
         self._roster = Roster(ward, number, roster)
         self._storms = Storms(ward, self._id, storms)
         self._chatter = Chatter(ward.chattering_sensors, ward.layout, chatter)
         self._network = Network(ward, *network)
-        self._patients, self._alarms, self._stormy, self._chattering = patients, alarms, stormy, chattering
+        self._patients, self._alarms, self._stormy, self._chattering = (
+            patients,
+            alarms,
+            stormy,
+            chattering,
+        )
 
         beds = [unit for unit in ward.layout for _ in range(unit.beds)]
         mixes = [_mix(unit.profile_name) for unit in beds]
@@ -144,11 +163,13 @@ class _Facility:
         self._leaves = np.zeros(len(beds))
         for bed in range(len(beds)):
             self._admit(bed, ward.start)
-        self._leaves -= patients.random(len(beds)) * (self._leaves - ward.start)  # they came before the run began
+        # they came before the run began
+        self._leaves -= patients.random(len(beds)) * (self._leaves - ward.start)
 
         self._drawn = dict.fromkeys("asc", 0)
         self._busy: dict[tuple[int, int], int] = {}
-        """When the last alarm of a bed and type ends: a device raises a condition once at a time."""
+        """When the last alarm of a bed and type ends: a device raises a condition once at a time.
+        """
         self._seen = (np.empty(0, np.int64), np.empty(0, np.int64))
         """Nurse and start of the alarms that still count as exposure."""
 
@@ -158,7 +179,8 @@ class _Facility:
         pending: list[Record] = []
         shifts: dict[int, Shift] = {}
         while begin < end:
-            until = begin // HOUR * HOUR + HOUR  # shifts change on the hour, so each hour has one shift
+            # shifts change on the hour, so each hour has one shift
+            until = begin // HOUR * HOUR + HOUR
             drafts: list[Draft] = []
             # The coming shift is charted ahead, so its roster is drawn an hour before it begins.
             for shift in sorted({shift_at(begin), shift_at(until)} - shifts.keys()):
@@ -177,8 +199,10 @@ class _Facility:
             shifts = {shift: drawn for shift, drawn in shifts.items() if shift >= shift_at(begin)}
 
     def _admit(self, bed: int, now: int) -> None:
-        """A new patient takes the bed. Steps of the golden ratio spread the quantiles of successive patients evenly, so
-        that even a small hospital has its fair share of patients who alarm much."""
+        """A new patient takes the bed. Steps of the golden ratio spread the quantiles of successive
+        patients evenly, so that even a small hospital has its fair share of patients who alarm
+        much.
+        """
         self._admitted += 1
         quantile = (self._first_quantile + self._admitted * _GOLDEN) % 1
         self._rate[bed] = _patient_rate(min(max(quantile, 1e-9), 1 - 1e-9))
@@ -190,12 +214,17 @@ class _Facility:
         """All that begins in [`begin`, `until`), at most an hour."""
         hours = (until - begin) / HOUR
         of_day = (begin + until) / 2 % DAY / HOUR
-        usual = self._ward.alarms_per_bed_day / 24 * (1 + cal.DIURNAL_SWING * cos((of_day - 14) / 12 * pi))
+        usual = (
+            self._ward.alarms_per_bed_day
+            / 24
+            * (1 + cal.DIURNAL_SWING * cos((of_day - 14) / 12 * pi))
+        )
         beds = np.arange(len(self._bed))
 
         rng = self._alarms
-        # A few patients make half of the alarms, so few beds would stray far from the published average, were each
-        # patient's rate independent of the others': shares are drawn, and the hospital's total is given.
+        # A few patients make half of the alarms, so few beds would stray far from the published
+        # average, were each patient's rate independent of the others': shares are drawn, and the
+        # hospital's total is given.
         bed = np.repeat(beds, rng.poisson(usual * hours * self._rate / self._rate.mean()))
         start = begin + rng.random(len(bed)) * (until - begin)
         episodes = self._draw(rng, "a", bed, self._typed(rng, bed), start)
@@ -206,7 +235,9 @@ class _Facility:
         bed, start = self._storms.onsets(begin, until, usual)
         episodes += self._draw(self._stormy, "s", bed, self._typed(self._stormy, bed), start)
         bed, start, duration = self._chatter.onsets(begin, until)
-        episodes += self._draw(self._chattering, "c", bed, np.full(len(bed), _LOOSE_SENSOR), start, duration)
+        episodes += self._draw(
+            self._chattering, "c", bed, np.full(len(bed), _LOOSE_SENSOR), start, duration
+        )
 
         episodes.sort(key=lambda episode: episode.start)
         drafts: list[Draft] = []
@@ -217,7 +248,9 @@ class _Facility:
             self._busy[line] = end_at + SECOND
             drafts += self._signals(episode, start_at, end_at, shift.charge[episode.bed])
             if episode.answered:
-                drafts += self._answers(episode, start_at, end_at, episode.delay * median, shift.nurse[episode.bed])
+                drafts += self._answers(
+                    episode, start_at, end_at, episode.delay * median, shift.nurse[episode.bed]
+                )
             if episode.adjudicated:
                 drafts.append(self._label(episode, end_at + episode.label_delay))
         return drafts
@@ -228,9 +261,17 @@ class _Facility:
         return types
 
     def _draw(
-        self, rng: np.random.Generator, origin: str, bed: Ints, of_type: Ints, start: Floats, duration: Floats | None = None
+        self,
+        rng: np.random.Generator,
+        origin: str,
+        bed: Ints,
+        of_type: Ints,
+        start: Floats,
+        duration: Floats | None = None,
     ) -> list[_Episode]:
-        """Episodes of these beds, types and starts; of these durations, if given, and then all fleeting and unanswered."""
+        """Episodes of these beds, types and starts; of these durations, if given, and then all
+        fleeting and unanswered.
+        """
         count = len(bed)
         chances = iter(rng.random((14, count)))
         real = next(chances) >= _FALSE[of_type]
@@ -267,10 +308,15 @@ class _Facility:
             (cal.LABEL_DELAY * np.exp(cal.LABEL_DELAY_SIGMA * normal[2])).astype(np.int64),
         )
         ids = (f"{self._id}-{origin}{number:07d}" for number in range(first, first + count))
-        return [_Episode(*row) for row in zip(ids, *(column.tolist() for column in columns), strict=True)]
+        return [
+            _Episode(*row)
+            for row in zip(ids, *(column.tolist() for column in columns), strict=True)
+        ]
 
     def _delays(self, episodes: list[_Episode], shift: Shift) -> list[float]:
-        """Median response delay (ms) to each of `episodes`, which are in order of start: longer, the more alarms the nurse had lately."""
+        """Median response delay (ms) to each of `episodes`, which are in order of start: longer,
+        the more alarms the nurse had lately.
+        """
         beds = np.array([episode.bed for episode in episodes], np.int64)
         starts = np.array([episode.start for episode in episodes], np.int64)
         audible = ~np.isin(np.array([episode.type for episode in episodes], np.int64), _INAUDIBLE)
@@ -285,7 +331,9 @@ class _Facility:
         line = np.sort(self._seen[0] * span + self._seen[1] - shift.start + cal.SHIFT)
         place = nurses * span + starts - shift.start + cal.SHIFT
         exposure = np.searchsorted(line, place) - np.searchsorted(line, place - cal.EXPOSURE)
-        slowing = np.array(cal.EXPOSURE_SLOWING)[np.searchsorted(cal.EXPOSURE_BANDS, exposure, side="right")]
+        slowing = np.array(cal.EXPOSURE_SLOWING)[
+            np.searchsorted(cal.EXPOSURE_BANDS, exposure, side="right")
+        ]
         tiring = cal.SLOWER_PER_HOUR ** ((starts - shift.start) / HOUR - cal.MIDDLE_OF_SHIFT)
         delays: list[float] = (self._delay_median[beds] * slowing * tiring).tolist()
         return delays
@@ -316,32 +364,56 @@ class _Facility:
             updates = min((end - start - 1) // cal.UPDATE_EVERY, len(cal.COURSES) - 1)
             course = cal.COURSES[updates]
             # A tenth at least, so that no reading lies on its limit.
-            readings = [round(of.limit + copysign(max(0.1, episode.depth * share), of.depth), 1) for share in course]
+            readings = [
+                round(of.limit + copysign(max(0.1, episode.depth * share), of.depth), 1)
+                for share in course
+            ]
             value |= {"value": max(0.0, readings[0]), "limit": of.limit}
         yield Draft(start, "alarms", value)
         for number in range(1, updates + 1):
             at = start + number * cal.UPDATE_EVERY
-            value = value | {"event_id": f"{episode.alarm_id}-{number}", "phase": "update", "at": at, "value": max(0.0, readings[number])}
+            value = value | {
+                "event_id": f"{episode.alarm_id}-{number}",
+                "phase": "update",
+                "at": at,
+                "value": max(0.0, readings[number]),
+            }
             if episode.escalates:
                 value["priority"] = "high"
             yield Draft(at, "alarms", value)
         if not episode.never_ends:
-            value = value | {"event_id": f"{episode.alarm_id}-{updates + 1}", "phase": "end", "at": end}
+            value = value | {
+                "event_id": f"{episode.alarm_id}-{updates + 1}",
+                "phase": "end",
+                "at": end,
+            }
             value.pop("value", None)
             yield Draft(end, "alarms", value)
 
-    def _answers(self, episode: _Episode, start: int, end: int, delay: float, nurse: str) -> Iterator[Draft]:
-        """What staff do, `delay` ms after the start, or where something must be done, before it is too late for that."""
-        value: dict[str, object] = {"event_id": f"{episode.alarm_id}-r1", "facility": self._id, "unit": self._unit[episode.bed]}
+    def _answers(
+        self, episode: _Episode, start: int, end: int, delay: float, nurse: str
+    ) -> Iterator[Draft]:
+        """What staff do, `delay` ms after the start, or where something must be done, before it is
+        too late for that.
+        """
+        value: dict[str, object] = {
+            "event_id": f"{episode.alarm_id}-r1",
+            "facility": self._id,
+            "unit": self._unit[episode.bed],
+        }
         if episode.named:
             value["clinician"] = nurse
         if not episode.actionable:
-            where = {"bed": self._bed[episode.bed]} if episode.reaction == "attend" and episode.bed_only else {"alarm_id": episode.alarm_id}
+            where = (
+                {"bed": self._bed[episode.bed]}
+                if episode.reaction == "attend" and episode.bed_only
+                else {"alarm_id": episode.alarm_id}
+            )
             at = start + int(delay) + SECOND
             yield Draft(at, "responses", value | {"at": at, "action": episode.reaction} | where)
             return
-        # By definition an actionable alarm is one that is acted on within the window (Bonafide 2015, Goerges 2009), so
-        # long delays approach its end and never pass it.
+        # By definition an actionable alarm is one that is acted on within the window (Bonafide
+        # 2015, Goerges 2009), so long delays approach its end and never pass it.
         latest = end - start + cal.WINDOW
         at = start + int(latest * (1 - exp(-delay / latest)))
         value["alarm_id"] = episode.alarm_id
@@ -349,10 +421,17 @@ class _Facility:
             half = (start + at) // 2
             yield Draft(half, "responses", value | {"at": half, "action": "acknowledge"})
         action: Action = "consult" if episode.consulted else "intervene"
-        yield Draft(at, "responses", value | {"event_id": f"{episode.alarm_id}-r2", "at": at, "action": action})
+        yield Draft(
+            at,
+            "responses",
+            value | {"event_id": f"{episode.alarm_id}-r2", "at": at, "action": action},
+        )
 
     def _label(self, episode: _Episode, at: int) -> Draft:
-        """A reviewer's finding. A false alarm and a real one that needed nothing are told apart by the reason."""
+        """A reviewer's finding.
+
+        A false alarm and a real one that needed nothing are told apart by the reason.
+        """
         value: dict[str, object] = {
             "event_id": f"{episode.alarm_id}-l",
             "facility": self._id,

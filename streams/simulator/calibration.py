@@ -1,11 +1,13 @@
-"""The figures that the simulated wards reproduce, each with its unit and source, and what is derived from them.
+"""The figures that the simulated wards reproduce, each with its unit and source, and what is
+derived from them.
 
-Published figures name their study. "Ours" marks a proposal: chosen to be credible where nothing published was found, and
-never to be quoted as evidence. This module knows no clock, no randomness and no settings.
+Published figures name their study. "Ours" marks a proposal: chosen to be credible where nothing
+published was found, and never to be quoted as evidence. This module knows no clock, no randomness
+and no settings.
 
-Sources: Drew 2014, PLOS ONE, doi 10.1371/journal.pone.0110274; Harris 2017, doi 10.2147/TCRM.S126191 (the same 31 days);
-Goerges 2009, Anesth Analg; Lansdowne 2016; Welch 2011; Bonafide 2015, doi 10.1002/jhm.2331; Bonafide 2017, JAMA Pediatr;
-PhysioNet/CinC challenge 2015.
+Sources: Drew 2014, PLOS ONE, doi 10.1371/journal.pone.0110274; Harris 2017, doi
+10.2147/TCRM.S126191 (the same 31 days); Goerges 2009, Anesth Analg; Lansdowne 2016; Welch 2011;
+Bonafide 2015, doi 10.1002/jhm.2331; Bonafide 2017, JAMA Pediatr; PhysioNet/CinC challenge 2015.
 """
 
 from __future__ import annotations
@@ -21,33 +23,52 @@ from analyzer.model.policy import HOUR, MINUTE, SECOND
 _z = NormalDist().inv_cdf
 
 # How many, and whose
-AUDIBLE_PER_BED_DAY = 187.0  # alarms per monitored bed and day (Drew 2014); the simulator's beds are always occupied
-TECHNICAL_SHARE = 791_632 / 2_558_760  # of all alarms, inaudible ones included (Drew 2014); used for the audible ones
-TOP_TENTH_SHARE = 0.574  # of all alarms, made by the 10 % of patients with most (Lansdowne 2016: SpO2 < 90 %, 15 s delay)
+# alarms per monitored bed and day (Drew 2014); the simulator's beds are always occupied
+AUDIBLE_PER_BED_DAY = 187.0
+# of all alarms, inaudible ones included (Drew 2014); used for the audible ones
+TECHNICAL_SHARE = 791_632 / 2_558_760
+# of all alarms, made by the 10 % of patients with most (Lansdowne 2016: SpO2 < 90 %, 15 s delay)
+TOP_TENTH_SHARE = 0.574
 MEAN_STAY = 48_404 / 461 * HOUR  # ms monitored per patient (Harris 2017): 4.4 days
 STAY_SIGMA = 0.7  # of the log of stays: right-skewed, weeks being rare (ours)
-RATE_SIGMA = _z(0.9) + _z(TOP_TENTH_SHARE)  # of the log of patients' rates: a lognormal's top tenth has 1 - Phi(z(0.9) - sigma)
-MAX_RATE = 10.0  # times the mean rate: over an alarm a minute, past which somebody changes the limits (ours; the share becomes 0.53)
-DIURNAL_SWING = 0.2  # the rate at 14:00 is this share above, at 02:00 below, the mean (ours: care and visits set alarms off)
-INAUDIBLE_PER_BED_HOUR = 2.0  # watchdogs and text messages, which are not alarms (ours; Drew counted far more, unheard)
+# of the log of patients' rates: a lognormal's top tenth has 1 - Phi(z(0.9) - sigma)
+RATE_SIGMA = _z(0.9) + _z(TOP_TENTH_SHARE)
+# times the mean rate: over an alarm a minute, past which somebody changes the limits (ours; the
+# share becomes 0.53)
+MAX_RATE = 10.0
+# the rate at 14:00 is this share above, at 02:00 below, the mean (ours: care and visits set alarms
+# off)
+DIURNAL_SWING = 0.2
+# watchdogs and text messages, which are not alarms (ours; Drew counted far more, unheard)
+INAUDIBLE_PER_BED_HOUR = 2.0
 
-# How long: durations are lognormal, because they are positive, right-skewed, and two published quantiles fix one
+# How long: durations are lognormal, because they are positive, right-skewed, and two published
+# quantiles fix one
 MEDIAN_DURATION = 17 * SECOND  # of all alarms (Goerges 2009)
-DELAY_HALF = 14 * SECOND  # removes 50 % of ignored and ineffective alarms: their median (Goerges 2009)
+# removes 50 % of ignored and ineffective alarms: their median (Goerges 2009)
+DELAY_HALF = 14 * SECOND
 DELAY_TWO_THIRDS = 19 * SECOND  # removes 67 % of them (Goerges 2009)
-EFFECTIVE, INEFFECTIVE, IGNORED = 0.23, 0.36, 0.41  # shares of all alarms: clinical action; mere reaction; none (Goerges 2009)
+# shares of all alarms: clinical action; mere reaction; none (Goerges 2009)
+EFFECTIVE, INEFFECTIVE, IGNORED = 0.23, 0.36, 0.41
 IDLE_SIGMA = log(DELAY_TWO_THIRDS / DELAY_HALF) / _z(0.67)  # of ignored and ineffective alarms
 ACTIONABLE_SIGMA = 1.0  # of the others (ours)
-# The median of the others follows from the overall one: idle share x F(17 s) + effective share x F(17 s) = 1/2.
+# The median of the others follows from the overall one: idle share x F(17 s) + effective share x
+# F(17 s) = 1/2.
 _idle_by_median = NormalDist().cdf(log(MEDIAN_DURATION / DELAY_HALF) / IDLE_SIGMA)
-ACTIONABLE_DURATION = MEDIAN_DURATION * exp(-ACTIONABLE_SIGMA * _z((0.5 - (1 - EFFECTIVE) * _idle_by_median) / EFFECTIVE))
-SHORTEST, LONGEST = SECOND, HOUR  # bounds of a duration: monitors report by the second; an hour is past any cure (ours)
+ACTIONABLE_DURATION = MEDIAN_DURATION * exp(
+    -ACTIONABLE_SIGMA * _z((0.5 - (1 - EFFECTIVE) * _idle_by_median) / EFFECTIVE)
+)
+# bounds of a duration: monitors report by the second; an hour is past any cure (ours)
+SHORTEST, LONGEST = SECOND, HOUR
 
 # How far beyond the limit: exponential depths, as small excursions outnumber deep ones
 LOWER_LIMIT_REMOVES = 0.63  # of SpO2 alarms, when 90 % becomes 88 % (Welch 2011)
 ACTIONABLE_DEPTH = 2.0  # actionable excursions go this many times as deep (ours)
-# With x = exp(-1 / depth), idle share x^2 + effective share x = what the lower limit leaves. A quadratic, solved for x.
-_x = (sqrt(EFFECTIVE**2 + 4 * (1 - EFFECTIVE) * (1 - LOWER_LIMIT_REMOVES)) - EFFECTIVE) / (2 * (1 - EFFECTIVE))
+# With x = exp(-1 / depth), idle share x^2 + effective share x = what the lower limit leaves. A
+# quadratic, solved for x.
+_x = (sqrt(EFFECTIVE**2 + 4 * (1 - EFFECTIVE) * (1 - LOWER_LIMIT_REMOVES)) - EFFECTIVE) / (
+    2 * (1 - EFFECTIVE)
+)
 SPO2_DEPTH = -1 / log(_x)  # percentage points, of ignored and ineffective alarms
 
 # How staff answer
@@ -55,20 +76,31 @@ WINDOW = 5 * MINUTE  # after its end, an action still answers an alarm (Goerges 
 DELAY_SIGMA = 0.8  # of the log of response delays (ours)
 SLOWER_PER_HOUR = 1.15  # factor per hour into the shift (Bonafide 2017)
 MIDDLE_OF_SHIFT = 6.0  # hours: where the median delays below hold (ours)
-EXPOSURE = 120 * MINUTE  # the load that counts: alarms of the nurse's beds in this time (Bonafide 2015, there a patient's)
+# the load that counts: alarms of the nurse's beds in this time (Bonafide 2015, there a patient's)
+EXPOSURE = 120 * MINUTE
 EXPOSURE_BANDS = (30, 80)  # alarms: 0-29, 30-79, 80 or more (Bonafide 2015)
-EXPOSURE_SLOWING = (1.0, 1.5, 2.0)  # factor in each band (ours: published as curves; Bonafide 2017 found no such effect)
+# factor in each band (ours: published as curves; Bonafide 2017 found no such effect)
+EXPOSURE_SLOWING = (1.0, 1.5, 2.0)
 REACTIONS: dict[Action, float] = {  # to alarms that need nothing: shares (ours)
-    "acknowledge": 0.40, "silence": 0.30, "attend": 0.20, "pause": 0.05, "adjust_limits": 0.03, "decline": 0.01, "escalate": 0.01,
-}  # fmt: skip
-BED_ONLY = 0.7  # of attendances, known by bed alone, as a badge reader knows the room and not the alarm (ours)
+    "acknowledge": 0.40,
+    "silence": 0.30,
+    "attend": 0.20,
+    "pause": 0.05,
+    "adjust_limits": 0.03,
+    "decline": 0.01,
+    "escalate": 0.01,
+}
+# of attendances, known by bed alone, as a badge reader knows the room and not the alarm (ours)
+BED_ONLY = 0.7
 NAMED = 0.9  # of responses that say who responded (ours)
-CONSULTED = 0.15  # of actionable alarms are answered by a consultation, the others by an intervention (ours)
+# of actionable alarms are answered by a consultation, the others by an intervention (ours)
+CONSULTED = 0.15
 ACKNOWLEDGED_FIRST = 0.5  # of actionable alarms (ours)
 
 # What the messages look like (all ours)
 UPDATE_EVERY = 10 * SECOND  # while a value is beyond its limit
-COURSES = ((1.0,), (0.6, 1.0), (0.5, 1.0, 0.7), (0.4, 0.8, 1.0, 0.6))  # share of the greatest depth, at onset and each update
+# share of the greatest depth, at onset and each update
+COURSES = ((1.0,), (0.6, 1.0), (0.5, 1.0, 0.7), (0.4, 0.8, 1.0, 0.6))
 OPENS_WITH_UPDATE = 0.02  # of alarms, as gateways that join late do
 NEVER_ENDS = 0.0005  # of alarms whose end is lost
 ESCALATES = 0.02  # of updated alarms, that become high priority
@@ -93,14 +125,19 @@ ProfileName = Literal["micu", "picu", "ward"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What sets one sort of unit apart. Shares are of the alarms of that kind; `delay_median` in ms at mid-shift."""
+    """What sets one sort of unit apart.
+
+    Shares are of the alarms of that kind; `delay_median` in ms at mid-shift.
+    """
 
     unit_names: tuple[str, ...]
     devices: tuple[str, ...] = ("monitor", "infusion_pump", "ventilator")
     clinical_actionable: float
     technical_actionable: float = 0.0
     answered: float = INEFFECTIVE / (INEFFECTIVE + IGNORED)
-    """Of the alarms that need nothing, this share is answered all the same (Goerges 2009, for want of others)."""
+    """Of the alarms that need nothing, this share is answered all the same (Goerges 2009, for want
+    of others).
+    """
     delay_median: int = 210 * SECOND
     """3.5 min, at one patient a nurse (Bonafide 2017), taken for intensive care."""
 
@@ -126,8 +163,10 @@ PROFILES: dict[ProfileName, Profile] = {
 
 @dataclass(frozen=True, slots=True)
 class AlarmType:
-    """One thing that a device announces. `weight` is relative within its kind; `depth` the mean excursion beyond `limit`
-    in the unit of `source`, negative below; `false` the share of false alarms, where one was published."""
+    """One thing that a device announces. `weight` is relative within its kind; `depth` the mean
+    excursion beyond `limit` in the unit of `source`, negative below; `false` the share of false
+    alarms, where one was published.
+    """
 
     device: str
     source: str
@@ -143,34 +182,138 @@ class AlarmType:
 
 _SPO2, _HR, _RR = "MDC_PULS_OXIM_SAT_O2", "MDC_ECG_HEART_RATE", "MDC_TTHOR_RESP_RATE"
 _ABP, _AWAY, _MINUTE_VOLUME = "MDC_PRESS_BLD_ART_ABP_SYS", "MDC_PRESS_AWAY", "MDC_VOL_MINUTE_AWAY"
-_ARRHYTHMIAS = 12.0 / 750  # weight of one alarm of the CinC set: arrhythmias make 12 % of clinical alarms (ours)
+# weight of one alarm of the CinC set: arrhythmias make 12 % of clinical alarms (ours)
+_ARRHYTHMIAS = 12.0 / 750
 
-# Codes are ISO/IEEE 11073-10101 reference ids; weights are ours, except that arrhythmias are mixed as in CinC 2015,
-# whose false shares they have. Depths are ours but for SpO2.
+# Codes are ISO/IEEE 11073-10101 reference ids; weights are ours, except that arrhythmias are mixed
+# as in CinC 2015, whose false shares they have. Depths are ours but for SpO2.
 ALARM_TYPES = (
-    AlarmType("monitor", _SPO2, "MDC_EVT_LO", "physiological", "medium", "SpO2 low", 26, 90.0, -SPO2_DEPTH),
-    AlarmType("monitor", _SPO2, "MDC_EVT_DESAT", "physiological", "high", "Desaturation", 2, 80.0, -3),
-    AlarmType("monitor", _HR, "MDC_EVT_HI", "physiological", "medium", "Heart rate high", 14, 120.0, 8),
-    AlarmType("monitor", _HR, "MDC_EVT_LO", "physiological", "medium", "Heart rate low", 6, 50.0, -4),
-    AlarmType("monitor", _ABP, "MDC_EVT_LO", "physiological", "medium", "Arterial pressure low", 9, 90.0, -6),
-    AlarmType("monitor", _ABP, "MDC_EVT_HI", "physiological", "medium", "Arterial pressure high", 8, 160.0, 9),
-    AlarmType("monitor", _RR, "MDC_EVT_HI", "physiological", "low", "Respiratory rate high", 9, 30.0, 4),
-    AlarmType("monitor", _RR, "MDC_EVT_LO", "physiological", "low", "Respiratory rate low", 5, 8.0, -1),
+    AlarmType(
+        "monitor", _SPO2, "MDC_EVT_LO", "physiological", "medium", "SpO2 low", 26, 90.0, -SPO2_DEPTH
+    ),
+    AlarmType(
+        "monitor", _SPO2, "MDC_EVT_DESAT", "physiological", "high", "Desaturation", 2, 80.0, -3
+    ),
+    AlarmType(
+        "monitor", _HR, "MDC_EVT_HI", "physiological", "medium", "Heart rate high", 14, 120.0, 8
+    ),
+    AlarmType(
+        "monitor", _HR, "MDC_EVT_LO", "physiological", "medium", "Heart rate low", 6, 50.0, -4
+    ),
+    AlarmType(
+        "monitor",
+        _ABP,
+        "MDC_EVT_LO",
+        "physiological",
+        "medium",
+        "Arterial pressure low",
+        9,
+        90.0,
+        -6,
+    ),
+    AlarmType(
+        "monitor",
+        _ABP,
+        "MDC_EVT_HI",
+        "physiological",
+        "medium",
+        "Arterial pressure high",
+        8,
+        160.0,
+        9,
+    ),
+    AlarmType(
+        "monitor", _RR, "MDC_EVT_HI", "physiological", "low", "Respiratory rate high", 9, 30.0, 4
+    ),
+    AlarmType(
+        "monitor", _RR, "MDC_EVT_LO", "physiological", "low", "Respiratory rate low", 5, 8.0, -1
+    ),
     AlarmType("monitor", _RR, "MDC_EVT_APNEA", "physiological", "high", "Apnea", 2),
-    AlarmType("monitor", _HR, "MDC_EVT_ECG_ASYSTOLE", "physiological", "high", "Asystole", 122 * _ARRHYTHMIAS, false=100 / 122),
-    AlarmType("monitor", _HR, "MDC_EVT_ECG_BRADY_EXTREME", "physiological", "high", "Bradycardia", 89 * _ARRHYTHMIAS, false=43 / 89),
-    AlarmType("monitor", _HR, "MDC_EVT_ECG_TACHY_EXTREME", "physiological", "high", "Tachycardia", 140 * _ARRHYTHMIAS, false=9 / 140),
-    AlarmType("monitor", _HR, "MDC_EVT_ECG_V_FIB", "physiological", "high", "V-fibrillation", 58 * _ARRHYTHMIAS, false=52 / 58),
-    AlarmType("monitor", _HR, "MDC_EVT_ECG_V_TACHY", "physiological", "high", "V-tachycardia", 341 * _ARRHYTHMIAS, false=252 / 341),
-    AlarmType("ventilator", _AWAY, "MDC_EVT_HI", "physiological", "high", "Airway pressure high", 5, 40.0, 5),
-    AlarmType("ventilator", _MINUTE_VOLUME, "MDC_EVT_LO", "physiological", "medium", "Minute volume low", 3, 4.0, -0.5),
-    AlarmType("monitor", _SPO2, "MDC_EVT_SENSOR_DISCONN", "technical", "low", "SpO2 sensor off", 40),
+    AlarmType(
+        "monitor",
+        _HR,
+        "MDC_EVT_ECG_ASYSTOLE",
+        "physiological",
+        "high",
+        "Asystole",
+        122 * _ARRHYTHMIAS,
+        false=100 / 122,
+    ),
+    AlarmType(
+        "monitor",
+        _HR,
+        "MDC_EVT_ECG_BRADY_EXTREME",
+        "physiological",
+        "high",
+        "Bradycardia",
+        89 * _ARRHYTHMIAS,
+        false=43 / 89,
+    ),
+    AlarmType(
+        "monitor",
+        _HR,
+        "MDC_EVT_ECG_TACHY_EXTREME",
+        "physiological",
+        "high",
+        "Tachycardia",
+        140 * _ARRHYTHMIAS,
+        false=9 / 140,
+    ),
+    AlarmType(
+        "monitor",
+        _HR,
+        "MDC_EVT_ECG_V_FIB",
+        "physiological",
+        "high",
+        "V-fibrillation",
+        58 * _ARRHYTHMIAS,
+        false=52 / 58,
+    ),
+    AlarmType(
+        "monitor",
+        _HR,
+        "MDC_EVT_ECG_V_TACHY",
+        "physiological",
+        "high",
+        "V-tachycardia",
+        341 * _ARRHYTHMIAS,
+        false=252 / 341,
+    ),
+    AlarmType(
+        "ventilator",
+        _AWAY,
+        "MDC_EVT_HI",
+        "physiological",
+        "high",
+        "Airway pressure high",
+        5,
+        40.0,
+        5,
+    ),
+    AlarmType(
+        "ventilator",
+        _MINUTE_VOLUME,
+        "MDC_EVT_LO",
+        "physiological",
+        "medium",
+        "Minute volume low",
+        3,
+        4.0,
+        -0.5,
+    ),
+    AlarmType(
+        "monitor", _SPO2, "MDC_EVT_SENSOR_DISCONN", "technical", "low", "SpO2 sensor off", 40
+    ),
     AlarmType("monitor", _HR, "MDC_EVT_LEADS_OFF", "technical", "medium", "ECG leads off", 30),
     AlarmType("monitor", "", "MDC_EVT_BATT_LO", "technical", "low", "Battery low", 6),
-    AlarmType("infusion_pump", "", "MDC_EVT_FLUID_LINE_OCCL", "technical", "high", "Line occluded", 16),
+    AlarmType(
+        "infusion_pump", "", "MDC_EVT_FLUID_LINE_OCCL", "technical", "high", "Line occluded", 16
+    ),
     AlarmType("infusion_pump", "", "MDC_EVT_BATT_LO", "technical", "low", "Pump battery low", 4),
-    AlarmType("ventilator", "", "MDC_EVT_SENSOR_DISCONN", "technical", "high", "Flow sensor off", 4),
+    AlarmType(
+        "ventilator", "", "MDC_EVT_SENSOR_DISCONN", "technical", "high", "Flow sensor off", 4
+    ),
     # Not alarms: weights are relative among the inaudible.
     AlarmType("monitor", "", "MDC_EVT_WATCHDOG", "advisory", "info", "Watchdog", 1),
     AlarmType("monitor", _HR, "MDC_EVT_ECG_V_P_C_RUN", "physiological", "info", "PVC run", 1),
-)  # fmt: skip
+)

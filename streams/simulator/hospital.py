@@ -1,6 +1,7 @@
 """The simulated hospital: its settings, its layout, and who cares for which bed in each shift.
 
-It knows nothing of alarms. Times are integer milliseconds since the Unix epoch; the hospital's clock shows UTC.
+It knows nothing of alarms. Times are integer milliseconds since the Unix epoch; the hospital's
+clock shows UTC.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ class Draft(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Storm:
-    """For `duration` ms from `start`, `unit` (None: every unit) of `facility` (None: every one) makes `factor` times its alarms."""
+    """For `duration` ms from `start`, `unit` (None: every unit) of `facility` (None: every one)
+    makes `factor` times its alarms.
+    """
 
     start: int
     duration: int
@@ -54,7 +57,8 @@ class Storm:
 class Ward:
     """What to simulate. The defaults are the 77 intensive-care beds of Drew 2014, undisturbed.
 
-    `units` counts those of one facility, `beds` those of one unit; units take `profiles` in turn. Shares are 0 to 1.
+    `units` counts those of one facility, `beds` those of one unit; units take `profiles` in turn.
+    Shares are 0 to 1.
     """
 
     seed: int = 1
@@ -70,13 +74,17 @@ class Ward:
     storms: float | tuple[Storm, ...] = 0.0
     """Unit-wide bursts: so many per unit and day, at random; or exactly these."""
     chattering_sensors: int = 0
-    """Sensors of each facility that come loose and back several times a minute, for five minutes of every hour."""
+    """Sensors of each facility that come loose and back several times a minute, for five minutes of
+    every hour.
+    """
     understaffed_nights: float = 0.0
     """Share of (unit, night)s with half the nurses."""
     duplicates: float = 0.0
     """Share of records delivered twice."""
     late: float = 0.0
-    """Share of alarm events and responses delivered 1 to 9 min after they happened, within the usual allowance."""
+    """Share of alarm events and responses delivered 1 to 9 min after they happened, within the
+    usual allowance.
+    """
     late_beyond: float = 0.0
     """Share of them delivered 15 to 60 min after, beyond it."""
     late_charting: float = 0.0
@@ -85,15 +93,32 @@ class Ward:
     """Share of arrhythmia alarms that are labelled later."""
 
     def __post_init__(self) -> None:
-        for name, least in {"seed": 0, "start": 0, "duration": 1, "facilities": 1, "units": 1, "beds": 1, "beds_per_nurse": 1}.items():
+        for name, least in {
+            "seed": 0,
+            "start": 0,
+            "duration": 1,
+            "facilities": 1,
+            "units": 1,
+            "beds": 1,
+            "beds_per_nurse": 1,
+        }.items():
             if getattr(self, name) < least:
                 raise ValueError(f"{name}: expected at least {least}")
-        shares = ("understaffed_nights", "duplicates", "late", "late_beyond", "late_charting", "adjudicated")
+        shares = (
+            "understaffed_nights",
+            "duplicates",
+            "late",
+            "late_beyond",
+            "late_charting",
+            "adjudicated",
+        )
         for name in shares:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}: expected a share, 0 to 1")
         if self.late + self.late_beyond > 1:
-            raise ValueError("late, late_beyond: expected at most 1 together, since a record is late in one way")
+            raise ValueError(
+                "late, late_beyond: expected at most 1 together, since a record is late in one way"
+            )
         if not 0 < self.alarms_per_bed_day <= 10_000:
             raise ValueError("alarms_per_bed_day: expected more than 0, up to 10000")
         if not self.profiles or not set(self.profiles) <= set(PROFILES):
@@ -104,7 +129,9 @@ class Ward:
             units, facilities = {unit.name for unit in self.layout}, set(self.facility_ids)
             for storm in self.storms:
                 if storm.unit not in {None, *units} or storm.facility not in {None, *facilities}:
-                    raise ValueError("storms: expected a unit and a facility of this hospital, or none")
+                    raise ValueError(
+                        "storms: expected a unit and a facility of this hospital, or none"
+                    )
         elif not 0 <= self.storms <= 100:
             raise ValueError("storms: expected 0 to 100 per unit and day")
 
@@ -142,7 +169,9 @@ class Unit(NamedTuple):
 
 
 def shift_at(moment: int) -> int:
-    """Number of the shift that `moment` falls in; odd ones are nights. Shift n is [shift_start(n), shift_start(n + 1))."""
+    """Number of the shift that `moment` falls in; odd ones are nights. Shift n is [shift_start(n),
+    shift_start(n + 1)).
+    """
     return (moment - cal.DAY_BEGINS) // cal.SHIFT
 
 
@@ -151,7 +180,9 @@ def shift_start(shift: int) -> int:
 
 
 class Shift(NamedTuple):
-    """Who is at each bed (by bed number): `key` numbers the nurse, `nurse` and `charge` are the ids."""
+    """Who is at each bed (by bed number): `key` numbers the nurse, `nurse` and `charge` are the
+    ids.
+    """
 
     start: int
     key: Ints
@@ -180,7 +211,9 @@ class Roster:
             pool = (self._facility * ward.units + index) * cal.CREWS + shift % cal.CREWS
             crew = [pool * (self._nurses + 1) + member for member in range(self._nurses + 1)]
             charge = _clinician(crew[-1])
-            for nurse, beds in enumerate(np.array_split(np.arange(unit.first_bed, unit.first_bed + unit.beds), on_duty)):
+            for nurse, beds in enumerate(
+                np.array_split(np.arange(unit.first_bed, unit.first_bed + unit.beds), on_duty)
+            ):
                 begins = drawn.start + cal.FIRST_BREAK + nurse * cal.BREAK % (6 * HOUR)
                 for bed in beds.tolist():
                     drawn.key[bed] = crew[nurse]
@@ -189,12 +222,30 @@ class Roster:
                     held = (drawn.start, drawn.start + cal.SHIFT + cal.HANDOVER)
                     drafts += self._chart(unit, bed, crew[nurse], held, "nurse", float(acuity[bed]))
                     if self._rng.random() < cal.SHARED_BEDS and on_duty > 1:
-                        drafts += self._chart(unit, bed, crew[(nurse + 1) % on_duty], held, "nurse", float(acuity[bed]))
-                    drafts += self._chart(unit, bed, crew[-1], (begins, begins + cal.BREAK), "charge", float(acuity[bed]))
+                        drafts += self._chart(
+                            unit,
+                            bed,
+                            crew[(nurse + 1) % on_duty],
+                            held,
+                            "nurse",
+                            float(acuity[bed]),
+                        )
+                    drafts += self._chart(
+                        unit,
+                        bed,
+                        crew[-1],
+                        (begins, begins + cal.BREAK),
+                        "charge",
+                        float(acuity[bed]),
+                    )
         return drawn, drafts
 
-    def _chart(self, unit: Unit, bed: int, clinician: int, held: tuple[int, int], role: str, acuity: float) -> list[Draft]:
-        """One assignment as charted: once in time, or late, wrong and corrected; its end at once, or when it has come."""
+    def _chart(
+        self, unit: Unit, bed: int, clinician: int, held: tuple[int, int], role: str, acuity: float
+    ) -> list[Draft]:
+        """One assignment as charted: once in time, or late, wrong and corrected; its end at once,
+        or when it has come.
+        """
         start, end = held
         in_time, lateness, mending, late, open_ended = self._rng.random(5).tolist()
         self._charted += 1
@@ -213,15 +264,23 @@ class Roster:
         if late < self._ward.late_charting:
             at = start + int(lateness * _LATEST_CHARTING)
             # The wrong name is that of the next crew, whose lists look alike.
-            versions: list[tuple[int, dict[str, object]]] = [(at, {"clinician": _clinician(clinician + self._nurses + 1)})]
-            versions.append((at + 1 + int(mending * _CORRECTED_WITHIN), {"clinician": value["clinician"]}))
+            versions: list[tuple[int, dict[str, object]]] = [
+                (at, {"clinician": _clinician(clinician + self._nurses + 1)})
+            ]
+            versions.append(
+                (at + 1 + int(mending * _CORRECTED_WITHIN), {"clinician": value["clinician"]})
+            )
         else:
             versions = [(start - int(in_time * _EARLY_CHARTING), {})]
         if value["to"] is None:
             # Never before a correction, which would open the assignment again.
             versions.append((max(end, versions[-1][0] + 1), {"to": end}))
         return [
-            Draft(at, "assignments", value | changes | {"event_id": f"{assignment}-{number}", "at": at})
+            Draft(
+                at,
+                "assignments",
+                value | changes | {"event_id": f"{assignment}-{number}", "at": at},
+            )
             for number, (at, changes) in enumerate(versions, 1)
         ]
 

@@ -1,7 +1,8 @@
-"""What disturbs a simulated facility: storms, chattering sensors, and a network that repeats and delays.
+"""What disturbs a simulated facility: storms, chattering sensors, and a network that repeats and
+delays.
 
-Each has its own random generator, so switching one on leaves the others, and the undisturbed hospital, as they were.
-Times are milliseconds.
+Each has its own random generator, so switching one on leaves the others, and the undisturbed
+hospital, as they were. Times are milliseconds.
 """
 
 from __future__ import annotations
@@ -19,14 +20,18 @@ from streams.simulator.hospital import DAY, Draft, Floats, Ints, Storm, Unit, Wa
 _STORM_LASTS = (5 * MINUTE, 15 * MINUTE)  # of storms that come at random (ours)
 _SPELL = 5 * MINUTE  # of chattering, each hour (ours)
 _CHATTER_PERIOD = 15 * SECOND  # four a minute, above the three of ISA-18.2
-_CHATTER_LASTS = (2 * SECOND, 8 * SECOND)  # each time, so that it clears well before the next (ours)
+# each time, so that it clears well before the next (ours)
+_CHATTER_LASTS = (2 * SECOND, 8 * SECOND)
 _WITHIN = (1 * MINUTE, 9 * MINUTE)  # late, but with a minute to spare of the usual 10 min allowance
-_BEYOND = (15 * MINUTE, 60 * MINUTE)  # late past it, whenever anything newer was delivered meanwhile
+# late past it, whenever anything newer was delivered meanwhile
+_BEYOND = (15 * MINUTE, 60 * MINUTE)
 _REPEATED = (0, 5 * MINUTE)  # from the first copy of a record to the second
 
 
 class Record(NamedTuple):
-    """`value`, as the contract's JSON object with times in ms, reaches `topic` at `due` (ms since the epoch)."""
+    """`value`, as the contract's JSON object with times in ms, reaches `topic` at `due` (ms since
+    the epoch).
+    """
 
     topic: Topic
     value: dict[str, object]
@@ -51,9 +56,11 @@ class Storms:
                     self._storms.append(Storm(start=start, duration=duration, unit=name))
 
     def onsets(self, begin: int, end: int, per_bed_hour: float) -> tuple[Ints, Floats]:
-        """Beds and start times, in [`begin`, `end`), of the alarms that storms add to an average of `per_bed_hour`.
+        """Beds and start times, in [`begin`, `end`), of the alarms that storms add to an average of
+        `per_bed_hour`.
 
-        They fall on all beds alike: what makes a storm (a power dip, a lost network) does not ask which patient is ill.
+        They fall on all beds alike: what makes a storm (a power dip, a lost network) does not ask
+        which patient is ill.
         """
         beds: list[Ints] = [np.empty(0, np.int64)]
         starts: list[Floats] = [np.empty(0)]
@@ -62,7 +69,9 @@ class Storms:
             if first >= last:
                 continue
             for unit in [self._units[storm.unit]] if storm.unit else self._units.values():
-                count = self._rng.poisson((storm.factor - 1) * per_bed_hour * unit.beds * (last - first) / HOUR)
+                count = self._rng.poisson(
+                    (storm.factor - 1) * per_bed_hour * unit.beds * (last - first) / HOUR
+                )
                 beds.append(self._rng.integers(unit.first_bed, unit.first_bed + unit.beds, count))
                 starts.append(first + self._rng.random(count) * (last - first))
         return np.concatenate(beds), np.concatenate(starts)
@@ -73,23 +82,44 @@ class Chatter:
 
     def __init__(self, sensors: int, units: Sequence[Unit], rng: np.random.Generator) -> None:
         self._rng = rng
-        self._beds = rng.choice(sum(unit.beds for unit in units), sensors, replace=False).astype(np.int64)
+        self._beds = rng.choice(sum(unit.beds for unit in units), sensors, replace=False).astype(
+            np.int64
+        )
 
     def onsets(self, begin: int, end: int) -> tuple[Ints, Floats, Floats]:
-        """Beds, start times and durations: one spell of each sensor in [`begin`, `end`), if that is long enough."""
+        """Beds, start times and durations: one spell of each sensor in [`begin`, `end`), if that is
+        long enough.
+        """
         room = end - begin - _SPELL
         if room <= 0 or not len(self._beds):
             return np.empty(0, np.int64), np.empty(0), np.empty(0)
         times = np.arange(0, _SPELL, _CHATTER_PERIOD)
         shape = (len(self._beds), len(times))
-        starts = begin + self._rng.random((shape[0], 1)) * room + times + self._rng.uniform(0, SECOND, shape)
-        return np.repeat(self._beds, shape[1]), starts.ravel(), self._rng.uniform(*_CHATTER_LASTS, shape[0] * shape[1])
+        starts = (
+            begin
+            + self._rng.random((shape[0], 1)) * room
+            + times
+            + self._rng.uniform(0, SECOND, shape)
+        )
+        return (
+            np.repeat(self._beds, shape[1]),
+            starts.ravel(),
+            self._rng.uniform(*_CHATTER_LASTS, shape[0] * shape[1]),
+        )
 
 
 class Network:
-    """Delivers what a facility produces: mostly in a moment, as `ward` says late or twice, never before `ward.start`."""
+    """Delivers what a facility produces: mostly in a moment, as `ward` says late or twice, never
+    before `ward.start`.
+    """
 
-    def __init__(self, ward: Ward, latency: np.random.Generator, lateness: np.random.Generator, copies: np.random.Generator) -> None:
+    def __init__(
+        self,
+        ward: Ward,
+        latency: np.random.Generator,
+        lateness: np.random.Generator,
+        copies: np.random.Generator,
+    ) -> None:
         self._ward, self._latency, self._lateness, self._copies = ward, latency, lateness, copies
 
     def deliver(self, drafts: Sequence[Draft]) -> list[Record]:
@@ -101,7 +131,10 @@ class Network:
         prompt = np.array([draft.topic in {"alarms", "responses"} for draft in drafts], bool)
         delays = np.select(
             [prompt & (kind < within), prompt & (kind < beyond)],
-            [_WITHIN[0] + lateness * (_WITHIN[1] - _WITHIN[0]), _BEYOND[0] + lateness * (_BEYOND[1] - _BEYOND[0])],
+            [
+                _WITHIN[0] + lateness * (_WITHIN[1] - _WITHIN[0]),
+                _BEYOND[0] + lateness * (_BEYOND[1] - _BEYOND[0]),
+            ],
             latency,
         )
         start = self._ward.start
@@ -112,5 +145,9 @@ class Network:
         again, after = self._copies.random((2, count))
         for index in np.flatnonzero(again < self._ward.duplicates).tolist():
             first = records[index]
-            records.append(first._replace(due=first.due + int(_REPEATED[0] + after[index] * (_REPEATED[1] - _REPEATED[0]))))
+            records.append(
+                first._replace(
+                    due=first.due + int(_REPEATED[0] + after[index] * (_REPEATED[1] - _REPEATED[0]))
+                )
+            )
         return records

@@ -1,4 +1,6 @@
-"""The worker: Faust's consumer, groups, recovery and web server around the partitions' work. The composition root."""
+"""The worker: Faust's consumer, groups, recovery and web server around the partitions' work. The
+composition root.
+"""
 
 from __future__ import annotations
 
@@ -23,15 +25,22 @@ from streams.settings import Settings, WebSettings
 from streams.worker.work import Work
 
 METADATA_MS = 10_000
-"""How soon a topic that was made anew while the worker runs is found again; the client's own five minutes are long for that."""
+"""How soon a topic that was made anew while the worker runs is found again; the client's own five
+minutes are long for that.
+"""
 REQUEST_SECONDS = 30.0
-"""How long a request may go unanswered, as in Kafka's own clients (`request.timeout.ms`): a connection
-of which the other end is gone without a word is given up then. Faust's defaults are 90 s, and 20 min for producers."""
+"""How long a request may go unanswered, as in Kafka's own clients (`request.timeout.ms`): a
+connection of which the other end is gone without a word is given up then. Faust's defaults are 90
+s, and 20 min for producers.
+"""
 LIMITS_SECONDS = 300.0
-"""How often the broker is asked for `max.message.bytes` of the outputs, which operators change; a limit
-lowered in between is noticed by a refusal."""
+"""How often the broker is asked for `max.message.bytes` of the outputs, which operators change; a
+limit lowered in between is noticed by a refusal.
+"""
 FETCH_BYTES = 1 << 20
-"""Longest fetch of one partition: some thousand records, or two or three parts of a checkpoint. Longer ones only cost memory."""
+"""Longest fetch of one partition: some thousand records, or two or three parts of a checkpoint.
+Longer ones only cost memory.
+"""
 BUFFERED_SLICES = 16
 """Faust's buffer, which holds less: `streams.kafka.transport.SLICES_IN_HAND`."""
 
@@ -49,7 +58,9 @@ class Site(Web):
 
     def _create_site(self) -> Door:
         settings = self.app.web_settings
-        return Door(self._runner, settings, self._refusals, settings.port, self.app.conf.web_ssl_context)
+        return Door(
+            self._runner, settings, self._refusals, settings.port, self.app.conf.web_ssl_context
+        )
 
 
 class App(faust.App):
@@ -83,8 +94,13 @@ class App(faust.App):
         await super().on_stop()
 
 
-def create_app(settings: Settings, clock: Callable[[], float] = time.time, limits: Mapping[str, int] | None = None) -> App:
-    """The worker for `settings`; `clock` gives seconds since the epoch. `settings.partitions` must be the topics' own number.
+def create_app(
+    settings: Settings,
+    clock: Callable[[], float] = time.time,
+    limits: Mapping[str, int] | None = None,
+) -> App:
+    """The worker for `settings`; `clock` gives seconds since the epoch. `settings.partitions` must
+    be the topics' own number.
 
     `limits`: `max.message.bytes` of the output topics, as far as known.
 
@@ -97,23 +113,27 @@ def create_app(settings: Settings, clock: Callable[[], float] = time.time, limit
         broker_commit_interval=settings.checkpoint_interval / 1000,
         broker_heartbeat_interval=settings.session_timeout / 3000,
         broker_session_timeout=settings.session_timeout / 1000,
-        broker_request_timeout=max(REQUEST_SECONDS, settings.session_timeout / 1000),  # Faust insists
+        # Faust insists
+        broker_request_timeout=max(REQUEST_SECONDS, settings.session_timeout / 1000),
         producer_request_timeout=REQUEST_SECONDS,
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=settings.instance,
-        # A named worker that comes back gets the assignment that it had, and Faust insists that it still has the address of then.
+        # A named worker that comes back gets the assignment that it had, and Faust insists that it
+        # still has the address of then.
         **({"canonical_url": f"http://{quote(settings.instance)}"} if settings.instance else {}),
         consumer_max_fetch_size=FETCH_BYTES,
         consumer_metadata_max_age_ms=METADATA_MS,
         producer_acks=-1,
         producer_max_batch_size=BATCH_BYTES,
         producer_max_request_size=LARGEST_RECORD,
-        agent_supervisor="mode.CrashingSupervisor",  # a failed engine must not go on with half a record taken in
+        # a failed engine must not go on with half a record taken in
+        agent_supervisor="mode.CrashingSupervisor",
         topic_partitions=settings.partitions,
         topic_disable_leader=True,
         store="memory://",
         TableManager=Tables,
-        table_standby_replicas=0,  # a copy kept warm costs as much memory as the original, and reading the topic takes seconds
+        # a copy kept warm costs as much memory as the original, and reading the topic takes seconds
+        table_standby_replicas=0,
         stream_buffer_maxsize=BUFFERED_SLICES,
         stream_wait_empty=False,  # nothing is ever acknowledged: the state tells what was read
         web_bind=settings.web.host,

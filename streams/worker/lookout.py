@@ -1,4 +1,6 @@
-"""The lookout: watches a worker from beside its work, and ends it where it stands still though the broker is there."""
+"""The lookout: watches a worker from beside its work, and ends it where it stands still though the
+broker is there.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +39,14 @@ class Watched(Protocol):
 
 
 class Lookout:
-    """Looks at `work` once a second for as long as it runs. `clock` gives seconds since the epoch."""
+    """Looks at `work` once a second for as long as it runs.
 
-    def __init__(self, app: Any, settings: Settings, clock: Callable[[], float], work: Watched) -> None:
+    `clock` gives seconds since the epoch.
+    """
+
+    def __init__(
+        self, app: Any, settings: Settings, clock: Callable[[], float], work: Watched
+    ) -> None:
         self._app = app
         self._settings = settings
         self._clock = clock
@@ -50,7 +57,8 @@ class Lookout:
         self._was_silent = False
 
     def broker_answered_at(self) -> float | None:
-        """When a broker last answered a request of this worker (fetch, heartbeat, metadata, produce).
+        """When a broker last answered a request of this worker (fetch, heartbeat, metadata,
+        produce).
 
         Seconds since the epoch by the worker's clock; None before the first answer. An idle
         worker gets answers every half second, one in a rebalance at least every ten seconds.
@@ -59,13 +67,16 @@ class Lookout:
         return None if last is None else self._clock() - (monotonic() - last)
 
     def _connections(self) -> list[Any]:
-        consumer, producer = self._app._consumer, self._app._producer  # the properties would make them
+        # the properties would make them
+        consumer, producer = self._app._consumer, self._app._producer
         client = None if producer is None else producer._producer
         connections: list[Any] = [] if consumer is None else consumer.connections()
         return connections if client is None else [*connections, *client.client._conns.values()]
 
     async def watch(self) -> None:
-        """Look after the worker for as long as it runs: end it if it stands still though the broker is there."""
+        """Look after the worker for as long as it runs: end it if it stands still though the broker
+        is there.
+        """
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             self._silence.look(self.answers.last(), monotonic())

@@ -1,4 +1,5 @@
-"""The watchdog: a thread that ends a process whose event loop is stuck, or that does not stop in time.
+"""The watchdog: a thread that ends a process whose event loop is stuck, or that does not stop in
+time.
 
 Everything else of a worker (its stall watch, /healthz, the drain) lives on the event loop, and
 hangs with it, while the Kafka client's own thread keeps the partitions. So this one is asked by
@@ -31,29 +32,41 @@ from time import monotonic
 from typing import Any, NoReturn
 
 STOP_SECONDS = 9.0
-"""From the first SIGTERM to the end, whatever the broker does; people and orchestrators expect ten."""
+"""From the first SIGTERM to the end, whatever the broker does; people and orchestrators expect ten.
+"""
 LEAST_STUCK_SECONDS = 10.0
-"""Beyond the longest legitimate step of the loop: reading back a partition's state takes a few seconds."""
+"""Beyond the longest legitimate step of the loop: reading back a partition's state takes a few
+seconds.
+"""
 TICK_SECONDS = 1.0
 SUSPENDED_SECONDS = 5.0
-"""A tick later than this means that the whole process was suspended, or the machine: nobody's fault."""
+"""A tick later than this means that the whole process was suspended, or the machine: nobody's
+fault.
+"""
 LAST_WORD_SECONDS = 1.0
 """How long the last line may take: whoever should read standard error may be stuck, too."""
 
 STUCK = 70
 """Exit status of a process that was stuck (`EX_SOFTWARE` of sysexits.h)."""
 NOT_DRAINED = 75
-"""Exit status of a worker that stopped without a last checkpoint (`EX_TEMPFAIL`): the next one goes on from the one before."""
+"""Exit status of a worker that stopped without a last checkpoint (`EX_TEMPFAIL`): the next one goes
+on from the one before.
+"""
 
 
 class Watchdog:
-    """Watches the event loop `loop` of the main thread. `limit`: seconds that it may take for one step.
+    """Watches the event loop `loop` of the main thread. `limit`: seconds that it may take for one
+    step.
 
     `in_hand` says what to tell in the last line; `stop` begins an orderly end, in the loop.
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, limit: float, stop: Callable[[], None], in_hand: Callable[[], Mapping[str, Any]]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        limit: float,
+        stop: Callable[[], None],
+        in_hand: Callable[[], Mapping[str, Any]],
     ) -> None:
         self._loop = loop
         self._limit = max(limit, LEAST_STUCK_SECONDS)
@@ -68,7 +81,9 @@ class Watchdog:
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
     def start(self) -> None:
-        """From here on, SIGTERM and SIGINT stop, a second one ends at once, and SIGUSR1 shows all stacks. Main thread only."""
+        """From here on, SIGTERM and SIGINT stop, a second one ends at once, and SIGUSR1 shows all
+        stacks. Main thread only.
+        """
         self._read, write = os.pipe()
         os.set_blocking(write, False)
         signal.set_wakeup_fd(write, warn_on_full_buffer=False)
@@ -83,7 +98,10 @@ class Watchdog:
         faulthandler.cancel_dump_traceback_later()
 
     def stop_within(self, seconds: float, status: int = NOT_DRAINED) -> None:
-        """The process ends within so many seconds, or earlier if it was told so before. `status` 0: nothing is left to be stored."""
+        """The process ends within so many seconds, or earlier if it was told so before.
+
+        `status` 0: nothing is left to be stored.
+        """
         deadline = monotonic() + seconds
         self._deadline = deadline if self._deadline is None else min(self._deadline, deadline)
         self._status = status
@@ -96,10 +114,17 @@ class Watchdog:
     def end(self, status: int, event: str, **more: Any) -> NoReturn:
         """One last line, and the end."""
         line = {
-            "event": event, **more, **self._said(), "stack": self._stack(), "level": "error", "logger": "alarm_fatigue",
+            "event": event,
+            **more,
+            **self._said(),
+            "stack": self._stack(),
+            "level": "error",
+            "logger": "alarm_fatigue",
             "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
-        }  # fmt: skip
-        writing = threading.Thread(target=_write, args=[json.dumps(line).encode() + b"\n"], daemon=True)
+        }
+        writing = threading.Thread(
+            target=_write, args=[json.dumps(line).encode() + b"\n"], daemon=True
+        )
         writing.start()
         writing.join(LAST_WORD_SECONDS)
         os._exit(status)
@@ -128,9 +153,16 @@ class Watchdog:
         if self._deadline is not None and now > self._deadline:
             if self._status == 0:
                 self.exit(0)
-            self.end(NOT_DRAINED, "not drained: stopping took too long; what was not stored will be read again")
+            self.end(
+                NOT_DRAINED,
+                "not drained: stopping took too long; what was not stored will be read again",
+            )
         if now - self._answered > self._limit:
-            self.end(STUCK, "the event loop is stuck, ending to be restarted", seconds=round(now - self._answered, 1))
+            self.end(
+                STUCK,
+                "the event loop is stuck, ending to be restarted",
+                seconds=round(now - self._answered, 1),
+            )
 
     def _answer(self) -> None:
         self._answered = monotonic()
@@ -140,7 +172,10 @@ class Watchdog:
             return
         self._signals += 1
         if self._signals > 1:
-            self.end(128 + number, "told to stop a second time: ending at once; what was not stored will be read again")
+            self.end(
+                128 + number,
+                "told to stop a second time: ending at once; what was not stored will be read again",
+            )
         self.stop_within(STOP_SECONDS)
         try:
             self._loop.call_soon_threadsafe(self._stop)
@@ -156,7 +191,10 @@ class Watchdog:
     def _stack(self) -> list[str]:
         """Where the main thread stands, innermost last; places in the code, no values."""
         frame = sys._current_frames().get(self._main or 0)
-        return [f"{Path(one.filename).name}:{one.lineno} {one.name}" for one in traceback.extract_stack(frame)][-12:]
+        return [
+            f"{Path(one.filename).name}:{one.lineno} {one.name}"
+            for one in traceback.extract_stack(frame)
+        ][-12:]
 
 
 def _heard(_number: int, _frame: object) -> None:

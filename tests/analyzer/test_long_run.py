@@ -1,4 +1,6 @@
-"""Days of a simulated hospital, taken in bit by bit, with restarts: memory stays bounded and the numbers stay those of a fresh start."""
+"""Days of a simulated hospital, taken in bit by bit, with restarts: memory stays bounded and the
+numbers stay those of a fresh start.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,25 @@ from tests.harness.engines import Stored, assert_same, numbers, restore, store
 POLICY = Policy()
 DAYS = 4
 WARD = Ward(
-    seed=11, duration=DAYS * 24 * HOUR, units=2, beds=4, storms=1.0, chattering_sensors=1, understaffed_nights=0.5,
-    duplicates=0.1, late=0.1, late_charting=0.5, adjudicated=0.5,
-)  # fmt: skip
+    seed=11,
+    duration=DAYS * 24 * HOUR,
+    units=2,
+    beds=4,
+    storms=1.0,
+    chattering_sensors=1,
+    understaffed_nights=0.5,
+    duplicates=0.1,
+    late=0.1,
+    late_charting=0.5,
+    adjudicated=0.5,
+)
 
 
 def facts() -> list[tuple[Topic, Fact]]:
-    return [(record.topic, decode(record.topic, msgspec.json.encode(record.value))) for record in simulate(WARD)]
+    return [
+        (record.topic, decode(record.topic, msgspec.json.encode(record.value)))
+        for record in simulate(WARD)
+    ]
 
 
 def fresh(upto: list[tuple[Topic, Fact]], now: int) -> tuple[Engine, dict[str, EpisodeRecord]]:

@@ -32,7 +32,11 @@ def _cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def records(load: Load) -> list[tuple[Topic, bytes, int, bytes]]:
     """Topic, key, Kafka timestamp and value, as they are produced."""
-    return [(row.topic, name, row.due, row.head + name + row.tail) for row in load.rows() for name in load.names]
+    return [
+        (row.topic, name, row.due, row.head + name + row.tail)
+        for row in load.rows()
+        for name in load.names
+    ]
 
 
 @pytest.mark.parametrize(
@@ -62,19 +66,31 @@ def test_every_record_of_the_input_is_a_new_fact(load: Load) -> None:
 def test_times_spelled_as_text_are_the_same_times() -> None:
     numbers = records(Load(records=400, facilities=1, ward=SMALL))
     texts = records(Load(records=400, facilities=1, ward=SMALL, times="text"))
-    assert [decode(topic, value) for topic, _, _, value in numbers] == [decode(topic, value) for topic, _, _, value in texts]
+    assert [decode(topic, value) for topic, _, _, value in numbers] == [
+        decode(topic, value) for topic, _, _, value in texts
+    ]
     assert all(b'"at":"20' in value for _, _, _, value in texts)
 
 
 def test_the_mix_holds_every_kind_of_record() -> None:
     load = Load(records=20_000, facilities=10)
     shares = mix(load)
-    assert set(shares) >= {"start", "update", "end", "responses by alarm", "responses by bed", "assignments", "labels"}
+    assert set(shares) >= {
+        "start",
+        "update",
+        "end",
+        "responses by alarm",
+        "responses by bed",
+        "assignments",
+        "labels",
+    }
     assert sum(shares.values()) == 20_000
 
 
 def test_parts_bring_clinicians_of_their_own() -> None:
-    one, ten = (Load(records=200 * parts, facilities=1, parts=parts, ward=SMALL) for parts in (1, 10))
+    one, ten = (
+        Load(records=200 * parts, facilities=1, parts=parts, ward=SMALL) for parts in (1, 10)
+    )
     assert clinicians(ten) == 10 * clinicians(one) > 0
 
 
@@ -92,7 +108,9 @@ def test_a_cached_day_is_the_day_that_was_drawn() -> None:
 
 def test_the_last_line_has_the_promised_keys() -> None:
     load = Load(records=1000, facilities=10, ward=SMALL)
-    ours = Run(records=900, expected=1000, seconds=3.0, cpu_seconds=0.9, peak_rss_mb=99.6, scrapes=1)
+    ours = Run(
+        records=900, expected=1000, seconds=3.0, cpu_seconds=0.9, peak_rss_mb=99.6, scrapes=1
+    )
     found = quick.result(1000, load, ours, rivals.Outcome(30, 3.0), rivals.Outcome(1000, 0.5))
     told = json.loads(quick.line(found))
     assert told == found
@@ -108,7 +126,9 @@ def test_the_last_line_has_the_promised_keys() -> None:
 def test_a_peer_is_read_only_when_its_line_is_complete() -> None:
     assert rivals.parse("starting\n") is None
     assert rivals.parse('starting\n{"records": 5, "sec') is None
-    assert rivals.parse('starting\n{"records": 5, "seconds": 2.5}\nmore\n') == rivals.Outcome(5, 2.5)
+    assert rivals.parse('starting\n{"records": 5, "seconds": 2.5}\nmore\n') == rivals.Outcome(
+        5, 2.5
+    )
 
 
 def test_a_peer_that_fails_is_named_with_its_last_words(tmp_path: Path) -> None:
@@ -116,7 +136,9 @@ def test_a_peer_that_fails_is_named_with_its_last_words(tmp_path: Path) -> None:
         rivals.run(tmp_path, "bare_aiokafka", "127.0.0.1:1")
 
 
-@pytest.mark.parametrize("module", [plot, profile, report, rivals], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [plot, profile, report, rivals], ids=lambda module: module.__name__
+)
 def test_examples_in_the_documentation_hold(module: Any) -> None:
     found = doctest.testmod(module)
     assert found.attempted > 0
@@ -141,18 +163,35 @@ SECTIONS: dict[str, dict[str, Any]] = {
         "records": 1000,
         "load": {"facilities": 2, "beds": 154, "clinicians": 98, "times": "integer"},
         "mix": {"start": 600, "end": 400},
-        "worker": {"rates": [90.0, 110.0, 100.0], "cpu_s_per_million": 9.0, "peak_rss_mb": 200.0, "complete": True},
+        "worker": {
+            "rates": [90.0, 110.0, 100.0],
+            "cpu_s_per_million": 9.0,
+            "peak_rss_mb": 200.0,
+            "complete": True,
+        },
         "peers": {"stock Faust, hopping": [0.5, 0.4, 0.6]},
         "missing": {"Flink SQL": "its Kafka connector could not be fetched"},
     },
     "facilities": {
         "points": [
-            {"facilities": n, "clinicians": n, "rate": 5.0, "cpu_s_per_million": 9.0, "peak_rss_mb": 1.0, "records": 5, "complete": n < 10}
+            {
+                "facilities": n,
+                "clinicians": n,
+                "rate": 5.0,
+                "cpu_s_per_million": 9.0,
+                "peak_rss_mb": 1.0,
+                "records": 5,
+                "complete": n < 10,
+            }
             for n in (1, 10)
         ]
     },
     "workers": {"rates": {"1": [10.0, 11.0, 12.0], "2": [20.0, 22.0, 21.0]}},
-    "recovery": {"points": [{"held": 1000, "ready_seconds": 1.5, "correct_seconds": 2.0, "bytes_per_alarm": 180.0}]},
+    "recovery": {
+        "points": [
+            {"held": 1000, "ready_seconds": 1.5, "correct_seconds": 2.0, "bytes_per_alarm": 180.0}
+        ]
+    },
 }
 for _section in SECTIONS.values():
     _section.update(machine="2 cores", date="2026-03-01")
@@ -174,7 +213,9 @@ def test_the_picture_has_a_chart_for_each_scale() -> None:
 
 
 def test_tuning_counts_what_polars_counts() -> None:
-    """`bench tune` compares each sampled setting itself; on a month of few alarms, with chains of them."""
+    """`bench tune` compares each sampled setting itself; on a month of few alarms, with chains of
+    them.
+    """
     recorded = tuning.month(20_000)
     few = recorded.of(np.flatnonzero(recorded.place < 4))
     for grid in tuning.GRIDS.values():

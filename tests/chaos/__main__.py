@@ -32,13 +32,24 @@ from tests.chaos.scenarios import (
 
 STEADY = Mix(hours=6)
 SHUFFLED = [
-    Mix(hours=6, duplicates=share, shuffled=shuffled, late=0.0, bad=0.0) for share, shuffled in ((0.05, 0.2), (0.25, 0.5), (0.5, 1.0))
+    Mix(hours=6, duplicates=share, shuffled=shuffled, late=0.0, bad=0.0)
+    for share, shuffled in ((0.05, 0.2), (0.25, 0.5), (0.5, 1.0))
 ]
 
 
 def plan(options: argparse.Namespace) -> Iterator[tuple[str, Scenario | LiveScenario, Dose]]:
-    """Label, scenario and dose of everything to be done. The kills get all the records, the others a third."""
-    full = Dose(seed=options.seed, records=options.records, rate=options.rate, outage=options.outage, session=options.session, mix=STEADY)
+    """Label, scenario and dose of everything to be done.
+
+    The kills get all the records, the others a third.
+    """
+    full = Dose(
+        seed=options.seed,
+        records=options.records,
+        rate=options.rate,
+        outage=options.outage,
+        session=options.session,
+        mix=STEADY,
+    )
     third = replace(full, records=options.records // 3)
     yield "kills", kills, replace(full, faults=options.kills)
     yield "kills, static names", kills, replace(third, faults=options.kills // 2, static=True)
@@ -47,27 +58,65 @@ def plan(options: argparse.Namespace) -> Iterator[tuple[str, Scenario | LiveScen
     yield "suspensions", suspensions, replace(third, faults=6)
     yield "broker outages", broker_outages, replace(third, faults=4)
     for mix in SHUFFLED:
-        yield f"{mix.duplicates:.0%} twice, {mix.shuffled:.0%} shuffled", disturbed_records, replace(third, mix=mix)
+        yield (
+            f"{mix.duplicates:.0%} twice, {mix.shuffled:.0%} shuffled",
+            disturbed_records,
+            replace(third, mix=mix),
+        )
     yield "10% bad", disturbed_records, replace(third, mix=replace(STEADY, bad=0.1))
     for label in LIVE:
         yield label, LIVE[label], replace(third, partitions=PARTITIONS, session="3s", faults=1)
-    yield "everything", everything, replace(third, faults=16, outage=min(options.outage, 10), mix=Mix(hours=6, duplicates=0.3, bad=0.1))
+    yield (
+        "everything",
+        everything,
+        replace(
+            third,
+            faults=16,
+            outage=min(options.outage, 10),
+            mix=Mix(hours=6, duplicates=0.3, bad=0.1),
+        ),
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 if every number of every scenario is exact."""
-    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description="Fault tests on real Kafka; needs Java 17 and Maven.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.chaos",
+        description="Fault tests on real Kafka; needs Java 17 and Maven.",
+    )
     parser.add_argument("only", nargs="*", help="scenarios whose label begins so (default: all)")
-    parser.add_argument("--records", type=int, default=200_000, help="of the kills; a third of it for the others (default: %(default)s)")
-    parser.add_argument("--rate", type=float, default=4_000, help="records a second (default: %(default)s)")
-    parser.add_argument("--kills", type=int, default=20, help="rounds of SIGKILL (default: %(default)s)")
-    parser.add_argument("--outage", type=float, default=30, help="seconds that the broker is away (default: %(default)s)")
-    parser.add_argument("--session", default="6s", help="the workers' session timeout (default: %(default)s)")
+    parser.add_argument(
+        "--records",
+        type=int,
+        default=200_000,
+        help="of the kills; a third of it for the others (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--rate", type=float, default=4_000, help="records a second (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--kills", type=int, default=20, help="rounds of SIGKILL (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--outage",
+        type=float,
+        default=30,
+        help="seconds that the broker is away (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--session", default="6s", help="the workers' session timeout (default: %(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="(default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=1, help="everything so often, with seeds that follow (default: %(default)s)")
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=1,
+        help="everything so often, with seeds that follow (default: %(default)s)",
+    )
     parser.add_argument("--verbose", action="store_true", help="tell each fault")
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # leaves as Ctrl-C does: with nothing left running
+    # leaves as Ctrl-C does: with nothing left running
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     done: list[tuple[str, Outcome]] = []
     try:
         for seed in range(options.seed, options.seed + options.rounds):
@@ -83,7 +132,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     print()
     print("ends: of workers by themselves, to be restarted; times in seconds: median (worst)")
-    print(f"{'scenario':28} {'dose':52} {'records':>8} {'kills':>5} {'ends':>4} {'from kill / restart to exact':>32} {'wall':>6}  outcome")
+    print(
+        f"{'scenario':28} {'dose':52} {'records':>8} {'kills':>5} {'ends':>4} {'from kill / restart to exact':>32} {'wall':>6}  outcome"
+    )
     for label, outcome in done:
         print(_row(label, outcome))
     return 1 if any(outcome.difference for _, outcome in done) else 0
@@ -93,12 +144,19 @@ def _run(label: str, scenario: Scenario | LiveScenario, dose: Dose, verbose: boo
     folder = Path(tempfile.mkdtemp(prefix="alarm-fatigue-chaos-"))
     print(f"{label}: seed {dose.seed} ...", flush=True)
     say = partial(print, flush=True) if verbose else lambda _: None
-    outcome = run_live(LIVE[label], dose, folder, say) if label in LIVE else run(scenario, dose, folder, say=say)
+    outcome = (
+        run_live(LIVE[label], dose, folder, say)
+        if label in LIVE
+        else run(scenario, dose, folder, say=say)
+    )
     if outcome.difference is None:
         shutil.rmtree(folder)
         print(f"{label}: exact, {outcome.seconds:.0f} s", flush=True)
     else:
-        print(f"{label}: DIFFERENCE, {outcome.seconds:.0f} s: {outcome.difference}\n  workers' logs: {folder}", flush=True)
+        print(
+            f"{label}: DIFFERENCE, {outcome.seconds:.0f} s: {outcome.difference}\n  workers' logs: {folder}",
+            flush=True,
+        )
     return outcome
 
 
@@ -115,7 +173,10 @@ def _times(one: Outcome) -> str:
     """Medians and worst, in seconds; of the broker's faults, from their beginning and end."""
     if not one.recoveries:
         return "-"
-    told = [f"{median(times):.1f} (worst {max(times):.1f})" for times in zip(*one.recoveries, strict=True)]
+    told = [
+        f"{median(times):.1f} (worst {max(times):.1f})"
+        for times in zip(*one.recoveries, strict=True)
+    ]
     return " / ".join(told)
 
 

@@ -1,7 +1,9 @@
-"""Scenarios by the wall clock: normal hospitals on every partition whose alarms must be counted in time, whatever happens.
+"""Scenarios by the wall clock: normal hospitals on every partition whose alarms must be counted in
+time, whatever happens.
 
-`tests.chaos.scenarios` compares every number with the naive reference. Here most of what is sent is no fact, and what counts is
-that nobody else's alarms wait, that the worker stays up, and that its memory stays small.
+`tests.chaos.scenarios` compares every number with the naive reference. Here most of what is sent is
+no fact, and what counts is that nobody else's alarms wait, that the worker stays up, and that its
+memory stays small.
 """
 
 from __future__ import annotations
@@ -27,7 +29,17 @@ from streams.kafka.topics import Topics
 from streams.settings import load
 from tests.chaos.rig import Failed, Recovery
 from tests.chaos.scenarios import Dose, Outcome
-from tests.harness.poison import POISONS, Place, Poison, Refused, alarm, as_bytes, batch, many_units, produce
+from tests.harness.poison import (
+    POISONS,
+    Place,
+    Poison,
+    Refused,
+    alarm,
+    as_bytes,
+    batch,
+    many_units,
+    produce,
+)
 from tests.harness.workers import WorkerProcess, new_topics
 
 COUNTED_SECONDS = 10.0
@@ -48,13 +60,23 @@ def partition_of(key: bytes, partitions: int) -> int:
 
 def facility_on(partition: int, prefix: str, partitions: int = PARTITIONS) -> str:
     """The first name with the prefix whose key leads there."""
-    return next(name for number in range(10_000) if partition_of((name := f"{prefix}{number}").encode(), partitions) == partition)
+    return next(
+        name
+        for number in range(10_000)
+        if partition_of((name := f"{prefix}{number}").encode(), partitions) == partition
+    )
 
 
 class Live:
     """A worker by the wall clock over fresh topics, and two normal hospitals on each partition."""
 
-    def __init__(self, broker: ApacheKafka, folder: Path, say: Callable[[str], object] = lambda _: None, **settings: Any) -> None:
+    def __init__(
+        self,
+        broker: ApacheKafka,
+        folder: Path,
+        say: Callable[[str], object] = lambda _: None,
+        **settings: Any,
+    ) -> None:
         self.broker = broker
         self.say = say
         self.slowest = 0.0
@@ -65,14 +87,22 @@ class Live:
         self._partitions = PARTITIONS
         new_topics(broker, PARTITIONS)
         self.worker = WorkerProcess(broker, folder, clock="wall", session_timeout="3s", **settings)
-        self._hospitals = [(facility_on(number % PARTITIONS, f"N{number}"), number % PARTITIONS) for number in range(2 * PARTITIONS)]
+        self._hospitals = [
+            (facility_on(number % PARTITIONS, f"N{number}"), number % PARTITIONS)
+            for number in range(2 * PARTITIONS)
+        ]
 
     def __enter__(self) -> Self:
         self.worker.__enter__()
         self.until(lambda: self.worker.ready, "the worker is ready")
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.worker.__exit__(kind, error, trace)
 
     def until(self, holds: Callable[[], Any], what: str, seconds: float = PATIENCE) -> float:
@@ -90,8 +120,14 @@ class Live:
             raise Failed(f"the worker ended: {self.last_words()}")
 
     def last_words(self) -> str:
-        lines = [line for line in self.worker.log.read_text(errors="replace").splitlines() if line.strip()]
-        complaints = [line for line in lines if '"level": "error"' in line or '"level": "critical"' in line]
+        lines = [
+            line
+            for line in self.worker.log.read_text(errors="replace").splitlines()
+            if line.strip()
+        ]
+        complaints = [
+            line for line in lines if '"level": "error"' in line or '"level": "critical"' in line
+        ]
         return "last words: " + (complaints or lines or ["none"])[-1][:400]
 
     def pass_time(self, seconds: float) -> None:
@@ -108,7 +144,12 @@ class Live:
         for name, partition in self._hospitals:
             number = self.sent.get(name, 0)
             value = as_bytes(alarm(name, f"{number}", bed=str(number % 5)))
-            produce(self.broker, "alarms", partition, [batch([(name.encode(), value)], stamp=int(time.time() * 1000))])
+            produce(
+                self.broker,
+                "alarms",
+                partition,
+                [batch([(name.encode(), value)], stamp=int(time.time() * 1000))],
+            )
             self.sent[name] = number + 1
 
     def counted(self) -> bool:
@@ -116,8 +157,11 @@ class Live:
         status, text = self.worker.get("/metrics")
         shown = {
             labels["facility"]: int(float(value))
-            for labels, value in ((dict(_LABEL.findall(of)), value) for of, value in _SERIES.findall(text))
-            if labels["facility"] in self.sent and (labels["window"], labels["priority"]) == ("2h", "high")
+            for labels, value in (
+                (dict(_LABEL.findall(of)), value) for of, value in _SERIES.findall(text)
+            )
+            if labels["facility"] in self.sent
+            and (labels["window"], labels["priority"]) == ("2h", "high")
         }
         return status == 200 and shown == self.sent
 
@@ -137,7 +181,9 @@ class Live:
         return int(found[1]) / 1024 if found else 0.0
 
     def restart(self, how: str) -> None:
-        """SIGKILL or SIGTERM, a new process, and a round in time once it is ready; what was counted stays so."""
+        """SIGKILL or SIGTERM, a new process, and a round in time once it is ready; what was counted
+        stays so.
+        """
         began = time.monotonic()
         if how == "SIGKILL":
             self.worker.kill()
@@ -157,11 +203,14 @@ class Live:
         return Place(self.broker, facility_on(partition, f"P{number}-"), partition)
 
 
-# --- scenarios ---------------------------------------------------------------------------------------------------------
+# --- scenarios
+# ---------------------------------------------------------------------------------------------------------
 
 
 def take_poisons(live: Live, poisons: Sequence[Poison]) -> None:
-    """Each poison between rounds of normal alarms; then all of them once more after restarts that read everything again."""
+    """Each poison between rounds of normal alarms; then all of them once more after restarts that
+    read everything again.
+    """
     live.round("the start")
     for number, poison in enumerate(poisons):
         began = time.monotonic()
@@ -173,10 +222,15 @@ def take_poisons(live: Live, poisons: Sequence[Poison]) -> None:
 
 
 def partitions_added(live: Live) -> None:
-    """The inputs grow while the worker runs. It reads the new partitions, or says in one line that nobody does."""
+    """The inputs grow while the worker runs.
+
+    It reads the new partitions, or says in one line that nobody does.
+    """
     live.round("the start")
     with Topics(load(broker=live.broker.address, partitions=PARTITIONS)) as topics:
-        topics._admin.create_partitions(dict.fromkeys(("alarms", "assignments", "responses", "labels"), PARTITIONS + 2))
+        topics._admin.create_partitions(
+            dict.fromkeys(("alarms", "assignments", "responses", "labels"), PARTITIONS + 2)
+        )
 
     def told() -> bool:
         if not live.worker.running:
@@ -187,16 +241,24 @@ def partitions_added(live: Live) -> None:
     deadline = time.monotonic() + 60
     while not told():
         if time.monotonic() > deadline:
-            raise Failed(f"not within 60 s: added partitions are told; /ready says {live.worker.get('/ready')}")
+            raise Failed(
+                f"not within 60 s: added partitions are told; /ready says {live.worker.get('/ready')}"
+            )
         time.sleep(0.2)
 
 
 def broker_suspended(live: Live) -> None:
-    """SIGSTOP of the broker: the worker says that it is not current, ends in time when told to, and catches up."""
+    """SIGSTOP of the broker: the worker says that it is not current, ends in time when told to, and
+    catches up.
+    """
     live.round("the start")
     live.broker.pause()
     try:
-        live.until(lambda: live.worker.get("/ready")[0] == 503, "/ready says that the broker does not answer", 30)
+        live.until(
+            lambda: live.worker.get("/ready")[0] == 503,
+            "/ready says that the broker does not answer",
+            30,
+        )
         if "ok" not in live.worker.get("/healthz")[1]:
             raise Failed("/healthz does not answer while the broker hangs")
         began = time.monotonic()
@@ -216,7 +278,9 @@ def broker_suspended(live: Live) -> None:
 
 
 def disk_full(live: Live) -> None:
-    """The broker's disk has no room: it ends, and once there is room again and it is back, everything acknowledged is counted."""
+    """The broker's disk has no room: it ends, and once there is room again and it is back,
+    everything acknowledged is counted.
+    """
     live.round("the start")
     ballast = live.broker.data / "ballast"
     refused = 0
@@ -248,7 +312,9 @@ def disk_full(live: Live) -> None:
 
 
 def slow_scraper(live: Live) -> None:
-    """Fifty clients that read a long /metrics page a few bytes a second; normal alarms and other readers do not wait."""
+    """Fifty clients that read a long /metrics page a few bytes a second; normal alarms and other
+    readers do not wait.
+    """
     many_units(live.place(0))
     live.round("many units")
     slow: list[socket.socket] = []
@@ -289,8 +355,12 @@ LIVE: dict[str, LiveScenario] = {
 }
 
 
-def run_live(scenario: LiveScenario, dose: Dose, folder: Path, say: Callable[[str], object] = lambda _: None) -> Outcome:
-    """The scenario on a broker of its own, whose disk is small where it is to be full; difference None: all was counted in time."""
+def run_live(
+    scenario: LiveScenario, dose: Dose, folder: Path, say: Callable[[str], object] = lambda _: None
+) -> Outcome:
+    """The scenario on a broker of its own, whose disk is small where it is to be full; difference
+    None: all was counted in time.
+    """
     began, difference, live = time.monotonic(), None, None
     with contextlib.ExitStack() as stack:
         disk = stack.enter_context(small_disk()) if scenario is disk_full else None
@@ -312,7 +382,9 @@ def small_disk() -> Iterator[Path]:
     """A file system in memory with room for little more than the topics; mounting one needs root."""
     folder = Path(tempfile.mkdtemp(prefix="alarm-fatigue-disk-"))
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={DISK_MEGABYTES}m", "tmpfs", str(folder)], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", f"size={DISK_MEGABYTES}m", "tmpfs", str(folder)],
+        capture_output=True,
+        check=False,
     )
     try:
         if mounted.returncode:

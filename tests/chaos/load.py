@@ -1,4 +1,6 @@
-"""What is produced: many small simulated hospitals at once, disturbed as a dose says. The same seed gives the same records."""
+"""What is produced: many small simulated hospitals at once, disturbed as a dose says. The same seed
+gives the same records.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ class Mix:
 
     duplicates: float = 0.05
     shuffled: float = 0.2
-    """Share of alarm events and responses that arrive 1 to 9 min after they happened, past newer ones but inside the allowance."""
+    """Share of alarm events and responses that arrive 1 to 9 min after they happened, past newer
+    ones but inside the allowance.
+    """
     late: float = 0.02
     """Share of them that arrive 15 to 60 min after."""
     bad: float = 0.02
@@ -68,7 +72,9 @@ def _hospital(name: str, dice: random.Random, mix: Mix) -> Iterator[Message]:
 
 
 def _with_bad_ones(messages: list[Message], dice: random.Random, share: float) -> Iterator[Message]:
-    """The messages, and among them so many bad ones that they make up `share` of all: what real producers would get wrong."""
+    """The messages, and among them so many bad ones that they make up `share` of all: what real
+    producers would get wrong.
+    """
     keys = sorted({one.key for one in messages if one.key})
     for number, one in enumerate(messages):
         yield one
@@ -98,7 +104,15 @@ def _no_object(one: Message, dice: random.Random, keys: list[bytes], event_id: s
 
 
 def _wrong_field(one: Message, dice: random.Random, keys: list[bytes], event_id: str) -> Message:
-    wrong: dict[str, Any] = dice.choice([{"at": "at noon"}, {"at": None}, {"facility": 7}, {"event_id": ""}, {"facility": "H" * 129}])
+    wrong: dict[str, Any] = dice.choice(
+        [
+            {"at": "at noon"},
+            {"at": None},
+            {"facility": 7},
+            {"event_id": ""},
+            {"facility": "H" * 129},
+        ]
+    )
     return _changed(one, **wrong)
 
 
@@ -107,7 +121,9 @@ def _misrouted(one: Message, dice: random.Random, keys: list[bytes], event_id: s
     return _changed(one, event_id=event_id)._replace(key=key)
 
 
-def _from_the_future(one: Message, dice: random.Random, keys: list[bytes], event_id: str) -> Message:
+def _from_the_future(
+    one: Message, dice: random.Random, keys: list[bytes], event_id: str
+) -> Message:
     return _changed(one, event_id=event_id, at=one.stamp + dice.randint(*_TOO_FAR_AHEAD))
 
 

@@ -21,7 +21,9 @@ Place = tuple[str, int, int]
 
 
 class Truth(NamedTuple):
-    """What /metrics of all workers together must show: burdens, and `events_total` by topic and outcome where not zero."""
+    """What /metrics of all workers together must show: burdens, and `events_total` by topic and
+    outcome where not zero.
+    """
 
     numbers: Numbers
     events: Events
@@ -29,7 +31,9 @@ class Truth(NamedTuple):
 
 @dataclass
 class _Facility:
-    """Its records by their number in the log, its accepted facts, and the naive numbers of so many of these."""
+    """Its records by their number in the log, its accepted facts, and the naive numbers of so many
+    of these.
+    """
 
     numbers: list[int]
     records: list[tuple[Topic, Fact, int]]
@@ -38,10 +42,11 @@ class _Facility:
 
 
 class Reference:
-    """Outcomes of all records at once, since each depends on earlier ones only; numbers of any beginning of the log when asked.
+    """Outcomes of all records at once, since each depends on earlier ones only; numbers of any
+    beginning of the log when asked.
 
-    `records` are in an order that keeps that of each facility and topic. With several partitions, as here, a record must
-    have its facility for a key.
+    `records` are in an order that keeps that of each facility and topic. With several partitions,
+    as here, a record must have its facility for a key.
     """
 
     def __init__(self, records: Sequence[Message]) -> None:
@@ -63,7 +68,9 @@ class Reference:
                 facility.records.append((topic, fact, one.stamp))
         for facility in self._facilities.values():
             judged = naive.admission(facility.records, POLICY)
-            for number, (_, fact, _), outcome in zip(facility.numbers, facility.records, judged, strict=True):
+            for number, (_, fact, _), outcome in zip(
+                facility.numbers, facility.records, judged, strict=True
+            ):
                 self.outcomes[number] = outcome
                 if outcome == "accepted":
                     facility.accepted.append((number, fact))
@@ -77,27 +84,40 @@ class Reference:
             if len(facts) not in facility.known:
                 facility.known[len(facts)] = self._shared(_numbers(facts))
             found |= facility.known[len(facts)]
-        events = Counter((one.topic, outcome) for one, outcome in zip(self.records[:count], self.outcomes, strict=False))
+        events = Counter(
+            (one.topic, outcome)
+            for one, outcome in zip(self.records[:count], self.outcomes, strict=False)
+        )
         return Truth(found, dict(events))
 
     def _shared(self, numbers: Numbers) -> Numbers:
-        """With keys that all moments share: there are many moments, and keys are the larger part of each."""
+        """With keys that all moments share: there are many moments, and keys are the larger part of
+        each.
+        """
         return {self._keys.setdefault(key, key): value for key, value in numbers.items()}
 
     def episodes(self) -> dict[tuple[str, str], dict[str, Any]]:
-        """By facility and alarm id, what the last record of each finished episode must say (but for its `id`)."""
+        """By facility and alarm id, what the last record of each finished episode must say (but for
+        its `id`).
+        """
         found: dict[tuple[str, str], dict[str, Any]] = {}
         for name, facility in self._facilities.items():
             facts = [fact for _, fact in facility.accepted]
             now = _watermark(facts)
-            for alarm_id, one in naive.episodes(facts, now, POLICY).items() if now is not None else ():
+            for alarm_id, one in (
+                naive.episodes(facts, now, POLICY).items() if now is not None else ()
+            ):
                 if one.final:
                     found[name, alarm_id] = _as_sent(name, one)
         return found
 
     def bad(self) -> Iterator[int]:
         """Numbers of the records that belong into `rejected`."""
-        return (number for number, outcome in enumerate(self.outcomes) if outcome not in ("accepted", "duplicate"))
+        return (
+            number
+            for number, outcome in enumerate(self.outcomes)
+            if outcome not in ("accepted", "duplicate")
+        )
 
 
 def _watermark(facts: Iterable[Fact]) -> int | None:
@@ -115,7 +135,8 @@ def _as_sent(facility: str, one: naive.Episode) -> dict[str, Any]:
     return fields | {"facility": facility, "class": one.klass, "clinicians": sorted(one.clinicians)}
 
 
-# --- differences -------------------------------------------------------------------------------------------------------
+# --- differences
+# -------------------------------------------------------------------------------------------------------
 
 
 def difference(found: Any, expected: Any, what: str, shown: int = 4) -> str | None:
@@ -125,7 +146,9 @@ def difference(found: Any, expected: Any, what: str, shown: int = 4) -> str | No
     missing = [key for key in expected if key not in found]
     surplus = [key for key in found if key not in expected]
     other = [key for key in expected if key in found and found[key] != expected[key]]
-    told = [f"{what}: {len(missing)} missing, {len(surplus)} too many, {len(other)} different of {len(expected)}"]
+    told = [
+        f"{what}: {len(missing)} missing, {len(surplus)} too many, {len(other)} different of {len(expected)}"
+    ]
     told += [f"missing {_told(key)} = {expected[key]}" for key in missing[:shown]]
     told += [f"too many {_told(key)} = {found[key]}" for key in surplus[:shown]]
     told += [f"{_told(key)} is {_other(found[key], expected[key])}" for key in other[:shown]]
@@ -140,6 +163,10 @@ def _told(key: Any) -> str:
 
 def _other(found: Any, expected: Any) -> str:
     if isinstance(found, dict) and isinstance(expected, dict):
-        names = [name for name in expected.keys() | found.keys() if found.get(name) != expected.get(name)]
-        return ", ".join(f"{name} {found.get(name)} not {expected.get(name)}" for name in sorted(names))
+        names = [
+            name for name in expected.keys() | found.keys() if found.get(name) != expected.get(name)
+        ]
+        return ", ".join(
+            f"{name} {found.get(name)} not {expected.get(name)}" for name in sorted(names)
+        )
     return f"{found} not {expected}"

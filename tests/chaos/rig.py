@@ -1,4 +1,5 @@
-"""The rig: a real Kafka, workers that are started again when they end, and a producer that goes on meanwhile.
+"""The rig: a real Kafka, workers that are started again when they end, and a producer that goes on
+meanwhile.
 
 Every wait has an end and says what it waited for; leaving the rig kills whatever it started.
 """
@@ -24,11 +25,21 @@ from kafka.errors import KafkaError
 from streams.dev.broker import ApacheKafka
 from streams.kafka.topics import LARGEST_RECORD
 from tests.chaos.reference import Reference, Truth, difference
-from tests.harness.workers import Message, Numbers, WorkerProcess, ends, new_topics, read, read_by_edition
+from tests.harness.workers import (
+    Message,
+    Numbers,
+    WorkerProcess,
+    ends,
+    new_topics,
+    read,
+    read_by_edition,
+)
 
 TOPICS = ("alarms", "assignments", "responses", "labels")
 PATIENCE = 150.0
-"""Seconds until what should become true counts as a failure; most of it for machines that are busy otherwise."""
+"""Seconds until what should become true counts as a failure; most of it for machines that are busy
+otherwise.
+"""
 MOST_ENDS = 5
 """A worker may end itself to be restarted, as it would by its service manager, but not for ever."""
 
@@ -38,14 +49,18 @@ class Failed(Exception):
 
 
 class Recovery(NamedTuple):
-    """Seconds until every number was right again about everything produced: from the kill, and from the new process's start."""
+    """Seconds until every number was right again about everything produced: from the kill, and from
+    the new process's start.
+    """
 
     from_kill: float
     from_restart: float
 
 
 class Production:
-    """A thread that sends messages in order at a steady rate, as far as a mark that can be moved on."""
+    """A thread that sends messages in order at a steady rate, as far as a mark that can be moved
+    on.
+    """
 
     def __init__(self, broker: ApacheKafka, messages: Sequence[Message], rate: float) -> None:
         self._messages = messages
@@ -75,7 +90,10 @@ class Production:
 
     def _wait(self, reached: Callable[[], bool], what: str) -> None:
         with self._moved:
-            if not self._moved.wait_for(lambda: self._error is not None or reached(), PATIENCE + len(self._messages) / self._rate):
+            if not self._moved.wait_for(
+                lambda: self._error is not None or reached(),
+                PATIENCE + len(self._messages) / self._rate,
+            ):
                 raise Failed(f"not in time: {what}")
         if self._error is not None:
             raise Failed(f"the producer failed: {self._error!r}")
@@ -118,7 +136,13 @@ class Production:
         while not self._ended and self._handed_over < self._mark:
             due = min(self._mark, before + int((time.monotonic() - began) * self._rate) + 1)
             for one in self._messages[self._handed_over : due]:
-                sent = self._producer.send(one.topic, key=one.key, value=one.value, timestamp_ms=one.stamp, partition=one.partition)
+                sent = self._producer.send(
+                    one.topic,
+                    key=one.key,
+                    value=one.value,
+                    timestamp_ms=one.stamp,
+                    partition=one.partition,
+                )
                 sent.add_errback(self._failed)
             self._report(handed_over=due)
             time.sleep(0.01)
@@ -153,13 +177,16 @@ class Worker(WorkerProcess):
         return self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
 
     def end(self) -> str | None:
-        """SIGTERM, which it must heed by draining, or by ending at once as long as it holds nothing; else what is wrong."""
+        """SIGTERM, which it must heed by draining, or by ending at once as long as it holds
+        nothing; else what is wrong.
+        """
         try:
             status = self.stop()
         except subprocess.TimeoutExpired as error:
             return f"did not end within {error.timeout:.0f} s of SIGTERM"
         if status == 0 or (
-            status == -signal.SIGTERM and not any("partitions held" in line for line in self._lines()[self._lines_before :])
+            status == -signal.SIGTERM
+            and not any("partitions held" in line for line in self._lines()[self._lines_before :])
         ):
             return None
         return f"ended with status {status} when stopped: {self.last_words()}"
@@ -167,12 +194,20 @@ class Worker(WorkerProcess):
     def last_words(self) -> str:
         """The last complaint in its log."""
         lines = [line for line in self._lines() if line.strip()]
-        complaints = [line for line in lines if '"level": "error"' in line or '"level": "critical"' in line or line.startswith("error")]
+        complaints = [
+            line
+            for line in lines
+            if '"level": "error"' in line
+            or '"level": "critical"' in line
+            or line.startswith("error")
+        ]
         return (complaints or lines or ["it printed nothing"])[-1][:300]
 
 
 class Rig:
-    """One broker with empty topics of `partitions`, any number of workers, one production of `messages`."""
+    """One broker with empty topics of `partitions`, any number of workers, one production of
+    `messages`.
+    """
 
     def __init__(
         self,
@@ -205,7 +240,12 @@ class Rig:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         for worker in self.workers.values():
             worker.kill()
         self.production.close()
@@ -217,13 +257,17 @@ class Rig:
         for name in names:
             if name not in self.workers:
                 fixed = {"instance": name} if self._static else {}
-                self.workers[name] = Worker(self.broker, self._folder, name, **self._settings, **fixed)
+                self.workers[name] = Worker(
+                    self.broker, self._folder, name, **self._settings, **fixed
+                )
             self.workers[name].start()
             self.workers[name].wanted = True
 
     def note(self, text: str) -> None:
         """Tell what goes on, for those who wait."""
-        self._say(f"  {time.monotonic() - self._began:5.0f} s, {self.production.sent:7} records: {text}")
+        self._say(
+            f"  {time.monotonic() - self._began:5.0f} s, {self.production.sent:7} records: {text}"
+        )
 
     def kill_and_restart(self, *names: str) -> tuple[float, float]:
         """SIGKILL, all at once, and new processes right after; the moments of both."""
@@ -264,7 +308,9 @@ class Rig:
             if worker.wanted and not worker.running:
                 worker.ends += 1
                 if worker.ends > MOST_ENDS:
-                    raise Failed(f"{name} ended by itself {worker.ends} times: {worker.last_words()}")
+                    raise Failed(
+                        f"{name} ended by itself {worker.ends} times: {worker.last_words()}"
+                    )
                 worker.start()
 
     @property
@@ -288,7 +334,10 @@ class Rig:
             held = [worker.held for worker in self.wanted]
             return sum(map(len, held)) == self._partitions == len(set().union(*held)) and all(held)
 
-        self.until(lambda: all(worker.running and worker.ready for worker in self.wanted) and shared(), "workers share the partitions")
+        self.until(
+            lambda: all(worker.running and worker.ready for worker in self.wanted) and shared(),
+            "workers share the partitions",
+        )
 
     def until(self, holds: Callable[[], Any], what: str) -> None:
         deadline = time.monotonic() + PATIENCE
@@ -308,7 +357,9 @@ class Rig:
     # -- numbers
 
     def look(self) -> Truth | None:
-        """What all workers show together; None where one does not answer, or two show the same series."""
+        """What all workers show together; None where one does not answer, or two show the same
+        series.
+        """
         numbers: Numbers = {}
         events: Counter[tuple[str, str]] = Counter()
         for worker in self.wanted:
@@ -340,19 +391,27 @@ class Rig:
             if found == expected:
                 return seen
             if seen > deadline:
-                raise Failed(f"{what}: not right within {PATIENCE:.0f} s: {self._differences(found, expected)}; {self._lags()}")
+                raise Failed(
+                    f"{what}: not right within {PATIENCE:.0f} s: {self._differences(found, expected)}; {self._lags()}"
+                )
             self.tend()
-            time.sleep(max(0.1, 2 * (seen - began)))  # a scrape costs the worker time that it needs to catch up
+            # a scrape costs the worker time that it needs to catch up
+            time.sleep(max(0.1, 2 * (seen - began)))
 
     @staticmethod
     def _differences(found: Truth | None, expected: Truth) -> str:
         if found is None:
             return "a worker does not answer, or two show the same series"
-        told = (difference(found.events, expected.events, "events_total"), difference(found.numbers, expected.numbers, "burdens"))
+        told = (
+            difference(found.events, expected.events, "events_total"),
+            difference(found.numbers, expected.numbers, "burdens"),
+        )
         return "; ".join(one for one in told if one)
 
     def _lags(self) -> str:
-        """Where workers say that they are behind: a record not taken in yet is no record miscounted."""
+        """Where workers say that they are behind: a record not taken in yet is no record
+        miscounted.
+        """
         shown = {name: worker.numbers for name, worker in self.workers.items() if worker.wanted}
         lags = [
             f"{name} {dict(labels)['topic']}-{dict(labels)['partition']} {value:.0f}"
@@ -363,19 +422,26 @@ class Rig:
         return f"{sum(ends(self.broker).values())} records in the topics; lag: {', '.join(lags) or 'none'}"
 
     def recover(self, moments: tuple[float, float], count: int) -> None:
-        """Wait until all numbers are right about the first `count` messages, and note how long that took from (kill, restart)."""
+        """Wait until all numbers are right about the first `count` messages, and note how long that
+        took from (kill, restart).
+        """
         killed, restarted = moments
         expected = self.plan.truth(count)
-        if sum(ends(self.broker).values()) != count:  # a producer whose broker is killed sends again what it got no answer to
+        # a producer whose broker is killed sends again what it got no answer to
+        if sum(ends(self.broker).values()) != count:
             expected = Reference([_message(one) for one in self._log()]).truth()
         exact = self.until_exact(expected, f"after kill {self.kills}, {count} records")
         self.recoveries.append(Recovery(exact - killed, exact - restarted))
-        self.note(f"exact {exact - killed:.1f} s after the fault, {exact - restarted:.1f} s after its end")
+        self.note(
+            f"exact {exact - killed:.1f} s after the fault, {exact - restarted:.1f} s after its end"
+        )
 
     # -- the end
 
     def settle(self) -> int:
-        """Finish production, and compare everything with the reference over what the topics hold; how many records that is."""
+        """Finish production, and compare everything with the reference over what the topics hold;
+        how many records that is.
+        """
         self.production.go(len(self.messages))
         self.production.wait_until_delivered()
         log = self._log()
@@ -389,25 +455,40 @@ class Rig:
         reference = Reference(produced)
         self.until_exact(reference.truth(), "in the end")
         self.stop(*self.running)
-        bad = {(log[number].topic, log[number].partition, log[number].offset): reference.outcomes[number] for number in reference.bad()}
-        differences = [difference(self._rejected(), bad, "rejected"), self._episodes_differ(reference.episodes())]
+        bad = {
+            (log[number].topic, log[number].partition, log[number].offset): reference.outcomes[
+                number
+            ]
+            for number in reference.bad()
+        }
+        differences = [
+            difference(self._rejected(), bad, "rejected"),
+            self._episodes_differ(reference.episodes()),
+        ]
         if any(differences):
             raise Failed("; ".join(one for one in differences if one))
         return len(log)
 
     def _log(self) -> list[Any]:
-        return sorted((one for topic in TOPICS for one in read(self.broker, topic)), key=lambda one: (one.topic, one.partition, one.offset))
+        return sorted(
+            (one for topic in TOPICS for one in read(self.broker, topic)),
+            key=lambda one: (one.topic, one.partition, one.offset),
+        )
 
     def _rejected(self) -> dict[tuple[str, int, int], str]:
         """The reason by place; a record may be there several times."""
         found = {}
         for one in read(self.broker, "rejected"):
             headers = {name: value.decode() for name, value in one.headers}
-            found[headers["topic"], int(headers["partition"]), int(headers["offset"])] = headers["reason"]
+            found[headers["topic"], int(headers["partition"]), int(headers["offset"])] = headers[
+                "reason"
+            ]
         return found
 
     def _episodes_differ(self, expected: dict[tuple[str, str], dict[str, Any]]) -> str | None:
-        """Whether the record of an alarm that counts is not the true one; with all that was said of the first such alarm, and when."""
+        """Whether the record of an alarm that counts is not the true one; with all that was said of
+        the first such alarm, and when.
+        """
         found: dict[tuple[str, str], dict[str, Any]] = {}
         said: dict[tuple[str, str], list[str]] = {}
         for one in read_by_edition(self.broker, "episodes"):
@@ -431,7 +512,9 @@ _BURDENS = ("alarm_fatigue_clinician_", "alarm_fatigue_unit_", "alarm_fatigue_re
 
 
 def _parse(series: str) -> Any:
-    """A series of the exposition as the reference names it, ("events", (topic, outcome)), or None for all others."""
+    """A series of the exposition as the reference names it, ("events", (topic, outcome)), or None
+    for all others.
+    """
     name, _, rest = series.partition("{")
     if name == "alarm_fatigue_events_total":
         labels = dict(_LABEL.findall(rest))

@@ -1,4 +1,7 @@
-"""What is done to workers and to the broker while records come in. Each scenario ends with everything compared."""
+"""What is done to workers and to the broker while records come in.
+
+Each scenario ends with everything compared.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ from tests.chaos.rig import Failed, Recovery, Rig
 
 @dataclass(frozen=True, kw_only=True)
 class Dose:
-    """How much of it. The seed decides the records and every choice made; how processes interleave is left to chance."""
+    """How much of it.
+
+    The seed decides the records and every choice made; how processes interleave is left to chance.
+    """
 
     seed: int = 1
     records: int = 20_000
@@ -30,7 +36,9 @@ class Dose:
     session: str = "6s"
     checkpoint: str = "500ms"
     static: bool = False
-    """Whether workers have fixed names in the group: one that comes back then gets its partitions without a rebalance."""
+    """Whether workers have fixed names in the group: one that comes back then gets its partitions
+    without a rebalance.
+    """
     mix: Mix = field(default_factory=Mix)
 
 
@@ -52,9 +60,15 @@ Scenario = Callable[[Rig, Dose, random.Random], None]
 
 
 def run(
-    scenario: Scenario, dose: Dose, folder: Path, broker: ApacheKafka | None = None, say: Callable[[str], object] = lambda _: None
+    scenario: Scenario,
+    dose: Dose,
+    folder: Path,
+    broker: ApacheKafka | None = None,
+    say: Callable[[str], object] = lambda _: None,
 ) -> Outcome:
-    """The scenario on a broker of its own, unless one is lent; workers' settings and logs go to `folder`, progress to `say`."""
+    """The scenario on a broker of its own, unless one is lent; workers' settings and logs go to
+    `folder`, progress to `say`.
+    """
     began = time.monotonic()
     messages = draw(dose.seed, dose.records, dose.mix)
     records, difference = len(messages), None
@@ -62,9 +76,16 @@ def run(
     try:
         kafka.start()
         with Rig(
-            kafka, folder, messages, partitions=dose.partitions, rate=dose.rate, static=dose.static, say=say,
-            checkpoint_interval=dose.checkpoint, session_timeout=dose.session,
-        ) as rig:  # fmt: skip
+            kafka,
+            folder,
+            messages,
+            partitions=dose.partitions,
+            rate=dose.rate,
+            static=dose.static,
+            say=say,
+            checkpoint_interval=dose.checkpoint,
+            session_timeout=dose.session,
+        ) as rig:
             try:
                 scenario(rig, dose, random.Random(dose.seed))
                 records = rig.settle()
@@ -73,7 +94,16 @@ def run(
     finally:
         if broker is None:
             kafka.close()
-    return Outcome(_name(scenario), dose, records, rig.kills, rig.ends, rig.recoveries, time.monotonic() - began, difference)
+    return Outcome(
+        _name(scenario),
+        dose,
+        records,
+        rig.kills,
+        rig.ends,
+        rig.recoveries,
+        time.monotonic() - began,
+        difference,
+    )
 
 
 def _name(scenario: Scenario) -> str:
@@ -81,20 +111,27 @@ def _name(scenario: Scenario) -> str:
 
 
 def _slices(rig: Rig, dose: Dose, dice: random.Random) -> Iterator[tuple[int, int]]:
-    """For each fault, how many records are sent before it, and where production halts if it comes as far; never twice the same."""
+    """For each fault, how many records are sent before it, and where production halts if it comes
+    as far; never twice the same.
+    """
     marks = [number * len(rig.messages) // dose.faults for number in range(dose.faults + 1)]
     return ((dice.randrange(begin, end), end) for begin, end in pairwise(marks))
 
 
-# --- workers -----------------------------------------------------------------------------------------------------------
+# --- workers
+# -----------------------------------------------------------------------------------------------------------
 
 
 def kills(rig: Rig, dose: Dose, dice: random.Random) -> None:
-    """SIGKILL of one of two workers or of both, while records come in; every fourth time or so again while they recover.
+    """SIGKILL of one of two workers or of both, while records come in; every fourth time or so
+    again while they recover.
 
     A second after, production halts until all numbers are right.
     """
-    slices = [(mark, min(mark + int(dose.rate), len(rig.messages))) for mark, _ in _slices(rig, dose, dice)]
+    slices = [
+        (mark, min(mark + int(dose.rate), len(rig.messages)))
+        for mark, _ in _slices(rig, dose, dice)
+    ]
     for _, end in slices:
         rig.plan.truth(end)  # worked out now, to be there when it is needed
     rig.start("one", "two")
@@ -112,7 +149,9 @@ def kills(rig: Rig, dose: Dose, dice: random.Random) -> None:
 
 
 def joins_and_leaves(rig: Rig, dose: Dose, dice: random.Random) -> None:
-    """Up to three workers join and leave in good order while records come in, often before the last change is complete."""
+    """Up to three workers join and leave in good order while records come in, often before the last
+    change is complete.
+    """
     rig.start("one")
     rig.until_shared()
     for mark, end in _slices(rig, dose, dice):
@@ -128,7 +167,9 @@ def joins_and_leaves(rig: Rig, dose: Dose, dice: random.Random) -> None:
 
 
 def aborts_between_joins(rig: Rig, dose: Dose, dice: random.Random) -> None:
-    """As Kafka Streams' exactly-once system test: clean joins, then one aborts and the others carry on, and it joins again."""
+    """As Kafka Streams' exactly-once system test: clean joins, then one aborts and the others carry
+    on, and it joins again.
+    """
     names = ["one", "two", "three"]
     for name in names:
         rig.start(name)
@@ -147,7 +188,9 @@ def aborts_between_joins(rig: Rig, dose: Dose, dice: random.Random) -> None:
 
 
 def suspensions(rig: Rig, dose: Dose, dice: random.Random) -> None:
-    """SIGSTOP of a worker until the other holds everything, and somewhat longer; then it wakes with state of the past."""
+    """SIGSTOP of a worker until the other holds everything, and somewhat longer; then it wakes with
+    state of the past.
+    """
     rig.start("one", "two")
     rig.until_shared()
     for mark, end in _slices(rig, dose, dice):
@@ -163,17 +206,22 @@ def suspensions(rig: Rig, dose: Dose, dice: random.Random) -> None:
     rig.until_shared()
 
 
-# --- the broker --------------------------------------------------------------------------------------------------------
+# --- the broker
+# --------------------------------------------------------------------------------------------------------
 
 
 def broker_outages(rig: Rig, dose: Dose, dice: random.Random) -> None:
-    """The broker hangs (SIGSTOP), is killed and back later, is stopped and started, is killed and back at once; in turn."""
+    """The broker hangs (SIGSTOP), is killed and back later, is stopped and started, is killed and
+    back at once; in turn.
+    """
     slices = list(_slices(rig, dose, dice))
     for _, end in slices:
         rig.plan.truth(end)
     rig.start("one", "two")
     rig.until_shared()
-    for (mark, end), how in zip(slices, islice(cycle(("hang", "kill", "stop", "kill at once")), dose.faults), strict=True):
+    for (mark, end), how in zip(
+        slices, islice(cycle(("hang", "kill", "stop", "kill at once")), dose.faults), strict=True
+    ):
         rig.production.go(end)
         rig.production.wait_until_sent(mark)
         began = time.monotonic()
@@ -193,7 +241,8 @@ def broker_outages(rig: Rig, dose: Dose, dice: random.Random) -> None:
         rig.recover((began, back), end)
 
 
-# --- records -----------------------------------------------------------------------------------------------------------
+# --- records
+# -----------------------------------------------------------------------------------------------------------
 
 
 def disturbed_records(rig: Rig, dose: Dose, dice: random.Random) -> None:
@@ -203,7 +252,8 @@ def disturbed_records(rig: Rig, dose: Dose, dice: random.Random) -> None:
     rig.production.go(len(rig.messages))
 
 
-# --- all of it ---------------------------------------------------------------------------------------------------------
+# --- all of it
+# ---------------------------------------------------------------------------------------------------------
 
 
 def everything(rig: Rig, dose: Dose, dice: random.Random) -> None:
@@ -213,7 +263,9 @@ def everything(rig: Rig, dose: Dose, dice: random.Random) -> None:
         rig.production.go(end)
         rig.production.wait_until_sent(mark)
         absent = [name for name in ("one", "two", "three") if name not in rig.running]
-        fault = dice.choice(("kill", "kill all", "join", "leave", "suspend", "hang", "kill the broker"))
+        fault = dice.choice(
+            ("kill", "kill all", "join", "leave", "suspend", "hang", "kill the broker")
+        )
         rig.note(fault)
         match fault:
             case "kill":

@@ -1,4 +1,6 @@
-"""Fault tests on real Kafka at doses that every run of the tests can afford; `make chaos` takes the full ones (see `tests.chaos`)."""
+"""Fault tests on real Kafka at doses that every run of the tests can afford; `make chaos` takes the
+full ones (see `tests.chaos`).
+"""
 
 from __future__ import annotations
 
@@ -30,9 +32,15 @@ BAD = Mix(hours=3, bad=0.1)
 @pytest.mark.parametrize(
     ("scenario", "dose"),
     [
-        pytest.param(kills, Dose(seed=2, records=4_000, rate=1_000, faults=2, session="2s", mix=SHUFFLED), id="kills of shuffled records"),
         pytest.param(
-            aborts_between_joins, Dose(seed=4, records=3_000, rate=600, faults=1, session="2s", mix=BAD), id="joins with bad records"
+            kills,
+            Dose(seed=2, records=4_000, rate=1_000, faults=2, session="2s", mix=SHUFFLED),
+            id="kills of shuffled records",
+        ),
+        pytest.param(
+            aborts_between_joins,
+            Dose(seed=4, records=3_000, rate=600, faults=1, session="2s", mix=BAD),
+            id="joins with bad records",
         ),
     ],
 )
@@ -57,12 +65,15 @@ def own_kafka() -> Iterator[ApacheKafka]:
         broker.close()
 
 
-def test_the_broker_hangs_and_is_killed_and_no_number_changes(own_kafka: ApacheKafka, tmp_path: Path) -> None:
+def test_the_broker_hangs_and_is_killed_and_no_number_changes(
+    own_kafka: ApacheKafka, tmp_path: Path
+) -> None:
     dose = Dose(seed=5, records=3_000, rate=1_000, faults=2, outage=3.0, session="2s", mix=SMALL)
     assert_unharmed(run(broker_outages, dose, tmp_path, own_kafka))
 
 
-# --- the tests' own tools ----------------------------------------------------------------------------------------------
+# --- the tests' own tools
+# ----------------------------------------------------------------------------------------------
 
 
 def test_the_same_seed_gives_the_same_records_and_every_outcome() -> None:
@@ -91,7 +102,10 @@ def test_the_truth_of_a_beginning_is_that_of_a_shorter_log() -> None:
 def test_one_number_off_is_a_difference_and_is_told() -> None:
     truth = {"a": 1.0, "b": 2.0}
     assert difference(dict(truth), truth, "burdens") is None
-    assert difference({"a": 1.0}, truth, "burdens") == "burdens: 1 missing, 0 too many, 0 different of 2; missing b = 2.0"
+    assert (
+        difference({"a": 1.0}, truth, "burdens")
+        == "burdens: 1 missing, 0 too many, 0 different of 2; missing b = 2.0"
+    )
     found = {"a": 1.0, "b": 2.0 + 2**-50, "c": 3.0}
     assert difference(found, truth, "burdens") == (
         "burdens: 0 missing, 1 too many, 1 different of 2; too many c = 3.0; b is 2.000000000000001 not 2.0"

@@ -1,4 +1,6 @@
-"""Who is paged of what: routes by amtool, texts by its templates, inhibition by a real Alertmanager that sends to a local receiver."""
+"""Who is paged of what: routes by amtool, texts by its templates, inhibition by a real Alertmanager
+that sends to a local receiver.
+"""
 
 from __future__ import annotations
 
@@ -58,27 +60,78 @@ ALERTS = {
 
 def routed(labels: dict[str, str], receivers: str) -> str:
     """amtool's complaint if alerts of these labels go to others; nothing if not."""
-    command = [need("amtool"), "config", "routes", "test", f"--config.file={CONFIG}", f"--verify.receivers={receivers}"]
-    done = subprocess.run([*command, *(f"{name}={value}" for name, value in labels.items())], capture_output=True, text=True, check=False)
+    command = [
+        need("amtool"),
+        "config",
+        "routes",
+        "test",
+        f"--config.file={CONFIG}",
+        f"--verify.receivers={receivers}",
+    ]
+    done = subprocess.run(
+        [*command, *(f"{name}={value}" for name, value in labels.items())],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
 ROUTES: list[tuple[dict[str, str], str]] = [
     ({"alertname": "UnitOverloaded", **ALERTS["UnitOverloaded"]}, "charge-nurse"),
     ({"alertname": "CliniciansOverloaded", **ALERTS["CliniciansOverloaded"]}, "charge-nurse"),
-    (PAGE | {"alertname": "UnitOverloaded", "tier": "charge_nurse", "facility": "H-EXAMPLE", "unit": "CCU"}, "charge-nurse-example"),
-    (PAGE | {"alertname": "UnitOverloaded", "tier": "charge_nurse", "facility": "H-EXAMPLE", "unit": "MICU"}, "charge-nurse"),
-    (PAGE | {"alertname": "UnitOverloaded", "tier": "charge_nurse", "facility": "H01", "unit": "CCU"}, "charge-nurse"),
-    ({"alertname": "UnitOverloadUnanswered", **ALERTS["UnitOverloadUnanswered"]}, "house-supervisor"),
+    (
+        PAGE
+        | {
+            "alertname": "UnitOverloaded",
+            "tier": "charge_nurse",
+            "facility": "H-EXAMPLE",
+            "unit": "CCU",
+        },
+        "charge-nurse-example",
+    ),
+    (
+        PAGE
+        | {
+            "alertname": "UnitOverloaded",
+            "tier": "charge_nurse",
+            "facility": "H-EXAMPLE",
+            "unit": "MICU",
+        },
+        "charge-nurse",
+    ),
+    (
+        PAGE
+        | {"alertname": "UnitOverloaded", "tier": "charge_nurse", "facility": "H01", "unit": "CCU"},
+        "charge-nurse",
+    ),
+    (
+        {"alertname": "UnitOverloadUnanswered", **ALERTS["UnitOverloadUnanswered"]},
+        "house-supervisor",
+    ),
     ({"alertname": "PageBudgetSpent", **ALERTS["PageBudgetSpent"]}, "house-supervisor"),
-    ({"alertname": "UnitOverloadStanding", **ALERTS["UnitOverloadStanding"]}, "on-call-day,on-call-night"),
+    (
+        {"alertname": "UnitOverloadStanding", **ALERTS["UnitOverloadStanding"]},
+        "on-call-day,on-call-night",
+    ),
     (PAGE | {"alertname": "SomethingNew", "tier": "nobody_we_know"}, "house-supervisor"),
     (TICKET | {"alertname": "UnitStaleAlarms", "tier": "biomed"}, "biomed-queue"),
     (TICKET | {"alertname": "UnitStaffingBeyondPolicy", "tier": "operations"}, "operations-queue"),
-    ({"alertname": "RejectedShareHigh", "severity": "ticket", "scope": "pipeline", "tier": "operations"}, "operations-queue"),
+    (
+        {
+            "alertname": "RejectedShareHigh",
+            "severity": "ticket",
+            "scope": "pipeline",
+            "tier": "operations",
+        },
+        "operations-queue",
+    ),
     ({"alertname": "DataLost", **ALERTS["DataLost"]}, "house-supervisor,operations"),
     ({"alertname": "DataLost", **PIPELINE}, "house-supervisor,operations"),
-    ({"alertname": "BrokerNotAnswering", **ALERTS["BrokerNotAnswering"]}, "house-supervisor,operations"),
+    (
+        {"alertname": "BrokerNotAnswering", **ALERTS["BrokerNotAnswering"]},
+        "house-supervisor,operations",
+    ),
     ({"alertname": "WatermarkAhead", **ALERTS["WatermarkAhead"]}, "operations"),
     ({"alertname": "WorkerDown", **ALERTS["WorkerDown"]}, "operations-queue"),
     ({"alertname": "PipelineStalled", **ALERTS["PipelineStalled"]}, "operations"),
@@ -87,7 +140,9 @@ ROUTES: list[tuple[dict[str, str], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("labels", "receivers"), ROUTES, ids=lambda of: of["alertname"] if isinstance(of, dict) else of)
+@pytest.mark.parametrize(
+    ("labels", "receivers"), ROUTES, ids=lambda of: of["alertname"] if isinstance(of, dict) else of
+)
 def test_amtool_routes_alerts_to_whom_they_concern(labels: dict[str, str], receivers: str) -> None:
     assert routed(labels, receivers) == ""
 
@@ -110,17 +165,31 @@ TIERS = {
 }
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: "-".join(filter(None, [rule["alert"], rule["labels"].get("cause")])))
+@pytest.mark.parametrize(
+    "rule",
+    RULES,
+    ids=lambda rule: "-".join(filter(None, [rule["alert"], rule["labels"].get("cause")])),
+)
 def test_every_alert_of_the_rules_reaches_its_tier(rule: dict[str, Any]) -> None:
     labels = {"alertname": rule["alert"], **rule["labels"], "facility": "H01"}
     receivers = TIERS[labels["severity"], labels["tier"]]
-    assert routed(labels, f"house-supervisor,{receivers}" if rule["alert"] in ("DataLost", "BrokerNotAnswering") else receivers) == ""
+    assert (
+        routed(
+            labels,
+            f"house-supervisor,{receivers}"
+            if rule["alert"] in ("DataLost", "BrokerNotAnswering")
+            else receivers,
+        )
+        == ""
+    )
 
 
 def test_alerts_of_these_tests_bear_the_labels_of_the_rules() -> None:
     labels = {rule["alert"]: rule["labels"] for rule in RULES}
     for name, ours in ALERTS.items():
-        assert {label: labels[name][label] for label in ("severity", "scope", "tier")}.items() <= ours.items()
+        assert {
+            label: labels[name][label] for label in ("severity", "scope", "tier")
+        }.items() <= ours.items()
 
 
 def test_what_inhibition_names_are_alerts_of_the_rules() -> None:
@@ -136,7 +205,9 @@ def test_amtool_does_complain_of_another_receiver() -> None:
 
 
 def test_every_receiver_is_reached_by_some_alert() -> None:
-    assert {name for _, receivers in ROUTES for name in receivers.split(",")} == {one["name"] for one in CONTENT["receivers"]}
+    assert {name for _, receivers in ROUTES for name in receivers.split(",")} == {
+        one["name"] for one in CONTENT["receivers"]
+    }
 
 
 def routes(route: dict[str, Any] = CONTENT["route"], **inherited: Any) -> Iterator[dict[str, Any]]:
@@ -144,7 +215,9 @@ def routes(route: dict[str, Any] = CONTENT["route"], **inherited: Any) -> Iterat
     whole = inherited | route
     yield whole
     for one in route.get("routes", []):
-        yield from routes(one, **{name: whole[name] for name in ("group_by", "repeat_interval", "group_interval")})
+        yield from routes(
+            one, **{name: whole[name] for name in ("group_by", "repeat_interval", "group_interval")}
+        )
 
 
 def test_nobody_is_ever_grouped_or_routed_by_clinician() -> None:
@@ -154,11 +227,17 @@ def test_nobody_is_ever_grouped_or_routed_by_clinician() -> None:
 
 
 def test_a_crisis_is_not_repeated_within_a_shift() -> None:
-    assert {route["repeat_interval"] for route in routes() if route["receiver"] != "dead-mans-switch"} == {"12h", "96h"}
+    assert {
+        route["repeat_interval"] for route in routes() if route["receiver"] != "dead-mans-switch"
+    } == {"12h", "96h"}
 
 
 def test_queues_are_open_in_working_hours_and_what_escalates_knows_shifts() -> None:
-    times = {route["receiver"]: route["active_time_intervals"] for route in routes() if "active_time_intervals" in route}
+    times = {
+        route["receiver"]: route["active_time_intervals"]
+        for route in routes()
+        if "active_time_intervals" in route
+    }
     queues = {name: ["working-hours"] for name in ("biomed-queue", "operations-queue")}
     assert times == queues | {"on-call-day": ["day-shift"], "on-call-night": ["night-shift"]}
 
@@ -184,15 +263,27 @@ def test_day_and_night_make_a_whole_day_in_a_place_that_is_named() -> None:
 def test_secrets_are_in_files_that_compose_hands_over() -> None:
     text = CONFIG.read_text()
     files = set(re.findall(r"_file: (\S+?)}?$", text, re.MULTILINE))
-    assert files == {f"/run/secrets/{name}" for name in COMPOSE["services"]["alertmanager"]["secrets"]}
-    assert not re.findall(r"(routing_key|service_key|credentials|password|api_key|bearer_token): ", text)
+    assert files == {
+        f"/run/secrets/{name}" for name in COMPOSE["services"]["alertmanager"]["secrets"]
+    }
+    assert not re.findall(
+        r"(routing_key|service_key|credentials|password|api_key|bearer_token): ", text
+    )
     assert not re.findall(r"https?://[^/\s]*@", text)
 
 
 def test_every_webhook_bears_the_token() -> None:
-    webhooks = [webhook for receiver in CONTENT["receivers"] for webhook in receiver.get("webhook_configs", [])]
+    webhooks = [
+        webhook
+        for receiver in CONTENT["receivers"]
+        for webhook in receiver.get("webhook_configs", [])
+    ]
     assert webhooks
-    assert all(webhook["http_config"] == {"authorization": {"credentials_file": "/run/secrets/paging_token"}} for webhook in webhooks)
+    assert all(
+        webhook["http_config"]
+        == {"authorization": {"credentials_file": "/run/secrets/paging_token"}}
+        for webhook in webhooks
+    )
 
 
 # -- texts
@@ -205,7 +296,12 @@ ANNOTATIONS = {
     "dashboard_url": "http://grafana.example/d/units?var-unit=MICU",
     "runbook_url": "http://runbooks.example/UnitOverloaded.md",
 }
-CANARIES = {"clinician": "CANARY-NURSE", "bed": "CANARY-BED", "device_id": "CANARY-DEVICE", "label": "CANARY TEXT"}
+CANARIES = {
+    "clinician": "CANARY-NURSE",
+    "bed": "CANARY-BED",
+    "device_id": "CANARY-DEVICE",
+    "label": "CANARY TEXT",
+}
 
 
 def webhook(*alerts: tuple[str, str], unit: str = "MICU", **annotations: str) -> dict[str, Any]:
@@ -236,8 +332,19 @@ def webhook(*alerts: tuple[str, str], unit: str = "MICU", **annotations: str) ->
 def rendered(template: str, payload: dict[str, Any], folder: Path) -> str:
     """What Alertmanager makes of it."""
     (folder / "data.json").write_text(json.dumps(payload))
-    command = [need("amtool"), "template", "render", f"--template.glob={TEMPLATES}", f"--template.data={folder / 'data.json'}"]
-    done = subprocess.run([*command, f'--template.text={{{{ template "{template}" . }}}}'], capture_output=True, text=True, check=False)
+    command = [
+        need("amtool"),
+        "template",
+        "render",
+        f"--template.glob={TEMPLATES}",
+        f"--template.data={folder / 'data.json'}",
+    ]
+    done = subprocess.run(
+        [*command, f'--template.text={{{{ template "{template}" . }}}}'],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.removesuffix("\n")
 
@@ -262,7 +369,11 @@ PAYLOADS = [
     webhook(("CliniciansOverloaded", "firing"), ("UnitFlood", "firing")),
     webhook(("UnitOverloaded", "resolved")),
     webhook(("DataLost", "resolved"), summary="x" * 400),
-    webhook(("UnitFlood", "firing"), ("UnitOverloaded", "resolved"), ("CliniciansOverloaded", "resolved")),
+    webhook(
+        ("UnitFlood", "firing"),
+        ("UnitOverloaded", "resolved"),
+        ("CliniciansOverloaded", "resolved"),
+    ),
     webhook(("UnitOverloaded", "firing"), unit='Ward 3 "Süd" + \\ 100%'),
     webhook(("UnitOverloaded", "firing"), suggestion="", reason="", runbook_url=""),
     webhook(("WorkerDown", "firing"), summary=""),
@@ -270,14 +381,20 @@ PAYLOADS = [
 
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
-def test_alertmanager_and_our_own_receiver_say_the_same_and_nothing_of_other_labels(payload: dict[str, Any], tmp_path: Path) -> None:
+def test_alertmanager_and_our_own_receiver_say_the_same_and_nothing_of_other_labels(
+    payload: dict[str, Any], tmp_path: Path
+) -> None:
     text = rendered("alarm_fatigue.message", payload, tmp_path)
     assert text == page(payload).text
     assert "CANARY" not in text + rendered("alarm_fatigue.summary", payload, tmp_path)
 
 
 def test_what_is_over_is_said_in_one_line_each(tmp_path: Path) -> None:
-    over = webhook(("UnitOverloadStanding", "resolved"), ("UnitFlood", "resolved"), summary="MICU (H01): x. Nobody has taken it.")
+    over = webhook(
+        ("UnitOverloadStanding", "resolved"),
+        ("UnitFlood", "resolved"),
+        summary="MICU (H01): x. Nobody has taken it.",
+    )
     lines = ["Over: MICU, H01: no longer overloaded", "Over: MICU (H01): x. Nobody has taken it."]
     assert rendered("alarm_fatigue.message", over, tmp_path).splitlines() == lines
     assert rendered("alarm_fatigue.summary", over, tmp_path) == lines[0]
@@ -290,7 +407,12 @@ def test_a_summary_is_short_enough_for_pagerduty_however_much_is_said(tmp_path: 
 
 
 def test_what_is_no_page_is_refused() -> None:
-    for payload in ({}, [], {"alerts": [{"status": "firing"}]}, webhook(("UnitFlood", "firing")) | {"groupLabels": None}):
+    for payload in (
+        {},
+        [],
+        {"alerts": [{"status": "firing"}]},
+        webhook(("UnitFlood", "firing")) | {"groupLabels": None},
+    ):
         with pytest.raises(ValueError, match="expected a webhook of Alertmanager"):
             page(payload)
 
@@ -316,12 +438,18 @@ PAUSE = 2 * 600 / FASTER  # seconds, in which a group with something to tell has
 class Alertmanager:
     def __init__(self, folder: Path, gateway: Gateway) -> None:
         need("prometheus-alertmanager")
-        self.server: Server = start_alertmanager(folder, gateway.address, FASTER, TOKEN, external_url="http://am.example:9093")
+        self.server: Server = start_alertmanager(
+            folder, gateway.address, FASTER, TOKEN, external_url="http://am.example:9093"
+        )
         self._alerts: dict[tuple[str, ...], dict[str, Any]] = {}
 
     def call(self, path: str, content: Any = None) -> Any:
         data = None if content is None else json.dumps(content).encode()
-        request = urllib.request.Request(f"http://{self.server.address}/api/v2/{path}", data, {"Content-Type": "application/json"})
+        request = urllib.request.Request(
+            f"http://{self.server.address}/api/v2/{path}",
+            data,
+            {"Content-Type": "application/json"},
+        )
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read() or "null")
 
@@ -330,20 +458,38 @@ class Alertmanager:
         now = datetime.now(UTC)
         told = []
         for name in names:
-            whole = {label: value for label, value in {"alertname": name, **ALERTS[name], **labels}.items() if value}
+            whole = {
+                label: value
+                for label, value in {"alertname": name, **ALERTS[name], **labels}.items()
+                if value
+            }
             key = tuple(f"{label}={value}" for label, value in sorted(whole.items()))
-            alert = self._alerts.setdefault(key, {"labels": whole, "annotations": ANNOTATIONS, "startsAt": now.isoformat()})
+            alert = self._alerts.setdefault(
+                key, {"labels": whole, "annotations": ANNOTATIONS, "startsAt": now.isoformat()}
+            )
             told.append(alert | {"endsAt": (now if over else now + timedelta(hours=1)).isoformat()})
         self.call("alerts", told)
 
     def silence(self, *matchers: str) -> None:
         url = f"--alertmanager.url=http://{self.server.address}"
-        command = [need("amtool"), "silence", "add", url, "--author=the charge nurse", "--comment=mine", *matchers]
+        command = [
+            need("amtool"),
+            "silence",
+            "add",
+            url,
+            "--author=the charge nurse",
+            "--comment=mine",
+            *matchers,
+        ]
         subprocess.run(command, check=True, capture_output=True)
 
     @property
     def suppressed(self) -> set[str]:
-        return {one["labels"]["alertname"] for one in self.call("alerts") if one["status"]["state"] == "suppressed"}
+        return {
+            one["labels"]["alertname"]
+            for one in self.call("alerts")
+            if one["status"]["state"] == "suppressed"
+        }
 
 
 @pytest.fixture
@@ -365,14 +511,18 @@ def told(gateway: Gateway) -> list[tuple[str, dict[str, str]]]:
     return [(sent.receiver, sent.alerts) for sent in gateway.sent()]
 
 
-def test_a_crisis_is_one_page_however_many_alerts_tell_of_it(alertmanager: Alertmanager, gateway: Gateway) -> None:
+def test_a_crisis_is_one_page_however_many_alerts_tell_of_it(
+    alertmanager: Alertmanager, gateway: Gateway
+) -> None:
     alertmanager.tell("UnitOverloaded", "CliniciansOverloaded", "UnitFlood", "UnitAnswersSlowly")
     alertmanager.tell("CliniciansOverloaded", unit="SICU")
     eventually(lambda: len(gateway.sent()) == 2, "both units have their page")
     alertmanager.tell("CliniciansOverloaded", over=True)
     alertmanager.tell("CliniciansOverloaded")
     time.sleep(PAUSE)
-    assert sorted((sent.payload["groupLabels"]["unit"], sent.alerts) for sent in gateway.sent()) == [
+    assert sorted(
+        (sent.payload["groupLabels"]["unit"], sent.alerts) for sent in gateway.sent()
+    ) == [
         ("MICU", {"UnitOverloaded": "firing"}),
         ("SICU", {"CliniciansOverloaded": "firing"}),
     ]
@@ -384,19 +534,35 @@ def test_a_crisis_is_one_page_however_many_alerts_tell_of_it(alertmanager: Alert
 def test_each_step_of_the_escalation_reaches_its_own_receiver_once_and_the_end_all_of_them(
     alertmanager: Alertmanager, gateway: Gateway
 ) -> None:
-    steps = {"UnitOverloaded": "charge-nurse", "UnitOverloadUnanswered": "house-supervisor", "UnitOverloadStanding": "on-call"}
+    steps = {
+        "UnitOverloaded": "charge-nurse",
+        "UnitOverloadUnanswered": "house-supervisor",
+        "UnitOverloadStanding": "on-call",
+    }
     for name, receiver in steps.items():
         alertmanager.tell(name)
-        eventually(lambda receiver=receiver: any(sent.receiver.startswith(receiver) for sent in gateway.sent()), f"{receiver} is paged")
+        eventually(
+            lambda receiver=receiver: any(
+                sent.receiver.startswith(receiver) for sent in gateway.sent()
+            ),
+            f"{receiver} is paged",
+        )
     time.sleep(PAUSE)
-    firing = [(receiver.removesuffix("-day").removesuffix("-night"), alerts) for receiver, alerts in told(gateway)]
+    firing = [
+        (receiver.removesuffix("-day").removesuffix("-night"), alerts)
+        for receiver, alerts in told(gateway)
+    ]
     assert firing == [(receiver, {name: "firing"}) for name, receiver in steps.items()]
     alertmanager.tell(*steps, over=True)
     eventually(lambda: len(gateway.sent()) == 6, "everybody hears that it is over")
-    assert {tuple(alerts.items()) for _, alerts in told(gateway)[3:]} == {((name, "resolved"),) for name in steps}
+    assert {tuple(alerts.items()) for _, alerts in told(gateway)[3:]} == {
+        ((name, "resolved"),) for name in steps
+    }
 
 
-def test_who_takes_a_page_stops_its_escalation_and_still_hears_of_the_end(alertmanager: Alertmanager, gateway: Gateway) -> None:
+def test_who_takes_a_page_stops_its_escalation_and_still_hears_of_the_end(
+    alertmanager: Alertmanager, gateway: Gateway
+) -> None:
     """By the matchers of the link in the page, which fill in Alertmanager's form."""
     alertmanager.tell("UnitOverloaded")
     eventually(gateway.sent, "the charge nurse is paged")
@@ -419,7 +585,9 @@ def test_who_takes_a_page_stops_its_escalation_and_still_hears_of_the_end(alertm
 
 
 @pytest.mark.parametrize("facility", ["H01", ""], ids=["of its facility", "of all"])
-def test_lost_data_is_one_page_to_those_who_must_know_and_never_an_end(facility: str, alertmanager: Alertmanager, gateway: Gateway) -> None:
+def test_lost_data_is_one_page_to_those_who_must_know_and_never_an_end(
+    facility: str, alertmanager: Alertmanager, gateway: Gateway
+) -> None:
     alertmanager.tell("UnitOverloaded")
     alertmanager.tell("UnitOverloaded", facility="H02")
     eventually(lambda: len(gateway.sent()) == 2, "both units' charge nurses are paged")
@@ -430,23 +598,38 @@ def test_lost_data_is_one_page_to_those_who_must_know_and_never_an_end(facility:
     alertmanager.tell("UnitOverloaded", over=True)
     alertmanager.tell("UnitOverloaded", facility="H02", over=True)
     time.sleep(PAUSE)
-    sent = [(one.receiver, one.alerts, one.payload["groupLabels"].get("facility", "")) for one in gateway.sent()]
+    sent = [
+        (one.receiver, one.alerts, one.payload["groupLabels"].get("facility", ""))
+        for one in gateway.sent()
+    ]
     blind = sorted(sent[2:4])
-    assert blind == [("house-supervisor", {"DataLost": "firing"}, facility), ("operations", {"DataLost": "firing"}, "")]
-    assert sent[4:] == ([("charge-nurse", {"UnitOverloaded": "resolved"}, "H02")] if facility else [])
+    assert blind == [
+        ("house-supervisor", {"DataLost": "firing"}, facility),
+        ("operations", {"DataLost": "firing"}, ""),
+    ]
+    assert sent[4:] == (
+        [("charge-nurse", {"UnitOverloaded": "resolved"}, "H02")] if facility else []
+    )
 
 
 def test_a_silent_broker_is_blamed_alone(alertmanager: Alertmanager, gateway: Gateway) -> None:
     """Not the devices of a facility, nor the reader; and nothing is said of the workload meanwhile."""
     alertmanager.tell("BrokerNotAnswering", facility="")
     eventually(lambda: len(gateway.sent()) == 2, "operations and the house supervisor are told")
-    alertmanager.tell("DataLost", "PipelineStalled", "CheckpointOld", "WatermarkAhead", "UnitOverloaded")
+    alertmanager.tell(
+        "DataLost", "PipelineStalled", "CheckpointOld", "WatermarkAhead", "UnitOverloaded"
+    )
     time.sleep(PAUSE)
     sent = sorted((one.receiver, one.alerts) for one in gateway.sent())
-    assert sent == [("house-supervisor", {"BrokerNotAnswering": "firing"}), ("operations", {"BrokerNotAnswering": "firing"})]
+    assert sent == [
+        ("house-supervisor", {"BrokerNotAnswering": "firing"}),
+        ("operations", {"BrokerNotAnswering": "firing"}),
+    ]
 
 
-def test_a_spent_budget_goes_to_the_house_supervisor_and_spares_the_charge_nurse(alertmanager: Alertmanager, gateway: Gateway) -> None:
+def test_a_spent_budget_goes_to_the_house_supervisor_and_spares_the_charge_nurse(
+    alertmanager: Alertmanager, gateway: Gateway
+) -> None:
     alertmanager.tell("PageBudgetSpent")
     eventually(gateway.sent, "the house supervisor is told")
     alertmanager.tell("UnitOverloaded", "UnitFlood")
@@ -462,7 +645,9 @@ def test_a_spent_budget_goes_to_the_house_supervisor_and_spares_the_charge_nurse
     assert gateway.sent("charge-nurse")[0].payload["groupLabels"]["unit"] == "SICU"
 
 
-def test_pagerduty_gets_a_bounded_summary_and_key_and_no_other_label(alertmanager: Alertmanager, gateway: Gateway) -> None:
+def test_pagerduty_gets_a_bounded_summary_and_key_and_no_other_label(
+    alertmanager: Alertmanager, gateway: Gateway
+) -> None:
     labels = {"facility": "H-EXAMPLE", "unit": "CCU", **CANARIES}
     alertmanager.tell("UnitOverloaded", **labels)
     eventually(gateway.sent, "the unit's own pager rings")
@@ -475,19 +660,28 @@ def test_pagerduty_gets_a_bounded_summary_and_key_and_no_other_label(alertmanage
     assert 0 < len(page["dedup_key"]) <= 255
     assert page["payload"]["summary"] == ANNOTATIONS["summary"]
     assert page["payload"]["severity"] == "critical"
-    assert page["payload"]["custom_details"]["message"].splitlines()[1] == f"Do: {ANNOTATIONS['suggestion']}"
-    assert page["links"][0]["href"].startswith("http://am.example:9093/#/silences/new?filter=%7Bfacility%3D%22H-EXAMPLE%22")
+    assert (
+        page["payload"]["custom_details"]["message"].splitlines()[1]
+        == f"Do: {ANNOTATIONS['suggestion']}"
+    )
+    assert page["links"][0]["href"].startswith(
+        "http://am.example:9093/#/silences/new?filter=%7Bfacility%3D%22H-EXAMPLE%22"
+    )
     assert "CANARY" not in json.dumps([page, over])
 
 
-def test_the_dead_mans_switch_is_told_again_and_again(alertmanager: Alertmanager, gateway: Gateway) -> None:
+def test_the_dead_mans_switch_is_told_again_and_again(
+    alertmanager: Alertmanager, gateway: Gateway
+) -> None:
     alertmanager.tell("Watchdog")
     eventually(lambda: len(gateway.sent("dead-mans-switch")) >= 3, "the heartbeat goes on")
     assert gateway.sent() == []
 
 
 @pytest.mark.parametrize("hours", ["always", "never"])
-def test_tickets_wait_for_working_hours_and_pages_do_not(hours: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tickets_wait_for_working_hours_and_pages_do_not(
+    hours: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With hours that are now, or that never come."""
     shutil.copytree(DEPLOY, tmp_path / "deploy", ignore=shutil.ignore_patterns("secrets"))
     monkeypatch.setattr(chain, "DEPLOY", tmp_path / "deploy")
@@ -506,8 +700,8 @@ def test_tickets_wait_for_working_hours_and_pages_do_not(hours: str, tmp_path: P
             if hours == "always":
                 eventually(lambda: len(gateway.sent()) == 3, "tickets come in working hours")
             time.sleep(PAUSE)
-            assert sorted(sent.receiver for sent in gateway.sent("biomed-queue", "operations-queue")) == (
-                ["biomed-queue", "operations-queue"] if hours == "always" else []
-            )
+            assert sorted(
+                sent.receiver for sent in gateway.sent("biomed-queue", "operations-queue")
+            ) == (["biomed-queue", "operations-queue"] if hours == "always" else [])
         finally:
             alertmanager.server.stop()

@@ -1,4 +1,6 @@
-"""What we ship for deployment holds together: configurations pass their own tools, and whatever a file names exists."""
+"""What we ship for deployment holds together: configurations pass their own tools, and whatever a
+file names exists.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,9 @@ def test_ports_are_published_on_loopback_only(service: dict[str, Any]) -> None:
 def test_every_service_that_stays_has_a_health_check_and_restarts(service: dict[str, Any]) -> None:
     one_shot = service.get("healthcheck") == {"disable": True}
     assert service["restart"] == ("no" if one_shot else "unless-stopped")
-    assert one_shot or "healthcheck" in service or ("HEALTHCHECK" in DOCKERFILE and "build" in service)
+    assert (
+        one_shot or "healthcheck" in service or ("HEALTHCHECK" in DOCKERFILE and "build" in service)
+    )
 
 
 @services
@@ -64,7 +68,9 @@ def test_what_a_service_refers_to_exists(service: dict[str, Any]) -> None:
     assert set(service.get("secrets", [])) <= set(COMPOSE["secrets"])
     for volume in service.get("volumes", []):
         source = volume.split(":")[0]
-        assert (DEPLOY / source).is_dir() if source.startswith(".") else source in COMPOSE["volumes"]
+        assert (
+            (DEPLOY / source).is_dir() if source.startswith(".") else source in COMPOSE["volumes"]
+        )
     if "build" in service:
         assert (DEPLOY / service["build"]["context"] / service["build"]["dockerfile"]).is_file()
 
@@ -74,8 +80,14 @@ def test_our_services_run_our_commands_against_the_broker(name: str) -> None:
     service = SERVICES[name]
     assert service["image"] == f"alarm-fatigue:{PROJECT['version']}"
     assert service["command"] == [name, "--broker", "kafka:9092"]
-    assert service["environment"]["ALARM_FATIGUE_PSEUDONYM_KEY_FILE"] == f"/run/secrets/{service['secrets'][0]}"
-    assert all(re.fullmatch(r"ALARM_FATIGUE(_[A-Z]+)(__?[A-Z]+)*", variable) for variable in service["environment"])
+    assert (
+        service["environment"]["ALARM_FATIGUE_PSEUDONYM_KEY_FILE"]
+        == f"/run/secrets/{service['secrets'][0]}"
+    )
+    assert all(
+        re.fullmatch(r"ALARM_FATIGUE(_[A-Z]+)(__?[A-Z]+)*", variable)
+        for variable in service["environment"]
+    )
 
 
 def test_secrets_are_files_that_git_ignores() -> None:
@@ -88,8 +100,15 @@ def test_prometheus_scrapes_the_worker_and_knows_alertmanager() -> None:
     jobs = {job["job_name"]: job for job in PROMETHEUS["scrape_configs"]}
     assert jobs["alarm-fatigue"]["metrics_path"] == "/metrics"
     assert jobs["alarm-fatigue"]["static_configs"] == [{"targets": ["worker:9464"]}]
-    assert PROMETHEUS["alerting"]["alertmanagers"] == [{"static_configs": [{"targets": ["alertmanager:9093"]}]}]
-    hosts = {target.split(":")[0] for job in jobs.values() for group in job["static_configs"] for target in group["targets"]}
+    assert PROMETHEUS["alerting"]["alertmanagers"] == [
+        {"static_configs": [{"targets": ["alertmanager:9093"]}]}
+    ]
+    hosts = {
+        target.split(":")[0]
+        for job in jobs.values()
+        for group in job["static_configs"]
+        for target in group["targets"]
+    }
     assert hosts <= {*SERVICES, "127.0.0.1"}
 
 
@@ -100,7 +119,11 @@ def test_the_same_kafka_runs_everywhere() -> None:
 
 
 def test_the_dockerfile_copies_what_exists_and_is_let_through() -> None:
-    let_through = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    let_through = {
+        line[1:]
+        for line in (ROOT / ".dockerignore").read_text().splitlines()
+        if line.startswith("!")
+    }
     copies = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
     sources = {source.rstrip("/") for line in copies for source in line.split()}
     assert sources == let_through
@@ -108,7 +131,10 @@ def test_the_dockerfile_copies_what_exists_and_is_let_through() -> None:
 
 
 def test_the_image_is_pinned_unprivileged_and_starts_our_command() -> None:
-    assert all(re.match(r"python:\d+\.\d+\.\d+-slim-[a-z]+\b", image) for image in re.findall(r"^FROM (.+)$", DOCKERFILE, re.MULTILINE))
+    assert all(
+        re.match(r"python:\d+\.\d+\.\d+-slim-[a-z]+\b", image)
+        for image in re.findall(r"^FROM (.+)$", DOCKERFILE, re.MULTILINE)
+    )
     assert "--require-hashes -r requirements.lock" in DOCKERFILE
     assert re.search(r"^USER [1-9]\d*$", DOCKERFILE, re.MULTILINE)
     command = re.search(r'^ENTRYPOINT \["(.+)"\]$', DOCKERFILE, re.MULTILINE)
@@ -119,7 +145,11 @@ def test_the_image_is_pinned_unprivileged_and_starts_our_command() -> None:
 @pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
 def test_lock_files_hold_hashes_and_name_no_index(name: str) -> None:
     lines = (ROOT / name).read_text().splitlines()
-    assert not [line for line in lines if re.match(r"\s*(-i|--(extra-)?index-url|--find-links|--trusted-host)\b|.*://", line)]
+    assert not [
+        line
+        for line in lines
+        if re.match(r"\s*(-i|--(extra-)?index-url|--find-links|--trusted-host)\b|.*://", line)
+    ]
     pins = [number for number, line in enumerate(lines) if re.match(r"[a-z0-9-]+==", line)]
     assert pins
     assert all("--hash=sha256:" in lines[number + 1] for number in pins)
@@ -128,17 +158,26 @@ def test_lock_files_hold_hashes_and_name_no_index(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "requirements"),
     [
-        ("requirements.lock", [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["demo"]]),
+        (
+            "requirements.lock",
+            [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["demo"]],
+        ),
         (
             "requirements-dev.lock",
-            [*PROJECT["dependencies"], *PYPROJECT["dependency-groups"]["dev"], *PYPROJECT["dependency-groups"]["docs"]],
+            [
+                *PROJECT["dependencies"],
+                *PYPROJECT["dependency-groups"]["dev"],
+                *PYPROJECT["dependency-groups"]["docs"],
+            ],
         ),
     ],
 )
 def test_lock_files_answer_pyproject(name: str, requirements: list[str]) -> None:
     """After a change there: `make lock`."""
     locked: dict[str, list[str]] = {}
-    for package, version in re.findall(r"^([a-z0-9-]+)==([^ ]+)", (ROOT / name).read_text(), re.MULTILINE):
+    for package, version in re.findall(
+        r"^([a-z0-9-]+)==([^ ]+)", (ROOT / name).read_text(), re.MULTILINE
+    ):
         locked.setdefault(package, []).append(version)
     for requirement in map(Requirement, requirements):
         versions = locked.get(canonicalize_name(requirement.name), [])

@@ -1,8 +1,9 @@
-"""The whole chain: Kafka, a worker by the wall clock, Prometheus and Alertmanager with the shipped files, and a local paging gateway.
+"""The whole chain: Kafka, a worker by the wall clock, Prometheus and Alertmanager with the shipped
+files, and a local paging gateway.
 
-In a shorter time: rules and Alertmanager wait a sixtieth as long (see `streams.demo.chain`), and the worker's states are entered after 2 s
-and left after 5 s, by unanswered alarms alone - the other measures look back for longer than a test may take. Limits and texts are as
-shipped.
+In a shorter time: rules and Alertmanager wait a sixtieth as long (see `streams.demo.chain`), and
+the worker's states are entered after 2 s and left after 5 s, by unanswered alarms alone - the other
+measures look back for longer than a test may take. Limits and texts are as shipped.
 """
 
 from __future__ import annotations
@@ -36,11 +37,17 @@ FASTER = 60.0
 INTERVAL = 2.0  # seconds between scrapes, and what a worker may take to answer one
 NURSES = {"MICU": ("nurse-anna", "nurse-ben"), "SICU": ("nurse-cleo", "nurse-dan")}
 FACILITY = "H01"
-LABELS = (
-    '{alertname="UnitOverloaded", alertstate="firing", facility="H", scope="workload", severity="page", tier="charge_nurse", unit="ICU"}'
-)
+LABELS = '{alertname="UnitOverloaded", alertstate="firing", facility="H", scope="workload", severity="page", tier="charge_nurse", unit="ICU"}'
 POLICY = {
-    "overload": {"every": "1s", "hold": "2s", "cool_down": "5s", "alarms_10m": {}, "alarms_1h": {}, "protected_1h": {}, "beds": {}},
+    "overload": {
+        "every": "1s",
+        "hold": "2s",
+        "cool_down": "5s",
+        "alarms_10m": {},
+        "alarms_1h": {},
+        "protected_1h": {},
+        "beds": {},
+    },
 }
 
 
@@ -55,7 +62,14 @@ class Hospital:
         self._send(
             "assignments",
             [
-                {"assignment_id": f"w-{bed}", "unit": unit, "bed": bed, "clinician": nurses[number % 2], "from": now - 2 * HOUR, "to": None}
+                {
+                    "assignment_id": f"w-{bed}",
+                    "unit": unit,
+                    "bed": bed,
+                    "clinician": nurses[number % 2],
+                    "from": now - 2 * HOUR,
+                    "to": None,
+                }
                 for unit, nurses in NURSES.items()
                 for number, bed in enumerate(f"{unit}-bed-{number}" for number in range(4))
             ],
@@ -85,15 +99,28 @@ class Hospital:
         return f"alarm-{self._count}"
 
     def _alarms(self, phase: str, alarms: list[tuple[str, str, str]]) -> None:
-        device = {"device_type": "monitor", "source": "MDC_PULS_OXIM_SAT_O2", "code": "MDC_EVT_LO", "label": "SpO2 low, Mr Canary"}
+        device = {
+            "device_type": "monitor",
+            "source": "MDC_PULS_OXIM_SAT_O2",
+            "code": "MDC_EVT_LO",
+            "label": "SpO2 low, Mr Canary",
+        }
         self._send(
             "alarms",
             [
-                {"alarm_id": alarm, "phase": phase, "unit": unit, "bed": bed, "device_id": f"mon-{bed}", "kind": "physiological",
-                 "priority": "medium", **device}
+                {
+                    "alarm_id": alarm,
+                    "phase": phase,
+                    "unit": unit,
+                    "bed": bed,
+                    "device_id": f"mon-{bed}",
+                    "kind": "physiological",
+                    "priority": "medium",
+                    **device,
+                }
                 for unit, bed, alarm in alarms
             ],
-        )  # fmt: skip
+        )
 
     def _send(self, topic: str, values: list[dict[str, Any]]) -> None:
         now = int(time.time() * 1000)
@@ -118,26 +145,44 @@ class Chain:
         self._servers: list[Server] = []
         try:
             self.worker.start().wait_until_ready()
-            self.alertmanager = start_alertmanager(folder / "alertmanager", gateway.address, FASTER, TOKEN)
+            self.alertmanager = start_alertmanager(
+                folder / "alertmanager", gateway.address, FASTER, TOKEN
+            )
             self._servers.append(self.alertmanager)
             self.prometheus = start_prometheus(
-                folder / "prometheus", f"127.0.0.1:{self.worker.port}", self.alertmanager.address, FASTER, INTERVAL
+                folder / "prometheus",
+                f"127.0.0.1:{self.worker.port}",
+                self.alertmanager.address,
+                FASTER,
+                INTERVAL,
             )
             self._servers.append(self.prometheus)
-            eventually(lambda: self.query("alarm_fatigue_unit_overload_state") == {"MICU": 0, "SICU": 0}, "Prometheus sees both units")
+            eventually(
+                lambda: self.query("alarm_fatigue_unit_overload_state") == {"MICU": 0, "SICU": 0},
+                "Prometheus sees both units",
+            )
         except BaseException:
             self.stop()
             raise
 
     def query(self, expression: str) -> dict[str, float]:
         """Values by unit."""
-        url = f"http://{self.prometheus.address}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
+        url = f"http://{self.prometheus.address}/api/v1/query?" + urllib.parse.urlencode(
+            {"query": expression}
+        )
         with urllib.request.urlopen(url, timeout=10) as answer:
-            return {one["metric"].get("unit", ""): float(one["value"][1]) for one in json.load(answer)["data"]["result"]}
+            return {
+                one["metric"].get("unit", ""): float(one["value"][1])
+                for one in json.load(answer)["data"]["result"]
+            }
 
     def told(self, *receivers: str) -> list[tuple[str, str, str]]:
         """Receiver, alert and status of what was sent."""
-        return [(one.receiver, name, status) for one in self.gateway.sent(*receivers) for name, status in one.alerts.items()]
+        return [
+            (one.receiver, name, status)
+            for one in self.gateway.sent(*receivers)
+            for name, status in one.alerts.items()
+        ]
 
     def stop(self) -> None:
         for server in reversed(self._servers):
@@ -160,20 +205,33 @@ def chain(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Chain]:
 def assert_tells_nobody_who(sent: list[Sent]) -> None:
     """No nurse, pseudonym, bed, device or free text; of labels, these alone."""
     text = json.dumps([one.payload for one in sent])
-    assert not re.findall(r"nurse-|MICU-bed|mon-|Canary|\b[0-9a-f]{16}\b(?!\")", re.sub(r'"fingerprint": "[0-9a-f]{16}"', "", text))
+    assert not re.findall(
+        r"nurse-|MICU-bed|mon-|Canary|\b[0-9a-f]{16}\b(?!\")",
+        re.sub(r'"fingerprint": "[0-9a-f]{16}"', "", text),
+    )
     names = {name for one in sent for alert in one.payload["alerts"] for name in alert["labels"]}
     assert names <= {"alertname", "severity", "scope", "tier", "facility", "unit", "cause"}
 
 
 @pytest.mark.parametrize("chain", ["apache_kafka"], indirect=True)
-def test_a_storm_is_one_page_that_escalates_until_somebody_takes_it_and_ends_with_the_storm(chain: Chain) -> None:
+def test_a_storm_is_one_page_that_escalates_until_somebody_takes_it_and_ends_with_the_storm(
+    chain: Chain,
+) -> None:
     chain.hospital.storm("MICU")
     eventually(lambda: chain.gateway.sent("charge-nurse"), "the charge nurse is paged", seconds=90)
-    eventually(lambda: chain.gateway.sent("house-supervisor"), "nobody has taken it: the house supervisor is paged")
-    eventually(lambda: chain.gateway.sent("on-call-day", "on-call-night"), "and then whoever is on call")
+    eventually(
+        lambda: chain.gateway.sent("house-supervisor"),
+        "nobody has taken it: the house supervisor is paged",
+    )
+    eventually(
+        lambda: chain.gateway.sent("on-call-day", "on-call-night"), "and then whoever is on call"
+    )
     asked = chain.query("unit:alarm_fatigue_pages_asked:increase1h")
     assert asked == {"MICU": 1.0}
-    eventually(lambda: chain.query("sum(alertmanager_notifications_total) > 3"), "Prometheus knows what Alertmanager sent")
+    eventually(
+        lambda: chain.query("sum(alertmanager_notifications_total) > 3"),
+        "Prometheus knows what Alertmanager sent",
+    )
     assert not chain.query("sum(alertmanager_notifications_failed_total) > 0")
 
     [paged] = chain.gateway.sent("charge-nurse")
@@ -182,11 +240,16 @@ def test_a_storm_is_one_page_that_escalates_until_somebody_takes_it_and_ends_wit
     assert text[0].startswith("MICU, H01: overloaded.")
     assert text[1].startswith("Do: Bring in help or move beds")
     assert re.match(r"Why: Per clinician on duty: 10 alarms unanswered \(limit 6\)\.$", text[2])
-    assert text[-1].startswith(f"I take it, tell nobody else: http://{chain.alertmanager.address}/#/silences/new?filter=")
+    assert text[-1].startswith(
+        f"I take it, tell nobody else: http://{chain.alertmanager.address}/#/silences/new?filter="
+    )
 
     chain.hospital.calm()
     eventually(lambda: len(chain.told()) == 6, "everybody hears that it is over")
-    told = [(receiver.removesuffix("-day").removesuffix("-night"), alert, status) for receiver, alert, status in chain.told()]
+    told = [
+        (receiver.removesuffix("-day").removesuffix("-night"), alert, status)
+        for receiver, alert, status in chain.told()
+    ]
     assert told[:3] == [
         ("charge-nurse", "UnitOverloaded", "firing"),
         ("house-supervisor", "UnitOverloadUnanswered", "firing"),
@@ -197,11 +260,16 @@ def test_a_storm_is_one_page_that_escalates_until_somebody_takes_it_and_ends_wit
     assert_tells_nobody_who(chain.gateway.sent())
 
 
-def test_a_worker_that_dies_in_the_storm_is_told_as_lost_data_and_never_as_the_end(chain: Chain) -> None:
+def test_a_worker_that_dies_in_the_storm_is_told_as_lost_data_and_never_as_the_end(
+    chain: Chain,
+) -> None:
     chain.hospital.storm("MICU")
     eventually(lambda: chain.gateway.sent("charge-nurse"), "the charge nurse is paged")
     chain.worker.kill()
-    eventually(lambda: len(chain.gateway.sent("house-supervisor", "operations")) == 2, "both hear that nothing can be seen")
+    eventually(
+        lambda: len(chain.gateway.sent("house-supervisor", "operations")) == 2,
+        "both hear that nothing can be seen",
+    )
     # Longer than any range, hold or pause of rules and Alertmanager.
     time.sleep(60 * 25 / FASTER)
     assert sorted(chain.told()) == [
@@ -223,20 +291,30 @@ def test_a_worker_that_dies_in_the_storm_is_told_as_lost_data_and_never_as_the_e
 
 
 def steady(seed: int | None, every: int) -> list[tuple[int, str]]:
-    """(minute, state) of each change of a unit of one clinician, in two hours of an alarm every so many seconds - or at random as often."""
+    """(minute, state) of each change of a unit of one clinician, in two hours of an alarm every so
+    many seconds - or at random as often.
+    """
     hospital = SimulatedHospital()
     hospital.assign("c", "1")
     draw, at = random.Random(seed), NINE
     while at < NINE + 2 * HOUR:
         hospital.alarm(at)
         at += round(1000 * (every if seed is None else draw.expovariate(1 / every)))
-    return [((one.at - NINE) // 60_000, one.after) for one in hospital.run(NINE + 2 * HOUR) if one.clinician is None]
+    return [
+        ((one.at - NINE) // 60_000, one.after)
+        for one in hospital.run(NINE + 2 * HOUR)
+        if one.clinician is None
+    ]
 
 
 @pytest.mark.parametrize("every", [50, 58, 60, 65])
 @pytest.mark.parametrize("seed", [None, 1, 2, 3])
-def test_a_steady_load_at_the_limit_is_one_page_at_most_and_no_flapping(seed: int | None, every: int, tmp_path: Path) -> None:
-    """10 in 10 min is the limit: a little more or less, evenly or at random, for two hours of simulated time, by the rules as shipped."""
+def test_a_steady_load_at_the_limit_is_one_page_at_most_and_no_flapping(
+    seed: int | None, every: int, tmp_path: Path
+) -> None:
+    """10 in 10 min is the limit: a little more or less, evenly or at random, for two hours of
+    simulated time, by the rules as shipped.
+    """
     states = [0] * 121
     for minute, state in steady(seed, every):
         states[minute:] = [STATES.index(state)] * (121 - minute)
@@ -249,22 +327,36 @@ def test_a_steady_load_at_the_limit_is_one_page_at_most_and_no_flapping(seed: in
         "tests": [
             {
                 "interval": "1m",
-                "input_series": [{"series": 'alarm_fatigue_unit_overload_state{facility="H", unit="ICU"}', "values": values}],
+                "input_series": [
+                    {
+                        "series": 'alarm_fatigue_unit_overload_state{facility="H", unit="ICU"}',
+                        "values": values,
+                    }
+                ],
                 "promql_expr_test": [
                     {
                         "expr": f'count_over_time(ALERTS{{alertname="UnitOverloaded",alertstate="firing"}}[{last + 1}m]) > 0',
                         "eval_time": f"{last}m",
-                        "exp_samples": [{"labels": LABELS, "value": last + 1 - states.index(2)}] if pages else [],
+                        "exp_samples": [{"labels": LABELS, "value": last + 1 - states.index(2)}]
+                        if pages
+                        else [],
                     },
                     {
                         "expr": "max_over_time(unit:alarm_fatigue_pages_asked:increase1h[2h])",
                         "eval_time": f"{last}m",
-                        "exp_samples": [{"labels": '{facility="H", unit="ICU"}', "value": 1}] if pages else [],
+                        "exp_samples": [{"labels": '{facility="H", unit="ICU"}', "value": 1}]
+                        if pages
+                        else [],
                     },
                 ],
             }
         ],
     }
     (tmp_path / "steady.test.yml").write_text(yaml.safe_dump(test))
-    done = subprocess.run([need("promtool"), "test", "rules", tmp_path / "steady.test.yml"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [need("promtool"), "test", "rules", tmp_path / "steady.test.yml"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr

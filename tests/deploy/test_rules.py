@@ -1,4 +1,6 @@
-"""Prometheus' rules: valid, tested by promtool, each with all that whoever is paged needs, and about metrics that exist."""
+"""Prometheus' rules: valid, tested by promtool, each with all that whoever is paged needs, and
+about metrics that exist.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ def named(rule: dict[str, Any]) -> str:
 
 
 def promtool(*arguments: object) -> None:
-    done = subprocess.run([need("promtool"), *map(str, arguments)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [need("promtool"), *map(str, arguments)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -43,12 +47,21 @@ def test_an_alert_says_whom_it_is_for_and_what_to_do(rule: dict[str, Any]) -> No
     assert labels["severity"] in ("page", "ticket", "none")
     assert labels["scope"] in ("workload", "pipeline")
     assert labels["tier"] in TIERS
-    assert annotations.keys() == {"summary", "description", "reason", "suggestion", "runbook_url", "dashboard_url"}
+    assert annotations.keys() == {
+        "summary",
+        "description",
+        "reason",
+        "suggestion",
+        "runbook_url",
+        "dashboard_url",
+    }
     assert all(text.strip() for text in annotations.values())
     assert annotations["runbook_url"] == f"{{{{ $externalLabels.runbooks }}}}/{rule['alert']}.md"
     assert annotations["dashboard_url"].startswith("{{ $externalLabels.grafana }}/d/alarm-fatigue-")
     if labels["severity"] == "page":
-        assert "keep_firing_for" in rule or "ALERTS" in rule["expr"] or "pages_asked" in rule["expr"]
+        assert (
+            "keep_firing_for" in rule or "ALERTS" in rule["expr"] or "pages_asked" in rule["expr"]
+        )
 
 
 def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
@@ -59,34 +72,60 @@ def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
 def test_a_runbook_is_short_and_says_who_what_and_how_to_see_that_it_worked(path: Path) -> None:
     text = path.read_text()
     assert text.startswith(f"# {path.stem}\n\n**Who acts:** ")
-    assert re.findall(r"^## (.*)", text, re.MULTILINE) == ["What it means", "What to do", "How to see that it worked"]
+    assert re.findall(r"^## (.*)", text, re.MULTILINE) == [
+        "What it means",
+        "What to do",
+        "How to see that it worked",
+    ]
     assert len(text.split()) < 300
     assert all((RUNBOOKS / target).is_file() for target in re.findall(r"\]\((\w+\.md)\)", text))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_alert_is_seen_firing_and_not_firing(name: str) -> None:
-    """By name, in the tests that promtool runs: samples of it are expected at one time, and none at another."""
+    """By name, in the tests that promtool runs: samples of it are expected at one time, and none at
+    another.
+    """
     if name == "Watchdog":
         return
     firing = quiet = False
     for path in TESTS:
         for group in yaml.safe_load(path.read_text())["tests"]:
             asked = group.get("promql_expr_test", [])
-            found = {one["alertname"] for one in group.get("alert_rule_test", []) if one["exp_alerts"]}
-            found |= set(re.findall(r'alertname="(\w+)"', " ".join(s["labels"] for one in asked for s in one["exp_samples"])))
-            found |= {n for one in asked if one["exp_samples"] for n in re.findall(r'alertname="(\w+)"', one["expr"])}
+            found = {
+                one["alertname"] for one in group.get("alert_rule_test", []) if one["exp_alerts"]
+            }
+            found |= set(
+                re.findall(
+                    r'alertname="(\w+)"',
+                    " ".join(s["labels"] for one in asked for s in one["exp_samples"]),
+                )
+            )
+            found |= {
+                n
+                for one in asked
+                if one["exp_samples"]
+                for n in re.findall(r'alertname="(\w+)"', one["expr"])
+            }
             firing = firing or name in found
-            quiet = quiet or (name in found and any(one["exp_samples"] == [] and "ALERTS" in one["expr"] for one in asked))
+            quiet = quiet or (
+                name in found
+                and any(one["exp_samples"] == [] and "ALERTS" in one["expr"] for one in asked)
+            )
     assert firing
     assert quiet
 
 
 def test_rules_are_about_metrics_that_the_worker_has() -> None:
     kinds = {"gauge": [""], "counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"]}
-    exported = {PREFIX + name + suffix for name, one in DEFINITIONS.items() for suffix in kinds[one.kind]}
+    exported = {
+        PREFIX + name + suffix for name, one in DEFINITIONS.items() for suffix in kinds[one.kind]
+    }
     recorded = {rule["record"] for rule in rules() if "record" in rule}
-    text = " ".join([rule["expr"] for rule in rules()] + [text for rule in ALERTS for text in rule["annotations"].values()])
+    text = " ".join(
+        [rule["expr"] for rule in rules()]
+        + [text for rule in ALERTS for text in rule["annotations"].values()]
+    )
     asked = set(re.findall(r"\b[a-z]+:alarm_fatigue_\w+:\w+", text))
     assert asked <= recorded
     assert recorded <= asked
@@ -96,7 +135,12 @@ def test_rules_are_about_metrics_that_the_worker_has() -> None:
 def test_no_alert_is_about_a_person() -> None:
     for rule in ALERTS:
         assert "clinician" not in rule["labels"]
-        assert not re.search(r"\$labels\.(clinician|bed|patient|device(?!_type\b))", " ".join(rule["annotations"].values()))
-    recorded = [rule["expr"] for rule in rules() if "record" in rule and "clinician_" in rule["expr"]]
+        assert not re.search(
+            r"\$labels\.(clinician|bed|patient|device(?!_type\b))",
+            " ".join(rule["annotations"].values()),
+        )
+    recorded = [
+        rule["expr"] for rule in rules() if "record" in rule and "clinician_" in rule["expr"]
+    ]
     assert recorded
     assert all(" by (facility, unit) " in expr for expr in recorded)

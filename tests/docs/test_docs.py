@@ -1,4 +1,6 @@
-"""The documentation: links lead somewhere in the repository and on the site, and the site asks no other host for anything."""
+"""The documentation: links lead somewhere in the repository and on the site, and the site asks no
+other host for anything.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,11 @@ PAGES = sorted(
     for path in [
         *ROOT.glob("*.md"),
         *(ROOT / ".github").rglob("*.md"),
-        *(one for name in ("bench", "deploy", "docs", "grafana") for one in (ROOT / name).rglob("*.md")),
+        *(
+            one
+            for name in ("bench", "deploy", "docs", "grafana")
+            for one in (ROOT / name).rglob("*.md")
+        ),
     ]
     if "node_modules" not in path.parts
 )
@@ -36,7 +42,11 @@ FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_lead_to_what_is_in_the_repository(page: Path) -> None:
-    targets = [target for target, _, _ in LINK.findall(FENCE.sub("", page.read_text())) if target and "://" not in target]
+    targets = [
+        target
+        for target, _, _ in LINK.findall(FENCE.sub("", page.read_text()))
+        if target and "://" not in target
+    ]
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
@@ -48,10 +58,15 @@ def test_a_link_out_of_docs_is_one_to_the_page_that_the_site_has_of_it() -> None
     )
 
 
-def test_a_link_to_what_the_site_has_not_is_the_name_of_the_file_and_a_broken_one_stays_for_mkdocs_to_report() -> None:
+def test_a_link_to_what_the_site_has_not_is_the_name_of_the_file_and_a_broken_one_stays_for_mkdocs_to_report() -> (
+    None
+):
     source = ROOT / "README.md"
     text = "[rules](analyzer/model/policy.py), [`Makefile`](Makefile), [lost](docs/lost.md)"
-    assert rewritten(text, source, "index.md") == "rules (`analyzer/model/policy.py`), `Makefile`, [lost](docs/lost.md)"
+    assert (
+        rewritten(text, source, "index.md")
+        == "rules (`analyzer/model/policy.py`), `Makefile`, [lost](docs/lost.md)"
+    )
 
 
 class Asked(HTMLParser):
@@ -63,7 +78,13 @@ class Asked(HTMLParser):
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         given = dict(attributes)
-        fetched = given.get("src") if tag != "link" else given.get("href") if given.get("rel") != "canonical" else None
+        fetched = (
+            given.get("src")
+            if tag != "link"
+            else given.get("href")
+            if given.get("rel") != "canonical"
+            else None
+        )
         if fetched:
             self.found.add(fetched)
 
@@ -85,7 +106,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         str(folder),
     ]
     environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout + done.stderr == ""
     return folder
@@ -93,7 +116,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_site_has_every_page(site: Path) -> None:
     ours = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
-    expected = {place.removesuffix(".md") + ".html" for place in ours | set(OUTSIDE.values()) if place.endswith(".md")}
+    expected = {
+        place.removesuffix(".md") + ".html"
+        for place in ours | set(OUTSIDE.values())
+        if place.endswith(".md")
+    }
     built = {path.relative_to(site).as_posix() for path in site.rglob("*.html")}
     assert built == expected | {"404.html"}
 
@@ -106,7 +133,11 @@ def test_pages_of_the_site_fetch_from_the_site_alone(site: Path) -> None:
         assert asked.found, path
         assert [one for one in asked.found if re.match(r"(\w+:)?//", one)] == [], path
         if path.name != "404.html":
-            assert [one for one in asked.found if not (path.parent / one.split("#")[0].split("?")[0]).exists()] == [], path
+            assert [
+                one
+                for one in asked.found
+                if not (path.parent / one.split("#")[0].split("?")[0]).exists()
+            ] == [], path
 
 
 def test_style_sheets_of_the_site_fetch_from_the_site_alone(site: Path) -> None:
@@ -116,7 +147,8 @@ def test_style_sheets_of_the_site_fetch_from_the_site_alone(site: Path) -> None:
         assert re.findall(r"url\(\s*['\"]?((?:\w+:)?//[^)]*)", path.read_text()) == [], path
 
 
-# --- what texts name exists --------------------------------------------------------------------------------------------
+# --- what texts name exists
+# --------------------------------------------------------------------------------------------
 
 BY_HAND = [page for page in PAGES if page.name != "CHANGELOG.md"]
 """A changelog speaks of what was, too."""
@@ -137,18 +169,28 @@ def commands(command: Any, *before: str) -> set[tuple[str, ...]]:
 
 
 COMMANDS = commands(typer.main.get_command(app))
-LEAVES = {one for one in COMMANDS if len(one) == 1 and not any(other[:1] == one != other for other in COMMANDS)}
+LEAVES = {
+    one
+    for one in COMMANDS
+    if len(one) == 1 and not any(other[:1] == one != other for other in COMMANDS)
+}
 
 
 @pytest.mark.parametrize("page", BY_HAND, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_commands_targets_settings_and_metrics_that_a_page_names_exist(page: Path) -> None:
     text = shown(page)
     assert set(re.findall(r"\bmake ([a-z][a-z-]*)", text)) <= TARGETS
-    called = {tuple(words.split()) for words in re.findall(r"\balarm-fatigue ((?:[a-z]+ ?){1,2})", text)}
+    called = {
+        tuple(words.split()) for words in re.findall(r"\balarm-fatigue ((?:[a-z]+ ?){1,2})", text)
+    }
     assert [words for words in called if words not in COMMANDS and words[:1] not in LEAVES] == []
     known = {one.name for one in settings()} | GROUPS
-    named = re.findall(r"(?<![\w./-])((?:web|metrics|policy)\.[a-z_0-9.]*[a-z_0-9])(?![\w(/])", text)
-    assert [name for name in named if name not in known and not name.startswith("policy.overload.units")] == []
+    named = re.findall(
+        r"(?<![\w./-])((?:web|metrics|policy)\.[a-z_0-9.]*[a-z_0-9])(?![\w(/])", text
+    )
+    assert [
+        name for name in named if name not in known and not name.startswith("policy.overload.units")
+    ] == []
     names = {exposed(name) for name in DEFINITIONS}
     metrics = re.findall(r"(?<![\w:])(alarm_fatigue_[a-z_0-9]*[a-z0-9])(?![\w*-])", text)
     ends = ("", "_sum", "_count", "_bucket")
@@ -156,13 +198,19 @@ def test_commands_targets_settings_and_metrics_that_a_page_names_exist(page: Pat
 
 
 def test_first_steps_are_commands_that_run(tmp_path: Path) -> None:
-    steps = re.findall(r"^```sh run\n(.*?)^```$", (ROOT / "docs" / "first-steps.md").read_text(), re.MULTILINE | re.DOTALL)
+    steps = re.findall(
+        r"^```sh run\n(.*?)^```$",
+        (ROOT / "docs" / "first-steps.md").read_text(),
+        re.MULTILINE | re.DOTALL,
+    )
     assert len(steps) >= 4
     environment = os.environ | {"XDG_STATE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
     for step in steps:
         command, *arguments = shlex.split(step.replace("\\\n", " "))
         assert command == "alarm-fatigue"
         whole = [sys.executable, "-m", "streams.cli.main", *arguments]
-        done = subprocess.run(whole, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            whole, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
         assert (done.returncode, "Traceback" in done.stderr) == (0, False), step + done.stderr
     assert "no recommendation" in done.stdout, "the page says that one shift is too little evidence"

@@ -34,14 +34,19 @@ def headings(page: str) -> list[str]:
 def test_every_metric_that_a_worker_exposes_is_a_heading() -> None:
     with Site(FakeWorker(simulated())) as site:
         text = site.get("/metrics").body.decode()
-    families = {family.name + ("_total" if family.type == "counter" else "") for family in text_string_to_metric_families(text)}
+    families = {
+        family.name + ("_total" if family.type == "counter" else "")
+        for family in text_string_to_metric_families(text)
+    }
     assert len(families) > 50
     assert {name for name in families if name.startswith(PREFIX)} == families
     assert families == {PREFIX + name for name in headings("metrics.md")}
 
 
 def test_every_metric_has_one_heading_and_every_source_a_metric() -> None:
-    assert sorted(PREFIX + name for name in headings("metrics.md")) == sorted(map(exposed, DEFINITIONS))
+    assert sorted(PREFIX + name for name in headings("metrics.md")) == sorted(
+        map(exposed, DEFINITIONS)
+    )
     assert SOURCES.keys() <= DEFINITIONS.keys()
 
 
@@ -56,7 +61,9 @@ def leaves(model: dict[str, object], prefix: str = "") -> set[str]:
 
 def test_every_setting_that_config_check_prints_is_a_heading() -> None:
     printed = leaves(load().model_dump(mode="json"))
-    assert set(headings("settings.md")) == printed | {"web.token"}, "of the token, config check says nothing"
+    assert set(headings("settings.md")) == printed | {"web.token"}, (
+        "of the token, config check says nothing"
+    )
 
 
 def contents(settings: Settings) -> object:
@@ -97,7 +104,11 @@ def test_a_setting_is_taken_from_its_variable_and_from_its_place_in_the_file(
     one: Setting, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     # Of TLS, a certificate needs its key, and an authority both.
-    pair = {"web.tls_cert_file": "c.pem", "web.tls_key_file": "k.pem"} if one.name.startswith("web.tls_") else {}
+    pair = (
+        {"web.tls_cert_file": "c.pem", "web.tls_key_file": "k.pem"}
+        if one.name.startswith("web.tls_")
+        else {}
+    )
     wanted = {one.name: other_than(one)} | pair
     nested: dict[str, object] = {}
     for name, of in wanted.items():
@@ -126,7 +137,11 @@ def test_defaults_are_those_in_effect() -> None:
         return found
 
     def without_none(value: object) -> object:
-        return {name: without_none(one) for name, one in value.items() if one is not None} if isinstance(value, dict) else value
+        return (
+            {name: without_none(one) for name, one in value.items() if one is not None}
+            if isinstance(value, dict)
+            else value
+        )
 
     for one in SETTINGS:
         assert yaml.safe_load(one.default) == without_none(at(one.name)), one.name
@@ -158,11 +173,16 @@ BEYOND: dict[str, tuple[str, ...]] = {
 def given(name: str, value: str, tmp_path: Path) -> Settings:
     path = tmp_path / "settings.yaml"
     *groups, last = name.split(".")
-    path.write_text("".join(f"{'  ' * depth}{group}:\n" for depth, group in enumerate(groups)) + f"{'  ' * len(groups)}{last}: {value}\n")
+    path.write_text(
+        "".join(f"{'  ' * depth}{group}:\n" for depth, group in enumerate(groups))
+        + f"{'  ' * len(groups)}{last}: {value}\n"
+    )
     return load(path)
 
 
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in BEYOND.items() for value in values])
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in BEYOND.items() for value in values]
+)
 def test_beyond_its_bounds_a_setting_is_refused(name: str, value: str, tmp_path: Path) -> None:
     assert next(one for one in SETTINGS if one.name == name).bounds
     with pytest.raises(SettingsError):
@@ -198,7 +218,11 @@ def test_bounds_that_the_page_claims_are_tried() -> None:
 
 
 def test_every_alert_is_on_the_page_of_alerts_with_its_runbook() -> None:
-    linked = re.findall(r"^\| \[(\w+)\]\(\.\./\.\./deploy/runbooks/(\w+)\.md\)", rendered()["alerts.md"], re.MULTILINE)
+    linked = re.findall(
+        r"^\| \[(\w+)\]\(\.\./\.\./deploy/runbooks/(\w+)\.md\)",
+        rendered()["alerts.md"],
+        re.MULTILINE,
+    )
     assert all(name == runbook for name, runbook in linked)
     assert sorted({name for name, _ in linked}) == NAMES
 

@@ -1,4 +1,6 @@
-"""Every example in docs/semantics.md, run by `replay`: what the page says is what the service exports."""
+"""Every example in docs/semantics.md, run by `replay`: what the page says is what the service
+exports.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,11 @@ def examples() -> Iterator[Any]:
 
 
 def moment(value: Any) -> Any:
-    return f"{DAY}{value}Z" if isinstance(value, str) and re.fullmatch(r"\d\d:\d\d:\d\d", value) else value
+    return (
+        f"{DAY}{value}Z"
+        if isinstance(value, str) and re.fullmatch(r"\d\d:\d\d:\d\d", value)
+        else value
+    )
 
 
 def facts(topic: str, listed: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -58,7 +64,10 @@ def facts(topic: str, listed: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         for copy in range(short.get("repeat", 1)):
             fact = DEFAULTS[topic] | {"event_id": f"{topic}-{number}-{copy}"}
             fact |= {name: moment(value) for name, value in short.items() if name != "repeat"}
-            yield {name: value.replace("{n}", str(copy)) if isinstance(value, str) else value for name, value in fact.items()}
+            yield {
+                name: value.replace("{n}", str(copy)) if isinstance(value, str) else value
+                for name, value in fact.items()
+            }
 
 
 def labels_of(line: str) -> tuple[str, frozenset[str]]:

@@ -1,4 +1,6 @@
-"""`python -m tests.fuzz`: each target in a process of its own, driven by atheris; the interface by schemathesis."""
+"""`python -m tests.fuzz`: each target in a process of its own, driven by atheris; the interface by
+schemathesis.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +27,28 @@ def main(arguments: Sequence[str]) -> int:
     """0 if no input broke a rule."""
     if arguments[:1] == [_CHILD]:
         return _fuzz(arguments[1], list(arguments[2:]))
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Arbitrary bytes at every door of the service.")
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"{', '.join([*TARGETS, INTERFACE])} (default: all)")
-    parser.add_argument("--inputs", type=int, default=INPUTS, help="in all, shared out over the targets (default: %(default)s)")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.fuzz", description="Arbitrary bytes at every door of the service."
+    )
+    parser.add_argument(
+        "targets",
+        nargs="*",
+        metavar="TARGET",
+        help=f"{', '.join([*TARGETS, INTERFACE])} (default: all)",
+    )
+    parser.add_argument(
+        "--inputs",
+        type=int,
+        default=INPUTS,
+        help="in all, shared out over the targets (default: %(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=1, help="(default: %(default)s)")
-    parser.add_argument("--one", type=Path, metavar="FILE", help="run one target on this file alone, with the traceback")
+    parser.add_argument(
+        "--one",
+        type=Path,
+        metavar="FILE",
+        help="run one target on this file alone, with the traceback",
+    )
     options = parser.parse_args(arguments)
     chosen = options.targets or [*TARGETS, INTERFACE]
     if unknown := set(chosen) - {*TARGETS, INTERFACE}:
@@ -43,15 +62,26 @@ def main(arguments: Sequence[str]) -> int:
     for name, share in shares.items():
         inputs = max(round(options.inputs * share / sum(shares.values())), 1)
         began = time.monotonic()
-        found = _interface(inputs, options.seed) if name == INTERFACE else _run(name, inputs, options.seed)
-        print(f"{name}: {inputs} inputs, {time.monotonic() - began:.0f} s, {found or 'no finding'}", flush=True)
+        found = (
+            _interface(inputs, options.seed)
+            if name == INTERFACE
+            else _run(name, inputs, options.seed)
+        )
+        print(
+            f"{name}: {inputs} inputs, {time.monotonic() - began:.0f} s, {found or 'no finding'}",
+            flush=True,
+        )
         if found:
             failed.append(name)
     return 1 if failed else 0
 
 
 def _share(name: str) -> float:
-    return TARGETS[name].share if name != INTERFACE else 1 - sum(target.share for target in TARGETS.values())
+    return (
+        TARGETS[name].share
+        if name != INTERFACE
+        else 1 - sum(target.share for target in TARGETS.values())
+    )
 
 
 def _run(name: str, inputs: int, seed: int) -> str | None:
@@ -60,20 +90,39 @@ def _run(name: str, inputs: int, seed: int) -> str | None:
     grown = folder / "corpus"
     grown.mkdir()
     command = [
-        sys.executable, "-m", "tests.fuzz", _CHILD, name, str(grown), str(CORPUS / name), f"-runs={inputs}", f"-seed={seed}",
-        f"-max_len={TARGETS[name].max_bytes}", f"-timeout={SECONDS_AN_INPUT}", f"-rss_limit_mb={MEGABYTES}",
-        f"-artifact_prefix={folder}/", "-print_final_stats=1",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "tests.fuzz",
+        _CHILD,
+        name,
+        str(grown),
+        str(CORPUS / name),
+        f"-runs={inputs}",
+        f"-seed={seed}",
+        f"-max_len={TARGETS[name].max_bytes}",
+        f"-timeout={SECONDS_AN_INPUT}",
+        f"-rss_limit_mb={MEGABYTES}",
+        f"-artifact_prefix={folder}/",
+        "-print_final_stats=1",
+    ]
     log = folder / "log"
     with log.open("wb") as out:
         status = subprocess.run(command, stdout=out, stderr=out, check=False).returncode
     lines = log.read_text(errors="replace").splitlines()
-    done = next((line.split()[-1] for line in lines if line.startswith("stat::number_of_executed_units")), None)
+    done = next(
+        (line.split()[-1] for line in lines if line.startswith("stat::number_of_executed_units")),
+        None,
+    )
     if status == 0 and done is not None and int(done) >= inputs:
         shutil.rmtree(folder)
         return None
-    why = next((line for line in lines if "Error" in line or "Exception" in line), lines[-1] if lines else "it printed nothing")
-    return f"status {status} after {done or '?'} inputs: {why.strip()[:200]}; input and log: {folder}"
+    why = next(
+        (line for line in lines if "Error" in line or "Exception" in line),
+        lines[-1] if lines else "it printed nothing",
+    )
+    return (
+        f"status {status} after {done or '?'} inputs: {why.strip()[:200]}; input and log: {folder}"
+    )
 
 
 def _fuzz(name: str, arguments: list[str]) -> int:
@@ -83,7 +132,9 @@ def _fuzz(name: str, arguments: list[str]) -> int:
     target = TARGETS[name]
 
     def mutate(data: bytes, max_bytes: int, seed: int) -> bytes:
-        return mutated(name, data, max_bytes, seed, lambda one, most: bytes(atheris.Mutate(one, most)))
+        return mutated(
+            name, data, max_bytes, seed, lambda one, most: bytes(atheris.Mutate(one, most))
+        )
 
     from tests.fuzz.mutation import mutated
 
@@ -101,7 +152,10 @@ def _instrument(atheris: Any) -> None:
             continue
         for thing in list(vars(module).values()):
             for one in [thing, *(vars(thing).values() if isinstance(thing, type) else ())]:
-                if getattr(one, "__module__", None) == module_name and type(one).__name__ == "function":
+                if (
+                    getattr(one, "__module__", None) == module_name
+                    and type(one).__name__ == "function"
+                ):
                     atheris.instrument_func(one)
 
 

@@ -1,4 +1,6 @@
-"""Targets `decode` and `engine`: values of the four input topics, one by one, and as the history of a partition."""
+"""Targets `decode` and `engine`: values of the four input topics, one by one, and as the history of
+a partition.
+"""
 
 from __future__ import annotations
 
@@ -23,17 +25,31 @@ CANARY = "Zq7patient"
 
 _EARLIEST, _LATEST = 946_684_800_000, 4_133_980_799_999  # 2000-01-01 to the end of 2100
 _DETAIL = re.compile(r"(\w+): (required, but missing|expected [ -~]{1,160})")
-_FIELDS = {"value", "from", "to"} | {name for type_ in FACT_TYPES.values() for name in type_.__slots__}
+_FIELDS = {"value", "from", "to"} | {
+    name for type_ in FACT_TYPES.values() for name in type_.__slots__
+}
 _MOST_DETAILS = 200
 _FREE_TEXT = {"label": 1024, "reason": 1024, "reviewer": 1024, "role": 1024}
 _IDS = {
-    "event_id", "alarm_id", "assignment_id", "facility", "unit", "bed", "device_id", "device_type", "code", "clinician",
-}  # fmt: skip
+    "event_id",
+    "alarm_id",
+    "assignment_id",
+    "facility",
+    "unit",
+    "bed",
+    "device_id",
+    "device_type",
+    "code",
+    "clinician",
+}
 _seen_details: set[str] = set()
 
 
 def check_detail(detail: str) -> None:
-    """A detail names a field and what was expected. Were values in it, there would be no end of different ones."""
+    """A detail names a field and what was expected.
+
+    Were values in it, there would be no end of different ones.
+    """
     found = _DETAIL.fullmatch(detail)
     assert found is not None, detail
     assert found[1] in _FIELDS, detail
@@ -44,7 +60,9 @@ def check_detail(detail: str) -> None:
 
 def _check_id(text: str) -> None:
     assert 0 < len(text) <= 128, "length of an id"
-    assert not any(unicodedata.category(one) in ("Cc", "Cf", "Zl", "Zp", "Cs") for one in text), "character of an id"
+    assert not any(unicodedata.category(one) in ("Cc", "Cf", "Zl", "Zp", "Cs") for one in text), (
+        "character of an id"
+    )
 
 
 def check_fact(fact: dict[str, Any]) -> None:
@@ -71,7 +89,9 @@ def check_fact(fact: dict[str, Any]) -> None:
 
 
 def split(data: bytes) -> tuple[Topic, list[bytes | None]]:
-    """Topic and values: the topic's name in the first line, then a value a line; an empty line is a record without a value."""
+    """Topic and values: the topic's name in the first line, then a value a line; an empty line is a
+    record without a value.
+    """
     head, _, rest = data.partition(b"\n")
     names = {topic.encode(): topic for topic in TOPICS}
     topic = names.get(head) or TOPICS[sum(head) % len(TOPICS)]
@@ -79,15 +99,25 @@ def split(data: bytes) -> tuple[Topic, list[bytes | None]]:
 
 
 def decode_values(data: bytes) -> None:
-    """Each value is a fact within its bounds or has a detail; alone and among others alike, and every time."""
+    """Each value is a fact within its bounds or has a detail; alone and among others alike, and
+    every time.
+    """
     topic, values = split(data)
     decoded = decode_slice(topic, values, MAX_BYTES)
     again = decode_slice(topic, values, MAX_BYTES)
-    assert (decoded.columns, list(decoded.places), decoded.malformed) == (again.columns, list(again.places), again.malformed)
+    assert (decoded.columns, list(decoded.places), decoded.malformed) == (
+        again.columns,
+        list(again.places),
+        again.malformed,
+    )
     malformed = dict(decoded.malformed)
     assert sorted([*decoded.places, *malformed]) == list(range(len(values)))
     names = FACT_TYPES[topic].__slots__
-    facts = dict(zip(decoded.places, zip(*decoded.columns, strict=True), strict=True)) if decoded.places else {}
+    facts = (
+        dict(zip(decoded.places, zip(*decoded.columns, strict=True), strict=True))
+        if decoded.places
+        else {}
+    )
     for place, fact in facts.items():
         fields = dict(zip(names, fact, strict=True))
         check_fact(fields)
@@ -106,7 +136,8 @@ def _detail_alone(topic: Topic, value: bytes | None) -> str | None:
     return None
 
 
-# --- the engine --------------------------------------------------------------------------------------------------------
+# --- the engine
+# --------------------------------------------------------------------------------------------------------
 
 
 Step = tuple[Topic, int, bytes] | int
@@ -125,7 +156,12 @@ def steps(data: bytes) -> Iterator[Step]:
             yield names.get(word) or TOPICS[sum(word) % len(TOPICS)], moment, value
 
 
-def _partition(engine: Engine | None = None, offsets: dict[Topic, int] | None = None, said: Any = (), episodes: Any = ()) -> Partition:
+def _partition(
+    engine: Engine | None = None,
+    offsets: dict[Topic, int] | None = None,
+    said: Any = (),
+    episodes: Any = (),
+) -> Partition:
     return Partition(0, 1, engine or Engine(POLICY), offsets or {}, str, MAX_BYTES, said, episodes)
 
 
@@ -141,7 +177,18 @@ def _run(partition: Partition, work: list[Step], most: int) -> None:
             ends[topic] = end = begin + len(waiting)
             keys: list[bytes | None] = [b"H"] * len(waiting)
             values: list[bytes | None] = [value for _, _, value in waiting]
-            partition.take_slice(Slice(topic, 0, list(range(begin, end)), [one[1] for one in waiting], keys, values, begin, end))
+            partition.take_slice(
+                Slice(
+                    topic,
+                    0,
+                    list(range(begin, end)),
+                    [one[1] for one in waiting],
+                    keys,
+                    values,
+                    begin,
+                    end,
+                )
+            )
             waiting.clear()
 
     for step in work:
@@ -158,14 +205,17 @@ def numbers(partition: Partition) -> dict[Any, float]:
     """Everything that /metrics would show."""
     engine = partition.engine
     metrics = [
-        *burden_metrics(engine.measure(), str, POLICY.min_classified), tally_metric(engine.tally),
+        *burden_metrics(engine.measure(), str, POLICY.min_classified),
+        tally_metric(engine.tally),
         watermark_metric(engine.watermarks()),
-    ]  # fmt: skip
+    ]
     return {(one.name, frozenset(one.labels.items())): one.value for one in samples(metrics)}
 
 
 def run_engine(data: bytes) -> None:
-    """A history is taken in whatever it holds; slices do not matter; what is stored and restored is what was."""
+    """A history is taken in whatever it holds; slices do not matter; what is stored and restored is
+    what was.
+    """
     work = list(steps(data))
     now = max([step if isinstance(step, int) else step[1] for step in work], default=BASE)
     one, other = _partition(), _partition()
@@ -179,7 +229,11 @@ def run_engine(data: bytes) -> None:
     records = sum(not isinstance(step, int) for step in work)
     assert sum(one.engine.tally.values()) == records, "a record that is not counted"
     rejected = [dict(sent.headers) for sent in one.outbox if sent.topic == "rejected"]
-    assert len(rejected) == sum(count for (_, outcome), count in one.engine.tally.items() if outcome not in ("accepted", "duplicate"))
+    assert len(rejected) == sum(
+        count
+        for (_, outcome), count in one.engine.tally.items()
+        if outcome not in ("accepted", "duplicate")
+    )
     for headers in rejected:
         check_detail(headers["detail"].decode())
     plan = Checkpoints("w").plan(one)

@@ -1,4 +1,6 @@
-"""Target `interface`: what schemathesis draws from the OpenAPI file, valid and not, at a running server with a small hospital."""
+"""Target `interface`: what schemathesis draws from the OpenAPI file, valid and not, at a running
+server with a small hospital.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ DESCRIBED = Path(site.__file__).with_name("openapi.json")
 
 
 def ask_interface(inputs: int, seed: int) -> str | None:
-    """So many requests over all operations; the first answer that the file does not describe, or that is a fault of ours."""
+    """So many requests over all operations; the first answer that the file does not describe, or
+    that is a fault of ours.
+    """
     schema = schemathesis.openapi.from_path(DESCRIBED)
     operations = [found.ok() for found in schema.get_all_operations()]
     modes = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
@@ -29,7 +33,12 @@ def ask_interface(inputs: int, seed: int) -> str | None:
                 if mode is GenerationMode.NEGATIVE and not operation.query:
                     continue  # nothing that could be wrong
                 try:
-                    _ask(operation.as_strategy(generation_mode=mode), served.address.rstrip("/"), each, seed)
+                    _ask(
+                        operation.as_strategy(generation_mode=mode),
+                        served.address.rstrip("/"),
+                        each,
+                        seed,
+                    )
                 except (Exception, BaseExceptionGroup) as error:
                     return f"{operation.label}, {mode.value}: {' '.join(str(error).split())[:600]}"
     return None
@@ -38,14 +47,20 @@ def ask_interface(inputs: int, seed: int) -> str | None:
 def _ask(cases: SearchStrategy[Case], address: str, inputs: int, seed: int) -> None:
     @seeded(seed)
     @settings(
-        max_examples=inputs, deadline=None, database=None, phases=[Phase.generate, Phase.shrink],
+        max_examples=inputs,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+    )
     @given(cases)
     def ask(case: Case) -> None:
-        # Unknown parameters are ignored, as the contract ignores unknown fields; so not all that is "negative" is refused. And which
-        # windows and types there are is a matter of policy and facts: not all that has the right form is accepted.
+        # Unknown parameters are ignored, as the contract ignores unknown fields; so not all that is
+        # "negative" is refused. And which windows and types there are is a matter of policy and
+        # facts: not all that has the right form is accepted.
         response = case.call(base_url=address)
-        case.validate_response(response, excluded_checks=[negative_data_rejection, positive_data_acceptance])
+        case.validate_response(
+            response, excluded_checks=[negative_data_rejection, positive_data_acceptance]
+        )
 
     ask()

@@ -1,4 +1,6 @@
-"""Changes to inputs that know their form: fields of JSON, lines, numbers, words that mean something to a target."""
+"""Changes to inputs that know their form: fields of JSON, lines, numbers, words that mean something
+to a target.
+"""
 
 from __future__ import annotations
 
@@ -10,34 +12,150 @@ from typing import Any
 from tests.fuzz.facts import BASE, CANARY
 
 _TEXTS = [
-    "", CANARY, "x" * 128, "x" * 129, "a\x00b", "a\nb", "\u2028", "\u200b", "\ud800", "é", "🏥", "\ufeff", "x" * 1025,
+    "",
+    CANARY,
+    "x" * 128,
+    "x" * 129,
+    "a\x00b",
+    "a\nb",
+    "\u2028",
+    "\u200b",
+    "\ud800",
+    "é",
+    "🏥",
+    "\ufeff",
+    "x" * 1025,
     "2026-03-01T07:00:00Z",
-    "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z", "2026-03-01T07:00:00.1234567+14:00", "2026-02-30T00:00:00Z", "start", "end", "high",
-]  # fmt: skip
+    "0001-01-01T00:00:00Z",
+    "9999-12-31T23:59:59.999Z",
+    "2026-03-01T07:00:00.1234567+14:00",
+    "2026-02-30T00:00:00Z",
+    "start",
+    "end",
+    "high",
+]
 _NUMBERS = [
-    0, -1, 1, 1000, 1001, 1.5, 1.7976931348623157e308, -1.7976931348623157e308, 5e-324, 2**63 - 1, 2**63, -(2**63), 10**30, BASE, BASE + 1,
-    946_684_799_999, 946_684_800_000, 4_102_444_800_000, 4_102_444_800_001, -62_135_596_800_000, 253_402_300_799_999,
-]  # fmt: skip
+    0,
+    -1,
+    1,
+    1000,
+    1001,
+    1.5,
+    1.7976931348623157e308,
+    -1.7976931348623157e308,
+    5e-324,
+    2**63 - 1,
+    2**63,
+    -(2**63),
+    10**30,
+    BASE,
+    BASE + 1,
+    946_684_799_999,
+    946_684_800_000,
+    4_102_444_800_000,
+    4_102_444_800_001,
+    -62_135_596_800_000,
+    253_402_300_799_999,
+]
 _NAMES = [
-    "event_id", "alarm_id", "assignment_id", "phase", "at", "facility", "unit", "bed", "device_id", "device_type", "code", "source", "kind",
-    "priority", "label", "value", "limit", "recipients", "clinician", "from", "to", "role", "acuity", "action", "verdict", "reviewer",
-    "reason", "start", "class", "clinicians",
-]  # fmt: skip
-_RAW = [b"1e999", b"-0", b"NaN", b"[" * 2000, b'{"a":' * 500, b'"\\ud800"', b"\xff", b"\x00", b"9" * 400, b"null", b"{}", b'""']
+    "event_id",
+    "alarm_id",
+    "assignment_id",
+    "phase",
+    "at",
+    "facility",
+    "unit",
+    "bed",
+    "device_id",
+    "device_type",
+    "code",
+    "source",
+    "kind",
+    "priority",
+    "label",
+    "value",
+    "limit",
+    "recipients",
+    "clinician",
+    "from",
+    "to",
+    "role",
+    "acuity",
+    "action",
+    "verdict",
+    "reviewer",
+    "reason",
+    "start",
+    "class",
+    "clinicians",
+]
+_RAW = [
+    b"1e999",
+    b"-0",
+    b"NaN",
+    b"[" * 2000,
+    b'{"a":' * 500,
+    b'"\\ud800"',
+    b"\xff",
+    b"\x00",
+    b"9" * 400,
+    b"null",
+    b"{}",
+    b'""',
+]
 _HTTP = [
-    b"GET ", b"HEAD ", b"POST ", b"OPTIONS ", b"TRACE ", b"CONNECT ", b"/api/v1/units", b"/api/v1/clinicians?facility=H01&unit=MICU",
-    b"/api/v1/findings?window=1h", b"/api/v1/whatif", b"/metrics", b"/healthz", b"/ready", b"/", b"/../", b"%00", b"?facility=", b"%ff",
-    b"http://[", b"http://evil/", b"*", b" HTTP/1.1", b" HTTP/1.0", b" HTTP/9.9", b"\r\n", b"\n", b"\r\n\r\n", b"Host: 127.0.0.1",
-    b"Host: 127.0.0.1:abc", b"Host: [::1", b"Authorization: Bearer \xff", b"Authorization: Basic ", b"Transfer-Encoding: chunked",
-    b"Content-Length: 5", b"Content-Length: -1", b"Content-Length: 99999999999999999999",
-    b"Expect: 100-continue", b"Upgrade: websocket",
-    b"Connection: keep-alive, Upgrade", b"Accept-Encoding: gzip;q=nan", b"Accept: application/openmetrics-text;q=1e999",
+    b"GET ",
+    b"HEAD ",
+    b"POST ",
+    b"OPTIONS ",
+    b"TRACE ",
+    b"CONNECT ",
+    b"/api/v1/units",
+    b"/api/v1/clinicians?facility=H01&unit=MICU",
+    b"/api/v1/findings?window=1h",
+    b"/api/v1/whatif",
+    b"/metrics",
+    b"/healthz",
+    b"/ready",
+    b"/",
+    b"/../",
+    b"%00",
+    b"?facility=",
+    b"%ff",
+    b"http://[",
+    b"http://evil/",
+    b"*",
+    b" HTTP/1.1",
+    b" HTTP/1.0",
+    b" HTTP/9.9",
+    b"\r\n",
+    b"\n",
+    b"\r\n\r\n",
+    b"Host: 127.0.0.1",
+    b"Host: 127.0.0.1:abc",
+    b"Host: [::1",
+    b"Authorization: Bearer \xff",
+    b"Authorization: Basic ",
+    b"Transfer-Encoding: chunked",
+    b"Content-Length: 5",
+    b"Content-Length: -1",
+    b"Content-Length: 99999999999999999999",
+    b"Expect: 100-continue",
+    b"Upgrade: websocket",
+    b"Connection: keep-alive, Upgrade",
+    b"Accept-Encoding: gzip;q=nan",
+    b"Accept: application/openmetrics-text;q=1e999",
     b"If-None-Match: *",
-    b"Range: bytes=0-", CANARY.encode(), b"0\r\n\r\n", b"ffffffff\r\n",
-]  # fmt: skip
+    b"Range: bytes=0-",
+    CANARY.encode(),
+    b"0\r\n\r\n",
+    b"ffffffff\r\n",
+]
 
 
-def mutated(target: str, data: bytes, max_bytes: int, seed: int, plainly: Callable[[bytes, int], bytes]) -> bytes:
+def mutated(
+    target: str, data: bytes, max_bytes: int, seed: int, plainly: Callable[[bytes, int], bytes]
+) -> bytes:
     """`data` changed; `plainly` is the fuzzer's own way, which takes a part of all calls."""
     dice = random.Random(seed)
     if dice.random() < 0.35:
@@ -55,10 +173,16 @@ def mutated(target: str, data: bytes, max_bytes: int, seed: int, plainly: Callab
                 lines[place], lines[other] = lines[other], lines[place]
             case 3 if target == "restore":
                 lines.append(
-                    b"%b %d %d %d" % (dice.choice((b"flip", b"raw", b"cut", b"drop")), *(dice.randrange(1 << 12) for _ in range(3)))
+                    b"%b %d %d %d"
+                    % (
+                        dice.choice((b"flip", b"raw", b"cut", b"drop")),
+                        *(dice.randrange(1 << 12) for _ in range(3)),
+                    )
                 )
             case _:
-                lines[place] = _web_line(lines[place], dice) if target == "web" else _line(lines[place], dice)
+                lines[place] = (
+                    _web_line(lines[place], dice) if target == "web" else _line(lines[place], dice)
+                )
     return b"\n".join(lines)[:max_bytes]
 
 
@@ -81,7 +205,9 @@ def _line(line: bytes, dice: random.Random) -> bytes:
         content.pop(name, None)
     else:
         content[name] = _value(content.get(name), dice)
-    return line[:brace] + json.dumps(content, ensure_ascii=dice.random() < 0.5).encode(errors="surrogatepass")
+    return line[:brace] + json.dumps(content, ensure_ascii=dice.random() < 0.5).encode(
+        errors="surrogatepass"
+    )
 
 
 def _value(before: Any, dice: random.Random) -> Any:
@@ -91,7 +217,9 @@ def _value(before: Any, dice: random.Random) -> Any:
         case 1:
             return dice.choice(_NUMBERS)
         case 2:
-            return dice.choice((None, True, [], {}, [None], ["a"] * 257, ["ann", "bob"], [""], {"a": 1}))
+            return dice.choice(
+                (None, True, [], {}, [None], ["a"] * 257, ["ann", "bob"], [""], {"a": 1})
+            )
         case 3 if isinstance(before, int | float):
             return before + dice.choice((-1, 1, 1000, -60_000, 600_000, 3_600_000, -93_600_000))
         case 4 if isinstance(before, str):

@@ -78,10 +78,15 @@ class Log(logging.Handler):
 
 
 class Server:
-    """The pages over a small hospital, on a loop of their own that runs only while a request is answered."""
+    """The pages over a small hospital, on a loop of their own that runs only while a request is
+    answered.
+    """
 
     def __init__(self, token: str | None) -> None:
-        self.site = Site(FakeWorker(simulated(until=START + 3_600_000)), WebSettings(token=None if token is None else SecretStr(token)))
+        self.site = Site(
+            FakeWorker(simulated(until=START + 3_600_000)),
+            WebSettings(token=None if token is None else SecretStr(token)),
+        )
         self.loop: asyncio.AbstractEventLoop = self.site._loop
         self.log = Log()
         for name in ("aiohttp", "asyncio"):
@@ -100,7 +105,12 @@ class Server:
     async def _answer(self, data: bytes) -> bytes:
         settings, server = self.site.settings, self.site._runner.server
         protocol = Connection(
-            server, self.loop, self.site.refusals, settings.header_timeout / 1000, settings.idle_timeout / 1000, lambda: None
+            server,
+            self.loop,
+            self.site.refusals,
+            settings.header_timeout / 1000,
+            settings.idle_timeout / 1000,
+            lambda: None,
         )
         transport = Transport()
         protocol.connection_made(transport)
@@ -124,7 +134,12 @@ class Server:
             if busy:
                 await asyncio.sleep(0.0002)
         task = protocol._task_handler
-        if task is not None and task.done() and not task.cancelled() and (error := task.exception()) is not None:
+        if (
+            task is not None
+            and task.done()
+            and not task.cancelled()
+            and (error := task.exception()) is not None
+        ):
             raise AssertionError(f"a connection without anybody who answers: {error!r}")
         protocol.connection_lost(None)
         await asyncio.sleep(0)
@@ -137,7 +152,9 @@ def server(token: str | None) -> Server:
 
 
 def answers(raw: bytes) -> list[tuple[int, dict[str, str], bytes]]:
-    """Status, headers and body of each complete answer; a body without an answer before it is a fault of framing."""
+    """Status, headers and body of each complete answer; a body without an answer before it is a
+    fault of framing.
+    """
     found = []
     while raw:
         head, end, raw = raw.partition(b"\r\n\r\n")
@@ -147,7 +164,10 @@ def answers(raw: bytes) -> list[tuple[int, dict[str, str], bytes]]:
         version, _, rest = first.partition(" ")
         assert re.fullmatch(r"HTTP/\d\.\d", version), "framing of answers"
         status = int(rest[:3])
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        headers = {
+            name.lower(): value.strip()
+            for name, _, value in (line.partition(":") for line in lines)
+        }
         if status in (204, 304) or status < 200:
             body = b""
         elif headers.get("transfer-encoding") == "chunked":
@@ -187,7 +207,9 @@ def ask(data: bytes) -> None:
         for status, headers, body in answers(raw):
             assert status < 500 or status in (501, 503, 505), f"status {status}"
             if status not in (400, 408, 413, 414, 417, 431) and status < 500 and status >= 200:
-                assert headers.get("x-content-type-options") == "nosniff", f"status {status} without our headers"
+                assert headers.get("x-content-type-options") == "nosniff", (
+                    f"status {status} without our headers"
+                )
             shown = TOKEN.encode() in data or _BASIC[:20] in data
             if token is not None and status == 200 and not shown:
                 assert body in (b"", *_OPEN_BODIES), "opened without a token"

@@ -23,20 +23,65 @@ def real() -> Stored:
     partition = _partition()
     of = {"facility": "H", "unit": "ICU", "bed": "1"}
     start = of | {
-        "device_id": "m", "device_type": "monitor", "code": "LO", "kind": "physiological", "priority": "high", "value": 80,
-        "limit": 90, "recipients": ["ann"],
-    }  # fmt: skip
+        "device_id": "m",
+        "device_type": "monitor",
+        "code": "LO",
+        "kind": "physiological",
+        "priority": "high",
+        "value": 80,
+        "limit": 90,
+        "recipients": ["ann"],
+    }
     work = []
     for number in range(12):
         at = BASE + number * 60_000
         event = start | {"alarm_id": f"a{number}", "label": f"l{number}"}
-        work.append(("alarms", at, to_json(event | {"event_id": f"s{number}", "phase": "start", "at": at})))
+        work.append(
+            ("alarms", at, to_json(event | {"event_id": f"s{number}", "phase": "start", "at": at}))
+        )
         if number % 3:
-            work.append(("alarms", at, to_json(event | {"event_id": f"e{number}", "phase": "end", "at": at + 20_000})))
+            work.append(
+                (
+                    "alarms",
+                    at,
+                    to_json(event | {"event_id": f"e{number}", "phase": "end", "at": at + 20_000}),
+                )
+            )
     work += [
-        ("assignments", BASE, to_json(of | {"event_id": "x", "assignment_id": "x", "clinician": "bob", "from": BASE, "at": BASE})),
-        ("responses", BASE, to_json(of | {"event_id": "r", "action": "attend", "clinician": "bob", "at": BASE + 5_000})),
-        ("labels", BASE, to_json({"event_id": "v", "facility": "H", "alarm_id": "a1", "verdict": "actionable", "at": BASE})),
+        (
+            "assignments",
+            BASE,
+            to_json(
+                of
+                | {
+                    "event_id": "x",
+                    "assignment_id": "x",
+                    "clinician": "bob",
+                    "from": BASE,
+                    "at": BASE,
+                }
+            ),
+        ),
+        (
+            "responses",
+            BASE,
+            to_json(
+                of | {"event_id": "r", "action": "attend", "clinician": "bob", "at": BASE + 5_000}
+            ),
+        ),
+        (
+            "labels",
+            BASE,
+            to_json(
+                {
+                    "event_id": "v",
+                    "facility": "H",
+                    "alarm_id": "a1",
+                    "verdict": "actionable",
+                    "at": BASE,
+                }
+            ),
+        ),
         BASE + 3_600_000,
     ]
     _run(partition, work, 64)  # type: ignore[arg-type]
@@ -47,9 +92,10 @@ def real() -> Stored:
 def parse(data: bytes) -> Stored:
     """Lines that change the real checkpoint.
 
-    `put KEY VALUE` and `pack KEY JSON` add a record with a value as it is, or packed as a real one is; `drop N` takes the Nth
-    record away, `cut N AT` shortens it, `flip N AT BYTE` changes a byte of what it holds unpacked, and packs it again;
-    `raw N AT BYTE` a byte of the record itself. `none` begins with an empty topic.
+    `put KEY VALUE` and `pack KEY JSON` add a record with a value as it is, or packed as a real one
+    is; `drop N` takes the Nth record away, `cut N AT` shortens it, `flip N AT BYTE` changes a byte
+    of what it holds unpacked, and packs it again; `raw N AT BYTE` a byte of the record itself.
+    `none` begins with an empty topic.
     """
     stored = dict(real())
     for line in data.split(b"\n"):
@@ -71,7 +117,9 @@ def parse(data: bytes) -> Stored:
                 stored[key] = _changed(value, second, third)
             else:
                 try:
-                    stored[key] = ZstdCompressor(level=1).compress(_changed(ZstdDecompressor().decompress(value), second, third))
+                    stored[key] = ZstdCompressor(level=1).compress(
+                        _changed(ZstdDecompressor().decompress(value), second, third)
+                    )
                 except ZstdError:
                     stored[key] = _changed(value, second, third)
     return stored
@@ -95,8 +143,11 @@ def _packed(value: bytes) -> bytes:
 
 
 def restore_stored(data: bytes) -> None:
-    """What is there is restored to a state that works, or refused in one line; nothing else, and every time the same."""
-    stored = {key: value for key, value in parse(data).items() if is_key(key)}  # recovery leaves out the others
+    """What is there is restored to a state that works, or refused in one line; nothing else, and
+    every time the same.
+    """
+    # recovery leaves out the others
+    stored = {key: value for key, value in parse(data).items() if is_key(key)}
     first, second = _outcome(stored), _outcome(stored)
     assert first == second
     assert not (isinstance(first, list) and isinstance(first[0], str)), "an error of several lines"
@@ -111,7 +162,11 @@ def _outcome(stored: Stored) -> object:
     if found is None:
         return None
     assert isinstance(found.engine, Engine)
-    partition = Partition(0, 1, found.engine, found.next_offsets, str, 1 << 20, found.said, found.episodes)
+    partition = Partition(
+        0, 1, found.engine, found.next_offsets, str, 1 << 20, found.said, found.episodes
+    )
     partition.advance(BASE + 7_200_000)
     Checkpoints("v", stored).plan(partition)
-    return sorted((name, sorted(labels), value) for (name, labels), value in numbers(partition).items())
+    return sorted(
+        (name, sorted(labels), value) for (name, labels), value in numbers(partition).items()
+    )

@@ -1,4 +1,6 @@
-"""Target `tables`: files of recorded episodes - JSON lines, and CSV under a mapping that may be arbitrary, too."""
+"""Target `tables`: files of recorded episodes - JSON lines, and CSV under a mapping that may be
+arbitrary, too.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ _LONGEST = 2000
 
 
 _MOST_BRACKETS = 600
-"""In a mapping: of nested ones, YAML's parser takes time by the square. Mappings are the operator's own."""
+"""In a mapping: of nested ones, YAML's parser takes time by the square. Mappings are the operator's
+own.
+"""
 
 
 @cache
@@ -28,7 +32,9 @@ def _folder() -> Path:
 
 
 def read_table(data: bytes) -> None:
-    """Rows are episodes or reported by number, in one line without values; a mapping or file of no use is an `InputError`."""
+    """Rows are episodes or reported by number, in one line without values; a mapping or file of no
+    use is an `InputError`.
+    """
     first = _outcome(data)
     assert first == _outcome(data)
     assert not isinstance(first[0], str) or len(first[0]) < _LONGEST

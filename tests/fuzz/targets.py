@@ -30,7 +30,9 @@ TARGETS = {
     "tables": Target(read_table, 0.065, 4096),
 }
 INTERFACE = "interface"
-"""Drawn by schemathesis from `streams/site/openapi.json`, so without bytes or a corpus; the rest of all inputs."""
+"""Drawn by schemathesis from `streams/site/openapi.json`, so without bytes or a corpus; the rest of
+all inputs.
+"""
 
 
 def corpus(target: str) -> list[Path]:

@@ -1,4 +1,6 @@
-"""The fuzzer's corpus: every input kept, those that once broke a rule among them, through its target. `make fuzz` draws new ones."""
+"""The fuzzer's corpus: every input kept, those that once broke a rule among them, through its
+target. `make fuzz` draws new ones.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from tests.fuzz.interface import ask_interface
 from tests.fuzz.requests import answers
 from tests.fuzz.targets import CORPUS, TARGETS, corpus
 
-FILES = [pytest.param(name, path, id=f"{name}/{path.name}") for name in TARGETS for path in corpus(name)]
+FILES = [
+    pytest.param(name, path, id=f"{name}/{path.name}") for name in TARGETS for path in corpus(name)
+]
 
 
 @pytest.mark.parametrize(("target", "path"), FILES)
@@ -29,7 +33,16 @@ def test_the_interface_answers_as_it_is_described() -> None:
     assert ask_interface(200, seed=7) is None
 
 
-@pytest.mark.parametrize("detail", ["at: Zq7patient", "at: expected Zq7patient", "name: expected text", "at: expected a\nline", "expected"])
+@pytest.mark.parametrize(
+    "detail",
+    [
+        "at: Zq7patient",
+        "at: expected Zq7patient",
+        "name: expected text",
+        "at: expected a\nline",
+        "expected",
+    ],
+)
 def test_a_detail_that_holds_a_value_is_seen(detail: str) -> None:
     with pytest.raises(AssertionError):
         check_detail(detail)
@@ -38,6 +51,9 @@ def test_a_detail_that_holds_a_value_is_seen(detail: str) -> None:
 def test_answers_are_told_apart_and_wrong_framing_is_seen() -> None:
     ok = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"
     chunked = b"HTTP/1.1 400 Bad\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n"
-    assert [(status, body) for status, _, body in answers(ok + chunked + ok[:20])] == [(200, b"ok\n"), (400, b"no")]
+    assert [(status, body) for status, _, body in answers(ok + chunked + ok[:20])] == [
+        (200, b"ok\n"),
+        (400, b"no"),
+    ]
     with pytest.raises(AssertionError):
         answers(b"x" + ok)

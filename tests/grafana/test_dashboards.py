@@ -1,7 +1,9 @@
-"""Dashboards as they are committed: made by the code beside them, by the rules of grafana/dashboard-linter, and ranking nobody.
+"""Dashboards as they are committed: made by the code beside them, by the rules of
+grafana/dashboard-linter, and ranking nobody.
 
-Two rules of the linter are left out: no board chooses a job or an instance. A facility's numbers come from one worker alone, and which one
-that is does not matter. `make check-dashboards` runs this file.
+Two rules of the linter are left out: no board chooses a job or an instance. A facility's numbers
+come from one worker alone, and which one that is does not matter. `make check-dashboards` runs this
+file.
 """
 
 from __future__ import annotations
@@ -21,7 +23,18 @@ from grafana import parts
 from grafana.__main__ import rendered
 from grafana.parts import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 from streams.metrics.definitions import DEFINITIONS, PREFIX
-from tests.harness.boards import BUILT_IN, DASHBOARDS, UIDS, Asked, asked, board, panels, queried, the_query, transformation
+from tests.harness.boards import (
+    BUILT_IN,
+    DASHBOARDS,
+    UIDS,
+    Asked,
+    asked,
+    board,
+    panels,
+    queried,
+    the_query,
+    transformation,
+)
 from tests.harness.needs import need
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +54,8 @@ def test_the_committed_json_is_what_the_code_writes() -> None:
     assert [f"{uid}.json" for uid in UIDS] == sorted(rendered())
 
 
-# --- the rules of grafana/dashboard-linter -------------------------------------------------------------------------------
+# --- the rules of grafana/dashboard-linter
+# -------------------------------------------------------------------------------
 
 
 @every_board
@@ -58,17 +72,29 @@ def test_a_board_comes_from_its_file_and_cannot_be_edited(uid: str) -> None:
 @every_board
 def test_the_data_source_is_a_variable_everywhere(uid: str) -> None:
     variables = board(uid)["templating"]["list"]
-    assert (variables[0]["name"], variables[0]["type"], variables[0]["query"]) == ("datasource", "datasource", "prometheus")
+    assert (variables[0]["name"], variables[0]["type"], variables[0]["query"]) == (
+        "datasource",
+        "datasource",
+        "prometheus",
+    )
     templated = {"type": "prometheus", "uid": "${datasource}"}
-    using = [*queried(uid), *(target for one in queried(uid) for target in one["targets"]), *board(uid)["annotations"]["list"]]
+    using = [
+        *queried(uid),
+        *(target for one in queried(uid) for target in one["targets"]),
+        *board(uid)["annotations"]["list"],
+    ]
     using += [one for one in variables if one["type"] == "query"]
     assert [one for one in using if one["datasource"] != templated] == []
 
 
 @every_board
 def test_choices_are_renewed_with_the_time_shown(uid: str) -> None:
-    """Whoever opens a board before there are data would otherwise find nothing to choose from afterwards."""
-    assert {one["refresh"] for one in board(uid)["templating"]["list"] if one["type"] == "query"} <= {2}
+    """Whoever opens a board before there are data would otherwise find nothing to choose from
+    afterwards.
+    """
+    assert {
+        one["refresh"] for one in board(uid)["templating"]["list"] if one["type"] == "query"
+    } <= {2}
 
 
 @every_board
@@ -77,15 +103,23 @@ def test_panels_say_what_they_show_in_what_unit_and_why_they_may_be_empty(uid: s
         assert len(one["description"]) > 20, one
     for one in queried(uid):
         assert one["title"], one
-        properties = [each for override in one["fieldConfig"]["overrides"] for each in override["properties"]]
-        assert {one["fieldConfig"]["defaults"]["unit"], *(each["value"] for each in properties if each["id"] == "unit")} <= UNITS
+        properties = [
+            each for override in one["fieldConfig"]["overrides"] for each in override["properties"]
+        ]
+        assert {
+            one["fieldConfig"]["defaults"]["unit"],
+            *(each["value"] for each in properties if each["id"] == "unit"),
+        } <= UNITS
         assert len(one["fieldConfig"]["defaults"]["noValue"]) > 7, one["title"]
     titles = [one["title"] for one in queried(uid)]
     assert len(titles) == len(set(titles))
 
 
 def _overlap(one: dict[str, int], other: dict[str, int]) -> bool:
-    return all(one[at] < other[at] + other[size] and other[at] < one[at] + one[size] for at, size in (("x", "w"), ("y", "h")))
+    return all(
+        one[at] < other[at] + other[size] and other[at] < one[at] + one[size]
+        for at, size in (("x", "w"), ("y", "h"))
+    )
 
 
 @every_board
@@ -100,21 +134,37 @@ def test_panels_have_a_number_and_a_place_of_their_own_on_24_columns(uid: str) -
 def test_promtool_reads_every_query(tmp_path: Path) -> None:
     """As recording rules, all at once; the rule's name tells which query it is."""
     variables = {"facility": "H1", "unit": "ICU", "clinician": "0123456789abcdef", "window": "1h"}
-    rules = [{"record": f"query:{number}", "expr": one.filled(**variables)} for number, one in enumerate(EVERYTHING)]
+    rules = [
+        {"record": f"query:{number}", "expr": one.filled(**variables)}
+        for number, one in enumerate(EVERYTHING)
+    ]
     path = tmp_path / "queries.yml"
     path.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))
-    done = subprocess.run([need("promtool"), "check", "rules", "--lint=none", path], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [need("promtool"), "check", "rules", "--lint=none", path],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(EVERYTHING)} rules found" in done.stdout
 
 
 @every_query
-def test_counters_are_asked_for_their_rate_over_the_interval_that_suits_the_scrape(query: Asked) -> None:
-    rated = re.findall(r"\b(?:rate|increase|irate)\((\w+)(?:\{[^}]*\})?\[([^]]+)\]", query.expression)
-    assert len(rated) == len(re.findall(r"\b(?:i?rate|increase|delta|deriv|changes)\(", query.expression))
+def test_counters_are_asked_for_their_rate_over_the_interval_that_suits_the_scrape(
+    query: Asked,
+) -> None:
+    rated = re.findall(
+        r"\b(?:rate|increase|irate)\((\w+)(?:\{[^}]*\})?\[([^]]+)\]", query.expression
+    )
+    assert len(rated) == len(
+        re.findall(r"\b(?:i?rate|increase|delta|deriv|changes)\(", query.expression)
+    )
     assert all(interval == "$__rate_interval" for _, interval in rated)
     counters = re.findall(r"\b\w+_(?:total|bucket|sum|count)\b", query.expression)
-    assert counters == [name for name, _ in rated], "each counter is under a rate, and nothing else is"
+    assert counters == [name for name, _ in rated], (
+        "each counter is under a rate, and nothing else is"
+    )
 
 
 @every_query
@@ -125,18 +175,29 @@ def test_variables_that_a_query_uses_exist_on_its_board(query: Asked) -> None:
 
 @every_query
 def test_a_query_matches_labels_that_its_metrics_have(query: Asked) -> None:
-    """What the worker exports is `DEFINITIONS`, held to the real exposition by tests/streams/metrics/test_tiny.py."""
+    """What the worker exports is `DEFINITIONS`, held to the real exposition by
+    tests/streams/metrics/test_tiny.py.
+    """
     for full, matchers in re.findall(rf"\b{PREFIX}(\w+)(?:\{{([^}}]*)\}})?", query.expression):
         name = full if full in DEFINITIONS else re.sub(r"_(total|bucket|sum|count)$", "", full)
         definition = DEFINITIONS[name]
         assert (full == name) == (definition.kind == "gauge"), query.expression
         assert set(re.findall(r'(\w+)\s*(?:=~|!~|!=|=)\s*"', matchers)) <= set(definition.labels)
-    known = {label for one in DEFINITIONS.values() for label in one.labels} | {"le", "alertname", "severity", "tier", "type"}
+    known = {label for one in DEFINITIONS.values() for label in one.labels} | {
+        "le",
+        "alertname",
+        "severity",
+        "tier",
+        "type",
+    }
     grouped = re.findall(r"\b(?:by|on|without|ignoring|group_left)\s*\(([^)]*)\)", query.expression)
-    assert {label.strip() for labels in grouped for label in labels.split(",") if label.strip()} <= known
+    assert {
+        label.strip() for labels in grouped for label in labels.split(",") if label.strip()
+    } <= known
 
 
-# --- colours, words and ways ------------------------------------------------------------------------------------------------
+# --- colours, words and ways
+# ------------------------------------------------------------------------------------------------
 
 
 def _values(found: Any, key: str) -> Iterator[Any]:
@@ -153,11 +214,18 @@ def _values(found: Any, key: str) -> Iterator[Any]:
 
 @every_board
 def test_colours_can_be_told_apart_by_everybody(uid: str) -> None:
-    colours = {one for key in ("color", "fixedColor", "iconColor") for one in _values(board(uid), key) if isinstance(one, str)}
+    colours = {
+        one
+        for key in ("color", "fixedColor", "iconColor")
+        for one in _values(board(uid), key)
+        if isinstance(one, str)
+    }
     assert colours <= {ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE, GREY}
     for one in queried(uid):
         if one["type"] == "timeseries":
-            coloured = {override["matcher"]["options"] for override in one["fieldConfig"]["overrides"]}
+            coloured = {
+                override["matcher"]["options"] for override in one["fieldConfig"]["overrides"]
+            }
             named = {target["legendFormat"] for target in one["targets"]}
             assert named <= coloured, "the classic palette is not made for everybody"
 
@@ -179,16 +247,31 @@ def test_limits_are_told_as_they_are_drawn() -> None:
 
 
 def test_a_value_at_a_limit_is_on_its_quiet_side() -> None:
-    """EEMUA-191 has 12 alarms an hour manageable; the first range that holds a value names it, as Grafana reads them."""
-    [strip] = [one for one in queried("alarm-fatigue-hospital") if one["title"] == "Load bands of units"]
+    """EEMUA-191 has 12 alarms an hour manageable; the first range that holds a value names it, as
+    Grafana reads them.
+    """
+    [strip] = [
+        one for one in queried("alarm-fatigue-hospital") if one["title"] == "Load bands of units"
+    ]
     ranges = [one["options"] for one in strip["fieldConfig"]["defaults"]["mappings"]]
 
     def word(value: float) -> str:
-        held = (one for one in ranges if (one["from"] is None or one["from"] <= value) and (one["to"] is None or value <= one["to"]))
+        held = (
+            one
+            for one in ranges
+            if (one["from"] is None or one["from"] <= value)
+            and (one["to"] is None or value <= one["to"])
+        )
         return str(next(held)["result"]["text"])
 
     found = [word(value) for value in (0, 5.9, 6, 12, 12.1, 60, 60.1, 500)]
-    assert found == ["recommended", "recommended", *["manageable"] * 2, *["over-demanding"] * 2, *["unacceptable"] * 2]
+    assert found == [
+        "recommended",
+        "recommended",
+        *["manageable"] * 2,
+        *["over-demanding"] * 2,
+        *["unacceptable"] * 2,
+    ]
 
 
 def _links(uid: str) -> list[str]:
@@ -203,18 +286,37 @@ def test_links_lead_to_boards_and_keep_time_and_variables(uid: str) -> None:
         target, _, query = url.partition("?")
         theirs = {one["name"] for one in board(target.removeprefix("/d/"))["templating"]["list"]}
         parts = query.split("&")
-        assert parts[:3] == ["${__url_time_range}", "${datasource:queryparam}", "${facility:queryparam}"]
-        given = {re.sub(r"\$\{(\w+):queryparam\}", r"\1", part).removeprefix("var-").partition("=")[0] for part in parts[1:]}
+        assert parts[:3] == [
+            "${__url_time_range}",
+            "${datasource:queryparam}",
+            "${facility:queryparam}",
+        ]
+        given = {
+            re.sub(r"\$\{(\w+):queryparam\}", r"\1", part).removeprefix("var-").partition("=")[0]
+            for part in parts[1:]
+        }
         assert given <= theirs, url
     [boards] = board(uid)["links"]
-    assert (boards["keepTime"], boards["includeVars"], boards["tags"]) == (True, True, ["alarm-fatigue"])
+    assert (boards["keepTime"], boards["includeVars"], boards["tags"]) == (
+        True,
+        True,
+        ["alarm-fatigue"],
+    )
 
 
 def test_alerts_lead_to_boards_that_know_their_variables() -> None:
-    rules = [rule for path in RULES for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"]]
+    rules = [
+        rule
+        for path in RULES
+        for group in yaml.safe_load(path.read_text())["groups"]
+        for rule in group["rules"]
+    ]
     urls = [rule["annotations"]["dashboard_url"] for rule in rules if "alert" in rule]
     assert urls
-    for uid, query in (re.fullmatch(r"\{\{ \$externalLabels\.grafana \}\}/d/([\w-]+)\??(.*)", url).groups() for url in urls):  # type: ignore[union-attr]
+    for uid, query in (
+        re.fullmatch(r"\{\{ \$externalLabels\.grafana \}\}/d/([\w-]+)\??(.*)", url).groups()
+        for url in urls
+    ):  # type: ignore[union-attr]
         variables = {one["name"] for one in board(uid)["templating"]["list"]}
         assert set(re.findall(r"var-(\w+)=", query)) <= variables
 
@@ -232,10 +334,18 @@ def test_tables_name_every_column_and_link_by_names_that_they_have(uid: str) -> 
                 for by in re.findall(r"^(?:sort_desc\()?\w+ by \(([^)]*)\)", each["expr"])
                 for label in by.split(",")
             }
-            assert labels <= set(organized["renameByName"]) | set(organized["excludeByName"]), "a label that nobody named would show"
-            assert {override["matcher"]["options"] for override in one["fieldConfig"]["overrides"]} <= names
+            assert labels <= set(organized["renameByName"]) | set(organized["excludeByName"]), (
+                "a label that nobody named would show"
+            )
+            assert {
+                override["matcher"]["options"] for override in one["fieldConfig"]["overrides"]
+            } <= names
             assert {sort["displayName"] for sort in one["options"]["sortBy"]} <= names
-            fields = [name for url in _values(one, "url") for name in re.findall(r'__data\.fields\["([^"]+)"\]', str(url))]
+            fields = [
+                name
+                for url in _values(one, "url")
+                for name in re.findall(r'__data\.fields\["([^"]+)"\]', str(url))
+            ]
             assert set(fields) <= names
 
 
@@ -243,16 +353,21 @@ def test_tables_name_every_column_and_link_by_names_that_they_have(uid: str) -> 
 def test_overload_and_changed_settings_are_marked(uid: str) -> None:
     marks = {one["name"]: one["target"]["expr"] for one in board(uid)["annotations"]["list"]}
     assert "alarm_fatigue_build_info" in marks["Settings changed"]
-    assert any("overload_state" in expression or "ALERTS" in expression for expression in marks.values())
+    assert any(
+        "overload_state" in expression or "ALERTS" in expression for expression in marks.values()
+    )
 
 
-# --- nobody is ranked -------------------------------------------------------------------------------------------------------
+# --- nobody is ranked
+# -------------------------------------------------------------------------------------------------------
 
 
 @every_query
 def test_no_query_orders_or_picks_clinicians(query: Asked) -> None:
     if "clinician" in re.sub(r"alarm_fatigue_unit_\w+", "", query.expression):
-        assert not re.search(r"\b(topk|bottomk|sort|sort_desc|max|min|quantile|limitk)\s*\(", query.expression), query
+        assert not re.search(
+            r"\b(topk|bottomk|sort|sort_desc|max|min|quantile|limitk)\s*\(", query.expression
+        ), query
         assert query.place != "variable", "there is no list of people to choose from"
 
 
@@ -263,20 +378,26 @@ def test_tables_of_clinicians_are_in_the_order_of_pseudonyms(uid: str) -> None:
         if "clinician" in names:
             assert one["options"]["sortBy"] == [{"displayName": "Clinician", "desc": False}]
         elif one["type"] != "table":
-            assert not any("{{clinician}}" in target.get("legendFormat", "") for target in one["targets"]), (
-                "people are not compared in a picture"
-            )
+            assert not any(
+                "{{clinician}}" in target.get("legendFormat", "") for target in one["targets"]
+            ), "people are not compared in a picture"
 
 
 def test_a_clinician_s_board_opens_from_a_unit_alone() -> None:
     to = {uid: [url for url in _links(uid) if url.startswith(f"/d/{CLINICIAN}?")] for uid in UIDS}
     assert {uid for uid, urls in to.items() if urls} == {UNIT}
-    assert "alarm-fatigue" not in board(CLINICIAN)["tags"], "or the other boards' links would list it"
+    assert "alarm-fatigue" not in board(CLINICIAN)["tags"], (
+        "or the other boards' links would list it"
+    )
     given = [one for one in board(CLINICIAN)["templating"]["list"] if one["name"] != "datasource"]
     assert [(one["name"], one["type"], one["hide"], one["query"]) for one in given] == [
         (name, "textbox", 2, "") for name in ("facility", "unit", "clinician")
     ], "what comes with the link cannot be chosen"
-    assert all('clinician="$clinician"' in one.expression for one in asked(CLINICIAN) if "clinician_" in one.expression)
+    assert all(
+        'clinician="$clinician"' in one.expression
+        for one in asked(CLINICIAN)
+        if "clinician_" in one.expression
+    )
 
 
 @every_query
@@ -284,20 +405,39 @@ def test_boards_show_no_patient_bed_or_device(query: Asked) -> None:
     assert not re.search(r"\b(bed|patient|device_id|room|label)\b", query.expression)
 
 
-# --- how Grafana gets them ---------------------------------------------------------------------------------------------------
+# --- how Grafana gets them
+# ---------------------------------------------------------------------------------------------------
 
 
 def test_grafana_is_given_the_boards_and_their_data_source() -> None:
-    [provider] = yaml.safe_load((PROVISIONING / "dashboards" / "alarm-fatigue.yml").read_text())["providers"]
+    [provider] = yaml.safe_load((PROVISIONING / "dashboards" / "alarm-fatigue.yml").read_text())[
+        "providers"
+    ]
     assert provider["allowUiUpdates"] is False
-    [source] = yaml.safe_load((PROVISIONING / "datasources" / "prometheus.yml").read_text())["datasources"]
-    assert (source["uid"], source["type"], source["isDefault"]) == ("prometheus", "prometheus", True)
+    [source] = yaml.safe_load((PROVISIONING / "datasources" / "prometheus.yml").read_text())[
+        "datasources"
+    ]
+    assert (source["uid"], source["type"], source["isDefault"]) == (
+        "prometheus",
+        "prometheus",
+        True,
+    )
     grafana = yaml.safe_load((ROOT / "deploy" / "compose.yml").read_text())["services"]["grafana"]
-    mounts = {target: (ROOT / "deploy" / source).resolve() for source, target, _ in (one.split(":") for one in grafana["volumes"])}
-    assert mounts == {provider["options"]["path"]: DASHBOARDS.resolve(), "/etc/grafana/provisioning": PROVISIONING.resolve()}
-    assert grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"].startswith(provider["options"]["path"])
+    mounts = {
+        target: (ROOT / "deploy" / source).resolve()
+        for source, target, _ in (one.split(":") for one in grafana["volumes"])
+    }
+    assert mounts == {
+        provider["options"]["path"]: DASHBOARDS.resolve(),
+        "/etc/grafana/provisioning": PROVISIONING.resolve(),
+    }
+    assert grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"].startswith(
+        provider["options"]["path"]
+    )
 
 
 def test_the_query_that_a_name_stands_for_is_found() -> None:
     assert the_query(UNIT, "State").instant
-    assert the_query(UNIT, "Assignments", "Beds").expression.startswith("max by (facility, unit, clinician)")
+    assert the_query(UNIT, "Assignments", "Beds").expression.startswith(
+        "max by (facility, unit, clinician)"
+    )

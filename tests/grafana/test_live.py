@@ -1,7 +1,8 @@
-"""Every query of every panel, variable and annotation, asked of the real Prometheus that scraped a real worker over the demo's hospital.
+"""Every query of every panel, variable and annotation, asked of the real Prometheus that scraped a
+real worker over the demo's hospital.
 
-The worker has half a day behind it when Prometheus comes; while it scrapes, shifts change and a storm of alarms breaks out. Rules and
-Alertmanager are real, too.
+The worker has half a day behind it when Prometheus comes; while it scrapes, shifts change and a
+storm of alarms breaks out. Rules and Alertmanager are real, too.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from tests.harness.workers import Delivery, WorkerProcess, eventually, new_topic
 
 RULES = sorted((Path(__file__).parents[2] / "deploy" / "prometheus" / "rules").glob("*.yml"))
 SLOW, FAR_TOO_SLOW = 0.2, 2.0
-"""Seconds: what a person may wait for a panel, which is printed, and what no machine should need."""
+"""Seconds: what a person may wait for a panel, which is printed, and what no machine should need.
+"""
 
 METRIC = re.compile(r"\b(?:(?:alarm_fatigue|alertmanager|scrape)_\w+|ALERTS|up)\b")
 
@@ -52,9 +54,12 @@ def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     config.write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")
     address = f"127.0.0.1:{free_port()}"
     command = [
-        need("prometheus-alertmanager"), f"--config.file={config}", f"--storage.path={folder}", f"--web.listen-address={address}",
+        need("prometheus-alertmanager"),
+        f"--config.file={config}",
+        f"--storage.path={folder}",
+        f"--web.listen-address={address}",
         "--cluster.listen-address=",
-    ]  # fmt: skip
+    ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     yield address
     process.terminate()
@@ -62,26 +67,43 @@ def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def prometheus(tmp_path_factory: pytest.TempPathFactory, embedded_broker: EmbeddedBroker, alertmanager: str) -> Iterator[Prometheus]:
+def prometheus(
+    tmp_path_factory: pytest.TempPathFactory, embedded_broker: EmbeddedBroker, alertmanager: str
+) -> Iterator[Prometheus]:
     folder = tmp_path_factory.mktemp("boards")
     now = int(time.time() * 1000)
-    end = (now - DAY) // DAY * DAY + 19 * HOUR + 25 * MINUTE  # of simulated time, which is the worker's: the night shift is 25 min old
+    # of simulated time, which is the worker's: the night shift is 25 min old
+    end = (now - DAY) // DAY * DAY + 19 * HOUR + 25 * MINUTE
     live, start = end - 30 * MINUTE, end - 14 * HOUR
     storm = Storm(start=live, duration=25 * MINUTE, factor=20.0, unit="MICU")
-    messages = Delivery.of(replace(hospital(1, now)[0], start=start, duration=end - start, storms=(storm,))).messages
+    messages = Delivery.of(
+        replace(hospital(1, now)[0], start=start, duration=end - start, storms=(storm,))
+    ).messages
     new_topics(embedded_broker, partitions=1)
     with WorkerProcess(embedded_broker, folder) as worker:
         send(embedded_broker, [one for one in messages if one.stamp < live])
         worker.wait_until_ready()
-        server = Prometheus(folder, {"alarm-fatigue": f"127.0.0.1:{worker.port}", "alertmanager": alertmanager}, RULES)
+        server = Prometheus(
+            folder,
+            {"alarm-fatigue": f"127.0.0.1:{worker.port}", "alertmanager": alertmanager},
+            RULES,
+        )
         try:
             eventually(lambda: server.query("alarm_fatigue_build_info"), "Prometheus scrapes")
-            for _, some in groupby((one for one in messages if one.stamp >= live), key=lambda one: one.stamp // (2 * MINUTE)):
+            for _, some in groupby(
+                (one for one in messages if one.stamp >= live),
+                key=lambda one: one.stamp // (2 * MINUTE),
+            ):
                 send(embedded_broker, some)
                 time.sleep(1)  # a scrape for each
             total = {(): float(len(messages))}
-            eventually(lambda: server.query("sum(alarm_fatigue_events_total)") == total, "Prometheus has seen all records")
-            eventually(lambda: server.query('ALERTS{alertname="UnitOverloaded"}'), "the storm is an alert")
+            eventually(
+                lambda: server.query("sum(alarm_fatigue_events_total)") == total,
+                "Prometheus has seen all records",
+            )
+            eventually(
+                lambda: server.query('ALERTS{alertname="UnitOverloaded"}'), "the storm is an alert"
+            )
             yield server
         finally:
             server.stop()
@@ -91,13 +113,24 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory, embedded_broker: Embedd
 def variables(prometheus: Prometheus) -> dict[str, str]:
     """The unit of the storm, and whoever of it comes first by name."""
     facility = "H01"
-    on_duty = prometheus.query(f'alarm_fatigue_clinician_beds{{facility="{facility}", unit="MICU"}} > 0')
+    on_duty = prometheus.query(
+        f'alarm_fatigue_clinician_beds{{facility="{facility}", unit="MICU"}} > 0'
+    )
     clinician = min(dict(labels)["clinician"] for labels in on_duty)
-    return {"facility": facility, "unit": "MICU", "clinician": clinician, "window": "12h", "__rate_interval": "1m"}
+    return {
+        "facility": facility,
+        "unit": "MICU",
+        "clinician": clinician,
+        "window": "12h",
+        "__rate_interval": "1m",
+    }
 
 
 def _may_be_empty(query: Asked) -> bool:
-    return any(key in EMPTY for key in ((query.board, query.place), (query.place, query.series), (None, query.series)))
+    return any(
+        key in EMPTY
+        for key in ((query.board, query.place), (query.place, query.series), (None, query.series))
+    )
 
 
 def _answers(prometheus: Prometheus, query: Asked, expression: str) -> bool:
@@ -110,7 +143,9 @@ def _answers(prometheus: Prometheus, query: Asked, expression: str) -> bool:
 
 
 @pytest.mark.parametrize("uid", UIDS)
-def test_every_query_is_answered(prometheus: Prometheus, variables: dict[str, str], uid: str) -> None:
+def test_every_query_is_answered(
+    prometheus: Prometheus, variables: dict[str, str], uid: str
+) -> None:
     took: dict[Asked, float] = {}
     empty: list[str] = []
     for query in asked(uid):
@@ -121,7 +156,9 @@ def test_every_query_is_answered(prometheus: Prometheus, variables: dict[str, st
             empty.append(str(query))
     slowest = max(took, key=took.__getitem__)
     slow = sum(seconds > SLOW for seconds in took.values())
-    print(f"{uid}: {len(took)} queries, {slow} over {SLOW * 1000:.0f} ms; the slowest took {took[slowest] * 1000:.0f} ms: {slowest}")
+    print(
+        f"{uid}: {len(took)} queries, {slow} over {SLOW * 1000:.0f} ms; the slowest took {took[slowest] * 1000:.0f} ms: {slowest}"
+    )
     assert empty == []
     assert took[slowest] < FAR_TOO_SLOW
 
@@ -136,5 +173,9 @@ def test_every_metric_that_boards_ask_for_was_scraped(prometheus: Prometheus) ->
 def test_what_may_be_empty_is_asked_for() -> None:
     """So that the list stays short."""
     everything = [one for uid in UIDS for one in asked(uid)]
-    keys = {key for one in everything for key in ((one.board, one.place), (one.place, one.series), (None, one.series))}
+    keys = {
+        key
+        for one in everything
+        for key in ((one.board, one.place), (one.place, one.series), (None, one.series))
+    }
     assert set(EMPTY) <= keys

@@ -1,4 +1,6 @@
-"""What panels show: given these series and these variables, panel X shows 6. Each scenario is a unit test of promtool's."""
+"""What panels show: given these series and these variables, panel X shows 6. Each scenario is a
+unit test of promtool's.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,18 @@ import yaml
 from tests.harness.boards import the_query
 from tests.harness.needs import need
 
-HOSPITAL, UNIT, CLINICIAN, TYPES, PIPELINE = (f"alarm-fatigue-{name}" for name in ("hospital", "unit", "clinician", "types", "pipeline"))
+HOSPITAL, UNIT, CLINICIAN, TYPES, PIPELINE = (
+    f"alarm-fatigue-{name}" for name in ("hospital", "unit", "clinician", "types", "pipeline")
+)
 VARIABLES = {"facility": "H1", "unit": "ICU", "clinician": "a1", "window": "12h"}
 WORKER = 'instance="w1", job="alarm-fatigue"'
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """`given`: values a minute by series, in promtool's notation, all of worker w1; `shows`: value by labels, nothing if empty."""
+    """`given`: values a minute by series, in promtool's notation, all of worker w1; `shows`: value
+    by labels, nothing if empty.
+    """
 
     expects: str
     board: str
@@ -35,13 +41,21 @@ class Scenario:
         return f"{self.board.removeprefix('alarm-fatigue-')}: {self.panel}: {self.expects}"
 
 
-def unit_alarms(window: str, low: str, high: str, unit: str = "ICU", facility: str = "H1") -> dict[str, str]:
+def unit_alarms(
+    window: str, low: str, high: str, unit: str = "ICU", facility: str = "H1"
+) -> dict[str, str]:
     labels = f'facility="{facility}", unit="{unit}", window="{window}"'
-    return {f'alarm_fatigue_unit_alarms{{{labels}, priority="{name}"}}': values for name, values in (("low", low), ("high", high))}
+    return {
+        f'alarm_fatigue_unit_alarms{{{labels}, priority="{name}"}}': values
+        for name, values in (("low", low), ("high", high))
+    }
 
 
 def of_unit(unit: str = "ICU", **values: str) -> dict[str, str]:
-    return {f'alarm_fatigue_unit_{name}{{facility="H1", unit="{unit}"}}': value for name, value in values.items()}
+    return {
+        f'alarm_fatigue_unit_{name}{{facility="H1", unit="{unit}"}}': value
+        for name, value in values.items()
+    }
 
 
 def assignment(clinician: str, state: str, beds: str, alarms: str) -> dict[str, str]:
@@ -56,7 +70,12 @@ def assignment(clinician: str, state: str, beds: str, alarms: str) -> dict[str, 
 def of_type(code: str, alarms: str, ratio: str | None, unit: str = "ICU") -> dict[str, str]:
     labels = f'facility="H1", unit="{unit}", window="12h", device_type="monitor", source="SPO2", code="{code}"'
     found = {f"alarm_fatigue_unit_type_alarms{{{labels}}}": alarms}
-    return found if ratio is None else found | {f'alarm_fatigue_unit_type_nonactionable_ratio{{{labels}, scope="all"}}': ratio}
+    return (
+        found
+        if ratio is None
+        else found
+        | {f'alarm_fatigue_unit_type_nonactionable_ratio{{{labels}, scope="all"}}': ratio}
+    )
 
 
 ICU = '{facility="H1", unit="ICU"}'
@@ -64,166 +83,342 @@ WARD = '{facility="H1", unit="WARD"}'
 ROOM = "Room: how many could take a bed"
 SCENARIOS = [
     Scenario(
-        "units in the state, and no others", HOSPITAL, "Units overloaded",
-        of_unit(overload_state="2x20") | of_unit("WARD", overload_state="2x20") | of_unit("ER", overload_state="1x20"), {"{}": 2},
+        "units in the state, and no others",
+        HOSPITAL,
+        "Units overloaded",
+        of_unit(overload_state="2x20")
+        | of_unit("WARD", overload_state="2x20")
+        | of_unit("ER", overload_state="1x20"),
+        {"{}": 2},
     ),
-    Scenario("none is 0, not nothing", HOSPITAL, "Units overloaded", of_unit(overload_state="0x20"), {"{}": 0}),
+    Scenario(
+        "none is 0, not nothing",
+        HOSPITAL,
+        "Units overloaded",
+        of_unit(overload_state="0x20"),
+        {"{}": 0},
+    ),
     Scenario("without data there is no 0", HOSPITAL, "Units overloaded", {}, {}),
     Scenario(
-        "another facility does not count", HOSPITAL, "Units overloaded",
-        {'alarm_fatigue_unit_overload_state{facility="H2", unit="ICU"}': "2x20"}, {},
+        "another facility does not count",
+        HOSPITAL,
+        "Units overloaded",
+        {'alarm_fatigue_unit_overload_state{facility="H2", unit="ICU"}': "2x20"},
+        {},
     ),
     Scenario(
-        "clinicians on duty alone", HOSPITAL, "Assignments overloaded",
-        assignment("a1", "2x20", "3x20", "9x20") | assignment("b2", "2x20", "0x20", "9x20") | assignment("c3", "1x20", "3x20", "9x20"),
+        "clinicians on duty alone",
+        HOSPITAL,
+        "Assignments overloaded",
+        assignment("a1", "2x20", "3x20", "9x20")
+        | assignment("b2", "2x20", "0x20", "9x20")
+        | assignment("c3", "1x20", "3x20", "9x20"),
         {"{}": 1},
     ),
     Scenario(
-        "all priorities, over the clinicians on duty", HOSPITAL, "Units: who needs help now, and why",
-        unit_alarms("1h", "40x20", "8x20") | of_unit(clinicians="4x20"), {ICU: 12}, "Alarms in 1 h, each",
+        "all priorities, over the clinicians on duty",
+        HOSPITAL,
+        "Units: who needs help now, and why",
+        unit_alarms("1h", "40x20", "8x20") | of_unit(clinicians="4x20"),
+        {ICU: 12},
+        "Alarms in 1 h, each",
     ),
     Scenario(
-        "with nobody on duty there is no rate", HOSPITAL, "Units: who needs help now, and why",
-        unit_alarms("1h", "40x20", "8x20") | of_unit(clinicians="0x20"), {}, "Alarms in 1 h, each",
+        "with nobody on duty there is no rate",
+        HOSPITAL,
+        "Units: who needs help now, and why",
+        unit_alarms("1h", "40x20", "8x20") | of_unit(clinicians="0x20"),
+        {},
+        "Alarms in 1 h, each",
     ),
     Scenario(
-        "a quarter fewer than the shift before", HOSPITAL, "More alarms than last shift",
-        unit_alarms("12h", "100x720 75x60", "0x780"), {"{}": -0.25}, at="12h30m",
-    ),
-    Scenario("nothing to compare with yet", HOSPITAL, "More alarms than last shift", unit_alarms("12h", "100x60", "0x60"), {}),
-    Scenario(
-        "behind by the age of the latest alarm", HOSPITAL, "Data is behind by",
-        {'alarm_fatigue_watermark_timestamp_seconds{facility="H1"}': "540x20"}, {"{}": 60},
-    ),
-    Scenario(
-        "room: normal, 12 alarms at most, no more beds than the average", HOSPITAL, ROOM,
-        assignment("a1", "0x20", "2x20", "12x20") | assignment("b2", "0x20", "2x20", "13x20") | assignment("c3", "1x20", "2x20", "1x20")
-        | assignment("d4", "0x20", "4x20", "1x20") | of_unit(beds_per_clinician="2.5x20", clinicians="4x20"), {ICU: 1}, "With room",
+        "a quarter fewer than the shift before",
+        HOSPITAL,
+        "More alarms than last shift",
+        unit_alarms("12h", "100x720 75x60", "0x780"),
+        {"{}": -0.25},
+        at="12h30m",
     ),
     Scenario(
-        "nobody with room is 0", HOSPITAL, ROOM,
-        assignment("a1", "2x20", "3x20", "50x20") | of_unit(beds_per_clinician="3x20", clinicians="1x20"), {ICU: 0}, "With room",
+        "nothing to compare with yet",
+        HOSPITAL,
+        "More alarms than last shift",
+        unit_alarms("12h", "100x60", "0x60"),
+        {},
     ),
     Scenario(
-        "a rate of 6 in 10 min", UNIT, "Alarms in 10 min",
-        unit_alarms("10m", "10x20", "2x20") | of_unit(clinicians="2x20"), {ICU: 6},
+        "behind by the age of the latest alarm",
+        HOSPITAL,
+        "Data is behind by",
+        {'alarm_fatigue_watermark_timestamp_seconds{facility="H1"}': "540x20"},
+        {"{}": 60},
     ),
     Scenario(
-        "the unit's own", UNIT, "Alarms in 10 min",
-        unit_alarms("10m", "10x20", "2x20", unit="WARD") | of_unit("WARD", clinicians="2x20"), {},
+        "room: normal, 12 alarms at most, no more beds than the average",
+        HOSPITAL,
+        ROOM,
+        assignment("a1", "0x20", "2x20", "12x20")
+        | assignment("b2", "0x20", "2x20", "13x20")
+        | assignment("c3", "1x20", "2x20", "1x20")
+        | assignment("d4", "0x20", "4x20", "1x20")
+        | of_unit(beds_per_clinician="2.5x20", clinicians="4x20"),
+        {ICU: 1},
+        "With room",
     ),
     Scenario(
-        "what is known, of all classes", UNIT, "Non-actionable, and how much is known",
-        {f'alarm_fatigue_unit_classified_alarms{{facility="H1", unit="ICU", window="12h", class="{name}"}}': values
-         for name, values in (("actionable", "1x20"), ("non_actionable", "5x20"), ("technical", "2x20"), ("pending", "2x20"), ("unknown",
-         "6x20"))},
-        {ICU: 0.5}, "known",
+        "nobody with room is 0",
+        HOSPITAL,
+        ROOM,
+        assignment("a1", "2x20", "3x20", "50x20")
+        | of_unit(beds_per_clinician="3x20", clinicians="1x20"),
+        {ICU: 0},
+        "With room",
     ),
     Scenario(
-        "half of ten responses came within 30 s", UNIT, "First response",
-        {f'alarm_fatigue_response_seconds_bucket{{facility="H1", unit="ICU", priority="low", le="{le}"}}': f"0+{step}x60"
-         for le, step in (("15.0", 0), ("30.0", 5), ("60.0", 10), ("+Inf", 10))}, {"{}": 30}, "half", at="30m",
+        "a rate of 6 in 10 min",
+        UNIT,
+        "Alarms in 10 min",
+        unit_alarms("10m", "10x20", "2x20") | of_unit(clinicians="2x20"),
+        {ICU: 6},
     ),
     Scenario(
-        "the average of clinicians on duty", UNIT, "Protected time",
-        {f'alarm_fatigue_clinician_protected_ratio{{facility="H1", unit="ICU", clinician="{name}", window="1h"}}': values
-         for name, values in (("a1", "0.5x20"), ("b2", "0.25x20"), ("c3", "1x20"))}
-        | assignment("a1", "0x20", "2x20", "1x20") | assignment("b2", "0x20", "2x20", "1x20") | assignment("c3", "0x20", "0x20", "1x20"),
+        "the unit's own",
+        UNIT,
+        "Alarms in 10 min",
+        unit_alarms("10m", "10x20", "2x20", unit="WARD") | of_unit("WARD", clinicians="2x20"),
+        {},
+    ),
+    Scenario(
+        "what is known, of all classes",
+        UNIT,
+        "Non-actionable, and how much is known",
+        {
+            f'alarm_fatigue_unit_classified_alarms{{facility="H1", unit="ICU", window="12h", class="{name}"}}': values
+            for name, values in (
+                ("actionable", "1x20"),
+                ("non_actionable", "5x20"),
+                ("technical", "2x20"),
+                ("pending", "2x20"),
+                ("unknown", "6x20"),
+            )
+        },
+        {ICU: 0.5},
+        "known",
+    ),
+    Scenario(
+        "half of ten responses came within 30 s",
+        UNIT,
+        "First response",
+        {
+            f'alarm_fatigue_response_seconds_bucket{{facility="H1", unit="ICU", priority="low", le="{le}"}}': f"0+{step}x60"
+            for le, step in (("15.0", 0), ("30.0", 5), ("60.0", 10), ("+Inf", 10))
+        },
+        {"{}": 30},
+        "half",
+        at="30m",
+    ),
+    Scenario(
+        "the average of clinicians on duty",
+        UNIT,
+        "Protected time",
+        {
+            f'alarm_fatigue_clinician_protected_ratio{{facility="H1", unit="ICU", clinician="{name}", window="1h"}}': values
+            for name, values in (("a1", "0.5x20"), ("b2", "0.25x20"), ("c3", "1x20"))
+        }
+        | assignment("a1", "0x20", "2x20", "1x20")
+        | assignment("b2", "0x20", "2x20", "1x20")
+        | assignment("c3", "0x20", "0x20", "1x20"),
         {ICU: 0.375},
     ),
     Scenario(
-        "two workers, for a moment, tell of one unit", UNIT, "Beds per clinician",
-        {f'alarm_fatigue_unit_beds_per_clinician{{facility="H1", unit="ICU", instance="{name}"}}': "3x20" for name in ("w1", "w2")},
+        "two workers, for a moment, tell of one unit",
+        UNIT,
+        "Beds per clinician",
+        {
+            f'alarm_fatigue_unit_beds_per_clinician{{facility="H1", unit="ICU", instance="{name}"}}': "3x20"
+            for name in ("w1", "w2")
+        },
         {ICU: 3},
     ),
     Scenario(
-        "measures as they are now, of those that raised the state", UNIT, "Why: measures beyond their limits",
-        unit_alarms("10m", "10x20", "2x20") | unit_alarms("1h", "40x20", "0x20") | of_unit(clinicians="2x20", beds_per_clinician="9x20")
-        | {'alarm_fatigue_unit_overload_reason{facility="H1", unit="ICU", measure="alarms_10m"}': "11x20"},
-        {'{facility="H1", unit="ICU", measure="alarms_10m"}': 6}, "Now",
+        "measures as they are now, of those that raised the state",
+        UNIT,
+        "Why: measures beyond their limits",
+        unit_alarms("10m", "10x20", "2x20")
+        | unit_alarms("1h", "40x20", "0x20")
+        | of_unit(clinicians="2x20", beds_per_clinician="9x20")
+        | {
+            'alarm_fatigue_unit_overload_reason{facility="H1", unit="ICU", measure="alarms_10m"}': "11x20"
+        },
+        {'{facility="H1", unit="ICU", measure="alarms_10m"}': 6},
+        "Now",
     ),
     Scenario(
-        "those on duty alone", UNIT, "Assignments", assignment("a1", "0x20", "2x20", "7x20") | assignment("b2", "0x20", "0x20", "9x20"),
-        {'{facility="H1", unit="ICU", clinician="a1"}': 7}, "Alarms 1 h",
+        "those on duty alone",
+        UNIT,
+        "Assignments",
+        assignment("a1", "0x20", "2x20", "7x20") | assignment("b2", "0x20", "0x20", "9x20"),
+        {'{facility="H1", unit="ICU", clinician="a1"}': 7},
+        "Alarms 1 h",
     ),
     Scenario(
-        "one clinician, wherever they are assigned", CLINICIAN, "Beds", assignment("a1", "0x20", "2x20", "1x20") | assignment("b2",
-        "0x20", "9x20", "1x20"),
+        "one clinician, wherever they are assigned",
+        CLINICIAN,
+        "Beds",
+        assignment("a1", "0x20", "2x20", "1x20") | assignment("b2", "0x20", "9x20", "1x20"),
         {'{facility="H1", clinician="a1"}': 2},
     ),
-    Scenario("nobody without a link", CLINICIAN, "Beds", assignment("a1", "0x20", "2x20", "1x20"), {}, variables={"clinician": ""}),
     Scenario(
-        "over-demanding is 2", CLINICIAN, "Load band, over time",
-        {f'alarm_fatigue_clinician_load_band{{facility="H1", unit="ICU", clinician="a1", band="{band}"}}': values
-         for band, values in (("recommended", "0x20"), ("manageable", "0x20"), ("over_demanding", "1x20"), ("unacceptable", "0x20"))},
+        "nobody without a link",
+        CLINICIAN,
+        "Beds",
+        assignment("a1", "0x20", "2x20", "1x20"),
+        {},
+        variables={"clinician": ""},
+    ),
+    Scenario(
+        "over-demanding is 2",
+        CLINICIAN,
+        "Load band, over time",
+        {
+            f'alarm_fatigue_clinician_load_band{{facility="H1", unit="ICU", clinician="a1", band="{band}"}}': values
+            for band, values in (
+                ("recommended", "0x20"),
+                ("manageable", "0x20"),
+                ("over_demanding", "1x20"),
+                ("unacceptable", "0x20"),
+            )
+        },
         {'{facility="H1", clinician="a1"}': 2},
     ),
     Scenario(
-        "most needless, not most frequent", TYPES, "Fix first", of_type("HI", "100x20", "0.1x20") | of_type("LO", "50x20", "0.9x20"),
-        {'{facility="H1", unit="ICU", device_type="monitor", source="SPO2", code="LO", type="monitor SPO2 LO"}': 45},
+        "most needless, not most frequent",
+        TYPES,
+        "Fix first",
+        of_type("HI", "100x20", "0.1x20") | of_type("LO", "50x20", "0.9x20"),
+        {
+            '{facility="H1", unit="ICU", device_type="monitor", source="SPO2", code="LO", type="monitor SPO2 LO"}': 45
+        },
     ),
     Scenario(
-        "names without the prefixes that all have", UNIT, "Most frequent alarm types, 1 h",
-        {'alarm_fatigue_unit_type_alarms{facility="H1", unit="ICU", window="1h", device_type="pump", source="MDC_PULS", code="MDC_EVT_LO"}':
-         "3x20"},
-        {'{facility="H1", unit="ICU", device_type="pump", source="MDC_PULS", code="MDC_EVT_LO", type="pump PULS LO"}': 3},
+        "names without the prefixes that all have",
+        UNIT,
+        "Most frequent alarm types, 1 h",
+        {
+            'alarm_fatigue_unit_type_alarms{facility="H1", unit="ICU", window="1h", device_type="pump", source="MDC_PULS", code="MDC_EVT_LO"}': "3x20"
+        },
+        {
+            '{facility="H1", unit="ICU", device_type="pump", source="MDC_PULS", code="MDC_EVT_LO", type="pump PULS LO"}': 3
+        },
     ),
     Scenario("too few to say", TYPES, "Fix first", of_type("HI", "4x20", None), {}),
     Scenario(
-        "types of all chosen units, together", TYPES, "Pareto: alarms by type",
+        "types of all chosen units, together",
+        TYPES,
+        "Pareto: alarms by type",
         of_type("HI", "10x20", None) | of_type("HI", "5x20", None, unit="WARD"),
-        {'{facility="H1", device_type="monitor", source="SPO2", code="HI", type="monitor SPO2 HI"}': 15}, variables={"unit": "ICU|WARD"},
+        {
+            '{facility="H1", device_type="monitor", source="SPO2", code="HI", type="monitor SPO2 HI"}': 15
+        },
+        variables={"unit": "ICU|WARD"},
     ),
     Scenario(
-        "the chosen units alone", TYPES, "Chatter by unit",
-        unit_alarms("12h", "10x20", "1x20") | unit_alarms("12h", "7x20", "0x20", unit="WARD"), {WARD: 7}, "Alarms",
+        "the chosen units alone",
+        TYPES,
+        "Chatter by unit",
+        unit_alarms("12h", "10x20", "1x20") | unit_alarms("12h", "7x20", "0x20", unit="WARD"),
+        {WARD: 7},
+        "Alarms",
         variables={"unit": "WARD"},
     ),
     Scenario(
-        "late records, a second", PIPELINE, "Refused records",
-        {'alarm_fatigue_events_total{topic="alarms", outcome="late"}': "0+30x20",
-        'alarm_fatigue_events_total{topic="labels", outcome="late"}': "0+30x20"},
-        {"{}": 1}, "late",
+        "late records, a second",
+        PIPELINE,
+        "Refused records",
+        {
+            'alarm_fatigue_events_total{topic="alarms", outcome="late"}': "0+30x20",
+            'alarm_fatigue_events_total{topic="labels", outcome="late"}': "0+30x20",
+        },
+        {"{}": 1},
+        "late",
     ),
     Scenario(
-        "pages that went out", PIPELINE, "Pages, sent and failed",
-        {'alertmanager_notifications_total{integration="webhook"}': "0+1x20"}, {"{}": 5}, "sent",
+        "pages that went out",
+        PIPELINE,
+        "Pages, sent and failed",
+        {'alertmanager_notifications_total{integration="webhook"}': "0+1x20"},
+        {"{}": 5},
+        "sent",
     ),
     Scenario(
-        "the broker's last answer", PIPELINE, "Broker answered, ago",
+        "the broker's last answer",
+        PIPELINE,
+        "Broker answered, ago",
         {'alarm_fatigue_broker_answered_timestamp_seconds{version=""}': "0+60x5 300x20"},
         {"{}": 300},
     ),
     Scenario(
-        "unread partitions", PIPELINE, "Unread partitions",
-        {'alarm_fatigue_unread_partitions{topic="alarms"}': "4x20", 'alarm_fatigue_unread_partitions{topic="labels"}': "0x20"}, {"{}": 4},
+        "unread partitions",
+        PIPELINE,
+        "Unread partitions",
+        {
+            'alarm_fatigue_unread_partitions{topic="alarms"}': "4x20",
+            'alarm_fatigue_unread_partitions{topic="labels"}': "0x20",
+        },
+        {"{}": 4},
     ),
     Scenario(
-        "a watermark ahead", PIPELINE, "Watermark ahead",
-        {'alarm_fatigue_watermark_ahead_seconds{facility="H1"}': "3000x20", 'alarm_fatigue_watermark_ahead_seconds{facility="H2"}': "9x20"},
+        "a watermark ahead",
+        PIPELINE,
+        "Watermark ahead",
+        {
+            'alarm_fatigue_watermark_ahead_seconds{facility="H1"}': "3000x20",
+            'alarm_fatigue_watermark_ahead_seconds{facility="H2"}': "9x20",
+        },
         {"{}": 3000},
     ),
     Scenario(
-        "batches that cannot be read, a second", PIPELINE, "Lost or cut records",
-        {'alarm_fatigue_unreadable_batches_total{topic="alarms"}': "0+60x20"}, {"{}": 1}, "unreadable",
-    ),
-    Scenario("no alert is 0", PIPELINE, "Alerts firing", {'up{job="prometheus"}': "1x20"}, {"{}": 0}),
-    Scenario(
-        "another policy is marked", UNIT, "annotation",
-        {'alarm_fatigue_build_info{version="1", policy="aaaa"}': "1x20 _x20",
-        'alarm_fatigue_build_info{version="1", policy="bbbb"}': "_x20 1x20"},
-        {'{version="1", policy="bbbb"}': 1}, "Settings changed", at="25m",
+        "batches that cannot be read, a second",
+        PIPELINE,
+        "Lost or cut records",
+        {'alarm_fatigue_unreadable_batches_total{topic="alarms"}': "0+60x20"},
+        {"{}": 1},
+        "unreadable",
     ),
     Scenario(
-        "a policy that stays is not", UNIT, "annotation", {'alarm_fatigue_build_info{version="1", policy="aaaa"}': "1x40"}, {},
-        "Settings changed", at="25m",
+        "no alert is 0", PIPELINE, "Alerts firing", {'up{job="prometheus"}': "1x20"}, {"{}": 0}
     ),
     Scenario(
-        "the first worker ever is no change", UNIT, "annotation", {'alarm_fatigue_build_info{version="1", policy="aaaa"}': "1x40"}, {},
+        "another policy is marked",
+        UNIT,
+        "annotation",
+        {
+            'alarm_fatigue_build_info{version="1", policy="aaaa"}': "1x20 _x20",
+            'alarm_fatigue_build_info{version="1", policy="bbbb"}': "_x20 1x20",
+        },
+        {'{version="1", policy="bbbb"}': 1},
+        "Settings changed",
+        at="25m",
+    ),
+    Scenario(
+        "a policy that stays is not",
+        UNIT,
+        "annotation",
+        {'alarm_fatigue_build_info{version="1", policy="aaaa"}': "1x40"},
+        {},
+        "Settings changed",
+        at="25m",
+    ),
+    Scenario(
+        "the first worker ever is no change",
+        UNIT,
+        "annotation",
+        {'alarm_fatigue_build_info{version="1", policy="aaaa"}': "1x40"},
+        {},
         "Settings changed",
         at="5m",
     ),
-]  # fmt: skip
+]
 
 
 def _labelled(series: str) -> str:
@@ -238,10 +433,23 @@ def test_a_panel_shows_what_it_should(scenario: Scenario, tmp_path: Path) -> Non
     samples = [{"labels": labels, "value": value} for labels, value in scenario.shows.items()]
     test = {
         "interval": "1m",
-        "input_series": [{"series": _labelled(series), "values": values} for series, values in scenario.given.items()],
-        "promql_expr_test": [{"expr": query.filled(**VARIABLES | scenario.variables), "eval_time": scenario.at, "exp_samples": samples}],
+        "input_series": [
+            {"series": _labelled(series), "values": values}
+            for series, values in scenario.given.items()
+        ],
+        "promql_expr_test": [
+            {
+                "expr": query.filled(**VARIABLES | scenario.variables),
+                "eval_time": scenario.at,
+                "exp_samples": samples,
+            }
+        ],
     }
     path = tmp_path / "scenario.yml"
-    path.write_text(yaml.safe_dump({"rule_files": [], "evaluation_interval": "1m", "tests": [test]}))
-    done = subprocess.run([need("promtool"), "test", "rules", path], capture_output=True, text=True, check=False)
+    path.write_text(
+        yaml.safe_dump({"rule_files": [], "evaluation_interval": "1m", "tests": [test]})
+    )
+    done = subprocess.run(
+        [need("promtool"), "test", "rules", path], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -18,16 +18,24 @@ CODECS: dict[str, tuple[int, Callable[[bytes], bytes]]] = {
     "gzip": (GZIP, gzip.compress),
     "gzip of two members": (GZIP, lambda data: gzip.compress(data[:9]) + gzip.compress(data[9:])),
     "snappy as Java frames it": (SNAPPY, codec.snappy_encode),
-    "snappy as librdkafka does": (SNAPPY, lambda data: codec.snappy_encode(data, xerial_compatible=False)),
+    "snappy as librdkafka does": (
+        SNAPPY,
+        lambda data: codec.snappy_encode(data, xerial_compatible=False),
+    ),
     "lz4": (LZ4, codec.lz4_encode),
     "lz4 with linked blocks and checksums": (LZ4, lambda data: bytes(cramjam.lz4.compress(data))),
     "zstd": (ZSTD, codec.zstd_encode),
-    "zstd of unknown length": (ZSTD, lambda data: zstandard.ZstdCompressor(write_content_size=False).compress(data)),
+    "zstd of unknown length": (
+        ZSTD,
+        lambda data: zstandard.ZstdCompressor(write_content_size=False).compress(data),
+    ),
 }
 
 
 class Batch:
-    """A record batch as a broker stores it: `kept` are the records that compaction has left of it, by their place in it."""
+    """A record batch as a broker stores it: `kept` are the records that compaction has left of it,
+    by their place in it.
+    """
 
     def __init__(
         self,
@@ -38,12 +46,33 @@ class Batch:
         codec: str = "plain",
         attributes: int = 0,
     ) -> None:
-        self.kept, self.span, self.producer, self.marker, self.codec, self.attributes = kept, span, producer, marker, codec, attributes
+        self.kept, self.span, self.producer, self.marker, self.codec, self.attributes = (
+            kept,
+            span,
+            producer,
+            marker,
+            codec,
+            attributes,
+        )
 
     def build(self, base: int) -> bytes:
-        builder = DefaultRecordBatchBuilder(2, 0, int(self.producer >= 0), self.producer, 0 if self.producer >= 0 else -1, 0, 1 << 30)
+        builder = DefaultRecordBatchBuilder(
+            2,
+            0,
+            int(self.producer >= 0),
+            self.producer,
+            0 if self.producer >= 0 else -1,
+            0,
+            1 << 30,
+        )
         if self.marker:
-            builder.append(0, 1000, b"\0\0\0\1" if self.marker == "commit" else b"\0\0\0\0", b"\0\0\0\0\0\0", [])
+            builder.append(
+                0,
+                1000,
+                b"\0\0\0\1" if self.marker == "commit" else b"\0\0\0\0",
+                b"\0\0\0\0\0\0",
+                [],
+            )
         for place, key, value in self.kept:
             builder.append(place, 1000 + base + place, key, value, [])
         raw = bytearray(builder.build())

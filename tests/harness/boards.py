@@ -1,4 +1,6 @@
-"""The committed dashboards, as tests ask them: panels, and every query with its variables filled in."""
+"""The committed dashboards, as tests ask them: panels, and every query with its variables filled
+in.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,10 @@ _LABEL_VALUES = re.compile(r"label_values\((.+), (\w+)\)")
 
 @dataclass(frozen=True)
 class Asked:
-    """One query. `place`: a panel's title, or what else asks; `series`: the name under which its answer is shown."""
+    """One query.
+
+    `place`: a panel's title, or what else asks; `series`: the name under which its answer is shown.
+    """
 
     board: str
     place: str
@@ -69,7 +74,9 @@ def asked(uid: str) -> Iterator[Asked]:
         if variable["type"] == "query":
             found = _LABEL_VALUES.fullmatch(variable["query"]["query"])
             assert found, variable
-            yield Asked(uid, "variable", variable["name"], f"count by ({found[2]}) ({found[1]})", True)
+            yield Asked(
+                uid, "variable", variable["name"], f"count by ({found[2]}) ({found[1]})", True
+            )
     for mark in board(uid)["annotations"]["list"]:
         yield Asked(uid, "annotation", mark["name"], mark["target"]["expr"], False)
 
@@ -92,4 +99,6 @@ def filled(text: str, variables: Mapping[str, str]) -> str:
     >>> filled('up{unit=~"$unit", job="${job}"}[$__range]', {"unit": ".*", "job": "a"})
     'up{unit=~".*", job="a"}[$__range]'
     """
-    return re.sub(r"\$(?:\{(\w+)\}|(\w+))", lambda found: variables.get(found[1] or found[2], found[0]), text)
+    return re.sub(
+        r"\$(?:\{(\w+)\}|(\w+))", lambda found: variables.get(found[1] or found[2], found[0]), text
+    )

@@ -1,4 +1,6 @@
-"""Brokers for tests: one of each kind a session, started when the first test asks. A test uses topics of its own."""
+"""Brokers for tests: one of each kind a session, started when the first test asks. A test uses
+topics of its own.
+"""
 
 from __future__ import annotations
 

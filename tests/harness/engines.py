@@ -25,9 +25,16 @@ Stored = dict[ShardKey, bytes]
 
 
 def numbers(engine: Engine, policy: Policy = POLICY) -> Numbers:
-    """What /metrics would show of the burdens. Overload states, which have a history, are for test_watch."""
+    """What /metrics would show of the burdens.
+
+    Overload states, which have a history, are for test_watch.
+    """
     found = samples(burden_metrics(engine.measure(), str, policy.min_classified))
-    return {(sample.name, frozenset(sample.labels.items())): sample.value for sample in found if "_overload_" not in sample.name}
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for sample in found
+        if "_overload_" not in sample.name
+    }
 
 
 def assert_same(found: Numbers, expected: Numbers) -> None:
@@ -60,7 +67,9 @@ def store(engine: Engine, stored: Stored) -> Stored:
 
 
 def restore(stored: Stored, tally: dict[Any, int], policy: Policy = POLICY) -> Engine:
-    return Engine.load(policy, {key: msgspec.msgpack.decode(value) for key, value in stored.items()}, tally)
+    return Engine.load(
+        policy, {key: msgspec.msgpack.decode(value) for key, value in stored.items()}, tally
+    )
 
 
 def later(fact: Fact, by: int) -> Fact:

@@ -43,20 +43,48 @@ def ward(*clinicians: str, facility: str = "H1", unit: str = "ICU", alarms: int 
     return Burdens(
         ("1h",),
         ClinicianBurdens(
-            [facility] * n, [unit] * n, sorted(clinicians), *columns(n), each, np.ones(n), np.full((n, 1), np.nan), np.zeros((n, 1)),
-            of_first(n, 1), each * 0, each, each * 0, np.full(n, np.nan), each * 0,
+            [facility] * n,
+            [unit] * n,
+            sorted(clinicians),
+            *columns(n),
+            each,
+            np.ones(n),
+            np.full((n, 1), np.nan),
+            np.zeros((n, 1)),
+            of_first(n, 1),
+            each * 0,
+            each,
+            each * 0,
+            np.full(n, np.nan),
+            each * 0,
         ),
         UnitBurdens(
-            [facility], [unit], *columns(1), one, one, one, [[[]]], [[[]]], one, one, of_first(1, 1), of_first(1, 1), np.ones(1),
-            np.full((1, 1), np.nan), one * 0, np.full((1, len(MEASURES), 2), np.nan),
+            [facility],
+            [unit],
+            *columns(1),
+            one,
+            one,
+            one,
+            [[[]]],
+            [[[]]],
+            one,
+            one,
+            of_first(1, 1),
+            of_first(1, 1),
+            np.ones(1),
+            np.full((1, 1), np.nan),
+            one * 0,
+            np.full((1, len(MEASURES), 2), np.nan),
             np.full(1, 8.0),
         ),
         [],
-    )  # fmt: skip
+    )
 
 
 class FakeEngine(Engine):
-    """An engine whose burdens are set by hand; counts how often they are measured, and waits for `let` to be."""
+    """An engine whose burdens are set by hand; counts how often they are measured, and waits for
+    `let` to be.
+    """
 
     def __init__(self, found: Burdens) -> None:
         super().__init__(Policy())
@@ -118,7 +146,9 @@ class Scraper:
 
     def __init__(self, worker: FakeWorker, reuse: float = 0.0, **settings: Any) -> None:
         self.now = 0.0
-        self.exporter = Exporter(worker, str, 5, MetricsSettings(**settings), reuse, clock=lambda: self.now)
+        self.exporter = Exporter(
+            worker, str, 5, MetricsSettings(**settings), reuse, clock=lambda: self.now
+        )
 
     async def scrape(self) -> str:
         self.now += 0.001  # no two scrapes at the same moment
@@ -130,12 +160,21 @@ class Scraper:
 
 
 def value(text: str, sample: str) -> float:
-    [found] = [line.rsplit(" ", 1)[1] for line in text.splitlines() if line.startswith(f"alarm_fatigue_{sample} ")]
+    [found] = [
+        line.rsplit(" ", 1)[1]
+        for line in text.splitlines()
+        if line.startswith(f"alarm_fatigue_{sample} ")
+    ]
     return float(found)
 
 
 def clinicians(text: str) -> set[str]:
-    return {one.labels["clinician"] for metric in parse_text(text) for one in metric.samples if "clinician" in one.labels}
+    return {
+        one.labels["clinician"]
+        for metric in parse_text(text)
+        for one in metric.samples
+        if "clinician" in one.labels
+    }
 
 
 class Pages:

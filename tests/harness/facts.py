@@ -17,9 +17,16 @@ def ms(seconds: float) -> int:
 
 def event(alarm_id: str, phase: str, at: float, **fields: Any) -> AlarmEvent:
     usual: dict[str, Any] = {
-        "event_id": f"e{next(_serial):09}", "facility": "F", "unit": "icu", "bed": "1", "device_id": "m1", "device_type": "monitor",
-        "code": "LO", "kind": "physiological", "priority": "medium",
-    }  # fmt: skip
+        "event_id": f"e{next(_serial):09}",
+        "facility": "F",
+        "unit": "icu",
+        "bed": "1",
+        "device_id": "m1",
+        "device_type": "monitor",
+        "code": "LO",
+        "kind": "physiological",
+        "priority": "medium",
+    }
     return AlarmEvent(**(usual | {"alarm_id": alarm_id, "phase": phase, "at": ms(at)} | fields))
 
 
@@ -32,20 +39,37 @@ def duty(clinician: str, start: float, end: float | None = None, **fields: Any) 
     usual: dict[str, Any] = {"facility": "F", "unit": "icu", "bed": "1", "at": ms(start)}
     serial = next(_serial)
     usual |= {"event_id": f"d{serial:09}", "assignment_id": f"duty-{serial}"}
-    return Assignment(**(usual | {"clinician": clinician, "start": ms(start), "end": None if end is None else ms(end)} | fields))
+    return Assignment(
+        **(
+            usual
+            | {"clinician": clinician, "start": ms(start), "end": None if end is None else ms(end)}
+            | fields
+        )
+    )
 
 
 def response(at: float, **fields: Any) -> Response:
-    usual: dict[str, Any] = {"event_id": f"r{next(_serial):09}", "facility": "F", "at": ms(at), "action": "attend"}
+    usual: dict[str, Any] = {
+        "event_id": f"r{next(_serial):09}",
+        "facility": "F",
+        "at": ms(at),
+        "action": "attend",
+    }
     return Response(**(usual | fields))
 
 
 def verdict(alarm_id: str, at: float, word: str, **fields: Any) -> Label:
-    usual: dict[str, Any] = {"event_id": f"l{next(_serial):09}", "facility": "F", "alarm_id": alarm_id}
+    usual: dict[str, Any] = {
+        "event_id": f"l{next(_serial):09}",
+        "facility": "F",
+        "alarm_id": alarm_id,
+    }
     return Label(**(usual | {"at": ms(at), "verdict": word} | fields))
 
 
-def sample(found: dict[tuple[str, frozenset[tuple[str, str]]], float], name: str, **labels: str) -> float | None:
+def sample(
+    found: dict[tuple[str, frozenset[tuple[str, str]]], float], name: str, **labels: str
+) -> float | None:
     """One sample; `klass` stands for the label `class`; None where there is none."""
     if "klass" in labels:
         labels["class"] = labels.pop("klass")

@@ -10,7 +10,9 @@ from streams.partitions.partition import Outgoing
 
 
 class Client:
-    """Faust's app as far as a checkpoint needs it: every record is delivered, and the group takes every commit."""
+    """Faust's app as far as a checkpoint needs it: every record is delivered, and the group takes
+    every commit.
+    """
 
     crash_reason = None
 

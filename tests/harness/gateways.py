@@ -1,4 +1,6 @@
-"""What stands in for the hospital's paging gateway: a local receiver that remembers what Alertmanager sent it."""
+"""What stands in for the hospital's paging gateway: a local receiver that remembers what
+Alertmanager sent it.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ TOKEN = "a-token-of-the-tests"
 
 
 class Sent(NamedTuple):
-    """One request: the receiver (last part of its path), what it bore, and the Authorization it came with."""
+    """One request: the receiver (last part of its path), what it bore, and the Authorization it
+    came with.
+    """
 
     receiver: str
     payload: dict[str, Any]
@@ -37,7 +41,13 @@ class Gateway:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                gateway._take(Sent(self.path.rsplit("/", 1)[-1], json.loads(body), self.headers["Authorization"]))
+                gateway._take(
+                    Sent(
+                        self.path.rsplit("/", 1)[-1],
+                        json.loads(body),
+                        self.headers["Authorization"],
+                    )
+                )
                 self.send_response(202 if self.path.endswith("pagerduty") else 200)
                 self.send_header("Content-Length", "2")
                 self.end_headers()
@@ -48,7 +58,9 @@ class Gateway:
 
         self._port = free_port()
         self._server = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), daemon=True
+        )
 
     @property
     def address(self) -> str:
@@ -59,14 +71,25 @@ class Gateway:
             self._sent.append(sent)
 
     def sent(self, *receivers: str) -> list[Sent]:
-        """What came for these receivers, in order of arrival; for all but the dead-man's switch, if none is named."""
+        """What came for these receivers, in order of arrival; for all but the dead-man's switch, if
+        none is named.
+        """
         with self._lock:
-            return [one for one in self._sent if (one.receiver in receivers if receivers else one.receiver != "dead-mans-switch")]
+            return [
+                one
+                for one in self._sent
+                if (one.receiver in receivers if receivers else one.receiver != "dead-mans-switch")
+            ]
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._server.shutdown()
         self._server.server_close()

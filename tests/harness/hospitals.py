@@ -18,25 +18,65 @@ class Hospital:
         self._count = 0
         self.lines: dict[str, list[str]] = {"alarms": [], "assignments": [], "responses": []}
 
-    def assign(self, clinician: str, *beds: str, unit: str = "ICU", start: int = NINE - 2 * HOUR, end: int | None = None) -> None:
+    def assign(
+        self,
+        clinician: str,
+        *beds: str,
+        unit: str = "ICU",
+        start: int = NINE - 2 * HOUR,
+        end: int | None = None,
+    ) -> None:
         for bed in beds:
-            self._apply("assignments", Assignment(
-                event_id=self._id(), assignment_id=self._id(), facility="H", unit=unit, bed=bed, clinician=clinician, start=start, end=end,
-                at=start,
-            ))  # fmt: skip
+            self._apply(
+                "assignments",
+                Assignment(
+                    event_id=self._id(),
+                    assignment_id=self._id(),
+                    facility="H",
+                    unit=unit,
+                    bed=bed,
+                    clinician=clinician,
+                    start=start,
+                    end=end,
+                    at=start,
+                ),
+            )
 
-    def alarm(self, at: int, bed: str = "1", seconds: float = 20, unit: str = "ICU", code: str = "MDC_EVT_LO") -> str:
+    def alarm(
+        self,
+        at: int,
+        bed: str = "1",
+        seconds: float = 20,
+        unit: str = "ICU",
+        code: str = "MDC_EVT_LO",
+    ) -> str:
         """One that ends by itself."""
         alarm_id = self._id()
         for phase, moment in (("start", at), ("end", at + int(seconds * SECOND))):
-            self._apply("alarms", AlarmEvent(
-                event_id=self._id(), alarm_id=alarm_id, phase=phase, at=moment, facility="H", unit=unit, bed=bed, device_id="m" + bed,  # type: ignore[arg-type]
-                device_type="monitor", code=code, kind="physiological", priority="medium",
-            ))  # fmt: skip
+            self._apply(
+                "alarms",
+                AlarmEvent(
+                    event_id=self._id(),
+                    alarm_id=alarm_id,
+                    phase=phase,
+                    at=moment,
+                    facility="H",
+                    unit=unit,
+                    bed=bed,
+                    device_id="m" + bed,  # type: ignore[arg-type]
+                    device_type="monitor",
+                    code=code,
+                    kind="physiological",
+                    priority="medium",
+                ),
+            )
         return alarm_id
 
     def respond(self, alarm_id: str, at: int) -> None:
-        self._apply("responses", Response(event_id=self._id(), facility="H", at=at, action="attend", alarm_id=alarm_id))
+        self._apply(
+            "responses",
+            Response(event_id=self._id(), facility="H", at=at, action="attend", alarm_id=alarm_id),
+        )
 
     def _id(self) -> str:
         self._count += 1
@@ -44,8 +84,13 @@ class Hospital:
 
     def _apply(self, topic: str, fact: AlarmEvent | Assignment | Response) -> None:
         self.engine.apply(topic, fact, None)  # type: ignore[arg-type]
-        fields = {{"start": "from", "end": "to"}.get(name, name): getattr(fact, name) for name in type(fact).__slots__}
-        self.lines[topic].append(json.dumps({name: value for name, value in fields.items() if value is not None}))
+        fields = {
+            {"start": "from", "end": "to"}.get(name, name): getattr(fact, name)
+            for name in type(fact).__slots__
+        }
+        self.lines[topic].append(
+            json.dumps({name: value for name, value in fields.items() if value is not None})
+        )
 
     def run(self, until: int) -> list[Change]:
         """What is said up to then."""

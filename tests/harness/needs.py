@@ -1,4 +1,6 @@
-"""What a test needs from the machine: skip with the reason where it is missing, or fail where skipping is forbidden."""
+"""What a test needs from the machine: skip with the reason where it is missing, or fail where
+skipping is forbidden.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ _PACKAGES = {
 
 
 def need(binary: str) -> str:
-    """The path of `binary`; without it, the test is skipped (or fails) with the name of what to install."""
+    """The path of `binary`; without it, the test is skipped (or fails) with the name of what to
+    install.
+    """
     path = shutil.which(binary)
     if path is None:
         lacking(f"needs {binary}: install {_PACKAGES.get(binary, binary)}")

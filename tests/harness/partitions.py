@@ -19,7 +19,9 @@ from streams.partitions.partition import Partition
 from streams.simulator import Ward, simulate
 
 POLICY = Policy(horizon=240 * HOUR)
-"""Remembers longer than any ward lasts: beyond the horizon it matters in which order topics are read."""
+"""Remembers longer than any ward lasts: beyond the horizon it matters in which order topics are
+read.
+"""
 
 TOPIC_OF = {type_: topic for topic, type_ in FACT_TYPES.items()}
 
@@ -60,12 +62,16 @@ def take(partition: Partition, records: list[Record]) -> None:
     """Hand records on in slices, one a topic and turn."""
     for topic, of_topic in groupby(records, key=lambda record: record.topic):
         _, offsets, keys, values, timestamps = map(list, zip(*of_topic, strict=True))
-        partition.take_slice(Slice(topic, 0, offsets, timestamps, keys, values, offsets[0], offsets[-1] + 1))
+        partition.take_slice(
+            Slice(topic, 0, offsets, timestamps, keys, values, offsets[0], offsets[-1] + 1)
+        )
 
 
 def as_record(topic: Topic, offset: int, fact: Fact) -> Record:
     wire = {"start": "from", "end": "to"} if topic == "assignments" else {}
-    fields = {wire.get(name, name): value for name, value in asdict(fact).items() if value is not None}
+    fields = {
+        wire.get(name, name): value for name, value in asdict(fact).items() if value is not None
+    }
     return Record(topic, offset, fact.facility.encode(), json.dumps(fields).encode(), fact.at)
 
 
@@ -85,7 +91,10 @@ class Source:
 
     def straight(self, until: Mapping[Topic, int]) -> Numbers:
         partition = new_partition()
-        feed(partition, [record for topic in TOPICS for record in self.records[topic][: until.get(topic, 0)]])
+        feed(
+            partition,
+            [record for topic in TOPICS for record in self.records[topic][: until.get(topic, 0)]],
+        )
         return numbers(partition)
 
     @property
@@ -96,11 +105,23 @@ class Source:
 @cache
 def long_source() -> Source:
     """Enough of one hospital for many blocks of every kind."""
-    ward = Ward(seed=3, duration=30 * HOUR, units=2, beds=6, storms=8.0, duplicates=0.03, late=0.05, late_beyond=0.01, late_charting=0.3)
+    ward = Ward(
+        seed=3,
+        duration=30 * HOUR,
+        units=2,
+        beds=6,
+        storms=8.0,
+        duplicates=0.03,
+        late=0.05,
+        late_beyond=0.01,
+        late_charting=0.3,
+    )
     records: dict[Topic, list[Record]] = {topic: [] for topic in TOPICS}
     for one in simulate(ward):
         value = json.dumps(one.value).encode()
-        records[one.topic].append(Record(one.topic, len(records[one.topic]), b"H01", value, one.due))
+        records[one.topic].append(
+            Record(one.topic, len(records[one.topic]), b"H01", value, one.due)
+        )
     return Source(records)
 
 

@@ -18,11 +18,16 @@ TOUCHY = OverloadPolicy(
     unanswered=Levels(Level(0, 0), Level(2, 1)),
     beds=Levels(elevated=Level(1, 1)),
     protected_duty=10 * MINUTE,
-    units={"nicu": {"unanswered": Levels(Level(1, 0)), "beds": Levels()}, "F/icu": {"alarms_10m": Levels(overloaded=Level(2, 2))}},
+    units={
+        "nicu": {"unanswered": Levels(Level(1, 0)), "beds": Levels()},
+        "F/icu": {"alarms_10m": Levels(overloaded=Level(2, 2))},
+    },
 )
 """Small wards must often get into every state, by every measure."""
 
-PROMPT = OverloadPolicy(every=5 * MINUTE, hold=0, cool_down=0, alarms_1h=Levels(Level(2, 1)), beds=Levels(Level(4, 3)))
+PROMPT = OverloadPolicy(
+    every=5 * MINUTE, hold=0, cool_down=0, alarms_1h=Levels(Level(2, 1)), beds=Levels(Level(4, 3))
+)
 
 POLICIES = [Policy(horizon=10 * 24 * HOUR, overload=one) for one in (TOUCHY, PROMPT)]
 
@@ -33,14 +38,23 @@ DAY_SHIFT = [(unit, bed, who) for who in ("ann", "bob", "cyd") for unit, bed in 
 def staffed(draw: st.DrawFn) -> list[Fact]:
     """A ward whose beds are mostly somebody's for the day, and often more than one's."""
     facts = draw(wards())
-    for number, (unit, bed, who) in enumerate(draw(st.lists(st.sampled_from(DAY_SHIFT), unique=True, max_size=8))):
+    for number, (unit, bed, who) in enumerate(
+        draw(st.lists(st.sampled_from(DAY_SHIFT), unique=True, max_size=8))
+    ):
         start = BASE + draw(st.sampled_from([0, 0, 0, HOUR, 7 * MINUTE]))
         end = draw(st.sampled_from([None, start + 12 * HOUR, start + 3 * HOUR]))
         id_ = f"day-{number}"
         facts.append(
             Assignment(
-                event_id=id_, assignment_id=id_, facility=FACILITY, unit=unit, bed=bed, clinician=who, start=start, end=end,
+                event_id=id_,
+                assignment_id=id_,
+                facility=FACILITY,
+                unit=unit,
+                bed=bed,
+                clinician=who,
+                start=start,
+                end=end,
                 at=start + draw(st.sampled_from([0, -HOUR, HOUR])),
             )
-        )  # fmt: skip
+        )
     return facts

@@ -1,4 +1,6 @@
-"""The real Prometheus, for tests: scrapes what it is told to by the configuration that we ship, and answers in PromQL."""
+"""The real Prometheus, for tests: scrapes what it is told to by the configuration that we ship, and
+answers in PromQL.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +27,20 @@ class Refused(Exception):
 
 
 class Prometheus:
-    """A server on loopback with the shipped configuration. `targets` by job: `host:port`; jobs without one are left out.
+    """A server on loopback with the shipped configuration. `targets` by job: `host:port`; jobs
+    without one are left out.
 
     `rules`: files to evaluate, once a second as the scrapes; without any there are no alerts.
     `sample_limit`: in the place of the shipped one.
     """
 
-    def __init__(self, folder: Path, targets: Mapping[str, str], rules: list[Path] | None = None, sample_limit: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        targets: Mapping[str, str],
+        rules: list[Path] | None = None,
+        sample_limit: int | None = None,
+    ) -> None:
         config = yaml.safe_load(CONFIGURATION.read_text())
         jobs = [
             job | {"static_configs": [{"targets": [targets[job["job_name"]]]}]}
@@ -40,7 +49,11 @@ class Prometheus:
         ]
         if sample_limit is not None:
             jobs = [job | {"sample_limit": sample_limit} for job in jobs]
-        config["global"] |= {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+        config["global"] |= {
+            "scrape_interval": "1s",
+            "scrape_timeout": "1s",
+            "evaluation_interval": "1s",
+        }
         config |= {"scrape_configs": jobs, "rule_files": [str(one) for one in rules or []]}
         del config["alerting"]
         path = folder / "prometheus.yml"
@@ -52,19 +65,37 @@ class Prometheus:
             f"--storage.tsdb.path={folder / 'tsdb'}",
             f"--web.listen-address={self.address}",
         ]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
 
     def query(self, expression: str) -> dict[Labels, float]:
-        """The instant vector's values by their labels, but for those that Prometheus adds. Nothing while nobody answers."""
+        """The instant vector's values by their labels, but for those that Prometheus adds.
+
+        Nothing while nobody answers.
+        """
         try:
             found = self.ask("query", query=expression)
         except OSError:
             return {}
-        ours = [({k: v for k, v in one["metric"].items() if k not in ("__name__", "job", "instance")}, one["value"][1]) for one in found]
+        ours = [
+            (
+                {
+                    k: v
+                    for k, v in one["metric"].items()
+                    if k not in ("__name__", "job", "instance")
+                },
+                one["value"][1],
+            )
+            for one in found
+        ]
         return {tuple(sorted(labels.items())): float(value) for labels, value in ours}
 
     def ask(self, what: str, **parameters: str | float) -> list[Any]:
-        """The result of an endpoint of the query API, `query` or `query_range`. Raises `Refused`, or `OSError` while nobody answers."""
+        """The result of an endpoint of the query API, `query` or `query_range`.
+
+        Raises `Refused`, or `OSError` while nobody answers.
+        """
         url = f"http://{self.address}/api/v1/{what}?" + urllib.parse.urlencode(parameters)
         try:
             with urllib.request.urlopen(url, timeout=10) as answer:

@@ -32,22 +32,46 @@ READINGS = (
 
 @st.composite
 def records(draw: st.DrawFn, at_most: int = 25) -> list[naive.Episode]:
-    """Episodes of few beds on each other's heels; some of them versions of one alarm, some open, some no alarms."""
+    """Episodes of few beds on each other's heels; some of them versions of one alarm, some open,
+    some no alarms.
+    """
     found = []
     for _ in range(draw(st.integers(0, at_most))):
         device_type, source, code = draw(st.sampled_from(TYPES))
-        start = draw(st.sampled_from((0, 0, 1, 5_000, 5_001, 10_000, 20_000, 60_000, 61_000))) + draw(st.integers(0, 3)) * 15_000
+        start = (
+            draw(st.sampled_from((0, 0, 1, 5_000, 5_001, 10_000, 20_000, 60_000, 61_000)))
+            + draw(st.integers(0, 3)) * 15_000
+        )
         value, limit = draw(st.sampled_from(READINGS))
         lasts = draw(st.sampled_from((0, 1, 5_000, 14_000, 14_001, 15_000, 40_000, None)))
-        found.append({
-            "facility": draw(st.sampled_from(("H", "H", "I"))), "unit": draw(st.sampled_from(("icu", "icu", "nicu"))),
-            "bed": draw(st.sampled_from(("1", "1", "2"))), "alarm_id": f"a{draw(st.integers(0, 30))}",
-            "device_id": draw(st.sampled_from(("m1", "m1", "m2", ""))), "device_type": device_type, "source": source, "code": code,
-            "kind": draw(st.sampled_from(("physiological", "physiological", "physiological", "technical", "advisory"))),
-            "priority": draw(st.sampled_from(("medium", "medium", "high", "low", "info"))), "start": start,
-            "end": None if lasts is None else start + lasts, "value": value, "limit": limit, "clinicians": ["n1"],
-            "class": draw(st.sampled_from(("actionable", "non_actionable", "non_actionable", "technical", "unknown"))),
-        })  # fmt: skip
+        found.append(
+            {
+                "facility": draw(st.sampled_from(("H", "H", "I"))),
+                "unit": draw(st.sampled_from(("icu", "icu", "nicu"))),
+                "bed": draw(st.sampled_from(("1", "1", "2"))),
+                "alarm_id": f"a{draw(st.integers(0, 30))}",
+                "device_id": draw(st.sampled_from(("m1", "m1", "m2", ""))),
+                "device_type": device_type,
+                "source": source,
+                "code": code,
+                "kind": draw(
+                    st.sampled_from(
+                        ("physiological", "physiological", "physiological", "technical", "advisory")
+                    )
+                ),
+                "priority": draw(st.sampled_from(("medium", "medium", "high", "low", "info"))),
+                "start": start,
+                "end": None if lasts is None else start + lasts,
+                "value": value,
+                "limit": limit,
+                "clinicians": ["n1"],
+                "class": draw(
+                    st.sampled_from(
+                        ("actionable", "non_actionable", "non_actionable", "technical", "unknown")
+                    )
+                ),
+            }
+        )
     return found
 
 
@@ -59,10 +83,24 @@ def recorded(episodes: list[naive.Episode], folder: Path) -> Recorded:
 
 def episode(number: int, **changes: Any) -> naive.Episode:
     usual = {
-        "facility": "H", "unit": "icu", "bed": "1", "alarm_id": f"a{number}", "device_id": "m1", "device_type": "monitor", "source": "SpO2",
-        "code": "LO", "kind": "physiological", "priority": "medium", "start": number * 60_000, "end": number * 60_000 + 20_000,
-        "value": 86.0, "limit": 90.0, "clinicians": ["n1"], "class": "non_actionable", "basis": "fleeting",
-    }  # fmt: skip
+        "facility": "H",
+        "unit": "icu",
+        "bed": "1",
+        "alarm_id": f"a{number}",
+        "device_id": "m1",
+        "device_type": "monitor",
+        "source": "SpO2",
+        "code": "LO",
+        "kind": "physiological",
+        "priority": "medium",
+        "start": number * 60_000,
+        "end": number * 60_000 + 20_000,
+        "value": 86.0,
+        "limit": 90.0,
+        "clinicians": ["n1"],
+        "class": "non_actionable",
+        "basis": "fleeting",
+    }
     return usual | changes
 
 

@@ -28,12 +28,22 @@ def reused(draw: st.DrawFn) -> list[Fact]:
     facts: list[Fact] = []
     for fact in draw(wards()):
         alarm_id = getattr(fact, "alarm_id", None)
-        facts.append(fact if alarm_id is None else replace(fact, alarm_id=ids[int("".join(filter(str.isdigit, "0" + alarm_id))) % 16]))  # type: ignore[call-arg, arg-type]
+        facts.append(
+            fact
+            if alarm_id is None
+            else replace(fact, alarm_id=ids[int("".join(filter(str.isdigit, "0" + alarm_id))) % 16])
+        )  # type: ignore[call-arg, arg-type]
     return facts
 
 
 def in_time(draw: Any, facts: list[Fact]) -> list[Fact]:
-    """As producers deliver: by time, save for what the allowed lateness allows; assignments and labels a little later as well."""
-    delays = draw(st.lists(st.sampled_from([0, 0, 1, 30_000, MINUTE]), min_size=len(facts), max_size=len(facts)))
+    """As producers deliver: by time, save for what the allowed lateness allows; assignments and
+    labels a little later as well.
+    """
+    delays = draw(
+        st.lists(
+            st.sampled_from([0, 0, 1, 30_000, MINUTE]), min_size=len(facts), max_size=len(facts)
+        )
+    )
     order = sorted(zip(facts, delays, strict=True), key=lambda pair: pair[0].at + pair[1])
     return [fact for fact, _ in order]

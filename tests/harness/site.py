@@ -1,4 +1,6 @@
-"""A worker's pages on loopback, over an engine that tests fill: everything that is served, behind the guard, in a thread of its own."""
+"""A worker's pages on loopback, over an engine that tests fill: everything that is served, behind
+the guard, in a thread of its own.
+"""
 
 from __future__ import annotations
 
@@ -41,9 +43,16 @@ UNTIL = START + 25 * HOUR + 30 * MINUTE
 def simulated(seed: int = 3, until: int = UNTIL, facilities: int = 1) -> Engine:
     """A day of a small hospital, for all who only look; it ends amid a storm in one unit."""
     ward = Ward(
-        seed=seed, start=START, duration=until - START, facilities=facilities, units=3, beds=6, beds_per_nurse=2,
-        storms=(Storm(start=until - 14 * MINUTE, duration=14 * MINUTE, factor=12.0, unit="MICU"),), profiles=("micu", "picu", "ward"),
-    )  # fmt: skip
+        seed=seed,
+        start=START,
+        duration=until - START,
+        facilities=facilities,
+        units=3,
+        beds=6,
+        beds_per_nurse=2,
+        storms=(Storm(start=until - 14 * MINUTE, duration=14 * MINUTE, factor=12.0, unit="MICU"),),
+        profiles=("micu", "picu", "ward"),
+    )
     engine = Engine(Policy())
     for topic, value, due in simulate(ward):
         engine.apply(topic, decode(topic, to_json(value)), due)
@@ -63,7 +72,10 @@ class FakeWorker:
         self.hold(*engines)
 
     def hold(self, *engines: Engine) -> None:
-        self.partitions = [Partition(number, len(engines), one, {}, str, 1 << 20) for number, one in enumerate(engines)]
+        self.partitions = [
+            Partition(number, len(engines), one, {}, str, 1 << 20)
+            for number, one in enumerate(engines)
+        ]
 
     def advance(self) -> None: ...
 
@@ -141,9 +153,16 @@ class Site:
         add_workbench(self.pages, worker, Workbench(worker, reuse, clock=lambda: self.moment))
         add_page(self.pages)
         board = Board(
-            worker, exporter, policy, Names(pseudonym, clinicians), lambda: worker.behind, event, reuse,
-            wall=lambda: self.now, clock=lambda: self.moment,
-        )  # fmt: skip
+            worker,
+            exporter,
+            policy,
+            Names(pseudonym, clinicians),
+            lambda: worker.behind,
+            event,
+            reuse,
+            wall=lambda: self.now,
+            clock=lambda: self.moment,
+        )
         add_board(self.pages, worker, board)
         self.refusals = Refusals()
         guard(self.pages.web, self.settings, self.refusals)
@@ -158,11 +177,14 @@ class Site:
 
     @property
     def address(self) -> str:
-        return f"{'http' if self.settings.tls_cert_file is None else 'https'}://127.0.0.1:{self.port}/"
+        return (
+            f"{'http' if self.settings.tls_cert_file is None else 'https'}://127.0.0.1:{self.port}/"
+        )
 
     def get(self, path: str, context: ssl.SSLContext | None = None, **headers: str) -> Answer:
         request = urllib.request.Request(
-            self.address + path.lstrip("/"), headers={name.replace("_", "-"): of for name, of in headers.items()}
+            self.address + path.lstrip("/"),
+            headers={name.replace("_", "-"): of for name, of in headers.items()},
         )
         try:
             with urllib.request.urlopen(request, timeout=30, context=context) as answer:
@@ -172,7 +194,9 @@ class Site:
 
     async def _start(self) -> None:
         await self._runner.setup()
-        self.door = Door(self._runner, self.settings, self.refusals, self.port, tls_of(self.settings), self.stall)
+        self.door = Door(
+            self._runner, self.settings, self.refusals, self.port, tls_of(self.settings), self.stall
+        )
         await self.door.start()
         self.port = int(self._runner.addresses[0][1])
 
@@ -192,7 +216,12 @@ class Site:
             self._thread.join()
             self._loop.close()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.stop()
 
 

@@ -1,7 +1,8 @@
-"""Hypothesis strategies for a small, nasty ward: few of everything, times on a coarse grid, every edge hit often.
+"""Hypothesis strategies for a small, nasty ward: few of everything, times on a coarse grid, every
+edge hit often.
 
-Plans of plain words and small integers are drawn and turned into facts by ordinary code, so that examples come fast and
-shrink to something readable.
+Plans of plain words and small integers are drawn and turned into facts by ordinary code, so that
+examples come fast and shrink to something readable.
 """
 
 from __future__ import annotations
@@ -11,7 +12,18 @@ from itertools import accumulate
 
 from hypothesis import strategies as st
 
-from analyzer.model.facts import Action, AlarmEvent, Assignment, Fact, Kind, Label, Phase, Priority, Response, Verdict
+from analyzer.model.facts import (
+    Action,
+    AlarmEvent,
+    Assignment,
+    Fact,
+    Kind,
+    Label,
+    Phase,
+    Priority,
+    Response,
+    Verdict,
+)
 from analyzer.model.policy import HOUR, MINUTE, SECOND, Policy
 
 FACILITY = "F"
@@ -44,23 +56,78 @@ SHAPES: tuple[tuple[Phase, ...], ...] = (
 )
 PRIORITIES: tuple[Priority, ...] = ("medium", "high", "low", "info")
 READINGS: tuple[tuple[float | None, float | None], ...] = (
-    (None, None), (85.0, 90.0), (80.0, 90.0), (90.0, 90.0), (80.0, 85.0), (95.0, 90.0), (97.0, 92.0), (100.0, 92.0), (88.0, None),
-    (97.0, None), (None, 90.0), (None, 85.0),
-)  # fmt: skip
-RECIPIENTS: tuple[tuple[str, ...] | None, ...] = (None, None, None, (), ("ann",), ("cyd", "dee"))  # dee has no assignment
-ACTIONS: tuple[Action, ...] = ("acknowledge", "intervene", "consult", "silence", "decline", "attend")
+    (None, None),
+    (85.0, 90.0),
+    (80.0, 90.0),
+    (90.0, 90.0),
+    (80.0, 85.0),
+    (95.0, 90.0),
+    (97.0, 92.0),
+    (100.0, 92.0),
+    (88.0, None),
+    (97.0, None),
+    (None, 90.0),
+    (None, 85.0),
+)
+# dee has no assignment
+RECIPIENTS: tuple[tuple[str, ...] | None, ...] = (None, None, None, (), ("ann",), ("cyd", "dee"))
+ACTIONS: tuple[Action, ...] = (
+    "acknowledge",
+    "intervene",
+    "consult",
+    "silence",
+    "decline",
+    "attend",
+)
 VERDICTS: tuple[Verdict, ...] = ("actionable", "non_actionable")
 
 FLEETING, ACTION, COVER = POLICY.fleeting, POLICY.action_window, POLICY.cover
 EVENT_STEPS = (
-    0, 10 * SECOND, FLEETING - 1, FLEETING, FLEETING + 1, -10 * SECOND, MINUTE, ACTION, 10 * MINUTE, SLOT, 2 * HOUR, 13 * HOUR,
-)  # fmt: skip
+    0,
+    10 * SECOND,
+    FLEETING - 1,
+    FLEETING,
+    FLEETING + 1,
+    -10 * SECOND,
+    MINUTE,
+    ACTION,
+    10 * MINUTE,
+    SLOT,
+    2 * HOUR,
+    13 * HOUR,
+)
 ANSWER_STEPS = (
-    0, 1, -1, 5 * SECOND, 5 * SECOND + 1, 15 * SECOND, MINUTE, ACTION - 1, ACTION, ACTION, ACTION, ACTION + 1, -MINUTE, HOUR,
-    ACTION - COVER - 1, ACTION - COVER, ACTION - COVER, ACTION - COVER, ACTION - COVER + 1, COVER,
-)  # fmt: skip
+    0,
+    1,
+    -1,
+    5 * SECOND,
+    5 * SECOND + 1,
+    15 * SECOND,
+    MINUTE,
+    ACTION - 1,
+    ACTION,
+    ACTION,
+    ACTION,
+    ACTION + 1,
+    -MINUTE,
+    HOUR,
+    ACTION - COVER - 1,
+    ACTION - COVER,
+    ACTION - COVER,
+    ACTION - COVER,
+    ACTION - COVER + 1,
+    COVER,
+)
 BURST_GAP = 20 * SECOND
-NOW_WAITS = (MINUTE, HOUR + 10 * MINUTE, 2 * HOUR + 10 * MINUTE, 13 * HOUR, 13 * HOUR + 10 * MINUTE, 24 * HOUR)  # stands, stale; run-in
+# stands, stale; run-in
+NOW_WAITS = (
+    MINUTE,
+    HOUR + 10 * MINUTE,
+    2 * HOUR + 10 * MINUTE,
+    13 * HOUR,
+    13 * HOUR + 10 * MINUTE,
+    24 * HOUR,
+)
 
 
 @dataclass(frozen=True)
@@ -164,7 +231,9 @@ _VERDICT = st.builds(
 
 
 def wards() -> st.SearchStrategy[list[Fact]]:
-    """The facts of one facility, in no order that means anything, each with an event_id of its own; usually 5 to 60."""
+    """The facts of one facility, in no order that means anything, each with an event_id of its own;
+    usually 5 to 60.
+    """
     return st.builds(
         _ward,
         st.lists(_ALARM, min_size=1, max_size=9),
@@ -174,7 +243,8 @@ def wards() -> st.SearchStrategy[list[Fact]]:
     )
 
 
-# --- busy shifts -------------------------------------------------------------------------------------------------------
+# --- busy shifts
+# -------------------------------------------------------------------------------------------------------
 
 STEP = 5 * MINUTE  # so that hand-overs, starts, pieces of duty and the edges of floods coincide
 STEPS = 30
@@ -211,16 +281,36 @@ _BURST = st.builds(
     _Burst,
     step=st.integers(0, STEPS),
     nudge=st.sampled_from((0, 0, 0, 1, -1)),
-    gap=st.sampled_from((0, 1, 20 * SECOND, 30 * SECOND, 30 * SECOND + 1, MINUTE, MINUTE, 2 * MINUTE, 2 * MINUTE + 1, STEP, 2 * STEP)),
+    gap=st.sampled_from(
+        (
+            0,
+            1,
+            20 * SECOND,
+            30 * SECOND,
+            30 * SECOND + 1,
+            MINUTE,
+            MINUTE,
+            2 * MINUTE,
+            2 * MINUTE + 1,
+            STEP,
+            2 * STEP,
+        )
+    ),
     count=st.sampled_from((1, 2, 3, 3, 4, 5, 6, 10, 11, 12, 22, 65)),
     tail=st.sampled_from((0, 0, 0, 4, 6, 12)),
-    tail_gap=st.sampled_from((2 * MINUTE, 2 * MINUTE, 2 * MINUTE + 1, 2 * MINUTE - 1, MINUTE, STEP)),
-    length=st.sampled_from((0, 0, 1, 10 * SECOND, FLEETING, 30 * SECOND, MINUTE, 3 * MINUTE, HOUR, None)),
+    tail_gap=st.sampled_from(
+        (2 * MINUTE, 2 * MINUTE, 2 * MINUTE + 1, 2 * MINUTE - 1, MINUTE, STEP)
+    ),
+    length=st.sampled_from(
+        (0, 0, 1, 10 * SECOND, FLEETING, 30 * SECOND, MINUTE, 3 * MINUTE, HOUR, None)
+    ),
     place=_PLACE,
     type=st.sampled_from((0, 0, 0, 1, 3)),
     same_device=st.sampled_from((True, True, False)),
     recipients=st.sampled_from((None, None, ("ann",), ("cyd", "dee"))),
-    answered=st.lists(st.sampled_from((0, 1, 10 * SECOND, MINUTE, -1, STEP)), max_size=3).map(tuple),
+    answered=st.lists(st.sampled_from((0, 1, 10 * SECOND, MINUTE, -1, STEP)), max_size=3).map(
+        tuple
+    ),
 )
 _POST = st.builds(
     _Post,
@@ -235,8 +325,12 @@ _POST = st.builds(
 
 
 def shifts() -> st.SearchStrategy[list[Fact]]:
-    """As `wards`, for what is counted in minutes: floods, chatter, pieces of duty, breaks, alarms that overlap."""
-    return st.builds(_shift, st.lists(_BURST, min_size=1, max_size=5), st.lists(_POST, min_size=1, max_size=8))
+    """As `wards`, for what is counted in minutes: floods, chatter, pieces of duty, breaks, alarms
+    that overlap.
+    """
+    return st.builds(
+        _shift, st.lists(_BURST, min_size=1, max_size=5), st.lists(_POST, min_size=1, max_size=8)
+    )
 
 
 def _shift(bursts: list[_Burst], posts: list[_Post]) -> list[Fact]:
@@ -245,21 +339,41 @@ def _shift(bursts: list[_Burst], posts: list[_Post]) -> list[Fact]:
         device_type, source, code, kind = TYPES[burst.type]
         unit, bed = PLACES[burst.place]
         gaps = [burst.gap] * burst.count + [burst.tail_gap] * burst.tail
-        for nth, start in enumerate(accumulate(gaps[:-1], initial=BASE + burst.step * STEP + burst.nudge)):
+        for nth, start in enumerate(
+            accumulate(gaps[:-1], initial=BASE + burst.step * STEP + burst.nudge)
+        ):
             alarm_id = f"b{number}.{_scrambled(nth % 10)}.{nth}"
-            for phase, at in (("start", start), ("end", None if burst.length is None else start + burst.length)):
+            for phase, at in (
+                ("start", start),
+                ("end", None if burst.length is None else start + burst.length),
+            ):
                 if at is not None:
                     facts.append(
                         AlarmEvent(
-                            event_id=f"{alarm_id}/{phase}", alarm_id=alarm_id, phase=phase, at=at, facility=FACILITY, unit=unit, bed=bed,
-                            device_id="dev-1" if burst.same_device else f"dev-{burst.place}", device_type=device_type, code=code, kind=kind,
-                            priority=PRIORITIES[nth % 3], source=source, recipients=burst.recipients,
+                            event_id=f"{alarm_id}/{phase}",
+                            alarm_id=alarm_id,
+                            phase=phase,
+                            at=at,
+                            facility=FACILITY,
+                            unit=unit,
+                            bed=bed,
+                            device_id="dev-1" if burst.same_device else f"dev-{burst.place}",
+                            device_type=device_type,
+                            code=code,
+                            kind=kind,
+                            priority=PRIORITIES[nth % 3],
+                            source=source,
+                            recipients=burst.recipients,
                         )
-                    )  # fmt: skip
+                    )
             if nth < len(burst.answered):
                 facts.append(
                     Response(
-                        event_id=f"r{alarm_id}", facility=FACILITY, at=start + burst.answered[nth], action=ACTIONS[nth], alarm_id=alarm_id
+                        event_id=f"r{alarm_id}",
+                        facility=FACILITY,
+                        at=start + burst.answered[nth],
+                        action=ACTIONS[nth],
+                        alarm_id=alarm_id,
                     )
                 )
     for number, post in enumerate(posts):
@@ -267,16 +381,24 @@ def _shift(bursts: list[_Burst], posts: list[_Post]) -> list[Fact]:
         start = BASE + post.step * STEP + post.nudge
         facts.append(
             Assignment(
-                event_id=f"p{_scrambled(number)}", assignment_id=f"post-{post.assignment}", facility=FACILITY, unit=unit, bed=bed,
-                clinician=post.clinician, start=start, end=None if post.steps is None else start + post.steps * STEP,
+                event_id=f"p{_scrambled(number)}",
+                assignment_id=f"post-{post.assignment}",
+                facility=FACILITY,
+                unit=unit,
+                bed=bed,
+                clinician=post.clinician,
+                start=start,
+                end=None if post.steps is None else start + post.steps * STEP,
                 at=start + post.recorded,
             )
-        )  # fmt: skip
+        )
     return facts
 
 
 def nows(facts: list[Fact], policy: Policy = POLICY) -> st.SearchStrategy[int]:
-    """A `now` where something changes, or 1 ms off: a time in some fact, or when it leaves a window or ends a wait."""
+    """A `now` where something changes, or 1 ms off: a time in some fact, or when it leaves a window
+    or ends a wait.
+    """
     moments = [BASE]
     for fact in facts:
         moments.append(fact.at)
@@ -287,7 +409,8 @@ def nows(facts: list[Fact], policy: Policy = POLICY) -> st.SearchStrategy[int]:
     moment = st.sampled_from(sorted(moments))
     action = policy.action_window
     return st.builds(
-        lambda one, other, wait, nudge: max(one, other) + wait + nudge,  # two, so that much has happened already, mostly
+        # two, so that much has happened already, mostly
+        lambda one, other, wait, nudge: max(one, other) + wait + nudge,
         moment,
         moment,
         st.sampled_from((0, 0, 0, action, action, *policy.windows.values(), *NOW_WAITS)),
@@ -301,19 +424,31 @@ def deliveries(facts: list[Fact]) -> st.SearchStrategy[list[Fact]]:
     return repeats.flatmap(lambda again: st.permutations(facts + again))
 
 
-def _ward(alarms: list[_Alarm], duties: list[_Duty], answers: list[_Answer], verdicts: list[_Verdict]) -> list[Fact]:
-    """Turn the plans into facts. Answers and verdicts need something to refer to, so at least one alarm is expected."""
+def _ward(
+    alarms: list[_Alarm], duties: list[_Duty], answers: list[_Answer], verdicts: list[_Verdict]
+) -> list[Fact]:
+    """Turn the plans into facts.
+
+    Answers and verdicts need something to refer to, so at least one alarm is expected.
+    """
     events: list[AlarmEvent] = []
     for number, alarm in enumerate(alarms):
         for nth in range(alarm.burst):
-            events += _alarm_events(alarm, f"a{number}.{nth}", BASE + alarm.slot * SLOT + nth * BURST_GAP)
+            events += _alarm_events(
+                alarm, f"a{number}.{nth}", BASE + alarm.slot * SLOT + nth * BURST_GAP
+            )
     ends = [event for event in events if event.phase == "end"] or events
     facts: list[Fact] = [*events]
     facts += [_assignment(duty, f"d{_scrambled(number)}") for number, duty in enumerate(duties)]
     for number, answer in enumerate(answers):
         anchors = ends if answer.after_end else events
-        facts.append(_response(answer, anchors[answer.anchor % len(anchors)], f"r{_scrambled(number)}"))
-    facts += [_label(verdict, events[verdict.anchor % len(events)], f"l{_scrambled(number)}") for number, verdict in enumerate(verdicts)]
+        facts.append(
+            _response(answer, anchors[answer.anchor % len(anchors)], f"r{_scrambled(number)}")
+        )
+    facts += [
+        _label(verdict, events[verdict.anchor % len(events)], f"l{_scrambled(number)}")
+        for number, verdict in enumerate(verdicts)
+    ]
     return facts
 
 
@@ -326,7 +461,9 @@ def _alarm_events(alarm: _Alarm, alarm_id: str, start: int) -> list[AlarmEvent]:
     found = []
     for number, (phase, event) in enumerate(zip(alarm.shape, alarm.events, strict=False)):
         place = alarm.place + (event.conflict == "place")
-        device_type, source, code, kind = TYPES[(alarm.type + (event.conflict == "type")) % len(TYPES)]
+        device_type, source, code, kind = TYPES[
+            (alarm.type + (event.conflict == "type")) % len(TYPES)
+        ]
         unit, bed = PLACES[place % len(PLACES)]
         found.append(
             AlarmEvent(
@@ -371,7 +508,9 @@ def _assignment(duty: _Duty, event_id: str) -> Assignment:
 
 def _response(answer: _Answer, anchor: AlarmEvent, event_id: str) -> Response:
     alarm_id = {"bed": None, "unknown alarm": "a-unknown"}.get(answer.target, anchor.alarm_id)
-    bed = {"bed": anchor.bed, "alarm and other bed": "2" if anchor.bed == "1" else "1"}.get(answer.target)
+    bed = {"bed": anchor.bed, "alarm and other bed": "2" if anchor.bed == "1" else "1"}.get(
+        answer.target
+    )
     other_unit = "nicu" if anchor.unit == "icu" else "icu"
     return Response(
         event_id=event_id,

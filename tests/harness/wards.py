@@ -13,34 +13,53 @@ from tests.harness.workers import (
     events,
     eventually,
     union,
-)  # fmt: skip
+)
 
 
 def wait_until_taken_in(workers: list[WorkerProcess], count: int) -> None:
     """Until these workers have judged so many records, those of former lives included."""
-    eventually(lambda: sum(events(union(workers)).values()) >= count, f"{count} records are taken in")
+    eventually(
+        lambda: sum(events(union(workers)).values()) >= count, f"{count} records are taken in"
+    )
 
 
 AT = 1_772_348_400_000
 
 BASE: dict[str, Any] = {
-    "event_id": "e", "alarm_id": "a", "phase": "start", "at": AT, "facility": "H01", "unit": "ICU", "bed": "1", "device_id": "mon-1",
-    "device_type": "monitor", "code": "MDC_EVT_LO", "kind": "physiological", "priority": "high",
-}  # fmt: skip
+    "event_id": "e",
+    "alarm_id": "a",
+    "phase": "start",
+    "at": AT,
+    "facility": "H01",
+    "unit": "ICU",
+    "bed": "1",
+    "device_id": "mon-1",
+    "device_type": "monitor",
+    "code": "MDC_EVT_LO",
+    "kind": "physiological",
+    "priority": "high",
+}
 
 
 def alarm(number: int, **changes: Any) -> bytes:
-    return json.dumps(BASE | {"event_id": f"e{number}", "alarm_id": f"a{number}"} | changes).encode()
+    return json.dumps(
+        BASE | {"event_id": f"e{number}", "alarm_id": f"a{number}"} | changes
+    ).encode()
 
 
-def unit_alarms(facility: str, unit: str, priority: str = "high", window: str = "12h") -> tuple[str, frozenset[tuple[str, str]]]:
-    return "alarm_fatigue_unit_alarms", frozenset({"facility": facility, "unit": unit, "priority": priority, "window": window}.items())
+def unit_alarms(
+    facility: str, unit: str, priority: str = "high", window: str = "12h"
+) -> tuple[str, frozenset[tuple[str, str]]]:
+    return "alarm_fatigue_unit_alarms", frozenset(
+        {"facility": facility, "unit": unit, "priority": priority, "window": window}.items()
+    )
 
 
 def hours(first: int, count: int) -> list[Message]:
     """One alarm a minute."""
     return [
-        Message("alarms", b"H01", alarm(number, at=AT + number * 60_000), AT + number * 60_000) for number in range(first, first + count)
+        Message("alarms", b"H01", alarm(number, at=AT + number * 60_000), AT + number * 60_000)
+        for number in range(first, first + count)
     ]
 
 
@@ -69,8 +88,15 @@ class SabotagedWorker(WorkerProcess):
 
     def start(self) -> Self:
         with self.log.open("ab") as log:
-            command = [sys.executable, "-c", SABOTAGED.format(sabotage=self.sabotage), str(self._config)]
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            command = [
+                sys.executable,
+                "-c",
+                SABOTAGED.format(sabotage=self.sabotage),
+                str(self._config),
+            ]
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
         return self
 
     def wait(self, seconds: float) -> int:

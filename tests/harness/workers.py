@@ -1,4 +1,6 @@
-"""What tests drive a service with: commands in this process, workers in their own, records into and out of a broker."""
+"""What tests drive a service with: commands in this process, workers in their own, records into and
+out of a broker.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,8 @@ from streams.simulator import Ward, simulate
 from tests.oracle import reference as naive
 
 COMMAND = str(Path(sys.executable).with_name("alarm-fatigue"))
-PATIENCE = 90.0  # seconds until a test gives up on what should come true; nothing waits for it in vain
+# seconds until a test gives up on what should come true; nothing waits for it in vain
+PATIENCE = 90.0
 PARTITIONS = 4  # H01 to H05 of the simulator fall on three of them
 
 Numbers = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -48,7 +51,8 @@ def eventually(holds: Callable[[], Any], what: str, seconds: float = PATIENCE) -
     return found
 
 
-# --- commands ----------------------------------------------------------------------------------------------------------
+# --- commands
+# ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -100,7 +104,8 @@ def events(numbers: Numbers) -> dict[tuple[str, str], float]:
     return {(topic, outcome): value for (topic, outcome), value in found.items() if value}
 
 
-# --- workers -----------------------------------------------------------------------------------------------------------
+# --- workers
+# -----------------------------------------------------------------------------------------------------------
 
 
 class WorkerProcess:
@@ -125,13 +130,19 @@ class WorkerProcess:
         with self.log.open("ab") as log:
             command = [COMMAND, "worker", "--config", str(self._config)]
             self._process = subprocess.Popen(  # which must not outlive a test run that is killed
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_die_with_parent()
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=_die_with_parent(),
             )
         return self
 
     def get(self, path: str, accept: str = "", timeout: float = 20) -> tuple[int, str]:
         """Status and text; status 0 while nobody answers."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers={"Accept": accept})
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}", headers={"Accept": accept}
+        )
         try:
             with urllib.request.urlopen(request, timeout=timeout) as answer:
                 return answer.status, answer.read().decode()
@@ -157,7 +168,11 @@ class WorkerProcess:
     @property
     def held(self) -> set[int]:
         """The partitions it holds, as far as the broker has told how long they are."""
-        return {int(dict(labels)["partition"]) for name, labels in self.numbers if name == "alarm_fatigue_consumer_lag_records"}
+        return {
+            int(dict(labels)["partition"])
+            for name, labels in self.numbers
+            if name == "alarm_fatigue_consumer_lag_records"
+        }
 
     @property
     def running(self) -> bool:
@@ -194,14 +209,21 @@ class WorkerProcess:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.kill()
         if kind is not None:  # for pytest to show
             sys.stderr.write(f"--- {self.log}\n{self.log.read_text()[-5000:]}")
 
 
 def union(workers: Sequence[WorkerProcess]) -> Numbers:
-    """What Prometheus knows of all workers: series of one facility come from one worker alone; counts add up."""
+    """What Prometheus knows of all workers: series of one facility come from one worker alone;
+    counts add up.
+    """
     whole: Numbers = {}
     for worker in workers:
         for key, value in worker.numbers.items():
@@ -213,7 +235,8 @@ def union(workers: Sequence[WorkerProcess]) -> Numbers:
     return whole
 
 
-# --- brokers -----------------------------------------------------------------------------------------------------------
+# --- brokers
+# -----------------------------------------------------------------------------------------------------------
 
 
 def new_topics(broker: Broker, partitions: int = PARTITIONS, group: str = "alarm-fatigue") -> None:
@@ -223,7 +246,9 @@ def new_topics(broker: Broker, partitions: int = PARTITIONS, group: str = "alarm
         ours = {"alarms", "assignments", "responses", "labels", "rejected", "episodes", "overload"}
 
         def left() -> list[str]:
-            return [name for name in admin.list_topics() if name in ours or name.endswith("-changelog")]
+            return [
+                name for name in admin.list_topics() if name in ours or name.endswith("-changelog")
+            ]
 
         if old := left():
             admin.delete_topics(old)
@@ -231,10 +256,15 @@ def new_topics(broker: Broker, partitions: int = PARTITIONS, group: str = "alarm
     finally:
         admin.close()
     with Topics(load(broker=broker.address, partitions=partitions, group=group)) as topics:
-        # Simulated records bear the times of simulated events, which Kafka would soon find too old to keep.
-        # Nor may the broker compare them with its clock.
+        # Simulated records bear the times of simulated events, which Kafka would soon find too old
+        # to keep. Nor may the broker compare them with its clock.
         topics.create(
-            [plan if plan.retention is None else replace(plan, retention=36_500 * DAY, max_ahead=None) for plan in topics.missing()]
+            [
+                plan
+                if plan.retention is None
+                else replace(plan, retention=36_500 * DAY, max_ahead=None)
+                for plan in topics.missing()
+            ]
         )
         eventually(lambda: not topics.missing(), "the topics are there")
 
@@ -251,9 +281,20 @@ class Message(NamedTuple):
 
 def send(broker: Broker, messages: Iterable[Message]) -> None:
     """Produce in order, and return when everything is delivered."""
-    producer = KafkaProducer(bootstrap_servers=broker.address, max_request_size=LARGEST_RECORD, linger_ms=5)
+    producer = KafkaProducer(
+        bootstrap_servers=broker.address, max_request_size=LARGEST_RECORD, linger_ms=5
+    )
     try:
-        sent = [producer.send(one.topic, key=one.key, value=one.value, timestamp_ms=one.stamp, partition=one.partition) for one in messages]
+        sent = [
+            producer.send(
+                one.topic,
+                key=one.key,
+                value=one.value,
+                timestamp_ms=one.stamp,
+                partition=one.partition,
+            )
+            for one in messages
+        ]
         producer.flush()
         for one in sent:
             one.get(30)
@@ -261,13 +302,24 @@ def send(broker: Broker, messages: Iterable[Message]) -> None:
         producer.close()
 
 
-def ends(broker: Broker, topics: Iterable[str] = TOPICS, group: str | None = None) -> dict[tuple[str, int], int]:
+def ends(
+    broker: Broker, topics: Iterable[str] = TOPICS, group: str | None = None
+) -> dict[tuple[str, int], int]:
     """Where each partition ends; of a `group`, what it has committed."""
-    consumer = KafkaConsumer(bootstrap_servers=broker.address, group_id=group, enable_auto_commit=False)
+    consumer = KafkaConsumer(
+        bootstrap_servers=broker.address, group_id=group, enable_auto_commit=False
+    )
     try:
-        partitions = [TopicPartition(topic, number) for topic in topics for number in consumer.partitions_for_topic(topic)]
+        partitions = [
+            TopicPartition(topic, number)
+            for topic in topics
+            for number in consumer.partitions_for_topic(topic)
+        ]
         if group is None:
-            return {(tp.topic, tp.partition): offset for tp, offset in consumer.end_offsets(partitions).items()}
+            return {
+                (tp.topic, tp.partition): offset
+                for tp, offset in consumer.end_offsets(partitions).items()
+            }
         return {(tp.topic, tp.partition): consumer.committed(tp) or 0 for tp in partitions}
     finally:
         consumer.close()
@@ -277,9 +329,14 @@ def read(broker: Broker, topic: str) -> list[Any]:
     """All records of a topic as it is now, by partition."""
     until = {place: offset for place, offset in ends(broker, [topic]).items() if offset}
     consumer = KafkaConsumer(
-        bootstrap_servers=broker.address, auto_offset_reset="earliest", enable_auto_commit=False, fetch_max_bytes=64 << 20,
-        max_partition_fetch_bytes=LARGEST_RECORD, max_poll_records=1 << 20,  # whole batches, of which the embedded broker's end is short
-    )  # fmt: skip
+        bootstrap_servers=broker.address,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        fetch_max_bytes=64 << 20,
+        # whole batches, of which the embedded broker's end is short
+        max_partition_fetch_bytes=LARGEST_RECORD,
+        max_poll_records=1 << 20,
+    )
     try:
         consumer.assign([TopicPartition(*place) for place in until])
         found: list[Any] = []
@@ -287,7 +344,10 @@ def read(broker: Broker, topic: str) -> list[Any]:
         def complete() -> bool:
             for batch in consumer.poll(200).values():
                 found.extend(batch)
-            return all(consumer.position(TopicPartition(*place)) >= offset for place, offset in until.items())
+            return all(
+                consumer.position(TopicPartition(*place)) >= offset
+                for place, offset in until.items()
+            )
 
         if until:
             eventually(complete, f"{topic} is read")
@@ -297,11 +357,17 @@ def read(broker: Broker, topic: str) -> list[Any]:
 
 
 def read_by_edition(broker: Broker, topic: str) -> list[Any]:
-    """All records of an output topic, so that of those about one thing the one that counts is the last."""
-    return sorted(read(broker, topic), key=lambda one: (int(dict(one.headers)["edition"]), one.partition, one.offset))
+    """All records of an output topic, so that of those about one thing the one that counts is the
+    last.
+    """
+    return sorted(
+        read(broker, topic),
+        key=lambda one: (int(dict(one.headers)["edition"]), one.partition, one.offset),
+    )
 
 
-# --- wards -------------------------------------------------------------------------------------------------------------
+# --- wards
+# -------------------------------------------------------------------------------------------------------------
 
 
 class Delivery:
@@ -313,7 +379,15 @@ class Delivery:
     @classmethod
     def of(cls, ward: Ward) -> Delivery:
         return cls(
-            [Message(one.topic, str(one.value["facility"]).encode(), json.dumps(one.value).encode(), one.due) for one in simulate(ward)]
+            [
+                Message(
+                    one.topic,
+                    str(one.value["facility"]).encode(),
+                    json.dumps(one.value).encode(),
+                    one.due,
+                )
+                for one in simulate(ward)
+            ]
         )
 
     @cached_property
@@ -338,7 +412,9 @@ class Delivery:
         return found
 
     def accepted(self) -> list[Fact]:
-        return [fact for _, fact, outcome in self.outcomes if fact is not None and outcome == "accepted"]
+        return [
+            fact for _, fact, outcome in self.outcomes if fact is not None and outcome == "accepted"
+        ]
 
     def counts(self) -> dict[tuple[str, str], float]:
         counts: dict[tuple[str, str], float] = {}

@@ -1,6 +1,8 @@
-"""The oracle of control records: admission and facts of one facility, from the bare list of what each topic held, in order.
+"""The oracle of control records: admission and facts of one facility, from the bare list of what
+each topic held, in order.
 
-A record is a fact with its Kafka timestamp (None: complete history), or a `Control`. Every topic is read by itself.
+A record is a fact with its Kafka timestamp (None: complete history), or a `Control`. Every topic is
+read by itself.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ class Seen:
 
 
 def facts_after(records: Sequence[Fact | Control], policy: Policy) -> list[Fact]:
-    """The facts that count of one topic's complete history: no duplicates, and nothing that a control record took back."""
+    """The facts that count of one topic's complete history: no duplicates, and nothing that a
+    control record took back.
+    """
     seen: list[Seen] = []
     facts: list[Fact] = []
     for record in records:
@@ -46,7 +50,9 @@ def facts_after(records: Sequence[Fact | Control], policy: Policy) -> list[Fact]
 
 
 def without_ahead(facts: list[Fact], moment: int) -> list[Fact]:
-    """Facts of one topic without those ahead of a moment, and without the others about the same thing."""
+    """Facts of one topic without those ahead of a moment, and without the others about the same
+    thing.
+    """
     ahead = {_about(fact) for fact in facts if fact.at > moment}
     return [fact for fact in facts if _about(fact) not in ahead]
 

@@ -1,4 +1,5 @@
-"""The oracle of findings: what to fix, worked out slowly from the bare list of facts of one facility.
+"""The oracle of findings: what to fix, worked out slowly from the bare list of facts of one
+facility.
 
 Built on the episodes of `naive`, and on nothing of the engine but the policy's figures.
 """
@@ -11,10 +12,19 @@ from dataclasses import dataclass
 
 from analyzer.model.facts import Fact, Response
 from analyzer.model.policy import Policy
-from tests.oracle.reference import CLASSES, Episode, _gives_cover, _known, by_signal, chatters, episodes
+from tests.oracle.reference import (
+    CLASSES,
+    Episode,
+    _gives_cover,
+    _known,
+    by_signal,
+    chatters,
+    episodes,
+)
 
 Type = tuple[str, str, str]
-NAMES = ("technical", "duplicate", "chattering", "hugging", "fleeting", "standing", "unanswered")  # the first of equals drives
+# the first of equals drives
+NAMES = ("technical", "duplicate", "chattering", "hugging", "fleeting", "standing", "unanswered")
 USELESS = ("non_actionable", "technical")
 RANKS = {"low": 1, "medium": 2, "high": 3}
 
@@ -41,17 +51,26 @@ class Finding:
     verdict: str
 
 
-def findings(facts: Sequence[Fact], now: int, policy: Policy, window: int) -> dict[str, list[Finding]]:
+def findings(
+    facts: Sequence[Fact], now: int, policy: Policy, window: int
+) -> dict[str, list[Finding]]:
     """By unit, its alarm types in order."""
     every = list(episodes(facts, now, policy).values())
     alarms = [one for one in every if one.is_alarm]
     responses = [fact for fact in _known(facts, now) if isinstance(fact, Response)]
     inside = [one for one in alarms if now - window < one.start <= now]
-    stale = [one for one in alarms if _lasted(one, now) > policy.findings.stale and (one.end is None or one.end > now - window)]
+    stale = [
+        one
+        for one in alarms
+        if _lasted(one, now) > policy.findings.stale and (one.end is None or one.end > now - window)
+    ]
     found: dict[str, list[Finding]] = {}
     for unit in sorted({one.unit for one in inside + stale}):
         types = {_type(one) for one in inside + stale if one.unit == unit}
-        own = [_finding(unit, type_, alarms, inside, stale, every, responses, now, policy) for type_ in types]
+        own = [
+            _finding(unit, type_, alarms, inside, stale, every, responses, now, policy)
+            for type_ in types
+        ]
         found[unit] = sorted(own, key=lambda one: (-one.load, -one.alarms, one.type))
     return found
 
@@ -65,9 +84,16 @@ def _lasted(one: Episode, now: int) -> int:
 
 
 def _finding(
-    unit: str, type_: Type, alarms: list[Episode], inside: list[Episode], stale: list[Episode], every: list[Episode],
-    responses: list[Response], now: int, policy: Policy,
-) -> Finding:  # fmt: skip
+    unit: str,
+    type_: Type,
+    alarms: list[Episode],
+    inside: list[Episode],
+    stale: list[Episode],
+    every: list[Episode],
+    responses: list[Response],
+    now: int,
+    policy: Policy,
+) -> Finding:
     of_unit = [one for one in inside if one.unit == unit]
     own = [one for one in of_unit if _type(one) == type_]
     useless = [one for one in own if one.klass in USELESS]
@@ -107,7 +133,11 @@ def _finding(
         mine, theirs = _weight(own), _weight(other)
         gives_way = mine < theirs or (mine == theirs and type_ > met_with)
 
-    hugging = sorted(abs(one.value - one.limit) / abs(one.limit) for one in useless if shows(one, "hugging") and one.limit)  # type: ignore[operator]
+    hugging = sorted(
+        abs(one.value - one.limit) / abs(one.limit)
+        for one in useless
+        if shows(one, "hugging") and one.limit
+    )  # type: ignore[operator]
     beds = [one.bed for one in own]
     own_stale = len([one for one in stale if one.unit == unit and _type(one) == type_])
     drivers = _drivers(patterns, len(useless), len(needed), gives_way, policy)
@@ -145,7 +175,9 @@ def _types_met(one: Episode, of_unit: list[Episode], policy: Policy) -> set[Type
     return {
         _type(other)
         for other in of_unit
-        if other.bed == one.bed and _type(other) != _type(one) and abs(other.start - one.start) <= policy.findings.duplicate_within
+        if other.bed == one.bed
+        and _type(other) != _type(one)
+        and abs(other.start - one.start) <= policy.findings.duplicate_within
     }
 
 
@@ -157,7 +189,9 @@ def _met_with(useless: list[Episode], of_unit: list[Episode], policy: Policy) ->
     return min(times, key=lambda type_: (-times[type_], type_)) if times else None
 
 
-def _unanswered(one: Episode, every: list[Episode], responses: list[Response], policy: Policy) -> bool:
+def _unanswered(
+    one: Episode, every: list[Episode], responses: list[Response], policy: Policy
+) -> bool:
     if one.first_response is not None:
         return one.first_response - one.start > policy.findings.slow_answer
     return one.final and any(_gives_cover(response, one, every, policy) for response in responses)
@@ -165,19 +199,37 @@ def _unanswered(one: Episode, every: list[Episode], responses: list[Response], p
 
 def _three_quarters(ordered: list[float]) -> float:
     """The least value that at least three quarters do not exceed."""
-    return next(value for value in ordered if len([other for other in ordered if other <= value]) * 4 >= len(ordered) * 3)
+    return next(
+        value
+        for value in ordered
+        if len([other for other in ordered if other <= value]) * 4 >= len(ordered) * 3
+    )
 
 
-def _delay(useless: list[Episode], needed: list[Episode], policy: Policy) -> tuple[int, int, int] | None:
+def _delay(
+    useless: list[Episode], needed: list[Episode], policy: Policy
+) -> tuple[int, int, int] | None:
     durations = sorted(one.end - one.start for one in useless if one.end is not None)
     if not durations:
         return None
-    length = min(max(math.ceil(_three_quarters([float(one) for one in durations]) / 1000), 1) * 1000, policy.fleeting)
-    spared = [len([one for one in some if one.end is not None and one.end - one.start <= length]) for some in (useless, needed)]
+    length = min(
+        max(math.ceil(_three_quarters([float(one) for one in durations]) / 1000), 1) * 1000,
+        policy.fleeting,
+    )
+    spared = [
+        len([one for one in some if one.end is not None and one.end - one.start <= length])
+        for some in (useless, needed)
+    ]
     return length, spared[0], spared[1]
 
 
-def _drivers(patterns: dict[str, tuple[int, int, int]], useless: int, needed: int, gives_way: bool, policy: Policy) -> list[str]:
+def _drivers(
+    patterns: dict[str, tuple[int, int, int]],
+    useless: int,
+    needed: int,
+    gives_way: bool,
+    policy: Policy,
+) -> list[str]:
     figures = policy.findings
     found: list[str] = []
     if useless + needed < figures.min_classified:
@@ -193,14 +245,25 @@ def _drivers(patterns: dict[str, tuple[int, int, int]], useless: int, needed: in
     return sorted(found, key=lambda name: (-patterns[name][1], NAMES.index(name)))
 
 
-def _verdict(patterns: dict[str, tuple[int, int, int]], useless: int, needed: int, drivers: list[str], stale: int, policy: Policy) -> str:
+def _verdict(
+    patterns: dict[str, tuple[int, int, int]],
+    useless: int,
+    needed: int,
+    drivers: list[str],
+    stale: int,
+    policy: Policy,
+) -> str:
     classified = useless + needed
     if drivers:
         return drivers[0]
     if stale:
         return "stale"
     late = patterns["unanswered"][2]
-    if late and needed >= policy.findings.min_classified and interval(late, needed)[0] >= policy.findings.driving_share:
+    if (
+        late
+        and needed >= policy.findings.min_classified
+        and interval(late, needed)[0] >= policy.findings.driving_share
+    ):
         return "unanswered"
     if classified < policy.findings.min_classified:
         return "too_few"
@@ -208,7 +271,9 @@ def _verdict(patterns: dict[str, tuple[int, int, int]], useless: int, needed: in
 
 
 def interval(count: int, of: int) -> tuple[float, float]:
-    """Wilson's: the shares p for which the observed one is no further than 1.96 standard errors, as the roots of a square."""
+    """Wilson's: the shares p for which the observed one is no further than 1.96 standard errors, as
+    the roots of a square.
+    """
     z = 1.959963984540054
     if of == 0:
         return 0.0, 1.0

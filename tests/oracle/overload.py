@@ -1,4 +1,6 @@
-"""The oracle for overload states: tick by tick, from the bare list of facts of one facility. Slow, and without memory."""
+"""The oracle for overload states: tick by tick, from the bare list of facts of one facility. Slow,
+and without memory.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,14 @@ from itertools import pairwise
 from analyzer.model.facts import Assignment, Fact
 from analyzer.model.policy import HOUR, MINUTE, Level, Policy
 from tests.oracle import reference as naive
-from tests.oracle.reference import Episode, Metrics, _in_force, _known, _winning_assignments, episodes
+from tests.oracle.reference import (
+    Episode,
+    Metrics,
+    _in_force,
+    _known,
+    _winning_assignments,
+    episodes,
+)
 
 TEN_MINUTES = 10 * MINUTE
 
@@ -53,7 +62,9 @@ class _Facility:
 
     def of(self, clinician: str) -> _Own:
         if clinician not in self._own:
-            self._own[clinician] = _Own([alarm for alarm in self.alarms if clinician in alarm.clinicians])
+            self._own[clinician] = _Own(
+                [alarm for alarm in self.alarms if clinician in alarm.clinicians]
+            )
         return self._own[clinician]
 
 
@@ -69,16 +80,31 @@ class _Own:
         return self.alarms[bisect_right(self.starts, since) : bisect_right(self.starts, until)]
 
     def unanswered(self, at: int) -> float:
-        return float(len([alarm for alarm in self.alarms[: bisect_right(self.starts, at)] if _unanswered(alarm, at)]))
+        return float(
+            len(
+                [
+                    alarm
+                    for alarm in self.alarms[: bisect_right(self.starts, at)]
+                    if _unanswered(alarm, at)
+                ]
+            )
+        )
 
 
 def metrics(facts: Sequence[Fact], now: int, policy: Policy) -> Metrics:
     """`naive.metrics` and the overload states beside it."""
     found = naive.metrics(facts, now, policy)
     turned = changes(facts, now, policy)
-    last = {("unit", one.unit) if one.clinician is None else ("clinician", one.clinician): one.after for one in turned}
+    last = {
+        ("unit", one.unit) if one.clinician is None else ("clinician", one.clinician): one.after
+        for one in turned
+    }
     order = ["normal", "elevated", "overloaded"]
-    rise = {one.unit: one for one in turned if one.clinician is None and order.index(one.after) > order.index(one.before)}
+    rise = {
+        one.unit: one
+        for one in turned
+        if one.clinician is None and order.index(one.after) > order.index(one.before)
+    }
     for (name, labels), _ in list(found.items()):
         if name in ("alarm_fatigue_clinician_beds", "alarm_fatigue_unit_beds"):
             level = name.split("_")[2]
@@ -86,8 +112,12 @@ def metrics(facts: Sequence[Fact], now: int, policy: Policy) -> Metrics:
             found[f"alarm_fatigue_{level}_overload_state", labels] = float(order.index(state))
             if level == "unit" and state != "normal":
                 for measure, figure, _, limit in rise[dict(labels)["unit"]].reasons:
-                    found["alarm_fatigue_unit_overload_reason", labels | {("measure", measure)}] = figure
-                    found["alarm_fatigue_unit_overload_limit", labels | {("measure", measure)}] = limit
+                    found["alarm_fatigue_unit_overload_reason", labels | {("measure", measure)}] = (
+                        figure
+                    )
+                    found["alarm_fatigue_unit_overload_limit", labels | {("measure", measure)}] = (
+                        limit
+                    )
     return found
 
 
@@ -102,12 +132,18 @@ def changes(facts: Sequence[Fact], now: int, policy: Policy) -> list[Turned]:
     facility = _Facility(alarms, _winning_assignments(known), policy)
     first = min(-(-episode.start // every) for episode in existing)
     name = known[0].facility
-    clinicians = {one.clinician for one in facility.assignments} | {c for episode in alarms for c in episode.clinicians}
+    clinicians = {one.clinician for one in facility.assignments} | {
+        c for episode in alarms for c in episode.clinicians
+    }
     units = {one.unit for one in facility.assignments} | {episode.unit for episode in alarms}
     found = []
-    for is_unit, who in [(False, one) for one in sorted(clinicians)] + [(True, one) for one in sorted(units)]:
+    for is_unit, who in [(False, one) for one in sorted(clinicians)] + [
+        (True, one) for one in sorted(units)
+    ]:
         found += _changes_of(facility, name, is_unit, who, range(first, now // every + 1))
-    return sorted(found, key=lambda one: (one.at, one.clinician is None, one.clinician or "", one.unit))
+    return sorted(
+        found, key=lambda one: (one.at, one.clinician is None, one.clinician or "", one.unit)
+    )
 
 
 @dataclass(frozen=True)
@@ -121,27 +157,52 @@ class Stands:
 
 
 def standing(facts: Sequence[Fact], now: int, policy: Policy) -> dict[tuple[str, str], Stands]:
-    """By ("unit" or "clinician", name). Figures are those of the last tick, the suggestion is of now."""
+    """By ("unit" or "clinician", name).
+
+    Figures are those of the last tick, the suggestion is of now.
+    """
     known, order = _known(facts, now), ["normal", "elevated", "overloaded"]
     of: dict[tuple[str, str], list[Turned]] = {}
     for one in changes(facts, now, policy):
-        of.setdefault(("unit", one.unit) if one.clinician is None else ("clinician", one.clinician), []).append(one)
+        of.setdefault(
+            ("unit", one.unit) if one.clinician is None else ("clinician", one.clinician), []
+        ).append(one)
     alarms = [episode for episode in episodes(known, now, policy).values() if episode.is_alarm]
-    facility, tick = _Facility(alarms, _winning_assignments(known), policy), now // policy.overload.every * policy.overload.every
+    facility, tick = (
+        _Facility(alarms, _winning_assignments(known), policy),
+        now // policy.overload.every * policy.overload.every,
+    )
     recent, found = [a for a in alarms if now - HOUR < a.start <= now], {}
     for (level, who), turned in of.items():
         if turned[-1].after == "normal":
             continue
-        own = _Own([a for a in alarms if (a.unit == who if level == "unit" else who in a.clinicians)])
-        figures = _of_unit(facility, who, own, tick) if level == "unit" else _of_clinician(facility, who, own, tick)
+        own = _Own(
+            [a for a in alarms if (a.unit == who if level == "unit" else who in a.clinicians)]
+        )
+        figures = (
+            _of_unit(facility, who, own, tick)
+            if level == "unit"
+            else _of_clinician(facility, who, own, tick)
+        )
         unit = who if level == "unit" else _unit_at(facility, who, now)
-        levels, asked = policy.overload.levels(known[0].facility, unit), order[order.index(turned[-1].after) :]
+        levels, asked = (
+            policy.overload.levels(known[0].facility, unit),
+            order[order.index(turned[-1].after) :],
+        )
         if turned[-1].after == "overloaded":
             asked = ["overloaded"]
         holding = []
         for measure, figure in figures.items():
-            beyond = [one for one in asked if _beyond(measure, figure, getattr(levels[measure], one), "leave")]
-            holding += [(measure, figure, beyond[0], getattr(levels[measure], beyond[0]).leave)] if beyond else []
+            beyond = [
+                one
+                for one in asked
+                if _beyond(measure, figure, getattr(levels[measure], one), "leave")
+            ]
+            holding += (
+                [(measure, figure, beyond[0], getattr(levels[measure], beyond[0]).leave)]
+                if beyond
+                else []
+            )
         rose = max(one.at for one in turned if order.index(one.after) > order.index(one.before))
         giver = None if level == "unit" else who
         relief = _relief(facility, unit, giver, now, recent, levels["beds"].elevated)
@@ -149,7 +210,9 @@ def standing(facts: Sequence[Fact], now: int, policy: Policy) -> dict[tuple[str,
     return found
 
 
-def _changes_of(facility: _Facility, name: str, is_unit: bool, who: str, ticks: range) -> list[Turned]:
+def _changes_of(
+    facility: _Facility, name: str, is_unit: bool, who: str, ticks: range
+) -> list[Turned]:
     policy = facility.policy.overload
     hold, cool_down = policy.hold // policy.every, policy.cool_down // policy.every
     own = _Own([a for a in facility.alarms if (a.unit == who if is_unit else who in a.clinicians)])
@@ -157,20 +220,28 @@ def _changes_of(facility: _Facility, name: str, is_unit: bool, who: str, ticks: 
     state, found, drivers = "normal", [], set[str]()
     for tick in ticks:
         at = tick * policy.every
-        figures = _of_unit(facility, who, own, at) if is_unit else _of_clinician(facility, who, own, at)
+        figures = (
+            _of_unit(facility, who, own, at) if is_unit else _of_clinician(facility, who, own, at)
+        )
         unit = who if is_unit else _unit_at(facility, who, at)
         levels = policy.levels(name, unit)
         beyond = {
-            (one, edge): [m for m in figures if _beyond(m, figures[m], getattr(levels[m], one), edge)]
+            (one, edge): [
+                m for m in figures if _beyond(m, figures[m], getattr(levels[m], one), edge)
+            ]
             for one in ("elevated", "overloaded")
             for edge in ("enter", "leave")
         }
-        history.append({
-            "enter elevated": bool(beyond["elevated", "enter"] or beyond["overloaded", "enter"]),
-            "enter overloaded": bool(beyond["overloaded", "enter"]),
-            "stay elevated": bool(beyond["elevated", "leave"] or beyond["overloaded", "leave"]),
-            "stay overloaded": bool(beyond["overloaded", "leave"]),
-        })  # fmt: skip
+        history.append(
+            {
+                "enter elevated": bool(
+                    beyond["elevated", "enter"] or beyond["overloaded", "enter"]
+                ),
+                "enter overloaded": bool(beyond["overloaded", "enter"]),
+                "stay elevated": bool(beyond["elevated", "leave"] or beyond["overloaded", "leave"]),
+                "stay overloaded": bool(beyond["overloaded", "leave"]),
+            }
+        )
 
         def held(what: str) -> bool:
             return len(history) > hold and all(one[what] for one in history[-hold - 1 :])
@@ -181,7 +252,9 @@ def _changes_of(facility: _Facility, name: str, is_unit: bool, who: str, ticks: 
         before = state
         if held("enter overloaded") or (before == "overloaded" and not cool("stay overloaded")):
             state = "overloaded"
-        elif (before == "normal" and held("enter elevated")) or (before != "normal" and not cool("stay elevated")):
+        elif (before == "normal" and held("enter elevated")) or (
+            before != "normal" and not cool("stay elevated")
+        ):
             state = "elevated"
         else:
             state = "normal"
@@ -195,10 +268,18 @@ def _changes_of(facility: _Facility, name: str, is_unit: bool, who: str, ticks: 
                 continue
             levels_of = [(one, getattr(levels[measure], one)) for one in ("overloaded", "elevated")]
             if rising:
-                above = [(measure, figure, one, level.enter) for one, level in levels_of if _beyond(measure, figure, level, "enter")]
+                above = [
+                    (measure, figure, one, level.enter)
+                    for one, level in levels_of
+                    if _beyond(measure, figure, level, "enter")
+                ]
                 reasons += above[:1]
             elif measure in drivers:
-                within = [(measure, figure, one, level.leave) for one, level in levels_of if level is not None]
+                within = [
+                    (measure, figure, one, level.leave)
+                    for one, level in levels_of
+                    if level is not None
+                ]
                 if state == "elevated":
                     within = [one for one in within if one[2] == "overloaded"]
                 reasons += within[:1]
@@ -207,8 +288,23 @@ def _changes_of(facility: _Facility, name: str, is_unit: bool, who: str, ticks: 
         recent = [a for a in facility.alarms if at - HOUR < a.start <= at]
         types = Counter((a.device_type, a.source, a.code) for a in own.begun(at - HOUR, at))
         ranked = sorted(types.items(), key=lambda item: (-item[1], item[0]))[:3]
-        relief = _relief(facility, unit, None if is_unit else who, at, recent, levels["beds"].elevated) if rising else None
-        found.append(Turned(at, unit, None if is_unit else who, before, state, tuple(reasons), tuple(ranked), relief))
+        relief = (
+            _relief(facility, unit, None if is_unit else who, at, recent, levels["beds"].elevated)
+            if rising
+            else None
+        )
+        found.append(
+            Turned(
+                at,
+                unit,
+                None if is_unit else who,
+                before,
+                state,
+                tuple(reasons),
+                tuple(ranked),
+                relief,
+            )
+        )
     return found
 
 
@@ -225,7 +321,9 @@ def _of_clinician(facility: _Facility, who: str, own: _Own, at: int) -> dict[str
     return {
         "alarms_10m": float(len(own.begun(at - TEN_MINUTES, at))),
         "alarms_1h": float(len(own.begun(at - HOUR, at))),
-        "protected_1h": free / duty if duty >= max(facility.policy.overload.protected_duty, 1) else math.nan,
+        "protected_1h": free / duty
+        if duty >= max(facility.policy.overload.protected_duty, 1)
+        else math.nan,
         "unanswered": own.unanswered(at),
         "beds": float(len(beds)),
     }
@@ -237,7 +335,9 @@ def _of_unit(facility: _Facility, unit: str, own: _Own, at: int) -> dict[str, fl
     staff = {one.clinician for one in here}
     people = max(len(staff), 1)
     stretches = [facility.protected(who, at) for who in staff]
-    stretches = [(free, duty) for free, duty in stretches if duty >= facility.policy.overload.protected_duty]
+    stretches = [
+        (free, duty) for free, duty in stretches if duty >= facility.policy.overload.protected_duty
+    ]
     duty = sum(duty for _, duty in stretches)
     return {
         "alarms_10m": len(own.begun(at - TEN_MINUTES, at)) / people,
@@ -257,15 +357,19 @@ def _unanswered(alarm: Episode, at: int) -> bool:
 
 def _protected(facility: _Facility, who: str, own: _Own, at: int) -> tuple[int, int]:
     """Of the hour up to `at`: ms of duty in pieces of 5 min or more between alarms, and ms of duty."""
-    duty = _union([
-        (max(one.start, at - HOUR), at if one.end is None else min(one.end, at))
-        for one in facility.by_clinician.get(who, ())
-    ])  # fmt: skip
+    duty = _union(
+        [
+            (max(one.start, at - HOUR), at if one.end is None else min(one.end, at))
+            for one in facility.by_clinician.get(who, ())
+        ]
+    )
     starts = [alarm.start for alarm in own.begun(at - HOUR, at)]
     free = 0
     for begin, end in duty:
         cuts = [begin, *(start for start in starts if begin < start < end), end]
-        free += sum(after - before for before, after in pairwise(cuts) if after - before >= 5 * MINUTE)
+        free += sum(
+            after - before for before, after in pairwise(cuts) if after - before >= 5 * MINUTE
+        )
     return free, sum(end - begin for begin, end in duty)
 
 
@@ -281,13 +385,20 @@ def _union(intervals: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def _unit_at(facility: _Facility, who: str, at: int) -> str:
     begun = [
-        one for one in facility.by_clinician.get(who, ()) if one.start <= at and (one.end is None or one.end > at - facility.policy.horizon)
+        one
+        for one in facility.by_clinician.get(who, ())
+        if one.start <= at and (one.end is None or one.end > at - facility.policy.horizon)
     ]
     return min(begun, key=lambda one: (-one.start, one.unit)).unit if begun else ""
 
 
 def _relief(
-    facility: _Facility, unit: str, giver: str | None, at: int, recent: list[Episode], limit: Level | None
+    facility: _Facility,
+    unit: str,
+    giver: str | None,
+    at: int,
+    recent: list[Episode],
+    limit: Level | None,
 ) -> tuple[object, ...] | None:
     """Every bed of the giver with every colleague who has room, tried."""
     here = [one for one in facility.assignments if one.unit == unit and _in_force(one, at)]
@@ -304,13 +415,26 @@ def _relief(
         giver = min(beds, key=lambda one: (-load(one), one))
     options = []
     for bed in beds.get(giver, ()):
-        at_bed = [alarm for alarm in recent if (alarm.unit, alarm.bed) == (unit, bed) and giver in alarm.clinicians]
+        at_bed = [
+            alarm
+            for alarm in recent
+            if (alarm.unit, alarm.bed) == (unit, bed) and giver in alarm.clinicians
+        ]
         for taker in set(beds) - {giver}:
             if bed in beds[taker] or (limit is not None and len(beds[taker]) + 1 > limit.enter):
                 continue
             left = load(giver) - len(at_bed)
             taken = load(taker) + len([alarm for alarm in at_bed if taker not in alarm.clinicians])
             if max(left, taken) < load(giver):
-                told = (bed, giver, (load(giver), left), taker, (load(taker), taken), len(beds[taker]) + 1)
-                options.append(((max(left, taken), left + taken, len(beds[taker]), bed, taker), told))
+                told = (
+                    bed,
+                    giver,
+                    (load(giver), left),
+                    taker,
+                    (load(taker), taken),
+                    len(beds[taker]) + 1,
+                )
+                options.append(
+                    ((max(left, taken), left + taken, len(beds[taker]), bed, taker), told)
+                )
     return min(options)[1] if options else None

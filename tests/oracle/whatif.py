@@ -1,4 +1,6 @@
-"""What a setting would have made of recorded alarms, one at a time and read aloud: the reference for `analyzer.whatif.levers`."""
+"""What a setting would have made of recorded alarms, one at a time and read aloud: the reference
+for `analyzer.whatif.levers`.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +30,17 @@ def alarms(records: Iterable[Episode]) -> list[Episode]:
         group = versions[:1]
         for before, version in pairwise(versions):
             ended = before[1].get("end")
-            if ended is not None and version[1]["start"] > ended + 26 * 3_600_000:  # the id was used again
+            # the id was used again
+            if ended is not None and version[1]["start"] > ended + 26 * 3_600_000:
                 latest.append(max(group, key=lambda one: one[0]))
                 group = []
             group.append(version)
         latest.append(max(group, key=lambda one: one[0]))
-    return [one for _, one in sorted(latest, key=lambda one: one[0]) if one["priority"] != "info" and one["kind"] != "advisory"]
+    return [
+        one
+        for _, one in sorted(latest, key=lambda one: one[0])
+        if one["priority"] != "info" and one["kind"] != "advisory"
+    ]
 
 
 def type_of(one: Episode) -> tuple[str, str, str]:
@@ -42,7 +49,12 @@ def type_of(one: Episode) -> tuple[str, str, str]:
 
 def chosen(all_: list[Episode], scope: dict[str, Any]) -> list[Episode]:
     def matches(one: Episode) -> bool:
-        here = {"facility": one["facility"], "unit": one["unit"], "type": type_of(one), "priority": one["priority"]}
+        here = {
+            "facility": one["facility"],
+            "unit": one["unit"],
+            "type": type_of(one),
+            "priority": one["priority"],
+        }
         return all(here[name] == wanted for name, wanted in scope.items() if wanted is not None)
 
     return [one for one in all_ if matches(one)]
@@ -55,13 +67,17 @@ def side(one: Episode) -> str | None:
     return "low" if value < limit else "high"
 
 
-def fates(all_: list[Episode], scope: dict[str, Any], setting: Setting) -> dict[tuple[str, str], str | None]:
+def fates(
+    all_: list[Episode], scope: dict[str, Any], setting: Setting
+) -> dict[tuple[str, str], str | None]:
     """By alarm: the lever that keeps it from sounding, or None."""
     ours = chosen(all_, scope)
     limit = setting.get("limit")
     if limit is not None:
         for one in ours:
-            if (side(one) == "low" and limit > one["limit"]) or (side(one) == "high" and limit < one["limit"]):
+            if (side(one) == "low" and limit > one["limit"]) or (
+                side(one) == "high" and limit < one["limit"]
+            ):
                 raise Refused
     found: dict[tuple[str, str], str | None] = {}
     for one in ours:
@@ -69,10 +85,17 @@ def fates(all_: list[Episode], scope: dict[str, Any], setting: Setting) -> dict[
     beside = setting.get("beside")
     if beside is not None:
         others = [
-            one for one in all_ if type_of(one) == beside and found.get(key(one)) is None  # unless a lever silenced it
-        ]  # fmt: skip
+            # unless a lever silenced it
+            one
+            for one in all_
+            if type_of(one) == beside and found.get(key(one)) is None
+        ]
         for one in ours:
-            if found[key(one)] is None and type_of(one) != beside and any(together(one, other) for other in others):
+            if (
+                found[key(one)] is None
+                and type_of(one) != beside
+                and any(together(one, other) for other in others)
+            ):
                 found[key(one)] = "beside"
     if setting.get("holdoff") is not None:
         reached: dict[Any, int] = {}
@@ -85,14 +108,19 @@ def fates(all_: list[Episode], scope: dict[str, Any], setting: Setting) -> dict[
         least = max(RANKS.index(setting.get("sent_from", "low")), 1)
         for one in ours:
             rank = RANKS.index(one["priority"])
-            if found[key(one)] is None and rank >= least > min(rank, RANKS.index(setting["priority"])):
+            if found[key(one)] is None and rank >= least > min(
+                rank, RANKS.index(setting["priority"])
+            ):
                 found[key(one)] = "priority"
     return found
 
 
 def first_lever(one: Episode, setting: Setting) -> str | None:
     limit, delay, of_side = setting.get("limit"), setting.get("delay"), side(one)
-    if limit is not None and ((of_side == "low" and not one["value"] < limit) or (of_side == "high" and not one["value"] > limit)):
+    if limit is not None and (
+        (of_side == "low" and not one["value"] < limit)
+        or (of_side == "high" and not one["value"] > limit)
+    ):
         return "limit"
     if delay is not None and one.get("end") is not None and one["end"] - one["start"] <= delay:
         return "delay"
@@ -130,11 +158,16 @@ def tune(records: Iterable[Episode], scope: dict[str, Any], setting: Setting) ->
     clinical = [one for one in ours if one["kind"] != "technical"]
     unread = [one for one in clinical if one.get("value") is None or one.get("limit") is None]
     return {
-        "before": counted(ours), "after": counted(sounding), "removed": counted(silent),
+        "before": counted(ours),
+        "after": counted(sounding),
+        "removed": counted(silent),
         "delayed": counted(sounding if setting.get("delay") is not None else []),
         "not_evaluable": len(unread) if setting.get("limit") is not None else 0,
-        "by": {name: sum(fate == name for fate in found.values()) for name in ("limit", "delay", "beside", "holdoff", "priority")},
-    }  # fmt: skip
+        "by": {
+            name: sum(fate == name for fate in found.values())
+            for name in ("limit", "delay", "beside", "holdoff", "priority")
+        },
+    }
 
 
 def counted(some: list[Episode]) -> dict[str, Any]:

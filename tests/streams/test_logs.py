@@ -19,7 +19,9 @@ class Clock:
         return self.now
 
 
-def record(message: Any, *args: object, name: str = "faust", level: int = logging.WARNING) -> logging.LogRecord:
+def record(
+    message: Any, *args: object, name: str = "faust", level: int = logging.WARNING
+) -> logging.LogRecord:
     return logging.LogRecord(name, level, __file__, 1, message, args, None)
 
 
@@ -52,7 +54,10 @@ def test_lines_that_differ_in_numbers_alone_are_of_one_kind() -> None:
 def test_of_ours_ten_lines_of_a_kind_are_written_and_the_next_says_how_many_were_not() -> None:
     clock = Clock()
     quiet = Quiet(clock=clock)
-    written = [quiet.filter(record({"event": "records are gone", "partition": one}, name="alarm_fatigue")) for one in range(30)]
+    written = [
+        quiet.filter(record({"event": "records are gone", "partition": one}, name="alarm_fatigue"))
+        for one in range(30)
+    ]
     assert sum(written) == 10
     assert all(written[:10])
     clock.now = 61
@@ -69,10 +74,16 @@ def test_of_ours_ten_lines_of_a_kind_are_written_and_the_next_says_how_many_were
         ("Group Coordinator Request failed: %s", ("[Error 15] GroupCoordinatorNotAvailableError",)),
     ],
 )
-def test_the_clients_complaints_of_a_broker_that_is_away_are_for_debugging(message: str, args: tuple[object, ...]) -> None:
+def test_the_clients_complaints_of_a_broker_that_is_away_are_for_debugging(
+    message: str, args: tuple[object, ...]
+) -> None:
     assert not Quiet().filter(record(message, *args, name="aiokafka"))
     assert Quiet(debugging=True).filter(record(message, *args, name="aiokafka"))
 
 
 def test_that_something_is_not_allowed_is_always_written() -> None:
-    assert Quiet().filter(record("Group Coordinator Request failed: %s", "GroupAuthorizationFailedError", name="aiokafka"))
+    assert Quiet().filter(
+        record(
+            "Group Coordinator Request failed: %s", "GroupAuthorizationFailedError", name="aiokafka"
+        )
+    )

@@ -1,4 +1,6 @@
-"""The page: the files that a browser gets at `/`, and the description of the interface behind it; as they are, with nothing to be built."""
+"""The page: the files that a browser gets at `/`, and the description of the interface behind it;
+as they are, with nothing to be built.
+"""
 
 from __future__ import annotations
 

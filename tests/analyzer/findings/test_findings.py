@@ -1,4 +1,6 @@
-"""Findings against their naive reference, what each must and must not say, and how files and a worker show them."""
+"""Findings against their naive reference, what each must and must not say, and how files and a
+worker show them.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,18 @@ from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer import FACT_TYPES, PATTERNS, Engine, Evidence, Fact, Finding, FindingsPolicy, Policy, Share, UnitFindings
+from analyzer import (
+    FACT_TYPES,
+    PATTERNS,
+    Engine,
+    Evidence,
+    Fact,
+    Finding,
+    FindingsPolicy,
+    Policy,
+    Share,
+    UnitFindings,
+)
 from analyzer.model.facts import AlarmEvent, Kind, Label, Priority, Response, Verdict
 from analyzer.model.policy import HOUR, MINUTE, SECOND
 from streams.files.findings import sentence
@@ -29,37 +42,64 @@ from tests.harness.strategies import BASE, FACILITY, deliveries, nows, wards
 from tests.harness.workers import run
 from tests.oracle import findings as naive
 
-LENIENT = FindingsPolicy(min_classified=2, driving_share=0.1, sparing_share=0.3, slow_answer=MINUTE, hugging=0.06)
+LENIENT = FindingsPolicy(
+    min_classified=2, driving_share=0.1, sparing_share=0.3, slow_answer=MINUTE, hugging=0.06
+)
 POLICIES = st.builds(
     lambda findings: Policy(horizon=10 * 24 * HOUR, findings=findings),
-    st.sampled_from((
-        FindingsPolicy(), LENIENT, replace(LENIENT, min_classified=0, driving_share=0.0, sparing_share=0.0),
-        replace(LENIENT, duplicate_within=0, stale=3 * HOUR, standing=0, slow_answer=0, hugging=0.0),
-        replace(LENIENT, duplicate_within=2 * HOUR, stale=0, min_classified=5),
-    )),
-)  # fmt: skip
+    st.sampled_from(
+        (
+            FindingsPolicy(),
+            LENIENT,
+            replace(LENIENT, min_classified=0, driving_share=0.0, sparing_share=0.0),
+            replace(
+                LENIENT, duplicate_within=0, stale=3 * HOUR, standing=0, slow_answer=0, hugging=0.0
+            ),
+            replace(LENIENT, duplicate_within=2 * HOUR, stale=0, min_classified=5),
+        )
+    ),
+)
 
 TYPES: tuple[tuple[str, str, Kind], ...] = (
-    ("SpO2", "LO", "physiological"), ("SpO2", "DESAT", "physiological"), ("HR", "HI", "physiological"), ("ECG", "LEADS_OFF", "technical"),
+    ("SpO2", "LO", "physiological"),
+    ("SpO2", "DESAT", "physiological"),
+    ("HR", "HI", "physiological"),
+    ("ECG", "LEADS_OFF", "technical"),
     ("ABP", "HI", "physiological"),
-)  # fmt: skip
+)
 _CROWDED = st.tuples(
     st.sampled_from(
-        (0, 0, 1, 5 * SECOND - 1, 5 * SECOND, 5 * SECOND + 1, 20 * SECOND, 30 * SECOND, 30 * SECOND + 1, MINUTE)
+        (
+            0,
+            0,
+            1,
+            5 * SECOND - 1,
+            5 * SECOND,
+            5 * SECOND + 1,
+            20 * SECOND,
+            30 * SECOND,
+            30 * SECOND + 1,
+            MINUTE,
+        )
     ),  # after the last
-    st.sampled_from((0, 0, 1, 5 * SECOND, 15 * SECOND - 1, 15 * SECOND, 30 * SECOND, MINUTE, None)),  # duration
+    # duration
+    st.sampled_from((0, 0, 1, 5 * SECOND, 15 * SECOND - 1, 15 * SECOND, 30 * SECOND, MINUTE, None)),
     st.sampled_from((0, 0, 0, 1, 1, 2, 2, 4, 4, 3)),  # type
     st.sampled_from(("1", "1", "1", "2")),  # bed
     st.sampled_from(("mon-1", "mon-1", "mon-1", "mon-2")),
     st.sampled_from(("low", "medium", "medium", "high")),
     st.sampled_from((None, "non_actionable", "non_actionable", "non_actionable", "actionable")),
-    st.sampled_from(((None, None), (86.0, 90.0), (84.6, 90.0), (126.0, 120.0), (1.0, 0.0), (-94.5, -90.0))),
+    st.sampled_from(
+        ((None, None), (86.0, 90.0), (84.6, 90.0), (126.0, 120.0), (1.0, 0.0), (-94.5, -90.0))
+    ),
 )
 
 
 @st.composite
 def crowds(draw: st.DrawFn) -> list[Fact]:
-    """Alarms on each other's heels at two beds, most of them judged; ids in an order that is not that of time."""
+    """Alarms on each other's heels at two beds, most of them judged; ids in an order that is not
+    that of time.
+    """
     facts: list[Fact] = []
     start = BASE
     for number, (gap, lasts, type_, bed, device, priority, verdict, (value, limit)) in enumerate(
@@ -90,9 +130,26 @@ def crowds(draw: st.DrawFn) -> list[Fact]:
         )
         facts.append(event)
         if lasts is not None:
-            facts.append(replace(event, event_id=f"{alarm_id}e", phase="end", at=start + lasts, value=None, limit=None))
+            facts.append(
+                replace(
+                    event,
+                    event_id=f"{alarm_id}e",
+                    phase="end",
+                    at=start + lasts,
+                    value=None,
+                    limit=None,
+                )
+            )
         if verdict is not None:
-            facts.append(Label(event_id=f"l{number}", facility=FACILITY, alarm_id=alarm_id, verdict=cast("Verdict", verdict), at=start))
+            facts.append(
+                Label(
+                    event_id=f"l{number}",
+                    facility=FACILITY,
+                    alarm_id=alarm_id,
+                    verdict=cast("Verdict", verdict),
+                    at=start,
+                )
+            )
     return facts
 
 
@@ -113,9 +170,10 @@ def assert_same(found: list[UnitFindings], expected: dict[str, list[naive.Findin
             assert one.alarms == Share(other.alarms, other.unit_alarms)
             assert one.load == Share(other.load, other.unit_load)
             assert one.busiest_bed == Share(other.busiest_bed, other.alarms)
-            assert {name: (seen.alarms, seen.load, seen.actionable) for name, seen in zip(PATTERNS, one.patterns, strict=True)} == (
-                other.patterns
-            )
+            assert {
+                name: (seen.alarms, seen.load, seen.actionable)
+                for name, seen in zip(PATTERNS, one.patterns, strict=True)
+            } == (other.patterns)
             assert (None if one.delay is None else tuple(one.delay)) == other.delay
             for name in (
                 "classes",
@@ -135,18 +193,30 @@ def assert_same(found: list[UnitFindings], expected: dict[str, list[naive.Findin
 @given(st.data())
 def test_any_order_and_any_duplicates_give_the_naive_findings(data: st.DataObject) -> None:
     facts, policy = data.draw(wards()), data.draw(POLICIES)
-    now, window = data.draw(nows(facts, policy)), data.draw(st.sampled_from(list(policy.windows.values())))
-    assert_same(found_by(data.draw(deliveries(facts)), now, policy, window), naive.findings(facts, now, policy, window))
+    now, window = (
+        data.draw(nows(facts, policy)),
+        data.draw(st.sampled_from(list(policy.windows.values()))),
+    )
+    assert_same(
+        found_by(data.draw(deliveries(facts)), now, policy, window),
+        naive.findings(facts, now, policy, window),
+    )
 
 
 @settings(max_examples=300)
 @given(crowds(), POLICIES, st.data())
-def test_crowded_beds_give_the_naive_findings(facts: list[Fact], policy: Policy, data: st.DataObject) -> None:
+def test_crowded_beds_give_the_naive_findings(
+    facts: list[Fact], policy: Policy, data: st.DataObject
+) -> None:
     """At the end of it all or later, or when the window begins in the middle of it."""
     window = data.draw(st.sampled_from((MINUTE, 10 * MINUTE, HOUR)))
     last = max(fact.at for fact in facts)
-    later = st.sampled_from((0, 1, 5 * MINUTE, 10 * MINUTE, 11 * MINUTE)).map(lambda wait: last + wait)
-    amidst = st.tuples(st.sampled_from(sorted(fact.at for fact in facts)), st.sampled_from((-1, 0))).map(lambda one: sum(one) + window)
+    later = st.sampled_from((0, 1, 5 * MINUTE, 10 * MINUTE, 11 * MINUTE)).map(
+        lambda wait: last + wait
+    )
+    amidst = st.tuples(
+        st.sampled_from(sorted(fact.at for fact in facts)), st.sampled_from((-1, 0))
+    ).map(lambda one: sum(one) + window)
     now = max(last, data.draw(st.one_of(later, amidst)))
     assert_same(found_by(facts, now, policy, window), naive.findings(facts, now, policy, window))
 
@@ -164,7 +234,9 @@ def test_a_restored_state_gives_the_same_findings(data: st.DataObject) -> None:
 
 
 @given(crowds(), crowds(), POLICIES)
-def test_facilities_have_nothing_to_do_with_each_other(ours: list[Fact], theirs: list[Fact], policy: Policy) -> None:
+def test_facilities_have_nothing_to_do_with_each_other(
+    ours: list[Fact], theirs: list[Fact], policy: Policy
+) -> None:
     """Each at its own watermark; units, beds, devices and alarms are called alike."""
     theirs = [replace(fact, facility="A", at=fact.at + 7 * MINUTE) for fact in theirs]
     engine = Engine(policy)
@@ -173,33 +245,68 @@ def test_facilities_have_nothing_to_do_with_each_other(ours: list[Fact], theirs:
     found = engine.evidence(10 * MINUTE).findings()
     for facility, facts in ((FACILITY, ours), ("A", theirs)):
         now = max(fact.at for fact in facts if isinstance(fact, AlarmEvent))
-        assert_same([unit for unit in found if unit.facility == facility], naive.findings(facts, now, policy, 10 * MINUTE))
+        assert_same(
+            [unit for unit in found if unit.facility == facility],
+            naive.findings(facts, now, policy, 10 * MINUTE),
+        )
         assert {unit.at for unit in found if unit.facility == facility} <= {now}
     assert [unit.facility for unit in found] == sorted(unit.facility for unit in found)
 
 
-# --- worked out by hand ------------------------------------------------------------------------------------------------
+# --- worked out by hand
+# ------------------------------------------------------------------------------------------------
 
 NOON = 1_772_366_400_000  # 2026-03-01T12:00:00Z
 NOW = NOON + 8 * HOUR
 
 
-def alarms(name: str, count: int, lasts: int | None, every: int = 5 * MINUTE, after: int = 0, **fields: Any) -> list[Fact]:
-    """`count` alarms from noon on; each began `every` after the one before and `after` the full minute."""
+def alarms(
+    name: str, count: int, lasts: int | None, every: int = 5 * MINUTE, after: int = 0, **fields: Any
+) -> list[Fact]:
+    """`count` alarms from noon on; each began `every` after the one before and `after` the full
+    minute.
+    """
     verdict = fields.pop("verdict", None)
     facts: list[Fact] = []
     for number in range(count):
         usual: dict[str, Any] = {
-            "event_id": f"{name}{number}s", "alarm_id": f"{name}{number}", "phase": "start", "at": NOON + number * every + after,
-            "facility": "F", "unit": "icu", "bed": "1", "device_id": "m1", "device_type": "monitor", "source": "", "code": name,
-            "kind": "physiological", "priority": "medium",
-        }  # fmt: skip
+            "event_id": f"{name}{number}s",
+            "alarm_id": f"{name}{number}",
+            "phase": "start",
+            "at": NOON + number * every + after,
+            "facility": "F",
+            "unit": "icu",
+            "bed": "1",
+            "device_id": "m1",
+            "device_type": "monitor",
+            "source": "",
+            "code": name,
+            "kind": "physiological",
+            "priority": "medium",
+        }
         event = AlarmEvent(**(usual | fields))
         facts.append(event)
         if lasts is not None:
-            facts.append(replace(event, event_id=f"{name}{number}e", phase="end", at=event.at + lasts, value=None, limit=None))
+            facts.append(
+                replace(
+                    event,
+                    event_id=f"{name}{number}e",
+                    phase="end",
+                    at=event.at + lasts,
+                    value=None,
+                    limit=None,
+                )
+            )
         if verdict is not None:
-            facts.append(Label(event_id=f"{name}{number}l", facility="F", alarm_id=event.alarm_id, verdict=verdict, at=event.at))
+            facts.append(
+                Label(
+                    event_id=f"{name}{number}l",
+                    facility="F",
+                    alarm_id=event.alarm_id,
+                    verdict=verdict,
+                    at=event.at,
+                )
+            )
     return facts
 
 
@@ -220,7 +327,10 @@ def test_twenty_short_alarms_call_for_a_delay_and_nineteen_say_nothing() -> None
 
 
 def test_a_delay_is_never_longer_than_what_is_fleeting() -> None:
-    found = one(alarms("A", 10, 10 * SECOND) + alarms("B", 10, 40 * SECOND, code="A", verdict="non_actionable", after=MINUTE))
+    found = one(
+        alarms("A", 10, 10 * SECOND)
+        + alarms("B", 10, 40 * SECOND, code="A", verdict="non_actionable", after=MINUTE)
+    )
     assert found.verdict == "fleeting"
     assert found.delay == (15 * SECOND, 10, 0)
 
@@ -237,40 +347,64 @@ def test_a_remedy_that_would_fall_upon_needed_alarms_is_not_proposed() -> None:
 
 def test_what_is_technical_calls_for_another_sensor_even_if_it_is_short() -> None:
     found = one(alarms("A", 20, SECOND, kind="technical"))
-    assert (found.verdict, found.remedy, found.drivers) == ("technical", "sensor", ("technical", "fleeting"))
+    assert (found.verdict, found.remedy, found.drivers) == (
+        "technical",
+        "sensor",
+        ("technical", "fleeting"),
+    )
 
 
 def test_the_third_within_a_minute_chatters() -> None:
     found = one(alarms("A", 20, 16 * SECOND, every=30 * SECOND, verdict="non_actionable"))
-    assert (found.verdict, found.remedy, found.shown_by("chattering")) == ("chattering", "deadband", Share(18, 20))
+    assert (found.verdict, found.remedy, found.shown_by("chattering")) == (
+        "chattering",
+        "deadband",
+        Share(18, 20),
+    )
     slower = one(alarms("A", 20, 16 * SECOND, every=30 * SECOND + 1, verdict="non_actionable"))
     assert (slower.verdict, slower.shown_by("chattering")) == ("mixed", Share(0, 20))
 
 
-@pytest.mark.parametrize(("value", "limit", "hugs"), [(85.5, 90.0, True), (85.4, 90.0, False), (126.0, 120.0, True), (-0.1, 0.0, False)])
-def test_readings_within_a_twentieth_of_the_limit_hug_it(value: float, limit: float, hugs: bool) -> None:
+@pytest.mark.parametrize(
+    ("value", "limit", "hugs"),
+    [(85.5, 90.0, True), (85.4, 90.0, False), (126.0, 120.0, True), (-0.1, 0.0, False)],
+)
+def test_readings_within_a_twentieth_of_the_limit_hug_it(
+    value: float, limit: float, hugs: bool
+) -> None:
     found = one(alarms("A", 20, MINUTE, verdict="non_actionable", value=value, limit=limit))
     assert found.verdict == ("hugging" if hugs else "mixed")
     assert found.hugging_distance == (pytest.approx(0.05) if hugs else None)
 
 
-@pytest.mark.parametrize(("after", "together"), [(5 * SECOND, True), (-5 * SECOND, True), (5 * SECOND + 1, False)])
+@pytest.mark.parametrize(
+    ("after", "together"), [(5 * SECOND, True), (-5 * SECOND, True), (5 * SECOND + 1, False)]
+)
 def test_of_two_types_that_begin_together_the_lesser_gives_way(after: int, together: bool) -> None:
     facts = alarms("A", 20, MINUTE, verdict="non_actionable") + alarms(
         "B", 20, MINUTE, after=after, priority="low", verdict="non_actionable"
     )
     lesser, greater = one(facts, "B"), one(facts, "A")
-    assert (lesser.verdict, lesser.gives_way) == (("duplicate", True) if together else ("mixed", False))
+    assert (lesser.verdict, lesser.gives_way) == (
+        ("duplicate", True) if together else ("mixed", False)
+    )
     assert (greater.verdict, greater.gives_way) == ("mixed", False)
     assert lesser.met_with == (("monitor", "", "A") if together else None)
     assert greater.shown_by("duplicate") == Share(20 if together else 0, 20)
-    elsewhere = [replace(fact, bed="2") if isinstance(fact, AlarmEvent) and fact.code == "B" else fact for fact in facts]
+    elsewhere = [
+        replace(fact, bed="2") if isinstance(fact, AlarmEvent) and fact.code == "B" else fact
+        for fact in facts
+    ]
     assert one(elsewhere, "B").met_with is None
 
 
 def test_the_other_type_is_the_one_met_most_often_then_the_first_by_name() -> None:
     """Two alarms of A, at 0 and 4 s; both meet C, and the second alone meets B."""
-    facts = alarms("A", 2, 1, every=4 * SECOND) + alarms("C", 1, 1, after=1) + alarms("B", 1, 1, after=8 * SECOND)
+    facts = (
+        alarms("A", 2, 1, every=4 * SECOND)
+        + alarms("C", 1, 1, after=1)
+        + alarms("B", 1, 1, after=8 * SECOND)
+    )
     assert one(facts).met_with == ("monitor", "", "C")
     facts = alarms("A", 2, 1, every=MINUTE) + alarms("C", 1, 1) + alarms("B", 1, 1, after=MINUTE)
     assert one(facts).met_with == ("monitor", "", "B")
@@ -303,22 +437,40 @@ def test_what_stands_for_more_than_an_hour_and_what_is_stale() -> None:
     assert one(standing).verdict == "standing"
     assert one(alarms("A", 20, HOUR, verdict="non_actionable")).verdict == "mixed"
     stale = one(alarms("A", 1, None, at=NOW - 24 * HOUR - 1))
-    assert (stale.verdict, stale.remedy, stale.stale, stale.alarms.count, stale.priority) == ("stale", "release", 1, 0, None)
+    assert (stale.verdict, stale.remedy, stale.stale, stale.alarms.count, stale.priority) == (
+        "stale",
+        "release",
+        1,
+        0,
+        None,
+    )
     assert found_by(alarms("A", 1, None, at=NOW - 24 * HOUR), NOW, Policy(), 12 * HOUR) == []
 
 
 def test_needed_alarms_that_are_answered_late_are_a_matter_of_staffing() -> None:
     facts = alarms("A", 20, 11 * MINUTE, verdict="actionable")
-    assert one(facts).verdict == "needed"  # nobody of the unit responds to anything: that may be the records' fault
+    # nobody of the unit responds to anything: that may be the records' fault
+    assert one(facts).verdict == "needed"
     late: list[Fact] = [
-        Response(event_id=f"r{fact.alarm_id}", facility="F", at=fact.at + 10 * MINUTE + 1, action="attend", alarm_id=fact.alarm_id)
+        Response(
+            event_id=f"r{fact.alarm_id}",
+            facility="F",
+            at=fact.at + 10 * MINUTE + 1,
+            action="attend",
+            alarm_id=fact.alarm_id,
+        )
         for fact in facts
         if isinstance(fact, AlarmEvent) and fact.phase == "start"
     ]
     found = one(facts + late)
-    assert (found.verdict, found.remedy, found.owner) == ("unanswered", "staffing", "unit leadership")
+    assert (found.verdict, found.remedy, found.owner) == (
+        "unanswered",
+        "staffing",
+        "unit leadership",
+    )
     assert found.shown_by("unanswered") == Share(20, 20)
-    assert one(facts + late[:1]).shown_by("unanswered") == Share(20, 20)  # somebody responds, and to the others nobody did
+    # somebody responds, and to the others nobody did
+    assert one(facts + late[:1]).shown_by("unanswered") == Share(20, 20)
     prompt = [replace(fact, at=fact.at - 1) for fact in late if isinstance(fact, Response)]
     assert one([*facts, *prompt]).verdict == "needed"
 
@@ -332,7 +484,13 @@ def test_an_alarm_of_high_priority_is_not_to_be_delayed_without_a_clinical_revie
 
 
 @pytest.mark.parametrize(
-    ("count", "of", "low", "high"), [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)]
+    ("count", "of", "low", "high"),
+    [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
 )
 def test_intervals_are_those_published(count: int, of: int, low: float, high: float) -> None:
     """Newcombe 1998, Statistics in Medicine 17:857, table I, method 3."""
@@ -356,15 +514,29 @@ def test_figures_are_settings_and_impossible_ones_are_refused(tmp_path: Path) ->
     assert load().policy.policy() == Policy()
     config = tmp_path / "config.yaml"
     config.write_text("policy: {findings: {min_classified: 19, hugging: 0.02, standing: 2h}}")
-    assert load(config).policy.policy().findings == FindingsPolicy(min_classified=19, hugging=0.02, standing=2 * HOUR)
-    done = run("findings", *write(tmp_path, alarms("A", 19, 4_200)), "--config", config, "--at", str(NOW), "--json")
+    assert load(config).policy.policy().findings == FindingsPolicy(
+        min_classified=19, hugging=0.02, standing=2 * HOUR
+    )
+    done = run(
+        "findings",
+        *write(tmp_path, alarms("A", 19, 4_200)),
+        "--config",
+        config,
+        "--at",
+        str(NOW),
+        "--json",
+    )
     assert json.loads(done.out)["units"][0]["findings"][0]["verdict"] == "fleeting"
     config.write_text("policy: {findings: {hugging: 1.5}}")
     done = run("findings", *write(tmp_path, alarms("A", 19, 4_200)), "--config", config)
-    assert (done.status, done.err) == (1, "error: policy.findings: hugging: expected a share between 0 and 1\n")
+    assert (done.status, done.err) == (
+        1,
+        "error: policy.findings: hugging: expected a share between 0 and 1\n",
+    )
 
 
-# --- files, and the words for it ---------------------------------------------------------------------------------------
+# --- files, and the words for it
+# ---------------------------------------------------------------------------------------
 
 TINY = Path(__file__).parents[2] / "data" / "tiny"
 
@@ -381,7 +553,11 @@ def write(folder: Path, facts: list[Fact]) -> list[str]:
 
 
 def test_findings_of_files_are_sentences_by_unit(tmp_path: Path) -> None:
-    facts = alarms("A", 20, 4_200, source="S", bed="2") + alarms("B", 12, MINUTE) + alarms("C", 1, SECOND, unit="nicu")
+    facts = (
+        alarms("A", 20, 4_200, source="S", bed="2")
+        + alarms("B", 12, MINUTE)
+        + alarms("C", 1, SECOND, unit="nicu")
+    )
     done = run("findings", *write(tmp_path, facts), "--at", str(NOW))
     assert done.status == 0
     assert done.out.decode().splitlines() == [
@@ -396,11 +572,18 @@ def test_findings_of_files_are_sentences_by_unit(tmp_path: Path) -> None:
         "  1. C (monitor): 1 alarm in 12 h, 100 % of the unit's, all at one bed; 100 % (21-100 %) of 1 classified needed nobody; "
         "too few to say (1 classified, 20 asked for) -> no change",
     ]
-    chosen = run("findings", *write(tmp_path, facts), "--at", str(NOW), "--unit", "icu", "--top", "1").out.decode().splitlines()
+    chosen = (
+        run("findings", *write(tmp_path, facts), "--at", str(NOW), "--unit", "icu", "--top", "1")
+        .out.decode()
+        .splitlines()
+    )
     assert len(chosen) == 3
     assert chosen[-1] == "  (1 type more)"
     assert run("findings", *write(tmp_path, facts), "--facility", "G").out == b"no alarms\n"
-    assert run("findings", *write(tmp_path, facts), "--window", "10m", "--at", str(NOW)).out == b"no alarms\n"
+    assert (
+        run("findings", *write(tmp_path, facts), "--window", "10m", "--at", str(NOW)).out
+        == b"no alarms\n"
+    )
 
 
 @given(st.data())
@@ -413,31 +596,53 @@ def test_every_finding_has_a_sentence_that_names_its_owner(data: st.DataObject) 
             assert said.endswith(f"; owner: {found.owner}" if found.owner else " -> no change")
 
 
-def test_json_is_the_same_bytes_in_whatever_order_the_lines_stand_and_names_nobody(tmp_path: Path) -> None:
+def test_json_is_the_same_bytes_in_whatever_order_the_lines_stand_and_names_nobody(
+    tmp_path: Path,
+) -> None:
     arguments = [f"--{topic}" for topic in ("alarms", "assignments", "responses")]
     paths = [TINY / f"{name.removeprefix('--')}.jsonl" for name in arguments]
     done = run("findings", "--json", *chain(*zip(arguments, paths, strict=True)))
     backwards = []
     for name, path in zip(arguments, paths, strict=True):
-        (tmp_path / path.name).write_text("".join(line + "\n" for line in path.read_text().splitlines()[::-1]))
+        (tmp_path / path.name).write_text(
+            "".join(line + "\n" for line in path.read_text().splitlines()[::-1])
+        )
         backwards += [name, str(tmp_path / path.name)]
     assert run("findings", "--json", *backwards).out == done.out
     [line] = done.out.splitlines()
     found = json.loads(line)
-    assert [(unit["facility"], unit["unit"], unit["alarms"], unit["load"], unit["types"]) for unit in found["units"]] == [
-        ("H1", "ICU", 4, 2, 3)
+    assert [
+        (unit["facility"], unit["unit"], unit["alarms"], unit["load"], unit["types"])
+        for unit in found["units"]
+    ] == [("H1", "ICU", 4, 2, 3)]
+    assert [one["code"] for one in found["units"][0]["findings"]] == [
+        "MDC_EVT_HI",
+        "MDC_EVT_LEADS_OFF",
+        "MDC_EVT_LO",
     ]
-    assert [one["code"] for one in found["units"][0]["findings"]] == ["MDC_EVT_HI", "MDC_EVT_LEADS_OFF", "MDC_EVT_LO"]
     hidden = {
-        json.loads(line).get(name) for path in paths for line in path.read_text().splitlines()
+        json.loads(line).get(name)
+        for path in paths
+        for line in path.read_text().splitlines()
         for name in ("clinician", "bed", "device_id", "label", "alarm_id", "event_id")
-    } - {None}  # fmt: skip
+    } - {None}
     assert len(hidden) > 10
-    assert [word for word in hidden if f'"{word}"' in line.decode() or f" {word} " in line.decode()] == []
+    assert [
+        word for word in hidden if f'"{word}"' in line.decode() or f" {word} " in line.decode()
+    ] == []
 
 
 def test_the_bundled_example_is_too_small_to_say_anything() -> None:
-    found = json.loads(run("findings", "--json", "--alarms", TINY / "alarms.jsonl", "--responses", TINY / "responses.jsonl").out)
+    found = json.loads(
+        run(
+            "findings",
+            "--json",
+            "--alarms",
+            TINY / "alarms.jsonl",
+            "--responses",
+            TINY / "responses.jsonl",
+        ).out
+    )
     assert {one["verdict"] for unit in found["units"] for one in unit["findings"]} == {"too_few"}
 
 
@@ -446,10 +651,26 @@ def test_the_bundled_example_is_too_small_to_say_anything() -> None:
     [
         ([], 2, "expected --alarms FILE, or --worker URL"),
         (["--alarms", "nowhere.jsonl"], 1, "nowhere.jsonl: no such file"),
-        (["--alarms", str(TINY / "alarms.jsonl"), "--window", "3h"], 2, "--window: expected one of 10m, 1h, 2h, 12h"),
-        (["--worker", "http://127.0.0.1:1", "--alarms", "-"], 2, "--worker: expected no files, --at, --strict or --config beside it"),
-        (["--worker", "file:///etc/passwd"], 2, "--worker: expected an address such as http://127.0.0.1:9464"),
-        (["--worker", "http://127.0.0.1:1"], 1, "http://127.0.0.1:1/api/v1/findings: [Errno 111] Connection refused"),
+        (
+            ["--alarms", str(TINY / "alarms.jsonl"), "--window", "3h"],
+            2,
+            "--window: expected one of 10m, 1h, 2h, 12h",
+        ),
+        (
+            ["--worker", "http://127.0.0.1:1", "--alarms", "-"],
+            2,
+            "--worker: expected no files, --at, --strict or --config beside it",
+        ),
+        (
+            ["--worker", "file:///etc/passwd"],
+            2,
+            "--worker: expected an address such as http://127.0.0.1:9464",
+        ),
+        (
+            ["--worker", "http://127.0.0.1:1"],
+            1,
+            "http://127.0.0.1:1/api/v1/findings: [Errno 111] Connection refused",
+        ),
     ],
 )
 def test_every_error_is_one_line(arguments: list[str], status: int, error: str) -> None:
@@ -459,12 +680,16 @@ def test_every_error_is_one_line(arguments: list[str], status: int, error: str) 
 
 def test_strict_ends_with_3_where_a_line_was_malformed() -> None:
     stdin = (TINY / "alarms.jsonl").read_bytes()
-    clean, bad = run("findings", "--alarms", "-", stdin=stdin), run("findings", "--alarms", "-", "--strict", stdin=stdin + b"{}")
+    clean, bad = (
+        run("findings", "--alarms", "-", stdin=stdin),
+        run("findings", "--alarms", "-", "--strict", stdin=stdin + b"{}"),
+    )
     assert (bad.status, bad.out) == (3, clean.out)
     assert bad.err == "malformed: <stdin>:11: event_id: required, but missing\n"
 
 
-# --- a worker's page ---------------------------------------------------------------------------------------------------
+# --- a worker's page
+# ---------------------------------------------------------------------------------------------------
 
 
 class Counting(Engine):
@@ -485,7 +710,11 @@ def holding(*facts: Fact) -> tuple[FakeWorker, Counting]:
     return worker, engine
 
 
-FACTS = alarms("A", 20, 4_200) + alarms("B", 12, MINUTE) + alarms("C", 1, SECOND, unit="nicu", facility="E")
+FACTS = (
+    alarms("A", 20, 4_200)
+    + alarms("B", 12, MINUTE)
+    + alarms("C", 1, SECOND, unit="nicu", facility="E")
+)
 
 
 async def fetch(worker: FakeWorker, *queries: str) -> list[tuple[int, bytes]]:
@@ -497,7 +726,9 @@ async def fetch(worker: FakeWorker, *queries: str) -> list[tuple[int, bytes]]:
     answers = []
     async with aiohttp.ClientSession() as session:
         for query in queries:
-            async with session.get(f"http://127.0.0.1:{runner.addresses[0][1]}/api/v1/findings{query}") as answer:
+            async with session.get(
+                f"http://127.0.0.1:{runner.addresses[0][1]}/api/v1/findings{query}"
+            ) as answer:
                 assert answer.headers["Content-Type"].startswith("application/json")
                 answers.append((answer.status, await answer.read()))
     await runner.cleanup()
@@ -506,24 +737,35 @@ async def fetch(worker: FakeWorker, *queries: str) -> list[tuple[int, bytes]]:
 
 def test_a_worker_answers_what_files_do(tmp_path: Path) -> None:
     worker, _ = holding(*FACTS)
-    queries = {"": [], "?window=2h&top=1": ["--window", "2h", "--top", "1"], "?facility=F&unit=icu": ["--facility", "F", "--unit", "icu"]}
+    queries = {
+        "": [],
+        "?window=2h&top=1": ["--window", "2h", "--top", "1"],
+        "?facility=F&unit=icu": ["--facility", "F", "--unit", "icu"],
+    }
     answers = asyncio.run(fetch(worker, *queries))
     for (status, body), more in zip(answers, queries.values(), strict=True):
-        assert (status, body) == (200, run("findings", "--json", *write(tmp_path, FACTS), "--at", str(NOW), *more).out)
+        assert (status, body) == (
+            200,
+            run("findings", "--json", *write(tmp_path, FACTS), "--at", str(NOW), *more).out,
+        )
     assert [unit["facility"] for unit in json.loads(answers[0][1])["units"]] == ["E", "F"]
 
 
 @pytest.mark.parametrize(
     ("query", "error"),
     [
-        ("top=0", "top: expected a whole number from 1 to 50"), ("top=51", "top: expected a whole number from 1 to 50"),
-        ("top=%C2%B2", "top: expected a whole number from 1 to 50"), ("window=3h", "window: expected one of 10m, 1h, 2h, 12h"),
+        ("top=0", "top: expected a whole number from 1 to 50"),
+        ("top=51", "top: expected a whole number from 1 to 50"),
+        ("top=%C2%B2", "top: expected a whole number from 1 to 50"),
+        ("window=3h", "window: expected one of 10m, 1h, 2h, 12h"),
         ("clinician=ann", "expected no parameters but window, facility, unit and top"),
     ],
-)  # fmt: skip
+)
 def test_a_query_that_cannot_be_answered_is_told_so(query: str, error: str) -> None:
     worker, engine = holding(*FACTS)
-    assert asyncio.run(fetch(worker, f"?{query}")) == [(400, json.dumps({"error": error}, separators=(",", ":")).encode() + b"\n")]
+    assert asyncio.run(fetch(worker, f"?{query}")) == [
+        (400, json.dumps({"error": error}, separators=(",", ":")).encode() + b"\n")
+    ]
     assert engine.asked == 0
 
 
@@ -531,7 +773,10 @@ def test_a_worker_without_its_state_says_so() -> None:
     worker, _ = holding(*FACTS)
     worker.recovered = False
     [(status, body)] = asyncio.run(fetch(worker, ""))
-    assert (status, json.loads(body)) == (503, {"error": "waiting for partitions, or for their state"})
+    assert (status, json.loads(body)) == (
+        503,
+        {"error": "waiting for partitions, or for their state"},
+    )
 
 
 def test_findings_are_worked_out_once_for_a_state_and_again_for_another() -> None:

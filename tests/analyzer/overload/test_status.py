@@ -1,4 +1,6 @@
-"""The glance against the naive reference: when alarms began, why a state stands now, and who could take a bed, whatever came when."""
+"""The glance against the naive reference: when alarms began, why a state stands now, and who could
+take a bed, whatever came when.
+"""
 
 from __future__ import annotations
 
@@ -27,18 +29,31 @@ def test_trends_are_the_naive_counts_and_end_in_the_windows(data: st.DataObject)
     engine.advance(now)
     alarms = [one for one in naive.episodes(facts, now, POLICY).values() if one.is_alarm]
     found = engine.glance().trends
-    assert {unit for _, unit in found} == {one.unit for one in alarms if one.start > now - TREND_HOURS * HOUR}
+    assert {unit for _, unit in found} == {
+        one.unit for one in alarms if one.start > now - TREND_HOURS * HOUR
+    }
     for (facility, unit), trend in found.items():
         starts = [one.start for one in alarms if one.unit == unit]
-        for steps, step, counts in ((TREND_MINUTES, MINUTE, trend.minutes), (TREND_HOURS, HOUR, trend.hours)):
+        for steps, step, counts in (
+            (TREND_MINUTES, MINUTE, trend.minutes),
+            (TREND_HOURS, HOUR, trend.hours),
+        ):
             ends = [now - (steps - 1 - place) * step for place in range(steps)]
             assert counts == [sum(end - step < start <= end for start in starts) for end in ends]
         units = engine.measure().units
-        rows = [row for row, key in enumerate(zip(units.facility, units.unit, strict=True)) if key == (facility, unit)]
-        counted = units.alarms[rows].sum(axis=(0, -1)).tolist()  # of no row where the unit has been quiet for longer than all windows
+        rows = [
+            row
+            for row, key in enumerate(zip(units.facility, units.unit, strict=True))
+            if key == (facility, unit)
+        ]
+        # of no row where the unit has been quiet for longer than all windows
+        counted = units.alarms[rows].sum(axis=(0, -1)).tolist()
         assert dict(zip(POLICY.windows, counted, strict=True)) == {
-            "10m": sum(trend.minutes[-10:]), "1h": sum(trend.minutes[-60:]), "2h": sum(trend.hours[-2:]), "12h": sum(trend.hours[-12:]),
-        }  # fmt: skip
+            "10m": sum(trend.minutes[-10:]),
+            "1h": sum(trend.minutes[-60:]),
+            "2h": sum(trend.hours[-2:]),
+            "12h": sum(trend.hours[-12:]),
+        }
 
 
 def assert_stands(glance: Glance, expected: dict[tuple[str, str], Stands]) -> None:
@@ -48,13 +63,20 @@ def assert_stands(glance: Glance, expected: dict[tuple[str, str], Stands]) -> No
     for subject, one in found.items():
         other = expected[subject]
         assert (one.since, one.rise.at) == (other.since, other.rose), subject
-        assert [(why.measure, why.state, why.limit) for why in one.holding] == [(why[0], *why[2:]) for why in other.holding], subject
-        assert all(isclose(why.value, reason[1], rel_tol=1e-12) for why, reason in zip(one.holding, other.holding, strict=True)), subject
+        assert [(why.measure, why.state, why.limit) for why in one.holding] == [
+            (why[0], *why[2:]) for why in other.holding
+        ], subject
+        assert all(
+            isclose(why.value, reason[1], rel_tol=1e-12)
+            for why, reason in zip(one.holding, other.holding, strict=True)
+        ), subject
         assert (None if one.relief is None else tuple(one.relief)) == other.relief, subject
 
 
 @given(st.data())
-def test_what_stands_is_what_the_naive_changes_led_to_and_what_helps_is_of_now(data: st.DataObject) -> None:
+def test_what_stands_is_what_the_naive_changes_led_to_and_what_helps_is_of_now(
+    data: st.DataObject,
+) -> None:
     policy, facts = data.draw(st.sampled_from(POLICIES)), data.draw(staffed())
     now = data.draw(nows(facts))
     engine = Engine(policy)
@@ -76,7 +98,10 @@ def test_a_state_tells_why_it_still_stands_and_then_that_it_only_has_to_last() -
     hospital.run(NINE + 12 * MINUTE)
     glance = hospital.engine.glance()
     ann = glance.clinicians["H", "ann"]
-    assert (ann.since, [(why.measure, why.value, why.limit) for why in ann.holding]) == (NINE + 9 * MINUTE, [("alarms_10m", 11.0, 4.0)])
+    assert (ann.since, [(why.measure, why.value, why.limit) for why in ann.holding]) == (
+        NINE + 9 * MINUTE,
+        [("alarms_10m", 11.0, 4.0)],
+    )
     assert ann.relief is None  # all her alarms are of one bed, which bob would not bear any better
     assert glance.known_since == {"H": NINE - HOUR}
     hospital.run(NINE + 20 * MINUTE)

@@ -1,4 +1,6 @@
-"""Overload states told as stories: storms that enter once, loads at the limit that do not flap, silence that lowers; and relief."""
+"""Overload states told as stories: storms that enter once, loads at the limit that do not flap,
+silence that lowers; and relief.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,8 @@ def test_a_storm_enters_once_and_silence_leaves_it() -> None:
     hospital.assign("ann", "1", "2")
     hospital.alarm(NINE - HOUR)
     storm(hospital, NINE, minutes=10, every=40 * SECOND)  # 15 alarms, the last one at 9:09:20
-    # 11 alarms by 9:06:40: above 10 at 9:07, held at 9:09. Down to 4 at 9:17 (those from 9:07:20 on); cool for 10 min at 9:27.
+    # 11 alarms by 9:06:40: above 10 at 9:07, held at 9:09. Down to 4 at 9:17 (those from 9:07:20
+    # on); cool for 10 min at 9:27.
     expected = [(9.0, "overloaded"), (27.0, "normal")]
     assert of(hospital.run(NINE + 2 * HOUR), "ann") == expected
 
@@ -47,10 +50,18 @@ def test_metrics_tell_the_figures_by_which_a_unit_became_overloaded(tmp_path: Pa
         arguments = [f"--{topic}={tmp_path / topic}.jsonl" for topic in ("alarms", "assignments")]
         done = CliRunner().invoke(app, ["replay", *arguments, "--at", str(NINE + minutes * MINUTE)])
         shown.append(
-            [line.removeprefix("alarm_fatigue_unit_overload_") for line in done.stdout.splitlines() if "unit_overload_" in line[:30]]
+            [
+                line.removeprefix("alarm_fatigue_unit_overload_")
+                for line in done.stdout.splitlines()
+                if "unit_overload_" in line[:30]
+            ]
         )
-    # 14 alarms from 9:00:00 to 9:08:40 in the ten minutes up to 9:09, when the state rose; 15 in the end.
-    why = ['reason{facility="H",measure="alarms_10m",unit="ICU"} 14.0', 'limit{facility="H",measure="alarms_10m",unit="ICU"} 10.0']
+    # 14 alarms from 9:00:00 to 9:08:40 in the ten minutes up to 9:09, when the state rose; 15 in
+    # the end.
+    why = [
+        'reason{facility="H",measure="alarms_10m",unit="ICU"} 14.0',
+        'limit{facility="H",measure="alarms_10m",unit="ICU"} 10.0',
+    ]
     state = 'state{{facility="H",unit="ICU"}} {}.0'.format
     assert shown == [[state(0)], [state(2), *why], [state(2), *why], [state(0)]]
 
@@ -68,15 +79,34 @@ def test_live_and_in_replay_the_changes_are_the_same(tmp_path: Path) -> None:
         (tmp_path / f"{topic}.jsonl").write_text("\n".join(lines))
     arguments = [f"--{topic}={tmp_path / topic}.jsonl" for topic in ("alarms", "assignments")]
     out = tmp_path / "overload.jsonl"
-    done = CliRunner().invoke(app, ["replay", *arguments, "--at", str(NINE + 2 * HOUR), "--overload", str(out), "--pseudonyms", "off"])
+    done = CliRunner().invoke(
+        app,
+        [
+            "replay",
+            *arguments,
+            "--at",
+            str(NINE + 2 * HOUR),
+            "--overload",
+            str(out),
+            "--pseudonyms",
+            "off",
+        ],
+    )
     assert done.exit_code == 0, done.output
-    assert out.read_bytes().splitlines() == [encode_announcement(Announcement(one), str) for one in said]
-    assert 'alarm_fatigue_clinician_overload_state{clinician="ann",facility="H",unit="ICU"} 0.0' in done.stdout
+    assert out.read_bytes().splitlines() == [
+        encode_announcement(Announcement(one), str) for one in said
+    ]
+    assert (
+        'alarm_fatigue_clinician_overload_state{clinician="ann",facility="H",unit="ICU"} 0.0'
+        in done.stdout
+    )
 
 
 @pytest.mark.parametrize("count", [10, 11])
 def test_a_load_at_the_limit_does_not_flap(count: int) -> None:
-    """As many alarms in any 10 min for two hours: at the limit nothing happens, one above it one change up, and one down at the end."""
+    """As many alarms in any 10 min for two hours: at the limit nothing happens, one above it one
+    change up, and one down at the end.
+    """
     hospital = Hospital(OverloadPolicy(alarms_1h=Levels(), protected_1h=Levels()))
     hospital.assign("ann", "1", "2")
     for at in range(NINE, NINE + 2 * HOUR, 10 * MINUTE):
@@ -90,13 +120,16 @@ def test_between_enter_and_leave_a_state_stays() -> None:
     hospital = Hospital(OverloadPolicy(alarms_1h=Levels(), protected_1h=Levels()))
     hospital.assign("ann", "1", "2")
     storm(hospital, NINE, minutes=10, every=40 * SECOND)
-    storm(hospital, NINE + 10 * MINUTE, minutes=50, every=2 * MINUTE)  # 5 in 10 min: no flood by itself, but too much to leave one
+    # 5 in 10 min: no flood by itself, but too much to leave one
+    storm(hospital, NINE + 10 * MINUTE, minutes=50, every=2 * MINUTE)
     # The last one at 9:58. From 10:00 on at most 4 in 10 min; cool at 10:10.
     assert of(hospital.run(NINE + 2 * HOUR), "ann") == [(9.0, "overloaded"), (70.0, "normal")]
 
 
 def test_one_burst_shorter_than_the_hold_is_no_state() -> None:
-    hospital = Hospital(OverloadPolicy(alarms_10m=Levels(overloaded=Level(3, 1)), protected_1h=Levels()))
+    hospital = Hospital(
+        OverloadPolicy(alarms_10m=Levels(overloaded=Level(3, 1)), protected_1h=Levels())
+    )
     hospital.assign("ann", "1", "2")
     for minute in (0, 8, 9, 9.5):  # four in 10 min only from 9:09:30 until 9:10
         hospital.alarm(NINE + int(minute * MINUTE))
@@ -111,11 +144,18 @@ def test_alarms_that_nobody_answers_raise_the_state_and_a_response_lowers_it() -
         hospital.respond(alarm_id, NINE + 20 * MINUTE)
     changes = hospital.run(NINE + 55 * MINUTE)
     assert of(changes, "ann") == [(2.0, "elevated"), (30.0, "normal")]
-    assert [(why.measure, why.value, why.limit) for why in changes[0].reasons] == [("unanswered", 4.0, 3)]
+    assert [(why.measure, why.value, why.limit) for why in changes[0].reasons] == [
+        ("unanswered", 4.0, 3)
+    ]
 
 
 def test_units_are_judged_by_their_average_clinician_on_duty_and_by_levels_of_their_own() -> None:
-    policy = OverloadPolicy(units={"ICU": {"beds": Levels(elevated=Level(2, 2))}, "H/CCU": {"beds": Levels(elevated=Level(1, 1))}})
+    policy = OverloadPolicy(
+        units={
+            "ICU": {"beds": Levels(elevated=Level(2, 2))},
+            "H/CCU": {"beds": Levels(elevated=Level(1, 1))},
+        }
+    )
     hospital = Hospital(policy)
     hospital.assign("ann", "1", "2", "3")
     hospital.assign("bob", "4", start=NINE + 30 * MINUTE)
@@ -124,9 +164,13 @@ def test_units_are_judged_by_their_average_clinician_on_duty_and_by_levels_of_th
     changes = hospital.run(NINE + 2 * HOUR)
     assert of(changes, "ann") == [(2.0, "elevated")]
     assert of(changes, "cyd") == [(2.0, "elevated")]
-    assert [(one.unit, (one.at - NINE) / MINUTE, one.after) for one in changes if one.clinician is None] == [
-        ("CCU", 2.0, "elevated"), ("ICU", 2.0, "elevated"), ("ICU", 40.0, "normal"),
-    ]  # fmt: skip
+    assert [
+        (one.unit, (one.at - NINE) / MINUTE, one.after) for one in changes if one.clinician is None
+    ] == [
+        ("CCU", 2.0, "elevated"),
+        ("ICU", 2.0, "elevated"),
+        ("ICU", 40.0, "normal"),
+    ]
 
 
 def test_what_a_record_says_to_people() -> None:
@@ -135,21 +179,45 @@ def test_what_a_record_says_to_people() -> None:
     hospital.assign("bob", "3")
     hospital.alarm(NINE - HOUR)
     for number in range(15):
-        hospital.alarm(NINE + number * 40 * SECOND, bed="12"[number % 2], code=("MDC_EVT_LO", "MDC_EVT_HI", "MDC_EVT_LO")[number % 3])
+        hospital.alarm(
+            NINE + number * 40 * SECOND,
+            bed="12"[number % 2],
+            code=("MDC_EVT_LO", "MDC_EVT_HI", "MDC_EVT_LO")[number % 3],
+        )
     [change] = [one for one in hospital.run(NINE + 10 * MINUTE) if one.clinician == "ann"]
-    said = json.loads(encode_announcement(Announcement(change), {"ann": "a11", "bob": "b22"}.__getitem__))
+    said = json.loads(
+        encode_announcement(Announcement(change), {"ann": "a11", "bob": "b22"}.__getitem__)
+    )
     assert len(said.pop("id")) == 32
     assert said == {
-        "facility": "H", "unit": "ICU", "level": "clinician", "clinician": "a11", "at": NINE + 9 * MINUTE, "from": "normal",
-        "to": "overloaded", "withdrawn": False,
-        "reasons": [{"measure": "alarms_10m", "value": 14.0, "limit": 10, "state": "overloaded",
-                     "text": "14 alarms in the last 10 min, more than 10"}],
-        "top_types": [{"device_type": "monitor", "source": "", "code": "MDC_EVT_LO", "alarms": 9},
-                      {"device_type": "monitor", "source": "", "code": "MDC_EVT_HI", "alarms": 5}],
-        "relief": {"bed": "1", "from": {"clinician": "a11", "alarms_1h": 14, "alarms_1h_after": 7},
-                   "to": {"clinician": "b22", "alarms_1h": 0, "alarms_1h_after": 7, "beds_after": 2},
-                   "text": "bed 1 from a11 to b22: alarms an hour 14 -> 7 and 0 -> 7"},
-    }  # fmt: skip
+        "facility": "H",
+        "unit": "ICU",
+        "level": "clinician",
+        "clinician": "a11",
+        "at": NINE + 9 * MINUTE,
+        "from": "normal",
+        "to": "overloaded",
+        "withdrawn": False,
+        "reasons": [
+            {
+                "measure": "alarms_10m",
+                "value": 14.0,
+                "limit": 10,
+                "state": "overloaded",
+                "text": "14 alarms in the last 10 min, more than 10",
+            }
+        ],
+        "top_types": [
+            {"device_type": "monitor", "source": "", "code": "MDC_EVT_LO", "alarms": 9},
+            {"device_type": "monitor", "source": "", "code": "MDC_EVT_HI", "alarms": 5},
+        ],
+        "relief": {
+            "bed": "1",
+            "from": {"clinician": "a11", "alarms_1h": 14, "alarms_1h_after": 7},
+            "to": {"clinician": "b22", "alarms_1h": 0, "alarms_1h_after": 7, "beds_after": 2},
+            "text": "bed 1 from a11 to b22: alarms an hour 14 -> 7 and 0 -> 7",
+        },
+    }
 
 
 PEOPLE = ("ann", "bob", "cyd")
@@ -157,15 +225,23 @@ BEDS = ("1", "2", "3", "4")
 _who = st.frozensets(st.sampled_from(PEOPLE))
 
 
-def ward_of(beds: dict[str, frozenset[str]], alarms: list[tuple[str | None, frozenset[str], int]]) -> Ward:
+def ward_of(
+    beds: dict[str, frozenset[str]], alarms: list[tuple[str | None, frozenset[str], int]]
+) -> Ward:
     """Alarms as (bed, or None elsewhere, whom they went to, how many)."""
     loads = {who: sum(count for _, whom, count in alarms if who in whom) for who in PEOPLE}
-    return Ward(beds, loads, {bed: [(whom, count) for place, whom, count in alarms if place == bed] for bed in BEDS})
+    return Ward(
+        beds,
+        loads,
+        {bed: [(whom, count) for place, whom, count in alarms if place == bed] for bed in BEDS},
+    )
 
 
 _wards = st.builds(
     ward_of,
-    st.dictionaries(st.sampled_from(PEOPLE), st.frozensets(st.sampled_from(BEDS), min_size=1), min_size=1),
+    st.dictionaries(
+        st.sampled_from(PEOPLE), st.frozensets(st.sampled_from(BEDS), min_size=1), min_size=1
+    ),
     st.lists(st.tuples(st.sampled_from((None, *BEDS)), _who, st.integers(1, 20)), max_size=12),
 )
 
@@ -189,7 +265,7 @@ def test_no_move_of_one_bed_is_better_than_the_one_suggested(ward: Ward, most_be
         for bed in ward.beds[giver]
         for taker, held in ward.beds.items()
         if taker != giver and bed not in held and len(held) < most_beds
-    ]  # fmt: skip
+    ]
     best = min((max(after(*move)) for move in moves), default=ward.loads[giver])
     found = relieve(ward, giver, most_beds)
     if best >= ward.loads[giver]:
@@ -219,11 +295,19 @@ def test_no_move_of_one_bed_is_better_than_the_one_suggested(ward: Ward, most_be
             "alarms_1h: {elevated: {enter: 30, leave: 20}, overloaded: {enter: 20, leave: 10}}",
             "overload.alarms_1h: expected overloaded to be",
         ),
-        ("units: {ICU: {bed: {elevated: {enter: 2, leave: 2}}}}", "overload.units.ICU.bed: expected one of alarms_10m, alarms_1h, "),
-        ("units: {ICU: {beds: {elevated: {enter: 2}}}}", "policy.overload.units.ICU.beds.elevated.leave: Field required"),
+        (
+            "units: {ICU: {bed: {elevated: {enter: 2, leave: 2}}}}",
+            "overload.units.ICU.bed: expected one of alarms_10m, alarms_1h, ",
+        ),
+        (
+            "units: {ICU: {beds: {elevated: {enter: 2}}}}",
+            "policy.overload.units.ICU.beds.elevated.leave: Field required",
+        ),
     ],
 )
-def test_impossible_levels_are_refused_by_name(tmp_path: Path, settings: str, complaint: str) -> None:
+def test_impossible_levels_are_refused_by_name(
+    tmp_path: Path, settings: str, complaint: str
+) -> None:
     file = tmp_path / "settings.yaml"
     file.write_text(f"policy:\n  overload:\n    {settings}\n")
     with pytest.raises(SettingsError) as error:
@@ -233,8 +317,10 @@ def test_impossible_levels_are_refused_by_name(tmp_path: Path, settings: str, co
 
 def test_levels_in_a_file_are_those_of_the_policy(tmp_path: Path) -> None:
     file = tmp_path / "settings.yaml"
-    file.write_text("policy: {overload: {cool_down: 5m, units: {ICU: {beds: {elevated: {enter: 2, leave: 2}}}}}}")
+    file.write_text(
+        "policy: {overload: {cool_down: 5m, units: {ICU: {beds: {elevated: {enter: 2, leave: 2}}}}}}"
+    )
     assert load(file).policy.policy().overload == OverloadPolicy(
         cool_down=5 * MINUTE, units={"ICU": {"beds": Levels(elevated=Level(2, 2))}}
-    )  # fmt: skip
+    )
     assert load().policy.policy().overload == OverloadPolicy()

@@ -1,4 +1,6 @@
-"""Overload states against the naive reference: the same changes, reasons and suggestions, whatever came when."""
+"""Overload states against the naive reference: the same changes, reasons and suggestions, whatever
+came when.
+"""
 
 from __future__ import annotations
 
@@ -36,27 +38,42 @@ def listen(heard: Heard, said: list[Announcement]) -> None:
 
 
 def assert_heard(heard: Heard, expected: list[Turned]) -> None:
-    found = sorted(heard.values(), key=lambda one: (one.at, one.clinician is None, one.clinician or "", one.unit))
+    found = sorted(
+        heard.values(),
+        key=lambda one: (one.at, one.clinician is None, one.clinician or "", one.unit),
+    )
     assert [(one.at, one.unit, one.clinician, one.before, one.after) for one in found] == [
         (one.at, one.unit, one.clinician, one.before, one.after) for one in expected
     ]
     for one, other in zip(found, expected, strict=True):
-        assert [(why.measure, why.state, why.limit) for why in one.reasons] == [(why[0], *why[2:]) for why in other.reasons], one
-        assert all(isclose(why.value, reason[1], rel_tol=1e-12) for why, reason in zip(one.reasons, other.reasons, strict=True)), one
+        assert [(why.measure, why.state, why.limit) for why in one.reasons] == [
+            (why[0], *why[2:]) for why in other.reasons
+        ], one
+        assert all(
+            isclose(why.value, reason[1], rel_tol=1e-12)
+            for why, reason in zip(one.reasons, other.reasons, strict=True)
+        ), one
         assert one.top_types == other.top_types
         assert (None if one.relief is None else tuple(one.relief)) == other.relief, one
 
 
 def states(engine: Engine) -> dict[tuple[str, str], int]:
     burdens = engine.measure()
-    of_clinicians = zip(burdens.clinicians.clinician, burdens.clinicians.overload.tolist(), strict=True)
+    of_clinicians = zip(
+        burdens.clinicians.clinician, burdens.clinicians.overload.tolist(), strict=True
+    )
     of_units = zip(burdens.units.unit, burdens.units.overload.tolist(), strict=True)
-    return {("clinician", name): state for name, state in of_clinicians} | {("unit", name): state for name, state in of_units}
+    return {("clinician", name): state for name, state in of_clinicians} | {
+        ("unit", name): state for name, state in of_units
+    }
 
 
 def assert_states(engine: Engine, expected: list[Turned]) -> None:
     """What is exported is what the last change led to."""
-    last = {("unit", one.unit) if one.clinician is None else ("clinician", one.clinician): one.after for one in expected}
+    last = {
+        ("unit", one.unit) if one.clinician is None else ("clinician", one.clinician): one.after
+        for one in expected
+    }
     for subject, state in states(engine).items():
         assert ["normal", "elevated", "overloaded"][state] == last.get(subject, "normal"), subject
 
@@ -68,7 +85,9 @@ def test_any_order_and_any_duplicates_give_the_naive_changes(data: st.DataObject
 
 
 def brought_to_now(data: st.DataObject, policy: Policy, facts: list[Fact]) -> Engine:
-    """An engine with all facts, brought to its now in one step; what it announces is what the naive reading finds."""
+    """An engine with all facts, brought to its now in one step; what it announces is what the naive
+    reading finds.
+    """
     now = data.draw(nows(facts))
     engine, heard = Engine(policy), Heard()
     feed(engine, data.draw(deliveries(facts)))
@@ -82,11 +101,17 @@ def brought_to_now(data: st.DataObject, policy: Policy, facts: list[Fact]) -> En
 
 @settings(max_examples=200)
 @given(st.data())
-def test_every_step_of_a_live_run_ends_in_the_naive_changes_of_what_came_so_far(data: st.DataObject) -> None:
+def test_every_step_of_a_live_run_ends_in_the_naive_changes_of_what_came_so_far(
+    data: st.DataObject,
+) -> None:
     """Late facts have ticks looked at again; what was announced too early is withdrawn or replaced."""
     policy, facts = data.draw(policies), data.draw(staffed())
     steps = sorted(data.draw(st.lists(nows(facts), min_size=2, max_size=5)))
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(facts)), min_size=len(steps) - 1, max_size=len(steps) - 1)))
+    cuts = sorted(
+        data.draw(
+            st.lists(st.integers(0, len(facts)), min_size=len(steps) - 1, max_size=len(steps) - 1)
+        )
+    )
     order = data.draw(st.permutations(facts))
     engine, heard = Engine(policy), Heard()
     for now, begin, end in zip(steps, [0, *cuts], [*cuts, len(facts)], strict=True):
@@ -101,7 +126,9 @@ def test_every_step_of_a_live_run_ends_in_the_naive_changes_of_what_came_so_far(
 
 @given(st.data())
 def test_the_horizon_takes_nothing_that_a_state_rests_on(data: st.DataObject) -> None:
-    """What was said stays said; after more than the horizon of quiet, and of forgetting, the states go on as if all were remembered."""
+    """What was said stays said; after more than the horizon of quiet, and of forgetting, the states
+    go on as if all were remembered.
+    """
     overload = data.draw(st.sampled_from([TOUCHY, PROMPT]))
     policy = Policy(overload=overload)
     apart = data.draw(st.sampled_from([30, 45])) * HOUR
@@ -125,7 +152,13 @@ def test_a_crash_anywhere_loses_no_change(data: st.DataObject) -> None:
     policy, facts = data.draw(policies), data.draw(staffed())
     now = data.draw(nows(facts))
     order = data.draw(deliveries(facts))
-    plan = data.draw(st.lists(st.sampled_from(["go on", "advance", "checkpoint", "crash"]), min_size=len(order), max_size=len(order)))
+    plan = data.draw(
+        st.lists(
+            st.sampled_from(["go on", "advance", "checkpoint", "crash"]),
+            min_size=len(order),
+            max_size=len(order),
+        )
+    )
     engine, heard, stored, safe, place = Engine(policy), Heard(), Stored(), 0, 0
     steps = iter(plan)
     while place < len(order):
@@ -144,7 +177,8 @@ def test_a_crash_anywhere_loses_no_change(data: st.DataObject) -> None:
     assert_heard(heard, naive_overload.changes(facts, now, policy))
 
 
-# --- facts far apart ---------------------------------------------------------------------------------------------------
+# --- facts far apart
+# ---------------------------------------------------------------------------------------------------
 
 DAY = 24 * HOUR
 PATIENT = [Policy(horizon=90 * DAY, overload=one) for one in (TOUCHY, PROMPT)]
@@ -152,7 +186,9 @@ PATIENT = [Policy(horizon=90 * DAY, overload=one) for one in (TOUCHY, PROMPT)]
 
 @st.composite
 def far_apart(draw: st.DrawFn) -> list[Fact]:
-    """Wards with days without a fact between them, in which alarms may sound on, and assignments stay in force or end."""
+    """Wards with days without a fact between them, in which alarms may sound on, and assignments
+    stay in force or end.
+    """
     facts = draw(staffed())
     for _ in range(draw(st.integers(1, 2))):
         apart = draw(st.sampled_from([DAY, 2 * DAY, 2 * DAY + 7 * MINUTE, 4 * DAY]))
@@ -163,17 +199,25 @@ def far_apart(draw: st.DrawFn) -> list[Fact]:
 @settings(max_examples=60)
 @given(st.data())
 def test_stretches_without_facts_change_nothing(data: st.DataObject) -> None:
-    policy = data.draw(st.sampled_from([*POLICIES, *(Policy(overload=one) for one in (TOUCHY, PROMPT))]))
+    policy = data.draw(
+        st.sampled_from([*POLICIES, *(Policy(overload=one) for one in (TOUCHY, PROMPT))])
+    )
     brought_to_now(data, policy, data.draw(far_apart()))
 
 
 @settings(max_examples=60)
 @given(st.data())
-def test_facts_that_come_late_to_a_stretch_without_facts_change_what_they_must(data: st.DataObject) -> None:
+def test_facts_that_come_late_to_a_stretch_without_facts_change_what_they_must(
+    data: st.DataObject,
+) -> None:
     """Steps of days; what was announced in a stretch that holds no fact any more is withdrawn."""
     policy, facts = data.draw(st.sampled_from(PATIENT)), data.draw(far_apart())
     steps = sorted(data.draw(st.lists(nows(facts), min_size=2, max_size=4)))
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(facts)), min_size=len(steps) - 1, max_size=len(steps) - 1)))
+    cuts = sorted(
+        data.draw(
+            st.lists(st.integers(0, len(facts)), min_size=len(steps) - 1, max_size=len(steps) - 1)
+        )
+    )
     order = data.draw(st.permutations(facts))
     engine, heard = Engine(policy), Heard()
     for now, begin, end in zip(steps, [0, *cuts], [*cuts, len(facts)], strict=True):
@@ -195,17 +239,45 @@ def test_a_hundred_years_between_two_alarms_are_not_walked(monkeypatch: pytest.M
 
     monkeypatch.setattr(watch, "measure", counted)
     engine, first, last = Engine(Policy()), 946_684_800_000, 4_133_980_799_999
-    engine.apply("assignments", Assignment(
-        event_id="s", assignment_id="s", facility="H", unit="ICU", bed="1", clinician="ann", start=first, at=first,
-    ), None)  # fmt: skip
+    engine.apply(
+        "assignments",
+        Assignment(
+            event_id="s",
+            assignment_id="s",
+            facility="H",
+            unit="ICU",
+            bed="1",
+            clinician="ann",
+            start=first,
+            at=first,
+        ),
+        None,
+    )
     for number, at in enumerate((first, BASE, BASE + HOUR, last)):
-        engine.apply("alarms", AlarmEvent(
-            event_id=f"e{number}", alarm_id=f"a{number}", phase="start", at=at, facility="H", unit="ICU", bed="1", device_id="m1",
-            device_type="monitor", code="MDC_EVT_LO", kind="physiological", priority="high",
-        ), None)  # fmt: skip
+        engine.apply(
+            "alarms",
+            AlarmEvent(
+                event_id=f"e{number}",
+                alarm_id=f"a{number}",
+                phase="start",
+                at=at,
+                facility="H",
+                unit="ICU",
+                bed="1",
+                device_id="m1",
+                device_type="monitor",
+                code="MDC_EVT_LO",
+                kind="physiological",
+                priority="high",
+            ),
+            None,
+        )
     engine.advance(None)
-    # None of them ends: with the fourth, in 2100, more than three sound unanswered, which has to hold for 2 min.
+    # None of them ends: with the fourth, in 2100, more than three sound unanswered, which has to
+    # hold for 2 min.
     assert engine.announce() == []
     engine.advance(last + 10 * MINUTE)
-    assert {(one.change.at - last, one.change.after) for one in engine.announce()} == {(2 * MINUTE + 1, "elevated")}
+    assert {(one.change.at - last, one.change.after) for one in engine.announce()} == {
+        (2 * MINUTE + 1, "elevated")
+    }
     assert sum(seen) < 1000

@@ -1,4 +1,6 @@
-"""Bounded work: what one alarm, bed or assignment is told again and again costs no more a record than what it is told once."""
+"""Bounded work: what one alarm, bed or assignment is told again and again costs no more a record
+than what it is told once.
+"""
 
 from __future__ import annotations
 
@@ -35,61 +37,111 @@ def fed(facts: list[Fact], policy: Policy = LONG) -> Engine:
 
 
 def stored_bytes(engine: Engine, kind: str) -> int:
-    return sum(len(msgspec.msgpack.encode(engine.dump(key))) for key in engine.changed_shards() if key[0] == kind)
+    return sum(
+        len(msgspec.msgpack.encode(engine.dump(key)))
+        for key in engine.changed_shards()
+        if key[0] == kind
+    )
 
 
 NOTHING_MORE: dict[str, Callable[[int], list[Fact]]] = {
-    "ends after the end": lambda count: [*alarm("a", 0), *(event("a", "end", 10 + at) for at in range(count))],
-    "ends after the end, latest first": lambda count: [*alarm("a", 0), *(event("a", "end", count + 10 - at) for at in range(count))],
-    "updates": lambda count: [event("a", "update", at, value=80 + at % 3, limit=90) for at in range(count)],
-    "updates, latest first": lambda count: [event("a", "update", count - at) for at in range(count)],
+    "ends after the end": lambda count: [
+        *alarm("a", 0),
+        *(event("a", "end", 10 + at) for at in range(count)),
+    ],
+    "ends after the end, latest first": lambda count: [
+        *alarm("a", 0),
+        *(event("a", "end", count + 10 - at) for at in range(count)),
+    ],
+    "updates": lambda count: [
+        event("a", "update", at, value=80 + at % 3, limit=90) for at in range(count)
+    ],
+    "updates, latest first": lambda count: [
+        event("a", "update", count - at) for at in range(count)
+    ],
     "updates at one time": lambda count: [event("a", "update", 0) for _ in range(count)],
 }
 
 
 @pytest.mark.parametrize("pattern", NOTHING_MORE)
 def test_events_that_can_no_longer_matter_are_not_held(pattern: str) -> None:
-    few, many = (stored_bytes(fed(NOTHING_MORE[pattern](count)), "episodes") for count in (200, 800))
+    few, many = (
+        stored_bytes(fed(NOTHING_MORE[pattern](count)), "episodes") for count in (200, 800)
+    )
     assert many <= few + 8  # larger numbers take a few bytes more
 
 
 def test_answers_alike_are_held_once() -> None:
     for fields in ({"alarm_id": "a"}, {"bed": "1"}):
-        few, many = (fed([*alarm("a", 0), *(response(5, **fields) for _ in range(count))]) for count in (100, 400))
+        few, many = (
+            fed([*alarm("a", 0), *(response(5, **fields) for _ in range(count))])
+            for count in (100, 400)
+        )
         for kind in ("episodes", "responses"):
             assert stored_bytes(many, kind) == stored_bytes(few, kind)
 
 
 TOLD_AGAIN: dict[str, Callable[[int], list[Fact]]] = {
-    "ends without a start, then one": lambda count: [*(event("a", "end", at) for at in range(count)), event("a", "start", count - 3)],
-    "ends before the start": lambda count: [event("a", "start", count), *(event("a", "end", count - at) for at in range(count))],
-    "the start comes nearer": lambda count: [
-        fact for at in range(count) for fact in (event("a", "end", count - at), event("a", "start", 2 * count - 2 * at))
+    "ends without a start, then one": lambda count: [
+        *(event("a", "end", at) for at in range(count)),
+        event("a", "start", count - 3),
     ],
-    "responses to an alarm": lambda count: [*alarm("a", 0, 60), *(response(at, alarm_id="a") for at in range(count))],
-    "responses to a bed": lambda count: [*alarm("a", 0), *(response(count - at, bed="1") for at in range(count))],
+    "ends before the start": lambda count: [
+        event("a", "start", count),
+        *(event("a", "end", count - at) for at in range(count)),
+    ],
+    "the start comes nearer": lambda count: [
+        fact
+        for at in range(count)
+        for fact in (event("a", "end", count - at), event("a", "start", 2 * count - 2 * at))
+    ],
+    "responses to an alarm": lambda count: [
+        *alarm("a", 0, 60),
+        *(response(at, alarm_id="a") for at in range(count)),
+    ],
+    "responses to a bed": lambda count: [
+        *alarm("a", 0),
+        *(response(count - at, bed="1") for at in range(count)),
+    ],
     "the alarm comes and goes around responses": lambda count: [
         fact
         for at in range(count)
-        for fact in (response(at, bed="1"), event("a", "update", count - at, unit="icu"), event("a", "end", 3 * count - at))
+        for fact in (
+            response(at, bed="1"),
+            event("a", "update", count - at, unit="icu"),
+            event("a", "end", 3 * count - at),
+        )
     ],
     "the alarm changes its unit": lambda count: [
         fact
         for at in range(count)
-        for fact in (response(at, bed="1"), response(at, alarm_id="a"), event("a", "update", count - at, unit=("icu", "nicu")[at % 2]))
+        for fact in (
+            response(at, bed="1"),
+            response(at, alarm_id="a"),
+            event("a", "update", count - at, unit=("icu", "nicu")[at % 2]),
+        )
     ],
-    "labels, latest first": lambda count: [*alarm("a", 0), *(verdict("a", count - at, "actionable") for at in range(count))],
+    "labels, latest first": lambda count: [
+        *alarm("a", 0),
+        *(verdict("a", count - at, "actionable") for at in range(count)),
+    ],
     "records of one assignment": lambda count: [
-        *alarm("a", 5), *(duty("ann", 0, 10 + at % 7 - 3, assignment_id="d", at=ms(at)) for at in range(count))
+        *alarm("a", 5),
+        *(duty("ann", 0, 10 + at % 7 - 3, assignment_id="d", at=ms(at)) for at in range(count)),
     ],
     "assignments and alarms by turns": lambda count: [
-        fact for at in range(count) for fact in (duty(f"n{at % 9}", at * 7 % count, at * 7 % count + 9), *alarm(f"a{at}", at, at + 3))
+        fact
+        for at in range(count)
+        for fact in (
+            duty(f"n{at % 9}", at * 7 % count, at * 7 % count + 9),
+            *alarm(f"a{at}", at, at + 3),
+        )
     ],
     "unknown alarms, then cover": lambda count: [
         *(fact for at in range(count) for fact in alarm(f"a{at}", at * 400, at * 400 + 60)),
         *(response(at * 400 + 100, bed="9", unit="icu") for at in range(0, count, 3)),
     ],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("pattern", TOLD_AGAIN)
@@ -122,7 +174,10 @@ def test_of_an_alarms_recipients_the_least_ids_count(order: int) -> None:
     count = 700
     facts: list[Fact] = [
         *alarm("a", 0, 60),
-        *(event("a", "update", 1, recipients=(f"c{number * order % count:03}",)) for number in range(count)),
+        *(
+            event("a", "update", 1, recipients=(f"c{number * order % count:03}",))
+            for number in range(count)
+        ),
     ]
     engine = fed(facts)
     [record] = engine.advance(ms(60) + LONG.action_window)
@@ -138,7 +193,12 @@ def test_of_an_alarms_recipients_the_least_ids_count(order: int) -> None:
 def test_cover_by_another_policy_is_told_from_what_is_stored() -> None:
     """Forty alarms that were only acknowledged: unknown, until a policy takes that for cover."""
     facts = [
-        fact for at in range(40) for fact in [*alarm(f"a{at}", at, at + 60), response(at + 20, alarm_id=f"a{at}", action="acknowledge")]
+        fact
+        for at in range(40)
+        for fact in [
+            *alarm(f"a{at}", at, at + 60),
+            response(at + 20, alarm_id=f"a{at}", action="acknowledge"),
+        ]
     ]
     engine, now = Engine(Policy()), ms(1000)
     feed(engine, facts)
@@ -147,13 +207,22 @@ def test_cover_by_another_policy_is_told_from_what_is_stored() -> None:
     stored = {key: msgspec.msgpack.decode(value) for key, value in store(engine, Stored()).items()}
     generous = Policy(cover_by=("acknowledge", "attend"))
     judged = by_id(Engine.load(generous, stored, {}, judge_anew=True).advance(now))
-    assert {(one.class_, one.basis) for one in judged.values()} == {("non_actionable", "no_intervention")}
+    assert {(one.class_, one.basis) for one in judged.values()} == {
+        ("non_actionable", "no_intervention")
+    }
     assert len(judged) == 40
 
 
 def test_one_word_of_attendance_gives_cover() -> None:
     engine = Engine(Policy())
-    feed(engine, [*alarm("a", 0, 60), response(20, alarm_id="a", action="acknowledge"), response(30, bed="7", unit="icu", action="attend")])
+    feed(
+        engine,
+        [
+            *alarm("a", 0, 60),
+            response(20, alarm_id="a", action="acknowledge"),
+            response(30, bed="7", unit="icu", action="attend"),
+        ],
+    )
     [record] = engine.advance(ms(1000))
     assert (record.class_, record.basis) == ("non_actionable", "no_intervention")
 
@@ -168,7 +237,10 @@ def test_one_word_of_attendance_gives_cover() -> None:
     ],
 )
 def test_the_greatest_floats_are_readings_like_others(readings: Any) -> None:
-    facts: list[Fact] = [event("a", "start", at, value=value, limit=limit) for at, (value, limit) in enumerate(readings)]
+    facts: list[Fact] = [
+        event("a", "start", at, value=value, limit=limit)
+        for at, (value, limit) in enumerate(readings)
+    ]
     facts.append(event("a", "end", 60))
     engine = Engine(Policy())
     with warnings.catch_warnings():
@@ -189,19 +261,33 @@ def measured(facts: list[Fact], now: float, name: str, **labels: str) -> float:
     engine = Engine(Policy())
     feed(engine, facts)
     engine.advance(ms(now))
-    found = {key[1]: value for key, value in numbers(engine).items() if key[0] == f"alarm_fatigue_{name}"}
+    found = {
+        key[1]: value for key, value in numbers(engine).items() if key[0] == f"alarm_fatigue_{name}"
+    }
     return sum(value for key, value in found.items() if labels.items() <= dict(key).items())
 
 
 def test_a_feed_without_ends_is_counted_and_stays_open() -> None:
-    facts = [fact for number in range(60) for fact in [*alarm(f"a{number}", number), response(number + 5, alarm_id=f"a{number}")]]
+    facts = [
+        fact
+        for number in range(60)
+        for fact in [*alarm(f"a{number}", number), response(number + 5, alarm_id=f"a{number}")]
+    ]
     assert measured(facts, 6000, "unit_alarms", window="12h") == 60
-    assert measured(facts, 6000, "unit_classified_alarms", window="12h", **{"class": "pending"}) == 60
+    assert (
+        measured(facts, 6000, "unit_classified_alarms", window="12h", **{"class": "pending"}) == 60
+    )
     assert measured(facts, 6000, "unit_open_alarms") == 60
 
 
 def test_a_second_export_with_the_same_event_ids_is_dropped_as_repeated() -> None:
-    days = [[event(f"day-{day}-{number}", "start", day * 86_400 + number, event_id=str(number)) for number in range(5)] for day in range(2)]
+    days = [
+        [
+            event(f"day-{day}-{number}", "start", day * 86_400 + number, event_id=str(number))
+            for number in range(5)
+        ]
+        for day in range(2)
+    ]
     engine = Engine(Policy())
     feed(engine, [*days[0], *days[1]])
     assert engine.tally == {("alarms", "accepted"): 5, ("alarms", "duplicate"): 5}
@@ -209,6 +295,9 @@ def test_a_second_export_with_the_same_event_ids_is_dropped_as_repeated() -> Non
 
 def test_an_assignment_that_ends_before_it_begins_holds_nobody() -> None:
     night = duty("ann", 22 * 3600, 6 * 3600)
-    facts: list[Fact] = [night, *(fact for number in range(12) for fact in alarm(f"a{number}", 23 * 3600 + number))]
+    facts: list[Fact] = [
+        night,
+        *(fact for number in range(12) for fact in alarm(f"a{number}", 23 * 3600 + number)),
+    ]
     assert measured(facts, 23 * 3600 + 60, "unit_unassigned_alarms", window="12h") == 12
     assert measured(facts, 23 * 3600 + 60, "clinician_beds") == 0

@@ -1,4 +1,6 @@
-"""Control records: resetting and forgetting a facility equals the naive reading, whatever is folded, crashes or comes twice."""
+"""Control records: resetting and forgetting a facility equals the naive reading, whatever is
+folded, crashes or comes twice.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,17 @@ from hypothesis import strategies as st
 from analyzer import TOPICS, Engine, Fact, Policy, Topic
 from analyzer.model.policy import HOUR, MINUTE
 from analyzer.pipeline.compaction import compact
-from tests.harness.engines import POLICY, TOPIC_OF, WARDS, Stored, assert_same, feed, numbers, restore, store
+from tests.harness.engines import (
+    POLICY,
+    TOPIC_OF,
+    WARDS,
+    Stored,
+    assert_same,
+    feed,
+    numbers,
+    restore,
+    store,
+)
 from tests.harness.facts import alarm, event, ms, response, verdict
 from tests.harness.reuse import SHORT, in_time, reused
 from tests.harness.strategies import nows
@@ -27,13 +39,19 @@ Record = tuple[Topic, Fact | Control]
 def take(engine: Engine, records: list[Record], facility: str) -> None:
     for topic, record in records:
         if isinstance(record, Control):
-            engine.control(topic, "forget" if record.at is None else "reset", facility, record.at or 0)
+            engine.control(
+                topic, "forget" if record.at is None else "reset", facility, record.at or 0
+            )
         else:
             engine.apply(topic, record, None)
 
 
 def expected(records: list[Record], policy: Policy = POLICY) -> list[Fact]:
-    return [fact for topic in TOPICS for fact in facts_after([one for of, one in records if of == topic], policy)]
+    return [
+        fact
+        for topic in TOPICS
+        for fact in facts_after([one for of, one in records if of == topic], policy)
+    ]
 
 
 @st.composite
@@ -50,7 +68,9 @@ def logs(draw: st.DrawFn) -> tuple[str, list[Record]]:
 
 
 @given(st.data())
-def test_control_records_give_the_naive_numbers_whether_facts_were_folded_or_not(data: st.DataObject) -> None:
+def test_control_records_give_the_naive_numbers_whether_facts_were_folded_or_not(
+    data: st.DataObject,
+) -> None:
     facility, records = data.draw(logs())
     now = data.draw(nows([one for _, one in records if not isinstance(one, Control)]))
     engine = Engine(POLICY)
@@ -68,7 +88,13 @@ def test_control_records_give_the_naive_numbers_whether_facts_were_folded_or_not
 def test_a_crash_anywhere_changes_nothing(data: st.DataObject) -> None:
     facility, records = data.draw(logs())
     now = data.draw(nows([one for _, one in records if not isinstance(one, Control)]))
-    plan = data.draw(st.lists(st.sampled_from(["go on", "advance", "checkpoint", "crash"]), min_size=len(records), max_size=len(records)))
+    plan = data.draw(
+        st.lists(
+            st.sampled_from(["go on", "advance", "checkpoint", "crash"]),
+            min_size=len(records),
+            max_size=len(records),
+        )
+    )
     engine, stored, tally, safe, place = Engine(POLICY), Stored(), {}, 0, 0
     steps = iter(plan)
     while place < len(records):
@@ -93,7 +119,9 @@ SLACK = replace(SHORT, horizon=SHORT.horizon + HOUR + 10 * MINUTE)
 @st.composite
 def live_logs(draw: st.DrawFn) -> list[Stamped]:
     """A ward that uses its alarm ids again; some records are ahead by their Kafka timestamps, too."""
-    records: list[Stamped] = [(TOPIC_OF[type(fact)], fact, fact.at) for fact in in_time(draw, draw(reused()))]
+    records: list[Stamped] = [
+        (TOPIC_OF[type(fact)], fact, fact.at) for fact in in_time(draw, draw(reused()))
+    ]
     for number in range(draw(st.integers(0, 3))):
         place = draw(st.integers(0, len(records) - 1))
         topic, fact, stamp = records[place]
@@ -121,12 +149,18 @@ def deliver(engine: Engine, record: Stamped, facility: str) -> str | None:
 
 @given(st.data())
 def test_a_worker_at_any_pace_equals_the_naive_reading_of_commands(data: st.DataObject) -> None:
-    """Alarm ids are used again, names are renumbered, state is stored, and a crash has records read again."""
+    """Alarm ids are used again, names are renumbered, state is stored, and a crash has records read
+    again.
+    """
     records = data.draw(live_logs())
     facility = next(one.facility for _, one, _ in records if not isinstance(one, Control))
     now = max(one.at for _, one, _ in records if not isinstance(one, Control))
     steps = ["go on", "advance", "compact", "checkpoint", "crash"]
-    plan = iter(data.draw(st.lists(st.sampled_from(steps), min_size=len(records), max_size=2 * len(records))))
+    plan = iter(
+        data.draw(
+            st.lists(st.sampled_from(steps), min_size=len(records), max_size=2 * len(records))
+        )
+    )
     engine, stored, tally, safe, place = Engine(SLACK), Stored(), {}, 0, 0
     outcomes: dict[int, Any] = {}
     while place < len(records):
@@ -144,14 +178,23 @@ def test_a_worker_at_any_pace_equals_the_naive_reading_of_commands(data: st.Data
                 engine, place = restore(stored, tally, SLACK), safe
     engine.advance(now)
     facts, expected_outcomes = live(records, SLACK)
-    assert [outcomes[number] for number in range(len(records)) if outcomes[number]] == expected_outcomes
+    assert [
+        outcomes[number] for number in range(len(records)) if outcomes[number]
+    ] == expected_outcomes
     found, wanted = numbers(engine, SLACK), naive.metrics(facts, now, SLACK)
     counters = "alarm_fatigue_response_seconds"  # they outlast the horizon
-    assert_same(*({key: value for key, value in some.items() if not key[0].startswith(counters)} for some in (found, wanted)))
+    assert_same(
+        *(
+            {key: value for key, value in some.items() if not key[0].startswith(counters)}
+            for some in (found, wanted)
+        )
+    )
 
 
 def test_after_a_reset_alarms_are_admitted_from_the_greatest_time_that_remains() -> None:
-    """One record 58 min ahead, by its own record timestamp too: what follows is late until the reset."""
+    """One record 58 min ahead, by its own record timestamp too: what follows is late until the
+    reset.
+    """
     engine = Engine(Policy())
 
     def sent(name: str, at: float, stamped: float) -> str:
@@ -171,7 +214,10 @@ def test_after_a_reset_alarms_are_admitted_from_the_greatest_time_that_remains()
 
 
 def test_a_reset_forgets_every_episode_of_an_alarm_id_and_keeps_what_people_said_of_it() -> None:
-    """Of an id used twice one event is ahead. Its responses and label belong to the episode that comes next."""
+    """Of an id used twice one event is ahead.
+
+    Its responses and label belong to the episode that comes next.
+    """
     first, second, at = alarm("a", 0, 6500), alarm("a", 100_150, 100_160), 100_200
     said = [
         response(100_155, alarm_id="a", action="intervene"),
@@ -203,7 +249,8 @@ def test_by_the_event_clock_time_goes_back_with_the_watermark() -> None:
         engine.apply("alarms", fact, None)
     engine.advance(None)
     assert engine.measure().units.unit == ["icu"]
-    assert engine.measure().units.alarms.sum() == len(Policy().windows)  # the wrong one alone is in the windows
+    # the wrong one alone is in the windows
+    assert engine.measure().units.alarms.sum() == len(Policy().windows)
     engine.control("alarms", "reset", "F", ms(100))
     engine.advance(None)
     assert engine.glance().now == {"F": ms(70)}
@@ -224,7 +271,9 @@ def test_a_forgotten_facility_leaves_nothing_behind_and_its_number_goes_to_the_n
     assert engine.measure().response_times == []
     assert engine.names < names
     stored = store(engine, {})
-    assert not [key for key, content in stored.items() if b"e0000" in content and key[0] == "ids-responses"]
+    assert not [
+        key for key, content in stored.items() if b"e0000" in content and key[0] == "ids-responses"
+    ]
     engine.apply("alarms", event("new", "start", 2000, facility="H"), None)
     again = restore(store(engine, stored), engine.tally)
     for one in (engine, again):
@@ -242,15 +291,23 @@ def test_a_control_record_of_an_unknown_facility_does_nothing() -> None:
 
 def test_replay_obeys_commands_in_their_place(tmp_path: Path) -> None:
     def line(name: str, at: float) -> str:
-        fields = {field: value for field, value in asdict(event(name, "start", at, event_id=name)).items() if value is not None}
+        fields = {
+            field: value
+            for field, value in asdict(event(name, "start", at, event_id=name)).items()
+            if value is not None
+        }
         return json.dumps(fields)
 
     command = json.dumps({"control": "reset", "facility": "F", "event_id": "c", "at": ms(10)})
     alarms = tmp_path / "alarms.jsonl"
-    alarms.write_text("\n".join([line("a", 0), line("wrong", 3480), command, line("b", 20), "{"]) + "\n")
+    alarms.write_text(
+        "\n".join([line("a", 0), line("wrong", 3480), command, line("b", 20), "{"]) + "\n"
+    )
     done = run("replay", "--alarms", alarms, "--format", "json")
     assert done.status == 0
     assert done.err == f"malformed: {alarms}:5: value: expected JSON\n"
     found = {one["name"]: one["samples"] for one in json.loads(done.out)["metrics"]}
     assert [one["value"] for one in found["alarm_fatigue_unit_open_alarms"]] == [2]
-    assert [one["value"] for one in found["alarm_fatigue_watermark_timestamp_seconds"]] == [ms(20) / 1000]
+    assert [one["value"] for one in found["alarm_fatigue_watermark_timestamp_seconds"]] == [
+        ms(20) / 1000
+    ]

@@ -1,4 +1,6 @@
-"""Names and facilities are given back: memory is that of what is held, whatever a feed calls its things."""
+"""Names and facilities are given back: memory is that of what is held, whatever a feed calls its
+things.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,8 @@ def test_numbering_names_afresh_changes_nothing(data: st.DataObject) -> None:
         feed(plain, part)
         assert list(engine.advance(now)) == list(plain.advance(now))
         assert compact(engine._state, at_once=True)
-        assert sorted(map(repr, engine.announce())) == sorted(map(repr, plain.announce()))  # withdrawals come in any order
+        # withdrawals come in any order
+        assert sorted(map(repr, engine.announce())) == sorted(map(repr, plain.announce()))
         if data.draw(st.booleans()):
             stored = store(engine, stored)
             engine = restore(stored, engine.tally)
@@ -56,7 +59,9 @@ def test_an_alarm_of_unknown_class_that_was_forgotten_leaves_nothing_to_look_up(
 
 
 def test_a_feed_with_new_names_for_every_alarm_reaches_a_steady_memory() -> None:
-    """Each of 19,200 alarms over four days has a unit, bed, device, code, label and clinician of its own."""
+    """Each of 19,200 alarms over four days has a unit, bed, device, code, label and clinician of
+    its own.
+    """
     engine, most = Engine(Policy()), []
     stored: Stored = {}
     for hour in range(96):
@@ -64,7 +69,13 @@ def test_a_feed_with_new_names_for_every_alarm_reaches_a_steady_memory() -> None
         responses: list[Fact] = []
         for number in range(200):
             name, at = f"{hour}-{number}", hour * 3600 + number * 18
-            names: dict[str, Any] = {"unit": f"u{name}", "bed": f"b{name}", "device_id": f"d{name}", "code": f"c{name}", "label": name}
+            names: dict[str, Any] = {
+                "unit": f"u{name}",
+                "bed": f"b{name}",
+                "device_id": f"d{name}",
+                "code": f"c{name}",
+                "label": name,
+            }
             events += alarm(name, at, at + 5, **names, recipients=(f"n{name}",))
             responses.append(response(at + 5, unit=f"u{name}", bed=f"b{name}"))
         engine.take("alarms", tuple(zip(*map(values_of, events), strict=True)), None)
@@ -83,7 +94,14 @@ def test_a_feed_with_new_names_for_every_alarm_reaches_a_steady_memory() -> None
 
 def test_a_facility_that_fell_silent_is_forgotten_by_the_wall_clock() -> None:
     engine = Engine(Policy())
-    feed(engine, [*alarm("a", 0, 60), *alarm("b", 0, 60, facility="G"), event("c", "start", LATER, facility="G")])
+    feed(
+        engine,
+        [
+            *alarm("a", 0, 60),
+            *alarm("b", 0, 60, facility="G"),
+            event("c", "start", LATER, facility="G"),
+        ],
+    )
     engine.advance(ms(LATER - 2))
     assert engine.let_go(ms(LATER - 2)) == []
     assert engine.heard() == {"F": ms(60), "G": ms(LATER)}
@@ -117,7 +135,9 @@ def test_open_alarms_older_than_the_horizon_are_kept_up_to_the_cap_latest_first(
 
 
 @pytest.mark.parametrize("kept", [event("open", "start", 0), duty("ann", 0)])
-def test_open_alarms_and_assignments_in_force_keep_their_facility_and_nothing_else_of_it(kept: Any) -> None:
+def test_open_alarms_and_assignments_in_force_keep_their_facility_and_nothing_else_of_it(
+    kept: Any,
+) -> None:
     engine = Engine(Policy())
     feed(engine, [kept, *alarm("a", 0, 60), response(10, bed="1"), duty("bob", -60, 60)])
     engine.advance(ms(2 * LATER))
@@ -127,14 +147,21 @@ def test_open_alarms_and_assignments_in_force_keep_their_facility_and_nothing_el
     burdens = engine.measure()
     assert burdens.units.unit == ["icu"]
     assert burdens.units.open_alarms.tolist() == [engine.held]
-    late = replace(kept, event_id="again", at=ms(2 * LATER), **({"phase": "end"} if engine.held else {"end": ms(2 * LATER)}))
+    late = replace(
+        kept,
+        event_id="again",
+        at=ms(2 * LATER),
+        **({"phase": "end"} if engine.held else {"end": ms(2 * LATER)}),
+    )
     feed(engine, [late])
     engine.advance(ms(4 * LATER))
     assert engine.let_go(ms(4 * LATER)) == ["F"]
     assert engine.held == 0
 
 
-def test_what_is_admitted_after_a_facility_was_forgotten_is_what_would_have_been_admitted_anyway() -> None:
+def test_what_is_admitted_after_a_facility_was_forgotten_is_what_would_have_been_admitted_anyway() -> (
+    None
+):
     for forgets in (False, True):
         engine = Engine(Policy())
         assert engine.apply("alarms", event("a", "start", 0, event_id="x"), ms(0)) == "accepted"
@@ -142,8 +169,13 @@ def test_what_is_admitted_after_a_facility_was_forgotten_is_what_would_have_been
         engine.advance(ms(LATER + 60))
         assert bool(engine.let_go(ms(LATER + 60)) if forgets else []) is forgets
         stamp = LATER + 30  # a producer's clock that lags a little
-        assert engine.apply("alarms", event("b", "start", stamp - 25 * 3600), ms(stamp)) == "accepted"
-        assert engine.apply("alarms", event("c", "start", stamp - 25 * 3600 - 601), ms(stamp)) == "late"
+        assert (
+            engine.apply("alarms", event("b", "start", stamp - 25 * 3600), ms(stamp)) == "accepted"
+        )
+        assert (
+            engine.apply("alarms", event("c", "start", stamp - 25 * 3600 - 601), ms(stamp))
+            == "late"
+        )
 
 
 def test_thousands_of_facilities_of_one_alarm_each_are_given_back() -> None:
@@ -151,7 +183,9 @@ def test_thousands_of_facilities_of_one_alarm_each_are_given_back() -> None:
     for hour in range(80):
         for number in range(50):
             at = hour * 3600 + number
-            feed(engine, alarm("a", at, at + 1, facility=f"{hour}-{number}", unit=f"{hour}-{number}"))
+            feed(
+                engine, alarm("a", at, at + 1, facility=f"{hour}-{number}", unit=f"{hour}-{number}")
+            )
         engine.advance(ms((hour + 1) * 3600))
         engine.let_go(ms((hour + 1) * 3600))
         most = max(most, len(engine.heard()))

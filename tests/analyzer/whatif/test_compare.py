@@ -1,4 +1,6 @@
-"""Before and after a change: what an interval covers, what controls take off, and what is said of chance."""
+"""Before and after a change: what an interval covers, what controls take off, and what is said of
+chance.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +25,36 @@ def alarms(units: dict[str, list[int]], first_day: int) -> Recorded:
     """So many alarms a day in each unit, from `first_day` (relative to AT) on; at random moments."""
     rng, recorder = np.random.default_rng(3), Recorder()
     for unit, days in units.items():
-        start = np.concatenate([AT + (first_day + day) * DAY + rng.integers(0, DAY, count) for day, count in enumerate(days)])
-        start[0], start[-1] = AT + first_day * DAY, AT + (first_day + len(days)) * DAY  # so that the last day is whole
+        start = np.concatenate(
+            [
+                AT + (first_day + day) * DAY + rng.integers(0, DAY, count)
+                for day, count in enumerate(days)
+            ]
+        )
+        # so that the last day is whole
+        start[0], start[-1] = AT + first_day * DAY, AT + (first_day + len(days)) * DAY
         count = len(start)
         recorder.take(
-            [["H"] * count, [unit] * count, ["1"] * count, [f"{unit}{number}" for number in range(count)], [""] * count, ["m"] * count,
-             [""] * count, ["LO"] * count, ["physiological"] * count, ["medium"] * count, start.tolist(), start.tolist(), [None] * count,
-             [None] * count, [()] * count, ["actionable"] * count, (start + 60_000).tolist()]
-        )  # fmt: skip
+            [
+                ["H"] * count,
+                [unit] * count,
+                ["1"] * count,
+                [f"{unit}{number}" for number in range(count)],
+                [""] * count,
+                ["m"] * count,
+                [""] * count,
+                ["LO"] * count,
+                ["physiological"] * count,
+                ["medium"] * count,
+                start.tolist(),
+                start.tolist(),
+                [None] * count,
+                [None] * count,
+                [()] * count,
+                ["actionable"] * count,
+                (start + 60_000).tolist(),
+            ]
+        )
     return recorder.recorded()
 
 
@@ -45,12 +69,16 @@ def covers(ratio: Ratio, truth: float) -> bool:
 
 
 def drawn(rng: np.random.Generator, mean: float, days: int, spread: float) -> list[int]:
-    """Counts of days that vary more than by chance alone: negative binomial of this standard deviation of the rate."""
+    """Counts of days that vary more than by chance alone: negative binomial of this standard
+    deviation of the rate.
+    """
     return (1 + rng.poisson(mean * rng.gamma(1 / spread**2, spread**2, days))).tolist()
 
 
 def test_intervals_cover_the_truth_where_days_are_clustered_and_both_units_fall() -> None:
-    """Half the alarms in the changed unit; beside it, everywhere a fifth fewer. 400 changes, of which 95 % ought to be covered."""
+    """Half the alarms in the changed unit; beside it, everywhere a fifth fewer. 400 changes, of
+    which 95 % ought to be covered.
+    """
     rng, hits, beyond = np.random.default_rng(5), 0, 0
     for _ in range(400):
         ours = drawn(rng, 80, 14, 0.4) + drawn(rng, 80 * 0.5 * 0.8, 14, 0.4)
@@ -68,10 +96,19 @@ def test_days_are_counted_from_the_moment_of_the_change() -> None:
     everywhere = np.ones(len(recorded), dtype=np.bool_)
     found = compare(recorded, everywhere, ~everywhere, AT, 28, 0.95)
     halves: list[Numbers] = list(found.changed)
-    assert [half.tolist() for half in halves] == [[10, 20, 30], [7, 8, 8]]  # the last one stands where the record ends
+    # the last one stands where the record ends
+    assert [half.tolist() for half in halves] == [[10, 20, 30], [7, 8, 8]]
     assert found.effect.value == pytest.approx(23 / 60)
-    assert (found.control_effect.value, found.beyond_control.value, found.earlier.value) == (None, None, None)
-    assert (found.balance[0].actionable, found.balance[0].median, found.balance[0].slow) == (60, 60_000, 0)
+    assert (found.control_effect.value, found.beyond_control.value, found.earlier.value) == (
+        None,
+        None,
+        None,
+    )
+    assert (found.balance[0].actionable, found.balance[0].median, found.balance[0].slow) == (
+        60,
+        60_000,
+        0,
+    )
 
 
 def test_no_alarm_after_a_change_is_no_ratio_of_zero() -> None:
@@ -87,7 +124,15 @@ def test_no_alarm_after_a_change_is_no_ratio_of_zero() -> None:
 def test_what_was_unusual_before_is_said_to_fall_by_itself(tmp_path: Path) -> None:
     rows = []
     for day, count in enumerate([20] * 10 + [60] * 5 + [20] * 5 + [1]):
-        rows += [episode(1, alarm_id=f"{day}-{number}", start=AT + (day - 15) * DAY + number * 60_000, end=None) for number in range(count)]
+        rows += [
+            episode(
+                1,
+                alarm_id=f"{day}-{number}",
+                start=AT + (day - 15) * DAY + number * 60_000,
+                end=None,
+            )
+            for number in range(count)
+        ]
     done = run("compare", "--episodes", written(tmp_path, *rows), "--at", str(AT), "--days", "5")
     assert done.status == 0
     text = done.out.decode()
@@ -97,7 +142,9 @@ def test_what_was_unusual_before_is_said_to_fall_by_itself(tmp_path: Path) -> No
     assert "nothing can be said of what the change cost" in text
 
 
-def test_other_units_of_the_facility_are_controls_and_response_times_are_balanced(tmp_path: Path) -> None:
+def test_other_units_of_the_facility_are_controls_and_response_times_are_balanced(
+    tmp_path: Path,
+) -> None:
     rows = []
     for day in range(-4, 5):
         for unit, count in (("icu", 12 if day < 0 else 6), ("nicu", 10), ("other", 10)):
@@ -105,37 +152,107 @@ def test_other_units_of_the_facility_are_controls_and_response_times_are_balance
                 start = AT + day * DAY + number * 3_600_000
                 late = 700_000 if day >= 0 and number == 0 else 30_000
                 rows.append(
-                    episode(1, alarm_id=f"{unit}{day}-{number}", unit=unit, start=start, end=start + 9_000, first_response=start + late,
-                            facility="I" if unit == "other" else "H", **{"class": "actionable"})
-                )  # fmt: skip
+                    episode(
+                        1,
+                        alarm_id=f"{unit}{day}-{number}",
+                        unit=unit,
+                        start=start,
+                        end=start + 9_000,
+                        first_response=start + late,
+                        facility="I" if unit == "other" else "H",
+                        **{"class": "actionable"},
+                    )
+                )
     path = written(tmp_path, *rows)
-    found = json.loads(run("compare", "--episodes", path, "--at", str(AT), "--facility", "H", "--unit", "icu", "--json").out)
+    found = json.loads(
+        run(
+            "compare",
+            "--episodes",
+            path,
+            "--at",
+            str(AT),
+            "--facility",
+            "H",
+            "--unit",
+            "icu",
+            "--json",
+        ).out
+    )
     assert found["controls"] == ["nicu"]
-    assert found["alarms_a_day"]["changed"] == {"before": 12.0, "after": 6.0, "ratio": found["beyond_control"] | {"value": 0.5}} | {
-        "ratio": found["alarms_a_day"]["changed"]["ratio"]
-    }
+    assert found["alarms_a_day"]["changed"] == {
+        "before": 12.0,
+        "after": 6.0,
+        "ratio": found["beyond_control"] | {"value": 0.5},
+    } | {"ratio": found["alarms_a_day"]["changed"]["ratio"]}
     assert found["beyond_control"]["value"] == 0.5
     assert found["balance"]["after"]["slow"] == 4
     assert found["balance"]["before"] == {
-        "actionable": 48, "answered": 48, "response_seconds": {"median": 30.0, "ninth_decile": 30.0}, "slow": 0,
-    }  # fmt: skip
-    named = json.loads(run("compare", "--episodes", path, "--at", str(AT), "--unit", "icu", "--control", "other", "--json").out)
+        "actionable": 48,
+        "answered": 48,
+        "response_seconds": {"median": 30.0, "ninth_decile": 30.0},
+        "slow": 0,
+    }
+    named = json.loads(
+        run(
+            "compare",
+            "--episodes",
+            path,
+            "--at",
+            str(AT),
+            "--unit",
+            "icu",
+            "--control",
+            "other",
+            "--json",
+        ).out
+    )
     assert named["controls"] == ["other"]
 
 
 def test_a_change_record_says_when_what_and_what_was_expected(tmp_path: Path) -> None:
-    rows = [episode(1, alarm_id=f"{day}-{hour}", start=AT + day * DAY + hour * 3_600_000, end=AT + day * DAY + hour * 3_600_000 + 9_000)
-            for day in range(-4, 5) for hour in range(10)]  # fmt: skip
-    path, answer, change = written(tmp_path, *rows), tmp_path / "answer.json", tmp_path / "change.json"
-    answer.write_bytes(run("tune", "--episodes", path, "--unit", "icu", "--delay", "10", "--json").out)
-    decided = ("--owner", "biomed", "--review", "2026-06-30", "--change-control", "CC-7", "--at", str(AT))
+    rows = [
+        episode(
+            1,
+            alarm_id=f"{day}-{hour}",
+            start=AT + day * DAY + hour * 3_600_000,
+            end=AT + day * DAY + hour * 3_600_000 + 9_000,
+        )
+        for day in range(-4, 5)
+        for hour in range(10)
+    ]
+    path, answer, change = (
+        written(tmp_path, *rows),
+        tmp_path / "answer.json",
+        tmp_path / "change.json",
+    )
+    answer.write_bytes(
+        run("tune", "--episodes", path, "--unit", "icu", "--delay", "10", "--json").out
+    )
+    decided = (
+        "--owner",
+        "biomed",
+        "--review",
+        "2026-06-30",
+        "--change-control",
+        "CC-7",
+        "--at",
+        str(AT),
+    )
     assert run("tune", "apply", answer, *decided, "--out", change).status == 0
     found = json.loads(run("compare", "--episodes", path, "--change", change, "--json").out)
     assert (found["at"], found["scope"]["unit"], found["expected_ratio"]) == (AT, "icu", 0.0)
     assert run("compare", "--episodes", path, "--change", answer).status == 2
 
 
-@pytest.mark.parametrize("more", [(), ("--at", "yesterday"), ("--at", str(AT + 100 * DAY)), ("--at", str(AT), "--confidence", "100")])
+@pytest.mark.parametrize(
+    "more",
+    [
+        (),
+        ("--at", "yesterday"),
+        ("--at", str(AT + 100 * DAY)),
+        ("--at", str(AT), "--confidence", "100"),
+    ],
+)
 def test_what_cannot_be_compared_is_refused(tmp_path: Path, more: tuple[str, ...]) -> None:
     done = run("compare", "--episodes", written(tmp_path, episode(1)), *more)
     assert (done.status, done.out) == (2, b"")

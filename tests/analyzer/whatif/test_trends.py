@@ -1,4 +1,6 @@
-"""Alarms drawn anew from readings, against a reading-by-reading reference; and what of the recorded ones they tell."""
+"""Alarms drawn anew from readings, against a reading-by-reading reference; and what of the recorded
+ones they tell.
+"""
 
 from __future__ import annotations
 
@@ -40,24 +42,38 @@ def naive(readings: list[Reading], rule: Rule) -> list[tuple[str, int, int]]:
 
 
 READINGS = st.lists(
-    st.tuples(st.sampled_from("12"), st.integers(0, 40).map(lambda second: second * 1000), st.sampled_from((88.0, 89.0, 90.0, 91.0, 92.0))),
-    max_size=60, unique_by=lambda one: one[:2],
-)  # fmt: skip
+    st.tuples(
+        st.sampled_from("12"),
+        st.integers(0, 40).map(lambda second: second * 1000),
+        st.sampled_from((88.0, 89.0, 90.0, 91.0, 92.0)),
+    ),
+    max_size=60,
+    unique_by=lambda one: one[:2],
+)
 RULES = st.builds(
-    Rule, side=st.sampled_from(("low", "high")), limit=st.sampled_from((89.0, 90.0, 90.5)), delay=st.sampled_from((0, 1_000, 3_000)),
+    Rule,
+    side=st.sampled_from(("low", "high")),
+    limit=st.sampled_from((89.0, 90.0, 90.5)),
+    delay=st.sampled_from((0, 1_000, 3_000)),
     deadband=st.sampled_from((0.0, 1.0, 1.5)),
-)  # fmt: skip
+)
 
 
 @settings(max_examples=400)
 @given(READINGS, RULES)
-def test_alarms_are_those_of_one_reading_after_the_other(readings: list[Reading], rule: Rule) -> None:
-    spread = [(bed, at * (12 if at > 30_000 else 1), value) for bed, at, value in readings]  # with gaps behind half a minute
+def test_alarms_are_those_of_one_reading_after_the_other(
+    readings: list[Reading], rule: Rule
+) -> None:
+    # with gaps behind half a minute
+    spread = [(bed, at * (12 if at > 30_000 else 1), value) for bed, at, value in readings]
     count = len(spread)
     beds, times, values = zip(*spread, strict=True) if spread else ((), (), ())
     trend = Trend.of(["H"] * count, ["icu"] * count, beds, times, values)
     drawn = draw(trend, rule)
-    found = [(trend.beds[bed][2], start, end) for bed, start, end in zip(drawn.bed.tolist(), drawn.start, drawn.end, strict=True)]
+    found = [
+        (trend.beds[bed][2], start, end)
+        for bed, start, end in zip(drawn.bed.tolist(), drawn.start, drawn.end, strict=True)
+    ]
     assert sorted(found) == naive(spread, rule)
     assert (drawn.sounds - drawn.start == rule.delay).all()
 
@@ -91,27 +107,68 @@ def readings(tmp_path: Path) -> Path:
 def test_a_limit_is_judged_in_both_directions_and_so_are_delays(readings: Path) -> None:
     assert asked(readings, "--limit", "92")["after"]["alarms"] == 4
     assert asked(readings, "--limit", "88")["after"] == {
-        "limit": 88.0, "delay_seconds": 0.0, "deadband": 0.0, "alarms": 1, "sounding_seconds": 20.0,
-    }  # fmt: skip
+        "limit": 88.0,
+        "delay_seconds": 0.0,
+        "deadband": 0.0,
+        "alarms": 1,
+        "sounding_seconds": 20.0,
+    }
     found = asked(readings, "--limit", "90", "--delay", "5")
-    assert (found["before"]["alarms"], found["after"]["alarms"], found["after"]["sounding_seconds"]) == (3, 2, 15.0 + 35.0)
+    assert (
+        found["before"]["alarms"],
+        found["after"]["alarms"],
+        found["after"]["sounding_seconds"],
+    ) == (3, 2, 15.0 + 35.0)
 
 
 def test_recorded_actionable_alarms_are_told_later_or_lost(readings: Path, tmp_path: Path) -> None:
     episodes = written(
-        tmp_path, *(episode(1, alarm_id=str(begin), start=begin * 1000 + 400, end=end * 1000 + 900, **{"class": klass})
-                    for begin, end, klass in ((100, 120, "actionable"), (200, 205, "actionable"), (300, 340, "non_actionable"),
-                                              (900, 950, "actionable"))),
-    )  # fmt: skip
+        tmp_path,
+        *(
+            episode(
+                1,
+                alarm_id=str(begin),
+                start=begin * 1000 + 400,
+                end=end * 1000 + 900,
+                **{"class": klass},
+            )
+            for begin, end, klass in (
+                (100, 120, "actionable"),
+                (200, 205, "actionable"),
+                (300, 340, "non_actionable"),
+                (900, 950, "actionable"),
+            )
+        ),
+    )
     found = asked(readings, "--limit", "90", "--delay", "10", "--episodes", episodes)["recorded"]
-    assert (found["alarms"], found["covered"], found["told_before"], found["told_after"], found["actionable"]) == (4, 3, 3, 2, 2)
+    assert (
+        found["alarms"],
+        found["covered"],
+        found["told_before"],
+        found["told_after"],
+        found["actionable"],
+    ) == (4, 3, 3, 2, 2)
     assert (found["lost"]["count"], found["lost"]["of"]) == (1, 2)
     assert found["late"] == {"actionable": 1, "most_seconds": 9.6}
-    said = run("tune", "trend", "--trend", readings, *ASK[:-1], "--limit", "90", "--delay", "10", "--episodes", episodes).out.decode()
+    said = run(
+        "tune",
+        "trend",
+        "--trend",
+        readings,
+        *ASK[:-1],
+        "--limit",
+        "90",
+        "--delay",
+        "10",
+        "--episodes",
+        episodes,
+    ).out.decode()
     assert "actionable alarms lost, of those that the setting in force tells: 1 of 2" in said
 
 
-def test_csv_and_parquet_give_the_same_and_bad_rows_are_told(readings: Path, tmp_path: Path) -> None:
+def test_csv_and_parquet_give_the_same_and_bad_rows_are_told(
+    readings: Path, tmp_path: Path
+) -> None:
     expected = asked(readings, "--limit", "92")
     frame = polars.DataFrame(ROWS)
     frame.write_csv(tmp_path / "trend.csv")
@@ -119,19 +176,33 @@ def test_csv_and_parquet_give_the_same_and_bad_rows_are_told(readings: Path, tmp
     assert asked(tmp_path / "trend.csv", "--limit", "92") == expected
     assert asked(tmp_path / "trend.parquet", "--limit", "92") == expected
     with readings.open("a") as file:
-        file.write('nothing\n{"facility":"H"}\n{"facility":"H","unit":"icu","bed":"1","source":"SpO2","at":1,"value":null}\n')
+        file.write(
+            'nothing\n{"facility":"H"}\n{"facility":"H","unit":"icu","bed":"1","source":"SpO2","at":1,"value":null}\n'
+        )
     done = run("tune", "trend", "--trend", readings, *ASK, "--limit", "92")
     assert done.err.splitlines() == [
-        f"malformed: {readings}:601: value: expected JSON", f"malformed: {readings}:602: unit: required, but missing",
-    ]  # fmt: skip
+        f"malformed: {readings}:601: value: expected JSON",
+        f"malformed: {readings}:602: unit: required, but missing",
+    ]
     assert json.loads(done.out) == expected | {"malformed": 2}
 
 
 def test_drawn_alarms_do_not_overlap() -> None:
     rng = np.random.default_rng(2)
     value = 90 + np.sin(np.arange(20_000) / 200) + rng.standard_normal(20_000) / 20
-    trend = Trend.of(["H"] * 20_000, ["icu"] * 20_000, ["1"] * 20_000, list(range(0, 20_000_000, 1_000)), value.tolist())
+    trend = Trend.of(
+        ["H"] * 20_000,
+        ["icu"] * 20_000,
+        ["1"] * 20_000,
+        list(range(0, 20_000_000, 1_000)),
+        value.tolist(),
+    )
     drawn = draw(trend, Rule(side="low", limit=90, deadband=0.2))
     assert len(drawn) > 10
-    assert all(ended < begun for (_, ended), (begun, _) in pairwise(zip(drawn.start.tolist(), drawn.end.tolist(), strict=True)))
+    assert all(
+        ended < begun
+        for (_, ended), (begun, _) in pairwise(
+            zip(drawn.start.tolist(), drawn.end.tolist(), strict=True)
+        )
+    )
     assert len(draw(trend, Rule(side="low", limit=90))) > len(drawn)

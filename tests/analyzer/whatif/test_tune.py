@@ -27,23 +27,34 @@ from tests.harness.workers import run
 from tests.oracle import whatif as naive
 from tests.oracle.reference import _flood_length, _union_length
 
-SCOPES = st.fixed_dictionaries({
-    "facility": st.sampled_from((None, None, "H")), "unit": st.sampled_from((None, None, "icu")), "type": st.sampled_from((None, *TYPES)),
-    "priority": st.sampled_from((None, None, "medium")),
-})  # fmt: skip
-SETTINGS = st.fixed_dictionaries({
-    "limit": st.sampled_from((None, None, 80.0, 86.0, 88.0, 90.0, 121.0, 125.0)),
-    "delay": st.sampled_from((None, None, 0, 5_000, 14_000, 15_000)), "beside": st.sampled_from((None, None, *TYPES)),
-    "holdoff": st.sampled_from((None, None, 0, 1_000, 15_000, 60_000)), "priority": st.sampled_from((None, None, "info", "low", "medium")),
-    "sent_from": st.sampled_from(("low", "medium", "high")),
-})  # fmt: skip
+SCOPES = st.fixed_dictionaries(
+    {
+        "facility": st.sampled_from((None, None, "H")),
+        "unit": st.sampled_from((None, None, "icu")),
+        "type": st.sampled_from((None, *TYPES)),
+        "priority": st.sampled_from((None, None, "medium")),
+    }
+)
+SETTINGS = st.fixed_dictionaries(
+    {
+        "limit": st.sampled_from((None, None, 80.0, 86.0, 88.0, 90.0, 121.0, 125.0)),
+        "delay": st.sampled_from((None, None, 0, 5_000, 14_000, 15_000)),
+        "beside": st.sampled_from((None, None, *TYPES)),
+        "holdoff": st.sampled_from((None, None, 0, 1_000, 15_000, 60_000)),
+        "priority": st.sampled_from((None, None, "info", "low", "medium")),
+        "sent_from": st.sampled_from(("low", "medium", "high")),
+    }
+)
 
 
 @settings(max_examples=400)
 @given(records(), SCOPES, SETTINGS)
 @example([], {}, {})
 def test_all_levers_together_give_the_naive_answer(
-    tmp_path_factory: pytest.TempPathFactory, episodes: list[naive.Episode], scope: dict[str, Any], setting: dict[str, Any]
+    tmp_path_factory: pytest.TempPathFactory,
+    episodes: list[naive.Episode],
+    scope: dict[str, Any],
+    setting: dict[str, Any],
 ) -> None:
     found = recorded(episodes, tmp_path_factory.mktemp("episodes"))
     try:
@@ -57,11 +68,17 @@ def test_all_levers_together_give_the_naive_answer(
 
 
 @pytest.mark.parametrize(("holdoff", "merged"), [("29.999", 0), ("30", 1), ("45", 2)])
-def test_what_returns_within_the_hold_off_carries_the_alarm_on(tmp_path: Path, holdoff: str, merged: int) -> None:
-    """Over at 20 s and back 30 s later; over again at 60 s, and back 45 s later. Another device has a quiet of its own."""
+def test_what_returns_within_the_hold_off_carries_the_alarm_on(
+    tmp_path: Path, holdoff: str, merged: int
+) -> None:
+    """Over at 20 s and back 30 s later; over again at 60 s, and back 45 s later. Another device has
+    a quiet of its own.
+    """
     rows = [
         episode(number, start=start * 1000, end=end * 1000, device_id=device)
-        for number, (start, end, device) in enumerate([(0, 20, "m1"), (50, 60, "m1"), (105, 110, "m1"), (61, 62, "m2")])
+        for number, (start, end, device) in enumerate(
+            [(0, 20, "m1"), (50, 60, "m1"), (105, 110, "m1"), (61, 62, "m2")]
+        )
     ]
     ask = ("tune", "--episodes", written(tmp_path, *rows), "--json")
     assert json.loads(run(*ask, "--holdoff", holdoff).out)["by"]["holdoff"] == merged
@@ -69,25 +86,39 @@ def test_what_returns_within_the_hold_off_carries_the_alarm_on(tmp_path: Path, h
 
 @given(records(), SETTINGS, st.randoms())
 def test_the_order_of_lines_decides_nothing_but_which_version_counts(
-    tmp_path_factory: pytest.TempPathFactory, episodes: list[naive.Episode], setting: dict[str, Any], random: Any
+    tmp_path_factory: pytest.TempPathFactory,
+    episodes: list[naive.Episode],
+    setting: dict[str, Any],
+    random: Any,
 ) -> None:
     folder = tmp_path_factory.mktemp("episodes")
     latest = list({naive.key(one): one for one in episodes}.values())
     shuffled = random.sample(latest, len(latest))
     setting = setting | {"limit": None}
-    answers = [evaluated(recorded(some, folder), Scope(), Setting(**setting)) for some in (episodes, latest, shuffled)]
+    answers = [
+        evaluated(recorded(some, folder), Scope(), Setting(**setting))
+        for some in (episodes, latest, shuffled)
+    ]
     assert answers[0] == answers[1] == answers[2]
 
 
-# --- bounds ------------------------------------------------------------------------------------------------------------
+# --- bounds
+# ------------------------------------------------------------------------------------------------------------
 
 
 @given(st.integers(1, 60), st.data())
-def test_the_bound_is_the_share_under_which_so_few_would_be_a_rare_chance(of: int, data: st.DataObject) -> None:
-    count, confidence = data.draw(st.integers(0, of - 1)), data.draw(st.sampled_from((0.8, 0.95, 0.99)))
+def test_the_bound_is_the_share_under_which_so_few_would_be_a_rare_chance(
+    of: int, data: st.DataObject
+) -> None:
+    count, confidence = (
+        data.draw(st.integers(0, of - 1)),
+        data.draw(st.sampled_from((0.8, 0.95, 0.99))),
+    )
     bound = upper_bound(count, of, confidence)
     assert bound is not None
-    chance = sum(comb(of, seen) * bound**seen * (1 - bound) ** (of - seen) for seen in range(count + 1))
+    chance = sum(
+        comb(of, seen) * bound**seen * (1 - bound) ** (of - seen) for seen in range(count + 1)
+    )
     assert chance == pytest.approx(1 - confidence, rel=1e-6)
 
 
@@ -95,7 +126,11 @@ def test_of_none_seen_the_bound_is_the_rule_of_three_and_of_nothing_there_is_non
     assert upper_bound(0, 1_000, 0.95) == pytest.approx(3 / 1_000, rel=0.005)
     assert upper_bound(7, 7, 0.95) == 1.0
     assert upper_bound(0, 0, 0.95) is None
-    assert upper_bound(0, least_needed(0.01, 0.95), 0.95) <= 0.01 < upper_bound(0, least_needed(0.01, 0.95) - 1, 0.95)  # type: ignore[operator]
+    assert (
+        upper_bound(0, least_needed(0.01, 0.95), 0.95)
+        <= 0.01
+        < upper_bound(0, least_needed(0.01, 0.95) - 1, 0.95)
+    )  # type: ignore[operator]
 
 
 def test_the_bound_of_many_is_that_of_other_tables() -> None:
@@ -104,24 +139,54 @@ def test_the_bound_of_many_is_that_of_other_tables() -> None:
     assert upper_bound(2_000, 500_000, 0.95) == pytest.approx(0.00414997, abs=1e-7)
 
 
-# --- the command -------------------------------------------------------------------------------------------------------
+# --- the command
+# -------------------------------------------------------------------------------------------------------
 
 
 def test_delay_and_limit_as_the_contract_has_them(tmp_path: Path) -> None:
     path = written(
-        tmp_path, episode(1), episode(2, end=120_000 + 14_000, value=89.0), episode(3, end=None), episode(4, value=None),
-        episode(5, kind="technical", value=89.9, **{"class": "technical"}), episode(6, value=89.0, **{"class": "actionable"}),
-        episode(7, unit="nicu"), episode(8, priority="info"),
-    )  # fmt: skip
-    done = run("tune", "--episodes", path, "--unit", "icu", "--type", "monitor/SpO2/LO", "--delay", "14", "--limit", "88", "--json")
+        tmp_path,
+        episode(1),
+        episode(2, end=120_000 + 14_000, value=89.0),
+        episode(3, end=None),
+        episode(4, value=None),
+        episode(5, kind="technical", value=89.9, **{"class": "technical"}),
+        episode(6, value=89.0, **{"class": "actionable"}),
+        episode(7, unit="nicu"),
+        episode(8, priority="info"),
+    )
+    done = run(
+        "tune",
+        "--episodes",
+        path,
+        "--unit",
+        "icu",
+        "--type",
+        "monitor/SpO2/LO",
+        "--delay",
+        "14",
+        "--limit",
+        "88",
+        "--json",
+    )
     assert done.status == 0
     found = json.loads(done.out)
     assert found["before"]["alarms"] == 6
     assert found["removed"] == {
         "alarms": 2,
-        "classes": {"actionable": 1, "non_actionable": 1, "technical": 0, "pending": 0, "unknown": 0},
+        "classes": {
+            "actionable": 1,
+            "non_actionable": 1,
+            "technical": 0,
+            "pending": 0,
+            "unknown": 0,
+        },
     }
-    assert (found["after"]["alarms"], found["delayed"]["alarms"], found["not_evaluable"]) == (4, 4, 1)
+    assert (found["after"]["alarms"], found["delayed"]["alarms"], found["not_evaluable"]) == (
+        4,
+        4,
+        1,
+    )
     assert found["lost"] == {"count": 1, "of": 1, "share": 1.0, "upper": 1.0, "confidence": 0.95}
 
 
@@ -138,14 +203,23 @@ def test_delay_and_limit_as_the_contract_has_them(tmp_path: Path) -> None:
         (["--type", "monitor/SpO2/LO", "--limit", "nan"], "--limit: expected a number"),
     ],
 )
-def test_what_cannot_be_answered_is_refused_with_the_reason(tmp_path: Path, arguments: list[str], says: str) -> None:
+def test_what_cannot_be_answered_is_refused_with_the_reason(
+    tmp_path: Path, arguments: list[str], says: str
+) -> None:
     done = run("tune", "--episodes", written(tmp_path, episode(1)), *arguments, "--json")
     assert (done.status, done.out) == (2, b"")
     assert says in done.err
 
 
-def test_a_more_sensitive_limit_of_any_chosen_alarm_is_refused_on_either_side(tmp_path: Path) -> None:
-    path = written(tmp_path, episode(1), episode(2, limit=85.0, value=80.0), episode(3, unit="nicu", limit=80.0, value=70.0))
+def test_a_more_sensitive_limit_of_any_chosen_alarm_is_refused_on_either_side(
+    tmp_path: Path,
+) -> None:
+    path = written(
+        tmp_path,
+        episode(1),
+        episode(2, limit=85.0, value=80.0),
+        episode(3, unit="nicu", limit=80.0, value=70.0),
+    )
     ask = ("tune", "--episodes", path, "--type", "monitor/SpO2/LO", "--json")
     assert run(*ask, "--unit", "icu", "--limit", "85").status == 0
     assert run(*ask, "--unit", "icu", "--limit", "85.5").status == 2
@@ -155,14 +229,23 @@ def test_a_more_sensitive_limit_of_any_chosen_alarm_is_refused_on_either_side(tm
 def test_malformed_lines_are_told_by_file_line_and_field_and_passed_over(tmp_path: Path) -> None:
     path = written(tmp_path, episode(1))
     bad: list[Any] = [
-        "not json", [], {name: one for name, one in episode(2).items() if name != "start"}, episode(3, **{"class": "perhaps"}),
-        episode(4, start="noon"), episode(5, end=0), episode(6, unit=""), episode(7, value="low"), episode(8, clinicians="n1"),
+        "not json",
+        [],
+        {name: one for name, one in episode(2).items() if name != "start"},
+        episode(3, **{"class": "perhaps"}),
+        episode(4, start="noon"),
+        episode(5, end=0),
+        episode(6, unit=""),
+        episode(7, value="low"),
+        episode(8, clinicians="n1"),
         episode(9, start=10**18),
-    ]  # fmt: skip
+    ]
     with path.open("ab") as file:
         file.write(b"\n\xff\n")
         for one in bad:
-            file.write(one.encode() + b"\n" if isinstance(one, str) else json.dumps(one).encode() + b"\n")
+            file.write(
+                one.encode() + b"\n" if isinstance(one, str) else json.dumps(one).encode() + b"\n"
+            )
         file.write(json.dumps(episode(10)).encode())
     done = run("tune", "--episodes", path, "--delay", "30", "--json")
     assert done.status == 0
@@ -172,37 +255,65 @@ def test_malformed_lines_are_told_by_file_line_and_field_and_passed_over(tmp_pat
     assert done.err.splitlines() == [
         f"malformed: {path}:{line}: {says}"
         for line, says in (
-            (3, "value: expected JSON"), (4, "value: expected JSON"), (5, "value: expected a JSON object"),
-            (6, "start: required, but missing"), (7, "class: expected one of actionable, non_actionable, technical, pending, unknown"),
-            (8, f"start: expected {a_time}"), (9, "end: expected no earlier than start"), (10, "unit: expected 1 to 128 characters"),
-            (11, "value: expected a number"), (12, "clinicians: expected a list of clinician ids"),
+            (3, "value: expected JSON"),
+            (4, "value: expected JSON"),
+            (5, "value: expected a JSON object"),
+            (6, "start: required, but missing"),
+            (7, "class: expected one of actionable, non_actionable, technical, pending, unknown"),
+            (8, f"start: expected {a_time}"),
+            (9, "end: expected no earlier than start"),
+            (10, "unit: expected 1 to 128 characters"),
+            (11, "value: expected a number"),
+            (12, "clinicians: expected a list of clinician ids"),
             (13, "start: expected a time from 1970 to 2100"),
         )
-    ]  # fmt: skip
+    ]
     assert run("tune", "--episodes", path, "--delay", "30", "--json", "--strict").status == 3
 
 
 def test_pending_and_unknown_alarms_are_not_known(tmp_path: Path) -> None:
     classes = ("actionable", "technical", "pending", "unknown", "non_actionable")
     rows = [episode(number, **{"class": klass}) for number, klass in enumerate(classes)]
-    found = json.loads(run("tune", "--episodes", written(tmp_path, *rows), "--delay", "20", "--json").out)
+    found = json.loads(
+        run("tune", "--episodes", written(tmp_path, *rows), "--delay", "20", "--json").out
+    )
     assert found["known"] == {"count": 3, "of": 5, "share": 0.6}
     assert "Of 2 of 5 alarms nobody knows" in " ".join(found["caveats"])
 
 
 def test_times_are_read_as_text_too(tmp_path: Path) -> None:
-    path = written(tmp_path, episode(1, start="2026-03-01T07:00:00.250+01:00", end="2026-03-01T06:00:14.250Z"))
-    assert json.loads(run("tune", "--episodes", path, "--delay", "14", "--json").out)["removed"]["alarms"] == 1
-    assert json.loads(run("tune", "--episodes", path, "--delay", "13.999", "--json").out)["removed"]["alarms"] == 0
+    path = written(
+        tmp_path, episode(1, start="2026-03-01T07:00:00.250+01:00", end="2026-03-01T06:00:14.250Z")
+    )
+    assert (
+        json.loads(run("tune", "--episodes", path, "--delay", "14", "--json").out)["removed"][
+            "alarms"
+        ]
+        == 1
+    )
+    assert (
+        json.loads(run("tune", "--episodes", path, "--delay", "13.999", "--json").out)["removed"][
+            "alarms"
+        ]
+        == 0
+    )
 
 
 def test_an_empty_file_and_a_scope_without_alarms_count_nothing(tmp_path: Path) -> None:
     for episodes, more in (([], ()), ([episode(1)], ("--unit", "elsewhere"))):
-        done = run("tune", "--episodes", written(tmp_path, *episodes), "--delay", "14", *more, "--json")
+        done = run(
+            "tune", "--episodes", written(tmp_path, *episodes), "--delay", "14", *more, "--json"
+        )
         assert done.status == 0
         found = json.loads(done.out)
         assert {found[name]["alarms"] for name in ("before", "after", "removed", "delayed")} == {0}
-        assert found["lost"] == {"count": 0, "of": 0, "share": None, "upper": None, "confidence": 0.95}
+        assert found["lost"] == {
+            "count": 0,
+            "of": 0,
+            "share": None,
+            "upper": None,
+            "confidence": 0.95,
+        }
 
 
 def test_help_gives_an_example_and_names_what_stands_below() -> None:
@@ -218,14 +329,24 @@ def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     assert run("tune", "--json").status == 2
 
 
-# --- effects and search ------------------------------------------------------------------------------------------------
+# --- effects and search
+# ------------------------------------------------------------------------------------------------
 
 
 GRIDS = st.builds(
     Grid,
-    limits=st.lists(st.sampled_from((None, 80.0, 84.0, 85.0)), min_size=1, max_size=3, unique=True).map(tuple),
-    delays=st.lists(st.sampled_from((None, 0, 5_000, 14_000, 15_000)), min_size=1, max_size=3, unique=True).map(tuple),
-    holdoffs=st.lists(st.sampled_from((None, 0, 1_000, 15_000, 60_000, 5_000_000)), min_size=1, max_size=3, unique=True).map(tuple),
+    limits=st.lists(
+        st.sampled_from((None, 80.0, 84.0, 85.0)), min_size=1, max_size=3, unique=True
+    ).map(tuple),
+    delays=st.lists(
+        st.sampled_from((None, 0, 5_000, 14_000, 15_000)), min_size=1, max_size=3, unique=True
+    ).map(tuple),
+    holdoffs=st.lists(
+        st.sampled_from((None, 0, 1_000, 15_000, 60_000, 5_000_000)),
+        min_size=1,
+        max_size=3,
+        unique=True,
+    ).map(tuple),
 )
 
 
@@ -245,11 +366,17 @@ def test_a_grid_gives_what_each_of_its_settings_gives_alone(
     for place, setting in enumerate(found.settings):
         fate = fates(alarms, np.arange(len(alarms)), setting)
         assert found.removed[place].tolist() == tally(alarms.klass[~fate.sounds]).tolist()
-        assert found.silenced[place] == sounded[~fate.sounds].sum() + (setting.delay or 0) * fate.sounds.sum()
+        assert (
+            found.silenced[place]
+            == sounded[~fate.sounds].sum() + (setting.delay or 0) * fate.sounds.sum()
+        )
     front = found.pareto().tolist()
     pairs = list(zip(found.spared.tolist(), found.lost.tolist(), strict=True))
     for place, (spared, lost) in enumerate(pairs):
-        beaten = any((more >= spared and fewer <= lost and (more, fewer) != (spared, lost)) for more, fewer in pairs)
+        beaten = any(
+            (more >= spared and fewer <= lost and (more, fewer) != (spared, lost))
+            for more, fewer in pairs
+        )
         first = pairs.index((spared, lost)) == place
         assert (place in front) == (not beaten and first)
 
@@ -278,15 +405,22 @@ def test_the_weight_of_alarms_is_that_of_the_naive_gauges(
 ) -> None:
     alarms = recorded(episodes, tmp_path_factory.mktemp("episodes"))
     rows, setting = np.arange(len(alarms)), Setting(delay=delay)
-    before, after = weigh_both(alarms, rows, setting, fates(alarms, rows, setting), duty_by_alarms(alarms))
+    before, after = weigh_both(
+        alarms, rows, setting, fates(alarms, rows, setting), duty_by_alarms(alarms)
+    )
     hours = {(who, one["start"] // HOUR) for one in episodes for who in one["clinicians"]}
     assert before.duty == after.duty == len(hours) * HOUR
     first = min(one["start"] for one in episodes)
     last = max(max(one["start"], one["end"] or 0) for one in episodes)
     until = max(last, max((hour + 1) * HOUR for _, hour in hours)) if hours else last
     since = min(first, min(hour * HOUR for _, hour in hours)) if hours else first
-    for weight, late, kept in ((before, 0, episodes), (after, delay or 0, [one for one in episodes if sounds(one, delay)])):
-        shifted = [one | {"start": min(one["start"] + late, naive.ending(one), until)} for one in kept]
+    for weight, late, kept in (
+        (before, 0, episodes),
+        (after, delay or 0, [one for one in episodes if sounds(one, delay)]),
+    ):
+        shifted = [
+            one | {"start": min(one["start"] + late, naive.ending(one), until)} for one in kept
+        ]
         assert weight.alarms == sum(len(one["clinicians"]) for one in kept)
         flood = free = sounding = heavy = busy = 0
         for who in ("ann", "bob", "cyd"):
@@ -295,12 +429,19 @@ def test_the_weight_of_alarms_is_that_of_the_naive_gauges(
             flood += _flood_length(starts, since - HOUR, since - 1, until + 1)
             duty = sorted(hour * HOUR for person, hour in hours if person == who)
             free += protected_length(duty, starts)
-            sounding += _union_length([(one["start"], min(naive.ending(one), until)) for one in own], since, until)
+            sounding += _union_length(
+                [(one["start"], min(naive.ending(one), until)) for one in own], since, until
+            )
             heavy += sum(sum(begin <= one < begin + HOUR for one in starts) > 30 for begin in duty)
             for begin in (begin + part * 10 * MINUTE for begin in duty for part in range(6)):
                 busy += sum(begin <= one < begin + 10 * MINUTE for one in starts) > 10
         assert (weight.flood, weight.protected, weight.sounding) == (flood, free, sounding)
-        assert (weight.heavy_hours, weight.hours, weight.busy_intervals, weight.intervals) == (heavy, len(hours), busy, 6 * len(hours))
+        assert (weight.heavy_hours, weight.hours, weight.busy_intervals, weight.intervals) == (
+            heavy,
+            len(hours),
+            busy,
+            6 * len(hours),
+        )
 
 
 def sounds(one: naive.Episode, delay: int | None) -> bool:
@@ -318,32 +459,57 @@ def protected_length(duty: list[int], starts: list[int]) -> int:
     pieces = []
     for begin, end in stretches:
         cuts = sorted({one for one in starts if begin < one < end})
-        pieces += [later - earlier for earlier, later in zip([begin, *cuts], [*cuts, end], strict=True)]
+        pieces += [
+            later - earlier for earlier, later in zip([begin, *cuts], [*cuts, end], strict=True)
+        ]
     return sum(piece for piece in pieces if piece >= 5 * MINUTE)
 
 
-# --- the promise -------------------------------------------------------------------------------------------------------
+# --- the promise
+# -------------------------------------------------------------------------------------------------------
 
 
 def test_the_bound_covers_the_truth_in_a_thousand_simulated_hospitals() -> None:
-    """A delay of 10 s hides each actionable alarm with a chance that the simulator's durations tell; hospitals have 20 to 2,000 of these.
+    """A delay of 10 s hides each actionable alarm with a chance that the simulator's durations
+    tell; hospitals have 20 to 2,000 of these.
 
-    At 95 % confidence the bound may lie below the truth in 50 of them; 70 would have odds of 1 in 400.
+    At 95 % confidence the bound may lie below the truth in 50 of them; 70 would have odds of 1 in
+    400.
     """
     rng = np.random.default_rng(14)
     delay = 10 * SECOND
-    truth = NormalDist().cdf(log(delay / calibration.ACTIONABLE_DURATION) / calibration.ACTIONABLE_SIGMA)
+    truth = NormalDist().cdf(
+        log(delay / calibration.ACTIONABLE_DURATION) / calibration.ACTIONABLE_SIGMA
+    )
     missed = 0
     for _ in range(1_000):
         needed = int(rng.integers(20, 2_000))
-        lasts = calibration.ACTIONABLE_DURATION * np.exp(calibration.ACTIONABLE_SIGMA * rng.standard_normal(needed))
+        lasts = calibration.ACTIONABLE_DURATION * np.exp(
+            calibration.ACTIONABLE_SIGMA * rng.standard_normal(needed)
+        )
         start = np.arange(needed) * 60_000
         recorder = Recorder()
         recorder.take(
-            [["H"] * needed, ["U"] * needed, ["1"] * needed, list(map(str, range(needed))), [""] * needed, ["m"] * needed, [""] * needed,
-             ["LO"] * needed, ["physiological"] * needed, ["medium"] * needed, start.tolist(), (start + lasts.astype(np.int64)).tolist(),
-             [None] * needed, [None] * needed, [()] * needed, ["actionable"] * needed, [None] * needed]
-        )  # fmt: skip
+            [
+                ["H"] * needed,
+                ["U"] * needed,
+                ["1"] * needed,
+                list(map(str, range(needed))),
+                [""] * needed,
+                ["m"] * needed,
+                [""] * needed,
+                ["LO"] * needed,
+                ["physiological"] * needed,
+                ["medium"] * needed,
+                start.tolist(),
+                (start + lasts.astype(np.int64)).tolist(),
+                [None] * needed,
+                [None] * needed,
+                [()] * needed,
+                ["actionable"] * needed,
+                [None] * needed,
+            ]
+        )
         found = search(recorder.recorded(), Grid(delays=(delay,)))
         bound = upper_bound(int(found.lost[0]), needed, 0.95)
         assert bound is not None
@@ -351,11 +517,18 @@ def test_the_bound_covers_the_truth_in_a_thousand_simulated_hospitals() -> None:
     assert 20 < missed < 70
 
 
-def test_published_delays_remove_what_was_published_of_the_calibrated_ward(calibrated: Path) -> None:
+def test_published_delays_remove_what_was_published_of_the_calibrated_ward(
+    calibrated: Path,
+) -> None:
     """Goerges 2009: 14 s removes 50 % of ignored and ineffective alarms, 19 s 67 %."""
     for delay, published in ((14, 0.50), (19, 0.67)):
-        found = json.loads(run("tune", "--episodes", calibrated, "--delay", str(delay), "--json").out)
-        idle = [sum(found[part]["classes"][name] for name in ("non_actionable",)) for part in ("removed", "before")]
+        found = json.loads(
+            run("tune", "--episodes", calibrated, "--delay", str(delay), "--json").out
+        )
+        idle = [
+            sum(found[part]["classes"][name] for name in ("non_actionable",))
+            for part in ("removed", "before")
+        ]
         assert idle[1] > 1_000
         assert idle[0] / idle[1] == pytest.approx(published, abs=0.04)
 
@@ -365,19 +538,36 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A day of two simulated intensive care units, replayed."""
     folder = tmp_path_factory.mktemp("calibrated")
     assert run("simulate", "--out", folder, "--duration", "24h", "--units", "2").status == 0
-    files = [part for name in ("alarms", "assignments", "responses", "labels") for part in (f"--{name}", folder / f"{name}.jsonl")]
-    assert run("replay", *files, "--pseudonyms", "off", "--episodes", folder / "episodes.jsonl").status == 0
+    files = [
+        part
+        for name in ("alarms", "assignments", "responses", "labels")
+        for part in (f"--{name}", folder / f"{name}.jsonl")
+    ]
+    assert (
+        run("replay", *files, "--pseudonyms", "off", "--episodes", folder / "episodes.jsonl").status
+        == 0
+    )
     return folder / "episodes.jsonl"
 
 
-def test_a_search_recommends_what_keeps_its_promise_and_tests_it_on_the_rest(calibrated: Path) -> None:
+def test_a_search_recommends_what_keeps_its_promise_and_tests_it_on_the_rest(
+    calibrated: Path,
+) -> None:
     ask = ("tune", "--episodes", calibrated, "--search", "--tolerance", "5", "--json")
     found = json.loads(run(*ask).out)["search"]
     best, held = found["best"], found["held_out"]
     assert best["lost"]["upper"] <= 0.05 < max(one["lost"]["upper"] for one in found["pareto"])
-    assert best["spared"] == max(one["spared"] for one in found["pareto"] if one["lost"]["upper"] <= 0.05)
+    assert best["spared"] == max(
+        one["spared"] for one in found["pareto"] if one["lost"]["upper"] <= 0.05
+    )
     assert held["before"]["alarms"] + found["before"]["alarms"] == 4160
-    assert held["promise"] == ("kept" if held["lost"]["upper"] <= 0.05 else "broken" if held["lost"]["share"] > 0.05 else "open")
+    assert held["promise"] == (
+        "kept"
+        if held["lost"]["upper"] <= 0.05
+        else "broken"
+        if held["lost"]["share"] > 0.05
+        else "open"
+    )
     late = json.loads(run(*ask, "--most-late", "4").out)["search"]["best"]
     assert late["setting"]["delay_seconds"] in (None, 2.0, 4.0)
     assert run(*ask).out == run(*ask).out
@@ -387,9 +577,12 @@ def test_where_too_few_were_actionable_nothing_is_recommended(tmp_path: Path) ->
     useless = [episode(number, end=number * 60_000 + 5_000) for number in range(400)]
     for episodes, says in (
         (useless, "0 alarms are known to have been actionable; at least 299 are needed"),
-        ([one | {"class": "unknown"} for one in useless], "0 alarms are known to have been actionable"),
+        (
+            [one | {"class": "unknown"} for one in useless],
+            "0 alarms are known to have been actionable",
+        ),
         ([], "there are no alarms of that scope"),
-    ):  # fmt: skip
+    ):
         path = written(tmp_path, *episodes)
         found = json.loads(run("tune", "--episodes", path, "--search", "--json").out)
         assert found["search"]["best"] is None
@@ -400,12 +593,27 @@ def test_where_too_few_were_actionable_nothing_is_recommended(tmp_path: Path) ->
         assert "safe" not in said
 
 
-# --- the report and the record -----------------------------------------------------------------------------------------
+# --- the report and the record
+# -----------------------------------------------------------------------------------------
 
 
-def test_the_report_is_one_page_that_needs_and_names_nothing_else(calibrated: Path, tmp_path: Path) -> None:
+def test_the_report_is_one_page_that_needs_and_names_nothing_else(
+    calibrated: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "report.html"
-    done = run("tune", "--episodes", calibrated, "--search", "--tolerance", "5", "--report", out, "--owner", "<b>biomed</b>", "--json")
+    done = run(
+        "tune",
+        "--episodes",
+        calibrated,
+        "--search",
+        "--tolerance",
+        "5",
+        "--report",
+        out,
+        "--owner",
+        "<b>biomed</b>",
+        "--json",
+    )
     assert done.status == 0
     text = out.read_text()
     elements = _Page()
@@ -415,7 +623,12 @@ def test_the_report_is_one_page_that_needs_and_names_nothing_else(calibrated: Pa
     assert [one for one in elements.addresses if not one.startswith("#")] == []
     assert "&lt;b&gt;biomed" in text
     assert "<b>biomed" not in text
-    for word in ("Approval", "Change-control number", "What these figures do not say", "at 95 % confidence"):
+    for word in (
+        "Approval",
+        "Change-control number",
+        "What these figures do not say",
+        "at 95 % confidence",
+    ):
         assert word in text
     carried = json.loads(elements.data)
     assert carried == json.loads(done.out)
@@ -423,7 +636,19 @@ def test_the_report_is_one_page_that_needs_and_names_nothing_else(calibrated: Pa
     assert "nurse-" not in text
     assert "MICU-" not in shown
     again = tmp_path / "again.html"
-    run("tune", "--episodes", calibrated, "--search", "--tolerance", "5", "--report", again, "--owner", "<b>biomed</b>", "--json")
+    run(
+        "tune",
+        "--episodes",
+        calibrated,
+        "--search",
+        "--tolerance",
+        "5",
+        "--report",
+        again,
+        "--owner",
+        "<b>biomed</b>",
+        "--json",
+    )
     assert again.read_bytes() == out.read_bytes()
 
 
@@ -439,7 +664,9 @@ class _Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
-        self.addresses += [value or "" for name, value in attrs if name in ("src", "href", "xlink:href", "action")]
+        self.addresses += [
+            value or "" for name, value in attrs if name in ("src", "href", "xlink:href", "action")
+        ]
 
     def handle_data(self, data: str) -> None:
         if self.tags[-1:] == ["script"]:
@@ -449,8 +676,18 @@ class _Page(HTMLParser):
             self.texts.append(data)
 
 
-@pytest.mark.parametrize("episodes", [[], [episode(1)], [episode(1, **{"class": "unknown"})], [episode(1, unit="<script>", clinicians=[])]])
-def test_reports_of_little_or_nothing_are_written_too(tmp_path: Path, episodes: list[naive.Episode]) -> None:
+@pytest.mark.parametrize(
+    "episodes",
+    [
+        [],
+        [episode(1)],
+        [episode(1, **{"class": "unknown"})],
+        [episode(1, unit="<script>", clinicians=[])],
+    ],
+)
+def test_reports_of_little_or_nothing_are_written_too(
+    tmp_path: Path, episodes: list[naive.Episode]
+) -> None:
     out = tmp_path / "report.html"
     done = run("tune", "--episodes", written(tmp_path, *episodes), "--search", "--report", out)
     assert done.status == 0, done.err
@@ -459,8 +696,30 @@ def test_reports_of_little_or_nothing_are_written_too(tmp_path: Path, episodes: 
 
 def test_a_decided_change_becomes_a_record_with_an_annotation(tmp_path: Path) -> None:
     answer = tmp_path / "answer.json"
-    answer.write_bytes(run("tune", "--episodes", written(tmp_path, episode(1)), "--unit", "icu", "--delay", "30", "--json").out)
-    ask = ("tune", "apply", answer, "--owner", "biomed", "--change-control", "CC-7", "--at", "2026-04-01T07:00:00Z", "--review")
+    answer.write_bytes(
+        run(
+            "tune",
+            "--episodes",
+            written(tmp_path, episode(1)),
+            "--unit",
+            "icu",
+            "--delay",
+            "30",
+            "--json",
+        ).out
+    )
+    ask = (
+        "tune",
+        "apply",
+        answer,
+        "--owner",
+        "biomed",
+        "--change-control",
+        "CC-7",
+        "--at",
+        "2026-04-01T07:00:00Z",
+        "--review",
+    )
     found = json.loads(run(*ask, "2026-06-30").out)
     assert (found["at"], found["annotation"]["time"]) == (1_775_026_800_000, 1_775_026_800_000)
     assert found["setting"]["delay_seconds"] == 30
@@ -476,18 +735,29 @@ def test_a_decided_change_becomes_a_record_with_an_annotation(tmp_path: Path) ->
         assert run(*ask, "2026-06-30").err == "error: expected what tune --json prints\n"
 
 
-# --- rosters and single types ------------------------------------------------------------------------------------------
+# --- rosters and single types
+# ------------------------------------------------------------------------------------------
 
 
 def test_a_roster_tells_duty_better_than_alarms_do(tmp_path: Path) -> None:
     """One alarm in eight hours of duty, of which the later record of the assignment took four."""
     day = 1_772_323_200_000  # 2026-03-01T00:00:00Z
-    ours = [episode(number, start=day + hour * HOUR, end=day + hour * HOUR + 20_000) for number, hour in ((1, 4), (2, 9))]
+    ours = [
+        episode(number, start=day + hour * HOUR, end=day + hour * HOUR + 20_000)
+        for number, hour in ((1, 4), (2, 9))
+    ]
     path, roster = written(tmp_path, *ours), tmp_path / "a.jsonl"
     fact = {
-        "event_id": "e1", "assignment_id": "s1", "facility": "H", "unit": "icu", "bed": "1", "clinician": "n1", "from": day + 4 * HOUR,
-        "to": day + 8 * HOUR, "at": day + 1,
-    }  # fmt: skip
+        "event_id": "e1",
+        "assignment_id": "s1",
+        "facility": "H",
+        "unit": "icu",
+        "bed": "1",
+        "clinician": "n1",
+        "from": day + 4 * HOUR,
+        "to": day + 8 * HOUR,
+        "at": day + 1,
+    }
     lines = [
         fact,
         fact | {"event_id": "e0", "to": day + 12 * HOUR, "at": day},
@@ -505,26 +775,66 @@ def test_a_roster_tells_duty_better_than_alarms_do(tmp_path: Path) -> None:
 
 
 def test_pseudonyms_in_records_are_found_in_the_roster(calibrated: Path, tmp_path: Path) -> None:
-    files = [part for name in ("alarms", "assignments") for part in (f"--{name}", calibrated.parent / f"{name}.jsonl")]
+    files = [
+        part
+        for name in ("alarms", "assignments")
+        for part in (f"--{name}", calibrated.parent / f"{name}.jsonl")
+    ]
     assert run("replay", *files, "--episodes", tmp_path / "e.jsonl").status == 0
     roster = ("--assignments", calibrated.parent / "assignments.jsonl", "--json")
-    hidden, shown = (json.loads(run("tune", "--episodes", one, *roster).out) for one in (tmp_path / "e.jsonl", calibrated))
+    hidden, shown = (
+        json.loads(run("tune", "--episodes", one, *roster).out)
+        for one in (tmp_path / "e.jsonl", calibrated)
+    )
     assert hidden["load"] == shown["load"]
     assert hidden["load"]["before"]["duty_hours"] > 200
 
 
 def test_each_type_gets_a_search_of_its_own_with_limits_beyond_its_own(calibrated: Path) -> None:
-    found = json.loads(run("tune", "--episodes", calibrated, "--search", "--tolerance", "10", "--each-type", "3", "--json").out)
-    assert [one["type"]["code"] for one in found["types"]] == ["MDC_EVT_LO", "MDC_EVT_SENSOR_DISCONN", "MDC_EVT_LEADS_OFF"]
+    found = json.loads(
+        run(
+            "tune",
+            "--episodes",
+            calibrated,
+            "--search",
+            "--tolerance",
+            "10",
+            "--each-type",
+            "3",
+            "--json",
+        ).out
+    )
+    assert [one["type"]["code"] for one in found["types"]] == [
+        "MDC_EVT_LO",
+        "MDC_EVT_SENSOR_DISCONN",
+        "MDC_EVT_LEADS_OFF",
+    ]
     spo2, technical = found["types"][:2]
     assert spo2["search"]["settings"] == 160 * 9
     assert {one["setting"]["limit"] for one in spo2["search"]["pareto"]} > {None}
-    assert all(one["setting"]["limit"] is None or one["setting"]["limit"] < 90 for one in spo2["search"]["pareto"])
+    assert all(
+        one["setting"]["limit"] is None or one["setting"]["limit"] < 90
+        for one in spo2["search"]["pareto"]
+    )
     assert (technical["search"]["settings"], technical["search"]["best"]) == (160, None)
 
 
-def test_what_was_judged_among_the_removed_bounds_them_where_nothing_was_actionable(tmp_path: Path) -> None:
-    path = written(tmp_path, *(episode(number, **{"class": "unknown" if number > 300 else "non_actionable"}) for number in range(1, 400)))
+def test_what_was_judged_among_the_removed_bounds_them_where_nothing_was_actionable(
+    tmp_path: Path,
+) -> None:
+    path = written(
+        tmp_path,
+        *(
+            episode(number, **{"class": "unknown" if number > 300 else "non_actionable"})
+            for number in range(1, 400)
+        ),
+    )
     found = json.loads(run("tune", "--episodes", path, "--delay", "20", "--json").out)
     assert found["lost"]["upper"] is None
-    assert found["among_removed"] == {"count": 0, "of": 300, "share": 0.0, "upper": 0.009936, "confidence": 0.95}
+    assert found["among_removed"] == {
+        "count": 0,
+        "of": 300,
+        "share": 0.0,
+        "upper": 0.009936,
+        "confidence": 0.95,
+    }

@@ -1,6 +1,8 @@
-"""Duty, floods, chatter and what else tells a workload: small shifts, every expected number worked out by hand.
+"""Duty, floods, chatter and what else tells a workload: small shifts, every expected number worked
+out by hand.
 
-Each is asked of the naive reading and of the engine. Times are seconds after an arbitrary moment T; `M` and `H` are minutes and hours.
+Each is asked of the naive reading and of the engine. Times are seconds after an arbitrary moment T;
+`M` and `H` are minutes and hours.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ def shown(facts: list[Fact], now: float) -> Any:
     return found
 
 
-def of_ann(facts: list[Fact], now: float, name: str, unit: str = "icu", **labels: str) -> float | None:
+def of_ann(
+    facts: list[Fact], now: float, name: str, unit: str = "icu", **labels: str
+) -> float | None:
     return sample(shown(facts, now), f"clinician_{name}", clinician="ann", unit=unit, **labels)
 
 
@@ -49,7 +53,8 @@ def to_ann(*starts: float, lasting: float = 1) -> list[Fact]:
     ]
 
 
-# --- protected time ----------------------------------------------------------------------------------------------------
+# --- protected time
+# ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -64,7 +69,8 @@ def to_ann(*starts: float, lasting: float = 1) -> list[Fact]:
         ([(0, None)], [20 * M, 20 * M], 1),  # two at one moment cut once
         ([(0, None)], [56 * M], 56 / 60),
         ([(0, None)], [*range(4 * M, 60 * M, 4 * M)], 0),
-        # duty ends and begins: what lies between is nobody's time, and an alarm there, or at the very edge, cuts nothing
+        # duty ends and begins: what lies between is nobody's time, and an alarm there, or at the
+        # very edge, cuts nothing
         ([(0, 10 * M), (20 * M, 40 * M)], [15 * M], 1),
         ([(0, 10 * M), (20 * M, 40 * M)], [10 * M, 20 * M, 40 * M], 1),
         ([(0, 10 * M), (20 * M, 40 * M)], [7 * M, 30 * M], 27 / 30),
@@ -87,9 +93,17 @@ def to_ann(*starts: float, lasting: float = 1) -> list[Fact]:
     ],
 )
 def test_protected_time_in_an_hour(posts: Any, starts: list[float], ratio: float | None) -> None:
-    facts: list[Fact] = [duty("ann", begin, end, at=ms(-2 * H), bed=str(bed)) for bed, (begin, end) in enumerate(posts)]
-    facts += [*to_ann(*starts, lasting=0), duty("ann", -2 * H, -H, bed="8"), *to_ann(60 * M)]  # the last at the end, so that she is shown
-    whole = {label: value for (name, label), value in shown(facts, 60 * M).items() if name == "alarm_fatigue_clinician_protected_ratio"}
+    facts: list[Fact] = [
+        duty("ann", begin, end, at=ms(-2 * H), bed=str(bed))
+        for bed, (begin, end) in enumerate(posts)
+    ]
+    # the last at the end, so that she is shown
+    facts += [*to_ann(*starts, lasting=0), duty("ann", -2 * H, -H, bed="8"), *to_ann(60 * M)]
+    whole = {
+        label: value
+        for (name, label), value in shown(facts, 60 * M).items()
+        if name == "alarm_fatigue_clinician_protected_ratio"
+    }
     found = [value for label, value in whole.items() if ("window", "1h") in label]
     if ratio is None:
         assert found == []
@@ -98,7 +112,9 @@ def test_protected_time_in_an_hour(posts: Any, starts: list[float], ratio: float
 
 
 def test_protected_time_follows_the_charts_that_count() -> None:
-    """A voided duty is none, a replaced one as long as its last record says, one charted late counts from then on."""
+    """A voided duty is none, a replaced one as long as its last record says, one charted late
+    counts from then on.
+    """
     facts: list[Fact] = [
         duty("ann", 0, 60 * M, assignment_id="x", at=ms(1)),
         duty("ann", 0, 20 * M, assignment_id="x", at=ms(2)),
@@ -111,24 +127,34 @@ def test_protected_time_follows_the_charts_that_count() -> None:
     assert of_ann(facts, 70 * M, "protected_ratio", window="2h") == (18 + 15) / 40
 
 
-# --- floods ------------------------------------------------------------------------------------------------------------
+# --- floods
+# ------------------------------------------------------------------------------------------------------------
 
 
 def test_a_flood_begins_with_the_eleventh_alarm_and_ends_when_fewer_than_five_are_left() -> None:
-    """One a minute from 1 to 11 min: eleven at 11 min, for the one of 1 min leaves just then - and so makes ten. Twelve never come.
+    """One a minute from 1 to 11 min: eleven at 11 min, for the one of 1 min leaves just then - and
+    so makes ten. Twelve never come.
 
-    With one more at 11 min there are eleven at that moment: the flood lasts until the one of 7 min is 10 min old (8, 9, 10, 11, 11
-    are five; at 18 min the one of 8 min leaves, and four are left). 11 to 18 min are 7 of 60.
+    With one more at 11 min there are eleven at that moment: the flood lasts until the one of 7 min
+    is 10 min old (8, 9, 10, 11, 11 are five; at 18 min the one of 8 min leaves, and four are left).
+    11 to 18 min are 7 of 60.
     """
     ticks = [one * M for one in range(1, 12)]
     assert of_ann(to_ann(*ticks), 60 * M, "flood_ratio", "", window="1h") == 0
-    assert of_ann(to_ann(*ticks, 11 * M), 60 * M, "flood_ratio", "", window="1h") == pytest.approx(7 / 60)
-    assert of_ann(to_ann(*ticks, 11 * M), 15 * M, "flood_ratio", "", window="10m") == pytest.approx(4 / 10)
-    assert of_ann(to_ann(*ticks, 11 * M), 11 * M, "flood_ratio", "", window="10m") == 0  # it has only begun
+    assert of_ann(to_ann(*ticks, 11 * M), 60 * M, "flood_ratio", "", window="1h") == pytest.approx(
+        7 / 60
+    )
+    assert of_ann(to_ann(*ticks, 11 * M), 15 * M, "flood_ratio", "", window="10m") == pytest.approx(
+        4 / 10
+    )
+    # it has only begun
+    assert of_ann(to_ann(*ticks, 11 * M), 11 * M, "flood_ratio", "", window="10m") == 0
 
 
 def test_a_flood_lasts_between_its_thresholds() -> None:
-    """Eleven at 0, then five every ten minutes from 9 min to 49 min: never above ten again, and never below five before 59 min."""
+    """Eleven at 0, then five every ten minutes from 9 min to 49 min: never above ten again, and
+    never below five before 59 min.
+    """
     facts = to_ann(*[0.0] * 11, *(minute * M for minute in (9, 19, 29, 39, 49) for _ in range(5)))
     assert of_ann(facts, H, "flood_ratio", "", window="1h") == pytest.approx(59 / 60)
     fewer = to_ann(*[0.0] * 11, *(minute * M for minute in (9, 19, 29, 39, 49) for _ in range(4)))
@@ -136,11 +162,12 @@ def test_a_flood_lasts_between_its_thresholds() -> None:
 
 
 def test_the_state_is_followed_from_an_hour_before_the_window() -> None:
-    """Eleven at 0 and five every ten minutes from 10 min on, so that n is 11 at 0 and always 5 from 10 min on: a flood without end.
+    """Eleven at 0 and five every ten minutes from 10 min on, so that n is 11 at 0 and always 5 from
+    10 min on: a flood without end.
 
-    Seen at 70 min, the window of 10 min begins at 60 min, and its state is followed from 0 on: at that moment n is 11, it floods.
-    Until just before 80 min as well, for n counts what lies less than 10 min back. At 80 min it is followed from 10 min on: n is 5,
-    and no flood ever begins.
+    Seen at 70 min, the window of 10 min begins at 60 min, and its state is followed from 0 on: at
+    that moment n is 11, it floods. Until just before 80 min as well, for n counts what lies less
+    than 10 min back. At 80 min it is followed from 10 min on: n is 5, and no flood ever begins.
     """
     later = [minute * M for minute in range(10, 121, 10) for _ in range(5)]
     facts = to_ann(*[0.0] * 11, *later)
@@ -148,45 +175,72 @@ def test_the_state_is_followed_from_an_hour_before_the_window() -> None:
     assert of_ann(facts, 80 * M - 0.001, "flood_ratio", "", window="10m") == 1
     assert of_ann(facts, 80 * M, "flood_ratio", "", window="10m") == 0
     assert of_ann(facts, 80 * M, "flood_ratio", "", window="1h") == 1
-    ten = to_ann(*[-30.0 * M] * 11, *[0.0] * 10, *later)  # are no flood; that half an hour earlier is over and forgotten
+    # are no flood; that half an hour earlier is over and forgotten
+    ten = to_ann(*[-30.0 * M] * 11, *[0.0] * 10, *later)
     assert of_ann(ten, 75 * M, "flood_ratio", "", window="10m") == 0
 
 
-FLOOD_GAPS = st.sampled_from((0, 0, 1, 30, 60, 120, 120, 120, 120.001, 119.999, 150, 600)).map(lambda seconds: round(seconds * 1000))
+FLOOD_GAPS = st.sampled_from((0, 0, 1, 30, 60, 120, 120, 120, 120.001, 119.999, 150, 600)).map(
+    lambda seconds: round(seconds * 1000)
+)
 RUNS = st.tuples(FLOOD_GAPS, st.sampled_from((1, 1, 4, 5, 10, 11, 12, 25, 30, 35)))
-STARTS = st.lists(RUNS, max_size=6).map(lambda runs: [gap for gap, times in runs for _ in range(times)])
+STARTS = st.lists(RUNS, max_size=6).map(
+    lambda runs: [gap for gap, times in runs for _ in range(times)]
+)
 
 
 @given(st.lists(STARTS, min_size=1, max_size=3), st.sampled_from((0, 1, 60_000, 299_999, 600_000)))
 def test_floods_of_several_at_once_are_the_naive_ones(gaps: list[list[int]], since: int) -> None:
-    """Runs of alarms as dense as the thresholds, long enough that what held an hour before a window decides."""
+    """Runs of alarms as dense as the thresholds, long enough that what held an hour before a window
+    decides.
+    """
     windows = (10 * MINUTE, HOUR)
     ago = [[-since - one for one in accumulate(of_one)] for of_one in gaps]
-    ago = [sorted(start for start in of_one if start > -windows[-1] - 70 * MINUTE) for of_one in ago]
+    ago = [
+        sorted(start for start in of_one if start > -windows[-1] - 70 * MINUTE) for of_one in ago
+    ]
     start = np.array([one for of_one in ago for one in of_one], dtype=np.int64)
     who = np.repeat(np.arange(len(ago)), [len(of_one) for of_one in ago])
     found = flood_ratio(start, who, len(ago), windows)
-    expected = [[naive._flood_length(of_one, -length - HOUR, -length, 0) / length for length in windows] for of_one in ago]
+    expected = [
+        [naive._flood_length(of_one, -length - HOUR, -length, 0) / length for length in windows]
+        for of_one in ago
+    ]
     assert found.tolist() == expected
 
 
-# --- chatter, fleeting, stale ------------------------------------------------------------------------------------------
+# --- chatter, fleeting, stale
+# ------------------------------------------------------------------------------------------
 
 
 def chattering(*alarms: list[Fact], now: float = 10 * M, **labels: str) -> float | None:
     return sample(
-        shown([fact for one in alarms for fact in one], now), "unit_chattering_alarms", **({"unit": "icu", "window": "10m"} | labels)
+        shown([fact for one in alarms for fact in one], now),
+        "unit_chattering_alarms",
+        **({"unit": "icu", "window": "10m"} | labels),
     )
 
 
 def test_the_third_of_a_minute_chatters_if_the_others_are_over() -> None:
-    assert chattering(alarm("a", 0.001, 10), alarm("b", 30, 40), alarm("c", 60.001, 70)) == 1  # the first is just within the minute
+    # the first is just within the minute
+    assert chattering(alarm("a", 0.001, 10), alarm("b", 30, 40), alarm("c", 60.001, 70)) == 1
     assert chattering(alarm("a", 0.001, 10), alarm("b", 30, 40), alarm("c", 60.002, 70)) == 0
-    assert chattering(alarm("a", 0.001, 10), alarm("b", 0.001, 10), alarm("c", 60.001, 70)) == 1  # as are both of these
-    assert chattering(alarm("a", 1, 10), alarm("b", 20, 40), alarm("c", 40)) == 1  # over at that very moment; it may itself be open
+    # as are both of these
+    assert chattering(alarm("a", 0.001, 10), alarm("b", 0.001, 10), alarm("c", 60.001, 70)) == 1
+    # over at that very moment; it may itself be open
+    assert chattering(alarm("a", 1, 10), alarm("b", 20, 40), alarm("c", 40)) == 1
     assert chattering(alarm("a", 1, 10), alarm("b", 20, 40.001), alarm("c", 40)) == 0
     assert chattering(alarm("a", 1), alarm("b", 20, 30), alarm("c", 40, 50)) == 0
-    assert chattering(alarm("a", 1, 10), alarm("b", 20, 30), alarm("c", 40, 50), alarm("d", 55, 56), alarm("e", 58)) == 3
+    assert (
+        chattering(
+            alarm("a", 1, 10),
+            alarm("b", 20, 30),
+            alarm("c", 40, 50),
+            alarm("d", 55, 56),
+            alarm("e", 58),
+        )
+        == 3
+    )
 
 
 def test_chatter_is_of_a_signal_wherever_the_device_stands() -> None:
@@ -195,9 +249,15 @@ def test_chatter_is_of_a_signal_wherever_the_device_stands() -> None:
     assert chattering(two, alarm("c", 40, source="MDC_PULS_OXIM_SAT_O2")) == 0
     assert chattering(two, alarm("c", 40, code="HI")) == 0
     assert chattering(two, alarm("c", 40, bed="2", device_type="ventilator")) == 1
-    assert chattering(two, alarm("c", 40, unit="nicu"), unit="nicu") == 1  # there it began the third time
-    assert chattering([*alarm("a", 1, 10, priority="info"), *alarm("b", 20, 30)], alarm("c", 40)) == 0  # no alarm
-    assert chattering([*alarm("a", 1, 10, kind="advisory"), *alarm("b", 20, 30)], alarm("c", 40)) == 0
+    # there it began the third time
+    assert chattering(two, alarm("c", 40, unit="nicu"), unit="nicu") == 1
+    # no alarm
+    assert (
+        chattering([*alarm("a", 1, 10, priority="info"), *alarm("b", 20, 30)], alarm("c", 40)) == 0
+    )
+    assert (
+        chattering([*alarm("a", 1, 10, kind="advisory"), *alarm("b", 20, 30)], alarm("c", 40)) == 0
+    )
 
 
 def test_earlier_ones_may_lie_before_the_window() -> None:
@@ -218,14 +278,25 @@ def test_ids_tell_which_of_alarms_without_length_is_earlier() -> None:
 def test_fleeting_alarms_are_short_whatever_became_of_them() -> None:
     """Under 15 s."""
     facts = [
-        *alarm("a", 0.001, 15), *alarm("b", 0, 15), *alarm("c", 0.002, 5, kind="technical"), *alarm("d", 8), *alarm("e", 9, 9),
-        response(1, alarm_id="a"), verdict("e", 9, "actionable"),
-    ]  # fmt: skip
+        *alarm("a", 0.001, 15),
+        *alarm("b", 0, 15),
+        *alarm("c", 0.002, 5, kind="technical"),
+        *alarm("d", 8),
+        *alarm("e", 9, 9),
+        response(1, alarm_id="a"),
+        verdict("e", 9, "actionable"),
+    ]
     assert sample(shown(facts, 10 * M), "unit_fleeting_alarms", unit="icu", window="1h") == 3
 
 
 def test_open_alarms_stand_after_an_hour_and_are_stale_after_a_day() -> None:
-    facts = [*alarm("a", 0), *alarm("b", 1), *alarm("c", 23 * H), *alarm("d", 23 * H + 0.001), *alarm("x", 0, priority="info")]
+    facts = [
+        *alarm("a", 0),
+        *alarm("b", 1),
+        *alarm("c", 23 * H),
+        *alarm("d", 23 * H + 0.001),
+        *alarm("x", 0, priority="info"),
+    ]
     now = shown(facts, 24 * H)
     assert sample(now, "unit_standing_alarms", unit="icu") == 2
     assert sample(now, "unit_stale_alarms", unit="icu") == 0
@@ -251,44 +322,72 @@ def test_a_stale_alarm_is_kept_past_the_horizon() -> None:
 
 def test_signals_are_known_as_long_as_what_they_belong_to() -> None:
     statics = Statics()
-    of_three = [Static(0, unit, "1", device, "monitor", "", "LO", "physiological") for unit, device in (("a", "x"), ("b", "y"), ("c", "y"))]
+    of_three = [
+        Static(0, unit, "1", device, "monitor", "", "LO", "physiological")
+        for unit, device in (("a", "x"), ("b", "y"), ("c", "y"))
+    ]
     numbered = statics.number_all(of_three)
     assert statics.signal[numbered].tolist() == [0, 1, 1]
     statics.keep(np.array([1, 2], dtype=np.int32))
     again = statics.number_all([of_three[2], of_three[0], of_three[1]._replace(facility=1)])
     assert [statics.signals.things[number] for number in statics.signal[again].tolist()] == [
-        (0, "y", "", "LO"), (0, "x", "", "LO"), (1, "y", "", "LO"),
-    ]  # fmt: skip
+        (0, "y", "", "LO"),
+        (0, "x", "", "LO"),
+        (1, "y", "", "LO"),
+    ]
 
 
-# --- more of a clinician -----------------------------------------------------------------------------------------------
+# --- more of a clinician
+# -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("count", "band"),
-    [(0, "recommended"), (5, "recommended"), (6, "manageable"), (12, "manageable"), (13, "over_demanding"), (60, "over_demanding"),
-     (61, "unacceptable")],
-)  # fmt: skip
+    [
+        (0, "recommended"),
+        (5, "recommended"),
+        (6, "manageable"),
+        (12, "manageable"),
+        (13, "over_demanding"),
+        (60, "over_demanding"),
+        (61, "unacceptable"),
+    ],
+)
 def test_the_band_of_an_hour_s_alarms(count: int, band: str) -> None:
     """Beside one that began an hour ago, and so is out."""
     found = shown([duty("ann", 0), *to_ann(0, *range(1, count + 1))], H)
     bands = ("recommended", "manageable", "over_demanding", "unacceptable")
-    assert [one for one in bands if sample(found, "clinician_load_band", clinician="ann", unit="icu", band=one) == 1] == [band]
-    assert sum(sample(found, "clinician_load_band", clinician="ann", unit="icu", band=one) or 0 for one in bands) == 1
+    assert [
+        one
+        for one in bands
+        if sample(found, "clinician_load_band", clinician="ann", unit="icu", band=one) == 1
+    ] == [band]
+    assert (
+        sum(
+            sample(found, "clinician_load_band", clinician="ann", unit="icu", band=one) or 0
+            for one in bands
+        )
+        == 1
+    )
 
 
-@pytest.mark.parametrize(("count", "band"), [(0, "0-29"), (29, "0-29"), (30, "30-79"), (79, "30-79"), (80, "80+")])
+@pytest.mark.parametrize(
+    ("count", "band"), [(0, "0-29"), (29, "0-29"), (30, "30-79"), (79, "30-79"), (80, "80+")]
+)
 def test_the_band_of_two_hours_exposure(count: int, band: str) -> None:
-    """A second each, so fleeting; a technical one, one that was needed, and one that began two hours ago are left out."""
+    """A second each, so fleeting; a technical one, one that was needed, and one that began two
+    hours ago are left out.
+    """
     facts = [duty("ann", 0), *to_ann(0, *range(1, count + 3)), *alarm("t", 5, 6, kind="technical")]
     facts.append(verdict(f"{count + 2}-{count + 2}", 300, "actionable"))
     facts += [verdict(f"{count + 1}-{count + 1}", 300, "actionable")]
     found = shown(facts, 2 * H)
     assert sample(found, "clinician_nonactionable_exposure", clinician="ann", unit="icu") == count
     bands = ("0-29", "30-79", "80+")
-    assert [sample(found, "clinician_exposure_band", clinician="ann", unit="icu", band=one) for one in bands] == [
-        float(one == band) for one in bands
-    ]
+    assert [
+        sample(found, "clinician_exposure_band", clinician="ann", unit="icu", band=one)
+        for one in bands
+    ] == [float(one == band) for one in bands]
 
 
 @pytest.mark.parametrize(
@@ -310,8 +409,15 @@ def test_the_band_of_two_hours_exposure(count: int, band: str) -> None:
     ],
 )
 def test_hours_of_the_present_duty(posts: Any, hours: float | None) -> None:
-    facts: list[Fact] = [duty("ann", begin, end, at=ms(-200 * H), bed=str(bed)) for bed, (begin, end) in enumerate(posts)]
-    found = [v for (name, _), v in shown([*facts, *to_ann(8 * H)], 8 * H).items() if name == "alarm_fatigue_clinician_shift_hours"]
+    facts: list[Fact] = [
+        duty("ann", begin, end, at=ms(-200 * H), bed=str(bed))
+        for bed, (begin, end) in enumerate(posts)
+    ]
+    found = [
+        v
+        for (name, _), v in shown([*facts, *to_ann(8 * H)], 8 * H).items()
+        if name == "alarm_fatigue_clinician_shift_hours"
+    ]
     assert found == ([] if hours is None else [pytest.approx(hours, abs=1e-6)])
 
 
@@ -321,16 +427,19 @@ def test_hours_of_the_present_duty(posts: Any, hours: float | None) -> None:
         ([*alarm("a", 0, 60), *alarm("b", 30, 40)], 1),
         ([*alarm("a", 0, 30), *alarm("b", 30, 40)], 0),
         ([*alarm("a", 0), *alarm("b", 30, 40), *alarm("c", 50)], 2),
-        ([*alarm("a", 0), *alarm("b", 30), response(30, alarm_id="a")], 0),  # answered at that very moment
+        # answered at that very moment
+        ([*alarm("a", 0), *alarm("b", 30), response(30, alarm_id="a")], 0),
         ([*alarm("a", 0), *alarm("b", 30), response(30.001, alarm_id="a")], 1),
         ([*alarm("a", 0), *alarm("b", 30), response(-9, alarm_id="a")], 0),
         ([*alarm("a", 0, 60), *alarm("b", 30, 40), *alarm("c", 50, priority="info")], 1),
-        ([*alarm("a", 0, 9), *alarm("b", 0, 9), *alarm("c", 0, 9)], 2),  # together: one of them is the first
+        # together: one of them is the first
+        ([*alarm("a", 0, 9), *alarm("b", 0, 9), *alarm("c", 0, 9)], 2),
         ([*alarm("a", 0, 0), *alarm("b", 0, 9)], 1),
         ([*alarm("b", 0, 0), *alarm("a", 0, 9)], 1),  # whatever they are called
         ([*alarm("a", 0, 0), *alarm("b", 0, 0)], 0),  # none that sounds on
         ([*alarm("a", -90 * M), *alarm("b", 30, 40)], 1),  # however long it has waited
-        ([*alarm("a", -50 * M, -49 * M), *alarm("b", -50 * M, 5), *alarm("c", 4)], 1),  # the first two are out of the window
+        # the first two are out of the window
+        ([*alarm("a", -50 * M, -49 * M), *alarm("b", -50 * M, 5), *alarm("c", 4)], 1),
     ],
 )
 def test_alarms_that_call_while_another_waits(facts: list[Fact], count: int) -> None:
@@ -339,18 +448,35 @@ def test_alarms_that_call_while_another_waits(facts: list[Fact], count: int) -> 
 
 
 def test_alarms_of_others_do_not_overlap_hers() -> None:
-    assert of_ann([duty("ann", 0), *alarm("a", 1), *alarm("b", 2, bed="2")], 10 * M, "overlapping_alarms", window="1h") == 0
+    assert (
+        of_ann(
+            [duty("ann", 0), *alarm("a", 1), *alarm("b", 2, bed="2")],
+            10 * M,
+            "overlapping_alarms",
+            window="1h",
+        )
+        == 0
+    )
 
 
-# --- more of a unit ----------------------------------------------------------------------------------------------------
+# --- more of a unit
+# ----------------------------------------------------------------------------------------------------
 
 
 def test_staffing_figures_divide_by_those_on_duty_now() -> None:
-    """Beds 1 and 2 are ann's, bed 2 is bob's as well; cyd has gone. Alarms: ann 3, bob 1, and one at a bed of nobody's."""
+    """Beds 1 and 2 are ann's, bed 2 is bob's as well; cyd has gone. Alarms: ann 3, bob 1, and one
+    at a bed of nobody's.
+    """
     facts: list[Fact] = [
-        duty("ann", 0, acuity=2.0), duty("ann", 0, bed="2", acuity=0.5), duty("bob", 0, bed="2", acuity=None), duty("cyd", 0, 60, bed="3"),
-        *alarm("a", 1), *alarm("b", 2), *alarm("c", 3, bed="2"), *alarm("d", 4, bed="7", priority="high"),
-    ]  # fmt: skip
+        duty("ann", 0, acuity=2.0),
+        duty("ann", 0, bed="2", acuity=0.5),
+        duty("bob", 0, bed="2", acuity=None),
+        duty("cyd", 0, 60, bed="3"),
+        *alarm("a", 1),
+        *alarm("b", 2),
+        *alarm("c", 3, bed="2"),
+        *alarm("d", 4, bed="7", priority="high"),
+    ]
     found = shown(facts, 10 * M)
     assert sample(found, "unit_beds_per_clinician", unit="icu") == 1
     assert sample(found, "unit_acuity_per_clinician", unit="icu") == 1.75
@@ -377,13 +503,21 @@ def test_a_type_s_share_and_its_ratio() -> None:
     """Six SpO2 alarms: four fleeting, one actionable, one technical; and four others.."""
     facts = [fact for number in range(5) for fact in alarm(f"f{number}", number, number + 1)]
     facts += [verdict("f4", 9, "actionable"), *alarm("t", 7, kind="technical")]
-    facts += [fact for number in range(4) for fact in alarm(f"o{number}", number, number + 1, code="HI")]
+    facts += [
+        fact for number in range(4) for fact in alarm(f"o{number}", number, number + 1, code="HI")
+    ]
     found = shown(facts, 10 * M)
     of_type = {"unit": "icu", "window": "1h", "device_type": "monitor", "source": "", "code": "LO"}
     assert sample(found, "unit_type_share", **of_type) == 0.6
-    assert sample(found, "unit_type_nonactionable_ratio", **of_type, scope="all") == pytest.approx(5 / 6)
+    assert sample(found, "unit_type_nonactionable_ratio", **of_type, scope="all") == pytest.approx(
+        5 / 6
+    )
     assert sample(found, "unit_type_nonactionable_ratio", **of_type, scope="clinical") == 4 / 5
-    assert sample(found, "unit_type_nonactionable_ratio", **(of_type | {"code": "HI"}), scope="all") is None  # four are too few
+    # four are too few
+    assert (
+        sample(found, "unit_type_nonactionable_ratio", **(of_type | {"code": "HI"}), scope="all")
+        is None
+    )
 
 
 def test_a_horizon_too_short_for_floods_is_refused() -> None:

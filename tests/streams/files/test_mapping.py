@@ -1,4 +1,6 @@
-"""Tables of others: CSV and Parquet by a mapping file give what JSON lines give, and bad rows are told by their number."""
+"""Tables of others: CSV and Parquet by a mapping file give what JSON lines give, and bad rows are
+told by their number.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,19 @@ icu;LO;yellow;01.03.2026 08:40:00;long;FP;n1;89;90
 
 
 def asked(path: Path, *more: Any) -> Done:
-    return run("tune", "--episodes", path, *more, "--delay", "14", "--type", "monitor/SpO2/LO", "--limit", "89", "--json")
+    return run(
+        "tune",
+        "--episodes",
+        path,
+        *more,
+        "--delay",
+        "14",
+        "--type",
+        "monitor/SpO2/LO",
+        "--limit",
+        "89",
+        "--json",
+    )
 
 
 def test_a_mapped_csv_is_read_and_its_bad_rows_are_told(tmp_path: Path) -> None:
@@ -55,7 +69,13 @@ def test_a_mapped_csv_is_read_and_its_bad_rows_are_told(tmp_path: Path) -> None:
         f"malformed: {path}:8: unit: required, but missing",
     ]
     assert found["span"]["from"] == int(datetime(2026, 3, 1, 7, tzinfo=UTC).timestamp() * 1000)
-    assert found["before"]["classes"] == {"actionable": 1, "non_actionable": 1, "technical": 0, "pending": 0, "unknown": 1}
+    assert found["before"]["classes"] == {
+        "actionable": 1,
+        "non_actionable": 1,
+        "technical": 0,
+        "pending": 0,
+        "unknown": 1,
+    }
     assert found["removed"]["classes"]["actionable"] == 1
     assert (found["by"]["delay"], found["by"]["limit"], found["not_evaluable"]) == (1, 1, 1)
     assert run("tune", "--episodes", path, "--mapping", mapping, "--strict").status == 3
@@ -64,7 +84,10 @@ def test_a_mapped_csv_is_read_and_its_bad_rows_are_told(tmp_path: Path) -> None:
 def test_a_parquet_table_with_the_fields_own_names_needs_no_mapping(tmp_path: Path) -> None:
     rows = [episode(number, value=None if number % 3 else 86.0) for number in range(1, 20)]
     path = tmp_path / "log.parquet"
-    times = [one | {name: datetime.fromtimestamp(one[name] / 1000, UTC) for name in ("start", "end")} for one in rows]
+    times = [
+        one | {name: datetime.fromtimestamp(one[name] / 1000, UTC) for name in ("start", "end")}
+        for one in rows
+    ]
     polars.DataFrame(times).write_parquet(path)
     assert asked(path).out == asked(written(tmp_path, *rows)).out
 
@@ -105,10 +128,23 @@ H,ICU,monitor,LO,high,1772344800,1e300
 """
 
 
-def test_numbers_without_end_are_told_by_row_before_anything_is_computed_with_them(tmp_path: Path) -> None:
+def test_numbers_without_end_are_told_by_row_before_anything_is_computed_with_them(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "log.csv").write_text(ROWS)
-    (tmp_path / "map.yaml").write_text("fields: {start: {column: start, time: s}, lasts: {column: lasts}}")
-    done = run("tune", "--episodes", tmp_path / "log.csv", "--mapping", tmp_path / "map.yaml", "--delay", "14", "--json")
+    (tmp_path / "map.yaml").write_text(
+        "fields: {start: {column: start, time: s}, lasts: {column: lasts}}"
+    )
+    done = run(
+        "tune",
+        "--episodes",
+        tmp_path / "log.csv",
+        "--mapping",
+        tmp_path / "map.yaml",
+        "--delay",
+        "14",
+        "--json",
+    )
     assert done.err.splitlines() == [
         f"malformed: {tmp_path / 'log.csv'}:{line}: {said}"
         for line, said in (
@@ -126,9 +162,21 @@ def test_days_at_the_edges_of_the_calendar_are_told_by_row(tmp_path: Path, zone:
     days = ("2026-03-01", "0001-01-01", "9999-12-31", "1969-12-30")
     rows = "".join(f"H,ICU,monitor,LO,high,{day}\n" for day in days)
     (tmp_path / "log.csv").write_text("facility,unit,device_type,code,priority,start\n" + rows)
-    (tmp_path / "map.yaml").write_text(f'fields: {{start: {{column: start, time: "%Y-%m-%d", zone: {zone}}}}}')
-    done = run("tune", "--episodes", tmp_path / "log.csv", "--mapping", tmp_path / "map.yaml", "--delay", "14", "--json")
+    (tmp_path / "map.yaml").write_text(
+        f'fields: {{start: {{column: start, time: "%Y-%m-%d", zone: {zone}}}}}'
+    )
+    done = run(
+        "tune",
+        "--episodes",
+        tmp_path / "log.csv",
+        "--mapping",
+        tmp_path / "map.yaml",
+        "--delay",
+        "14",
+        "--json",
+    )
     assert done.err.splitlines() == [
-        f"malformed: {tmp_path / 'log.csv'}:{line}: start: expected a time from 1970 to 2100" for line in (3, 4, 5)
+        f"malformed: {tmp_path / 'log.csv'}:{line}: start: expected a time from 1970 to 2100"
+        for line in (3, 4, 5)
     ]
     assert json.loads(done.out)["before"]["alarms"] == 1

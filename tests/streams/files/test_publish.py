@@ -1,4 +1,6 @@
-"""Old records on their way to Kafka: they keep the time of their events, and what a broker would do to them is said before."""
+"""Old records on their way to Kafka: they keep the time of their events, and what a broker would do
+to them is said before.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,13 @@ def said(*messages: Message, **keeping: Keeping) -> list[str]:
 
 def test_records_older_than_their_topic_s_retention_are_said_once_a_topic_with_what_to_do() -> None:
     week = Keeping(retention=7 * DAY)
-    old = [message(None), message(30 * DAY), message(29 * DAY), message(30 * DAY, "labels"), message(8 * DAY, "responses")]
+    old = [
+        message(None),
+        message(30 * DAY),
+        message(29 * DAY),
+        message(30 * DAY, "labels"),
+        message(8 * DAY, "responses"),
+    ]
     alarms, responses = said(*old, alarms=week, responses=week)
     assert alarms == (
         "alarms: records are dated from 2025-12-02 on, but the topic keeps records for 7 days by that time (retention.ms), so the broker "
@@ -63,20 +71,42 @@ def test_a_broker_that_refuses_or_restamps_old_records_is_said_as_well() -> None
     ("config", "keeping"),
     [
         ({}, Keeping()),
-        ({"retention.ms": "-1", BEFORE_MAX: "9223372036854775807", "message.timestamp.type": "CreateTime"}, Keeping()),
-        ({"retention.ms": "1000", BEFORE_MAX: "0", "message.timestamp.type": "LogAppendTime"}, Keeping(1000, 0, True)),
+        (
+            {
+                "retention.ms": "-1",
+                BEFORE_MAX: "9223372036854775807",
+                "message.timestamp.type": "CreateTime",
+            },
+            Keeping(),
+        ),
+        (
+            {"retention.ms": "1000", BEFORE_MAX: "0", "message.timestamp.type": "LogAppendTime"},
+            Keeping(1000, 0, True),
+        ),
         ({"retention.ms": None}, Keeping()),
     ],
 )
-def test_what_a_topic_keeps_is_read_from_its_settings(config: dict[str, str | None], keeping: Keeping) -> None:
+def test_what_a_topic_keeps_is_read_from_its_settings(
+    config: dict[str, str | None], keeping: Keeping
+) -> None:
     assert Keeping.of(config) == keeping
 
 
 def alarms(folder: Path, at: int) -> Path:
     fields = {
-        "event_id": "e1", "alarm_id": "a1", "phase": "start", "at": at, "facility": "H01", "unit": "ICU", "bed": "1", "device_id": "m",
-        "device_type": "monitor", "code": "MDC_EVT_LO", "kind": "physiological", "priority": "high",
-    }  # fmt: skip
+        "event_id": "e1",
+        "alarm_id": "a1",
+        "phase": "start",
+        "at": at,
+        "facility": "H01",
+        "unit": "ICU",
+        "bed": "1",
+        "device_id": "m",
+        "device_type": "monitor",
+        "code": "MDC_EVT_LO",
+        "kind": "physiological",
+        "priority": "high",
+    }
     path = folder / "alarms.jsonl"
     path.write_text(json.dumps(fields) + "\n")
     return path
@@ -86,32 +116,52 @@ def alter(broker: Broker, setting: str, value: int) -> None:
     """Of the topic alarms alone: all its other settings become the broker's own."""
     admin = KafkaAdminClient(bootstrap_servers=broker.address)
     try:
-        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, "alarms", {setting: str(value)})])
+        admin.alter_configs(
+            [ConfigResource(ConfigResourceType.TOPIC, "alarms", {setting: str(value)})]
+        )
     finally:
         admin.close()
 
 
-def test_old_records_reach_apache_kafka_with_the_time_of_their_events_after_a_warning(apache_kafka: Broker, tmp_path: Path) -> None:
+def test_old_records_reach_apache_kafka_with_the_time_of_their_events_after_a_warning(
+    apache_kafka: Broker, tmp_path: Path
+) -> None:
     new_topics(apache_kafka, partitions=1)
     alter(apache_kafka, "retention.ms", 7 * DAY)
     at = int(time.time() * 1000) - 30 * DAY
-    done = run("publish", "--broker", apache_kafka.address, "--fast", "--alarms", alarms(tmp_path, at))
+    done = run(
+        "publish", "--broker", apache_kafka.address, "--fast", "--alarms", alarms(tmp_path, at)
+    )
     assert done.status == 0
     warning, *others = done.err.splitlines()
     assert warning.startswith("warning: alarms: records are dated from ")
-    assert f"retention.ms=-1 (and when they are read: kafka-configs.sh --bootstrap-server {apache_kafka.address}" in warning
+    assert (
+        f"retention.ms=-1 (and when they are read: kafka-configs.sh --bootstrap-server {apache_kafka.address}"
+        in warning
+    )
     assert others[-1] == "1 records published"
     assert [one.timestamp for one in read(apache_kafka, "alarms")] == [at]
 
-    done = run("publish", "--broker", apache_kafka.address, "--fast", "--alarms", alarms(tmp_path, at + 29 * DAY))
+    done = run(
+        "publish",
+        "--broker",
+        apache_kafka.address,
+        "--fast",
+        "--alarms",
+        alarms(tmp_path, at + 29 * DAY),
+    )
     assert "warning" not in done.err
 
 
-def test_a_broker_that_takes_no_old_records_is_said_before_it_refuses_them(apache_kafka: Broker, tmp_path: Path) -> None:
+def test_a_broker_that_takes_no_old_records_is_said_before_it_refuses_them(
+    apache_kafka: Broker, tmp_path: Path
+) -> None:
     new_topics(apache_kafka, partitions=1)
     alter(apache_kafka, BEFORE_MAX, DAY)
     at = int(time.time() * 1000) - 3 * DAY
-    done = run("publish", "--broker", apache_kafka.address, "--fast", "--alarms", alarms(tmp_path, at))
+    done = run(
+        "publish", "--broker", apache_kafka.address, "--fast", "--alarms", alarms(tmp_path, at)
+    )
     assert done.status == 1
     warning, *_, error = done.err.splitlines()
     assert warning.startswith("warning: alarms: records are dated from ")
@@ -120,7 +170,11 @@ def test_a_broker_that_takes_no_old_records_is_said_before_it_refuses_them(apach
     assert ends(apache_kafka, ["alarms"]) == {("alarms", 0): 0}
 
 
-def test_a_broker_that_does_not_tell_its_topics_settings_is_warned_of_nothing(embedded_broker: EmbeddedBroker, tmp_path: Path) -> None:
+def test_a_broker_that_does_not_tell_its_topics_settings_is_warned_of_nothing(
+    embedded_broker: EmbeddedBroker, tmp_path: Path
+) -> None:
     new_topics(embedded_broker, partitions=1)
-    done = run("publish", "--broker", embedded_broker.address, "--fast", "--alarms", alarms(tmp_path, NOW))
+    done = run(
+        "publish", "--broker", embedded_broker.address, "--fast", "--alarms", alarms(tmp_path, NOW)
+    )
     assert (done.status, done.err) == (0, "1 records published\n")

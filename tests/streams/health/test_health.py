@@ -1,4 +1,6 @@
-"""What a worker says about its own numbers: facts of the last minutes, and sentences that follow from them."""
+"""What a worker says about its own numbers: facts of the last minutes, and sentences that follow
+from them.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,19 @@ class Feed:
         offsets = [*range(self._offset, self._offset + len(values))]
         self._offset += len(values)
         stamps = [now] * len(values)
-        self.partition.take_slice(Slice("alarms", 0, offsets, stamps, [key] * len(values), [*values], offsets[0], self._offset), now)
+        self.partition.take_slice(
+            Slice(
+                "alarms",
+                0,
+                offsets,
+                stamps,
+                [key] * len(values),
+                [*values],
+                offsets[0],
+                self._offset,
+            ),
+            now,
+        )
 
     def health(self, now: int = NOW, max_ahead: int | None = 2 * MINUTE) -> Health:
         counts = {"alarms": 1}
@@ -39,8 +53,15 @@ class Feed:
 def clocks_off() -> Feed:
     """Twenty alarms at the right time, and three times twenty of devices whose clocks are wrong."""
     feed, number = Feed(), 0
-    for minutes, device_type in ((0, "monitor"), (-11, "ventilator"), (-60, "infusion_pump"), (60, "bed_side")):
-        feed.read([event(number + one, NOW + minutes * MINUTE + one, device_type) for one in range(20)])
+    for minutes, device_type in (
+        (0, "monitor"),
+        (-11, "ventilator"),
+        (-60, "infusion_pump"),
+        (60, "bed_side"),
+    ):
+        feed.read(
+            [event(number + one, NOW + minutes * MINUTE + one, device_type) for one in range(20)]
+        )
         number += 20
     return feed
 
@@ -76,7 +97,9 @@ def test_hourly_chunks_are_told_from_a_clock_that_is_off() -> None:
     assert "arrive unevenly, half of them more than 30 min after they happened" in says
 
 
-def test_malformed_and_misrouted_records_count_for_the_facility_of_their_key_if_it_is_known() -> None:
+def test_malformed_and_misrouted_records_count_for_the_facility_of_their_key_if_it_is_known() -> (
+    None
+):
     feed = Feed(partitions=4)
     feed.read([event(1, NOW)])
     feed.read([b"{", event(2, NOW, facility="HX")])
@@ -105,7 +128,9 @@ def test_a_watermark_ahead_of_the_clock_is_named_and_only_by_the_wall_clock() ->
     health = feed.health()
     assert health.ahead == {"HC": 3000.0}
     assert health.not_ready is None
-    assert health.warned()[0].says.startswith("HC: an alarm event was dated 50 min ahead of the clock")
+    assert health.warned()[0].says.startswith(
+        "HC: an alarm event was dated 50 min ahead of the clock"
+    )
     assert not feed.health(max_ahead=None).ahead
 
 
@@ -132,7 +157,9 @@ def test_a_worker_is_ready_by_facts_alone(health: Health, reason: str | None) ->
     worker.condition = health
     with Site(worker) as site:
         answer = site.get("/ready")
-    assert (answer.status, answer.body.decode()) == ((503, f"{reason}\n") if reason else (200, "ready\n"))
+    assert (answer.status, answer.body.decode()) == (
+        (503, f"{reason}\n") if reason else (200, "ready\n")
+    )
 
 
 def test_one_facility_ahead_leaves_the_worker_ready_and_is_named_by_it() -> None:
@@ -141,7 +168,9 @@ def test_one_facility_ahead_leaves_the_worker_ready_and_is_named_by_it() -> None
     with Site(worker) as site:
         answer = site.get("/ready")
     assert answer.status == 200
-    assert answer.body.decode().startswith("ready\nH01: an alarm event was dated 50 min ahead of the clock")
+    assert answer.body.decode().startswith(
+        "ready\nH01: an alarm event was dated 50 min ahead of the clock"
+    )
 
 
 def end(stable: int, uncommitted: int, next_offset: int | None = None) -> End:
@@ -162,7 +191,9 @@ def test_a_transaction_that_stays_open_is_timed_and_short_ones_are_not() -> None
     assert seen.seconds() == {}
 
 
-def test_a_worker_that_has_more_to_read_is_not_held_back_and_a_silent_broker_lets_no_time_pass() -> None:
+def test_a_worker_that_has_more_to_read_is_not_held_back_and_a_silent_broker_lets_no_time_pass() -> (
+    None
+):
     seen = OpenTransactions()
     for second in range(50):
         seen.look([end(stable=100, uncommitted=7, next_offset=60)], float(second))
@@ -172,7 +203,9 @@ def test_a_worker_that_has_more_to_read_is_not_held_back_and_a_silent_broker_let
     assert seen.seconds() == {("alarms", 3): 5.0}
 
 
-def test_a_transaction_open_for_long_is_named_by_the_page_and_by_a_worker_that_stays_ready() -> None:
+def test_a_transaction_open_for_long_is_named_by_the_page_and_by_a_worker_that_stays_ready() -> (
+    None
+):
     held = {("alarms", 1): 31.0, ("alarms", 3): 180.0, ("labels", 0): 29.0}
     health = Health(now=1.0, answered_at=1.0, held_back=held)
     says = (
@@ -194,7 +227,10 @@ def test_what_waits_for_a_short_transaction_is_not_said_to_be_counted() -> None:
     worker.condition = Health(now=1.0, answered_at=1.0)
     worker.uncommitted = 4
     with Site(worker) as site:
-        assert "and 4 records it holds wait to be counted" in site.get("/api/v1/units").json["currency"]["says"]
+        assert (
+            "and 4 records it holds wait to be counted"
+            in site.get("/api/v1/units").json["currency"]["says"]
+        )
 
 
 def test_nothing_is_claimed_from_silence() -> None:
@@ -208,10 +244,16 @@ def test_nothing_is_claimed_from_silence() -> None:
 
 def test_facilities_that_cannot_be_measured_are_said_in_words() -> None:
     health = Health(now=1.0, answered_at=1.0, unmeasured=1)
-    assert [one.says for one in health.warned()] == ["the numbers of 1 facility could not be worked out and are not shown"]
+    assert [one.says for one in health.warned()] == [
+        "the numbers of 1 facility could not be worked out and are not shown"
+    ]
     assert currency({"H01": 0.0}, None, health, 0).state == "incomplete"
 
 
 def test_losses_are_said_in_words() -> None:
-    health = Health(now=1.0, answered_at=1.0, losses={"unreadable_batches": {"alarms": 2, "labels": 0}})
-    assert [one.says for one in health.warned()] == ["2 batches of records could not be read and were skipped (topic alarms)"]
+    health = Health(
+        now=1.0, answered_at=1.0, losses={"unreadable_batches": {"alarms": 2, "labels": 0}}
+    )
+    assert [one.says for one in health.warned()] == [
+        "2 batches of records could not be read and were skipped (topic alarms)"
+    ]

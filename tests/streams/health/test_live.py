@@ -31,15 +31,24 @@ def test_a_suspended_broker_makes_the_worker_not_ready_and_its_page_say_so(tmp_p
             try:
                 eventually(lambda: worker.get("/ready")[0] == 503, "it is not ready", 40)
                 assert worker.get("/ready")[1].startswith("the broker has not answered for ")
-                eventually(lambda: currency(worker)["says"].startswith("behind: the broker has not answered for "), "the page says so")
-                answered = worker.numbers["alarm_fatigue_broker_answered_timestamp_seconds", frozenset()]
+                eventually(
+                    lambda: currency(worker)["says"].startswith(
+                        "behind: the broker has not answered for "
+                    ),
+                    "the page says so",
+                )
+                answered = worker.numbers[
+                    "alarm_fatigue_broker_answered_timestamp_seconds", frozenset()
+                ]
                 assert time.time() - answered > 15
             finally:
                 kafka.resume()
             worker.wait_until_ready()
 
 
-def test_partitions_added_while_it_runs_are_noticed_and_nothing_is_claimed_of_them(tmp_path: Path) -> None:
+def test_partitions_added_while_it_runs_are_noticed_and_nothing_is_claimed_of_them(
+    tmp_path: Path,
+) -> None:
     with new_apache_kafka() as kafka:
         new_topics(kafka)
         with WorkerProcess(kafka, tmp_path, clock="wall", pseudonyms=True) as worker:
@@ -52,4 +61,7 @@ def test_partitions_added_while_it_runs_are_noticed_and_nothing_is_claimed_of_th
             line = "the inputs must have equally many partitions, but have: alarms 8, assignments 4, responses 4, labels 4"
             eventually(lambda: worker.get("/ready") == (503, f"{line}\n"), "it is not ready", 60)
             eventually(lambda: currency(worker)["says"] == f"behind: {line}", "the page says so")
-            assert worker.numbers["alarm_fatigue_unread_partitions", frozenset({("topic", "alarms")})] == 4
+            assert (
+                worker.numbers["alarm_fatigue_unread_partitions", frozenset({("topic", "alarms")})]
+                == 4
+            )

@@ -1,4 +1,6 @@
-"""The interface behind the page: its numbers are those of /metrics, its form is the one described, and it costs no more than it must."""
+"""The interface behind the page: its numbers are those of /metrics, its form is the one described,
+and it costs no more than it must.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,9 @@ class Told:
 
     def put(self, name: str, value: float | None, **labels: str) -> None:
         if value is not None:
-            everything = {label.rstrip("_"): text for label, text in (self._labels | labels).items()}
+            everything = {
+                label.rstrip("_"): text for label, text in (self._labels | labels).items()
+            }
             self.numbers[name, frozenset(everything.items())] = value
 
     def put_windows(self, name: str, values: dict[str, Any]) -> None:
@@ -117,7 +121,10 @@ def test_every_number_of_units_is_the_one_exported(site: Site) -> None:
             for (name, labels), value in shown.items()
             if name == "clinician_beds" and value and dict(labels).items() >= key.items()
         }
-        for name, of in (("clinician_overload_state", "states"), ("clinician_load_band", "load_bands")):
+        for name, of in (
+            ("clinician_overload_state", "states"),
+            ("clinician_load_band", "load_bands"),
+        ):
             counts = dict.fromkeys(unit["staffing"][of], 0)
             for (metric, labels), value in shown.items():
                 if metric == name and dict(labels)["clinician"] in on_duty:
@@ -134,7 +141,9 @@ def test_every_number_of_units_is_the_one_exported(site: Site) -> None:
 def test_every_number_of_clinicians_is_the_one_exported_and_nobody_is_ranked(site: Site) -> None:
     shown, told = exported(site), Numbers()
     for unit in site.get("/api/v1/units").json["units"]:
-        answer = site.get(f"/api/v1/clinicians?facility={unit['facility']}&unit={unit['unit']}").json
+        answer = site.get(
+            f"/api/v1/clinicians?facility={unit['facility']}&unit={unit['unit']}"
+        ).json
         names = [one["clinician"] for one in answer["clinicians"]]
         assert names == sorted(names)
         for one in answer["clinicians"]:
@@ -143,7 +152,8 @@ def test_every_number_of_clinicians_is_the_one_exported_and_nobody_is_ranked(sit
                 window: sum(
                     value
                     for (name, labels), value in shown.items()
-                    if name == "clinician_alarms" and {("clinician", one["clinician"]), ("window", window)} <= labels
+                    if name == "clinician_alarms"
+                    and {("clinician", one["clinician"]), ("window", window)} <= labels
                 )
                 for window in one["alarms"]
             }
@@ -154,10 +164,14 @@ def test_every_number_of_clinicians_is_the_one_exported_and_nobody_is_ranked(sit
 
 def test_those_beyond_the_cap_are_not_told_of_either() -> None:
     with Site(FakeWorker(simulated()), pseudonym=pseudonym, max_clinicians=2) as site:
-        shown = {dict(labels)["clinician"] for name, labels in exported(site) if name == "clinician_beds"}
+        shown = {
+            dict(labels)["clinician"] for name, labels in exported(site) if name == "clinician_beds"
+        }
         told = set()
         for unit in site.get("/api/v1/units").json["units"]:
-            answer = site.get(f"/api/v1/clinicians?facility={unit['facility']}&unit={unit['unit']}").json
+            answer = site.get(
+                f"/api/v1/clinicians?facility={unit['facility']}&unit={unit['unit']}"
+            ).json
             told |= {one["clinician"] for one in answer["clinicians"]}
         assert told == shown
         assert len(told) == 2
@@ -168,10 +182,14 @@ def test_where_clinicians_are_not_shown_nobody_is_told_of() -> None:
         units = site.get("/api/v1/units").json["units"]
         assert [unit["relief"] for unit in units] == [None] * 3
         answer = site.get(f"/api/v1/clinicians?facility=H01&unit={units[0]['unit']}")
-        assert (answer.status, answer.json) == (404, {"error": "metrics.clinicians is off: this worker tells of units only"})
+        assert (answer.status, answer.json) == (
+            404,
+            {"error": "metrics.clinicians is off: this worker tells of units only"},
+        )
 
 
-# --- what is told --------------------------------------------------------------------------------------------------------
+# --- what is told
+# --------------------------------------------------------------------------------------------------------
 
 
 def test_who_needs_help_first_stands_first_with_why_and_who_could_take_a_bed() -> None:
@@ -192,7 +210,9 @@ def test_who_needs_help_first_stands_first_with_why_and_who_could_take_a_bed() -
         assert (stepdown["unit"], ccu["unit"]) == ("STEPDOWN", "CCU")
         assert (icu["unit"], icu["state"], icu["since"]) == ("ICU", "overloaded", NINE + 9 * MINUTE)
         assert icu["reasons"] == ["14 alarms per clinician on duty in the last 10 min, more than 4"]
-        assert icu["entered"] == ["14 alarms per clinician on duty in the last 10 min, more than 10"]
+        assert icu["entered"] == [
+            "14 alarms per clinician on duty in the last 10 min, more than 10"
+        ]
         assert icu["relief"] == {
             "from": {"clinician": "ann", "alarms_1h": 30, "alarms_1h_after": 15},
             "to": {"clinician": "bob", "alarms_1h": 0, "alarms_1h_after": 15, "beds_after": 2},
@@ -200,9 +220,20 @@ def test_who_needs_help_first_stands_first_with_why_and_who_could_take_a_bed() -
         }
         assert icu["staffing"]["states"] == {"normal": 1, "elevated": 0, "overloaded": 1}
         assert [one["state"] for one in icu["strained"]] == ["overloaded"]
-        assert (ccu["state"], ccu["since"], ccu["reasons"], ccu["relief"], ccu["strained"]) == ("normal", None, [], None, [])
+        assert (ccu["state"], ccu["since"], ccu["reasons"], ccu["relief"], ccu["strained"]) == (
+            "normal",
+            None,
+            [],
+            None,
+            [],
+        )
         ann, bob = site.get("/api/v1/clinicians?facility=H&unit=ICU").json["clinicians"]
-        assert (ann["state"], ann["relief"], bob["state"], bob["relief"]) == ("overloaded", icu["relief"], "normal", None)
+        assert (ann["state"], ann["relief"], bob["state"], bob["relief"]) == (
+            "overloaded",
+            icu["relief"],
+            "normal",
+            None,
+        )
 
 
 def test_a_colleague_who_is_overloaded_comes_before_more_alarms_for_each() -> None:
@@ -217,7 +248,10 @@ def test_a_colleague_who_is_overloaded_comes_before_more_alarms_for_each() -> No
     with Site(FakeWorker(hospital.engine), now=(NINE + 10 * MINUTE) / 1000) as site:
         units = site.get("/api/v1/units").json["units"]
     rates = [sum(unit["trend"]["minutes"][-10:]) / unit["staffing"]["clinicians"] for unit in units]
-    assert [(unit["unit"], unit["state"], len(unit["strained"])) for unit in units] == [("ICU", "normal", 1), ("CCU", "normal", 0)]
+    assert [(unit["unit"], unit["state"], len(unit["strained"])) for unit in units] == [
+        ("ICU", "normal", 1),
+        ("CCU", "normal", 0),
+    ]
     assert rates[0] < rates[1]
 
 
@@ -233,18 +267,33 @@ def test_shifts_are_compared_over_hours_of_which_everything_is_known() -> None:
     assert trend["hours"][:8] == [None] * 8
     assert trend["hours"][8:13] == [1, 3, 0, 5, 7]
     # The hour in which the first alarm came is known in part alone.
-    assert trend["shifts"] == {"before": {"hours": 3, "alarms": 8}, "last": {"hours": 12, "alarms": 16}}
+    assert trend["shifts"] == {
+        "before": {"hours": 3, "alarms": 8},
+        "last": {"hours": 12, "alarms": 16},
+    }
 
 
 @pytest.mark.parametrize(
     ("quiet", "behind", "state", "says"),
     [
-        (600, None, "current", "up to date: the broker answered 2 s ago, and all records it holds are counted"),
-        (601, None, "old", "no alarm event from H for 10 min: is its feed still running?; the broker answered 2 s ago"),
+        (
+            600,
+            None,
+            "current",
+            "up to date: the broker answered 2 s ago, and all records it holds are counted",
+        ),
+        (
+            601,
+            None,
+            "old",
+            "no alarm event from H for 10 min: is its feed still running?; the broker answered 2 s ago",
+        ),
         (0, "12345 records behind", "behind", "behind: 12345 records behind"),
     ],
 )
-def test_how_current_the_numbers_are_is_told_in_words(quiet: int, behind: str | None, state: str, says: str) -> None:
+def test_how_current_the_numbers_are_is_told_in_words(
+    quiet: int, behind: str | None, state: str, says: str
+) -> None:
     hospital = Hospital()
     hospital.alarm(NINE, seconds=0)
     hospital.run(NINE)
@@ -254,7 +303,11 @@ def test_how_current_the_numbers_are_is_told_in_words(quiet: int, behind: str | 
         found = site.get("/api/v1/units").json
     assert (found["currency"]["state"], found["currency"]["says"]) == (state, says)
     (facility,) = found["currency"]["facilities"]
-    assert (facility["facility"], facility["watermark"], facility["quiet_seconds"]) == ("H", NINE, quiet)
+    assert (facility["facility"], facility["watermark"], facility["quiet_seconds"]) == (
+        "H",
+        NINE,
+        quiet,
+    )
     assert facility["old"] == (quiet > 600)
     assert found["at"] == NINE + 1000 * quiet
 
@@ -277,10 +330,14 @@ def test_without_any_alarm_it_says_what_to_look_at() -> None:
         found = site.get("/api/v1/units").json
     assert found["units"] == []
     assert found["currency"] | {"facilities": []} == found["currency"]
-    assert found["currency"]["says"] == "no alarm event has come in yet: is anything sent to the topic alarms?"
+    assert (
+        found["currency"]["says"]
+        == "no alarm event has come in yet: is anything sent to the topic alarms?"
+    )
 
 
-# --- what is asked ---------------------------------------------------------------------------------------------------------
+# --- what is asked
+# ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -295,7 +352,9 @@ def test_without_any_alarm_it_says_what_to_look_at() -> None:
         ("clinicians?facility=H01&unit=nowhere", 404, "no such unit among those of this worker"),
     ],
 )
-def test_a_query_that_cannot_be_answered_is_told_so(site: Site, path: str, status: int, error: str) -> None:
+def test_a_query_that_cannot_be_answered_is_told_so(
+    site: Site, path: str, status: int, error: str
+) -> None:
     answer = site.get(f"/api/v1/{path}")
     assert (answer.status, answer.json) == (status, {"error": error})
 
@@ -311,9 +370,18 @@ def test_without_state_it_says_that_it_waits() -> None:
     worker = FakeWorker(simulated())
     worker.recovered = False
     with Site(worker) as site:
-        for path in ("units", "clinicians?facility=H01&unit=x", "findings", f"whatif?{SPO2}", "whatif/types?facility=H01&unit=x"):
+        for path in (
+            "units",
+            "clinicians?facility=H01&unit=x",
+            "findings",
+            f"whatif?{SPO2}",
+            "whatif/types?facility=H01&unit=x",
+        ):
             answer = site.get(f"/api/v1/{path}")
-            assert (answer.status, answer.json) == (503, {"error": "waiting for partitions, or for their state"})
+            assert (answer.status, answer.json) == (
+                503,
+                {"error": "waiting for partitions, or for their state"},
+            )
 
 
 class Counting(Engine):
@@ -347,11 +415,16 @@ def test_however_many_ask_it_is_worked_out_once_in_a_while_and_sent_once() -> No
 
 
 def test_answers_are_compressed_for_whoever_takes_them(site: Site) -> None:
-    plain, packed = site.get("/api/v1/units?limit=3"), site.get("/api/v1/units?limit=3", Accept_Encoding="gzip")
+    plain, packed = (
+        site.get("/api/v1/units?limit=3"),
+        site.get("/api/v1/units?limit=3", Accept_Encoding="gzip"),
+    )
     assert packed.headers["Content-Encoding"] == "gzip"
     assert json.loads(gzip.decompress(packed.body))["units"] == plain.json["units"]
     assert len(packed.body) < len(plain.body) / 3
-    assert len(plain.body) < 3 * 5000, "bounded: MOST_UNITS of these are under 2.5 MB, and a third of that, or less, as sent"
+    assert len(plain.body) < 3 * 5000, (
+        "bounded: MOST_UNITS of these are under 2.5 MB, and a third of that, or less, as sent"
+    )
 
 
 def test_partitions_taken_over_are_seen_at_once() -> None:
@@ -362,7 +435,8 @@ def test_partitions_taken_over_are_seen_at_once() -> None:
         assert site.get("/api/v1/units").json["units"] == []
 
 
-# --- the description -------------------------------------------------------------------------------------------------------
+# --- the description
+# -------------------------------------------------------------------------------------------------------
 
 
 def strict(schema: Any) -> Any:
@@ -372,7 +446,11 @@ def strict(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     found = {key: strict(value) for key, value in schema.items()}
-    return found | {"additionalProperties": False} if "properties" in schema and "type" in schema else found
+    return (
+        found | {"additionalProperties": False}
+        if "properties" in schema and "type" in schema
+        else found
+    )
 
 
 @pytest.fixture(scope="module")
@@ -388,20 +466,35 @@ def assert_described(described: Any, path: str, status: int, content: Any) -> No
     Draft202012Validator(schema | {"components": strict(described["components"])}).validate(content)
 
 
-def test_everything_served_under_api_is_described_and_nothing_else(site: Site, described: Any) -> None:
-    assert {path for path in site.paths if path.startswith("/api/")} - {"/api/v1/openapi.json"} == set(described["paths"])
+def test_everything_served_under_api_is_described_and_nothing_else(
+    site: Site, described: Any
+) -> None:
+    assert {path for path in site.paths if path.startswith("/api/")} - {
+        "/api/v1/openapi.json"
+    } == set(described["paths"])
 
 
 @pytest.mark.parametrize(
     "path",
     [
-        "/api/v1/units", "/api/v1/units?limit=1", "/api/v1/units?limit=0", "/api/v1/clinicians?facility=H01&unit=PICU",
-        "/api/v1/clinicians?facility=H01&unit=nowhere", "/api/v1/clinicians", "/api/v1/findings?top=50", "/api/v1/findings?top=0",
-        f"/api/v1/whatif?{SPO2}", f"/api/v1/whatif?{SPO2}&delay=15&limit=85", f"/api/v1/whatif?{SPO2}&limit=99", "/api/v1/whatif",
-        "/api/v1/whatif?facility=H01&unit=PICU&type=a/b/c", "/api/v1/whatif/types?facility=H01&unit=PICU", "/api/v1/whatif/types",
+        "/api/v1/units",
+        "/api/v1/units?limit=1",
+        "/api/v1/units?limit=0",
+        "/api/v1/clinicians?facility=H01&unit=PICU",
+        "/api/v1/clinicians?facility=H01&unit=nowhere",
+        "/api/v1/clinicians",
+        "/api/v1/findings?top=50",
+        "/api/v1/findings?top=0",
+        f"/api/v1/whatif?{SPO2}",
+        f"/api/v1/whatif?{SPO2}&delay=15&limit=85",
+        f"/api/v1/whatif?{SPO2}&limit=99",
+        "/api/v1/whatif",
+        "/api/v1/whatif?facility=H01&unit=PICU&type=a/b/c",
+        "/api/v1/whatif/types?facility=H01&unit=PICU",
+        "/api/v1/whatif/types",
         "/api/v1/whatif/types?facility=H01&unit=nowhere",
     ],
-)  # fmt: skip
+)
 def test_answers_have_the_form_described(site: Site, described: Any, path: str) -> None:
     answer = site.get(path)
     assert_described(described, path.partition("?")[0], answer.status, answer.json)
@@ -415,15 +508,25 @@ def test_a_described_form_is_not_just_any(site: Site, described: Any) -> None:
 
 
 def test_the_parameters_described_are_those_taken(site: Site, described: Any) -> None:
-    given = {"facility": "H01", "unit": "MICU", "limit": "1", "window": "1h", "top": "1", "delay": "1"}
+    given = {
+        "facility": "H01",
+        "unit": "MICU",
+        "limit": "1",
+        "window": "1h",
+        "top": "1",
+        "delay": "1",
+    }
     given["type"] = SPO2.partition("type=")[2]
     for path, of in described["paths"].items():
         names = [one["name"] for one in of["get"]["parameters"]]
-        assert site.get(f"{path}?{'&'.join(f'{name}={given[name]}' for name in names)}").status == 200
+        assert (
+            site.get(f"{path}?{'&'.join(f'{name}={given[name]}' for name in names)}").status == 200
+        )
         assert site.get(f"{path}?other=1").status == 400
 
 
-# --- nobody is named -------------------------------------------------------------------------------------------------------
+# --- nobody is named
+# -------------------------------------------------------------------------------------------------------
 
 MARK = "zzmark"
 
@@ -432,41 +535,88 @@ def test_no_bed_device_person_or_text_is_told() -> None:
     engine = Engine(Policy())
     for bed, who in (("1", "a"), ("2", "a"), ("3", "b")):
         duty = Assignment(
-            event_id=bed, assignment_id=bed, facility="H", unit="ICU", bed=f"{MARK}-bed-{bed}", clinician=f"{MARK}-{who}",
-            start=NINE - HOUR, at=NINE - HOUR, role=MARK,
-        )  # fmt: skip
+            event_id=bed,
+            assignment_id=bed,
+            facility="H",
+            unit="ICU",
+            bed=f"{MARK}-bed-{bed}",
+            clinician=f"{MARK}-{who}",
+            start=NINE - HOUR,
+            at=NINE - HOUR,
+            role=MARK,
+        )
         engine.apply("assignments", duty, None)
     alarm = AlarmEvent(
-        event_id="-", alarm_id="-", phase="start", at=NINE, facility="H", unit="ICU", bed=f"{MARK}-bed-1", device_id=f"{MARK}-device",
-        device_type="monitor", code="MDC_EVT_LO", kind="physiological", priority="high", label=f"{MARK} text", recipients=(f"{MARK}-c",),
-    )  # fmt: skip
+        event_id="-",
+        alarm_id="-",
+        phase="start",
+        at=NINE,
+        facility="H",
+        unit="ICU",
+        bed=f"{MARK}-bed-1",
+        device_id=f"{MARK}-device",
+        device_type="monitor",
+        code="MDC_EVT_LO",
+        kind="physiological",
+        priority="high",
+        label=f"{MARK} text",
+        recipients=(f"{MARK}-c",),
+    )
     for phase, moment in (("start", NINE - 30 * MINUTE), ("end", NINE - 29 * MINUTE)):
-        engine.apply("alarms", replace(alarm, event_id=f"{MARK}{phase}", alarm_id=MARK, at=moment, phase=phase), None)  # type: ignore[arg-type]
+        engine.apply(
+            "alarms",
+            replace(alarm, event_id=f"{MARK}{phase}", alarm_id=MARK, at=moment, phase=phase),
+            None,
+        )  # type: ignore[arg-type]
     for number in range(40):
         bed = f"{MARK}-bed-{number % 2 + 1}"
         engine.apply(
-            "alarms", replace(alarm, event_id=f"{MARK}{number}", alarm_id=f"{MARK}{number}", at=NINE + 15_000 * number, bed=bed), None
+            "alarms",
+            replace(
+                alarm,
+                event_id=f"{MARK}{number}",
+                alarm_id=f"{MARK}{number}",
+                at=NINE + 15_000 * number,
+                bed=bed,
+            ),
+            None,
         )
     engine.advance(NINE + 12 * MINUTE)
     with Site(FakeWorker(engine), pseudonym=pseudonym, now=NINE / 1000) as site:
         paths = [
-            "units", "clinicians?facility=H&unit=ICU", "findings", "openapi.json", "whatif/types?facility=H&unit=ICU",
+            "units",
+            "clinicians?facility=H&unit=ICU",
+            "findings",
+            "openapi.json",
+            "whatif/types?facility=H&unit=ICU",
             "whatif?facility=H&unit=ICU&type=monitor//MDC_EVT_LO",
-        ]  # fmt: skip
+        ]
         answers = [site.get(f"/api/v1/{path}") for path in paths]
         assert [answer.status for answer in answers] == [200] * 6
         assert answers[0].json["units"][0]["state"] == "overloaded"
         assert answers[0].json["units"][0]["relief"] is not None
         assert pseudonym(f"{MARK}-a") in answers[1].body.decode()
-        assert not [answer for answer in answers if MARK in answer.body.decode() or MARK in str(answer.headers)]
+        assert not [
+            answer
+            for answer in answers
+            if MARK in answer.body.decode() or MARK in str(answer.headers)
+        ]
 
 
 def test_the_page_s_files_are_served_as_they_are_and_ask_no_other_host(site: Site) -> None:
     for file in page_files():
         answer = site.get(file.path)
-        assert (answer.status, answer.headers["Content-Type"], answer.body) == (200, file.type, file.body)
+        assert (answer.status, answer.headers["Content-Type"], answer.body) == (
+            200,
+            file.type,
+            file.body,
+        )
         assert site.get(file.path, If_None_Match=answer.headers["ETag"]).status == 304
         text = answer.body.decode()
-        hosts = set() if file.path.endswith("openapi.json") else {word for word in text.split('"') if "://" in word}
+        hosts = (
+            set()
+            if file.path.endswith("openapi.json")
+            else {word for word in text.split('"') if "://" in word}
+        )
         assert hosts <= {"http://www.w3.org/2000/svg"}, "a name of XML, which is not asked"
         assert "innerHTML" not in text

@@ -1,4 +1,6 @@
-"""The web server under attack: raw sockets against everything that is served, behind its door and its guard."""
+"""The web server under attack: raw sockets against everything that is served, behind its door and
+its guard.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,14 @@ import pytest
 
 from analyzer import Engine, Policy
 from streams.dev.broker import EmbeddedBroker, free_port
-from streams.http.door import RESERVED_CONNECTIONS, Connection, Slot, Slots, address_of, most_connections
+from streams.http.door import (
+    RESERVED_CONNECTIONS,
+    Connection,
+    Slot,
+    Slots,
+    address_of,
+    most_connections,
+)
 from streams.settings import SettingsError, WebSettings, load
 from tests.harness.certificates import TOKEN, certificate
 from tests.harness.site import FakeWorker, Site
@@ -62,9 +71,19 @@ def get(target: bytes, more: bytes = b"", method: bytes = b"GET") -> bytes:
     return method + b" " + target + b" HTTP/1.1\r\n" + HOST + more + b"\r\n"
 
 
-# --- methods and malformed requests ------------------------------------------------------------------------------------
+# --- methods and malformed requests
+# ------------------------------------------------------------------------------------
 
-PATHS = ("/", "/page.js", "/metrics", "/healthz", "/ready", "/api/v1/units", "/api/v1/findings", "/api/v1/openapi.json")
+PATHS = (
+    "/",
+    "/page.js",
+    "/metrics",
+    "/healthz",
+    "/ready",
+    "/api/v1/units",
+    "/api/v1/findings",
+    "/api/v1/openapi.json",
+)
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/nothing", "/api/v1/clinicians"])
@@ -76,7 +95,9 @@ def test_head_has_the_status_of_get_and_no_body(site: Site, path: str) -> None:
     assert content != b""
 
 
-@pytest.mark.parametrize("method", [b"OPTIONS", b"POST", b"PUT", b"DELETE", b"PATCH", b"TRACE", b"BREW", b"get"])
+@pytest.mark.parametrize(
+    "method", [b"OPTIONS", b"POST", b"PUT", b"DELETE", b"PATCH", b"TRACE", b"BREW", b"get"]
+)
 @pytest.mark.parametrize("path", [b"/", b"/metrics", b"/healthz"])
 def test_other_methods_are_not_allowed(site: Site, method: bytes, path: bytes) -> None:
     status, headers, _ = ask(site, get(path, method=method))
@@ -85,7 +106,11 @@ def test_other_methods_are_not_allowed(site: Site, method: bytes, path: bytes) -
 
 def test_unknown_paths_are_not_found_in_plain_text(site: Site) -> None:
     status, headers, body = ask(site, get(b"/nothing"))
-    assert (status, headers["Content-Type"], body) == (404, "text/plain; charset=utf-8", b"404: Not Found")
+    assert (status, headers["Content-Type"], body) == (
+        404,
+        "text/plain; charset=utf-8",
+        b"404: Not Found",
+    )
 
 
 BAD_REQUEST = [
@@ -119,21 +144,38 @@ BAD_REQUEST = [
 def test_malformed_requests_are_refused(site: Site, request_: bytes) -> None:
     status, headers, body = ask(site, request_)
     assert status == 400
-    if headers["Content-Type"].startswith("application/json"):  # else the guard refused what the parser let pass
+    # else the guard refused what the parser let pass
+    if headers["Content-Type"].startswith("application/json"):
         assert json.loads(body).keys() == {"error"}
 
 
-def test_a_target_too_long_to_be_parsed_is_answered_in_the_form_of_the_interface_s_errors(site: Site) -> None:
+def test_a_target_too_long_to_be_parsed_is_answered_in_the_form_of_the_interface_s_errors(
+    site: Site,
+) -> None:
     status, headers, body = ask(site, get(b"/api/v1/units?facility=" + b"a" * 65_536))
-    assert (status, headers["Content-Type"], body) == (400, "application/json", b'{"error":"malformed request"}\n')
+    assert (status, headers["Content-Type"], body) == (
+        400,
+        "application/json",
+        b'{"error":"malformed request"}\n',
+    )
 
 
 @pytest.mark.parametrize(
     ("host", "status"),
-    [(b"[::1]", 200), (b"[::1]:9464", 200), (b"LOCALHOST", 200), (b"127.0.0.1:", 200), (b"evil.example", 421), (b"[::2]:80", 421)],
+    [
+        (b"[::1]", 200),
+        (b"[::1]:9464", 200),
+        (b"LOCALHOST", 200),
+        (b"127.0.0.1:", 200),
+        (b"evil.example", 421),
+        (b"[::2]:80", 421),
+    ],
 )
 def test_names_of_every_form(site: Site, host: bytes, status: int) -> None:
-    assert ask(site, b"GET /healthz HTTP/1.1\r\nConnection: close\r\nHost: " + host + b"\r\n\r\n")[0] == status
+    assert (
+        ask(site, b"GET /healthz HTTP/1.1\r\nConnection: close\r\nHost: " + host + b"\r\n\r\n")[0]
+        == status
+    )
 
 
 def test_an_absolute_target_is_asked_under_its_own_name(site: Site) -> None:
@@ -141,13 +183,20 @@ def test_an_absolute_target_is_asked_under_its_own_name(site: Site) -> None:
     assert ask(site, get(b"http://evil.example/healthz"))[0] == 421
 
 
-@pytest.mark.parametrize("path", [b"/%zz", b"/%ff%00", b"/%", b"//evil.example/", b"/..%2f..%2fetc/passwd"])
+@pytest.mark.parametrize(
+    "path", [b"/%zz", b"/%ff%00", b"/%", b"//evil.example/", b"/..%2f..%2fetc/passwd"]
+)
 def test_odd_paths_are_not_found(site: Site, path: bytes) -> None:
     assert ask(site, get(path))[0] == 404
 
 
 @pytest.mark.parametrize(
-    "more", [b"Content-Length: 5\r\n\r\nabcde", b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"Content-Length: 9000000000\r\n\r\nab"]
+    "more",
+    [
+        b"Content-Length: 5\r\n\r\nabcde",
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\n",
+        b"Content-Length: 9000000000\r\n\r\nab",
+    ],
 )
 def test_bodies_are_refused(site: Site, more: bytes) -> None:
     status, _, body = ask(site, b"GET /healthz HTTP/1.1\r\n" + HOST + more + b"\r\n")
@@ -156,17 +205,28 @@ def test_bodies_are_refused(site: Site, more: bytes) -> None:
 
 def test_pipelined_requests_are_answered_in_order(site: Site) -> None:
     with closing(connect(site)) as connected:
-        connected.sendall((b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n") * 99 + get(b"/healthz"))
+        connected.sendall(
+            (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n") * 99 + get(b"/healthz")
+        )
         assert rest(connected).count(b"HTTP/1.1 200 OK") == 100
 
 
-@pytest.mark.parametrize("shown", [b"Bearer \xff", b"Basic \xff", b"\xff \xff", b"Bearer %s\r\nAuthorization: Bearer x" % TOKEN.encode()])
+@pytest.mark.parametrize(
+    "shown",
+    [
+        b"Bearer \xff",
+        b"Basic \xff",
+        b"\xff \xff",
+        b"Bearer %s\r\nAuthorization: Bearer x" % TOKEN.encode(),
+    ],
+)
 def test_no_authorization_is_an_internal_error(shown: bytes) -> None:
     with Site(worker(), WebSettings(token=TOKEN)) as guarded:  # type: ignore[arg-type]
         assert ask(guarded, get(b"/metrics", b"Authorization: " + shown + b"\r\n"))[0] in (400, 401)
 
 
-# --- what is logged ----------------------------------------------------------------------------------------------------
+# --- what is logged
+# ----------------------------------------------------------------------------------------------------
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
@@ -207,7 +267,9 @@ def test_malformed_requests_are_counted_in_two_lines_without_their_tokens(
     assert TOKEN not in caplog.text
 
 
-def test_a_page_that_fails_is_one_line_and_harms_no_other(structured: None, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_page_that_fails_is_one_line_and_harms_no_other(
+    structured: None, caplog: pytest.LogCaptureFixture
+) -> None:
     class Broken(FakeWorker):
         def lags(self) -> dict[tuple[str, int], int | None]:
             raise ValueError("about H01 and a clinician")
@@ -223,10 +285,13 @@ def test_a_page_that_fails_is_one_line_and_harms_no_other(structured: None, capl
     assert "H01" not in caplog.text
 
 
-# --- slow and many -----------------------------------------------------------------------------------------------------
+# --- slow and many
+# -----------------------------------------------------------------------------------------------------
 
 
-def test_1100_connections_with_unfinished_headers_keep_nobody_out(structured: None, caplog: pytest.LogCaptureFixture) -> None:
+def test_1100_connections_with_unfinished_headers_keep_nobody_out(
+    structured: None, caplog: pytest.LogCaptureFixture
+) -> None:
     with ExitStack() as stack, Site(worker()) as attacked:
         for number in range(1100):
             connected = stack.enter_context(closing(connect(attacked)))
@@ -275,10 +340,13 @@ def test_a_header_of_many_lines_is_refused_before_it_is_complete(site: Site) -> 
     with closing(connect(site)) as connected:
         try:
             for number in range(100):
-                connected.sendall(b"GET / HTTP/1.1\r\n" if not number else b"X: " + b"a" * 4000 + b"\r\n")
+                connected.sendall(
+                    b"GET / HTTP/1.1\r\n" if not number else b"X: " + b"a" * 4000 + b"\r\n"
+                )
         except ConnectionError:
             pass
-        assert rest(connected)[:12] in (b"HTTP/1.1 431", b"")  # the answer may be lost with what was not read
+        # the answer may be lost with what was not read
+        assert rest(connected)[:12] in (b"HTTP/1.1 431", b"")
     assert site.refusals.totals["malformed"]
 
 
@@ -315,31 +383,44 @@ def test_tls_handshakes_that_never_finish_are_ended_and_keep_nobody_out(tmp_path
         assert served.get("/metrics", context=context).status == 200
 
 
-def test_no_answer_is_written_to_a_client_that_is_gone(structured: None, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_answer_is_written_to_a_client_that_is_gone(
+    structured: None, caplog: pytest.LogCaptureFixture
+) -> None:
     """As when a worker is stopped, or a scraper gives up, while a page is being made."""
     with Site(worker()) as served:
         for _ in range(20):
             with closing(connect(served)) as connected:
-                connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+                connected.setsockopt(
+                    socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00"
+                )
                 connected.sendall(get(b"/metrics"))
         eventually(lambda: len(served.door.slots) == 0, "every connection is over")
         assert served.get("/healthz").status == 200
     assert said(caplog) == []
 
 
-def test_a_worker_under_attack_answers_keeps_its_log_short_and_stops(embedded_broker: EmbeddedBroker, tmp_path: Path) -> None:
+def test_a_worker_under_attack_answers_keeps_its_log_short_and_stops(
+    embedded_broker: EmbeddedBroker, tmp_path: Path
+) -> None:
     token = tmp_path / "token"
     token.write_text(TOKEN)
     with EmbeddedBroker() as broker, ExitStack() as stack:
         new_topics(broker)
         port = free_port()
-        one = stack.enter_context(WorkerProcess(broker, tmp_path, web={"port": port, "token_file": str(token)}))
+        one = stack.enter_context(
+            WorkerProcess(broker, tmp_path, web={"port": port, "token_file": str(token)})
+        )
         one.port = port
         one.wait_until_ready()
         before = one.log.stat().st_size
         for number in range(1100):
-            connected = stack.enter_context(closing(socket.create_connection(("127.0.0.1", port), timeout=30)))
-            connected.sendall(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n" % TOKEN.encode())
+            connected = stack.enter_context(
+                closing(socket.create_connection(("127.0.0.1", port), timeout=30))
+            )
+            connected.sendall(
+                b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n"
+                % TOKEN.encode()
+            )
             if number % 3 == 0:  # the header ends, and nobody reads the answer
                 connected.sendall(b"\r\n")
             if number % 7 == 0:
@@ -352,12 +433,19 @@ def test_a_worker_under_attack_answers_keeps_its_log_short_and_stops(embedded_br
         assert one.stop() == 0
         assert one.log.stat().st_size - before < 10_000
         words = one.words
-    assert [word for word in words if word["level"] in ("error", "critical") or "exception" in word] == []
-    assert {word["reason"] for word in words if word["event"].startswith("web server")} <= {"capacity", "malformed", "busy"}
+    assert [
+        word for word in words if word["level"] in ("error", "critical") or "exception" in word
+    ] == []
+    assert {word["reason"] for word in words if word["event"].startswith("web server")} <= {
+        "capacity",
+        "malformed",
+        "busy",
+    }
     assert TOKEN not in json.dumps(words)
 
 
-# --- who must go -------------------------------------------------------------------------------------------------------
+# --- who must go
+# -------------------------------------------------------------------------------------------------------
 
 
 class FakeConnection:
@@ -412,13 +500,21 @@ def test_where_all_are_busy_a_reserve_answers_probes_and_is_bounded() -> None:
 
 
 def test_the_reserve_answers_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Connection, "probes_only", property(lambda _: True, lambda *_: None), raising=False)
+    monkeypatch.setattr(
+        Connection, "probes_only", property(lambda _: True, lambda *_: None), raising=False
+    )
     with Site(worker()) as full:
-        assert [full.get(path).status for path in ("/healthz", "/ready", "/metrics", "/")] == [200, 200, 503, 503]
+        assert [full.get(path).status for path in ("/healthz", "/ready", "/metrics", "/")] == [
+            200,
+            200,
+            503,
+            503,
+        ]
 
 
 @pytest.mark.parametrize(
-    ("wanted", "descriptors", "most"), [(256, 1024, 256), (1000, 1024, 880), (256, 64, 8), (256, 200, 56), (256, 1 << 20, 256)]
+    ("wanted", "descriptors", "most"),
+    [(256, 1024, 256), (1000, 1024, 880), (256, 64, 8), (256, 200, 56), (256, 1 << 20, 256)],
 )
 def test_descriptors_are_kept_for_kafka(wanted: int, descriptors: int, most: int) -> None:
     assert most_connections(wanted, descriptors) == most
@@ -426,7 +522,11 @@ def test_descriptors_are_kept_for_kafka(wanted: int, descriptors: int, most: int
 
 def test_addresses_are_counted_as_one_client_has_them() -> None:
     assert address_of(("10.0.0.7", 1)) == address_of(("::ffff:10.0.0.7", 2, 0, 0)) == "10.0.0.7"
-    assert address_of(("2001:db8::1", 1, 0, 0)) == address_of(("2001:db8::ffff:0:2", 1, 0, 0)) == "2001:db8::"
+    assert (
+        address_of(("2001:db8::1", 1, 0, 0))
+        == address_of(("2001:db8::ffff:0:2", 1, 0, 0))
+        == "2001:db8::"
+    )
     assert address_of(("fe80::1%eth0", 1, 0, 2)) == "fe80::"
     assert address_of("") == ""
 
@@ -434,7 +534,10 @@ def test_addresses_are_counted_as_one_client_has_them() -> None:
 @pytest.mark.parametrize(
     ("settings", "error"),
     [
-        ({"header_timeout": "0s"}, "web: header_timeout, idle_timeout: expected 100ms to 10m, and 1s to 1h"),
+        (
+            {"header_timeout": "0s"},
+            "web: header_timeout, idle_timeout: expected 100ms to 10m, and 1s to 1h",
+        ),
         ({"max_connections": 1}, "web.max_connections: .*"),
         ({"max_connections_per_address": 0}, "web.max_connections_per_address: .*"),
     ],

@@ -1,4 +1,6 @@
-"""Who may read a worker's pages: nobody from elsewhere without a token or a certificate, and no page of others in a browser."""
+"""Who may read a worker's pages: nobody from elsewhere without a token or a certificate, and no
+page of others in a browser.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ def worker() -> FakeWorker:
     return FakeWorker(Engine(Policy()))
 
 
-# --- settings ----------------------------------------------------------------------------------------------------------
+# --- settings
+# ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -38,10 +41,16 @@ def worker() -> FakeWorker:
             {"host": "::", "tls_cert_file": "c", "tls_key_file": "k"},
             "web: host: :: would serve without authentication to other machines; .*",
         ),
-        ({"token": TOKEN, "token_file": "t"}, "web: token: expected it here or in web.token_file, not both"),
+        (
+            {"token": TOKEN, "token_file": "t"},
+            "web: token: expected it here or in web.token_file, not both",
+        ),
         ({"tls_cert_file": "c"}, "web: tls_cert_file: expected tls_key_file beside it, or neither"),
         ({"tls_key_file": "k"}, "web: tls_cert_file: expected tls_key_file beside it, or neither"),
-        ({"tls_client_ca_file": "a"}, "web: tls_client_ca_file: expected tls_cert_file and tls_key_file beside it"),
+        (
+            {"tls_client_ca_file": "a"},
+            "web: tls_client_ca_file: expected tls_cert_file and tls_key_file beside it",
+        ),
     ],
 )
 def test_what_nobody_guards_is_refused_in_one_line(settings: dict[str, str], error: str) -> None:
@@ -53,11 +62,15 @@ def test_what_nobody_guards_is_refused_in_one_line(settings: dict[str, str], err
 @pytest.mark.parametrize(
     "settings",
     [
-        {"host": "127.0.0.1"}, {"host": "::1"}, {"host": "localhost"}, {"host": "0.0.0.0", "allow_remote": True},
-        {"host": "0.0.0.0", "token": TOKEN}, {"host": "10.0.0.7", "token_file": "t"},
+        {"host": "127.0.0.1"},
+        {"host": "::1"},
+        {"host": "localhost"},
+        {"host": "0.0.0.0", "allow_remote": True},
+        {"host": "0.0.0.0", "token": TOKEN},
+        {"host": "10.0.0.7", "token_file": "t"},
         {"host": "0.0.0.0", "tls_cert_file": "c", "tls_key_file": "k", "tls_client_ca_file": "a"},
     ],
-)  # fmt: skip
+)
 def test_what_is_guarded_or_local_is_not(settings: dict[str, str]) -> None:
     load(None, web=settings)
 
@@ -72,13 +85,19 @@ def test_what_is_guarded_or_local_is_not(settings: dict[str, str]) -> None:
         ("ein-schlüssel-aus-wien", "expected 16 or more ASCII characters without spaces"),
     ],
 )
-def test_a_token_that_cannot_be_is_told_in_one_line_that_does_not_show_it(content: str | None, error: str, tmp_path: Path) -> None:
+def test_a_token_that_cannot_be_is_told_in_one_line_that_does_not_show_it(
+    content: str | None, error: str, tmp_path: Path
+) -> None:
     file, config = tmp_path / "token", tmp_path / "config.yaml"
     if content is not None:
         file.write_text(content)
     config.write_text(f"web: {{token_file: {file}}}\npseudonyms: false\n")
     done = run("config", "check", "--config", config)
-    assert (done.status, done.out, done.err) == (1, b"", f"error: web.token_file: {file}: {error}\n")
+    assert (done.status, done.out, done.err) == (
+        1,
+        b"",
+        f"error: web.token_file: {file}: {error}\n",
+    )
     with pytest.raises(SettingsError, match=error):
         create_app(load(config))
 
@@ -102,16 +121,25 @@ def test_no_secret_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert settings.web.token is not None
     assert TOKEN not in repr(settings)
     monkeypatch.setenv("ALARM_FATIGUE_WEB__TOKEN", "abc")
-    assert run("config", "check", "--config", config).err == "error: web.token: expected 16 or more ASCII characters without spaces\n"
+    assert (
+        run("config", "check", "--config", config).err
+        == "error: web.token: expected 16 or more ASCII characters without spaces\n"
+    )
 
 
 def test_certificates_that_cannot_be_read_are_told_in_one_line(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
-    config.write_text(f"web: {{tls_cert_file: {tmp_path}/c, tls_key_file: {tmp_path}/k}}\npseudonyms: false\n")
-    assert run("config", "check", "--config", config).err == "error: web.tls_cert_file, web.tls_key_file: No such file or directory\n"
+    config.write_text(
+        f"web: {{tls_cert_file: {tmp_path}/c, tls_key_file: {tmp_path}/k}}\npseudonyms: false\n"
+    )
+    assert (
+        run("config", "check", "--config", config).err
+        == "error: web.tls_cert_file, web.tls_key_file: No such file or directory\n"
+    )
 
 
-# --- the token ---------------------------------------------------------------------------------------------------------
+# --- the token
+# ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +148,15 @@ def guarded() -> Iterator[Site]:
         yield site
 
 
-GUARDED = ("/", "/page.js", "/metrics", "/api/v1/units", "/api/v1/clinicians?facility=a&unit=b", "/api/v1/findings", "/api/v1/openapi.json")
+GUARDED = (
+    "/",
+    "/page.js",
+    "/metrics",
+    "/api/v1/units",
+    "/api/v1/clinicians?facility=a&unit=b",
+    "/api/v1/findings",
+    "/api/v1/openapi.json",
+)
 
 
 def basic(name: str, password: str) -> str:
@@ -131,10 +167,19 @@ def basic(name: str, password: str) -> str:
 @pytest.mark.parametrize(
     "shown",
     [
-        "", "Bearer", "Bearer ", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", TOKEN, f"Digest {TOKEN}", basic(TOKEN, ""), basic("x", "y"),
-        "Basic !", "Basic /w==",
+        "",
+        "Bearer",
+        "Bearer ",
+        f"Bearer {TOKEN}x",
+        f"Bearer {TOKEN[:-1]}",
+        TOKEN,
+        f"Digest {TOKEN}",
+        basic(TOKEN, ""),
+        basic("x", "y"),
+        "Basic !",
+        "Basic /w==",
     ],
-)  # fmt: skip
+)
 def test_without_the_token_there_is_nothing_to_read(guarded: Site, path: str, shown: str) -> None:
     answer = guarded.get(path, **({"Authorization": shown} if shown else {}))
     assert (answer.status, answer.body) == (401, b"a token is needed\n")
@@ -142,7 +187,9 @@ def test_without_the_token_there_is_nothing_to_read(guarded: Site, path: str, sh
 
 
 @pytest.mark.parametrize("path", GUARDED)
-@pytest.mark.parametrize("shown", [f"Bearer {TOKEN}", f"bearer {TOKEN}", basic("", TOKEN), basic("whoever", TOKEN)])
+@pytest.mark.parametrize(
+    "shown", [f"Bearer {TOKEN}", f"bearer {TOKEN}", basic("", TOKEN), basic("whoever", TOKEN)]
+)
 def test_with_the_token_everything_is(guarded: Site, path: str, shown: str) -> None:
     assert guarded.get(path, Authorization=shown).status == (404 if "clinicians" in path else 200)
 
@@ -156,44 +203,73 @@ def test_findings_of_a_guarded_worker_take_its_token(guarded: Site, tmp_path: Pa
     file = tmp_path / "token"
     asked = ("findings", "--worker", guarded.address, "--json")
     assert run(*asked).err == f"error: {guarded.address}api/v1/findings: status 401\n"
-    assert run(*asked, "--token-file", file).err == f"error: --token-file: {file}: No such file or directory\n"
+    assert (
+        run(*asked, "--token-file", file).err
+        == f"error: --token-file: {file}: No such file or directory\n"
+    )
     file.write_text(TOKEN)
     done = run(*asked, "--token-file", file)
-    assert (done.status, done.out) == (0, guarded.get("/api/v1/findings", Authorization=f"Bearer {TOKEN}").body)
+    assert (done.status, done.out) == (
+        0,
+        guarded.get("/api/v1/findings", Authorization=f"Bearer {TOKEN}").body,
+    )
 
 
-# --- browsers ----------------------------------------------------------------------------------------------------------
+# --- browsers
+# ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", ["/", "/api/v1/units", "/metrics", "/nothing", "/healthz"])
 def test_every_answer_tells_browsers_to_do_no_more_than_they_must(path: str) -> None:
     with Site(worker()) as site:
         headers = site.get(path).headers
-    policy = dict(one.strip().split(" ", 1) for one in headers["Content-Security-Policy"].split(";"))
-    assert policy["default-src"] == policy["base-uri"] == policy["form-action"] == policy["frame-ancestors"] == "'none'"
+    policy = dict(
+        one.strip().split(" ", 1) for one in headers["Content-Security-Policy"].split(";")
+    )
+    assert (
+        policy["default-src"]
+        == policy["base-uri"]
+        == policy["form-action"]
+        == policy["frame-ancestors"]
+        == "'none'"
+    )
     assert {of for name, of in policy.items() if name.endswith("-src")} == {"'none'", "'self'"}
     assert policy["require-trusted-types-for"] == "'script'"
-    assert (headers["X-Content-Type-Options"], headers["Referrer-Policy"]) == ("nosniff", "no-referrer")
+    assert (headers["X-Content-Type-Options"], headers["Referrer-Policy"]) == (
+        "nosniff",
+        "no-referrer",
+    )
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert "Access-Control-Allow-Origin" not in headers
     assert headers["Cache-Control"] in ("no-cache", "no-store")
 
 
-@pytest.mark.parametrize(("host", "status"), [("127.0.0.1", 200), ("localhost:9464", 200), ("[::1]:1", 200), ("evil.example", 421)])
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("127.0.0.1", 200), ("localhost:9464", 200), ("[::1]:1", 200), ("evil.example", 421)],
+)
 def test_a_local_worker_answers_to_local_names_alone(host: str, status: int) -> None:
     with Site(worker()) as site:
         assert site.get("/api/v1/units", Host=host).status == status
     with Site(worker(), WebSettings(token=TOKEN)) as site:  # type: ignore[arg-type]
-        assert site.get("/api/v1/units", Host="evil.example", Authorization=f"Bearer {TOKEN}").status == 200
+        assert (
+            site.get("/api/v1/units", Host="evil.example", Authorization=f"Bearer {TOKEN}").status
+            == 200
+        )
 
 
-# --- TLS ---------------------------------------------------------------------------------------------------------------
+# --- TLS
+# ---------------------------------------------------------------------------------------------------------------
 
 
-def test_tls_serves_those_who_know_its_certificate_and_turns_away_plain_requests(tmp_path: Path) -> None:
+def test_tls_serves_those_who_know_its_certificate_and_turns_away_plain_requests(
+    tmp_path: Path,
+) -> None:
     cert, key = certificate(tmp_path, "server")
     with Site(worker(), WebSettings(tls_cert_file=cert, tls_key_file=key)) as site:
-        assert site.get("/healthz", context=ssl.create_default_context(cafile=str(cert))).status == 200
+        assert (
+            site.get("/healthz", context=ssl.create_default_context(cafile=str(cert))).status == 200
+        )
         with pytest.raises(urllib.error.URLError, match="certificate verify failed"):
             site.get("/healthz", context=ssl.create_default_context())
 
@@ -201,7 +277,9 @@ def test_tls_serves_those_who_know_its_certificate_and_turns_away_plain_requests
 def test_where_clients_need_a_certificate_none_is_no_entry(tmp_path: Path) -> None:
     cert, key = certificate(tmp_path, "server")
     theirs, their_key = certificate(tmp_path, "client")
-    with Site(worker(), WebSettings(tls_cert_file=cert, tls_key_file=key, tls_client_ca_file=theirs)) as site:
+    with Site(
+        worker(), WebSettings(tls_cert_file=cert, tls_key_file=key, tls_client_ca_file=theirs)
+    ) as site:
         known = ssl.create_default_context(cafile=str(cert))
         with pytest.raises(OSError, match=r"certificate required|reset|closed|EOF"):
             site.get("/healthz", context=known)

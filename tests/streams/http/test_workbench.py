@@ -1,4 +1,6 @@
-"""The workbench counts what the tuner counts, of what the worker holds; it is bounded, and says no where it cannot know."""
+"""The workbench counts what the tuner counts, of what the worker holds; it is bounded, and says no
+where it cannot know.
+"""
 
 from __future__ import annotations
 
@@ -33,17 +35,32 @@ SPO2 = "monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO"
 HIGH_RATE = "monitor/MDC_ECG_HEART_RATE/MDC_EVT_HI"
 LEADS = "monitor/MDC_ECG_HEART_RATE/MDC_EVT_LEADS_OFF"
 SAME = (
-    "scope", "setting", "before", "after", "removed", "delayed", "by", "not_evaluable", "at_limit", "known", "lost", "among_removed",
-    "late", "sounding_seconds",
-)  # fmt: skip
+    "scope",
+    "setting",
+    "before",
+    "after",
+    "removed",
+    "delayed",
+    "by",
+    "not_evaluable",
+    "at_limit",
+    "known",
+    "lost",
+    "among_removed",
+    "late",
+    "sounding_seconds",
+)
 """What does not depend on the alarms of other types and units."""
 
 
 def ask(site: Site, of: str, unit: str = "MICU", facility: str = "H01", **setting: str) -> Answer:
-    return site.get("/api/v1/whatif?" + urlencode({"facility": facility, "unit": unit, "type": of} | setting))
+    return site.get(
+        "/api/v1/whatif?" + urlencode({"facility": facility, "unit": unit, "type": of} | setting)
+    )
 
 
-# --- the same numbers ----------------------------------------------------------------------------------------------------
+# --- the same numbers
+# ----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +68,16 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Path]
     """Records of ten hours, and the finished alarms that `replay` makes of them."""
     folder = tmp_path_factory.mktemp("hospital")
     ward = Ward(
-        seed=11, start=START, duration=10 * HOUR, facilities=2, units=2, beds=6, beds_per_nurse=2,
-        storms=(Storm(start=START + 9 * HOUR, duration=20 * MINUTE, factor=8.0, unit="MICU"),), profiles=("micu", "ward"),
-    )  # fmt: skip
+        seed=11,
+        start=START,
+        duration=10 * HOUR,
+        facilities=2,
+        units=2,
+        beds=6,
+        beds_per_nurse=2,
+        storms=(Storm(start=START + 9 * HOUR, duration=20 * MINUTE, factor=8.0, unit="MICU"),),
+        profiles=("micu", "ward"),
+    )
     lines: dict[str, list[bytes]] = {}
     for topic, value, _ in simulate(ward):
         lines.setdefault(topic, []).append(to_json(value) + b"\n")
@@ -70,7 +94,10 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Path]
 def site(hospital: tuple[list[str], Path]) -> Iterator[Site]:
     arguments, _ = hospital
     engine = Engine(Policy())
-    files = [(name.removeprefix("--"), Path(path)) for name, path in zip(arguments[::2], arguments[1::2], strict=True)]
+    files = [
+        (name.removeprefix("--"), Path(path))
+        for name, path in zip(arguments[::2], arguments[1::2], strict=True)
+    ]
     read_into(engine, files, 1 << 20, lambda line: pytest.fail(str(line)))  # type: ignore[arg-type]
     engine.advance(None)
     with Site(FakeWorker(engine), reuse=1000.0) as served:
@@ -80,50 +107,95 @@ def site(hospital: tuple[list[str], Path]) -> Iterator[Site]:
 @pytest.mark.parametrize(
     ("of", "setting"),
     [
-        (SPO2, {}), (SPO2, {"delay": "0"}), (SPO2, {"delay": "14.5"}), (SPO2, {"limit": "86.5"}), (SPO2, {"delay": "10", "limit": "88"}),
-        (HIGH_RATE, {"limit": "131"}), (HIGH_RATE, {"delay": "60", "limit": "120"}), (LEADS, {"delay": "20"}), (LEADS, {"limit": "1"}),
+        (SPO2, {}),
+        (SPO2, {"delay": "0"}),
+        (SPO2, {"delay": "14.5"}),
+        (SPO2, {"limit": "86.5"}),
+        (SPO2, {"delay": "10", "limit": "88"}),
+        (HIGH_RATE, {"limit": "131"}),
+        (HIGH_RATE, {"delay": "60", "limit": "120"}),
+        (LEADS, {"delay": "20"}),
+        (LEADS, {"limit": "1"}),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize(("facility", "unit"), [("H01", "MICU"), ("H02", "STEPDOWN")])
 def test_the_numbers_are_those_of_tune_over_what_replay_wrote(
-    hospital: tuple[list[str], Path], site: Site, facility: str, unit: str, of: str, setting: dict[str, str]
+    hospital: tuple[list[str], Path],
+    site: Site,
+    facility: str,
+    unit: str,
+    of: str,
+    setting: dict[str, str],
 ) -> None:
     _, episodes = hospital
     options = [text for name, value in setting.items() for text in (f"--{name}", value)]
-    tuned = run("tune", "--episodes", str(episodes), "--facility", facility, "--unit", unit, "--type", of, *options, "--json")
+    tuned = run(
+        "tune",
+        "--episodes",
+        str(episodes),
+        "--facility",
+        facility,
+        "--unit",
+        unit,
+        "--type",
+        of,
+        *options,
+        "--json",
+    )
     expected, found = json.loads(tuned.out), ask(site, of, unit, facility, **setting).json
     assert expected["before"]["alarms"] > 10
     assert {name: found[name] for name in SAME} == {name: expected[name] for name in SAME}
-    assert found["caveats"][:-1] == [one for one in expected["caveats"] if not one.startswith("Duty is inferred")]
-    of_unit = [one for one in map(json.loads, episodes.read_text().splitlines()) if (one["facility"], one["unit"]) == (facility, unit)]
+    assert found["caveats"][:-1] == [
+        one for one in expected["caveats"] if not one.startswith("Duty is inferred")
+    ]
+    of_unit = [
+        one
+        for one in map(json.loads, episodes.read_text().splitlines())
+        if (one["facility"], one["unit"]) == (facility, unit)
+    ]
     of_unit = [one for one in of_unit if one["priority"] != "info" and one["kind"] != "advisory"]
     assert found["span"]["from"] == min(one["start"] for one in of_unit)
     assert found["span"]["to"] == max(one["end"] for one in of_unit)
 
 
-def test_types_are_those_of_the_unit_with_their_readings_and_limits(hospital: tuple[list[str], Path], site: Site) -> None:
+def test_types_are_those_of_the_unit_with_their_readings_and_limits(
+    hospital: tuple[list[str], Path], site: Site
+) -> None:
     _, episodes = hospital
-    rows = [one for one in map(json.loads, episodes.read_text().splitlines()) if (one["facility"], one["unit"]) == ("H01", "MICU")]
+    rows = [
+        one
+        for one in map(json.loads, episodes.read_text().splitlines())
+        if (one["facility"], one["unit"]) == ("H01", "MICU")
+    ]
     rows = [one for one in rows if one["priority"] != "info" and one["kind"] != "advisory"]
     told = site.get("/api/v1/whatif/types?facility=H01&unit=MICU").json
     by_name = {"/".join(one["type"].values()): one for one in told["types"]}
     assert sum(one["alarms"] for one in told["types"]) == len(rows)
-    spo2 = [one for one in rows if (one["source"], one["code"]) == ("MDC_PULS_OXIM_SAT_O2", "MDC_EVT_LO")]
+    spo2 = [
+        one
+        for one in rows
+        if (one["source"], one["code"]) == ("MDC_PULS_OXIM_SAT_O2", "MDC_EVT_LO")
+    ]
     found = by_name[SPO2]
     assert found["alarms"] == len(spo2)
     assert found["high_priority"] == sum(one["priority"] == "high" for one in spo2)
-    assert found["room"] == {"present": min(one["limit"] for one in spo2), "furthest": min(one["value"] for one in spo2)}
+    assert found["room"] == {
+        "present": min(one["limit"] for one in spo2),
+        "furthest": min(one["value"] for one in spo2),
+    }
     assert by_name[LEADS]["room"] is None
-    assert ask(site, SPO2, limit=str(found["room"]["furthest"])).json["after"]["alarms"] == found["alarms"] - sum(
-        one["value"] is not None for one in spo2
-    )
+    assert ask(site, SPO2, limit=str(found["room"]["furthest"])).json["after"]["alarms"] == found[
+        "alarms"
+    ] - sum(one["value"] is not None for one in spo2)
     load = [one["alarms"] - one["classes"]["actionable"] for one in told["types"]]
     assert load == sorted(load, reverse=True)
 
 
 @given(records(), st.sampled_from(TYPES))
 def test_from_end_to_end_of_its_room_no_limit_is_refused_and_beyond_it_every_one(
-    tmp_path_factory: pytest.TempPathFactory, episodes: list[naive.Episode], of: tuple[str, str, str]
+    tmp_path_factory: pytest.TempPathFactory,
+    episodes: list[naive.Episode],
+    of: tuple[str, str, str],
 ) -> None:
     found = recorded(episodes, tmp_path_factory.mktemp("episodes"))
     rows = Scope(type=of).rows(found)
@@ -134,16 +206,21 @@ def test_from_end_to_end_of_its_room_no_limit_is_refused_and_beyond_it_every_one
         fates(found, rows, Setting(limit=space.present + share * (space.furthest - space.present)))
     silent = ~fates(found, rows, Setting(limit=space.furthest)).sounds
     low, high = sides(found.of(rows))
-    assert (silent == (low | high)).all(), "of those that the limit decides, none sounds at the furthest reading"
+    assert (silent == (low | high)).all(), (
+        "of those that the limit decides, none sounds at the furthest reading"
+    )
     with pytest.raises(Refused, match="more sensitive"):
         fates(found, rows, Setting(limit=space.present + 0.01 * (space.present - space.furthest)))
 
 
-# --- what is held --------------------------------------------------------------------------------------------------------
+# --- what is held
+# --------------------------------------------------------------------------------------------------------
 
 
 @given(st.data())
-def test_what_is_held_is_what_was_said_however_it_came_and_after_a_restart(data: st.DataObject) -> None:
+def test_what_is_held_is_what_was_said_however_it_came_and_after_a_restart(
+    data: st.DataObject,
+) -> None:
     facts = data.draw(wards())
     now = data.draw(nows(facts, POLICY))
     engine, whole = Engine(POLICY), Engine(POLICY)
@@ -162,27 +239,51 @@ def test_what_is_held_is_what_was_said_however_it_came_and_after_a_restart(data:
             found = one.recall(FACILITY, unit)
             assert found is not None
             held = zip(
-                map(found.types.__getitem__, found.type.tolist()), map(PRIORITIES.__getitem__, found.rank.tolist()),
-                map(CLASSES.__getitem__, found.klass.tolist()), found.start.tolist(), found.end.tolist(), map(repr, found.value.tolist()),
-                map(repr, found.limit.tolist()), strict=True,
-            )  # fmt: skip
+                map(found.types.__getitem__, found.type.tolist()),
+                map(PRIORITIES.__getitem__, found.rank.tolist()),
+                map(CLASSES.__getitem__, found.klass.tolist()),
+                found.start.tolist(),
+                found.end.tolist(),
+                map(repr, found.value.tolist()),
+                map(repr, found.limit.tolist()),
+                strict=True,
+            )
             assert sorted(held) == sorted(
                 (
-                    (record.device_type, record.source, record.code), record.priority, record.class_, record.start, record.end,
-                    repr(nan if record.value is None else record.value), repr(nan if record.limit is None else record.limit),
+                    (record.device_type, record.source, record.code),
+                    record.priority,
+                    record.class_,
+                    record.start,
+                    record.end,
+                    repr(nan if record.value is None else record.value),
+                    repr(nan if record.limit is None else record.limit),
                 )
-                for record in said if record.unit == unit
-            )  # fmt: skip
+                for record in said
+                if record.unit == unit
+            )
 
 
 def test_open_alarms_and_those_that_may_yet_be_answered_are_not_counted() -> None:
     hospital = Hospital()
     for minute in (0, 5, 14):
         hospital.alarm(NINE + minute * MINUTE)
-    hospital._apply("alarms", AlarmEvent(
-        event_id="open", alarm_id="open", phase="start", at=NINE, facility="H", unit="ICU", bed="1", device_id="m1", device_type="monitor",
-        code="MDC_EVT_LO", kind="physiological", priority="medium",
-    ))  # fmt: skip
+    hospital._apply(
+        "alarms",
+        AlarmEvent(
+            event_id="open",
+            alarm_id="open",
+            phase="start",
+            at=NINE,
+            facility="H",
+            unit="ICU",
+            bed="1",
+            device_id="m1",
+            device_type="monitor",
+            code="MDC_EVT_LO",
+            kind="physiological",
+            priority="medium",
+        ),
+    )
     hospital.run(NINE + 15 * MINUTE)
     with Site(FakeWorker(hospital.engine)) as site:
         found = ask(site, "monitor//MDC_EVT_LO", "ICU", "H").json
@@ -196,10 +297,15 @@ def test_a_type_is_found_whatever_slashes_its_names_hold() -> None:
     hospital.alarm(NINE, code="A/B")
     hospital.run(NINE + HOUR)
     with Site(FakeWorker(hospital.engine)) as site:
-        assert ask(site, "monitor//A/B", "ICU", "H").json["scope"]["type"] == {"device_type": "monitor", "source": "", "code": "A/B"}
+        assert ask(site, "monitor//A/B", "ICU", "H").json["scope"]["type"] == {
+            "device_type": "monitor",
+            "source": "",
+            "code": "A/B",
+        }
 
 
-# --- bounded, and once -----------------------------------------------------------------------------------------------------
+# --- bounded, and once
+# -----------------------------------------------------------------------------------------------------
 
 
 class Counting(Engine):
@@ -227,9 +333,15 @@ def test_while_a_slider_is_dragged_the_alarms_are_the_same_and_taken_once() -> N
         first = ask(site, "monitor//MDC_EVT_LO", "ICU", "H", delay="1")
         hospital.alarm(NINE + HOUR)
         hospital.run(NINE + 2 * HOUR)
-        assert [ask(site, "monitor//MDC_EVT_LO", "ICU", "H", delay=str(delay)).json["before"]["alarms"] for delay in range(5)] == [1] * 5
+        assert [
+            ask(site, "monitor//MDC_EVT_LO", "ICU", "H", delay=str(delay)).json["before"]["alarms"]
+            for delay in range(5)
+        ] == [1] * 5
         assert hospital.engine.taken == 1
-        again = site.get("/api/v1/whatif?facility=H&unit=ICU&type=monitor//MDC_EVT_LO&delay=1", If_None_Match=first.headers["ETag"])
+        again = site.get(
+            "/api/v1/whatif?facility=H&unit=ICU&type=monitor//MDC_EVT_LO&delay=1",
+            If_None_Match=first.headers["ETag"],
+        )
         assert (again.status, again.body) == (304, b"")
         site.moment = 10.0
         assert ask(site, "monitor//MDC_EVT_LO", "ICU", "H").json["before"]["alarms"] == 2
@@ -239,7 +351,9 @@ def test_while_a_slider_is_dragged_the_alarms_are_the_same_and_taken_once() -> N
         assert hospital.engine.taken == 2, "nothing has changed since"
 
 
-def test_the_same_question_is_worked_out_once_and_only_so_many_answers_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_question_is_worked_out_once_and_only_so_many_answers_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     asked: list[workbench.Candidate] = []
 
     def what_if(of: Recorded, candidate: workbench.Candidate) -> dict[str, object]:
@@ -251,7 +365,9 @@ def test_the_same_question_is_worked_out_once_and_only_so_many_answers_are_kept(
     with Site(FakeWorker(counting("ICU").engine), reuse=10.0) as site:
         for delay in ("1", "2", "1.0", "3", "1", "2"):
             ask(site, "monitor//MDC_EVT_LO", "ICU", "H", delay=delay)
-    assert [one.setting.delay for one in asked] == [1000, 2000, 3000, 2000], "the one asked for least lately has gone"
+    assert [one.setting.delay for one in asked] == [1000, 2000, 3000, 2000], (
+        "the one asked for least lately has gone"
+    )
 
 
 def test_only_so_many_units_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,7 +387,8 @@ def test_a_partition_taken_away_is_missed_at_once() -> None:
         assert ask(site, "monitor//MDC_EVT_LO", "ICU", "H").status == 404
 
 
-# --- what cannot be answered -----------------------------------------------------------------------------------------------
+# --- what cannot be answered
+# -----------------------------------------------------------------------------------------------
 
 EXPECTED = "expected the parameters facility, unit and type, and delay, limit or both"
 MORE_SENSITIVE = (
@@ -291,12 +408,18 @@ MORE_SENSITIVE = (
         (f"facility=H01&unit=MICU&type={SPO2}&limit=snan", 400, "limit: expected a number"),
         (f"facility=H01&unit=MICU&type={SPO2}&limit={'1' * 33}", 400, "limit: expected a number"),
         (f"facility=H01&unit=MICU&type={SPO2}&limit=90.5", 400, MORE_SENSITIVE),
-        ("facility=H01&unit=MICU&type=a/b/c", 404, "no such alarm type among the finished alarms of this unit"),
+        (
+            "facility=H01&unit=MICU&type=a/b/c",
+            404,
+            "no such alarm type among the finished alarms of this unit",
+        ),
         (f"facility=H01&unit=nowhere&type={SPO2}", 404, "no such unit among those of this worker"),
         (f"facility=H09&unit=MICU&type={SPO2}", 404, "no such unit among those of this worker"),
     ],
-)  # fmt: skip
-def test_a_query_that_cannot_be_answered_is_told_so(site: Site, query: str, status: int, error: str) -> None:
+)
+def test_a_query_that_cannot_be_answered_is_told_so(
+    site: Site, query: str, status: int, error: str
+) -> None:
     answer = site.get(f"/api/v1/whatif?{query}")
     assert (answer.status, answer.json) == (status, {"error": error})
 

@@ -1,4 +1,6 @@
-"""Fetched bytes into records: what the client itself would return, whatever the codec; and of damaged bytes never an exception."""
+"""Fetched bytes into records: what the client itself would return, whatever the codec; and of
+damaged bytes never an exception.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,14 @@ from aiokafka.structs import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.kafka.batches import SAMPLE_BYTES, SLICE_BYTES, SLICE_RECORDS, Batches, Read, Unreadable
+from streams.kafka.batches import (
+    SAMPLE_BYTES,
+    SLICE_BYTES,
+    SLICE_RECORDS,
+    Batches,
+    Read,
+    Unreadable,
+)
 from streams.kafka.fetched import FetchedBytes, FetchedRecords
 from streams.kafka.inflate import GZIP, INFLATED_BYTES, LZ4, SNAPPY, ZSTD, InflateError, inflate
 from streams.kafka.records import BATCH_RECORDS, NO_TIMESTAMP
@@ -37,10 +46,19 @@ def batches(draw: st.DrawFn) -> Batch:
     span = draw(st.integers(1, 6))
     kept = sorted(draw(st.sets(st.integers(0, span - 1))))
     records = [(place, draw(VALUES), draw(VALUES)) for place in kept]
-    return Batch(records, span, draw(st.sampled_from([-1, -1, 5, 6])), codec=draw(st.sampled_from([*CODECS] if records else ["plain"])))
+    return Batch(
+        records,
+        span,
+        draw(st.sampled_from([-1, -1, 5, 6])),
+        codec=draw(st.sampled_from([*CODECS] if records else ["plain"])),
+    )
 
 
-MARKERS = st.builds(lambda producer, marker: Batch([], 1, producer, marker), st.sampled_from([5, 6]), st.sampled_from(["commit", "abort"]))
+MARKERS = st.builds(
+    lambda producer, marker: Batch([], 1, producer, marker),
+    st.sampled_from([5, 6]),
+    st.sampled_from(["commit", "abort"]),
+)
 
 
 def log_of(parts: Iterable[Batch]) -> bytes:
@@ -61,7 +79,11 @@ def read_all(data: bytes, position: int = 0, end: int | None = None) -> list[Rea
 
 
 def records_of(found: list[Read]) -> list[tuple[int, int, bytes | None, bytes | None]]:
-    return [one for read in found for one in zip(read.offsets, read.timestamps, read.keys, read.values, strict=True)]
+    return [
+        one
+        for read in found
+        for one in zip(read.offsets, read.timestamps, read.keys, read.values, strict=True)
+    ]
 
 
 def unreadable_of(found: list[Read]) -> list[Unreadable]:
@@ -72,7 +94,8 @@ def plain(count: int, size: int = 20) -> list[tuple[int, bytes | None, bytes | N
     return [(place, b"k", b"%d" % place + b"." * size) for place in range(count)]
 
 
-# --- what is whole -----------------------------------------------------------------------------------------------------
+# --- what is whole
+# -----------------------------------------------------------------------------------------------------
 
 
 @given(
@@ -80,26 +103,48 @@ def plain(count: int, size: int = 20) -> list[tuple[int, bytes | None, bytes | N
     st.integers(0, 6),
     st.lists(st.tuples(st.sampled_from([5, 6]), st.integers(0, 20)), max_size=3),
 )
-def test_a_slice_holds_what_the_client_itself_would_return(parts: list[Batch], begin: int, aborted: list[tuple[int, int]]) -> None:
-    """Every codec, gaps of compaction, control batches, aborted transactions, and positions within a batch."""
+def test_a_slice_holds_what_the_client_itself_would_return(
+    parts: list[Batch], begin: int, aborted: list[tuple[int, int]]
+) -> None:
+    """Every codec, gaps of compaction, control batches, aborted transactions, and positions within
+    a batch.
+    """
     begin, raw, place = min(begin, parts[0].span - 1), log_of(parts), TopicPartition("alarms", 2)
-    theirs = PartitionRecords(place, MemoryRecords(raw), aborted[:], begin, None, None, True, READ_COMMITTED)
+    theirs = PartitionRecords(
+        place, MemoryRecords(raw), aborted[:], begin, None, None, True, READ_COMMITTED
+    )
     expected = [(one.offset, one.timestamp, one.key, one.value) for one in theirs]
     ours = FetchedRecords(place, FetchedBytes(raw), aborted[:], begin)
     one = ours.read_slice(end=sum(part.span for part in parts), epoch=3)
     assert list(zip(one.offsets, one.timestamps, one.keys, one.values, strict=True)) == expected
-    assert (one.begin, one.next_offset, ours.next_fetch_offset) == (begin, theirs.next_fetch_offset, theirs.next_fetch_offset)
+    assert (one.begin, one.next_offset, ours.next_fetch_offset) == (
+        begin,
+        theirs.next_fetch_offset,
+        theirs.next_fetch_offset,
+    )
     assert one.next_offset == sum(part.span for part in parts)
-    assert (one.place, one.epoch, one.moved, one.unreadable, ours.done) == (Place("alarms", 2), 3, False, (), True)
+    assert (one.place, one.epoch, one.moved, one.unreadable, ours.done) == (
+        Place("alarms", 2),
+        3,
+        False,
+        (),
+        True,
+    )
 
 
 @given(st.lists(batches() | MARKERS, min_size=1, max_size=8))
-def test_a_changelog_is_read_record_by_record_transactions_or_not_and_every_offset_is_seen_to_pass(parts: list[Batch]) -> None:
+def test_a_changelog_is_read_record_by_record_transactions_or_not_and_every_offset_is_seen_to_pass(
+    parts: list[Batch],
+) -> None:
     raw, place = log_of(parts), TopicPartition("changelog", 1)
-    theirs = PartitionRecords(place, MemoryRecords(raw), None, 0, None, None, True, READ_UNCOMMITTED)
+    theirs = PartitionRecords(
+        place, MemoryRecords(raw), None, 0, None, None, True, READ_UNCOMMITTED
+    )
     ours = FetchedRecords(place, FetchedBytes(raw), None, 0)
     found = list(ours)
-    assert [one for one in found if (one.timestamp, one.key, one.value) != (-1, None, None)] == list(theirs)
+    assert [
+        one for one in found if (one.timestamp, one.key, one.value) != (-1, None, None)
+    ] == list(theirs)
     assert found[-1].offset == ours.next_fetch_offset - 1 == theirs.next_fetch_offset - 1
 
 
@@ -107,7 +152,9 @@ def test_what_was_sent_again_is_known_by_its_header() -> None:
     builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1 << 20)
     builder.append(0, 1, b"k", b"v", [])
     builder.append(1, 1, b"k", b"v", [("replayed", b"2")])
-    one = FetchedRecords(TopicPartition("alarms", 2), FetchedBytes(sealed(bytearray(builder.build()))), None, 0).read_slice()
+    one = FetchedRecords(
+        TopicPartition("alarms", 2), FetchedBytes(sealed(bytearray(builder.build()))), None, 0
+    ).read_slice()
     assert one.replayed == {1: 2}
 
 
@@ -119,19 +166,30 @@ def test_a_long_fetch_becomes_several_slices_that_join() -> None:
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_a_batch_of_many_records_or_bytes_becomes_several_slices_whatever_its_codec(codec: str) -> None:
+def test_a_batch_of_many_records_or_bytes_becomes_several_slices_whatever_its_codec(
+    codec: str,
+) -> None:
     for kept in (plain(3 * SLICE_RECORDS), plain(40, SLICE_BYTES // 10)):
         found = read_all(Batch(kept, len(kept), codec=codec).build(7), 7 + 5)
-        assert records_of(found) == [(7 + place, 1007 + place, key, value) for place, key, value in kept[5:]]
+        assert records_of(found) == [
+            (7 + place, 1007 + place, key, value) for place, key, value in kept[5:]
+        ]
         assert len(found) >= 2
         assert all(len(one.offsets) <= 2 * SLICE_RECORDS for one in found)
         assert unreadable_of(found) == []
-        assert [one.next_offset for one in found] == [*[one.begin for one in found[1:]], 7 + len(kept)]
-        assert all(sum(len(value or b"") for value in one.values) <= 2 * SLICE_BYTES for one in found)
+        assert [one.next_offset for one in found] == [
+            *[one.begin for one in found[1:]],
+            7 + len(kept),
+        ]
+        assert all(
+            sum(len(value or b"") for value in one.values) <= 2 * SLICE_BYTES for one in found
+        )
 
 
 def test_a_value_of_20_mb_in_a_small_batch_is_read() -> None:
-    found = read_all(Batch([(0, None, bytes(20 << 20)), (1, None, b"next")], 2, codec="gzip").build(0))
+    found = read_all(
+        Batch([(0, None, bytes(20 << 20)), (1, None, b"next")], 2, codec="gzip").build(0)
+    )
     assert [len(value or b"") for one in found for value in one.values] == [20 << 20, 4]
 
 
@@ -142,7 +200,9 @@ def test_records_have_the_time_of_the_append_where_the_broker_set_it() -> None:
 
 
 @pytest.mark.parametrize(("stamp", "read"), [(-1, -1), (-(1 << 62), -1), ((1 << 62), 1 << 53)])
-def test_absent_and_absurd_timestamps_stay_within_what_can_be_added_to(stamp: int, read: int) -> None:
+def test_absent_and_absurd_timestamps_stay_within_what_can_be_added_to(
+    stamp: int, read: int
+) -> None:
     raw = bytearray(Batch([(0, None, b"x")], 1).build(0))
     raw[27:35] = stamp.to_bytes(8, "big", signed=True)  # first timestamp
     assert [one[1] for one in records_of(read_all(sealed(raw)))] == [read]
@@ -157,12 +217,17 @@ def test_headers_that_are_no_text_do_not_matter() -> None:
     raw[place : place + 2] = b"\xff\xfe"
     found = read_all(sealed(raw))
     assert records_of(found) == [(0, 1, b"k", b"v"), (1, 2, None, b"w")]
-    assert found[0].headers == {0: [("id", b"\xff\0\xfe"), ("none", None)], 1: [("\ufffd\ufffd", b"")]}
+    assert found[0].headers == {
+        0: [("id", b"\xff\0\xfe"), ("none", None)],
+        1: [("\ufffd\ufffd", b"")],
+    }
 
 
 def test_a_batch_that_compaction_has_emptied_is_passed() -> None:
     found = read_all(log_of([Batch([], 4), Batch(plain(1), 1), Batch([], 3)]))
-    assert [(one.begin, one.next_offset, one.offsets, one.unreadable) for one in found] == [(0, 8, [4], [])]
+    assert [(one.begin, one.next_offset, one.offsets, one.unreadable) for one in found] == [
+        (0, 8, [4], [])
+    ]
 
 
 def test_a_fetch_may_end_in_the_middle_of_a_batch() -> None:
@@ -172,13 +237,16 @@ def test_a_fetch_may_end_in_the_middle_of_a_batch() -> None:
         assert (found[-1].next_offset, unreadable_of(found)) == (3, [])
 
 
-# --- old formats -------------------------------------------------------------------------------------------------------
+# --- old formats
+# -------------------------------------------------------------------------------------------------------
 
 
 def old(magic: int, codec: int, count: int, base: int = 0) -> bytes:
     builder = LegacyRecordBatchBuilder(magic, codec, 1 << 30)
     for place in range(count):
-        builder.append(base + place if not (codec and magic) else place, 1000 + place, b"k", b"%d" % place)
+        builder.append(
+            base + place if not (codec and magic) else place, 1000 + place, b"k", b"%d" % place
+        )
     raw = bytearray(builder.build())
     if codec:  # a broker gives a compressed message the offset of its last record
         raw[:8] = (base + count - 1).to_bytes(8, "big")
@@ -191,12 +259,18 @@ def test_messages_of_old_producers_are_read(magic: int, codec: int) -> None:
     found = read_all(old(magic, codec, 5, base=0 if magic == 0 else 40), 0 if magic == 0 else 40)
     first = 0 if magic == 0 else 40
     times = [1000 + place if magic else NO_TIMESTAMP for place in range(5)]
-    assert records_of(found) == [(first + place, times[place], b"k", b"%d" % place) for place in range(5)]
+    assert records_of(found) == [
+        (first + place, times[place], b"k", b"%d" % place) for place in range(5)
+    ]
     assert unreadable_of(found) == []
 
 
 def message(magic: int, attributes: int, value: bytes, offset: int = 0) -> bytes:
-    body = struct.pack(">bb", magic, attributes) + (struct.pack(">q", 77) if magic else b"") + struct.pack(">i", -1)
+    body = (
+        struct.pack(">bb", magic, attributes)
+        + (struct.pack(">q", 77) if magic else b"")
+        + struct.pack(">i", -1)
+    )
     body += struct.pack(">i", len(value)) + value
     return struct.pack(">qiI", offset, len(body) + 4, zlib.crc32(body)) + body
 
@@ -209,11 +283,17 @@ def test_a_message_of_lz4_and_the_time_of_the_append_in_format_1() -> None:
 
 HOSTILE = {
     "a bomb": message(1, GZIP, gzip.compress(bytes(INFLATED_BYTES + 1))),
-    "a length of -12, at which the client hangs": message(1, GZIP, gzip.compress(struct.pack(">qi", 0, -12) + bytes(40))),
+    "a length of -12, at which the client hangs": message(
+        1, GZIP, gzip.compress(struct.pack(">qi", 0, -12) + bytes(40))
+    ),
     "a length of -100": message(1, GZIP, gzip.compress(struct.pack(">qi", 0, -100) + bytes(400))),
-    "compressed twice": message(1, GZIP, gzip.compress(message(1, GZIP, gzip.compress(message(1, 0, b"x"))))),
+    "compressed twice": message(
+        1, GZIP, gzip.compress(message(1, GZIP, gzip.compress(message(1, 0, b"x"))))
+    ),
     "nothing inside": message(1, GZIP, gzip.compress(b"")),
-    "offsets backwards": message(1, GZIP, gzip.compress(message(1, 0, b"a", 7) + message(1, 0, b"b", 3)), 0),
+    "offsets backwards": message(
+        1, GZIP, gzip.compress(message(1, 0, b"a", 7) + message(1, 0, b"b", 3)), 0
+    ),
     "a codec that nobody has": message(1, 6, b"?"),
     "lz4 of format 0": message(0, LZ4, b"?"),
     "too many": message(0, GZIP, gzip.compress(message(0, 0, b"") * (BATCH_RECORDS + 1))),
@@ -227,7 +307,8 @@ def test_hostile_messages_of_old_formats_are_unreadable(name: str) -> None:
     assert [(one.begin, one.next_offset) for one in unreadable_of(found)] == [(0, 1)]
 
 
-# --- damage ------------------------------------------------------------------------------------------------------------
+# --- damage
+# ------------------------------------------------------------------------------------------------------------
 
 
 def altered(at: int, form: str, value: int, codec: str = "plain") -> bytes:
@@ -243,7 +324,10 @@ def bomb(codec: str) -> bytes:
 
 
 DAMAGED: dict[str, tuple[bytes, str]] = {
-    "a wrong checksum": (bytes(one ^ (at == 80) for at, one in enumerate(Batch(plain(10), 10).build(10))), "wrong checksum"),
+    "a wrong checksum": (
+        bytes(one ^ (at == 80) for at, one in enumerate(Batch(plain(10), 10).build(10))),
+        "wrong checksum",
+    ),
     "codec 5": (altered(21, ">h", 5), "unknown compression codec 5"),
     "codec 7": (altered(21, ">h", 7), "unknown compression codec 7"),
     "gzip that is none": (altered(21, ">h", GZIP), "damaged gzip data"),
@@ -252,29 +336,53 @@ DAMAGED: dict[str, tuple[bytes, str]] = {
     "zstd that is none": (altered(21, ">h", ZSTD), "damaged zstd data"),
     "format 3": (altered(16, ">b", 3), "unknown format 3"),
     "format -1": (altered(16, ">b", -1), "unknown format 255"),
-    "2**31 - 1 records": (altered(57, ">i", (1 << 31) - 1), "the batch declares 2147483647 records"),
+    "2**31 - 1 records": (
+        altered(57, ">i", (1 << 31) - 1),
+        "the batch declares 2147483647 records",
+    ),
     "-1 records": (altered(57, ">i", -1), "the batch declares -1 records"),
     "an end before its begin": (altered(23, ">i", -3), "offsets that the partition does not have"),
-    "an end beyond the partition's": (altered(23, ">i", 1 << 30), "offsets that the partition does not have"),
-    "a begin beyond the partition's": (altered(0, ">q", 1 << 60), "offsets that the partition does not have"),
+    "an end beyond the partition's": (
+        altered(23, ">i", 1 << 30),
+        "offsets that the partition does not have",
+    ),
+    "a begin beyond the partition's": (
+        altered(0, ">q", 1 << 60),
+        "offsets that the partition does not have",
+    ),
     "a negative begin": (altered(0, ">q", -5), "offsets that the partition does not have"),
-    **{f"a bomb in {name}": (bomb(name), "bytes when inflated") for name in CODECS if name != "plain"},
+    **{
+        f"a bomb in {name}": (bomb(name), "bytes when inflated")
+        for name in CODECS
+        if name != "plain"
+    },
 }
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_a_batch_that_cannot_be_read_is_passed_over_and_what_surrounds_it_is_read(name: str) -> None:
+def test_a_batch_that_cannot_be_read_is_passed_over_and_what_surrounds_it_is_read(
+    name: str,
+) -> None:
     raw, reason = DAMAGED[name]
-    found = read_all(Batch(plain(10), 10).build(0) + raw + Batch(plain(10), 10, codec="zstd").build(20), end=30)
+    found = read_all(
+        Batch(plain(10), 10).build(0) + raw + Batch(plain(10), 10, codec="zstd").build(20), end=30
+    )
     assert [one[0] for one in records_of(found)] == [*range(10), *range(20, 30)]
     [bad] = unreadable_of(found)
-    assert (bad.begin, bad.next_offset, bad.size, bad.sample) == (10, 20, len(raw), raw[:SAMPLE_BYTES])
+    assert (bad.begin, bad.next_offset, bad.size, bad.sample) == (
+        10,
+        20,
+        len(raw),
+        raw[:SAMPLE_BYTES],
+    )
     assert reason in bad.reason
     assert found[-1].next_offset == 30
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_at_the_end_of_a_fetch_it_is_passed_over_by_what_its_header_says_or_an_offset_at_a_time(name: str) -> None:
+def test_at_the_end_of_a_fetch_it_is_passed_over_by_what_its_header_says_or_an_offset_at_a_time(
+    name: str,
+) -> None:
     raw, _ = DAMAGED[name]
     found = read_all(Batch(plain(10), 10).build(0) + raw, end=30)
     [bad] = unreadable_of(found)
@@ -285,10 +393,16 @@ def test_at_the_end_of_a_fetch_it_is_passed_over_by_what_its_header_says_or_an_o
 
 @pytest.mark.parametrize(
     ("count", "readable", "reason"),
-    [(12, 10, "a record ends in the middle"), (4, 4, "the batch holds more than the records it declares"), (0, 0, "holds more")],
+    [
+        (12, 10, "a record ends in the middle"),
+        (4, 4, "the batch holds more than the records it declares"),
+        (0, 0, "holds more"),
+    ],
 )
 @pytest.mark.parametrize("codec", ["plain", "lz4"])
-def test_where_a_batch_lies_about_its_records_those_there_are_are_read(codec: str, count: int, readable: int, reason: str) -> None:
+def test_where_a_batch_lies_about_its_records_those_there_are_are_read(
+    codec: str, count: int, readable: int, reason: str
+) -> None:
     raw = altered(57, ">i", count, codec)
     found = read_all(raw + Batch(plain(1), 1).build(20), 10)
     assert [one[0] for one in records_of(found)] == [*range(10, 10 + readable), 20]
@@ -300,7 +414,8 @@ def test_where_a_batch_lies_about_its_records_those_there_are_are_read(codec: st
 @pytest.mark.parametrize(
     ("at", "byte", "reason"),
     [
-        (0, 0xFF, "longer than its batch|more than 64 bits|ends in the middle"),  # the record's length
+        # the record's length
+        (0, 0xFF, "longer than its batch|more than 64 bits|ends in the middle"),
         (4, 0x7F, "longer than its record|ends in the middle|more than"),  # the key's
         (6, 0x80, "longer than its record|ends in the middle|more than"),  # the value's
     ],
@@ -346,22 +461,36 @@ def test_a_fetch_in_which_nothing_is_new_is_left_behind() -> None:
 
 
 BUILT = [
-    log_of([Batch(plain(4), 4, codec=name), Batch(plain(2), 2, 5), Batch([], 1, 5, "abort")]) for name in CODECS
-] + [old(1, GZIP, 5), old(0, 0, 3), message(1, GZIP, gzip.compress(message(1, 0, b"a", 0)))]  # fmt: skip
+    log_of([Batch(plain(4), 4, codec=name), Batch(plain(2), 2, 5), Batch([], 1, 5, "abort")])
+    for name in CODECS
+] + [old(1, GZIP, 5), old(0, 0, 3), message(1, GZIP, gzip.compress(message(1, 0, b"a", 0)))]
 
 
-@given(st.sampled_from(BUILT), st.integers(), st.integers(1, 6), st.booleans(), st.integers(0, 8), st.none() | st.integers(0, 10))
+@given(
+    st.sampled_from(BUILT),
+    st.integers(),
+    st.integers(1, 6),
+    st.booleans(),
+    st.integers(0, 8),
+    st.none() | st.integers(0, 10),
+)
 def test_whatever_the_bytes_reading_ends_and_goes_forward(
     data: bytes, seed: int, times: int, right_checksum: bool, position: int, end: int | None
 ) -> None:
-    """Damage anywhere: each fetch is read to its end without an exception, in order and without a gap that is not named."""
+    """Damage anywhere: each fetch is read to its end without an exception, in order and without a
+    gap that is not named.
+    """
     chance, raw = random.Random(seed), bytearray(data)
     for _ in range(times):
         match chance.randrange(4):
             case 0:
                 raw[chance.randrange(len(raw))] = chance.randrange(256)
             case 1:
-                del raw[chance.randrange(len(raw)) : len(raw) if chance.random() < 0.2 else None or chance.randrange(len(raw) + 1)]
+                del raw[
+                    chance.randrange(len(raw)) : len(raw)
+                    if chance.random() < 0.2
+                    else None or chance.randrange(len(raw) + 1)
+                ]
             case 2:
                 raw[chance.randrange(min(70, len(raw)))] ^= 1 << chance.randrange(8)
             case 3:
@@ -394,7 +523,8 @@ def test_any_bytes_at_all(data: bytes, position: int) -> None:
     assert not data or found[-1].next_offset > position
 
 
-# --- inflating ---------------------------------------------------------------------------------------------------------
+# --- inflating
+# ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", [name for name in CODECS if name != "plain"])

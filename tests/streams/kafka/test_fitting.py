@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from streams.kafka.fitting import KAFKA_DEFAULT_BYTES, Limits, fitted, size
 from streams.partitions.partition import Outgoing
 
-SOURCE = [("reason", b"malformed"), ("detail", b"at: expected"), ("topic", b"alarms"), ("partition", b"3"), ("offset", b"17")]
+SOURCE = [
+    ("reason", b"malformed"),
+    ("detail", b"at: expected"),
+    ("topic", b"alarms"),
+    ("partition", b"3"),
+    ("offset", b"17"),
+]
 
 
 def rejected(key: bytes | None, value: bytes | None) -> Outgoing:
@@ -20,12 +26,25 @@ def rejected(key: bytes | None, value: bytes | None) -> Outgoing:
 
 
 def episode(**fields: Any) -> Outgoing:
-    whole = {"id": "0" * 32, "facility": "H01", "alarm_id": "a", "label": "SpO2 low", "clinicians": [], "class": "unknown"}
+    whole = {
+        "id": "0" * 32,
+        "facility": "H01",
+        "alarm_id": "a",
+        "label": "SpO2 low",
+        "clinicians": [],
+        "class": "unknown",
+    }
     return Outgoing("episodes", b"H01", json.dumps(whole | fields).encode(), [("edition", b"4")])
 
 
-@given(st.binary(max_size=3000) | st.none(), st.binary(max_size=9000) | st.none(), st.integers(400, 12_000))
-def test_a_rejected_record_keeps_the_first_bytes_and_says_what_it_was(key: bytes | None, value: bytes | None, limit: int) -> None:
+@given(
+    st.binary(max_size=3000) | st.none(),
+    st.binary(max_size=9000) | st.none(),
+    st.integers(400, 12_000),
+)
+def test_a_rejected_record_keeps_the_first_bytes_and_says_what_it_was(
+    key: bytes | None, value: bytes | None, limit: int
+) -> None:
     before = rejected(key, value)
     one = fitted(before, limit)
     assert one is not None
@@ -36,7 +55,11 @@ def test_a_rejected_record_keeps_the_first_bytes_and_says_what_it_was(key: bytes
     assert (key or b"").startswith(one.key or b"")
     assert (value or b"").startswith(one.value or b"")
     assert (one.key is None, one.value is None) == (key is None, value is None)
-    assert one.headers == [*SOURCE, ("truncated", b"true"), ("original_size", b"%d" % (len(key or b"") + len(value or b"")))]
+    assert one.headers == [
+        *SOURCE,
+        ("truncated", b"true"),
+        ("original_size", b"%d" % (len(key or b"") + len(value or b""))),
+    ]
     assert size(one) > limit - 20  # as much as there is room for
 
 
@@ -52,15 +75,23 @@ def test_a_short_key_is_kept_whole_beside_a_long_value() -> None:
     [
         ({"label": "x" * 5000}, {"label": "x" * 64, "clinicians": []}),
         ({"clinicians": [f"{number:016x}" for number in range(1000)]}, {"label": "SpO2 low"}),
-        ({"reasons": [{"text": "y" * 9000, "value": 12}]}, {"reasons": [{"text": "y" * 64, "value": 12}]}),
+        (
+            {"reasons": [{"text": "y" * 9000, "value": 12}]},
+            {"reasons": [{"text": "y" * 64, "value": 12}]},
+        ),
     ],
 )
-def test_an_episode_loses_free_text_and_then_entries_of_lists_and_says_so(fields: dict[str, Any], kept: dict[str, Any]) -> None:
+def test_an_episode_loses_free_text_and_then_entries_of_lists_and_says_so(
+    fields: dict[str, Any], kept: dict[str, Any]
+) -> None:
     one = fitted(episode(**fields), 2000)
     assert one is not None
     assert size(one) <= 2000
     found = json.loads(one.value or b"")
-    assert found | {"truncated": True, "id": "0" * 32, "facility": "H01", "class": "unknown"} | kept == found
+    assert (
+        found | {"truncated": True, "id": "0" * 32, "facility": "H01", "class": "unknown"} | kept
+        == found
+    )
     assert one.headers == [("edition", b"4")]
     if "clinicians" in fields:
         assert found["clinicians"] == fields["clinicians"][: len(found["clinicians"])]
@@ -74,7 +105,9 @@ def test_what_cannot_be_cut_is_nothing() -> None:
     assert fitted(rejected(b"H01", b"x"), 20) is None
 
 
-def test_limits_are_those_of_the_broker_else_those_planned_and_never_more_than_the_client_sends() -> None:
+def test_limits_are_those_of_the_broker_else_those_planned_and_never_more_than_the_client_sends() -> (
+    None
+):
     limits = Limits({"rejected": 16_000_000, "episodes": 1_000_000}, largest=8_000_000)
     assert limits.of("rejected") == 8_000_000
     assert limits.of("episodes") == 1_000_000

@@ -1,4 +1,6 @@
-"""What a real broker may hold: every codec, transactions, bombs, and junk where the state is stored. The worker reads what there is."""
+"""What a real broker may hold: every codec, transactions, bombs, and junk where the state is
+stored. The worker reads what there is.
+"""
 
 from __future__ import annotations
 
@@ -46,24 +48,44 @@ def fact(topic: Topic, number: int) -> bytes:
     fields: dict[str, Any] = {"event_id": f"{topic}-{number}", "facility": "H01", "at": AT + number}
     fields |= {
         "alarms": {
-            "alarm_id": f"a{number}", "phase": "start", "unit": "ICU", "bed": "1", "device_id": "mon-1", "device_type": "monitor",
-            "code": "MDC_EVT_LO", "kind": "physiological", "priority": "high",
+            "alarm_id": f"a{number}",
+            "phase": "start",
+            "unit": "ICU",
+            "bed": "1",
+            "device_id": "mon-1",
+            "device_type": "monitor",
+            "code": "MDC_EVT_LO",
+            "kind": "physiological",
+            "priority": "high",
         },
-        "assignments": {"assignment_id": f"s{number}", "unit": "ICU", "bed": "1", "clinician": "ann", "from": AT - 1000},
+        "assignments": {
+            "assignment_id": f"s{number}",
+            "unit": "ICU",
+            "bed": "1",
+            "clinician": "ann",
+            "from": AT - 1000,
+        },
         "responses": {"action": "attend", "bed": "1"},
         "labels": {"alarm_id": f"a{number}", "verdict": "actionable"},
-    }[topic]  # fmt: skip
+    }[topic]
     return json.dumps(fields).encode()
 
 
 Client = Callable[..., Any]
 
 
-def produce(broker: Broker, work: Callable[[AIOKafkaProducer], Awaitable[None]], **settings: Any) -> None:
+def produce(
+    broker: Broker, work: Callable[[AIOKafkaProducer], Awaitable[None]], **settings: Any
+) -> None:
     """Have `work` done with a producer."""
 
     async def run() -> None:
-        client = AIOKafkaProducer(bootstrap_servers=broker.address, max_request_size=64 << 20, transaction_timeout_ms=300_000, **settings)
+        client = AIOKafkaProducer(
+            bootstrap_servers=broker.address,
+            max_request_size=64 << 20,
+            transaction_timeout_ms=300_000,
+            **settings,
+        )
         await client.start()
         try:
             await work(client)
@@ -74,7 +96,10 @@ def produce(broker: Broker, work: Callable[[AIOKafkaProducer], Awaitable[None]],
 
 
 async def send(client: AIOKafkaProducer, numbers: Iterable[int], topic: Topic = "alarms") -> None:
-    for sent in [await client.send(topic, fact(topic, number), KEY, timestamp_ms=AT + number) for number in numbers]:
+    for sent in [
+        await client.send(topic, fact(topic, number), KEY, timestamp_ms=AT + number)
+        for number in numbers
+    ]:
         await sent
 
 
@@ -111,7 +136,11 @@ def wait_for(worker: WorkerProcess, accepted: int, topic: Topic = "alarms") -> N
     """So many are accepted, nothing waits, and the worker says that it is ready."""
 
     def taken_in() -> bool:
-        return events(worker.numbers).get((topic, "accepted")) == accepted and lag(worker) == 0 and worker.ready
+        return (
+            events(worker.numbers).get((topic, "accepted")) == accepted
+            and lag(worker) == 0
+            and worker.ready
+        )
 
     eventually(taken_in, f"{accepted} {topic} are accepted")
 
@@ -122,13 +151,19 @@ def lag(worker: WorkerProcess, name: str = "alarm_fatigue_consumer_lag_records")
 
 def unreadable(worker: WorkerProcess) -> dict[str, float]:
     name = "alarm_fatigue_unreadable_batches_total"
-    return {dict(labels)["topic"]: value for (metric, labels), value in worker.numbers.items() if metric == name and value}
+    return {
+        dict(labels)["topic"]: value
+        for (metric, labels), value in worker.numbers.items()
+        if metric == name and value
+    }
 
 
 def wait_until_stored(broker: Broker, worker: WorkerProcess) -> None:
     before = len(read(broker, CHECKPOINTS))
     produce(broker, lambda client: send(client, [0], "labels"))  # something changes
-    eventually(lambda: len(read(broker, CHECKPOINTS)) > before and lag(worker) == 0, "the state is stored")
+    eventually(
+        lambda: len(read(broker, CHECKPOINTS)) > before and lag(worker) == 0, "the state is stored"
+    )
 
 
 def restart(worker: WorkerProcess) -> None:
@@ -136,11 +171,16 @@ def restart(worker: WorkerProcess) -> None:
     worker.start().wait_until_ready()
 
 
-# --- codecs ------------------------------------------------------------------------------------------------------------
+# --- codecs
+# ------------------------------------------------------------------------------------------------------------
 
 
-def test_every_codec_is_read_in_every_topic_from_producers_and_from_brokers_that_compress(broker: Broker, worker: WorkerProcess) -> None:
-    """Topics with a codec of their own are compressed by the broker, in Java: snappy with its own framing, LZ4 in its own blocks."""
+def test_every_codec_is_read_in_every_topic_from_producers_and_from_brokers_that_compress(
+    broker: Broker, worker: WorkerProcess
+) -> None:
+    """Topics with a codec of their own are compressed by the broker, in Java: snappy with its own
+    framing, LZ4 in its own blocks.
+    """
     codecs = [None, "gzip", "snappy", "lz4", "zstd"]
     for round_, topic_codec in enumerate(["producer", "gzip", "snappy", "lz4", "zstd"]):
         compress_topics(broker, topic_codec)
@@ -162,15 +202,23 @@ def test_every_codec_is_read_in_every_topic_from_producers_and_from_brokers_that
 def compress_topics(broker: Broker, codec: str) -> None:
     admin = KafkaAdminClient(bootstrap_servers=broker.address)
     try:
-        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {"compression.type": codec}) for topic in TOPICS])
+        admin.alter_configs(
+            [
+                ConfigResource(ConfigResourceType.TOPIC, topic, {"compression.type": codec})
+                for topic in TOPICS
+            ]
+        )
     finally:
         admin.close()
 
 
-# --- transactions ------------------------------------------------------------------------------------------------------
+# --- transactions
+# ------------------------------------------------------------------------------------------------------
 
 
-def test_records_of_aborted_transactions_do_not_exist(broker: Broker, worker: WorkerProcess) -> None:
+def test_records_of_aborted_transactions_do_not_exist(
+    broker: Broker, worker: WorkerProcess
+) -> None:
     async def work(client: AIOKafkaProducer) -> None:
         async with client.transaction():
             await send(client, range(10))
@@ -188,7 +236,11 @@ def test_records_of_aborted_transactions_do_not_exist(broker: Broker, worker: Wo
         for turn in range(4):
             await client.begin_transaction()
             await send(client, range(200 + 10 * turn, 205 + 10 * turn))
-            await asyncio.to_thread(produce, broker, lambda plain, turn=turn: send(plain, range(205 + 10 * turn, 210 + 10 * turn)))
+            await asyncio.to_thread(
+                produce,
+                broker,
+                lambda plain, turn=turn: send(plain, range(205 + 10 * turn, 210 + 10 * turn)),
+            )
             await (client.commit_transaction() if turn % 2 else client.abort_transaction())
 
     produce(broker, interleaved, transactional_id="t")
@@ -197,7 +249,9 @@ def test_records_of_aborted_transactions_do_not_exist(broker: Broker, worker: Wo
     wait_for(worker, 40)
 
 
-def test_an_open_transaction_holds_back_what_follows_and_that_is_said_and_is_no_lag(broker: Broker, worker: WorkerProcess) -> None:
+def test_an_open_transaction_holds_back_what_follows_and_that_is_said_and_is_no_lag(
+    broker: Broker, worker: WorkerProcess
+) -> None:
     async def work(client: AIOKafkaProducer) -> None:
         await client.begin_transaction()
         await send(client, range(5))
@@ -207,31 +261,52 @@ def test_an_open_transaction_holds_back_what_follows_and_that_is_said_and_is_no_
 
     def check() -> None:
         def is_said() -> bool:
-            return lag(worker, "alarm_fatigue_consumer_uncommitted_records") == 15 and lag(worker) == 0 and worker.ready
+            return (
+                lag(worker, "alarm_fatigue_consumer_uncommitted_records") == 15
+                and lag(worker) == 0
+                and worker.ready
+            )
 
         eventually(is_said, "what cannot be read yet is said")
         restart(worker)
         eventually(is_said, "and after a restart")
-        eventually(lambda: lag(worker, "alarm_fatigue_consumer_held_back_seconds") >= 2, "for how long is said")
+        eventually(
+            lambda: lag(worker, "alarm_fatigue_consumer_held_back_seconds") >= 2,
+            "for how long is said",
+        )
         assert events(worker.numbers) == {}
 
     produce(broker, work, transactional_id="open")
     wait_for(worker, 15)
     assert lag(worker, "alarm_fatigue_consumer_uncommitted_records") == 0
-    eventually(lambda: lag(worker, "alarm_fatigue_consumer_held_back_seconds") == 0, "nothing is held back any longer")
+    eventually(
+        lambda: lag(worker, "alarm_fatigue_consumer_held_back_seconds") == 0,
+        "nothing is held back any longer",
+    )
 
 
-# --- what cannot be read -----------------------------------------------------------------------------------------------
+# --- what cannot be read
+# -----------------------------------------------------------------------------------------------
 
 
 def test_what_the_broker_lets_pass_and_nobody_can_read_is_skipped_and_what_surrounds_it_counts(
     broker: Broker, worker: WorkerProcess
 ) -> None:
     produce(broker, lambda client: send(client, range(5)))
-    bombs = [Batch([(0, KEY, bytes(64 << 20))], 1, codec=codec).build(0) for codec in ("gzip", "zstd")]
+    bombs = [
+        Batch([(0, KEY, bytes(64 << 20))], 1, codec=codec).build(0) for codec in ("gzip", "zstd")
+    ]
     send_raw(broker, *bombs)
     produce(broker, lambda client: send(client, range(5, 10)), compression_type="lz4")
-    long = Batch([(0, KEY, b'"' + bytes(20 << 20)), (1, KEY, fact("alarms", 10)), (2, None, None), (3, None, fact("alarms", 11))], 4)
+    long = Batch(
+        [
+            (0, KEY, b'"' + bytes(20 << 20)),
+            (1, KEY, fact("alarms", 10)),
+            (2, None, None),
+            (3, None, fact("alarms", 11)),
+        ],
+        4,
+    )
     long.codec = "gzip"
     send_raw(broker, stamped(long.build(0), AT))
     produce(broker, lambda client: send(client, range(12, 15)), compression_type="snappy")
@@ -243,32 +318,53 @@ def test_what_the_broker_lets_pass_and_nobody_can_read_is_skipped_and_what_surro
         wait_for(worker, 15)
     lines = [one for one in worker.words if one["event"].startswith("a batch cannot be read")]
     assert [(one["topic"], one["partition"], one["offsets"], one["size"]) for one in lines] == [
-        ("alarms", 0, [5, 6], len(bombs[0])), ("alarms", 0, [6, 7], len(bombs[1]))
-    ]  # fmt: skip
+        ("alarms", 0, [5, 6], len(bombs[0])),
+        ("alarms", 0, [6, 7], len(bombs[1])),
+    ]
     assert {one["reason"] for one in lines} == {f"more than {INFLATED_BYTES} bytes when inflated"}
     kept = {dict(one.headers)["offset"]: one for one in read(broker, "rejected")}
-    assert {offset: dict(one.headers)["reason"] for offset, one in kept.items()} == dict.fromkeys([b"5", b"6", b"12", b"14"], b"malformed")
+    assert {offset: dict(one.headers)["reason"] for offset, one in kept.items()} == dict.fromkeys(
+        [b"5", b"6", b"12", b"14"], b"malformed"
+    )
     headers = {name: value.decode() for name, value in kept[b"5"].headers}
-    assert re.fullmatch(r"batch: expected readable records, found none from here to offset 5: more than \d+ bytes.*", headers.pop("detail"))
+    assert re.fullmatch(
+        r"batch: expected readable records, found none from here to offset 5: more than \d+ bytes.*",
+        headers.pop("detail"),
+    )
     assert headers == {
-        "reason": "malformed", "topic": "alarms", "partition": "0", "offset": "5", "truncated": "true", "original_size": str(len(bombs[0])),
-    }  # fmt: skip
+        "reason": "malformed",
+        "topic": "alarms",
+        "partition": "0",
+        "offset": "5",
+        "truncated": "true",
+        "original_size": str(len(bombs[0])),
+    }
     assert bombs[0].endswith(kept[b"5"].value[61:] + bombs[0][len(kept[b"5"].value) :])
 
 
 def memory_of(worker: WorkerProcess) -> float:
     """Greatest resident memory so far, MB."""
-    [peak] = [line.split()[1] for line in Path(f"/proc/{worker.pid}/status").read_text().splitlines() if line.startswith("VmHWM")]
+    [peak] = [
+        line.split()[1]
+        for line in Path(f"/proc/{worker.pid}/status").read_text().splitlines()
+        if line.startswith("VmHWM")
+    ]
     return int(peak) / 1024
 
 
-def test_headers_that_are_no_text_and_records_without_a_timestamp_stop_nothing(broker: Broker, worker: WorkerProcess) -> None:
+def test_headers_that_are_no_text_and_records_without_a_timestamp_stop_nothing(
+    broker: Broker, worker: WorkerProcess
+) -> None:
     builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1 << 20)
     builder.append(0, 0, KEY, fact("alarms", 4), [("xx", b"\xff\0")])
     odd = bytearray(builder.build())
     place = odd.index(b"xx")
     odd[place : place + 2] = b"\xff\xfe"
-    send_raw(broker, stamped(bytes(odd), AT), stamped(Batch([(0, KEY, fact("alarms", 0))], 1).build(0), -1))
+    send_raw(
+        broker,
+        stamped(bytes(odd), AT),
+        stamped(Batch([(0, KEY, fact("alarms", 0))], 1).build(0), -1),
+    )
     produce(broker, lambda client: send(client, range(1, 4)))
     wait_for(worker, 4)
     [kept] = eventually(lambda: read(broker, "rejected"), "the one without a timestamp is rejected")
@@ -276,7 +372,8 @@ def test_headers_that_are_no_text_and_records_without_a_timestamp_stop_nothing(b
     assert dict(kept.headers)["detail"].startswith(b"timestamp: the record has none")
 
 
-# --- junk where the state is -------------------------------------------------------------------------------------------
+# --- junk where the state is
+# -------------------------------------------------------------------------------------------
 
 JUNK: list[tuple[bytes, bytes | None]] = [
     (b"", b""),
@@ -290,7 +387,8 @@ JUNK: list[tuple[bytes, bytes | None]] = [
     (b'["manifest","000000000001"]', b""),
     (b'["manifest","000000000002"]', b"no zstd"),
     (b'["manifest","000000000003"]', zstandard.compress(b"\xc1 no msgpack")),
-    (b'["manifest","000000000004"]', zstandard.compress(b"\x81\xa7version\x03")),  # of another shape
+    # of another shape
+    (b'["manifest","000000000004"]', zstandard.compress(b"\x81\xa7version\x03")),
     (b'["manifest","000000000005"]', zstandard.compress(bytes(1 << 30))),  # a bomb
     (b'["manifest","000000000006"]', zstandard.compress(b"\x91" * 100_000)),  # deep
     (b'["shard","000000000007",1,"head",0,0]', b"of nobody"),
@@ -312,7 +410,9 @@ def send_junk(broker: Broker) -> None:
     send_raw(broker, bomb, topic=CHECKPOINTS)
 
 
-def test_junk_in_the_checkpoint_topic_keeps_no_worker_from_starting_nor_from_its_state(broker: Broker, tmp_path: Path) -> None:
+def test_junk_in_the_checkpoint_topic_keeps_no_worker_from_starting_nor_from_its_state(
+    broker: Broker, tmp_path: Path
+) -> None:
     send_junk(broker)
     produce(broker, lambda client: send(client, range(10)))
     with WorkerProcess(broker, tmp_path) as worker:
@@ -324,23 +424,42 @@ def test_junk_in_the_checkpoint_topic_keeps_no_worker_from_starting_nor_from_its
         produce(broker, lambda client: send(client, range(10, 20)))
         wait_for(worker, 20)
         assert events(worker.numbers)["alarms", "accepted"] == 20
-        lines = [one for one in worker.words if one["event"].startswith("a record in the checkpoint topic is no stored state")]
+        lines = [
+            one
+            for one in worker.words
+            if one["event"].startswith("a record in the checkpoint topic is no stored state")
+        ]
         assert {(one["topic"], one["partition"]) for one in lines} == {(CHECKPOINTS, 0)}
-        assert {one["key"] for one in lines} >= {"", b"\xff\xfe\0key".hex(), b"[1, 2]".hex(), (b"[" * 16).hex()}
+        assert {one["key"] for one in lines} >= {
+            "",
+            b"\xff\xfe\0key".hex(),
+            b"[1, 2]".hex(),
+            (b"[" * 16).hex(),
+        }
         told = "".join(one["event"] for one in worker.words)
         assert "is no manifest (no zstd data)" in told
         assert "is no manifest (more than 16777216 bytes when inflated)" in told
-        assert [one for one in worker.words if one["level"] == "error" and "a batch cannot be read" not in one["event"]] == []
+        assert [
+            one
+            for one in worker.words
+            if one["level"] == "error" and "a batch cannot be read" not in one["event"]
+        ] == []
 
 
-def test_state_that_is_overwritten_is_said_with_its_place_and_what_to_do(broker: Broker, tmp_path: Path) -> None:
+def test_state_that_is_overwritten_is_said_with_its_place_and_what_to_do(
+    broker: Broker, tmp_path: Path
+) -> None:
     produce(broker, lambda client: send(client, range(10)))
     with WorkerProcess(broker, tmp_path) as worker:
         wait_for(worker, 10)
         wait_until_stored(broker, worker)
         assert worker.stop() == 0
         found = {one.key: one.value for one in read(broker, CHECKPOINTS) if one.key is not None}
-        [manifest] = [key for key, value in found.items() if json.loads(key)[0] == "manifest" and value is not None]
+        [manifest] = [
+            key
+            for key, value in found.items()
+            if json.loads(key)[0] == "manifest" and value is not None
+        ]
 
         async def work(client: AIOKafkaProducer) -> None:
             await (await client.send(CHECKPOINTS, gzip.compress(b"junk"), manifest, partition=0))

@@ -15,7 +15,16 @@ from streams.settings import Settings, load
 from tests.harness.brokers import new_apache_kafka
 from tests.harness.workers import Message, ends, run, send
 
-ALL = {"alarms", "assignments", "responses", "labels", "rejected", "episodes", "overload", "alarm-fatigue-checkpoint-changelog"}
+ALL = {
+    "alarms",
+    "assignments",
+    "responses",
+    "labels",
+    "rejected",
+    "episodes",
+    "overload",
+    "alarm-fatigue-checkpoint-changelog",
+}
 
 
 @pytest.fixture(params=["embedded", "apache"])
@@ -64,33 +73,53 @@ def test_inputs_with_unequal_partitions_are_an_error(empty_broker: Broker) -> No
     done = run("topics", "--broker", empty_broker.address)
     assert done.status == 1
     assert (
-        "error: alarms: the inputs must have equally many partitions, but have: alarms 2, assignments 2, responses 2, labels 3" in done.err
+        "error: alarms: the inputs must have equally many partitions, but have: alarms 2, assignments 2, responses 2, labels 3"
+        in done.err
     )
 
 
 def test_settings_that_lose_data_are_found() -> None:
     """Only Apache Kafka tells the settings of its topics."""
     with new_apache_kafka() as kafka:
-        wrong = {"labels": {"retention.ms": "1000", "max.message.bytes": "1000"}, "alarm-fatigue-checkpoint-changelog": {}}
+        wrong = {
+            "labels": {"retention.ms": "1000", "max.message.bytes": "1000"},
+            "alarm-fatigue-checkpoint-changelog": {},
+        }
         admin = KafkaAdminClient(bootstrap_servers=kafka.address)
         try:
             for name, config in wrong.items():
-                admin.create_topics({name: {"num_partitions": 4, "replication_factor": 1, "configs": config}}, wait_for_metadata=True)
+                admin.create_topics(
+                    {name: {"num_partitions": 4, "replication_factor": 1, "configs": config}},
+                    wait_for_metadata=True,
+                )
         finally:
             admin.close()
         done = run("topics", "--broker", kafka.address)
     assert done.status == 1
-    assert "error: alarm-fatigue-checkpoint-changelog: cleanup.policy: expected compact, else state is lost" in done.err
-    assert "warning: labels: retention.ms: shorter than the horizon, so nothing can be computed anew" in done.err
+    assert (
+        "error: alarm-fatigue-checkpoint-changelog: cleanup.policy: expected compact, else state is lost"
+        in done.err
+    )
+    assert (
+        "warning: labels: retention.ms: shorter than the horizon, so nothing can be computed anew"
+        in done.err
+    )
     assert "warning: labels: max.message.bytes: 1000, expected" in done.err
-    assert "warning: labels: message.timestamp.after.max.ms: 9223372036854775807, expected at most 120000" in done.err or (
-        "warning: labels: message.timestamp.after.max.ms: 3600000, expected at most 120000" in done.err
+    assert (
+        "warning: labels: message.timestamp.after.max.ms: 9223372036854775807, expected at most 120000"
+        in done.err
+        or (
+            "warning: labels: message.timestamp.after.max.ms: 3600000, expected at most 120000"
+            in done.err
+        )
     )
     assert "--alter --topic labels --add-config message.timestamp.after.max.ms=120000" in done.err
 
 
 def test_a_broker_refuses_what_is_stamped_ahead_of_its_clock() -> None:
-    """One record whose timestamp is its event time of the future would make a facility's present late."""
+    """One record whose timestamp is its event time of the future would make a facility's present
+    late.
+    """
     with new_apache_kafka() as kafka:
         assert run("topics", "--broker", kafka.address).status == 0
         again = run("topics", "--broker", kafka.address)

@@ -1,4 +1,6 @@
-"""Caps: what a feed can multiply is bounded on every way out, what is left out is counted, and one broken facility hides no other."""
+"""Caps: what a feed can multiply is bounded on every way out, what is left out is counted, and one
+broken facility hides no other.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ WINDOWS = len(Policy().windows)
 
 def units(*alarms: tuple[str, str, int]) -> Burdens:
     """Units of facilities, with so many alarms each."""
-    return joined([ward(facility=facility, unit=unit, alarms=count) for facility, unit, count in alarms])
+    return joined(
+        [ward(facility=facility, unit=unit, alarms=count) for facility, unit, count in alarms]
+    )
 
 
 def shown(found: Burdens) -> list[tuple[str, str]]:
@@ -41,7 +45,13 @@ def shown(found: Burdens) -> list[tuple[str, str]]:
 
 
 def test_those_that_need_help_are_shown_first_then_the_busiest_then_by_name() -> None:
-    found = units(("H1", "b", 3), ("H1", "a", 3), ("H1", "calm", 0), ("H2", "busy", 9), ("H2", "overloaded", 1))
+    found = units(
+        ("H1", "b", 3),
+        ("H1", "a", 3),
+        ("H1", "calm", 0),
+        ("H2", "busy", 9),
+        ("H2", "overloaded", 1),
+    )
     found.units.overload[[unit == "overloaded" for unit in found.units.unit]] = 2
     kept = [shown(UnitCap(9, limit).bounded(found).burdens) for limit in range(1, 6)]
     assert kept == [
@@ -58,15 +68,25 @@ def test_what_is_left_out_is_counted_and_totals_stay_right() -> None:
     bounded = UnitCap(2, 3).bounded(found)
     assert bounded.left_out_facilities == 2
     assert sum(bounded.left_out_units.values()) == 9
-    assert (bounded.burdens.units.alarms.sum(axis=0) + bounded.left_out_alarms).tolist() == found.units.alarms.sum(axis=0).tolist()
+    assert (
+        bounded.burdens.units.alarms.sum(axis=0) + bounded.left_out_alarms
+    ).tolist() == found.units.alarms.sum(axis=0).tolist()
     assert set(bounded.burdens.units.facility) <= bounded.facilities == {"H2", "H3"}
 
     text = Scraper(ScrapedWorker(FakeEngine(found)), max_facilities=2, max_units=3).get()
     assert value(text, "dropped_units") == 9
     assert value(text, "dropped_facilities") == 2
     assert text.count("alarm_fatigue_unit_open_alarms{") == 3
-    total = sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(("alarm_fatigue_unit_alarms{",)))
-    left_out = sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith("alarm_fatigue_dropped_unit_alarms{"))
+    total = sum(
+        float(line.rsplit(" ", 1)[1])
+        for line in text.splitlines()
+        if line.startswith(("alarm_fatigue_unit_alarms{",))
+    )
+    left_out = sum(
+        float(line.rsplit(" ", 1)[1])
+        for line in text.splitlines()
+        if line.startswith("alarm_fatigue_dropped_unit_alarms{")
+    )
     assert total + left_out == sum(range(12))
 
 
@@ -81,7 +101,10 @@ def test_response_times_of_units_without_alarms_fill_what_room_is_left() -> None
 def crowd() -> Engine:
     """20,000 units with one alarm each in one facility, beside a real ward."""
     engine = Engine(Policy())
-    events = [event(f"a{number}", "start", number / 1000, unit=f"unit-{number:05d}", facility="H1") for number in range(20_000)]
+    events = [
+        event(f"a{number}", "start", number / 1000, unit=f"unit-{number:05d}", facility="H1")
+        for number in range(20_000)
+    ]
     columns: Any = [[getattr(one, name) for one in events] for name in type(events[0]).__slots__]
     engine.take("alarms", tuple(columns), None)
     for number in range(20):
@@ -110,7 +133,8 @@ def test_20_000_units_make_no_page_long(crowd: Engine) -> None:
         assert len(findings.body) < 2_000_000
 
 
-# --- isolation ---------------------------------------------------------------------------------------------------------
+# --- isolation
+# ---------------------------------------------------------------------------------------------------------
 
 
 class Brittle(Snapshot):
@@ -173,12 +197,26 @@ def test_a_facility_that_cannot_be_measured_hides_no_other() -> None:
             return [line for line in of.splitlines() if "_unit_" in line or "_clinician_" in line]
 
         assert lines(text) == [line for line in lines(expected) if 'facility="H2"' not in line]
-        assert [unit["facility"] for unit in site.get("/api/v1/units").json["units"]] == ["H1", "H3"]
-        assert [unit["facility"] for unit in site.get("/api/v1/findings").json["units"]] == ["H1", "H3"]
+        assert [unit["facility"] for unit in site.get("/api/v1/units").json["units"]] == [
+            "H1",
+            "H3",
+        ]
+        assert [unit["facility"] for unit in site.get("/api/v1/findings").json["units"]] == [
+            "H1",
+            "H3",
+        ]
         engine.broken = False
         engine.version += 1
-        assert [unit["facility"] for unit in site.get("/api/v1/units").json["units"]] == ["H1", "H2", "H3"]
-        assert [unit["facility"] for unit in site.get("/api/v1/findings").json["units"]] == ["H1", "H2", "H3"]
+        assert [unit["facility"] for unit in site.get("/api/v1/units").json["units"]] == [
+            "H1",
+            "H2",
+            "H3",
+        ]
+        assert [unit["facility"] for unit in site.get("/api/v1/findings").json["units"]] == [
+            "H1",
+            "H2",
+            "H3",
+        ]
         assert value(site.get("/metrics").body.decode(), "unmeasured_facilities") == 0
 
 
@@ -190,9 +228,10 @@ def test_what_is_left_out_is_logged_once_a_minute() -> None:
             unmeasured.note("burdens", {"H2": OverflowError("a value that stays unsaid")})
         unmeasured.note("text", {"H2": OverflowError(), "H3": ValueError()})
     assert [(one["by"], one["facilities"], one["errors"]) for one in logged] == [
-        ("burdens", ["H2"], ["OverflowError"]), ("burdens", ["H2"], ["OverflowError"]),
+        ("burdens", ["H2"], ["OverflowError"]),
+        ("burdens", ["H2"], ["OverflowError"]),
         ("text", ["H2", "H3"], ["OverflowError", "ValueError"]),
-    ]  # fmt: skip
+    ]
     assert unmeasured.count == 2
     unmeasured.note("text", {})
     assert unmeasured.count == 1
@@ -204,8 +243,9 @@ def test_a_facility_whose_text_cannot_be_written_hides_no_other() -> None:
     scraper = Scraper(ScrapedWorker(FakeEngine(found)))
     text = scraper.get()
     assert [line.split("{")[1] for line in text.splitlines() if "unit_open_alarms{" in line] == [
-        'facility="H1",unit="a"} 1.0', 'facility="H3",unit="c"} 1.0',
-    ]  # fmt: skip
+        'facility="H1",unit="a"} 1.0',
+        'facility="H3",unit="c"} 1.0',
+    ]
     assert value(text, "unmeasured_facilities") == 1
 
 
@@ -225,21 +265,33 @@ class OddEngine(Engine):
 
 def test_a_facility_that_the_board_cannot_tell_of_hides_no_other() -> None:
     with Site(FakeWorker(three_facilities(OddEngine(Policy())))) as site:
-        assert [unit["facility"] for unit in site.get("/api/v1/units").json["units"]] == ["H1", "H3"]
+        assert [unit["facility"] for unit in site.get("/api/v1/units").json["units"]] == [
+            "H1",
+            "H3",
+        ]
         assert value(site.get("/metrics").body.decode(), "unmeasured_facilities") == 1
 
 
-# --- sample_limit ------------------------------------------------------------------------------------------------------
+# --- sample_limit
+# ------------------------------------------------------------------------------------------------------
 
 
 def test_the_shipped_sample_limit_holds_a_worker_at_all_its_caps() -> None:
-    limits = [job["sample_limit"] for job in yaml.safe_load(CONFIGURATION.read_text())["scrape_configs"] if "sample_limit" in job]
+    limits = [
+        job["sample_limit"]
+        for job in yaml.safe_load(CONFIGURATION.read_text())["scrape_configs"]
+        if "sample_limit" in job
+    ]
     assert limits
     assert min(limits) >= most_samples(MetricsSettings(), Policy())
 
 
 def test_a_label_without_a_bound_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(definitions.DEFINITIONS, "novel", definitions.Definition("gauge", ("facility", "device"), "New."))
+    monkeypatch.setitem(
+        definitions.DEFINITIONS,
+        "novel",
+        definitions.Definition("gauge", ("facility", "device"), "New."),
+    )
     with pytest.raises(UnboundedLabelError, match="novel: the label device"):
         most_samples(MetricsSettings(), Policy())
 
@@ -250,33 +302,58 @@ def now() -> int:
 
 def alarm(name: str, at: int, facility: str, **fields: Any) -> Message:
     event = {
-        "event_id": name, "alarm_id": name, "phase": "start", "at": at, "facility": facility, "bed": "1", "device_id": "m1",
-        "device_type": "monitor", "kind": "physiological",
-    }  # fmt: skip
+        "event_id": name,
+        "alarm_id": name,
+        "phase": "start",
+        "at": at,
+        "facility": facility,
+        "bed": "1",
+        "device_id": "m1",
+        "device_type": "monitor",
+        "kind": "physiological",
+    }
     return Message("alarms", facility.encode(), json.dumps(event | fields).encode(), at)
 
 
 CAPS = {"max_clinicians": 12, "max_units": 8, "max_facilities": 3}
 
 
-def test_prometheus_scrapes_a_worker_at_its_caps(embedded_broker: EmbeddedBroker, tmp_path: Path) -> None:
-    """More facilities, units, types and clinicians than are exported; the limit is what the caps allow at most, and no more."""
+def test_prometheus_scrapes_a_worker_at_its_caps(
+    embedded_broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    """More facilities, units, types and clinicians than are exported; the limit is what the caps
+    allow at most, and no more.
+    """
     new_topics(embedded_broker, partitions=1)
     limit = most_samples(MetricsSettings(**CAPS), Policy(), partitions=1)
     at, messages = now(), list[Message]()
     for number in range(600):
         facility, unit, code = f"H{number % 5}", f"u{number % 20}", f"c{number // 20 % 15}"
-        fields = {"unit": unit, "code": code, "recipients": [f"n{number % 40}"], "priority": ("high", "medium", "low")[number // 20 % 3]}
+        fields = {
+            "unit": unit,
+            "code": code,
+            "recipients": [f"n{number % 40}"],
+            "priority": ("high", "medium", "low")[number // 20 % 3],
+        }
         messages.append(alarm(f"a{number}", at - 60_000 + number, facility, **fields))
     with WorkerProcess(embedded_broker, tmp_path, clock="wall", metrics=CAPS) as worker:
         worker.wait_until_ready()
         send(embedded_broker, messages)
-        eventually(lambda: worker.numbers.get(("alarm_fatigue_dropped_units", frozenset())) == 12, "the worker is at its caps")
-        found = len([line for line in worker.get("/metrics")[1].splitlines() if not line.startswith("#")])
+        eventually(
+            lambda: worker.numbers.get(("alarm_fatigue_dropped_units", frozenset())) == 12,
+            "the worker is at its caps",
+        )
+        found = len(
+            [line for line in worker.get("/metrics")[1].splitlines() if not line.startswith("#")]
+        )
         assert limit * 0.4 < found <= limit
-        server = Prometheus(tmp_path, {"alarm-fatigue": f"127.0.0.1:{worker.port}"}, sample_limit=limit)
+        server = Prometheus(
+            tmp_path, {"alarm-fatigue": f"127.0.0.1:{worker.port}"}, sample_limit=limit
+        )
         try:
-            eventually(lambda: server.query('up{job="alarm-fatigue"}') == {(): 1.0}, "the scrape is taken")
+            eventually(
+                lambda: server.query('up{job="alarm-fatigue"}') == {(): 1.0}, "the scrape is taken"
+            )
             assert server.query("sum(alarm_fatigue_dropped_units)") == {(): 12.0}
             total = 'sum(alarm_fatigue_unit_alarms{window="1h"}) + sum(alarm_fatigue_dropped_unit_alarms{window="1h"})'
             assert server.query(total) == {(): 600.0}

@@ -1,4 +1,6 @@
-"""The text of /metrics: what the Prometheus library would write, read back as it was meant, kept while it holds, and bounded."""
+"""The text of /metrics: what the Prometheus library would write, read back as it was meant, kept
+while it holds, and bounded.
+"""
 
 from __future__ import annotations
 
@@ -41,32 +43,47 @@ from streams.metrics.definitions import DEFINITIONS
 from streams.metrics.exporter import Exporter
 from streams.metrics.exposition import BLOCK_LINES, END, Format, accepts, packed, render
 from streams.metrics.library import as_metrics
-from streams.metrics.tables import burden_tables, everybody, joined, nonactionable_ratios, simple_table
+from streams.metrics.tables import (
+    burden_tables,
+    everybody,
+    joined,
+    nonactionable_ratios,
+    simple_table,
+)
 from streams.settings import MetricsSettings
 from tests.harness.exposition import FakeEngine, FakeWorker, Pages, Scraper, clinicians, value, ward
 from tests.harness.needs import need
 
-# --- burdens at random -------------------------------------------------------------------------------------------------
+# --- burdens at random
+# -------------------------------------------------------------------------------------------------
 
-names = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from('"\\\n,{}= #'), max_size=6)
+names = st.text(
+    st.characters(exclude_categories=["Cs"]) | st.sampled_from('"\\\n,{}= #'), max_size=6
+)
 counts = st.integers(0, 30) | st.integers(0, 1 << 50)
 amounts = st.floats(0, 1e300)
 
 
 def arrays(draw: st.DrawFn, *shape: int) -> Any:
     size = int(np.prod(shape))
-    return np.array(draw(st.lists(counts, min_size=size, max_size=size)), dtype=np.int64).reshape(shape)
+    return np.array(draw(st.lists(counts, min_size=size, max_size=size)), dtype=np.int64).reshape(
+        shape
+    )
 
 
 def measures(draw: st.DrawFn, *shape: int) -> Any:
     """Of which some are absent."""
     size = int(np.prod(shape))
-    return np.array(draw(st.lists(amounts | st.just(np.nan), min_size=size, max_size=size)), dtype=np.float64).reshape(shape)
+    return np.array(
+        draw(st.lists(amounts | st.just(np.nan), min_size=size, max_size=size)), dtype=np.float64
+    ).reshape(shape)
 
 
 def places(draw: st.DrawFn, states: Sequence[str], *shape: int) -> Any:
     size = int(np.prod(shape))
-    return np.array(draw(st.lists(st.integers(0, len(states) - 1), min_size=size, max_size=size)), dtype=np.intp).reshape(shape)
+    return np.array(
+        draw(st.lists(st.integers(0, len(states) - 1), min_size=size, max_size=size)), dtype=np.intp
+    ).reshape(shape)
 
 
 @st.composite
@@ -74,37 +91,72 @@ def burdens(draw: st.DrawFn, facilities: st.SearchStrategy[str] = names) -> Burd
     windows = tuple(draw(st.lists(st.sampled_from(["10m", "1h", "2h"]), max_size=2, unique=True)))
     n = len(windows)
     people = sorted(
-        draw(st.lists(st.tuples(facilities, names, names), max_size=4, unique_by=lambda one: (one[0], one[2]))),
+        draw(
+            st.lists(
+                st.tuples(facilities, names, names),
+                max_size=4,
+                unique_by=lambda one: (one[0], one[2]),
+            )
+        ),
         key=lambda one: (one[0], one[2]),
     )
     units = sorted(draw(st.lists(st.tuples(facilities, names), max_size=3, unique=True)))
-    types = st.lists(st.tuples(st.tuples(names, names, names), counts), max_size=2, unique_by=lambda one: one[0])
+    types = st.lists(
+        st.tuples(st.tuples(names, names, names), counts), max_size=2, unique_by=lambda one: one[0]
+    )
     frequent = [[draw(types) for _ in windows] for _ in units]
     classes = st.lists(counts, min_size=len(CLASSES), max_size=len(CLASSES))
-    times = st.lists(counts, min_size=len(RESPONSE_BUCKETS) + 1, max_size=len(RESPONSE_BUCKETS) + 1).map(sorted)
-    answered = sorted((*unit, priority) for unit in units for priority in draw(st.sets(st.sampled_from(ALARM_PRIORITIES))))
+    times = st.lists(
+        counts, min_size=len(RESPONSE_BUCKETS) + 1, max_size=len(RESPONSE_BUCKETS) + 1
+    ).map(sorted)
+    answered = sorted(
+        (*unit, priority)
+        for unit in units
+        for priority in draw(st.sets(st.sampled_from(ALARM_PRIORITIES)))
+    )
     return Burdens(
         windows,
         ClinicianBurdens(
-            [facility for facility, _, _ in people], [unit for _, unit, _ in people], [clinician for _, _, clinician in people],
-            arrays(draw, len(people), n, len(ALARM_PRIORITIES)), arrays(draw, len(people), n, len(CLASSES)), arrays(draw, len(people), n),
-            arrays(draw, len(people)), np.array([draw(amounts) for _ in people], dtype=np.float64),
-            measures(draw, len(people), n), measures(draw, len(people), n), arrays(draw, len(people), n),
-            places(draw, LOAD_BANDS, len(people)), arrays(draw, len(people)), places(draw, EXPOSURE_BANDS, len(people)),
-            measures(draw, len(people)), places(draw, STATES, len(people)),
+            [facility for facility, _, _ in people],
+            [unit for _, unit, _ in people],
+            [clinician for _, _, clinician in people],
+            arrays(draw, len(people), n, len(ALARM_PRIORITIES)),
+            arrays(draw, len(people), n, len(CLASSES)),
+            arrays(draw, len(people), n),
+            arrays(draw, len(people)),
+            np.array([draw(amounts) for _ in people], dtype=np.float64),
+            measures(draw, len(people), n),
+            measures(draw, len(people), n),
+            arrays(draw, len(people), n),
+            places(draw, LOAD_BANDS, len(people)),
+            arrays(draw, len(people)),
+            places(draw, EXPOSURE_BANDS, len(people)),
+            measures(draw, len(people)),
+            places(draw, STATES, len(people)),
         ),
         UnitBurdens(
-            [facility for facility, _ in units], [unit for _, unit in units],
-            arrays(draw, len(units), n, len(ALARM_PRIORITIES)), arrays(draw, len(units), n, len(CLASSES)), arrays(draw, len(units), n),
-            arrays(draw, len(units)), arrays(draw, len(units)), arrays(draw, len(units)),
-            frequent, [[[draw(classes) for _ in found] for found in by_window] for by_window in frequent],
-            arrays(draw, len(units)), arrays(draw, len(units)), arrays(draw, len(units), n), arrays(draw, len(units), n),
-            np.array([draw(amounts) for _ in units], dtype=np.float64), measures(draw, len(units), n),
-            places(draw, STATES, len(units)), measures(draw, len(units), len(MEASURES), 2),
+            [facility for facility, _ in units],
+            [unit for _, unit in units],
+            arrays(draw, len(units), n, len(ALARM_PRIORITIES)),
+            arrays(draw, len(units), n, len(CLASSES)),
+            arrays(draw, len(units), n),
+            arrays(draw, len(units)),
+            arrays(draw, len(units)),
+            arrays(draw, len(units)),
+            frequent,
+            [[[draw(classes) for _ in found] for found in by_window] for by_window in frequent],
+            arrays(draw, len(units)),
+            arrays(draw, len(units)),
+            arrays(draw, len(units), n),
+            arrays(draw, len(units), n),
+            np.array([draw(amounts) for _ in units], dtype=np.float64),
+            measures(draw, len(units), n),
+            places(draw, STATES, len(units)),
+            measures(draw, len(units), len(MEASURES), 2),
             measures(draw, len(units)),
         ),
         [(*labels, draw(times), draw(amounts)) for labels in answered],
-    )  # fmt: skip
+    )
 
 
 class Of:
@@ -118,14 +170,18 @@ class Of:
 
 
 def text_of(found: Burdens, format_: Format = Format.TEXT, min_classified: int = 5) -> str:
-    return "".join(render(burden_tables(found, everybody(found, str), min_classified), format_)) + END[format_]
+    return (
+        "".join(render(burden_tables(found, everybody(found, str), min_classified), format_))
+        + END[format_]
+    )
 
 
 def metrics_of(found: Burdens, min_classified: int = 5) -> list[Metric]:
     return list(as_metrics(burden_tables(found, everybody(found, str), min_classified)))
 
 
-# --- text --------------------------------------------------------------------------------------------------------------
+# --- text
+# --------------------------------------------------------------------------------------------------------------
 
 
 @given(burdens(), st.integers(0, 10))
@@ -133,22 +189,33 @@ def metrics_of(found: Burdens, min_classified: int = 5) -> list[Metric]:
 def test_text_is_what_the_library_writes(found: Burdens, min_classified: int) -> None:
     metrics = Of(metrics_of(found, min_classified))
     assert text_of(found, Format.TEXT, min_classified) == generate_latest(metrics).decode()
-    assert text_of(found, Format.OPENMETRICS, min_classified) == generate_openmetrics(metrics).decode()
+    assert (
+        text_of(found, Format.OPENMETRICS, min_classified) == generate_openmetrics(metrics).decode()
+    )
 
 
 def test_counters_are_headed_as_each_format_wants() -> None:
     table = simple_table("events", {("alarms", "accepted"): 3})
     metrics = Of(list(as_metrics([table])))
     assert "".join(render([table], Format.TEXT)) == generate_latest(metrics).decode()
-    assert "".join(render([table], Format.OPENMETRICS)) + "# EOF\n" == generate_openmetrics(metrics).decode()
+    assert (
+        "".join(render([table], Format.OPENMETRICS)) + "# EOF\n"
+        == generate_openmetrics(metrics).decode()
+    )
 
 
 @given(burdens())
 @settings(deadline=None)
 def test_text_reads_back_as_it_was_meant(found: Burdens) -> None:
-    meant = [(one.name, one.labels, one.value) for metric in metrics_of(found) for one in metric.samples]
+    meant = [
+        (one.name, one.labels, one.value) for metric in metrics_of(found) for one in metric.samples
+    ]
     for parse, format_ in ((parse_text, Format.TEXT), (parse_openmetrics, Format.OPENMETRICS)):
-        parsed = [(one.name, one.labels, one.value) for metric in parse(text_of(found, format_)) for one in metric.samples]
+        parsed = [
+            (one.name, one.labels, one.value)
+            for metric in parse(text_of(found, format_))
+            for one in metric.samples
+        ]
         assert parsed == meant, format_
 
 
@@ -159,10 +226,19 @@ def test_blocks_leave_no_line_out() -> None:
     assert text_of(found) == generate_latest(Of(metrics_of(found))).decode()
 
 
-@given(st.lists(st.lists(st.integers(0, 100), min_size=len(CLASSES), max_size=len(CLASSES)), min_size=1), st.integers(0, 50))
-def test_ratios_of_many_are_the_ratios_of_each(classified: list[list[int]], min_classified: int) -> None:
+@given(
+    st.lists(
+        st.lists(st.integers(0, 100), min_size=len(CLASSES), max_size=len(CLASSES)), min_size=1
+    ),
+    st.integers(0, 50),
+)
+def test_ratios_of_many_are_the_ratios_of_each(
+    classified: list[list[int]], min_classified: int
+) -> None:
     counted = np.array(classified, dtype=np.int64)
-    each = [[nonactionable_ratio(row, scope, min_classified) for scope in SCOPES] for row in counted]
+    each = [
+        [nonactionable_ratio(row, scope, min_classified) for scope in SCOPES] for row in counted
+    ]
     many = nonactionable_ratios(counted, min_classified)
     assert [[None if value != value else value for value in row] for row in many.tolist()] == each
 
@@ -171,15 +247,28 @@ def test_ratios_of_many_are_the_ratios_of_each(classified: list[list[int]], min_
 @settings(deadline=None)
 def test_partitions_are_shown_as_if_they_were_one(parts: list[Burdens]) -> None:
     """Facilities of several partitions stand in order, each as it would stand alone."""
-    for number, part in enumerate(parts):  # a facility never spans partitions, and all partitions have the same windows
+    # a facility never spans partitions, and all partitions have the same windows
+    for number, part in enumerate(parts):
         part.clinicians.facility[:] = [f"{one}-{number}" for one in part.clinicians.facility]
         part.units.facility[:] = [f"{one}-{number}" for one in part.units.facility]
         part.response_times[:] = [(f"{one[0]}-{number}", *one[1:]) for one in part.response_times]
     parts = [one for one in parts if one.windows == parts[0].windows]
-    together = [(metric.name, one) for metric in metrics_of(joined(parts)) for one in metric.samples]
-    apart = [(metric.name, one) for part in parts for metric in metrics_of(part) for one in metric.samples]
+    together = [
+        (metric.name, one) for metric in metrics_of(joined(parts)) for one in metric.samples
+    ]
+    apart = [
+        (metric.name, one)
+        for part in parts
+        for metric in metrics_of(part)
+        for one in metric.samples
+    ]
     order = list(DEFINITIONS)
-    apart.sort(key=lambda one: (order.index(one[0].removeprefix("alarm_fatigue_")), one[1].labels["facility"]))
+    apart.sort(
+        key=lambda one: (
+            order.index(one[0].removeprefix("alarm_fatigue_")),
+            one[1].labels["facility"],
+        )
+    )
     assert together == apart
 
 
@@ -202,22 +291,35 @@ def test_a_kept_text_and_its_addition_are_one_gzip_member(blocks: list[str], res
         ("gzip;q=0, identity", "gzip", False),
         ("gzip; q=0.000", "gzip", False),
         ("gzipped", "gzip", False),
-        ("application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1", "application/openmetrics-text", True),
+        (
+            "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+            "application/openmetrics-text",
+            True,
+        ),
     ],
 )
 def test_what_a_scraper_accepts(header: str, name: str, expected: bool) -> None:
     assert accepts(header, name) is expected
 
 
-# --- scrapes -----------------------------------------------------------------------------------------------------------
+# --- scrapes
+# -----------------------------------------------------------------------------------------------------------
 
 
 def test_promtool_finds_nothing_to_say() -> None:
     found = ward("a", "b", alarms=7)
-    found.response_times.append(("H1", "ICU", "high", list(range(1, len(RESPONSE_BUCKETS) + 2)), 2.5))
+    found.response_times.append(
+        ("H1", "ICU", "high", list(range(1, len(RESPONSE_BUCKETS) + 2)), 2.5)
+    )
     text = Scraper(FakeWorker(FakeEngine(found)), max_clinicians=1).get()
     assert "clinician_nonactionable_ratio{" in text
-    checked = subprocess.run([need("promtool"), "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+    checked = subprocess.run(
+        [need("promtool"), "check", "metrics"],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
@@ -230,7 +332,12 @@ def test_an_unchanged_state_is_rendered_once_and_lags_stay_fresh() -> None:
     second = scraper.get()
     assert engine.measured == 1
     assert (
-        second == first.replace('lag_records{partition="0",topic="alarms"} 0.0', 'lag_records{partition="0",topic="alarms"} 7.0') != first
+        second
+        == first.replace(
+            'lag_records{partition="0",topic="alarms"} 0.0',
+            'lag_records{partition="0",topic="alarms"} 7.0',
+        )
+        != first
     )
     engine.change(ward("a", "b"))
     assert clinicians(scraper.get()) == {"a", "b"}
@@ -305,13 +412,16 @@ def test_unit_only_mode_shows_no_family_of_clinicians() -> None:
     assert value(text, "dropped_clinicians") == 0
 
 
-# --- the cap -----------------------------------------------------------------------------------------------------------
+# --- the cap
+# -----------------------------------------------------------------------------------------------------------
 
 CROWD = [f"nurse-{number}" for number in range(20)]
 
 
 def test_a_worker_shows_no_more_clinicians_than_it_may_and_counts_the_others() -> None:
-    """A clinician of this ward has 3 + 5 counts, 6 single ones, 4 + 3 bands and a share of flood, and 2 ratios with seven alarms."""
+    """A clinician of this ward has 3 + 5 counts, 6 single ones, 4 + 3 bands and a share of flood,
+    and 2 ratios with seven alarms.
+    """
     engines = [FakeEngine(ward(*CROWD[:8], alarms=7)), FakeEngine(ward(*CROWD[8:], facility="H2"))]
     scraper = Scraper(FakeWorker(*engines), max_clinicians=5)
     text = scraper.get()
@@ -351,13 +461,16 @@ def test_places_go_by_the_names_shown_and_by_nothing_else(present: set[str], ala
 
 
 def test_places_are_a_lot_over_pseudonyms() -> None:
-    """Not the first ids: their order would say who is shown, and it would always be the same unit's people."""
+    """Not the first ids: their order would say who is shown, and it would always be the same unit's
+    people.
+    """
     shown = rows(Cap(10, str), *CROWD)
     assert shown != set(sorted(CROWD)[:10])
     assert rows(Cap(10, "p{}".format), *CROWD) != {f"p{one}" for one in shown}
 
 
-# --- over the wire -----------------------------------------------------------------------------------------------------
+# --- over the wire
+# -----------------------------------------------------------------------------------------------------
 
 
 class Served:
@@ -388,7 +501,10 @@ def test_a_page_is_served_as_the_scraper_accepts_it(format_: Format, encoding: s
     found = ward(*CROWD, alarms=7)
 
     async def fetch() -> tuple[Any, bytes]:
-        accept = {"Accept": "application/openmetrics-text" if format_ is Format.OPENMETRICS else "", "Accept-Encoding": encoding}
+        accept = {
+            "Accept": "application/openmetrics-text" if format_ is Format.OPENMETRICS else "",
+            "Accept-Encoding": encoding,
+        }
         async with (
             Served(found) as port,
             aiohttp.ClientSession(auto_decompress=False) as session,

@@ -1,4 +1,6 @@
-"""What the tiny ward of `tests/data/tiny` shows, letter by letter; every figure in the expected files was worked out by hand."""
+"""What the tiny ward of `tests/data/tiny` shows, letter by letter; every figure in the expected
+files was worked out by hand.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ from streams.partitions.partition import Partition
 from streams.settings import MetricsSettings
 
 TINY = Path(__file__).parents[2] / "data" / "tiny"
-FILES: list[tuple[Topic, Path]] = [(topic, TINY / f"{topic}.jsonl") for topic in ("alarms", "assignments", "responses")]
+FILES: list[tuple[Topic, Path]] = [
+    (topic, TINY / f"{topic}.jsonl") for topic in ("alarms", "assignments", "responses")
+]
 
 
 def unexpected(line: BadLine) -> None:
@@ -38,10 +42,15 @@ def tiny() -> tuple[Engine, Finished]:
 
 
 def test_the_tiny_ward_shows_the_expected_text(tiny: tuple[Engine, Finished]) -> None:
-    assert Exposition(tiny[0], Policy(), str).openmetrics().decode() == (TINY / "expected.openmetrics").read_text()
+    assert (
+        Exposition(tiny[0], Policy(), str).openmetrics().decode()
+        == (TINY / "expected.openmetrics").read_text()
+    )
 
 
-def test_the_tiny_ward_finishes_the_expected_episodes(tiny: tuple[Engine, Finished], tmp_path: Path) -> None:
+def test_the_tiny_ward_finishes_the_expected_episodes(
+    tiny: tuple[Engine, Finished], tmp_path: Path
+) -> None:
     out = tmp_path / "episodes.jsonl"
     with out.open("wb") as file:
         write_episodes(tiny[1], file, str)
@@ -50,9 +59,15 @@ def test_the_tiny_ward_finishes_the_expected_episodes(tiny: tuple[Engine, Finish
 
 def test_the_exposition_survives_a_round_trip(tiny: tuple[Engine, Finished]) -> None:
     exposition = Exposition(tiny[0], Policy(), str)
-    shown = [(one.name, one.labels, one.value) for metric in as_metrics(exposition.tables()) for one in metric.samples]
+    shown = [
+        (one.name, one.labels, one.value)
+        for metric in as_metrics(exposition.tables())
+        for one in metric.samples
+    ]
     parsed = text_string_to_metric_families(exposition.openmetrics().decode())
-    assert [(one.name, one.labels, one.value) for metric in parsed for one in metric.samples] == shown
+    assert [
+        (one.name, one.labels, one.value) for metric in parsed for one in metric.samples
+    ] == shown
 
 
 def test_units_alone_can_be_asked_for(tiny: tuple[Engine, Finished]) -> None:
@@ -69,7 +84,11 @@ HEALTH = Health(
     ahead={"H1": 3000.0},
     recent={("H1", "alarms", "late"): 40, ("", "alarms", "malformed"): 1},
     offsets=(ClockOffset("H1", "ventilator", -660_000, 1_500, 20),),
-    losses={"undeliverable_records": {"episodes": 2}, "unreadable_batches": {"alarms": 3}, "truncated_records": {"rejected": 4}},
+    losses={
+        "undeliverable_records": {"episodes": 2},
+        "unreadable_batches": {"alarms": 3},
+        "truncated_records": {"rejected": 4},
+    },
 )
 
 
@@ -111,16 +130,29 @@ def scraped(tiny: tuple[Engine, Finished]) -> str:
 
 def test_a_scrape_shows_the_worker_s_health(scraped: str) -> None:
     assert 'alarm_fatigue_consumer_lag_records{partition="0",topic="alarms"} 7.0\n' in scraped
-    assert 'alarm_fatigue_consumer_uncommitted_records{partition="0",topic="alarms"} 3.0\n' in scraped
+    assert (
+        'alarm_fatigue_consumer_uncommitted_records{partition="0",topic="alarms"} 3.0\n' in scraped
+    )
     assert 'alarm_fatigue_consumer_lag_seconds{partition="0",topic="alarms"} 2.5\n' in scraped
     assert "alarm_fatigue_broker_answered_timestamp_seconds 1.7723502005e+09\n" in scraped
     assert 'alarm_fatigue_unread_partitions{topic="alarms"} 4.0\n' in scraped
     assert 'alarm_fatigue_unread_partitions{topic="labels"} 0.0\n' in scraped
-    assert 'alarm_fatigue_recent_events{facility="H1",outcome="late",topic="alarms"} 40.0\n' in scraped
-    assert 'alarm_fatigue_recent_events{facility="",outcome="malformed",topic="alarms"} 1.0\n' in scraped
+    assert (
+        'alarm_fatigue_recent_events{facility="H1",outcome="late",topic="alarms"} 40.0\n' in scraped
+    )
+    assert (
+        'alarm_fatigue_recent_events{facility="",outcome="malformed",topic="alarms"} 1.0\n'
+        in scraped
+    )
     assert 'alarm_fatigue_watermark_ahead_seconds{facility="' in scraped
-    assert 'alarm_fatigue_device_clock_offset_seconds{device_type="ventilator",facility="H1"} -660.0\n' in scraped
-    assert 'alarm_fatigue_device_clock_spread_seconds{device_type="ventilator",facility="H1"} 1.5\n' in scraped
+    assert (
+        'alarm_fatigue_device_clock_offset_seconds{device_type="ventilator",facility="H1"} -660.0\n'
+        in scraped
+    )
+    assert (
+        'alarm_fatigue_device_clock_spread_seconds{device_type="ventilator",facility="H1"} 1.5\n'
+        in scraped
+    )
     assert 'alarm_fatigue_undeliverable_records_total{topic="episodes"} 2.0\n' in scraped
     assert 'alarm_fatigue_truncated_records_total{topic="rejected"} 4.0\n' in scraped
     assert 'alarm_fatigue_unreadable_batches_total{topic="alarms"} 3.0\n' in scraped
@@ -131,9 +163,16 @@ def test_a_scrape_shows_the_worker_s_health(scraped: str) -> None:
 
 
 def test_a_scrape_tells_one_policy_from_another(scraped: str) -> None:
-    assert f'alarm_fatigue_build_info{{policy="{Policy().fingerprint}",version="{__version__}"}} 1.0\n' in scraped
+    assert (
+        f'alarm_fatigue_build_info{{policy="{Policy().fingerprint}",version="{__version__}"}} 1.0\n'
+        in scraped
+    )
     overload = OverloadPolicy(units={"ICU": {"beds": Levels(Level(2, 2))}})
-    others = [Policy(min_classified=6), Policy(overload=overload), Policy(windows={"12h": 12 * HOUR})]
+    others = [
+        Policy(min_classified=6),
+        Policy(overload=overload),
+        Policy(windows={"12h": 12 * HOUR}),
+    ]
     assert len({one.fingerprint for one in [Policy(), *others]}) == 4
 
 
@@ -151,5 +190,9 @@ def test_pseudonyms_are_shown_in_their_own_order(tiny: tuple[Engine, Finished]) 
     """The order of raw ids would give them away."""
     reversed_names = {"nurse-1": "z", "nurse-9": "a"}
     for metric in as_metrics(Exposition(tiny[0], Policy(), reversed_names.__getitem__).tables()):
-        names = [(one.labels["unit"], one.labels["clinician"]) for one in metric.samples if "clinician" in one.labels]
+        names = [
+            (one.labels["unit"], one.labels["clinician"])
+            for one in metric.samples
+            if "clinician" in one.labels
+        ]
         assert names == sorted(names)

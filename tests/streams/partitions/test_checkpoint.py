@@ -1,6 +1,8 @@
-"""Checkpoints over a simulated compacted topic: whatever crashes, lingers or is compacted, what is restored is a state that was.
+"""Checkpoints over a simulated compacted topic: whatever crashes, lingers or is compacted, what is
+restored is a state that was.
 
-No Kafka here: a topic is a list of records, a worker a partition with its checkpoints, and time what Hypothesis draws.
+No Kafka here: a topic is a list of records, a worker a partition with its checkpoints, and time
+what Hypothesis draws.
 """
 
 from __future__ import annotations
@@ -46,7 +48,9 @@ FORGETFUL = Policy()
 
 @dataclass
 class Log:
-    """The compacted topic: (offset, key, value); compaction leaves the last of each key where it lies."""
+    """The compacted topic: (offset, key, value); compaction leaves the last of each key where it
+    lies.
+    """
 
     entries: list[tuple[int, bytes, bytes | None]] = field(default_factory=list)
     end: int = 0
@@ -57,7 +61,11 @@ class Log:
 
     def compact(self, drop_tombstones: bool) -> None:
         last = {key: offset for offset, key, _ in self.entries}
-        self.entries = [one for one in self.entries if one[0] == last[one[1]] and not (drop_tombstones and one[2] is None)]
+        self.entries = [
+            one
+            for one in self.entries
+            if one[0] == last[one[1]] and not (drop_tombstones and one[2] is None)
+        ]
 
     def found(self, since: int = 0) -> Stored:
         """What recovery that begins at offset `since` keeps."""
@@ -117,12 +125,16 @@ class Worker:
         take(self.partition, self._hospital.source.records[topic][begin : begin + count])
 
     def store(self, records: int | None = None) -> None:
-        """Go on with storing (begin, if nothing is on its way) by so many produced records, or to the end."""
+        """Go on with storing (begin, if nothing is on its way) by so many produced records, or to
+        the end.
+        """
         assert self._held is not None
         if self._storing is None:
             plan = self._held.checkpoints.plan(self.partition)
             self._hospital.sent += self.partition.take_outbox()
-            self._storing = Storing(plan.shards + plan.manifest, False, plan.episodes, plan.deletions)
+            self._storing = Storing(
+                plan.shards + plan.manifest, False, plan.episodes, plan.deletions
+            )
         storing = self._storing
         while records is None or records > 0:
             if storing.until_stored:
@@ -143,7 +155,9 @@ class Worker:
 
 
 class Hospital:
-    """The world around workers: the inputs, the checkpoint topic, what was sent, and whose turn it is."""
+    """The world around workers: the inputs, the checkpoint topic, what was sent, and whose turn it
+    is.
+    """
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -172,14 +186,22 @@ class Hospital:
         self.owner.partition.advance(None)
         self.owner.store()
         self.owner.store()
-        assert {topic: self.owner.partition.next_offsets.get(topic, 0) for topic in TOPICS} == self.source.ends
+        assert {
+            topic: self.owner.partition.next_offsets.get(topic, 0) for topic in TOPICS
+        } == self.source.ends
 
 
 TAKE = st.tuples(st.just("take"), st.sampled_from(TOPICS), st.integers(1, 20))
 STORE = st.tuples(st.just("store"), st.sampled_from([None, None, 1, 2, 5]))
 STEPS = st.one_of(
-    TAKE, TAKE, STORE, STORE, st.tuples(st.just("advance")), st.tuples(st.just("compact"), st.booleans()), st.tuples(st.just("crash"))
-)  # fmt: skip
+    TAKE,
+    TAKE,
+    STORE,
+    STORE,
+    st.tuples(st.just("advance")),
+    st.tuples(st.just("compact"), st.booleans()),
+    st.tuples(st.just("crash")),
+)
 WHICH = st.integers(0, 2)
 LINGERING = st.one_of(
     TAKE,
@@ -227,12 +249,16 @@ def parts_of(size: int) -> Iterator[None]:
 def shuffled(facts: list[Fact]) -> st.SearchStrategy[list[Fact]]:
     """Mostly in order, as devices report, with some out of it and some twice."""
     in_order = sorted(facts, key=lambda fact: fact.at)
-    return st.one_of(st.just(in_order), st.permutations(facts), st.just([*in_order, *in_order[::3]]))
+    return st.one_of(
+        st.just(in_order), st.permutations(facts), st.just([*in_order, *in_order[::3]])
+    )
 
 
 @settings(max_examples=200)
 @given(st.data())
-def test_a_crash_between_any_two_records_restores_a_state_that_was_and_ends_with_the_straight_numbers(data: st.DataObject) -> None:
+def test_a_crash_between_any_two_records_restores_a_state_that_was_and_ends_with_the_straight_numbers(
+    data: st.DataObject,
+) -> None:
     source = Source.of(data.draw(wards().flatmap(shuffled)))
     with parts_of(data.draw(st.sampled_from([40, 400_000]))):
         hospital = Hospital(source)
@@ -245,7 +271,9 @@ def test_a_crash_between_any_two_records_restores_a_state_that_was_and_ends_with
 
 
 def test_a_crash_after_each_record_of_a_checkpoint_loses_no_state_and_no_episode() -> None:
-    """Every place to crash, one after the other: among shards, before and after the manifest, among episodes and deletions."""
+    """Every place to crash, one after the other: among shards, before and after the manifest, among
+    episodes and deletions.
+    """
     source = Source({topic: records[:150] for topic, records in long_source().records.items()})
     whole_outbox = latest_episodes(whole(source).take_episodes()[0])
     assert len(whole_outbox) > 20
@@ -305,12 +333,15 @@ def test_in_the_end_the_topic_holds_one_state_and_nothing_else(data: st.DataObje
     plan = straight.plan(hospital.owner.partition)
     manifest = [key for key in hospital.log.found() if json.loads(key)[0] == "manifest"]
     assert len(manifest) == 1
-    content = msgspec.msgpack.decode(ZstdDecompressor().decompress(hospital.log.found()[manifest[0]]))
+    content = msgspec.msgpack.decode(
+        ZstdDecompressor().decompress(hospital.log.found()[manifest[0]])
+    )
     assert len(hospital.log.found()) == 1 + sum(place[-1] for place in content["places"])
     assert not plan.shards  # everything was stored before
 
 
-# --- bounds ------------------------------------------------------------------------------------------------------------
+# --- bounds
+# ------------------------------------------------------------------------------------------------------------
 
 
 def size(plan: Plan) -> int:
@@ -319,7 +350,11 @@ def size(plan: Plan) -> int:
 
 def test_a_long_run_with_a_crash_after_every_checkpoint_keeps_all_numbers() -> None:
     source, log = long_source(), Log()
-    straight, crashing, checkpoints = new_partition(policy=FORGETFUL), new_partition(policy=FORGETFUL), Checkpoints("0")
+    straight, crashing, checkpoints = (
+        new_partition(policy=FORGETFUL),
+        new_partition(policy=FORGETFUL),
+        Checkpoints("0"),
+    )
     for records in slices(source, 30):
         feed(straight, records)
         feed(crashing, records)
@@ -357,21 +392,28 @@ def test_large_shards_are_split_into_parts_that_brokers_take() -> None:
 
 
 POLICIES = st.builds(
-    replace, st.just(POLICY), action_window=st.sampled_from([0, 60_000, 300_000, 1_200_000]),
-    fleeting=st.sampled_from([0, 15_000, 120_000]), cover=st.sampled_from([0, HOUR, 12 * HOUR, 20 * HOUR]),
+    replace,
+    st.just(POLICY),
+    action_window=st.sampled_from([0, 60_000, 300_000, 1_200_000]),
+    fleeting=st.sampled_from([0, 15_000, 120_000]),
+    cover=st.sampled_from([0, HOUR, 12 * HOUR, 20 * HOUR]),
     min_classified=st.sampled_from([0, 5]),
-)  # fmt: skip
+)
 
 
 @given(st.data())
-def test_a_state_of_another_policy_is_judged_anew_and_gives_the_numbers_of_a_fresh_start(data: st.DataObject) -> None:
+def test_a_state_of_another_policy_is_judged_anew_and_gives_the_numbers_of_a_fresh_start(
+    data: st.DataObject,
+) -> None:
     source, policy = Source.of(data.draw(wards().flatmap(shuffled))), data.draw(POLICIES)
     before, fresh = whole(source), new_partition(policy=policy)
     plan = Checkpoints("w").plan(before)
     found = {key: value for key, value in plan.shards + plan.manifest if value is not None}
     restored = restore(found, policy)
     assert restored is not None
-    assert set(restored.changed_policy) == {name for name, value in asdict(POLICY).items() if value != asdict(policy)[name]}
+    assert set(restored.changed_policy) == {
+        name for name, value in asdict(POLICY).items() if value != asdict(policy)[name]
+    }
     after = new_partition(restored)
     after.advance(None)
     for records in slices(source, 1):
@@ -382,7 +424,8 @@ def test_a_state_of_another_policy_is_judged_anew_and_gives_the_numbers_of_a_fre
     assert {key: said.get(key) for key in final} == final
 
 
-# --- errors ------------------------------------------------------------------------------------------------------------
+# --- errors
+# ------------------------------------------------------------------------------------------------------------
 
 
 def test_nothing_stored_is_no_state() -> None:
@@ -401,9 +444,13 @@ def test_a_missing_shard_is_told_and_nothing_half_restored() -> None:
 
 def test_a_version_of_the_future_is_told() -> None:
     stored = stored_state()
-    manifest = msgspec.msgpack.decode(ZstdDecompressor().decompress(stored[MANIFEST])) | {"version": 99}
+    manifest = msgspec.msgpack.decode(ZstdDecompressor().decompress(stored[MANIFEST])) | {
+        "version": 99
+    }
     stored[MANIFEST] = ZstdCompressor().compress(msgspec.msgpack.encode(manifest))
-    with pytest.raises(CheckpointError, match=f"stored state has version 99, this program reads version {VERSION}"):
+    with pytest.raises(
+        CheckpointError, match=f"stored state has version 99, this program reads version {VERSION}"
+    ):
         restore(stored, POLICY)
 
 

@@ -1,4 +1,6 @@
-"""`simulate`: files that decode as facts, the same bytes again, records on Kafka not ahead of the clock, one line for errors."""
+"""`simulate`: files that decode as facts, the same bytes again, records on Kafka not ahead of the
+clock, one line for errors.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,24 @@ from streams.simulator import Ward, simulate
 
 COMMAND = str(Path(sys.executable).with_name("alarm-fatigue"))
 SMALL = (
-    "--duration", "3h", "--units", "2", "--beds", "4", "--storms", "4", "--duplicates", "0.05", "--late", "0.1", "--late-charting", "0.3",
-)  # fmt: skip
-WARD = Ward(duration=3 * HOUR, units=2, beds=4, storms=4.0, duplicates=0.05, late=0.1, late_charting=0.3)
+    "--duration",
+    "3h",
+    "--units",
+    "2",
+    "--beds",
+    "4",
+    "--storms",
+    "4",
+    "--duplicates",
+    "0.05",
+    "--late",
+    "0.1",
+    "--late-charting",
+    "0.3",
+)
+WARD = Ward(
+    duration=3 * HOUR, units=2, beds=4, storms=4.0, duplicates=0.05, late=0.1, late_charting=0.3
+)
 
 
 def run(*arguments: str | Path) -> Result:
@@ -51,11 +68,15 @@ def test_files_hold_the_simulators_records_as_facts_in_order_of_delivery(tmp_pat
     for topic in TOPICS:
         lines = (tmp_path / "new" / "ward" / f"{topic}.jsonl").read_bytes().splitlines()
         facts = [decode(topic, line) for line in lines]
-        assert [fact.event_id for fact in facts] == [record.value["event_id"] for record in expected if record.topic == topic]
+        assert [fact.event_id for fact in facts] == [
+            record.value["event_id"] for record in expected if record.topic == topic
+        ]
         counts.append(f"{len(facts)} {topic}")
     assert done.stdout == ""
     assert done.stderr == f"{tmp_path / 'new' / 'ward'}: {', '.join(counts)}\n"
-    assert sorted(written(tmp_path / "new" / "ward")) == sorted(f"{topic}.jsonl" for topic in TOPICS)
+    assert sorted(written(tmp_path / "new" / "ward")) == sorted(
+        f"{topic}.jsonl" for topic in TOPICS
+    )
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_one_others(tmp_path: Path) -> None:
@@ -68,18 +89,47 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_others(tmp_path: Pat
 
 def test_options_reach_the_ward(tmp_path: Path) -> None:
     done = run(
-        "--out", tmp_path, "--start", "2026-05-01T18:30:00+02:00", "--duration", "90m", "--facilities", "2", "--prefix", "North-",
-        "--profile", "picu", "--profile", "ward", "--units", "2", "--alarms-per-bed-day", "400", "--chattering-sensors", "1",
-        "--understaffed-nights", "1", "--late-beyond", "0.01", "--adjudicated", "1", "--beds-per-nurse", "3",
-    )  # fmt: skip
+        "--out",
+        tmp_path,
+        "--start",
+        "2026-05-01T18:30:00+02:00",
+        "--duration",
+        "90m",
+        "--facilities",
+        "2",
+        "--prefix",
+        "North-",
+        "--profile",
+        "picu",
+        "--profile",
+        "ward",
+        "--units",
+        "2",
+        "--alarms-per-bed-day",
+        "400",
+        "--chattering-sensors",
+        "1",
+        "--understaffed-nights",
+        "1",
+        "--late-beyond",
+        "0.01",
+        "--adjudicated",
+        "1",
+        "--beds-per-nurse",
+        "3",
+    )
     assert done.exit_code == 0
-    alarms = [decode("alarms", line) for line in (tmp_path / "alarms.jsonl").read_bytes().splitlines()]
+    alarms = [
+        decode("alarms", line) for line in (tmp_path / "alarms.jsonl").read_bytes().splitlines()
+    ]
     assert {alarm.facility for alarm in alarms} == {"North-01", "North-02"}
     assert {alarm.unit for alarm in alarms} == {"PICU", "STEPDOWN"}  # type: ignore[union-attr]
     first, last = min(alarm.at for alarm in alarms), max(alarm.at for alarm in alarms)
     start = datetime(2026, 5, 1, 16, 30, tzinfo=UTC).timestamp() * 1000
     assert start <= first < last < start + 1.5 * HOUR
-    assert len(alarms) > 2 * 22 * 400 * 1.5 / 24, "as many alarms as asked for have two events each, or more"
+    assert len(alarms) > 2 * 22 * 400 * 1.5 / 24, (
+        "as many alarms as asked for have two events each, or more"
+    )
 
 
 @pytest.mark.parametrize(
@@ -87,16 +137,26 @@ def test_options_reach_the_ward(tmp_path: Path) -> None:
     [
         (["--beds", "0"], WRONG, "--beds: expected at least 1"),
         (["--late-beyond", "2"], WRONG, "--late-beyond: expected a share, 0 to 1"),
-        (["--late", "0.6", "--late-beyond", "0.6"], WRONG, "--late, --late-beyond: expected at most 1 together"),
+        (
+            ["--late", "0.6", "--late-beyond", "0.6"],
+            WRONG,
+            "--late, --late-beyond: expected at most 1 together",
+        ),
         (["--profile", "zoo"], WRONG, "--profile: expected some of micu, picu, ward"),
         (["--duration", "1 day"], WRONG, "--duration: expected a duration such as 15s, 10m or 12h"),
         (["--duration", "0h"], WRONG, "--duration: expected at least 1"),
         (["--start", "yesterday"], WRONG, "--start: expected an RFC 3339 time with an offset"),
-        (["--speed", "60"], WRONG, "--speed: expected a number above 0, and neither --fast nor --out beside it"),
+        (
+            ["--speed", "60"],
+            WRONG,
+            "--speed: expected a number above 0, and neither --fast nor --out beside it",
+        ),
         (["--broker", "127.0.0.1:1"], WRONG, "expected either --out DIR or --broker HOST:PORT"),
     ],
 )
-def test_impossible_settings_are_told_in_one_line_and_write_nothing(arguments: list[str], status: int, line: str, tmp_path: Path) -> None:
+def test_impossible_settings_are_told_in_one_line_and_write_nothing(
+    arguments: list[str], status: int, line: str, tmp_path: Path
+) -> None:
     done = run("--out", tmp_path / "ward", *arguments)
     assert done.exit_code == status
     assert done.stderr.startswith(f"error: {line}")
@@ -118,13 +178,19 @@ def test_what_interrupts_leaves_the_files_that_were_there(tmp_path: Path) -> Non
     (tmp_path / ".labels.jsonl.part").mkdir()  # so that the last of the files cannot be opened
     assert run("--out", tmp_path, *SMALL).exit_code == FAILED
     assert (tmp_path / "alarms.jsonl").read_text() == "of the hospital\n"
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".labels.jsonl.part", "alarms.jsonl"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".labels.jsonl.part",
+        "alarms.jsonl",
+    ]
 
 
 def test_a_terminal_gets_a_progress_bar(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [COMMAND, "simulate", "--out", str(tmp_path), *SMALL], stderr=theirs, stdout=subprocess.PIPE, env={**os.environ, "TERM": "xterm"}
+        [COMMAND, "simulate", "--out", str(tmp_path), *SMALL],
+        stderr=theirs,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "TERM": "xterm"},
     )
     os.close(theirs)
     assert process.wait(60) == 0
@@ -147,7 +213,9 @@ def create_topics(broker: EmbeddedBroker) -> None:
         topics.create(topics.missing())
 
 
-def test_kafka_gets_records_that_end_in_the_present_and_are_dated_as_delivered(broker: EmbeddedBroker) -> None:
+def test_kafka_gets_records_that_end_in_the_present_and_are_dated_as_delivered(
+    broker: EmbeddedBroker,
+) -> None:
     create_topics(broker)
     before = time.time() * 1000
     done = run("--broker", broker.address, "--fast", "--facilities", "2", *SMALL)
@@ -155,7 +223,9 @@ def test_kafka_gets_records_that_end_in_the_present_and_are_dated_as_delivered(b
     assert done.exit_code == 0, done.stderr
     count = int(done.stderr.removesuffix(" records published\n"))
 
-    client = KafkaConsumer(bootstrap_servers=broker.address, auto_offset_reset="earliest", enable_auto_commit=False)
+    client = KafkaConsumer(
+        bootstrap_servers=broker.address, auto_offset_reset="earliest", enable_auto_commit=False
+    )
     client.assign([TopicPartition(topic, number) for topic in TOPICS for number in range(2)])
     records: list[tuple[str, int, bytes, bytes]] = []
     deadline = time.monotonic() + 30
@@ -175,7 +245,11 @@ def test_kafka_gets_records_that_end_in_the_present_and_are_dated_as_delivered(b
 
 def test_simulated_time_does_not_run_ahead_of_the_clock(embedded_broker: EmbeddedBroker) -> None:
     soon = str(int(time.time() * 1000) + 2 * HOUR)
-    for arguments in (["--start", "now", "--speed", "60"], ["--start", "now", "--fast"], ["--start", soon]):
+    for arguments in (
+        ["--start", "now", "--speed", "60"],
+        ["--start", "now", "--fast"],
+        ["--start", soon],
+    ):
         done = run("--broker", embedded_broker.address, "--duration", "1h", *arguments)
         assert done.exit_code == WRONG
         assert done.stderr.startswith(
@@ -187,4 +261,7 @@ def test_simulated_time_does_not_run_ahead_of_the_clock(embedded_broker: Embedde
 def test_missing_topics_and_brokers_are_told_in_one_line(broker: EmbeddedBroker) -> None:
     done = run("--broker", broker.address, "--fast")
     assert done.exit_code == FAILED
-    assert done.stderr == f"error: alarms: missing; run alarm-fatigue topics --broker {broker.address}\n"
+    assert (
+        done.stderr
+        == f"error: alarms: missing; run alarm-fatigue topics --broker {broker.address}\n"
+    )

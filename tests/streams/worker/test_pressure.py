@@ -1,4 +1,6 @@
-"""Back-pressure: while the broker takes no checkpoint, reading stops before episodes fill the memory, and no number changes."""
+"""Back-pressure: while the broker takes no checkpoint, reading stops before episodes fill the
+memory, and no number changes.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +20,28 @@ from streams.kafka.producer import Refused
 from streams.kafka.slices import Backlog, Place, Reach, Slice
 from streams.partitions.held import take_hold
 from streams.partitions.partition import Outgoing, Waiting
-from streams.partitions.pressure import PAUSED_SECONDS, WAITING_BYTES, WAITING_EPISODES, Backpressure, Pressure
+from streams.partitions.pressure import (
+    PAUSED_SECONDS,
+    WAITING_BYTES,
+    WAITING_EPISODES,
+    Backpressure,
+    Pressure,
+)
 from streams.settings import Settings
 from streams.worker.app import create_app
 from streams.worker.work import EPISODES_LIMIT, Work
 from tests.harness.fakes import Batches, Client
-from tests.harness.partitions import POLICY, Numbers, Record, Source, latest_episodes, long_source, new_partition, numbers, whole
+from tests.harness.partitions import (
+    POLICY,
+    Numbers,
+    Record,
+    Source,
+    latest_episodes,
+    long_source,
+    new_partition,
+    numbers,
+    whole,
+)
 from tests.harness.site import FakeWorker, Site, simulated
 
 ROOM = 60
@@ -58,12 +76,18 @@ class Reader(Client):
             if records:
                 slices.append(as_slice(topic, records))
                 self.fetched[topic] += len(records)
-        ends = {Place(topic, 0): Reach(self.fetched[topic], len(source().records[topic])) for topic in TOPICS}
+        ends = {
+            Place(topic, 0): Reach(self.fetched[topic], len(source().records[topic]))
+            for topic in TOPICS
+        }
         self.backlog.add(slices, ends)
         return self.backlog.take(monotonic())
 
     def lags(self, expected: dict[Any, int]) -> dict[tuple[str, int], int]:
-        return {(tp.topic, tp.partition): len(source().records[tp.topic]) - offset for tp, offset in expected.items()}
+        return {
+            (tp.topic, tp.partition): len(source().records[tp.topic]) - offset
+            for tp, offset in expected.items()
+        }
 
     def highwater(self, tp: Any) -> int:
         return len(source().records[tp.topic])
@@ -81,7 +105,9 @@ def as_slice(topic: Topic, records: list[Record]) -> Slice:
 
 
 class Store(Batches):
-    """The checkpoint topic; while it is `refusing`, the broker takes no record of a checkpoint. It outlives workers."""
+    """The checkpoint topic; while it is `refusing`, the broker takes no record of a checkpoint. It
+    outlives workers.
+    """
 
     def __init__(self) -> None:
         self.said: list[Outgoing] = []
@@ -181,7 +207,9 @@ def test_reading_stops_while_checkpoints_are_refused_and_goes_on_after_one_that_
     asyncio.run(live())
 
 
-@pytest.mark.parametrize("again", [False, True], ids=["mended while it was down", "still refused after the restart"])
+@pytest.mark.parametrize(
+    "again", [False, True], ids=["mended while it was down", "still refused after the restart"]
+)
 def test_a_crash_while_reading_is_paused_changes_no_number(again: bool) -> None:
     async def live() -> None:
         store = Store()
@@ -198,7 +226,9 @@ def test_a_crash_while_reading_is_paused_changes_no_number(again: bool) -> None:
         life = Life(store)
         assert life.held.partition.next_offsets == stored
         await life.read()
-        assert life.work.pressure.paused == ({0} if again else set()), "where it is taken, a checkpoint spares the pause"
+        assert life.work.pressure.paused == ({0} if again else set()), (
+            "where it is taken, a checkpoint spares the pause"
+        )
         store.refusing = False
         await life.checkpoint()
         await life.finish()
@@ -214,7 +244,10 @@ def test_a_paused_worker_is_not_taken_for_one_that_stands_still() -> None:
         life.reader.tables = life.reader.recovery = life.reader  # type: ignore[attr-defined]
         life.reader.active_offsets = {}  # type: ignore[attr-defined]
         life.reader.last_answer = lambda: 1.0  # type: ignore[attr-defined]
-        assert (life.work.standing().partitions, life.work.standing().waiting) == (1, sum(source().ends.values()))
+        assert (life.work.standing().partitions, life.work.standing().waiting) == (
+            1,
+            sum(source().ends.values()),
+        )
         await life.read()
         assert (life.work.standing().partitions, life.work.standing().waiting) == (0, 0)
 
@@ -222,7 +255,10 @@ def test_a_paused_worker_is_not_taken_for_one_that_stands_still() -> None:
 
 
 def test_a_checkpoint_that_the_broker_neither_takes_nor_refuses_stops_reading_too() -> None:
-    """Without enough in-sync replicas, it is tried again without end. What it holds waits as well."""
+    """Without enough in-sync replicas, it is tried again without end.
+
+    What it holds waits as well.
+    """
 
     async def live() -> None:
         life = Life(Store())
@@ -248,14 +284,17 @@ def test_a_checkpoint_that_the_broker_neither_takes_nor_refuses_stops_reading_to
     asyncio.run(live())
 
 
-# --- who is paused -----------------------------------------------------------------------------------------------------
+# --- who is paused
+# -----------------------------------------------------------------------------------------------------
 
 
 def test_those_beyond_their_share_of_a_full_room_are_paused_until_they_are_at_half_of_it() -> None:
     pressure = Pressure(episodes=100, size=1000)
 
     def judged(*episodes: int) -> list[int]:
-        return sorted(pressure.judge({number: Waiting(count) for number, count in enumerate(episodes)}, 0.0))
+        return sorted(
+            pressure.judge({number: Waiting(count) for number, count in enumerate(episodes)}, 0.0)
+        )
 
     assert judged(99, 0, 0, 0) == []
     assert pressure.checkpoint_due
@@ -292,11 +331,14 @@ def test_a_paused_partition_keeps_what_it_has_and_leaves_the_others_theirs() -> 
     assert backlog.wanted(places) == set(places)
 
 
-# --- what is said of it ------------------------------------------------------------------------------------------------
+# --- what is said of it
+# ------------------------------------------------------------------------------------------------
 
 
 def paused(seconds: float, refused: str | None = "TopicAuthorizationFailedError") -> Backpressure:
-    return Backpressure({0: 0.0, 3: seconds}, {0: 7, 3: 100_003}, {} if refused is None else {3: refused})
+    return Backpressure(
+        {0: 0.0, 3: seconds}, {0: 7, 3: 100_003}, {} if refused is None else {3: refused}
+    )
 
 
 def test_a_pause_that_lasts_makes_the_worker_not_ready_and_is_said_by_its_page() -> None:
@@ -317,7 +359,10 @@ def test_a_pause_that_lasts_makes_the_worker_not_ready_and_is_said_by_its_page()
     assert 'alarm_fatigue_reading_paused_seconds{partition="0"} 0.0\n' in scraped
     assert 'alarm_fatigue_waiting_episodes{partition="3"} 100003.0\n' in scraped
     two = Backpressure({1: 20.0, 2: 20.0}, {1: 40, 2: 2})
-    assert two.says == "reading of 2 partitions is paused: 42 finished episodes wait for a checkpoint, which the broker has not taken"
+    assert (
+        two.says
+        == "reading of 2 partitions is paused: 42 finished episodes wait for a checkpoint, which the broker has not taken"
+    )
 
 
 def test_a_pause_is_timed_and_logged_once_with_its_end() -> None:

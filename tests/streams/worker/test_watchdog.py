@@ -1,4 +1,6 @@
-"""A watchdog ends a process whose loop is stuck, whatever it is stuck in, and one that does not stop in time."""
+"""A watchdog ends a process whose loop is stuck, whatever it is stuck in, and one that does not
+stop in time.
+"""
 
 from __future__ import annotations
 
@@ -45,11 +47,15 @@ print("stopped", flush=True)
 
 
 class Program:
-    """A process with a watchdog; `stuck` and `stop` are expressions of what its loop runs into, and of how it is told to stop."""
+    """A process with a watchdog; `stuck` and `stop` are expressions of what its loop runs into, and
+    of how it is told to stop.
+    """
 
     def __init__(self, stuck: str = "None", stop: str = "loop.stop") -> None:
         command = [sys.executable, "-c", PROGRAM.format(stuck=stuck, stop=stop)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == "ready\n"
 
@@ -68,18 +74,27 @@ def programs() -> Iterator[list[Program]]:
 
 
 @pytest.mark.parametrize(("stuck", "where"), [("spin", "spin"), ("sleep", "sleep")])
-def test_a_stuck_loop_ends_with_a_last_word(programs: list[Program], stuck: str, where: str) -> None:
+def test_a_stuck_loop_ends_with_a_last_word(
+    programs: list[Program], stuck: str, where: str
+) -> None:
     programs.append(Program(stuck))
     status, _, err = programs[0].end()
     assert status == 70
     [line] = map(json.loads, err.splitlines())
     assert line["event"] == "the event loop is stuck, ending to be restarted"
-    assert (line["level"], line["topic"], line["partition"], line["offsets"]) == ("error", "alarms", 3, [7, 9])
+    assert (line["level"], line["topic"], line["partition"], line["offsets"]) == (
+        "error",
+        "alarms",
+        3,
+        [7, 9],
+    )
     assert line["seconds"] >= 3
     assert line["stack"][-1].split()[-1] == where
 
 
-def test_c_code_that_keeps_the_interpreter_to_itself_is_ended_with_the_stacks(programs: list[Program]) -> None:
+def test_c_code_that_keeps_the_interpreter_to_itself_is_ended_with_the_stacks(
+    programs: list[Program],
+) -> None:
     programs.append(Program("keep_the_lock"))
     status, _, err = programs[0].end()
     assert status == 1
@@ -94,7 +109,9 @@ def test_a_process_that_stops_when_told_is_left_alone(programs: list[Program]) -
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("stuck", ["None", "sleep"])
-def test_one_that_does_not_stop_is_ended(programs: list[Program], number: signal.Signals, stuck: str) -> None:
+def test_one_that_does_not_stop_is_ended(
+    programs: list[Program], number: signal.Signals, stuck: str
+) -> None:
     programs.append(Program(stuck, stop="lambda: None"))
     programs[0].process.send_signal(number)
     status, _, err = programs[0].end()

@@ -19,8 +19,12 @@ POLICY = Policy()
 SOURCE = Source({topic: records[:150] for topic, records in long_source().records.items()})
 
 
-def test_between_a_rebalance_and_the_state_that_follows_it_nothing_is_said_though_the_group_takes_commits() -> None:
-    """A worker that slept joins again, and until it has read what others stored, its own state is of the past."""
+def test_between_a_rebalance_and_the_state_that_follows_it_nothing_is_said_though_the_group_takes_commits() -> (
+    None
+):
+    """A worker that slept joins again, and until it has read what others stored, its own state is
+    of the past.
+    """
 
     async def live() -> None:
         client = Client()
@@ -46,7 +50,9 @@ def test_between_a_rebalance_and_the_state_that_follows_it_nothing_is_said_thoug
 
 
 @pytest.mark.parametrize(("rebalances", "generation"), [(8, 4), (7, 5)])
-def test_what_a_recovery_has_read_is_not_taken_for_the_state_if_another_rebalance_has_begun(rebalances: int, generation: int) -> None:
+def test_what_a_recovery_has_read_is_not_taken_for_the_state_if_another_rebalance_has_begun(
+    rebalances: int, generation: int
+) -> None:
     """A worker that was suspended in the middle of a recovery goes on with it when it wakes."""
 
     async def live() -> None:
