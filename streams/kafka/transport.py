@@ -429,20 +429,20 @@ class Slices(faust.Schema):
 
     def loads_key(
         self,
-        app: Any,
-        message: Any,
+        app: Any,  # noqa: ARG002
+        message: Any,  # noqa: ARG002
         *,
-        loads: Any = None,
+        loads: Any = None,  # noqa: ARG002
         serializer: Any = None,  # noqa: ARG002
     ) -> None:  # Faust's signature
         return None
 
     def loads_value(
         self,
-        app: Any,
+        app: Any,  # noqa: ARG002
         message: Any,
         *,
-        loads: Any = None,
+        loads: Any = None,  # noqa: ARG002
         serializer: Any = None,  # noqa: ARG002
     ) -> Any:
         return message.value

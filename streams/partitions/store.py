@@ -85,9 +85,9 @@ class Found(memory.Store):
 
     async def on_rebalance(
         self,
-        assigned: set[TP],
+        assigned: set[TP],  # noqa: ARG002
         revoked: set[TP],
-        newly_assigned: set[TP],
+        newly_assigned: set[TP],  # noqa: ARG002
         generation_id: int = 0,  # noqa: ARG002
     ) -> None:
         numbers = {tp.partition for tp in revoked}

@@ -16,6 +16,7 @@ from zstandard import ZstdCompressor, ZstdDecompressor
 from streams.partitions.checkpoint import (
     MANIFEST_BYTES,
     SHARD_BYTES,
+    VERSION,
     CheckpointError,
     damaged_manifests,
     is_key,
@@ -28,7 +29,14 @@ from streams.worker.app import create_app
 from tests.harness.partitions import MANIFEST, POLICY, new_partition, numbers, stored_state
 
 pack = msgspec.msgpack.encode
-MINIMAL = {"version": 4, "edition": 1, "places": [], "policy": {}, "next_offsets": {}, "tally": []}
+MINIMAL = {
+    "version": VERSION,
+    "edition": 1,
+    "places": [],
+    "policy": {},
+    "next_offsets": {},
+    "tally": [],
+}
 compress = ZstdCompressor().compress
 JUNK = {
     "nothing": b"",
@@ -43,11 +51,11 @@ JUNK = {
     "a list of four billion": compress(b"\xdd\xff\xff\xff\xff"),
     "too deep": compress(b"\x91" * 50_000),
     "text": compress(pack("manifest")),
-    "another shape": compress(pack({"version": 4, "places": "none"})),
+    "another shape": compress(pack({"version": VERSION, "places": "none"})),
     "negative offsets": compress(
         pack(
             {
-                "version": 4,
+                "version": VERSION,
                 "edition": 1,
                 "places": [],
                 "policy": {},
