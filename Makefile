@@ -13,7 +13,7 @@ COMPILE := .cache/lock/bin/uv pip compile --quiet --universal --python-version 3
 	--no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos fuzz kafka check-rules lint types check dashboards check-dashboards reference docs wheel bench bench-quick bench-tune bench-profile lock clean
+.PHONY: help demo test test-fast coverage chaos fuzz kafka check-rules lint types check dashboards check-dashboards reference docs wheel bench bench-quick bench-tune bench-profile lock clean
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -25,6 +25,12 @@ demo: $(READY)  ## a simulated hospital in time-lapse, with a live table; needs 
 test: $(READY_DEV)  ## every test; those that need Java, Maven, Prometheus or Chromium skip where these are missing
 	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(BIN)/python -m streams.dev.broker --prepare; fi
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-fast: $(READY_DEV)  ## the unit tests, with fewer random examples: no broker, no browser, under 3 min on two cores
+	@HYPOTHESIS_EXAMPLES=$${HYPOTHESIS_EXAMPLES:-10} $(BIN)/python -m pytest -q -m unit $(PYTEST_ARGS)
+
+coverage: $(READY_DEV)  ## the unit tests, and which lines of analyzer/ and streams/ they run
+	@HYPOTHESIS_EXAMPLES=$${HYPOTHESIS_EXAMPLES:-10} $(BIN)/python -m pytest -q -m unit --cov=analyzer --cov=streams --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 check-rules: $(READY_DEV)  ## alert rules, routes, templates and runbooks, in under 50 s; needs Prometheus and Alertmanager
 	@ALARM_FATIGUE_TESTS_REQUIRE_ALL=1 $(BIN)/python -m pytest -q tests/deploy/test_rules.py tests/deploy/test_alertmanager.py

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from tests.harness.brokers import apache_kafka, embedded_broker  # noqa: F401  # fixtures of all tests
@@ -18,3 +19,28 @@ settings.register_profile(
     phases=[phase for phase in Phase if phase is not Phase.explain],
 )
 settings.load_profile("default")
+
+_STARTS_BROKERS = {"WorkerProcess", "new_apache_kafka"}
+_BROKERS = {"apache_kafka", "embedded_broker"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give every test the marker of its tier: unit, broker, browser or chaos.
+
+    A test that uses a broker, or whose module starts brokers or worker processes, is of the tier
+    `broker`. A test that says its tier itself keeps it.
+    """
+    for item in items:
+        item.add_marker(getattr(pytest.mark, _tier(item)))
+
+
+def _tier(item: pytest.Item) -> str:
+    for name in ("broker", "browser", "chaos"):
+        if item.get_closest_marker(name) is not None:
+            return name
+    if "chaos" in item.path.parts:
+        return "chaos"
+    if "browser" in getattr(item, "fixturenames", ()):
+        return "browser"
+    used = set(getattr(item, "fixturenames", ())) | set(vars(getattr(item, "module", item)))
+    return "broker" if used & (_BROKERS | _STARTS_BROKERS) else "unit"
