@@ -8,20 +8,15 @@ process (so what is stored are the texts): among a billion ids, with odds of 1 i
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Numbers = npt.NDArray[np.int64]
-Codes = npt.NDArray[np.int32]
-Marks = npt.NDArray[np.uint64]
-Checks = npt.NDArray[np.uint32]
-N = TypeVar("N", bound=np.generic)
+from analyzer.arrays import Checks, Codes, Marks, Numbers, distinct
 
 UNKNOWN = -1
 _EMPTY, _GONE = -1, -2
@@ -127,11 +122,6 @@ def fingerprints(scopes: Numbers, texts: Packed) -> tuple[Marks, Checks]:
     return marks, (sums[2] >> _HALF).astype(np.uint32)
 
 
-def integers(values: Iterable[int]) -> Numbers:
-    """A column of them; several times quicker than `np.array` of a list."""
-    return np.frombuffer(array("q", values), dtype=np.int64)
-
-
 class Slots:
     """Entry numbers by fingerprint; the fingerprints themselves lie with the entries, in the
     owner's arrays.
@@ -142,7 +132,7 @@ class Slots:
     """
 
     def __init__(self) -> None:
-        self._table: npt.NDArray[np.int32] = np.full(_LEAST_SLOTS, _EMPTY, dtype=np.int32)
+        self._table: Codes = np.full(_LEAST_SLOTS, _EMPTY, dtype=np.int32)
         self._used = 0  # slots that are not empty: taken, or gone
 
     def find(
@@ -174,7 +164,7 @@ class Slots:
             self._grow(len(entries), known_marks)
         self._used += self._place(marks, entries.astype(np.int32))
 
-    def _place(self, marks: Marks, entries: npt.NDArray[np.int32]) -> int:
+    def _place(self, marks: Marks, entries: Codes) -> int:
         """Returns how many empty slots this took."""
         mask = len(self._table) - 1
         at = (marks & np.uint64(mask)).astype(np.int64)
@@ -244,17 +234,6 @@ class Growing:
             setattr(self, name, self._blank(name, 0))
 
 
-def distinct(numbers: npt.NDArray[N]) -> npt.NDArray[N]:
-    """The different ones, sorted.
-
-    Sorting takes a fraction of what numpy's own `unique`, by hash, does.
-    """
-    ordered = np.sort(numbers)
-    return (
-        ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
-    )
-
-
 _BLOCK = 4096
 _NO_SCOPE = -1
 """The scope of an erased entry."""
@@ -279,7 +258,7 @@ class SeenIds(Growing):
         self._slots = Slots()
         self._texts: dict[int, list[Packed]] = {}  # by block, as they came
         self._filled: dict[int, int] = {}
-        self._scopes: dict[int, list[npt.NDArray[np.int32]]] = {}
+        self._scopes: dict[int, list[Codes]] = {}
         self._newest: int | None = None
         self.dirty: set[int] = set()
 
@@ -399,7 +378,7 @@ class SeenIds(Growing):
     def _entries(self, block: int) -> Numbers:
         return np.arange(block * _BLOCK, block * _BLOCK + self._filled[block])
 
-    def _scopes_of(self, block: int) -> npt.NDArray[np.int32]:
+    def _scopes_of(self, block: int) -> Codes:
         if len(self._scopes[block]) > 1:
             self._scopes[block] = [np.concatenate(self._scopes[block])]
         return self._scopes[block][0]

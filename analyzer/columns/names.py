@@ -8,9 +8,8 @@ from hashlib import blake2b
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
-from analyzer.columns.ids import Codes, Numbers
+from analyzer.arrays import Codes, Flags, Marks, Numbers
 
 T = TypeVar("T", bound=Hashable)
 
@@ -97,7 +96,7 @@ class Facilities(Numbered[str]):
         """Whether any were dropped since the last compaction."""
         return bool(self._dropped)
 
-    def named(self) -> npt.NDArray[np.bool_]:
+    def named(self) -> Flags:
         """By number: whether there is such a facility."""
         return np.array([thing != VACANT for thing in self.things], dtype=np.bool_)
 
@@ -164,9 +163,9 @@ class Statics:
         self.bed: Codes = np.empty(0, dtype=np.int32)
         self.type: Codes = np.empty(0, dtype=np.int32)
         self.signal: Codes = np.empty(0, dtype=np.int32)
-        self.technical: npt.NDArray[np.bool_] = np.empty(0, dtype=np.bool_)
-        self.advisory: npt.NDArray[np.bool_] = np.empty(0, dtype=np.bool_)
-        self.mark: npt.NDArray[np.uint64] = np.empty(0, dtype=np.uint64)
+        self.technical: Flags = np.empty(0, dtype=np.bool_)
+        self.advisory: Flags = np.empty(0, dtype=np.bool_)
+        self.mark: Marks = np.empty(0, dtype=np.uint64)
 
     @property
     def things(self) -> list[Static]:

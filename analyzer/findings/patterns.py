@@ -12,10 +12,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns.ids import Codes, Numbers
+from analyzer.arrays import Codes, Flags, Floats, Numbers
 
-Flags = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
 Figure = TypeVar("Figure", np.int64, np.float64)
 
 _CELLS_AT_ONCE = 1 << 16

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns.ids import Numbers
+from analyzer.arrays import Numbers
 from analyzer.columns.names import AlarmType
 from analyzer.model.policy import HOUR, Levels
 from analyzer.overload.machine import STATES, Change, Relief, Turn, reasons

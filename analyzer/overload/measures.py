@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns.ids import Numbers, distinct
+from analyzer.arrays import Floats, Numbers, distinct
 from analyzer.model.policy import FLOOD_INTERVAL, HOUR, MEASURES
 from analyzer.pipeline.roster import Shifts, pairs
 from analyzer.windows.duty import PIECE, stretches
@@ -23,7 +23,6 @@ from analyzer.windows.duty import PIECE, stretches
 if TYPE_CHECKING:
     from analyzer.pipeline.state import State
 
-Floats = npt.NDArray[np.float64]
 _LATER = 1 << 45  # ms after any tick asked for, and safe to multiply by a number of people
 
 

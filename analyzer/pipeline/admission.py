@@ -12,16 +12,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns.ids import (
-    UNKNOWN,
-    Checks,
-    Growing,
-    Marks,
-    Numbers,
-    SeenIds,
-    fingerprints,
-    pack,
-)
+from analyzer.arrays import Checks, Marks, Numbers
+from analyzer.columns.ids import UNKNOWN, Growing, SeenIds, fingerprints, pack
 from analyzer.model.facts import Topic
 from analyzer.model.policy import Policy
 

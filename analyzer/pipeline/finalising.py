@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.columns.ids import Codes, Marks, Numbers, distinct
+from analyzer.arrays import Codes, Marks, Numbers, distinct
 from analyzer.columns.names import mark_of
 from analyzer.model.episodes import NOTHING_FINISHED, PRIORITIES, Finished
 from analyzer.pipeline.classes import BASES, CLASSES, NOTHING_KNOWN, classify_final
 from analyzer.pipeline.state import State
-from analyzer.pipeline.table import NEVER
+from analyzer.times import NEVER
 
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(29)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns.ids import Numbers, integers
+from analyzer.arrays import Numbers, integers
 from analyzer.columns.moments import enter
 from analyzer.columns.names import Place
 from analyzer.model.episodes import PRIORITIES
@@ -23,7 +23,7 @@ from analyzer.pipeline.pending import Batch
 from analyzer.pipeline.readings import fold_readings
 from analyzer.pipeline.responses import ACTION_NUMBER, NOT_SAID, UNNAMED
 from analyzer.pipeline.state import State
-from analyzer.pipeline.table import NEVER, OPEN
+from analyzer.times import NEVER, OPEN
 
 _IS_END = {"start": 0, "update": 0, "end": 1}
 _RANK = {priority: rank for rank, priority in enumerate(PRIORITIES)}

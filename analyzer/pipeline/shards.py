@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.columns.ids import Numbers, Packed, fingerprints, from_planes, pack, planes
+from analyzer.arrays import Numbers
+from analyzer.columns.ids import Packed, fingerprints, from_planes, pack, planes
 from analyzer.columns.moments import Moments
 from analyzer.columns.names import NAMES_PER_BLOCK, Numbered, Place, Static
 from analyzer.model.facts import FACT_TYPES, Topic
@@ -24,7 +25,8 @@ from analyzer.pipeline.derive import derive
 from analyzer.pipeline.pending import Batch
 from analyzer.pipeline.readings import MIXED, Readings
 from analyzer.pipeline.state import State
-from analyzer.pipeline.table import NEVER, NOT_JUDGED, ROWS_PER_BLOCK, STORED
+from analyzer.pipeline.table import NOT_JUDGED, ROWS_PER_BLOCK, STORED
+from analyzer.times import NEVER
 
 ShardKey = tuple[str, int]
 """A part of the stored state: what it holds, and the number of its block."""

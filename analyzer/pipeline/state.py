@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.columns.ids import Growing, Numbers
+from analyzer.arrays import Numbers
+from analyzer.columns.ids import Growing
 from analyzer.columns.names import Facilities, Numbered, Statics
 from analyzer.model.facts import Topic
 from analyzer.model.policy import Policy

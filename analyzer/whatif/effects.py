@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analyzer.columns.ids import Numbers
+from analyzer.arrays import Flags, Numbers
 from analyzer.model.facts import Assignment
 from analyzer.model.policy import FLOOD_INTERVAL, HOUR
 from analyzer.pipeline.roster import pairs
-from analyzer.whatif.episode_table import Flags, Recorded
+from analyzer.whatif.episode_table import Recorded
 from analyzer.whatif.levers import Fates, Setting
 from analyzer.windows.duty import protected, stretches
 from analyzer.windows.flood import BEGINS_ABOVE, flood_ratio

@@ -22,14 +22,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns.ids import Codes, Numbers
+from analyzer.arrays import Codes, Flags, Numbers
 from analyzer.columns.names import AlarmType
 from analyzer.findings.patterns import Meetings
 from analyzer.model.episodes import PRIORITIES
 from analyzer.model.facts import Priority
 from analyzer.model.policy import HOUR, SECOND
 from analyzer.pipeline.classes import CLASSES
-from analyzer.whatif.episode_table import Flags, Recorded
+from analyzer.whatif.episode_table import Recorded
 
 BESIDE_WITHIN = 5 * SECOND
 """As `FindingsPolicy.duplicate_within`: alarms of two types that begin this close at one bed tell

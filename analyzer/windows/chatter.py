@@ -14,23 +14,20 @@ from collections.abc import Callable
 from itertools import groupby
 
 import numpy as np
-import numpy.typing as npt
 
+from analyzer.arrays import Codes, Flags, Integers, Numbers
 from analyzer.model.policy import MINUTE
-
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 SPAN = MINUTE
 
 
 def chattering(
-    signal: npt.NDArray[np.integer],
-    start: Ints,
-    end: Ints,
-    twins: npt.NDArray[np.integer],
+    signal: Integers,
+    start: Numbers,
+    end: Numbers,
+    twins: Integers,
     back: int,
-) -> Bools:
+) -> Flags:
     """Which of the alarms that started after -`back` chatter; the others are not looked at.
 
     `twins` as from `earlier_twins`. The rows need not be in any order, but those that started up to
@@ -70,8 +67,8 @@ def chattering(
 
 
 def earlier_twins(
-    signal: npt.NDArray[np.integer], start: Ints, end: Ints, ids: Callable[[Ints], list[str]]
-) -> npt.NDArray[np.int32]:
+    signal: Integers, start: Numbers, end: Numbers, ids: Callable[[Numbers], list[str]]
+) -> Codes:
     """For each alarm, how many of its signal ended at the very moment at which they and it started,
     and have a lesser id.
 

@@ -11,11 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from analyzer.arrays import Floats, Integers, Numbers
 from analyzer.model.policy import MINUTE
-
-Ints = npt.NDArray[np.int64]
 
 PIECE = 5 * MINUTE
 """An alarm-free stretch of duty this long is protected; with less duty than this there is nothing
@@ -27,7 +25,9 @@ before the next is charted, rests nobody from a shift (our own).
 """
 
 
-def stretches(begin: Ints, end: Ints, who: Ints, bridge: int = 0) -> tuple[Ints, Ints, Ints]:
+def stretches(
+    begin: Numbers, end: Numbers, who: Numbers, bridge: int = 0
+) -> tuple[Numbers, Numbers, Numbers]:
     """The union of each clinician's intervals, as (begin, end, who) in order; those at most
     `bridge` apart are one, so touching ones are.
 
@@ -47,12 +47,12 @@ def stretches(begin: Ints, end: Ints, who: Ints, bridge: int = 0) -> tuple[Ints,
 
 
 def protected(
-    duty: tuple[Ints, Ints, Ints],
-    start: Ints,
-    group: npt.NDArray[np.integer],
+    duty: tuple[Numbers, Numbers, Numbers],
+    start: Numbers,
+    group: Integers,
     groups: int,
     windows: Sequence[int],
-) -> npt.NDArray[np.float64]:
+) -> Floats:
     """Share of each clinician's duty in the window that lies in pieces of at least `PIECE`; NaN
     under as much duty.
 
@@ -84,7 +84,7 @@ def protected(
     return result
 
 
-def hours_on_duty(begin: Ints, end: Ints, who: Ints, groups: int) -> npt.NDArray[np.float64]:
+def hours_on_duty(begin: Numbers, end: Numbers, who: Numbers, groups: int) -> Floats:
     """Hours since the stretch of duty began that holds now, gaps of up to `BREAK` bridged; NaN off
     duty.
 

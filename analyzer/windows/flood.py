@@ -11,19 +11,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from analyzer.arrays import Floats, Indices, Integers, Numbers
 from analyzer.model.policy import FLOOD_INTERVAL, FLOOD_RUN_IN
-
-Ints = npt.NDArray[np.int64]
 
 BEGINS_ABOVE = 10
 ENDS_BELOW = 5
 
 
-def flood_ratio(
-    start: Ints, who: npt.NDArray[np.integer], groups: int, windows: Sequence[int]
-) -> npt.NDArray[np.float64]:
+def flood_ratio(start: Numbers, who: Integers, groups: int, windows: Sequence[int]) -> Floats:
     """Share of each window that each clinician spent in flood.
 
     `start` and `who`: alarms and the clinicians they were attributed to, ordered by `who`, then
@@ -70,7 +66,7 @@ def flood_ratio(
     return result
 
 
-def _sets(start: Ints, who: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
+def _sets(start: Numbers, who: Integers) -> Indices:
     """Rows at whose start n is above the threshold: so many before them are within the interval,
     too.
     """
@@ -81,7 +77,7 @@ def _sets(start: Ints, who: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
     return BEGINS_ABOVE + np.flatnonzero(of_same & (apart < FLOOD_INTERVAL))
 
 
-def _resets(start: Ints, who: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
+def _resets(start: Numbers, who: Integers) -> Indices:
     """Rows at whose start + `FLOOD_INTERVAL` n is below the threshold: the one so many after them
     starts later than that.
     """

@@ -9,19 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-Ints = npt.NDArray[np.int64]
+from analyzer.arrays import Integers, Numbers
 
 
 def counts(
-    start: Ints,
-    group: npt.NDArray[np.integer],
-    code: npt.NDArray[np.integer],
+    start: Numbers,
+    group: Integers,
+    code: Integers,
     groups: int,
     codes: int,
     windows: Sequence[int],
-) -> Ints:
+) -> Numbers:
     """How many rows of each group and code started in each window.
 
     `start`, `group`, `code`: one entry a row. Returns an array of shape (groups, len(windows),
@@ -37,8 +36,8 @@ def counts(
 
 
 def covered_length(
-    start: Ints, end: Ints, group: npt.NDArray[np.integer], groups: int, windows: Sequence[int]
-) -> Ints:
+    start: Numbers, end: Numbers, group: Integers, groups: int, windows: Sequence[int]
+) -> Numbers:
     """Length (ms) of the union of each group's intervals [start, end), clipped to each window.
 
     The intervals are ordered by group, then start (those that start before all windows in any

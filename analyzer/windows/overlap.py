@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-Ints = npt.NDArray[np.int64]
+from analyzer.arrays import Integers, Numbers
 
 
 def overlapping(
-    start: Ints, waits: Ints, who: npt.NDArray[np.integer], groups: int, windows: Sequence[int]
-) -> Ints:
+    start: Numbers, waits: Numbers, who: Integers, groups: int, windows: Sequence[int]
+) -> Numbers:
     """How many alarms of each clinician and window overlap.
 
     `start` and `who` ordered by `who`, then `start`; `waits`: until when each calls without an

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analyzer.columns.ids import Numbers, integers
+from analyzer.arrays import Numbers, integers
 from analyzer.columns.names import Numbered
 from analyzer.model.facts import Assignment
 from analyzer.pipeline.admission import NOTHING_YET

@@ -33,7 +33,7 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.columns.ids import Numbers
+from analyzer.arrays import Numbers
 from analyzer.columns.names import AlarmType
 from analyzer.model.episodes import PRIORITIES
 from analyzer.model.policy import HOUR
