@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.arrays import Flags, Floats, Numbers
-from analyzer.columns.names import AlarmType, Static
+from analyzer.columns.statics import AlarmType, Static
 from analyzer.findings.findings import (
     PATTERNS,
     Delay,

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.arrays import Numbers
-from analyzer.columns.names import AlarmType
+from analyzer.columns.statics import AlarmType
 from analyzer.model.policy import HOUR, Levels
 from analyzer.overload.machine import STATES, Change, Relief, Turn, reasons
 from analyzer.overload.measures import Loads, Ticks

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.arrays import Floats, Numbers
-from analyzer.columns.names import AlarmType
+from analyzer.columns.statics import AlarmType
 from analyzer.model.policy import LESS_IS_WORSE, MEASURES, Levels
 from analyzer.overload.thresholds import LevelTable
 

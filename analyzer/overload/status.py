@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.arrays import Numbers
-from analyzer.columns.names import VACANT
+from analyzer.columns.facilities import VACANT
 from analyzer.model.policy import HOUR, MINUTE
 from analyzer.overload.explanation import Scenes, relief_of
 from analyzer.overload.machine import ELEVATED, STATES, Change, Reason, Relief, holding

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.arrays import Codes, Numbers
-from analyzer.columns.ids import Growing
+from analyzer.columns.growing import Growing
 from analyzer.model.policy import HOUR, OverloadPolicy
 from analyzer.overload.explanation import Scenes, Teller
 from analyzer.overload.machine import NORMAL, Change, Reason, Relief, turns

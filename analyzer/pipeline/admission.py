@@ -13,7 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.arrays import Checks, Marks, Numbers
-from analyzer.columns.ids import UNKNOWN, Growing, SeenIds, fingerprints, pack
+from analyzer.columns.growing import Growing
+from analyzer.columns.hashing import fingerprints
+from analyzer.columns.packed import pack
+from analyzer.columns.seen_ids import SeenIds
+from analyzer.columns.slots import UNKNOWN
 from analyzer.model.facts import Topic
 from analyzer.model.policy import Policy
 

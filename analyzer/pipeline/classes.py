@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.arrays import Numbers
-from analyzer.columns.names import Statics
+from analyzer.columns.statics import Statics
 from analyzer.model.episodes import Class
 from analyzer.model.policy import Policy
 from analyzer.pipeline.responses import Cover

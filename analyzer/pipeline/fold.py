@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from analyzer.arrays import Numbers, integers
 from analyzer.columns.moments import enter
-from analyzer.columns.names import Place
+from analyzer.columns.statics import Place
 from analyzer.model.episodes import PRIORITIES
 from analyzer.model.facts import Assignment, Topic, fact_of
 from analyzer.pipeline.coverage import hear, judge, lend_at_bed, lend_by_id

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analyzer.arrays import Numbers
-from analyzer.columns.names import Numbered
+from analyzer.columns.numbered import Numbered
 from analyzer.model.facts import Topic
 from analyzer.model.policy import MINUTE
 from analyzer.pipeline.admission import OUTCOMES, Outcome, Outcomes

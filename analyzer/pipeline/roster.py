@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from analyzer.arrays import Codes, Numbers
 from analyzer.columns.blocks import Blocks
-from analyzer.columns.ids import Growing
-from analyzer.columns.names import Numbered, kept
+from analyzer.columns.growing import Growing
+from analyzer.columns.numbered import Numbered, kept
 from analyzer.columns.timeline import AFTER_ALL, BEFORE_ALL, Timeline
 from analyzer.model.facts import Assignment, fact_of, values_of
 from analyzer.times import OPEN

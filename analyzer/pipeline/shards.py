@@ -14,9 +14,12 @@ from typing import Any
 import numpy as np
 
 from analyzer.arrays import Numbers
-from analyzer.columns.ids import Packed, fingerprints, from_planes, pack, planes
+from analyzer.columns.hashing import fingerprints
 from analyzer.columns.moments import Moments
-from analyzer.columns.names import NAMES_PER_BLOCK, Numbered, Place, Static
+from analyzer.columns.numbered import NAMES_PER_BLOCK, Numbered
+from analyzer.columns.packed import Packed, pack
+from analyzer.columns.planes import from_planes, planes
+from analyzer.columns.statics import Place, Static
 from analyzer.model.facts import FACT_TYPES, Topic
 from analyzer.model.policy import Policy
 from analyzer.pipeline.admission import TOPICS

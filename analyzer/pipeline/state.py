@@ -11,8 +11,10 @@ from __future__ import annotations
 import numpy as np
 
 from analyzer.arrays import Numbers
-from analyzer.columns.ids import Growing
-from analyzer.columns.names import Facilities, Numbered, Statics
+from analyzer.columns.facilities import Facilities
+from analyzer.columns.growing import Growing
+from analyzer.columns.numbered import Numbered
+from analyzer.columns.statics import Statics
 from analyzer.model.facts import Topic
 from analyzer.model.policy import Policy
 from analyzer.overload.tracker import Watch

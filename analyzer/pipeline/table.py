@@ -15,7 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.arrays import Checks, Marks, Numbers, distinct
-from analyzer.columns.ids import UNKNOWN, Growing, Packed, Slots, fingerprints, pack
+from analyzer.columns.growing import Growing
+from analyzer.columns.hashing import fingerprints
+from analyzer.columns.packed import Packed, pack
+from analyzer.columns.slots import UNKNOWN, Slots
 from analyzer.times import NEVER, OPEN
 
 if TYPE_CHECKING:  # they are kept here, and written by those who know them

@@ -16,8 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.arrays import Codes, Flags, Floats, Numbers, integers
-from analyzer.columns.ids import fingerprints, pack
-from analyzer.columns.names import AlarmType, Numbered
+from analyzer.columns.hashing import fingerprints
+from analyzer.columns.numbered import Numbered
+from analyzer.columns.packed import pack
+from analyzer.columns.statics import AlarmType
 from analyzer.model.episodes import PRIORITIES
 from analyzer.model.policy import Policy
 from analyzer.pipeline.classes import CLASSES

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.arrays import Codes, Flags, Numbers
-from analyzer.columns.names import AlarmType
+from analyzer.columns.statics import AlarmType
 from analyzer.findings.patterns import Meetings
 from analyzer.model.episodes import PRIORITIES
 from analyzer.model.facts import Priority

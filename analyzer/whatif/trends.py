@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from analyzer.arrays import Codes, Flags, Floats, Numbers, integers
-from analyzer.columns.names import Numbered
+from analyzer.columns.numbered import Numbered
 from analyzer.model.policy import SECOND
 from analyzer.times import OPEN
 from analyzer.whatif.episode_table import Recorded

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from analyzer.arrays import Codes, Flags, Floats, Indices, Levels, Numbers
-from analyzer.columns.names import AlarmType, Numbered
+from analyzer.columns.numbered import Numbered
+from analyzer.columns.statics import AlarmType
 from analyzer.model.episodes import PRIORITIES
 from analyzer.model.facts import Assignment
 from analyzer.model.policy import EXPOSURE, HOUR, MEASURES, STALE, STANDING, Policy

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from analyzer.arrays import Integers, Numbers
-from analyzer.columns.names import AlarmType
+from analyzer.columns.statics import AlarmType
 from analyzer.pipeline.classes import CLASSES
 
 Types = dict[int, list[list[tuple[AlarmType, int]]]]

@@ -22,7 +22,7 @@ from weakref import ref
 import numpy as np
 
 from analyzer.arrays import Flags, Floats
-from analyzer.columns.names import AlarmType
+from analyzer.columns.statics import AlarmType
 from analyzer.model.episodes import PRIORITIES
 from analyzer.model.policy import HOUR, SECOND
 from analyzer.pipeline.classes import ACTIONABLE

@@ -1,120 +1,21 @@
-"""Names: small numbers for things that repeat, so that columns can hold them."""
+"""Statics: the attributes that the episodes of an alarm share, interned as one number."""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Hashable, Iterable
-from hashlib import blake2b
-from typing import Any, Generic, NamedTuple, TypeVar
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from analyzer.arrays import Codes, Flags, Marks, Numbers
-
-T = TypeVar("T", bound=Hashable)
-
-
-NAMES_PER_BLOCK = 1024
-"""Things stored together."""
-
-
-class Numbered(dict[T, int], Generic[T]):
-    """Numbers for things, first come first numbered: `numbered[thing]` gives one to a new thing,
-    too.
-
-    A dict, so that `map(numbered.__getitem__, things)` numbers a whole slice without a line of
-    Python an item.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.things: list[T] = []
-        # how many things, from the first on, are stored as they are, and in how many blocks
-        self._stored = self._blocks = 0
-
-    def __missing__(self, thing: T) -> int:
-        number = self[thing] = len(self.things)
-        self.things.append(thing)
-        return number
-
-    def renew(self, things: list[T]) -> None:
-        """Number these things, and no others, in this order."""
-        self.clear()
-        self.things = things
-        self.update((thing, number) for number, thing in enumerate(things))
-        self._stored = 0
-
-    @property
-    def dirty(self) -> range:
-        """The blocks that are not stored as they are; those behind the last are to be deleted."""
-        blocks = -(-len(self.things) // NAMES_PER_BLOCK)
-        if self._stored == len(self.things) and self._blocks == blocks:
-            return range(0)
-        return range(self._stored // NAMES_PER_BLOCK, max(blocks, self._blocks))
-
-    def all_stored(self) -> None:
-        self._stored, self._blocks = len(self.things), -(-len(self.things) // NAMES_PER_BLOCK)
-
-    def block(self, number: int) -> list[T]:
-        return self.things[number * NAMES_PER_BLOCK : (number + 1) * NAMES_PER_BLOCK]
-
-
-VACANT = ""
-"""Stands in the place of a facility that was dropped.
-
-No facility has this name: ids are not empty.
-"""
-
-
-class Facilities(Numbered[str]):
-    """Facilities by number. A dropped facility's number goes to a new one, so columns by facility
-    stay short.
-
-    That is from the next compaction on: until then, unused names may still refer to it.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._dropped: list[int] = []
-        self._free: list[int] = []
-
-    def __missing__(self, thing: str) -> int:
-        if not self._free:
-            return super().__missing__(thing)
-        number = self[thing] = self._free.pop()
-        self.things[number] = thing
-        return number
-
-    def drop(self, number: int) -> None:
-        """Give a facility's name back."""
-        del self[self.things[number]]
-        self.things[number] = VACANT
-        self._dropped.append(number)
-
-    @property
-    def dropped(self) -> bool:
-        """Whether any were dropped since the last compaction."""
-        return bool(self._dropped)
-
-    def named(self) -> Flags:
-        """By number: whether there is such a facility."""
-        return np.array([thing != VACANT for thing in self.things], dtype=np.bool_)
-
-    def compacted(self) -> None:
-        """Nothing refers to dropped facilities any more."""
-        self._free += self._dropped
-        self._dropped = []
-
-    def renew(self, things: list[str]) -> None:
-        super().renew(things)
-        self.pop(VACANT, None)
-        self._free = []
-        self._dropped = [number for number, thing in enumerate(things) if thing == VACANT]
+from analyzer.columns.hashing import stable_digest
+from analyzer.columns.numbered import Numbered, kept
 
 
 class Static(NamedTuple):
-    """What does not change over an episode, and is shared by many; taken from its earliest `start`
-    or `update`.
+    """The attributes of an alarm that do not change during an episode, taken from its earliest
+    `start` or `update`. Many episodes share them.
     """
 
     facility: int
@@ -128,7 +29,7 @@ class Static(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A bed: names repeat from unit to unit."""
+    """A bed in its unit: the names of beds repeat from unit to unit."""
 
     facility: int
     unit: str
@@ -136,24 +37,24 @@ class Place(NamedTuple):
 
 
 AlarmType = tuple[str, str, str]
-"""device_type, source, code."""
+"""(device_type, source, code)."""
 
 
 _COLUMNS = ("facility", "unit", "place", "bed", "type", "signal", "technical", "advisory", "mark")
 
 
 class Statics:
-    """Numbered statics, and what each of them means, as arrays to be indexed by their numbers."""
+    """Numbered statics, and their attributes as columns indexed by the number of the static."""
 
     def __init__(self) -> None:
         self.numbers: Numbered[Static] = Numbered()
         self.units: Numbered[tuple[int, str]] = Numbered()
         self.places: Numbered[Place] = Numbered()
-        # by name alone: responses may name no unit
+        # by name alone, because responses may name no unit
         self.beds: Numbered[tuple[int, str]] = Numbered()
-        self.places_of_bed: dict[int, list[int]] = {}  # those with an episode
+        self.places_of_bed: dict[int, list[int]] = {}  # those with an episode, by bed
         self.types: Numbered[AlarmType] = Numbered()
-        # facility, device_id, source, code: what can chatter
+        # (facility, device_id, source, code), the unit of chatter
         self.signals: Numbered[tuple[int, str, str, str]] = Numbered()
         self._known = 0
         self._unit_of_place = array("i")
@@ -172,13 +73,13 @@ class Statics:
         return self.numbers.things
 
     def number_all(self, statics: Any) -> Codes:
-        """The numbers of statics, given as tuples alike."""
+        """The numbers of statics, given as `Static`s or equal tuples."""
         found = np.frombuffer(array("i", map(self.numbers.__getitem__, statics)), dtype=np.int32)
-        self._learn()
+        self._extend()
         return found
 
-    def _learn(self) -> None:
-        """Lay down what the new ones mean."""
+    def _extend(self) -> None:
+        """Fill the columns for statics that were numbered since the last call."""
         new = self.numbers.things[self._known :]
         if not new:
             return
@@ -198,7 +99,7 @@ class Statics:
             ),
             [one == "technical" for one in kind],
             [one == "advisory" for one in kind],
-            [mark_of(static[1:]) for static in new],
+            [stable_digest(static[1:]) for static in new],
         )
         for name, values in zip(_COLUMNS, columns, strict=True):
             column = getattr(self, name)
@@ -209,13 +110,13 @@ class Statics:
             getattr(self, name)[self._known - len(new) : self._known] = values
 
     def put(self, things: Iterable[Static]) -> None:
-        """Put stored ones back, in the order of their numbers."""
+        """Restore stored statics, in the order of their numbers."""
         for static in things:
             self.numbers[static]
-        self._learn()
+        self._extend()
 
     def _place(self, key: tuple[int, str, str]) -> tuple[int, int]:
-        """The numbers of a place, given as a tuple alike, and of its bed."""
+        """The number of a place, given as an equal tuple, and the number of its bed's name."""
         facility, unit, bed = key
         known, number = self.places.get(key), self.beds[facility, bed]  # type: ignore[call-overload]  # it equals the `Place`
         place = self.places[Place(facility, unit, bed)] if known is None else known
@@ -225,15 +126,16 @@ class Statics:
         return place, number
 
     def units_of_places(self) -> Codes:
-        """The number of each place's unit, by the place's number."""
+        """The number of the unit of each place, indexed by the number of the place."""
         for place in self.places.things[len(self._unit_of_place) :]:
             self._unit_of_place.append(self.units[place.facility, place.unit])
         return np.array(self._unit_of_place, dtype=np.int32)
 
     def keep(self, used: Codes) -> Codes:
-        """Forget all statics but `used` (distinct numbers); returns the new number of each old one.
+        """Keep only the statics with the numbers `used` (distinct).
 
-        Their units, places, beds and types stay numbered until `keep_names`.
+        Returns an array from old to new numbers, -1 for statics that are dropped. Units, places,
+        beds and types stay numbered until `keep_names`.
         """
         moved = np.full(len(self.numbers.things), -1, dtype=np.int32)
         moved[used] = np.arange(len(used))
@@ -248,15 +150,16 @@ class Statics:
 
     @property
     def names(self) -> int:
-        """How many units, places, beds and alarm types are numbered."""
+        """The number of units, places, beds and alarm types that are numbered."""
         return len(self.units) + len(self.places) + len(self.beds) + len(self.types)
 
     def keep_names(
         self, units: Numbers, places: Numbers, beds: Numbers
     ) -> tuple[Codes, Codes, Codes]:
-        """Forget all names but these (by number, distinct) and those of statics.
+        """Keep only these names (distinct numbers) and those of statics.
 
-        Returns the new numbers of old units, places and beds; -1 for forgotten ones.
+        Returns arrays from old to new numbers of units, places and beds, -1 for names that are
+        dropped.
         """
         known = self._known
         moved_units = kept(self.units, np.union1d(units, self.unit[:known]))
@@ -270,19 +173,3 @@ class Statics:
             self.places_of_bed.setdefault(bed, []).append(place)
         self._unit_of_place = array("i")
         return moved_units, moved_places, moved_beds
-
-
-def kept(names: Numbered[T], used: Numbers | Codes) -> Codes:
-    """Keep only the names with the numbers `used` (distinct, ascending).
-
-    Returns the new number of each old one, -1 for the others. The order stays.
-    """
-    moved = np.full(len(names.things), -1, dtype=np.int32)
-    moved[used] = np.arange(len(used))
-    names.renew([names.things[number] for number in used.tolist()])
-    return moved
-
-
-def mark_of(value: Any) -> int:
-    """64 bits that name a value, the same in every process."""
-    return int.from_bytes(blake2b(repr(value).encode(), digest_size=8).digest(), "little")
