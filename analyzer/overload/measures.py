@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.arrays import Floats, Numbers, distinct
+from analyzer.columns.segments import search
 from analyzer.model.policy import FLOOD_INTERVAL, HOUR, MEASURES
 from analyzer.pipeline.roster import Shifts, pairs
 from analyzer.windows.duty import PIECE, stretches
@@ -270,10 +271,7 @@ class _Alarms:
 
     def _position(self, group: Numbers, moment: Numbers) -> Numbers:
         """How many alarms lie before the first one of the group that begins after the moment."""
-        line = 2 * HOUR + self._ticks.count * self._ticks.every
-        return np.searchsorted(
-            self._group * line + self._start, group * line + moment, side="right"
-        )
+        return search(self._start, self._group, moment, group, side="right")
 
 
 def _in_force(there: tuple[Intervals, Numbers], groups: int, ticks: Ticks) -> Floats:

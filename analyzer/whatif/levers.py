@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.arrays import Codes, Flags, Numbers
+from analyzer.columns.segments import Axis
 from analyzer.columns.statics import AlarmType
 from analyzer.findings.patterns import Meetings
 from analyzer.model.episodes import PRIORITIES
@@ -241,8 +242,8 @@ class Signals:
     def __init__(self, alarms: Recorded, longest: int) -> None:
         """`longest`: hold-off (ms) that will be asked about."""
         begin, last = alarms.span
-        line = alarms.signal.astype(np.int64) * (last - begin + longest + 1) - begin
-        key = line + alarms.start
+        offsets = Axis(begin, last + longest).offsets(alarms.signal)
+        key = offsets + alarms.start
         order = np.argsort(key)
         alike = key[order[1:]] == key[order[:-1]]
         tied = (
@@ -254,7 +255,7 @@ class Signals:
         order[tied] = rows[np.lexsort((alarms.klass[rows], key[rows]))]
         self.order = order.astype(np.int32)
         self._longest = longest
-        self._begun, self._over = key[order], (line + np.minimum(alarms.end, last))[order]
+        self._begun, self._over = key[order], (offsets + np.minimum(alarms.end, last))[order]
 
     def of(self, which: Flags) -> Signals:
         """Those of them (in their order) that sound."""

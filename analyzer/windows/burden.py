@@ -13,6 +13,7 @@ import numpy as np
 
 from analyzer.arrays import Codes, Flags, Floats, Indices, Levels, Numbers
 from analyzer.columns.numbered import Numbered
+from analyzer.columns.segments import Axis
 from analyzer.columns.statics import AlarmType
 from analyzer.model.episodes import PRIORITIES
 from analyzer.model.facts import Assignment
@@ -251,7 +252,7 @@ class Snapshot:
         """
         which, who = pairs(self.teams, self.team)
         back = self.policy.lookback
-        order = np.argsort(who * (back + 1) + np.maximum(self.start, -back)[which])
+        order = np.argsort(Axis(-back, 0).at(who, np.maximum(self.start, -back)[which]))
         return which[order], who[order]
 
     def _clinicians(

@@ -16,6 +16,7 @@ from itertools import groupby
 import numpy as np
 
 from analyzer.arrays import Codes, Flags, Integers, Numbers
+from analyzer.columns.segments import Axis
 from analyzer.model.policy import MINUTE
 
 SPAN = MINUTE
@@ -35,19 +36,19 @@ def chattering(
     """
     result = np.zeros(len(start), dtype=np.bool_)
     since = back + SPAN  # moments before -since look alike
-    # with room between signals, so that one never reaches into another's minute
-    span = since + SPAN + 2
+    # Room for a minute between signals, so that none reaches into another's.
+    axis = Axis(-since, SPAN + 1)
     rows = np.flatnonzero(start >= -since)
-    line = signal[rows].astype(np.int64) * span
-    ordered = np.sort(start[rows] + line)
+    offsets = axis.offsets(signal[rows])
+    ordered = np.sort(start[rows] + offsets)
     close = np.flatnonzero(ordered[2:] - ordered[:-2] <= SPAN)
     if not len(close):
         return result
     suspicious = np.zeros(int(signal.max()) + 1, dtype=np.bool_)
-    suspicious[(ordered[2:][close] + since) // span] = True
+    suspicious[axis.group_of(ordered[2:][close])] = True
     some = suspicious[signal[rows]]
-    rows, line = rows[some], line[some]
-    begun, over = start[rows] + line, np.minimum(end[rows], 1) + line
+    rows, offsets = rows[some], offsets[some]
+    begun, over = start[rows] + offsets, np.minimum(end[rows], 1) + offsets
     # Those over by a moment, and the two latest starts among them: by order of end, a running
     # maximum and a running second. One that ends as it begins is no earlier one at that very moment
     # (but for twins): it is put in after all questions of its moment.

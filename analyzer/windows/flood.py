@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from analyzer.arrays import Floats, Indices, Integers, Numbers
+from analyzer.columns.segments import Axis
 from analyzer.model.policy import FLOOD_INTERVAL, FLOOD_RUN_IN
 
 BEGINS_ABOVE = 10
@@ -31,17 +32,15 @@ def flood_ratio(start: Numbers, who: Integers, groups: int, windows: Sequence[in
     sets = _sets(start, who)
     if not len(sets):
         return result
-    # All starts on one long line, with a part of its own for each clinician; resets are in order on
-    # it, too.
     since = int(start.min())
-    line = who.astype(np.int64) * (FLOOD_INTERVAL - since + 1) - since
-    starts, resets = start + line, _resets(start, who)
+    axis = Axis(since, FLOOD_INTERVAL)
+    starts, resets = axis.at(who, start), _resets(start, who)
     ended, ends = start[resets] + FLOOD_INTERVAL, starts[resets] + FLOOD_INTERVAL
     begun, begins, of = start[sets], starts[sets], who[sets]
     # that ends what they begin; there is one, when a clinician's last alarm has aged
     reset = np.searchsorted(ends, begins, side="right")
     people = np.flatnonzero(np.bincount(of))
-    origins = people * (FLOOD_INTERVAL - since + 1) - since
+    origins = axis.offsets(people)
     for number, length in enumerate(windows):
         origin = -length - FLOOD_RUN_IN
         low, high = (
