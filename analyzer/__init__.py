@@ -41,8 +41,8 @@ from analyzer.pipeline.pending import Columns
 from analyzer.pipeline.recent import ClockOffset
 from analyzer.pipeline.response_times import RESPONSE_BUCKETS
 from analyzer.pipeline.shards import ShardKey
-from analyzer.pipeline.table import OPEN
 from analyzer.stats.shares import Share
+from analyzer.times import OPEN
 from analyzer.windows.bands import EXPOSURE_BANDS, LOAD_BANDS
 from analyzer.windows.burden import (
     ALARM_PRIORITIES,

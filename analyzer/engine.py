@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns.ids import Marks, Numbers, distinct, integers
+from analyzer.arrays import Marks, Numbers, distinct, integers
 from analyzer.findings.evidence import Evidence
 from analyzer.model.episodes import Finished
 from analyzer.model.facts import FACT_TYPES, Fact, Topic, values_of

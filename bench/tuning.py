@@ -13,7 +13,7 @@ import numpy as np
 
 from analyzer.model.policy import HOUR, SECOND
 from analyzer.pipeline.classes import ACTIONABLE, CLASSES, NON_ACTIONABLE, TECHNICAL, UNKNOWN
-from analyzer.pipeline.table import NEVER
+from analyzer.times import NEVER
 from analyzer.whatif.episode_table import Recorded
 from analyzer.whatif.levers import Setting
 from analyzer.whatif.search import Grid, Searched, search

@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from analyzer.pipeline.table import NEVER
+from analyzer.times import NEVER
 
 
 class Moments:

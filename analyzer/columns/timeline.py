@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from analyzer.columns.ids import Codes
+from analyzer.arrays import Codes
 
 BEFORE_ALL, AFTER_ALL = -(1 << 62), 1 << 62
 

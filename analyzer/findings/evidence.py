@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns.ids import Numbers
-from analyzer.columns.names import AlarmType, Static
+from analyzer.arrays import Flags, Floats, Numbers
+from analyzer.columns.statics import AlarmType, Static
 from analyzer.findings.findings import (
     PATTERNS,
     Delay,
@@ -19,13 +19,13 @@ from analyzer.findings.findings import (
     drivers,
     verdict,
 )
-from analyzer.findings.patterns import Flags, Floats, Meetings, distance, quartile
+from analyzer.findings.patterns import Meetings, distance, quartile
 from analyzer.model.episodes import PRIORITIES
 from analyzer.model.policy import SECOND, Policy
 from analyzer.pipeline.classes import ACTIONABLE, CLASSES, NON_ACTIONABLE, TECHNICAL
 from analyzer.pipeline.state import State
-from analyzer.pipeline.table import NEVER, OPEN
 from analyzer.stats.shares import Share
+from analyzer.times import NEVER, OPEN
 from analyzer.windows.chatter import SPAN, chattering, earlier_twins
 
 _COLUMNS = (

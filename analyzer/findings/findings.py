@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from analyzer.columns.names import AlarmType
+from analyzer.columns.statics import AlarmType
 from analyzer.model.facts import Priority
 from analyzer.model.policy import FindingsPolicy
 from analyzer.pipeline.classes import ACTIONABLE, NON_ACTIONABLE, TECHNICAL

@@ -12,10 +12,9 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns.ids import Codes, Numbers
+from analyzer.arrays import Codes, Flags, Floats, Numbers
+from analyzer.columns.segments import Axis
 
-Flags = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
 Figure = TypeVar("Figure", np.int64, np.float64)
 
 _CELLS_AT_ONCE = 1 << 16
@@ -92,18 +91,18 @@ class Meetings:
         meet, then the first by name; or -1.
         """
         chosen = np.full(groups, -1, dtype=np.int64)
-        # each cell has a stretch of its own
-        line = np.sort(self._cell[counted] * (self._span + 1) + self._time[counted])
+        axis = Axis(0, self._span)
+        times = np.sort(axis.at(self._cell[counted], self._time[counted]))
         cell, other = np.divmod(self._pairs, self._types)
-        base = cell * (self._span + 1)
-        low, high = np.searchsorted(line, base), np.searchsorted(line, base + self._span + 1)
-        last = np.searchsorted(line, base + np.clip(self._until, -1, self._span), side="right")
-        first = np.searchsorted(line, base + np.clip(self._since, 0, self._span + 1))
-        times = high - low - np.maximum(first - np.maximum(last, low), 0)
+        base = axis.offsets(cell)
+        low, high = np.searchsorted(times, base), np.searchsorted(times, base + axis.span)
+        last = np.searchsorted(times, base + np.clip(self._until, -1, self._span), side="right")
+        first = np.searchsorted(times, base + np.clip(self._since, 0, axis.span))
+        meetings = high - low - np.maximum(first - np.maximum(last, low), 0)
         of_cell = np.zeros(len(self._cells), dtype=np.int64)
         of_cell[self._cell] = group
         keys, place = np.unique(of_cell[cell] * self._types + other, return_inverse=True)
-        total = np.bincount(place, weights=times, minlength=len(keys)).astype(np.int64)
+        total = np.bincount(place, weights=meetings, minlength=len(keys)).astype(np.int64)
         keys, total = keys[total > 0], total[total > 0]
         of, others = np.divmod(keys, self._types)
         order = np.lexsort((name_rank[others], -total, of))

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from analyzer.columns.ids import Marks, Numbers
+from analyzer.arrays import Marks, Numbers
 from analyzer.model.facts import Kind, Priority
 
 Class = Literal["actionable", "non_actionable", "technical", "pending", "unknown"]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns.ids import Numbers
-from analyzer.columns.names import AlarmType
+from analyzer.arrays import Numbers
+from analyzer.columns.statics import AlarmType
 from analyzer.model.policy import HOUR, Levels
 from analyzer.overload.machine import STATES, Change, Relief, Turn, reasons
 from analyzer.overload.measures import Loads, Ticks

@@ -23,10 +23,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns.ids import Numbers
-from analyzer.columns.names import AlarmType
+from analyzer.arrays import Floats, Numbers
+from analyzer.columns.statics import AlarmType
 from analyzer.model.policy import LESS_IS_WORSE, MEASURES, Levels
-from analyzer.overload.measures import Floats
 from analyzer.overload.thresholds import LevelTable
 
 STATES = ("normal", "elevated", "overloaded")

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns.ids import Numbers, distinct
+from analyzer.arrays import Floats, Numbers, distinct
+from analyzer.columns.segments import search
 from analyzer.model.policy import FLOOD_INTERVAL, HOUR, MEASURES
 from analyzer.pipeline.roster import Shifts, pairs
 from analyzer.windows.duty import PIECE, stretches
@@ -23,7 +24,6 @@ from analyzer.windows.duty import PIECE, stretches
 if TYPE_CHECKING:
     from analyzer.pipeline.state import State
 
-Floats = npt.NDArray[np.float64]
 _LATER = 1 << 45  # ms after any tick asked for, and safe to multiply by a number of people
 
 
@@ -271,10 +271,7 @@ class _Alarms:
 
     def _position(self, group: Numbers, moment: Numbers) -> Numbers:
         """How many alarms lie before the first one of the group that begins after the moment."""
-        line = 2 * HOUR + self._ticks.count * self._ticks.every
-        return np.searchsorted(
-            self._group * line + self._start, group * line + moment, side="right"
-        )
+        return search(self._start, self._group, moment, group, side="right")
 
 
 def _in_force(there: tuple[Intervals, Numbers], groups: int, ticks: Ticks) -> Floats:

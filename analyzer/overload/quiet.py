@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns.ids import Numbers
+from analyzer.arrays import Numbers
 from analyzer.model.policy import HOUR, OverloadPolicy
-from analyzer.pipeline.table import OPEN
+from analyzer.times import OPEN
 
 if TYPE_CHECKING:
     from analyzer.pipeline.state import State

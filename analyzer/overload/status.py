@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns.ids import Numbers
-from analyzer.columns.names import VACANT
+from analyzer.arrays import Numbers
+from analyzer.columns.facilities import VACANT
 from analyzer.model.policy import HOUR, MINUTE
 from analyzer.overload.explanation import Scenes, relief_of
 from analyzer.overload.machine import ELEVATED, STATES, Change, Reason, Relief, holding

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from analyzer.arrays import Flags, Floats
 from analyzer.model.policy import LESS_IS_WORSE, Levels, OverloadPolicy
-from analyzer.overload.measures import Floats, Loads, Ticks
+from analyzer.overload.measures import Loads, Ticks
 
 if TYPE_CHECKING:
     from analyzer.pipeline.state import State
-
-Flags = npt.NDArray[np.bool_]
 
 
 class LevelTable:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns.ids import Codes, Growing, Numbers
+from analyzer.arrays import Codes, Numbers
+from analyzer.columns.growing import Growing
 from analyzer.model.policy import HOUR, OverloadPolicy
 from analyzer.overload.explanation import Scenes, Teller
 from analyzer.overload.machine import NORMAL, Change, Reason, Relief, turns

@@ -12,16 +12,13 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns.ids import (
-    UNKNOWN,
-    Checks,
-    Growing,
-    Marks,
-    Numbers,
-    SeenIds,
-    fingerprints,
-    pack,
-)
+from analyzer.arrays import Checks, Marks, Numbers
+from analyzer.columns.growing import Growing
+from analyzer.columns.hashing import fingerprints
+from analyzer.columns.packed import pack
+from analyzer.columns.seen_ids import SeenIds
+from analyzer.columns.segments import cumulative_maximum
+from analyzer.columns.slots import UNKNOWN
 from analyzer.model.facts import Topic
 from analyzer.model.policy import Policy
 
@@ -223,13 +220,7 @@ def _reached_before(facilities: Numbers, at: Numbers, watermark: Numbers) -> Num
     order = np.argsort(facilities, kind="stable")
     facilities, moments = facilities[order], np.maximum(at, watermark)[order]
     first = np.concatenate([[True], facilities[1:] != facilities[:-1]])
-    # Each facility gets a stretch of its own on one long line, so one running maximum serves all.
-    # NOTHING_YET would make them too long.
-    nothing = int(moments[moments > NOTHING_YET].min(initial=0)) - 1
-    moments = np.maximum(moments, nothing)
-    stretch = (np.cumsum(first) - 1) * (int(moments.max()) - nothing + 1)
-    running = np.maximum.accumulate(moments - nothing + stretch) - stretch + nothing
-    running[running == nothing] = NOTHING_YET
+    running = cumulative_maximum(moments, facilities)
     reached: Numbers = np.empty_like(running)
     reached[order] = np.where(
         first, watermark[order], np.concatenate([watermark[:1], running[:-1]])

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns.ids import Numbers
-from analyzer.columns.names import Statics
+from analyzer.arrays import Numbers
+from analyzer.columns.statics import Statics
 from analyzer.model.episodes import Class
 from analyzer.model.policy import Policy
 from analyzer.pipeline.responses import Cover

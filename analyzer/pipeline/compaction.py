@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.columns.ids import Codes, Numbers
+from analyzer.arrays import Codes, Numbers
 from analyzer.pipeline.responses import NOT_SAID
 from analyzer.pipeline.state import State
-from analyzer.pipeline.table import NEVER
+from analyzer.times import NEVER
 
 SPARE = 4096
 """Unused names, statics, labels or teams that are not worth a sweep of their own (our own)."""

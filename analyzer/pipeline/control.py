@@ -18,13 +18,14 @@ from typing import Literal
 
 import numpy as np
 
-from analyzer.columns.ids import Numbers
+from analyzer.arrays import Numbers
 from analyzer.model.facts import FACT_TYPES, Topic
 from analyzer.pipeline.coverage import join, judge, responses_from, return_loan
 from analyzer.pipeline.departed import drop_if_empty
 from analyzer.pipeline.derive import derive, judge_again
 from analyzer.pipeline.state import State
-from analyzer.pipeline.table import NEVER, OPEN, Table
+from analyzer.pipeline.table import Table
+from analyzer.times import NEVER, OPEN
 
 Command = Literal["reset", "forget"]
 COMMANDS: tuple[Command, ...] = ("reset", "forget")

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyzer.columns.ids import Numbers
+from analyzer.arrays import Numbers
 from analyzer.columns.moments import Moments
 from analyzer.pipeline.responses import NOT_SAID, UNNAMED
-from analyzer.pipeline.table import NEVER, NOT_JUDGED, OPEN, Table
+from analyzer.pipeline.table import NOT_JUDGED, Table
+from analyzer.times import NEVER, OPEN
 
 if TYPE_CHECKING:
     from analyzer.pipeline.state import State

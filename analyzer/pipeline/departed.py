@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns.ids import Numbers
+from analyzer.arrays import Numbers
 from analyzer.model.policy import HOUR
 from analyzer.pipeline.admission import NOTHING_YET, TOPICS
 from analyzer.pipeline.compaction import SPARE

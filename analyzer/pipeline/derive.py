@@ -9,12 +9,12 @@ from bisect import bisect_left
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns.ids import Codes, Numbers, distinct
+from analyzer.arrays import Codes, Numbers, distinct
 from analyzer.pipeline.classes import COVERED, NOTHING_KNOWN, classify
 from analyzer.pipeline.coverage import hand_on, settle_loan
 from analyzer.pipeline.responses import INTERVENING, IS_INTERVENING, NOT_SAID, UNNAMED
 from analyzer.pipeline.state import State
-from analyzer.pipeline.table import NEVER, OPEN
+from analyzer.times import NEVER, OPEN
 
 
 def derive(state: State, rows: Numbers, to_publish: bool = True) -> None:

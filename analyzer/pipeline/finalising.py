@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.columns.ids import Codes, Marks, Numbers, distinct
-from analyzer.columns.names import mark_of
+from analyzer.arrays import Codes, Marks, Numbers, distinct
+from analyzer.columns.hashing import stable_digest
 from analyzer.model.episodes import NOTHING_FINISHED, PRIORITIES, Finished
 from analyzer.pipeline.classes import BASES, CLASSES, NOTHING_KNOWN, classify_final
 from analyzer.pipeline.state import State
-from analyzer.pipeline.table import NEVER
+from analyzer.times import NEVER
 
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(29)
@@ -77,11 +77,11 @@ def _digests(state: State, rows: Numbers) -> Marks:
 def _marks(numbers: Codes, thing: Callable[[int], Any]) -> Marks:
     """The mark of the thing behind each number; numbers repeat, so each thing is asked for once."""
     known = distinct(numbers)
-    marks = np.array([_mark_of(thing(number)) for number in known.tolist()], dtype=np.uint64)
+    marks = np.array([_digest_of(thing(number)) for number in known.tolist()], dtype=np.uint64)
     return marks[np.searchsorted(known, numbers)]
 
 
-_mark_of = lru_cache(maxsize=1 << 16)(mark_of)
+_digest_of = lru_cache(maxsize=1 << 16)(stable_digest)
 
 
 def _observe(state: State, rows: Numbers) -> None:

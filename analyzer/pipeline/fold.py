@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns.ids import Numbers, integers
+from analyzer.arrays import Numbers, integers
 from analyzer.columns.moments import enter
-from analyzer.columns.names import Place
+from analyzer.columns.statics import Place
 from analyzer.model.episodes import PRIORITIES
 from analyzer.model.facts import Assignment, Topic, fact_of
 from analyzer.pipeline.coverage import hear, judge, lend_at_bed, lend_by_id
@@ -23,7 +23,7 @@ from analyzer.pipeline.pending import Batch
 from analyzer.pipeline.readings import fold_readings
 from analyzer.pipeline.responses import ACTION_NUMBER, NOT_SAID, UNNAMED
 from analyzer.pipeline.state import State
-from analyzer.pipeline.table import NEVER, OPEN
+from analyzer.times import NEVER, OPEN
 
 _IS_END = {"start": 0, "update": 0, "end": 1}
 _RANK = {priority: rank for rank, priority in enumerate(PRIORITIES)}

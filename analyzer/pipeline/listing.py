@@ -7,8 +7,9 @@ from bisect import bisect_left
 
 import numpy as np
 
-from analyzer.columns.ids import Codes, Numbers, distinct
-from analyzer.pipeline.table import OPEN, Table
+from analyzer.arrays import Codes, Numbers, distinct
+from analyzer.pipeline.table import Table
+from analyzer.times import OPEN
 
 _LONG_TAIL = 128
 _UNSORTED = 1024

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.columns.ids import Numbers
+from analyzer.arrays import Numbers
 from analyzer.model.facts import Topic
 
 Columns = tuple[Sequence[Any], ...]

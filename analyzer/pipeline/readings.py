@@ -14,16 +14,12 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from analyzer.columns.ids import Numbers
+from analyzer.arrays import Flags, Floats, Numbers
 from analyzer.pipeline.table import Table
 
 NO_READING, HIGH, LOW, MIXED = range(4)
 """What `Table.side` says of an alarm's readings; MIXED: look into `Table.readings`."""
-
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
 
 
 class Readings:

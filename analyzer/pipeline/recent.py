@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analyzer.columns.ids import Numbers
-from analyzer.columns.names import Numbered
+from analyzer.arrays import Numbers
+from analyzer.columns.numbered import Numbered
 from analyzer.model.facts import Topic
 from analyzer.model.policy import MINUTE
 from analyzer.pipeline.admission import OUTCOMES, Outcome, Outcomes

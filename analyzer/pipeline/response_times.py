@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns.ids import Codes, Growing, Numbers
+from analyzer.arrays import Codes, Numbers
+from analyzer.columns.growing import Growing
 
 RESPONSE_BUCKETS = (5, 15, 30, 60, 120, 300, 600, 1800)
 """Upper bounds in seconds; +Inf follows."""

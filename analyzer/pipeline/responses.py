@@ -11,10 +11,11 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
+from analyzer.arrays import Codes, Numbers, distinct
 from analyzer.columns.blocks import Blocks
-from analyzer.columns.ids import Codes, Growing, Numbers, distinct
+from analyzer.columns.growing import Growing
 from analyzer.columns.moments import Moments, merge
-from analyzer.columns.names import Numbered
+from analyzer.columns.numbered import Numbered
 from analyzer.model.facts import Action
 from analyzer.model.policy import HOUR
 

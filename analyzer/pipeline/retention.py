@@ -8,12 +8,12 @@ from itertools import compress
 
 import numpy as np
 
-from analyzer.columns.ids import Codes, Numbers, distinct
+from analyzer.arrays import Codes, Numbers, distinct
 from analyzer.model.policy import HOUR
 from analyzer.pipeline.classes import NOTHING_KNOWN
 from analyzer.pipeline.compaction import SPARE, keep_labels, keep_teams
 from analyzer.pipeline.state import State
-from analyzer.pipeline.table import NEVER, OPEN
+from analyzer.times import NEVER, OPEN
 
 _TIDY_EVERY = HOUR
 """A sweep looks at everything held; what the horizon has passed meanwhile is in no window, so it

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from analyzer.arrays import Codes, Numbers
 from analyzer.columns.blocks import Blocks
-from analyzer.columns.ids import Codes, Growing, Numbers
-from analyzer.columns.names import Numbered, kept
+from analyzer.columns.growing import Growing
+from analyzer.columns.numbered import Numbered, kept
 from analyzer.columns.timeline import AFTER_ALL, BEFORE_ALL, Timeline
 from analyzer.model.facts import Assignment, fact_of, values_of
-from analyzer.pipeline.table import OPEN
+from analyzer.times import OPEN
 
 MOST_RECIPIENTS = 256
 """Of an alarm's recipients so many count, those with the least ids: more people than that cannot be

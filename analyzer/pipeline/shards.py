@@ -13,9 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.columns.ids import Numbers, Packed, fingerprints, from_planes, pack, planes
+from analyzer.arrays import Numbers
+from analyzer.columns.hashing import fingerprints
 from analyzer.columns.moments import Moments
-from analyzer.columns.names import NAMES_PER_BLOCK, Numbered, Place, Static
+from analyzer.columns.numbered import NAMES_PER_BLOCK, Numbered
+from analyzer.columns.packed import Packed, pack
+from analyzer.columns.planes import from_planes, planes
+from analyzer.columns.statics import Place, Static
 from analyzer.model.facts import FACT_TYPES, Topic
 from analyzer.model.policy import Policy
 from analyzer.pipeline.admission import TOPICS
@@ -24,7 +28,8 @@ from analyzer.pipeline.derive import derive
 from analyzer.pipeline.pending import Batch
 from analyzer.pipeline.readings import MIXED, Readings
 from analyzer.pipeline.state import State
-from analyzer.pipeline.table import NEVER, NOT_JUDGED, ROWS_PER_BLOCK, STORED
+from analyzer.pipeline.table import NOT_JUDGED, ROWS_PER_BLOCK, STORED
+from analyzer.times import NEVER
 
 ShardKey = tuple[str, int]
 """A part of the stored state: what it holds, and the number of its block."""

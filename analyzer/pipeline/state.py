@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.columns.ids import Growing, Numbers
-from analyzer.columns.names import Facilities, Numbered, Statics
+from analyzer.arrays import Numbers
+from analyzer.columns.facilities import Facilities
+from analyzer.columns.growing import Growing
+from analyzer.columns.numbered import Numbered
+from analyzer.columns.statics import Statics
 from analyzer.model.facts import Topic
 from analyzer.model.policy import Policy
 from analyzer.overload.tracker import Watch

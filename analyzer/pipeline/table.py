@@ -14,30 +14,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns.ids import (
-    UNKNOWN,
-    Checks,
-    Growing,
-    Marks,
-    Numbers,
-    Packed,
-    Slots,
-    distinct,
-    fingerprints,
-    pack,
-)
+from analyzer.arrays import Checks, Marks, Numbers, distinct
+from analyzer.columns.growing import Growing
+from analyzer.columns.hashing import fingerprints
+from analyzer.columns.packed import Packed, pack
+from analyzer.columns.slots import UNKNOWN, Slots
+from analyzer.times import NEVER, OPEN
 
 if TYPE_CHECKING:  # they are kept here, and written by those who know them
     from analyzer.columns.moments import Moments
     from analyzer.pipeline.coverage import Loan
     from analyzer.pipeline.readings import Readings
 
-OPEN = 1 << 60
-"""The `end` of an alarm that still sounds: later than any moment, and safe to add a duration to."""
-NEVER = 1 << 61
-"""The `start` of an alarm that no `start` or `update` has opened yet, and the time of an answer
-that did not come.
-"""
 NOT_JUDGED = -1
 """No label's verdict."""
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Ints = npt.NDArray[np.int64]
+from analyzer.arrays import Floats, Integers, Numbers
 
 
-def gini(value: Ints, group: npt.NDArray[np.integer], groups: int) -> npt.NDArray[np.float64]:
+def gini(value: Numbers, group: Integers, groups: int) -> Floats:
     """Gini's coefficient of each group's values: 0, all alike; (n - 1) / n, one of n has
     everything. NaN under two values, or all zero.
 

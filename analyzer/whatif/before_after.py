@@ -14,12 +14,12 @@ from math import exp, log, sqrt
 
 import numpy as np
 
-from analyzer.columns.ids import Numbers
+from analyzer.arrays import Flags, Numbers
 from analyzer.model.policy import HOUR, MINUTE
 from analyzer.pipeline.classes import ACTIONABLE
-from analyzer.pipeline.table import NEVER
 from analyzer.stats.bounds import beta_share
-from analyzer.whatif.episode_table import Flags, Recorded
+from analyzer.times import NEVER
+from analyzer.whatif.episode_table import Recorded
 
 DAY = 24 * HOUR
 SLOW = 10 * MINUTE

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analyzer.columns.ids import Numbers
+from analyzer.arrays import Flags, Numbers
+from analyzer.columns.segments import Axis
 from analyzer.model.facts import Assignment
 from analyzer.model.policy import FLOOD_INTERVAL, HOUR
 from analyzer.pipeline.roster import pairs
-from analyzer.whatif.episode_table import Flags, Recorded
+from analyzer.whatif.episode_table import Recorded
 from analyzer.whatif.levers import Fates, Setting
 from analyzer.windows.duty import protected, stretches
 from analyzer.windows.flood import BEGINS_ABOVE, flood_ratio
@@ -158,13 +159,11 @@ def _counted(duty: Duty, who: Numbers, start: Numbers, interval: int) -> tuple[i
         int(first.min(initial=0)),
         int(max(beyond.max(initial=0), (start // interval).max(initial=0) + 1)),
     )
-    line = most - least + 1
+    axis = Axis(least, most)
     # Disjoint runs of slots, never the slots themselves: one stray alarm may stretch a duty over
     # many years.
-    begin, end, _ = stretches(
-        duty[2] * line + first - least, duty[2] * line + beyond - least, duty[2]
-    )
-    keys, counts = np.unique(who * line + start // interval - least, return_counts=True)
+    begin, end, _ = stretches(axis.at(duty[2], first), axis.at(duty[2], beyond), duty[2])
+    keys, counts = np.unique(axis.at(who, start // interval), return_counts=True)
     run = np.searchsorted(begin, keys, side="right") - 1
     inside = (run >= 0) & (keys < np.append(end, 0)[run])
     return int((end - begin).sum()), counts[inside]

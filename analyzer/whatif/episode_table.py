@@ -15,13 +15,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns.ids import Codes, Numbers, fingerprints, integers, pack
-from analyzer.columns.names import AlarmType, Numbered
+from analyzer.arrays import Codes, Flags, Floats, Numbers, integers
+from analyzer.columns.hashing import fingerprints
+from analyzer.columns.numbered import Numbered
+from analyzer.columns.packed import pack
+from analyzer.columns.statics import AlarmType
 from analyzer.model.episodes import PRIORITIES
 from analyzer.model.policy import Policy
 from analyzer.pipeline.classes import CLASSES
 from analyzer.pipeline.roster import Team, Teams
-from analyzer.pipeline.table import NEVER, OPEN
+from analyzer.times import NEVER, OPEN
 
 FIELDS = (
     "facility",
@@ -46,9 +49,6 @@ FIELDS = (
 
 AGAIN = Policy().horizon
 """Records do not tell the horizon that they were made with, so the usual one is taken."""
-
-Flags = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

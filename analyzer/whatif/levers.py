@@ -22,14 +22,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns.ids import Codes, Numbers
-from analyzer.columns.names import AlarmType
+from analyzer.arrays import Codes, Flags, Numbers
+from analyzer.columns.segments import Axis
+from analyzer.columns.statics import AlarmType
 from analyzer.findings.patterns import Meetings
 from analyzer.model.episodes import PRIORITIES
 from analyzer.model.facts import Priority
 from analyzer.model.policy import HOUR, SECOND
 from analyzer.pipeline.classes import CLASSES
-from analyzer.whatif.episode_table import Flags, Recorded
+from analyzer.whatif.episode_table import Recorded
 
 BESIDE_WITHIN = 5 * SECOND
 """As `FindingsPolicy.duplicate_within`: alarms of two types that begin this close at one bed tell
@@ -241,8 +242,8 @@ class Signals:
     def __init__(self, alarms: Recorded, longest: int) -> None:
         """`longest`: hold-off (ms) that will be asked about."""
         begin, last = alarms.span
-        line = alarms.signal.astype(np.int64) * (last - begin + longest + 1) - begin
-        key = line + alarms.start
+        offsets = Axis(begin, last + longest).offsets(alarms.signal)
+        key = offsets + alarms.start
         order = np.argsort(key)
         alike = key[order[1:]] == key[order[:-1]]
         tied = (
@@ -254,7 +255,7 @@ class Signals:
         order[tied] = rows[np.lexsort((alarms.klass[rows], key[rows]))]
         self.order = order.astype(np.int32)
         self._longest = longest
-        self._begun, self._over = key[order], (line + np.minimum(alarms.end, last))[order]
+        self._begun, self._over = key[order], (offsets + np.minimum(alarms.end, last))[order]
 
     def of(self, which: Flags) -> Signals:
         """Those of them (in their order) that sound."""

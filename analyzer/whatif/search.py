@@ -16,7 +16,7 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns.ids import Numbers
+from analyzer.arrays import Numbers
 from analyzer.pipeline.classes import ACTIONABLE, CLASSES
 from analyzer.stats.bounds import least_needed, upper_bound
 from analyzer.whatif.episode_table import Recorded

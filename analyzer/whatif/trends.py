@@ -15,11 +15,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from analyzer.columns.ids import Codes, Numbers, integers
-from analyzer.columns.names import Numbered
+from analyzer.arrays import Codes, Flags, Floats, Numbers, integers
+from analyzer.columns.numbered import Numbered
 from analyzer.model.policy import SECOND
-from analyzer.pipeline.table import OPEN
-from analyzer.whatif.episode_table import Flags, Floats, Recorded
+from analyzer.times import OPEN
+from analyzer.whatif.episode_table import Recorded
 
 Side = Literal["low", "high"]
 

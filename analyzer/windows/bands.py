@@ -5,9 +5,8 @@ holds.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Ints = npt.NDArray[np.int64]
+from analyzer.arrays import Indices, Numbers
 
 LOAD_BANDS = ("recommended", "manageable", "over_demanding", "unacceptable")
 _LOAD_FROM = (6, 13, 61)
@@ -26,7 +25,7 @@ never proof of harm.
 """
 
 
-def load_band(in_an_hour: Ints) -> npt.NDArray[np.intp]:
+def load_band(in_an_hour: Numbers) -> Indices:
     """Places in `LOAD_BANDS`.
 
     >>> [LOAD_BANDS[one] for one in load_band(np.array([5, 6, 12, 13, 60, 61]))]
@@ -35,7 +34,7 @@ def load_band(in_an_hour: Ints) -> npt.NDArray[np.intp]:
     return np.searchsorted(_LOAD_FROM, in_an_hour, side="right")
 
 
-def exposure_band(in_two_hours: Ints) -> npt.NDArray[np.intp]:
+def exposure_band(in_two_hours: Numbers) -> Indices:
     """Places in `EXPOSURE_BANDS`.
 
     >>> [EXPOSURE_BANDS[one] for one in exposure_band(np.array([0, 29, 30, 79, 80]))]

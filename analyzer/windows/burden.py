@@ -10,10 +10,11 @@ from math import fsum
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from analyzer.columns.ids import Numbers
-from analyzer.columns.names import AlarmType, Numbered
+from analyzer.arrays import Codes, Flags, Floats, Indices, Levels, Numbers
+from analyzer.columns.numbered import Numbered
+from analyzer.columns.segments import Axis
+from analyzer.columns.statics import AlarmType
 from analyzer.model.episodes import PRIORITIES
 from analyzer.model.facts import Assignment
 from analyzer.model.policy import EXPOSURE, HOUR, MEASURES, STALE, STANDING, Policy
@@ -22,8 +23,8 @@ from analyzer.pipeline.classes import CLASSES, NON_ACTIONABLE
 from analyzer.pipeline.response_times import ResponseTimes
 from analyzer.pipeline.roster import Team, pairs
 from analyzer.pipeline.state import State
-from analyzer.pipeline.table import OPEN
 from analyzer.stats.spread import gini
+from analyzer.times import OPEN
 from analyzer.windows.bands import exposure_band, load_band
 from analyzer.windows.chatter import chattering, earlier_twins
 from analyzer.windows.duty import hours_on_duty, protected, stretches
@@ -52,22 +53,22 @@ class ClinicianBurdens:
     classified: Numbers
     alarm_milliseconds: Numbers
     beds: Numbers
-    acuity: npt.NDArray[np.float64]
-    protected_ratio: npt.NDArray[np.float64]
+    acuity: Floats
+    protected_ratio: Floats
     """Share of the duty in the window in stretches without a new alarm (`duty`)."""
-    flood_ratio: npt.NDArray[np.float64]
+    flood_ratio: Floats
     """Share of the window in flood (`flood`)."""
     overlapping: Numbers
     """Alarms that began while another one waited (`overlap`)."""
-    load_band: npt.NDArray[np.intp]
+    load_band: Indices
     """Places in `bands.LOAD_BANDS`, by the alarms of the last hour."""
     exposure: Numbers
     """Alarms of the last `EXPOSURE` whose class is non-actionable; technical ones are another
     class, and left out.
     """
-    exposure_band: npt.NDArray[np.intp]
+    exposure_band: Indices
     """Places in `bands.EXPOSURE_BANDS`."""
-    shift_hours: npt.NDArray[np.float64]
+    shift_hours: Floats
     """Since the present stretch of duty began (`duty`); NaN off duty."""
     overload: Numbers
     """Places in `overload.STATES`."""
@@ -101,19 +102,19 @@ class UnitBurdens:
     """Alarms of signals that came and went (`chatter`)."""
     fleeting: Numbers
     """Alarms that ended sooner than the policy's `fleeting`, answered or not, of any class."""
-    acuity: npt.NDArray[np.float64]
+    acuity: Floats
     """Of all assignments now, summed: a bed that two share counts for each."""
-    load_spread: npt.NDArray[np.float64]
+    load_spread: Floats
     """Gini's coefficient of all alarms attributed to those on duty in the unit now (`spread`); NaN
     under two, or without alarms.
     """
     overload: Numbers
     """Places in `overload.STATES`."""
-    overload_reasons: npt.NDArray[np.float64]
+    overload_reasons: Floats
     """(rows, `MEASURES`, 2): figure and limit of what the state last rose by; NaN for other
     measures, and in the normal state.
     """
-    beds_limit: npt.NDArray[np.float64]
+    beds_limit: Floats
     """Beds per clinician beyond which the policy calls for `elevated`; NaN where it never does."""
 
 
@@ -152,13 +153,13 @@ class Snapshot:
     """By number of the same units: why the state last rose."""
     start: Numbers
     end: Numbers
-    rank: npt.NDArray[np.int8]
-    klass: npt.NDArray[np.int8]
-    unit: npt.NDArray[np.int32]
-    type: npt.NDArray[np.int32]
-    team: npt.NDArray[np.int32]
-    signal: npt.NDArray[np.int32]
-    twins: npt.NDArray[np.int32]
+    rank: Levels
+    klass: Levels
+    unit: Codes
+    type: Codes
+    team: Codes
+    signal: Codes
+    twins: Codes
     waits: Numbers
     """Until when it calls: its end, or the first response."""
 
@@ -245,21 +246,21 @@ class Snapshot:
         units = self._units(posts.in_force, known, alarms.sum(axis=2))
         return Burdens(tuple(self.policy.windows), clinicians, units, self._response_times())
 
-    def _pairs(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    def _pairs(self) -> tuple[Indices, Indices]:
         """Attribution as from `pairs`, ordered by clinician, then start (those before the lookback
         in no order).
         """
         which, who = pairs(self.teams, self.team)
         back = self.policy.lookback
-        order = np.argsort(who * (back + 1) + np.maximum(self.start, -back)[which])
+        order = np.argsort(Axis(-back, 0).at(who, np.maximum(self.start, -back)[which]))
         return which[order], who[order]
 
     def _clinicians(
         self,
         posts: Posts,
         known: Numbered[tuple[int, str]],
-        which: npt.NDArray[np.intp],
-        who: npt.NDArray[np.intp],
+        which: Indices,
+        who: Indices,
         alarms: Numbers,
     ) -> ClinicianBurdens:
         windows = tuple(self.policy.windows.values())
@@ -367,7 +368,7 @@ class Snapshot:
             np.array([self._beds_limit(*known.things[number]) for number in shown]),
         )
 
-    def _reasons(self, units: list[int]) -> npt.NDArray[np.float64]:
+    def _reasons(self, units: list[int]) -> Floats:
         found = np.full((len(units), len(MEASURES), 2), np.nan)
         for row, number in enumerate(units):
             for reason in self.overload_reasons.get(number, ()):
@@ -378,16 +379,14 @@ class Snapshot:
         level = self.policy.overload.levels(self.facilities[facility], unit)["beds"].elevated
         return np.nan if level is None else level.enter
 
-    def _counted(self, chosen: npt.NDArray[np.bool_], groups: int) -> Numbers:
+    def _counted(self, chosen: Flags, groups: int) -> Numbers:
         """Alarms of each unit and window among the chosen."""
         rows, windows = np.flatnonzero(chosen), tuple(self.policy.windows.values())
         return counts(
             self.start[rows], self.unit[rows], np.zeros(1, dtype=np.int8), groups, 1, windows
         )[:, :, 0]
 
-    def _spread(
-        self, clinicians: dict[int, set[int]], load: Numbers, groups: int
-    ) -> npt.NDArray[np.float64]:
+    def _spread(self, clinicians: dict[int, set[int]], load: Numbers, groups: int) -> Floats:
         unit = np.repeat(
             np.array([*clinicians], dtype=np.int64), [len(one) for one in clinicians.values()]
         )

@@ -14,23 +14,21 @@ from collections.abc import Callable
 from itertools import groupby
 
 import numpy as np
-import numpy.typing as npt
 
+from analyzer.arrays import Codes, Flags, Integers, Numbers
+from analyzer.columns.segments import Axis
 from analyzer.model.policy import MINUTE
-
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 SPAN = MINUTE
 
 
 def chattering(
-    signal: npt.NDArray[np.integer],
-    start: Ints,
-    end: Ints,
-    twins: npt.NDArray[np.integer],
+    signal: Integers,
+    start: Numbers,
+    end: Numbers,
+    twins: Integers,
     back: int,
-) -> Bools:
+) -> Flags:
     """Which of the alarms that started after -`back` chatter; the others are not looked at.
 
     `twins` as from `earlier_twins`. The rows need not be in any order, but those that started up to
@@ -38,19 +36,19 @@ def chattering(
     """
     result = np.zeros(len(start), dtype=np.bool_)
     since = back + SPAN  # moments before -since look alike
-    # with room between signals, so that one never reaches into another's minute
-    span = since + SPAN + 2
+    # Room for a minute between signals, so that none reaches into another's.
+    axis = Axis(-since, SPAN + 1)
     rows = np.flatnonzero(start >= -since)
-    line = signal[rows].astype(np.int64) * span
-    ordered = np.sort(start[rows] + line)
+    offsets = axis.offsets(signal[rows])
+    ordered = np.sort(start[rows] + offsets)
     close = np.flatnonzero(ordered[2:] - ordered[:-2] <= SPAN)
     if not len(close):
         return result
     suspicious = np.zeros(int(signal.max()) + 1, dtype=np.bool_)
-    suspicious[(ordered[2:][close] + since) // span] = True
+    suspicious[axis.group_of(ordered[2:][close])] = True
     some = suspicious[signal[rows]]
-    rows, line = rows[some], line[some]
-    begun, over = start[rows] + line, np.minimum(end[rows], 1) + line
+    rows, offsets = rows[some], offsets[some]
+    begun, over = start[rows] + offsets, np.minimum(end[rows], 1) + offsets
     # Those over by a moment, and the two latest starts among them: by order of end, a running
     # maximum and a running second. One that ends as it begins is no earlier one at that very moment
     # (but for twins): it is put in after all questions of its moment.
@@ -70,8 +68,8 @@ def chattering(
 
 
 def earlier_twins(
-    signal: npt.NDArray[np.integer], start: Ints, end: Ints, ids: Callable[[Ints], list[str]]
-) -> npt.NDArray[np.int32]:
+    signal: Integers, start: Numbers, end: Numbers, ids: Callable[[Numbers], list[str]]
+) -> Codes:
     """For each alarm, how many of its signal ended at the very moment at which they and it started,
     and have a lesser id.
 

@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from analyzer.arrays import Floats, Integers, Numbers
+from analyzer.columns.segments import Axis, cumulative_maximum
 from analyzer.model.policy import MINUTE
-
-Ints = npt.NDArray[np.int64]
 
 PIECE = 5 * MINUTE
 """An alarm-free stretch of duty this long is protected; with less duty than this there is nothing
@@ -27,7 +26,9 @@ before the next is charted, rests nobody from a shift (our own).
 """
 
 
-def stretches(begin: Ints, end: Ints, who: Ints, bridge: int = 0) -> tuple[Ints, Ints, Ints]:
+def stretches(
+    begin: Numbers, end: Numbers, who: Numbers, bridge: int = 0
+) -> tuple[Numbers, Numbers, Numbers]:
     """The union of each clinician's intervals, as (begin, end, who) in order; those at most
     `bridge` apart are one, so touching ones are.
 
@@ -36,23 +37,19 @@ def stretches(begin: Ints, end: Ints, who: Ints, bridge: int = 0) -> tuple[Ints,
     """
     order = np.lexsort((begin, who))
     begin, end, who = begin[order], end[order], who[order]
-    # The latest end so far of each clinician's: by rank, each clinician on a line of their own, so
-    # one running maximum serves all.
-    ends, rank = np.unique(end, return_inverse=True)
-    base = who * len(ends)
-    reached = ends[np.maximum.accumulate(base + rank) - base]
+    reached = cumulative_maximum(end, who)
     fresh = np.ones(len(begin), dtype=np.bool_)
     fresh[1:] = (who[1:] != who[:-1]) | (begin[1:] > reached[:-1] + bridge)
     return begin[fresh], reached[np.roll(fresh, -1)], who[fresh]
 
 
 def protected(
-    duty: tuple[Ints, Ints, Ints],
-    start: Ints,
-    group: npt.NDArray[np.integer],
+    duty: tuple[Numbers, Numbers, Numbers],
+    start: Numbers,
+    group: Integers,
     groups: int,
     windows: Sequence[int],
-) -> npt.NDArray[np.float64]:
+) -> Floats:
     """Share of each clinician's duty in the window that lies in pieces of at least `PIECE`; NaN
     under as much duty.
 
@@ -61,30 +58,29 @@ def protected(
     cuts nothing. Returns (groups, len(windows)).
     """
     result = np.full((groups, len(windows)), np.nan)
-    group = group.astype(np.int64)
     for number, length in enumerate(windows):
         begin, end, who = np.maximum(duty[0], -length), np.minimum(duty[1], 0), duty[2]
         some = end > begin
         begin, end, who = begin[some], end[some], who[some]
         inside = start > -length
-        # All edges and cuts on one long line, with a part of its own for each clinician.
-        span = length + 1
-        edges, others = who * span + length, group[inside] * span + length
-        point = np.concatenate([begin + edges, end + edges, start[inside] + others])
+        axis = Axis(-length, 0)
+        edges = axis.offsets(who)
+        cuts = axis.at(group[inside], start[inside])
+        point = np.concatenate([begin + edges, end + edges, cuts])
         order = np.argsort(point, kind="stable")
         change = np.zeros(len(point), dtype=np.int8)
         change[: len(begin)], change[len(begin) : 2 * len(begin)] = 1, -1
         point, on_duty = point[order], np.cumsum(change[order], dtype=np.int8) > 0
         piece = np.diff(point, append=point[-1:])
         long = np.flatnonzero(on_duty & (piece >= PIECE))
-        kept = np.bincount(point[long] // span, weights=piece[long], minlength=groups)
+        kept = np.bincount(axis.group_of(point[long]), weights=piece[long], minlength=groups)
         duration = np.bincount(who, weights=end - begin, minlength=groups)
         known = duration >= PIECE
         result[known, number] = kept[known] / duration[known]
     return result
 
 
-def hours_on_duty(begin: Ints, end: Ints, who: Ints, groups: int) -> npt.NDArray[np.float64]:
+def hours_on_duty(begin: Numbers, end: Numbers, who: Numbers, groups: int) -> Floats:
     """Hours since the stretch of duty began that holds now, gaps of up to `BREAK` bridged; NaN off
     duty.
 

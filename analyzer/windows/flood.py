@@ -11,19 +11,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from analyzer.arrays import Floats, Indices, Integers, Numbers
+from analyzer.columns.segments import Axis
 from analyzer.model.policy import FLOOD_INTERVAL, FLOOD_RUN_IN
-
-Ints = npt.NDArray[np.int64]
 
 BEGINS_ABOVE = 10
 ENDS_BELOW = 5
 
 
-def flood_ratio(
-    start: Ints, who: npt.NDArray[np.integer], groups: int, windows: Sequence[int]
-) -> npt.NDArray[np.float64]:
+def flood_ratio(start: Numbers, who: Integers, groups: int, windows: Sequence[int]) -> Floats:
     """Share of each window that each clinician spent in flood.
 
     `start` and `who`: alarms and the clinicians they were attributed to, ordered by `who`, then
@@ -35,17 +32,15 @@ def flood_ratio(
     sets = _sets(start, who)
     if not len(sets):
         return result
-    # All starts on one long line, with a part of its own for each clinician; resets are in order on
-    # it, too.
     since = int(start.min())
-    line = who.astype(np.int64) * (FLOOD_INTERVAL - since + 1) - since
-    starts, resets = start + line, _resets(start, who)
+    axis = Axis(since, FLOOD_INTERVAL)
+    starts, resets = axis.at(who, start), _resets(start, who)
     ended, ends = start[resets] + FLOOD_INTERVAL, starts[resets] + FLOOD_INTERVAL
     begun, begins, of = start[sets], starts[sets], who[sets]
     # that ends what they begin; there is one, when a clinician's last alarm has aged
     reset = np.searchsorted(ends, begins, side="right")
     people = np.flatnonzero(np.bincount(of))
-    origins = people * (FLOOD_INTERVAL - since + 1) - since
+    origins = axis.offsets(people)
     for number, length in enumerate(windows):
         origin = -length - FLOOD_RUN_IN
         low, high = (
@@ -70,7 +65,7 @@ def flood_ratio(
     return result
 
 
-def _sets(start: Ints, who: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
+def _sets(start: Numbers, who: Integers) -> Indices:
     """Rows at whose start n is above the threshold: so many before them are within the interval,
     too.
     """
@@ -81,7 +76,7 @@ def _sets(start: Ints, who: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
     return BEGINS_ABOVE + np.flatnonzero(of_same & (apart < FLOOD_INTERVAL))
 
 
-def _resets(start: Ints, who: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
+def _resets(start: Numbers, who: Integers) -> Indices:
     """Rows at whose start + `FLOOD_INTERVAL` n is below the threshold: the one so many after them
     starts later than that.
     """

@@ -7,12 +7,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from analyzer.columns.names import AlarmType
+from analyzer.arrays import Integers, Numbers
+from analyzer.columns.statics import AlarmType
 from analyzer.pipeline.classes import CLASSES
 
-Ints = npt.NDArray[np.int64]
 Types = dict[int, list[list[tuple[AlarmType, int]]]]
 Counts = dict[int, list[list[list[int]]]]
 
@@ -21,10 +20,10 @@ _FEW = 1 << 22
 
 
 def most_frequent(
-    start: Ints,
-    unit: npt.NDArray[np.integer],
-    type_: npt.NDArray[np.integer],
-    klass: npt.NDArray[np.integer],
+    start: Numbers,
+    unit: Integers,
+    type_: Integers,
+    klass: Integers,
     names: Sequence[AlarmType],
     windows: Sequence[int],
     top: int,
@@ -67,7 +66,7 @@ def most_frequent(
     return types, classes
 
 
-def _compact(key: Ints, space: int) -> tuple[Ints, Ints]:
+def _compact(key: Numbers, space: int) -> tuple[Numbers, Numbers]:
     """The different keys below `space` in order, and each one's place among them, as `np.unique`
     tells them; without sorting if few are possible.
 

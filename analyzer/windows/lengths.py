@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-Ints = npt.NDArray[np.int64]
+from analyzer.arrays import Integers, Numbers
+from analyzer.columns.segments import Axis, union_length
 
 
 def counts(
-    start: Ints,
-    group: npt.NDArray[np.integer],
-    code: npt.NDArray[np.integer],
+    start: Numbers,
+    group: Integers,
+    code: Integers,
     groups: int,
     codes: int,
     windows: Sequence[int],
-) -> Ints:
+) -> Numbers:
     """How many rows of each group and code started in each window.
 
     `start`, `group`, `code`: one entry a row. Returns an array of shape (groups, len(windows),
@@ -37,8 +37,8 @@ def counts(
 
 
 def covered_length(
-    start: Ints, end: Ints, group: npt.NDArray[np.integer], groups: int, windows: Sequence[int]
-) -> Ints:
+    start: Numbers, end: Numbers, group: Integers, groups: int, windows: Sequence[int]
+) -> Numbers:
     """Length (ms) of the union of each group's intervals [start, end), clipped to each window.
 
     The intervals are ordered by group, then start (those that start before all windows in any
@@ -48,16 +48,11 @@ def covered_length(
     result = np.zeros((groups, len(windows)), dtype=np.int64)
     for number, length in enumerate(windows):
         inside = np.flatnonzero((end > -length) & (start < 0))
-        of = group[inside].astype(np.int64)
-        # Each group gets a stretch of its own on one long line, so one running maximum serves all
-        # groups.
-        shift = of * (length + 1) + length
-        begins = np.maximum(start[inside], -length) + shift
-        ends = np.minimum(end[inside], 0) + shift
-        reached = np.maximum.accumulate(ends)
-        # What each adds: from its begin, or from what those before it have reached, as far as it
-        # reaches beyond.
-        added = reached - begins
-        added[1:] = reached[1:] - np.maximum(begins[1:], reached[:-1])
-        result[:, number] = np.bincount(of, weights=added, minlength=groups).astype(np.int64)
+        result[:, number] = union_length(
+            np.maximum(start[inside], -length),
+            np.minimum(end[inside], 0),
+            group[inside],
+            groups,
+            Axis(-length, 0),
+        )
     return result

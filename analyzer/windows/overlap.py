@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-Ints = npt.NDArray[np.int64]
+from analyzer.arrays import Integers, Numbers
+from analyzer.columns.segments import Axis
 
 
 def overlapping(
-    start: Ints, waits: Ints, who: npt.NDArray[np.integer], groups: int, windows: Sequence[int]
-) -> Ints:
+    start: Numbers, waits: Numbers, who: Integers, groups: int, windows: Sequence[int]
+) -> Numbers:
     """How many alarms of each clinician and window overlap.
 
     `start` and `who` ordered by `who`, then `start`; `waits`: until when each calls without an
@@ -30,16 +30,16 @@ def overlapping(
     back = max(windows)
     # moments before the windows look alike
     start, until = np.maximum(start, -back), np.clip(waits, -back, 1)
-    line = who.astype(np.int64) * (back + 2)
-    start, until = start + line, until + line
+    offsets = Axis(-back, 1).offsets(who)
+    start, until = start + offsets, until + offsets
     fresh = np.ones(len(start), dtype=np.bool_)
     fresh[1:] = start[1:] != start[:-1]
     firsts = np.flatnonzero(fresh)  # of those that begin together
     moment, together = start[firsts], np.diff(firsts, append=len(start))
     latest = np.maximum.accumulate(np.maximum.reduceat(until, firsts))
-    before = np.concatenate([[-back - 1], latest[:-1]])
+    before = np.concatenate([[-1], latest[:-1]])
     count = np.where(latest > moment, together - (before <= moment), 0)
-    moment, of = moment - line[firsts], who[firsts]
+    moment, of = moment - offsets[firsts], who[firsts]
     for number, length in enumerate(windows):
         inside = (moment > -length) & (count > 0)
         result[:, number] = np.bincount(of[inside], weights=count[inside], minlength=groups).astype(

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analyzer.columns.ids import Numbers, integers
-from analyzer.columns.names import Numbered
+from analyzer.arrays import Numbers, integers
+from analyzer.columns.numbered import Numbered
 from analyzer.model.facts import Assignment
 from analyzer.pipeline.admission import NOTHING_YET
 from analyzer.pipeline.roster import holds

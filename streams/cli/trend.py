@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import typer
 
-from analyzer.columns.names import AlarmType
+from analyzer.columns.statics import AlarmType
 from analyzer.model.facts import LATEST
 from analyzer.pipeline.classes import ACTIONABLE
 from analyzer.whatif.episode_table import Recorded

@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeVar, cast, get_args
 
 import typer
 
-from analyzer.columns.names import AlarmType
+from analyzer.columns.statics import AlarmType
 from analyzer.model.facts import Assignment, Priority
 from analyzer.model.policy import SECOND
 from analyzer.whatif.effects import Duty, duty_by_roster

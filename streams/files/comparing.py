@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.columns.ids import Numbers
+from analyzer.arrays import Numbers
 from analyzer.whatif.before_after import Balance, Comparison, Ratio, compare
 from analyzer.whatif.episode_table import Recorded
 from analyzer.whatif.levers import Scope

@@ -33,8 +33,8 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.columns.ids import Numbers
-from analyzer.columns.names import AlarmType
+from analyzer.arrays import Numbers
+from analyzer.columns.statics import AlarmType
 from analyzer.model.episodes import PRIORITIES
 from analyzer.model.policy import HOUR
 from analyzer.pipeline.classes import ACTIONABLE, CLASSES, NON_ACTIONABLE, PENDING, UNKNOWN

@@ -21,11 +21,12 @@ from weakref import ref
 
 import numpy as np
 
-from analyzer.columns.names import AlarmType
+from analyzer.arrays import Flags, Floats
+from analyzer.columns.statics import AlarmType
 from analyzer.model.episodes import PRIORITIES
 from analyzer.model.policy import HOUR, SECOND
 from analyzer.pipeline.classes import ACTIONABLE
-from analyzer.whatif.episode_table import Flags, Floats, Recorded
+from analyzer.whatif.episode_table import Recorded
 from analyzer.whatif.levers import LONGEST, Refused, Scope, Setting, fates, room, sides, tally
 from streams.files.tune_words import cost, gain
 from streams.files.tuning import caveats, counted, described, judged, scope_fields

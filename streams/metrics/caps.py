@@ -17,7 +17,7 @@ from itertools import chain
 import numpy as np
 
 from analyzer import Burdens, ClinicianBurdens
-from analyzer.columns.ids import Numbers
+from analyzer.arrays import Numbers
 from streams.metrics.tables import Chosen, choose, taken
 from streams.settings import MetricsSettings
 

@@ -31,7 +31,7 @@ from analyzer import (
     ShardKey,
     Topic,
 )
-from analyzer.columns.ids import distinct
+from analyzer.arrays import distinct
 from streams.formats.codec import Decoded, decode_slice, encode_announcement, encode_episodes
 from streams.formats.control import Control, controls_among
 from streams.kafka.batches import Unreadable

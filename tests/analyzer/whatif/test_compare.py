@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analyzer.columns.ids import Numbers
-from analyzer.pipeline.table import NEVER
+from analyzer.arrays import Numbers
+from analyzer.times import NEVER
 from analyzer.whatif.before_after import DAY, Ratio, compare
 from analyzer.whatif.episode_table import Recorded, Recorder
 from tests.harness.recordings import episode, written

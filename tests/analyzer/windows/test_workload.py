@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer import Engine, Policy
-from analyzer.columns.names import Static, Statics
+from analyzer.columns.statics import Static, Statics
 from analyzer.model.facts import Fact
 from analyzer.model.policy import HOUR, MINUTE
 from analyzer.windows.flood import flood_ratio

@@ -1,0 +1,45 @@
+"""Growable columns: numpy arrays of equal length that are extended together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Growing:
+    """Parallel numpy columns that grow together, by at least an eighth at a time.
+
+    Each column is an attribute. `size` is the allocated length of all of them.
+    """
+
+    def __init__(self, **columns: tuple[Any, Any]) -> None:
+        """`columns`: name -> (dtype, value of unused entries). A dtype may have a shape, for
+        columns with several numbers an entry.
+        """
+        self._columns = columns
+        self.size = 0
+        for name in columns:
+            setattr(self, name, self._blank(name, 0))
+
+    def _blank(self, name: str, size: int) -> npt.NDArray[Any]:
+        type_, fill = self._columns[name]
+        of_one = np.dtype(type_)
+        return np.full((size, *of_one.shape), fill, dtype=of_one.base)
+
+    def reserve(self, size: int) -> None:
+        """Make room for at least `size` entries."""
+        if size <= self.size:
+            return
+        self.size = max(size, self.size + self.size // 8, 1024)
+        for name in self._columns:
+            old, new = getattr(self, name), self._blank(name, self.size)
+            new[: len(old)] = old
+            setattr(self, name, new)
+
+    def empty(self) -> None:
+        """Remove all entries and release their memory."""
+        self.size = 0
+        for name in self._columns:
+            setattr(self, name, self._blank(name, 0))

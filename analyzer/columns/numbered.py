@@ -1,0 +1,69 @@
+"""Interning: small numbers for values that repeat, so that columns can hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from analyzer.arrays import Codes, Numbers
+
+T = TypeVar("T", bound=Hashable)
+
+NAMES_PER_BLOCK = 1024
+"""How many values are stored together."""
+
+
+class Numbered(dict[T, int], Generic[T]):
+    """Numbers values from 0 in order of first appearance. `numbered[value]` gives a new value the
+    next number.
+
+    It is a dict so that `map(numbered.__getitem__, values)` numbers a whole slice without running
+    Python code for each value.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.things: list[T] = []
+        # how many values, from the first on, are stored unchanged, and in how many blocks
+        self._stored = self._blocks = 0
+
+    def __missing__(self, thing: T) -> int:
+        number = self[thing] = len(self.things)
+        self.things.append(thing)
+        return number
+
+    def renew(self, things: list[T]) -> None:
+        """Number these values, and no others, in this order."""
+        self.clear()
+        self.things = things
+        self.update((thing, number) for number, thing in enumerate(things))
+        self._stored = 0
+
+    @property
+    def dirty(self) -> range:
+        """The blocks whose stored content is out of date; those past the last are to be deleted."""
+        blocks = -(-len(self.things) // NAMES_PER_BLOCK)
+        if self._stored == len(self.things) and self._blocks == blocks:
+            return range(0)
+        return range(self._stored // NAMES_PER_BLOCK, max(blocks, self._blocks))
+
+    def all_stored(self) -> None:
+        """Take note that all blocks have been stored."""
+        self._stored, self._blocks = len(self.things), -(-len(self.things) // NAMES_PER_BLOCK)
+
+    def block(self, number: int) -> list[T]:
+        """The values of one block, in the order of their numbers."""
+        return self.things[number * NAMES_PER_BLOCK : (number + 1) * NAMES_PER_BLOCK]
+
+
+def kept(names: Numbered[T], used: Numbers | Codes) -> Codes:
+    """Keep only the names with the numbers `used` (distinct, ascending), in the same order.
+
+    Returns an array from old to new numbers, -1 for names that are dropped.
+    """
+    moved = np.full(len(names.things), -1, dtype=np.int32)
+    moved[used] = np.arange(len(used))
+    names.renew([names.things[number] for number in used.tolist()])
+    return moved

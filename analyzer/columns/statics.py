@@ -1,0 +1,175 @@
+"""Statics: the attributes that the episodes of an alarm share, interned as one number."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from analyzer.arrays import Codes, Flags, Marks, Numbers
+from analyzer.columns.hashing import stable_digest
+from analyzer.columns.numbered import Numbered, kept
+
+
+class Static(NamedTuple):
+    """The attributes of an alarm that do not change during an episode, taken from its earliest
+    `start` or `update`. Many episodes share them.
+    """
+
+    facility: int
+    unit: str
+    bed: str
+    device_id: str
+    device_type: str
+    source: str
+    code: str
+    kind: str
+
+
+class Place(NamedTuple):
+    """A bed in its unit: the names of beds repeat from unit to unit."""
+
+    facility: int
+    unit: str
+    bed: str
+
+
+AlarmType = tuple[str, str, str]
+"""(device_type, source, code)."""
+
+
+_COLUMNS = ("facility", "unit", "place", "bed", "type", "signal", "technical", "advisory", "mark")
+
+
+class Statics:
+    """Numbered statics, and their attributes as columns indexed by the number of the static."""
+
+    def __init__(self) -> None:
+        self.numbers: Numbered[Static] = Numbered()
+        self.units: Numbered[tuple[int, str]] = Numbered()
+        self.places: Numbered[Place] = Numbered()
+        # by name alone, because responses may name no unit
+        self.beds: Numbered[tuple[int, str]] = Numbered()
+        self.places_of_bed: dict[int, list[int]] = {}  # those with an episode, by bed
+        self.types: Numbered[AlarmType] = Numbered()
+        # (facility, device_id, source, code), the unit of chatter
+        self.signals: Numbered[tuple[int, str, str, str]] = Numbered()
+        self._known = 0
+        self._unit_of_place = array("i")
+        self.facility: Codes = np.empty(0, dtype=np.int32)
+        self.unit: Codes = np.empty(0, dtype=np.int32)
+        self.place: Codes = np.empty(0, dtype=np.int32)
+        self.bed: Codes = np.empty(0, dtype=np.int32)
+        self.type: Codes = np.empty(0, dtype=np.int32)
+        self.signal: Codes = np.empty(0, dtype=np.int32)
+        self.technical: Flags = np.empty(0, dtype=np.bool_)
+        self.advisory: Flags = np.empty(0, dtype=np.bool_)
+        self.mark: Marks = np.empty(0, dtype=np.uint64)
+
+    @property
+    def things(self) -> list[Static]:
+        return self.numbers.things
+
+    def number_all(self, statics: Any) -> Codes:
+        """The numbers of statics, given as `Static`s or equal tuples."""
+        found = np.frombuffer(array("i", map(self.numbers.__getitem__, statics)), dtype=np.int32)
+        self._extend()
+        return found
+
+    def _extend(self) -> None:
+        """Fill the columns for statics that were numbered since the last call."""
+        new = self.numbers.things[self._known :]
+        if not new:
+            return
+        self._known = len(self.numbers.things)
+        facility, unit, bed, device_id, device_type, source, code, kind = zip(*new, strict=True)
+        where = list(zip(facility, unit, bed, strict=True))
+        places = {key: self._place(key) for key in dict.fromkeys(where)}
+        place, number = zip(*map(places.__getitem__, where), strict=True)
+        columns: tuple[Any, ...] = (
+            facility,
+            list(map(self.units.__getitem__, zip(facility, unit, strict=True))),
+            place,
+            number,
+            list(map(self.types.__getitem__, zip(device_type, source, code, strict=True))),
+            list(
+                map(self.signals.__getitem__, zip(facility, device_id, source, code, strict=True))
+            ),
+            [one == "technical" for one in kind],
+            [one == "advisory" for one in kind],
+            [stable_digest(static[1:]) for static in new],
+        )
+        for name, values in zip(_COLUMNS, columns, strict=True):
+            column = getattr(self, name)
+            if len(column) < self._known:
+                grown = np.zeros(self._known * 3 // 2, dtype=column.dtype)
+                grown[: len(column)] = column
+                setattr(self, name, grown)
+            getattr(self, name)[self._known - len(new) : self._known] = values
+
+    def put(self, things: Iterable[Static]) -> None:
+        """Restore stored statics, in the order of their numbers."""
+        for static in things:
+            self.numbers[static]
+        self._extend()
+
+    def _place(self, key: tuple[int, str, str]) -> tuple[int, int]:
+        """The number of a place, given as an equal tuple, and the number of its bed's name."""
+        facility, unit, bed = key
+        known, number = self.places.get(key), self.beds[facility, bed]  # type: ignore[call-overload]  # it equals the `Place`
+        place = self.places[Place(facility, unit, bed)] if known is None else known
+        of_bed = self.places_of_bed.setdefault(number, [])
+        if place not in of_bed:
+            of_bed.append(place)
+        return place, number
+
+    def units_of_places(self) -> Codes:
+        """The number of the unit of each place, indexed by the number of the place."""
+        for place in self.places.things[len(self._unit_of_place) :]:
+            self._unit_of_place.append(self.units[place.facility, place.unit])
+        return np.array(self._unit_of_place, dtype=np.int32)
+
+    def keep(self, used: Codes) -> Codes:
+        """Keep only the statics with the numbers `used` (distinct).
+
+        Returns an array from old to new numbers, -1 for statics that are dropped. Units, places,
+        beds and types stay numbered until `keep_names`.
+        """
+        moved = np.full(len(self.numbers.things), -1, dtype=np.int32)
+        moved[used] = np.arange(len(used))
+        self.numbers.renew([self.numbers.things[number] for number in used.tolist()])
+        for name in _COLUMNS:
+            setattr(self, name, getattr(self, name)[used].copy())
+        signals = np.unique(self.signal)
+        self.signals.renew([self.signals.things[number] for number in signals.tolist()])
+        self.signal = np.searchsorted(signals, self.signal).astype(np.int32)
+        self._known = len(used)
+        return moved
+
+    @property
+    def names(self) -> int:
+        """The number of units, places, beds and alarm types that are numbered."""
+        return len(self.units) + len(self.places) + len(self.beds) + len(self.types)
+
+    def keep_names(
+        self, units: Numbers, places: Numbers, beds: Numbers
+    ) -> tuple[Codes, Codes, Codes]:
+        """Keep only these names (distinct numbers) and those of statics.
+
+        Returns arrays from old to new numbers of units, places and beds, -1 for names that are
+        dropped.
+        """
+        known = self._known
+        moved_units = kept(self.units, np.union1d(units, self.unit[:known]))
+        moved_places = kept(self.places, np.union1d(places, self.place[:known]))
+        moved_beds = kept(self.beds, np.union1d(beds, self.bed[:known]))
+        moved_types = kept(self.types, np.unique(self.type[:known]))
+        self.unit, self.place = moved_units[self.unit[:known]], moved_places[self.place[:known]]
+        self.bed, self.type = moved_beds[self.bed[:known]], moved_types[self.type[:known]]
+        self.places_of_bed = {}
+        for bed, place in sorted(set(zip(self.bed.tolist(), self.place.tolist(), strict=True))):
+            self.places_of_bed.setdefault(bed, []).append(place)
+        self._unit_of_place = array("i")
+        return moved_units, moved_places, moved_beds
