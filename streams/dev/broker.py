@@ -15,7 +15,6 @@ nothing of topics.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import hashlib
 import importlib
@@ -24,7 +23,6 @@ import random
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -38,6 +36,7 @@ from typing import ClassVar, Self
 
 from streams.dev import processes
 from streams.dev.processes import telling_line
+from streams.kafka.probe import answers_metadata
 
 HOST = "127.0.0.1"
 _ROOT = Path(__file__).resolve().parents[2]
@@ -78,23 +77,6 @@ def is_free(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_server((HOST, port)):
         return True
     return False
-
-
-def answers_metadata(host: str, port: int, *, timeout: float = 2.0) -> bool:
-    """Whether a Kafka metadata request gets an answer that names a broker."""
-    client = b"alarm-fatigue"
-    # Metadata, version 1, correlation id 1, and an empty list of topics (in version 1: none).
-    request = struct.pack(">hhih", 3, 1, 1, len(client)) + client + struct.pack(">i", 0)
-    try:
-        with (
-            socket.create_connection((host, port), timeout=timeout) as connection,
-            connection.makefile("rb") as answer,
-        ):
-            connection.sendall(struct.pack(">i", len(request)) + request)
-            head = answer.read(12)  # size, correlation id, number of brokers
-    except OSError:
-        return False
-    return len(head) == 12 and struct.unpack(">iii", head)[1:] >= (1, 1)
 
 
 class Broker:
@@ -374,25 +356,6 @@ def _run(command: Sequence[str], what: str) -> None:
         raise BrokerError(
             f"{what} failed with status {done.returncode}: {telling_line(done.stdout + done.stderr, mark='ERROR')}"
         )
-
-
-def host_and_port(address: str) -> tuple[str, int]:
-    """Of a bootstrap address; Kafka's own port where it names none."""
-    host, found, port = address.strip().rpartition(":")
-    return (
-        (host.strip("[]"), int(port))
-        if found and port.isdigit()
-        else (address.strip().strip("[]"), 9092)
-    )
-
-
-async def some_broker_answers(addresses: str) -> bool:
-    """Whether one of the bootstrap addresses, separated by commas, answers a request for metadata."""
-    asked = [
-        asyncio.to_thread(answers_metadata, *host_and_port(address))
-        for address in addresses.split(",")
-    ]
-    return any(await asyncio.gather(*asked))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

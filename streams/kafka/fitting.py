@@ -14,8 +14,8 @@ from typing import Any
 
 import msgspec
 
+from streams.kafka.outgoing import Outgoing
 from streams.kafka.slices import TRUNCATED
-from streams.partitions.partition import Outgoing
 
 KAFKA_DEFAULT_BYTES = 1_048_588
 """Kafka's default of `max.message.bytes` (1 MiB and 12 bytes)."""

@@ -34,8 +34,8 @@ from aiokafka.errors import (
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from streams.kafka.fitting import Limits, fitted, size
+from streams.kafka.outgoing import Outgoing
 from streams.kafka.slices import TRUNCATED
-from streams.partitions.partition import Outgoing
 
 BATCH_BYTES = 512 << 10
 """Longest batch: half of what brokers take by default. A longer record gets a batch of its own, as

@@ -31,7 +31,8 @@ import numpy as np
 import zstandard
 
 from analyzer import JUDGING, Engine, Policy, ShardKey, Topic
-from streams.partitions.partition import Outgoing, Partition, restored_engine, with_headers
+from streams.kafka.outgoing import Outgoing, with_headers
+from streams.partitions.partition import Partition, restored_engine
 
 VERSION = 5
 EDITION = "edition"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from analyzer import TOPICS, Engine, Policy, Topic
+from streams.kafka.outgoing import Outgoing
 from streams.partitions.checkpoint import (
     CheckpointError,
     Checkpoints,
@@ -15,7 +16,7 @@ from streams.partitions.checkpoint import (
     new_writer,
     restore,
 )
-from streams.partitions.partition import Outgoing, Partition, Waiting
+from streams.partitions.partition import Partition, Waiting
 from streams.partitions.progress import Standing
 
 LOOK_SECONDS = 10.0

@@ -35,12 +35,11 @@ from analyzer.arrays import distinct
 from streams.formats.codec import Decoded, decode_slice, encode_announcement, encode_episodes
 from streams.formats.control import Control, controls_among
 from streams.kafka.batches import Unreadable
+from streams.kafka.outgoing import Headers, Outgoing
 from streams.kafka.records import NO_TIMESTAMP
 from streams.kafka.slices import REPLAYED, TRUNCATED, Slice
 
 log = structlog.get_logger("alarm_fatigue")
-
-Headers = list[tuple[str, bytes]]
 
 EXPLAIN = {
     "misrouted": "key: expected the record's facility, by which partitions are chosen",
@@ -59,25 +58,11 @@ _new = tuple.__new__  # a named tuple's own constructor takes three times as lon
 _ACCEPTED, _DUPLICATE = OUTCOMES.index("accepted"), OUTCOMES.index("duplicate")
 
 
-class Outgoing(NamedTuple):
-    """A record to be produced."""
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    headers: Headers = []  # noqa: RUF012  # never changed
-
-
 class Waiting(NamedTuple):
     """Episodes that wait to be sent, and the bytes of their values."""
 
     episodes: int = 0
     size: int = 0
-
-
-def with_headers(records: Iterable[Outgoing], headers: Headers) -> list[Outgoing]:
-    """The same records with these headers."""
-    return [_new(Outgoing, (topic, key, value, headers)) for topic, key, value, _ in records]
 
 
 class TakenSlice(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from streams.dev.broker import some_broker_answers
+from streams.kafka.probe import some_broker_answers
 from streams.partitions.partition import Partition
 from streams.partitions.progress import Answers, Silence, Standing, Watch
 from streams.settings import Settings

@@ -28,6 +28,7 @@ from streams.http.finder import Finder
 from streams.http.web import add_board, add_findings, add_page, add_pages, add_workbench, not_ready
 from streams.http.workbench import Workbench
 from streams.kafka.fitting import Limits
+from streams.kafka.outgoing import Outgoing
 from streams.kafka.producer import BatchProducer, Refused
 from streams.kafka.slices import Skipped, Slice, tell_of_move
 from streams.kafka.topics import LARGEST_RECORD, checkpoint_topic, plans
@@ -35,7 +36,7 @@ from streams.kafka.transport import Slices
 from streams.metrics.exporter import REUSE_SECONDS, Exporter
 from streams.partitions.checkpoint import Restored
 from streams.partitions.held import Departures, Held, take_hold
-from streams.partitions.partition import Outgoing, Partition, Waiting
+from streams.partitions.partition import Partition, Waiting
 from streams.partitions.pressure import Backpressure, Pressure
 from streams.partitions.progress import Standing
 from streams.partitions.store import CheckpointTable

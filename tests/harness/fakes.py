@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from streams.partitions.partition import Outgoing
+from streams.kafka.outgoing import Outgoing
 
 
 class Client:

@@ -18,6 +18,7 @@ from kafka.admin import NewTopic
 
 from streams.dev import broker as brokers
 from streams.dev.broker import ApacheKafka, Broker, BrokerError, EmbeddedBroker
+from streams.kafka.probe import answers_metadata
 from tests.harness.brokers import new_apache_kafka
 from tests.harness.needs import REQUIRE_ALL, lacking, need
 
@@ -168,7 +169,7 @@ def test_apache_kafka_keeps_records_over_a_kill() -> None:
                 client.send("kept", value=b"%d" % number)
         before = broker.pid
         broker.kill()
-        assert not brokers.answers_metadata(brokers.HOST, broker.port)
+        assert not answers_metadata(brokers.HOST, broker.port)
         broker.start()
         assert broker.pid != before
         assert [int(record.value) for record in read(broker, "kept", 100)] == list(range(100))
@@ -177,9 +178,9 @@ def test_apache_kafka_keeps_records_over_a_kill() -> None:
 def test_a_paused_broker_is_silent_until_resumed(embedded_broker: EmbeddedBroker) -> None:
     with EmbeddedBroker() as broker:
         broker.pause()
-        assert not brokers.answers_metadata(brokers.HOST, broker.port, timeout=0.3)
+        assert not answers_metadata(brokers.HOST, broker.port, timeout=0.3)
         broker.resume()
-        assert brokers.answers_metadata(brokers.HOST, broker.port)
+        assert answers_metadata(brokers.HOST, broker.port)
 
 
 def test_a_taken_port_is_refused_in_one_line(embedded_broker: EmbeddedBroker) -> None:
@@ -225,7 +226,7 @@ def test_make_kafka_stops_its_broker_on_ctrl_c() -> None:
         assert process.stdout.readline().startswith(f"Apache Kafka at 127.0.0.1:{port}")
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
-    assert not brokers.answers_metadata(brokers.HOST, port)
+    assert not answers_metadata(brokers.HOST, port)
 
 
 def test_needs_skips_or_fails_as_told(monkeypatch: pytest.MonkeyPatch) -> None:

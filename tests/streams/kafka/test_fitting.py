@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.kafka.fitting import KAFKA_DEFAULT_BYTES, Limits, fitted, size
-from streams.partitions.partition import Outgoing
+from streams.kafka.outgoing import Outgoing
 
 SOURCE = [
     ("reason", b"malformed"),

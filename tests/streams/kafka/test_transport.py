@@ -38,9 +38,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer import TOPICS, Topic
-from streams.dev.broker import host_and_port
 from streams.kafka import producer as sending
 from streams.kafka.fetched import FetchedRecords
+from streams.kafka.outgoing import Outgoing
+from streams.kafka.probe import host_and_port
 from streams.kafka.producer import BatchProducer, Refused
 from streams.kafka.slices import (
     AHEAD_MS,
@@ -54,7 +55,6 @@ from streams.kafka.slices import (
 )
 from streams.kafka.topics import checkpoint_topic
 from streams.kafka.transport import BUSY_FETCH_MS, IDLE_FETCH_MS, SLICES_IN_HAND
-from streams.partitions.partition import Outgoing
 from streams.partitions.progress import Standing, Watch
 from streams.settings import load
 from streams.worker.app import create_app

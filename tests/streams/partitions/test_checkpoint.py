@@ -22,10 +22,11 @@ from zstandard import ZstdCompressor, ZstdDecompressor
 from analyzer import TOPICS, Policy, Topic
 from analyzer.model.facts import Fact
 from analyzer.model.policy import HOUR
+from streams.kafka.outgoing import Outgoing
 from streams.partitions import checkpoint
 from streams.partitions.checkpoint import VERSION, CheckpointError, Checkpoints, Plan, restore
 from streams.partitions.held import Held, take_hold
-from streams.partitions.partition import Outgoing, Partition
+from streams.partitions.partition import Partition
 from tests.harness.partitions import (
     MANIFEST,
     POLICY,

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from analyzer import OUTCOMES, Columns, Engine, Policy, Topic
+from streams.kafka.outgoing import Outgoing
 from streams.kafka.slices import Slice
 from streams.partitions.checkpoint import Checkpoints, restore
-from streams.partitions.partition import Outgoing, Partition, Poisoned
+from streams.partitions.partition import Partition, Poisoned
 
 POLICY = Policy()
 AT = 1_772_348_400_000

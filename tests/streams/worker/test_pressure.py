@@ -16,10 +16,11 @@ from structlog.testing import capture_logs
 from analyzer import TOPICS, Topic
 from streams.health.health import Health
 from streams.health.summary import currency
+from streams.kafka.outgoing import Outgoing
 from streams.kafka.producer import Refused
 from streams.kafka.slices import Backlog, Place, Reach, Slice
 from streams.partitions.held import take_hold
-from streams.partitions.partition import Outgoing, Waiting
+from streams.partitions.partition import Waiting
 from streams.partitions.pressure import (
     PAUSED_SECONDS,
     WAITING_BYTES,
