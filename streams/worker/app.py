@@ -12,18 +12,38 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 import faust
+import numpy as np
+import numpy.typing as npt
 from faust.web.drivers.aiohttp import Web
 
+from analyzer import TOPICS, Topic
+from streams.http.board import Board, Names
 from streams.http.door import Door, new_runner
+from streams.http.finder import REUSE_SECONDS as FINDINGS_REUSE_SECONDS
+from streams.http.finder import Finder
 from streams.http.guard import guard, tls_of
 from streams.http.refusals import Refusals
+from streams.http.web import add_board, add_findings, add_page, add_pages, add_workbench, not_ready
+from streams.http.workbench import Workbench
+from streams.kafka.fitting import Limits
 from streams.kafka.producer import BATCH_BYTES
-from streams.kafka.topics import LARGEST_RECORD, current_limits
-from streams.kafka.transport import Transport
-from streams.partitions.store import Tables
+from streams.kafka.topics import LARGEST_RECORD, current_limits, plans
+from streams.kafka.transport import Slices, Transport
+from streams.metrics.exporter import REUSE_SECONDS, Exporter
+from streams.partitions.pressure import Pressure
+from streams.partitions.store import CheckpointTable, Tables
+from streams.pseudonyms import pseudonyms
 from streams.settings import Settings, WebSettings
-from streams.worker.work import Work
+from streams.worker.checkpointer import Checkpointer
+from streams.worker.holder import FoundRecords, Holder
+from streams.worker.lag import Lag
+from streams.worker.lookout import Lookout
+from streams.worker.reader import Reader
+from streams.worker.sink import Sink
+from streams.worker.work import Parts, Work
 
+TICK_SECONDS = 1.0
+"""How often time passes for facilities without new alarms."""
 METADATA_MS = 10_000
 """How soon a topic that was made anew while the worker runs is found again; the client's own five
 minutes are long for that.
@@ -43,6 +63,7 @@ Longer ones only cost memory.
 """
 BUFFERED_SLICES = 16
 """Faust's buffer, which holds less: `streams.kafka.transport.SLICES_IN_HAND`."""
+_UNKNOWN: Mapping[str, int] = {}
 
 
 class Site(Web):
@@ -87,7 +108,7 @@ class App(faust.App):
     async def _keep_limits(self) -> None:
         while True:
             await asyncio.sleep(LIMITS_SECONDS)
-            self.work.limits.tell(await asyncio.to_thread(self.current_limits))
+            self.work.sink.limits.tell(await asyncio.to_thread(self.current_limits))
 
     async def on_stop(self) -> None:
         await self.work.drain()
@@ -106,7 +127,96 @@ def create_app(
 
     Raises `SettingsError` where a secret or a certificate cannot be read.
     """
-    app = App(
+    app = _faust(settings)
+    app.web_settings = settings.web
+    app.current_limits = partial(current_limits, settings)
+    table = CheckpointTable(
+        app, name="checkpoint", partitions=settings.partitions, key_type=bytes, value_type=bytes
+    )
+    app.tables.add(table)
+    pseudonym = pseudonyms(settings)
+    work = app.work = new_work(
+        app, settings, pseudonym, clock, lambda number: table.data.taken(number), limits or {}
+    )
+    table.on_revoked, table.on_recovered = work.holder.revoked, work.holder.take_over
+    slices = app.topic(*TOPICS, schema=Slices(), acks=False)
+    app.agent(slices, name="slices", concurrency=1)(work.reader.consume)
+    app.timer(interval=TICK_SECONDS, name="tick")(work.tick)
+    app.timer(interval=settings.checkpoint_interval / 1000, name="checkpoint")(
+        work.checkpointer.checkpoint
+    )
+    _add_site(app, settings, pseudonym, work)
+    return app
+
+
+def new_work(
+    app: Any,
+    settings: Settings,
+    pseudonym: Callable[[str], str],
+    clock: Callable[[], float],
+    found: FoundRecords,
+    limits: Mapping[str, int] = _UNKNOWN,
+    pressure: Pressure | None = None,
+) -> Work:
+    """The parts of a worker, and its exporter, put together; nothing of it is known to Faust yet.
+
+    `found`: what recovery found; `limits` as in `create_app`; `pressure`: another one than usual.
+    """
+    policy, wall = settings.policy.policy(), settings.clock == "wall"
+    pressure = pressure or Pressure()
+    known = Limits({plan.name: plan.max_bytes for plan in plans(settings, 1)}, LARGEST_RECORD)
+    known.tell(limits)
+    holder = Holder(app, settings, policy, pseudonym, found)
+    sink = Sink(app, known)
+
+    def observe_delays(topic: Topic, accepted_at: npt.NDArray[np.int64], now: float) -> None:
+        work.exporter.observe_delays(topic, accepted_at, now)
+
+    reader = Reader(app, holder, sink, pressure, clock, wall, observe_delays)
+    parts = Parts(
+        holder=holder,
+        sink=sink,
+        pressure=pressure,
+        reader=reader,
+        checkpointer=Checkpointer(app, settings, holder, reader, sink, pressure, clock),
+        lag=Lag(app, holder, clock, wall),
+    )
+    work = Work(app, parts, clock, settings.partitions, policy.max_ahead if wall else None)
+    work.lookout = Lookout(app, settings, clock, work)
+    work.exporter = Exporter(
+        work,
+        pseudonym,
+        policy.min_classified,
+        settings.metrics,
+        REUSE_SECONDS if wall else 0.0,
+        policy=policy.fingerprint,
+    )
+    return work
+
+
+def _add_site(app: App, settings: Settings, pseudonym: Callable[[str], str], work: Work) -> None:
+    """Register the pages: /metrics, the board, findings and what-ifs."""
+    policy, exporter = settings.policy.policy(), work.exporter
+    wall = settings.clock == "wall"
+    finder = Finder(
+        work,
+        policy,
+        FINDINGS_REUSE_SECONDS if wall else 0.0,
+        most_units=settings.metrics.max_units,
+        unmeasured=exporter.unmeasured,
+    )
+    names = Names(pseudonym, settings.metrics.clinicians)
+    board = Board(work, exporter, policy, names, partial(not_ready, app, work), not wall)
+    add_pages(app, work, exporter)
+    add_findings(app, work, finder)
+    add_workbench(app, work, Workbench(work))
+    add_page(app)
+    add_board(app, work, board)
+
+
+def _faust(settings: Settings) -> App:
+    """Faust's app for `settings`, without anything to do yet."""
+    return App(
         settings.group,
         broker=[f"kafka://{address.strip()}" for address in settings.broker.split(",")],
         broker_client_id=settings.group,
@@ -145,7 +255,3 @@ def create_app(
         web_graph_enabled=False,
         web_stats_enabled=False,
     )
-    app.web_settings = settings.web
-    app.current_limits = partial(current_limits, settings)
-    app.work = Work(app, settings, clock, limits or {})
-    return app

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from streams.kafka.outgoing import Outgoing
@@ -14,7 +15,7 @@ class Client:
     every commit.
     """
 
-    crash_reason = None
+    crash_reason = _consumer = _producer = None
 
     def __init__(self) -> None:
         self.consumer = self
@@ -30,6 +31,11 @@ class Client:
         delivered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         delivered.set_result(None)
         return delivered
+
+
+def nothing_found(_: int) -> AbstractContextManager[Mapping[bytes, bytes]]:
+    """What recovery finds in an empty checkpoint topic."""
+    return nullcontext({})
 
 
 class Batches:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import cache
-from time import monotonic
+from time import monotonic, time
 from typing import Any
 
 import pytest
@@ -29,9 +29,9 @@ from streams.partitions.pressure import (
     Pressure,
 )
 from streams.settings import Settings
-from streams.worker.app import create_app
-from streams.worker.work import EPISODES_LIMIT, Work
-from tests.harness.fakes import Batches, Client
+from streams.worker.app import new_work
+from streams.worker.checkpointer import EPISODES_LIMIT
+from tests.harness.fakes import Batches, Client, nothing_found
 from tests.harness.partitions import (
     POLICY,
     Numbers,
@@ -131,13 +131,13 @@ class Life:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.work: Work = create_app(Settings(clock="event")).work
-        self.work.pressure = Pressure(episodes=ROOM)
         self.reader = Reader(store.said)
-        self.work._app, self.work._producer = self.reader, store  # type: ignore[assignment]
-        self.held = self.work._held[0] = take_hold(None, store.kept, POLICY, new_partition)
+        settings, pressure = Settings(clock="event"), Pressure(episodes=ROOM)
+        self.work = new_work(self.reader, settings, str, time, nothing_found, pressure=pressure)
+        self.work.sink.producer = store  # type: ignore[assignment]
+        self.held = self.work.holder.held[0] = take_hold(None, store.kept, POLICY, new_partition)
         self.reader.seek(self.held.partition.next_offsets)
-        self.work.recovered = self.work._current = True
+        self.work.holder.recovered = True
         self.most = 0
 
     async def read(self, slices: int = 1 << 30) -> int:
@@ -146,15 +146,15 @@ class Life:
             one = self.reader.next_slice()
             if one is None:
                 return count
-            self.work._take(self.held, one)
-            await self.work._tick()
+            self.work.reader.take(self.held, one)
+            await self.work.tick()
             self.most = max(self.most, self.held.waiting.episodes)
         return slices
 
     async def checkpoint(self) -> None:
         """The next one that is tried."""
         self.held.not_before = 0.0
-        await self.work.checkpoint()
+        await self.work.checkpointer.checkpoint()
 
     async def finish(self) -> None:
         """Read everything, with a checkpoint whenever reading stops."""
@@ -270,7 +270,7 @@ def test_a_checkpoint_that_the_broker_neither_takes_nor_refuses_stops_reading_to
 
         store, life.store.store = life.store.store, stuck  # type: ignore[method-assign]
         await life.read(6)
-        storing = asyncio.ensure_future(life.work.checkpoint())
+        storing = asyncio.ensure_future(life.work.checkpointer.checkpoint())
         await asyncio.sleep(0)
         assert life.held.partition.waiting == Waiting()
         before = life.held.waiting.episodes

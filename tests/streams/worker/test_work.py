@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from time import time
 
 import pytest
 from faust.tables.recovery import RebalanceAgain
@@ -11,8 +12,8 @@ from analyzer import Policy
 from streams.partitions.held import take_hold
 from streams.partitions.progress import Answers
 from streams.settings import Settings
-from streams.worker.app import create_app
-from tests.harness.fakes import Batches, Client
+from streams.worker.app import create_app, new_work
+from tests.harness.fakes import Batches, Client, nothing_found
 from tests.harness.partitions import Source, feed, long_source, new_partition
 
 POLICY = Policy()
@@ -28,22 +29,22 @@ def test_between_a_rebalance_and_the_state_that_follows_it_nothing_is_said_thoug
 
     async def live() -> None:
         client = Client()
-        work = create_app(Settings()).work
-        work._app, work._producer = client, Batches(client.sent)  # type: ignore[assignment]
+        work = new_work(client, Settings(), str, time, nothing_found)
+        work.sink.producer = Batches(client.sent)  # type: ignore[assignment]
 
-        held = work._held[0] = take_hold(None, {}, POLICY, new_partition)
-        await work._recovered({0})
+        held = work.holder.held[0] = take_hold(None, {}, POLICY, new_partition)
+        await work.holder.take_over({0})
         feed(held.partition, [record for records in SOURCE.records.values() for record in records])
-        await work.checkpoint()
+        await work.checkpointer.checkpoint()
         said = len(client.sent)
         assert said > 20
         await work.hand_over()
 
         held.partition.put_back(client.sent[:3])
-        await work.checkpoint()
+        await work.checkpointer.checkpoint()
         assert len(client.sent) == said
-        await work._recovered({0})
-        await work.checkpoint()
+        await work.holder.take_over({0})
+        await work.checkpointer.checkpoint()
         assert [one.value for one in client.sent[said:]] == [one.value for one in client.sent[:3]]
 
     asyncio.run(live())
@@ -62,7 +63,7 @@ def test_what_a_recovery_has_read_is_not_taken_for_the_state_if_another_rebalanc
         async def recovered(numbers: set[int]) -> None:
             taken.append(numbers)
 
-        app.work._table.on_recovered = recovered
+        app.tables["checkpoint"].on_recovered = recovered
         app.rebalancing_count, app.consumer_generation_id = 7, 4
         recovery = app.tables.recovery
         recovery.app.assignor.assigned_standbys = recovery.app.assignor.assigned_actives = set  # type: ignore[method-assign]

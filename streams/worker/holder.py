@@ -1,0 +1,126 @@
+"""The partitions that a worker holds: taken over after a rebalance, let go when others get them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
+
+import structlog
+from faust.types import TP
+
+from analyzer import TOPICS, Policy
+from streams.partitions.checkpoint import Restored
+from streams.partitions.held import Held, take_hold
+from streams.partitions.partition import Partition
+from streams.settings import Settings
+
+FoundRecords = Callable[[int], AbstractContextManager[Mapping[bytes, bytes]]]
+"""What recovery found in the checkpoint topic, by partition number (see `store.Found.taken`)."""
+
+log = structlog.get_logger("alarm_fatigue")
+
+
+class Holder:
+    """`held`: the partitions in this worker's hands, by number."""
+
+    def __init__(
+        self,
+        app: Any,
+        settings: Settings,
+        policy: Policy,
+        pseudonym: Callable[[str], str],
+        found: FoundRecords,
+    ) -> None:
+        self._app = app
+        self._settings = settings
+        self._policy = policy
+        self._pseudonym = pseudonym
+        self._found = found
+        self.held: dict[int, Held] = {}
+        self.recovered = False
+        """Whether the state held is the state of record.
+
+        False from the start of a rebalance until everything that others may have stored is read.
+        """
+
+    @property
+    def partitions(self) -> list[Partition]:
+        """The partitions held, by number."""
+        return [self.held[number].partition for number in sorted(self.held)]
+
+    def is_ours(self, held: Held) -> bool:
+        """Whether this worker may send on behalf of `held`, as far as it knows."""
+        return self.recovered and self.held.get(held.partition.number) is held
+
+    def expected_offsets(self) -> dict[TP, int]:
+        """The offset at which reading must go on, for each source partition held."""
+        held = sorted(self.held.items())
+        return {
+            TP(topic, number): one.partition.next_offsets.get(topic, 0)
+            for number, one in held
+            for topic in TOPICS
+        }
+
+    def checkpoint_times(self) -> dict[int, float]:
+        """When each partition was last stored, in seconds since the epoch; partitions never stored
+        are left out.
+        """
+        return {
+            number: held.stored_at
+            for number, held in sorted(self.held.items())
+            if held.stored_at is not None
+        }
+
+    def unstored(self) -> dict[int, int]:
+        """Records taken in since the last checkpoint, by partition."""
+        return {number: held.unstored for number, held in sorted(self.held.items())}
+
+    def revoked(self, numbers: set[int]) -> None:
+        """Drop partitions that others hold now, from memory and thus from /metrics."""
+        for number in numbers & self.held.keys():
+            del self.held[number]
+
+    async def take_over(self, numbers: set[int]) -> None:
+        """After a rebalance: hold exactly these partitions, with the state that recovery found."""
+        try:
+            self.revoked(self.held.keys() - numbers)
+            for number in sorted(numbers):
+                with self._found(number) as found:
+                    self.held[number] = take_hold(
+                        self.held.get(number),
+                        found,
+                        self._policy,
+                        partial(self._new_partition, number),
+                    )
+            self.recovered = True
+            log.info(
+                "partitions held",
+                partitions=sorted(numbers),
+                episodes=sum(one.engine.held for one in self.partitions),
+            )
+        except Exception as error:  # Faust drops exceptions of this callback
+            log.error("state cannot be restored", error=str(error))
+            await self._app.crash(error)
+
+    def _new_partition(self, number: int, restored: Restored) -> Partition:
+        settings = self._settings
+        if restored.changed_policy:
+            log.warning(
+                "the policy differs from that of the stored state; finished episodes are "
+                "classified again where that matters, but what was refused as late, or dropped "
+                "behind the old horizon, does not come back",
+                partition=number,
+                settings=restored.changed_policy,
+            )
+        return Partition(
+            number,
+            settings.partitions,
+            restored.engine,
+            restored.next_offsets,
+            self._pseudonym,
+            settings.max_record_bytes,
+            restored.said,
+            restored.episodes,
+        )

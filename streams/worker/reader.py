@@ -1,0 +1,133 @@
+"""Records in: slices into partitions, event time on, and reading paused under back-pressure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import structlog
+
+from analyzer import Topic
+from streams.kafka.slices import Skipped, Slice, tell_of_move
+from streams.partitions.held import Held
+from streams.partitions.pressure import Backpressure, Pressure
+from streams.worker.holder import Holder
+from streams.worker.sink import Sink
+
+ADVANCE_RECORDS = 8192
+"""Records after which time advances at once, so that pending facts do not pile up."""
+REJECTED_LIMIT = 500
+"""Rejected records after which the consumer waits for the producer."""
+
+ObserveDelays = Callable[[Topic, npt.NDArray[np.int64], float], None]
+
+log = structlog.get_logger("alarm_fatigue")
+
+
+class Reader:
+    """Takes in slices for the partitions of `holder`.
+
+    `clock` gives seconds since the epoch; `wall`: whether it moves the partitions' time, rather
+    than the records. `observe_delays` gets the event times (ms) of accepted records, by topic,
+    and the time (s) at which they were taken in.
+    """
+
+    def __init__(
+        self,
+        app: Any,
+        holder: Holder,
+        sink: Sink,
+        pressure: Pressure,
+        clock: Callable[[], float],
+        wall: bool,
+        observe_delays: ObserveDelays,
+    ) -> None:
+        self._app = app
+        self._holder = holder
+        self._sink = sink
+        self._pressure = pressure
+        self._clock = clock
+        self._wall = wall
+        self._observe_delays = observe_delays
+        self.taken_in = 0
+        """Records taken in since the start."""
+        self.unreadable_batches = Skipped()
+        self.in_hand: Slice | None = None
+        """The slice being taken in."""
+
+    async def consume(self, stream: Any) -> None:
+        """Take in the slices of a Faust stream, for as long as the worker runs."""
+        async for event in stream.noack().events():
+            one: Slice = event.value
+            if self._app.consumer.is_current(one):
+                held = self._holder.held.get(one.partition)
+                if held is not None:  # else it was revoked a moment ago
+                    self.take(held, one)
+                    if len(held.partition.outbox) >= REJECTED_LIMIT:
+                        await self._sink.send(held.partition.take_outbox())
+            self._app.consumer.finished(one)
+
+    def take(self, held: Held, one: Slice) -> None:
+        """Take in a slice. Raises `RuntimeError` where records are missing before it."""
+        expected = held.partition.next_offsets.get(one.topic, 0)
+        if one.begin != expected:
+            if not one.moved:
+                raise RuntimeError(
+                    f"{one.topic}, partition {one.partition}: "
+                    f"expected offset {expected}, but got {one.begin}"
+                )
+            tell_of_move(one, expected)
+            held.partition.next_offsets[one.topic] = one.begin
+        self.in_hand = one
+        try:
+            taken = held.partition.take_slice(one, int(self._clock() * 1000))
+        except Exception as error:
+            held.failed = True
+            log.error(
+                "the engine failed in the middle of a slice; "
+                "what is stored stays as it was before, and the worker ends",
+                topic=one.topic,
+                partition=one.partition,
+                offsets=[one.begin, one.next_offset],
+                error=type(error).__name__,
+            )
+            raise
+        self.in_hand = None
+        self.unreadable_batches.note(one)
+        self.taken_in += len(one)
+        self._observe_delays(one.topic, taken.accepted_at, self._clock())
+        held.arrived += len(one)
+        if held.arrived >= ADVANCE_RECORDS:
+            self.advance(held)
+            self.press()
+
+    def advance(self, held: Held) -> None:
+        """Bring one partition to the present."""
+        held.partition.advance(int(self._clock() * 1000) if self._wall else None)
+        held.arrived = 0
+
+    def advance_all(self) -> None:
+        """Bring every partition to the present."""
+        for held in self._holder.held.values():
+            self.advance(held)
+        self.press()
+
+    def press(self) -> None:
+        """Pause partitions whose finished episodes find no room, and resume the others."""
+        before = self._pressure.paused
+        waiting = {number: held.waiting for number, held in self._holder.held.items()}
+        paused = self._pressure.judge(waiting, monotonic())
+        if paused != before:
+            self._app.consumer.backlog.paused = paused
+
+    def backpressure(self) -> Backpressure:
+        """What back-pressure does at this moment."""
+        refused = {
+            number: held.refused
+            for number, held in self._holder.held.items()
+            if held.refused is not None
+        }
+        return self._pressure.now(monotonic(), refused)
