@@ -174,18 +174,18 @@ class Engine:
         self.version += bool(dropped)
         return dropped
 
-    def still_says(self, rows: Numbers, digests: Marks) -> npt.NDArray[np.bool_]:
-        """Which records, of those once given as `Finished`, are still what the state holds."""
+    def still_current(self, rows: Numbers, digests: Marks) -> npt.NDArray[np.bool_]:
+        """Which records, of those returned as `Finished`, the state still holds unchanged."""
         same: npt.NDArray[np.bool_] = self._state.table.digest[rows] == digests
         return same
 
-    def said_at(self, rows: Numbers) -> Finished:
-        """Records that the state holds, once more."""
+    def records_at(self, rows: Numbers) -> Finished:
+        """The records that the state holds at these rows."""
         return finished(self._state, rows)
 
-    def say_again(self, rows: Numbers) -> None:
-        """Have the records of rows returned by `advance` once more when they are final, even if
-        they say what they said.
+    def emit_again(self, rows: Numbers) -> None:
+        """Have `advance` return the records of these rows again when they are final, even if they
+        are unchanged.
         """
         table = self._state.table
         table.digest[rows] = 0
@@ -299,14 +299,14 @@ class Engine:
         policy: Policy,
         shards: Mapping[ShardKey, Any],
         tally: Mapping[tuple[Topic, Outcome], int],
-        judge_anew: bool = False,
+        reclassify: bool = False,
     ) -> Engine:
         """The engine that dumped `shards`. Time has not come to it until it is advanced.
 
-        `judge_anew`: the policy is another one, so look at everything that was final once more.
+        `reclassify`: the policy is another one, so classify everything that was final again.
         """
         self = cls(policy)
-        self._state = storage.load(policy, shards, judge_anew)
+        self._state = storage.load(policy, shards, reclassify)
         self.recent = Recent(self._state.facilities)
         self.tally = dict(tally)
         return self

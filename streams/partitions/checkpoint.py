@@ -31,12 +31,11 @@ import numpy as np
 import zstandard
 
 from analyzer import JUDGING, Engine, Policy, ShardKey, Topic
-from streams.kafka.outgoing import Outgoing, with_headers
+from streams.kafka.outgoing import Outgoing
+from streams.partitions.outbox import NOTHING_STORED, OUTBOX_SHARD, StoredOutbox
 from streams.partitions.partition import Partition, restored_engine
 
 VERSION = 5
-EDITION = "edition"
-"""The header by which records of `episodes` and `overload` are told apart: a decimal number."""
 PART_BYTES = 400_000
 """Longest value of a record: safely below a broker's default limit of 1 MB, whatever a facility
 holds.
@@ -44,9 +43,6 @@ holds.
 
 _WRITER = re.compile("[0-9a-f]{12}")
 """What a writer is called (see `new_writer`)."""
-_SAID: ShardKey = ("said", 0)
-"""Where the episodes of a checkpoint are named, among the engine's shards."""
-
 Pair = tuple[bytes, bytes | None]
 Place = tuple[str, int, int]
 """Where a shard lies: writer, checkpoint, number of parts."""
@@ -118,9 +114,6 @@ class Checkpoints:
     ) -> None:
         self._writer = writer
         self._superseded = set(found or ())
-        self._edition = max(
-            (one[EDITION] for one in _manifests(found or {})[0].values()), default=0
-        )
         self._unwritten = set(unwritten)
         self._count = 0
         self._places: dict[ShardKey, Place] = {}
@@ -132,12 +125,11 @@ class Checkpoints:
         They may not know yet that they lost it again, and then delete what they found: our keys of
         before. `found` is what they may have left.
         """
-        new = Checkpoints(writer, found, (self._unwritten | self._places.keys()) - {_SAID})
+        new = Checkpoints(writer, found, (self._unwritten | self._places.keys()) - {OUTBOX_SHARD})
         new._superseded |= {*self._superseded, self._manifest_key}
         new._superseded.update(
             part for key, place in self._places.items() for part in _keys(key, place)
         )
-        new._edition = max(new._edition, self._edition)
         return new
 
     @property
@@ -152,11 +144,9 @@ class Checkpoints:
         """
         part_bytes = min(PART_BYTES, part_bytes or PART_BYTES)
         self._count += 1
-        self._edition += 1
-        episodes, said, whole = partition.take_episodes()
-        headers = [(EDITION, b"%d" % self._edition)]
-        plan, engine = Plan(episodes=with_headers(episodes, headers)), partition.engine
-        contents: list[tuple[ShardKey, Any]] = [(_SAID, [said, whole] if episodes else None)]
+        emission, engine = partition.outbox.emit(), partition.engine
+        plan = Plan(episodes=emission.records)
+        contents: list[tuple[ShardKey, Any]] = [(OUTBOX_SHARD, emission.stored)]
         contents += [
             (key, engine.dump(key))
             for key in dict.fromkeys([*sorted(self._unwritten), *engine.changed_shards()])
@@ -176,7 +166,7 @@ class Checkpoints:
         places = [[*key, *place] for key, place in self._places.items()]
         manifest = {
             "version": VERSION,
-            EDITION: self._edition,
+            "edition": partition.outbox.generation,
             "places": places,
             "policy": asdict(engine.policy),
         } | partition.state()
@@ -200,8 +190,7 @@ class Restored:
 
     engine: Engine
     next_offsets: dict[Topic, int]
-    said: list[int]
-    episodes: list[Outgoing]
+    outbox: StoredOutbox = NOTHING_STORED
     changed_policy: list[str] = field(default_factory=list)
     """Settings of the policy that differ from those the state was computed under."""
 
@@ -242,7 +231,7 @@ def restore(stored: Mapping[bytes, bytes], policy: Policy) -> Restored | None:
                 f"stored state cannot be read ({error}): {ANEW}", keys[0]
             ) from None
     try:
-        return _restored(best, shards, policy)
+        return _restored(best, shards, policy, _generation(manifests))
     except Exception as error:  # whatever its content is, it is none that a worker has written
         [blamed] = [key for key, one in manifests.items() if one is best]
         raise CheckpointError(
@@ -250,17 +239,30 @@ def restore(stored: Mapping[bytes, bytes], policy: Policy) -> Restored | None:
         ) from error
 
 
-def _restored(best: dict[str, Any], shards: dict[ShardKey, Any], policy: Policy) -> Restored:
-    said, whole = shards.pop(_SAID, ([], []))
-    episodes = [Outgoing(topic, key, value) for topic, key, value, _ in whole]
+def latest_generation(stored: Mapping[bytes, bytes]) -> int:
+    """The greatest generation of any manifest found in the topic; 0 if there is none.
+
+    Raises `CheckpointError` for a manifest of another version.
+    """
+    return _generation(_manifests(stored)[0])
+
+
+def _generation(manifests: Mapping[bytes, dict[str, Any]]) -> int:
+    return max((one["edition"] for one in manifests.values()), default=0)
+
+
+def _restored(
+    best: dict[str, Any], shards: dict[ShardKey, Any], policy: Policy, generation: int
+) -> Restored:
+    outbox = StoredOutbox.read(shards.pop(OUTBOX_SHARD, None), generation)
     now = _unpack(_pack(asdict(policy)))  # lists for tuples, as stored
     changed = sorted(name for name in now if now[name] != best["policy"].get(name))
-    anew = bool(JUDGING & set(changed))
-    engine = restored_engine(policy, shards, best, anew)
-    if anew:  # what these say is not known before time has come to them
-        engine.say_again(np.array(said, dtype=np.int64))
-        said = []
-    return Restored(engine, best["next_offsets"], said, episodes, changed)
+    reclassify = bool(JUDGING & set(changed))
+    engine = restored_engine(policy, shards, best, reclassify)
+    if reclassify:  # their content is not known before the engine has advanced
+        engine.emit_again(np.array(outbox.rows, dtype=np.int64))
+        outbox = outbox._replace(rows=[])
+    return Restored(engine, best["next_offsets"], outbox, changed)
 
 
 class _Manifest(msgspec.Struct):

@@ -13,10 +13,12 @@ from streams.partitions.checkpoint import (
     CheckpointError,
     Checkpoints,
     Restored,
+    latest_generation,
     new_writer,
     restore,
 )
-from streams.partitions.partition import Partition, Waiting
+from streams.partitions.outbox import Waiting
+from streams.partitions.partition import Partition
 from streams.partitions.progress import Standing
 
 LOOK_SECONDS = 10.0
@@ -50,8 +52,6 @@ class Held:
         """When it is stored again (s, monotonic) after the broker refused a checkpoint."""
         self.refused: str | None = None
         """Why the broker refused the latest checkpoint; None if it did not."""
-        self.storing = Waiting()
-        """What a checkpoint under way has taken from the partition to send it afterwards."""
 
     @property
     def unstored(self) -> int:
@@ -63,15 +63,14 @@ class Held:
 
     @property
     def waiting(self) -> Waiting:
-        """All that waits to be sent after this checkpoint or the next."""
-        ours = self.partition.waiting
-        return Waiting(ours.episodes + self.storing.episodes, ours.size + self.storing.size)
+        """See `Outbox.waiting`."""
+        return self.partition.outbox.waiting
 
     def not_stored(self, episodes: list[Outgoing], not_before: float) -> None:
         """A checkpoint that was planned cannot be stored: the next one stores everything, and says
         it then.
         """
-        self.partition.put_back(episodes)
+        self.partition.outbox.put_back(episodes)
         self.partition.changed = True
         self.checkpoints = self.checkpoints.renewed(new_writer())
         self.not_before = not_before
@@ -111,13 +110,14 @@ def take_hold(
     writer = new_writer()
     if before is None:
         return Held(
-            new_partition(restore(found, policy) or Restored(Engine(policy), {}, [], [])),
+            new_partition(restore(found, policy) or Restored(Engine(policy), {})),
             Checkpoints(writer, found),
         )
     theirs = _further(found, before.partition, policy)
     if theirs is not None:
         return Held(new_partition(theirs), Checkpoints(writer, found))
     before.checkpoints = before.checkpoints.renewed(writer, found)
+    before.partition.outbox.fence(latest_generation(found))
     return before
 
 

@@ -9,9 +9,8 @@ and skipped.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
-from itertools import compress, repeat
+from collections.abc import Callable, Mapping, Sequence
+from itertools import compress
 from operator import eq
 from typing import Any, NamedTuple
 
@@ -21,23 +20,21 @@ import structlog
 
 from analyzer import (
     FACT_TYPES,
-    NOTHING_FINISHED,
     OUTCOMES,
     Columns,
     Engine,
-    Finished,
     Outcome,
     Policy,
     ShardKey,
     Topic,
 )
-from analyzer.arrays import distinct
-from streams.formats.codec import Decoded, decode_slice, encode_announcement, encode_episodes
+from streams.formats.codec import Decoded, decode_slice
 from streams.formats.control import Control, controls_among
 from streams.kafka.batches import Unreadable
-from streams.kafka.outgoing import Headers, Outgoing
+from streams.kafka.outgoing import Outgoing
 from streams.kafka.records import NO_TIMESTAMP
 from streams.kafka.slices import REPLAYED, TRUNCATED, Slice
+from streams.partitions.outbox import NOTHING_STORED, Outbox, StoredOutbox
 
 log = structlog.get_logger("alarm_fatigue")
 
@@ -56,13 +53,6 @@ _PLACES = {
 }
 _new = tuple.__new__  # a named tuple's own constructor takes three times as long
 _ACCEPTED, _DUPLICATE = OUTCOMES.index("accepted"), OUTCOMES.index("duplicate")
-
-
-class Waiting(NamedTuple):
-    """Episodes that wait to be sent, and the bytes of their values."""
-
-    episodes: int = 0
-    size: int = 0
 
 
 class TakenSlice(NamedTuple):
@@ -88,43 +78,31 @@ class Partition:
         next_offsets: Mapping[Topic, int],
         pseudonym: Callable[[str], str],
         max_record_bytes: int,
-        said: Sequence[int] = (),
-        episodes: Iterable[Outgoing] = (),
+        restored: StoredOutbox = NOTHING_STORED,
     ) -> None:
-        """What the stored state had to say is said again, in case it was not: its rows `said`, and
-        `episodes` that it does not hold.
-        """
+        """`restored`: what the stored state had to emit, which may not have been sent."""
         self.number = number
         self.engine = engine
         self.next_offsets: dict[Topic, int] = dict(next_offsets)
-        self.outbox: list[Outgoing] = []
+        self.outbox = Outbox(engine, pseudonym, restored)
+        """Episodes and overload transitions, to be sent once the state is stored."""
+        self.rejected: list[Outgoing] = []
         """Rejected records, to be sent at once: sent again after a crash, they are the same."""
         self.truncated: dict[Topic, int] = dict.fromkeys(FACT_TYPES, 0)
         """Texts for people that were cut, by topic, since this partition was taken up."""
         self._keyed = partitions > 1  # with one partition any key leads to the right place
-        self._pseudonym = pseudonym
         self._max_record_bytes = max_record_bytes
         self._poisoned = False
-        self._episodes: list[Outgoing] = list(episodes)
-        self._episode_bytes = _size(self._episodes)
-        self._finished: list[Finished] = []
-        """Those in `_episodes`, after whatever came from outside."""
-        self._say(engine.said_at(np.array(said, dtype=np.int64)))
-        self.changed = bool(self._episodes)
+        self._changed = False
+
+    @property
+    def changed(self) -> bool:
         """Whether anything happened since the last checkpoint was planned."""
-        self._said_before = len(self._episodes)
+        return self._changed or self.outbox.pending.episodes > 0
 
-    @property
-    def waiting_episodes(self) -> int:
-        """How many finished episodes wait for the next checkpoint, beside those that most likely
-        were sent before a restart.
-        """
-        return len(self._episodes) - self._said_before
-
-    @property
-    def waiting(self) -> Waiting:
-        """All that waits for the next checkpoint."""
-        return Waiting(len(self._episodes), self._episode_bytes)
+    @changed.setter
+    def changed(self, changed: bool) -> None:
+        self._changed = changed
 
     def take_slice(self, one: Slice, now: int | None = None) -> TakenSlice:
         """Take in the records that were not taken in before.
@@ -243,7 +221,7 @@ class Partition:
         # for `alarm-fatigue rejected replay` to know
         if times := one.replayed.get(one.offsets[place]):
             headers[REPLAYED] = str(times)
-        self.outbox.append(
+        self.rejected.append(
             Outgoing(
                 "rejected",
                 one.keys[place],
@@ -264,7 +242,7 @@ class Partition:
         }
         if batch.size > len(batch.sample):
             headers |= {TRUNCATED: "true", "original_size": str(batch.size)}
-        self.outbox.append(
+        self.rejected.append(
             Outgoing(
                 "rejected",
                 None,
@@ -280,8 +258,7 @@ class Partition:
         except Exception:
             self._poisoned = True
             raise
-        self._say(finished)
-        self.changed = self.changed or len(finished) > 0
+        self.outbox.add(finished)
 
     def let_go(self, now: int) -> None:
         """Drop facilities that fell silent, once everything written was taken in (see
@@ -308,55 +285,10 @@ class Partition:
             self._poisoned = True
             raise
 
-    def _say(self, episodes: Finished) -> None:
-        if not len(episodes):
-            return
-        keys = {facility: facility.encode() for facility in set(episodes.columns[0])}
-        of_facility = map(keys.__getitem__, episodes.columns[0])
-        values = encode_episodes(episodes, self._pseudonym)
-        self._episodes += map(
-            partial(_new, Outgoing), zip(repeat("episodes"), of_facility, values, repeat(Headers()))
-        )
-        self._episode_bytes += sum(map(len, values))
-        self._finished.append(episodes)
-
-    def take_outbox(self) -> list[Outgoing]:
-        outbox, self.outbox = self.outbox, []
-        return outbox
-
-    def take_episodes(self) -> tuple[list[Outgoing], list[int], list[Outgoing]]:
-        """Finished episodes and changed overload states, to be sent once the state is stored; and
-        what to store to send them again.
-
-        That is the rows of those episodes that the state holds, and the others whole: versions
-        since replaced, alarms since dropped, states.
-        """
-        changes = [
-            Outgoing(
-                "overload", one.change.facility.encode(), encode_announcement(one, self._pseudonym)
-            )
-            for one in self.engine.announce()
-        ]
-        episodes, finished = self._episodes, self._finished
-        self._episodes, self._finished, self._said_before, self._episode_bytes = [], [], 0, 0
-        if not episodes:
-            return changes, [], changes
-        finished.append(NOTHING_FINISHED)  # all may have come from outside
-        rows = np.concatenate([one.rows for one in finished])
-        held = self.engine.still_says(rows, np.concatenate([one.digests for one in finished]))
-        from_outside = len(episodes) - len(rows)
-        lost = [from_outside + number for number in np.flatnonzero(~held).tolist()]
-        return (
-            episodes + changes,
-            distinct(rows[held]).tolist(),
-            [*episodes[:from_outside], *map(episodes.__getitem__, lost), *changes],
-        )
-
-    def put_back(self, episodes: list[Outgoing]) -> None:
-        """Take back what was not sent after all, to be stored and sent with the next checkpoint."""
-        self._episodes[:0] = episodes
-        self._episode_bytes += _size(episodes)
-        self.changed = self.changed or bool(episodes)
+    def take_rejected(self) -> list[Outgoing]:
+        """The rejected records, which are the caller's to send from here on."""
+        rejected, self.rejected = self.rejected, []
+        return rejected
 
     def state(self) -> dict[str, Any]:
         """What belongs to the state beside the engine's shards, in plain values."""
@@ -374,19 +306,15 @@ class Partition:
         }
 
 
-def _size(records: Iterable[Outgoing]) -> int:
-    return sum(len(one.value or b"") for one in records)
-
-
 def restored_engine(
-    policy: Policy, shards: Mapping[ShardKey, Any], state: Mapping[str, Any], judge_anew: bool
+    policy: Policy, shards: Mapping[ShardKey, Any], state: Mapping[str, Any], reclassify: bool
 ) -> Engine:
     """The engine of a stored state (see `Partition.state`)."""
     engine = Engine.load(
         policy,
         shards,
         {(topic, outcome): count for topic, outcome, count in state["tally"]},
-        judge_anew,
+        reclassify,
     )
     engine.controls = dict(state["controls"])
     return engine

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from streams.partitions.partition import Waiting
+from streams.partitions.outbox import Waiting
 
 WAITING_EPISODES = 100_000
 WAITING_BYTES = 64 << 20

@@ -21,7 +21,6 @@ from streams.kafka.outgoing import Outgoing
 from streams.kafka.producer import Refused
 from streams.kafka.topics import checkpoint_topic
 from streams.partitions.held import Held
-from streams.partitions.partition import Waiting
 from streams.partitions.pressure import Pressure
 from streams.settings import Settings
 from streams.worker.holder import Holder
@@ -76,7 +75,7 @@ class Checkpointer:
         if self._storing.locked():
             return False
         held = self._holder.held.values()
-        if any(one.partition.waiting_episodes >= EPISODES_LIMIT for one in held):
+        if any(one.partition.outbox.new_episodes >= EPISODES_LIMIT for one in held):
             return True
         return self._pressure.checkpoint_due and not any(one.refused for one in held)
 
@@ -90,7 +89,7 @@ class Checkpointer:
                 held.partition.look()
                 if held.partition.changed:
                     await self._store(held)
-                    held.storing = Waiting()
+                    held.partition.outbox.emitted()
                     self._reader.press()
 
     async def checkpoint_within(self, seconds: float) -> bool:
@@ -110,8 +109,7 @@ class Checkpointer:
         place = self._topic, number
         part_bytes = max(self._sink.limits.of(self._topic) - PART_HEADROOM, PART_HEADROOM)
         # One moment: the state, what it has to emit, and the offsets it has reached.
-        held.storing = partition.waiting
-        plan, rejected = held.checkpoints.plan(partition, part_bytes), partition.take_outbox()
+        plan, rejected = held.checkpoints.plan(partition, part_bytes), partition.take_rejected()
         stored = dict(partition.next_offsets)
         reached = {TP(topic, number): offset for topic, offset in stored.items()}
         await self._sink.send(rejected)
@@ -149,7 +147,7 @@ class Checkpointer:
             if monotonic() - confirmed >= CONFIRMED_SECONDS:
                 ours = self._holder.is_ours(held)
                 if not ours or not await self._app.consumer.tell_group(reached):
-                    held.partition.put_back(episodes[begin:])
+                    held.partition.outbox.put_back(episodes[begin:])
                     break
                 confirmed = monotonic()
             await self._sink.send(episodes[begin : begin + EMITTED_AT_ONCE])

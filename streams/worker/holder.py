@@ -121,6 +121,5 @@ class Holder:
             restored.next_offsets,
             self._pseudonym,
             settings.max_record_bytes,
-            restored.said,
-            restored.episodes,
+            restored.outbox,
         )

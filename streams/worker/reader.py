@@ -66,8 +66,8 @@ class Reader:
                 held = self._holder.held.get(one.partition)
                 if held is not None:  # else it was revoked a moment ago
                     self.take(held, one)
-                    if len(held.partition.outbox) >= REJECTED_LIMIT:
-                        await self._sink.send(held.partition.take_outbox())
+                    if len(held.partition.rejected) >= REJECTED_LIMIT:
+                        await self._sink.send(held.partition.take_rejected())
             self._app.consumer.finished(one)
 
     def take(self, held: Held, one: Slice) -> None:

@@ -155,7 +155,7 @@ class Work:
             self.lag.check_transactions(answered)
         self._departures.look(self, self._clock())
         for held in list(self.holder.held.values()):
-            await self.sink.send(held.partition.take_outbox())
+            await self.sink.send(held.partition.take_rejected())
         self.pressure.tell(self.reader.backpressure())
         if self.checkpointer.is_due:
             await self.checkpointer.checkpoint()

@@ -15,6 +15,7 @@ from streams.formats.codec import Malformed, decode, decode_slice
 from streams.kafka.slices import Slice
 from streams.metrics.library import burden_metrics, samples, tally_metric, watermark_metric
 from streams.partitions.checkpoint import Checkpoints, restore
+from streams.partitions.outbox import NOTHING_STORED, StoredOutbox
 from streams.partitions.partition import Partition
 
 BASE = 1_772_348_400_000  # ms, 2026-03-01T07:00Z
@@ -159,10 +160,9 @@ def steps(data: bytes) -> Iterator[Step]:
 def _partition(
     engine: Engine | None = None,
     offsets: dict[Topic, int] | None = None,
-    said: Any = (),
-    episodes: Any = (),
+    outbox: StoredOutbox = NOTHING_STORED,
 ) -> Partition:
-    return Partition(0, 1, engine or Engine(POLICY), offsets or {}, str, MAX_BYTES, said, episodes)
+    return Partition(0, 1, engine or Engine(POLICY), offsets or {}, str, MAX_BYTES, outbox)
 
 
 def _run(partition: Partition, work: list[Step], most: int) -> None:
@@ -228,7 +228,7 @@ def run_engine(data: bytes) -> None:
     assert all(math.isfinite(value) for value in shown.values()), "a number that is none"
     records = sum(not isinstance(step, int) for step in work)
     assert sum(one.engine.tally.values()) == records, "a record that is not counted"
-    rejected = [dict(sent.headers) for sent in one.outbox if sent.topic == "rejected"]
+    rejected = [dict(sent.headers) for sent in one.rejected if sent.topic == "rejected"]
     assert len(rejected) == sum(
         count
         for (_, outcome), count in one.engine.tally.items()
@@ -240,7 +240,7 @@ def run_engine(data: bytes) -> None:
     stored = {key: value for key, value in plan.shards + plan.manifest if value is not None}
     back = restore(stored, POLICY)
     assert back is not None
-    restored = _partition(back.engine, back.next_offsets, back.said, back.episodes)
+    restored = _partition(back.engine, back.next_offsets, back.outbox)
     restored.advance(now)
     assert numbers(restored) == shown, "another state after it was restored"
     later = now + 3 * 3_600_000

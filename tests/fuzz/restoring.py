@@ -162,9 +162,7 @@ def _outcome(stored: Stored) -> object:
     if found is None:
         return None
     assert isinstance(found.engine, Engine)
-    partition = Partition(
-        0, 1, found.engine, found.next_offsets, str, 1 << 20, found.said, found.episodes
-    )
+    partition = Partition(0, 1, found.engine, found.next_offsets, str, 1 << 20, found.outbox)
     partition.advance(BASE + 7_200_000)
     Checkpoints("v", stored).plan(partition)
     return sorted(

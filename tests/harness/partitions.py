@@ -33,8 +33,8 @@ Numbers = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 def new_partition(restored: Restored | None = None, policy: Policy = POLICY) -> Partition:
-    one = restored or Restored(Engine(policy), {}, [], [])
-    return Partition(0, 1, one.engine, one.next_offsets, str, 1 << 20, one.said, one.episodes)
+    one = restored or Restored(Engine(policy), {})
+    return Partition(0, 1, one.engine, one.next_offsets, str, 1 << 20, one.outbox)
 
 
 def numbers(partition: Partition) -> Numbers:

@@ -206,7 +206,7 @@ def test_cover_by_another_policy_is_told_from_what_is_stored() -> None:
     assert not [key for key in numbers(engine) if "ratio" in key[0] and "nonactionable" in key[0]]
     stored = {key: msgspec.msgpack.decode(value) for key, value in store(engine, Stored()).items()}
     generous = Policy(cover_by=("acknowledge", "attend"))
-    judged = by_id(Engine.load(generous, stored, {}, judge_anew=True).advance(now))
+    judged = by_id(Engine.load(generous, stored, {}, reclassify=True).advance(now))
     assert {(one.class_, one.basis) for one in judged.values()} == {
         ("non_actionable", "no_intervention")
     }

@@ -132,7 +132,7 @@ class Worker:
         assert self._held is not None
         if self._storing is None:
             plan = self._held.checkpoints.plan(self.partition)
-            self._hospital.sent += self.partition.take_outbox()
+            self._hospital.sent += self.partition.take_rejected()
             self._storing = Storing(
                 plan.shards + plan.manifest, False, plan.episodes, plan.deletions
             )
@@ -143,7 +143,7 @@ class Worker:
             elif storing.episodes and not storing.confirmed:
                 storing.confirmed = self is self._hospital.owner
                 if not storing.confirmed:
-                    self.partition.put_back(storing.episodes)
+                    self.partition.outbox.put_back(storing.episodes)
                     storing.episodes = []
             elif storing.episodes:
                 self._hospital.sent.append(storing.episodes.pop(0))
@@ -268,7 +268,7 @@ def test_a_crash_between_any_two_records_restores_a_state_that_was_and_ends_with
         hospital.finish()
         assert numbers(hospital.owner.partition) == source.straight(source.ends)
         hospital.replace_owner(lingers=False)
-    assert latest_episodes(hospital.sent) == latest_episodes(whole(source).take_episodes()[0])
+    assert latest_episodes(hospital.sent) == latest_episodes(whole(source).outbox.emit().records)
 
 
 def test_a_crash_after_each_record_of_a_checkpoint_loses_no_state_and_no_episode() -> None:
@@ -276,7 +276,7 @@ def test_a_crash_after_each_record_of_a_checkpoint_loses_no_state_and_no_episode
     episodes and deletions.
     """
     source = Source({topic: records[:150] for topic, records in long_source().records.items()})
-    whole_outbox = latest_episodes(whole(source).take_episodes()[0])
+    whole_outbox = latest_episodes(whole(source).outbox.emit().records)
     assert len(whole_outbox) > 20
     produced = 0
     while True:
@@ -309,7 +309,7 @@ def test_writers_that_linger_and_return_harm_no_state_but_their_own(data: st.Dat
         act(hospital, step)
     hospital.finish()
     assert numbers(hospital.owner.partition) == source.straight(source.ends)
-    final = latest_episodes(whole(source).take_episodes()[0])
+    final = latest_episodes(whole(source).outbox.emit().records)
     assert latest_episodes(hospital.sent) == final
     for zombie in list(hospital.zombies):
         zombie.store()
@@ -421,7 +421,7 @@ def test_a_state_of_another_policy_is_judged_anew_and_gives_the_numbers_of_a_fre
         feed(fresh, records)
     assert numbers(after) == numbers(fresh)
     said = latest_episodes([*plan.episodes, *Checkpoints("v", found).plan(after).episodes])
-    final = latest_episodes(fresh.take_episodes()[0])
+    final = latest_episodes(fresh.outbox.emit().records)
     assert {key: said.get(key) for key in final} == final
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from analyzer import OUTCOMES, Columns, Engine, Policy, Topic
-from streams.kafka.outgoing import Outgoing
+from streams.kafka.outgoing import Outgoing, with_headers
 from streams.kafka.slices import Slice
 from streams.partitions.checkpoint import Checkpoints, restore
+from streams.partitions.outbox import GENERATION_HEADER, StoredOutbox
 from streams.partitions.partition import Partition, Poisoned
 
 POLICY = Policy()
@@ -96,8 +97,8 @@ def test_after_a_failure_while_time_passes_nothing_is_stored() -> None:
 
 def test_episodes_that_a_crash_kept_from_being_sent_are_a_reason_to_store_again() -> None:
     """Else they would wait for the next record, which may be long in coming."""
-    said = [Outgoing("episodes", b"H01", b"{}")]
-    assert Partition(0, 1, Engine(POLICY), {}, str, 1 << 20, (), said).changed
+    stored = StoredOutbox(records=[Outgoing("episodes", b"H01", b"{}")])
+    assert Partition(0, 1, Engine(POLICY), {}, str, 1 << 20, stored).changed
     assert not partition().changed
 
 
@@ -105,10 +106,9 @@ def test_episodes_said_again_after_a_restart_make_no_checkpoint_due_at_once() ->
     """Thousands of them would have the whole state written before the first correct numbers are
     shown.
     """
-    one = Partition(
-        0, 1, Engine(POLICY), {}, str, 1 << 20, (), [Outgoing("episodes", b"H01", b"{}")] * 3
-    )
-    assert one.waiting_episodes == 0
+    stored = StoredOutbox(records=[Outgoing("episodes", b"H01", b"{}")] * 3)
+    one = Partition(0, 1, Engine(POLICY), {}, str, 1 << 20, stored)
+    assert one.outbox.new_episodes == 0
     values = [
         alarm(1),
         alarm(1, event_id="x", phase="end", at=AT + 1000),
@@ -116,11 +116,11 @@ def test_episodes_said_again_after_a_restart_make_no_checkpoint_due_at_once() ->
     ]
     one.take_slice(Slice("alarms", 0, [0, 1, 2], [AT + 600_000] * 3, [b"H01"] * 3, values, 0, 3))
     one.advance(None)
-    assert one.waiting_episodes == 1
-    assert len(one.take_episodes()[0]) == 4
-    assert one.waiting_episodes == 0
-    one.put_back([Outgoing("episodes", b"H01", b"{}")])
-    assert one.waiting_episodes == 1
+    assert one.outbox.new_episodes == 1
+    assert len(one.outbox.emit().records) == 4
+    assert one.outbox.new_episodes == 0
+    one.outbox.put_back([Outgoing("episodes", b"H01", b"{}")])
+    assert one.outbox.new_episodes == 1
 
 
 def test_episodes_put_back_come_with_the_next_checkpoint_before_newer_ones_and_are_stored_whole() -> (
@@ -134,12 +134,13 @@ def test_episodes_put_back_come_with_the_next_checkpoint_before_newer_ones_and_a
     ]
     one.take_slice(Slice("alarms", 0, [0, 1, 2], [AT + 600_000] * 3, [b"H01"] * 3, values, 0, 3))
     one.advance(None)
-    episodes, rows, whole = one.take_episodes()
+    episodes, (rows, whole) = one.outbox.emit()
     assert (len(episodes), len(rows), whole) == (1, 1, [])
-    one.put_back(episodes)
+    one.outbox.put_back(episodes)
     assert one.changed
-    assert one.take_episodes() == (episodes, [], episodes)
-    assert one.take_episodes() == ([], [], [])
+    again = with_headers(episodes, [(GENERATION_HEADER, b"2")])
+    assert one.outbox.emit() == (again, [[], episodes])
+    assert one.outbox.emit() == ([], None)
 
 
 def test_records_taken_in_before_are_known_by_their_offset() -> None:
@@ -168,7 +169,7 @@ def test_a_rejected_record_moves_the_offset_and_changes_no_state_beside_the_coun
     one = partition()
     one.take_slice(slice_of("labels", 4, b"{"))
     assert one.next_offsets == {"labels": 5}
-    [rejected] = one.take_outbox()
+    [rejected] = one.take_rejected()
     assert (rejected.topic, rejected.key, rejected.value) == ("rejected", b"H01", b"{")
     assert dict(rejected.headers) == {
         "reason": b"malformed",
@@ -196,7 +197,7 @@ def test_one_bad_record_spoils_none_of_the_others_and_each_is_told_with_its_own_
     assert taken.accepted_at.tolist() == [AT, AT]
     told = {
         int(dict(record.headers)["offset"]): dict(record.headers)["reason"].decode()
-        for record in one.take_outbox()
+        for record in one.take_rejected()
     }
     assert told == {11: "malformed", 12: "misrouted", 14: "future", 15: "malformed", 17: "late"}
     expected = {
@@ -220,7 +221,7 @@ def test_the_first_alarm_of_a_new_facility_is_late_if_it_is_older_than_the_horiz
     one.take_slice(
         slice_of("alarms", 0, alarm(0, at=AT - horizon - 1), alarm(1, at=AT - horizon), alarm(2))
     )
-    [rejected] = one.take_outbox()
+    [rejected] = one.take_rejected()
     assert dict(rejected.headers)["reason"] == b"late"
     assert dict(rejected.headers)["detail"].endswith(
         b"nor the horizon before the record's timestamp"
@@ -243,7 +244,7 @@ def test_every_bound_is_one_malformed_record_that_names_the_field() -> None:
             alarm(6),
         )
     )
-    headers = [dict(record.headers) for record in one.take_outbox()]
+    headers = [dict(record.headers) for record in one.take_rejected()]
     assert {header["reason"] for header in headers} == {b"malformed"}
     assert [header["detail"].decode() for header in headers] == [
         "at: expected a time from 2000 to 2100",
@@ -268,7 +269,7 @@ def test_texts_that_were_cut_are_counted_by_topic() -> None:
         )
     )
     assert one.truncated == {"alarms": 2, "assignments": 0, "responses": 0, "labels": 0}
-    assert one.take_outbox() == []
+    assert one.take_rejected() == []
 
 
 def control(command: str, at: int, facility: str = "H01") -> bytes:
@@ -304,7 +305,7 @@ def test_a_control_record_is_obeyed_in_its_place_and_counted_apart() -> None:
     assert one.engine.watermarks() == {"H01": AT + 3}
     assert one.next_offsets == {"alarms": 11}
     rejected = [
-        (dict(sent.headers)["offset"], dict(sent.headers)["reason"]) for sent in one.take_outbox()
+        (dict(sent.headers)["offset"], dict(sent.headers)["reason"]) for sent in one.take_rejected()
     ]
     assert rejected == [(b"7", b"late"), (b"10", b"malformed")]
     one.advance(AT + 10)

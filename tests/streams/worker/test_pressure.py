@@ -20,7 +20,7 @@ from streams.kafka.outgoing import Outgoing
 from streams.kafka.producer import Refused
 from streams.kafka.slices import Backlog, Place, Reach, Slice
 from streams.partitions.held import take_hold
-from streams.partitions.partition import Waiting
+from streams.partitions.outbox import Waiting
 from streams.partitions.pressure import (
     PAUSED_SECONDS,
     WAITING_BYTES,
@@ -171,7 +171,7 @@ class Life:
 @cache
 def straight() -> tuple[Numbers, Any]:
     """The numbers of a worker that never fails, and the episodes that it sends."""
-    return source().straight(source().ends), latest_episodes(whole(source()).take_episodes()[0])
+    return source().straight(source().ends), latest_episodes(whole(source()).outbox.emit().records)
 
 
 def assert_as_if_nothing_had_happened(life: Life) -> None:
@@ -272,7 +272,7 @@ def test_a_checkpoint_that_the_broker_neither_takes_nor_refuses_stops_reading_to
         await life.read(6)
         storing = asyncio.ensure_future(life.work.checkpointer.checkpoint())
         await asyncio.sleep(0)
-        assert life.held.partition.waiting == Waiting()
+        assert life.held.partition.outbox.pending == Waiting()
         before = life.held.waiting.episodes
         assert before > 0
         await life.read()

@@ -40,7 +40,7 @@ def test_between_a_rebalance_and_the_state_that_follows_it_nothing_is_said_thoug
         assert said > 20
         await work.hand_over()
 
-        held.partition.put_back(client.sent[:3])
+        held.partition.outbox.put_back(client.sent[:3])
         await work.checkpointer.checkpoint()
         assert len(client.sent) == said
         await work.holder.take_over({0})
