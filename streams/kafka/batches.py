@@ -118,8 +118,9 @@ class Batches:
 
     `aborted`: the aborted transactions that the broker names, as (producer id, first offset), whose
     records are left out. None: transactions do not matter, and all records are read. `doubt`: stop
-    before a batch whose checksum is wrong and set `doubtful`, for it may be right when it is
-    fetched again; not at offset `suspect`, where that was tried.
+    before a batch whose checksum is wrong, or that reaches beyond the high watermark, and set
+    `doubtful`, for it may be right when it is fetched again; not at offset `suspect`, where that
+    was tried.
     """
 
     def __init__(
@@ -150,7 +151,8 @@ class Batches:
     def read(self, end: int | None = None) -> Read:
         """About `SLICE_RECORDS` records.
 
-        `end`: the partition's high watermark, beyond which no batch can reach.
+        `end`: the partition's high watermark as of the fetch. A batch beyond it is damaged, unless
+        it has just been written: see `doubt`.
         """
         found = Read(self.position, self.position)
         size = 0.0
@@ -313,7 +315,10 @@ class Batches:
 
     def _is_behind(self, base: int, next_offset: int, end: int | None) -> bool:
         """Whether a batch lies before `position`. Raises `Damaged` where it lies nowhere."""
-        if base < 0 or next_offset <= base or (end is not None and next_offset > end):
+        beyond = end is not None and next_offset > end
+        if beyond:  # brokers read their high watermark before the records, which may pass it
+            self._check_doubt()
+        if base < 0 or next_offset <= base or beyond:
             raise Damaged("the batch declares offsets that the partition does not have")
         return next_offset <= self.position
 

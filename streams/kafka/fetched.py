@@ -61,7 +61,7 @@ class FetchedRecords(PartitionRecords):
 
     @property
     def doubtful(self) -> bool:
-        """Whether it ends before a batch whose checksum is wrong."""
+        """Whether it ends before a batch that is to be fetched again: see `Batches`."""
         return self._batches is not None and self._batches.doubtful
 
     @property

@@ -442,6 +442,23 @@ def test_a_length_that_is_none_ends_the_fetch_and_reading_goes_on_behind_it(leng
     assert found[-1].next_offset > 10
 
 
+def test_a_batch_just_written_beyond_the_high_watermark_is_fetched_again_and_not_skipped() -> None:
+    """A broker notes the high watermark before it reads the records: a batch that is written in
+    between comes with the older one.
+    """
+    data = Batch(plain(4), 4).build(0)
+    first = Batches(data, 0, doubt=True)
+    read = first.read(end=0)
+    assert (read.offsets, read.unreadable, first.doubtful) == ([], [], True)
+    again = Batches(data, first.position, doubt=True, suspect=first.position)
+    read = again.read(end=4)
+    assert (read.offsets, read.unreadable, again.doubtful) == ([0, 1, 2, 3], [], False)
+    lying = Batches(data, 0, doubt=True, suspect=0)
+    assert [one.reason for one in lying.read(end=0).unreadable] == [
+        "the batch declares offsets that the partition does not have"
+    ]
+
+
 def test_a_wrong_checksum_is_doubted_once() -> None:
     """It may have happened on the way."""
     raw = bytearray(Batch(plain(2), 2).build(2))
