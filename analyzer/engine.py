@@ -32,7 +32,8 @@ from analyzer.pipeline.shards import ShardKey
 from analyzer.pipeline.state import State
 from analyzer.whatif.episode_table import Recorded
 from analyzer.whatif.recall import recall
-from analyzer.windows.burden import Burdens, Snapshot
+from analyzer.windows.burden import Burdens
+from analyzer.windows.snapshot import Snapshot
 
 _PLACES: dict[Topic, dict[str, int]] = {
     topic: {name: place for place, name in enumerate(type_.__slots__)}
