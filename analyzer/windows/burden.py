@@ -90,7 +90,7 @@ class UnitBurdens:
     chattering: Numbers
     """(U, W): alarms of signals that came and went repeatedly (`chatter`)."""
     fleeting: Numbers
-    """(U, W): alarms that lasted less than the policy's `fleeting`, of any class, answered or not."""
+    """(U, W): alarms shorter than the policy's `fleeting`, of any class, answered or not."""
     acuity: Floats
     """(U,): sum over the assignments now. A bed that two clinicians share counts twice."""
     load_spread: Floats

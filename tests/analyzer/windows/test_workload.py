@@ -1,8 +1,8 @@
-"""Duty, floods, chatter and what else tells a workload: small shifts, every expected number worked
-out by hand.
+"""Duty, floods, chatter and other measures of workload: small shifts, every expected number
+computed by hand.
 
-Each is asked of the naive reading and of the engine. Times are seconds after an arbitrary moment T;
-`M` and `H` are minutes and hours.
+Each number is checked against the oracle and the engine. Times are seconds after an arbitrary
+time; `M` and `H` are minutes and hours.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ POLICY = Policy(windows={"10m": 10 * MINUTE, "1h": HOUR, "2h": 2 * HOUR})
 
 
 def shown(facts: list[Fact], now: float) -> Any:
-    """Of the facility, at `now`: what the naive reading and the engine agree on."""
+    """The metrics of the facility at `now`, on which the oracle and the engine agree."""
     found = naive.metrics(facts, ms(now), POLICY)
     engine = Engine(POLICY)
     feed(engine, facts)
@@ -45,7 +45,7 @@ def of_ann(
 
 
 def to_ann(*starts: float, lasting: float = 1) -> list[Fact]:
-    """Alarms sent to ann at whatever bed, so that they are hers on duty and off."""
+    """Alarms sent to ann by name, so that they are attributed to her on duty and off."""
     return [
         fact
         for number, start in enumerate(starts)
@@ -54,7 +54,6 @@ def to_ann(*starts: float, lasting: float = 1) -> list[Fact]:
 
 
 # --- protected time
-# ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -66,17 +65,20 @@ def to_ann(*starts: float, lasting: float = 1) -> list[Fact]:
         ([(0, None)], [20 * M, 24 * M], 56 / 60),
         ([(0, None)], [20 * M, 25 * M], 1),  # exactly five minutes are enough
         ([(0, None)], [20 * M, 25 * M - 0.001], (60 * M - (5 * M - 0.001)) / (60 * M)),
-        ([(0, None)], [20 * M, 20 * M], 1),  # two at one moment cut once
+        ([(0, None)], [20 * M, 20 * M], 1),  # two at the same time cut once
         ([(0, None)], [56 * M], 56 / 60),
         ([(0, None)], [*range(4 * M, 60 * M, 4 * M)], 0),
-        # duty ends and begins: what lies between is nobody's time, and an alarm there, or at the
-        # very edge, cuts nothing
+        # a gap between two duties is not on duty, and an alarm in it, or at its edge, cuts nothing
         ([(0, 10 * M), (20 * M, 40 * M)], [15 * M], 1),
         ([(0, 10 * M), (20 * M, 40 * M)], [10 * M, 20 * M, 40 * M], 1),
         ([(0, 10 * M), (20 * M, 40 * M)], [7 * M, 30 * M], 27 / 30),
-        ([(0, 4 * M), (20 * M, 40 * M)], [], 20 / 24),  # four minutes of duty are no stretch
+        (
+            [(0, 4 * M), (20 * M, 40 * M)],
+            [],
+            20 / 24,
+        ),  # four minutes of duty are too short to be protected
         ([(0, 4 * M), (20 * M, 24 * M)], [], 0),
-        # touching and overlapping duties are one; a start where they touch cuts
+        # touching and overlapping duties are joined; a start where they touch cuts
         ([(0, 4 * M), (4 * M, 8 * M)], [], 1),
         ([(0, 4 * M), (4 * M, 8 * M)], [4 * M], 0),
         ([(0, 4 * M), (3 * M, 8 * M)], [4 * M], 0),
@@ -84,7 +86,7 @@ def to_ann(*starts: float, lasting: float = 1) -> list[Fact]:
         # clipped to the window: begun before it, or going on after now
         ([(-H, 10 * M)], [-M, 0, 4 * M], 6 / 10),
         ([(57 * M, 90 * M), (0, 2 * M)], [], 0),
-        # too little duty to say
+        # too little duty for a ratio
         ([(56 * M, None)], [], None),
         ([(55 * M, None)], [], 1),
         ([(0, 5 * M - 0.001)], [], None),
@@ -97,7 +99,7 @@ def test_protected_time_in_an_hour(posts: Any, starts: list[float], ratio: float
         duty("ann", begin, end, at=ms(-2 * H), bed=str(bed))
         for bed, (begin, end) in enumerate(posts)
     ]
-    # the last at the end, so that she is shown
+    # the last alarm is at the end, so that she has a row
     facts += [*to_ann(*starts, lasting=0), duty("ann", -2 * H, -H, bed="8"), *to_ann(60 * M)]
     whole = {
         label: value
@@ -112,8 +114,8 @@ def test_protected_time_in_an_hour(posts: Any, starts: list[float], ratio: float
 
 
 def test_protected_time_follows_the_charts_that_count() -> None:
-    """A voided duty is none, a replaced one as long as its last record says, one charted late
-    counts from then on.
+    """A voided duty does not count, a replaced one counts as in its last record, and one charted
+    late counts from then on.
     """
     facts: list[Fact] = [
         duty("ann", 0, 60 * M, assignment_id="x", at=ms(1)),
@@ -128,16 +130,15 @@ def test_protected_time_follows_the_charts_that_count() -> None:
 
 
 # --- floods
-# ------------------------------------------------------------------------------------------------------------
 
 
 def test_a_flood_begins_with_the_eleventh_alarm_and_ends_when_fewer_than_five_are_left() -> None:
-    """One a minute from 1 to 11 min: eleven at 11 min, for the one of 1 min leaves just then - and
-    so makes ten. Twelve never come.
+    """One alarm a minute from 1 to 11 min is no flood: at 11 min, the alarm of 1 min is 10 min old
+    and no longer counts, so ten are left.
 
-    With one more at 11 min there are eleven at that moment: the flood lasts until the one of 7 min
-    is 10 min old (8, 9, 10, 11, 11 are five; at 18 min the one of 8 min leaves, and four are left).
-    11 to 18 min are 7 of 60.
+    One more alarm at 11 min makes eleven, and a flood. At 17 min, five count (8, 9, 10, 11, 11). At
+    18 min, the alarm of 8 min no longer counts, four are left, and the flood ends. It lasts from 11
+    to 18 min, 7 min of 60.
     """
     ticks = [one * M for one in range(1, 12)]
     assert of_ann(to_ann(*ticks), 60 * M, "flood_ratio", "", window="1h") == 0
@@ -147,13 +148,13 @@ def test_a_flood_begins_with_the_eleventh_alarm_and_ends_when_fewer_than_five_ar
     assert of_ann(to_ann(*ticks, 11 * M), 15 * M, "flood_ratio", "", window="10m") == pytest.approx(
         4 / 10
     )
-    # it has only begun
+    # the flood has only just begun
     assert of_ann(to_ann(*ticks, 11 * M), 11 * M, "flood_ratio", "", window="10m") == 0
 
 
 def test_a_flood_lasts_between_its_thresholds() -> None:
-    """Eleven at 0, then five every ten minutes from 9 min to 49 min: never above ten again, and
-    never below five before 59 min.
+    """Eleven alarms at 0, then five every ten minutes from 9 to 49 min: the count is never above
+    ten again, and not below five before 59 min.
     """
     facts = to_ann(*[0.0] * 11, *(minute * M for minute in (9, 19, 29, 39, 49) for _ in range(5)))
     assert of_ann(facts, H, "flood_ratio", "", window="1h") == pytest.approx(59 / 60)
@@ -161,13 +162,13 @@ def test_a_flood_lasts_between_its_thresholds() -> None:
     assert of_ann(fewer, H, "flood_ratio", "", window="1h") == pytest.approx(10 / 60)
 
 
-def test_the_state_is_followed_from_an_hour_before_the_window() -> None:
-    """Eleven at 0 and five every ten minutes from 10 min on, so that n is 11 at 0 and always 5 from
-    10 min on: a flood without end.
+def test_the_state_is_evaluated_from_an_hour_before_the_window() -> None:
+    """Eleven alarms at 0 and five every ten minutes from 10 min on: n is 11 at 0 and always 5 from
+    10 min on, so the flood never ends.
 
-    Seen at 70 min, the window of 10 min begins at 60 min, and its state is followed from 0 on: at
-    that moment n is 11, it floods. Until just before 80 min as well, for n counts what lies less
-    than 10 min back. At 80 min it is followed from 10 min on: n is 5, and no flood ever begins.
+    At 70 min, the window of 10 min begins at 60 min, and its state is evaluated from 0 on, where n
+    is 11: a flood. The same holds until just before 80 min, because n includes alarms less than 10
+    min old. At 80 min, the state is evaluated from 10 min on, where n is 5, and no flood begins.
     """
     later = [minute * M for minute in range(10, 121, 10) for _ in range(5)]
     facts = to_ann(*[0.0] * 11, *later)
@@ -175,7 +176,7 @@ def test_the_state_is_followed_from_an_hour_before_the_window() -> None:
     assert of_ann(facts, 80 * M - 0.001, "flood_ratio", "", window="10m") == 1
     assert of_ann(facts, 80 * M, "flood_ratio", "", window="10m") == 0
     assert of_ann(facts, 80 * M, "flood_ratio", "", window="1h") == 1
-    # are no flood; that half an hour earlier is over and forgotten
+    # ten are no flood; the flood half an hour earlier is over by then
     ten = to_ann(*[-30.0 * M] * 11, *[0.0] * 10, *later)
     assert of_ann(ten, 75 * M, "flood_ratio", "", window="10m") == 0
 
@@ -190,9 +191,11 @@ STARTS = st.lists(RUNS, max_size=6).map(
 
 
 @given(st.lists(STARTS, min_size=1, max_size=3), st.sampled_from((0, 1, 60_000, 299_999, 600_000)))
-def test_floods_of_several_at_once_are_the_naive_ones(gaps: list[list[int]], since: int) -> None:
-    """Runs of alarms as dense as the thresholds, long enough that what held an hour before a window
-    decides.
+def test_floods_of_several_clinicians_at_once_are_those_of_the_oracle(
+    gaps: list[list[int]], since: int
+) -> None:
+    """Runs of alarms about as dense as the thresholds, long enough that the state an hour before a
+    window matters.
     """
     windows = (10 * MINUTE, HOUR)
     ago = [[-since - one for one in accumulate(of_one)] for of_one in gaps]
@@ -210,7 +213,6 @@ def test_floods_of_several_at_once_are_the_naive_ones(gaps: list[list[int]], sin
 
 
 # --- chatter, fleeting, stale
-# ------------------------------------------------------------------------------------------
 
 
 def chattering(*alarms: list[Fact], now: float = 10 * M, **labels: str) -> float | None:
@@ -225,9 +227,9 @@ def test_the_third_of_a_minute_chatters_if_the_others_are_over() -> None:
     # the first is just within the minute
     assert chattering(alarm("a", 0.001, 10), alarm("b", 30, 40), alarm("c", 60.001, 70)) == 1
     assert chattering(alarm("a", 0.001, 10), alarm("b", 30, 40), alarm("c", 60.002, 70)) == 0
-    # as are both of these
+    # so are both of these
     assert chattering(alarm("a", 0.001, 10), alarm("b", 0.001, 10), alarm("c", 60.001, 70)) == 1
-    # over at that very moment; it may itself be open
+    # the second ends just then; the third may itself be open
     assert chattering(alarm("a", 1, 10), alarm("b", 20, 40), alarm("c", 40)) == 1
     assert chattering(alarm("a", 1, 10), alarm("b", 20, 40.001), alarm("c", 40)) == 0
     assert chattering(alarm("a", 1), alarm("b", 20, 30), alarm("c", 40, 50)) == 0
@@ -249,9 +251,9 @@ def test_chatter_is_of_a_signal_wherever_the_device_stands() -> None:
     assert chattering(two, alarm("c", 40, source="MDC_PULS_OXIM_SAT_O2")) == 0
     assert chattering(two, alarm("c", 40, code="HI")) == 0
     assert chattering(two, alarm("c", 40, bed="2", device_type="ventilator")) == 1
-    # there it began the third time
+    # the third alarm counts in its own unit
     assert chattering(two, alarm("c", 40, unit="nicu"), unit="nicu") == 1
-    # no alarm
+    # events without an alarm priority, and advisories, do not count
     assert (
         chattering([*alarm("a", 1, 10, priority="info"), *alarm("b", 20, 30)], alarm("c", 40)) == 0
     )
@@ -266,13 +268,15 @@ def test_earlier_ones_may_lie_before_the_window() -> None:
     assert chattering(alarm("a", 1, 10), alarm("b", 20, 30), alarm("c", 40), now=640) == 0
 
 
-def test_ids_tell_which_of_alarms_without_length_is_earlier() -> None:
-    """All at 5 s; those that end as they begin are over, for those with greater ids."""
+def test_ids_decide_which_alarm_of_no_length_is_earlier() -> None:
+    """All start at 5 s. Those of no length have ended before those with greater ids."""
     assert chattering(alarm("a", 5, 5), alarm("b", 5, 5), alarm("c", 5)) == 1
     assert chattering(alarm("c", 5, 5), alarm("b", 5, 5), alarm("a", 5)) == 0
     assert chattering(alarm("a", 5, 5), alarm("c", 5, 5), alarm("b", 5)) == 0
     assert chattering(*(alarm(name, 5, 5) for name in "dbca")) == 2
-    assert chattering(alarm("z", 1, 2), alarm("c", 5, 5), alarm("b", 5, 5)) == 1  # c, after z and b
+    assert (
+        chattering(alarm("z", 1, 2), alarm("c", 5, 5), alarm("b", 5, 5)) == 1
+    )  # c comes after z and b
 
 
 def test_fleeting_alarms_are_short_whatever_became_of_them() -> None:
@@ -338,7 +342,6 @@ def test_signals_are_known_as_long_as_what_they_belong_to() -> None:
 
 
 # --- more of a clinician
-# -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -354,7 +357,7 @@ def test_signals_are_known_as_long_as_what_they_belong_to() -> None:
     ],
 )
 def test_the_band_of_an_hour_s_alarms(count: int, band: str) -> None:
-    """Beside one that began an hour ago, and so is out."""
+    """Another alarm began exactly an hour ago, and so does not count."""
     found = shown([duty("ann", 0), *to_ann(0, *range(1, count + 1))], H)
     bands = ("recommended", "manageable", "over_demanding", "unacceptable")
     assert [
@@ -375,8 +378,8 @@ def test_the_band_of_an_hour_s_alarms(count: int, band: str) -> None:
     ("count", "band"), [(0, "0-29"), (29, "0-29"), (30, "30-79"), (79, "30-79"), (80, "80+")]
 )
 def test_the_band_of_two_hours_exposure(count: int, band: str) -> None:
-    """A second each, so fleeting; a technical one, one that was needed, and one that began two
-    hours ago are left out.
+    """Alarms of a second each are fleeting, so non-actionable. Not counted: a technical alarm, two
+    that were actionable, and one that began exactly two hours ago.
     """
     facts = [duty("ann", 0), *to_ann(0, *range(1, count + 3)), *alarm("t", 5, 6, kind="technical")]
     facts.append(verdict(f"{count + 2}-{count + 2}", 300, "actionable"))
@@ -395,15 +398,15 @@ def test_the_band_of_two_hours_exposure(count: int, band: str) -> None:
     [
         ([(0, None)], 8),
         ([(8 * H, None)], 0),
-        ([(0, 8 * H)], None),  # just over
+        ([(0, 8 * H)], None),  # over just now
         ([(0, 8 * H + 0.001)], 8),
         ([(0, 4 * H), (4.5 * H, None)], 8),  # half an hour's break
         ([(0, 4 * H), (4.5 * H + 0.001, None)], 3.5),
         ([(0, 4 * H), (7 * H, 8 * H)], None),
-        ([(0, 4 * H), (4 * H, 7.9 * H)], None),  # off duty, if only for minutes
+        ([(0, 4 * H), (4 * H, 7.9 * H)], None),  # off duty, though only for minutes
         ([(0, 7 * H), (2 * H, 3 * H), (7 * H, None)], 8),
         ([(0, 1 * H), (1.5 * H, 2 * H), (2.5 * H, None)], 8),
-        ([(0, 6 * H), (6 * H, 6 * H), (7 * H, None)], 1),  # a void one bridges nothing
+        ([(0, 6 * H), (6 * H, 6 * H), (7 * H, None)], 1),  # an empty duty bridges no gap
         ([(-100 * H, None)], 108),
         ([(9 * H, None)], None),
     ],
@@ -427,23 +430,23 @@ def test_hours_of_the_present_duty(posts: Any, hours: float | None) -> None:
         ([*alarm("a", 0, 60), *alarm("b", 30, 40)], 1),
         ([*alarm("a", 0, 30), *alarm("b", 30, 40)], 0),
         ([*alarm("a", 0), *alarm("b", 30, 40), *alarm("c", 50)], 2),
-        # answered at that very moment
+        # answered at the same time
         ([*alarm("a", 0), *alarm("b", 30), response(30, alarm_id="a")], 0),
         ([*alarm("a", 0), *alarm("b", 30), response(30.001, alarm_id="a")], 1),
         ([*alarm("a", 0), *alarm("b", 30), response(-9, alarm_id="a")], 0),
         ([*alarm("a", 0, 60), *alarm("b", 30, 40), *alarm("c", 50, priority="info")], 1),
-        # together: one of them is the first
+        # at the same time: one of them is the first
         ([*alarm("a", 0, 9), *alarm("b", 0, 9), *alarm("c", 0, 9)], 2),
         ([*alarm("a", 0, 0), *alarm("b", 0, 9)], 1),
-        ([*alarm("b", 0, 0), *alarm("a", 0, 9)], 1),  # whatever they are called
-        ([*alarm("a", 0, 0), *alarm("b", 0, 0)], 0),  # none that sounds on
+        ([*alarm("b", 0, 0), *alarm("a", 0, 9)], 1),  # whatever their ids
+        ([*alarm("a", 0, 0), *alarm("b", 0, 0)], 0),  # neither goes on
         ([*alarm("a", -90 * M), *alarm("b", 30, 40)], 1),  # however long it has waited
-        # the first two are out of the window
+        # the first two started before the window
         ([*alarm("a", -50 * M, -49 * M), *alarm("b", -50 * M, 5), *alarm("c", 4)], 1),
     ],
 )
 def test_alarms_that_call_while_another_waits(facts: list[Fact], count: int) -> None:
-    """In the hour until 10 min, all at ann's bed."""
+    """In the hour before 10 min, all at ann's bed."""
     assert of_ann([duty("ann", -2 * H), *facts], 10 * M, "overlapping_alarms", window="1h") == count
 
 
@@ -460,12 +463,11 @@ def test_alarms_of_others_do_not_overlap_hers() -> None:
 
 
 # --- more of a unit
-# ----------------------------------------------------------------------------------------------------
 
 
 def test_staffing_figures_divide_by_those_on_duty_now() -> None:
-    """Beds 1 and 2 are ann's, bed 2 is bob's as well; cyd has gone. Alarms: ann 3, bob 1, and one
-    at a bed of nobody's.
+    """ann has beds 1 and 2, bob has bed 2 as well; cyd has left. Alarms: ann 3, bob 1, and one
+    at a bed that nobody has.
     """
     facts: list[Fact] = [
         duty("ann", 0, acuity=2.0),
@@ -500,7 +502,7 @@ def test_without_anybody_or_any_alarm_there_is_nothing_to_divide() -> None:
 
 
 def test_a_type_s_share_and_its_ratio() -> None:
-    """Six SpO2 alarms: four fleeting, one actionable, one technical; and four others.."""
+    """Six SpO2 alarms: four fleeting, one actionable, one technical; and four of another type."""
     facts = [fact for number in range(5) for fact in alarm(f"f{number}", number, number + 1)]
     facts += [verdict("f4", 9, "actionable"), *alarm("t", 7, kind="technical")]
     facts += [
@@ -513,7 +515,7 @@ def test_a_type_s_share_and_its_ratio() -> None:
         5 / 6
     )
     assert sample(found, "unit_type_nonactionable_ratio", **of_type, scope="clinical") == 4 / 5
-    # four are too few
+    # four are too few for a ratio
     assert (
         sample(found, "unit_type_nonactionable_ratio", **(of_type | {"code": "HI"}), scope="all")
         is None
