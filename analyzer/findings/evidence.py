@@ -90,7 +90,7 @@ class Evidence:
     def of(cls, state: State, window: int) -> Evidence:
         """Take it; a few milliseconds."""
         table, statics, policy = state.table, state.statics, state.policy
-        now = state.times.now[: len(state.facilities.things)].copy()
+        now = state.times.now[: len(state.facilities.by_number)].copy()
         rows = table.alarms()
         moments = now[table.facility[rows]]
         start, end = table.start[rows] - moments, table.end[rows] - moments
@@ -110,10 +110,10 @@ class Evidence:
             policy,
             window,
             now,
-            list(state.facilities.things),
-            list(statics.units.things),
-            list(statics.types.things),
-            list(statics.things),
+            list(state.facilities.by_number),
+            list(statics.units.by_number),
+            list(statics.types.by_number),
+            list(statics.by_number),
             start,
             end,
             table.rank[rows],

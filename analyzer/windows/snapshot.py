@@ -99,7 +99,7 @@ class Snapshot:
     def of(cls, state: State) -> Snapshot:
         """A snapshot of the state; takes a few milliseconds."""
         table, statics, policy = state.table, state.statics, state.policy
-        now = state.times.now[: len(state.facilities.things)].copy()
+        now = state.times.now[: len(state.facilities.by_number)].copy()
         rows = table.alarms()
         rows = rows[table.end[rows] > (now - policy.lookback)[table.facility[rows]]]
         static, moments = table.static[rows], now[table.facility[rows]]
@@ -111,10 +111,10 @@ class Snapshot:
         return cls(
             policy=policy,
             now=now,
-            facilities=list(state.facilities.things),
-            clinicians=list(state.teams.clinicians.things),
-            units=list(statics.units.things),
-            types=list(statics.types.things),
+            facilities=list(state.facilities.by_number),
+            clinicians=list(state.teams.clinicians.by_number),
+            units=list(statics.units.by_number),
+            types=list(statics.types.by_number),
             teams=list(state.teams.all),
             roster=state.roster.valid(),
             response_times=state.response_times.copy(),
@@ -159,7 +159,7 @@ class Snapshot:
             self.start[which],
             who,
             self.rank[which] - 1,
-            len(known.things),
+            len(known.by_number),
             len(ALARM_PRIORITIES),
             windows,
         )
@@ -196,12 +196,12 @@ class Snapshot:
             number = known[facility, one.clinician]
             beds.setdefault(number, set()).add((one.unit, one.bed))
             acuities.setdefault(number, []).append(1.0 if one.acuity is None else one.acuity)
-        groups = len(known.things)
+        groups = len(known.by_number)
         start, end, klass = self.start[which], np.minimum(self.end[which], 0), self.klass[which]
         classified = counts(start, who, klass, groups, len(CLASSES), windows)
         sounding = covered_length(start, end, who, groups, windows)
         shown = np.flatnonzero(alarms.any(axis=(1, 2))).tolist()
-        shown = self._ordered(dict.fromkeys([*shown, *beds]), known.things)
+        shown = self._ordered(dict.fromkeys([*shown, *beds]), known.by_number)
         duty = stretches(posts.begin, posts.end, posts.who)
         flooded = flood_ratio(np.maximum(start, -self.policy.lookback), who, groups, windows)
         overlaps = overlapping(start, self.waits[which], who, groups, windows)
@@ -210,9 +210,9 @@ class Snapshot:
             who[(start > -EXPOSURE) & (klass == NON_ACTIONABLE)], minlength=groups
         )[shown]
         return ClinicianBurdens(
-            facility=[self.facilities[known.things[number][0]] for number in shown],
+            facility=[self.facilities[known.by_number[number][0]] for number in shown],
             unit=[posts.unit.get(number, "") for number in shown],
-            clinician=[known.things[number][1] for number in shown],
+            clinician=[known.by_number[number][1] for number in shown],
             alarms=alarms[shown],
             classified=classified[shown],
             alarm_milliseconds=sounding[shown],
@@ -228,9 +228,10 @@ class Snapshot:
             overload=integers(self.clinician_states.get(number, NORMAL) for number in shown),
         )
 
-    def _ordered(self, numbers: Any, things: list[tuple[int, str]]) -> list[int]:
+    def _ordered(self, numbers: Iterable[int], names: list[tuple[int, str]]) -> list[int]:
+        """The numbers of (facility, name) in order of the facility's id, then name."""
         return sorted(
-            numbers, key=lambda number: (self.facilities[things[number][0]], things[number][1])
+            numbers, key=lambda number: (self.facilities[names[number][0]], names[number][1])
         )
 
     def _units(
@@ -251,7 +252,7 @@ class Snapshot:
             clinicians.setdefault(number, set()).add(people[facility, one.clinician])
             beds.setdefault(number, set()).add(one.bed)
             acuities.setdefault(number, []).append(1.0 if one.acuity is None else one.acuity)
-        groups = len(known.things)
+        groups = len(known.by_number)
         alarms = counts(
             self.start, self.unit, self.rank - 1, groups, len(ALARM_PRIORITIES), windows
         )
@@ -269,11 +270,11 @@ class Snapshot:
             self.start, self.unit, self.type, self.klass, self.types, windows, self.policy.top_types
         )
         shown = np.flatnonzero(alarms.any(axis=(1, 2)) | (sounding > 0)).tolist()
-        shown = self._ordered(dict.fromkeys([*shown, *beds]), known.things)
+        shown = self._ordered(dict.fromkeys([*shown, *beds]), known.by_number)
         none: list[list[Any]] = [[] for _ in windows]
         return UnitBurdens(
-            facility=[self.facilities[known.things[number][0]] for number in shown],
-            unit=[known.things[number][1] for number in shown],
+            facility=[self.facilities[known.by_number[number][0]] for number in shown],
+            unit=[known.by_number[number][1] for number in shown],
             alarms=alarms[shown],
             classified=classified[shown],
             unassigned=unassigned[shown],
@@ -290,7 +291,7 @@ class Snapshot:
             load_spread=self._spread(clinicians, load, groups)[shown],
             overload=integers(self.unit_states.get(number, NORMAL) for number in shown),
             overload_reasons=self._reasons(shown),
-            beds_limit=np.array([self._beds_limit(*known.things[number]) for number in shown]),
+            beds_limit=np.array([self._beds_limit(*known.by_number[number]) for number in shown]),
         )
 
     def _reasons(self, units: list[int]) -> Floats:

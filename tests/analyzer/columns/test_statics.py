@@ -17,7 +17,7 @@ def test_signals_are_known_as_long_as_what_they_belong_to() -> None:
     assert statics.signal[numbered].tolist() == [0, 1, 1]
     statics.keep(np.array([1, 2], dtype=np.int32))
     again = statics.number_all([of_three[2], of_three[0], of_three[1]._replace(facility=1)])
-    assert [statics.signals.things[number] for number in statics.signal[again].tolist()] == [
+    assert [statics.signals.by_number[number] for number in statics.signal[again].tolist()] == [
         (0, "y", "", "LO"),
         (0, "x", "", "LO"),
         (1, "y", "", "LO"),
