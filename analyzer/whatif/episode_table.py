@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.arrays import Codes, Flags, Floats, Numbers, integers
+from analyzer.arrays import Codes, Flags, Floats, Levels, Numbers, integers
 from analyzer.columns.hashing import fingerprints
 from analyzer.columns.numbered import Numbered
 from analyzer.columns.packed import pack
@@ -75,8 +75,8 @@ class Recorded:
     """
     team: Codes
     technical: Flags
-    rank: npt.NDArray[np.int8]
-    klass: npt.NDArray[np.int8]
+    rank: Levels
+    klass: Levels
     start: Numbers
     end: Numbers
     value: Floats
