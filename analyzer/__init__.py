@@ -44,13 +44,8 @@ from analyzer.pipeline.shards import ShardKey
 from analyzer.stats.shares import Share
 from analyzer.times import OPEN
 from analyzer.windows.bands import EXPOSURE_BANDS, LOAD_BANDS
-from analyzer.windows.burden import (
-    ALARM_PRIORITIES,
-    Burdens,
-    ClinicianBurdens,
-    Snapshot,
-    UnitBurdens,
-)
+from analyzer.windows.burden import ALARM_PRIORITIES, Burdens, ClinicianBurdens, UnitBurdens
+from analyzer.windows.snapshot import Snapshot
 
 __all__ = [
     "ALARM_PRIORITIES",

@@ -32,7 +32,8 @@ from analyzer.pipeline.shards import ShardKey
 from analyzer.pipeline.state import State
 from analyzer.whatif.episode_table import Recorded
 from analyzer.whatif.recall import recall
-from analyzer.windows.burden import Burdens, Snapshot
+from analyzer.windows.burden import Burdens
+from analyzer.windows.snapshot import Snapshot
 
 _PLACES: dict[Topic, dict[str, int]] = {
     topic: {name: place for place, name in enumerate(type_.__slots__)}
@@ -122,7 +123,7 @@ class Engine:
         """
         state = self._state
         state.grow()
-        count = len(state.facilities.things)
+        count = len(state.facilities.by_number)
         self._rewind(now)
         before = state.times.now[:count].copy()
         state.times.now[:count] = np.maximum(before, state.watermark() if now is None else now)
@@ -243,13 +244,13 @@ class Engine:
 
     def watermarks(self) -> dict[str, int]:
         """Each facility's watermark (ms), where it has one, by name."""
-        marks = zip(self._state.facilities.things, self._state.watermark().tolist(), strict=True)
+        marks = zip(self._state.facilities.by_number, self._state.watermark().tolist(), strict=True)
         return {name: mark for name, mark in sorted(marks) if mark != NOTHING_YET}
 
     def heard(self) -> dict[str, int]:
         """The latest time (ms) of any accepted fact of each facility, of whatever topic, by name."""
         latest = np.max([self._state.watermark(topic) for topic in TOPICS], axis=0).tolist()
-        marks = zip(self._state.facilities.things, latest, strict=True)
+        marks = zip(self._state.facilities.by_number, latest, strict=True)
         return {name: mark for name, mark in sorted(marks) if mark != NOTHING_YET}
 
     @property
@@ -263,9 +264,9 @@ class Engine:
         texts.
         """
         state = self._state
-        texts = len(state.labels) + len(state.statics.things) + len(state.statics.signals)
+        texts = len(state.labels) + len(state.statics.by_number) + len(state.statics.signals)
         people = len(state.teams.clinicians) + len(state.teams.all)
-        return len(state.facilities.things) + state.statics.names + texts + people
+        return len(state.facilities.by_number) + state.statics.names + texts + people
 
     @property
     def recipients_dropped(self) -> int:

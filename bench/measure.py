@@ -16,7 +16,7 @@ import numpy as np
 from analyzer import OPEN, Policy, Snapshot
 from analyzer.model.facts import Assignment
 from analyzer.pipeline.response_times import ResponseTimes
-from analyzer.windows import burden
+from analyzer.windows import snapshot as measuring
 from analyzer.windows.posts import Posts
 
 NOW = 1_772_350_200_000
@@ -80,27 +80,28 @@ def snapshot(clinicians: int, units: int, alarms: int, facilities: int = 25) -> 
         for begin in (30, 6)
     ]
     return Snapshot(
-        policy,
-        np.full(facilities, NOW),
-        [f"H{number:03d}" for number in range(facilities)],
-        [(number % facilities, f"nurse-{number:07d}") for number in range(clinicians)],
-        [(number % facilities, f"unit-{number:05d}") for number in range(units)],
-        [("monitor", f"MDC_SOURCE_{number}", "MDC_EVT_HI") for number in range(TYPES)],
-        [(), *((n,) for n in range(clinicians))],
-        roster,
-        ResponseTimes(),
-        ({}, {}),
-        {},
-        start,
-        end,
-        random.integers(1, 4, count).astype(np.int8),
-        random.integers(0, 5, count).astype(np.int8),
-        (who % units).astype(np.int32),
-        type_.astype(np.int32),
-        (who + 1).astype(np.int32),
-        (who * TYPES + type_).astype(np.int32),
-        np.zeros(count, dtype=np.int32),
-        waits,
+        policy=policy,
+        now=np.full(facilities, NOW),
+        facilities=[f"H{number:03d}" for number in range(facilities)],
+        clinicians=[(number % facilities, f"nurse-{number:07d}") for number in range(clinicians)],
+        units=[(number % facilities, f"unit-{number:05d}") for number in range(units)],
+        types=[("monitor", f"MDC_SOURCE_{number}", "MDC_EVT_HI") for number in range(TYPES)],
+        teams=[(), *((n,) for n in range(clinicians))],
+        roster=roster,
+        response_times=ResponseTimes(),
+        clinician_states={},
+        unit_states={},
+        unit_reasons={},
+        start=start,
+        end=end,
+        rank=random.integers(1, 4, count).astype(np.int8),
+        klass=random.integers(0, 5, count).astype(np.int8),
+        unit=(who % units).astype(np.int32),
+        type=type_.astype(np.int32),
+        team=(who + 1).astype(np.int32),
+        signal=(who * TYPES + type_).astype(np.int32),
+        twins=np.zeros(count, dtype=np.int32),
+        waits=waits,
     )
 
 
@@ -130,9 +131,11 @@ def show_measuring(clinicians: int, units: int, alarms: int) -> None:
     names = [(module, name) for module, names in MODULES.items() for name in names]
     with ExitStack() as stack:
         for module, name in names:
-            stack.enter_context(patch.object(burden, name, timed(module, getattr(burden, name))))
+            stack.enter_context(
+                patch.object(measuring, name, timed(module, getattr(measuring, name)))
+            )
         stack.enter_context(
-            patch.object(burden, "Posts", SimpleNamespace(of=timed("posts", Posts.of)))
+            patch.object(measuring, "Posts", SimpleNamespace(of=timed("posts", Posts.of)))
         )
         found.measure()
     print("  " + ", ".join(f"{name} {seconds:.3f}" for name, seconds in spent.items()))

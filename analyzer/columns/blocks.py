@@ -1,6 +1,4 @@
-"""Blocks: held things in groups of bounded size, so that a checkpoint stores what changed and
-nothing else.
-"""
+"""Blocks: items in groups of bounded size, so that a checkpoint stores only groups that changed."""
 
 from __future__ import annotations
 
@@ -9,7 +7,7 @@ from typing import Generic, Protocol, TypeVar
 
 
 class Blocked(Protocol):
-    """A thing that remembers which block it lies in."""
+    """An item that knows the block it is in."""
 
     block: int
 
@@ -18,11 +16,11 @@ T = TypeVar("T", bound=Blocked)
 
 
 class Blocks(Generic[T]):
-    """Things by block, filled in the order they come; `dirty` names the blocks changed since it was
-    last cleared.
+    """Items by block. Blocks are filled in order of arrival; `dirty` has the numbers of those that
+    changed since it was last cleared.
 
-    Neighbours in time change together and grow quiet together, so most blocks are written a few
-    times and then rest.
+    Items that arrive together tend to change together, and to stop changing together. So most
+    blocks are written a few times and then no more.
     """
 
     def __init__(self, size: int) -> None:
@@ -32,37 +30,36 @@ class Blocks(Generic[T]):
         self._filled = 0
         self.dirty: set[int] = set()
 
-    def add(self, thing: T) -> None:
+    def add(self, item: T) -> None:
         if self._filled >= self._size:
             self._newest += 1
             self._filled = 0
         self._filled += 1
-        thing.block = self._newest
-        self._blocks.setdefault(thing.block, set()).add(thing)
-        self.dirty.add(thing.block)
+        item.block = self._newest
+        self._blocks.setdefault(item.block, set()).add(item)
+        self.dirty.add(item.block)
 
-    def changed(self, thing: T) -> None:
-        self.dirty.add(thing.block)
+    def changed(self, item: T) -> None:
+        """Mark the block of an item dirty."""
+        self.dirty.add(item.block)
 
-    def remove(self, thing: T) -> None:
-        self.dirty.add(thing.block)
-        block = self._blocks[thing.block]
-        block.remove(thing)
+    def remove(self, item: T) -> None:
+        self.dirty.add(item.block)
+        block = self._blocks[item.block]
+        block.remove(item)
         if not block:
-            del self._blocks[thing.block]
+            del self._blocks[item.block]
 
-    def restore(self, number: int, thing: T) -> None:
-        """Put back a thing that was stored in block `number`; later things go to blocks of their
-        own.
-        """
-        thing.block = number
-        self._blocks.setdefault(number, set()).add(thing)
+    def restore(self, number: int, item: T) -> None:
+        """Restore an item that was stored in block `number`. Items added later go to new blocks."""
+        item.block = number
+        self._blocks.setdefault(number, set()).add(item)
         self._newest = max(self._newest, number)
         self._filled = self._size
         self.dirty.add(number)
 
     def __getitem__(self, number: int) -> set[T]:
-        """What lies in a block; empty once nothing does."""
+        """The items of a block; empty if it has none."""
         return self._blocks.get(number, set())
 
     def __iter__(self) -> Iterator[T]:

@@ -23,17 +23,17 @@ class Facilities(Numbered[str]):
         self._dropped: list[int] = []
         self._free: list[int] = []
 
-    def __missing__(self, thing: str) -> int:
+    def __missing__(self, facility: str) -> int:
         if not self._free:
-            return super().__missing__(thing)
-        number = self[thing] = self._free.pop()
-        self.things[number] = thing
+            return super().__missing__(facility)
+        number = self[facility] = self._free.pop()
+        self.by_number[number] = facility
         return number
 
     def drop(self, number: int) -> None:
         """Drop a facility."""
-        del self[self.things[number]]
-        self.things[number] = VACANT
+        del self[self.by_number[number]]
+        self.by_number[number] = VACANT
         self._dropped.append(number)
 
     @property
@@ -43,15 +43,15 @@ class Facilities(Numbered[str]):
 
     def named(self) -> Flags:
         """For each number, whether a facility has it."""
-        return np.array([thing != VACANT for thing in self.things], dtype=np.bool_)
+        return np.array([facility != VACANT for facility in self.by_number], dtype=np.bool_)
 
     def compacted(self) -> None:
         """After a compaction: nothing refers to dropped facilities any more."""
         self._free += self._dropped
         self._dropped = []
 
-    def renew(self, things: list[str]) -> None:
-        super().renew(things)
+    def renew(self, values: list[str]) -> None:
+        super().renew(values)
         self.pop(VACANT, None)
         self._free = []
-        self._dropped = [number for number, thing in enumerate(things) if thing == VACANT]
+        self._dropped = [number for number, facility in enumerate(values) if facility == VACANT]

@@ -1,4 +1,4 @@
-"""Moments: times (ms) by a small code, such as an action, each held once and in order."""
+"""Moments: sorted times (ms) by a small code, such as an action, without duplicates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from analyzer.times import NEVER
 class Moments:
     """A set of (code, time).
 
-    Adding one costs O(log n) and a shift in memory; a question costs O(log n) for each code.
+    Adding one takes O(log n) and a shift in memory. A query takes O(log n) for each code.
     """
 
     __slots__ = ("by_code",)
@@ -24,7 +24,7 @@ class Moments:
         return sum(map(len, self.by_code.values()))
 
     def add(self, code: int, at: int) -> bool:
-        """Returns whether it was not there."""
+        """Add a time; returns whether it is new."""
         known = self.by_code.setdefault(code, [])
         if not known or known[-1] < at:
             known.append(at)
@@ -36,7 +36,7 @@ class Moments:
         return True
 
     def first(self, since: int, until: int) -> int:
-        """The earliest time of any code in [`since`, `until`]; NEVER where there is none."""
+        """The earliest time of any code in [`since`, `until`]; NEVER if there is none."""
         found = NEVER
         for known in self.by_code.values():
             place = bisect_left(known, since)
@@ -55,14 +55,14 @@ class Moments:
         return False
 
     def within(self, since: int, until: int) -> Iterator[tuple[int, int]]:
-        """(code, time)s in [`since`, `until`]."""
+        """All (code, time) in [`since`, `until`]."""
         for code, known in self.by_code.items():
             low = bisect_left(known, since)
             for place in range(low, bisect_right(known, until, lo=low)):
                 yield code, known[place]
 
     def take_from(self, since: int) -> list[tuple[int, int]]:
-        """Take out all (code, time)s at or after `since`."""
+        """Remove and return all (code, time) at or after `since`."""
         taken: list[tuple[int, int]] = []
         for code, known in list(self.by_code.items()):
             place = bisect_left(known, since)
@@ -73,32 +73,33 @@ class Moments:
         return taken
 
     def drop_before(self, moment: int) -> None:
+        """Remove all times before `moment`."""
         for code, known in list(self.by_code.items()):
             del known[: bisect_left(known, moment)]
             if not known:
                 del self.by_code[code]
 
     def dump(self) -> list[Any]:
+        """The content, to be stored."""
         return [[code, known] for code, known in sorted(self.by_code.items())]
 
     @classmethod
     def load(cls, content: list[Any]) -> Moments:
+        """The set whose `dump` gave `content`."""
         self = cls()
         self.by_code = {code: list(known) for code, known in content}
         return self
 
 
 def enter(times: list[int], at: int) -> None:
-    """Put a time into a sorted list, once."""
+    """Insert a time into a sorted list, unless it is there."""
     place = bisect_left(times, at)
     if place == len(times) or times[place] != at:
         times.insert(place, at)
 
 
 def merge(times: list[int], more: list[int]) -> None:
-    """Put sorted times, some of which may be there, into a sorted list that may hold any of them
-    several times.
-    """
+    """Insert sorted times (at least one) into a sorted list. Duplicates are kept."""
     if not times or times[-1] <= more[0]:
         times += more
     elif len(more) * 16 < len(times):

@@ -25,37 +25,37 @@ class Numbered(dict[T, int], Generic[T]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.things: list[T] = []
+        self.by_number: list[T] = []  # the values, in the order of their numbers
         # how many values, from the first on, are stored unchanged, and in how many blocks
         self._stored = self._blocks = 0
 
-    def __missing__(self, thing: T) -> int:
-        number = self[thing] = len(self.things)
-        self.things.append(thing)
+    def __missing__(self, value: T) -> int:
+        number = self[value] = len(self.by_number)
+        self.by_number.append(value)
         return number
 
-    def renew(self, things: list[T]) -> None:
+    def renew(self, values: list[T]) -> None:
         """Number these values, and no others, in this order."""
         self.clear()
-        self.things = things
-        self.update((thing, number) for number, thing in enumerate(things))
+        self.by_number = values
+        self.update((value, number) for number, value in enumerate(values))
         self._stored = 0
 
     @property
     def dirty(self) -> range:
         """The blocks whose stored content is out of date; those past the last are to be deleted."""
-        blocks = -(-len(self.things) // NAMES_PER_BLOCK)
-        if self._stored == len(self.things) and self._blocks == blocks:
+        blocks = -(-len(self.by_number) // NAMES_PER_BLOCK)
+        if self._stored == len(self.by_number) and self._blocks == blocks:
             return range(0)
         return range(self._stored // NAMES_PER_BLOCK, max(blocks, self._blocks))
 
     def all_stored(self) -> None:
         """Take note that all blocks have been stored."""
-        self._stored, self._blocks = len(self.things), -(-len(self.things) // NAMES_PER_BLOCK)
+        self._stored, self._blocks = len(self.by_number), -(-len(self.by_number) // NAMES_PER_BLOCK)
 
     def block(self, number: int) -> list[T]:
         """The values of one block, in the order of their numbers."""
-        return self.things[number * NAMES_PER_BLOCK : (number + 1) * NAMES_PER_BLOCK]
+        return self.by_number[number * NAMES_PER_BLOCK : (number + 1) * NAMES_PER_BLOCK]
 
 
 def kept(names: Numbered[T], used: Numbers | Codes) -> Codes:
@@ -63,7 +63,7 @@ def kept(names: Numbered[T], used: Numbers | Codes) -> Codes:
 
     Returns an array from old to new numbers, -1 for names that are dropped.
     """
-    moved = np.full(len(names.things), -1, dtype=np.int32)
+    moved = np.full(len(names.by_number), -1, dtype=np.int32)
     moved[used] = np.arange(len(used))
-    names.renew([names.things[number] for number in used.tolist()])
+    names.renew([names.by_number[number] for number in used.tolist()])
     return moved

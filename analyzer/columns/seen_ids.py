@@ -26,8 +26,9 @@ _ERASED_AT = -(1 << 62)
 
 
 class SeenIds(Growing):
-    """The `event_id`s accepted within the horizon, in blocks in order of arrival. A block is stored,
-    and dropped, as a whole.
+    """The `event_id`s accepted within the horizon, in blocks by order of arrival.
+
+    A block is stored and dropped as a whole.
 
     An entry number is the block's number times the size of a block, plus the index in the block.
     """

@@ -82,7 +82,8 @@ def search(
 
     `known` and `known_group` must be ordered so; groups are numbers from 0.
 
-    >>> search(np.array([3, 5, 1]), np.array([0, 0, 1]), np.array([4, 4]), np.array([0, 1])).tolist()
+    >>> known, known_group = np.array([3, 5, 1]), np.array([0, 0, 1])
+    >>> search(known, known_group, np.array([4, 4]), np.array([0, 1])).tolist()
     [1, 3]
     """
     if not len(known):

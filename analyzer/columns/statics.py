@@ -69,8 +69,8 @@ class Statics:
         self.mark: Marks = np.empty(0, dtype=np.uint64)
 
     @property
-    def things(self) -> list[Static]:
-        return self.numbers.things
+    def by_number(self) -> list[Static]:
+        return self.numbers.by_number
 
     def number_all(self, statics: Any) -> Codes:
         """The numbers of statics, given as `Static`s or equal tuples."""
@@ -80,10 +80,10 @@ class Statics:
 
     def _extend(self) -> None:
         """Fill the columns for statics that were numbered since the last call."""
-        new = self.numbers.things[self._known :]
+        new = self.numbers.by_number[self._known :]
         if not new:
             return
-        self._known = len(self.numbers.things)
+        self._known = len(self.numbers.by_number)
         facility, unit, bed, device_id, device_type, source, code, kind = zip(*new, strict=True)
         where = list(zip(facility, unit, bed, strict=True))
         places = {key: self._place(key) for key in dict.fromkeys(where)}
@@ -109,9 +109,9 @@ class Statics:
                 setattr(self, name, grown)
             getattr(self, name)[self._known - len(new) : self._known] = values
 
-    def put(self, things: Iterable[Static]) -> None:
+    def put(self, statics: Iterable[Static]) -> None:
         """Restore stored statics, in the order of their numbers."""
-        for static in things:
+        for static in statics:
             self.numbers[static]
         self._extend()
 
@@ -127,7 +127,7 @@ class Statics:
 
     def units_of_places(self) -> Codes:
         """The number of the unit of each place, indexed by the number of the place."""
-        for place in self.places.things[len(self._unit_of_place) :]:
+        for place in self.places.by_number[len(self._unit_of_place) :]:
             self._unit_of_place.append(self.units[place.facility, place.unit])
         return np.array(self._unit_of_place, dtype=np.int32)
 
@@ -137,13 +137,13 @@ class Statics:
         Returns an array from old to new numbers, -1 for statics that are dropped. Units, places,
         beds and types stay numbered until `keep_names`.
         """
-        moved = np.full(len(self.numbers.things), -1, dtype=np.int32)
+        moved = np.full(len(self.numbers.by_number), -1, dtype=np.int32)
         moved[used] = np.arange(len(used))
-        self.numbers.renew([self.numbers.things[number] for number in used.tolist()])
+        self.numbers.renew([self.numbers.by_number[number] for number in used.tolist()])
         for name in _COLUMNS:
             setattr(self, name, getattr(self, name)[used].copy())
         signals = np.unique(self.signal)
-        self.signals.renew([self.signals.things[number] for number in signals.tolist()])
+        self.signals.renew([self.signals.by_number[number] for number in signals.tolist()])
         self.signal = np.searchsorted(signals, self.signal).astype(np.int32)
         self._known = len(used)
         return moved

@@ -1,4 +1,4 @@
-"""Timeline: who is on duty at a bed at a moment, when assignments come and go one by one."""
+"""Timeline: who is on duty at a bed at a given time, while assignments are added and removed."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ BEFORE_ALL, AFTER_ALL = -(1 << 62), 1 << 62
 
 
 class Timeline:
-    """The begins and ends of a bed's assignments in order of time, and who is on duty at the moment
-    asked for last.
+    """The starts and ends of a bed's assignments in order of time, and who is on duty at the time
+    of the last query.
 
-    An assignment costs O(log n) and a shift in memory; a question costs the begins and ends between
-    its moment and the last.
+    Adding an assignment takes O(log n) and a shift in memory. A query takes as many steps as there
+    are starts and ends between its time and that of the last query.
     """
 
     __slots__ = ("_edges", "_moment", "_on_duty", "_passed")
@@ -22,14 +22,14 @@ class Timeline:
     def __init__(self) -> None:
         self._edges: list[tuple[int, int, int]] = []  # (time, clinician, +1 or -1)
         self._moment = BEFORE_ALL
-        self._passed = 0  # edges up to and with the moment
-        self._on_duty: dict[int, int] = {}  # by clinician, how many assignments are in force
+        self._passed = 0  # number of edges at or before the moment
+        self._on_duty: dict[int, int] = {}  # assignments in force, by clinician
 
     def __bool__(self) -> bool:
         return bool(self._edges)
 
     def add(self, clinician: int, start: int, end: int | None) -> None:
-        """Enter an assignment in force at `start` <= t < `end` (None: for good)."""
+        """Add an assignment in force at `start` <= t < `end` (None: no end)."""
         for edge in self._edges_of(clinician, start, end):
             insort(self._edges, edge)
             if edge[0] <= self._moment:
@@ -37,7 +37,7 @@ class Timeline:
                 self._count(clinician, edge[2])
 
     def remove(self, clinician: int, start: int, end: int | None) -> None:
-        """Take out an assignment that was entered."""
+        """Remove an assignment that was added."""
         for edge in self._edges_of(clinician, start, end):
             del self._edges[bisect_left(self._edges, edge)]
             if edge[0] <= self._moment:
@@ -56,15 +56,16 @@ class Timeline:
             del self._on_duty[clinician]
 
     def renumber(self, clinicians: Codes) -> None:
-        """Clinicians have other numbers now, in the same order; `clinicians` gives them by their
-        old ones.
+        """Replace the numbers of clinicians; `clinicians` has the new number of each old one.
+
+        The new numbers must have the same order as the old ones.
         """
         self._edges = [(at, int(clinicians[one]), change) for at, one, change in self._edges]
         self._on_duty = {int(clinicians[one]): count for one, count in self._on_duty.items()}
 
     def at(self, moment: int) -> tuple[int, int, list[int]]:
-        """(since, until, clinicians): who is on duty at `moment`, and the stretch [since, until) in
-        which they are.
+        """(since, until, clinicians): who is on duty at `moment`, and the interval [since, until)
+        in which that does not change.
         """
         edges = self._edges
         while self._passed < len(edges) and edges[self._passed][0] <= moment:

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
-from analyzer.arrays import Flags, Floats, Numbers
+from analyzer.arrays import Codes, Flags, Floats, Levels, Numbers
 from analyzer.columns.statics import AlarmType, Static
 from analyzer.findings.findings import (
     PATTERNS,
@@ -67,12 +66,12 @@ class Evidence:
     statics: list[Static]
     start: Numbers
     end: Numbers
-    rank: npt.NDArray[np.int8]
-    klass: npt.NDArray[np.int8]
-    static: npt.NDArray[np.int32]
-    unit: npt.NDArray[np.int32]
-    type: npt.NDArray[np.int32]
-    place: npt.NDArray[np.int32]
+    rank: Levels
+    klass: Levels
+    static: Codes
+    unit: Codes
+    type: Codes
+    place: Codes
     technical: Flags
     value: Floats
     limit: Floats
@@ -82,15 +81,15 @@ class Evidence:
     """Whether somebody of the unit responded to anything; asked only for alarms that were needed
     and had no response.
     """
-    signal: npt.NDArray[np.int32]
-    twins: npt.NDArray[np.int32]
+    signal: Codes
+    twins: Codes
     """As in `chatter`."""
 
     @classmethod
     def of(cls, state: State, window: int) -> Evidence:
         """Take it; a few milliseconds."""
         table, statics, policy = state.table, state.statics, state.policy
-        now = state.times.now[: len(state.facilities.things)].copy()
+        now = state.times.now[: len(state.facilities.by_number)].copy()
         rows = table.alarms()
         moments = now[table.facility[rows]]
         start, end = table.start[rows] - moments, table.end[rows] - moments
@@ -110,10 +109,10 @@ class Evidence:
             policy,
             window,
             now,
-            list(state.facilities.things),
-            list(statics.units.things),
-            list(statics.types.things),
-            list(statics.things),
+            list(state.facilities.by_number),
+            list(statics.units.by_number),
+            list(statics.types.by_number),
+            list(statics.by_number),
             start,
             end,
             table.rank[rows],
@@ -254,7 +253,7 @@ class _Counted:
         self._distance = quartile(far[known], group[hugs][known], groups)
         self._has_distance = np.bincount(group[hugs][known], minlength=groups) > 0
 
-    def _count_beds(self, group: Numbers, place: npt.NDArray[np.int32]) -> None:
+    def _count_beds(self, group: Numbers, place: Codes) -> None:
         groups, places = len(self._keys), int(place.max(initial=0)) + 1
         pairs, alarms = np.unique(group * places + place, return_counts=True)
         self._beds = np.bincount(pairs // places, minlength=groups)

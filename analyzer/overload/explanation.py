@@ -63,14 +63,14 @@ class Teller:
             measure: float(values[turn.row, turn.tick]) for measure, values in loads.values.items()
         }
         if self._is_unit:
-            unit, clinician = state.statics.units.things[number][1], None
+            unit, clinician = state.statics.units.by_number[number][1], None
         else:
-            unit, clinician = scene.unit_of(number, at), state.teams.clinicians.things[number][1]
+            unit, clinician = scene.unit_of(number, at), state.teams.clinicians.by_number[number][1]
         relief = (
             relief_of(scene.ward(unit, at), clinician, levels) if turn.after > turn.before else None
         )
         return Change(
-            state.facilities.things[facility],
+            state.facilities.by_number[facility],
             unit,
             clinician,
             at,
@@ -145,7 +145,7 @@ class Scene:
         self._of_clinician: dict[int, npt.NDArray[np.bool_]] = {}
         self._by_clinician: dict[int, list[tuple[int, int, int]]] = {}
         self._by_unit: dict[str, list[tuple[int, int, int, int]]] = {}
-        places = statics.places.things
+        places = statics.places.by_number
         for number, (place, team) in enumerate(self._pairs):
             self._pairs_of_unit.setdefault(places[place].unit, []).append(
                 (number, places[place].bed, state.teams.names(team))
@@ -162,7 +162,7 @@ class Scene:
 
     def unit_of(self, clinician: int, at: int) -> str:
         """The unit of the assignment begun last, then the least unit; "" before any."""
-        places, since = self._state.statics.places.things, at - self._state.policy.horizon
+        places, since = self._state.statics.places.by_number, at - self._state.policy.horizon
         begun = [
             (-start, places[place].unit)
             for start, end, place in self._by_clinician.get(clinician, ())
@@ -172,7 +172,7 @@ class Scene:
 
     def top_types(self, of_unit: bool, number: int, at: int) -> tuple[tuple[AlarmType, int], ...]:
         """The alarm types that gave most of the last hour's alarms of a unit or a clinician."""
-        hour, types = self._last_hour(at), self._state.statics.types.things
+        hour, types = self._last_hour(at), self._state.statics.types.by_number
         if of_unit:
             mine = self._unit[hour] == number
         else:
@@ -190,7 +190,7 @@ class Scene:
 
     def ward(self, unit: str, at: int) -> Ward:
         """A unit with whoever is on duty there."""
-        names, places = self._state.teams.clinicians.things, self._state.statics.places.things
+        names, places = self._state.teams.clinicians.by_number, self._state.statics.places.by_number
         beds: dict[int, set[str]] = {}
         for start, end, who, place in self._by_unit.get(unit, ()):
             if start <= at < end:

@@ -130,7 +130,7 @@ def measure(
     return (
         Loads(
             clinicians,
-            _facilities(state.teams.clinicians.things, clinicians),
+            _facilities(state.teams.clinicians.by_number, clinicians),
             dict(
                 zip(
                     MEASURES,
@@ -147,7 +147,7 @@ def measure(
         ),
         Loads(
             units,
-            _facilities(statics.units.things, units),
+            _facilities(statics.units.by_number, units),
             dict(
                 zip(
                     MEASURES,

@@ -76,7 +76,7 @@ def _edges(state: State, facilities: Numbers) -> tuple[Numbers, Numbers]:
     """Facilities and times (ms) from which on a measure, or the levels that hold, may be other
     ones.
     """
-    chosen = np.zeros(len(state.facilities.things), dtype=np.bool_)
+    chosen = np.zeros(len(state.facilities.by_number), dtype=np.bool_)
     chosen[facilities] = True
     table, shifts = state.table, state.roster.shifts
     rows = table.alarms()

@@ -77,7 +77,7 @@ class Glance:
         """Take one, with overload states that are up to date; of one facility alone, where it is
         named.
         """
-        names = state.facilities.things
+        names = state.facilities.by_number
         now = state.times.now[: len(names)]
         standing = _standing(state, now, facility)
         begun = np.maximum(
@@ -122,10 +122,10 @@ def _trends(state: State, now: Numbers) -> dict[tuple[str, str], Trend]:
         )
 
     minutes, hours = by(MINUTE, TREND_MINUTES), by(HOUR, TREND_HOURS)
-    names = state.facilities.things
+    names = state.facilities.by_number
     return {
         (names[facility], name): Trend(minutes[number].tolist(), hours[number].tolist())
-        for number, (facility, name) in enumerate(statics.units.things)
+        for number, (facility, name) in enumerate(statics.units.by_number)
         if hours[number].any()
     }
 
@@ -136,8 +136,8 @@ def _standing(
     """By whether they are units."""
     found: dict[bool, dict[tuple[str, str], Standing]] = {True: {}, False: {}}
     facilities, things = (
-        state.facilities.things,
-        {True: state.statics.units.things, False: state.teams.clinicians.things},
+        state.facilities.by_number,
+        {True: state.statics.units.by_number, False: state.teams.clinicians.by_number},
     )
     standing = [
         (subject, since, rise)

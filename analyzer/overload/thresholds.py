@@ -72,7 +72,7 @@ def levels_held(
     For a clinician they are those of the unit of the assignment begun last, then of the least unit;
     forgotten the horizon after its end.
     """
-    facilities, units = state.facilities.things, state.statics.units.things
+    facilities, units = state.facilities.by_number, state.statics.units.by_number
     if is_unit:
         of_units = [
             levels.number(facilities[facility], unit)

@@ -169,7 +169,7 @@ class Watch(Growing):
 
     def look(self, state: State) -> None:
         """Bring the states of all facilities to their now."""
-        count = len(state.facilities.things)
+        count = len(state.facilities.by_number)
         self.reserve(count)
         now = state.times.now[:count] // self._policy.every
         stretches: Stretches | None = None

@@ -66,7 +66,7 @@ def keep_labels(state: State) -> None:
     table = state.table
     rows = table.rows()
     used = np.unique(np.append(table.label[rows], 0))
-    kept = [state.labels.things[number] for number in used.tolist()]
+    kept = [state.labels.by_number[number] for number in used.tolist()]
     moved = np.zeros(len(state.labels), dtype=np.int32)
     moved[used] = np.arange(len(used))
     table.label[rows] = moved[table.label[rows]]
@@ -87,7 +87,7 @@ def keep_teams(state: State) -> None:
 
 
 def _names(state: State) -> int:
-    return state.statics.names + len(state.teams.clinicians) + len(state.facilities.things)
+    return state.statics.names + len(state.teams.clinicians) + len(state.facilities.by_number)
 
 
 def _used_units(state: State, places: Numbers) -> Numbers:
@@ -97,7 +97,7 @@ def _used_units(state: State, places: Numbers) -> Numbers:
     """
     table, statics = state.table, state.statics
     observed = np.flatnonzero(table.observed_after != NEVER)
-    of_places = map(statics.places.things.__getitem__, places.tolist())
+    of_places = map(statics.places.by_number.__getitem__, places.tolist())
     used = {
         *(statics.units.get((place.facility, place.unit), NOT_SAID) for place in of_places),
         *(loan[0] for loan in table.lent.values()),

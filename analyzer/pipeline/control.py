@@ -53,7 +53,7 @@ def control(state: State, topic: Topic, command: Command, facility: str, at: int
     if command == "reset":
         return False
     if topic == "alarms":
-        units, observed = state.statics.units.things, state.response_times.units()
+        units, observed = state.statics.units.by_number, state.response_times.units()
         state.response_times.drop([unit for unit in observed if units[unit][0] == number])
         state.watch.drop(number)
         state.head_changed = True
@@ -120,7 +120,7 @@ def _forget_responses(state: State, number: int, moment: int) -> None:
     table = state.table
     state.arrivals.remove_after("responses", number, moment)
     state.responses.remove_after(number, moment)
-    units = state.statics.units.things
+    units = state.statics.units.by_number
     for unit in [unit for unit in state.cover.units() if units[unit][0] == number]:
         state.cover.remove_after(unit, moment)
     rows = table.of_facility(number)

@@ -40,7 +40,7 @@ def let_go(state: State, now: int) -> list[str]:
         return []
     chosen = (silent | refused) if swept else refused
     empty = np.flatnonzero(chosen & ~_in_use(state))
-    names = sorted(state.facilities.things[number] for number in empty.tolist())
+    names = sorted(state.facilities.by_number[number] for number in empty.tolist())
     drop(state, empty)
     return names
 
@@ -60,7 +60,7 @@ def drop(state: State, numbers: Numbers) -> None:
         return
     for gate in state.gates.values():
         gate.drop(numbers)
-    chosen, units = set(numbers.tolist()), state.statics.units.things
+    chosen, units = set(numbers.tolist()), state.statics.units.by_number
     for unit in [unit for unit in state.cover.units() if units[unit][0] in chosen]:
         state.cover.remove_after(unit, NOTHING_YET)
     observed = state.response_times.units()
@@ -77,9 +77,9 @@ def drop(state: State, numbers: Numbers) -> None:
 
 def _in_use(state: State) -> npt.NDArray[np.bool_]:
     """By facility: whether anything is held of it, beside ids and counts of the past."""
-    used = np.zeros(len(state.facilities.things), dtype=np.bool_)
+    used = np.zeros(len(state.facilities.by_number), dtype=np.bool_)
     used[state.table.facility[state.table.rows()]] = True
-    beds = state.statics.beds.things
+    beds = state.statics.beds.by_number
     used[[beds[bed][0] for bed in state.responses.beds()]] = True
     used[[*state.roster.facilities(), *state.arrivals.facilities()]] = True
     return used

@@ -59,7 +59,9 @@ def _digests(state: State, rows: Numbers) -> Marks:
     """64 bits that name what a record says, the same in every process; never 0."""
     table = state.table
     labels, teams = table.label[rows], table.team[rows]
-    mixed = state.statics.mark[table.static[rows]] ^ _marks(labels, state.labels.things.__getitem__)
+    mixed = state.statics.mark[table.static[rows]] ^ _marks(
+        labels, state.labels.by_number.__getitem__
+    )
     for column in (
         _marks(teams, state.teams.names),
         table.start[rows],
@@ -118,11 +120,11 @@ def finished(state: State, rows: Numbers) -> Finished:
     team = table.team[rows].tolist()
     names = {number: teams.names(number) for number in set(team)}
     facility, unit, bed, device_id, device_type, source, code, kind = zip(
-        *map(statics.things.__getitem__, table.static[rows].tolist()), strict=True
+        *map(statics.by_number.__getitem__, table.static[rows].tolist()), strict=True
     )
     return Finished(
         [
-            list(map(state.facilities.things.__getitem__, facility)),
+            list(map(state.facilities.by_number.__getitem__, facility)),
             unit,
             bed,
             ids,
@@ -131,7 +133,7 @@ def finished(state: State, rows: Numbers) -> Finished:
             source,
             code,
             kind,
-            list(map(state.labels.things.__getitem__, table.label[rows].tolist())),
+            list(map(state.labels.by_number.__getitem__, table.label[rows].tolist())),
             list(map(PRIORITIES.__getitem__, table.rank[rows].tolist())),
             table.start[rows].tolist(),
             table.end[rows].tolist(),
@@ -150,7 +152,7 @@ def finished(state: State, rows: Numbers) -> Finished:
 def _in_order(state: State, rows: Numbers) -> tuple[Numbers, list[str]]:
     """Rows by the name of their facility, end and alarm id; and these ids."""
     table = state.table
-    names = state.facilities.things
+    names = state.facilities.by_number
     rank = np.empty(len(names), dtype=np.int64)
     rank[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
     places, ends = rank[table.facility[rows]], table.end[rows]

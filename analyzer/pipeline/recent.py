@@ -93,7 +93,7 @@ class Recent:
         """Count facts, by the number of their facility."""
         if self._minute is None:
             return
-        kinds, names = len(OUTCOMES), self._facilities.things
+        kinds, names = len(OUTCOMES), self._facilities.by_number
         found = np.bincount(facilities * kinds + outcomes)
         for cell in np.flatnonzero(found).tolist():
             self._add((names[cell // kinds], topic, OUTCOMES[cell % kinds]), int(found[cell]))

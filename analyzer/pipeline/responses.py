@@ -106,7 +106,7 @@ class BedResponses(Growing):
         """
         limits = {}
         for bed in self._beds:
-            moment = moments[self._numbers.things[bed][0]]
+            moment = moments[self._numbers.by_number[bed][0]]
             limits[bed] = min(moment, oldest_alarm.get(bed, moment))
         for said in [said for said in self.blocks if said.at < limits[said.bed]]:
             self.blocks.remove(said)
@@ -121,7 +121,7 @@ class BedResponses(Growing):
 
     def remove_after(self, facility: int, moment: int) -> None:
         """Forget a facility's responses with a time after `moment` (ms)."""
-        things = self._numbers.things
+        things = self._numbers.by_number
         for said in [
             one for one in self.blocks if one.at > moment and things[one.bed][0] == facility
         ]:
@@ -160,7 +160,7 @@ class BedResponses(Growing):
 
     def dump(self, block: int) -> list[Any]:
         return sorted(
-            [*self._numbers.things[one.bed], one.at, one.action, one.unit]
+            [*self._numbers.by_number[one.bed], one.at, one.action, one.unit]
             for one in self.blocks[block]
         )
 
@@ -250,7 +250,7 @@ class Cover:
     def drop_before(self, moments: list[int]) -> None:
         """Forget what is older than the facility's moment."""
         for unit, of_unit in list(self._units.items()):
-            limit = moments[self._numbers.things[unit][0]]
+            limit = moments[self._numbers.by_number[unit][0]]
             for action, known in list(of_unit.items()):
                 place = bisect_left(known, limit)
                 if place:

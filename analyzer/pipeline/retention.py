@@ -28,7 +28,7 @@ def tidy(state: State, at_least: Numbers | None = None) -> bool:
     `at_least` (ms, by facility): the horizon lies here or later, whatever the clocks say (see
     `departed`). Returns whether it swept: at most once in `_TIDY_EVERY` of a facility's time.
     """
-    count = len(state.facilities.things)
+    count = len(state.facilities.by_number)
     horizon = np.minimum(state.times.now[:count], state.watermark()) - state.policy.horizon
     horizon = np.maximum(horizon, state.times.tidied[:count])
     if at_least is not None:
@@ -106,7 +106,7 @@ def _sweep(state: State) -> None:
     rows = table.rows()
     existing = table.existing()
     used = distinct(table.static[existing])
-    if len(state.statics.things) > 2 * len(used) + SPARE:
+    if len(state.statics.by_number) > 2 * len(used) + SPARE:
         table.static[existing] = state.statics.keep(used)[table.static[existing]]
     if len(state.labels) > 2 * len(distinct(table.label[rows])) + SPARE:
         keep_labels(state)

@@ -36,11 +36,11 @@ class Teams:
         self.numbers[()]
 
     def __getitem__(self, number: int) -> Team:
-        return self.numbers.things[number]
+        return self.numbers.by_number[number]
 
     @property
     def all(self) -> list[Team]:
-        return self.numbers.things
+        return self.numbers.by_number
 
     def of(self, facility: int, clinicians: Iterable[str]) -> int:
         """The number of this set of a facility's clinicians."""
@@ -50,7 +50,7 @@ class Teams:
         pair = (one, other)
         if pair not in self._unions:
             self._unions[pair] = self.numbers[
-                tuple(sorted({*self.numbers.things[one], *self.numbers.things[other]}))
+                tuple(sorted({*self.numbers.by_number[one], *self.numbers.by_number[other]}))
             ]
         return self._unions[pair]
 
@@ -60,10 +60,10 @@ class Teams:
         """The team of an alarm's recipients with some more, and how many are left out because there
         are enough lesser ones.
         """
-        known = self.numbers.things[number]
+        known = self.numbers.by_number[number]
         if len(known) + len(recipients) <= MOST_RECIPIENTS:
             return self.union(number, self.of(facility, recipients)), 0
-        names = {self.clinicians.things[one][1] for one in known} | set(recipients)
+        names = {self.clinicians.by_number[one][1] for one in known} | set(recipients)
         return self.of(facility, sorted(names)[:MOST_RECIPIENTS]), max(
             len(names) - MOST_RECIPIENTS, 0
         )
@@ -73,14 +73,14 @@ class Teams:
         names = self._names.get(number)
         if names is None:
             names = self._names[number] = tuple(
-                sorted(self.clinicians.things[one][1] for one in self.numbers.things[number])
+                sorted(self.clinicians.by_number[one][1] for one in self.numbers.by_number[number])
             )
         return names
 
     def told(self, number: int) -> tuple[int, tuple[str, ...]] | None:
         """The facility and the names of a team; None for nobody."""
         return (
-            (self.clinicians.things[self.numbers.things[number][0]][0], self.names(number))
+            (self.clinicians.by_number[self.numbers.by_number[number][0]][0], self.names(number))
             if number
             else None
         )
@@ -97,9 +97,9 @@ class Teams:
         """Forget all clinicians but those of teams and `used`; returns the new number of each old
         one.
         """
-        members = {one for team in self.numbers.things for one in team}
+        members = {one for team in self.numbers.by_number for one in team}
         moved = kept(self.clinicians, np.array(sorted(members.union(used)), dtype=np.int64))
-        self.numbers.renew([tuple(moved[list(team)].tolist()) for team in self.numbers.things])
+        self.numbers.renew([tuple(moved[list(team)].tolist()) for team in self.numbers.by_number])
         self._unions.clear()
         self._names.clear()
         return moved

@@ -185,12 +185,12 @@ def _blocks(shards: Mapping[ShardKey, Any], kind: str) -> dict[int, Any]:
 
 def _dump_head(state: State) -> Any:
     return [
-        state.facilities.things,
+        state.facilities.by_number,
         {topic: state.watermark(topic).tolist() for topic in TOPICS},
-        state.times.tidied[: len(state.facilities.things)].tolist(),
+        state.times.tidied[: len(state.facilities.by_number)].tolist(),
         state.response_times.dump(),
         state.recipients_dropped,
-        state.watch.dump(len(state.facilities.things)),
+        state.watch.dump(len(state.facilities.by_number)),
         sorted(state.rewound),
     ]
 
@@ -209,7 +209,7 @@ def _load_head(state: State, content: Any) -> None:
 
 
 def _dump_watch(state: State, facility: int) -> Any:
-    units, clinicians = state.statics.units.things, state.teams.clinicians.things
+    units, clinicians = state.statics.units.by_number, state.teams.clinicians.by_number
     return [
         [is_unit, (units if is_unit else clinicians)[number][1], [one.dump() for one in noted]]
         for (is_unit, number), noted in sorted(state.watch.noted.get(facility, {}).items())

@@ -76,7 +76,7 @@ class State:
 
     def grow(self) -> None:
         """Have room for all facilities."""
-        count = len(self.facilities.things)
+        count = len(self.facilities.by_number)
         self.times.reserve(count)
         self.watch.reserve(count)
         for gate in self.gates.values():
@@ -86,4 +86,4 @@ class State:
         """By facility: the greatest `at` of an accepted fact of the topic, NOTHING_YET before the
         first.
         """
-        return self.gates[topic].watermark[: len(self.facilities.things)]
+        return self.gates[topic].watermark[: len(self.facilities.by_number)]

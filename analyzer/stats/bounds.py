@@ -1,8 +1,8 @@
-"""Bounds: how large a share may be in truth, whatever chance did to the count (Clopper & Pearson,
-Biometrika 1934), without scipy.
+"""Bounds: exact confidence bounds of a proportion (Clopper & Pearson, Biometrika 1934), without
+scipy.
 
-Exact for independent draws. Alarms of one patient are alike, so the truth is less sure than it
-says.
+They are exact for independent draws. Alarms of one patient are not independent, so the true
+uncertainty is larger.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 from math import exp, expm1, inf, isfinite, lgamma, log, log1p
 
 _TINY = 1e-300
-_STEPS = 200  # halvings; 60 reach the last bit
+_STEPS = 200  # bisections; 60 reach the last bit
 
 
 def upper_bound(count: int, of: int, confidence: float) -> float | None:
-    """The one-sided upper bound of a share at `confidence`; None of nothing.
+    """The one-sided upper bound of the share `count` / `of` at `confidence`; None if `of` is 0.
 
-    With none observed it is 1 - (1 - confidence)^(1 / n), at 95 % about 3 / n: the rule of three
-    (Hanley & Lippman-Hand, JAMA 1983).
+    If `count` is 0, it is 1 - (1 - confidence)^(1 / of). At 95 % that is about 3 / of, the rule of
+    three (Hanley & Lippman-Hand, JAMA 1983). Raises `ValueError` unless 0 < `confidence` < 1.
 
     >>> [round(upper_bound(count, 300, 0.95), 5) for count in (0, 1, 30, 300)]
     [0.00994, 0.01571, 0.13319, 1.0]
@@ -30,7 +30,7 @@ def upper_bound(count: int, of: int, confidence: float) -> float | None:
         return 1.0
     if count <= 0:
         return -expm1(log1p(-confidence) / of)
-    # The share under which as few as `count` had a chance of 1 - confidence: P(X <= count) = 1 -
+    # Bisect for the share at which P(X <= count) = 1 - confidence, where P(X <= count) = 1 -
     # I(share; count + 1, of - count).
     low, high = count / of, 1.0
     for _ in range(_STEPS):
@@ -45,8 +45,8 @@ def upper_bound(count: int, of: int, confidence: float) -> float | None:
 
 
 def least_needed(most: float, confidence: float) -> int:
-    """How many must have been observed, with none lost, before a share of at most `most` (above 0,
-    below 1) can be promised.
+    """How many must have been observed, with none lost, for the upper bound of the share lost to be
+    at most `most` (0 < `most` < 1).
 
     >>> least_needed(0.01, 0.95)
     299
@@ -58,8 +58,8 @@ def least_needed(most: float, confidence: float) -> int:
 
 
 def beta_share(x: float, a: float, b: float) -> float:
-    """The regularised incomplete beta function I(x; a, b), by its continued fraction (Lentz's way;
-    Press, Numerical Recipes, 6.4).
+    """The regularised incomplete beta function I(x; a, b), by its continued fraction and Lentz's
+    method (Press et al., Numerical Recipes, 6.4).
     """
     if x <= 0:
         return 0.0
@@ -87,4 +87,5 @@ def beta_share(x: float, a: float, b: float) -> float:
 
 
 def _kept_off(value: float) -> float:
+    """The value, moved away from zero so that it can be divided by."""
     return value if abs(value) > _TINY else _TINY

@@ -1,4 +1,4 @@
-"""Shares: how much of a number, and how sure that is."""
+"""Shares: a proportion and its confidence interval."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from math import sqrt
 from statistics import NormalDist
 
 _Z = NormalDist().inv_cdf(0.975)
-"""Two-sided, 95 %."""
+"""Normal quantile of a two-sided interval of 95 %."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """`count` of `of`, as a share with its 95 % interval by Wilson (1927); all None of nothing.
+    """`count` out of `of`, as a share with its 95 % score interval (Wilson 1927, J Am Stat Assoc).
+    All are None if `of` is 0.
 
-    The interval is that of independent draws. Alarms of one patient are not, so the truth is less
-    sure than it says.
+    The interval assumes independent draws. Alarms of one patient are not independent, so the true
+    uncertainty is larger.
 
-    >>> [round(bound, 4) for bound in (Share(15, 148).low, Share(15, 148).value, Share(15, 148).high)]
-    [0.0624, 0.1014, 0.1605]
+    >>> share = Share(15, 148)
+    >>> round(share.low, 4), round(share.value, 4), round(share.high, 4)
+    (0.0624, 0.1014, 0.1605)
     >>> Share(0, 0).value
     """
 

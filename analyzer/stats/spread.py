@@ -1,4 +1,4 @@
-"""Spread: how unevenly a load is shared out, as one number that names nobody."""
+"""Spread: how unevenly a load is distributed, as one number that identifies nobody."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from analyzer.arrays import Floats, Integers, Numbers
 
 
 def gini(value: Numbers, group: Integers, groups: int) -> Floats:
-    """Gini's coefficient of each group's values: 0, all alike; (n - 1) / n, one of n has
-    everything. NaN under two values, or all zero.
+    """The Gini coefficient of each group's values: 0 if all are equal, (n - 1) / n if one of n has
+    everything. NaN with fewer than two values, or if all are zero. Shape (groups,).
 
-    Taken rather than largest over median, which has no value where half of the people had nothing,
-    and hangs on one person alone.
+    Preferred to the ratio of largest to median, which is undefined if half of the people had no
+    alarm, and depends on one person alone.
 
     >>> gini(np.array([5, 5, 0, 3, 1, 4]), np.array([0, 0, 1, 1, 2, 3]), 4).tolist()
     [0.0, 0.5, nan, nan]
@@ -23,7 +23,7 @@ def gini(value: Numbers, group: Integers, groups: int) -> Floats:
         np.bincount(group, minlength=groups),
         np.bincount(group, weights=value, minlength=groups),
     )
-    # from 1, within the group
+    # Ranks within the group, from 1.
     rank = np.arange(1, len(value) + 1) - (np.cumsum(size) - size)[group]
     weighted = np.bincount(group, weights=(2 * rank - size[group] - 1) * value, minlength=groups)
     known = (size >= 2) & (total > 0)

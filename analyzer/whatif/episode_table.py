@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.arrays import Codes, Flags, Floats, Numbers, integers
+from analyzer.arrays import Codes, Flags, Floats, Levels, Numbers, integers
 from analyzer.columns.hashing import fingerprints
 from analyzer.columns.numbered import Numbered
 from analyzer.columns.packed import pack
@@ -75,8 +75,8 @@ class Recorded:
     """
     team: Codes
     technical: Flags
-    rank: npt.NDArray[np.int8]
-    klass: npt.NDArray[np.int8]
+    rank: Levels
+    klass: Levels
     start: Numbers
     end: Numbers
     value: Floats
@@ -183,9 +183,16 @@ class Recorder:
         )
 
     def _number_statics(self) -> None:
-        for facility, unit, bed, device_id, device_type, source, code, kind in self._statics.things[
-            len(self._of_static) :
-        ]:
+        for (
+            facility,
+            unit,
+            bed,
+            device_id,
+            device_type,
+            source,
+            code,
+            kind,
+        ) in self._statics.by_number[len(self._of_static) :]:
             of = self._facilities[facility]
             number = self._units[of, unit]
             signal = (of, device_id, source, code) if device_id else (of, unit, bed, source, code)
@@ -226,11 +233,11 @@ class Recorder:
         of_static = of_static[rows]
         facility, unit, type_, place, signal, technical, _ = of_static.T.copy()
         return Recorded(
-            self._facilities.things,
-            self._units.things,
-            self._types.things,
-            self._places.things,
-            self._teams.clinicians.things,
+            self._facilities.by_number,
+            self._units.by_number,
+            self._types.by_number,
+            self._places.by_number,
+            self._teams.clinicians.by_number,
             self._teams.all,
             facility,
             unit,

@@ -20,9 +20,8 @@ from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from analyzer.arrays import Codes, Flags, Numbers
+from analyzer.arrays import Codes, Flags, Integers, Levels, Numbers
 from analyzer.columns.segments import Axis
 from analyzer.columns.statics import AlarmType
 from analyzer.findings.patterns import Meetings
@@ -107,7 +106,7 @@ class Setting:
 class Fates:
     """What becomes of some alarms under a setting, one entry each, and what could not be told."""
 
-    fate: npt.NDArray[np.int8]
+    fate: Levels
     not_evaluable: int
     """Alarms that a limit concerns, without a reading or without a limit: they are taken to sound
     as before.
@@ -276,6 +275,6 @@ class Signals:
         return self.order[near + 1], quiet[near]
 
 
-def tally(klass: npt.NDArray[np.integer]) -> Numbers:
+def tally(klass: Integers) -> Numbers:
     """How many alarms, by `CLASSES`."""
     return np.bincount(klass, minlength=len(CLASSES))

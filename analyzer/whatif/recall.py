@@ -27,9 +27,9 @@ def recall(state: State, facility: str, unit: str) -> Recorded | None:
     rows = rows[table.end[rows] <= state.times.now[of] - state.policy.action_window]
     static, nothing = table.static[rows], np.zeros(len(rows), dtype=np.int32)
     return Recorded(
-        list(state.facilities.things),
-        list(statics.units.things),
-        list(statics.types.things),
+        list(state.facilities.by_number),
+        list(statics.units.by_number),
+        list(statics.types.by_number),
         [(0, "")],
         [],
         [()],

@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
-import numpy.typing as npt
 
-from analyzer.arrays import Numbers
+from analyzer.arrays import Floats, Numbers
 from analyzer.pipeline.classes import ACTIONABLE, CLASSES
 from analyzer.stats.bounds import least_needed, upper_bound
 from analyzer.whatif.episode_table import Recorded
@@ -308,7 +307,7 @@ def limits_worth_trying(alarms: Recorded, count: int) -> tuple[float, ...]:
         return ()
     which, sign = (low, -1) if low.any() else (high, 1)
     own = float((sign * alarms.limit[which]).max())
-    beyond: npt.NDArray[np.float64] = np.sort(sign * alarms.value[which])
+    beyond: Floats = np.sort(sign * alarms.value[which])
     found = {
         float(f"{sign * one:.3g}")
         for one in np.quantile(beyond, np.linspace(0, 0.9, count + 1)[1:])

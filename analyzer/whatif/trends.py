@@ -65,7 +65,7 @@ class Trend:
         number, when, values = number[order], when[order], values[order]
         last = np.ones(len(order), dtype=np.bool_)
         last[:-1] = (number[1:] != number[:-1]) | (when[1:] != when[:-1])
-        return cls(beds.things, number[last], when[last], values[last])
+        return cls(beds.by_number, number[last], when[last], values[last])
 
     def __len__(self) -> int:
         return len(self.at)

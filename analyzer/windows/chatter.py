@@ -1,11 +1,11 @@
-"""Chatter: a signal that comes and goes, three times or more in a minute (ISA-18.2-2016; the target
-is zero).
+"""Chatter: a signal that alarms three times or more in a minute (ISA-18.2-2016, whose target is no
+chattering alarm).
 
-An alarm chatters when it is at least the third of its signal - a facility's (device_id, source,
-code), whatever the unit, the bed or the device's type - within a minute, and the earlier ones were
-over when it began: at least two alarms come before it, by (start, alarm_id), that started at start
-- 60 s <= theirs <= start and ended at or before its start. These two need not lie in the window,
-nor in its unit. Only alarms count, on either side. Times are relative to now (ms).
+A signal is a (device_id, source, code) of a facility, whatever the unit, the bed or the type of the
+device. An alarm chatters if at least two earlier alarms of its signal, by (start, alarm_id),
+started at most 60 s before it and had ended when it started. The earlier alarms need not be in the
+window, nor in the same unit. Records that are no alarms count neither as the first nor as the
+third. Times are relative to now (ms).
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ def chattering(
     twins: Integers,
     back: int,
 ) -> Flags:
-    """Which of the alarms that started after -`back` chatter; the others are not looked at.
+    """Which of the alarms that started after -`back` chatter; False for all others.
 
-    `twins` as from `earlier_twins`. The rows need not be in any order, but those that started up to
-    `SPAN` earlier must be there, too.
+    One row per alarm, in any order; `twins` as from `earlier_twins`. The rows must include the
+    alarms that started up to `SPAN` before -`back`.
     """
     result = np.zeros(len(start), dtype=np.bool_)
-    since = back + SPAN  # moments before -since look alike
+    since = back + SPAN  # earlier starts cannot matter
     # Room for a minute between signals, so that none reaches into another's.
     axis = Axis(-since, SPAN + 1)
     rows = np.flatnonzero(start >= -since)
@@ -49,9 +49,10 @@ def chattering(
     some = suspicious[signal[rows]]
     rows, offsets = rows[some], offsets[some]
     begun, over = start[rows] + offsets, np.minimum(end[rows], 1) + offsets
-    # Those over by a moment, and the two latest starts among them: by order of end, a running
-    # maximum and a running second. One that ends as it begins is no earlier one at that very moment
-    # (but for twins): it is put in after all questions of its moment.
+    # In order of end, keep a running maximum and a running second of the starts: the two latest
+    # starts among the alarms that have ended by a given time. An alarm of no length is not earlier
+    # than others that start at the same time (`twins` counts the exceptions), so it sorts after all
+    # look-ups at that time.
     ends = 2 * over + (over == begun)
     order = np.argsort(ends, kind="stable")
     ends, starts = ends[order], begun[order]
@@ -70,13 +71,14 @@ def chattering(
 def earlier_twins(
     signal: Integers, start: Numbers, end: Numbers, ids: Callable[[Numbers], list[str]]
 ) -> Codes:
-    """For each alarm, how many of its signal ended at the very moment at which they and it started,
-    and have a lesser id.
+    """For each alarm, how many alarms of no length started with it, on its signal, and have a
+    smaller id.
 
-    The only ones of which ids decide whether they are earlier. `ids` gives those of rows, and is
-    asked for few, mostly none.
+    Only for these does the id decide whether they are earlier. `ids` returns the alarm ids of rows.
+    It is called with few rows, and mostly not at all.
 
-    >>> earlier_twins(np.array([7, 7, 7]), np.array([-5, -5, -5]), np.array([-5, 1, -5]), lambda rows: [list("bca")[row] for row in rows])
+    >>> start, end = np.array([-5, -5, -5]), np.array([-5, 1, -5])
+    >>> earlier_twins(np.array([7, 7, 7]), start, end, lambda rows: ["bca"[row] for row in rows])
     array([1, 2, 0], dtype=int32)
     """
     result = np.zeros(len(start), dtype=np.int32)

@@ -1,9 +1,9 @@
-"""Duty: stretches of time on duty, and how much of it alarms leave in one piece.
+"""Duty: time on duty, and how much of it is free of new alarms for long enough.
 
-No published measure of protected decision time was found; this one is our own. Each interruption
-goes with 12.7 % more clinical errors (Westbrook 2010, Arch Intern Med), so what counts is the share
-of duty that comes in stretches without a new alarm, long enough to think. Times are relative to now
-(ms); a duty that goes on is given an `end` after now.
+No published measure of protected decision time was found; this one is our own. Each interruption is
+associated with 12.7 % more clinical errors (Westbrook 2010, Arch Intern Med). So the measure is the
+share of duty in stretches without a new alarm that are long enough to think. Times are relative to
+now (ms). Duty that has not ended has an `end` after now.
 """
 
 from __future__ import annotations
@@ -17,23 +17,24 @@ from analyzer.columns.segments import Axis, cumulative_maximum
 from analyzer.model.policy import MINUTE
 
 PIECE = 5 * MINUTE
-"""An alarm-free stretch of duty this long is protected; with less duty than this there is nothing
-to share out (our own).
+"""An alarm-free stretch of duty of at least this length is protected. With less duty than this,
+there is no ratio (our own).
 """
 BREAK = 30 * MINUTE
-"""Duty goes on after a gap of up to this: a meal break of the usual half hour, or a bed handed over
-before the next is charted, rests nobody from a shift (our own).
+"""A gap of at most this length does not end a duty. It may be a meal break, usually half an hour,
+or one bed handed over before the next is charted; neither ends a shift (our own).
 """
 
 
 def stretches(
     begin: Numbers, end: Numbers, who: Numbers, bridge: int = 0
 ) -> tuple[Numbers, Numbers, Numbers]:
-    """The union of each clinician's intervals, as (begin, end, who) in order; those at most
-    `bridge` apart are one, so touching ones are.
+    """The union of each clinician's intervals [begin, end), as (begin, end, who) ordered by `who`,
+    then `begin`. Intervals at most `bridge` (ms) apart are joined, so touching ones always are.
 
-    >>> [one.tolist() for one in stretches(np.array([-9, -5, -2]), np.array([-5, -3, 1]), np.zeros(3, dtype=np.int64))]
-    [[-9, -2], [-3, 1], [0, 0]]
+    >>> begin, end, who = stretches(np.array([-9, -5, -2]), np.array([-5, -3, 1]), np.zeros(3, int))
+    >>> begin.tolist(), end.tolist(), who.tolist()
+    ([-9, -2], [-3, 1], [0, 0])
     """
     order = np.lexsort((begin, who))
     begin, end, who = begin[order], end[order], who[order]
@@ -50,12 +51,12 @@ def protected(
     groups: int,
     windows: Sequence[int],
 ) -> Floats:
-    """Share of each clinician's duty in the window that lies in pieces of at least `PIECE`; NaN
-    under as much duty.
+    """Share of each clinician's duty in each window that lies in pieces of at least `PIECE`; NaN
+    with less duty than `PIECE`. Shape (groups, len(windows)).
 
-    `duty` as from `stretches`; `start` and `group`: alarms and the clinicians they were attributed
-    to, in any order. The starts cut duty into pieces; one at the edge of a stretch, or off duty,
-    cuts nothing. Returns (groups, len(windows)).
+    `duty` is as from `stretches`. `start` and `group` give the alarms and the clinicians they were
+    attributed to, in any order. Each start cuts the duty in two; a start at the edge of a stretch,
+    or off duty, cuts nothing.
     """
     result = np.full((groups, len(windows)), np.nan)
     for number, length in enumerate(windows):
@@ -81,10 +82,10 @@ def protected(
 
 
 def hours_on_duty(begin: Numbers, end: Numbers, who: Numbers, groups: int) -> Floats:
-    """Hours since the stretch of duty began that holds now, gaps of up to `BREAK` bridged; NaN off
-    duty.
+    """Hours since each clinician's present duty began, gaps of up to `BREAK` included; NaN off
+    duty. Shape (groups,).
 
-    Every hour into a shift went with a response 15 % slower (Bonafide 2017, JAMA Pediatr).
+    Responses were 15 % slower with each hour of a shift (Bonafide 2017, JAMA Pediatr).
     """
     result = np.full(groups, np.nan)
     begin, end, who = stretches(begin, end, who, BREAK)

@@ -1,9 +1,10 @@
-"""Flood: the state in which alarms come faster than anybody can answer them (ISA-18.2-2016: begins
-above 10 in 10 min, ends below 5).
+"""Flood: the state in which alarms come faster than one person can answer them (ISA-18.2-2016: it
+begins above 10 alarms in 10 min and ends below 5).
 
-n(t) counts the starts in (t - 10 min, t]. The state is a latch with two thresholds: n > 10 sets it,
-n < 5 resets it, in between it stays as it was. n rises at starts and falls 10 min after each, so
-these moments alone decide; several at one moment act together. Times are relative to now (ms).
+n(t) is the number of starts in (t - 10 min, t]. The state is a latch: n > 10 sets it, n < 5 resets
+it, and in between it stays as it was. n changes only at starts and 10 min after starts, so only
+these times need to be evaluated. Changes at the same time act together. Times are relative to now
+(ms).
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ ENDS_BELOW = 5
 
 
 def flood_ratio(start: Numbers, who: Integers, groups: int, windows: Sequence[int]) -> Floats:
-    """Share of each window that each clinician spent in flood.
+    """Share of each window that each clinician spent in flood. Shape (groups, len(windows)).
 
-    `start` and `who`: alarms and the clinicians they were attributed to, ordered by `who`, then
-    `start`; back to the longest window + `FLOOD_RUN_IN` + `FLOOD_INTERVAL` before now. The state is
-    evaluated from `FLOOD_RUN_IN` before the window on, where it is no flood unless n is above the
-    threshold at that very moment. Returns (groups, len(windows)).
+    `start` and `who` give the alarms and the clinicians they were attributed to, ordered by `who`,
+    then `start`, from the longest window + `FLOOD_RUN_IN` + `FLOOD_INTERVAL` before now. The state
+    is evaluated from `FLOOD_RUN_IN` before the window. At that time it is a flood only if n is
+    above the threshold.
     """
     result = np.zeros((groups, len(windows)))
     sets = _sets(start, who)
@@ -37,7 +38,7 @@ def flood_ratio(start: Numbers, who: Integers, groups: int, windows: Sequence[in
     starts, resets = axis.at(who, start), _resets(start, who)
     ended, ends = start[resets] + FLOOD_INTERVAL, starts[resets] + FLOOD_INTERVAL
     begun, begins, of = start[sets], starts[sets], who[sets]
-    # that ends what they begin; there is one, when a clinician's last alarm has aged
+    # The reset that ends each flood. There always is one: 10 min after a clinician's last alarm.
     reset = np.searchsorted(ends, begins, side="right")
     people = np.flatnonzero(np.bincount(of))
     origins = axis.offsets(people)
@@ -49,7 +50,7 @@ def flood_ratio(start: Numbers, who: Integers, groups: int, windows: Sequence[in
         )
         at_once = high - low > BEGINS_ABOVE
         first = np.searchsorted(ends, origins[at_once] + origin, side="right")
-        # The first set before each reset begins a flood, those after it find one.
+        # Of the sets before the same reset, the first begins a flood and the others change nothing.
         later = np.flatnonzero(begun > origin)
         fresh = np.ones(len(later), dtype=np.bool_)
         fresh[1:] = reset[later[1:]] != reset[later[:-1]]
@@ -66,7 +67,7 @@ def flood_ratio(start: Numbers, who: Integers, groups: int, windows: Sequence[in
 
 
 def _sets(start: Numbers, who: Integers) -> Indices:
-    """Rows at whose start n is above the threshold: so many before them are within the interval,
+    """Rows at whose start n > `BEGINS_ABOVE`: the row that many before them is in the interval,
     too.
     """
     of_same, apart = (
@@ -77,8 +78,8 @@ def _sets(start: Numbers, who: Integers) -> Indices:
 
 
 def _resets(start: Numbers, who: Integers) -> Indices:
-    """Rows at whose start + `FLOOD_INTERVAL` n is below the threshold: the one so many after them
-    starts later than that.
+    """Rows at whose start + `FLOOD_INTERVAL` n < `ENDS_BELOW`: the row that many after them starts
+    later than that.
     """
     enough = np.zeros(len(start), dtype=np.bool_)
     enough[:-ENDS_BELOW] = (who[ENDS_BELOW:] == who[:-ENDS_BELOW]) & (

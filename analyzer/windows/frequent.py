@@ -1,5 +1,5 @@
-"""Frequent: each unit's most frequent alarm types, which a review begins with (ISA-18.2 reviews the
-ten most frequent).
+"""Frequent: the most frequent alarm types of each unit, with which a review begins (ISA-18.2
+reviews the ten most frequent).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ Counts = dict[int, list[list[list[int]]]]
 
 
 _FEW = 1 << 22
+"""Up to this number of possible keys, counting is faster than sorting."""
 
 
 def most_frequent(
@@ -28,8 +29,11 @@ def most_frequent(
     windows: Sequence[int],
     top: int,
 ) -> tuple[Types, Counts]:
-    """By unit, per window: its `top` most frequent types with their counts, ties by name; and the
-    same types' counts by `CLASSES`.
+    """By unit and window: the `top` most frequent types with their counts, ties by name; and the
+    counts of these types by `CLASSES`.
+
+    `start`, `unit`, `type_` and `klass` have one entry per alarm; `names` gives the types by
+    number. Units without alarms in any window are left out.
     """
     types: Types = {}
     classes: Counts = {}
@@ -67,11 +71,14 @@ def most_frequent(
 
 
 def _compact(key: Numbers, space: int) -> tuple[Numbers, Numbers]:
-    """The different keys below `space` in order, and each one's place among them, as `np.unique`
-    tells them; without sorting if few are possible.
+    """The distinct keys in order, and the index of each key among them, as `np.unique` with
+    `return_inverse`. All keys are below `space`; if that is small, nothing is sorted.
 
-    >>> [one.tolist() for one in _compact(np.array([7, 2, 7]), 8)] == [one.tolist() for one in _compact(np.array([7, 2, 7]), 1 << 40)]
-    True
+    >>> for space in (8, 1 << 40):
+    ...     present, index = _compact(np.array([7, 2, 7]), space)
+    ...     print(present.tolist(), index.tolist())
+    [2, 7] [1, 0, 1]
+    [2, 7] [1, 0, 1]
     """
     if space > _FEW:
         return np.unique(key, return_inverse=True)

@@ -1,6 +1,6 @@
-"""Windows: counts and durations over (now - W, now], for all clinicians or all units at once.
+"""Lengths: counts and durations in windows (now - W, now], for all clinicians or all units at once.
 
-A window of length W holds the episodes that started in it; durations are clipped to it. Times are
+An episode counts in a window if it started in it. Durations are clipped to the window. Times are
 relative to now (ms).
 """
 
@@ -22,10 +22,10 @@ def counts(
     codes: int,
     windows: Sequence[int],
 ) -> Numbers:
-    """How many rows of each group and code started in each window.
-
-    `start`, `group`, `code`: one entry a row. Returns an array of shape (groups, len(windows),
+    """How many rows of each group and code started in each window. Shape (groups, len(windows),
     codes).
+
+    `start`, `group` and `code` have one entry per row.
     """
     result = np.zeros((groups, len(windows), codes), dtype=np.int64)
     key = group.astype(np.int64) * codes + code
@@ -41,9 +41,9 @@ def covered_length(
 ) -> Numbers:
     """Length (ms) of the union of each group's intervals [start, end), clipped to each window.
 
-    The intervals are ordered by group, then start (those that start before all windows in any
-    order). Those still open are given an `end` of 0 or later. Returns an array of shape (groups,
-    len(windows)).
+    Shape (groups, len(windows)). The intervals must be ordered by group, then start; the order of
+    those that start before all windows does not matter. An open interval has an `end` of 0 or
+    later.
     """
     result = np.zeros((groups, len(windows)), dtype=np.int64)
     for number, length in enumerate(windows):

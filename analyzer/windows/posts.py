@@ -1,12 +1,8 @@
-"""Posts: the roster as columns, as of one moment: who has been on duty, from when to when, and with
-what they stand there now.
-"""
+"""Posts: the roster as columns at one event time: who was on duty and when, and who is now."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
 
 from analyzer.arrays import Numbers, integers
 from analyzer.columns.numbered import Numbered
@@ -17,19 +13,21 @@ from analyzer.pipeline.roster import holds
 
 @dataclass(frozen=True, slots=True)
 class Posts:
-    """Assignments that have begun, and not ended before the horizon.
+    """The assignments that have begun, and have not ended before the horizon.
 
-    Times are relative to their facility's now (ms).
+    `who`, `begin` and `end` have one entry per assignment. Times are relative to the event time of
+    the facility (ms).
     """
 
     who: Numbers
+    """The number of the clinician."""
     begin: Numbers
     end: Numbers
-    """1 where it lies after now, or is open."""
+    """1 if the assignment ends after now, or has no end."""
     in_force: list[tuple[int, Assignment]]
-    """(facility, assignment) of those that hold now."""
+    """(facility, assignment) of the assignments in force now."""
     unit: dict[int, str]
-    """By clinician: the unit of the assignment begun last, then the least unit."""
+    """By clinician: the unit of the assignment that began last; of several, the first by name."""
 
     @classmethod
     def of(
@@ -39,7 +37,10 @@ class Posts:
         horizon: int,
         known: Numbered[tuple[int, str]],
     ) -> Posts:
-        """`known` numbers the clinicians; those that it does not know yet get one."""
+        """The posts at `now` (by facility, ms).
+
+        `known` numbers (facility, clinician); clinicians that are new to it are added.
+        """
         who, begin, end = [], [], []
         in_force: list[tuple[int, Assignment]] = []
         latest: dict[int, tuple[int, str]] = {}
@@ -66,9 +67,9 @@ class Posts:
             ):
                 latest[number] = one.start, one.unit
         return cls(
-            np.array(who, dtype=np.int64),
-            integers(begin),
-            integers(end),
-            in_force,
-            {number: unit for number, (_, unit) in latest.items()},
+            who=integers(who),
+            begin=integers(begin),
+            end=integers(end),
+            in_force=in_force,
+            unit={number: unit for number, (_, unit) in latest.items()},
         )

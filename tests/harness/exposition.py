@@ -35,49 +35,50 @@ def ward(*clinicians: str, facility: str = "H1", unit: str = "ICU", alarms: int 
         found[..., :1] = alarms
         return found
 
-    def columns(n: int) -> tuple[Any, Any, Any]:
-        return of_first(n, 1, len(ALARM_PRIORITIES)), of_first(n, 1, len(CLASSES)), of_first(n, 1)
-
     n = len(clinicians)
     one, each = np.ones(1, dtype=np.int64), np.ones(n, dtype=np.int64)
     return Burdens(
-        ("1h",),
-        ClinicianBurdens(
-            [facility] * n,
-            [unit] * n,
-            sorted(clinicians),
-            *columns(n),
-            each,
-            np.ones(n),
-            np.full((n, 1), np.nan),
-            np.zeros((n, 1)),
-            of_first(n, 1),
-            each * 0,
-            each,
-            each * 0,
-            np.full(n, np.nan),
-            each * 0,
+        windows=("1h",),
+        clinicians=ClinicianBurdens(
+            facility=[facility] * n,
+            unit=[unit] * n,
+            clinician=sorted(clinicians),
+            alarms=of_first(n, 1, len(ALARM_PRIORITIES)),
+            classified=of_first(n, 1, len(CLASSES)),
+            alarm_milliseconds=of_first(n, 1),
+            beds=each,
+            acuity=np.ones(n),
+            protected_ratio=np.full((n, 1), np.nan),
+            flood_ratio=np.zeros((n, 1)),
+            overlapping=of_first(n, 1),
+            load_band=each * 0,
+            exposure=each,
+            exposure_band=each * 0,
+            shift_hours=np.full(n, np.nan),
+            overload=each * 0,
         ),
-        UnitBurdens(
-            [facility],
-            [unit],
-            *columns(1),
-            one,
-            one,
-            one,
-            [[[]]],
-            [[[]]],
-            one,
-            one,
-            of_first(1, 1),
-            of_first(1, 1),
-            np.ones(1),
-            np.full((1, 1), np.nan),
-            one * 0,
-            np.full((1, len(MEASURES), 2), np.nan),
-            np.full(1, 8.0),
+        units=UnitBurdens(
+            facility=[facility],
+            unit=[unit],
+            alarms=of_first(1, 1, len(ALARM_PRIORITIES)),
+            classified=of_first(1, 1, len(CLASSES)),
+            unassigned=of_first(1, 1),
+            open_alarms=one,
+            clinicians=one,
+            beds=one,
+            types=[[[]]],
+            type_classes=[[[]]],
+            stale_alarms=one,
+            standing_alarms=one,
+            chattering=of_first(1, 1),
+            fleeting=of_first(1, 1),
+            acuity=np.ones(1),
+            load_spread=np.full((1, 1), np.nan),
+            overload=one * 0,
+            overload_reasons=np.full((1, len(MEASURES), 2), np.nan),
+            beds_limit=np.full(1, 8.0),
         ),
-        [],
+        response_times=[],
     )
 
 

@@ -190,7 +190,7 @@ def test_thousands_of_facilities_of_one_alarm_each_are_given_back() -> None:
         engine.let_go(ms((hour + 1) * 3600))
         most = max(most, len(engine.heard()))
     assert most <= 50 * 28
-    assert len(engine._state.facilities.things) <= 50 * 29
+    assert len(engine._state.facilities.by_number) <= 50 * 29
 
 
 def test_facilities_of_which_nothing_was_ever_accepted_are_given_back_once_they_are_many() -> None:
@@ -207,5 +207,5 @@ def test_facilities_of_which_nothing_was_ever_accepted_are_given_back_once_they_
     engine.advance(ms(180))
     feed(engine, [event("b", "start", 200, facility="G")])
     engine.advance(ms(240))
-    assert len(engine._state.facilities.things) <= SPARE + 2
+    assert len(engine._state.facilities.by_number) <= SPARE + 2
     assert engine.measure().units.facility == ["F", "G"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from html.parser import HTMLParser
-from math import comb, log
+from math import log
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from analyzer.model.policy import HOUR, MINUTE, SECOND
-from analyzer.stats.bounds import least_needed, upper_bound
+from analyzer.stats.bounds import upper_bound
 from analyzer.whatif.effects import duty_by_alarms, weigh_both
 from analyzer.whatif.episode_table import Recorder
 from analyzer.whatif.levers import Refused, Scope, Setting, fates, tally
@@ -100,43 +100,6 @@ def test_the_order_of_lines_decides_nothing_but_which_version_counts(
         for some in (episodes, latest, shuffled)
     ]
     assert answers[0] == answers[1] == answers[2]
-
-
-# --- bounds
-# ------------------------------------------------------------------------------------------------------------
-
-
-@given(st.integers(1, 60), st.data())
-def test_the_bound_is_the_share_under_which_so_few_would_be_a_rare_chance(
-    of: int, data: st.DataObject
-) -> None:
-    count, confidence = (
-        data.draw(st.integers(0, of - 1)),
-        data.draw(st.sampled_from((0.8, 0.95, 0.99))),
-    )
-    bound = upper_bound(count, of, confidence)
-    assert bound is not None
-    chance = sum(
-        comb(of, seen) * bound**seen * (1 - bound) ** (of - seen) for seen in range(count + 1)
-    )
-    assert chance == pytest.approx(1 - confidence, rel=1e-6)
-
-
-def test_of_none_seen_the_bound_is_the_rule_of_three_and_of_nothing_there_is_none() -> None:
-    assert upper_bound(0, 1_000, 0.95) == pytest.approx(3 / 1_000, rel=0.005)
-    assert upper_bound(7, 7, 0.95) == 1.0
-    assert upper_bound(0, 0, 0.95) is None
-    assert (
-        upper_bound(0, least_needed(0.01, 0.95), 0.95)
-        <= 0.01
-        < upper_bound(0, least_needed(0.01, 0.95) - 1, 0.95)
-    )  # type: ignore[operator]
-
-
-def test_the_bound_of_many_is_that_of_other_tables() -> None:
-    """R: binom.test(c(12, 2000), c(250, 5e5), alternative = "less")$conf.int[2]."""
-    assert upper_bound(12, 250, 0.95) == pytest.approx(0.0766, abs=1e-4)
-    assert upper_bound(2_000, 500_000, 0.95) == pytest.approx(0.00414997, abs=1e-7)
 
 
 # --- the command
