@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from analyzer.arrays import Numbers
 from analyzer.columns.statics import AlarmType
+from analyzer.model.overload import STATES, Change, Relief
 from analyzer.model.policy import HOUR, Levels
-from analyzer.overload.machine import STATES, Change, Relief, Turn, reasons
+from analyzer.overload.machine import Turn, reasons
 from analyzer.overload.measures import Loads, Ticks
 from analyzer.overload.relief import Ward, relieve
 from analyzer.overload.thresholds import LevelTable

@@ -16,64 +16,16 @@ lowers the state.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from math import isnan
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.arrays import Floats, Numbers
-from analyzer.columns.statics import AlarmType
+from analyzer.arrays import Numbers
+from analyzer.model.overload import ELEVATED, NORMAL, OVERLOADED, STATES, Reason
 from analyzer.model.policy import LESS_IS_WORSE, MEASURES, Levels
 from analyzer.overload.thresholds import LevelTable
-
-STATES = ("normal", "elevated", "overloaded")
-NORMAL, ELEVATED, OVERLOADED = range(len(STATES))
-
-
-class Reason(NamedTuple):
-    """A measure with its figure, and the limit of `state` that it is beyond; where a state was
-    left, the one it is no longer beyond.
-    """
-
-    measure: str
-    value: float
-    state: str
-    limit: float
-
-
-class Relief(NamedTuple):
-    """A bed that `giver` could hand to `taker`, both on duty in the unit: alarms of the last hour
-    before and after, and beds after.
-    """
-
-    bed: str
-    giver: str
-    giver_alarms: tuple[int, int]
-    taker: str
-    taker_alarms: tuple[int, int]
-    taker_beds: int
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """The state of a clinician, or of a unit (`clinician` None), has changed at `at` (ms).
-
-    Clinicians under raw ids.
-    """
-
-    facility: str
-    unit: str
-    clinician: str | None
-    at: int
-    before: str
-    after: str
-    reasons: tuple[Reason, ...]
-    top_types: tuple[tuple[AlarmType, int], ...]
-    """The alarm types that gave most of the last hour's alarms, with their counts."""
-    relief: Relief | None
-    """None where the load falls, and where no colleague has room."""
 
 
 class Turn(NamedTuple):
@@ -244,37 +196,3 @@ def holding(levels: dict[str, Levels], figures: dict[str, float], state: str) ->
                 found.append(Reason(measure, figure, asked, float(level.leave)))
                 break
     return tuple(found)
-
-
-_WORDS = {
-    "alarms_10m": "{} alarms{} in the last 10 min",
-    "alarms_1h": "{} alarms{} in the last hour",
-    "protected_1h": "{} of the last hour on duty in alarm-free stretches of 5 min or more",
-    "unanswered": "{} alarms{} sounding without a response",
-    "beds": "{} beds{}",
-}
-_LIMITS = {
-    (False, False): "at most {}",
-    (False, True): "more than {}",
-    (True, False): "at least {}",
-    (True, True): "less than {}",
-}
-
-
-def in_words(reason: Reason, of_unit: bool, rising: bool) -> str:
-    """A reason as one line for whoever can change the system.
-
-    >>> in_words(Reason("alarms_10m", 14.0, "overloaded", 10.0), of_unit=False, rising=True)
-    '14 alarms in the last 10 min, more than 10'
-    >>> in_words(Reason("protected_1h", 0.5, "elevated", 0.4), of_unit=True, rising=False)
-    '50 % of the last hour on duty in alarm-free stretches of 5 min or more, at least 40 % again'
-    """
-    less = reason.measure in LESS_IS_WORSE
-    said = _WORDS[reason.measure].format(
-        _figure(reason.value, less), " per clinician on duty" if of_unit else ""
-    )
-    return f"{said}, {_LIMITS[less, rising].format(_figure(reason.limit, less))}{'' if rising else ' again'}"
-
-
-def _figure(value: float, share: bool) -> str:
-    return f"{100 * value:.3g} %" if share else f"{value:.3g}"

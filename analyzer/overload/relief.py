@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from analyzer.overload.machine import Relief
+from analyzer.model.overload import Relief
 
 
 @dataclass(frozen=True, slots=True)

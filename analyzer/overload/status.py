@@ -15,9 +15,10 @@ import numpy.typing as npt
 
 from analyzer.arrays import Numbers
 from analyzer.columns.facilities import VACANT
+from analyzer.model.overload import ELEVATED, STATES, Change, Reason, Relief
 from analyzer.model.policy import HOUR, MINUTE
 from analyzer.overload.explanation import Scenes, relief_of
-from analyzer.overload.machine import ELEVATED, STATES, Change, Reason, Relief, holding
+from analyzer.overload.machine import holding
 from analyzer.overload.measures import Ticks, measure
 from analyzer.overload.tracker import Subject
 

@@ -17,9 +17,10 @@ import numpy.typing as npt
 
 from analyzer.arrays import Codes, Numbers
 from analyzer.columns.growing import Growing
+from analyzer.model.overload import NORMAL, Change, Reason, Relief
 from analyzer.model.policy import HOUR, OverloadPolicy
 from analyzer.overload.explanation import Scenes, Teller
-from analyzer.overload.machine import NORMAL, Change, Reason, Relief, turns
+from analyzer.overload.machine import turns
 from analyzer.overload.measures import Loads, Ticks, measure
 from analyzer.overload.quiet import Stretches
 from analyzer.overload.thresholds import LevelTable, levels_held
