@@ -30,10 +30,9 @@ from analyzer.model.facts import (
     Response,
     Topic,
 )
-from analyzer.model.overload import STATES, Change, Reason, Relief
+from analyzer.model.overload import STATES, Change, ChangeRecord, Reason, Relief
 from analyzer.model.policy import JUDGING, MEASURES, FindingsPolicy, Policy
 from analyzer.overload.status import NO_ALARMS, TREND_HOURS, TREND_MINUTES, Glance, Standing, Trend
-from analyzer.overload.tracker import Announcement
 from analyzer.overload.wording import in_words
 from analyzer.pipeline.admission import OUTCOMES, TOPICS, Outcome
 from analyzer.pipeline.classes import CLASSES, SCOPES, Scope, nonactionable_ratio
@@ -70,10 +69,10 @@ __all__ = [
     "TREND_HOURS",
     "TREND_MINUTES",
     "AlarmEvent",
-    "Announcement",
     "Assignment",
     "Burdens",
     "Change",
+    "ChangeRecord",
     "Class",
     "ClinicianBurdens",
     "ClockOffset",

@@ -14,9 +14,10 @@ from analyzer.arrays import Marks, Numbers, distinct, integers
 from analyzer.findings.evidence import Evidence
 from analyzer.model.episodes import Finished
 from analyzer.model.facts import FACT_TYPES, Fact, Topic, values_of
+from analyzer.model.overload import ChangeRecord
 from analyzer.model.policy import Policy
 from analyzer.overload.status import Glance
-from analyzer.overload.tracker import Announcement
+from analyzer.overload.tracker import evaluate, evaluate_before
 from analyzer.pipeline import shards as storage
 from analyzer.pipeline.admission import ACCEPTED, NOTHING_YET, OUTCOMES, TOPICS, Outcome, Outcomes
 from analyzer.pipeline.compaction import compact
@@ -140,7 +141,7 @@ class Engine:
                 state.table.changed(rows)
         judge_again(state)
         records = publish(state)
-        if tidy(state) or state.facilities.dropped:
+        if tidy(state, evaluate_before) or state.facilities.dropped:
             compact(state)
         return records
 
@@ -152,7 +153,7 @@ class Engine:
             state.times.now[number] = mark
             horizon = max(mark - self.policy.horizon, NOTHING_YET)
             state.times.tidied[number] = min(int(state.times.tidied[number]), horizon)
-            state.watch.rewind(number, mark)
+            state.overload.rewind(number, mark)
             state.head_changed = True
         state.rewound.clear()
 
@@ -171,7 +172,7 @@ class Engine:
 
         Returns the names of those dropped.
         """
-        dropped = let_go(self._state, now)
+        dropped = let_go(self._state, now, evaluate_before)
         self.version += bool(dropped)
         return dropped
 
@@ -193,32 +194,32 @@ class Engine:
         table.to_publish[rows] = True
         table.changed(rows)
 
-    def look(self) -> bool:
-        """Bring the overload states to the time last advanced to; returns whether there is anything
-        to announce.
+    def evaluate(self) -> bool:
+        """Evaluate the overload states up to the time last advanced to; returns whether there are
+        changes to emit.
         """
-        self._state.watch.look(self._state)
-        return self._state.watch.unsaid
+        evaluate(self._state)
+        return self._state.overload.has_pending
 
-    def announce(self) -> list[Announcement]:
-        """Changes of overload states that were not returned before, and those returned before that
-        do not hold after all.
+    def emit_changes(self) -> list[ChangeRecord]:
+        """Changes of overload states that were not emitted before, and retractions of those that
+        were and no longer hold.
         """
-        self._state.watch.look(self._state)
-        return self._state.watch.announce()
+        evaluate(self._state)
+        return self._state.overload.emit()
 
     def snapshot(self) -> Snapshot:
         """What burdens are measured from, at the time last advanced to; to be measured wherever,
         whenever.
         """
-        self._state.watch.look(self._state)
+        evaluate(self._state)
         return Snapshot.of(self._state)
 
     def glance(self, facility: str | None = None) -> Glance:
         """What a page shows beside the burdens, at the time last advanced to; of one facility
         alone, where it is named.
         """
-        self._state.watch.look(self._state)
+        evaluate(self._state)
         return Glance.of(self._state, facility)
 
     def measure(self) -> Burdens:

@@ -56,3 +56,11 @@ class Change:
     """The alarm types with most alarms in the last hour, with their counts."""
     relief: Relief | None
     """None if the state falls, or if no colleague can take a bed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRecord:
+    """A change to emit, or the retraction of a change that was emitted and no longer holds."""
+
+    change: Change
+    retracted: bool = False

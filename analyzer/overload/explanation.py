@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from itertools import chain
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +17,7 @@ from analyzer.overload.machine import Turn, reasons
 from analyzer.overload.measures import Loads, Ticks
 from analyzer.overload.relief import Ward, relieve
 from analyzer.overload.thresholds import LevelTable
-
-if TYPE_CHECKING:
-    from analyzer.pipeline.state import State
+from analyzer.pipeline.state import State
 
 TOP = 3
 """Alarm types named with a change."""

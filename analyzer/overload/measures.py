@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,8 @@ from analyzer.arrays import Floats, Numbers, distinct
 from analyzer.columns.segments import search
 from analyzer.model.policy import FLOOD_INTERVAL, HOUR, MEASURES
 from analyzer.pipeline.roster import Shifts, pairs
+from analyzer.pipeline.state import State
 from analyzer.windows.duty import PIECE, stretches
-
-if TYPE_CHECKING:
-    from analyzer.pipeline.state import State
 
 _LATER = 1 << 45  # ms after any tick asked for, and safe to multiply by a number of people
 

@@ -8,17 +8,13 @@ however many years pass before the next one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.arrays import Numbers
 from analyzer.model.policy import HOUR, OverloadPolicy
+from analyzer.pipeline.state import State
 from analyzer.times import OPEN
-
-if TYPE_CHECKING:
-    from analyzer.pipeline.state import State
 
 _SPARE = 4
 """Ticks beyond what follows from the policy: rounding, and the tick at which a state settles."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +20,8 @@ from analyzer.model.policy import HOUR, MINUTE
 from analyzer.overload.explanation import Scenes, relief_of
 from analyzer.overload.machine import holding
 from analyzer.overload.measures import Ticks, measure
-from analyzer.overload.tracker import Subject
-
-if TYPE_CHECKING:
-    from analyzer.pipeline.state import State
+from analyzer.pipeline.overload_log import Subject
+from analyzer.pipeline.state import State
 
 TREND_MINUTES = 70
 """Each moment of the last hour with its ten minutes, the interval of ISA-18.2 rates."""
@@ -82,7 +80,7 @@ class Glance:
         now = state.times.now[: len(names)]
         standing = _standing(state, now, facility)
         begun = np.maximum(
-            state.watch.first[: len(names)] * state.policy.overload.every,
+            state.overload.first_alarm[: len(names)] * state.policy.overload.every,
             state.times.tidied[: len(names)],
         )
         moments = {name: at for name, at in zip(names, now.tolist(), strict=True) if name != VACANT}
@@ -142,7 +140,7 @@ def _standing(
     )
     standing = [
         (subject, since, rise)
-        for subject, since, rise in state.watch.standing()
+        for subject, since, rise in state.overload.standing()
         if only is None or facilities[things[subject[0]][subject[1]][0]] == only
     ]
     looked_at = np.zeros(len(facilities), dtype=np.bool_)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.arrays import Flags, Floats
 from analyzer.model.policy import LESS_IS_WORSE, Levels, OverloadPolicy
 from analyzer.overload.measures import Loads, Ticks
-
-if TYPE_CHECKING:
-    from analyzer.pipeline.state import State
+from analyzer.pipeline.state import State
 
 
 class LevelTable:

@@ -43,15 +43,15 @@ def compact(state: State, at_once: bool = False) -> bool:
 
     shifts = state.roster.shifts
     on_duty = shifts.clinician[shifts.rows()].tolist()
-    noted = state.watch.numbers(of_units=False)
-    moved_clinicians = state.teams.keep_clinicians([*on_duty, *noted])
+    logged = state.overload.numbers(of_units=False)
+    moved_clinicians = state.teams.keep_clinicians([*on_duty, *logged])
 
     state.roster.renumber(moved_places, moved_clinicians)
     state.listing.renumber(moved_places)
     state.responses.renumber(moved_beds, moved_units)
     state.cover.renumber(moved_units)
     state.response_times.renumber(moved_units)
-    state.watch.renumber(moved_units, moved_clinicians)
+    state.overload.renumber(moved_units, moved_clinicians)
     unsure = state.unsure.items()
     state.unsure = {int(moved_units[one]): rows for one, rows in unsure if moved_units[one] >= 0}
     _renumber_rows(state, moved_units, moved_beds)
@@ -104,7 +104,7 @@ def _used_units(state: State, places: Numbers) -> Numbers:
         *table.observed_unit[observed].tolist(),
         *state.cover.units(),
         *state.responses.units(),
-        *state.watch.numbers(of_units=True),
+        *state.overload.numbers(of_units=True),
     }
     return np.array(sorted(used - {NOT_SAID}), dtype=np.int64)
 

@@ -7,6 +7,8 @@ facility of which nothing else is left is dropped whole.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -23,19 +25,20 @@ MARGIN = HOUR
 Where none lags further, what is admitted does not depend on when a facility was dropped."""
 
 
-def let_go(state: State, now: int) -> list[str]:
+def let_go(state: State, now: int, before_sweep: Callable[[State, Numbers], None]) -> list[str]:
     """Drop what the wall clock `now` (ms) has left behind; returns the names of dropped facilities.
 
     To be called only when every record written so far was taken in: what was not read yet may
     belong to these facilities. Facilities of which no fact was ever accepted go as well, once they
-    are many.
+    are many. `before_sweep`: see `retention.tidy`.
     """
     latest = np.max([state.watermark(topic) for topic in TOPICS], axis=0)
     refused = (latest == NOTHING_YET) & state.facilities.named()
     silent = (latest != NOTHING_YET) & (latest < now - state.policy.horizon - MARGIN)
     swept = False
     if silent.any():
-        swept = tidy(state, np.where(silent, now - state.policy.horizon, NOTHING_YET))
+        at_least = np.where(silent, now - state.policy.horizon, NOTHING_YET)
+        swept = tidy(state, before_sweep, at_least)
     if not swept and np.count_nonzero(refused) <= SPARE:
         return []
     chosen = (silent | refused) if swept else refused
@@ -68,7 +71,7 @@ def drop(state: State, numbers: Numbers) -> None:
     for unit in [unit for unit in state.unsure if units[unit][0] in chosen]:
         del state.unsure[unit]
     for number in chosen:
-        state.watch.drop(number)
+        state.overload.drop(number)
         state.facilities.drop(number)
     state.times.now[numbers] = state.times.tidied[numbers] = NOTHING_YET
     state.rewound -= chosen

@@ -53,7 +53,7 @@ def _touch(
         answer != answer_before, np.minimum(since, np.minimum(answer, answer_before)), since
     )
     changed = np.flatnonzero(since != NEVER)
-    state.watch.touch(table.facility[rows[changed]], since[changed])
+    state.overload.mark_dirty(table.facility[rows[changed]], since[changed])
 
 
 def _list(state: State, rows: Numbers, places: Codes) -> None:

@@ -4,6 +4,7 @@ assignments still in force.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import compress
 
 import numpy as np
@@ -21,11 +22,16 @@ may wait.
 """
 
 
-def tidy(state: State, at_least: Numbers | None = None) -> bool:
+def tidy(
+    state: State,
+    before_sweep: Callable[[State, Numbers], None],
+    at_least: Numbers | None = None,
+) -> bool:
     """Forget what the horizon has passed, on the slower of two clocks: each facility's `now`, and
     its watermark.
 
-    `at_least` (ms, by facility): the horizon lies here or later, whatever the clocks say (see
+    `before_sweep` is called with the horizon (ms, by facility) before a sweep, while all that it
+    drops is still there. `at_least` (ms, by facility): the horizon lies here or later, whatever the clocks say (see
     `departed`). Returns whether it swept: at most once in `_TIDY_EVERY` of a facility's time.
     """
     count = len(state.facilities.by_number)
@@ -35,8 +41,7 @@ def tidy(state: State, at_least: Numbers | None = None) -> bool:
         horizon = np.maximum(horizon, at_least)
     if not (horizon >= state.times.tidied[:count] + _TIDY_EVERY).any():
         return False
-    if state.watch.is_behind(horizon):  # it must look while what it looks at is still there
-        state.watch.look(state)
+    before_sweep(state, horizon)
     state.times.tidied[:count] = horizon
     state.head_changed = True
     for gate in state.gates.values():
@@ -60,7 +65,7 @@ def tidy(state: State, at_least: Numbers | None = None) -> bool:
     # A held episode may have to be classified again, and its cover reaches back further than it
     # does.
     state.cover.drop_before([moment - state.policy.cover for moment in limits])
-    state.watch.forget(horizon)
+    state.overload.evict(horizon)
     _sweep(state)
     return True
 
@@ -81,7 +86,7 @@ def _beyond_cap(state: State, rows: Numbers) -> Numbers:
         beyond += [row for *_, row in order[: len(order) - cap]]
     found = np.array(beyond, dtype=np.int64)
     state.forgotten_open += len(found)
-    state.watch.touch(table.facility[found], table.start[found])
+    state.overload.mark_dirty(table.facility[found], table.start[found])
     return found
 
 

@@ -17,9 +17,9 @@ from analyzer.columns.numbered import Numbered
 from analyzer.columns.statics import Statics
 from analyzer.model.facts import Topic
 from analyzer.model.policy import Policy
-from analyzer.overload.tracker import Watch
 from analyzer.pipeline.admission import NOTHING_YET, TOPICS, Admission
 from analyzer.pipeline.listing import Listing
+from analyzer.pipeline.overload_log import OverloadLog
 from analyzer.pipeline.pending import Arrivals
 from analyzer.pipeline.response_times import ResponseTimes
 from analyzer.pipeline.responses import BedResponses, Cover
@@ -56,7 +56,7 @@ class State:
         self.responses = BedResponses(self.statics.beds)
         self.cover = Cover(self.statics.units, policy.cover_by)
         self.response_times = ResponseTimes()
-        self.watch = Watch(policy.overload)
+        self.overload = OverloadLog(policy.overload)
         self.head_changed = False
         """Whether what belongs to no block (watermarks, response times, ...) differs from what is
         stored.
@@ -78,7 +78,7 @@ class State:
         """Have room for all facilities."""
         count = len(self.facilities.by_number)
         self.times.reserve(count)
-        self.watch.reserve(count)
+        self.overload.reserve(count)
         for gate in self.gates.values():
             gate.reserve(count)
 

@@ -95,7 +95,7 @@ class Hospital:
     def run(self, until: int) -> list[Change]:
         """What is said up to then."""
         self.engine.advance(until)
-        return [one.change for one in self.engine.announce()]
+        return [one.change for one in self.engine.emit_changes()]
 
     def run_live(self, until: int) -> list[Change]:
         """The same, looking once in 5 s."""

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from analyzer import Announcement, Change
+from analyzer import Change, ChangeRecord
 from analyzer.model.policy import HOUR, MINUTE, SECOND, Level, Levels, OverloadPolicy
 from analyzer.overload.relief import Ward, relieve
 from streams.cli.main import app
-from streams.formats.codec import encode_announcement
+from streams.formats.codec import encode_change
 from streams.settings import SettingsError, load
 from tests.harness.hospitals import NINE, Hospital, storm
 
@@ -93,9 +93,7 @@ def test_live_and_in_replay_the_changes_are_the_same(tmp_path: Path) -> None:
         ],
     )
     assert done.exit_code == 0, done.output
-    assert out.read_bytes().splitlines() == [
-        encode_announcement(Announcement(one), str) for one in said
-    ]
+    assert out.read_bytes().splitlines() == [encode_change(ChangeRecord(one), str) for one in said]
     assert (
         'alarm_fatigue_clinician_overload_state{clinician="ann",facility="H",unit="ICU"} 0.0'
         in done.stdout
@@ -185,9 +183,7 @@ def test_what_a_record_says_to_people() -> None:
             code=("MDC_EVT_LO", "MDC_EVT_HI", "MDC_EVT_LO")[number % 3],
         )
     [change] = [one for one in hospital.run(NINE + 10 * MINUTE) if one.clinician == "ann"]
-    said = json.loads(
-        encode_announcement(Announcement(change), {"ann": "a11", "bob": "b22"}.__getitem__)
-    )
+    said = json.loads(encode_change(ChangeRecord(change), {"ann": "a11", "bob": "b22"}.__getitem__))
     assert len(said.pop("id")) == 32
     assert said == {
         "facility": "H",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer import AlarmEvent, Announcement, Assignment, Change, Engine, Fact, Policy
+from analyzer import AlarmEvent, Assignment, Change, ChangeRecord, Engine, Fact, Policy
 from analyzer.model.policy import HOUR, MINUTE
 from analyzer.overload import tracker as watch
 from analyzer.overload.measures import Loads, Ticks, measure
@@ -27,11 +27,11 @@ policies = st.sampled_from(POLICIES)
 Heard = dict[tuple[int, str | None, str], Change]
 
 
-def listen(heard: Heard, said: list[Announcement]) -> None:
+def listen(heard: Heard, said: list[ChangeRecord]) -> None:
     """What somebody holds who keeps the latest record of each subject and moment."""
     for one in said:
         key = (one.change.at, one.change.clinician, one.change.unit)
-        if one.withdrawn:
+        if one.retracted:
             del heard[key]
         else:
             heard[key] = one.change
@@ -81,7 +81,7 @@ def assert_states(engine: Engine, expected: list[Turned]) -> None:
 @given(st.data())
 def test_any_order_and_any_duplicates_give_the_naive_changes(data: st.DataObject) -> None:
     engine = brought_to_now(data, data.draw(policies), data.draw(staffed()))
-    assert engine.announce() == []
+    assert engine.emit_changes() == []
 
 
 def brought_to_now(data: st.DataObject, policy: Policy, facts: list[Fact]) -> Engine:
@@ -92,7 +92,7 @@ def brought_to_now(data: st.DataObject, policy: Policy, facts: list[Fact]) -> En
     engine, heard = Engine(policy), Heard()
     feed(engine, data.draw(deliveries(facts)))
     engine.advance(now)
-    listen(heard, engine.announce())
+    listen(heard, engine.emit_changes())
     expected = naive_overload.changes(facts, now, policy)
     assert_heard(heard, expected)
     assert_states(engine, expected)
@@ -118,7 +118,7 @@ def test_every_step_of_a_live_run_ends_in_the_naive_changes_of_what_came_so_far(
         feed(engine, order[begin:end])
         engine.advance(now)
         if data.draw(st.booleans()):
-            listen(heard, engine.announce())
+            listen(heard, engine.emit_changes())
             expected = naive_overload.changes(order[:end], now, policy)
             assert_heard(heard, expected)
             assert_states(engine, expected)
@@ -138,8 +138,8 @@ def test_the_horizon_takes_nothing_that_a_state_rests_on(data: st.DataObject) ->
         feed(engine, [fact])
         engine.advance(fact.at)
         if data.draw(st.booleans()):
-            listen(heard, engine.announce())
-    listen(heard, engine.announce())
+            listen(heard, engine.emit_changes())
+    listen(heard, engine.emit_changes())
     now = max(fact.at for fact in first + second)
     expected = naive_overload.changes(first + second, now, policy)
     assert_heard(heard, expected)
@@ -168,12 +168,12 @@ def test_a_crash_anywhere_loses_no_change(data: st.DataObject) -> None:
             case "advance":
                 engine.advance(min(now, order[place - 1].at))
             case "checkpoint":
-                listen(heard, engine.announce())
+                listen(heard, engine.emit_changes())
                 stored, safe = store(engine, stored), place
             case "crash":
                 engine, place = restore(stored, {}, policy), safe
     engine.advance(now)
-    listen(heard, engine.announce())
+    listen(heard, engine.emit_changes())
     assert_heard(heard, naive_overload.changes(facts, now, policy))
 
 
@@ -223,7 +223,7 @@ def test_facts_that_come_late_to_a_stretch_without_facts_change_what_they_must(
     for now, begin, end in zip(steps, [0, *cuts], [*cuts, len(facts)], strict=True):
         feed(engine, order[begin:end])
         engine.advance(now)
-        listen(heard, engine.announce())
+        listen(heard, engine.emit_changes())
     expected = naive_overload.changes(facts, steps[-1], policy)
     assert_heard(heard, expected)
     assert_states(engine, expected)
@@ -275,9 +275,9 @@ def test_a_hundred_years_between_two_alarms_are_not_walked(monkeypatch: pytest.M
     engine.advance(None)
     # None of them ends: with the fourth, in 2100, more than three sound unanswered, which has to
     # hold for 2 min.
-    assert engine.announce() == []
+    assert engine.emit_changes() == []
     engine.advance(last + 10 * MINUTE)
-    assert {(one.change.at - last, one.change.after) for one in engine.announce()} == {
+    assert {(one.change.at - last, one.change.after) for one in engine.emit_changes()} == {
         (2 * MINUTE + 1, "elevated")
     }
     assert sum(seen) < 1000
