@@ -32,8 +32,8 @@ from analyzer.model.facts import (
 )
 from analyzer.model.overload import STATES, Change, ChangeRecord, Reason, Relief
 from analyzer.model.policy import JUDGING, MEASURES, FindingsPolicy, Policy
+from analyzer.overload.reasons import in_words
 from analyzer.overload.status import NO_ALARMS, TREND_HOURS, TREND_MINUTES, Glance, Standing, Trend
-from analyzer.overload.wording import in_words
 from analyzer.pipeline.admission import OUTCOMES, TOPICS, Outcome
 from analyzer.pipeline.classes import CLASSES, SCOPES, Scope, nonactionable_ratio
 from analyzer.pipeline.control import COMMANDS, Command

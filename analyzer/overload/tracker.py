@@ -13,11 +13,11 @@ import numpy.typing as npt
 from analyzer.arrays import Numbers
 from analyzer.model.overload import NORMAL
 from analyzer.model.policy import HOUR, OverloadPolicy
-from analyzer.overload.explanation import Scenes, Teller
-from analyzer.overload.machine import turns
+from analyzer.overload.explanation import Contexts, Explainer
+from analyzer.overload.machine import transitions
 from analyzer.overload.measures import Loads, Ticks, measure
 from analyzer.overload.quiet import Stretches
-from analyzer.overload.thresholds import LevelTable, levels_held
+from analyzer.overload.thresholds import LevelTable, levels_in_force
 from analyzer.pipeline.overload_log import (
     AFTER_ALL,
     LoggedTransition,
@@ -119,7 +119,7 @@ def _evaluate_ticks(
         before + int((last - begin)[facilities].max()) + 1,
         state.policy.overload.every,
     )
-    levels, scenes = LevelTable(state.policy.overload), Scenes(state, ticks)
+    levels, contexts = LevelTable(state.policy.overload), Contexts(state, ticks)
     found: dict[int, Transitions] = {}
     # Subjects that had another state than normal may have no fact left that would name them.
     clinicians, units = (
@@ -129,21 +129,21 @@ def _evaluate_ticks(
     for is_unit, loads in zip((False, True), measure(state, ticks, clinicians, units), strict=True):
         if not len(loads.numbers):
             continue
-        which = levels_held(state, ticks, levels, loads, is_unit)
-        tell = Teller(state, ticks, levels, loads, which, scenes, is_unit)
+        level_sets = levels_in_force(state, ticks, levels, loads, is_unit)
+        explainer = Explainer(state, ticks, levels, loads, level_sets, contexts, is_unit)
         number = ticks.first[loads.facility][:, np.newaxis] + np.arange(ticks.count)
         exists = (number >= log.first_alarm[loads.facility][:, np.newaxis]) & (
             number <= last[loads.facility][:, np.newaxis]
         )
         states = _states_before(log, loads, begin, is_unit)
-        for turn in turns(levels, loads.values, which, exists, states, before):
-            facility = int(loads.facility[turn.row])
-            subject = (is_unit, int(loads.numbers[turn.row]))
+        for one in transitions(levels, loads.values, level_sets, exists, states, before):
+            facility = int(loads.facility[one.row])
+            subject = (is_unit, int(loads.numbers[one.row]))
             new = found.setdefault(facility, {}).setdefault(subject, [])
             rise = since_rise([*log.before(facility, subject, int(begin[facility])), *new])[:1]
-            drivers = {reason.measure for one in rise for reason in one.change.reasons}
-            tick = int(ticks.first[facility]) + turn.tick
-            new.append(LoggedTransition(tick, turn.after, tell(turn, drivers)))
+            drivers = {reason.measure for logged in rise for reason in logged.change.reasons}
+            tick = int(ticks.first[facility]) + one.tick
+            new.append(LoggedTransition(tick, one.after, explainer.change(one, drivers)))
     for facility in np.flatnonzero(facilities).tolist():
         log.replace(facility, int(begin[facility]), int(last[facility]), found.get(facility, {}))
 
