@@ -1,5 +1,5 @@
-"""Explanation: what is reported with a transition: its reasons, the most frequent alarm types, and a
-bed that a colleague could take.
+"""Explanation: what is reported with a transition: its reasons, the most frequent alarm types, and
+a bed that a colleague could take.
 """
 
 from __future__ import annotations

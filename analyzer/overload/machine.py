@@ -1,7 +1,8 @@
-"""The overload state machine: normal, elevated, overloaded. It knows limits and time, but no alarms.
+"""The overload state machine: normal, elevated, overloaded. It knows limits and time, but no
+alarms.
 
-`RULES` is the whole machine. Between a limit to enter and the limit to leave nothing changes, so one
-crisis is one transition up and one down, and silence lowers the state.
+`RULES` is the whole machine. Between a limit to enter and the limit to leave nothing changes, so
+one crisis is one transition up and one down, and silence lowers the state.
 """
 
 from __future__ import annotations

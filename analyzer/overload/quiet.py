@@ -1,9 +1,9 @@
-"""Quiet: finds the stretches of ticks in which an overload state may change, so that the tracker can
-skip all others at once.
+"""Quiet: finds the stretches of ticks in which an overload state may change, so that the tracker
+can skip all others at once.
 
-A measure looks back one hour at most, and a state follows its measures within `hold` or `cool_down`.
-So states may change for that long after an alarm or an assignment begins or ends, and no longer,
-even if years pass before the next fact.
+A measure looks back one hour at most, and a state follows its measures within `hold` or
+`cool_down`. So states may change for that long after an alarm or an assignment begins or ends, and
+no longer, even if years pass before the next fact.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Stretches:
         return facility in self._stretches
 
     def after(self, facility: int, tick: int) -> tuple[int, int] | None:
-        """The first and the last tick of the next stretch, from `tick` on; None if there is none."""
+        """First and last tick of the next stretch, from `tick` on; None if there is none."""
         begins, ends = self._stretches[facility]
         index = int(np.searchsorted(ends, tick))
         return None if index == len(ends) else (max(int(begins[index]), tick), int(ends[index]))
@@ -76,7 +76,8 @@ def _edges(state: State, facilities: Numbers) -> tuple[Numbers, Numbers]:
     closing = np.minimum(table.end[rows], np.maximum(table.first_response[rows], start))
     assignments = shifts.of(chosen)
     end = shifts.end[assignments]
-    # A unit's own levels stay in force for a clinician until the horizon after the assignment's end.
+    # A unit's own levels stay in force for a clinician until the horizon after the assignment's
+    # end.
     times = np.concatenate(
         [start, closing, shifts.start[assignments], end, end + state.policy.horizon]
     )

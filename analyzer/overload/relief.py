@@ -1,5 +1,5 @@
-"""Relief: the bed that a clinician could hand to a colleague on duty to lower the higher of their two
-loads most.
+"""Relief: the bed that a clinician could hand to a colleague on duty to lower the higher of their
+two loads most.
 
 A suggestion for whoever assigns the beds. It counts the alarms of the last hour, and knows nothing
 of patients or skills.
@@ -25,15 +25,15 @@ class Ward:
     """Each bed's alarms: (the clinicians who received them, how many)."""
 
     def busiest(self) -> str | None:
-        """The clinician with the highest load, of several the first id; None if nobody is on duty."""
+        """The clinician with the highest load (then the first id); None if nobody is on duty."""
         return min(self.beds, key=lambda one: (-self.loads[one], one), default=None)
 
 
 def relieve(ward: Ward, giver: str, most_beds: float) -> Relief | None:
     """The move of one of the giver's beds that makes the higher load of giver and taker smallest.
 
-    None if no move lowers it. The taker ends with at most `most_beds` beds. Ties: the smallest total
-    load, then the fewest beds, then names.
+    None if no move lowers it. The taker ends with at most `most_beds` beds. Ties: the smallest
+    total load, then the fewest beds, then names.
     """
     if giver not in ward.beds:  # not on duty
         return None

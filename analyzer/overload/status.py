@@ -24,8 +24,8 @@ from analyzer.pipeline.overload_log import Subject
 from analyzer.pipeline.state import State
 
 TREND_MINUTES = 70
-"""The last hour, and before it the ten minutes (the interval of ISA-18.2 rates) that the window `10m`
-needs at the hour's first minute.
+"""The last hour, and before it the ten minutes (the interval of ISA-18.2 rates) that the window
+`10m` needs at the hour's first minute.
 """
 TREND_HOURS = 24
 """The current and the previous shift of 12 h; by default, facts of the last 26 h are held."""
@@ -81,25 +81,30 @@ class Glance:
         """The status now, of all facilities or of one; the overload states must be evaluated."""
         names = state.facilities.things
         now = state.times.now[: len(names)]
+        first_alarm = state.overload.first_alarm[: len(names)] * state.policy.overload.every
+        since = np.maximum(first_alarm, state.times.tidied[: len(names)]).tolist()
+        chosen = {
+            name: number
+            for number, name in enumerate(names)
+            if name != VACANT and facility in (None, name)
+        }
+        moments = {name: int(now[number]) for name, number in chosen.items()}
         standing = _standing(state, now, facility)
-        begun = np.maximum(
-            state.overload.first_alarm[: len(names)] * state.policy.overload.every,
-            state.times.tidied[: len(names)],
+        return cls(
+            now=moments,
+            known_since={
+                name: since[number]
+                for name, number in chosen.items()
+                if since[number] <= moments[name]
+            },
+            trends={key: one for key, one in _trends(state, now).items() if key[0] in chosen},
+            units=standing[True],
+            clinicians=standing[False],
         )
-        moments = {name: at for name, at in zip(names, now.tolist(), strict=True) if name != VACANT}
-        begins = zip(names, begun.tolist(), strict=True)
-        known = {name: since for name, since in begins if name != VACANT and since <= moments[name]}
-        trends = _trends(state, now)
-        if facility is not None:
-            moments, known = (
-                {name: at for name, at in of.items() if name == facility} for of in (moments, known)
-            )
-            trends = {key: trend for key, trend in trends.items() if key[0] == facility}
-        return cls(moments, known, trends, standing[True], standing[False])
 
     @classmethod
     def joined(cls, parts: Sequence[Glance]) -> Glance:
-        """Of several partitions; a facility never spans them."""
+        """The status of several partitions; a facility is always whole in one of them."""
         return cls(
             *(
                 {key: value for one in parts for key, value in getattr(one, field).items()}
@@ -109,6 +114,7 @@ class Glance:
 
 
 def _trends(state: State, now: Numbers) -> dict[tuple[str, str], Trend]:
+    """The trend of each unit with alarms in the last `TREND_HOURS`, by facility and unit."""
     table, statics = state.table, state.statics
     rows = table.alarms()
     age = now[table.facility[rows]] - table.start[rows]
@@ -116,15 +122,14 @@ def _trends(state: State, now: Numbers) -> dict[tuple[str, str], Trend]:
     age, unit = age[recent], statics.unit[table.static[rows[recent]]].astype(np.int64)
     groups = len(statics.units)
 
-    def by(step: int, steps: int) -> Numbers:
+    def counts(step: int, steps: int) -> Numbers:
+        """How many alarms each unit had in each of the last `steps` times `step` ms."""
         inside = np.flatnonzero(age < step * steps)
-        place = steps - 1 - age[inside] // step
-        return np.bincount(unit[inside] * steps + place, minlength=groups * steps).reshape(
-            groups, steps
-        )
+        cell = unit[inside] * steps + steps - 1 - age[inside] // step
+        return np.bincount(cell, minlength=groups * steps).reshape(groups, steps)
 
-    minutes, hours = by(MINUTE, TREND_MINUTES), by(HOUR, TREND_HOURS)
-    names = state.facilities.by_number
+    minutes, hours = counts(MINUTE, TREND_MINUTES), counts(HOUR, TREND_HOURS)
+    names = state.facilities.things
     return {
         (names[facility], name): Trend(minutes[number].tolist(), hours[number].tolist())
         for number, (facility, name) in enumerate(statics.units.by_number)

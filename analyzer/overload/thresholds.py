@@ -1,4 +1,6 @@
-"""Thresholds: the levels in force for each clinician and unit at each tick, and what is beyond them."""
+"""Thresholds: the levels in force for each clinician and unit at each tick, and what is beyond
+them.
+"""
 
 from __future__ import annotations
 

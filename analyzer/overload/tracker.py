@@ -1,8 +1,8 @@
 """Tracker: evaluates the overload states of all facilities and logs their transitions.
 
-The state at a tick is a function of the facts known by now, whatever their order of arrival. So dirty
-ticks, which late facts may have changed, are evaluated again. States begin at a facility's first
-alarm, and those before the horizon are final.
+The state at a tick is a function of the facts known by now, whatever their order of arrival. So
+dirty ticks, which late facts may have changed, are evaluated again. States begin at a facility's
+first alarm, and those before the horizon are final.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from analyzer.pipeline.overload_log import (
 from analyzer.pipeline.state import State
 
 _BATCH = 240
-"""How many ticks are evaluated at once: this bounds memory, yet makes the ticks of the look-back few
-in comparison.
+"""How many ticks are evaluated at once: this bounds memory, yet makes the ticks of the look-back
+few in comparison.
 """
 
 
