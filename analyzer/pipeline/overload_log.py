@@ -1,8 +1,8 @@
 """Overload log: the transitions of overload states found so far, and what is left to evaluate.
 
 Only transitions are stored. A late fact marks ticks as dirty; `analyzer.overload.tracker` then
-evaluates them again and replaces their transitions here. A transition that was emitted and no longer
-holds is retracted.
+evaluates them again and replaces their transitions here. A transition that was emitted and no
+longer holds is retracted.
 
 A tick is a whole multiple of `OverloadPolicy.every` since the epoch, and is known by its number.
 """

@@ -31,8 +31,9 @@ def tidy(
     its watermark.
 
     `before_sweep` is called with the horizon (ms, by facility) before a sweep, while all that it
-    drops is still there. `at_least` (ms, by facility): the horizon lies here or later, whatever the clocks say (see
-    `departed`). Returns whether it swept: at most once in `_TIDY_EVERY` of a facility's time.
+    drops is still there. `at_least` (ms, by facility): the horizon lies here or later, whatever the
+    clocks say (see `departed`). Returns whether it swept: at most once in `_TIDY_EVERY` of a
+    facility's time.
     """
     count = len(state.facilities.by_number)
     horizon = np.minimum(state.times.now[:count], state.watermark()) - state.policy.horizon
