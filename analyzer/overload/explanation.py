@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from itertools import chain
 
 import numpy as np
-import numpy.typing as npt
 
-from analyzer.arrays import Numbers
+from analyzer.arrays import Flags, Indices, Numbers
 from analyzer.columns.statics import AlarmType
 from analyzer.model.overload import STATES, Change, Relief
 from analyzer.model.policy import HOUR, Levels
@@ -35,7 +34,7 @@ class Explainer:
         ticks: Ticks,
         levels: LevelTable,
         loads: Loads,
-        level_sets: npt.NDArray[np.intp],
+        level_sets: Indices,
         contexts: Contexts,
         is_unit: bool,
     ) -> None:
@@ -139,7 +138,7 @@ class Context:
         self._pair_of = np.repeat(np.arange(len(of_teams)), list(map(len, of_teams)))
         self._clinician_of = np.fromiter(chain.from_iterable(of_teams), dtype=np.int64)
         self._pairs_of_unit: dict[str, list[tuple[int, str, tuple[str, ...]]]] = {}
-        self._of_clinician: dict[int, npt.NDArray[np.bool_]] = {}
+        self._of_clinician: dict[int, Flags] = {}
         self._by_clinician: dict[int, list[tuple[int, int, int]]] = {}
         self._by_unit: dict[str, list[tuple[int, int, int, int]]] = {}
         places = statics.places.by_number

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.arrays import Floats, Numbers
+from analyzer.arrays import Flags, Floats, Indices, Numbers
 from analyzer.model.overload import ELEVATED, NORMAL, OVERLOADED, STATES
 from analyzer.overload.thresholds import LevelTable
 
@@ -75,8 +75,8 @@ _NEVER = 1 << 40
 def transitions(
     table: LevelTable,
     values: dict[str, Floats],
-    level_sets: npt.NDArray[np.intp],
-    exists: npt.NDArray[np.bool_],
+    level_sets: Indices,
+    exists: Flags,
     states: Numbers,
     new: int,
 ) -> list[Transition]:
@@ -115,7 +115,7 @@ def transitions(
 
 
 def _flags(
-    table: LevelTable, values: dict[str, Floats], level_sets: npt.NDArray[np.intp]
+    table: LevelTable, values: dict[str, Floats], level_sets: Indices
 ) -> npt.NDArray[np.int64]:
     flags = np.zeros(next(iter(values.values())).shape, dtype=np.int64)
     for edge, of_level in (("enter", _ENTER), ("leave", _LEAVE)):

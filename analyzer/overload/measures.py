@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from analyzer.arrays import Floats, Numbers, distinct
+from analyzer.arrays import Codes, Flags, Floats, Integers, Numbers, distinct
 from analyzer.columns.segments import search
 from analyzer.model.policy import FLOOD_INTERVAL, HOUR, MEASURES
 from analyzer.pipeline.roster import Shifts, pairs
@@ -53,7 +52,7 @@ class Ticks:
 
     first: Numbers
     """The number of the first tick, by facility; undefined for facilities not in `facilities`."""
-    facilities: npt.NDArray[np.bool_]
+    facilities: Flags
     """Whether a facility is evaluated, by its number."""
     count: int
     every: int
@@ -163,7 +162,7 @@ class _Shifts:
         rows: Numbers,
         moments: Numbers,
         until: int,
-        unit_of_place: npt.NDArray[np.int32],
+        unit_of_place: Codes,
     ) -> None:
         start = np.maximum(shifts.start[rows] - moments, -HOUR)
         end = np.minimum(shifts.end[rows] - moments, until)
@@ -173,7 +172,7 @@ class _Shifts:
         self.clinician, self.place = shifts.clinician[rows], shifts.place[rows]
         self.unit = unit_of_place[self.place]
 
-    def merged_by(self, group: Numbers, item: npt.NDArray[np.integer]) -> tuple[Intervals, Numbers]:
+    def merged_by(self, group: Numbers, item: Integers) -> tuple[Intervals, Numbers]:
         """The intervals during which each group has each item (a bed or a clinician).
 
         Returns the intervals by group, and the item of each interval.

@@ -9,9 +9,8 @@ no longer, even if years pass before the next fact.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from analyzer.arrays import Numbers
+from analyzer.arrays import Flags, Numbers
 from analyzer.model.policy import HOUR, OverloadPolicy
 from analyzer.pipeline.state import State
 from analyzer.times import OPEN
@@ -84,5 +83,5 @@ def _edges(state: State, facilities: Numbers) -> tuple[Numbers, Numbers]:
     facility = np.concatenate(
         [*[table.facility[rows]] * 2, *[shifts.facility[assignments]] * 3]
     ).astype(np.int64)
-    known: npt.NDArray[np.bool_] = times < OPEN
+    known: Flags = times < OPEN
     return facility[known], times[known]

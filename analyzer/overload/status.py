@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from analyzer.arrays import Numbers
+from analyzer.arrays import Flags, Numbers
 from analyzer.columns.facilities import VACANT
 from analyzer.model.overload import ELEVATED, STATES, Change, Reason, Relief
 from analyzer.model.policy import HOUR, MINUTE
@@ -174,7 +173,7 @@ def _standing(
 
 
 def _values(
-    state: State, now: Numbers, facilities: npt.NDArray[np.bool_], subjects: set[Subject]
+    state: State, now: Numbers, facilities: Flags, subjects: set[Subject]
 ) -> dict[Subject, dict[str, float]]:
     """The measures of some subjects at the last tick."""
     ticks = Ticks(now // state.policy.overload.every, facilities, 1, state.policy.overload.every)

@@ -5,9 +5,8 @@ them.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from analyzer.arrays import Flags, Floats
+from analyzer.arrays import Flags, Floats, Indices
 from analyzer.model.policy import LESS_IS_WORSE, Levels, OverloadPolicy
 from analyzer.overload.measures import Loads, Ticks
 from analyzer.pipeline.state import State
@@ -43,7 +42,7 @@ class LevelTable:
         return self._sets[number]
 
     def beyond(
-        self, values: dict[str, Floats], level_sets: npt.NDArray[np.intp], state: str, edge: str
+        self, values: dict[str, Floats], level_sets: Indices, state: str, edge: str
     ) -> Flags:
         """Where some measure is beyond its `enter` or `leave` limit of a state: (rows, ticks).
 
@@ -65,7 +64,7 @@ class LevelTable:
 
 def levels_in_force(
     state: State, ticks: Ticks, levels: LevelTable, loads: Loads, is_unit: bool
-) -> npt.NDArray[np.intp]:
+) -> Indices:
     """The number of the set of levels for each row of `loads`: (rows, ticks), or (rows, 1) if they
     are the same at all ticks.
 

@@ -8,9 +8,8 @@ first alarm, and those before the horizon are final.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from analyzer.arrays import Numbers
+from analyzer.arrays import Flags, Numbers
 from analyzer.model.overload import NORMAL
 from analyzer.model.policy import HOUR, OverloadPolicy
 from analyzer.overload.explanation import Contexts, Explainer
@@ -108,9 +107,7 @@ def _skip_quiet(
     return begin, last
 
 
-def _evaluate_ticks(
-    state: State, facilities: npt.NDArray[np.bool_], begin: Numbers, last: Numbers
-) -> None:
+def _evaluate_ticks(state: State, facilities: Flags, begin: Numbers, last: Numbers) -> None:
     """Evaluate the ticks from `begin` to `last` (by facility) of the chosen facilities."""
     log, before = state.overload, _look_back(state.policy.overload)
     ticks = Ticks(

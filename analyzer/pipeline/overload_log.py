@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from analyzer.arrays import Codes, Numbers
+from analyzer.arrays import Codes, Flags, Integers, Numbers
 from analyzer.columns.growing import Growing
 from analyzer.model.overload import NORMAL, Change, ChangeRecord, Reason, Relief
 from analyzer.model.policy import OverloadPolicy
@@ -96,11 +95,11 @@ class OverloadLog(Growing):
 
     # -- facts
 
-    def mark_dirty(self, facilities: Numbers | npt.NDArray[np.int32], times: Numbers) -> None:
+    def mark_dirty(self, facilities: Integers, times: Numbers) -> None:
         """Have the ticks of each facility evaluated again from its time (ms) on."""
         np.minimum.at(self.dirty_from, facilities, -(-times // self._every))
 
-    def alarms_start(self, facilities: Numbers | npt.NDArray[np.int32], starts: Numbers) -> None:
+    def alarms_start(self, facilities: Integers, starts: Numbers) -> None:
         """Alarms of these facilities start at these times (ms)."""
         np.minimum.at(self.first_alarm, facilities, -(-starts // self._every))
 
@@ -207,7 +206,7 @@ class OverloadLog(Growing):
             self.first_alarm[:count],
         )
 
-    def subjects(self, facilities: npt.NDArray[np.bool_]) -> Iterator[Subject]:
+    def subjects(self, facilities: Flags) -> Iterator[Subject]:
         """Subjects of the chosen facilities with transitions."""
         for facility, of_facility in self.transitions.items():
             if facilities[facility]:
