@@ -29,10 +29,16 @@ class Condition(NamedTuple):
     level: int
 
     def __str__(self) -> str:
+        """The condition in words.
+
+        >>> str(Condition("enter", ELEVATED))
+        'beyond a limit to enter elevated or overloaded for the hold time'
+        """
+        states = " or ".join(STATES[self.level :])
         return (
-            f"beyond a limit to enter {STATES[self.level]} for hold"
+            f"beyond a limit to enter {states} for the hold time"
             if self.edge == "enter"
-            else f"beyond no limit to leave {STATES[self.level]} for cool_down"
+            else f"beyond no limit to leave {states} for the cool-down time"
         )
 
 
