@@ -74,7 +74,15 @@ _ENTER, _LEAVE, _EXISTS = (0, 1, 2), (0, 4, 8), 16
 """Flags of a tick: whether some measure is beyond a limit to enter, or to leave, each level or a
 higher one (by level; normal has none); and whether the tick exists.
 """
-_RULES_FROM = tuple(tuple(rule for rule in RULES if rule.source == state) for state in range(3))
+_RULES_FROM = tuple(
+    tuple(
+        (target, edge == "enter", (_ENTER if edge == "enter" else _LEAVE)[level], level)
+        for source, target, (edge, level) in RULES
+        if source == state
+    )
+    for state in range(len(STATES))
+)
+"""`RULES` by source: (target, whether it needs the flag set or unset, flag, level)."""
 _NEVER = 1 << 40
 
 
@@ -157,20 +165,15 @@ class _Machine:
 
     def _next(self, flags: int, since: int) -> tuple[int, int]:
         """The offset and the target of the next transition, if the flags stay as they are."""
-        first, target = _NEVER, self.state
-        for rule in _RULES_FROM[self.state]:
-            offset = self._holds_from(rule.condition, flags, since)
+        first, after = _NEVER, self.state
+        for target, enters, flag, level in _RULES_FROM[self.state]:
+            if bool(flags & flag) != enters:
+                continue
+            offset = self._hold - self._beyond_for[level] if enters else self._cooled_in[level] - 1
+            offset = max(offset, since)
             if offset < first:  # of rules that hold at the same tick, the first one applies
-                first, target = offset, rule.target
-        return first, target
-
-    def _holds_from(self, condition: Condition, flags: int, since: int) -> int:
-        """The first offset, from `since` on, at which a condition holds."""
-        edge, level = condition
-        if edge == "enter":
-            is_beyond = flags & _ENTER[level]
-            return max(since, self._hold - self._beyond_for[level]) if is_beyond else _NEVER
-        return _NEVER if flags & _LEAVE[level] else max(since, self._cooled_in[level] - 1)
+                first, after = offset, target
+        return first, after
 
     def pass_ticks(self, flags: int, length: int) -> None:
         """Let the ticks of a run pass."""
