@@ -17,10 +17,10 @@ import zstandard
 from aiokafka import AIOKafkaProducer
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
-
-from analyzer import TOPICS, Topic
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
+
+from analyzer import TOPICS, Topic
 from streams.dev.broker import Broker
 from streams.kafka.inflate import INFLATED_BYTES
 from streams.kafka.topics import checkpoint_topic

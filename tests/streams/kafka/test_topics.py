@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
-
 from kafka.admin import KafkaAdminClient
 from kafka.errors import InvalidTimestampError
+
 from streams.dev.broker import Broker, EmbeddedBroker
 from streams.kafka.topics import Topics, checkpoint_topic, plans
 from streams.settings import Settings, load
