@@ -216,14 +216,14 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         readable = _readable_end(state)
         return None if readable is None else (readable, state.highwater)
 
-    async def tell_group(self, offsets: Mapping[TP, int]) -> bool:
+    async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
         """Commit `offsets`, for the tools that watch a group's lag.
 
         Whether the group took it: it does of members alone.
         """
-        return bool(await self.call_thread(self._tell_group, offsets))
+        return bool(await self.call_thread(self._commit_offsets, offsets))
 
-    async def _tell_group(self, offsets: Mapping[TP, int]) -> bool:
+    async def _commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
         consumer = self._ensure_consumer()
         ours = {
             TopicPartition(*tp): OffsetAndMetadata(offset, "")
@@ -374,8 +374,8 @@ class Consumer(driver.Consumer):
         self._read_offset.update(dict.fromkeys(offsets))
         await self._thread.seek_sources(offsets, self.epoch)
 
-    async def tell_group(self, offsets: Mapping[TP, int]) -> bool:
-        return await self._thread.tell_group(offsets)
+    async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
+        return await self._thread.commit_offsets(offsets)
 
     def highwater(self, tp: TP) -> int | None:
         """The offset up to which records of a source can be read (its last stable offset), so that
@@ -387,7 +387,7 @@ class Consumer(driver.Consumer):
         return None if ends is None else ends[0]
 
     def lags(self, expected: Mapping[TP, int]) -> dict[tuple[str, int], int | None]:
-        """Records from the `expected` offsets to where sources end; None where that is not known."""
+        """Records from the `expected` offsets to the end of each source; None where unknown."""
         ends = {tp: self.highwater(tp) for tp in expected}
         return {
             (tp.topic, tp.partition): None if end is None else max(end - expected[tp], 0)

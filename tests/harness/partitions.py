@@ -42,7 +42,7 @@ def numbers(partition: Partition) -> Numbers:
     engine = partition.engine
     metrics = [
         *burden_metrics(engine.measure(), str, POLICY.min_classified),
-        tally_metric(engine.tally),
+        tally_metric(engine.outcome_counts),
         watermark_metric(engine.watermarks()),
     ]
     return {(one.name, frozenset(one.labels.items())): one.value for one in samples(metrics)}
@@ -77,7 +77,7 @@ def as_record(topic: Topic, offset: int, fact: Fact) -> Record:
 
 @dataclass
 class Source:
-    """The input topics: their records in order, and what a worker that never fails makes of them."""
+    """The input topics: their records in order, and the numbers of a worker that never fails."""
 
     records: dict[Topic, list[Record]]
 

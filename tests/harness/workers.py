@@ -52,7 +52,6 @@ def eventually(holds: Callable[[], Any], what: str, seconds: float = PATIENCE) -
 
 
 # --- commands
-# ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -105,7 +104,6 @@ def events(numbers: Numbers) -> dict[tuple[str, str], float]:
 
 
 # --- workers
-# -----------------------------------------------------------------------------------------------------------
 
 
 class WorkerProcess:
@@ -236,7 +234,6 @@ def union(workers: Sequence[WorkerProcess]) -> Numbers:
 
 
 # --- brokers
-# -----------------------------------------------------------------------------------------------------------
 
 
 def new_topics(broker: Broker, partitions: int = PARTITIONS, group: str = "alarm-fatigue") -> None:
@@ -367,7 +364,6 @@ def read_by_edition(broker: Broker, topic: str) -> list[Any]:
 
 
 # --- wards
-# -------------------------------------------------------------------------------------------------------------
 
 
 class Delivery:
