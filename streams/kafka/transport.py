@@ -217,10 +217,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return None if readable is None else (readable, state.highwater)
 
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
-        """Commit `offsets`, for the tools that watch a group's lag.
-
-        Whether the group took it: it does of members alone.
-        """
+        """Commit `offsets`; returns whether the group took them, as it does from members alone."""
         return bool(await self.call_thread(self._commit_offsets, offsets))
 
     async def _commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
@@ -235,7 +232,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         try:
             async with asyncio.timeout(COMMIT_SECONDS):
                 await consumer.commit(ours)
-        except (KafkaError, TimeoutError) as error:  # the next one will tell
+        except (KafkaError, TimeoutError) as error:  # the next one may succeed
             self.log.info("commit: %r", error)
             return False
         return True
@@ -412,14 +409,14 @@ class Consumer(driver.Consumer):
     def partition_counts(self, topics: Iterable[Topic]) -> dict[Topic, int]:
         """How many partitions topics have, as of the last metadata (at most some ten seconds ago).
 
-        Topics of which the broker has told nothing are left out.
+        Topics that the broker has not reported are left out.
         """
         return {} if self._thread is None else self._thread.partition_counts(topics)
 
     # -- rebalancing
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Stores the state first, so that whoever comes next need not work it out again."""
+        """Store the state first, so that the next worker need not read it all again."""
         await self.app.work.hand_over()
         await super().on_partitions_revoked(revoked)
 

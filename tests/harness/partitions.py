@@ -141,9 +141,9 @@ MANIFEST = json.dumps(["manifest", "w"], separators=(",", ":")).encode()
 
 
 def latest_episodes(sent: list[Any]) -> dict[tuple[str, str], dict[str, Any]]:
-    """By edition; before a checkpoint has given one, by place."""
-    of_edition = sorted(sent, key=lambda one: int(dict(one.headers).get("edition", 0)))
-    found = (json.loads(one.value) for one in of_edition if one.topic == "episodes")
+    """The latest by generation; where a checkpoint has given none, by position."""
+    by_generation = sorted(sent, key=lambda one: int(dict(one.headers).get("edition", 0)))
+    found = (json.loads(one.value) for one in by_generation if one.topic == "episodes")
     return {(one["facility"], one["alarm_id"]): one for one in found}
 
 

@@ -353,7 +353,7 @@ def read(broker: Broker, topic: str) -> list[Any]:
         consumer.close()
 
 
-def read_by_edition(broker: Broker, topic: str) -> list[Any]:
+def read_by_generation(broker: Broker, topic: str) -> list[Any]:
     """All records of an output topic, so that of those about one thing the one that counts is the
     last.
     """

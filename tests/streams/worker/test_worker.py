@@ -54,7 +54,7 @@ from tests.harness.workers import (
     eventually,
     new_topics,
     read,
-    read_by_edition,
+    read_by_generation,
     run,
     send,
     union,
@@ -408,7 +408,7 @@ def test_sigterm_drains_and_the_next_worker_goes_on_from_there(
 def latest_episodes(broker: Broker) -> dict[tuple[str, str], dict[str, Any]]:
     """What a consumer holds that keeps the latest version of each episode."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for record in read_by_edition(broker, "episodes"):
+    for record in read_by_generation(broker, "episodes"):
         one = json.loads(record.value)
         assert record.key == one["facility"].encode()
         found[one["facility"], one["alarm_id"]] = one
@@ -434,7 +434,7 @@ def latest_states(broker: Broker) -> dict[tuple[str, ...], dict[str, Any]]:
     and moment.
     """
     found: dict[tuple[str, ...], dict[str, Any]] = {}
-    for record in read_by_edition(broker, "overload"):
+    for record in read_by_generation(broker, "overload"):
         one = json.loads(record.value)
         assert record.key == one["facility"].encode()
         key = one["facility"], one["unit"], one["clinician"], one["at"]
