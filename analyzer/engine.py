@@ -43,7 +43,7 @@ _PLACES: dict[Topic, dict[str, int]] = {
 
 
 class Engine:
-    """Facts in, finished episodes and burdens out; `outcome_counts` counts what became of every record, by
+    """Facts in, finished episodes and burdens out; `outcome_counts`: what became of all records, by
     topic and outcome.
 
     >>> from analyzer.model.facts import AlarmEvent
