@@ -43,7 +43,7 @@ _PLACES: dict[Topic, dict[str, int]] = {
 
 
 class Engine:
-    """Facts in, finished episodes and burdens out; `tally` counts what became of every record, by
+    """Facts in, finished episodes and burdens out; `outcome_counts`: what became of all records, by
     topic and outcome.
 
     >>> from analyzer.model.facts import AlarmEvent
@@ -60,7 +60,7 @@ class Engine:
 
     def __init__(self, policy: Policy) -> None:
         self._state = State(policy)
-        self.tally: dict[tuple[Topic, Outcome], int] = {}
+        self.outcome_counts: dict[tuple[Topic, Outcome], int] = {}
         self.controls: dict[Command, int] = {}
         """Control records obeyed."""
         self.policy = policy
@@ -112,7 +112,7 @@ class Engine:
     def count(self, topic: Topic, outcome: Outcome, times: int = 1) -> None:
         """Count records; the caller does so itself for those that never became a fact."""
         key = (topic, outcome)
-        self.tally[key] = self.tally.get(key, 0) + times
+        self.outcome_counts[key] = self.outcome_counts.get(key, 0) + times
 
     def advance(self, now: int | None) -> Finished:
         """Move every facility's time to `now` (ms), and finish what it finished; None moves each to
@@ -300,7 +300,7 @@ class Engine:
         cls,
         policy: Policy,
         shards: Mapping[ShardKey, Any],
-        tally: Mapping[tuple[Topic, Outcome], int],
+        outcome_counts: Mapping[tuple[Topic, Outcome], int],
         reclassify: bool = False,
     ) -> Engine:
         """The engine that dumped `shards`. Time has not come to it until it is advanced.
@@ -310,5 +310,5 @@ class Engine:
         self = cls(policy)
         self._state = storage.load(policy, shards, reclassify)
         self.recent = Recent(self._state.facilities)
-        self.tally = dict(tally)
+        self.outcome_counts = dict(outcome_counts)
         return self

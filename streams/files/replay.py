@@ -139,7 +139,7 @@ class Exposition:
             everybody(burdens, self._pseudonym) if self._clinicians else None,
             self._min_classified,
         )
-        yield tally_table(self._engine.tally)
+        yield tally_table(self._engine.outcome_counts)
         yield watermark_table(self._engine.watermarks())
 
     def openmetrics(self) -> bytes:

@@ -39,7 +39,9 @@ REFUSED: dict[Outcome, str] = {
     "misrouted": "under a wrong key",
 }
 LOSSES = {
-    "undeliverable_records": "{} of our own records were refused by the broker and are lost (topic {})",
+    "undeliverable_records": (
+        "{} of our own records were refused by the broker and are lost (topic {})"
+    ),
     "truncated_records": "{} of our own records were too long and were cut (topic {})",
     "unreadable_batches": "{} batches of records could not be read and were skipped (topic {})",
 }
@@ -160,7 +162,10 @@ class Health:
         )
         if len(set(self.counts.values())) > 1:
             return f"the inputs must have equally many partitions, but have: {told}"
-        return f"the inputs have {max(self.counts.values())} partitions, of which this group reads {self.partitions}: start a new group"
+        return (
+            f"the inputs have {max(self.counts.values())} partitions, of which this "
+            f"group reads {self.partitions}: start a new group"
+        )
 
     def refused(self, facility: str, topic: Topic = "alarms") -> dict[Outcome, int]:
         """Refused records of the last 10 min by reason, those without any left out."""
@@ -190,7 +195,8 @@ class Health:
                 more = f" and {len(seconds) - 1} more" if len(seconds) > 1 else ""
                 yield Warned(
                     None,
-                    f"topic {topic}: a producer's transaction has been open for {_span(seconds[longest])} (partition {longest}{more}); "
+                    f"topic {topic}: a producer's transaction has been open for "
+                    f"{_span(seconds[longest])} (partition {longest}{more}); "
                     "what was sent since then is not counted before it ends",
                 )
 
@@ -199,7 +205,8 @@ class Health:
         for name, seconds in sorted(self.ahead.items()):
             yield Warned(
                 name,
-                f"{name}: an alarm event was dated {_span(seconds)} ahead of the clock, so events of now may be refused as late",
+                f"{name}: an alarm event was dated {_span(seconds)} ahead of the clock, so "
+                "events of now may be refused as late",
             )
 
     def _refusals(self) -> Iterator[Warned]:
@@ -220,7 +227,10 @@ class Health:
             return (
                 f"{lost} {what} name no known facility and were refused in {self._window()}: {why}"
             )
-        return f"{accepted} of {accepted + lost} {what} counted in {self._window()}; {lost} refused: {why}"
+        return (
+            f"{accepted} of {accepted + lost} {what} counted in {self._window()}; {lost} "
+            f"refused: {why}"
+        )
 
     def _window(self) -> str:
         if self.since is not None and self.now - self.since < MINUTES * 60:
@@ -237,7 +247,8 @@ class Health:
             facilities = "facility" if self.unmeasured == 1 else "facilities"
             yield Warned(
                 None,
-                f"the numbers of {self.unmeasured} {facilities} could not be worked out and are not shown",
+                f"the numbers of {self.unmeasured} {facilities} could not be worked out and "
+                "are not shown",
             )
         for metric, sentence in LOSSES.items():
             for topic, count in sorted(self.losses.get(metric, {}).items()):
@@ -255,7 +266,8 @@ def clock_words(one: ClockOffset) -> str:
     off = abs(one.median) / 1000
     if not one.is_constant:
         return (
-            f"events of {what} arrive unevenly, half of them more than {_span(off)} after they happened: "
+            f"events of {what} arrive unevenly, half of them more than {_span(off)} after "
+            "they happened: "
             "they are stored and forwarded in chunks"
         )
     near = abs(off - _HOUR) <= _NEAR_AN_HOUR

@@ -39,7 +39,7 @@ class OpenTransactions:
         self._since: dict[tuple[str, int], tuple[int, float]] = {}
         self._seconds: dict[tuple[str, int], float] = {}
 
-    def look(self, ends: Iterable[End], now: float) -> None:
+    def update(self, ends: Iterable[End], now: float) -> None:
         """Take note of where partitions end.
 
         `now`: when the broker last answered (s, of any clock that does not go back). While it is

@@ -107,7 +107,8 @@ def _partitions(settings: Settings) -> dict[Topic, int]:
     missing = [topic for topic in TOPICS if topic not in existing]
     if missing:
         raise FacilitiesError(
-            f"the broker at {settings.broker} has no topic {', '.join(missing)}; run: alarm-fatigue topics --broker {settings.broker}"
+            f"the broker at {settings.broker} has no topic {', '.join(missing)}; run: "
+            f"alarm-fatigue topics --broker {settings.broker}"
         )
     return {topic: existing[topic] for topic in TOPICS}
 
@@ -185,7 +186,8 @@ async def _write(
     except KafkaError as error:
         name = type(error).__name__
         raise FacilitiesError(
-            f"the broker at {settings.broker} did not take all records ({name}); running the command again does no harm"
+            f"the broker at {settings.broker} did not take all records ({name}); running "
+            "the command again does no harm"
         ) from None
     finally:
         await producer.stop()

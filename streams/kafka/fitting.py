@@ -43,23 +43,23 @@ class Limits:
         """`planned`: of topics whose own limit is not known; `largest`: the client's own limit."""
         self._planned = dict(planned)
         self._largest = largest
-        self._told: dict[str, int] = {}
+        self._known: dict[str, int] = {}
         self.surely_fits = KAFKA_DEFAULT_BYTES - _ROOM
         """Bytes of key and value up to which no record need be measured."""
 
-    def tell(self, found: Mapping[str, int]) -> None:
-        """Take over what the broker says."""
-        self._told |= found
-        self.surely_fits = min([_MAYBE_LONG, *self._told.values()]) - _ROOM
+    def update(self, found: Mapping[str, int]) -> None:
+        """Take over the limits that the broker reports."""
+        self._known |= found
+        self.surely_fits = min([_MAYBE_LONG, *self._known.values()]) - _ROOM
 
     def lower(self, topic: str, refused: int) -> None:
         """The broker refused a batch of so many bytes for its length."""
         known = KAFKA_DEFAULT_BYTES if refused > KAFKA_DEFAULT_BYTES else refused * 3 // 4
-        self.tell({topic: min(self.of(topic), max(known, 1024))})
+        self.update({topic: min(self.of(topic), max(known, 1024))})
 
     def of(self, topic: str) -> int:
         planned = self._planned.get(topic, KAFKA_DEFAULT_BYTES)
-        return min(self._told.get(topic, planned), self._largest)
+        return min(self._known.get(topic, planned), self._largest)
 
     def may_exceed(self, one: Outgoing) -> bool:
         """Whether it is worth measuring: a cheap test for the many that are short."""

@@ -112,7 +112,6 @@ def _bytes(data: bytes, place: int, end: int) -> tuple[bytes | None, int]:
 
 
 # --- formats 0 and 1
-# ---------------------------------------------------------------------------------------------------
 
 
 def old_records(message: memoryview, magic: int) -> list[Record]:

@@ -196,7 +196,8 @@ async def _partitions(settings: Settings) -> list[int]:
         raise RejectionsError(str(error)) from None
     if settings.rejected_topic not in existing:
         raise RejectionsError(
-            f"the broker at {settings.broker} has no topic {settings.rejected_topic}; run: alarm-fatigue topics --broker {settings.broker}"
+            f"the broker at {settings.broker} has no topic {settings.rejected_topic}; run: "
+            f"alarm-fatigue topics --broker {settings.broker}"
         )
     return list(range(existing[settings.rejected_topic]))
 
@@ -289,11 +290,13 @@ async def plan(
             held += len(one.key or b"") + len(one.value or b"")
             if len(chosen) > most:
                 raise RejectionsError(
-                    f"more than {most} records match: choose fewer with --since, --facility or --reason, or raise --max"
+                    f"more than {most} records match: choose fewer with --since, --facility "
+                    "or --reason, or raise --max"
                 )
             if held > MOST_BYTES:
                 raise RejectionsError(
-                    f"more than {MOST_BYTES >> 20} MiB of records match: choose fewer with --since, --facility or --reason"
+                    f"more than {MOST_BYTES >> 20} MiB of records match: choose fewer with "
+                    "--since, --facility or --reason"
                 )
     for digest, one in chosen.items():
         if digest in in_vain:
@@ -354,6 +357,7 @@ async def send(settings: Settings, ready: Iterable[Rejection], sent: Callable[[]
             await producer.stop()
     except KafkaError as error:
         raise RejectionsError(
-            f"the broker at {settings.broker} took no more records ({type(error).__name__}); {delivered} were delivered"
+            f"the broker at {settings.broker} took no more records "
+            f"({type(error).__name__}); {delivered} were delivered"
         ) from None
     return refused

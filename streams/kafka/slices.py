@@ -268,13 +268,14 @@ class _Lane:
         return (None, of) if lowest is None else (lowest[0] + AHEAD_MS, lowest[1])
 
 
-def tell_of_move(one: Slice, expected: int) -> None:
+def report_move(one: Slice, expected: int) -> None:
     """The broker no longer has the record that the state expects; what it has begins at the
     slice's.
     """
     if one.begin > expected:
         log.warning(
-            "records are gone before they were read, most likely by the topic's retention; going on with the first there is",
+            "records are gone before they were read, most likely by the topic's retention; "
+            "going on with the first there is",
             topic=one.topic,
             partition=one.partition,
             lost=one.begin - expected,
@@ -283,7 +284,8 @@ def tell_of_move(one: Slice, expected: int) -> None:
         )
     else:
         log.warning(
-            "the topic ends before what was read of it, so it was made anew or cut off; reading it from its beginning, with the state "
+            "the topic ends before what was read of it, so it was made anew or cut off; "
+            "reading it from its beginning, with the state "
             "kept: records known by their event_id are duplicates",
             topic=one.topic,
             partition=one.partition,

@@ -129,7 +129,8 @@ class Topics:
             )
         except (KafkaError, ValueError, OSError) as error:
             raise TopicsError(
-                f"no Kafka broker answers at {settings.broker} ({type(error).__name__}); is it running?"
+                f"no Kafka broker answers at {settings.broker} ({type(error).__name__}); is "
+                "it running?"
             ) from None
 
     def __enter__(self) -> Topics:
@@ -149,7 +150,8 @@ class Topics:
             }
         except KafkaError as error:
             raise TopicsError(
-                f"the broker at {self._settings.broker} does not tell its topics ({type(error).__name__})"
+                f"the broker at {self._settings.broker} does not tell its topics "
+                f"({type(error).__name__})"
             ) from None
 
     def missing(self) -> list[TopicPlan]:
@@ -178,7 +180,8 @@ class Topics:
                 self._admin.create_topics(topics, wait_for_metadata=True)
         except KafkaError as error:
             raise TopicsError(
-                f"the broker at {self._settings.broker} did not create the topics ({type(error).__name__})"
+                f"the broker at {self._settings.broker} did not create the topics "
+                f"({type(error).__name__})"
             ) from None
 
     def check(self, wanted: int | None = None) -> list[Finding]:
@@ -199,11 +202,17 @@ class Topics:
             )
         elif wanted is not None and counts and wanted not in counts.values():
             number = next(iter(counts.values()))
-            message = f"{number} partitions, not {wanted}: existing topics keep their number (see the runbook PartitionsUnread)"
+            message = (
+                f"{number} partitions, not {wanted}: existing topics keep their "
+                "number (see the runbook PartitionsUnread)"
+            )
             findings.append(Finding("alarms", message, fatal=False))
         checkpoint = checkpoint_topic(self._settings.group)
         if counts and checkpoint in existing and existing[checkpoint] != max(counts.values()):
-            message = f"{existing[checkpoint]} partitions, but the inputs have {max(counts.values())}; start a new group"
+            message = (
+                f"{existing[checkpoint]} partitions, but the inputs have "
+                f"{max(counts.values())}; start a new group"
+            )
             findings.append(Finding(checkpoint, message, fatal=True))
         return findings + self._check_configs(existing)
 
@@ -263,7 +272,7 @@ class Topics:
         return {topic: Keeping.of(self._config(topic)) for topic in TOPICS}
 
     def _unguarded(self, plan: TopicPlan, found: dict[str, str | None]) -> str | None:
-        """Whether producers can date records ahead of the broker's clock; None if not, or unknown."""
+        """Why records may be dated ahead of the broker's clock; None if they cannot, or unknown."""
         if not found or found.get("message.timestamp.type") == "LogAppendTime":
             return None
         limit = found.get(AFTER_MAX)
@@ -272,7 +281,10 @@ class Topics:
         if limit is None:
             if "message.timestamp.type" not in found:  # the embedded broker tells few settings
                 return None
-            return "this broker cannot refuse timestamps of the future (Kafka before 3.6): set message.timestamp.type=LogAppendTime"
+            return (
+                "this broker cannot refuse timestamps of the future (Kafka before 3.6): "
+                "set message.timestamp.type=LogAppendTime"
+            )
         remedy = (
             f"kafka-configs.sh --bootstrap-server {self._settings.broker} --alter "
             f"--topic {plan.name} --add-config {AFTER_MAX}={plan.max_ahead}"

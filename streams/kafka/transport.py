@@ -216,14 +216,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         readable = _readable_end(state)
         return None if readable is None else (readable, state.highwater)
 
-    async def tell_group(self, offsets: Mapping[TP, int]) -> bool:
-        """Commit `offsets`, for the tools that watch a group's lag.
+    async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit `offsets`; returns whether the group took them, as it does from members alone."""
+        return bool(await self.call_thread(self._commit_offsets, offsets))
 
-        Whether the group took it: it does of members alone.
-        """
-        return bool(await self.call_thread(self._tell_group, offsets))
-
-    async def _tell_group(self, offsets: Mapping[TP, int]) -> bool:
+    async def _commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
         consumer = self._ensure_consumer()
         ours = {
             TopicPartition(*tp): OffsetAndMetadata(offset, "")
@@ -235,7 +232,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         try:
             async with asyncio.timeout(COMMIT_SECONDS):
                 await consumer.commit(ours)
-        except (KafkaError, TimeoutError) as error:  # the next one will tell
+        except (KafkaError, TimeoutError) as error:  # the next one may succeed
             self.log.info("commit: %r", error)
             return False
         return True
@@ -374,8 +371,8 @@ class Consumer(driver.Consumer):
         self._read_offset.update(dict.fromkeys(offsets))
         await self._thread.seek_sources(offsets, self.epoch)
 
-    async def tell_group(self, offsets: Mapping[TP, int]) -> bool:
-        return await self._thread.tell_group(offsets)
+    async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
+        return await self._thread.commit_offsets(offsets)
 
     def highwater(self, tp: TP) -> int | None:
         """The offset up to which records of a source can be read (its last stable offset), so that
@@ -387,7 +384,7 @@ class Consumer(driver.Consumer):
         return None if ends is None else ends[0]
 
     def lags(self, expected: Mapping[TP, int]) -> dict[tuple[str, int], int | None]:
-        """Records from the `expected` offsets to where sources end; None where that is not known."""
+        """Records from the `expected` offsets to the end of each source; None where unknown."""
         ends = {tp: self.highwater(tp) for tp in expected}
         return {
             (tp.topic, tp.partition): None if end is None else max(end - expected[tp], 0)
@@ -412,14 +409,14 @@ class Consumer(driver.Consumer):
     def partition_counts(self, topics: Iterable[Topic]) -> dict[Topic, int]:
         """How many partitions topics have, as of the last metadata (at most some ten seconds ago).
 
-        Topics of which the broker has told nothing are left out.
+        Topics that the broker has not reported are left out.
         """
         return {} if self._thread is None else self._thread.partition_counts(topics)
 
     # -- rebalancing
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Stores the state first, so that whoever comes next need not work it out again."""
+        """Store the state first, so that the next worker need not read it all again."""
         await self.app.work.hand_over()
         await super().on_partitions_revoked(revoked)
 

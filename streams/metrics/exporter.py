@@ -218,7 +218,7 @@ class Exporter:
         watermarks: dict[str, int] = {}
         for one in self._source.partitions:
             watermarks |= one.engine.watermarks()
-            for key, count in one.engine.tally.items():
+            for key, count in one.engine.outcome_counts.items():
                 tally[key] = tally.get(key, 0) + count
         return tally, watermarks
 

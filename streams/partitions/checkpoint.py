@@ -1,20 +1,19 @@
-"""Checkpoints: a partition's state as records of a compacted topic, whole or not at all.
+"""Checkpoints: a partition's state as records of a compacted topic, stored whole or not at all.
 
-A checkpoint writes the shards that changed under keys that nobody used before, and then one
-manifest that names, for every shard, where it lies and which offsets the state has reached. Until
-the manifest is there, the older one and its shards are; what it no longer names is deleted
-afterwards. Each writer (one worker between two rebalances) stores everything once more before it
-relies on it, so that another writer that does not know yet that it lost the partition can harm
-nothing but its own.
+A checkpoint writes the shards that changed, under keys that were never used before. Then it writes
+one manifest, which names the place of every shard and the offsets that the state has reached. Until
+the new manifest is there, the older one and its shards are. What the new one no longer names is
+deleted afterwards.
 
-What goes out after a checkpoint bears its edition, which grows from each checkpoint of a partition
-to the next, whoever writes it. A worker that was suspended in the middle of sending sends the rest
-when it wakes up, after its successor has said more: of several records about one thing, the one of
-the greatest edition counts, and the last of those.
+Each writer (one worker between two rebalances) first stores everything once more before it relies
+on it. So a writer that does not know yet that it lost the partition can only harm its own records.
+
+What a checkpoint emits, and why it arrives exactly once in effect: see `streams.partitions.outbox`.
 
 Keys are JSON lists, values zstd over msgpack:
 
-    ["manifest", writer]                            -> version, edition, policy, next offsets, tally, places of shards
+    ["manifest", writer]                    -> version, edition (the generation), policy, next
+                                               offsets, tally (outcome counts), places of shards
     ["shard", writer, n, kind, block, part] -> part of one shard, as of the writer's n-th checkpoint
 """
 
@@ -94,16 +93,15 @@ class Plan:
     shards: list[Pair] = field(default_factory=list)
     manifest: list[Pair] = field(default_factory=list)
     episodes: list[Outgoing] = field(default_factory=list)
-    """For topics of their own.
-
-    Stored, too, and handed out again after a crash: so what was said is what the state says.
-    """
+    """What to emit, to topics of their own, once the manifest is delivered."""
     deletions: list[Pair] = field(default_factory=list)
 
 
 class Checkpoints:
-    """The checkpoints of one partition by one writer; `found` is what others left, to be deleted
-    after the first.
+    """The checkpoints of one partition by one writer.
+
+    `found` is what other writers left, to be deleted after the first checkpoint; `unwritten` are
+    shards to be stored with it although they have not changed.
     """
 
     def __init__(
@@ -119,11 +117,10 @@ class Checkpoints:
         self._places: dict[ShardKey, Place] = {}
 
     def renewed(self, writer: str, found: Mapping[bytes, bytes] | None = None) -> Checkpoints:
-        """The same state under another writer's name, for a partition that may have been others'
-        for a while.
+        """The same state under a new writer's name, after others may have held the partition.
 
-        They may not know yet that they lost it again, and then delete what they found: our keys of
-        before. `found` is what they may have left.
+        They may not know yet that they lost it again, and delete what they found: our old keys.
+        `found` is what they may have left.
         """
         new = Checkpoints(writer, found, (self._unwritten | self._places.keys()) - {OUTBOX_SHARD})
         new._superseded |= {*self._superseded, self._manifest_key}
@@ -199,14 +196,16 @@ def restore(stored: Mapping[bytes, bytes], policy: Policy) -> Restored | None:
     """The furthest complete state out of everything found in the topic; None if there is no
     manifest.
 
-    By offsets, not by order: a writer that did not know it had lost the partition may have written
-    last. Its manifest may name shards that its successor has deleted; then the successor's is
-    there, and complete.
+    The greatest offsets decide, not the order of writing, for a writer that did not know it had
+    lost the partition may have written last. If its manifest names shards that its successor has
+    deleted, then the successor's manifest is there, and complete.
 
-    A state computed under another policy is taken over, for the facts in it are the same. Where the
-    figures of the classes differ, finished episodes are judged anew (and given out again where that
-    changes them). What the old policy refused as late, or dropped behind its horizon, does not come
-    back: `changed_policy` tells whoever restores, to tell people.
+    A state computed under another policy is taken over, for the facts in it are the same. Where
+    thresholds of the classes differ, finished episodes are reclassified, and emitted again where
+    they change. What the old policy refused as late, or dropped behind its horizon, does not come
+    back; `changed_policy` names the settings, for a warning.
+
+    Raises `CheckpointError` where the stored state is incomplete, damaged or of another version.
     """
     manifests, damaged = _manifests(stored)
     if not manifests:
@@ -305,7 +304,8 @@ def _manifests(
                 and "places" in one
             ):
                 raise CheckpointError(
-                    f"stored state has version {version}, this program reads version {VERSION}: run the program that wrote it, or {ANEW}",
+                    f"stored state has version {version}, this program reads version "
+                    f"{VERSION}: run the program that wrote it, or {ANEW}",
                     key,
                 )
             msgspec.convert(one, _Manifest)
@@ -325,8 +325,9 @@ def damaged_manifests(stored: Mapping[bytes, bytes]) -> dict[bytes, str]:
 
 
 def _check_no_state_is_lost(stored: Mapping[bytes, bytes], damaged: Mapping[bytes, str]) -> None:
-    """Of junk beside no state nothing is missing; but under the key of a writer that has shards
-    there was a manifest.
+    """Raise `CheckpointError` if a damaged manifest is of a writer that has shards.
+
+    Without any state, junk under a manifest's key hides nothing.
     """
     writers = {_parse_key(key)[1] for key in stored if _parse_key(key)[0] == "shard"}
     for key, reason in damaged.items():
@@ -335,7 +336,7 @@ def _check_no_state_is_lost(stored: Mapping[bytes, bytes], damaged: Mapping[byte
 
 
 def new_writer() -> str:
-    """A name that nobody had before."""
+    """A name that no writer has had before."""
     return uuid.uuid4().hex[:12]
 
 
@@ -356,7 +357,7 @@ def _parts(manifest: dict[str, Any]) -> Iterator[bytes]:
 
 
 class _Unreadable(ValueError):
-    """What is no content of a checkpoint's record."""
+    """A value that cannot be the content of a checkpoint's record."""
 
 
 def _open(value: bytes, bound: int) -> Any:

@@ -21,7 +21,7 @@ from streams.partitions.outbox import Waiting
 from streams.partitions.partition import Partition
 from streams.partitions.progress import Standing
 
-LOOK_SECONDS = 10.0
+CHECK_SECONDS = 10.0
 """How often silent facilities are looked for: a look costs a sweep of what is held at most."""
 
 
@@ -81,14 +81,14 @@ class Departures:
 
     def __init__(self, wall: bool) -> None:
         self._wall = wall
-        self._looked = -LOOK_SECONDS
+        self._looked = -CHECK_SECONDS
 
-    def look(self, work: Lagging, now: float) -> None:
-        """Look at most once in `LOOK_SECONDS`; `now` in seconds since 1970.
+    def check(self, work: Lagging, now: float) -> None:
+        """Look at most once in `CHECK_SECONDS`; `now` in seconds since 1970.
 
         Only partitions of which everything written was read are looked at.
         """
-        if not self._wall or abs(now - self._looked) < LOOK_SECONDS or not work.standing().settled:
+        if not self._wall or abs(now - self._looked) < CHECK_SECONDS or not work.standing().settled:
             return
         self._looked, lags = now, work.lags()
         for partition in work.partitions:

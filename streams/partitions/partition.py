@@ -41,10 +41,14 @@ log = structlog.get_logger("alarm_fatigue")
 EXPLAIN = {
     "misrouted": "key: expected the record's facility, by which partitions are chosen",
     "future": "at: expected no more than max_ahead after the record's timestamp",
-    "late": "at: expected no more than the allowed lateness behind the topic's watermark, nor the horizon before the record's timestamp",
+    "late": (
+        "at: expected no more than the allowed lateness behind the topic's watermark, "
+        "nor the horizon before the record's timestamp"
+    ),
 }
 EXPLAIN_NO_TIMESTAMP = (
-    "timestamp: the record has none, so that at cannot be compared with it; expected one from the producer, or a topic with "
+    "timestamp: the record has none, so that at cannot be compared with it; expected one "
+    "from the producer, or a topic with "
     "message.timestamp.type=LogAppendTime"
 )
 _PLACES = {
@@ -234,8 +238,8 @@ class Partition:
         """The beginning of a batch as it was fetched."""
         headers = {
             "reason": "malformed",
-            "detail": f"batch: expected readable records, found none from here to offset {batch.next_offset - 1}"
-            f": {batch.reason}",
+            "detail": "batch: expected readable records, found none from here to offset "
+            f"{batch.next_offset - 1}: {batch.reason}",
             "topic": one.topic,
             "partition": str(self.number),
             "offset": str(batch.begin),
@@ -277,8 +281,8 @@ class Partition:
                 facilities=len(dropped),
             )
 
-    def look(self) -> None:
-        """Bring the overload states to now: silence, too, changes them."""
+    def evaluate(self) -> None:
+        """Evaluate the overload states up to the present, for silence changes them, too."""
         try:
             self.changed = self.engine.evaluate() or self.changed
         except Exception:
@@ -294,13 +298,14 @@ class Partition:
         """What belongs to the state beside the engine's shards, in plain values."""
         if self._poisoned:
             raise Poisoned(
-                f"partition {self.number}: the engine failed while taking in a slice; its state is not stored"
+                f"partition {self.number}: the engine failed while taking in a slice; its "
+                "state is not stored"
             )
         return {
             "next_offsets": dict(self.next_offsets),
             "tally": [
                 [topic, outcome, count]
-                for (topic, outcome), count in sorted(self.engine.tally.items())
+                for (topic, outcome), count in sorted(self.engine.outcome_counts.items())
             ],
             "controls": dict(self.engine.controls),
         }

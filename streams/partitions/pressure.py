@@ -49,7 +49,10 @@ class Backpressure:
         waiting = sum(self.waiting.get(number, 0) for number in long)
         why = next((self.refused[number] for number in long if number in self.refused), None)
         by = "the broker has not taken" if why is None else f"the broker refuses ({why})"
-        return f"reading of {what} is paused: {waiting} finished episodes wait for a checkpoint, which {by}"
+        return (
+            f"reading of {what} is paused: {waiting} finished episodes wait for a "
+            f"checkpoint, which {by}"
+        )
 
 
 class Pressure:
@@ -81,8 +84,11 @@ class Pressure:
             sum(one.size for one in waiting) / self._size,
         )
 
-    def judge(self, waiting: Mapping[int, Waiting], now: float) -> frozenset[int]:
-        """What waits, by partition held; the partitions paused from here on. `now` in s, monotonic."""
+    def update(self, waiting: Mapping[int, Waiting], now: float) -> frozenset[int]:
+        """Take note of what waits, by partition held; returns the partitions paused from here on.
+
+        `now` in s, monotonic.
+        """
         self._waiting = dict(waiting)
         share, full = 1 / max(len(waiting), 1), self._taken > 1
         before, self._since = self._since, {}
@@ -101,7 +107,7 @@ class Pressure:
             seconds, {number: one.episodes for number, one in self._waiting.items()}, refused
         )
 
-    def tell(self, moment: Backpressure) -> None:
+    def report(self, moment: Backpressure) -> None:
         """Log a pause that lasts, once, and its end."""
         says = moment.says
         if says is not None and not self._said:

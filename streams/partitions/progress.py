@@ -23,7 +23,7 @@ SILENT_SECONDS = 12.0
 """Without an answer for so long, something is wrong: an idle worker gets one every half second and
 in a rebalance one every `app.METADATA_MS`.
 """
-SAY_SECONDS = 60.0
+LOG_SECONDS = 60.0
 
 log = structlog.get_logger("alarm_fatigue")
 
@@ -56,7 +56,7 @@ class Answers:
         self._connections = connections
         self._last: float | None = None
 
-    def note(self, moment: float) -> None:
+    def record(self, moment: float) -> None:
         """An answer at `moment` (s, monotonic) to somebody else than those clients."""
         self._last = moment if self._last is None else max(self._last, moment)
 
@@ -64,7 +64,7 @@ class Answers:
         """The last answer (s, monotonic); None before the first. Closed connections are forgotten
         by their clients, so ask every second or so."""
         for one in self._connections():
-            self.note(one._last_action)
+            self.record(one._last_action)
         return self._last
 
 
@@ -75,25 +75,27 @@ class Silence:
 
     def __init__(self, broker: str) -> None:
         self._broker = broker
-        self._said_at: float | None = None
+        self._logged_at: float | None = None
         self._since = 0.0
 
-    def look(self, answered: float | None, now: float) -> None:
-        """`answered`: the last answer, None before the first; both in seconds of one steady clock."""
+    def check(self, answered: float | None, now: float) -> None:
+        """Log what is due. `answered`: the last answer, None before the first; both in seconds of
+        one steady clock.
+        """
         if answered is None:
             return
         if now - answered < SILENT_SECONDS:
-            if self._said_at is not None:
+            if self._logged_at is not None:
                 log.warning(
                     "the broker answers again",
                     broker=self._broker,
                     seconds=round(answered - self._since),
                 )
-                self._said_at = None
-        elif self._said_at is None or now - self._said_at >= SAY_SECONDS:
-            if self._said_at is None:
+                self._logged_at = None
+        elif self._logged_at is None or now - self._logged_at >= LOG_SECONDS:
+            if self._logged_at is None:
                 self._since = answered
-            self._said_at = now
+            self._logged_at = now
             log.warning(
                 "the broker does not answer; waiting for it",
                 broker=self._broker,
@@ -112,7 +114,7 @@ class Watch:
         """Begin to count anew."""
         self._moved.clear()
 
-    def judge(self, one: Standing, now: float) -> str | None:
+    def check(self, one: Standing, now: float) -> str | None:
         """What has stood still for longer than the limit (seconds), None if nothing has; `now` in
         seconds of any steady clock.
         """

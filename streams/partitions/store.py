@@ -55,7 +55,7 @@ class Found(memory.Store):
         topic = self.table.changelog_topic_name
         try:
             for key, reason in damaged_manifests(records).items():
-                _tell_of_foreign(
+                _report_foreign(
                     topic,
                     partition,
                     offsets[key],
@@ -76,7 +76,7 @@ class Found(memory.Store):
                 continue
             if not is_key(key):
                 if value is not None:  # else somebody has deleted a record of others
-                    _tell_of_foreign(message.topic, number, message.offset, key, len(value))
+                    _report_foreign(message.topic, number, message.offset, key, len(value))
             elif value is None:
                 self.records.get(number, {}).pop(key, None)
             else:
@@ -100,7 +100,7 @@ class Found(memory.Store):
         await self.table.on_recovered({tp.partition for tp in active_tps})
 
 
-def _tell_of_foreign(
+def _report_foreign(
     topic: str,
     partition: int,
     offset: int,
@@ -114,7 +114,8 @@ def _tell_of_foreign(
         else "remove it with kafka-delete-records"
     )
     log.warning(
-        f"a record in the checkpoint topic is {is_what} and is ignored; let only workers write there, and {remedy}",
+        f"a record in the checkpoint topic is {is_what} and is ignored; let only workers "
+        f"write there, and {remedy}",
         topic=topic,
         partition=partition,
         offset=offset,

@@ -108,7 +108,7 @@ class App(faust.App):
     async def _keep_limits(self) -> None:
         while True:
             await asyncio.sleep(LIMITS_SECONDS)
-            self.work.sink.limits.tell(await asyncio.to_thread(self.current_limits))
+            self.work.sink.limits.update(await asyncio.to_thread(self.current_limits))
 
     async def on_stop(self) -> None:
         await self.work.drain()
@@ -165,7 +165,7 @@ def new_work(
     policy, wall = settings.policy.policy(), settings.clock == "wall"
     pressure = pressure or Pressure()
     known = Limits({plan.name: plan.max_bytes for plan in plans(settings, 1)}, LARGEST_RECORD)
-    known.tell(limits)
+    known.update(limits)
     holder = Holder(app, settings, policy, pseudonym, found)
     sink = Sink(app, known)
 

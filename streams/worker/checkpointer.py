@@ -86,7 +86,7 @@ class Checkpointer:
                 held = self._holder.held.get(number)
                 if held is None or held.failed or monotonic() < held.not_before:
                     continue
-                held.partition.look()
+                held.partition.evaluate()
                 if held.partition.changed:
                     await self._store(held)
                     held.partition.outbox.emitted()
@@ -146,7 +146,7 @@ class Checkpointer:
         while begin < len(episodes) or confirmed < 0:
             if monotonic() - confirmed >= CONFIRMED_SECONDS:
                 ours = self._holder.is_ours(held)
-                if not ours or not await self._app.consumer.tell_group(reached):
+                if not ours or not await self._app.consumer.commit_offsets(reached):
                     held.partition.outbox.put_back(episodes[begin:])
                     break
                 confirmed = monotonic()

@@ -64,7 +64,7 @@ class Lag:
         """Take note of where partitions end; `answered`: when the broker last answered (s,
         monotonic).
         """
-        self._transactions.look(self._ends(), answered)
+        self._transactions.update(self._ends(), answered)
 
     def held_back(self) -> dict[tuple[str, int], float]:
         """For how long (s) an open transaction has held back each topic-partition; 0: none does."""

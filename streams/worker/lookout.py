@@ -17,7 +17,7 @@ from streams.partitions.progress import Answers, Silence, Standing, Watch
 from streams.settings import Settings
 from streams.worker.watchdog import STOP_SECONDS, Watchdog
 
-LOOK_SECONDS = 1.0
+CHECK_SECONDS = 1.0
 """How often progress is looked at."""
 
 log = structlog.get_logger("alarm_fatigue")
@@ -78,13 +78,13 @@ class Lookout:
         is there.
         """
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            self._silence.look(self.answers.last(), monotonic())
-            await self._look()
+            await asyncio.sleep(CHECK_SECONDS)
+            self._silence.check(self.answers.last(), monotonic())
+            await self._check()
 
-    async def _look(self) -> None:
+    async def _check(self) -> None:
         standing = self._work.standing()
-        what = self._watch.judge(standing, monotonic())
+        what = self._watch.check(standing, monotonic())
         if what is None:
             return
         asked = monotonic()
@@ -92,7 +92,7 @@ class Lookout:
             self._was_silent = True
             self._watch.forgive()
             return
-        self.answers.note(asked)
+        self.answers.record(asked)
         if self._was_silent:  # it is back this moment; the clients need theirs
             self._was_silent = False
             self._watch.forgive()

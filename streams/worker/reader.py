@@ -11,7 +11,7 @@ import numpy.typing as npt
 import structlog
 
 from analyzer import Topic
-from streams.kafka.slices import Skipped, Slice, tell_of_move
+from streams.kafka.slices import Skipped, Slice, report_move
 from streams.partitions.held import Held
 from streams.partitions.pressure import Backpressure, Pressure
 from streams.worker.holder import Holder
@@ -79,7 +79,7 @@ class Reader:
                     f"{one.topic}, partition {one.partition}: "
                     f"expected offset {expected}, but got {one.begin}"
                 )
-            tell_of_move(one, expected)
+            report_move(one, expected)
             held.partition.next_offsets[one.topic] = one.begin
         self.in_hand = one
         try:
@@ -119,7 +119,7 @@ class Reader:
         """Pause partitions whose finished episodes find no room, and resume the others."""
         before = self._pressure.paused
         waiting = {number: held.waiting for number, held in self._holder.held.items()}
-        paused = self._pressure.judge(waiting, monotonic())
+        paused = self._pressure.update(waiting, monotonic())
         if paused != before:
             self._app.consumer.backlog.paused = paused
 

@@ -47,7 +47,8 @@ def run(settings: Settings) -> None:
     )
     if not web.is_local and token_of(web) is not None and web.tls_cert_file is None:
         log.warning(
-            "the token travels in clear: set web.tls_cert_file and web.tls_key_file, or have a proxy before it do so"
+            "the token travels in clear: set web.tls_cert_file and web.tls_key_file, or "
+            "have a proxy before it do so"
         )
     _spare_the_collector()
     worker = Worker(
@@ -106,7 +107,8 @@ def _checked(settings: Settings) -> tuple[int, dict[str, int], list[Finding]]:
     if fatal:
         more = f" (and {len(fatal) - 1} more)" if len(fatal) > 1 else ""
         raise WorkerError(
-            f"topic {fatal[0].topic}: {fatal[0].message}{more}; run: alarm-fatigue topics --broker {settings.broker}"
+            f"topic {fatal[0].topic}: {fatal[0].message}{more}; run: alarm-fatigue topics "
+            f"--broker {settings.broker}"
         )
     return existing[TOPICS[0]], limits, findings
 

@@ -174,7 +174,8 @@ class Watchdog:
         if self._signals > 1:
             self.end(
                 128 + number,
-                "told to stop a second time: ending at once; what was not stored will be read again",
+                "told to stop a second time: ending at once; what was not stored will be "
+                "read again",
             )
         self.stop_within(STOP_SECONDS)
         try:

@@ -1,4 +1,7 @@
-"""The work of a worker: its parts, its tick and its end, and what pages and the consumer ask of it."""
+"""The work of a worker as a whole: its parts, its tick and its end.
+
+The pages, the exporter, the consumer and the process ask it, and it asks its parts.
+"""
 
 from __future__ import annotations
 
@@ -153,10 +156,10 @@ class Work:
         answered = self.lookout.answers.last()
         if answered is not None:
             self.lag.check_transactions(answered)
-        self._departures.look(self, self._clock())
+        self._departures.check(self, self._clock())
         for held in list(self.holder.held.values()):
             await self.sink.send(held.partition.take_rejected())
-        self.pressure.tell(self.reader.backpressure())
+        self.pressure.report(self.reader.backpressure())
         if self.checkpointer.is_due:
             await self.checkpointer.checkpoint()
 

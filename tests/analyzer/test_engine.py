@@ -170,14 +170,14 @@ def test_a_crash_anywhere_changes_no_number_and_no_count(data: st.DataObject) ->
             case "advance":
                 to_send |= by_id(engine.advance(min(now, order[place - 1].at)))
             case "checkpoint":
-                stored, tally, safe = store(engine, stored), dict(engine.tally), place
+                stored, tally, safe = store(engine, stored), dict(engine.outcome_counts), place
                 published |= to_send
                 to_send = {}
             case "crash":
                 engine, place, to_send = restore(stored, tally), safe, {}
     published |= to_send | by_id(engine.advance(now))
     assert_same(numbers(engine), naive.metrics(facts, now, POLICY))
-    assert engine.tally == straight.tally
+    assert engine.outcome_counts == straight.outcome_counts
     assert published == by_id(straight.advance(now))
 
 

@@ -61,7 +61,7 @@ def test_days_in_small_steps_with_restarts_equal_a_fresh_start_each_day() -> Non
             most_held = max(most_held, engine.held)
         if dice.random() < 0.002:
             stored = store(engine, stored)
-            engine = restore(stored, engine.tally, POLICY)
+            engine = restore(stored, engine.outcome_counts, POLICY)
         if watermark >= next_look:
             next_look += 24 * HOUR
             begun.add(place)

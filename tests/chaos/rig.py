@@ -32,7 +32,7 @@ from tests.harness.workers import (
     ends,
     new_topics,
     read,
-    read_by_edition,
+    read_by_generation,
 )
 
 TOPICS = ("alarms", "assignments", "responses", "labels")
@@ -491,7 +491,7 @@ class Rig:
         """
         found: dict[tuple[str, str], dict[str, Any]] = {}
         said: dict[tuple[str, str], list[str]] = {}
-        for one in read_by_edition(self.broker, "episodes"):
+        for one in read_by_generation(self.broker, "episodes"):
             fields = json.loads(one.value)
             id_, alarm = fields.pop("id"), (fields["facility"], fields["alarm_id"])
             found[alarm] = fields

@@ -206,7 +206,7 @@ def numbers(partition: Partition) -> dict[Any, float]:
     engine = partition.engine
     metrics = [
         *burden_metrics(engine.measure(), str, POLICY.min_classified),
-        tally_metric(engine.tally),
+        tally_metric(engine.outcome_counts),
         watermark_metric(engine.watermarks()),
     ]
     return {(one.name, frozenset(one.labels.items())): one.value for one in samples(metrics)}
@@ -227,11 +227,11 @@ def run_engine(data: bytes) -> None:
     assert shown == numbers(other), "slices matter"
     assert all(math.isfinite(value) for value in shown.values()), "a number that is none"
     records = sum(not isinstance(step, int) for step in work)
-    assert sum(one.engine.tally.values()) == records, "a record that is not counted"
+    assert sum(one.engine.outcome_counts.values()) == records, "a record that is not counted"
     rejected = [dict(sent.headers) for sent in one.rejected if sent.topic == "rejected"]
     assert len(rejected) == sum(
         count
-        for (_, outcome), count in one.engine.tally.items()
+        for (_, outcome), count in one.engine.outcome_counts.items()
         if outcome not in ("accepted", "duplicate")
     )
     for headers in rejected:

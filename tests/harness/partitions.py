@@ -42,7 +42,7 @@ def numbers(partition: Partition) -> Numbers:
     engine = partition.engine
     metrics = [
         *burden_metrics(engine.measure(), str, POLICY.min_classified),
-        tally_metric(engine.tally),
+        tally_metric(engine.outcome_counts),
         watermark_metric(engine.watermarks()),
     ]
     return {(one.name, frozenset(one.labels.items())): one.value for one in samples(metrics)}
@@ -77,7 +77,7 @@ def as_record(topic: Topic, offset: int, fact: Fact) -> Record:
 
 @dataclass
 class Source:
-    """The input topics: their records in order, and what a worker that never fails makes of them."""
+    """The input topics: their records in order, and the numbers of a worker that never fails."""
 
     records: dict[Topic, list[Record]]
 
@@ -141,9 +141,9 @@ MANIFEST = json.dumps(["manifest", "w"], separators=(",", ":")).encode()
 
 
 def latest_episodes(sent: list[Any]) -> dict[tuple[str, str], dict[str, Any]]:
-    """By edition; before a checkpoint has given one, by place."""
-    of_edition = sorted(sent, key=lambda one: int(dict(one.headers).get("edition", 0)))
-    found = (json.loads(one.value) for one in of_edition if one.topic == "episodes")
+    """The latest by generation; where a checkpoint has given none, by position."""
+    by_generation = sorted(sent, key=lambda one: int(dict(one.headers).get("edition", 0)))
+    found = (json.loads(one.value) for one in by_generation if one.topic == "episodes")
     return {(one["facility"], one["alarm_id"]): one for one in found}
 
 

@@ -52,7 +52,6 @@ def eventually(holds: Callable[[], Any], what: str, seconds: float = PATIENCE) -
 
 
 # --- commands
-# ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -105,7 +104,6 @@ def events(numbers: Numbers) -> dict[tuple[str, str], float]:
 
 
 # --- workers
-# -----------------------------------------------------------------------------------------------------------
 
 
 class WorkerProcess:
@@ -236,7 +234,6 @@ def union(workers: Sequence[WorkerProcess]) -> Numbers:
 
 
 # --- brokers
-# -----------------------------------------------------------------------------------------------------------
 
 
 def new_topics(broker: Broker, partitions: int = PARTITIONS, group: str = "alarm-fatigue") -> None:
@@ -356,7 +353,7 @@ def read(broker: Broker, topic: str) -> list[Any]:
         consumer.close()
 
 
-def read_by_edition(broker: Broker, topic: str) -> list[Any]:
+def read_by_generation(broker: Broker, topic: str) -> list[Any]:
     """All records of an output topic, so that of those about one thing the one that counts is the
     last.
     """
@@ -367,7 +364,6 @@ def read_by_edition(broker: Broker, topic: str) -> list[Any]:
 
 
 # --- wards
-# -------------------------------------------------------------------------------------------------------------
 
 
 class Delivery:

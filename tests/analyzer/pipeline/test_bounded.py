@@ -150,7 +150,7 @@ def test_much_of_one_thing_gives_the_naive_numbers(pattern: str) -> None:
     facts = TOLD_AGAIN[pattern](90)
     now = max(fact.at for fact in facts) + 5 * 60_000
     engine = fed(facts)
-    engine = restore(store(engine, Stored()), engine.tally, LONG)
+    engine = restore(store(engine, Stored()), engine.outcome_counts, LONG)
     engine.advance(now)
     assert_same(numbers(engine, LONG), naive.metrics(facts, now, LONG))
 
@@ -186,7 +186,7 @@ def test_of_an_alarms_recipients_the_least_ids_count(order: int) -> None:
     teams = engine._state.teams
     assert max(map(len, teams.all)) == MOST_RECIPIENTS
     assert len(teams.all) <= 2 * (count // SLICE + 2)  # no team for every record
-    again = restore(store(engine, Stored()), engine.tally, LONG)
+    again = restore(store(engine, Stored()), engine.outcome_counts, LONG)
     assert again.recipients_dropped == engine.recipients_dropped
 
 
@@ -290,7 +290,7 @@ def test_a_second_export_with_the_same_event_ids_is_dropped_as_repeated() -> Non
     ]
     engine = Engine(Policy())
     feed(engine, [*days[0], *days[1]])
-    assert engine.tally == {("alarms", "accepted"): 5, ("alarms", "duplicate"): 5}
+    assert engine.outcome_counts == {("alarms", "accepted"): 5, ("alarms", "duplicate"): 5}
 
 
 def test_an_assignment_that_ends_before_it_begins_holds_nobody() -> None:

@@ -104,7 +104,7 @@ def test_a_crash_anywhere_changes_nothing(data: st.DataObject) -> None:
             case "advance":
                 engine.advance(now)
             case "checkpoint":
-                stored, tally, safe = store(engine, stored), dict(engine.tally), place
+                stored, tally, safe = store(engine, stored), dict(engine.outcome_counts), place
             case "crash":
                 engine, place = restore(stored, tally), safe
     engine.advance(now)
@@ -173,7 +173,7 @@ def test_a_worker_at_any_pace_equals_the_naive_reading_of_commands(data: st.Data
             case "compact":
                 compact(engine._state, at_once=True)
             case "checkpoint":
-                stored, tally, safe = store(engine, stored), dict(engine.tally), place
+                stored, tally, safe = store(engine, stored), dict(engine.outcome_counts), place
             case "crash":
                 engine, place = restore(stored, tally, SLACK), safe
     engine.advance(now)
@@ -275,7 +275,7 @@ def test_a_forgotten_facility_leaves_nothing_behind_and_its_number_goes_to_the_n
         key for key, content in stored.items() if b"e0000" in content and key[0] == "ids-responses"
     ]
     engine.apply("alarms", event("new", "start", 2000, facility="H"), None)
-    again = restore(store(engine, stored), engine.tally)
+    again = restore(store(engine, stored), engine.outcome_counts)
     for one in (engine, again):
         one.advance(ms(3000))
         assert one.watermarks() == {"G": ms(0), "H": ms(2000)}

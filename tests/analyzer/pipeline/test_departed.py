@@ -39,7 +39,7 @@ def test_numbering_names_afresh_changes_nothing(data: st.DataObject) -> None:
         assert sorted(map(repr, engine.emit_changes())) == sorted(map(repr, plain.emit_changes()))
         if data.draw(st.booleans()):
             stored = store(engine, stored)
-            engine = restore(stored, engine.tally)
+            engine = restore(stored, engine.outcome_counts)
             engine.advance(now)
     assert_same(numbers(engine), naive.metrics(facts, steps[-1], POLICY))
 
@@ -86,7 +86,7 @@ def test_a_feed_with_new_names_for_every_alarm_reaches_a_steady_memory() -> None
     per_alarm = 9  # unit, place, bed, type, static, signal, clinician, team and label
     bound = per_alarm * (2 * 200 * 27 + SPARE + 200)
     assert max(most) <= bound < per_alarm * 200 * 96
-    again = restore(stored, engine.tally, Policy())
+    again = restore(stored, engine.outcome_counts, Policy())
     again.advance(ms(96 * 3600))
     assert again.names <= engine.names
     assert_same(numbers(again, Policy()), numbers(engine, Policy()))

@@ -87,7 +87,7 @@ def test_a_worker_at_any_pace_shows_what_files_show(data: st.DataObject) -> None
             engine.advance(None)
         elif step == "crash":
             stored = store(engine, stored)
-            engine = restore(stored, engine.tally, SHORT)
+            engine = restore(stored, engine.outcome_counts, SHORT)
     now = max(fact.at for fact in facts)
     engine.advance(now)
     assert_live(engine, facts, now)

@@ -71,10 +71,13 @@ def test_three_quarters_of_a_hospital_refused_are_said_and_their_devices_named()
     since = "the 1 s since the worker started"
     assert [one.says for one in health.warned()] == [
         f"HC: 20 of 80 alarm events counted in {since}; 60 refused: 40 late, 20 from the future",
-        "HC: devices of type bed_side are 60 min ahead: the change between summer and winter time was missed",
-        "HC: devices of type infusion_pump are 60 min behind: the change between summer and winter time was missed, "
+        "HC: devices of type bed_side are 60 min ahead: the change between summer and "
+        "winter time was missed",
+        "HC: devices of type infusion_pump are 60 min behind: the change between summer "
+        "and winter time was missed, "
         "or events are stored and forwarded",
-        "HC: devices of type ventilator are 11 min behind: their clock is wrong, or events are stored and forwarded",
+        "HC: devices of type ventilator are 11 min behind: their clock is wrong, or events "
+        "are stored and forwarded",
     ]
     told = currency({"HC": 0.0}, None, health, 0)
     assert told.state == "incomplete"
@@ -180,26 +183,26 @@ def end(stable: int, uncommitted: int, next_offset: int | None = None) -> End:
 def test_a_transaction_that_stays_open_is_timed_and_short_ones_are_not() -> None:
     seen = OpenTransactions()
     for second in range(60):  # a producer that commits all the time
-        seen.look([end(stable=second, uncommitted=5)], float(second))
+        seen.update([end(stable=second, uncommitted=5)], float(second))
         assert seen.seconds() == {("alarms", 3): 0.0}
     for second in range(60, 100):
-        seen.look([end(stable=60, uncommitted=second)], float(second))
+        seen.update([end(stable=60, uncommitted=second)], float(second))
     assert seen.seconds() == {("alarms", 3): 39.0}
-    seen.look([end(stable=200, uncommitted=0)], 100.0)
+    seen.update([end(stable=200, uncommitted=0)], 100.0)
     assert seen.seconds() == {("alarms", 3): 0.0}
-    seen.look([], 101.0)
+    seen.update([], 101.0)
     assert seen.seconds() == {}
 
 
-def test_a_worker_that_has_more_to_read_is_not_held_back_and_a_silent_broker_lets_no_time_pass() -> (
+def test_a_worker_with_more_to_read_is_not_held_back_and_a_silent_broker_lets_no_time_pass() -> (
     None
 ):
     seen = OpenTransactions()
     for second in range(50):
-        seen.look([end(stable=100, uncommitted=7, next_offset=60)], float(second))
+        seen.update([end(stable=100, uncommitted=7, next_offset=60)], float(second))
     assert seen.seconds() == {("alarms", 3): 0.0}
     for answered in (50.0, 55.0, 55.0, 55.0):
-        seen.look([end(stable=100, uncommitted=7)], answered)
+        seen.update([end(stable=100, uncommitted=7)], answered)
     assert seen.seconds() == {("alarms", 3): 5.0}
 
 

@@ -1,4 +1,4 @@
-"""Workers on a real broker that stops answering, or whose topics grow: what they say of themselves."""
+"""What workers report when a real broker stops answering, or topics get more partitions."""
 
 from __future__ import annotations
 
@@ -58,7 +58,10 @@ def test_partitions_added_while_it_runs_are_noticed_and_nothing_is_claimed_of_th
                 admin.create_partitions({"alarms": 8})
             finally:
                 admin.close()
-            line = "the inputs must have equally many partitions, but have: alarms 8, assignments 4, responses 4, labels 4"
+            line = (
+                "the inputs must have equally many partitions, but have: alarms 8, "
+                "assignments 4, responses 4, labels 4"
+            )
             eventually(lambda: worker.get("/ready") == (503, f"{line}\n"), "it is not ready", 60)
             eventually(lambda: currency(worker)["says"] == f"behind: {line}", "the page says so")
             assert (

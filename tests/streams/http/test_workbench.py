@@ -232,7 +232,7 @@ def test_what_is_held_is_what_was_said_however_it_came_and_after_a_restart(
     engine.advance(now)
     feed(whole, delivered)
     said = [one for one in whole.advance(now) if one.priority != "info" and one.kind != "advisory"]
-    again = restore(store(engine, {}), engine.tally)
+    again = restore(store(engine, {}), engine.outcome_counts)
     again.advance(now)
     for one in (engine, again):
         for unit in {record.unit for record in said}:

@@ -95,7 +95,6 @@ def plain(count: int, size: int = 20) -> list[tuple[int, bytes | None, bytes | N
 
 
 # --- what is whole
-# -----------------------------------------------------------------------------------------------------
 
 
 @given(
@@ -238,7 +237,6 @@ def test_a_fetch_may_end_in_the_middle_of_a_batch() -> None:
 
 
 # --- old formats
-# -------------------------------------------------------------------------------------------------------
 
 
 def old(magic: int, codec: int, count: int, base: int = 0) -> bytes:
@@ -308,7 +306,6 @@ def test_hostile_messages_of_old_formats_are_unreadable(name: str) -> None:
 
 
 # --- damage
-# ------------------------------------------------------------------------------------------------------------
 
 
 def altered(at: int, form: str, value: int, codec: str = "plain") -> bytes:
@@ -541,7 +538,6 @@ def test_any_bytes_at_all(data: bytes, position: int) -> None:
 
 
 # --- inflating
-# ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", [name for name in CODECS if name != "plain"])

@@ -105,13 +105,11 @@ def test_what_cannot_be_cut_is_nothing() -> None:
     assert fitted(rejected(b"H01", b"x"), 20) is None
 
 
-def test_limits_are_those_of_the_broker_else_those_planned_and_never_more_than_the_client_sends() -> (
-    None
-):
+def test_limits_are_those_of_the_broker_else_those_planned_and_at_most_the_clients_own() -> None:
     limits = Limits({"rejected": 16_000_000, "episodes": 1_000_000}, largest=8_000_000)
     assert limits.of("rejected") == 8_000_000
     assert limits.of("episodes") == 1_000_000
-    limits.tell({"episodes": 50_000})
+    limits.update({"episodes": 50_000})
     assert limits.of("episodes") == 50_000
     assert limits.may_exceed(Outgoing("episodes", b"", b"x" * 49_500))
     assert not limits.may_exceed(Outgoing("episodes", b"", b"x" * 40_000))

@@ -172,7 +172,6 @@ def restart(worker: WorkerProcess) -> None:
 
 
 # --- codecs
-# ------------------------------------------------------------------------------------------------------------
 
 
 def test_every_codec_is_read_in_every_topic_from_producers_and_from_brokers_that_compress(
@@ -213,7 +212,6 @@ def compress_topics(broker: Broker, codec: str) -> None:
 
 
 # --- transactions
-# ------------------------------------------------------------------------------------------------------
 
 
 def test_records_of_aborted_transactions_do_not_exist(
@@ -328,7 +326,8 @@ def test_what_the_broker_lets_pass_and_nobody_can_read_is_skipped_and_what_surro
     )
     headers = {name: value.decode() for name, value in kept[b"5"].headers}
     assert re.fullmatch(
-        r"batch: expected readable records, found none from here to offset 5: more than \d+ bytes.*",
+        r"batch: expected readable records, found none from here to offset 5: more than \d+ "
+        r"bytes.*",
         headers.pop("detail"),
     )
     assert headers == {
@@ -470,6 +469,7 @@ def test_state_that_is_overwritten_is_said_with_its_place_and_what_to_do(
         eventually(lambda: not worker.running, "the worker ends")
         last = worker.log.read_text().splitlines()[-1]
         assert last == (
-            f"error: stopped by a failure: {CHECKPOINTS}, partition 0, offset {offset}: stored state cannot be read (no zstd data): "
+            f"error: stopped by a failure: {CHECKPOINTS}, partition 0, offset {offset}: "
+            "stored state cannot be read (no zstd data): "
             "start a new group to compute everything anew"
         )

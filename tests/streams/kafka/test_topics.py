@@ -73,8 +73,8 @@ def test_inputs_with_unequal_partitions_are_an_error(empty_broker: Broker) -> No
     done = run("topics", "--broker", empty_broker.address)
     assert done.status == 1
     assert (
-        "error: alarms: the inputs must have equally many partitions, but have: alarms 2, assignments 2, responses 2, labels 3"
-        in done.err
+        "error: alarms: the inputs must have equally many partitions, but have: alarms 2, "
+        "assignments 2, responses 2, labels 3" in done.err
     )
 
 
@@ -97,8 +97,8 @@ def test_settings_that_lose_data_are_found() -> None:
         done = run("topics", "--broker", kafka.address)
     assert done.status == 1
     assert (
-        "error: alarm-fatigue-checkpoint-changelog: cleanup.policy: expected compact, else state is lost"
-        in done.err
+        "error: alarm-fatigue-checkpoint-changelog: cleanup.policy: expected compact, else "
+        "state is lost" in done.err
     )
     assert (
         "warning: labels: retention.ms: shorter than the horizon, so nothing can be computed anew"
@@ -106,7 +106,8 @@ def test_settings_that_lose_data_are_found() -> None:
     )
     assert "warning: labels: max.message.bytes: 1000, expected" in done.err
     assert (
-        "warning: labels: message.timestamp.after.max.ms: 9223372036854775807, expected at most 120000"
+        "warning: labels: message.timestamp.after.max.ms: 9223372036854775807, expected at "
+        "most 120000"
         in done.err
         or (
             "warning: labels: message.timestamp.after.max.ms: 3600000, expected at most 120000"

@@ -78,7 +78,6 @@ def piece(topic: Topic, times: Sequence[int], begin: int = 0, partition: int = 0
 
 
 # --- slices
-# ------------------------------------------------------------------------------------------------------------
 
 
 @given(st.lists(st.integers(0, 5), min_size=2, max_size=20), st.data())
@@ -475,7 +474,6 @@ def test_changelog_records_stay_records() -> None:
 
 
 # --- sending
-# -----------------------------------------------------------------------------------------------------------
 
 
 class FakeClient:
@@ -527,9 +525,7 @@ def outgoing(number: int, key: bytes | None, topic: str = "episodes", size: int 
     return Outgoing(topic, key, b"%d" % number + b"." * size, [("id", b"%d" % number)])
 
 
-def test_records_are_packed_by_topic_and_partition_in_order_with_key_headers_and_the_time_of_sending() -> (
-    None
-):
+def test_records_are_packed_by_topic_and_partition_in_order_with_key_headers_and_time() -> None:
     async def check() -> None:
         client = FakeClient()
         producer = BatchProducer(client)
@@ -737,14 +733,13 @@ def test_the_sender_waits_when_too_much_is_on_its_way() -> None:
 
 
 # --- progress
-# ----------------------------------------------------------------------------------------------------------
 
 WELL = Standing(settled=True, restored=0, partitions=4, waiting=0, taken_in=10, answered=1.0)
 
 
 def judged(*seen: tuple[float, Standing]) -> list[str | None]:
     watch = Watch(limit=60.0)
-    return [watch.judge(one, now) for now, one in seen]
+    return [watch.check(one, now) for now, one in seen]
 
 
 def changed(**fields: Any) -> Standing:
@@ -788,9 +783,9 @@ def test_each_kind_of_standing_still_is_counted_from_its_own_beginning() -> None
 
 def test_what_the_broker_is_to_blame_for_is_forgiven() -> None:
     watch = Watch(limit=60.0)
-    assert [watch.judge(WELL, now) for now in (0.0, 61.0)] == [None, "no fetch is answered"]
+    assert [watch.check(WELL, now) for now in (0.0, 61.0)] == [None, "no fetch is answered"]
     watch.forgive()
-    assert [watch.judge(WELL, now) for now in (62.0, 122.0, 123.0)] == [
+    assert [watch.check(WELL, now) for now in (62.0, 122.0, 123.0)] == [
         None,
         None,
         "no fetch is answered",
@@ -811,7 +806,6 @@ def test_the_broker_is_asked_at_its_bootstrap_address(address: str, place: tuple
 
 
 # --- pins
-# --------------------------------------------------------------------------------------------------------------
 
 PINNED = {
     # What `streams.kafka.transport`, `streams.kafka.producer` and `streams.partitions.store`
@@ -855,5 +849,6 @@ def test_the_insides_that_the_transport_rests_on_are_those_it_was_written_for(wh
     found = hashlib.sha256(inspect.getsource(what).encode()).hexdigest()[:12]
     name = f"{what.__module__}.{what.__qualname__}"
     assert found == PINNED[what], (
-        f"{name} has changed: read it, and streams/kafka/transport.py with it; then write {found} here"
+        f"{name} has changed: read it, and streams/kafka/transport.py with it; then write "
+        f"{found} here"
     )

@@ -257,7 +257,7 @@ def shuffled(facts: list[Fact]) -> st.SearchStrategy[list[Fact]]:
 
 @settings(max_examples=200)
 @given(st.data())
-def test_a_crash_between_any_two_records_restores_a_state_that_was_and_ends_with_the_straight_numbers(
+def test_a_crash_between_any_two_records_restores_a_past_state_and_ends_with_the_same_numbers(
     data: st.DataObject,
 ) -> None:
     source = Source.of(data.draw(wards().flatmap(shuffled)))
@@ -342,7 +342,6 @@ def test_in_the_end_the_topic_holds_one_state_and_nothing_else(data: st.DataObje
 
 
 # --- bounds
-# ------------------------------------------------------------------------------------------------------------
 
 
 def size(plan: Plan) -> int:
@@ -403,7 +402,7 @@ POLICIES = st.builds(
 
 
 @given(st.data())
-def test_a_state_of_another_policy_is_judged_anew_and_gives_the_numbers_of_a_fresh_start(
+def test_a_state_of_another_policy_is_reclassified_and_gives_the_numbers_of_a_fresh_start(
     data: st.DataObject,
 ) -> None:
     source, policy = Source.of(data.draw(wards().flatmap(shuffled))), data.draw(POLICIES)
@@ -426,7 +425,6 @@ def test_a_state_of_another_policy_is_judged_anew_and_gives_the_numbers_of_a_fre
 
 
 # --- errors
-# ------------------------------------------------------------------------------------------------------------
 
 
 def test_nothing_stored_is_no_state() -> None:
@@ -435,7 +433,7 @@ def test_nothing_stored_is_no_state() -> None:
     assert restore(shards, POLICY) is None
 
 
-def test_a_missing_shard_is_told_and_nothing_half_restored() -> None:
+def test_a_missing_shard_is_reported_and_nothing_half_restored() -> None:
     for missing in stored_state().keys() - {MANIFEST}:
         stored = stored_state()
         del stored[missing]
@@ -443,7 +441,7 @@ def test_a_missing_shard_is_told_and_nothing_half_restored() -> None:
             restore(stored, POLICY)
 
 
-def test_a_version_of_the_future_is_told() -> None:
+def test_a_version_of_the_future_is_reported() -> None:
     stored = stored_state()
     manifest = msgspec.msgpack.decode(ZstdDecompressor().decompress(stored[MANIFEST])) | {
         "version": 99
@@ -456,7 +454,7 @@ def test_a_version_of_the_future_is_told() -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"nonsense", ZstdCompressor().compress(b"\xc1")])
-def test_damaged_bytes_are_told(damage: bytes) -> None:
+def test_damaged_bytes_are_reported(damage: bytes) -> None:
     for key in stored_state():
         with pytest.raises(CheckpointError, match="stored state cannot be read"):
             restore(stored_state() | {key: damage}, POLICY)

@@ -85,7 +85,7 @@ def test_junk_under_the_key_of_a_manifest_is_no_state_and_hides_none(name: str) 
 
 
 @pytest.mark.parametrize("name", JUNK)
-def test_state_whose_manifest_is_overwritten_is_told_and_not_taken_for_none(name: str) -> None:
+def test_state_whose_manifest_is_overwritten_is_reported_and_not_taken_for_none(name: str) -> None:
     with pytest.raises(
         CheckpointError, match=r"stored state cannot be read .*: start a new group"
     ) as told:
@@ -112,7 +112,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
-def test_shards_of_other_shapes_are_told_or_hold_nothing(value: bytes) -> None:
+def test_shards_of_other_shapes_are_reported_or_hold_nothing(value: bytes) -> None:
     """Whatever is in a shard, the worker ends with a line that names a record, or has a state."""
     for key in stored_state().keys() - {MANIFEST}:
         try:

@@ -102,7 +102,7 @@ def test_episodes_that_a_crash_kept_from_being_sent_are_a_reason_to_store_again(
     assert not partition().changed
 
 
-def test_episodes_said_again_after_a_restart_make_no_checkpoint_due_at_once() -> None:
+def test_episodes_emitted_again_after_a_restart_make_no_checkpoint_due_at_once() -> None:
     """Thousands of them would have the whole state written before the first correct numbers are
     shown.
     """
@@ -123,9 +123,7 @@ def test_episodes_said_again_after_a_restart_make_no_checkpoint_due_at_once() ->
     assert one.outbox.new_episodes == 1
 
 
-def test_episodes_put_back_come_with_the_next_checkpoint_before_newer_ones_and_are_stored_whole() -> (
-    None
-):
+def test_episodes_put_back_come_first_with_the_next_checkpoint_and_are_stored_whole() -> None:
     one = partition()
     values = [
         alarm(1),
@@ -155,7 +153,7 @@ def test_records_taken_in_before_are_known_by_their_offset() -> None:
         == []
     )
     assert one.next_offsets == {"alarms": 9}
-    assert one.engine.tally == {("alarms", "accepted"): 2}
+    assert one.engine.outcome_counts == {("alarms", "accepted"): 2}
 
 
 def test_a_gap_after_the_last_record_is_taken_in_with_it() -> None:
@@ -209,14 +207,12 @@ def test_one_bad_record_spoils_none_of_the_others_and_each_is_told_with_its_own_
         "late": 1,
     }
     assert {
-        outcome: one.engine.tally.get(("alarms", outcome), 0) for outcome in OUTCOMES
+        outcome: one.engine.outcome_counts.get(("alarms", outcome), 0) for outcome in OUTCOMES
     } == expected
     assert one.next_offsets == {"alarms": 18}
 
 
-def test_the_first_alarm_of_a_new_facility_is_late_if_it_is_older_than_the_horizon_by_its_own_timestamp() -> (
-    None
-):
+def test_the_first_alarm_of_a_new_facility_is_late_if_its_timestamp_is_beyond_the_horizon() -> None:
     one, horizon = partition(), POLICY.horizon
     one.take_slice(
         slice_of("alarms", 0, alarm(0, at=AT - horizon - 1), alarm(1, at=AT - horizon), alarm(2))
@@ -226,7 +222,7 @@ def test_the_first_alarm_of_a_new_facility_is_late_if_it_is_older_than_the_horiz
     assert dict(rejected.headers)["detail"].endswith(
         b"nor the horizon before the record's timestamp"
     )
-    assert one.engine.tally == {("alarms", "accepted"): 2, ("alarms", "late"): 1}
+    assert one.engine.outcome_counts == {("alarms", "accepted"): 2, ("alarms", "late"): 1}
 
 
 def test_every_bound_is_one_malformed_record_that_names_the_field() -> None:
@@ -254,7 +250,7 @@ def test_every_bound_is_one_malformed_record_that_names_the_field() -> None:
         "recipients: expected at most 256 clinician ids",
         "at: expected a time from 2000 to 2100",
     ]
-    assert one.engine.tally == {("alarms", "accepted"): 1, ("alarms", "malformed"): 6}
+    assert one.engine.outcome_counts == {("alarms", "accepted"): 1, ("alarms", "malformed"): 6}
 
 
 def test_texts_that_were_cut_are_counted_by_topic() -> None:
@@ -296,7 +292,7 @@ def test_a_control_record_is_obeyed_in_its_place_and_counted_apart() -> None:
         Slice("alarms", 0, [5, 6, 7, 8, 9, 10], stamps, [b"H01"] * 6, list(values), 5, 11)
     )
     assert taken.accepted_at.tolist() == [AT, ahead, AT + 3]
-    assert one.engine.tally == {
+    assert one.engine.outcome_counts == {
         ("alarms", "accepted"): 3,
         ("alarms", "late"): 1,
         ("alarms", "malformed"): 1,
@@ -323,7 +319,7 @@ def test_what_only_looks_like_a_command_is_malformed() -> None:
         control("forget", 10**20),
     ]
     one.take_slice(slice_of("alarms", 0, *values))
-    assert one.engine.tally == {("alarms", "accepted"): 1, ("alarms", "malformed"): 4}
+    assert one.engine.outcome_counts == {("alarms", "accepted"): 1, ("alarms", "malformed"): 4}
     assert one.engine.controls == {}
 
 

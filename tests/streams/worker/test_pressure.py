@@ -57,7 +57,7 @@ def source() -> Source:
 
 
 class Reader(Client):
-    """Kafka's consumer, as far as it hands on slices: whatever the backlog wants, it has at once."""
+    """Kafka's consumer, as far as it hands on slices: it has at once what the backlog wants."""
 
     rebalancing = in_recovery = False
 
@@ -286,7 +286,6 @@ def test_a_checkpoint_that_the_broker_neither_takes_nor_refuses_stops_reading_to
 
 
 # --- who is paused
-# -----------------------------------------------------------------------------------------------------
 
 
 def test_those_beyond_their_share_of_a_full_room_are_paused_until_they_are_at_half_of_it() -> None:
@@ -294,7 +293,7 @@ def test_those_beyond_their_share_of_a_full_room_are_paused_until_they_are_at_ha
 
     def judged(*episodes: int) -> list[int]:
         return sorted(
-            pressure.judge({number: Waiting(count) for number, count in enumerate(episodes)}, 0.0)
+            pressure.update({number: Waiting(count) for number, count in enumerate(episodes)}, 0.0)
         )
 
     assert judged(99, 0, 0, 0) == []
@@ -307,8 +306,8 @@ def test_those_beyond_their_share_of_a_full_room_are_paused_until_they_are_at_ha
     assert judged(12, 26, 1, 25) == [1]
     assert judged(12, 0, 1, 25) == []
     assert not pressure.checkpoint_due
-    assert sorted(pressure.judge({3: Waiting(1, 1001)}, 0.0)) == [3], "by their length as well"
-    assert sorted(pressure.judge({}, 0.0)) == []
+    assert sorted(pressure.update({3: Waiting(1, 1001)}, 0.0)) == [3], "by their length as well"
+    assert sorted(pressure.update({}, 0.0)) == []
 
 
 def test_the_room_is_beyond_what_an_ordinary_checkpoint_waits_for() -> None:
@@ -360,9 +359,9 @@ def test_a_pause_that_lasts_makes_the_worker_not_ready_and_is_said_by_its_page()
     assert 'alarm_fatigue_reading_paused_seconds{partition="0"} 0.0\n' in scraped
     assert 'alarm_fatigue_waiting_episodes{partition="3"} 100003.0\n' in scraped
     two = Backpressure({1: 20.0, 2: 20.0}, {1: 40, 2: 2})
-    assert (
-        two.says
-        == "reading of 2 partitions is paused: 42 finished episodes wait for a checkpoint, which the broker has not taken"
+    assert two.says == (
+        "reading of 2 partitions is paused: 42 finished episodes wait for a checkpoint, "
+        "which the broker has not taken"
     )
 
 
@@ -370,15 +369,16 @@ def test_a_pause_is_timed_and_logged_once_with_its_end() -> None:
     pressure, full = Pressure(episodes=1), {0: Waiting(5)}
     with capture_logs() as logged:
         for second in range(30):
-            pressure.judge(full, float(second))
-            pressure.tell(pressure.now(float(second), {}))
+            pressure.update(full, float(second))
+            pressure.report(pressure.now(float(second), {}))
         assert pressure.now(29.0, {}).seconds == {0: 29.0}
-        pressure.judge({0: Waiting()}, 30.0)
-        pressure.tell(pressure.now(30.0, {}))
+        pressure.update({0: Waiting()}, 30.0)
+        pressure.report(pressure.now(30.0, {}))
         for second in range(31, 35):  # short ones are no matter
-            pressure.judge(full if second % 2 else {0: Waiting()}, float(second))
-            pressure.tell(pressure.now(float(second), {}))
+            pressure.update(full if second % 2 else {0: Waiting()}, float(second))
+            pressure.report(pressure.now(float(second), {}))
     assert [one["event"] for one in logged] == [
-        "reading of partition 0 is paused: 5 finished episodes wait for a checkpoint, which the broker has not taken",
+        "reading of partition 0 is paused: 5 finished episodes wait for a checkpoint, "
+        "which the broker has not taken",
         "a checkpoint has succeeded, reading goes on",
     ]

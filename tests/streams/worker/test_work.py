@@ -20,7 +20,7 @@ POLICY = Policy()
 SOURCE = Source({topic: records[:150] for topic, records in long_source().records.items()})
 
 
-def test_between_a_rebalance_and_the_state_that_follows_it_nothing_is_said_though_the_group_takes_commits() -> (
+def test_between_a_rebalance_and_its_state_nothing_is_emitted_though_the_group_takes_commits() -> (
     None
 ):
     """A worker that slept joins again, and until it has read what others stored, its own state is
@@ -77,7 +77,10 @@ def test_what_a_recovery_has_read_is_not_taken_for_the_state_if_another_rebalanc
 
 
 class Connection:
-    """One of the Kafka client's connections: `_last_action` is when a response last arrived on it."""
+    """A connection of the Kafka client.
+
+    `_last_action` is when a response last arrived on it.
+    """
 
     def __init__(self, last_action: float) -> None:
         self._last_action = last_action
@@ -91,9 +94,9 @@ def test_the_last_answer_of_a_broker_outlives_the_connection_it_came_on() -> Non
     assert answers.last() == 12.5
     connections[:] = [Connection(11.0)]
     assert answers.last() == 12.5
-    answers.note(12.0)
+    answers.record(12.0)
     assert answers.last() == 12.5
-    answers.note(13.0)
+    answers.record(13.0)
     assert answers.last() == 13.0
 
 

@@ -54,7 +54,7 @@ from tests.harness.workers import (
     eventually,
     new_topics,
     read,
-    read_by_edition,
+    read_by_generation,
     run,
     send,
     union,
@@ -125,7 +125,6 @@ def assert_numbers(found: Numbers, expected: Numbers) -> None:
 
 
 # --- numbers
-# -----------------------------------------------------------------------------------------------------------
 
 
 def test_workers_show_the_numbers_of_replay_and_of_the_naive_reading(
@@ -183,7 +182,6 @@ def no_errors(*workers: WorkerProcess) -> bool:
 
 
 # --- poison
-# ------------------------------------------------------------------------------------------------------------
 
 
 def poison() -> list[tuple[Message, str, str]]:
@@ -202,7 +200,10 @@ def poison() -> list[tuple[Message, str, str]]:
     }
     misrouted = ("misrouted", "key: expected the record's facility, by which partitions are chosen")
     a_time = "expected an RFC 3339 time with an offset, or integer milliseconds since 1970"
-    behind = "at: expected no more than the allowed lateness behind the topic's watermark, nor the horizon before the record's timestamp"
+    behind = (
+        "at: expected no more than the allowed lateness behind the topic's watermark, "
+        "nor the horizon before the record's timestamp"
+    )
     acuity = json.dumps(duty | {"acuity": -1}).encode()
     return [
         (Message("alarms", key, b"\xff\xfe", AT), "malformed", "value: expected UTF-8"),
@@ -407,7 +408,7 @@ def test_sigterm_drains_and_the_next_worker_goes_on_from_there(
 def latest_episodes(broker: Broker) -> dict[tuple[str, str], dict[str, Any]]:
     """What a consumer holds that keeps the latest version of each episode."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for record in read_by_edition(broker, "episodes"):
+    for record in read_by_generation(broker, "episodes"):
         one = json.loads(record.value)
         assert record.key == one["facility"].encode()
         found[one["facility"], one["alarm_id"]] = one
@@ -433,7 +434,7 @@ def latest_states(broker: Broker) -> dict[tuple[str, ...], dict[str, Any]]:
     and moment.
     """
     found: dict[tuple[str, ...], dict[str, Any]] = {}
-    for record in read_by_edition(broker, "overload"):
+    for record in read_by_generation(broker, "overload"):
         one = json.loads(record.value)
         assert record.key == one["facility"].encode()
         key = one["facility"], one["unit"], one["clinician"], one["at"]
@@ -672,7 +673,6 @@ def test_records_that_are_gone_before_they_were_read_are_counted_in_a_warning_an
 
 
 # --- standing still
-# ----------------------------------------------------------------------------------------------------
 
 NOTHING_HANDED_ON = """
 class Consumer(transport.Consumer):
@@ -747,7 +747,7 @@ def test_a_worker_that_silently_stands_still_says_so_and_ends(
         wait_until_taken_in([successor], 31 if taken_in else 1)
 
 
-def test_after_a_failure_in_the_middle_of_a_slice_nothing_is_stored_or_committed_and_the_worker_ends(
+def test_after_a_failure_within_a_slice_nothing_is_stored_or_committed_and_the_worker_ends(
     broker: Broker, tmp_path: Path
 ) -> None:
     worker = SabotagedWorker(broker, tmp_path, checkpoint_interval="100ms")
@@ -1087,7 +1087,8 @@ def test_missing_topics_are_one_line_that_says_how_to_make_them(
         done = run("worker", "--broker", empty.address)
         assert (done.status, done.err) == (
             1,
-            f"error: topic alarms: missing (and 7 more); run: alarm-fatigue topics --broker {empty.address}\n",
+            "error: topic alarms: missing (and 7 more); run: alarm-fatigue topics --broker "
+            f"{empty.address}\n",
         )
         done = run("publish", "--broker", empty.address, "--alarms", tmp_path / "alarms.jsonl")
         assert (done.status, done.err) == (
