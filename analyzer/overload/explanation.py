@@ -61,12 +61,15 @@ class Explainer:
         values = {measure: float(column[row, tick]) for measure, column in loads.values.items()}
         clinician = None
         if self._is_unit:
-            unit = state.statics.units.things[number][1]
+            unit = state.statics.units.by_number[number][1]
         else:
-            unit, clinician = context.unit_of(number, at), state.teams.clinicians.things[number][1]
+            unit, clinician = (
+                context.unit_of(number, at),
+                state.teams.clinicians.by_number[number][1],
+            )
         relief = relief_of(context.ward(unit, at), clinician, levels) if after > before else None
         return Change(
-            facility=state.facilities.things[facility],
+            facility=state.facilities.by_number[facility],
             unit=unit,
             clinician=clinician,
             at=at,
@@ -163,7 +166,7 @@ class Context:
         Of assignments with the same start, the first unit by name; "" if none has begun, or all
         ended more than the horizon ago.
         """
-        places, since = self._state.statics.places.things, at - self._state.policy.horizon
+        places, since = self._state.statics.places.by_number, at - self._state.policy.horizon
         begun = [
             (-start, places[place].unit)
             for start, end, place in self._by_clinician.get(clinician, ())
@@ -175,7 +178,7 @@ class Context:
         """The `TOP` most frequent alarm types in the hour up to `at` (ms) of a unit or clinician,
         with their counts.
         """
-        hour, types = self._last_hour(at), self._state.statics.types.things
+        hour, types = self._last_hour(at), self._state.statics.types.by_number
         if of_unit:
             own = self._unit[hour] == number
         else:
@@ -193,7 +196,7 @@ class Context:
 
     def ward(self, unit: str, at: int) -> Ward:
         """A unit at `at` (ms): the clinicians on duty, and the alarms of the last hour."""
-        names, places = self._state.teams.clinicians.things, self._state.statics.places.things
+        names, places = self._state.teams.clinicians.by_number, self._state.statics.places.by_number
         beds: dict[int, set[str]] = {}
         for start, end, clinician, place in self._by_unit.get(unit, ()):
             if start <= at < end:

@@ -142,12 +142,12 @@ def measure(
     return (
         Loads(
             clinicians,
-            _facilities(state.teams.clinicians.things, clinicians),
+            _facilities(state.teams.clinicians.by_number, clinicians),
             dict(zip(MEASURES, clinician_values, strict=True)),
         ),
         Loads(
             units,
-            _facilities(statics.units.things, units),
+            _facilities(statics.units.by_number, units),
             dict(zip(MEASURES, unit_values, strict=True)),
         ),
     )

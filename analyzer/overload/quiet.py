@@ -66,7 +66,7 @@ def reach(policy: OverloadPolicy) -> int:
 
 def _edges(state: State, facilities: Numbers) -> tuple[Numbers, Numbers]:
     """The facilities and times (ms) at which a measure, or the levels in force, may change."""
-    chosen = np.zeros(len(state.facilities.things), dtype=np.bool_)
+    chosen = np.zeros(len(state.facilities.by_number), dtype=np.bool_)
     chosen[facilities] = True
     table, shifts = state.table, state.roster.shifts
     rows = table.alarms()

@@ -78,7 +78,7 @@ class Glance:
     @classmethod
     def of(cls, state: State, facility: str | None = None) -> Glance:
         """The status now, of all facilities or of one; the overload states must be evaluated."""
-        names = state.facilities.things
+        names = state.facilities.by_number
         now = state.times.now[: len(names)]
         first_alarm = state.overload.first_alarm[: len(names)] * state.policy.overload.every
         since = np.maximum(first_alarm, state.times.tidied[: len(names)]).tolist()
@@ -128,7 +128,7 @@ def _trends(state: State, now: Numbers) -> dict[tuple[str, str], Trend]:
         return np.bincount(cell, minlength=groups * steps).reshape(groups, steps)
 
     minutes, hours = counts(MINUTE, TREND_MINUTES), counts(HOUR, TREND_HOURS)
-    names = state.facilities.things
+    names = state.facilities.by_number
     return {
         (names[facility], name): Trend(minutes[number].tolist(), hours[number].tolist())
         for number, (facility, name) in enumerate(statics.units.by_number)
@@ -141,8 +141,8 @@ def _standing(
 ) -> dict[bool, dict[tuple[str, str], Standing]]:
     """The standing states by whether they are of units, of all facilities or of one."""
     found: dict[bool, dict[tuple[str, str], Standing]] = {True: {}, False: {}}
-    facilities = state.facilities.things
-    names = {True: state.statics.units.things, False: state.teams.clinicians.things}
+    facilities = state.facilities.by_number
+    names = {True: state.statics.units.by_number, False: state.teams.clinicians.by_number}
     standing = [
         (subject, since, rise)
         for subject, since, rise in state.overload.standing()

@@ -35,7 +35,7 @@ few in comparison.
 def evaluate(state: State) -> None:
     """Evaluate the overload states of all facilities up to their `now`."""
     log, every = state.overload, state.policy.overload.every
-    count = len(state.facilities.things)
+    count = len(state.facilities.by_number)
     log.reserve(count)
     now = state.times.now[:count] // every
     # The facts before the horizon are gone, and with them the loads of the hour after it.

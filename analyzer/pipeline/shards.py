@@ -190,7 +190,7 @@ def _dump_head(state: State) -> Any:
         state.times.tidied[: len(state.facilities.by_number)].tolist(),
         state.response_times.dump(),
         state.recipients_dropped,
-        state.overload.dump(len(state.facilities.things)),
+        state.overload.dump(len(state.facilities.by_number)),
         sorted(state.rewound),
     ]
 
@@ -209,7 +209,7 @@ def _load_head(state: State, content: Any) -> None:
 
 
 def _dump_overload(state: State, facility: int) -> Any:
-    units, clinicians = state.statics.units.things, state.teams.clinicians.things
+    units, clinicians = state.statics.units.by_number, state.teams.clinicians.by_number
     return [
         [is_unit, (units if is_unit else clinicians)[number][1], [one.dump() for one in own]]
         for (is_unit, number), own in sorted(state.overload.transitions.get(facility, {}).items())

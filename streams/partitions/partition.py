@@ -28,8 +28,7 @@ from analyzer import (
     ShardKey,
     Topic,
 )
-from analyzer.arrays import distinct
-from streams.formats.codec import Decoded, decode_slice, encode_change, encode_episodes
+from streams.formats.codec import Decoded, decode_slice
 from streams.formats.control import Control, controls_among
 from streams.kafka.batches import Unreadable
 from streams.kafka.outgoing import Outgoing
@@ -286,53 +285,10 @@ class Partition:
             self._poisoned = True
             raise
 
-    def _say(self, episodes: Finished) -> None:
-        if not len(episodes):
-            return
-        keys = {facility: facility.encode() for facility in set(episodes.columns[0])}
-        of_facility = map(keys.__getitem__, episodes.columns[0])
-        values = encode_episodes(episodes, self._pseudonym)
-        self._episodes += map(
-            partial(_new, Outgoing), zip(repeat("episodes"), of_facility, values, repeat(Headers()))
-        )
-        self._episode_bytes += sum(map(len, values))
-        self._finished.append(episodes)
-
-    def take_outbox(self) -> list[Outgoing]:
-        outbox, self.outbox = self.outbox, []
-        return outbox
-
-    def take_episodes(self) -> tuple[list[Outgoing], list[int], list[Outgoing]]:
-        """Finished episodes and changed overload states, to be sent once the state is stored; and
-        what to store to send them again.
-
-        That is the rows of those episodes that the state holds, and the others whole: versions
-        since replaced, alarms since dropped, states.
-        """
-        changes = [
-            Outgoing("overload", one.change.facility.encode(), encode_change(one, self._pseudonym))
-            for one in self.engine.emit_changes()
-        ]
-        episodes, finished = self._episodes, self._finished
-        self._episodes, self._finished, self._said_before, self._episode_bytes = [], [], 0, 0
-        if not episodes:
-            return changes, [], changes
-        finished.append(NOTHING_FINISHED)  # all may have come from outside
-        rows = np.concatenate([one.rows for one in finished])
-        held = self.engine.still_says(rows, np.concatenate([one.digests for one in finished]))
-        from_outside = len(episodes) - len(rows)
-        lost = [from_outside + number for number in np.flatnonzero(~held).tolist()]
-        return (
-            episodes + changes,
-            distinct(rows[held]).tolist(),
-            [*episodes[:from_outside], *map(episodes.__getitem__, lost), *changes],
-        )
-
-    def put_back(self, episodes: list[Outgoing]) -> None:
-        """Take back what was not sent after all, to be stored and sent with the next checkpoint."""
-        self._episodes[:0] = episodes
-        self._episode_bytes += _size(episodes)
-        self.changed = self.changed or bool(episodes)
+    def take_rejected(self) -> list[Outgoing]:
+        """The rejected records, which are the caller's to send from here on."""
+        rejected, self.rejected = self.rejected, []
+        return rejected
 
     def state(self) -> dict[str, Any]:
         """What belongs to the state beside the engine's shards, in plain values."""
