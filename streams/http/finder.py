@@ -13,6 +13,7 @@ from weakref import ref
 
 from analyzer import Evidence, Policy
 from streams.files.findings import MOST, TOP, UnitText, document, written
+from streams.http.answers import QueryError
 from streams.metrics.apart import Unmeasured, each_apart
 from streams.metrics.exporter import Source, in_turns
 from streams.partitions.partition import Partition
@@ -22,10 +23,6 @@ REUSE_SECONDS = 10.0
 """By the wall clock, numbers change with every moment; findings look back on hours, and may be this
 old.
 """
-
-
-class QueryError(ValueError):
-    """A query that cannot be answered: one line."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from aiohttp.web import Response, StreamResponse
 
 from streams.formats.codec import to_json
 from streams.health.health import Health
-from streams.http.board import Answer, Board, NotHere, UnitsQuery
-from streams.http.finder import Finder, Query, QueryError
+from streams.http.answers import Answer, NotHere, QueryError
+from streams.http.board import Board, UnitsQuery
+from streams.http.finder import Finder, Query
 from streams.http.site import File, page_files
 from streams.http.workbench import Candidate, Workbench
 from streams.metrics.exporter import Exporter

@@ -30,8 +30,7 @@ from analyzer.whatif.episode_table import Recorded
 from analyzer.whatif.levers import LONGEST, Refused, Scope, Setting, fates, room, sides, tally
 from streams.files.tune_words import cost, gain
 from streams.files.tuning import caveats, counted, described, judged, scope_fields
-from streams.http.board import Answer, NotHere
-from streams.http.finder import QueryError
+from streams.http.answers import Answer, NotHere, QueryError
 from streams.metrics.exporter import Source, in_turns
 from streams.partitions.partition import Partition
 

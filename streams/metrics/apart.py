@@ -14,7 +14,7 @@ from typing import Protocol, Self, TypeVar
 import structlog
 
 from analyzer import Burdens
-from streams.metrics.tables import taken
+from streams.metrics.burdens import taken
 
 LOG_SECONDS = 60.0
 """How often it is logged that facilities are left out."""

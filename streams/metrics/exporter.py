@@ -34,16 +34,15 @@ from analyzer import (
 from streams import __version__
 from streams.health.health import Health
 from streams.metrics.apart import Unmeasured, each_apart, without
+from streams.metrics.burdens import Chosen, joined
 from streams.metrics.caps import Bounded, ClinicianCap, UnitCap, capped
 from streams.metrics.exposition import END, Format, Packed, packed, render
 from streams.metrics.health import health_tables
 from streams.metrics.tables import (
-    Chosen,
     Table,
     burden_tables,
     clinician_tables,
     histogram_table,
-    joined,
     of_facilities,
     simple_table,
     tally_table,

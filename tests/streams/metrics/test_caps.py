@@ -18,9 +18,9 @@ from analyzer import Burdens, Engine, Evidence, Glance, Policy, Snapshot
 from streams.dev.broker import EmbeddedBroker
 from streams.metrics import definitions
 from streams.metrics.apart import Unmeasured
+from streams.metrics.burdens import joined
 from streams.metrics.capacity import UnboundedLabelError, most_samples
 from streams.metrics.caps import UnitCap
-from streams.metrics.tables import joined
 from streams.settings import MetricsSettings
 from tests.harness.exposition import FakeEngine, Scraper, value, ward
 from tests.harness.exposition import FakeWorker as ScrapedWorker
