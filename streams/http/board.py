@@ -15,9 +15,22 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import convert
+from msgspec.structs import replace
+
 from analyzer import Glance, Policy
 from streams.health.summary import currency, facility_document
 from streams.http.answers import Answer, NotHere, QueryError
+from streams.http.documents.board import (
+    MOST_CLINICIANS,
+    MOST_UNITS,
+    Clinicians,
+    Currency,
+    FacilityCurrency,
+    Unit,
+    Units,
+    Warned,
+)
 from streams.http.standings import Key, Names, clinician_of, units_of
 from streams.metrics.exporter import Exporter, Measured, Source, in_turns
 
@@ -28,9 +41,6 @@ by the minute.
 REFRESH_SECONDS_RECORDED = 2.0
 """The same by the event clock, on which minutes may pass in seconds."""
 LEAST_REFRESH_SECONDS = 0.5
-MOST_UNITS = 500
-"""No answer holds more: some 3 kB each, a third of that as sent."""
-MOST_CLINICIANS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +72,9 @@ class View:
     glance: Glance
     at: int
     moment: float
-    head: dict[str, Any]
-    units: list[tuple[Key, dict[str, Any]]]
+    head: Units
+    """The answer without its units."""
+    units: list[tuple[Key, Unit]]
     people: dict[Key, list[tuple[int, str]]]
     """Rows and pseudonyms of those whose series are shown, by facility and unit, ordered by
     pseudonym.
@@ -121,11 +132,12 @@ class Board:
                 for name, count in view.of.bounded.left_out_units.items()
                 if query.facility in (None, name)
             )
-            shown = {
-                "units": chosen[: query.limit],
-                "left_out": max(len(chosen) - query.limit, 0) + beyond,
-            }
-            view.answers[query] = await in_turns(self._thread.submit(Answer.of, view.head | shown))
+            found = replace(
+                view.head,
+                units=chosen[: query.limit],
+                left_out=max(len(chosen) - query.limit, 0) + beyond,
+            )
+            view.answers[query] = await in_turns(self._thread.submit(Answer.of, found))
         return view.answers[query]
 
     async def clinicians(self, given: Mapping[str, str]) -> Answer:
@@ -144,14 +156,14 @@ class Board:
                 clinician_of(view.of.burdens, row, name, view.glance, self._policy, self._names)
                 for row, name in people[:MOST_CLINICIANS]
             ]
-            document = {
-                "facility": key[0],
-                "unit": key[1],
-                "at": view.at,
-                "clinicians": shown,
-                "left_out": max(len(people) - MOST_CLINICIANS, 0),
-            }
-            view.answers[key] = await in_turns(self._thread.submit(Answer.of, document))
+            found = Clinicians(
+                facility=key[0],
+                unit=key[1],
+                at=view.at,
+                clinicians=shown,
+                left_out=max(len(people) - MOST_CLINICIANS, 0),
+            )
+            view.answers[key] = await in_turns(self._thread.submit(Answer.of, found))
         return view.answers[key]
 
     async def _current(self) -> View:
@@ -177,7 +189,7 @@ class Board:
     def _held(self) -> tuple[Any, ...]:
         return self._exporter.holds(self._source.partitions)
 
-    def _head(self, at: int, moment: float) -> dict[str, Any]:
+    def _head(self, at: int, moment: float) -> Units:
         watermarks: dict[str, int] = {}
         for one in self._source.partitions:
             watermarks |= one.engine.watermarks()
@@ -185,31 +197,34 @@ class Board:
         health, waiting = self._source.health(), self._source.lags().values()
         records = None if None in waiting else sum(lag or 0 for lag in waiting)
         uncommitted = sum(self._source.uncommitted_records().values())
-        told = currency(
+        found = currency(
             quiet, self._behind(), health, None if records is None else records + uncommitted
         )
-        warned = health.warned()
-        seconds = self._source.lag_seconds().values()
-        return {
-            "at": at,
-            "refresh_seconds": max(self._reuse, LEAST_REFRESH_SECONDS),
-            "windows": list(self._policy.windows),
-            "currency": {
-                "state": told.state,
-                "says": told.says,
-                "clock": "event" if self._event else "wall",
-                "waiting_records": records,
-                "waiting_seconds": max(seconds, default=0.0),
-                "broker_answered_at": None
+        return Units(
+            at=at,
+            refresh_seconds=max(self._reuse, LEAST_REFRESH_SECONDS),
+            windows=list(self._policy.windows),
+            currency=Currency(
+                state=found.state,
+                says=found.says,
+                clock="event" if self._event else "wall",
+                waiting_records=records,
+                waiting_seconds=max(self._source.lag_seconds().values(), default=0.0),
+                broker_answered_at=None
                 if health.answered_at is None
                 else int(health.answered_at * 1000),
-                "warnings": [{"facility": one.facility, "says": one.says} for one in warned],
-                "facilities": [
-                    facility_document(name, watermarks[name], quiet[name], health)
+                warnings=[Warned(facility=one.facility, says=one.says) for one in health.warned()],
+                facilities=[
+                    convert(
+                        facility_document(name, watermarks[name], quiet[name], health),
+                        FacilityCurrency,
+                    )
                     for name in sorted(quiet)
                 ],
-            },
-        }
+            ),
+            units=[],
+            left_out=0,
+        )
 
     def _quiet(self, watermarks: Mapping[str, int], at: int, moment: float) -> dict[str, float]:
         """By facility, for how long (s) it has said nothing; by the event clock, since we saw its
@@ -224,9 +239,7 @@ class Board:
         return {name: max(at - mark, 0) / 1000 for name, mark in watermarks.items()}
 
 
-def _view(
-    of: Measured, at: int, moment: float, head: dict[str, Any], policy: Policy, names: Names
-) -> View:
+def _view(of: Measured, at: int, moment: float, head: Units, policy: Policy, names: Names) -> View:
     assert of.glance is not None
     people: dict[Key, list[tuple[int, str]]] = {}
     every = of.burdens.clinicians

@@ -14,6 +14,7 @@ from streams.formats.codec import to_json
 from streams.health.health import Health
 from streams.http.answers import Answer, NotHere, QueryError
 from streams.http.board import Board, UnitsQuery
+from streams.http.documents.common import Error
 from streams.http.finder import Finder, Query
 from streams.http.site import File, page_files
 from streams.http.workbench import Candidate, Workbench
@@ -181,7 +182,7 @@ async def _send_known(
 
 def _error(error: object, status: int) -> Response:
     return Response(
-        body=to_json({"error": str(error)}) + b"\n", status=status, content_type="application/json"
+        body=to_json(Error(str(error))) + b"\n", status=status, content_type="application/json"
     )
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from weakref import ref
 
 import numpy as np
+from msgspec import convert
 
 from analyzer.arrays import Flags, Floats
 from analyzer.columns.statics import AlarmType
@@ -31,6 +32,7 @@ from analyzer.whatif.levers import LONGEST, Refused, Scope, Setting, fates, room
 from streams.files.tune_words import cost, gain
 from streams.files.tuning import caveats, counted, described, judged, scope_fields
 from streams.http.answers import Answer, NotHere, QueryError
+from streams.http.documents.whatif import MOST_TYPES, Span, TypeRoom, WhatIf, WhatIfTypes
 from streams.metrics.exporter import Source, in_turns
 from streams.partitions.partition import Partition
 
@@ -46,7 +48,6 @@ MOST_ANSWERS = 256
 """Answers kept of each unit, some 3 kB each: two sliders of one alarm type, dragged from end to
 end.
 """
-MOST_TYPES = 200
 _LONGEST_NUMBER = 32  # characters
 _PARAMETERS = ("facility", "unit", "type", "delay", "limit")
 
@@ -147,7 +148,9 @@ class Workbench:
             held = self._current(facility, unit)
             return await self._kept(held, None, lambda: types(held.recorded, facility, unit))
 
-    async def _kept(self, held: Held, key: object, work: Callable[[], dict[str, Any]]) -> Answer:
+    async def _kept(
+        self, held: Held, key: object, work: Callable[[], WhatIf | WhatIfTypes]
+    ) -> Answer:
         if key not in held.answers:
             held.answers[key] = await in_turns(self._thread.submit(lambda: Answer.of(work())))
             if len(held.answers) > MOST_ANSWERS:
@@ -182,7 +185,7 @@ class Workbench:
         raise NotHere("no such unit among those of this worker")
 
 
-def what_if(recorded: Recorded, candidate: Candidate) -> dict[str, Any]:
+def what_if(recorded: Recorded, candidate: Candidate) -> WhatIf:
     """One answer. Raises `QueryError`, `NotHere`."""
     scope = Scope(
         facility=candidate.facility, unit=candidate.unit, type=_type_of(recorded, candidate.type)
@@ -194,7 +197,7 @@ def what_if(recorded: Recorded, candidate: Candidate) -> dict[str, Any]:
         raise QueryError(error) from None
     told = judged(recorded, rows, candidate.setting, found)
     span = _span(recorded)
-    return {
+    fields = {
         "scope": scope_fields(scope),
         "span": span,
         "setting": described(candidate.setting),
@@ -208,9 +211,10 @@ def what_if(recorded: Recorded, candidate: Candidate) -> dict[str, Any]:
             "alarm-fatigue tune.",
         ],
     }
+    return convert(fields, WhatIf)
 
 
-def types(recorded: Recorded, facility: str, unit: str) -> dict[str, Any]:
+def types(recorded: Recorded, facility: str, unit: str) -> WhatIfTypes:
     """The alarm types there are, those with most alarms that are not known to have been actionable
     first.
     """
@@ -226,13 +230,13 @@ def types(recorded: Recorded, facility: str, unit: str) -> dict[str, Any]:
         told.append(
             {"type": scope_fields(scope)["type"], **counted(tally(alarms.klass)), **_limits(alarms)}
         )
-    return {
-        "facility": facility,
-        "unit": unit,
-        "span": _span(recorded),
-        "types": told,
-        "left_out": max(len(present) - MOST_TYPES, 0),
-    }
+    return WhatIfTypes(
+        facility=facility,
+        unit=unit,
+        span=convert(_span(recorded), Span),
+        types=convert(told, list[TypeRoom]),
+        left_out=max(len(present) - MOST_TYPES, 0),
+    )
 
 
 def _type_of(recorded: Recorded, text: str) -> AlarmType:
