@@ -8,12 +8,10 @@ Nobody's name, bed, patient or device is in it.
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
 
 from msgspec import convert
 from msgspec.structs import replace
@@ -33,6 +31,8 @@ from streams.http.documents.board import (
 )
 from streams.http.standings import Key, Names, clinician_of, units_of
 from streams.metrics.exporter import Exporter, Measured, Source, in_turns
+from streams.metrics.freshness import Freshness
+from streams.partitions.partition import Partition
 
 REFRESH_SECONDS = 5.0
 """How old an answer may be, however many ask, and how often the page asks: overload states change
@@ -71,7 +71,6 @@ class View:
     of: Measured
     glance: Glance
     at: int
-    moment: float
     head: Units
     """The answer without its units."""
     units: list[tuple[Key, Unit]]
@@ -110,15 +109,14 @@ class Board:
         self._names = names
         self._behind = behind
         self._event = event
-        self._reuse = (
-            (REFRESH_SECONDS_RECORDED if event else REFRESH_SECONDS) if reuse is None else reuse
-        )
+        if reuse is None:
+            reuse = REFRESH_SECONDS_RECORDED if event else REFRESH_SECONDS
+        # The answer also says how current it is, so that it changes though no partition does.
+        self._fresh: Freshness[None, View] = Freshness(source, reuse, clock, while_unchanged=False)
         self._wall = wall
         self._clock = clock
-        self._view: View | None = None
         self._moved: dict[str, tuple[int, float]] = {}
         """By facility: the watermark last seen, and since when (s)."""
-        self._turn = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="board")
 
     async def units(self, query: UnitsQuery) -> Answer:
@@ -167,27 +165,17 @@ class Board:
         return view.answers[key]
 
     async def _current(self) -> View:
-        async with self._turn:
-            known = self._view
-            if (
-                known is None
-                or self._clock() - known.moment >= self._reuse
-                or known.of.held != self._held()
-            ):
-                moment, at = self._clock(), int(self._wall() * 1000)
-                measured = await self._exporter.measured(glance=True)
-                head = self._head(at, moment)  # asks the worker, so it is the event loop's
-                self._view = await in_turns(
-                    self._thread.submit(
-                        _view, measured, at, moment, head, self._policy, self._names
-                    )
-                )
-                self._exporter.unmeasured.note("board", self._view.failed)
-            assert self._view is not None
-            return self._view
+        return await self._fresh.get(None, self._taken)
 
-    def _held(self) -> tuple[Any, ...]:
-        return self._exporter.holds(self._source.partitions)
+    async def _taken(self, _: Sequence[Partition]) -> View:
+        moment, at = self._clock(), int(self._wall() * 1000)
+        measured = await self._exporter.measured(glance=True)
+        head = self._head(at, moment)  # asks the worker, so it runs in the event loop
+        view = await in_turns(
+            self._thread.submit(_view, measured, at, head, self._policy, self._names)
+        )
+        self._exporter.unmeasured.note("board", view.failed)
+        return view
 
     def _head(self, at: int, moment: float) -> Units:
         watermarks: dict[str, int] = {}
@@ -202,7 +190,7 @@ class Board:
         )
         return Units(
             at=at,
-            refresh_seconds=max(self._reuse, LEAST_REFRESH_SECONDS),
+            refresh_seconds=max(self._fresh.reuse, LEAST_REFRESH_SECONDS),
             windows=list(self._policy.windows),
             currency=Currency(
                 state=found.state,
@@ -239,7 +227,7 @@ class Board:
         return {name: max(at - mark, 0) / 1000 for name, mark in watermarks.items()}
 
 
-def _view(of: Measured, at: int, moment: float, head: Units, policy: Policy, names: Names) -> View:
+def _view(of: Measured, at: int, head: Units, policy: Policy, names: Names) -> View:
     assert of.glance is not None
     people: dict[Key, list[tuple[int, str]]] = {}
     every = of.burdens.clinicians
@@ -251,7 +239,6 @@ def _view(of: Measured, at: int, moment: float, head: Units, policy: Policy, nam
         of,
         of.glance,
         at,
-        moment,
         head,
         units_of(of.burdens, of.glance, policy, names, failed),
         people,

@@ -11,13 +11,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from math import isfinite
 from typing import Any
-from weakref import ref
 
 import numpy as np
 from msgspec import convert
@@ -34,6 +33,7 @@ from streams.files.tuning import caveats, counted, described, judged, scope_fiel
 from streams.http.answers import Answer, NotHere, QueryError
 from streams.http.documents.whatif import MOST_TYPES, Span, TypeRoom, WhatIf, WhatIfTypes
 from streams.metrics.exporter import Source, in_turns
+from streams.metrics.freshness import Freshness
 from streams.partitions.partition import Partition
 
 REUSE_SECONDS = 10.0
@@ -93,13 +93,8 @@ def _number(given: Mapping[str, str], name: str) -> Decimal | None:
 
 @dataclass(slots=True)
 class Held:
-    """A unit's finished alarms as of a moment (s, by the workbench's clock), and the answers
-    already worked out of them.
-    """
+    """A unit's finished alarms, and the answers already worked out from them."""
 
-    of: ref[Partition]
-    version: int
-    moment: float
     recorded: Recorded
     answers: OrderedDict[object, Answer] = field(default_factory=OrderedDict)
 
@@ -118,10 +113,9 @@ class Workbench:
         reuse: float = REUSE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._source = source
-        self._reuse = reuse
-        self._clock = clock
-        self._held: OrderedDict[tuple[str, str], Held] = OrderedDict()
+        self._fresh: Freshness[tuple[str, str], Held] = Freshness(
+            source, reuse, clock, most=MOST_UNITS
+        )
         self._turn = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="workbench")
 
@@ -131,7 +125,7 @@ class Workbench:
         Raises `QueryError` for a limit more sensitive than one in force, `NotHere`.
         """
         async with self._turn:
-            held = self._current(candidate.facility, candidate.unit)
+            held = await self._current(candidate.facility, candidate.unit)
             return await self._kept(
                 held, (candidate.type, candidate.setting), lambda: what_if(held.recorded, candidate)
             )
@@ -145,7 +139,7 @@ class Workbench:
             raise QueryError("expected the parameters facility and unit")
         facility, unit = given["facility"], given["unit"]
         async with self._turn:
-            held = self._current(facility, unit)
+            held = await self._current(facility, unit)
             return await self._kept(held, None, lambda: types(held.recorded, facility, unit))
 
     async def _kept(
@@ -158,31 +152,17 @@ class Workbench:
         held.answers.move_to_end(key)
         return held.answers[key]
 
-    def _current(self, facility: str, unit: str) -> Held:
+    async def _current(self, facility: str, unit: str) -> Held:
         """Raises `NotHere`."""
-        key, moment = (facility, unit), self._clock()
-        known = self._held.get(key)
-        if (
-            known is None
-            or known.of() not in self._source.partitions
-            or moment - known.moment >= self._reuse
-        ):
-            known = self._held[key] = self._taken(key, moment, known)
-            if len(self._held) > MOST_UNITS:
-                self._held.popitem(last=False)
-        self._held.move_to_end(key)
-        return known
 
-    def _taken(self, key: tuple[str, str], moment: float, known: Held | None) -> Held:
-        self._source.advance()
-        for one in self._source.partitions:
-            if known is not None and known.of() is one and known.version == one.engine.version:
-                return known
-            recorded = one.engine.recall(*key)
-            if recorded is not None:
-                return Held(ref(one), one.engine.version, moment, recorded)
-        self._held.pop(key, None)
-        raise NotHere("no such unit among those of this worker")
+        async def take(partitions: Sequence[Partition]) -> Held:
+            for one in partitions:
+                recorded = one.engine.recall(facility, unit)
+                if recorded is not None:
+                    return Held(recorded)
+            raise NotHere("no such unit among those of this worker")
+
+        return await self._fresh.get((facility, unit), take)
 
 
 def what_if(recorded: Recorded, candidate: Candidate) -> WhatIf:

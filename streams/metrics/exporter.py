@@ -15,7 +15,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
-from weakref import ref
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +36,7 @@ from streams.metrics.apart import Unmeasured, each_apart, without
 from streams.metrics.burdens import Chosen, joined
 from streams.metrics.caps import Bounded, ClinicianCap, UnitCap, capped
 from streams.metrics.exposition import END, Format, Packed, packed, render
+from streams.metrics.freshness import Freshness
 from streams.metrics.health import health_tables
 from streams.metrics.tables import (
     Table,
@@ -101,11 +101,8 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The burdens, and of what: partitions, their versions, and when (s, by the exporter's clock)."""
+    """The burdens of all partitions."""
 
-    held: tuple[ref[Partition], ...]
-    versions: tuple[int, ...]
-    moment: float
     bounded: Bounded
     burdens: Burdens
     """Those within the caps."""
@@ -151,10 +148,8 @@ class Exporter:
         )
         self._units = UnitCap.of(settings)
         self.unmeasured = Unmeasured(clock)
-        self._reuse = reuse
-        self._clock = clock
         self._policy = policy
-        self._measured: Measured | None = None
+        self._fresh: Freshness[None, Measured] = Freshness(source, reuse, clock)
         self._rendering: Rendering | None = None
         self._turn = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="metrics")
@@ -174,7 +169,7 @@ class Exporter:
 
     async def scrape(self, format_: Format) -> Page:
         """The present. Burdens are never older than the counts beside them (but for `reuse`)."""
-        arrived = self._clock()
+        arrived = self._fresh.arrival()
         self._source.advance()
         tally, watermarks = self._counted()
         health = list(self._health(tally, watermarks))
@@ -268,51 +263,24 @@ class Exporter:
 
     async def measured(self, glance: bool) -> Measured:
         """The present, as the next scrape would show it; with a `glance` at it on demand."""
-        arrived = self._clock()
-        async with self._turn:
-            return await self._measure(arrived, glance)
+        return await self._measure(glance, self._fresh.arrival())
 
-    @staticmethod
-    def holds(partitions: Sequence[Partition]) -> tuple[ref[Partition], ...]:
-        """What tells these partitions from others, and from themselves taken over anew; it keeps
-        none of them alive.
-        """
-        return tuple(ref(one) for one in partitions)
-
-    async def _current(self, arrived: float) -> Rendering:
-        """A rendering for a scrape that `arrived` then: of that time or later, or of a state that
-        has not changed since.
-        """
+    async def _current(self, arrived: int) -> Rendering:
         async with self._turn:
-            measured = await self._measure(arrived, glance=False)
+            measured = await self._measure(False, arrived)
             if self._rendering is None or self._rendering.of is not measured:
                 self._rendering = await in_turns(self._thread.submit(self._render, measured))
             return self._rendering
 
-    async def _measure(self, arrived: float, glance: bool) -> Measured:
-        known = (
-            self._measured
-            if self._measured is None or self._measured.glance is not None or not glance
-            else None
+    async def _measure(self, glance: bool, arrived: int) -> Measured:
+        async def take(partitions: Sequence[Partition]) -> Measured:
+            snapshots = [one.engine.snapshot() for one in partitions]
+            glances = self._glance([one.engine for one in partitions]) if glance else None
+            return await in_turns(self._thread.submit(self._count, snapshots, glances))
+
+        return await self._fresh.get(
+            None, take, arrived, lambda known: not glance or known.glance is not None
         )
-        if known is not None and known.moment >= arrived:
-            return known  # made while we waited for our turn
-        self._source.advance()
-        partitions, moment = self._source.partitions, self._clock()
-        held = self.holds(partitions)
-        versions = tuple(one.engine.version for one in partitions)
-        if (
-            known is not None
-            and known.held == held
-            and (moment - known.moment < self._reuse or known.versions == versions)
-        ):
-            return known
-        snapshots = [one.engine.snapshot() for one in partitions]
-        glances = self._glance([one.engine for one in partitions]) if glance else None
-        self._measured = await in_turns(
-            self._thread.submit(self._count, held, versions, moment, snapshots, glances)
-        )
-        return self._measured
 
     def _glance(self, engines: Sequence[Engine]) -> Glance:
         found, failed = each_apart([Glances(one) for one in engines], Glances.take)
@@ -321,9 +289,6 @@ class Exporter:
 
     def _count(
         self,
-        held: tuple[ref[Partition], ...],
-        versions: tuple[int, ...],
-        moment: float,
         snapshots: Sequence[Snapshot],
         glance: Glance | None,
     ) -> Measured:
@@ -334,7 +299,7 @@ class Exporter:
         chosen, dropped = (
             (None, []) if self._cap is None else self._cap.choose(bounded.burdens.clinicians)
         )
-        return Measured(held, versions, moment, bounded, bounded.burdens, chosen, dropped, glance)
+        return Measured(bounded, bounded.burdens, chosen, dropped, glance)
 
     def _render(self, of: Measured) -> Rendering:
         """In the exporter's thread."""
