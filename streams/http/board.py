@@ -1,9 +1,7 @@
-"""The board: what the page and whoever else asks /api/v1/units and /api/v1/clinicians is told, as
-JSON.
+"""The board: the answers of /api/v1/units and /api/v1/clinicians.
 
-Its numbers are those of /metrics, from the same measurement; `streams/site/openapi.json` says of
-what form. Units stand in the order in which they need help, clinicians in that of their pseudonyms.
-Nobody's name, bed, patient or device is in it.
+The numbers are those of /metrics, from the same measurement. Units are ordered by need of help,
+clinicians by pseudonym. No person, bed, patient or device is named.
 """
 
 from __future__ import annotations
@@ -35,17 +33,15 @@ from streams.metrics.freshness import Freshness
 from streams.partitions.partition import Partition
 
 REFRESH_SECONDS = 5.0
-"""How old an answer may be, however many ask, and how often the page asks: overload states change
-by the minute.
-"""
+"""How old an answer may be, and how often the page asks: overload states change by the minute."""
 REFRESH_SECONDS_RECORDED = 2.0
-"""The same by the event clock, on which minutes may pass in seconds."""
+"""The same with the event clock, where minutes may pass in seconds."""
 LEAST_REFRESH_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class UnitsQuery:
-    """Which units are asked for."""
+    """Which units to return."""
 
     facility: str | None = None
     limit: int = MOST_UNITS
@@ -66,7 +62,7 @@ class UnitsQuery:
 
 @dataclass(slots=True)
 class View:
-    """One measurement, ready to be told. `at`: when it was made (ms, by the worker's clock)."""
+    """One measurement, ready to be sent. `at`: when it was made (ms, by the worker's clock)."""
 
     of: Measured
     glance: Glance
@@ -75,20 +71,19 @@ class View:
     """The answer without its units."""
     units: list[tuple[Key, Unit]]
     people: dict[Key, list[tuple[int, str]]]
-    """Rows and pseudonyms of those whose series are shown, by facility and unit, ordered by
+    """Rows and pseudonyms of the clinicians with series, by facility and unit, ordered by
     pseudonym.
     """
     failed: dict[str, Exception]
-    """Facilities left out because they cannot be told of, and why."""
+    """Facilities left out because their answer could not be worked out, and why."""
     answers: dict[object, Answer] = field(default_factory=dict)
 
 
 class Board:
-    """/api/v1/units and /api/v1/clinicians of one worker; one answer is worked out at a time, and
-    serves all who ask within `reuse`.
+    """/api/v1/units and /api/v1/clinicians of one worker.
 
-    `behind` tells in one line why the worker is not up to date, or None; `event`: whether
-    facilities' watermarks are their clocks.
+    `behind` gives in one line why the worker is not up to date, or None. `event`: whether the
+    watermark of each facility is its clock. `reuse` in seconds: see `streams.metrics.freshness`.
     """
 
     def __init__(
@@ -143,7 +138,7 @@ class Board:
         if given.keys() != {"facility", "unit"}:
             raise QueryError("expected the parameters facility and unit")
         if not self._names.shown:
-            raise NotHere("metrics.clinicians is off: this worker tells of units only")
+            raise NotHere("metrics.clinicians is off: this worker shows units only")
         view = await self._current()
         key = (given["facility"], given["unit"])
         if key not in view.people and not any(key == of for of, _ in view.units):
@@ -215,8 +210,8 @@ class Board:
         )
 
     def _quiet(self, watermarks: Mapping[str, int], at: int, moment: float) -> dict[str, float]:
-        """By facility, for how long (s) it has said nothing; by the event clock, since we saw its
-        watermark move.
+        """By facility, the time (s) since its last event; with the event clock, since its watermark
+        was last seen to move.
         """
         for name, mark in watermarks.items():
             if self._moved.get(name, (None, 0.0))[0] != mark:

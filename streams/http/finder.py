@@ -1,6 +1,4 @@
-"""The finder: a worker's findings as of each request, worked out beside the event loop and kept
-until something has changed.
-"""
+"""The finder: a worker's findings, worked out in a thread of their own and kept while fresh."""
 
 from __future__ import annotations
 
@@ -19,9 +17,7 @@ from streams.partitions.partition import Partition
 from streams.settings import MetricsSettings
 
 REUSE_SECONDS = 10.0
-"""By the wall clock, numbers change with every moment; findings look back on hours, and may be this
-old.
-"""
+"""How old findings may be by the wall clock: they cover hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +49,9 @@ def longest(policy: Policy) -> str:
 
 
 class Finder:
-    """/api/v1/findings of one worker, for at most `most_units` units: those with the greatest load.
+    """/api/v1/findings of one worker, for the `most_units` units with the greatest load.
 
-    `reuse`: seconds for which findings are given again although time has passed.
-
-    One answer is worked out at a time, and whoever waits meanwhile is content with it: requests
-    cannot heap up work.
+    `reuse` in seconds: see `streams.metrics.freshness`.
     """
 
     def __init__(

@@ -1,9 +1,7 @@
-"""The workbench: what another limit or delay would have done to the finished alarms that a worker
-holds of a unit, as JSON.
+"""The workbench: what another limit or delay would have done to the finished alarms of a unit.
 
-It counts as `alarm-fatigue tune` does, over less: what the engine holds, up to its horizon.
-`streams/site/openapi.json` says of what form. It changes no device, and names nobody, no bed and no
-device.
+It counts as `alarm-fatigue tune` does, but only over the alarms that the worker holds, up to its
+horizon. It changes no device. Its answers name no person, bed or device.
 """
 
 from __future__ import annotations
@@ -37,24 +35,18 @@ from streams.metrics.freshness import Freshness
 from streams.partitions.partition import Partition
 
 REUSE_SECONDS = 10.0
-"""How old the alarms may be that candidates are compared on: as long as a slider is dragged, they
-had better be the same.
-"""
+"""How old the compared alarms may be: while a slider is dragged, they should stay the same."""
 MOST_UNITS = 16
-"""Units whose alarms are kept between requests: a busy one's are some 10,000 in 26 h, of 60 bytes
-each.
-"""
+"""Units whose alarms are kept between requests; a busy unit has 10,000 in 26 h, of 60 bytes."""
 MOST_ANSWERS = 256
-"""Answers kept of each unit, some 3 kB each: two sliders of one alarm type, dragged from end to
-end.
-"""
+"""Answers kept per unit, some 3 kB each: enough to drag both sliders of a type end to end."""
 _LONGEST_NUMBER = 32  # characters
 _PARAMETERS = ("facility", "unit", "type", "delay", "limit")
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Which alarms, under which setting."""
+    """A setting to try, and on which alarms."""
 
     facility: str
     unit: str
@@ -100,11 +92,10 @@ class Held:
 
 
 class Workbench:
-    """/api/v1/whatif of one worker. `reuse`: seconds for which the alarms of a unit are asked again
-    although time has passed.
+    """/api/v1/whatif of one worker. `reuse` in seconds: see `streams.metrics.freshness`.
 
-    One answer is worked out at a time, and kept for whoever asks the same: requests cannot heap up
-    work.
+    One answer is worked out at a time, and is kept for equal requests, so that requests cannot pile
+    up work.
     """
 
     def __init__(
@@ -185,19 +176,17 @@ def what_if(recorded: Recorded, candidate: Candidate) -> WhatIf:
         **_limits(recorded.of(rows)),
         "says": [*gain(told), *cost(told)],
         "caveats": [
-            # Nobody's duty is weighed here, so that it is inferred need not be said.
+            # No duty is used here, so the caveat about inferred duty does not apply.
             *caveats(recorded, rows, candidate.setting, found, rostered=True),
-            f"These are {span['hours']:g} h of one unit. A change goes through change control, by weeks of finished alarms: "
-            "alarm-fatigue tune.",
+            f"These are {span['hours']:g} h of one unit. Base a change on weeks of finished alarms "
+            "(alarm-fatigue tune), and take it through change control.",
         ],
     }
     return convert(fields, WhatIf)
 
 
 def types(recorded: Recorded, facility: str, unit: str) -> WhatIfTypes:
-    """The alarm types there are, those with most alarms that are not known to have been actionable
-    first.
-    """
+    """The alarm types of a unit, most alarms not known to be actionable first."""
     load = np.bincount(
         recorded.type[recorded.klass != ACTIONABLE], minlength=len(recorded.types)
     ).tolist()
@@ -220,7 +209,7 @@ def types(recorded: Recorded, facility: str, unit: str) -> WhatIfTypes:
 
 
 def _type_of(recorded: Recorded, text: str) -> AlarmType:
-    """By its names in one; any of these may hold a slash."""
+    """The type by its joined names, each of which may contain a slash."""
     for number in np.unique(recorded.type).tolist():
         of: AlarmType = recorded.types[number]
         if "/".join(of) == text:
@@ -234,8 +223,8 @@ def _span(recorded: Recorded) -> dict[str, Any]:
 
 
 def _limits(alarms: Recorded) -> dict[str, Any]:
-    """How many are of high priority, what was read, which limits were in force, and how far one
-    could be moved.
+    """Alarms of high priority, the range of readings, the limits in force, and how far one can be
+    moved.
     """
     low, high = sides(alarms)
     space = room(alarms)

@@ -26,19 +26,15 @@ B = TypeVar("B", ClinicianBurdens, UnitBurdens)
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Clinicians to be shown, in order: their rows in the burdens, and the names that stand for
-    them.
-    """
+    """Clinicians to show, in order: their rows in the burdens, and their pseudonyms."""
 
     row: list[int]
     shown: list[str]
 
 
 def joined(parts: Sequence[Burdens]) -> Burdens:
-    """The burdens of several partitions in one: units and response times by facility, clinicians as
-    they come.
-
-    A facility never spans partitions.
+    """The burdens of several partitions in one. Units and response times are ordered by facility;
+    clinicians are not. A facility never spans partitions.
     """
     if len(parts) == 1:
         return parts[0]
@@ -55,14 +51,14 @@ def joined(parts: Sequence[Burdens]) -> Burdens:
 
 
 def choose(of: ClinicianBurdens, rows: Iterable[int], pseudonym: Callable[[str], str]) -> Chosen:
-    """Those clinicians, ordered by facility, unit and name as shown: the order of raw ids would
-    give them away.
+    """Those clinicians, ordered by facility, unit and pseudonym: the order of raw ids would reveal
+    who is who.
     """
     by_facility: dict[str, list[int]] = {}
     for row in rows:
         by_facility.setdefault(of.facility[row], []).append(row)
     order: list[int] = []
-    for facility in sorted(by_facility):  # each for itself, so that no sort is long
+    for facility in sorted(by_facility):  # each by itself, so that no sort is long
         order += sorted(
             by_facility[facility], key=lambda row: (of.unit[row], pseudonym(of.clinician[row]))
         )

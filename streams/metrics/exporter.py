@@ -1,10 +1,9 @@
-"""The exporter: shows the worker's state as of each scrape, so that whoever is gone leaves no
-series behind.
+"""The exporter: /metrics, the state of the worker as of each scrape. A clinician or unit that is
+gone leaves no series behind.
 
-Burdens are hundreds of thousands of lines. They are measured and written by a thread of their own,
-from snapshots that the event loop takes in passing, and the text is kept for whoever asks before
-anything has changed. What changes at every moment (counts, delays, lags) is a few lines, and is
-written anew for each scrape.
+Burdens are hundreds of thousands of lines. A thread of their own measures and writes them, from
+snapshots that the event loop takes; the text is kept while it is fresh. What changes all the time
+(counts, delays, lags) is a few lines, written again for each scrape.
 """
 
 from __future__ import annotations
@@ -52,15 +51,12 @@ from streams.partitions.partition import Partition
 from streams.settings import MetricsSettings
 
 REUSE_SECONDS = 1.0
-"""By the wall clock, numbers change with every moment; younger ones than this are not measured
-again. As long as time stands still for facilities without new alarms, short beside any scrape
-interval, and enough for a pair of Prometheus servers.
+"""How old burdens may be by the wall clock: short compared to any scrape interval, and enough for
+two Prometheus servers to share one measurement.
 """
 
 TURN_SECONDS = 0.005
-"""How long the event loop and the thread that renders let each other wait: Python's own switch
-interval.
-"""
+"""How long event loop and rendering thread wait for each other: Python's switch interval."""
 R = TypeVar("R")
 
 # seconds: from prompt to past the allowed lateness
@@ -88,9 +84,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What /metrics answers: a text that others may get, too, and a few lines for this scrape
-    alone.
-    """
+    """An answer of /metrics: a text shared between scrapes, and the lines of this scrape."""
 
     shared: Packed
     rest: bytes
@@ -105,13 +99,13 @@ class Measured:
 
     bounded: Bounded
     burdens: Burdens
-    """Those within the caps."""
+    """The burdens within the caps."""
     chosen: Chosen | None
-    """Whose series are shown; None: nobody's."""
+    """The clinicians whose series are shown; None: clinicians are off."""
     dropped: list[int]
     """Rows of clinicians beyond the cap."""
     glance: Glance | None
-    """Of the same moment; None where nobody asked."""
+    """Of the same time; None if it was not asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +115,13 @@ class Rendering:
     of: Measured
     text: Packed
     dropped_samples: int
-    """By all renderings so far."""
+    """In all renderings so far."""
 
 
 class Exporter:
     """/metrics of one worker.
 
-    `reuse`: seconds for which numbers are shown again although time has passed; `policy`: its
-    fingerprint.
+    `reuse` in seconds: see `streams.metrics.freshness`. `policy`: the fingerprint of the policy.
     """
 
     def __init__(
@@ -159,7 +152,7 @@ class Exporter:
         """
 
     def observe_delays(self, topic: Topic, accepted_at: npt.NDArray[np.int64], now: float) -> None:
-        """Note how long accepted records took to get here; `now` in seconds, `accepted_at` their
+        """Record how long accepted records took to arrive; `now` in seconds, `accepted_at` their
         event times in ms.
         """
         if len(accepted_at):
@@ -168,7 +161,7 @@ class Exporter:
             self._delays[topic] = self._delays.get(topic, 0) + np.append(counts, delays.sum())
 
     async def scrape(self, format_: Format) -> Page:
-        """The present. Burdens are never older than the counts beside them (but for `reuse`)."""
+        """The present. Burdens are no older than the counts next to them, except for `reuse`."""
         arrived = self._fresh.arrival()
         self._source.advance()
         tally, watermarks = self._counted()
@@ -207,7 +200,7 @@ class Exporter:
         )
 
     def _counted(self) -> tuple[dict[tuple[Topic, Outcome], int], dict[str, int]]:
-        """What became of records, and the facilities' watermarks."""
+        """Records by topic and outcome, and the watermarks of the facilities."""
         tally: dict[tuple[Topic, Outcome], int] = {}
         watermarks: dict[str, int] = {}
         for one in self._source.partitions:
@@ -336,7 +329,7 @@ class Exporter:
 
 @dataclass(frozen=True, slots=True)
 class Glances:
-    """An engine, to be glanced at whole or at one facility (see `streams.metrics.apart`)."""
+    """An engine, to take a glance of all or of one facility (see `streams.metrics.apart`)."""
 
     engine: Engine
     facility: str | None = None
@@ -353,7 +346,7 @@ class Glances:
 
 
 def _without(of: Measured, facilities: Collection[str]) -> tuple[Burdens, Chosen | None]:
-    """Burdens without those facilities, and who of the clinicians in them is shown."""
+    """Burdens without those facilities, and which of the remaining clinicians are shown."""
     burdens, chosen = without(of.burdens, facilities), of.chosen
     if chosen is None:
         return burdens, None
@@ -371,13 +364,12 @@ def _without(of: Measured, facilities: Collection[str]) -> tuple[Burdens, Chosen
 
 
 async def in_turns(work: Future[R]) -> R:
-    """The result of a thread that computes, which by turns gets the processor and leaves it to the
-    event loop.
+    """The result of a computing thread, which shares the processor with the event loop by turns.
 
-    Left to itself, such a thread starves beside a busy loop: whoever wants Python's lock asks for
-    it after waiting for 5 ms without a break, and a loop drops the lock for a moment at every turn,
-    if only to take it back before anybody else has woken up. (Measured with 10,000 clinicians
-    beside tasks of 2 ms: no page within 120 s; in turns, 1.8 s, and no stall over 30 ms.)
+    Left to itself, such a thread starves next to a busy loop: it asks for Python's lock only after
+    5 ms of uninterrupted waiting, but the loop drops the lock briefly at every pass and takes it
+    back before the thread has woken up. (Measured with 10,000 clinicians next to tasks of 2 ms: no
+    page within 120 s; by turns, 1.8 s, and no stall over 30 ms.)
     """
     answer = asyncio.wrap_future(work)
     while not work.done():

@@ -1,7 +1,7 @@
-"""Metrics: how burdens become samples of what `streams.metrics.definitions` names.
+"""Tables: burdens as samples of the metrics in `streams.metrics.definitions`.
 
-Samples come as tables of numbers with the labels of their rows and columns;
-`streams.metrics.exposition` writes these as text.
+A table is an array of numbers with the labels of its rows and columns. `streams.metrics.exposition`
+writes tables as text.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from streams.metrics.definitions import DEFINITIONS
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What tells a sample from the others of its row: a suffix of the name, and more labels."""
+    """What distinguishes a sample from others in its row: a suffix of the name, and more labels."""
 
     suffix: str = ""
     labels: tuple[tuple[str, str], ...] = ()
@@ -42,15 +42,13 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Samples of the metric `name`: one for each row and cell, save where the value is NaN (too
-    little is known to say).
+    """Samples of the metric `name`: one for each row and cell, except where the value is NaN (not
+    enough is known).
     """
 
     name: str
     labels: Mapping[str, Sequence[str]]
-    """The labels that rows have, in columns: strings alone give the garbage collector nothing to
-    look through.
-    """
+    """The labels of the rows, a list per label: the garbage collector does not scan strings."""
     cells: Sequence[Cell]
     values: npt.NDArray[np.int64] | npt.NDArray[np.float64]
     """(rows, cells)"""
@@ -61,8 +59,8 @@ class Table:
 
 
 BLOCK = 1000
-"""Rows that are made at once where labels are as many as numbers: what one step of C does in a
-thread must stay short.
+"""Rows per block where there are as many labels as numbers: each step in C must stay short, because
+it blocks other threads.
 """
 
 
@@ -166,7 +164,7 @@ def _type_tables(burdens: Burdens, min_classified: int) -> Iterator[Table]:
 
 
 def _types(burdens: Burdens) -> Iterator[_Types]:
-    """At least one: families are told of while they are empty."""
+    """At least one block, so that a family is exposed while it is empty."""
     of, names = burdens.units, DEFINITIONS["unit_type_alarms"].labels
     columns: list[list[str]] = [[] for _ in names]
     counts: list[int] = []
@@ -242,7 +240,7 @@ def _states(place: npt.NDArray[np.intp], states: int) -> npt.NDArray[np.int64]:
 
 
 def _response_tables(burdens: Burdens) -> Iterator[Table]:
-    # at least once: the family is told of while it is empty
+    # at least once: the family is exposed while it is empty
     for begin in range(0, max(len(burdens.response_times), 1), BLOCK):
         block = burdens.response_times[begin : begin + BLOCK]
         labels = {
