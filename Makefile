@@ -59,7 +59,7 @@ dashboards: $(READY_DEV)  ## grafana/dashboards, written anew from the code in g
 check-dashboards: $(READY_DEV)  ## the boards: regenerated, linted, and what panels show by promtool; needs Prometheus
 	@ALARM_FATIGUE_TESTS_REQUIRE_ALL=1 $(BIN)/python -m pytest -q tests/grafana/test_dashboards.py tests/grafana/test_panels.py
 
-reference: $(READY_DEV)  ## docs/reference: metrics, settings, topics and alerts, written from the code
+reference: $(READY_DEV)  ## docs/reference and the OpenAPI file, written from the code
 	@$(BIN)/python -m reference
 
 docs: reference  ## the documentation as a site, in site/; begin with site/index.html

@@ -42,10 +42,11 @@ from analyzer import (
 from bench.measure import show_measuring
 from streams.health.health import Health
 from streams.http.web import add_pages
+from streams.metrics.burdens import everybody
 from streams.metrics.exporter import Exporter
 from streams.metrics.exposition import Format, packed, render
 from streams.metrics.library import as_metrics
-from streams.metrics.tables import Table, burden_tables, everybody
+from streams.metrics.tables import Table, burden_tables
 from streams.partitions.partition import Partition
 from streams.pseudonyms import pseudonyms
 from streams.settings import MetricsSettings, Settings

@@ -1,15 +1,17 @@
-"""`python -m reference`: write the reference pages and pictures, from the tables that the program
-itself uses.
+"""`python -m reference`: write the reference pages, the pictures and the OpenAPI file, from the
+tables and structs that the program itself uses.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from reference import alerts, metrics, pictures, settings, topics
+from reference import alerts, interface, metrics, pictures, settings, topics
 
-PAGES = Path(__file__).parent.parent / "docs" / "reference"
+ROOT = Path(__file__).parent.parent
+PAGES = ROOT / "docs" / "reference"
 PICTURES = PAGES.parent / "pictures"
+OPENAPI = ROOT / "streams" / "http" / "site" / "openapi.json"
 
 
 def rendered() -> dict[str, str]:
@@ -37,6 +39,7 @@ def main() -> None:
         (PAGES / name).write_text(text)
     for name, text in drawn().items():
         (PICTURES / name).write_text(text)
+    OPENAPI.write_text(interface.text())
 
 
 if __name__ == "__main__":

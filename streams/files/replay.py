@@ -14,9 +14,10 @@ from typing import IO, Any
 from analyzer import ChangeRecord, Engine, Finished, Policy, Topic
 from streams.formats.codec import decode_slice, encode_change, encode_episodes, to_json
 from streams.formats.control import controls_among
+from streams.metrics.burdens import everybody
 from streams.metrics.exposition import END, Format, render
 from streams.metrics.library import as_metrics
-from streams.metrics.tables import Table, burden_tables, everybody, tally_table, watermark_table
+from streams.metrics.tables import Table, burden_tables, tally_table, watermark_table
 
 STDIN = Path("-")
 _LINES_AT_ONCE = 4096

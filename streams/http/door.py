@@ -1,10 +1,9 @@
-"""The door: accepts web connections, and keeps them within bounds before anything of them is read.
+"""The door: accepts web connections within bounds, before anything is read from them.
 
-A connection is counted from the moment it is accepted, so TLS handshakes count as well. Where the
-bounds are reached, newcomers get in at the expense of the connections that have been waiting
-longest without a request of their own: a scrape or a probe sends its request at once, and what
-sends none is what an attack consists of. Where every connection is busy, a small reserve still
-answers /healthz and /ready.
+A connection counts from when it is accepted, so TLS handshakes count as well. At the bound, a new
+connection replaces the one that has waited longest without sending a request: scrapes and probes
+send theirs at once, the connections of an attack do not. If every connection is busy, a small
+reserve still answers /healthz and /ready.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ LEAST_CONNECTIONS = 8
 BACKLOG = 128
 """Connections that the kernel holds until they are accepted (asyncio's default is 100)."""
 ACCEPTED_AT_ONCE = 16
-"""Accepted in one pass of the event loop, between which other work gets its turn."""
+"""Accepted in one pass of the event loop; other work runs between passes."""
 ACCEPTED_PER_SECOND = 400
 """More wait in the kernel: a flood of connections must leave time for alarms. One connection costs
 about 0.2 ms, so this bounds their share of the processor to a tenth."""
@@ -45,7 +44,7 @@ SHUTDOWN_SECONDS = 2.0
 
 
 class Slot:
-    """A connection's place, from its acceptance to its end."""
+    """One connection, from when it is accepted to its end."""
 
     def __init__(self, address: str, probes_only: bool) -> None:
         self.address = address
@@ -70,7 +69,7 @@ class Slot:
 
 
 class Slots:
-    """Who is connected: slots in all and by address, in order of acceptance."""
+    """The open connections, in all and by address, in the order in which they were accepted."""
 
     def __init__(self, most: int, most_per_address: int) -> None:
         self.most = most
@@ -83,7 +82,7 @@ class Slots:
         return len(self._all) + len(self._reserve)
 
     def enter(self, address: str) -> tuple[Slot | None, Slot | None]:
-        """A slot for a newcomer, None if there is none; and the slot that must go for it, if any."""
+        """A slot for a new connection, or None; and the slot to be closed for it, or None."""
         theirs = self._by_address.get(address, {})
         victim = None
         if len(theirs) >= self.most_per_address:
@@ -133,8 +132,8 @@ def _least_useful(slots: dict[Slot, None]) -> Slot | None:
 
 
 def address_of(peer: Any) -> str:
-    """What connections are counted by: an IPv4 address, or an IPv6 network of 64 bits, which one
-    client may have all to itself.
+    """What connections are counted by: an IPv4 address, or an IPv6 network of 64 bits, because one
+    client may own all of it.
 
     >>> address_of(("2001:db8::1:2", 50000, 0, 0)), address_of(("::ffff:10.0.0.7", 50000, 0, 0))
     ('2001:db8::', '10.0.0.7')
@@ -220,7 +219,8 @@ class Door(web.BaseSite):
         most = self.slots.most
         if most < self._settings.max_connections:
             log.warning(
-                "fewer web connections than web.max_connections: the limit of file descriptors is low",
+                "fewer web connections than web.max_connections: "
+                "the limit of file descriptors is low",
                 max_connections=most,
             )
         self._sockets = await _listen(self._loop, self._host, self._port)
@@ -237,7 +237,7 @@ class Door(web.BaseSite):
             self._loop.remove_reader(one.fileno())
 
     def _rest(self, seconds: float) -> None:
-        """Leave newcomers to the kernel's queue for a while."""
+        """Leave new connections in the kernel's queue for a while."""
         self._unwatch()
         if self._accept_timer is None:
             self._accept_timer = self._loop.call_later(seconds, self._watch)
@@ -307,7 +307,7 @@ class Door(web.BaseSite):
         slot.connection = connection
 
     def close(self) -> None:
-        """Listen no more, and end handshakes."""
+        """Stop listening, and end handshakes."""
         if self._accept_timer is not None:
             self._accept_timer.cancel()
             self._accept_timer = None

@@ -1,31 +1,23 @@
-"""The finder: a worker's findings as of each request, worked out beside the event loop and kept
-until something has changed.
-"""
+"""The finder: a worker's findings, worked out in a thread of their own and kept while fresh."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from weakref import ref
 
 from analyzer import Evidence, Policy
 from streams.files.findings import MOST, TOP, UnitText, document, written
+from streams.http.answers import QueryError
 from streams.metrics.apart import Unmeasured, each_apart
 from streams.metrics.exporter import Source, in_turns
+from streams.metrics.freshness import Freshness
 from streams.partitions.partition import Partition
 from streams.settings import MetricsSettings
 
 REUSE_SECONDS = 10.0
-"""By the wall clock, numbers change with every moment; findings look back on hours, and may be this
-old.
-"""
-
-
-class QueryError(ValueError):
-    """A query that cannot be answered: one line."""
+"""How old findings may be by the wall clock: they cover hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +48,10 @@ def longest(policy: Policy) -> str:
     return max(policy.windows, key=policy.windows.__getitem__)
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """Findings of one window, and of what: partitions, their versions, and when (s, by the finder's
-    clock).
-    """
-
-    held: tuple[ref[Partition], ...]
-    versions: tuple[int, ...]
-    moment: float
-    units: list[UnitText]
-
-
 class Finder:
-    """/api/v1/findings of one worker, for at most `most_units` units: those with the greatest load.
+    """/api/v1/findings of one worker, for the `most_units` units with the greatest load.
 
-    `reuse`: seconds for which findings are given again although time has passed.
-
-    One answer is worked out at a time, and whoever waits meanwhile is content with it: requests
-    cannot heap up work.
+    `reuse` in seconds: see `streams.metrics.freshness`.
     """
 
     def __init__(
@@ -86,43 +63,25 @@ class Finder:
         most_units: int = MetricsSettings().max_units,
         unmeasured: Unmeasured | None = None,
     ) -> None:
-        self._source = source
         self._most_units = most_units
         self._unmeasured = Unmeasured(clock) if unmeasured is None else unmeasured
         self.policy = policy
-        self._reuse = reuse
-        self._clock = clock
-        self._kept: dict[str, Kept] = {}
-        self._turn = asyncio.Lock()
+        self._fresh: Freshness[str, list[UnitText]] = Freshness(
+            source, reuse, clock, most=len(policy.windows)
+        )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="findings")
 
     async def find(self, query: Query) -> bytes:
         """The answer in JSON."""
-        units = (await self._current(query.window, self._clock())).units
+        units = await self._current(query.window)
         return document(units, query.window, self.policy, query.facility, query.unit, query.top)
 
-    async def _current(self, window: str, arrived: float) -> Kept:
-        """Findings for a request that `arrived` then: of that time or later, or of a state that has
-        not changed since.
-        """
-        async with self._turn:
-            known = self._kept.get(window)
-            if known is not None and known.moment >= arrived:
-                return known  # worked out while we waited for our turn
-            self._source.advance()
-            partitions, moment = self._source.partitions, self._clock()
-            held = tuple(ref(one) for one in partitions)
-            versions = tuple(one.engine.version for one in partitions)
-            if (
-                known is not None
-                and known.held == held
-                and (moment - known.moment < self._reuse or known.versions == versions)
-            ):
-                return known
+    async def _current(self, window: str) -> list[UnitText]:
+        async def take(partitions: Sequence[Partition]) -> list[UnitText]:
             evidence = [one.engine.evidence(self.policy.windows[window]) for one in partitions]
-            units = await in_turns(self._thread.submit(self._units, evidence, window))
-            self._kept[window] = Kept(held, versions, moment, units)
-            return self._kept[window]
+            return await in_turns(self._thread.submit(self._units, evidence, window))
+
+        return await self._fresh.get(window, take)
 
     def _units(self, evidence: Sequence[Evidence], window: str) -> list[UnitText]:
         """In the finder's thread."""

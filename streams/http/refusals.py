@@ -17,11 +17,13 @@ EVERY_SECONDS = 60.0
 """At most one log line in this time for each reason."""
 
 REASONS: Mapping[str, str] = {
-    "capacity": "connections closed to make room for newer ones: see web.max_connections and web.max_connections_per_address",
-    "busy": "connections or requests refused, since all connections were busy",
-    "header_timeout": "connections closed, since no complete request came within web.header_timeout",
-    "handshake": "connections closed, since the TLS handshake failed or did not finish",
-    "slow_reader": "connections closed, since the client did not read the answer",
+    "capacity": "connections closed to make room for newer ones: see web.max_connections and "
+    "web.max_connections_per_address",
+    "busy": "connections or requests refused, because all connections were busy",
+    "header_timeout": "connections closed, because no complete request arrived within "
+    "web.header_timeout",
+    "handshake": "connections closed, because the TLS handshake failed or did not finish",
+    "slow_reader": "connections closed, because the client did not read the answer",
     "malformed": "malformed requests refused (400, 405, 413 or 431)",
     "unauthenticated": "requests without a valid token refused (401)",
     "wrong_name": "requests under a host name that is not this worker's refused (421)",

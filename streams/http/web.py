@@ -1,5 +1,5 @@
-"""The worker's pages: / for people and the interface behind it, /metrics for Prometheus, /healthz
-and /ready for whoever runs it.
+"""The worker's pages: / for people with /api/v1 behind it, /metrics for Prometheus, /healthz and
+/ready for operators.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from aiohttp.web import Response, StreamResponse
 
 from streams.formats.codec import to_json
 from streams.health.health import Health
-from streams.http.board import Answer, Board, NotHere, UnitsQuery
-from streams.http.finder import Finder, Query, QueryError
+from streams.http.answers import Answer, NotHere, QueryError
+from streams.http.board import Board, UnitsQuery
+from streams.http.documents.common import Error
+from streams.http.finder import Finder, Query
 from streams.http.site import File, page_files
 from streams.http.workbench import Candidate, Workbench
 from streams.metrics.exporter import Exporter
@@ -21,11 +23,11 @@ from streams.metrics.exposition import Format, accepts
 
 READY_LAG_RECORDS = 10_000
 READY_LAG_SECONDS = 60.0
-"""A worker further behind than this, by either, shows numbers of the past."""
+"""A worker further behind than either of these shows old numbers, and is not ready."""
 
 SEND_SECONDS = 60.0
-"""Whoever takes longer to read a page has given up (Prometheus does after its scrape_timeout, 10 s
-by default).
+"""A client that takes longer to read a page has given up (Prometheus does after scrape_timeout, by
+default 10 s).
 """
 
 _PIECE_BYTES = 1 << 16
@@ -69,7 +71,7 @@ def add_pages(
         reason = not_ready(app, worker)
         if reason:
             return Response(text=f"{reason}\n", status=503)
-        # One hospital's fault takes no other's numbers away: it is named, and the worker is ready.
+        # A fault of one hospital is named; it does not make the worker unready for the others.
         health = worker.health()
         named = [one.says for one in (*health.transaction_warnings(), *health.ahead_warnings())]
         return Response(text="".join(f"{line}\n" for line in ["ready", *named]))
@@ -78,9 +80,7 @@ def add_pages(
 def add_findings(
     app: Any, worker: Worker, finder: Finder, send_seconds: float = SEND_SECONDS
 ) -> None:
-    """Serve what to fix, as JSON; `streams.files.findings` says of what form. Errors are {"error":
-    one line}.
-    """
+    """Serve /api/v1/findings (`streams.files.findings`). An error is {"error": one line}."""
 
     @app.page("/api/v1/findings")  # type: ignore[untyped-decorator]
     async def findings(_page: Any, request: Any) -> StreamResponse:
@@ -98,9 +98,7 @@ def add_findings(
 
 
 def add_board(app: Any, worker: Worker, board: Board, send_seconds: float = SEND_SECONDS) -> None:
-    """Serve how units and clinicians stand, as JSON; `streams/site/openapi.json` says of what form.
-    Errors as above.
-    """
+    """Serve /api/v1/units and /api/v1/clinicians (`streams.http.documents.board`)."""
 
     @app.page("/api/v1/units")  # type: ignore[untyped-decorator]
     async def units(_page: Any, request: Any) -> StreamResponse:
@@ -118,7 +116,7 @@ def add_board(app: Any, worker: Worker, board: Board, send_seconds: float = SEND
 def add_workbench(
     app: Any, worker: Worker, workbench: Workbench, send_seconds: float = SEND_SECONDS
 ) -> None:
-    """Serve what another setting would have done, as JSON; described and failing as above."""
+    """Serve /api/v1/whatif and /api/v1/whatif/types (`streams.http.documents.whatif`)."""
 
     @app.page("/api/v1/whatif")  # type: ignore[untyped-decorator]
     async def whatif(_page: Any, request: Any) -> StreamResponse:
@@ -165,7 +163,7 @@ def add_page(app: Any, send_seconds: float = SEND_SECONDS) -> None:
 async def _send_known(
     request: Any, etag: str, headers: dict[str, str], body: bytes, compressed: bytes, seconds: float
 ) -> StreamResponse:
-    """What has a tag: in full, or that it is still what the reader has."""
+    """A body with an ETag: in full, or 304 if the client has it already."""
     headers = headers | {"ETag": etag, "Cache-Control": "no-cache"}
     if etag in (
         one.strip().removeprefix("W/")
@@ -180,14 +178,14 @@ async def _send_known(
 
 def _error(error: object, status: int) -> Response:
     return Response(
-        body=to_json({"error": str(error)}) + b"\n", status=status, content_type="application/json"
+        body=to_json(Error(str(error))) + b"\n", status=status, content_type="application/json"
     )
 
 
 async def _send(
     request: Any, headers: dict[str, str], pieces: Iterable[bytes], seconds: float
 ) -> StreamResponse:
-    """An answer in pieces; to HEAD, its headers alone. A client that is gone or too slow ends it."""
+    """Send an answer in pieces; for HEAD, only its headers. Ends if the client is gone or slow."""
     response = StreamResponse(headers=headers)
     try:
         async with asyncio.timeout(seconds):
@@ -195,7 +193,7 @@ async def _send(
             if request.method != "HEAD":
                 for piece in pieces:
                     await response.write(piece)
-                    # writing alone lets nobody else run as long as the reader keeps up
+                    # write() alone does not yield to the event loop while the client keeps up
                     await asyncio.sleep(0)
             await response.write_eof()
     except TimeoutError:
@@ -207,7 +205,7 @@ async def _send(
 
 
 def not_ready(app: Any, worker: Worker) -> str | None:
-    """What keeps the worker from showing current numbers; None if nothing does."""
+    """Why the worker does not show current numbers; None if it does."""
     if not worker.recovered:
         return "waiting for partitions, or for their state"
     if reason := worker.health().not_ready:

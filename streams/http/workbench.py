@@ -1,9 +1,7 @@
-"""The workbench: what another limit or delay would have done to the finished alarms that a worker
-holds of a unit, as JSON.
+"""The workbench: what another limit or delay would have done to the finished alarms of a unit.
 
-It counts as `alarm-fatigue tune` does, over less: what the engine holds, up to its horizon.
-`streams/site/openapi.json` says of what form. It changes no device, and names nobody, no bed and no
-device.
+It counts as `alarm-fatigue tune` does, but only over the alarms that the worker holds, up to its
+horizon. It changes no device. Its answers name no person, bed or device.
 """
 
 from __future__ import annotations
@@ -11,15 +9,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from math import isfinite
 from typing import Any
-from weakref import ref
 
 import numpy as np
+from msgspec import convert
 
 from analyzer.arrays import Flags, Floats
 from analyzer.columns.statics import AlarmType
@@ -30,31 +28,25 @@ from analyzer.whatif.episode_table import Recorded
 from analyzer.whatif.levers import LONGEST, Refused, Scope, Setting, fates, room, sides, tally
 from streams.files.tune_words import cost, gain
 from streams.files.tuning import caveats, counted, described, judged, scope_fields
-from streams.http.board import Answer, NotHere
-from streams.http.finder import QueryError
+from streams.http.answers import Answer, NotHere, QueryError
+from streams.http.documents.whatif import MOST_TYPES, Span, TypeRoom, WhatIf, WhatIfTypes
 from streams.metrics.exporter import Source, in_turns
+from streams.metrics.freshness import Freshness
 from streams.partitions.partition import Partition
 
 REUSE_SECONDS = 10.0
-"""How old the alarms may be that candidates are compared on: as long as a slider is dragged, they
-had better be the same.
-"""
+"""How old the compared alarms may be: while a slider is dragged, they should stay the same."""
 MOST_UNITS = 16
-"""Units whose alarms are kept between requests: a busy one's are some 10,000 in 26 h, of 60 bytes
-each.
-"""
+"""Units whose alarms are kept between requests; a busy unit has 10,000 in 26 h, of 60 bytes."""
 MOST_ANSWERS = 256
-"""Answers kept of each unit, some 3 kB each: two sliders of one alarm type, dragged from end to
-end.
-"""
-MOST_TYPES = 200
+"""Answers kept per unit, some 3 kB each: enough to drag both sliders of a type end to end."""
 _LONGEST_NUMBER = 32  # characters
 _PARAMETERS = ("facility", "unit", "type", "delay", "limit")
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Which alarms, under which setting."""
+    """A setting to try, and on which alarms."""
 
     facility: str
     unit: str
@@ -93,23 +85,17 @@ def _number(given: Mapping[str, str], name: str) -> Decimal | None:
 
 @dataclass(slots=True)
 class Held:
-    """A unit's finished alarms as of a moment (s, by the workbench's clock), and the answers
-    already worked out of them.
-    """
+    """A unit's finished alarms, and the answers already worked out from them."""
 
-    of: ref[Partition]
-    version: int
-    moment: float
     recorded: Recorded
     answers: OrderedDict[object, Answer] = field(default_factory=OrderedDict)
 
 
 class Workbench:
-    """/api/v1/whatif of one worker. `reuse`: seconds for which the alarms of a unit are asked again
-    although time has passed.
+    """/api/v1/whatif of one worker. `reuse` in seconds: see `streams.metrics.freshness`.
 
-    One answer is worked out at a time, and kept for whoever asks the same: requests cannot heap up
-    work.
+    One answer is worked out at a time, and is kept for equal requests, so that requests cannot pile
+    up work.
     """
 
     def __init__(
@@ -118,10 +104,9 @@ class Workbench:
         reuse: float = REUSE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._source = source
-        self._reuse = reuse
-        self._clock = clock
-        self._held: OrderedDict[tuple[str, str], Held] = OrderedDict()
+        self._fresh: Freshness[tuple[str, str], Held] = Freshness(
+            source, reuse, clock, most=MOST_UNITS
+        )
         self._turn = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="workbench")
 
@@ -131,7 +116,7 @@ class Workbench:
         Raises `QueryError` for a limit more sensitive than one in force, `NotHere`.
         """
         async with self._turn:
-            held = self._current(candidate.facility, candidate.unit)
+            held = await self._current(candidate.facility, candidate.unit)
             return await self._kept(
                 held, (candidate.type, candidate.setting), lambda: what_if(held.recorded, candidate)
             )
@@ -145,10 +130,12 @@ class Workbench:
             raise QueryError("expected the parameters facility and unit")
         facility, unit = given["facility"], given["unit"]
         async with self._turn:
-            held = self._current(facility, unit)
+            held = await self._current(facility, unit)
             return await self._kept(held, None, lambda: types(held.recorded, facility, unit))
 
-    async def _kept(self, held: Held, key: object, work: Callable[[], dict[str, Any]]) -> Answer:
+    async def _kept(
+        self, held: Held, key: object, work: Callable[[], WhatIf | WhatIfTypes]
+    ) -> Answer:
         if key not in held.answers:
             held.answers[key] = await in_turns(self._thread.submit(lambda: Answer.of(work())))
             if len(held.answers) > MOST_ANSWERS:
@@ -156,34 +143,20 @@ class Workbench:
         held.answers.move_to_end(key)
         return held.answers[key]
 
-    def _current(self, facility: str, unit: str) -> Held:
+    async def _current(self, facility: str, unit: str) -> Held:
         """Raises `NotHere`."""
-        key, moment = (facility, unit), self._clock()
-        known = self._held.get(key)
-        if (
-            known is None
-            or known.of() not in self._source.partitions
-            or moment - known.moment >= self._reuse
-        ):
-            known = self._held[key] = self._taken(key, moment, known)
-            if len(self._held) > MOST_UNITS:
-                self._held.popitem(last=False)
-        self._held.move_to_end(key)
-        return known
 
-    def _taken(self, key: tuple[str, str], moment: float, known: Held | None) -> Held:
-        self._source.advance()
-        for one in self._source.partitions:
-            if known is not None and known.of() is one and known.version == one.engine.version:
-                return known
-            recorded = one.engine.recall(*key)
-            if recorded is not None:
-                return Held(ref(one), one.engine.version, moment, recorded)
-        self._held.pop(key, None)
-        raise NotHere("no such unit among those of this worker")
+        async def take(partitions: Sequence[Partition]) -> Held:
+            for one in partitions:
+                recorded = one.engine.recall(facility, unit)
+                if recorded is not None:
+                    return Held(recorded)
+            raise NotHere("no such unit among those of this worker")
+
+        return await self._fresh.get((facility, unit), take)
 
 
-def what_if(recorded: Recorded, candidate: Candidate) -> dict[str, Any]:
+def what_if(recorded: Recorded, candidate: Candidate) -> WhatIf:
     """One answer. Raises `QueryError`, `NotHere`."""
     scope = Scope(
         facility=candidate.facility, unit=candidate.unit, type=_type_of(recorded, candidate.type)
@@ -195,7 +168,7 @@ def what_if(recorded: Recorded, candidate: Candidate) -> dict[str, Any]:
         raise QueryError(error) from None
     told = judged(recorded, rows, candidate.setting, found)
     span = _span(recorded)
-    return {
+    fields = {
         "scope": scope_fields(scope),
         "span": span,
         "setting": described(candidate.setting),
@@ -203,18 +176,17 @@ def what_if(recorded: Recorded, candidate: Candidate) -> dict[str, Any]:
         **_limits(recorded.of(rows)),
         "says": [*gain(told), *cost(told)],
         "caveats": [
-            # Nobody's duty is weighed here, so that it is inferred need not be said.
+            # No duty is used here, so the caveat about inferred duty does not apply.
             *caveats(recorded, rows, candidate.setting, found, rostered=True),
-            f"These are {span['hours']:g} h of one unit. A change goes through change control, by weeks of finished alarms: "
-            "alarm-fatigue tune.",
+            f"These are {span['hours']:g} h of one unit. Base a change on weeks of finished alarms "
+            "(alarm-fatigue tune), and take it through change control.",
         ],
     }
+    return convert(fields, WhatIf)
 
 
-def types(recorded: Recorded, facility: str, unit: str) -> dict[str, Any]:
-    """The alarm types there are, those with most alarms that are not known to have been actionable
-    first.
-    """
+def types(recorded: Recorded, facility: str, unit: str) -> WhatIfTypes:
+    """The alarm types of a unit, most alarms not known to be actionable first."""
     load = np.bincount(
         recorded.type[recorded.klass != ACTIONABLE], minlength=len(recorded.types)
     ).tolist()
@@ -227,17 +199,17 @@ def types(recorded: Recorded, facility: str, unit: str) -> dict[str, Any]:
         told.append(
             {"type": scope_fields(scope)["type"], **counted(tally(alarms.klass)), **_limits(alarms)}
         )
-    return {
-        "facility": facility,
-        "unit": unit,
-        "span": _span(recorded),
-        "types": told,
-        "left_out": max(len(present) - MOST_TYPES, 0),
-    }
+    return WhatIfTypes(
+        facility=facility,
+        unit=unit,
+        span=convert(_span(recorded), Span),
+        types=convert(told, list[TypeRoom]),
+        left_out=max(len(present) - MOST_TYPES, 0),
+    )
 
 
 def _type_of(recorded: Recorded, text: str) -> AlarmType:
-    """By its names in one; any of these may hold a slash."""
+    """The type by its joined names, each of which may contain a slash."""
     for number in np.unique(recorded.type).tolist():
         of: AlarmType = recorded.types[number]
         if "/".join(of) == text:
@@ -251,8 +223,8 @@ def _span(recorded: Recorded) -> dict[str, Any]:
 
 
 def _limits(alarms: Recorded) -> dict[str, Any]:
-    """How many are of high priority, what was read, which limits were in force, and how far one
-    could be moved.
+    """Alarms of high priority, the range of readings, the limits in force, and how far one can be
+    moved.
     """
     low, high = sides(alarms)
     space = room(alarms)

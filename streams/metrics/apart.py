@@ -1,7 +1,7 @@
-"""Apart: one facility that cannot be measured, or rendered, hides no other.
+"""Apart: a facility that cannot be measured or rendered does not hide the others.
 
-All facilities are worked on together, which is fast. Only where that fails is each tried by itself,
-and those that fail again are left out.
+All facilities are processed together, which is fast. Only if that fails is each tried by itself;
+those that fail again are left out.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Protocol, Self, TypeVar
 import structlog
 
 from analyzer import Burdens
-from streams.metrics.tables import taken
+from streams.metrics.burdens import taken
 
 LOG_SECONDS = 60.0
 """How often it is logged that facilities are left out."""
@@ -26,7 +26,7 @@ log = structlog.get_logger("alarm_fatigue")
 
 
 class Whole(Protocol):
-    """What knows its facilities, and can be narrowed to one."""
+    """Data of several facilities that can be narrowed to one."""
 
     @property
     def facilities(self) -> Sequence[str]: ...
@@ -38,15 +38,15 @@ W = TypeVar("W", bound=Whole)
 
 
 def each_apart(wholes: Iterable[W], work: Callable[[W], T]) -> tuple[list[T], dict[str, Exception]]:
-    """What comes of working on each; where that fails, of working on each of its facilities. And
-    why those failed that did.
+    """The results of `work` on each whole; if that fails, on each of its facilities. Also the
+    errors of the facilities that failed.
     """
     found: list[T] = []
     failed: dict[str, Exception] = {}
     for whole in wholes:
         try:
             found.append(work(whole))
-        except Exception:  # whatever is wrong with one facility's data must not hide the others
+        except Exception:  # a fault in the data of one facility must not hide the others
             for facility in whole.facilities:
                 try:
                     found.append(work(whole.only(facility)))
@@ -71,7 +71,7 @@ def without(burdens: Burdens, facilities: Collection[str]) -> Burdens:
 
 
 class Unmeasured:
-    """Which facilities are left out at present, by who found that; logged once in `LOG_SECONDS`."""
+    """Facilities left out at present, by the step that failed; logged once in `LOG_SECONDS`."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -84,7 +84,7 @@ class Unmeasured:
         return len(frozenset[str]().union(*list(self._by.values())))
 
     def note(self, by: str, failed: dict[str, Exception]) -> None:
-        """What failed the last time that `by` worked on all of them; nothing, if nothing did."""
+        """Replace what `by` has recorded: the facilities that failed in its last run, if any."""
         self._by[by] = frozenset(failed)
         if failed and self._clock() - self._said.get(by, -LOG_SECONDS) >= LOG_SECONDS:
             self._said[by] = self._clock()

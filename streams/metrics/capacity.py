@@ -20,7 +20,8 @@ from analyzer import (
     Policy,
 )
 from analyzer.pipeline.recent import DEVICE_TYPES
-from streams.metrics.definitions import DEFINITIONS, Definition
+from streams.metrics.definition import Definition
+from streams.metrics.definitions import DEFINITIONS
 from streams.metrics.exporter import DELAYS
 from streams.settings import MetricsSettings
 

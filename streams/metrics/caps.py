@@ -18,7 +18,7 @@ import numpy as np
 
 from analyzer import Burdens, ClinicianBurdens
 from analyzer.arrays import Numbers
-from streams.metrics.tables import Chosen, choose, taken
+from streams.metrics.burdens import Chosen, choose, taken
 from streams.settings import MetricsSettings
 
 Key = tuple[str, str]

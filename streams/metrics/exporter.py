@@ -1,10 +1,9 @@
-"""The exporter: shows the worker's state as of each scrape, so that whoever is gone leaves no
-series behind.
+"""The exporter: /metrics, the state of the worker as of each scrape. A clinician or unit that is
+gone leaves no series behind.
 
-Burdens are hundreds of thousands of lines. They are measured and written by a thread of their own,
-from snapshots that the event loop takes in passing, and the text is kept for whoever asks before
-anything has changed. What changes at every moment (counts, delays, lags) is a few lines, and is
-written anew for each scrape.
+Burdens are hundreds of thousands of lines. A thread of their own measures and writes them, from
+snapshots that the event loop takes; the text is kept while it is fresh. What changes all the time
+(counts, delays, lags) is a few lines, written again for each scrape.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
-from weakref import ref
 
 import numpy as np
 import numpy.typing as npt
@@ -34,16 +32,16 @@ from analyzer import (
 from streams import __version__
 from streams.health.health import Health
 from streams.metrics.apart import Unmeasured, each_apart, without
+from streams.metrics.burdens import Chosen, joined
 from streams.metrics.caps import Bounded, ClinicianCap, UnitCap, capped
 from streams.metrics.exposition import END, Format, Packed, packed, render
+from streams.metrics.freshness import Freshness
 from streams.metrics.health import health_tables
 from streams.metrics.tables import (
-    Chosen,
     Table,
     burden_tables,
     clinician_tables,
     histogram_table,
-    joined,
     of_facilities,
     simple_table,
     tally_table,
@@ -53,15 +51,12 @@ from streams.partitions.partition import Partition
 from streams.settings import MetricsSettings
 
 REUSE_SECONDS = 1.0
-"""By the wall clock, numbers change with every moment; younger ones than this are not measured
-again. As long as time stands still for facilities without new alarms, short beside any scrape
-interval, and enough for a pair of Prometheus servers.
+"""How old burdens may be by the wall clock: short compared to any scrape interval, and enough for
+two Prometheus servers to share one measurement.
 """
 
 TURN_SECONDS = 0.005
-"""How long the event loop and the thread that renders let each other wait: Python's own switch
-interval.
-"""
+"""How long event loop and rendering thread wait for each other: Python's switch interval."""
 R = TypeVar("R")
 
 # seconds: from prompt to past the allowed lateness
@@ -89,9 +84,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What /metrics answers: a text that others may get, too, and a few lines for this scrape
-    alone.
-    """
+    """An answer of /metrics: a text shared between scrapes, and the lines of this scrape."""
 
     shared: Packed
     rest: bytes
@@ -102,20 +95,17 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The burdens, and of what: partitions, their versions, and when (s, by the exporter's clock)."""
+    """The burdens of all partitions."""
 
-    held: tuple[ref[Partition], ...]
-    versions: tuple[int, ...]
-    moment: float
     bounded: Bounded
     burdens: Burdens
-    """Those within the caps."""
+    """The burdens within the caps."""
     chosen: Chosen | None
-    """Whose series are shown; None: nobody's."""
+    """The clinicians whose series are shown; None: clinicians are off."""
     dropped: list[int]
     """Rows of clinicians beyond the cap."""
     glance: Glance | None
-    """Of the same moment; None where nobody asked."""
+    """Of the same time; None if it was not asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +115,13 @@ class Rendering:
     of: Measured
     text: Packed
     dropped_samples: int
-    """By all renderings so far."""
+    """In all renderings so far."""
 
 
 class Exporter:
     """/metrics of one worker.
 
-    `reuse`: seconds for which numbers are shown again although time has passed; `policy`: its
-    fingerprint.
+    `reuse` in seconds: see `streams.metrics.freshness`. `policy`: the fingerprint of the policy.
     """
 
     def __init__(
@@ -152,10 +141,8 @@ class Exporter:
         )
         self._units = UnitCap.of(settings)
         self.unmeasured = Unmeasured(clock)
-        self._reuse = reuse
-        self._clock = clock
         self._policy = policy
-        self._measured: Measured | None = None
+        self._fresh: Freshness[None, Measured] = Freshness(source, reuse, clock)
         self._rendering: Rendering | None = None
         self._turn = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="metrics")
@@ -165,7 +152,7 @@ class Exporter:
         """
 
     def observe_delays(self, topic: Topic, accepted_at: npt.NDArray[np.int64], now: float) -> None:
-        """Note how long accepted records took to get here; `now` in seconds, `accepted_at` their
+        """Record how long accepted records took to arrive; `now` in seconds, `accepted_at` their
         event times in ms.
         """
         if len(accepted_at):
@@ -174,8 +161,8 @@ class Exporter:
             self._delays[topic] = self._delays.get(topic, 0) + np.append(counts, delays.sum())
 
     async def scrape(self, format_: Format) -> Page:
-        """The present. Burdens are never older than the counts beside them (but for `reuse`)."""
-        arrived = self._clock()
+        """The present. Burdens are no older than the counts next to them, except for `reuse`."""
+        arrived = self._fresh.arrival()
         self._source.advance()
         tally, watermarks = self._counted()
         health = list(self._health(tally, watermarks))
@@ -213,7 +200,7 @@ class Exporter:
         )
 
     def _counted(self) -> tuple[dict[tuple[Topic, Outcome], int], dict[str, int]]:
-        """What became of records, and the facilities' watermarks."""
+        """Records by topic and outcome, and the watermarks of the facilities."""
         tally: dict[tuple[Topic, Outcome], int] = {}
         watermarks: dict[str, int] = {}
         for one in self._source.partitions:
@@ -269,51 +256,24 @@ class Exporter:
 
     async def measured(self, glance: bool) -> Measured:
         """The present, as the next scrape would show it; with a `glance` at it on demand."""
-        arrived = self._clock()
-        async with self._turn:
-            return await self._measure(arrived, glance)
+        return await self._measure(glance, self._fresh.arrival())
 
-    @staticmethod
-    def holds(partitions: Sequence[Partition]) -> tuple[ref[Partition], ...]:
-        """What tells these partitions from others, and from themselves taken over anew; it keeps
-        none of them alive.
-        """
-        return tuple(ref(one) for one in partitions)
-
-    async def _current(self, arrived: float) -> Rendering:
-        """A rendering for a scrape that `arrived` then: of that time or later, or of a state that
-        has not changed since.
-        """
+    async def _current(self, arrived: int) -> Rendering:
         async with self._turn:
-            measured = await self._measure(arrived, glance=False)
+            measured = await self._measure(False, arrived)
             if self._rendering is None or self._rendering.of is not measured:
                 self._rendering = await in_turns(self._thread.submit(self._render, measured))
             return self._rendering
 
-    async def _measure(self, arrived: float, glance: bool) -> Measured:
-        known = (
-            self._measured
-            if self._measured is None or self._measured.glance is not None or not glance
-            else None
+    async def _measure(self, glance: bool, arrived: int) -> Measured:
+        async def take(partitions: Sequence[Partition]) -> Measured:
+            snapshots = [one.engine.snapshot() for one in partitions]
+            glances = self._glance([one.engine for one in partitions]) if glance else None
+            return await in_turns(self._thread.submit(self._count, snapshots, glances))
+
+        return await self._fresh.get(
+            None, take, arrived, lambda known: not glance or known.glance is not None
         )
-        if known is not None and known.moment >= arrived:
-            return known  # made while we waited for our turn
-        self._source.advance()
-        partitions, moment = self._source.partitions, self._clock()
-        held = self.holds(partitions)
-        versions = tuple(one.engine.version for one in partitions)
-        if (
-            known is not None
-            and known.held == held
-            and (moment - known.moment < self._reuse or known.versions == versions)
-        ):
-            return known
-        snapshots = [one.engine.snapshot() for one in partitions]
-        glances = self._glance([one.engine for one in partitions]) if glance else None
-        self._measured = await in_turns(
-            self._thread.submit(self._count, held, versions, moment, snapshots, glances)
-        )
-        return self._measured
 
     def _glance(self, engines: Sequence[Engine]) -> Glance:
         found, failed = each_apart([Glances(one) for one in engines], Glances.take)
@@ -322,9 +282,6 @@ class Exporter:
 
     def _count(
         self,
-        held: tuple[ref[Partition], ...],
-        versions: tuple[int, ...],
-        moment: float,
         snapshots: Sequence[Snapshot],
         glance: Glance | None,
     ) -> Measured:
@@ -335,7 +292,7 @@ class Exporter:
         chosen, dropped = (
             (None, []) if self._cap is None else self._cap.choose(bounded.burdens.clinicians)
         )
-        return Measured(held, versions, moment, bounded, bounded.burdens, chosen, dropped, glance)
+        return Measured(bounded, bounded.burdens, chosen, dropped, glance)
 
     def _render(self, of: Measured) -> Rendering:
         """In the exporter's thread."""
@@ -372,7 +329,7 @@ class Exporter:
 
 @dataclass(frozen=True, slots=True)
 class Glances:
-    """An engine, to be glanced at whole or at one facility (see `streams.metrics.apart`)."""
+    """An engine, to take a glance of all or of one facility (see `streams.metrics.apart`)."""
 
     engine: Engine
     facility: str | None = None
@@ -389,7 +346,7 @@ class Glances:
 
 
 def _without(of: Measured, facilities: Collection[str]) -> tuple[Burdens, Chosen | None]:
-    """Burdens without those facilities, and who of the clinicians in them is shown."""
+    """Burdens without those facilities, and which of the remaining clinicians are shown."""
     burdens, chosen = without(of.burdens, facilities), of.chosen
     if chosen is None:
         return burdens, None
@@ -407,13 +364,12 @@ def _without(of: Measured, facilities: Collection[str]) -> tuple[Burdens, Chosen
 
 
 async def in_turns(work: Future[R]) -> R:
-    """The result of a thread that computes, which by turns gets the processor and leaves it to the
-    event loop.
+    """The result of a computing thread, which shares the processor with the event loop by turns.
 
-    Left to itself, such a thread starves beside a busy loop: whoever wants Python's lock asks for
-    it after waiting for 5 ms without a break, and a loop drops the lock for a moment at every turn,
-    if only to take it back before anybody else has woken up. (Measured with 10,000 clinicians
-    beside tasks of 2 ms: no page within 120 s; in turns, 1.8 s, and no stall over 30 ms.)
+    Left to itself, such a thread starves next to a busy loop: it asks for Python's lock only after
+    5 ms of uninterrupted waiting, but the loop drops the lock briefly at every pass and takes it
+    back before the thread has woken up. (Measured with 10,000 clinicians next to tasks of 2 ms: no
+    page within 120 s; by turns, 1.8 s, and no stall over 30 ms.)
     """
     answer = asyncio.wrap_future(work)
     while not work.done():

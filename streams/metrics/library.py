@@ -11,8 +11,9 @@ from prometheus_client import Metric
 from prometheus_client.samples import Sample
 
 from analyzer import Burdens, Outcome, Topic
+from streams.metrics.burdens import everybody
 from streams.metrics.definitions import DEFINITIONS, PREFIX
-from streams.metrics.tables import Table, burden_tables, everybody, tally_table, watermark_table
+from streams.metrics.tables import Table, burden_tables, tally_table, watermark_table
 
 
 def as_metrics(tables: Iterable[Table]) -> Iterator[Metric]:

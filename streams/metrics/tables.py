@@ -1,15 +1,15 @@
-"""Metrics: how burdens become samples of what `streams.metrics.definitions` names.
+"""Tables: burdens as samples of the metrics in `streams.metrics.definitions`.
 
-Samples come as tables of numbers with the labels of their rows and columns;
-`streams.metrics.exposition` writes these as text.
+A table is an array of numbers with the labels of its rows and columns. `streams.metrics.exposition`
+writes tables as text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain, product
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,19 +25,16 @@ from analyzer import (
     SCOPES,
     TOPICS,
     Burdens,
-    ClinicianBurdens,
     Outcome,
     Topic,
-    UnitBurdens,
 )
+from streams.metrics.burdens import Chosen, taken
 from streams.metrics.definitions import DEFINITIONS
-
-B = TypeVar("B", ClinicianBurdens, UnitBurdens)
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What tells a sample from the others of its row: a suffix of the name, and more labels."""
+    """What distinguishes a sample from others in its row: a suffix of the name, and more labels."""
 
     suffix: str = ""
     labels: tuple[tuple[str, str], ...] = ()
@@ -45,15 +42,13 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Samples of the metric `name`: one for each row and cell, save where the value is NaN (too
-    little is known to say).
+    """Samples of the metric `name`: one for each row and cell, except where the value is NaN (not
+    enough is known).
     """
 
     name: str
     labels: Mapping[str, Sequence[str]]
-    """The labels that rows have, in columns: strings alone give the garbage collector nothing to
-    look through.
-    """
+    """The labels of the rows, a list per label: the garbage collector does not scan strings."""
     cells: Sequence[Cell]
     values: npt.NDArray[np.int64] | npt.NDArray[np.float64]
     """(rows, cells)"""
@@ -63,59 +58,10 @@ class Table:
         return self.values.size - int(np.count_nonzero(np.isnan(self.values)))
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """Clinicians to be shown, in order: their rows in the burdens, and the names that stand for
-    them.
-    """
-
-    row: list[int]
-    shown: list[str]
-
-
 BLOCK = 1000
-"""Rows that are made at once where labels are as many as numbers: what one step of C does in a
-thread must stay short.
+"""Rows per block where there are as many labels as numbers: each step in C must stay short, because
+it blocks other threads.
 """
-
-
-def joined(parts: Sequence[Burdens]) -> Burdens:
-    """The burdens of several partitions in one: units and response times by facility, clinicians as
-    they come.
-
-    A facility never spans partitions.
-    """
-    if len(parts) == 1:
-        return parts[0]
-    if not parts:
-        return _NOBODY
-    units = _joined([one.units for one in parts])
-    responses = sorted(
-        chain.from_iterable(one.response_times for one in parts), key=lambda one: one[0]
-    )
-    order = sorted(range(len(units.unit)), key=units.facility.__getitem__)
-    return Burdens(
-        parts[0].windows, _joined([one.clinicians for one in parts]), taken(units, order), responses
-    )
-
-
-def choose(of: ClinicianBurdens, rows: Iterable[int], pseudonym: Callable[[str], str]) -> Chosen:
-    """Those clinicians, ordered by facility, unit and name as shown: the order of raw ids would
-    give them away.
-    """
-    by_facility: dict[str, list[int]] = {}
-    for row in rows:
-        by_facility.setdefault(of.facility[row], []).append(row)
-    order: list[int] = []
-    for facility in sorted(by_facility):  # each for itself, so that no sort is long
-        order += sorted(
-            by_facility[facility], key=lambda row: (of.unit[row], pseudonym(of.clinician[row]))
-        )
-    return Chosen(order, [pseudonym(of.clinician[row]) for row in order])
-
-
-def everybody(burdens: Burdens, pseudonym: Callable[[str], str]) -> Chosen:
-    return choose(burdens.clinicians, range(len(burdens.clinicians.clinician)), pseudonym)
 
 
 def burden_tables(burdens: Burdens, chosen: Chosen | None, min_classified: int) -> Iterator[Table]:
@@ -218,7 +164,7 @@ def _type_tables(burdens: Burdens, min_classified: int) -> Iterator[Table]:
 
 
 def _types(burdens: Burdens) -> Iterator[_Types]:
-    """At least one: families are told of while they are empty."""
+    """At least one block, so that a family is exposed while it is empty."""
     of, names = burdens.units, DEFINITIONS["unit_type_alarms"].labels
     columns: list[list[str]] = [[] for _ in names]
     counts: list[int] = []
@@ -294,7 +240,7 @@ def _states(place: npt.NDArray[np.intp], states: int) -> npt.NDArray[np.int64]:
 
 
 def _response_tables(burdens: Burdens) -> Iterator[Table]:
-    # at least once: the family is told of while it is empty
+    # at least once: the family is exposed while it is empty
     for begin in range(0, max(len(burdens.response_times), 1), BLOCK):
         block = burdens.response_times[begin : begin + BLOCK]
         labels = {
@@ -349,81 +295,6 @@ def nonactionable_ratios(
     )
     of = useless + actionable[..., np.newaxis]
     return np.where(of >= max(min_classified, 1), useless / np.maximum(of, 1), np.nan)
-
-
-def _joined(parts: Sequence[B]) -> B:
-    """One dataclass of columns after the other."""
-    columns: dict[str, Any] = {}
-    for field in fields(parts[0]):
-        found: list[Any] = [getattr(one, field.name) for one in parts]
-        columns[field.name] = (
-            np.concatenate(found)
-            if isinstance(found[0], np.ndarray)
-            else [*chain.from_iterable(found)]
-        )
-    return type(parts[0])(**columns)
-
-
-def taken(of: B, rows: Sequence[int]) -> B:
-    """Those rows of a dataclass of columns."""
-    columns: dict[str, Any] = {}
-    for field in fields(of):
-        found: Any = getattr(of, field.name)
-        columns[field.name] = (
-            found[np.array(rows, dtype=np.intp)]
-            if isinstance(found, np.ndarray)
-            else [found[row] for row in rows]
-        )
-    return type(of)(**columns)
-
-
-def _none(*shape: int) -> npt.NDArray[np.int64]:
-    return np.zeros((0, 0, *shape), dtype=np.int64)
-
-
-_NOBODY = Burdens(
-    (),
-    ClinicianBurdens(
-        [],
-        [],
-        [],
-        _none(len(ALARM_PRIORITIES)),
-        _none(len(CLASSES)),
-        _none(),
-        _none(),
-        _none() / 1,
-        _none() / 1,
-        _none() / 1,
-        _none(),
-        _none(),
-        _none(),
-        _none(),
-        _none() / 1,
-        _none(),
-    ),
-    UnitBurdens(
-        [],
-        [],
-        _none(len(ALARM_PRIORITIES)),
-        _none(len(CLASSES)),
-        _none(),
-        _none(),
-        _none(),
-        _none(),
-        [],
-        [],
-        _none(),
-        _none(),
-        _none(),
-        _none(),
-        _none() / 1,
-        _none() / 1,
-        _none(),
-        np.zeros((0, len(MEASURES), 2)),
-        np.zeros(0),
-    ),
-    [],
-)
 
 
 def _cells(**labels: Sequence[str]) -> list[Cell]:

@@ -11,7 +11,8 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from analyzer.model.policy import OverloadPolicy
-from reference.__main__ import PAGES, rendered
+from reference import interface
+from reference.__main__ import OPENAPI, PAGES, rendered
 from reference.metrics import exposed
 from reference.settings import BOUNDS, NESTED, Setting, documentation, settings
 from streams.metrics.definitions import DEFINITIONS, PREFIX, SOURCES
@@ -25,6 +26,28 @@ SETTINGS = settings()
 def test_pages_are_what_the_code_writes() -> None:
     """After a change there: `make reference`."""
     assert {path.name: path.read_text() for path in PAGES.glob("*.md")} == rendered()
+
+
+def test_the_openapi_file_is_what_the_structs_say() -> None:
+    """After a change there: `make reference`."""
+    assert OPENAPI.read_text() == interface.text()
+
+
+def test_every_field_of_an_answer_is_described_by_its_name_type_or_text() -> None:
+    """A field whose type is a plain number or text, and whose name alone says little, has a text."""
+    schemas = interface.description()["components"]["schemas"]
+    plain = {
+        f"{name}.{field}"
+        for name, of in schemas.items()
+        for field, form in of["properties"].items()
+        if "description" not in form and form.get("type") in ("number", "boolean", "array")
+    }
+    assert plain <= {"Delay.seconds", "Findings.units", "UnitFindings.findings"} | {
+        f"{name}.{field}"
+        for name in ("Range", "BeforeAfter", "Span")
+        for field in schemas[name]["properties"]
+    }
+    assert all("description" in of for of in schemas.values())
 
 
 def headings(page: str) -> list[str]:

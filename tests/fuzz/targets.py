@@ -30,8 +30,8 @@ TARGETS = {
     "tables": Target(read_table, 0.065, 4096),
 }
 INTERFACE = "interface"
-"""Drawn by schemathesis from `streams/site/openapi.json`, so without bytes or a corpus; the rest of
-all inputs.
+"""Drawn by schemathesis from `streams/http/site/openapi.json`, so without bytes or a corpus; the
+rest of all inputs.
 """
 
 

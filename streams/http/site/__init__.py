@@ -1,5 +1,5 @@
-"""The page: the files that a browser gets at `/`, and the description of the interface behind it;
-as they are, with nothing to be built.
+"""The page: the files that a browser gets at `/`, and the description of the interface behind it
+(`openapi.json`, written by `python -m reference`). They are served as they are; there is no build.
 """
 
 from __future__ import annotations

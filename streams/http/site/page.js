@@ -1,4 +1,4 @@
-// The page: asks the worker how things stand, and writes it where it stood before. Focus, scroll and what is open stay as they are.
+// The page: asks the worker for the units and updates them in place. Focus, scroll position and open sections stay as they are.
 
 import { element, lines, mark, parts, put, readable, rolling, sentence, show, trend } from "./draw.js";
 import { workbench } from "./workbench.js";
@@ -17,7 +17,7 @@ let trouble = "";
 
 const number = (value) => value.toLocaleString("en");
 const plural = (count, word) => `${number(count)} ${word}${count === 1 ? "" : "s"}`;
-const percent = (share) => (share === null ? "too few to say" : `${Math.round(100 * share)}\u00a0%`);
+const percent = (share) => (share === null ? "too few classified" : `${Math.round(100 * share)}\u00a0%`);
 const short = (name) => (name.length > 10 ? `${name.slice(0, 8)}…` : name);
 const spaced = (window) => window.replace(/^(\d+)(\D+)$/, (_, count, unit) => `${count}\u00a0${unit === "m" ? "min" : unit}`);
 const sum = (values) => values.reduce((total, one) => total + one, 0);
@@ -62,7 +62,7 @@ async function update() {
 }
 
 function said(error) {
-  if (error.status === 401) return "The worker asks for a token: load this page again.";
+  if (error.status === 401) return "The worker requires a token: reload this page.";
   if (error.status === 503) return `The worker is starting: ${error.message}.`;
   return error.status ? `The worker could not answer: ${error.message}.` : "The worker cannot be reached.";
 }
@@ -88,12 +88,12 @@ async function follow() {
   }
 }
 
-/** What is wrong, said as long as it is; and how old the numbers are. */
+/** Shows the present problem, if there is one, and how old the numbers are. */
 function tell() {
   const seconds = last ? (Date.now() - last.came) / 1000 : 0;
   const silent = last && seconds > 3 * refresh + PATIENCE_SECONDS ? "The worker does not answer." : "";
   const problem = trouble || silent;
-  const since = problem && last ? ` What stands below is of ${new Date(last.came).toLocaleTimeString("en", { hourCycle: "h23" })}, ${ago(seconds)} ago.` : "";
+  const since = problem && last ? ` The numbers below are from ${new Date(last.came).toLocaleTimeString("en", { hourCycle: "h23" })}, ${ago(seconds)} ago.` : "";
   put(byId("trouble"), problem + since);
   show(byId("trouble"), Boolean(problem));
   put(byId("age"), last ? `updated ${seconds < 1 ? "now" : `${ago(seconds)} ago`}` : "");
@@ -105,7 +105,7 @@ function tell() {
   }
 }
 
-// -- what is asked first
+// -- the five questions at the top
 
 const keyOf = (unit) => `${unit.facility}\u0000${unit.unit}`;
 const several = () => last.currency.facilities.length > 1;
@@ -120,37 +120,37 @@ function answer(which, head, body) {
 
 function drawAnswers(found) {
   const worst = found.units[0];
-  if (!worst) answer("worst", "Nobody yet", "No unit has had an alarm or anybody on duty.");
+  if (!worst) answer("worst", "No one yet", "No unit has had an alarm or a clinician on duty.");
   else if (!strained(worst)) {
     const rate = perHead(worst);
-    answer("worst", "Nobody", `No load is beyond its limit. Most: ${nameOf(worst)}${rate === null ? "" : `, ${rate.toFixed(1)} alarms per clinician in 10 min`}.`);
+    answer("worst", "No one", `No load exceeds its limit. Highest: ${nameOf(worst)}${rate === null ? "" : `, ${rate.toFixed(1)} alarms per clinician in 10 min`}.`);
   } else answer("worst", `${nameOf(worst)}: ${worstState(worst)}`, reasonsOf(worst).slice(0, 2).map(sentence).join(" "));
 
   const helped = found.units.find((unit) => unit.relief);
-  const alone = helped && helped !== worst && strained(worst) ? `In ${nameOf(worst)} nobody on duty could, so it takes somebody from outside. ` : "";
+  const alone = helped && helped !== worst && strained(worst) ? `In ${nameOf(worst)}, no one on duty could take a bed: call in help from outside the unit. ` : "";
   if (helped) answer("relief", `${nameOf(helped)}: ${short(helped.relief.to.clinician)}`, alone + reliefWords(helped.relief));
-  else if (found.units.some(strained)) answer("relief", "No colleague there", "Nobody on duty could take a bed and carry less: it takes somebody from outside.");
-  else answer("relief", "No need", "Nobody's load is beyond a limit.");
+  else if (found.units.some(strained)) answer("relief", "No one on the unit", "No one on duty could take a bed and still have the lower load: call in help from outside the unit.");
+  else answer("relief", "No need", "No load exceeds its limit.");
 
   drawCurrency(found.currency);
   drawShifts(found.units);
 }
 
-const CURRENT = { current: "Yes", incomplete: "Not all of it", empty: "No data yet" };
+const CURRENT = { current: "Yes", incomplete: "Incomplete", empty: "No data yet" };
 
 /** Whether the numbers can be relied upon, and what is wrong with them. */
 function drawCurrency({ state, says, facilities, warnings }) {
   const ours = warnings.filter((one) => !chosen() || one.facility === null || one.facility === chosen());
   const elsewhere = state === "incomplete" && !ours.length;
   const latest = Math.max(...facilities.map((one) => one.watermark));
-  const told = elsewhere ? "Nothing is known to be missing here." : sentence(state === "incomplete" && chosen() ? ours[0].says : says);
+  const told = elsewhere ? "No data are known to be missing here." : sentence(state === "incomplete" && chosen() ? ours[0].says : says);
   const event = facilities.length ? ` Last alarm event: ${time(latest, true)}.` : "";
   answer("current", elsewhere ? "Yes" : CURRENT[state] ?? "No", told + event);
   lines(byId("warnings"), ours.map((one) => sentence(one.says)));
   show(byId("warnings"), ours.length > 0);
 }
 
-/** A facility that has sent nothing for long says so on its own units. */
+/** If a facility has been quiet for long, its units say so. */
 function drawOld(card, unit) {
   const of = last.currency.facilities.find((one) => one.facility === unit.facility);
   put(card.old, of?.says ? sentence(of.says) : "");
@@ -163,10 +163,10 @@ function worstState(unit) {
   return overloaded ? `${overloaded} of ${unit.staffing.clinicians} overloaded` : `${elevated} of ${unit.staffing.clinicians} elevated`;
 }
 
-/** Why a load is too much now; or, where it is over and only has to last, what it was about. */
+/** Why a state holds now; while it recovers, why it was entered. */
 function why(one) {
   if (one.reasons.length) return one.reasons;
-  return one.entered.length ? [`cooling down; at ${time(one.rose)}: ${one.entered.join(", ")}`] : [];
+  return one.entered.length ? [`recovering; at ${time(one.rose)}: ${one.entered.join(", ")}`] : [];
 }
 
 function reasonsOf(unit) {
@@ -181,21 +181,21 @@ function reasonsOf(unit) {
 }
 
 const reliefWords = ({ from, to }) =>
-  `One bed of ${short(from.clinician)} to ${short(to.clinician)}: alarms an hour ${from.alarms_1h} → ${from.alarms_1h_after} and ` +
-  `${to.alarms_1h} → ${to.alarms_1h_after}, then with ${plural(to.beds_after, "bed")}.`;
+  `Move one bed from ${short(from.clinician)} (alarms per hour ${from.alarms_1h} → ${from.alarms_1h_after}) to ` +
+  `${short(to.clinician)} (${to.alarms_1h} → ${to.alarms_1h_after}, then ${plural(to.beds_after, "bed")}).`;
 
-/** Alarms an hour now and before, over the hours of which everything is known. */
+/** Alarms per hour now and before, over the hours whose alarms are all known. */
 function shiftWords({ before, last: now }) {
   if (!before.hours || !now.hours) return null;
   const [was, is] = [before.alarms / before.hours, now.alarms / now.hours];
   const change = was ? (is - was) / was : is ? 1 : 0;
   const word = Math.abs(change) < STEADY ? "About the same" : change < 0 ? "Better" : "Worse";
   const than = was ? `, ${Math.abs(Math.round(100 * change))} % ${change < 0 ? "fewer" : "more"}` : "";
-  const over = before.hours < 12 ? ` (${before.hours} h of it known)` : "";
+  const over = before.hours < 12 ? ` (${before.hours} h of them known)` : "";
   return {
     word,
-    says: `${is.toFixed(1)} alarms an hour in the last 12\u00a0h, ${was.toFixed(1)} in the 12\u00a0h before${over}${than}`,
-    brief: `${is.toFixed(1)} alarms an hour, ${was.toFixed(1)} in the 12\u00a0h before${over}`,
+    says: `${is.toFixed(1)} alarms per hour in the last 12\u00a0h, ${was.toFixed(1)} in the 12\u00a0h before${over}${than}`,
+    brief: `${is.toFixed(1)} alarms per hour, ${was.toFixed(1)} in the 12\u00a0h before${over}`,
   };
 }
 
@@ -206,19 +206,19 @@ function drawShifts(units) {
   });
   const found = shiftWords({ before: add("before"), last: add("last") });
   if (found) answer("before", found.word, `${found.says}.`);
-  else answer("before", "Not known yet", "The worker holds no alarms from before the last 12 h.");
+  else answer("before", "Not known yet", "No alarms are known from before the last 12 h.");
 }
 
 const REMEDIES = {
-  sensor: () => "other sensors, cables or lines, or another way to place them",
-  merge: () => "merged with the alarm it comes with, or suppressed beside it",
-  deadband: () => "a deadband, or a hold-off before it sounds again",
-  limit: () => "another default limit",
-  delay: ({ delay }) => `an annunciation delay of ${delay.seconds} s`,
-  standing_rule: () => "a rule that acknowledges or latches what stands",
-  release: () => "cleared, or the device out of service",
-  staffing: () => "fewer beds at a time, or somebody else to be called",
-  review: () => "a review",
+  sensor: () => "replace or reposition sensors, cables or lines",
+  merge: () => "merge it with the alarm that it accompanies, or suppress it",
+  deadband: () => "add a deadband, or a hold-off before it sounds again",
+  limit: () => "change the default limit",
+  delay: ({ delay }) => `add an annunciation delay of ${delay.seconds} s`,
+  standing_rule: () => "add a rule for acknowledging or latching standing alarms",
+  release: () => "clear the alarm, or take the device out of service",
+  staffing: () => "assign fewer beds per clinician, or route the alarm to someone else",
+  review: () => "review the alarm",
 };
 
 function drawFix() {
@@ -227,11 +227,11 @@ function drawFix() {
   const fixable = all.filter(({ one }) => REMEDIES[one.remedy]).sort((a, b) => b.one.load.count - a.one.load.count);
   if (fixable.length) {
     const { unit, one } = fixable[0];
-    const share = `${number(one.load.count)} of ${number(one.load.of)} alarms that needed nobody, in ${spaced(findings.window)}`;
+    const share = `${number(one.load.count)} of ${number(one.load.of)} non-actionable alarms in ${spaced(findings.window)}`;
     const review = one.clinical_review ? ", after a clinical review" : "";
     const what = one.source ? `${readable(one.source)}, ${one.device_type}` : one.device_type;
     answer("fix", `${readable(one.code)} in ${nameOf(unit)}`, `${what}: ${share}. Change: ${REMEDIES[one.remedy](one)}${review}. Owner: ${one.owner}.`);
-  } else answer("fix", "None yet", all.length ? "No alarm type shows a pattern that a change would cure, or too few are classified." : "No alarms to look at.");
+  } else answer("fix", "None yet", all.length ? "No alarm type shows a pattern that a change would fix, or too few alarms are classified." : "There are no alarms.");
 }
 
 // -- units
@@ -239,7 +239,7 @@ function drawFix() {
 function draw(found) {
   const { facilities } = found.currency;
   const place = chosen() || facilities.map((one) => one.facility).slice(0, 4).join(", ");
-  put(byId("place"), found.currency.clock === "event" ? `${place} (by its own clock, UTC)` : place);
+  put(byId("place"), found.currency.clock === "event" ? `${place} (recorded time, UTC)` : place);
   drawChoice(facilities.map((one) => one.facility));
   put(byId("now"), facilities.length ? time(found.currency.clock === "event" ? Math.max(...facilities.map((one) => one.watermark)) : found.at, true) : "");
   drawAnswers(found);
@@ -274,14 +274,14 @@ function drawChoice(names) {
 }
 
 function drawEmpty(found) {
-  const empty = chosen() ? `Nothing is known of ${chosen()} here: this worker does not hold it, or it has had no alarms.` : sentence(found.currency.says);
+  const empty = chosen() ? `No data for ${chosen()}: this worker does not hold it, or it has had no alarms.` : sentence(found.currency.says);
   put(byId("empty"), empty);
   show(byId("empty"), !found.units.length);
-  put(byId("left-out"), `${plural(found.left_out, "more unit")} not shown: choose a facility.`);
+  put(byId("left-out"), `${plural(found.left_out, "more unit")} not shown: select a facility.`);
   show(byId("left-out"), found.left_out > 0);
 }
 
-/** Moves what has changed places, unless somebody is at work among the units. */
+/** Moves units to their new positions, unless the focus is within the list. */
 function order(items) {
   const list = byId("list");
   if (list.contains(document.activeElement) && items.every((item) => item.parentElement === list)) return;
@@ -297,7 +297,7 @@ function announce(units, before) {
     item.classList.remove("changed");
     requestAnimationFrame(() => item.classList.add("changed"));
   }
-  if (changed.length) put(byId("news"), changed.map((unit) => `${nameOf(unit)} is ${unit.state} now`).join(", "));
+  if (changed.length) put(byId("news"), changed.map((unit) => `${nameOf(unit)} is now ${unit.state}`).join(", "));
 }
 
 function newCard(unit) {
@@ -318,8 +318,8 @@ function drawUnit(card, unit, most) {
   put(card.state, unit.state);
   put(card.since, unit.since === null ? "" : `since ${time(unit.since)}`);
   const reasons = reasonsOf(unit);
-  lines(card.why, reasons.length ? reasons.map(sentence) : ["Nothing is beyond its limit."]);
-  put(card.relief, unit.relief ? `Would help: ${reliefWords(unit.relief)}` : strained(unit) ? "No colleague here could take a bed and carry less: it takes somebody from outside." : "");
+  lines(card.why, reasons.length ? reasons.map(sentence) : ["No measure exceeds its limit."]);
+  put(card.relief, unit.relief ? `Suggestion: ${reliefWords(unit.relief)}` : strained(unit) ? "No colleague here could take a bed and still have the lower load: call in help from outside the unit." : "");
   drawTrend(card, unit, most);
   drawFacts(card, unit);
   drawOld(card, unit);
@@ -328,7 +328,7 @@ function drawUnit(card, unit, most) {
 function drawTrend(card, unit, most) {
   const rate = perHead(unit), values = rolling(unit.trend.minutes), now = values.at(-1);
   put(card.rate, rate === null ? number(now) : rate.toFixed(1));
-  put(card["rate-is"], rate === null ? "alarms in 10 min, and nobody on duty" : "alarms per clinician in 10 min");
+  put(card["rate-is"], rate === null ? "alarms in 10 min, no one on duty" : "alarms per clinician in 10 min");
   const words = `${unit.unit}, alarms in 10 min over the last hour: ${values[0]} an hour ago, at most ${Math.max(...values)}, ${now} now`;
   trend(card.trend, values, most, MANAGEABLE * unit.staffing.clinicians, words);
 }
@@ -340,12 +340,12 @@ function drawFacts(card, unit) {
   const coverage = of.alarms ? ` (${Math.round((100 * of.classified) / of.alarms)} % classified)` : "";
   put(card.nonactionable, `${percent(of.clinical)} in ${spaced(longest)}${coverage}`);
   const { clinicians, beds, beds_per_clinician: each } = unit.staffing;
-  put(card.staffing, clinicians ? `${clinicians} on duty, ${plural(beds, "bed")}, ${each.toFixed(1)} each` : "nobody assigned: is the roster sent?");
+  put(card.staffing, clinicians ? `${clinicians} on duty, ${plural(beds, "bed")}, ${each.toFixed(1)} each` : "no one assigned: is the roster being sent?");
   const standing = unit.standing_alarms ? `, ${number(unit.standing_alarms)} for over 1 h` : "";
   put(card.open, `${plural(unit.open_alarms, "alarm")}${standing}`);
   const shown = unit.unassigned_alarms["1h"] === undefined ? longest : "1h";
   put(card.unassigned, `${plural(unit.unassigned_alarms[shown], "alarm")} in ${spaced(shown)}`);
-  put(card.shift, shiftWords(unit.trend.shifts)?.brief ?? "nothing held from before the last 12 h");
+  put(card.shift, shiftWords(unit.trend.shifts)?.brief ?? "no alarms known from before the last 12 h");
 }
 
 // -- clinicians of a unit, in the order of their pseudonyms
@@ -355,13 +355,13 @@ async function drawPeople(card) {
     const { clinicians, left_out: more } = await ask("clinicians", card.name);
     const here = clinicians.filter((one) => one.on_duty), windows = last.windows;
     const [first, second] = [windows[0], windows[1] ?? windows[0]], protectedIn = windows.includes("1h") ? "1h" : windows.at(-1);
-    lines(card.columns, ["Pseudonym and load", "Beds", `Alarms ${spaced(first)}`, spaced(second), `Protected ${spaced(protectedIn)}`, "Hour of shift"], "th");
+    lines(card.columns, ["Pseudonym and state", "Beds", `Alarms ${spaced(first)}`, spaced(second), `Protected ${spaced(protectedIn)}`, "Hours on duty"], "th");
     for (const head of card.columns.children) head.scope = "col";
     const rows = new Map([...card.rows.children].map((row) => [row.dataset.who, row]));
     const wanted = here.map((one) => drawPerson(rows.get(one.clinician), one, [first, second, protectedIn]));
     if (wanted.some((row, place) => card.rows.children[place] !== row) || rows.size !== wanted.length) card.rows.replaceChildren(...wanted);
     show(card.region, here.length > 0);
-    put(card.nobody, here.length ? `${plural(more, "more clinician")} not shown.` : "Nobody is assigned to a bed of this unit now.");
+    put(card.nobody, here.length ? `${plural(more, "more clinician")} not shown.` : "No one is assigned to a bed of this unit now.");
     show(card.nobody, !here.length || more > 0);
   } catch (error) {
     if (!error.status) throw error;
@@ -392,7 +392,7 @@ function drawPerson(row, one, [first, second, protectedIn]) {
 function drawFindings(key, card) {
   const found = findings.units?.get(key)?.findings ?? [];
   lines(card.fixes, found.map((one) => sentence(one.says.replaceAll("->", "→"))));
-  put(card.nothing, "No alarms to look at.");
+  put(card.nothing, "There are no alarms.");
   show(card.nothing, !found.length);
 }
 

@@ -1,9 +1,9 @@
-// The workbench: one alarm type of one unit under another limit or delay. The worker counts; this asks it, and writes what it says.
+// The workbench: one alarm type of one unit under another limit or delay. The worker counts; this shows its answer.
 
 import { bars, element, lines, parts, put, readable, sentence, show } from "./draw.js";
 
 const PAUSE = 150; // ms without a movement before the worker is asked
-const UNMOVED = "as it is";
+const UNMOVED = "unchanged";
 
 /** Limits from the present one, which stands for none, to the furthest reading, in round steps. */
 export function limitsWithin({ present, furthest }) {
@@ -21,9 +21,9 @@ function aboutType(one, hours) {
   const limits = [low && `below ${range(low)}`, high && `above ${range(high)}`].filter(Boolean).join(" and ");
   return [
     `${one.alarms} finished alarms in ${hours}\u00a0h.`,
-    limits && `They sounded ${limits}, at readings of ${range(one.readings)}.`,
-    !one.room && (limits ? "Limits on both sides: neither can be tried here." : "No limit decides them."),
-    one.high_priority > 0 && `${one.high_priority} of high priority: not without a clinical review.`,
+    limits && `They sounded ${limits}, with readings of ${range(one.readings)}.`,
+    !one.room && (limits ? "They have limits on both sides, so that no other limit can be tried here." : "They have no alarm limit."),
+    one.high_priority > 0 && `${one.high_priority} of high priority: a clinical review is required before any change.`,
   ].filter(Boolean).join(" ");
 }
 
@@ -75,7 +75,7 @@ export function workbench(root, ask, said) {
       offer(at.type, types.map((one) => `${nameOf(one.type)} (${one.alarms})`), types.findIndex((one) => JSON.stringify(one.type) === before));
       show(at.levers, true);
       if (types.length) drawType();
-      else drawNone("No finished alarms are held of this unit.");
+      else drawNone("No finished alarms of this unit are known.");
     });
   }
 

@@ -49,7 +49,7 @@ linux_only = pytest.mark.skipif(
 # -- the table
 
 EXPOSITION = """\
-# HELP alarm_fatigue_unit_alarms Alarms of the unit that started in the window, each once.
+# HELP alarm_fatigue_unit_alarms Alarms of the unit that started in the window; each alarm counts once.
 # TYPE alarm_fatigue_unit_alarms gauge
 alarm_fatigue_unit_alarms{facility="H01",unit="MICU",window="10m",priority="high"} 4
 alarm_fatigue_unit_alarms{facility="H01",unit="MICU",window="10m",priority="medium"} 7

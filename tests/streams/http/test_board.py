@@ -184,7 +184,7 @@ def test_where_clinicians_are_not_shown_nobody_is_told_of() -> None:
         answer = site.get(f"/api/v1/clinicians?facility=H01&unit={units[0]['unit']}")
         assert (answer.status, answer.json) == (
             404,
-            {"error": "metrics.clinicians is off: this worker tells of units only"},
+            {"error": "metrics.clinicians is off: this worker shows units only"},
         )
 
 

@@ -136,11 +136,11 @@ def test_five_questions_are_answered_at_once(browser: Browser) -> None:
         )
         assert (
             answer(page, "relief")
-            == "ICU: bob\nOne bed of ann to bob: alarms an hour 30 → 15 and 0 → 15, then with 2 beds."
+            == "ICU: bob\nMove one bed from ann (alarms per hour 30 → 15) to bob (0 → 15, then 2 beds)."
         )
         expect(page.locator("#fix strong")).to_have_text("LO in ICU")
         assert answer(page, "fix").replace("\u00a0", " ") == (
-            "LO in ICU\nmonitor: 30 of 30 alarms that needed nobody, in 12 h. Change: an annunciation delay of 5 s. Owner: biomed."
+            "LO in ICU\nmonitor: 30 of 30 non-actionable alarms in 12 h. Change: add an annunciation delay of 5 s. Owner: biomed."
         )
         assert (
             answer(page, "current")
@@ -148,7 +148,7 @@ def test_five_questions_are_answered_at_once(browser: Browser) -> None:
         )
         assert (
             answer(page, "before").replace("\u00a0", " ")
-            == "Worse\n5.1 alarms an hour in the last 12 h, 0.0 in the 12 h before."
+            == "Worse\n5.1 alarms per hour in the last 12 h, 0.0 in the 12 h before."
         )
         assert page.title() == "1 unit overloaded, alarm load"
         assert units(page) == ["ICU", "CCU"]
@@ -166,7 +166,7 @@ def test_five_questions_are_answered_at_once(browser: Browser) -> None:
         )
         assert (
             page.locator(".unit").nth(1).locator(".why").inner_text()
-            == "Nothing is beyond its limit."
+            == "No measure exceeds its limit."
         )
 
 
@@ -223,7 +223,7 @@ def test_nothing_to_show_says_why(browser: Browser) -> None:
         expect(page.locator("#empty")).to_have_text(
             "No alarm event has come in yet: is anything sent to the topic alarms?"
         )
-        assert answer(page, "worst").startswith("Nobody yet")
+        assert answer(page, "worst").startswith("No one yet")
         assert answer(page, "current").startswith("No data yet")
     hospital = Hospital()
     hospital.alarm(NINE)
@@ -234,18 +234,18 @@ def test_nothing_to_show_says_why(browser: Browser) -> None:
     ):
         page.get_by_text("Clinicians of ICU").click()
         expect(page.locator("[data-is=nobody]")).to_have_text(
-            "Metrics.clinicians is off: this worker tells of units only."
+            "Metrics.clinicians is off: this worker shows units only."
         )
         assert (
             page.locator("[data-is=staffing]").inner_text()
-            == "nobody assigned: is the roster sent?"
+            == "no one assigned: is the roster being sent?"
         )
         assert answer(page, "before").startswith("Not known yet")
-        assert page.locator("[data-is=nonactionable]").inner_text().startswith("too few to say")
+        assert page.locator("[data-is=nonactionable]").inner_text().startswith("too few classified")
     with Site(FakeWorker(hospital.engine), now=NINE / 1000) as site, Screen(browser, site) as page:
         page.get_by_text("Clinicians of ICU").click()
         expect(page.locator("[data-is=nobody]")).to_have_text(
-            "Nobody is assigned to a bed of this unit now."
+            "No one is assigned to a bed of this unit now."
         )
 
 
@@ -320,9 +320,9 @@ def test_a_candidate_is_tried_with_the_keyboard_and_its_numbers_are_those_of_the
         )
         kinds.select_option(f"HI, ECG HEART RATE, monitor ({rate['alarms']})")
         expect(bench.locator("[data-is=about]")).to_have_text(
-            f"{rate['alarms']} finished alarms in {choices['span']['hours']:g}\u00a0h. They sounded above 120, at readings of "
+            f"{rate['alarms']} finished alarms in {choices['span']['hours']:g}\u00a0h. They sounded above 120, with readings of "
             f"{rate['readings']['least']:g} to {rate['readings']['most']:g}. "
-            f"{rate['high_priority']} of high priority: not without a clinical review."
+            f"{rate['high_priority']} of high priority: a clinical review is required before any change."
         )
         dragged(page, "delay", "ArrowRight", 9)
         dragged(page, "limit", "ArrowRight", 4)
@@ -349,7 +349,7 @@ def test_a_candidate_is_tried_with_the_keyboard_and_its_numbers_are_those_of_the
         expect(bench.locator("[aria-atomic]")).to_have_text(f"{before} alarms before, 0 after")
         dragged(page, "limit", "Home")
         dragged(page, "delay", "Home")
-        expect(bench.locator("output")).to_have_text(["as it is", "as it is"])
+        expect(bench.locator("output")).to_have_text(["unchanged", "unchanged"])
         expect(bench.locator("[aria-atomic]")).to_have_text(
             f"{before} alarms before, {before} after"
         )
@@ -387,7 +387,7 @@ def test_where_nothing_has_finished_there_is_nothing_to_try(browser: Browser) ->
         expect(problem).to_have_text("No unit has had an alarm yet.")
         hospital.alarm(NINE)
         hospital.run(NINE)
-        expect(problem).to_have_text("No finished alarms are held of this unit.")
+        expect(problem).to_have_text("No finished alarms of this unit are known.")
         expect(page.locator("#delay")).to_be_hidden()
 
 
@@ -397,7 +397,7 @@ def test_what_cannot_be_tried_is_said_in_place_of_an_answer(browser: Browser, si
         page.locator("#workbench summary").click()
         bench = page.locator("#workbench")
         bench.get_by_label("Alarm type").select_option(index=1)
-        expect(bench.locator("[data-is=about]")).to_contain_text("No limit decides them.")
+        expect(bench.locator("[data-is=about]")).to_contain_text("They have no alarm limit.")
         expect(page.locator("#limit")).to_be_hidden()
         page.route(
             "**/api/v1/whatif?*",
@@ -439,7 +439,7 @@ def test_it_goes_on_in_place_with_focus_scroll_and_what_is_open(browser: Browser
         expect(page.locator(".unit[data-state=overloaded] h3 span", has_text="CCU")).to_have_count(
             1
         )
-        expect(page.locator("#news")).to_contain_text("CCU is overloaded now")
+        expect(page.locator("#news")).to_contain_text("CCU is now overloaded")
         assert units(page) == ["ICU", "CCU"], "nothing moves away from under somebody at work there"
         assert page.evaluate("document.activeElement.textContent") == focused
         assert opened_at is not None
@@ -506,7 +506,7 @@ def test_a_silent_broker_refused_events_and_wrong_clocks_are_named_on_the_page(
         offsets=(ClockOffset("H01", "ventilator", -660_000, 0, 20),),
     )
     with Site(worker, now=UNTIL / 1000) as site, Screen(browser, site) as page:
-        expect(page.locator("#current strong")).to_have_text("Not all of it")
+        expect(page.locator("#current strong")).to_have_text("Incomplete")
         refused = "20 of 80 alarm events counted in the last 10 min; 60 refused: 40 late, 20 from the future"
         expect(page.locator("#current")).to_contain_text(f"H01: {refused}")
         expect(page.locator("#warnings li")).to_have_text(
@@ -564,7 +564,7 @@ def test_a_worker_that_is_gone_is_said_to_be_and_its_return_is_seen(browser: Bro
         first.stop()
         expect(page.get_by_role("alert")).to_have_text(
             re.compile(
-                r"The worker cannot be reached\. What stands below is of \d\d:\d\d:\d\d, \d+ s ago\."
+                r"The worker cannot be reached\. The numbers below are from \d\d:\d\d:\d\d, \d+ s ago\."
             )
         )
         expect(page.locator("#current strong")).to_have_text("No")
@@ -780,7 +780,7 @@ def test_whoever_listens_is_told_what_others_see(browser: Browser, site: Site) -
         first = units(page)[0]
         for line in (
             'heading "Alarm load" [level=1]',
-            'heading "Units, those that need help first" [level=2]',
+            'heading "Units, most in need of help first" [level=2]',
             f'heading "{first}" [level=3]',
             "term: Who needs help first?",
             f'img "{first}, alarms in 10 min over the last hour:',
@@ -822,4 +822,4 @@ def test_dark_is_dark_and_light_is_light(browser: Browser, site: Site) -> None:
 
 def test_without_scripts_it_says_where_the_numbers_are(browser: Browser, site: Site) -> None:
     with Screen(browser, site, java_script_enabled=False) as page:
-        assert "The same numbers stand at /metrics and /api/v1/units." in page.inner_text("main")
+        assert "The same numbers are at /metrics and /api/v1/units." in page.inner_text("main")

@@ -18,9 +18,10 @@ from analyzer import Burdens, Engine, Evidence, Glance, Policy, Snapshot
 from streams.dev.broker import EmbeddedBroker
 from streams.metrics import definitions
 from streams.metrics.apart import Unmeasured
+from streams.metrics.burdens import joined
 from streams.metrics.capacity import UnboundedLabelError, most_samples
 from streams.metrics.caps import UnitCap
-from streams.metrics.tables import joined
+from streams.metrics.definition import Definition
 from streams.settings import MetricsSettings
 from tests.harness.exposition import FakeEngine, Scraper, value, ward
 from tests.harness.exposition import FakeWorker as ScrapedWorker
@@ -290,7 +291,7 @@ def test_a_label_without_a_bound_is_noticed(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(
         definitions.DEFINITIONS,
         "novel",
-        definitions.Definition("gauge", ("facility", "device"), "New."),
+        Definition("gauge", ("facility", "device"), "New."),
     )
     with pytest.raises(UnboundedLabelError, match="novel: the label device"):
         most_samples(MetricsSettings(), Policy())

@@ -38,18 +38,13 @@ from analyzer import (
     nonactionable_ratio,
 )
 from streams.http.web import add_pages
+from streams.metrics.burdens import everybody, joined
 from streams.metrics.caps import ClinicianCap as Cap
 from streams.metrics.definitions import DEFINITIONS
 from streams.metrics.exporter import Exporter
 from streams.metrics.exposition import BLOCK_LINES, END, Format, accepts, packed, render
 from streams.metrics.library import as_metrics
-from streams.metrics.tables import (
-    burden_tables,
-    everybody,
-    joined,
-    nonactionable_ratios,
-    simple_table,
-)
+from streams.metrics.tables import burden_tables, nonactionable_ratios, simple_table
 from streams.settings import MetricsSettings
 from tests.harness.exposition import FakeEngine, FakeWorker, Pages, Scraper, clinicians, value, ward
 from tests.harness.needs import need

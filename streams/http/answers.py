@@ -1,0 +1,35 @@
+"""Answers: a JSON document ready to be sent, and the two ways of having none."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+from streams.formats.codec import to_json
+
+_GZIP_FROM = 1024  # bytes
+
+
+class QueryError(ValueError):
+    """A query that cannot be answered: one line."""
+
+
+class NotHere(LookupError):
+    """This worker shows nothing of that name: one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A document, plain and compressed, and what tells it from others."""
+
+    body: bytes
+    compressed: bytes
+    etag: str
+
+    @classmethod
+    def of(cls, document: Any) -> Answer:
+        body = to_json(document) + b"\n"
+        compressed = gzip.compress(body, 1, mtime=0) if len(body) >= _GZIP_FROM else b""
+        return cls(body, compressed, f'"{blake2b(body, digest_size=12).hexdigest()}"')

@@ -1,0 +1,442 @@
+"""/api/v1/units and /api/v1/clinicians: how units and clinicians stand, and how current that is."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
+
+from analyzer import EXPOSURE_BANDS, LOAD_BANDS, STATES
+from streams.http.documents.common import Amount, Classes, Count, Line, Ratio, one_of
+
+MOST_UNITS = 500
+"""No answer holds more: each is some 3 kB, a third of that as sent."""
+MOST_CLINICIANS = 500
+MOST_STRAINED = 10
+
+State = Annotated[
+    str,
+    one_of(
+        STATES,
+        "The load of the assignment, not a judgement of the person: the same as 0, 1 and 2 in "
+        "`alarm_fatigue_unit_overload_state` and `alarm_fatigue_clinician_overload_state`",
+    ),
+]
+Since = Annotated[
+    int | None, Meta(description="When this state began (ms since 1970); null: it is normal")
+]
+Rose = Annotated[
+    int | None,
+    Meta(
+        description="When the load last rose to a higher state (ms since 1970); null: it is normal"
+    ),
+]
+Entered = Annotated[
+    list[str],
+    Meta(
+        description="Why the state was entered then: each measure in words, with its entry limit",
+        examples=[["14 alarms in the last 10 min, more than 10"]],
+    ),
+]
+Reasons = Annotated[
+    list[str],
+    Meta(
+        description="Why the state still holds: each measure in words, with its exit limit. "
+        "Empty in a state above normal: the load is back below its limits, and the state ends "
+        "once it has stayed there long enough"
+    ),
+]
+Pseudonym = Annotated[str, Meta(description="Pseudonym")]
+WorkedOutAt = Annotated[
+    int, Meta(description="When this was worked out, by the worker's clock (ms since 1970)")
+]
+LeftOut = Annotated[Count, Meta(description="How many more there are")]
+LoadBand = Annotated[str, one_of(LOAD_BANDS, "Band of alarms per hour (EEMUA-191)")]
+ExposureBand = Annotated[str, one_of(EXPOSURE_BANDS, "Band of that exposure (Bonafide 2015)")]
+
+
+class Strain(Struct, frozen=True):
+    """The load of a clinician on duty that is above normal. No one is named."""
+
+    state: State
+    since: Since
+    rose: Rose
+    entered: Entered
+    reasons: Reasons
+
+
+class Giver(Struct, frozen=True):
+    """The clinician who would hand over a bed."""
+
+    clinician: Pseudonym
+    alarms_1h: Annotated[Count, Meta(description="Alarms in the last hour")]
+    alarms_1h_after: Annotated[Count, Meta(description="Alarms without that bed")]
+
+
+class Taker(Struct, frozen=True):
+    """The clinician who would take it over."""
+
+    clinician: Pseudonym
+    alarms_1h: Annotated[Count, Meta(description="Alarms in the last hour")]
+    alarms_1h_after: Annotated[Count, Meta(description="Alarms with that bed")]
+    beds_after: Annotated[Count, Meta(description="Beds with that bed")]
+
+
+class Relief(Struct, frozen=True):
+    """A suggestion to move one bed between two clinicians on duty: the move after which the busier
+    of the two has the fewest alarms, as of now. The bed is not named. The suggestion counts alarms;
+    it knows nothing of patients or skills.
+    """
+
+    giver: Giver = field(name="from")
+    taker: Taker = field(name="to")
+    says: Annotated[str, Meta(description="The same in words")]
+
+
+MaybeRelief = Annotated[Relief | None, Meta(description="null: no move would help")]
+
+
+class Nonactionable(Struct, frozen=True):
+    """How many alarms needed no action, and how many alarms that share is based on."""
+
+    all: Annotated[
+        Ratio | None,
+        Meta(
+            description="(non_actionable + technical) / classified; "
+            "null: too few alarms are classified"
+        ),
+    ]
+    clinical: Annotated[
+        Ratio | None,
+        Meta(
+            description="non_actionable / (actionable + non_actionable); "
+            "null: too few alarms are classified"
+        ),
+    ]
+    classes: Annotated[Classes, Meta(description="Alarms by class")]
+    classified: Annotated[
+        Count,
+        Meta(
+            description="actionable + non_actionable + technical: what the share of scope `all` "
+            "is based on"
+        ),
+    ]
+    alarms: Annotated[Count, Meta(description="All alarms, classified or not")]
+
+
+class Shift(Struct, frozen=True):
+    """Twelve hours, as far as every alarm of them is known."""
+
+    hours: Annotated[
+        int,
+        Meta(ge=0, le=12, description="Whole hours of the twelve for which every alarm is known"),
+    ]
+    alarms: Annotated[Count, Meta(description="Alarms that started in those hours")]
+
+
+class Shifts(Struct, frozen=True):
+    """The last 12 h, and the 12 h before."""
+
+    before: Shift
+    last: Shift
+
+
+class Warned(Struct, frozen=True):
+    """One reason why numbers are incomplete or wrong."""
+
+    facility: Annotated[str | None, Meta(description="null: it concerns all facilities")]
+    says: Line
+
+
+class RecentAlarmEvents(Struct, frozen=True):
+    """Alarm events read in the last 10 min, by outcome."""
+
+    accepted: Count
+    late: Count
+    future: Count
+    malformed: Count
+    misrouted: Count
+
+
+class FacilityCurrency(Struct, frozen=True):
+    """How current the numbers of one facility are."""
+
+    facility: str
+    watermark: Annotated[
+        int,
+        Meta(description="Latest event time accepted from its alarms (ms since 1970)"),
+    ]
+    quiet_seconds: Annotated[
+        Amount,
+        Meta(
+            description="Age of that event time; by the event clock, how long ago the watermark "
+            "was last seen to move"
+        ),
+    ]
+    old: Annotated[bool, Meta(description="It has sent no alarm event for 10 min")]
+    says: Annotated[str | None, Meta(description="The same in words; null: it is not old")]
+    recent_alarm_events: Annotated[
+        RecentAlarmEvents,
+        Meta(extra_json_schema={"additionalProperties": {"type": "integer", "minimum": 0}}),
+    ]
+
+
+class Currency(Struct, frozen=True):
+    """Whether the numbers are current and complete."""
+
+    state: Annotated[
+        str,
+        one_of(
+            ("current", "incomplete", "behind", "old", "empty"),
+            "behind: the broker does not answer, records wait, or the worker is not ready; "
+            "incomplete: see `warnings`; old: no facility has sent an alarm event for 10 min; "
+            "empty: no alarm event has arrived yet",
+        ),
+    ]
+    says: Annotated[str, Meta(description="The same in one line")]
+    clock: Annotated[
+        str,
+        one_of(
+            ("wall", "event"),
+            "What the present is: the time of the wall clock, or the watermark of each facility "
+            "(for a recorded hospital)",
+        ),
+    ]
+    waiting_records: Annotated[
+        Count | None,
+        Meta(description="Records not yet processed; null: the broker has not reported yet"),
+    ]
+    waiting_seconds: Annotated[Amount, Meta(description="Age of the next record to be processed")]
+    broker_answered_at: Annotated[
+        int | None,
+        Meta(description="When the broker last answered (ms since 1970); null: not yet"),
+    ]
+    warnings: Annotated[
+        list[Warned],
+        Meta(
+            description="Why numbers are incomplete or wrong: refused events, wrong clocks, "
+            "records that could not be read or delivered"
+        ),
+    ]
+    facilities: Annotated[
+        list[FacilityCurrency],
+        Meta(description="The facilities of the partitions that this worker holds"),
+    ]
+
+
+class AlarmCounts(Struct, frozen=True):
+    """Alarms by priority."""
+
+    all: Count
+    low: Count
+    medium: Count
+    high: Count
+
+
+class StateCounts(Struct, frozen=True):
+    """Clinicians by state."""
+
+    normal: Count
+    elevated: Count
+    overloaded: Count
+
+
+class BandCounts(Struct, frozen=True):
+    """Clinicians by band of alarms per hour (EEMUA-191)."""
+
+    recommended: Count
+    manageable: Count
+    over_demanding: Count
+    unacceptable: Count
+
+
+class Staffing(Struct, frozen=True):
+    """Who is on duty in a unit now, and what each of them has on average."""
+
+    clinicians: Annotated[Count, Meta(description="On duty now")]
+    beds: Annotated[Count, Meta(description="Assigned now")]
+    beds_per_clinician: Annotated[float | None, Meta(description="null: no one is on duty")]
+    acuity_per_clinician: Annotated[float | None, Meta(description="null: no one is on duty")]
+    states: Annotated[
+        StateCounts, Meta(description="Clinicians on duty whose unit this is, by state")
+    ]
+    load_bands: Annotated[
+        BandCounts,
+        Meta(description="The same clinicians by band of alarms per hour (EEMUA-191)"),
+    ]
+
+
+class Trend(Struct, frozen=True):
+    """How many alarms started when."""
+
+    minutes: Annotated[
+        list[Count],
+        Meta(
+            min_length=70,
+            max_length=70,
+            description="Alarms that started in each of the last 70 minutes, oldest first: "
+            "the last ten are the window 10m, the last sixty the window 1h",
+        ),
+    ]
+    hours: Annotated[
+        list[Count | None],
+        Meta(
+            min_length=24,
+            max_length=24,
+            description="Alarms that started in each of the last 24 hours; null: the hour is "
+            "before the first alarm that is known",
+        ),
+    ]
+    shifts: Annotated[Shifts, Meta(description="The last 12 h, and the 12 h before")]
+
+
+class Unit(Struct, frozen=True):
+    """One unit now."""
+
+    facility: str
+    unit: str
+    state: State
+    since: Since
+    rose: Rose
+    entered: Entered
+    reasons: Reasons
+    relief: MaybeRelief
+    strained: Annotated[
+        list[Strain],
+        Meta(
+            max_length=MOST_STRAINED,
+            description="Up to ten clinicians on duty whose load is above normal: the worst state "
+            "first, then the one that has lasted longest",
+        ),
+    ]
+    alarms: Annotated[
+        dict[str, AlarmCounts],
+        Meta(
+            description="Alarms that started in the window (`alarm_fatigue_unit_alarms`), by window"
+        ),
+    ]
+    nonactionable: Annotated[
+        dict[str, Nonactionable],
+        Meta(
+            description="`alarm_fatigue_unit_nonactionable_ratio` and what it is based on, "
+            "by window"
+        ),
+    ]
+    open_alarms: Annotated[Count, Meta(description="Alarms that have not ended")]
+    standing_alarms: Annotated[Count, Meta(description="Alarms open for more than 1 h")]
+    stale_alarms: Annotated[
+        Count,
+        Meta(description="Alarms open for more than 24 h (ISA-18.2: fewer than 5 on any day)"),
+    ]
+    unassigned_alarms: Annotated[
+        dict[str, Count], Meta(description="Alarms attributed to no clinician, by window")
+    ]
+    chattering_alarms: Annotated[
+        dict[str, Count],
+        Meta(
+            description="Alarms that are at least the third of the same signal within 60 s, "
+            "by window"
+        ),
+    ]
+    staffing: Staffing
+    trend: Trend
+
+
+class Units(Struct, frozen=True):
+    """The units of a worker."""
+
+    at: WorkedOutAt
+    refresh_seconds: Annotated[
+        float, Meta(gt=0, description="How often a new answer is available", examples=[5.0])
+    ]
+    windows: Annotated[
+        list[str],
+        Meta(
+            description="The names of the windows, which are their lengths",
+            examples=[["10m", "1h", "12h"]],
+        ),
+    ]
+    currency: Currency
+    units: Annotated[
+        list[Unit],
+        Meta(
+            max_length=MOST_UNITS,
+            description="The units that need help first come first: by state, then by how many "
+            "clinicians are overloaded or elevated, then by alarms in 10 min per clinician on "
+            "duty, then by name",
+        ),
+    ]
+    left_out: LeftOut
+
+
+class Clinician(Struct, frozen=True):
+    """One clinician now, by pseudonym."""
+
+    clinician: Pseudonym
+    on_duty: Annotated[bool, Meta(description="Whether a bed is assigned to the clinician now")]
+    state: State
+    since: Since
+    rose: Rose
+    entered: Entered
+    reasons: Reasons
+    relief: MaybeRelief
+    beds: Annotated[Count, Meta(description="Assigned now")]
+    acuity: Annotated[Amount, Meta(description="Sum over the beds assigned now")]
+    shift_hours: Annotated[
+        float | None,
+        Meta(description="Hours since the present period of duty began; null: off duty"),
+    ]
+    alarms: Annotated[
+        dict[str, Count], Meta(description="Alarms attributed to the clinician, by window")
+    ]
+    alarm_seconds: Annotated[
+        dict[str, Amount],
+        Meta(description="Time during which at least one of these alarms was on, by window"),
+    ]
+    protected_ratio: Annotated[
+        dict[str, Annotated[Ratio | None, Meta(description="null: under 5 min of duty")]],
+        Meta(
+            description="Share of the time on duty in alarm-free periods of 5 min or more, "
+            "by window"
+        ),
+    ]
+    flood_ratio: Annotated[
+        dict[str, Ratio], Meta(description="Share of the window in alarm flood (ISA-18.2)")
+    ]
+    overlapping_alarms: Annotated[
+        dict[str, Count],
+        Meta(description="Alarms that began while an earlier one was unanswered, by window"),
+    ]
+    nonactionable: Annotated[
+        dict[str, Nonactionable],
+        Meta(
+            description="`alarm_fatigue_clinician_nonactionable_ratio` and what it is based on, "
+            "by window"
+        ),
+    ]
+    load_band: LoadBand
+    nonactionable_exposure: Annotated[
+        Count,
+        Meta(
+            description="Non-actionable alarms in the last 120 min (Bonafide 2015): a measure of "
+            "exposure, not proof of harm"
+        ),
+    ]
+    exposure_band: ExposureBand
+
+
+class Clinicians(Struct, frozen=True):
+    """The clinicians of one unit."""
+
+    facility: str
+    unit: str
+    at: WorkedOutAt
+    clinicians: Annotated[
+        list[Clinician],
+        Meta(
+            max_length=MOST_CLINICIANS,
+            description="The clinicians whose series are exported, in the order of their "
+            "pseudonyms: this is not a ranking",
+        ),
+    ]
+    left_out: LeftOut
