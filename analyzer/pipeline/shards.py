@@ -241,7 +241,7 @@ def _dump_rows(state: State, rows: Numbers) -> Any:
         return None
     table = state.table
     columns = [planes(getattr(table, name)[rows]) for name in STORED]
-    ids = table.packed_ids(rows)
+    ids = table.alarm_ids.packed(rows)
     return {
         "rows": planes(rows.astype(np.int32)),
         "ids": [ids.text, planes(ids.lengths)],

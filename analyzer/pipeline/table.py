@@ -18,7 +18,8 @@ from analyzer.arrays import Checks, Marks, Numbers, distinct
 from analyzer.columns.growing import Growing
 from analyzer.columns.hashing import fingerprints
 from analyzer.columns.packed import Packed, pack
-from analyzer.columns.slots import UNKNOWN, Slots
+from analyzer.columns.slots import UNKNOWN
+from analyzer.pipeline.alarm_ids import AlarmIds
 from analyzer.times import NEVER, OPEN
 
 if TYPE_CHECKING:  # they are kept here, and written by those who know them
@@ -75,10 +76,6 @@ _OF_EVENTS = [name for name in STORED if name not in _OF_OTHERS]
 """Columns with what alarm events reported, or with what follows from it."""
 _REBUILT: dict[str, tuple[Any, Any]] = {
     "place": (np.int32, -1),
-    "_marks": (np.uint64, 0),
-    "_checks": (np.uint32, 0),
-    "_text_at": (np.uint32, 0),
-    "_text_length": (np.uint16, 0),
 }
 
 
@@ -124,19 +121,12 @@ class Table(Growing):
     observed_after: Numbers
     observed_unit: npt.NDArray[np.int32]
     observed_rank: npt.NDArray[np.int8]
-    # its id
-    _marks: Marks
-    _checks: Checks
-    _text_at: npt.NDArray[np.uint32]
-    _text_length: npt.NDArray[np.uint16]
 
     def __init__(self) -> None:
         super().__init__(**STORED, **_REBUILT)
-        self._slots = Slots()
+        self.alarm_ids = AlarmIds()
         self._top = 0  # rows from here on were never taken
         self._free: list[Numbers] = []
-        self._text = bytearray()
-        self._text_lost = 0
         self.held = 0
         self.dirty: set[int] = set()
         # what most rows do not have, by row
@@ -158,11 +148,7 @@ class Table(Growing):
         """The row of the first episode held of each alarm id; those not known yet get one."""
         packed = pack(alarm_ids)
         marks, checks = fingerprints(facilities, packed)
-        rows = (
-            self._slots.find(marks, checks, self._marks, self._checks)
-            if self.held
-            else np.full(len(marks), UNKNOWN)
-        )
+        rows = self.alarm_ids.find(marks, checks)
         new = np.flatnonzero(rows == UNKNOWN)
         if len(new):
             firsts, which = _alike(marks[new])
@@ -179,7 +165,7 @@ class Table(Growing):
             taken = self._take(len(chosen))
             names = pack([alarm_ids[place] for place in chosen.tolist()])
             self._name(taken, facilities[chosen], names, marks[chosen], checks[chosen])
-            self._slots.insert(marks[chosen], taken, self._marks)
+            self.alarm_ids.index(taken)
             rows[new] = taken[which]
         return rows
 
@@ -202,9 +188,9 @@ class Table(Growing):
                 self._name(
                     new,
                     self.facility[ending].astype(np.int64),
-                    self.packed_ids(ending),
-                    self._marks[ending],
-                    self._checks[ending],
+                    self.alarm_ids.packed(ending),
+                    self.alarm_ids.marks[ending],
+                    self.alarm_ids.checks[ending],
                 )
                 self.later[ending] = new
                 self.earlier.update(zip(new.tolist(), ending.tolist(), strict=True))
@@ -234,10 +220,10 @@ class Table(Growing):
 
     def known(self, facility: int, alarm_ids: Sequence[str]) -> Numbers:
         """The first rows of those of a facility's alarm ids that have any."""
-        if not alarm_ids or not self.held:
+        if not alarm_ids:
             return np.empty(0, dtype=np.int64)
         marks, checks = fingerprints(np.full(len(alarm_ids), facility), pack(alarm_ids))
-        rows = self._slots.find(marks, checks, self._marks, self._checks)
+        rows = self.alarm_ids.find(marks, checks)
         found: Numbers = rows[rows != UNKNOWN]
         return found
 
@@ -296,43 +282,19 @@ class Table(Growing):
         before = rows[self.later[rows] >= 0]
         self.earlier = dict(zip(self.later[before].tolist(), before.tolist(), strict=True))
         first = rows[~np.isin(rows, self.later[before])] if len(before) else rows
-        self._slots.insert(self._marks[first], first, self._marks)
+        self.alarm_ids.index(first)
         self._free = [np.flatnonzero(self.facility[: self._top] < 0)]
 
     def _name(
         self, rows: Numbers, facilities: Numbers, alarm_ids: Packed, marks: Marks, checks: Checks
     ) -> None:
-        self.facility[rows], self._marks[rows], self._checks[rows] = facilities, marks, checks
-        lengths = alarm_ids.lengths.astype(np.int64)
-        self._text_at[rows] = len(self._text) + np.cumsum(lengths) - lengths
-        self._text_length[rows] = lengths
-        self._text += alarm_ids.text
+        self.facility[rows] = facilities
+        self.alarm_ids.put(rows, alarm_ids, marks, checks)
         self.changed(rows)
 
     def ids(self, rows: Numbers) -> list[str]:
         """The alarm ids of rows."""
-        begins, lengths, text = (
-            self._text_at[rows].tolist(),
-            self._text_length[rows].tolist(),
-            self._text,
-        )
-        return [
-            text[begin : begin + length].decode()
-            for begin, length in zip(begins, lengths, strict=True)
-        ]
-
-    def packed_ids(self, rows: Numbers) -> Packed:
-        """The same, packed."""
-        begins, lengths, text = self._text_at[rows].tolist(), self._text_length[rows], self._text
-        return Packed(
-            b"".join(
-                [
-                    text[begin : begin + length]
-                    for begin, length in zip(begins, lengths.tolist(), strict=True)
-                ]
-            ),
-            lengths,
-        )
+        return self.alarm_ids.texts(rows)
 
     # -- rows
 
@@ -357,9 +319,9 @@ class Table(Growing):
             return
         self.changed(rows)
         found, heirs = self._unchain(rows) if self.earlier else (rows, rows[:0])
-        self._slots.remove(self._marks[found], found)
-        self._slots.insert(self._marks[heirs], heirs, self._marks)
-        self._text_lost += int(self._text_length[rows].sum())
+        self.alarm_ids.unindex(found)
+        self.alarm_ids.index(heirs)
+        self.alarm_ids.erase(rows)
         for name, (_, fill) in self._columns.items():
             getattr(self, name)[rows] = fill
         for extras in self._extras():
@@ -368,8 +330,8 @@ class Table(Growing):
                     extras.pop(row, None)
         self.held -= len(rows)
         self._free.append(np.sort(rows))
-        if self._text_lost > max(1 << 16, len(self._text) // 2):
-            self._pack_texts()
+        if self.alarm_ids.is_sparse():
+            self.alarm_ids.repack(self.rows())
 
     def _unchain(self, rows: Numbers) -> tuple[Numbers, Numbers]:
         """Take rows out from between the earlier and later episodes of their ids.
@@ -401,13 +363,6 @@ class Table(Growing):
 
     def _extras(self) -> tuple[dict[int, Any], ...]:
         return self.ends, self.early, self.readings, self.labels, self.heard, self.lent
-
-    def _pack_texts(self) -> None:
-        rows = self.rows()
-        packed = self.packed_ids(rows)
-        lengths = packed.lengths.astype(np.int64)
-        self._text_at[rows] = np.cumsum(lengths) - lengths
-        self._text, self._text_lost = bytearray(packed.text), 0
 
     def rows(self) -> Numbers:
         """All rows in use."""
