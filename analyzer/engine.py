@@ -21,13 +21,13 @@ from analyzer.pipeline import shards as storage
 from analyzer.pipeline.admission import ACCEPTED, NOTHING_YET, OUTCOMES, TOPICS, Outcome, Outcomes
 from analyzer.pipeline.compaction import compact
 from analyzer.pipeline.control import Command, control
-from analyzer.pipeline.departed import let_go
-from analyzer.pipeline.derive import derive, judge_again
-from analyzer.pipeline.finalising import finished, publish
+from analyzer.pipeline.departed import drop_departed
+from analyzer.pipeline.derive import derive, reclassify
+from analyzer.pipeline.finalising import finalise, finished
 from analyzer.pipeline.fold import FOLDS
 from analyzer.pipeline.pending import Batch, Columns
 from analyzer.pipeline.recent import Recent
-from analyzer.pipeline.retention import tidy
+from analyzer.pipeline.retention import evict
 from analyzer.pipeline.shards import ShardKey
 from analyzer.pipeline.state import State
 from analyzer.whatif.episode_table import Recorded
@@ -93,8 +93,8 @@ class Engine:
         if topic == "assignments":
             until = integers(-NOTHING_YET if end is None else end for end in columns[places["end"]])
         stamped = None if stamps is None else integers(stamps)
-        outcomes, entries = state.gates[topic].admit(facilities, columns[0], at, stamped, until)
-        self.recent.judged(topic, facilities, outcomes)
+        outcomes, entries = state.admission[topic].admit(facilities, columns[0], at, stamped, until)
+        self.recent.count_outcomes(topic, facilities, outcomes)
         if topic == "alarms" and stamped is not None:
             of_facility, of_type = columns[places["facility"]], columns[places["device_type"]]
             self.recent.clocks(of_facility, of_type, at, stamped)
@@ -102,7 +102,7 @@ class Engine:
         batch = Batch(columns, facilities, at, np.full(len(at), -1))
         batch.entries[accepted] = entries
         state.head_changed |= bool(len(entries))
-        state.arrivals.add(topic, batch if len(entries) == len(at) else batch.chosen(accepted))
+        state.pending.add(topic, batch if len(entries) == len(at) else batch.chosen(accepted))
         for outcome, count in enumerate(np.bincount(outcomes, minlength=len(OUTCOMES)).tolist()):
             if count:
                 self.count(topic, OUTCOMES[outcome], count)
@@ -127,20 +127,20 @@ class Engine:
         self._rewind(now)
         before = state.times.now[:count].copy()
         state.times.now[:count] = np.maximum(before, state.watermark() if now is None else now)
-        if len(state.arrivals) or (state.times.now[:count] != before).any():
+        if len(state.pending) or (state.times.now[:count] != before).any():
             self.version += 1
         for topic, fold in FOLDS.items():
-            touched = [
+            affected = [
                 fold(state, batch)
-                for batch in state.arrivals.take(topic, state.times.now, self.policy.horizon)
+                for batch in state.pending.take(topic, state.times.now, self.policy.horizon)
             ]
-            if touched:
-                rows = distinct(np.concatenate(touched))
+            if affected:
+                rows = distinct(np.concatenate(affected))
                 derive(state, rows)
                 state.table.changed(rows)
-        judge_again(state)
-        records = publish(state)
-        if tidy(state) or state.facilities.dropped:
+        reclassify(state)
+        records = finalise(state)
+        if evict(state) or state.facilities.dropped:
             compact(state)
         return records
 
@@ -151,7 +151,7 @@ class Engine:
             mark = int(state.watermark()[number])
             state.times.now[number] = mark
             horizon = max(mark - self.policy.horizon, NOTHING_YET)
-            state.times.tidied[number] = min(int(state.times.tidied[number]), horizon)
+            state.times.evicted_until[number] = min(int(state.times.evicted_until[number]), horizon)
             state.watch.rewind(number, mark)
             state.head_changed = True
         state.rewound.clear()
@@ -165,13 +165,13 @@ class Engine:
         self.controls[command] = self.controls.get(command, 0) + 1
         self.version += 1
 
-    def let_go(self, now: int) -> list[str]:
+    def drop_departed(self, now: int) -> list[str]:
         """Drop facilities that the wall clock `now` (ms) has left behind: see
         `analyzer.pipeline.departed`.
 
         Returns the names of those dropped.
         """
-        dropped = let_go(self._state, now)
+        dropped = drop_departed(self._state, now)
         self.version += bool(dropped)
         return dropped
 
@@ -190,7 +190,7 @@ class Engine:
         """
         table = self._state.table
         table.digest[rows] = 0
-        table.to_publish[rows] = True
+        table.to_finalise[rows] = True
         table.changed(rows)
 
     def look(self) -> bool:
@@ -247,7 +247,7 @@ class Engine:
         marks = zip(self._state.facilities.by_number, self._state.watermark().tolist(), strict=True)
         return {name: mark for name, mark in sorted(marks) if mark != NOTHING_YET}
 
-    def heard(self) -> dict[str, int]:
+    def latest_times(self) -> dict[str, int]:
         """The latest time (ms) of any accepted fact of each facility, of whatever topic, by name."""
         latest = np.max([self._state.watermark(topic) for topic in TOPICS], axis=0).tolist()
         marks = zip(self._state.facilities.by_number, latest, strict=True)

@@ -150,7 +150,7 @@ class Scene:
             self._pairs_of_unit.setdefault(places[place].unit, []).append(
                 (number, places[place].bed, state.teams.names(team))
             )
-        columns = (shifts.start, shifts.end, shifts.clinician, shifts.place)
+        columns = (shifts.start, shifts.end, shifts.clinician, shifts.bed)
         for start, end, who, place in zip(
             *(column[held].tolist() for column in columns), strict=True
         ):

@@ -82,7 +82,7 @@ class Glance:
         standing = _standing(state, now, facility)
         begun = np.maximum(
             state.watch.first[: len(names)] * state.policy.overload.every,
-            state.times.tidied[: len(names)],
+            state.times.evicted_until[: len(names)],
         )
         moments = {name: at for name, at in zip(names, now.tolist(), strict=True) if name != VACANT}
         begins = zip(names, begun.tolist(), strict=True)

@@ -175,7 +175,9 @@ class Watch(Growing):
         stretches: Stretches | None = None
         while True:
             # Behind the horizon there is nothing left to look at.
-            held = -(-(state.times.tidied[:count] + HOUR) // self._policy.every) + self._before
+            held = (
+                -(-(state.times.evicted_until[:count] + HOUR) // self._policy.every) + self._before
+            )
             begin = np.maximum(
                 np.minimum(self.reached[:count] + 1, self.touched[:count]),
                 np.maximum(self.first[:count], held),

@@ -43,7 +43,7 @@ Outcomes = npt.NDArray[np.int8]
 
 
 class Admission(Growing):
-    """The gate of one topic: each facility's watermark, and the ids that came through."""
+    """The admission of one topic: each facility's watermark, and the ids that came through."""
 
     watermark: Numbers  # by facility
 
@@ -75,9 +75,9 @@ class Admission(Growing):
         ordered = np.sort(marks)
         all_new = not (ordered[1:] == ordered[:-1]).any() and not (entries != UNKNOWN).any()
         if all_new:
-            outcomes = self._judge_new(facilities, at, stamps, until)
+            outcomes = self._check_new(facilities, at, stamps, until)
         else:
-            outcomes = self._judge_one_by_one(facilities, at, stamps, until, entries, marks, checks)
+            outcomes = self._check_one_by_one(facilities, at, stamps, until, entries, marks, checks)
         chosen = np.flatnonzero(outcomes == ACCEPTED)
         if not len(chosen):
             return outcomes, chosen
@@ -95,7 +95,7 @@ class Admission(Growing):
             return outcomes, self.seen.add(facilities, packed, at, marks, checks)
         return outcomes, self.seen.add_again(facilities, event_ids, at, marks, checks)
 
-    def _judge_new(
+    def _check_new(
         self, facilities: Numbers, at: Numbers, stamps: Numbers | None, until: Numbers | None
     ) -> Outcomes:
         """Facts of which none has been seen before, or twice."""
@@ -128,7 +128,7 @@ class Admission(Growing):
         )
         return late if until is None else late & (until <= watermark)
 
-    def _judge_one_by_one(
+    def _check_one_by_one(
         self,
         facilities: Numbers,
         at: Numbers,

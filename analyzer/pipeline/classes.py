@@ -13,8 +13,8 @@ from analyzer.arrays import Numbers
 from analyzer.columns.statics import Statics
 from analyzer.model.episodes import Class
 from analyzer.model.policy import Policy
-from analyzer.pipeline.responses import Cover
-from analyzer.pipeline.table import NOT_JUDGED, Table
+from analyzer.pipeline.coverage import Cover
+from analyzer.pipeline.table import NO_VERDICT, Table
 
 CLASSES: tuple[Class, ...] = ("actionable", "non_actionable", "technical", "pending", "unknown")
 ACTIONABLE, NON_ACTIONABLE, TECHNICAL, PENDING, UNKNOWN = range(len(CLASSES))
@@ -36,10 +36,10 @@ def classify(table: Table, statics: Statics, rows: Numbers, horizon: int) -> Non
     for their end.
     """
     verdict = np.where(
-        table.judged_at[rows] >= table.start[rows] - horizon, table.verdict[rows], NOT_JUDGED
+        table.verdict_at[rows] >= table.start[rows] - horizon, table.verdict[rows], NO_VERDICT
     )
     rule = np.select(
-        [verdict != NOT_JUDGED, statics.technical[table.static[rows]], table.intervened[rows]],
+        [verdict != NO_VERDICT, statics.technical[table.static[rows]], table.intervened[rows]],
         [LABELLED, BY_KIND, ANSWERED],
         NOT_OVER,
     ).astype(np.int8)

@@ -14,7 +14,7 @@ from analyzer.arrays import Numbers
 from analyzer.model.policy import HOUR
 from analyzer.pipeline.admission import NOTHING_YET, TOPICS
 from analyzer.pipeline.compaction import SPARE
-from analyzer.pipeline.retention import tidy
+from analyzer.pipeline.retention import evict
 from analyzer.pipeline.state import State
 
 MARGIN = HOUR
@@ -23,7 +23,7 @@ MARGIN = HOUR
 Where none lags further, what is admitted does not depend on when a facility was dropped."""
 
 
-def let_go(state: State, now: int) -> list[str]:
+def drop_departed(state: State, now: int) -> list[str]:
     """Drop what the wall clock `now` (ms) has left behind; returns the names of dropped facilities.
 
     To be called only when every record written so far was taken in: what was not read yet may
@@ -35,7 +35,7 @@ def let_go(state: State, now: int) -> list[str]:
     silent = (latest != NOTHING_YET) & (latest < now - state.policy.horizon - MARGIN)
     swept = False
     if silent.any():
-        swept = tidy(state, np.where(silent, now - state.policy.horizon, NOTHING_YET))
+        swept = evict(state, np.where(silent, now - state.policy.horizon, NOTHING_YET))
     if not swept and np.count_nonzero(refused) <= SPARE:
         return []
     chosen = (silent | refused) if swept else refused
@@ -58,19 +58,19 @@ def drop(state: State, numbers: Numbers) -> None:
     """Forget facilities of which no alarm, assignment, response or waiting fact is held."""
     if not len(numbers):
         return
-    for gate in state.gates.values():
-        gate.drop(numbers)
+    for admission in state.admission.values():
+        admission.drop(numbers)
     chosen, units = set(numbers.tolist()), state.statics.units.by_number
     for unit in [unit for unit in state.cover.units() if units[unit][0] in chosen]:
         state.cover.remove_after(unit, NOTHING_YET)
     observed = state.response_times.units()
     state.response_times.drop([unit for unit in observed if units[unit][0] in chosen])
-    for unit in [unit for unit in state.unsure if units[unit][0] in chosen]:
-        del state.unsure[unit]
+    for unit in [unit for unit in state.unclassified if units[unit][0] in chosen]:
+        del state.unclassified[unit]
     for number in chosen:
         state.watch.drop(number)
         state.facilities.drop(number)
-    state.times.now[numbers] = state.times.tidied[numbers] = NOTHING_YET
+    state.times.now[numbers] = state.times.evicted_until[numbers] = NOTHING_YET
     state.rewound -= chosen
     state.head_changed = True
 
@@ -81,5 +81,5 @@ def _in_use(state: State) -> npt.NDArray[np.bool_]:
     used[state.table.facility[state.table.rows()]] = True
     beds = state.statics.beds.by_number
     used[[beds[bed][0] for bed in state.responses.beds()]] = True
-    used[[*state.roster.facilities(), *state.arrivals.facilities()]] = True
+    used[[*state.roster.facilities(), *state.pending.facilities()]] = True
     return used

@@ -20,7 +20,7 @@ _PRIME = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(29)
 
 
-def publish(state: State) -> Finished:
+def finalise(state: State) -> Finished:
     """The final episodes whose record is new or differs from the one given before, ordered by
     facility, end and alarm id.
     """
@@ -30,11 +30,11 @@ def publish(state: State) -> Finished:
     rows = rows[table.end[rows] <= now - state.policy.action_window]
     if not len(rows):
         return NOTHING_FINISHED
-    table.to_publish[rows] = False
+    table.to_finalise[rows] = False
     table.changed(rows)
     classify_final(table, statics, rows, state.cover, state.policy)
     _observe(state, rows)
-    _note_unsure(state, rows[table.rule[rows] == NOTHING_KNOWN])
+    _note_unclassified(state, rows[table.rule[rows] == NOTHING_KNOWN])
     digests = _digests(state, rows)
     changed = digests != table.digest[rows]
     rows, digests = rows[changed], digests[changed]
@@ -44,15 +44,15 @@ def publish(state: State) -> Finished:
     return finished(state, rows)
 
 
-def _note_unsure(state: State, rows: Numbers) -> None:
+def _note_unclassified(state: State, rows: Numbers) -> None:
     units = state.statics.unit[state.table.static[rows]].tolist()
     for one, unit in zip(
         zip(state.table.end[rows].tolist(), rows.tolist(), strict=True), units, strict=True
     ):
-        unsure = state.unsure.setdefault(unit, [])
-        place = bisect_left(unsure, one)
-        if place == len(unsure) or unsure[place] != one:
-            unsure.insert(place, one)
+        unclassified = state.unclassified.setdefault(unit, [])
+        place = bisect_left(unclassified, one)
+        if place == len(unclassified) or unclassified[place] != one:
+            unclassified.insert(place, one)
 
 
 def _digests(state: State, rows: Numbers) -> Marks:

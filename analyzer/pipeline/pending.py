@@ -1,4 +1,4 @@
-"""Arrivals: accepted facts that are not folded in yet, as columns. Facts with `at` > now wait here
+"""PendingFacts: accepted facts that are not folded in yet, as columns. Facts with `at` > now wait here
 until now has reached them.
 """
 
@@ -47,7 +47,7 @@ class Batch:
         return Batch(columns, self.facilities[mask], self.at[mask], self.entries[mask])
 
 
-class Arrivals:
+class PendingFacts:
     """In the order in which they came, by topic."""
 
     def __init__(self) -> None:

@@ -89,7 +89,7 @@ class Recent:
         """Within the window, or ahead of a clock that was set back by less than it."""
         return abs(now - minute) < MINUTES
 
-    def judged(self, topic: Topic, facilities: Numbers, outcomes: Outcomes) -> None:
+    def count_outcomes(self, topic: Topic, facilities: Numbers, outcomes: Outcomes) -> None:
         """Count facts, by the number of their facility."""
         if self._minute is None:
             return

@@ -15,32 +15,32 @@ from analyzer.pipeline.compaction import SPARE, keep_labels, keep_teams
 from analyzer.pipeline.state import State
 from analyzer.times import NEVER, OPEN
 
-_TIDY_EVERY = HOUR
+_EVICT_EVERY = HOUR
 """A sweep looks at everything held; what the horizon has passed meanwhile is in no window, so it
 may wait.
 """
 
 
-def tidy(state: State, at_least: Numbers | None = None) -> bool:
+def evict(state: State, at_least: Numbers | None = None) -> bool:
     """Forget what the horizon has passed, on the slower of two clocks: each facility's `now`, and
     its watermark.
 
     `at_least` (ms, by facility): the horizon lies here or later, whatever the clocks say (see
-    `departed`). Returns whether it swept: at most once in `_TIDY_EVERY` of a facility's time.
+    `departed`). Returns whether it swept: at most once in `_EVICT_EVERY` of a facility's time.
     """
     count = len(state.facilities.by_number)
     horizon = np.minimum(state.times.now[:count], state.watermark()) - state.policy.horizon
-    horizon = np.maximum(horizon, state.times.tidied[:count])
+    horizon = np.maximum(horizon, state.times.evicted_until[:count])
     if at_least is not None:
         horizon = np.maximum(horizon, at_least)
-    if not (horizon >= state.times.tidied[:count] + _TIDY_EVERY).any():
+    if not (horizon >= state.times.evicted_until[:count] + _EVICT_EVERY).any():
         return False
     if state.watch.is_behind(horizon):  # it must look while what it looks at is still there
         state.watch.look(state)
-    state.times.tidied[:count] = horizon
+    state.times.evicted_until[:count] = horizon
     state.head_changed = True
-    for gate in state.gates.values():
-        gate.forget(at_least)
+    for admission in state.admission.values():
+        admission.forget(at_least)
     table = state.table
     rows = table.rows()
     moments = horizon[table.facility[rows]]
@@ -113,15 +113,15 @@ def _sweep(state: State) -> None:
     used = distinct(np.concatenate([table.team[rows], table.recipients[rows]]))
     if len(state.teams.all) > 2 * len(used) + SPARE:
         keep_teams(state)
-    for unit, unsure in list(state.unsure.items()):
-        rows = np.array([row for _, row in unsure], dtype=np.int64)
+    for unit, unclassified in list(state.unclassified.items()):
+        rows = np.array([row for _, row in unclassified], dtype=np.int64)
         same = (
             (table.rule[rows] == NOTHING_KNOWN)
             & (table.static[rows] >= 0)
-            & (table.end[rows] == [end for end, _ in unsure])
+            & (table.end[rows] == [end for end, _ in unclassified])
         )
         same[same] = state.statics.unit[table.static[rows[same]]] == unit
         if same.any():
-            state.unsure[unit] = list(compress(unsure, same.tolist()))
+            state.unclassified[unit] = list(compress(unclassified, same.tolist()))
         else:
-            del state.unsure[unit]
+            del state.unclassified[unit]

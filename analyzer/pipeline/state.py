@@ -19,10 +19,11 @@ from analyzer.model.facts import Topic
 from analyzer.model.policy import Policy
 from analyzer.overload.tracker import Watch
 from analyzer.pipeline.admission import NOTHING_YET, TOPICS, Admission
+from analyzer.pipeline.coverage import Cover
 from analyzer.pipeline.listing import Listing
-from analyzer.pipeline.pending import Arrivals
+from analyzer.pipeline.pending import PendingFacts
 from analyzer.pipeline.response_times import ResponseTimes
-from analyzer.pipeline.responses import BedResponses, Cover
+from analyzer.pipeline.responses import BedResponses
 from analyzer.pipeline.roster import Roster, Teams
 from analyzer.pipeline.table import Table
 
@@ -31,10 +32,10 @@ class Times(Growing):
     """By facility: `now`, and the horizon as of the last time that old things were dropped."""
 
     now: Numbers
-    tidied: Numbers
+    evicted_until: Numbers
 
     def __init__(self) -> None:
-        super().__init__(now=(np.int64, NOTHING_YET), tidied=(np.int64, NOTHING_YET))
+        super().__init__(now=(np.int64, NOTHING_YET), evicted_until=(np.int64, NOTHING_YET))
 
 
 class State:
@@ -44,8 +45,10 @@ class State:
         self.policy = policy
         self.facilities = Facilities()
         self.times = Times()
-        self.gates: dict[Topic, Admission] = {topic: Admission(topic, policy) for topic in TOPICS}
-        self.arrivals = Arrivals()
+        self.admission: dict[Topic, Admission] = {
+            topic: Admission(topic, policy) for topic in TOPICS
+        }
+        self.pending = PendingFacts()
         self.statics = Statics()
         self.labels: Numbered[str | None] = Numbered()
         self.labels[None]  # number 0
@@ -61,7 +64,7 @@ class State:
         """Whether what belongs to no block (watermarks, response times, ...) differs from what is
         stored.
         """
-        self.unsure: dict[int, list[tuple[int, int]]] = {}
+        self.unclassified: dict[int, list[tuple[int, int]]] = {}
         """By unit: (end, row) of final alarms whose class is `unknown`, in order, for when its
         human channel is heard of.
         """
@@ -79,11 +82,11 @@ class State:
         count = len(self.facilities.by_number)
         self.times.reserve(count)
         self.watch.reserve(count)
-        for gate in self.gates.values():
-            gate.reserve(count)
+        for admission in self.admission.values():
+            admission.reserve(count)
 
     def watermark(self, topic: Topic = "alarms") -> Numbers:
         """By facility: the greatest `at` of an accepted fact of the topic, NOTHING_YET before the
         first.
         """
-        return self.gates[topic].watermark[: len(self.facilities.by_number)]
+        return self.admission[topic].watermark[: len(self.facilities.by_number)]
