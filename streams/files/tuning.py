@@ -34,15 +34,30 @@ from typing import Any
 import numpy as np
 
 from analyzer.arrays import Numbers
-from analyzer.columns.statics import AlarmType
-from analyzer.model.episodes import PRIORITIES
-from analyzer.model.policy import HOUR
-from analyzer.pipeline.classes import ACTIONABLE, CLASSES, NON_ACTIONABLE, PENDING, UNKNOWN
-from analyzer.stats.bounds import upper_bound
-from analyzer.whatif.effects import Duty, Weight, duty_by_alarms, weigh_both
-from analyzer.whatif.episode_table import Recorded
-from analyzer.whatif.levers import LEVERS, SOUNDS, Fates, Scope, Setting, fates, tally
-from analyzer.whatif.search import Grid, Searched, Tolerance, recommend, search, split
+from analyzer.columns import AlarmType
+from analyzer.model import HOUR, PRIORITIES
+from analyzer.pipeline import ACTIONABLE, CLASSES, NON_ACTIONABLE, PENDING, UNKNOWN
+from analyzer.stats import upper_bound
+from analyzer.whatif import (
+    LEVERS,
+    SOUNDS,
+    Duty,
+    Fates,
+    Grid,
+    Recorded,
+    Scope,
+    Searched,
+    Setting,
+    Tolerance,
+    Weight,
+    duty_by_alarms,
+    fates,
+    recommend,
+    search,
+    split,
+    tally,
+    weigh_both,
+)
 
 DAY = 24 * HOUR
 CONFIDENCE = 0.95

@@ -34,7 +34,7 @@ from analyzer import (
     Standing,
     in_words,
 )
-from analyzer.model.policy import HOUR
+from analyzer.model import HOUR
 from streams.formats.codec import to_json
 from streams.health.summary import currency, facility_document
 from streams.http.finder import QueryError
