@@ -1,8 +1,8 @@
-"""Departed: drops what is held of facilities that send nothing any more, by the wall clock.
+"""Departed: evicts the facts of facilities that no longer send any, by the wall clock.
 
-The horizon of `horizon` moves with a facility's own watermark, which stands still once nothing
-comes. Open alarms and assignments in force are kept however old, and their facility with them. A
-facility of which nothing else is left is dropped whole.
+The horizon of `retention` moves with the watermark of a facility, which stops when no facts arrive.
+Open alarms and assignments in force are kept however old they are, and so is their facility. A
+facility without any is dropped.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ from analyzer.pipeline.retention import evict
 from analyzer.pipeline.state import State
 
 MARGIN = HOUR
-"""Beyond the horizon, by which record timestamps may lag behind the wall clock (our own).
+"""How far record timestamps may lag behind the wall clock (our own).
 
-Where none lags further, what is admitted does not depend on when a facility was dropped."""
+As long as none lags further, admission does not depend on when a facility was dropped.
+"""
 
 
 def drop_departed(state: State, now: int) -> list[str]:
-    """Drop what the wall clock `now` (ms) has left behind; returns the names of dropped facilities.
+    """Evict what lies behind the horizon of the wall clock `now` (ms).
 
-    To be called only when every record written so far was taken in: what was not read yet may
-    belong to these facilities. Facilities of which no fact was ever accepted go as well, once they
-    are many.
+    Returns the names of the facilities that were dropped. To be called only when every record so
+    far was read: an unread one may belong to such a facility. Facilities without any accepted fact
+    are dropped too, once they are many.
     """
     latest = np.max([state.watermark(topic) for topic in TOPICS], axis=0)
     refused = (latest == NOTHING_YET) & state.facilities.named()
@@ -46,7 +47,7 @@ def drop_departed(state: State, now: int) -> list[str]:
 
 
 def drop_if_empty(state: State, number: int) -> bool:
-    """Drop a facility if nothing at all is held of it; returns whether it was."""
+    """Drop a facility if nothing is held of it. Returns whether it was dropped."""
     known = any(int(state.watermark(topic)[number]) != NOTHING_YET for topic in TOPICS)
     if known or _in_use(state)[number]:
         return False
@@ -55,7 +56,7 @@ def drop_if_empty(state: State, number: int) -> bool:
 
 
 def drop(state: State, numbers: Numbers) -> None:
-    """Forget facilities of which no alarm, assignment, response or waiting fact is held."""
+    """Forget facilities without any alarm, assignment, response or pending fact."""
     if not len(numbers):
         return
     for admission in state.admission.values():
@@ -76,7 +77,7 @@ def drop(state: State, numbers: Numbers) -> None:
 
 
 def _in_use(state: State) -> npt.NDArray[np.bool_]:
-    """By facility: whether anything is held of it, beside ids and counts of the past."""
+    """By facility: whether anything but ids and counts is held of it."""
     used = np.zeros(len(state.facilities.by_number), dtype=np.bool_)
     used[state.table.facility[state.table.rows()]] = True
     beds = state.statics.beds.by_number

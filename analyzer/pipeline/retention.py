@@ -1,6 +1,4 @@
-"""The horizon: what lies behind it is let go of, save what belongs to alarms still open and to
-assignments still in force.
-"""
+"""Retention: evicts what lies behind the horizon, except for open alarms and assignments in force."""
 
 from __future__ import annotations
 
@@ -16,17 +14,16 @@ from analyzer.pipeline.state import State
 from analyzer.times import NEVER, OPEN
 
 _EVICT_EVERY = HOUR
-"""A sweep looks at everything held; what the horizon has passed meanwhile is in no window, so it
-may wait.
+"""Event time between sweeps (ms). A sweep scans everything held, and what lies behind the horizon
+is in no window any more, so it can wait.
 """
 
 
 def evict(state: State, at_least: Numbers | None = None) -> bool:
-    """Forget what the horizon has passed, on the slower of two clocks: each facility's `now`, and
-    its watermark.
+    """Evict what lies behind the horizon of each facility, by the earlier of `now` and watermark.
 
-    `at_least` (ms, by facility): the horizon lies here or later, whatever the clocks say (see
-    `departed`). Returns whether it swept: at most once in `_EVICT_EVERY` of a facility's time.
+    `at_least` (ms, by facility) is a lower bound of the horizon (see `departed`). Returns whether it
+    swept: it does so at most once in `_EVICT_EVERY` of event time.
     """
     count = len(state.facilities.by_number)
     horizon = np.minimum(state.times.now[:count], state.watermark()) - state.policy.horizon
@@ -44,21 +41,20 @@ def evict(state: State, at_least: Numbers | None = None) -> bool:
     table = state.table
     rows = table.rows()
     moments = horizon[table.facility[rows]]
-    # What arrives late may yet belong to the episode, or begin the next one of its alarm id.
+    # A late event may still belong to the episode, or start the next one of its alarm id.
     moments -= state.policy.allowed_lateness
     old = table.last_mention(rows) < moments
     over = (table.start[rows] == NEVER) | (table.end[rows] < moments)
     gone = np.concatenate([rows[old & over], _beyond_cap(state, rows[old & ~over])])
     state.listing.remove(gone)
     table.drop(gone)
-    by_place, by_bed = _oldest_alarms(state)
+    by_bed, by_name = _oldest_alarms(state)
     limits = horizon.tolist()
-    # A clinician's unit is asked for at times up to the horizon ago, and each time that of
-    # assignments over for as long.
-    state.roster.drop_before([moment - state.policy.horizon for moment in limits], by_place)
-    state.responses.drop_before(limits, by_bed)
-    # A held episode may have to be classified again, and its cover reaches back further than it
-    # does.
+    # The unit of a clinician is looked up for times up to the horizon ago, among assignments that
+    # ended up to the horizon before that.
+    state.roster.drop_before([moment - state.policy.horizon for moment in limits], by_bed)
+    state.responses.drop_before(limits, by_name)
+    # A held episode may be reclassified, and the coverage that it needs begins before it does.
     state.cover.drop_before([moment - state.policy.cover for moment in limits])
     state.watch.forget(horizon)
     _sweep(state)
@@ -66,10 +62,9 @@ def evict(state: State, at_least: Numbers | None = None) -> bool:
 
 
 def _beyond_cap(state: State, rows: Numbers) -> Numbers:
-    """Of open alarms that the horizon has passed, those beyond `Policy.max_open_alarms` of a
-    facility.
+    """The open alarms behind the horizon that exceed `Policy.max_open_alarms` of their facility.
 
-    The ones not mentioned for longest go first, then by alarm id.
+    Those whose last mention is oldest go first; of equals, by alarm id.
     """
     table, cap = state.table, state.policy.max_open_alarms
     counts = np.bincount(table.facility[rows])
@@ -86,7 +81,7 @@ def _beyond_cap(state: State, rows: Numbers) -> Numbers:
 
 
 def _oldest_alarms(state: State) -> tuple[dict[int, int], dict[int, int]]:
-    """The earliest start of a held episode, by place and by bed."""
+    """The earliest start of a held episode (ms), by bed of a unit, and by name of a bed."""
     table, statics = state.table, state.statics
     rows = table.existing()
     static, start = table.static[rows], table.start[rows]
@@ -101,7 +96,7 @@ def _least(numbers: Codes, values: Numbers) -> dict[int, int]:
 
 
 def _sweep(state: State) -> None:
-    """Forget statics, labels and teams that no row uses any more, once there are many of them."""
+    """Forget the statics, labels and teams that no row uses, if they are many."""
     table = state.table
     rows = table.rows()
     existing = table.existing()

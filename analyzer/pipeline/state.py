@@ -1,9 +1,7 @@
-"""State: everything that is held of the facilities of one partition, and how far time has come in
-each.
+"""State: everything that is held of the facilities of one partition, and the time of each.
 
-It only keeps things together; what they mean to each other is in `fold` (facts in), `derive` (what
-follows), `publish` (what is final), `horizon`, `departed`, `control` and `compaction` (what is
-forgotten), `burden` (what it weighs) and `storage` (how it is stored).
+It only holds the parts together. `fold` merges facts into it, `derive` and `finalising` update what
+follows, `retention`, `departed`, `control` and `compaction` remove from it, `shards` stores it.
 """
 
 from __future__ import annotations
@@ -29,7 +27,7 @@ from analyzer.pipeline.table import Table
 
 
 class Times(Growing):
-    """By facility: `now`, and the horizon as of the last time that old things were dropped."""
+    """By facility (ms): `now`, and the horizon of the last eviction."""
 
     now: Numbers
     evicted_until: Numbers
@@ -39,7 +37,7 @@ class Times(Growing):
 
 
 class State:
-    """Facilities are known by number, in the order in which they were first heard of."""
+    """The parts of the state. Facilities are numbered in order of their first fact."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
@@ -61,19 +59,17 @@ class State:
         self.response_times = ResponseTimes()
         self.watch = Watch(policy.overload)
         self.head_changed = False
-        """Whether what belongs to no block (watermarks, response times, ...) differs from what is
-        stored.
-        """
+        """Whether the head shard (watermarks, response times, ...) differs from what is stored."""
         self.unclassified: dict[int, list[tuple[int, int]]] = {}
-        """By unit: (end, row) of final alarms whose class is `unknown`, in order, for when its
-        human channel is heard of.
+        """By unit: (end, row) of final alarms of class `unknown`, sorted: to be reclassified when
+        the unit gets coverage.
         """
         self.recipients_dropped = 0
-        """Recipients that did not count because their alarm has `MOST_RECIPIENTS` lesser ones."""
+        """Recipients that did not count: see `roster.MOST_RECIPIENTS`."""
         self.names_kept = 0
         """How many names were in use after the last compaction."""
         self.forgotten_open = 0
-        """Open alarms that were dropped because of `Policy.max_open_alarms`."""
+        """Open alarms that were evicted because of `Policy.max_open_alarms`."""
         self.rewound: set[int] = set()
         """Facilities whose watermark was reset since time last advanced."""
 
