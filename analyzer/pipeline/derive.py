@@ -60,7 +60,7 @@ def _mark_dirty(
 
 
 def _list(state: State, rows: Numbers, beds: Codes) -> None:
-    moved = state.table.place[rows] != beds
+    moved = state.table.bed[rows] != beds
     if moved.any():
         state.listing.remove(rows[moved])
         state.listing.add(rows[moved], beds[moved])

@@ -52,9 +52,9 @@ class Listing:
         """List rows under beds. They must not be listed yet."""
         if not len(rows):
             return
-        self._table.place[rows] = beds
+        self._table.bed[rows] = beds
         order = np.argsort(beds, kind="stable")
-        ordered, by_place = beds[order], rows[order].astype(np.int32)
+        ordered, by_bed = beds[order], rows[order].astype(np.int32)
         begins = np.flatnonzero(np.diff(ordered, prepend=-1)).tolist()
         for bed, begin, end in zip(
             ordered[begins].tolist(), begins, [*begins[1:], len(rows)], strict=True
@@ -62,19 +62,19 @@ class Listing:
             listed = self._beds.get(bed)
             if listed is None:
                 listed = self._beds[bed] = _Listed()
-            listed.rows.frombytes(by_place[begin:end].tobytes())
+            listed.rows.frombytes(by_bed[begin:end].tobytes())
 
     def remove(self, rows: Numbers) -> None:
         """Remove rows; those that are not listed are ignored."""
-        rows = rows[self._table.place[rows] >= 0]
+        rows = rows[self._table.bed[rows] >= 0]
         if not len(rows):
             return
-        beds = self._table.place[rows]
-        self._table.place[rows] = -1
+        beds = self._table.bed[rows]
+        self._table.bed[rows] = -1
         for bed in np.unique(beds).tolist():
             listed = self._beds[bed]
             known = np.frombuffer(listed.rows, dtype=np.int32)
-            stays = self._table.place[known] == bed
+            stays = self._table.bed[known] == bed
             kept = np.concatenate([[0], np.cumsum(stays)])
             listed.settled = kept[listed.settled].tolist() if listed.settled else []
             listed.rows = array("i", known[stays].tobytes())
@@ -84,15 +84,15 @@ class Listing:
 
     def renumber(self, beds: Codes) -> None:
         """Apply new numbers of beds, indexed by the old number."""
-        column = self._table.place
+        column = self._table.bed
         listed = np.flatnonzero(column >= 0)
         column[listed] = beds[column[listed]]
         self._beds = {int(beds[bed]): listed for bed, listed in self._beds.items()}
 
     def begun_earlier(self, rows: Numbers) -> None:
         """Note that rows got an earlier start."""
-        for row in rows[self._table.place[rows] >= 0].tolist():
-            self._beds[int(self._table.place[row])].restarted.append(row)
+        for row in rows[self._table.bed[rows] >= 0].tolist():
+            self._beds[int(self._table.bed[row])].restarted.append(row)
 
     def begun_within(self, bed: int, since: int, until: int | None) -> Numbers:
         """The rows of a bed with a start in [`since`, `until`) (ms; None: no end), sorted."""

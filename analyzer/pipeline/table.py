@@ -74,7 +74,7 @@ _NOT_OF_EVENTS = ("facility", "mentioned", "verdict", "verdict_at", "response_at
 _OF_EVENTS = [name for name in STORED if name not in _NOT_OF_EVENTS]
 """The columns that come from alarm events, directly or derived."""
 _REBUILT: dict[str, tuple[Any, Any]] = {
-    "place": (np.int32, -1),
+    "bed": (np.int32, -1),
 }
 
 
@@ -106,7 +106,7 @@ class Table(Growing):
     response_at: Numbers  # of the first response by alarm id that came; NEVER: none
     response_code: npt.NDArray[np.int8]  # its action: see `responses`
     # derived
-    place: npt.NDArray[np.int32]  # its bed in the listing; -1: not listed yet
+    bed: npt.NDArray[np.int32]  # its bed in the listing; -1: not listed yet
     team: npt.NDArray[np.int32]
     first_response: Numbers
     intervened: npt.NDArray[np.bool_]
