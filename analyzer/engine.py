@@ -79,8 +79,8 @@ class Engine:
         """Admit facts of one topic, in the order given.
 
         `columns` has a sequence for each field, in the order of the class of the fact. `stamps` are
-        the timestamps of the Kafka records (ms), or None for complete history. Returns the outcomes,
-        as indices of `OUTCOMES`. Accepted facts take effect with the next `advance`.
+        the timestamps of the Kafka records (ms), or None for complete history. Returns the
+        outcomes, as indices of `OUTCOMES`. Accepted facts take effect with the next `advance`.
         """
         state, index_of = self._state, _INDICES[topic]
         if not columns[0]:
@@ -156,7 +156,7 @@ class Engine:
         state.rewound.clear()
 
     def control(self, topic: Topic, command: Command, facility: str, at: int) -> None:
-        """Apply a control record at its position among the facts: see `analyzer.pipeline.control`."""
+        """Apply a control record at its position among the facts: see `pipeline.control`."""
         if control(self._state, topic, command, facility, at):
             self.recent.drop(facility)
         self.controls[command] = self.controls.get(command, 0) + 1
@@ -210,7 +210,7 @@ class Engine:
         return Snapshot.of(self._state)
 
     def glance(self, facility: str | None = None) -> Glance:
-        """What a page shows next to the burdens, as of the current time, of all facilities or one."""
+        """What a page shows next to the burdens, as of now, of all facilities or one."""
         self._state.watch.look(self._state)
         return Glance.of(self._state, facility)
 
@@ -223,7 +223,7 @@ class Engine:
         return Evidence.of(self._state, window)
 
     def recall(self, facility: str, unit: str) -> Recorded | None:
-        """A copy of the final alarms held of a unit, for what-ifs; None if it never had an alarm."""
+        """A copy of the final alarms of a unit, for what-ifs; None if it had no alarm."""
         return recall(self._state, facility, unit)
 
     @property

@@ -21,7 +21,8 @@ PRIORITIES: tuple[Priority, ...] = ("info", "low", "medium", "high")
 class EpisodeRecord:
     """A finished episode. Times are in ms.
 
-    `clinicians` are raw ids, sorted. `basis` is what the class rests on, None where nothing is known.
+    `clinicians` are raw ids, sorted. `basis` is what the class rests on, None where nothing is
+    known.
     """
 
     facility: str

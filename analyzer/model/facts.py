@@ -16,7 +16,8 @@ from unicodedata import category
 # characters; longer ids are faults of a producer, and would bloat every label and key
 MAX_ID_LENGTH = 128
 MAX_TEXT_LENGTH = 1024
-"""Characters of a text for people (`label`, `role`, `reviewer`, `reason`); decoders cut the rest."""
+"""Characters of a text for people (`label`, `role`, `reviewer`, `reason`); decoders cut the rest.
+"""
 MAX_RECIPIENTS = 256
 """Clinicians that one record may name: no alarm is sent to a whole hospital."""
 MAX_ACUITY = 1000.0
@@ -53,7 +54,7 @@ _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 class FactError(ValueError):
-    """An invalid fact: the `field` at fault, and what was `expected`. It never has the value found."""
+    """An invalid fact: the `field` at fault, and what was `expected`; never the value found."""
 
     def __init__(self, field: str, expected: str) -> None:
         super().__init__(f"{field}: expected {expected}")
@@ -67,8 +68,10 @@ def is_plain(text: str) -> bool:
 
     A megabyte takes a fraction of a millisecond, so many ids can be joined and checked at once.
 
-    >>> [is_plain(text) for text in ("ICU 3", "Zürich\\u00a0Süd", "bed\\n1", "a\\u200bb", "\\ud800")]
-    [True, True, False, False, False]
+    >>> [is_plain(text) for text in ("ICU 3", "Zürich\\u00a0Süd")]
+    [True, True]
+    >>> [is_plain(text) for text in ("bed\\n1", "a\\u200bb", "\\ud800")]
+    [False, False, False]
     """
     # Printable characters are in none of the categories. Some others are not either, such as
     # no-break spaces.

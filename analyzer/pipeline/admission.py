@@ -104,7 +104,8 @@ class Admission(Growing):
         if stamps is None:
             return outcomes
         future, stale = at > stamps + self._policy.max_ahead, self._stale(at, stamps)
-        # Late facts lie behind the watermark, so they need not be excluded from its running maximum.
+        # Late facts lie behind the watermark, so they need not be excluded from its running
+        # maximum.
         reached = _reached_before(
             facilities, np.where(future | stale, NOTHING_YET, at), self.watermark[facilities]
         )

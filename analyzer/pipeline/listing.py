@@ -19,8 +19,8 @@ class _Listed:
     """The rows of one bed. All rows before index `settled[n]` could no longer be answered after
     `until[n]`; otherwise they are in no order.
 
-    `by_start` has the first `known` of them ordered by (start, row). Those that got an earlier start
-    since are in `restarted`, too.
+    `by_start` has the first `known` of them ordered by (start, row). Those that got an earlier
+    start since are in `restarted`, too.
     """
 
     __slots__ = ("by_start", "known", "restarted", "rows", "settled", "until")

@@ -23,7 +23,7 @@ _WORTH_JOINING = 1 << 12
 
 @dataclass(slots=True)
 class Batch:
-    """Facts of one topic: their fields; and facility numbers, times (ms) and entries in `SeenIds`."""
+    """Facts of one topic: their fields, facility numbers, times (ms) and entries in `SeenIds`."""
 
     columns: Columns
     facilities: Numbers
@@ -153,7 +153,7 @@ class PendingFacts:
 
 
 def _is_disordered(batches: list[Batch], facilities: int, disorder: int) -> bool:
-    """Whether a fact is more than `disorder` (ms) before one of its facility in an earlier batch."""
+    """Whether a fact is more than `disorder` (ms) before one of its facility in an earlier one."""
     reached = np.full(facilities, -(1 << 62))
     for batch in batches:
         if (batch.at < reached[batch.facilities] - disorder).any():

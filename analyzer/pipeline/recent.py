@@ -86,7 +86,7 @@ class Recent:
 
     @staticmethod
     def _within(minute: int, now: int) -> bool:
-        """Whether a minute is in the window. A clock that was set back may leave it in the future."""
+        """Whether a minute is in the window. It is in the future if a clock was set back."""
         return abs(now - minute) < MINUTES
 
     def count_outcomes(self, topic: Topic, facilities: Numbers, outcomes: Outcomes) -> None:
@@ -154,7 +154,7 @@ class Recent:
         return found
 
     def offsets(self, now: int) -> list[ClockOffset]:
-        """The offsets of device types with at least `LEAST_OFFSETS` events, by facility and type."""
+        """The offsets of device types with `LEAST_OFFSETS` events, by facility and type."""
         minute, found = now // MINUTE, list[ClockOffset]()
         for (facility, type_), offsets in sorted(self._offsets.items()):
             ms = [offset for of, offset in offsets if self._within(of, minute)]

@@ -17,7 +17,9 @@ _RANKS = 4
 
 
 class ResponseTimes(Growing):
-    """Counts by unit and priority rank. An observation can be retracted when a late fact changes it."""
+    """Counts by unit and priority rank. An observation can be retracted when a late fact changes
+    it.
+    """
 
     _counts: Numbers  # (unit * ranks + rank, bucket), not cumulative; the last is the sum in ms
 

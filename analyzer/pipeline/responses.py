@@ -85,7 +85,7 @@ class BedResponses(Growing):
         return moments.add(action, at)
 
     def since(self, beds: Codes, moments: Numbers) -> npt.NDArray[np.bool_]:
-        """For each pair of bed and moment: whether the bed has a response at or after the moment."""
+        """For each pair of bed and time (ms): whether the bed has a response then or later."""
         self.reserve(int(beds.max()) + 1)
         return np.asarray(self.latest[beds] >= moments, dtype=np.bool_)
 

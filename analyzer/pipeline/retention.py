@@ -1,4 +1,4 @@
-"""Retention: evicts what lies behind the horizon, except for open alarms and assignments in force."""
+"""Retention: evicts all behind the horizon but open alarms and assignments in force."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ is in no window any more, so it can wait.
 def evict(state: State, at_least: Numbers | None = None) -> bool:
     """Evict what lies behind the horizon of each facility, by the earlier of `now` and watermark.
 
-    `at_least` (ms, by facility) is a lower bound of the horizon (see `departed`). Returns whether it
-    swept: it does so at most once in `_EVICT_EVERY` of event time.
+    `at_least` (ms, by facility) is a lower bound of the horizon (see `departed`). Returns whether
+    it swept: it does so at most once in `_EVICT_EVERY` of event time.
     """
     count = len(state.facilities.by_number)
     horizon = np.minimum(state.times.now[:count], state.watermark()) - state.policy.horizon

@@ -243,7 +243,8 @@ class Roster(Growing):
         return [(held.facility, held.assignment) for held in self._valid.values()]
 
     def drop_before(self, moments: list[int], oldest_alarm: dict[int, int]) -> None:
-        """Forget assignments that ended, and were charted, before the moment of their facility (ms).
+        """Forget assignments that ended, and were charted, before the moment of their facility
+        (ms).
 
         Those that a held alarm may be attributed by stay: `oldest_alarm` gives the earliest start
         (ms) of a held episode, for the beds that have one.
@@ -285,7 +286,7 @@ class Roster(Growing):
         return {held.bed for held in self._held.values()}
 
     def renumber(self, beds: Codes, clinicians: Codes) -> None:
-        """Apply new numbers of beds and clinicians, in the same order; indexed by the old number."""
+        """Apply new numbers of beds and clinicians, in the same order, indexed by the old."""
         for held in self._held.values():
             held.bed = int(beds[held.bed])
         self._timelines = {int(beds[bed]): one for bed, one in self._timelines.items()}

@@ -1,8 +1,8 @@
 """The table of held episodes: numpy columns, one row an episode, for all facilities of a partition.
 
 Millions of alarms fit because only what most alarms lack is a Python object (a second end, a second
-response by alarm id, readings on both sides of a limit). Facts are folded, and consequences derived,
-for many rows at once. The table knows nothing of rules, rosters or time.
+response by alarm id, readings on both sides of a limit). Facts are folded, and consequences
+derived, for many rows at once. The table knows nothing of rules, rosters or time.
 """
 
 from __future__ import annotations
@@ -388,7 +388,7 @@ class Table(Growing):
 
 
 def _alike(marks: Marks) -> tuple[Numbers, Numbers]:
-    """As `np.unique` with `return_index` and `return_inverse`, but faster: the sort is not stable."""
+    """`np.unique` with `return_index` and `return_inverse`, but faster (the sort is unstable)."""
     order = np.argsort(marks)
     ordered = marks[order]
     begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])

@@ -154,7 +154,7 @@ def searched(
     found = search(alarms.of(first), wanted.grid, progress)
     choice = recommend(found, wanted.tolerance)
     begin, last = alarms.span
-    best = None if choice.place is None else found.settings[choice.place]
+    best = None if choice.index is None else found.settings[choice.index]
     confidence = wanted.tolerance.confidence
     section = {
         "settings": len(found.settings),
@@ -163,7 +163,7 @@ def searched(
         "before": counted(found.before),
         "reason": choice.reason or None,
         "pareto": [_candidate(found, place, confidence) for place in found.pareto().tolist()],
-        "best": None if choice.place is None else _candidate(found, choice.place, confidence),
+        "best": None if choice.index is None else _candidate(found, choice.index, confidence),
         "held_out": None if best is None else _held_out(alarms.of(rest), best, wanted.tolerance),
     }
     return section, best or Setting()
