@@ -131,7 +131,8 @@ def check(alarms: Recorded, setting: Setting) -> None:
                 raise Refused(
                     f"limit: {setting.limit:g} is more sensitive than {own:g}, which was in force "
                     f"for {side} alarms among those chosen: what it would have added was not "
-                    "recorded. Expected a less sensitive one, or the readings themselves (tune trend)"
+                    "recorded. Expected a less sensitive one, or the readings themselves "
+                    "(tune trend)"
                 )
 
 
