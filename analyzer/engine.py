@@ -171,17 +171,19 @@ class Engine:
         self.version += bool(dropped)
         return dropped
 
-    def still_says(self, rows: Numbers, digests: Marks) -> npt.NDArray[np.bool_]:
-        """Which records, once returned as `Finished`, are still those that the state holds."""
+    def still_current(self, rows: Numbers, digests: Marks) -> npt.NDArray[np.bool_]:
+        """Which records, of those returned as `Finished`, the state still holds unchanged."""
         same: npt.NDArray[np.bool_] = self._state.table.digest[rows] == digests
         return same
 
-    def said_at(self, rows: Numbers) -> Finished:
-        """The current records of rows."""
+    def records_at(self, rows: Numbers) -> Finished:
+        """The records that the state holds at these rows."""
         return finished(self._state, rows)
 
-    def say_again(self, rows: Numbers) -> None:
-        """Let `advance` return the records of rows again, even if they have not changed."""
+    def emit_again(self, rows: Numbers) -> None:
+        """Have `advance` return the records of these rows again when they are final, even if they
+        are unchanged.
+        """
         table = self._state.table
         table.digest[rows] = 0
         table.to_finalise[rows] = True
@@ -289,7 +291,7 @@ class Engine:
     ) -> Engine:
         """The engine that dumped `shards`. It has no current time until `advance`.
 
-        `judge_anew`: classify all final episodes again, as the policy has changed.
+        `reclassify`: classify all final episodes again, as the policy has changed.
         """
         self = cls(policy)
         self._state = storage.load(policy, shards, reclassify)

@@ -16,7 +16,8 @@ import numpy as np
 from analyzer import OPEN, Policy, Snapshot
 from analyzer.model import Assignment
 from analyzer.pipeline import ResponseTimes
-from analyzer.windows import Posts, burden
+from analyzer.windows import Posts
+from analyzer.windows import snapshot as measuring
 
 NOW = 1_772_350_200_000
 TYPES = 60

@@ -65,12 +65,12 @@ class Evidence:
     statics: list[Static]
     start: Numbers
     end: Numbers
-    rank: npt.NDArray[np.int8]
-    klass: npt.NDArray[np.int8]
-    static: npt.NDArray[np.int32]
-    unit: npt.NDArray[np.int32]
-    type: npt.NDArray[np.int32]
-    bed: npt.NDArray[np.int32]
+    rank: Levels
+    klass: Levels
+    static: Codes
+    unit: Codes
+    type: Codes
+    bed: Codes
     technical: Flags
     value: Floats
     limit: Floats
@@ -78,8 +78,8 @@ class Evidence:
     """The first response; without one, later than any time."""
     covered: Flags
     """Whether the unit had coverage; computed only for actionable alarms without a response."""
-    signal: npt.NDArray[np.int32]
-    twins: npt.NDArray[np.int32]
+    signal: Codes
+    twins: Codes
     """As in `windows.chatter`."""
 
     @classmethod
@@ -252,7 +252,7 @@ class _Counted:
         self._distance = quartile(far[known], group[hugs][known], groups)
         self._has_distance = np.bincount(group[hugs][known], minlength=groups) > 0
 
-    def _count_beds(self, group: Numbers, bed: npt.NDArray[np.int32]) -> None:
+    def _count_beds(self, group: Numbers, bed: Codes) -> None:
         groups, beds = len(self._keys), int(bed.max(initial=0)) + 1
         pairs, alarms = np.unique(group * beds + bed, return_counts=True)
         self._beds = np.bincount(pairs // beds, minlength=groups)
