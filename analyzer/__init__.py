@@ -33,10 +33,10 @@ from analyzer.model.facts import (
     Response,
     Topic,
 )
+from analyzer.model.overload import STATES, Change, ChangeRecord, Reason, Relief
 from analyzer.model.policy import JUDGING, MEASURES, FindingsPolicy, Policy
-from analyzer.overload.machine import STATES, Change, Reason, Relief, in_words
+from analyzer.overload.reasons import in_words
 from analyzer.overload.status import NO_ALARMS, TREND_HOURS, TREND_MINUTES, Glance, Standing, Trend
-from analyzer.overload.tracker import Announcement
 from analyzer.pipeline.admission import OUTCOMES, TOPICS, Outcome
 from analyzer.pipeline.classes import CLASSES, SCOPES, Scope, nonactionable_ratio
 from analyzer.pipeline.control import COMMANDS, Command
@@ -72,10 +72,10 @@ __all__ = [
     "TREND_HOURS",
     "TREND_MINUTES",
     "AlarmEvent",
-    "Announcement",
     "Assignment",
     "Burdens",
     "Change",
+    "ChangeRecord",
     "Class",
     "ClinicianBurdens",
     "ClockOffset",

@@ -12,9 +12,10 @@ from analyzer.arrays import Marks, Numbers, distinct, integers
 from analyzer.findings.evidence import Evidence
 from analyzer.model.episodes import Finished
 from analyzer.model.facts import FACT_TYPES, Fact, Topic, values_of
+from analyzer.model.overload import ChangeRecord
 from analyzer.model.policy import Policy
 from analyzer.overload.status import Glance
-from analyzer.overload.tracker import Announcement
+from analyzer.overload.tracker import evaluate, evaluate_before
 from analyzer.pipeline import shards as storage
 from analyzer.pipeline.admission import ACCEPTED, NOTHING_YET, OUTCOMES, TOPICS, Outcome, Outcomes
 from analyzer.pipeline.compaction import compact
@@ -139,7 +140,7 @@ class Engine:
                 state.table.changed(rows)
         reclassify(state)
         records = finalise(state)
-        if evict(state) or state.facilities.dropped:
+        if evict(state, evaluate_before) or state.facilities.dropped:
             compact(state)
         return records
 
@@ -151,7 +152,7 @@ class Engine:
             state.times.now[number] = mark
             horizon = max(mark - self.policy.horizon, NOTHING_YET)
             state.times.evicted_until[number] = min(int(state.times.evicted_until[number]), horizon)
-            state.watch.rewind(number, mark)
+            state.overload.rewind(number, mark)
             state.head_changed = True
         state.rewound.clear()
 
@@ -167,7 +168,7 @@ class Engine:
 
         Returns their names: see `analyzer.pipeline.departed`.
         """
-        dropped = drop_departed(self._state, now)
+        dropped = drop_departed(self._state, now, evaluate_before)
         self.version += bool(dropped)
         return dropped
 
@@ -189,31 +190,31 @@ class Engine:
         table.to_finalise[rows] = True
         table.changed(rows)
 
-    def look(self) -> bool:
-        """Evaluate the overload states up to the current time. Returns whether any change is
-        pending.
+    def evaluate(self) -> bool:
+        """Evaluate the overload states up to the current time. Returns whether there are changes
+        to emit.
         """
-        self._state.watch.look(self._state)
-        return self._state.watch.unsaid
+        evaluate(self._state)
+        return self._state.overload.has_pending
 
-    def announce(self) -> list[Announcement]:
-        """Changes of overload states that were not returned before, and those returned before that
-        do not hold after all.
+    def emit_changes(self) -> list[ChangeRecord]:
+        """Changes of overload states that were not emitted before, and retractions of those that
+        were and no longer hold.
         """
-        self._state.watch.look(self._state)
-        return self._state.watch.announce()
+        evaluate(self._state)
+        return self._state.overload.emit()
 
     def snapshot(self) -> Snapshot:
         """A copy of what burdens are measured from, as of the current time.
 
         It can be measured later, and in another thread.
         """
-        self._state.watch.look(self._state)
+        evaluate(self._state)
         return Snapshot.of(self._state)
 
     def glance(self, facility: str | None = None) -> Glance:
         """What a page shows next to the burdens, as of now, of all facilities or one."""
-        self._state.watch.look(self._state)
+        evaluate(self._state)
         return Glance.of(self._state, facility)
 
     def measure(self) -> Burdens:

@@ -1,12 +1,15 @@
-"""`python -m reference`: write the reference pages, from the tables that the program itself uses."""
+"""`python -m reference`: write the reference pages and pictures, from the tables that the program
+itself uses.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from reference import alerts, metrics, settings, topics
+from reference import alerts, metrics, pictures, settings, topics
 
 PAGES = Path(__file__).parent.parent / "docs" / "reference"
+PICTURES = PAGES.parent / "pictures"
 
 
 def rendered() -> dict[str, str]:
@@ -19,6 +22,11 @@ def rendered() -> dict[str, str]:
     }
 
 
+def drawn() -> dict[str, str]:
+    """The generated files of `PICTURES`, by name."""
+    return {"overload-states.svg": pictures.overload_states()}
+
+
 def main() -> None:
     pages = rendered()
     PAGES.mkdir(exist_ok=True)
@@ -27,6 +35,8 @@ def main() -> None:
             path.unlink()
     for name, text in pages.items():
         (PAGES / name).write_text(text)
+    for name, text in drawn().items():
+        (PICTURES / name).write_text(text)
 
 
 if __name__ == "__main__":

@@ -1,83 +1,68 @@
-"""The overload state of clinicians and units: normal, elevated, overloaded. This file knows levels
-and time, and no alarms.
+"""The overload state machine: normal, elevated, overloaded. It knows limits and time, but no
+alarms.
 
-Read aloud, at each tick, first rule that applies:
-
-    from                   to           when
-    normal, elevated       overloaded   some measure has been beyond its `overloaded` enter level for `hold`
-    normal                 elevated     some measure has been beyond an enter level for `hold`
-    overloaded             elevated     none has been beyond an `overloaded` leave level for `cool_down`, but some beyond an `elevated` one
-    overloaded, elevated   normal       none has been beyond any leave level for `cool_down`
-
-So one crisis is one change up and one down: between enter and leave nothing changes, and silence
-lowers the state.
+`RULES` is the whole machine. Between a limit to enter and the limit to leave nothing changes, so
+one crisis is one transition up and one down, and silence lowers the state.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
-from math import isnan
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.arrays import Floats, Numbers
-from analyzer.columns.statics import AlarmType
-from analyzer.model.policy import LESS_IS_WORSE, MEASURES, Levels
+from analyzer.arrays import Flags, Floats, Indices, Numbers
+from analyzer.model.overload import ELEVATED, NORMAL, OVERLOADED, STATES
 from analyzer.overload.thresholds import LevelTable
 
-STATES = ("normal", "elevated", "overloaded")
-NORMAL, ELEVATED, OVERLOADED = range(len(STATES))
 
+class Condition(NamedTuple):
+    """Limits of `level`, or of a higher one, crossed for long enough.
 
-class Reason(NamedTuple):
-    """A measure with its figure, and the limit of `state` that it is beyond; where a state was
-    left, the one it is no longer beyond.
+    - `enter`: at every tick of `OverloadPolicy.hold`, some measure was beyond its limit to enter.
+    - `leave`: at no tick of `OverloadPolicy.cool_down` was any measure beyond its limit to leave.
     """
 
-    measure: str
-    value: float
-    state: str
-    limit: float
+    edge: Literal["enter", "leave"]
+    level: int
+
+    def __str__(self) -> str:
+        """The condition in words.
+
+        >>> str(Condition("enter", ELEVATED))
+        'beyond a limit to enter elevated or overloaded for the hold time'
+        """
+        states = " or ".join(STATES[self.level :])
+        return (
+            f"beyond a limit to enter {states} for the hold time"
+            if self.edge == "enter"
+            else f"beyond no limit to leave {states} for the cool-down time"
+        )
 
 
-class Relief(NamedTuple):
-    """A bed that `giver` could hand to `taker`, both on duty in the unit: alarms of the last hour
-    before and after, and beds after.
-    """
+class Rule(NamedTuple):
+    """The state changes from `source` to `target` at the first tick at which `condition` holds."""
 
-    bed: str
-    giver: str
-    giver_alarms: tuple[int, int]
-    taker: str
-    taker_alarms: tuple[int, int]
-    taker_beds: int
+    source: int
+    target: int
+    condition: Condition
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """The state of a clinician, or of a unit (`clinician` None), has changed at `at` (ms).
-
-    Clinicians under raw ids.
-    """
-
-    facility: str
-    unit: str
-    clinician: str | None
-    at: int
-    before: str
-    after: str
-    reasons: tuple[Reason, ...]
-    top_types: tuple[tuple[AlarmType, int], ...]
-    """The alarm types that gave most of the last hour's alarms, with their counts."""
-    relief: Relief | None
-    """None where the load falls, and where no colleague has room."""
+RULES = (
+    Rule(NORMAL, OVERLOADED, Condition("enter", OVERLOADED)),
+    Rule(NORMAL, ELEVATED, Condition("enter", ELEVATED)),
+    Rule(ELEVATED, OVERLOADED, Condition("enter", OVERLOADED)),
+    Rule(ELEVATED, NORMAL, Condition("leave", ELEVATED)),
+    Rule(OVERLOADED, NORMAL, Condition("leave", ELEVATED)),
+    Rule(OVERLOADED, ELEVATED, Condition("leave", OVERLOADED)),
+)
+"""The transition table. At each tick the first rule of the current state that holds applies."""
 
 
-class Turn(NamedTuple):
-    """A change of state: row and tick (column), before and after."""
+class Transition(NamedTuple):
+    """A change of state: the row and the tick (column) at which it happens, and both states."""
 
     row: int
     tick: int
@@ -85,196 +70,116 @@ class Turn(NamedTuple):
     after: int
 
 
-def turns(
+_ENTER, _LEAVE, _EXISTS = (0, 1, 2), (0, 4, 8), 16
+"""Flags of a tick: whether some measure is beyond a limit to enter, or to leave, each level or a
+higher one (by level; normal has none); and whether the tick exists.
+"""
+_RULES_FROM = tuple(
+    tuple(
+        (target, edge == "enter", (_ENTER if edge == "enter" else _LEAVE)[level], level)
+        for source, target, (edge, level) in RULES
+        if source == state
+    )
+    for state in range(len(STATES))
+)
+"""`RULES` by source: (target, whether it needs the flag set or unset, flag, level)."""
+_NEVER = 1 << 40
+
+
+def transitions(
     table: LevelTable,
     values: dict[str, Floats],
-    which: npt.NDArray[np.intp],
-    ticks: npt.NDArray[np.bool_],
-    before: Numbers,
+    level_sets: Indices,
+    exists: Flags,
+    states: Numbers,
     new: int,
-) -> list[Turn]:
-    """How the states of some rows change, in order of rows and ticks.
+) -> list[Transition]:
+    """The transitions of many clinicians or units (rows), in order of rows and ticks (columns).
 
-    `ticks`: where a row has ticks at all (what lies before a facility's first alarm, or after its
-    now, is none). The first columns, before `new`, tell only what has been so for how long;
-    `before` are the states there.
+    `values` and `level_sets`: as for `LevelTable.beyond`. `exists`: (rows, ticks), False before the
+    first alarm of the facility and after its `now`. The columns before `new` are history only:
+    `states` holds the state of each row there.
     """
     policy = table.policy
     hold, cool_down = policy.hold // policy.every, policy.cool_down // policy.every
-    enters, stays = (
-        [table.beyond(values, which, STATES[state], edge) for state in (ELEVATED, OVERLOADED)]
-        for edge in ("enter", "leave")
-    )
-    calls = (enters[0] | enters[1]) * _ENTER + enters[1] * _ENTER_OVERLOADED
-    calls = (calls + (stays[0] | stays[1]) * _STAY + stays[1] * _STAY_OVERLOADED) * ticks
-    rows = np.flatnonzero(calls.any(axis=1) | (before != NORMAL))
-    calls = (calls + ticks * _TICK)[rows].astype(np.uint8)
-    # Most ticks call for what the one before did: a row is a few runs of the same call.
-    begins = np.ones(calls.shape, dtype=np.bool_)
-    begins[:, 1:] = calls[:, 1:] != calls[:, :-1]
+    flags = _flags(table, values, level_sets) * exists
+    rows = np.flatnonzero(flags.any(axis=1) | (states != NORMAL))
+    flags = (flags + exists * _EXISTS)[rows].astype(np.uint8)
+    # Most ticks have the flags of the tick before: a row is a few runs of equal flags.
+    begins = np.ones(flags.shape, dtype=np.bool_)
+    begins[:, 1:] = flags[:, 1:] != flags[:, :-1]
     begins[:, new] = True
     at = np.flatnonzero(begins.reshape(-1))
     lengths = np.diff(at, append=begins.size).tolist()
-    found: list[Turn] = []
-    width, machine, last = calls.shape[1], _Machine(NORMAL, hold, cool_down), -1
-    for place, length, call in zip(
-        at.tolist(), lengths, calls.reshape(-1)[at].tolist(), strict=True
+    found: list[Transition] = []
+    width, machine, last = flags.shape[1], _Machine(NORMAL, hold, cool_down), -1
+    for index, length, flag in zip(
+        at.tolist(), lengths, flags.reshape(-1)[at].tolist(), strict=True
     ):
-        row, tick = divmod(place, width)
+        row, tick = divmod(index, width)
         if row != last:
-            machine, last = _Machine(int(before[rows[row]]), hold, cool_down), row
-        if tick >= new and call & _TICK:
+            machine, last = _Machine(int(states[rows[row]]), hold, cool_down), row
+        if tick >= new and flag & _EXISTS:
             found += [
-                Turn(int(rows[row]), tick + i, *change)
-                for i, *change in machine.changes(call, length)
+                Transition(int(rows[row]), tick + offset, before, after)
+                for offset, before, after in machine.transitions(flag, length)
             ]
-        machine.run(call, length)
+        machine.pass_ticks(flag, length)
     return found
 
 
-_ENTER, _ENTER_OVERLOADED, _STAY, _STAY_OVERLOADED, _TICK = (1 << bit for bit in range(5))
+def _flags(
+    table: LevelTable, values: dict[str, Floats], level_sets: Indices
+) -> npt.NDArray[np.int64]:
+    flags = np.zeros(next(iter(values.values())).shape, dtype=np.int64)
+    for edge, of_level in (("enter", _ENTER), ("leave", _LEAVE)):
+        overloaded = table.beyond(values, level_sets, STATES[OVERLOADED], edge)
+        elevated = table.beyond(values, level_sets, STATES[ELEVATED], edge) | overloaded
+        flags += elevated * of_level[ELEVATED] + overloaded * of_level[OVERLOADED]
+    return flags
 
 
 class _Machine:
-    """The table above for one row, over runs of ticks at which the measures call for the same."""
+    """The machine of one row. It passes over runs of ticks with equal flags in one step."""
 
-    __slots__ = ("_cool_down", "_hold", "_over", "_rest", "state")
+    __slots__ = ("_beyond_for", "_cool_down", "_cooled_in", "_hold", "state")
 
     def __init__(self, state: int, hold: int, cool_down: int) -> None:
         self.state = state
         self._hold = hold
         self._cool_down = cool_down
-        self._over = [0, 0, 0]  # by state: beyond an enter level for so many ticks without a break
-        self._rest = [0, 0, 0]  # by state: so many more ticks until it has cooled down
+        self._beyond_for = [0, 0, 0]
+        """By level: for how many ticks without a break a measure was beyond a limit to enter."""
+        self._cooled_in = [0, 0, 0]
+        """By level: how many more ticks within the limits to leave it takes to cool down."""
 
-    def changes(self, call: int, length: int) -> Iterator[tuple[int, int, int]]:
-        """(Place in the run, state before, state after) of its changes."""
-        place = 0
+    def transitions(self, flags: int, length: int) -> Iterator[tuple[int, int, int]]:
+        """The transitions in a run of `length` ticks: (offset in the run, before, after)."""
+        offset = 0
         while True:
-            place, after = self._next(call, place)
-            if place >= length:
+            offset, after = self._next(flags, offset)
+            if offset >= length:
                 return
-            yield place, self.state, after
+            yield offset, self.state, after
             self.state = after
 
-    def _next(self, call: int, since: int) -> tuple[int, int]:
-        """When the next change comes if the call stays as it is, and to what."""
-        never = 1 << 40
-        if self.state != OVERLOADED:
-            overloaded = (
-                max(since, self._hold - self._over[OVERLOADED])
-                if call & _ENTER_OVERLOADED
-                else never
-            )
-            if self.state == NORMAL:
-                other, after = (
-                    (max(since, self._hold - self._over[ELEVATED]) if call & _ENTER else never),
-                    ELEVATED,
-                )
-            else:
-                other, after = (
-                    (never if call & _STAY else max(since, self._rest[ELEVATED] - 1)),
-                    NORMAL,
-                )
-            return (overloaded, OVERLOADED) if overloaded <= other else (other, after)
-        if call & _STAY_OVERLOADED:
-            return never, OVERLOADED
-        place = max(since, self._rest[OVERLOADED] - 1)
-        return place, ELEVATED if call & _STAY or self._rest[ELEVATED] - 1 > place else NORMAL
+    def _next(self, flags: int, since: int) -> tuple[int, int]:
+        """The offset and the target of the next transition, if the flags stay as they are."""
+        first, after = _NEVER, self.state
+        for target, enters, flag, level in _RULES_FROM[self.state]:
+            if bool(flags & flag) != enters:
+                continue
+            offset = self._hold - self._beyond_for[level] if enters else self._cooled_in[level] - 1
+            offset = max(offset, since)
+            if offset < first:  # of rules that hold at the same tick, the first one applies
+                first, after = offset, target
+        return first, after
 
-    def run(self, call: int, length: int) -> None:
+    def pass_ticks(self, flags: int, length: int) -> None:
         """Let the ticks of a run pass."""
-        for state, enter, stay in (
-            (ELEVATED, _ENTER, _STAY),
-            (OVERLOADED, _ENTER_OVERLOADED, _STAY_OVERLOADED),
-        ):
-            self._over[state] = self._over[state] + length if call & enter else 0
-            self._rest[state] = (
-                self._cool_down + 1 if call & stay else max(self._rest[state] - length, 0)
+        for level in (ELEVATED, OVERLOADED):
+            beyond_for, cooled_in = self._beyond_for[level], self._cooled_in[level]
+            self._beyond_for[level] = beyond_for + length if flags & _ENTER[level] else 0
+            self._cooled_in[level] = (
+                self._cool_down + 1 if flags & _LEAVE[level] else max(cooled_in - length, 0)
             )
-
-
-def reasons(
-    turn: Turn, levels: dict[str, Levels], figures: dict[str, float], drivers: Collection[str]
-) -> tuple[Reason, ...]:
-    """Why: going up, what is beyond an enter level; going down, how `drivers` are back within the
-    leave level of the state left.
-    """
-    rising = turn.after > turn.before
-    asked = (OVERLOADED, ELEVATED) if rising or turn.after == NORMAL else (OVERLOADED,)
-    found = []
-    for measure in MEASURES:
-        if not rising and measure not in drivers:
-            continue
-        figure, sign = figures[measure], -1 if measure in LESS_IS_WORSE else 1
-        for state in asked:
-            level = getattr(levels[measure], STATES[state])
-            if (
-                level is not None
-                and not isnan(figure)
-                and (not rising or sign * figure > sign * level.enter)
-            ):
-                found.append(
-                    Reason(
-                        measure,
-                        figure,
-                        STATES[state],
-                        float(level.enter if rising else level.leave),
-                    )
-                )
-                break
-    return tuple(found)
-
-
-def holding(levels: dict[str, Levels], figures: dict[str, float], state: str) -> tuple[Reason, ...]:
-    """What is beyond a leave level of `state`, or, where that is elevated, of any: so long it is
-    not left.
-    """
-    found = []
-    for measure in MEASURES:
-        figure, sign = figures[measure], -1 if measure in LESS_IS_WORSE else 1
-        for asked in (
-            (STATES[OVERLOADED],)
-            if state == STATES[OVERLOADED]
-            else (STATES[ELEVATED], STATES[OVERLOADED])
-        ):
-            level = getattr(levels[measure], asked)
-            # never where the figure is NaN
-            if level is not None and sign * figure > sign * level.leave:
-                found.append(Reason(measure, figure, asked, float(level.leave)))
-                break
-    return tuple(found)
-
-
-_WORDS = {
-    "alarms_10m": "{} alarms{} in the last 10 min",
-    "alarms_1h": "{} alarms{} in the last hour",
-    "protected_1h": "{} of the last hour on duty in alarm-free stretches of 5 min or more",
-    "unanswered": "{} alarms{} sounding without a response",
-    "beds": "{} beds{}",
-}
-_LIMITS = {
-    (False, False): "at most {}",
-    (False, True): "more than {}",
-    (True, False): "at least {}",
-    (True, True): "less than {}",
-}
-
-
-def in_words(reason: Reason, of_unit: bool, rising: bool) -> str:
-    """A reason as one line for whoever can change the system.
-
-    >>> in_words(Reason("alarms_10m", 14.0, "overloaded", 10.0), of_unit=False, rising=True)
-    '14 alarms in the last 10 min, more than 10'
-    >>> in_words(Reason("protected_1h", 0.5, "elevated", 0.4), of_unit=True, rising=False)
-    '50 % of the last hour on duty in alarm-free stretches of 5 min or more, at least 40 % again'
-    """
-    less = reason.measure in LESS_IS_WORSE
-    said = _WORDS[reason.measure].format(
-        _figure(reason.value, less), " per clinician on duty" if of_unit else ""
-    )
-    return f"{said}, {_LIMITS[less, rising].format(_figure(reason.limit, less))}{'' if rising else ' again'}"
-
-
-def _figure(value: float, share: bool) -> str:
-    return f"{100 * value:.3g} %" if share else f"{value:.3g}"

@@ -1,36 +1,32 @@
-"""Load: what clinicians and units bear, at each of many ticks at once - what the overload state is
-told from.
+"""Measures: the loads of clinicians and units, at many ticks at once. Overload states follow from
+them.
 
-A tick is a moment at which the state is looked at: a whole multiple of `OverloadPolicy.every` since
-the epoch. Ticks are columns, clinicians or units rows; times inside are relative to each facility's
-first tick (ms). It knows nothing of states or limits.
+A tick is a whole multiple of `OverloadPolicy.every` since the epoch. Rows are clinicians or units,
+columns are ticks; times inside are relative to each facility's first tick (ms). Nothing here knows
+states or limits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from analyzer.arrays import Floats, Numbers, distinct
+from analyzer.arrays import Codes, Flags, Floats, Integers, Numbers, distinct
 from analyzer.columns.segments import search
 from analyzer.model.policy import FLOOD_INTERVAL, HOUR, MEASURES
 from analyzer.pipeline.roster import Shifts, pairs
+from analyzer.pipeline.state import State
 from analyzer.windows.duty import PIECE, stretches
 
-if TYPE_CHECKING:
-    from analyzer.pipeline.state import State
-
-_LATER = 1 << 45  # ms after any tick asked for, and safe to multiply by a number of people
+_LATER = 1 << 45  # ms; after any tick, yet small enough to multiply by a number of people
 
 
 class Intervals(NamedTuple):
-    """Disjoint [start, end) of each group, ordered by group and start (see `duty.stretches`).
-
-    Columns of the same length.
+    """Disjoint intervals [start, end) of each group, as columns ordered by group and start; see
+    `duty.stretches`.
     """
 
     start: Numbers
@@ -40,167 +36,161 @@ class Intervals(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Loads:
-    """Measures of some clinicians or units.
-
-    `values` by measure: (subjects, ticks), NaN where there is nothing to say.
-    """
+    """The measures of some clinicians or units (rows)."""
 
     numbers: Numbers
-    """Which clinicians (of `Teams.clinicians`) or units (of `Statics.units`), ascending."""
+    """The clinicians (numbers in `Teams.clinicians`) or units (in `Statics.units`), ascending."""
     facility: Numbers
+    """The facility of each row."""
     values: dict[str, Floats]
+    """By measure: (rows, ticks), NaN where a measure is undefined."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ticks:
-    """Which ticks are looked at: `count` of them from `first` on, which is the number of a tick for
-    each facility.
-    """
+    """The ticks to evaluate: for each facility, `count` of them from its `first` on."""
 
     first: Numbers
-    """By facility number; only those in `facilities` mean anything."""
-    facilities: npt.NDArray[np.bool_]
-    """By facility number: whether it is looked at."""
+    """The number of the first tick, by facility; undefined for facilities not in `facilities`."""
+    facilities: Flags
+    """Whether a facility is evaluated, by its number."""
     count: int
     every: int
+    """ms between ticks."""
 
     def moments(self) -> Numbers:
-        """Times (ms) of the first tick, by facility number."""
+        """The time (ms) of the first tick, by facility; 0 for facilities not evaluated."""
         return np.where(self.facilities, self.first, 0) * self.every
 
     def columns(self, times: Numbers) -> Numbers:
-        """The first tick at or after each relative time, as a column."""
+        """The column of the first tick at or after each relative time."""
         return -(-times // self.every)
 
 
 def measure(
-    state: State, ticks: Ticks, clinicians_too: Sequence[int] = (), units_too: Sequence[int] = ()
+    state: State, ticks: Ticks, more_clinicians: Sequence[int] = (), more_units: Sequence[int] = ()
 ) -> tuple[Loads, Loads]:
-    """The loads of the clinicians and of the units of some facilities, as far as they are known by
-    now.
+    """The loads of the clinicians and of the units of the facilities in `ticks`.
 
-    All with alarms or assignments about then, and those numbered in `clinicians_too` and
-    `units_too`.
+    Rows: all clinicians and units with alarms or assignments around these ticks, and those whose
+    numbers are in `more_clinicians` and `more_units`.
     """
     table, statics = state.table, state.statics
-    begins, after = ticks.moments(), ticks.count * ticks.every
+    first, until = ticks.moments(), ticks.count * ticks.every
     rows = table.alarms()
     rows = rows[ticks.facilities[table.facility[rows]]]
-    moments = begins[table.facility[rows]]
+    moments = first[table.facility[rows]]
     start = table.start[rows] - moments
-    # An alarm is unanswered until somebody responds to it, or it ends.
+    # An alarm is unanswered until the first response, or until it ends.
     closing = (
         np.minimum(table.end[rows], np.maximum(table.first_response[rows], table.start[rows]))
         - moments
     )
-    chosen = np.flatnonzero((start < after) & ((start > -HOUR) | (closing > 0)))
+    chosen = np.flatnonzero((start < until) & ((start > -HOUR) | (closing > 0)))
     rows, start, closing = rows[chosen], start[chosen], np.minimum(closing[chosen], _LATER)
-    which, who = pairs(state.teams.all, table.team[rows])
+    alarm, clinician = pairs(state.teams.all, table.team[rows])
+    unit = statics.unit[table.static[rows]]
 
     shifts = state.roster.shifts
-    held = shifts.of(ticks.facilities)
-    moments = begins[shifts.facility[held]]
-    shift = _Shifts(shifts, held, moments, after, statics.units_of_places())
+    chosen = shifts.of(ticks.facilities)
+    moments = first[shifts.facility[chosen]]
+    shift = _Shifts(shifts, chosen, moments, until, statics.units_of_places())
 
-    clinicians = distinct(np.concatenate([who, shift.clinician, clinicians_too]).astype(np.int64))
-    units = distinct(
-        np.concatenate([statics.unit[table.static[rows]], shift.unit, units_too]).astype(np.int64)
+    clinicians = distinct(
+        np.concatenate([clinician, shift.clinician, more_clinicians]).astype(np.int64)
     )
-    of_clinician, of_unit = _places(clinicians), _places(units)
-    ours = _Alarms(of_clinician[who], start[which], closing[which], len(clinicians), ticks)
-    theirs = _Alarms(of_unit[statics.unit[table.static[rows]]], start, closing, len(units), ticks)
+    units = distinct(np.concatenate([unit, shift.unit, more_units]).astype(np.int64))
+    row_of_clinician, row_of_unit = _rows_of(clinicians), _rows_of(units)
+    of_clinicians = _Alarms(
+        row_of_clinician[clinician], start[alarm], closing[alarm], len(clinicians), ticks
+    )
+    of_units = _Alarms(row_of_unit[unit], start, closing, len(units), ticks)
 
-    duty = Intervals(*stretches(shift.start, shift.end, of_clinician[shift.clinician]))
-    free, on_duty = ours.protected(duty)
+    duty = Intervals(*stretches(shift.start, shift.end, row_of_clinician[shift.clinician]))
+    free, on_duty = of_clinicians.protected(duty)
     beds = _in_force(
-        shift.merged_by(of_clinician[shift.clinician], shift.place), len(clinicians), ticks
+        shift.merged_by(row_of_clinician[shift.clinician], shift.place), len(clinicians), ticks
     )
 
-    there = shift.merged_by(of_unit[shift.unit], of_clinician[shift.clinician])
-    staff = _in_force(there, len(units), ticks)
-    beds_of_unit = _in_force(shift.merged_by(of_unit[shift.unit], shift.place), len(units), ticks)
+    present = shift.merged_by(row_of_unit[shift.unit], row_of_clinician[shift.clinician])
+    staff = _in_force(present, len(units), ticks)
+    beds_of_unit = _in_force(
+        shift.merged_by(row_of_unit[shift.unit], shift.place), len(units), ticks
+    )
     least = state.policy.overload.protected_duty
     enough = on_duty >= least
     protected_of_unit = _share(
-        _summed(there, np.where(enough, free, 0), len(units), ticks),
-        _summed(there, np.where(enough, on_duty, 0), len(units), ticks),
+        _summed(present, np.where(enough, free, 0), len(units), ticks),
+        _summed(present, np.where(enough, on_duty, 0), len(units), ticks),
         1,
     )
-    people = np.maximum(staff, 1)
+    people = np.maximum(staff, 1)  # a unit without staff counts as if one clinician were on duty
+    clinician_values = (
+        of_clinicians.begun(FLOOD_INTERVAL),
+        of_clinicians.begun(HOUR),
+        _share(free, on_duty, least),
+        of_clinicians.unanswered(),
+        beds,
+    )
+    unit_values = (
+        of_units.begun(FLOOD_INTERVAL) / people,
+        of_units.begun(HOUR) / people,
+        protected_of_unit,
+        of_units.unanswered() / people,
+        beds_of_unit / people,
+    )
     return (
         Loads(
             clinicians,
             _facilities(state.teams.clinicians.by_number, clinicians),
-            dict(
-                zip(
-                    MEASURES,
-                    (
-                        ours.begun(FLOOD_INTERVAL),
-                        ours.begun(HOUR),
-                        _share(free, on_duty, least),
-                        ours.unanswered(),
-                        beds,
-                    ),
-                    strict=True,
-                )
-            ),
+            dict(zip(MEASURES, clinician_values, strict=True)),
         ),
         Loads(
             units,
             _facilities(statics.units.by_number, units),
-            dict(
-                zip(
-                    MEASURES,
-                    (
-                        theirs.begun(FLOOD_INTERVAL) / people,
-                        theirs.begun(HOUR) / people,
-                        protected_of_unit,
-                        theirs.unanswered() / people,
-                        beds_of_unit / people,
-                    ),
-                    strict=True,
-                )
-            ),
+            dict(zip(MEASURES, unit_values, strict=True)),
         ),
     )
 
 
 class _Shifts:
-    """Assignments of the facilities looked at, as far as they matter to the ticks; in columns."""
+    """The assignments that overlap the ticks or the hour before them, as columns."""
 
     def __init__(
         self,
         shifts: Shifts,
         rows: Numbers,
         moments: Numbers,
-        after: int,
-        unit_of_place: npt.NDArray[np.int32],
+        until: int,
+        unit_of_place: Codes,
     ) -> None:
         start = np.maximum(shifts.start[rows] - moments, -HOUR)
-        end = np.minimum(shifts.end[rows] - moments, after)
+        end = np.minimum(shifts.end[rows] - moments, until)
         some = end > start
         rows = rows[some]
         self.start, self.end = start[some], end[some]
         self.clinician, self.place = shifts.clinician[rows], shifts.bed[rows]
         self.unit = unit_of_place[self.place]
 
-    def merged_by(self, group: Numbers, what: npt.NDArray[np.integer]) -> tuple[Intervals, Numbers]:
-        """When each group had each thing: the intervals of these pairs under their groups, and
-        beside them the things.
+    def merged_by(self, group: Numbers, item: Integers) -> tuple[Intervals, Numbers]:
+        """The intervals during which each group has each item (a bed or a clinician).
+
+        Returns the intervals by group, and the item of each interval.
         """
-        many = int(what.max(initial=0)) + 1
-        found = Intervals(*stretches(self.start, self.end, group.astype(np.int64) * many + what))
-        return found._replace(group=found.group // many), found.group % many
+        items = int(item.max(initial=0)) + 1
+        found = Intervals(*stretches(self.start, self.end, group.astype(np.int64) * items + item))
+        return found._replace(group=found.group // items), found.group % items
 
 
 class _Alarms:
-    """Alarms of some groups, and what they come to at each tick."""
+    """The alarms of some groups (rows of clinicians or units), and their counts at each tick."""
 
     def __init__(
         self, group: Numbers, start: Numbers, closing: Numbers, groups: int, ticks: Ticks
     ) -> None:
         self._ticks = ticks
-        # columns before the first tick: column j + before holds what began in the step up to tick j
+        # Columns of the hour before the first tick come first: column `before + j` counts the
+        # alarms that began in the step up to tick j.
         self._before = HOUR // ticks.every
         self._groups = groups
         column = np.maximum(ticks.columns(start) + self._before, 0)
@@ -212,7 +202,7 @@ class _Alarms:
         self._group, self._start = group[order], start[order]
 
     def _running(self, group: Numbers, column: Numbers) -> Numbers:
-        """How many are in each group's columns up to each one: (groups, columns)."""
+        """How many alarms each group has up to each column: (groups, columns)."""
         width = self._before + self._ticks.count
         inside = column < width
         flat = np.bincount(group[inside] * width + column[inside], minlength=self._groups * width)
@@ -220,7 +210,7 @@ class _Alarms:
         return running
 
     def begun(self, length: int) -> Floats:
-        """How many began in (tick - length, tick]."""
+        """How many alarms began in (tick - length, tick]."""
         back = length // self._ticks.every
         now = self._begun[:, self._before :]
         return (now - self._begun[:, self._before - back : self._begun.shape[1] - back]).astype(
@@ -228,17 +218,18 @@ class _Alarms:
         )
 
     def unanswered(self) -> Floats:
+        """How many alarms sound without a response."""
         return self._open[:, self._before :].astype(np.float64)
 
     def protected(self, duty: Intervals) -> tuple[Numbers, Numbers]:
-        """Of the last hour's duty at each tick: ms in alarm-free stretches of `PIECE` or more, and
-        ms in all.
+        """The duty in the hour up to each tick: ms in alarm-free stretches of at least `PIECE`, and
+        ms in total; each (groups, ticks).
         """
         ticks, count = self._ticks, self._ticks.count
         if not len(duty.group):
             nothing = np.zeros((self._groups, count), dtype=np.int64)
             return nothing, nothing
-        start = np.append(self._start, 0)  # so that what is nobody's can be asked for, too
+        start = np.append(self._start, 0)  # index -1 stands for no alarm
         first = np.searchsorted(self._group, duty.group)
         gaps = np.diff(self._start, prepend=0)
         gaps[(gaps < PIECE) | (np.diff(self._group, prepend=-1) != 0)] = 0
@@ -248,7 +239,7 @@ class _Alarms:
             np.maximum(until - HOUR, duty.start[:, np.newaxis]),
             np.minimum(until, duty.end[:, np.newaxis]),
         )
-        # The alarms that begin within: from this one on, up to and with that one.
+        # The first and the last alarm that begin within each stretch of duty and the last hour.
         at_start, at_end = (
             self._position(duty.group, duty.start),
             self._position(duty.group, duty.end),
@@ -270,13 +261,13 @@ class _Alarms:
         )
 
     def _position(self, group: Numbers, moment: Numbers) -> Numbers:
-        """How many alarms lie before the first one of the group that begins after the moment."""
+        """The index of the first alarm of the group that begins after the moment."""
         return search(self._start, self._group, moment, group, side="right")
 
 
-def _in_force(there: tuple[Intervals, Numbers], groups: int, ticks: Ticks) -> Floats:
-    """How many things each group has at each tick."""
-    intervals, count = there[0], ticks.count
+def _in_force(merged: tuple[Intervals, Numbers], groups: int, ticks: Ticks) -> Floats:
+    """How many items each group has at each tick: (groups, ticks)."""
+    intervals, count = merged[0], ticks.count
     result = np.zeros((groups, count + 1), dtype=np.int64)
     np.add.at(result, (intervals.group, np.clip(ticks.columns(intervals.start), 0, count)), 1)
     np.add.at(result, (intervals.group, np.clip(ticks.columns(intervals.end), 0, count)), -1)
@@ -284,21 +275,19 @@ def _in_force(there: tuple[Intervals, Numbers], groups: int, ticks: Ticks) -> Fl
 
 
 def _summed(
-    there: tuple[Intervals, Numbers], values: Numbers, groups: int, ticks: Ticks
+    merged: tuple[Intervals, Numbers], values: Numbers, groups: int, ticks: Ticks
 ) -> Numbers:
-    """The values (by thing and tick) of what each group has at each tick, added up."""
-    (start, end, group), what = there
+    """The sum of `values` (items, ticks) over the items that each group has at each tick."""
+    (start, end, group), item = merged
+    if not len(group):
+        return np.zeros((groups, ticks.count), dtype=np.int64)
     moments = np.arange(ticks.count) * ticks.every
     has = (start[:, np.newaxis] <= moments) & (moments < end[:, np.newaxis])
-    return (
-        _by_group(group, np.where(has, values[what], 0), groups)
-        if len(group)
-        else np.zeros((groups, ticks.count), dtype=np.int64)
-    )
+    return _by_group(group, np.where(has, values[item], 0), groups)
 
 
 def _by_group(group: Numbers, values: Numbers, groups: int) -> Numbers:
-    """Rows summed by group, which ascend."""
+    """The sums of rows by group; `group` ascends."""
     result = np.zeros((groups, values.shape[1]), dtype=np.int64)
     firsts = np.flatnonzero(np.diff(group, prepend=-1) != 0)
     result[group[firsts]] = np.add.reduceat(values, firsts, axis=0)
@@ -306,18 +295,20 @@ def _by_group(group: Numbers, values: Numbers, groups: int) -> Numbers:
 
 
 def _long(stretch: Numbers) -> Numbers:
+    """Stretches of at least `PIECE`; 0 for shorter ones."""
     return np.where(stretch >= PIECE, stretch, 0)
 
 
-def _share(free: Numbers, of: Numbers, least: int) -> Floats:
-    return np.where(of >= max(least, 1), free / np.maximum(of, 1), np.nan)
+def _share(free: Numbers, total: Numbers, least: int) -> Floats:
+    """`free / total`; NaN where the total is less than `least`."""
+    return np.where(total >= max(least, 1), free / np.maximum(total, 1), np.nan)
 
 
-def _places(numbers: Numbers) -> Numbers:
-    """By number, its place among `numbers`."""
-    places = np.full(int(numbers.max(initial=-1)) + 1, -1)
-    places[numbers] = np.arange(len(numbers))
-    return places
+def _rows_of(numbers: Numbers) -> Numbers:
+    """The index of each number in `numbers`; -1 for numbers that are not there."""
+    rows = np.full(int(numbers.max(initial=-1)) + 1, -1)
+    rows[numbers] = np.arange(len(numbers))
+    return rows
 
 
 def _facilities(things: list[tuple[int, str]], numbers: Numbers) -> Numbers:

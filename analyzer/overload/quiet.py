@@ -1,44 +1,37 @@
-"""Quiet: the stretches of ticks in which an overload state may change, so that all others are
-skipped in one step.
+"""Quiet: finds the stretches of ticks in which an overload state may change, so that the tracker
+can skip all others at once.
 
 A measure looks back one hour at most, and a state follows its measures within `hold` or
-`cool_down`. So after a fact begins or ends to count, states can change for that long and no longer,
-however many years pass before the next one.
+`cool_down`. So states may change for that long after an alarm or an assignment begins or ends, and
+no longer, even if years pass before the next fact.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
-import numpy.typing as npt
 
-from analyzer.arrays import Numbers
+from analyzer.arrays import Flags, Numbers
 from analyzer.model.policy import HOUR, OverloadPolicy
+from analyzer.pipeline.state import State
 from analyzer.times import OPEN
 
-if TYPE_CHECKING:
-    from analyzer.pipeline.state import State
-
 _SPARE = 4
-"""Ticks beyond what follows from the policy: rounding, and the tick at which a state settles."""
+"""Ticks added to what follows from the policy: for rounding, and for the state to settle."""
 
 
 class Stretches:
-    """Of some facilities, the ticks from each edge on in which a state may change. An edge is a
-    tick from which on a measure may differ.
+    """The ticks at which a state may change, of some facilities.
 
-    `begin` is the tick of each facility at which evaluation starts or resumes, and `noted` has the
-    ticks of recorded changes by facility; both count as edges, since what was recorded there may no
-    longer hold.
+    They follow each edge: a tick from which on a measure may differ. The tick `begin` (by facility
+    number), at which evaluation starts or resumes, is an edge too, and so are the ticks in `logged`
+    (of transitions, by facility), because a transition may no longer hold.
     """
 
     def __init__(
-        self, state: State, facilities: Numbers, begin: Numbers, noted: dict[int, list[int]]
+        self, state: State, facilities: Numbers, begin: Numbers, logged: dict[int, list[int]]
     ) -> None:
-        self._of: dict[int, tuple[Numbers, Numbers]] = {}
-        if not len(facilities):
-            # as nearly always: the edges of everything held are worth a look only for a long way
+        self._stretches: dict[int, tuple[Numbers, Numbers]] = {}
+        if not len(facilities):  # as nearly always: few facilities have many ticks to evaluate
             return
         policy = state.policy.overload
         follow = reach(policy)
@@ -48,23 +41,22 @@ class Stretches:
         facility, ticks = facility[order], ticks[order]
         for number in facilities.tolist():
             since = int(begin[number])
-            mine = ticks[slice(*np.searchsorted(facility, [number, number + 1]).tolist())]
-            mine = np.append(mine, [since, *noted.get(number, ())])
-            mine = np.unique(mine[mine >= since - follow])
-            first = np.ones(len(mine), dtype=np.bool_)
-            first[1:] = mine[1:] > mine[:-1] + follow + 1
-            self._of[number] = np.maximum(mine[first], since), mine[np.roll(first, -1)] + follow
+            edges = ticks[slice(*np.searchsorted(facility, [number, number + 1]).tolist())]
+            edges = np.append(edges, [since, *logged.get(number, ())])
+            edges = np.unique(edges[edges >= since - follow])
+            first = np.ones(len(edges), dtype=np.bool_)
+            first[1:] = edges[1:] > edges[:-1] + follow + 1
+            last = edges[np.roll(first, -1)]
+            self._stretches[number] = np.maximum(edges[first], since), last + follow
 
     def __contains__(self, facility: int) -> bool:
-        return facility in self._of
+        return facility in self._stretches
 
     def after(self, facility: int, tick: int) -> tuple[int, int] | None:
-        """The first and the last tick, from `tick` on, of the next stretch; None: no state changes
-        any more.
-        """
-        begins, ends = self._of[facility]
-        place = int(np.searchsorted(ends, tick))
-        return None if place == len(ends) else (max(int(begins[place]), tick), int(ends[place]))
+        """First and last tick of the next stretch, from `tick` on; None if there is none."""
+        begins, ends = self._stretches[facility]
+        index = int(np.searchsorted(ends, tick))
+        return None if index == len(ends) else (max(int(begins[index]), tick), int(ends[index]))
 
 
 def reach(policy: OverloadPolicy) -> int:
@@ -73,9 +65,7 @@ def reach(policy: OverloadPolicy) -> int:
 
 
 def _edges(state: State, facilities: Numbers) -> tuple[Numbers, Numbers]:
-    """Facilities and times (ms) from which on a measure, or the levels that hold, may be other
-    ones.
-    """
+    """The facilities and times (ms) at which a measure, or the levels in force, may change."""
     chosen = np.zeros(len(state.facilities.by_number), dtype=np.bool_)
     chosen[facilities] = True
     table, shifts = state.table, state.roster.shifts
@@ -83,13 +73,15 @@ def _edges(state: State, facilities: Numbers) -> tuple[Numbers, Numbers]:
     rows = rows[chosen[table.facility[rows]]]
     start = table.start[rows]
     closing = np.minimum(table.end[rows], np.maximum(table.first_response[rows], start))
-    held = shifts.of(chosen)
-    end = shifts.end[held]
-    # Where units have levels of their own, those of an assignment hold for its clinician until the
-    # horizon has passed its end.
-    times = np.concatenate([start, closing, shifts.start[held], end, end + state.policy.horizon])
-    of = np.concatenate([*[table.facility[rows]] * 2, *[shifts.facility[held]] * 3]).astype(
-        np.int64
+    assignments = shifts.of(chosen)
+    end = shifts.end[assignments]
+    # A unit's own levels stay in force for a clinician until the horizon after the assignment's
+    # end.
+    times = np.concatenate(
+        [start, closing, shifts.start[assignments], end, end + state.policy.horizon]
     )
-    known: npt.NDArray[np.bool_] = times < OPEN
-    return of[known], times[known]
+    facility = np.concatenate(
+        [*[table.facility[rows]] * 2, *[shifts.facility[assignments]] * 3]
+    ).astype(np.int64)
+    known: Flags = times < OPEN
+    return facility[known], times[known]

@@ -1,8 +1,8 @@
-"""Relief: which colleague on duty could take which bed, so that the most loaded of them carries
-least.
+"""Relief: the bed that a clinician could hand to a colleague on duty to lower the higher of their
+two loads most.
 
-A suggestion for whoever makes the assignments, by counts of the last hour's alarms; it knows
-nothing of patients or skills.
+A suggestion for whoever assigns the beds. It counts the alarms of the last hour, and knows nothing
+of patients or skills.
 """
 
 from __future__ import annotations
@@ -10,43 +10,43 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from analyzer.overload.machine import Relief
+from analyzer.model.overload import Relief
 
 
 @dataclass(frozen=True, slots=True)
 class Ward:
-    """A unit at one moment: who is on duty there, and where the last hour's alarms went."""
+    """A unit at one moment: the clinicians on duty, and the alarms of the last hour."""
 
     beds: Mapping[str, Collection[str]]
-    """Those of its beds that each clinician has."""
+    """Each clinician's beds in the unit."""
     loads: Mapping[str, int]
-    """Alarms by clinician, from wherever."""
+    """Each clinician's alarms, in any unit."""
     by_bed: Mapping[str, Sequence[tuple[Collection[str], int]]]
-    """Those of its beds: whom they went to, and how many."""
+    """Each bed's alarms: (the clinicians who received them, how many)."""
 
     def busiest(self) -> str | None:
-        """Who on duty has the highest load, then the least id."""
+        """The clinician with the highest load (then the first id); None if nobody is on duty."""
         return min(self.beds, key=lambda one: (-self.loads[one], one), default=None)
 
 
 def relieve(ward: Ward, giver: str, most_beds: float) -> Relief | None:
-    """The move of one bed of `giver` to a colleague that makes the higher of their two loads least;
-    None if none lowers it.
+    """The move of one of the giver's beds that makes the higher load of giver and taker smallest.
 
-    Nobody gets more than `most_beds` beds by it. Ties: least total, fewest beds, then names.
+    None if no move lowers it. The taker ends with at most `most_beds` beds. Ties: the smallest
+    total load, then the fewest beds, then names.
     """
-    if giver not in ward.beds:  # no longer, or not yet
+    if giver not in ward.beds:  # not on duty
         return None
     before = ward.loads[giver]
     best: tuple[tuple[int, int, int, str, str], Relief] | None = None
     for bed in ward.beds[giver]:
-        of_bed = [(who, count) for who, count in ward.by_bed.get(bed, ()) if giver in who]
+        of_bed = [(team, count) for team, count in ward.by_bed.get(bed, ()) if giver in team]
         left = before - sum(count for _, count in of_bed)
         for taker, held in ward.beds.items():
             if taker == giver or bed in held or len(held) + 1 > most_beds:
                 continue
             load = ward.loads[taker]
-            after = load + sum(count for who, count in of_bed if taker not in who)
+            after = load + sum(count for team, count in of_bed if taker not in team)
             rank = (max(left, after), left + after, len(held), bed, taker)
             if rank[0] < before and (best is None or rank < best[0]):
                 best = rank, Relief(bed, giver, (before, left), taker, (load, after), len(held) + 1)

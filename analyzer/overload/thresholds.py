@@ -1,22 +1,19 @@
-"""Levels: which ones hold for whom at which tick, and what is beyond them."""
+"""Thresholds: the levels in force for each clinician and unit at each tick, and what is beyond
+them.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
-import numpy.typing as npt
 
-from analyzer.arrays import Flags, Floats
+from analyzer.arrays import Flags, Floats, Indices
 from analyzer.model.policy import LESS_IS_WORSE, Levels, OverloadPolicy
 from analyzer.overload.measures import Loads, Ticks
-
-if TYPE_CHECKING:
-    from analyzer.pipeline.state import State
+from analyzer.pipeline.state import State
 
 
 class LevelTable:
-    """Levels to be looked up for many rows and ticks: `which` (see `number`) tells whose hold."""
+    """The distinct sets of levels of a policy, by number, so that arrays can refer to them."""
 
     def __init__(self, policy: OverloadPolicy) -> None:
         self.policy = policy
@@ -29,48 +26,50 @@ class LevelTable:
         return bool(self.policy.units)
 
     def number(self, facility: str, unit: str) -> int:
-        """The number of the levels that hold in a unit; 0: everywhere else."""
+        """The number of a unit's set of levels; 0 for units without levels of their own."""
         if not self.varies:
             return 0
         key = (facility, unit)
         if key not in self._numbers:
-            of = self.policy.levels(facility, unit)
-            if of not in self._sets:
-                self._sets.append(of)
-            self._numbers[key] = self._sets.index(of)
+            of_unit = self.policy.levels(facility, unit)
+            if of_unit not in self._sets:
+                self._sets.append(of_unit)
+            self._numbers[key] = self._sets.index(of_unit)
         return self._numbers[key]
 
     def of(self, number: int) -> dict[str, Levels]:
+        """The levels of a set, by measure."""
         return self._sets[number]
 
     def beyond(
-        self, values: dict[str, Floats], which: npt.NDArray[np.intp], state: str, edge: str
+        self, values: dict[str, Floats], level_sets: Indices, state: str, edge: str
     ) -> Flags:
-        """Where some measure is beyond its `enter` or `leave` level of a state.
+        """Where some measure is beyond its `enter` or `leave` limit of a state: (rows, ticks).
 
-        `which`: (rows, ticks or 1).
+        `values`: by measure, (rows, ticks). `level_sets`: the number of the set in force, (rows,
+        ticks) or (rows, 1).
         """
         found: Flags = np.zeros(next(iter(values.values())).shape, dtype=np.bool_)
         for measure, value in values.items():
-            levels = [getattr(of[measure], state) for of in self._sets]
+            levels = [getattr(of_unit[measure], state) for of_unit in self._sets]
             if all(one is None for one in levels):
                 continue
             sign = -1.0 if measure in LESS_IS_WORSE else 1.0
             limits = np.array(
                 [np.inf if one is None else sign * getattr(one, edge) for one in levels]
             )
-            found |= sign * value > limits[which]  # never where the value is NaN
+            found |= sign * value > limits[level_sets]  # never true if the value is NaN
         return found
 
 
-def levels_held(
+def levels_in_force(
     state: State, ticks: Ticks, levels: LevelTable, loads: Loads, is_unit: bool
-) -> npt.NDArray[np.intp]:
-    """The numbers in `levels` that hold for each row of `loads`: (rows, ticks), or (rows, 1) where
-    they hold throughout.
+) -> Indices:
+    """The number of the set of levels for each row of `loads`: (rows, ticks), or (rows, 1) if they
+    are the same at all ticks.
 
-    For a clinician they are those of the unit of the assignment begun last, then of the least unit;
-    forgotten the horizon after its end.
+    A clinician has the levels of the unit of the assignment that began last (of several, the first
+    unit by name), until the horizon after its end.
     """
     facilities, units = state.facilities.by_number, state.statics.units.by_number
     if is_unit:
@@ -81,7 +80,7 @@ def levels_held(
         return np.array(of_units, dtype=np.intp)[:, np.newaxis]
     if not levels.varies:
         return np.zeros((len(loads.numbers), 1), dtype=np.intp)
-    held = np.zeros((len(loads.numbers), ticks.count), dtype=np.intp)
+    in_force = np.zeros((len(loads.numbers), ticks.count), dtype=np.intp)
     row_of = {number: row for row, number in enumerate(loads.numbers.tolist())}
     shifts, moments = state.roster.shifts, ticks.moments()
     rows = shifts.of(ticks.facilities)
@@ -89,12 +88,13 @@ def levels_held(
     columns = (shifts.start, shifts.end, shifts.clinician, shifts.facility)
     begun = list(zip(names, *(column[rows].tolist() for column in columns), strict=True))
     begun.sort(key=lambda one: one[0], reverse=True)
-    # The last one written counts: by start, and of those that begin alike the least unit last.
+    # Later assignments overwrite earlier ones; of those with the same start, the first unit by name
+    # comes last.
     for unit, start, end, clinician, facility in sorted(begun, key=lambda one: one[1]):
         if clinician in row_of:
-            begin, forgotten = (
+            begin, until = (
                 max(int(ticks.columns(at - moments[facility])), 0)
                 for at in (start, end + state.policy.horizon)
             )
-            held[row_of[clinician], begin:forgotten] = levels.number(facilities[facility], unit)
-    return held
+            in_force[row_of[clinician], begin:until] = levels.number(facilities[facility], unit)
+    return in_force

@@ -42,18 +42,19 @@ def compact(state: State, at_once: bool = False) -> bool:
 
     shifts = state.roster.shifts
     on_duty = shifts.clinician[shifts.rows()].tolist()
-    noted = state.watch.numbers(of_units=False)
-    moved_clinicians = state.teams.keep_clinicians([*on_duty, *noted])
+    logged = state.overload.numbers(of_units=False)
+    moved_clinicians = state.teams.keep_clinicians([*on_duty, *logged])
 
     state.roster.renumber(moved_places, moved_clinicians)
     state.listing.renumber(moved_places)
     state.responses.renumber(moved_beds, moved_units)
     state.cover.renumber(moved_units)
     state.response_times.renumber(moved_units)
-    state.watch.renumber(moved_units, moved_clinicians)
-    unclassified = state.unclassified.items()
+    state.overload.renumber(moved_units, moved_clinicians)
     state.unclassified = {
-        int(moved_units[one]): rows for one, rows in unclassified if moved_units[one] >= 0
+        int(moved_units[unit]): rows
+        for unit, rows in state.unclassified.items()
+        if moved_units[unit] >= 0
     }
     _renumber_rows(state, moved_units, moved_beds)
     state.facilities.compacted()
@@ -105,7 +106,7 @@ def _used_units(state: State, places: Numbers) -> Numbers:
         *table.observed_unit[observed].tolist(),
         *state.cover.units(),
         *state.responses.units(),
-        *state.watch.numbers(of_units=True),
+        *state.overload.numbers(of_units=True),
     }
     return np.array(sorted(used - {NO_UNIT}), dtype=np.int64)
 

@@ -56,7 +56,7 @@ def control(state: State, topic: Topic, command: Command, facility: str, at: int
     if topic == "alarms":
         units, observed = state.statics.units.by_number, state.response_times.units()
         state.response_times.drop([unit for unit in observed if units[unit][0] == number])
-        state.watch.drop(number)
+        state.overload.drop(number)
         state.head_changed = True
     return drop_if_empty(state, number)
 
@@ -83,7 +83,7 @@ def _forget_alarms(state: State, number: int, moment: int) -> None:
     chains = np.array([row for one in first.tolist() for row in table.chain(one)], dtype=np.int64)
     existing = chains[table.start[chains] != NEVER]
     starts = table.start[existing]
-    state.watch.touch(table.facility[existing], starts)
+    state.overload.mark_dirty(table.facility[existing], starts)
     observed = existing[table.observed_after[existing] != NEVER]
     state.response_times.enter(
         table.observed_unit[observed],
@@ -100,7 +100,7 @@ def _forget_alarms(state: State, number: int, moment: int) -> None:
     if len(existing):
         left = table.of_facility(number)
         left = left[table.start[left] != NEVER]
-        state.watch.begin_again(number, starts, table.start[left])
+        state.overload.alarms_removed(number, starts, table.start[left])
     _drop_empty_rows(table, first)
 
 
@@ -112,7 +112,7 @@ def _forget_assignments(state: State, number: int, moment: int) -> None:
     removed = state.roster.remove(number, pending | held)
     if removed:
         starts = np.array([one.start for _, one in removed], dtype=np.int64)
-        state.watch.touch(np.full(len(removed), number), starts)
+        state.overload.mark_dirty(np.full(len(removed), number), starts)
         rows = [state.listing.begun_within(bed, one.start, one.end) for bed, one in removed]
         _derive(state, np.unique(np.concatenate(rows)))
 

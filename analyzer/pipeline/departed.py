@@ -7,6 +7,8 @@ facility without any is dropped.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -24,19 +26,22 @@ As long as none lags further, admission does not depend on when a facility was d
 """
 
 
-def drop_departed(state: State, now: int) -> list[str]:
+def drop_departed(
+    state: State, now: int, before_sweep: Callable[[State, Numbers], None]
+) -> list[str]:
     """Evict what lies behind the horizon of the wall clock `now` (ms).
 
     Returns the names of the facilities that were dropped. To be called only when every record so
     far was read: an unread one may belong to such a facility. Facilities without any accepted fact
-    are dropped too, once they are many.
+    are dropped too, once they are many. `before_sweep`: see `retention.evict`.
     """
     latest = np.max([state.watermark(topic) for topic in TOPICS], axis=0)
     refused = (latest == NOTHING_YET) & state.facilities.named()
     silent = (latest != NOTHING_YET) & (latest < now - state.policy.horizon - MARGIN)
     swept = False
     if silent.any():
-        swept = evict(state, np.where(silent, now - state.policy.horizon, NOTHING_YET))
+        at_least = np.where(silent, now - state.policy.horizon, NOTHING_YET)
+        swept = evict(state, before_sweep, at_least)
     if not swept and np.count_nonzero(refused) <= SPARE:
         return []
     chosen = (silent | refused) if swept else refused
@@ -69,7 +74,7 @@ def drop(state: State, numbers: Numbers) -> None:
     for unit in [unit for unit in state.unclassified if units[unit][0] in chosen]:
         del state.unclassified[unit]
     for number in chosen:
-        state.watch.drop(number)
+        state.overload.drop(number)
         state.facilities.drop(number)
     state.times.now[numbers] = state.times.evicted_until[numbers] = NOTHING_YET
     state.rewound -= chosen

@@ -56,7 +56,7 @@ def _mark_dirty(
         answer != answer_before, np.minimum(since, np.minimum(answer, answer_before)), since
     )
     changed = np.flatnonzero(since != NEVER)
-    state.watch.touch(table.facility[rows[changed]], since[changed])
+    state.overload.mark_dirty(table.facility[rows[changed]], since[changed])
 
 
 def _list(state: State, rows: Numbers, beds: Codes) -> None:

@@ -64,8 +64,8 @@ def _fold_events(state: State, batch: Batch) -> Numbers:
     restarted: set[int] = set()
     if len(opening):
         first = opening[_fold_starts(state, rows[opening], at[opening], batch.entries[opening])]
-        state.watch.begin(batch.facilities[first], table.start[rows[first]])
-        state.watch.touch(batch.facilities[first], table.start[rows[first]])
+        state.overload.alarms_start(batch.facilities[first], table.start[rows[first]])
+        state.overload.mark_dirty(batch.facilities[first], table.start[rows[first]])
         chosen = np.zeros(len(rows), dtype=np.bool_)
         chosen[first] = True
         picked = chosen.tolist()
@@ -160,7 +160,7 @@ def _fold_details(state: State, of: _Details) -> None:
     ending = ~of.opening
     if ending.any():
         _fold_ends(state, of.rows[ending], of.at[ending])
-        state.watch.touch(of.facilities[ending], of.at[ending])
+        state.overload.mark_dirty(of.facilities[ending], of.at[ending])
     _fold_values(state, of)
     if of.recipients.count(None) < len(of.recipients):
         named: dict[tuple[int, int], list[str]] = {}
@@ -289,7 +289,7 @@ def fold_assignments(state: State, batch: Batch) -> Numbers:
             affected += [
                 state.listing.begun_within(bed, *stretch) for bed, stretch in _stretches_of(changed)
             ]
-    state.watch.touch(integers(facilities), integers(since))
+    state.overload.mark_dirty(integers(facilities), integers(since))
     return np.concatenate(affected) if affected else _NOTHING
 
 

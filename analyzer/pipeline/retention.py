@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import compress
 
 import numpy as np
@@ -19,11 +20,16 @@ is in no window any more, so it can wait.
 """
 
 
-def evict(state: State, at_least: Numbers | None = None) -> bool:
+def evict(
+    state: State,
+    before_sweep: Callable[[State, Numbers], None],
+    at_least: Numbers | None = None,
+) -> bool:
     """Evict what lies behind the horizon of each facility, by the earlier of `now` and watermark.
 
-    `at_least` (ms, by facility) is a lower bound of the horizon (see `departed`). Returns whether
-    it swept: it does so at most once in `_EVICT_EVERY` of event time.
+    `before_sweep` is called with the horizon (ms, by facility) before a sweep, while everything
+    that it evicts is still there. `at_least` (ms, by facility) is a lower bound of the horizon (see
+    `departed`). Returns whether it swept: it does so at most once in `_EVICT_EVERY` of event time.
     """
     count = len(state.facilities.by_number)
     horizon = np.minimum(state.times.now[:count], state.watermark()) - state.policy.horizon
@@ -32,8 +38,7 @@ def evict(state: State, at_least: Numbers | None = None) -> bool:
         horizon = np.maximum(horizon, at_least)
     if not (horizon >= state.times.evicted_until[:count] + _EVICT_EVERY).any():
         return False
-    if state.watch.is_behind(horizon):  # it must look while what it looks at is still there
-        state.watch.look(state)
+    before_sweep(state, horizon)
     state.times.evicted_until[:count] = horizon
     state.head_changed = True
     for admission in state.admission.values():
@@ -56,7 +61,7 @@ def evict(state: State, at_least: Numbers | None = None) -> bool:
     state.responses.drop_before(limits, by_name)
     # A held episode may be reclassified, and the coverage that it needs begins before it does.
     state.cover.drop_before([moment - state.policy.cover for moment in limits])
-    state.watch.forget(horizon)
+    state.overload.evict(horizon)
     _sweep(state)
     return True
 
@@ -76,7 +81,7 @@ def _beyond_cap(state: State, rows: Numbers) -> Numbers:
         beyond += [row for *_, row in order[: len(order) - cap]]
     found = np.array(beyond, dtype=np.int64)
     state.forgotten_open += len(found)
-    state.watch.touch(table.facility[found], table.start[found])
+    state.overload.mark_dirty(table.facility[found], table.start[found])
     return found
 
 

@@ -82,7 +82,7 @@ def _dirty(state: State) -> dict[str, set[int]]:
         "assignments": state.roster.blocks.dirty,
         "responses": state.responses.blocks.dirty,
         "cover": state.cover.dirty,
-        "overload": state.watch.dirty,
+        "overload": state.overload.dirty,
     }
     return dirty | {
         f"ids-{topic}": admission.seen.dirty for topic, admission in state.admission.items()
@@ -123,7 +123,7 @@ def dump(state: State, key: ShardKey) -> Any:
         case "cover":
             return state.cover.dump(number) or None
         case "overload":
-            return _dump_watch(state, number) or None
+            return _dump_overload(state, number) or None
         case _:
             return state.admission[_topic(kind)].seen.dump(number)
 
@@ -174,7 +174,7 @@ def load(policy: Policy, shards: Mapping[ShardKey, Any], reclassify: bool = Fals
             case "cover":
                 state.cover.load(number, content)
             case "overload":
-                _load_watch(state, number, content)
+                _load_overload(state, number, content)
     if rows:
         _complete(state, np.concatenate(rows))
         if reclassify:
@@ -194,13 +194,13 @@ def _dump_head(state: State) -> Any:
         state.times.evicted_until[: len(state.facilities.by_number)].tolist(),
         state.response_times.dump(),
         state.recipients_dropped,
-        state.watch.dump(len(state.facilities.by_number)),
+        state.overload.dump(len(state.facilities.by_number)),
         sorted(state.rewound),
     ]
 
 
 def _load_head(state: State, content: Any) -> None:
-    facilities, watermarks, evicted_until, times, state.recipients_dropped, watched, rewound = (
+    facilities, watermarks, evicted_until, times, state.recipients_dropped, overload, rewound = (
         content
     )
     state.facilities.renew(facilities)
@@ -210,22 +210,22 @@ def _load_head(state: State, content: Any) -> None:
     state.times.evicted_until[: len(evicted_until)] = evicted_until
     for unit, rank, counts in times:
         state.response_times.load(unit, rank, counts)
-    state.watch.load(*watched)
+    state.overload.load(*overload)
     state.rewound = set(rewound)
 
 
-def _dump_watch(state: State, facility: int) -> Any:
+def _dump_overload(state: State, facility: int) -> Any:
     units, clinicians = state.statics.units.by_number, state.teams.clinicians.by_number
     return [
-        [is_unit, (units if is_unit else clinicians)[number][1], [one.dump() for one in noted]]
-        for (is_unit, number), noted in sorted(state.watch.noted.get(facility, {}).items())
+        [is_unit, (units if is_unit else clinicians)[number][1], [one.dump() for one in own]]
+        for (is_unit, number), own in sorted(state.overload.transitions.get(facility, {}).items())
     ]
 
 
-def _load_watch(state: State, facility: int, content: Any) -> None:
-    for is_unit, name, noted in content:
+def _load_overload(state: State, facility: int, content: Any) -> None:
+    for is_unit, name, own in content:
         number = (state.statics.units if is_unit else state.teams.clinicians)[facility, name]
-        state.watch.put(facility, (is_unit, number), noted)
+        state.overload.load_subject(facility, (is_unit, number), own)
 
 
 def _load_waiting(state: State, topic: Topic, facts: list[list[Any]]) -> None:

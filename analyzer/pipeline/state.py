@@ -15,10 +15,10 @@ from analyzer.columns.numbered import Numbered
 from analyzer.columns.statics import Statics
 from analyzer.model.facts import Topic
 from analyzer.model.policy import Policy
-from analyzer.overload.tracker import Watch
 from analyzer.pipeline.admission import NOTHING_YET, TOPICS, Admission
 from analyzer.pipeline.coverage import Cover
 from analyzer.pipeline.listing import Listing
+from analyzer.pipeline.overload_log import OverloadLog
 from analyzer.pipeline.pending import PendingFacts
 from analyzer.pipeline.response_times import ResponseTimes
 from analyzer.pipeline.responses import BedResponses
@@ -57,7 +57,7 @@ class State:
         self.responses = BedResponses(self.statics.beds)
         self.cover = Cover(self.statics.units, policy.cover_by)
         self.response_times = ResponseTimes()
-        self.watch = Watch(policy.overload)
+        self.overload = OverloadLog(policy.overload)
         self.head_changed = False
         """Whether the head shard (watermarks, response times, ...) differs from what is stored."""
         self.unclassified: dict[int, list[tuple[int, int]]] = {}
@@ -77,7 +77,7 @@ class State:
         """Have room for all facilities."""
         count = len(self.facilities.by_number)
         self.times.reserve(count)
-        self.watch.reserve(count)
+        self.overload.reserve(count)
         for admission in self.admission.values():
             admission.reserve(count)
 

@@ -19,8 +19,8 @@ from analyzer.columns.segments import Axis
 from analyzer.columns.statics import AlarmType
 from analyzer.model.episodes import PRIORITIES
 from analyzer.model.facts import Assignment
+from analyzer.model.overload import NORMAL, Reason
 from analyzer.model.policy import EXPOSURE, HOUR, MEASURES, STALE, STANDING, Policy
-from analyzer.overload.machine import NORMAL, Reason
 from analyzer.pipeline.classes import CLASSES, NON_ACTIONABLE
 from analyzer.pipeline.response_times import ResponseTimes
 from analyzer.pipeline.roster import Team, pairs
@@ -118,9 +118,9 @@ class Snapshot:
             teams=list(state.teams.all),
             roster=state.roster.valid(),
             response_times=state.response_times.copy(),
-            clinician_states=state.watch.states(of_units=False),
-            unit_states=state.watch.states(of_units=True),
-            unit_reasons=state.watch.unit_reasons(),
+            clinician_states=state.overload.states(of_units=False),
+            unit_states=state.overload.states(of_units=True),
+            unit_reasons=state.overload.unit_reasons(),
             start=start,
             end=end,
             rank=table.rank[rows],

@@ -67,8 +67,8 @@ def exposed(records: Iterable[Record], begin: int, end: int) -> Iterator[str]:
             decoded = decode_slice(topic, [json.dumps(one.value).encode() for one in batch])
             engine.take(topic, decoded.columns, [one.due for one in batch])
         engine.advance(moment)
-        engine.look()
-        engine.announce()
+        engine.evaluate()
+        engine.emit_changes()
         if begin <= moment <= end:
             yield from _stamped([*exposition.tables(), *_health(policy, moment)], moment)
 

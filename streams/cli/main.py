@@ -254,7 +254,7 @@ def replay(
     if overload is not None:
         _write(
             overload,
-            lambda file: replaying.write_changes(replayed.engine.announce(), file, pseudonym),
+            lambda file: replaying.write_changes(replayed.engine.emit_changes(), file, pseudonym),
         )
     exposition = replaying.Exposition(
         replayed.engine, policy, pseudonym, settings.metrics.clinicians

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from analyzer import Announcement, Engine, Finished, Policy, Topic
-from streams.formats.codec import decode_slice, encode_announcement, encode_episodes, to_json
+from analyzer import ChangeRecord, Engine, Finished, Policy, Topic
+from streams.formats.codec import decode_slice, encode_change, encode_episodes, to_json
 from streams.formats.control import controls_among
 from streams.metrics.exposition import END, Format, render
 from streams.metrics.library import as_metrics
@@ -167,13 +167,13 @@ class Exposition:
 
 
 def write_changes(
-    changes: Iterable[Announcement], file: IO[bytes], pseudonym: Callable[[str], str]
+    changes: Iterable[ChangeRecord], file: IO[bytes], pseudonym: Callable[[str], str]
 ) -> None:
     """Changes of overload states as the `overload` topic holds them, one JSON object a line, by
     time.
     """
     for one in changes:
-        file.write(encode_announcement(one, pseudonym) + b"\n")
+        file.write(encode_change(one, pseudonym) + b"\n")
 
 
 def write_episodes(episodes: Finished, file: IO[bytes], pseudonym: Callable[[str], str]) -> None:

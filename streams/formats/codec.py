@@ -25,7 +25,7 @@ from analyzer import (
     CLASSES,
     FACT_TYPES,
     STATES,
-    Announcement,
+    ChangeRecord,
     Columns,
     EpisodeRecord,
     Fact,
@@ -399,7 +399,7 @@ def encode_episodes(episodes: Finished, pseudonym: Callable[[str], str]) -> list
     return _with_ids(bodies)
 
 
-def encode_announcement(one: Announcement, pseudonym: Callable[[str], str]) -> bytes:
+def encode_change(one: ChangeRecord, pseudonym: Callable[[str], str]) -> bytes:
     """A change of an overload state as the `overload` topic holds it: ms since the epoch,
     clinicians as pseudonyms, beds by name.
 
@@ -420,7 +420,7 @@ def encode_announcement(one: Announcement, pseudonym: Callable[[str], str]) -> b
         "at": change.at,
         "from": change.before,
         "to": change.after,
-        "withdrawn": one.withdrawn,
+        "withdrawn": one.retracted,
         "reasons": [
             {
                 "measure": why.measure,

@@ -42,7 +42,7 @@ import numpy as np
 
 from analyzer import NOTHING_FINISHED, Engine, Finished, ShardKey
 from analyzer.arrays import distinct
-from streams.formats.codec import encode_announcement, encode_episodes
+from streams.formats.codec import encode_change, encode_episodes
 from streams.kafka.outgoing import Headers, Outgoing, with_headers
 
 GENERATION_HEADER = "edition"
@@ -150,10 +150,8 @@ class Outbox:
         self.generation += 1
         self._in_flight = self.pending
         transitions = [
-            Outgoing(
-                "overload", one.change.facility.encode(), encode_announcement(one, self._pseudonym)
-            )
-            for one in self._engine.announce()
+            Outgoing("overload", one.change.facility.encode(), encode_change(one, self._pseudonym))
+            for one in self._engine.emit_changes()
         ]
         pending, finished = self._pending, [*self._finished, NOTHING_FINISHED]
         self._pending, self._finished, self._restored, self._size = [], [], 0, 0

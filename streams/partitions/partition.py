@@ -280,7 +280,7 @@ class Partition:
     def look(self) -> None:
         """Bring the overload states to now: silence, too, changes them."""
         try:
-            self.changed = self.engine.look() or self.changed
+            self.changed = self.engine.evaluate() or self.changed
         except Exception:
             self._poisoned = True
             raise

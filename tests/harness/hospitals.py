@@ -1,4 +1,4 @@
-"""A simulated hospital around nine in the morning, with alarm storms on request."""
+"""A hospital for scenarios around nine in the morning, and alarm storms."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NINE = 1_772_355_600_000  # 2026-03-01T09:00:00Z
 
 
 class Hospital:
-    """Facts of one facility, written down as they happen."""
+    """An engine, and the facts of one facility that it was given (also as JSON lines, by topic)."""
 
     def __init__(self, policy: OverloadPolicy | None = None) -> None:
         self.engine = Engine(Policy() if policy is None else Policy(overload=policy))
@@ -50,7 +50,7 @@ class Hospital:
         unit: str = "ICU",
         code: str = "MDC_EVT_LO",
     ) -> str:
-        """One that ends by itself."""
+        """An alarm that ends after some seconds; returns its id."""
         alarm_id = self._id()
         for phase, moment in (("start", at), ("end", at + int(seconds * SECOND))):
             self._apply(
@@ -93,18 +93,19 @@ class Hospital:
         )
 
     def run(self, until: int) -> list[Change]:
-        """What is said up to then."""
+        """The changes emitted once time is `until`."""
         self.engine.advance(until)
-        return [one.change for one in self.engine.announce()]
+        return [one.change for one in self.engine.emit_changes()]
 
     def run_live(self, until: int) -> list[Change]:
-        """The same, looking once in 5 s."""
-        said: list[Change] = []
+        """The same, advancing in steps of 5 s."""
+        changes: list[Change] = []
         for now in range(NINE - HOUR, until + 1, 5 * SECOND):
-            said += self.run(now)
-        return said
+            changes += self.run(now)
+        return changes
 
 
 def storm(hospital: Hospital, begin: int, minutes: int, every: int, bed: str = "1") -> None:
+    """Alarms of one bed, one `every` ms."""
     for at in range(begin, begin + minutes * MINUTE, every):
         hospital.alarm(at, bed)

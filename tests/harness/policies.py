@@ -1,4 +1,4 @@
-"""Overload policies, and wards with staff, for tests of overload states."""
+"""Overload policies and staffed wards, for tests of overload states."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from analyzer import Assignment, Fact, Policy
 from analyzer.model.policy import HOUR, MINUTE, Level, Levels, OverloadPolicy
 from tests.harness.strategies import BASE, FACILITY, PLACES, wards
 
-TOUCHY = OverloadPolicy(
+SENSITIVE = OverloadPolicy(
     every=10 * MINUTE,
     hold=10 * MINUTE,
     cool_down=20 * MINUTE,
@@ -23,20 +23,20 @@ TOUCHY = OverloadPolicy(
         "F/icu": {"alarms_10m": Levels(overloaded=Level(2, 2))},
     },
 )
-"""Small wards must often get into every state, by every measure."""
+"""With it, small wards reach every state by every measure."""
 
 PROMPT = OverloadPolicy(
     every=5 * MINUTE, hold=0, cool_down=0, alarms_1h=Levels(Level(2, 1)), beds=Levels(Level(4, 3))
 )
 
-POLICIES = [Policy(horizon=10 * 24 * HOUR, overload=one) for one in (TOUCHY, PROMPT)]
+POLICIES = [Policy(horizon=10 * 24 * HOUR, overload=one) for one in (SENSITIVE, PROMPT)]
 
 DAY_SHIFT = [(unit, bed, who) for who in ("ann", "bob", "cyd") for unit, bed in PLACES]
 
 
 @st.composite
 def staffed(draw: st.DrawFn) -> list[Fact]:
-    """A ward whose beds are mostly somebody's for the day, and often more than one's."""
+    """A ward whose beds are assigned for most of the day, often to several clinicians."""
     facts = draw(wards())
     for number, (unit, bed, who) in enumerate(
         draw(st.lists(st.sampled_from(DAY_SHIFT), unique=True, max_size=8))

@@ -1,5 +1,5 @@
-"""The oracle for overload states: tick by tick, from the bare list of facts of one facility. Slow,
-and without memory.
+"""The oracle for overload states: it evaluates tick after tick, from the bare list of facts of one
+facility. Slow, and without state between calls.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from analyzer.model.facts import Assignment, Fact
-from analyzer.model.policy import HOUR, MINUTE, Level, Policy
+from analyzer.model.policy import HOUR, MINUTE, Level, Levels, Policy
 from tests.oracle import reference as naive
 from tests.oracle.reference import (
     Episode,
@@ -26,9 +26,12 @@ from tests.oracle.reference import (
 TEN_MINUTES = 10 * MINUTE
 
 
+ORDER = ["normal", "elevated", "overloaded"]
+
+
 @dataclass(frozen=True)
-class Turned:
-    """A change of state, as far as numbers go: `clinician` None for units."""
+class StateChange:
+    """A change of state: `analyzer.Change` in plain tuples; `clinician` is None for units."""
 
     at: int
     unit: str
@@ -42,6 +45,8 @@ class Turned:
 
 @dataclass
 class _Facility:
+    """The facts of a facility, indexed by clinician and unit."""
+
     alarms: list[Episode]
     assignments: list[Assignment]
     policy: Policy
@@ -55,10 +60,11 @@ class _Facility:
             self.by_clinician.setdefault(one.clinician, []).append(one)
             self.by_unit.setdefault(one.unit, []).append(one)
 
-    def protected(self, who: str, at: int) -> tuple[int, int]:
-        if (who, at) not in self._stretches:
-            self._stretches[who, at] = _protected(self, who, self.of(who), at)
-        return self._stretches[who, at]
+    def protected(self, clinician: str, at: int) -> tuple[int, int]:
+        """As `_protected`, remembered."""
+        if (clinician, at) not in self._stretches:
+            self._stretches[clinician, at] = _protected(self, clinician, self.of(clinician), at)
+        return self._stretches[clinician, at]
 
     def of(self, clinician: str) -> _Own:
         if clinician not in self._own:
@@ -69,60 +75,50 @@ class _Facility:
 
 
 class _Own:
-    """The alarms of one clinician or unit, by start, so that those of an hour can be cut out."""
+    """The alarms of one clinician or unit, by start."""
 
     def __init__(self, alarms: list[Episode]) -> None:
         self.alarms = sorted(alarms, key=lambda alarm: alarm.start)
         self.starts = [alarm.start for alarm in self.alarms]
 
     def begun(self, since: int, until: int) -> list[Episode]:
-        """Those that start in (since, until]."""
+        """The alarms that start in (since, until]."""
         return self.alarms[bisect_right(self.starts, since) : bisect_right(self.starts, until)]
 
     def unanswered(self, at: int) -> float:
-        return float(
-            len(
-                [
-                    alarm
-                    for alarm in self.alarms[: bisect_right(self.starts, at)]
-                    if _unanswered(alarm, at)
-                ]
-            )
-        )
+        started = self.alarms[: bisect_right(self.starts, at)]
+        return float(sum(_unanswered(alarm, at) for alarm in started))
 
 
 def metrics(facts: Sequence[Fact], now: int, policy: Policy) -> Metrics:
-    """`naive.metrics` and the overload states beside it."""
+    """The metrics of the oracle, with the overload states added."""
     found = naive.metrics(facts, now, policy)
-    turned = changes(facts, now, policy)
-    last = {
-        ("unit", one.unit) if one.clinician is None else ("clinician", one.clinician): one.after
-        for one in turned
-    }
-    order = ["normal", "elevated", "overloaded"]
-    rise = {
-        one.unit: one
-        for one in turned
-        if one.clinician is None and order.index(one.after) > order.index(one.before)
-    }
+    known = changes(facts, now, policy)
+    last = {_subject(one): one.after for one in known}
+    rise = {one.unit: one for one in known if one.clinician is None and _rises(one)}
     for (name, labels), _ in list(found.items()):
         if name in ("alarm_fatigue_clinician_beds", "alarm_fatigue_unit_beds"):
             level = name.split("_")[2]
             state = last.get((level, dict(labels)[level]), "normal")
-            found[f"alarm_fatigue_{level}_overload_state", labels] = float(order.index(state))
+            found[f"alarm_fatigue_{level}_overload_state", labels] = float(ORDER.index(state))
             if level == "unit" and state != "normal":
-                for measure, figure, _, limit in rise[dict(labels)["unit"]].reasons:
-                    found["alarm_fatigue_unit_overload_reason", labels | {("measure", measure)}] = (
-                        figure
-                    )
-                    found["alarm_fatigue_unit_overload_limit", labels | {("measure", measure)}] = (
-                        limit
-                    )
+                for measure, value, _, limit in rise[dict(labels)["unit"]].reasons:
+                    own = labels | {("measure", measure)}
+                    found["alarm_fatigue_unit_overload_reason", own] = value
+                    found["alarm_fatigue_unit_overload_limit", own] = limit
     return found
 
 
-def changes(facts: Sequence[Fact], now: int, policy: Policy) -> list[Turned]:
-    """Every change up to `now`, by time; `states` are those that it leads to."""
+def _subject(one: StateChange) -> tuple[str, str]:
+    return ("unit", one.unit) if one.clinician is None else ("clinician", one.clinician)
+
+
+def _rises(one: StateChange) -> bool:
+    return ORDER.index(one.after) > ORDER.index(one.before)
+
+
+def changes(facts: Sequence[Fact], now: int, policy: Policy) -> list[StateChange]:
+    """All changes up to `now`, by time."""
     known = _known(facts, now)
     every = policy.overload.every
     existing = list(episodes(known, now, policy).values())
@@ -137,187 +133,186 @@ def changes(facts: Sequence[Fact], now: int, policy: Policy) -> list[Turned]:
     }
     units = {one.unit for one in facility.assignments} | {episode.unit for episode in alarms}
     found = []
-    for is_unit, who in [(False, one) for one in sorted(clinicians)] + [
-        (True, one) for one in sorted(units)
-    ]:
-        found += _changes_of(facility, name, is_unit, who, range(first, now // every + 1))
+    ticks = range(first, now // every + 1)
+    for is_unit, names in ((False, clinicians), (True, units)):
+        for subject in sorted(names):
+            found += _changes_of(facility, name, is_unit, subject, ticks)
     return sorted(
         found, key=lambda one: (one.at, one.clinician is None, one.clinician or "", one.unit)
     )
 
 
 @dataclass(frozen=True)
-class Stands:
-    """A state that is not normal, as it stands at `now`."""
+class StandingState:
+    """A state that is not normal at `now`."""
 
     since: int
-    rose: int
+    risen_at: int
     holding: tuple[tuple[str, float, str, float], ...]
     relief: tuple[object, ...] | None
 
 
-def standing(facts: Sequence[Fact], now: int, policy: Policy) -> dict[tuple[str, str], Stands]:
-    """By ("unit" or "clinician", name).
+def standing(
+    facts: Sequence[Fact], now: int, policy: Policy
+) -> dict[tuple[str, str], StandingState]:
+    """The standing states by ("unit" or "clinician", name).
 
-    Figures are those of the last tick, the suggestion is of now.
+    `holding` has the values of the last tick, `relief` is as of now.
     """
-    known, order = _known(facts, now), ["normal", "elevated", "overloaded"]
-    of: dict[tuple[str, str], list[Turned]] = {}
+    known = _known(facts, now)
+    by_subject: dict[tuple[str, str], list[StateChange]] = {}
     for one in changes(facts, now, policy):
-        of.setdefault(
-            ("unit", one.unit) if one.clinician is None else ("clinician", one.clinician), []
-        ).append(one)
+        by_subject.setdefault(_subject(one), []).append(one)
     alarms = [episode for episode in episodes(known, now, policy).values() if episode.is_alarm]
-    facility, tick = (
-        _Facility(alarms, _winning_assignments(known), policy),
-        now // policy.overload.every * policy.overload.every,
-    )
+    facility = _Facility(alarms, _winning_assignments(known), policy)
+    tick = now // policy.overload.every * policy.overload.every
     recent, found = [a for a in alarms if now - HOUR < a.start <= now], {}
-    for (level, who), turned in of.items():
-        if turned[-1].after == "normal":
+    for (level, name), own_changes in by_subject.items():
+        state = own_changes[-1].after
+        if state == "normal":
             continue
-        own = _Own(
-            [a for a in alarms if (a.unit == who if level == "unit" else who in a.clinicians)]
-        )
-        figures = (
-            _of_unit(facility, who, own, tick)
-            if level == "unit"
-            else _of_clinician(facility, who, own, tick)
-        )
-        unit = who if level == "unit" else _unit_at(facility, who, now)
-        levels, asked = (
-            policy.overload.levels(known[0].facility, unit),
-            order[order.index(turned[-1].after) :],
-        )
-        if turned[-1].after == "overloaded":
-            asked = ["overloaded"]
+        if level == "unit":
+            own, unit, giver = _Own([a for a in alarms if a.unit == name]), name, None
+            values = _of_unit(facility, name, own, tick)
+        else:
+            own, giver = _Own([a for a in alarms if name in a.clinicians]), name
+            unit = _unit_at(facility, name, now)
+            values = _of_clinician(facility, name, own, tick)
+        levels = policy.overload.levels(known[0].facility, unit)
+        candidates = ["overloaded"] if state == "overloaded" else ["elevated", "overloaded"]
         holding = []
-        for measure, figure in figures.items():
+        for measure, value in values.items():
             beyond = [
                 one
-                for one in asked
-                if _beyond(measure, figure, getattr(levels[measure], one), "leave")
+                for one in candidates
+                if _beyond(measure, value, getattr(levels[measure], one), "leave")
             ]
-            holding += (
-                [(measure, figure, beyond[0], getattr(levels[measure], beyond[0]).leave)]
-                if beyond
-                else []
-            )
-        rose = max(one.at for one in turned if order.index(one.after) > order.index(one.before))
-        giver = None if level == "unit" else who
+            if beyond:
+                limit = getattr(levels[measure], beyond[0]).leave
+                holding.append((measure, value, beyond[0], limit))
+        risen_at = max(one.at for one in own_changes if _rises(one))
         relief = _relief(facility, unit, giver, now, recent, levels["beds"].elevated)
-        found[level, who] = Stands(turned[-1].at, rose, tuple(holding), relief)
+        found[level, name] = StandingState(own_changes[-1].at, risen_at, tuple(holding), relief)
     return found
 
 
 def _changes_of(
-    facility: _Facility, name: str, is_unit: bool, who: str, ticks: range
-) -> list[Turned]:
+    facility: _Facility, name: str, is_unit: bool, subject: str, ticks: range
+) -> list[StateChange]:
+    """The changes of one clinician or unit of the facility called `name`."""
     policy = facility.policy.overload
     hold, cool_down = policy.hold // policy.every, policy.cool_down // policy.every
-    own = _Own([a for a in facility.alarms if (a.unit == who if is_unit else who in a.clinicians)])
+    own = _Own(
+        [a for a in facility.alarms if (a.unit == subject if is_unit else subject in a.clinicians)]
+    )
     history: list[dict[str, bool]] = []
     state, found, drivers = "normal", [], set[str]()
     for tick in ticks:
         at = tick * policy.every
-        figures = (
-            _of_unit(facility, who, own, at) if is_unit else _of_clinician(facility, who, own, at)
-        )
-        unit = who if is_unit else _unit_at(facility, who, at)
+        unit = subject if is_unit else _unit_at(facility, subject, at)
+        values = (_of_unit if is_unit else _of_clinician)(facility, subject, own, at)
         levels = policy.levels(name, unit)
-        beyond = {
-            (one, edge): [
-                m for m in figures if _beyond(m, figures[m], getattr(levels[m], one), edge)
-            ]
-            for one in ("elevated", "overloaded")
-            for edge in ("enter", "leave")
-        }
-        history.append(
-            {
-                "enter elevated": bool(
-                    beyond["elevated", "enter"] or beyond["overloaded", "enter"]
-                ),
-                "enter overloaded": bool(beyond["overloaded", "enter"]),
-                "stay elevated": bool(beyond["elevated", "leave"] or beyond["overloaded", "leave"]),
-                "stay overloaded": bool(beyond["overloaded", "leave"]),
-            }
-        )
+        history.append(_crossed(values, levels))
 
-        def held(what: str) -> bool:
-            return len(history) > hold and all(one[what] for one in history[-hold - 1 :])
+        def held(limit: str) -> bool:
+            return len(history) > hold and all(one[limit] for one in history[-hold - 1 :])
 
-        def cool(what: str) -> bool:
-            return not any(one[what] for one in history[-cool_down - 1 :])
+        def cool(limit: str) -> bool:
+            return not any(one[limit] for one in history[-cool_down - 1 :])
 
         before = state
-        if held("enter overloaded") or (before == "overloaded" and not cool("stay overloaded")):
+        if held("enter overloaded") or (before == "overloaded" and not cool("leave overloaded")):
             state = "overloaded"
         elif (before == "normal" and held("enter elevated")) or (
-            before != "normal" and not cool("stay elevated")
+            before != "normal" and not cool("leave elevated")
         ):
             state = "elevated"
         else:
             state = "normal"
         if state == before:
             continue
-        order = ["normal", "elevated", "overloaded"]
-        rising = order.index(state) > order.index(before)
-        reasons = []
-        for measure, figure in figures.items():
-            if math.isnan(figure):
-                continue
-            levels_of = [(one, getattr(levels[measure], one)) for one in ("overloaded", "elevated")]
-            if rising:
-                above = [
-                    (measure, figure, one, level.enter)
-                    for one, level in levels_of
-                    if _beyond(measure, figure, level, "enter")
-                ]
-                reasons += above[:1]
-            elif measure in drivers:
-                within = [
-                    (measure, figure, one, level.leave)
-                    for one, level in levels_of
-                    if level is not None
-                ]
-                if state == "elevated":
-                    within = [one for one in within if one[2] == "overloaded"]
-                reasons += within[:1]
+        rising = ORDER.index(state) > ORDER.index(before)
+        reasons = _reasons(values, levels, state, rising, drivers)
         if rising:
             drivers = {one[0] for one in reasons}
-        recent = [a for a in facility.alarms if at - HOUR < a.start <= at]
         types = Counter((a.device_type, a.source, a.code) for a in own.begun(at - HOUR, at))
         ranked = sorted(types.items(), key=lambda item: (-item[1], item[0]))[:3]
-        relief = (
-            _relief(facility, unit, None if is_unit else who, at, recent, levels["beds"].elevated)
-            if rising
-            else None
-        )
+        relief = None
+        if rising:
+            recent = [a for a in facility.alarms if at - HOUR < a.start <= at]
+            giver = None if is_unit else subject
+            relief = _relief(facility, unit, giver, at, recent, levels["beds"].elevated)
         found.append(
-            Turned(
-                at,
-                unit,
-                None if is_unit else who,
-                before,
-                state,
-                tuple(reasons),
-                tuple(ranked),
-                relief,
+            StateChange(
+                at=at,
+                unit=unit,
+                clinician=None if is_unit else subject,
+                before=before,
+                after=state,
+                reasons=tuple(reasons),
+                top_types=tuple(ranked),
+                relief=relief,
             )
         )
     return found
 
 
-def _beyond(measure: str, figure: float, level: Level | None, edge: str) -> bool:
-    if level is None or math.isnan(figure):
+def _crossed(values: dict[str, float], levels: dict[str, Levels]) -> dict[str, bool]:
+    """Whether any measure is beyond a limit of elevated (or of overloaded), or of overloaded."""
+    found = {}
+    for edge in ("enter", "leave"):
+        elevated, overloaded = (
+            any(_beyond(m, values[m], getattr(levels[m], state), edge) for m in values)
+            for state in ("elevated", "overloaded")
+        )
+        found[f"{edge} elevated"] = elevated or overloaded
+        found[f"{edge} overloaded"] = overloaded
+    return found
+
+
+def _reasons(
+    values: dict[str, float],
+    levels: dict[str, Levels],
+    state: str,
+    rising: bool,
+    drivers: set[str],
+) -> list[tuple[str, float, str, float]]:
+    """Rising: the limits crossed. Falling: the limits that `drivers`, which raised the state, are
+    within again.
+    """
+    found: list[tuple[str, float, str, float]] = []
+    for measure, value in values.items():
+        if math.isnan(value):
+            continue
+        both = [(one, getattr(levels[measure], one)) for one in ("overloaded", "elevated")]
+        if rising:
+            above = [
+                (measure, value, one, level.enter)
+                for one, level in both
+                if _beyond(measure, value, level, "enter")
+            ]
+            found += above[:1]
+        elif measure in drivers:
+            within = [
+                (measure, value, one, level.leave)
+                for one, level in both
+                if level is not None and (one == "overloaded" or state == "normal")
+            ]
+            found += within[:1]
+    return found
+
+
+def _beyond(measure: str, value: float, level: Level | None, edge: str) -> bool:
+    if level is None or math.isnan(value):
         return False
     limit = getattr(level, edge)
-    return figure < limit if measure == "protected_1h" else figure > limit
+    return value < limit if measure == "protected_1h" else value > limit
 
 
-def _of_clinician(facility: _Facility, who: str, own: _Own, at: int) -> dict[str, float]:
-    free, duty = facility.protected(who, at)
-    beds = {(one.unit, one.bed) for one in facility.by_clinician.get(who, ()) if _in_force(one, at)}
+def _of_clinician(facility: _Facility, clinician: str, own: _Own, at: int) -> dict[str, float]:
+    free, duty = facility.protected(clinician, at)
+    assigned = facility.by_clinician.get(clinician, ())
+    beds = {(one.unit, one.bed) for one in assigned if _in_force(one, at)}
     return {
         "alarms_10m": float(len(own.begun(at - TEN_MINUTES, at))),
         "alarms_1h": float(len(own.begun(at - HOUR, at))),
@@ -330,11 +325,11 @@ def _of_clinician(facility: _Facility, who: str, own: _Own, at: int) -> dict[str
 
 
 def _of_unit(facility: _Facility, unit: str, own: _Own, at: int) -> dict[str, float]:
-    """Those of the average clinician on duty there; of nobody, as if there were one."""
+    """Averages per clinician on duty; with nobody on duty, as if there were one."""
     here = [one for one in facility.by_unit.get(unit, ()) if _in_force(one, at)]
     staff = {one.clinician for one in here}
     people = max(len(staff), 1)
-    stretches = [facility.protected(who, at) for who in staff]
+    stretches = [facility.protected(clinician, at) for clinician in staff]
     stretches = [
         (free, duty) for free, duty in stretches if duty >= facility.policy.overload.protected_duty
     ]
@@ -349,18 +344,18 @@ def _of_unit(facility: _Facility, unit: str, own: _Own, at: int) -> dict[str, fl
 
 
 def _unanswered(alarm: Episode, at: int) -> bool:
-    """It sounds, and nobody has responded."""
+    """Whether the alarm sounds, and had no response yet."""
     if alarm.start > at or (alarm.end is not None and alarm.end <= at):
         return False
     return alarm.first_response is None or max(alarm.first_response, alarm.start) > at
 
 
-def _protected(facility: _Facility, who: str, own: _Own, at: int) -> tuple[int, int]:
-    """Of the hour up to `at`: ms of duty in pieces of 5 min or more between alarms, and ms of duty."""
+def _protected(facility: _Facility, clinician: str, own: _Own, at: int) -> tuple[int, int]:
+    """The duty in the hour up to `at`: ms in pieces of at least 5 min between alarms, and total."""
     duty = _union(
         [
             (max(one.start, at - HOUR), at if one.end is None else min(one.end, at))
-            for one in facility.by_clinician.get(who, ())
+            for one in facility.by_clinician.get(clinician, ())
         ]
     )
     starts = [alarm.start for alarm in own.begun(at - HOUR, at)]
@@ -383,10 +378,11 @@ def _union(intervals: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-def _unit_at(facility: _Facility, who: str, at: int) -> str:
+def _unit_at(facility: _Facility, clinician: str, at: int) -> str:
+    """The unit of the assignment that began last; "" if there is none within the horizon."""
     begun = [
         one
-        for one in facility.by_clinician.get(who, ())
+        for one in facility.by_clinician.get(clinician, ())
         if one.start <= at and (one.end is None or one.end > at - facility.policy.horizon)
     ]
     return min(begun, key=lambda one: (-one.start, one.unit)).unit if begun else ""
@@ -400,14 +396,14 @@ def _relief(
     recent: list[Episode],
     limit: Level | None,
 ) -> tuple[object, ...] | None:
-    """Every bed of the giver with every colleague who has room, tried."""
+    """The best move: tries every bed of the giver with every colleague who may take a bed."""
     here = [one for one in facility.assignments if one.unit == unit and _in_force(one, at)]
     beds: dict[str, set[str]] = {}
     for one in here:
         beds.setdefault(one.clinician, set()).add(one.bed)
 
-    def load(who: str) -> int:
-        return len([alarm for alarm in recent if who in alarm.clinicians])
+    def load(clinician: str) -> int:
+        return sum(clinician in alarm.clinicians for alarm in recent)
 
     if len(beds) < 2:
         return None
@@ -426,7 +422,7 @@ def _relief(
             left = load(giver) - len(at_bed)
             taken = load(taker) + len([alarm for alarm in at_bed if taker not in alarm.clinicians])
             if max(left, taken) < load(giver):
-                told = (
+                move = (
                     bed,
                     giver,
                     (load(giver), left),
@@ -434,7 +430,6 @@ def _relief(
                     (load(taker), taken),
                     len(beds[taker]) + 1,
                 )
-                options.append(
-                    ((max(left, taken), left + taken, len(beds[taker]), bed, taker), told)
-                )
+                rank = (max(left, taken), left + taken, len(beds[taker]), bed, taker)
+                options.append((rank, move))
     return min(options)[1] if options else None

@@ -1,5 +1,5 @@
-"""The glance against the naive reference: when alarms began, why a state stands now, and who could
-take a bed, whatever came when.
+"""The status against the oracle, at any order of facts: trends of alarms, standing overload states
+with their reasons, and the beds that a colleague could take.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from tests.harness.engines import POLICY, Stored, feed, restore, store
 from tests.harness.hospitals import NINE, Hospital, storm
 from tests.harness.policies import POLICIES, staffed
 from tests.harness.strategies import deliveries, nows, wards
-from tests.oracle import overload as naive_overload
-from tests.oracle import reference as naive
-from tests.oracle.overload import Stands
+from tests.oracle import overload as oracle_overload
+from tests.oracle import reference as oracle
+from tests.oracle.overload import StandingState
 
 
 @given(st.data())
-def test_trends_are_the_naive_counts_and_end_in_the_windows(data: st.DataObject) -> None:
+def test_trends_have_the_counts_of_the_oracle_and_end_in_the_windows(data: st.DataObject) -> None:
     facts = data.draw(wards())
     now = data.draw(nows(facts))
     engine = Engine(POLICY)
     feed(engine, data.draw(deliveries(facts)))
     engine.advance(now)
-    alarms = [one for one in naive.episodes(facts, now, POLICY).values() if one.is_alarm]
+    alarms = [one for one in oracle.episodes(facts, now, POLICY).values() if one.is_alarm]
     found = engine.glance().trends
     assert {unit for _, unit in found} == {
         one.unit for one in alarms if one.start > now - TREND_HOURS * HOUR
@@ -38,7 +38,7 @@ def test_trends_are_the_naive_counts_and_end_in_the_windows(data: st.DataObject)
             (TREND_MINUTES, MINUTE, trend.minutes),
             (TREND_HOURS, HOUR, trend.hours),
         ):
-            ends = [now - (steps - 1 - place) * step for place in range(steps)]
+            ends = [now - (steps - 1 - index) * step for index in range(steps)]
             assert counts == [sum(end - step < start <= end for start in starts) for end in ends]
         units = engine.measure().units
         rows = [
@@ -46,7 +46,7 @@ def test_trends_are_the_naive_counts_and_end_in_the_windows(data: st.DataObject)
             for row, key in enumerate(zip(units.facility, units.unit, strict=True))
             if key == (facility, unit)
         ]
-        # of no row where the unit has been quiet for longer than all windows
+        # There is no row for a unit that was quiet for longer than all windows.
         counted = units.alarms[rows].sum(axis=(0, -1)).tolist()
         assert dict(zip(POLICY.windows, counted, strict=True)) == {
             "10m": sum(trend.minutes[-10:]),
@@ -56,13 +56,13 @@ def test_trends_are_the_naive_counts_and_end_in_the_windows(data: st.DataObject)
         }
 
 
-def assert_stands(glance: Glance, expected: dict[tuple[str, str], Stands]) -> None:
+def assert_standing(glance: Glance, expected: dict[tuple[str, str], StandingState]) -> None:
     found = {("unit", name): one for (_, name), one in glance.units.items()}
     found |= {("clinician", name): one for (_, name), one in glance.clinicians.items()}
     assert found.keys() == expected.keys()
     for subject, one in found.items():
         other = expected[subject]
-        assert (one.since, one.rise.at) == (other.since, other.rose), subject
+        assert (one.since, one.rise.at) == (other.since, other.risen_at), subject
         assert [(why.measure, why.state, why.limit) for why in one.holding] == [
             (why[0], *why[2:]) for why in other.holding
         ], subject
@@ -74,7 +74,7 @@ def assert_stands(glance: Glance, expected: dict[tuple[str, str], Stands]) -> No
 
 
 @given(st.data())
-def test_what_stands_is_what_the_naive_changes_led_to_and_what_helps_is_of_now(
+def test_standing_states_follow_from_the_changes_of_the_oracle_and_relief_is_as_of_now(
     data: st.DataObject,
 ) -> None:
     policy, facts = data.draw(st.sampled_from(POLICIES)), data.draw(staffed())
@@ -82,14 +82,14 @@ def test_what_stands_is_what_the_naive_changes_led_to_and_what_helps_is_of_now(
     engine = Engine(policy)
     feed(engine, data.draw(deliveries(facts)))
     engine.advance(now)
-    expected = naive_overload.standing(facts, now, policy)
-    assert_stands(engine.glance(), expected)
+    expected = oracle_overload.standing(facts, now, policy)
+    assert_standing(engine.glance(), expected)
     again = restore(store(engine, Stored()), {}, policy)
     again.advance(now)
-    assert_stands(again.glance(), expected)
+    assert_standing(again.glance(), expected)
 
 
-def test_a_state_tells_why_it_still_stands_and_then_that_it_only_has_to_last() -> None:
+def test_a_state_has_reasons_to_hold_until_it_cools_down() -> None:
     hospital = Hospital()
     hospital.assign("ann", "1", "2")
     hospital.assign("bob", "3")
@@ -102,7 +102,9 @@ def test_a_state_tells_why_it_still_stands_and_then_that_it_only_has_to_last() -
         NINE + 9 * MINUTE,
         [("alarms_10m", 11.0, 4.0)],
     )
-    assert ann.relief is None  # all her alarms are of one bed, which bob would not bear any better
+    assert (
+        ann.relief is None
+    )  # all alarms are of one bed: moving it to bob would only move the load
     assert glance.known_since == {"H": NINE - HOUR}
     hospital.run(NINE + 20 * MINUTE)
     assert hospital.engine.glance().clinicians["H", "ann"].holding == ()

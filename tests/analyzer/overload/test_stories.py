@@ -1,5 +1,5 @@
-"""Overload states told as stories: storms that enter once, loads at the limit that do not flap,
-silence that lowers; and relief.
+"""Overload states in small scenarios: an alarm storm enters once, a load at the limit does not
+flap, silence lowers the state; and relief.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from analyzer import Announcement, Change
+from analyzer import Change, ChangeRecord
 from analyzer.model.policy import HOUR, MINUTE, SECOND, Level, Levels, OverloadPolicy
 from analyzer.overload.relief import Ward, relieve
 from streams.cli.main import app
-from streams.formats.codec import encode_announcement
+from streams.formats.codec import encode_change
 from streams.settings import SettingsError, load
 from tests.harness.hospitals import NINE, Hospital, storm
 
@@ -32,13 +32,13 @@ def test_a_storm_enters_once_and_silence_leaves_it() -> None:
     hospital.assign("ann", "1", "2")
     hospital.alarm(NINE - HOUR)
     storm(hospital, NINE, minutes=10, every=40 * SECOND)  # 15 alarms, the last one at 9:09:20
-    # 11 alarms by 9:06:40: above 10 at 9:07, held at 9:09. Down to 4 at 9:17 (those from 9:07:20
-    # on); cool for 10 min at 9:27.
+    # The eleventh alarm is at 9:06:40: more than 10 at 9:07, held for 2 min at 9:09. Down to 4 at
+    # 9:17 (alarms from 9:07:20 on), cooled down for 10 min at 9:27.
     expected = [(9.0, "overloaded"), (27.0, "normal")]
     assert of(hospital.run(NINE + 2 * HOUR), "ann") == expected
 
 
-def test_metrics_tell_the_figures_by_which_a_unit_became_overloaded(tmp_path: Path) -> None:
+def test_metrics_show_the_values_by_which_a_unit_became_overloaded(tmp_path: Path) -> None:
     hospital = Hospital()
     hospital.assign("ann", "1", "2")
     storm(hospital, NINE, minutes=10, every=40 * SECOND)
@@ -56,8 +56,7 @@ def test_metrics_tell_the_figures_by_which_a_unit_became_overloaded(tmp_path: Pa
                 if "unit_overload_" in line[:30]
             ]
         )
-    # 14 alarms from 9:00:00 to 9:08:40 in the ten minutes up to 9:09, when the state rose; 15 in
-    # the end.
+    # The state rose at 9:09, with 14 alarms (9:00:00 to 9:08:40) in the ten minutes before.
     why = [
         'reason{facility="H",measure="alarms_10m",unit="ICU"} 14.0',
         'limit{facility="H",measure="alarms_10m",unit="ICU"} 10.0',
@@ -73,8 +72,8 @@ def test_live_and_in_replay_the_changes_are_the_same(tmp_path: Path) -> None:
         hospital.assign("bob", "3")
         storm(hospital, NINE, minutes=10, every=40 * SECOND)
         storm(hospital, NINE + 50 * MINUTE, minutes=10, every=30 * SECOND, bed="3")
-    said = live.run_live(NINE + 2 * HOUR)
-    assert said == replayed.run(NINE + 2 * HOUR)
+    changes = live.run_live(NINE + 2 * HOUR)
+    assert changes == replayed.run(NINE + 2 * HOUR)
     for topic, lines in live.lines.items():
         (tmp_path / f"{topic}.jsonl").write_text("\n".join(lines))
     arguments = [f"--{topic}={tmp_path / topic}.jsonl" for topic in ("alarms", "assignments")]
@@ -94,7 +93,7 @@ def test_live_and_in_replay_the_changes_are_the_same(tmp_path: Path) -> None:
     )
     assert done.exit_code == 0, done.output
     assert out.read_bytes().splitlines() == [
-        encode_announcement(Announcement(one), str) for one in said
+        encode_change(ChangeRecord(one), str) for one in changes
     ]
     assert (
         'alarm_fatigue_clinician_overload_state{clinician="ann",facility="H",unit="ICU"} 0.0'
@@ -104,8 +103,8 @@ def test_live_and_in_replay_the_changes_are_the_same(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("count", [10, 11])
 def test_a_load_at_the_limit_does_not_flap(count: int) -> None:
-    """As many alarms in any 10 min for two hours: at the limit nothing happens, one above it one
-    change up, and one down at the end.
+    """A constant number of alarms in any 10 min for two hours. At the limit nothing happens; one
+    alarm more gives one change up, and one down at the end.
     """
     hospital = Hospital(OverloadPolicy(alarms_1h=Levels(), protected_1h=Levels()))
     hospital.assign("ann", "1", "2")
@@ -120,13 +119,13 @@ def test_between_enter_and_leave_a_state_stays() -> None:
     hospital = Hospital(OverloadPolicy(alarms_1h=Levels(), protected_1h=Levels()))
     hospital.assign("ann", "1", "2")
     storm(hospital, NINE, minutes=10, every=40 * SECOND)
-    # 5 in 10 min: no flood by itself, but too much to leave one
+    # 5 in 10 min: too few to enter a state, too many to leave it
     storm(hospital, NINE + 10 * MINUTE, minutes=50, every=2 * MINUTE)
-    # The last one at 9:58. From 10:00 on at most 4 in 10 min; cool at 10:10.
+    # The last alarm is at 9:58: at most 4 in 10 min from 10:00 on, cooled down at 10:10.
     assert of(hospital.run(NINE + 2 * HOUR), "ann") == [(9.0, "overloaded"), (70.0, "normal")]
 
 
-def test_one_burst_shorter_than_the_hold_is_no_state() -> None:
+def test_a_burst_shorter_than_the_hold_does_not_change_the_state() -> None:
     hospital = Hospital(
         OverloadPolicy(alarms_10m=Levels(overloaded=Level(3, 1)), protected_1h=Levels())
     )
@@ -136,7 +135,7 @@ def test_one_burst_shorter_than_the_hold_is_no_state() -> None:
     assert of(hospital.run(NINE + HOUR), "ann") == []
 
 
-def test_alarms_that_nobody_answers_raise_the_state_and_a_response_lowers_it() -> None:
+def test_unanswered_alarms_raise_the_state_and_a_response_lowers_it() -> None:
     hospital = Hospital(OverloadPolicy(protected_1h=Levels()))
     hospital.assign("ann", "1", "2")
     ids = [hospital.alarm(NINE, seconds=3600) for _ in range(4)]
@@ -149,7 +148,7 @@ def test_alarms_that_nobody_answers_raise_the_state_and_a_response_lowers_it() -
     ]
 
 
-def test_units_are_judged_by_their_average_clinician_on_duty_and_by_levels_of_their_own() -> None:
+def test_the_state_of_a_unit_follows_averages_per_clinician_on_duty_and_its_own_levels() -> None:
     policy = OverloadPolicy(
         units={
             "ICU": {"beds": Levels(elevated=Level(2, 2))},
@@ -173,7 +172,7 @@ def test_units_are_judged_by_their_average_clinician_on_duty_and_by_levels_of_th
     ]
 
 
-def test_what_a_record_says_to_people() -> None:
+def test_the_record_of_a_change() -> None:
     hospital = Hospital()
     hospital.assign("ann", "1", "2")
     hospital.assign("bob", "3")
@@ -185,11 +184,11 @@ def test_what_a_record_says_to_people() -> None:
             code=("MDC_EVT_LO", "MDC_EVT_HI", "MDC_EVT_LO")[number % 3],
         )
     [change] = [one for one in hospital.run(NINE + 10 * MINUTE) if one.clinician == "ann"]
-    said = json.loads(
-        encode_announcement(Announcement(change), {"ann": "a11", "bob": "b22"}.__getitem__)
+    record = json.loads(
+        encode_change(ChangeRecord(change), {"ann": "a11", "bob": "b22"}.__getitem__)
     )
-    assert len(said.pop("id")) == 32
-    assert said == {
+    assert len(record.pop("id")) == 32
+    assert record == {
         "facility": "H",
         "unit": "ICU",
         "level": "clinician",
@@ -222,18 +221,18 @@ def test_what_a_record_says_to_people() -> None:
 
 PEOPLE = ("ann", "bob", "cyd")
 BEDS = ("1", "2", "3", "4")
-_who = st.frozensets(st.sampled_from(PEOPLE))
+_teams = st.frozensets(st.sampled_from(PEOPLE))
 
 
 def ward_of(
     beds: dict[str, frozenset[str]], alarms: list[tuple[str | None, frozenset[str], int]]
 ) -> Ward:
-    """Alarms as (bed, or None elsewhere, whom they went to, how many)."""
-    loads = {who: sum(count for _, whom, count in alarms if who in whom) for who in PEOPLE}
+    """A ward with the given beds; alarms as (bed, None for another unit; team; how many)."""
+    loads = {one: sum(count for _, team, count in alarms if one in team) for one in PEOPLE}
     return Ward(
         beds,
         loads,
-        {bed: [(whom, count) for place, whom, count in alarms if place == bed] for bed in BEDS},
+        {bed: [(team, count) for at, team, count in alarms if at == bed] for bed in BEDS},
     )
 
 
@@ -242,22 +241,22 @@ _wards = st.builds(
     st.dictionaries(
         st.sampled_from(PEOPLE), st.frozensets(st.sampled_from(BEDS), min_size=1), min_size=1
     ),
-    st.lists(st.tuples(st.sampled_from((None, *BEDS)), _who, st.integers(1, 20)), max_size=12),
+    st.lists(st.tuples(st.sampled_from((None, *BEDS)), _teams, st.integers(1, 20)), max_size=12),
 )
 
 
 @given(_wards, st.sampled_from((2, 3, 99)))
-def test_no_move_of_one_bed_is_better_than_the_one_suggested(ward: Ward, most_beds: int) -> None:
+def test_no_move_of_one_bed_is_better_than_the_suggested_one(ward: Ward, most_beds: int) -> None:
     giver = ward.busiest()
     assert giver is not None
 
     def after(bed: str, taker: str) -> tuple[int, int]:
-        """Their loads, counted anew alarm by alarm."""
+        """The loads of giver and taker after a move."""
         left, gained = ward.loads[giver], ward.loads[taker]
-        for who, count in ward.by_bed.get(bed, ()):
-            if giver in who:
+        for team, count in ward.by_bed.get(bed, ()):
+            if giver in team:
                 left -= count
-                gained += 0 if taker in who else count
+                gained += 0 if taker in team else count
         return left, gained
 
     moves = [
@@ -317,9 +316,8 @@ def test_impossible_levels_are_refused_by_name(
 
 def test_levels_in_a_file_are_those_of_the_policy(tmp_path: Path) -> None:
     file = tmp_path / "settings.yaml"
-    file.write_text(
-        "policy: {overload: {cool_down: 5m, units: {ICU: {beds: {elevated: {enter: 2, leave: 2}}}}}}"
-    )
+    beds = "{elevated: {enter: 2, leave: 2}}"
+    file.write_text(f"policy: {{overload: {{cool_down: 5m, units: {{ICU: {{beds: {beds}}}}}}}}}")
     assert load(file).policy.policy().overload == OverloadPolicy(
         cool_down=5 * MINUTE, units={"ICU": {"beds": Levels(elevated=Level(2, 2))}}
     )

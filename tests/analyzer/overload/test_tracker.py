@@ -1,5 +1,5 @@
-"""Overload states against the naive reference: the same changes, reasons and suggestions, whatever
-came when.
+"""Overload states against the oracle: the same changes, reasons and suggestions at any order of
+facts.
 """
 
 from __future__ import annotations
@@ -10,36 +10,37 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer import AlarmEvent, Announcement, Assignment, Change, Engine, Fact, Policy
+from analyzer import AlarmEvent, Assignment, Change, ChangeRecord, Engine, Fact, Policy
 from analyzer.model.policy import HOUR, MINUTE
-from analyzer.overload import tracker as watch
+from analyzer.overload import tracker
 from analyzer.overload.measures import Loads, Ticks, measure
 from analyzer.pipeline.state import State
 from tests.harness.engines import Stored, feed, later, restore, store
-from tests.harness.policies import POLICIES, PROMPT, TOUCHY, staffed
+from tests.harness.policies import POLICIES, PROMPT, SENSITIVE, staffed
 from tests.harness.strategies import BASE, deliveries, nows
-from tests.oracle import overload as naive_overload
-from tests.oracle.overload import Turned
+from tests.oracle import overload as oracle_overload
+from tests.oracle.overload import StateChange
 
 policies = st.sampled_from(POLICIES)
 
 
-Heard = dict[tuple[int, str | None, str], Change]
+Changes = dict[tuple[int, str | None, str], Change]
+"""The latest record by time, clinician and unit."""
 
 
-def listen(heard: Heard, said: list[Announcement]) -> None:
-    """What somebody holds who keeps the latest record of each subject and moment."""
-    for one in said:
+def consume(changes: Changes, records: list[ChangeRecord]) -> None:
+    """Update what a consumer holds who keeps the latest record of each subject and time."""
+    for one in records:
         key = (one.change.at, one.change.clinician, one.change.unit)
-        if one.withdrawn:
-            del heard[key]
+        if one.retracted:
+            del changes[key]
         else:
-            heard[key] = one.change
+            changes[key] = one.change
 
 
-def assert_heard(heard: Heard, expected: list[Turned]) -> None:
+def assert_changes(changes: Changes, expected: list[StateChange]) -> None:
     found = sorted(
-        heard.values(),
+        changes.values(),
         key=lambda one: (one.at, one.clinician is None, one.clinician or "", one.unit),
     )
     assert [(one.at, one.unit, one.clinician, one.before, one.after) for one in found] == [
@@ -68,8 +69,8 @@ def states(engine: Engine) -> dict[tuple[str, str], int]:
     }
 
 
-def assert_states(engine: Engine, expected: list[Turned]) -> None:
-    """What is exported is what the last change led to."""
+def assert_states(engine: Engine, expected: list[StateChange]) -> None:
+    """The exported states are those of the last changes."""
     last = {
         ("unit", one.unit) if one.clinician is None else ("clinician", one.clinician): one.after
         for one in expected
@@ -79,32 +80,34 @@ def assert_states(engine: Engine, expected: list[Turned]) -> None:
 
 
 @given(st.data())
-def test_any_order_and_any_duplicates_give_the_naive_changes(data: st.DataObject) -> None:
-    engine = brought_to_now(data, data.draw(policies), data.draw(staffed()))
-    assert engine.announce() == []
+def test_any_order_and_any_duplicates_give_the_changes_of_the_oracle(data: st.DataObject) -> None:
+    engine = advanced_to_now(data, data.draw(policies), data.draw(staffed()))
+    assert engine.emit_changes() == []
 
 
-def brought_to_now(data: st.DataObject, policy: Policy, facts: list[Fact]) -> Engine:
-    """An engine with all facts, brought to its now in one step; what it announces is what the naive
-    reading finds.
+def advanced_to_now(data: st.DataObject, policy: Policy, facts: list[Fact]) -> Engine:
+    """An engine with all facts, advanced to its `now` in one step; it emits the changes of
+    the oracle.
     """
     now = data.draw(nows(facts))
-    engine, heard = Engine(policy), Heard()
+    engine, changes = Engine(policy), Changes()
     feed(engine, data.draw(deliveries(facts)))
     engine.advance(now)
-    listen(heard, engine.announce())
-    expected = naive_overload.changes(facts, now, policy)
-    assert_heard(heard, expected)
+    consume(changes, engine.emit_changes())
+    expected = oracle_overload.changes(facts, now, policy)
+    assert_changes(changes, expected)
     assert_states(engine, expected)
     return engine
 
 
 @settings(max_examples=200)
 @given(st.data())
-def test_every_step_of_a_live_run_ends_in_the_naive_changes_of_what_came_so_far(
+def test_after_every_step_of_a_live_run_the_changes_are_those_of_the_facts_so_far(
     data: st.DataObject,
 ) -> None:
-    """Late facts have ticks looked at again; what was announced too early is withdrawn or replaced."""
+    """Late facts have ticks evaluated again; changes emitted too early are retracted or
+    replaced.
+    """
     policy, facts = data.draw(policies), data.draw(staffed())
     steps = sorted(data.draw(st.lists(nows(facts), min_size=2, max_size=5)))
     cuts = sorted(
@@ -113,42 +116,42 @@ def test_every_step_of_a_live_run_ends_in_the_naive_changes_of_what_came_so_far(
         )
     )
     order = data.draw(st.permutations(facts))
-    engine, heard = Engine(policy), Heard()
+    engine, changes = Engine(policy), Changes()
     for now, begin, end in zip(steps, [0, *cuts], [*cuts, len(facts)], strict=True):
         feed(engine, order[begin:end])
         engine.advance(now)
         if data.draw(st.booleans()):
-            listen(heard, engine.announce())
-            expected = naive_overload.changes(order[:end], now, policy)
-            assert_heard(heard, expected)
+            consume(changes, engine.emit_changes())
+            expected = oracle_overload.changes(order[:end], now, policy)
+            assert_changes(changes, expected)
             assert_states(engine, expected)
 
 
 @given(st.data())
-def test_the_horizon_takes_nothing_that_a_state_rests_on(data: st.DataObject) -> None:
-    """What was said stays said; after more than the horizon of quiet, and of forgetting, the states
-    go on as if all were remembered.
+def test_eviction_changes_no_state(data: st.DataObject) -> None:
+    """Emitted changes stay. After more than the horizon of quiet, and after eviction, the states go
+    on as if all facts were still held.
     """
-    overload = data.draw(st.sampled_from([TOUCHY, PROMPT]))
+    overload = data.draw(st.sampled_from([SENSITIVE, PROMPT]))
     policy = Policy(overload=overload)
     apart = data.draw(st.sampled_from([30, 45])) * HOUR
     first, second = data.draw(staffed()), [later(fact, apart) for fact in data.draw(staffed())]
-    engine, heard = Engine(policy), Heard()
+    engine, changes = Engine(policy), Changes()
     for fact in sorted(first, key=lambda fact: fact.at) + sorted(second, key=lambda fact: fact.at):
         feed(engine, [fact])
         engine.advance(fact.at)
         if data.draw(st.booleans()):
-            listen(heard, engine.announce())
-    listen(heard, engine.announce())
+            consume(changes, engine.emit_changes())
+    consume(changes, engine.emit_changes())
     now = max(fact.at for fact in first + second)
-    expected = naive_overload.changes(first + second, now, policy)
-    assert_heard(heard, expected)
+    expected = oracle_overload.changes(first + second, now, policy)
+    assert_changes(changes, expected)
     assert_states(engine, expected)
 
 
 @given(st.data())
 def test_a_crash_anywhere_loses_no_change(data: st.DataObject) -> None:
-    """State goes back to the last checkpoint, and what was announced with it is announced."""
+    """The state goes back to the last checkpoint; changes emitted before it stay emitted."""
     policy, facts = data.draw(policies), data.draw(staffed())
     now = data.draw(nows(facts))
     order = data.draw(deliveries(facts))
@@ -159,35 +162,34 @@ def test_a_crash_anywhere_loses_no_change(data: st.DataObject) -> None:
             max_size=len(order),
         )
     )
-    engine, heard, stored, safe, place = Engine(policy), Heard(), Stored(), 0, 0
+    engine, changes, stored, safe, position = Engine(policy), Changes(), Stored(), 0, 0
     steps = iter(plan)
-    while place < len(order):
-        feed(engine, order[place : place + 1])
-        place += 1
+    while position < len(order):
+        feed(engine, order[position : position + 1])
+        position += 1
         match next(steps, "go on"):
             case "advance":
-                engine.advance(min(now, order[place - 1].at))
+                engine.advance(min(now, order[position - 1].at))
             case "checkpoint":
-                listen(heard, engine.announce())
-                stored, safe = store(engine, stored), place
+                consume(changes, engine.emit_changes())
+                stored, safe = store(engine, stored), position
             case "crash":
-                engine, place = restore(stored, {}, policy), safe
+                engine, position = restore(stored, {}, policy), safe
     engine.advance(now)
-    listen(heard, engine.announce())
-    assert_heard(heard, naive_overload.changes(facts, now, policy))
+    consume(changes, engine.emit_changes())
+    assert_changes(changes, oracle_overload.changes(facts, now, policy))
 
 
-# --- facts far apart
-# ---------------------------------------------------------------------------------------------------
+# -- facts far apart
 
 DAY = 24 * HOUR
-PATIENT = [Policy(horizon=90 * DAY, overload=one) for one in (TOUCHY, PROMPT)]
+PATIENT = [Policy(horizon=90 * DAY, overload=one) for one in (SENSITIVE, PROMPT)]
 
 
 @st.composite
 def far_apart(draw: st.DrawFn) -> list[Fact]:
-    """Wards with days without a fact between them, in which alarms may sound on, and assignments
-    stay in force or end.
+    """Several wards with days without facts between them; alarms may go on sounding meanwhile, and
+    assignments stay in force or end.
     """
     facts = draw(staffed())
     for _ in range(draw(st.integers(1, 2))):
@@ -200,17 +202,17 @@ def far_apart(draw: st.DrawFn) -> list[Fact]:
 @given(st.data())
 def test_stretches_without_facts_change_nothing(data: st.DataObject) -> None:
     policy = data.draw(
-        st.sampled_from([*POLICIES, *(Policy(overload=one) for one in (TOUCHY, PROMPT))])
+        st.sampled_from([*POLICIES, *(Policy(overload=one) for one in (SENSITIVE, PROMPT))])
     )
-    brought_to_now(data, policy, data.draw(far_apart()))
+    advanced_to_now(data, policy, data.draw(far_apart()))
 
 
 @settings(max_examples=60)
 @given(st.data())
-def test_facts_that_come_late_to_a_stretch_without_facts_change_what_they_must(
+def test_late_facts_in_a_stretch_without_facts_give_the_changes_of_the_oracle(
     data: st.DataObject,
 ) -> None:
-    """Steps of days; what was announced in a stretch that holds no fact any more is withdrawn."""
+    """Steps of days: changes emitted within a stretch whose facts are gone are retracted."""
     policy, facts = data.draw(st.sampled_from(PATIENT)), data.draw(far_apart())
     steps = sorted(data.draw(st.lists(nows(facts), min_size=2, max_size=4)))
     cuts = sorted(
@@ -219,25 +221,25 @@ def test_facts_that_come_late_to_a_stretch_without_facts_change_what_they_must(
         )
     )
     order = data.draw(st.permutations(facts))
-    engine, heard = Engine(policy), Heard()
+    engine, changes = Engine(policy), Changes()
     for now, begin, end in zip(steps, [0, *cuts], [*cuts, len(facts)], strict=True):
         feed(engine, order[begin:end])
         engine.advance(now)
-        listen(heard, engine.announce())
-    expected = naive_overload.changes(facts, steps[-1], policy)
-    assert_heard(heard, expected)
+        consume(changes, engine.emit_changes())
+    expected = oracle_overload.changes(facts, steps[-1], policy)
+    assert_changes(changes, expected)
     assert_states(engine, expected)
 
 
-def test_a_hundred_years_between_two_alarms_are_not_walked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An alarm of an unset clock in 2000, never ended; a bed assigned ever since; an alarm of 2100."""
-    seen: list[int] = []
+def test_a_hundred_years_between_two_alarms_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alarms that never end, the first of an unset clock in 2000, the last one in 2100."""
+    counts: list[int] = []
 
     def counted(state: State, ticks: Ticks, *more: list[int]) -> tuple[Loads, Loads]:
-        seen.append(ticks.count)
+        counts.append(ticks.count)
         return measure(state, ticks, *more)
 
-    monkeypatch.setattr(watch, "measure", counted)
+    monkeypatch.setattr(tracker, "measure", counted)
     engine, first, last = Engine(Policy()), 946_684_800_000, 4_133_980_799_999
     engine.apply(
         "assignments",
@@ -273,11 +275,10 @@ def test_a_hundred_years_between_two_alarms_are_not_walked(monkeypatch: pytest.M
             None,
         )
     engine.advance(None)
-    # None of them ends: with the fourth, in 2100, more than three sound unanswered, which has to
-    # hold for 2 min.
-    assert engine.announce() == []
+    # With the fourth alarm, in 2100, more than three are unanswered; that has to hold for 2 min.
+    assert engine.emit_changes() == []
     engine.advance(last + 10 * MINUTE)
-    assert {(one.change.at - last, one.change.after) for one in engine.announce()} == {
+    assert {(one.change.at - last, one.change.after) for one in engine.emit_changes()} == {
         (2 * MINUTE + 1, "elevated")
     }
-    assert sum(seen) < 1000
+    assert sum(counts) < 1000

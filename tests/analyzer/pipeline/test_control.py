@@ -78,7 +78,7 @@ def test_control_records_give_the_naive_numbers_whether_facts_were_folded_or_not
         take(engine, [record], facility)
         if data.draw(st.booleans()):
             engine.advance(now)
-            engine.look()
+            engine.evaluate()
     engine.advance(now)
     facts = expected(records)
     assert_same(numbers(engine), naive.metrics(facts, now, POLICY))
@@ -169,7 +169,7 @@ def test_a_worker_at_any_pace_equals_the_naive_reading_of_commands(data: st.Data
         match next(plan, "go on"):
             case "advance":
                 engine.advance(now)
-                engine.look()
+                engine.evaluate()
             case "compact":
                 compact(engine._state, at_once=True)
             case "checkpoint":

@@ -1,0 +1,66 @@
+"""Overload: the states of clinicians and units, and what a change of state reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from analyzer.columns.statics import AlarmType
+
+STATES = ("normal", "elevated", "overloaded")
+NORMAL, ELEVATED, OVERLOADED = range(len(STATES))
+
+
+class Reason(NamedTuple):
+    """A measure, its value, and the limit of `state` that the value is beyond.
+
+    When a state is left, it is the limit that the value is no longer beyond.
+    """
+
+    measure: str
+    value: float
+    state: str
+    limit: float
+
+
+class Relief(NamedTuple):
+    """A suggestion: `giver` hands `bed` to `taker`, who is on duty in the same unit.
+
+    Alarm counts are those of the last hour, (before, after) the move.
+    """
+
+    bed: str
+    giver: str
+    giver_alarms: tuple[int, int]
+    taker: str
+    taker_alarms: tuple[int, int]
+    taker_beds: int
+    """How many beds of the unit the taker has after the move."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of the state of a clinician, or of a unit (`clinician` is None), at `at` (ms).
+
+    Clinicians are named by their raw ids.
+    """
+
+    facility: str
+    unit: str
+    clinician: str | None
+    at: int
+    before: str
+    after: str
+    reasons: tuple[Reason, ...]
+    top_types: tuple[tuple[AlarmType, int], ...]
+    """The alarm types with most alarms in the last hour, with their counts."""
+    relief: Relief | None
+    """None if the state falls, or if no colleague can take a bed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRecord:
+    """A change to emit, or the retraction of a change that was emitted and no longer holds."""
+
+    change: Change
+    retracted: bool = False
