@@ -1,19 +1,22 @@
-"""The analyzer: what alarms weigh on the people who must answer them. Pure: no Kafka, no clock, no
-environment.
+"""The analyzer: how much alarms burden the people who must answer them, and what to do about it.
 
-Facts (`facts`) are admitted (`admission`), wait for their time (`arrivals`) and are folded into the
-table of episodes (`fold`, `table`, `readings`); joined with rosters and responses (`roster`,
-`responses`), what follows is derived (`derive`, `classes`), what is final published (`publish`),
-what is old forgotten (`horizon`, `departed`; `compaction` gives the names back), what a command
-takes back undone (`control`), and what it weighs counted in windows (`burden`, `windows`, `bands`,
-`chatter`, `duty`, `flood`, `frequent`, `overlap`, `posts`, `spread`). Whether that is too much is
-watched (`watch`, by the `levels` and the states of `overload` on the `load`; `telling` and `relief`
-say what to do, `glance` how it stands), and what to fix is found (`findings`, out of the `evidence`
-of `patterns`). What finished alarms would have been under another setting (`recorded`, `whatif`,
-`search`, `effects`, `bounds`), what readings would have raised (`trends`) and what came of a change
-(`comparison`) is asked of records, without an engine; `recall` gives those that one still holds.
-All of it works on many facts at once, in numpy columns.
-`Engine` holds the facilities of one partition, and is all that the worker needs.
+It is pure: no Kafka, no clock, no files, no environment. Times are arguments. `Engine` holds the
+facilities of one partition, and is all that the worker needs. The rooms, from the bottom up (each
+imports only from those above it in this list):
+
+    arrays, times   types of numpy arrays; the times that mean "never" and "still open"
+    model           facts, episodes and the policy: values, without state
+    columns         growable columns, interned names, seen ids, packed strings, segments
+    stats           shares and bounds with their confidence limits
+    pipeline        the path of a fact: admission, pending, fold, derive, finalise, evict, compact;
+                    and the state it leads through, with its storage in shards
+    windows         what alarms add up to in sliding windows, one statistic a module
+    overload        the states of clinicians and units, their reasons, relief and history
+    findings        which alarm types to fix first, and how
+    whatif          recorded alarms under other settings; before and after a change
+    engine          one partition of all this
+
+Code outside the analyzer imports from `analyzer` or from a room, never from a room's modules.
 """
 
 from analyzer.engine import Engine

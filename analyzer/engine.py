@@ -1,6 +1,4 @@
-"""The engine: the facilities of one partition. The worker, `replay` and `tune` all call this and
-nothing beside it.
-"""
+"""The engine: the facilities of one partition. The worker, `replay` and `tune` call only this."""
 
 from __future__ import annotations
 
@@ -22,13 +20,13 @@ from analyzer.pipeline import shards as storage
 from analyzer.pipeline.admission import ACCEPTED, NOTHING_YET, OUTCOMES, TOPICS, Outcome, Outcomes
 from analyzer.pipeline.compaction import compact
 from analyzer.pipeline.control import Command, control
-from analyzer.pipeline.departed import let_go
-from analyzer.pipeline.derive import derive, judge_again
-from analyzer.pipeline.finalising import finished, publish
+from analyzer.pipeline.departed import drop_departed
+from analyzer.pipeline.derive import derive, reclassify
+from analyzer.pipeline.finalising import finalise, finished
 from analyzer.pipeline.fold import FOLDS
 from analyzer.pipeline.pending import Batch, Columns
 from analyzer.pipeline.recent import Recent
-from analyzer.pipeline.retention import tidy
+from analyzer.pipeline.retention import evict
 from analyzer.pipeline.shards import ShardKey
 from analyzer.pipeline.state import State
 from analyzer.whatif.episode_table import Recorded
@@ -36,21 +34,23 @@ from analyzer.whatif.recall import recall
 from analyzer.windows.burden import Burdens
 from analyzer.windows.snapshot import Snapshot
 
-_PLACES: dict[Topic, dict[str, int]] = {
-    topic: {name: place for place, name in enumerate(type_.__slots__)}
+_INDICES: dict[Topic, dict[str, int]] = {
+    topic: {name: index for index, name in enumerate(type_.__slots__)}
     for topic, type_ in FACT_TYPES.items()
 }
 
 
 class Engine:
-    """Facts in, finished episodes and burdens out; `outcome_counts`: what became of all records, by
-    topic and outcome.
+    """Facts in, finished episodes and burdens out.
+    `outcome_counts` counts records by topic and outcome.
 
     >>> from analyzer.model.facts import AlarmEvent
     >>> engine = Engine(Policy())
-    >>> engine.apply("alarms", AlarmEvent(
-    ...     event_id="e1", alarm_id="a1", phase="start", at=0, facility="H", unit="ICU", bed="1", device_id="m1",
-    ...     device_type="monitor", code="MDC_EVT_LO", kind="physiological", priority="high"), stamped=None)
+    >>> event = AlarmEvent(
+    ...     event_id="e1", alarm_id="a1", phase="start", at=0, facility="H", unit="ICU", bed="1",
+    ...     device_id="m1", device_type="monitor", code="MDC_EVT_LO", kind="physiological",
+    ...     priority="high")
+    >>> engine.apply("alarms", event, stamped=None)
     'accepted'
     >>> len(engine.advance(None))
     0
@@ -62,65 +62,65 @@ class Engine:
         self._state = State(policy)
         self.outcome_counts: dict[tuple[Topic, Outcome], int] = {}
         self.controls: dict[Command, int] = {}
-        """Control records obeyed."""
+        """Control records applied, by command."""
         self.policy = policy
         self.version = 0
-        """Another one whenever what is measured may have changed."""
+        """Changes whenever measurements may have changed."""
         self.recent = Recent(self._state.facilities)
-        """What became of the records of the last minutes; kept in memory only."""
+        """The outcomes of the records of the last minutes; in memory only."""
 
     def apply(self, topic: Topic, fact: Fact, stamped: int | None) -> Outcome:
-        """Take in one fact.
+        """Admit one fact.
 
-        `stamped`: the Kafka record's timestamp (ms), or None for complete history.
+        `stamped`: the timestamp of the Kafka record (ms), or None for complete history.
         """
         columns = tuple([value] for value in values_of(fact))
         return OUTCOMES[int(self.take(topic, columns, None if stamped is None else [stamped])[0])]
 
     def take(self, topic: Topic, columns: Columns, stamps: Sequence[int] | None) -> Outcomes:
-        """Take in facts of one topic in the order given, as columns: one sequence for each field,
-        in the order of its class.
+        """Admit facts of one topic, in the order given.
 
-        `stamps` are the Kafka records' timestamps (ms), or None for complete history. Returns each
-        fact's index in `OUTCOMES`. What was accepted counts from the next `advance` on.
+        `columns` has a sequence for each field, in the order of the class of the fact. `stamps` are
+        the timestamps of the Kafka records (ms), or None for complete history. Returns the
+        outcomes, as indices of `OUTCOMES`. Accepted facts take effect with the next `advance`.
         """
-        state, places = self._state, _PLACES[topic]
+        state, index_of = self._state, _INDICES[topic]
         if not columns[0]:
             return np.empty(0, dtype=np.int8)
-        facilities = integers(map(state.facilities.__getitem__, columns[places["facility"]]))
+        facilities = integers(map(state.facilities.__getitem__, columns[index_of["facility"]]))
         state.grow()
-        at = integers(columns[places["at"]])
+        at = integers(columns[index_of["at"]])
         until = None
         if topic == "assignments":
-            until = integers(-NOTHING_YET if end is None else end for end in columns[places["end"]])
+            until = integers(
+                -NOTHING_YET if end is None else end for end in columns[index_of["end"]]
+            )
         stamped = None if stamps is None else integers(stamps)
-        outcomes, entries = state.gates[topic].admit(facilities, columns[0], at, stamped, until)
-        self.recent.judged(topic, facilities, outcomes)
+        outcomes, entries = state.admission[topic].admit(facilities, columns[0], at, stamped, until)
+        self.recent.count_outcomes(topic, facilities, outcomes)
         if topic == "alarms" and stamped is not None:
-            of_facility, of_type = columns[places["facility"]], columns[places["device_type"]]
+            of_facility, of_type = columns[index_of["facility"]], columns[index_of["device_type"]]
             self.recent.clocks(of_facility, of_type, at, stamped)
         accepted = outcomes == ACCEPTED
         batch = Batch(columns, facilities, at, np.full(len(at), -1))
         batch.entries[accepted] = entries
         state.head_changed |= bool(len(entries))
-        state.arrivals.add(topic, batch if len(entries) == len(at) else batch.chosen(accepted))
+        state.pending.add(topic, batch if len(entries) == len(at) else batch.chosen(accepted))
         for outcome, count in enumerate(np.bincount(outcomes, minlength=len(OUTCOMES)).tolist()):
             if count:
                 self.count(topic, OUTCOMES[outcome], count)
         return outcomes
 
     def count(self, topic: Topic, outcome: Outcome, times: int = 1) -> None:
-        """Count records; the caller does so itself for those that never became a fact."""
+        """Count records. Callers do so for records that are no facts."""
         key = (topic, outcome)
         self.outcome_counts[key] = self.outcome_counts.get(key, 0) + times
 
     def advance(self, now: int | None) -> Finished:
-        """Move every facility's time to `now` (ms), and finish what it finished; None moves each to
-        its own watermark.
+        """Move the time of every facility to `now` (ms); None: to its own watermark.
 
-        Time never moves back: for a clock that does, it stands still. Returns the episodes whose
-        record is new or differs from the one returned before, ordered by facility, end and alarm
-        id.
+        Time never moves back: while a clock is behind, it stands still. Returns the final episodes
+        whose record is new or has changed, ordered by facility, end and alarm id.
         """
         state = self._state
         state.grow()
@@ -128,51 +128,48 @@ class Engine:
         self._rewind(now)
         before = state.times.now[:count].copy()
         state.times.now[:count] = np.maximum(before, state.watermark() if now is None else now)
-        if len(state.arrivals) or (state.times.now[:count] != before).any():
+        if len(state.pending) or (state.times.now[:count] != before).any():
             self.version += 1
         for topic, fold in FOLDS.items():
-            touched = [
+            affected = [
                 fold(state, batch)
-                for batch in state.arrivals.take(topic, state.times.now, self.policy.horizon)
+                for batch in state.pending.take(topic, state.times.now, self.policy.horizon)
             ]
-            if touched:
-                rows = distinct(np.concatenate(touched))
+            if affected:
+                rows = distinct(np.concatenate(affected))
                 derive(state, rows)
                 state.table.changed(rows)
-        judge_again(state)
-        records = publish(state)
-        if tidy(state, evaluate_before) or state.facilities.dropped:
+        reclassify(state)
+        records = finalise(state)
+        if evict(state, evaluate_before) or state.facilities.dropped:
             compact(state)
         return records
 
     def _rewind(self, now: int | None) -> None:
-        """Set the event clock back to the watermark where that was reset. The wall clock stays."""
+        """Move event time back where the watermark was reset. The wall clock is not affected."""
         state = self._state
         for number in state.rewound if now is None else ():
             mark = int(state.watermark()[number])
             state.times.now[number] = mark
             horizon = max(mark - self.policy.horizon, NOTHING_YET)
-            state.times.tidied[number] = min(int(state.times.tidied[number]), horizon)
+            state.times.evicted_until[number] = min(int(state.times.evicted_until[number]), horizon)
             state.overload.rewind(number, mark)
             state.head_changed = True
         state.rewound.clear()
 
     def control(self, topic: Topic, command: Command, facility: str, at: int) -> None:
-        """Obey a control record of a topic, in its place among the facts: see
-        `analyzer.pipeline.control`.
-        """
+        """Apply a control record at its position among the facts: see `pipeline.control`."""
         if control(self._state, topic, command, facility, at):
             self.recent.drop(facility)
         self.controls[command] = self.controls.get(command, 0) + 1
         self.version += 1
 
-    def let_go(self, now: int) -> list[str]:
-        """Drop facilities that the wall clock `now` (ms) has left behind: see
-        `analyzer.pipeline.departed`.
+    def drop_departed(self, now: int) -> list[str]:
+        """Drop facilities that have sent nothing for long, by the wall clock `now` (ms).
 
-        Returns the names of those dropped.
+        Returns their names: see `analyzer.pipeline.departed`.
         """
-        dropped = let_go(self._state, now, evaluate_before)
+        dropped = drop_departed(self._state, now, evaluate_before)
         self.version += bool(dropped)
         return dropped
 
@@ -191,12 +188,12 @@ class Engine:
         """
         table = self._state.table
         table.digest[rows] = 0
-        table.to_publish[rows] = True
+        table.to_finalise[rows] = True
         table.changed(rows)
 
     def evaluate(self) -> bool:
-        """Evaluate the overload states up to the time last advanced to; returns whether there are
-        changes to emit.
+        """Evaluate the overload states up to the current time. Returns whether there are changes
+        to emit.
         """
         evaluate(self._state)
         return self._state.overload.has_pending
@@ -209,61 +206,54 @@ class Engine:
         return self._state.overload.emit()
 
     def snapshot(self) -> Snapshot:
-        """What burdens are measured from, at the time last advanced to; to be measured wherever,
-        whenever.
+        """A copy of what burdens are measured from, as of the current time.
+
+        It can be measured later, and in another thread.
         """
         evaluate(self._state)
         return Snapshot.of(self._state)
 
     def glance(self, facility: str | None = None) -> Glance:
-        """What a page shows beside the burdens, at the time last advanced to; of one facility
-        alone, where it is named.
-        """
+        """What a page shows next to the burdens, as of now, of all facilities or one."""
         evaluate(self._state)
         return Glance.of(self._state, facility)
 
     def measure(self) -> Burdens:
-        """The burdens of all clinicians and units, at the time last advanced to."""
+        """The burdens of all clinicians and units, as of the current time."""
         return self.snapshot().measure()
 
     def evidence(self, window: int) -> Evidence:
-        """What findings about the last `window` (ms) are worked out from, at the time last advanced
-        to; wherever, whenever.
-        """
+        """A copy of what findings about the last `window` (ms) rest on, as of the current time."""
         return Evidence.of(self._state, window)
 
     def recall(self, facility: str, unit: str) -> Recorded | None:
-        """The finished alarms held of a unit, for what-ifs, wherever, whenever; None of a unit that
-        has had none.
-        """
+        """A copy of the final alarms of a unit, for what-ifs; None if it had no alarm."""
         return recall(self._state, facility, unit)
 
     @property
     def facilities(self) -> list[str]:
-        """Those that anything was heard of."""
+        """The names of the known facilities, sorted."""
         return sorted(self._state.facilities)
 
     def watermarks(self) -> dict[str, int]:
-        """Each facility's watermark (ms), where it has one, by name."""
+        """The watermark of each facility that has one (ms), by name."""
         marks = zip(self._state.facilities.by_number, self._state.watermark().tolist(), strict=True)
         return {name: mark for name, mark in sorted(marks) if mark != NOTHING_YET}
 
-    def heard(self) -> dict[str, int]:
-        """The latest time (ms) of any accepted fact of each facility, of whatever topic, by name."""
+    def latest_times(self) -> dict[str, int]:
+        """The latest time of an accepted fact of any topic (ms), by name of the facility."""
         latest = np.max([self._state.watermark(topic) for topic in TOPICS], axis=0).tolist()
         marks = zip(self._state.facilities.by_number, latest, strict=True)
         return {name: mark for name, mark in sorted(marks) if mark != NOTHING_YET}
 
     @property
     def forgotten_open(self) -> int:
-        """Open alarms dropped because of `Policy.max_open_alarms` since the engine was loaded."""
+        """Open alarms evicted because of `Policy.max_open_alarms` since the engine was loaded."""
         return self._state.forgotten_open
 
     @property
     def names(self) -> int:
-        """Names in memory: of facilities, units, places, beds, alarm types, clinicians, signals and
-        texts.
-        """
+        """The number of names in memory: facilities, units, beds, alarm types, people and texts."""
         state = self._state
         texts = len(state.labels) + len(state.statics.by_number) + len(state.statics.signals)
         people = len(state.teams.clinicians) + len(state.teams.all)
@@ -271,9 +261,7 @@ class Engine:
 
     @property
     def recipients_dropped(self) -> int:
-        """How many recipients did not count, as their alarm had enough with lesser ids (see
-        `roster.MOST_RECIPIENTS`).
-        """
+        """Recipients that did not count: see `roster.MOST_RECIPIENTS`."""
         return self._state.recipients_dropped
 
     @property
@@ -284,15 +272,15 @@ class Engine:
     # -- storage
 
     def changed_shards(self) -> Iterator[ShardKey]:
-        """Which shards differ from when they were last stored; all of them, after `load`."""
+        """The shards that differ from what is stored; after `load`, all of them."""
         return storage.changed_shards(self._state)
 
     def dump(self, key: ShardKey) -> Any:
-        """One shard in plain values; None once it holds nothing."""
+        """A shard in plain values; None if it is empty."""
         return storage.dump(self._state, key)
 
     def stored(self) -> None:
-        """Everything dumped since is safe: nothing counts as changed."""
+        """Mark everything as stored."""
         storage.stored(self._state)
 
     @classmethod
@@ -303,9 +291,9 @@ class Engine:
         outcome_counts: Mapping[tuple[Topic, Outcome], int],
         reclassify: bool = False,
     ) -> Engine:
-        """The engine that dumped `shards`. Time has not come to it until it is advanced.
+        """The engine that dumped `shards`. It has no current time until `advance`.
 
-        `reclassify`: the policy is another one, so classify everything that was final again.
+        `reclassify`: classify all final episodes again, as the policy has changed.
         """
         self = cls(policy)
         self._state = storage.load(policy, shards, reclassify)

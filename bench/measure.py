@@ -14,10 +14,10 @@ from unittest.mock import patch
 import numpy as np
 
 from analyzer import OPEN, Policy, Snapshot
-from analyzer.model.facts import Assignment
-from analyzer.pipeline.response_times import ResponseTimes
+from analyzer.model import Assignment
+from analyzer.pipeline import ResponseTimes
+from analyzer.windows import Posts
 from analyzer.windows import snapshot as measuring
-from analyzer.windows.posts import Posts
 
 NOW = 1_772_350_200_000
 TYPES = 60

@@ -11,12 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.model.policy import HOUR, SECOND
-from analyzer.pipeline.classes import ACTIONABLE, CLASSES, NON_ACTIONABLE, TECHNICAL, UNKNOWN
+from analyzer.model import HOUR, SECOND
+from analyzer.pipeline import ACTIONABLE, CLASSES, NON_ACTIONABLE, TECHNICAL, UNKNOWN
 from analyzer.times import NEVER
-from analyzer.whatif.episode_table import Recorded
-from analyzer.whatif.levers import Setting
-from analyzer.whatif.search import Grid, Searched, search
+from analyzer.whatif import Grid, Recorded, Searched, Setting, search
 from bench.report import say
 from streams.simulator import calibration as cal
 from streams.simulator.calibration import ALARM_TYPES

@@ -16,7 +16,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
-from analyzer.model.policy import FindingsPolicy, OverloadPolicy, Policy
+from analyzer.model import FindingsPolicy, OverloadPolicy, Policy
 from reference import markdown
 from reference.markdown import code, codes
 from streams.settings import (

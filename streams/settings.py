@@ -29,8 +29,7 @@ from pydantic_settings import (
 )
 
 from analyzer import FindingsPolicy, Policy, Topic
-from analyzer.model.facts import Action
-from analyzer.model.policy import MEASURES, Level, Levels, OverloadPolicy
+from analyzer.model import MEASURES, Action, Level, Levels, OverloadPolicy
 
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 

@@ -1,0 +1,17 @@
+"""Findings: which alarm types to fix first, why, and how.
+
+It knows the patterns, their evidence and their remedies. It refuses to know overload, and what
+another setting would have done.
+"""
+
+from analyzer.findings.evidence import Evidence
+from analyzer.findings.findings import PATTERNS, REMEDIES, Finding, Pattern, UnitFindings
+
+__all__ = [
+    "PATTERNS",
+    "REMEDIES",
+    "Evidence",
+    "Finding",
+    "Pattern",
+    "UnitFindings",
+]

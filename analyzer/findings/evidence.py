@@ -1,4 +1,4 @@
-"""Evidence: what findings are worked out from, as of one moment."""
+"""Evidence: the alarms that findings are computed from, as of one time."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _COLUMNS = (
     "static",
     "unit",
     "type",
-    "place",
+    "bed",
     "technical",
     "value",
     "limit",
@@ -44,17 +44,16 @@ _COLUMNS = (
     "signal",
     "twins",
 )
-"""The fields of `Evidence` that have one entry an alarm."""
+"""The fields of `Evidence` with one entry for each alarm."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The alarms of a partition that its findings rest on; shares nothing with the engine that goes
-    on changing.
+    """A copy of the alarms of a partition that findings rest on.
 
-    One entry an alarm, that started in the window (now - `window`, now], in the minute before (for
-    it may be the first of a chatter), or is stale. Times are relative to the facility's now (ms, so
-    at most 0); `end` of an open alarm is later than any moment.
+    There is one entry for each alarm that started in the window (now - `window`, now], or in the
+    minute before (it may be the first of a chatter), or that is stale. Times are in ms relative to
+    the `now` of the facility, so at most 0. The `end` of an open alarm is later than any time.
     """
 
     policy: Policy
@@ -71,23 +70,21 @@ class Evidence:
     static: Codes
     unit: Codes
     type: Codes
-    place: Codes
+    bed: Codes
     technical: Flags
     value: Floats
     limit: Floats
     answered: Numbers
-    """When first responded to; later than any moment: never."""
+    """The first response; without one, later than any time."""
     covered: Flags
-    """Whether somebody of the unit responded to anything; asked only for alarms that were needed
-    and had no response.
-    """
+    """Whether the unit had coverage; computed only for actionable alarms without a response."""
     signal: Codes
     twins: Codes
-    """As in `chatter`."""
+    """As in `windows.chatter`."""
 
     @classmethod
     def of(cls, state: State, window: int) -> Evidence:
-        """Take it; a few milliseconds."""
+        """Copy it from the state. It takes a few milliseconds."""
         table, statics, policy = state.table, state.statics, state.policy
         now = state.times.now[: len(state.facilities.by_number)].copy()
         rows = table.alarms()
@@ -99,39 +96,39 @@ class Evidence:
         static, klass, answered = table.static[rows], table.klass[rows], table.first_response[rows]
         covered = np.zeros(len(rows), dtype=np.bool_)
         final = end <= -policy.action_window
-        for place in np.flatnonzero((klass == ACTIONABLE) & (answered == NEVER) & final).tolist():
-            closing = int(table.end[rows[place]]) + policy.action_window
-            covered[place] = state.cover.covered(
-                int(statics.unit[static[place]]), closing, policy.cover
+        for index in np.flatnonzero((klass == ACTIONABLE) & (answered == NEVER) & final).tolist():
+            closing = int(table.end[rows[index]]) + policy.action_window
+            covered[index] = state.cover.covered(
+                int(statics.unit[static[index]]), closing, policy.cover
             )
         signal = statics.signal[static]
         return cls(
-            policy,
-            window,
-            now,
-            list(state.facilities.by_number),
-            list(statics.units.by_number),
-            list(statics.types.by_number),
-            list(statics.by_number),
-            start,
-            end,
-            table.rank[rows],
-            klass,
-            static,
-            statics.unit[static],
-            statics.type[static],
-            statics.place[static],
-            statics.technical[static],
-            table.value[rows],
-            table.limit[rows],
-            answered - now[table.facility[rows]],
-            covered,
-            signal,
-            earlier_twins(signal, start, end, lambda some: table.ids(rows[some])),
+            policy=policy,
+            window=window,
+            now=now,
+            facilities=list(state.facilities.by_number),
+            units=list(statics.units.by_number),
+            types=list(statics.types.by_number),
+            statics=list(statics.by_number),
+            start=start,
+            end=end,
+            rank=table.rank[rows],
+            klass=klass,
+            static=static,
+            unit=statics.unit[static],
+            type=statics.type[static],
+            bed=statics.place[static],
+            technical=statics.technical[static],
+            value=table.value[rows],
+            limit=table.limit[rows],
+            answered=answered - now[table.facility[rows]],
+            covered=covered,
+            signal=signal,
+            twins=earlier_twins(signal, start, end, lambda some: table.ids(rows[some])),
         )
 
     def only(self, facility: str) -> Evidence:
-        """The part of it that is about one facility."""
+        """The evidence of one facility."""
         number = self.facilities.index(facility)
         mine = np.flatnonzero(
             np.array([of for of, _ in self.units], dtype=np.int64)[self.unit] == number
@@ -139,10 +136,9 @@ class Evidence:
         return replace(self, **{name: getattr(self, name)[mine] for name in _COLUMNS})
 
     def findings(self, top: int | None = None, most_units: int | None = None) -> list[UnitFindings]:
-        """By facility and unit, the `top` alarm types (None: all) of each unit that has any.
+        """The `top` alarm types (None: all) of each unit that has any, by facility and unit.
 
-        Of more units than `most_units`, those with the greatest load, then with most alarms, then
-        by name.
+        Of more units than `most_units`, those with most load, then with most alarms, then by name.
         """
         types, stale = len(self.types), self._stale()
         inside = self.start > -self.window
@@ -152,8 +148,8 @@ class Evidence:
         counted = _Counted(self, keys, group, inside)
         of_stale = np.bincount(group[stale], minlength=len(keys))
         found: dict[int, list[int]] = {}
-        for place in np.flatnonzero((counted.alarms > 0) | (of_stale > 0)).tolist():
-            found.setdefault(int(keys[place]) // types, []).append(place)
+        for index in np.flatnonzero((counted.alarms > 0) | (of_stale > 0)).tolist():
+            found.setdefault(int(keys[index]) // types, []).append(index)
         by_name = sorted(
             found, key=lambda unit: (self.facilities[self.units[unit][0]], self.units[unit][1])
         )
@@ -170,17 +166,18 @@ class Evidence:
         result = []
         for unit in by_name:
             facility, name = self.units[unit]
-            places = found[unit]
-            places.sort(
-                key=lambda place: (
-                    -counted.load[place],
-                    -counted.alarms[place],
-                    self.types[int(keys[place]) % types],
+            indices = found[unit]
+            indices.sort(
+                key=lambda index: (
+                    -counted.load[index],
+                    -counted.alarms[index],
+                    self.types[int(keys[index]) % types],
                 )
             )
-            alarms, load = int(counted.alarms[places].sum()), int(counted.load[places].sum())
+            alarms, load = int(counted.alarms[indices].sum()), int(counted.load[indices].sum())
             findings = [
-                counted.finding(place, alarms, load, int(of_stale[place])) for place in places[:top]
+                counted.finding(index, alarms, load, int(of_stale[index]))
+                for index in indices[:top]
             ]
             result.append(
                 UnitFindings(
@@ -189,7 +186,7 @@ class Evidence:
                     int(self.now[facility]),
                     alarms,
                     load,
-                    len(places),
+                    len(indices),
                     findings,
                 )
             )
@@ -201,8 +198,8 @@ class Evidence:
         )
 
     def patterns(self) -> Iterator[Flags]:
-        """Which alarms show each of `PATTERNS`, but for `duplicate`, which depends on the whole
-        type: none.
+        """Which alarms show each of `PATTERNS`. For `duplicate`, which depends on the whole type,
+        it yields none.
         """
         policy = self.policy.findings
         yield self.technical
@@ -219,8 +216,10 @@ class Evidence:
 
 
 class _Counted:
-    """Everything counted by group, a unit and an alarm type: `keys` tell which, `group` the group
-    of every entry.
+    """All counts by group, which is a unit and an alarm type.
+
+    `keys` are unit * types + type of each group, `group` the group of each entry, and `inside`
+    which entries started in the window.
     """
 
     def __init__(self, evidence: Evidence, keys: Numbers, group: Numbers, inside: Flags) -> None:
@@ -240,7 +239,7 @@ class _Counted:
         self._sounding = np.bincount(
             group[inside], weights=lasted[inside], minlength=groups
         ).astype(np.int64)
-        self._count_beds(group[inside], evidence.place[inside])
+        self._count_beds(group[inside], evidence.bed[inside])
         shown = list(evidence.patterns())
         shown[PATTERNS.index("duplicate")] = self._duplicates(group, inside, useless)
         self._patterns = np.stack(
@@ -253,23 +252,24 @@ class _Counted:
         self._distance = quartile(far[known], group[hugs][known], groups)
         self._has_distance = np.bincount(group[hugs][known], minlength=groups) > 0
 
-    def _count_beds(self, group: Numbers, place: Codes) -> None:
-        groups, places = len(self._keys), int(place.max(initial=0)) + 1
-        pairs, alarms = np.unique(group * places + place, return_counts=True)
-        self._beds = np.bincount(pairs // places, minlength=groups)
+    def _count_beds(self, group: Numbers, bed: Codes) -> None:
+        groups, beds = len(self._keys), int(bed.max(initial=0)) + 1
+        pairs, alarms = np.unique(group * beds + bed, return_counts=True)
+        self._beds = np.bincount(pairs // beds, minlength=groups)
         self._busiest = np.zeros(groups, dtype=np.int64)
-        np.maximum.at(self._busiest, pairs // places, alarms)
+        np.maximum.at(self._busiest, pairs // beds, alarms)
 
     def _duplicates(self, group: Numbers, inside: Flags, useless: Flags) -> Flags:
-        """Which alarms met with the other type that their own meets most often, and which of the
-        two gives way.
+        """Which alarms coincide with the type that their own most often coincides with.
+
+        Also sets which of two such types gives way.
         """
         evidence, keys, groups = self._evidence, self._keys, len(self._keys)
         types, names = len(evidence.types), evidence.types
         within = np.flatnonzero(inside)
         meetings = Meetings(
             evidence.start[within],
-            evidence.place[within],
+            evidence.bed[within],
             evidence.type[within],
             types,
             evidence.policy.findings.duplicate_within,
@@ -284,7 +284,7 @@ class _Counted:
         one = np.flatnonzero(self._met >= 0)
         other = np.searchsorted(keys, keys[one] // types * types + self._met[one])
         gives_way = name_rank[keys[one] % types] > name_rank[self._met[one]]
-        for weight in (self.load, self.needed, self._rank):  # the last outweighs those before
+        for weight in (self.load, self.needed, self._rank):  # the last takes precedence
             gives_way = np.where(
                 weight[one] == weight[other], gives_way, weight[one] < weight[other]
             )
@@ -304,38 +304,38 @@ class _Counted:
             [np.bincount(group[spared & which], minlength=groups) for which in (useless, needed)]
         )
 
-    def finding(self, place: int, unit_alarms: int, unit_load: int, stale: int) -> Finding:
+    def finding(self, index: int, unit_alarms: int, unit_load: int, stale: int) -> Finding:
         evidence = self._evidence
         alarms, load, met_with = (
-            int(self.alarms[place]),
-            int(self.load[place]),
-            int(self._met[place]),
+            int(self.alarms[index]),
+            int(self.load[index]),
+            int(self._met[index]),
         )
-        classes = tuple(self._classes[place].tolist())
-        counts = self._patterns[:, place].tolist()
+        classes = tuple(self._classes[index].tolist())
+        counts = self._patterns[:, index].tolist()
         patterns = tuple(Seen(*counts[begin : begin + 3]) for begin in range(0, len(counts), 3))
-        gives_way = bool(self._gives_way[place])
+        gives_way = bool(self._gives_way[index])
         delay = (
-            Delay(int(self._delay[place]), *self._spared[:, place].tolist())
-            if self._has_delay[place]
+            Delay(int(self._delay[index]), *self._spared[:, index].tolist())
+            if self._has_delay[index]
             else None
         )
         driving = drivers(classes, patterns, gives_way, evidence.policy.findings)
         return Finding(
-            evidence.types[int(self._keys[place]) % len(evidence.types)],
-            Share(alarms, unit_alarms),
-            classes,
-            Share(load, unit_load),
-            PRIORITIES[int(self._rank[place])] if alarms else None,
-            int(self._sounding[place]),
-            int(self._beds[place]),
-            Share(int(self._busiest[place]), alarms),
-            stale,
-            patterns,
-            evidence.types[met_with] if met_with >= 0 else None,
-            gives_way,
-            delay,
-            float(self._distance[place]) if self._has_distance[place] else None,
-            driving,
-            verdict(classes, patterns, driving, stale, evidence.policy.findings),
+            type=evidence.types[int(self._keys[index]) % len(evidence.types)],
+            alarms=Share(alarms, unit_alarms),
+            classes=classes,
+            load=Share(load, unit_load),
+            priority=PRIORITIES[int(self._rank[index])] if alarms else None,
+            sounding=int(self._sounding[index]),
+            beds=int(self._beds[index]),
+            busiest_bed=Share(int(self._busiest[index]), alarms),
+            stale=stale,
+            patterns=patterns,
+            met_with=evidence.types[met_with] if met_with >= 0 else None,
+            gives_way=gives_way,
+            delay=delay,
+            hugging_distance=float(self._distance[index]) if self._has_distance[index] else None,
+            drivers=driving,
+            verdict=verdict(classes, patterns, driving, stale, evidence.policy.findings),
         )

@@ -1,8 +1,8 @@
-"""Findings: what to fix. Per unit, the alarm types by non-actionable load, the pattern that drives
-each, and the class of remedy.
+"""Findings: what to fix. By unit, the alarm types by non-actionable load, the pattern that drives
+each type, and the class of remedy.
 
-A finding names a change of the system that somebody owns. It knows units and alarm types: no
-clinician, bed, patient or text.
+A finding proposes a change of the system, and its owner. It contains units and alarm types, but no
+clinicians, beds, patients or texts.
 """
 
 from __future__ import annotations
@@ -29,21 +29,20 @@ PATTERNS: tuple[Pattern, ...] = (
     "standing",
     "unanswered",
 )
-"""The more telling first: of two that are met alike often, it drives.
+"""The more specific first: of two patterns that are equally frequent, it drives the type.
 
-technical    of that kind, as leads off, a sensor disconnected, a battery
-duplicate    the type most often met with began at the same bed, too, within 5 s
-chattering   as `alarm_fatigue_unit_chattering_alarms`: the third within a minute, and on
-hugging      the reading furthest beyond the limit is within 5 % of it
-fleeting     over in less than 15 s
-standing     lasting, so far or until its end, for more than an hour
-unanswered   needed, and had no response for 10 min, though somebody of the unit responds to alarms
+technical    a technical alarm: leads off, sensor disconnected, battery
+duplicate    one of the type that most often coincides began at the same bed within 5 s
+chattering   as `alarm_fatigue_unit_chattering_alarms`: the third within a minute, or a later one
+hugging      the most extreme reading is within 5 % of the limit
+fleeting     shorter than 15 s
+standing     longer than an hour, even if it has not ended
+unanswered   actionable, without a response for 10 min, in a unit whose staff respond to alarms
 """
 
 Verdict = Literal[Pattern, "stale", "mixed", "needed", "too_few"]
-"""What drives a type. `stale`: no pattern does, but there are alarms active for more than 24 h;
-`mixed`: nothing does; `needed`: nothing does, and most of its alarms needed somebody; `too_few`:
-too few classified to say.
+"""What drives a type. `stale`: no pattern, but alarms active for more than 24 h; `mixed`: nothing;
+`needed`: nothing, and most of its alarms are actionable; `too_few`: too few are classified.
 """
 
 Remedy = Literal[
@@ -73,13 +72,12 @@ REMEDIES: Mapping[Verdict, tuple[Remedy, Owner | None]] = {
     "needed": ("none", None),
     "too_few": ("none", None),
 }
-"""The class of remedy that a pattern calls for, and who owns it: never whoever answers the alarms.
-"""
+"""The class of remedy for a pattern, and its owner, who is never the one who answers the alarms."""
 
 
 class Seen(NamedTuple):
-    """How many of a type's alarms show a pattern: of all, of those that needed nobody, and of those
-    that were needed.
+    """How many alarms of a type show a pattern: of all, of the non-actionable load, and of the
+    actionable ones.
     """
 
     alarms: int
@@ -88,9 +86,9 @@ class Seen(NamedTuple):
 
 
 class Delay(NamedTuple):
-    """An annunciation delay (whole seconds, in ms) that would have spared three quarters of the
-    type's ended alarms that needed nobody, but no longer than `fleeting`: and how many it would
-    have spared of these, and of those that were needed.
+    """An annunciation delay (whole seconds, in ms) that would have removed three quarters of the
+    ended load of the type, at most `Policy.fleeting`; and how many alarms it would have removed of
+    the load, and of the actionable ones.
     """
 
     length: int
@@ -100,48 +98,47 @@ class Delay(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One alarm type of one unit. Counts are of alarms that started in the window; durations in ms.
+    """One alarm type of one unit. Counts are of alarms that started in the window.
 
-    Load: alarms that needed nobody, non-actionable or technical. A share of nothing is unknown,
-    never 0.
+    Durations are in ms. The load is the non-actionable and technical alarms. A share of nothing is
+    unknown, not 0.
     """
 
     type: AlarmType
     alarms: Share
-    """Of the unit's."""
+    """Share of the alarms of the unit."""
     classes: tuple[int, ...]
     """By `CLASSES`."""
     load: Share
-    """Of the unit's."""
+    """Share of the load of the unit."""
     priority: Priority | None
     """The highest in the window."""
     sounding: int
-    """How long they have sounded, added up."""
+    """Their total duration."""
     beds: int
-    """How many beds it came from."""
+    """The number of beds that it came from."""
     busiest_bed: Share
-    """How many of its alarms came from one of them."""
+    """The share of its alarms at the bed with most of them."""
     stale: int
-    """Active for more than 24 h, at the end of the window or until an end in it; started whenever.
+    """Alarms active for more than 24 h at their end, or at the end of the window; whenever they
+    started.
     """
     patterns: tuple[Seen, ...]
     """By `PATTERNS`."""
     met_with: AlarmType | None
-    """The other type that its alarms that needed nobody most often met with; then the first by
-    name.
-    """
+    """The other type that its load most often coincides with; of equals, the first by name."""
     gives_way: bool
-    """Whether this type, not that one, is the one to suppress: it has the lower `priority`; then
-    fewer alarms that were needed; then less load; then the later name.
+    """Whether this type, and not `met_with`, is the one to suppress: it has the lower priority,
+    then fewer actionable alarms, then less load, then the later name.
     """
     delay: Delay | None
-    """None where no alarm that needed nobody has ended."""
+    """None if no alarm of the load has ended."""
     hugging_distance: float | None
-    """Three quarters of the hugging alarms that needed nobody lay no further from their limits (a
-    share of it); None without any.
+    """The third quartile of the distance from the limit (a share of it), of the hugging load; None
+    without any.
     """
     drivers: tuple[Pattern, ...]
-    """Every pattern that would drive the type if there were no other, the most shown first."""
+    """All patterns that could drive the type, the most frequent first."""
     verdict: Verdict
 
     @property
@@ -150,9 +147,7 @@ class Finding:
         return Share(self.load.count, self.load.count + self.classes[ACTIONABLE])
 
     def shown_by(self, pattern: Pattern) -> Share:
-        """Share of the alarms that needed nobody (`unanswered`: of those that were needed) that
-        show a pattern.
-        """
+        """Share of the load that shows a pattern (`unanswered`: share of the actionable alarms)."""
         seen = self.patterns[PATTERNS.index(pattern)]
         return (
             Share(seen.actionable, self.classes[ACTIONABLE])
@@ -162,9 +157,10 @@ class Finding:
 
     @property
     def clinical(self) -> bool:
-        """Whether what it calls for would let an alarm of high priority sound later, or not at all:
-        nothing to be done without a clinical review, however often the alarm was in vain (IEC
-        60601-1-8: high priority asks for an immediate response).
+        """Whether the remedy would delay or remove an alarm of high priority.
+
+        That requires a clinical review, as high priority calls for an immediate response (IEC
+        60601-1-8).
         """
         return self.priority == "high" and self.remedy in (
             "delay",
@@ -185,8 +181,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class UnitFindings:
-    """A unit's alarm types, most non-actionable load first, then most alarms, then by name; `types`
-    counts those left out, too.
+    """The alarm types of a unit by load, then by alarms (most first), then by name.
+
+    `types` is the number of all types, including those that are left out.
     """
 
     facility: str
@@ -202,8 +199,9 @@ class UnitFindings:
 def drivers(
     classes: tuple[int, ...], patterns: tuple[Seen, ...], gives_way: bool, policy: FindingsPolicy
 ) -> tuple[Pattern, ...]:
-    """The patterns that at least `driving_share` of the useless alarms show, and hardly any of the
-    needed ones; most shown first.
+    """The patterns that at least `driving_share` of the load and few actionable alarms show.
+
+    The most frequent comes first.
     """
     actionable, load = classes[ACTIONABLE], classes[NON_ACTIONABLE] + classes[TECHNICAL]
     if actionable + load < policy.min_classified:
@@ -222,7 +220,7 @@ def drivers(
         for pattern, seen in zip(PATTERNS, patterns, strict=True)
         if drives(pattern, seen)
     ]
-    # of equals, the more telling first
+    # of equals, the more specific first
     return tuple(pattern for pattern, _ in sorted(found, key=lambda one: -one[1]))
 
 
@@ -253,5 +251,5 @@ def verdict(
 
 
 def reaches(share: Share, least: float) -> bool:
-    """Whether a share is that large, and not by chance."""
+    """Whether the lower confidence bound of a share is at least this."""
     return share.low is not None and share.low >= least

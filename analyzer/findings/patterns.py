@@ -1,8 +1,7 @@
-"""Patterns: what a ward's alarms look like when nobody is in need, worked out for all of them at
-once.
+"""Patterns: coincidences, distances from limits and quartiles, computed for all alarms at once.
 
-Each function answers for every row; times are in ms, whatever they are counted from. None of them
-takes longer than its rows times the alarm types of a bed, however alarms may heap up.
+Times are in ms from any origin. The cost is at most proportional to the rows times the alarm types
+of a bed, however dense the alarms are.
 """
 
 from __future__ import annotations
@@ -22,39 +21,40 @@ _NONE: Numbers = np.empty(0, dtype=np.int64)
 
 
 class Meetings:
-    """Which alarms begin at a bed together with other types: `within` of each other, either way.
+    """Coincidences: which alarms begin at a bed within `within` (ms) of alarms of other types.
 
-    Alarms of one type that begin at one bed in one slot of time are looked at together, as a cell:
-    no slot is longer than `within`, so that all who begin in it meet each other, and others meet at
-    most those of the slots beside it.
+    Alarms of one type that begin at one bed in one slot of time are one cell. A slot is no longer
+    than `within`. So all alarms in a slot coincide, and others coincide at most with those of the
+    adjacent slots.
     """
 
-    def __init__(self, start: Numbers, place: Codes, type_: Codes, types: int, within: int) -> None:
+    def __init__(self, start: Numbers, bed: Codes, type_: Codes, types: int, within: int) -> None:
         self._types = types
         self._begin = int(start.min(initial=0))
         self._time = start - self._begin
         self._span = int(self._time.max(initial=0)) + 1
         slots = (self._span - 1) // (within + 1) + 3
-        slot = place.astype(np.int64) * slots + self._time // (within + 1) + 1
+        slot = bed.astype(np.int64) * slots + self._time // (within + 1) + 1
         self._cells, self._cell = np.unique(slot * types + type_, return_inverse=True)
         earliest, latest = np.full(len(self._cells), self._span), np.full(len(self._cells), -1)
         np.minimum.at(earliest, self._cell, self._time)
         np.maximum.at(latest, self._cell, self._time)
-        # Of a cell and another type: who begins no later than `until`, or no earlier than `since`, meets it.
+        # For a cell and another type: an alarm meets the type if it begins no later than `until`,
+        # or no earlier than `since`.
         pairs, until, since = [], [], []
         for begin in range(0, len(self._cells), _CELLS_AT_ONCE):
             one, other, step = self._neighbours(
                 np.arange(begin, min(begin + _CELLS_AT_ONCE, len(self._cells)))
             )
-            pair, place_ = np.unique(one * types + self._cells[other] % types, return_inverse=True)
+            pair, index = np.unique(one * types + self._cells[other] % types, return_inverse=True)
             no_later, no_earlier = np.full(len(pair), -1), np.full(len(pair), self._span)
             np.maximum.at(
                 no_later,
-                place_,
+                index,
                 np.select([step < 0, step == 0], [latest[other] + within, self._span], -1),
             )
             np.minimum.at(
-                no_earlier, place_, np.where(step > 0, earliest[other] - within, self._span)
+                no_earlier, index, np.where(step > 0, earliest[other] - within, self._span)
             )
             some = (no_later >= earliest[pair // types]) | (no_earlier <= latest[pair // types])
             pairs.append(pair[some])
@@ -65,8 +65,8 @@ class Meetings:
         )
 
     def _neighbours(self, cells: Numbers) -> tuple[Numbers, Numbers, Numbers]:
-        """Pairs of each of `cells` and another type's cell of the same slot, or one before or after
-        it; and how many slots later.
+        """Pairs of each of `cells` and the cells of other types in the same or an adjacent slot;
+        and how many slots later (-1, 0 or 1).
         """
         types, found = self._types, []
         for step in (-1, 0, 1):
@@ -87,8 +87,9 @@ class Meetings:
         return one, other, step_
 
     def most_met(self, counted: Flags, group: Numbers, groups: int, name_rank: Numbers) -> Numbers:
-        """By group, which alarms of one type and bed share: the type that most of those `counted`
-        meet, then the first by name; or -1.
+        """By group, the type that most `counted` alarms meet; of equals the first by name; or -1.
+
+        Alarms of one type and bed must have the same `group`.
         """
         chosen = np.full(groups, -1, dtype=np.int64)
         axis = Axis(0, self._span)
@@ -101,8 +102,8 @@ class Meetings:
         meetings = high - low - np.maximum(first - np.maximum(last, low), 0)
         of_cell = np.zeros(len(self._cells), dtype=np.int64)
         of_cell[self._cell] = group
-        keys, place = np.unique(of_cell[cell] * self._types + other, return_inverse=True)
-        total = np.bincount(place, weights=meetings, minlength=len(keys)).astype(np.int64)
+        keys, index = np.unique(of_cell[cell] * self._types + other, return_inverse=True)
+        total = np.bincount(index, weights=meetings, minlength=len(keys)).astype(np.int64)
         keys, total = keys[total > 0], total[total > 0]
         of, others = np.divmod(keys, self._types)
         order = np.lexsort((name_rank[others], -total, of))
@@ -111,7 +112,7 @@ class Meetings:
         return chosen
 
     def with_type(self, other: Numbers) -> Flags:
-        """Which alarms meet the type given for each; -1: none."""
+        """Which alarms meet the type that is given for each of them; -1: no type."""
         met = np.zeros(len(other), dtype=np.bool_)
         if len(self._pairs):
             wanted = self._cell * self._types + other
@@ -125,8 +126,8 @@ class Meetings:
 
 
 def distance(value: Floats, limit: Floats) -> Floats:
-    """How far readings lie from their limits, as a share of the limit; not a number where either is
-    unknown, or the limit is 0.
+    """The distance of readings from their limits, as a share of the limit; NaN if either is unknown
+    or the limit is 0.
     """
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         found: Floats = np.abs(value - limit) / np.abs(limit)
@@ -135,13 +136,11 @@ def distance(value: Floats, limit: Floats) -> Floats:
 
 
 def quartile(values: npt.NDArray[Figure], group: Numbers, groups: int) -> npt.NDArray[Figure]:
-    """Of each group, the least of its values that three quarters of them do not exceed; of a group
-    without any, 0.
-    """
+    """The third quartile of the values of each group (one of the values); 0 of an empty group."""
     order = np.lexsort((values, group))
     values, size = values[order], np.bincount(group, minlength=groups)
-    place = np.cumsum(size) - size + (3 * size + 3) // 4 - 1
+    index = np.cumsum(size) - size + (3 * size + 3) // 4 - 1
     found = np.zeros(groups, dtype=values.dtype)
     some = size > 0
-    found[some] = values[place[some]]
+    found[some] = values[index[some]]
     return found

@@ -1,4 +1,4 @@
-"""Episodes: the words for what an alarm is, and the record of a finished one."""
+"""Episodes: the classes and priorities of alarms, and the record of a finished one."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ PRIORITIES: tuple[Priority, ...] = ("info", "low", "medium", "high")
 
 @dataclass(frozen=True, slots=True)
 class EpisodeRecord:
-    """A finished episode as tuning reads it.
+    """A finished episode. Times are in ms.
 
-    Times in ms; `clinicians` raw ids, sorted; `basis` the rule that decided.
+    `clinicians` are raw ids, sorted. `basis` is what the class rests on, None where nothing is
+    known.
     """
 
     facility: str
@@ -46,11 +47,10 @@ class EpisodeRecord:
 
 
 class Finished:
-    """Finished episodes as columns: one sequence for each field of `EpisodeRecord`, in its order.
-    Iterating gives the records.
+    """Finished episodes as columns, one for each field of `EpisodeRecord`, in its order.
 
-    `rows` and `digests` find the records again in the state that gave them, and tell whether it
-    still says the same.
+    Iteration yields the records. `rows` and `digests` identify them in the state that returned
+    them, and show whether they have changed since.
     """
 
     def __init__(self, columns: Sequence[Sequence[Any]], rows: Numbers, digests: Marks) -> None:

@@ -13,16 +13,15 @@ from math import isfinite
 from typing import Any, ClassVar, Literal, TypeVar
 from unicodedata import category
 
-# characters; longer ids are producer faults, and would swell every label and key
+# characters; longer ids are faults of a producer, and would bloat every label and key
 MAX_ID_LENGTH = 128
 MAX_TEXT_LENGTH = 1024
-"""Characters kept of a text that people read (`label`, `role`, `reviewer`, `reason`); decoders cut
-the rest.
+"""Characters of a text for people (`label`, `role`, `reviewer`, `reason`); decoders cut the rest.
 """
 MAX_RECIPIENTS = 256
 """Clinicians that one record may name: no alarm is sent to a whole hospital."""
 MAX_ACUITY = 1000.0
-"""Acuity scales end far below this (nursing hours a day, scores up to 100); a larger figure is a
+"""Acuity scales end far below this (nursing hours a day, scores up to 100). A larger value is a
 sentinel.
 """
 
@@ -44,11 +43,9 @@ Action = Literal[
 Verdict = Literal["actionable", "non_actionable"]
 
 EARLIEST = 946_684_800_000
-"""2000-01-01T00:00:00.000Z, the first moment that records may name: decoders take what lies before
-for an unset clock.
-"""
+"""2000-01-01T00:00:00.000Z, the earliest time of a record: an earlier one means an unset clock."""
 LATEST = 4_133_980_799_999
-"""2100-12-31T23:59:59.999Z, the last."""
+"""2100-12-31T23:59:59.999Z, the latest time of a record."""
 # the years 1 to 9999, which RFC 3339 can write
 _CALENDAR = (-62_135_596_800_000, 253_402_300_799_999)
 A_PLAIN_ID = "no control, format or line-separator characters"
@@ -57,9 +54,7 @@ _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 class FactError(ValueError):
-    """A fact that cannot be: `field` is at fault, `expected` says what belongs there (never what
-    was found).
-    """
+    """An invalid fact: the `field` at fault, and what was `expected`; never the value found."""
 
     def __init__(self, field: str, expected: str) -> None:
         super().__init__(f"{field}: expected {expected}")
@@ -68,21 +63,23 @@ class FactError(ValueError):
 
 
 def is_plain(text: str) -> bool:
-    """Whether a text is without control, format and line-separator characters and lone surrogates
+    """Whether a text has no control, format or line-separator characters and no lone surrogates
     (Cc, Cf, Zl, Zp, Cs).
 
-    It costs a fraction of a millisecond for a megabyte, so many ids are checked at once, joined.
+    A megabyte takes a fraction of a millisecond, so many ids can be joined and checked at once.
 
-    >>> [is_plain(text) for text in ("ICU 3", "Zürich\\u00a0Süd", "bed\\n1", "a\\u200bb", "\\ud800")]
-    [True, True, False, False, False]
+    >>> [is_plain(text) for text in ("ICU 3", "Zürich\\u00a0Süd")]
+    [True, True]
+    >>> [is_plain(text) for text in ("bed\\n1", "a\\u200bb", "\\ud800")]
+    [False, False, False]
     """
-    # What is printable is in none of the categories; the reverse does not hold (no-break spaces,
-    # private use).
+    # Printable characters are in none of the categories. Some others are not either, such as
+    # no-break spaces.
     return text.isprintable() or _UNPRINTABLE.isdisjoint(map(category, set(text)))
 
 
 def expected_time(moment: int) -> str:
-    """What belongs in the place of a record's time that lies before `EARLIEST` or after `LATEST`."""
+    """What was expected instead of a time before `EARLIEST` or after `LATEST`."""
     if EARLIEST <= moment * 1000 <= LATEST:
         return "milliseconds since 1970, found what looks like seconds"
     return "a time from 2000 to 2100"
@@ -103,8 +100,8 @@ def _check_figure(field: str, value: float | None) -> None:
 
 
 class _Fact:
-    """What the four kinds share: bounded ids, times within the calendar, and an order between
-    records of one thing.
+    """What the four kinds share: bounded ids, valid times, and an order between records of one
+    alarm or assignment.
     """
 
     __slots__ = ()
@@ -121,7 +118,7 @@ class _Fact:
 
     @property
     def order(self) -> tuple[int, str]:
-        """What decides between records of one thing: `at`, then `event_id`."""
+        """The sort key that decides which record counts: `at`, then `event_id`."""
         return self.at, self.event_id  # type: ignore[attr-defined]  # every subclass declares both
 
 
@@ -208,7 +205,7 @@ class Assignment(_Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response(_Fact):
-    """What somebody did: about one alarm (`alarm_id`), or about whatever sounded at `bed`."""
+    """What somebody did about one alarm (`alarm_id`), or about all alarms at `bed`."""
 
     _ids: ClassVar[tuple[str, ...]] = (
         "event_id",

@@ -23,23 +23,21 @@ DEFAULT_WINDOWS = {"10m": 10 * MINUTE, "1h": HOUR, "2h": 2 * HOUR, "12h": 12 * H
 """10 min is the interval of ISA-18.2 rates; 2 h the exposure of Bonafide 2015; 12 h a shift."""
 
 FLOOD_INTERVAL = 10 * MINUTE
-"""Floods are told by the alarms of as long (ISA-18.2-2016)."""
+"""Floods are detected by the alarms of this interval (ISA-18.2-2016)."""
 FLOOD_RUN_IN = HOUR
-"""So long before each window the state of flood is followed, for what holds when the window begins
+"""The flood state is evaluated from this long before a window, so that it is known at its start
 (our own).
 """
 EXPOSURE = 2 * HOUR
 """The exposure of Bonafide 2015, whatever the windows are."""
 
 STANDING = HOUR
-"""An alarm that has not ended within an hour stands: a state rather than an event, and on the way
-to `STALE` (our own).
-"""
+"""An alarm that lasts longer than an hour is standing: a state rather than an event (our own)."""
 STALE = 24 * HOUR
 """An alarm open for longer is stale (ISA-18.2-2016: fewer than five on any day, with plans)."""
 
 JUDGING = frozenset({"action_window", "fleeting", "cover", "cover_by"})
-"""The settings that decide what an episode was."""
+"""The settings that decide the class of an episode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,16 +251,17 @@ class Policy:
 
     @property
     def lookback(self) -> int:
-        """How long before now an alarm may have ended, and still count somewhere."""
+        """How long before now an alarm may have ended and still count in some window (ms)."""
         return max(max(self.windows.values()) + FLOOD_RUN_IN + FLOOD_INTERVAL, EXPOSURE)
 
     @property
     def fingerprint(self) -> str:
-        """Tells whether a policy is another one: alike for equal policies, on every worker and
-        after every restart.
+        """A hash of the settings, equal for equal policies on every worker and after a restart.
 
-        >>> Policy().fingerprint == Policy(min_classified=5).fingerprint != Policy(min_classified=6).fingerprint
+        >>> Policy().fingerprint == Policy(min_classified=5).fingerprint
         True
+        >>> Policy().fingerprint == Policy(min_classified=6).fingerprint
+        False
         """
         return blake2b(json.dumps(asdict(self), sort_keys=True).encode(), digest_size=4).hexdigest()
 
@@ -290,11 +289,12 @@ class Policy:
         least = max(self.windows.values()) + self.cover + self.allowed_lateness + self.action_window
         if self.horizon < least:
             raise ValueError(
-                f"horizon: expected at least {least / HOUR:g} h (longest window + cover + allowed_lateness + action_window), "
-                "else facts would be dropped that a window still needs"
+                f"horizon: expected at least {least / HOUR:g} h (longest window + cover + "
+                "allowed_lateness + action_window), else facts would be dropped that a window "
+                "still needs"
             )
         if self.horizon < self.lookback:
             raise ValueError(
-                f"horizon: expected at least {self.lookback / HOUR:g} h (longest window + 70 min, and 2 h), "
-                "else alarms would be dropped that tell floods and exposure"
+                f"horizon: expected at least {self.lookback / HOUR:g} h (longest window + 70 min, "
+                "and 2 h), else alarms would be dropped that tell floods and exposure"
             )

@@ -149,7 +149,7 @@ class Context:
             self._pairs_of_unit.setdefault(places[place].unit, []).append(
                 (number, places[place].bed, state.teams.names(team))
             )
-        columns = (shifts.start, shifts.end, shifts.clinician, shifts.place)
+        columns = (shifts.start, shifts.end, shifts.clinician, shifts.bed)
         for start, end, clinician, place in zip(
             *(column[assignments].tolist() for column in columns), strict=True
         ):

@@ -169,7 +169,7 @@ class _Shifts:
         some = end > start
         rows = rows[some]
         self.start, self.end = start[some], end[some]
-        self.clinician, self.place = shifts.clinician[rows], shifts.place[rows]
+        self.clinician, self.place = shifts.clinician[rows], shifts.bed[rows]
         self.unit = unit_of_place[self.place]
 
     def merged_by(self, group: Numbers, item: Integers) -> tuple[Intervals, Numbers]:

@@ -81,7 +81,7 @@ class Glance:
         names = state.facilities.by_number
         now = state.times.now[: len(names)]
         first_alarm = state.overload.first_alarm[: len(names)] * state.policy.overload.every
-        since = np.maximum(first_alarm, state.times.tidied[: len(names)]).tolist()
+        since = np.maximum(first_alarm, state.times.evicted_until[: len(names)]).tolist()
         chosen = {
             name: number
             for number, name in enumerate(names)

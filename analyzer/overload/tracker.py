@@ -39,7 +39,7 @@ def evaluate(state: State) -> None:
     log.reserve(count)
     now = state.times.now[:count] // every
     # The facts before the horizon are gone, and with them the loads of the hour after it.
-    measurable = -(-(state.times.tidied[:count] + HOUR) // every) + _look_back(
+    measurable = -(-(state.times.evicted_until[:count] + HOUR) // every) + _look_back(
         state.policy.overload
     )
     stretches: Stretches | None = None

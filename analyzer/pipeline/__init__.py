@@ -1,0 +1,48 @@
+"""Pipeline: from facts to classified, finished episodes, and the state of one partition.
+
+It knows admission, the episode table, rosters, responses, classes, retention and storage. It
+refuses to know statistics, overload and why an alarm is worth fixing.
+"""
+
+from analyzer.pipeline.admission import OUTCOMES, TOPICS, Outcome
+from analyzer.pipeline.classes import (
+    ACTIONABLE,
+    CLASSES,
+    NON_ACTIONABLE,
+    PENDING,
+    SCOPES,
+    TECHNICAL,
+    UNKNOWN,
+    Scope,
+    nonactionable_ratio,
+)
+from analyzer.pipeline.control import COMMANDS, Command
+from analyzer.pipeline.pending import Columns
+from analyzer.pipeline.recent import DEVICE_TYPES, MINUTES, OTHER, ClockOffset
+from analyzer.pipeline.response_times import RESPONSE_BUCKETS, ResponseTimes
+from analyzer.pipeline.shards import ShardKey
+
+__all__ = [
+    "ACTIONABLE",
+    "CLASSES",
+    "COMMANDS",
+    "DEVICE_TYPES",
+    "MINUTES",
+    "NON_ACTIONABLE",
+    "OTHER",
+    "OUTCOMES",
+    "PENDING",
+    "RESPONSE_BUCKETS",
+    "SCOPES",
+    "TECHNICAL",
+    "TOPICS",
+    "UNKNOWN",
+    "ClockOffset",
+    "Columns",
+    "Command",
+    "Outcome",
+    "ResponseTimes",
+    "Scope",
+    "ShardKey",
+    "nonactionable_ratio",
+]

@@ -1,7 +1,7 @@
-"""Admission: which facts of one topic count, judged by the topic and the fact's facility alone.
+"""Admission: which facts of one topic are accepted, by the facts of its topic and facility alone.
 
-It refuses to know other topics: so the verdicts come out the same after a crash, or at another
-interleaving of topics.
+It refuses to know other topics. So outcomes are the same after a crash, and for any interleaving of
+topics.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ACCEPTED, DUPLICATE, MALFORMED, MISROUTED, FUTURE, LATE = range(len(OUTCOMES))
 TOPICS: tuple[Topic, ...] = ("alarms", "assignments", "responses", "labels")
 
 NOTHING_YET = -(1 << 61)
-"""The watermark before the first accepted fact: earlier than any moment, and safe to subtract a
+"""The watermark before the first accepted fact: earlier than any time, and safe to subtract a
 duration from.
 """
 
@@ -43,13 +43,13 @@ Outcomes = npt.NDArray[np.int8]
 
 
 class Admission(Growing):
-    """The gate of one topic: each facility's watermark, and the ids that came through."""
+    """The admission of one topic: the watermark of each facility (ms), and the accepted ids."""
 
     watermark: Numbers  # by facility
 
     def __init__(self, topic: Topic, policy: Policy) -> None:
         super().__init__(watermark=(np.int64, NOTHING_YET))
-        # people chart late: these only have to reach what is still held
+        # people chart late: these are late only once they lie behind the horizon
         self._patient = topic in ("assignments", "labels")
         self._policy = policy
         self.seen = SeenIds()
@@ -62,11 +62,12 @@ class Admission(Growing):
         stamps: Numbers | None,
         until: Numbers | None,
     ) -> tuple[Outcomes, Numbers]:
-        """Judge facts in the order they came, and remember those accepted.
+        """Decide on facts in the order in which they arrived, and remember those accepted.
 
-        `stamps` are the Kafka records' timestamps (ms); None says that the input is complete
-        history, in which nothing is late or in the future. `until` are the ends of assignments.
-        Returns the outcomes, and the entries in `seen` of the accepted ones.
+        `at` are event times (ms) and `stamps` the timestamps of the Kafka records (ms). `stamps` is
+        None for complete history, in which nothing is late or in the future. `until` are the ends
+        of assignments (ms). Returns the outcomes, as indices of `OUTCOMES`, and the entries in
+        `seen` of the accepted facts.
         """
         self.reserve(int(facilities.max()) + 1)
         packed = pack(event_ids)
@@ -75,14 +76,14 @@ class Admission(Growing):
         ordered = np.sort(marks)
         all_new = not (ordered[1:] == ordered[:-1]).any() and not (entries != UNKNOWN).any()
         if all_new:
-            outcomes = self._judge_new(facilities, at, stamps, until)
+            outcomes = self._check_new(facilities, at, stamps, until)
         else:
-            outcomes = self._judge_one_by_one(facilities, at, stamps, until, entries, marks, checks)
+            outcomes = self._check_one_by_one(facilities, at, stamps, until, entries, marks, checks)
         chosen = np.flatnonzero(outcomes == ACCEPTED)
         if not len(chosen):
             return outcomes, chosen
         if len(chosen) < len(event_ids):
-            event_ids = [event_ids[place] for place in chosen.tolist()]
+            event_ids = [event_ids[index] for index in chosen.tolist()]
             facilities, at, marks, checks = (
                 facilities[chosen],
                 at[chosen],
@@ -95,16 +96,16 @@ class Admission(Growing):
             return outcomes, self.seen.add(facilities, packed, at, marks, checks)
         return outcomes, self.seen.add_again(facilities, event_ids, at, marks, checks)
 
-    def _judge_new(
+    def _check_new(
         self, facilities: Numbers, at: Numbers, stamps: Numbers | None, until: Numbers | None
     ) -> Outcomes:
-        """Facts of which none has been seen before, or twice."""
+        """The outcomes of facts that contain no duplicates."""
         outcomes = np.full(len(at), ACCEPTED, dtype=np.int8)
         if stamps is None:
             return outcomes
         future, stale = at > stamps + self._policy.max_ahead, self._stale(at, stamps)
-        # What is late by the watermark lies behind it, so it may be left in when asking how far
-        # that had come before each fact.
+        # Late facts lie behind the watermark, so they need not be excluded from its running
+        # maximum.
         reached = _reached_before(
             facilities, np.where(future | stale, NOTHING_YET, at), self.watermark[facilities]
         )
@@ -113,8 +114,9 @@ class Admission(Growing):
         return outcomes
 
     def _stale(self, at: Numbers, stamps: Numbers) -> npt.NDArray[np.bool_]:
-        """Late by the record's own timestamp, whatever the watermark: so an unset clock cannot open
-        a facility's history.
+        """Which facts are late by the timestamp of their own record, whatever the watermark is.
+
+        So an unset clock cannot start the history of a facility.
         """
         if self._patient:
             return np.zeros(len(at), dtype=np.bool_)
@@ -128,7 +130,7 @@ class Admission(Growing):
         )
         return late if until is None else late & (until <= watermark)
 
-    def _judge_one_by_one(
+    def _check_one_by_one(
         self,
         facilities: Numbers,
         at: Numbers,
@@ -138,9 +140,7 @@ class Admission(Growing):
         marks: Marks,
         checks: Checks,
     ) -> Outcomes:
-        """Facts some of which may have been seen before: whether one counts depends on those before
-        it.
-        """
+        """The outcomes of facts that may contain duplicates: each depends on those before it."""
         policy = self._policy
         lateness = policy.horizon if self._patient else policy.allowed_lateness
         watermarks = dict(
@@ -181,9 +181,9 @@ class Admission(Growing):
         return np.array(outcomes, dtype=np.int8)
 
     def forget(self, at_least: Numbers | None = None) -> None:
-        """Drop the ids that the horizon has passed.
+        """Drop ids behind the horizon.
 
-        `at_least` (ms, by facility): the horizon lies here or later, whatever the watermark says.
+        `at_least` (ms, by facility) is a lower bound of the horizon, whatever the watermark is.
         """
         horizon = self.watermark - self._policy.horizon
         if at_least is not None:
@@ -194,8 +194,8 @@ class Admission(Growing):
         """Forget a facility's ids with a time after `moment` (ms) and move its watermark back.
 
         The watermark becomes the latest time that remains. Ids behind the horizon of the old
-        watermark go as well: whether they are still in memory must make no difference. Returns
-        whether anything lay after `moment`.
+        watermark are dropped as well, as it must not matter whether they were evicted yet. Returns
+        whether anything was after `moment`.
         """
         before = int(self.watermark[facility])
         if before <= moment:
@@ -208,14 +208,14 @@ class Admission(Growing):
         return True
 
     def drop(self, facilities: Numbers) -> None:
-        """Forget facilities: ids and watermarks."""
+        """Forget the ids and watermarks of facilities (by number)."""
         self.seen.erase(self.seen.of(facilities))
         self.watermark[facilities] = NOTHING_YET
 
 
 def _reached_before(facilities: Numbers, at: Numbers, watermark: Numbers) -> Numbers:
-    """For each fact, how far its facility had come before it: the greatest of `watermark` and of
-    the earlier facts' `at`.
+    """For each fact, the watermark of its facility before it: the greatest of `watermark` and of
+    the `at` of earlier facts.
     """
     order = np.argsort(facilities, kind="stable")
     facilities, moments = facilities[order], np.maximum(at, watermark)[order]

@@ -1,6 +1,4 @@
-"""Classes: the seven rules that say what an alarm was, read from top to bottom; the first that
-applies decides.
-"""
+"""Classes: the seven rules that classify an alarm. The first rule that applies decides."""
 
 from __future__ import annotations
 
@@ -13,8 +11,8 @@ from analyzer.arrays import Numbers
 from analyzer.columns.statics import Statics
 from analyzer.model.episodes import Class
 from analyzer.model.policy import Policy
-from analyzer.pipeline.responses import Cover
-from analyzer.pipeline.table import NOT_JUDGED, Table
+from analyzer.pipeline.coverage import Cover
+from analyzer.pipeline.table import NO_VERDICT, Table
 
 CLASSES: tuple[Class, ...] = ("actionable", "non_actionable", "technical", "pending", "unknown")
 ACTIONABLE, NON_ACTIONABLE, TECHNICAL, PENDING, UNKNOWN = range(len(CLASSES))
@@ -25,21 +23,22 @@ SCOPES: tuple[Scope, ...] = ("all", "clinical")
 LABELLED, BY_KIND, ANSWERED, NOT_OVER, FLEETING, COVERED, NOTHING_KNOWN = range(7)
 """The rules, in their order."""
 BASES = ("label", "kind", "response", None, "fleeting", "no_intervention", None)
-"""What each rule rests on; None where nothing is known."""
+"""The basis of each rule, as in `EpisodeRecord.basis`."""
 _OUTCOME = np.array(
     [-1, TECHNICAL, ACTIONABLE, PENDING, NON_ACTIONABLE, NON_ACTIONABLE, UNKNOWN], dtype=np.int8
 )
 
 
 def classify(table: Table, statics: Statics, rows: Numbers, horizon: int) -> None:
-    """Rules 1 to 4 for existing rows, whether they are final or not: everything that does not wait
-    for their end.
+    """Apply rules 1 to 4, which need not wait for the end, to rows with a start.
+
+    `horizon` (ms): labels from earlier than this before the start do not count.
     """
     verdict = np.where(
-        table.judged_at[rows] >= table.start[rows] - horizon, table.verdict[rows], NOT_JUDGED
+        table.verdict_at[rows] >= table.start[rows] - horizon, table.verdict[rows], NO_VERDICT
     )
     rule = np.select(
-        [verdict != NOT_JUDGED, statics.technical[table.static[rows]], table.intervened[rows]],
+        [verdict != NO_VERDICT, statics.technical[table.static[rows]], table.intervened[rows]],
         [LABELLED, BY_KIND, ANSWERED],
         NOT_OVER,
     ).astype(np.int8)
@@ -50,7 +49,7 @@ def classify(table: Table, statics: Statics, rows: Numbers, horizon: int) -> Non
 def classify_final(
     table: Table, statics: Statics, rows: Numbers, cover: Cover, policy: Policy
 ) -> None:
-    """All rules for existing rows whose action window is over."""
+    """Apply all rules to rows whose action window is over."""
     classify(table, statics, rows, policy.horizon)
     rows = rows[table.rule[rows] == NOT_OVER]
     start, end = table.start[rows], table.end[rows]
@@ -73,15 +72,14 @@ def classify_final(
 def nonactionable_ratio(
     counts: npt.NDArray[Any], scope: Scope, min_classified: int
 ) -> float | None:
-    """Share of the classified alarms that needed nobody; None while fewer than `min_classified` are
-    classified.
+    """Non-actionable share of the classified alarms; None if fewer than `min_classified` are.
 
-    `counts` by class, in the order of `CLASSES`. Scope `all` takes technical alarms for
-    non-actionable; `clinical` leaves them out (the two shares of Bonafide 2015, never to be mixed
-    with Drew's false alarms).
+    `counts` are by class, in the order of `CLASSES`. Scope `all` counts technical alarms as
+    non-actionable; `clinical` leaves them out. These are the two shares of Bonafide 2015; they are
+    not comparable with the false alarms of Drew 2014.
     """
-    useless = int(counts[NON_ACTIONABLE]) + (int(counts[TECHNICAL]) if scope == "all" else 0)
-    classified = int(counts[ACTIONABLE]) + useless
+    nonactionable = int(counts[NON_ACTIONABLE]) + (int(counts[TECHNICAL]) if scope == "all" else 0)
+    classified = int(counts[ACTIONABLE]) + nonactionable
     if classified < max(min_classified, 1):
         return None
-    return useless / classified
+    return nonactionable / classified

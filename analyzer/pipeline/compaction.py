@@ -1,10 +1,9 @@
-"""Compaction: names that nothing held uses any more are given back, and the others are
-renumbered.
+"""Compaction: drops the names that nothing held refers to, and renumbers the others.
 
-Units, places, beds, alarm types, clinicians and teams are known by number throughout the state,
-and a feed may use new names for every alarm. Renumbering touches everything that is held. So it
-waits until more than half of the names are unused, which spreads its cost over the facts that
-brought them, or until a whole facility was dropped.
+Units, beds, alarm types, clinicians and teams are numbers throughout the state, and a feed may use
+new names for every alarm. Renumbering rewrites everything that is held. So it waits until more than
+half of the names are unused, which spreads its cost over the facts that brought them, or until a
+facility was dropped.
 """
 
 from __future__ import annotations
@@ -12,18 +11,18 @@ from __future__ import annotations
 import numpy as np
 
 from analyzer.arrays import Codes, Numbers
-from analyzer.pipeline.responses import NOT_SAID
+from analyzer.pipeline.responses import NO_UNIT
 from analyzer.pipeline.state import State
 from analyzer.times import NEVER
 
 SPARE = 4096
-"""Unused names, statics, labels or teams that are not worth a sweep of their own (our own)."""
+"""So many unused names, statics, labels or teams are not worth a sweep (our own)."""
 
 
 def compact(state: State, at_once: bool = False) -> bool:
-    """Give unused names back if they are many, or if a facility was dropped.
+    """Drop unused names if they are many, or if a facility was dropped.
 
-    `at_once`: however few they are. Returns whether anything was renumbered.
+    `at_once`: even if they are few. Returns whether anything was renumbered.
     """
     names = _names(state)
     due = names > 2 * state.names_kept + SPARE
@@ -35,10 +34,10 @@ def compact(state: State, at_once: bool = False) -> bool:
     existing = table.existing()
     moved = statics.keep(np.unique(table.static[existing]))
     table.static[existing] = moved[table.static[existing]]
-    places = np.array(sorted(state.roster.places()), dtype=np.int64)
+    places = np.array(sorted(state.roster.beds()), dtype=np.int64)
     units = _used_units(state, places)
-    lent = {loan[5] for loan in table.lent.values()}
-    beds = np.array(sorted({*state.responses.beds(), *lent}), dtype=np.int64)
+    contributing = {one.bed for one in table.contributions.values()}
+    beds = np.array(sorted({*state.responses.beds(), *contributing}), dtype=np.int64)
     moved_units, moved_places, moved_beds = statics.keep_names(units, places, beds)
 
     shifts = state.roster.shifts
@@ -52,8 +51,11 @@ def compact(state: State, at_once: bool = False) -> bool:
     state.cover.renumber(moved_units)
     state.response_times.renumber(moved_units)
     state.overload.renumber(moved_units, moved_clinicians)
-    unsure = state.unsure.items()
-    state.unsure = {int(moved_units[one]): rows for one, rows in unsure if moved_units[one] >= 0}
+    state.unclassified = {
+        int(moved_units[unit]): rows
+        for unit, rows in state.unclassified.items()
+        if moved_units[unit] >= 0
+    }
     _renumber_rows(state, moved_units, moved_beds)
     state.facilities.compacted()
     state.head_changed = True
@@ -91,22 +93,22 @@ def _names(state: State) -> int:
 
 
 def _used_units(state: State, places: Numbers) -> Numbers:
-    """Units that something beside statics refers to.
+    """The units that something other than statics refers to.
 
-    Response times alone do not keep one: they are counts of the past.
+    Response times alone do not keep a unit: they are counts of the past.
     """
     table, statics = state.table, state.statics
     observed = np.flatnonzero(table.observed_after != NEVER)
     of_places = map(statics.places.by_number.__getitem__, places.tolist())
     used = {
-        *(statics.units.get((place.facility, place.unit), NOT_SAID) for place in of_places),
-        *(loan[0] for loan in table.lent.values()),
+        *(statics.units.get((place.facility, place.unit), NO_UNIT) for place in of_places),
+        *(one.unit for one in table.contributions.values()),
         *table.observed_unit[observed].tolist(),
         *state.cover.units(),
         *state.responses.units(),
         *state.overload.numbers(of_units=True),
     }
-    return np.array(sorted(used - {NOT_SAID}), dtype=np.int64)
+    return np.array(sorted(used - {NO_UNIT}), dtype=np.int64)
 
 
 def _renumber_rows(state: State, units: Codes, beds: Codes) -> None:
@@ -114,7 +116,6 @@ def _renumber_rows(state: State, units: Codes, beds: Codes) -> None:
     observed = table.observed_after != NEVER
     table.observed_unit[observed] = units[table.observed_unit[observed]]
     table.observed_unit[~observed] = 0
-    for row, (unit, first, last, first_at_bed, last_at_bed, bed) in table.lent.items():
-        moved = int(units[unit]), int(beds[bed])
-        table.lent[row] = moved[0], first, last, first_at_bed, last_at_bed, moved[1]
+    for row, one in table.contributions.items():
+        table.contributions[row] = one._replace(unit=int(units[one.unit]), bed=int(beds[one.bed]))
     table.changed(table.rows())

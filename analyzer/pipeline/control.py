@@ -1,13 +1,13 @@
-"""Control: forgets a facility's facts of one topic, all of them or those dated after a moment.
+"""Control: forgets the facts of a facility and topic, all of them or those after a given time.
 
-A clock that runs ahead pushes the watermark of its topic ahead, and everything after it is late.
-A control record, written into the topic itself, takes that back. It concerns the facts of its own
-topic and its own partition that were accepted before it, and nothing else. So the result is the
-same at any interleaving of topics, after a crash, and whether facts were folded yet or not.
+A clock that runs ahead advances the watermark of its topic, and correct facts are then refused as
+late. A control record, written into the topic itself, undoes that. It applies to the facts of its
+topic and partition that were accepted before it, and to nothing else. So the result is the same for
+any interleaving of topics, after a crash, and whether or not facts were folded already.
 
-For that, facts that are merged are forgotten together: an alarm id with one event after the
-moment loses all its events, and an assignment with one record after the moment is gone. Responses
-and labels are forgotten one by one.
+Merged facts are therefore forgotten together: an alarm id with an event after the given time loses
+all its events, and an assignment with a record after it is removed. Responses and labels are
+forgotten one by one.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ import numpy as np
 
 from analyzer.arrays import Numbers
 from analyzer.model.facts import FACT_TYPES, Topic
-from analyzer.pipeline.coverage import join, judge, responses_from, return_loan
+from analyzer.pipeline.alarm_responses import join, responses_from, set_verdict
+from analyzer.pipeline.contributions import withdraw_contribution
 from analyzer.pipeline.departed import drop_if_empty
-from analyzer.pipeline.derive import derive, judge_again
+from analyzer.pipeline.derive import derive, reclassify
 from analyzer.pipeline.state import State
 from analyzer.pipeline.table import Table
 from analyzer.times import NEVER, OPEN
@@ -31,22 +32,22 @@ Command = Literal["reset", "forget"]
 COMMANDS: tuple[Command, ...] = ("reset", "forget")
 
 _EVERYTHING = -(1 << 60)
-"""All facts lie after this moment; the watermark before the first fact does not."""
+"""Earlier than every fact, but later than the watermark before the first fact."""
 
 
 def control(state: State, topic: Topic, command: Command, facility: str, at: int) -> bool:
-    """Obey a control record of a topic. Returns whether nothing is held of the facility any more.
+    """Apply a control record. Returns whether the facility was dropped, as nothing is left of it.
 
-    `reset` forgets what lies after `at` (ms); `forget` forgets everything, whatever `at` is.
+    `reset` forgets the facts after `at` (ms); `forget` forgets all of them and ignores `at`.
     """
     number = state.facilities.get(facility)
     if number is None:
         return False
     state.grow()
     moment = at if command == "reset" else _EVERYTHING
-    if state.gates[topic].forget_after(number, moment):
+    if state.admission[topic].forget_after(number, moment):
         _FORGET[topic](state, number, moment)
-        judge_again(state)
+        reclassify(state)
         state.head_changed = True
         if topic == "alarms":
             state.rewound.add(number)
@@ -60,23 +61,23 @@ def control(state: State, topic: Topic, command: Command, facility: str, at: int
     return drop_if_empty(state, number)
 
 
-def _waiting_after(state: State, topic: Topic, number: int, moment: int, field: str) -> list[str]:
-    """What a topic's waiting facts after the moment are about."""
-    return sorted(state.arrivals.after(topic, number, moment, _place(topic, field)))
+def _pending_after(state: State, topic: Topic, number: int, moment: int, field: str) -> list[str]:
+    """The values of a field of the pending facts after `moment` (ms), sorted."""
+    return sorted(state.pending.after(topic, number, moment, _index_of(topic, field)))
 
 
-def _place(topic: Topic, field: str) -> int:
+def _index_of(topic: Topic, field: str) -> int:
     return list(FACT_TYPES[topic].__slots__).index(field)
 
 
 def _forget_alarms(state: State, number: int, moment: int) -> None:
     table = state.table
     rows = table.of_facility(number)
-    waiting = _waiting_after(state, "alarms", number, moment, "alarm_id")
-    rows = np.union1d(rows[table.latest[rows] > moment], table.known(number, waiting))
+    pending = _pending_after(state, "alarms", number, moment, "alarm_id")
+    rows = np.union1d(rows[table.latest[rows] > moment], table.known(number, pending))
     first = table.first_of_ids(rows)
-    ids = {*waiting, *table.ids(first)}
-    state.arrivals.remove("alarms", number, _place("alarms", "alarm_id"), ids)
+    ids = {*pending, *table.ids(first)}
+    state.pending.remove("alarms", number, _index_of("alarms", "alarm_id"), ids)
     if not len(first):
         return
     chains = np.array([row for one in first.tolist() for row in table.chain(one)], dtype=np.int64)
@@ -91,7 +92,7 @@ def _forget_alarms(state: State, number: int, moment: int) -> None:
         -1,
     )
     for row in chains.tolist():
-        return_loan(state, row)
+        withdraw_contribution(state, row)
     state.listing.remove(existing)
     for row in first.tolist():
         join(state, row)
@@ -104,36 +105,36 @@ def _forget_alarms(state: State, number: int, moment: int) -> None:
 
 
 def _forget_assignments(state: State, number: int, moment: int) -> None:
-    waiting = set(_waiting_after(state, "assignments", number, moment, "assignment_id"))
-    place = _place("assignments", "assignment_id")
+    pending = set(_pending_after(state, "assignments", number, moment, "assignment_id"))
+    index = _index_of("assignments", "assignment_id")
     held = state.roster.ids_after(number, moment)
-    state.arrivals.remove("assignments", number, place, waiting | held)
-    removed = state.roster.remove(number, waiting | held)
+    state.pending.remove("assignments", number, index, pending | held)
+    removed = state.roster.remove(number, pending | held)
     if removed:
         starts = np.array([one.start for _, one in removed], dtype=np.int64)
         state.overload.mark_dirty(np.full(len(removed), number), starts)
         rows = [state.listing.begun_within(bed, one.start, one.end) for bed, one in removed]
-        _work_out(state, np.unique(np.concatenate(rows)))
+        _derive(state, np.unique(np.concatenate(rows)))
 
 
 def _forget_responses(state: State, number: int, moment: int) -> None:
     table = state.table
-    state.arrivals.remove_after("responses", number, moment)
+    state.pending.remove_after("responses", number, moment)
     state.responses.remove_after(number, moment)
     units = state.statics.units.by_number
     for unit in [unit for unit in state.cover.units() if units[unit][0] == number]:
         state.cover.remove_after(unit, moment)
     rows = table.of_facility(number)
-    named = rows[table.heard_at[rows] != NEVER].tolist()
+    named = rows[table.response_at[rows] != NEVER].tolist()
     changed = [row for row in named if responses_from(table, row, moment + 1)]
-    _mention_again(table, changed)
-    _work_out(state, rows)
+    _update_mentions(table, changed)
+    _derive(state, rows)
     _drop_empty_rows(table, np.array(changed, dtype=np.int64))
 
 
 def _forget_labels(state: State, number: int, moment: int) -> None:
     table = state.table
-    state.arrivals.remove_after("labels", number, moment)
+    state.pending.remove_after("labels", number, moment)
     changed = []
     for row, labels in list(table.labels.items()):
         if table.facility[row] == number and labels[-1][0] > moment:
@@ -142,33 +143,33 @@ def _forget_labels(state: State, number: int, moment: int) -> None:
                 del table.labels[row]
             changed.append(row)
     rows = np.array(sorted(changed), dtype=np.int64)
-    judge(table, rows)
-    _mention_again(table, changed)
-    _work_out(state, rows)
+    set_verdict(table, rows)
+    _update_mentions(table, changed)
+    _derive(state, rows)
     _drop_empty_rows(table, rows)
 
 
-def _work_out(state: State, rows: Numbers) -> None:
+def _derive(state: State, rows: Numbers) -> None:
     if len(rows):
         derive(state, rows)
         state.table.changed(rows)
 
 
-def _mention_again(table: Table, rows: Iterable[int]) -> None:
-    """Work out the last mention of rows that lost responses or labels."""
+def _update_mentions(table: Table, rows: Iterable[int]) -> None:
+    """Update the last mention of rows that lost responses or labels."""
     for row in rows:
         last = -OPEN
-        if row in table.heard:
-            last = max(times[-1] for times in table.heard[row].by_code.values())
-        elif table.heard_at[row] != NEVER:
-            last = int(table.heard_at[row])
+        if row in table.responses:
+            last = max(times[-1] for times in table.responses[row].by_code.values())
+        elif table.response_at[row] != NEVER:
+            last = int(table.response_at[row])
         if row in table.labels:
             last = max(last, table.labels[row][-1][0])
         table.mentioned[row] = last
 
 
 def _drop_empty_rows(table: Table, rows: Numbers) -> None:
-    """Give rows back of which nothing is known any more."""
+    """Drop the rows that no fact is left of."""
     nothing = (table.latest[rows] == -OPEN) & (table.mentioned[rows] == -OPEN)
     table.drop(rows[nothing])
 

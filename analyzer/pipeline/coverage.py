@@ -1,216 +1,166 @@
-"""Lending: answers to single episodes, and the cover that a response without a unit gives to the
-units of its episodes.
+"""Coverage: when each unit was seen to have a human channel, a way to report an intervention.
 
-An episode lends cover to its unit for two stretches of time: from those that name its alarm id, and
-from those that name its bed. `Table.lent` holds its unit and the bounds of both; when a bound
-moves, only what lies between is given or taken back.
+A response that names a unit covers that unit. A response that names none covers the units of the
+episodes that it belongs to: see `contributions`.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from analyzer.arrays import Numbers
-from analyzer.columns.moments import Moments
-from analyzer.pipeline.responses import NOT_SAID, UNNAMED
-from analyzer.pipeline.table import NOT_JUDGED, Table
-from analyzer.times import NEVER, OPEN
-
-if TYPE_CHECKING:
-    from analyzer.pipeline.state import State
-
-Loan = tuple[int, int, int, int, int, int]
-"""Unit, first and last moment by alarm id, first and last moment at the bed, bed."""
+from analyzer.arrays import Codes, Numbers, distinct
+from analyzer.columns.moments import merge
+from analyzer.columns.numbered import Numbered
+from analyzer.model.policy import HOUR
+from analyzer.pipeline.responses import ACTION_NUMBER
 
 
-def hear(table: Table, row: int, code: int, at: int) -> None:
-    """Take in a response by alarm id to a row, which may have others."""
-    if table.heard_at[row] == NEVER:
-        table.heard_at[row], table.heard_code[row] = at, code
-        return
-    known = table.heard.get(row)
-    if known is None:
-        if (table.heard_at[row], table.heard_code[row]) == (at, code):
+class Contribution(NamedTuple):
+    """The coverage that an episode contributes to its unit. Times are in ms, both ends included.
+
+    Responses without a unit count if they name the alarm id of the episode in [`first`, `last`],
+    or its bed in [`first_at_bed`, `last_at_bed`].
+    """
+
+    unit: int
+    first: int
+    last: int
+    first_at_bed: int
+    last_at_bed: int
+    bed: int
+
+    def stretch(self, by_id: bool) -> tuple[int, int]:
+        return (self.first, self.last) if by_id else (self.first_at_bed, self.last_at_bed)
+
+
+class Cover:
+    """By unit and action, the times (ms) at which somebody of the unit responded to anything.
+
+    The times are a multiset, and are stored by the hour. Only the actions in `by`, through which
+    an intervention can be reported, give cover. The others are held in case the policy changes.
+    `came` and `went` collect the (unit, time)s of cover that was added or removed since the last
+    reclassification.
+    """
+
+    def __init__(self, units: Numbered[tuple[int, str]], by: Iterable[str]) -> None:
+        self._numbers = units
+        self._by = frozenset(ACTION_NUMBER[action] for action in by)  # type: ignore[index]  # the policy has checked them
+        self._units: dict[int, dict[int, list[int]]] = {}
+        self.came: list[tuple[int, int]] = []
+        self.went: list[tuple[int, int]] = []
+        self.dirty: set[int] = set()
+
+    def _of(self, unit: int, action: int) -> list[int]:
+        of_unit = self._units.setdefault(unit, {})
+        known = of_unit.get(action)
+        if known is None:
+            known = of_unit[action] = []
+        return known
+
+    def add(self, unit: int, action: int, at: int) -> None:
+        insort(self._of(unit, action), at)
+        if action in self._by:
+            self.came.append((unit, at))
+        self.dirty.add(at // HOUR)
+
+    def add_all(self, units: Codes, actions: Codes, at: Numbers) -> None:
+        """Add many. Those that are in order of time, as most are, are appended in one step."""
+        if not len(units):
             return
-        known = table.heard[row] = Moments()
-        known.add(int(table.heard_code[row]), int(table.heard_at[row]))
-    known.add(code, at)
-
-
-def judge(table: Table, rows: Numbers) -> None:
-    """Put down the label that counts."""
-    for row in rows.tolist():
-        labels = table.labels.get(row)
-        table.judged_at[row], _, table.verdict[row] = (
-            labels[-1] if labels else (-OPEN, "", NOT_JUDGED)
+        order = np.lexsort((at, actions, units))
+        units, actions, at = units[order], actions[order], at[order]
+        begins = np.flatnonzero(
+            np.concatenate([[True], (units[1:] != units[:-1]) | (actions[1:] != actions[:-1])])
         )
+        for unit, action, begin, end in zip(
+            units[begins].tolist(),
+            actions[begins].tolist(),
+            begins.tolist(),
+            [*begins[1:].tolist(), len(units)],
+            strict=True,
+        ):
+            moments = at[begin:end].tolist()
+            merge(self._of(unit, action), moments)
+            if action in self._by:
+                self.came += [(unit, moment) for moment in moments]
+        self.dirty.update(distinct(at // HOUR).tolist())
 
+    def remove(self, unit: int, action: int, at: int) -> None:
+        moments = self._units.get(unit, {}).get(action, [])
+        index = bisect_left(moments, at)
+        if index < len(moments) and moments[index] == at:  # else it was evicted
+            del moments[index]
+            if action in self._by:
+                self.went.append((unit, at))
+            self.dirty.add(at // HOUR)
 
-def hand_on(state: State, rows: Numbers) -> Numbers:
-    """Give responses and labels by alarm id to the later episodes that they mean, now that ends and
-    starts are known better.
+    def covered(self, unit: int, until: int, length: int) -> bool:
+        """Whether the unit has cover at some time in [`until` - `length`, `until`]."""
+        for action, moments in self._units.get(unit, {}).items():
+            if action in self._by:
+                index = bisect_right(moments, until)
+                if index > 0 and moments[index - 1] >= until - length:
+                    return True
+        return False
 
-    Returns the rows that were touched beside `rows`.
-    """
-    table = state.table
-    begun = {
-        table.earlier.get(row, row)
-        for row in rows.tolist()
-        if row in table.earlier or table.later[row] >= 0
-    }
-    touched: set[int] = set()
-    for row in begun:
-        later = int(table.later[row])
-        while later >= 0:
-            if table.start[later] != NEVER:
-                _hand_on(state, row, later)
-                touched |= {row, later}
-            row, later = later, int(table.later[later])
-    return np.array(sorted(touched), dtype=np.int64)
+    def drop_before(self, moments: list[int]) -> None:
+        """Forget times before the moment of the facility (ms, by number)."""
+        for unit, of_unit in list(self._units.items()):
+            limit = moments[self._numbers.by_number[unit][0]]
+            for action, known in list(of_unit.items()):
+                index = bisect_left(known, limit)
+                if index:
+                    self.dirty.update({at // HOUR for at in known[:index]})
+                    del known[:index]
+                if not known:
+                    del of_unit[action]
+            if not of_unit:
+                del self._units[unit]
 
+    def units(self) -> list[int]:
+        """The units with a response."""
+        return list(self._units)
 
-def _hand_on(state: State, row: int, later: int) -> None:
-    table, horizon = state.table, state.policy.horizon
-    since = max(int(table.end[row]) + horizon + 1, int(table.start[later]) - horizon)
-    moved = responses_from(table, row, since)
-    for code, at in moved:
-        hear(table, later, code, at)
-        if code >= UNNAMED:
-            _reclaim(state, row, code, at)
-            lend_by_id(state, later, code, at)
-    labels = table.labels.get(row, [])
-    place = bisect_left(labels, (since, "", 0))
-    given = labels[place:]
-    if given:
-        table.labels[later] = sorted([*table.labels.get(later, []), *given])
-        del labels[place:]
-        if not labels:
-            del table.labels[row]
-        judge(table, np.array([row, later]))
-    last = max([at for _, at in moved] + [at for at, _, _ in given], default=-OPEN)
-    table.mentioned[later] = max(int(table.mentioned[later]), last)
+    def remove_after(self, unit: int, moment: int) -> None:
+        """Remove the times of a unit after `moment` (ms)."""
+        of_unit = self._units.get(unit, {})
+        for action, known in list(of_unit.items()):
+            index = bisect_right(known, moment)
+            if index < len(known):
+                self.dirty.update({at // HOUR for at in known[index:]})
+                if action in self._by:
+                    self.went += [(unit, at) for at in known[index:]]
+                del known[index:]
+            if not known:
+                del of_unit[action]
+        if not of_unit:
+            self._units.pop(unit, None)
 
+    def renumber(self, units: Codes) -> None:
+        """Apply new numbers of units, indexed by the old number; -1: the unit is forgotten."""
+        self._units = {int(units[unit]): of_unit for unit, of_unit in self._units.items()}
+        self.came = [(int(units[unit]), at) for unit, at in self.came if units[unit] >= 0]
+        self.went = [(int(units[unit]), at) for unit, at in self.went if units[unit] >= 0]
+        for of_unit in self._units.values():
+            self.dirty.update(at // HOUR for known in of_unit.values() for at in known)
 
-def join(state: State, first: int) -> None:
-    """Give the responses and labels of all episodes of an alarm id to its first row, and drop the
-    other rows.
+    def dump(self, hour: int) -> list[Any]:
+        """[unit, action, times] of an hour, sorted."""
+        found = []
+        for unit, of_unit in self._units.items():
+            for action, known in of_unit.items():
+                low = bisect_left(known, hour * HOUR)
+                high = bisect_left(known, (hour + 1) * HOUR, lo=low)
+                if low < high:
+                    found.append([unit, action, known[low:high]])
+        return sorted(found)
 
-    To be called when the alarm events of the id are forgotten, and after its rows lend no more
-    cover.
-    """
-    table = state.table
-    others = table.chain(first)[1:]
-    for row in others:
-        for code, at in responses_from(table, row, -OPEN):
-            hear(table, first, code, at)
-        if labels := table.labels.pop(row, []):
-            table.labels[first] = sorted([*table.labels.get(first, []), *labels])
-        table.mentioned[first] = max(int(table.mentioned[first]), int(table.mentioned[row]))
-    judge(table, np.array([first]))
-    table.drop(np.array(others, dtype=np.int64))
-
-
-def responses_from(table: Table, row: int, since: int) -> list[tuple[int, int]]:
-    """Take out the responses by alarm id at or after `since`."""
-    known = table.heard.get(row)
-    if known is None:
-        at, code = int(table.heard_at[row]), int(table.heard_code[row])
-        if at == NEVER or at < since:
-            return []
-        table.heard_at[row], table.heard_code[row] = NEVER, 0
-        return [(code, at)]
-    moved = known.take_from(since)
-    if moved and not known.by_code:
-        del table.heard[row]
-        table.heard_at[row], table.heard_code[row] = NEVER, 0
-    elif moved:
-        code, times = next(iter(known.by_code.items()))
-        table.heard_at[row], table.heard_code[row] = times[0], code
-    return moved
-
-
-# -- cover
-
-
-def lend_by_id(state: State, row: int, code: int, at: int) -> None:
-    """A response without a unit names the row's alarm id: lend it, if the row lends already (else
-    `settle_loan` does).
-    """
-    loan = state.table.lent.get(row)
-    if loan is not None and loan[1] <= at <= loan[2]:
-        state.cover.add(loan[0], code - UNNAMED, at)
-
-
-def _reclaim(state: State, row: int, code: int, at: int) -> None:
-    loan = state.table.lent.get(row)
-    if loan is not None and loan[1] <= at <= loan[2]:
-        state.cover.remove(loan[0], code - UNNAMED, at)
-
-
-def lend_at_bed(state: State, rows: Iterable[Numbers], action: int, at: int) -> None:
-    """The same for a response that names a bed and no unit, and the rows that it belongs to."""
-    lent = state.table.lent
-    for row in [row for some in rows for row in some.tolist()]:
-        loan = lent.get(row)
-        if loan is not None and loan[3] <= at <= loan[4]:
-            state.cover.add(loan[0], action, at)
-
-
-def settle_loan(state: State, row: int, now: Loan) -> None:
-    """Have the responses to a row's alarm id and to its bed, within these times, give cover to this
-    unit.
-    """
-    before = state.table.lent.get(row)
-    if before == now:
-        return
-    state.table.lent[row] = now
-    for by_id in (True, False):
-        new = now[1:3] if by_id else now[3:5]
-        gained, lost = [new], []
-        if before is not None:
-            old = before[1:3] if by_id else before[3:5]
-            if (before[0], before[5]) == (now[0], now[5]):
-                gained, lost = _beyond(new, old), _beyond(old, new)
-            else:
-                for action, at in _unnamed(state, row, before[5], by_id, *old):
-                    state.cover.remove(before[0], action, at)
-        for stretch in lost:
-            for action, at in _unnamed(state, row, now[5], by_id, *stretch):
-                state.cover.remove(now[0], action, at)
-        for stretch in gained:
-            for action, at in _unnamed(state, row, now[5], by_id, *stretch):
-                state.cover.add(now[0], action, at)
-
-
-def return_loan(state: State, row: int) -> None:
-    """Take back all cover that a row lends."""
-    loan = state.table.lent.pop(row, None)
-    if loan is not None:
-        unit, first, last, first_at_bed, last_at_bed, bed = loan
-        for by_id, since, until in ((True, first, last), (False, first_at_bed, last_at_bed)):
-            for action, at in _unnamed(state, row, bed, by_id, since, until):
-                state.cover.remove(unit, action, at)
-
-
-def _beyond(one: tuple[int, int], other: tuple[int, int]) -> list[tuple[int, int]]:
-    """The parts of a closed stretch of time that lie outside another one."""
-    parts = [(one[0], min(one[1], other[0] - 1)), (max(one[0], other[1] + 1), one[1])]
-    return [part for part in parts if part[0] <= part[1]]
-
-
-def _unnamed(
-    state: State, row: int, bed: int, by_id: bool, since: int, until: int
-) -> list[tuple[int, int]]:
-    """(action, time)s of responses that name the alarm id of a row, or its bed, and no unit."""
-    if not by_id:
-        moments = state.responses.about(bed).get(NOT_SAID)
-        return [] if moments is None else list(moments.within(since, until))
-    heard = state.table.heard.get(row)
-    if heard is not None:
-        return [(code - UNNAMED, at) for code, at in heard.within(since, until) if code >= UNNAMED]
-    at, code = int(state.table.heard_at[row]), int(state.table.heard_code[row])
-    return [(code - UNNAMED, at)] if code >= UNNAMED and since <= at <= until else []
+    def load(self, hour: int, content: list[Any]) -> None:
+        """Restore an hour. Hours must be restored in order."""
+        self.dirty.add(hour)
+        for unit, action, moments in content:
+            self._of(unit, action).extend(moments)

@@ -1,8 +1,8 @@
-"""Departed: drops what is held of facilities that send nothing any more, by the wall clock.
+"""Departed: evicts the facts of facilities that no longer send any, by the wall clock.
 
-The horizon of `horizon` moves with a facility's own watermark, which stands still once nothing
-comes. Open alarms and assignments in force are kept however old, and their facility with them. A
-facility of which nothing else is left is dropped whole.
+The horizon of `retention` moves with the watermark of a facility, which stops when no facts arrive.
+Open alarms and assignments in force are kept however old they are, and so is their facility. A
+facility without any is dropped.
 """
 
 from __future__ import annotations
@@ -16,21 +16,24 @@ from analyzer.arrays import Numbers
 from analyzer.model.policy import HOUR
 from analyzer.pipeline.admission import NOTHING_YET, TOPICS
 from analyzer.pipeline.compaction import SPARE
-from analyzer.pipeline.retention import tidy
+from analyzer.pipeline.retention import evict
 from analyzer.pipeline.state import State
 
 MARGIN = HOUR
-"""Beyond the horizon, by which record timestamps may lag behind the wall clock (our own).
+"""How far record timestamps may lag behind the wall clock (our own).
 
-Where none lags further, what is admitted does not depend on when a facility was dropped."""
+As long as none lags further, admission does not depend on when a facility was dropped.
+"""
 
 
-def let_go(state: State, now: int, before_sweep: Callable[[State, Numbers], None]) -> list[str]:
-    """Drop what the wall clock `now` (ms) has left behind; returns the names of dropped facilities.
+def drop_departed(
+    state: State, now: int, before_sweep: Callable[[State, Numbers], None]
+) -> list[str]:
+    """Evict what lies behind the horizon of the wall clock `now` (ms).
 
-    To be called only when every record written so far was taken in: what was not read yet may
-    belong to these facilities. Facilities of which no fact was ever accepted go as well, once they
-    are many. `before_sweep`: see `retention.tidy`.
+    Returns the names of the facilities that were dropped. To be called only when every record so
+    far was read: an unread one may belong to such a facility. Facilities without any accepted fact
+    are dropped too, once they are many. `before_sweep`: see `retention.evict`.
     """
     latest = np.max([state.watermark(topic) for topic in TOPICS], axis=0)
     refused = (latest == NOTHING_YET) & state.facilities.named()
@@ -38,7 +41,7 @@ def let_go(state: State, now: int, before_sweep: Callable[[State, Numbers], None
     swept = False
     if silent.any():
         at_least = np.where(silent, now - state.policy.horizon, NOTHING_YET)
-        swept = tidy(state, before_sweep, at_least)
+        swept = evict(state, before_sweep, at_least)
     if not swept and np.count_nonzero(refused) <= SPARE:
         return []
     chosen = (silent | refused) if swept else refused
@@ -49,7 +52,7 @@ def let_go(state: State, now: int, before_sweep: Callable[[State, Numbers], None
 
 
 def drop_if_empty(state: State, number: int) -> bool:
-    """Drop a facility if nothing at all is held of it; returns whether it was."""
+    """Drop a facility if nothing is held of it. Returns whether it was dropped."""
     known = any(int(state.watermark(topic)[number]) != NOTHING_YET for topic in TOPICS)
     if known or _in_use(state)[number]:
         return False
@@ -58,31 +61,31 @@ def drop_if_empty(state: State, number: int) -> bool:
 
 
 def drop(state: State, numbers: Numbers) -> None:
-    """Forget facilities of which no alarm, assignment, response or waiting fact is held."""
+    """Forget facilities without any alarm, assignment, response or pending fact."""
     if not len(numbers):
         return
-    for gate in state.gates.values():
-        gate.drop(numbers)
+    for admission in state.admission.values():
+        admission.drop(numbers)
     chosen, units = set(numbers.tolist()), state.statics.units.by_number
     for unit in [unit for unit in state.cover.units() if units[unit][0] in chosen]:
         state.cover.remove_after(unit, NOTHING_YET)
     observed = state.response_times.units()
     state.response_times.drop([unit for unit in observed if units[unit][0] in chosen])
-    for unit in [unit for unit in state.unsure if units[unit][0] in chosen]:
-        del state.unsure[unit]
+    for unit in [unit for unit in state.unclassified if units[unit][0] in chosen]:
+        del state.unclassified[unit]
     for number in chosen:
         state.overload.drop(number)
         state.facilities.drop(number)
-    state.times.now[numbers] = state.times.tidied[numbers] = NOTHING_YET
+    state.times.now[numbers] = state.times.evicted_until[numbers] = NOTHING_YET
     state.rewound -= chosen
     state.head_changed = True
 
 
 def _in_use(state: State) -> npt.NDArray[np.bool_]:
-    """By facility: whether anything is held of it, beside ids and counts of the past."""
+    """By facility: whether anything but ids and counts is held of it."""
     used = np.zeros(len(state.facilities.by_number), dtype=np.bool_)
     used[state.table.facility[state.table.rows()]] = True
     beds = state.statics.beds.by_number
     used[[beds[bed][0] for bed in state.responses.beds()]] = True
-    used[[*state.roster.facilities(), *state.arrivals.facilities()]] = True
+    used[[*state.roster.facilities(), *state.pending.facilities()]] = True
     return used

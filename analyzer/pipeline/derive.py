@@ -1,6 +1,4 @@
-"""Derive: what follows, for every row that a fact touched, from everything known of it: end,
-clinicians, answers.
-"""
+"""Derive: clinicians, responses and provisional class of the rows that new facts affected."""
 
 from __future__ import annotations
 
@@ -10,16 +8,19 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.arrays import Codes, Numbers, distinct
+from analyzer.pipeline.alarm_responses import hand_on
 from analyzer.pipeline.classes import COVERED, NOTHING_KNOWN, classify
-from analyzer.pipeline.coverage import hand_on, settle_loan
-from analyzer.pipeline.responses import INTERVENING, IS_INTERVENING, NOT_SAID, UNNAMED
+from analyzer.pipeline.contributions import set_contribution
+from analyzer.pipeline.coverage import Contribution
+from analyzer.pipeline.responses import INTERVENING, IS_INTERVENING, NO_UNIT, UNNAMED
 from analyzer.pipeline.state import State
 from analyzer.times import NEVER, OPEN
 
 
-def derive(state: State, rows: Numbers, to_publish: bool = True) -> None:
-    """Work existing rows out anew (others are passed over); with `to_publish`, they are handed out
-    once final.
+def derive(state: State, rows: Numbers, to_finalise: bool = True) -> None:
+    """Derive again what follows from the facts of rows. Rows without a start are ignored.
+
+    `to_finalise`: `finalise` shall return their records once they are final.
     """
     table, statics = state.table, state.statics
     if table.earlier:
@@ -36,16 +37,18 @@ def derive(state: State, rows: Numbers, to_publish: bool = True) -> None:
     _attribute(state, rows, statics.place[static])
     _answer(state, rows, static)
     table.is_alarm[rows] = (table.rank[rows] > 0) & ~statics.advisory[static]
-    _touch(state, rows, (was_alarm != table.is_alarm[rows]) | (team != table.team[rows]), answer)
+    _mark_dirty(
+        state, rows, (was_alarm != table.is_alarm[rows]) | (team != table.team[rows]), answer
+    )
     classify(table, statics, rows, state.policy.horizon)
-    if to_publish:
-        table.to_publish[rows] = True
+    if to_finalise:
+        table.to_finalise[rows] = True
 
 
-def _touch(
+def _mark_dirty(
     state: State, rows: Numbers, differs: npt.NDArray[np.bool_], answer_before: Numbers
 ) -> None:
-    """Tell the watch from when on loads differ: an alarm's start, or its first response."""
+    """Mark the overload log dirty from when on loads differ: a start, or a first response."""
     table = state.table
     since = np.where(differs, table.start[rows], NEVER)
     answer = table.first_response[rows]
@@ -56,16 +59,16 @@ def _touch(
     state.overload.mark_dirty(table.facility[rows[changed]], since[changed])
 
 
-def _list(state: State, rows: Numbers, places: Codes) -> None:
-    moved = state.table.place[rows] != places
+def _list(state: State, rows: Numbers, beds: Codes) -> None:
+    moved = state.table.bed[rows] != beds
     if moved.any():
         state.listing.remove(rows[moved])
-        state.listing.add(rows[moved], places[moved])
+        state.listing.add(rows[moved], beds[moved])
 
 
-def _attribute(state: State, rows: Numbers, places: Codes) -> None:
+def _attribute(state: State, rows: Numbers, beds: Codes) -> None:
     table, teams = state.table, state.teams
-    team = state.roster.teams_at(places, table.start[rows])
+    team = state.roster.teams_at(beds, table.start[rows])
     recipients = table.recipients[rows]
     for number in np.flatnonzero(recipients).tolist():
         team[number] = teams.union(int(team[number]), int(recipients[number]))
@@ -73,22 +76,24 @@ def _attribute(state: State, rows: Numbers, places: Codes) -> None:
 
 
 def _answer(state: State, rows: Numbers, static: Codes) -> None:
-    """First response, intervention, and the cover lent; most rows have not been answered, and are
-    told so at once.
+    """First response, intervention and contributed coverage.
+
+    Most rows have at most one response, by alarm id, and are derived in columns. The others go to
+    `_answer_apart`.
     """
     table, statics, horizon = state.table, state.statics, state.policy.horizon
-    at, start, end = table.heard_at[rows], table.start[rows], table.end[rows]
+    at, start, end = table.response_at[rows], table.start[rows], table.end[rows]
     closings = end + state.policy.action_window
     answered = (at != NEVER) & (at >= start - horizon) & (at <= end + horizon)
     table.first_response[rows], table.answered[rows] = np.where(answered, at, NEVER), answered
     table.intervened[rows] = (
-        IS_INTERVENING[table.heard_code[rows]] & answered & (start <= at) & (at <= closings)
+        IS_INTERVENING[table.response_code[rows]] & answered & (start <= at) & (at <= closings)
     )
     by_bed = state.responses.since(statics.bed[static], start)
-    apart = by_bed | ((at != NEVER) & (table.heard_code[rows] >= UNNAMED))
-    if table.heard or table.lent:
+    apart = by_bed | ((at != NEVER) & (table.response_code[rows] >= UNNAMED))
+    if table.responses or table.contributions:
         apart |= np.fromiter(
-            (row in table.heard or row in table.lent for row in rows.tolist()),
+            (row in table.responses or row in table.contributions for row in rows.tolist()),
             dtype=np.bool_,
             count=len(rows),
         )
@@ -100,19 +105,15 @@ def _answer(state: State, rows: Numbers, static: Codes) -> None:
 def _answer_apart(
     state: State, rows: Numbers, static: Codes, by_bed: npt.NDArray[np.bool_]
 ) -> None:
-    """The same for rows with more than one response, or of which that is likely."""
+    """`_answer` for rows that may have more than one response, or contribute coverage."""
     table, statics, policy = state.table, state.statics, state.policy
-    heard, lent, horizon, intervening = (
-        table.heard,
-        table.lent,
-        policy.horizon,
-        frozenset(INTERVENING),
-    )
+    responses, contributions = table.responses, table.contributions
+    horizon, intervening = policy.horizon, frozenset(INTERVENING)
     first, intervened = [], []
     for row, at, code, ask, bed, unit, start, end in zip(
         rows.tolist(),
-        table.heard_at[rows].tolist(),
-        table.heard_code[rows].tolist(),
+        table.response_at[rows].tolist(),
+        table.response_code[rows].tolist(),
         by_bed.tolist(),
         statics.bed[static].tolist(),
         statics.unit[static].tolist(),
@@ -121,48 +122,48 @@ def _answer_apart(
         strict=True,
     ):
         since, until, closing = start - horizon, end + horizon, end + policy.action_window
-        named, lends = heard.get(row), row in lent
+        named, contributes = responses.get(row), row in contributions
         if named is not None:
             earliest, acts = named.first(since, until), named.has(INTERVENING, start, closing)
-            lends |= any(one >= UNNAMED for one in named.by_code)
+            contributes |= any(one >= UNNAMED for one in named.by_code)
         else:
             earliest = at if since <= at <= until else NEVER
             acts = code in intervening and start <= at <= closing
-            lends |= code >= UNNAMED
+            contributes |= code >= UNNAMED
         if ask:
             of_bed = state.responses.about(bed)
-            lends |= NOT_SAID in of_bed
-            for moments in (of_bed.get(NOT_SAID), of_bed.get(unit)):
+            contributes |= NO_UNIT in of_bed
+            for moments in (of_bed.get(NO_UNIT), of_bed.get(unit)):
                 if moments is not None:
                     earliest = min(earliest, moments.first(start, closing))
                     acts = acts or moments.has(INTERVENING, start, closing)
         first.append(earliest)
         intervened.append(acts)
-        if lends:
-            settle_loan(state, row, (unit, since, until, start, closing, bed))
+        if contributes:
+            set_contribution(state, row, Contribution(unit, since, until, start, closing, bed))
     table.first_response[rows], table.intervened[rows] = first, intervened
     table.answered[rows] = table.first_response[rows] != NEVER
 
 
-def judge_again(state: State) -> None:
-    """Mark the final rows whose class may be another because cover came or went."""
+def reclassify(state: State) -> None:
+    """Mark the final rows whose class may differ because coverage was added or removed."""
     table, statics, cover, policy = state.table, state.statics, state.cover, state.policy
     again: list[int] = []
     for unit, moments in _by_unit(cover.came).items():
-        unsure = state.unsure.get(unit)
-        if not unsure:
+        unclassified = state.unclassified.get(unit)
+        if not unclassified:
             continue
         for since, until in _joined(moments, policy.cover):
-            low = bisect_left(unsure, (since - policy.action_window, -1))
-            high = bisect_left(unsure, (until - policy.action_window + 1, -1), lo=low)
+            low = bisect_left(unclassified, (since - policy.action_window, -1))
+            high = bisect_left(unclassified, (until - policy.action_window + 1, -1), lo=low)
             if low < high:
-                again += [row for _, row in unsure[low:high]]
-                # those that stay unsure are entered again when they are published
-                del unsure[low:high]
+                again += [row for _, row in unclassified[low:high]]
+                # those that stay unclassified are entered again by `finalise`
+                del unclassified[low:high]
     if again:
         rows = np.array(again, dtype=np.int64)
         rows = rows[table.rule[rows] == NOTHING_KNOWN]
-        table.to_publish[rows] = True
+        table.to_finalise[rows] = True
         table.changed(rows)
     if cover.went:
         covered = np.flatnonzero(table.rule == COVERED)
@@ -172,17 +173,17 @@ def judge_again(state: State) -> None:
         )
         for unit, moments in _by_unit(cover.went).items():
             own = np.flatnonzero(units == unit)
-            place = np.searchsorted(moments, closings[own], side="right")
-            latest = np.concatenate([[-OPEN], moments])[place]
+            index = np.searchsorted(moments, closings[own], side="right")
+            latest = np.concatenate([[-OPEN], moments])[index]
             rows = covered[own[latest >= closings[own] - policy.cover]]
-            table.to_publish[rows] = True
+            table.to_finalise[rows] = True
             table.changed(rows)
     cover.came.clear()
     cover.went.clear()
 
 
 def _by_unit(moments: list[tuple[int, int]]) -> dict[int, list[int]]:
-    """Times by unit, in order."""
+    """Distinct times by unit, sorted."""
     found: dict[int, list[int]] = {}
     for unit, at in sorted(set(moments)):
         found.setdefault(unit, []).append(at)
@@ -190,9 +191,7 @@ def _by_unit(moments: list[tuple[int, int]]) -> dict[int, list[int]]:
 
 
 def _joined(moments: list[int], length: int) -> list[tuple[int, int]]:
-    """The closed stretches of time that begin at one of `moments` and last `length`, those that
-    touch made one.
-    """
+    """The closed stretches of time of `length` that begin at `moments`, overlapping ones merged."""
     found: list[tuple[int, int]] = []
     for at in moments:
         if found and at <= found[-1][1]:

@@ -1,4 +1,4 @@
-"""Publish: what is final, said once, and again if it came out differently."""
+"""Finalising: the records of final episodes, each returned once, and again when it changes."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ _PRIME = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(29)
 
 
-def publish(state: State) -> Finished:
-    """The final episodes whose record is new or differs from the one given before, ordered by
-    facility, end and alarm id.
+def finalise(state: State) -> Finished:
+    """Classify the final episodes, and return the records that are new or have changed.
+
+    They are ordered by facility, end and alarm id.
     """
     table, statics = state.table, state.statics
     rows = table.waiting()
@@ -30,11 +31,11 @@ def publish(state: State) -> Finished:
     rows = rows[table.end[rows] <= now - state.policy.action_window]
     if not len(rows):
         return NOTHING_FINISHED
-    table.to_publish[rows] = False
+    table.to_finalise[rows] = False
     table.changed(rows)
     classify_final(table, statics, rows, state.cover, state.policy)
     _observe(state, rows)
-    _note_unsure(state, rows[table.rule[rows] == NOTHING_KNOWN])
+    _note_unclassified(state, rows[table.rule[rows] == NOTHING_KNOWN])
     digests = _digests(state, rows)
     changed = digests != table.digest[rows]
     rows, digests = rows[changed], digests[changed]
@@ -44,19 +45,20 @@ def publish(state: State) -> Finished:
     return finished(state, rows)
 
 
-def _note_unsure(state: State, rows: Numbers) -> None:
+def _note_unclassified(state: State, rows: Numbers) -> None:
+    """Remember rows of class `unknown`, for when their unit gets coverage."""
     units = state.statics.unit[state.table.static[rows]].tolist()
     for one, unit in zip(
         zip(state.table.end[rows].tolist(), rows.tolist(), strict=True), units, strict=True
     ):
-        unsure = state.unsure.setdefault(unit, [])
-        place = bisect_left(unsure, one)
-        if place == len(unsure) or unsure[place] != one:
-            unsure.insert(place, one)
+        unclassified = state.unclassified.setdefault(unit, [])
+        index = bisect_left(unclassified, one)
+        if index == len(unclassified) or unclassified[index] != one:
+            unclassified.insert(index, one)
 
 
 def _digests(state: State, rows: Numbers) -> Marks:
-    """64 bits that name what a record says, the same in every process; never 0."""
+    """A 64-bit digest of each record, the same in every process; never 0."""
     table = state.table
     labels, teams = table.label[rows], table.team[rows]
     mixed = state.statics.mark[table.static[rows]] ^ _marks(
@@ -76,10 +78,10 @@ def _digests(state: State, rows: Numbers) -> Marks:
     return mixed | np.uint64(1)
 
 
-def _marks(numbers: Codes, thing: Callable[[int], Any]) -> Marks:
-    """The mark of the thing behind each number; numbers repeat, so each thing is asked for once."""
+def _marks(numbers: Codes, value_of: Callable[[int], Any]) -> Marks:
+    """The hash of the value that each number stands for; each distinct value is hashed once."""
     known = distinct(numbers)
-    marks = np.array([_digest_of(thing(number)) for number in known.tolist()], dtype=np.uint64)
+    marks = np.array([_digest_of(value_of(number)) for number in known.tolist()], dtype=np.uint64)
     return marks[np.searchsorted(known, numbers)]
 
 
@@ -87,7 +89,7 @@ _digest_of = lru_cache(maxsize=1 << 16)(stable_digest)
 
 
 def _observe(state: State, rows: Numbers) -> None:
-    """Enter response times in the histogram, in the place of what was entered before."""
+    """Enter response times in the histogram, instead of those entered before for the same rows."""
     table, times = state.table, state.response_times
     units, ranks = state.statics.unit[table.static[rows]], table.rank[rows]
     delays = np.maximum(table.first_response[rows] - table.start[rows], 0)
@@ -112,7 +114,7 @@ def _observe(state: State, rows: Numbers) -> None:
 
 
 def finished(state: State, rows: Numbers) -> Finished:
-    """The records of final rows."""
+    """The records of final rows, ordered by facility, end and alarm id."""
     if not len(rows):
         return NOTHING_FINISHED
     table, statics, teams = state.table, state.statics, state.teams
@@ -150,16 +152,16 @@ def finished(state: State, rows: Numbers) -> Finished:
 
 
 def _in_order(state: State, rows: Numbers) -> tuple[Numbers, list[str]]:
-    """Rows by the name of their facility, end and alarm id; and these ids."""
+    """Rows ordered by facility, end and alarm id; and their alarm ids."""
     table = state.table
     names = state.facilities.by_number
     rank = np.empty(len(names), dtype=np.int64)
     rank[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
-    places, ends = rank[table.facility[rows]], table.end[rows]
-    order = np.lexsort((ends, places))
-    rows, places, ends = rows[order], places[order], ends[order]
+    ranks, ends = rank[table.facility[rows]], table.end[rows]
+    order = np.lexsort((ends, ranks))
+    rows, ranks, ends = rows[order], ranks[order], ends[order]
     ids = table.ids(rows)
-    alike = (places[1:] == places[:-1]) & (ends[1:] == ends[:-1])
+    alike = (ranks[1:] == ranks[:-1]) & (ends[1:] == ends[:-1])
     bounds = np.flatnonzero(np.diff(alike, prepend=False, append=False)).tolist()
     for begin, last in zip(bounds[::2], bounds[1::2], strict=True):
         some = slice(begin, last + 1)

@@ -1,5 +1,6 @@
-"""Fold: facts into the table, in any order. Answers with the rows they touched, for `derive` to
-work out what follows.
+"""Fold: merges facts, in any order, into the table, the roster and the responses.
+
+Each function returns the affected rows; `derive` then updates what follows from them.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from analyzer.columns.moments import enter
 from analyzer.columns.statics import Place
 from analyzer.model.episodes import PRIORITIES
 from analyzer.model.facts import Assignment, Topic, fact_of
-from analyzer.pipeline.coverage import hear, judge, lend_at_bed, lend_by_id
+from analyzer.pipeline.alarm_responses import add_response, set_verdict
+from analyzer.pipeline.contributions import contribute_at_bed, contribute_by_id
 from analyzer.pipeline.pending import Batch
-from analyzer.pipeline.readings import fold_readings
-from analyzer.pipeline.responses import ACTION_NUMBER, NOT_SAID, UNNAMED
+from analyzer.pipeline.reading_fold import fold_readings
+from analyzer.pipeline.responses import ACTION_NUMBER, NO_UNIT, UNNAMED
 from analyzer.pipeline.state import State
 from analyzer.times import NEVER, OPEN
 
@@ -32,23 +34,22 @@ _NOTHING: Numbers = np.empty(0, dtype=np.int64)
 
 
 def fold_alarms(state: State, batch: Batch) -> Numbers:
-    """Device events: every alarm's start, end, priority, static fields, recipients and readings so
-    far.
+    """Merge device events: start, end, priority, static fields, recipients and readings.
 
-    Events of a batch that lie more than the horizon apart may belong to several episodes of one id,
-    and are folded by time. A later batch must hold no event more than the horizon before one that
-    is folded already: `Arrivals` sees to that.
+    Events of a batch that are more than the horizon apart may belong to several episodes of one id,
+    so they are folded in order of time. A later batch must hold no event more than the horizon
+    before one that is folded already: `PendingFacts` sees to that.
     """
     horizon, at = state.policy.horizon, batch.at
     if int(at.max()) - int(at.min()) <= horizon:
         return _fold_events(state, batch)
     order = np.argsort(at, kind="stable")
-    ordered, touched, begin = at[order], [], 0
+    ordered, affected, begin = at[order], [], 0
     while begin < len(order):
         end = int(np.searchsorted(ordered, ordered[begin] + horizon, side="right"))
-        touched.append(_fold_events(state, batch.ordered(order[begin:end])))
+        affected.append(_fold_events(state, batch.ordered(order[begin:end])))
         begin = end
-    return np.concatenate(touched)
+    return np.concatenate(affected)
 
 
 def _fold_events(state: State, batch: Batch) -> Numbers:
@@ -93,8 +94,8 @@ def _fold_events(state: State, batch: Batch) -> Numbers:
     )
     early = ending & (at < table.start[rows] - state.policy.horizon)
     if early.any():
-        for place in np.flatnonzero(early).tolist():
-            insort(table.early.setdefault(int(rows[place]), []), details.event(place))
+        for index in np.flatnonzero(early).tolist():
+            insort(table.early.setdefault(int(rows[index]), []), details.event(index))
         details = details.chosen(~early)
     _fold_details(state, details)
     _fold_restarted(state, restarted)
@@ -102,7 +103,7 @@ def _fold_events(state: State, batch: Batch) -> Numbers:
 
 
 class _Details(NamedTuple):
-    """What events say beside the start and the static fields of their rows."""
+    """The fields of events other than start and static fields, and the rows they belong to."""
 
     rows: Numbers
     facilities: Numbers
@@ -114,16 +115,16 @@ class _Details(NamedTuple):
     limit: Sequence[float | None]
     recipients: Sequence[tuple[str, ...] | None]
 
-    def event(self, place: int) -> tuple[Any, ...]:
-        """An `end` in plain values, to be set aside; ordered by time."""
+    def event(self, index: int) -> tuple[Any, ...]:
+        """An `end` in plain values that sort by time, for `Table.early`."""
         return (
-            int(self.at[place]),
-            int(self.entries[place]),
-            int(self.facilities[place]),
-            int(self.ranks[place]),
-            self.value[place],
-            self.limit[place],
-            self.recipients[place],
+            int(self.at[index]),
+            int(self.entries[index]),
+            int(self.facilities[index]),
+            int(self.ranks[index]),
+            self.value[index],
+            self.limit[index],
+            self.recipients[index],
         )
 
     def chosen(self, mask: npt.NDArray[np.bool_]) -> _Details:
@@ -150,8 +151,9 @@ class _Details(NamedTuple):
 
 
 def _fold_details(state: State, of: _Details) -> None:
-    """Ends, priorities, readings and recipients; no event is more than the horizon before the start
-    of its row.
+    """Merge ends, priorities, readings and recipients.
+
+    No event may be more than the horizon before the start of its row.
     """
     table = state.table
     np.maximum.at(table.rank, of.rows, of.ranks)
@@ -167,7 +169,7 @@ def _fold_details(state: State, of: _Details) -> None:
         ):
             if clinicians:
                 named.setdefault((row, facility), []).extend(clinicians)
-        # each row once, for each set of people met on the way is held
+        # Once for each row: every set of people on the way would get a number.
         for (row, facility), people in named.items():
             number, dropped = state.teams.with_recipients(
                 int(table.recipients[row]), facility, people
@@ -178,18 +180,19 @@ def _fold_details(state: State, of: _Details) -> None:
 
 
 def _fold_restarted(state: State, rows: set[int]) -> None:
-    """Rows begin earlier than was known: ends that came before their start may lie behind it, or
-    within the horizon of it.
+    """Use the ends that were set aside, now that these rows start earlier than was known.
+
+    Ends before the old start may lie after the new one, or within the horizon before it.
     """
     table = state.table
     for row in rows & table.early.keys():
         waiting, least = table.early[row], int(table.start[row]) - state.policy.horizon
-        place = bisect_left(waiting, (least,))
-        if place < len(waiting):
+        index = bisect_left(waiting, (least,))
+        if index < len(waiting):
             at, entries, facilities, ranks, value, limit, recipients = zip(
-                *waiting[place:], strict=True
+                *waiting[index:], strict=True
             )
-            del waiting[place:]
+            del waiting[index:]
             count = len(at)
             _fold_details(
                 state,
@@ -209,18 +212,18 @@ def _fold_restarted(state: State, rows: set[int]) -> None:
             del table.early[row]
     for row in rows & table.ends.keys():
         ends = table.ends[row]
-        place = bisect_left(ends, int(table.start[row]))
-        if place < len(ends):  # those after it can never count again
-            table.end[row] = min(int(table.end[row]), ends[place])
-            del ends[place:]
+        index = bisect_left(ends, int(table.start[row]))
+        if index < len(ends):  # those after it can never count again
+            table.end[row] = min(int(table.end[row]), ends[index])
+            del ends[index:]
         if not ends:
             del table.ends[row]
 
 
 def _fold_starts(state: State, rows: Numbers, at: Numbers, entries: Numbers) -> Numbers:
-    """Earliest `start` or `update` of each row.
+    """Merge the earliest `start` or `update` of each row.
 
-    Returns which events turned out to be the first of their rows.
+    Returns the indices of the events that are now the first of their rows.
     """
     table = state.table
     before = table.start[rows]
@@ -229,25 +232,26 @@ def _fold_starts(state: State, rows: Numbers, at: Numbers, entries: Numbers) -> 
     earlier = np.flatnonzero(least & (at < before))
     table.first[rows[earlier]] = entries[earlier]
     state.listing.begun_earlier(rows[earlier])
-    # Of several that start alike, the one with the least event_id counts.
+    # Of several with the same time, the one with the least event_id counts.
     alike = np.flatnonzero(least & ((at == before) | (table.first[rows] != entries)))
-    text = state.gates["alarms"].seen.text
-    for place in alike.tolist():
-        row, entry = int(rows[place]), int(entries[place])
+    text = state.admission["alarms"].seen.text
+    for index in alike.tolist():
+        row, entry = int(rows[index]), int(entries[index])
         if text(entry) < text(int(table.first[row])):
             table.first[row] = entry
     return np.flatnonzero(least & (table.first[rows] == entries))
 
 
 def _fold_ends(state: State, rows: Numbers, at: Numbers) -> None:
-    """The `end` that counts is the least at or after the start; those after it never count, and
-    those before it might.
+    """Merge ends. The earliest at or after the start counts; those after it never can.
+
+    Those before the start are kept: they count if an earlier start arrives.
     """
     table = state.table
     after = at >= table.start[rows]
     np.minimum.at(table.end, rows[after], at[after])
-    for place in np.flatnonzero(~after).tolist():
-        enter(table.ends.setdefault(int(rows[place]), []), int(at[place]))
+    for index in np.flatnonzero(~after).tolist():
+        enter(table.ends.setdefault(int(rows[index]), []), int(at[index]))
 
 
 def _fold_values(state: State, of: _Details) -> None:
@@ -256,45 +260,44 @@ def _fold_values(state: State, of: _Details) -> None:
         return
     values = np.frombuffer(array("d", [np.nan if one is None else one for one in of.value]))
     limits = np.frombuffer(array("d", [np.nan if one is None else one for one in of.limit]))
-    told = np.flatnonzero(~(np.isnan(values) & np.isnan(limits)))
-    text = state.gates["alarms"].seen.text
+    reported = np.flatnonzero(~(np.isnan(values) & np.isnan(limits)))
+    text = state.admission["alarms"].seen.text
     fold_readings(
         state.table,
-        of.rows[told],
-        of.at[told],
-        of.entries[told],
-        of.opening[told],
-        values[told],
-        limits[told],
+        of.rows[reported],
+        of.at[reported],
+        of.entries[reported],
+        of.opening[reported],
+        values[reported],
+        limits[reported],
         text,
     )
 
 
 def fold_assignments(state: State, batch: Batch) -> Numbers:
-    """Rosters: whoever was responsible when an alarm began, as far as it is charted."""
-    touched, facilities, since = [], [], []
+    """Merge assignments. The affected rows are the alarms that may now have other clinicians."""
+    affected, facilities, since = [], [], []
     for facility, values in zip(
         batch.facilities.tolist(), zip(*batch.columns, strict=True), strict=True
     ):
         new = fact_of(Assignment, values)
-        place = state.statics.places[Place(facility, new.unit, new.bed)]
-        changed = state.roster.put(new, facility, place)
+        bed = state.statics.places[Place(facility, new.unit, new.bed)]
+        changed = state.roster.put(new, facility, bed)
         if changed:
             facilities.append(facility)
             since.append(_differs_from(changed))
-            touched += [
-                state.listing.begun_within(place, *stretch)
-                for place, stretch in _stretches_of(changed)
+            affected += [
+                state.listing.begun_within(bed, *stretch) for bed, stretch in _stretches_of(changed)
             ]
     state.overload.mark_dirty(integers(facilities), integers(since))
-    return np.concatenate(touched) if touched else _NOTHING
+    return np.concatenate(affected) if affected else _NOTHING
 
 
 def _only_end_differs(changed: tuple[tuple[int, Assignment], ...]) -> bool:
-    """Whether an assignment changed nothing but its end."""
-    (place, one), (other_place, other) = changed[0], changed[-1]
-    return bool(changed[1:]) and (place, one.clinician, one.start) == (
-        other_place,
+    """Whether a new record of an assignment differs from the old one in its end alone."""
+    (bed, one), (other_bed, other) = changed[0], changed[-1]
+    return bool(changed[1:]) and (bed, one.clinician, one.start) == (
+        other_bed,
         other.clinician,
         other.start,
     )
@@ -303,17 +306,15 @@ def _only_end_differs(changed: tuple[tuple[int, Assignment], ...]) -> bool:
 def _stretches_of(
     changed: tuple[tuple[int, Assignment], ...],
 ) -> list[tuple[int, tuple[int, int | None]]]:
-    """(place, [since, until))s of the alarms that may be attributed otherwise."""
+    """(bed, [since, until))s of the alarms that may now have other clinicians."""
     if not _only_end_differs(changed):
-        return [(place, (one.start, one.end)) for place, one in changed]
+        return [(bed, (one.start, one.end)) for bed, one in changed]
     first, last = sorted(OPEN if one.end is None else one.end for _, one in changed)
     return [(changed[0][0], (first, last))] if first < last else []
 
 
 def _differs_from(changed: tuple[tuple[int, Assignment], ...]) -> int:
-    """From when on it makes a difference that an assignment's record came, or took the place of
-    another.
-    """
+    """The earliest time (ms) at which a new record of an assignment changes who is responsible."""
     one, other = changed[0][1], changed[-1][1]
     if _only_end_differs(changed):
         return min(OPEN if each.end is None else each.end for each in (one, other))
@@ -321,19 +322,21 @@ def _differs_from(changed: tuple[tuple[int, Assignment], ...]) -> int:
 
 
 def fold_responses(state: State, batch: Batch) -> Numbers:
-    """What people did, about one alarm or about whatever sounded at a bed."""
+    """Merge what people did about one alarm, or about all alarms at a bed."""
     _, _, _, action, alarm_id, bed, _, unit = batch.columns
     facility = batch.facilities.tolist()
     numbers = state.statics.units
     named = [
-        NOT_SAID if name is None else numbers[of, name]
+        NO_UNIT if name is None else numbers[of, name]
         for of, name in zip(facility, unit, strict=True)
     ]
     units = np.array(named, dtype=np.int32)
     actions = np.frombuffer(bytes(map(ACTION_NUMBER.__getitem__, action)), dtype=np.int8)
-    said = np.flatnonzero(units != NOT_SAID)
-    state.cover.add_all(units[said], actions[said].astype(np.int32), batch.at[said])
-    touched = []
+    named_units = np.flatnonzero(units != NO_UNIT)
+    state.cover.add_all(
+        units[named_units], actions[named_units].astype(np.int32), batch.at[named_units]
+    )
+    affected = []
     by_alarm = np.array([alarm is not None for alarm in alarm_id], dtype=np.bool_)
     if by_alarm.any():
         at = batch.at[by_alarm]
@@ -342,52 +345,53 @@ def fold_responses(state: State, batch: Batch) -> Numbers:
         )
         rows = state.table.named_at(rows, at, state.policy.horizon)
         np.maximum.at(state.table.mentioned, rows, at)
-        _fold_heard(
+        _fold_named(
             state,
             rows,
             at,
-            actions[by_alarm] + np.where(units[by_alarm] == NOT_SAID, UNNAMED, 0).astype(np.int8),
+            actions[by_alarm] + np.where(units[by_alarm] == NO_UNIT, UNNAMED, 0).astype(np.int8),
         )
-        touched.append(rows)
-    for place in np.flatnonzero(~by_alarm).tolist():
-        at_, number = int(batch.at[place]), state.statics.beds[facility[place], bed[place]]
-        if state.responses.add(number, at_, int(actions[place]), named[place]):
+        affected.append(rows)
+    for index in np.flatnonzero(~by_alarm).tolist():
+        at_, number = int(batch.at[index]), state.statics.beds[facility[index], bed[index]]
+        if state.responses.add(number, at_, int(actions[index]), named[index]):
             answered = [
                 state.listing.answerable_at(one, at_)
                 for one in state.statics.places_of_bed.get(number, ())
             ]
-            if named[place] == NOT_SAID:
-                lend_at_bed(state, answered, int(actions[place]), at_)
-            touched += answered
-    return np.concatenate(touched) if touched else _NOTHING
+            if named[index] == NO_UNIT:
+                contribute_at_bed(state, answered, int(actions[index]), at_)
+            affected += answered
+    return np.concatenate(affected) if affected else _NOTHING
 
 
-def _fold_heard(state: State, rows: Numbers, at: Numbers, codes: npt.NDArray[np.int8]) -> None:
-    """The first response by alarm id goes to columns; of a row with several, all are held beside
-    them.
+def _fold_named(state: State, rows: Numbers, at: Numbers, codes: npt.NDArray[np.int8]) -> None:
+    """Merge responses by alarm id.
+
+    A row's first one to arrive goes to columns; if there are several, `Table.responses` has all.
     """
     table = state.table
     first = np.zeros(len(rows), dtype=np.bool_)
     first[np.unique(rows, return_index=True)[1]] = True
-    first &= table.heard_at[rows] == NEVER
+    first &= table.response_at[rows] == NEVER
     new = rows[first]
-    table.heard_at[new], table.heard_code[new] = at[first], codes[first]
-    for place in np.flatnonzero(~first).tolist():
-        hear(table, int(rows[place]), int(codes[place]), int(at[place]))
-    if table.lent:
+    table.response_at[new], table.response_code[new] = at[first], codes[first]
+    for index in np.flatnonzero(~first).tolist():
+        add_response(table, int(rows[index]), int(codes[index]), int(at[index]))
+    if table.contributions:
         for row, code, moment in zip(rows.tolist(), codes.tolist(), at.tolist(), strict=True):
-            if row in table.lent and code >= UNNAMED:
-                lend_by_id(state, row, code, moment)
+            if row in table.contributions and code >= UNNAMED:
+                contribute_by_id(state, row, code, moment)
 
 
 def fold_labels(state: State, batch: Batch) -> Numbers:
-    """Adjudications: of several, the one with the greatest (at, event_id) counts."""
+    """Merge labels. Of several, the one with the greatest (at, event_id) counts."""
     event_id, _, alarm_id, verdict, _, _, _ = batch.columns
     table = state.table
     rows = table.named_at(table.rows_of(batch.facilities, alarm_id), batch.at, state.policy.horizon)
-    for row, at, id_, said in zip(rows.tolist(), batch.at.tolist(), event_id, verdict, strict=True):
-        insort(table.labels.setdefault(row, []), (at, id_, _VERDICT[said]))
-    judge(table, rows)
+    for row, at, id_, word in zip(rows.tolist(), batch.at.tolist(), event_id, verdict, strict=True):
+        insort(table.labels.setdefault(row, []), (at, id_, _VERDICT[word]))
+    set_verdict(table, rows)
     np.maximum.at(table.mentioned, rows, batch.at)
     return rows
 
@@ -398,6 +402,4 @@ FOLDS: dict[Topic, Callable[[State, Batch], Numbers]] = {
     "responses": fold_responses,
     "labels": fold_labels,
 }
-"""By topic, in the order that saves work: with the roster known first, nothing need be attributed
-twice.
-"""
+"""By topic. The roster comes first, so that few alarms are attributed twice."""

@@ -1,4 +1,4 @@
-"""The listing: which rows of the table belong to which place, and which of them a moment can touch."""
+"""Listing: the rows of the table by bed, and which of them a given time concerns."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _UNSORTED = 1024
 
 
 class _Listed:
-    """Rows of one place. Those before `settled[n]` had all ended, and been answered if ever, by
-    `until[n]`; in no other order.
+    """The rows of one bed. All rows before index `settled[n]` could no longer be answered after
+    `until[n]`; otherwise they are in no order.
 
-    `by_start` orders the first `known` of them by (start, row); rows that begin earlier than it
-    says are in `restarted`, too.
+    `by_start` has the first `known` of them ordered by (start, row). Those that got an earlier
+    start since are in `restarted`, too.
     """
 
     __slots__ = ("by_start", "known", "restarted", "rows", "settled", "until")
@@ -38,7 +38,7 @@ class _Listed:
 
 
 class Listing:
-    """Existing rows by place.
+    """The rows with a start, by bed of a unit (`Statics.places`).
 
     `grace`: how long after its end an alarm can still be answered (ms).
     """
@@ -46,57 +46,57 @@ class Listing:
     def __init__(self, table: Table, grace: int) -> None:
         self._table = table
         self._grace = grace
-        self._places: dict[int, _Listed] = {}
+        self._beds: dict[int, _Listed] = {}
 
-    def add(self, rows: Numbers, places: Codes) -> None:
-        """List rows under places; they must not be listed yet."""
+    def add(self, rows: Numbers, beds: Codes) -> None:
+        """List rows under beds. They must not be listed yet."""
         if not len(rows):
             return
-        self._table.place[rows] = places
-        order = np.argsort(places, kind="stable")
-        ordered, by_place = places[order], rows[order].astype(np.int32)
+        self._table.bed[rows] = beds
+        order = np.argsort(beds, kind="stable")
+        ordered, by_bed = beds[order], rows[order].astype(np.int32)
         begins = np.flatnonzero(np.diff(ordered, prepend=-1)).tolist()
-        for place, begin, end in zip(
+        for bed, begin, end in zip(
             ordered[begins].tolist(), begins, [*begins[1:], len(rows)], strict=True
         ):
-            listed = self._places.get(place)
+            listed = self._beds.get(bed)
             if listed is None:
-                listed = self._places[place] = _Listed()
-            listed.rows.frombytes(by_place[begin:end].tobytes())
+                listed = self._beds[bed] = _Listed()
+            listed.rows.frombytes(by_bed[begin:end].tobytes())
 
     def remove(self, rows: Numbers) -> None:
-        """Strike rows off; those that are listed nowhere are passed over."""
-        rows = rows[self._table.place[rows] >= 0]
+        """Remove rows; those that are not listed are ignored."""
+        rows = rows[self._table.bed[rows] >= 0]
         if not len(rows):
             return
-        places = self._table.place[rows]
-        self._table.place[rows] = -1
-        for place in np.unique(places).tolist():
-            listed = self._places[place]
+        beds = self._table.bed[rows]
+        self._table.bed[rows] = -1
+        for bed in np.unique(beds).tolist():
+            listed = self._beds[bed]
             known = np.frombuffer(listed.rows, dtype=np.int32)
-            stays = self._table.place[known] == place
+            stays = self._table.bed[known] == bed
             kept = np.concatenate([[0], np.cumsum(stays)])
             listed.settled = kept[listed.settled].tolist() if listed.settled else []
             listed.rows = array("i", known[stays].tobytes())
             listed.known, listed.restarted = 0, []
             if not listed.rows:
-                del self._places[place]
+                del self._beds[bed]
 
-    def renumber(self, places: Codes) -> None:
-        """Places have other numbers now; `places` gives them by their old ones."""
-        column = self._table.place
+    def renumber(self, beds: Codes) -> None:
+        """Apply new numbers of beds, indexed by the old number."""
+        column = self._table.bed
         listed = np.flatnonzero(column >= 0)
-        column[listed] = places[column[listed]]
-        self._places = {int(places[place]): listed for place, listed in self._places.items()}
+        column[listed] = beds[column[listed]]
+        self._beds = {int(beds[bed]): listed for bed, listed in self._beds.items()}
 
     def begun_earlier(self, rows: Numbers) -> None:
-        """The start of rows is an earlier one than was known."""
-        for row in rows[self._table.place[rows] >= 0].tolist():
-            self._places[int(self._table.place[row])].restarted.append(row)
+        """Note that rows got an earlier start."""
+        for row in rows[self._table.bed[rows] >= 0].tolist():
+            self._beds[int(self._table.bed[row])].restarted.append(row)
 
-    def begun_within(self, place: int, since: int, until: int | None) -> Numbers:
-        """Rows of a place that start at `since` <= start < `until`."""
-        listed = self._places.get(place)
+    def begun_within(self, bed: int, since: int, until: int | None) -> Numbers:
+        """The rows of a bed with a start in [`since`, `until`) (ms; None: no end), sorted."""
+        listed = self._beds.get(bed)
         if listed is None:
             return np.empty(0, dtype=np.int64)
         before = OPEN if until is None else until
@@ -121,22 +121,22 @@ class Listing:
         listed.by_start = start[order], rows[order]
         listed.known, listed.restarted = len(rows), []
 
-    def answerable_at(self, place: int, moment: int) -> Numbers:
-        """Rows of a place that a response to its bed at `moment` belongs to."""
-        listed = self._places.get(place)
+    def answerable_at(self, bed: int, moment: int) -> Numbers:
+        """The rows of a bed that a response to it at `moment` (ms) belongs to."""
+        listed = self._beds.get(bed)
         if listed is None:
             return np.empty(0, dtype=np.int64)
         if len(listed.rows) - (listed.settled[-1] if listed.settled else 0) > _LONG_TAIL:
             self._settle(listed)
-        since = bisect_left(listed.until, moment)  # what was settled before has ended before
+        since = bisect_left(listed.until, moment)  # the rows before it can no longer be answered
         rows = np.array(listed.rows[listed.settled[since - 1] if since else 0 :], dtype=np.int64)
         return rows[
             (self._table.start[rows] <= moment) & (moment <= self._table.end[rows] + self._grace)
         ]
 
     def _settle(self, listed: _Listed) -> None:
-        """Put the earlier half of the tail before it: an end is only ever known better as an
-        earlier one.
+        """Settle the half of the tail that ended first. An end only ever moves to an earlier time,
+        so settled rows stay settled.
         """
         settled = listed.settled[-1] if listed.settled else 0
         tail = np.array(listed.rows[settled:], dtype=np.int32)

@@ -1,5 +1,5 @@
-"""Arrivals: accepted facts that are not folded in yet, as columns. Facts with `at` > now wait here
-until now has reached them.
+"""Pending facts: accepted facts that are not folded yet, as columns. A fact stays pending until
+`now` has reached its `at`.
 """
 
 from __future__ import annotations
@@ -18,14 +18,12 @@ Columns = tuple[Sequence[Any], ...]
 """One sequence for each field of a fact, in the order in which its class declares them."""
 
 _WORTH_JOINING = 1 << 12
-"""Fewer facts than this are worked on together with others; from here on, numpy's overhead a call
-is spread thin.
-"""
+"""Smaller batches are joined. From this size on, the overhead of a numpy call does not matter."""
 
 
 @dataclass(slots=True)
 class Batch:
-    """Facts of one topic: their fields, and beside them what admission made of some of these."""
+    """Facts of one topic: their fields, facility numbers, times (ms) and entries in `SeenIds`."""
 
     columns: Columns
     facilities: Numbers
@@ -36,9 +34,9 @@ class Batch:
         return len(self.at)
 
     def ordered(self, order: Numbers) -> Batch:
-        """Those at these places, in this order."""
-        places = order.tolist()
-        columns = tuple(list(map(column.__getitem__, places)) for column in self.columns)
+        """The facts with these indices, in this order."""
+        indices = order.tolist()
+        columns = tuple(list(map(column.__getitem__, indices)) for column in self.columns)
         return Batch(columns, self.facilities[order], self.at[order], self.entries[order])
 
     def chosen(self, mask: Any) -> Batch:
@@ -47,8 +45,8 @@ class Batch:
         return Batch(columns, self.facilities[mask], self.at[mask], self.entries[mask])
 
 
-class Arrivals:
-    """In the order in which they came, by topic."""
+class PendingFacts:
+    """By topic, in the order of arrival."""
 
     def __init__(self) -> None:
         self._batches: dict[Topic, list[Batch]] = {}
@@ -63,10 +61,9 @@ class Arrivals:
         return sum(len(batch) for batches in self._batches.values() for batch in batches)
 
     def take(self, topic: Topic, now: Numbers, disorder: int) -> Iterator[Batch]:
-        """Take out what `now` (by facility) has reached.
+        """Remove and return the facts that `now` (ms, by facility) has reached.
 
-        What comes more than `disorder` (ms) after later alarms of its facility, as in files, is put
-        in order of time.
+        Alarms that arrived more than `disorder` (ms) late, as in files, are sorted by time.
         """
         batches = self._batches.pop(topic, [])
         ready: list[Batch] = []
@@ -79,7 +76,7 @@ class Arrivals:
             else:
                 ready.append(batch.chosen(reached))
                 self._batches.setdefault(topic, []).append(batch.chosen(~reached))
-        self._pile_up(topic)
+        self._consolidate(topic)
         self.changed |= bool(ready)
         if topic == "alarms" and _is_disordered(ready, len(now), disorder):
             whole = _joined(ready)
@@ -97,31 +94,31 @@ class Arrivals:
             yield _joined(some)
 
     def facilities(self) -> set[int]:
-        """The facilities with a waiting fact."""
+        """The facilities with a pending fact."""
         waiting = (batch for batches in self._batches.values() for batch in batches)
         return {number for batch in waiting for number in np.unique(batch.facilities).tolist()}
 
-    def after(self, topic: Topic, facility: int, moment: int, place: int) -> set[Any]:
-        """The field at `place` of a facility's waiting facts with a time after `moment` (ms)."""
+    def after(self, topic: Topic, facility: int, moment: int, field: int) -> set[Any]:
+        """The values of a field (by index) of a facility's facts after `moment` (ms)."""
         found: set[Any] = set()
         for batch in self._batches.get(topic, ()):
             chosen = np.flatnonzero((batch.facilities == facility) & (batch.at > moment))
-            found.update(map(batch.columns[place].__getitem__, chosen.tolist()))
+            found.update(map(batch.columns[field].__getitem__, chosen.tolist()))
         return found
 
-    def remove(self, topic: Topic, facility: int, place: int, values: Collection[Any]) -> None:
-        """Take out a facility's waiting facts whose field at `place` is one of `values`."""
+    def remove(self, topic: Topic, facility: int, field: int, values: Collection[Any]) -> None:
+        """Remove the facts of a facility in which a field (by index) is one of `values`."""
 
         def stays(batch: Batch) -> Any:
             named = np.fromiter(
-                (one in values for one in batch.columns[place]), np.bool_, len(batch)
+                (one in values for one in batch.columns[field]), np.bool_, len(batch)
             )
             return ~((batch.facilities == facility) & named)
 
         self._keep(topic, stays)
 
     def remove_after(self, topic: Topic, facility: int, moment: int) -> None:
-        """Take out a facility's waiting facts with a time after `moment` (ms)."""
+        """Remove the facts of a facility after `moment` (ms)."""
         self._keep(topic, lambda batch: ~((batch.facilities == facility) & (batch.at > moment)))
 
     def _keep(self, topic: Topic, stays: Callable[[Batch], Any]) -> None:
@@ -130,11 +127,10 @@ class Arrivals:
             self._batches[topic] = batches
         self.changed = True
 
-    def _pile_up(self, topic: Topic) -> None:
-        """Few batches of what waits, so that asking again costs little however it came; each at
-        least twice as long as the next.
+    def _consolidate(self, topic: Topic) -> None:
+        """Join batches until each is at least twice as long as the next.
 
-        A fact is copied O(log n) times, so what waits for long costs no more than what came.
+        So there are few of them, and a fact is copied O(log n) times however long it waits.
         """
         waiting = self._batches.get(topic, [])
         begin = max(len(waiting) - 1, 0)
@@ -157,9 +153,7 @@ class Arrivals:
 
 
 def _is_disordered(batches: list[Batch], facilities: int, disorder: int) -> bool:
-    """Whether a fact of a later batch may lie more than `disorder` before one of an earlier batch
-    of the same facility.
-    """
+    """Whether a fact is more than `disorder` (ms) before one of its facility in an earlier one."""
     reached = np.full(facilities, -(1 << 62))
     for batch in batches:
         if (batch.at < reached[batch.facilities] - disorder).any():

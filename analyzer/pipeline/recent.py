@@ -1,9 +1,9 @@
-"""Recent: what became of the records read in the last ten minutes, and whose clocks are off.
+"""Recent: the outcomes of the records read in the last ten minutes, and the offsets of clocks.
 
-Counts are kept by facility, topic, outcome and minute of reading. The offset of a device's clock is
-the time an alarm event gives minus the timestamp of its record, refused events included. Memory is
-bounded: eleven minutes of counts, and `OFFSETS` offsets for at most `DEVICE_TYPES` types a
-facility. A restart begins empty; `since` says when.
+Outcomes are counted by facility, topic and minute of reading. The offset of a device clock is the
+time of an alarm event minus the timestamp of its record; refused events count, too. Memory is
+bounded: eleven minutes of counts, and `OFFSETS` offsets for at most `DEVICE_TYPES` device types of
+a facility. It is empty after a restart; `since` is when it began.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ MINUTES = 10
 """Long enough for a share of a small hospital's events, short enough to notice a fault (our own).
 """
 DEVICE_TYPES = 16
-"""Device types of a facility with an offset of their own; further ones are `OTHER` together."""
+"""At most so many device types of a facility are kept apart; the others are `OTHER`."""
 OTHER = "other"
 OFFSETS = 64
 """The most recent offsets of a device type: the median of 64 is steady (our own)."""
 SAMPLED = 64
-"""Events of a slice from which offsets are taken, at most. Live slices are shorter."""
+"""At most so many events of a slice are sampled. Live slices are shorter."""
 LEAST_OFFSETS = 5
-"""Below this, a median says little about a clock: as `min_classified`."""
+"""With fewer offsets there is no median: as `min_classified`."""
 STEADY = 60_000
-"""A clock that is off shifts all events alike. Offsets that differ by more arrive in chunks."""
+"""A wrong clock shifts all events alike. A spread above this (ms) means late delivery instead."""
 
 Key = tuple[str, Topic, Outcome]
 
 
 @dataclass(frozen=True, slots=True)
 class ClockOffset:
-    """How far a facility's devices of one type are off (ms): positive is ahead of the broker."""
+    """The clock offset of a facility's devices of one type (ms); positive: ahead of the broker."""
 
     facility: str
     device_type: str
     median: int
     spread: int
-    """From the first to the ninth decile."""
+    """The ninth decile minus the first."""
     events: int
 
     @property
@@ -55,7 +55,7 @@ class ClockOffset:
 
 
 class Recent:
-    """The last `MINUTES` minutes of one engine's facilities. Without `begin`, nothing is kept."""
+    """The last `MINUTES` minutes of an engine. Nothing is kept before the first `begin`."""
 
     def __init__(self, facilities: Numbered[str]) -> None:
         self._facilities = facilities
@@ -66,10 +66,10 @@ class Recent:
         """By facility and device type: minute of reading and offset (ms)."""
         self._types: dict[str, int] = {}
         self.since: int | None = None
-        """When the first record may have been counted (ms)."""
+        """When counting began (ms)."""
 
     def begin(self, now: int) -> None:
-        """Records taken in from here on are read at `now` (ms)."""
+        """Set the time of reading of the next records to `now` (ms)."""
         minute = now // MINUTE
         if minute == self._minute:
             return
@@ -77,19 +77,19 @@ class Recent:
         self._minute = minute
         for one in [one for one in self._counts if not self._within(one, minute)]:
             del self._counts[one]
-        for place, offsets in list(self._offsets.items()):
+        for source, offsets in list(self._offsets.items()):
             if not self._within(offsets[-1][0], minute):
-                del self._offsets[place]
-                self._types[place[0]] -= 1
-                if not self._types[place[0]]:
-                    del self._types[place[0]]
+                del self._offsets[source]
+                self._types[source[0]] -= 1
+                if not self._types[source[0]]:
+                    del self._types[source[0]]
 
     @staticmethod
     def _within(minute: int, now: int) -> bool:
-        """Within the window, or ahead of a clock that was set back by less than it."""
+        """Whether a minute is in the window. It is in the future if a clock was set back."""
         return abs(now - minute) < MINUTES
 
-    def judged(self, topic: Topic, facilities: Numbers, outcomes: Outcomes) -> None:
+    def count_outcomes(self, topic: Topic, facilities: Numbers, outcomes: Outcomes) -> None:
         """Count facts, by the number of their facility."""
         if self._minute is None:
             return
@@ -104,9 +104,7 @@ class Recent:
         counts[key] = counts.get(key, 0) + count
 
     def refused(self, topic: Topic, outcome: Outcome, key: bytes | None) -> None:
-        """Count a record that is no fact, or not its facility's, for the facility that its key
-        names.
-        """
+        """Count a malformed or misrouted record, for the facility that its key names."""
         if self._minute is None:
             return
         name = "" if key is None else key.decode(errors="replace")
@@ -116,7 +114,7 @@ class Recent:
     def clocks(
         self, facilities: Sequence[str], device_types: Sequence[str], at: Numbers, stamps: Numbers
     ) -> None:
-        """Note alarm events' times (ms) against their records' timestamps (ms)."""
+        """Record the offsets of alarm events: `at` (ms) minus the record timestamps (ms)."""
         if self._minute is None or not len(at):
             return
         step = -(-len(at) // SAMPLED)
@@ -139,14 +137,14 @@ class Recent:
         for counts in self._counts.values():
             for key in [key for key in counts if key[0] == facility]:
                 del counts[key]
-        for place in [place for place in self._offsets if place[0] == facility]:
-            del self._offsets[place]
+        for source in [source for source in self._offsets if source[0] == facility]:
+            del self._offsets[source]
         self._types.pop(facility, None)
 
     def counts(self, now: int) -> dict[Key, int]:
         """Records read in the minutes up to `now` (ms), by facility, topic and outcome.
 
-        The facility is `""` where a record's key names none that is known.
+        The facility is `""` if the key of a record names no known one.
         """
         minute, found = now // MINUTE, dict[Key, int]()
         for of, counts in self._counts.items():
@@ -156,10 +154,10 @@ class Recent:
         return found
 
     def offsets(self, now: int) -> list[ClockOffset]:
-        """Of device types with at least `LEAST_OFFSETS` events, by facility and type."""
+        """The offsets of device types with `LEAST_OFFSETS` events, by facility and type."""
         minute, found = now // MINUTE, list[ClockOffset]()
-        for (facility, type_), noted in sorted(self._offsets.items()):
-            ms = [offset for of, offset in noted if self._within(of, minute)]
+        for (facility, type_), offsets in sorted(self._offsets.items()):
+            ms = [offset for of, offset in offsets if self._within(of, minute)]
             if len(ms) >= LEAST_OFFSETS:
                 low, middle, high = np.quantile(ms, (0.1, 0.5, 0.9)).tolist()
                 found.append(

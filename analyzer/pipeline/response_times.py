@@ -1,4 +1,4 @@
-"""Response times, as a Prometheus histogram per unit and priority."""
+"""Response times: a Prometheus histogram for each unit and priority."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ _RANKS = 4
 
 
 class ResponseTimes(Growing):
-    """Counts by unit and rank of priority.
-
-    An observation can be taken back when a late fact changes it.
+    """Counts by unit and priority rank. An observation can be retracted when a late fact changes
+    it.
     """
 
     _counts: Numbers  # (unit * ranks + rank, bucket), not cumulative; the last is the sum in ms
@@ -30,7 +29,7 @@ class ResponseTimes(Growing):
     def enter(
         self, units: Codes, ranks: npt.NDArray[np.int8], milliseconds: Numbers, times: int
     ) -> None:
-        """Add observations (`times` 1), or take them back (-1)."""
+        """Add observations (`times` 1), or retract them (-1)."""
         if not len(units):
             return
         keys = units.astype(np.int64) * _RANKS + ranks
@@ -49,9 +48,7 @@ class ResponseTimes(Growing):
             self._counts[unit * _RANKS : (unit + 1) * _RANKS] = 0
 
     def renumber(self, units: Codes) -> None:
-        """Units have other numbers now; `units` gives them by their old ones, -1 for forgotten
-        ones.
-        """
+        """Apply new numbers of units, indexed by the old number; -1: the unit is forgotten."""
         observed = self.dump()
         self.empty()
         for unit, rank, counts in observed:
@@ -64,16 +61,14 @@ class ResponseTimes(Growing):
         return other
 
     def histograms(self) -> list[tuple[int, int, list[int], float]]:
-        """(unit, rank, cumulative counts with +Inf last, sum in seconds), of those with any
-        observation.
-        """
+        """(unit, rank, cumulative counts with +Inf last, sum in seconds), where there are any."""
         return [
             (unit, rank, np.cumsum(counts[:-1]).tolist(), counts[-1] / 1000)
             for unit, rank, counts in self.dump()
         ]
 
     def dump(self) -> list[tuple[int, int, list[int]]]:
-        """(unit, rank, counts), of those with any observation."""
+        """(unit, rank, counts), where there are any."""
         keys = np.flatnonzero(self._counts[:, :-1].any(axis=1))
         return [
             (*divmod(key, _RANKS), counts)

@@ -1,6 +1,4 @@
-"""The horizon: what lies behind it is let go of, save what belongs to alarms still open and to
-assignments still in force.
-"""
+"""Retention: evicts all behind the horizon but open alarms and assignments in force."""
 
 from __future__ import annotations
 
@@ -16,55 +14,52 @@ from analyzer.pipeline.compaction import SPARE, keep_labels, keep_teams
 from analyzer.pipeline.state import State
 from analyzer.times import NEVER, OPEN
 
-_TIDY_EVERY = HOUR
-"""A sweep looks at everything held; what the horizon has passed meanwhile is in no window, so it
-may wait.
+_EVICT_EVERY = HOUR
+"""Event time between sweeps (ms). A sweep scans everything held, and what lies behind the horizon
+is in no window any more, so it can wait.
 """
 
 
-def tidy(
+def evict(
     state: State,
     before_sweep: Callable[[State, Numbers], None],
     at_least: Numbers | None = None,
 ) -> bool:
-    """Forget what the horizon has passed, on the slower of two clocks: each facility's `now`, and
-    its watermark.
+    """Evict what lies behind the horizon of each facility, by the earlier of `now` and watermark.
 
-    `before_sweep` is called with the horizon (ms, by facility) before a sweep, while all that it
-    drops is still there. `at_least` (ms, by facility): the horizon lies here or later, whatever the
-    clocks say (see `departed`). Returns whether it swept: at most once in `_TIDY_EVERY` of a
-    facility's time.
+    `before_sweep` is called with the horizon (ms, by facility) before a sweep, while everything
+    that it evicts is still there. `at_least` (ms, by facility) is a lower bound of the horizon (see
+    `departed`). Returns whether it swept: it does so at most once in `_EVICT_EVERY` of event time.
     """
     count = len(state.facilities.by_number)
     horizon = np.minimum(state.times.now[:count], state.watermark()) - state.policy.horizon
-    horizon = np.maximum(horizon, state.times.tidied[:count])
+    horizon = np.maximum(horizon, state.times.evicted_until[:count])
     if at_least is not None:
         horizon = np.maximum(horizon, at_least)
-    if not (horizon >= state.times.tidied[:count] + _TIDY_EVERY).any():
+    if not (horizon >= state.times.evicted_until[:count] + _EVICT_EVERY).any():
         return False
     before_sweep(state, horizon)
-    state.times.tidied[:count] = horizon
+    state.times.evicted_until[:count] = horizon
     state.head_changed = True
-    for gate in state.gates.values():
-        gate.forget(at_least)
+    for admission in state.admission.values():
+        admission.forget(at_least)
     table = state.table
     rows = table.rows()
     moments = horizon[table.facility[rows]]
-    # What arrives late may yet belong to the episode, or begin the next one of its alarm id.
+    # A late event may still belong to the episode, or start the next one of its alarm id.
     moments -= state.policy.allowed_lateness
     old = table.last_mention(rows) < moments
     over = (table.start[rows] == NEVER) | (table.end[rows] < moments)
     gone = np.concatenate([rows[old & over], _beyond_cap(state, rows[old & ~over])])
     state.listing.remove(gone)
     table.drop(gone)
-    by_place, by_bed = _oldest_alarms(state)
+    by_bed, by_name = _oldest_alarms(state)
     limits = horizon.tolist()
-    # A clinician's unit is asked for at times up to the horizon ago, and each time that of
-    # assignments over for as long.
-    state.roster.drop_before([moment - state.policy.horizon for moment in limits], by_place)
-    state.responses.drop_before(limits, by_bed)
-    # A held episode may have to be classified again, and its cover reaches back further than it
-    # does.
+    # The unit of a clinician is looked up for times up to the horizon ago, among assignments that
+    # ended up to the horizon before that.
+    state.roster.drop_before([moment - state.policy.horizon for moment in limits], by_bed)
+    state.responses.drop_before(limits, by_name)
+    # A held episode may be reclassified, and the coverage that it needs begins before it does.
     state.cover.drop_before([moment - state.policy.cover for moment in limits])
     state.overload.evict(horizon)
     _sweep(state)
@@ -72,10 +67,9 @@ def tidy(
 
 
 def _beyond_cap(state: State, rows: Numbers) -> Numbers:
-    """Of open alarms that the horizon has passed, those beyond `Policy.max_open_alarms` of a
-    facility.
+    """The open alarms behind the horizon that exceed `Policy.max_open_alarms` of their facility.
 
-    The ones not mentioned for longest go first, then by alarm id.
+    Those whose last mention is oldest go first; of equals, by alarm id.
     """
     table, cap = state.table, state.policy.max_open_alarms
     counts = np.bincount(table.facility[rows])
@@ -92,7 +86,7 @@ def _beyond_cap(state: State, rows: Numbers) -> Numbers:
 
 
 def _oldest_alarms(state: State) -> tuple[dict[int, int], dict[int, int]]:
-    """The earliest start of a held episode, by place and by bed."""
+    """The earliest start of a held episode (ms), by bed of a unit, and by name of a bed."""
     table, statics = state.table, state.statics
     rows = table.existing()
     static, start = table.static[rows], table.start[rows]
@@ -107,7 +101,7 @@ def _least(numbers: Codes, values: Numbers) -> dict[int, int]:
 
 
 def _sweep(state: State) -> None:
-    """Forget statics, labels and teams that no row uses any more, once there are many of them."""
+    """Forget the statics, labels and teams that no row uses, if they are many."""
     table = state.table
     rows = table.rows()
     existing = table.existing()
@@ -119,15 +113,15 @@ def _sweep(state: State) -> None:
     used = distinct(np.concatenate([table.team[rows], table.recipients[rows]]))
     if len(state.teams.all) > 2 * len(used) + SPARE:
         keep_teams(state)
-    for unit, unsure in list(state.unsure.items()):
-        rows = np.array([row for _, row in unsure], dtype=np.int64)
+    for unit, unclassified in list(state.unclassified.items()):
+        rows = np.array([row for _, row in unclassified], dtype=np.int64)
         same = (
             (table.rule[rows] == NOTHING_KNOWN)
             & (table.static[rows] >= 0)
-            & (table.end[rows] == [end for end, _ in unsure])
+            & (table.end[rows] == [end for end, _ in unclassified])
         )
         same[same] = state.statics.unit[table.static[rows[same]]] == unit
         if same.any():
-            state.unsure[unit] = list(compress(unsure, same.tolist()))
+            state.unclassified[unit] = list(compress(unclassified, same.tolist()))
         else:
-            del state.unsure[unit]
+            del state.unclassified[unit]

@@ -1,4 +1,4 @@
-"""The roster: who cares for which bed, when - as far as it has been charted by now."""
+"""Roster: which clinicians are responsible for which bed, and when, as charted so far."""
 
 from __future__ import annotations
 
@@ -17,16 +17,14 @@ from analyzer.model.facts import Assignment, fact_of, values_of
 from analyzer.times import OPEN
 
 MOST_RECIPIENTS = 256
-"""Of an alarm's recipients so many count, those with the least ids: more people than that cannot be
-meant by an alarm (our own).
-"""
+"""At most so many recipients of an alarm count, those with the least ids (our own)."""
 
 Team = tuple[int, ...]
 """Numbers of clinicians, sorted."""
 
 
 class Teams:
-    """Sets of clinicians by number; 0 is nobody."""
+    """Sets of clinicians by number; 0 is the empty set."""
 
     def __init__(self) -> None:
         self.clinicians: Numbered[tuple[int, str]] = Numbered()  # (facility, id)
@@ -57,8 +55,8 @@ class Teams:
     def with_recipients(
         self, number: int, facility: int, recipients: Sequence[str]
     ) -> tuple[int, int]:
-        """The team of an alarm's recipients with some more, and how many are left out because there
-        are enough lesser ones.
+        """The number of a team with more recipients, and how many of them `MOST_RECIPIENTS` left
+        out.
         """
         known = self.numbers.by_number[number]
         if len(known) + len(recipients) <= MOST_RECIPIENTS:
@@ -77,8 +75,8 @@ class Teams:
             )
         return names
 
-    def told(self, number: int) -> tuple[int, tuple[str, ...]] | None:
-        """The facility and the names of a team; None for nobody."""
+    def dump(self, number: int) -> tuple[int, tuple[str, ...]] | None:
+        """The facility and the clinicians of a team, to be stored; None for the empty team."""
         return (
             (self.clinicians.by_number[self.numbers.by_number[number][0]][0], self.names(number))
             if number
@@ -86,17 +84,13 @@ class Teams:
         )
 
     def keep(self, used: Codes) -> Codes:
-        """Forget all teams but `used`, of which 0 must be the first; returns the new number of each
-        old one.
-        """
+        """Forget all teams but `used`, the first of which must be 0. Returns new numbers by old."""
         self._unions.clear()
         self._names.clear()
         return kept(self.numbers, used)
 
     def keep_clinicians(self, used: Iterable[int]) -> Codes:
-        """Forget all clinicians but those of teams and `used`; returns the new number of each old
-        one.
-        """
+        """Forget all clinicians but those of teams and `used`. Returns new numbers by old."""
         members = {one for team in self.numbers.by_number for one in team}
         moved = kept(self.clinicians, np.array(sorted(members.union(used)), dtype=np.int64))
         self.numbers.renew([tuple(moved[list(team)].tolist()) for team in self.numbers.by_number])
@@ -108,8 +102,10 @@ class Teams:
 def pairs(
     teams: list[Team], team: npt.NDArray[np.int32]
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Attribution as two parallel arrays: indices into `team` (the rows' teams), and the number of
-    one clinician of that team.
+    """The (row, clinician) pairs of an attribution, as two parallel arrays.
+
+    `team` gives the team of each row. The first array holds indices into `team`, the second the
+    number of one clinician of that team.
     """
     sizes = np.array([len(one) for one in teams], dtype=np.intp)
     offsets = np.concatenate([[0], np.cumsum(sizes)])
@@ -121,24 +117,24 @@ def pairs(
 
 
 class _Held:
-    """An assignment's record that counts, in its block."""
+    """The latest record of an assignment, and where it is stored."""
 
-    __slots__ = ("assignment", "block", "facility", "place", "row")
+    __slots__ = ("assignment", "bed", "block", "facility", "row")
 
-    def __init__(self, assignment: Assignment, facility: int, place: int) -> None:
+    def __init__(self, assignment: Assignment, facility: int, bed: int) -> None:
         self.assignment = assignment
         self.facility = facility
-        self.place = place
+        self.bed = bed
         self.block = 0
         self.row = -1
 
 
 class Shifts(Growing):
-    """The assignments that are not void, in columns: rows whose `facility` is -1 are free."""
+    """The assignments that are not void, in columns. Rows with `facility` -1 are free."""
 
     facility: Codes
     clinician: Codes  # a number in `Teams.clinicians`
-    place: Codes
+    bed: Codes
     start: Numbers
     end: Numbers  # OPEN: until further notice
 
@@ -146,21 +142,21 @@ class Shifts(Growing):
         super().__init__(
             facility=(np.int32, -1),
             clinician=(np.int32, -1),
-            place=(np.int32, -1),
+            bed=(np.int32, -1),
             start=(np.int64, 0),
             end=(np.int64, OPEN),
         )
         self._top = 0
         self._free: list[int] = []
 
-    def add(self, facility: int, clinician: int, place: int, start: int, end: int | None) -> int:
-        """Enter one; returns its row."""
+    def add(self, facility: int, clinician: int, bed: int, start: int, end: int | None) -> int:
+        """Add one; returns its row."""
         if self._free:
             row = self._free.pop()
         else:
             row, self._top = self._top, self._top + 1
             self.reserve(self._top)
-        self.facility[row], self.clinician[row], self.place[row] = facility, clinician, place
+        self.facility[row], self.clinician[row], self.bed[row] = facility, clinician, bed
         self.start[row], self.end[row] = start, OPEN if end is None else end
         return row
 
@@ -173,17 +169,16 @@ class Shifts(Growing):
         return np.flatnonzero(self.facility[: self._top] >= 0)
 
     def of(self, facilities: npt.NDArray[np.bool_]) -> Numbers:
-        """The rows of the facilities that are marked."""
+        """The rows of some facilities, given as a mask by number."""
         known = self.facility[: self._top]
         return np.flatnonzero((known >= 0) & facilities[known])
 
 
 class Roster(Growing):
-    """The latest record of each assignment. Intervals are [start, end); one that ends before it
-    begins is void.
+    """The latest record of each assignment. Intervals are [start, end); an empty one is void.
 
-    The columns, by place, remember the stretch of time asked for last: within [`since`, `until`)
-    the team is `team`.
+    Beds are those of a unit (`Statics.places`). The columns, by bed, cache the stretch of time that
+    was asked for last: in [`since`, `until`) the team is `team`.
     """
 
     since: Numbers
@@ -195,54 +190,52 @@ class Roster(Growing):
         self._teams = teams
         self._held: dict[tuple[int, str], _Held] = {}
         self._valid: dict[tuple[int, str], _Held] = {}  # void ones are not there, nor in a timeline
-        self._timelines: dict[int, Timeline] = {}  # by place
+        self._timelines: dict[int, Timeline] = {}  # by bed
         self.blocks: Blocks[_Held] = Blocks(256)
         self.shifts = Shifts()
 
-    def put(self, new: Assignment, facility: int, place: int) -> tuple[tuple[int, Assignment], ...]:
-        """Take a record in; returns the (place, assignment)s whose effect appeared or vanished with
-        it.
-        """
+    def put(self, new: Assignment, facility: int, bed: int) -> tuple[tuple[int, Assignment], ...]:
+        """Merge a record. Returns the (bed, assignment)s that it added or removed."""
         key = (facility, new.assignment_id)
         held = self._held.get(key)
         if held is None:
-            held = self._held[key] = _Held(new, facility, place)
+            held = self._held[key] = _Held(new, facility, bed)
             self.blocks.add(held)
-            changed: tuple[tuple[int, Assignment], ...] = ((place, new),)
+            changed: tuple[tuple[int, Assignment], ...] = ((bed, new),)
         elif new.order <= held.assignment.order:
             return ()
         else:
-            changed = ((held.place, held.assignment), (place, new))
-            self._take_from_place(held)
-            held.assignment, held.place = new, place
+            changed = ((held.bed, held.assignment), (bed, new))
+            self._take_from_bed(held)
+            held.assignment, held.bed = new, bed
             self.blocks.changed(held)
-        self._put_to_place(held)
+        self._put_to_bed(held)
         return changed
 
-    def teams_at(self, places: Codes, moments: Numbers) -> Codes:
-        """For each pair of place and moment, the number of the team that was responsible."""
-        self.reserve(int(places.max()) + 1)
-        for _ in range(2):  # what is asked for is mostly in one stretch a place
-            other = np.flatnonzero((moments < self.since[places]) | (moments >= self.until[places]))
+    def teams_at(self, beds: Codes, moments: Numbers) -> Codes:
+        """The number of the responsible team, for each pair of bed and time (ms)."""
+        self.reserve(int(beds.max()) + 1)
+        for _ in range(2):  # mostly, one stretch a bed has all that is asked for
+            other = np.flatnonzero((moments < self.since[beds]) | (moments >= self.until[beds]))
             if not len(other):
                 break
-            _, firsts = np.unique(places[other], return_index=True)
+            _, firsts = np.unique(beds[other], return_index=True)
             for number in other[firsts].tolist():
-                self._look_at(int(places[number]), int(moments[number]))
-        teams = self.team[places]
-        other = np.flatnonzero((moments < self.since[places]) | (moments >= self.until[places]))
+                self._team_at(int(beds[number]), int(moments[number]))
+        teams = self.team[beds]
+        other = np.flatnonzero((moments < self.since[beds]) | (moments >= self.until[beds]))
         # by time, so that no edge is passed twice
         for number in other[np.argsort(moments[other], kind="stable")].tolist():
-            teams[number] = self._look_at(int(places[number]), int(moments[number]))
+            teams[number] = self._team_at(int(beds[number]), int(moments[number]))
         return teams
 
-    def _look_at(self, place: int, moment: int) -> int:
-        timeline = self._timelines.get(place)
+    def _team_at(self, bed: int, moment: int) -> int:
+        timeline = self._timelines.get(bed)
         since, until, on_duty = (
             (BEFORE_ALL, AFTER_ALL, []) if timeline is None else timeline.at(moment)
         )
         team = self._teams.numbers[tuple(sorted(on_duty))]
-        self.since[place], self.until[place], self.team[place] = since, until, team
+        self.since[bed], self.until[bed], self.team[bed] = since, until, team
         return team
 
     def valid(self) -> list[tuple[int, Assignment]]:
@@ -250,22 +243,23 @@ class Roster(Growing):
         return [(held.facility, held.assignment) for held in self._valid.values()]
 
     def drop_before(self, moments: list[int], oldest_alarm: dict[int, int]) -> None:
-        """Forget what ended, and was charted, before its facility's moment, unless a held alarm of
-        its place still rests on it.
+        """Forget assignments that ended, and were charted, before the moment of their facility
+        (ms).
 
-        `oldest_alarm` gives the earliest start of a held episode for the places that have one.
+        Those that a held alarm may be attributed by stay: `oldest_alarm` gives the earliest start
+        (ms) of a held episode, for the beds that have one.
         """
         for key, held in list(self._held.items()):
             one, moment = held.assignment, moments[held.facility]
             if one.at >= moment or one.end is None:
                 continue
-            if _void(one) or one.end < min(moment, oldest_alarm.get(held.place, moment)):
-                self._take_from_place(held)
+            if _void(one) or one.end < min(moment, oldest_alarm.get(held.bed, moment)):
+                self._take_from_bed(held)
                 del self._held[key]
                 self.blocks.remove(held)
 
     def ids_after(self, facility: int, moment: int) -> set[str]:
-        """The assignments of a facility whose record that counts is later than `moment` (ms)."""
+        """The assignments of a facility with a record later than `moment` (ms)."""
         return {
             id_
             for (of, id_), held in self._held.items()
@@ -273,66 +267,64 @@ class Roster(Growing):
         }
 
     def remove(self, facility: int, ids: Iterable[str]) -> list[tuple[int, Assignment]]:
-        """Forget assignments of a facility; returns (place, record) of those that were held."""
+        """Forget assignments of a facility; returns the (bed, record)s of those that were held."""
         removed = []
         for id_ in ids:
             held = self._held.pop((facility, id_), None)
             if held is not None:
-                self._take_from_place(held)
+                self._take_from_bed(held)
                 self.blocks.remove(held)
-                removed.append((held.place, held.assignment))
+                removed.append((held.bed, held.assignment))
         return removed
 
     def facilities(self) -> set[int]:
         """The facilities with an assignment."""
         return {facility for facility, _ in self._held}
 
-    def places(self) -> set[int]:
-        """The places of all assignments, void ones included."""
-        return {held.place for held in self._held.values()}
+    def beds(self) -> set[int]:
+        """The beds of all assignments, void ones included."""
+        return {held.bed for held in self._held.values()}
 
-    def renumber(self, places: Codes, clinicians: Codes) -> None:
-        """Places and clinicians have other numbers now, in the same order; both are given by their
-        old ones.
-        """
+    def renumber(self, beds: Codes, clinicians: Codes) -> None:
+        """Apply new numbers of beds and clinicians, in the same order, indexed by the old."""
         for held in self._held.values():
-            held.place = int(places[held.place])
-        self._timelines = {int(places[place]): one for place, one in self._timelines.items()}
+            held.bed = int(beds[held.bed])
+        self._timelines = {int(beds[bed]): one for bed, one in self._timelines.items()}
         for timeline in self._timelines.values():
             timeline.renumber(clinicians)
         shifts, rows = self.shifts, self.shifts.rows()
-        shifts.place[rows] = places[shifts.place[rows]]
+        shifts.bed[rows] = beds[shifts.bed[rows]]
         shifts.clinician[rows] = clinicians[shifts.clinician[rows]]
         self.empty()
 
-    def _put_to_place(self, held: _Held) -> None:
+    def _put_to_bed(self, held: _Held) -> None:
         one = held.assignment
         if not _void(one):
             self._valid[held.facility, one.assignment_id] = held
-            self._forget_stretch(held.place)
+            self._forget_stretch(held.bed)
             number = self._teams.clinicians[held.facility, one.clinician]
-            self._timelines.setdefault(held.place, Timeline()).add(number, one.start, one.end)
-            held.row = self.shifts.add(held.facility, number, held.place, one.start, one.end)
+            self._timelines.setdefault(held.bed, Timeline()).add(number, one.start, one.end)
+            held.row = self.shifts.add(held.facility, number, held.bed, one.start, one.end)
 
-    def _take_from_place(self, held: _Held) -> None:
+    def _take_from_bed(self, held: _Held) -> None:
         if held.row < 0:
             return
         one = held.assignment
         del self._valid[held.facility, one.assignment_id]
-        timeline = self._timelines[held.place]
+        timeline = self._timelines[held.bed]
         timeline.remove(int(self.shifts.clinician[held.row]), one.start, one.end)
         if not timeline:
-            del self._timelines[held.place]
+            del self._timelines[held.bed]
         self.shifts.remove(held.row)
         held.row = -1
-        self._forget_stretch(held.place)
+        self._forget_stretch(held.bed)
 
-    def _forget_stretch(self, place: int) -> None:
-        self.reserve(place + 1)
-        self.since[place] = self.until[place] = 0
+    def _forget_stretch(self, bed: int) -> None:
+        self.reserve(bed + 1)
+        self.since[bed] = self.until[bed] = 0
 
     def forget_stretches(self) -> None:
-        """The teams have got other numbers."""
+        """Clear the cached teams: they have new numbers."""
         self.since[:] = self.until[:] = 0
 
     def dump(self, block: int) -> list[Any]:
@@ -340,13 +332,13 @@ class Roster(Growing):
         return [[one.facility, *values_of(one.assignment)] for one in held]
 
     def load(self, block: int, content: list[Any]) -> Iterator[tuple[_Held, Assignment]]:
-        """Put a block back; yields what was put, for its place to be set."""
+        """Restore a block; yields each assignment, so that the caller sets its bed."""
         for facility, *values in content:
             one = fact_of(Assignment, values)
             held = self._held[facility, one.assignment_id] = _Held(one, facility, -1)
             self.blocks.restore(block, held)
             yield held, one
-            self._put_to_place(held)
+            self._put_to_bed(held)
 
 
 def holds(one: Assignment, moment: int) -> bool:

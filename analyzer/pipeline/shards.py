@@ -1,9 +1,9 @@
-"""Storage: the state in shards of bounded size, each of plain values, of which a checkpoint writes
-those that changed.
+"""Shards: the state as shards of bounded size, of plain values. A checkpoint writes those that
+changed.
 
-Rows of the table are stored in blocks, columns as bytes, what was derived with what it was derived
-from: a million alarms are back in seconds, for nothing need be worked out again. `now` is not part
-of the state: whoever restores it tells the time.
+Rows of the table are stored in blocks, with columns as bytes. Derived columns are stored too, so
+that a million alarms are restored in seconds. `now` is not part of the state: the caller advances
+the restored engine.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ from analyzer.model.facts import FACT_TYPES, Topic
 from analyzer.model.policy import Policy
 from analyzer.pipeline.admission import TOPICS
 from analyzer.pipeline.classes import NOTHING_KNOWN
+from analyzer.pipeline.coverage import Contribution
 from analyzer.pipeline.derive import derive
 from analyzer.pipeline.pending import Batch
 from analyzer.pipeline.readings import MIXED, Readings
 from analyzer.pipeline.state import State
-from analyzer.pipeline.table import NOT_JUDGED, ROWS_PER_BLOCK, STORED
+from analyzer.pipeline.table import NO_VERDICT, ROWS_PER_BLOCK, STORED
 from analyzer.times import NEVER
 
 ShardKey = tuple[str, int]
-"""A part of the stored state: what it holds, and the number of its block."""
+"""The kind of a shard, and the number of its block."""
 
 _HEAD: ShardKey = ("head", 0)
 _WAITING: ShardKey = ("waiting", 0)
@@ -49,16 +50,16 @@ _ORDER = (
     "overload",
     "waiting",
 )
-"""What is loaded before what: rows hold the numbers of names. Ids come before all: waiting facts
-hold their numbers.
+"""The order of loading: rows refer to names by number. Seen ids are loaded before all of these,
+as pending facts refer to them by number.
 """
 
 
 def changed_shards(state: State) -> Iterator[ShardKey]:
-    """Which shards differ from when they were last stored; all of them, after `load`."""
+    """The shards that differ from what is stored; after `load`, all of them."""
     if state.head_changed:
         yield _HEAD
-    if state.arrivals.changed:
+    if state.pending.changed:
         yield _WAITING
     for kind, names in _names(state).items():
         yield from ((kind, number) for number in names.dirty)
@@ -83,33 +84,35 @@ def _dirty(state: State) -> dict[str, set[int]]:
         "cover": state.cover.dirty,
         "overload": state.overload.dirty,
     }
-    return dirty | {f"ids-{topic}": gate.seen.dirty for topic, gate in state.gates.items()}
+    return dirty | {
+        f"ids-{topic}": admission.seen.dirty for topic, admission in state.admission.items()
+    }
 
 
 def stored(state: State) -> None:
-    """Everything dumped since is safe: nothing counts as changed."""
+    """Mark everything as stored."""
     for dirty in _dirty(state).values():
         dirty.clear()
     for names in _names(state).values():
         names.all_stored()
-    state.arrivals.changed = state.head_changed = False
+    state.pending.changed = state.head_changed = False
 
 
 def dump(state: State, key: ShardKey) -> Any:
-    """One shard in plain values (lists, strings, bytes, numbers); None once it holds nothing."""
+    """A shard in plain values (lists, strings, bytes, numbers); None if it is empty."""
     kind, number = key
     match kind:
         case "head":
             return _dump_head(state)
         case "waiting":
-            return state.arrivals.dump() or None
+            return state.pending.dump() or None
         case "units" | "statics" | "labels":
             return _names(state)[kind].block(number) or None
         case "teams":
             begin = number * NAMES_PER_BLOCK
             return [
-                state.teams.told(begin + place)
-                for place in range(len(state.teams.numbers.block(number)))
+                state.teams.dump(begin + index)
+                for index in range(len(state.teams.numbers.block(number)))
             ] or None
         case "episodes":
             return _dump_rows(state, state.table.of_block(number))
@@ -122,20 +125,21 @@ def dump(state: State, key: ShardKey) -> Any:
         case "overload":
             return _dump_overload(state, number) or None
         case _:
-            return state.gates[_topic(kind)].seen.dump(number)
+            return state.admission[_topic(kind)].seen.dump(number)
 
 
 def _topic(kind: str) -> Topic:
     return kind.removeprefix("ids-")  # type: ignore[return-value]  # only these are written
 
 
-def load(policy: Policy, shards: Mapping[ShardKey, Any], judge_anew: bool = False) -> State:
-    """The state that dumped `shards`; time has not come to any of its facilities yet (`judge_anew`:
-    see `Engine.load`).
+def load(policy: Policy, shards: Mapping[ShardKey, Any], reclassify: bool = False) -> State:
+    """The state that dumped `shards`. Its facilities have no `now` yet.
+
+    `reclassify`: derive and classify all rows again, as the policy has changed.
     """
     state = State(policy)
     for topic in TOPICS:
-        state.gates[topic].seen.load(_blocks(shards, f"ids-{topic}"))
+        state.admission[topic].seen.load(_blocks(shards, f"ids-{topic}"))
     state.table.reserve((max(_blocks(shards, "episodes"), default=-1) + 1) * ROWS_PER_BLOCK)
     rows: list[Numbers] = []
     others = [shard for shard in shards.items() if shard[0][0] in _ORDER]
@@ -158,13 +162,13 @@ def load(policy: Policy, shards: Mapping[ShardKey, Any], judge_anew: bool = Fals
                     state.labels[label]
             case "teams":
                 for team in content:
-                    if team is not None:  # nobody has a number from the start
+                    if team is not None:  # the empty team has a number from the start
                         state.teams.of(*team)
             case "episodes":
                 rows.append(_load_rows(state, number, content))
             case "assignments":
                 for held, one in state.roster.load(number, content):
-                    held.place = state.statics.places[Place(held.facility, one.unit, one.bed)]
+                    held.bed = state.statics.places[Place(held.facility, one.unit, one.bed)]
             case "responses":
                 state.responses.load(number, content)
             case "cover":
@@ -173,9 +177,9 @@ def load(policy: Policy, shards: Mapping[ShardKey, Any], judge_anew: bool = Fals
                 _load_overload(state, number, content)
     if rows:
         _complete(state, np.concatenate(rows))
-        if judge_anew:
-            _judge_anew(state)
-    state.arrivals.changed = state.head_changed = True
+        if reclassify:
+            _reclassify(state)
+    state.pending.changed = state.head_changed = True
     return state
 
 
@@ -187,7 +191,7 @@ def _dump_head(state: State) -> Any:
     return [
         state.facilities.by_number,
         {topic: state.watermark(topic).tolist() for topic in TOPICS},
-        state.times.tidied[: len(state.facilities.by_number)].tolist(),
+        state.times.evicted_until[: len(state.facilities.by_number)].tolist(),
         state.response_times.dump(),
         state.recipients_dropped,
         state.overload.dump(len(state.facilities.by_number)),
@@ -196,12 +200,14 @@ def _dump_head(state: State) -> Any:
 
 
 def _load_head(state: State, content: Any) -> None:
-    facilities, watermarks, tidied, times, state.recipients_dropped, overload, rewound = content
+    facilities, watermarks, evicted_until, times, state.recipients_dropped, overload, rewound = (
+        content
+    )
     state.facilities.renew(facilities)
     state.grow()
     for topic, marks in watermarks.items():
-        state.gates[topic].watermark[: len(marks)] = marks
-    state.times.tidied[: len(tidied)] = tidied
+        state.admission[topic].watermark[: len(marks)] = marks
+    state.times.evicted_until[: len(evicted_until)] = evicted_until
     for unit, rank, counts in times:
         state.response_times.load(unit, rank, counts)
     state.overload.load(*overload)
@@ -227,13 +233,13 @@ def _load_waiting(state: State, topic: Topic, facts: list[list[Any]]) -> None:
     names = list(FACT_TYPES[topic].__slots__)
     facilities = np.array([state.facilities[one] for one in columns[names.index("facility")]])
     at = np.array(columns[names.index("at")], dtype=np.int64)
-    state.arrivals.add(
-        topic, Batch(columns, facilities, at, _entries_again(state, topic, facilities, columns[0]))
+    state.pending.add(
+        topic, Batch(columns, facilities, at, _entries_of(state, topic, facilities, columns[0]))
     )
 
 
-def _entries_again(state: State, topic: Topic, facilities: Numbers, event_ids: Any) -> Numbers:
-    return state.gates[topic].seen.find(*fingerprints(facilities, pack(event_ids)))
+def _entries_of(state: State, topic: Topic, facilities: Numbers, event_ids: Any) -> Numbers:
+    return state.admission[topic].seen.find(*fingerprints(facilities, pack(event_ids)))
 
 
 def _dump_rows(state: State, rows: Numbers) -> Any:
@@ -241,7 +247,7 @@ def _dump_rows(state: State, rows: Numbers) -> Any:
         return None
     table = state.table
     columns = [planes(getattr(table, name)[rows]) for name in STORED]
-    ids = table.packed_ids(rows)
+    ids = table.alarm_ids.packed(rows)
     return {
         "rows": planes(rows.astype(np.int32)),
         "ids": [ids.text, planes(ids.lengths)],
@@ -251,19 +257,18 @@ def _dump_rows(state: State, rows: Numbers) -> Any:
 
 
 def _dump_extras(state: State, rows: Numbers) -> dict[str, list[Any]]:
-    """What some rows have beside their columns, which tell most of those that have nothing."""
+    """What a few rows have apart from their columns. Columns exclude most rows without it."""
     table = state.table
-    wanted = {
-        "ends": rows,
-        "early": rows,
-        "readings": rows[table.side[rows] == MIXED],
-        "labels": rows[table.verdict[rows] != NOT_JUDGED],
-        "heard": rows[table.heard_at[rows] != NEVER],
-        "lent": rows,
+    wanted: dict[str, tuple[dict[int, Any], Numbers]] = {
+        "ends": (table.ends, rows),
+        "early": (table.early, rows),
+        "readings": (table.readings, rows[table.side[rows] == MIXED]),
+        "labels": (table.labels, rows[table.verdict[rows] != NO_VERDICT]),
+        "heard": (table.responses, rows[table.response_at[rows] != NEVER]),
+        "lent": (table.contributions, rows),
     }
     found: dict[str, list[Any]] = {}
-    for name, candidates in wanted.items():
-        extras = getattr(table, name)
+    for name, (extras, candidates) in wanted.items():
         if extras and (
             some := [(row, extras[row]) for row in candidates.tolist() if row in extras]
         ):
@@ -276,7 +281,7 @@ def _dump_extras(state: State, rows: Numbers) -> dict[str, list[Any]]:
 def _load_rows(state: State, block: int, content: Any) -> Numbers:
     table = state.table
     rows = from_planes(content["rows"], np.int32).astype(np.int64)
-    if (rows // ROWS_PER_BLOCK != block).any():  # memory is taken up to the last of them
+    if (rows // ROWS_PER_BLOCK != block).any():  # else memory would be reserved for any row number
         raise ValueError("rows: expected those of the block")
     columns = {
         name: from_planes(part, type_)
@@ -300,26 +305,28 @@ def _load_extras(state: State, extras: dict[str, list[Any]]) -> None:
     table.early.update((row, list(map(tuple, events))) for row, events in extras.get("early", ()))
     table.readings.update((row, Readings.load(one)) for row, one in extras.get("readings", ()))
     table.labels.update((row, list(map(tuple, labels))) for row, labels in extras.get("labels", ()))
-    table.heard.update((row, Moments.load(heard)) for row, heard in extras.get("heard", ()))
-    table.lent.update((row, tuple(loan)) for row, loan in extras.get("lent", ()))
+    table.responses.update((row, Moments.load(one)) for row, one in extras.get("heard", ()))
+    table.contributions.update((row, Contribution(*one)) for row, one in extras.get("lent", ()))
 
 
 def _complete(state: State, rows: Numbers) -> None:
-    """What is not stored because it is quickly told from what is."""
+    """Rebuild what is not stored because it follows quickly from what is."""
     table, statics = state.table, state.statics
     table.all_put()
     rows = rows[table.start[rows] != NEVER]
     state.listing.add(rows, statics.place[table.static[rows]])
-    unsure = rows[(table.digest[rows] != 0) & (table.rule[rows] == NOTHING_KNOWN)]
-    for row, unit in zip(unsure.tolist(), statics.unit[table.static[unsure]].tolist(), strict=True):
-        state.unsure.setdefault(unit, []).append((int(table.end[row]), row))
-    for of_unit in state.unsure.values():
+    unclassified = rows[(table.digest[rows] != 0) & (table.rule[rows] == NOTHING_KNOWN)]
+    for row, unit in zip(
+        unclassified.tolist(), statics.unit[table.static[unclassified]].tolist(), strict=True
+    ):
+        state.unclassified.setdefault(unit, []).append((int(table.end[row]), row))
+    for of_unit in state.unclassified.values():
         of_unit.sort()
 
 
-def _judge_anew(state: State) -> None:
-    """By another policy, responses may belong to other episodes, and episodes be of other classes,
-    or not be final yet.
+def _reclassify(state: State) -> None:
+    """Under another policy, responses may belong to other episodes, classes may differ, and final
+    episodes may be open for responses again.
     """
     table = state.table
     rows = table.existing()

@@ -1,9 +1,7 @@
-"""State: everything that is held of the facilities of one partition, and how far time has come in
-each.
+"""State: everything that is held of the facilities of one partition, and the time of each.
 
-It only keeps things together; what they mean to each other is in `fold` (facts in), `derive` (what
-follows), `publish` (what is final), `horizon`, `departed`, `control` and `compaction` (what is
-forgotten), `burden` (what it weighs) and `storage` (how it is stored).
+It only holds the parts together. `fold` merges facts into it, `derive` and `finalising` update what
+follows, `retention`, `departed`, `control` and `compaction` remove from it, `shards` stores it.
 """
 
 from __future__ import annotations
@@ -18,34 +16,37 @@ from analyzer.columns.statics import Statics
 from analyzer.model.facts import Topic
 from analyzer.model.policy import Policy
 from analyzer.pipeline.admission import NOTHING_YET, TOPICS, Admission
+from analyzer.pipeline.coverage import Cover
 from analyzer.pipeline.listing import Listing
 from analyzer.pipeline.overload_log import OverloadLog
-from analyzer.pipeline.pending import Arrivals
+from analyzer.pipeline.pending import PendingFacts
 from analyzer.pipeline.response_times import ResponseTimes
-from analyzer.pipeline.responses import BedResponses, Cover
+from analyzer.pipeline.responses import BedResponses
 from analyzer.pipeline.roster import Roster, Teams
 from analyzer.pipeline.table import Table
 
 
 class Times(Growing):
-    """By facility: `now`, and the horizon as of the last time that old things were dropped."""
+    """By facility (ms): `now`, and the horizon of the last eviction."""
 
     now: Numbers
-    tidied: Numbers
+    evicted_until: Numbers
 
     def __init__(self) -> None:
-        super().__init__(now=(np.int64, NOTHING_YET), tidied=(np.int64, NOTHING_YET))
+        super().__init__(now=(np.int64, NOTHING_YET), evicted_until=(np.int64, NOTHING_YET))
 
 
 class State:
-    """Facilities are known by number, in the order in which they were first heard of."""
+    """The parts of the state. Facilities are numbered in order of their first fact."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.facilities = Facilities()
         self.times = Times()
-        self.gates: dict[Topic, Admission] = {topic: Admission(topic, policy) for topic in TOPICS}
-        self.arrivals = Arrivals()
+        self.admission: dict[Topic, Admission] = {
+            topic: Admission(topic, policy) for topic in TOPICS
+        }
+        self.pending = PendingFacts()
         self.statics = Statics()
         self.labels: Numbered[str | None] = Numbered()
         self.labels[None]  # number 0
@@ -58,19 +59,17 @@ class State:
         self.response_times = ResponseTimes()
         self.overload = OverloadLog(policy.overload)
         self.head_changed = False
-        """Whether what belongs to no block (watermarks, response times, ...) differs from what is
-        stored.
-        """
-        self.unsure: dict[int, list[tuple[int, int]]] = {}
-        """By unit: (end, row) of final alarms whose class is `unknown`, in order, for when its
-        human channel is heard of.
+        """Whether the head shard (watermarks, response times, ...) differs from what is stored."""
+        self.unclassified: dict[int, list[tuple[int, int]]] = {}
+        """By unit: (end, row) of final alarms of class `unknown`, sorted: to be reclassified when
+        the unit gets coverage.
         """
         self.recipients_dropped = 0
-        """Recipients that did not count because their alarm has `MOST_RECIPIENTS` lesser ones."""
+        """Recipients that did not count: see `roster.MOST_RECIPIENTS`."""
         self.names_kept = 0
         """How many names were in use after the last compaction."""
         self.forgotten_open = 0
-        """Open alarms that were dropped because of `Policy.max_open_alarms`."""
+        """Open alarms that were evicted because of `Policy.max_open_alarms`."""
         self.rewound: set[int] = set()
         """Facilities whose watermark was reset since time last advanced."""
 
@@ -79,11 +78,11 @@ class State:
         count = len(self.facilities.by_number)
         self.times.reserve(count)
         self.overload.reserve(count)
-        for gate in self.gates.values():
-            gate.reserve(count)
+        for admission in self.admission.values():
+            admission.reserve(count)
 
     def watermark(self, topic: Topic = "alarms") -> Numbers:
         """By facility: the greatest `at` of an accepted fact of the topic, NOTHING_YET before the
         first.
         """
-        return self.gates[topic].watermark[: len(self.facilities.by_number)]
+        return self.admission[topic].watermark[: len(self.facilities.by_number)]

@@ -1,15 +1,14 @@
 """The table of held episodes: numpy columns, one row an episode, for all facilities of a partition.
 
-Millions of alarms fit because nothing of them is a Python object, save the few things that most do
-not have (a second end, a response by alarm id, readings on both sides of a limit). Rows are the
-unit of work: facts are folded into them and everything that follows is derived for many rows at
-once. The table knows nothing of rules, rosters or time.
+Millions of alarms fit because only what most alarms lack is a Python object (a second end, a second
+response by alarm id, readings on both sides of a limit). Facts are folded, and consequences
+derived, for many rows at once. The table knows nothing of rules, rosters or time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,21 +16,20 @@ import numpy.typing as npt
 from analyzer.arrays import Checks, Marks, Numbers, distinct
 from analyzer.columns.growing import Growing
 from analyzer.columns.hashing import fingerprints
+from analyzer.columns.moments import Moments
 from analyzer.columns.packed import Packed, pack
-from analyzer.columns.slots import UNKNOWN, Slots
+from analyzer.columns.slots import UNKNOWN
+from analyzer.pipeline.alarm_ids import AlarmIds
+from analyzer.pipeline.coverage import Contribution
+from analyzer.pipeline.readings import Readings
 from analyzer.times import NEVER, OPEN
 
-if TYPE_CHECKING:  # they are kept here, and written by those who know them
-    from analyzer.columns.moments import Moments
-    from analyzer.pipeline.coverage import Loan
-    from analyzer.pipeline.readings import Readings
-
-NOT_JUDGED = -1
-"""No label's verdict."""
+NO_VERDICT = -1
+"""The verdict of a row without a label."""
 
 ROWS_PER_BLOCK = 1024
-"""Rows stored together: few enough that little is written for one change, many enough that a record
-is worth its while.
+"""Rows stored together. Fewer would mean more records; more would mean writing more for one change
+(our own).
 """
 
 STORED: dict[str, tuple[Any, Any]] = {
@@ -52,10 +50,10 @@ STORED: dict[str, tuple[Any, Any]] = {
     "latest": (np.int64, -OPEN),
     "mentioned": (np.int64, -OPEN),
     "later": (np.int32, -1),
-    "verdict": (np.int8, NOT_JUDGED),
-    "judged_at": (np.int64, -OPEN),
-    "heard_at": (np.int64, NEVER),
-    "heard_code": (np.int8, 0),
+    "verdict": (np.int8, NO_VERDICT),
+    "verdict_at": (np.int64, -OPEN),
+    "response_at": (np.int64, NEVER),
+    "response_code": (np.int8, 0),
     "team": (np.int32, 0),
     "first_response": (np.int64, NEVER),
     "intervened": (np.bool_, False),
@@ -63,27 +61,25 @@ STORED: dict[str, tuple[Any, Any]] = {
     "is_alarm": (np.bool_, False),
     "klass": (np.int8, 0),
     "rule": (np.int8, 0),
-    "to_publish": (np.bool_, False),
+    "to_finalise": (np.bool_, False),
     "digest": (np.uint64, 0),
     "observed_after": (np.int64, NEVER),
     "observed_unit": (np.int32, 0),
     "observed_rank": (np.int8, 0),
 }
-"""The columns that are stored: types, and values of free rows."""
-_OF_OTHERS = ("facility", "mentioned", "verdict", "judged_at", "heard_at", "heard_code")
-_OF_EVENTS = [name for name in STORED if name not in _OF_OTHERS]
-"""Columns with what alarm events reported, or with what follows from it."""
+"""The stored columns: their types, and their values in free rows. They are stored in this order,
+without their names.
+"""
+_NOT_OF_EVENTS = ("facility", "mentioned", "verdict", "verdict_at", "response_at", "response_code")
+_OF_EVENTS = [name for name in STORED if name not in _NOT_OF_EVENTS]
+"""The columns that come from alarm events, directly or derived."""
 _REBUILT: dict[str, tuple[Any, Any]] = {
-    "place": (np.int32, -1),
-    "_marks": (np.uint64, 0),
-    "_checks": (np.uint32, 0),
-    "_text_at": (np.uint32, 0),
-    "_text_length": (np.uint16, 0),
+    "bed": (np.int32, -1),
 }
 
 
 class Table(Growing):
-    """Rows are taken, written by whoever knows what happened, and given back."""
+    """The columns and rows of all held episodes, and the chains of episodes that share an id."""
 
     # merged from events
     facility: npt.NDArray[np.int32]
@@ -106,11 +102,11 @@ class Table(Growing):
     mentioned: Numbers  # greatest `at` of the responses and labels that name it
     later: npt.NDArray[np.int32]  # the next episode of the same alarm id; -1: none
     verdict: npt.NDArray[np.int8]
-    judged_at: Numbers  # `at` of the label that counts
-    heard_at: Numbers  # of the first response by alarm id that came; NEVER: none
-    heard_code: npt.NDArray[np.int8]  # what it was: see `responses`
+    verdict_at: Numbers  # `at` of the label that counts
+    response_at: Numbers  # of the first response by alarm id that came; NEVER: none
+    response_code: npt.NDArray[np.int8]  # its action: see `responses`
     # derived
-    place: npt.NDArray[np.int32]  # where it is listed; -1: nowhere yet
+    bed: npt.NDArray[np.int32]  # its bed in the listing; -1: not listed yet
     team: npt.NDArray[np.int32]
     first_response: Numbers
     intervened: npt.NDArray[np.bool_]
@@ -118,55 +114,44 @@ class Table(Growing):
     is_alarm: npt.NDArray[np.bool_]
     klass: npt.NDArray[np.int8]
     rule: npt.NDArray[np.int8]
-    to_publish: npt.NDArray[np.bool_]
-    digest: Marks  # of the last record published; 0: none yet
+    to_finalise: npt.NDArray[np.bool_]
+    digest: Marks  # of the last record finalised; 0: none yet
     # ms, as entered in the histogram of response times, under these; NEVER: nothing entered
     observed_after: Numbers
     observed_unit: npt.NDArray[np.int32]
     observed_rank: npt.NDArray[np.int8]
-    # its id
-    _marks: Marks
-    _checks: Checks
-    _text_at: npt.NDArray[np.uint32]
-    _text_length: npt.NDArray[np.uint16]
 
     def __init__(self) -> None:
         super().__init__(**STORED, **_REBUILT)
-        self._slots = Slots()
+        self.alarm_ids = AlarmIds()
         self._top = 0  # rows from here on were never taken
         self._free: list[Numbers] = []
-        self._text = bytearray()
-        self._text_lost = 0
         self.held = 0
         self.dirty: set[int] = set()
-        # what most rows do not have, by row
-        self.earlier: dict[int, int] = {}  # of rows that are the `later` of another one: which
-        # those before the start, in order: an earlier start may make one count
+        # by row, for the few rows that have it
+        self.earlier: dict[int, int] = {}  # the inverse of `later`
+        # ends before the start, in order: one may count once an earlier start arrives
         self.ends: dict[int, list[int]] = {}
         # `end` events more than the horizon before the start, whole (see `fold`)
         self.early: dict[int, list[Any]] = {}
         self.readings: dict[int, Readings] = {}
         # (at, event_id, verdict) of all labels, in order
         self.labels: dict[int, list[tuple[int, str, int]]] = {}
-        # all responses by alarm id, where they are more than one
-        self.heard: dict[int, Moments] = {}
-        self.lent: dict[int, Loan] = {}  # of rows that lend cover to their unit: from when to when
+        # all responses by alarm id, of rows with more than one
+        self.responses: dict[int, Moments] = {}
+        self.contributions: dict[int, Contribution] = {}
 
     # -- ids
 
     def rows_of(self, facilities: Numbers, alarm_ids: Sequence[str]) -> Numbers:
-        """The row of the first episode held of each alarm id; those not known yet get one."""
+        """The row of the first held episode of each alarm id. Unknown ids get a new row."""
         packed = pack(alarm_ids)
         marks, checks = fingerprints(facilities, packed)
-        rows = (
-            self._slots.find(marks, checks, self._marks, self._checks)
-            if self.held
-            else np.full(len(marks), UNKNOWN)
-        )
+        rows = self.alarm_ids.find(marks, checks)
         new = np.flatnonzero(rows == UNKNOWN)
         if len(new):
             firsts, which = _alike(marks[new])
-            # marks alike of different ids
+            # equal marks of different ids
             if not np.array_equal(checks[new][firsts][which], checks[new]):
                 _, firsts, which = np.unique(
                     np.column_stack([marks[new], checks[new]]),
@@ -177,9 +162,9 @@ class Table(Growing):
                 which = which.reshape(-1)
             chosen = new[firsts]
             taken = self._take(len(chosen))
-            names = pack([alarm_ids[place] for place in chosen.tolist()])
+            names = pack([alarm_ids[index] for index in chosen.tolist()])
             self._name(taken, facilities[chosen], names, marks[chosen], checks[chosen])
-            self._slots.insert(marks[chosen], taken, self._marks)
+            self.alarm_ids.index(taken)
             rows[new] = taken[which]
         return rows
 
@@ -187,8 +172,8 @@ class Table(Growing):
         """The rows of the episodes that events at these times belong to, from the first episodes of
         their alarm ids.
 
-        Events more than the horizon after an episode's end belong to the next one, which gets a row
-        if it has none.
+        An event more than the horizon after the end of an episode belongs to the next one, which
+        gets a row if it has none.
         """
         over = np.flatnonzero(at > self.end[rows] + horizon)
         if not len(over):
@@ -202,9 +187,9 @@ class Table(Growing):
                 self._name(
                     new,
                     self.facility[ending].astype(np.int64),
-                    self.packed_ids(ending),
-                    self._marks[ending],
-                    self._checks[ending],
+                    self.alarm_ids.packed(ending),
+                    self.alarm_ids.marks[ending],
+                    self.alarm_ids.checks[ending],
                 )
                 self.later[ending] = new
                 self.earlier.update(zip(new.tolist(), ending.tolist(), strict=True))
@@ -214,11 +199,11 @@ class Table(Growing):
         return rows
 
     def named_at(self, rows: Numbers, at: Numbers, horizon: int) -> Numbers:
-        """The rows of the episodes that responses and labels by alarm id mean, from the first
-        episodes of their alarm ids.
+        """The rows of the episodes that responses and labels at these times belong to, from the
+        first episodes of their alarm ids.
 
-        They mean the episode that an event would belong to, and the one before it where that one
-        has not begun within the horizon.
+        That is the episode that an event would belong to, or the one before it if that episode
+        starts more than the horizon later.
         """
         if not self.earlier:
             return rows
@@ -233,16 +218,16 @@ class Table(Growing):
         return rows
 
     def known(self, facility: int, alarm_ids: Sequence[str]) -> Numbers:
-        """The first rows of those of a facility's alarm ids that have any."""
-        if not alarm_ids or not self.held:
+        """The first rows of a facility's alarm ids; ids without a row are left out."""
+        if not alarm_ids:
             return np.empty(0, dtype=np.int64)
         marks, checks = fingerprints(np.full(len(alarm_ids), facility), pack(alarm_ids))
-        rows = self._slots.find(marks, checks, self._marks, self._checks)
+        rows = self.alarm_ids.find(marks, checks)
         found: Numbers = rows[rows != UNKNOWN]
         return found
 
     def first_of_ids(self, rows: Numbers) -> Numbers:
-        """The first rows of the alarm ids of `rows`, each once."""
+        """The distinct first rows of the alarm ids of `rows`."""
         if not self.earlier:
             return distinct(rows)
         found = set()
@@ -253,7 +238,7 @@ class Table(Growing):
         return np.array(sorted(found), dtype=np.int64)
 
     def chain(self, row: int) -> list[int]:
-        """A row and the later ones of its alarm id, in order of time."""
+        """A row and the later rows of its alarm id, in order of time."""
         found = [row]
         while self.later[found[-1]] >= 0:
             found.append(int(self.later[found[-1]]))
@@ -264,13 +249,13 @@ class Table(Growing):
         return np.flatnonzero(self.facility[: self._top] == facility)
 
     def last_mention(self, rows: Numbers) -> Numbers:
-        """The greatest `at` (ms) of anything known of each row."""
+        """The greatest `at` (ms) of all facts about each row."""
         return np.maximum(self.latest[rows], self.mentioned[rows])
 
     def clear_events(self, rows: Numbers) -> None:
-        """Forget the alarm events of rows, as if none had come. Responses and labels stay.
+        """Forget the alarm events of rows. Responses and labels stay.
 
-        The rows must be the only ones of their alarm ids, and lend no cover.
+        The rows must be the only ones of their alarm ids, and contribute no coverage.
         """
         self.changed(rows)
         for name in _OF_EVENTS:
@@ -280,59 +265,31 @@ class Table(Growing):
                 extras.pop(row, None)
 
     def put(self, rows: Numbers, facilities: Numbers, alarm_ids: Packed) -> None:
-        """Take these very rows, for alarms that have none: when stored ones are put back. `all_put`
-        makes an end of it.
-        """
+        """Restore stored rows, under the numbers that they had. Call `all_put` after the last."""
         self.reserve(int(rows.max()) + 1)
         self._top = max(self._top, int(rows.max()) + 1)
         self.held += len(rows)
         self._name(rows, facilities, alarm_ids, *fingerprints(facilities, alarm_ids))
 
     def all_put(self) -> None:
-        """After the last `put`: rows are found by their ids, and those in between that nobody took
-        are free.
-        """
+        """After the last `put`: index the rows by their ids, and free the rows in between."""
         rows = self.rows()
         before = rows[self.later[rows] >= 0]
         self.earlier = dict(zip(self.later[before].tolist(), before.tolist(), strict=True))
         first = rows[~np.isin(rows, self.later[before])] if len(before) else rows
-        self._slots.insert(self._marks[first], first, self._marks)
+        self.alarm_ids.index(first)
         self._free = [np.flatnonzero(self.facility[: self._top] < 0)]
 
     def _name(
         self, rows: Numbers, facilities: Numbers, alarm_ids: Packed, marks: Marks, checks: Checks
     ) -> None:
-        self.facility[rows], self._marks[rows], self._checks[rows] = facilities, marks, checks
-        lengths = alarm_ids.lengths.astype(np.int64)
-        self._text_at[rows] = len(self._text) + np.cumsum(lengths) - lengths
-        self._text_length[rows] = lengths
-        self._text += alarm_ids.text
+        self.facility[rows] = facilities
+        self.alarm_ids.put(rows, alarm_ids, marks, checks)
         self.changed(rows)
 
     def ids(self, rows: Numbers) -> list[str]:
         """The alarm ids of rows."""
-        begins, lengths, text = (
-            self._text_at[rows].tolist(),
-            self._text_length[rows].tolist(),
-            self._text,
-        )
-        return [
-            text[begin : begin + length].decode()
-            for begin, length in zip(begins, lengths, strict=True)
-        ]
-
-    def packed_ids(self, rows: Numbers) -> Packed:
-        """The same, packed."""
-        begins, lengths, text = self._text_at[rows].tolist(), self._text_length[rows], self._text
-        return Packed(
-            b"".join(
-                [
-                    text[begin : begin + length]
-                    for begin, length in zip(begins, lengths.tolist(), strict=True)
-                ]
-            ),
-            lengths,
-        )
+        return self.alarm_ids.texts(rows)
 
     # -- rows
 
@@ -357,9 +314,9 @@ class Table(Growing):
             return
         self.changed(rows)
         found, heirs = self._unchain(rows) if self.earlier else (rows, rows[:0])
-        self._slots.remove(self._marks[found], found)
-        self._slots.insert(self._marks[heirs], heirs, self._marks)
-        self._text_lost += int(self._text_length[rows].sum())
+        self.alarm_ids.unindex(found)
+        self.alarm_ids.index(heirs)
+        self.alarm_ids.erase(rows)
         for name, (_, fill) in self._columns.items():
             getattr(self, name)[rows] = fill
         for extras in self._extras():
@@ -368,13 +325,13 @@ class Table(Growing):
                     extras.pop(row, None)
         self.held -= len(rows)
         self._free.append(np.sort(rows))
-        if self._text_lost > max(1 << 16, len(self._text) // 2):
-            self._pack_texts()
+        if self.alarm_ids.is_sparse():
+            self.alarm_ids.repack(self.rows())
 
     def _unchain(self, rows: Numbers) -> tuple[Numbers, Numbers]:
-        """Take rows out from between the earlier and later episodes of their ids.
+        """Remove rows from the chains of their ids.
 
-        Returns those that were found by their ids, and those that are to be found by them now.
+        Returns the rows that were first in their chain, and those that are first now.
         """
         gone = set(rows.tolist())
         found, heirs = [], []
@@ -383,7 +340,7 @@ class Table(Growing):
             if before < 0:
                 found.append(row)
             if before in gone:
-                continue  # the first of several in a row takes care of all
+                continue  # handled with the first of the consecutive rows
             after = int(self.later[row])
             while after in gone:
                 after = int(self.later[after])
@@ -400,30 +357,23 @@ class Table(Growing):
         return np.array(found, dtype=np.int64), np.array(heirs, dtype=np.int64)
 
     def _extras(self) -> tuple[dict[int, Any], ...]:
-        return self.ends, self.early, self.readings, self.labels, self.heard, self.lent
-
-    def _pack_texts(self) -> None:
-        rows = self.rows()
-        packed = self.packed_ids(rows)
-        lengths = packed.lengths.astype(np.int64)
-        self._text_at[rows] = np.cumsum(lengths) - lengths
-        self._text, self._text_lost = bytearray(packed.text), 0
+        return self.ends, self.early, self.readings, self.labels, self.responses, self.contributions
 
     def rows(self) -> Numbers:
         """All rows in use."""
         return np.flatnonzero(self.facility[: self._top] >= 0)
 
     def existing(self) -> Numbers:
-        """Rows of episodes that exist."""
+        """The rows of episodes with a start."""
         return np.flatnonzero(self.start[: self._top] != NEVER)
 
     def alarms(self) -> Numbers:
-        """Rows that are alarms."""
+        """The rows that count as alarms."""
         return np.flatnonzero(self.is_alarm[: self._top])
 
     def waiting(self) -> Numbers:
-        """Rows to be published when they are final."""
-        return np.flatnonzero(self.to_publish[: self._top])
+        """The rows to be finalised once they are final."""
+        return np.flatnonzero(self.to_finalise[: self._top])
 
     def of_block(self, block: int) -> Numbers:
         """The rows in use of a block."""
@@ -433,15 +383,12 @@ class Table(Growing):
         )
 
     def changed(self, rows: Numbers) -> None:
-        """Note that rows differ from what is stored."""
+        """Mark rows as different from what is stored."""
         self.dirty.update(distinct(rows // ROWS_PER_BLOCK).tolist())
 
 
 def _alike(marks: Marks) -> tuple[Numbers, Numbers]:
-    """One place of each different mark, and for each mark which of these is its like.
-
-    (`np.unique` sorts stably, which takes longer.)
-    """
+    """`np.unique` with `return_index` and `return_inverse`, but faster (the sort is unstable)."""
     order = np.argsort(marks)
     ordered = marks[order]
     begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])

@@ -1,10 +1,9 @@
-"""Comparison: what came of a real change, in days before it and days after it.
+"""Before and after: the effect of a real change, from the days before and after it.
 
-Days are stretches of 24 h counted from the moment of the change, in both directions. They, not
-alarms, are what is compared: alarms come in clusters, so their number from day to day says how sure
-a rate is. Units that were not changed show what would have happened anyway (difference in
-differences). What rose by chance falls by itself: whether the days before were unlike those before
-them is shown, too.
+Days are 24 h long and counted from the time of the change. The sample is days, not alarms: alarms
+come in clusters, so the variation from day to day shows how certain a rate is. Unchanged units show
+what would have happened anyway (difference in differences). A rate that rose by chance falls by
+itself (regression to the mean), so the days before are compared with those before them, too.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ DAY = 24 * HOUR
 SLOW = 10 * MINUTE
 """As `FindingsPolicy.slow_answer`."""
 LEAST_DAYS = 3
-"""On each side; fewer say nothing of how a rate varies (our own)."""
+"""The least days on each side: fewer do not show how a rate varies (our own)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """A ratio of rates with its interval; None where it cannot be told."""
+    """A ratio of rates with its confidence interval; None where it cannot be computed."""
 
     value: float | None
     low: float | None
@@ -39,53 +38,56 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What must not get worse. Times in ms; None of nothing."""
+    """Balancing measures: what must not get worse. Times are in ms; None: no responses."""
 
     actionable: int
     answered: int
-    """Of the actionable, those that had a response."""
+    """Actionable alarms with a response."""
     median: int | None
     ninth_decile: int | None
     """From the start of an actionable alarm to the first response."""
     slow: int
-    """Of the actionable, those first responded to after more than `SLOW`, or never."""
+    """Actionable alarms with a first response after more than `SLOW`, or none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Alarms by day, and what follows. `days` and the arrays' halves: before, after."""
+    """Alarms by day, and what follows from them. Pairs are (before, after)."""
 
     days: tuple[int, int]
     changed: tuple[Numbers, Numbers]
     control: tuple[Numbers, Numbers]
     effect: Ratio
-    """Of the changed alarms' rates, after to before."""
+    """The rate of the changed alarms after the change, relative to before."""
     control_effect: Ratio
     beyond_control: Ratio
-    """The one relative to the other."""
+    """`effect` relative to `control_effect`."""
     earlier: Ratio
-    """Of the days before the change to those before them, as far as recorded: above 1, some of the
-    fall may be a return to the usual.
+    """The rate before the change relative to that of the days before, as far as recorded. Above 1,
+    some of a fall may be regression to the mean.
     """
     balance: tuple[Balance, Balance]
 
 
 class TooShort(ValueError):
-    """Too few whole days were recorded on one side: one line."""
+    """Too few whole days were recorded before or after the change."""
 
 
 def compare(
     recorded: Recorded, changed: Flags, control: Flags, at: int, most_days: int, confidence: float
 ) -> Comparison:
-    """`changed` and `control`: which alarms the change concerns, and which show what would have
-    come anyway. Raises `TooShort`.
+    """Compare up to `most_days` before and after `at` (ms).
+
+    `changed` are the alarms that the change concerns; `control` show what would have happened
+    anyway. `confidence` is a share. Raises `TooShort`.
     """
     begin, last = recorded.span
     days = min((at - begin) // DAY, most_days), min((last - at) // DAY, most_days)
     if min(days) < LEAST_DAYS:
         found = " and ".join(str(max(one, 0)) for one in days)
         raise TooShort(
-            f"expected at least {LEAST_DAYS} whole days recorded before the change and after it, found {found}"
+            f"expected at least {LEAST_DAYS} whole days recorded before the change and after it, "
+            f"found {found}"
         )
     ours, theirs = (_daily(recorded.start[which], at, days) for which in (changed, control))
     effect, others = _log_ratio(*ours), _log_ratio(*theirs)
@@ -117,18 +119,17 @@ def compare(
 
 
 def _daily(start: Numbers, at: int, days: tuple[int, int]) -> tuple[Numbers, Numbers]:
-    """Alarms of each day, before and after."""
+    """The number of alarms of each day before and after."""
     day = (start - at) // DAY + days[0]
     counts = np.bincount(day[(day >= 0) & (day < sum(days))], minlength=sum(days))
     return counts[: days[0]], counts[days[0] :]
 
 
 def _log_ratio(before: Numbers, after: Numbers) -> tuple[float, float, int] | None:
-    """The log of the ratio of two daily rates, its standard error and degrees of freedom; None
-    where nothing sounded before.
+    """The log of the ratio of two daily rates, its standard error and its degrees of freedom.
 
-    A rate varies as its days do, but no less than by chance alone (Poisson); none at all after is
-    taken for half an alarm.
+    None if there were no alarms before. The variance is that of the days, but at least that of a
+    Poisson process. No alarms count as half an alarm.
     """
     if not before.sum():
         return None
@@ -151,7 +152,7 @@ def _ratio(found: tuple[float, float, int] | None, confidence: float) -> Ratio:
 
 
 def student(freedom: int, share: float) -> float:
-    """The quantile of Student's t above its median.
+    """The quantile of Student's t distribution; `share` must be above one half.
 
     >>> [round(student(freedom, 0.975), 3) for freedom in (4, 26, 1000)]
     [2.776, 2.056, 1.962]
@@ -167,9 +168,11 @@ def student(freedom: int, share: float) -> float:
 def _balance(alarms: Recorded, which: Flags) -> Balance:
     rows = np.flatnonzero(which & (alarms.klass == ACTIONABLE))
     waited = alarms.answered[rows] - alarms.start[rows]
-    heard = np.sort(np.maximum(waited[alarms.answered[rows] != NEVER], 0))
+    delays = np.sort(np.maximum(waited[alarms.answered[rows] != NEVER], 0))
 
     def at(share: float) -> int | None:
-        return int(heard[max(int(np.ceil(share * len(heard))) - 1, 0)]) if len(heard) else None
+        return int(delays[max(int(np.ceil(share * len(delays))) - 1, 0)]) if len(delays) else None
 
-    return Balance(len(rows), len(heard), at(0.5), at(0.9), len(rows) - int((heard <= SLOW).sum()))
+    return Balance(
+        len(rows), len(delays), at(0.5), at(0.9), len(rows) - int((delays <= SLOW).sum())
+    )

@@ -1,8 +1,8 @@
-"""Effects: what alarms weigh on those who answer them, over any length of time, before a change and
-after it.
+"""Effects: the burden of alarms on those who answer them, over any length of time, before and after
+a change.
 
-The same functions as those behind the live gauges (`flood`, `duty`, `windows`), asked once over the
-whole time instead of a window of it. What they say is pooled: hours of people, never a person.
+The functions of the live gauges (`windows.flood`, `windows.duty`, `windows.lengths`) are applied
+once to the whole time. The results are pooled over all clinicians, and never name a person.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ HEAVY_HOUR = 30
 
 Duty = tuple[Numbers, Numbers, Numbers]
 """As from `duty.stretches`: begin, end (ms since 1970) and number in `Recorded.clinicians`,
-disjoint and in order.
+disjoint and sorted.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """Of all clinicians together. Durations in ms; NaN: nothing to divide by."""
+    """The burden of all clinicians together. Durations are in ms; NaN: no hours of duty."""
 
     alarms: int
-    """Attributed ones: an alarm of two clinicians weighs on both."""
+    """Attributed alarms: one of two clinicians counts for both."""
     duty: int
     sounding: int
-    """In which anything sounded for them; what overlaps counts once."""
+    """The time in which any alarm of theirs sounded."""
     flood: int
     """In a flood (ISA-18.2)."""
     protected: int
@@ -52,14 +52,12 @@ class Weight:
     """Hours with more than `HEAVY_HOUR` alarms, of `hours`."""
     hours: int
     per_hour: tuple[float, float, float]
-    """Alarms in an hour of somebody's duty: the median, what nine tenths of them do not exceed, and
-    the most.
-    """
+    """Alarms per hour of duty: median, ninth decile and maximum."""
 
 
 def duty_by_alarms(recorded: Recorded) -> Duty:
-    """A stand-in where no roster is known: everybody is on duty in the clock hours in which they
-    had an alarm.
+    """A substitute for a roster: each clinician is on duty in the clock hours with an alarm of
+    theirs.
     """
     which, who = pairs(recorded.teams, recorded.team)
     hours = int(recorded.start.max(initial=0)) // HOUR + 1
@@ -69,8 +67,8 @@ def duty_by_alarms(recorded: Recorded) -> Duty:
 
 
 def duty_by_roster(recorded: Recorded, assignments: Iterable[Assignment]) -> Duty:
-    """When those who had alarms were on duty, by the latest record of each assignment; within the
-    recorded time.
+    """When the clinicians who had alarms were on duty, by the latest record of each assignment and
+    within the recorded time.
     """
     latest: dict[tuple[str, str], Assignment] = {}
     for one in assignments:
@@ -98,10 +96,7 @@ def duty_by_roster(recorded: Recorded, assignments: Iterable[Assignment]) -> Dut
 
 
 def weigh(recorded: Recorded, sounds: Flags, start: Numbers, duty: Duty) -> Weight:
-    """What those alarms weigh that sound, each from `start` on.
-
-    `duty` decides which hours there are, before a change and after it.
-    """
+    """The burden of the alarms that sound, each from `start` (ms) on, in the hours of `duty`."""
     begin, last = recorded.span
     if len(duty[0]):
         begin, last = min(begin, int(duty[0].min())), max(last, int(duty[1].max()))
@@ -137,9 +132,7 @@ def weigh(recorded: Recorded, sounds: Flags, start: Numbers, duty: Duty) -> Weig
 def weigh_both(
     recorded: Recorded, rows: Numbers, setting: Setting, found: Fates, duty: Duty
 ) -> tuple[Weight, Weight]:
-    """What all alarms weigh, those no lever concerns among them: as they were, and under a setting
-    of `rows`.
-    """
+    """The burden of all recorded alarms, as they were, and with a setting applied to `rows`."""
     sounds = np.ones(len(recorded), dtype=np.bool_)
     sounds[rows] = found.sounds
     start = recorded.start.copy()
@@ -151,17 +144,14 @@ def weigh_both(
 
 
 def _counted(duty: Duty, who: Numbers, start: Numbers, interval: int) -> tuple[int, Numbers]:
-    """How many whole intervals of the clock touch somebody's duty, and how many alarms each of
-    these held that held any.
-    """
+    """The number of clock intervals with duty, and the alarms in each of them that has any."""
     first, beyond = duty[0] // interval, -(-duty[1] // interval)
     least, most = (
         int(first.min(initial=0)),
         int(max(beyond.max(initial=0), (start // interval).max(initial=0) + 1)),
     )
     axis = Axis(least, most)
-    # Disjoint runs of slots, never the slots themselves: one stray alarm may stretch a duty over
-    # many years.
+    # Runs of slots instead of slots, as one stray alarm may stretch a duty over many years.
     begin, end, _ = stretches(axis.at(duty[2], first), axis.at(duty[2], beyond), duty[2])
     keys, counts = np.unique(axis.at(who, start // interval), return_counts=True)
     run = np.searchsorted(begin, keys, side="right") - 1
@@ -170,16 +160,14 @@ def _counted(duty: Duty, who: Numbers, start: Numbers, interval: int) -> tuple[i
 
 
 def _spread(counts: Numbers, hours: int) -> tuple[float, float, float]:
-    """Median, ninth decile and maximum of `counts` and as many zeros as there are hours beside
-    them.
-    """
+    """Median, ninth decile and maximum of `counts`, padded with zeros to `hours`."""
     if not hours:
         return np.nan, np.nan, np.nan
     ordered = np.sort(counts)
     silent = hours - len(ordered)
 
     def at(share: float) -> float:
-        place = max(int(np.ceil(share * hours)) - 1, 0) - silent
-        return float(ordered[place]) if place >= 0 else 0.0
+        index = max(int(np.ceil(share * hours)) - 1, 0) - silent
+        return float(ordered[index]) if index >= 0 else 0.0
 
     return at(0.5), at(0.9), at(1.0)

@@ -1,9 +1,9 @@
-"""Recorded: finished alarms of any length of time, as columns - what a what-if is asked of.
+"""Episode table: recorded alarms of any length of time, as columns for a what-if.
 
-Facts are long gone; a finished episode's record is all there is. Of several records of one episode
-the last one taken counts: those of one facility and alarm id, unless one starts more than `AGAIN`
-after the end of another, and the id was used again. What is no alarm (`info`, `advisory`) is left
-out. It knows nothing of settings.
+Its input is the records of finished episodes, as their facts are long evicted. Of several records
+of one episode the last one counts. Records of one facility and alarm id belong to one episode,
+unless one starts more than `AGAIN` after the end of another. Signals that are not alarms (`info`,
+`advisory`) are left out. The table knows nothing of settings.
 """
 
 from __future__ import annotations
@@ -45,34 +45,33 @@ FIELDS = (
     "class_",
     "first_response",
 )
-"""Of `EpisodeRecord`, in the order in which `Recorder.take` wants them. `end`: None while open."""
+"""The fields of `EpisodeRecord` that `Recorder.take` expects, in order. An open `end` is None."""
 
 AGAIN = Policy().horizon
-"""Records do not tell the horizon that they were made with, so the usual one is taken."""
+"""The default horizon: records do not contain the one that they were made with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One entry an alarm, in the order taken.
+    """Recorded alarms as columns, in the order in which they were taken.
 
-    Times in ms since 1970; an open alarm's `end` is `OPEN`, no answer `NEVER`.
+    Times are in ms since 1970. The `end` of an open alarm is `OPEN`; `answered` is the first
+    response, or `NEVER`.
     """
 
     facilities: list[str]
     units: list[tuple[int, str]]
     types: list[AlarmType]
-    places: list[tuple[int, str]]
-    """Beds: (number of the unit, bed)."""
+    beds: list[tuple[int, str]]
+    """(number of the unit, bed)"""
     clinicians: list[tuple[int, str]]
     teams: list[Team]
     facility: Codes
     unit: Codes
     type: Codes
-    place: Codes
+    bed: Codes
     signal: Codes
-    """What a device measures: (device, source, code), as in `chatter`; where no device is named,
-    the bed stands for it.
-    """
+    """What can chatter: (device, source, code), with the bed if no device is named."""
     team: Codes
     technical: Flags
     rank: Levels
@@ -87,7 +86,7 @@ class Recorded:
         return len(self.start)
 
     def of(self, rows: npt.NDArray[Any]) -> Recorded:
-        """These alarms alone; names keep their numbers."""
+        """The alarms of these rows. Names keep their numbers."""
         return replace(
             self,
             **{one.name: getattr(self, one.name)[rows] for one in fields(self)[_FIRST_COLUMN:]},
@@ -95,7 +94,7 @@ class Recorded:
 
     @property
     def span(self) -> tuple[int, int]:
-        """From the first start to the last start or end (ms); nothing has no length."""
+        """From the first start to the last start or end (ms); (0, 0) if there are no alarms."""
         if not len(self):
             return 0, 0
         ended = self.end[self.end < OPEN]
@@ -108,11 +107,12 @@ _CLASSES = {word: number for number, word in enumerate(CLASSES)}
 
 
 class Recorder:
-    """Takes finished episodes in, some thousand at a time.
+    """Builds a `Recorded` from finished episodes, some thousand at a time.
 
     >>> recorder = Recorder()
-    >>> recorder.take([["H"], ["ICU"], ["1"], ["a1"], ["m1"], ["monitor"], ["SpO2"], ["LO"], ["physiological"], ["medium"], [0], [20_000],
-    ...     [86.0], [90.0], [("n1",)], ["non_actionable"], [None]])
+    >>> recorder.take([
+    ...     ["H"], ["ICU"], ["1"], ["a1"], ["m1"], ["monitor"], ["SpO2"], ["LO"], ["physiological"],
+    ...     ["medium"], [0], [20_000], [86.0], [90.0], [("n1",)], ["non_actionable"], [None]])
     >>> len(recorder.recorded())
     1
     """
@@ -121,7 +121,7 @@ class Recorder:
         self._facilities: Numbered[str] = Numbered()
         self._units: Numbered[tuple[int, str]] = Numbered()
         self._types: Numbered[AlarmType] = Numbered()
-        self._places: Numbered[tuple[int, str]] = Numbered()
+        self._beds: Numbered[tuple[int, str]] = Numbered()
         self._signals: Numbered[tuple[Any, ...]] = Numbered()
         self._statics: Numbered[tuple[str, ...]] = Numbered()
         self._of_static: list[tuple[int, ...]] = []
@@ -130,7 +130,7 @@ class Recorder:
         self._parts: list[list[npt.NDArray[Any]]] = []
 
     def take(self, columns: Sequence[Sequence[Any]]) -> None:
-        """Columns as in `FIELDS`; values are taken for what they should be."""
+        """Add columns as in `FIELDS`. Values are not checked."""
         (
             facility,
             unit,
@@ -148,7 +148,7 @@ class Recorder:
             limit,
             team,
             klass,
-            heard,
+            first_response,
         ) = columns
         if not facility:
             return
@@ -178,7 +178,7 @@ class Recorder:
                 integers([OPEN if one is None else one for one in end]),
                 np.array(value, dtype=np.float64),
                 np.array(limit, dtype=np.float64),
-                integers([NEVER if one is None else one for one in heard]),
+                integers([NEVER if one is None else one for one in first_response]),
             ]
         )
 
@@ -201,7 +201,7 @@ class Recorder:
                     of,
                     number,
                     self._types[device_type, source, code],
-                    self._places[number, bed],
+                    self._beds[number, bed],
                     self._signals[signal],
                     kind == "technical",
                     kind == "advisory",
@@ -215,7 +215,7 @@ class Recorder:
         return known
 
     def recorded(self) -> Recorded:
-        """What was taken so far."""
+        """Everything taken so far."""
         if self._parts:
             self._parts = [[np.concatenate(column) for column in zip(*self._parts, strict=True)]]
             static, marks, checks, team, rank, klass, start, end, value, limit, answered = (
@@ -231,35 +231,35 @@ class Recorder:
             _latest(marks, checks, start, end) & (rank > 0) & (of_static[:, 6] == 0)
         )
         of_static = of_static[rows]
-        facility, unit, type_, place, signal, technical, _ = of_static.T.copy()
+        facility, unit, type_, bed, signal, technical, _ = of_static.T.copy()
         return Recorded(
-            self._facilities.by_number,
-            self._units.by_number,
-            self._types.by_number,
-            self._places.by_number,
-            self._teams.clinicians.by_number,
-            self._teams.all,
-            facility,
-            unit,
-            type_,
-            place,
-            signal,
-            team[rows].astype(np.int32),
-            technical == 1,
-            rank[rows].astype(np.int8),
-            klass[rows].astype(np.int8),
-            start[rows],
-            end[rows],
-            value[rows],
-            limit[rows],
-            answered[rows],
+            facilities=self._facilities.by_number,
+            units=self._units.by_number,
+            types=self._types.by_number,
+            beds=self._beds.by_number,
+            clinicians=self._teams.clinicians.by_number,
+            teams=self._teams.all,
+            facility=facility,
+            unit=unit,
+            type=type_,
+            bed=bed,
+            signal=signal,
+            team=team[rows].astype(np.int32),
+            technical=technical == 1,
+            rank=rank[rows].astype(np.int8),
+            klass=klass[rows].astype(np.int8),
+            start=start[rows],
+            end=end[rows],
+            value=value[rows],
+            limit=limit[rows],
+            answered=answered[rows],
         )
 
 
 def _latest(
     marks: npt.NDArray[Any], checks: npt.NDArray[Any], start: Numbers, end: Numbers
 ) -> Flags:
-    """Which records are the last ones of their episode."""
+    """Which records are the last of their episode."""
     last = np.zeros(len(marks), dtype=np.bool_)
     if not len(marks):
         return last

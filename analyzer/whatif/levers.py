@@ -1,17 +1,21 @@
-"""What if: the fate of recorded alarms under another setting of the devices that raised them.
+"""Levers: what recorded alarms would have done under other settings of their devices.
 
-A finished alarm tells how long its condition lasted and how far it went, so that a *less* sensitive
-setting can be judged from it alone; what a more sensitive one would have added, nobody recorded.
-Levers act in the order in which a monitor applies them:
+A finished alarm shows how long its condition lasted and how far it went. So it shows what a *less*
+sensitive setting would have done. Alarms that a more sensitive one would have added were not
+recorded. Levers act in the order in which a monitor applies them:
 
-limit     the reading must lie beyond another limit
-delay     the condition must last longer than this before it sounds; what sounds, sounds so much later
-beside    it does not sound where another type begins at the same bed at about the same moment, and sounds
-hold-off  it does not sound anew so soon after the last of its signal ended (re-alarm hold-off; what a deadband does to a signal that
-          hovers about its limit). Whatever returns in time carries the alarm on, so a chain of them sounds once
-priority  a lower one; below what is sent to clinicians, it sounds at the bed alone
+limit     The reading must be beyond another limit.
+delay     The condition must last longer than this before the alarm sounds, and it sounds that much
+          later (annunciation delay).
+beside    The alarm does not sound if one of another type begins at the same bed within 5 s, and
+          sounds.
+hold-off  The alarm does not sound again within this time after the last one of its signal ended
+          (re-alarm hold-off; a deadband does this to a signal that hovers around its limit). One
+          that returns in time prolongs the alarm, so a chain of them sounds once.
+priority  The alarm has a lower priority. Below the one that is sent to clinicians, it sounds at the
+          bed only.
 
-Nothing here is safe or unsafe: it counts.
+Nothing here says whether a setting is safe: it counts.
 """
 
 from __future__ import annotations
@@ -32,28 +36,26 @@ from analyzer.pipeline.classes import CLASSES
 from analyzer.whatif.episode_table import Recorded
 
 BESIDE_WITHIN = 5 * SECOND
-"""As `FindingsPolicy.duplicate_within`: alarms of two types that begin this close at one bed tell
-one event twice (our own).
+"""As `FindingsPolicy.duplicate_within`: alarms of two types that begin this close together at one
+bed report one event twice (our own).
 """
 
 LONGEST = 7 * 24 * HOUR
-"""No delay or hold-off is longer (our own)."""
+"""The longest delay or hold-off (our own)."""
 
 LEVERS = ("limit", "delay", "beside", "holdoff", "priority")
 SOUNDS = 0
 BY_LIMIT, BY_DELAY, BY_BESIDE, BY_HOLDOFF, BY_PRIORITY = range(1, len(LEVERS) + 1)
-"""What becomes of an alarm: it sounds, or does not because of a lever; the first in the order of
-`LEVERS` counts.
-"""
+"""The fate of an alarm: it sounds, or a lever silences it. The first one in `LEVERS` counts."""
 
 
 class Refused(ValueError):
-    """A setting that recorded alarms cannot judge: one line that names the lever and the reason."""
+    """A setting that recorded alarms cannot evaluate. It names the lever and the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Whose alarms a setting concerns; None: of any."""
+    """The alarms that a setting applies to. None: of any value."""
 
     facility: str | None = None
     unit: str | None = None
@@ -61,7 +63,7 @@ class Scope:
     priority: Priority | None = None
 
     def rows(self, recorded: Recorded) -> Numbers:
-        """Which alarms."""
+        """The rows in scope, ascending."""
         chosen = np.ones(len(recorded), dtype=np.bool_)
         if self.facility is not None:
             chosen &= np.array(
@@ -82,7 +84,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One candidate: which levers are moved, and how far. Durations in ms; None: not moved."""
+    """A candidate: the value of each lever, None if it is not moved. Durations are in ms."""
 
     limit: float | None = None
     delay: int | None = None
@@ -90,8 +92,7 @@ class Setting:
     holdoff: int | None = None
     priority: Priority | None = None
     sent_from: Priority = "low"
-    """The least priority that is sent to clinicians; what lies below it (as `info` always does)
-    sounds at the bed alone.
+    """The least priority that is sent to clinicians. Lower ones, and `info`, sound at the bed only.
     """
 
     def __post_init__(self) -> None:
@@ -104,16 +105,13 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Fates:
-    """What becomes of some alarms under a setting, one entry each, and what could not be told."""
+    """The fates of alarms under a setting, one each, and how many could not be evaluated."""
 
     fate: Levels
     not_evaluable: int
-    """Alarms that a limit concerns, without a reading or without a limit: they are taken to sound
-    as before.
-    """
+    """Non-technical alarms without a reading or a limit, if a limit was moved: taken to sound."""
     at_limit: int
-    """Alarms whose furthest reading is the limit itself, so that it is not known which side they
-    guard: taken to sound, too.
+    """Alarms whose extreme reading is the limit itself, so their side is unknown: taken to sound.
     """
 
     @property
@@ -122,7 +120,7 @@ class Fates:
 
 
 def check(alarms: Recorded, setting: Setting) -> None:
-    """Raises `Refused` if the setting's limit would be more sensitive than one that was in force."""
+    """Raises `Refused` if the limit of the setting is more sensitive than one in force."""
     if setting.limit is None:
         return
     low, high = sides(alarms)
@@ -131,15 +129,17 @@ def check(alarms: Recorded, setting: Setting) -> None:
             own = float(extreme(alarms.limit[which]))
             if (setting.limit > own) if side == "low" else (setting.limit < own):
                 raise Refused(
-                    f"limit: {setting.limit:g} is more sensitive than {own:g}, which was in force for {side} alarms among those chosen: "
-                    "what it would have added was not recorded. Expected a less sensitive one, or the readings themselves (tune trend)"
+                    f"limit: {setting.limit:g} is more sensitive than {own:g}, which was in force "
+                    f"for {side} alarms among those chosen: what it would have added was not "
+                    "recorded. Expected a less sensitive one, or the readings themselves "
+                    "(tune trend)"
                 )
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How far a limit can be moved: from the least sensitive one in force to the furthest reading,
-    where none of them sounds.
+    """How far a limit can be moved: from the least sensitive one in force (`present`) to the most
+    extreme reading (`furthest`), where no alarm sounds.
     """
 
     present: float
@@ -147,9 +147,7 @@ class Room:
 
 
 def room(alarms: Recorded) -> Room | None:
-    """None: no limit decides them, or they guard both sides, so that no limit is less sensitive for
-    all.
-    """
+    """The room of a limit. None: no alarm has one, or there are low and high alarms among them."""
     low, high = sides(alarms)
     if low.any() == high.any():
         return None
@@ -158,9 +156,7 @@ def room(alarms: Recorded) -> Room | None:
 
 
 def sides(alarms: Recorded) -> tuple[Flags, Flags]:
-    """Which alarms are low ones, and which high ones, that a limit decides: their reading lies
-    below, or above, their limit.
-    """
+    """Which alarms are low alarms, with a reading below their limit, and which are high alarms."""
     with np.errstate(invalid="ignore"):
         return (alarms.value < alarms.limit) & ~alarms.technical, (
             alarms.value > alarms.limit
@@ -168,7 +164,7 @@ def sides(alarms: Recorded) -> tuple[Flags, Flags]:
 
 
 def fates(recorded: Recorded, rows: Numbers, setting: Setting) -> Fates:
-    """What becomes of `rows` if the setting is theirs, and all other alarms are as they were.
+    """The fates of `rows` if the setting applies to them and all other alarms stay as they were.
 
     Raises `Refused`.
     """
@@ -201,16 +197,14 @@ def fates(recorded: Recorded, rows: Numbers, setting: Setting) -> Fates:
 
 
 def below_limit(alarms: Recorded, limit: float) -> Flags:
-    """Which alarms would not have reached another, less sensitive limit."""
+    """Which alarms would not have been beyond another, less sensitive limit."""
     low, high = sides(alarms)
     with np.errstate(invalid="ignore"):
         return (low & (alarms.value >= limit)) | (high & (alarms.value <= limit))
 
 
 def _beside(recorded: Recorded, rows: Numbers, sounds: Flags, other: AlarmType) -> Flags:
-    """Which of `rows` sound and begin together with an alarm of `other`: one that no lever
-    concerns, or that sounds, too.
-    """
+    """Which of `rows` sound and begin together with an alarm of `other` that sounds, too."""
     if other not in recorded.types:
         return np.zeros(len(rows), dtype=np.bool_)
     number = recorded.types.index(other)
@@ -221,7 +215,7 @@ def _beside(recorded: Recorded, rows: Numbers, sounds: Flags, other: AlarmType) 
     some = np.concatenate([ours, np.flatnonzero(there)])
     met = Meetings(
         recorded.start[some],
-        recorded.place[some],
+        recorded.bed[some],
         recorded.type[some],
         len(recorded.types),
         BESIDE_WITHIN,
@@ -232,14 +226,13 @@ def _beside(recorded: Recorded, rows: Numbers, sounds: Flags, other: AlarmType) 
 
 
 class Signals:
-    """Alarms in the order in which each signal raised them, all signals on one long line, further
-    apart than any hold-off.
+    """Alarms by signal and time, on one axis on which signals are further apart than any hold-off.
 
-    Of several that began at once, one that was needed comes first, if any was.
+    Of several that began at once, an actionable one comes first.
     """
 
     def __init__(self, alarms: Recorded, longest: int) -> None:
-        """`longest`: hold-off (ms) that will be asked about."""
+        """`longest`: the longest hold-off (ms) that will be evaluated."""
         begin, last = alarms.span
         offsets = Axis(begin, last + longest).offsets(alarms.signal)
         key = offsets + alarms.start
@@ -257,7 +250,7 @@ class Signals:
         self._begun, self._over = key[order], (offsets + np.minimum(alarms.end, last))[order]
 
     def of(self, which: Flags) -> Signals:
-        """Those of them (in their order) that sound."""
+        """The alarms that sound, given as a mask in this order."""
         some = copy(self)
         some.order, some._begun, some._over = (
             self.order[which],
@@ -267,8 +260,8 @@ class Signals:
         return some
 
     def near(self) -> tuple[Codes, Numbers]:
-        """The alarms whose signal had been quiet for no longer than the longest hold-off when they
-        began, and for how long (ms); at most 0 where it was not quiet.
+        """The alarms that began within the longest hold-off after the last one of their signal
+        ended, and how long after that (ms; 0 or less: before it ended).
         """
         quiet = self._begun[1:] - np.maximum.accumulate(self._over)[:-1]
         near = np.flatnonzero(quiet <= self._longest)
@@ -276,5 +269,5 @@ class Signals:
 
 
 def tally(klass: Integers) -> Numbers:
-    """How many alarms, by `CLASSES`."""
+    """The number of alarms by class, in the order of `CLASSES`."""
     return np.bincount(klass, minlength=len(CLASSES))

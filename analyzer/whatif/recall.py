@@ -1,8 +1,6 @@
-"""Recall: the finished alarms that a state still holds of one unit, as the columns that a what-if
-is asked of.
+"""Recall: the final alarms that a state holds of one unit, as columns for a what-if.
 
-Those that are final, as in `publish`. Who answered them, where and on which device is left out, so
-that of the levers of `whatif` only the limit, the delay and the priority can be asked about.
+Clinicians, beds and devices are left out. So only the limit, delay and priority levers apply.
 """
 
 from __future__ import annotations
@@ -14,7 +12,7 @@ from analyzer.whatif.episode_table import Recorded
 
 
 def recall(state: State, facility: str, unit: str) -> Recorded | None:
-    """Take them; shares nothing with the state that goes on changing. None: no such unit has had an
+    """A copy of them, which later changes of the state do not affect. None: the unit has had no
     alarm.
     """
     table, statics = state.table, state.statics
@@ -27,24 +25,24 @@ def recall(state: State, facility: str, unit: str) -> Recorded | None:
     rows = rows[table.end[rows] <= state.times.now[of] - state.policy.action_window]
     static, nothing = table.static[rows], np.zeros(len(rows), dtype=np.int32)
     return Recorded(
-        list(state.facilities.by_number),
-        list(statics.units.by_number),
-        list(statics.types.by_number),
-        [(0, "")],
-        [],
-        [()],
-        table.facility[rows],
-        statics.unit[static],
-        statics.type[static],
-        nothing,
-        nothing,
-        nothing,
-        statics.technical[static],
-        table.rank[rows],
-        table.klass[rows],
-        table.start[rows],
-        table.end[rows],
-        table.value[rows],
-        table.limit[rows],
-        table.first_response[rows],
+        facilities=list(state.facilities.by_number),
+        units=list(statics.units.by_number),
+        types=list(statics.types.by_number),
+        beds=[(0, "")],
+        clinicians=[],
+        teams=[()],
+        facility=table.facility[rows],
+        unit=statics.unit[static],
+        type=statics.type[static],
+        bed=nothing,
+        signal=nothing,
+        team=nothing,
+        technical=statics.technical[static],
+        rank=table.rank[rows],
+        klass=table.klass[rows],
+        start=table.start[rows],
+        end=table.end[rows],
+        value=table.value[rows],
+        limit=table.limit[rows],
+        answered=table.first_response[rows],
     )

@@ -1,10 +1,8 @@
-"""Search: every setting of a grid at once, the ones worth a choice, and the one that keeps a stated
-promise.
+"""Search: all settings of a grid, the Pareto-optimal ones, and the best within a tolerance.
 
-What settings have in common is worked out once. A limit is a threshold on how far an alarm went, a
-delay on how long it lasted, so one histogram of both answers for all pairs of them; a hold-off is a
-threshold on how long its signal had been quiet, asked anew of what each pair leaves. The counts are
-those of `whatif.fates`, setting by setting.
+A limit is a threshold on the extreme reading, and a delay on the duration, so one histogram serves
+all pairs of them. A hold-off is a threshold on how long the signal had been quiet; that is computed
+for the alarms that each pair leaves. The counts equal those of `levers.fates` for each setting.
 """
 
 from __future__ import annotations
@@ -21,13 +19,13 @@ from analyzer.stats.bounds import least_needed, upper_bound
 from analyzer.whatif.episode_table import Recorded
 from analyzer.whatif.levers import LONGEST, Setting, Signals, below_limit, check, sides, tally
 
-# ms: thresholds up to an hour and ten minutes are looked up, later ones searched for
+# ms: up to 70 min, thresholds are looked up in a table; longer ones are searched for
 _TABLE = 1 << 22
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """Values of each lever, None: not moved. The settings are all combinations, in order."""
+    """The values of each lever, None: not moved. The settings are all combinations, in order."""
 
     limits: tuple[float | None, ...] = (None,)
     delays: tuple[int | None, ...] = (None,)
@@ -50,7 +48,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """What each setting of a grid does to the same alarms; arrays by setting."""
+    """What each setting of a grid does to the same alarms. Arrays are by setting."""
 
     settings: list[Setting]
     before: Numbers
@@ -58,11 +56,11 @@ class Searched:
     removed: Numbers
     """(settings, `CLASSES`)."""
     silenced: Numbers
-    """For how long (ms) alarms would not have sounded that did: those removed, and the delays of
-    the others.
+    """For how long (ms) alarms would no longer have sounded: those removed, and the delays of the
+    others.
     """
     sounding: int
-    """For how long (ms) they did, added up."""
+    """For how long (ms) all alarms sounded."""
 
     @property
     def lost(self) -> Numbers:
@@ -71,7 +69,7 @@ class Searched:
 
     @property
     def spared(self) -> Numbers:
-        """All others: non-actionable and technical ones, and those of which nobody knows."""
+        """All other alarms that would not have sounded, those of unknown class included."""
         spared: Numbers = self.removed.sum(axis=1) - self.lost
         return spared
 
@@ -82,9 +80,7 @@ class Searched:
         return np.asarray(np.where(delayed, self.before[ACTIONABLE] - self.lost, 0))
 
     def pareto(self) -> Numbers:
-        """The settings of which none else spares as many and loses as few, by alarms lost; of
-        equals, the first of the grid.
-        """
+        """The Pareto-optimal settings (spared against lost), by lost; of equals, the first."""
         order = np.lexsort((np.arange(len(self.settings)), -self.spared, self.lost))
         spared = self.spared[order]
         most = np.maximum.accumulate(np.concatenate([[-1], spared[:-1]]))
@@ -94,10 +90,10 @@ class Searched:
 def search(
     alarms: Recorded, grid: Grid, progress: Callable[[int], object] = lambda _: None
 ) -> Searched:
-    """Count for every setting.
+    """Evaluate every setting.
 
-    `progress` is called with how many are done. Raises `Refused` for the first limit that cannot be
-    judged.
+    `progress` is called with the number of settings done. Raises `Refused` for the first limit that
+    is too sensitive.
     """
     for limit in grid.limits:
         check(alarms, Setting(limit=limit))
@@ -133,14 +129,14 @@ def _plane(alarms: Recorded, sounded: Numbers, grid: Grid) -> tuple[Numbers, Num
         for some in (grid.limits, grid.delays)
     )
     low, high = sides(alarms)
-    # How many of the limits lie at or below the reading silence a low alarm; below it, let a high
-    # one sound. Others, all let sound.
+    # `reach` counts limits: those at or below the reading silence a low alarm; those below the
+    # reading let a high alarm sound. Other alarms sound under all limits.
     reach = np.zeros(len(alarms), dtype=np.int64)
     reach[low], reach[high] = (
         np.searchsorted(limits, alarms.value[low], side="right"),
         np.searchsorted(limits, alarms.value[high]),
     )
-    outlasts = _place(delays, alarms.end - alarms.start)
+    outlasts = _exceeded(delays, alarms.end - alarms.start)
     shape = (3, len(limits) + 1, len(delays) + 1, len(CLASSES))
     cell = ((low + 2 * high).astype(np.int64) * shape[1] + reach) * shape[2] + outlasts
     size = shape[0] * shape[1] * shape[2]
@@ -148,8 +144,8 @@ def _plane(alarms: Recorded, sounded: Numbers, grid: Grid) -> tuple[Numbers, Num
     lengths = np.bincount(cell, weights=sounded, minlength=size).astype(np.int64).reshape(shape[:3])
 
     def sounding(by: Numbers) -> Numbers:
-        """Of a histogram: sums over the cells that each limit and delay of the grid leaves; the
-        place behind the last is None's.
+        """Sums of a histogram over the alarms that each limit and delay leaves; the last entry of
+        each axis is for None.
         """
         over_delay = np.concatenate(
             [
@@ -175,7 +171,7 @@ def _plane(alarms: Recorded, sounded: Numbers, grid: Grid) -> tuple[Numbers, Num
     return sounding(counts)[rows][:, columns], sounding(lengths)[rows][:, columns]
 
 
-def _place(thresholds: Numbers, values: Numbers) -> Numbers:
+def _exceeded(thresholds: Numbers, values: Numbers) -> Numbers:
     """How many of the thresholds (ms, ascending) each value exceeds."""
     if not len(thresholds):
         return np.zeros(len(values), dtype=np.int64)
@@ -193,20 +189,17 @@ def _hold_off(
     length: Numbers,
     progress: Callable[[int], object],
 ) -> None:
-    """Take what hold-offs silence from what is left.
-
-    Which alarms are near another depends on those that a limit and a delay leave.
-    """
+    """Subtract what hold-offs silence from `left` and `length`, for each limit and delay."""
     holdoffs = np.array(sorted({one for one in grid.holdoffs if one is not None}))
     signals = Signals(alarms, int(holdoffs[-1]))
     chosen = [
-        (place, int(np.searchsorted(holdoffs, one)))
-        for place, one in enumerate(grid.holdoffs)
+        (index, int(np.searchsorted(holdoffs, one)))
+        for index, one in enumerate(grid.holdoffs)
         if one is not None
     ]
     shortest_first = sorted(
         range(len(grid.delays)),
-        key=lambda place: -1 if grid.delays[place] is None else grid.delays[place] or 0,
+        key=lambda index: -1 if grid.delays[index] is None else grid.delays[index] or 0,
     )
     lasts = np.minimum(alarms.end - alarms.start, LONGEST + 1).astype(np.int32)
     done = 0
@@ -219,15 +212,15 @@ def _hold_off(
                 longer = remaining > delay
                 rest, remaining = rest.of(longer), remaining[longer]
             near, quiet = rest.near()
-            klass, place = alarms.klass[near].astype(np.int64), np.searchsorted(holdoffs, quiet)
+            klass, index = alarms.klass[near].astype(np.int64), np.searchsorted(holdoffs, quiet)
             size = len(holdoffs) + 1
             counts = (
-                np.bincount(place * len(CLASSES) + klass, minlength=size * len(CLASSES))
+                np.bincount(index * len(CLASSES) + klass, minlength=size * len(CLASSES))
                 .reshape(size, -1)
                 .cumsum(axis=0)
             )
             lengths = (
-                np.bincount(place, weights=sounded[near], minlength=size).astype(np.int64).cumsum()
+                np.bincount(index, weights=sounded[near], minlength=size).astype(np.int64).cumsum()
             )
             for number, at in chosen:
                 left[row, column, number] -= counts[at]
@@ -237,8 +230,8 @@ def _hold_off(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tolerance:
-    """What may be lost: at most this share of the actionable alarms at this confidence; and by how
-    much others may be late (ms).
+    """What may be lost: at most this share of the actionable alarms, at this confidence; and how
+    late (ms) the others may sound.
     """
 
     lost: float = 0.01
@@ -253,15 +246,16 @@ class Tolerance:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The setting that spares most within a tolerance, or why there is none."""
+    """The index of the setting that spares most within a tolerance, or why there is none."""
 
-    place: int | None
+    index: int | None
     reason: str = field(default="")
 
 
 def recommend(searched: Searched, tolerance: Tolerance) -> Choice:
-    """Of those whose upper bound keeps the promise, the one that spares most; of equals, the one
-    that loses fewest, then the first.
+    """The setting that spares most, of those whose upper bound of lost alarms is tolerated.
+
+    Of equals, the one that loses fewest, then the first.
     """
     needed = int(searched.before[ACTIONABLE])
     if not searched.before.sum():
@@ -270,8 +264,9 @@ def recommend(searched: Searched, tolerance: Tolerance) -> Choice:
     if needed < least:
         return Choice(
             None,
-            f"{needed} alarms are known to have been actionable; at least {least} are needed, with none of them lost, to promise at most "
-            f"{100 * tolerance.lost:g} % at {100 * tolerance.confidence:g} % confidence",
+            f"{needed} alarms are known to have been actionable; at least {least} are needed, with "
+            f"none of them lost, to promise at most {100 * tolerance.lost:g} % "
+            f"at {100 * tolerance.confidence:g} % confidence",
         )
     late_by = np.array([setting.delay or 0 for setting in searched.settings])
     allowed = (
@@ -292,15 +287,15 @@ def recommend(searched: Searched, tolerance: Tolerance) -> Choice:
 
 
 def split(alarms: Recorded, share: float) -> tuple[Numbers, Numbers]:
-    """Rows of the first `share` of the time, to choose on, and of the rest, to test the choice on."""
+    """The rows of the first `share` of the time, to choose by, and of the rest, to test by."""
     begin, last = alarms.span
     moment = begin + share * (last - begin)
     return np.flatnonzero(alarms.start < moment), np.flatnonzero(alarms.start >= moment)
 
 
 def limits_worth_trying(alarms: Recorded, count: int) -> tuple[float, ...]:
-    """Less sensitive limits between the one in force and where a tenth of the alarms would be left,
-    evenly by alarms; none where limits on both sides were in force, or no readings are known.
+    """`count` limits from the one in force to the one that leaves a tenth of the alarms, at even
+    quantiles. None if there are low and high alarms, or no readings.
     """
     low, high = sides(alarms)
     if bool(low.any()) == bool(high.any()):

@@ -1,10 +1,9 @@
-"""Trends: alarms drawn anew from the readings themselves, under any limit, delay and deadband, in
-both directions.
+"""Trends: alarms simulated from readings, under any limit, delay and deadband.
 
-A finished alarm says nothing of what lay just short of its limit; a trend does. A reading beyond
-the limit (below a low one, above a high one) begins an alarm; a reading back by more than the
-deadband, or a stretch without readings, ends it. It sounds once it has lasted longer than the
-delay. Times in ms since 1970.
+Unlike finished alarms, readings also show what a more sensitive setting would have added. A reading
+beyond the limit (below a low one, above a high one) begins an alarm. A reading back within it by at
+least the deadband, or a gap, ends it. It sounds once it has lasted longer than the delay. Times are
+in ms since 1970.
 """
 
 from __future__ import annotations
@@ -24,20 +23,20 @@ from analyzer.whatif.episode_table import Recorded
 Side = Literal["low", "high"]
 
 GAP = 10 * SECOND
-"""Readings further apart say nothing of what lay between (our own; monitors store numerics every 1
-to 5 s).
+"""Readings further apart than this have a gap between them (our own; monitors store numerics every
+1 to 5 s).
 """
 REACH = 10 * SECOND
-"""A drawn alarm and a recorded one are the same if they overlap, or are no further apart: clocks
-and averaging of monitors (our own).
+"""A simulated and a recorded alarm match if they overlap or are no further apart than this, because
+of the clocks and averaging of monitors (our own).
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """Readings of one source, ordered by bed and time.
+    """The readings of one source, ordered by bed and time, without NaN.
 
-    `beds` are (facility, unit, bed); readings that are no numbers are left out.
+    `beds` are (facility, unit, bed).
     """
 
     beds: list[tuple[str, str, str]]
@@ -54,7 +53,7 @@ class Trend:
         at: Sequence[int],
         value: Sequence[Any],
     ) -> Trend:
-        """From columns in any order; of two readings at one moment the later one counts."""
+        """From columns in any order. Of readings of a bed at the same time, the last one counts."""
         beds: Numbered[tuple[str, str, str]] = Numbered()
         number = np.array(
             list(map(beds.__getitem__, zip(facility, unit, bed, strict=True))), dtype=np.int32
@@ -73,7 +72,7 @@ class Trend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """When a monitor alarms. Durations in ms; `deadband` in the unit of the limit."""
+    """When a monitor alarms. Durations are in ms, `deadband` is in the unit of the limit."""
 
     side: Side
     limit: float
@@ -106,22 +105,22 @@ class Drawn:
 
 
 def draw(trend: Trend, rule: Rule) -> Drawn:
-    """The alarms that `rule` would have given."""
+    """The alarms that `rule` would have raised."""
     sign = 1.0 if rule.side == "high" else -1.0
-    # between the greatest floats of both signs lies infinity, which is beyond as well
+    # the difference of huge values overflows to infinity, which is beyond as well
     with np.errstate(over="ignore"):
         beyond = sign * trend.value - sign * rule.limit
-    fresh = np.ones(len(trend), dtype=np.bool_)  # nothing is known of the moment before
+    fresh = np.ones(len(trend), dtype=np.bool_)  # no reading before
     fresh[1:] = (trend.bed[1:] != trend.bed[:-1]) | (trend.at[1:] - trend.at[:-1] > GAP)
-    # A latch: set beyond the limit, reset once back by the deadband, in between as it was; each
-    # stretch of readings begins reset.
+    # A latch: set beyond the limit, reset once back by the deadband, unchanged in between. After a
+    # gap it starts as reset.
     decides = (beyond > 0) | (beyond <= -rule.deadband) | fresh
     latest = np.maximum.accumulate(np.where(decides, np.arange(len(trend)), 0))
     on = beyond[latest] > 0
     begins = on & (fresh | ~np.concatenate([[False], on[:-1]]))
     ends = on & np.concatenate([fresh[1:] | ~on[1:], [True]])[: len(trend)]
     first, last = np.flatnonzero(begins), np.flatnonzero(ends)
-    # It ends with the reading that ends it; where none does, with the last one before the gap.
+    # An alarm ends at the reading that resets it, or else at the last one before the gap.
     following = np.minimum(last + 1, max(len(trend) - 1, 0))
     ended = np.where(
         (last + 1 < len(trend)) & ~fresh[following], trend.at[following], trend.at[last]
@@ -133,8 +132,8 @@ def draw(trend: Trend, rule: Rule) -> Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """Of recorded alarms, each: whether one that was drawn tells the same, and how much later (ms,
-    at least 0) it sounds.
+    """For each recorded alarm: whether a simulated one matches it, and how much later (ms, at least
+    0) that one sounds.
     """
 
     told: Flags
@@ -142,13 +141,14 @@ class Matched:
 
 
 def match(drawn: Drawn, trend: Trend, alarms: Recorded) -> tuple[Matched, Flags]:
-    """Recorded alarms against drawn ones of the same bed; and which alarms lie in stretches that
-    the trend covers at all.
+    """Match recorded alarms with simulated ones of the same bed.
+
+    Also returns which recorded alarms have readings in the trend.
     """
-    places = {bed: number for number, bed in enumerate(trend.beds)}
+    numbers = {bed: number for number, bed in enumerate(trend.beds)}
     names = _beds(alarms)
     bed = (
-        np.array([places.get(name, -1) for name in names], dtype=np.int64)[alarms.place]
+        np.array([numbers.get(name, -1) for name in names], dtype=np.int64)[alarms.bed]
         if len(alarms)
         else np.empty(0, dtype=np.int64)
     )
@@ -163,16 +163,16 @@ def match(drawn: Drawn, trend: Trend, alarms: Recorded) -> tuple[Matched, Flags]
         )
         of = slice(*np.searchsorted(drawn.bed, (number, number + 1)))
         sounds, ends = drawn.sounds[of], drawn.end[of]
-        place = np.searchsorted(ends, start)  # the first that had not ended before
-        some = place < len(ends)
-        some[some] = sounds[place[some]] <= end[some]
+        index = np.searchsorted(ends, start)  # the first that had not ended before
+        some = index < len(ends)
+        some[some] = sounds[index[some]] <= end[some]
         told[rows] = some
-        late[rows[some]] = np.maximum(sounds[place[some]] - alarms.start[rows[some]], 0)
+        late[rows[some]] = np.maximum(sounds[index[some]] - alarms.start[rows[some]], 0)
     return Matched(told & covered, late), covered
 
 
 def _beds(alarms: Recorded) -> list[tuple[str, str, str]]:
     return [
         (alarms.facilities[alarms.units[unit][0]], alarms.units[unit][1], bed)
-        for unit, bed in alarms.places
+        for unit, bed in alarms.beds
     ]

@@ -20,7 +20,7 @@ from itertools import groupby
 from pathlib import Path
 
 from analyzer import Engine, Policy
-from analyzer.model.policy import HOUR, MINUTE
+from analyzer.model import HOUR, MINUTE
 from streams import __version__
 from streams.demo.run import hospital
 from streams.files.replay import Exposition

@@ -8,8 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from analyzer.whatif.before_after import TooShort
-from analyzer.whatif.levers import Scope
+from analyzer.whatif import Scope, TooShort
 from streams.cli.console import STRICT, WRONG, fail, moment, show
 from streams.cli.tune import Episodes, Mapped, alarm_type, as_percent, as_priority, read
 from streams.files.comparing import compared, words

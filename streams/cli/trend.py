@@ -13,12 +13,10 @@ import msgspec
 import numpy as np
 import typer
 
-from analyzer.columns.statics import AlarmType
-from analyzer.model.facts import LATEST
-from analyzer.pipeline.classes import ACTIONABLE
-from analyzer.whatif.episode_table import Recorded
-from analyzer.whatif.levers import Scope
-from analyzer.whatif.trends import Drawn, Rule, Side, Trend, draw, match
+from analyzer.columns import AlarmType
+from analyzer.model import LATEST
+from analyzer.pipeline import ACTIONABLE
+from analyzer.whatif import Drawn, Recorded, Rule, Scope, Side, Trend, draw, match
 from streams.cli.console import FAILED, WRONG, fail, show
 from streams.cli.tune import Episodes, Mapped, alarm_type, as_milliseconds, as_number, read
 from streams.files.mapping import Table, csv_rows, parquet_rows

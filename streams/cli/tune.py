@@ -14,13 +14,20 @@ from typing import Annotated, Any, TypeVar, cast, get_args
 
 import typer
 
-from analyzer.columns.statics import AlarmType
-from analyzer.model.facts import Assignment, Priority
-from analyzer.model.policy import SECOND
-from analyzer.whatif.effects import Duty, duty_by_roster
-from analyzer.whatif.episode_table import Recorded
-from analyzer.whatif.levers import LONGEST, Refused, Scope, Setting
-from analyzer.whatif.search import Grid, Tolerance, limits_worth_trying
+from analyzer.columns import AlarmType
+from analyzer.model import SECOND, Assignment, Priority
+from analyzer.whatif import (
+    LONGEST,
+    Duty,
+    Grid,
+    Recorded,
+    Refused,
+    Scope,
+    Setting,
+    Tolerance,
+    duty_by_roster,
+    limits_worth_trying,
+)
 from streams.cli.console import STRICT, WRONG, Config, fail, load_settings, moment, show, timed
 from streams.files.recorded import read_episodes
 from streams.files.replay import STDIN, BadLine, InputError

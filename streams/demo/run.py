@@ -37,7 +37,7 @@ import aiohttp
 from kafka.errors import KafkaError
 from rich.console import Console
 
-from analyzer.model.policy import HOUR, MINUTE
+from analyzer.model import HOUR, MINUTE
 from streams.demo import chain
 from streams.demo.chain import ChainError
 from streams.demo.pager import Pager

@@ -16,9 +16,7 @@ from typing import Any
 import numpy as np
 
 from analyzer.arrays import Numbers
-from analyzer.whatif.before_after import Balance, Comparison, Ratio, compare
-from analyzer.whatif.episode_table import Recorded
-from analyzer.whatif.levers import Scope
+from analyzer.whatif import Balance, Comparison, Ratio, Recorded, Scope, compare
 from streams.files.findings import printable
 from streams.files.tune_words import scope_words
 from streams.files.tuning import scope_fields

@@ -36,8 +36,8 @@ from pydantic import (
     model_validator,
 )
 
-from analyzer.model.facts import LATEST
-from analyzer.whatif.episode_table import FIELDS
+from analyzer.model import LATEST
+from analyzer.whatif import FIELDS
 from streams.files.replay import InputError
 from streams.formats.codec import Malformed, milliseconds
 

@@ -11,9 +11,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from analyzer.model.episodes import Class
-from analyzer.model.facts import LATEST, MAX_ID_LENGTH, Kind, Priority
-from analyzer.whatif.episode_table import FIELDS, Recorded, Recorder
+from analyzer.model import LATEST, MAX_ID_LENGTH, Class, Kind, Priority
+from analyzer.whatif import FIELDS, Recorded, Recorder
 from streams.files.mapping import csv_rows, load_mapping, parquet_rows
 from streams.files.replay import BadLine, InputError, batches, lines
 from streams.formats.codec import Malformed, detail, milliseconds

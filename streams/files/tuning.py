@@ -34,15 +34,30 @@ from typing import Any
 import numpy as np
 
 from analyzer.arrays import Numbers
-from analyzer.columns.statics import AlarmType
-from analyzer.model.episodes import PRIORITIES
-from analyzer.model.policy import HOUR
-from analyzer.pipeline.classes import ACTIONABLE, CLASSES, NON_ACTIONABLE, PENDING, UNKNOWN
-from analyzer.stats.bounds import upper_bound
-from analyzer.whatif.effects import Duty, Weight, duty_by_alarms, weigh_both
-from analyzer.whatif.episode_table import Recorded
-from analyzer.whatif.levers import LEVERS, SOUNDS, Fates, Scope, Setting, fates, tally
-from analyzer.whatif.search import Grid, Searched, Tolerance, recommend, search, split
+from analyzer.columns import AlarmType
+from analyzer.model import HOUR, PRIORITIES
+from analyzer.pipeline import ACTIONABLE, CLASSES, NON_ACTIONABLE, PENDING, UNKNOWN
+from analyzer.stats import upper_bound
+from analyzer.whatif import (
+    LEVERS,
+    SOUNDS,
+    Duty,
+    Fates,
+    Grid,
+    Recorded,
+    Scope,
+    Searched,
+    Setting,
+    Tolerance,
+    Weight,
+    duty_by_alarms,
+    fates,
+    recommend,
+    search,
+    split,
+    tally,
+    weigh_both,
+)
 
 DAY = 24 * HOUR
 CONFIDENCE = 0.95
@@ -139,7 +154,7 @@ def searched(
     found = search(alarms.of(first), wanted.grid, progress)
     choice = recommend(found, wanted.tolerance)
     begin, last = alarms.span
-    best = None if choice.place is None else found.settings[choice.place]
+    best = None if choice.index is None else found.settings[choice.index]
     confidence = wanted.tolerance.confidence
     section = {
         "settings": len(found.settings),
@@ -148,7 +163,7 @@ def searched(
         "before": counted(found.before),
         "reason": choice.reason or None,
         "pareto": [_candidate(found, place, confidence) for place in found.pareto().tolist()],
-        "best": None if choice.place is None else _candidate(found, choice.place, confidence),
+        "best": None if choice.index is None else _candidate(found, choice.index, confidence),
         "held_out": None if best is None else _held_out(alarms.of(rest), best, wanted.tolerance),
     }
     return section, best or Setting()

@@ -34,7 +34,7 @@ from analyzer import (
     Topic,
     in_words,
 )
-from analyzer.model.facts import (
+from analyzer.model import (
     EARLIEST,
     LATEST,
     MAX_ACUITY,

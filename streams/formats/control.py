@@ -20,7 +20,7 @@ from typing import Annotated
 import msgspec
 
 from analyzer import Command
-from analyzer.model.facts import EARLIEST, LATEST, MAX_ID_LENGTH
+from analyzer.model import EARLIEST, LATEST, MAX_ID_LENGTH
 
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_LENGTH)]
 _MARK = b'"control"'

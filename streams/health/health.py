@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from analyzer import TOPICS, ClockOffset, Outcome, Topic
-from analyzer.pipeline.recent import MINUTES, OTHER
+from analyzer.pipeline import MINUTES, OTHER
 from streams.health.transactions import HELD_BACK_SECONDS
 from streams.partitions.partition import Partition
 from streams.partitions.pressure import Backpressure

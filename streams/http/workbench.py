@@ -20,12 +20,10 @@ import numpy as np
 from msgspec import convert
 
 from analyzer.arrays import Flags, Floats
-from analyzer.columns.statics import AlarmType
-from analyzer.model.episodes import PRIORITIES
-from analyzer.model.policy import HOUR, SECOND
-from analyzer.pipeline.classes import ACTIONABLE
-from analyzer.whatif.episode_table import Recorded
-from analyzer.whatif.levers import LONGEST, Refused, Scope, Setting, fates, room, sides, tally
+from analyzer.columns import AlarmType
+from analyzer.model import HOUR, PRIORITIES, SECOND
+from analyzer.pipeline import ACTIONABLE
+from analyzer.whatif import LONGEST, Recorded, Refused, Scope, Setting, fates, room, sides, tally
 from streams.files.tune_words import cost, gain
 from streams.files.tuning import caveats, counted, described, judged, scope_fields
 from streams.http.answers import Answer, NotHere, QueryError

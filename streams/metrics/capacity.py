@@ -19,7 +19,7 @@ from analyzer import (
     TOPICS,
     Policy,
 )
-from analyzer.pipeline.recent import DEVICE_TYPES
+from analyzer.pipeline import DEVICE_TYPES
 from streams.metrics.definition import Definition
 from streams.metrics.definitions import DEFINITIONS
 from streams.metrics.exporter import DELAYS

@@ -266,10 +266,10 @@ class Partition:
 
     def let_go(self, now: int) -> None:
         """Drop facilities that fell silent, once everything written was taken in (see
-        `Engine.let_go`).
+        `Engine.drop_departed`).
         """
         try:
-            dropped = self.engine.let_go(now)
+            dropped = self.engine.drop_departed(now)
         except Exception:
             self._poisoned = True
             raise

@@ -28,8 +28,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.model.facts import Action
-from analyzer.model.policy import HOUR, SECOND
+from analyzer.model import HOUR, SECOND, Action
 from streams.simulator import calibration as cal
 from streams.simulator.calibration import ALARM_TYPES, PROFILES, ProfileName
 from streams.simulator.hospital import DAY, Draft, Floats, Ints, Roster, Shift, Ward, shift_at

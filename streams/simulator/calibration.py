@@ -17,8 +17,7 @@ from math import exp, log, sqrt
 from statistics import NormalDist
 from typing import Literal
 
-from analyzer.model.facts import Action, Kind, Priority
-from analyzer.model.policy import HOUR, MINUTE, SECOND
+from analyzer.model import HOUR, MINUTE, SECOND, Action, Kind, Priority
 
 _z = NormalDist().inv_cdf
 

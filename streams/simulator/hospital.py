@@ -12,8 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.model.facts import Topic
-from analyzer.model.policy import HOUR, MINUTE
+from analyzer.model import HOUR, MINUTE, Topic
 from streams.simulator import calibration as cal
 from streams.simulator.calibration import PROFILES, Profile, ProfileName
 

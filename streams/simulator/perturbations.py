@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.model.facts import Topic
-from analyzer.model.policy import HOUR, MINUTE, SECOND
+from analyzer.model import HOUR, MINUTE, SECOND, Topic
 from streams.simulator import calibration as cal
 from streams.simulator.hospital import DAY, Draft, Floats, Ints, Storm, Unit, Ward
 

@@ -162,7 +162,7 @@ def test_waiting_facts_are_copied_no_more_often_than_their_logarithm() -> None:
     for at in range(300):
         feed(engine, [response(100 + at, alarm_id="a")])
         engine.advance(None)
-    waiting = engine._state.arrivals._batches["responses"]
+    waiting = engine._state.pending._batches["responses"]
     lengths = [len(batch) for batch in waiting]
     assert sum(lengths) == 300
     assert len(lengths) <= 9

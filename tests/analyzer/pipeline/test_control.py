@@ -266,7 +266,7 @@ def test_a_forgotten_facility_leaves_nothing_behind_and_its_number_goes_to_the_n
     for topic in TOPICS:
         engine.control(topic, "forget", "F", 0)
     engine.advance(ms(1001))
-    assert engine.heard() == {"G": ms(0)}
+    assert engine.latest_times() == {"G": ms(0)}
     assert engine.measure().units.facility == ["G"]
     assert engine.measure().response_times == []
     assert engine.names < names
@@ -285,7 +285,7 @@ def test_a_forgotten_facility_leaves_nothing_behind_and_its_number_goes_to_the_n
 def test_a_control_record_of_an_unknown_facility_does_nothing() -> None:
     engine = Engine(Policy())
     engine.control("alarms", "forget", "F", 0)
-    assert engine.heard() == {}
+    assert engine.latest_times() == {}
     assert engine.controls == {"forget": 1}
 
 

@@ -103,14 +103,14 @@ def test_a_facility_that_fell_silent_is_forgotten_by_the_wall_clock() -> None:
         ],
     )
     engine.advance(ms(LATER - 2))
-    assert engine.let_go(ms(LATER - 2)) == []
-    assert engine.heard() == {"F": ms(60), "G": ms(LATER)}
+    assert engine.drop_departed(ms(LATER - 2)) == []
+    assert engine.latest_times() == {"F": ms(60), "G": ms(LATER)}
     engine.advance(ms(LATER + 60))
-    assert engine.let_go(ms(LATER + 60)) == ["F"]
-    assert engine.heard() == engine.watermarks() == {"G": ms(LATER)}
+    assert engine.drop_departed(ms(LATER + 60)) == ["F"]
+    assert engine.latest_times() == engine.watermarks() == {"G": ms(LATER)}
     assert b"\xa1F" not in store(engine, {})["head", 0]
     assert engine.held == 1
-    assert engine.let_go(ms(LATER + 61)) == []
+    assert engine.drop_departed(ms(LATER + 61)) == []
 
 
 def test_open_alarms_older_than_the_horizon_are_kept_up_to_the_cap_latest_first() -> None:
@@ -141,9 +141,9 @@ def test_open_alarms_and_assignments_in_force_keep_their_facility_and_nothing_el
     engine = Engine(Policy())
     feed(engine, [kept, *alarm("a", 0, 60), response(10, bed="1"), duty("bob", -60, 60)])
     engine.advance(ms(2 * LATER))
-    assert engine.let_go(ms(2 * LATER)) == []
+    assert engine.drop_departed(ms(2 * LATER)) == []
     assert engine.held == (1 if kept.event_id.startswith("e") else 0)
-    assert set(engine.heard()) == {"F"}
+    assert set(engine.latest_times()) == {"F"}
     burdens = engine.measure()
     assert burdens.units.unit == ["icu"]
     assert burdens.units.open_alarms.tolist() == [engine.held]
@@ -155,7 +155,7 @@ def test_open_alarms_and_assignments_in_force_keep_their_facility_and_nothing_el
     )
     feed(engine, [late])
     engine.advance(ms(4 * LATER))
-    assert engine.let_go(ms(4 * LATER)) == ["F"]
+    assert engine.drop_departed(ms(4 * LATER)) == ["F"]
     assert engine.held == 0
 
 
@@ -167,7 +167,7 @@ def test_what_is_admitted_after_a_facility_was_forgotten_is_what_would_have_been
         assert engine.apply("alarms", event("a", "start", 0, event_id="x"), ms(0)) == "accepted"
         engine.apply("alarms", event("a", "end", 30, event_id="y"), ms(30))
         engine.advance(ms(LATER + 60))
-        assert bool(engine.let_go(ms(LATER + 60)) if forgets else []) is forgets
+        assert bool(engine.drop_departed(ms(LATER + 60)) if forgets else []) is forgets
         stamp = LATER + 30  # a producer's clock that lags a little
         assert (
             engine.apply("alarms", event("b", "start", stamp - 25 * 3600), ms(stamp)) == "accepted"
@@ -187,8 +187,8 @@ def test_thousands_of_facilities_of_one_alarm_each_are_given_back() -> None:
                 engine, alarm("a", at, at + 1, facility=f"{hour}-{number}", unit=f"{hour}-{number}")
             )
         engine.advance(ms((hour + 1) * 3600))
-        engine.let_go(ms((hour + 1) * 3600))
-        most = max(most, len(engine.heard()))
+        engine.drop_departed(ms((hour + 1) * 3600))
+        most = max(most, len(engine.latest_times()))
     assert most <= 50 * 28
     assert len(engine._state.facilities.by_number) <= 50 * 29
 
@@ -201,8 +201,8 @@ def test_facilities_of_which_nothing_was_ever_accepted_are_given_back_once_they_
         late = event("x", "start", 0, facility=f"junk-{number}")
         assert engine.apply("alarms", late, ms(LATER)) == "late"
         if number == SPARE - 1:
-            assert engine.let_go(ms(120)) == []
-    assert len(engine.let_go(ms(120))) == SPARE + 1
+            assert engine.drop_departed(ms(120)) == []
+    assert len(engine.drop_departed(ms(120))) == SPARE + 1
     assert engine.facilities == ["F"]
     engine.advance(ms(180))
     feed(engine, [event("b", "start", 200, facility="G")])
