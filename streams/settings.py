@@ -4,7 +4,6 @@ in this order of rank.
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -31,30 +30,11 @@ from pydantic_settings import (
 from analyzer import FindingsPolicy, Policy, Topic
 from analyzer.model.facts import Action
 from analyzer.model.policy import MEASURES, Level, Levels, OverloadPolicy
-
-_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+from streams.formats.times import parse_duration, show_duration
 
 
 class SettingsError(Exception):
     """Settings that cannot be: one line that names the setting and what was expected."""
-
-
-def parse_duration(text: Any) -> int:
-    """A duration such as `250ms`, `15s`, `10m`, `12h` or `7d`, in milliseconds."""
-    found = re.fullmatch(r"(\d+)(ms|s|m|h|d)", text) if isinstance(text, str) else None
-    if not found:
-        raise ValueError("expected a duration such as 15s, 10m or 12h")
-    return int(found[1]) * _UNITS[found[2]]
-
-
-def show_duration(milliseconds: int) -> str:
-    """The shortest spelling that `parse_duration` reads back.
-
-    >>> show_duration(600_000), show_duration(1500)
-    ('10m', '1500ms')
-    """
-    unit = next(unit for unit in ("d", "h", "m", "s", "ms") if milliseconds % _UNITS[unit] == 0)
-    return f"{milliseconds // _UNITS[unit]}{unit}"
 
 
 def _check_window(name: str) -> str:

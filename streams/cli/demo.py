@@ -14,7 +14,8 @@ import typer
 from rich.console import Console
 
 from streams.cli.console import INTERRUPTED, WRONG, fail, load_settings, moment, send, timed
-from streams.settings import Settings, parse_duration
+from streams.formats.times import parse_duration
+from streams.settings import Settings
 from streams.simulator.calibration import PROFILES, ProfileName
 from streams.simulator.hospital import Ward
 from streams.simulator.perturbations import Record

@@ -16,73 +16,48 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import math
-import os
 import secrets
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import cycle
 from pathlib import Path
 
 import aiohttp
 from kafka.errors import KafkaError
 from rich.console import Console
 
-from analyzer.model.policy import HOUR, MINUTE
+from analyzer.model.policy import MINUTE
 from streams.demo import chain
 from streams.demo.chain import ChainError
+from streams.demo.hospital import hospital, present_hospital
 from streams.demo.pager import Pager
 from streams.demo.screen import save_picture, screen
 from streams.demo.snapshot import Snapshot, read
 from streams.demo.table import Status
+from streams.demo.worker import Worker, WorkerError
 from streams.dev import processes
 from streams.dev.broker import HOST, BrokerError, EmbeddedBroker, free_port, is_free
 from streams.files.publish import PublishError, publish
 from streams.kafka.topics import Topics, TopicsError, checkpoint_topic
 from streams.settings import Settings, SettingsError, load
 from streams.simulator import simulate
-from streams.simulator.hospital import DAY, Storm, Ward
 from streams.simulator.output import messages, rename
 
 PORT = 9464
 """For /metrics, if it is free: Prometheus' customary port for exporters of this kind, and the
 worker's default.
 """
-HISTORY = 24 * HOUR
-"""Sent at once: the longest window, and as long before it for the page to compare with."""
-AGO = 4 * DAY
-"""Live at least so long ago that an hour of demo does not reach the present, and within the week
-that topics keep.
-"""
-BEGINS = 18 * HOUR + 30 * MINUTE
-"""The hour of the simulated day at which the time-lapse begins: half an hour before the night
-shift.
-"""
-STORM_BEGAN = 6 * MINUTE
-"""So long ago, with pages: enough for the storm to become an overload soon after the first numbers.
-"""
-STORM_LASTS = 2 * MINUTE
-"""So much longer: its end will be told within a quarter of an hour, for it takes 10 min until as
-many alarms are of the past.
-"""
-COOL_DOWN = "1m"  # of overload, with pages, for the same reason
 REFRESH = 1.0  # seconds between scrapes
 PATIENCE = 60.0  # seconds for which no record is taken in before the first numbers
 # seconds without a record, of which even at the clock's own pace there is one every few
 QUIET = 30.0
 QUIET_PRESENT = 180.0  # the same of the quieter hospital with pages
-_SESSION_TIMEOUT = "2s"  # of the worker's group: it is alone in it, so a short one costs nothing
-# seconds between the worker's SIGTERM and SIGKILL: its last checkpoint is of use to nobody
-_STOP_TIMEOUT = 5.0
 _SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
@@ -107,59 +82,6 @@ class Options:
     page: bool = False
 
 
-def hospital(seed: int, now: int) -> tuple[Ward, int]:
-    """The hospital as of `now`, and the moment from which it is shown in time-lapse (all in ms)."""
-    begins = (now - AGO - BEGINS) // DAY * DAY + BEGINS
-    start = begins - HISTORY
-    units = ("MICU", "SICU", "PICU", "STEPDOWN")
-    # Something to see soon, and then every two hours, in one unit after the other.
-    storms = [
-        Storm(start=at, duration=12 * MINUTE, factor=6.0, unit=unit)
-        for at, unit in zip(range(begins + 12 * MINUTE, now, 2 * HOUR), cycle(units), strict=False)
-    ]
-    ward = Ward(
-        seed=seed,
-        start=start,
-        duration=now - start,
-        units=len(units),
-        beds=9,
-        beds_per_nurse=3,
-        profiles=("micu", "micu", "picu", "ward"),
-        storms=tuple(storms),
-        chattering_sensors=2,
-        understaffed_nights=0.5,
-        duplicates=0.01,
-        late=0.02,
-        late_beyond=0.001,
-        late_charting=0.1,
-    )
-    assert {unit.name for unit in ward.layout} == set(units)
-    return ward, begins
-
-
-def present_hospital(seed: int, now: int) -> tuple[Ward, int]:
-    """The same for pages: it has come to `now` (ms), and to the middle of a storm in an otherwise
-    quiet day.
-    """
-    storm = Storm(
-        start=now - STORM_BEGAN, duration=STORM_BEGAN + STORM_LASTS, factor=30.0, unit="MICU"
-    )
-    ward = Ward(
-        seed=seed,
-        start=now - HISTORY,
-        duration=HISTORY + DAY,
-        units=4,
-        beds=9,
-        beds_per_nurse=3,
-        profiles=("micu", "micu", "picu", "ward"),
-        alarms_per_bed_day=60.0,
-        storms=(storm,),
-        duplicates=0.01,
-        late=0.02,
-    )
-    return ward, now
-
-
 def run(options: Options, console: Console) -> None:
     """Show the demo until its time is over or somebody stops it. Raises `DemoError`."""
     began = time.monotonic()
@@ -182,6 +104,7 @@ def run(options: Options, console: Console) -> None:
             PublishError,
             SettingsError,
             TopicsError,
+            WorkerError,
             OSError,
         ) as error:
             raise DemoError(str(error)) from None
@@ -266,76 +189,6 @@ def _forget(settings: Settings) -> None:
             admin.delete_topics([checkpoint_topic(settings.group)])
         finally:
             admin.close()
-
-
-class Worker:
-    """The worker, as anybody would start it, in a child process; by the wall clock if the hospital
-    is of the `present`.
-    """
-
-    def __init__(self, settings: Settings, port: int, directory: Path, present: bool) -> None:
-        self.page = f"http://{HOST}:{port}/"
-        self.metrics = f"{self.page}metrics"
-        self._log = directory / "worker.log"
-        key = directory / "pseudonym.key"
-        key.write_text(secrets.token_hex(32))  # nobody need recognise a simulated nurse tomorrow
-        key.chmod(0o600)
-        # Settings of whoever runs the demo are meant for other workers.
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith("ALARM_FATIGUE_")
-        }
-        environment |= {
-            "ALARM_FATIGUE_SESSION_TIMEOUT": _SESSION_TIMEOUT,
-            "ALARM_FATIGUE_PSEUDONYM_KEY_FILE": str(key),
-        }
-        if present:
-            environment["ALARM_FATIGUE_POLICY__OVERLOAD__COOL_DOWN"] = COOL_DOWN
-        # -P: the packages that are installed, not what lies in the current directory under the same
-        # name.
-        command = [
-            sys.executable,
-            "-P",
-            "-m",
-            "streams.cli.main",
-            "worker",
-            "--broker",
-            settings.broker,
-            "--group",
-            settings.group,
-        ]
-        self._process: subprocess.Popen[bytes] = processes.spawn(
-            [
-                *command,
-                "--clock",
-                "wall" if present else "event",
-                "--host",
-                HOST,
-                "--port",
-                str(port),
-            ],
-            environment,
-            self._log,
-        )
-
-    def check(self) -> None:
-        """Raises `DemoError` if it has ended."""
-        if self._process.poll() is not None:
-            raise DemoError(
-                f"the worker ended with status {self._process.returncode}; its last words: {self.last_words()}"
-            )
-
-    def last_words(self) -> str:
-        line = processes.telling_line(self._log.read_text(errors="replace")).removeprefix("error: ")
-        try:
-            logged = json.loads(line)
-        except ValueError:
-            return line
-        return ": ".join(str(logged[name]) for name in ("event", "error") if name in logged)
-
-    def stop(self) -> None:
-        processes.end(self._process, _STOP_TIMEOUT)
 
 
 class Demo:

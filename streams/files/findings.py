@@ -34,7 +34,7 @@ import msgspec
 
 from analyzer import CLASSES, PATTERNS, Finding, Policy, Share, UnitFindings
 from streams.formats.codec import to_json
-from streams.settings import show_duration
+from streams.formats.times import show_duration
 
 TOP = 10
 """Alarm types of each unit, unless told otherwise (ISA-18.2 reviews the ten most frequent)."""

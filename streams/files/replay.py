@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from analyzer import Announcement, Engine, Finished, Policy, Topic
-from streams.formats.codec import decode_slice, encode_announcement, encode_episodes, to_json
+from streams.formats.codec import decode_slice, to_json
 from streams.formats.control import controls_among
+from streams.formats.sinks import encode_announcement, encode_episodes
 from streams.metrics.exposition import END, Format, render
 from streams.metrics.library import as_metrics
 from streams.metrics.tables import Table, burden_tables, everybody, tally_table, watermark_table

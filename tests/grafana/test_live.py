@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.model.policy import HOUR, MINUTE
-from streams.demo.run import hospital
+from streams.demo.hospital import hospital
 from streams.dev.broker import EmbeddedBroker, free_port
 from streams.simulator.hospital import DAY, Storm
 from tests.harness.boards import UIDS, Asked, asked

@@ -17,7 +17,7 @@ from analyzer import Announcement, Change
 from analyzer.model.policy import HOUR, MINUTE, SECOND, Level, Levels, OverloadPolicy
 from analyzer.overload.relief import Ward, relieve
 from streams.cli.main import app
-from streams.formats.codec import encode_announcement
+from streams.formats.sinks import encode_announcement
 from streams.settings import SettingsError, load
 from tests.harness.hospitals import NINE, Hospital, storm
 

@@ -26,8 +26,8 @@ from kafka import KafkaAdminClient
 from rich.console import Console
 
 from analyzer.model.policy import HOUR, MINUTE
+from streams.demo.hospital import AGO, HISTORY, hospital, present_hospital
 from streams.demo.pager import Arrived, block
-from streams.demo.run import AGO, HISTORY, hospital, present_hospital
 from streams.demo.screen import save_picture
 from streams.demo.snapshot import ClinicianRow, Snapshot, UnitRow, read
 from streams.demo.table import Status, plain, render
