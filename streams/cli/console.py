@@ -1,6 +1,4 @@
-"""What the commands share: one-line failures, options that several take, times, progress bars, and
-sending to Kafka.
-"""
+"""Shared by the commands: one-line errors, common options, times, progress bars, sending to Kafka."""
 
 from __future__ import annotations
 
@@ -31,13 +29,15 @@ from streams.formats.codec import to_json
 from streams.settings import Settings, SettingsError, load
 
 FAILED, WRONG, STRICT, INTERRUPTED = 1, 2, 3, 130
-"""Exit statuses: could not do it; wrong arguments; did it, but --strict and some lines were
-malformed; Ctrl-C before the end.
+"""Exit statuses: failure; wrong arguments; done, but --strict and some lines were malformed;
+stopped by Ctrl-C.
 """
 
 Config = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="Settings (YAML); the environment overrides it."),
+    typer.Option(
+        "--config", metavar="FILE", help="Settings file (YAML); environment variables override it."
+    ),
 ]
 Broker = Annotated[
     str | None, typer.Option("--broker", metavar="HOST:PORT", help="Kafka's bootstrap address.")

@@ -659,7 +659,7 @@ def test_the_bundled_example_is_too_small_to_say_anything() -> None:
         (
             ["--worker", "http://127.0.0.1:1", "--alarms", "-"],
             2,
-            "--worker: expected no files, --at, --strict or --config beside it",
+            "--worker: cannot be combined with files, --at, --strict or --config",
         ),
         (
             ["--worker", "file:///etc/passwd"],

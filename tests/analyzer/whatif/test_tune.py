@@ -156,7 +156,7 @@ def test_delay_and_limit_as_the_contract_has_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--limit", "88"], "--limit: expected --type"),
+        (["--limit", "88"], "--limit: needs --type"),
         (["--type", "monitor/SpO2/LO", "--limit", "90.1"], "more sensitive than 90"),
         (["--type", "SpO2"], "--type: expected DEVICE_TYPE/SOURCE/CODE"),
         (["--delay", "-1"], "--delay: expected 0 to 604800 s"),
@@ -734,7 +734,7 @@ def test_a_roster_tells_duty_better_than_alarms_do(tmp_path: Path) -> None:
     assert (load["duty"], load["before"]["duty_hours"]) == ("roster", 4.0)
     assert json.loads(run(*ask).out)["load"]["before"]["duty_hours"] == 2.0
     roster.write_text(json.dumps(lines[2]))
-    assert "nobody in it had any of these alarms" in run(*ask, "--assignments", roster).err
+    assert "no clinician in it had any of these alarms" in run(*ask, "--assignments", roster).err
 
 
 def test_pseudonyms_in_records_are_found_in_the_roster(calibrated: Path, tmp_path: Path) -> None:
