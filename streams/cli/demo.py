@@ -329,7 +329,7 @@ def demo(
     if speed is None:
         speed = 1.0 if page else 60.0
     if not 1 <= speed <= 3600:
-        fail("--speed: expected 1 to 3600 times as fast", WRONG)
+        fail("--speed: expected 1 to 3600", WRONG)
     seconds = (
         None
         if length is None

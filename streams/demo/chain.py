@@ -160,7 +160,7 @@ class Server:
         if self.process.poll() is not None:
             words = processes.telling_line(self._log.read_text(errors="replace"), mark="err=")
             raise ChainError(
-                f"{self.name} ended with status {self.process.returncode}; its last words: {words}"
+                f"{self.name} exited with status {self.process.returncode}; its last log line: {words}"
             )
 
     def _wait_until_ready(self) -> None:

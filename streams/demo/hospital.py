@@ -8,30 +8,28 @@ from analyzer.model.policy import HOUR, MINUTE
 from streams.simulator.hospital import DAY, Storm, Ward
 
 HISTORY = 24 * HOUR
-"""Sent at once: the longest window, and as long before it for the page to compare with."""
+"""Sent at once: the longest window, and the same time before it for comparison."""
 AGO = 4 * DAY
-"""Live at least so long ago that an hour of demo does not reach the present, and within the week
-that topics keep.
+"""How long ago the demo's live time begins: an hour of demo does not reach the present, and topics
+keep records for a week.
 """
 BEGINS = 18 * HOUR + 30 * MINUTE
-"""The hour of the simulated day at which the time-lapse begins: half an hour before the night
-shift.
-"""
+"""The time of day at which the time-lapse begins: half an hour before the night shift."""
 STORM_BEGAN = 6 * MINUTE
-"""So long ago, with pages: enough for the storm to become an overload soon after the first numbers.
+"""With pages: how long ago the storm began, so that an overload follows soon after the first numbers.
 """
 STORM_LASTS = 2 * MINUTE
-"""So much longer: its end will be told within a quarter of an hour, for it takes 10 min until as
-many alarms are of the past.
+"""With pages: how much longer the storm lasts. Its end is reported within a quarter of an hour,
+because its alarms stay in the 10 min window.
 """
 
 
 def hospital(seed: int, now: int) -> tuple[Ward, int]:
-    """The hospital as of `now`, and the moment from which it is shown in time-lapse (all in ms)."""
+    """The hospital as of `now`, and the time from which it is shown in time-lapse (all in ms)."""
     begins = (now - AGO - BEGINS) // DAY * DAY + BEGINS
     start = begins - HISTORY
     units = ("MICU", "SICU", "PICU", "STEPDOWN")
-    # Something to see soon, and then every two hours, in one unit after the other.
+    # A storm soon after the start, and then every two hours, in one unit after the other.
     storms = [
         Storm(start=at, duration=12 * MINUTE, factor=6.0, unit=unit)
         for at, unit in zip(range(begins + 12 * MINUTE, now, 2 * HOUR), cycle(units), strict=False)
@@ -57,9 +55,7 @@ def hospital(seed: int, now: int) -> tuple[Ward, int]:
 
 
 def present_hospital(seed: int, now: int) -> tuple[Ward, int]:
-    """The same for pages: it has come to `now` (ms), and to the middle of a storm in an otherwise
-    quiet day.
-    """
+    """The hospital for pages: `now` (ms) is in the middle of a storm in an otherwise quiet day."""
     storm = Storm(
         start=now - STORM_BEGAN, duration=STORM_BEGAN + STORM_LASTS, factor=30.0, unit="MICU"
     )

@@ -1,15 +1,13 @@
-"""Demo: a simulated hospital in time-lapse, a broker and a worker for it, and their numbers as a
-live table.
+"""Demo: a simulated hospital in time-lapse, its broker and worker, and their numbers as a live table.
 
-The simulated days lie in the past, and their records carry the times of then as Kafka timestamps
-(see `simulator.output.messages`): however fast they pass, nothing ever comes from the future, which
-Kafka itself would refuse an hour ahead of the clock. The worker takes the hospital's own time for
-now (`--clock event`).
+The simulated days lie in the past, and so do the Kafka timestamps of their records (see
+`simulator.output.messages`). At any speed, no record is dated in the future, which Kafka would
+reject from an hour ahead of the clock. The worker uses event time as now (`--clock event`).
 
-A day is sent at once, so that every window is full when the first numbers show, and the shift
-before is known; from then on time passes `speed` times as fast. With pages (`page`) the hospital
-lives in the present instead, as it happens, for alerts are about now, and a storm has just begun.
-Whatever ends the demo - its time, Ctrl-C, a closed terminal, a failure - ends all it started.
+The first day is sent at once, so that all windows are full when the first numbers show. After that,
+time passes `speed` times as fast. With pages (`page`), the hospital lives in real time, as alerts
+are about the present, and a storm has just begun. The demo stops everything that it started,
+whether it ends by its time, Ctrl-C, a closed terminal or a failure.
 """
 
 from __future__ import annotations
@@ -50,8 +48,7 @@ from streams.simulator import simulate
 from streams.simulator.output import messages, rename
 
 PORT = 9464
-"""For /metrics, if it is free: Prometheus' customary port for exporters of this kind, and the
-worker's default.
+"""The port of /metrics, if it is free: the worker's default, which is common for exporters.
 """
 REFRESH = 1.0  # seconds between scrapes
 PATIENCE = 60.0  # seconds for which no record is taken in before the first numbers
@@ -64,13 +61,13 @@ _SIGNALS = tuple(
 
 
 class DemoError(Exception):
-    """A demo that cannot start, or go on: one line."""
+    """The demo cannot start or continue; the message is one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """`broker`: HOST:PORT of a Kafka that is there, None: an embedded one. `seconds`: from the
-    first numbers, None: no end.
+    """`broker`: HOST:PORT of an existing Kafka; None: an embedded one. `seconds`: how long to run
+    after the first numbers; None: until stopped.
     """
 
     broker: str | None = None
@@ -112,7 +109,7 @@ def run(options: Options, console: Console) -> None:
             for number in _SIGNALS:  # whoever is impatient now would only leave things behind
                 signal.signal(number, signal.SIG_IGN)
     with contextlib.suppress(OSError):  # the terminal may be gone
-        console.print("everything is stopped")
+        console.print("stopped")
 
 
 @contextmanager
@@ -148,12 +145,12 @@ def _start(options: Options, console: Console, stack: ExitStack) -> Demo:
         if fatal := [one for one in topics.check() if one.fatal]:
             raise DemoError(f"topic {fatal[0].topic}: {fatal[0].message}")
     console.print(
-        f"{'Kafka' if broker is None else 'embedded broker'} at {settings.broker}; the hospital there is {facility}"
+        f"{'Kafka' if broker is None else 'embedded broker'} at {settings.broker}; simulated facility: {facility}"
     )
     worker = Worker(settings, port, directory, options.page)
     stack.callback(worker.stop)
     console.print(f"worker at {worker.metrics}")
-    console.print(f"for a browser: {worker.page}")
+    console.print(f"page: {worker.page}")
     return Demo(
         options,
         console,
@@ -170,7 +167,7 @@ def _port(wanted: int | None) -> int:
         return PORT if is_free(PORT) else free_port()
     if not is_free(wanted):
         raise DemoError(
-            f"port {wanted} on {HOST} is taken; choose another one, or none, with --port"
+            f"port {wanted} on {HOST} is in use; choose another one with --port, or omit --port"
         )
     return wanted
 
@@ -241,12 +238,12 @@ class Demo:
                     if self._pager is not None:
                         await stack.enter_async_context(self._pager)
                         self._say(
-                            f"{self._pager.addresses}; whatever they wait for takes a tenth of the time here"
+                            f"{self._pager.addresses}; their waiting times are a tenth of the real ones"
                         )
                         # by the wall clock, a worker's first numbers may be a second old
                         first = await self._scrape(session) or first
                     last = await self._follow(session, publishing, stop, first)
-                    self._say(f"{last.records:,} records taken in")
+                    self._say(f"{last.records:,} records processed")
         finally:
             publishing.cancel()
             # the producer says goodbye, if anybody listens
@@ -271,7 +268,7 @@ class Demo:
                 taken, since = snapshot.records, time.monotonic()
             if time.monotonic() - since > PATIENCE:
                 raise DemoError(
-                    f"the worker took in nothing for {PATIENCE:.0f} s; its last words: {self._worker.last_words()}"
+                    f"the worker processed no record for {PATIENCE:.0f} s; its last log line: {self._worker.last_words()}"
                 )
             # each answer takes time from what it waits for
             await _pause(stop, 0.5 if taken else 0.1)
@@ -307,7 +304,7 @@ class Demo:
                     snapshot, answered = scraped, now
         self._check(publishing)
         if publishing.done():
-            self._say("the simulated days have reached the present")
+            self._say("the simulation has reached the present")
         if self._options.picture is not None:
             save_picture(snapshot, self._status(snapshot, now, answered), self._options.picture)
         return snapshot
@@ -322,11 +319,7 @@ class Demo:
             self._moved = (now, taken)
         still = now - self._moved[0]
         quiet = QUIET if self._pager is None else QUIET_PRESENT
-        trouble = (
-            f"no record has come in for {still:.0f} s: does the broker still answer?"
-            if still > quiet
-            else ""
-        )
+        trouble = f"no record for {still:.0f} s; check the broker" if still > quiet else ""
         if answered < now:
             trouble = f"the worker has not answered for {now - answered:.0f} s"
         return Status(self._facility, self._options.speed, throughput, self._worker.page, trouble)
@@ -335,7 +328,7 @@ class Demo:
         """Raises if anything has failed."""
         if self._broker is not None and self._broker.pid is None:
             raise DemoError(
-                f"the embedded broker ended; its last words: {processes.telling_line(self._broker.log.read_text(errors='replace'))}"
+                f"the embedded broker exited; its last log line: {processes.telling_line(self._broker.log.read_text(errors='replace'))}"
             )
         self._worker.check()
         if self._pager is not None:

@@ -23,18 +23,16 @@ class WorkerError(Exception):
 
 
 class Worker:
-    """The worker, as anybody would start it, in a child process; by the wall clock if the hospital
-    is of the `present`.
-    """
+    """The worker in a child process. It uses the wall clock if the hospital is in the `present`."""
 
     def __init__(self, settings: Settings, port: int, directory: Path, present: bool) -> None:
         self.page = f"http://{HOST}:{port}/"
         self.metrics = f"{self.page}metrics"
         self._log = directory / "worker.log"
         key = directory / "pseudonym.key"
-        key.write_text(secrets.token_hex(32))  # nobody need recognise a simulated nurse tomorrow
+        key.write_text(secrets.token_hex(32))  # a new key each time: pseudonyms need not last
         key.chmod(0o600)
-        # Settings of whoever runs the demo are meant for other workers.
+        # The user's own settings are meant for other workers.
         environment = {
             name: value
             for name, value in os.environ.items()
@@ -46,8 +44,7 @@ class Worker:
         }
         if present:
             environment["ALARM_FATIGUE_POLICY__OVERLOAD__COOL_DOWN"] = COOL_DOWN
-        # -P: the packages that are installed, not what lies in the current directory under the same
-        # name.
+        # -P: use the installed packages, not modules of the same name in the current directory.
         command = [
             sys.executable,
             "-P",
@@ -77,7 +74,7 @@ class Worker:
         """Raises `WorkerError` if it has ended."""
         if self._process.poll() is not None:
             raise WorkerError(
-                f"the worker ended with status {self._process.returncode}; its last words: {self.last_words()}"
+                f"the worker exited with status {self._process.returncode}; its last log line: {self.last_words()}"
             )
 
     def last_words(self) -> str:
