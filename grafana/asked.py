@@ -75,8 +75,9 @@ def with_room(where: str) -> str:
 
 
 ROOM = (
-    "A clinician has room if the state is normal, at most 12 alarms came in the last hour (EEMUA-191: manageable), and the beds do not exceed the unit's "
-    "average (our own). The charge nurse decides, and considers acuity, skills and breaks."
+    "A clinician has room if the state is normal, at most 12 alarms came in the last hour "
+    "(EEMUA-191: manageable), and the beds do not exceed the unit's average (our own). The "
+    "charge nurse decides, and considers acuity, skills and breaks."
 )
 
 

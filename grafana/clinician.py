@@ -30,8 +30,9 @@ from grafana.parts import (
 
 _EXPOSURE: Steps = ((None, GREEN, "0-29"), (30, SKY, "30-79"), (80, ORANGE, "80+"))
 _EXPOSURE_SOURCE = (
-    "Non-actionable alarms of 120 min, without technical ones, in the bands of Bonafide 2015 (0-29, 30-79, 80 and more). It measures "
-    "noise and is no proof of harm: Bonafide 2017 found no association."
+    "Non-actionable alarms of 120 min, without technical ones, in the bands of Bonafide 2015 "
+    "(0-29, 30-79, 80 and more). It measures noise and is no proof of harm: Bonafide 2017 found "
+    "no association."
 )
 _LOADS: Steps = (
     (None, GREEN, "recommended"),
@@ -74,8 +75,9 @@ def board() -> Board:
             6,
             note(
                 "",
-                "**An assignment, not a person.** The charge nurse and biomed can change beds, limits, delays and devices. They are "
-                f"notified; the clinician is never paged. [Back to the unit]({to_unit()})",
+                "**An assignment, not a person.** The charge nurse and biomed can change beds, "
+                "limits, delays and devices. They are notified; the clinician is never paged. "
+                f"[Back to the unit]({to_unit()})",
             ),
         ),
         (
@@ -113,8 +115,9 @@ def board() -> Board:
             3,
             figure(
                 "Hours on duty",
-                "Hours since the current duty began; gaps of up to 30 min are bridged. Responses took 15 % longer for each hour "
-                "(Bonafide 2017), which calls for breaks and relief.",
+                "Hours since the current duty began; gaps of up to 30 min are bridged. Responses "
+                "took 15 % longer for each hour (Bonafide 2017), which calls for breaks and "
+                "relief.",
                 of_now(_one("shift_hours")),
                 unit="h",
                 decimals=1,
@@ -181,7 +184,8 @@ def board() -> Board:
             8,
             curves(
                 "Protected time and flood",
-                f"{PROTECTED_SOURCE} A flood begins above 10 new alarms in 10 min and ends below 5 (ISA-18.2).",
+                f"{PROTECTED_SOURCE} A flood begins above 10 new alarms in 10 min and ends below "
+                "5 (ISA-18.2).",
                 query(_one("protected_ratio", ', window="1h"'), "protected, 1 h", "A"),
                 query(_one("flood_ratio", ', window="1h"'), "in flood, 1 h", "B"),
                 unit="percentunit",
@@ -194,8 +198,9 @@ def board() -> Board:
             8,
             curves(
                 "Overlapping and sounding",
-                "Overlapping: alarms that began while an earlier one still sounded without a response. Sounding: time within the hour with at least "
-                "one alarm active (right axis).",
+                "Overlapping: alarms that began while an earlier one still sounded without a "
+                "response. Sounding: time within the hour with at least one alarm active (right "
+                "axis).",
                 query(_one("overlapping_alarms", ', window="1h"'), "overlapping, 1 h", "A"),
                 query(_one("alarm_seconds", ', window="1h"'), "sounding, 1 h", "B"),
                 colours={"overlapping, 1 h": ORANGE, "sounding, 1 h": GREY},
@@ -232,7 +237,8 @@ def board() -> Board:
             12,
             strips(
                 "Load band, over time",
-                "EEMUA-191 bands of the alarms of the last hour: under 6 is recommended, up to 12 manageable, up to 60 over-demanding, more is unacceptable.",
+                "EEMUA-191 bands of the alarms of the last hour: under 6 is recommended, up to "
+                "12 manageable, up to 60 over-demanding, more is unacceptable.",
                 query(_band(), "load band"),
                 steps=_LOADS,
                 empty=_GONE,

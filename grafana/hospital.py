@@ -54,7 +54,8 @@ def board() -> Board:
     one = Board(
         HOSPITAL,
         "Hospital overview",
-        "Units by load, and which need help now. Loads describe units and assignments, never a person's performance.",
+        "Units by load, and which need help now. Loads describe units and assignments, never a "
+        "person's performance.",
         [facility()],
         [OVERLOAD_ANYWHERE, PAGED, CHANGED],
     )
@@ -82,13 +83,15 @@ def board() -> Board:
             4,
             figure(
                 "Assignments overloaded",
-                "Clinicians on duty whose assignment is overloaded. The state describes the assignment, not the person. The unit's board "
-                "shows what can be changed.",
+                "Clinicians on duty whose assignment is overloaded. The state describes the "
+                "assignment, not the person. The unit's board shows what can be changed.",
                 of_now(
-                    f"sum({asked.clinician('overload_state', FACILITY)} == bool 2 and {asked.clinician('beds', FACILITY)} > 0)"
+                    f"sum({asked.clinician('overload_state', FACILITY)} == bool 2 and "
+                    f"{asked.clinician('beds', FACILITY)} > 0)"
                 ),
                 steps=SOME,
-                empty="No clinician is on duty, or clinicians are not exported (metrics.clinicians)",
+                empty="No clinician is on duty, or clinicians are not exported "
+                "(metrics.clinicians)",
             ),
         ),
         (
@@ -97,7 +100,8 @@ def board() -> Board:
                 "Beds per clinician",
                 f"Assigned beds of the hospital per clinician on duty. {BEDS_SOURCE}",
                 of_now(
-                    f"sum({asked.unit('beds', FACILITY)}) / (sum({asked.unit('clinicians', FACILITY)}) > 0)"
+                    f"sum({asked.unit('beds', FACILITY)}) / "
+                    f"(sum({asked.unit('clinicians', FACILITY)}) > 0)"
                 ),
                 steps=BEDS,
                 decimals=1,
@@ -110,7 +114,8 @@ def board() -> Board:
                 "Change from last shift",
                 "Alarms of the last 12 h compared with the 12 h before. Below zero is better.",
                 of_now(
-                    f"sum({asked.alarms(FACILITY, '12h')}) / (sum({asked.alarms(FACILITY, '12h', asked.BEFORE)}) > 0) - 1"
+                    f"sum({asked.alarms(FACILITY, '12h')}) / "
+                    f"(sum({asked.alarms(FACILITY, '12h', asked.BEFORE)}) > 0) - 1"
                 ),
                 unit="percentunit",
                 decimals=0,
@@ -137,9 +142,11 @@ def board() -> Board:
             24,
             grid(
                 "Units in need of help",
-                "One row per unit, the worst state first. A unit's name links to its board. Each: per clinician on duty. "
-                f"{STATES_SOURCE} {LOAD_SOURCE} {PROTECTED_SOURCE} {BEDS_SOURCE} Non-actionable: share of the classified alarms of 12 h; "
-                "empty if fewer than five are classified. Open: not ended yet. Unassigned: without an assigned clinician.",
+                "One row per unit, the worst state first. A unit's name links to its board. "
+                f"Each: per clinician on duty. {STATES_SOURCE} {LOAD_SOURCE} {PROTECTED_SOURCE} "
+                f"{BEDS_SOURCE} Non-actionable: share of the classified alarms of 12 h; empty if "
+                "fewer than five are classified. Open: not ended yet. Unassigned: without an "
+                "assigned clinician.",
                 Column("Unit", label="unit", link=("The unit's board", TO_UNIT)),
                 Column("State", asked.unit("overload_state", FACILITY), steps=STATES, say=True),
                 Column(
@@ -222,8 +229,9 @@ def board() -> Board:
             8,
             grid(
                 "Measures beyond their limits",
-                "The measures that raised each unit's state, for the average clinician on duty: their values when the state last rose, and "
-                "their limits (policy.overload). Units in the state normal are not listed.",
+                "The measures that raised each unit's state, for the average clinician on duty: "
+                "their values when the state last rose, and their limits (policy.overload). "
+                "Units in the state normal are not listed.",
                 Column("Unit", label="unit", link=("The unit's board", TO_UNIT)),
                 Column("Measure", label="measure", called=asked.MEASURES, width=160),
                 Column("Rose at", asked.beyond("reason", FACILITY), decimals=2),
@@ -238,7 +246,8 @@ def board() -> Board:
             8,
             curves(
                 "Alarms in 10 min per clinician, now and last shift",
-                f"Alarms of the whole hospital per clinician on duty. Dashed: 12 h earlier. {RATE_SOURCE}",
+                "Alarms of the whole hospital per clinician on duty. Dashed: 12 h earlier. "
+                f"{RATE_SOURCE}",
                 query(_rate(""), "now", "A"),
                 query(_rate(asked.BEFORE), "12 h before", "B"),
                 colours={"now": BLUE, "12 h before": GREY},
@@ -251,7 +260,8 @@ def board() -> Board:
             8,
             grid(
                 "Clinicians with room for a bed",
-                f"Clinicians on duty who could take another bed, by unit. {asked.ROOM} The unit's board shows the assignments.",
+                f"Clinicians on duty who could take another bed, by unit. {asked.ROOM} The unit's "
+                "board shows the assignments.",
                 Column("Unit", label="unit", link=("The unit's board", TO_UNIT)),
                 Column(
                     "With room", _with_room(), steps=((None, VERMILION, "none"), (1, GREEN, "some"))
@@ -272,8 +282,14 @@ def board() -> Board:
 
 
 def _with_room() -> str:
-    return f"count by (facility, unit) ({asked.with_room(FACILITY)}) or 0 * {asked.unit('clinicians', FACILITY)}"
+    return (
+        f"count by (facility, unit) ({asked.with_room(FACILITY)}) or 0 * "
+        f"{asked.unit('clinicians', FACILITY)}"
+    )
 
 
 def _rate(offset: str) -> str:
-    return f"sum({asked.alarms(FACILITY, '10m', offset)}) / (sum({asked.unit('clinicians', FACILITY, offset=offset)}) > 0)"
+    return (
+        f"sum({asked.alarms(FACILITY, '10m', offset)}) / "
+        f"(sum({asked.unit('clinicians', FACILITY, offset=offset)}) > 0)"
+    )

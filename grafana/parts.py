@@ -60,8 +60,8 @@ LOAD_AN_HOUR: Steps = (
     (60 + MORE, VERMILION, "unacceptable"),
 )
 LOAD_SOURCE = (
-    "EEMUA-191 bands for one operating position (here: one clinician on duty): under 6 alarms an hour is recommended, up to 12 manageable, "
-    "up to 60 over-demanding, more is unacceptable."
+    "EEMUA-191 bands for one operating position (here: one clinician on duty): under 6 alarms an "
+    "hour is recommended, up to 12 manageable, up to 60 over-demanding, more is unacceptable."
 )
 RATE_10M: Steps = (
     (None, GREEN, "acceptable"),
@@ -70,8 +70,9 @@ RATE_10M: Steps = (
     (10 + MORE, VERMILION, "flood"),
 )
 RATE_SOURCE = (
-    "ISA-18.2-2016, for one operating position (here: one clinician on duty): about 1 alarm in 10 min is very likely acceptable, and about 2 are "
-    "the most that is manageable. A flood begins above 10 and ends below 5."
+    "ISA-18.2-2016, for one operating position (here: one clinician on duty): about 1 alarm in "
+    "10 min is very likely acceptable, and about 2 are the most that is manageable. A flood "
+    "begins above 10 and ends below 5."
 )
 PROTECTED: Steps = (
     (None, VERMILION, "hardly any"),
@@ -79,11 +80,15 @@ PROTECTED: Steps = (
     (0.25, GREEN, "enough"),
 )
 PROTECTED_SOURCE = (
-    "Protected time is the share of duty in stretches of 5 min or more without a new alarm. Under 25 % is elevated, under 5 % overloaded "
-    "(policy.overload; our own, as no limit is published)."
+    "Protected time is the share of duty in stretches of 5 min or more without a new alarm. "
+    "Under 25 % is elevated, under 5 % overloaded (policy.overload; our own, as no limit is "
+    "published)."
 )
 BEDS: Steps = ((None, GREEN, "within the limit"), (8 + MORE, ORANGE, "too many"))
-BEDS_SOURCE = "With more than 8 beds per nurse by day, harm becomes likelier on any ward (NICE SG1, 2014). Most units need a lower limit of their own."
+BEDS_SOURCE = (
+    "With more than 8 beds per nurse by day, harm becomes likelier on any ward (NICE SG1, 2014). "
+    "Most units need a lower limit of their own."
+)
 
 SOME: Steps = ((None, GREEN, "none"), (1, VERMILION, "some"))
 SOME_ELEVATED: Steps = ((None, GREEN, "none"), (1, ORANGE, "some"))
@@ -93,8 +98,9 @@ AGE: Steps = (
     (600 + MORE, VERMILION, "old"),
 )
 AGE_SOURCE = (
-    "Time since the latest accepted alarm event. It also grows in a quiet hospital; Pipeline health shows which it is. Above 60 s the worker may "
-    "be behind (see its /ready). Above 10 min, new events may be rejected as late (policy.allowed_lateness)."
+    "Time since the latest accepted alarm event. It also grows in a quiet hospital; Pipeline "
+    "health shows which it is. Above 60 s the worker may be behind (see its /ready). Above 10 "
+    "min, new events may be rejected as late (policy.allowed_lateness)."
 )
 
 

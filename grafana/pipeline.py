@@ -98,7 +98,8 @@ def board() -> Board:
             4,
             figure(
                 "Unread records",
-                "The largest consumer lag of any partition. Above 10,000 records the worker is not ready (/ready), because its numbers are not current.",
+                "The largest consumer lag of any partition. Above 10,000 records the worker is "
+                "not ready (/ready), because its numbers are not current.",
                 of_now("max(alarm_fatigue_consumer_lag_records)"),
                 steps=_LAG,
                 empty=_NO_PARTITION,
@@ -108,8 +109,9 @@ def board() -> Board:
             4,
             figure(
                 "Checkpoint age",
-                "Age of the oldest partition's checkpoint. After a crash, later records are read again: nothing is lost, but a start takes longer "
-                "(checkpoint_interval; our own level).",
+                "Age of the oldest partition's checkpoint. After a crash, later records are read "
+                "again: nothing is lost, but a start takes longer (checkpoint_interval; our own "
+                "level).",
                 of_now("time() - min(alarm_fatigue_checkpoint_timestamp_seconds)"),
                 unit="s",
                 decimals=0,
@@ -121,7 +123,8 @@ def board() -> Board:
             3,
             figure(
                 "Alerts firing",
-                "Firing alerts of all severities, without the watchdog, which always fires (ALERTS).",
+                "Firing alerts of all severities, without the watchdog, which always fires "
+                "(ALERTS).",
                 of_now('count(ALERTS{alertstate="firing", severity!="none"}) or 0 * sum(up)'),
                 steps=SOME_ELEVATED,
                 empty="Prometheus scrapes nothing",
@@ -131,7 +134,8 @@ def board() -> Board:
             3,
             figure(
                 "Clinicians left out",
-                "Clinicians without series because of metrics.max_clinicians. Units still count them all.",
+                "Clinicians without series because of metrics.max_clinicians. Units still count "
+                "them all.",
                 of_now("sum(alarm_fatigue_dropped_clinicians)"),
                 steps=SOME,
                 empty=_NO_WORKER,
@@ -154,7 +158,8 @@ def board() -> Board:
             4,
             figure(
                 "Last broker answer",
-                "Time since Kafka last answered any worker. Above 15 s a worker is not ready (/ready). Above 30 s the alert BrokerNotAnswering fires.",
+                "Time since Kafka last answered any worker. Above 15 s a worker is not ready "
+                "(/ready). Above 30 s the alert BrokerNotAnswering fires.",
                 of_now("time() - max(alarm_fatigue_broker_answered_timestamp_seconds)"),
                 unit="s",
                 decimals=0,
@@ -166,7 +171,8 @@ def board() -> Board:
             4,
             figure(
                 "Unread partitions",
-                "Partitions added to an input topic while the workers ran; no worker reads them (runbook PartitionsUnread).",
+                "Partitions added to an input topic while the workers ran; no worker reads them "
+                "(runbook PartitionsUnread).",
                 of_now("max(alarm_fatigue_unread_partitions)"),
                 steps=SOME,
                 empty=_NO_WORKER,
@@ -176,8 +182,8 @@ def board() -> Board:
             5,
             figure(
                 "Held back by a transaction",
-                "The longest wait of any partition. A producer left a transaction open; records sent since then are not counted yet (runbook "
-                "TransactionOpen).",
+                "The longest wait of any partition. A producer left a transaction open; records "
+                "sent since then are not counted yet (runbook TransactionOpen).",
                 of_now("max(alarm_fatigue_consumer_held_back_seconds)"),
                 unit="s",
                 decimals=0,
@@ -189,8 +195,9 @@ def board() -> Board:
             5,
             figure(
                 "Watermark ahead",
-                "How far an alarm event of this facility was dated ahead of the clock, beyond policy.max_ahead. Current alarms are then rejected as late. "
-                "Correct the producer, then run alarm-fatigue facility reset.",
+                "How far an alarm event of this facility was dated ahead of the clock, beyond "
+                "policy.max_ahead. Current alarms are then rejected as late. Correct the "
+                "producer, then run alarm-fatigue facility reset.",
                 of_now('max(alarm_fatigue_watermark_ahead_seconds{facility="$facility"})'),
                 unit="s",
                 decimals=0,
@@ -202,7 +209,8 @@ def board() -> Board:
             6,
             curves(
                 "Lost or cut records",
-                "Per second: batches that could not be read, the worker's records that the broker refused, and its records that were cut.",
+                "Per second: batches that could not be read, the worker's records that the "
+                "broker refused, and its records that were cut.",
                 *(
                     query(f"sum(rate(alarm_fatigue_{metric}_total[$__rate_interval]))", name, ref)
                     for ref, (name, metric) in zip("ABC", _LOST.items(), strict=True)
@@ -219,7 +227,8 @@ def board() -> Board:
             12,
             grid(
                 "Rejected in the last 10 min",
-                "Rejected records of this facility, by topic and reason; they count nowhere. Late and future records point to a wrong clock.",
+                "Rejected records of this facility, by topic and reason; they count nowhere. "
+                "Late and future records point to a wrong clock.",
                 Column("Topic", label="topic"),
                 Column("Reason", label="outcome"),
                 Column(
@@ -235,8 +244,9 @@ def board() -> Board:
             12,
             grid(
                 "Device clocks",
-                "Event time minus record timestamp, by device type: the median over 10 min. An offset with a small spread is a wrong clock. A wide "
-                "spread is a gateway that stores and forwards.",
+                "Event time minus record timestamp, by device type: the median over 10 min. An "
+                "offset with a small spread is a wrong clock. A wide spread is a gateway that "
+                "stores and forwards.",
                 Column("Device type", label="device_type"),
                 Column(
                     "Behind (-) or ahead",
@@ -261,8 +271,9 @@ def board() -> Board:
             8,
             grid(
                 "Left out",
-                "Facilities, units and clinicians without metrics: those beyond the caps (metrics.max_*), and facilities whose numbers "
-                "could not be computed (runbook FiguresLeftOut).",
+                "Facilities, units and clinicians without metrics: those beyond the caps "
+                "(metrics.max_*), and facilities whose numbers could not be computed (runbook "
+                "FiguresLeftOut).",
                 Column("What", label="measure"),
                 Column("Left out", _left_out(), steps=SOME),
                 sort=("Left out",),
@@ -287,7 +298,8 @@ def board() -> Board:
             6,
             curves(
                 "Episodes waiting",
-                "Finished episodes of all workers that wait for a checkpoint before they are sent. A worker with 100,000 stops reading.",
+                "Finished episodes of all workers that wait for a checkpoint before they are "
+                "sent. A worker with 100,000 stops reading.",
                 query("sum(alarm_fatigue_waiting_episodes)", "waiting"),
                 colours={"waiting": BLUE},
                 steps=((None, GREEN, "reading"), (100_000 + MORE, VERMILION, "paused")),
@@ -298,8 +310,9 @@ def board() -> Board:
             5,
             figure(
                 "Reading paused",
-                "The longest pause of any partition. The broker accepts no checkpoint, so the worker reads nothing (runbook ReadingPaused). Above 10 s "
-                "the worker is not ready.",
+                "The longest pause of any partition. The broker accepts no checkpoint, so the "
+                "worker reads nothing (runbook ReadingPaused). Above 10 s the worker is not "
+                "ready.",
                 of_now("max(alarm_fatigue_reading_paused_seconds)"),
                 unit="s",
                 decimals=0,
@@ -315,7 +328,8 @@ def board() -> Board:
             8,
             curves(
                 "Accepted records",
-                "Per second, by topic. If alarms arrive without responses or assignments, a feed is missing and their classes will be unknown.",
+                "Per second, by topic. If alarms arrive without responses or assignments, a feed "
+                "is missing and their classes will be unknown.",
                 *(
                     query(
                         f'sum(rate(alarm_fatigue_events_total{{outcome="accepted", topic="{topic}"}}[$__rate_interval]))',
@@ -333,8 +347,9 @@ def board() -> Board:
             8,
             curves(
                 "Rejected records",
-                "Per second, by reason. Each is kept in the topic rejected, with the reason in its headers (duplicates are only counted). "
-                "Late: behind the watermark by more than policy.allowed_lateness. Future: ahead by more than policy.max_ahead.",
+                "Per second, by reason. Each is kept in the topic rejected, with the reason in "
+                "its headers (duplicates are only counted). Late: behind the watermark by more "
+                "than policy.allowed_lateness. Future: ahead by more than policy.max_ahead.",
                 *(
                     query(
                         f'sum(rate(alarm_fatigue_events_total{{outcome="{outcome}"}}[$__rate_interval]))',
@@ -352,7 +367,8 @@ def board() -> Board:
             8,
             curves(
                 "Delay from event to acceptance",
-                "90th percentile, by topic. Assignments and responses are often charted minutes late; alarms should not be.",
+                "90th percentile, by topic. Assignments and responses are often charted minutes "
+                "late; alarms should not be.",
                 *(
                     query(
                         f"histogram_quantile(0.9, sum by (le) "
@@ -424,8 +440,9 @@ def board() -> Board:
             8,
             curves(
                 "Pages sent and failed",
-                "Notifications that Alertmanager sent in each step, to all receivers. Asked: firing alerts that it received from Prometheus, "
-                "including repeats. Grouping turns many alerts into fewer pages.",
+                "Notifications that Alertmanager sent in each step, to all receivers. Asked: "
+                "firing alerts that it received from Prometheus, including repeats. Grouping "
+                "turns many alerts into fewer pages.",
                 query(
                     'sum(increase(alertmanager_alerts_received_total{status="firing"}[$__rate_interval]))',
                     "asked",
@@ -492,7 +509,8 @@ def board() -> Board:
             12,
             curves(
                 "Scrape duration",
-                "Duration of the slowest worker's scrape. Prometheus gives up after 10 s (scrape_timeout).",
+                "Duration of the slowest worker's scrape. Prometheus gives up after 10 s "
+                "(scrape_timeout).",
                 query('max(scrape_duration_seconds{job="alarm-fatigue"})', "slowest scrape"),
                 unit="s",
                 colours={"slowest scrape": BLUE},
@@ -504,7 +522,8 @@ def board() -> Board:
             12,
             curves(
                 "Samples per scrape",
-                "Sum of all workers. Prometheus discards the scrape of a worker with more than 1,000,000 samples (sample_limit).",
+                "Sum of all workers. Prometheus discards the scrape of a worker with more than "
+                "1,000,000 samples (sample_limit).",
                 query('sum(scrape_samples_scraped{job="alarm-fatigue"})', "samples"),
                 colours={"samples": BLUE},
                 empty=_NO_WORKER,

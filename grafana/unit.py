@@ -130,7 +130,8 @@ def board() -> Board:
             3,
             figure(
                 "Open now",
-                "Alarms that have not ended. Standing: open for over 1 h (our own). Stale: open for over 24 h (ISA-18.2: under 5 on any day).",
+                "Alarms that have not ended. Standing: open for over 1 h (our own). Stale: open "
+                "for over 24 h (ISA-18.2: under 5 on any day).",
                 of_now(asked.unit("open_alarms", HERE), "A", "open"),
                 of_now(asked.unit("standing_alarms", HERE), "B", "standing"),
                 of_now(asked.unit("stale_alarms", HERE), "C", "stale"),
@@ -140,8 +141,8 @@ def board() -> Board:
             3,
             figure(
                 "Unassigned, 1 h",
-                "Alarms of the last hour without an assigned clinician: the bed had no assignment at that time, or the roster is charted "
-                "late.",
+                "Alarms of the last hour without an assigned clinician: the bed had no "
+                "assignment at that time, or the roster is charted late.",
                 of_now(asked.unit("unassigned_alarms", f'{HERE}, window="1h"')),
                 steps=SOME_ELEVATED,
             ),
@@ -166,8 +167,9 @@ def board() -> Board:
             8,
             grid(
                 "Measures beyond their limits",
-                "The measures that raised the unit's state, for the average clinician on duty: their values when the state last rose, and their "
-                "limits (policy.overload). The state ends once no measure has been beyond its leave level for 10 min.",
+                "The measures that raised the unit's state, for the average clinician on duty: "
+                "their values when the state last rose, and their limits (policy.overload). The "
+                "state ends once no measure has been beyond its leave level for 10 min.",
                 Column("Measure", label="measure", called=asked.MEASURES, width=160),
                 Column("Rose at", asked.beyond("reason", HERE), decimals=2),
                 Column("Limit", asked.beyond("limit", HERE), decimals=2),
@@ -228,7 +230,8 @@ def board() -> Board:
             12,
             curves(
                 "Alarms in 1 h, beds and clinicians",
-                f"Load depends on alarms, beds and staff; this shows which of them changed. Right axis: beds and clinicians. {BEDS_SOURCE}",
+                "Load depends on alarms, beds and staff; this shows which of them changed. Right "
+                f"axis: beds and clinicians. {BEDS_SOURCE}",
                 query(asked.alarms(HERE, "1h"), "alarms in 1 h", "A"),
                 query(asked.unit("beds", HERE), "beds", "B"),
                 query(asked.unit("clinicians", HERE), "clinicians", "C"),
@@ -243,8 +246,9 @@ def board() -> Board:
             8,
             curves(
                 "Flood: share of clinicians' time",
-                "Share of the last hour that the unit's average clinician spent in alarm flood. A flood begins above 10 new alarms in 10 min and "
-                "ends below 5. The target is under 1 % of time (ISA-18.2-2016).",
+                "Share of the last hour that the unit's average clinician spent in alarm flood. "
+                "A flood begins above 10 new alarms in 10 min and ends below 5. The target is "
+                "under 1 % of time (ISA-18.2-2016).",
                 query(asked.average("flood_ratio", HERE, "1h"), "in flood"),
                 unit="percentunit",
                 colours={"in flood": VERMILION},
@@ -270,8 +274,9 @@ def board() -> Board:
             8,
             curves(
                 "Spread of load",
-                "Gini coefficient of the last hour's alarms over clinicians on duty: 0 if all have equally many, towards 1 if one has all. Handing "
-                "over a bed can even out the load (our own: no published limit).",
+                "Gini coefficient of the last hour's alarms over clinicians on duty: 0 if all "
+                "have equally many, towards 1 if one has all. Handing over a bed can even out "
+                "the load (our own: no published limit).",
                 query(asked.unit("load_spread", f'{HERE}, window="1h"'), "spread"),
                 unit="percentunit",
                 most=1,
@@ -287,8 +292,10 @@ def board() -> Board:
             8,
             curves(
                 "Classes, alarms in 1 h",
-                "Actionable: a clinician intervened or consulted (Bonafide 2015, 2017), or a reviewer said so. Non-actionable: no action was "
-                "needed. Technical: about the device. Pending: not over, or ended within the last 5 min. Unknown: no feed reports what was done.",
+                "Actionable: a clinician intervened or consulted (Bonafide 2015, 2017), or a "
+                "reviewer said so. Non-actionable: no action was needed. Technical: about the "
+                "device. Pending: not over, or ended within the last 5 min. Unknown: no feed "
+                "reports what was done.",
                 *_by_class(),
                 colours=_CLASSES,
                 stacked=True,
@@ -298,8 +305,9 @@ def board() -> Board:
             8,
             curves(
                 "Non-actionable share of classified alarms",
-                "Share of the classified alarms of 12 h, with and without technical ones (Bonafide 2015: 87 % in a "
-                "PICU, 99 % on a ward). Known: the classified share of all alarms. The lower it is, the less the other two shares tell.",
+                "Share of the classified alarms of 12 h, with and without technical ones "
+                "(Bonafide 2015: 87 % in a PICU, 99 % on a ward). Known: the classified share of "
+                "all alarms. The lower it is, the less the other two shares tell.",
                 query(
                     asked.unit("nonactionable_ratio", f'{HERE}, window="12h", scope="all"'),
                     "non-actionable or technical",
@@ -326,8 +334,9 @@ def board() -> Board:
             8,
             curves(
                 "First response",
-                "Time from an alarm's start to the first response of any kind: median and 90th percentile over "
-                "at least 30 min. Goerges 2009: median 17 s in an ICU. Bonafide 2017: median 10.4 min.",
+                "Time from an alarm's start to the first response of any kind: median and 90th "
+                "percentile over at least 30 min. Goerges 2009: median 17 s in an ICU. Bonafide "
+                "2017: median 10.4 min.",
                 _response(0.5, "median", "A"),
                 _response(0.9, "90th percentile", "B"),
                 _response(0.5, "median, high priority", "C", ', priority="high"'),
@@ -347,8 +356,9 @@ def board() -> Board:
             12,
             bars(
                 "Most frequent alarm types, 12 h",
-                "The ten most frequent types, as shares of the unit's alarms; see the board Alarm types. ISA-18.2: the ten most frequent "
-                "should cause 1 to 5 % of the load, and each needs an action plan.",
+                "The ten most frequent types, as shares of the unit's alarms; see the board "
+                "Alarm types. ISA-18.2: the ten most frequent should cause 1 to 5 % of the load, "
+                "and each needs an action plan.",
                 of_now(
                     f"sort_desc({asked.in_a_word(asked.of_type('share', HERE, '12h'))})",
                     legend=asked.TYPE,
@@ -361,8 +371,9 @@ def board() -> Board:
             6,
             curves(
                 "Chattering and fleeting, in 1 h",
-                "Chattering: at least the third alarm of one device, source and code within 60 s. Fleeting: shorter than 15 s "
-                "(policy.fleeting). ISA-18.2 aims at none of either. The usual remedy is a delay or deadband.",
+                "Chattering: at least the third alarm of one device, source and code within 60 "
+                "s. Fleeting: shorter than 15 s (policy.fleeting). ISA-18.2 aims at none of "
+                "either. The usual remedy is a delay or deadband.",
                 query(asked.unit("chattering_alarms", f'{HERE}, window="1h"'), "chattering", "A"),
                 query(asked.unit("fleeting_alarms", f'{HERE}, window="1h"'), "fleeting", "B"),
                 colours={"chattering": VERMILION, "fleeting": SKY},
@@ -394,9 +405,10 @@ def board() -> Board:
             24,
             grid(
                 "Assignments",
-                "The current load of each assignment. A pseudonym links to its board. The table is never sorted by load: it compares beds and "
-                f"limits, not people. {STATES_SOURCE} {PROTECTED_SOURCE} Exposure: non-actionable alarms of 120 min (Bonafide 2015); "
-                "it is no proof of harm.",
+                "The current load of each assignment. A pseudonym links to its board. The table "
+                "is never sorted by load: it compares beds and limits, not people. "
+                f"{STATES_SOURCE} {PROTECTED_SOURCE} Exposure: non-actionable alarms of 120 min "
+                "(Bonafide 2015); it is no proof of harm.",
                 Column(
                     "Clinician",
                     label="clinician",
@@ -455,5 +467,8 @@ def _by_class() -> list[Query]:
 
 
 def _response(share: float, name: str, ref: str, more: str = "") -> Query:
-    found = f"sum by (le) (rate(alarm_fatigue_response_seconds_bucket{{{HERE}{more}}}[$__rate_interval]))"
+    found = (
+        "sum by (le) "
+        f"(rate(alarm_fatigue_response_seconds_bucket{{{HERE}{more}}}[$__rate_interval]))"
+    )
     return query(f"histogram_quantile({share}, {found})", name, ref, interval="30m")

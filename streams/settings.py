@@ -200,12 +200,14 @@ class WebSettings(BaseModel):
 
     host: str = Field(
         "127.0.0.1",
-        description="address to serve on; other than loopback it needs a token, client certificates or `allow_remote`",
+        description="address to serve on; other than loopback it needs a token, client certificates or "
+        "`allow_remote`",
     )
     port: int = Field(9464, ge=1, le=65535, description="port to serve on")
     allow_remote: bool = Field(
         False,
-        description="serve other machines without authentication, because a network policy or a proxy guards the worker",
+        description="serve other machines without authentication, because a network policy or a proxy "
+        "guards the worker",
     )
     token: SecretStr | None = Field(
         None, exclude=True, description="what readers must present; `config check` never prints it"
@@ -262,8 +264,9 @@ class WebSettings(BaseModel):
         )
         if not self.is_local and not authenticates and not self.allow_remote:
             raise ValueError(
-                f"host: {self.host} would serve without authentication to other machines; set web.token_file or web.tls_client_ca_file, "
-                "or web.allow_remote to true if a network policy or a proxy guards it"
+                f"host: {self.host} would serve without authentication to other machines; set "
+                "web.token_file or web.tls_client_ca_file, or web.allow_remote to true if a "
+                "network policy or a proxy guards it"
             )
         return self
 
@@ -290,7 +293,8 @@ class MetricsSettings(BaseModel):
     max_units: int = Field(
         500,
         ge=1,
-        description="most units with series, rows on the page and findings; further ones are counted in `dropped_units`",
+        description="most units with series, rows on the page and findings; further ones are counted in "
+        "`dropped_units`",
     )
     """A unit has up to 280 series with four windows and ten alarm types: 500 are 140,000, and the
     units of 16 hospitals of 30.
@@ -338,8 +342,8 @@ class Settings(BaseSettings):
     )
     pseudonym_key_file: Path | None = Field(
         None,
-        description="file with the key that pseudonyms are made with, the same for all workers; without it, a key is made for the "
-        "account on first use",
+        description="file with the key that pseudonyms are made with, the same for all workers; without "
+        "it, a key is made for the account on first use",
     )
     max_record_bytes: int = Field(
         1 << 20, ge=1024, description="longest input record, in bytes; longer ones are malformed"
@@ -349,11 +353,13 @@ class Settings(BaseSettings):
     )  # type: ignore[assignment]
     session_timeout: Duration = Field(
         "6s",
-        description="after this long without a heartbeat, the group gives a worker's partitions to others",
+        description="after this long without a heartbeat, the group gives a worker's partitions "
+        "to others",
     )  # type: ignore[assignment]
     stall_timeout: Duration = Field(
         "2m",
-        description="a worker that makes no progress for this long exits, so that its service manager restarts it",
+        description="a worker that makes no progress for this long exits, so that its service manager "
+        "restarts it",
     )  # type: ignore[assignment]
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="the least severe messages that are logged"

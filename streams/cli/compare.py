@@ -31,7 +31,8 @@ def compare(
         typer.Option(
             "--change",
             metavar="FILE.json",
-            help="The record of the change (from tune apply), instead of --at and a choice of alarms.",
+            help="The record of the change (from tune apply), instead of --at and a choice of "
+            "alarms.",
         ),
     ] = None,
     facility: Annotated[

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from streams.cli.console import INTERRUPTED, WRONG, fail, load_settings, moment, send, timed
-from streams.formats.times import parse_duration
+from streams.cli.console import duration as as_duration
 from streams.settings import Settings
 from streams.simulator.calibration import PROFILES, ProfileName
 from streams.simulator.hospital import Ward
@@ -59,7 +59,8 @@ def simulate(
         str,
         _to(
             "--prefix",
-            "Facilities are named H01, H02, ...; use another prefix for a second run on the same Kafka.",
+            "Facilities are named H01, H02, ...; use another prefix for a second run on the same "
+            "Kafka.",
         ),
     ] = "H",
     seed: Annotated[
@@ -134,7 +135,8 @@ def simulate(
         float,
         _with(
             "--late-charting",
-            "Share of assignments that are charted up to 60 min late and wrong, and then corrected.",
+            "Share of assignments that are charted up to 60 min late and wrong, and then "
+            "corrected.",
         ),
     ] = _WARD.late_charting,
 ) -> None:
@@ -158,7 +160,7 @@ def simulate(
     if speed is not None and (not speed > 0 or fast or out is not None):
         fail("--speed: expected a number above 0, and not together with --fast or --out", WRONG)
     pace = None if fast else speed or 1.0
-    length = _duration(duration, "--duration")
+    length = as_duration(duration, "--duration")
     begins = (
         _begin(start, length, pace)
         if out is None
@@ -200,13 +202,6 @@ def simulate(
         _send(records, ward, load_settings(config, broker=broker), pace)
 
 
-def _duration(text: str, option: str) -> int:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        fail(f"{option}: {error}", WRONG)
-
-
 def _moment(text: str) -> int:
     return int(time.time() * 1000) if text == "now" else moment(text, "--start")
 
@@ -224,7 +219,8 @@ def _begin(start: str | None, length: int, pace: float | None) -> int:
     if begins > latest + _AHEAD:
         shown = datetime.fromtimestamp(latest // 1000, UTC).isoformat().replace("+00:00", "Z")
         fail(
-            f"--start: simulated time would run ahead of the clock; at this pace and --duration, expected {shown} or earlier",
+            "--start: simulated time would run ahead of the clock; at this pace and --duration, "
+            f"expected {shown} or earlier",
             WRONG,
         )
     return begins
@@ -265,7 +261,8 @@ def demo(
         typer.Option(
             "--broker",
             metavar="HOST:PORT",
-            help="Use an existing Kafka, which receives simulated records. Never use one in clinical use.",
+            help="Use an existing Kafka, which receives simulated records. Never use one in "
+            "clinical use.",
         ),
     ] = None,
     speed: Annotated[
@@ -276,7 +273,8 @@ def demo(
         bool,
         typer.Option(
             "--page",
-            help="Also show pages, sent by Prometheus and Alertmanager. The simulation then runs in real time.",
+            help="Also show pages, sent by Prometheus and Alertmanager. The simulation then runs "
+            "in real time.",
         ),
     ] = False,
     seed: Annotated[
@@ -333,7 +331,7 @@ def demo(
     seconds = (
         None
         if length is None
-        else _duration(f"{length}s" if length.isdigit() else length, "--for") / 1000
+        else as_duration(f"{length}s" if length.isdigit() else length, "--for") / 1000
     )
     if svg is not None:
         try:

@@ -105,7 +105,8 @@ def _command(
             there = ", ".join(sorted(tail.facilities)) or "none"
             reach = "" if tail.whole else f" among the last {TAIL_RECORDS} of each partition"
             fail(
-                f"no record of facility {name}{reach}; known facilities: {there} (--force sends the command anyway)"
+                f"no record of facility {name}{reach}; known facilities: {there} (--force sends "
+                "the command anyway)"
             )
         for line in _found(tail.facilities.get(name, {}), control):
             typer.echo(line)
@@ -131,8 +132,9 @@ def _found(readings: dict[Topic, Reading], control: Control) -> Iterator[str]:
         side = f"{distance:.0f} s after now" if distance > 0 else f"{-distance:.0f} s ago"
         where = ", ".join(map(str, sorted(one.partitions)))
         yield (
-            f"{topic}: {_counted(one.records, 'record')} of {control.facility} read (partition {where}); "
-            f"the latest is dated {_shown(one.latest)} ({side}), its timestamp is {_shown(one.stamped)}"
+            f"{topic}: {_counted(one.records, 'record')} of {control.facility} read (partition "
+            f"{where}); the latest is dated {_shown(one.latest)} ({side}), its timestamp is "
+            f"{_shown(one.stamped)}"
         )
 
 
@@ -140,8 +142,8 @@ def _effect(readings: dict[Topic, Reading], control: Control, tail: Tail) -> Ite
     """What the command would forget, among the records that were read."""
     if control.control == "forget":
         yield (
-            f"This forgets all data of {control.facility} in the workers: alarms, assignments, responses, "
-            "labels, watermarks and metrics."
+            f"This forgets all data of {control.facility} in the workers: alarms, assignments, "
+            "responses, labels, watermarks and metrics."
         )
         return
     yield f"This forgets everything dated after {_shown(control.at)}. Among the records read:"

@@ -42,7 +42,8 @@ At = Annotated[
     typer.Option(
         "--at",
         metavar="TIME",
-        help="Compute as of this time: RFC 3339, or ms since 1970. Default: each facility's watermark.",
+        help="Compute as of this time: RFC 3339, or ms since 1970. Default: each facility's "
+        "watermark.",
     ),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit status 3 if any line was malformed.")]
@@ -75,7 +76,8 @@ def recorded_files(
     for _, path in files:  # before anything is read or sent
         if path != replaying.STDIN and not path.is_file():
             fail(
-                f"{path}: {'expected a file, found a directory' if path.is_dir() else 'no such file'}"
+                f"{path}: "
+                f"{'expected a file, found a directory' if path.is_dir() else 'no such file'}"
             )
     return files
 

@@ -54,7 +54,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Measures the alarm load of a hospital's clinicians and units: reads device alarms from Kafka and exports Prometheus metrics.",
+    help="Measures the alarm load of a hospital's clinicians and units: reads device alarms from "
+    "Kafka and exports Prometheus metrics.",
 )
 config_app = typer.Typer(no_args_is_help=True, help="Check the settings.")
 app.add_typer(config_app, name="config")
@@ -193,7 +194,8 @@ def topics(
                     else f"kept {plan.retention // 86_400_000} days"
                 )
                 typer.echo(
-                    f"{'would create' if dry_run else 'create'} {plan.name}: {plan.partitions} partitions, {kept}"
+                    f"{'would create' if dry_run else 'create'} {plan.name}: {plan.partitions} "
+                    f"partitions, {kept}"
                 )
             if missing and not dry_run:
                 known.create(missing)

@@ -29,9 +29,9 @@ from streams.cli.console import (
     moment,
     timed,
 )
+from streams.formats.times import parse_duration
 
 REASONS = [one for one in OUTCOMES if one not in ("accepted", "duplicate")]
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 MOST = 10_000
 """Most records that one `replay` sends by default: enough for a bad hour, too few to flood workers."""
 SHOWN_BYTES = 64 << 10
@@ -43,7 +43,8 @@ OUR_HEADERS = frozenset(
 NOT_SHOWN = "(not shown)"
 HELPS_NOT = {
     "late": "late records will be rejected again: the watermark of their facility has moved on",
-    "future": "future records will be rejected again: they are compared with the time of their rejection",
+    "future": "future records will be rejected again: they are compared with the time of their "
+    "rejection",
     "malformed": "malformed records will be rejected again, unless the program was fixed",
     "misrouted": "misrouted records will be rejected again: they are sent with their original key",
 }
@@ -164,7 +165,8 @@ def show(
     if values:
         for name, part in _parts(one):
             typer.echo(
-                f"{name:<12} {'none' if part is None else printable(part.decode(errors='backslashreplace'))}"
+                f"{name:<12} "
+                f"{'none' if part is None else printable(part.decode(errors='backslashreplace'))}"
             )
     else:
         typer.echo("--values shows key and value; they may contain patient data", err=True)
@@ -252,12 +254,11 @@ def _moment(text: str | None, option: str) -> int | None:
     """A time, or a duration before now (ms since 1970)."""
     if text is None:
         return None
-    ago = re.fullmatch(r"(\d{1,6})([smhd])", text)
-    return (
-        moment(text, option)
-        if ago is None
-        else int((time.time() - int(ago[1]) * SECONDS[ago[2]]) * 1000)
-    )
+    try:
+        ago = parse_duration(text)
+    except ValueError:
+        return moment(text, option)
+    return max(int(time.time() * 1000) - ago, 0)
 
 
 def _run(work: Any, error_type: type[Exception]) -> Any:

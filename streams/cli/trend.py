@@ -175,24 +175,28 @@ def words(found: dict[str, Any]) -> list[str]:
     for name, one in (("in force", before), ("tried", after)):
         band = f", deadband {one['deadband']:g}" if one["deadband"] else ""
         lines.append(
-            f"  {name}: limit {one['limit']:g}, delay {one['delay_seconds']:g} s{band}: {one['alarms']} alarms, "
-            f"{one['sounding_seconds'] / 3600:.1f} h of sounding"
+            f"  {name}: limit {one['limit']:g}, delay {one['delay_seconds']:g} s{band}: "
+            f"{one['alarms']} alarms, {one['sounding_seconds'] / 3600:.1f} h of sounding"
         )
     if recorded is None:
         return [*lines, "  alarms lost: unknown; add --episodes to count them"]
     lines.append(
-        f"  {recorded['covered']} of {recorded['alarms']} recorded alarms lie within the readings; the setting in force "
-        f"reproduces {recorded['told_before']}, the one tried {recorded['told_after']}"
+        f"  {recorded['covered']} of {recorded['alarms']} recorded alarms lie within the "
+        f"readings; the setting in force reproduces {recorded['told_before']}, the one tried "
+        f"{recorded['told_after']}"
     )
     lines.append(
-        f"  actionable alarms lost, of those that the setting in force reproduces: {lost_words(recorded['lost'])}"
+        "  actionable alarms lost, of those that the setting in force reproduces: "
+        f"{lost_words(recorded['lost'])}"
     )
     lines.append(
-        f"  actionable alarms delayed: {recorded['late']['actionable']}, by at most {recorded['late']['most_seconds']:g} s"
+        f"  actionable alarms delayed: {recorded['late']['actionable']}, by at most "
+        f"{recorded['late']['most_seconds']:g} s"
     )
     if recorded["told_before"] < 0.9 * recorded["covered"]:
         lines.append(
-            "  the setting in force does not reproduce the recorded alarms: check that readings, limit and delay are those of the monitors"
+            "  the setting in force does not reproduce the recorded alarms: check that readings, "
+            "limit and delay are those of the monitors"
         )
     return lines
 

@@ -105,7 +105,8 @@ def tune(
         str | None,
         _if(
             "--holdoff",
-            "Hold-off: an alarm that returns within this time continues the last one (like a deadband).",
+            "Hold-off: an alarm that returns within this time continues the last one (like a "
+            "deadband).",
             metavar="SECONDS",
         ),
     ] = None,
@@ -408,7 +409,8 @@ def alarm_type(text: str, option: str) -> AlarmType:
     source, other, code = rest.rpartition("/")
     if not (slash and other and device_type and code):
         fail(
-            f"{option}: expected DEVICE_TYPE/SOURCE/CODE, such as monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO; SOURCE may be empty",
+            f"{option}: expected DEVICE_TYPE/SOURCE/CODE, such as "
+            "monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO; SOURCE may be empty",
             WRONG,
         )
     return device_type, source, code

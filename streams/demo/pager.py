@@ -39,7 +39,10 @@ class Arrived:
         >>> Arrived(0.0, Page("charge-nurse", (), (), "", "", "")).head.split(" ", 1)[1]
         'to charge nurse'
         """
-        return f"{time.strftime('%H:%M:%S', time.localtime(self.at))} to {self.page.receiver.replace('-', ' ')}"
+        return (
+            f"{time.strftime('%H:%M:%S', time.localtime(self.at))} to "
+            f"{self.page.receiver.replace('-', ' ')}"
+        )
 
     @property
     def plain(self) -> Iterator[str]:

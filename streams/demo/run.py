@@ -145,7 +145,8 @@ def _start(options: Options, console: Console, stack: ExitStack) -> Demo:
         if fatal := [one for one in topics.check() if one.fatal]:
             raise DemoError(f"topic {fatal[0].topic}: {fatal[0].message}")
     console.print(
-        f"{'Kafka' if broker is None else 'embedded broker'} at {settings.broker}; simulated facility: {facility}"
+        f"{'Kafka' if broker is None else 'embedded broker'} at {settings.broker}; simulated "
+        f"facility: {facility}"
     )
     worker = Worker(settings, port, directory, options.page)
     stack.callback(worker.stop)
@@ -238,7 +239,8 @@ class Demo:
                     if self._pager is not None:
                         await stack.enter_async_context(self._pager)
                         self._say(
-                            f"{self._pager.addresses}; their waiting times are a tenth of the real ones"
+                            f"{self._pager.addresses}; their waiting times are a tenth of the "
+                            "real ones"
                         )
                         # by the wall clock, a worker's first numbers may be a second old
                         first = await self._scrape(session) or first
@@ -268,7 +270,8 @@ class Demo:
                 taken, since = snapshot.records, time.monotonic()
             if time.monotonic() - since > PATIENCE:
                 raise DemoError(
-                    f"the worker processed no record for {PATIENCE:.0f} s; its last log line: {self._worker.last_words()}"
+                    f"the worker processed no record for {PATIENCE:.0f} s; its last log line: "
+                    f"{self._worker.last_words()}"
                 )
             # each answer takes time from what it waits for
             await _pause(stop, 0.5 if taken else 0.1)
@@ -328,7 +331,8 @@ class Demo:
         """Raises if anything has failed."""
         if self._broker is not None and self._broker.pid is None:
             raise DemoError(
-                f"the embedded broker exited; its last log line: {processes.telling_line(self._broker.log.read_text(errors='replace'))}"
+                "the embedded broker exited; its last log line: "
+                f"{processes.telling_line(self._broker.log.read_text(errors='replace'))}"
             )
         self._worker.check()
         if self._pager is not None:

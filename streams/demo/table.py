@@ -64,7 +64,8 @@ def render(
         first = turn % -(-len(rows) // at_once) * at_once
         note = [
             Text(
-                f"{first + 1} to {min(first + at_once, len(rows))} of {len(rows)} clinicians on duty",
+                f"{first + 1} to {min(first + at_once, len(rows))} of {len(rows)} clinicians on "
+                "duty",
                 "dim",
             )
         ]
@@ -120,7 +121,10 @@ def _caption(width: int) -> list[Text]:
         *states,
         Text("(limits: ISA-18.2, EEMUA 191, our own)", "dim"),
     ]
-    words = "Non-actionable: of clinical alarms, 12 h (units), 2 h (clinicians). Protected: of 1 h on duty, 5 min or more without a new alarm."
+    words = (
+        "Non-actionable: of clinical alarms, 12 h (units), 2 h (clinicians). Protected: of 1 h "
+        "on duty, 5 min or more without a new alarm."
+    )
     rest = _flow([Text(word) for word in words.split()], width, " ")
     for line in rest:
         line.style = "dim"
@@ -226,9 +230,15 @@ def _share(share: float | None, unknown: str = TOO_FEW) -> Text:
 
 def plain(snapshot: Snapshot, status: Status) -> Iterator[str]:
     """The units as lines for a file or a pipe."""
-    yield f"{_clock(snapshot)}: {status.throughput:,.0f} records/s, {snapshot.lag:,} waiting{status.trouble and f', {status.trouble}'}"
+    yield (
+        f"{_clock(snapshot)}: {status.throughput:,.0f} records/s, {snapshot.lag:,} "
+        f"waiting{status.trouble and f', {status.trouble}'}"
+    )
     for row in snapshot.units:
-        alarms = f"{row.alarms_10m:,} alarms in 10 min, {row.alarms_1h:,} in 1 h, {row.alarms_12h:,} in 12 h"
+        alarms = (
+            f"{row.alarms_10m:,} alarms in 10 min, {row.alarms_1h:,} in 1 h, {row.alarms_12h:,} "
+            "in 12 h"
+        )
         share = (
             "too few classified for a non-actionable share"
             if (of := row.nonactionable_12h) is None
@@ -240,4 +250,7 @@ def plain(snapshot: Snapshot, status: Status) -> Iterator[str]:
             else f"{row.rate:.1f} per clinician in 10 min: {STATES[row.state]}"
         )
         people = f"{row.beds} beds, {row.clinicians} on duty"
-        yield f"  {row.unit}: {alarms}, {share}, {row.open_alarms:,} open, {row.unassigned_1h:,} unassigned, {people}, {load}"
+        yield (
+            f"  {row.unit}: {alarms}, {share}, {row.open_alarms:,} open, {row.unassigned_1h:,} "
+            f"unassigned, {people}, {load}"
+        )

@@ -74,7 +74,8 @@ class Worker:
         """Raises `WorkerError` if it has ended."""
         if self._process.poll() is not None:
             raise WorkerError(
-                f"the worker exited with status {self._process.returncode}; its last log line: {self.last_words()}"
+                f"the worker exited with status {self._process.returncode}; its last log line: "
+                f"{self.last_words()}"
             )
 
     def last_words(self) -> str:

@@ -99,8 +99,8 @@ def _balance(one: Balance) -> dict[str, Any]:
 
 def _caveats(found: Comparison, controls: list[str]) -> list[str]:
     said = [
-        "Regression to the mean: alarms that were chosen because they were bad tend to improve by themselves. Compare with the control units, and "
-        "with the earlier days."
+        "Regression to the mean: alarms that were chosen because they were bad tend to improve "
+        "by themselves. Compare with the control units, and with the earlier days."
     ]
     if found.earlier.value is None:
         said.append(
@@ -108,8 +108,8 @@ def _caveats(found: Comparison, controls: list[str]) -> list[str]:
         )
     elif found.earlier.low is not None and found.earlier.low > 1:
         said.append(
-            f"The days before the change had {found.earlier.value:.2f} times the alarms of the earlier days: part of any fall may be a "
-            "return to the usual level."
+            f"The days before the change had {found.earlier.value:.2f} times the alarms of the "
+            "earlier days: part of any fall may be a return to the usual level."
         )
     if not controls:
         said.append(
@@ -120,7 +120,8 @@ def _caveats(found: Comparison, controls: list[str]) -> list[str]:
             "Without actionable alarms both before and after the change, its cost is unknown."
         )
     said.append(
-        "Adverse events are not part of these records: check the hospital's incident reports for the same days."
+        "Adverse events are not part of these records: check the hospital's incident reports for "
+        "the same days."
     )
     return said
 
@@ -141,17 +142,20 @@ def words(found: dict[str, Any]) -> list[str]:
     if found["expected_ratio"] is not None:
         lines.append(f"  forecast when the change was decided: {_change(found['expected_ratio'])}")
     lines.append(
-        f"  days before the change, relative to earlier days: {_said(found['days_before_to_earlier'], sure)}"
+        "  days before the change, relative to earlier days: "
+        f"{_said(found['days_before_to_earlier'], sure)}"
     )
     lines.append("  what must not get worse, before -> after:")
     before, after = found["balance"]["before"], found["balance"]["after"]
     lines.append(
-        f"    actionable alarms a day: {before['actionable'] / days['before']:.1f} -> {after['actionable'] / days['after']:.1f}"
+        f"    actionable alarms a day: {before['actionable'] / days['before']:.1f} -> "
+        f"{after['actionable'] / days['after']:.1f}"
     )
     for name, key in (("median", "median"), ("90th percentile", "ninth_decile")):
         pair = [one["response_seconds"][key] for one in (before, after)]
         lines.append(
-            f"    time to response, {name}: {' -> '.join('unknown' if one is None else f'{one:.0f} s' for one in pair)}"
+            f"    time to response, {name}: "
+            f"{' -> '.join('unknown' if one is None else f'{one:.0f} s' for one in pair)}"
         )
     pair = [f"{one['slow']} of {one['actionable']}" for one in (before, after)]
     lines.append(f"    without response for 10 min: {' -> '.join(pair)}")
@@ -166,7 +170,10 @@ def _said(ratio: dict[str, float | None], sure: str) -> str:
     if ratio["value"] is None or ratio["low"] is None or ratio["high"] is None:
         return "unknown"
     verdict = "" if ratio["low"] > 1 or ratio["high"] < 1 else "; possibly no change"
-    return f"{_change(ratio['value'])} ({sure} interval {_change(ratio['low'])} to {_change(ratio['high'])}{verdict})"
+    return (
+        f"{_change(ratio['value'])} ({sure} interval {_change(ratio['low'])} to "
+        f"{_change(ratio['high'])}{verdict})"
+    )
 
 
 def _change(ratio: float) -> str:

@@ -154,7 +154,10 @@ def sentence(one: Finding, window: str, policy: Policy) -> str:
     if one.alarms.of and one.alarms.count:
         seen += f", {_percent(one.alarms.value)} of the unit's{_bed(one)}"
     if one.nonactionable.of:
-        seen += f"; {_sure(one.nonactionable)} of {one.nonactionable.of} classified alarms were non-actionable"
+        seen += (
+            f"; {_sure(one.nonactionable)} of {one.nonactionable.of} classified alarms were "
+            "non-actionable"
+        )
     if unknown := one.classes[CLASSES.index("unknown")]:
         seen += f", {unknown} unknown"
     also = ", ".join(
@@ -164,7 +167,10 @@ def sentence(one: Finding, window: str, policy: Policy) -> str:
     )
     review = "; high priority: needs a clinical review first" if one.clinical else ""
     owner = f"{review}; owner: {one.owner}" if one.owner else ""
-    return f"{type_name(one.type)}: {seen}; {_change(one, policy)}{f' (also: {also})' if also else ''}{owner}"
+    return (
+        f"{type_name(one.type)}: {seen}; "
+        f"{_change(one, policy)}{f' (also: {also})' if also else ''}{owner}"
+    )
 
 
 def type_name(of: tuple[str, str, str]) -> str:
@@ -186,45 +192,65 @@ def _change(one: Finding, policy: Policy) -> str:
     match one.verdict:
         case "technical":
             things = "sensors, electrodes, cables, lines or batteries"
-            return f"{_of_load(one)} are technical -> better {things}, or better placement and replacement"
+            return (
+                f"{_of_load(one)} are technical -> better {things}, or better placement and "
+                "replacement"
+            )
         case "duplicate":
             assert one.met_with is not None
             other = type_name(one.met_with)
             return (
-                f"{_of_load(one)} began within {_spaced(show_duration(figures.duplicate_within))} of {other} at the same bed -> "
-                f"merge it with that type, or suppress it"
+                f"{_of_load(one)} began within {_spaced(show_duration(figures.duplicate_within))} "
+                f"of {other} at the same bed -> merge it with that type, or suppress it"
             )
         case "chattering":
-            return f"{_of_load(one)} were at least the third within a minute -> add a deadband or a hold-off"
+            return (
+                f"{_of_load(one)} were at least the third within a minute -> add a deadband or a "
+                "hold-off"
+            )
         case "hugging":
             reach = ""
             if one.hugging_distance is not None:
                 reach = f" (three quarters of these lay within {100 * one.hugging_distance:.1f} %)"
-            return f"{_of_load(one)} stayed within {100 * figures.hugging:g} % of their limit{reach} -> change the default limit"
+            return (
+                f"{_of_load(one)} stayed within {100 * figures.hugging:g} % of their limit{reach} "
+                "-> change the default limit"
+            )
         case "fleeting":
             assert one.delay is not None  # what was fleeting has ended
             return (
-                f"{_of_load(one)} ended within {_spaced(show_duration(policy.fleeting))} -> an annunciation delay of "
-                f"{one.delay.length / 1000:g} s: it would have removed {one.delay.load} of {one.load.count}, and "
-                f"{one.delay.actionable or 'none'} of the {one.classes[CLASSES.index('actionable')]} actionable ones"
+                f"{_of_load(one)} ended within {_spaced(show_duration(policy.fleeting))} -> an "
+                f"annunciation delay of {one.delay.length / 1000:g} s: it would have removed "
+                f"{one.delay.load} of {one.load.count}, and {one.delay.actionable or 'none'} of "
+                f"the {one.classes[CLASSES.index('actionable')]} actionable ones"
             )
         case "standing":
             lasting = _spaced(show_duration(figures.standing))
-            return f"{_of_load(one)} lasted longer than {lasting} -> add a rule that acknowledges or latches standing alarms"
+            return (
+                f"{_of_load(one)} lasted longer than {lasting} -> add a rule that acknowledges or "
+                "latches standing alarms"
+            )
         case "stale":
             count = "is one" if one.stale == 1 else f"are {one.stale}"
-            return f"there {count} active for more than {_spaced(show_duration(figures.stale))} -> clear them, or take the device out of service"
+            return (
+                f"there {count} active for more than {_spaced(show_duration(figures.stale))} -> "
+                "clear them, or take the device out of service"
+            )
         case "unanswered":
             return (
-                f"{_sure(one.shown_by('unanswered'))} of the actionable alarms had no response for {_spaced(show_duration(figures.slow_answer))} -> "
-                "review staffing: fewer beds per clinician, or another person to call"
+                f"{_sure(one.shown_by('unanswered'))} of the actionable alarms had no response "
+                f"for {_spaced(show_duration(figures.slow_answer))} -> review staffing: fewer "
+                "beds per clinician, or another person to call"
             )
         case "mixed":
             return "no single pattern drives them -> review the type"
         case "needed":
             return "most were actionable -> no change"
         case "too_few":
-            return f"too few classified alarms ({one.nonactionable.of} of {figures.min_classified} needed) -> no change"
+            return (
+                f"too few classified alarms ({one.nonactionable.of} of {figures.min_classified} "
+                "needed) -> no change"
+            )
 
 
 def _of_load(one: Finding) -> str:
@@ -280,8 +306,9 @@ def words(document: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
             .replace("+00:00", "Z")
         )
         heading = (
-            f"{printable(unit['facility'])} {printable(unit['unit'])}, {_spaced(document['window'])} until {until}: "
-            f"{_plural(unit['alarms'], 'alarm')} of {_plural(unit['types'], 'type')}, {unit['load']} non-actionable or technical"
+            f"{printable(unit['facility'])} {printable(unit['unit'])}, "
+            f"{_spaced(document['window'])} until {until}: {_plural(unit['alarms'], 'alarm')} of "
+            f"{_plural(unit['types'], 'type')}, {unit['load']} non-actionable or technical"
         )
         lines = [f"{one['rank']}. {printable(one['says'])}" for one in unit["findings"]]
         if (more := unit["types"] - len(lines)) > 0:

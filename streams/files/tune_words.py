@@ -19,14 +19,16 @@ def words(found: dict[str, Any]) -> list[str]:
     if len(found["units"]) > 1:
         lines.append("  by unit, alarms before -> after:")
         lines += [
-            f"    {printable(one['facility'])} {printable(one['unit'])}: {one['before']['alarms']} -> {one['after']['alarms']}"
+            f"    {printable(one['facility'])} {printable(one['unit'])}: "
+            f"{one['before']['alarms']} -> {one['after']['alarms']}"
             for one in found["units"]
         ]
     if found["search"] is not None:
         lines += search_words(found["search"])
     for one in found["types"] or ():
         lines.append(
-            f"  {type_name(tuple(one['type'].values()))}, {one['alarms']} alarms: {_best(one['search'])}"
+            f"  {type_name(tuple(one['type'].values()))}, {one['alarms']} alarms: "
+            f"{_best(one['search'])}"
         )
     return [*lines, *_listed(found["caveats"])]
 
@@ -35,7 +37,10 @@ def _best(search: dict[str, Any]) -> str:
     best, held = search["best"], search["held_out"]
     if best is None:
         return f"no recommendation: {search['reason']}"
-    return f"{setting_words(best['setting'])} removes {best['spared']} alarms, actionable lost {lost_words(best['lost'])}; {promise_words(held['promise'])}"
+    return (
+        f"{setting_words(best['setting'])} removes {best['spared']} alarms, actionable lost "
+        f"{lost_words(best['lost'])}; {promise_words(held['promise'])}"
+    )
 
 
 def gain(found: dict[str, Any]) -> list[str]:
@@ -61,14 +66,16 @@ def cost(found: dict[str, Any]) -> list[str]:
     among = found["among_removed"]
     if among["upper"] is not None:
         lines.append(
-            f"removed alarms that are classified by responses, of these actionable: {lost_words(among)}"
+            "removed alarms that are classified by responses, of these actionable: "
+            f"{lost_words(among)}"
         )
     late = found["late"]
     if late["by_seconds"] is not None:
         lines.append(f"actionable alarms delayed by {late['by_seconds']:g} s: {late['actionable']}")
     known = found["known"]
     lines.append(
-        f"class known for {known['count']} of {known['of']} alarms ({_percent(known['count'], known['of'])})"
+        f"class known for {known['count']} of {known['of']} alarms "
+        f"({_percent(known['count'], known['of'])})"
     )
     return lines
 
@@ -112,20 +119,26 @@ def setting_words(setting: dict[str, Any]) -> str:
 def search_words(search: dict[str, Any]) -> list[str]:
     tolerance = search["tolerance"]
     late = "" if tolerance["late"] is None else f", none late by more than {tolerance['late']:g} s"
-    asked = f"at most {100 * tolerance['lost']:g} % of actionable alarms lost at {100 * tolerance['confidence']:g} % confidence{late}"
+    asked = (
+        f"at most {100 * tolerance['lost']:g} % of actionable alarms lost at "
+        f"{100 * tolerance['confidence']:g} % confidence{late}"
+    )
     lines = [
-        f"  search of {search['settings']} settings on the first part of the recording, for {asked}:"
+        f"  search of {search['settings']} settings on the first part of the recording, for "
+        f"{asked}:"
     ]
     if search["best"] is None:
         lines.append(f"    no recommendation: {search['reason']}")
     else:
         best, held = search["best"], search["held_out"]
         lines.append(
-            f"    recommended: {setting_words(best['setting'])}: removes {best['spared']} alarms, actionable lost {lost_words(best['lost'])}"
+            f"    recommended: {setting_words(best['setting'])}: removes {best['spared']} alarms, "
+            f"actionable lost {lost_words(best['lost'])}"
         )
         lines.append(
-            f"    on the rest, not used in the search: {held['removed']['alarms']} of {held['before']['alarms']} removed, actionable lost "
-            f"{lost_words(held['lost'])}: {promise_words(held['promise'])}"
+            f"    on the rest, not used in the search: {held['removed']['alarms']} of "
+            f"{held['before']['alarms']} removed, actionable lost {lost_words(held['lost'])}: "
+            f"{promise_words(held['promise'])}"
         )
     lines.append("    best trade-offs (removed / actionable lost / setting):")
     front = search["pareto"]

@@ -353,45 +353,53 @@ def caveats(
         return ["The recording contains no alarms of this scope."]
     if not needed:
         said.append(
-            "No alarm is known to have been actionable, so the share of actionable alarms lost cannot be bounded."
+            "No alarm is known to have been actionable, so the share of actionable alarms lost "
+            "cannot be bounded."
         )
     if unsure.any():
         said.append(
-            f"The class of {int(unsure.sum())} of {total} alarms is unknown; {int((unsure & silent).sum())} of these "
-            "would not have sounded, and none of them is counted as lost."
+            f"The class of {int(unsure.sum())} of {total} alarms is unknown; "
+            f"{int((unsure & silent).sum())} of these would not have sounded, and none of them is "
+            "counted as lost."
         )
     if int(unsure.sum()) == total:
         said.append(
-            "No class is known at all: record responses, or review a sample, before you change anything."
+            "No class is known at all: record responses, or review a sample, before you change "
+            "anything."
         )
     elif needed and not (klass[~unsure] != ACTIONABLE).any():
         said.append("Every alarm of known class was actionable: none should be removed.")
     if found.not_evaluable or found.at_limit:
         said.append(
-            f"{found.not_evaluable} alarms have no reading or limit, and {found.at_limit} have a reading equal to the limit: they "
-            "are assumed to sound as before."
+            f"{found.not_evaluable} alarms have no reading or limit, and {found.at_limit} have a "
+            "reading equal to the limit: they are assumed to sound as before."
         )
     if setting.limit is not None:
         said.append(
-            "With another limit, the remaining alarms would begin later and end earlier; only trend data can show by how much."
+            "With another limit, the remaining alarms would begin later and end earlier; only "
+            "trend data can show by how much."
         )
     if setting.holdoff is not None:
         said.append(
-            "Alarms merged into the previous one are counted as not sounding, and actionable ones as lost."
+            "Alarms merged into the previous one are counted as not sounding, and actionable "
+            "ones as lost."
         )
     if setting.priority is not None:
         said.append(
-            f"Alarms below {setting.sent_from} priority are assumed to sound only at the bed and to reach no clinician elsewhere."
+            f"Alarms below {setting.sent_from} priority are assumed to sound only at the bed and "
+            "to reach no clinician elsewhere."
         )
     high = int((recorded.rank[rows] == PRIORITIES.index("high")).sum())
     if high and int((recorded.rank[rows[silent]] == PRIORITIES.index("high")).sum()) + (
         setting.delay is not None
     ):
         said.append(
-            f"{high} alarms of the scope have high priority: change nothing without a clinical review."
+            f"{high} alarms of the scope have high priority: change nothing without a clinical "
+            "review."
         )
     said.append(
-        "The bound assumes independent alarms. Alarms of one patient are similar, so the true uncertainty is larger."
+        "The bound assumes independent alarms. Alarms of one patient are similar, so the true "
+        "uncertainty is larger."
     )
     if not rostered:
         said.append(

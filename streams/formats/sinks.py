@@ -89,8 +89,8 @@ def encode_announcement(one: Announcement, pseudonym: Callable[[str], str]) -> b
                 "alarms_1h_after": taker_before[1],
                 "beds_after": beds,
             },
-            "text": f"bed {bed} from {pseudonym(giver)} to {pseudonym(taker)}: alarms an hour {before[0]} -> {before[1]} and "
-            f"{taker_before[0]} -> {taker_before[1]}",
+            "text": f"bed {bed} from {pseudonym(giver)} to {pseudonym(taker)}: alarms an hour "
+            f"{before[0]} -> {before[1]} and {taker_before[0]} -> {taker_before[1]}",
         }
     return _with_ids([_encode(fields)])[0]
 

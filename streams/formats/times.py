@@ -6,7 +6,7 @@ Settings, command-line options, files and topics all read them here.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -50,6 +50,29 @@ def since_epoch(moment: datetime) -> int:
     """The milliseconds from 1970 to `moment`, which has an offset; microseconds are cut off."""
     since = moment - _EPOCH
     return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
+
+
+def parse_time(text: str) -> int:
+    """The milliseconds since 1970 of a time that a person wrote: ISO 8601 with an offset, or ms.
+
+    It also accepts times without seconds, such as `2026-03-01T07:00Z`, and years 1 to 9999.
+    Raises `ValueError` for anything else.
+
+    >>> parse_time("1970-01-01T00:01Z"), parse_time("1500")
+    (60000, 1500)
+    """
+    try:
+        if re.fullmatch(r"-?[0-9]+", text):
+            found = _EPOCH + timedelta(milliseconds=int(text))
+        else:
+            found = datetime.fromisoformat(text)
+        if found.tzinfo is not None:
+            return since_epoch(found)
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError(
+        "expected an RFC 3339 time with an offset, such as 2026-03-01T07:00:00Z, or ms since 1970"
+    )
 
 
 def parse_rfc3339(text: str) -> int:
