@@ -4,13 +4,11 @@ in this order of rank.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -27,163 +25,16 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from analyzer import FindingsPolicy, Policy, Topic
-from analyzer.model.facts import Action
-from analyzer.model.policy import MEASURES, Level, Levels, OverloadPolicy
+from analyzer import Policy, Topic
 from streams.formats.times import parse_duration, show_duration
+from streams.policy_settings import Spelled
 
 
 class SettingsError(Exception):
     """Settings that cannot be: one line that names the setting and what was expected."""
 
 
-def _check_window(name: str) -> str:
-    parse_duration(name)
-    return name
-
-
-Window = Annotated[str, AfterValidator(_check_window)]
-"""A window's name is its length."""
-
 Duration = Annotated[int, BeforeValidator(parse_duration), PlainSerializer(show_duration)]
-
-
-class LevelSettings(BaseModel):
-    """Beyond `enter` a state is entered, at `leave` or on its quiet side it is left."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    enter: float
-    leave: float
-
-
-class LevelsSettings(BaseModel):
-    """A measure's levels, both together: one that is not given is none, and the measure never calls
-    for that state.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    elevated: LevelSettings | None = None
-    overloaded: LevelSettings | None = None
-
-    def levels(self) -> Levels:
-        of = {name: getattr(self, name) for name in ("elevated", "overloaded")}
-        return Levels(
-            **{
-                name: None if one is None else Level(one.enter, one.leave)
-                for name, one in of.items()
-            }
-        )
-
-
-def _spelled(levels: Levels) -> LevelsSettings:
-    return LevelsSettings.model_validate(asdict(levels))
-
-
-_POLICY = Policy()
-_USUAL = _POLICY.overload
-
-
-class OverloadSettings(BaseModel):
-    """When a load is elevated or overloaded; see `analyzer.model.policy.OverloadPolicy` for meaning
-    and sources.
-    """
-
-    model_config = ConfigDict(extra="forbid", validate_default=True)
-
-    every: Duration = Field("1m")  # type: ignore[assignment]
-    hold: Duration = Field("2m")  # type: ignore[assignment]
-    cool_down: Duration = Field("10m")  # type: ignore[assignment]
-    alarms_10m: LevelsSettings = _spelled(_USUAL.alarms_10m)
-    alarms_1h: LevelsSettings = _spelled(_USUAL.alarms_1h)
-    protected_1h: LevelsSettings = _spelled(_USUAL.protected_1h)
-    unanswered: LevelsSettings = _spelled(_USUAL.unanswered)
-    beds: LevelsSettings = _spelled(_USUAL.beds)
-    protected_duty: Duration = Field("30m")  # type: ignore[assignment]
-    units: dict[str, dict[str, LevelsSettings]] = {}
-
-    def policy(self) -> OverloadPolicy:
-        return OverloadPolicy(
-            **{
-                name: getattr(self, name)
-                for name in ("every", "hold", "cool_down", "protected_duty")
-            },
-            **{measure: getattr(self, measure).levels() for measure in MEASURES},
-            units={
-                unit: {measure: one.levels() for measure, one in of.items()}
-                for unit, of in self.units.items()
-            },
-        )
-
-
-class FindingsSettings(BaseModel):
-    """When a pattern drives an alarm type; see `analyzer.model.policy.FindingsPolicy` for the
-    figures' meaning and sources.
-    """
-
-    model_config = ConfigDict(extra="forbid", validate_default=True)
-
-    min_classified: int = 20
-    driving_share: float = 0.2
-    sparing_share: float = 0.5
-    duplicate_within: Duration = Field("5s")  # type: ignore[assignment]
-    hugging: float = 0.05
-    standing: Duration = Field("1h")  # type: ignore[assignment]
-    stale: Duration = Field("24h")  # type: ignore[assignment]
-    slow_answer: Duration = Field("10m")  # type: ignore[assignment]
-
-    @model_validator(mode="after")
-    def _is_possible(self) -> FindingsSettings:
-        self.policy()
-        return self
-
-    def policy(self) -> FindingsPolicy:
-        return FindingsPolicy(**{name: getattr(self, name) for name in type(self).model_fields})
-
-
-class PolicySettings(BaseModel):
-    """The figures that decide a number; see `analyzer.model.policy.Policy` for their meaning and
-    sources.
-    """
-
-    model_config = ConfigDict(extra="forbid", validate_default=True)
-
-    windows: list[Window] = ["10m", "1h", "2h", "12h"]
-    action_window: Duration = Field("5m")  # type: ignore[assignment]  # defaults are spelled as users spell them
-    fleeting: Duration = Field("15s")  # type: ignore[assignment]
-    cover: Duration = Field("12h")  # type: ignore[assignment]
-    cover_by: list[Action] = list(_POLICY.cover_by)  # type: ignore[arg-type]  # the policy has checked them
-    min_classified: int = 5
-    allowed_lateness: Duration = Field("10m")  # type: ignore[assignment]
-    max_ahead: Duration = Field("2m")  # type: ignore[assignment]
-    horizon: Duration = Field("26h")  # type: ignore[assignment]
-    top_types: int = 10
-    max_open_alarms: int = 50_000
-    overload: OverloadSettings = OverloadSettings()
-    findings: FindingsSettings = FindingsSettings()
-
-    @model_validator(mode="after")
-    def _is_possible(self) -> PolicySettings:
-        self.policy()
-        return self
-
-    def policy(self) -> Policy:
-        others = {"windows", "cover_by", "overload", "findings"}
-        fields = self.model_dump(exclude=others) | {
-            name: getattr(self, name) for name in _DURATIONS
-        }
-        windows = {name: parse_duration(name) for name in self.windows}
-        return Policy(
-            windows=windows,
-            cover_by=tuple(sorted(set(self.cover_by))),
-            overload=self.overload.policy(),
-            findings=self.findings.policy(),
-            **fields,
-        )
-
-
-_DURATIONS = ("action_window", "fleeting", "cover", "allowed_lateness", "max_ahead", "horizon")
 
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -366,7 +217,7 @@ class Settings(BaseSettings):
     )
     web: WebSettings = WebSettings()
     metrics: MetricsSettings = MetricsSettings()
-    policy: PolicySettings = PolicySettings()
+    policy: Annotated[Policy, Spelled()] = Policy()
 
     @property
     def episodes_topic(self) -> str:
@@ -429,10 +280,13 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _explain(error: Any) -> str:
-    place = ".".join(str(part) for part in error["loc"])
+    parts = [str(part) for part in error["loc"]]
     message = (
         "no such setting"
         if error["type"] == "extra_forbidden"
         else error["msg"].removeprefix("Value error, ")
     )
+    if parts and message.startswith(f"{parts[-1]}."):  # the message names its group itself
+        parts.pop()
+    place = ".".join(parts)
     return f"{place}: {message}" if place else message

@@ -84,7 +84,7 @@ def recorded_files(
 
 def replay_files(settings: Settings, files: list[tuple[Topic, Path]], at: str | None) -> Replayed:
     """Take `files` in; malformed lines are reported on standard error."""
-    engine, malformed = Engine(settings.policy.policy()), 0
+    engine, malformed = Engine(settings.policy), 0
 
     def report(line: replaying.BadLine) -> None:
         nonlocal malformed

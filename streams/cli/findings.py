@@ -103,7 +103,7 @@ def findings(
         if alarms is None:
             fail("expected --alarms FILE, or --worker URL", WRONG)
         settings = load_settings(config)
-        policy = settings.policy.policy()
+        policy = settings.policy
         window = window or longest(policy)
         if window not in policy.windows:
             fail(f"--window: expected one of {', '.join(policy.windows)}", WRONG)

@@ -255,7 +255,7 @@ def replay(
         fail("--alarms: expected a file of alarm events, or -", WRONG)
     settings = _settings(config, pseudonyms)
     files = recorded_files(alarms, assignments, responses, labels)
-    policy, pseudonym = settings.policy.policy(), _pseudonym(settings)
+    policy, pseudonym = settings.policy, _pseudonym(settings)
     replayed = replay_files(settings, files, at)
     if episodes is not None:
         _write(episodes, lambda file: replaying.write_episodes(replayed.finished, file, pseudonym))

@@ -511,10 +511,10 @@ def test_intervals_are_the_roots_of_wilsons_equation(share: tuple[int, int]) -> 
 
 
 def test_figures_are_settings_and_impossible_ones_are_refused(tmp_path: Path) -> None:
-    assert load().policy.policy() == Policy()
+    assert load().policy == Policy()
     config = tmp_path / "config.yaml"
     config.write_text("policy: {findings: {min_classified: 19, hugging: 0.02, standing: 2h}}")
-    assert load(config).policy.policy().findings == FindingsPolicy(
+    assert load(config).policy.findings == FindingsPolicy(
         min_classified=19, hugging=0.02, standing=2 * HOUR
     )
     done = run(

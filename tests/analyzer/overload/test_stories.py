@@ -320,7 +320,7 @@ def test_levels_in_a_file_are_those_of_the_policy(tmp_path: Path) -> None:
     file.write_text(
         "policy: {overload: {cool_down: 5m, units: {ICU: {beds: {elevated: {enter: 2, leave: 2}}}}}}"
     )
-    assert load(file).policy.policy().overload == OverloadPolicy(
+    assert load(file).policy.overload == OverloadPolicy(
         cool_down=5 * MINUTE, units={"ICU": {"beds": Levels(elevated=Level(2, 2))}}
     )
-    assert load().policy.policy().overload == OverloadPolicy()
+    assert load().policy.overload == OverloadPolicy()
