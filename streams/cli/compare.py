@@ -10,8 +10,9 @@ import typer
 
 from analyzer.whatif.before_after import TooShort
 from analyzer.whatif.levers import Scope
+from streams.cli.arguments import alarm_type, as_percent, as_priority
 from streams.cli.console import STRICT, WRONG, fail, moment, show
-from streams.cli.tune import Episodes, Mapped, alarm_type, as_percent, as_priority, read
+from streams.cli.tune import Episodes, Mapped, read
 from streams.files.comparing import compared, words
 
 MOST_DAYS = 28

@@ -20,8 +20,9 @@ from analyzer.pipeline.classes import ACTIONABLE
 from analyzer.whatif.episode_table import Recorded
 from analyzer.whatif.levers import Scope
 from analyzer.whatif.trends import Drawn, Rule, Side, Trend, draw, match
+from streams.cli.arguments import alarm_type, as_milliseconds, as_number
 from streams.cli.console import FAILED, WRONG, fail, show
-from streams.cli.tune import Episodes, Mapped, alarm_type, as_milliseconds, as_number, read
+from streams.cli.tune import Episodes, Mapped, read
 from streams.files.mapping import Table, csv_rows, parquet_rows
 from streams.files.replay import InputError, lines
 from streams.files.tune_words import lost_words

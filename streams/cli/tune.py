@@ -7,20 +7,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from decimal import Decimal, InvalidOperation
-from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, cast, get_args
+from typing import Annotated, Any, TypeVar, cast
 
 import typer
 
-from analyzer.columns.statics import AlarmType
-from analyzer.model.facts import Assignment, Priority
-from analyzer.model.policy import SECOND
+from analyzer.model.facts import Assignment
 from analyzer.whatif.effects import Duty, duty_by_roster
 from analyzer.whatif.episode_table import Recorded
-from analyzer.whatif.levers import LONGEST, Refused, Scope, Setting
+from analyzer.whatif.levers import Refused, Scope, Setting
 from analyzer.whatif.search import Grid, Tolerance, limits_worth_trying
+from streams.cli.arguments import alarm_type, as_milliseconds, as_number, as_percent, as_priority
 from streams.cli.console import STRICT, WRONG, Config, fail, load_settings, moment, show, timed
 from streams.files.recorded import read_episodes
 from streams.files.replay import STDIN, BadLine, InputError
@@ -400,22 +397,6 @@ def read(path: Path, mapping: Path | None) -> tuple[Recorded, int]:
     return recorded, malformed
 
 
-def alarm_type(text: str, option: str) -> AlarmType:
-    """
-    >>> alarm_type("monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO", "--type"), alarm_type("pump//OCCLUDED", "--type")
-    (('monitor', 'MDC_PULS_OXIM_SAT_O2', 'MDC_EVT_LO'), ('pump', '', 'OCCLUDED'))
-    """
-    device_type, slash, rest = text.partition("/")
-    source, other, code = rest.rpartition("/")
-    if not (slash and other and device_type and code):
-        fail(
-            f"{option}: expected DEVICE_TYPE/SOURCE/CODE, such as "
-            "monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO; SOURCE may be empty",
-            WRONG,
-        )
-    return device_type, source, code
-
-
 def _given(text: str | None, read_as: Callable[[str, str], T], option: str) -> T | None:
     return None if text is None else read_as(text, option)
 
@@ -425,38 +406,3 @@ def _list(
 ) -> list[T]:
     some = list(map(str, default)) if text is None else text.split(",")
     return sorted({read_as(one.strip(), option) for one in some})  # type: ignore[type-var]  # numbers
-
-
-def as_priority(text: str | None, option: str) -> Priority | None:
-    if text is not None and text not in get_args(Priority):
-        fail(f"{option}: expected one of {', '.join(get_args(Priority))}", WRONG)
-    return cast("Priority | None", text)
-
-
-def as_number(text: str, option: str) -> float:
-    return float(_decimal(text, option))
-
-
-def as_percent(text: str, option: str) -> float:
-    found = float(_decimal(text, option) / 100)
-    if not 0 < found < 1:
-        fail(f"{option}: expected a percentage above 0 and below 100", WRONG)
-    return found
-
-
-def as_milliseconds(text: str, option: str) -> int:
-    """Seconds; what lies below a millisecond is cut off, as durations are whole ones."""
-    found = _decimal(text, option)
-    if not 0 <= found <= LONGEST // SECOND:
-        fail(f"{option}: expected 0 to {LONGEST // SECOND} s", WRONG)
-    return int(found * SECOND)
-
-
-def _decimal(text: str, option: str) -> Decimal:
-    try:
-        found = Decimal(text)
-    except InvalidOperation:
-        found = Decimal("nan")
-    if not isfinite(float(found)):
-        fail(f"{option}: expected a number", WRONG)
-    return found

@@ -241,7 +241,7 @@ def test_pending_and_unknown_alarms_are_not_known(tmp_path: Path) -> None:
         run("tune", "--episodes", written(tmp_path, *rows), "--delay", "20", "--json").out
     )
     assert found["known"] == {"count": 3, "of": 5, "share": 0.6}
-    assert "Of 2 of 5 alarms nobody knows" in " ".join(found["caveats"])
+    assert "The class of 2 of 5 alarms is unknown" in " ".join(found["caveats"])
 
 
 def test_times_are_read_as_text_too(tmp_path: Path) -> None:
