@@ -285,10 +285,10 @@ def test_trouble_takes_the_place_of_what_is_no_longer_known() -> None:
 def test_plain_lines_say_the_same_of_units() -> None:
     assert list(plain(SNAPSHOT, STATUS)) == [
         "Sun 08 Mar 06:15: 43 records/s, 1,505 waiting",
-        "  CCU: 1 alarms in 10 min, 0 in 1 h, 0 in 12 h, too few to tell the non-actionable share, 0 open, 0 unassigned, 0 beds, "
+        "  CCU: 1 alarms in 10 min, 0 in 1 h, 0 in 12 h, too few classified for a non-actionable share, 0 open, 0 unassigned, 0 beds, "
         "0 on duty, nobody on duty",
         "  MICU: 11 alarms in 10 min, 71 in 1 h, 1,234 in 12 h, 87% non-actionable, 2 open, 3 unassigned, 9 beds, 2 on duty, "
-        "5.5 per clinician and 10 min: elevated",
+        "5.5 per clinician in 10 min: elevated",
     ]
 
 
@@ -538,7 +538,7 @@ def test_a_page_arrives_with_what_to_do(embedded_broker: EmbeddedBroker) -> None
         demo.wait_for("to charge nurse:")
         demo.wait_for("Take this page")
         # the page may be quicker than the next line
-        demo.wait_for(re.compile(r"  MICU: .* per clinician and 10 min: overloaded"))
+        demo.wait_for(re.compile(r"  MICU: .* per clinician in 10 min: overloaded"))
         pids = children(demo.process.pid)
         demo.process.send_signal(signal.SIGTERM)
         assert demo.status() == 0, demo.errors
