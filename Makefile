@@ -1,4 +1,4 @@
-# What people run: `make demo`, `make test`. The rest is for those who change the code; `make help` lists it all.
+# For users: `make demo`, `make test`. The other targets are for developers; `make help` lists them all.
 # Everything is installed into .venv from a lock file with hashes; repeated calls do nothing until a lock changes.
 
 PYTHON ?= python3
@@ -16,81 +16,81 @@ COMPILE := .cache/lock/bin/uv pip compile --quiet --universal --python-version 3
 .PHONY: help demo test test-fast coverage chaos fuzz kafka check-rules lint types check dashboards check-dashboards reference docs wheel bench bench-quick bench-tune bench-profile lock clean
 .DELETE_ON_ERROR:
 
-help:  ## this list
+help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(READY)  ## a simulated hospital in time-lapse, with a live table; needs Python only
+demo: $(READY)  ## show a simulated hospital in time-lapse; needs only Python
 	@$(BIN)/alarm-fatigue demo
 
-test: $(READY_DEV)  ## every test; those that need Java, Maven, Prometheus or Chromium skip where these are missing
+test: $(READY_DEV)  ## run all tests; those that need Java, Maven, Prometheus or Chromium are skipped if these are missing
 	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(BIN)/python -m streams.dev.broker --prepare; fi
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-test-fast: $(READY_DEV)  ## the unit tests, with fewer random examples: no broker, no browser, under 3 min on two cores
+test-fast: $(READY_DEV)  ## run the unit tests with fewer random examples; no broker, no browser, under 3 min on two cores
 	@HYPOTHESIS_EXAMPLES=$${HYPOTHESIS_EXAMPLES:-10} $(BIN)/python -m pytest -q -m unit $(PYTEST_ARGS)
 
-coverage: $(READY_DEV)  ## the unit tests, and which lines of analyzer/ and streams/ they run
+coverage: $(READY_DEV)  ## run the unit tests and show which lines of analyzer/ and streams/ they cover
 	@HYPOTHESIS_EXAMPLES=$${HYPOTHESIS_EXAMPLES:-10} $(BIN)/python -m pytest -q -m unit --cov=analyzer --cov=streams --cov-report=term:skip-covered $(PYTEST_ARGS)
 
-check-rules: $(READY_DEV)  ## alert rules, routes, templates and runbooks, in under 50 s; needs Prometheus and Alertmanager
+check-rules: $(READY_DEV)  ## test alert rules, routes, templates and runbooks in under 50 s; needs Prometheus and Alertmanager
 	@ALARM_FATIGUE_TESTS_REQUIRE_ALL=1 $(BIN)/python -m pytest -q tests/deploy/test_rules.py tests/deploy/test_alertmanager.py
 
-chaos: $(READY_DEV)  ## workers and a real Kafka killed, stopped and suspended for half an hour, every number compared; needs Java 17 and Maven
+chaos: $(READY_DEV)  ## kill, stop and suspend workers and a real Kafka for half an hour and compare every number; needs Java 17 and Maven
 	@$(BIN)/python -m tests.chaos $(CHAOS_ARGS)
 
-fuzz: $(READY_DEV)  ## arbitrary bytes at decoder, engine, state, web and tables: 1,000,000 inputs (FUZZ_ARGS="decode --inputs 10000")
+fuzz: $(READY_DEV)  ## fuzz the decoder, engine, state, web server and tables with 1,000,000 inputs (FUZZ_ARGS="decode --inputs 10000")
 	@$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
 
-kafka: $(READY_DEV)  ## a single-node Apache Kafka on 127.0.0.1:9092 until Ctrl-C; needs Java 17 and Maven
+kafka: $(READY_DEV)  ## run a single-node Apache Kafka on 127.0.0.1:9092 until Ctrl-C; needs Java 17 and Maven
 	@$(BIN)/python -m streams.dev.broker
 
-lint: $(READY_DEV)  ## style and likely mistakes
+lint: $(READY_DEV)  ## check style and likely mistakes
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
-types: $(READY_DEV)  ## static types, strict
+types: $(READY_DEV)  ## check static types
 	@$(BIN)/mypy
 
-check: lint types  ## lint and types
+check: lint types  ## run lint and types
 
-dashboards: $(READY_DEV)  ## grafana/dashboards, written anew from the code in grafana/
+dashboards: $(READY_DEV)  ## regenerate grafana/dashboards from the code in grafana/
 	@$(BIN)/python -m grafana
 
-check-dashboards: $(READY_DEV)  ## the boards: regenerated, linted, and what panels show by promtool; needs Prometheus
+check-dashboards: $(READY_DEV)  ## test the boards: up to date, linted, and their queries run by promtool; needs Prometheus
 	@ALARM_FATIGUE_TESTS_REQUIRE_ALL=1 $(BIN)/python -m pytest -q tests/grafana/test_dashboards.py tests/grafana/test_panels.py
 
-reference: $(READY_DEV)  ## docs/reference and the OpenAPI file, written from the code
+reference: $(READY_DEV)  ## regenerate docs/reference and the OpenAPI file from the code
 	@$(BIN)/python -m reference
 
-docs: reference  ## the documentation as a site, in site/; begin with site/index.html
+docs: reference  ## build the documentation site in site/; open site/index.html
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 
-wheel: $(READY_DEV)  ## dist/alarm_fatigue-VERSION-py3-none-any.whl
+wheel: $(READY_DEV)  ## build dist/alarm_fatigue-VERSION-py3-none-any.whl
 	@rm -rf dist
 	@$(PIP) wheel --no-deps --wheel-dir dist .
 	@ls dist/*.whl
 
-bench-quick: $(READY_DEV)  ## the worker beside stock Faust and bare aiokafka on a real Kafka, in under 50 s; needs Java 17 and Maven
+bench-quick: $(READY_DEV)  ## run a 50-second benchmark: the worker, stock Faust and bare aiokafka on a real Kafka; needs Java 17 and Maven
 	@$(BIN)/python -m streams.dev.broker --prepare
 	@$(BIN)/python -m bench quick $(BENCH_ARGS)
 
-bench: $(READY_DEV) $(READY_PEERS)  ## all comparisons and scales, some 12 min: bench/results; needs Java 17 and Maven
+bench: $(READY_DEV) $(READY_PEERS)  ## run all benchmarks in some 12 min and write bench/results; needs Java 17 and Maven
 	@$(BIN)/python -m streams.dev.broker --prepare
 	@$(BIN)/python -m bench full $(BENCH_ARGS)
 
-bench-tune: $(READY_DEV)  ## a month of a hospital's alarms under 500 settings on one core, beside a polars query for each
+bench-tune: $(READY_DEV)  ## benchmark tune: a month of a hospital's alarms under 500 settings on one core, compared with polars
 	@$(BIN)/python -m bench tune $(BENCH_ARGS)
 
-bench-profile: $(READY_DEV)  ## where the worker's time goes, by py-spy; needs Java 17 and Maven, and the right to trace (root)
+bench-profile: $(READY_DEV)  ## profile the worker with py-spy; needs Java 17, Maven and the right to trace processes (root)
 	@$(BIN)/python -m streams.dev.broker --prepare
 	@$(BIN)/python -m bench profile $(BENCH_ARGS)
 
-lock: | .cache/lock/bin/uv  ## solve the dependencies of pyproject.toml anew (keeps what is pinned; UPGRADE=--upgrade renews it)
+lock: | .cache/lock/bin/uv  ## resolve the dependencies of pyproject.toml again (keeps pinned versions; UPGRADE=--upgrade renews them)
 	$(COMPILE) $(UPGRADE) --extra demo --output-file requirements.lock pyproject.toml
 	$(COMPILE) $(UPGRADE) --extra demo --group dev --group docs --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 	$(COMPILE) $(UPGRADE) --group bench --output-file bench/requirements.lock
 
-clean:  ## forget the environment and everything built
+clean:  ## remove the environment and all build output
 	rm -rf .venv dist build site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # The development environment holds all the demo needs, so either stamp may stand on the same .venv.
@@ -106,7 +106,7 @@ $(READY_DEV): requirements-dev.lock pyproject.toml | .venv/bin/python
 	@$(PIP) install --no-deps -e .
 	@touch $@ $(READY)
 
-# A peer that cannot be installed here is left out of `make bench`, which says so.
+# `make bench` leaves out peers that cannot be installed, and reports them.
 $(READY_PEERS): bench/requirements.lock Makefile
 	@echo "setting up $(PEERS) with the peers (once, about 1 GB)"
 	@rm -rf $(PEERS)
@@ -116,7 +116,7 @@ $(READY_PEERS): bench/requirements.lock Makefile
 	else echo "no peers beside Faust and aiokafka" >&2; rm -rf $(PEERS)/bin; fi
 	@touch $@
 
-# Apart from .venv, which is made from what this one writes.
+# Kept apart from .venv, which is built from the lock files written here.
 .cache/lock/bin/uv:
 	@$(PYTHON) -m venv .cache/lock
 	@.cache/lock/bin/python -m pip --disable-pip-version-check --quiet install 'uv>=0.13,<0.14'

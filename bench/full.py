@@ -233,8 +233,8 @@ def _recovery(broker: kafka.BenchKafka, folder: Path, load: Load, limit: float) 
             say(f"{alarms * scale:.0f} alarms: {error}")
             continue
         say(
-            f"{found.held} held: ready after {found.ready_seconds:.1f} s, correct after {found.correct_seconds:.1f} s, "
-            f"{found.bytes_per_alarm:.0f} bytes an alarm"
+            f"{found.held} held: ready after {found.ready_seconds:.1f} s, correct after "
+            f"{found.correct_seconds:.1f} s, {found.bytes_per_alarm:.0f} bytes an alarm"
         )
         points.append(asdict(found))
     if not points:
@@ -249,7 +249,8 @@ def _told(run: worker.Run, prefix: str = "worker: ") -> worker.Run:
         else f", stopped after {run.records} of {run.expected} records"
     )
     say(
-        f"{prefix}{run.rate:,.0f}/s, {run.cpu_per_million:.2f} CPU s a million, {run.peak_rss_mb:.0f} MB{short}"
+        f"{prefix}{run.rate:,.0f}/s, {run.cpu_per_million:.2f} CPU s a million, "
+        f"{run.peak_rss_mb:.0f} MB{short}"
     )
     return run
 

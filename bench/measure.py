@@ -114,7 +114,8 @@ def show_measuring(clinicians: int, units: int, alarms: int) -> None:
         found.measure()
         best = min(best, time.process_time() - begin)
     print(
-        f"{len(found.start):,} alarms and {len(found.roster):,} assignments measured in {best:.2f} s of processor time, of which"
+        f"{len(found.start):,} alarms and {len(found.roster):,} assignments measured in "
+        f"{best:.2f} s of processor time, of which"
     )
     spent = dict.fromkeys(MODULES, 0.0)
 

@@ -24,7 +24,8 @@ def run(folder: Path, load: Load, limit: float, out: Path) -> None:
     profiler = Path(sys.executable).with_name("py-spy")
     if not profiler.exists() and shutil.which("py-spy") is None:
         raise worker.BenchError(
-            "py-spy is missing: it comes with the development environment (make bench-profile sets it up)"
+            "py-spy is missing: it comes with the development environment (make bench-profile "
+            "sets it up)"
         )
     stacks = folder / "stacks.txt"
     command = [

@@ -29,27 +29,31 @@ def run(folder: Path, load: Load, limit: float) -> dict[str, Any]:
     """
     say(machine.description())
     say(
-        f"input: {load.records} records, {load.facilities} facilities, {clinicians(load)} clinicians: {told_mix(mix(load))}"
+        f"input: {load.records} records, {load.facilities} facilities, {clinicians(load)} "
+        f"clinicians: {told_mix(mix(load))}"
     )
     with kafka.BenchKafka() as broker:
         broker.new_topics("bench")
         ends = broker.fill(load, LOADING)
         total = sum(ends.values())
         say(
-            f"{total} records in Kafka; the worker, scraped every {worker.SCRAPE_SECONDS:.0f} s, on core {min(machine.MEASURED)} ..."
+            f"{total} records in Kafka; the worker, scraped every {worker.SCRAPE_SECONDS:.0f} s, "
+            f"on core {min(machine.MEASURED)} ..."
         )
         limit = min(limit, max(BUDGET - _THE_REST - elapsed(), 3.0))
         ours = worker.measure(broker.address, folder, ends, group="bench", limit=limit)
         if ours.records < total:
             say(f"stopped after {limit:.0f} s, when it had counted {ours.records} of them")
         say(
-            f"{ours.rate:,.0f} events/s, {ours.cpu_per_million:.2f} s of processor time a million, {ours.peak_rss_mb:.0f} MB at most"
+            f"{ours.rate:,.0f} events/s, {ours.cpu_per_million:.2f} s of processor time a "
+            f"million, {ours.peak_rss_mb:.0f} MB at most"
         )
         faust = rivals.run(
             folder, "stock_faust", broker.address, "bench-faust", FAUST_SECONDS, "hopping"
         )
         say(
-            f"stock Faust, hopping table, on the first {faust.records} alarm events: {faust.rate:,.0f} events/s"
+            f"stock Faust, hopping table, on the first {faust.records} alarm events: "
+            f"{faust.rate:,.0f} events/s"
         )
         bare = rivals.run(folder, "bare_aiokafka", broker.address, "bench-aiokafka", total)
         say(f"bare aiokafka getmany: {bare.rate:,.0f} events/s")

@@ -54,11 +54,13 @@ def _peers(section: Mapping[str, Any]) -> str:
     lines = [
         "## One core, one broker, one input",
         "",
-        f"{_where(section)} {section['records']:,} records of {load['facilities']} facilities with {load['beds']:,} beds and "
-        f"{load['clinicians']:,} clinicians; times as {load['times']}. {told_mix(section['mix'])}.",
+        f"{_where(section)} {section['records']:,} records of {load['facilities']} facilities "
+        f"with {load['beds']:,} beds and {load['clinicians']:,} clinicians; times as "
+        f"{load['times']}. {told_mix(section['mix'])}.",
         "",
-        f"The worker used {ours['cpu_s_per_million']:.2f} s of processor time a million records, and {ours['peak_rss_mb']:.0f} MB at most"
-        f"{'' if ours['complete'] else '; it was stopped before the end of the input'}.",
+        f"The worker used {ours['cpu_s_per_million']:.2f} s of processor time a million records, "
+        f"and {ours['peak_rss_mb']:.0f} MB at "
+        f"most{'' if ours['complete'] else '; it was stopped before the end of the input'}.",
         "",
         *_table(
             ("", "events/s, median", "runs", "least - most", "this worker is"),
@@ -138,7 +140,10 @@ def _recovery(section: Mapping[str, Any]) -> str:
             for one in section["points"]
         ],
     )
-    told = "From the start of the new process, right after SIGKILL; the worker has a fixed name (`instance`)."
+    told = (
+        "From the start of the new process, right after SIGKILL; the worker has a fixed name "
+        "(`instance`)."
+    )
     return "\n".join(
         [
             "## After SIGKILL",

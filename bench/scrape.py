@@ -239,7 +239,10 @@ async def fetch(port: int, scrapes: int, encoding: str) -> str:
     found = [json.loads(line) for line in out.splitlines()]
     if not found:
         return "; no page within 120 s"
-    return f"; {np.median([seconds for seconds, _ in found]):.2f} s a scrape, {found[-1][1] / 1e6:.2f} MB"
+    return (
+        f"; {np.median([seconds for seconds, _ in found]):.2f} s a scrape, "
+        f"{found[-1][1] / 1e6:.2f} MB"
+    )
 
 
 async def nothing() -> str:
@@ -299,10 +302,12 @@ def show_rendering(found: Burdens, pseudonym: Callable[[str], str]) -> None:
         f"{lines:,} lines, {size / 1e6:.1f} MB, as gzip {sum(map(len, text.pieces)) / 1e6:.2f} MB"
     )
     print(
-        f"written in {written - begin:.2f} s ({(written - begin) / lines * 1e9:.0f} ns a line), with gzip in {deflated - written:.2f} s"
+        f"written in {written - begin:.2f} s ({(written - begin) / lines * 1e9:.0f} ns a line), "
+        f"with gzip in {deflated - written:.2f} s"
     )
     print(
-        f"longest step between two chances for other threads: {longest * 1000:.1f} ms of processor time"
+        f"longest step between two chances for other threads: {longest * 1000:.1f} ms of "
+        "processor time"
     )
     print(f"prometheus_client writes the same bytes in {end - deflated:.2f} s")
 

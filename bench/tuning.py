@@ -108,7 +108,8 @@ def run(alarms: int = ALARMS) -> dict[str, Any]:
         }
         found["grids"][name] = figures
         say(
-            f"{name}: {len(grid)} settings x {len(some)} alarms in {seconds:.2f} s ({processor:.2f} s of processor time)"
+            f"{name}: {len(grid)} settings x {len(some)} alarms in {seconds:.2f} s "
+            f"({processor:.2f} s of processor time)"
         )
     found["peak_rss_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     say(f"{found['peak_rss_mb']} MB at most, before polars was loaded")
@@ -124,8 +125,9 @@ def run(alarms: int = ALARMS) -> dict[str, Any]:
             "times_polars": round(whole / figures["cpu_seconds"], 1),
         }
         say(
-            f"{name}: polars, on {SAMPLE} of the settings with equal counts, {1000 * each:.1f} ms of processor time each: "
-            f"{whole:.1f} s for all, {figures['times_polars']:.0f} times as much"
+            f"{name}: polars, on {SAMPLE} of the settings with equal counts, {1000 * each:.1f} ms "
+            f"of processor time each: {whole:.1f} s for all, {figures['times_polars']:.0f} times "
+            "as much"
         )
     return found
 

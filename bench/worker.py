@@ -321,7 +321,8 @@ def wait_until_idle(workers: Sequence[Worker], deadline: float) -> None:
         before, used = used, _used(workers)
         if any(worker.process.poll() is not None for worker in workers):
             raise BenchError(
-                f"a worker ended by itself: {next(w.last_words for w in workers if w.process.poll() is not None)}"
+                "a worker ended by itself: "
+                f"{next(w.last_words for w in workers if w.process.poll() is not None)}"
             )
         idle = used - before < share * length * len(workers)
         # A busy machine, or a broker that takes its time, makes a worker look idle, too: it must

@@ -1,4 +1,4 @@
-"""Alarm types, for biomed: which to fix first, and what drives it."""
+"""Alarm types, for biomed: which to fix first, and what drives them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from grafana.parts import (
 _W = "$window"
 _NAME = "{{unit}}: " + asked.TYPE
 _NO_ALARM = "No alarm in this window"
-_FEW = "No type has 5 classified alarms in this window (policy.min_classified): too few to say"
+_FEW = "Too few classified alarms: no type has 5 in this window (policy.min_classified)"
 _NEEDLESS: Steps = (
     (None, GREEN, "mostly needed"),
     (0.5, ORANGE, "mostly not needed"),
@@ -40,7 +40,8 @@ def board() -> Board:
     one = Board(
         TYPES,
         "Alarm types",
-        "For biomed and alarm committees: what sounds most, what of it needed nobody, and what drives it.",
+        "For biomed and alarm committees: the most frequent alarms, their non-actionable share, "
+        "and what drives them.",
         [facility(), unit(several=True), window("Window", "12h", "2h", "1h")],
         [OVERLOAD, CHANGED],
     )
@@ -50,8 +51,9 @@ def board() -> Board:
             10,
             named(
                 "Fix first",
-                "The type with most alarms that needed nobody: its alarms times the non-actionable share of the classified ones "
-                "(technical ones count). A proposal to look at, under change control.",
+                "The type with the most non-actionable alarms, estimated as its alarms times the "
+                "non-actionable share of the classified ones (technical ones included). This is "
+                "a proposal for review under change control.",
                 of_now(f"topk(1, {asked.in_a_word(asked.needless(HERE, _W))})", legend=_NAME),
                 empty=_FEW,
             ),
@@ -60,8 +62,9 @@ def board() -> Board:
             4,
             figure(
                 "Top ten types' share",
-                "Of all alarms of the chosen units. ISA-18.2-2016: the ten most frequent should make 1 to 5 %, and have action plans; "
-                "what is far above is a chance: few changes reach much.",
+                "Share of all alarms of the chosen units. ISA-18.2-2016: the ten most frequent "
+                "should cause 1 to 5 %, and each needs an action plan. A far larger share is an "
+                "opportunity: few changes have a large effect.",
                 of_now(f"sum(topk(10, {_all_units()})) / (sum({asked.alarms(HERE, _W)}) > 0)"),
                 unit="percentunit",
                 decimals=0,
@@ -72,7 +75,8 @@ def board() -> Board:
             4,
             figure(
                 "Chattering",
-                "Alarms that are at least the third within 60 s of one device, source and code. ISA-18.2: none.",
+                "Alarms that are at least the third of one device, source and code within 60 s. "
+                "ISA-18.2: none.",
                 of_now(f"sum({asked.unit('chattering_alarms', _windowed())})"),
                 steps=SOME_ELEVATED,
             ),
@@ -81,8 +85,8 @@ def board() -> Board:
             3,
             figure(
                 "Fleeting",
-                "Alarms over sooner than 15 s (policy.fleeting). ISA-18.2: none. A 14 s delay removes half of what was ignored or "
-                "ineffective (Goerges 2009).",
+                "Alarms shorter than 15 s (policy.fleeting). ISA-18.2: none. A 14 s delay "
+                "removes half of the ignored or ineffective alarms (Goerges 2009).",
                 of_now(f"sum({asked.unit('fleeting_alarms', _windowed())})"),
                 steps=SOME_ELEVATED,
             ),
@@ -102,9 +106,10 @@ def board() -> Board:
         (
             24,
             grid(
-                "What to fix: types by the alarms that needed nobody",
-                "Needless: alarms times the non-actionable share of the classified ones; empty where fewer than five are classified, "
-                "which is too few to say. Share: of all alarms of the unit. Drew's false alarms are another thing, and not counted here.",
+                "What to fix: types by non-actionable alarms",
+                "Needless: alarms times the non-actionable share of the classified ones; empty "
+                "if fewer than five are classified. Share: of all alarms of the unit. False "
+                "alarms (Drew 2014) are a different measure and not shown here.",
                 Column("Unit", label="unit"),
                 Column("Device", label="device_type"),
                 Column("Source", label="source", width=230),
@@ -137,8 +142,8 @@ def board() -> Board:
             12,
             bars(
                 "Pareto: alarms by type",
-                "The fifteen most frequent types of the chosen units, the most frequent first. A unit tells only of its ten most "
-                "frequent types (policy.top_types).",
+                "The fifteen most frequent types of the chosen units, the most frequent first. "
+                "Each unit exports only its ten most frequent types (policy.top_types).",
                 of_now(
                     f"sort_desc(topk(15, {asked.in_a_word(_all_units())}))",
                     legend=asked.TYPE,
@@ -150,7 +155,8 @@ def board() -> Board:
             12,
             grid(
                 "Chatter by unit",
-                "Chattering and fleeting alarms of the window over all of the unit's.",
+                "Chattering and fleeting alarms of each unit in the window, next to all its "
+                "alarms.",
                 Column("Unit", label="unit"),
                 Column("Alarms", asked.alarms(HERE, _W)),
                 Column(
@@ -169,15 +175,16 @@ def board() -> Board:
             ),
         ),
     )
-    one.heading("What drives it")
+    one.heading("Causes")
     one.line(
         8,
         (
             8,
             curves(
                 "Chattering, fleeting and standing",
-                "Of the chosen units, in the window; standing: open for over 1 h (our own). A delay or deadband for the first two (Welch "
-                "2011: 15 s at SpO2 90 % removed 60 %), a changed limit or a repair for the last.",
+                "Alarms of the chosen units in the window. Standing: open for over 1 h (our "
+                "own). Remedies: a delay or deadband for the first two (Welch 2011: 15 s at SpO2 "
+                "90 % removed 60 %), a changed limit or a repair for the last.",
                 query(f"sum({asked.unit('chattering_alarms', _windowed())})", "chattering", "A"),
                 query(f"sum({asked.unit('fleeting_alarms', _windowed())})", "fleeting", "B"),
                 query(f"sum({asked.unit('standing_alarms', HERE)})", "standing now", "C"),
@@ -188,8 +195,9 @@ def board() -> Board:
             8,
             curves(
                 "Technical alarms",
-                "Share of all alarms of the chosen units: leads, sensors, lines and batteries, whose remedies are supplies, skin "
-                "preparation and maintenance (our own: no published limit).",
+                "Share of all alarms of the chosen units. They come from leads, sensors, lines "
+                "and batteries. Remedies: supplies, skin preparation and maintenance (our own: "
+                "no published limit).",
                 query(
                     f'sum(alarm_fatigue_unit_classified_alarms{{{_windowed()}, class="technical"}})'
                     f" / (sum(alarm_fatigue_unit_classified_alarms{{{_windowed()}}}) > 0)",
@@ -205,7 +213,8 @@ def board() -> Board:
             8,
             curves(
                 "Priorities",
-                "Share of alarms of the chosen units; ISA-18.2 aims at 80 % low, 15 % medium, 5 % high.",
+                "Share of alarms of the chosen units. ISA-18.2 aims at 80 % low, 15 % medium, 5 "
+                "% high.",
                 *(
                     query(_share_of_priority(name), name, ref)
                     for ref, name in (("A", "low"), ("B", "medium"), ("C", "high"))
@@ -222,10 +231,12 @@ def board() -> Board:
         (
             24,
             note(
-                "And then",
-                "`alarm-fatigue findings --worker URL` names, for each type, the pattern behind it - technical, duplicate, chattering, "
-                "threshold hugging, fleeting, standing, stale, answered late -, the remedy, and who owns it, with 95 % intervals. `tune` "
-                "tells what another limit or delay would have left, and what it would have hidden.\n\nProposals need qualified review "
+                "Next steps",
+                "`alarm-fatigue findings --worker URL` names the pattern behind each type "
+                "(technical, duplicate, chattering, threshold hugging, fleeting, standing, "
+                "stale, answered late), a remedy and its owner, with 95 % intervals. "
+                "`alarm-fatigue tune` shows how many alarms another limit or delay would remove, "
+                "and how many actionable ones it would lose.\n\nProposals need qualified review "
                 "under the hospital's change control.",
             ),
         ),

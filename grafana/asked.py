@@ -1,7 +1,7 @@
-"""What boards ask Prometheus for, where more than one asks it, or where it takes a thought.
+"""Queries that several boards share, or that need an explanation.
 
-Each gauge is asked for by its own labels: which worker told it does not matter, and would keep the
-columns of a table apart.
+Each gauge is aggregated to its own labels. The worker that exported it does not matter; its label
+would keep the columns of a table apart.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ UNIT = 'facility="$facility", unit="$unit"'
 UNITS = 'facility="$facility", unit=~"$unit"'
 """Where several units may be chosen."""
 CLINICIAN = 'facility="$facility", clinician="$clinician"'
-"""Wherever they are assigned."""
+"""In every unit to which the clinician is assigned."""
 
 BEFORE = " offset 12h"
-"""A shift ago."""
+"""One shift earlier."""
 
 
 def unit(metric: str, where: str, *, offset: str = "") -> str:
-    """A gauge of units, by unit. `where`: matchers, the window among them where it has one."""
+    """A gauge of units, by unit. `where`: label matchers, including the window if there is one."""
     return f"max by (facility, unit) (alarm_fatigue_unit_{metric}{{{where}}}{offset})"
 
 
@@ -28,7 +28,7 @@ def clinician(metric: str, where: str) -> str:
 
 
 def on_duty(expression: str, where: str) -> str:
-    """Of those who hold a bed, alone."""
+    """Only clinicians with a bed."""
     return f"{expression} and ({clinician('beds', where)} > 0)"
 
 
@@ -49,14 +49,14 @@ def per_clinician(where: str, window: str, offset: str = "") -> str:
 
 
 def more_than_before(where: str) -> str:
-    """How many more alarms units had in the last 12 h than in the 12 h before, as a share of these."""
+    """The relative change of a unit's alarms from the previous 12 h to the last 12 h."""
     return f"{alarms(where, '12h')} / ({alarms(where, '12h', BEFORE)} > 0) - 1"
 
 
 def average(metric: str, where: str, window: str) -> str:
-    """A share of time, of a unit's average clinician on duty.
+    """A share of time, averaged over a unit's clinicians on duty.
 
-    Whoever went home an hour ago has a share, too, and is not asked.
+    Clinicians who went home within the window also have a share; they are left out.
     """
     ratio = on_duty(clinician(metric, f'{where}, window="{window}"'), where)
     return f"avg by (facility, unit) ({ratio})"
@@ -67,7 +67,7 @@ def protected(where: str, window: str = "1h") -> str:
 
 
 def with_room(where: str) -> str:
-    """The beds of each clinician on duty who could take one more."""
+    """The beds of each clinician on duty who could take another bed."""
     return f"""({clinician("beds", where)} > 0)
         and ({clinician("overload_state", where)} == 0)
         and ({alarms_of_clinicians(where, "1h")} <= 12)
@@ -75,8 +75,9 @@ def with_room(where: str) -> str:
 
 
 ROOM = (
-    "Room: the state is normal, at most 12 alarms came in the last hour (EEMUA-191: manageable), and the beds are no more than the unit's "
-    "average (our own). Acuity, skills and breaks are for the charge nurse to weigh."
+    "A clinician has room if the state is normal, at most 12 alarms came in the last hour "
+    "(EEMUA-191: manageable), and the beds do not exceed the unit's average (our own). The "
+    "charge nurse decides, and considers acuity, skills and breaks."
 )
 
 
@@ -84,21 +85,21 @@ MEASURES = {
     "alarms_10m": "alarms in 10 min",
     "alarms_1h": "alarms in 1 h",
     "protected_1h": "protected share",
-    "unanswered": "alarms unanswered",
+    "unanswered": "unanswered alarms",
     "beds": "beds",
 }
-"""What the overload state looks at, in words; each of the average clinician on duty."""
+"""The measures of the overload state in words; each is that of the average clinician on duty."""
 
 
 def beyond(what: str, where: str) -> str:
-    """The measures by which units rose: `reason`, their figures then, or the `limit` they were
-    beyond.
+    """The measures that raised a unit's state. `what`: `reason` for their values at that time, or
+    `limit` for the limits that they exceeded.
     """
     return f"max by (facility, unit, measure) (alarm_fatigue_unit_overload_{what}{{{where}}})"
 
 
 def at_present(where: str) -> str:
-    """The same measures now, but for `unanswered`, which no metric tells of units.
+    """The same measures now, except `unanswered`, for which units have no metric.
 
     An alarm of several clinicians counts once.
     """
@@ -116,8 +117,8 @@ def at_present(where: str) -> str:
 
 
 def classified(where: str, window: str) -> str:
-    """Share of each unit's alarms of the window that are classified: what a non-actionable ratio
-    speaks of.
+    """The share of each unit's alarms in the window that are classified. Non-actionable ratios
+    refer to these.
     """
     found = 'class=~"actionable|non_actionable|technical"'
     every = f'alarm_fatigue_unit_classified_alarms{{{where}, window="{window}"}}'
@@ -126,8 +127,8 @@ def classified(where: str, window: str) -> str:
 
 
 def needless(where: str, window: str) -> str:
-    """Alarms of each type that needed nobody, by the share of its classified ones; absent where
-    these are too few.
+    """The estimated non-actionable alarms of each type: its alarms times the non-actionable share
+    of the classified ones. Absent if too few are classified.
     """
     of = "(facility, unit, device_type, source, code)"
     ratio = (
@@ -140,9 +141,7 @@ TYPE = "{{type}}"
 
 
 def in_a_word(expression: str) -> str:
-    """Alarm types with a label `type` to show: device, source and code, without the prefixes of
-    ISO/IEEE 11073 that all have in common.
-    """
+    """Adds a label `type` for display: device, source and code without the ISO/IEEE 11073 prefixes."""
     whole = f'label_join({expression}, "type", " ", "device_type", "source", "code")'
     return f'label_replace({whole}, "type", "$1 $2 $3", "type", "(.*?) (?:MDC_)?(.*?) (?:MDC_EVT_|MDC_)?(.*)")'
 

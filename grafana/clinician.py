@@ -1,6 +1,4 @@
-"""Clinician: one assignment's load, by pseudonym, beside what can be changed. It opens from a unit,
-and compares nobody.
-"""
+"""Clinician: one assignment's load, by pseudonym. It opens from a unit and compares no people."""
 
 from __future__ import annotations
 
@@ -32,8 +30,9 @@ from grafana.parts import (
 
 _EXPOSURE: Steps = ((None, GREEN, "0-29"), (30, SKY, "30-79"), (80, ORANGE, "80+"))
 _EXPOSURE_SOURCE = (
-    "Non-actionable alarms of 120 min, without technical ones, in the bands of Bonafide 2015 (0-29, 30-79, 80 and more). A gauge of "
-    "noise, never proof of harm: Bonafide 2017 found no association."
+    "Non-actionable alarms of 120 min, without technical ones, in the bands of Bonafide 2015 "
+    "(0-29, 30-79, 80 and more). It measures noise and is no proof of harm: Bonafide 2017 found "
+    "no association."
 )
 _LOADS: Steps = (
     (None, GREEN, "recommended"),
@@ -41,7 +40,7 @@ _LOADS: Steps = (
     (2, ORANGE, "over-demanding"),
     (3, VERMILION, "unacceptable"),
 )
-_GONE = "Open this board from a unit's assignments; or this clinician is off duty, and the window is over"
+_GONE = "Open this board from a unit's assignments. If you did, this clinician is off duty"
 _OFF = "Off duty"
 _CLASSES = {
     "actionable": GREEN,
@@ -57,7 +56,7 @@ def board() -> Board:
     one = Board(
         CLINICIAN,
         "Clinician",
-        "One assignment's load, by pseudonym. Opened from a unit; no list of people leads here.",
+        "One assignment's load, by pseudonym. It opens only from a unit.",
         variables,
         [
             mark(
@@ -76,15 +75,16 @@ def board() -> Board:
             6,
             note(
                 "",
-                "**An assignment, not a person.** Beds, limits, delays and devices can be changed, by the charge nurse and biomed: they "
-                f"are told, the clinician is never paged. [Back to the unit]({to_unit()})",
+                "**An assignment, not a person.** The charge nurse and biomed can change beds, "
+                "limits, delays and devices. They are notified; the clinician is never paged. "
+                f"[Back to the unit]({to_unit()})",
             ),
         ),
         (
             3,
             figure(
                 "State",
-                f"A state of the assignment. {STATES_SOURCE}",
+                f"The state of the assignment. {STATES_SOURCE}",
                 of_now(_one("overload_state")),
                 steps=STATES,
                 say=True,
@@ -95,7 +95,7 @@ def board() -> Board:
             3,
             figure(
                 "Beds",
-                f"Assigned now. {BEDS_SOURCE}",
+                f"Beds assigned now. {BEDS_SOURCE}",
                 of_now(_one("beds")),
                 steps=BEDS,
                 empty=_GONE,
@@ -105,7 +105,7 @@ def board() -> Board:
             3,
             figure(
                 "Acuity",
-                "Of the assignments now, summed; in the measure of who sends them.",
+                "Sum of the acuity of the current assignments, on the scale of the roster feed.",
                 of_now(_one("acuity")),
                 decimals=1,
                 empty=_GONE,
@@ -115,8 +115,9 @@ def board() -> Board:
             3,
             figure(
                 "Hours on duty",
-                "Since the present stretch of duty began, gaps of up to 30 min bridged. Responses took 15 % longer for each hour "
-                "(Bonafide 2017): a case for breaks and relief, not for haste.",
+                "Hours since the current duty began; gaps of up to 30 min are bridged. Responses "
+                "took 15 % longer for each hour (Bonafide 2017), which calls for breaks and "
+                "relief.",
                 of_now(_one("shift_hours")),
                 unit="h",
                 decimals=1,
@@ -165,8 +166,8 @@ def board() -> Board:
         (
             12,
             curves(
-                "What they were, 1 h",
-                "By class, as the unit's board explains them.",
+                "Alarms in 1 h, by class",
+                "The unit's board explains the classes.",
                 *(
                     query(_one("classified_alarms", f', window="1h", class="{name}"'), name, ref)
                     for ref, name in zip("ABCDE", _CLASSES, strict=True)
@@ -182,8 +183,9 @@ def board() -> Board:
         (
             8,
             curves(
-                "Time to think, and in flood",
-                f"{PROTECTED_SOURCE} Flood: begins above 10 new alarms in 10 min, ends below 5 (ISA-18.2).",
+                "Protected time and flood",
+                f"{PROTECTED_SOURCE} A flood begins above 10 new alarms in 10 min and ends below "
+                "5 (ISA-18.2).",
                 query(_one("protected_ratio", ', window="1h"'), "protected, 1 h", "A"),
                 query(_one("flood_ratio", ', window="1h"'), "in flood, 1 h", "B"),
                 unit="percentunit",
@@ -195,9 +197,10 @@ def board() -> Board:
         (
             8,
             curves(
-                "At once, and how long",
-                "Overlapping: alarms that began while an earlier one still sounded, unanswered. Sounding: time in the hour with at least "
-                "one alarm on (right axis).",
+                "Overlapping and sounding",
+                "Overlapping: alarms that began while an earlier one still sounded without a "
+                "response. Sounding: time within the hour with at least one alarm active (right "
+                "axis).",
                 query(_one("overlapping_alarms", ', window="1h"'), "overlapping, 1 h", "A"),
                 query(_one("alarm_seconds", ', window="1h"'), "sounding, 1 h", "B"),
                 colours={"overlapping, 1 h": ORANGE, "sounding, 1 h": GREY},
@@ -208,8 +211,8 @@ def board() -> Board:
         (
             8,
             curves(
-                "Beds, and hours on duty",
-                "What was assigned, and since when.",
+                "Beds and hours on duty",
+                "Assigned beds, and the hours since duty began (right axis).",
                 query(_one("beds"), "beds", "A"),
                 query(_one("shift_hours"), "hours on duty", "B"),
                 colours={"beds": BLUE, "hours on duty": GREY},
@@ -234,7 +237,8 @@ def board() -> Board:
             12,
             strips(
                 "Load band, over time",
-                "Alarms of the last hour by EEMUA-191: under 6 recommended, to 12 manageable, to 60 over-demanding, above unacceptable.",
+                "EEMUA-191 bands of the alarms of the last hour: under 6 is recommended, up to "
+                "12 manageable, up to 60 over-demanding, more is unacceptable.",
                 query(_band(), "load band"),
                 steps=_LOADS,
                 empty=_GONE,

@@ -1,6 +1,4 @@
-"""The frame that all boards share: variables, links between boards, what is marked in time, and the
-24-column grid.
-"""
+"""The frame of all boards: variables, links between boards, annotations and the 24-column grid."""
 
 from __future__ import annotations
 
@@ -16,9 +14,7 @@ HOSPITAL, UNIT, CLINICIAN, TYPES, PIPELINE = (
     f"alarm-fatigue-{name}" for name in ("hospital", "unit", "clinician", "types", "pipeline")
 )
 TAG = "alarm-fatigue"
-"""Of every board that can be gone to directly: all but the clinician's, which opens from a unit
-alone.
-"""
+"""The tag of boards in the menu. The clinician's board has none: it opens only from a unit."""
 
 _FACILITY = "alarm_fatigue_unit_overload_state"
 _KEEP = "${__url_time_range}&${datasource:queryparam}&${facility:queryparam}"
@@ -27,7 +23,7 @@ _TO_UNIT_OF_SERIES = f"/d/{UNIT}?{_KEEP}&var-unit=${{__field.labels.unit:percent
 _TO_TYPES = f"/d/{TYPES}?{_KEEP}&${{unit:queryparam}}"
 TO_CLINICIAN = f'/d/{CLINICIAN}?{_KEEP}&${{unit:queryparam}}&var-clinician=${{__data.fields["Clinician"]:percentencode}}'
 _TO_UNIT_OF_BOARD = f"/d/{UNIT}?{_KEEP}&${{unit:queryparam}}"
-"""Addresses that keep the time and the variables. Field names are those that people see."""
+"""Links that keep the time range and the variables. Field names are those that users see."""
 
 Variable = Builder[models.VariableModel]
 
@@ -63,7 +59,7 @@ def unit(several: bool = False) -> Variable:
 
 
 def from_address(name: str) -> Variable:
-    """A value that comes with the link, and cannot be chosen here."""
+    """A value that comes with the link and cannot be chosen on the board."""
     return dashboard.TextBoxVariable(name).hide(models.VariableHide.HIDE_VARIABLE).default_value("")
 
 
@@ -85,7 +81,7 @@ def window(label: str, *values: str) -> Variable:
 def mark(
     name: str, colour: str, expression: str, title: str, text: str = ""
 ) -> dashboard.AnnotationQuery:
-    """Marks in time wherever the expression has a value, one for each stretch."""
+    """Annotations at the times for which the expression has a value, one for each period."""
     target = (
         prometheus.Dataquery()
         .datasource(DATASOURCE)
@@ -155,12 +151,12 @@ def to_types() -> dashboard.DashboardLink:
 
 
 def to_unit() -> str:
-    """The address of the unit that a board speaks of."""
+    """The address of the board of the chosen unit."""
     return _TO_UNIT_OF_BOARD
 
 
 class Board:
-    """Rows of panels, from the top; widths of a row add up to 24. Panels are numbered as they come."""
+    """Rows of panels from top to bottom; the widths of a row add up to 24. Panels are numbered in order."""
 
     def __init__(
         self,

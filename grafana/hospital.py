@@ -1,5 +1,5 @@
-"""Hospital overview: which unit needs help now, and why; who has room; whether it was better last
-shift; whether the data is current.
+"""Hospital overview: units in need of help, the causes, who has room, the change from last shift, and
+whether the data is current.
 """
 
 from __future__ import annotations
@@ -47,14 +47,15 @@ from grafana.parts import (
 )
 
 _STATE = asked.unit("overload_state", FACILITY)
-_NOBODY = "Nobody is assigned to a bed here: is the roster sent?"
+_NOBODY = "No clinician is assigned to a bed here; check the roster feed"
 
 
 def board() -> Board:
     one = Board(
         HOSPITAL,
         "Hospital overview",
-        "Units by load, and who needs help now. Loads are those of units and assignments, never a person's merit.",
+        "Units by load, and which need help now. Loads describe units and assignments, never a "
+        "person's performance.",
         [facility()],
         [OVERLOAD_ANYWHERE, PAGED, CHANGED],
     )
@@ -64,7 +65,7 @@ def board() -> Board:
             4,
             figure(
                 "Units overloaded",
-                f"Units now in the state overloaded. {STATES_SOURCE}",
+                f"Units that are overloaded now. {STATES_SOURCE}",
                 of_now(f"sum({_STATE} == bool 2)"),
                 steps=SOME,
             ),
@@ -73,7 +74,7 @@ def board() -> Board:
             4,
             figure(
                 "Units elevated",
-                f"Units now in the state elevated. {STATES_SOURCE}",
+                f"Units that are elevated now. {STATES_SOURCE}",
                 of_now(f"sum({_STATE} == bool 1)"),
                 steps=SOME_ELEVATED,
             ),
@@ -82,22 +83,25 @@ def board() -> Board:
             4,
             figure(
                 "Assignments overloaded",
-                "Clinicians on duty whose assignment is overloaded: a state of what was assigned, not of the person. The unit's board "
-                "says what could be changed.",
+                "Clinicians on duty whose assignment is overloaded. The state describes the "
+                "assignment, not the person. The unit's board shows what can be changed.",
                 of_now(
-                    f"sum({asked.clinician('overload_state', FACILITY)} == bool 2 and {asked.clinician('beds', FACILITY)} > 0)"
+                    f"sum({asked.clinician('overload_state', FACILITY)} == bool 2 and "
+                    f"{asked.clinician('beds', FACILITY)} > 0)"
                 ),
                 steps=SOME,
-                empty="No clinician is on duty, or clinicians are not exported (metrics.clinicians)",
+                empty="No clinician is on duty, or clinicians are not exported "
+                "(metrics.clinicians)",
             ),
         ),
         (
             4,
             figure(
                 "Beds per clinician",
-                f"Assigned beds of the hospital over clinicians on duty. {BEDS_SOURCE}",
+                f"Assigned beds of the hospital per clinician on duty. {BEDS_SOURCE}",
                 of_now(
-                    f"sum({asked.unit('beds', FACILITY)}) / (sum({asked.unit('clinicians', FACILITY)}) > 0)"
+                    f"sum({asked.unit('beds', FACILITY)}) / "
+                    f"(sum({asked.unit('clinicians', FACILITY)}) > 0)"
                 ),
                 steps=BEDS,
                 decimals=1,
@@ -107,10 +111,11 @@ def board() -> Board:
         (
             4,
             figure(
-                "More alarms than last shift",
-                "Alarms of the last 12 h against those of the 12 h before: below zero is better.",
+                "Change from last shift",
+                "Alarms of the last 12 h compared with the 12 h before. Below zero is better.",
                 of_now(
-                    f"sum({asked.alarms(FACILITY, '12h')}) / (sum({asked.alarms(FACILITY, '12h', asked.BEFORE)}) > 0) - 1"
+                    f"sum({asked.alarms(FACILITY, '12h')}) / "
+                    f"(sum({asked.alarms(FACILITY, '12h', asked.BEFORE)}) > 0) - 1"
                 ),
                 unit="percentunit",
                 decimals=0,
@@ -121,13 +126,13 @@ def board() -> Board:
         (
             4,
             figure(
-                "Data is behind by",
+                "Age of the data",
                 AGE_SOURCE,
                 of_now(f"time() - max(alarm_fatigue_watermark_timestamp_seconds{{{FACILITY}}})"),
                 unit="s",
                 decimals=0,
                 steps=AGE,
-                empty="No alarm has come in: see Pipeline health",
+                empty="No alarm has arrived; see Pipeline health",
             ),
         ),
     )
@@ -136,10 +141,12 @@ def board() -> Board:
         (
             24,
             grid(
-                "Units: who needs help now, and why",
-                "A row a unit, the worst state first; a unit's name leads to its board. Each: per clinician on duty there. "
-                f"{STATES_SOURCE} {LOAD_SOURCE} {PROTECTED_SOURCE} {BEDS_SOURCE} Non-actionable: share of the classified alarms of 12 h "
-                "that needed nobody, empty under five of them. Open: not ended yet. Unassigned: attributed to nobody.",
+                "Units in need of help",
+                "One row per unit, the worst state first. A unit's name links to its board. "
+                f"Each: per clinician on duty. {STATES_SOURCE} {LOAD_SOURCE} {PROTECTED_SOURCE} "
+                f"{BEDS_SOURCE} Non-actionable: share of the classified alarms of 12 h; empty if "
+                "fewer than five are classified. Open: not ended yet. Unassigned: without an "
+                "assigned clinician.",
                 Column("Unit", label="unit", link=("The unit's board", TO_UNIT)),
                 Column("State", asked.unit("overload_state", FACILITY), steps=STATES, say=True),
                 Column(
@@ -184,7 +191,7 @@ def board() -> Board:
                     steps=SOME_ELEVATED,
                 ),
                 Column(
-                    "More than last shift",
+                    "Change from last shift",
                     asked.more_than_before(FACILITY),
                     "percentunit",
                     decimals=0,
@@ -193,14 +200,14 @@ def board() -> Board:
             ),
         ),
     )
-    one.heading("How it came, and what is left")
+    one.heading("History")
     one.line(
         8,
         (
             12,
             strips(
                 "States of units",
-                f"A strip a unit; it leads to the unit's board. {STATES_SOURCE}",
+                f"One strip per unit; it links to the unit's board. {STATES_SOURCE}",
                 query(asked.unit("overload_state", FACILITY), "{{unit}}"),
                 steps=STATES,
             ).data_links([to_unit_of_series()]),
@@ -221,9 +228,10 @@ def board() -> Board:
         (
             8,
             grid(
-                "Why: measures beyond their limits",
-                "What raised each unit's state: measures of the average clinician on duty, as they were when the state last rose, and "
-                "the limit of policy.overload. Units that are normal are not listed.",
+                "Measures beyond their limits",
+                "The measures that raised each unit's state, for the average clinician on duty: "
+                "their values when the state last rose, and their limits (policy.overload). "
+                "Units in the state normal are not listed.",
                 Column("Unit", label="unit", link=("The unit's board", TO_UNIT)),
                 Column("Measure", label="measure", called=asked.MEASURES, width=160),
                 Column("Rose at", asked.beyond("reason", FACILITY), decimals=2),
@@ -237,8 +245,9 @@ def board() -> Board:
         (
             8,
             curves(
-                "Alarms in 10 min per clinician, and a shift ago",
-                f"The whole hospital over all clinicians on duty; dashed: 12 h before. {RATE_SOURCE}",
+                "Alarms in 10 min per clinician, now and last shift",
+                "Alarms of the whole hospital per clinician on duty. Dashed: 12 h earlier. "
+                f"{RATE_SOURCE}",
                 query(_rate(""), "now", "A"),
                 query(_rate(asked.BEFORE), "12 h before", "B"),
                 colours={"now": BLUE, "12 h before": GREY},
@@ -250,8 +259,9 @@ def board() -> Board:
         (
             8,
             grid(
-                "Room: how many could take a bed",
-                f"Clinicians on duty who could take one more bed, by unit. {asked.ROOM} The unit's board shows the assignments.",
+                "Clinicians with room for a bed",
+                f"Clinicians on duty who could take another bed, by unit. {asked.ROOM} The unit's "
+                "board shows the assignments.",
                 Column("Unit", label="unit", link=("The unit's board", TO_UNIT)),
                 Column(
                     "With room", _with_room(), steps=((None, VERMILION, "none"), (1, GREEN, "some"))
@@ -272,8 +282,14 @@ def board() -> Board:
 
 
 def _with_room() -> str:
-    return f"count by (facility, unit) ({asked.with_room(FACILITY)}) or 0 * {asked.unit('clinicians', FACILITY)}"
+    return (
+        f"count by (facility, unit) ({asked.with_room(FACILITY)}) or 0 * "
+        f"{asked.unit('clinicians', FACILITY)}"
+    )
 
 
 def _rate(offset: str) -> str:
-    return f"sum({asked.alarms(FACILITY, '10m', offset)}) / (sum({asked.unit('clinicians', FACILITY, offset=offset)}) > 0)"
+    return (
+        f"sum({asked.alarms(FACILITY, '10m', offset)}) / "
+        f"(sum({asked.unit('clinicians', FACILITY, offset=offset)}) > 0)"
+    )

@@ -1,8 +1,7 @@
-"""Parts of boards: colours, words, queries, panels and the grid. What a board shows is said in a
-module of its own.
+"""Parts of boards: colours, words, queries, panels and the grid. Each board has its own module.
 
-A colour never stands alone: each threshold and state has a word beside it, and the colours are
-those of Okabe and Ito (2008), which people with any common form of colour blindness can tell apart.
+A colour never stands alone: each threshold and state also has a word. The colours are those of
+Okabe and Ito (2008), which people with any common form of colour blindness can tell apart.
 """
 
 from __future__ import annotations
@@ -36,27 +35,23 @@ ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE, GREY = (
     "#CC79A7",
     "#8C8C8C",
 )
-"""Okabe-Ito without its yellow, which cannot be read on white; and a grey for what is only there to
-compare with.
-"""
+"""Okabe-Ito without yellow, which cannot be read on white, and a grey for series to compare with."""
 
 DATASOURCE = shapes.DataSourceRef(type_val="prometheus", uid="${datasource}")
-NO_DATA = "No data: is the worker up, and this the right facility? See Pipeline health"
+NO_DATA = "No data: check the facility and the worker (see Pipeline health)"
 
 Panel: TypeAlias = (
     bargauge.Panel | stat.Panel | statetimeline.Panel | table.Panel | text.Panel | timeseries.Panel
 )
 Query: TypeAlias = prometheus.Dataquery
 Steps: TypeAlias = Sequence[tuple[float | None, str, str]]
-"""From which value on (None: from the least), a colour, and the word for it."""
+"""The value at which a step begins (None: no lower bound), its colour and its word."""
 
 MORE = 0.001
-"""What is above a limit: Grafana colours from a value on, and published limits still hold at it."""
+"""Added to a limit: Grafana colours values from a step on, but a value at a limit does not exceed it."""
 
 STATES: Steps = ((None, GREEN, "normal"), (1, ORANGE, "elevated"), (2, VERMILION, "overloaded"))
-STATES_SOURCE = (
-    "States as in the topic overload: levels, holds and cool-downs are those of policy.overload."
-)
+STATES_SOURCE = "The levels, hold and cool-down of the overload states are set in policy.overload."
 
 LOAD_AN_HOUR: Steps = (
     (None, GREEN, "recommended"),
@@ -65,8 +60,8 @@ LOAD_AN_HOUR: Steps = (
     (60 + MORE, VERMILION, "unacceptable"),
 )
 LOAD_SOURCE = (
-    "Bands by EEMUA-191, for one operating position (here: a clinician on duty): under 6 alarms an hour recommended, to 12 manageable, to "
-    "60 over-demanding, above unacceptable."
+    "EEMUA-191 bands for one operating position (here: one clinician on duty): under 6 alarms an "
+    "hour is recommended, up to 12 manageable, up to 60 over-demanding, more is unacceptable."
 )
 RATE_10M: Steps = (
     (None, GREEN, "acceptable"),
@@ -75,8 +70,9 @@ RATE_10M: Steps = (
     (10 + MORE, VERMILION, "flood"),
 )
 RATE_SOURCE = (
-    "ISA-18.2-2016, for one operating position (here: a clinician on duty): about 1 alarm in 10 min is very likely acceptable, about 2 is "
-    "the most that is manageable; a flood begins above 10 and ends below 5."
+    "ISA-18.2-2016, for one operating position (here: one clinician on duty): about 1 alarm in "
+    "10 min is very likely acceptable, and about 2 are the most that is manageable. A flood "
+    "begins above 10 and ends below 5."
 )
 PROTECTED: Steps = (
     (None, VERMILION, "hardly any"),
@@ -84,11 +80,15 @@ PROTECTED: Steps = (
     (0.25, GREEN, "enough"),
 )
 PROTECTED_SOURCE = (
-    "Protected time: the share of duty in stretches of 5 min or more without a new alarm. Levels are those of policy.overload (our own: "
-    "nobody has published a limit): under 25 % is elevated, under 5 % overloaded."
+    "Protected time is the share of duty in stretches of 5 min or more without a new alarm. "
+    "Under 25 % is elevated, under 5 % overloaded (policy.overload; our own, as no limit is "
+    "published)."
 )
-BEDS: Steps = ((None, GREEN, "as many as can be borne"), (8 + MORE, ORANGE, "too many"))
-BEDS_SOURCE = "Above 8 beds a nurse by day harm becomes likelier on any ward (NICE SG1, 2014); what a unit needs is less, and its own."
+BEDS: Steps = ((None, GREEN, "within the limit"), (8 + MORE, ORANGE, "too many"))
+BEDS_SOURCE = (
+    "With more than 8 beds per nurse by day, harm becomes likelier on any ward (NICE SG1, 2014). "
+    "Most units need a lower limit of their own."
+)
 
 SOME: Steps = ((None, GREEN, "none"), (1, VERMILION, "some"))
 SOME_ELEVATED: Steps = ((None, GREEN, "none"), (1, ORANGE, "some"))
@@ -98,16 +98,17 @@ AGE: Steps = (
     (600 + MORE, VERMILION, "old"),
 )
 AGE_SOURCE = (
-    "Seconds since the latest alarm event that was accepted. A quiet hospital lets it grow, too: Pipeline health tells which. Above 60 s "
-    "the worker may be behind (its /ready says so), above 10 min what comes now is refused as late (policy.allowed_lateness)."
+    "Time since the latest accepted alarm event. It also grows in a quiet hospital; Pipeline "
+    "health shows which it is. Above 60 s the worker may be behind (see its /ready). Above 10 "
+    "min, new events may be rejected as late (policy.allowed_lateness)."
 )
 
 
 def query(
     expression: str, legend: str = "", ref: str = "A", instant: bool = False, interval: str = ""
 ) -> Query:
-    """A range query; `instant`: a value of now for each series, as a table. `interval`: the least
-    step.
+    """A range query. `instant`: the current value of each series, as a table. `interval`: the
+    smallest step.
     """
     one = (
         prometheus.Dataquery().datasource(DATASOURCE).expr(" ".join(expression.split())).ref_id(ref)
@@ -125,7 +126,7 @@ def of_now(expression: str, ref: str = "A", legend: str = "") -> Query:
 
 
 def cells(expression: str, ref: str) -> Query:
-    """A column of a table: `Value #REF`, beside one column a label."""
+    """A column of a table: `Value #REF`, next to one column for each label."""
     return of_now(expression, ref).format(PromQueryFormat.TABLE)
 
 
@@ -135,9 +136,9 @@ def thresholds(steps: Steps) -> Builder[models.ThresholdsConfig]:
 
 
 def words(steps: Steps) -> list[models.ValueMapping]:
-    """Every value by the word of its step.
+    """Maps every value to the word of its step.
 
-    Steps that are 0, 1, 2, ... stand for these values alone.
+    Steps 0, 1, 2, ... map exactly these values.
     """
     states = [0 if value is None else value for value, *_ in steps] == list(range(len(steps)))
     results = [
@@ -160,7 +161,7 @@ def words(steps: Steps) -> list[models.ValueMapping]:
 
 
 def _legible(source: str, steps: Steps) -> str:
-    """A panel's description: what it means, then what its colours mean, in words."""
+    """A panel's description: its meaning, and then the meaning of its colours."""
     if len(steps) < 2:
         return source
     levels = [f"{word} {_beginning(value)}" for value, _, word in steps[1:]]
@@ -198,7 +199,7 @@ def figure(
     say: bool = False,
     graph: bool = False,
 ) -> stat.Panel:
-    """One number, large. `say`: the word of its step in its place."""
+    """One large number. `say`: show the word of its step instead."""
     panel = (
         stat.Panel()
         .title(title)
@@ -230,7 +231,7 @@ def figure(
 
 
 def named(title: str, about: str, asked: Query, empty: str = NO_DATA) -> stat.Panel:
-    """The name of a series, large; its number does not matter here."""
+    """The name of a series, in large type, without its value."""
     return figure(title, about, asked, empty=empty).text_mode(shapes.BigValueTextMode.NAME)
 
 
@@ -247,8 +248,8 @@ def curves(
     right: Mapping[str, str] | None = None,
     most: float | None = None,
 ) -> timeseries.Panel:
-    """Lines over time. `colours` by the series' names, all of them; `steps` are lines to compare
-    with; `right`: names with an axis and unit of their own.
+    """Lines over time. `colours`: the colour of each series, by name. `steps`: horizontal lines to
+    compare with. `right`: units of the series on the right axis, by name.
     """
     panel = (
         timeseries.Panel()
@@ -336,9 +337,9 @@ def bars(
     most: float | None = None,
     above: bool = False,
 ) -> bargauge.Panel:
-    """A bar for each series, in the order in which the query gives them.
+    """A bar for each series, in the order of the query.
 
-    `above`: names over bars, not beside.
+    `above`: names above the bars instead of at their left.
     """
     panel = (
         bargauge.Panel()
@@ -378,13 +379,12 @@ _LABELS = (
     "severity",
     "tier",
 )
-"""All that tables' queries may have; a table shows those that it has a column for."""
+"""All labels of the tables' queries; a table shows those for which it has a column."""
 
 
 class Column:
-    """A column of a table: its query's `expression` or, without one, a label. `steps` colour it,
-    `say` writes their words; `called`: what to call values of a label; `empty`: what a cell says
-    that has none.
+    """A column of a table: an `expression` or a `label`. `steps` colour it, `say` shows their
+    words. `called`: display names of a label's values. `empty`: the text of a cell without a value.
     """
 
     def __init__(
@@ -452,8 +452,8 @@ def grid(
     descending: bool = True,
     empty: str = NO_DATA,
 ) -> table.Panel:
-    """A row for each set of labels, joined over the columns' queries; `sort` names the columns that
-    order them.
+    """A row for each set of labels, joined over the columns' queries. `sort`: the columns that order
+    the rows.
     """
     named = {}
     panel = (
@@ -498,11 +498,11 @@ def grid(
 
 
 def note(title: str, markdown: str) -> text.Panel:
-    """Words, for what no number says."""
+    """A text panel."""
     return (
         text.Panel()
         .title(title)
-        .description("What to keep in mind on this board.")
+        .description("How to use what this board shows.")
         .transparent(True)
         .mode(TextMode.MARKDOWN)
         .content(markdown)

@@ -1,5 +1,5 @@
-"""Pipeline health: whether what the other boards show is current and complete, and whether pages go
-out.
+"""Pipeline health: whether the data of the other boards is current and complete, and whether pages
+are delivered.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ _REFUSED = {
     "misrouted": SKY,
     "duplicate": GREY,
 }
-_NO_WORKER = "No worker is scraped: job alarm-fatigue"
-_NO_ALERTMANAGER = "Alertmanager is not scraped: job alertmanager"
+_NO_WORKER = "Prometheus scrapes no worker (job alarm-fatigue)"
+_NO_ALERTMANAGER = "Prometheus does not scrape Alertmanager (job alertmanager)"
 _NO_PARTITION = "No worker holds a partition"
 
 
@@ -63,7 +63,7 @@ def board() -> Board:
     one = Board(
         PIPELINE,
         "Pipeline health",
-        "Is the data current and complete, and do pages go out?",
+        "Is the data current and complete, and are pages delivered?",
         [facility()],
         [PAGED_ANYWHERE, CHANGED],
         since="now-3h",
@@ -83,7 +83,7 @@ def board() -> Board:
         (
             4,
             figure(
-                "Data is behind by",
+                "Age of the data",
                 AGE_SOURCE,
                 of_now(
                     'time() - max(alarm_fatigue_watermark_timestamp_seconds{facility="$facility"})'
@@ -91,14 +91,15 @@ def board() -> Board:
                 unit="s",
                 decimals=0,
                 steps=AGE,
-                empty="No alarm has come in from this facility",
+                empty="No alarm has arrived from this facility",
             ),
         ),
         (
             4,
             figure(
                 "Unread records",
-                "The most of any partition and topic. Above 10,000 the worker is not ready (/ready): its numbers are of the past.",
+                "The largest consumer lag of any partition. Above 10,000 records the worker is "
+                "not ready (/ready), because its numbers are not current.",
                 of_now("max(alarm_fatigue_consumer_lag_records)"),
                 steps=_LAG,
                 empty=_NO_PARTITION,
@@ -107,21 +108,23 @@ def board() -> Board:
         (
             4,
             figure(
-                "Checkpoint is old by",
-                "The oldest partition's. What came since is read again after a crash: nothing is lost, but a start takes longer "
-                "(checkpoint_interval; our own level).",
+                "Checkpoint age",
+                "Age of the oldest partition's checkpoint. After a crash, later records are read "
+                "again: nothing is lost, but a start takes longer (checkpoint_interval; our own "
+                "level).",
                 of_now("time() - min(alarm_fatigue_checkpoint_timestamp_seconds)"),
                 unit="s",
                 decimals=0,
                 steps=_CHECKPOINT,
-                empty="No state was stored yet",
+                empty="No checkpoint has been stored yet",
             ),
         ),
         (
             3,
             figure(
                 "Alerts firing",
-                "Of every severity, but for the watchdog that always fires (ALERTS).",
+                "Firing alerts of all severities, without the watchdog, which always fires "
+                "(ALERTS).",
                 of_now('count(ALERTS{alertstate="firing", severity!="none"}) or 0 * sum(up)'),
                 steps=SOME_ELEVATED,
                 empty="Prometheus scrapes nothing",
@@ -131,7 +134,8 @@ def board() -> Board:
             3,
             figure(
                 "Clinicians left out",
-                "Without series of their own because of metrics.max_clinicians; units count them all.",
+                "Clinicians without series because of metrics.max_clinicians. Units still count "
+                "them all.",
                 of_now("sum(alarm_fatigue_dropped_clinicians)"),
                 steps=SOME,
                 empty=_NO_WORKER,
@@ -141,20 +145,21 @@ def board() -> Board:
             3,
             named(
                 "Version",
-                "Of the workers; several at once while they are being renewed.",
+                "Versions of the workers; more than one during an upgrade.",
                 of_now("count by (version) (alarm_fatigue_build_info)", legend="{{version}}"),
                 empty=_NO_WORKER,
             ),
         ),
     )
-    one.heading("Is it current and complete?")
+    one.heading("Currency and completeness")
     one.line(
         6,
         (
             4,
             figure(
-                "Broker answered, ago",
-                "Since Kafka last answered any worker. Above 15 s a worker is not ready (/ready); above 30 s the alert BrokerNotAnswering.",
+                "Last broker answer",
+                "Time since Kafka last answered any worker. Above 15 s a worker is not ready "
+                "(/ready). Above 30 s the alert BrokerNotAnswering fires.",
                 of_now("time() - max(alarm_fatigue_broker_answered_timestamp_seconds)"),
                 unit="s",
                 decimals=0,
@@ -166,7 +171,8 @@ def board() -> Board:
             4,
             figure(
                 "Unread partitions",
-                "Added to an input while the workers ran: nobody reads them (runbook PartitionsUnread).",
+                "Partitions added to an input topic while the workers ran; no worker reads them "
+                "(runbook PartitionsUnread).",
                 of_now("max(alarm_fatigue_unread_partitions)"),
                 steps=SOME,
                 empty=_NO_WORKER,
@@ -176,8 +182,8 @@ def board() -> Board:
             5,
             figure(
                 "Held back by a transaction",
-                "The longest of any partition: a producer left a transaction open, and what was sent since is not counted (runbook "
-                "TransactionOpen).",
+                "The longest wait of any partition. A producer left a transaction open; records "
+                "sent since then are not counted yet (runbook TransactionOpen).",
                 of_now("max(alarm_fatigue_consumer_held_back_seconds)"),
                 unit="s",
                 decimals=0,
@@ -189,20 +195,22 @@ def board() -> Board:
             5,
             figure(
                 "Watermark ahead",
-                "How far an alarm event of this facility was dated ahead of the clock, beyond policy.max_ahead: alarms of now are late. "
-                "Correct the producer, then run alarm-fatigue facility reset.",
+                "How far an alarm event of this facility was dated ahead of the clock, beyond "
+                "policy.max_ahead. Current alarms are then rejected as late. Correct the "
+                "producer, then run alarm-fatigue facility reset.",
                 of_now('max(alarm_fatigue_watermark_ahead_seconds{facility="$facility"})'),
                 unit="s",
                 decimals=0,
                 steps=SOME,
-                empty="No alarm has come in from this facility",
+                empty="No alarm has arrived from this facility",
             ),
         ),
         (
             6,
             curves(
                 "Lost or cut records",
-                "A second: batches that could not be read, own records that the broker refused, own records that were cut.",
+                "Per second: batches that could not be read, the worker's records that the "
+                "broker refused, and its records that were cut.",
                 *(
                     query(f"sum(rate(alarm_fatigue_{metric}_total[$__rate_interval]))", name, ref)
                     for ref, (name, metric) in zip("ABC", _LOST.items(), strict=True)
@@ -218,8 +226,9 @@ def board() -> Board:
         (
             12,
             grid(
-                "Refused in the last 10 min",
-                "Records of this facility that count nowhere, by topic and reason. Late and future are clocks.",
+                "Rejected in the last 10 min",
+                "Rejected records of this facility, by topic and reason; they count nowhere. "
+                "Late and future records point to a wrong clock.",
                 Column("Topic", label="topic"),
                 Column("Reason", label="outcome"),
                 Column(
@@ -228,15 +237,16 @@ def board() -> Board:
                     '(alarm_fatigue_recent_events{facility="$facility", outcome=~"malformed|misrouted|future|late"}) > 0',
                 ),
                 sort=("Records",),
-                empty="Nothing was refused",
+                empty="No record was rejected",
             ),
         ),
         (
             12,
             grid(
                 "Device clocks",
-                "By type of device: median of the event's time minus its record's over 10 min. The same for all: the clock is off. A wide "
-                "spread: a gateway stores and forwards.",
+                "Event time minus record timestamp, by device type: the median over 10 min. An "
+                "offset with a small spread is a wrong clock. A wide spread is a gateway that "
+                "stores and forwards.",
                 Column("Device type", label="device_type"),
                 Column(
                     "Behind (-) or ahead",
@@ -251,7 +261,7 @@ def board() -> Board:
                 ),
                 sort=("Device type",),
                 descending=False,
-                empty="Too few alarm events in 10 min to say",
+                empty="Too few alarm events in 10 min",
             ),
         ),
     )
@@ -261,8 +271,9 @@ def board() -> Board:
             8,
             grid(
                 "Left out",
-                "What has no figures of its own: beyond the caps of the export (metrics.max_*), and facilities whose numbers "
-                "could not be worked out (runbook FiguresLeftOut).",
+                "Facilities, units and clinicians without metrics: those beyond the caps "
+                "(metrics.max_*), and facilities whose numbers could not be computed (runbook "
+                "FiguresLeftOut).",
                 Column("What", label="measure"),
                 Column("Left out", _left_out(), steps=SOME),
                 sort=("Left out",),
@@ -273,7 +284,7 @@ def board() -> Board:
             5,
             curves(
                 "Recipients left out",
-                "A second: an alarm counts for 256 recipients at most (runbook FiguresLeftOut).",
+                "Per second. An alarm counts for at most 256 recipients (runbook FiguresLeftOut).",
                 query(
                     "sum(rate(alarm_fatigue_recipients_dropped_total[$__rate_interval]))",
                     "recipients",
@@ -287,7 +298,8 @@ def board() -> Board:
             6,
             curves(
                 "Episodes waiting",
-                "Finished episodes that wait for a checkpoint before they are sent, of all workers. One with 100,000 stops reading.",
+                "Finished episodes of all workers that wait for a checkpoint before they are "
+                "sent. A worker with 100,000 stops reading.",
                 query("sum(alarm_fatigue_waiting_episodes)", "waiting"),
                 colours={"waiting": BLUE},
                 steps=((None, GREEN, "reading"), (100_000 + MORE, VERMILION, "paused")),
@@ -298,8 +310,9 @@ def board() -> Board:
             5,
             figure(
                 "Reading paused",
-                "The longest of any partition: the broker takes no checkpoint, and nothing is read (runbook ReadingPaused). Above 10 s "
-                "the worker is not ready.",
+                "The longest pause of any partition. The broker accepts no checkpoint, so the "
+                "worker reads nothing (runbook ReadingPaused). Above 10 s the worker is not "
+                "ready.",
                 of_now("max(alarm_fatigue_reading_paused_seconds)"),
                 unit="s",
                 decimals=0,
@@ -308,14 +321,15 @@ def board() -> Board:
             ),
         ),
     )
-    one.heading("What comes in")
+    one.heading("Input")
     one.line(
         8,
         (
             8,
             curves(
                 "Accepted records",
-                "A second, by topic. Alarms without responses or assignments: a channel is missing, and their classes will be unknown.",
+                "Per second, by topic. If alarms arrive without responses or assignments, a feed "
+                "is missing and their classes will be unknown.",
                 *(
                     query(
                         f'sum(rate(alarm_fatigue_events_total{{outcome="accepted", topic="{topic}"}}[$__rate_interval]))',
@@ -332,9 +346,10 @@ def board() -> Board:
         (
             8,
             curves(
-                "Refused records",
-                "A second, by reason; each lies in the topic rejected, with the reason in its headers (duplicates are only counted). "
-                "Late: behind the watermark by more than policy.allowed_lateness; future: ahead by more than policy.max_ahead.",
+                "Rejected records",
+                "Per second, by reason. Each is kept in the topic rejected, with the reason in "
+                "its headers (duplicates are only counted). Late: behind the watermark by more "
+                "than policy.allowed_lateness. Future: ahead by more than policy.max_ahead.",
                 *(
                     query(
                         f'sum(rate(alarm_fatigue_events_total{{outcome="{outcome}"}}[$__rate_interval]))',
@@ -351,8 +366,9 @@ def board() -> Board:
         (
             8,
             curves(
-                "Delay, from event to accepted",
-                "Nine of ten were faster, by topic. People chart late: assignments and responses may take minutes, alarms should not.",
+                "Delay from event to acceptance",
+                "90th percentile, by topic. Assignments and responses are often charted minutes "
+                "late; alarms should not be.",
                 *(
                     query(
                         f"histogram_quantile(0.9, sum by (le) "
@@ -374,7 +390,7 @@ def board() -> Board:
             8,
             curves(
                 "Unread records, by topic",
-                "The most of any partition. Above 10,000 the worker is not ready.",
+                "The largest consumer lag of any partition. Above 10,000 the worker is not ready.",
                 *(
                     query(f'max(alarm_fatigue_consumer_lag_records{{topic="{topic}"}})', topic, ref)
                     for ref, topic in _lettered(_TOPICS)
@@ -386,8 +402,8 @@ def board() -> Board:
         (
             8,
             curves(
-                "Behind, by topic",
-                "Age of the record that is next in line. Above 60 s the worker is not ready.",
+                "Lag in seconds, by topic",
+                "Age of the next record to be read. Above 60 s the worker is not ready.",
                 *(
                     query(f'max(alarm_fatigue_consumer_lag_seconds{{topic="{topic}"}})', topic, ref)
                     for ref, topic in _lettered(_TOPICS)
@@ -401,8 +417,8 @@ def board() -> Board:
         (
             8,
             curves(
-                "Watermark and checkpoint, age",
-                "How old the facility's latest alarm event is, and the oldest stored state.",
+                "Age of watermark and checkpoint",
+                "Age of the facility's latest alarm event, and of the oldest checkpoint.",
                 query(
                     'time() - max(alarm_fatigue_watermark_timestamp_seconds{facility="$facility"})',
                     "watermark",
@@ -423,9 +439,10 @@ def board() -> Board:
         (
             8,
             curves(
-                "Pages, sent and failed",
-                "Notifications of Alertmanager in each step, by all receivers; asked: alerts that Prometheus sent it as firing, repeated "
-                "ones among them. Grouping makes fewer pages of many alerts.",
+                "Pages sent and failed",
+                "Notifications that Alertmanager sent in each step, to all receivers. Asked: "
+                "firing alerts that it received from Prometheus, including repeats. Grouping "
+                "turns many alerts into fewer pages.",
                 query(
                     'sum(increase(alertmanager_alerts_received_total{status="firing"}[$__rate_interval]))',
                     "asked",
@@ -448,7 +465,7 @@ def board() -> Board:
             8,
             curves(
                 "Alerts firing, by severity",
-                "A count of ALERTS, over time.",
+                "Number of firing alerts over time (ALERTS).",
                 query(
                     'sum(ALERTS{alertstate="firing", severity="page"}) or 0 * sum(up)', "page", "A"
                 ),
@@ -470,7 +487,7 @@ def board() -> Board:
             8,
             grid(
                 "Firing now",
-                "Alerts, the units they are about, and who is asked (tier).",
+                "Firing alerts, their units, and who is notified (tier).",
                 Column("Alert", label="alertname"),
                 Column("Severity", label="severity"),
                 Column("Tier", label="tier"),
@@ -485,14 +502,15 @@ def board() -> Board:
             ),
         ),
     )
-    one.heading("The scrape itself")
+    one.heading("Scrapes")
     one.line(
         7,
         (
             12,
             curves(
-                "Scrape takes",
-                "How long Prometheus waited for the slowest worker's page; it gives up after 10 s (scrape_timeout).",
+                "Scrape duration",
+                "Duration of the slowest worker's scrape. Prometheus gives up after 10 s "
+                "(scrape_timeout).",
                 query('max(scrape_duration_seconds{job="alarm-fatigue"})', "slowest scrape"),
                 unit="s",
                 colours={"slowest scrape": BLUE},
@@ -503,8 +521,9 @@ def board() -> Board:
         (
             12,
             curves(
-                "Samples of a scrape",
-                "Of all workers; the scrape of a worker with more than 1,000,000 is refused (sample_limit).",
+                "Samples per scrape",
+                "Sum of all workers. Prometheus discards the scrape of a worker with more than "
+                "1,000,000 samples (sample_limit).",
                 query('sum(scrape_samples_scraped{job="alarm-fatigue"})', "samples"),
                 colours={"samples": BLUE},
                 empty=_NO_WORKER,

@@ -1,5 +1,5 @@
-"""Unit: its load beside what is manageable, beside its staff, and what its alarms were; assignments
-by pseudonym, in no order of load.
+"""Unit: its load compared with published limits and with its staffing, the classes of its alarms,
+and its assignments by pseudonym, never sorted by load.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ from grafana.parts import (
     query,
 )
 
-_NOBODY = "Nobody is assigned to a bed of this unit: is the roster sent?"
+_NOBODY = "No clinician is assigned to a bed of this unit; check the roster feed"
 _NO_CLINICIANS = (
-    "Nobody is on duty in this unit, or clinicians are not exported (metrics.clinicians)"
+    "No clinician is on duty in this unit, or clinicians are not exported (metrics.clinicians)"
 )
-_FEW = "Fewer than 5 classified alarms (policy.min_classified): too few to say"
+_FEW = "Too few classified alarms: fewer than 5 (policy.min_classified)"
 _CLASSES = {
     "actionable": GREEN,
     "non_actionable": VERMILION,
@@ -65,7 +65,7 @@ def board() -> Board:
     one = Board(
         UNIT,
         "Unit",
-        "One unit: how much, for how many, what it was, and what could be changed.",
+        "One unit: its load, its staffing, the classes of its alarms, and what could be changed.",
         [facility(), unit()],
         [OVERLOAD, PAGED, CHANGED],
     )
@@ -75,7 +75,7 @@ def board() -> Board:
             3,
             figure(
                 "State",
-                f"What the unit's average clinician on duty bears. {STATES_SOURCE}",
+                f"The load of the unit's average clinician on duty. {STATES_SOURCE}",
                 of_now(asked.unit("overload_state", HERE)),
                 steps=STATES,
                 say=True,
@@ -85,7 +85,7 @@ def board() -> Board:
             3,
             figure(
                 "Alarms in 10 min",
-                f"Alarms of the last 10 min over clinicians on duty. {RATE_SOURCE}",
+                f"Alarms of the last 10 min per clinician on duty. {RATE_SOURCE}",
                 of_now(asked.per_clinician(HERE, "10m")),
                 steps=RATE_10M,
                 decimals=1,
@@ -96,7 +96,7 @@ def board() -> Board:
             3,
             figure(
                 "Alarms in 1 h",
-                f"Alarms of the last hour over clinicians on duty. {LOAD_SOURCE}",
+                f"Alarms of the last hour per clinician on duty. {LOAD_SOURCE}",
                 of_now(asked.per_clinician(HERE, "1h")),
                 steps=LOAD_AN_HOUR,
                 decimals=1,
@@ -107,7 +107,7 @@ def board() -> Board:
             3,
             figure(
                 "Protected time",
-                f"Of the last hour, the average of clinicians. {PROTECTED_SOURCE}",
+                f"Average of the clinicians on duty, last hour. {PROTECTED_SOURCE}",
                 of_now(asked.protected(HERE)),
                 unit="percentunit",
                 steps=PROTECTED,
@@ -130,7 +130,8 @@ def board() -> Board:
             3,
             figure(
                 "Open now",
-                "Alarms that have not ended; standing: for over 1 h (our own); stale: for over 24 h (ISA-18.2: under 5 on any day).",
+                "Alarms that have not ended. Standing: open for over 1 h (our own). Stale: open "
+                "for over 24 h (ISA-18.2: under 5 on any day).",
                 of_now(asked.unit("open_alarms", HERE), "A", "open"),
                 of_now(asked.unit("standing_alarms", HERE), "B", "standing"),
                 of_now(asked.unit("stale_alarms", HERE), "C", "stale"),
@@ -140,8 +141,8 @@ def board() -> Board:
             3,
             figure(
                 "Unassigned, 1 h",
-                "Alarms of the last hour that were attributed to nobody: beds without an assignment at that time, or a roster charted "
-                "late.",
+                "Alarms of the last hour without an assigned clinician: the bed had no "
+                "assignment at that time, or the roster is charted late.",
                 of_now(asked.unit("unassigned_alarms", f'{HERE}, window="1h"')),
                 steps=SOME_ELEVATED,
             ),
@@ -149,8 +150,8 @@ def board() -> Board:
         (
             3,
             figure(
-                "More than last shift",
-                "Alarms of the last 12 h against those of the 12 h before: below zero is better.",
+                "Change from last shift",
+                "Alarms of the last 12 h compared with the 12 h before. Below zero is better.",
                 of_now(asked.more_than_before(HERE)),
                 unit="percentunit",
                 decimals=0,
@@ -159,15 +160,16 @@ def board() -> Board:
             ),
         ),
     )
-    one.heading("Why, and what could be changed now")
+    one.heading("Causes, and what can be changed now")
     one.line(
         6,
         (
             8,
             grid(
-                "Why: measures beyond their limits",
-                "What raised the unit's state: measures of the average clinician on duty, as they were when the state last rose, and the "
-                "limit of policy.overload. The state is left once none has been beyond its leave level for 10 min.",
+                "Measures beyond their limits",
+                "The measures that raised the unit's state, for the average clinician on duty: "
+                "their values when the state last rose, and their limits (policy.overload). The "
+                "state ends once no measure has been beyond its leave level for 10 min.",
                 Column("Measure", label="measure", called=asked.MEASURES, width=160),
                 Column("Rose at", asked.beyond("reason", HERE), decimals=2),
                 Column("Limit", asked.beyond("limit", HERE), decimals=2),
@@ -181,7 +183,7 @@ def board() -> Board:
             8,
             grid(
                 "Who could take a bed",
-                f"{asked.ROOM} In the order of pseudonyms.",
+                f"{asked.ROOM} Sorted by pseudonym.",
                 Column(
                     "Clinician",
                     label="clinician",
@@ -191,14 +193,14 @@ def board() -> Board:
                 Column("Beds now", asked.with_room(HERE)),
                 sort=("Clinician",),
                 descending=False,
-                empty="Nobody here has room: ask for staff, or for another unit's help",
+                empty="No clinician here has room: ask for staff, or for help from another unit",
             ),
         ),
         (
             8,
             bars(
                 "Most frequent alarm types, 1 h",
-                "Where to look first: alarms of the last hour by type, at most five.",
+                "The five most frequent alarm types of the last hour: where to look first.",
                 of_now(
                     f"sort_desc(topk(5, {asked.in_a_word(asked.of_type('alarms', HERE, '1h'))}))",
                     legend=asked.TYPE,
@@ -208,14 +210,14 @@ def board() -> Board:
             ).data_links([to_types()]),
         ),
     )
-    one.heading("Load beside staffing")
+    one.heading("Load and staffing")
     one.line(
         9,
         (
             12,
             curves(
-                "Alarms in 10 min per clinician, and a shift ago",
-                f"Over clinicians on duty; dashed: 12 h before. {RATE_SOURCE}",
+                "Alarms in 10 min per clinician, now and last shift",
+                f"Alarms per clinician on duty. Dashed: 12 h earlier. {RATE_SOURCE}",
                 query(asked.per_clinician(HERE, "10m"), "now", "A"),
                 query(asked.per_clinician(HERE, "10m", asked.BEFORE), "12 h before", "B"),
                 colours={"now": BLUE, "12 h before": GREY},
@@ -227,8 +229,9 @@ def board() -> Board:
         (
             12,
             curves(
-                "Alarms an hour, beside beds and clinicians",
-                f"Load is a matter of alarms, beds and people: which of them moved? Right axis: beds and clinicians. {BEDS_SOURCE}",
+                "Alarms in 1 h, beds and clinicians",
+                "Load depends on alarms, beds and staff; this shows which of them changed. Right "
+                f"axis: beds and clinicians. {BEDS_SOURCE}",
                 query(asked.alarms(HERE, "1h"), "alarms in 1 h", "A"),
                 query(asked.unit("beds", HERE), "beds", "B"),
                 query(asked.unit("clinicians", HERE), "clinicians", "C"),
@@ -243,12 +246,13 @@ def board() -> Board:
             8,
             curves(
                 "Flood: share of clinicians' time",
-                "Share of the last hour that the average clinician of the unit was in alarm flood: begins above 10 new alarms in 10 min, "
-                "ends below 5; the aim is under 1 % of time (ISA-18.2-2016).",
+                "Share of the last hour that the unit's average clinician spent in alarm flood. "
+                "A flood begins above 10 new alarms in 10 min and ends below 5. The target is "
+                "under 1 % of time (ISA-18.2-2016).",
                 query(asked.average("flood_ratio", HERE, "1h"), "in flood"),
                 unit="percentunit",
                 colours={"in flood": VERMILION},
-                steps=((None, GREEN, "as aimed"), (0.01, ORANGE, "above the aim")),
+                steps=((None, GREEN, "on target"), (0.01, ORANGE, "above target")),
                 empty=_NO_CLINICIANS,
             ),
         ),
@@ -256,7 +260,7 @@ def board() -> Board:
             8,
             curves(
                 "Protected time, over time",
-                f"Of the last hour and of 12 h, the average of clinicians. {PROTECTED_SOURCE}",
+                f"Average of the clinicians on duty, over 1 h and 12 h. {PROTECTED_SOURCE}",
                 query(asked.protected(HERE), "1 h", "A"),
                 query(asked.protected(HERE, "12h"), "12 h", "B"),
                 unit="percentunit",
@@ -269,9 +273,10 @@ def board() -> Board:
         (
             8,
             curves(
-                "How evenly the load fell",
-                "Gini coefficient of the last hour's alarms over clinicians on duty: 0 alike, towards 1 all on one. What is uneven can "
-                "be evened out by handing over a bed (our own: no published limit).",
+                "Spread of load",
+                "Gini coefficient of the last hour's alarms over clinicians on duty: 0 if all "
+                "have equally many, towards 1 if one has all. Handing over a bed can even out "
+                "the load (our own: no published limit).",
                 query(asked.unit("load_spread", f'{HERE}, window="1h"'), "spread"),
                 unit="percentunit",
                 most=1,
@@ -280,15 +285,17 @@ def board() -> Board:
             ),
         ),
     )
-    one.heading("What the alarms were")
+    one.heading("Alarms by class")
     one.line(
         9,
         (
             8,
             curves(
                 "Classes, alarms in 1 h",
-                "Actionable: somebody intervened or consulted (Bonafide 2015, 2017), or a review says so. Non-actionable: nobody needed "
-                "to. Technical alarms are apart. Pending: not over, or within 5 min of its end. Unknown: no channel tells what was done.",
+                "Actionable: a clinician intervened or consulted (Bonafide 2015, 2017), or a "
+                "reviewer said so. Non-actionable: no action was needed. Technical: about the "
+                "device. Pending: not over, or ended within the last 5 min. Unknown: no feed "
+                "reports what was done.",
                 *_by_class(),
                 colours=_CLASSES,
                 stacked=True,
@@ -297,9 +304,10 @@ def board() -> Board:
         (
             8,
             curves(
-                "Non-actionable, and how much is known",
-                "Share of the classified alarms of 12 h that needed nobody, with technical ones and without (Bonafide 2015: 87 % in a "
-                "PICU, 99 % on a ward); known: share of all alarms that is classified at all. A ratio is as good as that.",
+                "Non-actionable share of classified alarms",
+                "Share of the classified alarms of 12 h, with and without technical ones "
+                "(Bonafide 2015: 87 % in a PICU, 99 % on a ward). Known: the classified share of "
+                "all alarms. The lower it is, the less the other two shares tell.",
                 query(
                     asked.unit("nonactionable_ratio", f'{HERE}, window="12h", scope="all"'),
                     "non-actionable or technical",
@@ -326,14 +334,19 @@ def board() -> Board:
             8,
             curves(
                 "First response",
-                "From an alarm's start to the first response of any kind, of alarms that became final in at least 30 min: half, and nine "
-                "of ten, were faster. Goerges 2009: median 17 s in an ICU; Bonafide 2017: median 10.4 min.",
-                _response(0.5, "half", "A"),
-                _response(0.9, "nine of ten", "B"),
-                _response(0.5, "half, high priority", "C", ', priority="high"'),
+                "Time from an alarm's start to the first response of any kind: median and 90th "
+                "percentile over at least 30 min. Goerges 2009: median 17 s in an ICU. Bonafide "
+                "2017: median 10.4 min.",
+                _response(0.5, "median", "A"),
+                _response(0.9, "90th percentile", "B"),
+                _response(0.5, "median, high priority", "C", ', priority="high"'),
                 unit="s",
-                colours={"half": SKY, "nine of ten": ORANGE, "half, high priority": VERMILION},
-                empty="No response to any alarm in this time, or responses are not sent",
+                colours={
+                    "median": SKY,
+                    "90th percentile": ORANGE,
+                    "median, high priority": VERMILION,
+                },
+                empty="No response to any alarm in this time, or no response feed",
             ),
         ),
     )
@@ -343,8 +356,9 @@ def board() -> Board:
             12,
             bars(
                 "Most frequent alarm types, 12 h",
-                "Share of the unit's alarms, the ten most frequent types; more on the board Alarm types. ISA-18.2: the ten most frequent "
-                "should make 1 to 5 % of the load, and have action plans.",
+                "The ten most frequent types, as shares of the unit's alarms; see the board "
+                "Alarm types. ISA-18.2: the ten most frequent should cause 1 to 5 % of the load, "
+                "and each needs an action plan.",
                 of_now(
                     f"sort_desc({asked.in_a_word(asked.of_type('share', HERE, '12h'))})",
                     legend=asked.TYPE,
@@ -357,8 +371,9 @@ def board() -> Board:
             6,
             curves(
                 "Chattering and fleeting, in 1 h",
-                "Chattering: at least the third within 60 s of one device, source and code. Fleeting: over sooner than 15 s "
-                "(policy.fleeting). ISA-18.2 aims at none of either: a delay or deadband is the usual remedy.",
+                "Chattering: at least the third alarm of one device, source and code within 60 "
+                "s. Fleeting: shorter than 15 s (policy.fleeting). ISA-18.2 aims at none of "
+                "either. The usual remedy is a delay or deadband.",
                 query(asked.unit("chattering_alarms", f'{HERE}, window="1h"'), "chattering", "A"),
                 query(asked.unit("fleeting_alarms", f'{HERE}, window="1h"'), "fleeting", "B"),
                 colours={"chattering": VERMILION, "fleeting": SKY},
@@ -368,7 +383,7 @@ def board() -> Board:
             6,
             bars(
                 "Priorities, 12 h",
-                "Share of alarms; ISA-18.2 aims at 80 % low, 15 % medium, 5 % high. Where most are urgent, none is.",
+                "Share of alarms. ISA-18.2 aims at 80 % low, 15 % medium, 5 % high.",
                 *(
                     of_now(
                         asked.unit("priority_share", f'{HERE}, window="12h", priority="{name}"'),
@@ -383,16 +398,17 @@ def board() -> Board:
             ),
         ),
     )
-    one.heading("Assignments: by pseudonym, in the order of pseudonyms")
+    one.heading("Assignments, sorted by pseudonym")
     one.line(
         9,
         (
             24,
             grid(
                 "Assignments",
-                "What each assignment bears now; a pseudonym leads to its board. Never sorted by load: what is compared are beds and "
-                f"limits, not people. {STATES_SOURCE} {PROTECTED_SOURCE} Exposure: non-actionable alarms of 120 min (Bonafide 2015), "
-                "never proof of harm.",
+                "The current load of each assignment. A pseudonym links to its board. The table "
+                "is never sorted by load: it compares beds and limits, not people. "
+                f"{STATES_SOURCE} {PROTECTED_SOURCE} Exposure: non-actionable alarms of 120 min "
+                "(Bonafide 2015); it is no proof of harm.",
                 Column(
                     "Clinician",
                     label="clinician",
@@ -451,5 +467,8 @@ def _by_class() -> list[Query]:
 
 
 def _response(share: float, name: str, ref: str, more: str = "") -> Query:
-    found = f"sum by (le) (rate(alarm_fatigue_response_seconds_bucket{{{HERE}{more}}}[$__rate_interval]))"
+    found = (
+        "sum by (le) "
+        f"(rate(alarm_fatigue_response_seconds_bucket{{{HERE}{more}}}[$__rate_interval]))"
+    )
     return query(f"histogram_quantile({share}, {found})", name, ref, interval="30m")

@@ -9,9 +9,8 @@ from typing import Any
 
 from msgspec.json import schema_components
 
-from analyzer.model.facts import MAX_ID_LENGTH
-from analyzer.model.policy import SECOND
-from analyzer.whatif.levers import LONGEST
+from analyzer.model import MAX_ID_LENGTH, SECOND
+from analyzer.whatif import LONGEST
 from streams.files.findings import MOST, TOP
 from streams.http.documents.board import MOST_UNITS, Clinicians, Units
 from streams.http.documents.common import Error

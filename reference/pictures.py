@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from analyzer.model.overload import STATES
-from analyzer.overload.machine import RULES, Rule
+from analyzer.model import STATES
+from analyzer.overload import RULES, Rule
 
 WIDTH, HEIGHT = 1000, 480
 _BOX_WIDTH, _BOX_HEIGHT, _LINE = 160, 56, 17

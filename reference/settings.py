@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import inspect
 import types
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import annotated_types
 import yaml
@@ -16,17 +16,12 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
-from analyzer.model import FindingsPolicy, OverloadPolicy, Policy
+from analyzer.model import Action, Levels, Milliseconds
 from reference import markdown
 from reference.markdown import code, codes
 from streams.settings import (
     Duration,
-    FindingsSettings,
-    LevelsSettings,
-    OverloadSettings,
-    PolicySettings,
     Settings,
-    Window,
 )
 
 ENVIRONMENT = Settings.model_config["env_prefix"] or ""
@@ -75,13 +70,6 @@ GROUPS = {
         "When a pattern drives an alarm type. Shares are fractions of 1.",
     ),
 }
-
-DOCUMENTED: dict[type[BaseModel], type[Any]] = {
-    PolicySettings: Policy,
-    OverloadSettings: OverloadPolicy,
-    FindingsSettings: FindingsPolicy,
-}
-"""Settings that are explained where the engine declares them."""
 
 MEANING = {
     "policy.windows": "Lengths of the sliding windows. 10 min is the interval of ISA-18.2 rates; 2 h the exposure of Bonafide "
@@ -164,17 +152,26 @@ def _entry(of: Setting) -> str:
     return f"### {code(of.name)}\n\n{markdown.sentence(of.meaning)}\n\nType: {of.kind}{bounds}; {default}.  \nVariable: {code(of.variable)}"
 
 
-def _of(model: type[BaseModel], defaults: dict[str, Any], prefix: str) -> Iterator[Setting]:
+def _of(model: type[Any], defaults: dict[str, Any], prefix: str) -> Iterator[Setting]:
+    """The settings of a pydantic model, or of a dataclass, which documents its fields itself."""
     hints = get_type_hints(model, include_extras=True)
-    for name, field in model.model_fields.items():
-        path, hint = prefix + name, hints[name]
-        if isinstance(hint, type) and issubclass(hint, BaseModel) and hint is not LevelsSettings:
+    described = documentation(model) if is_dataclass(model) else {}
+    models: dict[str, FieldInfo] = getattr(model, "model_fields", {})
+    for name in models or [one.name for one in fields(model)]:
+        path, hint, field = prefix + name, hints[name], models.get(name)
+        if get_origin(hint) is Annotated and is_dataclass(get_args(hint)[0]):
+            hint = get_args(hint)[0]
+        if (is_dataclass(hint) and hint is not Levels) or _is_model(hint):
             yield from _of(hint, defaults[name], path + ".")
             continue
         variable = ENVIRONMENT + path.replace(".", NESTED).upper()
-        meaning = MEANING.get(path) or field.description or documentation(DOCUMENTED[model])[name]
-        bounds = BOUNDS.get(path) or _bounds(field)
+        meaning = MEANING.get(path) or (field and field.description) or described[name]
+        bounds = BOUNDS.get(path) or (_bounds(field) if field else "")
         yield Setting(path, variable, _kind(hint), _spelled(defaults.get(name)), bounds, meaning)
+
+
+def _is_model(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, BaseModel)
 
 
 def _spelled(value: Any) -> str:
@@ -210,16 +207,17 @@ def _kind(hint: Any) -> str:
     """The type of a setting, in words."""
     if get_origin(hint) in (Union, types.UnionType):
         hint = next(one for one in get_args(hint) if one is not type(None))
-    if hint == Duration:
+    if hint in (Duration, Milliseconds):
         return "duration"
-    if hint is LevelsSettings:
+    if hint is Levels:
         return "levels, `elevated` and `overloaded`, each with `enter` and `leave`"
     if get_origin(hint) is Literal:
         return f"one of {codes(get_args(hint))}"
-    if get_origin(hint) is list:
-        (inner,) = get_args(hint)
-        return "list of durations" if inner == Window else f"list of {codes(get_args(inner))}"
     if get_origin(hint) is dict:
+        return "list of durations"
+    if get_origin(hint) is tuple:
+        return f"list of {codes(get_args(Action))}"
+    if get_origin(hint) is Mapping:
         return "levels by unit and measure"
     return {
         bool: "true or false",

@@ -12,8 +12,8 @@ from reference import markdown
 from reference.markdown import code, codes
 from reference.settings import Defaults
 from streams.formats.codec import ON_THE_WIRE
+from streams.formats.times import show_duration
 from streams.kafka.topics import TopicPlan, plans
-from streams.settings import show_duration
 
 INTRODUCTION = """
 `alarm-fatigue topics` creates these topics and checks them. Every record of an input is a JSON object and has the

@@ -4,14 +4,11 @@ in this order of rank.
 
 from __future__ import annotations
 
-import re
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -28,181 +25,16 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from analyzer import FindingsPolicy, Policy, Topic
-from analyzer.model import MEASURES, Action, Level, Levels, OverloadPolicy
-
-_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+from analyzer import Policy, Topic
+from streams.formats.times import parse_duration, show_duration
+from streams.policy_settings import Spelled
 
 
 class SettingsError(Exception):
     """Settings that cannot be: one line that names the setting and what was expected."""
 
 
-def parse_duration(text: Any) -> int:
-    """A duration such as `250ms`, `15s`, `10m`, `12h` or `7d`, in milliseconds."""
-    found = re.fullmatch(r"(\d+)(ms|s|m|h|d)", text) if isinstance(text, str) else None
-    if not found:
-        raise ValueError("expected a duration such as 15s, 10m or 12h")
-    return int(found[1]) * _UNITS[found[2]]
-
-
-def show_duration(milliseconds: int) -> str:
-    """The shortest spelling that `parse_duration` reads back.
-
-    >>> show_duration(600_000), show_duration(1500)
-    ('10m', '1500ms')
-    """
-    unit = next(unit for unit in ("d", "h", "m", "s", "ms") if milliseconds % _UNITS[unit] == 0)
-    return f"{milliseconds // _UNITS[unit]}{unit}"
-
-
-def _check_window(name: str) -> str:
-    parse_duration(name)
-    return name
-
-
-Window = Annotated[str, AfterValidator(_check_window)]
-"""A window's name is its length."""
-
 Duration = Annotated[int, BeforeValidator(parse_duration), PlainSerializer(show_duration)]
-
-
-class LevelSettings(BaseModel):
-    """Beyond `enter` a state is entered, at `leave` or on its quiet side it is left."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    enter: float
-    leave: float
-
-
-class LevelsSettings(BaseModel):
-    """A measure's levels, both together: one that is not given is none, and the measure never calls
-    for that state.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    elevated: LevelSettings | None = None
-    overloaded: LevelSettings | None = None
-
-    def levels(self) -> Levels:
-        of = {name: getattr(self, name) for name in ("elevated", "overloaded")}
-        return Levels(
-            **{
-                name: None if one is None else Level(one.enter, one.leave)
-                for name, one in of.items()
-            }
-        )
-
-
-def _spelled(levels: Levels) -> LevelsSettings:
-    return LevelsSettings.model_validate(asdict(levels))
-
-
-_POLICY = Policy()
-_USUAL = _POLICY.overload
-
-
-class OverloadSettings(BaseModel):
-    """When a load is elevated or overloaded; see `analyzer.model.policy.OverloadPolicy` for meaning
-    and sources.
-    """
-
-    model_config = ConfigDict(extra="forbid", validate_default=True)
-
-    every: Duration = Field("1m")  # type: ignore[assignment]
-    hold: Duration = Field("2m")  # type: ignore[assignment]
-    cool_down: Duration = Field("10m")  # type: ignore[assignment]
-    alarms_10m: LevelsSettings = _spelled(_USUAL.alarms_10m)
-    alarms_1h: LevelsSettings = _spelled(_USUAL.alarms_1h)
-    protected_1h: LevelsSettings = _spelled(_USUAL.protected_1h)
-    unanswered: LevelsSettings = _spelled(_USUAL.unanswered)
-    beds: LevelsSettings = _spelled(_USUAL.beds)
-    protected_duty: Duration = Field("30m")  # type: ignore[assignment]
-    units: dict[str, dict[str, LevelsSettings]] = {}
-
-    def policy(self) -> OverloadPolicy:
-        return OverloadPolicy(
-            **{
-                name: getattr(self, name)
-                for name in ("every", "hold", "cool_down", "protected_duty")
-            },
-            **{measure: getattr(self, measure).levels() for measure in MEASURES},
-            units={
-                unit: {measure: one.levels() for measure, one in of.items()}
-                for unit, of in self.units.items()
-            },
-        )
-
-
-class FindingsSettings(BaseModel):
-    """When a pattern drives an alarm type; see `analyzer.model.policy.FindingsPolicy` for the
-    figures' meaning and sources.
-    """
-
-    model_config = ConfigDict(extra="forbid", validate_default=True)
-
-    min_classified: int = 20
-    driving_share: float = 0.2
-    sparing_share: float = 0.5
-    duplicate_within: Duration = Field("5s")  # type: ignore[assignment]
-    hugging: float = 0.05
-    standing: Duration = Field("1h")  # type: ignore[assignment]
-    stale: Duration = Field("24h")  # type: ignore[assignment]
-    slow_answer: Duration = Field("10m")  # type: ignore[assignment]
-
-    @model_validator(mode="after")
-    def _is_possible(self) -> FindingsSettings:
-        self.policy()
-        return self
-
-    def policy(self) -> FindingsPolicy:
-        return FindingsPolicy(**{name: getattr(self, name) for name in type(self).model_fields})
-
-
-class PolicySettings(BaseModel):
-    """The figures that decide a number; see `analyzer.model.policy.Policy` for their meaning and
-    sources.
-    """
-
-    model_config = ConfigDict(extra="forbid", validate_default=True)
-
-    windows: list[Window] = ["10m", "1h", "2h", "12h"]
-    action_window: Duration = Field("5m")  # type: ignore[assignment]  # defaults are spelled as users spell them
-    fleeting: Duration = Field("15s")  # type: ignore[assignment]
-    cover: Duration = Field("12h")  # type: ignore[assignment]
-    cover_by: list[Action] = list(_POLICY.cover_by)  # type: ignore[arg-type]  # the policy has checked them
-    min_classified: int = 5
-    allowed_lateness: Duration = Field("10m")  # type: ignore[assignment]
-    max_ahead: Duration = Field("2m")  # type: ignore[assignment]
-    horizon: Duration = Field("26h")  # type: ignore[assignment]
-    top_types: int = 10
-    max_open_alarms: int = 50_000
-    overload: OverloadSettings = OverloadSettings()
-    findings: FindingsSettings = FindingsSettings()
-
-    @model_validator(mode="after")
-    def _is_possible(self) -> PolicySettings:
-        self.policy()
-        return self
-
-    def policy(self) -> Policy:
-        others = {"windows", "cover_by", "overload", "findings"}
-        fields = self.model_dump(exclude=others) | {
-            name: getattr(self, name) for name in _DURATIONS
-        }
-        windows = {name: parse_duration(name) for name in self.windows}
-        return Policy(
-            windows=windows,
-            cover_by=tuple(sorted(set(self.cover_by))),
-            overload=self.overload.policy(),
-            findings=self.findings.policy(),
-            **fields,
-        )
-
-
-_DURATIONS = ("action_window", "fleeting", "cover", "allowed_lateness", "max_ahead", "horizon")
 
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -219,12 +51,14 @@ class WebSettings(BaseModel):
 
     host: str = Field(
         "127.0.0.1",
-        description="address to serve on; other than loopback it needs a token, client certificates or `allow_remote`",
+        description="address to serve on; other than loopback it needs a token, client certificates or "
+        "`allow_remote`",
     )
     port: int = Field(9464, ge=1, le=65535, description="port to serve on")
     allow_remote: bool = Field(
         False,
-        description="serve other machines without authentication, because a network policy or a proxy guards the worker",
+        description="serve other machines without authentication, because a network policy or a proxy "
+        "guards the worker",
     )
     token: SecretStr | None = Field(
         None, exclude=True, description="what readers must present; `config check` never prints it"
@@ -281,8 +115,9 @@ class WebSettings(BaseModel):
         )
         if not self.is_local and not authenticates and not self.allow_remote:
             raise ValueError(
-                f"host: {self.host} would serve without authentication to other machines; set web.token_file or web.tls_client_ca_file, "
-                "or web.allow_remote to true if a network policy or a proxy guards it"
+                f"host: {self.host} would serve without authentication to other machines; set "
+                "web.token_file or web.tls_client_ca_file, or web.allow_remote to true if a "
+                "network policy or a proxy guards it"
             )
         return self
 
@@ -309,7 +144,8 @@ class MetricsSettings(BaseModel):
     max_units: int = Field(
         500,
         ge=1,
-        description="most units with series, rows on the page and findings; further ones are counted in `dropped_units`",
+        description="most units with series, rows on the page and findings; further ones are counted in "
+        "`dropped_units`",
     )
     """A unit has up to 280 series with four windows and ten alarm types: 500 are 140,000, and the
     units of 16 hospitals of 30.
@@ -357,8 +193,8 @@ class Settings(BaseSettings):
     )
     pseudonym_key_file: Path | None = Field(
         None,
-        description="file with the key that pseudonyms are made with, the same for all workers; without it, a key is made for the "
-        "account on first use",
+        description="file with the key that pseudonyms are made with, the same for all workers; without "
+        "it, a key is made for the account on first use",
     )
     max_record_bytes: int = Field(
         1 << 20, ge=1024, description="longest input record, in bytes; longer ones are malformed"
@@ -368,18 +204,20 @@ class Settings(BaseSettings):
     )  # type: ignore[assignment]
     session_timeout: Duration = Field(
         "6s",
-        description="after this long without a heartbeat, the group gives a worker's partitions to others",
+        description="after this long without a heartbeat, the group gives a worker's partitions "
+        "to others",
     )  # type: ignore[assignment]
     stall_timeout: Duration = Field(
         "2m",
-        description="a worker that makes no progress for this long exits, so that its service manager restarts it",
+        description="a worker that makes no progress for this long exits, so that its service manager "
+        "restarts it",
     )  # type: ignore[assignment]
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="the least severe messages that are logged"
     )
     web: WebSettings = WebSettings()
     metrics: MetricsSettings = MetricsSettings()
-    policy: PolicySettings = PolicySettings()
+    policy: Annotated[Policy, Spelled()] = Policy()
 
     @property
     def episodes_topic(self) -> str:
@@ -442,10 +280,13 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _explain(error: Any) -> str:
-    place = ".".join(str(part) for part in error["loc"])
+    parts = [str(part) for part in error["loc"]]
     message = (
         "no such setting"
         if error["type"] == "extra_forbidden"
         else error["msg"].removeprefix("Value error, ")
     )
+    if parts and message.startswith(f"{parts[-1]}."):  # the message names its group itself
+        parts.pop()
+    place = ".".join(parts)
     return f"{place}: {message}" if place else message

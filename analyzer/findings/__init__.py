@@ -5,13 +5,25 @@ another setting would have done.
 """
 
 from analyzer.findings.evidence import Evidence
-from analyzer.findings.findings import PATTERNS, REMEDIES, Finding, Pattern, UnitFindings
+from analyzer.findings.findings import (
+    PATTERNS,
+    REMEDIES,
+    Finding,
+    Owner,
+    Pattern,
+    Remedy,
+    UnitFindings,
+    Verdict,
+)
 
 __all__ = [
     "PATTERNS",
     "REMEDIES",
     "Evidence",
     "Finding",
+    "Owner",
     "Pattern",
+    "Remedy",
     "UnitFindings",
+    "Verdict",
 ]

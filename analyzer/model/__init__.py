@@ -27,6 +27,7 @@ from analyzer.model.facts import (
     expected_time,
     is_plain,
 )
+from analyzer.model.overload import STATES
 from analyzer.model.policy import (
     HOUR,
     JUDGING,
@@ -36,6 +37,7 @@ from analyzer.model.policy import (
     FindingsPolicy,
     Level,
     Levels,
+    Milliseconds,
     OverloadPolicy,
     Policy,
 )
@@ -55,6 +57,7 @@ __all__ = [
     "NOTHING_FINISHED",
     "PRIORITIES",
     "SECOND",
+    "STATES",
     "Action",
     "AlarmEvent",
     "Assignment",
@@ -68,6 +71,7 @@ __all__ = [
     "Label",
     "Level",
     "Levels",
+    "Milliseconds",
     "OverloadPolicy",
     "Phase",
     "Policy",

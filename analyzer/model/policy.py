@@ -11,9 +11,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
-from typing import get_args
+from typing import Annotated, TypeAlias, get_args
 
 from analyzer.model.facts import Action
+
+Milliseconds: TypeAlias = Annotated[int, "ms"]
+"""A duration; settings spell it as `15s`."""
 
 SECOND = 1000
 MINUTE = 60 * SECOND
@@ -72,13 +75,13 @@ class OverloadPolicy:
     A unit's measures are those of its average clinician on duty.
     """
 
-    every: int = MINUTE
+    every: Milliseconds = MINUTE
     """How often the state is evaluated, at whole multiples of this since the epoch."""
-    hold: int = 2 * MINUTE
+    hold: Milliseconds = 2 * MINUTE
     """A state is entered once a measure has been beyond its enter level for this long without a
     break (our own: one burst is not a state).
     """
-    cool_down: int = 10 * MINUTE
+    cool_down: Milliseconds = 10 * MINUTE
     """A state is left once no measure has been beyond its leave level for this long (an ISA-18.2
     interval).
     """
@@ -101,7 +104,7 @@ class OverloadPolicy:
     2014). Most units need a lower limit: set it in `units` (California's Title 22 has 2 in
     intensive care, 4 in emergency and telemetry, 5 in surgery).
     """
-    protected_duty: int = 30 * MINUTE
+    protected_duty: Milliseconds = 30 * MINUTE
     """With less duty than this in the last hour, `protected_1h` is not evaluated (our own)."""
     units: Mapping[str, Mapping[str, Levels]] = field(default_factory=dict)
     """Levels of single units, by `unit` or `facility/unit` (which takes precedence), then by
@@ -163,7 +166,7 @@ class FindingsPolicy:
     """
 
     min_classified: int = 20
-    """A type with fewer classified alarms is reported as "too few to say". With 20, a Wilson
+    """A type with fewer classified alarms is reported as "too few". With 20, a Wilson
     interval still spans up to 40 percentage points: enough to distinguish 87 % non-actionable
     (Bonafide 2015) from half, and not much more (our own).
     """
@@ -175,7 +178,7 @@ class FindingsPolicy:
     """A pattern also needs a non-actionable share (lower bound) of at least this: a remedy must not
     affect alarms that are needed (our own).
     """
-    duplicate_within: int = 5 * SECOND
+    duplicate_within: Milliseconds = 5 * SECOND
     """Alarms of two types that begin this close together at one bed report one event twice (our
     own).
     """
@@ -184,11 +187,11 @@ class FindingsPolicy:
     would not have raised the alarm (our own; in Welch 2011 an SpO2 limit of 88 instead of 90, 2 %
     lower, removed 63 % of the alarms).
     """
-    standing: int = STANDING
+    standing: Milliseconds = STANDING
     """A non-actionable alarm that lasts longer than this is a state, not an event (our own)."""
-    stale: int = STALE
+    stale: Milliseconds = STALE
     """ISA-18.2-2016: an alarm active for more than 24 h."""
-    slow_answer: int = 10 * MINUTE
+    slow_answer: Milliseconds = 10 * MINUTE
     """An actionable alarm without a response for longer than this was answered late (our own; half
     the responses in Bonafide 2017 took more than 10.4 min).
     """
@@ -206,16 +209,16 @@ class FindingsPolicy:
 class Policy:
     """How facts become numbers."""
 
-    windows: dict[str, int] = field(default_factory=lambda: dict(DEFAULT_WINDOWS))
-    action_window: int = 5 * MINUTE
+    windows: dict[str, Milliseconds] = field(default_factory=lambda: dict(DEFAULT_WINDOWS))
+    action_window: Milliseconds = 5 * MINUTE
     """How long after an alarm's end an intervention or consultation still counts as a response to
     it (Görges 2009, Anesth Analg).
     """
-    fleeting: int = 15 * SECOND
+    fleeting: Milliseconds = 15 * SECOND
     """An unanswered alarm shorter than this is non-actionable (a 14 s delay removes half of them:
     Görges 2009).
     """
-    cover: int = 12 * HOUR
+    cover: Milliseconds = 12 * HOUR
     """A unit without evidence for this long that interventions are recorded is not covered: its
     alarms are `unknown` (a shift; our own).
     """
@@ -226,13 +229,13 @@ class Policy:
     """
     min_classified: int = 5
     """With fewer classified alarms than this, a ratio is absent (our own)."""
-    allowed_lateness: int = 10 * MINUTE
+    allowed_lateness: Milliseconds = 10 * MINUTE
     """How far behind the watermark of its topic an alarm or response may be and still be accepted
     (our own).
     """
-    max_ahead: int = 2 * MINUTE
+    max_ahead: Milliseconds = 2 * MINUTE
     """How far a record's time may be ahead of its Kafka timestamp (our own)."""
-    horizon: int = 26 * HOUR
+    horizon: Milliseconds = 26 * HOUR
     """Facts older than this are dropped, except those of open alarms and of assignments in force.
     """
     top_types: int = 10

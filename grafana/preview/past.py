@@ -22,7 +22,7 @@ from pathlib import Path
 from analyzer import Engine, Policy
 from analyzer.model import HOUR, MINUTE
 from streams import __version__
-from streams.demo.run import hospital
+from streams.demo.hospital import hospital
 from streams.files.replay import Exposition
 from streams.formats.codec import decode_slice
 from streams.metrics.definitions import DEFINITIONS, PREFIX

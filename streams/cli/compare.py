@@ -1,4 +1,4 @@
-"""The command `compare`: what came of a change."""
+"""The command `compare`: the effect of a change."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import msgspec
 import typer
 
 from analyzer.whatif import Scope, TooShort
+from streams.cli.arguments import alarm_type, as_percent, as_priority
 from streams.cli.console import STRICT, WRONG, fail, moment, show
-from streams.cli.tune import Episodes, Mapped, alarm_type, as_percent, as_priority, read
+from streams.cli.tune import Episodes, Mapped, read
 from streams.files.comparing import compared, words
 
 MOST_DAYS = 28
@@ -30,35 +31,46 @@ def compare(
         typer.Option(
             "--change",
             metavar="FILE.json",
-            help="Or its record (tune apply), which names time and alarms.",
+            help="The record of the change (from tune apply), instead of --at and a choice of "
+            "alarms.",
         ),
     ] = None,
     facility: Annotated[
         str | None,
-        typer.Option("--facility", help="The alarms that were changed: of this facility."),
+        typer.Option("--facility", help="Facility of the changed alarms."),
     ] = None,
-    unit: Annotated[str | None, typer.Option("--unit", help="Of units of this name.")] = None,
+    unit: Annotated[str | None, typer.Option("--unit", help="Unit of the changed alarms.")] = None,
     type_: Annotated[
-        str | None, typer.Option("--type", metavar="DEVICE_TYPE/SOURCE/CODE", help="Of this type.")
+        str | None,
+        typer.Option(
+            "--type", metavar="DEVICE_TYPE/SOURCE/CODE", help="Type of the changed alarms."
+        ),
     ] = None,
-    priority: Annotated[str | None, typer.Option("--priority", help="Of this priority.")] = None,
+    priority: Annotated[
+        str | None, typer.Option("--priority", help="Priority of the changed alarms.")
+    ] = None,
     control: Annotated[
         list[str] | None,
         typer.Option(
-            "--control", help="A unit without the change; several.", show_default="all others"
+            "--control",
+            help="A control unit, without the change; can be repeated.",
+            show_default="all others",
         ),
     ] = None,
     days: Annotated[
-        int, typer.Option("--days", min=3, max=366, help="At most so many on each side.")
+        int, typer.Option("--days", min=3, max=366, help="Most days to compare on each side.")
     ] = MOST_DAYS,
-    confidence: Annotated[str, typer.Option("--confidence", help="Percent, two-sided.")] = "95",
+    confidence: Annotated[
+        str, typer.Option("--confidence", help="Confidence in percent, two-sided.")
+    ] = "95",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit status 3 if any line was malformed.")
     ] = False,
 ) -> None:
-    """Compare the days after a change with the days before it, beside units without it; and what
-    must not get worse.
+    """Compare the days after a change with the days before it, and with control units.
+
+    It also reports what must not get worse: actionable alarms and response times.
 
     Example: alarm-fatigue compare --episodes episodes.jsonl --at 2026-04-01T07:00:00Z --unit MICU
 
@@ -76,7 +88,7 @@ def compare(
     expected = None
     if change is not None:
         if at is not None or scope != Scope():
-            fail("--change: expected no --at and no choice of alarms beside it", WRONG)
+            fail("--change: cannot be combined with --at or a choice of alarms", WRONG)
         when, scope, expected = _recorded_change(change)
     elif at is None:
         fail("expected --at TIME, or --change FILE.json", WRONG)

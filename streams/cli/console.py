@@ -1,16 +1,12 @@
-"""What the commands share: one-line failures, options that several take, times, progress bars, and
-sending to Kafka.
-"""
+"""Shared by the commands: one-line errors, common options, times, progress bars, sending to Kafka."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -28,16 +24,19 @@ from rich.progress import (
 
 from analyzer import TOPICS
 from streams.formats.codec import to_json
+from streams.formats.times import parse_duration, parse_time
 from streams.settings import Settings, SettingsError, load
 
 FAILED, WRONG, STRICT, INTERRUPTED = 1, 2, 3, 130
-"""Exit statuses: could not do it; wrong arguments; did it, but --strict and some lines were
-malformed; Ctrl-C before the end.
+"""Exit statuses: failure; wrong arguments; done, but --strict and some lines were malformed;
+stopped by Ctrl-C.
 """
 
 Config = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="Settings (YAML); the environment overrides it."),
+    typer.Option(
+        "--config", metavar="FILE", help="Settings file (YAML); environment variables override it."
+    ),
 ]
 Broker = Annotated[
     str | None, typer.Option("--broker", metavar="HOST:PORT", help="Kafka's bootstrap address.")
@@ -67,18 +66,19 @@ def show(found: Any, lines: Iterable[str], as_json: bool) -> None:
 
 
 def moment(text: str, option: str) -> int:
-    """A time as the contract writes it, in ms, within the years that calendars know."""
+    """The time given with `option`, in ms since 1970."""
     try:
-        if re.fullmatch(r"-?[0-9]+", text):
-            found = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(text))
-        elif (found := datetime.fromisoformat(text)).tzinfo is None:
-            raise ValueError
-    except (ValueError, OverflowError):
-        fail(
-            f"{option}: expected an RFC 3339 time with an offset, such as 2026-03-01T07:00:00Z, or ms since 1970",
-            WRONG,
-        )
-    return round(found.timestamp() * 1000)
+        return parse_time(text)
+    except ValueError as error:
+        fail(f"{option}: {error}", WRONG)
+
+
+def duration(text: str, option: str) -> int:
+    """The duration given with `option`, in ms."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        fail(f"{option}: {error}", WRONG)
 
 
 @contextmanager
@@ -127,7 +127,8 @@ def send(
             keeping = {} if fatal else known.keeping()
         if fatal:
             fail(
-                f"{fatal[0].topic}: {fatal[0].message}; run alarm-fatigue topics --broker {settings.broker}"
+                f"{fatal[0].topic}: {fatal[0].message}; run alarm-fatigue topics --broker "
+                f"{settings.broker}"
             )
             keeping = known.keeping()
         now = round(time.time() * 1000)

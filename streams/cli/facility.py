@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 facility_app = typer.Typer(
     no_args_is_help=True,
-    help="One facility: take back what a wrong clock did, or forget everything about it.",
+    help="Repair one facility after a wrong clock, or forget all its data.",
 )
 
 _KINDS: dict[Topic, str] = {
@@ -27,12 +27,17 @@ _KINDS: dict[Topic, str] = {
     "labels": "label",
 }
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The facility, as in its records.")]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="The facility's name, as in its records.")
+]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Say what would be forgotten; send nothing.")
+    bool, typer.Option("--dry-run", help="Print what would be forgotten; send nothing.")
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Even if none of the records read names the facility.")
+    bool,
+    typer.Option(
+        "--force", help="Send the command even if no record that was read names the facility."
+    ),
 ]
 
 
@@ -44,13 +49,14 @@ def reset(
     dry_run: DryRun = False,
     force: Force = False,
 ) -> None:
-    """Forget what is dated after now, so that alarms of now are no longer late. Needs Kafka.
+    """Forget records dated in the future, so that current alarms are no longer rejected as late.
 
-    For a facility all of whose alarms are refused as late because one clock ran ahead. Correct that
-    clock first. An alarm with one event dated after now loses all its events; an assignment with
-    one such record is forgotten; responses and labels are forgotten one by one. The command is
-    written into the inputs, so every worker obeys it, and so does every restart. Run it on a host
-    whose clock is right.
+    Use this when one clock ran ahead and all alarms of the facility are now rejected as late.
+    Correct that clock first. An alarm with an event dated in the future loses all its events. An
+    assignment with such a record is forgotten. Responses and labels are forgotten one by one.
+
+    The command is written to the input topics, so every worker obeys it, also after a restart. Run
+    it on a host whose clock is right. Needs Kafka.
 
     Example: alarm-fatigue facility reset H01 --broker 127.0.0.1:9092 --dry-run
     """
@@ -65,11 +71,10 @@ def forget(
     dry_run: DryRun = False,
     force: Force = False,
 ) -> None:
-    """Forget everything about a facility: alarms, rosters, responses, labels, and its series. Needs
-    Kafka.
+    """Forget everything about a facility: alarms, rosters, responses, labels and metrics.
 
-    What comes afterwards counts as the first of a new facility. The records stay in the inputs
-    until their retention ends, and finished episodes stay in the topic episodes.
+    Later records are treated as those of a new facility. Old records stay in the input topics until
+    their retention ends, and finished episodes stay in the topic episodes. Needs Kafka.
 
     Example: alarm-fatigue facility forget H01 --broker 127.0.0.1:9092 --dry-run
     """
@@ -100,7 +105,8 @@ def _command(
             there = ", ".join(sorted(tail.facilities)) or "none"
             reach = "" if tail.whole else f" among the last {TAIL_RECORDS} of each partition"
             fail(
-                f"no record of facility {name}{reach}; facilities there: {there} (--force: send it anyway)"
+                f"no record of facility {name}{reach}; known facilities: {there} (--force sends "
+                "the command anyway)"
             )
         for line in _found(tail.facilities.get(name, {}), control):
             typer.echo(line)
@@ -117,7 +123,7 @@ def _command(
 
 
 def _found(readings: dict[Topic, Reading], control: Control) -> Iterator[str]:
-    """What was read of each input."""
+    """The records that were read from each input topic."""
     for topic in TOPICS:
         one = readings.get(topic)
         if one is None:
@@ -126,20 +132,21 @@ def _found(readings: dict[Topic, Reading], control: Control) -> Iterator[str]:
         side = f"{distance:.0f} s after now" if distance > 0 else f"{-distance:.0f} s ago"
         where = ", ".join(map(str, sorted(one.partitions)))
         yield (
-            f"{topic}: {_counted(one.records, 'record')} of {control.facility} read (partition {where}); "
-            f"the latest is dated {_shown(one.latest)} ({side}), its timestamp is {_shown(one.stamped)}"
+            f"{topic}: {_counted(one.records, 'record')} of {control.facility} read (partition "
+            f"{where}); the latest is dated {_shown(one.latest)} ({side}), its timestamp is "
+            f"{_shown(one.stamped)}"
         )
 
 
 def _effect(readings: dict[Topic, Reading], control: Control, tail: Tail) -> Iterator[str]:
-    """What the command forgets, as far as the records read tell."""
+    """What the command would forget, among the records that were read."""
     if control.control == "forget":
         yield (
-            f"This forgets everything that workers hold of {control.facility}: its alarms, assignments, "
-            "responses, labels, watermarks and series."
+            f"This forgets all data of {control.facility} in the workers: alarms, assignments, "
+            "responses, labels, watermarks and metrics."
         )
         return
-    yield f"This forgets what is dated after {_shown(control.at)}. Of the records read:"
+    yield f"This forgets everything dated after {_shown(control.at)}. Among the records read:"
     for topic, kind in _KINDS.items():
         one = readings.get(topic)
         after = 0 if one is None else one.after
@@ -151,7 +158,7 @@ def _effect(readings: dict[Topic, Reading], control: Control, tail: Tail) -> Ite
         yield line
     if not any(one.after for one in readings.values()):
         reach = "" if tail.whole else ", but older records were not read"
-        yield f"Nothing that was read is dated after now: a reset would forget nothing{reach}."
+        yield f"No record that was read is dated after now: a reset would forget nothing{reach}."
 
 
 def _places(tail: Tail) -> str:

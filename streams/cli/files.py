@@ -1,6 +1,4 @@
-"""What the commands about recorded files share: their options, and the engine that has taken the
-files in.
-"""
+"""Shared by the commands on recorded files: their options, and the engine that has read the files."""
 
 from __future__ import annotations
 
@@ -20,22 +18,32 @@ Alarms = Annotated[
     typer.Option(
         "--alarms",
         metavar="FILE",
-        help="Alarm events, one JSON object a line; - is standard input.",
+        help="Alarm events, one JSON object per line; - reads standard input.",
     ),
 ]
 Assignments = Annotated[
-    Path | None, typer.Option("--assignments", metavar="FILE", help="Who cares for which bed.")
+    Path | None,
+    typer.Option(
+        "--assignments", metavar="FILE", help="Assignments: which clinician has which bed."
+    ),
 ]
 Responses = Annotated[
-    Path | None, typer.Option("--responses", metavar="FILE", help="What people did.")
+    Path | None,
+    typer.Option(
+        "--responses", metavar="FILE", help="Responses: what clinicians did about alarms."
+    ),
 ]
-Labels = Annotated[Path | None, typer.Option("--labels", metavar="FILE", help="Adjudications.")]
+Labels = Annotated[
+    Path | None,
+    typer.Option("--labels", metavar="FILE", help="Labels: reviewers' verdicts on alarms."),
+]
 At = Annotated[
     str | None,
     typer.Option(
         "--at",
         metavar="TIME",
-        help="RFC 3339, or ms since 1970; default: each facility's watermark.",
+        help="Compute as of this time: RFC 3339, or ms since 1970. Default: each facility's "
+        "watermark.",
     ),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit status 3 if any line was malformed.")]
@@ -62,20 +70,21 @@ def recorded_files(
     ]
     files = [(topic, path) for topic, path in named if path is not None]
     if sum(path == replaying.STDIN for _, path in files) > 1:
-        fail("-: expected standard input for one of the files only", WRONG)
+        fail("-: only one file can be read from standard input", WRONG)
     if not files:
         fail("expected at least one file (--alarms, --assignments, --responses, --labels)", WRONG)
     for _, path in files:  # before anything is read or sent
         if path != replaying.STDIN and not path.is_file():
             fail(
-                f"{path}: {'expected a file, found a directory' if path.is_dir() else 'no such file'}"
+                f"{path}: "
+                f"{'expected a file, found a directory' if path.is_dir() else 'no such file'}"
             )
     return files
 
 
 def replay_files(settings: Settings, files: list[tuple[Topic, Path]], at: str | None) -> Replayed:
     """Take `files` in; malformed lines are reported on standard error."""
-    engine, malformed = Engine(settings.policy.policy()), 0
+    engine, malformed = Engine(settings.policy), 0
 
     def report(line: replaying.BadLine) -> None:
         nonlocal malformed

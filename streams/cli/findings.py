@@ -1,4 +1,4 @@
-"""The command `findings`: what to fix, from recorded files or from a running worker."""
+"""The command `findings`: what to fix first, from recorded files or from a running worker."""
 
 from __future__ import annotations
 
@@ -48,33 +48,38 @@ def findings(
     token_file: Annotated[
         Path | None,
         typer.Option(
-            "--token-file", metavar="FILE", help="The worker's web.token_file, where it has one."
+            "--token-file",
+            metavar="FILE",
+            help="File with the worker's token (its web.token_file), if it needs one.",
         ),
     ] = None,
     at: At = None,
     window: Annotated[
         str | None,
-        typer.Option("--window", help="One of the policy's windows.", show_default="the longest"),
+        typer.Option(
+            "--window", help="Time window; one of policy.windows.", show_default="the longest"
+        ),
     ] = None,
-    facility: Annotated[
-        str | None, typer.Option("--facility", help="Of this facility alone.")
-    ] = None,
-    unit: Annotated[str | None, typer.Option("--unit", help="Of units of this name alone.")] = None,
+    facility: Annotated[str | None, typer.Option("--facility", help="Only this facility.")] = None,
+    unit: Annotated[str | None, typer.Option("--unit", help="Only units of this name.")] = None,
     top: Annotated[
-        int, typer.Option("--top", min=1, max=MOST, help="Alarm types of each unit.")
+        int, typer.Option("--top", min=1, max=MOST, help="Number of alarm types per unit.")
     ] = TOP,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object, as the worker's /api/v1/findings.")
+        bool,
+        typer.Option(
+            "--json", help="Print one JSON object, as the worker's /api/v1/findings does."
+        ),
     ] = False,
     config: Config = None,
     strict: Strict = False,
 ) -> None:
-    """Rank each unit's alarm types by the alarms that needed nobody, with the pattern that drives
-    them, a remedy and its owner.
+    """Rank each unit's alarm types by their non-actionable and technical alarms.
 
-    Needs either recorded files, read as replay does, or the address of a worker's pages. Labels and
-    responses tell what needed somebody: without them most is unknown. The same input gives the same
-    bytes.
+    For each type, it names the pattern that drives these alarms, a remedy and its owner. It needs
+    either recorded files, as replay does, or the address of a running worker. Labels and responses
+    show which alarms were actionable; without them, most alarms stay unknown. The same input
+    always gives the same output, byte for byte.
 
     Example: alarm-fatigue findings --alarms alarms.jsonl --responses responses.jsonl --window 12h
     --unit MICU
@@ -88,7 +93,7 @@ def findings(
             or strict
             or any((alarms, assignments, responses, labels))
         ):
-            fail("--worker: expected no files, --at, --strict or --config beside it", WRONG)
+            fail("--worker: cannot be combined with files, --at, --strict or --config", WRONG)
         asked = {"window": window, "facility": facility, "unit": unit, "top": str(top)}
         answer = _ask(
             worker, {name: value for name, value in asked.items() if value is not None}, token_file
@@ -98,7 +103,7 @@ def findings(
         if alarms is None:
             fail("expected --alarms FILE, or --worker URL", WRONG)
         settings = load_settings(config)
-        policy = settings.policy.policy()
+        policy = settings.policy
         window = window or longest(policy)
         if window not in policy.windows:
             fail(f"--window: expected one of {', '.join(policy.windows)}", WRONG)
@@ -150,7 +155,7 @@ def _show(answer: bytes) -> None:
     try:
         said = list(words(json.loads(answer)))
     except (ValueError, KeyError, TypeError):
-        fail("--worker: expected the address of a worker's pages")
+        fail("--worker: this address does not answer as a worker does")
     if not said:
         typer.echo("no alarms")
     console = Console()

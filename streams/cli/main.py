@@ -54,9 +54,10 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Measures the alarm burden of a hospital's clinicians and units: device alarms from Kafka, exact windows, Prometheus.",
+    help="Measures the alarm load of a hospital's clinicians and units: reads device alarms from "
+    "Kafka and exports Prometheus metrics.",
 )
-config_app = typer.Typer(no_args_is_help=True, help="Looks at the settings.")
+config_app = typer.Typer(no_args_is_help=True, help="Check the settings.")
 app.add_typer(config_app, name="config")
 app.add_typer(rejected_app, name="rejected")
 app.add_typer(facility_app, name="facility")
@@ -78,7 +79,8 @@ class Format(StrEnum):
 
 
 Pseudonyms = Annotated[
-    Switch | None, typer.Option("--pseudonyms", help="off shows clinicians' ids.")
+    Switch | None,
+    typer.Option("--pseudonyms", help="Show clinicians under pseudonyms; off shows their ids."),
 ]
 
 
@@ -119,7 +121,9 @@ def worker(
     broker: Broker = None,
     clock: Annotated[
         Clock | None,
-        typer.Option("--clock", help="now: the wall clock, or each facility's watermark."),
+        typer.Option(
+            "--clock", help="What counts as now: the wall clock, or each facility's watermark."
+        ),
     ] = None,
     pseudonyms: Pseudonyms = None,
     host: Annotated[
@@ -160,18 +164,20 @@ def topics(
     config: Config = None,
     broker: Broker = None,
     partitions: Annotated[
-        int | None, typer.Option("--partitions", min=1, help="Of topics that do not exist yet.")
+        int | None,
+        typer.Option("--partitions", min=1, help="Partitions of each topic that is created."),
     ] = None,
     group: Annotated[
         str | None,
-        typer.Option("--group", help="Consumer group, whose checkpoint topic is made, too."),
+        typer.Option("--group", help="Consumer group; its checkpoint topic is created, too."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+        bool, typer.Option("--dry-run", help="Print what would be created; create nothing.")
     ] = False,
 ) -> None:
-    """Create the topics that are missing, and check those that are there. Exit status 1 if a worker
-    could not run on them.
+    """Create missing topics and check existing ones.
+
+    Exits with status 1 if a worker could not run on them.
 
     Example: alarm-fatigue topics --broker 127.0.0.1:9092 --partitions 8 --dry-run
     """
@@ -188,7 +194,8 @@ def topics(
                     else f"kept {plan.retention // 86_400_000} days"
                 )
                 typer.echo(
-                    f"{'would create' if dry_run else 'create'} {plan.name}: {plan.partitions} partitions, {kept}"
+                    f"{'would create' if dry_run else 'create'} {plan.name}: {plan.partitions} "
+                    f"partitions, {kept}"
                 )
             if missing and not dry_run:
                 known.create(missing)
@@ -205,7 +212,7 @@ def topics(
     if any(finding.fatal for finding in findings):
         raise typer.Exit(FAILED)
     if not missing:
-        typer.echo("all topics are there")
+        typer.echo("all topics exist")
 
 
 @app.command()
@@ -218,7 +225,7 @@ def replay(
     episodes: Annotated[
         Path | None,
         typer.Option(
-            "--episodes", metavar="OUT.jsonl", help="Write the final episodes there, too."
+            "--episodes", metavar="OUT.jsonl", help="Also write the finished episodes to this file."
         ),
     ] = None,
     overload: Annotated[
@@ -226,19 +233,20 @@ def replay(
         typer.Option(
             "--overload",
             metavar="OUT.jsonl",
-            help="Write every change of an overload state there, too.",
+            help="Also write every change of an overload state to this file.",
         ),
     ] = None,
     config: Config = None,
     pseudonyms: Pseudonyms = None,
     format: Annotated[  # noqa: A002
-        Format, typer.Option("--format", help="Of what is printed.")
+        Format, typer.Option("--format", help="Output format.")
     ] = Format.openmetrics,
     strict: Strict = False,
 ) -> None:
-    """Compute the metrics of recorded files, without Kafka. The same input gives the same bytes.
+    """Compute the metrics of recorded files, without Kafka.
 
-    Malformed lines are reported on standard error, with file and line, and passed over.
+    The same input always gives the same output, byte for byte. Malformed lines are skipped and
+    reported on standard error with file and line number.
 
     Example: alarm-fatigue replay --alarms alarms.jsonl --assignments assignments.jsonl --at
     2026-03-01T19:00:00Z
@@ -247,7 +255,7 @@ def replay(
         fail("--alarms: expected a file of alarm events, or -", WRONG)
     settings = _settings(config, pseudonyms)
     files = recorded_files(alarms, assignments, responses, labels)
-    policy, pseudonym = settings.policy.policy(), _pseudonym(settings)
+    policy, pseudonym = settings.policy, _pseudonym(settings)
     replayed = replay_files(settings, files, at)
     if episodes is not None:
         _write(episodes, lambda file: replaying.write_episodes(replayed.finished, file, pseudonym))
@@ -291,23 +299,24 @@ def publish(
     config: Config = None,
     broker: Broker = None,
     speed: Annotated[
-        float | None, typer.Option("--speed", help="Times the recorded pace (default 1).")
+        float | None, typer.Option("--speed", help="Speed relative to the recording (default 1).")
     ] = None,
-    fast: Annotated[bool, typer.Option("--fast", help="As fast as the broker takes them.")] = False,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Send as fast as the broker accepts records.")
+    ] = False,
 ) -> None:
     """Send recorded files to Kafka, in order of event time. Needs the topics (see `topics`).
 
-    Lines are sent as they are; the worker rejects what is malformed. Records keep the time of their
-    events as their Kafka timestamp, or workers would refuse them as late. Brokers delete by that
-    time, too: where a topic's retention.ms is shorter than the records are old, a warning says what
-    to do.
+    Lines are sent unchanged; the worker rejects malformed ones. Each record's Kafka timestamp is
+    its event time, because workers would otherwise reject it as late. Brokers also delete by this
+    timestamp. If records are older than their topic's retention.ms, a warning says what to do.
 
     Example: alarm-fatigue publish --alarms alarms.jsonl --assignments assignments.jsonl --speed 60
     """
     from streams.files.publish import from_files
 
     if speed is not None and (speed <= 0 or fast):
-        fail("--speed: expected a number above 0, and no --fast beside it", WRONG)
+        fail("--speed: expected a number above 0, and not together with --fast", WRONG)
     settings = _settings(config, broker=broker)
     files = recorded_files(alarms, assignments, responses, labels)
     total = (
@@ -340,7 +349,7 @@ app.command()(compare)
 
 @config_app.command("check")
 def config_check(config: Config = None) -> None:
-    """Print the effective settings, with their secrets left out; exit status 1 if they cannot be.
+    """Print the effective settings without secrets. Exits with status 1 if they are invalid.
 
     Example: alarm-fatigue config check --config alarm-fatigue.yaml
     """

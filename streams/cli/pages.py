@@ -1,4 +1,4 @@
-"""The command `pages`: stands in for a hospital's paging gateway, and prints what arrives."""
+"""The command `pages`: a stand-in for a hospital's paging gateway that prints incoming pages."""
 
 from __future__ import annotations
 
@@ -23,15 +23,14 @@ def pages(
     token_file: Annotated[
         Path | None,
         typer.Option(
-            "--token-file", metavar="FILE", help="Take pages only from those who bear this token."
+            "--token-file", metavar="FILE", help="Accept pages only with this bearer token."
         ),
     ] = None,
 ) -> None:
-    """Print the pages that Alertmanager sends by webhook, and say when its heartbeat stops. Ctrl-C
-    ends it.
+    """Print the pages that Alertmanager sends by webhook, and warn when its heartbeat stops.
 
-    It stands in for a paging gateway, and tells nobody else. Needs the token file to listen on
-    other addresses than loopback.
+    This command replaces a paging gateway for trials; it notifies nobody else. To listen on an
+    address other than loopback, it needs --token-file. Ctrl-C ends it.
 
     Example: alarm-fatigue pages --port 9095 --token-file paging_token
     """
@@ -39,7 +38,7 @@ def pages(
 
     if host not in _LOOPBACK and token_file is None:
         fail(
-            f"--host: {host} can be reached from other machines: expected --token-file beside it",
+            f"--host: {host} can be reached from other machines: --token-file is required",
             WRONG,
         )
     try:

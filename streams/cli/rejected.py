@@ -1,6 +1,4 @@
-"""The command `rejected`: what could not be used, why, and sending it again once the reason is
-gone.
-"""
+"""The command `rejected`: rejected records, the reasons, and sending them again once repaired."""
 
 from __future__ import annotations
 
@@ -31,30 +29,27 @@ from streams.cli.console import (
     moment,
     timed,
 )
+from streams.formats.times import parse_duration
 
 REASONS = [one for one in OUTCOMES if one not in ("accepted", "duplicate")]
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 MOST = 10_000
-"""Records that one `replay` sends unless told otherwise: enough for a bad hour, too few to flood a
-hospital.
-"""
+"""Most records that one `replay` sends by default: enough for a bad hour, too few to flood workers."""
 SHOWN_BYTES = 64 << 10
 """Of a value in a list; `show` shows all of it."""
 OUR_HEADERS = frozenset(
     {"reason", "detail", "topic", "partition", "offset", "truncated", "original_size", "replayed"}
 )
-"""The worker writes these, without field values. Others are whatever somebody put there."""
+"""Headers that the worker writes; they hold no field values. Producers may have added others."""
 NOT_SHOWN = "(not shown)"
 HELPS_NOT = {
-    "late": "late records are refused again: the watermark of their facility has moved on",
-    "future": "future records are refused again: they are judged by the time at which they were rejected",
-    "malformed": "malformed records are refused again, unless the program was mended",
-    "misrouted": "misrouted records are refused again: they are sent with the key that they had",
+    "late": "late records will be rejected again: the watermark of their facility has moved on",
+    "future": "future records will be rejected again: they are compared with the time of their "
+    "rejection",
+    "malformed": "malformed records will be rejected again, unless the program was fixed",
+    "misrouted": "misrouted records will be rejected again: they are sent with their original key",
 }
 
-rejected_app = typer.Typer(
-    no_args_is_help=True, help="Records that could not be used: list, show, replay."
-)
+rejected_app = typer.Typer(no_args_is_help=True, help="List, show or resend rejected records.")
 
 Reason = Annotated[str | None, typer.Option("--reason", help=f"One of {', '.join(REASONS)}.")]
 Topic = Annotated[str | None, typer.Option("--topic", help=f"One of {', '.join(TOPICS)}.")]
@@ -62,14 +57,17 @@ Facility = Annotated[str | None, typer.Option("--facility", help="Records with t
 Since = Annotated[
     str | None,
     typer.Option(
-        "--since", metavar="TIME", help="Rejected since: a time, or how long ago (10m, 2h, 1d)."
+        "--since",
+        metavar="TIME",
+        help="Rejected at or after this time, or this long ago (10m, 2h, 1d).",
     ),
 ]
 Until = Annotated[
-    str | None, typer.Option("--until", metavar="TIME", help="Rejected before: as --since.")
+    str | None,
+    typer.Option("--until", metavar="TIME", help="Rejected before this time; spelled as --since."),
 ]
 Values = Annotated[
-    bool, typer.Option("--values", help="Show keys and values, which may contain patients' data.")
+    bool, typer.Option("--values", help="Show keys and values, which may contain patient data.")
 ]
 
 
@@ -83,18 +81,22 @@ def list_(
     limit: Annotated[
         int,
         typer.Option(
-            "--limit", min=1, max=10_000, help="The latest so many are printed; all are counted."
+            "--limit",
+            min=1,
+            max=10_000,
+            help="Print at most this many, the latest ones; all are counted.",
         ),
     ] = 100,
     values: Values = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per line.")
+    ] = False,
     config: Config = None,
     broker: Broker = None,
 ) -> None:
-    """List rejected records: where each is, when and why it was rejected, and where it came from.
-    Needs Kafka.
+    """List rejected records: position, time and reason of each, and where it came from.
 
-    Values are not shown unless --values is given.
+    Keys and values are hidden unless --values is given. Needs Kafka.
 
     Example: alarm-fatigue rejected list --broker 127.0.0.1:9092 --reason late --since 10m
     """
@@ -163,10 +165,11 @@ def show(
     if values:
         for name, part in _parts(one):
             typer.echo(
-                f"{name:<12} {'none' if part is None else printable(part.decode(errors='backslashreplace'))}"
+                f"{name:<12} "
+                f"{'none' if part is None else printable(part.decode(errors='backslashreplace'))}"
             )
     else:
-        typer.echo("--values shows key and value; they may contain patients' data", err=True)
+        typer.echo("--values shows key and value; they may contain patient data", err=True)
 
 
 @rejected_app.command()
@@ -177,20 +180,20 @@ def replay(
     since: Since = None,
     until: Until = None,
     most: Annotated[
-        int, typer.Option("--max", min=1, help="Refuse to send more than this.")
+        int, typer.Option("--max", min=1, help="Send nothing if more records than this match.")
     ] = MOST,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")
+        bool, typer.Option("--dry-run", help="Print what would be sent; send nothing.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Send without asking.")] = False,
     config: Config = None,
     broker: Broker = None,
 ) -> None:
-    """Send rejected records again to the topics that they came from, unchanged, once the reason is
-    gone. Needs Kafka.
+    """Send rejected records again, unchanged, to the topics that they came from.
 
-    A record that was accepted meanwhile is a duplicate and changes nothing. One that comes back is
-    not sent a second time. Late and future records are refused again.
+    Use this once the cause is repaired. A record that was accepted in the meantime is a duplicate
+    and changes nothing. A record that is rejected again is not sent a second time. Late and future
+    records will be rejected again. Needs Kafka.
 
     Example: alarm-fatigue rejected replay --broker 127.0.0.1:9092 --reason malformed --since 2h
     --dry-run
@@ -200,11 +203,11 @@ def replay(
     settings = load_settings(config, broker=broker)
     wanted = _wanted(reason, topic, facility, since, until)
     if not (dry_run or yes or sys.stdin.isatty()):
-        fail("expected --yes, or --dry-run, where nobody can be asked", WRONG)
+        fail("expected --yes or --dry-run: there is no terminal to ask for confirmation", WRONG)
     with _progress() as passed:
         planned = _run(plan(settings, wanted, most, passed), RejectionsError)
     for why, count in sorted(planned.passed_over.items()):
-        typer.echo(f"passed over: {count} {why}")
+        typer.echo(f"skipped: {count} {why}")
     by_topic = Counter(
         (one.headers["topic"], one.headers.get("reason", "unknown")) for one in planned.ready
     )
@@ -251,12 +254,11 @@ def _moment(text: str | None, option: str) -> int | None:
     """A time, or a duration before now (ms since 1970)."""
     if text is None:
         return None
-    ago = re.fullmatch(r"(\d{1,6})([smhd])", text)
-    return (
-        moment(text, option)
-        if ago is None
-        else int((time.time() - int(ago[1]) * SECONDS[ago[2]]) * 1000)
-    )
+    try:
+        ago = parse_duration(text)
+    except ValueError:
+        return moment(text, option)
+    return max(int(time.time() * 1000) - ago, 0)
 
 
 def _run(work: Any, error_type: type[Exception]) -> Any:

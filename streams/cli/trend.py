@@ -1,5 +1,6 @@
-"""The command `tune trend`: any limit, delay and deadband against the readings themselves, in both
-directions.
+"""The command `tune trend`: tries a limit, delay and deadband on recorded readings.
+
+The limit may be more sensitive or less sensitive than the one in force.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from analyzer.columns import AlarmType
 from analyzer.model import LATEST
 from analyzer.pipeline import ACTIONABLE
 from analyzer.whatif import Drawn, Recorded, Rule, Scope, Side, Trend, draw, match
+from streams.cli.arguments import alarm_type, as_milliseconds, as_number
 from streams.cli.console import FAILED, WRONG, fail, show
-from streams.cli.tune import Episodes, Mapped, alarm_type, as_milliseconds, as_number, read
+from streams.cli.tune import Episodes, Mapped, read
 from streams.files.mapping import Table, csv_rows, parquet_rows
 from streams.files.replay import InputError, lines
 from streams.files.tune_words import lost_words
@@ -54,30 +56,39 @@ def trend(
         typer.Option(
             "--type",
             metavar="DEVICE_TYPE/SOURCE/CODE",
-            help="The alarm; SOURCE is that of the readings.",
+            help="The alarm type; its SOURCE selects the readings.",
         ),
     ],
     side: Annotated[
-        str, typer.Option("--side", metavar="low|high", help="Which side of the limit alarms.")
+        str,
+        typer.Option(
+            "--side", metavar="low|high", help="The side of the limit on which the alarm sounds."
+        ),
     ],
     now_limit: Annotated[str, typer.Option("--from-limit", help="The limit in force.")],
-    limit: Annotated[str, typer.Option("--limit", help="The limit tried; more sensitive or less.")],
+    limit: Annotated[
+        str, typer.Option("--limit", help="The limit to try, more sensitive or less.")
+    ],
     now_delay: Annotated[
         str, typer.Option("--from-delay", metavar="SECONDS", help="The delay in force.")
     ] = "0",
     delay: Annotated[
-        str, typer.Option("--delay", metavar="SECONDS", help="The delay tried.")
+        str, typer.Option("--delay", metavar="SECONDS", help="The delay to try.")
     ] = "0",
     deadband: Annotated[
         str,
-        typer.Option("--deadband", help="Back by so much before it ends; of the setting tried."),
+        typer.Option(
+            "--deadband",
+            help="The deadband to try: the reading must return this far before the alarm ends.",
+        ),
     ] = "0",
     episodes: Episodes = None,
     mapping: Mapped = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Draw alarms anew from readings, under the setting in force and under another one; with
-    --episodes, say what the other one loses.
+    """Derive alarms from recorded readings, under the current setting and under another one.
+
+    With --episodes, it also reports which actionable alarms the other setting would lose.
 
     Example: alarm-fatigue tune trend --trend numerics.parquet --type
     monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO --side low --from-limit 90 --limit 88 --delay 15
@@ -158,29 +169,33 @@ def words(found: dict[str, Any]) -> list[str]:
     """Lines for a terminal."""
     before, after, recorded = found["before"], found["after"], found["recorded"]
     lines = [
-        f"{found['readings']} readings of {found['beds']} beds, from which alarms are drawn anew:"
+        f"{found['readings']} readings of {found['beds']} beds, from which alarms are derived:"
     ]
     for name, one in (("in force", before), ("tried", after)):
         band = f", deadband {one['deadband']:g}" if one["deadband"] else ""
         lines.append(
-            f"  {name}: limit {one['limit']:g}, delay {one['delay_seconds']:g} s{band}: {one['alarms']} alarms, "
-            f"{one['sounding_seconds'] / 3600:.1f} h of sounding"
+            f"  {name}: limit {one['limit']:g}, delay {one['delay_seconds']:g} s{band}: "
+            f"{one['alarms']} alarms, {one['sounding_seconds'] / 3600:.1f} h of sounding"
         )
     if recorded is None:
-        return [*lines, "  what is lost by it is unknown: expected --episodes beside it"]
+        return [*lines, "  alarms lost: unknown; add --episodes to count them"]
     lines.append(
-        f"  of {recorded['covered']} recorded alarms that lie in the readings (of {recorded['alarms']}), the setting in force tells "
-        f"{recorded['told_before']}, the one tried {recorded['told_after']}"
+        f"  {recorded['covered']} of {recorded['alarms']} recorded alarms lie within the "
+        f"readings; the setting in force reproduces {recorded['told_before']}, the one tried "
+        f"{recorded['told_after']}"
     )
     lines.append(
-        f"  actionable alarms lost, of those that the setting in force tells: {lost_words(recorded['lost'])}"
+        "  actionable alarms lost, of those that the setting in force reproduces: "
+        f"{lost_words(recorded['lost'])}"
     )
     lines.append(
-        f"  of the others, {recorded['late']['actionable']} later, by at most {recorded['late']['most_seconds']:g} s"
+        f"  actionable alarms delayed: {recorded['late']['actionable']}, by at most "
+        f"{recorded['late']['most_seconds']:g} s"
     )
     if recorded["told_before"] < 0.9 * recorded["covered"]:
         lines.append(
-            "  the setting in force does not reproduce what was recorded: readings, limit or delay are not those of the monitors"
+            "  the setting in force does not reproduce the recorded alarms: check that readings, "
+            "limit and delay are those of the monitors"
         )
     return lines
 

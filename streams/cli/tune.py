@@ -1,5 +1,5 @@
 """The command `tune`: what another setting would have done to recorded alarms, and what it would
-have missed.
+have lost.
 """
 
 from __future__ import annotations
@@ -7,17 +7,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from decimal import Decimal, InvalidOperation
-from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, cast, get_args
+from typing import Annotated, Any, TypeVar, cast
 
 import typer
 
-from analyzer.columns import AlarmType
-from analyzer.model import SECOND, Assignment, Priority
+from analyzer.model import Assignment
 from analyzer.whatif import (
-    LONGEST,
     Duty,
     Grid,
     Recorded,
@@ -28,6 +24,7 @@ from analyzer.whatif import (
     duty_by_roster,
     limits_worth_trying,
 )
+from streams.cli.arguments import alarm_type, as_milliseconds, as_number, as_percent, as_priority
 from streams.cli.console import STRICT, WRONG, Config, fail, load_settings, moment, show, timed
 from streams.files.recorded import read_episodes
 from streams.files.replay import STDIN, BadLine, InputError
@@ -41,7 +38,7 @@ from streams.settings import SettingsError
 DELAYS = (2, 4, 5, 6, 8, 10, 12, 14, 15, 16, 18, 19, 20, 25, 30)
 HOLDOFFS = (5, 10, 15, 20, 30, 45, 60, 90, 120)
 LIMITS = 8
-"""How many limits are tried where none are named."""
+"""How many limits are tried if none are given."""
 
 tune_app = typer.Typer(invoke_without_command=True)
 T = TypeVar("T")
@@ -49,14 +46,16 @@ T = TypeVar("T")
 Episodes = Annotated[
     Path | None,
     typer.Option(
-        "--episodes", metavar="FILE", help="Finished alarms (see replay); - is standard input."
+        "--episodes",
+        metavar="FILE",
+        help="Finished episodes (from replay --episodes); - reads standard input.",
     ),
 ]
 
 Mapped = Annotated[
     Path | None,
     typer.Option(
-        "--mapping", metavar="FILE.yaml", help="For a .csv or .parquet file: what its columns mean."
+        "--mapping", metavar="FILE.yaml", help="Meaning of the columns of a .csv or .parquet file."
     ),
 ]
 
@@ -79,32 +78,39 @@ def tune(
     context: typer.Context,
     episodes: Episodes = None,
     mapping: Mapped = None,
-    facility: Annotated[str | None, _of("--facility", "Of this facility alone.")] = None,
-    unit: Annotated[str | None, _of("--unit", "Of units of this name alone.")] = None,
+    facility: Annotated[str | None, _of("--facility", "Only this facility.")] = None,
+    unit: Annotated[str | None, _of("--unit", "Only units of this name.")] = None,
     type_: Annotated[
-        str | None, _of("--type", "Of this type alone.", metavar="DEVICE_TYPE/SOURCE/CODE")
+        str | None, _of("--type", "Only this alarm type.", metavar="DEVICE_TYPE/SOURCE/CODE")
     ] = None,
     priority: Annotated[
-        str | None, _of("--priority", "Of this priority alone.", metavar="high|medium|low")
+        str | None, _of("--priority", "Only this priority.", metavar="high|medium|low")
     ] = None,
     assignments: Annotated[
         Path | None,
-        _of("--assignments", "Who was on duty; else inferred from alarms.", metavar="FILE"),
+        _of(
+            "--assignments",
+            "Assignments: who was on duty. Default: inferred from alarms.",
+            metavar="FILE",
+        ),
     ] = None,
     delay: Annotated[
         str | None,
         _if(
-            "--delay", "They sound only if they last longer, and so much later.", metavar="SECONDS"
+            "--delay",
+            "Annunciation delay: sound only if the condition persists this long.",
+            metavar="SECONDS",
         ),
     ] = None,
     limit: Annotated[
-        str | None, _if("--limit", "Another limit, less sensitive; needs --type.", metavar="X")
+        str | None, _if("--limit", "A less sensitive limit; needs --type.", metavar="X")
     ] = None,
     holdoff: Annotated[
         str | None,
         _if(
             "--holdoff",
-            "What returns so soon after it ended carries the alarm on (as a deadband does).",
+            "Hold-off: an alarm that returns within this time continues the last one (like a "
+            "deadband).",
             metavar="SECONDS",
         ),
     ] = None,
@@ -112,7 +118,7 @@ def tune(
         str | None,
         _if(
             "--beside",
-            "Silent where this type begins within 5 s at the same bed.",
+            "Duplicate: stay silent if this type begins within 5 s at the same bed.",
             metavar="DEVICE_TYPE/SOURCE/CODE",
         ),
     ] = None,
@@ -123,59 +129,74 @@ def tune(
         str,
         _if(
             "--sent-from",
-            "The least priority that is sent to clinicians.",
+            "The lowest priority that is sent to clinicians.",
             metavar="high|medium|low",
         ),
     ] = "low",
     search: Annotated[bool, _find("--search", "Try all combinations of the values below.")] = False,
     each_type: Annotated[
-        int, _find("--each-type", "Of so many types by itself, too; most load first.", min=0)
+        int,
+        _find(
+            "--each-type",
+            "Also search this many alarm types one by one, those with the highest load first.",
+            min=0,
+        ),
     ] = 0,
     delays: Annotated[
-        str | None, _find("--delays", "Seconds.", show_default=",".join(map(str, DELAYS)))
+        str | None,
+        _find("--delays", "Delays to try, in seconds.", show_default=",".join(map(str, DELAYS))),
     ] = None,
     limits: Annotated[
-        str | None, _find("--limits", "With --type.", show_default="eight, by the readings")
+        str | None,
+        _find("--limits", "Limits to try; needs --type.", show_default="eight, by the readings"),
     ] = None,
     holdoffs: Annotated[
-        str | None, _find("--holdoffs", "Seconds.", show_default=",".join(map(str, HOLDOFFS)))
+        str | None,
+        _find(
+            "--holdoffs", "Hold-offs to try, in seconds.", show_default=",".join(map(str, HOLDOFFS))
+        ),
     ] = None,
     tolerance: Annotated[
-        str, _find("--tolerance", "Percent of actionable alarms that may be lost.")
+        str, _find("--tolerance", "Most actionable alarms that may be lost, in percent.")
     ] = "1",
     confidence: Annotated[
-        str, _find("--confidence", "Percent, one-sided.")
+        str, _find("--confidence", "Confidence in percent, one-sided.")
     ] = f"{100 * CONFIDENCE:g}",
     most_late: Annotated[
         str | None,
-        _find("--most-late", "No actionable alarm may be later than this.", metavar="SECONDS"),
+        _find(
+            "--most-late",
+            "No actionable alarm may be delayed by more than this.",
+            metavar="SECONDS",
+        ),
     ] = None,
     train: Annotated[
         str,
-        _find("--train", "Percent of the time to choose on; the promise is tested on the rest."),
+        _find("--train", "Percent of the recorded time to search; the rest tests the result."),
     ] = f"{100 * TRAIN:g}",
-    as_json: Annotated[bool, _show("--json", "One JSON object.")] = False,
+    as_json: Annotated[bool, _show("--json", "Print one JSON object.")] = False,
     config: Config = None,
     report: Annotated[
         Path | None,
         _show(
-            "--report", "A page to read and sign, too; needs the extra report.", metavar="FILE.html"
+            "--report",
+            "Also write a page to read and sign; needs the extra report.",
+            metavar="FILE.html",
         ),
     ] = None,
-    owner: Annotated[str, _show("--owner", "On the report: who owns the change.")] = "",
+    owner: Annotated[str, _show("--owner", "Owner of the change, for the report.")] = "",
     review: Annotated[
-        str, _show("--review", "On the report: when it is reviewed.", metavar="DATE")
+        str, _show("--review", "Date of the review, for the report.", metavar="DATE")
     ] = "",
     change_control: Annotated[
-        str, _show("--change-control", "On the report: its number in the hospital's process.")
+        str, _show("--change-control", "Change-control number, for the report.")
     ] = "",
     strict: Annotated[bool, _show("--strict", "Exit status 3 if any line was malformed.")] = False,
 ) -> None:
-    """Count what recorded alarms would have become under another setting, or find the setting that
-    keeps a promise. Changes no device.
+    """Compute what another setting would have done to recorded alarms, or search for the best one.
 
-    Malformed lines are reported on standard error, with file and line, and passed over. The same
-    input gives the same bytes.
+    It changes no device. Malformed lines are skipped and reported on standard error with file and
+    line number. The same input always gives the same output, byte for byte.
 
     Example: alarm-fatigue tune --episodes episodes.jsonl --unit MICU --type
     monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO --delay 15 --limit 88
@@ -194,7 +215,7 @@ def tune(
     if of_type is None and (limit is not None or limits is not None):
         name = "--limit" if limit is not None else "--limits"
         fail(
-            f"{name}: expected --type beside it: a limit means nothing without what is measured",
+            f"{name}: needs --type: a limit has a meaning only for one measured quantity",
             WRONG,
         )
     setting = Setting(
@@ -206,7 +227,7 @@ def tune(
         sent_from=as_priority(sent_from, "--sent-from") or "low",
     )
     if search and setting != Setting():
-        fail("--search: expected no single setting beside it", WRONG)
+        fail("--search: cannot be combined with a single setting", WRONG)
     promise = Tolerance(
         lost=as_percent(tolerance, "--tolerance"),
         confidence=as_percent(confidence, "--confidence"),
@@ -217,7 +238,7 @@ def tune(
     grid_limits = None if limits is None else (None, *_list(limits, (), as_number, "--limits"))
     first = as_percent(train, "--train")
     if each_type and not search:
-        fail("--each-type: expected --search beside it", WRONG)
+        fail("--each-type: needs --search", WRONG)
     recorded, malformed = read(episodes, mapping)
     try:
         if search:
@@ -274,33 +295,30 @@ def apply_(
     answer: Annotated[
         Path,
         typer.Argument(
-            metavar="ANSWER.json", help="What tune --json printed; - is standard input."
+            metavar="ANSWER.json", help="Output of tune --json; - reads standard input."
         ),
     ],
     owner: Annotated[
-        str, typer.Option("--owner", help="The role or office that answers for the change.")
+        str, typer.Option("--owner", help="The role or office that is responsible for the change.")
     ],
-    review: Annotated[
-        str, typer.Option("--review", metavar="DATE", help="When it is looked at again.")
-    ],
+    review: Annotated[str, typer.Option("--review", metavar="DATE", help="Date of the review.")],
     change_control: Annotated[
-        str, typer.Option("--change-control", help="Its number in the hospital's process.")
+        str, typer.Option("--change-control", help="Change-control number of the hospital.")
     ],
     at: Annotated[
         str,
         typer.Option(
-            "--at", metavar="TIME", help="From when on it holds: RFC 3339, or ms since 1970."
+            "--at", metavar="TIME", help="When the change takes effect: RFC 3339, or ms since 1970."
         ),
     ],
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="FILE.json", help="Where to.", show_default="standard output"
+            "--out", metavar="FILE.json", help="Output file.", show_default="standard output"
         ),
     ] = None,
 ) -> None:
-    """Record a decided change as JSON: for an annotation, and for `compare` later on. It changes no
-    device.
+    """Record a decided change as JSON, for an annotation and for `compare`. Changes no device.
 
     Example: alarm-fatigue tune apply answer.json --owner biomed --review 2026-06-30
     --change-control CC-1042 --at 2026-04-01T07:00:00Z
@@ -331,9 +349,9 @@ def apply_(
 
 
 def _duty(recorded: Recorded, path: Path, config: Path | None) -> Duty:
-    """When those in the records were on duty.
+    """When the clinicians in the records were on duty.
 
-    Records name people by pseudonyms, or by their ids; the roster, by ids.
+    Records name clinicians by pseudonym or by id; the roster names them by id.
     """
     known = {name for _, name in recorded.clinicians}
     settings = load_settings(config)
@@ -350,7 +368,7 @@ def _duty(recorded: Recorded, path: Path, config: Path | None) -> Duty:
     except (InputError, SettingsError) as error:
         fail(error)
     if known and not any(one.clinician in known for one in found):
-        fail(f"{path}: nobody in it had any of these alarms: another key for pseudonyms?")
+        fail(f"{path}: no clinician in it had any of these alarms; was another pseudonym key used?")
     return duty_by_roster(recorded, found)
 
 
@@ -386,21 +404,6 @@ def read(path: Path, mapping: Path | None) -> tuple[Recorded, int]:
     return recorded, malformed
 
 
-def alarm_type(text: str, option: str) -> AlarmType:
-    """
-    >>> alarm_type("monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO", "--type"), alarm_type("pump//OCCLUDED", "--type")
-    (('monitor', 'MDC_PULS_OXIM_SAT_O2', 'MDC_EVT_LO'), ('pump', '', 'OCCLUDED'))
-    """
-    device_type, slash, rest = text.partition("/")
-    source, other, code = rest.rpartition("/")
-    if not (slash and other and device_type and code):
-        fail(
-            f"{option}: expected DEVICE_TYPE/SOURCE/CODE, such as monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO; SOURCE may be empty",
-            WRONG,
-        )
-    return device_type, source, code
-
-
 def _given(text: str | None, read_as: Callable[[str, str], T], option: str) -> T | None:
     return None if text is None else read_as(text, option)
 
@@ -410,38 +413,3 @@ def _list(
 ) -> list[T]:
     some = list(map(str, default)) if text is None else text.split(",")
     return sorted({read_as(one.strip(), option) for one in some})  # type: ignore[type-var]  # numbers
-
-
-def as_priority(text: str | None, option: str) -> Priority | None:
-    if text is not None and text not in get_args(Priority):
-        fail(f"{option}: expected one of {', '.join(get_args(Priority))}", WRONG)
-    return cast("Priority | None", text)
-
-
-def as_number(text: str, option: str) -> float:
-    return float(_decimal(text, option))
-
-
-def as_percent(text: str, option: str) -> float:
-    found = float(_decimal(text, option) / 100)
-    if not 0 < found < 1:
-        fail(f"{option}: expected a percentage above 0 and below 100", WRONG)
-    return found
-
-
-def as_milliseconds(text: str, option: str) -> int:
-    """Seconds; what lies below a millisecond is cut off, as durations are whole ones."""
-    found = _decimal(text, option)
-    if not 0 <= found <= LONGEST // SECOND:
-        fail(f"{option}: expected 0 to {LONGEST // SECOND} s", WRONG)
-    return int(found * SECOND)
-
-
-def _decimal(text: str, option: str) -> Decimal:
-    try:
-        found = Decimal(text)
-    except InvalidOperation:
-        found = Decimal("nan")
-    if not isfinite(float(found)):
-        fail(f"{option}: expected a number", WRONG)
-    return found

@@ -160,7 +160,8 @@ class Server:
         if self.process.poll() is not None:
             words = processes.telling_line(self._log.read_text(errors="replace"), mark="err=")
             raise ChainError(
-                f"{self.name} ended with status {self.process.returncode}; its last words: {words}"
+                f"{self.name} exited with status {self.process.returncode}; its last log line: "
+                f"{words}"
             )
 
     def _wait_until_ready(self) -> None:
@@ -244,7 +245,8 @@ def check() -> None:
         program(*names)
     if not (DEPLOY / "alertmanager").is_dir():
         raise ChainError(
-            "deploy/alertmanager is missing: pages can be shown from a checkout of the repository only"
+            "deploy/alertmanager is missing: pages can be shown from a checkout of the "
+            "repository only"
         )
 
 
@@ -254,7 +256,8 @@ def program(*names: str) -> str:
         if (path := shutil.which(name)) is not None:
             return path
     raise ChainError(
-        f"{names[0]} is not on the PATH; pages need Prometheus and Alertmanager (Debian, Ubuntu: {INSTALL})"
+        f"{names[0]} is not on the PATH; pages need Prometheus and Alertmanager (Debian, Ubuntu: "
+        f"{INSTALL})"
     )
 
 

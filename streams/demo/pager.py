@@ -1,6 +1,4 @@
-"""Pager: the chain from the worker to whoever is paged, and the pages that come out at its end, as
-text for a terminal.
-"""
+"""Pager: Prometheus, Alertmanager and a paging gateway, and the pages they send, as text."""
 
 from __future__ import annotations
 
@@ -24,8 +22,8 @@ from streams.dev.broker import HOST, free_port
 from streams.http.pages import Page, application
 
 FASTER = 10.0
-"""Nobody watches a demo for 20 min: what escalates does so after 1 and 2 min."""
-INTERVAL = 5.0  # seconds between Prometheus' scrapes, and what the worker may take to answer one
+"""Escalations come after 1 and 2 min instead of 10 and 20, so that a demo can show them."""
+INTERVAL = 5.0  # seconds between Prometheus' scrapes, and their timeout
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +39,28 @@ class Arrived:
         >>> Arrived(0.0, Page("charge-nurse", (), (), "", "", "")).head.split(" ", 1)[1]
         'to charge nurse'
         """
-        return f"{time.strftime('%H:%M:%S', time.localtime(self.at))} to {self.page.receiver.replace('-', ' ')}"
+        return (
+            f"{time.strftime('%H:%M:%S', time.localtime(self.at))} to "
+            f"{self.page.receiver.replace('-', ' ')}"
+        )
 
     @property
     def plain(self) -> Iterator[str]:
-        """As lines for a file, or for what stays in a terminal."""
+        """As lines for a file, or for a terminal's scroll-back."""
         yield f"page, {self.head}:"
         yield from (f"  {line}" for line in self.lines)
 
     @property
     def lines(self) -> list[str]:
-        """Without links to dashboards and runbooks, which nobody serves here."""
+        """The page without links to dashboards and runbooks, which the demo does not serve."""
         return [
             line for line in self.page.text.splitlines() if not line.startswith(("See: ", "Help: "))
         ]
 
 
 class Pager:
-    """Prometheus and Alertmanager beside a worker (the address of its metrics), and the gateway
-    that their pages reach.
+    """Prometheus and Alertmanager for a worker (`metrics`: its address), and the gateway that
+    receives their pages.
     """
 
     def __init__(self, metrics: str, directory: Path) -> None:
@@ -76,7 +77,7 @@ class Pager:
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             await web.TCPSite(runner, HOST, port).start()
-            # In this thread, with which its children die; it takes two seconds.
+            # In this thread, because the children end with it. This takes two seconds.
             alertmanager = start_alertmanager(
                 self._directory / "alertmanager", f"http://{HOST}:{port}/", FASTER, token
             )
@@ -112,8 +113,8 @@ class Pager:
 
 
 def block(arrived: Sequence[Arrived], width: int, height: int) -> list[Text]:
-    """The latest page in full, under what came before it, in at most `height` lines of `width`
-    columns; nothing if none has come.
+    """The latest page in full, below the first lines of earlier ones, in at most `height` lines of
+    `width` columns. Empty if no page has arrived.
     """
     if not arrived:
         return []

@@ -1,101 +1,73 @@
-"""Demo: a simulated hospital in time-lapse, a broker and a worker for it, and their numbers as a
-live table.
+"""Demo: a simulated hospital in time-lapse, its broker and worker, and their numbers as a live table.
 
-The simulated days lie in the past, and their records carry the times of then as Kafka timestamps
-(see `simulator.output.messages`): however fast they pass, nothing ever comes from the future, which
-Kafka itself would refuse an hour ahead of the clock. The worker takes the hospital's own time for
-now (`--clock event`).
+The simulated days lie in the past, and so do the Kafka timestamps of their records (see
+`simulator.output.messages`). At any speed, no record is dated in the future, which Kafka would
+reject from an hour ahead of the clock. The worker uses event time as now (`--clock event`).
 
-A day is sent at once, so that every window is full when the first numbers show, and the shift
-before is known; from then on time passes `speed` times as fast. With pages (`page`) the hospital
-lives in the present instead, as it happens, for alerts are about now, and a storm has just begun.
-Whatever ends the demo - its time, Ctrl-C, a closed terminal, a failure - ends all it started.
+The first day is sent at once, so that all windows are full when the first numbers show. After that,
+time passes `speed` times as fast. With pages (`page`), the hospital lives in real time, as alerts
+are about the present, and a storm has just begun. The demo stops everything that it started,
+whether it ends by its time, Ctrl-C, a closed terminal or a failure.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import math
-import os
 import secrets
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import cycle
 from pathlib import Path
 
 import aiohttp
 from kafka.errors import KafkaError
 from rich.console import Console
 
-from analyzer.model import HOUR, MINUTE
+from analyzer.model import MINUTE
 from streams.demo import chain
 from streams.demo.chain import ChainError
+from streams.demo.hospital import hospital, present_hospital
 from streams.demo.pager import Pager
 from streams.demo.screen import save_picture, screen
 from streams.demo.snapshot import Snapshot, read
 from streams.demo.table import Status
+from streams.demo.worker import Worker, WorkerError
 from streams.dev import processes
 from streams.dev.broker import HOST, BrokerError, EmbeddedBroker, free_port, is_free
 from streams.files.publish import PublishError, publish
 from streams.kafka.topics import Topics, TopicsError, checkpoint_topic
 from streams.settings import Settings, SettingsError, load
 from streams.simulator import simulate
-from streams.simulator.hospital import DAY, Storm, Ward
 from streams.simulator.output import messages, rename
 
 PORT = 9464
-"""For /metrics, if it is free: Prometheus' customary port for exporters of this kind, and the
-worker's default.
+"""The port of /metrics, if it is free: the worker's default, which is common for exporters.
 """
-HISTORY = 24 * HOUR
-"""Sent at once: the longest window, and as long before it for the page to compare with."""
-AGO = 4 * DAY
-"""Live at least so long ago that an hour of demo does not reach the present, and within the week
-that topics keep.
-"""
-BEGINS = 18 * HOUR + 30 * MINUTE
-"""The hour of the simulated day at which the time-lapse begins: half an hour before the night
-shift.
-"""
-STORM_BEGAN = 6 * MINUTE
-"""So long ago, with pages: enough for the storm to become an overload soon after the first numbers.
-"""
-STORM_LASTS = 2 * MINUTE
-"""So much longer: its end will be told within a quarter of an hour, for it takes 10 min until as
-many alarms are of the past.
-"""
-COOL_DOWN = "1m"  # of overload, with pages, for the same reason
 REFRESH = 1.0  # seconds between scrapes
 PATIENCE = 60.0  # seconds for which no record is taken in before the first numbers
 # seconds without a record, of which even at the clock's own pace there is one every few
 QUIET = 30.0
 QUIET_PRESENT = 180.0  # the same of the quieter hospital with pages
-_SESSION_TIMEOUT = "2s"  # of the worker's group: it is alone in it, so a short one costs nothing
-# seconds between the worker's SIGTERM and SIGKILL: its last checkpoint is of use to nobody
-_STOP_TIMEOUT = 5.0
 _SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
 
 
 class DemoError(Exception):
-    """A demo that cannot start, or go on: one line."""
+    """The demo cannot start or continue; the message is one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """`broker`: HOST:PORT of a Kafka that is there, None: an embedded one. `seconds`: from the
-    first numbers, None: no end.
+    """`broker`: HOST:PORT of an existing Kafka; None: an embedded one. `seconds`: how long to run
+    after the first numbers; None: until stopped.
     """
 
     broker: str | None = None
@@ -105,59 +77,6 @@ class Options:
     seconds: float | None = None
     picture: Path | None = None
     page: bool = False
-
-
-def hospital(seed: int, now: int) -> tuple[Ward, int]:
-    """The hospital as of `now`, and the moment from which it is shown in time-lapse (all in ms)."""
-    begins = (now - AGO - BEGINS) // DAY * DAY + BEGINS
-    start = begins - HISTORY
-    units = ("MICU", "SICU", "PICU", "STEPDOWN")
-    # Something to see soon, and then every two hours, in one unit after the other.
-    storms = [
-        Storm(start=at, duration=12 * MINUTE, factor=6.0, unit=unit)
-        for at, unit in zip(range(begins + 12 * MINUTE, now, 2 * HOUR), cycle(units), strict=False)
-    ]
-    ward = Ward(
-        seed=seed,
-        start=start,
-        duration=now - start,
-        units=len(units),
-        beds=9,
-        beds_per_nurse=3,
-        profiles=("micu", "micu", "picu", "ward"),
-        storms=tuple(storms),
-        chattering_sensors=2,
-        understaffed_nights=0.5,
-        duplicates=0.01,
-        late=0.02,
-        late_beyond=0.001,
-        late_charting=0.1,
-    )
-    assert {unit.name for unit in ward.layout} == set(units)
-    return ward, begins
-
-
-def present_hospital(seed: int, now: int) -> tuple[Ward, int]:
-    """The same for pages: it has come to `now` (ms), and to the middle of a storm in an otherwise
-    quiet day.
-    """
-    storm = Storm(
-        start=now - STORM_BEGAN, duration=STORM_BEGAN + STORM_LASTS, factor=30.0, unit="MICU"
-    )
-    ward = Ward(
-        seed=seed,
-        start=now - HISTORY,
-        duration=HISTORY + DAY,
-        units=4,
-        beds=9,
-        beds_per_nurse=3,
-        profiles=("micu", "micu", "picu", "ward"),
-        alarms_per_bed_day=60.0,
-        storms=(storm,),
-        duplicates=0.01,
-        late=0.02,
-    )
-    return ward, now
 
 
 def run(options: Options, console: Console) -> None:
@@ -182,6 +101,7 @@ def run(options: Options, console: Console) -> None:
             PublishError,
             SettingsError,
             TopicsError,
+            WorkerError,
             OSError,
         ) as error:
             raise DemoError(str(error)) from None
@@ -189,7 +109,7 @@ def run(options: Options, console: Console) -> None:
             for number in _SIGNALS:  # whoever is impatient now would only leave things behind
                 signal.signal(number, signal.SIG_IGN)
     with contextlib.suppress(OSError):  # the terminal may be gone
-        console.print("everything is stopped")
+        console.print("stopped")
 
 
 @contextmanager
@@ -225,12 +145,13 @@ def _start(options: Options, console: Console, stack: ExitStack) -> Demo:
         if fatal := [one for one in topics.check() if one.fatal]:
             raise DemoError(f"topic {fatal[0].topic}: {fatal[0].message}")
     console.print(
-        f"{'Kafka' if broker is None else 'embedded broker'} at {settings.broker}; the hospital there is {facility}"
+        f"{'Kafka' if broker is None else 'embedded broker'} at {settings.broker}; simulated "
+        f"facility: {facility}"
     )
     worker = Worker(settings, port, directory, options.page)
     stack.callback(worker.stop)
     console.print(f"worker at {worker.metrics}")
-    console.print(f"for a browser: {worker.page}")
+    console.print(f"page: {worker.page}")
     return Demo(
         options,
         console,
@@ -247,7 +168,7 @@ def _port(wanted: int | None) -> int:
         return PORT if is_free(PORT) else free_port()
     if not is_free(wanted):
         raise DemoError(
-            f"port {wanted} on {HOST} is taken; choose another one, or none, with --port"
+            f"port {wanted} on {HOST} is in use; choose another one with --port, or omit --port"
         )
     return wanted
 
@@ -266,76 +187,6 @@ def _forget(settings: Settings) -> None:
             admin.delete_topics([checkpoint_topic(settings.group)])
         finally:
             admin.close()
-
-
-class Worker:
-    """The worker, as anybody would start it, in a child process; by the wall clock if the hospital
-    is of the `present`.
-    """
-
-    def __init__(self, settings: Settings, port: int, directory: Path, present: bool) -> None:
-        self.page = f"http://{HOST}:{port}/"
-        self.metrics = f"{self.page}metrics"
-        self._log = directory / "worker.log"
-        key = directory / "pseudonym.key"
-        key.write_text(secrets.token_hex(32))  # nobody need recognise a simulated nurse tomorrow
-        key.chmod(0o600)
-        # Settings of whoever runs the demo are meant for other workers.
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith("ALARM_FATIGUE_")
-        }
-        environment |= {
-            "ALARM_FATIGUE_SESSION_TIMEOUT": _SESSION_TIMEOUT,
-            "ALARM_FATIGUE_PSEUDONYM_KEY_FILE": str(key),
-        }
-        if present:
-            environment["ALARM_FATIGUE_POLICY__OVERLOAD__COOL_DOWN"] = COOL_DOWN
-        # -P: the packages that are installed, not what lies in the current directory under the same
-        # name.
-        command = [
-            sys.executable,
-            "-P",
-            "-m",
-            "streams.cli.main",
-            "worker",
-            "--broker",
-            settings.broker,
-            "--group",
-            settings.group,
-        ]
-        self._process: subprocess.Popen[bytes] = processes.spawn(
-            [
-                *command,
-                "--clock",
-                "wall" if present else "event",
-                "--host",
-                HOST,
-                "--port",
-                str(port),
-            ],
-            environment,
-            self._log,
-        )
-
-    def check(self) -> None:
-        """Raises `DemoError` if it has ended."""
-        if self._process.poll() is not None:
-            raise DemoError(
-                f"the worker ended with status {self._process.returncode}; its last words: {self.last_words()}"
-            )
-
-    def last_words(self) -> str:
-        line = processes.telling_line(self._log.read_text(errors="replace")).removeprefix("error: ")
-        try:
-            logged = json.loads(line)
-        except ValueError:
-            return line
-        return ": ".join(str(logged[name]) for name in ("event", "error") if name in logged)
-
-    def stop(self) -> None:
-        processes.end(self._process, _STOP_TIMEOUT)
 
 
 class Demo:
@@ -388,12 +239,13 @@ class Demo:
                     if self._pager is not None:
                         await stack.enter_async_context(self._pager)
                         self._say(
-                            f"{self._pager.addresses}; whatever they wait for takes a tenth of the time here"
+                            f"{self._pager.addresses}; their waiting times are a tenth of the "
+                            "real ones"
                         )
                         # by the wall clock, a worker's first numbers may be a second old
                         first = await self._scrape(session) or first
                     last = await self._follow(session, publishing, stop, first)
-                    self._say(f"{last.records:,} records taken in")
+                    self._say(f"{last.records:,} records processed")
         finally:
             publishing.cancel()
             # the producer says goodbye, if anybody listens
@@ -418,7 +270,8 @@ class Demo:
                 taken, since = snapshot.records, time.monotonic()
             if time.monotonic() - since > PATIENCE:
                 raise DemoError(
-                    f"the worker took in nothing for {PATIENCE:.0f} s; its last words: {self._worker.last_words()}"
+                    f"the worker processed no record for {PATIENCE:.0f} s; its last log line: "
+                    f"{self._worker.last_words()}"
                 )
             # each answer takes time from what it waits for
             await _pause(stop, 0.5 if taken else 0.1)
@@ -454,7 +307,7 @@ class Demo:
                     snapshot, answered = scraped, now
         self._check(publishing)
         if publishing.done():
-            self._say("the simulated days have reached the present")
+            self._say("the simulation has reached the present")
         if self._options.picture is not None:
             save_picture(snapshot, self._status(snapshot, now, answered), self._options.picture)
         return snapshot
@@ -469,11 +322,7 @@ class Demo:
             self._moved = (now, taken)
         still = now - self._moved[0]
         quiet = QUIET if self._pager is None else QUIET_PRESENT
-        trouble = (
-            f"no record has come in for {still:.0f} s: does the broker still answer?"
-            if still > quiet
-            else ""
-        )
+        trouble = f"no record for {still:.0f} s; check the broker" if still > quiet else ""
         if answered < now:
             trouble = f"the worker has not answered for {now - answered:.0f} s"
         return Status(self._facility, self._options.speed, throughput, self._worker.page, trouble)
@@ -482,7 +331,8 @@ class Demo:
         """Raises if anything has failed."""
         if self._broker is not None and self._broker.pid is None:
             raise DemoError(
-                f"the embedded broker ended; its last words: {processes.telling_line(self._broker.log.read_text(errors='replace'))}"
+                "the embedded broker exited; its last log line: "
+                f"{processes.telling_line(self._broker.log.read_text(errors='replace'))}"
             )
         self._worker.check()
         if self._pager is not None:

@@ -1,12 +1,11 @@
-"""Table: a snapshot as people read it, in a terminal of any size, or as plain lines. It draws; it
-asks nobody.
+"""Table: a snapshot as a table for a terminal of any size, or as plain lines.
 
-Colours are Okabe and Ito's, which the colour-blind can tell apart, on a mark beside the word: the
-word alone says it all, and text in the terminal's own colour can be read on any background.
+Colours are those of Okabe and Ito, which colour-blind people can tell apart. They mark the words;
+the words alone carry the meaning, in the terminal's own colour.
 
-A load's state is the worker's own: by the limits of its policy, which rest on ISA-18.2-2016 and
-EEMUA 191 (made for control rooms; nothing equivalent is published for wards) and, for time in one
-piece, on nobody but us.
+The worker computes the overload states by the limits of its policy. These are based on
+ISA-18.2-2016 and EEMUA 191 (made for control rooms; nothing equivalent is published for wards);
+the limit of protected time is our own.
 """
 
 from __future__ import annotations
@@ -25,8 +24,7 @@ from streams.demo.snapshot import ClinicianRow, Snapshot, UnitRow
 TOO_FEW = "too few"
 NOBODY = "nobody on duty"
 WIDE = 100
-"""Columns that the full table needs; in fewer, gaps are narrower and clinicians are told in less.
-"""
+"""Columns that the full table needs. With fewer, gaps are narrower and pseudonyms shorter."""
 _HEADER_LINES = 2  # of either table
 _GAPS = 3  # blank lines, where there is room
 
@@ -37,9 +35,9 @@ COLOURS = ("#009E73", "#E69F00", "#D55E00")
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What stands above the table.
+    """The lines above the table.
 
-    `throughput` in records a second; `trouble` is said in its place.
+    `throughput` in records per second; `trouble` replaces it.
     """
 
     facility: str
@@ -52,8 +50,8 @@ class Status:
 def render(
     snapshot: Snapshot, status: Status, width: int, height: int, turn: int = 0
 ) -> RenderableType:
-    """Everything, in at most `height` lines; clinicians that do not all fit take turns, `turn`
-    numbering the current one.
+    """The whole screen, in at most `height` lines. If not all clinicians fit, pages of them alternate;
+    `turn` is the number of the current page.
     """
     wide = width >= WIDE
     head, caption = _head(snapshot, status, width), _caption(width)
@@ -66,7 +64,8 @@ def render(
         first = turn % -(-len(rows) // at_once) * at_once
         note = [
             Text(
-                f"{first + 1} to {min(first + at_once, len(rows))} of {len(rows)} clinicians on duty, in turn",
+                f"{first + 1} to {min(first + at_once, len(rows))} of {len(rows)} clinicians on "
+                "duty",
                 "dim",
             )
         ]
@@ -84,7 +83,7 @@ def render(
 
 
 def _head(snapshot: Snapshot, status: Status, width: int) -> list[Text]:
-    speed = "as it happens" if status.speed == 1 else f"{status.speed:g} times as fast"
+    speed = "real time" if status.speed == 1 else f"{status.speed:g} x real time"
     title = [
         Text("Alarm fatigue", "bold"),
         Text(f"simulated hospital {status.facility}"),
@@ -118,11 +117,14 @@ def _caption(width: int) -> list[Text]:
         for state, colour in zip(STATES, COLOURS, strict=True)
     ]
     load = [
-        Text("Load: alarms per clinician in 10 min, and its state:", "dim"),
+        Text("Load: alarms per clinician in 10 min, and overload state:", "dim"),
         *states,
-        Text("(limits: ISA-18.2, EEMUA 191, ours)", "dim"),
+        Text("(limits: ISA-18.2, EEMUA 191, our own)", "dim"),
     ]
-    words = "Non-actionable: clinical alarms of 12 h (units), 2 h (clinicians). Protected: 5 min or more without a new alarm, of 1 h on duty."
+    words = (
+        "Non-actionable: of clinical alarms, 12 h (units), 2 h (clinicians). Protected: of 1 h "
+        "on duty, 5 min or more without a new alarm."
+    )
     rest = _flow([Text(word) for word in words.split()], width, " ")
     for line in rest:
         line.style = "dim"
@@ -228,18 +230,27 @@ def _share(share: float | None, unknown: str = TOO_FEW) -> Text:
 
 def plain(snapshot: Snapshot, status: Status) -> Iterator[str]:
     """The units as lines for a file or a pipe."""
-    yield f"{_clock(snapshot)}: {status.throughput:,.0f} records/s, {snapshot.lag:,} waiting{status.trouble and f', {status.trouble}'}"
+    yield (
+        f"{_clock(snapshot)}: {status.throughput:,.0f} records/s, {snapshot.lag:,} "
+        f"waiting{status.trouble and f', {status.trouble}'}"
+    )
     for row in snapshot.units:
-        alarms = f"{row.alarms_10m:,} alarms in 10 min, {row.alarms_1h:,} in 1 h, {row.alarms_12h:,} in 12 h"
+        alarms = (
+            f"{row.alarms_10m:,} alarms in 10 min, {row.alarms_1h:,} in 1 h, {row.alarms_12h:,} "
+            "in 12 h"
+        )
         share = (
-            "too few to tell the non-actionable share"
+            "too few classified for a non-actionable share"
             if (of := row.nonactionable_12h) is None
             else f"{of:.0%} non-actionable"
         )
         load = (
             NOBODY
             if row.rate is None
-            else f"{row.rate:.1f} per clinician and 10 min: {STATES[row.state]}"
+            else f"{row.rate:.1f} per clinician in 10 min: {STATES[row.state]}"
         )
         people = f"{row.beds} beds, {row.clinicians} on duty"
-        yield f"  {row.unit}: {alarms}, {share}, {row.open_alarms:,} open, {row.unassigned_1h:,} unassigned, {people}, {load}"
+        yield (
+            f"  {row.unit}: {alarms}, {share}, {row.open_alarms:,} open, {row.unassigned_1h:,} "
+            f"unassigned, {people}, {load}"
+        )

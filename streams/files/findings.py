@@ -2,7 +2,7 @@
 
     {"window": "12h", "policy": {"min_classified": 20, ..., "fleeting_seconds": 15.0}, "units": [{
       "facility", "unit", "at": ms since 1970, the end of the window,
-      "alarms", "load": alarms that needed nobody (non-actionable or technical), "types": how many there are, those left out included,
+      "alarms", "load": non-actionable or technical alarms, "types": number of types, including those left out,
       "findings": [{
         "rank": by load, then alarms, then name, "device_type", "source", "code",
         "alarms": SHARE of the unit's, "load": SHARE of the unit's, "nonactionable": SHARE of the classified alarms,
@@ -10,17 +10,17 @@
         "sounding_seconds": added up, "beds", "busiest_bed": SHARE of the alarms, "stale": active for more than 24 h,
         "patterns": {"technical" | "duplicate" | "chattering" | "hugging" | "fleeting" | "standing" | "unanswered":
             {"alarms", "load", "actionable": how many of each show it, "shown_by": SHARE of the load; `unanswered`: of the actionable}},
-        "met_with": {"device_type", "source", "code"} of the type that `duplicate` is about, or null,
-        "gives_way": whether this is the one of the two to suppress,
-        "delay": {"seconds", "load", "actionable": how many it would have spared} or null,
+        "met_with": {"device_type", "source", "code"} of the other type of a `duplicate`, or null,
+        "gives_way": whether this type is the one to suppress,
+        "delay": {"seconds", "load", "actionable": how many it would have removed} or null,
         "hugging_distance": share of the limit within which three quarters of the hugging load lie, or null,
-        "verdict": a pattern | "stale" | "mixed" | "needed" | "too_few", "also": other patterns that might as well drive it,
-        "remedy", "owner": or null where nothing is called for, "clinical_review": whether it needs one first,
-        "says": all that in a sentence}]}]}
+        "verdict": a pattern | "stale" | "mixed" | "needed" | "too_few", "also": other patterns that may drive it,
+        "remedy", "owner": or null if no change is proposed, "clinical_review": whether one is needed first,
+        "says": the finding as a sentence}]}]}
 
 SHARE is {"count", "of", "share", "low", "high"}: the 95 % interval by Wilson, to four places; null
-of nothing. Nothing in it names a clinician, a bed, a patient or a device, or quotes a text.
-`analyzer.findings.findings` tells what the words mean.
+if there is nothing to count. It never names a clinician, bed, patient or device, and quotes no
+text. `analyzer.findings.findings` defines the terms.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ import msgspec
 
 from analyzer import CLASSES, PATTERNS, Finding, Policy, Share, UnitFindings
 from streams.formats.codec import to_json
-from streams.settings import show_duration
+from streams.formats.times import show_duration
 
 TOP = 10
-"""Alarm types of each unit, unless told otherwise (ISA-18.2 reviews the ten most frequent)."""
+"""Default number of alarm types per unit (ISA-18.2 reviews the ten most frequent)."""
 MOST = 50
-"""No answer holds more of a unit."""
+"""Most alarm types per unit in an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +78,8 @@ def document(
     unit: str | None = None,
     top: int = TOP,
 ) -> bytes:
-    """One JSON object on one line: the `top` findings of each unit that is asked for; ordered by
-    facility and unit.
+    """One JSON object on one line: the `top` findings of each requested unit, ordered by facility
+    and unit.
     """
     chosen = [
         one.head | {"findings": one.findings[:top]}
@@ -149,22 +149,28 @@ def _finding(one: Finding, window: str, policy: Policy) -> dict[str, Any]:
 
 
 def sentence(one: Finding, window: str, policy: Policy) -> str:
-    """What was seen, how sure that is, what it calls for and who owns that."""
+    """The finding in words: what was seen, with its interval, the proposed change, and its owner."""
     seen = f"{_plural(one.alarms.count, 'alarm')} in {_spaced(window)}"
     if one.alarms.of and one.alarms.count:
         seen += f", {_percent(one.alarms.value)} of the unit's{_bed(one)}"
     if one.nonactionable.of:
-        seen += f"; {_sure(one.nonactionable)} of {one.nonactionable.of} classified needed nobody"
+        seen += (
+            f"; {_sure(one.nonactionable)} of {one.nonactionable.of} classified alarms were "
+            "non-actionable"
+        )
     if unknown := one.classes[CLASSES.index("unknown")]:
-        seen += f", {unknown} cannot be told"
+        seen += f", {unknown} unknown"
     also = ", ".join(
         f"{pattern} {_percent(one.shown_by(pattern).value)}"
         for pattern in one.drivers
         if pattern != one.verdict
     )
-    review = "; of high priority: not without a clinical review" if one.clinical else ""
+    review = "; high priority: needs a clinical review first" if one.clinical else ""
     owner = f"{review}; owner: {one.owner}" if one.owner else ""
-    return f"{type_name(one.type)}: {seen}; {_change(one, policy)}{f' (also: {also})' if also else ''}{owner}"
+    return (
+        f"{type_name(one.type)}: {seen}; "
+        f"{_change(one, policy)}{f' (also: {also})' if also else ''}{owner}"
+    )
 
 
 def type_name(of: tuple[str, str, str]) -> str:
@@ -186,45 +192,65 @@ def _change(one: Finding, policy: Policy) -> str:
     match one.verdict:
         case "technical":
             things = "sensors, electrodes, cables, lines or batteries"
-            return f"{_of_load(one)} are technical -> other {things}, or another way to place and change them"
+            return (
+                f"{_of_load(one)} are technical -> better {things}, or better placement and "
+                "replacement"
+            )
         case "duplicate":
             assert one.met_with is not None
             other = type_name(one.met_with)
             return (
-                f"{_of_load(one)} began within {_spaced(show_duration(figures.duplicate_within))} of {other} at the same bed -> "
-                f"merged with that one, or suppressed beside it"
+                f"{_of_load(one)} began within {_spaced(show_duration(figures.duplicate_within))} "
+                f"of {other} at the same bed -> merge it with that type, or suppress it"
             )
         case "chattering":
-            return f"{_of_load(one)} had come and gone twice already within a minute -> a deadband, or a hold-off before it sounds again"
+            return (
+                f"{_of_load(one)} were at least the third within a minute -> add a deadband or a "
+                "hold-off"
+            )
         case "hugging":
             reach = ""
             if one.hugging_distance is not None:
                 reach = f" (three quarters of these lay within {100 * one.hugging_distance:.1f} %)"
-            return f"{_of_load(one)} stayed within {100 * figures.hugging:g} % of their limit{reach} -> another default limit"
+            return (
+                f"{_of_load(one)} stayed within {100 * figures.hugging:g} % of their limit{reach} "
+                "-> change the default limit"
+            )
         case "fleeting":
             assert one.delay is not None  # what was fleeting has ended
             return (
-                f"{_of_load(one)} ended within {_spaced(show_duration(policy.fleeting))} -> an annunciation delay of "
-                f"{one.delay.length / 1000:g} s: it would have spared {one.delay.load} of {one.load.count}, and "
-                f"{one.delay.actionable or 'none'} of the {one.classes[CLASSES.index('actionable')]} that were needed"
+                f"{_of_load(one)} ended within {_spaced(show_duration(policy.fleeting))} -> an "
+                f"annunciation delay of {one.delay.length / 1000:g} s: it would have removed "
+                f"{one.delay.load} of {one.load.count}, and {one.delay.actionable or 'none'} of "
+                f"the {one.classes[CLASSES.index('actionable')]} actionable ones"
             )
         case "standing":
             lasting = _spaced(show_duration(figures.standing))
-            return f"{_of_load(one)} lasted longer than {lasting} -> a rule that acknowledges or latches what stands"
+            return (
+                f"{_of_load(one)} lasted longer than {lasting} -> add a rule that acknowledges or "
+                "latches standing alarms"
+            )
         case "stale":
             count = "is one" if one.stale == 1 else f"are {one.stale}"
-            return f"there {count} active for more than {_spaced(show_duration(figures.stale))} -> cleared, or the device out of service"
+            return (
+                f"there {count} active for more than {_spaced(show_duration(figures.stale))} -> "
+                "clear them, or take the device out of service"
+            )
         case "unanswered":
             return (
-                f"{_sure(one.shown_by('unanswered'))} of those needed had no response for {_spaced(show_duration(figures.slow_answer))} -> "
-                "staffing: fewer beds at a time, or somebody else to be called"
+                f"{_sure(one.shown_by('unanswered'))} of the actionable alarms had no response "
+                f"for {_spaced(show_duration(figures.slow_answer))} -> review staffing: fewer "
+                "beds per clinician, or another person to call"
             )
         case "mixed":
-            return "no one pattern drives them -> a review"
+            return "no single pattern drives them -> review the type"
         case "needed":
-            return "most were needed -> no change"
+            return "most were actionable -> no change"
         case "too_few":
-            return f"too few to say ({one.nonactionable.of} classified, {figures.min_classified} asked for) -> no change"
+            return (
+                f"too few classified alarms ({one.nonactionable.of} of {figures.min_classified} "
+                "needed) -> no change"
+            )
 
 
 def _of_load(one: Finding) -> str:
@@ -272,7 +298,7 @@ def _spaced(duration: str) -> str:
 
 
 def words(document: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
-    """Of a decoded document: for each unit a heading, and its sentences by rank."""
+    """Lines for a terminal, from a decoded document: for each unit a heading and its findings."""
     for unit in document["units"]:
         until = (
             datetime.fromtimestamp(unit["at"] / 1000, UTC)
@@ -280,8 +306,9 @@ def words(document: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
             .replace("+00:00", "Z")
         )
         heading = (
-            f"{printable(unit['facility'])} {printable(unit['unit'])}, {_spaced(document['window'])} until {until}: "
-            f"{_plural(unit['alarms'], 'alarm')} of {_plural(unit['types'], 'type')}, {unit['load']} needed nobody"
+            f"{printable(unit['facility'])} {printable(unit['unit'])}, "
+            f"{_spaced(document['window'])} until {until}: {_plural(unit['alarms'], 'alarm')} of "
+            f"{_plural(unit['types'], 'type')}, {unit['load']} non-actionable or technical"
         )
         lines = [f"{one['rank']}. {printable(one['says'])}" for one in unit["findings"]]
         if (more := unit["types"] - len(lines)) > 0:

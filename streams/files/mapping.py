@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from math import isfinite
 from pathlib import Path
@@ -40,6 +40,7 @@ from analyzer.model import LATEST
 from analyzer.whatif import FIELDS
 from streams.files.replay import InputError
 from streams.formats.codec import Malformed, milliseconds
+from streams.formats.times import since_epoch
 
 NAMES = tuple("class" if name == "class_" else name for name in FIELDS)
 _TIMES = ("start", "end", "first_response")
@@ -188,10 +189,9 @@ def _milliseconds(name: str, found: Decimal) -> int:
 def _since(moment: datetime, zone: str, name: str) -> int:
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=ZoneInfo(zone))
     try:
-        since = aware - datetime(1970, 1, 1, tzinfo=UTC)
+        return since_epoch(aware)
     except (OverflowError, ValueError):  # of the year 1 or 9999 in a zone that puts it into another
         raise Malformed(f"{name}: expected a time from 1970 to 2100") from None
-    return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
 
 
 def load_mapping(path: Path | None) -> Table:

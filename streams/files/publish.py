@@ -131,22 +131,29 @@ def _endangered(
     None where nothing is known against it.
     """
     age = now - timestamp
-    old = f"{topic}: records are dated from {datetime.fromtimestamp(timestamp // 1000, UTC):%Y-%m-%d} on"
-    command = f"kafka-configs.sh --bootstrap-server {settings.broker} --alter --topic {topic} --add-config"
+    old = (
+        f"{topic}: records are dated from "
+        f"{datetime.fromtimestamp(timestamp // 1000, UTC):%Y-%m-%d} on"
+    )
+    command = (
+        f"kafka-configs.sh --bootstrap-server {settings.broker} --alter --topic {topic} "
+        "--add-config"
+    )
     if kept.restamps and age > settings.policy.horizon:
         return (
-            f"{old}, but the topic gives them the time of their arrival (LogAppendTime), so that workers refuse them as late; "
-            f"run before: {command} message.timestamp.type=CreateTime"
+            f"{old}, but the topic gives them the time of their arrival (LogAppendTime), so that "
+            f"workers refuse them as late; run before: {command} message.timestamp.type=CreateTime"
         )
     if kept.before_max is not None and age > kept.before_max:
         return (
-            f"{old}, but the broker refuses records older than {_days(kept.before_max)} ({BEFORE_MAX}); "
-            f"run before: {command} {BEFORE_MAX}={age + DAY}"
+            f"{old}, but the broker refuses records older than {_days(kept.before_max)} "
+            f"({BEFORE_MAX}); run before: {command} {BEFORE_MAX}={age + DAY}"
         )
     if kept.retention is not None and age > kept.retention:
         return (
-            f"{old}, but the topic keeps records for {_days(kept.retention)} by that time (retention.ms), so the broker may delete them at "
-            f"once; run before: {command} retention.ms=-1 (and when they are read: {command} retention.ms={kept.retention})"
+            f"{old}, but the topic keeps records for {_days(kept.retention)} by that time "
+            f"(retention.ms), so the broker may delete them at once; run before: {command} "
+            f"retention.ms=-1 (and when they are read: {command} retention.ms={kept.retention})"
         )
     return None
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from analyzer import ChangeRecord, Engine, Finished, Policy, Topic
-from streams.formats.codec import decode_slice, encode_change, encode_episodes, to_json
+from streams.formats.codec import decode_slice, to_json
 from streams.formats.control import controls_among
+from streams.formats.sinks import encode_change, encode_episodes
 from streams.metrics.burdens import everybody
 from streams.metrics.exposition import END, Format, render
 from streams.metrics.library import as_metrics

@@ -82,8 +82,14 @@ def _headline(found: dict[str, Any]) -> Iterable[str]:
     at_most = "unknown" if lost["upper"] is None else f"at most {100 * lost['upper']:.2f} %"
     yield '<div class="facts">'
     yield f"<div><b>{removed} of {before}</b>alarms would not have sounded ({share})</div>"
-    yield f"<div><b>{lost['count']} of {lost['of']}</b>actionable alarms among them; in truth {at_most} are lost</div>"
-    yield f"<div><b>{seconds['before'] / 3600:.1f} h &rarr; {seconds['after'] / 3600:.1f} h</b>of sounding, added up</div></div>"
+    yield (
+        f"<div><b>{lost['count']} of {lost['of']}</b>actionable alarms among them; true share "
+        f"{at_most}</div>"
+    )
+    yield (
+        f"<div><b>{seconds['before'] / 3600:.1f} h &rarr; {seconds['after'] / 3600:.1f} h</b>of "
+        "sounding in total</div></div>"
+    )
     yield (
         '<div class="note">'
         + "<br>".join(escape(line[0].upper() + line[1:]) + "." for line in cost(found))
@@ -97,15 +103,26 @@ def _search(found: dict[str, Any]) -> Iterable[str]:
         return
     tolerance, best, held = search["tolerance"], search["best"], search["held_out"]
     late = "" if tolerance["late"] is None else f", none late by more than {tolerance['late']:g} s"
-    asked = f"at most {100 * tolerance['lost']:g} % of actionable alarms lost, at {100 * tolerance['confidence']:g} % confidence{late}"
+    asked = (
+        f"at most {100 * tolerance['lost']:g} % of actionable alarms lost, at "
+        f"{100 * tolerance['confidence']:g} % confidence{late}"
+    )
     yield "<h2>The choice, and whether its promise holds</h2>"
-    yield f"<p>{search['settings']} settings were tried on the alarms until {_moment(search['chosen_until'])}, for {asked}.</p>"
+    yield (
+        f"<p>{search['settings']} settings were tried on the alarms until "
+        f"{_moment(search['chosen_until'])}, for {asked}.</p>"
+    )
     if best is None:
         yield f'<div class="note"><b>No recommendation:</b> {escape(search["reason"])}.</div>'
     else:
         said = f"on these, {best['spared']} alarms spared, and lost {lost_words(best['lost'])}"
-        yield f"<p><b>Recommended: {escape(setting_words(best['setting']))}</b>; {escape(said)}.</p>"
-        tested = f"Tested on the alarms after that, which it was not chosen on: {promise_words(held['promise'])}."
+        yield (
+            f"<p><b>Recommended: {escape(setting_words(best['setting']))}</b>; {escape(said)}.</p>"
+        )
+        tested = (
+            "Tested on the alarms after that, which it was not chosen on: "
+            f"{promise_words(held['promise'])}."
+        )
         yield (
             f'<div class="note"><b>{escape(tested)}</b> '
             f"{held['removed']['alarms']} of {held['before']['alarms']} alarms removed; lost {escape(lost_words(held['lost']))}.</div>"
@@ -114,8 +131,8 @@ def _search(found: dict[str, Any]) -> Iterable[str]:
     names = [setting_words(one["setting"]) for one in front]
     yield _figure(
         svg(pareto(search, names)),
-        "The settings of which no other spares as many and loses as few. Each dot is what was counted; the line above it reaches to the "
-        "upper bound of what may be lost in truth.",
+        "The settings of which no other spares as many and loses as few. Each dot is what was "
+        "counted; the line above it reaches to the upper bound of what may be lost in truth.",
     )
     rows = [
         (
@@ -139,15 +156,15 @@ def _search(found: dict[str, Any]) -> Iterable[str]:
     shown = [place for place in range(len(front)) if place % step == 0 or place == marked]
     head = (
         "setting",
-        "spared",
+        "removed",
         "actionable lost",
         "at most",
-        "actionable late",
+        "actionable delayed",
         "hours of silence",
     )
     some = f"; {len(shown)} of {len(front)}" if step > 1 else ""
     yield _table(
-        f"Settings worth a choice, on the part of the time that was chosen on{some}",
+        f"Best trade-offs, on the part of the recording that was searched{some}",
         head,
         [rows[place] for place in shown],
         shown.index(marked) if marked is not None else None,
@@ -157,7 +174,7 @@ def _search(found: dict[str, Any]) -> Iterable[str]:
 def _types(found: dict[str, Any]) -> Iterable[str]:
     if not found["types"]:
         return
-    yield "<h2>Each alarm type by itself</h2>"
+    yield "<h2>Each alarm type separately</h2>"
     rows = []
     for one in found["types"]:
         best, held = one["search"]["best"], one["search"]["held_out"]
@@ -173,8 +190,8 @@ def _types(found: dict[str, Any]) -> Iterable[str]:
         )
         rows.append((type_name(tuple(one["type"].values())), *said))
     yield _table(
-        "What each type would be recommended",
-        ("type", "recommended", "spared", "actionable lost", "on the rest"),
+        "Recommendation for each type",
+        ("type", "recommended", "removed", "actionable lost", "on the rest"),
         rows,
     )
 
@@ -205,13 +222,14 @@ def _timelines(found: dict[str, Any]) -> Iterable[str]:
 
 
 def _load(found: dict[str, Any]) -> Iterable[str]:
-    yield "<h2>What is left for clinicians</h2>"
+    yield "<h2>Load on clinicians</h2>"
     hours = found["load"]["before"]["duty_hours"]
     if not hours:
-        yield "<p>No alarm was attributed to anybody: the load on clinicians is unknown.</p>"
+        yield "<p>No alarm was assigned to a clinician: the load on clinicians is unknown.</p>"
         return
     yield _table(
-        f"All clinicians together, all alarms, over {hours:.0f} hours of duty; no person is told apart",
+        f"All clinicians together, all alarms, over {hours:.0f} hours of duty; persons are not "
+        "distinguished",
         ("measure", "before", "after"),
         load_rows(found["load"]),
     )
@@ -228,25 +246,31 @@ def _evidence(found: dict[str, Any]) -> Iterable[str]:
     ]
     yield _table(
         "Alarms by class",
-        ("class", "before", "would not have sounded", "still sounding", "of these late"),
+        ("class", "before", "would not have sounded", "still sounding", "of these delayed"),
         rows,
     )
     yield (
-        "<p>An alarm was actionable if somebody intervened or consulted at the bedside between its start and five minutes after its end "
-        "(Bonafide 2015, 2017), or if a review says so. Where a unit reports nothing that only a channel for interventions can "
-        "report, its alarms are unknown, never non-actionable. "
-        "Bounds are one-sided and exact for independent alarms (Clopper and Pearson 1934).</p>"
+        "<p>An alarm was actionable if a clinician intervened or consulted at the bedside "
+        "between its start and five minutes after its end (Bonafide 2015, 2017), or if a "
+        "reviewer said so. If a unit has no evidence that interventions are recorded, its alarms "
+        "are unknown, never non-actionable. Bounds are one-sided and exact for independent "
+        "alarms (Clopper and Pearson 1934).</p>"
     )
 
 
 def _caveats(found: dict[str, Any]) -> Iterable[str]:
     yield "<h2>What these figures do not say</h2><ul>"
     yield from (f"<li>{escape(one)}</li>" for one in found["caveats"])
-    yield "<li>People and patients change with what sounds: after the change, compare what came of it (alarm-fatigue compare).</li></ul>"
+    yield (
+        "<li>Staff and patients react to a change: measure its effect afterwards (alarm-fatigue "
+        "compare).</li></ul>"
+    )
 
 
 def _approval(approval: dict[str, str]) -> Iterable[str]:
-    yield "<h2>Approval</h2><p>For the hospital's own change control. Nothing takes effect by this page.</p>"
+    yield (
+        "<h2>Approval</h2><p>For the hospital's own change control. This page changes nothing.</p>"
+    )
     names = {
         "owner": "Owner of the change",
         "review": "To be reviewed on",

@@ -8,9 +8,7 @@ from streams.files.findings import printable, type_name
 
 
 def words(found: dict[str, Any]) -> list[str]:
-    """An answer as lines for a terminal: what was asked, what it spares, what it costs, how sure
-    that is, and what it does not say.
-    """
+    """An answer as lines for a terminal: the question, benefit, cost, certainty and caveats."""
     before = found["before"]["alarms"]
     lines = [f"{scope_words(found)}: {before} alarms"]
     if not before:
@@ -21,14 +19,16 @@ def words(found: dict[str, Any]) -> list[str]:
     if len(found["units"]) > 1:
         lines.append("  by unit, alarms before -> after:")
         lines += [
-            f"    {printable(one['facility'])} {printable(one['unit'])}: {one['before']['alarms']} -> {one['after']['alarms']}"
+            f"    {printable(one['facility'])} {printable(one['unit'])}: "
+            f"{one['before']['alarms']} -> {one['after']['alarms']}"
             for one in found["units"]
         ]
     if found["search"] is not None:
         lines += search_words(found["search"])
     for one in found["types"] or ():
         lines.append(
-            f"  {type_name(tuple(one['type'].values()))}, {one['alarms']} alarms: {_best(one['search'])}"
+            f"  {type_name(tuple(one['type'].values()))}, {one['alarms']} alarms: "
+            f"{_best(one['search'])}"
         )
     return [*lines, *_listed(found["caveats"])]
 
@@ -37,11 +37,14 @@ def _best(search: dict[str, Any]) -> str:
     best, held = search["best"], search["held_out"]
     if best is None:
         return f"no recommendation: {search['reason']}"
-    return f"{setting_words(best['setting'])} spares {best['spared']}, lost {lost_words(best['lost'])}; {promise_words(held['promise'])}"
+    return (
+        f"{setting_words(best['setting'])} removes {best['spared']} alarms, actionable lost "
+        f"{lost_words(best['lost'])}; {promise_words(held['promise'])}"
+    )
 
 
 def gain(found: dict[str, Any]) -> list[str]:
-    """What would be spared."""
+    """The benefit: alarms that would not have sounded."""
     before, removed, seconds = (
         found["before"]["alarms"],
         found["removed"]["alarms"],
@@ -58,21 +61,21 @@ def gain(found: dict[str, Any]) -> list[str]:
 
 
 def cost(found: dict[str, Any]) -> list[str]:
-    """What would be lost, and how sure that is."""
+    """The cost: actionable alarms lost, with its bound."""
     lines = [f"actionable alarms lost: {lost_words(found['lost'])}"]
     among = found["among_removed"]
     if among["upper"] is not None:
         lines.append(
-            f"of the removed alarms judged by what people did, actionable: {lost_words(among)}"
+            "removed alarms that are classified by responses, of these actionable: "
+            f"{lost_words(among)}"
         )
     late = found["late"]
     if late["by_seconds"] is not None:
-        lines.append(
-            f"actionable alarms sounding {late['by_seconds']:g} s late: {late['actionable']}"
-        )
+        lines.append(f"actionable alarms delayed by {late['by_seconds']:g} s: {late['actionable']}")
     known = found["known"]
     lines.append(
-        f"class known of {known['count']} of {known['of']} ({_percent(known['count'], known['of'])})"
+        f"class known for {known['count']} of {known['of']} alarms "
+        f"({_percent(known['count'], known['of'])})"
     )
     return lines
 
@@ -80,16 +83,16 @@ def cost(found: dict[str, Any]) -> list[str]:
 def lost_words(lost: dict[str, Any]) -> str:
     """
     >>> lost_words({"count": 0, "of": 299, "share": 0.0, "upper": 0.009969, "confidence": 0.95})
-    '0 of 299; in truth at most 1.00 %, at 95 % confidence (rule of three)'
+    '0 of 299; true share at most 1.00 %, at 95 % confidence (rule of three)'
     """
     if lost["upper"] is None:
-        return "unknown, for none is known to have been actionable"
+        return "unknown, because no alarm is known to have been actionable"
     share = f" ({_percent(lost['count'], lost['of'])})" if lost["count"] else ""
     rule = " (rule of three)" if not lost["count"] else ""
     sure = (
         f"at most {100 * lost['upper']:.2f} %, at {100 * lost['confidence']:g} % confidence{rule}"
     )
-    return f"{lost['count']} of {lost['of']}{share}; in truth {sure}"
+    return f"{lost['count']} of {lost['of']}{share}; true share {sure}"
 
 
 def setting_words(setting: dict[str, Any]) -> str:
@@ -103,7 +106,7 @@ def setting_words(setting: dict[str, Any]) -> str:
     if setting["delay_seconds"] is not None:
         said.append(f"delay {setting['delay_seconds']:g} s")
     if setting["beside"] is not None:
-        said.append(f"silent beside {type_name(tuple(setting['beside'].values()))}")
+        said.append(f"silent with {type_name(tuple(setting['beside'].values()))}")
     if setting["holdoff_seconds"] is not None:
         said.append(f"hold-off {setting['holdoff_seconds']:g} s")
     if setting["priority"] is not None:
@@ -116,22 +119,28 @@ def setting_words(setting: dict[str, Any]) -> str:
 def search_words(search: dict[str, Any]) -> list[str]:
     tolerance = search["tolerance"]
     late = "" if tolerance["late"] is None else f", none late by more than {tolerance['late']:g} s"
-    asked = f"at most {100 * tolerance['lost']:g} % of actionable alarms lost at {100 * tolerance['confidence']:g} % confidence{late}"
+    asked = (
+        f"at most {100 * tolerance['lost']:g} % of actionable alarms lost at "
+        f"{100 * tolerance['confidence']:g} % confidence{late}"
+    )
     lines = [
-        f"  search of {search['settings']} settings on the first part of the time, for {asked}:"
+        f"  search of {search['settings']} settings on the first part of the recording, for "
+        f"{asked}:"
     ]
     if search["best"] is None:
         lines.append(f"    no recommendation: {search['reason']}")
     else:
         best, held = search["best"], search["held_out"]
         lines.append(
-            f"    recommended: {setting_words(best['setting'])}: spares {best['spared']}, lost {lost_words(best['lost'])}"
+            f"    recommended: {setting_words(best['setting'])}: removes {best['spared']} alarms, "
+            f"actionable lost {lost_words(best['lost'])}"
         )
         lines.append(
-            f"    on the rest, which it was not chosen on: {held['removed']['alarms']} of {held['before']['alarms']} removed, lost "
-            f"{lost_words(held['lost'])}: {promise_words(held['promise'])}"
+            f"    on the rest, not used in the search: {held['removed']['alarms']} of "
+            f"{held['before']['alarms']} removed, actionable lost {lost_words(held['lost'])}: "
+            f"{promise_words(held['promise'])}"
         )
-    lines.append("    worth a choice (spared / lost / setting):")
+    lines.append("    best trade-offs (removed / actionable lost / setting):")
     front = search["pareto"]
     step = max(-(-len(front) // 12), 1)
     lines += [
@@ -143,14 +152,14 @@ def search_words(search: dict[str, Any]) -> list[str]:
 
 def promise_words(promise: str) -> str:
     return {
-        "kept": "the promise holds there, too",
-        "open": "too few to confirm the promise, and nothing against it",
-        "broken": "the promise does NOT hold there",
+        "kept": "the tolerance is kept there, too",
+        "open": "too few alarms there to confirm the tolerance; none contradicts it",
+        "broken": "the tolerance is NOT kept there",
     }[promise]
 
 
 def load_rows(load: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """What alarms weigh on all clinicians together: measure, before, after."""
+    """The load of all clinicians together: measure, before, after."""
     both = (load["before"], load["after"])
     shares = (
         ("hours with more than 30 alarms", "heavy_hours"),
@@ -158,7 +167,7 @@ def load_rows(load: dict[str, Any]) -> list[tuple[str, str, str]]:
     )
     rows = [
         (
-            "alarms an hour: median / ninth decile / most",
+            "alarms per hour: median / 90th percentile / most",
             [" / ".join(f"{one:g}" for one in of["alarms_an_hour"].values()) for of in both],
         )
     ]
@@ -178,7 +187,7 @@ def load_rows(load: dict[str, Any]) -> list[tuple[str, str, str]]:
 def _load(load: dict[str, Any]) -> list[str]:
     hours = load["before"]["duty_hours"]
     if not hours:
-        return ["  no alarm was attributed to anybody: the load on clinicians is unknown"]
+        return ["  no alarm was assigned to a clinician: the load on clinicians is unknown"]
     heading = f"  all clinicians together, all alarms, {hours:.0f} h of duty:"
     return [
         heading,
@@ -204,7 +213,7 @@ def scope_words(found: dict[str, Any]) -> str:
 
 
 def _listed(caveats: list[str]) -> list[str]:
-    return ["  not to be overlooked:", *(f"    - {one}" for one in caveats)]
+    return ["  caveats:", *(f"    - {one}" for one in caveats)]
 
 
 def _percent(count: float, of: float) -> str:

@@ -211,9 +211,9 @@ def _candidate(found: Searched, place: int, confidence: float) -> dict[str, Any]
 
 
 def _held_out(alarms: Recorded, setting: Setting, tolerance: Tolerance) -> dict[str, Any]:
-    """Whether what was promised on one part of the time holds on the other.
+    """Whether the tolerance that was kept on one part of the recording is kept on the other.
 
-    `open`: too few to tell either way.
+    `open`: too few alarms to tell.
     """
     found = fates(alarms, np.arange(len(alarms)), setting)
     before, removed = tally(alarms.klass), tally(alarms.klass[~found.sounds])
@@ -259,7 +259,7 @@ def counted(classes: Numbers) -> dict[str, Any]:
 
 
 def lost(count: int, of: int, confidence: float) -> dict[str, Any]:
-    """Actionable alarms lost; of none, nothing is known."""
+    """Actionable alarms lost; `upper` is None if there are no actionable alarms."""
     bound = upper_bound(count, of, confidence)
     return _share(count, of) | {
         "upper": None if bound is None else round(bound, 6),
@@ -359,60 +359,66 @@ def _days(recorded: Recorded, rows: Numbers, found: Fates) -> list[dict[str, Any
 def caveats(
     recorded: Recorded, rows: Numbers, setting: Setting, found: Fates, rostered: bool
 ) -> list[str]:
-    """What the figures do not say."""
+    """The limits of the figures, in words."""
     klass, silent = recorded.klass[rows], ~found.sounds
     needed, total = int((klass == ACTIONABLE).sum()), len(rows)
     unsure = (klass == UNKNOWN) | (klass == PENDING)
     said = []
     if not total:
-        return ["There are no alarms of this scope in what was recorded: nothing can be said."]
+        return ["The recording contains no alarms of this scope."]
     if not needed:
         said.append(
-            "No alarm is known to have been actionable, so how many of those that are needed would be lost cannot be bounded."
+            "No alarm is known to have been actionable, so the share of actionable alarms lost "
+            "cannot be bounded."
         )
     if unsure.any():
         said.append(
-            f"Of {int(unsure.sum())} of {total} alarms nobody knows whether they were needed; {int((unsure & silent).sum())} of these "
-            "would not have sounded, and none of them is counted as lost."
+            f"The class of {int(unsure.sum())} of {total} alarms is unknown; "
+            f"{int((unsure & silent).sum())} of these would not have sounded, and none of them is "
+            "counted as lost."
         )
     if int(unsure.sum()) == total:
         said.append(
-            "No class is known at all: record responses or review a sample before anything is changed."
+            "No class is known at all: record responses, or review a sample, before you change "
+            "anything."
         )
     elif needed and not (klass[~unsure] != ACTIONABLE).any():
-        said.append(
-            "Every alarm of known class was actionable: there is nothing that ought to be removed."
-        )
+        said.append("Every alarm of known class was actionable: none should be removed.")
     if found.not_evaluable or found.at_limit:
         said.append(
-            f"{found.not_evaluable} alarms came without a reading or a limit, and {found.at_limit} with a reading equal to the limit: they "
-            "are taken to sound as before."
+            f"{found.not_evaluable} alarms have no reading or limit, and {found.at_limit} have a "
+            "reading equal to the limit: they are assumed to sound as before."
         )
     if setting.limit is not None:
         said.append(
-            "Under another limit what still sounds would begin later and end earlier; by how much, only trend data can tell."
+            "With another limit, the remaining alarms would begin later and end earlier; only "
+            "trend data can show by how much."
         )
     if setting.holdoff is not None:
         said.append(
-            "Alarms merged into the one before them are counted as not sounding; those that were needed, as lost."
+            "Alarms merged into the previous one are counted as not sounding, and actionable "
+            "ones as lost."
         )
     if setting.priority is not None:
         said.append(
-            f"Alarms below {setting.sent_from} priority are taken to sound at the bed alone, and to reach nobody else."
+            f"Alarms below {setting.sent_from} priority are assumed to sound only at the bed and "
+            "to reach no clinician elsewhere."
         )
     high = int((recorded.rank[rows] == PRIORITIES.index("high")).sum())
     if high and int((recorded.rank[rows[silent]] == PRIORITIES.index("high")).sum()) + (
         setting.delay is not None
     ):
         said.append(
-            f"{high} alarms of the scope are of high priority: nothing to be changed without a clinical review."
+            f"{high} alarms of the scope have high priority: change nothing without a clinical "
+            "review."
         )
     said.append(
-        "The bound is that of independent alarms; those of one patient are alike, so the truth is less sure than it says."
+        "The bound assumes independent alarms. Alarms of one patient are similar, so the true "
+        "uncertainty is larger."
     )
     if not rostered:
         said.append(
-            "Duty is inferred: everybody counts as on duty in the clock hours in which they had an alarm."
+            "Duty is inferred: a clinician counts as on duty in every clock hour with an alarm."
         )
     return said
 

@@ -12,9 +12,6 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from functools import lru_cache
-from hashlib import blake2b
 from itertools import compress
 from types import NoneType
 from typing import Annotated, Any, get_args, get_type_hints
@@ -24,15 +21,10 @@ import msgspec
 from analyzer import (
     CLASSES,
     FACT_TYPES,
-    STATES,
-    ChangeRecord,
     Columns,
-    EpisodeRecord,
     Fact,
     FactError,
-    Finished,
     Topic,
-    in_words,
 )
 from analyzer.model import (
     EARLIEST,
@@ -49,6 +41,7 @@ from analyzer.model import (
     expected_time,
     is_plain,
 )
+from streams.formats.times import A_TIME, parse_or_beyond, parse_rfc3339
 
 MAX_RECORD_BYTES = 1 << 20
 """A record's longest value: Kafka's own default limit for a message, and a thousand times a usual
@@ -72,21 +65,14 @@ _TEXTS: dict[Topic, tuple[str, ...]] = {
     "labels": ("reviewer", "reason"),
 }
 """What people read: longer than `MAX_TEXT_LENGTH` it is cut."""
-_LONGEST_TIME = 64
-"""Characters of a time; RFC 3339 sets no end to the digits of a second, and nanoseconds take 35."""
-_A_TIME = "an RFC 3339 time with an offset, or integer milliseconds since 1970"
 _OUTLINED = 128
 """Values looked through at once: their bytes stay within the processor's cache."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_LENGTH)]
 _BOUNDED = {
     "source": Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)] | None,
     "recipients": Annotated[tuple[_Id, ...], msgspec.Meta(max_length=MAX_RECIPIENTS)] | None,
     "acuity": Annotated[float, msgspec.Meta(ge=0, le=MAX_ACUITY)] | None,
 }
-_BELOW_A_MILLISECOND = re.compile(r"(?<=\.\d{3})\d+")
-
-_parse_time = msgspec.json.Decoder(datetime).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -176,19 +162,11 @@ def decode(topic: Topic, raw: bytes | None, max_bytes: int = MAX_RECORD_BYTES) -
 
 
 def milliseconds(text: str, name: str) -> int:
-    """An RFC 3339 time, of the field called `name`; digits below a millisecond are cut off."""
+    """An RFC 3339 time in ms since 1970, of the field called `name`. Raises `Malformed`."""
     try:
-        moment = (
-            _parse_time(_encode(_BELOW_A_MILLISECOND.sub("", text)))
-            if len(text) <= _LONGEST_TIME
-            else None
-        )
-    except msgspec.ValidationError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise Malformed(f"{name}: expected {_A_TIME}")
-    since = moment - _EPOCH
-    return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
+        return parse_rfc3339(text)
+    except ValueError as error:
+        raise Malformed(f"{name}: {error}") from None
 
 
 @dataclasses.dataclass(slots=True)
@@ -285,7 +263,7 @@ def _checked(topic: Topic, columns: Columns) -> tuple[Columns, set[int]]:
         kinds = set(map(type, column))
         if str in kinds:
             column = checked[number] = [
-                _quick_milliseconds(one) if isinstance(one, str) else one for one in column
+                parse_or_beyond(one) if isinstance(one, str) else one for one in column
             ]
         known = [one for one in column if one is not None] if NoneType in kinds else column
         if known and not EARLIEST <= min(known) <= max(known) <= LATEST:
@@ -332,28 +310,6 @@ def _cut(topic: Topic, columns: Columns) -> tuple[Columns, int]:
     return tuple(cut), count
 
 
-def _quick_milliseconds(text: str) -> int:
-    """As `milliseconds`, from two parts that most times share with others; what is no time lies
-    outside the calendar.
-    """
-    if len(text) > _LONGEST_TIME:  # not to be remembered
-        return LATEST + 1
-    try:
-        return _of_minute(text[:17]) + _of_seconds(text[17:])
-    except Malformed:
-        return LATEST + 1
-
-
-@lru_cache(maxsize=1 << 14)
-def _of_minute(text: str) -> int:
-    return milliseconds(text + "00Z", "at")
-
-
-@lru_cache(maxsize=1 << 17)
-def _of_seconds(text: str) -> int:
-    return milliseconds("1970-01-02T00:00:" + text, "at") - 86_400_000
-
-
 def detail(message: str) -> str:
     """msgspec's message without the values it may quote."""
     missing = re.search(r"missing required field `(\w+)`", message)
@@ -369,100 +325,10 @@ def _expected(field: str) -> str:
     if field in _WORDS:
         return "one of " + ", ".join(_WORDS[field])
     if field in ("at", "from", "to", "start", "end", "first_response"):
-        return _A_TIME
+        return A_TIME.removeprefix("expected ")
     if field in ("recipients", "clinicians"):
         return "a list of clinician ids"
     return "a number" if field in _NUMBERS else "a string"
-
-
-_Episode = msgspec.defstruct(
-    "_Episode",
-    [*(name for name in EpisodeRecord.__slots__ if name != "class_"), "class_"],
-    rename={"class_": "class"},
-    gc=False,
-)
-_IN_ORDER = [EpisodeRecord.__slots__.index(name) for name in _Episode.__struct_fields__]
-_CLINICIANS = EpisodeRecord.__slots__.index("clinicians")
-
-
-def encode_episodes(episodes: Finished, pseudonym: Callable[[str], str]) -> list[bytes]:
-    """The JSON object of each, as the `episodes` topic holds it: ms since the epoch, clinicians as
-    pseudonyms.
-
-    Its first field is its `id`: 32 hex digits taken from the rest of it, so that a record sent
-    again after a crash can be told from a new version.
-    """
-    columns = list(episodes.columns)
-    shown = {team: sorted(map(pseudonym, team)) for team in set(columns[_CLINICIANS])}
-    columns[_CLINICIANS] = list(map(shown.__getitem__, columns[_CLINICIANS]))
-    bodies = list(map(_encode, map(_Episode, *(columns[number] for number in _IN_ORDER))))
-    return _with_ids(bodies)
-
-
-def encode_change(one: ChangeRecord, pseudonym: Callable[[str], str]) -> bytes:
-    """A change of an overload state as the `overload` topic holds it: ms since the epoch,
-    clinicians as pseudonyms, beds by name.
-
-    Its first field is its `id`, as that of episodes. Of several records about one `facility`,
-    `unit`, `clinician` and `at`, the last one counts; with `withdrawn`, there was no change after
-    all. It says in words what it says in numbers, for people.
-    """
-    change = one.change
-    of_unit, rising = (
-        change.clinician is None,
-        STATES.index(change.after) > STATES.index(change.before),
-    )
-    fields: dict[str, Any] = {
-        "facility": change.facility,
-        "unit": change.unit,
-        "level": "unit" if of_unit else "clinician",
-        "clinician": None if change.clinician is None else pseudonym(change.clinician),
-        "at": change.at,
-        "from": change.before,
-        "to": change.after,
-        "withdrawn": one.retracted,
-        "reasons": [
-            {
-                "measure": why.measure,
-                "value": why.value,
-                "limit": why.limit,
-                "state": why.state,
-                "text": in_words(why, of_unit, rising),
-            }
-            for why in change.reasons
-        ],
-        "top_types": [
-            {"device_type": type_[0], "source": type_[1], "code": type_[2], "alarms": count}
-            for type_, count in change.top_types
-        ],
-        "relief": None,
-    }
-    if change.relief is not None:
-        bed, giver, before, taker, taker_before, beds = change.relief
-        fields["relief"] = {
-            "bed": bed,
-            "from": {
-                "clinician": pseudonym(giver),
-                "alarms_1h": before[0],
-                "alarms_1h_after": before[1],
-            },
-            "to": {
-                "clinician": pseudonym(taker),
-                "alarms_1h": taker_before[0],
-                "alarms_1h_after": taker_before[1],
-                "beds_after": beds,
-            },
-            "text": f"bed {bed} from {pseudonym(giver)} to {pseudonym(taker)}: alarms an hour {before[0]} -> {before[1]} and "
-            f"{taker_before[0]} -> {taker_before[1]}",
-        }
-    return _with_ids([_encode(fields)])[0]
-
-
-def _with_ids(bodies: list[bytes]) -> list[bytes]:
-    return [
-        b'{"id":"%b",%b' % (blake2b(body, digest_size=16).hexdigest().encode(), body[1:])
-        for body in bodies
-    ]
 
 
 def to_json(fields: Any) -> bytes:

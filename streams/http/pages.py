@@ -58,7 +58,7 @@ class Page:
         said = ["\n".join(_told(one)) for one in self.firing]
         lines = ["\n\n".join(said)] if said else []
         if any(one["alertname"] in _ESCALATES for one in self.firing):
-            lines.append(f"I take it, tell nobody else: {self.take}")
+            lines.append(f"Take this page, so that it does not escalate: {self.take}")
         return "\n".join([*lines, *(f"Over: {self._gone(one)}" for one in self.resolved)])
 
     def _gone(self, alert: Mapping[str, str]) -> str:

@@ -21,7 +21,7 @@ from analyzer import (
     in_words,
 )
 from analyzer import Relief as Move
-from analyzer.model.policy import HOUR
+from analyzer.model import HOUR
 from streams.http.documents.board import (
     MOST_STRAINED,
     AlarmCounts,

@@ -42,7 +42,7 @@ import numpy as np
 
 from analyzer import NOTHING_FINISHED, Engine, Finished, ShardKey
 from analyzer.arrays import distinct
-from streams.formats.codec import encode_change, encode_episodes
+from streams.formats.sinks import encode_change, encode_episodes
 from streams.kafka.outgoing import Headers, Outgoing, with_headers
 
 GENERATION_HEADER = "edition"

@@ -163,7 +163,7 @@ def new_work(
 
     `found`: what recovery found; `limits` as in `create_app`; `pressure`: another one than usual.
     """
-    policy, wall = settings.policy.policy(), settings.clock == "wall"
+    policy, wall = settings.policy, settings.clock == "wall"
     pressure = pressure or Pressure()
     known = Limits({plan.name: plan.max_bytes for plan in plans(settings, 1)}, LARGEST_RECORD)
     known.update(limits)
@@ -197,7 +197,7 @@ def new_work(
 
 def _add_site(app: App, settings: Settings, pseudonym: Callable[[str], str], work: Work) -> None:
     """Register the pages: /metrics, the board, findings and what-ifs."""
-    policy, exporter = settings.policy.policy(), work.exporter
+    policy, exporter = settings.policy, work.exporter
     wall = settings.clock == "wall"
     finder = Finder(
         work,

@@ -13,7 +13,7 @@ from itertools import cycle, islice, pairwise
 from pathlib import Path
 
 from streams.dev.broker import ApacheKafka, BrokerError
-from streams.settings import parse_duration
+from streams.formats.times import parse_duration
 from tests.chaos.load import Mix, draw
 from tests.chaos.rig import Failed, Recovery, Rig
 

@@ -358,7 +358,7 @@ def test_a_page_says_what_to_do(tmp_path: Path) -> None:
         "Why: 14.2 alarms per clinician on duty in the last 10 min, more than 10\n"
         "See: http://grafana.example/d/units?var-unit=MICU\n"
         "Help: http://runbooks.example/UnitOverloaded.md\n"
-        "I take it, tell nobody else: http://127.0.0.1:9093/#/silences/new?filter=%7Bfacility%3D%22H01%22%2Cunit%3D%22MICU%22%2C"
+        "Take this page, so that it does not escalate: http://127.0.0.1:9093/#/silences/new?filter=%7Bfacility%3D%22H01%22%2Cunit%3D%22MICU%22%2C"
         "alertname%3D~%22UnitOverloadUnanswered%7CUnitOverloadStanding%22%7D"
     )
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.model.policy import HOUR, MINUTE
-from streams.demo.run import hospital
+from streams.demo.hospital import hospital
 from streams.dev.broker import EmbeddedBroker, free_port
 from streams.simulator.hospital import DAY, Storm
 from tests.harness.boards import UIDS, Asked, asked
@@ -36,10 +36,10 @@ METRIC = re.compile(r"\b(?:(?:alarm_fatigue|alertmanager|scrape)_\w+|ALERTS|up)\
 
 _YOUNG = "a run of a minute has nothing from 12 h ago"
 EMPTY = {
-    ("alarm-fatigue-hospital", "More alarms than last shift"): _YOUNG,
-    ("alarm-fatigue-unit", "More than last shift"): _YOUNG,
+    ("alarm-fatigue-hospital", "Change from last shift"): _YOUNG,
+    ("alarm-fatigue-unit", "Change from last shift"): _YOUNG,
     (None, "12 h before"): _YOUNG,
-    ("Units: who needs help now, and why", "More than last shift"): _YOUNG,
+    ("Units in need of help", "Change from last shift"): _YOUNG,
     ("alarm-fatigue-unit", "Who could take a bed"): "in the storm nobody of the unit has room",
     ("annotation", "Settings changed"): "nobody changes a setting here",
 }

@@ -80,7 +80,7 @@ def of_type(code: str, alarms: str, ratio: str | None, unit: str = "ICU") -> dic
 
 ICU = '{facility="H1", unit="ICU"}'
 WARD = '{facility="H1", unit="WARD"}'
-ROOM = "Room: how many could take a bed"
+ROOM = "Clinicians with room for a bed"
 SCENARIOS = [
     Scenario(
         "units in the state, and no others",
@@ -118,7 +118,7 @@ SCENARIOS = [
     Scenario(
         "all priorities, over the clinicians on duty",
         HOSPITAL,
-        "Units: who needs help now, and why",
+        "Units in need of help",
         unit_alarms("1h", "40x20", "8x20") | of_unit(clinicians="4x20"),
         {ICU: 12},
         "Alarms in 1 h, each",
@@ -126,7 +126,7 @@ SCENARIOS = [
     Scenario(
         "with nobody on duty there is no rate",
         HOSPITAL,
-        "Units: who needs help now, and why",
+        "Units in need of help",
         unit_alarms("1h", "40x20", "8x20") | of_unit(clinicians="0x20"),
         {},
         "Alarms in 1 h, each",
@@ -134,7 +134,7 @@ SCENARIOS = [
     Scenario(
         "a quarter fewer than the shift before",
         HOSPITAL,
-        "More alarms than last shift",
+        "Change from last shift",
         unit_alarms("12h", "100x720 75x60", "0x780"),
         {"{}": -0.25},
         at="12h30m",
@@ -142,14 +142,14 @@ SCENARIOS = [
     Scenario(
         "nothing to compare with yet",
         HOSPITAL,
-        "More alarms than last shift",
+        "Change from last shift",
         unit_alarms("12h", "100x60", "0x60"),
         {},
     ),
     Scenario(
         "behind by the age of the latest alarm",
         HOSPITAL,
-        "Data is behind by",
+        "Age of the data",
         {'alarm_fatigue_watermark_timestamp_seconds{facility="H1"}': "540x20"},
         {"{}": 60},
     ),
@@ -191,7 +191,7 @@ SCENARIOS = [
     Scenario(
         "what is known, of all classes",
         UNIT,
-        "Non-actionable, and how much is known",
+        "Non-actionable share of classified alarms",
         {
             f'alarm_fatigue_unit_classified_alarms{{facility="H1", unit="ICU", window="12h", class="{name}"}}': values
             for name, values in (
@@ -214,7 +214,7 @@ SCENARIOS = [
             for le, step in (("15.0", 0), ("30.0", 5), ("60.0", 10), ("+Inf", 10))
         },
         {"{}": 30},
-        "half",
+        "median",
         at="30m",
     ),
     Scenario(
@@ -243,7 +243,7 @@ SCENARIOS = [
     Scenario(
         "measures as they are now, of those that raised the state",
         UNIT,
-        "Why: measures beyond their limits",
+        "Measures beyond their limits",
         unit_alarms("10m", "10x20", "2x20")
         | unit_alarms("1h", "40x20", "0x20")
         | of_unit(clinicians="2x20", beds_per_clinician="9x20")
@@ -334,7 +334,7 @@ SCENARIOS = [
     Scenario(
         "late records, a second",
         PIPELINE,
-        "Refused records",
+        "Rejected records",
         {
             'alarm_fatigue_events_total{topic="alarms", outcome="late"}': "0+30x20",
             'alarm_fatigue_events_total{topic="labels", outcome="late"}': "0+30x20",
@@ -345,7 +345,7 @@ SCENARIOS = [
     Scenario(
         "pages that went out",
         PIPELINE,
-        "Pages, sent and failed",
+        "Pages sent and failed",
         {'alertmanager_notifications_total{integration="webhook"}': "0+1x20"},
         {"{}": 5},
         "sent",
@@ -353,7 +353,7 @@ SCENARIOS = [
     Scenario(
         "the broker's last answer",
         PIPELINE,
-        "Broker answered, ago",
+        "Last broker answer",
         {'alarm_fatigue_broker_answered_timestamp_seconds{version=""}': "0+60x5 300x20"},
         {"{}": 300},
     ),

@@ -11,7 +11,7 @@ from typing import Annotated, get_args
 from msgspec import Meta, Struct
 
 from analyzer import ALARM_PRIORITIES
-from analyzer.findings.findings import Owner, Remedy, Verdict
+from analyzer.findings import Owner, Remedy, Verdict
 from streams.files.findings import MOST
 from streams.http.documents.common import AlarmType, Amount, Classes, Count, Moment, Ratio, one_of
 

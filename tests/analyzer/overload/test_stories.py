@@ -17,7 +17,7 @@ from analyzer import Change, ChangeRecord
 from analyzer.model.policy import HOUR, MINUTE, SECOND, Level, Levels, OverloadPolicy
 from analyzer.overload.relief import Ward, relieve
 from streams.cli.main import app
-from streams.formats.codec import encode_change
+from streams.formats.sinks import encode_change
 from streams.settings import SettingsError, load
 from tests.harness.hospitals import NINE, Hospital, storm
 
@@ -318,7 +318,7 @@ def test_levels_in_a_file_are_those_of_the_policy(tmp_path: Path) -> None:
     file = tmp_path / "settings.yaml"
     beds = "{elevated: {enter: 2, leave: 2}}"
     file.write_text(f"policy: {{overload: {{cool_down: 5m, units: {{ICU: {{beds: {beds}}}}}}}}}")
-    assert load(file).policy.policy().overload == OverloadPolicy(
+    assert load(file).policy.overload == OverloadPolicy(
         cool_down=5 * MINUTE, units={"ICU": {"beds": Levels(elevated=Level(2, 2))}}
     )
-    assert load().policy.policy().overload == OverloadPolicy()
+    assert load().policy.overload == OverloadPolicy()

@@ -16,7 +16,7 @@ import pytest
 from analyzer import Engine, Fact, Policy
 from analyzer.model.policy import HOUR
 from analyzer.pipeline.roster import MOST_RECIPIENTS
-from streams.formats.codec import encode_episodes
+from streams.formats.sinks import encode_episodes
 from tests.harness.engines import Stored, assert_same, by_id, feed, numbers, restore, store
 from tests.harness.facts import alarm, duty, event, ms, response, verdict
 from tests.oracle import reference as naive

@@ -163,7 +163,7 @@ def test_recorded_actionable_alarms_are_told_later_or_lost(readings: Path, tmp_p
         "--episodes",
         episodes,
     ).out.decode()
-    assert "actionable alarms lost, of those that the setting in force tells: 1 of 2" in said
+    assert "actionable alarms lost, of those that the setting in force reproduces: 1 of 2" in said
 
 
 def test_csv_and_parquet_give_the_same_and_bad_rows_are_told(

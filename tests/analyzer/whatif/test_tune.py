@@ -156,7 +156,7 @@ def test_delay_and_limit_as_the_contract_has_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--limit", "88"], "--limit: expected --type"),
+        (["--limit", "88"], "--limit: needs --type"),
         (["--type", "monitor/SpO2/LO", "--limit", "90.1"], "more sensitive than 90"),
         (["--type", "SpO2"], "--type: expected DEVICE_TYPE/SOURCE/CODE"),
         (["--delay", "-1"], "--delay: expected 0 to 604800 s"),
@@ -241,7 +241,7 @@ def test_pending_and_unknown_alarms_are_not_known(tmp_path: Path) -> None:
         run("tune", "--episodes", written(tmp_path, *rows), "--delay", "20", "--json").out
     )
     assert found["known"] == {"count": 3, "of": 5, "share": 0.6}
-    assert "Of 2 of 5 alarms nobody knows" in " ".join(found["caveats"])
+    assert "The class of 2 of 5 alarms is unknown" in " ".join(found["caveats"])
 
 
 def test_times_are_read_as_text_too(tmp_path: Path) -> None:
@@ -734,7 +734,7 @@ def test_a_roster_tells_duty_better_than_alarms_do(tmp_path: Path) -> None:
     assert (load["duty"], load["before"]["duty_hours"]) == ("roster", 4.0)
     assert json.loads(run(*ask).out)["load"]["before"]["duty_hours"] == 2.0
     roster.write_text(json.dumps(lines[2]))
-    assert "nobody in it had any of these alarms" in run(*ask, "--assignments", roster).err
+    assert "no clinician in it had any of these alarms" in run(*ask, "--assignments", roster).err
 
 
 def test_pseudonyms_in_records_are_found_in_the_roster(calibrated: Path, tmp_path: Path) -> None:

@@ -678,7 +678,7 @@ def place(tmp_path: Path, alarms: Path) -> Iterator[Place]:
         ("replay --alarms {missing}", 1, "{missing}: no such file"),
         ("replay --alarms {folder}", 1, "{folder}: expected a file, found a directory"),
         ("replay --alarms {alarms} --labels {missing}", 1, "{missing}: no such file"),
-        ("replay --alarms - --labels -", 2, "-: expected standard input for one of the files only"),
+        ("replay --alarms - --labels -", 2, "-: only one file can be read from standard input"),
         (
             "replay --alarms {alarms} --at yesterday",
             2,

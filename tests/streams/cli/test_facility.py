@@ -143,7 +143,7 @@ def test_errors_say_which_facilities_there_are_and_which_broker_does_not_answer(
     unknown = run("facility", "reset", "H0l", "--broker", broker.address)
     assert (unknown.status, unknown.out) == (1, b"")
     assert unknown.err == (
-        "error: no record of facility H0l; facilities there: H01, H02 (--force: send it anyway)\n"
+        "error: no record of facility H0l; known facilities: H01, H02 (--force sends the command anyway)\n"
     )
     assert len(read(broker, "alarms")) == 2
     nobody = f"127.0.0.1:{free_port()}"

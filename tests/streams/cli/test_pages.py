@@ -98,7 +98,7 @@ def test_pages_are_printed_and_heartbeats_and_strangers_are_not(pages: Pages) ->
         "MICU, H01: overloaded.",
         "Do: Bring in help.",
         "Why: 14 alarms (limit 10).",
-        "I take it, tell nobody else: http://am.example/#/silences/new?filter=%7Bfacility%3D%22H01%22%2Cunit%3D%22MICU%22%2C"
+        "Take this page, so that it does not escalate: http://am.example/#/silences/new?filter=%7Bfacility%3D%22H01%22%2Cunit%3D%22MICU%22%2C"
         "alertname%3D~%22UnitOverloadUnanswered%7CUnitOverloadStanding%22%7D",
         "",
     ]
@@ -110,7 +110,7 @@ def test_pages_are_printed_and_heartbeats_and_strangers_are_not(pages: Pages) ->
         (
             ["--host", "0.0.0.0"],
             2,
-            "--host: 0.0.0.0 can be reached from other machines: expected --token-file beside it",
+            "--host: 0.0.0.0 can be reached from other machines: --token-file is required",
         ),
         (["--token-file", "/nowhere"], 1, "--token-file: /nowhere: No such file or directory"),
         (["--token-file", "/dev/null"], 2, "--token-file: /dev/null: expected a token"),

@@ -118,7 +118,7 @@ def test_list_show_and_replay(broker: Broker, tmp_path: Path) -> None:
 
         again = rejected(broker, "replay", "--yes")
         assert again.out.decode().splitlines() == [
-            "passed over: 4 sent again before, and rejected again",
+            "skipped: 4 sent again before, and rejected again",
             "nothing to send",
         ]
 
@@ -265,7 +265,7 @@ def test_nothing_in_a_record_reaches_the_terminal_as_an_order(shared: Broker) ->
         assert (done.out.decode() + done.err).replace("\n", "").isprintable(), command
     assert (
         rejected(shared, "replay", "--dry-run").out
-        == b"passed over: 2 without the topic that they came from\nnothing to send\n"
+        == b"skipped: 2 without the topic that they came from\nnothing to send\n"
     )
 
 
@@ -293,16 +293,18 @@ def test_what_cannot_or_must_not_be_sent_again_is_passed_over_and_said(shared: B
     )
     done = rejected(shared, "replay", "--until", str(AT + 1), "--yes")
     assert done.out.decode().splitlines() == [
-        "passed over: 1 cut when they were rejected, so not whole",
-        "passed over: 1 equal to others of the same topic",
-        "passed over: 2 sent again before, and rejected again",
-        "passed over: 1 without key and value",
-        "passed over: 1 without the topic that they came from",
+        "skipped: 1 cut when they were rejected, so not whole",
+        "skipped: 1 equal to others of the same topic",
+        "skipped: 2 sent again before, and rejected again",
+        "skipped: 1 without key and value",
+        "skipped: 1 without the topic that they came from",
         "to send: 1 malformed to alarms",
         "to send: 1 malformed to labels",
         "2 records sent",
     ]
-    assert done.err == "note: malformed records are refused again, unless the program was mended\n"
+    assert (
+        done.err == "note: malformed records will be rejected again, unless the program was fixed\n"
+    )
     assert inputs(shared) == [(b"H01", b"\x00\xff", [("replayed", b"1")])]
     assert inputs(shared, "labels") == [(b"H01", None, [("replayed", b"1")])]
     assert ends(shared, [state]) == before

@@ -26,8 +26,8 @@ from kafka import KafkaAdminClient
 from rich.console import Console
 
 from analyzer.model.policy import HOUR, MINUTE
+from streams.demo.hospital import AGO, HISTORY, hospital, present_hospital
 from streams.demo.pager import Arrived, block
-from streams.demo.run import AGO, HISTORY, hospital, present_hospital
 from streams.demo.screen import save_picture
 from streams.demo.snapshot import ClinicianRow, Snapshot, UnitRow, read
 from streams.demo.table import Status, plain, render
@@ -155,9 +155,7 @@ def test_of_nothing_there_is_an_empty_table() -> None:
 
 def test_a_wide_table_says_what_the_metrics_say() -> None:
     lines = drawn(SNAPSHOT, 100, 30)
-    assert (
-        lines[0] == "Alarm fatigue   simulated hospital H01   Sun 08 Mar 06:15   60 times as fast"
-    )
+    assert lines[0] == "Alarm fatigue   simulated hospital H01   Sun 08 Mar 06:15   60 x real time"
     assert (
         lines[1]
         == "43 records/s   1,505 waiting   http://127.0.0.1:9464/metrics   Ctrl-C stops all"
@@ -287,10 +285,10 @@ def test_trouble_takes_the_place_of_what_is_no_longer_known() -> None:
 def test_plain_lines_say_the_same_of_units() -> None:
     assert list(plain(SNAPSHOT, STATUS)) == [
         "Sun 08 Mar 06:15: 43 records/s, 1,505 waiting",
-        "  CCU: 1 alarms in 10 min, 0 in 1 h, 0 in 12 h, too few to tell the non-actionable share, 0 open, 0 unassigned, 0 beds, "
+        "  CCU: 1 alarms in 10 min, 0 in 1 h, 0 in 12 h, too few classified for a non-actionable share, 0 open, 0 unassigned, 0 beds, "
         "0 on duty, nobody on duty",
         "  MICU: 11 alarms in 10 min, 71 in 1 h, 1,234 in 12 h, 87% non-actionable, 2 open, 3 unassigned, 9 beds, 2 on duty, "
-        "5.5 per clinician and 10 min: elevated",
+        "5.5 per clinician in 10 min: elevated",
     ]
 
 
@@ -331,7 +329,7 @@ def test_the_latest_page_stands_in_full_under_those_before_it() -> None:
         "▌ MICU, H01: overloaded.",
         "▌ Do: Bring in help.",
         "▌ Why: 14 alarms (limit 10).",
-        "▌ I take it, tell nobody else:",
+        "▌ Take this page, so that it does not escalate:",
     ]
     assert texts([]) == []
 
@@ -527,7 +525,7 @@ def test_it_shows_numbers_and_ends_by_itself(
             rf"  {unit}: [\d,]+ alarms in 10 min, .*, \d+% non-actionable, .* \d beds, \d on duty",
             shown,
         )
-    assert shown.endswith("records taken in\neverything is stopped\n")
+    assert shown.endswith("records processed\neverything is stopped\n")
     assert "STEPDOWN" in (tmp_path / "table.svg").read_text()
     assert_all_end(pids)
 
@@ -538,9 +536,9 @@ def test_a_page_arrives_with_what_to_do(embedded_broker: EmbeddedBroker) -> None
     need("prometheus-alertmanager")
     with running("--page", "--port", str(free_port())) as demo:
         demo.wait_for("to charge nurse:")
-        demo.wait_for("I take it")
+        demo.wait_for("Take this page")
         # the page may be quicker than the next line
-        demo.wait_for(re.compile(r"  MICU: .* per clinician and 10 min: overloaded"))
+        demo.wait_for(re.compile(r"  MICU: .* per clinician in 10 min: overloaded"))
         pids = children(demo.process.pid)
         demo.process.send_signal(signal.SIGTERM)
         assert demo.status() == 0, demo.errors
@@ -551,7 +549,7 @@ def test_a_page_arrives_with_what_to_do(embedded_broker: EmbeddedBroker) -> None
     assert page[1] == "  MICU, H01: overloaded. More alarms than the clinicians on duty can answer."
     assert page[2].startswith("  Do: Bring in help or move beds")
     assert re.match(r"  Why: Per clinician on duty: [\d.]+ alarms in 10 min \(limit 10\)", page[3])
-    assert page[4].startswith("  I take it, tell nobody else: http://127.0.0.1:")
+    assert page[4].startswith("  Take this page, so that it does not escalate: http://127.0.0.1:")
     assert_all_end(pids, frozenset({"broker", "worker", "prometheus", "alertmanager"}))
 
 
@@ -582,7 +580,7 @@ def test_a_child_that_dies_is_told_in_one_line_and_ends_it(
         assert demo.status() == 1
         # Whoever speaks to a broker may notice before its owner does.
         told = (
-            r"the worker ended with status -9; its last words: .*"
+            r"the worker exited with status -9; its last log line: .*"
             if which == "worker"
             else r"the (embedded )?broker .*"
         )
@@ -599,7 +597,7 @@ def test_pages_that_can_no_longer_come_end_it_in_one_line(embedded_broker: Embed
         os.kill(children(demo.process.pid)["alertmanager"], signal.SIGKILL)
         assert demo.status() == 1
         assert re.fullmatch(
-            "error: Alertmanager ended with status -9; its last words: .*\n", demo.errors
+            "error: Alertmanager exited with status -9; its last log line: .*\n", demo.errors
         )
 
 
@@ -622,10 +620,10 @@ def test_a_terminal_shows_the_table_until_ctrl_c(embedded_broker: EmbeddedBroker
     )
     os.close(theirs)
     try:
-        shown = read_until(ours, "Non-actionable: clinical alarms")
+        shown = read_until(ours, "Non-actionable: of clinical alarms")
         pids = children(demo.pid)
         os.write(ours, b"\x03")
-        rest = read_until(ours, "everything is stopped")
+        rest = read_until(ours, "stopped")
         assert demo.wait(PATIENCE) == 0
     finally:
         demo.kill()
@@ -684,11 +682,11 @@ def test_a_kafka_that_is_there_gets_another_hospital_each_time_and_keeps_no_topi
     ("arguments", "status", "line"),
     [
         (["--broker", "127.0.0.1:1"], 1, "no Kafka broker answers at 127.0.0.1:1 .*"),
-        (["--speed", "0.5"], 2, "--speed: expected 1 to 3600 times as fast"),
+        (["--speed", "0.5"], 2, "--speed: expected 1 to 3600"),
         (
             ["--page", "--speed", "60"],
             2,
-            "--speed: expected none beside --page, for pages are about now",
+            "--speed: cannot be combined with --page, which runs in real time",
         ),
         (["--for", "a while"], 2, "--for: expected a duration such as 15s, 10m or 12h"),
         (["--svg", "/dev/null/table.svg"], 1, "--svg: /dev/null/table.svg: Not a directory"),
@@ -726,5 +724,5 @@ def test_a_taken_port_is_told_in_one_line(embedded_broker: EmbeddedBroker) -> No
         assert demo.status() == 1
         assert (
             demo.errors
-            == f"error: port {embedded_broker.port} on {HOST} is taken; choose another one, or none, with --port\n"
+            == f"error: port {embedded_broker.port} on {HOST} is in use; choose another one with --port, or omit --port\n"
         )

@@ -30,7 +30,8 @@ from analyzer import (
 )
 from analyzer.model.facts import FACT_TYPES, Action, FactError, fact_of
 from streams.formats import codec
-from streams.formats.codec import MAX_RECORD_BYTES, Malformed, decode_slice, encode_episodes
+from streams.formats.codec import MAX_RECORD_BYTES, Malformed, decode_slice
+from streams.formats.sinks import encode_episodes
 
 AT = 1_772_344_800_000  # 2026-03-01T06:00:00Z
 SAMPLES: dict[Topic, dict[str, Any]] = {

@@ -341,7 +341,7 @@ def test_a_candidate_is_tried_with_the_keyboard_and_its_numbers_are_those_of_the
             one.replace("->", "→").replace("non_actionable", "non-actionable").lower()
             for one in told["says"]
         ]
-        assert any("in truth at most" in one for one in shown)
+        assert any("true share at most" in one for one in shown)
         assert bench.locator("[data-is=caveats] li").all_inner_texts() == told["caveats"]
         width = float(bench.locator(".bars .after").get_attribute("width") or "nan")
         assert width == pytest.approx(100 * after / before)

@@ -428,6 +428,6 @@ def test_nothing_is_called_safe_and_what_is_of_high_priority_needs_a_review(site
     found = ask(site, HIGH_RATE, limit="125", delay="10").json
     assert found["high_priority"] > 0
     assert any("without a clinical review" in one for one in found["caveats"])
-    assert any("in truth at most" in one for one in found["says"])
+    assert any("true share at most" in one for one in found["says"])
     assert any(one.startswith("class known of ") for one in found["says"])
     assert "safe" not in json.dumps(found)

@@ -149,7 +149,7 @@ def test_options_reach_the_ward(tmp_path: Path) -> None:
         (
             ["--speed", "60"],
             WRONG,
-            "--speed: expected a number above 0, and neither --fast nor --out beside it",
+            "--speed: expected a number above 0, and not together with --fast or --out",
         ),
         (["--broker", "127.0.0.1:1"], WRONG, "expected either --out DIR or --broker HOST:PORT"),
     ],

@@ -1,0 +1,63 @@
+"""Arguments of the what-if commands: alarm types, priorities, numbers, percentages and seconds."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from math import isfinite
+from typing import cast, get_args
+
+from analyzer.columns import AlarmType
+from analyzer.model import SECOND, Priority
+from analyzer.whatif import LONGEST
+from streams.cli.console import WRONG, fail
+
+
+def alarm_type(text: str, option: str) -> AlarmType:
+    """
+    >>> alarm_type("monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO", "--type"), alarm_type("pump//OCCLUDED", "--type")
+    (('monitor', 'MDC_PULS_OXIM_SAT_O2', 'MDC_EVT_LO'), ('pump', '', 'OCCLUDED'))
+    """
+    device_type, slash, rest = text.partition("/")
+    source, other, code = rest.rpartition("/")
+    if not (slash and other and device_type and code):
+        fail(
+            f"{option}: expected DEVICE_TYPE/SOURCE/CODE, such as "
+            "monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO; SOURCE may be empty",
+            WRONG,
+        )
+    return device_type, source, code
+
+
+def as_priority(text: str | None, option: str) -> Priority | None:
+    if text is not None and text not in get_args(Priority):
+        fail(f"{option}: expected one of {', '.join(get_args(Priority))}", WRONG)
+    return cast("Priority | None", text)
+
+
+def as_number(text: str, option: str) -> float:
+    return float(_decimal(text, option))
+
+
+def as_percent(text: str, option: str) -> float:
+    found = float(_decimal(text, option) / 100)
+    if not 0 < found < 1:
+        fail(f"{option}: expected a percentage above 0 and below 100", WRONG)
+    return found
+
+
+def as_milliseconds(text: str, option: str) -> int:
+    """Seconds; what lies below a millisecond is cut off, as durations are whole ones."""
+    found = _decimal(text, option)
+    if not 0 <= found <= LONGEST // SECOND:
+        fail(f"{option}: expected 0 to {LONGEST // SECOND} s", WRONG)
+    return int(found * SECOND)
+
+
+def _decimal(text: str, option: str) -> Decimal:
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        found = Decimal("nan")
+    if not isfinite(float(found)):
+        fail(f"{option}: expected a number", WRONG)
+    return found

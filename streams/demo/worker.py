@@ -1,0 +1,90 @@
+"""The demo's worker: a child process, started as any user would start it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+from streams.dev import processes
+from streams.dev.broker import HOST
+from streams.settings import Settings
+
+COOL_DOWN = "1m"  # of overload, with pages, for the same reason
+_SESSION_TIMEOUT = "2s"  # the worker is alone in its group, so a short timeout costs nothing
+_STOP_TIMEOUT = 5.0  # seconds between SIGTERM and SIGKILL: nobody needs the last checkpoint
+
+
+class WorkerError(Exception):
+    """The worker has ended: one line."""
+
+
+class Worker:
+    """The worker in a child process. It uses the wall clock if the hospital is in the `present`."""
+
+    def __init__(self, settings: Settings, port: int, directory: Path, present: bool) -> None:
+        self.page = f"http://{HOST}:{port}/"
+        self.metrics = f"{self.page}metrics"
+        self._log = directory / "worker.log"
+        key = directory / "pseudonym.key"
+        key.write_text(secrets.token_hex(32))  # a new key each time: pseudonyms need not last
+        key.chmod(0o600)
+        # The user's own settings are meant for other workers.
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("ALARM_FATIGUE_")
+        }
+        environment |= {
+            "ALARM_FATIGUE_SESSION_TIMEOUT": _SESSION_TIMEOUT,
+            "ALARM_FATIGUE_PSEUDONYM_KEY_FILE": str(key),
+        }
+        if present:
+            environment["ALARM_FATIGUE_POLICY__OVERLOAD__COOL_DOWN"] = COOL_DOWN
+        # -P: use the installed packages, not modules of the same name in the current directory.
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "streams.cli.main",
+            "worker",
+            "--broker",
+            settings.broker,
+            "--group",
+            settings.group,
+        ]
+        self._process: subprocess.Popen[bytes] = processes.spawn(
+            [
+                *command,
+                "--clock",
+                "wall" if present else "event",
+                "--host",
+                HOST,
+                "--port",
+                str(port),
+            ],
+            environment,
+            self._log,
+        )
+
+    def check(self) -> None:
+        """Raises `WorkerError` if it has ended."""
+        if self._process.poll() is not None:
+            raise WorkerError(
+                f"the worker exited with status {self._process.returncode}; its last log line: "
+                f"{self.last_words()}"
+            )
+
+    def last_words(self) -> str:
+        line = processes.telling_line(self._log.read_text(errors="replace")).removeprefix("error: ")
+        try:
+            logged = json.loads(line)
+        except ValueError:
+            return line
+        return ": ".join(str(logged[name]) for name in ("event", "error") if name in logged)
+
+    def stop(self) -> None:
+        processes.end(self._process, _STOP_TIMEOUT)

@@ -1,0 +1,102 @@
+"""The records of the sink topics `episodes` and `overload`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from analyzer import STATES, ChangeRecord, EpisodeRecord, Finished, in_words
+
+_encode = msgspec.json.Encoder().encode
+
+_Episode = msgspec.defstruct(
+    "_Episode",
+    [*(name for name in EpisodeRecord.__slots__ if name != "class_"), "class_"],
+    rename={"class_": "class"},
+    gc=False,
+)
+_IN_ORDER = [EpisodeRecord.__slots__.index(name) for name in _Episode.__struct_fields__]
+_CLINICIANS = EpisodeRecord.__slots__.index("clinicians")
+
+
+def encode_episodes(episodes: Finished, pseudonym: Callable[[str], str]) -> list[bytes]:
+    """The JSON object of each, as the `episodes` topic holds it: ms since the epoch, clinicians as
+    pseudonyms.
+
+    Its first field is its `id`: 32 hex digits taken from the rest of it, so that a record sent
+    again after a crash can be told from a new version.
+    """
+    columns = list(episodes.columns)
+    shown = {team: sorted(map(pseudonym, team)) for team in set(columns[_CLINICIANS])}
+    columns[_CLINICIANS] = list(map(shown.__getitem__, columns[_CLINICIANS]))
+    bodies = list(map(_encode, map(_Episode, *(columns[number] for number in _IN_ORDER))))
+    return _with_ids(bodies)
+
+
+def encode_change(one: ChangeRecord, pseudonym: Callable[[str], str]) -> bytes:
+    """A change of an overload state as the `overload` topic holds it: ms since the epoch,
+    clinicians as pseudonyms, beds by name.
+
+    Its first field is its `id`, as that of episodes. Of several records about one `facility`,
+    `unit`, `clinician` and `at`, the last one counts; with `withdrawn`, there was no change after
+    all. It says in words what it says in numbers, for people.
+    """
+    change = one.change
+    of_unit, rising = (
+        change.clinician is None,
+        STATES.index(change.after) > STATES.index(change.before),
+    )
+    fields: dict[str, Any] = {
+        "facility": change.facility,
+        "unit": change.unit,
+        "level": "unit" if of_unit else "clinician",
+        "clinician": None if change.clinician is None else pseudonym(change.clinician),
+        "at": change.at,
+        "from": change.before,
+        "to": change.after,
+        "withdrawn": one.retracted,
+        "reasons": [
+            {
+                "measure": why.measure,
+                "value": why.value,
+                "limit": why.limit,
+                "state": why.state,
+                "text": in_words(why, of_unit, rising),
+            }
+            for why in change.reasons
+        ],
+        "top_types": [
+            {"device_type": type_[0], "source": type_[1], "code": type_[2], "alarms": count}
+            for type_, count in change.top_types
+        ],
+        "relief": None,
+    }
+    if change.relief is not None:
+        bed, giver, before, taker, taker_before, beds = change.relief
+        fields["relief"] = {
+            "bed": bed,
+            "from": {
+                "clinician": pseudonym(giver),
+                "alarms_1h": before[0],
+                "alarms_1h_after": before[1],
+            },
+            "to": {
+                "clinician": pseudonym(taker),
+                "alarms_1h": taker_before[0],
+                "alarms_1h_after": taker_before[1],
+                "beds_after": beds,
+            },
+            "text": f"bed {bed} from {pseudonym(giver)} to {pseudonym(taker)}: alarms an hour "
+            f"{before[0]} -> {before[1]} and {taker_before[0]} -> {taker_before[1]}",
+        }
+    return _with_ids([_encode(fields)])[0]
+
+
+def _with_ids(bodies: list[bytes]) -> list[bytes]:
+    return [
+        b'{"id":"%b",%b' % (blake2b(body, digest_size=16).hexdigest().encode(), body[1:])
+        for body in bodies
+    ]
