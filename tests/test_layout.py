@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.packages import PRODUCT, cycles, imports, modules, room
+
 ROOT = Path(__file__).parents[1]
 ANALYZER = sorted((ROOT / "analyzer").rglob("*.py"))
 WORLDLY = {
@@ -56,3 +58,80 @@ def test_no_module_of_the_product_imports_the_tests() -> None:
 def test_modules_stay_small_enough_to_be_one_noun() -> None:
     for path in [*ANALYZER, *sorted((ROOT / "streams").rglob("*.py"))]:
         assert len(path.read_text().splitlines()) <= 450, path
+
+
+LEVELS = {
+    "analyzer": [
+        {"arrays", "times"},
+        {"columns", "stats"},
+        {"model"},
+        {"pipeline"},
+        {"windows"},
+        {"overload", "findings"},
+        {"whatif"},
+        {"engine"},
+    ],
+    "streams": [
+        {"logs", "formats"},
+        {"policy_settings"},
+        {"settings"},
+        {"pseudonyms", "kafka"},
+        {"dev", "partitions"},
+        {"health"},
+        {"metrics"},
+        {"files"},
+        {"http", "simulator"},
+        {"worker"},
+        {"demo"},
+        {"cli"},
+    ],
+}
+"""The rooms of each package from the lowest level up. A room imports rooms of lower levels only."""
+
+
+@pytest.mark.parametrize("top", PRODUCT)
+def test_rooms_import_lower_rooms_only(top: str) -> None:
+    level = {name: number for number, names in enumerate(LEVELS[top]) for name in names}
+    known = modules(top)
+    for module, path in known.items():
+        for target in imports(path, known):
+            if "." in module and "." in target and room(module) != room(target):
+                mine, other = (room(one).split(".")[1] for one in (module, target))
+                assert level[other] < level[mine], f"{module} imports {target}"
+
+
+@pytest.mark.parametrize("top", PRODUCT)
+def test_no_modules_import_each_other_in_a_circle(top: str) -> None:
+    known = modules(top)
+    graph = {module: set(imports(path, known)) - {module} for module, path in known.items()}
+    packages = {module for module, path in known.items() if path.name == "__init__.py"}
+    inner = {module: graph[module] - packages for module in known if module not in packages}
+    assert cycles(inner) == []
+
+
+def test_a_circle_is_found_behind_type_checking() -> None:
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}
+    assert cycles(graph) == [{"a", "b", "c"}]
+
+
+def test_others_use_the_front_doors_of_the_analyzer() -> None:
+    known = modules("analyzer")
+    fronts = {
+        module
+        for module, path in known.items()
+        if path.name == "__init__.py" or module.count(".") == 1
+    }
+    past = [
+        f"{module} imports {target}"
+        for module, path in modules("streams", "bench", "grafana", "reference").items()
+        for target in imports(path, known)
+        if target not in fronts
+    ]
+    assert past == []
+
+
+def test_no_test_file_imports_another_one() -> None:
+    known = modules("tests")
+    for module, path in known.items():
+        for target in imports(path, known):
+            assert not target.rpartition(".")[2].startswith("test_"), f"{module} imports {target}"
