@@ -114,6 +114,10 @@ def test_a_circle_is_found_behind_type_checking() -> None:
     assert cycles(graph) == [{"a", "b", "c"}]
 
 
+MEASURED = {("bench.measure", "analyzer.windows.snapshot")}
+"""A benchmark times the functions inside this module, so it must reach into it."""
+
+
 def test_others_use_the_front_doors_of_the_analyzer() -> None:
     known = modules("analyzer")
     fronts = {
@@ -125,7 +129,7 @@ def test_others_use_the_front_doors_of_the_analyzer() -> None:
         f"{module} imports {target}"
         for module, path in modules("streams", "bench", "grafana", "reference").items()
         for target in imports(path, known)
-        if target not in fronts
+        if target not in fronts and (module, target) not in MEASURED
     ]
     assert past == []
 

@@ -7,6 +7,15 @@ except for `recall`, which copies the alarms that a state holds.
 from analyzer.whatif.before_after import Balance, Comparison, Ratio, TooShort, compare
 from analyzer.whatif.effects import Duty, Weight, duty_by_alarms, duty_by_roster, weigh_both
 from analyzer.whatif.episode_table import FIELDS, Recorded, Recorder
+from analyzer.whatif.grid import (
+    Grid,
+    Searched,
+    Tolerance,
+    limits_worth_trying,
+    recommend,
+    search,
+    split,
+)
 from analyzer.whatif.levers import (
     LEVERS,
     LONGEST,
@@ -19,15 +28,6 @@ from analyzer.whatif.levers import (
     room,
     sides,
     tally,
-)
-from analyzer.whatif.search import (
-    Grid,
-    Searched,
-    Tolerance,
-    limits_worth_trying,
-    recommend,
-    search,
-    split,
 )
 from analyzer.whatif.trends import Drawn, Rule, Side, Trend, draw, match
 

@@ -12,7 +12,7 @@ import pytest
 from aiokafka.partitioner import DefaultPartitioner
 
 from analyzer import Engine, Policy, Topic
-from analyzer.whatif.search import search
+from analyzer.whatif.grid import search
 from bench import hospital, plot, profile, quick, report, rivals, tuning
 from bench.hospital import Load, clinicians, mix
 from bench.kafka import partition_of

@@ -18,8 +18,8 @@ from analyzer.model.policy import HOUR, MINUTE, SECOND
 from analyzer.stats.bounds import upper_bound
 from analyzer.whatif.effects import duty_by_alarms, weigh_both
 from analyzer.whatif.episode_table import Recorder
+from analyzer.whatif.grid import Grid, search
 from analyzer.whatif.levers import Refused, Scope, Setting, fates, tally
-from analyzer.whatif.search import Grid, search
 from streams.files.tuning import evaluated
 from streams.simulator import calibration
 from tests.harness.recordings import TYPES, episode, recorded, records, written
