@@ -217,7 +217,7 @@ def test_tuning_counts_what_polars_counts() -> None:
     them.
     """
     recorded = tuning.month(20_000)
-    few = recorded.of(np.flatnonzero(recorded.place < 4))
+    few = recorded.of(np.flatnonzero(recorded.bed < 4))
     for grid in tuning.GRIDS.values():
         with_limit = grid.limits != (None,)
         some = few.of(np.flatnonzero(few.type == 0)) if with_limit else few
