@@ -238,7 +238,7 @@ def test_a_storm_is_one_page_that_escalates_until_somebody_takes_it_and_ends_wit
     assert len(page(paged.payload).text) < 1024
     text = page(paged.payload).text.splitlines()
     assert text[0].startswith("MICU, H01: overloaded.")
-    assert text[1].startswith("Do: Bring in help or move beds")
+    assert text[1].startswith("Do: Bring in help, or move beds")
     assert re.match(r"Why: Per clinician on duty: 10 alarms unanswered \(limit 6\)\.$", text[2])
     assert text[-1].startswith(
         f"Take this page, so that it does not escalate: http://{chain.alertmanager.address}/#/silences/new?filter="

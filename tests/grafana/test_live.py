@@ -42,6 +42,7 @@ EMPTY = {
     ("Units in need of help", "Change from last shift"): _YOUNG,
     ("alarm-fatigue-unit", "Who could take a bed"): "in the storm nobody of the unit has room",
     ("annotation", "Settings changed"): "nobody changes a setting here",
+    ("alarm-fatigue-pipeline", "Left out"): "a small hospital is within all caps",
 }
 """Where nothing may come, by board and panel or by place and series (None: anywhere), and why."""
 

@@ -94,7 +94,9 @@ def test_one_clock_58_min_ahead_makes_alarms_late_until_the_reset(
             r"\(34\d\d s after now\), its timestamp is \S+Z",
             said[0],
         )
-        assert re.fullmatch(r"This forgets what is dated after \S+Z. Of the records read:", said[1])
+        assert re.fullmatch(
+            r"This forgets everything dated after \S+Z. Among the records read:", said[1]
+        )
         assert said[2:] == [
             "  alarms: 1 alarm event, and with them all events of 1 alarm",
             "  assignments: 0 assignment records",

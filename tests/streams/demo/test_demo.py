@@ -516,8 +516,8 @@ def test_it_shows_numbers_and_ends_by_itself(
         assert not demo.left_behind
         shown = demo.shown
     assert re.match(
-        r"embedded broker at 127\.0\.0\.1:\d+; the hospital there is H01\n"
-        r"worker at (http://127\.0\.0\.1:\d+/)metrics\nfor a browser: \1\n",
+        r"embedded broker at 127\.0\.0\.1:\d+; simulated facility: H01\n"
+        r"worker at (http://127\.0\.0\.1:\d+/)metrics\npage: \1\n",
         shown,
     )
     for unit in ("MICU", "SICU", "PICU", "STEPDOWN"):
@@ -525,7 +525,7 @@ def test_it_shows_numbers_and_ends_by_itself(
             rf"  {unit}: [\d,]+ alarms in 10 min, .*, \d+% non-actionable, .* \d beds, \d on duty",
             shown,
         )
-    assert shown.endswith("records processed\neverything is stopped\n")
+    assert shown.endswith("records processed\nstopped\n")
     assert "STEPDOWN" in (tmp_path / "table.svg").read_text()
     assert_all_end(pids)
 
@@ -547,7 +547,7 @@ def test_a_page_arrives_with_what_to_do(embedded_broker: EmbeddedBroker) -> None
         shown = demo.shown
     page = shown[shown.index("page, ") :].splitlines()
     assert page[1] == "  MICU, H01: overloaded. More alarms than the clinicians on duty can answer."
-    assert page[2].startswith("  Do: Bring in help or move beds")
+    assert page[2].startswith("  Do: Bring in help, or move beds")
     assert re.match(r"  Why: Per clinician on duty: [\d.]+ alarms in 10 min \(limit 10\)", page[3])
     assert page[4].startswith("  Take this page, so that it does not escalate: http://127.0.0.1:")
     assert_all_end(pids, frozenset({"broker", "worker", "prometheus", "alertmanager"}))
@@ -659,7 +659,7 @@ def test_a_kafka_that_is_there_gets_another_hospital_each_time_and_keeps_no_topi
                 assert demo.status() == 0, demo.errors
                 hospitals |= set(
                     re.findall(
-                        rf"Kafka at {re.escape(kafka.address)}; the hospital there is (demo-\w{{4}}-01)",
+                        rf"Kafka at {re.escape(kafka.address)}; simulated facility: (demo-\w{{4}}-01)",
                         demo.shown,
                     )
                 )

@@ -371,11 +371,11 @@ def test_of_several_answers_on_their_way_the_last_question_s_counts(
             dragged(page, "delay", "ArrowRight")
         with page.expect_response("**/api/v1/whatif?*delay=60"):
             dragged(page, "delay", "End")
-        expect(bench.locator("[data-is=says]")).to_contain_text("sounding 60 s late")
+        expect(bench.locator("[data-is=says]")).to_contain_text("Actionable alarms delayed by 60 s")
         with page.expect_response("**/api/v1/whatif?*delay=1"):
             held[0].continue_()
         page.wait_for_timeout(100)
-        expect(bench.locator("[data-is=says]")).to_contain_text("sounding 60 s late")
+        expect(bench.locator("[data-is=says]")).to_contain_text("Actionable alarms delayed by 60 s")
 
 
 def test_where_nothing_has_finished_there_is_nothing_to_try(browser: Browser) -> None:

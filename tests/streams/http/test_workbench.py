@@ -429,5 +429,5 @@ def test_nothing_is_called_safe_and_what_is_of_high_priority_needs_a_review(site
     assert found["high_priority"] > 0
     assert any("without a clinical review" in one for one in found["caveats"])
     assert any("true share at most" in one for one in found["says"])
-    assert any(one.startswith("class known of ") for one in found["says"])
+    assert any(one.startswith("class known for ") for one in found["says"])
     assert "safe" not in json.dumps(found)
