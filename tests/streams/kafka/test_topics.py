@@ -54,7 +54,7 @@ def test_topics_are_created_once_with_equally_many_partitions(empty_broker: Brok
     assert run("topics", "--broker", empty_broker.address, "--partitions", "3").status == 0
     assert existing(empty_broker) == dict.fromkeys(ALL, 3)
     again = run("topics", "--broker", empty_broker.address, "--partitions", "5")
-    assert (again.status, again.out) == (0, b"all topics are there\n")
+    assert (again.status, again.out) == (0, b"all topics exist\n")
     assert "warning: alarms: 3 partitions, not 5: existing topics keep their number" in again.err
     assert existing(empty_broker) == dict.fromkeys(ALL, 3)
 
