@@ -2,7 +2,7 @@
 and all output topics.
 
 The topics are filled before. The clock of a run starts when the worker holds its partitions (its
-log says so). As soon as it has nothing more to do, it is told to stop; it stores its last
+log says so). As soon as it has nothing more to do, it gets SIGTERM; it stores its last
 checkpoint, commits, and says `drained`: there the clock stops. What counts is what the group has
 committed by then, so a worker that is stopped early is measured as exactly.
 """

@@ -96,9 +96,7 @@ class OverloadPolicy:
     published limit was found).
     """
     unanswered: Levels = Levels(Level(3, 1), Level(6, 3))
-    """Alarms that sound and have no response (our own: nobody can keep more than a few things in
-    mind at once).
-    """
+    """Alarms that are sounding without a response (our own: a person can attend to few at once)."""
     beds: Levels = Levels(elevated=Level(8, 8))
     """Beds per clinician: with more than 8 by day, harm becomes likelier on any ward (NICE SG1,
     2014). Most units need a lower limit: set it in `units` (California's Title 22 has 2 in
@@ -160,7 +158,7 @@ def _check_levels(name: str, levels: Levels, sign: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingsPolicy:
-    """When a pattern may be said to drive an alarm type (`analyzer.findings.findings`).
+    """When a pattern counts as the cause of most alarms of a type (`analyzer.findings.findings`).
 
     Shares are fractions of 1.
     """

@@ -1,8 +1,8 @@
 """Relief: the bed that a clinician could hand to a colleague on duty to lower the higher of their
 two loads most.
 
-A suggestion for whoever assigns the beds. It counts the alarms of the last hour, and knows nothing
-of patients or skills.
+A suggestion to the charge nurse. It counts the alarms of the last hour. It does not know patients or
+skills.
 """
 
 from __future__ import annotations

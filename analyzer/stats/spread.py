@@ -1,4 +1,4 @@
-"""Spread: how unevenly a load is distributed, as one number that identifies nobody."""
+"""Spread: how unevenly a load is distributed, as one number in which no person can be identified."""
 
 from __future__ import annotations
 

@@ -28,6 +28,7 @@ import sys
 import tempfile
 import time
 import uuid
+from abc import ABC, abstractmethod
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from pathlib import Path
@@ -79,7 +80,7 @@ def is_free(port: int) -> bool:
     return False
 
 
-class Broker:
+class Broker(ABC):
     """A broker in a child process: start, stop, kill, pause, resume; a context manager that starts
     and cleans up.
 
@@ -189,8 +190,9 @@ class Broker:
     ) -> None:
         self.close()
 
+    @abstractmethod
     def _command(self) -> Sequence[str]:
-        raise NotImplementedError
+        """The command line that starts the broker."""
 
     def _environment(self) -> dict[str, str]:
         return dict(os.environ)

@@ -61,10 +61,6 @@ class Limits:
         planned = self._planned.get(topic, KAFKA_DEFAULT_BYTES)
         return min(self._known.get(topic, planned), self._largest)
 
-    def may_exceed(self, one: Outgoing) -> bool:
-        """Whether it is worth measuring: a cheap test for the many that are short."""
-        return len(one.value or b"") + len(one.key or b"") > self.surely_fits
-
 
 def fitted(one: Outgoing, limit: int) -> Outgoing | None:
     """The record within `limit` bytes: itself, or cut; None where nothing useful is left."""
