@@ -21,7 +21,10 @@ from reference import markdown
 from reference.markdown import code, codes
 from streams.settings import (
     Duration,
+    FacilityCalendarSettings,
     Settings,
+    ShiftBegin,
+    TimeZone,
 )
 
 ENVIRONMENT = Settings.model_config["env_prefix"] or ""
@@ -57,6 +60,10 @@ GROUPS = {
     "": ("The worker", "What a worker reads, writes and calls itself."),
     "web": ("Web server", "Where the page, its interface and `/metrics` are served, and to whom."),
     "metrics": ("Caps of the metrics", "How many series a worker exports."),
+    "calendar": (
+        "Calendar",
+        "The local time and the shifts of each facility, for people who read.",
+    ),
     "policy": ("Policy", "The clinical and operational figures that decide a number."),
     "policy.overload": (
         "Policy: overload",
@@ -215,6 +222,12 @@ def _kind(hint: Any) -> str:
         return f"one of {codes(get_args(hint))}"
     if get_origin(hint) is dict:
         return "list of durations"
+    if hint == TimeZone:
+        return "name of a time zone"
+    if hint == tuple[ShiftBegin, ...]:
+        return "list of local times, such as `07:00`"
+    if hint == Mapping[str, FacilityCalendarSettings]:
+        return "calendars by facility"
     if get_origin(hint) is tuple:
         return f"list of {codes(get_args(Action))}"
     if get_origin(hint) is Mapping:

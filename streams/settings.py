@@ -4,8 +4,12 @@ in this order of rank.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from datetime import time as time_of_day
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import (
@@ -26,6 +30,7 @@ from pydantic_settings import (
 )
 
 from analyzer import Policy, Topic
+from streams.formats.calendars import DAY_AND_NIGHT, Calendar, Calendars
 from streams.formats.times import parse_duration, show_duration
 from streams.policy_settings import Spelled
 
@@ -157,6 +162,82 @@ class MetricsSettings(BaseModel):
     )
 
 
+def _parse_zone(name: Any) -> ZoneInfo:
+    """Raises `ValueError` for a name that the time zone database does not have."""
+    if isinstance(name, ZoneInfo):
+        return name
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        raise ValueError("expected a time zone such as Europe/Berlin") from None
+
+
+def _parse_time_of_day(text: Any) -> time_of_day:
+    """Raises `ValueError` for anything but `07:00`."""
+    if isinstance(text, time_of_day):
+        return text
+    # YAML 1.1 reads an unquoted 19:00 as a number of base 60.
+    if isinstance(text, int) and not isinstance(text, bool) and 0 <= text < 24 * 60:
+        return time_of_day(text // 60, text % 60)
+    found = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)", text) if isinstance(text, str) else None
+    if found is None:
+        raise ValueError("expected local times such as 07:00")
+    return time_of_day(int(found[1]), int(found[2]))
+
+
+TimeZone = Annotated[ZoneInfo, BeforeValidator(_parse_zone), PlainSerializer(str)]
+ShiftBegin = Annotated[
+    time_of_day,
+    BeforeValidator(_parse_time_of_day),
+    PlainSerializer(lambda begin: f"{begin:%H:%M}"),
+]
+
+
+class FacilityCalendarSettings(BaseModel):
+    """Where one facility differs from the calendar of all."""
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+    time_zone: TimeZone | None = Field(None, description="its time zone")
+    shifts: tuple[ShiftBegin, ...] | None = Field(None, description="when its shifts begin")
+
+
+class CalendarSettings(BaseModel):
+    """The local time and the shifts that page, pages and reports use.
+
+    They change no number: windows are lengths of time.
+    """
+
+    model_config = ConfigDict(extra="forbid", validate_default=True, arbitrary_types_allowed=True)
+
+    time_zone: TimeZone = Field(
+        ZoneInfo("UTC"), description="time zone of the facilities (IANA name, `Europe/Berlin`)"
+    )
+    shifts: tuple[ShiftBegin, ...] = Field(
+        DAY_AND_NIGHT, description="local times at which shifts begin, ascending"
+    )
+    facilities: Mapping[str, FacilityCalendarSettings] = Field(
+        default_factory=dict,
+        description="by facility, a `time_zone` or `shifts` of its own",
+    )
+
+    @property
+    def calendars(self) -> Calendars:
+        default = Calendar(self.time_zone, self.shifts)
+        return Calendars(
+            default,
+            {
+                name: Calendar(own.time_zone or self.time_zone, own.shifts or self.shifts)
+                for name, own in self.facilities.items()
+            },
+        )
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> CalendarSettings:
+        _ = self.calendars  # raises `ValueError`
+        return self
+
+
 class Settings(BaseSettings):
     """Everything that can be set. Durations are spelled 15s, 10m, 12h."""
 
@@ -217,6 +298,7 @@ class Settings(BaseSettings):
     )
     web: WebSettings = WebSettings()
     metrics: MetricsSettings = MetricsSettings()
+    calendar: CalendarSettings = CalendarSettings()
     policy: Annotated[Policy, Spelled()] = Policy()
 
     @property
