@@ -3,6 +3,7 @@
 It knows the fields of each and what makes them valid. It refuses to know state, time and formats.
 """
 
+from analyzer.model.alarm_names import alarm_name
 from analyzer.model.episodes import NOTHING_FINISHED, PRIORITIES, Class, EpisodeRecord, Finished
 from analyzer.model.facts import (
     EARLIEST,
@@ -79,6 +80,7 @@ __all__ = [
     "Response",
     "Topic",
     "Verdict",
+    "alarm_name",
     "expected_time",
     "is_plain",
 ]
