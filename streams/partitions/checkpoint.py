@@ -1,16 +1,16 @@
 """Checkpoints: a partition's state as records of a compacted topic, stored whole or not at all.
 
-A checkpoint writes the shards that changed, under keys that were never used before. Then it writes
-one manifest, which names the place of every shard and the offsets that the state has reached. Until
-the new manifest is there, the older one and its shards are. What the new one no longer names is
-deleted afterwards.
+A checkpoint first writes the shards that changed, under keys that were never used before. It then
+writes one manifest, which says where every shard is stored and which offsets the state has reached.
+The older manifest and its shards remain until the new manifest is stored. Records that the new
+manifest no longer refers to are deleted afterwards.
 
-Each writer (one worker between two rebalances) first stores everything once more before it relies
-on it. So a writer that does not know yet that it lost the partition can only harm its own records.
+Each writer (one worker between two rebalances) begins by storing every shard itself. So a writer
+that has lost the partition without knowing it can only damage its own records.
 
-What a checkpoint emits, and why it arrives exactly once in effect: see `streams.partitions.outbox`.
+`streams.partitions.outbox` explains what a checkpoint emits, and why that is exactly once in effect.
 
-Keys are JSON lists, values zstd over msgpack:
+Keys are JSON lists. Values are msgpack, compressed with zstd:
 
     ["manifest", writer]                    -> version, edition (the generation), policy, next
                                                offsets, tally (outcome counts), places of shards
@@ -36,28 +36,26 @@ from streams.partitions.partition import Partition, restored_engine
 
 VERSION = 5
 PART_BYTES = 400_000
-"""Longest value of a record: safely below a broker's default limit of 1 MB, whatever a facility
-holds.
-"""
+"""Longest value of a record, well below a broker's default limit of 1 MB."""
 
 _WRITER = re.compile("[0-9a-f]{12}")
-"""What a writer is called (see `new_writer`)."""
+"""The name of a writer (see `new_writer`)."""
 Pair = tuple[bytes, bytes | None]
 Place = tuple[str, int, int]
-"""Where a shard lies: writer, checkpoint, number of parts."""
+"""Where a shard is stored: writer, checkpoint, number of parts."""
 
 MANIFEST_BYTES = 16 << 20
-"""Longest manifest after decompression: half a million places of shards, of which the largest
-hospitals have some thousand.
+"""Longest manifest after decompression: half a million places of shards. The largest hospitals have
+a few thousand.
 """
 SHARD_BYTES = 64 << 20
 SHARD_RATIO = 64
-"""Longest shard after decompression, and by how much longer than stored it may be: state compresses
-some 3 to 20 times, a bomb 30,000 times.
+"""A shard may have up to `SHARD_BYTES` after decompression, plus `SHARD_RATIO` times its stored
+size. State compresses 3 to 20 times, a decompression bomb 30,000 times.
 """
 LONGEST_KEY = 256
-"""Bytes of a key; ours have some 60."""
-ANEW = "start a new group to compute everything anew"
+"""Bytes of a key; our own have about 60."""
+RECOMPUTE = "start a new group to compute everything again"
 
 _pack = msgspec.msgpack.encode
 _unpack = msgspec.msgpack.decode
@@ -68,8 +66,9 @@ _parse_key = msgspec.json.decode
 
 
 class CheckpointError(Exception):
-    """Stored state that cannot be restored: one line that says why and what to do. `key`: of the
-    record that is to blame.
+    """Stored state that cannot be restored: one line that says why, and what to do.
+
+    `key` is the key of the record at fault, if there is one.
     """
 
     def __init__(self, message: str, key: bytes | None = None) -> None:
@@ -77,7 +76,7 @@ class CheckpointError(Exception):
         self.key = key
 
     def at(self, topic: str, partition: int, offsets: Mapping[bytes, int]) -> CheckpointError:
-        """The same, with the place of the record; `offsets` of all records by key."""
+        """The same error with the offset of the record, from `offsets` by key."""
         offset = (
             f", offset {offsets[self.key]}" if self.key is not None and self.key in offsets else ""
         )
@@ -86,22 +85,26 @@ class CheckpointError(Exception):
 
 @dataclass(slots=True)
 class Plan:
-    """Records of one checkpoint, to be produced in this order: each list delivered before the next
-    is begun.
+    """The records of one checkpoint. They must be produced in this order; each list must be
+    delivered before the next one is begun.
     """
 
     shards: list[Pair] = field(default_factory=list)
     manifest: list[Pair] = field(default_factory=list)
     episodes: list[Outgoing] = field(default_factory=list)
-    """What to emit, to topics of their own, once the manifest is delivered."""
+    """Episodes and overload transitions, to be sent to the output topics once the manifest is
+    delivered.
+    """
     deletions: list[Pair] = field(default_factory=list)
+    superseded: set[bytes] = field(default_factory=set)
+    """The keys in `deletions` that are certainly stored."""
 
 
 class Checkpoints:
     """The checkpoints of one partition by one writer.
 
-    `found` is what other writers left, to be deleted after the first checkpoint; `unwritten` are
-    shards to be stored with it although they have not changed.
+    `found` holds records of other writers, to be deleted after the first checkpoint. `unwritten`
+    are shards that the first checkpoint stores although they have not changed.
     """
 
     def __init__(
@@ -112,6 +115,9 @@ class Checkpoints:
     ) -> None:
         self._writer = writer
         self._superseded = set(found or ())
+        """Keys of stored records that the next manifest makes obsolete."""
+        self._leftovers: set[bytes] = set()
+        """Keys of the last refused checkpoint, which may be stored in part."""
         self._unwritten = set(unwritten)
         self._count = 0
         self._places: dict[ShardKey, Place] = {}
@@ -119,25 +125,47 @@ class Checkpoints:
     def renewed(self, writer: str, found: Mapping[bytes, bytes] | None = None) -> Checkpoints:
         """The same state under a new writer's name, after others may have held the partition.
 
-        They may not know yet that they lost it again, and delete what they found: our old keys.
-        `found` is what they may have left.
+        They may not know that they have lost it again, and may delete the records that they found:
+        our old ones. `found` holds records that they may have left.
         """
-        new = Checkpoints(writer, found, (self._unwritten | self._places.keys()) - {OUTBOX_SHARD})
-        new._superseded |= {*self._superseded, self._manifest_key}
-        new._superseded.update(
-            part for key, place in self._places.items() for part in _keys(key, place)
-        )
+        new = self._successor(writer)
+        new._superseded |= self._superseded | set(found or ())
+        new._superseded.update(_keys_of(self._places))
+        if self._count:
+            new._superseded.add(self._manifest_key)
+        new._leftovers = set(self._leftovers)
         return new
+
+    def after_refusal(self, writer: str, refused: Plan) -> Checkpoints:
+        """The same state under a new writer's name, after the broker refused the last plan.
+
+        The next checkpoint still deletes all records that were stored before. Of refused
+        checkpoints, only the last one is remembered, however many there are; a worker that starts
+        later finds and deletes what the others have left.
+        """
+        planned = {key for key, _ in (*refused.shards, *refused.manifest)}
+        new = self._successor(writer)
+        new._superseded = refused.superseded.union(_keys_of(self._places)) - planned
+        new._leftovers = planned
+        if self._count > 1:  # an earlier manifest of this writer is stored
+            new._superseded.add(self._manifest_key)
+            new._leftovers.discard(self._manifest_key)
+        return new
+
+    def _successor(self, writer: str) -> Checkpoints:
+        return Checkpoints(
+            writer, unwritten=(self._unwritten | self._places.keys()) - {OUTBOX_SHARD}
+        )
 
     @property
     def _manifest_key(self) -> bytes:
         return _key(["manifest", self._writer])
 
     def plan(self, partition: Partition, part_bytes: int | None = None) -> Plan:
-        """What to produce so that the partition's state of this moment can be restored; it counts
-        as stored from now on.
+        """The records that store the partition's present state. From now on it counts as stored; if
+        the broker refuses them, go on with `after_refusal`.
 
-        `part_bytes`: the longest value that the topic takes, if that is less than `PART_BYTES`.
+        `part_bytes` is the longest value that the topic accepts, if less than `PART_BYTES`.
         """
         part_bytes = min(PART_BYTES, part_bytes or PART_BYTES)
         self._count += 1
@@ -168,12 +196,17 @@ class Checkpoints:
             "policy": asdict(engine.policy),
         } | partition.state()
         plan.manifest.append((self._manifest_key, _compress(_pack(manifest))))
-        plan.deletions = [(key, None) for key in sorted(self._superseded)]
-        self._superseded.clear()
+        plan.deletions = [(key, None) for key in sorted(self._superseded | self._leftovers)]
+        plan.superseded, self._superseded, self._leftovers = self._superseded, set(), set()
         self._unwritten.clear()
         engine.stored()
         partition.changed = False
         return plan
+
+
+def _keys_of(places: Mapping[ShardKey, Place]) -> Iterator[bytes]:
+    for key, place in places.items():
+        yield from _keys(key, place)
 
 
 def _keys(key: ShardKey, place: Place) -> Iterator[bytes]:
@@ -183,29 +216,28 @@ def _keys(key: ShardKey, place: Place) -> Iterator[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A stored state, in the arguments of `Partition`."""
+    """A stored state, as arguments of `Partition`."""
 
     engine: Engine
     next_offsets: dict[Topic, int]
     outbox: StoredOutbox = NOTHING_STORED
     changed_policy: list[str] = field(default_factory=list)
-    """Settings of the policy that differ from those the state was computed under."""
+    """Settings of the policy that differ from those under which the state was computed."""
 
 
 def restore(stored: Mapping[bytes, bytes], policy: Policy) -> Restored | None:
-    """The furthest complete state out of everything found in the topic; None if there is no
-    manifest.
+    """The complete state in `stored` with the greatest offsets; None if there is no manifest.
 
-    The greatest offsets decide, not the order of writing, for a writer that did not know it had
-    lost the partition may have written last. If its manifest names shards that its successor has
-    deleted, then the successor's manifest is there, and complete.
+    Offsets decide, not the order of writing: a writer that did not know that it had lost the
+    partition may have written last. If its manifest refers to shards that its successor has
+    deleted, then the successor's manifest is stored and complete.
 
-    A state computed under another policy is taken over, for the facts in it are the same. Where
-    thresholds of the classes differ, finished episodes are reclassified, and emitted again where
-    they change. What the old policy refused as late, or dropped behind its horizon, does not come
-    back; `changed_policy` names the settings, for a warning.
+    A state that was computed under another policy is still used, because it holds the same facts.
+    Where thresholds of the classes differ, finished episodes are reclassified, and emitted again if
+    they change. Facts that the old policy refused as late or evicted beyond its horizon are not
+    recovered. `changed_policy` lists the changed settings for a warning.
 
-    Raises `CheckpointError` where the stored state is incomplete, damaged or of another version.
+    Raises `CheckpointError` if the stored state is incomplete, damaged or of another version.
     """
     manifests, damaged = _manifests(stored)
     if not manifests:
@@ -217,7 +249,7 @@ def restore(stored: Mapping[bytes, bytes], policy: Policy) -> Restored | None:
         if all(part in stored for part in _parts(manifest))
     ]
     if not complete:
-        raise CheckpointError(f"stored state is incomplete: {ANEW}", next(iter(manifests)))
+        raise CheckpointError(f"stored state is incomplete: {RECOMPUTE}", next(iter(manifests)))
     best = max(complete, key=lambda manifest: sum(manifest["next_offsets"].values()))
     shards: dict[ShardKey, Any] = {}
     for kind, block, *place in best["places"]:
@@ -227,14 +259,14 @@ def restore(stored: Mapping[bytes, bytes], policy: Policy) -> Restored | None:
             shards[kind, block] = _open(packed, SHARD_BYTES + SHARD_RATIO * len(packed))
         except _Unreadable as error:
             raise CheckpointError(
-                f"stored state cannot be read ({error}): {ANEW}", keys[0]
+                f"stored state cannot be read ({error}): {RECOMPUTE}", keys[0]
             ) from None
     try:
         return _restored(best, shards, policy, _generation(manifests))
-    except Exception as error:  # whatever its content is, it is none that a worker has written
+    except Exception as error:  # no worker has written this content
         [blamed] = [key for key, one in manifests.items() if one is best]
         raise CheckpointError(
-            f"stored state cannot be restored ({type(error).__name__}): {ANEW}", blamed
+            f"stored state cannot be restored ({type(error).__name__}): {RECOMPUTE}", blamed
         ) from error
 
 
@@ -258,14 +290,14 @@ def _restored(
     changed = sorted(name for name in now if now[name] != best["policy"].get(name))
     reclassify = bool(JUDGING & set(changed))
     engine = restored_engine(policy, shards, best, reclassify)
-    if reclassify:  # their content is not known before the engine has advanced
+    if reclassify:  # their content is only known after the engine has advanced
         engine.emit_again(np.array(outbox.rows, dtype=np.int64))
         outbox = outbox._replace(rows=[])
     return Restored(engine, best["next_offsets"], outbox, changed)
 
 
 class _Manifest(msgspec.Struct):
-    """What a manifest must hold; it may hold more."""
+    """The fields that a manifest must have; it may have more."""
 
     version: int
     edition: Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
@@ -286,9 +318,9 @@ class _Manifest(msgspec.Struct):
 def _manifests(
     stored: Mapping[bytes, bytes],
 ) -> tuple[dict[bytes, dict[str, Any]], dict[bytes, str]]:
-    """All manifests by key, and of what is under such a key and is none, why.
+    """All manifests by key, and why other records under such keys are not manifests.
 
-    Raises `CheckpointError` for another version's.
+    Raises `CheckpointError` for a manifest of another version.
     """
     found: dict[bytes, dict[str, Any]] = {}
     damaged: dict[bytes, str] = {}
@@ -305,7 +337,7 @@ def _manifests(
             ):
                 raise CheckpointError(
                     f"stored state has version {version}, this program reads version "
-                    f"{VERSION}: run the program that wrote it, or {ANEW}",
+                    f"{VERSION}: run the program that wrote it, or {RECOMPUTE}",
                     key,
                 )
             msgspec.convert(one, _Manifest)
@@ -317,26 +349,26 @@ def _manifests(
 
 
 def damaged_manifests(stored: Mapping[bytes, bytes]) -> dict[bytes, str]:
-    """Records that `restore` ignores although they have the key of a manifest, and why.
+    """Records that `restore` ignores although they have the key of a manifest, with the reason.
 
-    Raises `CheckpointError` as it does.
+    Raises `CheckpointError` for a manifest of another version.
     """
     return _manifests(stored)[1]
 
 
 def _check_no_state_is_lost(stored: Mapping[bytes, bytes], damaged: Mapping[bytes, str]) -> None:
-    """Raise `CheckpointError` if a damaged manifest is of a writer that has shards.
+    """Raise `CheckpointError` if the writer of a damaged manifest has shards.
 
-    Without any state, junk under a manifest's key hides nothing.
+    Without shards there is no state to lose, so foreign data under a manifest's key is ignored.
     """
     writers = {_parse_key(key)[1] for key in stored if _parse_key(key)[0] == "shard"}
     for key, reason in damaged.items():
         if _parse_key(key)[1] in writers:
-            raise CheckpointError(f"stored state cannot be read ({reason}): {ANEW}", key)
+            raise CheckpointError(f"stored state cannot be read ({reason}): {RECOMPUTE}", key)
 
 
 def new_writer() -> str:
-    """A name that no writer has had before."""
+    """A new, unique name for a writer."""
     return uuid.uuid4().hex[:12]
 
 
@@ -361,7 +393,7 @@ class _Unreadable(ValueError):
 
 
 def _open(value: bytes, bound: int) -> Any:
-    """What was packed and compressed, at most `bound` bytes long between the two."""
+    """The content of a record whose decompressed value has at most `bound` bytes."""
     try:
         size = zstandard.frame_content_size(value)
     except zstandard.ZstdError:

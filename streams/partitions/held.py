@@ -1,6 +1,4 @@
-"""Held: a partition in a worker's hands, what of it is stored, and how it gets there after a
-rebalance.
-"""
+"""Held: a partition that a worker holds, how much of it is stored, and how it is taken over."""
 
 from __future__ import annotations
 
@@ -8,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from analyzer import TOPICS, Engine, Policy, Topic
-from streams.kafka.outgoing import Outgoing
 from streams.partitions.checkpoint import (
     CheckpointError,
     Checkpoints,
+    Plan,
     Restored,
     latest_generation,
     new_writer,
@@ -22,7 +20,7 @@ from streams.partitions.partition import Partition
 from streams.partitions.progress import Standing
 
 CHECK_SECONDS = 10.0
-"""How often silent facilities are looked for: a look costs a sweep of what is held at most."""
+"""How often silent facilities are searched for. A search passes over the facts held at most once."""
 
 
 class Lagging(Protocol):
@@ -37,25 +35,25 @@ class Lagging(Protocol):
 
 
 class Held:
-    """A partition in this worker's hands."""
+    """A partition that this worker holds."""
 
     def __init__(self, partition: Partition, checkpoints: Checkpoints) -> None:
         self.partition = partition
         self.checkpoints = checkpoints
         self.stored_at: float | None = None
         self.arrived = 0
-        """Records since time was last moved."""
+        """Records taken in since time was last advanced."""
         self.failed = False
-        """Whether it holds half a slice, and must never be stored again."""
+        """Whether a slice was taken in only in part, so that the state must never be stored."""
         self.stored_offsets: dict[Topic, int] = dict(partition.next_offsets)
         self.not_before = 0.0
-        """When it is stored again (s, monotonic) after the broker refused a checkpoint."""
+        """Earliest time (s, monotonic) of the next checkpoint, after the broker refused one."""
         self.refused: str | None = None
         """Why the broker refused the latest checkpoint; None if it did not."""
 
     @property
     def unstored(self) -> int:
-        """Offsets taken in since the last checkpoint: what the next worker reads again."""
+        """Offsets taken in since the last checkpoint, which another worker would read again."""
         return sum(
             end - self.stored_offsets.get(topic, 0)
             for topic, end in list(self.partition.next_offsets.items())
@@ -66,34 +64,36 @@ class Held:
         """See `Outbox.waiting`."""
         return self.partition.outbox.waiting
 
-    def not_stored(self, episodes: list[Outgoing], not_before: float) -> None:
-        """A checkpoint that was planned cannot be stored: the next one stores everything, and says
-        it then.
-        """
-        self.partition.outbox.put_back(episodes)
+    def not_stored(self, plan: Plan, not_before: float) -> None:
+        """The broker refused `plan`: the next checkpoint stores and emits everything again."""
+        self.partition.outbox.put_back(plan.episodes)
         self.partition.changed = True
-        self.checkpoints = self.checkpoints.renewed(new_writer())
+        self.checkpoints = self.checkpoints.after_refusal(new_writer(), plan)
         self.not_before = not_before
 
 
 class Departures:
-    """Has partitions drop silent facilities. `wall`: whether the worker goes by the wall clock."""
+    """Makes partitions drop silent facilities; only with the wall clock (`wall`)."""
 
     def __init__(self, wall: bool) -> None:
         self._wall = wall
-        self._looked = -CHECK_SECONDS
+        self._checked = -CHECK_SECONDS
 
     def check(self, work: Lagging, now: float) -> None:
-        """Look at most once in `CHECK_SECONDS`; `now` in seconds since 1970.
+        """Check at most once in `CHECK_SECONDS`; `now` in seconds since 1970.
 
-        Only partitions of which everything written was read are looked at.
+        Only partitions whose records have all been read are checked.
         """
-        if not self._wall or abs(now - self._looked) < CHECK_SECONDS or not work.standing().settled:
+        if (
+            not self._wall
+            or abs(now - self._checked) < CHECK_SECONDS
+            or not work.standing().settled
+        ):
             return
-        self._looked, lags = now, work.lags()
+        self._checked, lags = now, work.lags()
         for partition in work.partitions:
             if all(lags.get((topic, partition.number)) == 0 for topic in TOPICS):
-                partition.let_go(int(now * 1000))
+                partition.drop_departed(int(now * 1000))
 
 
 def take_hold(
@@ -104,8 +104,9 @@ def take_hold(
 ) -> Held:
     """A partition after a rebalance.
 
-    `found` is what recovery read of the checkpoint topic: everything, or of a partition held
-    `before` what is new. Raises `CheckpointError` where the stored state cannot be read.
+    `found` holds the records that recovery read from the checkpoint topic: all of them, or only new
+    ones if the partition was held `before`. Raises `CheckpointError` if the stored state cannot be
+    read.
     """
     writer = new_writer()
     if before is None:
@@ -122,12 +123,12 @@ def take_hold(
 
 
 def _further(found: Mapping[bytes, bytes], than: Partition, policy: Policy) -> Restored | None:
-    """The state of others who got further with a partition while we did not hear that we had lost
-    it.
+    """The state of another worker, if it read further while we did not know that we had lost the
+    partition.
     """
     try:
         theirs = restore(found, policy)
-    except CheckpointError:  # ours, whose older parts were read long ago
+    except CheckpointError:  # our own state, whose older parts were read long ago
         return None
     return (
         theirs

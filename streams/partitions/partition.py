@@ -1,9 +1,9 @@
-"""A partition's work: slices of records in, outcomes into the outbox, state that says which record
-it has taken in last.
+"""A partition: takes in slices of records, puts finished episodes into the outbox, and keeps the
+state together with the offsets that it has reached.
 
-All of it is synchronous and knows no Faust: the path of an alarm is decode -> admit -> fold. State
-is a function of the records up to its offsets, so a record delivered again is known by its offset
-and skipped.
+This module is synchronous and independent of Faust. The path of an alarm is decode -> admit ->
+fold. State is a function of the records up to its offsets, so a record that is delivered again is
+recognized by its offset and skipped.
 """
 
 from __future__ import annotations
@@ -60,18 +60,18 @@ _ACCEPTED, _DUPLICATE = OUTCOMES.index("accepted"), OUTCOMES.index("duplicate")
 
 
 class TakenSlice(NamedTuple):
-    """What became of a slice: the event times (ms) of the records that were accepted."""
+    """The event times (ms) of the records of a slice that were accepted."""
 
     accepted_at: npt.NDArray[np.int64]
 
 
 class Poisoned(RuntimeError):
-    """The engine failed in the middle of a slice: its state must never be stored."""
+    """The engine failed in the middle of a slice, so its state must never be stored."""
 
 
 class Partition:
-    """One source partition: its engine, the next offset it expects of each topic, and what it has
-    to say.
+    """One source partition: its engine, the next offset that it expects of each topic, and its
+    outgoing records.
     """
 
     def __init__(
@@ -84,17 +84,17 @@ class Partition:
         max_record_bytes: int,
         restored: StoredOutbox = NOTHING_STORED,
     ) -> None:
-        """`restored`: what the stored state had to emit, which may not have been sent."""
+        """`restored` is the outbox of the stored state, whose records may not have been sent."""
         self.number = number
         self.engine = engine
         self.next_offsets: dict[Topic, int] = dict(next_offsets)
         self.outbox = Outbox(engine, pseudonym, restored)
-        """Episodes and overload transitions, to be sent once the state is stored."""
+        """Episodes and overload transitions, sent once the state is stored."""
         self.rejected: list[Outgoing] = []
-        """Rejected records, to be sent at once: sent again after a crash, they are the same."""
+        """Rejected records, sent at once. If they are sent again after a crash, they are equal."""
         self.truncated: dict[Topic, int] = dict.fromkeys(FACT_TYPES, 0)
-        """Texts for people that were cut, by topic, since this partition was taken up."""
-        self._keyed = partitions > 1  # with one partition any key leads to the right place
+        """Free texts that were cut, by topic, since this worker took over the partition."""
+        self._keyed = partitions > 1  # with one partition, no key is wrong
         self._max_record_bytes = max_record_bytes
         self._poisoned = False
         self._changed = False
@@ -111,7 +111,7 @@ class Partition:
     def take_slice(self, one: Slice, now: int | None = None) -> TakenSlice:
         """Take in the records that were not taken in before.
 
-        `now` (ms): when they were read, for the counts of the last minutes; None: keep none.
+        `now` (ms) is when they were read, for the counts of the last minutes; None keeps no counts.
         """
         if now is not None:
             self.engine.recent.begin(now)
@@ -147,7 +147,7 @@ class Partition:
     def _take_in_parts(
         self, one: Slice, controls: Sequence[tuple[int, Control]]
     ) -> npt.NDArray[np.int64]:
-        """Take in a slice with control records: each in its place among the facts."""
+        """Take in a slice that holds control records, each at its position among the facts."""
         accepted, begin = [], 0
         for place, control in [*controls, (len(one), None)]:
             if begin < place:
@@ -200,7 +200,7 @@ class Partition:
     def _routed(
         self, one: Slice, columns: Columns, places: Sequence[int]
     ) -> tuple[Columns, Sequence[int]]:
-        """The facts that came under the key of their facility; the others are rejected."""
+        """The facts whose key is their facility; the others are rejected."""
         facilities = columns[_PLACES[one.topic]["facility"]]
         encoded = {facility: facility.encode() for facility in set(facilities)}
         keys = one.keys if len(places) == len(one.keys) else [one.keys[place] for place in places]
@@ -222,7 +222,7 @@ class Partition:
             "offset": str(one.offsets[place]),
         }
         headers = {"reason": reason, "detail": detail} | where
-        # for `alarm-fatigue rejected replay` to know
+        # read by `alarm-fatigue rejected replay`
         if times := one.replayed.get(one.offsets[place]):
             headers[REPLAYED] = str(times)
         self.rejected.append(
@@ -235,7 +235,7 @@ class Partition:
         )
 
     def _reject_batch(self, one: Slice, batch: Unreadable) -> None:
-        """The beginning of a batch as it was fetched."""
+        """Reject an unreadable batch; the record holds the beginning of its bytes."""
         headers = {
             "reason": "malformed",
             "detail": "batch: expected readable records, found none from here to offset "
@@ -256,7 +256,7 @@ class Partition:
         )
 
     def advance(self, now: int | None) -> None:
-        """Move time (see `Engine.advance`)."""
+        """Advance time (see `Engine.advance`)."""
         try:
             finished = self.engine.advance(now)
         except Exception:
@@ -264,10 +264,8 @@ class Partition:
             raise
         self.outbox.add(finished)
 
-    def let_go(self, now: int) -> None:
-        """Drop facilities that fell silent, once everything written was taken in (see
-        `Engine.drop_departed`).
-        """
+    def drop_departed(self, now: int) -> None:
+        """Drop silent facilities, once all records were taken in (see `Engine.drop_departed`)."""
         try:
             dropped = self.engine.drop_departed(now)
         except Exception:
@@ -282,7 +280,7 @@ class Partition:
             )
 
     def evaluate(self) -> None:
-        """Evaluate the overload states up to the present, for silence changes them, too."""
+        """Evaluate the overload states up to the present; silence changes them, too."""
         try:
             self.changed = self.engine.evaluate() or self.changed
         except Exception:
@@ -290,12 +288,12 @@ class Partition:
             raise
 
     def take_rejected(self) -> list[Outgoing]:
-        """The rejected records, which are the caller's to send from here on."""
+        """Hand over the rejected records; the caller must send them."""
         rejected, self.rejected = self.rejected, []
         return rejected
 
     def state(self) -> dict[str, Any]:
-        """What belongs to the state beside the engine's shards, in plain values."""
+        """The part of the state outside the engine's shards, in plain values."""
         if self._poisoned:
             raise Poisoned(
                 f"partition {self.number}: the engine failed while taking in a slice; its "

@@ -125,7 +125,7 @@ class Checkpointer:
                 partition=number,
                 error=type(error.reason).__name__,
             )
-            held.not_stored(plan.episodes, monotonic() + REFUSED_SECONDS)
+            held.not_stored(plan, monotonic() + REFUSED_SECONDS)
             held.refused = type(error.reason).__name__
             return
         held.stored_at, held.stored_offsets, held.refused = self._clock(), stored, None

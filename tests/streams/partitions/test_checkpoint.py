@@ -321,6 +321,48 @@ def test_writers_that_linger_and_return_harm_no_state_but_their_own(data: st.Dat
     assert latest_episodes(hospital.sent) == final
 
 
+def into(topic: Stored, *lists: list[tuple[bytes, bytes | None]]) -> None:
+    for key, value in (pair for pairs in lists for pair in pairs):
+        if value is None:
+            topic.pop(key, None)
+        else:
+            topic[key] = value
+
+
+@pytest.mark.parametrize("written", [False, True], ids=["nothing written", "shards written"])
+def test_refused_checkpoints_are_forgotten_but_for_the_last_and_hide_no_older_record(
+    written: bool,
+) -> None:
+    source, topic = long_source(), stored_state("0" * 12)
+    held = take_hold(None, topic, POLICY, new_partition)
+
+    def plan_after(begin: int) -> Plan:
+        for name in TOPICS:
+            take(held.partition, source.records[name][begin : begin + 50])
+        held.partition.advance(None)
+        return held.checkpoints.plan(held.partition)
+
+    for begin in (0, 100):  # before and after a checkpoint of its own
+        sizes = []
+        for _ in range(20):
+            refused = plan_after(begin)
+            sizes.append(len(refused.deletions))
+            if written:
+                into(topic, refused.shards)
+            held.not_stored(refused, 0.0)
+        assert len(set(sizes[2:])) == 1
+        assert restore(topic, POLICY) is not None
+        plan = plan_after(begin + 50)
+        into(topic, plan.shards, plan.manifest, plan.deletions)
+        state = {key for key, _ in plan.shards + plan.manifest}
+        assert state == set(topic) or (written and state < set(topic))
+        assert not set(topic) & {key for key, _ in refused.shards}
+        assert {key for key in topic if b"manifest" in key} == {key for key, _ in plan.manifest}
+        partition = new_partition(restore(topic, POLICY))
+        partition.advance(None)
+        assert numbers(partition) == numbers(held.partition)
+
+
 @given(st.data())
 def test_in_the_end_the_topic_holds_one_state_and_nothing_else(data: st.DataObject) -> None:
     """Whatever was left by those that crashed or lingered is deleted by a writer that found it."""
