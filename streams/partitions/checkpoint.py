@@ -8,7 +8,8 @@ manifest no longer refers to are deleted afterwards.
 Each writer (one worker between two rebalances) begins by storing every shard itself. So a writer
 that has lost the partition without knowing it can only damage its own records.
 
-`streams.partitions.outbox` explains what a checkpoint emits, and why that is exactly once in effect.
+`streams.partitions.outbox` explains what a checkpoint emits, and why that is exactly once in
+effect.
 
 Keys are JSON lists. Values are msgpack, compressed with zstd:
 

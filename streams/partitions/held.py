@@ -20,7 +20,8 @@ from streams.partitions.partition import Partition
 from streams.partitions.progress import Standing
 
 CHECK_SECONDS = 10.0
-"""How often silent facilities are searched for. A search passes over the facts held at most once."""
+"""How often silent facilities are searched for. A search passes over the facts held at most once.
+"""
 
 
 class Lagging(Protocol):

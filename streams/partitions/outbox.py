@@ -1,34 +1,35 @@
-"""The outbox: episodes and overload transitions on their way out, emitted exactly once in effect.
+"""The outbox: pending episodes and overload transitions, emitted exactly once in effect.
 
-An episode must not be sent before the state that it follows from is stored, or a crash could take
-back what was sent. And it must not be lost if a crash comes after that. So what is pending belongs
-to the state, and each checkpoint goes through four steps, each complete before the next:
+An episode must not be sent before the state that produced it is stored; otherwise a crash could
+undo it after it was sent. Nor may it be lost if a crash follows the storing. So pending records are
+part of the state. Each checkpoint has four steps, each of which is complete before the next:
 
-1. Planning. `emit` hands out everything pending, and what to store of it: the rows of episodes that
-   the engine still holds unchanged, and all other records whole. From this moment on, new episodes
-   are pending for the next checkpoint.
-2. Storing. Shards, then the manifest, are written to the compacted checkpoint topic.
-3. Sending. If the group still takes commits from this worker, the records are sent.
-4. Deleting. What the manifest superseded is deleted.
+1. Plan. `emit` hands out all pending records, and the form in which to store them: row numbers for
+   episodes that the engine still holds unchanged, and complete records for all others. From now on,
+   new episodes are pending for the next checkpoint.
+2. Store. The shards, then the manifest, are written to the compacted checkpoint topic.
+3. Send. If the group still accepts commits from this worker, the records are sent.
+4. Delete. Records that the manifest superseded are deleted.
 
-After a crash,
+After a crash
 
-- before the manifest is stored, the state before it is restored. The records that follow it are
-  read again and give the same episodes. Nothing of the planned checkpoint was sent.
-- after that, at whatever point of sending, the stored state is restored, and with it this outbox:
-  everything that the checkpoint had to emit is pending again, and sent again after the first
-  checkpoint of the new worker. Records may arrive twice, with the same content.
-- once the next checkpoint is stored, its own outbox has replaced this one.
+- before the manifest was stored, the previous state is restored. The records that follow it are
+  read again and produce the same episodes. Nothing of the planned checkpoint was sent.
+- at any later point, the stored state and its outbox are restored. All records of that checkpoint
+  are pending again, and are sent after the first checkpoint of the new worker. Records may arrive
+  twice, with the same content.
+- after the next checkpoint was stored, its own outbox has replaced this one.
 
-A worker that only lost its partition (it was suspended, say) puts back what it did not send. If the
-partition is still its own, that goes out with the next checkpoint; otherwise its successor has
-restored it.
+A worker that only lost its partition, for example because it was suspended, puts back the records
+that it did not send. If it still owns the partition, they are sent with the next checkpoint;
+otherwise its successor has restored them.
 
 Such a worker may also send a batch late, after its successor has sent newer versions. Therefore
 each record carries the generation of its checkpoint as a fencing token (header `edition`, a decimal
-number). It grows from each checkpoint of a partition to the next, whoever writes it. Of several
-records about one episode, or one transition, the greatest generation counts, and the last of those.
-Consumers that keep to this see each version of an episode once, in effect.
+number). It grows with each checkpoint of a partition, whichever worker writes it. Of several
+records about one episode or one transition, the greatest generation counts, and among equal
+generations the last record. Consumers that follow this rule see each version of an episode once, in
+effect.
 """
 
 from __future__ import annotations
@@ -46,9 +47,9 @@ from streams.formats.sinks import encode_change, encode_episodes
 from streams.kafka.outgoing import Headers, Outgoing, with_headers
 
 GENERATION_HEADER = "edition"
-"""The header of records of `episodes` and `overload` that holds their generation."""
+"""The header that holds the generation, on records of `episodes` and `overload`."""
 OUTBOX_SHARD: ShardKey = ("said", 0)
-"""Where a checkpoint stores its outbox, among the engine's shards."""
+"""The shard that stores the outbox, next to the engine's shards."""
 
 _new = tuple.__new__  # a named tuple's own constructor takes three times as long
 
@@ -61,16 +62,18 @@ class Waiting(NamedTuple):
 
 
 class StoredOutbox(NamedTuple):
-    """The outbox of a stored state: rows of episodes that the engine holds, and other records."""
+    """The outbox of a stored state: rows of episodes that the engine holds, and complete
+    records.
+    """
 
     rows: list[int] = []  # noqa: RUF012  # never changed
     records: list[Outgoing] = []  # noqa: RUF012  # never changed
     generation: int = 0
-    """The greatest that any writer has used."""
+    """The greatest generation that any writer has used."""
 
     @classmethod
     def read(cls, content: Any, generation: int) -> StoredOutbox:
-        """From a shard's `content`; None if the checkpoint had nothing to emit."""
+        """From a shard's `content`, which is None if the checkpoint had nothing to emit."""
         rows, records = content or ([], [])
         plain = [Outgoing(topic, key, value) for topic, key, value, _ in records]
         return cls(rows, plain, generation)
@@ -82,14 +85,14 @@ class Emission(NamedTuple):
     records: list[Outgoing]
     """To be sent once the checkpoint is stored, with the generation as a header."""
     stored: Any
-    """To be stored with it, in plain values (see `StoredOutbox.read`); None: nothing."""
+    """To be stored with it, in plain values (see `StoredOutbox.read`); None if nothing."""
 
 
 NOTHING_STORED = StoredOutbox()
 
 
 class Outbox:
-    """What one partition has to emit, from `engine`; `restored` is pending from the start."""
+    """The pending records of one partition; those of `restored` are pending from the start."""
 
     def __init__(
         self,
@@ -100,18 +103,19 @@ class Outbox:
         self._engine = engine
         self._pseudonym = pseudonym
         self.generation = restored.generation
-        """Of the latest checkpoint planned, by whichever worker."""
+        """Of the latest planned checkpoint, whichever worker planned it."""
         self._pending: list[Outgoing] = list(restored.records)
         self._finished: list[Finished] = []
-        """The last of `_pending`: episodes that `engine` gave. The records before them are those
-        restored or put back."""
+        """The episodes at the end of `_pending`, as the engine gave them. The records before them
+        were restored or put back.
+        """
         self._size = _size(self._pending)
         self._in_flight = Waiting()
         self.add(engine.records_at(np.array(restored.rows, dtype=np.int64)))
         self._restored = len(self._pending)
 
     def add(self, episodes: Finished) -> None:
-        """Have finished episodes pending for the next checkpoint."""
+        """Add finished episodes, to be emitted with the next checkpoint."""
         if not len(episodes):
             return
         keys = {facility: facility.encode() for facility in set(episodes.columns[0])}
@@ -125,27 +129,27 @@ class Outbox:
 
     @property
     def pending(self) -> Waiting:
-        """What waits for the next checkpoint to be planned."""
+        """The records that wait for the next plan."""
         return Waiting(len(self._pending), self._size)
 
     @property
     def waiting(self) -> Waiting:
-        """What is pending, or in the hands of a checkpoint under way."""
+        """The records that are pending or part of a checkpoint under way."""
         in_flight = self._in_flight
         return Waiting(len(self._pending) + in_flight.episodes, self._size + in_flight.size)
 
     @property
     def new_episodes(self) -> int:
-        """How many records are pending, not counting those that most likely were sent before a
-        restart.
+        """How many records are pending, without those that were most likely sent before
+        a restart.
         """
         return len(self._pending) - self._restored
 
     def emit(self) -> Emission:
-        """Take everything pending, and the overload transitions to emit, for the next generation.
+        """Take all pending records and the overload transitions to emit, as the next generation.
 
-        Stored are the rows of those episodes that the engine still holds unchanged. All else is
-        stored whole: versions since replaced, alarms since dropped, transitions.
+        Episodes that the engine still holds unchanged are stored as row numbers. All other records
+        are stored complete: replaced versions, evicted alarms, and transitions.
         """
         self.generation += 1
         self._in_flight = self.pending
@@ -170,16 +174,16 @@ class Outbox:
         )
 
     def emitted(self) -> None:
-        """The checkpoint under way has come to its end: what it took was sent, or put back."""
+        """The checkpoint under way has ended: its records were sent or put back."""
         self._in_flight = Waiting()
 
     def put_back(self, records: list[Outgoing]) -> None:
-        """Have records that were not sent after all pending again, before all others."""
+        """Make records that were not sent pending again, before all others."""
         self._pending[:0] = records
         self._size += _size(records)
 
     def fence(self, generation: int) -> None:
-        """Have all later generations be greater than this one, which another writer has used."""
+        """Make later generations greater than `generation`, which another writer has used."""
         self.generation = max(self.generation, generation)
 
 

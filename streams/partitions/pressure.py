@@ -1,8 +1,8 @@
 """Back-pressure: reading stops while too many finished episodes wait for a checkpoint.
 
-Finished episodes are sent only once the state that they follow from is stored. While the broker
-takes no checkpoint, they pile up. Beyond the room there is, the partitions that hold more than
-their share of it are paused; each goes on once a checkpoint of its own has succeeded.
+Finished episodes are sent only after the state that produced them is stored. While the broker
+accepts no checkpoint, they accumulate. When they exceed the worker's capacity, the partitions that
+hold more than their share of it are paused. Each resumes once its own checkpoint has succeeded.
 """
 
 from __future__ import annotations
@@ -16,32 +16,35 @@ from streams.partitions.outbox import Waiting
 
 WAITING_EPISODES = 100_000
 WAITING_BYTES = 64 << 20
-"""The room of a worker, all its partitions together: twice `work.EPISODES_LIMIT`. An episode has
-some 600 bytes as sent. Twice as much would not leave the rest of a worker its place in 500 MB."""
+"""Capacity of a worker, over all its partitions: twice `checkpointer.EPISODES_LIMIT`. An episode
+has about 600 bytes as sent. Twice this capacity would not fit into 500 MB with the rest of a
+worker.
+"""
 DUE = 0.75
-"""With this much of the room taken, checkpoints are due at once, so that reading need not stop."""
-GOES_ON = 0.5
-"""A paused partition goes on once it holds less than this part of its share."""
+"""From this share of the capacity on, checkpoints are due at once, so that reading need not stop.
+"""
+RESUMES = 0.5
+"""A paused partition resumes when it holds less than this part of its share."""
 PAUSED_SECONDS = 10.0
-"""A pause is worth a word after so long: an ordinary checkpoint takes less (our own)."""
+"""A pause is reported after this time. An ordinary checkpoint takes less (our own limit)."""
 
 log = structlog.get_logger("alarm_fatigue")
 
 
 @dataclass(frozen=True, slots=True)
 class Backpressure:
-    """What back-pressure does at one moment, by partition."""
+    """The state of back-pressure at one moment, by partition."""
 
     seconds: Mapping[int, float] = field(default_factory=dict)
-    """For how long reading has been paused; 0 where it is not."""
+    """For how long reading has been paused; 0 if it is not paused."""
     waiting: Mapping[int, int] = field(default_factory=dict)
     """Finished episodes that wait for a checkpoint."""
     refused: Mapping[int, str] = field(default_factory=dict)
-    """Why the broker refused the latest checkpoint, where it did."""
+    """Why the broker refused the latest checkpoint, for partitions where it did."""
 
     @property
     def says(self) -> str | None:
-        """In one line; None while nothing has been paused for long."""
+        """One line about pauses; None unless one has lasted `PAUSED_SECONDS`."""
         long = [number for number, seconds in self.seconds.items() if seconds > PAUSED_SECONDS]
         if not long:
             return None
@@ -56,14 +59,14 @@ class Backpressure:
 
 
 class Pressure:
-    """Which partitions are paused. `episodes` and `size` (bytes) are the room."""
+    """Decides which partitions are paused. `episodes` and `size` (bytes) are the capacity."""
 
     def __init__(self, episodes: int = WAITING_EPISODES, size: int = WAITING_BYTES) -> None:
         self._episodes = episodes
         self._size = size
         self._waiting: dict[int, Waiting] = {}
         self._since: dict[int, float] = {}
-        self._said = False
+        self._reported = False
 
     @property
     def paused(self) -> frozenset[int]:
@@ -72,12 +75,12 @@ class Pressure:
 
     @property
     def checkpoint_due(self) -> bool:
-        """Whether a checkpoint now may spare a pause."""
+        """Whether a checkpoint now may avoid a pause."""
         return self._taken > DUE
 
     @property
     def _taken(self) -> float:
-        """Part of the room that is taken."""
+        """The used share of the capacity."""
         waiting = self._waiting.values()
         return max(
             sum(one.episodes for one in waiting) / self._episodes,
@@ -85,7 +88,8 @@ class Pressure:
         )
 
     def update(self, waiting: Mapping[int, Waiting], now: float) -> frozenset[int]:
-        """Take note of what waits, by partition held; returns the partitions paused from here on.
+        """Record what waits in each partition held. Returns the partitions to be paused from now
+        on.
 
         `now` in s, monotonic.
         """
@@ -94,24 +98,22 @@ class Pressure:
         before, self._since = self._since, {}
         for number, one in waiting.items():
             level = max(one.episodes / self._episodes, one.size / self._size)
-            if (full and level > share) or (number in before and level > share * GOES_ON):
+            if (full and level > share) or (number in before and level > share * RESUMES):
                 self._since[number] = before.get(number, now)
         return self.paused
 
     def now(self, now: float, refused: Mapping[int, str]) -> Backpressure:
-        """The moment `now` (s, monotonic), for all partitions judged; `refused` as in
-        `Backpressure`.
-        """
+        """The state at `now` (s, monotonic); `refused` as in `Backpressure`."""
         seconds = {number: max(now - self._since.get(number, now), 0.0) for number in self._waiting}
         return Backpressure(
             seconds, {number: one.episodes for number, one in self._waiting.items()}, refused
         )
 
     def report(self, moment: Backpressure) -> None:
-        """Log a pause that lasts, once, and its end."""
+        """Log a lasting pause once, and its end."""
         says = moment.says
-        if says is not None and not self._said:
+        if says is not None and not self._reported:
             log.error(says, partitions=sorted(self._since))
-        elif self._said and not self._since:
-            log.warning("a checkpoint has succeeded, reading goes on")
-        self._said = says is not None or (self._said and bool(self._since))
+        elif self._reported and not self._since:
+            log.warning("a checkpoint has succeeded, reading resumes")
+        self._reported = says is not None or (self._reported and bool(self._since))

@@ -1,14 +1,13 @@
-"""Progress: does a worker that should be moving move?
+"""Progress: does a worker that should be making progress make any?
 
-Faust's consumer can stop without a word (its issues 175 and 629), and a worker that stands still
-shows numbers that look fine and are old. What cannot go on is therefore watched by what it gets
-done, in three ways:
+Faust's consumer can stop silently (its issues 175 and 629). A stalled worker shows numbers that
+look valid but are old. A worker counts as stalled in three cases:
 
 - records wait, and none is taken in;
-- no fetch is answered, though an idle topic's is, too, within two seconds;
-- partitions, or their state, are waited for, and nothing of it comes.
+- no fetch is answered, although fetches of idle topics are answered within two seconds;
+- the worker waits for partitions or their state, and receives nothing of them.
 
-Whether the broker is to blame is for the caller to find out: then starting anew would not help.
+The caller must check whether the broker is the cause, because then a restart would not help.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from typing import Any
 import structlog
 
 SILENT_SECONDS = 12.0
-"""Without an answer for so long, something is wrong: an idle worker gets one every half second and
-in a rebalance one every `app.METADATA_MS`.
+"""After this time without an answer, something is wrong: an idle worker gets one every half second,
+and a worker in a rebalance gets one every `app.METADATA_MS`.
 """
 LOG_SECONDS = 60.0
 
@@ -30,15 +29,15 @@ log = structlog.get_logger("alarm_fatigue")
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A worker at one moment."""
+    """The progress of a worker at one moment."""
 
     settled: bool
-    """Whether it holds its partitions, with their state."""
+    """Whether it holds its partitions and their state."""
     restored: int
-    """Grows with each stored record that is read while it is not settled."""
+    """Grows with each record of stored state that is read before it is settled."""
     partitions: int
     waiting: int
-    """Records known to wait."""
+    """Records that are known to wait."""
     taken_in: int
     """Grows with each record."""
     answered: float | None
@@ -46,10 +45,10 @@ class Standing:
 
 
 class Answers:
-    """When the broker last answered, by what our clients' connections received.
+    """When the broker last answered, according to our clients' connections.
 
-    `connections` gives those of all clients. Each holds, as `_last_action`, when the last response
-    on it arrived (s, monotonic); a client keeps only connections on which one has arrived.
+    `connections` gives the connections of all clients. The `_last_action` of each is when the last
+    response on it arrived (s, monotonic). Clients keep only connections that have had a response.
     """
 
     def __init__(self, connections: Callable[[], Iterable[Any]]) -> None:
@@ -57,20 +56,22 @@ class Answers:
         self._last: float | None = None
 
     def record(self, moment: float) -> None:
-        """An answer at `moment` (s, monotonic) to somebody else than those clients."""
+        """Record an answer at `moment` (s, monotonic) on another connection."""
         self._last = moment if self._last is None else max(self._last, moment)
 
     def last(self) -> float | None:
-        """The last answer (s, monotonic); None before the first. Closed connections are forgotten
-        by their clients, so ask every second or so."""
+        """The time of the last answer (s, monotonic); None before the first.
+
+        Call it about every second, because clients drop closed connections.
+        """
         for one in self._connections():
             self.record(one._last_action)
         return self._last
 
 
 class Silence:
-    """Says that the broker does not answer: after some seconds, then once a minute, and when it is
-    over.
+    """Logs that the broker does not answer: after some seconds, then once a minute, and
+    at the end.
     """
 
     def __init__(self, broker: str) -> None:
@@ -79,8 +80,8 @@ class Silence:
         self._since = 0.0
 
     def check(self, answered: float | None, now: float) -> None:
-        """Log what is due. `answered`: the last answer, None before the first; both in seconds of
-        one steady clock.
+        """Log what is due. `answered` is the time of the last answer, None before the first; both
+        in seconds of the same monotonic clock.
         """
         if answered is None:
             return
@@ -103,20 +104,20 @@ class Silence:
             )
 
 
-class Watch:
-    """Judges one `Standing` after the other."""
+class StallDetector:
+    """Checks one `Standing` after the other. `limit` in seconds."""
 
     def __init__(self, limit: float) -> None:
         self._limit = limit
         self._moved: dict[str, tuple[Any, float]] = {}
 
-    def forgive(self) -> None:
-        """Begin to count anew."""
+    def reset(self) -> None:
+        """Start counting again."""
         self._moved.clear()
 
     def check(self, one: Standing, now: float) -> str | None:
-        """What has stood still for longer than the limit (seconds), None if nothing has; `now` in
-        seconds of any steady clock.
+        """What has stalled for longer than the limit; None if nothing has. `now` in seconds of any
+        monotonic clock.
         """
         still = {
             "partitions or their state have not come": None

@@ -1,9 +1,9 @@
-"""The Faust table behind checkpoints: Faust declares, assigns and reads its changelog topic; nobody
-sets its keys.
+"""The Faust table behind checkpoints. Faust declares, assigns and reads its changelog topic; the
+table itself stays empty.
 
-Recovery hands the changelog's records to `Found`, which keeps the last of each key, by partition.
-The worker builds its state from them once recovery is complete, and writes checkpoints to the same
-topic itself.
+Recovery hands the changelog's records to `Found`, which keeps the last record of each key, by
+partition. When recovery is complete, the worker builds its state from them. It writes checkpoints
+to the same topic itself.
 """
 
 from __future__ import annotations
@@ -24,20 +24,17 @@ from streams.partitions.checkpoint import CheckpointError, damaged_manifests, is
 OnRevoked = Callable[[set[int]], None]
 OnRecovered = Callable[[set[int]], Awaitable[None]]
 
-
 RECOVERY_RECORDS = 32
 """Changelog records that Faust collects before it hands them on."""
-
-
 KEY_PREFIX = 16
-"""Bytes of a foreign record's key that its line shows."""
+"""Bytes of a foreign record's key that are logged."""
 
 log = structlog.get_logger("alarm_fatigue")
 
 
 class Found(memory.Store):
-    """What recovery found in the changelog: records[partition][key], and offsets[partition][key];
-    others' records left out.
+    """The records that recovery found in the changelog, as records[partition][key], and their
+    offsets, as offsets[partition][key]. Foreign records are left out.
     """
 
     def __post_init__(self) -> None:
@@ -47,9 +44,9 @@ class Found(memory.Store):
 
     @contextmanager
     def taken(self, partition: int) -> Iterator[dict[bytes, bytes]]:
-        """The records of a partition, which are forgotten here.
+        """The records of a partition, which are removed from here.
 
-        A `CheckpointError` about them gets the place of the record.
+        A `CheckpointError` raised inside gets the offset of the record.
         """
         records, offsets = self.records.pop(partition, {}), self.offsets.pop(partition, {})
         topic = self.table.changelog_topic_name
@@ -71,11 +68,11 @@ class Found(memory.Store):
         for event in batch:
             message = event.message
             key, value, number = message.key, message.value, message.partition
-            # the place of records that do not count (see `FetchedRecords`)
+            # stands for offsets without records (see `FetchedRecords`)
             if key is None and value is None:
                 continue
             if not is_key(key):
-                if value is not None:  # else somebody has deleted a record of others
+                if value is not None:  # else it deletes a foreign record
                     _report_foreign(message.topic, number, message.offset, key, len(value))
             elif value is None:
                 self.records.get(number, {}).pop(key, None)
@@ -93,7 +90,7 @@ class Found(memory.Store):
         numbers = {tp.partition for tp in revoked}
         for number in numbers:
             for one in (self.records, self.offsets):
-                one.pop(number, None)  # of a recovery that was interrupted: it will be read anew
+                one.pop(number, None)  # of an interrupted recovery: will be read again
         self.table.on_revoked(numbers)
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:  # noqa: ARG002
@@ -127,16 +124,16 @@ def _report_foreign(
 class CheckpointTable(faust.Table):
     """A table whose store is `Found`.
 
-    In a rebalance, `on_revoked` hears at once which partitions are others' now, and `on_recovered`,
-    when all is read, which ones this worker holds.
+    In a rebalance, `on_revoked` is called at once with the partitions that were revoked. When all
+    records are read, `on_recovered` is called with the partitions that this worker holds.
     """
 
     on_revoked: OnRevoked
     on_recovered: OnRecovered
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # Records of a checkpoint are long: buffering Faust's usual thousand of them would double
-        # the memory of a recovery.
+        # Records of a checkpoint are long: buffering a thousand of them, Faust's default, would
+        # double the memory of a recovery.
         super().__init__(*args, recovery_buffer_size=RECOVERY_RECORDS, **kwargs)
 
     def _new_store(self) -> Found:
@@ -144,10 +141,10 @@ class CheckpointTable(faust.Table):
 
 
 class CurrentRecovery(Recovery):
-    """Faust's recovery, which may end when the next rebalance has already begun - in a worker that
-    was suspended, long ago.
+    """Faust's recovery, which may end after the next rebalance has begun, for example in a worker
+    that was suspended.
 
-    What it has read is then of the past, and another recovery follows.
+    The records that it has read are then out of date, and another recovery follows.
     """
 
     _rebalances = 0
@@ -155,7 +152,7 @@ class CurrentRecovery(Recovery):
     async def on_rebalance(
         self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
     ) -> None:
-        self._rebalances = self.app.rebalancing_count  # counted as soon as the client hears of one
+        self._rebalances = self.app.rebalancing_count  # the client counts them as they begin
         await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
 
     async def on_recovery_completed(self, generation_id: int = 0) -> None:
@@ -168,8 +165,8 @@ class CurrentRecovery(Recovery):
 
 
 class Tables(TableManager):
-    """Faust's tables, with that recovery, and without the second at every start in which Faust
-    waits for more of them to be declared.
+    """Faust's tables, with `CurrentRecovery`. Skips the second at every start in which Faust waits
+    for more tables to be declared.
     """
 
     _recovery: Recovery | None

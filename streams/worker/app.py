@@ -1,5 +1,5 @@
-"""The worker: Faust's consumer, groups, recovery and web server around the partitions' work. The
-composition root.
+"""The worker's composition root: Faust's consumer, groups, recovery and web server around the work
+on the partitions.
 """
 
 from __future__ import annotations
@@ -44,31 +44,31 @@ from streams.worker.sink import Sink
 from streams.worker.work import Parts, Work
 
 TICK_SECONDS = 1.0
-"""How often time passes for facilities without new alarms."""
+"""How often time advances for facilities without new alarms."""
 METADATA_MS = 10_000
-"""How soon a topic that was made anew while the worker runs is found again; the client's own five
-minutes are long for that.
+"""How soon a topic that was recreated while the worker runs is found again. The client's default is
+five minutes.
 """
 REQUEST_SECONDS = 30.0
-"""How long a request may go unanswered, as in Kafka's own clients (`request.timeout.ms`): a
-connection of which the other end is gone without a word is given up then. Faust's defaults are 90
-s, and 20 min for producers.
+"""How long a request may go unanswered, as in Kafka's own clients (`request.timeout.ms`). After
+that, a connection whose peer has silently gone is closed. Faust's defaults are 90 s, and 20 min for
+producers.
 """
 LIMITS_SECONDS = 300.0
-"""How often the broker is asked for `max.message.bytes` of the outputs, which operators change; a
-limit lowered in between is noticed by a refusal.
+"""How often the broker is asked for `max.message.bytes` of the outputs, which operators may change.
+A limit that was lowered in between is noticed when the broker refuses a record.
 """
 FETCH_BYTES = 1 << 20
-"""Longest fetch of one partition: some thousand records, or two or three parts of a checkpoint.
-Longer ones only cost memory.
+"""Longest fetch of one partition: a few thousand records, or two or three parts of a checkpoint.
+Longer fetches only cost memory.
 """
 BUFFERED_SLICES = 16
-"""Faust's buffer, which holds less: `streams.kafka.transport.SLICES_IN_HAND`."""
+"""Size of Faust's buffer; `streams.kafka.transport.SLICES_IN_HAND` keeps it emptier."""
 _UNKNOWN: Mapping[str, int] = {}
 
 
 class Site(Web):
-    """Faust's web server within bounds, with a guard, and without an index page of its own."""
+    """Faust's web server with bounded connections and a guard, and without Faust's index page."""
 
     production_blueprints: ClassVar[list[Any]] = []
 
@@ -86,7 +86,7 @@ class Site(Web):
 
 
 class App(faust.App):
-    """A Faust app that stores its state before it lets go of its partitions."""
+    """A Faust app that stores its state before it releases its partitions."""
 
     work: Work
     web_settings: WebSettings
@@ -121,12 +121,12 @@ def create_app(
     clock: Callable[[], float] = time.time,
     limits: Mapping[str, int] | None = None,
 ) -> App:
-    """The worker for `settings`; `clock` gives seconds since the epoch. `settings.partitions` must
-    be the topics' own number.
+    """The worker for `settings`. `clock` gives seconds since the epoch. `settings.partitions` must
+    be the topics' actual number of partitions.
 
-    `limits`: `max.message.bytes` of the output topics, as far as known.
+    `limits` holds `max.message.bytes` of the output topics, as far as known.
 
-    Raises `SettingsError` where a secret or a certificate cannot be read.
+    Raises `SettingsError` if a secret or a certificate cannot be read.
     """
     app = _faust(settings)
     app.web_settings = settings.web
@@ -159,9 +159,10 @@ def new_work(
     limits: Mapping[str, int] = _UNKNOWN,
     pressure: Pressure | None = None,
 ) -> Work:
-    """The parts of a worker, and its exporter, put together; nothing of it is known to Faust yet.
+    """The parts of a worker and its exporter, put together. Nothing is registered with Faust yet.
 
-    `found`: what recovery found; `limits` as in `create_app`; `pressure`: another one than usual.
+    `found` gives the records that recovery found; `limits` as in `create_app`; `pressure` replaces
+    the default one.
     """
     policy, wall = settings.policy, settings.clock == "wall"
     pressure = pressure or Pressure()
@@ -196,7 +197,7 @@ def new_work(
 
 
 def _add_site(app: App, settings: Settings, pseudonym: Callable[[str], str], work: Work) -> None:
-    """Register the pages: /metrics, the board, findings and what-ifs."""
+    """Register the web pages: /metrics, the board, findings and what-ifs."""
     policy, exporter = settings.policy, work.exporter
     wall = settings.clock == "wall"
     finder = Finder(
@@ -216,7 +217,7 @@ def _add_site(app: App, settings: Settings, pseudonym: Callable[[str], str], wor
 
 
 def _faust(settings: Settings) -> App:
-    """Faust's app for `settings`, without anything to do yet."""
+    """Faust's app for `settings`, with nothing registered yet."""
     return App(
         settings.group,
         broker=[f"kafka://{address.strip()}" for address in settings.broker.split(",")],
@@ -224,29 +225,29 @@ def _faust(settings: Settings) -> App:
         broker_commit_interval=settings.checkpoint_interval / 1000,
         broker_heartbeat_interval=settings.session_timeout / 3000,
         broker_session_timeout=settings.session_timeout / 1000,
-        # Faust insists
+        # Faust requires it
         broker_request_timeout=max(REQUEST_SECONDS, settings.session_timeout / 1000),
         producer_request_timeout=REQUEST_SECONDS,
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=settings.instance,
-        # A named worker that comes back gets the assignment that it had, and Faust insists that it
-        # still has the address of then.
+        # A named worker that returns gets its previous assignment, and Faust requires that it has
+        # the same address as before.
         **({"canonical_url": f"http://{quote(settings.instance)}"} if settings.instance else {}),
         consumer_max_fetch_size=FETCH_BYTES,
         consumer_metadata_max_age_ms=METADATA_MS,
         producer_acks=-1,
         producer_max_batch_size=BATCH_BYTES,
         producer_max_request_size=LARGEST_RECORD,
-        # a failed engine must not go on with half a record taken in
+        # a failed engine must not continue with a slice taken in only in part
         agent_supervisor="mode.CrashingSupervisor",
         topic_partitions=settings.partitions,
         topic_disable_leader=True,
         store="memory://",
         TableManager=Tables,
-        # a copy kept warm costs as much memory as the original, and reading the topic takes seconds
+        # a warm copy costs as much memory as the original, and reading the topic takes seconds
         table_standby_replicas=0,
         stream_buffer_maxsize=BUFFERED_SLICES,
-        stream_wait_empty=False,  # nothing is ever acknowledged: the state tells what was read
+        stream_wait_empty=False,  # nothing is acknowledged: the state holds the offsets
         web_bind=settings.web.host,
         web_host=settings.web.host,
         web_port=settings.web.port,

@@ -1,9 +1,9 @@
-"""State out: checkpoints into their topic, and what they emit to the output topics afterwards.
+"""Checkpoints: stores the state in the checkpoint topic, then emits records to the output topics.
 
-The state is the truth about how far the work has come. It holds the offsets of the records that it
-contains, and reading goes on from there; the offsets committed to the group are a copy for
-monitoring. So a crash at any point leads back to a stored state and the records that follow it,
-whatever others committed or failed to commit.
+The state is authoritative for progress. It holds the offsets that it has reached, and reading
+continues from them. The offsets committed to the group are only a copy for monitoring. So after a
+crash at any point, a worker restores a stored state and reads the records that follow it, whatever
+was committed.
 """
 
 from __future__ import annotations
@@ -30,15 +30,13 @@ from streams.worker.sink import Sink
 HAND_OVER_SECONDS = 2.0
 """How long a rebalance waits for a checkpoint."""
 CONFIRMED_SECONDS = 0.5
-"""How long a commit proves that a partition is ours: a fraction of the shortest session."""
+"""How long a commit proves that we own a partition: a fraction of the shortest session."""
 EMITTED_AT_ONCE = 2000
-"""Episodes handed to the producer between two looks at the clock."""
+"""Episodes handed to the producer between two checks of the clock."""
 REFUSED_SECONDS = 60.0
-"""How long a partition waits after the broker refused its checkpoint, before everything is written
-again.
-"""
+"""How long a partition waits after a refused checkpoint before it writes everything again."""
 PART_HEADROOM = 1024
-"""Bytes of a checkpoint's record next to its value, generously: its key and the batch around it."""
+"""Generous bound of a checkpoint record's bytes besides its value: its key and the batch header."""
 EPISODES_LIMIT = 50_000
 """Finished episodes after which the next checkpoint is due at once."""
 
@@ -69,8 +67,9 @@ class Checkpointer:
 
     @property
     def is_due(self) -> bool:
-        """Whether so many episodes wait that a checkpoint is due before its time. False while one
-        is under way, for one that is stuck must not hold up the ticks.
+        """Whether so many episodes wait that a checkpoint is due early.
+
+        False while one is under way, because a stuck checkpoint must not block the ticks.
         """
         if self._storing.locked():
             return False
@@ -80,7 +79,7 @@ class Checkpointer:
         return self._pressure.checkpoint_due and not any(one.refused for one in held)
 
     async def checkpoint(self) -> None:
-        """Store every partition that changed, and emit what is pending."""
+        """Store every partition that changed, and emit its pending records."""
         async with self._storing:
             for number in list(self._holder.held):
                 held = self._holder.held.get(number)
@@ -93,9 +92,9 @@ class Checkpointer:
                     self._reader.press()
 
     async def checkpoint_within(self, seconds: float) -> bool:
-        """A checkpoint, waited for no longer than this; whether it came to its end.
+        """Start a checkpoint and wait at most `seconds` for it; returns whether it completed.
 
-        It is never cancelled, for what is planned counts as stored. Raises what it raises.
+        It is never cancelled, because a planned checkpoint counts as stored. Raises its exceptions.
         """
         done, _ = await asyncio.wait([asyncio.ensure_future(self.checkpoint())], timeout=seconds)
         for one in done:
@@ -108,7 +107,7 @@ class Checkpointer:
         await self._sink.start()
         place = self._topic, number
         part_bytes = max(self._sink.limits.of(self._topic) - PART_HEADROOM, PART_HEADROOM)
-        # One moment: the state, what it has to emit, and the offsets it has reached.
+        # No await in between: the state, its pending records and its offsets must agree.
         plan, rejected = held.checkpoints.plan(partition, part_bytes), partition.take_rejected()
         stored = dict(partition.next_offsets)
         reached = {TP(topic, number): offset for topic, offset in stored.items()}
@@ -119,8 +118,8 @@ class Checkpointer:
                 await self._sink.store(place, records)
         except Refused as error:
             log.error(
-                "the broker refuses a checkpoint: numbers go on, "
-                "but after a restart everything since the last one is read again",
+                "the broker refuses a checkpoint: the numbers stay current, "
+                "but a restart reads everything since the last checkpoint again",
                 topic=self._topic,
                 partition=number,
                 error=type(error.reason).__name__,
@@ -134,13 +133,13 @@ class Checkpointer:
             await self._sink.store(place, plan.deletions)
 
     async def _emit(self, held: Held, episodes: list[Outgoing], reached: dict[TP, int]) -> None:
-        """Send finished episodes, and commit: before the first, and again after a while.
+        """Send finished episodes. Commit before the first one, and again every `CONFIRMED_SECONDS`.
 
-        A worker that was suspended may have lost its partitions without knowing, and should not
-        repeat what its successor has superseded (where it still does, generations tell). The group
-        takes commits of its members alone; but a member that has just joined again has old state in
-        its hands for a moment, so its state must be recovered, too. What is not sent waits for the
-        next checkpoint, or for whoever restores this one.
+        A worker that was suspended may have lost its partitions without knowing it. It should not
+        send versions that its successor has superseded; if it still does, the generation decides.
+        The group accepts commits only from its members. But a member that has just rejoined holds
+        old state for a moment, so its state must be recovered as well. Records that are not sent
+        wait for the next checkpoint, or are restored by another worker.
         """
         begin, confirmed = 0, -CONFIRMED_SECONDS
         while begin < len(episodes) or confirmed < 0:
@@ -155,12 +154,12 @@ class Checkpointer:
         await self._sink.delivered()
 
     async def hand_over(self) -> None:
-        """Store before partitions may go to others, so that they need not read it all again.
+        """Store the state before partitions may be reassigned, so that less must be read again.
 
-        Nothing is lost if time runs out.
+        Nothing is lost if the time is too short.
         """
         if self._holder.held and self._app.crash_reason is None:
-            # Never cancelled: what is planned counts as stored.
+            # Never cancelled: a planned checkpoint counts as stored.
             await asyncio.wait(
                 [asyncio.ensure_future(self.checkpoint())], timeout=HAND_OVER_SECONDS
             )

@@ -1,4 +1,4 @@
-"""The partitions that a worker holds: taken over after a rebalance, let go when others get them."""
+"""The partitions that a worker holds: taken over after a rebalance, dropped when revoked."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from streams.partitions.partition import Partition
 from streams.settings import Settings
 
 FoundRecords = Callable[[int], AbstractContextManager[Mapping[bytes, bytes]]]
-"""What recovery found in the checkpoint topic, by partition number (see `store.Found.taken`)."""
+"""Gives the records found in the checkpoint topic, by partition number (see `store.Found.taken`).
+"""
 
 log = structlog.get_logger("alarm_fatigue")
 
 
 class Holder:
-    """`held`: the partitions in this worker's hands, by number."""
+    """`held` are the partitions that this worker holds, by number."""
 
     def __init__(
         self,
@@ -40,9 +41,9 @@ class Holder:
         self._found = found
         self.held: dict[int, Held] = {}
         self.recovered = False
-        """Whether the state held is the state of record.
+        """Whether the state held is up to date.
 
-        False from the start of a rebalance until everything that others may have stored is read.
+        False from the start of a rebalance until all records that others may have stored are read.
         """
 
     @property
@@ -64,8 +65,9 @@ class Holder:
         }
 
     def checkpoint_times(self) -> dict[int, float]:
-        """When each partition was last stored, in seconds since the epoch; partitions never stored
-        are left out.
+        """When each partition was last stored, in seconds since the epoch.
+
+        Partitions that were never stored are left out.
         """
         return {
             number: held.stored_at
@@ -78,7 +80,7 @@ class Holder:
         return {number: held.unstored for number, held in sorted(self.held.items())}
 
     def revoked(self, numbers: set[int]) -> None:
-        """Drop partitions that others hold now, from memory and thus from /metrics."""
+        """Drop revoked partitions from memory, and so from /metrics."""
         for number in numbers & self.held.keys():
             del self.held[number]
 
@@ -109,8 +111,8 @@ class Holder:
         if restored.changed_policy:
             log.warning(
                 "the policy differs from that of the stored state; finished episodes are "
-                "classified again where that matters, but what was refused as late, or dropped "
-                "behind the old horizon, does not come back",
+                "reclassified if needed, but facts refused as late or evicted beyond the old "
+                "horizon are not recovered",
                 partition=number,
                 settings=restored.changed_policy,
             )

@@ -11,9 +11,9 @@ from streams.worker.holder import Holder
 
 
 class Lag:
-    """Of the partitions of `holder`.
+    """The lag of the partitions of `holder`.
 
-    `clock` gives seconds since the epoch; `wall`: whether records age by it.
+    `clock` gives seconds since the epoch; `wall` is whether records age by it.
     """
 
     def __init__(self, app: Any, holder: Holder, clock: Callable[[], float], wall: bool) -> None:
@@ -24,8 +24,8 @@ class Lag:
         self._transactions = OpenTransactions()
 
     def records(self) -> dict[tuple[str, int], int | None]:
-        """Records not yet taken in, by topic and partition; None where the broker has not yet
-        reported how many there are.
+        """Records not yet taken in, by topic and partition; None until the broker has reported the
+        end.
         """
         lags: dict[tuple[str, int], int | None] = self._app.consumer.lags(
             self._holder.expected_offsets()
@@ -33,8 +33,9 @@ class Lag:
         return lags
 
     def uncommitted(self) -> dict[tuple[str, int], int]:
-        """Records behind open transactions, by topic and partition. They are no lag, for they
-        cannot be read yet.
+        """Records behind open transactions, by topic and partition.
+
+        They do not count as lag, because they cannot be read yet.
         """
         return {
             (tp.topic, tp.partition): self._app.consumer.uncommitted(tp)
@@ -42,10 +43,10 @@ class Lag:
         }
 
     def seconds(self) -> dict[tuple[str, int], float]:
-        """The age, by its Kafka timestamp, of the next record in line, by topic and partition; 0
-        where none waits.
+        """The age of the next record by its Kafka timestamp, by topic and partition; 0 if none
+        waits.
 
-        Records that were not fetched yet do not count here, but in `records`.
+        Records that were not fetched yet count only in `records`.
         """
         now, oldest = self._clock(), self._app.consumer.backlog.oldest()
         return {
@@ -57,17 +58,17 @@ class Lag:
         }
 
     def most_seconds(self) -> float:
-        """The greatest of `seconds`; 0 by the event clock, by which no record is old."""
+        """The greatest of `seconds`; 0 with the event clock, by which no record is old."""
         return max(self.seconds().values(), default=0.0) if self._wall else 0.0
 
     def check_transactions(self, answered: float) -> None:
-        """Take note of where partitions end; `answered`: when the broker last answered (s,
+        """Record where partitions end. `answered` is when the broker last answered (s,
         monotonic).
         """
         self._transactions.update(self._ends(), answered)
 
     def held_back(self) -> dict[tuple[str, int], float]:
-        """For how long (s) an open transaction has held back each topic-partition; 0: none does."""
+        """For how long (s) an open transaction has blocked each topic-partition; 0 if none does."""
         return self._transactions.seconds()
 
     def _ends(self) -> Iterator[End]:

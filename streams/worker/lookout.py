@@ -1,5 +1,5 @@
-"""The lookout: watches a worker from beside its work, and ends it where it stands still though the
-broker is there.
+"""The lookout: watches the progress of a worker, and ends it if it stalls although the broker
+answers.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ import structlog
 
 from streams.kafka.probe import some_broker_answers
 from streams.partitions.partition import Partition
-from streams.partitions.progress import Answers, Silence, Standing, Watch
+from streams.partitions.progress import Answers, Silence, StallDetector, Standing
 from streams.settings import Settings
 from streams.worker.watchdog import STOP_SECONDS, Watchdog
 
 CHECK_SECONDS = 1.0
-"""How often progress is looked at."""
+"""How often progress is checked."""
 
 log = structlog.get_logger("alarm_fatigue")
 
 
-class StoodStill(RuntimeError):
+class Stalled(RuntimeError):
     """The worker made no progress, and only a restart may help."""
 
 
 class Watched(Protocol):
-    """What the lookout asks of a worker."""
+    """The part of a worker that the lookout uses."""
 
     watchdog: Watchdog | None
 
@@ -39,10 +39,7 @@ class Watched(Protocol):
 
 
 class Lookout:
-    """Looks at `work` once a second for as long as it runs.
-
-    `clock` gives seconds since the epoch.
-    """
+    """Checks `work` once a second. `clock` gives seconds since the epoch."""
 
     def __init__(
         self, app: Any, settings: Settings, clock: Callable[[], float], work: Watched
@@ -51,7 +48,7 @@ class Lookout:
         self._settings = settings
         self._clock = clock
         self._work = work
-        self._watch = Watch(settings.stall_timeout / 1000)
+        self._stall = StallDetector(settings.stall_timeout / 1000)
         self.answers = Answers(self._connections)
         self._silence = Silence(settings.broker)
         self._was_silent = False
@@ -60,22 +57,22 @@ class Lookout:
         """When a broker last answered a request of this worker (fetch, heartbeat, metadata,
         produce).
 
-        Seconds since the epoch by the worker's clock; None before the first answer. An idle
-        worker gets answers every half second, one in a rebalance at least every ten seconds.
+        Seconds since the epoch by the worker's clock; None before the first answer. An idle worker
+        gets an answer every half second, a worker in a rebalance at least every ten seconds.
         """
         last = self.answers.last()
         return None if last is None else self._clock() - (monotonic() - last)
 
     def _connections(self) -> list[Any]:
-        # the properties would make them
+        # the public properties would create the clients
         consumer, producer = self._app._consumer, self._app._producer
         client = None if producer is None else producer._producer
         connections: list[Any] = [] if consumer is None else consumer.connections()
         return connections if client is None else [*connections, *client.client._conns.values()]
 
     async def watch(self) -> None:
-        """Look after the worker for as long as it runs: end it if it stands still though the broker
-        is there.
+        """Check the worker for as long as it runs; end it if it stalls although the
+        broker answers.
         """
         while True:
             await asyncio.sleep(CHECK_SECONDS)
@@ -84,18 +81,18 @@ class Lookout:
 
     async def _check(self) -> None:
         standing = self._work.standing()
-        what = self._watch.check(standing, monotonic())
+        what = self._stall.check(standing, monotonic())
         if what is None:
             return
         asked = monotonic()
         if not await some_broker_answers(self._settings.broker):
             self._was_silent = True
-            self._watch.forgive()
+            self._stall.reset()
             return
         self.answers.record(asked)
-        if self._was_silent:  # it is back this moment; the clients need theirs
+        if self._was_silent:  # it has just returned; the clients need time to reconnect
             self._was_silent = False
-            self._watch.forgive()
+            self._stall.reset()
             return
         seconds = self._settings.stall_timeout / 1000
         log.error(
@@ -105,6 +102,6 @@ class Lookout:
             partitions=[one.number for one in self._work.partitions],
             records_taken_in=standing.taken_in,
         )
-        if self._work.watchdog is not None:  # whatever hangs may keep Faust from stopping
+        if self._work.watchdog is not None:  # the cause of the stall may keep Faust from stopping
             self._work.watchdog.stop_within(STOP_SECONDS)
-        await self._app.crash(StoodStill(f"no progress for {seconds:.0f} s: {what}"))
+        await self._app.crash(Stalled(f"no progress for {seconds:.0f} s: {what}"))

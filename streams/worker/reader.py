@@ -1,4 +1,6 @@
-"""Records in: slices into partitions, event time on, and reading paused under back-pressure."""
+"""The reader: takes slices into partitions, advances time, and pauses reading under
+back-pressure.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from streams.worker.holder import Holder
 from streams.worker.sink import Sink
 
 ADVANCE_RECORDS = 8192
-"""Records after which time advances at once, so that pending facts do not pile up."""
+"""Records after which time advances at once, so that pending facts do not accumulate."""
 REJECTED_LIMIT = 500
 """Rejected records after which the consumer waits for the producer."""
 
@@ -30,9 +32,9 @@ log = structlog.get_logger("alarm_fatigue")
 class Reader:
     """Takes in slices for the partitions of `holder`.
 
-    `clock` gives seconds since the epoch; `wall`: whether it moves the partitions' time, rather
-    than the records. `observe_delays` gets the event times (ms) of accepted records, by topic,
-    and the time (s) at which they were taken in.
+    `clock` gives seconds since the epoch. `wall` is whether time advances with it, rather than with
+    the records. `observe_delays` gets the event times (ms) of accepted records, by topic, and when
+    (s) they were taken in.
     """
 
     def __init__(
@@ -64,14 +66,14 @@ class Reader:
             one: Slice = event.value
             if self._app.consumer.is_current(one):
                 held = self._holder.held.get(one.partition)
-                if held is not None:  # else it was revoked a moment ago
+                if held is not None:  # else it has just been revoked
                     self.take(held, one)
                     if len(held.partition.rejected) >= REJECTED_LIMIT:
                         await self._sink.send(held.partition.take_rejected())
             self._app.consumer.finished(one)
 
     def take(self, held: Held, one: Slice) -> None:
-        """Take in a slice. Raises `RuntimeError` where records are missing before it."""
+        """Take in a slice. Raises `RuntimeError` if records before it are missing."""
         expected = held.partition.next_offsets.get(one.topic, 0)
         if one.begin != expected:
             if not one.moved:
@@ -88,7 +90,7 @@ class Reader:
             held.failed = True
             log.error(
                 "the engine failed in the middle of a slice; "
-                "what is stored stays as it was before, and the worker ends",
+                "the stored state stays as it was, and the worker ends",
                 topic=one.topic,
                 partition=one.partition,
                 offsets=[one.begin, one.next_offset],
@@ -105,18 +107,18 @@ class Reader:
             self.press()
 
     def advance(self, held: Held) -> None:
-        """Bring one partition to the present."""
+        """Advance the time of one partition to the present."""
         held.partition.advance(int(self._clock() * 1000) if self._wall else None)
         held.arrived = 0
 
     def advance_all(self) -> None:
-        """Bring every partition to the present."""
+        """Advance the time of every partition to the present."""
         for held in self._holder.held.values():
             self.advance(held)
         self.press()
 
     def press(self) -> None:
-        """Pause partitions whose finished episodes find no room, and resume the others."""
+        """Pause partitions whose waiting episodes exceed the capacity, and resume the others."""
         before = self._pressure.paused
         waiting = {number: held.waiting for number, held in self._holder.held.items()}
         paused = self._pressure.update(waiting, monotonic())
@@ -124,7 +126,7 @@ class Reader:
             self._app.consumer.backlog.paused = paused
 
     def backpressure(self) -> Backpressure:
-        """What back-pressure does at this moment."""
+        """The present state of back-pressure."""
         refused = {
             number: held.refused
             for number, held in self._holder.held.items()

@@ -1,6 +1,4 @@
-"""Running a worker: look before starting, run Faust's worker, and end with a status that says how
-it went.
-"""
+"""Running a worker: check its surroundings, run Faust's worker, and exit with a telling status."""
 
 from __future__ import annotations
 
@@ -24,15 +22,15 @@ log = structlog.get_logger("alarm_fatigue")
 
 
 class WorkerError(Exception):
-    """A worker that cannot start, or could not go on: one line."""
+    """A worker could not start, or failed while it ran: one line."""
 
 
 def run(settings: Settings) -> None:
-    """Work until told to stop. Raises `WorkerError`, `SettingsError`."""
+    """Work until stopped. Raises `WorkerError`, `SettingsError`."""
     partitions, limits, findings = _checked(settings)
     settings = settings.model_copy(update={"partitions": partitions})
     _check_port(settings)
-    # before, what a client logs of a broker that is away would stand beside our one line
+    # not earlier: clients would log an absent broker in addition to our one line
     logs.set_up(settings.log_level)
     for finding in findings:
         log.warning("topic", topic=finding.topic, finding=finding.message)
@@ -47,8 +45,8 @@ def run(settings: Settings) -> None:
     )
     if not web.is_local and token_of(web) is not None and web.tls_cert_file is None:
         log.warning(
-            "the token travels in clear: set web.tls_cert_file and web.tls_key_file, or "
-            "have a proxy before it do so"
+            "the token is sent unencrypted: set web.tls_cert_file and web.tls_key_file, or "
+            "use a proxy that serves HTTPS"
         )
     _spare_the_collector()
     worker = Worker(
@@ -74,19 +72,23 @@ def run(settings: Settings) -> None:
 
 
 class Worker(FaustWorker):  # type: ignore[misc]  # mode gives it no types
-    """Faust's worker, to which the watchdog brings signals."""
+    """Faust's worker; the watchdog passes signals to it."""
 
     def install_signal_handlers(self) -> None:
-        """None: the watchdog has them."""
+        """Install none: the watchdog handles signals."""
 
     def stop_in_order(self) -> None:
-        """In the event loop; the process ends when everything has stopped."""
+        """Begin to stop; call it in the event loop. The process ends when everything has
+        stopped.
+        """
         self._schedule_shutdown(signal.SIGTERM)
 
 
 def _spare_the_collector() -> None:
-    """Slices make millions of short-lived tuples, none of them in a cycle, and each pass of the
-    collector looks at all that live.
+    """Make the garbage collector run less often.
+
+    Slices create millions of short-lived tuples, none of them in a cycle, and each collection
+    visits all live objects.
     """
     gc.collect()
     gc.freeze()
@@ -94,8 +96,10 @@ def _spare_the_collector() -> None:
 
 
 def _checked(settings: Settings) -> tuple[int, dict[str, int], list[Finding]]:
-    """The partitions of topics that are fit to work on, how long records the outputs take, and what
-    to warn of.
+    """Check the topics: their number of partitions, `max.message.bytes` of the outputs, and
+    warnings.
+
+    Raises `WorkerError` if the worker could not work on them.
     """
     try:
         with Topics(settings) as known:

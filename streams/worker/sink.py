@@ -1,4 +1,4 @@
-"""The sink: the producer that all output of a worker goes through, and what it lost."""
+"""The sink: the producer of all output of a worker, and the records that were lost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streams.kafka.producer import BatchProducer
 
 
 class Sink:
-    """Output records of a worker on their way to the broker; `limits`: how long they may be."""
+    """Sends the output records of a worker to the broker, within the size `limits` of topics."""
 
     def __init__(self, app: Any, limits: Limits) -> None:
         self._app = app
@@ -25,13 +25,13 @@ class Sink:
             await (await self.start()).send(records)
 
     async def delivered(self) -> None:
-        """Wait until everything sent is delivered, or refused for good."""
+        """Wait until everything sent is delivered, or permanently refused."""
         await (await self.start()).delivered()
 
     async def store(
         self, place: tuple[str, int], records: Sequence[tuple[bytes, bytes | None]]
     ) -> None:
-        """Write records to a topic-partition and wait for their delivery; raises `Refused`."""
+        """Write records to a topic-partition and wait for their delivery. Raises `Refused`."""
         await (await self.start()).store(place, records)
 
     async def start(self) -> BatchProducer:

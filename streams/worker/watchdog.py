@@ -1,17 +1,17 @@
 """The watchdog: a thread that ends a process whose event loop is stuck, or that does not stop in
 time.
 
-Everything else of a worker (its stall watch, /healthz, the drain) lives on the event loop, and
-hangs with it, while the Kafka client's own thread keeps the partitions. So this one is asked by
-nobody: it has the loop answer once a second, and it reads signals itself, from the pipe that the
-interpreter's C handler writes to, whatever the main thread is doing. It ends the process with one
-last line on standard error: what was in hand, and where the main thread stands.
+All other checks of a worker (the lookout, /healthz, the drain) run on the event loop and hang with
+it, while the thread of the Kafka client keeps the partitions. The watchdog is independent of the
+loop. It makes the loop answer once a second, and it reads signals itself, from the pipe that the
+interpreter's C handler writes to. It ends the process with one last line on standard error, which
+holds the slice being taken in and the stack of the main thread.
 
-A thread of Python cannot run while C code keeps the interpreter's lock. For that, `faulthandler`
-keeps a timer in a thread of C: it writes the stack of every thread and ends the process with
-status 1. Signals are not heeded then before that time has passed. That timer does not know of
-suspensions: a process that was suspended for longer than `limit` and ten seconds may be ended when
-it resumes, and restarted; its partitions were others' by then.
+A Python thread cannot run while C code holds the interpreter's lock. For that case, `faulthandler`
+has a timer in a C thread: it writes the stacks of all threads and ends the process with status 1.
+Until then, signals are not handled. This timer also counts the time of a suspension: a process that
+was suspended for longer than `limit` plus ten seconds may be ended and restarted when it resumes.
+By then, its partitions belong to other workers.
 """
 
 from __future__ import annotations
@@ -32,33 +32,30 @@ from time import monotonic
 from typing import Any, NoReturn
 
 STOP_SECONDS = 9.0
-"""From the first SIGTERM to the end, whatever the broker does; people and orchestrators expect ten.
-"""
+"""Longest time from the first SIGTERM to the end. Orchestrators commonly allow ten seconds."""
 LEAST_STUCK_SECONDS = 10.0
-"""Beyond the longest legitimate step of the loop: reading back a partition's state takes a few
-seconds.
+"""Longer than any legitimate step of the loop: restoring a partition's state takes a few seconds.
 """
 TICK_SECONDS = 1.0
 SUSPENDED_SECONDS = 5.0
-"""A tick later than this means that the whole process was suspended, or the machine: nobody's
-fault.
+"""A tick later than this means that the process or the machine was suspended; the loop is not
+stuck.
 """
 LAST_WORD_SECONDS = 1.0
-"""How long the last line may take: whoever should read standard error may be stuck, too."""
+"""How long writing the last line may take: the reader of standard error may be stuck, too."""
 
 STUCK = 70
 """Exit status of a process that was stuck (`EX_SOFTWARE` of sysexits.h)."""
 NOT_DRAINED = 75
-"""Exit status of a worker that stopped without a last checkpoint (`EX_TEMPFAIL`): the next one goes
-on from the one before.
+"""Exit status of a worker that stopped without a last checkpoint (`EX_TEMPFAIL`). The next worker
+continues from the checkpoint before.
 """
 
 
 class Watchdog:
-    """Watches the event loop `loop` of the main thread. `limit`: seconds that it may take for one
-    step.
+    """Watches the event loop `loop` of the main thread, a step of which may take `limit` seconds.
 
-    `in_hand` says what to tell in the last line; `stop` begins an orderly end, in the loop.
+    `in_hand` gives fields of the last line. `stop` begins an orderly end; it is called in the loop.
     """
 
     def __init__(
@@ -81,42 +78,42 @@ class Watchdog:
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
     def start(self) -> None:
-        """From here on, SIGTERM and SIGINT stop, a second one ends at once, and SIGUSR1 shows all
-        stacks. Main thread only.
+        """Handle signals from now on: SIGTERM and SIGINT stop the worker, a second one ends it at
+        once, and SIGUSR1 prints all stacks. Call it in the main thread.
         """
         self._read, write = os.pipe()
         os.set_blocking(write, False)
         signal.set_wakeup_fd(write, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, _heard)
+            signal.signal(number, _ignore)
         faulthandler.register(signal.SIGUSR1, all_threads=True)
         self._thread.start()
 
     def close(self) -> None:
-        """The process ends by itself."""
+        """Stop watching: the process ends by itself."""
         self._over.set()
         faulthandler.cancel_dump_traceback_later()
 
     def stop_within(self, seconds: float, status: int = NOT_DRAINED) -> None:
-        """The process ends within so many seconds, or earlier if it was told so before.
+        """End the process within `seconds`, or earlier if an earlier call said so.
 
-        `status` 0: nothing is left to be stored.
+        `status` 0 means that nothing is left to be stored.
         """
         deadline = monotonic() + seconds
         self._deadline = deadline if self._deadline is None else min(self._deadline, deadline)
         self._status = status
 
     def exit(self, status: int) -> NoReturn:
-        """The end, after what was to be said has been logged."""
+        """End the process at once, after everything was logged."""
         sys.stderr.flush()
         os._exit(status)
 
     def end(self, status: int, event: str, **more: Any) -> NoReturn:
-        """One last line, and the end."""
+        """Write one last line, and end the process at once."""
         line = {
             "event": event,
             **more,
-            **self._said(),
+            **self._in_hand_fields(),
             "stack": self._stack(),
             "level": "error",
             "logger": "alarm_fatigue",
@@ -143,9 +140,9 @@ class Watchdog:
             if now - before > SUSPENDED_SECONDS:
                 self._answered = now
             before = now
-            self._judge(now)
+            self._check(now)
 
-    def _judge(self, now: float) -> None:
+    def _check(self, now: float) -> None:
         try:
             self._loop.call_soon_threadsafe(self._answer)
         except RuntimeError:  # closed: on the way out
@@ -155,7 +152,7 @@ class Watchdog:
                 self.exit(0)
             self.end(
                 NOT_DRAINED,
-                "not drained: stopping took too long; what was not stored will be read again",
+                "not drained: stopping took too long; records that were not stored will be read again",
             )
         if now - self._answered > self._limit:
             self.end(
@@ -174,7 +171,7 @@ class Watchdog:
         if self._signals > 1:
             self.end(
                 128 + number,
-                "told to stop a second time: ending at once; what was not stored will be "
+                "second signal to stop: ending at once; records that were not stored will be "
                 "read again",
             )
         self.stop_within(STOP_SECONDS)
@@ -183,14 +180,14 @@ class Watchdog:
         except RuntimeError:  # closed
             return
 
-    def _said(self) -> dict[str, Any]:
+    def _in_hand_fields(self) -> dict[str, Any]:
         try:
             return dict(self._in_hand())
-        except Exception as error:  # the main thread may be changing what is looked at
-            return {"in_hand": f"cannot be told: {type(error).__name__}"}
+        except Exception as error:  # the main thread may be changing it
+            return {"in_hand": f"not available: {type(error).__name__}"}
 
     def _stack(self) -> list[str]:
-        """Where the main thread stands, innermost last; places in the code, no values."""
+        """The stack of the main thread, innermost last: places in the code, no values."""
         frame = sys._current_frames().get(self._main or 0)
         return [
             f"{Path(one.filename).name}:{one.lineno} {one.name}"
@@ -198,8 +195,8 @@ class Watchdog:
         ][-12:]
 
 
-def _heard(_number: int, _frame: object) -> None:
-    """What is to be done, the watchdog does."""
+def _ignore(_number: int, _frame: object) -> None:
+    """The watchdog's thread acts on the signal."""
 
 
 def _write(line: bytes) -> None:

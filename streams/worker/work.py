@@ -1,6 +1,6 @@
 """The work of a worker as a whole: its parts, its tick and its end.
 
-The pages, the exporter, the consumer and the process ask it, and it asks its parts.
+The web pages, the exporter, the consumer and the process use it, and it delegates to its parts.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from streams.worker.sink import Sink
 from streams.worker.watchdog import NOT_DRAINED, STOP_SECONDS, Watchdog
 
 DRAIN_SECONDS = 5.0
-"""How long a stopping worker waits for its last checkpoint; the rest of `watchdog.STOP_SECONDS` is
-for the clients to close.
+"""How long a stopping worker waits for its last checkpoint. The rest of `watchdog.STOP_SECONDS`
+remains for closing the clients.
 """
 CLOSE_SECONDS = 3.0
-"""How long a worker that has drained waits for its clients to take leave of the broker."""
+"""How long a drained worker waits for its clients to close."""
 
 log = structlog.get_logger("alarm_fatigue")
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What does the work (see `app.new_work`)."""
+    """The parts of a worker (see `app.new_work`)."""
 
     holder: Holder
     sink: Sink
@@ -51,10 +51,10 @@ class Parts:
 
 
 class Work:
-    """The parts of a worker as one, for the pages, the exporter, the consumer and the process.
+    """The parts of a worker as one, for the web pages, the exporter, the consumer and the process.
 
-    `clock` gives seconds since the epoch; `partitions`: of each input; `max_ahead` (ms): how far a
-    watermark may be ahead of the clock, None by the event clock.
+    `clock` gives seconds since the epoch. Each input has `partitions` partitions. `max_ahead` (ms)
+    is how far a watermark may be ahead of the clock; None with the event clock.
     """
 
     exporter: Exporter
@@ -77,8 +77,9 @@ class Work:
         self.reader, self.checkpointer, self.lag = parts.reader, parts.checkpointer, parts.lag
         self.watchdog: Watchdog | None = None
         self.drained: bool | None = None
-        """Whether the last checkpoint of an orderly end succeeded; None before it, and where there
-        was nothing to store.
+        """Whether the last checkpoint of an orderly end succeeded.
+
+        None before it, and if there was nothing to store.
         """
 
     # -- the pages and the exporter
@@ -133,7 +134,7 @@ class Work:
         )
 
     def _losses(self) -> dict[str, Mapping[str, int]]:
-        """What was refused, cut or skipped since the start, by metric (see `health.LOSSES`) and
+        """Records refused, cut or skipped since the start, by metric (see `health.LOSSES`) and
         topic.
         """
         return {"unreadable_batches": self.reader.unreadable_batches()} | self.sink.losses()
@@ -151,7 +152,7 @@ class Work:
     # -- the process
 
     async def tick(self) -> None:
-        """What is due every second."""
+        """Do everything that is due every second."""
         self.advance()
         answered = self.lookout.answers.last()
         if answered is not None:
@@ -164,7 +165,7 @@ class Work:
             await self.checkpointer.checkpoint()
 
     def standing(self) -> Standing:
-        """What the lookout judges progress by."""
+        """The progress that the lookout checks."""
         app = self._app
         settled = self.recovered and not app.rebalancing and not app.in_recovery
         paused = self.pressure.paused
@@ -183,9 +184,10 @@ class Work:
         )
 
     async def drain(self) -> None:
-        """The last checkpoint of a worker that is stopping.
+        """Take the last checkpoint of a stopping worker.
 
-        Without one, the process ends here, for everything else would wait for the broker, too.
+        If it does not complete, the process ends here, because all else would wait for the broker,
+        too.
         """
         if self.watchdog is not None:
             self.watchdog.stop_within(STOP_SECONDS)
@@ -211,8 +213,8 @@ class Work:
             self.watchdog.exit(NOT_DRAINED)
 
     def in_hand(self) -> dict[str, Any]:
-        """For the last log line of a process that is stuck: the slice being taken in, and how many
-        records will be read again.
+        """For the last log line of a stuck process: the slice being taken in, and how many records
+        will be read again.
         """
         one, unstored = self.reader.in_hand, self.holder.unstored()
         found: dict[str, Any] = {

@@ -471,5 +471,5 @@ def test_state_that_is_overwritten_is_said_with_its_place_and_what_to_do(
         assert last == (
             f"error: stopped by a failure: {CHECKPOINTS}, partition 0, offset {offset}: "
             "stored state cannot be read (no zstd data): "
-            "start a new group to compute everything anew"
+            "start a new group to compute everything again"
         )

@@ -55,7 +55,7 @@ from streams.kafka.slices import (
 )
 from streams.kafka.topics import checkpoint_topic
 from streams.kafka.transport import BUSY_FETCH_MS, IDLE_FETCH_MS, SLICES_IN_HAND
-from streams.partitions.progress import Standing, Watch
+from streams.partitions.progress import StallDetector, Standing
 from streams.settings import load
 from streams.worker.app import create_app
 
@@ -738,7 +738,7 @@ WELL = Standing(settled=True, restored=0, partitions=4, waiting=0, taken_in=10, 
 
 
 def judged(*seen: tuple[float, Standing]) -> list[str | None]:
-    watch = Watch(limit=60.0)
+    watch = StallDetector(limit=60.0)
     return [watch.check(one, now) for now, one in seen]
 
 
@@ -782,7 +782,7 @@ def test_each_kind_of_standing_still_is_counted_from_its_own_beginning() -> None
 
 
 def test_what_the_broker_is_to_blame_for_is_forgiven() -> None:
-    watch = Watch(limit=60.0)
+    watch = StallDetector(limit=60.0)
     assert [watch.check(WELL, now) for now in (0.0, 61.0)] == [None, "no fetch is answered"]
     watch.forgive()
     assert [watch.check(WELL, now) for now in (62.0, 122.0, 123.0)] == [

@@ -380,5 +380,5 @@ def test_a_pause_is_timed_and_logged_once_with_its_end() -> None:
     assert [one["event"] for one in logged] == [
         "reading of partition 0 is paused: 5 finished episodes wait for a checkpoint, "
         "which the broker has not taken",
-        "a checkpoint has succeeded, reading goes on",
+        "a checkpoint has succeeded, reading resumes",
     ]

@@ -130,7 +130,7 @@ def test_a_second_signal_ends_at_once(programs: list[Program]) -> None:
     process.send_signal(signal.SIGTERM)
     status, _, err = programs[0].end()
     assert status == 128 + signal.SIGTERM
-    assert json.loads(err)["event"].startswith("told to stop a second time")
+    assert json.loads(err)["event"].startswith("second signal to stop")
 
 
 def test_a_process_that_was_suspended_goes_on(programs: list[Program]) -> None:
