@@ -36,7 +36,7 @@ from analyzer.model.facts import (
 from analyzer.model.overload import STATES, Change, ChangeRecord, Reason, Relief
 from analyzer.model.policy import JUDGING, MEASURES, FindingsPolicy, Policy
 from analyzer.overload.reasons import in_words
-from analyzer.overload.status import NO_ALARMS, TREND_HOURS, TREND_MINUTES, Glance, Standing, Trend
+from analyzer.overload.status import NO_ALARMS, TREND_HOURS, TREND_MINUTES, Standing, Status, Trend
 from analyzer.pipeline.admission import OUTCOMES, TOPICS, Outcome
 from analyzer.pipeline.classes import CLASSES, SCOPES, Scope, nonactionable_ratio
 from analyzer.pipeline.control import COMMANDS, Command
@@ -89,7 +89,6 @@ __all__ = [
     "Finding",
     "FindingsPolicy",
     "Finished",
-    "Glance",
     "Label",
     "Outcome",
     "Pattern",
@@ -102,6 +101,7 @@ __all__ = [
     "Share",
     "Snapshot",
     "Standing",
+    "Status",
     "Topic",
     "Trend",
     "UnitBurdens",

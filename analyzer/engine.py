@@ -14,7 +14,7 @@ from analyzer.model.episodes import Finished
 from analyzer.model.facts import FACT_TYPES, Fact, Topic, values_of
 from analyzer.model.overload import ChangeRecord
 from analyzer.model.policy import Policy
-from analyzer.overload.status import Glance
+from analyzer.overload.status import Status
 from analyzer.overload.tracker import evaluate, evaluate_before
 from analyzer.pipeline import shards as storage
 from analyzer.pipeline.admission import ACCEPTED, NOTHING_YET, OUTCOMES, TOPICS, Outcome, Outcomes
@@ -213,10 +213,10 @@ class Engine:
         evaluate(self._state)
         return Snapshot.of(self._state)
 
-    def glance(self, facility: str | None = None) -> Glance:
+    def status(self, facility: str | None = None) -> Status:
         """What a page shows next to the burdens, as of now, of all facilities or one."""
         evaluate(self._state)
-        return Glance.of(self._state, facility)
+        return Status.of(self._state, facility)
 
     def measure(self) -> Burdens:
         """The burdens of all clinicians and units, as of the current time."""

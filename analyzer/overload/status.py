@@ -58,7 +58,7 @@ NO_ALARMS = Trend([0] * TREND_MINUTES, [0] * TREND_HOURS)
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class Status:
     """The status of a partition's facilities at one moment; a copy, independent of the engine.
 
     Normal states, and units without alarms, are left out.
@@ -76,7 +76,7 @@ class Glance:
     """By facility and clinician."""
 
     @classmethod
-    def of(cls, state: State, facility: str | None = None) -> Glance:
+    def of(cls, state: State, facility: str | None = None) -> Status:
         """The status now, of all facilities or of one; the overload states must be evaluated."""
         names = state.facilities.by_number
         now = state.times.now[: len(names)]
@@ -102,7 +102,7 @@ class Glance:
         )
 
     @classmethod
-    def joined(cls, parts: Sequence[Glance]) -> Glance:
+    def joined(cls, parts: Sequence[Status]) -> Status:
         """The status of several partitions; a facility is always whole in one of them."""
         return cls(
             *(

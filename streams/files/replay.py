@@ -18,7 +18,7 @@ from streams.formats.sinks import encode_change, encode_episodes
 from streams.metrics.burdens import everybody
 from streams.metrics.exposition import END, Format, render
 from streams.metrics.library import as_metrics
-from streams.metrics.tables import Table, burden_tables, tally_table, watermark_table
+from streams.metrics.tables import Table, burden_tables, outcome_counts_table, watermark_table
 
 STDIN = Path("-")
 _LINES_AT_ONCE = 4096
@@ -141,7 +141,7 @@ class Exposition:
             everybody(burdens, self._pseudonym) if self._clinicians else None,
             self._min_classified,
         )
-        yield tally_table(self._engine.outcome_counts)
+        yield outcome_counts_table(self._engine.outcome_counts)
         yield watermark_table(self._engine.watermarks())
 
     def openmetrics(self) -> bytes:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from msgspec import convert
 from msgspec.structs import replace
 
-from analyzer import Glance, Policy
+from analyzer import Policy, Status
 from streams.health.summary import currency, facility_document
 from streams.http.answers import Answer, NotHere, QueryError
 from streams.http.documents.board import (
@@ -65,7 +65,7 @@ class View:
     """One measurement, ready to be sent. `at`: when it was made (ms, by the worker's clock)."""
 
     of: Measured
-    glance: Glance
+    status: Status
     at: int
     head: Units
     """The answer without its units."""
@@ -146,7 +146,7 @@ class Board:
         if key not in view.answers:
             people = view.people.get(key, [])
             shown = [
-                clinician_of(view.of.burdens, row, name, view.glance, self._policy, self._names)
+                clinician_of(view.of.burdens, row, name, view.status, self._policy, self._names)
                 for row, name in people[:MOST_CLINICIANS]
             ]
             found = Clinicians(
@@ -164,12 +164,12 @@ class Board:
 
     async def _taken(self, _: Sequence[Partition]) -> View:
         moment, at = self._clock(), int(self._wall() * 1000)
-        measured = await self._exporter.measured(glance=True)
+        measured = await self._exporter.measured(status=True)
         head = self._head(at, moment)  # asks the worker, so it runs in the event loop
         view = await in_turns(
             self._thread.submit(_view, measured, at, head, self._policy, self._names)
         )
-        self._exporter.unmeasured.note("board", view.failed)
+        self._exporter.unmeasured.record("board", view.failed)
         return view
 
     def _head(self, at: int, moment: float) -> Units:
@@ -223,7 +223,7 @@ class Board:
 
 
 def _view(of: Measured, at: int, head: Units, policy: Policy, names: Names) -> View:
-    assert of.glance is not None
+    assert of.status is not None
     people: dict[Key, list[tuple[int, str]]] = {}
     every = of.burdens.clinicians
     if of.chosen is not None:
@@ -232,10 +232,10 @@ def _view(of: Measured, at: int, head: Units, policy: Policy, names: Names) -> V
     failed: dict[str, Exception] = {}
     return View(
         of,
-        of.glance,
+        of.status,
         at,
         head,
-        units_of(of.burdens, of.glance, policy, names, failed),
+        units_of(of.burdens, of.status, policy, names, failed),
         people,
         failed,
     )

@@ -89,7 +89,7 @@ class Finder:
             evidence,
             lambda one: list(written(one.findings(MOST, self._most_units), window, self.policy)),
         )
-        self._unmeasured.note("findings", failed)
+        self._unmeasured.record("findings", failed)
         units = [unit for of_part in found for unit in of_part]
         busiest = sorted(
             units, key=lambda one: (-one.head["load"], -one.head["alarms"], one.facility, one.unit)

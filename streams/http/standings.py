@@ -1,4 +1,4 @@
-"""Standings: how each unit and each clinician stands, worked out from burdens and a glance."""
+"""Standings: how each unit and each clinician stands, computed from burdens and status."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from analyzer import (
     STATES,
     TREND_HOURS,
     Burdens,
-    Glance,
     Policy,
     Standing,
+    Status,
     in_words,
 )
 from analyzer import Relief as Move
@@ -57,7 +57,7 @@ class Names:
 
 
 def units_of(
-    burdens: Burdens, glance: Glance, policy: Policy, names: Names, failed: dict[str, Exception]
+    burdens: Burdens, status: Status, policy: Policy, names: Names, failed: dict[str, Exception]
 ) -> list[tuple[Key, Unit]]:
     """The units in the order in which they need help: by state, then by how many clinicians are
     overloaded or elevated, then by alarms in 10 min per clinician, then by name.
@@ -76,7 +76,7 @@ def units_of(
     for row, key in enumerate(keys):
         try:
             units.append(
-                (key, _unit(burdens, row, key, on_duty.get(key, ()), glance, policy, names))
+                (key, _unit(burdens, row, key, on_duty.get(key, ()), status, policy, names))
             )
         except Exception as error:  # a facility that fails must not hide the others
             failed[key[0]] = error
@@ -95,14 +95,14 @@ def _unit(
     row: int,
     key: Key,
     on_duty: Sequence[int],
-    glance: Glance,
+    status: Status,
     policy: Policy,
     names: Names,
 ) -> Unit:
     of, people, windows = burdens.units, burdens.clinicians, burdens.windows
     states, bands = people.overload[list(on_duty)], people.load_band[list(on_duty)]
-    strained = sorted(_strained(burdens, on_duty, glance), key=lambda one: (-one[0], one[1].since))
-    standing = glance.units.get(key)
+    strained = sorted(_strained(burdens, on_duty, status), key=lambda one: (-one[0], one[1].since))
+    standing = status.units.get(key)
     relief = _relief(standing, names)
     if relief is None:
         relief = next(filter(None, (_relief(one, names) for _, one in strained)), None)
@@ -137,17 +137,17 @@ def _unit(
             states=StateCounts(*(int((states == code).sum()) for code in range(len(STATES)))),
             load_bands=BandCounts(*(int((bands == code).sum()) for code in range(len(LOAD_BANDS)))),
         ),
-        trend=_trend(glance, key),
+        trend=_trend(status, key),
     )
 
 
 def _strained(
-    burdens: Burdens, on_duty: Sequence[int], glance: Glance
+    burdens: Burdens, on_duty: Sequence[int], status: Status
 ) -> Iterator[tuple[int, Standing]]:
     """State and standing of each clinician on duty whose load is above normal."""
     of = burdens.clinicians
     for row in on_duty:
-        standing = glance.clinicians.get((of.facility[row], of.clinician[row]))
+        standing = status.clinicians.get((of.facility[row], of.clinician[row]))
         if standing is not None:
             yield int(of.overload[row]), standing
 
@@ -202,12 +202,12 @@ def _nonactionable(
     return found
 
 
-def _trend(glance: Glance, key: Key) -> Trend:
+def _trend(status: Status, key: Key) -> Trend:
     """Hours from before the first known alarm are None; hours known in part only are left out of
     `shifts`.
     """
-    trend, known = glance.trends.get(key, NO_ALARMS), glance.known_since.get(key[0])
-    now = glance.now.get(key[0], 0)
+    trend, known = status.trends.get(key, NO_ALARMS), status.known_since.get(key[0])
+    now = status.now.get(key[0], 0)
     begins = [now - (TREND_HOURS - hour) * HOUR for hour in range(TREND_HOURS)]
     hours = [
         count if known is not None and known < begin + HOUR else None
@@ -230,11 +230,11 @@ def _trend(glance: Glance, key: Key) -> Trend:
 
 
 def clinician_of(
-    burdens: Burdens, row: int, name: str, glance: Glance, policy: Policy, names: Names
+    burdens: Burdens, row: int, name: str, status: Status, policy: Policy, names: Names
 ) -> Clinician:
     """The clinician of that row, shown as `name`."""
     of, windows = burdens.clinicians, burdens.windows
-    standing = glance.clinicians.get((of.facility[row], of.clinician[row]))
+    standing = status.clinicians.get((of.facility[row], of.clinician[row]))
     return Clinician(
         clinician=name,
         on_duty=bool(of.beds[row]),

@@ -1,7 +1,7 @@
-"""Apart: a facility that cannot be measured or rendered does not hide the others.
+"""Isolation of faults: a facility that cannot be measured or rendered does not hide the others.
 
-All facilities are processed together, which is fast. Only if that fails is each tried by itself;
-those that fail again are left out.
+All facilities are processed together, which is fast. If that fails, each is processed separately,
+and those that fail again are left out.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ W = TypeVar("W", bound=Whole)
 
 
 def each_apart(wholes: Iterable[W], work: Callable[[W], T]) -> tuple[list[T], dict[str, Exception]]:
-    """The results of `work` on each whole; if that fails, on each of its facilities. Also the
-    errors of the facilities that failed.
+    """The results of `work` on each whole; if that fails, on each of its facilities separately.
+
+    Also the errors of the facilities that failed.
     """
     found: list[T] = []
     failed: dict[str, Exception] = {}
@@ -76,18 +77,18 @@ class Unmeasured:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._by: dict[str, frozenset[str]] = {}
-        self._said: dict[str, float] = {}
+        self._logged: dict[str, float] = {}
 
     @property
     def count(self) -> int:
-        # a copy: other threads note meanwhile
+        # a copy, because other threads write to it
         return len(frozenset[str]().union(*list(self._by.values())))
 
-    def note(self, by: str, failed: dict[str, Exception]) -> None:
-        """Replace what `by` has recorded: the facilities that failed in its last run, if any."""
+    def record(self, by: str, failed: dict[str, Exception]) -> None:
+        """Record which facilities failed in the last run of the step `by`, if any."""
         self._by[by] = frozenset(failed)
-        if failed and self._clock() - self._said.get(by, -LOG_SECONDS) >= LOG_SECONDS:
-            self._said[by] = self._clock()
+        if failed and self._clock() - self._logged.get(by, -LOG_SECONDS) >= LOG_SECONDS:
+            self._logged[by] = self._clock()
             log.error(
                 "facilities are left out, because they cannot be measured or shown",
                 by=by,

@@ -1,5 +1,5 @@
-"""Burdens of a worker: those of its partitions joined, narrowed to some rows, and the clinicians
-whose series are shown.
+"""The burdens of a worker: joins those of its partitions, takes some rows of them, and chooses the
+clinicians whose series are shown.
 """
 
 from __future__ import annotations
@@ -26,15 +26,17 @@ B = TypeVar("B", ClinicianBurdens, UnitBurdens)
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Clinicians to show, in order: their rows in the burdens, and their pseudonyms."""
+    """The clinicians to show, in order: their rows in the burdens, and their pseudonyms."""
 
     row: list[int]
     shown: list[str]
 
 
 def joined(parts: Sequence[Burdens]) -> Burdens:
-    """The burdens of several partitions in one. Units and response times are ordered by facility;
-    clinicians are not. A facility never spans partitions.
+    """The burdens of several partitions as one.
+
+    Units and response times are ordered by facility; clinicians are not. A facility never spans
+    partitions.
     """
     if len(parts) == 1:
         return parts[0]
@@ -51,14 +53,15 @@ def joined(parts: Sequence[Burdens]) -> Burdens:
 
 
 def choose(of: ClinicianBurdens, rows: Iterable[int], pseudonym: Callable[[str], str]) -> Chosen:
-    """Those clinicians, ordered by facility, unit and pseudonym: the order of raw ids would reveal
-    who is who.
+    """The clinicians of `rows`, ordered by facility, unit and pseudonym.
+
+    The order of raw ids would help to identify them.
     """
     by_facility: dict[str, list[int]] = {}
     for row in rows:
         by_facility.setdefault(of.facility[row], []).append(row)
     order: list[int] = []
-    for facility in sorted(by_facility):  # each by itself, so that no sort is long
+    for facility in sorted(by_facility):  # separately, so that no sort takes long
         order += sorted(
             by_facility[facility], key=lambda row: (of.unit[row], pseudonym(of.clinician[row]))
         )
@@ -70,7 +73,7 @@ def everybody(burdens: Burdens, pseudonym: Callable[[str], str]) -> Chosen:
 
 
 def _joined(parts: Sequence[B]) -> B:
-    """One dataclass of columns after the other."""
+    """Dataclasses of columns, concatenated."""
     columns: dict[str, Any] = {}
     for field in fields(parts[0]):
         found: list[Any] = [getattr(one, field.name) for one in parts]
@@ -83,7 +86,7 @@ def _joined(parts: Sequence[B]) -> B:
 
 
 def taken(of: B, rows: Sequence[int]) -> B:
-    """Those rows of a dataclass of columns."""
+    """The given rows of a dataclass of columns."""
     columns: dict[str, Any] = {}
     for field in fields(of):
         found: Any = getattr(of, field.name)

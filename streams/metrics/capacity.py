@@ -1,5 +1,5 @@
-"""Capacity: how many samples one scrape of a worker can hold at most, worked out from the
-definitions of its metrics.
+"""Capacity: the most samples that one scrape of a worker can hold, computed from the definitions of
+its metrics.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from streams.metrics.exporter import DELAYS
 from streams.settings import MetricsSettings
 
 MOST_PARTITIONS = 100
-"""Partitions of each input that one worker holds, in the shipped `sample_limit` (our own: eight are
-a usual number).
+"""Partitions of each input that one worker may hold under the shipped `sample_limit` (our own
+figure; eight are usual).
 """
 
 _BUCKETS = {"response_seconds": RESPONSE_BUCKETS, "event_delay_seconds": DELAYS}
 _ROWS = ("clinician", "unit", "facility")
-"""The labels that say what a row is about, each implying the next: a clinician is in one unit, and
-a unit in one facility.
+"""The labels that identify a row. Each implies the next: a clinician is in one unit, a unit in one
+facility.
 """
 _TYPE = ("device_type", "source", "code")
-"""Alarm types, all three labels together."""
+"""The three labels of an alarm type."""
 _BANDS = {"clinician_load_band": LOAD_BANDS, "clinician_exposure_band": EXPOSURE_BANDS}
 
 
 class UnboundedLabelError(LookupError):
-    """A label of which nobody has said how many values it can have: add it to `most_samples`."""
+    """A label whose number of values is not known: add it to `most_samples`."""
 
 
 def most_samples(
@@ -51,7 +51,7 @@ def most_samples(
     sizes = {
         "clinician": metrics.max_clinicians if metrics.clinicians else 0,
         "unit": metrics.max_units,
-        "facility": metrics.max_facilities + 1,  # and records that name none that is known
+        "facility": metrics.max_facilities + 1,  # and records of no known facility
         "device_type": DEVICE_TYPES + 1,  # and all others together
         "window": len(policy.windows),
         "priority": len(ALARM_PRIORITIES),

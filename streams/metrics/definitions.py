@@ -31,7 +31,7 @@ UNITS = {
     "recipients_dropped": "recipients",
     "build_info": "always 1",
 }
-"""Units that the name does not end with."""
+"""Units of metrics whose names do not end with one."""
 _ENDINGS = {
     "timestamp_seconds": "Unix time in seconds",
     "seconds": "seconds",
@@ -98,4 +98,4 @@ SOURCES = {
     "unit_beds_per_clinician_limit": "NICE SG1 (2014) by default",
     "unit_load_spread": "Gini",
 }
-"""Where the definition or limit of a figure comes from. The others are plain counts and times."""
+"""The sources of definitions and limits. All other metrics are plain counts and times."""

@@ -1,9 +1,9 @@
-"""The exporter: /metrics, the state of the worker as of each scrape. A clinician or unit that is
-gone leaves no series behind.
+"""The exporter: renders /metrics from the state of the worker at each scrape. Clinicians and units
+that are gone leave no series behind.
 
-Burdens are hundreds of thousands of lines. A thread of their own measures and writes them, from
-snapshots that the event loop takes; the text is kept while it is fresh. What changes all the time
-(counts, delays, lags) is a few lines, written again for each scrape.
+Burdens take hundreds of thousands of lines. A separate thread measures and renders them from
+snapshots that the event loop takes. Their text is reused while it is fresh. The few lines that
+change constantly (counts, delays, lags) are rendered for each scrape.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from analyzer import (
     TOPICS,
     Burdens,
     Engine,
-    Glance,
     Outcome,
     Snapshot,
+    Status,
     Topic,
 )
 from streams import __version__
@@ -43,28 +43,30 @@ from streams.metrics.tables import (
     clinician_tables,
     histogram_table,
     of_facilities,
+    outcome_counts_table,
     simple_table,
-    tally_table,
     watermark_table,
 )
 from streams.partitions.partition import Partition
 from streams.settings import MetricsSettings
 
 REUSE_SECONDS = 1.0
-"""How old burdens may be by the wall clock: short compared to any scrape interval, and enough for
+"""How old burdens may be with the wall clock: short compared to any scrape interval, but enough for
 two Prometheus servers to share one measurement.
 """
 
 TURN_SECONDS = 0.005
-"""How long event loop and rendering thread wait for each other: Python's switch interval."""
+"""How long the event loop and the rendering thread wait for each other: Python's switch
+interval.
+"""
 R = TypeVar("R")
 
-# seconds: from prompt to past the allowed lateness
+# seconds: from immediate to beyond the allowed lateness
 DELAYS = (0.1, 0.5, 1, 2, 5, 15, 60, 300, 600, 3600)
 
 
 class Source(Protocol):
-    """What the exporter asks of a worker."""
+    """The part of a worker that the exporter uses."""
 
     @property
     def partitions(self) -> list[Partition]: ...
@@ -84,7 +86,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """An answer of /metrics: a text shared between scrapes, and the lines of this scrape."""
+    """A response of /metrics: the text shared between scrapes, and the lines of this scrape."""
 
     shared: Packed
     rest: bytes
@@ -104,18 +106,18 @@ class Measured:
     """The clinicians whose series are shown; None: clinicians are off."""
     dropped: list[int]
     """Rows of clinicians beyond the cap."""
-    glance: Glance | None
-    """Of the same time; None if it was not asked for."""
+    status: Status | None
+    """The status at the same moment; None if it was not requested."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """The burdens in text."""
+    """The burdens as text."""
 
     of: Measured
     text: Packed
     dropped_samples: int
-    """In all renderings so far."""
+    """Samples left out in all renderings so far."""
 
 
 class Exporter:
@@ -147,13 +149,14 @@ class Exporter:
         self._turn = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="metrics")
         self._delays: dict[Topic, npt.NDArray[np.float64]] = {}
-        """By topic: observations a bucket (a delay as long as a bound is within it), and their sum
-        in seconds.
+        """By topic: the number of observations in each bucket (upper bounds included), then the sum
+        of all delays in seconds.
         """
 
     def observe_delays(self, topic: Topic, accepted_at: npt.NDArray[np.int64], now: float) -> None:
-        """Record how long accepted records took to arrive; `now` in seconds, `accepted_at` their
-        event times in ms.
+        """Record how long accepted records took to arrive.
+
+        `accepted_at` are their event times in ms; `now` in seconds.
         """
         if len(accepted_at):
             delays = np.maximum(now - accepted_at / 1000, 0)
@@ -161,11 +164,11 @@ class Exporter:
             self._delays[topic] = self._delays.get(topic, 0) + np.append(counts, delays.sum())
 
     async def scrape(self, format_: Format) -> Page:
-        """The present. Burdens are no older than the counts next to them, except for `reuse`."""
+        """The present state. Burdens are at most `reuse` older than the counts next to them."""
         arrived = self._fresh.arrival()
         self._source.advance()
-        tally, watermarks = self._counted()
-        health = list(self._health(tally, watermarks))
+        outcome_counts, watermarks = self._counted()
+        health = list(self._health(outcome_counts, watermarks))
         rendering = await self._current(arrived)
         named = {name for table in health for name in table.labels.get("facility", ())} - {""}
         shown = capped(named, rendering.of.bounded.facilities, self._units.facilities)
@@ -200,19 +203,19 @@ class Exporter:
         )
 
     def _counted(self) -> tuple[dict[tuple[Topic, Outcome], int], dict[str, int]]:
-        """Records by topic and outcome, and the watermarks of the facilities."""
-        tally: dict[tuple[Topic, Outcome], int] = {}
+        """The number of records by topic and outcome, and the watermarks of the facilities."""
+        outcome_counts: dict[tuple[Topic, Outcome], int] = {}
         watermarks: dict[str, int] = {}
         for one in self._source.partitions:
             watermarks |= one.engine.watermarks()
             for key, count in one.engine.outcome_counts.items():
-                tally[key] = tally.get(key, 0) + count
-        return tally, watermarks
+                outcome_counts[key] = outcome_counts.get(key, 0) + count
+        return outcome_counts, watermarks
 
     def _health(
-        self, tally: Mapping[tuple[Topic, Outcome], int], watermarks: Mapping[str, int]
+        self, outcome_counts: Mapping[tuple[Topic, Outcome], int], watermarks: Mapping[str, int]
     ) -> Iterator[Table]:
-        yield tally_table(tally)
+        yield outcome_counts_table(outcome_counts)
         yield simple_table(
             "recipients_dropped",
             {(): sum(one.engine.recipients_dropped for one in self._source.partitions)},
@@ -254,9 +257,9 @@ class Exporter:
         )
         yield simple_table("build_info", {(__version__, self._policy): 1})
 
-    async def measured(self, glance: bool) -> Measured:
-        """The present, as the next scrape would show it; with a `glance` at it on demand."""
-        return await self._measure(glance, self._fresh.arrival())
+    async def measured(self, status: bool) -> Measured:
+        """The present burdens, as the next scrape would show them, and on request the `status`."""
+        return await self._measure(status, self._fresh.arrival())
 
     async def _current(self, arrived: int) -> Rendering:
         async with self._turn:
@@ -265,37 +268,37 @@ class Exporter:
                 self._rendering = await in_turns(self._thread.submit(self._render, measured))
             return self._rendering
 
-    async def _measure(self, glance: bool, arrived: int) -> Measured:
+    async def _measure(self, status: bool, arrived: int) -> Measured:
         async def take(partitions: Sequence[Partition]) -> Measured:
             snapshots = [one.engine.snapshot() for one in partitions]
-            glances = self._glance([one.engine for one in partitions]) if glance else None
-            return await in_turns(self._thread.submit(self._count, snapshots, glances))
+            found = self._status([one.engine for one in partitions]) if status else None
+            return await in_turns(self._thread.submit(self._count, snapshots, found))
 
         return await self._fresh.get(
-            None, take, arrived, lambda known: not glance or known.glance is not None
+            None, take, arrived, lambda known: not status or known.status is not None
         )
 
-    def _glance(self, engines: Sequence[Engine]) -> Glance:
-        found, failed = each_apart([Glances(one) for one in engines], Glances.take)
-        self.unmeasured.note("glance", failed)
-        return Glance.joined(found)
+    def _status(self, engines: Sequence[Engine]) -> Status:
+        found, failed = each_apart([StatusOf(one) for one in engines], StatusOf.take)
+        self.unmeasured.record("status", failed)
+        return Status.joined(found)
 
     def _count(
         self,
         snapshots: Sequence[Snapshot],
-        glance: Glance | None,
+        status: Status | None,
     ) -> Measured:
-        """In the exporter's thread."""
+        """Runs in the exporter's thread."""
         parts, failed = each_apart(snapshots, lambda one: one.measure())
-        self.unmeasured.note("burdens", failed)
+        self.unmeasured.record("burdens", failed)
         bounded = self._units.bounded(joined(parts))
         chosen, dropped = (
             (None, []) if self._cap is None else self._cap.choose(bounded.burdens.clinicians)
         )
-        return Measured(bounded, bounded.burdens, chosen, dropped, glance)
+        return Measured(bounded, bounded.burdens, chosen, dropped, status)
 
     def _render(self, of: Measured) -> Rendering:
-        """In the exporter's thread."""
+        """Runs in the exporter's thread."""
         dropped_samples = 0 if self._rendering is None else self._rendering.dropped_samples
         if of.dropped:
             left_out = clinician_tables(
@@ -308,7 +311,7 @@ class Exporter:
             if not (failed := self._failing(of)):
                 raise error
             text = self._text(*_without(of, failed))
-        self.unmeasured.note("text", failed)
+        self.unmeasured.record("text", failed)
         return Rendering(of, text, dropped_samples)
 
     def _text(self, burdens: Burdens, chosen: Chosen | None) -> Packed:
@@ -328,8 +331,8 @@ class Exporter:
 
 
 @dataclass(frozen=True, slots=True)
-class Glances:
-    """An engine, to take a glance of all or of one facility (see `streams.metrics.apart`)."""
+class StatusOf:
+    """Takes the status of all facilities of an engine, or of one (see `streams.metrics.apart`)."""
 
     engine: Engine
     facility: str | None = None
@@ -338,15 +341,15 @@ class Glances:
     def facilities(self) -> Sequence[str]:
         return self.engine.facilities
 
-    def only(self, facility: str) -> Glances:
-        return Glances(self.engine, facility)
+    def only(self, facility: str) -> StatusOf:
+        return StatusOf(self.engine, facility)
 
-    def take(self) -> Glance:
-        return self.engine.glance(self.facility)
+    def take(self) -> Status:
+        return self.engine.status(self.facility)
 
 
 def _without(of: Measured, facilities: Collection[str]) -> tuple[Burdens, Chosen | None]:
-    """Burdens without those facilities, and which of the remaining clinicians are shown."""
+    """The burdens without `facilities`, and the remaining clinicians to show."""
     burdens, chosen = without(of.burdens, facilities), of.chosen
     if chosen is None:
         return burdens, None
@@ -364,15 +367,15 @@ def _without(of: Measured, facilities: Collection[str]) -> tuple[Burdens, Chosen
 
 
 async def in_turns(work: Future[R]) -> R:
-    """The result of a computing thread, which shares the processor with the event loop by turns.
+    """The result of a computing thread, which takes turns with the event loop.
 
-    Left to itself, such a thread starves next to a busy loop: it asks for Python's lock only after
-    5 ms of uninterrupted waiting, but the loop drops the lock briefly at every pass and takes it
-    back before the thread has woken up. (Measured with 10,000 clinicians next to tasks of 2 ms: no
-    page within 120 s; by turns, 1.8 s, and no stall over 30 ms.)
+    Otherwise such a thread starves next to a busy loop: it requests Python's lock only after 5 ms
+    of uninterrupted waiting, but the loop releases the lock briefly at every pass and takes it back
+    before the thread has woken up. (Measured with 10,000 clinicians next to tasks of 2 ms: no page
+    within 120 s; with turns, 1.8 s, and no stall over 30 ms.)
     """
     answer = asyncio.wrap_future(work)
     while not work.done():
         await asyncio.wait([answer], timeout=TURN_SECONDS)
-        wait([work], timeout=TURN_SECONDS)  # blocks the loop, on purpose
+        wait([work], timeout=TURN_SECONDS)  # blocks the loop intentionally
     return await answer

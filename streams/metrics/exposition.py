@@ -1,7 +1,7 @@
-"""Exposition: tables of samples as Prometheus' text formats, fast, and in small steps so that other
-threads are not kept waiting.
+"""Exposition: renders tables of samples in Prometheus' text formats, fast, and in small steps so
+that other threads need not wait.
 
-Labels, numbers and order are written exactly as the Prometheus library would.
+Labels, numbers and order are exactly those of the Prometheus library.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from streams.metrics.tables import Table
 T = TypeVar("T")
 
 BLOCK_LINES = 2000
-"""About 250 kB, written in steps of a fraction of a millisecond; after each, another thread can
+"""About 250 kB, rendered in steps of a fraction of a millisecond, between which other threads can
 run.
 """
 
@@ -54,7 +54,7 @@ def accepts(header: str, name: str) -> bool:
 
 
 def render(tables: Iterable[Table], format_: Format) -> Iterator[str]:
-    """The text of `tables` in blocks; tables of the same metric follow each other."""
+    """The text of `tables` in blocks. Tables of the same metric must follow each other."""
     for name, of_metric in groupby(tables, key=lambda table: table.name):
         definition = DEFINITIONS[name]
         full = (
@@ -68,8 +68,10 @@ def render(tables: Iterable[Table], format_: Format) -> Iterator[str]:
 
 
 def _lines(table: Table) -> Iterator[str]:
-    """A block of lines is a list of constants with gaps, filled column by column: a loop of C for
-    each, not of Python for each line.
+    """The lines of a table in blocks.
+
+    A block is a list of constants with gaps that are filled column by column. This takes one loop
+    in C for each column, instead of one in Python for each line.
     """
     gaps = sorted(table.labels)
     of_row = [
@@ -97,7 +99,7 @@ def _lines(table: Table) -> Iterator[str]:
 
 
 def _repeated(values: Sequence[T], times: int) -> list[T]:
-    """Each value so many times.
+    """Each value repeated `times` times.
 
     >>> _repeated(["a", "b"], 2)
     ['a', 'a', 'b', 'b']
@@ -106,8 +108,8 @@ def _repeated(values: Sequence[T], times: int) -> list[T]:
 
 
 def _line(name: str, gaps: list[str], constant: dict[str, str]) -> list[str]:
-    """A line in pieces, every other one being a gap: one for the value of each label in `gaps`, the
-    last one for the number.
+    """A line in pieces. Every other piece is a gap: one for the value of each label in `gaps`, and
+    the last one for the number.
 
     >>> _line("x", ["b"], {"a": "1", "c": "2"})
     ['x{a="1",b="', '', '",c="2"} ', '', '\\n']
@@ -150,7 +152,7 @@ def _numbers(values: list[float]) -> list[str]:
 
 
 def number(value: float) -> str:
-    """As Go would write it, which differs from Python from a million on."""
+    """The number as Go writes it, which differs from Python from a million on."""
     return repr(float(value)) if abs(value) < 1e6 else str(floatToGoString(value))  # type: ignore[no-untyped-call]
 
 
@@ -160,8 +162,8 @@ _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A text, deflated to a fifteenth: what is kept between scrapes. Whoever sends it appends a
-    text of his own.
+    """A text that is kept between scrapes, deflated to a fifteenth. Each response appends its own
+    text.
     """
 
     pieces: list[bytes]
@@ -183,13 +185,13 @@ class Packed:
 
 
 def packed(blocks: Iterable[str]) -> Packed:
-    """Deflate block by block; zlib lets other threads run meanwhile."""
+    """Deflate block by block. Other threads can run while zlib works."""
     deflate, pieces, checksum, size = _deflate(), [], 0, 0
     for block in blocks:
         text = block.encode()
         checksum, size = crc32(text, checksum), size + len(text)
         pieces.append(deflate.compress(text))
-    # ends on a whole byte, where another deflated text can go on
+    # ends on a whole byte, so that another deflated text can follow
     pieces.append(deflate.flush(Z_SYNC_FLUSH))
     return Packed([piece for piece in pieces if piece], checksum, size)
 

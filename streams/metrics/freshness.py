@@ -1,15 +1,18 @@
-"""Freshness: what is worked out from a worker's partitions, and when it may be given again.
+"""Freshness: when a value computed from a worker's partitions may be used again.
 
-The rule for every GET. It reads a snapshot of the partitions. A snapshot that was taken before
-serves a request
+This is the rule for every GET. It reads a snapshot of the partitions. An earlier snapshot serves a
+request
 
-1. if it was taken after the request arrived: the request waited while it was worked out;
+1. if it was taken after the request arrived, which waited while it was computed;
 2. if the worker still holds the same partitions, and the snapshot is younger than `reuse`;
 3. if the worker still holds the same partitions, and none of them has changed, even after time was
-   moved to now.
+   advanced to now.
 
-Otherwise time is moved to now, and a new snapshot is taken. So an answer is at most `reuse` behind,
-and requests cannot pile up work: one snapshot is worked out at a time, and it serves all who wait.
+Otherwise time is advanced to now, and a new snapshot is taken. So an answer is at most `reuse` old,
+and requests cannot accumulate work: one snapshot is computed at a time and serves all that wait.
+
+Time is advanced so that an answer includes every record read before it. Without that, the lag would
+be 0 for up to a tick while the last records are not yet counted.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ V = TypeVar("V")
 
 
 class Holder(Protocol):
-    """Who holds partitions, and can move their time to now."""
+    """Holds partitions, and can advance their time to now."""
 
     @property
     def partitions(self) -> list[Partition]: ...
@@ -38,26 +41,26 @@ class Holder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Kept(Generic[V]):
-    """A value, and what it was taken from. `number`: its place in the order of snapshots; `moment`
-    in s, by the clock of `Freshness`.
+    """A value, and the snapshot that it was computed from.
+
+    `number` is the position in the order of snapshots; `moment` in s, by the clock of `Freshness`.
     """
 
     value: V
     number: int
     moment: float
     held: tuple[ref[Partition], ...]
-    """Weak, so that a partition that was revoked is not kept alive. A partition that is taken over
-    again is another one.
+    """Weak references, so that revoked partitions are not kept alive. A partition that is taken
+    over again is a different object.
     """
     versions: tuple[int, ...]
 
 
 class Freshness(Generic[K, V]):
-    """The latest values by key, at most `most` of them: the one that was asked for longest ago is
-    dropped first.
+    """The latest values by key, at most `most` of them: the least recently used is dropped first.
 
-    `reuse` in seconds. `while_unchanged` is whether rule 3 applies: not to a value that depends on
-    more than the partitions.
+    `reuse` in seconds. `while_unchanged` is whether rule 3 applies. It must not apply to a value
+    that depends on more than the partitions.
     """
 
     def __init__(
@@ -78,7 +81,7 @@ class Freshness(Generic[K, V]):
         self._turn = asyncio.Lock()
 
     def arrival(self) -> int:
-        """A mark of now, for a request that asks later: see `arrived`."""
+        """A mark of the present moment, to be passed to `get` later as `arrived`."""
         return self._taken
 
     async def get(
@@ -88,10 +91,10 @@ class Freshness(Generic[K, V]):
         arrived: int | None = None,
         usable: Callable[[V], bool] = lambda _: True,
     ) -> V:
-        """The value of `key`: a known one by the rule above, if it is `usable`; else what `take`
-        makes of the partitions. What `take` raises passes through.
+        """The value of `key`: a kept one by the rule above, if it is `usable`; else a new one,
+        which `take` computes from the partitions. Raises what `take` raises.
 
-        `take` must read the partitions before it waits for anything.
+        `take` must read the partitions before it awaits anything.
         """
         arrived = self.arrival() if arrived is None else arrived
         async with self._turn:

@@ -1,6 +1,6 @@
-"""Health tables: a worker's health as samples of what `streams.metrics.definitions` names.
+"""Health tables: a worker's health as samples of the metrics in `streams.metrics.definitions`.
 
-Counters of losses begin at 0 with the worker, so that their first increase is seen.
+Counters of losses start at 0 with the worker, so that their first increase is visible.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from streams.metrics.tables import Table, simple_table
 
 
 def health_tables(of: Health, facilities: Iterable[str]) -> Iterator[Table]:
-    """`facilities`: those that have a watermark."""
+    """The samples of `of`; `facilities` are those that have a watermark."""
     answered: dict[tuple[str, ...], float] = {} if of.answered_at is None else {(): of.answered_at}
     recent: dict[tuple[str, ...], float] = dict(sorted(of.recent.items()))
     yield simple_table("broker_answered_timestamp_seconds", answered)

@@ -1,5 +1,5 @@
-"""Library: tables of samples in the terms of the Prometheus library, for those who want objects.
-Slow beside `streams.metrics.exposition`.
+"""Tables of samples as objects of the Prometheus library. Slow compared to
+`streams.metrics.exposition`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from prometheus_client.samples import Sample
 from analyzer import Burdens, Outcome, Topic
 from streams.metrics.burdens import everybody
 from streams.metrics.definitions import DEFINITIONS, PREFIX
-from streams.metrics.tables import Table, burden_tables, tally_table, watermark_table
+from streams.metrics.tables import Table, burden_tables, outcome_counts_table, watermark_table
 
 
 def as_metrics(tables: Iterable[Table]) -> Iterator[Metric]:
-    """One metric for the tables of each name."""
+    """One metric for all tables of the same name."""
     for name, group in groupby(tables, key=lambda table: table.name):
         metric = Metric(PREFIX + name, DEFINITIONS[name].help, DEFINITIONS[name].kind)
         for table in group:
@@ -33,12 +33,12 @@ def as_metrics(tables: Iterable[Table]) -> Iterator[Metric]:
 def burden_metrics(
     burdens: Burdens, pseudonym: Callable[[str], str], min_classified: int
 ) -> Iterator[Metric]:
-    """Everything that one partition's burdens show."""
+    """All metrics of one partition's burdens."""
     return as_metrics(burden_tables(burdens, everybody(burdens, pseudonym), min_classified))
 
 
-def tally_metric(tally: Mapping[tuple[Topic, Outcome], int]) -> Metric:
-    return next(as_metrics([tally_table(tally)]))
+def outcome_counts_metric(counts: Mapping[tuple[Topic, Outcome], int]) -> Metric:
+    return next(as_metrics([outcome_counts_table(counts)]))
 
 
 def watermark_metric(watermarks: Mapping[str, int]) -> Metric:

@@ -34,7 +34,7 @@ from streams.metrics.definitions import DEFINITIONS
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What distinguishes a sample from others in its row: a suffix of the name, and more labels."""
+    """Distinguishes a sample from others in its row: a suffix of the name, and more labels."""
 
     suffix: str = ""
     labels: tuple[tuple[str, str], ...] = ()
@@ -42,13 +42,13 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Samples of the metric `name`: one for each row and cell, except where the value is NaN (not
-    enough is known).
+    """Samples of the metric `name`: one for each row and cell, except where the value is NaN
+    because too little is known.
     """
 
     name: str
     labels: Mapping[str, Sequence[str]]
-    """The labels of the rows, a list per label: the garbage collector does not scan strings."""
+    """The labels of the rows, one list per label: the garbage collector does not scan strings."""
     cells: Sequence[Cell]
     values: npt.NDArray[np.int64] | npt.NDArray[np.float64]
     """(rows, cells)"""
@@ -59,7 +59,7 @@ class Table:
 
 
 BLOCK = 1000
-"""Rows per block where there are as many labels as numbers: each step in C must stay short, because
+"""Rows per block where there are as many labels as numbers. Each step in C must be short, because
 it blocks other threads.
 """
 
@@ -141,8 +141,8 @@ def _unit_tables(burdens: Burdens, min_classified: int) -> Iterator[Table]:
 
 @dataclass(frozen=True, slots=True)
 class _Types:
-    """Some frequent types of units and windows, a row each: labels, alarms, the unit's alarms in
-    the window, alarms by class.
+    """Frequent alarm types of units and windows, one per row: labels, alarms, all alarms of the
+    unit in the window, and alarms by class.
     """
 
     labels: Mapping[str, Sequence[str]]
@@ -164,7 +164,7 @@ def _type_tables(burdens: Burdens, min_classified: int) -> Iterator[Table]:
 
 
 def _types(burdens: Burdens) -> Iterator[_Types]:
-    """At least one block, so that a family is exposed while it is empty."""
+    """Blocks of types; at least one, so that the metric is exposed even while it is empty."""
     of, names = burdens.units, DEFINITIONS["unit_type_alarms"].labels
     columns: list[list[str]] = [[] for _ in names]
     counts: list[int] = []
@@ -226,21 +226,21 @@ def _workload_tables(burdens: Burdens) -> Iterator[Table]:
 
 
 def _over(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """The quotient; NaN where there is nothing to divide by."""
+    """The quotient; NaN where `whole` is 0."""
     return np.where(whole > 0, part / np.maximum(whole, 1), np.nan)
 
 
-def _states(place: npt.NDArray[np.intp], states: int) -> npt.NDArray[np.int64]:
-    """1 for the state that holds, 0 for the others.
+def _states(index: npt.NDArray[np.intp], states: int) -> npt.NDArray[np.int64]:
+    """1 for the present state, 0 for the others.
 
     >>> _states(np.array([0, 2]), 3).tolist()
     [[1, 0, 0], [0, 0, 1]]
     """
-    return np.eye(states, dtype=np.int64)[place]
+    return np.eye(states, dtype=np.int64)[index]
 
 
 def _response_tables(burdens: Burdens) -> Iterator[Table]:
-    # at least once: the family is exposed while it is empty
+    # at least once, so that the metric is exposed even while it is empty
     for begin in range(0, max(len(burdens.response_times), 1), BLOCK):
         block = burdens.response_times[begin : begin + BLOCK]
         labels = {
@@ -262,8 +262,10 @@ def histogram_table(
     buckets: Sequence[float],
     observed: Sequence[Sequence[float]],
 ) -> Table:
-    """`observed`, by row: cumulative counts, one a bucket and one for +Inf, then the sum of all
-    observations.
+    """The table of a histogram.
+
+    Each row of `observed` has the cumulative counts, one per bucket and one for +Inf, and then the
+    sum of all observations.
     """
     bounds = [*(str(float(bound)) for bound in buckets), "+Inf"]
     cells = [*(Cell("_bucket", (("le", bound),)) for bound in bounds), Cell("_count"), Cell("_sum")]
@@ -283,23 +285,24 @@ def _table(
 def nonactionable_ratios(
     classified: npt.NDArray[np.int64], min_classified: int
 ) -> npt.NDArray[np.float64]:
-    """(..., `CLASSES`) -> (..., `SCOPES`): `analyzer.nonactionable_ratio` of many counts at once;
-    NaN where that is None.
+    """`analyzer.nonactionable_ratio` for arrays, (..., `CLASSES`) -> (..., `SCOPES`);
+    NaN for None.
     """
     actionable, non_actionable, technical = (
         classified[..., CLASSES.index(one)] for one in ("actionable", "non_actionable", "technical")
     )
-    useless = np.stack(
+    needless = np.stack(
         [non_actionable + technical if scope == "all" else non_actionable for scope in SCOPES],
         axis=-1,
     )
-    of = useless + actionable[..., np.newaxis]
-    return np.where(of >= max(min_classified, 1), useless / np.maximum(of, 1), np.nan)
+    of = needless + actionable[..., np.newaxis]
+    return np.where(of >= max(min_classified, 1), needless / np.maximum(of, 1), np.nan)
 
 
 def _cells(**labels: Sequence[str]) -> list[Cell]:
-    """A cell for each combination of the labels' values, the last label running fastest; `class_`
-    stands for `class`.
+    """A cell for each combination of the labels' values; the last label varies fastest.
+
+    `class_` stands for `class`.
     """
     names = [name.rstrip("_") for name in labels]
     return [
@@ -308,7 +311,7 @@ def _cells(**labels: Sequence[str]) -> list[Cell]:
 
 
 def of_facilities(table: Table, facilities: Collection[str]) -> Table:
-    """The samples of these facilities; all of a table that is not about facilities."""
+    """The samples of these facilities; all samples if the table has no facility label."""
     column = table.labels.get("facility")
     if column is None or all(name in facilities for name in column):
         return table
@@ -318,21 +321,21 @@ def of_facilities(table: Table, facilities: Collection[str]) -> Table:
 
 
 def simple_table(name: str, values: Mapping[tuple[str, ...], float]) -> Table:
-    """One sample for each tuple of label values, in the order in which they come."""
+    """One sample for each tuple of label values, in order."""
     definition = DEFINITIONS[name]
     cell = Cell("_total" if definition.kind == "counter" else "")
     labels = {
-        label: [key[place] for key in values] for place, label in enumerate(definition.labels)
+        label: [key[index] for key in values] for index, label in enumerate(definition.labels)
     }
     return Table(name, labels, [cell], np.array([*values.values()]).reshape(-1, 1))
 
 
-def tally_table(tally: Mapping[tuple[Topic, Outcome], int]) -> Table:
-    """`events_total`, with every known label set from the start."""
+def outcome_counts_table(counts: Mapping[tuple[Topic, Outcome], int]) -> Table:
+    """`events_total`, with all label values from the start."""
     return simple_table(
         "events",
         {
-            (topic, outcome): tally.get((topic, outcome), 0)
+            (topic, outcome): counts.get((topic, outcome), 0)
             for topic in TOPICS
             for outcome in OUTCOMES
         },

@@ -152,7 +152,8 @@ class Watchdog:
                 self.exit(0)
             self.end(
                 NOT_DRAINED,
-                "not drained: stopping took too long; records that were not stored will be read again",
+                "not drained: stopping took too long; records that were not stored will be "
+                "read again",
             )
         if now - self._answered > self._limit:
             self.end(

@@ -13,7 +13,7 @@ from typing import Any
 from analyzer import FACT_TYPES, TOPICS, Engine, Policy, Topic
 from streams.formats.codec import Malformed, decode, decode_slice
 from streams.kafka.slices import Slice
-from streams.metrics.library import burden_metrics, samples, tally_metric, watermark_metric
+from streams.metrics.library import burden_metrics, outcome_counts_metric, samples, watermark_metric
 from streams.partitions.checkpoint import Checkpoints, restore
 from streams.partitions.outbox import NOTHING_STORED, StoredOutbox
 from streams.partitions.partition import Partition
@@ -206,7 +206,7 @@ def numbers(partition: Partition) -> dict[Any, float]:
     engine = partition.engine
     metrics = [
         *burden_metrics(engine.measure(), str, POLICY.min_classified),
-        tally_metric(engine.outcome_counts),
+        outcome_counts_metric(engine.outcome_counts),
         watermark_metric(engine.watermarks()),
     ]
     return {(one.name, frozenset(one.labels.items())): one.value for one in samples(metrics)}

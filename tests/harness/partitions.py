@@ -13,7 +13,7 @@ from analyzer import TOPICS, Engine, Policy, Topic
 from analyzer.model.facts import FACT_TYPES, Fact
 from analyzer.model.policy import HOUR
 from streams.kafka.slices import Slice
-from streams.metrics.library import burden_metrics, samples, tally_metric, watermark_metric
+from streams.metrics.library import burden_metrics, outcome_counts_metric, samples, watermark_metric
 from streams.partitions.checkpoint import Checkpoints, Restored
 from streams.partitions.partition import Partition
 from streams.simulator import Ward, simulate
@@ -42,7 +42,7 @@ def numbers(partition: Partition) -> Numbers:
     engine = partition.engine
     metrics = [
         *burden_metrics(engine.measure(), str, POLICY.min_classified),
-        tally_metric(engine.outcome_counts),
+        outcome_counts_metric(engine.outcome_counts),
         watermark_metric(engine.watermarks()),
     ]
     return {(one.name, frozenset(one.labels.items())): one.value for one in samples(metrics)}

@@ -9,7 +9,7 @@ from math import isclose
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer import TREND_HOURS, TREND_MINUTES, Engine, Glance, Policy
+from analyzer import TREND_HOURS, TREND_MINUTES, Engine, Policy, Status
 from analyzer.model.policy import HOUR, MINUTE
 from tests.harness.engines import POLICY, Stored, feed, restore, store
 from tests.harness.hospitals import NINE, Hospital, storm
@@ -28,7 +28,7 @@ def test_trends_have_the_counts_of_the_oracle_and_end_in_the_windows(data: st.Da
     feed(engine, data.draw(deliveries(facts)))
     engine.advance(now)
     alarms = [one for one in oracle.episodes(facts, now, POLICY).values() if one.is_alarm]
-    found = engine.glance().trends
+    found = engine.status().trends
     assert {unit for _, unit in found} == {
         one.unit for one in alarms if one.start > now - TREND_HOURS * HOUR
     }
@@ -56,9 +56,9 @@ def test_trends_have_the_counts_of_the_oracle_and_end_in_the_windows(data: st.Da
         }
 
 
-def assert_standing(glance: Glance, expected: dict[tuple[str, str], StandingState]) -> None:
-    found = {("unit", name): one for (_, name), one in glance.units.items()}
-    found |= {("clinician", name): one for (_, name), one in glance.clinicians.items()}
+def assert_standing(status: Status, expected: dict[tuple[str, str], StandingState]) -> None:
+    found = {("unit", name): one for (_, name), one in status.units.items()}
+    found |= {("clinician", name): one for (_, name), one in status.clinicians.items()}
     assert found.keys() == expected.keys()
     for subject, one in found.items():
         other = expected[subject]
@@ -83,10 +83,10 @@ def test_standing_states_follow_from_the_changes_of_the_oracle_and_relief_is_as_
     feed(engine, data.draw(deliveries(facts)))
     engine.advance(now)
     expected = oracle_overload.standing(facts, now, policy)
-    assert_standing(engine.glance(), expected)
+    assert_standing(engine.status(), expected)
     again = restore(store(engine, Stored()), {}, policy)
     again.advance(now)
-    assert_standing(again.glance(), expected)
+    assert_standing(again.status(), expected)
 
 
 def test_a_state_has_reasons_to_hold_until_it_cools_down() -> None:
@@ -96,8 +96,8 @@ def test_a_state_has_reasons_to_hold_until_it_cools_down() -> None:
     hospital.alarm(NINE - HOUR)
     storm(hospital, NINE, minutes=10, every=40 * 1000)
     hospital.run(NINE + 12 * MINUTE)
-    glance = hospital.engine.glance()
-    ann = glance.clinicians["H", "ann"]
+    status = hospital.engine.status()
+    ann = status.clinicians["H", "ann"]
     assert (ann.since, [(why.measure, why.value, why.limit) for why in ann.holding]) == (
         NINE + 9 * MINUTE,
         [("alarms_10m", 11.0, 4.0)],
@@ -105,17 +105,17 @@ def test_a_state_has_reasons_to_hold_until_it_cools_down() -> None:
     assert (
         ann.relief is None
     )  # all alarms are of one bed: moving it to bob would only move the load
-    assert glance.known_since == {"H": NINE - HOUR}
+    assert status.known_since == {"H": NINE - HOUR}
     hospital.run(NINE + 20 * MINUTE)
-    assert hospital.engine.glance().clinicians["H", "ann"].holding == ()
+    assert hospital.engine.status().clinicians["H", "ann"].holding == ()
     hospital.run(NINE + 2 * HOUR)
-    assert hospital.engine.glance().clinicians == {}
+    assert hospital.engine.status().clinicians == {}
 
 
 def test_before_the_first_alarm_nothing_is_known() -> None:
     engine = Engine(Policy())
-    assert engine.glance() == Glance({}, {}, {}, {}, {})
+    assert engine.status() == Status({}, {}, {}, {}, {})
     hospital = Hospital()
     hospital.assign("ann", "1")
     hospital.run(NINE)
-    assert hospital.engine.glance() == Glance({"H": NINE}, {}, {}, {}, {})
+    assert hospital.engine.status() == Status({"H": NINE}, {}, {}, {}, {})

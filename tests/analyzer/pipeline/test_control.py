@@ -253,7 +253,7 @@ def test_by_the_event_clock_time_goes_back_with_the_watermark() -> None:
     assert engine.measure().units.alarms.sum() == len(Policy().windows)
     engine.control("alarms", "reset", "F", ms(100))
     engine.advance(None)
-    assert engine.glance().now == {"F": ms(70)}
+    assert engine.status().now == {"F": ms(70)}
     assert engine.measure().units.alarms.sum() == 2 * len(Policy().windows)
 
 

@@ -389,9 +389,9 @@ class Counting(Engine):
 
     looked = 0
 
-    def glance(self, facility: str | None = None) -> Any:
+    def status(self, facility: str | None = None) -> Any:
         self.looked += 1
-        return super().glance(facility)
+        return super().status(facility)
 
 
 def test_however_many_ask_it_is_worked_out_once_in_a_while_and_sent_once() -> None:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from structlog.testing import capture_logs
 
-from analyzer import Burdens, Engine, Evidence, Glance, Policy, Snapshot
+from analyzer import Burdens, Engine, Evidence, Policy, Snapshot, Status
 from streams.dev.broker import EmbeddedBroker
 from streams.metrics import definitions
 from streams.metrics.apart import Unmeasured
@@ -171,10 +171,10 @@ class BrittleEngine(Engine):
         found = super().evidence(window)
         return as_kind(found, BrittleEvidence) if self.broken else found  # type: ignore[no-any-return]
 
-    def glance(self, facility: str | None = None) -> Glance:
+    def status(self, facility: str | None = None) -> Status:
         if self.broken and facility in (None, "H2"):
             raise OverflowError
-        return super().glance(facility)
+        return super().status(facility)
 
 
 def three_facilities(engine: Engine) -> Engine:
@@ -226,15 +226,15 @@ def test_what_is_left_out_is_logged_once_a_minute() -> None:
     unmeasured = Unmeasured(lambda: moment)
     with capture_logs() as logged:
         for moment in (0.0, 1.0, 59.9, 60.0, 61.0):  # noqa: B007  # read by the clock
-            unmeasured.note("burdens", {"H2": OverflowError("a value that stays unsaid")})
-        unmeasured.note("text", {"H2": OverflowError(), "H3": ValueError()})
+            unmeasured.record("burdens", {"H2": OverflowError("a value that stays unsaid")})
+        unmeasured.record("text", {"H2": OverflowError(), "H3": ValueError()})
     assert [(one["by"], one["facilities"], one["errors"]) for one in logged] == [
         ("burdens", ["H2"], ["OverflowError"]),
         ("burdens", ["H2"], ["OverflowError"]),
         ("text", ["H2", "H3"], ["OverflowError", "ValueError"]),
     ]
     assert unmeasured.count == 2
-    unmeasured.note("text", {})
+    unmeasured.record("text", {})
     assert unmeasured.count == 1
 
 
