@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on standard error, ours and our libraries' alike."""
+"""Logs: one JSON object per line on standard error, from our code and from libraries."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ import structlog
 
 OURS = "alarm_fatigue"
 REPEAT_SECONDS = 60.0
-"""How often a line that comes again and again is written; its `suppressed` says how many came in
-between.
+"""A repeated line is written at most once in this time. Its field `suppressed` says how many were
+left out.
 """
 OUR_BURST = 10
-"""Lines of ours of one kind within that time, each of which names another topic or partition."""
-_KINDS = 1000  # kinds of lines remembered; no log has that many
+"""This many of our lines of one kind are written in that time, for example one per partition."""
+_KINDS = 1000  # kinds of lines that are remembered
 
 _AWAY = (
     "Unable connect to",
@@ -42,23 +42,22 @@ _AWAY = (
     "Topic %s is not available during auto-create",
     "Topic %s not found in cluster metadata",
 )
-"""How the Kafka client begins to say that a broker is away, or (on the first start on a fresh
-Kafka) that a group has no coordinator yet. It does so a hundred times a second. Ours is one line a
-minute (`Work`), so these are for debugging - save where they say that something is not allowed.
+"""The beginnings of the Kafka client's lines about an absent broker or, on the first start on a new
+Kafka, a group without a coordinator. It writes a hundred a second. We write one line a minute
+(`progress.Silence`), so these are only for debugging, unless they report missing permissions.
 """
 _FORBIDDEN = re.compile("authori[sz]|authenti", re.IGNORECASE)
 _VARYING = re.compile(r"0x[0-9a-f]+|\d+")
 
-# `streams`: Faust's words in our subclasses' names
+# `streams`: Faust logs under the modules of our subclasses
 _NOISY = ("faust", "mode", "aiokafka", "kafka", "aiohttp", "streams")
 
 
 def set_up(level: str) -> None:
-    """Log from `level` upwards; from libraries, warnings and worse (at `debug` also what they tell
-    of their course).
+    """Log from `level` upwards; from libraries, only warnings and errors, at `debug` also info.
 
-    Never more of theirs: the Kafka client's own debugging prints records, and in records are
-    people.
+    Libraries never log at debug level, because the Kafka client would print records, which hold
+    personal data.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -89,14 +88,14 @@ def set_up(level: str) -> None:
     root.setLevel(level.upper())
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.INFO if level == "debug" else logging.WARNING)
-    # the client that looks at topics before the start: its errors reach us, and become one line
+    # the client that checks topics before the start: we report its errors in one line
     if level != "debug":
         logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 
 @dataclass(slots=True)
 class _Kind:
-    """Lines of one kind: since when, how many were written since, and how many were not."""
+    """Lines of one kind: since when, how many were written, and how many were not."""
 
     since: float
     written: int = 0
@@ -104,10 +103,10 @@ class _Kind:
 
 
 class Quiet(logging.Filter):
-    """Lets a line through at once, and others of its kind once a minute, with the count of those
-    left out.
+    """Passes a line at once, and others of its kind once a minute, with the number of those left
+    out.
 
-    Lines are of one kind if they come from one logger and differ in numbers alone.
+    Lines are of one kind if they come from the same logger and differ only in numbers.
     """
 
     def __init__(self, debugging: bool = False, clock: Callable[[], float] = monotonic) -> None:
@@ -119,8 +118,8 @@ class Quiet(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         ours = record.name == OURS
-        said: Any = record.msg.get("event") if isinstance(record.msg, dict) else record.msg
-        template = str(said)
+        message: Any = record.msg.get("event") if isinstance(record.msg, dict) else record.msg
+        template = str(message)
         if (
             not ours
             and not self._debugging
@@ -158,8 +157,8 @@ def _mark(record: logging.LogRecord, suppressed: int) -> None:
 
 
 def _thread_failed(arguments: threading.ExceptHookArgs) -> None:
-    """A thread that ended by an exception: one line instead of a traceback, which may hold
-    anything.
+    """Log one line for a thread that failed, instead of a traceback, which may hold
+    personal data.
     """
     name = "a thread" if arguments.thread is None else arguments.thread.name
     if not issubclass(arguments.exc_type, SystemExit | asyncio.CancelledError):

@@ -1,7 +1,8 @@
 """The policy as settings: pydantic validates the frozen dataclasses of `analyzer.model.policy`.
 
-They are declared there alone. This module knows how users spell their fields: durations as `15s`,
-windows as a list of durations, levels as mappings. The dataclasses check what is possible.
+The policy is declared only there, and the dataclasses check which values are possible. This module
+knows how users write the fields: durations as `15s`, windows as a list of durations, levels as
+mappings.
 """
 
 from __future__ import annotations
@@ -21,19 +22,19 @@ from streams.formats.times import parse_duration, show_duration
 
 
 class Spelled:
-    """The mark of a settings field that is a dataclass: `Annotated[Policy, Spelled()]`."""
+    """Marks a settings field that is a dataclass: `Annotated[Policy, Spelled()]`."""
 
     def __get_pydantic_core_schema__(
         self,
         source: Any,
-        handler: GetCoreSchemaHandler,  # pydantic passes it
+        handler: GetCoreSchemaHandler,  # passed by pydantic
     ) -> CoreSchema:
         shown = cs.plain_serializer_function_ser_schema(lambda value: spelled(value, source))
         return cs.chain_schema([_dataclass(source)], serialization=shown)
 
 
 def spelled(value: Any, hint: Any) -> Any:
-    """`value` of a field with the type `hint`, as a settings file spells it."""
+    """The `value` of a field with the type `hint`, as written in a settings file."""
     if value is None:
         return None
     if hint == Milliseconds:

@@ -1,4 +1,4 @@
-"""Pseudonyms: what stands for a clinician in every metric, record and page."""
+"""Pseudonyms: they replace the ids of clinicians in all metrics, records and pages."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ KEY_BYTES = 32
 
 
 def pseudonyms(settings: Settings) -> Callable[[str], str]:
-    """How to name a clinician under `settings`: the first 16 hex digits of HMAC-SHA256(key, id), or
-    the id itself.
+    """The function from a clinician's id to the pseudonym: the first 16 hex digits of
+    HMAC-SHA256(key, id), or the id itself if `settings.pseudonyms` is off.
 
-    Raises `SettingsError` where the key can be neither read nor made.
+    Raises `SettingsError` if the key can be neither read nor created.
     """
     if not settings.pseudonyms:
         return str
@@ -36,7 +36,7 @@ def pseudonyms(settings: Settings) -> Callable[[str], str]:
 
 
 def default_key_file() -> Path:
-    """Where a key is kept that nobody configured: one for each account."""
+    """The key file of the account, used if none is configured."""
     state = os.environ.get("XDG_STATE_HOME")
     return (
         (Path(state) if state else Path.home() / ".local" / "state")

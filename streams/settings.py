@@ -1,5 +1,5 @@
-"""Settings: one typed object from command line, environment (`ALARM_FATIGUE_...`) and a YAML file,
-in this order of rank.
+"""Settings: one typed object from the command line, the environment (`ALARM_FATIGUE_...`) and a
+YAML file, in this order of precedence.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from streams.policy_settings import Spelled
 
 
 class SettingsError(Exception):
-    """Settings that cannot be: one line that names the setting and what was expected."""
+    """Invalid settings: one line that names the setting and what was expected."""
 
 
 Duration = Annotated[int, BeforeValidator(parse_duration), PlainSerializer(show_duration)]
@@ -49,21 +49,21 @@ class WebSettings(BaseModel):
     """Where the page, its interface, /metrics, /healthz and /ready are served, and to whom (see
     `streams.http.guard`).
 
-    The bounds on connections are kept by `streams.http.door`.
+    `streams.http.door` enforces the bounds on connections.
     """
 
     model_config = ConfigDict(extra="forbid", validate_default=True)
 
     host: str = Field(
         "127.0.0.1",
-        description="address to serve on; other than loopback it needs a token, client certificates or "
-        "`allow_remote`",
+        description="address to serve on; other than loopback it needs a token, client "
+        "certificates or `allow_remote`",
     )
     port: int = Field(9464, ge=1, le=65535, description="port to serve on")
     allow_remote: bool = Field(
         False,
-        description="serve other machines without authentication, because a network policy or a proxy "
-        "guards the worker",
+        description="serve other machines without authentication, because a network policy or a "
+        "proxy guards the worker",
     )
     token: SecretStr | None = Field(
         None, exclude=True, description="what readers must present; `config check` never prints it"
@@ -108,11 +108,9 @@ class WebSettings(BaseModel):
         if self.token is not None and self.token_file is not None:
             raise ValueError("token: expected it here or in web.token_file, not both")
         if (self.tls_cert_file is None) != (self.tls_key_file is None):
-            raise ValueError("tls_cert_file: expected tls_key_file beside it, or neither")
+            raise ValueError("tls_cert_file: expected tls_key_file as well, or neither")
         if self.tls_client_ca_file is not None and self.tls_cert_file is None:
-            raise ValueError(
-                "tls_client_ca_file: expected tls_cert_file and tls_key_file beside it"
-            )
+            raise ValueError("tls_client_ca_file: expected tls_cert_file and tls_key_file as well")
         authenticates = (
             self.token is not None
             or self.token_file is not None
@@ -128,7 +126,7 @@ class WebSettings(BaseModel):
 
 
 class MetricsSettings(BaseModel):
-    """How much of /metrics and the page tells of single clinicians, units and facilities (see
+    """How many clinicians, units and facilities /metrics and the page show (see
     `streams.metrics.caps`).
     """
 
@@ -142,18 +140,18 @@ class MetricsSettings(BaseModel):
         ge=1,
         description="most clinicians with series; further ones are counted in `dropped_clinicians`",
     )
-    """A clinician has 68 series with four windows. 10,000 are 680,000 series: 3 to 6 GB of a
-    Prometheus server's memory, 90 MB of text a scrape (6 MB as sent); and eight hospitals of 30
-    units with 40 clinicians each.
+    """A clinician has 68 series with four windows. 10,000 clinicians are eight hospitals of 30
+    units with 40 clinicians each. They have 680,000 series: 3 to 6 GB of a Prometheus server's
+    memory, and 90 MB of text per scrape (6 MB compressed).
     """
     max_units: int = Field(
         500,
         ge=1,
-        description="most units with series, rows on the page and findings; further ones are counted in "
-        "`dropped_units`",
+        description="most units with series, rows on the page and findings; further ones are "
+        "counted in `dropped_units`",
     )
-    """A unit has up to 280 series with four windows and ten alarm types: 500 are 140,000, and the
-    units of 16 hospitals of 30.
+    """A unit has up to 280 series with four windows and ten alarm types. 500 units are 16 hospitals
+    of 30 units, with 140,000 series.
     """
     max_facilities: int = Field(
         200,
@@ -239,7 +237,7 @@ class CalendarSettings(BaseModel):
 
 
 class Settings(BaseSettings):
-    """Everything that can be set. Durations are spelled 15s, 10m, 12h."""
+    """All settings. Durations are written as 15s, 10m, 12h."""
 
     model_config = SettingsConfigDict(
         env_prefix="ALARM_FATIGUE_",
@@ -274,8 +272,8 @@ class Settings(BaseSettings):
     )
     pseudonym_key_file: Path | None = Field(
         None,
-        description="file with the key that pseudonyms are made with, the same for all workers; without "
-        "it, a key is made for the account on first use",
+        description="file with the key that pseudonyms are made with, the same for all workers; "
+        "without it, a key is made for the account on first use",
     )
     max_record_bytes: int = Field(
         1 << 20, ge=1024, description="longest input record, in bytes; longer ones are malformed"
@@ -290,8 +288,8 @@ class Settings(BaseSettings):
     )  # type: ignore[assignment]
     stall_timeout: Duration = Field(
         "2m",
-        description="a worker that makes no progress for this long exits, so that its service manager "
-        "restarts it",
+        description="a worker that makes no progress for this long exits, so that its service "
+        "manager restarts it",
     )  # type: ignore[assignment]
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="the least severe messages that are logged"

@@ -206,7 +206,7 @@ def replay(
         fail("expected --yes or --dry-run: there is no terminal to ask for confirmation", WRONG)
     with _progress() as passed:
         planned = _run(plan(settings, wanted, most, passed), RejectionsError)
-    for why, count in sorted(planned.passed_over.items()):
+    for why, count in sorted(planned.skipped.items()):
         typer.echo(f"skipped: {count} {why}")
     by_topic = Counter(
         (one.headers["topic"], one.headers.get("reason", "unknown")) for one in planned.ready

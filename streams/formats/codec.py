@@ -1,10 +1,10 @@
-"""The wire: JSON objects to facts and back. Knows every spelling that the topics allow, and nothing
-of Kafka.
+"""The codec: decodes the JSON objects of the topics into facts. It knows all spellings that the
+topics allow, and nothing of Kafka.
 
-`decode` raises `Malformed` with a detail of one line that names the field and what was expected,
-never a value: details travel in headers and logs, where no patient's data belongs. `decode_slice`
-does the same for many records at once, into columns and without an object a record; what its
-decoder refuses, `decode` explains.
+`decode` raises `Malformed` with one line that names the field and what was expected, but never a
+value: details go into headers and logs, which must hold no patient data. `decode_slice` decodes
+many records at once into columns, without an object per record. It calls `decode` only to explain
+the records that it rejects.
 """
 
 from __future__ import annotations
@@ -44,11 +44,9 @@ from analyzer.model import (
 from streams.formats.times import A_TIME, parse_or_beyond, parse_rfc3339
 
 MAX_RECORD_BYTES = 1 << 20
-"""A record's longest value: Kafka's own default limit for a message, and a thousand times a usual
-event.
-"""
+"""Longest value of a record: Kafka's default limit, and a thousand times a usual event."""
 
-ON_THE_WIRE = {"start": "from", "end": "to"}  # `from` is a word of Python's own
+ON_THE_WIRE = {"start": "from", "end": "to"}  # `from` is a keyword of Python
 _WORDS = {
     "phase": get_args(Phase),
     "kind": get_args(Kind),
@@ -64,9 +62,9 @@ _TEXTS: dict[Topic, tuple[str, ...]] = {
     "responses": (),
     "labels": ("reviewer", "reason"),
 }
-"""What people read: longer than `MAX_TEXT_LENGTH` it is cut."""
+"""Free texts, which are cut at `MAX_TEXT_LENGTH`."""
 _OUTLINED = 128
-"""Values looked through at once: their bytes stay within the processor's cache."""
+"""Values scanned at once, so that their bytes stay within the processor's cache."""
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_LENGTH)]
 _BOUNDED = {
     "source": Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)] | None,
@@ -77,12 +75,13 @@ _encode = msgspec.json.Encoder().encode
 
 
 def _as_sent(fact: type[Fact], bounded: bool) -> type[msgspec.Struct]:
-    """`fact` as the wire spells it: times as text, too, and its own names. `bounded`: with the
-    bounds of ids.
+    """The struct of `fact` as JSON spells it: with JSON's field names, and times also as text.
+
+    `bounded` adds the bounds of ids.
     """
     hints = {name: hint for name, hint in get_type_hints(fact).items() if name in fact.__slots__}
     if "source" in hints:
-        hints["source"] = str | None  # null is as absent
+        hints["source"] = str | None  # null means absent
     if bounded:
         hints |= {name: _Id | None if hints[name] == str | None else _Id for name in fact._ids}
         hints |= {name: hint for name, hint in _BOUNDED.items() if name in hints}
@@ -115,11 +114,11 @@ _bounded_on: dict[Topic, Callable[[bytes], Any]] = {
 
 
 class Malformed(ValueError):
-    """A record that is no fact; `str()` is the detail."""
+    """A record that is not a fact; `str()` is the detail."""
 
 
 def decode(topic: Topic, raw: bytes | None, max_bytes: int = MAX_RECORD_BYTES) -> Fact:
-    """The fact in a record's value; texts for people longer than `MAX_TEXT_LENGTH` are cut."""
+    """The fact in a record's value; free texts are cut at `MAX_TEXT_LENGTH`. Raises `Malformed`."""
     if raw is None:
         raise Malformed("value: expected a JSON object, found none")
     if len(raw) > max_bytes:
@@ -153,7 +152,7 @@ def decode(topic: Topic, raw: bytes | None, max_bytes: int = MAX_RECORD_BYTES) -
         ) from None
     try:
         _bounded_on[topic](raw)
-    # about an earlier value of a field that is there twice
+    # an earlier value of a field that occurs twice is out of bounds
     except msgspec.ValidationError as error:
         raise Malformed(
             f"{detail(str(error)).partition(':')[0]}: expected once, within its bounds"
@@ -162,7 +161,7 @@ def decode(topic: Topic, raw: bytes | None, max_bytes: int = MAX_RECORD_BYTES) -
 
 
 def milliseconds(text: str, name: str) -> int:
-    """An RFC 3339 time in ms since 1970, of the field called `name`. Raises `Malformed`."""
+    """The RFC 3339 time in the field `name`, in ms since 1970. Raises `Malformed`."""
     try:
         return parse_rfc3339(text)
     except ValueError as error:
@@ -171,21 +170,21 @@ def milliseconds(text: str, name: str) -> int:
 
 @dataclasses.dataclass(slots=True)
 class Decoded:
-    """What became of some records: the facts as columns (see `Engine.take`), where each stood, and
-    what was no fact and why.
+    """Decoded records: the facts as columns (see `Engine.take`), the index of each, and the
+    malformed records with their details.
     """
 
     columns: Columns
     places: Sequence[int]
     malformed: list[tuple[int, str]]
     truncated: int
-    """How many texts for people were cut at `MAX_TEXT_LENGTH`."""
+    """How many free texts were cut at `MAX_TEXT_LENGTH`."""
 
 
 def decode_slice(
     topic: Topic, values: Sequence[bytes | None], max_bytes: int = MAX_RECORD_BYTES
 ) -> Decoded:
-    """The facts in many records' values; exactly those that `decode` would give."""
+    """The facts in many records' values, exactly as `decode` would give them."""
     longest, is_ascii, escapes = _outline(values)
     texts = (
         values
@@ -199,7 +198,7 @@ def decode_slice(
         try:
             facts.extend(remaining)
             break
-        # the facts before it are in; those after it come next
+        # the facts before it are added; continue with those after it
         except (msgspec.DecodeError, RecursionError):
             bad.append(len(facts) + len(bad))
     places: Sequence[int] = (
@@ -223,23 +222,24 @@ def decode_slice(
         except Malformed as error:
             malformed.append((place, str(error)))
         else:
-            # The fuzzer knows of none; were there one, it must not end the worker.
+            # The fuzzer has found no such record; if there is one, it must not end the worker.
             malformed.append((place, "value: expected a JSON object as documented"))
     columns, truncated = _cut(topic, columns) if longest > MAX_TEXT_LENGTH else (columns, 0)
     return Decoded(columns, places, malformed, truncated)
 
 
 def _outline(values: Sequence[bytes | None]) -> tuple[int, bool, bool]:
-    """The greatest length, whether all are ASCII, and whether ids may need a look: escapes or DELs.
+    """The greatest length, whether all values are ASCII, and whether ids must be checked because
+    there are escapes or DELs.
 
-    Nearly all slices are plain, and are told so without a line of Python a record.
+    Nearly all slices are plain, which is found without running Python code for each record.
     """
     present = [one or b"" for one in values] if None in values else values
     is_ascii, escapes = present is values, False
     for begin in range(0, len(present), _OUTLINED):
         joined = b"".join(present[begin : begin + _OUTLINED])  # type: ignore[arg-type]  # None is not among them
         is_ascii = is_ascii and joined.isascii()
-        # JSON admits control characters in strings only escaped, but for DEL.
+        # JSON allows control characters in strings only as escapes, except for DEL.
         escapes = escapes or b"\\" in joined or b"\x7f" in joined
     return max(map(len, present), default=0), is_ascii, escapes  # type: ignore[arg-type]
 
@@ -255,7 +255,9 @@ def _is_text(value: bytes | None, max_bytes: int) -> bool:
 
 
 def _checked(topic: Topic, columns: Columns) -> tuple[Columns, set[int]]:
-    """Columns with times in ms, and which facts break a rule that the decoder does not know."""
+    """Columns with times in ms, and the facts that violate a rule which the decoder does
+    not check.
+    """
     names, type_ = list(FACT_TYPES[topic].__slots__), FACT_TYPES[topic]
     checked, wrong = list(columns), set[int]()
     for number in map(names.index, type_._times):
@@ -285,7 +287,7 @@ def _checked(topic: Topic, columns: Columns) -> tuple[Columns, set[int]]:
 
 
 def _with_unprintable_ids(topic: Topic, columns: Columns) -> set[int]:
-    """Which facts have an id that is not plain (see `is_plain`)."""
+    """The facts that have an id which is not plain (see `is_plain`)."""
     names, type_ = list(FACT_TYPES[topic].__slots__), FACT_TYPES[topic]
     wrong: set[int] = set()
     for name in (*type_._ids, "source", "recipients"):
@@ -300,7 +302,7 @@ def _with_unprintable_ids(topic: Topic, columns: Columns) -> set[int]:
 
 
 def _cut(topic: Topic, columns: Columns) -> tuple[Columns, int]:
-    """The columns with texts for people cut to their bound, and how many were longer."""
+    """The columns with free texts cut to their bound, and how many were cut."""
     names, cut, count = list(FACT_TYPES[topic].__slots__), list(columns), 0
     for number in map(names.index, _TEXTS[topic]):
         longer = sum(one is not None and len(one) > MAX_TEXT_LENGTH for one in columns[number])
@@ -311,7 +313,7 @@ def _cut(topic: Topic, columns: Columns) -> tuple[Columns, int]:
 
 
 def detail(message: str) -> str:
-    """msgspec's message without the values it may quote."""
+    """A detail from msgspec's message, without the values that it may quote."""
     missing = re.search(r"missing required field `(\w+)`", message)
     if missing:
         return f"{missing[1]}: required, but missing"

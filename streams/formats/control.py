@@ -1,13 +1,13 @@
-"""Control records: commands to the workers, written into the inputs themselves.
+"""Control records: commands to the workers, written into the input topics.
 
-So the state stays a function of the log.
+So the state remains a function of the log.
 
-A JSON object under the key of its facility, which decodes as no fact:
+A control record is a JSON object whose key is its facility. It does not decode as a fact:
 
     {"control": "reset" | "forget", "facility": ID, "event_id": ID, "at": ms since 1970}
 
-`analyzer.pipeline.control` says what becomes of it. It is looked for among malformed records only,
-so facts pay nothing for it.
+`analyzer.pipeline.control` describes its effect. Only malformed records are searched for commands,
+so facts cost nothing extra.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from analyzer.model import EARLIEST, LATEST, MAX_ID_LENGTH
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_LENGTH)]
 _MARK = b'"control"'
 MOST_BYTES = 4096
-"""A longer record is no command: it has four fields of at most 128 characters."""
+"""Longer records are not commands, which have four fields of at most 128 characters."""
 
 
 class Control(msgspec.Struct, frozen=True, gc=False):
-    """A command about one facility. `reset` forgets what lies after `at` (ms since 1970)."""
+    """A command about one facility. `reset` forgets facts later than `at` (ms since 1970)."""
 
     control: Command
     facility: _Id
@@ -38,13 +38,13 @@ class Control(msgspec.Struct, frozen=True, gc=False):
 
     @classmethod
     def new(cls, command: Command, facility: str) -> Control:
-        """A command of this moment. Raises `msgspec.ValidationError`."""
+        """A command with the present time. Raises `msgspec.ValidationError`."""
         control = cls(command, facility, f"control-{uuid.uuid4().hex}", int(time.time() * 1000))
         return _decode(control.encode())
 
     @property
     def key(self) -> bytes:
-        """The record's key, by which partitions are chosen."""
+        """The record's key, which determines its partition."""
         return self.facility.encode()
 
     def encode(self) -> bytes:
@@ -56,7 +56,7 @@ _decode = msgspec.json.Decoder(Control).decode
 
 
 def control_in(value: bytes | None) -> Control | None:
-    """The command in a record's value, if it is one."""
+    """The command in a record's value, or None."""
     if value is None or len(value) > MOST_BYTES or _MARK not in value:
         return None
     try:
@@ -70,9 +70,9 @@ def controls_among(
     values: Sequence[bytes | None],
     keys: Sequence[bytes | None] | None,
 ) -> Iterator[tuple[int, Control]]:
-    """The commands among malformed records, with their places, in order.
+    """The commands among malformed records, with their indexes, in order.
 
-    Each must have the key of its facility; files have no keys (None).
+    The key of each must be its facility. `keys` is None for files, which have no keys.
     """
     for place, _ in malformed:
         found = control_in(values[place])

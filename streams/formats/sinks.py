@@ -23,11 +23,10 @@ _CLINICIANS = EpisodeRecord.__slots__.index("clinicians")
 
 
 def encode_episodes(episodes: Finished, pseudonym: Callable[[str], str]) -> list[bytes]:
-    """The JSON object of each, as the `episodes` topic holds it: ms since the epoch, clinicians as
-    pseudonyms.
+    """The JSON objects of the topic `episodes`: times in ms since 1970, clinicians as pseudonyms.
 
-    Its first field is its `id`: 32 hex digits taken from the rest of it, so that a record sent
-    again after a crash can be told from a new version.
+    The first field is the `id`: a hash of the other fields (32 hex digits). It distinguishes a
+    record that is sent again after a crash from a new version.
     """
     columns = list(episodes.columns)
     shown = {team: sorted(map(pseudonym, team)) for team in set(columns[_CLINICIANS])}
@@ -37,12 +36,12 @@ def encode_episodes(episodes: Finished, pseudonym: Callable[[str], str]) -> list
 
 
 def encode_change(one: ChangeRecord, pseudonym: Callable[[str], str]) -> bytes:
-    """A change of an overload state as the `overload` topic holds it: ms since the epoch,
-    clinicians as pseudonyms, beds by name.
+    """The JSON object of a change in the topic `overload`: times in ms since 1970, clinicians as
+    pseudonyms, beds by name.
 
-    Its first field is its `id`, as that of episodes. Of several records about one `facility`,
-    `unit`, `clinician` and `at`, the last one counts; with `withdrawn`, there was no change after
-    all. It says in words what it says in numbers, for people.
+    The first field is the `id`, as for episodes. Of several records with the same `facility`,
+    `unit`, `clinician` and `at`, the last one counts. If it is `withdrawn`, the change is
+    retracted. Reasons and relief are given as numbers and as text.
     """
     change = one.change
     of_unit, rising = (

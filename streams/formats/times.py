@@ -1,6 +1,5 @@
-"""Times and durations as people and records write them, in integer milliseconds.
-
-Settings, command-line options, files and topics all read them here.
+"""Times and durations: parsed into integer milliseconds, for settings, command-line options, files
+and topics.
 """
 
 from __future__ import annotations
@@ -17,7 +16,9 @@ from analyzer.model import LATEST
 UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 A_TIME = "expected an RFC 3339 time with an offset, or integer milliseconds since 1970"
 _LONGEST_TIME = 64
-"""Characters of a time. RFC 3339 does not limit the digits of a second; nanoseconds take 35."""
+"""Longest time in characters. RFC 3339 does not limit the digits of a second;
+nanoseconds take 35.
+"""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BELOW_A_MILLISECOND = re.compile(r"(?<=\.\d{3})\d+")
 
@@ -47,7 +48,9 @@ def show_duration(milliseconds: int) -> str:
 
 
 def since_epoch(moment: datetime) -> int:
-    """The milliseconds from 1970 to `moment`, which has an offset; microseconds are cut off."""
+    """The milliseconds from 1970 to `moment`, which must have an offset; microseconds
+    are cut off.
+    """
     since = moment - _EPOCH
     return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
 
@@ -98,7 +101,7 @@ def parse_or_beyond(text: str) -> int:
 
     Fast on a stream: it caches the two halves of a time, which most records share with others.
     """
-    if len(text) > _LONGEST_TIME:  # too long to be worth a place in the cache
+    if len(text) > _LONGEST_TIME:  # too long for the cache
         return LATEST + 1
     try:
         return _of_minute(text[:17]) + _of_seconds(text[17:])

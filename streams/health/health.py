@@ -1,8 +1,7 @@
-"""Health: what a worker knows about how current and complete its numbers are, and the sentences for
-it.
+"""Health: how current and complete a worker's numbers are, as facts and as sentences.
 
-Nothing is concluded from silence. Without an answer of the broker within `BROKER_SECONDS`, a worker
-does not know what it misses, and is not ready.
+Silence proves nothing. Without an answer of the broker within `BROKER_SECONDS`, a worker cannot
+know which records it lacks, and is not ready.
 """
 
 from __future__ import annotations
@@ -17,15 +16,16 @@ from streams.partitions.partition import Partition
 from streams.partitions.pressure import Backpressure
 
 BROKER_SECONDS = 15.0
-"""Without an answer for this long, the broker counts as away: an idle worker gets one every half
-second, one in a rebalance at least every ten."""
+"""Without an answer for this long, the broker counts as absent. An idle worker gets an answer every
+half second, a worker in a rebalance at least every ten seconds."""
 REFUSED_SHARE = 0.05
-"""A feed with a larger share of refused events in 10 min is incomplete, and the page says so (our
-own; beginners' mistakes and odd records stay below it)."""
+"""A feed with a larger share of refused events in 10 min is reported as incomplete (our own limit;
+occasional faulty records stay below it)."""
 REFUSED_LEAST = 5
-"""Fewer refused events than these are no share of anything."""
+"""With fewer refused events, no share is reported."""
 OFFSET_SECONDS = 120.0
-"""Clocks further off than this are named: `max_ahead`'s default, beyond which events are refused.
+"""Greater clock offsets are reported. This is the default of `max_ahead`, beyond which events are
+refused.
 """
 _HOUR = 3600.0
 _NEAR_AN_HOUR = 600.0
@@ -45,15 +45,12 @@ LOSSES = {
     "truncated_records": "{} of our own records were too long and were cut (topic {})",
     "unreadable_batches": "{} batches of records could not be read and were skipped (topic {})",
 }
-"""By metric, the sentence for a count above 0 since the worker started."""
+"""The sentence for each metric whose count since the start is above 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """Something that makes numbers incomplete or wrong.
-
-    `facility` is None where it concerns all.
-    """
+    """A reason why numbers are incomplete or wrong. `facility` is None if it concerns all."""
 
     facility: str | None
     says: str
@@ -61,17 +58,17 @@ class Warned:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The facts of one moment. Times in seconds since the epoch by the worker's clock."""
+    """The health at one moment. Times in seconds since the epoch by the worker's clock."""
 
     now: float
     answered_at: float | None
-    """When the broker last answered; None before the first time."""
+    """When the broker last answered; None before its first answer."""
     counts: Mapping[Topic, int] = field(default_factory=dict)
-    """Partitions of the inputs as the broker last told."""
+    """Partitions of the inputs, as last reported by the broker."""
     partitions: int = 0
     """Partitions of each input that the group reads."""
     ahead: Mapping[str, float] = field(default_factory=dict)
-    """By facility: how far (s) its watermark lies ahead of the clock, where beyond `max_ahead`."""
+    """By facility: how far (s) its watermark is ahead of the clock, if by more than `max_ahead`."""
     recent: Mapping[tuple[str, Topic, Outcome], int] = field(default_factory=dict)
     """Records read in the last 10 min, by facility, topic and outcome."""
     since: float | None = None
@@ -80,11 +77,11 @@ class Health:
     losses: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By metric of `LOSSES` and topic, since the worker started."""
     held_back: Mapping[tuple[str, int], float] = field(default_factory=dict)
-    """For how long (s) an open transaction has held back each topic-partition; 0: none does."""
+    """For how long (s) an open transaction has blocked each topic-partition; 0 if none does."""
     unmeasured: int = 0
-    """Facilities whose numbers could not be worked out."""
+    """Facilities whose numbers could not be computed."""
     pressure: Backpressure = _NO_PRESSURE
-    """What is not read because of episodes that wait for a checkpoint."""
+    """Partitions that are not read, because too many episodes wait for a checkpoint."""
 
     @classmethod
     def of(
@@ -100,9 +97,9 @@ class Health:
         unmeasured: int = 0,
         pressure: Backpressure = _NO_PRESSURE,
     ) -> Health:
-        """Of the partitions `held`.
+        """The health of the partitions `held`.
 
-        `max_ahead` in ms; None: no watermark is ahead (event clock).
+        `max_ahead` in ms; None with the event clock, by which no watermark is ahead.
         """
         ms = int(now * 1000)
         ahead: dict[str, float] = {}
@@ -141,12 +138,12 @@ class Health:
 
     @property
     def unread(self) -> dict[Topic, int]:
-        """Partitions of each input that nobody reads."""
+        """Partitions of each input that the group does not read."""
         return {topic: max(count - self.partitions, 0) for topic, count in self.counts.items()}
 
     @property
     def not_ready(self) -> str | None:
-        """Why nobody can rely on the numbers; None if nothing is known against them."""
+        """Why the numbers are not reliable; None if no reason is known."""
         silent = self.silent_seconds
         if silent is None:
             return "the broker has not answered yet"
@@ -157,23 +154,23 @@ class Health:
     def _partitions_differ(self) -> str | None:
         if not any(self.unread.values()):
             return None
-        told = ", ".join(
+        listed = ", ".join(
             f"{topic} {self.counts[topic]}" for topic in TOPICS if topic in self.counts
         )
         if len(set(self.counts.values())) > 1:
-            return f"the inputs must have equally many partitions, but have: {told}"
+            return f"the inputs must have equally many partitions, but have: {listed}"
         return (
             f"the inputs have {max(self.counts.values())} partitions, of which this "
             f"group reads {self.partitions}: start a new group"
         )
 
     def refused(self, facility: str, topic: Topic = "alarms") -> dict[Outcome, int]:
-        """Refused records of the last 10 min by reason, those without any left out."""
+        """Refused records of the last 10 min by reason; reasons without records are left out."""
         found = {one: self.recent.get((facility, topic, one), 0) for one in REFUSED}
         return {one: count for one, count in found.items() if count}
 
     def warned(self) -> list[Warned]:
-        """What makes numbers incomplete or wrong, the worst first."""
+        """The reasons why numbers are incomplete or wrong, the worst first."""
         return [
             *self.transaction_warnings(),
             *self.ahead_warnings(),
@@ -183,7 +180,7 @@ class Health:
         ]
 
     def transaction_warnings(self) -> Iterator[Warned]:
-        """Topics held back by a transaction that a producer has left open."""
+        """Topics that are blocked by a transaction which a producer has left open."""
         for topic in TOPICS:
             seconds = {
                 number: held
@@ -197,16 +194,16 @@ class Health:
                     None,
                     f"topic {topic}: a producer's transaction has been open for "
                     f"{_span(seconds[longest])} (partition {longest}{more}); "
-                    "what was sent since then is not counted before it ends",
+                    "records sent since then are counted only after it ends",
                 )
 
     def ahead_warnings(self) -> Iterator[Warned]:
-        """Facilities whose watermark lies ahead of the clock."""
+        """Facilities whose watermark is ahead of the clock."""
         for name, seconds in sorted(self.ahead.items()):
             yield Warned(
                 name,
                 f"{name}: an alarm event was dated {_span(seconds)} ahead of the clock, so "
-                "events of now may be refused as late",
+                "current events may be refused as late",
             )
 
     def _refusals(self) -> Iterator[Warned]:
@@ -216,7 +213,7 @@ class Health:
                     yield Warned(name or None, f"{name}: {says}" if name else says)
 
     def share_words(self, facility: str, topic: Topic) -> str | None:
-        """How much of a facility's topic was refused; None where that is little."""
+        """The refused share of a facility's topic in words; None if it is small."""
         refused = self.refused(facility, topic)
         lost, accepted = sum(refused.values()), self.recent.get((facility, topic, "accepted"), 0)
         if lost < REFUSED_LEAST or lost <= REFUSED_SHARE * (lost + accepted):
@@ -247,7 +244,7 @@ class Health:
             facilities = "facility" if self.unmeasured == 1 else "facilities"
             yield Warned(
                 None,
-                f"the numbers of {self.unmeasured} {facilities} could not be worked out and "
+                f"the numbers of {self.unmeasured} {facilities} could not be computed and "
                 "are not shown",
             )
         for metric, sentence in LOSSES.items():
@@ -257,7 +254,7 @@ class Health:
 
 
 def clock_words(one: ClockOffset) -> str:
-    """By how much devices of a type are off, and what that looks like."""
+    """The clock offset of devices of one type in words, with the likely cause."""
     what = (
         "devices of other types"
         if one.device_type == OTHER
@@ -267,8 +264,7 @@ def clock_words(one: ClockOffset) -> str:
     if not one.is_constant:
         return (
             f"events of {what} arrive unevenly, half of them more than {_span(off)} after "
-            "they happened: "
-            "they are stored and forwarded in chunks"
+            "they happened: they are stored and forwarded in batches"
         )
     near = abs(off - _HOUR) <= _NEAR_AN_HOUR
     why = "the change between summer and winter time was missed" if near else "their clock is wrong"

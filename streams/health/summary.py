@@ -1,7 +1,7 @@
 """Currency: whether the numbers are current and complete, in one word and one sentence.
 
-Every claim rests on a fact: the broker answered, and all records it holds were read. A facility
-that sends nothing is not known to be well; its own rows say so, and other facilities' do not.
+Every statement rests on facts: the broker has answered, and all its records were read. A facility
+that sends nothing may have a broken feed; this is stated for that facility only.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Any
 from streams.health.health import REFUSED, Health
 
 QUIET_SECONDS = 600.0
-"""A facility without an alarm event for longer is one whose data is old: 187 audible alarms per bed
-and day (Drew 2014) are one in 46 s from ten beds."""
+"""After this time without an alarm event, a facility's data count as old: 187 audible alarms per
+bed and day (Drew 2014) are one alarm in 46 s from ten beds.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,11 @@ class Currency:
 def currency(
     quiet: Mapping[str, float], behind: str | None, health: Health, waiting: int | None
 ) -> Currency:
-    """`quiet`: seconds without an alarm event by facility; `behind`: why the worker is not ready;
-    `waiting`: records not read yet, None where the broker has not told."""
+    """Whether the numbers are current.
+
+    `quiet` gives the seconds without an alarm event by facility, `behind` why the worker is not
+    ready, and `waiting` the records not read yet (None if the broker has not reported them).
+    """
     if behind is not None:
         return Currency("behind", f"behind: {behind}")
     silent = health.silent_seconds
@@ -40,7 +44,7 @@ def currency(
     general = [one.says for one in warned if one.facility is None or one.facility in quiet]
     if not quiet and not general:
         return Currency(
-            "empty", "no alarm event has come in yet: is anything sent to the topic alarms?"
+            "empty", "no alarm event has arrived yet: is anything sent to the topic alarms?"
         )
     if general:
         more = f" ({len(general) - 1} more warnings below)" if len(general) > 1 else ""
@@ -52,22 +56,22 @@ def currency(
         return Currency("old", f"{quiet_words(longest, quiet[longest])}{others}; {answered}")
     if waiting:
         return Currency(
-            "current", f"up to date: {answered}, and {waiting} records it holds wait to be counted"
+            "current", f"up to date: {answered}, and {waiting} of its records wait to be counted"
         )
     any_refused = any(
         count and outcome in REFUSED for (_, _, outcome), count in health.recent.items()
     )
     done = "have been read; a few were refused" if any_refused else "are counted"
-    return Currency("current", f"up to date: {answered}, and all records it holds {done}")
+    return Currency("current", f"up to date: {answered}, and all its records {done}")
 
 
 def quiet_words(facility: str, seconds: float) -> str:
-    """A facility that has sent nothing for long."""
+    """The warning about a facility that has been quiet for long."""
     return f"no alarm event from {facility} for {seconds / 60:.0f} min: is its feed still running?"
 
 
 def facility_document(name: str, watermark: int, quiet: float, health: Health) -> dict[str, Any]:
-    """One of `currency.facilities`; `quiet` in seconds."""
+    """An element of `currency.facilities`; `quiet` in seconds."""
     refused = health.refused(name)
     return {
         "facility": name,

@@ -1,8 +1,9 @@
-"""Transactions: which partitions an open transaction of a producer holds back, and for how long.
+"""Transactions: which partitions are blocked by an open transaction of a producer, and for how
+long.
 
 A reader of committed records stops at the last stable offset, where the oldest open transaction
-begins. Short transactions move it all the time. Where it stands still, everything that was sent
-later waits, committed or not, until that transaction ends.
+begins. Short transactions move it constantly. While it does not move, all later records wait,
+committed or not, until that transaction ends.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 HELD_BACK_SECONDS = 30.0
-"""A transaction open for longer is named. Kafka's producers send, and commit, within seconds; the
-broker aborts a dead producer's transaction after its `transaction.timeout.ms`, 60 s by default."""
+"""Transactions that are open for longer are reported. Kafka producers send and commit within
+seconds; the broker aborts a dead producer's transaction after `transaction.timeout.ms`, by default
+60 s.
+"""
 
 
 class End(NamedTuple):
@@ -28,22 +31,22 @@ class End(NamedTuple):
 
     @property
     def held_back(self) -> bool:
-        """Whether nothing but open transactions keeps the reader from going on."""
+        """Whether only open transactions keep the reader from reading further."""
         return self.uncommitted > 0 and self.next_offset >= self.stable
 
 
 class OpenTransactions:
-    """Since when each topic-partition has been held back at the same offset."""
+    """Tracks since when each topic-partition has been blocked at the same offset."""
 
     def __init__(self) -> None:
         self._since: dict[tuple[str, int], tuple[int, float]] = {}
         self._seconds: dict[tuple[str, int], float] = {}
 
     def update(self, ends: Iterable[End], now: float) -> None:
-        """Take note of where partitions end.
+        """Record where partitions end.
 
-        `now`: when the broker last answered (s, of any clock that does not go back). While it is
-        silent, nobody knows whether a transaction is still open.
+        `now` is when the broker last answered (s, of any monotonic clock): while it does not
+        answer, it is unknown whether a transaction is still open.
         """
         since = self._since
         self._since, self._seconds = {}, {}
@@ -56,5 +59,5 @@ class OpenTransactions:
                 self._seconds[place] = max(now - self._since[place][1], 0.0)
 
     def seconds(self) -> dict[tuple[str, int], float]:
-        """For how long each topic-partition has been held back; 0 where it is not."""
+        """For how long (s) each topic-partition has been blocked; 0 if it is not."""
         return dict(self._seconds)

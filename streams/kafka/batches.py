@@ -1,12 +1,12 @@
-"""Batches: the bytes of a fetched partition into records, by columns, or into stretches that cannot
-be read. It never raises.
+"""Batches: reads the bytes of a fetched partition into columns of records and ranges of unreadable
+offsets. It never raises.
 
-Knows the formats of Kafka's log (2, and 0 and 1 of old producers), transactions, and what damage
-looks like; it knows no client. aiokafka's own reader trusts lengths and counts: it inflates without
-bound, and can hang or crash on damaged bytes of the old formats. Only the records of a verified
-batch of format 2 are left to it, for speed.
+It knows the formats of Kafka's log (2, and 0 and 1 of old producers), transactions, and damage, and
+is independent of any client. aiokafka's own reader trusts lengths and counts: it inflates without
+bound, and can hang or crash on damaged bytes of the old formats. Only the records of verified
+batches of format 2 are left to it, for speed.
 
-A batch that cannot be read becomes an `Unreadable`, and reading goes on with the next one. Where a
+A batch that cannot be read becomes an `Unreadable`, and reading continues with the next one. If a
 batch is damaged inside, the records before the damage are read.
 """
 
@@ -42,51 +42,54 @@ from streams.kafka.records import (
 )
 
 SLICE_RECORDS = 4096
-"""Records after which a slice ends (at the end of the producer's batch): enough to make what is
-done once a slice cheap.
+"""Records after which a slice ends (at the end of the producer's batch): enough to amortize the
+work that is done once per slice.
 """
 SLICE_BYTES = 4 << 20
-"""Bytes of records after which a batch is split between slices: some four times what a fetch
-without compression brings.
+"""Bytes of records after which a batch is split between slices: about four times an uncompressed
+fetch.
 """
 SAMPLE_BYTES = 16 << 10
-"""How much of an unreadable batch is kept for people to look at."""
+"""How many bytes of an unreadable batch are kept for inspection."""
 _LATEST_TIMESTAMP = 1 << 53
-"""Timestamps beyond it (after the year 287,000) are taken for it: sums with them must stay within
-64 bits.
+"""Later timestamps (after the year 287,000) are replaced by this one, so that sums stay within 64
+bits.
 """
 
 _PLAIN = struct.Struct(">qi4xb4xhi30xi")
-"""`HEADER` in short: base offset, length, format, attributes, last offset delta, number of records.
+"""Some fields of `HEADER`: base offset, length, format, attributes, last offset delta, number of
+records.
 """
 _LAST_OFFSET = 27
-"""Bytes up to the end of the last offset's delta."""
+"""Bytes up to the end of the last offset delta."""
 _CRC_COVERS = 21
 _OLD_CRC_COVERS = 16
 _ABORT = b"\0\0\0\0"
-"""The key of a control record that ends a transaction which was aborted: version 0, type 0."""
+"""The key of a control record that aborts a transaction: version 0, type 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Offsets from `begin` up to, not including, `next_offset` (the same: none is missing) of a
-    batch that cannot be read.
+    """The offsets from `begin` up to, not including, `next_offset` of a batch that cannot be read.
+
+    If the two are equal, no record is missing.
     """
 
     begin: int
     next_offset: int
     size: int
-    """Of the batch as fetched, bytes."""
+    """Bytes of the batch as fetched."""
     reason: str
-    """One line without any of the data."""
+    """One line, without any of the data."""
     sample: bytes
-    """The first `SAMPLE_BYTES` of it."""
+    """The first `SAMPLE_BYTES` of the batch."""
 
 
 @dataclass(slots=True)
 class Read:
-    """Some records by columns, in order, and everything that could not be read between them;
-    reading goes on at `next_offset`.
+    """Records by columns, in order, and the batches between them that could not be read.
+
+    Reading continues at `next_offset`.
     """
 
     begin: int
@@ -96,11 +99,11 @@ class Read:
     keys: list[bytes | None] = field(default_factory=list)
     values: list[bytes | None] = field(default_factory=list)
     headers: dict[int, Headers] = field(default_factory=dict)
-    """Of those records that have some, by offset."""
+    """The headers of records that have any, by offset."""
     unreadable: list[Unreadable] = field(default_factory=list)
 
     def add(self, offsets: list[int], records: list[Any]) -> None:
-        """Records at the end, and their offsets."""
+        """Append records and their offsets."""
         self.offsets += offsets
         self.timestamps += [one.timestamp for one in records]
         self.keys += [one.key for one in records]
@@ -110,17 +113,18 @@ class Read:
 
 
 class _Doubtful(Exception):
-    """A wrong checksum, seen for the first time."""
+    """A wrong checksum for the first time: the batch is to be fetched again."""
 
 
 class Batches:
     """The batches of one fetch, read from offset `position` on.
 
-    `aborted`: the aborted transactions that the broker names, as (producer id, first offset), whose
-    records are left out. None: transactions do not matter, and all records are read. `doubt`: stop
-    before a batch whose checksum is wrong, or that reaches beyond the high watermark, and set
-    `doubtful`, for it may be right when it is fetched again; not at offset `suspect`, where that
-    was tried.
+    `aborted` lists the aborted transactions that the broker reports, as (producer id, first
+    offset); their records are left out. With None, all records are read.
+
+    With `doubt`, reading stops before a batch whose checksum is wrong, or that extends beyond the
+    high watermark, and sets `doubtful`: the batch may be correct when it is fetched again. At
+    offset `suspect`, this was already tried.
     """
 
     def __init__(
@@ -135,7 +139,7 @@ class Batches:
         self.doubtful = False
         self._data = data
         self._view = memoryview(data)
-        self._place = 0
+        self._at = 0
         self._aborted = None if aborted is None else sorted(aborted, key=lambda one: one[1])
         self._aborted_producers: set[int] = set()
         self._doubt = doubt
@@ -145,14 +149,14 @@ class Batches:
 
     @property
     def done(self) -> bool:
-        """Whether nothing of this fetch is left to be read."""
-        return self._open is None and (self.doubtful or self._place >= len(self._data))
+        """Whether this fetch has been read completely."""
+        return self._open is None and (self.doubtful or self._at >= len(self._data))
 
     def read(self, end: int | None = None) -> Read:
         """About `SLICE_RECORDS` records.
 
-        `end`: the partition's high watermark as of the fetch. A batch beyond it is damaged, unless
-        it has just been written: see `doubt`.
+        `end` is the partition's high watermark at the fetch. A batch beyond it is damaged, unless
+        it has just been written (see `doubt`).
         """
         found = Read(self.position, self.position)
         size = 0.0
@@ -186,10 +190,12 @@ class Batches:
     # -- batches
 
     def _read_plain(self, found: Read, end: int | None) -> int:
-        """Read batches as most are, whole, neither compressed nor in a transaction, up to the first
-        that is not. How many bytes.
+        """Read usual batches (complete, not compressed, in no transaction) up to the first other
+        one.
+
+        Returns the number of bytes read.
         """
-        data, view, place, total = self._data, self._view, self._place, len(self._data)
+        data, view, place, total = self._data, self._view, self._at, len(self._data)
         begin = place
         while (
             total - place >= HEADER.size
@@ -218,13 +224,13 @@ class Batches:
             if offsets[0] < base or offsets[-1] >= next_offset or offsets != sorted(offsets):
                 break
             found.add(offsets, records)
-            self.position, self._place = next_offset, stop
+            self.position, self._at = next_offset, stop
             place = stop
         return place - begin
 
     def _next(self, found: Read, end: int | None) -> None:
-        """Open the batch that comes next, or pass over it."""
-        data, place = self._data, self._place
+        """Open the next batch, or skip it."""
+        data, place = self._data, self._at
         left = len(data) - place
         length = (
             int.from_bytes(data[place + 8 : place + LENGTH], "big", signed=True)
@@ -233,11 +239,11 @@ class Batches:
         )
         size = LENGTH + length
         if size > left and place:  # the fetch ends in the middle of a batch
-            self._place = len(data)
+            self._at = len(data)
             return
         if size > left or size <= MAGIC:
-            self._pass_over(found, left, "the batch is shorter or longer than it declares", end)
-            self._place = len(data)  # where the next one begins is not known
+            self._skip(found, left, "the batch is shorter or longer than it declares", end)
+            self._at = len(data)  # the beginning of the next one is unknown
             return
         view, magic = self._view[place : place + size], data[place + MAGIC]
         try:
@@ -252,11 +258,11 @@ class Batches:
             self.doubtful = True
             return
         except Damaged as error:
-            self._pass_over(found, size, str(error), end)
-        self._place = place + size
+            self._skip(found, size, str(error), end)
+        self._at = place + size
 
     def _open_batch(self, view: memoryview, end: int | None) -> _OpenBatch | None:
-        """A batch of format 2; None where none of its records exists."""
+        """A batch of format 2; None if none of its records counts."""
         base, _, _, _, crc, attributes, last, first_time, last_time, producer, _, _, count = (
             HEADER.unpack_from(view)
         )
@@ -295,7 +301,7 @@ class Batches:
         return _OpenBatch(iter(DefaultRecordBatch(whole)), whole, count, base, next_offset, view)
 
     def _open_old(self, view: memoryview, magic: int, end: int | None) -> _OpenBatch | None:
-        """A message of format 0 or 1: one record, or compressed ones within it."""
+        """A message of format 0 or 1: one record, or several compressed within it."""
         if zlib.crc32(view[_OLD_CRC_COVERS:]) != int.from_bytes(
             view[LENGTH:_OLD_CRC_COVERS], "big"
         ):
@@ -314,9 +320,11 @@ class Batches:
             raise _Doubtful
 
     def _is_behind(self, base: int, next_offset: int, end: int | None) -> bool:
-        """Whether a batch lies before `position`. Raises `Damaged` where it lies nowhere."""
+        """Whether a batch lies before `position`. Raises `Damaged` if its offsets are
+        impossible.
+        """
         beyond = end is not None and next_offset > end
-        if beyond:  # brokers read their high watermark before the records, which may pass it
+        if beyond:  # brokers read the high watermark before the records
             self._check_doubt()
         if base < 0 or next_offset <= base or beyond:
             raise Damaged("the batch declares offsets that the partition does not have")
@@ -331,12 +339,12 @@ class Batches:
             self._aborted_producers.discard(producer)
         return bool(attributes & TRANSACTIONAL) and producer in self._aborted_producers
 
-    def _pass_over(self, found: Read, size: int, reason: str, end: int | None) -> None:
-        """The batch at `_place` cannot be read.
+    def _skip(self, found: Read, size: int, reason: str, end: int | None) -> None:
+        """Skip the batch at `_at`, which cannot be read.
 
-        Its header may say anything, so it ends where the next one begins, if that is near.
+        Its header is not reliable, so it ends where the next one begins, if that is plausible.
         """
-        data, place, begin = self._data, self._place, self.position
+        data, place, begin = self._data, self._at, self.position
         after = place + size
         ends = []
         if len(data) - after > MAGIC:
@@ -358,8 +366,9 @@ class Batches:
     # -- records
 
     def _take(self, found: Read) -> float:
-        """Some records of the open batch, those before `position` left out; how many bytes of it,
-        about.
+        """Add records of the open batch, without those before `position`.
+
+        Returns about how many bytes of the batch they take.
         """
         batch = self._open
         assert batch is not None
@@ -388,7 +397,7 @@ class Batches:
 
 
 class _OpenBatch:
-    """A batch that is being read; `whole` is it in format 2 and inflated."""
+    """A batch that is being read; `whole` is the inflated batch, if of format 2."""
 
     def __init__(
         self,
@@ -412,7 +421,7 @@ class _OpenBatch:
         self._at_once = count if small else max(1, min(SLICE_RECORDS, SLICE_BYTES * count // size))
 
     def take(self) -> tuple[list[Any], str]:
-        """The next records, and why no others follow that should."""
+        """The next records, and why expected records after them cannot be read."""
         if self.given == 0 and self._at_once == self.count:
             try:
                 records = list(self._records)
@@ -423,22 +432,22 @@ class _OpenBatch:
         try:
             records = list(islice(self._records, self._at_once))
             if self.given + len(records) >= self.count:
-                records += self._records  # it looks whether anything is left over
+                records += self._records  # checks that no bytes are left over
         except Exception:
             return self._take_leniently()
         self.given += len(records)
         return records, ""
 
     def _take_leniently(self) -> tuple[list[Any], str]:
-        """Again from where they were given, names of headers that are no text included, up to what
-        is damaged.
+        """Read on with our own reader, which also accepts header names that are not UTF-8, up to
+        the damage.
         """
         assert self._whole is not None
         if not isinstance(self._records, islice):
             self._records = islice(records_of(bytes(self._whole)), self.given, None)
         records: list[Any] = []
         try:
-            records.extend(islice(self._records, self._at_once))  # those before the damage stay
+            records.extend(islice(self._records, self._at_once))  # keeps those before the damage
             self.given += len(records)
             if self.given >= self.count:
                 next(self._records, None)

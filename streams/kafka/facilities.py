@@ -1,4 +1,6 @@
-"""Facilities as the inputs show them, and commands about them, written into the inputs."""
+"""Facilities: finds them at the ends of the inputs, and writes commands about them into
+the inputs.
+"""
 
 from __future__ import annotations
 
@@ -19,34 +21,34 @@ from streams.kafka.topics import Topics, TopicsError
 from streams.settings import Settings
 
 TAIL_RECORDS = 2000
-"""Records read from the end of each partition of the inputs: minutes of a large hospital."""
+"""Records read from the end of each input partition: some minutes of a large hospital."""
 READ_SECONDS = 30.0
-"""How long reading them may take in all."""
+"""How long reading all of them may take."""
 REQUEST_SECONDS = 10.0
-"""How long a broker may take over a request."""
+"""How long a broker may take to answer a request."""
 _POLL_MS = 500
 
 
 class FacilitiesError(Exception):
-    """A broker that cannot be read, or does not take records: one line."""
+    """The broker cannot be read, or does not accept records: one line."""
 
 
 @dataclass(slots=True)
 class Reading:
-    """What the records read of one input say of one facility."""
+    """Statistics of one facility's records in one input."""
 
     records: int = 0
     partitions: set[int] = field(default_factory=set)
     latest: int = 0
     """The greatest event time (ms)."""
     stamped: int = 0
-    """The Kafka timestamp (ms) of the record with it."""
+    """The Kafka timestamp (ms) of the record with that event time."""
     after: int = 0
-    """Records with an event time after the moment asked about."""
+    """Records with an event time after the given moment."""
     about: set[str] = field(default_factory=set)
-    """The alarms, or assignments, of those records."""
+    """The alarms or assignments of those records."""
 
-    def note(self, partition: int, fact: Any, stamped: int, moment: int) -> None:
+    def add(self, partition: int, fact: Any, stamped: int, moment: int) -> None:
         """Count a fact."""
         self.records += 1
         self.partitions.add(partition)
@@ -60,16 +62,16 @@ class Reading:
 
 @dataclass(slots=True)
 class Tail:
-    """The ends of the inputs."""
+    """The facilities at the ends of the inputs."""
 
     partitions: dict[Topic, int]
     facilities: dict[str, dict[Topic, Reading]] = field(default_factory=dict)
     whole: bool = True
-    """Whether that was everything there is."""
+    """Whether all records were read."""
 
 
 def read_tail(settings: Settings, moment: int) -> Tail:
-    """Read the ends of the inputs. `moment` (ms): which records lie after it is counted.
+    """Read the ends of the inputs, and count the records after `moment` (ms).
 
     Raises `FacilitiesError`.
     """
@@ -93,7 +95,7 @@ async def _read(settings: Settings, tail: Tail, moment: int) -> None:
         while waiting and time.monotonic() < until:
             for place, records in (await consumer.getmany(*waiting, timeout_ms=_POLL_MS)).items():
                 for record in records:
-                    _note(tail, place, record, moment)
+                    _add(tail, place, record, moment)
             waiting = {one for one in waiting if await consumer.position(one) < ends[one]}
         tail.whole &= not waiting
 
@@ -131,30 +133,30 @@ async def _consumer(settings: Settings) -> AsyncIterator[Any]:
     except KafkaError as error:
         name = type(error).__name__
         raise FacilitiesError(
-            f"the broker at {settings.broker} does not let us read ({name})"
+            f"the broker at {settings.broker} refuses to be read ({name})"
         ) from None
     finally:
         await consumer.stop()
 
 
-def _note(tail: Tail, place: TopicPartition, record: Any, moment: int) -> None:
+def _add(tail: Tail, place: TopicPartition, record: Any, moment: int) -> None:
     try:
         fact = decode(place.topic, record.value)
     except Malformed:
         return
     of_facility = tail.facilities.setdefault(fact.facility, {})
     reading = of_facility.setdefault(place.topic, Reading())
-    reading.note(place.partition, fact, record.timestamp, moment)
+    reading.add(place.partition, fact, record.timestamp, moment)
 
 
 def write(
     settings: Settings, control: Control, partitions: dict[Topic, int]
 ) -> list[tuple[Topic, int, int]]:
-    """Write a command into every partition of every input; returns topic, partition and offset of
-    each.
+    """Write a command into every partition of every input.
 
-    Every partition, because each producer chooses partitions in its own way. Where the facility is
-    unknown, the command changes nothing. Raises `FacilitiesError`.
+    Returns topic, partition and offset of each record. All partitions get it, because producers
+    choose partitions in different ways. It has no effect where the facility is unknown. Raises
+    `FacilitiesError`.
     """
     return asyncio.run(_write(settings, control, partitions))
 

@@ -1,8 +1,8 @@
-"""What was fetched: aiokafka's fetcher, with a reader of our own that nothing can break or bloat
+"""Fetched data: makes aiokafka's fetcher use our own robust and bounded reader
 (`streams.kafka.batches`).
 
-Sources are read by slices. Changelogs are read by Faust, record by record, and so through the same
-reader - as is whatever else a process reads with aiokafka once this is installed.
+Sources are read by slices. Faust reads changelogs record by record, through the same reader. Once
+installed, it also serves everything else that the process reads with aiokafka.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ log = structlog.get_logger("alarm_fatigue")
 
 
 class FetchedBytes:
-    """What the broker answered for one partition, in place of aiokafka's `MemoryRecords`, which
-    trusts it.
+    """The broker's answer for one partition. It replaces aiokafka's `MemoryRecords`, which trusts
+    the bytes.
     """
 
     def __init__(self, data: bytes | None) -> None:
@@ -39,8 +39,8 @@ class FetchedBytes:
 
 
 class FetchedRecords(PartitionRecords):
-    """One fetch of a partition, in place of aiokafka's own: slices of a source, single records of a
-    changelog.
+    """One fetch of a partition, read as slices (sources) or as single records (changelogs). It
+    replaces aiokafka's own class.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class FetchedRecords(PartitionRecords):
         records: FetchedBytes,
         aborted_transactions: list[tuple[int, int]] | None,
         fetch_offset: int,
-        *_: Any,  # deserializers and levels, which are always the same here
+        *_: Any,  # deserializers and isolation levels, which never vary here
     ) -> None:
         self.place = Place(*tp)
         self.next_fetch_offset = fetch_offset
@@ -61,7 +61,7 @@ class FetchedRecords(PartitionRecords):
 
     @property
     def doubtful(self) -> bool:
-        """Whether it ends before a batch that is to be fetched again: see `Batches`."""
+        """Whether it ends before a batch that must be fetched again (see `Batches`)."""
         return self._batches is not None and self._batches.doubtful
 
     @property
@@ -99,10 +99,10 @@ class FetchedRecords(PartitionRecords):
         return self._single
 
     def _each(self) -> Iterator[ConsumerRecord[Any, Any]]:
-        """Every record.
+        """All records.
 
-        Where none is left at the end, one without key and value: who waits for an offset must see
-        it pass.
+        If the last offsets have no record, a record without key and value stands for them, because
+        recovery waits until it sees the last offset.
         """
         batches = Batches(self._data, self.next_fetch_offset, self._aborted)
         topic, partition = self.place
@@ -140,6 +140,6 @@ def _single(
 
 
 def install() -> None:
-    """Have aiokafka's fetcher make these of what it fetches, in this process."""
+    """Make aiokafka's fetcher use these classes in this process."""
     fetching.MemoryRecords = FetchedBytes
     fetching.PartitionRecords = FetchedRecords

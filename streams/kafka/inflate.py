@@ -1,8 +1,7 @@
-"""Decompression with a bound: the four codecs of Kafka, none of which may give more bytes than it
-is allowed to.
+"""Bounded decompression for the four codecs of Kafka.
 
 The codecs themselves inflate without limit: one batch of 1 MB can hold 1 GiB. Here the bound is
-checked before memory is taken (snappy, LZ4) or while the data is inflated (gzip, zstd).
+checked before memory is allocated (snappy, LZ4) or while the data are inflated (gzip, zstd).
 """
 
 from __future__ import annotations
@@ -14,16 +13,16 @@ import zstandard
 
 INFLATED_BYTES = 32 << 20
 """Longest batch after decompression. Brokers accept 1 MiB by default and JSON alarms compress 10 to
-30 times, so real batches stay below it. Four topics with a batch of this size at the same time
-still fit into 500 MB.
+30 times, so real batches are shorter. Batches of this size in four topics at the same time still
+fit into 500 MB.
 """
 
 GZIP, SNAPPY, LZ4, ZSTD = 1, 2, 3, 4
 CODECS = {GZIP: "gzip", SNAPPY: "snappy", LZ4: "lz4", ZSTD: "zstd"}
 
 _XERIAL = b"\x82SNAPPY\x00"
-"""Begins the framing that Java's snappy writes: 16 bytes of header, then blocks, each after its
-length (32 bits).
+"""The start of the framing that Java's snappy writes: a header of 16 bytes, then blocks, each
+preceded by its length (32 bits).
 """
 _XERIAL_HEADER = 16
 _LZ4_MAGIC = b"\x04\x22\x4d\x18"
@@ -32,15 +31,15 @@ _LZ4_BLOCK = {4: 64 << 10, 5: 256 << 10, 6: 1 << 20, 7: 4 << 20}
 
 
 class InflateError(ValueError):
-    """Compressed data that is damaged, or too long once inflated: `str()` says which, without any
-    of the data.
+    """Compressed data are damaged, or too long when inflated. `str()` is the reason, without any of
+    the data.
     """
 
 
 def inflate(
     codec: int, data: memoryview, head: bytes = b"", bound: int = INFLATED_BYTES
 ) -> bytearray:
-    """`head`, and after it what `data` holds. Raises `InflateError`."""
+    """`head`, followed by the inflated `data`. Raises `InflateError`."""
     try:
         match codec:
             case 1:
@@ -107,7 +106,7 @@ def _xerial_blocks(data: memoryview) -> list[memoryview]:
 
 def _lz4(data: memoryview, head: bytes, bound: int) -> bytearray:
     most = min(_lz4_bound(data), bound + 1)
-    found = bytearray(len(head) + most)  # what is not written to takes no memory
+    found = bytearray(len(head) + most)  # pages that are not written to take no memory
     found[: len(head)] = head
     try:
         with memoryview(found) as room:
@@ -123,7 +122,7 @@ def _lz4(data: memoryview, head: bytes, bound: int) -> bytearray:
 
 
 def _lz4_bound(data: memoryview) -> int:
-    """The greatest length that the blocks of an LZ4 frame can have together."""
+    """The greatest total length of the blocks of an LZ4 frame."""
     if bytes(data[:4]) != _LZ4_MAGIC or len(data) < 7:
         raise InflateError("damaged lz4 data: no frame")
     flags, longest = data[4], _LZ4_BLOCK.get(data[5] >> 4 & 7)

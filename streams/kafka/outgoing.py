@@ -1,4 +1,4 @@
-"""Records on their way to Kafka."""
+"""Outgoing records, to be produced to Kafka."""
 
 from __future__ import annotations
 

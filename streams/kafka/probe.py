@@ -1,4 +1,4 @@
-"""Whether a broker answers, asked over a connection of its own rather than through a client."""
+"""Probes whether a broker answers, over a separate connection rather than through a client."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import struct
 
 
 def answers_metadata(host: str, port: int, *, timeout: float = 2.0) -> bool:
-    """Whether a Kafka metadata request gets an answer that names a broker."""
+    """Whether a Kafka metadata request gets an answer that lists a broker."""
     client = b"alarm-fatigue"
     # Metadata, version 1, correlation id 1, and an empty list of topics (in version 1: none).
     request = struct.pack(">hhih", 3, 1, 1, len(client)) + client + struct.pack(">i", 0)
@@ -25,7 +25,7 @@ def answers_metadata(host: str, port: int, *, timeout: float = 2.0) -> bool:
 
 
 def host_and_port(address: str) -> tuple[str, int]:
-    """Host and port of a bootstrap address; Kafka's default port if it names none."""
+    """Host and port of a bootstrap address, by default Kafka's port 9092."""
     host, found, port = address.strip().rpartition(":")
     return (
         (host.strip("[]"), int(port))

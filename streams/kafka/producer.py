@@ -1,13 +1,13 @@
-"""Sending many small records: packed into batches of our own, so that one costs a fraction of what
-the client's `send` does.
+"""The producer: sends many small records in our own batches, at a fraction of the cost of the
+client's `send`.
 
-Records of one key keep their order, also where a batch has to be sent again: then everything behind
-it in that partition is sent again, too. What was handed over is remembered until it is delivered; a
-checkpoint counts only once `delivered` has returned.
+Records of one key keep their order. If a batch must be sent again, everything behind it in its
+partition is sent again, too. Records are kept until they are delivered; a checkpoint counts only
+once `delivered` has returned.
 
-A broker that is away is waited for, without end and without loss. A record that the broker refuses
-is logged, counted and passed over, so that it cannot hold up the others; the rest of its batch is
-delivered.
+While the broker does not answer, the producer waits without limit and loses nothing. A record that
+the broker refuses is logged, counted and skipped, so that it cannot block the others; the rest of
+its batch is delivered.
 """
 
 from __future__ import annotations
@@ -38,18 +38,16 @@ from streams.kafka.outgoing import Outgoing
 from streams.kafka.slices import TRUNCATED
 
 BATCH_BYTES = 512 << 10
-"""Longest batch: half of what brokers take by default. A longer record gets a batch of its own, as
-it does from `send`.
+"""Longest batch: half of the brokers' default limit. A longer record gets its own batch, as it does
+from `send`.
 """
 BATCHES_IN_FLIGHT = 16
-"""Batches handed over and not yet delivered, after which the sender waits: with `BATCH_BYTES` the
-bound of its memory.
-"""
+"""Undelivered batches after which `send` waits. Together with `BATCH_BYTES`, this bounds memory."""
 RETRY_SECONDS = 1.0
-"""Between attempts at a broker that is away; the client itself makes several for each of ours."""
+"""Between attempts while a broker is absent; the client itself makes several in each of ours."""
 CLOSED_SECONDS = 30.0
-"""How long a topic that is not there, or not ours to write to, is not tried again."""
-_PLACES = 10_000  # partitions of keys remembered; keys of misrouted records can be anything
+"""How long a topic that does not exist, or that we may not write to, is not tried again."""
+_PLACES = 10_000  # keys whose partition is cached; misrouted records can have any key
 _WHOLE_TOPIC = (TopicAuthorizationFailedError, UnknownTopicOrPartitionError, InvalidTopicError)
 _NOT_OF_RECORDS = (KafkaTimeoutError, AuthenticationFailedError, SaslAuthenticationFailed)
 
@@ -59,7 +57,7 @@ Place = tuple[str, int]
 
 
 class Refused(Exception):
-    """The broker does not take a record, and will not, however often it is sent."""
+    """The broker permanently refuses a record."""
 
     def __init__(self, topic: str, reason: BaseException) -> None:
         super().__init__(f"{topic}: {type(reason).__name__}")
@@ -69,7 +67,7 @@ class Refused(Exception):
 
 @dataclass(slots=True, eq=False)
 class _Batch:
-    """Records of one partition on their way."""
+    """Records of one partition in one batch."""
 
     place: Place
     records: list[Outgoing]
@@ -78,8 +76,8 @@ class _Batch:
 
 
 class BatchProducer:
-    """Records into topics through `client`, an aiokafka producer that has been started, and whose
-    `max_batch_size` bounds batches.
+    """Sends records through `client`, a started aiokafka producer, whose `max_batch_size` bounds
+    batches.
     """
 
     def __init__(self, client: Any, limits: Limits | None = None) -> None:
@@ -89,16 +87,16 @@ class BatchProducer:
         self._recovering = asyncio.Lock()
         self._places: dict[tuple[str, bytes | None], Place] = {}
         self._closed: dict[str, float] = {}
-        """Topics that take nothing, and until when (s, monotonic) they are not tried."""
+        """Topics that accept nothing, and until when (s, monotonic) they are not tried."""
         self.undeliverable: Counter[str] = Counter()
         """Records that the broker refused, by topic."""
         self.truncated: Counter[str] = Counter()
-        """Records that were cut to what their topic takes."""
+        """Records that were cut to the limit of their topic, by topic."""
 
     async def send(self, records: Iterable[Outgoing]) -> None:
-        """Hand over `records`; returns when few enough batches are on their way.
+        """Hand over `records`. Returns when fewer than `BATCHES_IN_FLIGHT` batches are undelivered.
 
-        Raises `KafkaError` only if the client itself can send no more.
+        Raises `KafkaError` only if the client can send no more.
         """
         now = int(time.time() * 1000)
         batches: dict[Place, _Batch] = {}
@@ -125,20 +123,20 @@ class BatchProducer:
             else:  # full
                 await self._hand_over(batch)
                 batch = batches[place] = self._new(place)
-                _append(batch, one, now)  # the first one always fits
+                _append(batch, one, now)  # the first record always fits
         for batch in batches.values():
             await self._hand_over(batch)
 
     async def delivered(self) -> None:
-        """Returns when everything handed over so far is delivered, or refused and counted."""
+        """Wait until everything handed over so far is delivered, or refused and counted."""
         mine = list(self._in_flight)
         while any(one in self._in_flight for one in mine):
             await self._wait(asyncio.ALL_COMPLETED)
 
     async def store(self, place: Place, records: Sequence[tuple[bytes, bytes | None]]) -> None:
-        """Records of a checkpoint, all delivered on return.
+        """Write records of a checkpoint; all are delivered on return.
 
-        Raises `Refused` where one is not taken.
+        Raises `Refused` if the broker refuses one.
         """
         outgoing = [Outgoing(place[0], key, value) for key, value in records]
         while outgoing:
@@ -173,7 +171,7 @@ class BatchProducer:
         return batches
 
     async def _hand_in(self, batch: _Batch) -> asyncio.Future[Any]:
-        """To the client; the delivery."""
+        """Hand a batch to the client; returns its delivery."""
         topic, partition = batch.place
         batch.builder.close()
         delivery: asyncio.Future[Any] = await self._client.send_batch(
@@ -182,10 +180,10 @@ class BatchProducer:
         return delivery
 
     async def _hand_over(self, batch: _Batch) -> None:
-        async with self._recovering:  # else it would overtake what is sent again
+        async with self._recovering:  # else it would overtake batches that are sent again
             try:
                 batch.delivery = await self._hand_in(batch)
-            except KafkaError as error:  # the client's own queue is full: the broker is away
+            except KafkaError as error:  # the client's queue is full: the broker is absent
                 batch.delivery = asyncio.get_running_loop().create_future()
                 batch.delivery.set_exception(error)
             self._in_flight.append(batch)
@@ -203,11 +201,11 @@ class BatchProducer:
             if one.delivery is None or not _is_delivered(one.delivery)
         ]
 
-    # -- what goes wrong
+    # -- failures
 
     async def _recover(self) -> None:
-        """Send again what failed, and in its partition what came after it, so that the last record
-        of a key stays the last.
+        """Send failed batches again, and the batches after them in their partitions, so that the
+        last record of a key stays the last.
         """
         async with self._recovering:
             for place in {
@@ -238,14 +236,16 @@ class BatchProducer:
     async def _redeliver(
         self, place: Place, records: list[Outgoing], error: BaseException | None
     ) -> None:
-        """Until they are delivered, or refused one by one. `error`: of the attempt before."""
+        """Send until all are delivered or individually refused. `error` is from the
+        attempt before.
+        """
         while True:
             if error is not None:
                 if not self._is_refusal(error):
                     await asyncio.sleep(RETRY_SECONDS)
                 elif isinstance(error, _WHOLE_TOPIC):
                     self._closed[place[0]] = time.monotonic() + CLOSED_SECONDS
-                    self._pass_over(records, error)
+                    self._skip(records, error)
                     return
                 elif len(records) > 1:
                     middle = len(records) // 2
@@ -255,7 +255,7 @@ class BatchProducer:
                 else:
                     cut = self._cut_after(error, records[0])
                     if cut is None:
-                        self._pass_over(records, error)
+                        self._skip(records, error)
                         return
                     records = [cut]
             try:
@@ -267,9 +267,9 @@ class BatchProducer:
                 return
 
     def _is_refusal(self, error: BaseException) -> bool:
-        """Whether the broker answered, and another attempt would get the same answer.
+        """Whether the broker answered, and would answer another attempt in the same way.
 
-        Raises what ends the client.
+        Raises errors after which the client cannot continue.
         """
         if isinstance(error, _NOT_OF_RECORDS) or (
             isinstance(error, KafkaError)
@@ -282,8 +282,8 @@ class BatchProducer:
         raise error
 
     def _cut_after(self, error: BaseException, one: Outgoing) -> Outgoing | None:
-        """A record refused for its length, within what the topic is now known to take; None where
-        nothing is left to cut.
+        """A record refused as too long, cut to the limit that is now known; None if it cannot be
+        cut.
         """
         if self._limits is None or not isinstance(error, MessageSizeTooLargeError):
             return None
@@ -297,23 +297,23 @@ class BatchProducer:
         limit = self._limits.of(one.topic)
         cut = fitted(one, limit)
         if cut is None and complain:
-            self._pass_over([one], MessageSizeTooLargeError())
+            self._skip([one], MessageSizeTooLargeError())
         elif cut is not one and cut is not None and count:
             self.truncated[one.topic] += 1
             log.warning(
-                "a record was cut to what its topic takes",
+                "a record was cut to the size limit of its topic",
                 bytes=size(one),
                 limit=limit,
                 **_place_of(one),
             )
         return cut
 
-    def _pass_over(self, records: Sequence[Outgoing], error: BaseException) -> None:
+    def _skip(self, records: Sequence[Outgoing], error: BaseException) -> None:
         for one in records:
             self.undeliverable[one.topic] += 1
         if records:
             log.error(
-                "the broker refuses records of an output; they are passed over",
+                "the broker refuses records of an output; they are skipped",
                 records=len(records),
                 error=type(error).__name__,
                 bytes=size(records[0]),
@@ -321,12 +321,12 @@ class BatchProducer:
             )
 
     async def _place(self, one: Outgoing) -> Place | None:
-        """Where the client's own `send` would put this record; None where its topic takes nothing
-        now.
+        """The topic-partition to which the client's `send` would send this record; None while its
+        topic accepts nothing.
         """
         topic, key = one.topic, one.key
         if self._closed.get(topic, 0.0) > time.monotonic():
-            self._pass_over([one], UnknownTopicOrPartitionError())
+            self._skip([one], UnknownTopicOrPartitionError())
             return None
         while True:
             try:
@@ -334,7 +334,7 @@ class BatchProducer:
                 break
             except _WHOLE_TOPIC as error:
                 self._closed[topic] = time.monotonic() + CLOSED_SECONDS
-                self._pass_over([one], error)
+                self._skip([one], error)
                 return None
             except KafkaError as error:
                 if self._is_refusal(error):
@@ -372,8 +372,8 @@ def _is_cut(one: Outgoing) -> bool:
 
 
 def _place_of(one: Outgoing) -> dict[str, str]:
-    """What tells people which record it was, without its content: its source of `rejected`, else
-    its facility.
+    """Identifies a record in the log without its content: by its source if rejected, else by its
+    facility.
     """
     headers = dict(one.headers)
     if "reason" in headers:

@@ -1,5 +1,5 @@
-"""Records: the contents of one batch, read with every length checked: format 2 once it is inflated,
-and 0 and 1 of old producers.
+"""Records: reads the contents of one batch and checks every length. It reads format 2 after
+inflation, and formats 0 and 1 of old producers.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import NamedTuple
 from streams.kafka.inflate import InflateError, inflate
 
 BATCH_RECORDS = 1 << 18
-"""Most records of a batch: 128 bytes each of `streams.kafka.inflate.INFLATED_BYTES`, and the
-shortest fact takes more. A batch that declares more is damaged, or made to keep a worker busy: a
-million empty records fit into a few kilobytes.
+"""Most records of a batch: 128 bytes each of `streams.kafka.inflate.INFLATED_BYTES`; the shortest
+fact is longer. A batch that declares more is damaged, or an attack: a million empty records fit
+into a few kilobytes.
 """
 NO_TIMESTAMP = -1
 
@@ -31,7 +31,7 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 
 class Record(NamedTuple):
-    """One record; `timestamp` in ms, `NO_TIMESTAMP` where it has none."""
+    """One record; `timestamp` in ms, `NO_TIMESTAMP` if it has none."""
 
     offset: int
     timestamp: int
@@ -41,13 +41,13 @@ class Record(NamedTuple):
 
 
 class Damaged(ValueError):
-    """Bytes that are no batch, or no record: `str()` is the reason."""
+    """Bytes that are not a batch or a record; `str()` is the reason."""
 
 
 def records_of(batch: bytes) -> Iterator[Record]:
-    """The records of a batch of format 2 that is not compressed.
+    """The records of an uncompressed batch of format 2.
 
-    Raises `Damaged` after the last that can be read.
+    Raises `Damaged` after the last record that can be read.
     """
     base, _, _, _, _, attributes, _, first_time, last_time, _, _, _, count = HEADER.unpack_from(
         batch
@@ -90,7 +90,7 @@ def first_key(batch: memoryview) -> bytes | None:
 
 
 def _varint(data: bytes, place: int) -> tuple[int, int]:
-    """A number in zigzag varint encoding, and where it ends."""
+    """A number in zigzag varint encoding, and the position after it."""
     raw = 0
     for shift in range(0, 70, 7):
         if place >= len(data):
@@ -140,7 +140,7 @@ def old_records(message: memoryview, magic: int) -> list[Record]:
         raise Damaged("a compressed message without records")
     if magic == 0:
         return records
-    # they count from the first; the message bears the offset of the last
+    # inner offsets count from the first record; the message has the offset of the last
     first = outer.offset - records[-1].offset
     append_time = outer.timestamp if attributes & APPEND_TIME else 0
     return [
@@ -150,7 +150,7 @@ def old_records(message: memoryview, magic: int) -> list[Record]:
 
 
 def _old_record(data: memoryview, place: int, magic: int) -> tuple[Record, int]:
-    """The message at `place`, and its attributes."""
+    """The record of the message at `place`, and its attributes."""
     left = len(data) - place
     size = (
         LENGTH + int.from_bytes(data[place + 8 : place + LENGTH], "big", signed=True)

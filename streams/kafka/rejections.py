@@ -1,8 +1,8 @@
-"""Rejections: the records of the topic `rejected`, read within bounds, and sent again to where they
-came from.
+"""Rejections (dead letters): reads the records of the topic `rejected`, and sends them again to the
+topics that they came from.
 
-Reading stops at the end that the topic had when it began, so a command never chases what it causes
-itself.
+Reading stops at the end that the topic had at the start, so a command never reads records that it
+has caused itself.
 """
 
 from __future__ import annotations
@@ -23,28 +23,26 @@ from streams.kafka.topics import LARGEST_RECORD, Topics, TopicsError
 from streams.settings import Settings
 
 MOST_REPLAYS = 1
-"""A record that was sent again and rejected again is not sent a third time: that would go on for
-ever.
+"""A record that was sent again and rejected again is not sent a third time, which would
+never end.
 """
 READ_SECONDS = 10.0
-"""How long a broker may take over a fetch."""
+"""How long a broker may take to answer a fetch."""
 IDLE_SECONDS = 30.0
-"""How long a broker may bring nothing, though the topic reaches further, before reading is given
-up.
-"""
+"""After this time without records before the end of the topic, reading is aborted."""
 IN_FLIGHT = 500
 """Records sent and not yet delivered."""
 MOST_BYTES = 256 << 20
-"""Keys and values that one replay holds at most."""
+"""The most bytes of keys and values that one replay holds."""
 
 
 class RejectionsError(Exception):
-    """The topic cannot be read, or a record not be sent: one line."""
+    """The topic cannot be read, or a record cannot be sent: one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A record of the topic `rejected`. `stamp`: when it was rejected (ms since 1970)."""
+    """A record of the topic `rejected`. `stamp` is when it was rejected (ms since 1970)."""
 
     partition: int
     offset: int
@@ -53,7 +51,7 @@ class Rejection:
     value: bytes | None
     headers: dict[str, str]
     replayed: int = 0
-    """How often it had been sent again when it was rejected."""
+    """How often it had been sent again before this rejection."""
 
     @property
     def place(self) -> str:
@@ -85,10 +83,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which rejections are asked for.
-
-    None: any. `since` <= rejected at < `until` (ms since 1970).
-    """
+    """The rejections to read. None means any. `since` <= rejected at < `until` (ms since 1970)."""
 
     reason: str | None = None
     topic: str | None = None
@@ -125,7 +120,7 @@ async def _consumer(settings: Settings) -> AsyncIterator[Any]:
         yield consumer
     except KafkaError as error:
         raise RejectionsError(
-            f"the broker at {settings.broker} does not let us read ({type(error).__name__})"
+            f"the broker at {settings.broker} refuses to be read ({type(error).__name__})"
         ) from None
     finally:
         await consumer.stop()
@@ -134,10 +129,10 @@ async def _consumer(settings: Settings) -> AsyncIterator[Any]:
 async def read(
     settings: Settings, wanted: Wanted, passed: Callable[[int, int], object] = lambda *_: None
 ) -> AsyncIterator[Rejection]:
-    """The rejections that are `wanted`, partition by partition in order of offsets.
+    """The rejections that are `wanted`, by partition and in order of offsets.
 
-    `passed` is called with how many offsets were read so far, and how many there are. Raises
-    `RejectionsError` where the broker or the topic is not there.
+    `passed` is called with the number of offsets read so far, and their total. Raises
+    `RejectionsError` if the broker or the topic is missing.
     """
     numbers = await _partitions(settings)
     async with _consumer(settings) as consumer:
@@ -175,7 +170,7 @@ async def read(
 
 
 async def find(settings: Settings, partition: int, offset: int) -> Rejection | None:
-    """One rejection by its place; None if there is none."""
+    """The rejection at this partition and offset; None if there is none."""
     if partition not in await _partitions(settings):
         return None
     async with _consumer(settings) as consumer:
@@ -203,7 +198,7 @@ async def _partitions(settings: Settings) -> list[int]:
 
 
 async def _record_at(consumer: Any, place: TopicPartition, offset: int) -> Any:
-    """The record at exactly this offset; None where it is gone."""
+    """The record at exactly this offset; None if it is gone."""
     [begin], [end] = (
         found.values()
         for found in (
@@ -234,18 +229,16 @@ def _rejection(record: Any) -> Rejection:
 
 @dataclass(slots=True)
 class Replay:
-    """What sending some rejections again comes to: those that can be sent, and how many cannot, by
-    reason.
-    """
+    """A plan to send rejections again: those that can be sent, and how many cannot, by reason."""
 
     ready: list[Rejection] = field(default_factory=list)
-    passed_over: dict[str, int] = field(default_factory=dict)
+    skipped: dict[str, int] = field(default_factory=dict)
 
-    def pass_over(self, reason: str) -> None:
-        self.passed_over[reason] = self.passed_over.get(reason, 0) + 1
+    def skip(self, reason: str) -> None:
+        self.skipped[reason] = self.skipped.get(reason, 0) + 1
 
 
-CUT = "cut when they were rejected, so not whole"
+CUT = "cut when they were rejected, so not complete"
 NO_SOURCE = "without the topic that they came from"
 EMPTY = "without key and value"
 EQUAL = "equal to others of the same topic"
@@ -260,15 +253,15 @@ async def plan(
 ) -> Replay:
     """Which of the `wanted` rejections can be sent again.
 
-    The worker hands on how often a record was sent again. What came back is passed over, and so is
-    its first rejection: sending it once more would change nothing. Raises `RejectionsError`, also
-    where more than `most` can be sent.
+    The worker records how often a record was sent again. Records that were rejected again are
+    skipped, and so are their first rejections: sending them once more would change nothing. Raises
+    `RejectionsError`, also if more than `most` can be sent.
     """
     found = Replay()
     chosen: dict[bytes, Rejection] = {}
     in_vain: set[bytes] = set()
     held = 0
-    # What came back did so after `until`, and perhaps for another reason.
+    # Read all: records may have been rejected again after `until`, or for another reason.
     async for one in read(settings, Wanted(since=wanted.since), passed):
         if one.replayed >= MOST_REPLAYS:
             in_vain.add(one.digest)
@@ -276,15 +269,15 @@ async def plan(
             continue
         source = one.source
         if one.headers.get(TRUNCATED) is not None:
-            found.pass_over(CUT)
+            found.skip(CUT)
         elif source is None or source[0] not in TOPICS:
-            found.pass_over(NO_SOURCE)
+            found.skip(NO_SOURCE)
         elif one.key is None and one.value is None:
-            found.pass_over(EMPTY)
+            found.skip(EMPTY)
         elif one.digest in in_vain:
-            found.pass_over(IN_VAIN)
+            found.skip(IN_VAIN)
         elif one.digest in chosen:
-            found.pass_over(EQUAL)
+            found.skip(EQUAL)
         else:
             chosen[one.digest] = one
             held += len(one.key or b"") + len(one.value or b"")
@@ -300,7 +293,7 @@ async def plan(
                 )
     for digest, one in chosen.items():
         if digest in in_vain:
-            found.pass_over(IN_VAIN)
+            found.skip(IN_VAIN)
         else:
             found.ready.append(one)
     return found
@@ -309,9 +302,9 @@ async def plan(
 async def send(settings: Settings, ready: Iterable[Rejection], sent: Callable[[], object]) -> int:
     """Send records again to the topics that they came from, with their original keys and values.
 
-    Kafka's timestamp is the time of rejection, moments after that of the original: an alarm of
-    yesterday is not late because it is sent again today. `sent` is called once a record is
-    delivered. Returns how many the broker refused as too large. Raises `RejectionsError`, saying
+    Their Kafka timestamp is the time of rejection, moments after the original one: an alarm of
+    yesterday is not late because it is sent again today. `sent` is called for each delivered
+    record. Returns how many the broker refused as too large. Raises `RejectionsError`, which states
     how many were delivered.
     """
     producer = AIOKafkaProducer(

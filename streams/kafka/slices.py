@@ -1,10 +1,9 @@
-"""Slices: runs of fetched records of one topic-partition, and the order in which they are handed
-on.
+"""Slices: consecutive fetched records of one topic-partition, and the order in which they are read.
 
-A slice says where it begins and where it ends, so that the state, which says what it expects next,
-can tell at once whether anything is missing or comes twice. Whatever is fetched waits in a
-`Backlog`, which reads a partition's topics side by side in time: an alarm must not be finished
-before its response, which lies in another topic, was read.
+A slice states its first and next offset. The state knows which offset it expects, so it detects
+missing and repeated records at once. Fetched slices wait in a `Backlog`, which merges the topics of
+a partition by record time: an alarm must not be finished before its response, which is in another
+topic, was read.
 """
 
 from __future__ import annotations
@@ -22,25 +21,25 @@ from streams.kafka.batches import Unreadable
 log = structlog.get_logger("alarm_fatigue")
 
 AHEAD_MS = 600_000
-"""How far, in record time, a topic may be read ahead of another one of its partition that has
+"""How far, in record time, a topic may be read ahead of another topic of its partition that has
 records waiting.
 """
 FAR_AHEAD_MS = 3_600_000
-"""The same where few records lie between: a small hospital's ten minutes are not worth a slice of
-their own. Well within the horizon, and what is read ahead is not worked on before `FEW_RECORDS`
-have come or a second has passed.
+"""The same if this adds at most `FEW_RECORDS` records: ten minutes of a small hospital are not
+worth a slice. This is well within the horizon, and facts read ahead stay pending until more records
+arrive or a second has passed.
 """
 FEW_RECORDS = 1_000
 TRUNCATED = "truncated"
-"""Header of an output record that was cut to what its topic takes; it is not whole."""
+"""Header of an output record that was cut to the limit of its topic."""
 REPLAYED = "replayed"
-"""Header of a record that was sent again from `rejected`: how often."""
+"""Header that holds how often a record was sent again from `rejected`."""
 PATIENCE_SECONDS = 10.0
-"""How long a topic whose records do not come holds up the others."""
+"""How long a topic whose records do not arrive blocks the others."""
 
 
 class Place(NamedTuple):
-    """A topic-partition; equal to Faust's and to the client's own."""
+    """A topic-partition; equal to Faust's and the client's tuples."""
 
     topic: Topic
     partition: int
@@ -48,32 +47,30 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Records of one topic-partition, by columns: all there are from offset `begin` up to, not
-    including, `next_offset`.
+    """All records of one topic-partition from offset `begin` up to, not including, `next_offset`,
+    by columns.
 
-    Offsets may have gaps, where compaction or transactions took some away, or batches cannot be
-    read; a slice of gaps alone has no records.
+    Offsets may have gaps because of compaction, transactions or unreadable batches. A slice of gaps
+    only has no records.
     """
 
     topic: Topic
     partition: int
     offsets: list[int]
     timestamps: list[int]
-    """The records' own times in Kafka, ms."""
+    """The records' Kafka timestamps, ms."""
     keys: list[bytes | None]
     values: list[bytes | None]
     begin: int
     next_offset: int
     epoch: int = 0
-    """Between which two seeks it was fetched: those of earlier ones are void."""
+    """The number of the seek before the fetch. Slices of earlier epochs are void."""
     moved: bool = False
-    """Whether it does not follow on what was fetched before, for the broker no longer has what
-    does.
+    """Whether it does not continue the slice before, because the broker no longer has the next
+    record.
     """
     replayed: Mapping[int, int] = field(default_factory=dict)
-    """How often a record was sent again from `rejected`, by offset; most never were, and are not in
-    it.
-    """
+    """How often records were sent again from `rejected`, by offset. Others are left out."""
     unreadable: tuple[Unreadable, ...] = ()
     """Batches among these offsets that could not be read, in order."""
 
@@ -85,7 +82,7 @@ class Slice:
         return Place(self.topic, self.partition)
 
     def cut(self, count: int) -> tuple[Slice, Slice]:
-        """The first `count` records, and the others; both are some."""
+        """The first `count` records, and the others; neither may be empty."""
         middle = self.offsets[count - 1] + 1
         head = tuple(one for one in self.unreadable if one.begin < middle)
         tail = self.unreadable[len(head) :]
@@ -95,7 +92,7 @@ class Slice:
         )
 
     def records(self, begin: int, end: int) -> Slice:
-        """The records at the places `begin` <= n < `end`, without what lies around them."""
+        """The records with the indexes `begin` <= n < `end`, without unreadable batches."""
         return self._part(slice(begin, end), self.begin, self.next_offset, False, ())
 
     def _part(
@@ -121,7 +118,7 @@ class Slice:
 
 
 def times_replayed(headers: Iterable[tuple[str, bytes | None]]) -> int:
-    """How often a record with these headers was sent again; 0 where they do not tell."""
+    """How often a record with these headers was sent again; 0 if they do not say."""
     for name, value in headers:
         if name == REPLAYED and value is not None and value.isdigit() and len(value) < 10:
             return int(value)
@@ -129,8 +126,8 @@ def times_replayed(headers: Iterable[tuple[str, bytes | None]]) -> int:
 
 
 class Reach(NamedTuple):
-    """How far a topic-partition was fetched, and how far it goes (None: the broker has not told
-    yet).
+    """How far a topic-partition was fetched, and its end (None until the broker has
+    reported it).
     """
 
     position: int
@@ -142,15 +139,13 @@ class Reach(NamedTuple):
 
 
 class Backlog:
-    """Fetched slices that wait, one a topic-partition at most, so that what is fetched ahead is
-    bounded.
-    """
+    """Fetched slices that wait: at most one per topic-partition, which bounds memory."""
 
     def __init__(self) -> None:
         self._lanes: dict[int, _Lane] = {}
         self._turns: deque[int] = deque()
         self.paused: frozenset[int] = frozenset()
-        """Partitions of which nothing is fetched or handed on; what they have waits (see
+        """Partitions that are not fetched or read; their slices wait (see
         `streams.partitions.pressure`).
         """
 
@@ -159,7 +154,7 @@ class Backlog:
         self._turns.clear()
 
     def wanted(self, places: Iterable[tuple[Topic, int]]) -> set[tuple[Topic, int]]:
-        """Those of `places` of which nothing waits, and that are not paused."""
+        """Those of `places` that have no waiting slice and are not paused."""
         reading = (place for place in places if place[1] not in self.paused)
         return {
             place
@@ -168,7 +163,7 @@ class Backlog:
         }
 
     def add(self, slices: Iterable[Slice], reached: Mapping[Place, Reach]) -> None:
-        """Slices of `wanted` places, and how far all places are fetched now that these are."""
+        """Add slices of `wanted` places, and how far all places are fetched now."""
         for place, reach in reached.items():
             self._lane(place.partition).reached[place.topic] = reach
         for one in slices:
@@ -183,9 +178,7 @@ class Backlog:
         return self._lanes[partition]
 
     def take(self, now: float) -> Slice | None:
-        """The next slice, partitions taking turns; `now` in seconds of any clock that does not go
-        back.
-        """
+        """The next slice; partitions take turns. `now` in seconds of any monotonic clock."""
         for _ in range(len(self._turns)):
             partition = self._turns[0]
             self._turns.rotate(-1)
@@ -197,7 +190,7 @@ class Backlog:
         return None
 
     def oldest(self) -> dict[Place, int]:
-        """Of places where something waits, the time (ms) of the record that is first in line."""
+        """The time (ms) of the first waiting record of each place that has one."""
         return {
             one.place: one.timestamps[0]
             for lane in self._lanes.values()
@@ -207,32 +200,32 @@ class Backlog:
 
 
 class _Lane:
-    """One partition's topics, side by side."""
+    """The topics of one partition, merged by record time."""
 
     def __init__(self) -> None:
         self.waiting: dict[Topic, Slice] = {}
         self.reached: dict[Topic, Reach] = {}
         self.absent: set[Topic] = set()
-        """Topics that nobody waits for any longer, until they come."""
+        """Topics that others no longer wait for, until they have records again."""
         self._read_to: dict[Topic, int] = {}
-        self._held_up_since: float | None = None
+        self._blocked_since: float | None = None
 
     def take(self, now: float) -> Slice | None:
         for topic, one in self.waiting.items():
-            if not one.timestamps:  # gaps belong to no time
+            if not one.timestamps:  # gaps have no time
                 return self.waiting.pop(topic)
         if not self.waiting:
             return None
         oldest = min(self.waiting.values(), key=lambda one: one.timestamps[0])
         limit, behind = self._limit(oldest.topic)
         if limit is not None and oldest.timestamps[0] > limit:
-            if self._held_up_since is None:
-                self._held_up_since = now
-            if now - self._held_up_since < PATIENCE_SECONDS:
+            if self._blocked_since is None:
+                self._blocked_since = now
+            if now - self._blocked_since < PATIENCE_SECONDS:
                 return None
             self.absent.add(behind)
             return self.take(now)
-        self._held_up_since = None
+        self._blocked_since = None
         del self.waiting[oldest.topic]
         if limit is not None and max(oldest.timestamps) > limit:
             count = next(n for n, time in enumerate(oldest.timestamps) if time > limit)
@@ -244,14 +237,14 @@ class _Lane:
                 )
             if count < len(oldest):
                 oldest, self.waiting[oldest.topic] = oldest.cut(count)
-        if oldest.timestamps[-1] >= 0:  # others have none
+        if oldest.timestamps[-1] >= 0:  # records may have no timestamp
             self._read_to[oldest.topic] = oldest.timestamps[-1]
         return oldest
 
     def _limit(self, of: Topic) -> tuple[int | None, Topic]:
-        """Up to which record time `of` may be read, and the topic that sets the limit.
+        """The record time up to which `of` may be read, and the topic that sets this limit.
 
-        None: no topic has more to come.
+        None if no other topic has more records.
         """
         lowest: tuple[int, Topic] | None = None
         for topic, reach in self.reached.items():
@@ -261,7 +254,7 @@ class _Lane:
                 time = self.waiting[topic].timestamps[0]
             elif reach.at_end:
                 continue
-            else:  # it has more, and none of it can be older than what came last
+            else:  # it has more records, none of them older than the last one read
                 time = self._read_to.get(topic, -AHEAD_MS - 2)
             if lowest is None or time < lowest[0]:
                 lowest = time, topic
@@ -269,13 +262,13 @@ class _Lane:
 
 
 def report_move(one: Slice, expected: int) -> None:
-    """The broker no longer has the record that the state expects; what it has begins at the
-    slice's.
+    """Log that the broker no longer has the expected record, and that reading continues
+    with `one`.
     """
     if one.begin > expected:
         log.warning(
-            "records are gone before they were read, most likely by the topic's retention; "
-            "going on with the first there is",
+            "records were deleted before they were read, most likely by the topic's retention; "
+            "continuing with the first record that exists",
             topic=one.topic,
             partition=one.partition,
             lost=one.begin - expected,
@@ -284,9 +277,9 @@ def report_move(one: Slice, expected: int) -> None:
         )
     else:
         log.warning(
-            "the topic ends before what was read of it, so it was made anew or cut off; "
-            "reading it from its beginning, with the state "
-            "kept: records known by their event_id are duplicates",
+            "the topic ends before the expected offset, so it was recreated or truncated; "
+            "reading it from its beginning with the present state: records with a known "
+            "event_id are duplicates",
             topic=one.topic,
             partition=one.partition,
             expected=expected,
@@ -295,9 +288,7 @@ def report_move(one: Slice, expected: int) -> None:
 
 
 class Skipped:
-    """Batches that could not be read: a line in the log for each, and counts by topic, for as long
-    as the worker runs.
-    """
+    """Logs batches that could not be read, and counts them by topic since the worker started."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = dict.fromkeys(TOPICS, 0)
@@ -305,8 +296,8 @@ class Skipped:
     def __call__(self) -> dict[str, int]:
         return dict(self._counts)
 
-    def note(self, one: Slice) -> None:
-        """What a slice could not bring."""
+    def add(self, one: Slice) -> None:
+        """Log and count the unreadable batches of a slice."""
         for batch in one.unreadable:
             self._counts[one.topic] += 1
             log.error(

@@ -1,4 +1,4 @@
-"""Topics: what the service reads and writes, created and checked."""
+"""Topics: creates and checks the topics that the service reads and writes."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from streams.settings import Settings
 
 DAY = 86_400_000
 LARGEST_RECORD = 16 << 20
-"""Bytes of the longest record that topics take: even what no device should send must get as far as
-`rejected`.
+"""Bytes of the longest record that topics accept. Even records that no device should send must
+reach `rejected`.
 """
 BEFORE_MAX = "message.timestamp.before.max.ms"
-"""The broker's guard against timestamps of the past; without a limit by default."""
+"""The broker's limit for timestamps in the past; none by default."""
 AFTER_MAX = "message.timestamp.after.max.ms"
-"""The broker's guard against timestamps of the future (Apache Kafka 3.6 and later)."""
-_HEADROOM = 64 << 10  # `rejected` adds headers to what it was given
+"""The broker's limit for timestamps in the future (Apache Kafka 3.6 and later)."""
+_HEADROOM = 64 << 10  # `rejected` adds headers to a record
 
 
 class TopicsError(Exception):
-    """Topics, or a broker, that the service cannot work with: one line that says what to do."""
+    """The service cannot work with the topics or the broker: one line that says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class TopicPlan:
-    """A topic as it should be; `retention` in ms, None = compacted, for ever."""
+    """The planned configuration of a topic; `retention` in ms, None for compacted topics."""
 
     name: str
     partitions: int
     retention: int | None
     max_bytes: int = 1 << 20
     max_ahead: int | None = None
-    """Of inputs: how far (ms) a producer's record timestamp may lie ahead of the broker's clock."""
+    """For inputs: how far (ms) a producer's record timestamp may be ahead of the broker's clock."""
 
     @property
     def config(self) -> dict[str, str]:
@@ -52,16 +52,16 @@ class TopicPlan:
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """What a topic does with records of the past; None where there is no limit, or the broker does
-    not tell.
+    """How a topic treats old records; None if there is no limit, or if the broker does not report
+    it.
     """
 
     retention: int | None = None
     """How long (ms) records are kept, by their timestamps."""
     before_max: int | None = None
-    """How old (ms) a record's timestamp may be, or the broker refuses the record."""
+    """The broker refuses records whose timestamp is older than this (ms)."""
     restamps: bool = False
-    """Whether the broker gives records the time of their arrival (LogAppendTime)."""
+    """Whether the broker sets timestamps to the time of arrival (LogAppendTime)."""
 
     @classmethod
     def of(cls, config: Mapping[str, str | None]) -> Keeping:
@@ -80,7 +80,7 @@ class Keeping:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What stands between a topic and its plan; `fatal` if the worker would count wrongly."""
+    """A difference between a topic and its plan; `fatal` if the worker would count wrongly."""
 
     topic: str
     message: str
@@ -95,9 +95,8 @@ def checkpoint_topic(group: str) -> str:
 
 
 def plans(settings: Settings, partitions: int) -> list[TopicPlan]:
-    """All topics of the service.
-
-    Inputs outlast the horizon, so that a new group can compute everything anew.
+    """All topics of the service. Inputs are kept for longer than the horizon, so that a new group
+    can compute everything again.
     """
     ahead = settings.policy.max_ahead
     inputs = [
@@ -113,10 +112,7 @@ def plans(settings: Settings, partitions: int) -> list[TopicPlan]:
 
 
 class Topics:
-    """The topics on a broker.
-
-    Raises `TopicsError` where the broker cannot be reached or refuses.
-    """
+    """The topics on a broker. Raises `TopicsError` if the broker cannot be reached, or refuses."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -150,12 +146,12 @@ class Topics:
             }
         except KafkaError as error:
             raise TopicsError(
-                f"the broker at {self._settings.broker} does not tell its topics "
+                f"the broker at {self._settings.broker} does not list its topics "
                 f"({type(error).__name__})"
             ) from None
 
     def missing(self) -> list[TopicPlan]:
-        """Topics to be created; with as many partitions as the existing inputs have."""
+        """Topics to be created, with as many partitions as the existing inputs have."""
         existing = self.partitions()
         counts = {existing[topic] for topic in TOPICS if topic in existing}
         number = counts.pop() if len(counts) == 1 else self._settings.partitions
@@ -173,7 +169,7 @@ class Topics:
         try:
             try:
                 self._admin.create_topics(topics, wait_for_metadata=True)
-            # brokers before 3.6 know no guard of timestamps; `check` says so
+            # brokers before 3.6 have no such limit; `check` reports it
             except InvalidConfigurationError:
                 for topic in topics.values():
                     topic["configs"].pop(AFTER_MAX, None)
@@ -185,18 +181,19 @@ class Topics:
             ) from None
 
     def check(self, wanted: int | None = None) -> list[Finding]:
-        """Everything wrong with the topics as they are; `wanted` partitions of inputs, if asked
-        for.
+        """All differences between the topics and their plans.
+
+        `wanted` is the desired number of input partitions, if any.
         """
         existing = self.partitions()
         findings = [Finding(plan.name, "missing", fatal=True) for plan in self.missing()]
         counts = {topic: existing[topic] for topic in TOPICS if topic in existing}
         if len(set(counts.values())) > 1:
-            told = ", ".join(f"{topic} {number}" for topic, number in counts.items())
+            listed = ", ".join(f"{topic} {number}" for topic, number in counts.items())
             findings.append(
                 Finding(
                     "alarms",
-                    f"the inputs must have equally many partitions, but have: {told}",
+                    f"the inputs must have equally many partitions, but have: {listed}",
                     fatal=True,
                 )
             )
@@ -236,7 +233,7 @@ class Topics:
                 findings.append(
                     Finding(
                         plan.name,
-                        "retention.ms: shorter than the horizon, so nothing can be computed anew",
+                        "retention.ms: shorter than the horizon, so nothing can be computed again",
                         fatal=False,
                     )
                 )
@@ -254,7 +251,7 @@ class Topics:
         return findings
 
     def limits(self) -> dict[str, int]:
-        """`max.message.bytes` of each output that is there, as far as the broker tells it."""
+        """`max.message.bytes` of each existing output, as far as the broker reports it."""
         known = self.partitions()
         found = {
             one.name: self._config(one.name).get("max.message.bytes")
@@ -268,21 +265,23 @@ class Topics:
         }
 
     def keeping(self) -> dict[str, Keeping]:
-        """What each input does with records of the past."""
+        """How each input treats old records."""
         return {topic: Keeping.of(self._config(topic)) for topic in TOPICS}
 
     def _unguarded(self, plan: TopicPlan, found: dict[str, str | None]) -> str | None:
-        """Why records may be dated ahead of the broker's clock; None if they cannot, or unknown."""
+        """Why records may be dated ahead of the broker's clock; None if they cannot, or
+        if unknown.
+        """
         if not found or found.get("message.timestamp.type") == "LogAppendTime":
             return None
         limit = found.get(AFTER_MAX)
         if limit is not None and int(limit) <= (plan.max_ahead or 0):
             return None
         if limit is None:
-            if "message.timestamp.type" not in found:  # the embedded broker tells few settings
+            if "message.timestamp.type" not in found:  # the embedded broker reports few settings
                 return None
             return (
-                "this broker cannot refuse timestamps of the future (Kafka before 3.6): "
+                "this broker cannot refuse timestamps in the future (Kafka before 3.6): "
                 "set message.timestamp.type=LogAppendTime"
             )
         remedy = (
@@ -290,12 +289,12 @@ class Topics:
             f"--topic {plan.name} --add-config {AFTER_MAX}={plan.max_ahead}"
         )
         return (
-            f"{AFTER_MAX}: {limit}, expected at most {plan.max_ahead}, or one record of the future "
-            f"makes a facility's present late; run: {remedy}"
+            f"{AFTER_MAX}: {limit}, expected at most {plan.max_ahead}: otherwise one record from "
+            f"the future makes a facility's current records late; run: {remedy}"
         )
 
     def _config(self, topic: str) -> dict[str, str | None]:
-        """A topic's settings, as far as the broker tells them (the embedded one tells few)."""
+        """A topic's settings, as far as the broker reports them (the embedded one reports few)."""
         try:
             answer = self._admin.describe_configs(
                 [ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all"
@@ -311,7 +310,7 @@ class Topics:
 
 
 def current_limits(settings: Settings) -> dict[str, int]:
-    """`Topics.limits` as they are now; nothing where the broker does not answer."""
+    """`Topics.limits` as they are now; empty if the broker does not answer."""
     try:
         with Topics(settings) as known:
             return known.limits()

@@ -1,24 +1,24 @@
-"""The batch transport: Faust's Kafka consumer, with source records fetched, handed on and sought by
+"""The batch transport: Faust's Kafka consumer, which fetches, passes on and seeks source records by
 the slice.
 
-Stock Faust makes four asyncio tasks of every record; here one message carries a `Slice` of
-thousands, and all else stays Faust's: groups, assignment, rebalancing, and recovery, whose
-changelog records still come one by one.
+Faust itself creates four asyncio tasks for every record. Here, one message carries a `Slice` of
+thousands. Faust still handles groups, assignment, rebalancing and recovery, whose changelog records
+are read one by one.
 
-Four rules keep it exact (as of faust-streaming 0.15 and aiokafka 0.14, whose insides this rests on;
-tests watch them):
+Four rules keep reading exact. (They rely on internals of faust-streaming 0.15 and aiokafka 0.14,
+which tests check.)
 
-- *The state says where to read on.* After a rebalance, and whenever something fetched may have got
-  lost, the consumer seeks to what the state expects next; what the group has committed is
-  information for others, and nobody here asks for it.
-- *A seek begins a new epoch*, and slices of earlier ones are void, wherever they are on their way.
-- *Slices join without gap.* The client moves a position by itself only where the broker no longer
-  has what it was asked for; the slice that comes next then says so.
-- *Committed records of the sources alone count.* Fetches of sources ask for no others; changelogs
-  are read to their very end, for a stranger's open transaction must not hide checkpoints.
+- *The state determines where reading continues.* After a rebalance, and whenever fetched data may
+  have been lost, the consumer seeks to the offsets that the state expects. Committed offsets of the
+  group are information for others and are not used here.
+- *A seek begins a new epoch.* Slices of earlier epochs are void, wherever they are.
+- *Slices are contiguous.* The client moves a position by itself only if the broker no longer has
+  the requested record; the next slice is then marked as moved.
+- *Only committed records of sources count.* Fetches of sources request no others. Changelogs are
+  read to their end, because a foreign open transaction must not hide checkpoints.
 
-Memory is bounded: per topic-partition one fetch that the client holds, one batch of it inflated,
-one slice that waits, and a few in the agent's hands.
+Memory is bounded: for each topic-partition, there is one fetch in the client, one inflated batch
+and one waiting slice, and the agent has a few slices.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ IDLE_FETCH_MS = 500
 BUSY_FETCH_MS = 10
 """How long the broker waits for something new before it answers a fetch with nothing."""
 REBALANCING_SECONDS = 0.01
-"""How often is looked whether a rebalance is over."""
+"""How often the end of a rebalance is checked."""
 SLICES_IN_HAND = 2
-"""Slices handed on and not yet worked off: one that is, and one so that nobody waits."""
+"""Slices passed on and not yet finished: the one being processed, and the next one."""
 COMMIT_SECONDS = 5.0
 """How long a commit may take. Nothing depends on it."""
 
@@ -58,21 +58,21 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._expected: dict[TP, int] = {}
-        """Where each source partition must go on: where the last seek or slice ended."""
+        """The next offset of each source partition, after the last seek or slice."""
         self._epoch = -1
-        """Of the last seek.
+        """The epoch of the last seek.
 
-        A fetch that was asked for in another epoch must not move positions: nobody would take what
-        it found.
+        A fetch that was requested in another epoch must not move positions, because its slices
+        would be dropped.
         """
         self._suspects: dict[TP, int] = {}
-        """Where a batch with a wrong checksum was found, and is fetched once more."""
+        """Offsets of batches with a wrong checksum, which are fetched once more."""
 
     async def on_start(self) -> None:
         await super().on_start()
         fetcher = self._consumer._fetcher
-        # The client has one fetch under way at a time, of the partitions of which nothing waits to
-        # be read. What waits must not hold up the others' fetch.
+        # The client has one fetch under way at a time, for the partitions without waiting data.
+        # Partitions with waiting data must not delay the fetch of the others.
         fetcher._prefetch_backoff = 0
         plan = fetcher._get_actions_per_node
 
@@ -83,26 +83,26 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             try:
                 requests, *rest = plan(assignment)
             finally:
-                # for whoever asks where a changelog ends
+                # for requests for the end of a changelog
                 fetcher._isolation_level = READ_UNCOMMITTED
             return (_of_changelogs(requests) if recovering else requests, *rest)
 
         fetcher._get_actions_per_node = plan_fetch
 
     def _fetch_wait_ms(self, waiting: Collection[TP]) -> int:
-        """For the next fetch, while records of `waiting` partitions have yet to be read.
+        """How long the broker may wait in the next fetch, while `waiting` partitions have unread
+        data.
 
-        A long fetch of partitions without news must not hold up those that are read meanwhile: in
-        recovery, these are changelogs, and the source topics that bring nothing made of every fetch
-        of them half a second. Later nobody reads changelogs, and one fetch of them always waits.
+        A long fetch of idle partitions must not delay those that are being read. In recovery, these
+        are changelogs, each fetch of which would take half a second because of idle sources. Later,
+        changelogs are not read, and a fetch of them would always wait.
         """
         busy = self.app.in_recovery or not self._expected.keys().isdisjoint(waiting)
         return BUSY_FETCH_MS if busy else IDLE_FETCH_MS
 
     async def seek_sources(self, offsets: Mapping[TP, int], epoch: int) -> None:
-        """Begin `epoch` at `offsets`.
-
-        Changelogs are left alone: a recovery may have begun to read them.
+        """Begin `epoch` at `offsets`. Changelogs do not move: a recovery may have begun to read
+        them.
         """
         await self.call_thread(self._seek_sources, offsets, epoch)
 
@@ -117,10 +117,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     async def fetch_slices(
         self, wanted: set[TP], timeout: float, epoch: int
     ) -> tuple[list[Slice], dict[Place, Reach]]:
-        """Slices of `wanted` partitions, one each of those that have some, and how far all
-        partitions are read.
+        """At most one slice of each of the `wanted` partitions, and how far all partitions are
+        read.
 
-        Waits for the first up to `timeout` seconds.
+        Waits up to `timeout` seconds for the first one.
         """
         found: tuple[list[Slice], dict[Place, Reach]] = await self.call_thread(
             self._fetch_slices, wanted, timeout, epoch
@@ -140,14 +140,16 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                 waiter = fetcher._create_fetch_waiter()
                 await asyncio.wait([waiter], timeout=timeout)
                 if waiter.done():
-                    waiter.result()  # raises what is critical
+                    waiter.result()  # raises critical errors
                     slices = self._read(fetcher, wanted, epoch)
                 else:
                     waiter.cancel()
             return slices, self._reached(fetcher)
 
     def _read(self, fetcher: Any, wanted: set[TP], epoch: int) -> list[Slice]:
-        """As aiokafka's `Fetcher.fetched_records`, by slices, and with an eye on positions."""
+        """Like aiokafka's `Fetcher.fetched_records`, but by slices, and with checks of
+        positions.
+        """
         slices: list[Slice] = []
         if (
             epoch != self._epoch
@@ -161,7 +163,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                 continue
             if type(result) is not FetchResult:
                 if slices:
-                    break  # these first: raising would lose them
+                    break  # return these first: raising would lose them
                 del fetcher._records[tp]
                 fetcher._notify(fetcher._wait_consume_future)
                 result.check_raise()
@@ -202,8 +204,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         }
 
     def ends(self, tp: TP) -> tuple[int, int] | None:
-        """Where a partition ends for readers, and where with open transactions; None where it is
-        not known, or not assigned.
+        """The end of a partition for readers, and its end with open transactions.
+
+        None if it is not known, or if the partition is not assigned.
         """
         subscription = self._ensure_consumer()._subscription.subscription
         if (
@@ -217,7 +220,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return None if readable is None else (readable, state.highwater)
 
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
-        """Commit `offsets`; returns whether the group took them, as it does from members alone."""
+        """Commit `offsets`. Returns whether the group accepted them; it accepts only its
+        members.
+        """
         return bool(await self.call_thread(self._commit_offsets, offsets))
 
     async def _commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
@@ -258,20 +263,20 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
 
 def _of_changelogs(requests: list[tuple[int, Any]]) -> list[tuple[int, Any]]:
-    """Fetch requests without the source topics, which nobody reads in recovery."""
+    """Fetch requests without the source topics, which are not read in recovery."""
     for _, request in requests:
         request._topics = [one for one in request.topics if one[0] not in TOPICS]
     return [(node, request) for node, request in requests if request.topics]
 
 
 def _readable_end(state: Any) -> int | None:
-    """Where a partition ends for readers of committed records: behind it, transactions are open."""
+    """The end of a partition for readers of committed records; beyond it, transactions are open."""
     end: int | None = state.highwater
     return end if end is None or state.lso is None or state.lso < 0 else min(end, state.lso)
 
 
 class Consumer(driver.Consumer):
-    """Hands on source records by slices, those of a partition's topics side by side in time;
+    """Passes on source records by slices, with the topics of a partition merged by record time, and
     changelog records one by one.
     """
 
@@ -291,8 +296,8 @@ class Consumer(driver.Consumer):
     # -- slices out
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
-        # Faust's set is live: an end of recovery would empty it in the middle of a fetch, and no
-        # partitions means all.
+        # Copy Faust's set, which the end of recovery would empty during a fetch; an empty set would
+        # mean all partitions.
         active = set(active_partitions or ())
         changelogs = {tp for tp in active if self._is_changelog_tp(tp)}
         if changelogs or not active:
@@ -301,7 +306,7 @@ class Consumer(driver.Consumer):
         return {} if one is None else {TP(*one.place): [one]}
 
     async def _next_slice(self, active: set[TP], timeout: float) -> Slice | None:
-        # Faust empties its buffers once more at the end of it, after the seek
+        # Faust empties its buffers again at the end of a rebalance, after the seek
         if self.app.rebalancing:
             await asyncio.sleep(REBALANCING_SECONDS)
             return None
@@ -328,7 +333,7 @@ class Consumer(driver.Consumer):
 
     async def _wait_next_records(self, timeout: float) -> Any:
         records, _ = await super()._wait_next_records(timeout)
-        return records, None  # none to be left out: what is no longer wanted was not asked for
+        return records, None  # leave none out: only wanted partitions were fetched
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
         if not isinstance(record, Slice):
@@ -342,15 +347,15 @@ class Consumer(driver.Consumer):
         return one.epoch == self.epoch
 
     def finished(self, one: Slice) -> None:
-        """A slice handed on is worked off: there is room for another."""
+        """A slice was processed: another one may be passed on."""
         if self.is_current(one):
             self._in_hand -= 1
             self._room.set()
 
     def on_buffer_full(self, tp: TP) -> None:
-        """Faust's own brake, which would stop a partition for a second at a time.
+        """Disable Faust's own throttle, which would stop a partition for a second at a time.
 
-        `SLICES_IN_HAND` is ours.
+        `SLICES_IN_HAND` replaces it.
         """
 
     def on_buffer_drop(self, tp: TP) -> None:
@@ -359,15 +364,16 @@ class Consumer(driver.Consumer):
     # -- positions
 
     async def perform_seek(self) -> None:
-        """Faust's call after a rebalance, and whenever it drops what was fetched: go to where the
-        state stands.
+        """Seek to the offsets that the state expects.
+
+        Faust calls it after a rebalance, and whenever it drops fetched data.
         """
         self.epoch += 1
         self.backlog.clear()
         self._in_hand = 0
         self._room.set()
         offsets: dict[TP, int] = self.app.work.expected_offsets()
-        # so that Faust takes nothing for read already
+        # so that Faust regards nothing as already read
         self._read_offset.update(dict.fromkeys(offsets))
         await self._thread.seek_sources(offsets, self.epoch)
 
@@ -375,16 +381,15 @@ class Consumer(driver.Consumer):
         return await self._thread.commit_offsets(offsets)
 
     def highwater(self, tp: TP) -> int | None:
-        """The offset up to which records of a source can be read (its last stable offset), so that
-        lag ends there.
+        """The offset up to which a source can be read (its last stable offset), where lag ends.
 
-        None where it is not known, or the partition just not assigned.
+        None if it is not known, or if the partition is not assigned.
         """
         ends = self._thread.ends(tp)
         return None if ends is None else ends[0]
 
     def lags(self, expected: Mapping[TP, int]) -> dict[tuple[str, int], int | None]:
-        """Records from the `expected` offsets to the end of each source; None where unknown."""
+        """Records from the `expected` offsets to the end of each source; None if unknown."""
         ends = {tp: self.highwater(tp) for tp in expected}
         return {
             (tp.topic, tp.partition): None if end is None else max(end - expected[tp], 0)
@@ -392,8 +397,8 @@ class Consumer(driver.Consumer):
         }
 
     def uncommitted(self, tp: TP) -> int:
-        """Offsets of a source that cannot be read yet, because transactions before or among them
-        are open.
+        """The number of offsets of a source that cannot be read yet because of open
+        transactions.
         """
         ends = self._thread.ends(tp)
         return 0 if ends is None else ends[1] - ends[0]
@@ -407,7 +412,8 @@ class Consumer(driver.Consumer):
         return [] if self._thread is None else self._thread.connections()
 
     def partition_counts(self, topics: Iterable[Topic]) -> dict[Topic, int]:
-        """How many partitions topics have, as of the last metadata (at most some ten seconds ago).
+        """The number of partitions of topics, from the last metadata (about ten seconds old at
+        most).
 
         Topics that the broker has not reported are left out.
         """
@@ -416,32 +422,18 @@ class Consumer(driver.Consumer):
     # -- rebalancing
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Store the state first, so that the next worker need not read it all again."""
+        """Store the state first, so that the next worker must read less again."""
         await self.app.work.hand_over()
         await super().on_partitions_revoked(revoked)
 
 
 class Slices(faust.Schema):
-    """A topic whose messages carry slices, which nobody decodes on the way."""
+    """The schema of topics whose messages carry slices, which are not decoded."""
 
-    def loads_key(
-        self,
-        app: Any,  # noqa: ARG002
-        message: Any,  # noqa: ARG002
-        *,
-        loads: Any = None,  # noqa: ARG002
-        serializer: Any = None,  # noqa: ARG002
-    ) -> None:  # Faust's signature
+    def loads_key(self, *_: Any, **__: Any) -> None:
         return None
 
-    def loads_value(
-        self,
-        app: Any,  # noqa: ARG002
-        message: Any,
-        *,
-        loads: Any = None,  # noqa: ARG002
-        serializer: Any = None,  # noqa: ARG002
-    ) -> Any:
+    def loads_value(self, app: Any, message: Any, **_: Any) -> Any:  # noqa: ARG002  # as Faust's
         return message.value
 
 

@@ -98,7 +98,7 @@ class Reader:
             )
             raise
         self.in_hand = None
-        self.unreadable_batches.note(one)
+        self.unreadable_batches.add(one)
         self.taken_in += len(one)
         self._observe_delays(one.topic, taken.accepted_at, self._clock())
         held.arrived += len(one)

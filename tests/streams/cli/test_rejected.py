@@ -293,7 +293,7 @@ def test_what_cannot_or_must_not_be_sent_again_is_passed_over_and_said(shared: B
     )
     done = rejected(shared, "replay", "--until", str(AT + 1), "--yes")
     assert done.out.decode().splitlines() == [
-        "skipped: 1 cut when they were rejected, so not whole",
+        "skipped: 1 cut when they were rejected, so not complete",
         "skipped: 1 equal to others of the same topic",
         "skipped: 2 sent again before, and rejected again",
         "skipped: 1 without key and value",

@@ -213,7 +213,7 @@ def test_a_transaction_open_for_long_is_named_by_the_page_and_by_a_worker_that_s
     health = Health(now=1.0, answered_at=1.0, held_back=held)
     says = (
         "topic alarms: a producer's transaction has been open for 3 min (partition 3 and 1 more); "
-        "what was sent since then is not counted before it ends"
+        "records sent since then are counted only after it ends"
     )
     assert [one.says for one in health.warned()] == [says]
     told = currency({"H01": 0.0}, None, health, 4)
@@ -231,7 +231,7 @@ def test_what_waits_for_a_short_transaction_is_not_said_to_be_counted() -> None:
     worker.uncommitted = 4
     with Site(worker) as site:
         assert (
-            "and 4 records it holds wait to be counted"
+            "and 4 of its records wait to be counted"
             in site.get("/api/v1/units").json["currency"]["says"]
         )
 
@@ -242,13 +242,13 @@ def test_nothing_is_claimed_from_silence() -> None:
         assert "all records" not in currency({"H": 0.0}, health.not_ready, health, 0).says
     unknown = Health(now=1000.0, answered_at=1000.0)
     assert currency({"H": 0.0}, None, unknown, None).state == "behind"
-    assert "3 records it holds wait to be counted" in currency({"H": 0.0}, None, unknown, 3).says
+    assert "3 of its records wait to be counted" in currency({"H": 0.0}, None, unknown, 3).says
 
 
 def test_facilities_that_cannot_be_measured_are_said_in_words() -> None:
     health = Health(now=1.0, answered_at=1.0, unmeasured=1)
     assert [one.says for one in health.warned()] == [
-        "the numbers of 1 facility could not be worked out and are not shown"
+        "the numbers of 1 facility could not be computed and are not shown"
     ]
     assert currency({"H01": 0.0}, None, health, 0).state == "incomplete"
 

@@ -280,7 +280,7 @@ def test_shifts_are_compared_over_hours_of_which_everything_is_known() -> None:
             600,
             None,
             "current",
-            "up to date: the broker answered 2 s ago, and all records it holds are counted",
+            "up to date: the broker answered 2 s ago, and all its records are counted",
         ),
         (
             601,
@@ -332,7 +332,7 @@ def test_without_any_alarm_it_says_what_to_look_at() -> None:
     assert found["currency"] | {"facilities": []} == found["currency"]
     assert (
         found["currency"]["says"]
-        == "no alarm event has come in yet: is anything sent to the topic alarms?"
+        == "no alarm event has arrived yet: is anything sent to the topic alarms?"
     )
 
 

@@ -45,11 +45,11 @@ def worker() -> FakeWorker:
             {"token": TOKEN, "token_file": "t"},
             "web: token: expected it here or in web.token_file, not both",
         ),
-        ({"tls_cert_file": "c"}, "web: tls_cert_file: expected tls_key_file beside it, or neither"),
-        ({"tls_key_file": "k"}, "web: tls_cert_file: expected tls_key_file beside it, or neither"),
+        ({"tls_cert_file": "c"}, "web: tls_cert_file: expected tls_key_file as well, or neither"),
+        ({"tls_key_file": "k"}, "web: tls_cert_file: expected tls_key_file as well, or neither"),
         (
             {"tls_client_ca_file": "a"},
-            "web: tls_client_ca_file: expected tls_cert_file and tls_key_file beside it",
+            "web: tls_client_ca_file: expected tls_cert_file and tls_key_file as well",
         ),
     ],
 )

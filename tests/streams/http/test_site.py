@@ -144,7 +144,7 @@ def test_five_questions_are_answered_at_once(browser: Browser) -> None:
         )
         assert (
             answer(page, "current")
-            == "Yes\nUp to date: the broker answered 2 s ago, and all records it holds are counted. Last alarm event: 10:09:40."
+            == "Yes\nUp to date: the broker answered 2 s ago, and all its records are counted. Last alarm event: 10:09:40."
         )
         assert (
             answer(page, "before").replace("\u00a0", " ")
@@ -221,7 +221,7 @@ def test_nothing_to_show_says_why(browser: Browser) -> None:
     worker = FakeWorker(Engine(Policy()))
     with Site(worker) as site, Screen(browser, site) as page:
         expect(page.locator("#empty")).to_have_text(
-            "No alarm event has come in yet: is anything sent to the topic alarms?"
+            "No alarm event has arrived yet: is anything sent to the topic alarms?"
         )
         assert answer(page, "worst").startswith("No one yet")
         assert answer(page, "current").startswith("No data yet")

@@ -101,7 +101,7 @@ def test_settings_that_lose_data_are_found() -> None:
         "state is lost" in done.err
     )
     assert (
-        "warning: labels: retention.ms: shorter than the horizon, so nothing can be computed anew"
+        "warning: labels: retention.ms: shorter than the horizon, so nothing can be computed again"
         in done.err
     )
     assert "warning: labels: max.message.bytes: 1000, expected" in done.err
