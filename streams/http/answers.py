@@ -1,4 +1,4 @@
-"""Answers: a JSON document ready to be sent, and the two ways of having none."""
+"""Answers: a JSON document ready to be sent, and the errors for requests without an answer."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _GZIP_FROM = 1024  # bytes
 
 
 class QueryError(ValueError):
-    """A query that cannot be answered: one line."""
+    """An invalid query: one line."""
 
 
 class NotHere(LookupError):
-    """This worker shows nothing of that name: one line."""
+    """This worker does not show the named unit or facility: one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A document, plain and compressed, and what tells it from others."""
+    """A document, plain and compressed, and its entity tag."""
 
     body: bytes
     compressed: bytes

@@ -1,7 +1,8 @@
-"""A web connection: aiohttp's, with time-outs for headers and readers, and a log without requests.
+"""Web connections: aiohttp's, with time-outs for headers and for slow readers, and without requests
+in the log.
 
-aiohttp limits neither how long a header may take nor how long a client may leave an answer unread,
-and logs malformed requests with their first line, which may hold a token.
+aiohttp limits neither the time for a header nor the time that a client may leave an answer unread.
+It logs malformed requests with their first line, which may hold a token.
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ HEADER_BYTES = 32 << 10
 LINE_BYTES = 8190
 """Longest line of a header, and longest target (aiohttp's default)."""
 STALL_SECONDS = 30.0
-"""How long a client may leave an answer unread, once the buffers on the way are full."""
+"""How long a client may leave an answer unread when the buffers in between are full."""
 LINGERING_SECONDS = 2.0
-"""How long a body that nobody asked for is read and dropped, so that the client sees the answer."""
+"""How long an unwanted body is read and dropped, so that the client sees the answer."""
 ALLOWED = ("GET", "HEAD")
 
 _METHOD = re.compile(r"b['\"][A-Za-z][A-Za-z0-9_-]{0,31} ")
-"""A method that aiohttp does not know, in its message: the request's first line as bytes."""
+"""Finds an unknown method in aiohttp's message, which holds the request's first line as bytes."""
 
 
 class Connection(RequestHandler):
-    """One client's connection. `lost` is called when it is over."""
+    """The connection of one client. `lost` is called when it ends."""
 
     def __init__(
         self,
@@ -60,7 +61,7 @@ class Connection(RequestHandler):
             access_log=None,  # type: ignore[arg-type]  # aiohttp's own way to have none
         )
         self.probes_only = probes_only
-        """Whether it was accepted from the reserve, for /healthz and /ready alone."""
+        """Whether it was accepted from the reserve, only for /healthz and /ready."""
         self.requests = 0
         self._refusals = refusals
         self._header_seconds = header_seconds
@@ -73,11 +74,11 @@ class Connection(RequestHandler):
 
     @property
     def busy(self) -> bool:
-        """Whether a complete request is being answered, or waits to be."""
+        """Whether a complete request is being answered or waits."""
         return self._request_in_progress or bool(self._messages)
 
     def abort(self) -> None:
-        """Close at once, whatever is under way."""
+        """Close at once, even during an answer."""
         if self.transport is not None:
             self.transport.abort()
 
@@ -97,7 +98,7 @@ class Connection(RequestHandler):
         before = self._request_count
         try:
             super().data_received(data)
-        except Exception:  # a parser that fails must not reach asyncio's log, which shows the data
+        except Exception:  # else asyncio would log the data
             self._refusals.count("malformed")
             self.abort()
             return
@@ -115,12 +116,12 @@ class Connection(RequestHandler):
                 self._await_header()
 
     def _give_targets(self) -> None:
-        """A CONNECT without a target leaves aiohttp without one; it is to be refused as any
-        CONNECT.
+        """Give a target to a CONNECT without one, which aiohttp cannot handle, so that it is
+        refused like any CONNECT.
         """
-        for place, (message, body) in enumerate(self._messages):
+        for index, (message, body) in enumerate(self._messages):
             if isinstance(message, RawRequestMessage) and message.url is None:
-                self._messages[place] = message._replace(method="CONNECT", url=URL("/")), body
+                self._messages[index] = message._replace(method="CONNECT", url=URL("/")), body
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -157,7 +158,7 @@ class Connection(RequestHandler):
             self.abort()
 
     def _refuse(self, reason: str, status: str) -> None:
-        """Answer outside aiohttp, which knows of no request yet, and close."""
+        """Answer without aiohttp, which has no request yet, and close."""
         self._refusals.count(reason)
         self._cancel_header_timer()
         if self.transport is not None and not self.busy:
@@ -172,10 +173,10 @@ class Connection(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002  # aiohttp's, with the request's first line in it
     ) -> StreamResponse:
-        """The answer to a malformed request, or to one whose page failed."""
+        """The answer to a malformed request, or to a request whose handler failed."""
         headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
         if isinstance(exc, UnicodeError) and "Expect" in request.headers:
-            # aiohttp repeats an expectation that it does not know, and cannot if it is no text.
+            # aiohttp repeats an unknown expectation, which fails if it is not UTF-8.
             self._refusals.count("malformed")
             status, text = 417, "expectation failed\n"
         elif status >= 500:
@@ -188,9 +189,8 @@ class Connection(RequestHandler):
                 status, text = 405, "method not allowed\n"
                 headers["Allow"] = ",".join(ALLOWED)
         if request.writer.output_size > 0:
-            raise ConnectionError("part of an answer is sent already")
-        # In the form of the interface's own errors: what cannot be parsed has no path by which to
-        # tell pages apart.
+            raise ConnectionError("part of an answer was already sent")
+        # In the form of the interface's errors: a request that cannot be parsed has no path.
         error = {"error": text.removesuffix("\n")}
         response = Response(
             status=status,
@@ -207,7 +207,7 @@ class Connection(RequestHandler):
 
 
 def _where(error: BaseException | None) -> dict[str, str]:
-    """The kind of an error and the innermost places it passed; no message, which may hold data."""
+    """The type of an error and its innermost stack frames; not its message, which may hold data."""
     if error is None:
         return {"error": "time-out"}
     frames = traceback.extract_tb(error.__traceback__)[-3:]

@@ -1,9 +1,9 @@
-"""The door: accepts web connections within bounds, before anything is read from them.
+"""The door: accepts a bounded number of web connections, before anything is read from them.
 
 A connection counts from when it is accepted, so TLS handshakes count as well. At the bound, a new
-connection replaces the one that has waited longest without sending a request: scrapes and probes
-send theirs at once, the connections of an attack do not. If every connection is busy, a small
-reserve still answers /healthz and /ready.
+connection replaces the one that has been open longest without sending a request: scrapers and
+probes send theirs at once, attackers do not. If all connections are busy, a small reserve still
+answers /healthz and /ready.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ from streams.settings import WebSettings
 log = structlog.get_logger("alarm_fatigue")
 
 RESERVED_CONNECTIONS = 16
-"""Accepted beyond the bounds while all others are busy, for /healthz and /ready alone."""
+"""Accepted beyond the bounds while all others are busy, only for /healthz and /ready."""
 RESERVED_DESCRIPTORS = 128
-"""File descriptors kept for Kafka (a few a broker), checkpoints and the process itself."""
+"""File descriptors kept for Kafka (a few per broker), checkpoints and the process itself."""
 LEAST_CONNECTIONS = 8
-"""Served however few file descriptors there are."""
+"""Accepted even if there are few file descriptors."""
 BACKLOG = 128
-"""Connections that the kernel holds until they are accepted (asyncio's default is 100)."""
+"""Connections that wait in the kernel until they are accepted (asyncio's default is 100)."""
 ACCEPTED_AT_ONCE = 16
-"""Accepted in one pass of the event loop; other work runs between passes."""
+"""Accepted in one pass of the event loop, between which other work runs."""
 ACCEPTED_PER_SECOND = 400
-"""More wait in the kernel: a flood of connections must leave time for alarms. One connection costs
-about 0.2 ms, so this bounds their share of the processor to a tenth."""
+"""Further connections wait in the kernel, so that a flood of them leaves time for alarms. One costs
+about 0.2 ms, so this limits their share of the processor to a tenth."""
 SHUTDOWN_SECONDS = 2.0
 """How long a stopping server waits for answers under way."""
 
 
 class Slot:
-    """One connection, from when it is accepted to its end."""
+    """One connection, from its acceptance to its end."""
 
     def __init__(self, address: str, probes_only: bool) -> None:
         self.address = address
@@ -69,7 +69,7 @@ class Slot:
 
 
 class Slots:
-    """The open connections, in all and by address, in the order in which they were accepted."""
+    """The open connections, all and by address, in the order of acceptance."""
 
     def __init__(self, most: int, most_per_address: int) -> None:
         self.most = most
@@ -82,13 +82,13 @@ class Slots:
         return len(self._all) + len(self._reserve)
 
     def enter(self, address: str) -> tuple[Slot | None, Slot | None]:
-        """A slot for a new connection, or None; and the slot to be closed for it, or None."""
+        """A slot for a new connection (or None), and the slot to be closed for it (or None)."""
         theirs = self._by_address.get(address, {})
         victim = None
         if len(theirs) >= self.most_per_address:
             victim = _least_useful(theirs)
         elif len(self._all) >= self.most:
-            # Of the address with the most connections: an attack from one pays for itself.
+            # From the address with the most connections, so that an attack hits its own ones.
             crowds = sorted(self._by_address.values(), key=len, reverse=True)
             victim = next(filter(None, map(_least_useful, crowds)), None)
         else:
@@ -112,7 +112,7 @@ class Slots:
         return slot
 
     def leave(self, slot: Slot) -> None:
-        """Free a slot; one that is free already stays so."""
+        """Free a slot; it may already be free."""
         self._reserve.pop(slot, None)
         self._all.pop(slot, None)
         theirs = self._by_address.get(slot.address)
@@ -132,8 +132,8 @@ def _least_useful(slots: dict[Slot, None]) -> Slot | None:
 
 
 def address_of(peer: Any) -> str:
-    """What connections are counted by: an IPv4 address, or an IPv6 network of 64 bits, because one
-    client may own all of it.
+    """The address by which connections are counted: an IPv4 address, or an IPv6 network of 64 bits,
+    because one client may own all of it.
 
     >>> address_of(("2001:db8::1:2", 50000, 0, 0)), address_of(("::ffff:10.0.0.7", 50000, 0, 0))
     ('2001:db8::', '10.0.0.7')
@@ -151,9 +151,9 @@ def address_of(peer: Any) -> str:
 
 
 def most_connections(wanted: int, descriptors: int | None = None) -> int:
-    """How many connections may be open, so that Kafka and checkpoints never lack descriptors.
+    """How many connections may be open, so that descriptors remain for Kafka and checkpoints.
 
-    `descriptors` is the process's limit; None asks for it.
+    `descriptors` is the limit of the process, by default the present one.
     """
     if descriptors is None:
         descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
@@ -224,7 +224,7 @@ class Door(web.BaseSite):
                 max_connections=most,
             )
         self._sockets = await _listen(self._loop, self._host, self._port)
-        self._server = _Listening(self)  # type: ignore[assignment]  # all that the runner asks of it
+        self._server = _Listening(self)  # type: ignore[assignment]  # all that the runner needs of it
         self._watch()
 
     def _watch(self) -> None:
@@ -237,7 +237,7 @@ class Door(web.BaseSite):
             self._loop.remove_reader(one.fileno())
 
     def _rest(self, seconds: float) -> None:
-        """Leave new connections in the kernel's queue for a while."""
+        """Leave new connections in the kernel's queue for `seconds`."""
         self._unwatch()
         if self._accept_timer is None:
             self._accept_timer = self._loop.call_later(seconds, self._watch)
@@ -277,14 +277,14 @@ class Door(web.BaseSite):
 
         def over(_: object) -> None:
             self._tasks.discard(task)
-            if slot.connection is None:  # also where the task was cancelled before it began
+            if slot.connection is None:  # also if the task was cancelled before it began
                 self.slots.leave(slot)
                 connected.close()
 
         task.add_done_callback(over)
 
     async def _serve(self, connected: socket.socket, slot: Slot) -> None:
-        """Give a connection to aiohttp, once its TLS handshake is done."""
+        """Pass a connection to aiohttp after its TLS handshake."""
         seconds = self._settings.header_timeout / 1000
         connection = Connection(
             self._runner.server,
@@ -307,7 +307,7 @@ class Door(web.BaseSite):
         slot.connection = connection
 
     def close(self) -> None:
-        """Stop listening, and end handshakes."""
+        """Stop listening, and abort handshakes."""
         if self._accept_timer is not None:
             self._accept_timer.cancel()
             self._accept_timer = None
@@ -325,7 +325,7 @@ class Door(web.BaseSite):
 
 
 class _Listening:
-    """What aiohttp's runner asks of a server: its sockets, and to close."""
+    """The part of a server that aiohttp's runner uses."""
 
     def __init__(self, door: Door) -> None:
         self._door = door

@@ -1,4 +1,4 @@
-"""The finder: a worker's findings, worked out in a thread of their own and kept while fresh."""
+"""The finder: computes a worker's findings in a separate thread, and reuses them while fresh."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from streams.partitions.partition import Partition
 from streams.settings import MetricsSettings
 
 REUSE_SECONDS = 10.0
-"""How old findings may be by the wall clock: they cover hours."""
+"""How old findings may be with the wall clock; they cover hours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which findings are asked for."""
+    """The query for findings."""
 
     window: str
     facility: str | None = None
@@ -44,7 +44,7 @@ class Query:
 
 
 def longest(policy: Policy) -> str:
-    """The longest window's name."""
+    """The name of the longest window."""
     return max(policy.windows, key=policy.windows.__getitem__)
 
 
@@ -72,7 +72,7 @@ class Finder:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="findings")
 
     async def find(self, query: Query) -> bytes:
-        """The answer in JSON."""
+        """The answer as JSON."""
         units = await self._current(query.window)
         return document(units, query.window, self.policy, query.facility, query.unit, query.top)
 
@@ -84,7 +84,7 @@ class Finder:
         return await self._fresh.get(window, take)
 
     def _units(self, evidence: Sequence[Evidence], window: str) -> list[UnitText]:
-        """In the finder's thread."""
+        """Runs in the finder's thread."""
         found, failed = each_apart(
             evidence,
             lambda one: list(written(one.findings(MOST, self._most_units), window, self.policy)),
@@ -94,4 +94,4 @@ class Finder:
         busiest = sorted(
             units, key=lambda one: (-one.head["load"], -one.head["alarms"], one.facility, one.unit)
         )
-        return busiest[: self._most_units]  # of all partitions together
+        return busiest[: self._most_units]  # over all partitions

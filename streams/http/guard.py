@@ -1,4 +1,4 @@
-"""The guard: who may read a worker's pages, over what, and what a browser may do with them."""
+"""The guard: authentication, TLS and browser policies for a worker's web pages."""
 
 from __future__ import annotations
 
@@ -16,14 +16,11 @@ from streams.http.refusals import Refusals
 from streams.settings import LOOPBACK, SettingsError, WebSettings
 
 OPEN_PATHS = frozenset({"/healthz", "/ready"})
-"""Whoever starts and stops workers asks these without a token: they tell of the worker, and of
-nobody it knows.
-"""
+"""Service managers read these without a token; they hold no data about people."""
 LEAST_TOKEN = 16  # characters
 
 HEADERS = {
-    # Its own files and its own interface, nothing of others, nothing inline; no text ever becomes
-    # markup.
+    # Only our own files and interface, nothing inline, and no text as markup.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "connect-src 'self'; img-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -35,7 +32,7 @@ HEADERS = {
 _HOST = re.compile(
     r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]+)(?::([0-9]{1,5})?)?", re.ASCII
 )
-"""RFC 9110, 7.2, with RFC 3986's `host`: a name or an address, and perhaps a port."""
+"""RFC 9110, 7.2, with RFC 3986's `host`: a name or an address, and optionally a port."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -47,8 +44,8 @@ def guard(application: web.Application, settings: WebSettings, refusals: Refusal
     (413). Raises `SettingsError`.
     """
     token = token_of(settings)
-    # Without a token, the loopback address alone keeps others out, and a page of theirs in a
-    # browser here could ask under a name of its own that it points there (DNS rebinding).
+    # Without a token, only the loopback address keeps others out. A foreign page in a browser here
+    # could still ask under its own host name, which it points to loopback (DNS rebinding).
     names = (
         {settings.host, *LOOPBACK}
         if token is None and settings.is_local and not settings.allow_remote
@@ -63,13 +60,13 @@ def guard(application: web.Application, settings: WebSettings, refusals: Refusal
             return _refused("malformed Host\n", 400)
         if names is not None and not asked <= names:
             refusals.count("wrong_name")
-            return _refused("asked under a name that is not this worker's\n", 421)
+            return _refused("the host name is not this worker's\n", 421)
         if token is not None and request.path not in OPEN_PATHS:
             shown = request.headers.getall("Authorization", [])
             if len(shown) != 1 or not _shows(shown[0], token):
-                if shown:  # browsers first ask without
+                if shown:  # browsers first ask without a token
                     refusals.count("unauthenticated")
-                # Scrapers send a bearer token; browsers ask people, for any name and the token as
+                # Scrapers send a bearer token; browsers prompt for any name, and the token as the
                 # password.
                 challenge = (
                     'Basic realm="alarm-fatigue", charset="UTF-8", Bearer realm="alarm-fatigue"'
@@ -80,7 +77,7 @@ def guard(application: web.Application, settings: WebSettings, refusals: Refusal
         if getattr(request.protocol, "probes_only", False) and request.path not in OPEN_PATHS:
             refusals.count("busy")
             return _refused("all connections are busy\n", 503, {"Retry-After": "5"})
-        # of no page, so aiohttp would say 404
+        # aiohttp would answer 404
         if request.method == "CONNECT" or request.path == "*":
             raise web.HTTPMethodNotAllowed(request.method, ALLOWED)
         if request.body_exists and request.match_info.http_exception is None:
@@ -104,15 +101,15 @@ def _refused(text: str, status: int, headers: dict[str, str] | None = None) -> w
 
 
 def _names_asked(request: web.Request) -> set[str] | None:
-    """The host names that a request is addressed to, without brackets; None if it is malformed.
+    """The host names that a request is addressed to, without brackets; None if malformed.
 
-    Host, and the target's own where that is absolute. HTTP/1.0 knows requests without a name; no
-    browser sends them.
+    They come from the header Host and from an absolute target. HTTP/1.0 allows requests without a
+    name, but browsers do not send them.
     """
     shown = request.headers.getall("Host", [])
     if len(shown) > 1 or (not shown and request.version >= (1, 1)):
         return None
-    target = request._message.url  # aiohttp puts aside all but path and query
+    target = request._message.url  # aiohttp drops all but path and query
     if target.absolute:
         shown = [*shown, target.raw_authority]
     names = set()
@@ -125,7 +122,7 @@ def _names_asked(request: web.Request) -> set[str] | None:
 
 
 def token_of(settings: WebSettings) -> str | None:
-    """The token that readers must show; None: nobody need. Raises `SettingsError`."""
+    """The token that readers must present; None if none is needed. Raises `SettingsError`."""
     if settings.token_file is not None:
         place = f"web.token_file: {settings.token_file}"
         try:
@@ -144,7 +141,7 @@ def token_of(settings: WebSettings) -> str | None:
 
 
 def tls_of(settings: WebSettings) -> ssl.SSLContext | None:
-    """What to serve over; None: plain HTTP. Raises `SettingsError`."""
+    """The TLS context to serve with; None for plain HTTP. Raises `SettingsError`."""
     if settings.tls_cert_file is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -172,5 +169,5 @@ def _shows(authorization: str, token: str) -> bool:
             return False
     elif scheme.lower() != "bearer":
         return False
-    # aiohttp decodes headers with surrogates for what is no UTF-8.
+    # aiohttp decodes headers with surrogates for bytes that are not UTF-8.
     return hmac.compare_digest(shown.strip().encode(errors="surrogateescape"), token.encode())

@@ -1,7 +1,6 @@
-"""Pages as they arrive: what a paging gateway does with Alertmanager's webhooks, for a terminal.
+"""Pages: receives Alertmanager's webhooks like a paging gateway, and prints them on a terminal.
 
-The text is that of deploy/alertmanager/templates/page.tmpl. It knows Alertmanager's payload; it
-sends nothing to anybody.
+The text is the same as that of deploy/alertmanager/templates/page.tmpl. Nothing is sent to anyone.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ from rich.console import Console
 HEARTBEAT = "Watchdog"
 """The alert that always fires."""
 SILENCE = 300.0
-"""Seconds without a heartbeat, of which one comes a minute, after which nothing else can be relied
-upon to come, either.
+"""After this time (s) without a heartbeat, of which there is one a minute, pages are not
+reliable.
 """
-_LOOK_SECONDS = 5.0
+_CHECK_SECONDS = 5.0
 _LARGEST = 1 << 20
 _ESCALATES = ("UnitOverloaded", "UnitOverloadUnanswered")
 _ESCALATIONS = "UnitOverloadUnanswered|UnitOverloadStanding"
@@ -34,7 +33,7 @@ _ESCALATIONS = "UnitOverloadUnanswered|UnitOverloadStanding"
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What one receiver is told at once, of one group of alerts."""
+    """One notification of one receiver about one group of alerts."""
 
     receiver: str
     firing: tuple[Mapping[str, str], ...]
@@ -54,23 +53,25 @@ class Page:
 
     @property
     def text(self) -> str:
-        """Plain text of several lines: what, what to do, why, where to look, how to take it."""
-        said = ["\n".join(_told(one)) for one in self.firing]
-        lines = ["\n\n".join(said)] if said else []
+        """Several lines of plain text: what, what to do, why, where to look, how to take
+        the page.
+        """
+        alerts = ["\n".join(_lines(one)) for one in self.firing]
+        lines = ["\n\n".join(alerts)] if alerts else []
         if any(one["alertname"] in _ESCALATES for one in self.firing):
             lines.append(f"Take this page, so that it does not escalate: {self.take}")
-        return "\n".join([*lines, *(f"Over: {self._gone(one)}" for one in self.resolved)])
+        return "\n".join([*lines, *(f"Over: {self._resolved_text(one)}" for one in self.resolved)])
 
-    def _gone(self, alert: Mapping[str, str]) -> str:
-        """What nobody had done is of no use any more."""
+    def _resolved_text(self, alert: Mapping[str, str]) -> str:
+        """The text of a resolved alert, without the suggested action, which no longer applies."""
         if alert["alertname"].startswith("UnitOverload"):
             return f"{self.unit}, {self.facility}: no longer overloaded"
         return _what(alert)[:300]
 
     @property
     def take(self) -> str:
-        """Opens a silence in Alertmanager, filled in, of what would escalate; that it is over will
-        still be told.
+        """A link that opens a prepared silence in Alertmanager for the escalations of this page.
+        The end of the alert is still reported.
         """
         facility, unit = (json.dumps(one, ensure_ascii=False) for one in (self.facility, self.unit))
         matchers = f'{{facility={facility},unit={unit},alertname=~"{_ESCALATIONS}"}}'
@@ -78,18 +79,18 @@ class Page:
 
 
 def page(payload: Any) -> Page:
-    """Of Alertmanager's webhook payload, version 4. Raises `ValueError`."""
+    """The page of a webhook payload of Alertmanager, version 4. Raises `ValueError`."""
     try:
-        told: dict[str, list[dict[str, str]]] = {"firing": [], "resolved": []}
+        by_status: dict[str, list[dict[str, str]]] = {"firing": [], "resolved": []}
         for alert in payload["alerts"]:
-            told[alert["status"]].append(
+            by_status[alert["status"]].append(
                 {**alert["annotations"], "alertname": alert["labels"]["alertname"]}
             )
         group = payload["groupLabels"]
         return Page(
             payload["receiver"],
-            tuple(told["firing"]),
-            tuple(told["resolved"]),
+            tuple(by_status["firing"]),
+            tuple(by_status["resolved"]),
             group.get("facility", ""),
             group.get("unit", ""),
             payload["externalURL"],
@@ -98,7 +99,7 @@ def page(payload: Any) -> Page:
         raise ValueError("expected a webhook of Alertmanager") from None
 
 
-def _told(alert: Mapping[str, str]) -> Iterator[str]:
+def _lines(alert: Mapping[str, str]) -> Iterator[str]:
     yield _what(alert)
     for word, name in (
         ("Do", "suggestion"),
@@ -115,8 +116,8 @@ def _what(alert: Mapping[str, str]) -> str:
 
 
 class Heartbeat:
-    """A dead-man's switch: tells once when no heartbeat has come for `SILENCE`, and again when they
-    are back. Times in seconds.
+    """A dead man's switch: reports once when there was no heartbeat for `SILENCE`, and again when
+    heartbeats are back. Times in seconds.
     """
 
     def __init__(self, now: float) -> None:
@@ -124,24 +125,25 @@ class Heartbeat:
         self._silent = False
 
     def beat(self, now: float) -> str | None:
-        """A heartbeat has come."""
+        """Record a heartbeat; returns a message if there was silence before."""
         self._last, was = now, self._silent
         self._silent = False
-        return "Over: Prometheus and Alertmanager are heard again" if was else None
+        return "Over: heartbeats from Prometheus and Alertmanager arrive again" if was else None
 
-    def look(self, now: float) -> str | None:
+    def check(self, now: float) -> str | None:
+        """A message if the silence has just become too long."""
         if self._silent or now - self._last < SILENCE:
             return None
         self._silent = True
         return (
-            f"Nothing has been heard from Prometheus and Alertmanager for {SILENCE / 60:.0f} min\n"
-            "Do: find out whether they run: until then nobody is paged, whatever happens\n"
-            "Why: the alert that always fires (Watchdog) has stopped coming"
+            f"No heartbeat from Prometheus and Alertmanager for {SILENCE / 60:.0f} min\n"
+            "Do: check whether they are running; until then, no one is paged\n"
+            "Why: the alert that always fires (Watchdog) has stopped arriving"
         )
 
 
 def application(arrived: Callable[[Page], None], token: str | None = None) -> web.Application:
-    """Takes webhooks by POST, at any path; `token`: only from those who bear it."""
+    """Accepts webhooks by POST at any path; with `token`, only if they present it."""
 
     async def take(request: web.Request) -> web.Response:
         if token is not None and not secrets.compare_digest(
@@ -186,8 +188,8 @@ async def listen(host: str, port: int, token: str | None, console: Console) -> N
         console.print(f"pages arrive at http://{host}:{port}/RECEIVER")
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _LOOK_SECONDS)
-            if (news := heart.look(time.monotonic())) is not None:
+                await asyncio.wait_for(stop.wait(), _CHECK_SECONDS)
+            if (news := heart.check(time.monotonic())) is not None:
                 say("pages", news)
     finally:
         await runner.cleanup()

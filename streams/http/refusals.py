@@ -1,7 +1,7 @@
-"""Refusals: what the web server turns away, counted, and logged at most once a minute for each
-reason.
+"""Refusals: counts the requests and connections that the web server refuses, and logs them at most
+once a minute for each reason.
 
-Nothing of a request is ever passed in: no path, no header, no address.
+No part of a request is ever logged: no path, no header, no address.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ REASONS: Mapping[str, str] = {
 
 
 class Refusals:
-    """Counts by reason. The first of each minute is logged at once, the others when it is over."""
+    """Counts by reason. The first of each minute is logged at once, the others at its end."""
 
     def __init__(self, every_seconds: float = EVERY_SECONDS) -> None:
         self.totals: dict[str, int] = {}
@@ -45,18 +45,18 @@ class Refusals:
     def count(self, reason: str, **detail: str) -> None:
         """Count one refusal. Must be called from the event loop's thread.
 
-        `detail` is logged with it, the latest of a minute; it must hold nothing of the request.
+        `detail` is logged with it (the latest of a minute); it must hold no part of the request.
         """
         self.totals[reason] = self.totals.get(reason, 0) + 1
         self._details[reason] = detail
         if reason in self._timers:
             self._waiting[reason] = self._waiting.get(reason, 0) + 1
         else:
-            self._say(reason, 1)
+            self._log(reason, 1)
 
-    def _say(self, reason: str, count: int) -> None:
-        say = log.error if reason == "failed" else log.warning
-        say(f"web server: {REASONS[reason]}", reason=reason, count=count, **self._details[reason])
+    def _log(self, reason: str, count: int) -> None:
+        write = log.error if reason == "failed" else log.warning
+        write(f"web server: {REASONS[reason]}", reason=reason, count=count, **self._details[reason])
         loop = asyncio.get_running_loop()
         self._timers[reason] = loop.call_later(self._every, self._minute_over, reason)
 
@@ -64,15 +64,15 @@ class Refusals:
         del self._timers[reason]
         count = self._waiting.pop(reason, 0)
         if count:
-            self._say(reason, count)
+            self._log(reason, count)
 
     def close(self) -> None:
-        """Log what is still waiting, and stop the timers."""
+        """Log the counts that still wait, and stop the timers."""
         for reason, timer in list(self._timers.items()):
             timer.cancel()
             count = self._waiting.pop(reason, 0)
             if count:
-                self._say(reason, count)
+                self._log(reason, count)
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()

@@ -1,5 +1,5 @@
-"""The worker's pages: / for people with /api/v1 behind it, /metrics for Prometheus, /healthz and
-/ready for operators.
+"""The worker's web pages: / for people, with /api/v1 behind it, /metrics for Prometheus, /healthz
+and /ready for operators.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from streams.metrics.exposition import Format, accepts
 
 READY_LAG_RECORDS = 10_000
 READY_LAG_SECONDS = 60.0
-"""A worker further behind than either of these shows old numbers, and is not ready."""
+"""A worker that is further behind shows old numbers and is not ready."""
 
 SEND_SECONDS = 60.0
-"""A client that takes longer to read a page has given up (Prometheus does after scrape_timeout, by
-default 10 s).
+"""A client that takes longer to read an answer has given up (Prometheus does after
+`scrape_timeout`, by default 10 s).
 """
 
 _PIECE_BYTES = 1 << 16
 
 
 class Worker(Protocol):
-    """What the pages ask of a worker."""
+    """The part of a worker that the web pages use."""
 
     @property
     def recovered(self) -> bool: ...
@@ -49,7 +49,7 @@ class Worker(Protocol):
 def add_pages(
     app: Any, worker: Worker, exporter: Exporter, send_seconds: float = SEND_SECONDS
 ) -> None:
-    """Serve the pages from the app's web server."""
+    """Serve /metrics, /healthz and /ready."""
 
     @app.page("/metrics")  # type: ignore[untyped-decorator]
     async def metrics(_page: Any, request: Any) -> StreamResponse:
@@ -71,7 +71,7 @@ def add_pages(
         reason = not_ready(app, worker)
         if reason:
             return Response(text=f"{reason}\n", status=503)
-        # A fault of one hospital is named; it does not make the worker unready for the others.
+        # A fault of one hospital is reported, but the worker stays ready for the others.
         health = worker.health()
         named = [one.says for one in (*health.transaction_warnings(), *health.ahead_warnings())]
         return Response(text="".join(f"{line}\n" for line in ["ready", *named]))
@@ -85,7 +85,7 @@ def add_findings(
     @app.page("/api/v1/findings")  # type: ignore[untyped-decorator]
     async def findings(_page: Any, request: Any) -> StreamResponse:
         if not worker.recovered:
-            return _error("waiting for partitions, or for their state", 503)
+            return _error("waiting for partitions or their state", 503)
         try:
             query = Query.of(request.query, finder.policy)
         except QueryError as error:
@@ -135,7 +135,7 @@ async def _answered(
     request: Any, worker: Worker, ask: Callable[[], Awaitable[Answer]], seconds: float
 ) -> StreamResponse:
     if not worker.recovered:
-        return _error("waiting for partitions, or for their state", 503)
+        return _error("waiting for partitions or their state", 503)
     try:
         answer = await ask()
     except QueryError as error:
@@ -147,7 +147,7 @@ async def _answered(
 
 
 def add_page(app: Any, send_seconds: float = SEND_SECONDS) -> None:
-    """Serve the page's own files."""
+    """Serve the files of the page."""
 
     def add(file: File) -> None:
         @app.page(file.path)  # type: ignore[untyped-decorator]
@@ -163,7 +163,7 @@ def add_page(app: Any, send_seconds: float = SEND_SECONDS) -> None:
 async def _send_known(
     request: Any, etag: str, headers: dict[str, str], body: bytes, compressed: bytes, seconds: float
 ) -> StreamResponse:
-    """A body with an ETag: in full, or 304 if the client has it already."""
+    """Send a body with an ETag, or 304 if the client already has it."""
     headers = headers | {"ETag": etag, "Cache-Control": "no-cache"}
     if etag in (
         one.strip().removeprefix("W/")
@@ -185,7 +185,9 @@ def _error(error: object, status: int) -> Response:
 async def _send(
     request: Any, headers: dict[str, str], pieces: Iterable[bytes], seconds: float
 ) -> StreamResponse:
-    """Send an answer in pieces; for HEAD, only its headers. Ends if the client is gone or slow."""
+    """Send an answer in pieces; for HEAD, only its headers. Aborts if the client is gone
+    or slow.
+    """
     response = StreamResponse(headers=headers)
     try:
         async with asyncio.timeout(seconds):
@@ -205,9 +207,9 @@ async def _send(
 
 
 def not_ready(app: Any, worker: Worker) -> str | None:
-    """Why the worker does not show current numbers; None if it does."""
+    """Why the worker's numbers are not current; None if they are."""
     if not worker.recovered:
-        return "waiting for partitions, or for their state"
+        return "waiting for partitions or their state"
     if reason := worker.health().not_ready:
         return reason
     if app.rebalancing or app.in_recovery:
@@ -216,7 +218,7 @@ def not_ready(app: Any, worker: Worker) -> str | None:
         return "the producer is not connected"
     lags = worker.lags().values()
     if None in lags:
-        return "the broker has not told yet how far the topics reach"
+        return "the broker has not reported the ends of the topics yet"
     lag = max((lag for lag in lags if lag is not None), default=0)
     if lag > READY_LAG_RECORDS:
         return f"{lag} records behind"

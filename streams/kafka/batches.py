@@ -279,21 +279,9 @@ class Batches:
             raise Damaged(f"the batch declares {count} records")
         whole: memoryview | bytearray = view
         if codec := attributes & CODEC:
-            plain = HEADER.pack(
-                base,
-                0,
-                0,
-                2,
-                0,
-                attributes & ~CODEC,
-                last,
-                first_time,
-                last_time,
-                -1,
-                -1,
-                -1,
-                count,
-            )
+            bare = attributes & ~CODEC
+            fields = base, 0, 0, 2, 0, bare, last, first_time, last_time, -1, -1, -1, count
+            plain = HEADER.pack(*fields)
             try:
                 whole = inflate(codec, view[HEADER.size :], plain)
             except InflateError as error:

@@ -421,12 +421,12 @@ def test_a_heartbeat_that_stops_is_told_once_and_so_is_its_return() -> None:
     assert page(webhook((HEARTBEAT, "firing"))).is_heartbeat
     assert not page(webhook((HEARTBEAT, "firing"), ("UnitFlood", "firing"))).is_heartbeat
     heart = Heartbeat(1000.0)
-    assert heart.look(1000.0 + SILENCE - 1) is None
-    assert "nobody is paged" in (heart.look(1000.0 + SILENCE) or "")
-    assert heart.look(5000.0) is None
-    assert "heard again" in (heart.beat(5001.0) or "")
+    assert heart.check(1000.0 + SILENCE - 1) is None
+    assert "no one is paged" in (heart.check(1000.0 + SILENCE) or "")
+    assert heart.check(5000.0) is None
+    assert "arrive again" in (heart.beat(5001.0) or "")
     assert heart.beat(5060.0) is None
-    assert heart.look(5061.0) is None
+    assert heart.check(5061.0) is None
 
 
 # -- a real Alertmanager

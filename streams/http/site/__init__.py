@@ -1,5 +1,5 @@
-"""The page: the files that a browser gets at `/`, and the description of the interface behind it
-(`openapi.json`, written by `python -m reference`). They are served as they are; there is no build.
+"""The page: the files served at `/`, and the description of the interface behind it
+(`openapi.json`, written by `python -m reference`). They are served unchanged; there is no build.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _FILES = {
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """What is served at `path`."""
+    """A file that is served at `path`."""
 
     path: str
     type: str

@@ -1,4 +1,4 @@
-// Drawing: texts, marks and curves. Everything that came over the wire becomes text, and nothing of it markup.
+// Drawing: texts, marks and curves. Data from the worker are only ever inserted as text, never as markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 const SHAPES = {
@@ -7,19 +7,19 @@ const SHAPES = {
   overloaded: ["path", { d: "M2.5 2.5h15v15h-15z" }],
 };
 
-// What cannot be seen, and what turns the direction of writing for all that follows.
+// Invisible characters, and those that change the direction of the text after them.
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 const seen = (text) => text.replace(UNSEEN, "?");
 
-/** Writes only what differs, so that nothing flickers and nothing is read out twice. */
+/** Writes a text only if it differs, so that nothing flickers and screen readers repeat nothing. */
 export function put(node, text) {
-  const said = seen(text);
-  if (node.textContent !== said) node.textContent = said;
+  const shown = seen(text);
+  if (node.textContent !== shown) node.textContent = shown;
 }
 
 export const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.?!]$/.test(text) ? "" : "."}`;
 
-/** A code of ISO/IEEE 11073 without its prefixes. */
+/** An ISO/IEEE 11073 code without its prefixes. */
 export const readable = (code) => code.replace(/^MDC_(EVT_)?/, "").replaceAll("_", " ");
 
 export function show(node, visible) {
@@ -32,16 +32,16 @@ export function element(name, text = "") {
   return node;
 }
 
-/** The parts of a template by their `data-is`. */
+/** The parts of a template, by `data-is`. */
 export function parts(root) {
   return Object.fromEntries([...root.querySelectorAll("[data-is]")].map((node) => [node.dataset.is, node]));
 }
 
-/** As many children as texts, each written in place. */
+/** Gives a list one child for each text, and updates them in place. */
 export function lines(list, texts, name = "li") {
   while (list.children.length > texts.length) list.lastElementChild.remove();
   while (list.children.length < texts.length) list.append(document.createElement(name));
-  texts.forEach((text, place) => put(list.children[place], text));
+  texts.forEach((text, index) => put(list.children[index], text));
 }
 
 function drawn(name, attributes) {
@@ -50,7 +50,7 @@ function drawn(name, attributes) {
   return node;
 }
 
-/** The shape of a state: the word stands beside it. */
+/** The shape of a state, shown next to its name. */
 export function mark(holder, state) {
   if (holder.dataset.state === state) return;
   holder.dataset.state = state;
@@ -60,17 +60,17 @@ export function mark(holder, state) {
   holder.replaceChildren(svg);
 }
 
-/** Alarms in the ten minutes up to each minute of the last hour. */
+/** The number of alarms in the ten minutes before each minute of the last hour. */
 export function rolling(minutes) {
   return Array.from({ length: minutes.length - 9 }, (_, end) => minutes.slice(end, end + 10).reduce((sum, one) => sum + one, 0));
 }
 
-/** A curve over the last hour, up to `most`, and a line at `limit`. */
+/** A curve of the last hour on a scale up to `most`, with a line at `limit`. */
 export function trend(holder, values, most, limit, words) {
   const high = Math.max(most, 1);
-  const x = (place) => (100 * place) / (values.length - 1);
+  const x = (index) => (100 * index) / (values.length - 1);
   const y = (value) => 40 - (38 * value) / high;
-  const path = values.map((value, place) => `${place ? "L" : "M"}${x(place).toFixed(2)} ${y(value).toFixed(2)}`).join("");
+  const path = values.map((value, index) => `${index ? "L" : "M"}${x(index).toFixed(2)} ${y(value).toFixed(2)}`).join("");
   if (!holder.firstChild) {
     const svg = drawn("svg", { class: "trend", viewBox: "0 0 100 40", preserveAspectRatio: "none", role: "img" });
     for (const name of ["area", "limit", "curve"]) svg.append(drawn("path", { class: name }));
@@ -87,10 +87,10 @@ export function trend(holder, values, most, limit, words) {
   svg.querySelector(".curve").setAttribute("d", path);
   const within = limit > 0 && limit <= high;
   svg.querySelector(".limit").setAttribute("d", within ? `M0 ${y(limit)}H100` : "");
-  put(axis.children[1], within ? `dashed: ${limit}, the most to manage` : `up to ${high}`);
+  put(axis.children[1], within ? `dashed: ${limit}, the most that is manageable` : `up to ${high}`);
 }
 
-/** Two bars, one above the other: alarms before and after; the words stand beside them. */
+/** Two bars, one above the other: alarms before and after. The same numbers are shown as text. */
 export function bars(holder, before, after) {
   if (!holder.firstChild) {
     const svg = drawn("svg", { class: "bars", viewBox: "0 0 100 20", preserveAspectRatio: "none", "aria-hidden": "true" });

@@ -3,14 +3,14 @@
 import { element, lines, mark, parts, put, readable, rolling, sentence, show, trend } from "./draw.js";
 import { workbench } from "./workbench.js";
 
-const MANAGEABLE = 2; // alarms in 10 min and person (ISA-18.2)
+const MANAGEABLE = 2; // alarms per person in 10 min (ISA-18.2)
 const FINDINGS_SECONDS = 30;
-const PATIENCE_SECONDS = 15; // for an answer
-const STEADY = 0.1; // shifts that differ by less are alike
+const PATIENCE_SECONDS = 15; // how long to wait for an answer
+const STEADY = 0.1; // a smaller relative change between shifts counts as none
 const byId = (id) => document.getElementById(id);
 const answers = Object.fromEntries(["worst", "relief", "fix", "current", "before"].map((id) => [id, parts(byId(id))]));
 const cards = new Map();
-let last = null; // the last answer, and when it came (ms, of this browser)
+let last = null; // the last answer, with its arrival (ms, by this browser's clock)
 let findings = { at: -Infinity, units: null };
 let refresh = 5;
 let trouble = "";
@@ -22,7 +22,7 @@ const short = (name) => (name.length > 10 ? `${name.slice(0, 8)}…` : name);
 const spaced = (window) => window.replace(/^(\d+)(\D+)$/, (_, count, unit) => `${count}\u00a0${unit === "m" ? "min" : unit}`);
 const sum = (values) => values.reduce((total, one) => total + one, 0);
 
-/** A time of day where the hospital is taken to be: here, or for a recorded one where its clock says. */
+/** A time of day, in the time zone of this browser; for recorded data, in UTC. */
 function time(ms, seconds = false) {
   const recorded = last?.currency.clock === "event";
   const shape = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...(seconds && { second: "2-digit" }), ...(recorded && { timeZone: "UTC" }) };
@@ -34,7 +34,7 @@ function ago(seconds) {
   return seconds < 7200 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h`;
 }
 
-// -- asking
+// -- requests
 
 async function ask(path, parameters) {
   const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value));
@@ -56,12 +56,12 @@ async function update() {
     await Promise.all([...cards.values()].filter((card) => card.people.open).map(drawPeople));
     await updateFindings();
   } catch (error) {
-    trouble = said(error);
+    trouble = explain(error);
   }
-  tell();
+  showAge();
 }
 
-function said(error) {
+function explain(error) {
   if (error.status === 401) return "The worker requires a token: reload this page.";
   if (error.status === 503) return `The worker is starting: ${error.message}.`;
   return error.status ? `The worker could not answer: ${error.message}.` : "The worker cannot be reached.";
@@ -88,8 +88,8 @@ async function follow() {
   }
 }
 
-/** Shows the present problem, if there is one, and how old the numbers are. */
-function tell() {
+/** Shows the present problem, if any, and the age of the numbers. */
+function showAge() {
   const seconds = last ? (Date.now() - last.came) / 1000 : 0;
   const silent = last && seconds > 3 * refresh + PATIENCE_SECONDS ? "The worker does not answer." : "";
   const problem = trouble || silent;
@@ -138,19 +138,19 @@ function drawAnswers(found) {
 
 const CURRENT = { current: "Yes", incomplete: "Incomplete", empty: "No data yet" };
 
-/** Whether the numbers can be relied upon, and what is wrong with them. */
+/** Whether the numbers are reliable, and what is wrong with them. */
 function drawCurrency({ state, says, facilities, warnings }) {
   const ours = warnings.filter((one) => !chosen() || one.facility === null || one.facility === chosen());
   const elsewhere = state === "incomplete" && !ours.length;
   const latest = Math.max(...facilities.map((one) => one.watermark));
-  const told = elsewhere ? "No data are known to be missing here." : sentence(state === "incomplete" && chosen() ? ours[0].says : says);
+  const text = elsewhere ? "No data are known to be missing here." : sentence(state === "incomplete" && chosen() ? ours[0].says : says);
   const event = facilities.length ? ` Last alarm event: ${time(latest, true)}.` : "";
-  answer("current", elsewhere ? "Yes" : CURRENT[state] ?? "No", told + event);
+  answer("current", elsewhere ? "Yes" : CURRENT[state] ?? "No", text + event);
   lines(byId("warnings"), ours.map((one) => sentence(one.says)));
   show(byId("warnings"), ours.length > 0);
 }
 
-/** If a facility has been quiet for long, its units say so. */
+/** Shows a warning on the units of a facility that has been quiet for long. */
 function drawOld(card, unit) {
   const of = last.currency.facilities.find((one) => one.facility === unit.facility);
   put(card.old, of?.says ? sentence(of.says) : "");
@@ -163,7 +163,7 @@ function worstState(unit) {
   return overloaded ? `${overloaded} of ${unit.staffing.clinicians} overloaded` : `${elevated} of ${unit.staffing.clinicians} elevated`;
 }
 
-/** Why a state holds now; while it recovers, why it was entered. */
+/** The reasons for the present state; while it recovers, the reasons for which it was entered. */
 function why(one) {
   if (one.reasons.length) return one.reasons;
   return one.entered.length ? [`recovering; at ${time(one.rose)}: ${one.entered.join(", ")}`] : [];
@@ -184,7 +184,7 @@ const reliefWords = ({ from, to }) =>
   `Move one bed from ${short(from.clinician)} (alarms per hour ${from.alarms_1h} → ${from.alarms_1h_after}) to ` +
   `${short(to.clinician)} (${to.alarms_1h} → ${to.alarms_1h_after}, then ${plural(to.beds_after, "bed")}).`;
 
-/** Alarms per hour now and before, over the hours whose alarms are all known. */
+/** Alarms per hour in this and the previous shift, over the hours whose alarms are all known. */
 function shiftWords({ before, last: now }) {
   if (!before.hours || !now.hours) return null;
   const [was, is] = [before.alarms / before.hours, now.alarms / now.hours];
@@ -260,7 +260,7 @@ function draw(found) {
   }
   order(found.units.map((unit) => cards.get(keyOf(unit)).item));
   offerUnits(found.units, several() && !chosen());
-  announce(found.units, before);
+  reportChanges(found.units, before);
 }
 
 function drawChoice(names) {
@@ -285,12 +285,12 @@ function drawEmpty(found) {
 function order(items) {
   const list = byId("list");
   if (list.contains(document.activeElement) && items.every((item) => item.parentElement === list)) return;
-  items.forEach((item, place) => {
-    if (list.children[place] !== item) list.insertBefore(item, list.children[place] ?? null);
+  items.forEach((item, index) => {
+    if (list.children[index] !== item) list.insertBefore(item, list.children[index] ?? null);
   });
 }
 
-function announce(units, before) {
+function reportChanges(units, before) {
   const changed = units.filter((unit) => before.has(keyOf(unit)) && before.get(keyOf(unit)) !== unit.state);
   for (const unit of changed) {
     const { item } = cards.get(keyOf(unit));
@@ -335,8 +335,8 @@ function drawTrend(card, unit, most) {
 
 function drawFacts(card, unit) {
   const windows = Object.keys(unit.alarms), longest = windows.at(-1), of = unit.nonactionable[longest];
-  const told = windows.length > 3 ? [windows[0], windows[1], longest] : windows;
-  put(card.alarms, told.map((window) => `${number(unit.alarms[window].all)} in ${spaced(window)}`).join(", "));
+  const listed = windows.length > 3 ? [windows[0], windows[1], longest] : windows;
+  put(card.alarms, listed.map((window) => `${number(unit.alarms[window].all)} in ${spaced(window)}`).join(", "));
   const coverage = of.alarms ? ` (${Math.round((100 * of.classified) / of.alarms)} % classified)` : "";
   put(card.nonactionable, `${percent(of.clinical)} in ${spaced(longest)}${coverage}`);
   const { clinicians, beds, beds_per_clinician: each } = unit.staffing;
@@ -359,7 +359,7 @@ async function drawPeople(card) {
     for (const head of card.columns.children) head.scope = "col";
     const rows = new Map([...card.rows.children].map((row) => [row.dataset.who, row]));
     const wanted = here.map((one) => drawPerson(rows.get(one.clinician), one, [first, second, protectedIn]));
-    if (wanted.some((row, place) => card.rows.children[place] !== row) || rows.size !== wanted.length) card.rows.replaceChildren(...wanted);
+    if (wanted.some((row, index) => card.rows.children[index] !== row) || rows.size !== wanted.length) card.rows.replaceChildren(...wanted);
     show(card.region, here.length > 0);
     put(card.nobody, here.length ? `${plural(more, "more clinician")} not shown.` : "No one is assigned to a bed of this unit now.");
     show(card.nobody, !here.length || more > 0);
@@ -385,7 +385,7 @@ function drawPerson(row, one, [first, second, protectedIn]) {
   put(reason, why(one).join(", "));
   const kept = one.protected_ratio[protectedIn], hour = one.shift_hours;
   const texts = [number(one.beds), number(one.alarms[first]), number(one.alarms[second]), kept === null ? "–" : percent(kept), hour === null ? "–" : hour.toFixed(1)];
-  texts.forEach((text, place) => put(cells[place], text));
+  texts.forEach((text, index) => put(cells[index], text));
   return row;
 }
 
@@ -396,10 +396,10 @@ function drawFindings(key, card) {
   show(card.nothing, !found.length);
 }
 
-const offerUnits = workbench(byId("workbench"), ask, said);
+const offerUnits = workbench(byId("workbench"), ask, explain);
 byId("facility").addEventListener("change", ({ target }) => {
   history.replaceState(null, "", target.value ? `?${new URLSearchParams({ facility: target.value })}` : location.pathname);
   update();
 });
-setInterval(tell, 1000);
+setInterval(showAge, 1000);
 follow();

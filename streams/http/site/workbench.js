@@ -1,11 +1,11 @@
-// The workbench: one alarm type of one unit under another limit or delay. The worker counts; this shows its answer.
+// The workbench: tries another limit or delay for one alarm type of a unit. The worker computes the answer; this shows it.
 
 import { bars, element, lines, parts, put, readable, sentence, show } from "./draw.js";
 
-const PAUSE = 150; // ms without a movement before the worker is asked
+const PAUSE = 150; // ms without a change before the worker is asked
 const UNMOVED = "unchanged";
 
-/** Limits from the present one, which stands for none, to the furthest reading, in round steps. */
+/** Limits from the present one, which means no change, to the furthest reading, in round steps. */
 export function limitsWithin({ present, furthest }) {
   const span = Math.abs(furthest - present), way = Math.sign(furthest - present);
   const grain = span >= 10 ? 1 : span >= 1 ? 0.1 : span / 10;
@@ -22,13 +22,13 @@ function aboutType(one, hours) {
   return [
     `${one.alarms} finished alarms in ${hours}\u00a0h.`,
     limits && `They sounded ${limits}, with readings of ${range(one.readings)}.`,
-    !one.room && (limits ? "They have limits on both sides, so that no other limit can be tried here." : "They have no alarm limit."),
+    !one.room && (limits ? "They have a low and a high limit, so another limit cannot be tried here." : "They have no alarm limit."),
     one.high_priority > 0 && `${one.high_priority} of high priority: a clinical review is required before any change.`,
   ].filter(Boolean).join(" ");
 }
 
-/** Lives in `root`, a closed details; `ask` asks the worker, `said` tells what went wrong. Returns what takes the units there are. */
-export function workbench(root, ask, said) {
+/** Runs in `root`, a closed details element. `ask` queries the worker, `explain` puts errors into words. Returns a function to pass the known units to. */
+export function workbench(root, ask, explain) {
   const at = parts(root);
   let units = [], types = [], limits = [], hours = 0, asked = 0, timer = 0;
   const unit = () => units[at.unit.selectedIndex];
@@ -36,7 +36,7 @@ export function workbench(root, ask, said) {
   const delay = () => Number(at.delay.value);
   const limit = () => (Number(at.limit.value) ? limits[at.limit.value] : null);
 
-  /** Only the last question's answer counts. */
+  /** Shows only the answer to the last question. */
   async function latest(path, parameters, write) {
     clearTimeout(timer);
     const turn = ++asked;
@@ -44,13 +44,13 @@ export function workbench(root, ask, said) {
       const found = await ask(path, parameters);
       if (turn === asked) write(found);
     } catch (error) {
-      if (turn === asked) drawProblem(said(error));
+      if (turn === asked) drawProblem(explain(error));
     }
   }
 
-  function offer(select, texts, place) {
+  function offer(select, texts, index) {
     select.replaceChildren(...texts.map((text) => element("option", text)));
-    select.selectedIndex = Math.max(place, 0);
+    select.selectedIndex = Math.max(index, 0);
   }
 
   function drawProblem(text) {
@@ -130,8 +130,8 @@ export function workbench(root, ask, said) {
     if (JSON.stringify(named) === JSON.stringify(units)) return;
     const before = unit();
     units = named;
-    const place = units.findIndex((one) => before && one.facility === before.facility && one.unit === before.unit);
-    offer(at.unit, units.map((one) => one.text), place);
-    if (place < 0) askTypes();
+    const index = units.findIndex((one) => before && one.facility === before.facility && one.unit === before.unit);
+    offer(at.unit, units.map((one) => one.text), index);
+    if (index < 0) askTypes();
   };
 }

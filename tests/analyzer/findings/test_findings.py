@@ -775,7 +775,7 @@ def test_a_worker_without_its_state_says_so() -> None:
     [(status, body)] = asyncio.run(fetch(worker, ""))
     assert (status, json.loads(body)) == (
         503,
-        {"error": "waiting for partitions, or for their state"},
+        {"error": "waiting for partitions or their state"},
     )
 
 

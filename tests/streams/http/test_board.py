@@ -380,7 +380,7 @@ def test_without_state_it_says_that_it_waits() -> None:
             answer = site.get(f"/api/v1/{path}")
             assert (answer.status, answer.json) == (
                 503,
-                {"error": "waiting for partitions, or for their state"},
+                {"error": "waiting for partitions or their state"},
             )
 
 
