@@ -143,7 +143,6 @@ def assert_naive(done: Done, facts: list[Fact], now: int) -> None:
 
 
 # --- replay
-# ------------------------------------------------------------------------------------------------------------
 
 
 def test_replay_prints_the_naive_numbers_at_the_watermark(ward: Files) -> None:
@@ -487,7 +486,6 @@ def test_real_logs_give_the_naive_numbers(
 
 
 # --- settings
-# ----------------------------------------------------------------------------------------------------------
 
 
 def test_config_check_prints_settings_that_it_takes_back(tmp_path: Path) -> None:
@@ -570,7 +568,6 @@ def test_the_policy_of_the_config_decides(tmp_path: Path, alarms: Path) -> None:
 
 
 # --- errors
-# ------------------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -775,7 +772,6 @@ def test_a_reader_that_has_seen_enough_is_no_error(ward: Files) -> None:
 
 
 # --- help
-# --------------------------------------------------------------------------------------------------------------
 
 
 def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -113,7 +113,6 @@ def detail(topic: Topic, raw: bytes | None, **more: Any) -> str:
 
 
 # --- what becomes a fact
-# -----------------------------------------------------------------------------------------------
 
 
 def test_required_fields_suffice_and_the_others_take_their_defaults() -> None:
@@ -300,7 +299,6 @@ def test_ids_are_1_to_128_characters(name: str) -> None:
 
 
 # --- what is malformed
-# -------------------------------------------------------------------------------------------------
 
 
 @topics
@@ -354,7 +352,10 @@ REQUIRED = [
     for field in fields
     if field != "bed" or topic != "responses"
 ]
-ACTIONS = "expected one of acknowledge, silence, pause, attend, consult, intervene, adjust_limits, escalate, decline"
+ACTIONS = (
+    "expected one of acknowledge, silence, pause, attend, consult, intervene, adjust_limits, "
+    "escalate, decline"
+)
 
 
 @pytest.mark.parametrize(("topic", "field"), REQUIRED)
@@ -615,7 +616,6 @@ def test_a_fact_takes_no_number_that_is_none(field: str, wrong: float) -> None:
 
 
 # --- what must never happen
-# --------------------------------------------------------------------------------------------
 
 MARK = "Mrs Q"  # stands for what must not travel on
 JSON = st.recursive(
@@ -694,8 +694,7 @@ def test_damaged_bytes_give_a_fact_or_malformed_and_nothing_else(
         decode(topic, bytes(raw[: data.draw(st.integers(0, len(raw)))]))
 
 
-# --- what goes out
-# -----------------------------------------------------------------------------------------------------
+# --- sinks
 
 RECORD = EpisodeRecord(
     facility="F",

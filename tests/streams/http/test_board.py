@@ -188,8 +188,7 @@ def test_where_clinicians_are_not_shown_nobody_is_told_of() -> None:
         )
 
 
-# --- what is told
-# --------------------------------------------------------------------------------------------------------
+# --- answers
 
 
 def test_who_needs_help_first_stands_first_with_why_and_who_could_take_a_bed() -> None:
@@ -286,7 +285,8 @@ def test_shifts_are_compared_over_hours_of_which_everything_is_known() -> None:
             601,
             None,
             "old",
-            "no alarm event from H for 10 min: is its feed still running?; the broker answered 2 s ago",
+            "no alarm event from H for 10 min: is its feed still running?; "
+            "the broker answered 2 s ago",
         ),
         (0, "12345 records behind", "behind", "behind: 12345 records behind"),
     ],
@@ -336,8 +336,7 @@ def test_without_any_alarm_it_says_what_to_look_at() -> None:
     )
 
 
-# --- what is asked
-# ---------------------------------------------------------------------------------------------------------
+# --- queries
 
 
 @pytest.mark.parametrize(
@@ -436,7 +435,6 @@ def test_partitions_taken_over_are_seen_at_once() -> None:
 
 
 # --- the description
-# -------------------------------------------------------------------------------------------------------
 
 
 def strict(schema: Any) -> Any:
@@ -525,8 +523,7 @@ def test_the_parameters_described_are_those_taken(site: Site, described: Any) ->
         assert site.get(f"{path}?other=1").status == 400
 
 
-# --- nobody is named
-# -------------------------------------------------------------------------------------------------------
+# --- pseudonyms
 
 MARK = "zzmark"
 

@@ -225,8 +225,7 @@ def test_no_authorization_is_an_internal_error(shown: bytes) -> None:
         assert ask(guarded, get(b"/metrics", b"Authorization: " + shown + b"\r\n"))[0] in (400, 401)
 
 
-# --- what is logged
-# ----------------------------------------------------------------------------------------------------
+# --- logs
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
@@ -286,7 +285,6 @@ def test_a_page_that_fails_is_one_line_and_harms_no_other(
 
 
 # --- slow and many
-# -----------------------------------------------------------------------------------------------------
 
 
 def test_1100_connections_with_unfinished_headers_keep_nobody_out(
@@ -444,8 +442,7 @@ def test_a_worker_under_attack_answers_keeps_its_log_short_and_stops(
     assert TOKEN not in json.dumps(words)
 
 
-# --- who must go
-# -------------------------------------------------------------------------------------------------------
+# --- eviction
 
 
 class FakeConnection:

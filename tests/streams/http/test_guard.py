@@ -25,7 +25,6 @@ def worker() -> FakeWorker:
 
 
 # --- settings
-# ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -33,7 +32,8 @@ def worker() -> FakeWorker:
     [
         (
             {"host": "0.0.0.0"},
-            "web: host: 0.0.0.0 would serve without authentication to other machines; set web.token_file or web.tls_client_ca_file, "
+            "web: host: 0.0.0.0 would serve without authentication to other machines; set "
+            "web.token_file or web.tls_client_ca_file, "
             "or web.allow_remote to true if a network policy or a proxy guards it",
         ),
         # Encryption alone tells nobody who reads.
@@ -139,7 +139,6 @@ def test_certificates_that_cannot_be_read_are_told_in_one_line(tmp_path: Path) -
 
 
 # --- the token
-# ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +215,6 @@ def test_findings_of_a_guarded_worker_take_its_token(guarded: Site, tmp_path: Pa
 
 
 # --- browsers
-# ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", ["/", "/api/v1/units", "/metrics", "/nothing", "/healthz"])
@@ -259,7 +257,6 @@ def test_a_local_worker_answers_to_local_names_alone(host: str, status: int) -> 
 
 
 # --- TLS
-# ---------------------------------------------------------------------------------------------------------------
 
 
 def test_tls_serves_those_who_know_its_certificate_and_turns_away_plain_requests(

@@ -284,7 +284,6 @@ def test_an_open_transaction_holds_back_what_follows_and_that_is_said_and_is_no_
 
 
 # --- what cannot be read
-# -----------------------------------------------------------------------------------------------
 
 
 def test_what_the_broker_lets_pass_and_nobody_can_read_is_skipped_and_what_surrounds_it_counts(
@@ -372,7 +371,6 @@ def test_headers_that_are_no_text_and_records_without_a_timestamp_stop_nothing(
 
 
 # --- junk where the state is
-# -------------------------------------------------------------------------------------------
 
 JUNK: list[tuple[bytes, bytes | None]] = [
     (b"", b""),

@@ -112,7 +112,6 @@ def test_the_parts_of_a_slice_join_without_gap_and_are_the_whole(
 
 
 # --- side by side in time
-# ----------------------------------------------------------------------------------------------
 
 
 class Reader:

@@ -135,7 +135,6 @@ def test_20_000_units_make_no_page_long(crowd: Engine) -> None:
 
 
 # --- isolation
-# ---------------------------------------------------------------------------------------------------------
 
 
 class Brittle(Snapshot):
@@ -274,7 +273,6 @@ def test_a_facility_that_the_board_cannot_tell_of_hides_no_other() -> None:
 
 
 # --- sample_limit
-# ------------------------------------------------------------------------------------------------------
 
 
 def test_the_shipped_sample_limit_holds_a_worker_at_all_its_caps() -> None:
@@ -356,7 +354,10 @@ def test_prometheus_scrapes_a_worker_at_its_caps(
                 lambda: server.query('up{job="alarm-fatigue"}') == {(): 1.0}, "the scrape is taken"
             )
             assert server.query("sum(alarm_fatigue_dropped_units)") == {(): 12.0}
-            total = 'sum(alarm_fatigue_unit_alarms{window="1h"}) + sum(alarm_fatigue_dropped_unit_alarms{window="1h"})'
+            total = (
+                'sum(alarm_fatigue_unit_alarms{window="1h"}) + '
+                'sum(alarm_fatigue_dropped_unit_alarms{window="1h"})'
+            )
             assert server.query(total) == {(): 600.0}
         finally:
             server.stop()

@@ -50,7 +50,6 @@ from tests.harness.exposition import FakeEngine, FakeWorker, Pages, Scraper, cli
 from tests.harness.needs import need
 
 # --- burdens at random
-# -------------------------------------------------------------------------------------------------
 
 names = st.text(
     st.characters(exclude_categories=["Cs"]) | st.sampled_from('"\\\n,{}= #'), max_size=6
@@ -178,7 +177,6 @@ def metrics_of(found: Burdens, min_classified: int = 5) -> list[Metric]:
 
 
 # --- text
-# --------------------------------------------------------------------------------------------------------------
 
 
 @given(burdens(), st.integers(0, 10))
@@ -300,7 +298,6 @@ def test_what_a_scraper_accepts(header: str, name: str, expected: bool) -> None:
 
 
 # --- scrapes
-# -----------------------------------------------------------------------------------------------------------
 
 
 def test_promtool_finds_nothing_to_say() -> None:
@@ -410,7 +407,6 @@ def test_unit_only_mode_shows_no_family_of_clinicians() -> None:
 
 
 # --- the cap
-# -----------------------------------------------------------------------------------------------------------
 
 CROWD = [f"nurse-{number}" for number in range(20)]
 
@@ -452,8 +448,8 @@ def test_who_is_shown_stays_shown_while_there(shifts: list[set[str]], limit: int
 
 
 @given(st.sets(st.sampled_from(CROWD), min_size=1), st.integers(0, 1000))
-def test_places_go_by_the_names_shown_and_by_nothing_else(present: set[str], alarms: int) -> None:
-    """The same whatever people's load, and whatever order they come in; the same after a restart."""
+def test_series_are_assigned_by_the_names_shown_only(present: set[str], alarms: int) -> None:
+    """They depend neither on load nor on order, and are the same after a restart."""
     assert rows(Cap(3, str), *present, alarms=alarms) == rows(Cap(3, str), *present)
 
 
@@ -467,7 +463,6 @@ def test_places_are_a_lot_over_pseudonyms() -> None:
 
 
 # --- over the wire
-# -----------------------------------------------------------------------------------------------------
 
 
 class Served:

@@ -332,7 +332,6 @@ def test_a_paused_partition_keeps_what_it_has_and_leaves_the_others_theirs() -> 
 
 
 # --- what is said of it
-# ------------------------------------------------------------------------------------------------
 
 
 def paused(seconds: float, refused: str | None = "TopicAuthorizationFailedError") -> Backpressure:

@@ -351,7 +351,6 @@ def test_with_one_partition_any_key_will_do(
 
 
 # --- ends and beginnings
-# -----------------------------------------------------------------------------------------------
 
 
 def small_ward(seed: int) -> Delivery:
@@ -803,7 +802,6 @@ def test_a_broker_that_does_not_answer_is_waited_for(tmp_path: Path) -> None:
 
 
 # --- pages, logs and names
-# ---------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -1065,7 +1063,6 @@ def test_no_identifying_word_leaves_the_worker_but_in_the_records_it_must_pass_o
 
 
 # --- what cannot start
-# -------------------------------------------------------------------------------------------------
 
 
 def test_a_taken_port_is_one_line(
