@@ -783,7 +783,7 @@ def test_each_kind_of_standing_still_is_counted_from_its_own_beginning() -> None
 def test_what_the_broker_is_to_blame_for_is_forgiven() -> None:
     watch = StallDetector(limit=60.0)
     assert [watch.check(WELL, now) for now in (0.0, 61.0)] == [None, "no fetch is answered"]
-    watch.forgive()
+    watch.reset()
     assert [watch.check(WELL, now) for now in (62.0, 122.0, 123.0)] == [
         None,
         None,

@@ -631,7 +631,7 @@ def test_a_topic_made_anew_is_noticed_and_read_from_its_beginning_with_the_state
         wait_until_taken_in([worker], 75)
         assert events(worker.numbers) == {("alarms", "accepted"): 70, ("alarms", "duplicate"): 5}
         assert worker.numbers[unit_alarms("H01", "ICU")] == 70
-        [notice] = told(worker, "the topic ends before what was read of it")
+        [notice] = told(worker, "the topic ends before the expected offset")
         assert (notice["level"], notice["topic"], notice["expected"], notice["going_on_at"]) == (
             "warning",
             "alarms",
@@ -642,7 +642,7 @@ def test_a_topic_made_anew_is_noticed_and_read_from_its_beginning_with_the_state
         assert ends(broker, ["alarms"], group="alarm-fatigue") == ends(broker, ["alarms"])
         worker.start().wait_until_ready()  # it is said once
         assert events(worker.numbers) == {("alarms", "accepted"): 70, ("alarms", "duplicate"): 5}
-        assert len(told(worker, "the topic ends before what was read of it")) == 1
+        assert len(told(worker, "the topic ends before the expected offset")) == 1
 
 
 @pytest.mark.parametrize("broker", ["apache"], indirect=True)  # the embedded one deletes no records
@@ -661,7 +661,7 @@ def test_records_that_are_gone_before_they_were_read_are_counted_in_a_warning_an
         send(broker, hours(17, 3))
         worker.start().wait_until_ready()
         wait_until_taken_in([worker], 13)
-        [notice] = told(worker, "records are gone before they were read")
+        [notice] = told(worker, "records were deleted before they were read")
         assert (notice["level"], notice["lost"], notice["expected"], notice["going_on_at"]) == (
             "warning",
             7,
