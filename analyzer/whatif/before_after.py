@@ -35,6 +35,11 @@ class Ratio:
     low: float | None
     high: float | None
 
+    @property
+    def differs(self) -> bool:
+        """Whether the interval excludes 1, which is no change."""
+        return (self.low is not None and self.low > 1) or (self.high is not None and self.high < 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Balance:

@@ -14,6 +14,8 @@ import typer
 
 from analyzer.model import Assignment
 from analyzer.whatif import (
+    CONFIDENCE,
+    TRAIN,
     Duty,
     Grid,
     Recorded,
@@ -30,7 +32,7 @@ from streams.files.recorded import read_episodes
 from streams.files.replay import STDIN, BadLine, InputError
 from streams.files.replay import lines as numbered_lines
 from streams.files.tune_words import words
-from streams.files.tuning import CONFIDENCE, TRAIN, Wanted, evaluated, searched, searched_each
+from streams.files.tuning import Wanted, evaluated, searched, searched_each
 from streams.formats.codec import Malformed, decode, to_json
 from streams.pseudonyms import pseudonyms
 from streams.settings import SettingsError
