@@ -18,6 +18,7 @@ from analyzer import (
     Policy,
     Standing,
     in_words,
+    nonactionable_ratios,
 )
 from analyzer import Relief as Move
 from analyzer.overload import UnitNeed, clinician_order, history, unit_relief
@@ -39,7 +40,6 @@ from streams.http.documents.board import (
     Unit,
 )
 from streams.http.documents.common import Classes
-from streams.metrics.tables import nonactionable_ratios
 
 Key = tuple[str, str]
 """Facility and unit."""
