@@ -589,7 +589,7 @@ def test_the_report_is_one_page_that_needs_and_names_nothing_else(
     for word in (
         "Approval",
         "Change-control number",
-        "What these figures do not say",
+        "Limits of these figures",
         "at 95 % confidence",
     ):
         assert word in text
