@@ -1,4 +1,4 @@
-"""Breakdown: alarms before and after a setting by unit, hour and day, and the order of types by load.
+"""Breakdown: alarms before and after a setting by unit, hour and day, and types by load.
 
 An alarm belongs to the hour and day (UTC) of its start.
 """

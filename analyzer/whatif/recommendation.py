@@ -1,4 +1,4 @@
-"""Recommendation: the setting of a grid that spares most within a tolerance, tested on other alarms.
+"""Recommendation: the setting that spares most within a tolerance, tested on other alarms.
 
 A setting is chosen on the first part of the recorded time. Chance favours the setting that looks
 best there, so the tolerance is tested on the rest.

@@ -29,7 +29,7 @@ class Risk:
 
     @property
     def upper(self) -> float | None:
-        """One-sided and exact for independent alarms (Clopper and Pearson 1934). None: no alarms."""
+        """One-sided, exact for independent alarms (Clopper and Pearson 1934). None: no alarms."""
         return upper_bound(self.count, self.of, self.confidence)
 
 

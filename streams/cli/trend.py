@@ -206,14 +206,14 @@ def words(found: dict[str, Any]) -> list[str]:
 
 
 def _read(path: Path, source: str) -> tuple[Trend, int]:
-    """The readings of a source, and how many rows were none (reported on standard error)."""
+    """The readings of a source, and the number of malformed rows (reported on standard error)."""
     malformed = 0
     columns: list[list[Any]] = [[] for _ in _NAMES]
 
-    def report(number: int, said: str) -> None:
+    def report(number: int, detail: str) -> None:
         nonlocal malformed
         malformed += 1
-        typer.echo(f"malformed: {path}:{number}: {said}", err=True)
+        typer.echo(f"malformed: {path}:{number}: {detail}", err=True)
 
     try:
         rows = _rows(path)
@@ -244,7 +244,7 @@ def _read(path: Path, source: str) -> tuple[Trend, int]:
 def _rows(path: Path) -> Iterator[tuple[int, Callable[[], _Reading]]]:
     suffix = path.suffix.lower()
     if suffix not in (".csv", ".parquet"):
-        return ((number, lambda line=line: _decode(line)) for number, line in lines(path))  # type: ignore[misc]  # bound as it is
+        return ((number, lambda line=line: _decode(line)) for number, line in lines(path))  # type: ignore[misc]
     table = csv_rows(path, Table()) if suffix == ".csv" else parquet_rows(path)
     return ((number, lambda row=row: _of_row(row)) for number, row in table)  # type: ignore[misc]
 

@@ -40,7 +40,7 @@ from streams.settings import SettingsError
 DELAYS = (2, 4, 5, 6, 8, 10, 12, 14, 15, 16, 18, 19, 20, 25, 30)
 HOLDOFFS = (5, 10, 15, 20, 30, 45, 60, 90, 120)
 LIMITS = 8
-"""How many limits are tried if none are given."""
+"""How many limits a search tries if none are given."""
 
 tune_app = typer.Typer(invoke_without_command=True)
 T = TypeVar("T")
@@ -389,7 +389,7 @@ def _write_report(
 
 
 def read(path: Path, mapping: Path | None) -> tuple[Recorded, int]:
-    """Recorded alarms, and how many lines were none (reported on standard error)."""
+    """Recorded alarms, and the number of malformed lines (reported on standard error)."""
     if path != STDIN and not path.is_file():
         fail(f"{path}: {'expected a file, found a directory' if path.is_dir() else 'no such file'}")
     malformed = 0
