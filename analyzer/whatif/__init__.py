@@ -15,10 +15,25 @@ from analyzer.whatif.caveats import (
     caveats_of_setting,
 )
 from analyzer.whatif.controls import choose_controls
-from analyzer.whatif.effects import Duty, Weight, duty_by_alarms, duty_by_roster, weigh_both
+from analyzer.whatif.effects import (
+    Duty,
+    Workload,
+    duty_by_alarms,
+    duty_by_roster,
+    workload_before_after,
+)
 from analyzer.whatif.episode_table import FIELDS, Recorded, Recorder
 from analyzer.whatif.grid import Grid, Searched, limits_worth_trying, search
-from analyzer.whatif.levers import LONGEST, Refused, Scope, Setting, fates, room, sides, tally
+from analyzer.whatif.levers import (
+    LONGEST,
+    Refused,
+    Scope,
+    Setting,
+    count_by_class,
+    fates,
+    room,
+    sides,
+)
 from analyzer.whatif.recommendation import (
     TRAIN,
     HeldOut,
@@ -64,7 +79,7 @@ __all__ = [
     "Trend",
     "Trial",
     "Verdict",
-    "Weight",
+    "Workload",
     "by_day",
     "by_hour",
     "by_unit",
@@ -73,6 +88,7 @@ __all__ = [
     "choose_controls",
     "compare",
     "compare_rules",
+    "count_by_class",
     "draw",
     "duty_by_alarms",
     "duty_by_roster",
@@ -83,8 +99,7 @@ __all__ = [
     "room",
     "search",
     "sides",
-    "tally",
     "try_settings",
     "types_by_load",
-    "weigh_both",
+    "workload_before_after",
 ]

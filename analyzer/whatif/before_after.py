@@ -112,14 +112,14 @@ def compare(
     )
     before = inside.start < at
     return Comparison(
-        days,
-        ours,
-        theirs,
-        _ratio(effect, confidence),
-        _ratio(others, confidence),
-        _ratio(beyond, confidence),
-        _ratio(past, confidence),
-        (_balance(inside, before), _balance(inside, ~before)),
+        days=days,
+        changed=ours,
+        control=theirs,
+        effect=_ratio(effect, confidence),
+        control_effect=_ratio(others, confidence),
+        beyond_control=_ratio(beyond, confidence),
+        earlier=_ratio(past, confidence),
+        balance=(_balance(inside, before), _balance(inside, ~before)),
     )
 
 
@@ -179,5 +179,9 @@ def _balance(alarms: Recorded, which: Flags) -> Balance:
         return int(delays[max(int(np.ceil(share * len(delays))) - 1, 0)]) if len(delays) else None
 
     return Balance(
-        len(rows), len(delays), at(0.5), at(0.9), len(rows) - int((delays <= SLOW).sum())
+        actionable=len(rows),
+        answered=len(delays),
+        median=at(0.5),
+        ninth_decile=at(0.9),
+        slow=len(rows) - int((delays <= SLOW).sum()),
     )

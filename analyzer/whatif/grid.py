@@ -16,7 +16,15 @@ import numpy as np
 from analyzer.arrays import Floats, Numbers
 from analyzer.pipeline.classes import ACTIONABLE, CLASSES
 from analyzer.whatif.episode_table import Recorded
-from analyzer.whatif.levers import LONGEST, Setting, Signals, below_limit, check, sides, tally
+from analyzer.whatif.levers import (
+    LONGEST,
+    Setting,
+    Signals,
+    below_limit,
+    check,
+    count_by_class,
+    sides,
+)
 from analyzer.whatif.verdict import Risk
 
 # ms: up to 70 min, thresholds are looked up in a table; longer ones are searched for
@@ -59,8 +67,6 @@ class Searched:
     """For how long (ms) alarms would no longer have sounded: those removed, and the delays of the
     others.
     """
-    sounding: int
-    """For how long (ms) all alarms sounded."""
 
     @property
     def lost(self) -> Numbers:
@@ -101,7 +107,10 @@ def search(
     """
     for limit in grid.limits:
         check(alarms, Setting(limit=limit))
-    before, sounded = tally(alarms.klass), np.minimum(alarms.end, alarms.span[1]) - alarms.start
+    before, sounded = (
+        count_by_class(alarms.klass),
+        np.minimum(alarms.end, alarms.span[1]) - alarms.start,
+    )
     left, length = _plane(alarms, sounded, grid)
     # (limits, delays, hold-offs, ...): what still sounds, and for how long if it were not late.
     left, length = (
@@ -116,11 +125,10 @@ def search(
     silenced = int(sounded.sum()) - length + late * left.sum(axis=3)
     progress(len(grid))
     return Searched(
-        grid.settings(),
-        before,
-        before - left.reshape(-1, len(CLASSES)),
-        silenced.reshape(-1),
-        int(sounded.sum()),
+        settings=grid.settings(),
+        before=before,
+        removed=before - left.reshape(-1, len(CLASSES)),
+        silenced=silenced.reshape(-1),
     )
 
 

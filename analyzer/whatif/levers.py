@@ -268,6 +268,6 @@ class Signals:
         return self.order[near + 1], quiet[near]
 
 
-def tally(klass: Integers) -> Numbers:
+def count_by_class(klass: Integers) -> Numbers:
     """The number of alarms by class, in the order of `CLASSES`."""
     return np.bincount(klass, minlength=len(CLASSES))

@@ -17,7 +17,7 @@ from analyzer.pipeline.classes import ACTIONABLE
 from analyzer.stats.bounds import least_needed, upper_bound
 from analyzer.whatif.episode_table import Recorded
 from analyzer.whatif.grid import Grid, Searched, search
-from analyzer.whatif.levers import Setting, fates, tally
+from analyzer.whatif.levers import Setting, count_by_class, fates
 from analyzer.whatif.verdict import CONFIDENCE, Risk
 
 TRAIN = 0.6
@@ -114,7 +114,7 @@ class HeldOut:
     def of(cls, alarms: Recorded, setting: Setting, tolerance: Tolerance) -> HeldOut:
         """Raises `Refused`."""
         found = fates(alarms, np.arange(len(alarms)), setting)
-        before, removed = tally(alarms.klass), tally(alarms.klass[~found.sounds])
+        before, removed = count_by_class(alarms.klass), count_by_class(alarms.klass[~found.sounds])
         lost = Risk(int(removed[ACTIONABLE]), int(before[ACTIONABLE]), tolerance.confidence)
         return cls(before, removed, lost, promise(lost, tolerance.lost))
 

@@ -12,7 +12,7 @@ from analyzer.model.episodes import PRIORITIES
 from analyzer.pipeline.classes import ACTIONABLE, NON_ACTIONABLE, PENDING, UNKNOWN
 from analyzer.stats.bounds import upper_bound
 from analyzer.whatif.episode_table import Recorded
-from analyzer.whatif.levers import LEVERS, SOUNDS, Fates, Setting, tally
+from analyzer.whatif.levers import LEVERS, SOUNDS, Fates, Setting, count_by_class
 
 CONFIDENCE = 0.95
 """The default confidence of bounds, one-sided."""
@@ -82,7 +82,7 @@ def judge(
 ) -> Verdict:
     """The verdict on a setting, from the fates (`levers.fates`) of `rows`."""
     klass, rank = recorded.klass[rows], recorded.rank[rows]
-    before, after = tally(klass), tally(klass[found.sounds])
+    before, after = count_by_class(klass), count_by_class(klass[found.sounds])
     removed = before - after
     lost = int(removed[ACTIONABLE])
     lasted = np.minimum(recorded.end[rows], recorded.span[1]) - recorded.start[rows]

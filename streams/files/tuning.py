@@ -13,7 +13,7 @@
      "late": {"actionable": how many would have sounded late, "by_seconds": by how much},
      "sounding_seconds": {"before", "after"}: the sum over the alarms of the scope,
      "load": {"before" | "after": of all clinicians and all alarms, see
-         `analyzer.whatif.effects.Weight`, "duty": "roster", or inferred from "alarms"},
+         `analyzer.whatif.effects.Workload`, "duty": "roster", or inferred from "alarms"},
      "units": [{"facility", "unit", "before": COUNTS, "after": COUNTS}],
      "hours": [{"hour": of the day, UTC, "before", "after"}],
      "days": [{"day", "before", "after"}],
@@ -65,7 +65,7 @@ from analyzer.whatif import (
     Tolerance,
     Trial,
     Verdict,
-    Weight,
+    Workload,
     by_day,
     by_hour,
     by_unit,
@@ -75,7 +75,7 @@ from analyzer.whatif import (
     judge,
     try_settings,
     types_by_load,
-    weigh_both,
+    workload_before_after,
 )
 from streams.files.caveat_words import caveat_words
 
@@ -106,7 +106,7 @@ def evaluated(
     found = fates(recorded, rows, setting)
     verdict = judge(recorded, rows, setting, found, confidence)
     source: DutySource = "alarms" if duty is None else "roster"
-    before, after = weigh_both(
+    before, after = workload_before_after(
         recorded, rows, setting, found, duty_by_alarms(recorded) if duty is None else duty
     )
     begin, last = recorded.span
@@ -115,7 +115,7 @@ def evaluated(
         "span": {"from": begin, "to": last},
         "setting": setting_fields(setting),
         **verdict_fields(verdict, setting),
-        "load": {"before": _weight(before), "after": _weight(after), "duty": source},
+        "load": {"before": _workload(before), "after": _workload(after), "duty": source},
         **_breakdowns(recorded, rows, found.sounds),
         "caveats": list(map(caveat_words, caveats_of_setting(verdict, setting, source))),
         "search": None,
@@ -255,18 +255,18 @@ def _held_out(found: HeldOut) -> dict[str, Any]:
     }
 
 
-def _weight(weight: Weight) -> dict[str, Any]:
+def _workload(load: Workload) -> dict[str, Any]:
     in_hours = {
-        f"{name}_hours": round(getattr(weight, name) / HOUR, 3)
+        f"{name}_hours": round(getattr(load, name) / HOUR, 3)
         for name in ("duty", "sounding", "flood", "protected")
     }
-    median, ninth, most = (None if one != one else one for one in weight.per_hour)
+    median, ninth, most = (None if one != one else one for one in load.per_hour)
     return (
-        {"alarms": weight.alarms}
+        {"alarms": load.alarms}
         | in_hours
         | {
-            "busy_intervals": _share(weight.busy_intervals, weight.intervals),
-            "heavy_hours": _share(weight.heavy_hours, weight.hours),
+            "busy_intervals": _share(load.busy_intervals, load.intervals),
+            "heavy_hours": _share(load.heavy_hours, load.hours),
             "alarms_an_hour": {"median": median, "ninth_decile": ninth, "most": most},
         }
     )

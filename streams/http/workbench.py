@@ -31,11 +31,11 @@ from analyzer.whatif import (
     Scope,
     Setting,
     caveats_of_setting,
+    count_by_class,
     fates,
     judge,
     room,
     sides,
-    tally,
     types_by_load,
 )
 from streams.files.caveat_words import caveat_words
@@ -211,7 +211,11 @@ def types(recorded: Recorded, facility: str, unit: str) -> WhatIfTypes:
         of_type = recorded.types[number]
         alarms = recorded.of(Scope(type=of_type).rows(recorded))
         shown.append(
-            {"type": type_fields(of_type), **counted(tally(alarms.klass)), **_limits(alarms)}
+            {
+                "type": type_fields(of_type),
+                **counted(count_by_class(alarms.klass)),
+                **_limits(alarms),
+            }
         )
     return WhatIfTypes(
         facility=facility,
