@@ -147,6 +147,11 @@ class Finding:
         return Share(self.load.count, self.load.count + self.classes[ACTIONABLE])
 
     @property
+    def also(self) -> list[Pattern]:
+        """The other patterns that could drive the type."""
+        return [pattern for pattern in self.drivers if pattern != self.verdict]
+
+    @property
     def at_one_bed(self) -> bool:
         """Whether most of its alarms come from one bed, by the lower bound of the share."""
         return self.busiest_bed.low is not None and self.busiest_bed.low > 0.5

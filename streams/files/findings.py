@@ -156,7 +156,7 @@ def _finding(one: Finding, window: str, policy: Policy) -> dict[str, Any]:
         if one.hugging_distance is None
         else round(one.hugging_distance, 4),
         "verdict": one.verdict,
-        "also": [pattern for pattern in one.drivers if pattern != one.verdict],
+        "also": one.also,
         "remedy": one.remedy,
         "owner": one.owner,
         "clinical_review": one.clinical,
@@ -179,11 +179,7 @@ def sentence(one: Finding, window: str, policy: Policy) -> str:
         )
     if unknown := one.classes[CLASSES.index("unknown")]:
         seen += f", {unknown} unknown"
-    also = ", ".join(
-        f"{pattern} {_percent(one.shown_by(pattern).value)}"
-        for pattern in one.drivers
-        if pattern != one.verdict
-    )
+    also = ", ".join(f"{pattern} {_percent(one.shown_by(pattern).value)}" for pattern in one.also)
     review = "; high priority: needs a clinical review first" if one.clinical else ""
     owner = f"{review}; owner: {one.owner}" if one.owner else ""
     return (

@@ -103,7 +103,6 @@ def test_the_order_of_lines_decides_nothing_but_which_version_counts(
 
 
 # --- the command
-# -------------------------------------------------------------------------------------------------------
 
 
 def test_delay_and_limit_as_the_contract_has_them(tmp_path: Path) -> None:
@@ -293,7 +292,6 @@ def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
 
 
 # --- effects and search
-# ------------------------------------------------------------------------------------------------
 
 
 GRIDS = st.builds(
@@ -429,7 +427,6 @@ def protected_length(duty: list[int], starts: list[int]) -> int:
 
 
 # --- the promise
-# -------------------------------------------------------------------------------------------------------
 
 
 def test_the_bound_covers_the_truth_in_a_thousand_simulated_hospitals() -> None:
@@ -557,7 +554,6 @@ def test_where_too_few_were_actionable_nothing_is_recommended(tmp_path: Path) ->
 
 
 # --- the report and the record
-# -----------------------------------------------------------------------------------------
 
 
 def test_the_report_is_one_page_that_needs_and_names_nothing_else(
@@ -699,7 +695,6 @@ def test_a_decided_change_becomes_a_record_with_an_annotation(tmp_path: Path) ->
 
 
 # --- rosters and single types
-# ------------------------------------------------------------------------------------------
 
 
 def test_a_roster_tells_duty_better_than_alarms_do(tmp_path: Path) -> None:

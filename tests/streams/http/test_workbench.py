@@ -60,7 +60,6 @@ def ask(site: Site, of: str, unit: str = "MICU", facility: str = "H01", **settin
 
 
 # --- the same numbers
-# ----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +213,6 @@ def test_from_end_to_end_of_its_room_no_limit_is_refused_and_beyond_it_every_one
 
 
 # --- what is held
-# --------------------------------------------------------------------------------------------------------
 
 
 @given(st.data())
@@ -305,7 +303,6 @@ def test_a_type_is_found_whatever_slashes_its_names_hold() -> None:
 
 
 # --- bounded, and once
-# -----------------------------------------------------------------------------------------------------
 
 
 class Counting(Engine):
@@ -388,12 +385,12 @@ def test_a_partition_taken_away_is_missed_at_once() -> None:
 
 
 # --- what cannot be answered
-# -----------------------------------------------------------------------------------------------
 
 EXPECTED = "expected the parameters facility, unit and type, and delay, limit or both"
 MORE_SENSITIVE = (
-    "limit: 90.5 is more sensitive than 90, which was in force for low alarms among those chosen: what it would have added was not "
-    "recorded. Expected a less sensitive one, or the readings themselves (tune trend)"
+    "limit: 90.5 is more sensitive than 90, which was in force for low alarms among those chosen: "
+    "what it would have added was not recorded. Expected a less sensitive one, or the readings "
+    "themselves (tune trend)"
 )
 
 
