@@ -325,6 +325,15 @@ def test_twenty_short_alarms_call_for_a_delay_and_nineteen_say_nothing() -> None
     assert few.shown_by("fleeting") == Share(19, 19)
 
 
+def test_a_bed_has_most_of_the_alarms_if_the_lower_bound_of_its_share_is_above_half() -> None:
+    def of_two_beds(here: int, there: int) -> Finding:
+        elsewhere = alarms("B", there, SECOND, code="A", bed="2", after=MINUTE)
+        return one(alarms("A", here, SECOND, bed="1") + elsewhere)
+
+    assert of_two_beds(15, 5).at_one_bed
+    assert not of_two_beds(14, 6).at_one_bed
+
+
 def test_a_delay_is_never_longer_than_what_is_fleeting() -> None:
     found = one(
         alarms("A", 10, 10 * SECOND)
