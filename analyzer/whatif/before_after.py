@@ -14,15 +14,15 @@ from math import exp, log, sqrt
 import numpy as np
 
 from analyzer.arrays import Flags, Numbers
-from analyzer.model.policy import HOUR, MINUTE
+from analyzer.model.policy import HOUR, FindingsPolicy
 from analyzer.pipeline.classes import ACTIONABLE
 from analyzer.stats.bounds import beta_share
 from analyzer.times import NEVER
 from analyzer.whatif.episode_table import Recorded
 
 DAY = 24 * HOUR
-SLOW = 10 * MINUTE
-"""As `FindingsPolicy.slow_answer`."""
+SLOW = FindingsPolicy().slow_answer
+"""The default: records do not contain the policy that they were made with."""
 LEAST_DAYS = 3
 """The least days on each side: fewer do not show how a rate varies (our own)."""
 
