@@ -38,7 +38,7 @@ from analyzer.model.policy import JUDGING, MEASURES, FindingsPolicy, Policy
 from analyzer.overload.reasons import in_words
 from analyzer.overload.status import NO_ALARMS, TREND_HOURS, TREND_MINUTES, Standing, Status, Trend
 from analyzer.pipeline.admission import OUTCOMES, TOPICS, Outcome
-from analyzer.pipeline.classes import CLASSES, SCOPES, Scope, nonactionable_ratio
+from analyzer.pipeline.classes import CLASSES, SCOPES, Scope, nonactionable_ratios
 from analyzer.pipeline.control import COMMANDS, Command
 from analyzer.pipeline.pending import Columns
 from analyzer.pipeline.recent import ClockOffset
@@ -107,5 +107,5 @@ __all__ = [
     "UnitBurdens",
     "UnitFindings",
     "in_words",
-    "nonactionable_ratio",
+    "nonactionable_ratios",
 ]

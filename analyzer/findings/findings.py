@@ -146,6 +146,16 @@ class Finding:
         """Non-actionable share of the classified alarms."""
         return Share(self.load.count, self.load.count + self.classes[ACTIONABLE])
 
+    @property
+    def also(self) -> list[Pattern]:
+        """The other patterns that could drive the type."""
+        return [pattern for pattern in self.drivers if pattern != self.verdict]
+
+    @property
+    def at_one_bed(self) -> bool:
+        """Whether most of its alarms come from one bed, by the lower bound of the share."""
+        return self.busiest_bed.low is not None and self.busiest_bed.low > 0.5
+
     def shown_by(self, pattern: Pattern) -> Share:
         """Share of the load that shows a pattern (`unanswered`: share of the actionable alarms)."""
         seen = self.patterns[PATTERNS.index(pattern)]

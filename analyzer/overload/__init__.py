@@ -1,9 +1,26 @@
 """Overload: measures, limits and the states of clinicians and units over time.
 
-It knows what is too much, for how long, and what would relieve it. It refuses to know findings,
-what-ifs and how a state is shown.
+It knows what is too much, for how long, who needs help first, and what would relieve it. It refuses
+to know findings, what-ifs and how a state is shown.
 """
 
 from analyzer.overload.machine import RULES, Rule
+from analyzer.overload.priority import (
+    UnitNeed,
+    clinician_order,
+    first_facilities,
+    first_units,
+    unit_relief,
+)
+from analyzer.overload.shifts import history
 
-__all__ = ["RULES", "Rule"]
+__all__ = [
+    "RULES",
+    "Rule",
+    "UnitNeed",
+    "clinician_order",
+    "first_facilities",
+    "first_units",
+    "history",
+    "unit_relief",
+]

@@ -1,8 +1,8 @@
 """Relief: the bed that a clinician could hand to a colleague on duty to lower the higher of their
 two loads most.
 
-A suggestion to the charge nurse. It counts the alarms of the last hour. It does not know patients or
-skills.
+It is a suggestion to the charge nurse. It counts the alarms of the last hour, and knows neither
+patients nor skills.
 """
 
 from __future__ import annotations

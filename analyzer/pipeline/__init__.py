@@ -14,7 +14,7 @@ from analyzer.pipeline.classes import (
     TECHNICAL,
     UNKNOWN,
     Scope,
-    nonactionable_ratio,
+    nonactionable_ratios,
 )
 from analyzer.pipeline.control import COMMANDS, Command
 from analyzer.pipeline.pending import Columns
@@ -44,5 +44,5 @@ __all__ = [
     "ResponseTimes",
     "Scope",
     "ShardKey",
-    "nonactionable_ratio",
+    "nonactionable_ratios",
 ]

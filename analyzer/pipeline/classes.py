@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -69,17 +69,19 @@ def classify_final(
     table.klass[rows] = _OUTCOME[rule]
 
 
-def nonactionable_ratio(
-    counts: npt.NDArray[Any], scope: Scope, min_classified: int
-) -> float | None:
-    """Non-actionable share of the classified alarms; None if fewer than `min_classified` are.
+def nonactionable_ratios(
+    classified: npt.NDArray[np.int64], min_classified: int
+) -> npt.NDArray[np.float64]:
+    """Non-actionable shares of the classified alarms; NaN if fewer than `min_classified` are.
 
-    `counts` are by class, in the order of `CLASSES`. Scope `all` counts technical alarms as
-    non-actionable; `clinical` leaves them out. These are the two shares of Bonafide 2015; they are
-    not comparable with the false alarms of Drew 2014.
+    `classified` has shape (..., `CLASSES`), the result (..., `SCOPES`). Scope `all` counts
+    technical alarms as non-actionable; `clinical` leaves them out. These are the two shares of
+    Bonafide 2015; they are not comparable with the false alarms of Drew 2014.
     """
-    nonactionable = int(counts[NON_ACTIONABLE]) + (int(counts[TECHNICAL]) if scope == "all" else 0)
-    classified = int(counts[ACTIONABLE]) + nonactionable
-    if classified < max(min_classified, 1):
-        return None
-    return nonactionable / classified
+    non_actionable, technical = classified[..., NON_ACTIONABLE], classified[..., TECHNICAL]
+    part = np.stack(
+        [non_actionable + technical if scope == "all" else non_actionable for scope in SCOPES],
+        axis=-1,
+    )
+    whole = part + classified[..., ACTIONABLE, np.newaxis]
+    return np.where(whole >= max(min_classified, 1), part / np.maximum(whole, 1), np.nan)

@@ -1,4 +1,4 @@
-"""Spread: how unevenly a load is distributed, as one number in which no person can be identified."""
+"""Spread: how unevenly a load is distributed, as one number that identifies no person."""
 
 from __future__ import annotations
 

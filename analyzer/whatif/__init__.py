@@ -1,51 +1,74 @@
 """What-if: what other settings would have done to recorded alarms, and what a change did.
 
-It knows recorded episodes, levers, searches, trends and comparisons. It refuses to know the engine:
-except for `recall`, which copies the alarms that a state holds.
+It knows recorded episodes, levers, searches, verdicts, caveats, trends and comparisons. It refuses
+to know the engine, except for `recall`, which copies the alarms that a state holds, and words.
 """
 
-from analyzer.whatif.before_after import Balance, Comparison, Ratio, TooShort, compare
-from analyzer.whatif.effects import Duty, Weight, duty_by_alarms, duty_by_roster, weigh_both
-from analyzer.whatif.episode_table import FIELDS, Recorded, Recorder
-from analyzer.whatif.grid import (
-    Grid,
-    Searched,
-    Tolerance,
-    limits_worth_trying,
-    recommend,
-    search,
-    split,
+from analyzer.whatif.before_after import DAY, Balance, Comparison, Ratio, TooShort, compare
+from analyzer.whatif.breakdown import by_day, by_hour, by_unit, types_by_load
+from analyzer.whatif.caveats import (
+    CAVEATS,
+    Caveat,
+    CaveatKind,
+    DutySource,
+    caveats_of_comparison,
+    caveats_of_setting,
 )
+from analyzer.whatif.controls import choose_controls
+from analyzer.whatif.effects import (
+    Duty,
+    Workload,
+    duty_by_alarms,
+    duty_by_roster,
+    workload_before_after,
+)
+from analyzer.whatif.episode_table import FIELDS, Recorded, Recorder
+from analyzer.whatif.grid import Grid, Searched, limits_worth_trying, search
 from analyzer.whatif.levers import (
-    LEVERS,
     LONGEST,
-    SOUNDS,
-    Fates,
     Refused,
     Scope,
     Setting,
+    count_by_class,
     fates,
     room,
     sides,
-    tally,
 )
-from analyzer.whatif.trends import Drawn, Rule, Side, Trend, draw, match
+from analyzer.whatif.recommendation import (
+    TRAIN,
+    HeldOut,
+    Promise,
+    Tolerance,
+    Trial,
+    try_settings,
+)
+from analyzer.whatif.trends import Drawn, Replayed, Rule, Side, Trend, compare_rules, draw, faithful
+from analyzer.whatif.verdict import CONFIDENCE, HIGH, Risk, Verdict, judge
 
 __all__ = [
+    "CAVEATS",
+    "CONFIDENCE",
+    "DAY",
     "FIELDS",
-    "LEVERS",
+    "HIGH",
     "LONGEST",
-    "SOUNDS",
+    "TRAIN",
     "Balance",
+    "Caveat",
+    "CaveatKind",
     "Comparison",
     "Drawn",
     "Duty",
-    "Fates",
+    "DutySource",
     "Grid",
+    "HeldOut",
+    "Promise",
     "Ratio",
     "Recorded",
     "Recorder",
     "Refused",
+    "Replayed",
+    "Risk",
     "Rule",
     "Scope",
     "Searched",
@@ -54,19 +77,29 @@ __all__ = [
     "Tolerance",
     "TooShort",
     "Trend",
-    "Weight",
+    "Trial",
+    "Verdict",
+    "Workload",
+    "by_day",
+    "by_hour",
+    "by_unit",
+    "caveats_of_comparison",
+    "caveats_of_setting",
+    "choose_controls",
     "compare",
+    "compare_rules",
+    "count_by_class",
     "draw",
     "duty_by_alarms",
     "duty_by_roster",
+    "faithful",
     "fates",
+    "judge",
     "limits_worth_trying",
-    "match",
-    "recommend",
     "room",
     "search",
     "sides",
-    "split",
-    "tally",
-    "weigh_both",
+    "try_settings",
+    "types_by_load",
+    "workload_before_after",
 ]

@@ -14,15 +14,15 @@ from math import exp, log, sqrt
 import numpy as np
 
 from analyzer.arrays import Flags, Numbers
-from analyzer.model.policy import HOUR, MINUTE
+from analyzer.model.policy import HOUR, FindingsPolicy
 from analyzer.pipeline.classes import ACTIONABLE
 from analyzer.stats.bounds import beta_share
 from analyzer.times import NEVER
 from analyzer.whatif.episode_table import Recorded
 
 DAY = 24 * HOUR
-SLOW = 10 * MINUTE
-"""As `FindingsPolicy.slow_answer`."""
+SLOW = FindingsPolicy().slow_answer
+"""The default: records do not contain the policy that they were made with."""
 LEAST_DAYS = 3
 """The least days on each side: fewer do not show how a rate varies (our own)."""
 
@@ -34,6 +34,11 @@ class Ratio:
     value: float | None
     low: float | None
     high: float | None
+
+    @property
+    def differs(self) -> bool:
+        """Whether the interval excludes 1, which is no change."""
+        return (self.low is not None and self.low > 1) or (self.high is not None and self.high < 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +112,14 @@ def compare(
     )
     before = inside.start < at
     return Comparison(
-        days,
-        ours,
-        theirs,
-        _ratio(effect, confidence),
-        _ratio(others, confidence),
-        _ratio(beyond, confidence),
-        _ratio(past, confidence),
-        (_balance(inside, before), _balance(inside, ~before)),
+        days=days,
+        changed=ours,
+        control=theirs,
+        effect=_ratio(effect, confidence),
+        control_effect=_ratio(others, confidence),
+        beyond_control=_ratio(beyond, confidence),
+        earlier=_ratio(past, confidence),
+        balance=(_balance(inside, before), _balance(inside, ~before)),
     )
 
 
@@ -174,5 +179,9 @@ def _balance(alarms: Recorded, which: Flags) -> Balance:
         return int(delays[max(int(np.ceil(share * len(delays))) - 1, 0)]) if len(delays) else None
 
     return Balance(
-        len(rows), len(delays), at(0.5), at(0.9), len(rows) - int((delays <= SLOW).sum())
+        actionable=len(rows),
+        answered=len(delays),
+        median=at(0.5),
+        ninth_decile=at(0.9),
+        slow=len(rows) - int((delays <= SLOW).sum()),
     )

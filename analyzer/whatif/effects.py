@@ -33,7 +33,7 @@ disjoint and sorted.
 
 
 @dataclass(frozen=True, slots=True)
-class Weight:
+class Workload:
     """The burden of all clinicians together. Durations are in ms; NaN: no hours of duty."""
 
     alarms: int
@@ -95,7 +95,7 @@ def duty_by_roster(recorded: Recorded, assignments: Iterable[Assignment]) -> Dut
     return stretches(starts, ends, who)
 
 
-def weigh(recorded: Recorded, sounds: Flags, start: Numbers, duty: Duty) -> Weight:
+def workload(recorded: Recorded, sounds: Flags, start: Numbers, duty: Duty) -> Workload:
     """The burden of the alarms that sound, each from `start` (ms) on, in the hours of `duty`."""
     begin, last = recorded.span
     if len(duty[0]):
@@ -115,32 +115,31 @@ def weigh(recorded: Recorded, sounds: Flags, start: Numbers, duty: Duty) -> Weig
     flooded = flood_ratio(begins, who, people, (length,))[:, 0] * length
     intervals, busy = _counted(duty, who, begins + now, FLOOD_INTERVAL)
     hours, per_hour = _counted(duty, who, begins + now, HOUR)
-    return Weight(
-        len(who),
-        int((duty[1] - duty[0]).sum()),
-        int(covered_length(begins, ends, who, people, (length,)).sum()),
-        round(flooded.sum()),
-        round(free.sum()),
-        int((busy > BEGINS_ABOVE).sum()),
-        intervals,
-        int((per_hour > HEAVY_HOUR).sum()),
-        hours,
-        _spread(per_hour, hours),
+    return Workload(
+        alarms=len(who),
+        duty=int((duty[1] - duty[0]).sum()),
+        sounding=int(covered_length(begins, ends, who, people, (length,)).sum()),
+        flood=round(flooded.sum()),
+        protected=round(free.sum()),
+        busy_intervals=int((busy > BEGINS_ABOVE).sum()),
+        intervals=intervals,
+        heavy_hours=int((per_hour > HEAVY_HOUR).sum()),
+        hours=hours,
+        per_hour=_spread(per_hour, hours),
     )
 
 
-def weigh_both(
+def workload_before_after(
     recorded: Recorded, rows: Numbers, setting: Setting, found: Fates, duty: Duty
-) -> tuple[Weight, Weight]:
+) -> tuple[Workload, Workload]:
     """The burden of all recorded alarms, as they were, and with a setting applied to `rows`."""
-    sounds = np.ones(len(recorded), dtype=np.bool_)
+    everything = np.ones(len(recorded), dtype=np.bool_)
+    sounds, start = everything.copy(), recorded.start.copy()
     sounds[rows] = found.sounds
-    start = recorded.start.copy()
     if setting.delay is not None:
         start[rows] = np.minimum(start[rows] + setting.delay, recorded.end[rows])
-    return weigh(recorded, np.ones(len(recorded), dtype=np.bool_), recorded.start, duty), weigh(
-        recorded, sounds, start, duty
-    )
+    before = workload(recorded, everything, recorded.start, duty)
+    return before, workload(recorded, sounds, start, duty)
 
 
 def _counted(duty: Duty, who: Numbers, start: Numbers, interval: int) -> tuple[int, Numbers]:

@@ -1,4 +1,4 @@
-"""Search: all settings of a grid, the Pareto-optimal ones, and the best within a tolerance.
+"""Search: what every setting of a grid does to the same alarms, and the Pareto-optimal ones.
 
 A limit is a threshold on the extreme reading, and a delay on the duration, so one histogram serves
 all pairs of them. A hold-off is a threshold on how long the signal had been quiet; that is computed
@@ -8,16 +8,24 @@ for the alarms that each pair leaves. The counts equal those of `levers.fates` f
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 
 from analyzer.arrays import Floats, Numbers
 from analyzer.pipeline.classes import ACTIONABLE, CLASSES
-from analyzer.stats.bounds import least_needed, upper_bound
 from analyzer.whatif.episode_table import Recorded
-from analyzer.whatif.levers import LONGEST, Setting, Signals, below_limit, check, sides, tally
+from analyzer.whatif.levers import (
+    LONGEST,
+    Setting,
+    Signals,
+    below_limit,
+    check,
+    count_by_class,
+    sides,
+)
+from analyzer.whatif.verdict import Risk
 
 # ms: up to 70 min, thresholds are looked up in a table; longer ones are searched for
 _TABLE = 1 << 22
@@ -59,8 +67,6 @@ class Searched:
     """For how long (ms) alarms would no longer have sounded: those removed, and the delays of the
     others.
     """
-    sounding: int
-    """For how long (ms) all alarms sounded."""
 
     @property
     def lost(self) -> Numbers:
@@ -78,6 +84,10 @@ class Searched:
         """Actionable alarms that would have sounded late."""
         delayed = np.array([setting.delay is not None for setting in self.settings])
         return np.asarray(np.where(delayed, self.before[ACTIONABLE] - self.lost, 0))
+
+    def risk(self, index: int, confidence: float) -> Risk:
+        """The actionable alarms that a setting loses, with their bound."""
+        return Risk(int(self.lost[index]), int(self.before[ACTIONABLE]), confidence)
 
     def pareto(self) -> Numbers:
         """The Pareto-optimal settings (spared against lost), by lost; of equals, the first."""
@@ -97,7 +107,10 @@ def search(
     """
     for limit in grid.limits:
         check(alarms, Setting(limit=limit))
-    before, sounded = tally(alarms.klass), np.minimum(alarms.end, alarms.span[1]) - alarms.start
+    before, sounded = (
+        count_by_class(alarms.klass),
+        np.minimum(alarms.end, alarms.span[1]) - alarms.start,
+    )
     left, length = _plane(alarms, sounded, grid)
     # (limits, delays, hold-offs, ...): what still sounds, and for how long if it were not late.
     left, length = (
@@ -112,11 +125,10 @@ def search(
     silenced = int(sounded.sum()) - length + late * left.sum(axis=3)
     progress(len(grid))
     return Searched(
-        grid.settings(),
-        before,
-        before - left.reshape(-1, len(CLASSES)),
-        silenced.reshape(-1),
-        int(sounded.sum()),
+        settings=grid.settings(),
+        before=before,
+        removed=before - left.reshape(-1, len(CLASSES)),
+        silenced=silenced.reshape(-1),
     )
 
 
@@ -226,71 +238,6 @@ def _hold_off(
                 left[row, column, number] -= counts[at]
                 length[row, column, number] -= lengths[at]
             progress(done := done + len(grid.holdoffs))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tolerance:
-    """What may be lost: at most this share of the actionable alarms, at this confidence; and how
-    late (ms) the others may sound.
-    """
-
-    lost: float = 0.01
-    confidence: float = 0.95
-    late: int | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("lost", "confidence"):
-            if not 0 < getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected a share between 0 and 1")
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The index of the setting that spares most within a tolerance, or why there is none."""
-
-    index: int | None
-    reason: str = field(default="")
-
-
-def recommend(searched: Searched, tolerance: Tolerance) -> Choice:
-    """The setting that spares most, of those whose upper bound of lost alarms is tolerated.
-
-    Of equals, the one that loses fewest, then the first.
-    """
-    needed = int(searched.before[ACTIONABLE])
-    if not searched.before.sum():
-        return Choice(None, "there are no alarms of that scope")
-    least = least_needed(tolerance.lost, tolerance.confidence)
-    if needed < least:
-        return Choice(
-            None,
-            f"{needed} alarms are known to have been actionable; at least {least} are needed, with "
-            f"none of them lost, to promise at most {100 * tolerance.lost:g} % "
-            f"at {100 * tolerance.confidence:g} % confidence",
-        )
-    late_by = np.array([setting.delay or 0 for setting in searched.settings])
-    allowed = (
-        np.ones(len(late_by), dtype=np.bool_)
-        if tolerance.late is None
-        else (late_by <= tolerance.late) | (searched.late == 0)
-    )
-    bounds = {
-        lost: upper_bound(lost, needed, tolerance.confidence)
-        for lost in set(searched.lost.tolist())
-    }
-    kept = np.array([(bounds[lost] or 0.0) <= tolerance.lost for lost in searched.lost.tolist()])
-    some = np.flatnonzero(allowed & kept & (searched.spared > 0))
-    if not len(some):
-        return Choice(None, "no setting of the grid spares anything within the tolerance")
-    best = np.lexsort((some, searched.lost[some], -searched.spared[some]))[0]
-    return Choice(int(some[best]))
-
-
-def split(alarms: Recorded, share: float) -> tuple[Numbers, Numbers]:
-    """The rows of the first `share` of the time, to choose by, and of the rest, to test by."""
-    begin, last = alarms.span
-    moment = begin + share * (last - begin)
-    return np.flatnonzero(alarms.start < moment), np.flatnonzero(alarms.start >= moment)
 
 
 def limits_worth_trying(alarms: Recorded, count: int) -> tuple[float, ...]:

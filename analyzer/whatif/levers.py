@@ -31,13 +31,13 @@ from analyzer.columns.statics import AlarmType
 from analyzer.findings.patterns import Meetings
 from analyzer.model.episodes import PRIORITIES
 from analyzer.model.facts import Priority
-from analyzer.model.policy import HOUR, SECOND
+from analyzer.model.policy import HOUR, SECOND, FindingsPolicy
 from analyzer.pipeline.classes import CLASSES
 from analyzer.whatif.episode_table import Recorded
 
-BESIDE_WITHIN = 5 * SECOND
-"""As `FindingsPolicy.duplicate_within`: alarms of two types that begin this close together at one
-bed report one event twice (our own).
+BESIDE_WITHIN = FindingsPolicy().duplicate_within
+"""The default: alarms of two types that begin this close together at one bed report one event twice
+(our own).
 """
 
 LONGEST = 7 * 24 * HOUR
@@ -268,6 +268,6 @@ class Signals:
         return self.order[near + 1], quiet[near]
 
 
-def tally(klass: Integers) -> Numbers:
+def count_by_class(klass: Integers) -> Numbers:
     """The number of alarms by class, in the order of `CLASSES`."""
     return np.bincount(klass, minlength=len(CLASSES))

@@ -17,8 +17,10 @@ import numpy as np
 from analyzer.arrays import Codes, Flags, Floats, Numbers, integers
 from analyzer.columns.numbered import Numbered
 from analyzer.model.policy import SECOND
+from analyzer.pipeline.classes import ACTIONABLE
 from analyzer.times import OPEN
 from analyzer.whatif.episode_table import Recorded
+from analyzer.whatif.verdict import Risk
 
 Side = Literal["low", "high"]
 
@@ -30,6 +32,8 @@ REACH = 10 * SECOND
 """A simulated and a recorded alarm match if they overlap or are no further apart than this, because
 of the clocks and averaging of monitors (our own).
 """
+FAITHFUL = 0.9
+"""The least share of recorded alarms that the rule in force must reproduce (our own)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +136,11 @@ def draw(trend: Trend, rule: Rule) -> Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """For each recorded alarm: whether a simulated one matches it, and how much later (ms, at least
-    0) that one sounds.
+    """By recorded alarm: whether a simulated one matches it, and how much later (ms, at least 0)
+    that one sounds.
     """
 
-    told: Flags
+    reproduced: Flags
     late: Numbers
 
 
@@ -152,8 +156,8 @@ def match(drawn: Drawn, trend: Trend, alarms: Recorded) -> tuple[Matched, Flags]
         if len(alarms)
         else np.empty(0, dtype=np.int64)
     )
-    told, late = np.zeros(len(alarms), dtype=np.bool_), np.zeros(len(alarms), dtype=np.int64)
-    covered = np.zeros(len(alarms), dtype=np.bool_)
+    reproduced, covered = (np.zeros(len(alarms), dtype=np.bool_) for _ in range(2))
+    late = np.zeros(len(alarms), dtype=np.int64)
     for number in np.unique(bed[bed >= 0]).tolist():
         rows = np.flatnonzero(bed == number)
         start, end = alarms.start[rows] - REACH, np.minimum(alarms.end[rows], OPEN - REACH) + REACH
@@ -166,9 +170,55 @@ def match(drawn: Drawn, trend: Trend, alarms: Recorded) -> tuple[Matched, Flags]
         index = np.searchsorted(ends, start)  # the first that had not ended before
         some = index < len(ends)
         some[some] = sounds[index[some]] <= end[some]
-        told[rows] = some
+        reproduced[rows] = some
         late[rows[some]] = np.maximum(sounds[index[some]] - alarms.start[rows[some]], 0)
-    return Matched(told & covered, late), covered
+    return Matched(reproduced & covered, late), covered
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """Recorded alarms against those drawn under the rule in force and under another one."""
+
+    alarms: int
+    covered: int
+    """Recorded alarms with readings."""
+    in_force: int
+    """Of these, those that the rule in force reproduces."""
+    tried: int
+    """Of these, those that the other rule reproduces."""
+    actionable: int
+    """Of these, the actionable ones."""
+    lost: Risk
+    """Actionable alarms that the rule in force reproduces and the other rule does not."""
+    late: int
+    """Actionable alarms that sound later under the other rule."""
+    most_late: int
+    """By how much at most (ms)."""
+
+
+def faithful(reproduced: int, covered: int) -> bool:
+    """Whether the rule in force reproduces enough of the `covered` alarms to be the real one."""
+    return reproduced >= FAITHFUL * covered
+
+
+def compare_rules(in_force: Drawn, tried: Drawn, trend: Trend, recorded: Recorded) -> Replayed:
+    """What the other rule loses and delays of the recorded alarms."""
+    before, covered = match(in_force, trend, recorded)
+    after, _ = match(tried, trend, recorded)
+    actionable = (recorded.klass == ACTIONABLE) & covered
+    # An alarm that the rule in force does not reproduce says nothing about the other rule.
+    needed = actionable & before.reproduced
+    late = (after.late - before.late)[needed & after.reproduced]
+    return Replayed(
+        alarms=len(recorded),
+        covered=int(covered.sum()),
+        in_force=int(before.reproduced.sum()),
+        tried=int(after.reproduced.sum()),
+        actionable=int(actionable.sum()),
+        lost=Risk(int((needed & ~after.reproduced).sum()), int(needed.sum())),
+        late=int((late > 0).sum()),
+        most_late=int(late.max(initial=0)),
+    )
 
 
 def _beds(alarms: Recorded) -> list[tuple[str, str, str]]:

@@ -14,8 +14,10 @@ from streams.cli.console import WRONG, fail
 
 def alarm_type(text: str, option: str) -> AlarmType:
     """
-    >>> alarm_type("monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO", "--type"), alarm_type("pump//OCCLUDED", "--type")
-    (('monitor', 'MDC_PULS_OXIM_SAT_O2', 'MDC_EVT_LO'), ('pump', '', 'OCCLUDED'))
+    >>> alarm_type("monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO", "--type")
+    ('monitor', 'MDC_PULS_OXIM_SAT_O2', 'MDC_EVT_LO')
+    >>> alarm_type("pump//OCCLUDED", "--type")
+    ('pump', '', 'OCCLUDED')
     """
     device_type, slash, rest = text.partition("/")
     source, other, code = rest.rpartition("/")
@@ -46,7 +48,7 @@ def as_percent(text: str, option: str) -> float:
 
 
 def as_milliseconds(text: str, option: str) -> int:
-    """Seconds; what lies below a millisecond is cut off, as durations are whole ones."""
+    """A duration in seconds, truncated to whole milliseconds."""
     found = _decimal(text, option)
     if not 0 <= found <= LONGEST // SECOND:
         fail(f"{option}: expected 0 to {LONGEST // SECOND} s", WRONG)

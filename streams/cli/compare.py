@@ -106,7 +106,7 @@ def compare(
 
 
 def _recorded_change(path: Path) -> tuple[int, Scope, float | None]:
-    """From a change record: when, of which alarms, and the forecast ratio of alarms."""
+    """From a change record: its time, its scope, and the forecast ratio of alarms."""
     try:
         found = msgspec.json.decode(path.read_bytes())
         scope, share = found["scope"], found["expected"]["removed_share"]

@@ -1,4 +1,4 @@
-"""Shared by the commands: one-line errors, common options, times, progress bars, sending to Kafka."""
+"""Shared by the commands: one-line errors, options, times, progress bars, sending to Kafka."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def duration(text: str, option: str) -> int:
 
 @contextmanager
 def counted(what: str, total: int | None) -> Iterator[Callable[[], None]]:
-    """A bar on standard error that is called once a record."""
+    """A progress bar on standard error; call it once a record."""
     with _bar(MofNCompleteColumn()) as progress:
         task = progress.add_task(what, total=total)
         yield lambda: progress.advance(task)
@@ -91,23 +91,23 @@ def counted(what: str, total: int | None) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def timed(what: str, start: int, duration: int) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error that is called with how far simulated time has come."""
+    """A progress bar on standard error; call it with the position, from `start` on."""
     with _bar(TaskProgressColumn()) as progress:
         task = progress.add_task(what, total=duration)
         shown = 0.0
 
-        def come_to(now: int) -> None:
+        def update(now: int) -> None:
             nonlocal shown
-            if (moment := time.monotonic()) - shown > 0.1:  # a bar is dearer than a record
+            if (moment := time.monotonic()) - shown > 0.1:  # drawing costs more than a record
                 shown = moment
                 progress.update(task, completed=now - start)
 
-        yield come_to
+        yield update
         progress.update(task, completed=duration)
 
 
 def _bar(measure: ProgressColumn) -> Progress:
-    """Nothing at all where standard error is no terminal."""
+    """Disabled if standard error is not a terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), measure, TimeElapsedColumn())
     return Progress(*columns, console=console, disable=not console.is_terminal)
@@ -116,7 +116,7 @@ def _bar(measure: ProgressColumn) -> Progress:
 def send(
     settings: Settings, messages: Iterable[Any], speed: float | None, sent: Callable[[], object]
 ) -> int:
-    """Publish `messages` to topics that were looked at before, and return how many were delivered."""
+    """Check the topics, publish `messages`, and return how many were delivered."""
     from streams.files.publish import PublishError, publish, warned
     from streams.files.replay import InputError
     from streams.kafka.topics import Topics, TopicsError
@@ -130,12 +130,11 @@ def send(
                 f"{fatal[0].topic}: {fatal[0].message}; run alarm-fatigue topics --broker "
                 f"{settings.broker}"
             )
-            keeping = known.keeping()
         now = round(time.time() * 1000)
-        said = warned(
+        checked = warned(
             messages, keeping, now, settings, lambda line: typer.echo(f"warning: {line}", err=True)
         )
-        return asyncio.run(publish(settings, said, speed, sent))
+        return asyncio.run(publish(settings, checked, speed, sent))
     except (PublishError, TopicsError, InputError) as error:
         fail(error)
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""Shared by the commands on recorded files: their options, and the engine that has read the files."""
+"""Shared by the commands on recorded files: their options, and an engine that reads the files."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ Strict = Annotated[bool, typer.Option("--strict", help="Exit status 3 if any lin
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """An engine as of `--at`, what was finished then, and how many lines were malformed."""
+    """An engine as of `--at`, the episodes finished then, and the number of malformed lines."""
 
     engine: Engine
     finished: Finished
@@ -61,7 +61,7 @@ class Replayed:
 def recorded_files(
     alarms: Path | None, assignments: Path | None, responses: Path | None, labels: Path | None
 ) -> list[tuple[Topic, Path]]:
-    """The files given, as long as they can be read."""
+    """The files given. Exits with an error if there are none, or if one does not exist."""
     named: list[tuple[Topic, Path | None]] = [
         ("assignments", assignments),
         ("alarms", alarms),
@@ -73,7 +73,7 @@ def recorded_files(
         fail("-: only one file can be read from standard input", WRONG)
     if not files:
         fail("expected at least one file (--alarms, --assignments, --responses, --labels)", WRONG)
-    for _, path in files:  # before anything is read or sent
+    for _, path in files:  # before any is read or sent
         if path != replaying.STDIN and not path.is_file():
             fail(
                 f"{path}: "
@@ -83,7 +83,7 @@ def recorded_files(
 
 
 def replay_files(settings: Settings, files: list[tuple[Topic, Path]], at: str | None) -> Replayed:
-    """Take `files` in; malformed lines are reported on standard error."""
+    """Read `files` into an engine; malformed lines are reported on standard error."""
     engine, malformed = Engine(settings.policy), 0
 
     def report(line: replaying.BadLine) -> None:

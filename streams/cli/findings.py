@@ -31,7 +31,7 @@ from streams.http.guard import token_of
 from streams.settings import SettingsError, WebSettings
 
 WORKER_SECONDS = 60.0
-"""A worker may take a while over its first answer."""
+"""A worker's first answer may take a while."""
 
 
 def findings(
@@ -134,7 +134,7 @@ def _ask(worker: str, asked: dict[str, str], token_file: Path | None) -> bytes:
         )
     except SettingsError as error:
         fail(str(error).replace("web.token_file", "--token-file"))
-    request = urllib.request.Request(f"{address}?{urlencode(asked)}", headers=headers)  # noqa: S310  # looked at above
+    request = urllib.request.Request(f"{address}?{urlencode(asked)}", headers=headers)  # noqa: S310  # checked above
     try:
         with urllib.request.urlopen(request, timeout=WORKER_SECONDS) as found:  # noqa: S310
             return bytes(found.read())
@@ -153,14 +153,14 @@ def _reason(error: urllib.error.HTTPError) -> str:
 
 def _show(answer: bytes) -> None:
     try:
-        said = list(words(json.loads(answer)))
+        units = list(words(json.loads(answer)))
     except (ValueError, KeyError, TypeError):
         fail("--worker: this address does not answer as a worker does")
-    if not said:
+    if not units:
         typer.echo("no alarms")
     console = Console()
     show: Any = console.print if console.is_terminal else lambda text: typer.echo(text.plain)
-    for place, (heading, lines) in enumerate(said):
-        show(Text(("\n" if place else "") + heading, style="bold"))
+    for index, (heading, lines) in enumerate(units):
+        show(Text(("\n" if index else "") + heading, style="bold"))
         for line in lines:
             show(Text(f"  {line}"))

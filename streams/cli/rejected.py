@@ -33,15 +33,15 @@ from streams.formats.times import parse_duration
 
 REASONS = [one for one in OUTCOMES if one not in ("accepted", "duplicate")]
 MOST = 10_000
-"""Most records that one `replay` sends by default: enough for a bad hour, too few to flood workers."""
+"""Most records that one `replay` sends by default: an hour of errors, too few to flood workers."""
 SHOWN_BYTES = 64 << 10
-"""Of a value in a list; `show` shows all of it."""
+"""The most that `list` shows of a value; `show` shows all of it."""
 OUR_HEADERS = frozenset(
     {"reason", "detail", "topic", "partition", "offset", "truncated", "original_size", "replayed"}
 )
 """Headers that the worker writes; they hold no field values. Producers may have added others."""
 NOT_SHOWN = "(not shown)"
-HELPS_NOT = {
+REJECTED_AGAIN = {
     "late": "late records will be rejected again: the watermark of their facility has moved on",
     "future": "future records will be rejected again: they are compared with the time of their "
     "rejection",
@@ -124,12 +124,12 @@ def list_(
         _run(run(), RejectionsError)
     for *_, one in sorted(latest):
         _print(one, values, as_json)
-    said = (
+    summary = (
         ", ".join(f"{count} {printable(name)}" for name, count in sorted(counts.items()))
         or "nothing rejected"
     )
     more = f" (the latest {limit} are shown)" if counts.total() > limit else ""
-    typer.echo(f"{said}{more}", err=True)
+    typer.echo(f"{summary}{more}", err=True)
 
 
 @rejected_app.command()
@@ -213,8 +213,8 @@ def replay(
     )
     for (where, why), count in sorted(by_topic.items()):
         typer.echo(f"{'would send' if dry_run else 'to send'}: {count} {printable(why)} to {where}")
-    for why in sorted({why for _, why in by_topic} & HELPS_NOT.keys()):
-        typer.echo(f"note: {HELPS_NOT[why]}", err=True)
+    for why in sorted({why for _, why in by_topic} & REJECTED_AGAIN.keys()):
+        typer.echo(f"note: {REJECTED_AGAIN[why]}", err=True)
     if not planned.ready:
         typer.echo("nothing to send")
     elif not dry_run:
@@ -229,9 +229,9 @@ def replay(
 
 @contextmanager
 def _progress() -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error that is called with how much was read, and how much there is."""
-    with timed("reading", 0, 100) as come_to:
-        yield lambda done, total: come_to(100 * done // max(total, 1))
+    """A progress bar on standard error; call it with how much was read, and the total."""
+    with timed("reading", 0, 100) as update:
+        yield lambda done, total: update(100 * done // max(total, 1))
 
 
 def _wanted(
@@ -275,7 +275,9 @@ def _parts(one: Any) -> list[tuple[str, bytes | None]]:
 
 
 def _key(one: Any, values: bool) -> str | None:
-    """The facility. A misrouted record's key is none, and could be anything."""
+    """The key, which is the facility; that of a misrouted record could be anything, so it is hidden
+    unless `values`.
+    """
     if one.key is None or values or one.headers.get("reason") != "misrouted":
         return str(one.facility) if one.key is not None else None
     return NOT_SHOWN
@@ -299,7 +301,7 @@ def _print(one: Any, values: bool, as_json: bool) -> None:
                 else one.value[:SHOWN_BYTES].decode(errors="backslashreplace")
             )
             fields["value_cut"] = len(one.value or b"") > SHOWN_BYTES
-        # ASCII alone: no terminal obeys it
+        # only printable ASCII, so that it cannot control a terminal
         typer.echo(json.dumps(fields).replace("\x7f", "\\u007f"))
         return
     line = [
@@ -320,12 +322,12 @@ def _print(one: Any, values: bool, as_json: bool) -> None:
 def _time(stamp: int) -> str:
     try:
         return datetime.fromtimestamp(stamp / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (ValueError, OverflowError, OSError):  # anybody may set a record's time
+    except (ValueError, OverflowError, OSError):  # a producer may set any time
         return str(stamp)
 
 
 def printable(text: str) -> str:
-    """`text` in one line that cannot steer a terminal.
+    """`text` in one line that cannot control a terminal.
 
     >>> printable("bed 1\\x1b[2J")
     'bed 1\\\\x1b[2J'

@@ -16,15 +16,25 @@ import typer
 
 from analyzer.columns import AlarmType
 from analyzer.model import LATEST
-from analyzer.pipeline import ACTIONABLE
-from analyzer.whatif import Drawn, Recorded, Rule, Scope, Side, Trend, draw, match
+from analyzer.whatif import (
+    Drawn,
+    Recorded,
+    Replayed,
+    Rule,
+    Scope,
+    Side,
+    Trend,
+    compare_rules,
+    draw,
+    faithful,
+)
 from streams.cli.arguments import alarm_type, as_milliseconds, as_number
 from streams.cli.console import FAILED, WRONG, fail, show
 from streams.cli.tune import Episodes, Mapped, read
 from streams.files.mapping import Table, csv_rows, parquet_rows
 from streams.files.replay import InputError, lines
 from streams.files.tune_words import lost_words
-from streams.files.tuning import CONFIDENCE, lost
+from streams.files.tuning import risk_fields, type_fields
 from streams.formats.codec import detail
 
 
@@ -117,42 +127,37 @@ def trend(
     if episodes is not None:
         everything, more = read(episodes, mapping)
         recorded, malformed = everything.of(Scope(type=of_type).rows(everything)), malformed + more
-    found = drawn_anew(known, now, then, recorded, of_type) | {"malformed": malformed}
+    found = answer(known, now, then, recorded, of_type) | {"malformed": malformed}
     show(found, words(found), as_json)
 
 
-def drawn_anew(
-    known: Trend, now: Rule, then: Rule, recorded: Recorded | None, of_type: AlarmType
+def answer(
+    readings: Trend, in_force: Rule, tried: Rule, recorded: Recorded | None, of_type: AlarmType
 ) -> dict[str, Any]:
-    """The JSON object: alarms drawn under both rules, and how they meet those recorded."""
-    before, after = draw(known, now), draw(known, then)
-    found: dict[str, Any] = {
-        "type": dict(zip(("device_type", "source", "code"), of_type, strict=True)),
-        "readings": len(known),
-        "beds": len(known.beds),
-        "before": _drawn(before, now),
-        "after": _drawn(after, then),
-        "recorded": None,
+    """The JSON object: alarms simulated under both rules, and how they match recorded ones."""
+    before, after = draw(readings, in_force), draw(readings, tried)
+    return {
+        "type": type_fields(of_type),
+        "readings": len(readings),
+        "beds": len(readings.beds),
+        "before": _drawn(before, in_force),
+        "after": _drawn(after, tried),
+        "recorded": None
+        if recorded is None
+        else _replayed(compare_rules(before, after, readings, recorded)),
     }
-    if recorded is not None:
-        told, covered = match(before, known, recorded)
-        again, _ = match(after, known, recorded)
-        # Only what the setting in force tells, too, can be lost by another one.
-        needed = (recorded.klass == ACTIONABLE) & covered & told.told
-        late = (again.late - told.late)[needed & again.told]
-        found["recorded"] = {
-            "alarms": len(recorded),
-            "covered": int(covered.sum()),
-            "told_before": int(told.told.sum()),
-            "told_after": int(again.told.sum()),
-            "actionable": int(((recorded.klass == ACTIONABLE) & covered).sum()),
-            "lost": lost(int((needed & ~again.told).sum()), int(needed.sum()), CONFIDENCE),
-            "late": {
-                "actionable": int((late > 0).sum()),
-                "most_seconds": int(late.max(initial=0)) / 1000,
-            },
-        }
-    return found
+
+
+def _replayed(found: Replayed) -> dict[str, Any]:
+    return {
+        "alarms": found.alarms,
+        "covered": found.covered,
+        "told_before": found.in_force,
+        "told_after": found.tried,
+        "actionable": found.actionable,
+        "lost": risk_fields(found.lost),
+        "late": {"actionable": found.late, "most_seconds": found.most_late / 1000},
+    }
 
 
 def _drawn(drawn: Drawn, rule: Rule) -> dict[str, Any]:
@@ -192,7 +197,7 @@ def words(found: dict[str, Any]) -> list[str]:
         f"  actionable alarms delayed: {recorded['late']['actionable']}, by at most "
         f"{recorded['late']['most_seconds']:g} s"
     )
-    if recorded["told_before"] < 0.9 * recorded["covered"]:
+    if not faithful(recorded["told_before"], recorded["covered"]):
         lines.append(
             "  the setting in force does not reproduce the recorded alarms: check that readings, "
             "limit and delay are those of the monitors"
@@ -201,14 +206,14 @@ def words(found: dict[str, Any]) -> list[str]:
 
 
 def _read(path: Path, source: str) -> tuple[Trend, int]:
-    """The readings of a source, and how many rows were none (reported on standard error)."""
+    """The readings of a source, and the number of malformed rows (reported on standard error)."""
     malformed = 0
     columns: list[list[Any]] = [[] for _ in _NAMES]
 
-    def report(number: int, said: str) -> None:
+    def report(number: int, detail: str) -> None:
         nonlocal malformed
         malformed += 1
-        typer.echo(f"malformed: {path}:{number}: {said}", err=True)
+        typer.echo(f"malformed: {path}:{number}: {detail}", err=True)
 
     try:
         rows = _rows(path)
@@ -239,7 +244,7 @@ def _read(path: Path, source: str) -> tuple[Trend, int]:
 def _rows(path: Path) -> Iterator[tuple[int, Callable[[], _Reading]]]:
     suffix = path.suffix.lower()
     if suffix not in (".csv", ".parquet"):
-        return ((number, lambda line=line: _decode(line)) for number, line in lines(path))  # type: ignore[misc]  # bound as it is
+        return ((number, lambda line=line: _decode(line)) for number, line in lines(path))  # type: ignore[misc]
     table = csv_rows(path, Table()) if suffix == ".csv" else parquet_rows(path)
     return ((number, lambda row=row: _of_row(row)) for number, row in table)  # type: ignore[misc]
 

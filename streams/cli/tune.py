@@ -14,6 +14,8 @@ import typer
 
 from analyzer.model import Assignment
 from analyzer.whatif import (
+    CONFIDENCE,
+    TRAIN,
     Duty,
     Grid,
     Recorded,
@@ -30,7 +32,7 @@ from streams.files.recorded import read_episodes
 from streams.files.replay import STDIN, BadLine, InputError
 from streams.files.replay import lines as numbered_lines
 from streams.files.tune_words import words
-from streams.files.tuning import CONFIDENCE, TRAIN, Wanted, evaluated, searched, searched_each
+from streams.files.tuning import Wanted, evaluated, searched, searched_each
 from streams.formats.codec import Malformed, decode, to_json
 from streams.pseudonyms import pseudonyms
 from streams.settings import SettingsError
@@ -38,7 +40,7 @@ from streams.settings import SettingsError
 DELAYS = (2, 4, 5, 6, 8, 10, 12, 14, 15, 16, 18, 19, 20, 25, 30)
 HOLDOFFS = (5, 10, 15, 20, 30, 45, 60, 90, 120)
 LIMITS = 8
-"""How many limits are tried if none are given."""
+"""How many limits a search tries if none are given."""
 
 tune_app = typer.Typer(invoke_without_command=True)
 T = TypeVar("T")
@@ -387,7 +389,7 @@ def _write_report(
 
 
 def read(path: Path, mapping: Path | None) -> tuple[Recorded, int]:
-    """Recorded alarms, and how many lines were none (reported on standard error)."""
+    """Recorded alarms, and the number of malformed lines (reported on standard error)."""
     if path != STDIN and not path.is_file():
         fail(f"{path}: {'expected a file, found a directory' if path.is_dir() else 'no such file'}")
     malformed = 0

@@ -1,9 +1,12 @@
-"""Change records: what was decided about a setting, as JSON. They change no device; they say when,
-what, who answers and what is expected.
+"""Change records: a decision about a setting, as JSON. A record changes no device.
 
-{"id": 32 hex digits of the rest, "kind": "alarm_setting_change", "at": ms since 1970, from when on it holds, "scope", "setting",
- "owner", "review_on": "YYYY-MM-DD", "change_control", "expected": {"removed_share", "lost": at decision, "delayed_seconds", "span"},
- "annotation": {"time", "tags", "text"} as Grafana's /api/annotations takes it}
+{"id": 32 hex digits, a hash of the rest,
+ "kind": "alarm_setting_change",
+ "at": when the change takes effect, ms since 1970,
+ "scope", "setting",
+ "owner", "review_on": "YYYY-MM-DD", "change_control",
+ "expected": {"removed_share", "lost", "delayed_seconds", "span"}: the forecast at the decision,
+ "annotation": {"time", "tags", "text"}: the body for Grafana's /api/annotations}
 """
 
 from __future__ import annotations
@@ -20,12 +23,12 @@ from streams.formats.codec import to_json
 
 
 class ChangeError(ValueError):
-    """A decision that cannot be recorded: one line."""
+    """A decision that cannot be recorded. The message is one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Who decided, and from when on (ms since 1970) it holds."""
+    """Who is responsible for a change, and when it takes effect (`at`, ms since 1970)."""
 
     at: int
     owner: str
@@ -50,7 +53,6 @@ def record(answer: bytes, decision: Decision) -> dict[str, Any]:
         found = msgspec.json.decode(answer)
         scope, setting, lost, span = (found[name] for name in ("scope", "setting", "lost", "span"))
         before, removed = found["before"]["alarms"], found["removed"]["alarms"]
-        said = f"{scope_words(found)}: {setting_words(setting)}"
         expected = {
             "removed_share": round(removed / before, 6) if before else None,
             "lost": lost,
@@ -58,8 +60,8 @@ def record(answer: bytes, decision: Decision) -> dict[str, Any]:
             "span": span,
         }
         text = (
-            f"{said} (expected: {removed} of {before} alarms fewer; actionable lost "
-            f"{lost_words(lost)}); {decision.change_control}"
+            f"{scope_words(found)}: {setting_words(setting)} (expected: {removed} of {before} "
+            f"alarms fewer; actionable lost {lost_words(lost)}); {decision.change_control}"
         )
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError):
         raise ChangeError("expected what tune --json prints") from None
@@ -76,12 +78,12 @@ def record(answer: bytes, decision: Decision) -> dict[str, Any]:
         "expected": expected,
         "annotation": {
             "time": decision.at,
-            "tags": ["alarm-fatigue", "alarm-setting-change", *_places(scope)],
+            "tags": ["alarm-fatigue", "alarm-setting-change", *_tags(scope)],
             "text": text,
         },
     }
     return {"id": blake2b(to_json(fields), digest_size=16).hexdigest()} | fields
 
 
-def _places(scope: dict[str, Any]) -> list[str]:
+def _tags(scope: dict[str, Any]) -> list[str]:
     return [f"{name}:{scope[name]}" for name in ("facility", "unit") if scope[name] is not None]

@@ -1,11 +1,19 @@
 """Before and after a change, in JSON and in words.
 
-    {"at": ms, "days": {"before", "after"}, "scope": as in `streams.files.tuning`, "controls": [units], "confidence",
-     "alarms_a_day": {"changed" | "control": {"before", "after", "ratio": RATIO}}, "beyond_control": RATIO, "days_before_to_earlier": RATIO,
-     "expected_ratio": what the change record forecast, or null,
-     "balance": {"before" | "after": {"actionable", "answered", "response_seconds": {"median", "ninth_decile"}, "slow"}}, "caveats"}
+    {"at": ms since 1970,
+     "days": {"before", "after"}: how many were compared,
+     "scope": as in `streams.files.tuning`,
+     "controls": names of the control units,
+     "confidence",
+     "alarms_a_day": {"changed" | "control": {"before", "after", "ratio": RATIO}},
+     "beyond_control": RATIO,
+     "days_before_to_earlier": RATIO,
+     "expected_ratio": the forecast of the change record, or null,
+     "balance": {"before" | "after": {"actionable", "answered", "slow",
+         "response_seconds": {"median", "ninth_decile"}}},
+     "caveats": sentences}
 
-RATIO is {"value", "low", "high"}, null where it cannot be told.
+RATIO is {"value", "low", "high"}, each null if it cannot be computed.
 """
 
 from __future__ import annotations
@@ -13,10 +21,17 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
 from analyzer.arrays import Numbers
-from analyzer.whatif import Balance, Comparison, Ratio, Recorded, Scope, compare
+from analyzer.whatif import (
+    Balance,
+    Ratio,
+    Recorded,
+    Scope,
+    caveats_of_comparison,
+    choose_controls,
+    compare,
+)
+from streams.files.caveat_words import caveat_words
 from streams.files.findings import printable
 from streams.files.tune_words import scope_words
 from streams.files.tuning import scope_fields
@@ -33,28 +48,17 @@ def compared(
 ) -> dict[str, Any]:
     """The JSON object.
 
-    `controls`: units to compare with; None: all others of the facility. Raises `TooShort`.
+    `controls` are names of control units, None: see `choose_controls`. `expected` is the forecast
+    ratio of alarms. Raises `TooShort`.
     """
-    changed = np.zeros(len(recorded), dtype=np.bool_)
-    changed[scope.rows(recorded)] = True
-    elsewhere = Scope(facility=scope.facility, type=scope.type, priority=scope.priority).rows(
-        recorded
-    )
-    control = np.zeros(len(recorded), dtype=np.bool_)
-    control[elsewhere] = True
-    touched = np.isin(recorded.unit, recorded.unit[changed])
-    if controls is not None:
-        touched |= ~np.array([name in controls for _, name in recorded.units], dtype=np.bool_)[
-            recorded.unit
-        ]
-    control &= ~touched
-    found = compare(recorded, changed, control, at, most_days, confidence)
-    names = sorted({recorded.units[unit][1] for unit in np.unique(recorded.unit[control]).tolist()})
+    groups = choose_controls(recorded, scope, controls)
+    found = compare(recorded, groups.changed, groups.control, at, most_days, confidence)
+    caveats = caveats_of_comparison(found, controlled=bool(groups.control_units))
     return {
         "at": at,
         "days": dict(zip(("before", "after"), found.days, strict=True)),
         "scope": scope_fields(scope),
-        "controls": names,
+        "controls": groups.control_units,
         "confidence": confidence,
         "alarms_a_day": {
             "changed": _rates(found.changed) | {"ratio": _ratio(found.effect)},
@@ -67,7 +71,7 @@ def compared(
             name: _balance(one)
             for name, one in zip(("before", "after"), found.balance, strict=True)
         },
-        "caveats": _caveats(found, names),
+        "caveats": list(map(caveat_words, caveats)),
     }
 
 
@@ -95,35 +99,6 @@ def _balance(one: Balance) -> dict[str, Any]:
     }
 
 
-def _caveats(found: Comparison, controls: list[str]) -> list[str]:
-    said = [
-        "Regression to the mean: alarms that were chosen because they were bad tend to improve "
-        "by themselves. Compare with the control units, and with the earlier days."
-    ]
-    if found.earlier.value is None:
-        said.append(
-            "Too little was recorded before the compared days to tell whether these were typical."
-        )
-    elif found.earlier.low is not None and found.earlier.low > 1:
-        said.append(
-            f"The days before the change had {found.earlier.value:.2f} times the alarms of the "
-            "earlier days: part of any fall may be a return to the usual level."
-        )
-    if not controls:
-        said.append(
-            "There are no control units: any other change at that time is part of the effect."
-        )
-    if not found.balance[0].actionable or not found.balance[1].actionable:
-        said.append(
-            "Without actionable alarms both before and after the change, its cost is unknown."
-        )
-    said.append(
-        "Adverse events are not part of these records: check the hospital's incident reports for "
-        "the same days."
-    )
-    return said
-
-
 def words(found: dict[str, Any]) -> list[str]:
     """Lines for a terminal."""
     days, rates, sure = found["days"], found["alarms_a_day"], f"{100 * found['confidence']:g} %"
@@ -135,13 +110,13 @@ def words(found: dict[str, Any]) -> list[str]:
         names = ", ".join(map(printable, found["controls"]))
         lines.append(f"  control units ({names}) {_rate(rates['control'], sure)}")
         lines.append(
-            f"  change relative to the control units: {_said(found['beyond_control'], sure)}"
+            f"  change relative to the control units: {_interval(found['beyond_control'], sure)}"
         )
     if found["expected_ratio"] is not None:
         lines.append(f"  forecast when the change was decided: {_change(found['expected_ratio'])}")
     lines.append(
         "  days before the change, relative to earlier days: "
-        f"{_said(found['days_before_to_earlier'], sure)}"
+        f"{_interval(found['days_before_to_earlier'], sure)}"
     )
     lines.append("  what must not get worse, before -> after:")
     before, after = found["balance"]["before"], found["balance"]["after"]
@@ -161,17 +136,15 @@ def words(found: dict[str, Any]) -> list[str]:
 
 
 def _rate(rates: dict[str, Any], sure: str) -> str:
-    return f"{rates['before']:g} -> {rates['after']:g}: {_said(rates['ratio'], sure)}"
+    return f"{rates['before']:g} -> {rates['after']:g}: {_interval(rates['ratio'], sure)}"
 
 
-def _said(ratio: dict[str, float | None], sure: str) -> str:
-    if ratio["value"] is None or ratio["low"] is None or ratio["high"] is None:
+def _interval(ratio: dict[str, float | None], sure: str) -> str:
+    of = Ratio(**ratio)
+    if of.value is None or of.low is None or of.high is None:
         return "unknown"
-    verdict = "" if ratio["low"] > 1 or ratio["high"] < 1 else "; possibly no change"
-    return (
-        f"{_change(ratio['value'])} ({sure} interval {_change(ratio['low'])} to "
-        f"{_change(ratio['high'])}{verdict})"
-    )
+    verdict = "" if of.differs else "; possibly no change"
+    return f"{_change(of.value)} ({sure} interval {_change(of.low)} to {_change(of.high)}{verdict})"
 
 
 def _change(ratio: float) -> str:

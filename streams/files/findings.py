@@ -1,26 +1,45 @@
 """Findings in JSON and in words: the same from files and from a worker, byte for byte.
 
-    {"window": "12h", "policy": {"min_classified": 20, ..., "fleeting_seconds": 15.0}, "units": [{
-      "facility", "unit", "at": ms since 1970, the end of the window,
-      "alarms", "load": non-actionable or technical alarms, "types": number of types, including those left out,
-      "findings": [{
-        "rank": by load, then alarms, then name, "device_type", "source", "code",
-        "alarms": SHARE of the unit's, "load": SHARE of the unit's, "nonactionable": SHARE of the classified alarms,
-        "priority": the highest seen, "classes": {"actionable", "non_actionable", "technical", "pending", "unknown"},
-        "sounding_seconds": added up, "beds", "busiest_bed": SHARE of the alarms, "stale": active for more than 24 h,
-        "patterns": {"technical" | "duplicate" | "chattering" | "hugging" | "fleeting" | "standing" | "unanswered":
-            {"alarms", "load", "actionable": how many of each show it, "shown_by": SHARE of the load; `unanswered`: of the actionable}},
-        "met_with": {"device_type", "source", "code"} of the other type of a `duplicate`, or null,
-        "gives_way": whether this type is the one to suppress,
-        "delay": {"seconds", "load", "actionable": how many it would have removed} or null,
-        "hugging_distance": share of the limit within which three quarters of the hugging load lie, or null,
-        "verdict": a pattern | "stale" | "mixed" | "needed" | "too_few", "also": other patterns that may drive it,
-        "remedy", "owner": or null if no change is proposed, "clinical_review": whether one is needed first,
-        "says": the finding as a sentence}]}]}
+    {"window": "12h",
+     "policy": {"min_classified": 20, ..., "fleeting_seconds": 15.0},
+     "units": [{"facility", "unit",
+       "at": the end of the window, ms since 1970,
+       "alarms",
+       "load": non-actionable or technical alarms,
+       "types": number of types, including those left out,
+       "findings": [FINDING]}]}
 
-SHARE is {"count", "of", "share", "low", "high"}: the 95 % interval by Wilson, to four places; null
-if there is nothing to count. It never names a clinician, bed, patient or device, and quotes no
-text. `analyzer.findings.findings` defines the terms.
+FINDING is
+
+    {"rank": by load, then alarms, then name,
+     "device_type", "source", "code",
+     "alarms": SHARE of the unit's,
+     "load": SHARE of the unit's,
+     "nonactionable": SHARE of the classified alarms,
+     "priority": the highest in the window,
+     "classes": {"actionable", "non_actionable", "technical", "pending", "unknown"},
+     "sounding_seconds": total,
+     "beds",
+     "busiest_bed": SHARE of the alarms,
+     "stale": alarms active for more than 24 h,
+     "patterns": {PATTERN: {"alarms", "load", "actionable": how many of each show it,
+       "shown_by": SHARE of the load; of `unanswered`: of the actionable alarms}},
+     "met_with": {"device_type", "source", "code"} of the other type of a `duplicate`, or null,
+     "gives_way": whether this type is the one to suppress,
+     "delay": {"seconds", "load", "actionable": how many it would have removed}, or null,
+     "hugging_distance": share of the limit within which three quarters of the hugging load lie,
+       or null,
+     "verdict": PATTERN, "stale", "mixed", "needed" or "too_few",
+     "also": other patterns that may drive it,
+     "remedy",
+     "owner": null if no change is proposed,
+     "clinical_review": whether one is needed first,
+     "says": the finding as a sentence}
+
+PATTERN is one of `analyzer.PATTERNS`. SHARE is {"count", "of", "share", "low", "high"}, with the
+95 % interval by Wilson, to four places; null if there is nothing to count. It never names a
+clinician, bed, patient or device, and quotes no text. `analyzer.findings.findings` defines the
+terms.
 """
 
 from __future__ import annotations
@@ -137,7 +156,7 @@ def _finding(one: Finding, window: str, policy: Policy) -> dict[str, Any]:
         if one.hugging_distance is None
         else round(one.hugging_distance, 4),
         "verdict": one.verdict,
-        "also": [pattern for pattern in one.drivers if pattern != one.verdict],
+        "also": one.also,
         "remedy": one.remedy,
         "owner": one.owner,
         "clinical_review": one.clinical,
@@ -149,7 +168,7 @@ def _finding(one: Finding, window: str, policy: Policy) -> dict[str, Any]:
 
 
 def sentence(one: Finding, window: str, policy: Policy) -> str:
-    """The finding in words: what was seen, with its interval, the proposed change, and its owner."""
+    """The finding in words: what was seen, with its interval, the proposed change, the owner."""
     seen = f"{_plural(one.alarms.count, 'alarm')} in {_spaced(window)}"
     if one.alarms.of and one.alarms.count:
         seen += f", {_percent(one.alarms.value)} of the unit's{_bed(one)}"
@@ -160,11 +179,7 @@ def sentence(one: Finding, window: str, policy: Policy) -> str:
         )
     if unknown := one.classes[CLASSES.index("unknown")]:
         seen += f", {unknown} unknown"
-    also = ", ".join(
-        f"{pattern} {_percent(one.shown_by(pattern).value)}"
-        for pattern in one.drivers
-        if pattern != one.verdict
-    )
+    also = ", ".join(f"{pattern} {_percent(one.shown_by(pattern).value)}" for pattern in one.also)
     review = "; high priority: needs a clinical review first" if one.clinical else ""
     owner = f"{review}; owner: {one.owner}" if one.owner else ""
     return (
@@ -174,16 +189,19 @@ def sentence(one: Finding, window: str, policy: Policy) -> str:
 
 
 def type_name(of: tuple[str, str, str]) -> str:
-    """Fit for a terminal, whatever came over the wire.
+    """An alarm type in words, without control characters.
 
-    >>> type_name(("monitor", "MDC_PULS_OXIM_SAT_O2", "MDC_EVT_LO")), type_name(("pump", "", "occluded\\x1b[2J"))
-    ('MDC_EVT_LO of MDC_PULS_OXIM_SAT_O2 (monitor)', 'occluded?[2J (pump)')
+    >>> type_name(("monitor", "MDC_PULS_OXIM_SAT_O2", "MDC_EVT_LO"))
+    'MDC_EVT_LO of MDC_PULS_OXIM_SAT_O2 (monitor)'
+    >>> type_name(("pump", "", "occluded\\x1b[2J"))
+    'occluded?[2J (pump)'
     """
     device_type, source, code = map(printable, of)
     return f"{code} of {source} ({device_type})" if source else f"{code} ({device_type})"
 
 
 def printable(text: str) -> str:
+    """The text with `?` for characters that could control a terminal."""
     return "".join(one if one.isprintable() else "?" for one in text)
 
 
@@ -191,10 +209,9 @@ def _change(one: Finding, policy: Policy) -> str:
     figures = policy.findings
     match one.verdict:
         case "technical":
-            things = "sensors, electrodes, cables, lines or batteries"
             return (
-                f"{_of_load(one)} are technical -> better {things}, or better placement and "
-                "replacement"
+                f"{_of_load(one)} are technical -> better sensors, electrodes, cables, lines or "
+                "batteries, or better placement and replacement"
             )
         case "duplicate":
             assert one.met_with is not None
@@ -217,7 +234,7 @@ def _change(one: Finding, policy: Policy) -> str:
                 "-> change the default limit"
             )
         case "fleeting":
-            assert one.delay is not None  # what was fleeting has ended
+            assert one.delay is not None  # fleeting alarms have ended
             return (
                 f"{_of_load(one)} ended within {_spaced(show_duration(policy.fleeting))} -> an "
                 f"annunciation delay of {one.delay.length / 1000:g} s: it would have removed "
@@ -254,18 +271,14 @@ def _change(one: Finding, policy: Policy) -> str:
 
 
 def _of_load(one: Finding) -> str:
-    return f"{_sure(one.shown_by(one.verdict))} of these"  # type: ignore[arg-type]  # asked for patterns alone
+    # only asked of verdicts that are patterns
+    return f"{_sure(one.shown_by(one.verdict))} of these"  # type: ignore[arg-type]
 
 
 def _bed(one: Finding) -> str:
     if one.beds == 1:
         return ", all at one bed"
-    share = one.busiest_bed
-    return (
-        f", {_percent(share.value)} of them at one bed"
-        if share.low is not None and share.low > 0.5
-        else ""
-    )
+    return f", {_percent(one.busiest_bed.value)} of them at one bed" if one.at_one_bed else ""
 
 
 def _sure(share: Share) -> str:

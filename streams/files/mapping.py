@@ -1,17 +1,21 @@
-"""Mappings: which column of somebody else's table is which field of an episode, from a YAML file.
+"""Mappings: which column of a table is which field of an episode, from a YAML file.
 
-    csv: {delimiter: ";", decimal: ",", encoding: latin-1}          # as needed
+    csv: {delimiter: ";", decimal: ",", encoding: latin-1}    # as needed
     fields:
-      facility: {value: General}                                    # the same for all rows
-      unit: ward                                                    # a column
-      start: {column: onset, time: "%d.%m.%Y %H:%M:%S", zone: Europe/Berlin}    # or time: ms, s, rfc3339
-      lasts: {column: seconds}                                      # instead of end: seconds after start
-      class: {column: judged, words: {TP: actionable, FP: non_actionable}, otherwise: unknown}
+      facility: {value: General}    # the same for all rows
+      unit: ward                    # a column
+      # time: a format, or ms, s or rfc3339
+      start: {column: onset, time: "%d.%m.%Y %H:%M:%S", zone: Europe/Berlin}
+      lasts: {column: seconds}      # instead of end: seconds after start
+      class:
+        column: judged
+        words: {TP: actionable, FP: non_actionable}
+        otherwise: unknown
       clinicians: {column: staff, separator: ","}
 
-A field that is not named is taken from the column of its own name. Without one, `alarm_id` is the
-number of the row, `class` unknown, `kind` physiological, and `bed` the device or else `?`; whatever
-else is missing makes the row malformed.
+A field that is not listed is read from the column of the same name. Without such a column,
+`alarm_id` is the number of the row, `class` is unknown, `kind` is physiological, and `bed` is the
+device or else `?`. A row that lacks any other required field is malformed.
 """
 
 from __future__ import annotations
@@ -66,7 +70,7 @@ class Source(BaseModel):
     value: str | float | int | None = None
     words: dict[str, str] | None = None
     otherwise: str | None = None
-    """Of a column with `words`, what any other text means; None: the text itself."""
+    """For a column with `words`: the value of any other text; None: the text itself."""
     time: str = "rfc3339"
     zone: Annotated[str, AfterValidator(_check_zone)] = "UTC"
     separator: str = ";"
@@ -126,7 +130,7 @@ class Table(BaseModel):
         return {name: one for name, one in found.items() if one is not None}
 
     def _field(self, name: str, row: Mapping[str, Any]) -> Any:
-        """A field's value, None where there is none."""
+        """The value of a field, or None."""
         source = self.fields.get(name)
         if source is None:
             found = row.get(name)
@@ -152,7 +156,7 @@ class Table(BaseModel):
         if source.time == "rfc3339":
             return value if isinstance(value, int) else milliseconds(str(value), name)
         try:
-            # its zone is the mapping's
+            # the text has no zone, so that of the mapping applies
             return _since(datetime.strptime(str(value), source.time), source.zone, name)
         except ValueError:
             raise Malformed(f"{name}: expected a time like {source.time}") from None
@@ -178,8 +182,8 @@ class Table(BaseModel):
 
 
 def _milliseconds(name: str, found: Decimal) -> int:
-    """A duration or a time as an integer; before that it is bounded, since the integer may have
-    millions of digits.
+    """A duration or a time as an integer. It is bounded first: an unbounded integer may have
+    millions of digits. Raises `Malformed`.
     """
     if abs(found) > LATEST:
         raise Malformed(f"{name}: expected no more than the milliseconds from 1970 to 2100")
@@ -190,12 +194,12 @@ def _since(moment: datetime, zone: str, name: str) -> int:
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=ZoneInfo(zone))
     try:
         return since_epoch(aware)
-    except (OverflowError, ValueError):  # of the year 1 or 9999 in a zone that puts it into another
+    except (OverflowError, ValueError):  # the zone moves it before year 1 or after 9999
         raise Malformed(f"{name}: expected a time from 1970 to 2100") from None
 
 
 def load_mapping(path: Path | None) -> Table:
-    """A mapping file; None: every field from the column of its own name. Raises `InputError`."""
+    """Read a mapping file; None: every field has a column of its own name. Raises `InputError`."""
     if path is None:
         return Table()
     try:
@@ -208,13 +212,13 @@ def load_mapping(path: Path | None) -> Table:
         raise InputError(
             f"{path}: {where}{': ' if where else ''}{one['msg'].removeprefix('Value error, ')}"
         ) from None
-    # not UTF-8, an impossible date, brackets without end
+    # not UTF-8, an impossible date, nested too deeply
     except (yaml.YAMLError, ValueError, RecursionError):
         raise InputError(f"{path}: expected YAML") from None
 
 
 def csv_rows(path: Path, table: Table) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Rows of a CSV file by the number of their line. Raises `InputError`."""
+    """The rows of a CSV file with their line numbers. Raises `InputError`."""
     try:
         with path.open(newline="", encoding=table.csv.encoding, errors="replace") as file:
             reader = csv.DictReader(file, delimiter=table.csv.delimiter)
@@ -225,7 +229,7 @@ def csv_rows(path: Path, table: Table) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Rows of a Parquet file by their number, from 1 on. Raises `InputError`."""
+    """The rows of a Parquet file, numbered from 1. Raises `InputError`."""
     try:
         import polars
     except ImportError:

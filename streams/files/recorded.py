@@ -1,5 +1,5 @@
-"""Recorded episodes from files: JSON lines as the `episodes` topic and `replay --episodes` hold
-them, or tables of others.
+"""Recorded episodes from files: JSON lines, as in the `episodes` topic and from `replay
+--episodes`, or tables from other sources.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from streams.formats.codec import Malformed, detail, milliseconds
 
 _LINES_AT_ONCE = 1 << 14
 EARLIEST = 0
-"""Episodes of others may have times that begin anywhere; 1970 to 2100 bounds every loop over their
-time.
+"""ms since 1970. Tables from other sources may contain any time. The range from 1970 to 2100 bounds
+every loop over time.
 """
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_LENGTH)]
 _Text = Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)]
@@ -28,9 +28,7 @@ _AN_ID = f"1 to {MAX_ID_LENGTH} characters"
 
 
 class _Record(msgspec.Struct, gc=False, rename={"class_": "class"}):
-    """An episode as it is written; the fields in the order of `FIELDS`, required ones first where
-    they have no default.
-    """
+    """An episode record. `_IN_ORDER` maps its fields to the order of `FIELDS`."""
 
     facility: _Id
     unit: _Id
@@ -55,14 +53,16 @@ _TIMES = ("start", "end", "first_response")
 _IDS = ("facility", "unit", "bed", "alarm_id", "device_type", "code")
 _decode = msgspec.json.Decoder(_Record).decode
 _IN_ORDER = [_Record.__struct_fields__.index(name) for name in FIELDS]
-_START, _END, _HEARD = map(_Record.__struct_fields__.index, _TIMES)
+_START, _END, _RESPONSE = map(_Record.__struct_fields__.index, _TIMES)
 
 
 def read_episodes(
     path: Path, report: Callable[[BadLine], None], mapping: Path | None = None
 ) -> Recorded:
-    """What a file holds: JSON lines, or by its suffix a CSV or Parquet table (see
-    `streams.files.mapping`); what is no episode is reported and passed over. Raises `InputError`.
+    """The episodes of a file: JSON lines, or a CSV or Parquet table by its suffix (see
+    `streams.files.mapping`).
+
+    Lines that are not episodes are reported and skipped. Raises `InputError`.
     """
     recorder = Recorder()
     suffix = path.suffix.lower()
@@ -75,7 +75,7 @@ def read_episodes(
                 try:
                     records.append(_checked(msgspec.convert(table.episode(row, number), _Record)))
                 except msgspec.ValidationError as error:
-                    report(BadLine(path, number, _told(str(error))))
+                    report(BadLine(path, number, _message(str(error))))
                 except Malformed as error:
                     report(BadLine(path, number, str(error)))
                 except RecursionError:
@@ -95,13 +95,13 @@ def take(
     numbered: Sequence[tuple[int, bytes]],
     report: Callable[[BadLine], None],
 ) -> None:
-    """Numbered lines of a file."""
+    """Take numbered lines of a file into the recorder; malformed ones are reported."""
     try:
         records = list(map(msgspec.structs.astuple, map(_decode, [line for _, line in numbered])))
         plain = _are_plain(records)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         plain = False
-    if not plain:  # one at a time, to tell what is wrong with which
+    if not plain:  # one at a time, to report what is wrong with which line
         records = []
         for number, line in numbered:
             try:
@@ -114,18 +114,20 @@ def take(
 def _enter(recorder: Recorder, records: list[tuple[Any, ...]]) -> None:
     if records:
         columns = list(zip(*records, strict=True))
-        recorder.take([columns[place] for place in _IN_ORDER])
+        recorder.take([columns[index] for index in _IN_ORDER])
 
 
 def _are_plain(records: list[tuple[Any, ...]]) -> bool:
-    """Whether all times are integers, within the calendar, and in order: true of nearly all files."""
+    """Whether all times are integers, in range and in order, as in nearly all files."""
     for record in records:
-        start, end, heard = record[_START], record[_END], record[_HEARD]
+        start, end, response = record[_START], record[_END], record[_RESPONSE]
         if type(start) is not int or not EARLIEST <= start <= LATEST:
             return False
         if end is not None and (type(end) is not int or not start <= end <= LATEST):
             return False
-        if heard is not None and (type(heard) is not int or not EARLIEST <= heard <= LATEST):
+        if response is not None and (
+            type(response) is not int or not EARLIEST <= response <= LATEST
+        ):
             return False
     return True
 
@@ -134,7 +136,7 @@ def _fields(line: bytes) -> tuple[Any, ...]:
     try:
         record = _decode(line)
     except msgspec.ValidationError as error:
-        raise Malformed(_told(str(error))) from None
+        raise Malformed(_message(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Malformed("value: expected JSON") from None
     return _checked(record)
@@ -153,7 +155,7 @@ def _checked(record: _Record) -> tuple[Any, ...]:
     return fields
 
 
-def _told(message: str) -> str:
-    said = detail(message)
-    name = said.partition(":")[0]
-    return f"{name}: expected {_AN_ID}" if name in _IDS and "length" in message else said
+def _message(error: str) -> str:
+    found = detail(error)
+    name = found.partition(":")[0]
+    return f"{name}: expected {_AN_ID}" if name in _IDS and "length" in error else found

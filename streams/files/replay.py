@@ -24,18 +24,18 @@ STDIN = Path("-")
 _LINES_AT_ONCE = 4096
 _BYTES_AT_ONCE = 1 << 24
 MAX_LINE_BYTES = 1 << 24
-"""A longer line is read on to its end without being kept: sixteen times the longest record that a
-broker takes by default.
+"""Sixteen times the longest record that a broker accepts by default. The rest of a longer line is
+skipped.
 """
 
 
 class InputError(Exception):
-    """A file that cannot be read: one line."""
+    """A file that cannot be read. The message is one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line that is no fact: where it stands, and what was expected."""
+    """A malformed line: its position, and what was expected."""
 
     path: Path
     line: int
@@ -46,11 +46,10 @@ class BadLine:
 
 
 def lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines of a file, or of standard input for `-`; blank ones are passed over. Raises
-    `InputError`.
+    """Numbered lines of a file, or of standard input for `-`, without blank ones.
 
-    Of a line over `MAX_LINE_BYTES` only the first so many bytes are given, so that memory is
-    bounded; no decoder takes that many.
+    A line is cut off after `MAX_LINE_BYTES`, so that memory is bounded; every decoder rejects it.
+    Raises `InputError`.
     """
     try:
         source: Any = nullcontext(sys.stdin.buffer) if path == STDIN else path.open("rb")
@@ -68,7 +67,7 @@ def lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def batches(numbered: Iterable[tuple[int, bytes]], most: int) -> Iterator[list[tuple[int, bytes]]]:
-    """Numbered lines, at most so many and about `_BYTES_AT_ONCE` together."""
+    """The lines in batches of at most `most`, and of about `_BYTES_AT_ONCE`."""
     some: list[tuple[int, bytes]] = []
     size = 0
     for one in numbered:
@@ -87,39 +86,40 @@ def read_into(
     max_bytes: int,
     report: Callable[[BadLine], None],
 ) -> None:
-    """Take every line of `files` into the engine; lines that are no facts are counted and reported."""
+    """Take every line of `files` into the engine. Malformed lines are counted and reported."""
     for topic, path in files:
         for some in batches(lines(path), _LINES_AT_ONCE):
             numbers, values = zip(*some, strict=True)
-            for place, detail in _take(engine, topic, values, max_bytes):
+            for index, detail in _take(engine, topic, values, max_bytes):
                 engine.count(topic, "malformed")
-                report(BadLine(path, numbers[place], detail))
+                report(BadLine(path, numbers[index], detail))
 
 
 def _take(
     engine: Engine, topic: Topic, values: Sequence[bytes], max_bytes: int
 ) -> list[tuple[int, str]]:
-    """Take in values, control records in their place; returns what was no fact."""
+    """Take values, and apply control records in their order. Returns the malformed values: index
+    and detail.
+    """
     decoded, begin = decode_slice(topic, values, max_bytes), 0
     controls = list(controls_among(decoded.malformed, values, None)) if decoded.malformed else []
-    for place, control in controls:
-        engine.take(topic, decode_slice(topic, values[begin:place], max_bytes).columns, None)
+    for index, control in controls:
+        engine.take(topic, decode_slice(topic, values[begin:index], max_bytes).columns, None)
         engine.control(topic, control.control, control.facility, control.at)
-        begin = place + 1
+        begin = index + 1
     if controls:
         decoded_after = decode_slice(topic, values[begin:], max_bytes)
         engine.take(topic, decoded_after.columns, None)
     else:
         engine.take(topic, decoded.columns, None)
-    obeyed = {place for place, _ in controls}
-    return [one for one in decoded.malformed if one[0] not in obeyed]
+    applied = {index for index, _ in controls}
+    return [one for one in decoded.malformed if one[0] not in applied]
 
 
 class Exposition:
-    """What /metrics would show of an engine's burdens, watermarks and counts - the part that does
-    not depend on the hour.
+    """The metrics of an engine's burdens, watermarks and counts, without those of a running worker.
 
-    All clinicians, however many, or none (`clinicians` False: units only).
+    All clinicians are included, without a cap; or none if `clinicians` is False.
     """
 
     def __init__(
@@ -171,7 +171,7 @@ class Exposition:
 def write_changes(
     changes: Iterable[ChangeRecord], file: IO[bytes], pseudonym: Callable[[str], str]
 ) -> None:
-    """Changes of overload states as the `overload` topic holds them, one JSON object a line, by
+    """Write changes of overload states as in the `overload` topic, one JSON object a line, by
     time.
     """
     for one in changes:
@@ -179,6 +179,6 @@ def write_changes(
 
 
 def write_episodes(episodes: Finished, file: IO[bytes], pseudonym: Callable[[str], str]) -> None:
-    """Final episodes as the `episodes` topic holds them, one JSON object a line."""
+    """Write final episodes as in the `episodes` topic, one JSON object a line."""
     for value in encode_episodes(episodes, pseudonym):
         file.write(value + b"\n")

@@ -1,6 +1,6 @@
-"""The plots of a tuning report, as SVG that needs nothing beside it.
+"""The plots of a tuning report, as self-contained SVG.
 
-Colours are Okabe and Ito's; each is told by shape or name, too.
+The colours are Okabe and Ito's. Shape or name always distinguishes what a colour does.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _CONFIG = {
 
 
 class NoCharts(Exception):
-    """What draws the plots is not installed: one line."""
+    """The library that draws the plots is not installed. The message is one line."""
 
 
 def svg(spec: dict[str, Any]) -> str:
-    """A Vega-Lite drawing. Raises `NoCharts`."""
+    """The drawing of a Vega-Lite specification. Raises `NoCharts`."""
     try:
         import vl_convert
     except ImportError:
@@ -35,8 +35,9 @@ def svg(spec: dict[str, Any]) -> str:
 
 
 def pareto(search: dict[str, Any], names: list[str]) -> dict[str, Any]:
-    """The settings worth a choice: what each spares against what it loses; `names` says them in
-    words. The recommended one stands out.
+    """The Pareto-optimal settings: alarms spared against actionable alarms lost.
+
+    `names` are the settings in words. The recommended one is highlighted.
     """
     best = search["best"] and search["best"]["setting"]
     points = [
@@ -45,7 +46,7 @@ def pareto(search: dict[str, Any], names: list[str]) -> dict[str, Any]:
             "lost": one["lost"]["count"],
             "upper": round((one["lost"]["upper"] or 0) * one["lost"]["of"], 2),
             "name": name,
-            "kind": "recommended" if one["setting"] == best else "other settings worth a choice",
+            "kind": "recommended" if one["setting"] == best else "other best trade-offs",
         }
         for one, name in zip(search["pareto"], names, strict=True)
     ]
@@ -74,7 +75,7 @@ def pareto(search: dict[str, Any], names: list[str]) -> dict[str, Any]:
         "field": "kind",
         "type": "nominal",
         "scale": {
-            "domain": ["recommended", "other settings worth a choice"],
+            "domain": ["recommended", "other best trade-offs"],
             "range": [ORANGE, BLUE],
         },
     }

@@ -1,8 +1,6 @@
-"""The tuning report: one page that a biomed engineer reads before signing, and nothing outside of
-it.
+"""The tuning report: one self-contained page that a biomedical engineer reads before signing.
 
-It is written from the JSON of `streams.files.tuning`, which it carries along for whoever wants to
-check a figure.
+It is made from the JSON of `streams.files.tuning`, which it embeds, so that figures can be checked.
 """
 
 from __future__ import annotations
@@ -25,34 +23,46 @@ from streams.files.tune_words import (
 from streams.formats.codec import to_json
 
 MOST_ROWS = 40
-"""Of a table of settings; the others are in the data that the page carries."""
+"""Most rows of a table of settings; the others are in the embedded data."""
 LONGEST_FIGURE = 18
-"""Characters; what is longer is text, and begins on the left."""
+"""Characters; longer cells are text, and are aligned left."""
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; max-width: 52rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; line-height: 1.25; } h2 { font-size: 1.15rem; margin-top: 2.2rem; border-bottom: 1px solid #ccc; }
-table { border-collapse: collapse; width: 100%; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: 0.3rem 0.6rem; border-bottom: 1px solid #ddd; vertical-align: top; } td.n, th.n { text-align: right; }
-caption { text-align: left; color: #444; padding: 0.3rem 0; } tr.best { background: #fdf1e7; font-weight: 600; }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); gap: 1rem; margin: 1rem 0; }
-.facts div { border: 1px solid #bbb; border-radius: 6px; padding: 0.7rem 1rem; } .facts b { display: block; font-size: 1.35rem; }
+body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; max-width: 52rem; margin: 2rem auto;
+  padding: 0 1rem; }
+h1 { font-size: 1.5rem; line-height: 1.25; }
+h2 { font-size: 1.15rem; margin-top: 2.2rem; border-bottom: 1px solid #ccc; }
+table { border-collapse: collapse; width: 100%; font-size: 0.9rem;
+  font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: 0.3rem 0.6rem; border-bottom: 1px solid #ddd;
+  vertical-align: top; }
+td.n, th.n { text-align: right; }
+caption { text-align: left; color: #444; padding: 0.3rem 0; }
+tr.best { background: #fdf1e7; font-weight: 600; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); gap: 1rem;
+  margin: 1rem 0; }
+.facts div { border: 1px solid #bbb; border-radius: 6px; padding: 0.7rem 1rem; }
+.facts b { display: block; font-size: 1.35rem; }
 .note { border-left: 5px solid #D55E00; background: #fdf1e7; padding: 0.6rem 1rem; margin: 1rem 0; }
-.approval td { height: 2.2rem; } figure { margin: 1rem 0; overflow-x: auto; } figcaption { color: #444; font-size: 0.9rem; }
-svg { max-width: 100%; height: auto; } .quiet { color: #444; font-size: 0.9rem; }
+.approval td { height: 2.2rem; }
+figure { margin: 1rem 0; overflow-x: auto; }
+figcaption { color: #444; font-size: 0.9rem; }
+svg { max-width: 100%; height: auto; }
+.quiet { color: #444; font-size: 0.9rem; }
 @media print { body { margin: 0; max-width: none; } h2, figure, .approval { break-inside: avoid; } }
 """
 
 
 def page(found: dict[str, Any], source: str, approval: dict[str, str]) -> str:
-    """The HTML of an answer.
+    """The HTML of an answer of `tune`.
 
-    `approval`: what is known of owner, review date and change-control number. Raises `NoCharts`.
+    `approval`: owner, review date and change-control number, as far as known. Raises `NoCharts`.
     """
     title = f"What if: {setting_words(found['setting'])} - {scope_words(found)}"
     parts = [
         f"<h1>{escape(title)}</h1>",
-        f'<p class="quiet">{escape(source)}: {_moment(found["span"]["from"])} to {_moment(found["span"]["to"])}, '
-        f"{found['before']['alarms']} alarms of this scope{_malformed(found)}. A forecast from recorded alarms; it changes no device.</p>",
+        f'<p class="quiet">{escape(source)}: {_moment(found["span"]["from"])} to '
+        f"{_moment(found['span']['to'])}, {found['before']['alarms']} alarms of this scope"
+        f"{_malformed(found)}. A forecast from recorded alarms; it changes no device.</p>",
     ]
     for part in (_headline, _search, _types, _timelines, _load, _evidence, _caveats):
         parts += part(found)
@@ -62,8 +72,10 @@ def page(found: dict[str, Any], source: str, approval: dict[str, str]) -> str:
     ]
     policy = "default-src 'none'; style-src 'unsafe-inline'"
     head = (
-        f'<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}"><title>{escape(title)}</title><style>{_STYLE}</style>'
+        '<meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        f"<title>{escape(title)}</title><style>{_STYLE}</style>"
     )
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>\n'
@@ -107,7 +119,7 @@ def _search(found: dict[str, Any]) -> Iterable[str]:
         f"at most {100 * tolerance['lost']:g} % of actionable alarms lost, at "
         f"{100 * tolerance['confidence']:g} % confidence{late}"
     )
-    yield "<h2>The choice, and whether its promise holds</h2>"
+    yield "<h2>Recommendation and test</h2>"
     yield (
         f"<p>{search['settings']} settings were tried on the alarms until "
         f"{_moment(search['chosen_until'])}, for {asked}.</p>"
@@ -115,24 +127,29 @@ def _search(found: dict[str, Any]) -> Iterable[str]:
     if best is None:
         yield f'<div class="note"><b>No recommendation:</b> {escape(search["reason"])}.</div>'
     else:
-        said = f"on these, {best['spared']} alarms spared, and lost {lost_words(best['lost'])}"
+        effect = (
+            f"it removes {best['spared']} of these alarms; actionable lost "
+            f"{lost_words(best['lost'])}"
+        )
         yield (
-            f"<p><b>Recommended: {escape(setting_words(best['setting']))}</b>; {escape(said)}.</p>"
+            f"<p><b>Recommended: {escape(setting_words(best['setting']))}</b>; "
+            f"{escape(effect)}.</p>"
         )
         tested = (
-            "Tested on the alarms after that, which it was not chosen on: "
+            "Tested on the later alarms, which were not used in the search: "
             f"{promise_words(held['promise'])}."
         )
         yield (
             f'<div class="note"><b>{escape(tested)}</b> '
-            f"{held['removed']['alarms']} of {held['before']['alarms']} alarms removed; lost {escape(lost_words(held['lost']))}.</div>"
+            f"{held['removed']['alarms']} of {held['before']['alarms']} alarms removed; lost "
+            f"{escape(lost_words(held['lost']))}.</div>"
         )
     front = search["pareto"]
     names = [setting_words(one["setting"]) for one in front]
     yield _figure(
         svg(pareto(search, names)),
-        "The settings of which no other spares as many and loses as few. Each dot is what was "
-        "counted; the line above it reaches to the upper bound of what may be lost in truth.",
+        "The best trade-offs: no other setting spares more alarms and loses fewer actionable ones. "
+        "A dot is the count; the line above it reaches the upper bound of the true number lost.",
     )
     rows = [
         (
@@ -149,11 +166,11 @@ def _search(found: dict[str, Any]) -> Iterable[str]:
         None
         if best is None
         else next(
-            (place for place, one in enumerate(front) if one["setting"] == best["setting"]), None
+            (index for index, one in enumerate(front) if one["setting"] == best["setting"]), None
         )
     )
     step = max(-(-len(front) // MOST_ROWS), 1)
-    shown = [place for place in range(len(front)) if place % step == 0 or place == marked]
+    shown = [index for index in range(len(front)) if index % step == 0 or index == marked]
     head = (
         "setting",
         "removed",
@@ -166,7 +183,7 @@ def _search(found: dict[str, Any]) -> Iterable[str]:
     yield _table(
         f"Best trade-offs, on the part of the recording that was searched{some}",
         head,
-        [rows[place] for place in shown],
+        [rows[index] for index in shown],
         shown.index(marked) if marked is not None else None,
     )
 
@@ -178,7 +195,7 @@ def _types(found: dict[str, Any]) -> Iterable[str]:
     rows = []
     for one in found["types"]:
         best, held = one["search"]["best"], one["search"]["held_out"]
-        said = (
+        recommended = (
             ("none: " + one["search"]["reason"], "", "", "")
             if best is None
             else (
@@ -188,7 +205,7 @@ def _types(found: dict[str, Any]) -> Iterable[str]:
                 promise_words(held["promise"]),
             )
         )
-        rows.append((type_name(tuple(one["type"].values())), *said))
+        rows.append((type_name(tuple(one["type"].values())), *recommended))
     yield _table(
         "Recommendation for each type",
         ("type", "recommended", "removed", "actionable lost", "on the rest"),
@@ -259,7 +276,7 @@ def _evidence(found: dict[str, Any]) -> Iterable[str]:
 
 
 def _caveats(found: dict[str, Any]) -> Iterable[str]:
-    yield "<h2>What these figures do not say</h2><ul>"
+    yield "<h2>Limits of these figures</h2><ul>"
     yield from (f"<li>{escape(one)}</li>" for one in found["caveats"])
     yield (
         "<li>Staff and patients react to a change: measure its effect afterwards (alarm-fatigue "
@@ -291,14 +308,13 @@ def _approval(approval: dict[str, str]) -> Iterable[str]:
 def _table(
     caption: str, head: Sequence[str], rows: Iterable[Sequence[Any]], marked: int | None = None
 ) -> str:
-    said = f"<caption>{escape(caption)}</caption>" if caption else ""
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
     rows = list(rows)
-    columns = range(len(head))
     kinds = [
         ' class="n"'
-        if place and all(len(str(row[place])) <= LONGEST_FIGURE for row in rows)
+        if column and all(len(str(row[column])) <= LONGEST_FIGURE for row in rows)
         else ""
-        for place in columns
+        for column in range(len(head))
     ]
     top = (
         "".join(f"<th{kind}>{escape(one)}</th>" for one, kind in zip(head, kinds, strict=True))
@@ -306,14 +322,14 @@ def _table(
         else ""
     )
     body = "".join(
-        ('<tr class="best">' if place == marked else "<tr>")
+        ('<tr class="best">' if index == marked else "<tr>")
         + "".join(
             f"<td{kind}>{escape(str(one))}</td>" for one, kind in zip(row, kinds, strict=True)
         )
         + "</tr>"
-        for place, row in enumerate(rows)
+        for index, row in enumerate(rows)
     )
-    return f"<table>{said}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<table>{title}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _figure(drawing: str, caption: str) -> str:
@@ -333,5 +349,5 @@ def _moment(milliseconds: int) -> str:
 
 
 def _embedded(found: dict[str, Any]) -> str:
-    """JSON that cannot end the element it stands in."""
+    """JSON that cannot close the element around it."""
     return to_json(found).decode().replace("<", "\\u003c")

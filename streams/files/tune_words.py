@@ -97,23 +97,24 @@ def lost_words(lost: dict[str, Any]) -> str:
 
 def setting_words(setting: dict[str, Any]) -> str:
     """
-    >>> setting_words({"limit": 88.0, "delay_seconds": 15.0, "holdoff_seconds": None, "beside": None, "priority": None, "sent_from": "low"})
+    >>> unchanged = dict.fromkeys(("holdoff_seconds", "beside", "priority", "sent_from"))
+    >>> setting_words({"limit": 88.0, "delay_seconds": 15.0} | unchanged)
     'limit 88, delay 15 s'
     """
-    said = []
+    parts = []
     if setting["limit"] is not None:
-        said.append(f"limit {setting['limit']:g}")
+        parts.append(f"limit {setting['limit']:g}")
     if setting["delay_seconds"] is not None:
-        said.append(f"delay {setting['delay_seconds']:g} s")
+        parts.append(f"delay {setting['delay_seconds']:g} s")
     if setting["beside"] is not None:
-        said.append(f"silent with {type_name(tuple(setting['beside'].values()))}")
+        parts.append(f"silent with {type_name(tuple(setting['beside'].values()))}")
     if setting["holdoff_seconds"] is not None:
-        said.append(f"hold-off {setting['holdoff_seconds']:g} s")
+        parts.append(f"hold-off {setting['holdoff_seconds']:g} s")
     if setting["priority"] is not None:
-        said.append(
+        parts.append(
             f"priority {setting['priority']}, sent to clinicians from {setting['sent_from']}"
         )
-    return ", ".join(said) or "nothing changed"
+    return ", ".join(parts) or "nothing changed"
 
 
 def search_words(search: dict[str, Any]) -> list[str]:
@@ -204,12 +205,14 @@ def _levers(found: dict[str, Any]) -> str:
 
 def scope_words(found: dict[str, Any]) -> str:
     scope = found["scope"]
-    said = [printable(str(scope[name])) for name in ("facility", "unit") if scope[name] is not None]
+    parts = [
+        printable(str(scope[name])) for name in ("facility", "unit") if scope[name] is not None
+    ]
     if scope["type"] is not None:
-        said.append(type_name(tuple(scope["type"].values())))
+        parts.append(type_name(tuple(scope["type"].values())))
     if scope["priority"] is not None:
-        said.append(f"{scope['priority']} priority")
-    return ", ".join(said) or "all alarms"
+        parts.append(f"{scope['priority']} priority")
+    return ", ".join(parts) or "all alarms"
 
 
 def _listed(caveats: list[str]) -> list[str]:

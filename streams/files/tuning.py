@@ -1,27 +1,42 @@
-"""What-if answers in JSON: the contract of `tune --json`, and what its summary and its report are
-made from.
+"""What-if answers in JSON: the contract of `tune --json`, and the source of its summary and report.
 
-    {"scope": {"facility", "unit", "type": {"device_type", "source", "code"}, "priority": null where any is meant},
-     "span": {"from", "to"} in ms,
-     "setting": SETTING, "before" | "after" | "removed" | "delayed": {"alarms", "classes": {"actionable", ..., "unknown"}},
-     "by": how many of those removed each lever removed, "not_evaluable", "at_limit": see `analyzer.whatif.levers`,
-     "known": SHARE of the alarms whose class is known (actionable, non-actionable or technical),
-     "lost": SHARE of the actionable alarms that would not have sounded, with "upper": its one-sided bound at "confidence",
-     "among_removed": SHARE of the alarms removed whose class people decided (actionable or non-actionable) that were actionable, with
-         "upper" and "confidence", "late": {"actionable": how many of these would have sounded late, "by_seconds": by how much},
-     "sounding_seconds": {"before", "after"}: of the alarms of the scope, added up,
-     "load": {"before" | "after": of all clinicians and all alarms together, see `analyzer.whatif.effects.Weight`, "duty": "roster" or
-         "alarms" (inferred)},
-     "units": [{"facility", "unit", "before", "after"}], "hours": [{"hour": of the day, UTC, "before", "after"}],
-     "days": [{"day", "before", "after"}], "caveats": sentences, "malformed": lines left out,
-     "types": null or [{"type", "alarms", "search"}]: a search of its own for each of the types with most load,
-     "search": null or {"settings": how many, "tolerance", "chosen_until": ms, "reason": why none, "pareto": [CANDIDATE], "best": CANDIDATE
-         or null, "held_out": {"before", "removed", "lost", "promise": "kept" | "open" | "broken"} or null}, on the first part of the time
+    {"scope": {"facility", "unit", "type": TYPE, "priority": null: any},
+     "span": {"from", "to"} in ms since 1970,
+     "setting": SETTING,
+     "before" | "after" | "removed" | "delayed": COUNTS,
+     "by": the number of removed alarms by lever,
+     "not_evaluable", "at_limit": see `analyzer.whatif.levers.Fates`,
+     "known": SHARE of the alarms whose class is actionable, non-actionable or technical,
+     "lost": BOUNDED SHARE of the actionable alarms that would not have sounded,
+     "among_removed": BOUNDED SHARE of the removed alarms, classified as actionable or
+         non-actionable, that were actionable,
+     "late": {"actionable": how many would have sounded late, "by_seconds": by how much},
+     "sounding_seconds": {"before", "after"}: the sum over the alarms of the scope,
+     "load": {"before" | "after": of all clinicians and all alarms, see
+         `analyzer.whatif.effects.Workload`, "duty": "roster", or inferred from "alarms"},
+     "units": [{"facility", "unit", "before": COUNTS, "after": COUNTS}],
+     "hours": [{"hour": of the day, UTC, "before", "after"}],
+     "days": [{"day", "before", "after"}],
+     "caveats": sentences,
+     "malformed": the number of lines left out,
+     "types": null or [{"type": TYPE, "alarms", "search": SEARCH}]: a search for each of the types
+         with the highest load,
+     "search": null or SEARCH}
 
-SETTING is {"limit", "delay_seconds", "holdoff_seconds", "beside", "priority", "sent_from"},
-CANDIDATE {"setting", "spared": alarms removed that are not known to have been actionable, "lost",
-"late"}, SHARE {"count", "of", "share"}. Nothing in it names a clinician, a bed, a patient or a
-device.
+    SEARCH  {"settings": how many, "tolerance", "chosen_until": ms, the end of the searched part,
+             "before": COUNTS, "reason": why nothing is recommended, or null,
+             "pareto": [CANDIDATE], "best": CANDIDATE or null, "held_out": null or the test on the
+             rest, {"before": COUNTS, "removed": COUNTS, "lost": BOUNDED SHARE,
+             "promise": "kept" | "open" | "broken"}}
+    SETTING {"limit", "delay_seconds", "holdoff_seconds", "beside": TYPE, "priority", "sent_from"}
+    CANDIDATE {"setting": SETTING, "spared": removed alarms that are not known to have been
+             actionable, "lost": BOUNDED SHARE, "late", "silenced_seconds"}
+    TYPE    {"device_type", "source", "code"}, or null
+    COUNTS  {"alarms", "classes": {"actionable", ..., "unknown"}}
+    SHARE   {"count", "of", "share"}; a BOUNDED one also has "upper", the one-sided upper bound at
+            "confidence"
+
+It never names a clinician, a bed, a patient or a device.
 """
 
 from __future__ import annotations
@@ -31,44 +46,45 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import numpy as np
-
-from analyzer.arrays import Numbers
+from analyzer.arrays import Flags, Numbers
 from analyzer.columns import AlarmType
-from analyzer.model import HOUR, PRIORITIES
-from analyzer.pipeline import ACTIONABLE, CLASSES, NON_ACTIONABLE, PENDING, UNKNOWN
-from analyzer.stats import upper_bound
+from analyzer.model import HOUR
+from analyzer.pipeline import CLASSES
 from analyzer.whatif import (
-    LEVERS,
-    SOUNDS,
+    CONFIDENCE,
+    TRAIN,
     Duty,
-    Fates,
+    DutySource,
     Grid,
+    HeldOut,
     Recorded,
+    Risk,
     Scope,
     Searched,
     Setting,
     Tolerance,
-    Weight,
+    Trial,
+    Verdict,
+    Workload,
+    by_day,
+    by_hour,
+    by_unit,
+    caveats_of_setting,
     duty_by_alarms,
     fates,
-    recommend,
-    search,
-    split,
-    tally,
-    weigh_both,
+    judge,
+    try_settings,
+    types_by_load,
+    workload_before_after,
 )
+from streams.files.caveat_words import caveat_words
 
-DAY = 24 * HOUR
-CONFIDENCE = 0.95
-TRAIN = 0.6
-"""The share of the time that a setting is chosen on; the promise is tested on the rest."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What to search, by which promise."""
+    """Which settings to search, within which tolerance, on which share of the recorded time."""
 
     grid: Grid
     tolerance: Tolerance
@@ -84,58 +100,26 @@ def evaluated(
 ) -> dict[str, Any]:
     """What one setting would have done.
 
-    `duty`: by a roster, None: by the alarms. Raises `Refused`.
+    `duty` is that of a roster; None: it is inferred from the alarms. Raises `Refused`.
     """
     rows = scope.rows(recorded)
     found = fates(recorded, rows, setting)
+    verdict = judge(recorded, rows, setting, found, confidence)
+    source: DutySource = "alarms" if duty is None else "roster"
+    before, after = workload_before_after(
+        recorded, rows, setting, found, duty_by_alarms(recorded) if duty is None else duty
+    )
     begin, last = recorded.span
     return {
         "scope": scope_fields(scope),
         "span": {"from": begin, "to": last},
-        "setting": described(setting),
-        **judged(recorded, rows, setting, found, confidence),
-        "load": _load(recorded, rows, setting, found, duty),
-        "units": _units(recorded, rows, found),
-        "hours": _hours(recorded, rows, found),
-        "days": _days(recorded, rows, found),
-        "caveats": caveats(recorded, rows, setting, found, duty is not None),
+        "setting": setting_fields(setting),
+        **verdict_fields(verdict, setting),
+        "load": {"before": _workload(before), "after": _workload(after), "duty": source},
+        **_breakdowns(recorded, rows, found.sounds),
+        "caveats": list(map(caveat_words, caveats_of_setting(verdict, setting, source))),
         "search": None,
         "types": None,
-    }
-
-
-def judged(
-    recorded: Recorded,
-    rows: Numbers,
-    setting: Setting,
-    found: Fates,
-    confidence: float = CONFIDENCE,
-) -> dict[str, Any]:
-    """What becomes of alarms, by class: what it spares, what it costs, and how sure that is."""
-    klass = recorded.klass[rows]
-    before, after = tally(klass), tally(klass[found.sounds])
-    late = after if setting.delay is not None else after * 0
-    total = int(before.sum())
-    return {
-        "before": counted(before),
-        "after": counted(after),
-        "removed": counted(before - after),
-        "delayed": counted(late),
-        "by": {
-            lever: int((found.fate == number).sum())
-            for number, lever in enumerate(LEVERS, SOUNDS + 1)
-        },
-        "not_evaluable": found.not_evaluable,
-        "at_limit": found.at_limit,
-        "known": _share(total - int(before[UNKNOWN] + before[PENDING]), total),
-        "lost": lost(int((before - after)[ACTIONABLE]), int(before[ACTIONABLE]), confidence),
-        "among_removed": lost(
-            int((before - after)[ACTIONABLE]),
-            int((before - after)[[ACTIONABLE, NON_ACTIONABLE]].sum()),
-            confidence,
-        ),
-        "late": {"actionable": int(late[ACTIONABLE]), "by_seconds": _seconds(setting.delay)},
-        "sounding_seconds": _sounding(recorded, rows, setting, found),
     }
 
 
@@ -145,28 +129,13 @@ def searched(
     wanted: Wanted,
     progress: Callable[[int], object] = lambda _: None,
 ) -> tuple[dict[str, Any], Setting]:
-    """The section `search`, and the setting it recommends (one that moves nothing, if none).
+    """The section `search`, and the recommended setting (if none, one that changes nothing).
 
     Raises `Refused`.
     """
     alarms = recorded.of(scope.rows(recorded))
-    first, rest = split(alarms, wanted.train)
-    found = search(alarms.of(first), wanted.grid, progress)
-    choice = recommend(found, wanted.tolerance)
-    begin, last = alarms.span
-    best = None if choice.index is None else found.settings[choice.index]
-    confidence = wanted.tolerance.confidence
-    section = {
-        "settings": len(found.settings),
-        "tolerance": asdict(wanted.tolerance) | {"late": _seconds(wanted.tolerance.late)},
-        "chosen_until": round(begin + wanted.train * (last - begin)),
-        "before": counted(found.before),
-        "reason": choice.reason or None,
-        "pareto": [_candidate(found, place, confidence) for place in found.pareto().tolist()],
-        "best": None if choice.index is None else _candidate(found, choice.index, confidence),
-        "held_out": None if best is None else _held_out(alarms.of(rest), best, wanted.tolerance),
-    }
-    return section, best or Setting()
+    trial = try_settings(alarms, wanted.grid, wanted.tolerance, wanted.train, progress)
+    return _trial(trial, wanted.tolerance), trial.best or Setting()
 
 
 def searched_each(
@@ -177,57 +146,37 @@ def searched_each(
     wanted: Wanted,
     progress: Callable[[int], object],
 ) -> list[dict[str, Any]]:
-    """A search for each of the `count` alarm types with most alarms that are not known to have been
-    actionable. Raises `Refused`.
-    """
-    rows = scope.rows(recorded)
-    load = np.bincount(
-        recorded.type[rows][recorded.klass[rows] != ACTIONABLE], minlength=len(recorded.types)
-    ).tolist()
-    order = sorted(
-        (number for number, alarms in enumerate(load) if alarms),
-        key=lambda number: (-load[number], recorded.types[number]),
-    )
+    """A search for each of the `count` alarm types with the highest load. Raises `Refused`."""
+    ranked = types_by_load(recorded.of(scope.rows(recorded)))
     found = []
-    for done, number in enumerate(order[:count], 1):
-        of_type = recorded.types[number]
-        own = replace(scope, type=of_type)
-        grid = grid_of(recorded.of(own.rows(recorded)))
+    for done, (number, load) in enumerate(ranked[:count], 1):
+        if not load:
+            break
+        own = replace(scope, type=recorded.types[number])
+        rows = own.rows(recorded)
+        grid = grid_of(recorded.of(rows))
         section, _ = searched(recorded, own, replace(wanted, grid=grid))
-        found.append({"type": _type(of_type), "alarms": len(own.rows(recorded)), "search": section})
+        found.append({"type": type_fields(own.type), "alarms": len(rows), "search": section})
         progress(done)
     return found
 
 
-def _candidate(found: Searched, place: int, confidence: float) -> dict[str, Any]:
-    needed = int(found.before[ACTIONABLE])
+def verdict_fields(verdict: Verdict, setting: Setting) -> dict[str, Any]:
+    alarms, (sounded, would_sound) = verdict.alarms, verdict.sounding
+    late = dict(zip(CLASSES, verdict.late.tolist(), strict=True))
     return {
-        "setting": described(found.settings[place]),
-        "spared": int(found.spared[place]),
-        "lost": lost(int(found.lost[place]), needed, confidence),
-        "late": int(found.late[place]),
-        "silenced_seconds": int(found.silenced[place]) / 1000,
-    }
-
-
-def _held_out(alarms: Recorded, setting: Setting, tolerance: Tolerance) -> dict[str, Any]:
-    """Whether the tolerance that was kept on one part of the recording is kept on the other.
-
-    `open`: too few alarms to tell.
-    """
-    found = fates(alarms, np.arange(len(alarms)), setting)
-    before, removed = tally(alarms.klass), tally(alarms.klass[~found.sounds])
-    needed, gone = int(before[ACTIONABLE]), int(removed[ACTIONABLE])
-    bound = upper_bound(gone, needed, tolerance.confidence)
-    broken = needed and gone / needed > tolerance.lost
-    promise = (
-        "kept" if bound is not None and bound <= tolerance.lost else "broken" if broken else "open"
-    )
-    return {
-        "before": counted(before),
-        "removed": counted(removed),
-        "lost": lost(gone, needed, tolerance.confidence),
-        "promise": promise,
+        "before": counted(verdict.before),
+        "after": counted(verdict.after),
+        "removed": counted(verdict.removed),
+        "delayed": counted(verdict.late),
+        "by": dict(verdict.by_lever),
+        "not_evaluable": verdict.not_evaluable,
+        "at_limit": verdict.at_limit,
+        "known": _share(alarms - verdict.unknown, alarms),
+        "lost": risk_fields(verdict.lost),
+        "among_removed": risk_fields(verdict.among_removed),
+        "late": {"actionable": late["actionable"], "by_seconds": _seconds(setting.delay)},
+        "sounding_seconds": {"before": sounded / 1000, "after": would_sound / 1000},
     }
 
 
@@ -235,200 +184,127 @@ def scope_fields(scope: Scope) -> dict[str, Any]:
     return {
         "facility": scope.facility,
         "unit": scope.unit,
-        "type": _type(scope.type),
+        "type": type_fields(scope.type),
         "priority": scope.priority,
     }
 
 
-def described(setting: Setting) -> dict[str, Any]:
+def setting_fields(setting: Setting) -> dict[str, Any]:
     return {
         "limit": setting.limit,
         "delay_seconds": _seconds(setting.delay),
         "holdoff_seconds": _seconds(setting.holdoff),
-        "beside": _type(setting.beside),
+        "beside": type_fields(setting.beside),
         "priority": setting.priority,
         "sent_from": setting.sent_from,
     }
 
 
+def type_fields(of: AlarmType | None) -> dict[str, str] | None:
+    return None if of is None else dict(zip(("device_type", "source", "code"), of, strict=True))
+
+
 def counted(classes: Numbers) -> dict[str, Any]:
+    """Counts by `CLASSES`, and their sum."""
     return {
         "alarms": int(classes.sum()),
         "classes": dict(zip(CLASSES, classes.tolist(), strict=True)),
     }
 
 
-def lost(count: int, of: int, confidence: float) -> dict[str, Any]:
-    """Actionable alarms lost; `upper` is None if there are no actionable alarms."""
-    bound = upper_bound(count, of, confidence)
-    return _share(count, of) | {
-        "upper": None if bound is None else round(bound, 6),
-        "confidence": confidence,
+def risk_fields(risk: Risk) -> dict[str, Any]:
+    """A share with its bound; `upper` is None if it is a share of no alarms."""
+    upper = risk.upper
+    return _share(risk.count, risk.of) | {
+        "upper": None if upper is None else round(upper, 6),
+        "confidence": risk.confidence,
     }
 
 
-def _sounding(
-    recorded: Recorded, rows: Numbers, setting: Setting, found: Fates
-) -> dict[str, float]:
-    _, last = recorded.span
-    lasted = np.minimum(recorded.end[rows], last) - recorded.start[rows]
-    after = np.maximum(lasted[found.sounds] - (setting.delay or 0), 0)
-    return {"before": int(lasted.sum()) / 1000, "after": int(after.sum()) / 1000}
-
-
-def _load(
-    recorded: Recorded, rows: Numbers, setting: Setting, found: Fates, duty: Duty | None
-) -> dict[str, Any]:
-    before, after = weigh_both(
-        recorded, rows, setting, found, duty_by_alarms(recorded) if duty is None else duty
-    )
+def _trial(trial: Trial, tolerance: Tolerance) -> dict[str, Any]:
+    found, best = trial.searched, trial.choice.index
+    confidence = tolerance.confidence
     return {
-        "before": _weight(before),
-        "after": _weight(after),
-        "duty": "alarms" if duty is None else "roster",
+        "settings": len(found.settings),
+        "tolerance": asdict(tolerance) | {"late": _seconds(tolerance.late)},
+        "chosen_until": trial.until,
+        "before": counted(found.before),
+        "reason": trial.choice.reason or None,
+        "pareto": [_candidate(found, index, confidence) for index in found.pareto().tolist()],
+        "best": None if best is None else _candidate(found, best, confidence),
+        "held_out": None if trial.held_out is None else _held_out(trial.held_out),
     }
 
 
-def _weight(weight: Weight) -> dict[str, Any]:
+def _candidate(found: Searched, index: int, confidence: float) -> dict[str, Any]:
+    return {
+        "setting": setting_fields(found.settings[index]),
+        "spared": int(found.spared[index]),
+        "lost": risk_fields(found.risk(index, confidence)),
+        "late": int(found.late[index]),
+        "silenced_seconds": int(found.silenced[index]) / 1000,
+    }
+
+
+def _held_out(found: HeldOut) -> dict[str, Any]:
+    return {
+        "before": counted(found.before),
+        "removed": counted(found.removed),
+        "lost": risk_fields(found.lost),
+        "promise": found.promise,
+    }
+
+
+def _workload(load: Workload) -> dict[str, Any]:
     in_hours = {
-        f"{name}_hours": round(getattr(weight, name) / HOUR, 3)
+        f"{name}_hours": round(getattr(load, name) / HOUR, 3)
         for name in ("duty", "sounding", "flood", "protected")
     }
-    median, ninth, most = (None if one != one else one for one in weight.per_hour)
+    median, ninth, most = (None if one != one else one for one in load.per_hour)
     return (
-        {"alarms": weight.alarms}
+        {"alarms": load.alarms}
         | in_hours
         | {
-            "busy_intervals": _share(weight.busy_intervals, weight.intervals),
-            "heavy_hours": _share(weight.heavy_hours, weight.hours),
+            "busy_intervals": _share(load.busy_intervals, load.intervals),
+            "heavy_hours": _share(load.heavy_hours, load.hours),
             "alarms_an_hour": {"median": median, "ninth_decile": ninth, "most": most},
         }
     )
 
 
-def _units(recorded: Recorded, rows: Numbers, found: Fates) -> list[dict[str, Any]]:
-    names = [(recorded.facilities[facility], unit) for facility, unit in recorded.units]
-    key = recorded.unit[rows].astype(np.int64) * len(CLASSES) + recorded.klass[rows]
-    size = len(names) * len(CLASSES)
-    before, after = (
-        np.bincount(some, minlength=size).reshape(-1, len(CLASSES))
-        for some in (key, key[found.sounds])
-    )
-    return [
+def _breakdowns(recorded: Recorded, rows: Numbers, sounds: Flags) -> dict[str, Any]:
+    """The sections `units`, `hours` and `days`; without alarms, they are empty."""
+    units = [
         {
-            "facility": names[unit][0],
-            "unit": names[unit][1],
-            "before": counted(before[unit]),
-            "after": counted(after[unit]),
+            "facility": one.facility,
+            "unit": one.unit,
+            "before": counted(one.before),
+            "after": counted(one.after),
         }
-        for unit in sorted(range(len(names)), key=names.__getitem__)
-        if before[unit].any()
+        for one in by_unit(recorded, rows, sounds)
     ]
-
-
-def _hours(recorded: Recorded, rows: Numbers, found: Fates) -> list[dict[str, int]]:
-    of_day = recorded.start[rows] // HOUR % 24
-    before, after = (
-        np.bincount(of_day, minlength=24).tolist(),
-        np.bincount(of_day[found.sounds], minlength=24).tolist(),
-    )
-    return (
-        [{"hour": hour, "before": before[hour], "after": after[hour]} for hour in range(24)]
-        if len(rows)
-        else []
-    )
-
-
-def _days(recorded: Recorded, rows: Numbers, found: Fates) -> list[dict[str, Any]]:
-    if not len(rows):
-        return []
-    days = recorded.start[rows] // DAY
-    known, place = np.unique(days, return_inverse=True)
-    before = np.bincount(place, minlength=len(known)).tolist()
-    after = np.bincount(place[found.sounds], minlength=len(known)).tolist()
-    return [
-        {
-            "day": (_EPOCH + timedelta(days=day)).date().isoformat(),
-            "before": before[number],
-            "after": after[number],
-        }
-        for number, day in enumerate(known.tolist())
-    ]
-
-
-def caveats(
-    recorded: Recorded, rows: Numbers, setting: Setting, found: Fates, rostered: bool
-) -> list[str]:
-    """The limits of the figures, in words."""
-    klass, silent = recorded.klass[rows], ~found.sounds
-    needed, total = int((klass == ACTIONABLE).sum()), len(rows)
-    unsure = (klass == UNKNOWN) | (klass == PENDING)
-    said = []
-    if not total:
-        return ["The recording contains no alarms of this scope."]
-    if not needed:
-        said.append(
-            "No alarm is known to have been actionable, so the share of actionable alarms lost "
-            "cannot be bounded."
-        )
-    if unsure.any():
-        said.append(
-            f"The class of {int(unsure.sum())} of {total} alarms is unknown; "
-            f"{int((unsure & silent).sum())} of these would not have sounded, and none of them is "
-            "counted as lost."
-        )
-    if int(unsure.sum()) == total:
-        said.append(
-            "No class is known at all: record responses, or review a sample, before you change "
-            "anything."
-        )
-    elif needed and not (klass[~unsure] != ACTIONABLE).any():
-        said.append("Every alarm of known class was actionable: none should be removed.")
-    if found.not_evaluable or found.at_limit:
-        said.append(
-            f"{found.not_evaluable} alarms have no reading or limit, and {found.at_limit} have a "
-            "reading equal to the limit: they are assumed to sound as before."
-        )
-    if setting.limit is not None:
-        said.append(
-            "With another limit, the remaining alarms would begin later and end earlier; only "
-            "trend data can show by how much."
-        )
-    if setting.holdoff is not None:
-        said.append(
-            "Alarms merged into the previous one are counted as not sounding, and actionable "
-            "ones as lost."
-        )
-    if setting.priority is not None:
-        said.append(
-            f"Alarms below {setting.sent_from} priority are assumed to sound only at the bed and "
-            "to reach no clinician elsewhere."
-        )
-    high = int((recorded.rank[rows] == PRIORITIES.index("high")).sum())
-    if high and int((recorded.rank[rows[silent]] == PRIORITIES.index("high")).sum()) + (
-        setting.delay is not None
-    ):
-        said.append(
-            f"{high} alarms of the scope have high priority: change nothing without a clinical "
-            "review."
-        )
-    said.append(
-        "The bound assumes independent alarms. Alarms of one patient are similar, so the true "
-        "uncertainty is larger."
-    )
-    if not rostered:
-        said.append(
-            "Duty is inferred: a clinician counts as on duty in every clock hour with an alarm."
-        )
-    return said
+    hours = (one.tolist() for one in by_hour(recorded, rows, sounds))
+    days = (one.tolist() for one in by_day(recorded, rows, sounds))
+    return {
+        "units": units,
+        "hours": [
+            {"hour": hour, "before": before, "after": after}
+            for hour, (before, after) in enumerate(zip(*hours, strict=True))
+            if len(rows)
+        ],
+        "days": [
+            {
+                "day": (_EPOCH + timedelta(days=day)).date().isoformat(),
+                "before": before,
+                "after": after,
+            }
+            for day, before, after in zip(*days, strict=True)
+        ],
+    }
 
 
 def _share(count: int, of: int) -> dict[str, Any]:
     return {"count": count, "of": of, "share": round(count / of, 6) if of else None}
-
-
-def _type(of: AlarmType | None) -> dict[str, str] | None:
-    return None if of is None else dict(zip(("device_type", "source", "code"), of, strict=True))
 
 
 def _seconds(milliseconds: int | None) -> float | None:

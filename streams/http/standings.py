@@ -13,15 +13,15 @@ from analyzer import (
     LOAD_BANDS,
     NO_ALARMS,
     STATES,
-    TREND_HOURS,
     Burdens,
     Policy,
     Standing,
     Status,
     in_words,
+    nonactionable_ratios,
 )
 from analyzer import Relief as Move
-from analyzer.model import HOUR
+from analyzer.overload import UnitNeed, clinician_order, history, unit_relief
 from streams.http.documents.board import (
     MOST_STRAINED,
     AlarmCounts,
@@ -40,9 +40,6 @@ from streams.http.documents.board import (
     Unit,
 )
 from streams.http.documents.common import Classes
-from streams.metrics.tables import nonactionable_ratios
-
-SHIFT_HOURS = 12
 
 Key = tuple[str, str]
 """Facility and unit."""
@@ -59,10 +56,9 @@ class Names:
 def units_of(
     burdens: Burdens, status: Status, policy: Policy, names: Names, failed: dict[str, Exception]
 ) -> list[tuple[Key, Unit]]:
-    """The units in the order in which they need help: by state, then by how many clinicians are
-    overloaded or elevated, then by alarms in 10 min per clinician, then by name.
+    """The units, those that need help first (`UnitNeed`), then by name.
 
-    A facility that raises is left out, and noted in `failed`.
+    A facility that raises is left out; `failed` then gets the error.
     """
     on_duty: dict[Key, list[int]] = {}
     people = burdens.clinicians
@@ -80,14 +76,19 @@ def units_of(
             )
         except Exception as error:  # a facility that fails must not hide the others
             failed[key[0]] = error
-    return sorted((one for one in units if one[0][0] not in failed), key=_need)
+    return sorted((one for one in units if one[0][0] not in failed), key=_order)
 
 
-def _need(one: tuple[Key, Unit]) -> tuple[Any, ...]:
+def _order(one: tuple[Key, Unit]) -> tuple[tuple[float, ...], Key]:
     key, unit = one
-    states = unit.staffing.states
-    rate = sum(unit.trend.minutes[-10:]) / max(unit.staffing.clinicians, 1)
-    return -STATES.index(unit.state), -states.overloaded, -states.elevated, -rate, key
+    need = UnitNeed(
+        STATES.index(unit.state),
+        unit.staffing.states.overloaded,
+        unit.staffing.states.elevated,
+        unit.trend.minutes,
+        unit.staffing.clinicians,
+    )
+    return need.order, key
 
 
 def _unit(
@@ -101,18 +102,15 @@ def _unit(
 ) -> Unit:
     of, people, windows = burdens.units, burdens.clinicians, burdens.windows
     states, bands = people.overload[list(on_duty)], people.load_band[list(on_duty)]
-    strained = sorted(_strained(burdens, on_duty, status), key=lambda one: (-one[0], one[1].since))
+    strained = sorted(_strained(burdens, on_duty, status), key=lambda one: clinician_order(*one))
     standing = status.units.get(key)
-    relief = _relief(standing, names)
-    if relief is None:
-        relief = next(filter(None, (_relief(one, names) for _, one in strained)), None)
     clinicians, beds = int(of.clinicians[row]), int(of.beds[row])
     return Unit(
         facility=key[0],
         unit=key[1],
         state=STATES[int(of.overload[row])],
         **_reasons(standing, of_unit=True),
-        relief=relief,
+        relief=_relief(unit_relief(standing, (one for _, one in strained)), names),
         strained=[
             Strain(state=STATES[state], **_reasons(one, of_unit=False))
             for state, one in strained[:MOST_STRAINED]
@@ -165,10 +163,9 @@ def _reasons(one: Standing | None, of_unit: bool) -> dict[str, Any]:
     return {"since": one.since, "rose": one.rise.at, "entered": entered, "reasons": reasons}
 
 
-def _relief(standing: Standing | None, names: Names) -> Relief | None:
-    if standing is None or standing.relief is None or not names.shown:
+def _relief(move: Move | None, names: Names) -> Relief | None:
+    if move is None or not names.shown:
         return None
-    move: Move = standing.relief
     giver, taker = names.pseudonym(move.giver), names.pseudonym(move.taker)
     (before, after), (taker_before, taker_after) = move.giver_alarms, move.taker_alarms
     return Relief(
@@ -203,29 +200,12 @@ def _nonactionable(
 
 
 def _trend(status: Status, key: Key) -> Trend:
-    """Hours from before the first known alarm are None; hours known in part only are left out of
-    `shifts`.
-    """
-    trend, known = status.trends.get(key, NO_ALARMS), status.known_since.get(key[0])
-    now = status.now.get(key[0], 0)
-    begins = [now - (TREND_HOURS - hour) * HOUR for hour in range(TREND_HOURS)]
-    hours = [
-        count if known is not None and known < begin + HOUR else None
-        for count, begin in zip(trend.hours, begins, strict=True)
-    ]
-
-    def shift(first: int) -> Shift:
-        whole = [
-            hour
-            for hour in range(first, first + SHIFT_HOURS)
-            if known is not None and known <= begins[hour]
-        ]
-        return Shift(hours=len(whole), alarms=sum(trend.hours[hour] for hour in whole))
-
+    trend = status.trends.get(key, NO_ALARMS)
+    found = history(trend, status.now.get(key[0], 0), status.known_since.get(key[0]))
     return Trend(
         minutes=trend.minutes,
-        hours=hours,
-        shifts=Shifts(before=shift(0), last=shift(SHIFT_HOURS)),
+        hours=found.hours,
+        shifts=Shifts(before=Shift(*found.before), last=Shift(*found.last)),
     )
 
 
@@ -240,7 +220,7 @@ def clinician_of(
         on_duty=bool(of.beds[row]),
         state=STATES[int(of.overload[row])],
         **_reasons(standing, of_unit=False),
-        relief=_relief(standing, names),
+        relief=_relief(standing and standing.relief, names),
         beds=int(of.beds[row]),
         acuity=float(of.acuity[row]),
         shift_hours=_known(float(of.shift_hours[row])),

@@ -21,11 +21,32 @@ from msgspec import convert
 
 from analyzer.arrays import Flags, Floats
 from analyzer.columns import AlarmType
-from analyzer.model import HOUR, PRIORITIES, SECOND
-from analyzer.pipeline import ACTIONABLE
-from analyzer.whatif import LONGEST, Recorded, Refused, Scope, Setting, fates, room, sides, tally
+from analyzer.model import HOUR, SECOND
+from analyzer.whatif import (
+    HIGH,
+    LONGEST,
+    Caveat,
+    Recorded,
+    Refused,
+    Scope,
+    Setting,
+    caveats_of_setting,
+    count_by_class,
+    fates,
+    judge,
+    room,
+    sides,
+    types_by_load,
+)
+from streams.files.caveat_words import caveat_words
 from streams.files.tune_words import cost, gain
-from streams.files.tuning import caveats, counted, described, judged, scope_fields
+from streams.files.tuning import (
+    counted,
+    scope_fields,
+    setting_fields,
+    type_fields,
+    verdict_fields,
+)
 from streams.http.answers import Answer, NotHere, QueryError
 from streams.http.documents.whatif import MOST_TYPES, Span, TypeRoom, WhatIf, WhatIfTypes
 from streams.metrics.exporter import Source, in_turns
@@ -164,45 +185,44 @@ def what_if(recorded: Recorded, candidate: Candidate) -> WhatIf:
         found = fates(recorded, rows, candidate.setting)
     except Refused as error:
         raise QueryError(error) from None
-    told = judged(recorded, rows, candidate.setting, found)
-    span = _span(recorded)
+    verdict = judge(recorded, rows, candidate.setting, found)
+    span, figures = _span(recorded), verdict_fields(verdict, candidate.setting)
+    caveats = [
+        *caveats_of_setting(verdict, candidate.setting, duty=None),
+        Caveat("short_recording", {"hours": span["hours"]}),
+    ]
     fields = {
         "scope": scope_fields(scope),
         "span": span,
-        "setting": described(candidate.setting),
-        **told,
+        "setting": setting_fields(candidate.setting),
+        **figures,
         **_limits(recorded.of(rows)),
-        "says": [*gain(told), *cost(told)],
-        "caveats": [
-            # No duty is used here, so the caveat about inferred duty does not apply.
-            *caveats(recorded, rows, candidate.setting, found, rostered=True),
-            f"These are {span['hours']:g} h of one unit. Base a change on weeks of finished alarms "
-            "(alarm-fatigue tune), and take it through change control.",
-        ],
+        "says": [*gain(figures), *cost(figures)],
+        "caveats": list(map(caveat_words, caveats)),
     }
     return convert(fields, WhatIf)
 
 
 def types(recorded: Recorded, facility: str, unit: str) -> WhatIfTypes:
-    """The alarm types of a unit, most alarms not known to be actionable first."""
-    load = np.bincount(
-        recorded.type[recorded.klass != ACTIONABLE], minlength=len(recorded.types)
-    ).tolist()
-    present = np.unique(recorded.type).tolist()
-    present.sort(key=lambda number: (-load[number], recorded.types[number]))
-    told = []
-    for number in present[:MOST_TYPES]:
-        scope = Scope(type=recorded.types[number])
-        alarms = recorded.of(scope.rows(recorded))
-        told.append(
-            {"type": scope_fields(scope)["type"], **counted(tally(alarms.klass)), **_limits(alarms)}
+    """The alarm types of a unit, highest load first."""
+    ranked = types_by_load(recorded)
+    shown = []
+    for number, _ in ranked[:MOST_TYPES]:
+        of_type = recorded.types[number]
+        alarms = recorded.of(Scope(type=of_type).rows(recorded))
+        shown.append(
+            {
+                "type": type_fields(of_type),
+                **counted(count_by_class(alarms.klass)),
+                **_limits(alarms),
+            }
         )
     return WhatIfTypes(
         facility=facility,
         unit=unit,
         span=convert(_span(recorded), Span),
-        types=convert(told, list[TypeRoom]),
-        left_out=max(len(present) - MOST_TYPES, 0),
+        types=convert(shown, list[TypeRoom]),
+        left_out=max(len(ranked) - MOST_TYPES, 0),
     )
 
 
@@ -227,7 +247,7 @@ def _limits(alarms: Recorded) -> dict[str, Any]:
     low, high = sides(alarms)
     space = room(alarms)
     return {
-        "high_priority": int((alarms.rank == PRIORITIES.index("high")).sum()),
+        "high_priority": int((alarms.rank == HIGH).sum()),
         "readings": _range(alarms.value, ~alarms.technical & ~np.isnan(alarms.value)),
         "limits": {"low": _range(alarms.limit, low), "high": _range(alarms.limit, high)},
         "room": None if space is None else {"present": space.present, "furthest": space.furthest},

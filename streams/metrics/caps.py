@@ -1,14 +1,10 @@
-"""Caps: how much of what a feed can multiply is exported. What is left out is counted, so that
-totals can still be had.
-
-Clinicians keep their series once they have them (`ClinicianCap`). Of facilities and units, those
-that need help first are shown, then the busiest, then by name (`UnitCap`): a feed that makes up
-names cannot push out a ward that is at work.
+"""Caps: how many facilities, units, clinicians and names of a feed are exported. The rest is
+counted, so that totals stay right.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from heapq import nsmallest
@@ -18,6 +14,7 @@ import numpy as np
 
 from analyzer import Burdens, ClinicianBurdens
 from analyzer.arrays import Numbers
+from analyzer.overload import first_facilities, first_units
 from streams.metrics.burdens import Chosen, choose, taken
 from streams.settings import MetricsSettings
 
@@ -26,22 +23,22 @@ Key = tuple[str, str]
 
 
 class ClinicianCap:
-    """Which clinicians have series, where there are more than `limit` of them: those who had, and
+    """Which clinicians have series if there are more than `limit`: those who had them before, then
     others by lot.
 
-    Who is shown stays shown, so that nobody's series comes and goes between scrapes while they are
-    there. Free places go by a hash of the name that is shown: for the same people the same on every
-    worker and after every restart, spread evenly over units, and no ranking of anybody.
+    A clinician who is shown stays shown, so that no series comes and goes between scrapes. The lot
+    is a hash of the pseudonym: it is the same on every worker and after every restart, even over
+    units, and ranks nobody.
     """
 
     def __init__(self, limit: int, pseudonym: Callable[[str], str]) -> None:
         self._limit = limit
         self._pseudonym = pseudonym
         self._shown: dict[str, set[str]] = {}
-        """Ids, by facility."""
+        """Ids by facility."""
 
     def choose(self, of: ClinicianBurdens) -> tuple[Chosen, list[int]]:
-        """Who is shown, in order; and the rows of those who are not."""
+        """The clinicians who are shown, in order, and the rows of the others."""
         stay: list[int] = []
         come: list[int] = []
         for row, (facility, clinician) in enumerate(zip(of.facility, of.clinician, strict=True)):
@@ -102,32 +99,14 @@ class UnitCap:
             and len({*zip(of.facility, of.unit, strict=True), *_answered(burdens)}) <= self.units
         ):
             return Bounded(burdens, frozenset(every), 0, {}, of.alarms[:0].sum(axis=0))
-        need = _need(burdens)
-        by_facility: dict[str, tuple[int, int]] = dict.fromkeys(every, (0, 0))
-        for facility, (state, alarms) in zip(of.facility, need, strict=True):
-            worst, sum_ = by_facility[facility]
-            by_facility[facility] = max(worst, state), sum_ + alarms
-        facilities = frozenset(
-            nsmallest(
-                self.facilities,
-                every,
-                key=lambda one: (*(-value for value in by_facility[one]), one),
-            )
-        )
-        rows = [row for row, facility in enumerate(of.facility) if facility in facilities]
-        chosen = sorted(
-            nsmallest(
-                self.units,
-                rows,
-                key=lambda row: (*(-value for value in need[row]), of.facility[row], of.unit[row]),
-            )
-        )
+        facilities = first_facilities(of, every, self.facilities)
+        chosen = first_units(of, facilities, self.units)
         shown = {(of.facility[row], of.unit[row]) for row in chosen}
         others = sorted(
             {key for key in _answered(burdens) if key[0] in facilities}
             - {*zip(of.facility, of.unit, strict=True)}
         )
-        # without alarms now, but with response times of before
+        # Units without alarms now may still have response times.
         shown.update(others[: self.units - len(shown)])
         left_out = np.setdiff1d(np.arange(len(of.unit)), chosen)
         counts: dict[str, int] = {}
@@ -155,12 +134,6 @@ class UnitCap:
 
 def _answered(burdens: Burdens) -> Iterable[Key]:
     return ((facility, unit) for facility, unit, *_ in burdens.response_times)
-
-
-def _need(burdens: Burdens) -> Sequence[tuple[int, int]]:
-    """By row: the state, and the alarms of the window that has most of them (the longest)."""
-    alarms = burdens.units.alarms.sum(axis=-1).max(axis=-1, initial=0)
-    return list(zip(burdens.units.overload.tolist(), alarms.tolist(), strict=True))
 
 
 def capped(names: Iterable[str], first: frozenset[str], limit: int) -> list[str]:

@@ -27,6 +27,7 @@ from analyzer import (
     Burdens,
     Outcome,
     Topic,
+    nonactionable_ratios,
 )
 from streams.metrics.burdens import Chosen, taken
 from streams.metrics.definitions import DEFINITIONS
@@ -280,23 +281,6 @@ def _table(
 ) -> Table:
     rows = len(labels["unit"])
     return Table(name, labels, cells, values.reshape(rows, len(cells)))
-
-
-def nonactionable_ratios(
-    classified: npt.NDArray[np.int64], min_classified: int
-) -> npt.NDArray[np.float64]:
-    """`analyzer.nonactionable_ratio` for arrays, (..., `CLASSES`) -> (..., `SCOPES`);
-    NaN for None.
-    """
-    actionable, non_actionable, technical = (
-        classified[..., CLASSES.index(one)] for one in ("actionable", "non_actionable", "technical")
-    )
-    needless = np.stack(
-        [non_actionable + technical if scope == "all" else non_actionable for scope in SCOPES],
-        axis=-1,
-    )
-    of = needless + actionable[..., np.newaxis]
-    return np.where(of >= max(min_classified, 1), needless / np.maximum(of, 1), np.nan)
 
 
 def _cells(**labels: Sequence[str]) -> list[Cell]:

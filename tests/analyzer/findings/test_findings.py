@@ -254,7 +254,6 @@ def test_facilities_have_nothing_to_do_with_each_other(
 
 
 # --- worked out by hand
-# ------------------------------------------------------------------------------------------------
 
 NOON = 1_772_366_400_000  # 2026-03-01T12:00:00Z
 NOW = NOON + 8 * HOUR
@@ -324,6 +323,15 @@ def test_twenty_short_alarms_call_for_a_delay_and_nineteen_say_nothing() -> None
     few = one(alarms("A", 19, 4_200))
     assert (few.verdict, few.remedy, few.owner) == ("too_few", "none", None)
     assert few.shown_by("fleeting") == Share(19, 19)
+
+
+def test_a_bed_has_most_of_the_alarms_if_the_lower_bound_of_its_share_is_above_half() -> None:
+    def of_two_beds(here: int, there: int) -> Finding:
+        elsewhere = alarms("B", there, SECOND, code="A", bed="2", after=MINUTE)
+        return one(alarms("A", here, SECOND, bed="1") + elsewhere)
+
+    assert of_two_beds(15, 5).at_one_bed
+    assert not of_two_beds(14, 6).at_one_bed
 
 
 def test_a_delay_is_never_longer_than_what_is_fleeting() -> None:
@@ -536,7 +544,6 @@ def test_figures_are_settings_and_impossible_ones_are_refused(tmp_path: Path) ->
 
 
 # --- files, and the words for it
-# ---------------------------------------------------------------------------------------
 
 TINY = Path(__file__).parents[2] / "data" / "tiny"
 
@@ -561,15 +568,18 @@ def test_findings_of_files_are_sentences_by_unit(tmp_path: Path) -> None:
     done = run("findings", *write(tmp_path, facts), "--at", str(NOW))
     assert done.status == 0
     assert done.out.decode().splitlines() == [
-        "F icu, 12 h until 2026-03-01T20:00:00Z: 32 alarms of 2 types, 20 non-actionable or technical",
-        "  1. A of S (monitor): 20 alarms in 12 h, 62 % of the unit's, all at one bed; 100 % (84-100 %) of 20 classified alarms were non-actionable; "
-        "100 % (84-100 %) of these ended within 15 s -> an annunciation delay of 5 s: it would have removed 20 of 20, and none of the 0 "
-        "actionable ones; owner: biomed",
+        "F icu, 12 h until 2026-03-01T20:00:00Z: 32 alarms of 2 types, "
+        "20 non-actionable or technical",
+        "  1. A of S (monitor): 20 alarms in 12 h, 62 % of the unit's, all at one bed; "
+        "100 % (84-100 %) of 20 classified alarms were non-actionable; "
+        "100 % (84-100 %) of these ended within 15 s -> an annunciation delay of 5 s: "
+        "it would have removed 20 of 20, and none of the 0 actionable ones; owner: biomed",
         "  2. B (monitor): 12 alarms in 12 h, 38 % of the unit's, all at one bed, 12 unknown; "
         "too few classified alarms (0 of 20 needed) -> no change",
         "",
         "F nicu, 12 h until 2026-03-01T20:00:00Z: 1 alarm of 1 type, 1 non-actionable or technical",
-        "  1. C (monitor): 1 alarm in 12 h, 100 % of the unit's, all at one bed; 100 % (21-100 %) of 1 classified alarms were non-actionable; "
+        "  1. C (monitor): 1 alarm in 12 h, 100 % of the unit's, all at one bed; "
+        "100 % (21-100 %) of 1 classified alarms were non-actionable; "
         "too few classified alarms (1 of 20 needed) -> no change",
     ]
     chosen = (
@@ -689,7 +699,6 @@ def test_strict_ends_with_3_where_a_line_was_malformed() -> None:
 
 
 # --- a worker's page
-# ---------------------------------------------------------------------------------------------------
 
 
 class Counting(Engine):

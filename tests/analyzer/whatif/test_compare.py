@@ -1,6 +1,4 @@
-"""Before and after a change: what an interval covers, what controls take off, and what is said of
-chance.
-"""
+"""Before and after a change: coverage of intervals, control units, regression to the mean."""
 
 from __future__ import annotations
 
@@ -22,7 +20,7 @@ AT = 1_772_344_800_000
 
 
 def alarms(units: dict[str, list[int]], first_day: int) -> Recorded:
-    """So many alarms a day in each unit, from `first_day` (relative to AT) on; at random moments."""
+    """So many alarms a day in each unit from `first_day` (relative to AT) on, at random times."""
     rng, recorder = np.random.default_rng(3), Recorder()
     for unit, days in units.items():
         start = np.concatenate(
@@ -31,7 +29,7 @@ def alarms(units: dict[str, list[int]], first_day: int) -> Recorded:
                 for day, count in enumerate(days)
             ]
         )
-        # so that the last day is whole
+        # The first and last alarm make the recorded days whole.
         start[0], start[-1] = AT + first_day * DAY, AT + (first_day + len(days)) * DAY
         count = len(start)
         recorder.take(
@@ -69,15 +67,15 @@ def covers(ratio: Ratio, truth: float) -> bool:
 
 
 def drawn(rng: np.random.Generator, mean: float, days: int, spread: float) -> list[int]:
-    """Counts of days that vary more than by chance alone: negative binomial of this standard
-    deviation of the rate.
+    """Daily counts with overdispersion: negative binomial, with this standard deviation of the
+    rate.
     """
     return (1 + rng.poisson(mean * rng.gamma(1 / spread**2, spread**2, days))).tolist()
 
 
-def test_intervals_cover_the_truth_where_days_are_clustered_and_both_units_fall() -> None:
-    """Half the alarms in the changed unit; beside it, everywhere a fifth fewer. 400 changes, of
-    which 95 % ought to be covered.
+def test_intervals_cover_the_truth_if_days_are_clustered_and_both_units_fall() -> None:
+    """The change halves the alarms of its unit, while all units have a fifth fewer anyway. The
+    intervals of 95 % must cover the truth in 400 such changes.
     """
     rng, hits, beyond = np.random.default_rng(5), 0, 0
     for _ in range(400):
@@ -96,7 +94,7 @@ def test_days_are_counted_from_the_moment_of_the_change() -> None:
     everywhere = np.ones(len(recorded), dtype=np.bool_)
     found = compare(recorded, everywhere, ~everywhere, AT, 28, 0.95)
     halves: list[Numbers] = list(found.changed)
-    # the last one stands where the record ends
+    # The last alarm starts at the end of the recording, so after the last whole day.
     assert [half.tolist() for half in halves] == [[10, 20, 30], [7, 8, 8]]
     assert found.effect.value == pytest.approx(23 / 60)
     assert (found.control_effect.value, found.beyond_control.value, found.earlier.value) == (
@@ -115,13 +113,13 @@ def test_no_alarm_after_a_change_is_no_ratio_of_zero() -> None:
     recorded = alarms({"A": [10] * 3 + [0, 0, 0], "B": [5] * 6}, -3)
     changed = of_unit(recorded, "A") & (recorded.start < AT)
     found = compare(recorded, changed, of_unit(recorded, "B"), AT, 28, 0.95)
-    assert found.effect.value == pytest.approx(0.5 / 29)  # the last of the 30 stands at the end
+    assert found.effect.value == pytest.approx(0.5 / 29)  # the last of the 30 is at the end
     assert found.effect.high is not None
     assert found.effect.low is not None
     assert found.effect.high > 10 * found.effect.low
 
 
-def test_what_was_unusual_before_is_said_to_fall_by_itself(tmp_path: Path) -> None:
+def test_unusual_days_before_are_reported_as_regression_to_the_mean(tmp_path: Path) -> None:
     rows = []
     for day, count in enumerate([20] * 10 + [60] * 5 + [20] * 5 + [1]):
         rows += [
@@ -209,7 +207,7 @@ def test_other_units_of_the_facility_are_controls_and_response_times_are_balance
     assert named["controls"] == ["other"]
 
 
-def test_a_change_record_says_when_what_and_what_was_expected(tmp_path: Path) -> None:
+def test_a_change_record_gives_the_time_the_scope_and_the_forecast(tmp_path: Path) -> None:
     rows = [
         episode(
             1,
@@ -253,13 +251,15 @@ def test_a_change_record_says_when_what_and_what_was_expected(tmp_path: Path) ->
         ("--at", str(AT), "--confidence", "100"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(tmp_path: Path, more: tuple[str, ...]) -> None:
+def test_a_comparison_without_data_or_with_wrong_options_is_refused(
+    tmp_path: Path, more: tuple[str, ...]
+) -> None:
     done = run("compare", "--episodes", written(tmp_path, episode(1)), *more)
     assert (done.status, done.out) == (2, b"")
     assert done.err.startswith("error: ")
 
 
-def test_nothing_responded_to_is_unknown_not_quick() -> None:
+def test_without_responses_the_response_time_is_unknown() -> None:
     recorded = alarms({"A": [10] * 6}, -3)
     recorded.answered[:] = NEVER
     everywhere = np.ones(len(recorded), dtype=np.bool_)

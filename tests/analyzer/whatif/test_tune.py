@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from analyzer.model.policy import HOUR, MINUTE, SECOND
 from analyzer.stats.bounds import upper_bound
-from analyzer.whatif.effects import duty_by_alarms, weigh_both
+from analyzer.whatif.effects import duty_by_alarms, workload_before_after
 from analyzer.whatif.episode_table import Recorder
 from analyzer.whatif.grid import Grid, search
-from analyzer.whatif.levers import Refused, Scope, Setting, fates, tally
+from analyzer.whatif.levers import Refused, Scope, Setting, count_by_class, fates
 from streams.files.tuning import evaluated
 from streams.simulator import calibration
 from tests.harness.recordings import TYPES, episode, recorded, records, written
@@ -103,7 +103,6 @@ def test_the_order_of_lines_decides_nothing_but_which_version_counts(
 
 
 # --- the command
-# -------------------------------------------------------------------------------------------------------
 
 
 def test_delay_and_limit_as_the_contract_has_them(tmp_path: Path) -> None:
@@ -293,7 +292,6 @@ def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
 
 
 # --- effects and search
-# ------------------------------------------------------------------------------------------------
 
 
 GRIDS = st.builds(
@@ -328,7 +326,7 @@ def test_a_grid_gives_what_each_of_its_settings_gives_alone(
     sounded = np.minimum(alarms.end, last) - alarms.start
     for place, setting in enumerate(found.settings):
         fate = fates(alarms, np.arange(len(alarms)), setting)
-        assert found.removed[place].tolist() == tally(alarms.klass[~fate.sounds]).tolist()
+        assert found.removed[place].tolist() == count_by_class(alarms.klass[~fate.sounds]).tolist()
         assert (
             found.silenced[place]
             == sounded[~fate.sounds].sum() + (setting.delay or 0) * fate.sounds.sum()
@@ -368,7 +366,7 @@ def test_the_weight_of_alarms_is_that_of_the_naive_gauges(
 ) -> None:
     alarms = recorded(episodes, tmp_path_factory.mktemp("episodes"))
     rows, setting = np.arange(len(alarms)), Setting(delay=delay)
-    before, after = weigh_both(
+    before, after = workload_before_after(
         alarms, rows, setting, fates(alarms, rows, setting), duty_by_alarms(alarms)
     )
     hours = {(who, one["start"] // HOUR) for one in episodes for who in one["clinicians"]}
@@ -377,14 +375,14 @@ def test_the_weight_of_alarms_is_that_of_the_naive_gauges(
     last = max(max(one["start"], one["end"] or 0) for one in episodes)
     until = max(last, max((hour + 1) * HOUR for _, hour in hours)) if hours else last
     since = min(first, min(hour * HOUR for _, hour in hours)) if hours else first
-    for weight, late, kept in (
+    for load, late, kept in (
         (before, 0, episodes),
         (after, delay or 0, [one for one in episodes if sounds(one, delay)]),
     ):
         shifted = [
             one | {"start": min(one["start"] + late, naive.ending(one), until)} for one in kept
         ]
-        assert weight.alarms == sum(len(one["clinicians"]) for one in kept)
+        assert load.alarms == sum(len(one["clinicians"]) for one in kept)
         flood = free = sounding = heavy = busy = 0
         for who in ("ann", "bob", "cyd"):
             own = [one for one in shifted if who in one["clinicians"]]
@@ -398,8 +396,8 @@ def test_the_weight_of_alarms_is_that_of_the_naive_gauges(
             heavy += sum(sum(begin <= one < begin + HOUR for one in starts) > 30 for begin in duty)
             for begin in (begin + part * 10 * MINUTE for begin in duty for part in range(6)):
                 busy += sum(begin <= one < begin + 10 * MINUTE for one in starts) > 10
-        assert (weight.flood, weight.protected, weight.sounding) == (flood, free, sounding)
-        assert (weight.heavy_hours, weight.hours, weight.busy_intervals, weight.intervals) == (
+        assert (load.flood, load.protected, load.sounding) == (flood, free, sounding)
+        assert (load.heavy_hours, load.hours, load.busy_intervals, load.intervals) == (
             heavy,
             len(hours),
             busy,
@@ -429,7 +427,6 @@ def protected_length(duty: list[int], starts: list[int]) -> int:
 
 
 # --- the promise
-# -------------------------------------------------------------------------------------------------------
 
 
 def test_the_bound_covers_the_truth_in_a_thousand_simulated_hospitals() -> None:
@@ -557,7 +554,6 @@ def test_where_too_few_were_actionable_nothing_is_recommended(tmp_path: Path) ->
 
 
 # --- the report and the record
-# -----------------------------------------------------------------------------------------
 
 
 def test_the_report_is_one_page_that_needs_and_names_nothing_else(
@@ -589,7 +585,7 @@ def test_the_report_is_one_page_that_needs_and_names_nothing_else(
     for word in (
         "Approval",
         "Change-control number",
-        "What these figures do not say",
+        "Limits of these figures",
         "at 95 % confidence",
     ):
         assert word in text
@@ -699,7 +695,6 @@ def test_a_decided_change_becomes_a_record_with_an_annotation(tmp_path: Path) ->
 
 
 # --- rosters and single types
-# ------------------------------------------------------------------------------------------
 
 
 def test_a_roster_tells_duty_better_than_alarms_do(tmp_path: Path) -> None:

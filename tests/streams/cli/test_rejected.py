@@ -148,7 +148,8 @@ def test_a_broker_without_the_topic_says_what_to_do() -> None:
         done = rejected(empty, "list")
     assert (done.status, done.err.splitlines()[-1]) == (
         1,
-        f"error: the broker at {empty.address} has no topic rejected; run: alarm-fatigue topics --broker {empty.address}",
+        f"error: the broker at {empty.address} has no topic rejected; run: alarm-fatigue topics "
+        f"--broker {empty.address}",
     )
 
 

@@ -41,29 +41,6 @@ def units(*alarms: tuple[str, str, int]) -> Burdens:
     )
 
 
-def shown(found: Burdens) -> list[tuple[str, str]]:
-    return list(zip(found.units.facility, found.units.unit, strict=True))
-
-
-def test_those_that_need_help_are_shown_first_then_the_busiest_then_by_name() -> None:
-    found = units(
-        ("H1", "b", 3),
-        ("H1", "a", 3),
-        ("H1", "calm", 0),
-        ("H2", "busy", 9),
-        ("H2", "overloaded", 1),
-    )
-    found.units.overload[[unit == "overloaded" for unit in found.units.unit]] = 2
-    kept = [shown(UnitCap(9, limit).bounded(found).burdens) for limit in range(1, 6)]
-    assert kept == [
-        [("H2", "overloaded")],
-        [("H2", "busy"), ("H2", "overloaded")],
-        [("H1", "a"), ("H2", "busy"), ("H2", "overloaded")],
-        [("H1", "b"), ("H1", "a"), ("H2", "busy"), ("H2", "overloaded")],
-        shown(found),
-    ]
-
-
 def test_what_is_left_out_is_counted_and_totals_stay_right() -> None:
     found = units(*((f"H{number % 4}", f"u{number}", number) for number in range(12)))
     bounded = UnitCap(2, 3).bounded(found)

@@ -30,12 +30,10 @@ from analyzer import (
     LOAD_BANDS,
     MEASURES,
     RESPONSE_BUCKETS,
-    SCOPES,
     STATES,
     Burdens,
     ClinicianBurdens,
     UnitBurdens,
-    nonactionable_ratio,
 )
 from streams.http.web import add_pages
 from streams.metrics.burdens import everybody, joined
@@ -44,7 +42,7 @@ from streams.metrics.definitions import DEFINITIONS
 from streams.metrics.exporter import Exporter
 from streams.metrics.exposition import BLOCK_LINES, END, Format, accepts, packed, render
 from streams.metrics.library import as_metrics
-from streams.metrics.tables import burden_tables, nonactionable_ratios, simple_table
+from streams.metrics.tables import burden_tables, simple_table
 from streams.settings import MetricsSettings
 from tests.harness.exposition import FakeEngine, FakeWorker, Pages, Scraper, clinicians, value, ward
 from tests.harness.needs import need
@@ -219,23 +217,6 @@ def test_blocks_leave_no_line_out() -> None:
     found = ward(*(f"nurse-{number:05d}" for number in range(BLOCK_LINES + 1)), alarms=7)
     found.clinicians.classified[::2] = 0
     assert text_of(found) == generate_latest(Of(metrics_of(found))).decode()
-
-
-@given(
-    st.lists(
-        st.lists(st.integers(0, 100), min_size=len(CLASSES), max_size=len(CLASSES)), min_size=1
-    ),
-    st.integers(0, 50),
-)
-def test_ratios_of_many_are_the_ratios_of_each(
-    classified: list[list[int]], min_classified: int
-) -> None:
-    counted = np.array(classified, dtype=np.int64)
-    each = [
-        [nonactionable_ratio(row, scope, min_classified) for scope in SCOPES] for row in counted
-    ]
-    many = nonactionable_ratios(counted, min_classified)
-    assert [[None if value != value else value for value in row] for row in many.tolist()] == each
 
 
 @given(st.lists(burdens(st.sampled_from(["H1", "H2", "H3", "H4"])), max_size=3))

@@ -1,0 +1,120 @@
+"""Who needs help first, what relief is suggested, and what shifts are compared over."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from analyzer import Burdens, Change, Relief, Standing, Trend
+from analyzer.model.policy import HOUR
+from analyzer.overload.priority import (
+    UnitNeed,
+    clinician_order,
+    first_facilities,
+    first_units,
+    unit_relief,
+)
+from analyzer.overload.shifts import SHIFT_HOURS, history
+from analyzer.overload.status import TREND_HOURS
+from streams.metrics.burdens import joined
+from tests.harness.exposition import ward
+
+
+def test_units_need_help_by_state_then_colleagues_then_alarms_each() -> None:
+    calm, busy = [0] * 70, [0] * 60 + [3] * 10
+    needs = [
+        UnitNeed(state=2, overloaded=0, elevated=0, minutes=calm, clinicians=1),
+        UnitNeed(state=1, overloaded=1, elevated=0, minutes=calm, clinicians=1),
+        UnitNeed(state=1, overloaded=0, elevated=9, minutes=calm, clinicians=9),
+        UnitNeed(state=1, overloaded=0, elevated=0, minutes=busy, clinicians=0),
+        UnitNeed(state=1, overloaded=0, elevated=0, minutes=busy, clinicians=2),
+        UnitNeed(state=1, overloaded=0, elevated=0, minutes=busy[::-1], clinicians=1),
+        UnitNeed(state=0, overloaded=9, elevated=9, minutes=busy, clinicians=18),
+    ]
+    assert all(first.order < second.order for first, second in pairwise(needs))
+
+
+def standing(since: int, relief: Relief | None = None) -> Standing:
+    rise = Change("H", "ICU", None, since, "normal", "elevated", (), (), relief)
+    return Standing(since, rise, (), relief)
+
+
+def test_clinicians_need_help_by_state_then_for_how_long() -> None:
+    found = sorted(
+        [(1, standing(1)), (2, standing(9)), (2, standing(5))],
+        key=lambda one: clinician_order(*one),
+    )
+    assert [(state, one.since) for state, one in found] == [(2, 5), (2, 9), (1, 1)]
+
+
+def test_a_unit_s_own_relief_comes_before_that_of_its_clinicians() -> None:
+    own, first, second = (
+        Relief("1", giver, (9, 5), "bob", (0, 4), 2) for giver in ("ann", "cyd", "dan")
+    )
+    clinicians = [standing(0), standing(0, first), standing(0, second)]
+    assert unit_relief(standing(0, own), clinicians) == own
+    assert unit_relief(standing(0), clinicians) == first
+    assert unit_relief(None, clinicians) == first
+    assert unit_relief(None, []) is None
+
+
+def units(*alarms: tuple[str, str, int]) -> Burdens:
+    return joined(
+        [ward(facility=facility, unit=unit, alarms=count) for facility, unit, count in alarms]
+    )
+
+
+def test_those_that_need_help_come_first_then_the_busiest_then_by_name() -> None:
+    of = units(
+        ("H1", "b", 3),
+        ("H1", "a", 3),
+        ("H1", "calm", 0),
+        ("H2", "busy", 9),
+        ("H2", "overloaded", 1),
+    ).units
+    of.overload[of.unit.index("overloaded")] = 2
+    kept = [[of.unit[row] for row in first_units(of, {"H1", "H2"}, most)] for most in range(1, 5)]
+    assert kept == [
+        ["overloaded"],
+        ["busy", "overloaded"],
+        ["a", "busy", "overloaded"],
+        ["b", "a", "busy", "overloaded"],
+    ]
+    assert [of.unit[row] for row in first_units(of, {"H1"}, 1)] == ["a"]
+
+
+def test_facilities_come_by_their_worst_unit_then_by_all_their_alarms_then_by_name() -> None:
+    of = units(
+        ("calm", "icu", 1),
+        ("many", "a", 3),
+        ("many", "b", 3),
+        ("one", "icu", 5),
+        ("worst", "icu", 0),
+    ).units
+    of.overload[of.facility.index("worst")] = 1
+    names = ["calm", "many", "one", "worst", "empty", "also empty"]
+    order = ["worst", "many", "one", "calm", "also empty", "empty"]
+    for most in range(len(names)):
+        assert first_facilities(of, names, most) == set(order[:most])
+
+
+@pytest.mark.parametrize(
+    ("known_hours", "unknown", "before", "last"),
+    [
+        (30.0, 0, (12, 12), (12, 12)),
+        (24.0, 0, (12, 12), (12, 12)),
+        (20.5, 3, (8, 8), (12, 12)),
+        (0.5, 23, (0, 0), (0, 0)),
+        (None, 24, (0, 0), (0, 0)),
+    ],
+)
+def test_shifts_count_hours_that_are_known_as_a_whole(
+    known_hours: float | None, unknown: int, before: tuple[int, int], last: tuple[int, int]
+) -> None:
+    now = 100 * HOUR
+    since = None if known_hours is None else now - round(known_hours * HOUR)
+    found = history(Trend([0] * 70, [1] * TREND_HOURS), now, since)
+    assert found.hours == [None] * unknown + [1] * (TREND_HOURS - unknown)
+    assert (found.before, found.last) == (before, last)
+    assert 2 * SHIFT_HOURS == TREND_HOURS
