@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 import yaml
 
-from grafana import parts
+from grafana import limits
 from grafana.__main__ import rendered
-from grafana.parts import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
+from grafana.limits import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 from streams.metrics.definitions import DEFINITIONS, PREFIX
 from tests.harness.boards import (
     BUILT_IN,
@@ -242,7 +242,7 @@ def test_words_stand_beside_colours(uid: str) -> None:
 
 
 def test_limits_are_told_as_they_are_drawn() -> None:
-    found = doctest.testmod(parts)
+    found = doctest.testmod(limits)
     assert (found.failed, found.attempted > 0) == (0, True)
 
 
