@@ -1,4 +1,4 @@
-"""Alarm types, for biomed: which to fix first, and what drives them."""
+"""Alarm types, for biomed: which to fix first, and their causes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _W = "$window"
 _NAME = "{{unit}}: " + promql.TYPE
 _NO_ALARM = "No alarm in this window"
 _FEW = "Too few classified alarms: no type has 5 in this window (policy.min_classified)"
-_NEEDLESS: Steps = (
-    (None, GREEN, "mostly needed"),
-    (0.5, ORANGE, "mostly not needed"),
-    (0.9, VERMILION, "hardly ever needed"),
+_NON_ACTIONABLE: Steps = (
+    (None, GREEN, "under half"),
+    (0.5, ORANGE, "half or more"),
+    (0.9, VERMILION, "nearly all"),
 )
 
 
@@ -26,7 +26,7 @@ def board() -> Board:
         TYPES,
         "Alarm types",
         "For biomed and alarm committees: the most frequent alarms, their non-actionable share, "
-        "and what drives them.",
+        "and their causes.",
         [facility(), unit(several=True), window("Window", "12h", "2h", "1h")],
         [OVERLOAD, CHANGED],
     )
@@ -95,9 +95,9 @@ def board() -> Board:
             24,
             grid(
                 "What to fix: types by non-actionable alarms",
-                "Needless: alarms times the non-actionable share of the classified ones; empty "
-                "if fewer than five are classified. Share: of all alarms of the unit. False "
-                "alarms (Drew 2014) are a different measure and not shown here.",
+                "Est. non-actionable: alarms times the non-actionable share of the classified "
+                "ones; empty if fewer than five are classified. Share: of all alarms of the "
+                "unit. False alarms (Drew 2014) are a different measure and not shown here.",
                 Column("Unit", label="unit"),
                 Column("Device", label="device_type"),
                 Column("Source", label="source", width=230),
@@ -109,17 +109,17 @@ def board() -> Board:
                     promql.of_type("nonactionable_ratio", HERE, _W, ', scope="all"'),
                     "percentunit",
                     decimals=0,
-                    steps=_NEEDLESS,
+                    steps=_NON_ACTIONABLE,
                 ),
                 Column(
                     "Clinical",
                     promql.of_type("nonactionable_ratio", HERE, _W, ', scope="clinical"'),
                     "percentunit",
                     decimals=0,
-                    steps=_NEEDLESS,
+                    steps=_NON_ACTIONABLE,
                 ),
-                Column("Needless", promql.estimated_nonactionable(HERE, _W), decimals=0),
-                sort=("Needless", "Alarms"),
+                Column("Est. non-actionable", promql.estimated_nonactionable(HERE, _W), decimals=0),
+                sort=("Est. non-actionable", "Alarms"),
                 empty=_NO_ALARM,
             ),
         ),
@@ -158,7 +158,7 @@ def board() -> Board:
                     promql.unit("nonactionable_ratio", f'{_windowed()}, scope="all"'),
                     "percentunit",
                     decimals=0,
-                    steps=_NEEDLESS,
+                    steps=_NON_ACTIONABLE,
                 ),
                 sort=("Chattering",),
                 empty=_NO_ALARM,

@@ -25,12 +25,12 @@ def add_to(one: Board) -> None:
             8,
             curves(
                 "Pages sent and failed",
-                "Notifications that Alertmanager sent in each step, to all receivers. Asked: "
-                "firing alerts that it received from Prometheus, including repeats. Grouping "
-                "turns many alerts into fewer pages.",
+                "Notifications that Alertmanager sent in each step, to all receivers. Received: "
+                "firing alerts that Prometheus sent to it, including repeats. Grouping turns "
+                "many alerts into fewer pages.",
                 query(
                     'sum(increase(alertmanager_alerts_received_total{status="firing"}[$__rate_interval]))',
-                    "asked",
+                    "received",
                     "A",
                 ),
                 query(
@@ -41,8 +41,8 @@ def add_to(one: Board) -> None:
                     "failed",
                     "C",
                 ),
-                colours={"asked": GREY, "sent": BLUE, "failed": VERMILION},
-                dashed=["asked"],
+                colours={"received": GREY, "sent": BLUE, "failed": VERMILION},
+                dashed=["received"],
                 empty=_NO_ALERTMANAGER,
             ),
         ),

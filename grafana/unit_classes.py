@@ -31,8 +31,8 @@ def add_to(one: Board) -> None:
                 "Classes, alarms in 1 h",
                 "Actionable: a clinician intervened or consulted (Bonafide 2015, 2017), or a "
                 "reviewer said so. Non-actionable: no action was needed. Technical: about the "
-                "device. Pending: not over, or ended within the last 5 min. Unknown: no feed "
-                "reports what was done.",
+                "device. Pending: still active, or ended within the last 5 min. Unknown: no feed "
+                "reports interventions.",
                 *_by_class(),
                 colours=CLASSES,
                 stacked=True,
@@ -44,7 +44,7 @@ def add_to(one: Board) -> None:
                 "Non-actionable share of classified alarms",
                 "Share of the classified alarms of 12 h, with and without technical ones "
                 "(Bonafide 2015: 87 % in a PICU, 99 % on a ward). Known: the classified share of "
-                "all alarms. The lower it is, the less the other two shares tell.",
+                "all alarms. The lower it is, the less reliable the other two shares are.",
                 query(
                     promql.unit("nonactionable_ratio", f'{HERE}, window="12h", scope="all"'),
                     "non-actionable or technical",

@@ -292,7 +292,7 @@ SCENARIOS = [
         {'{facility="H1", clinician="a1"}': 2},
     ),
     Scenario(
-        "most needless, not most frequent",
+        "the most non-actionable, not the most frequent",
         TYPES,
         "Fix first",
         of_type("HI", "100x20", "0.1x20") | of_type("LO", "50x20", "0.9x20"),
