@@ -43,7 +43,7 @@ KAFKA = _ROOT / "deploy" / "kafka"
 CACHE = _ROOT / ".cache" / "kafka"
 
 # Below the ephemeral ports of Linux (32768) and macOS (49152). Otherwise a client that reconnects
-# to a dead broker's port could get it as its own port, connect to itself, and block the restart.
+# to a dead broker's port could get that port itself, connect to itself, and block the restart.
 _PORTS = range(20_000, 32_000)
 _POLL = 0.02  # seconds between checks of a broker that is starting
 # The quick compiler alone halves the start-up time on two cores.
