@@ -139,8 +139,9 @@ def board() -> Board:
             grid(
                 "Units in need of help",
                 "One row per unit, the worst state first. A unit's name links to its board. "
-                f'"Each" means per clinician on duty. {STATES_SOURCE} {LOAD_SOURCE} {PROTECTED_SOURCE} '
-                f"{BEDS_SOURCE} Non-actionable: share of the classified alarms of 12 h; empty if "
+                '"Each" means per clinician on duty. '
+                f"{STATES_SOURCE} {LOAD_SOURCE} {PROTECTED_SOURCE} {BEDS_SOURCE} "
+                "Non-actionable: share of the classified alarms of 12 h; empty if "
                 "fewer than five are classified. Open: not ended yet. Unassigned: without an "
                 "assigned clinician.",
                 Column("Unit", label="unit", link=("The unit's board", TO_UNIT)),

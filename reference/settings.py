@@ -67,7 +67,7 @@ GROUPS = {
     "metrics": ("Caps of the metrics", "How many series a worker exports."),
     "calendar": (
         "Calendar",
-        "The local time and the shifts of each facility, for people who read.",
+        "The time zone and the shift times of each facility, for displayed times.",
     ),
     "policy": ("Policy", "The clinical and operational figures that decide a number."),
     "policy.overload": (

@@ -40,7 +40,7 @@ TARGET = 'instance="worker:9464",job="alarm-fatigue"'
 
 
 def ward() -> tuple[Ward, int]:
-    """The hospital of yesterday and its end (ms): a storm in one unit, an earlier one in another."""
+    """Yesterday's hospital and its end (ms), with storms in two units."""
     now = int(time.time() * 1000)
     end = (now - DAY) // DAY * DAY + 15 * HOUR + 20 * MINUTE
     storms = (
