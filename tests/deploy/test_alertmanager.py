@@ -470,7 +470,7 @@ class Alertmanager:
             alerts.append(
                 alert | {"endsAt": (now if over else now + timedelta(hours=1)).isoformat()}
             )
-        self.call("alerts", told)
+        self.call("alerts", alerts)
 
     def silence(self, *matchers: str) -> None:
         url = f"--alertmanager.url=http://{self.server.address}"
@@ -509,7 +509,7 @@ def alertmanager(tmp_path: Path, gateway: Gateway) -> Iterator[Alertmanager]:
         one.server.stop()
 
 
-def told(gateway: Gateway) -> list[tuple[str, dict[str, str]]]:
+def notified(gateway: Gateway) -> list[tuple[str, dict[str, str]]]:
     return [(sent.receiver, sent.alerts) for sent in gateway.sent()]
 
 
@@ -552,12 +552,12 @@ def test_each_step_of_the_escalation_reaches_its_own_receiver_once_and_the_end_a
     time.sleep(PAUSE)
     firing = [
         (receiver.removesuffix("-day").removesuffix("-night"), alerts)
-        for receiver, alerts in told(gateway)
+        for receiver, alerts in notified(gateway)
     ]
     assert firing == [(receiver, {name: "firing"}) for name, receiver in steps.items()]
     alertmanager.send(*steps, over=True)
     eventually(lambda: len(gateway.sent()) == 6, "everybody hears that it is over")
-    assert {tuple(alerts.items()) for _, alerts in told(gateway)[3:]} == {
+    assert {tuple(alerts.items()) for _, alerts in notified(gateway)[3:]} == {
         ((name, "resolved"),) for name in steps
     }
 
@@ -578,7 +578,7 @@ def test_who_takes_a_page_stops_its_escalation_and_still_hears_of_the_end(
     alertmanager.send("UnitOverloaded", "UnitOverloadUnanswered", "UnitOverloadStanding", over=True)
     eventually(lambda: len(gateway.sent()) == 3, "the charge nurse hears of the end")
     time.sleep(PAUSE)
-    assert told(gateway) == [
+    assert notified(gateway) == [
         ("charge-nurse", {"UnitOverloaded": "firing"}),
         ("house-supervisor", {"UnitOverloadUnanswered": "firing"}),
         ("charge-nurse", {"UnitOverloaded": "resolved"}),
@@ -595,7 +595,7 @@ def test_lost_data_is_one_page_to_those_who_must_know_and_never_an_end(
     eventually(lambda: len(gateway.sent()) == 2, "both units' charge nurses are paged")
     alertmanager.send("DataLost", facility=facility)  # an empty label is none
     alertmanager.send("DataLost", "PipelineStalled", "CheckpointOld")
-    eventually(lambda: len(gateway.sent()) == 4, "operations and the house supervisor are told")
+    eventually(lambda: len(gateway.sent()) == 4, "operations and the house supervisor are notified")
     alertmanager.send("UnitOverloadUnanswered")
     alertmanager.send("UnitOverloaded", over=True)
     alertmanager.send("UnitOverloaded", facility="H02", over=True)
@@ -617,7 +617,7 @@ def test_lost_data_is_one_page_to_those_who_must_know_and_never_an_end(
 def test_a_silent_broker_is_blamed_alone(alertmanager: Alertmanager, gateway: Gateway) -> None:
     """Neither devices nor workers are blamed, and no page about workload is sent."""
     alertmanager.send("BrokerNotAnswering", facility="")
-    eventually(lambda: len(gateway.sent()) == 2, "operations and the house supervisor are told")
+    eventually(lambda: len(gateway.sent()) == 2, "operations and the house supervisor are notified")
     alertmanager.send(
         "DataLost", "PipelineStalled", "CheckpointOld", "WatermarkAhead", "UnitOverloaded"
     )
@@ -633,13 +633,13 @@ def test_a_spent_budget_goes_to_the_house_supervisor_and_spares_the_charge_nurse
     alertmanager: Alertmanager, gateway: Gateway
 ) -> None:
     alertmanager.send("PageBudgetSpent")
-    eventually(gateway.sent, "the house supervisor is told")
+    eventually(gateway.sent, "the house supervisor is notified")
     alertmanager.send("UnitOverloaded", "UnitFlood")
     alertmanager.send("UnitOverloaded", unit="SICU")
     alertmanager.send("UnitOverloadUnanswered")
     eventually(lambda: len(gateway.sent()) == 3, "the other unit and the escalation go on")
     time.sleep(PAUSE)
-    assert sorted(told(gateway), key=str) == [
+    assert sorted(notified(gateway), key=str) == [
         ("charge-nurse", {"UnitOverloaded": "firing"}),
         ("house-supervisor", {"PageBudgetSpent": "firing", "UnitOverloadUnanswered": "firing"}),
         ("house-supervisor", {"PageBudgetSpent": "firing"}),
@@ -654,7 +654,7 @@ def test_pagerduty_gets_a_bounded_summary_and_key_and_no_other_label(
     alertmanager.send("UnitOverloaded", **labels)
     eventually(gateway.sent, "the unit's own pager rings")
     alertmanager.send("UnitOverloaded", over=True, **labels)
-    eventually(lambda: len(gateway.sent()) == 2, "and is told of the end")
+    eventually(lambda: len(gateway.sent()) == 2, "and is notified of the end")
     page, over = (sent.payload for sent in gateway.sent("pagerduty"))
     assert (page["event_action"], over["event_action"]) == ("trigger", "resolve")
     assert page["routing_key"] == TOKEN
