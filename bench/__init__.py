@@ -1,3 +1,3 @@
-"""Benchmarks: the worker beside its peers, and its parts at full size. They print figures and
-assert none. Not part of the wheel.
+"""Benchmarks: the worker compared with its peers, and its parts at full size. They print figures
+and assert nothing. Not part of the wheel.
 """

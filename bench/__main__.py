@@ -23,10 +23,10 @@ from streams.kafka.topics import TopicsError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
-    # end as Ctrl-C does: with everything stopped that was started
+    # End as Ctrl-C does, which stops everything that was started.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-    # it warns of every retry on a topic that is seconds old
+    # aiokafka warns of every retry on a new topic.
     logging.getLogger("aiokafka").setLevel(logging.ERROR)
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     try:
@@ -69,7 +69,7 @@ def _load(options: argparse.Namespace) -> Load:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m bench", description="Measure the worker beside its peers, on a real Kafka."
+        prog="python -m bench", description="Measure the worker and its peers on a real Kafka."
     )
     kinds = parser.add_subparsers(dest="what", required=True)
 
@@ -84,37 +84,42 @@ def _parser() -> argparse.ArgumentParser:
             help="about how many records",
         )
         one.add_argument(
-            "--facilities", type=int, default=100, help="hospitals of 77 beds, all equally busy"
+            "--facilities",
+            type=int,
+            default=100,
+            help="number of hospitals, of 77 equally busy beds each",
         )
         one.add_argument(
             "--times",
             choices=["integer", "text"],
             default="integer",
-            help="how the input spells times",
+            help="format of the times in the input",
         )
         one.add_argument(
             "--limit",
             type=float,
             default=limit,
-            help="seconds after which a worker is stopped, and what it did counts",
+            help="seconds after which a worker is stopped; what it has done by then counts",
         )
         return one
 
     kind("quick", "worker, stock Faust and aiokafka once, in under 50 s", 800_000, 20.0)
     full = kind("full", "everything, with repetitions, peers and scaling", 1_000_000, 60.0)
     full.add_argument(
-        "--repeat", type=int, default=5, help="runs of the cheap parts, of which the median counts"
+        "--repeat", type=int, default=5, help="runs of the cheap parts; the median is reported"
     )
-    full.add_argument(
-        "--only", action="append", help="this section only; may be given several times"
-    )
+    full.add_argument("--only", action="append", help="run only this section; may be repeated")
     tune = kinds.add_parser(
         "tune",
-        help="a month of alarms under 500 settings, beside polars",
+        help="a month of alarms under 500 settings, compared with polars",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    tune.add_argument("--alarms", type=int, default=2_558_760, help="of the month (Drew 2014)")
-    render = kinds.add_parser("render", help="table and picture anew, from the stored results")
+    tune.add_argument(
+        "--alarms", type=int, default=2_558_760, help="number of alarms in the month (Drew 2014)"
+    )
+    render = kinds.add_parser(
+        "render", help="write table and picture again, from the stored results"
+    )
     for one in (full, render):
         one.add_argument(
             "--results",
@@ -122,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
             default=Path(__file__).parent / "results",
             help="folder of results",
         )
-    profile = kind("profile", "where the worker's time goes, by py-spy", 800_000, 20.0)
+    profile = kind("profile", "where the worker spends its time, by py-spy", 800_000, 20.0)
     profile.add_argument(
         "--out",
         type=Path,

@@ -1,5 +1,5 @@
-"""`make bench`: every comparison and every scale, one section after the other; what is measured is
-kept as it comes.
+"""Full: all sections of `make bench`, one after another. Each is stored as soon as it is
+complete.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from kafka.errors import KafkaError
 from bench import kafka, machine, recovery, rivals, worker
 from bench.hospital import Load, clinicians, mix
 from bench.plot import draw
-from bench.report import markdown, say, told_mix
+from bench.report import format_mix, markdown, say
 from bench.worker import BenchError
 from streams.dev.broker import BrokerError
 from streams.kafka.topics import TopicsError
 from streams.simulator import Ward
 
 SLOW = 3
-"""Runs of those peers that take long, at most."""
+"""Maximum number of runs of slow peers."""
 FACILITIES = (1, 10, 100, 1000)
 PARTS = (1, 10, 100, 1400)
-"""Units of eleven beds in one facility, with at least seven clinicians each: 28, as long as all
-crews come in turn, to 10,000.
+"""Numbers of units in one facility, of eleven beds and at least seven clinicians each: up to about
+10,000 clinicians.
 """
 HELD = (100_000, 300_000, 1_000_000)
 FAUST_SECONDS = 4.0
@@ -40,8 +40,9 @@ Section = dict[str, Any]
 def run(
     folder: Path, results: Path, load: Load, repeat: int, only: Sequence[str] | None, limit: float
 ) -> None:
-    """Measure the sections (`only` these), store each in results.json as soon as it is complete,
-    and draw what is there.
+    """Measure the sections (or `only` these), store each in results.json, and render the results.
+
+    Raises `BenchError` if a section fails; the others are still measured.
     """
     sections: dict[str, Callable[[kafka.BenchKafka], Section]] = {
         "peers": lambda broker: _peers(broker, folder, load, repeat, limit),
@@ -65,7 +66,7 @@ def run(
             continue
         say(f"--- {name}")
         try:
-            # a new one each time: no section inherits the other's files
+            # A new broker for each section, so that none inherits files.
             with kafka.BenchKafka() as broker:
                 found = measure(broker)
         except (BenchError, BrokerError, TopicsError, TimeoutError, KafkaError) as error:
@@ -86,7 +87,7 @@ def run(
 
 
 def render(results: Path) -> None:
-    """The table and the picture of what is stored, and the table on standard output."""
+    """Write the table and the picture of the stored results, and print the table."""
     sections = _stored(results)
     text = markdown(sections)
     (results / "results.md").write_text(text)
@@ -109,12 +110,12 @@ def _store(results: Path, name: str, section: Section) -> None:
 def _peers(
     broker: kafka.BenchKafka, folder: Path, load: Load, repeat: int, limit: float
 ) -> Section:
-    """Rounds of everything, so that whatever else the machine does meets all alike."""
+    """Runs everything in rounds, so that other load on the machine affects all alike."""
     broker.new_topics("bench")
     ends = broker.fill(load)
     total = sum(ends.values())
     alarms = sum(count for (topic, _), count in ends.items() if topic == "alarms")
-    say(f"input: {total} records, {alarms} of them alarm events: {told_mix(mix(load))}")
+    say(f"input: {total} records, {alarms} of them alarm events: {format_mix(mix(load))}")
     runs: list[worker.Run] = []
     rates: dict[str, list[float]] = {}
     missing: dict[str, str] = {}
@@ -125,7 +126,7 @@ def _peers(
             found = rivals.run(
                 folder, program, broker.address, group, *arguments, patience=180.0, **more
             )
-        except (BenchError, OSError) as error:  # a figure that cannot be had is said, never made up
+        except (BenchError, OSError) as error:  # reported as missing; never estimated
             missing[name] = str(error)
             say(f"{name}: {error}")
         else:
@@ -134,7 +135,7 @@ def _peers(
 
     for number in range(repeat):
         runs.append(
-            _told(
+            _logged(
                 worker.measure(broker.address, folder, ends, group=f"bench-{number}", limit=limit)
             )
         )
@@ -149,7 +150,7 @@ def _peers(
             for query in ("hop", "over"):
                 flink = ("flink_sql", connector, query, alarms)
                 peer(f"Flink SQL, {query}", *flink, python=rivals.PYTHON)
-                # its compiler and collector work beside it, and have a core if there is one
+                # Its compiler and garbage collector run in other threads.
                 if number == 0:
                     peer(
                         f"Flink SQL, {query}, all cores",
@@ -193,7 +194,7 @@ def _scale(
         group = f"bench-{name}-{number}"
         broker.new_topics(group)
         ends = broker.fill(load)
-        found = _told(worker.measure(broker.address, folder, ends, group=group, limit=limit))
+        found = _logged(worker.measure(broker.address, folder, ends, group=group, limit=limit))
         yield {
             "facilities": load.facilities,
             "clinicians": clinicians(load),
@@ -216,7 +217,7 @@ def _workers(
             found = worker.measure_together(
                 broker.address, folder, load, group=group, number=number, limit=limit
             )
-            rates[str(number)].append(_told(found, f"{number} worker(s): ").rate)
+            rates[str(number)].append(_logged(found, f"{number} worker(s): ").rate)
     return {"rates": rates}
 
 
@@ -242,7 +243,7 @@ def _recovery(broker: kafka.BenchKafka, folder: Path, load: Load, limit: float) 
     return {"points": points, "missing": missing}
 
 
-def _told(run: worker.Run, prefix: str = "worker: ") -> worker.Run:
+def _logged(run: worker.Run, prefix: str = "worker: ") -> worker.Run:
     short = (
         ""
         if run.records == run.expected

@@ -1,11 +1,11 @@
-"""The input: a simulated day of one hospital, multiplied to any number of hospitals, beds and days.
+"""Input: a simulated day of one hospital, multiplied to any number of hospitals, beds and days.
 
-The simulator draws a day once (and keeps it in a cache). Every further hospital is that day under
-another name: ids are unique within a facility only, so nothing else need differ. `parts` puts the
-hospital several times into one facility, each time with units, beds, staff and ids of its own. A
-day that is used up follows once more, 24 h later.
+The simulator draws a day once, and it is cached. Every other hospital is the same day under another
+name; nothing else has to differ, because ids are unique within a facility only. `parts` puts copies
+of the hospital into one facility, each with its own units, beds, staff and ids. After a day, the
+same day follows again, 24 h later.
 
-All hospitals keep step, so the n-th record of each comes before the n+1-st of any.
+All hospitals are in step: record n of each comes before record n + 1 of any.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _CLINICIAN = re.compile(rb'"clinician":"([^"]+)"')
 
 
 class Drawn(NamedTuple):
-    """A record of the one simulated hospital; `due` in ms."""
+    """A record of the simulated hospital; `due` in ms."""
 
     topic: Topic
     due: int
@@ -41,8 +41,8 @@ class Drawn(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A record in all facilities at once: its value is `head` + the facility's name + `tail`. `due`
-    in ms.
+    """A record of all facilities: its value is `head` + the facility's name + `tail`. `due` in
+    ms.
     """
 
     topic: Topic
@@ -53,9 +53,9 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What to produce: about `records` in all, to equal parts in each of `facilities`.
+    """What to produce: about `records` in total, the same number in each of `facilities`.
 
-    `phases`: only assignments, and alarm events of these phases; None: everything.
+    `phases`: only assignments and alarm events of these phases (None: everything).
     """
 
     records: int
@@ -73,11 +73,11 @@ class Load:
 
     @property
     def names(self) -> list[bytes]:
-        """The facilities. The digits differ, so that partitions get about equally many."""
+        """The names of the facilities; their hashes spread over the partitions."""
         return [b"H%04d" % number for number in range(1, self.facilities + 1)]
 
     def rows(self) -> Iterator[Row]:
-        """In order of `due`."""
+        """The records, in order of `due`."""
         drawn = day(self.ward)
         if self.phases is not None:
             wanted = tuple(b'"phase":"%s"' % phase.encode() for phase in self.phases)
@@ -105,13 +105,13 @@ class Load:
             number += 1
 
     def _prefix(self, day_number: int, part: int) -> tuple[bytes, bytes]:
-        """What ids begin with, and what places and people do: the same ones from day to day."""
-        place = b"p%d-" % part if self.parts > 1 else b""
-        return (b"d%d-" % day_number if day_number else b"") + place, place
+        """Prefixes of ids, and of units, beds and people; the latter are the same every day."""
+        of_part = b"p%d-" % part if self.parts > 1 else b""
+        return (b"d%d-" % day_number if day_number else b"") + of_part, of_part
 
 
 def _moved(value: bytes, shift: int, times: Times) -> bytes:
-    """Every time `shift` ms later, and spelled as wanted."""
+    """The value with every time `shift` ms later, in the format `times`."""
     if times == "text":
         return _TIME.sub(lambda found: b'"%s"' % _rfc3339(int(found[0]) + shift), value)
     return _TIME.sub(lambda found: b"%d" % (int(found[0]) + shift), value) if shift else value
@@ -135,7 +135,7 @@ def _named(value: bytes, prefix: tuple[bytes, bytes]) -> bytes:
 
 
 def clinicians(load: Load) -> int:
-    """Distinct ones that have an assignment in the input."""
+    """The number of distinct clinicians with an assignment in the input."""
     named = {
         found[1]
         for row in load.rows()
@@ -145,7 +145,7 @@ def clinicians(load: Load) -> int:
 
 
 def mix(load: Load) -> dict[str, int]:
-    """How many records of each kind: alarm events by phase, the others by topic."""
+    """The number of records by kind: alarm events by phase, the others by topic."""
     counts: dict[str, int] = {}
     for row in load.rows():
         kind: str = row.topic
@@ -163,7 +163,7 @@ _PHASES = {name: b'"phase":"%s"' % name.encode() for name in ("start", "update",
 
 
 def day(ward: Ward) -> list[Drawn]:
-    """A day of `ward`, from the cache if it was drawn before by the same simulator."""
+    """A day of `ward`, from the cache if the same version of the simulator has drawn it before."""
     source = b"".join(
         path.read_bytes() for path in sorted(Path(simulator.__file__).parent.glob("*.py"))
     )

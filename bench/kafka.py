@@ -1,4 +1,4 @@
-"""The broker of the benchmarks, and the way the input gets into it."""
+"""Kafka: the broker of the benchmarks, and the producer that fills its topics."""
 
 from __future__ import annotations
 
@@ -29,35 +29,32 @@ JVM = (
     "-XX:MaxGCPauseMillis=20",
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
 )
-"""The heap and the collector that Kafka starts with: it compiles well rather than quickly, and has
-room.
-"""
+"""Heap and garbage collector as in Kafka's own start scripts, with the full compiler."""
 BATCH = 64 << 10
-"""Bytes of a producer's batch: between a gateway's that sends every few ms and that of a bulk
+"""Bytes of a producer's batch: between those of a gateway that sends every few ms and of a bulk
 loader.
 """
-# simulated records bear simulated times, which Kafka would soon find too old to keep
+# Simulated records have old timestamps, so a normal retention would delete them.
 LONG = 36_500 * DAY
 
-Place = tuple[str, int]
+TopicAndPartition = tuple[str, int]
 
 
 class BenchKafka(ApacheKafka):
-    """Apache Kafka with the JVM options that it comes with."""
+    """Apache Kafka with production JVM options."""
 
     def _command(self) -> Sequence[str]:
         java, *rest = super()._command()
         return [java, *JVM, *(option for option in rest if option not in brokers._JVM_OPTIONS)]
 
     def new_topics(self, group: str) -> None:
-        """All topics of the service, empty, with a checkpoint topic for `group`."""
+        """Create all topics of the service again, empty, with a checkpoint topic for `group`."""
         new_topics(self.address, group)
 
-    def fill(self, load: Load, seconds: float = inf) -> dict[Place, int]:
-        """Write the input with all cores, as far as it goes in `seconds`, then leave the measured
-        core to others.
+    def fill(self, load: Load, seconds: float = inf) -> dict[TopicAndPartition, int]:
+        """Write the input for at most `seconds`, using all cores, then free the measured core.
 
-        Returns how many records each partition got.
+        Returns the number of records by partition.
         """
         assert self.pid is not None
         machine.confine(self.pid, machine.ALL)
@@ -68,12 +65,12 @@ class BenchKafka(ApacheKafka):
 
 
 def partition_of(facility: bytes, partitions: int = PARTITIONS) -> int:
-    """Where every Kafka client's default partitioner puts this key."""
+    """The partition that the default partitioner of Kafka clients chooses for this key."""
     return int(murmur2(facility) & 0x7FFFFFFF) % partitions
 
 
 def new_topics(address: str, group: str, partitions: int = PARTITIONS) -> None:
-    """All topics of the service, empty, with a checkpoint topic for `group`."""
+    """Create all topics of the service again, empty, with a checkpoint topic for `group`."""
     admin = KafkaAdminClient(bootstrap_servers=address)
     try:
         ours = [name for name in admin.list_topics() if not name.startswith("__")]
@@ -86,7 +83,7 @@ def new_topics(address: str, group: str, partitions: int = PARTITIONS) -> None:
 
 
 def add_topics(address: str, group: str, partitions: int = PARTITIONS) -> None:
-    """Those topics of the service that are missing: of a further group, its checkpoint topic."""
+    """Create missing topics of the service: for another group, its checkpoint topic."""
     with Topics(load_settings(broker=address, partitions=partitions, group=group)) as topics:
         if missing := topics.missing():
             topics.create(
@@ -109,63 +106,66 @@ def _until(holds: object, what: str, seconds: float = 60.0) -> None:
 
 def produce(
     address: str, load: Load, rows: Iterator[Row] | None = None, count: int | None = None
-) -> dict[Place, int]:
-    """Write the input, or the next `count` of its `rows`, and return how many records each
-    partition got.
+) -> dict[TopicAndPartition, int]:
+    """Write the input, or the next `count` of its `rows`.
+
+    Returns the number of records by partition.
     """
     return asyncio.run(
         _produce(address, load.names, islice(load.rows() if rows is None else rows, count))
     )
 
 
-async def _produce(address: str, names: list[bytes], rows: Iterator[Row]) -> dict[Place, int]:
+async def _produce(
+    address: str, names: list[bytes], rows: Iterator[Row]
+) -> dict[TopicAndPartition, int]:
     producer = AIOKafkaProducer(
         bootstrap_servers=address, acks="all", max_batch_size=BATCH, max_request_size=LARGEST_RECORD
     )
     await producer.start()
     try:
-        lanes = {
-            (topic, number): _Lane(producer, topic, number)
+        writers = {
+            (topic, number): _PartitionWriter(producer, topic, number)
             for topic in TOPICS
             for number in range(PARTITIONS)
         }
-        places = [(name, partition_of(name)) for name in names]
+        partitions = [(name, partition_of(name)) for name in names]
         for topic, due, head, tail in rows:
-            for name, partition in places:
-                lane = lanes[topic, partition]
+            for name, partition in partitions:
+                writer = writers[topic, partition]
                 value = head + name + tail
-                if lane.batch.append(timestamp=due, key=name, value=value) is None:
-                    await lane.flush()
-                    lane.batch.append(timestamp=due, key=name, value=value)
-        for lane in lanes.values():
-            await lane.flush()
-            await lane.drain()
-        return {place: lane.count for place, lane in lanes.items()}
+                if writer.batch.append(timestamp=due, key=name, value=value) is None:
+                    await writer.flush()
+                    writer.batch.append(timestamp=due, key=name, value=value)
+        for writer in writers.values():
+            await writer.flush()
+            await writer.drain()
+        return {partition: writer.count for partition, writer in writers.items()}
     finally:
         await producer.stop()
 
 
-class _Lane:
-    """One partition's way into the broker: a batch that fills, and one on its way."""
+class _PartitionWriter:
+    """Writes to one partition: one batch is being filled, one may be in flight."""
 
     def __init__(self, producer: AIOKafkaProducer, topic: str, partition: int) -> None:
         self._producer, self._topic, self._partition = producer, topic, partition
-        self._under_way: asyncio.Task[None] | None = None
+        self._in_flight: asyncio.Task[None] | None = None
         self.batch = producer.create_batch()
         self.count = 0
 
     async def flush(self) -> None:
-        """Send the batch once the one before is delivered, which keeps them in order."""
+        """Send the batch after the previous one is delivered, which keeps the order."""
         await self.drain()
         if self.batch.record_count():
             self.count += self.batch.record_count()
-            self._under_way = asyncio.create_task(self._send(self.batch))
+            self._in_flight = asyncio.create_task(self._send(self.batch))
             self.batch = self._producer.create_batch()
 
     async def drain(self) -> None:
-        if self._under_way is not None:
-            await self._under_way
-            self._under_way = None
+        if self._in_flight is not None:
+            await self._in_flight
+            self._in_flight = None
 
     async def _send(self, batch: object) -> None:
         await (await self._producer.send_batch(batch, self._topic, partition=self._partition))
@@ -179,13 +179,13 @@ def _within(rows: Iterator[Row], seconds: float) -> Iterator[Row]:
         yield row
 
 
-def committed(address: str, group: str, places: Mapping[Place, int]) -> int:
-    """Records of `places` that the group has committed: counted, and stored."""
+def committed(address: str, group: str, ends: Mapping[TopicAndPartition, int]) -> int:
+    """The number of records that the group has committed: counted and checkpointed."""
     consumer = KafkaConsumer(bootstrap_servers=address, group_id=group, enable_auto_commit=False)
     try:
         return sum(
-            min(consumer.committed(TopicPartition(*place)) or 0, end)
-            for place, end in places.items()
+            min(consumer.committed(TopicPartition(*partition)) or 0, end)
+            for partition, end in ends.items()
         )
     finally:
         consumer.close()

@@ -1,6 +1,4 @@
-"""Processes on cores: where they run, what they have used, and that none is left behind. Linux's
-/proc only.
-"""
+"""Machine: which cores processes run on, and what they use, from /proc (Linux only)."""
 
 from __future__ import annotations
 
@@ -16,15 +14,15 @@ _TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 CPUS = sorted(os.sched_getaffinity(0))
 MEASURED = frozenset(CPUS[-1:])
-"""The core of what is measured."""
+"""The core on which measured processes run."""
 OTHERS = frozenset(CPUS[:-1] or CPUS)
-"""The cores of the broker and of this program. With a single core, they share it."""
+"""The cores of the broker and of this program (with a single core, the same one)."""
 ALL = frozenset(CPUS)
 
 
 @contextmanager
 def on(cpus: Collection[int]) -> Iterator[None]:
-    """What is started within runs on these cores, with all its threads."""
+    """Processes started in this context run on these cores, with all their threads."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cpus)
     try:
@@ -39,7 +37,7 @@ def start(
     cpus: Collection[int],
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """A child on `cpus` that prints into `log`, and dies with us."""
+    """Start a child on `cpus` that writes to `log` and dies with this process."""
     with on(cpus):
         return processes.spawn(command, dict(os.environ) | dict(environment or {}), log)
 
@@ -47,7 +45,7 @@ def start(
 def confine(pid: int, cpus: Collection[int]) -> None:
     """Move a process, with all its threads, to these cores."""
     for thread in Path(f"/proc/{pid}/task").iterdir():
-        with suppress(OSError):  # it ended meanwhile
+        with suppress(OSError):  # the thread has ended
             os.sched_setaffinity(int(thread.name), cpus)
 
 
@@ -74,7 +72,7 @@ def memory(pid: int) -> tuple[float, float]:
 
 
 def description() -> str:
-    """Processor, cores, system: what a figure without it would mean nothing."""
+    """Processor, cores and system, without which a figure means nothing."""
     model = next(
         (
             line.partition(":")[2].strip()

@@ -1,6 +1,4 @@
-"""What a scrape measures at full size, before any text: a partition at random, and where the
-processor's time goes.
-"""
+"""Measure: the cost of computing the numbers of a scrape, on random data, by module."""
 
 from __future__ import annotations
 
@@ -34,14 +32,14 @@ MODULES: dict[str, tuple[str, ...]] = {
     "frequent": ("most_frequent",),
     "spread": ("gini",),
 }
-"""The analyzer's modules that take part, and what of them is called."""
+"""The modules of `analyzer.windows` that take part, and their functions that are called."""
 BURSTS = 0.3
-"""Share of the alarms that come in bursts of fifteen or so within 5 min, as floods do."""
+"""Share of the alarms in bursts of about fifteen within 5 min, as in floods."""
 
 
 def snapshot(clinicians: int, units: int, alarms: int, facilities: int = 25) -> Snapshot:
-    """Everybody has two beds, had them for the shift before the last, too, and `alarms` alarms in
-    the 13 h 10 min that floods ask for.
+    """Random data: each clinician has two beds in this shift and the one before the last, and about
+    `alarms` alarms in the policy's lookback (13 h 10 min).
     """
     random, policy = np.random.default_rng(1), Policy()
     count = clinicians * alarms
@@ -106,7 +104,7 @@ def snapshot(clinicians: int, units: int, alarms: int, facilities: int = 25) -> 
 
 
 def show_measuring(clinicians: int, units: int, alarms: int) -> None:
-    """Seconds of processor time, the best of five; and the share of each module of the analyzer."""
+    """Print the seconds of processor time (best of five), and those of each module."""
     found = snapshot(clinicians, units, alarms)
     best = float("inf")
     for _ in range(5):

@@ -1,6 +1,4 @@
-"""The picture of the scales: four small charts in one SVG, written by hand so that the same figures
-give the same bytes.
-"""
+"""Plot: the scaling charts in one SVG, written directly so that equal figures give equal bytes."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from typing import Any
 WIDTH, HEIGHT = 900, 640
 _PANEL = (450, 310)
 _LEFT, _RIGHT, _TOP, _BOTTOM = 72, 36, 44, 48
-# Okabe-Ito, told apart by the colour-blind; and each line bears its name
+# Okabe-Ito, which colour-blind people can tell apart; each line also has its name.
 COLOURS = ("#0072B2", "#D55E00")
 
 
@@ -29,7 +27,7 @@ class Chart:
 
 
 def draw(sections: Mapping[str, Mapping[str, Any]], path: Path) -> None:
-    """Write the charts of those sections that were measured."""
+    """Write the charts of the sections that were measured."""
     path.write_text(svg(charts(sections)))
 
 
@@ -58,7 +56,7 @@ def charts(sections: Mapping[str, Mapping[str, Any]]) -> list[Chart]:
 
 
 def middle(values: Sequence[float]) -> float:
-    """The median, of an even number the lower one: a figure that was measured."""
+    """The lower median, so that the result is one of the measured values."""
     return sorted(values)[(len(values) - 1) // 2]
 
 
@@ -68,7 +66,8 @@ def svg(drawn: Sequence[Chart]) -> str:
     2
     """
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12" fill="#222">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}"'
+        ' font-family="sans-serif" font-size="12" fill="#222">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
     ]
     for number, chart in enumerate(drawn):
@@ -107,10 +106,12 @@ def _panel(chart: Chart) -> list[str]:
         for x in ticks
     ]
     parts.append(
-        f'<text x="{_LEFT + width / 2}" y="{_TOP + height + 38}" text-anchor="middle">{escape(chart.x)}</text>'
+        f'<text x="{_LEFT + width / 2}" y="{_TOP + height + 38}" text-anchor="middle">'
+        f"{escape(chart.x)}</text>"
     )
     parts.append(
-        f'<text x="14" y="{_TOP + height / 2}" text-anchor="middle" transform="rotate(-90 14 {_TOP + height / 2})">{chart.y}</text>'
+        f'<text x="14" y="{_TOP + height / 2}" text-anchor="middle"'
+        f' transform="rotate(-90 14 {_TOP + height / 2})">{chart.y}</text>'
     )
     for number, (name, line) in enumerate(chart.lines.items()):
         colour = COLOURS[number % len(COLOURS)]
@@ -120,13 +121,14 @@ def _panel(chart: Chart) -> list[str]:
             f'<circle cx="{across(x)}" cy="{up(y)}" r="3.5" fill="{colour}"/>' for x, y in line
         ]
         parts.append(
-            f'<text x="{_LEFT + 8}" y="{_TOP + height - 10 - 16 * number}" fill="{colour}">{escape(name)}</text>'
+            f'<text x="{_LEFT + 8}" y="{_TOP + height - 10 - 16 * number}" fill="{colour}">'
+            f"{escape(name)}</text>"
         )
     return parts
 
 
 def _scale(largest: float) -> tuple[float, float]:
-    """The end of an axis from zero and the distance of its ticks, 1, 2 or 5 times a power of ten.
+    """The end of an axis that begins at zero, and its tick step: 1, 2 or 5 times a power of ten.
 
     >>> _scale(90_000), _scale(3.2)
     ((100000.0, 20000.0), (4.0, 1.0))

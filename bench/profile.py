@@ -1,5 +1,5 @@
-"""`make bench-profile`: the worker under py-spy, a sampling profiler, while it counts: its stacks,
-and the functions that take most.
+"""Profile: the worker under py-spy, a sampling profiler; its stacks and the most expensive
+functions.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ _RATE = 200  # samples a second
 
 
 def run(folder: Path, load: Load, limit: float, out: Path) -> None:
-    """Profile one run: what holds the interpreter, native code as part of its caller. Needs py-spy,
-    and on most systems root.
+    """Profile one run. Only threads that hold the GIL count; native code counts for its caller.
+
+    Needs py-spy, and on most systems root. Raises `BenchError`.
     """
     profiler = Path(sys.executable).with_name("py-spy")
     if not profiler.exists() and shutil.which("py-spy") is None:
@@ -54,13 +55,13 @@ def run(folder: Path, load: Load, limit: float, out: Path) -> None:
             cpus=machine.ALL,
         )
     say(f"{found.rate:,.0f} events/s while profiled")
-    _tell(stacks.read_text())
+    _report(stacks.read_text())
     out.write_text(stacks.read_text())
     say(f"stacks in {out}")
 
 
-def _tell(stacks: str) -> None:
-    """The shares of the functions, by themselves and with what they call."""
+def _report(stacks: str) -> None:
+    """Print the share of each function, by itself and with what it calls."""
     alone, whole = shares(stacks)
     say("share of samples: function itself | with what it calls")
     for name, share in alone.most_common(_SHOWN):
@@ -90,5 +91,5 @@ def shares(stacks: str) -> tuple[Counter[str], Counter[str]]:
 
 
 def _without_line(frame: str) -> str:
-    name, _, place = frame.rpartition(" (")
-    return f"{name} ({place.partition(':')[0].rstrip(')')})" if name else frame or "(unknown)"
+    name, _, location = frame.rpartition(" (")
+    return f"{name} ({location.partition(':')[0].rstrip(')')})" if name else frame or "(unknown)"

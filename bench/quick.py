@@ -1,5 +1,5 @@
-"""`make bench-quick`: the worker beside stock Faust and bare aiokafka in under 50 s; the last line
-is one JSON object.
+"""Quick: the worker, stock Faust and bare aiokafka in under 50 s; the last line is a JSON
+object.
 """
 
 from __future__ import annotations
@@ -10,27 +10,25 @@ from typing import Any
 
 from bench import kafka, machine, rivals, worker
 from bench.hospital import Load, clinicians, mix
-from bench.report import elapsed, say, told_mix
+from bench.report import elapsed, format_mix, say
 
 FAUST_SECONDS = 4.0
 BUDGET = 48.0
-"""Seconds for everything: on a machine that is slow or busy, the worker is stopped early rather
-than late.
-"""
+"""Seconds for everything. On a slow or busy machine, the worker is stopped early."""
 LOADING = 12.0
-"""Seconds after which the input is long enough, however short."""
+"""Seconds after which no more input is produced."""
 _THE_REST = 17.0
-"""Of them, what the worker's start and end and the peers take."""
+"""Seconds of the budget for the start and end of the worker, and for the peers."""
 
 
 def run(folder: Path, load: Load, limit: float) -> dict[str, Any]:
-    """One run of each, on the same topics; the worker counts for `limit` seconds at most, or for
-    what `BUDGET` leaves it.
+    """One run of each on the same topics. The worker runs for at most `limit` seconds, or the rest
+    of `BUDGET`.
     """
     say(machine.description())
     say(
         f"input: {load.records} records, {load.facilities} facilities, {clinicians(load)} "
-        f"clinicians: {told_mix(mix(load))}"
+        f"clinicians: {format_mix(mix(load))}"
     )
     with kafka.BenchKafka() as broker:
         broker.new_topics("bench")
@@ -63,7 +61,7 @@ def run(folder: Path, load: Load, limit: float) -> dict[str, Any]:
 def result(
     total: int, load: Load, ours: worker.Run, faust: rivals.Outcome, bare: rivals.Outcome
 ) -> dict[str, Any]:
-    """What the last line holds."""
+    """The content of the last line."""
     return {
         "events_per_s": round(ours.rate),
         "faust_hopping_events_per_s": round(faust.rate),

@@ -1,4 +1,4 @@
-"""What a crash costs: a worker that holds many alarms is killed, and started again at once."""
+"""Recovery: how long a worker that holds many alarms takes after a SIGKILL and a restart."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from bench import kafka, machine
 from bench.hospital import Load
 from bench.worker import STARTING, BenchError, Worker, burdens, wait_until_idle
 
-FACILITIES = 60  # of which a day's alarms come to a million, all of them within the horizon
+FACILITIES = 60  # a day of them has about a million alarms, all within the horizon
 _ASSIGNMENTS = 435  # of one facility and day
-_TAIL = 50  # of so many parts of the input, the last comes just before the kill
+_TAIL = 50  # 1/50 of the input arrives after the checkpoint, just before the kill
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """`held` alarms, and bytes of memory for each; seconds from the start of the new process to
-    `/ready`, and to the old numbers.
+    """Alarms `held`, seconds from the start of the new process to `/ready` and to the numbers
+    before the kill, and bytes of memory per alarm.
     """
 
     held: int
@@ -29,7 +29,7 @@ class Recovery:
 
 
 def load_of(alarms: int) -> Load:
-    """Starts and ends of about so many alarms, and the assignments."""
+    """Starts and ends of about this many alarms, and the assignments."""
     return Load(
         records=alarms * 2 + FACILITIES * _ASSIGNMENTS,
         facilities=FACILITIES,
@@ -38,8 +38,10 @@ def load_of(alarms: int) -> Load:
 
 
 def measure(broker: kafka.BenchKafka, folder: Path, alarms: int, limit: float) -> Recovery:
-    """Count `alarms` and store them; count a few more; SIGKILL; start again. Each phase may take
-    `limit` seconds.
+    """Count and store `alarms`, count a few more, SIGKILL, restart. Each phase may take `limit`
+    seconds.
+
+    Raises `BenchError`.
     """
     group = f"bench-recovery-{alarms}"
     broker.new_topics(group)
@@ -67,9 +69,9 @@ def measure(broker: kafka.BenchKafka, folder: Path, alarms: int, limit: float) -
             _give_up(second, deadline, "is not ready")
         ready = time.time() - second.started
         while _numbers(second, limit) != before:
-            _give_up(second, deadline, "does not show the numbers of before")
+            _give_up(second, deadline, "does not show the numbers from before the kill")
         correct = time.time() - second.started
-        held = int((second.said("partitions held") or {}).get("episodes", 0))
+        held = int((second.logged("partitions held") or {}).get("episodes", 0))
     return Recovery(held, ready, correct, (full - empty) * 1e6 / held if held else 0.0)
 
 
@@ -79,14 +81,14 @@ def _numbers(worker: Worker, limit: float) -> dict[str, str]:
 
 def _give_up(worker: Worker, deadline: float, what: str) -> None:
     if worker.process.poll() is not None:
-        raise BenchError(f"the restarted worker ended: {worker.last_words}")
+        raise BenchError(f"the restarted worker ended: {worker.last_log_line}")
     if time.time() > deadline:
-        raise BenchError(f"the restarted worker {what}: {worker.last_words}")
+        raise BenchError(f"the restarted worker {what}: {worker.last_log_line}")
     time.sleep(0.05)
 
 
 def _wait_until_stored(
-    address: str, group: str, ends: dict[kafka.Place, int], limit: float
+    address: str, group: str, ends: dict[kafka.TopicAndPartition, int], limit: float
 ) -> None:
     deadline = time.time() + limit
     while kafka.committed(address, group, ends) < sum(ends.values()):

@@ -1,6 +1,4 @@
-"""What people read of the measurements: lines while they are made, a table and a picture
-afterwards.
-"""
+"""Report: progress lines, and the table of the results."""
 
 from __future__ import annotations
 
@@ -24,10 +22,10 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def told_mix(mix: Mapping[str, int]) -> str:
-    """The mix of an input in per cent, the largest share first.
+def format_mix(mix: Mapping[str, int]) -> str:
+    """The mix of an input in per cent, largest share first.
 
-    >>> told_mix({"end": 250, "start": 750})
+    >>> format_mix({"end": 250, "start": 750})
     'start 75.0 %, end 25.0 %'
     """
     total = sum(mix.values())
@@ -38,7 +36,7 @@ def told_mix(mix: Mapping[str, int]) -> str:
 
 
 def markdown(sections: Mapping[str, Mapping[str, Any]]) -> str:
-    """The table of what was measured, section by section."""
+    """The tables of the measured sections."""
     parts = [_PARTS[name](section) for name, section in sections.items() if name in _PARTS]
     return "\n\n".join(["# Measured", *parts]) + "\n"
 
@@ -56,7 +54,7 @@ def _peers(section: Mapping[str, Any]) -> str:
         "",
         f"{_where(section)} {section['records']:,} records of {load['facilities']} facilities "
         f"with {load['beds']:,} beds and {load['clinicians']:,} clinicians; times as "
-        f"{load['times']}. {told_mix(section['mix'])}.",
+        f"{load['times']}. {format_mix(section['mix'])}.",
         "",
         f"The worker used {ours['cpu_s_per_million']:.2f} s of processor time a million records, "
         f"and {ours['peak_rss_mb']:.0f} MB at "
@@ -140,7 +138,7 @@ def _recovery(section: Mapping[str, Any]) -> str:
             for one in section["points"]
         ],
     )
-    told = (
+    about = (
         "From the start of the new process, right after SIGKILL; the worker has a fixed name "
         "(`instance`)."
     )
@@ -148,7 +146,7 @@ def _recovery(section: Mapping[str, Any]) -> str:
         [
             "## After SIGKILL",
             "",
-            f"{_where(section)} {told} One run each.",
+            f"{_where(section)} {about} One run each.",
             "",
             *table,
             *_missing(section),
@@ -157,7 +155,7 @@ def _recovery(section: Mapping[str, Any]) -> str:
 
 
 def _missing(section: Mapping[str, Any]) -> list[str]:
-    """A figure that could not be had is said, never made up."""
+    """Lines that name the figures that could not be measured."""
     return [
         f"\n{name}: not measured; {reason}." for name, reason in section.get("missing", {}).items()
     ]

@@ -1,6 +1,4 @@
-"""Running the peers: one process each, on the core of what is measured, until it has printed its
-line.
-"""
+"""Rivals: runs each peer in a process on the measured core until it has printed its result."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ from bench.worker import BenchError
 PEERS = Path(__file__).parent / "peers"
 _ENVIRONMENT = Path(__file__).resolve().parent.parent / ".cache" / "bench-peers"
 PYTHON = _ENVIRONMENT / "bin" / "python"
-"""Of the peers that the product does not depend on: `make bench` sets it up from
+"""The environment of peers that are no dependencies; `make bench` creates it from
 bench/requirements.lock.
 """
 
@@ -32,7 +30,7 @@ def flink_connector() -> Path | None:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a peer did: `records` in `seconds` from its first one on."""
+    """A peer processed `records` in `seconds`, counted from its first record."""
 
     records: int
     seconds: float
@@ -44,7 +42,7 @@ class Outcome:
 
 
 def parse(text: str) -> Outcome | None:
-    """The result among what a peer has printed, if it is there yet.
+    """The result in the output of a peer; None if it is not there yet.
 
     >>> parse('a warning\\n{"records": 10, "seconds": 2.0}\\n').rate
     5.0
@@ -64,9 +62,9 @@ def run(
     python: str | Path = sys.executable,
     cpus: Collection[int] = machine.MEASURED,
 ) -> Outcome:
-    """Run a peer and kill it once it has told.
+    """Run a peer, and kill it when it has printed its result.
 
-    Raises `BenchError` if it ends without, or takes longer than `patience` seconds.
+    Raises `BenchError` if it ends without a result, or takes longer than `patience` seconds.
     """
     log = folder / f"{program}-{len(list(folder.iterdir()))}.log"
     command = [str(python), str(PEERS / f"{program}.py"), *map(str, arguments)]
@@ -83,7 +81,7 @@ def run(
                 )
             if found is None and time.monotonic() > deadline:
                 raise BenchError(
-                    f"{program} told nothing within {patience:.0f} s: {_last_line(log)}"
+                    f"{program} printed no result within {patience:.0f} s: {_last_line(log)}"
                 )
             time.sleep(0.05)
         return found

@@ -1,13 +1,12 @@
-"""Scrapes at full size: how long /metrics takes, how many bytes it is, and how long the event loop
-stands still meanwhile.
+"""Scrape: the time and size of /metrics at full size, and how long the event loop stalls meanwhile.
 
     python -m bench.scrape [--clinicians 10000] [--units 1000] [--alarms 60] [--scrapes 5]
 
-First, what it takes to measure the burdens of so many clinicians, with so many alarms each in the
-last 13 h. Then pages are served by the worker's own code and fetched by another process, while the
-event loop is idle, or busy with tasks of 2 ms as one that takes in records. A stall is how much
-later than asked for a task gets its turn that sleeps 1 ms at a time. What the machine itself costs
-can be seen beside it: the same with no scrapes, and with a thread that only counts.
+First it computes the burdens of this many clinicians, with this many alarms each in the last 13 h.
+Then the worker's own code serves /metrics, and another process fetches it, while the event loop is
+idle, or busy with tasks of 2 ms as when records are processed. A stall is the delay of a task that
+sleeps for 1 ms at a time. As a baseline, the same is measured without scrapes, and with a thread
+that only counts.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ BUSY_SECONDS = 0.002
 
 
 def burdens(clinicians: int, units: int, facilities: int = 25) -> Burdens:
-    """A partition at random; every unit shows ten alarm types in every window."""
+    """Random burdens of a partition; every unit has ten alarm types in every window."""
     random = np.random.default_rng(1)
     facility = sorted(f"H{number % facilities:03d}" for number in range(clinicians))
     of_units = sorted(
@@ -121,7 +120,7 @@ def burdens(clinicians: int, units: int, facilities: int = 25) -> Burdens:
 
 
 class Measured(Engine):
-    """An engine with given burdens, and a snapshot of itself."""
+    """An engine with fixed burdens, which is its own snapshot."""
 
     def __init__(self, found: Burdens) -> None:
         super().__init__(Policy())
@@ -138,7 +137,7 @@ class Measured(Engine):
 
 
 class Worker:
-    """What pages ask of a worker."""
+    """The interface of a worker that the pages use."""
 
     recovered = True
 
@@ -146,7 +145,7 @@ class Worker:
         self.partitions = [Partition(0, 1, Measured(found), {}, str, 1 << 20)]
 
     def advance(self) -> None:
-        """Something changes at every look."""
+        """Changes the version at every request, so that nothing is cached."""
         self.partitions[0].engine.version += 1
 
     def health(self) -> Health:
@@ -169,7 +168,7 @@ class Worker:
 
 
 class Pages:
-    """Where `add_pages` leaves its pages."""
+    """Collects the pages of `add_pages` in a web application."""
 
     def __init__(self) -> None:
         self.web = web.Application()
@@ -186,7 +185,7 @@ class Pages:
 
 
 class Stalls:
-    """How much later than asked for the loop gives a task its turn, in ms."""
+    """Delays of a periodic task on the event loop, in ms."""
 
     def __init__(self) -> None:
         self.found: list[float] = []
@@ -202,7 +201,7 @@ class Stalls:
 
 
 async def busy(done: list[float]) -> None:
-    """Tasks of 2 ms of processor time, one after the other; `done`: their seconds so far."""
+    """Tasks of 2 ms of processor time, one after another; `done[0]`: their seconds so far."""
     while True:
         begin = time.thread_time()
         while time.thread_time() - begin < BUSY_SECONDS:
@@ -214,7 +213,8 @@ async def busy(done: list[float]) -> None:
 FETCH = """
 import json, sys, time, urllib.request
 for _ in range(int(sys.argv[2])):
-    request = urllib.request.Request(sys.argv[1], headers={"Accept-Encoding": sys.argv[3], "Accept": "application/openmetrics-text"})
+    headers = {"Accept-Encoding": sys.argv[3], "Accept": "application/openmetrics-text"}
+    request = urllib.request.Request(sys.argv[1], headers=headers)
     begin = time.perf_counter()
     with urllib.request.urlopen(request, timeout=120) as answer:
         size = len(answer.read())
@@ -224,7 +224,7 @@ for _ in range(int(sys.argv[2])):
 
 
 async def fetch(port: int, scrapes: int, encoding: str) -> str:
-    """Scrape as often; says how long it took and how much it was."""
+    """Scrape `scrapes` times; returns the median time and the size as text."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
@@ -251,7 +251,7 @@ async def nothing() -> str:
 
 
 async def count() -> str:
-    """A thread that only counts, for as long as renderings would take."""
+    """A thread that only counts, for 3 s."""
 
     def spin() -> None:
         until = time.perf_counter() + 3
@@ -263,29 +263,29 @@ async def count() -> str:
 
 
 async def watched(what: str, doing: Coroutine[Any, Any, str], is_busy: bool) -> None:
-    """Print the loop's stalls meanwhile, and how much of its time the busy task got."""
+    """Print the stalls during `doing`, and the busy task's share of a core."""
     stalls, done = Stalls(), [0.0]
     tasks = [
         asyncio.create_task(stalls.watch()),
         *([asyncio.create_task(busy(done))] if is_busy else []),
     ]
     begin = time.perf_counter()
-    said = await doing
+    result = await doing
     passed = time.perf_counter() - begin
     for task in tasks:
         task.cancel()
     share = f"; busy task {done[0] / passed:.0%} of a core" if is_busy else ""
-    print(f"{'busy' if is_busy else 'idle'} loop, {what:22} stalls of {stalls} ms{share}{said}")
+    print(f"{'busy' if is_busy else 'idle'} loop, {what:22} stalls of {stalls} ms{share}{result}")
 
 
 def show_rendering(found: Burdens, pseudonym: Callable[[str], str]) -> None:
-    """Time and size of the text alone; and what the Prometheus library takes for the same."""
+    """Print time and size of the text, and the time of the Prometheus library for the same text."""
 
     def tables() -> Iterator[Table]:
         return burden_tables(found, everybody(found, pseudonym), 5)
 
     for name in found.clinicians.clinician:
-        pseudonym(name)  # they are kept
+        pseudonym(name)  # fills their cache
     begin = time.perf_counter()
     lines = size = 0
     step, longest = time.thread_time(), 0.0

@@ -1,4 +1,4 @@
-"""`make bench-tune`: a month of a 77-bed hospital under 500 settings, on one core, beside a polars
+"""Tuning: a month of a 77-bed hospital under 500 settings, on one core, compared with one polars
 query per setting.
 """
 
@@ -19,7 +19,7 @@ from bench.report import say
 from streams.simulator import calibration as cal
 from streams.simulator.calibration import ALARM_TYPES
 
-os.environ.setdefault("POLARS_MAX_THREADS", "1")  # read when polars is loaded: one core each
+os.environ.setdefault("POLARS_MAX_THREADS", "1")  # polars reads it when it is imported
 
 ALARMS, BEDS, DAYS = 2_558_760, 77, 31  # Drew 2014
 START = 1_772_344_800_000
@@ -35,13 +35,13 @@ GRIDS = {
     ),
 }
 SAMPLE = 20
-"""Settings, evenly spread over a grid, that polars is asked about; all of them would take minutes.
+"""Number of settings, spread evenly over a grid, that polars also computes; all would take minutes.
 """
 
 
 def month(alarms: int = ALARMS) -> Recorded:
-    """Alarms of the simulator's calibration: its types, durations and depths; evenly over the month
-    and the beds.
+    """Alarms with the simulator's types, durations and depths, spread evenly over month and
+    beds.
     """
     rng = np.random.default_rng(7)
     kinds = [one for one in ALARM_TYPES if one.priority != "info"]
@@ -87,7 +87,7 @@ def month(alarms: int = ALARMS) -> Recorded:
 
 
 def run(alarms: int = ALARMS) -> dict[str, Any]:
-    """Measure, compare and return what the last line holds."""
+    """Measure and compare; returns the content of the last line."""
     core = max(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {core})
     recorded = month(alarms)
@@ -133,8 +133,9 @@ def run(alarms: int = ALARMS) -> dict[str, Any]:
 
 
 def _polars(alarms: Recorded, ours: Searched, with_limit: bool) -> tuple[float, float]:
-    """Processor time (s) of preparing a frame once, and of a query on average; its counts must be
-    ours.
+    """Processor time (s) of preparing the frame, and of the average query.
+
+    Asserts that polars counts the same as `ours`.
     """
     import polars as pl
 
@@ -145,16 +146,16 @@ def _polars(alarms: Recorded, ours: Searched, with_limit: bool) -> tuple[float, 
     )
     frame = frame.sort("signal", "start", "klass")
     prepared = time.process_time() - began
-    places = np.linspace(0, len(ours.settings) - 1, SAMPLE).astype(int).tolist()
+    indices = np.linspace(0, len(ours.settings) - 1, SAMPLE).astype(int).tolist()
     spent = 0.0
-    for place in places:
-        setting = ours.settings[place]
+    for index in indices:
+        setting = ours.settings[index]
         began = time.process_time()
         counts = dict(_query(pl, frame, setting, with_limit).rows())
         spent += time.process_time() - began
         kept = [counts.get(number, 0) for number in range(len(CLASSES))]
-        assert kept == (ours.before - ours.removed[place]).tolist(), setting
-    return prepared, spent / len(places)
+        assert kept == (ours.before - ours.removed[index]).tolist(), setting
+    return prepared, spent / len(indices)
 
 
 def _query(pl: Any, frame: Any, setting: Setting, with_limit: bool) -> Any:

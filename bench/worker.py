@@ -1,10 +1,10 @@
-"""`alarm-fatigue worker` under measurement: as users run it, with scrapes, checkpoints, pseudonyms
+"""Worker: measures `alarm-fatigue worker` as users run it, with scrapes, checkpoints, pseudonyms
 and all output topics.
 
-The topics are filled before. The clock of a run starts when the worker holds its partitions (its
-log says so). As soon as it has nothing more to do, it gets SIGTERM; it stores its last
-checkpoint, commits, and says `drained`: there the clock stops. What counts is what the group has
-committed by then, so a worker that is stopped early is measured as exactly.
+The topics are filled first. The clock starts when the worker logs that it holds its partitions. As
+soon as it is idle it gets SIGTERM, stores its last checkpoint, commits and logs `drained`, which
+stops the clock. The records counted are those that the group has committed, so a worker that is
+stopped early is measured correctly, too.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ import yaml
 
 from bench import kafka, machine
 from bench.hospital import Load
-from bench.kafka import Place
+from bench.kafka import TopicAndPartition
 from streams.dev.broker import free_port
 
 SCRAPE_SECONDS = 15.0
 """Between scrapes, as in deploy/prometheus."""
 _FIRST_SCRAPE = 1.0  # seconds after the start: even the shortest run has one
 STARTING = 60.0
-"""Seconds until a worker that does not come up is given up."""
-# after so many seconds at less than this share of a core, a worker that did work has finished
+"""Seconds that a worker may take to start."""
+# seconds, and share of a core: a worker that used less for so long is idle
 _IDLE = (0.25, 0.15)
 _POLL = 0.02
 
@@ -48,8 +48,8 @@ class BenchError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One measurement of one or more workers together: `records` counted and checkpointed in
-    `seconds` of wall clock.
+    """A measurement of one or more workers: `records` counted and checkpointed in `seconds` of wall
+    clock time.
     """
 
     records: int
@@ -86,7 +86,7 @@ class Worker:
         self.started = 0.0
 
     def start(self, cpus: Collection[int], before: Sequence[str] = ()) -> Self:
-        """`before`: a command that the worker's is given to, such as a profiler."""
+        """`before`: a command that runs the worker's command, such as a profiler."""
         command = [
             *before,
             sys.executable,
@@ -109,40 +109,41 @@ class Worker:
     def pid(self) -> int:
         return self.process.pid
 
-    def said(self, event: str) -> dict[str, Any] | None:
-        """The last line of the log that says this."""
+    def logged(self, event: str) -> dict[str, Any] | None:
+        """The last log entry of this event."""
         found = None
         for line in self._log.read_bytes().splitlines():
             if event.encode() in line:
-                with contextlib.suppress(json.JSONDecodeError):  # half a line, as yet
+                with contextlib.suppress(json.JSONDecodeError):  # an incomplete line
                     words = json.loads(line)
                     found = words if words.get("event") == event else found
         return found
 
-    def moment(self, event: str) -> float | None:
-        """When it said this last, in seconds since the epoch."""
-        words = self.said(event)
+    def logged_at(self, event: str) -> float | None:
+        """The time of the last log entry of this event, in seconds since the epoch."""
+        words = self.logged(event)
         return None if words is None else datetime.fromisoformat(words["timestamp"]).timestamp()
 
     def wait_for(self, event: str, seconds: float) -> float:
-        """The moment at which it says this; raises `BenchError` if it ends before, or takes too
-        long.
+        """Wait for a log entry of this event and return its time.
+
+        Raises `BenchError` if the worker ends first, or takes too long.
         """
         deadline = time.monotonic() + seconds
-        while (moment := self.moment(event)) is None:
+        while (moment := self.logged_at(event)) is None:
             if self.process.poll() is not None:
                 raise BenchError(
-                    f"the worker ended with status {self.process.returncode}: {self.last_words}"
+                    f"the worker ended with status {self.process.returncode}: {self.last_log_line}"
                 )
             if time.monotonic() > deadline:
                 raise BenchError(
-                    f"the worker did not say `{event}` within {seconds:.0f} s: {self.last_words}"
+                    f"the worker did not log `{event}` within {seconds:.0f} s: {self.last_log_line}"
                 )
             time.sleep(_POLL)
         return moment
 
     @property
-    def last_words(self) -> str:
+    def last_log_line(self) -> str:
         lines = self._log.read_text(errors="replace").splitlines()
         return lines[-1][-300:] if lines else "it printed nothing"
 
@@ -209,7 +210,7 @@ class Scrapes:
 def measure(
     address: str,
     folder: Path,
-    ends: Mapping[Place, int],
+    ends: Mapping[TopicAndPartition, int],
     *,
     group: str,
     limit: float,
@@ -217,9 +218,7 @@ def measure(
     before: Sequence[str] = (),
     **settings: Any,
 ) -> Run:
-    """One worker over topics that end at `ends`, from their beginning; stopped after `limit`
-    seconds if it is not done by then.
-    """
+    """One worker reads the topics from the beginning to `ends`, for at most `limit` seconds."""
     kafka.add_topics(address, group)
     with Worker(address, group, folder, name=group, **settings).start(cpus, before) as worker:
         began = worker.wait_for("partitions held", STARTING)
@@ -229,8 +228,8 @@ def measure(
 def measure_together(
     address: str, folder: Path, load: Load, *, group: str, number: int, limit: float
 ) -> Run:
-    """`number` workers of one group, on any core: they take empty partitions, and are suspended
-    until these are full.
+    """`number` workers of one group, on all cores. They are suspended while the topics are
+    filled.
     """
     kafka.new_topics(address, group)
     with contextlib.ExitStack() as stack:
@@ -255,18 +254,18 @@ def measure_together(
 
 
 def _wait_until_shared(workers: Sequence[Worker]) -> None:
-    """Every partition is held, each by one worker, by what they said last."""
+    """Wait until the workers' logs say that each partition is held by one worker."""
     deadline = time.monotonic() + STARTING
     while True:
         held = [
             number
             for worker in workers
-            for number in (worker.said("partitions held") or {}).get("partitions", [])
+            for number in (worker.logged("partitions held") or {}).get("partitions", [])
         ]
         if sorted(held) == list(range(kafka.PARTITIONS)) and len(held) // len(
             workers
         ) == kafka.PARTITIONS // len(workers):
-            return time.sleep(1.0)  # for the first fetches to be under way
+            return time.sleep(1.0)  # so that the first fetches have begun
         if time.monotonic() > deadline:
             raise BenchError(
                 f"{len(workers)} workers did not share the partitions: they hold {held}"
@@ -277,7 +276,7 @@ def _wait_until_shared(workers: Sequence[Worker]) -> None:
 def _until_drained(
     address: str,
     workers: Sequence[Worker],
-    ends: Mapping[Place, int],
+    ends: Mapping[TopicAndPartition, int],
     group: str,
     began: float,
     limit: float,
@@ -295,9 +294,9 @@ def _until_drained(
             cpu[worker] = max(cpu[worker], machine.cpu_seconds(_python(worker.pid)))
             peak[worker] = max(peak[worker], machine.memory(_python(worker.pid))[1])
         time.sleep(_POLL)
-    drained = [worker.moment("drained") for worker in workers]
+    drained = [worker.logged_at("drained") for worker in workers]
     if None in drained:
-        raise BenchError(f"the worker did not drain: {workers[drained.index(None)].last_words}")
+        raise BenchError(f"the worker did not drain: {workers[drained.index(None)].last_log_line}")
     return Run(
         records=kafka.committed(address, group, ends),
         expected=sum(ends.values()),
@@ -309,9 +308,9 @@ def _until_drained(
 
 
 def wait_until_idle(workers: Sequence[Worker], deadline: float) -> None:
-    """Returns once no worker has done anything for a moment.
+    """Returns when all workers are idle, or at the `deadline` (seconds since the epoch).
 
-    Processor time tells this without asking them, which would cost them time.
+    Processor time shows this without requests, which would cost them time.
     """
     length, share = _IDLE
     used = _used(workers)
@@ -322,11 +321,11 @@ def wait_until_idle(workers: Sequence[Worker], deadline: float) -> None:
         if any(worker.process.poll() is not None for worker in workers):
             raise BenchError(
                 "a worker ended by itself: "
-                f"{next(w.last_words for w in workers if w.process.poll() is not None)}"
+                f"{next(w.last_log_line for w in workers if w.process.poll() is not None)}"
             )
         idle = used - before < share * length * len(workers)
-        # A busy machine, or a broker that takes its time, makes a worker look idle, too: it must
-        # also be nearly up to date.
+        # A busy machine or a slow broker also makes a worker look idle, so it must be nearly up to
+        # date, too.
         if idle and worked and all(worker.get("/ready")[0] == 200 for worker in workers):
             return
         worked = worked or not idle
@@ -337,7 +336,7 @@ def _used(workers: Sequence[Worker]) -> float:
 
 
 def _python(pid: int) -> int:
-    """The worker itself, where a profiler stands before it."""
+    """The process id of the worker itself if `pid` is that of a profiler."""
     with contextlib.suppress(OSError, IndexError):
         if "python" not in Path(f"/proc/{pid}/exe").readlink().name:
             return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
@@ -350,5 +349,5 @@ _SAMPLE = re.compile(
 
 
 def burdens(exposition: str) -> dict[str, str]:
-    """The numbers of clinicians and units: those that are a function of the records alone."""
+    """The series of clinicians and units, which depend on the records only."""
     return dict(_SAMPLE.findall(exposition))

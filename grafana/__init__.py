@@ -1,3 +1,3 @@
-"""Dashboards as code: `python -m grafana` writes what `grafana/dashboards` holds. For development;
-no part of what is installed.
+"""Dashboards as code: `python -m grafana` writes `grafana/dashboards`. For development; not part of
+the installed package.
 """

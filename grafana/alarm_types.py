@@ -1,38 +1,23 @@
-"""Alarm types, for biomed: which to fix first, and what drives them."""
+"""Alarm types, for biomed: which to fix first, and their causes."""
 
 from __future__ import annotations
 
-from grafana import asked
-from grafana.asked import UNITS as HERE
+from grafana import promql
 from grafana.frame import CHANGED, OVERLOAD, TYPES, Board, facility, unit, window
-from grafana.parts import (
-    BLUE,
-    GREEN,
-    ORANGE,
-    PURPLE,
-    SKY,
-    SOME_ELEVATED,
-    VERMILION,
-    Column,
-    Steps,
-    bars,
-    curves,
-    figure,
-    grid,
-    named,
-    note,
-    of_now,
-    query,
-)
+from grafana.limits import BLUE, GREEN, ORANGE, PURPLE, SKY, SOME_ELEVATED, VERMILION, Steps
+from grafana.panels import bars, curves, figure, named, note
+from grafana.promql import UNITS as HERE
+from grafana.queries import of_now, query
+from grafana.tables import Column, grid
 
 _W = "$window"
-_NAME = "{{unit}}: " + asked.TYPE
+_NAME = "{{unit}}: " + promql.TYPE
 _NO_ALARM = "No alarm in this window"
 _FEW = "Too few classified alarms: no type has 5 in this window (policy.min_classified)"
-_NEEDLESS: Steps = (
-    (None, GREEN, "mostly needed"),
-    (0.5, ORANGE, "mostly not needed"),
-    (0.9, VERMILION, "hardly ever needed"),
+_NON_ACTIONABLE: Steps = (
+    (None, GREEN, "under half"),
+    (0.5, ORANGE, "half or more"),
+    (0.9, VERMILION, "nearly all"),
 )
 
 
@@ -41,7 +26,7 @@ def board() -> Board:
         TYPES,
         "Alarm types",
         "For biomed and alarm committees: the most frequent alarms, their non-actionable share, "
-        "and what drives them.",
+        "and their causes.",
         [facility(), unit(several=True), window("Window", "12h", "2h", "1h")],
         [OVERLOAD, CHANGED],
     )
@@ -54,7 +39,10 @@ def board() -> Board:
                 "The type with the most non-actionable alarms, estimated as its alarms times the "
                 "non-actionable share of the classified ones (technical ones included). This is "
                 "a proposal for review under change control.",
-                of_now(f"topk(1, {asked.in_a_word(asked.needless(HERE, _W))})", legend=_NAME),
+                of_now(
+                    f"topk(1, {promql.with_short_name(promql.estimated_nonactionable(HERE, _W))})",
+                    legend=_NAME,
+                ),
                 empty=_FEW,
             ),
         ),
@@ -65,7 +53,7 @@ def board() -> Board:
                 "Share of all alarms of the chosen units. ISA-18.2-2016: the ten most frequent "
                 "should cause 1 to 5 %, and each needs an action plan. A far larger share is an "
                 "opportunity: few changes have a large effect.",
-                of_now(f"sum(topk(10, {_all_units()})) / (sum({asked.alarms(HERE, _W)}) > 0)"),
+                of_now(f"sum(topk(10, {_all_units()})) / (sum({promql.alarms(HERE, _W)}) > 0)"),
                 unit="percentunit",
                 decimals=0,
                 empty=_NO_ALARM,
@@ -77,7 +65,7 @@ def board() -> Board:
                 "Chattering",
                 "Alarms that are at least the third of one device, source and code within 60 s. "
                 "ISA-18.2: none.",
-                of_now(f"sum({asked.unit('chattering_alarms', _windowed())})"),
+                of_now(f"sum({promql.unit('chattering_alarms', _windowed())})"),
                 steps=SOME_ELEVATED,
             ),
         ),
@@ -87,7 +75,7 @@ def board() -> Board:
                 "Fleeting",
                 "Alarms shorter than 15 s (policy.fleeting). ISA-18.2: none. A 14 s delay "
                 "removes half of the ignored or ineffective alarms (Goerges 2009).",
-                of_now(f"sum({asked.unit('fleeting_alarms', _windowed())})"),
+                of_now(f"sum({promql.unit('fleeting_alarms', _windowed())})"),
                 steps=SOME_ELEVATED,
             ),
         ),
@@ -96,7 +84,7 @@ def board() -> Board:
             figure(
                 "Stale",
                 "Alarms open for more than 24 h (ISA-18.2: under 5 on any day).",
-                of_now(f"sum({asked.unit('stale_alarms', HERE)})"),
+                of_now(f"sum({promql.unit('stale_alarms', HERE)})"),
                 steps=((None, GREEN, "under 5"), (5, VERMILION, "too many")),
             ),
         ),
@@ -107,31 +95,31 @@ def board() -> Board:
             24,
             grid(
                 "What to fix: types by non-actionable alarms",
-                "Needless: alarms times the non-actionable share of the classified ones; empty "
-                "if fewer than five are classified. Share: of all alarms of the unit. False "
-                "alarms (Drew 2014) are a different measure and not shown here.",
+                "Est. non-actionable: alarms times the non-actionable share of the classified "
+                "ones; empty if fewer than five are classified. Share: of all alarms of the "
+                "unit. False alarms (Drew 2014) are a different measure and not shown here.",
                 Column("Unit", label="unit"),
                 Column("Device", label="device_type"),
                 Column("Source", label="source", width=230),
                 Column("Code", label="code", width=230),
-                Column("Alarms", asked.of_type("alarms", HERE, _W)),
-                Column("Share", asked.of_type("share", HERE, _W), "percentunit", decimals=0),
+                Column("Alarms", promql.of_type("alarms", HERE, _W)),
+                Column("Share", promql.of_type("share", HERE, _W), "percentunit", decimals=0),
                 Column(
                     "Non-actionable",
-                    asked.of_type("nonactionable_ratio", HERE, _W, ', scope="all"'),
+                    promql.of_type("nonactionable_ratio", HERE, _W, ', scope="all"'),
                     "percentunit",
                     decimals=0,
-                    steps=_NEEDLESS,
+                    steps=_NON_ACTIONABLE,
                 ),
                 Column(
                     "Clinical",
-                    asked.of_type("nonactionable_ratio", HERE, _W, ', scope="clinical"'),
+                    promql.of_type("nonactionable_ratio", HERE, _W, ', scope="clinical"'),
                     "percentunit",
                     decimals=0,
-                    steps=_NEEDLESS,
+                    steps=_NON_ACTIONABLE,
                 ),
-                Column("Needless", asked.needless(HERE, _W), decimals=0),
-                sort=("Needless", "Alarms"),
+                Column("Est. non-actionable", promql.estimated_nonactionable(HERE, _W), decimals=0),
+                sort=("Est. non-actionable", "Alarms"),
                 empty=_NO_ALARM,
             ),
         ),
@@ -145,8 +133,8 @@ def board() -> Board:
                 "The fifteen most frequent types of the chosen units, the most frequent first. "
                 "Each unit exports only its ten most frequent types (policy.top_types).",
                 of_now(
-                    f"sort_desc(topk(15, {asked.in_a_word(_all_units())}))",
-                    legend=asked.TYPE,
+                    f"sort_desc(topk(15, {promql.with_short_name(_all_units())}))",
+                    legend=promql.TYPE,
                 ),
                 empty=_NO_ALARM,
             ),
@@ -158,17 +146,19 @@ def board() -> Board:
                 "Chattering and fleeting alarms of each unit in the window, next to all its "
                 "alarms.",
                 Column("Unit", label="unit"),
-                Column("Alarms", asked.alarms(HERE, _W)),
+                Column("Alarms", promql.alarms(HERE, _W)),
                 Column(
-                    "Chattering", asked.unit("chattering_alarms", _windowed()), steps=SOME_ELEVATED
+                    "Chattering", promql.unit("chattering_alarms", _windowed()), steps=SOME_ELEVATED
                 ),
-                Column("Fleeting", asked.unit("fleeting_alarms", _windowed()), steps=SOME_ELEVATED),
+                Column(
+                    "Fleeting", promql.unit("fleeting_alarms", _windowed()), steps=SOME_ELEVATED
+                ),
                 Column(
                     "Non-actionable",
-                    asked.unit("nonactionable_ratio", f'{_windowed()}, scope="all"'),
+                    promql.unit("nonactionable_ratio", f'{_windowed()}, scope="all"'),
                     "percentunit",
                     decimals=0,
-                    steps=_NEEDLESS,
+                    steps=_NON_ACTIONABLE,
                 ),
                 sort=("Chattering",),
                 empty=_NO_ALARM,
@@ -185,9 +175,9 @@ def board() -> Board:
                 "Alarms of the chosen units in the window. Standing: open for over 1 h (our "
                 "own). Remedies: a delay or deadband for the first two (Welch 2011: 15 s at SpO2 "
                 "90 % removed 60 %), a changed limit or a repair for the last.",
-                query(f"sum({asked.unit('chattering_alarms', _windowed())})", "chattering", "A"),
-                query(f"sum({asked.unit('fleeting_alarms', _windowed())})", "fleeting", "B"),
-                query(f"sum({asked.unit('standing_alarms', HERE)})", "standing now", "C"),
+                query(f"sum({promql.unit('chattering_alarms', _windowed())})", "chattering", "A"),
+                query(f"sum({promql.unit('fleeting_alarms', _windowed())})", "fleeting", "B"),
+                query(f"sum({promql.unit('standing_alarms', HERE)})", "standing now", "C"),
                 colours={"chattering": VERMILION, "fleeting": SKY, "standing now": PURPLE},
             ),
         ),
@@ -249,7 +239,7 @@ def _windowed() -> str:
 
 
 def _all_units() -> str:
-    return f"sum by (facility, device_type, source, code) ({asked.of_type('alarms', HERE, _W)})"
+    return f"sum by (facility, device_type, source, code) ({promql.of_type('alarms', HERE, _W)})"
 
 
 def _share_of_priority(name: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from grafana.asked import CLINICIAN as HERE
 from grafana.frame import CHANGED, CLINICIAN, Board, Variable, from_address, mark, to_unit
-from grafana.parts import (
+from grafana.limits import (
     BEDS,
     BEDS_SOURCE,
     BLUE,
+    CLASSES,
     GREEN,
     GREY,
     ORANGE,
@@ -20,13 +20,10 @@ from grafana.parts import (
     STATES_SOURCE,
     VERMILION,
     Steps,
-    curves,
-    figure,
-    note,
-    of_now,
-    query,
-    strips,
 )
+from grafana.panels import curves, figure, note, strips
+from grafana.promql import CLINICIAN as HERE
+from grafana.queries import of_now, query
 
 _EXPOSURE: Steps = ((None, GREEN, "0-29"), (30, SKY, "30-79"), (80, ORANGE, "80+"))
 _EXPOSURE_SOURCE = (
@@ -42,13 +39,6 @@ _LOADS: Steps = (
 )
 _GONE = "Open this board from a unit's assignments. If you did, this clinician is off duty"
 _OFF = "Off duty"
-_CLASSES = {
-    "actionable": GREEN,
-    "non_actionable": VERMILION,
-    "technical": ORANGE,
-    "pending": SKY,
-    "unknown": GREY,
-}
 
 
 def board() -> Board:
@@ -62,7 +52,7 @@ def board() -> Board:
             mark(
                 "Assignment overloaded",
                 VERMILION,
-                f"max by (facility, clinician) (alarm_fatigue_clinician_overload_state{{{HERE}}}) == 2",
+                f"{_one('overload_state')} == 2",
                 "overloaded",
             ),
             CHANGED,
@@ -87,7 +77,7 @@ def board() -> Board:
                 f"The state of the assignment. {STATES_SOURCE}",
                 of_now(_one("overload_state")),
                 steps=STATES,
-                say=True,
+                as_word=True,
                 empty=_GONE,
             ),
         ),
@@ -155,7 +145,8 @@ def board() -> Board:
                 "Alarms in 10 min",
                 RATE_SOURCE,
                 query(
-                    f'sum by (facility, clinician) (alarm_fatigue_clinician_alarms{{{HERE}, window="10m"}})',
+                    "sum by (facility, clinician) "
+                    f'(alarm_fatigue_clinician_alarms{{{HERE}, window="10m"}})',
                     "alarms in 10 min",
                 ),
                 colours={"alarms in 10 min": BLUE},
@@ -170,9 +161,9 @@ def board() -> Board:
                 "The unit's board explains the classes.",
                 *(
                     query(_one("classified_alarms", f', window="1h", class="{name}"'), name, ref)
-                    for ref, name in zip("ABCDE", _CLASSES, strict=True)
+                    for ref, name in zip("ABCDE", CLASSES, strict=True)
                 ),
-                colours=_CLASSES,
+                colours=CLASSES,
                 stacked=True,
                 empty=_GONE,
             ),
@@ -253,9 +244,9 @@ def _one(metric: str, more: str = "") -> str:
 
 
 def _band() -> str:
-    """0 to 3."""
+    """The load band as a number from 0 (recommended) to 3 (unacceptable)."""
     found = f"alarm_fatigue_clinician_load_band{{{HERE}, "
     return " + ".join(
-        f'{place} * max by (facility, clinician) ({found}band="{band}"}})'
-        for place, band in ((1, "manageable"), (2, "over_demanding"), (3, "unacceptable"))
+        f'{number} * max by (facility, clinician) ({found}band="{band}"}})'
+        for number, band in ((1, "manageable"), (2, "over_demanding"), (3, "unacceptable"))
     )

@@ -8,7 +8,9 @@ from grafana_foundation_sdk.builders import dashboard, prometheus
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as models
 
-from grafana.parts import BLUE, DATASOURCE, PURPLE, VERMILION, Panel
+from grafana.limits import BLUE, PURPLE, VERMILION
+from grafana.panels import Panel
+from grafana.queries import DATASOURCE
 
 HOSPITAL, UNIT, CLINICIAN, TYPES, PIPELINE = (
     f"alarm-fatigue-{name}" for name in ("hospital", "unit", "clinician", "types", "pipeline")
@@ -21,7 +23,10 @@ _KEEP = "${__url_time_range}&${datasource:queryparam}&${facility:queryparam}"
 TO_UNIT = f'/d/{UNIT}?{_KEEP}&var-unit=${{__data.fields["Unit"]:percentencode}}'
 _TO_UNIT_OF_SERIES = f"/d/{UNIT}?{_KEEP}&var-unit=${{__field.labels.unit:percentencode}}"
 _TO_TYPES = f"/d/{TYPES}?{_KEEP}&${{unit:queryparam}}"
-TO_CLINICIAN = f'/d/{CLINICIAN}?{_KEEP}&${{unit:queryparam}}&var-clinician=${{__data.fields["Clinician"]:percentencode}}'
+TO_CLINICIAN = (
+    f"/d/{CLINICIAN}?{_KEEP}&${{unit:queryparam}}"
+    '&var-clinician=${__data.fields["Clinician"]:percentencode}'
+)
 _TO_UNIT_OF_BOARD = f"/d/{UNIT}?{_KEEP}&${{unit:queryparam}}"
 """Links that keep the time range and the variables. Field names are those that users see."""
 
@@ -32,13 +37,15 @@ def _datasource() -> Variable:
     return dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus")
 
 
-def _values(name: str, label: str, asked: str, several: bool = False) -> dashboard.QueryVariable:
+def _values(
+    name: str, label: str, expression: str, several: bool = False
+) -> dashboard.QueryVariable:
     one = (
         dashboard.QueryVariable(name)
         .label(label)
         .datasource(DATASOURCE)
-        .query({"query": asked, "refId": name})
-        .definition(asked)
+        .query({"query": expression, "refId": name})
+        .definition(expression)
         .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(models.VariableSort.NATURAL_ASC)
     )
@@ -59,7 +66,7 @@ def unit(several: bool = False) -> Variable:
 
 
 def from_address(name: str) -> Variable:
-    """A value that comes with the link and cannot be chosen on the board."""
+    """A variable that a link sets and that cannot be chosen on the board."""
     return dashboard.TextBoxVariable(name).hide(models.VariableHide.HIDE_VARIABLE).default_value("")
 
 
@@ -81,7 +88,7 @@ def window(label: str, *values: str) -> Variable:
 def mark(
     name: str, colour: str, expression: str, title: str, text: str = ""
 ) -> dashboard.AnnotationQuery:
-    """Annotations at the times for which the expression has a value, one for each period."""
+    """Annotations where the expression has a value, one for each period."""
     target = (
         prometheus.Dataquery()
         .datasource(DATASOURCE)
@@ -156,7 +163,7 @@ def to_unit() -> str:
 
 
 class Board:
-    """Rows of panels from top to bottom; the widths of a row add up to 24. Panels are numbered in order."""
+    """Rows of panels from top to bottom, 24 columns wide. Panels are numbered in order."""
 
     def __init__(
         self,
@@ -208,7 +215,7 @@ class Board:
         """Panels of the same height, side by side, each with its width."""
         x = 0
         for width, panel in panels:
-            # The builders' own flow takes a panel at (0, 0) for one without a place.
+            # The builders' own flow takes a panel at (0, 0) for one without a position.
             panel.id(self._number()).grid_pos(models.GridPos(x=x, y=self._y, w=width, h=height))
             self._board.with_panel(panel)
             x += width

@@ -1,11 +1,10 @@
-"""Hospital overview: units in need of help, the causes, who has room, the change from last shift, and
-whether the data is current.
+"""Hospital overview: units in need of help, the causes, clinicians with room, the change from last
+shift, and whether the data is current.
 """
 
 from __future__ import annotations
 
-from grafana import asked
-from grafana.asked import FACILITY
+from grafana import promql
 from grafana.frame import (
     CHANGED,
     HOSPITAL,
@@ -16,7 +15,7 @@ from grafana.frame import (
     facility,
     to_unit_of_series,
 )
-from grafana.parts import (
+from grafana.limits import (
     AGE,
     AGE_SOURCE,
     BEDS,
@@ -37,16 +36,13 @@ from grafana.parts import (
     STATES,
     STATES_SOURCE,
     VERMILION,
-    Column,
-    curves,
-    figure,
-    grid,
-    of_now,
-    query,
-    strips,
 )
+from grafana.panels import curves, figure, strips
+from grafana.promql import FACILITY
+from grafana.queries import of_now, query
+from grafana.tables import Column, grid
 
-_STATE = asked.unit("overload_state", FACILITY)
+_STATE = promql.unit("overload_state", FACILITY)
 _NOBODY = "No clinician is assigned to a bed here; check the roster feed"
 
 
@@ -86,8 +82,8 @@ def board() -> Board:
                 "Clinicians on duty whose assignment is overloaded. The state describes the "
                 "assignment, not the person. The unit's board shows what can be changed.",
                 of_now(
-                    f"sum({asked.clinician('overload_state', FACILITY)} == bool 2 and "
-                    f"{asked.clinician('beds', FACILITY)} > 0)"
+                    f"sum({promql.clinician('overload_state', FACILITY)} == bool 2 and "
+                    f"{promql.clinician('beds', FACILITY)} > 0)"
                 ),
                 steps=SOME,
                 empty="No clinician is on duty, or clinicians are not exported "
@@ -100,8 +96,8 @@ def board() -> Board:
                 "Beds per clinician",
                 f"Assigned beds of the hospital per clinician on duty. {BEDS_SOURCE}",
                 of_now(
-                    f"sum({asked.unit('beds', FACILITY)}) / "
-                    f"(sum({asked.unit('clinicians', FACILITY)}) > 0)"
+                    f"sum({promql.unit('beds', FACILITY)}) / "
+                    f"(sum({promql.unit('clinicians', FACILITY)}) > 0)"
                 ),
                 steps=BEDS,
                 decimals=1,
@@ -114,8 +110,8 @@ def board() -> Board:
                 "Change from last shift",
                 "Alarms of the last 12 h compared with the 12 h before. Below zero is better.",
                 of_now(
-                    f"sum({asked.alarms(FACILITY, '12h')}) / "
-                    f"(sum({asked.alarms(FACILITY, '12h', asked.BEFORE)}) > 0) - 1"
+                    f"sum({promql.alarms(FACILITY, '12h')}) / "
+                    f"(sum({promql.alarms(FACILITY, '12h', promql.BEFORE)}) > 0) - 1"
                 ),
                 unit="percentunit",
                 decimals=0,
@@ -143,56 +139,62 @@ def board() -> Board:
             grid(
                 "Units in need of help",
                 "One row per unit, the worst state first. A unit's name links to its board. "
-                f"Each: per clinician on duty. {STATES_SOURCE} {LOAD_SOURCE} {PROTECTED_SOURCE} "
-                f"{BEDS_SOURCE} Non-actionable: share of the classified alarms of 12 h; empty if "
+                '"Each" means per clinician on duty. '
+                f"{STATES_SOURCE} {LOAD_SOURCE} {PROTECTED_SOURCE} {BEDS_SOURCE} "
+                "Non-actionable: share of the classified alarms of 12 h; empty if "
                 "fewer than five are classified. Open: not ended yet. Unassigned: without an "
                 "assigned clinician.",
                 Column("Unit", label="unit", link=("The unit's board", TO_UNIT)),
-                Column("State", asked.unit("overload_state", FACILITY), steps=STATES, say=True),
                 Column(
-                    "Load band", asked.per_clinician(FACILITY, "1h"), steps=LOAD_AN_HOUR, say=True
+                    "State", promql.unit("overload_state", FACILITY), steps=STATES, as_word=True
+                ),
+                Column(
+                    "Load band",
+                    promql.per_clinician(FACILITY, "1h"),
+                    steps=LOAD_AN_HOUR,
+                    as_word=True,
                 ),
                 Column(
                     "Alarms in 1 h, each",
-                    asked.per_clinician(FACILITY, "1h"),
+                    promql.per_clinician(FACILITY, "1h"),
                     decimals=1,
                     steps=LOAD_AN_HOUR,
                 ),
                 Column(
                     "Alarms in 10 min, each",
-                    asked.per_clinician(FACILITY, "10m"),
+                    promql.per_clinician(FACILITY, "10m"),
                     decimals=1,
                     steps=RATE_10M,
                 ),
                 Column(
                     "Protected time",
-                    asked.protected(FACILITY),
+                    promql.protected(FACILITY),
                     "percentunit",
                     steps=PROTECTED,
                     decimals=0,
                 ),
-                Column("Clinicians", asked.unit("clinicians", FACILITY)),
+                Column("Clinicians", promql.unit("clinicians", FACILITY)),
                 Column(
                     "Beds per clinician",
-                    asked.unit("beds_per_clinician", FACILITY),
+                    promql.unit("beds_per_clinician", FACILITY),
                     steps=BEDS,
                     decimals=1,
                 ),
                 Column(
                     "Non-actionable",
-                    asked.unit("nonactionable_ratio", f'{FACILITY}, window="12h", scope="all"'),
+                    promql.unit("nonactionable_ratio", f'{FACILITY}, window="12h", scope="all"'),
                     "percentunit",
                     decimals=0,
                 ),
-                Column("Open", asked.unit("open_alarms", FACILITY)),
+                Column("Open", promql.unit("open_alarms", FACILITY)),
                 Column(
                     "Unassigned 1 h",
-                    asked.unit("unassigned_alarms", f'{FACILITY}, window="1h"'),
+                    promql.unit("unassigned_alarms", f'{FACILITY}, window="1h"'),
                     steps=SOME_ELEVATED,
                 ),
                 Column(
                     "Change from last shift",
-                    asked.more_than_before(FACILITY),
+                    promql.change_from_before(FACILITY),
                     "percentunit",
                     decimals=0,
                 ),
@@ -208,7 +210,7 @@ def board() -> Board:
             strips(
                 "States of units",
                 f"One strip per unit; it links to the unit's board. {STATES_SOURCE}",
-                query(asked.unit("overload_state", FACILITY), "{{unit}}"),
+                query(promql.unit("overload_state", FACILITY), "{{unit}}"),
                 steps=STATES,
             ).data_links([to_unit_of_series()]),
         ),
@@ -217,7 +219,7 @@ def board() -> Board:
             strips(
                 "Load bands of units",
                 f"Alarms of the last hour per clinician on duty. {LOAD_SOURCE}",
-                query(asked.per_clinician(FACILITY, "1h"), "{{unit}}"),
+                query(promql.per_clinician(FACILITY, "1h"), "{{unit}}"),
                 steps=LOAD_AN_HOUR,
                 empty=_NOBODY,
             ).data_links([to_unit_of_series()]),
@@ -233,10 +235,10 @@ def board() -> Board:
                 "their values when the state last rose, and their limits (policy.overload). "
                 "Units in the state normal are not listed.",
                 Column("Unit", label="unit", link=("The unit's board", TO_UNIT)),
-                Column("Measure", label="measure", called=asked.MEASURES, width=160),
-                Column("Rose at", asked.beyond("reason", FACILITY), decimals=2),
-                Column("Limit", asked.beyond("limit", FACILITY), decimals=2),
-                Column("Now", asked.at_present(FACILITY), decimals=2),
+                Column("Measure", label="measure", called=promql.MEASURES, width=160),
+                Column("Rose at", promql.beyond("reason", FACILITY), decimals=2),
+                Column("Limit", promql.beyond("limit", FACILITY), decimals=2),
+                Column("Now", promql.at_present(FACILITY), decimals=2),
                 sort=("Unit",),
                 descending=False,
                 empty="Normal: no measure is beyond its limit",
@@ -249,7 +251,7 @@ def board() -> Board:
                 "Alarms of the whole hospital per clinician on duty. Dashed: 12 h earlier. "
                 f"{RATE_SOURCE}",
                 query(_rate(""), "now", "A"),
-                query(_rate(asked.BEFORE), "12 h before", "B"),
+                query(_rate(promql.BEFORE), "12 h before", "B"),
                 colours={"now": BLUE, "12 h before": GREY},
                 dashed=["12 h before"],
                 steps=RATE_10M,
@@ -260,20 +262,22 @@ def board() -> Board:
             8,
             grid(
                 "Clinicians with room for a bed",
-                f"Clinicians on duty who could take another bed, by unit. {asked.ROOM} The unit's "
+                f"Clinicians on duty who could take another bed, by unit. {promql.ROOM} The unit's "
                 "board shows the assignments.",
                 Column("Unit", label="unit", link=("The unit's board", TO_UNIT)),
                 Column(
                     "With room", _with_room(), steps=((None, VERMILION, "none"), (1, GREEN, "some"))
                 ),
-                Column("On duty", asked.unit("clinicians", FACILITY)),
+                Column("On duty", promql.unit("clinicians", FACILITY)),
                 Column(
                     "Beds per clinician",
-                    asked.unit("beds_per_clinician", FACILITY),
+                    promql.unit("beds_per_clinician", FACILITY),
                     decimals=1,
                     steps=BEDS,
                 ),
-                Column("State", asked.unit("overload_state", FACILITY), steps=STATES, say=True),
+                Column(
+                    "State", promql.unit("overload_state", FACILITY), steps=STATES, as_word=True
+                ),
                 sort=("With room",),
             ),
         ),
@@ -283,13 +287,13 @@ def board() -> Board:
 
 def _with_room() -> str:
     return (
-        f"count by (facility, unit) ({asked.with_room(FACILITY)}) or 0 * "
-        f"{asked.unit('clinicians', FACILITY)}"
+        f"count by (facility, unit) ({promql.with_room(FACILITY)}) or 0 * "
+        f"{promql.unit('clinicians', FACILITY)}"
     )
 
 
 def _rate(offset: str) -> str:
     return (
-        f"sum({asked.alarms(FACILITY, '10m', offset)}) / "
-        f"(sum({asked.unit('clinicians', FACILITY, offset=offset)}) > 0)"
+        f"sum({promql.alarms(FACILITY, '10m', offset)}) / "
+        f"(sum({promql.unit('clinicians', FACILITY, offset=offset)}) > 0)"
     )

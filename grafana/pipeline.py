@@ -1,13 +1,10 @@
-"""Pipeline health: whether the data of the other boards is current and complete, and whether pages
-are delivered.
-"""
+"""Pipeline health: whether the data is current and complete, and whether pages are delivered."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
+from grafana import pipeline_input, pipeline_pages
 from grafana.frame import CHANGED, PAGED_ANYWHERE, PIPELINE, Board, facility
-from grafana.parts import (
+from grafana.limits import (
     AGE,
     AGE_SOURCE,
     BLUE,
@@ -15,20 +12,14 @@ from grafana.parts import (
     GREY,
     MORE,
     ORANGE,
-    PURPLE,
-    SKY,
     SOME,
     SOME_ELEVATED,
     VERMILION,
-    Column,
     Steps,
-    curves,
-    figure,
-    grid,
-    named,
-    of_now,
-    query,
 )
+from grafana.panels import NO_PARTITION, NO_WORKER, curves, figure, named
+from grafana.queries import of_now, query
+from grafana.tables import Column, grid
 
 _UP: Steps = ((None, VERMILION, "down"), (1, GREEN, "up"))
 _LAG: Steps = ((None, GREEN, "small"), (10_000 + MORE, VERMILION, "not ready"))
@@ -46,17 +37,6 @@ _LOST = {
     "undeliverable": "undeliverable_records",
     "cut": "truncated_records",
 }
-_TOPICS = {"alarms": BLUE, "assignments": PURPLE, "responses": GREEN, "labels": ORANGE}
-_REFUSED = {
-    "malformed": VERMILION,
-    "late": ORANGE,
-    "future": PURPLE,
-    "misrouted": SKY,
-    "duplicate": GREY,
-}
-_NO_WORKER = "Prometheus scrapes no worker (job alarm-fatigue)"
-_NO_ALERTMANAGER = "Prometheus does not scrape Alertmanager (job alertmanager)"
-_NO_PARTITION = "No worker holds a partition"
 
 
 def board() -> Board:
@@ -77,7 +57,7 @@ def board() -> Board:
                 "Workers that answered the last scrape.",
                 of_now('sum(up{job="alarm-fatigue"})'),
                 steps=_UP,
-                empty=_NO_WORKER,
+                empty=NO_WORKER,
             ),
         ),
         (
@@ -102,7 +82,7 @@ def board() -> Board:
                 "not ready (/ready), because its numbers are not current.",
                 of_now("max(alarm_fatigue_consumer_lag_records)"),
                 steps=_LAG,
-                empty=_NO_PARTITION,
+                empty=NO_PARTITION,
             ),
         ),
         (
@@ -138,7 +118,7 @@ def board() -> Board:
                 "them all.",
                 of_now("sum(alarm_fatigue_dropped_clinicians)"),
                 steps=SOME,
-                empty=_NO_WORKER,
+                empty=NO_WORKER,
             ),
         ),
         (
@@ -147,7 +127,7 @@ def board() -> Board:
                 "Version",
                 "Versions of the workers; more than one during an upgrade.",
                 of_now("count by (version) (alarm_fatigue_build_info)", legend="{{version}}"),
-                empty=_NO_WORKER,
+                empty=NO_WORKER,
             ),
         ),
     )
@@ -175,7 +155,7 @@ def board() -> Board:
                 "(runbook PartitionsUnread).",
                 of_now("max(alarm_fatigue_unread_partitions)"),
                 steps=SOME,
-                empty=_NO_WORKER,
+                empty=NO_WORKER,
             ),
         ),
         (
@@ -188,7 +168,7 @@ def board() -> Board:
                 unit="s",
                 decimals=0,
                 steps=_HELD_BACK,
-                empty=_NO_PARTITION,
+                empty=NO_PARTITION,
             ),
         ),
         (
@@ -217,7 +197,7 @@ def board() -> Board:
                 ),
                 unit="cps",
                 colours={"unreadable": VERMILION, "undeliverable": ORANGE, "cut": GREY},
-                empty=_NO_WORKER,
+                empty=NO_WORKER,
             ),
         ),
     )
@@ -234,7 +214,8 @@ def board() -> Board:
                 Column(
                     "Records",
                     "sum by (topic, outcome) "
-                    '(alarm_fatigue_recent_events{facility="$facility", outcome=~"malformed|misrouted|future|late"}) > 0',
+                    '(alarm_fatigue_recent_events{facility="$facility", '
+                    'outcome=~"malformed|misrouted|future|late"}) > 0',
                 ),
                 sort=("Records",),
                 empty="No record was rejected",
@@ -250,13 +231,15 @@ def board() -> Board:
                 Column("Device type", label="device_type"),
                 Column(
                     "Behind (-) or ahead",
-                    'max by (device_type) (alarm_fatigue_device_clock_offset_seconds{facility="$facility"})',
+                    "max by (device_type) "
+                    '(alarm_fatigue_device_clock_offset_seconds{facility="$facility"})',
                     unit="s",
                     steps=_OFFSET,
                 ),
                 Column(
                     "Spread",
-                    'max by (device_type) (alarm_fatigue_device_clock_spread_seconds{facility="$facility"})',
+                    "max by (device_type) "
+                    '(alarm_fatigue_device_clock_spread_seconds{facility="$facility"})',
                     unit="s",
                 ),
                 sort=("Device type",),
@@ -291,7 +274,7 @@ def board() -> Board:
                 ),
                 unit="cps",
                 colours={"recipients": ORANGE},
-                empty=_NO_WORKER,
+                empty=NO_WORKER,
             ),
         ),
         (
@@ -303,7 +286,7 @@ def board() -> Board:
                 query("sum(alarm_fatigue_waiting_episodes)", "waiting"),
                 colours={"waiting": BLUE},
                 steps=((None, GREEN, "reading"), (100_000 + MORE, VERMILION, "paused")),
-                empty=_NO_PARTITION,
+                empty=NO_PARTITION,
             ),
         ),
         (
@@ -317,219 +300,12 @@ def board() -> Board:
                 unit="s",
                 decimals=0,
                 steps=_PAUSED,
-                empty=_NO_PARTITION,
+                empty=NO_PARTITION,
             ),
         ),
     )
-    one.heading("Input")
-    one.line(
-        8,
-        (
-            8,
-            curves(
-                "Accepted records",
-                "Per second, by topic. If alarms arrive without responses or assignments, a feed "
-                "is missing and their classes will be unknown.",
-                *(
-                    query(
-                        f'sum(rate(alarm_fatigue_events_total{{outcome="accepted", topic="{topic}"}}[$__rate_interval]))',
-                        topic,
-                        ref,
-                    )
-                    for ref, topic in _lettered(_TOPICS)
-                ),
-                unit="cps",
-                colours=_TOPICS,
-                empty=_NO_WORKER,
-            ),
-        ),
-        (
-            8,
-            curves(
-                "Rejected records",
-                "Per second, by reason. Each is kept in the topic rejected, with the reason in "
-                "its headers (duplicates are only counted). Late: behind the watermark by more "
-                "than policy.allowed_lateness. Future: ahead by more than policy.max_ahead.",
-                *(
-                    query(
-                        f'sum(rate(alarm_fatigue_events_total{{outcome="{outcome}"}}[$__rate_interval]))',
-                        outcome,
-                        ref,
-                    )
-                    for ref, outcome in _lettered(_REFUSED)
-                ),
-                unit="cps",
-                colours=_REFUSED,
-                empty=_NO_WORKER,
-            ),
-        ),
-        (
-            8,
-            curves(
-                "Delay from event to acceptance",
-                "90th percentile, by topic. Assignments and responses are often charted minutes "
-                "late; alarms should not be.",
-                *(
-                    query(
-                        f"histogram_quantile(0.9, sum by (le) "
-                        f'(rate(alarm_fatigue_event_delay_seconds_bucket{{topic="{topic}"}}[$__rate_interval])))',
-                        topic,
-                        ref,
-                    )
-                    for ref, topic in _lettered(_TOPICS)
-                ),
-                unit="s",
-                colours=_TOPICS,
-                empty="No record was accepted in this time",
-            ),
-        ),
-    )
-    one.line(
-        8,
-        (
-            8,
-            curves(
-                "Unread records, by topic",
-                "The largest consumer lag of any partition. Above 10,000 the worker is not ready.",
-                *(
-                    query(f'max(alarm_fatigue_consumer_lag_records{{topic="{topic}"}})', topic, ref)
-                    for ref, topic in _lettered(_TOPICS)
-                ),
-                colours=_TOPICS,
-                empty=_NO_PARTITION,
-            ),
-        ),
-        (
-            8,
-            curves(
-                "Lag in seconds, by topic",
-                "Age of the next record to be read. Above 60 s the worker is not ready.",
-                *(
-                    query(f'max(alarm_fatigue_consumer_lag_seconds{{topic="{topic}"}})', topic, ref)
-                    for ref, topic in _lettered(_TOPICS)
-                ),
-                unit="s",
-                colours=_TOPICS,
-                steps=((None, GREEN, "ready"), (60 + MORE, VERMILION, "not ready")),
-                empty=_NO_PARTITION,
-            ),
-        ),
-        (
-            8,
-            curves(
-                "Age of watermark and checkpoint",
-                "Age of the facility's latest alarm event, and of the oldest checkpoint.",
-                query(
-                    'time() - max(alarm_fatigue_watermark_timestamp_seconds{facility="$facility"})',
-                    "watermark",
-                    "A",
-                ),
-                query(
-                    "time() - min(alarm_fatigue_checkpoint_timestamp_seconds)", "checkpoint", "B"
-                ),
-                unit="s",
-                colours={"watermark": BLUE, "checkpoint": GREY},
-                empty=_NO_WORKER,
-            ),
-        ),
-    )
-    one.heading("Alerts and pages")
-    one.line(
-        8,
-        (
-            8,
-            curves(
-                "Pages sent and failed",
-                "Notifications that Alertmanager sent in each step, to all receivers. Asked: "
-                "firing alerts that it received from Prometheus, including repeats. Grouping "
-                "turns many alerts into fewer pages.",
-                query(
-                    'sum(increase(alertmanager_alerts_received_total{status="firing"}[$__rate_interval]))',
-                    "asked",
-                    "A",
-                ),
-                query(
-                    "sum(increase(alertmanager_notifications_total[$__rate_interval]))", "sent", "B"
-                ),
-                query(
-                    "sum(increase(alertmanager_notifications_failed_total[$__rate_interval]))",
-                    "failed",
-                    "C",
-                ),
-                colours={"asked": GREY, "sent": BLUE, "failed": VERMILION},
-                dashed=["asked"],
-                empty=_NO_ALERTMANAGER,
-            ),
-        ),
-        (
-            8,
-            curves(
-                "Alerts firing, by severity",
-                "Number of firing alerts over time (ALERTS).",
-                query(
-                    'sum(ALERTS{alertstate="firing", severity="page"}) or 0 * sum(up)', "page", "A"
-                ),
-                query(
-                    'sum(ALERTS{alertstate="firing", severity="ticket"}) or 0 * sum(up)',
-                    "ticket",
-                    "B",
-                ),
-                query(
-                    'sum(ALERTS{alertstate="firing", severity!~"page|ticket|none"}) or 0 * sum(up)',
-                    "other",
-                    "C",
-                ),
-                colours={"page": VERMILION, "ticket": ORANGE, "other": GREY},
-                empty="Prometheus scrapes nothing",
-            ),
-        ),
-        (
-            8,
-            grid(
-                "Firing now",
-                "Firing alerts, their units, and who is notified (tier).",
-                Column("Alert", label="alertname"),
-                Column("Severity", label="severity"),
-                Column("Tier", label="tier"),
-                Column("Unit", label="unit"),
-                Column(
-                    "Firing",
-                    'max by (alertname, severity, tier, facility, unit) (ALERTS{alertstate="firing", severity!="none"})',
-                ),
-                sort=("Alert",),
-                descending=False,
-                empty="No alert is firing",
-            ),
-        ),
-    )
-    one.heading("Scrapes")
-    one.line(
-        7,
-        (
-            12,
-            curves(
-                "Scrape duration",
-                "Duration of the slowest worker's scrape. Prometheus gives up after 10 s "
-                "(scrape_timeout).",
-                query('max(scrape_duration_seconds{job="alarm-fatigue"})', "slowest scrape"),
-                unit="s",
-                colours={"slowest scrape": BLUE},
-                steps=((None, GREEN, "in time"), (10, VERMILION, "given up")),
-                empty=_NO_WORKER,
-            ),
-        ),
-        (
-            12,
-            curves(
-                "Samples per scrape",
-                "Sum of all workers. Prometheus discards the scrape of a worker with more than "
-                "1,000,000 samples (sample_limit).",
-                query('sum(scrape_samples_scraped{job="alarm-fatigue"})', "samples"),
-                colours={"samples": BLUE},
-                empty=_NO_WORKER,
-            ),
-        ),
-    )
+    pipeline_input.add_to(one)
+    pipeline_pages.add_to(one)
     return one
 
 
@@ -544,7 +320,3 @@ def _left_out() -> str:
         f'label_replace({expression} > 0, "measure", "{what}", "", "")'
         for what, expression in counts.items()
     )
-
-
-def _lettered(names: dict[str, str]) -> Iterator[tuple[str, str]]:
-    return zip("ABCDEFGH", names, strict=False)

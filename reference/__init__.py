@@ -1,3 +1,3 @@
-"""Reference pages as code: `python -m reference` writes what `docs/reference` holds. For
-development; no part of what is installed.
+"""Reference pages as code: `python -m reference` writes `docs/reference`. For development; not part
+of the installed package.
 """

@@ -1,4 +1,4 @@
-"""Alerts: the page that `deploy/prometheus/rules` makes."""
+"""Alerts: the page about the rules in `deploy/prometheus/rules`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from reference.markdown import code
 RULES = Path(__file__).parent.parent / "deploy" / "prometheus" / "rules"
 
 INTRODUCTION = """
-The alerts in `deploy/prometheus/rules`, with the link to each runbook. Nobody who bears a load is paged for it: pages go to
-people who can change the system. A *page* calls somebody now. A *ticket* waits in a queue until working hours.
-*Holds for* is how long the condition must hold before the alert fires. Whom Alertmanager notifies, and when a page
-escalates, is described in [Running it](../../deploy/README.md#pages). In the texts, a word in italics stands for the name of what the
-alert is about, and N for a figure.
+The alerts in `deploy/prometheus/rules`, each with a link to its runbook. Overloaded clinicians are
+never paged: pages go to people who can change the system. A *page* calls somebody now. A *ticket*
+waits in a queue until working hours. *Holds for* is how long the condition must hold before the
+alert fires. [Running it](../../deploy/README.md#pages) describes whom Alertmanager notifies, and
+when a page escalates. In the texts, a word in italics is a label, such as the name of the unit, and
+N is a figure.
 """
 
 TIERS = {
@@ -51,13 +52,11 @@ def _parts() -> Iterator[str]:
     for scope, heading in SCOPES.items():
         yield f"## {heading}"
         of_scope = [one for one in alerts if one["labels"]["scope"] == scope]
-        yield markdown.table(
-            ["alert", "severity", "for whom", "holds for", "what it says"], map(_row, of_scope)
-        )
+        yield markdown.table(["alert", "severity", "for", "holds for", "text"], map(_row, of_scope))
     yield "## Recorded series"
     yield (
-        "Prometheus computes these from the metrics, for the alerts and the boards. Each name says the labels that are kept, "
-        "the metric, and the operation."
+        "Prometheus computes these series from the metrics, for the alerts and the boards. A name "
+        "consists of the labels that are kept, the metric, and the operation."
     )
     names = dict.fromkeys(one["record"] for one in rules() if "record" in one)
     yield "\n".join(f"- {code(name)}" for name in names)
@@ -77,7 +76,7 @@ def _row(alert: dict[str, Any]) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """A text of an alert, with labels by their names, and N for a figure.
+    """The text of an alert, with names of labels in italics, and N for each figure.
 
     >>> plain("{{ $labels.unit }}: {{ humanizeDuration $value }}\\n  late.")
     '*unit*: N late.'

@@ -1,4 +1,4 @@
-"""Interface: the OpenAPI description of /api/v1, from the structs that the answers are made of."""
+"""Interface: the OpenAPI description of /api/v1, from the structs of its answers."""
 
 from __future__ import annotations
 
@@ -66,8 +66,9 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Operation:
-    """What one path answers. `not_found`: when there is nothing to answer, None: never; `tagged`:
-    whether answers have an ETag.
+    """The operation of one path.
+
+    `not_found`: the reason for a 404 (None: never); `tagged`: whether answers have an ETag.
     """
 
     id: str

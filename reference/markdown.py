@@ -1,4 +1,4 @@
-"""Markdown: the few constructs that the reference pages are made of."""
+"""Markdown: the constructs that the reference pages use."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def codes(texts: Iterable[str]) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; a `|` in a cell would end it, so it is escaped.
+    """A table. A `|` in a cell is escaped, because it would end the cell.
 
     >>> print(table(["name", "values"], [["clock", "wall | event"]]))
     | name | values |
@@ -42,7 +42,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def sentence(text: str) -> str:
-    """A text that begins with a capital and ends with a full stop.
+    """The text with a capital letter at its start and a full stop at its end.
 
     >>> sentence("off leaves out all series"), sentence("`to` is open.")
     ('Off leaves out all series.', '`to` is open.')

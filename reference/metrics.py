@@ -1,4 +1,4 @@
-"""Metrics: the page that `streams.metrics.definitions` and the values of labels make."""
+"""Metrics: the page about `streams.metrics.definitions` and the values of labels."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ from streams.metrics.definitions import DEFINITIONS, PREFIX, SOURCES, unit_of
 from streams.metrics.exporter import DELAYS
 
 INTRODUCTION = """
-`/metrics` of a worker, and the output of `replay`, in the text format of Prometheus and in OpenMetrics. What the numbers
-mean, with an example for each rule, is in [What each number means](../semantics.md).
+The metrics of a worker at `/metrics`, in the text format of Prometheus and in OpenMetrics, and in
+the output of `replay`. [What each number means](../semantics.md) explains the numbers, with an
+example for each rule.
 
 Headings leave out the prefix of every name, `alarm_fatigue_`.
 
-- A gauge shows the state at the scrape. A clinician or unit that is gone leaves no series behind.
+- A gauge shows the state at the scrape. A clinician or unit that is gone has no series.
 - A figure that cannot be known is absent; it is never 0.
 - A gauge named `..._ratio` or `..._share` is a fraction between 0 and 1, not a percentage.
 - No patient, bed, device id or free text is ever a label. Clinicians appear under pseudonyms.
-- `replay` writes the families of clinicians and units, `response_seconds`, `events` and `watermark_timestamp_seconds`.
-  The other families describe a running worker.
+- `replay` writes the families of clinicians and units, `response_seconds`, `events` and
+  `watermark_timestamp_seconds`. The other families describe a running worker.
 """
 
 GROUPS = {
@@ -40,14 +41,14 @@ GROUPS = {
     "Units": ("unit_", "response_"),
     "The service": ("",),
 }
-"""Headings, and how the names below them begin; a metric belongs to the first that fits."""
+"""Headings, with prefixes of names; a metric belongs to the first heading that matches."""
 
 BUCKETS = {"response_seconds": RESPONSE_BUCKETS, "event_delay_seconds": DELAYS}
 
 LABELS = {
     "facility": "a hospital, as the records name it",
     "unit": "a unit, as the records name it",
-    "clinician": "a pseudonym: 16 hexadecimal digits (the id itself where `pseudonyms` is off)",
+    "clinician": "a pseudonym: 16 hexadecimal digits (the id itself if `pseudonyms` is off)",
     "window": f"the lengths in `policy.windows`; by default {codes(Policy().windows)}",
     "priority": codes(ALARM_PRIORITIES),
     "class": codes(CLASSES),
@@ -55,13 +56,13 @@ LABELS = {
     "band": f"of load {codes(LOAD_BANDS)}; of exposure {codes(EXPOSURE_BANDS)}",
     "measure": codes(MEASURES),
     "device_type": "a type of device, as the records name it",
-    "source": "what was measured, as the records name it; may be empty",
+    "source": "the measured quantity, as the records name it; may be empty",
     "code": "an alarm code, as the records name it",
-    "topic": f"{codes(TOPICS)}; of records written `rejected`, `episodes`, `overload`",
+    "topic": f"{codes(TOPICS)}; for records that are written: `rejected`, `episodes`, `overload`",
     "outcome": codes(OUTCOMES),
     "partition": "a partition's number",
     "version": "the version of the program",
-    "policy": "a fingerprint of the policy: another value means that some figure of `policy` differs",
+    "policy": "a fingerprint of the policy; it changes if any figure of `policy` changes",
 }
 
 

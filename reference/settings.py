@@ -1,4 +1,4 @@
-"""Settings: the page that `streams.settings` and the policy's documentation make."""
+"""Settings: the page about `streams.settings` and the policy."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ from streams.settings import (
 ENVIRONMENT = Settings.model_config["env_prefix"] or ""
 NESTED = Settings.model_config["env_nested_delimiter"] or ""
 
+LEVELS = '{"ICU": {"beds": {"elevated": {"enter": 2, "leave": 2}}}}'
 INTRODUCTION = f"""
-A setting can be given in three places. The first one that names it counts: an option of the command, an environment
-variable, the file that `--config` names. The file is YAML. A dot in the name of a setting is one level in the file and
-`{NESTED}` in the variable:
+A setting can be given in three places: as an option of the command, as an environment variable, or
+in the file that `--config` names. The first of these that has it counts. The file is YAML. A dot in
+the name of a setting is one level in the file and `{NESTED}` in the variable:
 
 ```yaml
 broker: kafka-1:9092,kafka-2:9092
@@ -48,29 +49,34 @@ policy:
 
 ```sh
 {ENVIRONMENT}WEB__PORT=9465
-{ENVIRONMENT}POLICY__OVERLOAD__UNITS='{{"ICU": {{"beds": {{"elevated": {{"enter": 2, "leave": 2}}}}}}}}'
+{ENVIRONMENT}POLICY__OVERLOAD__UNITS='{LEVELS}'
 ```
 
-- Durations are a whole number and a unit: `250ms`, `15s`, `10m`, `12h`, `7d`. In a variable, lists and levels are JSON.
-- A setting that does not exist, or that cannot be, ends the command with one line that names it.
-- `alarm-fatigue config check` prints every setting as it is in effect, without secrets.
+- Durations are a whole number and a unit: `250ms`, `15s`, `10m`, `12h`, `7d`. In a variable, lists
+  and levels are JSON.
+- An unknown setting or an invalid value ends the command with one line that names it.
+- `alarm-fatigue config check` prints every effective setting, without secrets.
 """
 
 GROUPS = {
-    "": ("The worker", "What a worker reads, writes and calls itself."),
-    "web": ("Web server", "Where the page, its interface and `/metrics` are served, and to whom."),
+    "": ("The worker", "The broker, the topics and the name of a worker, and how it runs."),
+    "web": (
+        "Web server",
+        "The address of the page, its interface and `/metrics`, and who may read them.",
+    ),
     "metrics": ("Caps of the metrics", "How many series a worker exports."),
     "calendar": (
         "Calendar",
-        "The local time and the shifts of each facility, for people who read.",
+        "The time zone and the shift times of each facility, for displayed times.",
     ),
     "policy": ("Policy", "The clinical and operational figures that decide a number."),
     "policy.overload": (
         "Policy: overload",
-        "When a load is elevated or overloaded. A state is entered beyond `enter` and left at `leave` or on its quiet side; "
-        "between the two nothing changes. Of `protected_1h` less is worse, so its states are entered below `enter`. "
-        "The measures of a unit are those of its average clinician on duty. A measure is set as a whole: a level that is left "
-        "out never applies.",
+        "When a load is elevated or overloaded. A state is entered above `enter` and left at "
+        "`leave` or below; between the two nothing changes. For `protected_1h` less is worse, so "
+        "its states are entered below `enter` and left at `leave` or above. The measures of a unit "
+        "are those of its average clinician on duty. A measure is set as a whole: a level that is "
+        "left out never applies.",
     ),
     "policy.findings": (
         "Policy: findings",
@@ -79,11 +85,14 @@ GROUPS = {
 }
 
 MEANING = {
-    "policy.windows": "Lengths of the sliding windows. 10 min is the interval of ISA-18.2 rates; 2 h the exposure of Bonafide "
-    "2015; 12 h a shift.",
+    "policy.windows": "Lengths of the sliding windows. 10 min is the interval of ISA-18.2 rates, "
+    "2 h the exposure of Bonafide 2015, and 12 h a shift.",
 }
 
-LONGEST_AND_MORE = "at least the longest window + `cover` + `allowed_lateness` + `action_window`, and the longest window + 70 min"
+HORIZON = (
+    "at least the longest window + `cover` + `allowed_lateness` + `action_window`, and the longest "
+    "window + 70 min"
+)
 BOUNDS = {
     "group": "1 to 100 letters, digits, `_`, `.` or `-`",
     "web.token": "at least 16 printable ASCII characters without spaces",
@@ -92,7 +101,7 @@ BOUNDS = {
     "policy.windows": "at least one, each longer than zero",
     "policy.min_classified": "0 or more",
     "policy.top_types": "0 or more",
-    "policy.horizon": LONGEST_AND_MORE,
+    "policy.horizon": HORIZON,
     "policy.overload.every": "a divisor of 10 min",
     "policy.overload.hold": "a multiple of `policy.overload.every`",
     "policy.overload.cool_down": "a multiple of `policy.overload.every`",
@@ -101,13 +110,11 @@ BOUNDS = {
     "policy.findings.sparing_share": "0 to 1",
     "policy.findings.hugging": "0 to 1",
 }
-"""Bounds that validators keep; those of a field's own type are read from it."""
+"""Bounds that validators enforce; those of a field's own type are read from it."""
 
 
 class Defaults(Settings):
-    """The settings where nobody has set anything; whoever writes the pages may have variables in
-    the environment.
-    """
+    """The default settings, whatever variables the environment has."""
 
     @classmethod
     def settings_customise_sources(
@@ -123,7 +130,7 @@ class Defaults(Settings):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting as users see it: `name` with dots, `default` as YAML spells it on one line."""
+    """One setting as users see it: `name` with dots, `default` as YAML on one line."""
 
     name: str
     variable: str
@@ -156,11 +163,14 @@ def _parts() -> Iterator[str]:
 def _entry(of: Setting) -> str:
     default = "no default" if of.default == "null" else f"default {code(of.default)}"
     bounds = f"; {of.bounds}" if of.bounds else ""
-    return f"### {code(of.name)}\n\n{markdown.sentence(of.meaning)}\n\nType: {of.kind}{bounds}; {default}.  \nVariable: {code(of.variable)}"
+    return (
+        f"### {code(of.name)}\n\n{markdown.sentence(of.meaning)}\n\n"
+        f"Type: {of.kind}{bounds}; {default}.  \nVariable: {code(of.variable)}"
+    )
 
 
 def _of(model: type[Any], defaults: dict[str, Any], prefix: str) -> Iterator[Setting]:
-    """The settings of a pydantic model, or of a dataclass, which documents its fields itself."""
+    """The settings of a pydantic model, or of a dataclass with documented fields."""
     hints = get_type_hints(model, include_extras=True)
     described = documentation(model) if is_dataclass(model) else {}
     models: dict[str, FieldInfo] = getattr(model, "model_fields", {})
@@ -183,8 +193,10 @@ def _is_model(hint: Any) -> bool:
 
 def _spelled(value: Any) -> str:
     """
-    >>> _spelled(["10m", "1h"]), _spelled("5s"), _spelled(None), _spelled({"elevated": None, "overloaded": {"enter": 10.0, "leave": 4.0}})
-    ('[10m, 1h]', '5s', 'null', '{overloaded: {enter: 10, leave: 4}}')
+    >>> _spelled(["10m", "1h"]), _spelled("5s"), _spelled(None)
+    ('[10m, 1h]', '5s', 'null')
+    >>> _spelled({"elevated": None, "overloaded": {"enter": 10.0, "leave": 4.0}})
+    '{overloaded: {enter: 10, leave: 4}}'
     """
     return (
         yaml.safe_dump(_plain(value), default_flow_style=True, width=1000, sort_keys=False)
@@ -194,7 +206,7 @@ def _spelled(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Without levels that are none, and whole numbers as such."""
+    """Without levels that are None, and with whole numbers as integers."""
     if isinstance(value, dict):
         return {name: _plain(one) for name, one in value.items() if one is not None}
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -1,5 +1,4 @@
-"""Site: hooks for mkdocs. Some pages live outside docs/, next to what they describe; a link is
-written as it works in the repository.
+"""Site: hooks for mkdocs, which include pages outside docs/ and rewrite links for the site.
 
 mkdocs calls `on_config`, `on_files` and `on_page_markdown`.
 """
@@ -32,47 +31,47 @@ OUTSIDE = {
         for path in sorted((ROOT / "deploy" / "runbooks").glob("*.md"))
     },
 }
-"""Files of the repository, and where the site has them."""
+"""Files outside docs/, and their paths on the site."""
 
 _LINK = re.compile(r"(?P<mark>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
 _FENCE = re.compile(r"^(```\w+) \w+$", re.MULTILINE)
-"""A fence whose second word tells the tests that they shall run it; mkdocs knows the first alone.
+"""A fence with a second word for the tests, such as `run`; mkdocs knows only the first word.
 """
 _ELSEWHERE = re.compile(r"[a-z]+:", re.IGNORECASE)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """A folder at the top of the navigation stands for its pages."""
+    """Replaces folders at the top level of the navigation by their pages."""
     for one in config.nav or []:
-        for title, place in one.items():
-            if isinstance(place, str) and place.endswith("/"):
-                one[title] = _pages(place)
+        for title, path in one.items():
+            if isinstance(path, str) and path.endswith("/"):
+                one[title] = _pages(path)
     return config
 
 
 def _pages(folder: str) -> list[str]:
     ours = {path.relative_to(DOCS).as_posix() for path in (DOCS / folder).glob("*.md")}
-    return sorted(ours | {place for place in OUTSIDE.values() if place.startswith(folder)})
+    return sorted(ours | {path for path in OUTSIDE.values() if path.startswith(folder)})
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    for source, place in OUTSIDE.items():
-        files.append(File.generated(config, place, abs_src_path=str(ROOT / source)))
+    for source, path in OUTSIDE.items():
+        files.append(File.generated(config, path, abs_src_path=str(ROOT / source)))
     return files
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001  # mkdocs passes them by name
-    place = page.file.src_uri
-    source = next((ROOT / one for one, other in OUTSIDE.items() if other == place), DOCS / place)
-    return _FENCE.sub(r"\1", rewritten(markdown, source, place))
+    path = page.file.src_uri
+    source = next((ROOT / one for one, other in OUTSIDE.items() if other == path), DOCS / path)
+    return _FENCE.sub(r"\1", rewritten(markdown, source, path))
 
 
-def rewritten(markdown: str, source: Path, place: str) -> str:
-    """A page's text with its links as the site needs them: `source` is its file, `place` where the
-    site has it.
+def rewritten(markdown: str, source: Path, target_path: str) -> str:
+    """A page's text with links for the site. `source`: its file; `target_path`: its path on the
+    site.
 
-    A link to a file that the site does not have becomes the name of the file. What does not exist
-    stays, for mkdocs to report.
+    A link to a file that is not on the site becomes the name of the file. A broken link stays, for
+    mkdocs to report.
     """
 
     def link(found: re.Match[str]) -> str:
@@ -92,7 +91,7 @@ def rewritten(markdown: str, source: Path, place: str) -> str:
             return (
                 name if found["text"].strip("`") == name.strip("`") else f"{found['text']} ({name})"
             )
-        there = os.path.relpath(known, Path(place).parent)
+        there = os.path.relpath(known, Path(target_path).parent)
         return f"{found['mark']}[{found['text']}]({there}{found['anchor'] or ''})"
 
     return _LINK.sub(link, markdown)

@@ -1,3 +1,3 @@
-"""The peers, each a program of its own: it reads the topics as its documentation suggests, and
-prints one JSON line of what it did.
+"""Peers: separate programs that read the topics as their documentation suggests, and print one JSON
+line with the result.
 """

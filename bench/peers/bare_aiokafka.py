@@ -1,5 +1,4 @@
-"""aiokafka's `getmany` over the four topics, which does nothing with the records: what is left for
-everything else.
+"""aiokafka's `getmany` over the four topics, without any processing: the upper bound of the rate.
 
 python bench/peers/bare_aiokafka.py BROKER GROUP RECORDS
 """

@@ -1,5 +1,4 @@
-"""Flink SQL as its documentation shows it: a unit's alarm events of the last 10 min, counted in
-Java alone.
+"""Flink SQL as its documentation shows it: counts a unit's alarm events of the last 10 min in Java.
 
     python bench/peers/flink_sql.py BROKER GROUP CONNECTOR.jar hop|over RECORDS
 
@@ -36,8 +35,14 @@ CREATE TABLE {name} (
 )
 """
 SINK = {
-    "hop": "CREATE TABLE counts (facility STRING, unit STRING, as_of TIMESTAMP(3), alarms BIGINT) WITH ('connector' = 'blackhole')",
-    "over": "CREATE TABLE counts (facility STRING, unit STRING, as_of TIMESTAMP_LTZ(3), alarms BIGINT) WITH ('connector' = 'blackhole')",
+    "hop": """
+CREATE TABLE counts (facility STRING, unit STRING, as_of TIMESTAMP(3), alarms BIGINT)
+WITH ('connector' = 'blackhole')
+""",
+    "over": """
+CREATE TABLE counts (facility STRING, unit STRING, as_of TIMESTAMP_LTZ(3), alarms BIGINT)
+WITH ('connector' = 'blackhole')
+""",
 }
 QUERY = {
     "hop": """
@@ -49,7 +54,8 @@ GROUP BY facility, unit, window_start, window_end
     "over": """
 INSERT INTO counts
 SELECT facility, unit, happened, COUNT(*) OVER (
-    PARTITION BY facility, unit ORDER BY happened RANGE BETWEEN INTERVAL '10' MINUTE PRECEDING AND CURRENT ROW
+    PARTITION BY facility, unit ORDER BY happened
+    RANGE BETWEEN INTERVAL '10' MINUTE PRECEDING AND CURRENT ROW
 )
 FROM {name}
 """,
@@ -74,7 +80,7 @@ def main(broker: str, group: str, connector: str, query: str, records: int) -> N
     began = time.perf_counter()
     tables.execute_sql(QUERY[query].format(name="alarms")).wait()
     print(json.dumps({"records": records, "seconds": time.perf_counter() - began}), flush=True)
-    time.sleep(60)  # the parent kills us when it has read the line
+    time.sleep(60)  # the parent process kills this one when it has read the line
 
 
 if __name__ == "__main__":

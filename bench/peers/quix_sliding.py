@@ -3,8 +3,8 @@ events.
 
     python bench/peers/quix_sliding.py BROKER GROUP SECONDS
 
-State is kept by message key, so the stream is grouped by unit first, through a topic of Quix' own.
-Counted are records that have passed the window; the clock starts with the first of them.
+State is kept by message key, so the stream is grouped by unit first, through a topic of Quix
+itself. Records count when they have passed the window; the clock starts with the first of them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main(broker: str, group: str, limit: float) -> None:
         seconds = time.perf_counter() - began
         if seconds >= limit:
             print(json.dumps({"records": seen, "seconds": seconds}), flush=True)
-            time.sleep(60)  # the parent kills us when it has read the line
+            time.sleep(60)  # the parent process kills this one when it has read the line
 
     alarms = app.dataframe(app.topic("alarms", value_deserializer="json"))
     by_unit = alarms.group_by(lambda alarm: f"{alarm['facility']}/{alarm['unit']}", name="unit")

@@ -3,8 +3,8 @@
     python bench/peers/stock_faust.py BROKER GROUP SECONDS nothing|plain|hopping
 
 `nothing`: the agent reads each event. `plain`: a count per unit in a table. `hopping`: the same in
-windows of 10 min that begin each minute, by the records' timestamps. It works for SECONDS from its
-first event on, prints, and waits to be killed.
+windows of 10 min that begin each minute, by the records' timestamps. It runs for SECONDS from its
+first event, prints the result, and waits to be killed.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def create_app(broker: str, group: str, limit: float, mode: str) -> faust.App:
 
 
 def limit_reached() -> None:
-    """What is measured is over: the parent kills us when it has read the line."""
+    """The measurement is over: the parent process kills this one when it has read the line."""
     time.sleep(60)
 
 

@@ -1,9 +1,8 @@
-"""A day and a bit of the demo's hospital as blocks of a Prometheus, as if it had scraped a worker
-all the time.
+"""Backfill: 25 hours of the demo's hospital as Prometheus blocks, as if a worker had been scraped.
 
-`python -m grafana.preview.past FOLDER` makes them, within a minute or two; `prometheus
---storage.tsdb.path=FOLDER` serves them. The numbers are the engine's and the lines the exporter's;
-what is made up is the moment of each scrape, and the labels of its target.
+`python -m grafana.preview.past FOLDER` writes the blocks within two minutes; `prometheus
+--storage.tsdb.path=FOLDER` serves them. The engine computes the numbers and the exporter writes the
+lines; only the scrape times and the labels of the target are invented.
 """
 
 from __future__ import annotations
@@ -34,16 +33,14 @@ from streams.simulator.hospital import DAY, Storm, Ward
 from streams.simulator.perturbations import Record
 
 STEP = 2 * MINUTE
-"""Between scrapes."""
+"""The scrape interval."""
 SHOWN = 25 * HOUR
-"""A shift, the one before to compare with, and a little."""
+"""A shift, the one before it for comparison, and an hour more."""
 TARGET = 'instance="worker:9464",job="alarm-fatigue"'
 
 
 def ward() -> tuple[Ward, int]:
-    """The hospital, and the moment it ends (ms): of yesterday, with a storm in one unit, and an
-    earlier one in another.
-    """
+    """Yesterday's hospital and its end (ms), with storms in two units."""
     now = int(time.time() * 1000)
     end = (now - DAY) // DAY * DAY + 15 * HOUR + 20 * MINUTE
     storms = (
@@ -55,7 +52,7 @@ def ward() -> tuple[Ward, int]:
 
 
 def exposed(records: Iterable[Record], begin: int, end: int) -> Iterator[str]:
-    """The samples of every scrape from `begin` on, by time; each line with its moment."""
+    """The samples of every scrape in [`begin`, `end`] (ms), by time, with their timestamps."""
     policy, key = Policy(), secrets.token_bytes(32)
     engine = Engine(policy)
     exposition = Exposition(

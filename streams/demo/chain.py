@@ -1,8 +1,8 @@
-"""Chain: Prometheus and Alertmanager as child processes on loopback, with the files that we ship,
-in a shorter time.
+"""Chain: Prometheus and Alertmanager as child processes on loopback, with the shipped files, in
+fast motion.
 
-What is waited for is divided by `faster`: holds and ranges of rules, how long Alertmanager groups
-and pauses, and the heartbeat. Not when a page would be repeated, and not what an alert says.
+These times are divided by `faster`: holds and ranges of rules, Alertmanager's grouping intervals,
+and the heartbeat. The repeat interval of pages and the texts of alerts stay as they are.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _DURATION = r"(?:\d+(?:ms|[smhdw]))+"
 
 
 class ChainError(Exception):
-    """Prometheus or Alertmanager cannot run: one line, and what to do about it."""
+    """Prometheus or Alertmanager cannot run: one line that includes the remedy."""
 
 
 def shortened(duration: str, faster: float, least: float = 0.0) -> str:
-    """A duration of Prometheus', divided, of no less than `least` seconds.
+    """A Prometheus duration divided by `faster`, but at least `least` seconds.
 
     >>> shortened("10m", 60), shortened("1h30m", 1), shortened("15s", 60, least=1)
     ('10000ms', '5400000ms', '1000ms')
@@ -49,10 +49,9 @@ def shortened(duration: str, faster: float, least: float = 0.0) -> str:
     return f"{round(1000 * max(seconds / faster, least))}ms"
 
 
-def hurried_rules(content: Any, faster: float, interval: float) -> Any:
-    """A file of rules that is looked at every `interval` seconds.
-
-    Ranges keep at least four of these.
+def accelerated_rules(content: Any, faster: float, interval: float) -> Any:
+    """A rule file for evaluation every `interval` seconds. Ranges contain at least four
+    intervals.
     """
     content = copy.deepcopy(content)
     for group in content["groups"]:
@@ -60,13 +59,13 @@ def hurried_rules(content: Any, faster: float, interval: float) -> Any:
         for rule in group["rules"]:
             for name in {"for", "keep_firing_for"} & rule.keys():
                 rule[name] = shortened(str(rule[name]), faster)
-            rule["expr"] = _hurried(rule["expr"], faster, interval)
+            rule["expr"] = _accelerated(rule["expr"], faster, interval)
     return content
 
 
-def _hurried(expression: str, faster: float, interval: float) -> str:
+def _accelerated(expression: str, faster: float, interval: float) -> str:
     """
-    >>> _hurried("count_over_time((up offset 1m)[1h:1m]) + rate(up[2m])", 60, 1)
+    >>> _accelerated("count_over_time((up offset 1m)[1h:1m]) + rate(up[2m])", 60, 1)
     'count_over_time((up offset 1000ms)[60000ms:1000ms]) + rate(up[4000ms])'
     """
     found = re.sub(
@@ -87,8 +86,8 @@ def _hurried(expression: str, faster: float, interval: float) -> str:
 def prometheus_config(
     content: Any, worker: str, itself: str, alertmanager: str, rules: str, interval: float
 ) -> Any:
-    """The shipped one with other targets (HOST:PORT), scraping and looking every `interval`
-    seconds.
+    """The shipped configuration with other targets (HOST:PORT) that scrapes and evaluates every
+    `interval` seconds.
     """
     content = copy.deepcopy(content)
     often = f"{round(1000 * interval)}ms"
@@ -111,8 +110,8 @@ def prometheus_config(
 def alertmanager_config(
     content: Any, gateway: str, secrets: Mapping[str, Path], templates: str, faster: float
 ) -> Any:
-    """The shipped one, with webhooks to `gateway` (http://HOST:PORT/) and `secrets` in place of
-    those of /run/secrets, by name.
+    """The shipped configuration with webhooks to `gateway` (http://HOST:PORT/), and `secrets` by
+    name instead of those in /run/secrets.
     """
     content = copy.deepcopy(content)
     content["templates"] = [templates]
@@ -142,7 +141,7 @@ def alertmanager_config(
 
 
 class Server:
-    """One of the two, from its start until `stop`."""
+    """A Prometheus or Alertmanager process, from its start until `stop`."""
 
     def __init__(self, name: str, command: list[str], folder: Path, port: int) -> None:
         self.address = f"{HOST}:{port}"
@@ -156,12 +155,12 @@ class Server:
             raise
 
     def check(self) -> None:
-        """Raises `ChainError` if it has ended."""
+        """Raises `ChainError` if the process has ended."""
         if self.process.poll() is not None:
-            words = processes.telling_line(self._log.read_text(errors="replace"), mark="err=")
+            last = processes.diagnostic_line(self._log.read_text(errors="replace"), mark="err=")
             raise ChainError(
                 f"{self.name} exited with status {self.process.returncode}; its last log line: "
-                f"{words}"
+                f"{last}"
             )
 
     def _wait_until_ready(self) -> None:
@@ -217,8 +216,8 @@ def start_prometheus(
     """Prometheus with the shipped configuration and rules. `worker`, `alertmanager`: HOST:PORT."""
     (folder / "rules").mkdir(parents=True, exist_ok=True)
     for path in sorted((DEPLOY / "prometheus" / "rules").glob("*.yml")):
-        hurried = hurried_rules(_shipped(f"prometheus/rules/{path.name}"), faster, interval)
-        (folder / "rules" / path.name).write_text(yaml.safe_dump(hurried))
+        accelerated = accelerated_rules(_shipped(f"prometheus/rules/{path.name}"), faster, interval)
+        (folder / "rules" / path.name).write_text(yaml.safe_dump(accelerated))
     port = free_port()
     itself = f"{HOST}:{port}"
     shipped = _shipped("prometheus/prometheus.yml")
@@ -240,7 +239,7 @@ def start_prometheus(
 
 
 def check() -> None:
-    """Raises `ChainError` if anything is missing: the programs, or the files."""
+    """Raises `ChainError` if the programs or the shipped files are missing."""
     for names in (_PROMETHEUS, _ALERTMANAGER):
         program(*names)
     if not (DEPLOY / "alertmanager").is_dir():
@@ -251,7 +250,7 @@ def check() -> None:
 
 
 def program(*names: str) -> str:
-    """The first of the programs that is there. Raises `ChainError`."""
+    """The path of the first of the programs that exists. Raises `ChainError`."""
     for name in names:
         if (path := shutil.which(name)) is not None:
             return path

@@ -1,4 +1,4 @@
-"""The simulated hospitals of the demo: one lived in time-lapse, one in the present."""
+"""Hospital: the simulated hospitals of the demo, one in time-lapse and one in real time."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ keep records for a week.
 BEGINS = 18 * HOUR + 30 * MINUTE
 """The time of day at which the time-lapse begins: half an hour before the night shift."""
 STORM_BEGAN = 6 * MINUTE
-"""With pages: how long ago the storm began, so that an overload follows soon after the first numbers.
-"""
+"""With pages: how long ago the storm began, so that an overload follows soon after the start."""
 STORM_LASTS = 2 * MINUTE
 """With pages: how much longer the storm lasts. Its end is reported within a quarter of an hour,
 because its alarms stay in the 10 min window.

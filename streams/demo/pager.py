@@ -28,7 +28,7 @@ INTERVAL = 5.0  # seconds between Prometheus' scrapes, and their timeout
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """`at`: seconds since the epoch."""
+    """A page and the time at which it arrived (`at`, seconds since the epoch)."""
 
     at: float
     page: Page
@@ -46,7 +46,7 @@ class Arrived:
 
     @property
     def plain(self) -> Iterator[str]:
-        """As lines for a file, or for a terminal's scroll-back."""
+        """The page as lines for a file or the terminal's scrollback."""
         yield f"page, {self.head}:"
         yield from (f"  {line}" for line in self.lines)
 

@@ -1,4 +1,4 @@
-"""Demo: a simulated hospital in time-lapse, its broker and worker, and their numbers as a live table.
+"""Run: a simulated hospital in time-lapse, its broker and worker, and a live table of the numbers.
 
 The simulated days lie in the past, and so do the Kafka timestamps of their records (see
 `simulator.output.messages`). At any speed, no record is dated in the future, which Kafka would
@@ -48,13 +48,12 @@ from streams.simulator import simulate
 from streams.simulator.output import messages, rename
 
 PORT = 9464
-"""The port of /metrics, if it is free: the worker's default, which is common for exporters.
-"""
+"""The port of /metrics if it is free: the worker's default, which other exporters may use, too."""
 REFRESH = 1.0  # seconds between scrapes
-PATIENCE = 60.0  # seconds for which no record is taken in before the first numbers
-# seconds without a record, of which even at the clock's own pace there is one every few
+PATIENCE = 60.0  # seconds without a processed record before the first numbers
+# seconds without a record; even in real time there is one every few seconds
 QUIET = 30.0
-QUIET_PRESENT = 180.0  # the same of the quieter hospital with pages
+QUIET_PRESENT = 180.0  # the same for the quieter hospital with pages
 _SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
@@ -80,10 +79,10 @@ class Options:
 
 
 def run(options: Options, console: Console) -> None:
-    """Show the demo until its time is over or somebody stops it. Raises `DemoError`."""
+    """Show the demo until its time is over or it is stopped. Raises `DemoError`."""
     began = time.monotonic()
-    # Libraries that miss a broker say so in lines of their own, across the table; what matters, we
-    # report.
+    # Libraries log to the terminal when a broker is missing, across the table. The demo reports
+    # errors itself.
     logging.getLogger().addHandler(logging.NullHandler())
     with _interruptible(), ExitStack() as stack:
         try:
@@ -106,7 +105,7 @@ def run(options: Options, console: Console) -> None:
         ) as error:
             raise DemoError(str(error)) from None
         finally:
-            for number in _SIGNALS:  # whoever is impatient now would only leave things behind
+            for number in _SIGNALS:  # a second signal would interrupt the clean-up
                 signal.signal(number, signal.SIG_IGN)
     with contextlib.suppress(OSError):  # the terminal may be gone
         console.print("stopped")
@@ -114,7 +113,7 @@ def run(options: Options, console: Console) -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """SIGTERM and a closed terminal end things as Ctrl-C does: with everything stopped."""
+    """SIGTERM and a closed terminal raise KeyboardInterrupt, as Ctrl-C does."""
     before = {number: signal.signal(number, signal.default_int_handler) for number in _SIGNALS}
     try:
         yield
@@ -124,12 +123,12 @@ def _interruptible() -> Iterator[None]:
 
 
 def _start(options: Options, console: Console, stack: ExitStack) -> Demo:
-    """Broker, topics and worker, up or on their way; `stack` stops them in reverse."""
+    """Start broker, topics and worker; `stack` stops them in reverse order."""
     port = _port(options.port)
     directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="alarm-fatigue-demo-")))
     broker = stack.enter_context(EmbeddedBroker()) if options.broker is None else None
-    # A group of its own each time, for the state of another hospital would be in the way. One
-    # facility fills one partition.
+    # A new group each time, because it must not restore the state of another hospital. One
+    # partition is enough for one facility.
     group = f"alarm-fatigue-demo-{secrets.token_hex(4)}"
     if broker is None:
         settings, facility = (
@@ -174,7 +173,7 @@ def _port(wanted: int | None) -> int:
 
 
 def _forget(settings: Settings) -> None:
-    """Leave no topic of this group's on a Kafka that is not ours."""
+    """Delete this group's checkpoint topic from an existing Kafka."""
     from kafka.admin import KafkaAdminClient
 
     with contextlib.suppress(KafkaError, OSError):
@@ -190,7 +189,7 @@ def _forget(settings: Settings) -> None:
 
 
 class Demo:
-    """Everything started: publishes the hospital, and shows what the worker makes of it."""
+    """The started demo: publishes the hospital's records, and shows the worker's numbers."""
 
     def __init__(
         self,
@@ -209,12 +208,12 @@ class Demo:
         self._worker = worker
         self._broker = broker
         self._pager = pages
-        # when the last scrapes were made, and the records taken in by then
-        self._taken: deque[tuple[float, int]] = deque(maxlen=6)
-        self._moved = (0.0, 0)  # since when it is that number
+        # times of the last scrapes, and the records processed by then
+        self._processed: deque[tuple[float, int]] = deque(maxlen=6)
+        self._changed = (0.0, 0)  # when the number of records last changed, and that number
 
     async def show(self, began: float) -> None:
-        """Until it is over. `began`: when the command was given, on the monotonic clock."""
+        """Publish and show until the end. `began`: start of the command on the monotonic clock."""
         stop = asyncio.Event()
         for number in _SIGNALS:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -242,13 +241,13 @@ class Demo:
                             f"{self._pager.addresses}; their waiting times are a tenth of the "
                             "real ones"
                         )
-                        # by the wall clock, a worker's first numbers may be a second old
+                        # starting the pager took time, so scrape again
                         first = await self._scrape(session) or first
                     last = await self._follow(session, publishing, stop, first)
                     self._say(f"{last.records:,} records processed")
         finally:
             publishing.cancel()
-            # the producer says goodbye, if anybody listens
+            # time for the producer to close its connection
             await asyncio.wait([publishing], timeout=3)
 
     async def _first(
@@ -258,23 +257,23 @@ class Demo:
         stop: asyncio.Event,
         begins: int,
     ) -> Snapshot | None:
-        """The first numbers that hold: with a day taken in. None if stopped before."""
-        taken, since = 0, time.monotonic()
+        """The first numbers after a whole day has been processed. None if stopped before."""
+        processed, since = 0, time.monotonic()
         while not stop.is_set():
             self._check(publishing)
             snapshot = await self._scrape(session)
-            if snapshot is not None and snapshot.records > taken:
-                self._taken.append((time.monotonic(), snapshot.records))
+            if snapshot is not None and snapshot.records > processed:
+                self._processed.append((time.monotonic(), snapshot.records))
                 if snapshot.units and (snapshot.watermark or 0) * 1000 >= begins - MINUTE:
                     return snapshot
-                taken, since = snapshot.records, time.monotonic()
+                processed, since = snapshot.records, time.monotonic()
             if time.monotonic() - since > PATIENCE:
                 raise DemoError(
                     f"the worker processed no record for {PATIENCE:.0f} s; its last log line: "
-                    f"{self._worker.last_words()}"
+                    f"{self._worker.last_log_line()}"
                 )
-            # each answer takes time from what it waits for
-            await _pause(stop, 0.5 if taken else 0.1)
+            # scrapes slow the worker down
+            await _pause(stop, 0.5 if processed else 0.1)
         return None
 
     async def _follow(
@@ -284,7 +283,7 @@ class Demo:
         stop: asyncio.Event,
         snapshot: Snapshot,
     ) -> Snapshot:
-        """Show the numbers, second by second, and return the last ones."""
+        """Show the numbers every second, and return the last ones."""
         began = answered = now = time.monotonic()
         with screen(self._console) as shown:
             while True:
@@ -315,12 +314,12 @@ class Demo:
     def _status(self, snapshot: Snapshot, now: float, answered: float) -> Status:
         """`answered`: when the worker last answered; both on the monotonic clock."""
         if answered == now:
-            self._taken.append((now, snapshot.records))
-        (since, before), (until, taken) = self._taken[0], self._taken[-1]
-        throughput = (taken - before) / (until - since) if until > since else 0.0
-        if taken != self._moved[1]:
-            self._moved = (now, taken)
-        still = now - self._moved[0]
+            self._processed.append((now, snapshot.records))
+        (since, before), (until, processed) = self._processed[0], self._processed[-1]
+        throughput = (processed - before) / (until - since) if until > since else 0.0
+        if processed != self._changed[1]:
+            self._changed = (now, processed)
+        still = now - self._changed[0]
         quiet = QUIET if self._pager is None else QUIET_PRESENT
         trouble = f"no record for {still:.0f} s; check the broker" if still > quiet else ""
         if answered < now:
@@ -328,11 +327,11 @@ class Demo:
         return Status(self._facility, self._options.speed, throughput, self._worker.page, trouble)
 
     def _check(self, publishing: asyncio.Task[int]) -> None:
-        """Raises if anything has failed."""
+        """Raises the error if the broker, the worker, the pager or the publisher has failed."""
         if self._broker is not None and self._broker.pid is None:
             raise DemoError(
                 "the embedded broker exited; its last log line: "
-                f"{processes.telling_line(self._broker.log.read_text(errors='replace'))}"
+                f"{processes.diagnostic_line(self._broker.log.read_text(errors='replace'))}"
             )
         self._worker.check()
         if self._pager is not None:
@@ -341,7 +340,7 @@ class Demo:
             publishing.result()
 
     async def _scrape(self, session: aiohttp.ClientSession) -> Snapshot | None:
-        """None: no answer."""
+        """The numbers of the facility; None if the worker does not answer."""
         try:
             async with session.get(self._worker.metrics) as response:
                 return read(await response.text(), self._facility)

@@ -1,5 +1,5 @@
-"""Screen: where the table is shown as it changes - the whole of a terminal, or lines where there is
-none - and saved as a picture.
+"""Screen: shows the table on a whole terminal, or as lines where there is none, and saves it as a
+picture.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from streams.demo.snapshot import Snapshot
 from streams.demo.table import WIDE, Status, plain, render
 
 REPORT_EVERY = 10.0
-"""Seconds between reports in lines."""
+"""Seconds between reports as lines."""
 TURN = 8.0
-"""Seconds for which clinicians stay who share the room with others."""
+"""Seconds for which each page of clinicians is shown if not all fit."""
 _PAGES = 1 / 3
 """Share of the terminal's lines that pages may take."""
 
 
 class Screen(Protocol):
-    """Shows one snapshot after another, until it is left."""
+    """A context manager that shows one snapshot after another."""
 
     def __enter__(self) -> Self: ...
 
@@ -45,7 +45,7 @@ class Screen(Protocol):
 
 
 def screen(console: Console) -> Screen:
-    """What suits the console: a dumb terminal cannot go back to where it has been, either."""
+    """A screen for the console; a dumb terminal gets lines, because it cannot move its cursor."""
     return (
         _Terminal(console)
         if console.is_terminal and not console.is_dumb_terminal
@@ -54,11 +54,11 @@ def screen(console: Console) -> Screen:
 
 
 class _Terminal:
-    """The terminal's other page, which leaves what was there before as it was."""
+    """The terminal's alternate screen, which leaves its earlier content as it was."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        # Drawn when there are numbers, not by a thread: nothing else moves.
+        # Redrawn when there are new numbers, so no refresh thread is needed.
         self._live = Live(console=console, screen=True, auto_refresh=False)
         self._arrived: Sequence[Arrived] = ()
 
@@ -73,7 +73,7 @@ class _Terminal:
         trace: TracebackType | None,
     ) -> None:
         self._live.stop()
-        # which are worth more than a moment
+        # Pages stay visible after the demo.
         for line in (line for one in self._arrived for line in one.plain):
             self._console.print(line, soft_wrap=True)
 
@@ -88,10 +88,12 @@ class _Terminal:
 
 
 class _Lines:
+    """Lines for a file, a pipe or a dumb terminal."""
+
     def __init__(self, console: Console) -> None:
         self._console = console
         self._due = 0.0
-        self._said = 0
+        self._printed = 0
 
     def __enter__(self) -> Self:
         return self
@@ -107,10 +109,10 @@ class _Lines:
     def show(
         self, snapshot: Snapshot, status: Status, elapsed: float, arrived: Sequence[Arrived] = ()
     ) -> None:
-        for one in arrived[self._said :]:
+        for one in arrived[self._printed :]:
             for line in one.plain:
                 self._console.print(line, soft_wrap=True)
-        self._said = len(arrived)
+        self._printed = len(arrived)
         if elapsed >= self._due:
             self._due = elapsed + REPORT_EVERY
             for line in plain(snapshot, status):
@@ -118,11 +120,11 @@ class _Lines:
 
 
 def save_picture(snapshot: Snapshot, status: Status, path: Path) -> None:
-    """The table as an SVG file, with room for everybody. Raises `OSError`."""
+    """Save the table with all clinicians as an SVG file. Raises `OSError`."""
     console = Console(
         record=True, width=WIDE, file=StringIO(), force_terminal=True, color_system="truecolor"
     )
     console.print(render(snapshot, status, WIDE, height=1000))
     picture = console.export_svg(title="alarm-fatigue demo")
-    # fonts of other hosts: the viewer's own will do
+    # Without web fonts, so that the picture loads nothing from other hosts.
     path.write_text(re.sub(r"@font-face\s*{.*?}", "", picture, flags=re.DOTALL))

@@ -1,6 +1,4 @@
-"""Snapshot: what a worker's /metrics says of one facility, as rows. It knows metric names; it knows
-nothing of how rows are shown.
-"""
+"""Snapshot: the metrics of one facility from a worker's /metrics, as rows for the table."""
 
 from __future__ import annotations
 
@@ -13,9 +11,9 @@ from streams.metrics.definitions import PREFIX
 
 @dataclass(frozen=True, slots=True)
 class UnitRow:
-    """Counts of alarms by window, and what goes with them.
+    """The numbers of one unit; alarms are counted by window.
 
-    A share that is None: too few classified alarms to say.
+    `nonactionable_12h` is None if too few alarms are classified.
     """
 
     unit: str
@@ -28,17 +26,17 @@ class UnitRow:
     open_alarms: int
     unassigned_1h: int
     state: int
-    """A place in `STATES`."""
+    """Index into `STATES`."""
 
     @property
     def rate(self) -> float | None:
-        """Alarms per clinician on duty and 10 min; None: nobody is on duty."""
+        """Alarms in 10 min per clinician on duty; None if nobody is on duty."""
         return self.alarms_10m / self.clinicians if self.clinicians else None
 
 
 @dataclass(frozen=True, slots=True)
 class ClinicianRow:
-    """The same of one clinician, under the pseudonym that the worker shows."""
+    """The numbers of one clinician, under the worker's pseudonym."""
 
     unit: str
     clinician: str
@@ -48,7 +46,7 @@ class ClinicianRow:
     alarms_1h: int
     alarms_2h: int
     protected_1h: float | None
-    """None: hardly any duty yet."""
+    """None: on duty for less than 5 min of the hour."""
     nonactionable_2h: float | None
     state: int
 
@@ -57,8 +55,8 @@ class ClinicianRow:
 class Snapshot:
     """One scrape.
 
-    `watermark` in seconds since the epoch; `records` taken in and `lag` (not yet) are the whole
-    worker's.
+    `watermark` is in seconds since the epoch. `records` (processed) and `lag` (unread) are those of
+    the whole worker.
     """
 
     watermark: float | None
@@ -66,7 +64,7 @@ class Snapshot:
     lag: int
     units: tuple[UnitRow, ...]
     clinicians: tuple[ClinicianRow, ...]
-    """Those with beds now, by unit, then pseudonym: this is no ranking."""
+    """Clinicians with a bed, sorted by unit and pseudonym, never by load."""
 
 
 def read(exposition: str, facility: str) -> Snapshot:
@@ -89,18 +87,18 @@ def read(exposition: str, facility: str) -> Snapshot:
     ]
     clinicians = [
         ClinicianRow(
-            *who,
-            int(found["clinician_beds", *who]),
-            found["clinician_acuity", *who],
-            int(found["clinician_alarms", *who, "10m"]),
-            int(found["clinician_alarms", *who, "1h"]),
-            int(found["clinician_alarms", *who, "2h"]),
-            found.get(("clinician_protected_ratio", *who, "1h")),
-            found.get(("clinician_nonactionable_ratio", *who, "2h")),
-            int(found["clinician_overload_state", *who]),
+            *holder,
+            int(found["clinician_beds", *holder]),
+            found["clinician_acuity", *holder],
+            int(found["clinician_alarms", *holder, "10m"]),
+            int(found["clinician_alarms", *holder, "1h"]),
+            int(found["clinician_alarms", *holder, "2h"]),
+            found.get(("clinician_protected_ratio", *holder, "1h")),
+            found.get(("clinician_nonactionable_ratio", *holder, "2h")),
+            int(found["clinician_overload_state", *holder]),
         )
-        for who in found.holders("clinician_beds")
-        if found["clinician_beds", *who]
+        for holder in found.holders("clinician_beds")
+        if found["clinician_beds", *holder]
     ]
     watermark = found.get(("watermark_timestamp_seconds",))
     return Snapshot(
@@ -113,16 +111,13 @@ def read(exposition: str, facility: str) -> Snapshot:
 
 
 class _Found:
-    """Samples by name, unit, clinician and window, summed over all other labels; what is not there
-    counts as 0.
-    """
+    """Samples by name, unit, clinician and window, summed over all other labels; 0 if missing."""
 
     def __init__(self, exposition: str, facility: str) -> None:
         self._values: dict[tuple[str, ...], float] = {}
         for family in text_string_to_metric_families(exposition):
             for name, labels, value, *_ in family.samples:
-                # Technical alarms are left out of the share, as in the studies whose shares people
-                # know.
+                # The share without technical alarms, as in the well-known studies.
                 if (
                     labels.get("facility", facility) == facility
                     and labels.get("scope", "clinical") == "clinical"

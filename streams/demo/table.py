@@ -27,10 +27,8 @@ WIDE = 100
 """Columns that the full table needs. With fewer, gaps are narrower and pseudonyms shorter."""
 _HEADER_LINES = 2  # of either table
 _GAPS = 3  # blank lines, where there is room
-
-
 COLOURS = ("#009E73", "#E69F00", "#D55E00")
-"""Of `STATES`."""
+"""The colours of `STATES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +48,9 @@ class Status:
 def render(
     snapshot: Snapshot, status: Status, width: int, height: int, turn: int = 0
 ) -> RenderableType:
-    """The whole screen, in at most `height` lines. If not all clinicians fit, pages of them alternate;
-    `turn` is the number of the current page.
+    """The whole screen, in at most `height` lines.
+
+    If not all clinicians fit, pages of them alternate; `turn` is the number of the current page.
     """
     wide = width >= WIDE
     head, caption = _head(snapshot, status, width), _caption(width)
@@ -91,15 +90,15 @@ def _head(snapshot: Snapshot, status: Status, width: int) -> list[Text]:
         Text(speed),
     ]
     if status.trouble:
-        news = [status.trouble]
+        second = [status.trouble]
     else:
-        news = [
+        second = [
             f"{status.throughput:,.0f} records/s",
             f"{snapshot.lag:,} waiting",
             status.address,
             "Ctrl-C stops all",
         ]
-    return [*_flow(title, width, "   "), *_flow([Text(one) for one in news], width, "   ")]
+    return [*_flow(title, width, "   "), *_flow([Text(one) for one in second], width, "   ")]
 
 
 def _clock(snapshot: Snapshot) -> str:
@@ -132,7 +131,7 @@ def _caption(width: int) -> list[Text]:
 
 
 def _flow(pieces: Sequence[Text], width: int, between: str = "  ") -> list[Text]:
-    """The pieces one after another, none of them broken, on as many lines as it takes."""
+    """The pieces one after another on as many lines as needed; no piece is broken."""
     lines: list[Text] = []
     for piece in pieces:
         if lines and lines[-1].cell_len + len(between) + piece.cell_len <= width:
@@ -208,12 +207,12 @@ def _clinician_table(rows: Sequence[ClinicianRow], wide: bool) -> Table:
 
 
 def _table(wide: bool, *headers: str) -> Table:
-    """First and last column to the left, numbers to the right."""
+    """An empty table: first and last column left-aligned, numbers right-aligned."""
     table = Table(
         box=None, padding=(0, 2 if wide else 1, 0, 0), pad_edge=False, header_style="bold"
     )
-    for place, header in enumerate(headers):
-        ends = place in (0, len(headers) - 1)
+    for index, header in enumerate(headers):
+        ends = index in (0, len(headers) - 1)
         table.add_column(
             header, justify="left" if ends else "right", no_wrap=True, overflow="ellipsis"
         )

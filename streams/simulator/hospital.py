@@ -1,7 +1,6 @@
-"""The simulated hospital: its settings, its layout, and who cares for which bed in each shift.
+"""Hospital: settings and layout of the simulated hospital, and the roster of each shift.
 
-It knows nothing of alarms. Times are integer milliseconds since the Unix epoch; the hospital's
-clock shows UTC.
+Times are integer milliseconds since the Unix epoch; the hospital's clock shows UTC.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ Ints = npt.NDArray[np.int64]
 DAY = 24 * HOUR
 _LATEST_CHARTING = 60 * MINUTE  # after an assignment began
 _CORRECTED_WITHIN = 30 * MINUTE
-_EARLY_CHARTING = 15 * MINUTE  # before an assignment begins: what charting in time means here
+_EARLY_CHARTING = 15 * MINUTE  # at most, before an assignment begins, if it is charted in time
 
 
 class Draft(NamedTuple):
-    """A record as its producer made it, at `at`, before the network has its way."""
+    """A record that its producer made at `at`, before the network delays or repeats it."""
 
     at: int
     topic: Topic
@@ -35,8 +34,8 @@ class Draft(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Storm:
-    """For `duration` ms from `start`, `unit` (None: every unit) of `facility` (None: every one)
-    makes `factor` times its alarms.
+    """For `duration` ms from `start`, `unit` (None: all) of `facility` (None: all) has `factor`
+    times its usual alarms.
     """
 
     start: int
@@ -54,10 +53,11 @@ class Storm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ward:
-    """What to simulate. The defaults are the 77 intensive-care beds of Drew 2014, undisturbed.
+    """The settings of a simulation. The defaults are the 77 intensive-care beds of Drew 2014,
+    undisturbed.
 
-    `units` counts those of one facility, `beds` those of one unit; units take `profiles` in turn.
-    Shares are 0 to 1.
+    `units` is the number per facility, `beds` the number per unit; units take `profiles` in turn.
+    Shares are 0 to 1. Raises `ValueError` for values out of range.
     """
 
     seed: int = 1
@@ -71,23 +71,23 @@ class Ward:
     profiles: tuple[ProfileName, ...] = ("micu",)
     alarms_per_bed_day: float = cal.AUDIBLE_PER_BED_DAY
     storms: float | tuple[Storm, ...] = 0.0
-    """Unit-wide bursts: so many per unit and day, at random; or exactly these."""
+    """Unit-wide bursts: the mean number per unit and day, at random; or exactly these."""
     chattering_sensors: int = 0
-    """Sensors of each facility that come loose and back several times a minute, for five minutes of
-    every hour.
+    """Loose sensors per facility, which alarm several times a minute for five minutes of every
+    hour.
     """
     understaffed_nights: float = 0.0
-    """Share of (unit, night)s with half the nurses."""
+    """Share of the nights of each unit with half the nurses."""
     duplicates: float = 0.0
     """Share of records delivered twice."""
     late: float = 0.0
-    """Share of alarm events and responses delivered 1 to 9 min after they happened, within the
-    usual allowance.
+    """Share of alarm events and responses delivered 1 to 9 min late, within the default allowed
+    lateness.
     """
     late_beyond: float = 0.0
-    """Share of them delivered 15 to 60 min after, beyond it."""
+    """Share of them delivered 15 to 60 min late, beyond it."""
     late_charting: float = 0.0
-    """Share of assignments charted up to 60 min late, under a wrong name, and then corrected."""
+    """Share of assignments charted up to 60 min late with a wrong name, and then corrected."""
     adjudicated: float = 0.2
     """Share of arrhythmia alarms that are labelled later."""
 
@@ -116,7 +116,7 @@ class Ward:
                 raise ValueError(f"{name}: expected a share, 0 to 1")
         if self.late + self.late_beyond > 1:
             raise ValueError(
-                "late, late_beyond: expected at most 1 together, since a record is late in one way"
+                "late, late_beyond: expected at most 1 together, because they exclude each other"
             )
         if not 0 < self.alarms_per_bed_day <= 10_000:
             raise ValueError("alarms_per_bed_day: expected more than 0, up to 10000")
@@ -168,7 +168,7 @@ class Unit(NamedTuple):
 
 
 def shift_at(moment: int) -> int:
-    """Number of the shift that `moment` falls in; odd ones are nights. Shift n is [shift_start(n),
+    """The number of the shift at `moment`; odd ones are nights. Shift n is [shift_start(n),
     shift_start(n + 1)).
     """
     return (moment - cal.DAY_BEGINS) // cal.SHIFT
@@ -179,8 +179,8 @@ def shift_start(shift: int) -> int:
 
 
 class Shift(NamedTuple):
-    """Who is at each bed (by bed number): `key` numbers the nurse, `nurse` and `charge` are the
-    ids.
+    """The staff of a shift, by bed number: `key` is the number of the nurse; `nurse` and `charge`
+    are ids.
     """
 
     start: int
@@ -190,20 +190,20 @@ class Shift(NamedTuple):
 
 
 class Roster:
-    """Draws the shifts of one facility, which must be asked for in order."""
+    """Draws the shifts of one facility, which must be drawn in order."""
 
     def __init__(self, ward: Ward, facility: int, rng: np.random.Generator) -> None:
         self._ward, self._facility, self._rng = ward, facility, rng
-        self._nurses = -(-ward.beds // ward.beds_per_nurse)  # a unit and shift, when fully staffed
+        self._nurses = -(-ward.beds // ward.beds_per_nurse)  # per unit and fully staffed shift
         self._charted = 0
 
     def draw(self, shift: int, acuity: Floats) -> tuple[Shift, list[Draft]]:
-        """The shift, and what is charted about it. `acuity`: of the patient in each bed."""
+        """The shift and its records of assignments. `acuity`: of the patient in each bed."""
         ward = self._ward
         drawn = Shift(shift_start(shift), np.zeros(ward.units * ward.beds, np.int64), [], [])
         drafts: list[Draft] = []
         for index, unit in enumerate(ward.layout):
-            # Drawn by day, too, so that one setting does not shift every later draw.
+            # Drawn by day, too, so that this setting does not change later draws.
             short = self._rng.random() < ward.understaffed_nights and shift % 2 == 1
             on_duty = -(-self._nurses // 2) if short else self._nurses
             # Each crew has a charge nurse, its last member; crews work one shift in four.
@@ -242,8 +242,8 @@ class Roster:
     def _chart(
         self, unit: Unit, bed: int, clinician: int, held: tuple[int, int], role: str, acuity: float
     ) -> list[Draft]:
-        """One assignment as charted: once in time, or late, wrong and corrected; its end at once,
-        or when it has come.
+        """The records of one assignment: charted once in time, or late with a wrong name and then
+        corrected. The end is charted at once, or when it has come.
         """
         start, end = held
         in_time, lateness, mending, late, open_ended = self._rng.random(5).tolist()
@@ -262,7 +262,7 @@ class Roster:
         }
         if late < self._ward.late_charting:
             at = start + int(lateness * _LATEST_CHARTING)
-            # The wrong name is that of the next crew, whose lists look alike.
+            # The wrong clinician is from the next crew.
             versions: list[tuple[int, dict[str, object]]] = [
                 (at, {"clinician": _clinician(clinician + self._nurses + 1)})
             ]
@@ -272,7 +272,7 @@ class Roster:
         else:
             versions = [(start - int(in_time * _EARLY_CHARTING), {})]
         if value["to"] is None:
-            # Never before a correction, which would open the assignment again.
+            # After the correction, which would otherwise open the assignment again.
             versions.append((max(end, versions[-1][0] + 1), {"to": end}))
         return [
             Draft(

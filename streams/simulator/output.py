@@ -1,5 +1,5 @@
-"""Where simulated records go: into files that `replay` and `publish` read, or on their way to
-Kafka.
+"""Output: writes simulated records to files for `replay` and `publish`, or turns them into messages
+for Kafka.
 """
 
 from __future__ import annotations
@@ -14,19 +14,18 @@ from streams.formats.codec import to_json
 from streams.simulator.perturbations import Record
 
 DEFAULT_PREFIX = "H"
-"""What the simulator's facilities are called, before their number."""
+"""The prefix of the simulator's facility names, before their number."""
 
 
 class OutputError(Exception):
-    """Files that cannot be written: one line."""
+    """Files cannot be written; the message is one line."""
 
 
 def rename(records: Iterable[Record], prefix: str) -> Iterator[Record]:
-    """The same records, from facilities called `prefix` and the number they had.
+    """The same records with facility names that begin with `prefix`.
 
-    Ids of events are unique within a facility only, and two runs use the same ones: under another
-    name a second run on the same Kafka is another hospital, where it would else be taken for
-    duplicates of the first.
+    Two runs use the same event ids, which are unique within a facility only. So a second run on the
+    same Kafka needs other facility names; otherwise its records would be duplicates.
     """
     for record in records:
         facility = f"{prefix}{str(record.value['facility']).removeprefix(DEFAULT_PREFIX)}"
@@ -34,12 +33,12 @@ def rename(records: Iterable[Record], prefix: str) -> Iterator[Record]:
 
 
 def messages(records: Iterable[Record], history_until: int = 0) -> Iterator[Message]:
-    """Records for Kafka; those due before `history_until` (ms) go at once, the others when they are
+    """Messages for Kafka. Those due before `history_until` (ms) are sent at once, the others when
     due.
 
-    Simulated time is not ours, so a record carries the time it was due as its Kafka timestamp, as
-    if a gateway had sent it then. An alarm lies in the *future* if it is ahead of that timestamp:
-    under the time of sending, every alarm of a simulation that runs faster than the clock would.
+    The Kafka timestamp is the simulated time at which the record was due, as if a gateway had sent
+    it then. With the time of sending, alarms of a simulation that runs faster than the clock would
+    be rejected as *future*.
     """
     for topic, value, due in records:
         yield Message(
@@ -52,11 +51,10 @@ def messages(records: Iterable[Record], history_until: int = 0) -> Iterator[Mess
 
 
 def write_files(records: Iterable[Record], directory: Path) -> dict[str, int]:
-    """Write `alarms.jsonl` and so on, each in order of delivery, and return how many lines each
-    has. Raises `OutputError`.
+    """Write `alarms.jsonl` and so on, each in order of delivery, and return their numbers of lines.
 
-    They get their names when all of them are complete: whatever interrupts leaves files that were
-    there as they were.
+    The files get their names when all are complete, so an interruption leaves existing files as
+    they were. Raises `OutputError`.
     """
     counts: dict[str, int] = dict.fromkeys(TOPICS, 0)
     partial = {topic: directory / f".{topic}.jsonl.part" for topic in TOPICS}

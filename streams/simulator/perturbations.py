@@ -1,8 +1,8 @@
-"""What disturbs a simulated facility: storms, chattering sensors, and a network that repeats and
-delays.
+"""Perturbations of a simulated facility: storms, chattering sensors, and a network that repeats and
+delays records.
 
-Each has its own random generator, so switching one on leaves the others, and the undisturbed
-hospital, as they were. Times are milliseconds.
+Each has its own random generator, so that enabling one does not change the others or the rest of
+the hospital. Times are milliseconds.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from streams.simulator.hospital import DAY, Draft, Floats, Ints, Storm, Unit, Wa
 _STORM_LASTS = (5 * MINUTE, 15 * MINUTE)  # of storms that come at random (ours)
 _SPELL = 5 * MINUTE  # of chattering, each hour (ours)
 _CHATTER_PERIOD = 15 * SECOND  # four a minute, above the three of ISA-18.2
-# each time, so that it clears well before the next (ours)
+# short enough to end well before the next (ours)
 _CHATTER_LASTS = (2 * SECOND, 8 * SECOND)
-_WITHIN = (1 * MINUTE, 9 * MINUTE)  # late, but with a minute to spare of the usual 10 min allowance
-# late past it, whenever anything newer was delivered meanwhile
+_WITHIN = (1 * MINUTE, 9 * MINUTE)  # late, but within the default allowed lateness of 10 min
+# beyond the allowed lateness if anything newer has been delivered
 _BEYOND = (15 * MINUTE, 60 * MINUTE)
 _REPEATED = (0, 5 * MINUTE)  # from the first copy of a record to the second
 
 
 class Record(NamedTuple):
-    """`value`, as the contract's JSON object with times in ms, reaches `topic` at `due` (ms since
-    the epoch).
+    """A record that reaches `topic` at `due` (ms since the epoch). `value`: its JSON object, with
+    times in ms.
     """
 
     topic: Topic
@@ -55,11 +55,10 @@ class Storms:
                     self._storms.append(Storm(start=start, duration=duration, unit=name))
 
     def onsets(self, begin: int, end: int, per_bed_hour: float) -> tuple[Ints, Floats]:
-        """Beds and start times, in [`begin`, `end`), of the alarms that storms add to an average of
-        `per_bed_hour`.
+        """Beds and start times in [`begin`, `end`) of the alarms that storms add.
 
-        They fall on all beds alike: what makes a storm (a power dip, a lost network) does not ask
-        which patient is ill.
+        `per_bed_hour`: the usual rate. All beds are equally likely, because the causes of storms (a
+        power dip, a lost network) do not depend on the patient.
         """
         beds: list[Ints] = [np.empty(0, np.int64)]
         starts: list[Floats] = [np.empty(0)]
@@ -77,7 +76,7 @@ class Storms:
 
 
 class Chatter:
-    """The chattering sensors of one facility, each of them at another bed."""
+    """The chattering sensors of one facility, each at a different bed."""
 
     def __init__(self, sensors: int, units: Sequence[Unit], rng: np.random.Generator) -> None:
         self._rng = rng
@@ -86,8 +85,8 @@ class Chatter:
         )
 
     def onsets(self, begin: int, end: int) -> tuple[Ints, Floats, Floats]:
-        """Beds, start times and durations: one spell of each sensor in [`begin`, `end`), if that is
-        long enough.
+        """Beds, start times and durations (ms): one spell of each sensor in [`begin`, `end`), if it
+        fits.
         """
         room = end - begin - _SPELL
         if room <= 0 or not len(self._beds):
@@ -108,7 +107,7 @@ class Chatter:
 
 
 class Network:
-    """Delivers what a facility produces: mostly in a moment, as `ward` says late or twice, never
+    """Delivers the records of a facility: usually at once, late or twice according to `ward`, never
     before `ward.start`.
     """
 
@@ -126,7 +125,7 @@ class Network:
         latency = self._latency.exponential(cal.NETWORK_DELAY, count)
         kind, lateness = self._lateness.random((2, count))
         within, beyond = self._ward.late, self._ward.late + self._ward.late_beyond
-        # Assignments and labels are late by their nature; only devices and buttons report at once.
+        # Assignments and labels are charted late anyway, so only alarms and responses are delayed.
         prompt = np.array([draft.topic in {"alarms", "responses"} for draft in drafts], bool)
         delays = np.select(
             [prompt & (kind < within), prompt & (kind < beyond)],

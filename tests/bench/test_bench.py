@@ -1,4 +1,4 @@
-"""The benchmarks' input is what the worker accepts, and their last line is what readers rely on."""
+"""The worker accepts the benchmarks' input, and their last line has the promised keys."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def records(load: Load) -> list[tuple[Topic, bytes, int, bytes]]:
     "load",
     [
         Load(records=3000, facilities=3, ward=SMALL),
-        Load(records=9000, facilities=1, ward=SMALL),  # more than a day of them
+        Load(records=9000, facilities=1, ward=SMALL),  # more than a day
         Load(records=4000, facilities=2, parts=5, ward=SMALL),
         Load(records=2000, facilities=2, times="text", ward=SMALL),
         Load(records=2000, facilities=2, phases=("start", "end"), ward=SMALL),
@@ -112,14 +112,14 @@ def test_the_last_line_has_the_promised_keys() -> None:
         records=900, expected=1000, seconds=3.0, cpu_seconds=0.9, peak_rss_mb=99.6, scrapes=1
     )
     found = quick.result(1000, load, ours, rivals.Outcome(30, 3.0), rivals.Outcome(1000, 0.5))
-    told = json.loads(quick.line(found))
-    assert told == found
-    assert told["events_per_s"] == 300  # what was counted, not what was offered
-    assert told["faust_hopping_events_per_s"] == 10
-    assert told["aiokafka_events_per_s"] == 2000
-    assert told["cpu_s_per_million"] == 1000.0
-    assert told["peak_rss_mb"] == 100
-    assert told["times_faust_hopping"] == 30
+    line = json.loads(quick.line(found))
+    assert line == found
+    assert line["events_per_s"] == 300  # counted records, not offered ones
+    assert line["faust_hopping_events_per_s"] == 10
+    assert line["aiokafka_events_per_s"] == 2000
+    assert line["cpu_s_per_million"] == 1000.0
+    assert line["peak_rss_mb"] == 100
+    assert line["times_faust_hopping"] == 30
     assert "\n" not in quick.line(found)
 
 
@@ -131,7 +131,7 @@ def test_a_peer_is_read_only_when_its_line_is_complete() -> None:
     )
 
 
-def test_a_peer_that_fails_is_named_with_its_last_words(tmp_path: Path) -> None:
+def test_a_peer_that_fails_is_named_with_its_last_log_line(tmp_path: Path) -> None:
     with pytest.raises(rivals.BenchError, match=r"bare_aiokafka ended with status 1: IndexError"):
         rivals.run(tmp_path, "bare_aiokafka", "127.0.0.1:1")
 
@@ -213,8 +213,8 @@ def test_the_picture_has_a_chart_for_each_scale() -> None:
 
 
 def test_tuning_counts_what_polars_counts() -> None:
-    """`bench tune` compares each sampled setting itself; on a month of few alarms, with chains of
-    them.
+    """`bench tune` asserts equal counts for each sampled setting; here on few alarms, with
+    chains.
     """
     recorded = tuning.month(20_000)
     few = recorded.of(np.flatnonzero(recorded.bed < 4))

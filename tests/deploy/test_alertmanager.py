@@ -1,5 +1,5 @@
-"""Who is paged of what: routes by amtool, texts by its templates, inhibition by a real Alertmanager
-that sends to a local receiver.
+"""Alertmanager: routes by amtool, texts by its templates, inhibition by a real Alertmanager that
+sends to a local receiver.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ ALERTS = {
 
 
 def routed(labels: dict[str, str], receivers: str) -> str:
-    """amtool's complaint if alerts of these labels go to others; nothing if not."""
+    """amtool's error if alerts with these labels go to other receivers; empty if they do not."""
     command = [
         need("amtool"),
         "config",
@@ -305,7 +305,7 @@ CANARIES = {
 
 
 def webhook(*alerts: tuple[str, str], unit: str = "MICU", **annotations: str) -> dict[str, Any]:
-    """Alertmanager's payload for (alert, status), with labels that nobody may see."""
+    """Alertmanager's payload for (alert, status), with labels that must not be shown."""
     group = {"facility": "H01", "unit": unit}
     found = [
         {
@@ -330,7 +330,7 @@ def webhook(*alerts: tuple[str, str], unit: str = "MICU", **annotations: str) ->
 
 
 def rendered(template: str, payload: dict[str, Any], folder: Path) -> str:
-    """What Alertmanager makes of it."""
+    """The text that Alertmanager renders."""
     (folder / "data.json").write_text(json.dumps(payload))
     command = [
         need("amtool"),
@@ -431,8 +431,8 @@ def test_a_heartbeat_that_stops_is_told_once_and_so_is_its_return() -> None:
 
 # -- a real Alertmanager
 
-FASTER = 600.0  # groups wait 25 ms, and tell again no sooner than after 1 s
-PAUSE = 2 * 600 / FASTER  # seconds, in which a group with something to tell has told it
+FASTER = 600.0  # groups wait 25 ms, and notify again after 1 s at the earliest
+PAUSE = 2 * 600 / FASTER  # seconds in which a group with news has sent it
 
 
 class Alertmanager:
@@ -453,10 +453,10 @@ class Alertmanager:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read() or "null")
 
-    def tell(self, *names: str, over: bool = False, **labels: str) -> None:
-        """Alerts that fire from now on, or are over by now."""
+    def send(self, *names: str, over: bool = False, **labels: str) -> None:
+        """Send alerts that begin to fire now, or end now (`over`)."""
         now = datetime.now(UTC)
-        told = []
+        alerts = []
         for name in names:
             whole = {
                 label: value
@@ -467,8 +467,10 @@ class Alertmanager:
             alert = self._alerts.setdefault(
                 key, {"labels": whole, "annotations": ANNOTATIONS, "startsAt": now.isoformat()}
             )
-            told.append(alert | {"endsAt": (now if over else now + timedelta(hours=1)).isoformat()})
-        self.call("alerts", told)
+            alerts.append(
+                alert | {"endsAt": (now if over else now + timedelta(hours=1)).isoformat()}
+            )
+        self.call("alerts", alerts)
 
     def silence(self, *matchers: str) -> None:
         url = f"--alertmanager.url=http://{self.server.address}"
@@ -507,18 +509,18 @@ def alertmanager(tmp_path: Path, gateway: Gateway) -> Iterator[Alertmanager]:
         one.server.stop()
 
 
-def told(gateway: Gateway) -> list[tuple[str, dict[str, str]]]:
+def notified(gateway: Gateway) -> list[tuple[str, dict[str, str]]]:
     return [(sent.receiver, sent.alerts) for sent in gateway.sent()]
 
 
 def test_a_crisis_is_one_page_however_many_alerts_tell_of_it(
     alertmanager: Alertmanager, gateway: Gateway
 ) -> None:
-    alertmanager.tell("UnitOverloaded", "CliniciansOverloaded", "UnitFlood", "UnitAnswersSlowly")
-    alertmanager.tell("CliniciansOverloaded", unit="SICU")
+    alertmanager.send("UnitOverloaded", "CliniciansOverloaded", "UnitFlood", "UnitAnswersSlowly")
+    alertmanager.send("CliniciansOverloaded", unit="SICU")
     eventually(lambda: len(gateway.sent()) == 2, "both units have their page")
-    alertmanager.tell("CliniciansOverloaded", over=True)
-    alertmanager.tell("CliniciansOverloaded")
+    alertmanager.send("CliniciansOverloaded", over=True)
+    alertmanager.send("CliniciansOverloaded")
     time.sleep(PAUSE)
     assert sorted(
         (sent.payload["groupLabels"]["unit"], sent.alerts) for sent in gateway.sent()
@@ -540,7 +542,7 @@ def test_each_step_of_the_escalation_reaches_its_own_receiver_once_and_the_end_a
         "UnitOverloadStanding": "on-call",
     }
     for name, receiver in steps.items():
-        alertmanager.tell(name)
+        alertmanager.send(name)
         eventually(
             lambda receiver=receiver: any(
                 sent.receiver.startswith(receiver) for sent in gateway.sent()
@@ -550,12 +552,12 @@ def test_each_step_of_the_escalation_reaches_its_own_receiver_once_and_the_end_a
     time.sleep(PAUSE)
     firing = [
         (receiver.removesuffix("-day").removesuffix("-night"), alerts)
-        for receiver, alerts in told(gateway)
+        for receiver, alerts in notified(gateway)
     ]
     assert firing == [(receiver, {name: "firing"}) for name, receiver in steps.items()]
-    alertmanager.tell(*steps, over=True)
+    alertmanager.send(*steps, over=True)
     eventually(lambda: len(gateway.sent()) == 6, "everybody hears that it is over")
-    assert {tuple(alerts.items()) for _, alerts in told(gateway)[3:]} == {
+    assert {tuple(alerts.items()) for _, alerts in notified(gateway)[3:]} == {
         ((name, "resolved"),) for name in steps
     }
 
@@ -564,19 +566,19 @@ def test_who_takes_a_page_stops_its_escalation_and_still_hears_of_the_end(
     alertmanager: Alertmanager, gateway: Gateway
 ) -> None:
     """By the matchers of the link in the page, which fill in Alertmanager's form."""
-    alertmanager.tell("UnitOverloaded")
+    alertmanager.send("UnitOverloaded")
     eventually(gateway.sent, "the charge nurse is paged")
     link = page(gateway.sent()[0].payload).take
     address, _, filtered = link.partition("filter=")
     assert address == "http://am.example:9093/#/silences/new?"
     alertmanager.silence(*unquote(filtered).strip("{}").split(","))
-    alertmanager.tell("UnitOverloadUnanswered", "UnitOverloadStanding")
-    alertmanager.tell("UnitOverloadUnanswered", unit="SICU")
+    alertmanager.send("UnitOverloadUnanswered", "UnitOverloadStanding")
+    alertmanager.send("UnitOverloadUnanswered", unit="SICU")
     eventually(lambda: len(gateway.sent()) == 2, "the other unit's goes on")
-    alertmanager.tell("UnitOverloaded", "UnitOverloadUnanswered", "UnitOverloadStanding", over=True)
+    alertmanager.send("UnitOverloaded", "UnitOverloadUnanswered", "UnitOverloadStanding", over=True)
     eventually(lambda: len(gateway.sent()) == 3, "the charge nurse hears of the end")
     time.sleep(PAUSE)
-    assert told(gateway) == [
+    assert notified(gateway) == [
         ("charge-nurse", {"UnitOverloaded": "firing"}),
         ("house-supervisor", {"UnitOverloadUnanswered": "firing"}),
         ("charge-nurse", {"UnitOverloaded": "resolved"}),
@@ -588,15 +590,15 @@ def test_who_takes_a_page_stops_its_escalation_and_still_hears_of_the_end(
 def test_lost_data_is_one_page_to_those_who_must_know_and_never_an_end(
     facility: str, alertmanager: Alertmanager, gateway: Gateway
 ) -> None:
-    alertmanager.tell("UnitOverloaded")
-    alertmanager.tell("UnitOverloaded", facility="H02")
+    alertmanager.send("UnitOverloaded")
+    alertmanager.send("UnitOverloaded", facility="H02")
     eventually(lambda: len(gateway.sent()) == 2, "both units' charge nurses are paged")
-    alertmanager.tell("DataLost", facility=facility)  # an empty label is none
-    alertmanager.tell("DataLost", "PipelineStalled", "CheckpointOld")
-    eventually(lambda: len(gateway.sent()) == 4, "operations and the house supervisor are told")
-    alertmanager.tell("UnitOverloadUnanswered")
-    alertmanager.tell("UnitOverloaded", over=True)
-    alertmanager.tell("UnitOverloaded", facility="H02", over=True)
+    alertmanager.send("DataLost", facility=facility)  # an empty label is none
+    alertmanager.send("DataLost", "PipelineStalled", "CheckpointOld")
+    eventually(lambda: len(gateway.sent()) == 4, "operations and the house supervisor are notified")
+    alertmanager.send("UnitOverloadUnanswered")
+    alertmanager.send("UnitOverloaded", over=True)
+    alertmanager.send("UnitOverloaded", facility="H02", over=True)
     time.sleep(PAUSE)
     sent = [
         (one.receiver, one.alerts, one.payload["groupLabels"].get("facility", ""))
@@ -613,10 +615,10 @@ def test_lost_data_is_one_page_to_those_who_must_know_and_never_an_end(
 
 
 def test_a_silent_broker_is_blamed_alone(alertmanager: Alertmanager, gateway: Gateway) -> None:
-    """Not the devices of a facility, nor the reader; and nothing is said of the workload meanwhile."""
-    alertmanager.tell("BrokerNotAnswering", facility="")
-    eventually(lambda: len(gateway.sent()) == 2, "operations and the house supervisor are told")
-    alertmanager.tell(
+    """Neither devices nor workers are blamed, and no page about workload is sent."""
+    alertmanager.send("BrokerNotAnswering", facility="")
+    eventually(lambda: len(gateway.sent()) == 2, "operations and the house supervisor are notified")
+    alertmanager.send(
         "DataLost", "PipelineStalled", "CheckpointOld", "WatermarkAhead", "UnitOverloaded"
     )
     time.sleep(PAUSE)
@@ -630,14 +632,14 @@ def test_a_silent_broker_is_blamed_alone(alertmanager: Alertmanager, gateway: Ga
 def test_a_spent_budget_goes_to_the_house_supervisor_and_spares_the_charge_nurse(
     alertmanager: Alertmanager, gateway: Gateway
 ) -> None:
-    alertmanager.tell("PageBudgetSpent")
-    eventually(gateway.sent, "the house supervisor is told")
-    alertmanager.tell("UnitOverloaded", "UnitFlood")
-    alertmanager.tell("UnitOverloaded", unit="SICU")
-    alertmanager.tell("UnitOverloadUnanswered")
+    alertmanager.send("PageBudgetSpent")
+    eventually(gateway.sent, "the house supervisor is notified")
+    alertmanager.send("UnitOverloaded", "UnitFlood")
+    alertmanager.send("UnitOverloaded", unit="SICU")
+    alertmanager.send("UnitOverloadUnanswered")
     eventually(lambda: len(gateway.sent()) == 3, "the other unit and the escalation go on")
     time.sleep(PAUSE)
-    assert sorted(told(gateway), key=str) == [
+    assert sorted(notified(gateway), key=str) == [
         ("charge-nurse", {"UnitOverloaded": "firing"}),
         ("house-supervisor", {"PageBudgetSpent": "firing", "UnitOverloadUnanswered": "firing"}),
         ("house-supervisor", {"PageBudgetSpent": "firing"}),
@@ -649,10 +651,10 @@ def test_pagerduty_gets_a_bounded_summary_and_key_and_no_other_label(
     alertmanager: Alertmanager, gateway: Gateway
 ) -> None:
     labels = {"facility": "H-EXAMPLE", "unit": "CCU", **CANARIES}
-    alertmanager.tell("UnitOverloaded", **labels)
+    alertmanager.send("UnitOverloaded", **labels)
     eventually(gateway.sent, "the unit's own pager rings")
-    alertmanager.tell("UnitOverloaded", over=True, **labels)
-    eventually(lambda: len(gateway.sent()) == 2, "and is told of the end")
+    alertmanager.send("UnitOverloaded", over=True, **labels)
+    eventually(lambda: len(gateway.sent()) == 2, "and is notified of the end")
     page, over = (sent.payload for sent in gateway.sent("pagerduty"))
     assert (page["event_action"], over["event_action"]) == ("trigger", "resolve")
     assert page["routing_key"] == TOKEN
@@ -673,7 +675,7 @@ def test_pagerduty_gets_a_bounded_summary_and_key_and_no_other_label(
 def test_the_dead_mans_switch_is_told_again_and_again(
     alertmanager: Alertmanager, gateway: Gateway
 ) -> None:
-    alertmanager.tell("Watchdog")
+    alertmanager.send("Watchdog")
     eventually(lambda: len(gateway.sent("dead-mans-switch")) >= 3, "the heartbeat goes on")
     assert gateway.sent() == []
 
@@ -694,8 +696,8 @@ def test_tickets_wait_for_working_hours_and_pages_do_not(
     with Gateway() as gateway:
         alertmanager = Alertmanager(tmp_path, gateway)
         try:
-            alertmanager.tell("UnitFlood", "WorkerDown")
-            alertmanager.tell("UnitOverloaded", unit="SICU")
+            alertmanager.send("UnitFlood", "WorkerDown")
+            alertmanager.send("UnitOverloaded", unit="SICU")
             eventually(lambda: gateway.sent("charge-nurse"), "the page comes at any hour")
             if hours == "always":
                 eventually(lambda: len(gateway.sent()) == 3, "tickets come in working hours")

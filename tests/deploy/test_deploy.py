@@ -1,5 +1,5 @@
-"""What we ship for deployment holds together: configurations pass their own tools, and whatever a
-file names exists.
+"""The deployment files are consistent: configurations pass their own tools, and files that they
+name exist.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def test_lock_files_hold_hashes_and_name_no_index(name: str) -> None:
     ],
 )
 def test_lock_files_answer_pyproject(name: str, requirements: list[str]) -> None:
-    """After a change there: `make lock`."""
+    """After a change in pyproject.toml, run `make lock`."""
     locked: dict[str, list[str]] = {}
     for package, version in re.findall(
         r"^([a-z0-9-]+)==([^ ]+)", (ROOT / name).read_text(), re.MULTILINE

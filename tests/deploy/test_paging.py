@@ -1,9 +1,10 @@
-"""The whole chain: Kafka, a worker by the wall clock, Prometheus and Alertmanager with the shipped
-files, and a local paging gateway.
+"""The whole chain: Kafka, a worker with the wall clock, Prometheus and Alertmanager with the
+shipped files, and a local paging gateway.
 
-In a shorter time: rules and Alertmanager wait a sixtieth as long (see `streams.demo.chain`), and
-the worker's states are entered after 2 s and left after 5 s, by unanswered alarms alone - the other
-measures look back for longer than a test may take. Limits and texts are as shipped.
+In fast motion: waiting times of rules and Alertmanager are divided by 60 (see
+`streams.demo.chain`). The worker's states are entered after 2 s and left after 5 s, and depend on
+unanswered alarms only, because the windows of the other measures are too long for a test. Limits
+and texts are as shipped.
 """
 
 from __future__ import annotations
@@ -34,10 +35,13 @@ from tests.harness.needs import need
 from tests.harness.workers import Message, WorkerProcess, eventually, new_topics, send
 
 FASTER = 60.0
-INTERVAL = 2.0  # seconds between scrapes, and what a worker may take to answer one
+INTERVAL = 2.0  # seconds between scrapes, and their timeout
 NURSES = {"MICU": ("nurse-anna", "nurse-ben"), "SICU": ("nurse-cleo", "nurse-dan")}
 FACILITY = "H01"
-LABELS = '{alertname="UnitOverloaded", alertstate="firing", facility="H", scope="workload", severity="page", tier="charge_nurse", unit="ICU"}'
+LABELS = (
+    '{alertname="UnitOverloaded", alertstate="firing", facility="H", scope="workload", '
+    'severity="page", tier="charge_nurse", unit="ICU"}'
+)
 POLICY = {
     "overload": {
         "every": "1s",
@@ -52,7 +56,7 @@ POLICY = {
 
 
 class Hospital:
-    """Two units of two nurses and four beds each, whose alarms somebody makes up as we go."""
+    """Two units of two nurses and four beds each; the test triggers their alarms."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
@@ -78,18 +82,18 @@ class Hospital:
         self.quiet("SICU")
 
     def storm(self, unit: str, alarms: int = 20) -> None:
-        """As many alarms at once, which sound and which nobody can get to: ten a nurse."""
+        """Start `alarms` alarms at once that stay unanswered: ten per nurse by default."""
         begun = [(unit, f"{unit}-bed-{number % 4}", self._id()) for number in range(alarms)]
         self._alarms("start", begun)
         self._open += begun
 
     def calm(self) -> None:
-        """Every alarm ends."""
+        """End every alarm."""
         self._alarms("end", self._open)
         self._open.clear()
 
     def quiet(self, unit: str) -> None:
-        """One alarm that ends, as there always are some."""
+        """One short alarm, so that the unit has some."""
         one = [(unit, f"{unit}-bed-1", self._id())]
         self._alarms("start", one)
         self._alarms("end", one)
@@ -133,7 +137,7 @@ class Hospital:
 
 
 class Chain:
-    """Worker, Prometheus and Alertmanager, and the gateway they reach in the end."""
+    """Worker, Prometheus and Alertmanager, and the gateway that receives the pages."""
 
     def __init__(self, broker: Broker, folder: Path, gateway: Gateway) -> None:
         need("prometheus")
@@ -176,7 +180,7 @@ class Chain:
                 for one in json.load(answer)["data"]["result"]
             }
 
-    def told(self, *receivers: str) -> list[tuple[str, str, str]]:
+    def notified(self, *receivers: str) -> list[tuple[str, str, str]]:
         """Receiver, alert and status of what was sent."""
         return [
             (one.receiver, name, status)
@@ -192,7 +196,7 @@ class Chain:
 
 @pytest.fixture
 def chain(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Chain]:
-    """On the embedded broker, or that of another fixture."""
+    """With the embedded broker, or with that of another fixture."""
     broker = request.getfixturevalue(getattr(request, "param", "embedded_broker"))
     with Gateway() as gateway:
         one = Chain(broker, tmp_path, gateway)
@@ -202,8 +206,8 @@ def chain(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Chain]:
             one.stop()
 
 
-def assert_tells_nobody_who(sent: list[Sent]) -> None:
-    """No nurse, pseudonym, bed, device or free text; of labels, these alone."""
+def assert_names_nobody(sent: list[Sent]) -> None:
+    """Pages contain no nurse, pseudonym, bed, device or free text, and only these labels."""
     text = json.dumps([one.payload for one in sent])
     assert not re.findall(
         r"nurse-|MICU-bed|mon-|Canary|\b[0-9a-f]{16}\b(?!\")",
@@ -245,19 +249,19 @@ def test_a_storm_is_one_page_that_escalates_until_somebody_takes_it_and_ends_wit
     )
 
     chain.hospital.calm()
-    eventually(lambda: len(chain.told()) == 6, "everybody hears that it is over")
-    told = [
+    eventually(lambda: len(chain.notified()) == 6, "everybody is notified of the end")
+    sent = [
         (receiver.removesuffix("-day").removesuffix("-night"), alert, status)
-        for receiver, alert, status in chain.told()
+        for receiver, alert, status in chain.notified()
     ]
-    assert told[:3] == [
+    assert sent[:3] == [
         ("charge-nurse", "UnitOverloaded", "firing"),
         ("house-supervisor", "UnitOverloadUnanswered", "firing"),
         ("on-call", "UnitOverloadStanding", "firing"),
     ]
-    assert sorted(told[3:]) == [(receiver, alert, "resolved") for receiver, alert, _ in told[:3]]
+    assert sorted(sent[3:]) == [(receiver, alert, "resolved") for receiver, alert, _ in sent[:3]]
     assert chain.query("alarm_fatigue_unit_overload_state") == {"MICU": 0, "SICU": 0}
-    assert_tells_nobody_who(chain.gateway.sent())
+    assert_names_nobody(chain.gateway.sent())
 
 
 def test_a_worker_that_dies_in_the_storm_is_told_as_lost_data_and_never_as_the_end(
@@ -268,11 +272,11 @@ def test_a_worker_that_dies_in_the_storm_is_told_as_lost_data_and_never_as_the_e
     chain.worker.kill()
     eventually(
         lambda: len(chain.gateway.sent("house-supervisor", "operations")) == 2,
-        "both hear that nothing can be seen",
+        "both are notified of the missing data",
     )
-    # Longer than any range, hold or pause of rules and Alertmanager.
+    # Longer than any range, hold or interval of rules and Alertmanager.
     time.sleep(60 * 25 / FASTER)
-    assert sorted(chain.told()) == [
+    assert sorted(chain.notified()) == [
         ("charge-nurse", "UnitOverloaded", "firing"),
         ("house-supervisor", "DataLost", "firing"),
         ("operations", "DataLost", "firing"),
@@ -281,18 +285,18 @@ def test_a_worker_that_dies_in_the_storm_is_told_as_lost_data_and_never_as_the_e
 
     chain.hospital.calm()
     chain.worker.start().wait_until_ready()
-    eventually(lambda: len(chain.told()) == 6, "all is seen again, and over")
-    assert sorted(chain.told()[3:]) == [
+    eventually(lambda: len(chain.notified()) == 6, "data is back, and the overload is over")
+    assert sorted(chain.notified()[3:]) == [
         ("charge-nurse", "UnitOverloaded", "resolved"),
         ("house-supervisor", "DataLost", "resolved"),
         ("operations", "DataLost", "resolved"),
     ]
-    assert_tells_nobody_who(chain.gateway.sent())
+    assert_names_nobody(chain.gateway.sent())
 
 
 def steady(seed: int | None, every: int) -> list[tuple[int, str]]:
-    """(minute, state) of each change of a unit of one clinician, in two hours of an alarm every so
-    many seconds - or at random as often.
+    """(minute, state) of each transition of a unit with one clinician, in two hours with an alarm
+    every `every` seconds, or at random at this mean rate.
     """
     hospital = SimulatedHospital()
     hospital.assign("c", "1")
@@ -312,8 +316,8 @@ def steady(seed: int | None, every: int) -> list[tuple[int, str]]:
 def test_a_steady_load_at_the_limit_is_one_page_at_most_and_no_flapping(
     seed: int | None, every: int, tmp_path: Path
 ) -> None:
-    """10 in 10 min is the limit: a little more or less, evenly or at random, for two hours of
-    simulated time, by the rules as shipped.
+    """The limit is 10 in 10 min. A load slightly above or below it, even or random, for two hours
+    of simulated time, with the shipped rules.
     """
     states = [0] * 121
     for minute, state in steady(seed, every):
@@ -335,7 +339,10 @@ def test_a_steady_load_at_the_limit_is_one_page_at_most_and_no_flapping(
                 ],
                 "promql_expr_test": [
                     {
-                        "expr": f'count_over_time(ALERTS{{alertname="UnitOverloaded",alertstate="firing"}}[{last + 1}m]) > 0',
+                        "expr": (
+                            'count_over_time(ALERTS{alertname="UnitOverloaded",'
+                            f'alertstate="firing"}}[{last + 1}m]) > 0'
+                        ),
                         "eval_time": f"{last}m",
                         "exp_samples": [{"labels": LABELS, "value": last + 1 - states.index(2)}]
                         if pages

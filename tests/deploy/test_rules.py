@@ -1,5 +1,5 @@
-"""Prometheus' rules: valid, tested by promtool, each with all that whoever is paged needs, and
-about metrics that exist.
+"""Prometheus' rules are valid, tested by promtool, use metrics that exist, and have all texts that
+a page needs.
 """
 
 from __future__ import annotations
@@ -83,9 +83,7 @@ def test_a_runbook_is_short_and_says_who_what_and_how_to_see_that_it_worked(path
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_alert_is_seen_firing_and_not_firing(name: str) -> None:
-    """By name, in the tests that promtool runs: samples of it are expected at one time, and none at
-    another.
-    """
+    """The tests that promtool runs expect each alert to fire at one time, and not at another."""
     if name == "Watchdog":
         return
     firing = quiet = False

@@ -1,5 +1,5 @@
-"""The documentation: links lead somewhere in the repository and on the site, and the site asks no
-other host for anything.
+"""The documentation: links work in the repository and on the site, and the site loads nothing from
+other hosts.
 """
 
 from __future__ import annotations
@@ -50,17 +50,19 @@ def test_links_lead_to_what_is_in_the_repository(page: Path) -> None:
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
-def test_a_link_out_of_docs_is_one_to_the_page_that_the_site_has_of_it() -> None:
+def test_a_link_out_of_docs_leads_to_the_page_on_the_site() -> None:
     source = ROOT / "docs" / "reference" / "alerts.md"
-    text = "[a](../../deploy/runbooks/DataLost.md#what-to-do), [b](../semantics.md), [c](https://example.org), ![d](../../.github/page.png)"
+    text = (
+        "[a](../../deploy/runbooks/DataLost.md#what-to-do), [b](../semantics.md), "
+        "[c](https://example.org), ![d](../../.github/page.png)"
+    )
     assert rewritten(text, source, "reference/alerts.md") == (
-        "[a](../runbooks/DataLost.md#what-to-do), [b](../semantics.md), [c](https://example.org), ![d](../pictures/page.png)"
+        "[a](../runbooks/DataLost.md#what-to-do), [b](../semantics.md), "
+        "[c](https://example.org), ![d](../pictures/page.png)"
     )
 
 
-def test_a_link_to_what_the_site_has_not_is_the_name_of_the_file_and_a_broken_one_stays_for_mkdocs_to_report() -> (
-    None
-):
+def test_a_link_to_a_file_that_is_not_on_the_site_becomes_its_name_and_a_broken_one_stays() -> None:
     source = ROOT / "README.md"
     text = "[rules](analyzer/model/policy.py), [`Makefile`](Makefile), [lost](docs/lost.md)"
     assert (
@@ -69,8 +71,8 @@ def test_a_link_to_what_the_site_has_not_is_the_name_of_the_file_and_a_broken_on
     )
 
 
-class Asked(HTMLParser):
-    """What a browser fetches to show a page."""
+class Fetched(HTMLParser):
+    """Collects the addresses that a browser fetches to show a page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -127,15 +129,15 @@ def test_the_site_has_every_page(site: Path) -> None:
 
 def test_pages_of_the_site_fetch_from_the_site_alone(site: Path) -> None:
     for path in site.rglob("*.html"):
-        assert "```" not in path.read_text(), "a fence that is none"
-        asked = Asked()
-        asked.feed(path.read_text())
-        assert asked.found, path
-        assert [one for one in asked.found if re.match(r"(\w+:)?//", one)] == [], path
+        assert "```" not in path.read_text(), "a fence that was not rendered"
+        fetched = Fetched()
+        fetched.feed(path.read_text())
+        assert fetched.found, path
+        assert [one for one in fetched.found if re.match(r"(\w+:)?//", one)] == [], path
         if path.name != "404.html":
             assert [
                 one
-                for one in asked.found
+                for one in fetched.found
                 if not (path.parent / one.split("#")[0].split("?")[0]).exists()
             ] == [], path
 
@@ -147,23 +149,22 @@ def test_style_sheets_of_the_site_fetch_from_the_site_alone(site: Path) -> None:
         assert re.findall(r"url\(\s*['\"]?((?:\w+:)?//[^)]*)", path.read_text()) == [], path
 
 
-# --- what texts name exists
-# --------------------------------------------------------------------------------------------
+# --- names in texts exist
 
 BY_HAND = [page for page in PAGES if page.name != "CHANGELOG.md"]
-"""A changelog speaks of what was, too."""
+"""All but the changelog, which also names things of earlier versions."""
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 GROUPS = {"web", "metrics", "policy", "policy.overload", "policy.findings"}
 SHOWN = re.compile(r"```.*?```|`[^`\n]+`|^    .+$", re.MULTILINE | re.DOTALL)
 
 
 def shown(page: Path) -> str:
-    """What a page shows as code."""
+    """The code on a page."""
     return "\n".join(SHOWN.findall(page.read_text()))
 
 
 def commands(command: Any, *before: str) -> set[tuple[str, ...]]:
-    """The words of a command and of all below it."""
+    """The names of a command and of all its subcommands."""
     below = getattr(command, "commands", {})
     return {before}.union(*(commands(one, *before, name) for name, one in below.items()))
 

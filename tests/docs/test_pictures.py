@@ -1,4 +1,4 @@
-"""The picture of the overload states is what the code draws, and shows the whole transition table."""
+"""The picture of the overload states is current, and shows the whole transition table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def test_pictures_are_what_the_code_draws() -> None:
-    """After a change there: `make reference`."""
+    """After a change to the code, run `make reference`."""
     assert {name: (PICTURES / name).read_text() for name in drawn()} == drawn()
 
 

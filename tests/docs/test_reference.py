@@ -1,4 +1,4 @@
-"""The reference pages are what the code writes, and name all that there is."""
+"""The reference pages are current and complete."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ SETTINGS = settings()
 
 
 def test_pages_are_what_the_code_writes() -> None:
-    """After a change there: `make reference`."""
+    """After a change to the code, run `make reference`."""
     assert {path.name: path.read_text() for path in PAGES.glob("*.md")} == rendered()
 
 
 def test_the_openapi_file_is_what_the_structs_say() -> None:
-    """After a change there: `make reference`."""
+    """After a change to the code, run `make reference`."""
     assert OPENAPI.read_text() == interface.text()
 
 
 def test_every_field_of_an_answer_is_described_by_its_name_type_or_text() -> None:
-    """A field whose type is a plain number or text, and whose name alone says little, has a text."""
+    """A field whose name and plain type do not explain it has a description."""
     schemas = interface.description()["components"]["schemas"]
     plain = {
         f"{name}.{field}"
@@ -74,7 +74,7 @@ def test_every_metric_has_one_heading_and_every_source_a_metric() -> None:
 
 
 def leaves(model: dict[str, object], prefix: str = "") -> set[str]:
-    """The names of all settings, of which levels are one."""
+    """The names of all settings; the levels of a measure are one setting."""
     found: set[str] = set()
     for name, value in model.items():
         is_group = isinstance(value, dict) and not value.keys() <= {"elevated", "overloaded"}
@@ -84,9 +84,7 @@ def leaves(model: dict[str, object], prefix: str = "") -> set[str]:
 
 def test_every_setting_that_config_check_prints_is_a_heading() -> None:
     printed = leaves(load().model_dump(mode="json"))
-    assert set(headings("settings.md")) == printed | {"web.token"}, (
-        "of the token, config check says nothing"
-    )
+    assert set(headings("settings.md")) == printed | {"web.token"}, "config check prints no token"
 
 
 def contents(settings: Settings) -> object:
@@ -129,7 +127,7 @@ def other_than(one: Setting) -> object:
 def test_a_setting_is_taken_from_its_variable_and_from_its_place_in_the_file(
     one: Setting, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    # Of TLS, a certificate needs its key, and an authority both.
+    # A certificate needs its key, and a certificate authority needs both.
     pair = (
         {"web.tls_cert_file": "c.pem", "web.tls_key_file": "k.pem"}
         if one.name.startswith("web.tls_")
@@ -139,10 +137,10 @@ def test_a_setting_is_taken_from_its_variable_and_from_its_place_in_the_file(
     nested: dict[str, object] = {}
     for name, of in wanted.items():
         *groups, last = name.split(".")
-        place = nested
+        level = nested
         for group in groups:
-            place = place.setdefault(group, {})  # type: ignore[assignment]
-        place[last] = of
+            level = level.setdefault(group, {})  # type: ignore[assignment]
+        level[last] = of
     path = tmp_path / "settings.yaml"
     path.write_text(yaml.safe_dump(nested))
     from_file = load(path)

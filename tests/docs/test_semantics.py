@@ -1,6 +1,4 @@
-"""Every example in docs/semantics.md, run by `replay`: what the page says is what the service
-exports.
-"""
+"""`replay` runs every example in docs/semantics.md, and exports the numbers on the page."""
 
 from __future__ import annotations
 
@@ -77,7 +75,7 @@ def labels_of(line: str) -> tuple[str, frozenset[str]]:
 
 
 def matching(exposition: str, wanted: str) -> list[float]:
-    """The values of all series whose name is that of `wanted` and whose labels include its labels."""
+    """The values of all series with the name of `wanted` whose labels include its labels."""
     name, pairs = labels_of(wanted)
     found = []
     for line in exposition.splitlines():

@@ -1,9 +1,8 @@
-"""Dashboards as they are committed: made by the code beside them, by the rules of
-grafana/dashboard-linter, and ranking nobody.
+"""The committed dashboards are current, follow the rules of grafana/dashboard-linter, and rank
+nobody.
 
-Two rules of the linter are left out: no board chooses a job or an instance. A facility's numbers
-come from one worker alone, and which one that is does not matter. `make check-dashboards` runs this
-file.
+Two rules of the linter do not apply: no board has variables for job and instance, because all
+numbers of a facility come from one worker, whichever it is. `make check-dashboards` runs this file.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ from typing import Any
 import pytest
 import yaml
 
-from grafana import parts
+from grafana import limits
 from grafana.__main__ import rendered
-from grafana.parts import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
+from grafana.limits import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 from streams.metrics.definitions import DEFINITIONS, PREFIX
 from tests.harness.boards import (
     BUILT_IN,
@@ -49,13 +48,12 @@ every_query = pytest.mark.parametrize("query", EVERYTHING, ids=str)
 
 
 def test_the_committed_json_is_what_the_code_writes() -> None:
-    """After a change to the code: `python -m grafana`."""
+    """After a change to the code, run `python -m grafana`."""
     assert {path.name: path.read_bytes() for path in DASHBOARDS.iterdir()} == rendered()
     assert [f"{uid}.json" for uid in UIDS] == sorted(rendered())
 
 
 # --- the rules of grafana/dashboard-linter
-# -------------------------------------------------------------------------------
 
 
 @every_board
@@ -66,7 +64,9 @@ def test_a_board_comes_from_its_file_and_cannot_be_edited(uid: str) -> None:
     assert found["editable"] is False
     assert found["title"]
     assert found["description"]
-    assert not {"id", "version", "iteration"} & set(found), "these are of one Grafana's database"
+    assert not {"id", "version", "iteration"} & set(found), (
+        "these belong to the database of one Grafana"
+    )
 
 
 @every_board
@@ -89,9 +89,7 @@ def test_the_data_source_is_a_variable_everywhere(uid: str) -> None:
 
 @every_board
 def test_choices_are_renewed_with_the_time_shown(uid: str) -> None:
-    """Whoever opens a board before there are data would otherwise find nothing to choose from
-    afterwards.
-    """
+    """Otherwise the variables of a board that was opened before there was data would stay empty."""
     assert {
         one["refresh"] for one in board(uid)["templating"]["list"] if one["type"] == "query"
     } <= {2}
@@ -123,7 +121,7 @@ def _overlap(one: dict[str, int], other: dict[str, int]) -> bool:
 
 
 @every_board
-def test_panels_have_a_number_and_a_place_of_their_own_on_24_columns(uid: str) -> None:
+def test_panels_have_unique_numbers_and_do_not_overlap_on_24_columns(uid: str) -> None:
     everything = board(uid)["panels"]
     assert sorted(one["id"] for one in everything) == list(range(1, len(everything) + 1))
     places = [one["gridPos"] | {"title": one["title"]} for one in everything]
@@ -132,7 +130,7 @@ def test_panels_have_a_number_and_a_place_of_their_own_on_24_columns(uid: str) -
 
 
 def test_promtool_reads_every_query(tmp_path: Path) -> None:
-    """As recording rules, all at once; the rule's name tells which query it is."""
+    """As recording rules, all at once; the rule's name is the number of the query."""
     variables = {"facility": "H1", "unit": "ICU", "clinician": "0123456789abcdef", "window": "1h"}
     rules = [
         {"record": f"query:{number}", "expr": one.filled(**variables)}
@@ -175,9 +173,7 @@ def test_variables_that_a_query_uses_exist_on_its_board(query: Asked) -> None:
 
 @every_query
 def test_a_query_matches_labels_that_its_metrics_have(query: Asked) -> None:
-    """What the worker exports is `DEFINITIONS`, held to the real exposition by
-    tests/streams/metrics/test_tiny.py.
-    """
+    """tests/streams/metrics/test_tiny.py compares `DEFINITIONS` with the real exposition."""
     for full, matchers in re.findall(rf"\b{PREFIX}(\w+)(?:\{{([^}}]*)\}})?", query.expression):
         name = full if full in DEFINITIONS else re.sub(r"_(total|bucket|sum|count)$", "", full)
         definition = DEFINITIONS[name]
@@ -197,11 +193,10 @@ def test_a_query_matches_labels_that_its_metrics_have(query: Asked) -> None:
 
 
 # --- colours, words and ways
-# ------------------------------------------------------------------------------------------------
 
 
 def _values(found: Any, key: str) -> Iterator[Any]:
-    """Every value under this key, wherever it is."""
+    """All values of this key at any depth."""
     if isinstance(found, dict):
         if key in found:
             yield found[key]
@@ -227,11 +222,11 @@ def test_colours_can_be_told_apart_by_everybody(uid: str) -> None:
                 override["matcher"]["options"] for override in one["fieldConfig"]["overrides"]
             }
             named = {target["legendFormat"] for target in one["targets"]}
-            assert named <= coloured, "the classic palette is not made for everybody"
+            assert named <= coloured, "the classic palette is hard to read for colour-blind people"
 
 
 @every_board
-def test_words_stand_beside_colours(uid: str) -> None:
+def test_every_colour_has_a_word(uid: str) -> None:
     for one in queried(uid):
         steps = one["fieldConfig"]["defaults"].get("thresholds", {"steps": []})["steps"]
         if len(steps) > 1:
@@ -241,14 +236,14 @@ def test_words_stand_beside_colours(uid: str) -> None:
             assert len(texts) == len(steps), one["title"]
 
 
-def test_limits_are_told_as_they_are_drawn() -> None:
-    found = doctest.testmod(parts)
+def test_descriptions_state_the_limits_as_drawn() -> None:
+    found = doctest.testmod(limits)
     assert (found.failed, found.attempted > 0) == (0, True)
 
 
 def test_a_value_at_a_limit_is_on_its_quiet_side() -> None:
-    """EEMUA-191 has 12 alarms an hour manageable; the first range that holds a value names it, as
-    Grafana reads them.
+    """In EEMUA-191, 12 alarms an hour are manageable. Grafana uses the first range with the
+    value.
     """
     [strip] = [
         one for one in queried("alarm-fatigue-hospital") if one["title"] == "Load bands of units"
@@ -335,7 +330,7 @@ def test_tables_name_every_column_and_link_by_names_that_they_have(uid: str) -> 
                 for label in by.split(",")
             }
             assert labels <= set(organized["renameByName"]) | set(organized["excludeByName"]), (
-                "a label that nobody named would show"
+                "a label without a column would show"
             )
             assert {
                 override["matcher"]["options"] for override in one["fieldConfig"]["overrides"]
@@ -359,7 +354,6 @@ def test_overload_and_changed_settings_are_marked(uid: str) -> None:
 
 
 # --- nobody is ranked
-# -------------------------------------------------------------------------------------------------------
 
 
 @every_query
@@ -380,19 +374,19 @@ def test_tables_of_clinicians_are_in_the_order_of_pseudonyms(uid: str) -> None:
         elif one["type"] != "table":
             assert not any(
                 "{{clinician}}" in target.get("legendFormat", "") for target in one["targets"]
-            ), "people are not compared in a picture"
+            ), "graphs do not compare people"
 
 
 def test_a_clinician_s_board_opens_from_a_unit_alone() -> None:
     to = {uid: [url for url in _links(uid) if url.startswith(f"/d/{CLINICIAN}?")] for uid in UIDS}
     assert {uid for uid, urls in to.items() if urls} == {UNIT}
     assert "alarm-fatigue" not in board(CLINICIAN)["tags"], (
-        "or the other boards' links would list it"
+        "otherwise the other boards' links would list it"
     )
     given = [one for one in board(CLINICIAN)["templating"]["list"] if one["name"] != "datasource"]
     assert [(one["name"], one["type"], one["hide"], one["query"]) for one in given] == [
         (name, "textbox", 2, "") for name in ("facility", "unit", "clinician")
-    ], "what comes with the link cannot be chosen"
+    ], "variables from the link cannot be chosen"
     assert all(
         'clinician="$clinician"' in one.expression
         for one in asked(CLINICIAN)
@@ -406,7 +400,6 @@ def test_boards_show_no_patient_bed_or_device(query: Asked) -> None:
 
 
 # --- how Grafana gets them
-# ---------------------------------------------------------------------------------------------------
 
 
 def test_grafana_is_given_the_boards_and_their_data_source() -> None:

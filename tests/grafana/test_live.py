@@ -1,8 +1,8 @@
-"""Every query of every panel, variable and annotation, asked of the real Prometheus that scraped a
-real worker over the demo's hospital.
+"""Runs every query of every panel, variable and annotation on a real Prometheus, which scrapes a
+real worker with the demo's hospital.
 
-The worker has half a day behind it when Prometheus comes; while it scrapes, shifts change and a
-storm of alarms breaks out. Rules and Alertmanager are real, too.
+The worker has processed half a day when Prometheus starts. While it scrapes, shifts change and a
+storm of alarms begins. Rules and Alertmanager are real, too.
 """
 
 from __future__ import annotations
@@ -29,8 +29,7 @@ from tests.harness.workers import Delivery, WorkerProcess, eventually, new_topic
 
 RULES = sorted((Path(__file__).parents[2] / "deploy" / "prometheus" / "rules").glob("*.yml"))
 SLOW, FAR_TOO_SLOW = 0.2, 2.0
-"""Seconds: what a person may wait for a panel, which is printed, and what no machine should need.
-"""
+"""Seconds: slower queries are counted and printed; far slower ones fail the test."""
 
 METRIC = re.compile(r"\b(?:(?:alarm_fatigue|alertmanager|scrape)_\w+|ALERTS|up)\b")
 
@@ -44,12 +43,12 @@ EMPTY = {
     ("annotation", "Settings changed"): "nobody changes a setting here",
     ("alarm-fatigue-pipeline", "Left out"): "a small hospital is within all caps",
 }
-"""Where nothing may come, by board and panel or by place and series (None: anywhere), and why."""
+"""Queries that may be empty, by board and panel or by panel and series (None: any), and why."""
 
 
 @pytest.fixture(scope="module")
 def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Its address; it tells nobody."""
+    """The address of an Alertmanager without receivers."""
     folder = tmp_path_factory.mktemp("alertmanager")
     config = folder / "alertmanager.yml"
     config.write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")
@@ -73,7 +72,7 @@ def prometheus(
 ) -> Iterator[Prometheus]:
     folder = tmp_path_factory.mktemp("boards")
     now = int(time.time() * 1000)
-    # of simulated time, which is the worker's: the night shift is 25 min old
+    # in simulated time, which the worker uses: 25 min into the night shift
     end = (now - DAY) // DAY * DAY + 19 * HOUR + 25 * MINUTE
     live, start = end - 30 * MINUTE, end - 14 * HOUR
     storm = Storm(start=live, duration=25 * MINUTE, factor=20.0, unit="MICU")
@@ -112,7 +111,7 @@ def prometheus(
 
 @pytest.fixture(scope="module")
 def variables(prometheus: Prometheus) -> dict[str, str]:
-    """The unit of the storm, and whoever of it comes first by name."""
+    """The unit of the storm, and the first of its clinicians by name."""
     facility = "H01"
     on_duty = prometheus.query(
         f'alarm_fatigue_clinician_beds{{facility="{facility}", unit="MICU"}} > 0'
@@ -135,7 +134,7 @@ def _may_be_empty(query: Asked) -> bool:
 
 
 def _answers(prometheus: Prometheus, query: Asked, expression: str) -> bool:
-    """Whether any number comes, now or in the last minute."""
+    """Whether the result has a number, now or in the last minute."""
     now = time.time()
     if query.instant:
         return any(not isnan(value) for value in prometheus.query(expression).values())
@@ -158,14 +157,15 @@ def test_every_query_is_answered(
     slowest = max(took, key=took.__getitem__)
     slow = sum(seconds > SLOW for seconds in took.values())
     print(
-        f"{uid}: {len(took)} queries, {slow} over {SLOW * 1000:.0f} ms; the slowest took {took[slowest] * 1000:.0f} ms: {slowest}"
+        f"{uid}: {len(took)} queries, {slow} over {SLOW * 1000:.0f} ms; "
+        f"the slowest took {took[slowest] * 1000:.0f} ms: {slowest}"
     )
     assert empty == []
     assert took[slowest] < FAR_TOO_SLOW
 
 
 def test_every_metric_that_boards_ask_for_was_scraped(prometheus: Prometheus) -> None:
-    """A query of an unknown metric may still answer, by an `or`."""
+    """A query with `or` has a result even if one of its metrics does not exist."""
     names = {name for uid in UIDS for one in asked(uid) for name in METRIC.findall(one.expression)}
     unknown = [name for name in sorted(names) if not prometheus.query(f"count({name})")]
     assert unknown == []

@@ -1,6 +1,4 @@
-"""What panels show: given these series and these variables, panel X shows 6. Each scenario is a
-unit test of promtool's.
-"""
+"""Values of panels for given series and variables. Each scenario is a promtool unit test."""
 
 from __future__ import annotations
 
@@ -24,8 +22,10 @@ WORKER = 'instance="w1", job="alarm-fatigue"'
 
 @dataclass(frozen=True)
 class Scenario:
-    """`given`: values a minute by series, in promtool's notation, all of worker w1; `shows`: value
-    by labels, nothing if empty.
+    """One query and its result.
+
+    `given`: values per minute by series, in promtool's notation, all from worker w1; `shows`:
+    values by labels, or empty for no result.
     """
 
     expects: str
@@ -68,7 +68,10 @@ def assignment(clinician: str, state: str, beds: str, alarms: str) -> dict[str, 
 
 
 def of_type(code: str, alarms: str, ratio: str | None, unit: str = "ICU") -> dict[str, str]:
-    labels = f'facility="H1", unit="{unit}", window="12h", device_type="monitor", source="SPO2", code="{code}"'
+    labels = (
+        f'facility="H1", unit="{unit}", window="12h", '
+        f'device_type="monitor", source="SPO2", code="{code}"'
+    )
     found = {f"alarm_fatigue_unit_type_alarms{{{labels}}}": alarms}
     return (
         found
@@ -193,7 +196,8 @@ SCENARIOS = [
         UNIT,
         "Non-actionable share of classified alarms",
         {
-            f'alarm_fatigue_unit_classified_alarms{{facility="H1", unit="ICU", window="12h", class="{name}"}}': values
+            f'alarm_fatigue_unit_classified_alarms{{facility="H1", unit="ICU", '
+            f'window="12h", class="{name}"}}': values
             for name, values in (
                 ("actionable", "1x20"),
                 ("non_actionable", "5x20"),
@@ -210,7 +214,8 @@ SCENARIOS = [
         UNIT,
         "First response",
         {
-            f'alarm_fatigue_response_seconds_bucket{{facility="H1", unit="ICU", priority="low", le="{le}"}}': f"0+{step}x60"
+            f'alarm_fatigue_response_seconds_bucket{{facility="H1", unit="ICU", '
+            f'priority="low", le="{le}"}}': f"0+{step}x60"
             for le, step in (("15.0", 0), ("30.0", 5), ("60.0", 10), ("+Inf", 10))
         },
         {"{}": 30},
@@ -222,7 +227,8 @@ SCENARIOS = [
         UNIT,
         "Protected time",
         {
-            f'alarm_fatigue_clinician_protected_ratio{{facility="H1", unit="ICU", clinician="{name}", window="1h"}}': values
+            f'alarm_fatigue_clinician_protected_ratio{{facility="H1", unit="ICU", '
+            f'clinician="{name}", window="1h"}}': values
             for name, values in (("a1", "0.5x20"), ("b2", "0.25x20"), ("c3", "1x20"))
         }
         | assignment("a1", "0x20", "2x20", "1x20")
@@ -231,11 +237,12 @@ SCENARIOS = [
         {ICU: 0.375},
     ),
     Scenario(
-        "two workers, for a moment, tell of one unit",
+        "two workers export one unit for a moment",
         UNIT,
         "Beds per clinician",
         {
-            f'alarm_fatigue_unit_beds_per_clinician{{facility="H1", unit="ICU", instance="{name}"}}': "3x20"
+            f'alarm_fatigue_unit_beds_per_clinician{{facility="H1", unit="ICU", '
+            f'instance="{name}"}}': "3x20"
             for name in ("w1", "w2")
         },
         {ICU: 3},
@@ -248,7 +255,8 @@ SCENARIOS = [
         | unit_alarms("1h", "40x20", "0x20")
         | of_unit(clinicians="2x20", beds_per_clinician="9x20")
         | {
-            'alarm_fatigue_unit_overload_reason{facility="H1", unit="ICU", measure="alarms_10m"}': "11x20"
+            'alarm_fatigue_unit_overload_reason{facility="H1", unit="ICU", '
+            'measure="alarms_10m"}': "11x20"
         },
         {'{facility="H1", unit="ICU", measure="alarms_10m"}': 6},
         "Now",
@@ -281,7 +289,8 @@ SCENARIOS = [
         CLINICIAN,
         "Load band, over time",
         {
-            f'alarm_fatigue_clinician_load_band{{facility="H1", unit="ICU", clinician="a1", band="{band}"}}': values
+            f'alarm_fatigue_clinician_load_band{{facility="H1", unit="ICU", '
+            f'clinician="a1", band="{band}"}}': values
             for band, values in (
                 ("recommended", "0x20"),
                 ("manageable", "0x20"),
@@ -292,12 +301,13 @@ SCENARIOS = [
         {'{facility="H1", clinician="a1"}': 2},
     ),
     Scenario(
-        "most needless, not most frequent",
+        "the most non-actionable, not the most frequent",
         TYPES,
         "Fix first",
         of_type("HI", "100x20", "0.1x20") | of_type("LO", "50x20", "0.9x20"),
         {
-            '{facility="H1", unit="ICU", device_type="monitor", source="SPO2", code="LO", type="monitor SPO2 LO"}': 45
+            '{facility="H1", unit="ICU", device_type="monitor", source="SPO2", '
+            'code="LO", type="monitor SPO2 LO"}': 45
         },
     ),
     Scenario(
@@ -305,20 +315,23 @@ SCENARIOS = [
         UNIT,
         "Most frequent alarm types, 1 h",
         {
-            'alarm_fatigue_unit_type_alarms{facility="H1", unit="ICU", window="1h", device_type="pump", source="MDC_PULS", code="MDC_EVT_LO"}': "3x20"
+            'alarm_fatigue_unit_type_alarms{facility="H1", unit="ICU", '
+            'window="1h", device_type="pump", source="MDC_PULS", code="MDC_EVT_LO"}': "3x20"
         },
         {
-            '{facility="H1", unit="ICU", device_type="pump", source="MDC_PULS", code="MDC_EVT_LO", type="pump PULS LO"}': 3
+            '{facility="H1", unit="ICU", device_type="pump", source="MDC_PULS", '
+            'code="MDC_EVT_LO", type="pump PULS LO"}': 3
         },
     ),
-    Scenario("too few to say", TYPES, "Fix first", of_type("HI", "4x20", None), {}),
+    Scenario("too few classified", TYPES, "Fix first", of_type("HI", "4x20", None), {}),
     Scenario(
         "types of all chosen units, together",
         TYPES,
         "Pareto: alarms by type",
         of_type("HI", "10x20", None) | of_type("HI", "5x20", None, unit="WARD"),
         {
-            '{facility="H1", device_type="monitor", source="SPO2", code="HI", type="monitor SPO2 HI"}': 15
+            '{facility="H1", device_type="monitor", source="SPO2", code="HI", '
+            'type="monitor SPO2 HI"}': 15
         },
         variables={"unit": "ICU|WARD"},
     ),
@@ -422,7 +435,7 @@ SCENARIOS = [
 
 
 def _labelled(series: str) -> str:
-    """As Prometheus stores it: with the labels of the scrape, where it gives none of its own."""
+    """The series as Prometheus stores it, with the labels of the scrape unless it has its own."""
     job = "" if "job=" in series else ', job="alarm-fatigue"'
     return series[:-1] + ("" if "instance=" in series else ', instance="w1"') + job + "}"
 

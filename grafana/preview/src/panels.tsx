@@ -1,4 +1,4 @@
-// A dashboard's panels by Grafana's own components; state timelines, which @grafana/ui has not, by plain strips.
+// A dashboard's panels in Grafana's own components. @grafana/ui has no state timelines; plain strips replace them.
 
 import React, { useEffect, useState } from 'react';
 import { lastValueFrom } from 'rxjs';
@@ -216,7 +216,7 @@ function Strips({ frames, width, height, scene }: { frames: DataFrame[]; width: 
   );
 }
 
-// Runs of steps that are shown alike.
+// Runs of steps with the same text and colour.
 function stretches(field: Field): Array<{ begin: number; end: number; value: number }> {
   const found: Array<{ begin: number; end: number; value: number }> = [];
   field.values.forEach((value: number | null, place: number) => {

