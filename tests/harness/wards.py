@@ -7,13 +7,9 @@ import subprocess
 import sys
 from typing import Any, Self
 
-from tests.harness.workers import (
-    Message,
-    WorkerProcess,
-    events,
-    eventually,
-    union,
-)
+from analyzer.model.policy import HOUR
+from streams.simulator import Ward
+from tests.harness.workers import Delivery, Message, WorkerProcess, events, eventually, union
 
 
 def wait_until_taken_in(workers: list[WorkerProcess], count: int) -> None:
@@ -103,3 +99,30 @@ class SabotagedWorker(WorkerProcess):
         """The exit status."""
         assert self._process is not None
         return self._process.wait(seconds)
+
+
+def no_errors(*workers: WorkerProcess) -> bool:
+    """Beside those of Kafka's client, which knows no other word for a coordinator that is not there
+    yet.
+    """
+    said = [word for one in workers for word in one.words if word["level"] in ("error", "critical")]
+    return [word for word in said if not word["logger"].startswith("aiokafka")] == []
+
+
+def small_ward(seed: int) -> Delivery:
+    return Delivery.of(
+        Ward(
+            seed=seed,
+            duration=6 * HOUR,
+            facilities=4,
+            units=1,
+            beds=3,
+            alarms_per_bed_day=200,
+            storms=4.0,
+            duplicates=0.03,
+            late=0.03,
+            late_beyond=0.02,
+            late_charting=0.4,
+            adjudicated=0.5,
+        )
+    )
