@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from analyzer.model.facts import AlarmEvent, Assignment, Fact, Label, Response, Topic
 from analyzer.model.policy import Policy
-from tests.oracle import reference as naive
+from tests.oracle.admission import Outcome, judged
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,11 @@ Stamped = tuple[Topic, Fact | Control, int]
 """A record of a topic with its Kafka timestamp (ms)."""
 
 
-def live(records: Sequence[Stamped], policy: Policy) -> tuple[list[Fact], list[naive.Outcome]]:
+def live(records: Sequence[Stamped], policy: Policy) -> tuple[list[Fact], list[Outcome]]:
     """The facts that count of what came live, and the outcome of each fact, in order of delivery."""
     seen: dict[Topic, list[Fact]] = {}
     counted: dict[Topic, list[Fact]] = {}
-    outcomes: list[naive.Outcome] = []
+    outcomes: list[Outcome] = []
     for topic, record, stamp in records:
         known, facts = seen.setdefault(topic, []), counted.setdefault(topic, [])
         if isinstance(record, Control):
@@ -87,7 +87,7 @@ def live(records: Sequence[Stamped], policy: Policy) -> tuple[list[Fact], list[n
                 seen[topic] = [fact for fact in known if least <= fact.at <= moment]
                 counted[topic] = without_ahead(facts, moment)
             continue
-        outcome = naive.judged(record, stamp, known, policy)
+        outcome = judged(record, stamp, known, policy)
         outcomes.append(outcome)
         if outcome == "accepted":
             known.append(record)

@@ -16,7 +16,8 @@ from analyzer.model.facts import Fact, Topic
 from analyzer.model.policy import HOUR, MINUTE, Policy
 from tests.harness.facts import alarm, duty, event, ms, response, sample, verdict
 from tests.harness.strategies import deliveries, nows, wards
-from tests.oracle.reference import Episode, admission, episodes, metrics
+from tests.oracle.episodes import Episode, episodes
+from tests.oracle.reference import admission, metrics
 
 H = 3600
 # action window 300 s, fleeting 15 s, cover 12 h, min_classified 5

@@ -12,7 +12,7 @@ from analyzer.whatif.effects import duty_by_alarms, weigh_both
 from analyzer.whatif.levers import Setting, fates
 from tests.harness.recordings import episode, recorded
 from tests.oracle import whatif as naive
-from tests.oracle.reference import _flood_length, _union_length
+from tests.oracle.clinicians import flood_length, union_length
 
 
 @st.composite
@@ -60,10 +60,10 @@ def test_the_weight_of_alarms_is_that_of_the_naive_gauges(
         for who in ("ann", "bob", "cyd"):
             own = [one for one in shifted if who in one["clinicians"]]
             starts = [one["start"] for one in own]
-            flood += _flood_length(starts, since - HOUR, since - 1, until + 1)
+            flood += flood_length(starts, since - HOUR, since - 1, until + 1)
             duty = sorted(hour * HOUR for person, hour in hours if person == who)
             free += protected_length(duty, starts)
-            sounding += _union_length(
+            sounding += union_length(
                 [(one["start"], min(naive.ending(one), until)) for one in own], since, until
             )
             heavy += sum(sum(begin <= one < begin + HOUR for one in starts) > 30 for begin in duty)
