@@ -28,7 +28,8 @@ from tests.harness.engines import (
     restore,
     store,
 )
-from tests.harness.strategies import BASE, FACILITY, deliveries, nows, wards
+from tests.harness.strategies import deliveries, nows, wards
+from tests.harness.ward_values import BASE, FACILITY
 from tests.oracle import reference as naive
 
 FORGETFUL = Policy()

@@ -27,19 +27,11 @@ from kafka.partitioner.default import murmur2
 from streams.dev.broker import HOST, ApacheKafka, BrokerError
 from streams.kafka.topics import Topics
 from streams.settings import load
-from tests.chaos.rig import Failed, Recovery
+from tests.chaos.production import Failed
+from tests.chaos.rig import Recovery
 from tests.chaos.scenarios import Dose, Outcome
-from tests.harness.poison import (
-    POISONS,
-    Place,
-    Poison,
-    Refused,
-    alarm,
-    as_bytes,
-    batch,
-    many_units,
-    produce,
-)
+from tests.harness.poison import POISONS, many_units
+from tests.harness.produce import Place, Poison, Refused, alarm, as_bytes, batch, produce
 from tests.harness.workers import WorkerProcess, new_topics
 
 COUNTED_SECONDS = 10.0

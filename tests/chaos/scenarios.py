@@ -15,7 +15,8 @@ from pathlib import Path
 from streams.dev.broker import ApacheKafka, BrokerError
 from streams.formats.times import parse_duration
 from tests.chaos.load import Mix, draw
-from tests.chaos.rig import Failed, Recovery, Rig
+from tests.chaos.production import Failed
+from tests.chaos.rig import Recovery, Rig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -157,7 +157,7 @@ def steps(data: bytes) -> Iterator[Step]:
             yield names.get(word) or TOPICS[sum(word) % len(TOPICS)], moment, value
 
 
-def _partition(
+def new_partition(
     engine: Engine | None = None,
     offsets: dict[Topic, int] | None = None,
     outbox: StoredOutbox = NOTHING_STORED,
@@ -165,7 +165,7 @@ def _partition(
     return Partition(0, 1, engine or Engine(POLICY), offsets or {}, str, MAX_BYTES, outbox)
 
 
-def _run(partition: Partition, work: list[Step], most: int) -> None:
+def take_in(partition: Partition, work: list[Step], most: int) -> None:
     """Hand the records on in slices of at most so many, each of one topic."""
     ends: dict[Topic, int] = {}
     waiting: list[tuple[Topic, int, bytes]] = []
@@ -218,9 +218,9 @@ def run_engine(data: bytes) -> None:
     """
     work = list(steps(data))
     now = max([step if isinstance(step, int) else step[1] for step in work], default=BASE)
-    one, other = _partition(), _partition()
-    _run(one, work, 1 << 12)
-    _run(other, work, 1)
+    one, other = new_partition(), new_partition()
+    take_in(one, work, 1 << 12)
+    take_in(other, work, 1)
     one.advance(now)
     other.advance(now)
     shown = numbers(one)
@@ -240,7 +240,7 @@ def run_engine(data: bytes) -> None:
     stored = {key: value for key, value in plan.shards + plan.manifest if value is not None}
     back = restore(stored, POLICY)
     assert back is not None
-    restored = _partition(back.engine, back.next_offsets, back.outbox)
+    restored = new_partition(back.engine, back.next_offsets, back.outbox)
     restored.advance(now)
     assert numbers(restored) == shown, "another state after it was restored"
     later = now + 3 * 3_600_000

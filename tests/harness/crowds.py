@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from analyzer import Fact, FindingsPolicy, Policy
 from analyzer.model.facts import AlarmEvent, Kind, Label, Priority, Verdict
 from analyzer.model.policy import HOUR, MINUTE, SECOND
-from tests.harness.strategies import BASE, FACILITY
+from tests.harness.ward_values import BASE, FACILITY
 
 LENIENT = FindingsPolicy(
     min_classified=2, driving_share=0.1, sparing_share=0.3, slow_answer=MINUTE, hugging=0.06

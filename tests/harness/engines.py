@@ -12,7 +12,8 @@ import msgspec
 from analyzer import Engine, EpisodeRecord, Fact, Policy, ShardKey, Topic
 from analyzer.model.facts import FACT_TYPES
 from streams.metrics.library import burden_metrics, samples
-from tests.harness.strategies import shifts, wards
+from tests.harness.shifts import shifts
+from tests.harness.strategies import wards
 
 TOPIC_OF: dict[type, Topic] = {type_: topic for topic, type_ in FACT_TYPES.items()}
 

@@ -14,7 +14,8 @@ from analyzer.model.policy import HOUR, MINUTE
 from tests.harness.crowds import POLICIES, crowds
 from tests.harness.engines import feed, restore, store
 from tests.harness.findings import found_by
-from tests.harness.strategies import FACILITY, deliveries, nows, wards
+from tests.harness.strategies import deliveries, nows, wards
+from tests.harness.ward_values import FACILITY
 from tests.oracle import findings as naive
 
 
