@@ -196,7 +196,6 @@ class Live:
 
 
 # --- scenarios
-# ---------------------------------------------------------------------------------------------------------
 
 
 def take_poisons(live: Live, poisons: Sequence[Poison]) -> None:
@@ -234,7 +233,8 @@ def partitions_added(live: Live) -> None:
     while not told():
         if time.monotonic() > deadline:
             raise Failed(
-                f"not within 60 s: added partitions are told; /ready says {live.worker.get('/ready')}"
+                "not within 60 s: added partitions are reported; "
+                f"/ready says {live.worker.get('/ready')}"
             )
         time.sleep(0.2)
 
@@ -371,7 +371,7 @@ def run_live(
 
 @contextlib.contextmanager
 def small_disk() -> Iterator[Path]:
-    """A file system in memory with room for little more than the topics; mounting one needs root."""
+    """A file system in memory, little larger than the topics; mounting it needs root."""
     folder = Path(tempfile.mkdtemp(prefix="alarm-fatigue-disk-"))
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={DISK_MEGABYTES}m", "tmpfs", str(folder)],

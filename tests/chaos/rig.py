@@ -136,7 +136,7 @@ class Rig:
         self.workers[name].wanted = True
 
     def tend(self) -> None:
-        """Start again whoever ended without being told to, as a service manager would."""
+        """Restart workers that ended by themselves, as a service manager would."""
         for name, worker in self.workers.items():
             if worker.wanted and not worker.running:
                 worker.ends += 1
@@ -161,7 +161,7 @@ class Rig:
         return [worker for worker in self.workers.values() if worker.wanted]
 
     def until_shared(self) -> None:
-        """Until all workers that are meant to run are ready, and together hold each partition once."""
+        """Wait until all workers are ready and together hold each partition once."""
 
         def shared() -> bool:
             held = [worker.held for worker in self.wanted]
@@ -225,7 +225,8 @@ class Rig:
                 return seen
             if seen > deadline:
                 raise Failed(
-                    f"{what}: not right within {PATIENCE:.0f} s: {self._differences(found, expected)}; {self._lags()}"
+                    f"{what}: not right within {PATIENCE:.0f} s: "
+                    f"{self._differences(found, expected)}; {self._lags()}"
                 )
             self.tend()
             # a scrape costs the worker time that it needs to catch up
@@ -235,11 +236,11 @@ class Rig:
     def _differences(found: Truth | None, expected: Truth) -> str:
         if found is None:
             return "a worker does not answer, or two show the same series"
-        told = (
+        parts = (
             difference(found.events, expected.events, "events_total"),
             difference(found.numbers, expected.numbers, "burdens"),
         )
-        return "; ".join(one for one in told if one)
+        return "; ".join(one for one in parts if one)
 
     def _lags(self) -> str:
         """Where workers say that they are behind: a record not taken in yet is no record
@@ -252,7 +253,8 @@ class Rig:
             for (metric, labels), value in numbers.items()
             if metric == "alarm_fatigue_consumer_lag_records" and value
         ]
-        return f"{sum(ends(self.broker).values())} records in the topics; lag: {', '.join(lags) or 'none'}"
+        records = sum(ends(self.broker).values())
+        return f"{records} records in the topics; lag: {', '.join(lags) or 'none'}"
 
     def recover(self, moments: tuple[float, float], count: int) -> None:
         """Wait until all numbers are right about the first `count` messages, and note how long that
@@ -283,7 +285,8 @@ class Rig:
         lost.subtract(Counter((one.topic, one.key, one.value) for one in produced))
         if any(count > 0 for count in lost.values()):
             raise Failed(
-                f"the broker lost {sum(count for count in lost.values() if count > 0)} acknowledged records, so there is nothing to compare"
+                "nothing to compare, as the broker lost acknowledged records: "
+                f"{sum(count for count in lost.values() if count > 0)}"
             )
         reference = Reference(produced)
         self.until_exact(reference.truth(), "in the end")
@@ -323,14 +326,19 @@ class Rig:
         the first such alarm, and when.
         """
         found: dict[tuple[str, str], dict[str, Any]] = {}
-        said: dict[tuple[str, str], list[str]] = {}
+        history: dict[tuple[str, str], list[str]] = {}
         for one in read_by_generation(self.broker, "episodes"):
             fields = json.loads(one.value)
             id_, alarm = fields.pop("id"), (fields["facility"], fields["alarm_id"])
             found[alarm] = fields
-            said.setdefault(alarm, []).append(
-                f"{id_[:6]} at {one.partition}/{one.offset}, edition {dict(one.headers)['edition'].decode()}, {one.timestamp / 1000:.3f} s"
+            history.setdefault(alarm, []).append(
+                f"{id_[:6]} at {one.partition}/{one.offset}, "
+                f"generation {dict(one.headers)['edition'].decode()}, {one.timestamp / 1000:.3f} s"
             )
         differ = difference(found, expected, "episodes")
-        wrong = next((alarm for alarm in said if found[alarm] != expected.get(alarm)), None)
-        return differ if wrong is None else f"{differ}; said of {wrong}: {', '.join(said[wrong])}"
+        wrong = next((alarm for alarm in history if found[alarm] != expected.get(alarm)), None)
+        return (
+            differ
+            if wrong is None
+            else f"{differ}; records of {wrong}: {', '.join(history[wrong])}"
+        )

@@ -120,7 +120,6 @@ def _slices(rig: Rig, dose: Dose, dice: random.Random) -> Iterator[tuple[int, in
 
 
 # --- workers
-# -----------------------------------------------------------------------------------------------------------
 
 
 def kills(rig: Rig, dose: Dose, dice: random.Random) -> None:
@@ -208,7 +207,6 @@ def suspensions(rig: Rig, dose: Dose, dice: random.Random) -> None:
 
 
 # --- the broker
-# --------------------------------------------------------------------------------------------------------
 
 
 def broker_outages(rig: Rig, dose: Dose, dice: random.Random) -> None:
@@ -243,7 +241,6 @@ def broker_outages(rig: Rig, dose: Dose, dice: random.Random) -> None:
 
 
 # --- records
-# -----------------------------------------------------------------------------------------------------------
 
 
 def disturbed_records(rig: Rig, dose: Dose, dice: random.Random) -> None:
@@ -254,7 +251,6 @@ def disturbed_records(rig: Rig, dose: Dose, dice: random.Random) -> None:
 
 
 # --- all of it
-# ---------------------------------------------------------------------------------------------------------
 
 
 def everything(rig: Rig, dose: Dose, dice: random.Random) -> None:

@@ -138,14 +138,13 @@ def _detail_alone(topic: Topic, value: bytes | None) -> str | None:
 
 
 # --- the engine
-# --------------------------------------------------------------------------------------------------------
 
 
 Step = tuple[Topic, int, bytes] | int
 
 
 def steps(data: bytes) -> Iterator[Step]:
-    """Lines `TOPIC STAMP JSON` (stamp in s after `BASE`) are records, lines `now STAMP` move time."""
+    """`TOPIC STAMP JSON` lines are records (s after `BASE`); `now STAMP` lines advance time."""
     names = {topic.encode(): topic for topic in TOPICS}
     for line in data.split(b"\n"):
         word, _, rest = line.partition(b" ")

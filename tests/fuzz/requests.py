@@ -1,4 +1,4 @@
-"""Target `web`: raw bytes at the HTTP parser, the guard and every page, over a transport in memory."""
+"""Target `web`: raw bytes for the HTTP parser, the guard and every page, without a socket."""
 
 from __future__ import annotations
 

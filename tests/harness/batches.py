@@ -39,7 +39,7 @@ CODECS: dict[str, tuple[int, Callable[[bytes], bytes]]] = {
 
 class Batch:
     """A record batch as a broker stores it: `kept` are the records that compaction has left of it,
-    by their place in it.
+    by their index.
     """
 
     def __init__(

@@ -68,9 +68,7 @@ _CROWDED = st.tuples(
 
 @st.composite
 def crowds(draw: st.DrawFn) -> list[Fact]:
-    """Alarms on each other's heels at two beds, most of them judged; ids in an order that is not
-    that of time.
-    """
+    """Alarms in close succession at two beds, most with a verdict; ids are not in order of time."""
     facts: list[Fact] = []
     start = BASE
     for number, (gap, lasts, type_, bed, device, priority, verdict, (value, limit)) in enumerate(

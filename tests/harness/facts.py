@@ -1,4 +1,4 @@
-"""Facts in few words: alarms, responses, verdicts, labels and assignments of one small ward."""
+"""Short constructors of facts of one small ward, in seconds after `T`."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def storm(hospital: Hospital, begin: int, minutes: int, every: int, bed: str = "
 
 
 def troubled() -> Hospital:
-    """A unit with one who is overloaded and one who could help, and a quiet one."""
+    """A unit with an overloaded clinician and one who could help, and a quiet unit."""
     hospital = Hospital()
     hospital.assign("ann", "1", "2", start=NINE - 24 * HOUR)
     hospital.assign("bob", "3")

@@ -59,7 +59,7 @@ class Record(NamedTuple):
 
 
 def take(partition: Partition, records: list[Record]) -> None:
-    """Hand records on in slices, one a topic and turn."""
+    """Feed records in slices, topics in rotation."""
     for topic, of_topic in groupby(records, key=lambda record: record.topic):
         _, offsets, keys, values, timestamps = map(list, zip(*of_topic, strict=True))
         partition.take_slice(

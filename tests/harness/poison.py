@@ -205,7 +205,7 @@ def many_units(place: Place) -> None:
 
 
 def strange_characters(place: Place) -> None:
-    """In ids: control and format characters, line separators, lone surrogates, text that is none."""
+    """In ids: control and format characters, line separators, lone surrogates, invalid text."""
     characters = (
         "\x00",
         "\n",

@@ -78,7 +78,7 @@ def send_whole(place: Place, compressed: bytes, codec: str) -> None:
 
 
 def junk_in_the_checkpoint_topic(place: Place) -> None:
-    """Keys and values of somebody else's, and some that look like ours."""
+    """Foreign keys and values, and some that resemble ours."""
     pairs: list[tuple[bytes | None, bytes | None]] = [
         (b"junk", b"junk"),
         (b"\xff\xfe", b"\x00"),

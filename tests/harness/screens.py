@@ -19,7 +19,7 @@ SIZES = {"phone": (390, 844), "laptop": (1280, 800), "wall": (1920, 1080)}
 
 
 class Screen:
-    """A page open in a browser, with everything that the browser had to complain of."""
+    """A page open in a browser, with all errors and warnings of the browser."""
 
     def __init__(self, browser: Browser, site: Site, query: str = "", **context: Any) -> None:
         self._context = browser.new_context(
@@ -54,7 +54,7 @@ def viewport(size: str) -> Any:
 
 
 def kept(page: Page, name: str) -> None:
-    """A picture for people to look at."""
+    """Save a screenshot, if a folder for them is set."""
     if folder := os.environ.get("ALARM_FATIGUE_SCREENSHOTS"):
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 

@@ -38,7 +38,7 @@ class _Burst:
     type: int
     same_device: bool
     recipients: tuple[str, ...] | None
-    answered: tuple[int, ...]  # ms after the start, of the first of them, by turns
+    answered: tuple[int, ...]  # ms after the start, of the first of them, in rotation
 
 
 @dataclass(frozen=True)

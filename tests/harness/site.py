@@ -62,7 +62,7 @@ def simulated(seed: int = 3, until: int = UNTIL, facilities: int = 1) -> Engine:
 
 
 class FakeWorker:
-    """A worker that holds what it is given, and is as well as it is told to be."""
+    """A worker that holds the engines given to it; tests set its health."""
 
     def __init__(self, *engines: Engine) -> None:
         self.recovered = True

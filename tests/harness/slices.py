@@ -9,7 +9,7 @@ from streams.kafka.slices import Slice
 
 
 def piece(topic: Topic, times: Sequence[int], begin: int = 0, partition: int = 0) -> Slice:
-    """A slice without gaps, of records that tell their own offsets."""
+    """A slice without gaps, whose records have their own offsets for values."""
     offsets = list(range(begin, begin + len(times)))
     return Slice(
         topic,

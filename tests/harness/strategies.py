@@ -1,4 +1,4 @@
-"""Random wards for hypothesis: facts at times that fall on, before and after the policy's bounds."""
+"""Random wards for hypothesis, with times on, before and after the policy's bounds."""
 
 from __future__ import annotations
 

@@ -45,5 +45,5 @@ PLACE = st.sampled_from((0, 0, 1, 1, 2, 3))
 
 
 def scrambled(number: int) -> int:
-    """3, 0, 7, 4, 1, 8, 5, 2, 9, 6: below ten, a serial number whose order is not that of the list."""
+    """Digits in an order of their own: 3, 0, 7, 4, 1, 8, 5, 2, 9, 6."""
     return (number * 7 + 3) % 10

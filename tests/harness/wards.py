@@ -13,7 +13,7 @@ from tests.harness.workers import Delivery, Message, WorkerProcess, events, even
 
 
 def wait_until_taken_in(workers: list[WorkerProcess], count: int) -> None:
-    """Until these workers have judged so many records, those of former lives included."""
+    """Wait until these workers have processed `count` records, including those before a restart."""
     eventually(
         lambda: sum(events(union(workers)).values()) >= count, f"{count} records are taken in"
     )
@@ -60,7 +60,7 @@ def hours(first: int, count: int) -> list[Message]:
 
 
 def told(worker: WorkerProcess, begin: str) -> list[dict[str, Any]]:
-    return [word for word in worker.words if word["event"].startswith(begin)]
+    return [line for line in worker.words if line["event"].startswith(begin)]
 
 
 SABOTAGED = """
@@ -102,9 +102,7 @@ class SabotagedWorker(WorkerProcess):
 
 
 def no_errors(*workers: WorkerProcess) -> bool:
-    """Beside those of Kafka's client, which knows no other word for a coordinator that is not there
-    yet.
-    """
+    """No errors in the logs, except those of the Kafka client about a missing coordinator."""
     said = [word for one in workers for word in one.words if word["level"] in ("error", "critical")]
     return [word for word in said if not word["logger"].startswith("aiokafka")] == []
 

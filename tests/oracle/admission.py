@@ -17,8 +17,8 @@ def admission(
     """The outcome of each (topic, fact, Kafka record timestamp), in order of delivery, for one
     facility.
 
-    Each topic is judged by itself. `partitions` decides nothing here: the records have no key, and
-    count as well routed.
+    Each topic has its own watermark. `partitions` has no effect: records without a key count as
+    routed correctly.
     """
     accepted: dict[Topic, list[Fact]] = {topic: [] for topic in FACT_TYPES}
     outcomes: list[Outcome] = []
@@ -31,7 +31,7 @@ def admission(
 
 
 def judged(fact: Fact, timestamp: int, accepted: list[Fact], policy: Policy) -> Outcome:
-    """The checks in order: duplicate, future, late. `accepted` is what the topic has let in so far."""
+    """Check in order: duplicate, future, late. `accepted` has the topic's facts so far."""
     by_stamp: Outcome = "accepted"
     if fact.at > timestamp + policy.max_ahead:
         by_stamp = "future"
@@ -60,7 +60,8 @@ def judged(fact: Fact, timestamp: int, accepted: list[Fact], policy: Policy) -> 
 
 
 def _kept_past_horizon(fact: Assignment, watermark: int, policy: Policy) -> bool:
-    """Older than the horizon, yet welcome, however often: in force means that `to` is open or after
-    the topic's watermark.
+    """Whether an assignment older than the horizon is accepted because it is still in force.
+
+    In force: its `to` is open or after the topic's watermark.
     """
     return fact.at < watermark - policy.horizon and (fact.end is None or fact.end > watermark)

@@ -97,9 +97,7 @@ def _put_protected(
     now: int,
     length: int,
 ) -> None:
-    """Duty in the window as intervals that do not touch; the starts inside one cut it, one at its
-    edge has nothing to cut off.
-    """
+    """Duty in the window as disjoint intervals; alarm starts strictly inside an interval split it."""
     duty: list[list[int]] = []
     for one in sorted(roster, key=lambda one: one.start):
         begin, end = max(one.start, now - length), now if one.end is None else min(one.end, now)

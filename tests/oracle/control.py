@@ -58,7 +58,7 @@ def without_ahead(facts: list[Fact], moment: int) -> list[Fact]:
 
 
 def _about(fact: Fact) -> str:
-    """What a fact's record is merged with the others of: responses and labels stand for themselves."""
+    """The key by which records merge; each response and label has its own."""
     match fact:
         case AlarmEvent():
             return fact.alarm_id
@@ -73,7 +73,7 @@ Stamped = tuple[Topic, Fact | Control, int]
 
 
 def live(records: Sequence[Stamped], policy: Policy) -> tuple[list[Fact], list[Outcome]]:
-    """The facts that count of what came live, and the outcome of each fact, in order of delivery."""
+    """The accepted facts of live records, and the outcome of each fact in order of delivery."""
     seen: dict[Topic, list[Fact]] = {}
     counted: dict[Topic, list[Fact]] = {}
     outcomes: list[Outcome] = []

@@ -42,7 +42,7 @@ class Episode:
 
 
 def facts_known_at(facts: Sequence[Fact], now: int) -> list[Fact]:
-    """Facts with `at` > `now` do not count yet, whatever they speak of."""
+    """Facts with `at` > `now` do not count yet, whichever times they mention."""
     return [fact for fact in facts if fact.at <= now]
 
 
@@ -156,7 +156,7 @@ def _episode(
     ends = [event.at for event in events if event.phase == "end" and event.at >= start]
     end = min(ends) if ends else None
 
-    # "Highest seen over its events": every event, of whatever phase, even an `end` before the
+    # "Highest seen over its events": every event, of any phase, even an `end` before the
     # start.
     ranking = ("high", "medium", "low", "info")
     priority = min((event.priority for event in events), key=ranking.index)
@@ -199,7 +199,7 @@ def _extreme(events: list[AlarmEvent]) -> tuple[float | None, float | None]:
     of any phase.
 
     The direction comes from the earliest start/update event with a value on either side of its
-    limit: above is a high alarm, below a low one. A reading that brings no limit is judged against
+    limit: above is a high alarm, below a low one. A reading that brings no limit is compared with
     the limit of that event. Equal excess: the more extreme value, then the lesser limit. Without a
     direction: the event with both of greatest distance (an `end` event may have one), else the
     earliest value and the earliest limit, each for itself.
@@ -301,7 +301,7 @@ def gives_cover(response: Response, episode: Episode, every: list[Episode], poli
     """Whether the response comes from the episode's unit within [X - cover, X], closed, X = end +
     action window.
 
-    Only an action of `cover_by` tells that an intervention could have been reported. It comes from
+    Only an action of `cover_by` shows that an intervention would have been reported. It comes from
     the unit that it gives; if it gives none, from the unit of every existing episode, alarm or not,
     to which it belongs.
     """

@@ -319,7 +319,7 @@ def _of_clinician(facility: _Facility, clinician: str, own: _Own, at: int) -> di
 
 
 def _of_unit(facility: _Facility, unit: str, own: _Own, at: int) -> dict[str, float]:
-    """Averages per clinician on duty; with nobody on duty, as if there were one."""
+    """Averages per clinician on duty; with no one on duty, divided by one."""
     here = [one for one in facility.by_unit.get(unit, ()) if in_force(one, at)]
     staff = {one.clinician for one in here}
     people = max(len(staff), 1)

@@ -42,10 +42,8 @@ def test_admission_of_alarms_and_responses() -> None:
     ) == ["accepted", "late"]
 
 
-def test_alarms_and_responses_older_than_the_horizon_by_their_own_timestamp_are_late_without_a_watermark() -> (
-    None
-):
-    """Horizon 26 h. Assignments and labels are charted whenever people come to it."""
+def test_facts_older_than_the_horizon_by_their_timestamp_are_late_without_a_watermark() -> None:
+    """Horizon 26 h. Assignments and labels may be charted late."""
     old, edge = event("a", "start", 0), event("b", "start", 0.001)
     assert _deliver(
         "alarms", (old, 26 * H + 0.001), (old, 26 * H + 0.001), (edge, 26 * H + 0.001)

@@ -76,7 +76,7 @@ COVER_OF_ICU = {"alarm_id": "elsewhere", "unit": "icu"}  # no response to this a
     [
         ([], 359.999, "pending", None, False),
         ([], 360, "unknown", None, True),
-        # 1: label; also while pending, and whatever else was done
+        # 1: label; also while pending, and with any response
         (
             [verdict("a", 100, "non_actionable"), response(10, **INTERVENE)],
             100,
@@ -141,7 +141,7 @@ COVER_OF_ICU = {"alarm_id": "elsewhere", "unit": "icu"}  # no response to this a
             True,
         ),
         *(
-            # cannot say that nobody intervened
+            # does not prove that no one intervened
             ([response(10, **COVER_OF_ICU, action=action)], 360, "unknown", None, True)
             for action in ("acknowledge", "silence", "pause", "escalate", "decline")
         ),

@@ -122,8 +122,9 @@ def by_signal(alarms: list[Episode]) -> dict[tuple[str, str, str], list[Episode]
 
 
 def chatters(episode: Episode, of_signal: dict[tuple[str, str, str], list[Episode]]) -> bool:
-    """At least two alarms of its signal come before it, within the minute, and were over; wherever
-    the device stood then.
+    """Whether two alarms of its signal began within the minute before it and have ended.
+
+    The device may have stood in another unit then.
     """
     earlier = [
         one
@@ -144,7 +145,7 @@ def put_staffing(
     now: int,
     policy: Policy,
 ) -> None:
-    """What depends on somebody being on duty in the unit now."""
+    """The series that need a clinician on duty in the unit now."""
     held = [
         assignment
         for assignment in assignments
@@ -167,7 +168,7 @@ def put_staffing(
             at_window,
             len([episode for episode in inside if episode.unit == unit]) / len(beds),
         )
-        # Theirs, in whatever unit: a load is carried by a person.
+        # Their alarms in all units: the load is the person's.
         loads = [
             len([episode for episode in inside if one in episode.clinicians]) for one in people
         ]

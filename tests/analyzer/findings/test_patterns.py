@@ -33,7 +33,7 @@ def test_a_delay_is_never_longer_than_what_is_fleeting() -> None:
 
 
 def test_a_remedy_that_would_fall_upon_needed_alarms_is_not_proposed() -> None:
-    """20 short ones of 40 needed nobody, and 20 as short ones were needed."""
+    """Of 40 alarms equally short, 20 were non-actionable and 20 actionable."""
     useless = alarms("A", 20, 10 * SECOND)
     needed = alarms("B", 20, 10 * SECOND, code="A", verdict="actionable", after=MINUTE)
     assert finding_of(useless + needed).verdict == "mixed"
@@ -148,7 +148,7 @@ def test_what_stands_for_more_than_an_hour_and_what_is_stale() -> None:
 
 def test_needed_alarms_that_are_answered_late_are_a_matter_of_staffing() -> None:
     facts = alarms("A", 20, 11 * MINUTE, verdict="actionable")
-    # nobody of the unit responds to anything: that may be the records' fault
+    # no response at all in the unit: perhaps responses are not recorded
     assert finding_of(facts).verdict == "needed"
     late: list[Fact] = [
         Response(
@@ -168,7 +168,7 @@ def test_needed_alarms_that_are_answered_late_are_a_matter_of_staffing() -> None
         "unit leadership",
     )
     assert found.shown_by("unanswered") == Share(20, 20)
-    # somebody responds, and to the others nobody did
+    # one response shows that responses are recorded; the others had none
     assert finding_of(facts + late[:1]).shown_by("unanswered") == Share(20, 20)
     prompt = [replace(fact, at=fact.at - 1) for fact in late if isinstance(fact, Response)]
     assert finding_of([*facts, *prompt]).verdict == "needed"

@@ -1,5 +1,5 @@
-"""Before and after a change: what an interval covers, what controls take off, and what is said of
-chance.
+"""Before and after a change: the coverage of the interval, the effect of control units, and the
+caveats.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ AT = 1_772_344_800_000
 
 
 def alarms(units: dict[str, list[int]], first_day: int) -> Recorded:
-    """So many alarms a day in each unit, from `first_day` (relative to AT) on; at random moments."""
+    """A number of alarms a day in each unit at random moments, from `first_day` after AT on."""
     rng, recorder = np.random.default_rng(3), Recorder()
     for unit, days in units.items():
         start = np.concatenate(
@@ -76,8 +76,8 @@ def drawn(rng: np.random.Generator, mean: float, days: int, spread: float) -> li
 
 
 def test_intervals_cover_the_truth_where_days_are_clustered_and_both_units_fall() -> None:
-    """Half the alarms in the changed unit; beside it, everywhere a fifth fewer. 400 changes, of
-    which 95 % ought to be covered.
+    """Alarms halve in the changed unit, while all units have a fifth fewer. Of 400 intervals, 95 %
+    should cover the truth.
     """
     rng, hits, beyond = np.random.default_rng(5), 0, 0
     for _ in range(400):

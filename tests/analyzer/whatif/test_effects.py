@@ -83,7 +83,7 @@ def sounds(one: naive.Episode, delay: int | None) -> bool:
 
 
 def protected_length(duty: list[int], starts: list[int]) -> int:
-    """Of whole hours on duty, those that touch being one stretch."""
+    """Protected ms within whole hours on duty (ms); adjacent hours form one stretch."""
     stretches: list[list[int]] = []
     for begin in duty:
         if stretches and stretches[-1][1] == begin:

@@ -68,11 +68,11 @@ def test_a_grid_gives_what_each_of_its_settings_gives_alone(
 
 
 def test_the_bound_covers_the_truth_in_a_thousand_simulated_hospitals() -> None:
-    """A delay of 10 s hides each actionable alarm with a chance that the simulator's durations
-    tell; hospitals have 20 to 2,000 of these.
+    """The true share that a delay of 10 s removes follows from the simulator's durations; each
+    hospital has 20 to 2,000 actionable alarms.
 
-    At 95 % confidence the bound may lie below the truth in 50 of them; 70 would have odds of 1 in
-    400.
+    At 95 % confidence, the bound is expected below the truth in 50 hospitals; more than 70 would
+    have odds of 1 in 400.
     """
     rng = np.random.default_rng(14)
     delay = 10 * SECOND

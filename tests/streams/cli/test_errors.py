@@ -198,8 +198,8 @@ def test_a_broker_that_is_not_there_is_one_line(alarms: Path) -> None:
         out, err = process.communicate(timeout=60)
         assert (process.returncode, out) == (1, "")
         assert (
-            err
-            == f"error: no Kafka broker answers at {command[2]} (KafkaTimeoutError); is it running?\n"
+            err == f"error: no Kafka broker answers at {command[2]} (KafkaTimeoutError); "
+            "is it running?\n"
         )
 
 

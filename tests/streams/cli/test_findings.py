@@ -56,15 +56,19 @@ def test_findings_of_files_are_sentences_by_unit(tmp_path: Path) -> None:
     done = run("findings", *write(tmp_path, facts), "--at", str(NOW))
     assert done.status == 0
     assert done.out.decode().splitlines() == [
-        "F icu, 12 h until 2026-03-01T20:00:00Z: 32 alarms of 2 types, 20 non-actionable or technical",
-        "  1. A of S (monitor): 20 alarms in 12 h, 62 % of the unit's, all at one bed; 100 % (84-100 %) of 20 classified alarms were non-actionable; "
-        "100 % (84-100 %) of these ended within 15 s -> an annunciation delay of 5 s: it would have removed 20 of 20, and none of the 0 "
+        "F icu, 12 h until 2026-03-01T20:00:00Z: 32 alarms of 2 types, "
+        "20 non-actionable or technical",
+        "  1. A of S (monitor): 20 alarms in 12 h, 62 % of the unit's, all at one bed; "
+        "100 % (84-100 %) of 20 classified alarms were non-actionable; "
+        "100 % (84-100 %) of these ended within 15 s -> an annunciation delay of 5 s: "
+        "it would have removed 20 of 20, and none of the 0 "
         "actionable ones; owner: biomed",
         "  2. B (monitor): 12 alarms in 12 h, 38 % of the unit's, all at one bed, 12 unknown; "
         "too few classified alarms (0 of 20 needed) -> no change",
         "",
         "F nicu, 12 h until 2026-03-01T20:00:00Z: 1 alarm of 1 type, 1 non-actionable or technical",
-        "  1. C (monitor): 1 alarm in 12 h, 100 % of the unit's, all at one bed; 100 % (21-100 %) of 1 classified alarms were non-actionable; "
+        "  1. C (monitor): 1 alarm in 12 h, 100 % of the unit's, all at one bed; "
+        "100 % (21-100 %) of 1 classified alarms were non-actionable; "
         "too few classified alarms (1 of 20 needed) -> no change",
     ]
     chosen = (

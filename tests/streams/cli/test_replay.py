@@ -207,8 +207,8 @@ def test_seconds_in_the_place_of_milliseconds_are_told_and_the_monitor_s_alarms_
     path.write_bytes(event("start", 0) + b"\n" + event("start", 1, at=NINE // 1000))
     done = run("replay", "--alarms", path)
     assert (
-        done.err
-        == f"malformed: {path}:2: at: expected milliseconds since 1970, found what looks like seconds\n"
+        done.err == f"malformed: {path}:2: at: expected milliseconds since 1970, "
+        "found what looks like seconds\n"
     )
     assert counted(done.numbers, "alarms", "accepted") == 1
 
