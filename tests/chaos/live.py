@@ -190,7 +190,7 @@ class Live:
         self.round(how)
 
     def place(self, number: int) -> Place:
-        """For poison number so and so: a facility of its own, on partitions in turn."""
+        """A facility of its own for poison `number`; partitions in rotation."""
         partition = number % PARTITIONS
         return Place(self.broker, facility_on(partition, f"P{number}-"), partition)
 
@@ -213,9 +213,9 @@ def take_poisons(live: Live, poisons: Sequence[Poison]) -> None:
 
 
 def partitions_added(live: Live) -> None:
-    """The inputs grow while the worker runs.
+    """Partitions are added while the worker runs.
 
-    It reads the new partitions, or says in one line that nobody does.
+    The worker reads them, or logs one line that no worker does.
     """
     live.round("the start")
     with Topics(load(broker=live.broker.address, partitions=PARTITIONS)) as topics:
@@ -240,8 +240,8 @@ def partitions_added(live: Live) -> None:
 
 
 def broker_suspended(live: Live) -> None:
-    """SIGSTOP of the broker: the worker says that it is not current, ends in time when told to, and
-    catches up.
+    """SIGSTOP of the broker: the worker reports old data, ends in time when stopped, and catches
+    up.
     """
     live.round("the start")
     live.broker.pause()

@@ -1,7 +1,7 @@
-"""The rig: a real Kafka, workers that are started again when they end, and a producer that goes on
+"""The rig: a real Kafka, workers that are restarted when they end, and a producer that runs
 meanwhile.
 
-Every wait has an end and says what it waited for; leaving the rig kills whatever it started.
+Every wait has a limit and an error that names it; leaving the rig kills all its processes.
 """
 
 from __future__ import annotations
@@ -312,7 +312,7 @@ class Rig:
         )
 
     def _rejected(self) -> dict[tuple[str, int, int], str]:
-        """The reason by place; a record may be there several times."""
+        """The reason by source position; a record may be there several times."""
         found = {}
         for one in read(self.broker, "rejected"):
             headers = {name: value.decode() for name, value in one.headers}
@@ -322,8 +322,8 @@ class Rig:
         return found
 
     def _episodes_differ(self, expected: dict[tuple[str, str], dict[str, Any]]) -> str | None:
-        """Whether the record of an alarm that counts is not the true one; with all that was said of
-        the first such alarm, and when.
+        """How the episodes differ from the expected ones, with all records of the first wrong
+        alarm.
         """
         found: dict[tuple[str, str], dict[str, Any]] = {}
         history: dict[tuple[str, str], list[str]] = {}

@@ -67,8 +67,9 @@ def run(
     broker: ApacheKafka | None = None,
     say: Callable[[str], object] = lambda _: None,
 ) -> Outcome:
-    """The scenario on a broker of its own, unless one is lent; workers' settings and logs go to
-    `folder`, progress to `say`.
+    """Run the scenario, by default on a broker of its own.
+
+    `folder` gets the workers' settings and logs, `say` the progress.
     """
     began = time.monotonic()
     messages = draw(dose.seed, dose.records, dose.mix)
@@ -210,8 +211,8 @@ def suspensions(rig: Rig, dose: Dose, dice: random.Random) -> None:
 
 
 def broker_outages(rig: Rig, dose: Dose, dice: random.Random) -> None:
-    """The broker hangs (SIGSTOP), is killed and back later, is stopped and started, is killed and
-    back at once; in turn.
+    """The broker hangs (SIGSTOP), is killed and restarted later, is stopped, is killed and
+    restarted at once.
     """
     slices = list(_slices(rig, dose, dice))
     for _, end in slices:

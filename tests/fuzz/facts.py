@@ -90,8 +90,8 @@ def check_fact(fact: dict[str, Any]) -> None:
 
 
 def split(data: bytes) -> tuple[Topic, list[bytes | None]]:
-    """Topic and values: the topic's name in the first line, then a value a line; an empty line is a
-    record without a value.
+    """The topic and its values: the first line names the topic; an empty line is a record without
+    value.
     """
     head, _, rest = data.partition(b"\n")
     names = {topic.encode(): topic for topic in TOPICS}
@@ -100,9 +100,7 @@ def split(data: bytes) -> tuple[Topic, list[bytes | None]]:
 
 
 def decode_values(data: bytes) -> None:
-    """Each value is a fact within its bounds or has a detail; alone and among others alike, and
-    every time.
-    """
+    """Check that each value is a fact or has a detail, alone and among others, every time."""
     topic, values = split(data)
     decoded = decode_slice(topic, values, MAX_BYTES)
     again = decode_slice(topic, values, MAX_BYTES)
@@ -165,7 +163,7 @@ def new_partition(
 
 
 def take_in(partition: Partition, work: list[Step], most: int) -> None:
-    """Hand the records on in slices of at most so many, each of one topic."""
+    """Feed the records in slices of at most `most`, each of one topic."""
     ends: dict[Topic, int] = {}
     waiting: list[tuple[Topic, int, bytes]] = []
 
@@ -201,7 +199,7 @@ def take_in(partition: Partition, work: list[Step], most: int) -> None:
 
 
 def numbers(partition: Partition) -> dict[Any, float]:
-    """Everything that /metrics would show."""
+    """All of /metrics."""
     engine = partition.engine
     metrics = [
         *burden_metrics(engine.measure(), str, POLICY.min_classified),
@@ -212,9 +210,7 @@ def numbers(partition: Partition) -> dict[Any, float]:
 
 
 def run_engine(data: bytes) -> None:
-    """A history is taken in whatever it holds; slices do not matter; what is stored and restored is
-    what was.
-    """
+    """Check that any history is processed, independent of slices, and survives a restore."""
     work = list(steps(data))
     now = max([step if isinstance(step, int) else step[1] for step in work], default=BASE)
     one, other = new_partition(), new_partition()

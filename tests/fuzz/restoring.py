@@ -143,8 +143,8 @@ def _packed(value: bytes) -> bytes:
 
 
 def restore_stored(data: bytes) -> None:
-    """What is there is restored to a state that works, or refused in one line; nothing else, and
-    every time the same.
+    """Check that records restore to a working state, or are refused in one line, every time the
+    same.
     """
     # recovery leaves out the others
     stored = {key: value for key, value in parse(data).items() if is_key(key)}

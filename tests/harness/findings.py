@@ -27,9 +27,7 @@ NOW = NOON + 8 * HOUR
 def alarms(
     name: str, count: int, lasts: int | None, every: int = 5 * MINUTE, after: int = 0, **fields: Any
 ) -> list[Fact]:
-    """`count` alarms from noon on; each began `every` after the one before and `after` the full
-    minute.
-    """
+    """`count` alarms from noon on, one `every` ms, each `after` ms past the full minute."""
     verdict = fields.pop("verdict", None)
     facts: list[Fact] = []
     for number in range(count):
@@ -81,7 +79,7 @@ def finding_of(facts: list[Fact], code: str = "A", policy: Policy | None = None)
 
 
 def write(folder: Path, facts: list[Fact]) -> list[str]:
-    """Files of facts, as arguments."""
+    """Write facts to files; returns the arguments of a command."""
     arguments = []
     for topic, type_ in FACT_TYPES.items():
         lines = [json.dumps(asdict(fact)) + "\n" for fact in facts if isinstance(fact, type_)]

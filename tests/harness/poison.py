@@ -1,4 +1,4 @@
-"""The poison list: what a feed may do to a worker, each with what it must not change."""
+"""The poison list: inputs of a feed that must not harm a worker."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def unset_clocks(place: Place) -> None:
 
 
 def year_9999(place: Place) -> None:
-    """The greatest time there is, as the end of an assignment, too."""
+    """The greatest time allowed, also as the end of an assignment."""
     last = "9999-12-31T23:59:59.999Z"
     place.send(
         "alarms",
@@ -74,8 +74,8 @@ def an_hour_ahead(place: Place) -> None:
 
 
 def long_label(place: Place) -> None:
-    """1 MiB, and what is left of a record's limit; of alarms that are final at once, so that they
-    go out, too.
+    """Labels of 1 MiB, and of all that a record's limit leaves; their alarms are final at once and
+    go out.
     """
     place.send(
         "alarms",
@@ -118,7 +118,7 @@ def long_label(place: Place) -> None:
 
 
 def many_recipients(place: Place) -> None:
-    """60,000 of them in 360 kB, and as many as a record may have."""
+    """60,000 recipients in 360 kB, and as many as a record may have."""
     place.send(
         "alarms",
         as_bytes(
@@ -155,7 +155,7 @@ def many_recipients(place: Place) -> None:
 
 
 def greatest_floats(place: Place) -> None:
-    """In every field that holds a number; twice, so that their sum has no float."""
+    """The greatest floats in every number field; twice, so that their sum overflows."""
     place.send(
         "alarms",
         *(
@@ -194,7 +194,7 @@ def greatest_floats(place: Place) -> None:
 
 
 def many_units(place: Place) -> None:
-    """20,000 in one hospital."""
+    """20,000 units in one hospital."""
     place.send(
         "alarms",
         *(
@@ -266,7 +266,7 @@ def deep_nesting(place: Place) -> None:
 
 
 def long_numbers(place: Place) -> None:
-    """5 MB of digits, and as many as a record may have; exponents beyond all floats."""
+    """Numbers of 5 MB of digits, and of as many as a record may have; exponents beyond floats."""
     plain = as_bytes(alarm(place.facility, "number", value=7))
     for digits in (
         b"9" * 5_000_000,

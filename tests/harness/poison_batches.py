@@ -1,4 +1,4 @@
-"""Poison in the form of batches: codecs, sizes, transactions, and batches that are none."""
+"""Poison batches: codecs, sizes, transactions, and batches that are invalid."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def every_codec(place: Place) -> None:
 
 
 def long_value_in_a_batch(place: Place) -> None:
-    """20 MB that gzip makes 20 kB of: too long for `rejected`."""
+    """A value of 20 MB that gzip compresses to 20 kB: too long for `rejected`."""
     place.send(
         "alarms",
         as_bytes(alarm(place.facility, "before")),
@@ -96,7 +96,7 @@ def junk_in_the_checkpoint_topic(place: Place) -> None:
 
 
 def aborted_transaction(place: Place) -> None:
-    """What never happened, and after it something that did."""
+    """Records of an aborted transaction, followed by committed ones."""
     producer = KafkaProducer(
         bootstrap_servers=place.broker.address,
         transactional_id=f"poison-{place.facility}-{now_ms()}",

@@ -51,7 +51,7 @@ def alarm(facility: str, number: int | str, **changes: Any) -> dict[str, Any]:
 
 
 def assignment(facility: str, number: int | str, **changes: Any) -> dict[str, Any]:
-    """Somebody's care for a bed from now on."""
+    """A clinician's assignment to a bed from now on."""
     at = now_ms()
     fields = {
         "event_id": f"s{number}",
@@ -102,7 +102,7 @@ def compressed(records: bytes, codec: str) -> bytes:
 
 
 def batch_of(compressed: bytes, count: int, codec: str = "none", stamp: int | None = None) -> bytes:
-    """A batch (magic 2) around the records' bytes as they are sent."""
+    """A batch (magic 2) around the records' bytes, compressed or not."""
     stamp = now_ms() if stamp is None else stamp
     body = (
         struct.pack(">hiqqqhii", CODECS[codec], count - 1, stamp, stamp, -1, -1, -1, count)
@@ -153,7 +153,7 @@ def _sent(
 
 
 class Place(NamedTuple):
-    """Where a poison goes: a facility of its own, and the partition that its key leads to."""
+    """The target of a poison: a facility of its own, and the partition of its key."""
 
     broker: Broker
     facility: str
@@ -167,8 +167,9 @@ class Place(NamedTuple):
     def send(
         self, topic: str, *values: bytes | None, codec: str = "none", stamp: int | None = None
     ) -> None:
-        """Values under the facility's key, in batches of bounded length; what the broker itself
-        refuses has done no harm.
+        """Send values under the facility's key, in batches of bounded length.
+
+        A batch that the broker itself refuses does no harm.
         """
         pairs = [(self.key, value) for value in values]
         batches = (

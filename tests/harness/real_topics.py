@@ -54,7 +54,7 @@ Client = Callable[..., Any]
 def produce(
     broker: Broker, work: Callable[[AIOKafkaProducer], Awaitable[None]], **settings: Any
 ) -> None:
-    """Have `work` done with a producer."""
+    """Run `work` with a producer."""
 
     async def run() -> None:
         client = AIOKafkaProducer(
@@ -81,7 +81,7 @@ async def send(client: AIOKafkaProducer, numbers: Iterable[int], topic: Topic = 
 
 
 class RawBatch(BatchBuilder):
-    """A batch of given bytes, as far as the broker lets it pass."""
+    """A batch of given bytes, for the producer to send unchanged."""
 
     def __init__(self, raw: bytes, records: int) -> None:
         super().__init__(1 << 30, 0)
@@ -103,14 +103,14 @@ def send_raw(broker: Broker, *batches: bytes, topic: str = "alarms") -> None:
 
 
 def stamped(raw: bytes, stamp: int) -> bytes:
-    """A batch whose first record has this time, and the others as much later as they were."""
+    """The batch with this time for its first record; the others keep their distances."""
     earlier = int.from_bytes(raw[35:43], "big") - int.from_bytes(raw[27:35], "big")
     times = b"".join(one.to_bytes(8, "big", signed=True) for one in (stamp, stamp + earlier))
     return sealed(bytearray(raw[:27] + times + raw[43:]))
 
 
 def wait_for(worker: WorkerProcess, accepted: int, topic: Topic = "alarms") -> None:
-    """So many are accepted, nothing waits, and the worker says that it is ready."""
+    """Wait until `accepted` records are accepted, none waits, and the worker is ready."""
 
     def taken_in() -> bool:
         return (

@@ -100,9 +100,7 @@ _POST = st.builds(
 
 
 def shifts() -> st.SearchStrategy[list[Fact]]:
-    """As `wards`, for what is counted in minutes: floods, chatter, pieces of duty, breaks, alarms
-    that overlap.
-    """
+    """As `wards`, for statistics on minutes: floods, chatter, duty, breaks, overlapping alarms."""
     return st.builds(
         _shift, st.lists(_BURST, min_size=1, max_size=5), st.lists(_POST, min_size=1, max_size=8)
     )

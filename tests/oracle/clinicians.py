@@ -19,9 +19,7 @@ def put_clinician(
     now: int,
     policy: Policy,
 ) -> None:
-    """Exported while holding an assignment at `now`, or with an attributed alarm in any window;
-    then with every series.
-    """
+    """All series of a clinician with an assignment at `now` or an alarm in any window."""
     own = [episode for episode in alarms if clinician in episode.clinicians]
     roster = [assignment for assignment in assignments if assignment.clinician == clinician]
     held = [assignment for assignment in roster if in_force(assignment, now)]
@@ -97,7 +95,7 @@ def _put_protected(
     now: int,
     length: int,
 ) -> None:
-    """Duty in the window as disjoint intervals; alarm starts strictly inside an interval split it."""
+    """Duty in the window as disjoint intervals, split by alarm starts strictly inside them."""
     duty: list[list[int]] = []
     for one in sorted(roster, key=lambda one: one.start):
         begin, end = max(one.start, now - length), now if one.end is None else min(one.end, now)
@@ -120,9 +118,7 @@ def _put_protected(
 
 
 def flood_length(starts: list[int], origin: int, low: int, now: int) -> int:
-    """How much of [low, now] is flood, the state being followed from `origin` on, moment by moment
-    at which it may change.
-    """
+    """Ms of [low, now] in flood, following the state from `origin` at each moment of change."""
     starts = sorted(starts)
     moments = {start + wait for start in starts for wait in (0, 10 * MINUTE)}
     moments = {origin, low, *(moment for moment in moments if origin < moment < now)}
@@ -139,8 +135,10 @@ def flood_length(starts: list[int], origin: int, low: int, now: int) -> int:
 
 
 def _overlapping(own: list[Episode]) -> dict[int, int]:
-    """By start: alarms that began while another waited: sounding, unanswered, and begun before, or
-    first of those begun together.
+    """By start: the alarms that began while another one waited.
+
+    An alarm waits while it sounds and has no response. It began earlier, or is the first of those
+    that began at the same time.
     """
 
     def waits(episode: Episode, moment: int) -> bool:
@@ -159,8 +157,9 @@ def _overlapping(own: list[Episode]) -> dict[int, int]:
 
 
 def _shift_begin(roster: list[Assignment], held: list[Assignment], now: int, policy: Policy) -> int:
-    """From the present duty back and back, as long as something before it ends at most 30 min
-    earlier; so far as the horizon knows.
+    """The begin of the shift: the present duty, extended back over gaps of at most 30 min.
+
+    Assignments that ended before the horizon are not known.
     """
     known = [
         one
@@ -180,8 +179,9 @@ def _shift_begin(roster: list[Assignment], held: list[Assignment], now: int, pol
 
 
 def _unit_of(roster: list[Assignment], now: int, policy: Policy) -> str:
-    """The unit of the assignment with the latest `from` <= now, then the least unit; over, but
-    within the horizon, will do.
+    """The unit of the assignment with the latest `from` <= now, then the least unit.
+
+    The assignment may be over, but not for longer than the horizon.
     """
     begun = [
         assignment

@@ -1,8 +1,7 @@
-"""The oracle of control records: admission and facts of one facility, from the bare list of what
-each topic held, in order.
+"""The oracle of control records: admission and facts of one facility.
 
-A record is a fact with its Kafka timestamp (None: complete history), or a `Control`. Every topic is
-read by itself.
+A record is a fact with its Kafka timestamp (None: complete history), or a `Control`. Topics are
+independent of each other.
 """
 
 from __future__ import annotations
@@ -31,9 +30,7 @@ class Seen:
 
 
 def facts_after(records: Sequence[Fact | Control], policy: Policy) -> list[Fact]:
-    """The facts that count of one topic's complete history: no duplicates, and nothing that a
-    control record took back.
-    """
+    """The facts of one topic's history, without duplicates and what was reset or forgotten."""
     seen: list[Seen] = []
     facts: list[Fact] = []
     for record in records:

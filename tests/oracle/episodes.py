@@ -11,9 +11,7 @@ from analyzer.model.policy import Policy
 
 @dataclass(kw_only=True)
 class Episode:
-    """One alarm episode as it stands at `now`; `basis` is None while pending and where the class is
-    unknown.
-    """
+    """One alarm episode at `now`; `basis` is None where the class is pending or unknown."""
 
     alarm_id: str
     unit: str
@@ -47,8 +45,8 @@ def facts_known_at(facts: Sequence[Fact], now: int) -> list[Fact]:
 
 
 def winning_assignments(facts: Sequence[Fact]) -> list[Assignment]:
-    """The latest record of each assignment_id, by (`at`, `event_id`); one that voids (`to` <=
-    `from`) leaves nothing.
+    """The latest record of each assignment_id, by (`at`, `event_id`), unless it is void (`to` <=
+    `from`).
     """
     winners: dict[str, Assignment] = {}
     for fact in facts:
@@ -71,11 +69,9 @@ def responses_in(facts: Sequence[Fact]) -> list[Response]:
 
 
 def episodes(facts: Sequence[Fact], now: int, policy: Policy) -> dict[str, Episode]:
-    """Every existing episode by alarm_id, with its class at `now`; info and advisory ones are here
-    too, as no alarms.
+    """Every episode by alarm_id, with its class at `now`; also those that are no alarms.
 
-    Of an alarm_id used again, the first episode has the alarm_id for its key, later ones have their
-    start added to it.
+    The first episode of an alarm_id has the alarm_id as its key; later ones append their start.
     """
     facts = facts_known_at(facts, now)
     events: dict[str, list[AlarmEvent]] = {}
@@ -131,11 +127,10 @@ def _stretches(events: list[AlarmEvent], horizon: int) -> list[list[AlarmEvent]]
 
 
 def _named(moment: int, episodes: list[Episode], horizon: int) -> Episode | None:
-    """Which of the episodes of an alarm_id, by time, is meant by what names the alarm_id at
-    `moment`.
+    """The episode of an alarm_id that a response or label at `moment` refers to.
 
-    As with events: a later episode is meant from the horizon after the end of the one before it,
-    and each from the horizon before its start.
+    `episodes` are by time. As with events, a later episode is referred to from the horizon after
+    the end of the one before it, and each from the horizon before its start.
     """
     found = None
     for number, episode in enumerate(episodes):
@@ -148,7 +143,7 @@ def _named(moment: int, episodes: list[Episode], horizon: int) -> Episode | None
 def _episode(
     events: list[AlarmEvent], assignments: list[Assignment], now: int, policy: Policy
 ) -> Episode:
-    """Everything but responses, labels and the class, which need other episodes as well."""
+    """All but responses, labels and the class, which depend on other episodes."""
     opening = min(
         (event for event in events if event.phase != "end"), key=lambda event: event.order
     )
@@ -266,7 +261,7 @@ def _belongs(response: Response, episode: Episode, policy: Policy) -> bool:
 def _classify(
     episode: Episode, every: list[Episode], responses: list[Response], policy: Policy
 ) -> tuple[str, str | None]:
-    """(class, basis) by the first rule of section 4 that applies."""
+    """Class and basis by the first rule that applies, in the order of docs/semantics.md."""
     if episode.labels:
         return max(episode.labels, key=lambda label: label.order).verdict, "label"
 

@@ -1,7 +1,6 @@
-"""The oracle of findings: what to fix, worked out slowly from the bare list of facts of one
-facility.
+"""The oracle of findings: what to fix, computed slowly from one facility's list of facts.
 
-Built on the episodes of `naive`, and on nothing of the engine but the policy's figures.
+It uses the oracle's episodes and the policy's figures, and nothing else of the engine.
 """
 
 from __future__ import annotations
@@ -265,8 +264,8 @@ def _verdict(
 
 
 def interval(count: int, of: int) -> tuple[float, float]:
-    """Wilson's: the shares p for which the observed one is no further than 1.96 standard errors, as
-    the roots of a square.
+    """The Wilson interval: the shares p for which the observed share is at most 1.96 standard
+    errors away, as the roots of a quadratic equation.
     """
     z = 1.959963984540054
     if of == 0:

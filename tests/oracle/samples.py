@@ -27,16 +27,14 @@ class Samples:
 
 
 def in_window(alarms: list[Episode], now: int, length: int) -> list[Episode]:
-    """An episode is in the window (now - length, now] by its start."""
+    """The episodes whose start is in the window (now - length, now]."""
     return [episode for episode in alarms if now - length < episode.start <= now]
 
 
 def put_counts(
     out: Samples, level: str, labels: dict[str, str], inside: list[Episode], policy: Policy
 ) -> None:
-    """The series that clinicians and units share, for the episodes inside one window; zeros are
-    put, too.
-    """
+    """The series that clinicians and units share, for one window; zeros included."""
     for priority in PRIORITIES:
         count = len([episode for episode in inside if episode.priority == priority])
         out.put(f"{level}_alarms", {**labels, "priority": priority}, count)

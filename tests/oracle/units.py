@@ -20,8 +20,9 @@ def put_unit(
     now: int,
     policy: Policy,
 ) -> None:
-    """Exported with an assignment in force, an alarm in any window or an open alarm; then with
-    every series but empty types.
+    """Exported for a unit with an assignment in force, an alarm in any window or an open alarm.
+
+    Then all series are exported, except those of types without alarms.
     """
     own = [episode for episode in alarms if episode.unit == unit]
     held = [
@@ -114,7 +115,7 @@ def put_unit(
 
 
 def by_signal(alarms: list[Episode]) -> dict[tuple[str, str, str], list[Episode]]:
-    """The alarms of all units, for a device may have moved."""
+    """The alarms of all units by signal; of all, because a device may have moved."""
     found: dict[tuple[str, str, str], list[Episode]] = {}
     for episode in alarms:
         found.setdefault((episode.device_id, episode.source, episode.code), []).append(episode)
@@ -178,8 +179,8 @@ def put_staffing(
 
 
 def put_response_seconds(out: Samples, unit: str, alarms: list[Episode]) -> None:
-    """The histogram over all final alarms of the unit that have a response; one before the start
-    took no time at all.
+    """The histogram over the unit's final alarms with a response; one before the start counts as 0
+    s.
     """
     for priority in PRIORITIES:
         delays = [
