@@ -62,7 +62,7 @@ def test_any_order_and_any_duplicates_give_the_naive_findings(data: st.DataObjec
     )
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(crowds(), POLICIES, st.data())
 def test_crowded_beds_give_the_naive_findings(
     facts: list[Fact], policy: Policy, data: st.DataObject

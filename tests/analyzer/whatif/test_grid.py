@@ -36,7 +36,7 @@ GRIDS = st.builds(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(records(), GRIDS)
 def test_a_grid_gives_what_each_of_its_settings_gives_alone(
     tmp_path_factory: pytest.TempPathFactory, episodes: list[naive.Episode], grid: Grid

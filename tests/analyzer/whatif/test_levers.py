@@ -33,7 +33,7 @@ SETTINGS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=4 * settings.default.max_examples)
 @given(records(), SCOPES, SETTINGS)
 @example([], {}, {})
 def test_all_levers_together_give_the_naive_answer(
