@@ -55,10 +55,23 @@ def test_no_module_of_the_product_imports_the_tests() -> None:
         assert "tests" not in set(imported(path)), path
 
 
+LONG = {
+    "deploy/test_alertmanager.py",
+    "grafana/test_panels.py",
+    "streams/demo/test_demo.py",
+    "streams/http/test_board.py",
+    "streams/metrics/test_exposition.py",
+    "streams/partitions/test_checkpoint.py",
+    "streams/simulator/test_simulator.py",
+}
+"""Test modules that are still to be split; no others may join them."""
+
+
 def test_modules_stay_small_enough_to_be_one_noun() -> None:
-    tops = ("analyzer", "streams", "grafana", "reference", "bench")
-    for path in (path for top in tops for path in sorted((ROOT / top).rglob("*.py"))):
-        assert len(path.read_text().splitlines()) <= 450, path
+    long = {ROOT / "tests" / name for name in LONG}
+    for top in ("analyzer", "streams", "grafana", "reference", "bench", "tests"):
+        for path in {*(ROOT / top).rglob("*.py")} - long:
+            assert len(path.read_text().splitlines()) <= 450, path
 
 
 LEVELS = {

@@ -28,7 +28,8 @@ from tests.harness.engines import (
     restore,
     store,
 )
-from tests.harness.strategies import BASE, FACILITY, deliveries, nows, wards
+from tests.harness.strategies import deliveries, nows, wards
+from tests.harness.ward_values import BASE, FACILITY
 from tests.oracle import reference as naive
 
 FORGETFUL = Policy()
@@ -59,9 +60,7 @@ def assert_records(found: list[EpisodeRecord], expected: dict[str, naive.Episode
                     assert getattr(record, field) == getattr(one, field), field
 
 
-def test_finished_episodes_come_by_facility_end_and_alarm_id_whatever_order_their_events_came_in() -> (
-    None
-):
+def test_finished_episodes_are_ordered_by_facility_end_and_alarm_id() -> None:
     episodes = [
         (facility, end, id_)
         for facility in ("H2", "H1")
@@ -112,8 +111,8 @@ def test_any_order_and_any_duplicates_give_the_naive_numbers(data: st.DataObject
 def test_every_step_of_a_live_run_shows_the_naive_numbers_of_what_came_so_far(
     data: st.DataObject,
 ) -> None:
-    """Facts and time advance independently: whatever is charted late re-attributes and
-    re-classifies what is held.
+    """Facts and time advance independently: a late fact re-attributes and reclassifies the alarms
+    held.
     """
     facts = data.draw(WARDS)
     steps = sorted(data.draw(st.lists(nows(facts), min_size=2, max_size=5)))

@@ -133,7 +133,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print()
     print("ends: of workers by themselves, to be restarted; times in seconds: median (worst)")
     print(
-        f"{'scenario':28} {'dose':52} {'records':>8} {'kills':>5} {'ends':>4} {'from kill / restart to exact':>32} {'wall':>6}  outcome"
+        f"{'scenario':28} {'dose':52} {'records':>8} {'kills':>5} {'ends':>4} "
+        f"{'from kill / restart to exact':>32} {'wall':>6}  outcome"
     )
     for label, outcome in done:
         print(_row(label, outcome))
@@ -154,7 +155,8 @@ def _run(label: str, scenario: Scenario | LiveScenario, dose: Dose, verbose: boo
         print(f"{label}: exact, {outcome.seconds:.0f} s", flush=True)
     else:
         print(
-            f"{label}: DIFFERENCE, {outcome.seconds:.0f} s: {outcome.difference}\n  workers' logs: {folder}",
+            f"{label}: DIFFERENCE, {outcome.seconds:.0f} s: {outcome.difference}\n"
+            f"  workers' logs: {folder}",
             flush=True,
         )
     return outcome
@@ -162,9 +164,13 @@ def _run(label: str, scenario: Scenario | LiveScenario, dose: Dose, verbose: boo
 
 def _row(label: str, one: Outcome) -> str:
     dose = one.dose
-    told = f"seed {dose.seed}, {dose.rate:.0f}/s, {dose.faults} faults, session {dose.session}, {dose.partitions} partitions"
+    parameters = (
+        f"seed {dose.seed}, {dose.rate:.0f}/s, {dose.faults} faults, session {dose.session}, "
+        f"{dose.partitions} partitions"
+    )
     return (
-        f"{label:28} {told:52} {one.records:8} {one.kills:5} {one.ends:4} {_times(one):>32} {one.seconds:5.0f}s  "
+        f"{label:28} {parameters:52} {one.records:8} {one.kills:5} {one.ends:4} "
+        f"{_times(one):>32} {one.seconds:5.0f}s  "
         f"{'exact' if one.difference is None else 'DIFFERENCE'}"
     )
 

@@ -27,19 +27,11 @@ from kafka.partitioner.default import murmur2
 from streams.dev.broker import HOST, ApacheKafka, BrokerError
 from streams.kafka.topics import Topics
 from streams.settings import load
-from tests.chaos.rig import Failed, Recovery
+from tests.chaos.production import Failed
+from tests.chaos.rig import Recovery
 from tests.chaos.scenarios import Dose, Outcome
-from tests.harness.poison import (
-    POISONS,
-    Place,
-    Poison,
-    Refused,
-    alarm,
-    as_bytes,
-    batch,
-    many_units,
-    produce,
-)
+from tests.harness.poison import POISONS, many_units
+from tests.harness.produce import Place, Poison, Refused, alarm, as_bytes, batch, produce
 from tests.harness.workers import WorkerProcess, new_topics
 
 COUNTED_SECONDS = 10.0
@@ -198,13 +190,12 @@ class Live:
         self.round(how)
 
     def place(self, number: int) -> Place:
-        """For poison number so and so: a facility of its own, on partitions in turn."""
+        """A facility of its own for poison `number`; partitions in rotation."""
         partition = number % PARTITIONS
         return Place(self.broker, facility_on(partition, f"P{number}-"), partition)
 
 
 # --- scenarios
-# ---------------------------------------------------------------------------------------------------------
 
 
 def take_poisons(live: Live, poisons: Sequence[Poison]) -> None:
@@ -222,9 +213,9 @@ def take_poisons(live: Live, poisons: Sequence[Poison]) -> None:
 
 
 def partitions_added(live: Live) -> None:
-    """The inputs grow while the worker runs.
+    """Partitions are added while the worker runs.
 
-    It reads the new partitions, or says in one line that nobody does.
+    The worker reads them, or logs one line that no worker does.
     """
     live.round("the start")
     with Topics(load(broker=live.broker.address, partitions=PARTITIONS)) as topics:
@@ -242,14 +233,15 @@ def partitions_added(live: Live) -> None:
     while not told():
         if time.monotonic() > deadline:
             raise Failed(
-                f"not within 60 s: added partitions are told; /ready says {live.worker.get('/ready')}"
+                "not within 60 s: added partitions are reported; "
+                f"/ready says {live.worker.get('/ready')}"
             )
         time.sleep(0.2)
 
 
 def broker_suspended(live: Live) -> None:
-    """SIGSTOP of the broker: the worker says that it is not current, ends in time when told to, and
-    catches up.
+    """SIGSTOP of the broker: the worker reports old data, ends in time when stopped, and catches
+    up.
     """
     live.round("the start")
     live.broker.pause()
@@ -379,7 +371,7 @@ def run_live(
 
 @contextlib.contextmanager
 def small_disk() -> Iterator[Path]:
-    """A file system in memory with room for little more than the topics; mounting one needs root."""
+    """A file system in memory, little larger than the topics; mounting it needs root."""
     folder = Path(tempfile.mkdtemp(prefix="alarm-fatigue-disk-"))
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={DISK_MEGABYTES}m", "tmpfs", str(folder)],

@@ -136,7 +136,6 @@ def _as_sent(facility: str, one: naive.Episode) -> dict[str, Any]:
 
 
 # --- differences
-# -------------------------------------------------------------------------------------------------------
 
 
 def difference(found: Any, expected: Any, what: str, shown: int = 4) -> str | None:
@@ -146,16 +145,17 @@ def difference(found: Any, expected: Any, what: str, shown: int = 4) -> str | No
     missing = [key for key in expected if key not in found]
     surplus = [key for key in found if key not in expected]
     other = [key for key in expected if key in found and found[key] != expected[key]]
-    told = [
-        f"{what}: {len(missing)} missing, {len(surplus)} too many, {len(other)} different of {len(expected)}"
+    parts = [
+        f"{what}: {len(missing)} missing, {len(surplus)} too many, "
+        f"{len(other)} different of {len(expected)}"
     ]
-    told += [f"missing {_told(key)} = {expected[key]}" for key in missing[:shown]]
-    told += [f"too many {_told(key)} = {found[key]}" for key in surplus[:shown]]
-    told += [f"{_told(key)} is {_other(found[key], expected[key])}" for key in other[:shown]]
-    return "; ".join(told)
+    parts += [f"missing {_shown(key)} = {expected[key]}" for key in missing[:shown]]
+    parts += [f"too many {_shown(key)} = {found[key]}" for key in surplus[:shown]]
+    parts += [f"{_shown(key)} is {_other(found[key], expected[key])}" for key in other[:shown]]
+    return "; ".join(parts)
 
 
-def _told(key: Any) -> str:
+def _shown(key: Any) -> str:
     if isinstance(key, tuple) and len(key) == 2 and isinstance(key[1], frozenset):
         return f"{key[0]}{dict(sorted(key[1]))}"
     return str(key)

@@ -1,17 +1,13 @@
-"""The rig: a real Kafka, workers that are started again when they end, and a producer that goes on
+"""The rig: a real Kafka, workers that are restarted when they end, and a producer that runs
 meanwhile.
 
-Every wait has an end and says what it waited for; leaving the rig kills whatever it started.
+Every wait has a limit and an error that names it; leaving the rig kills all its processes.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import re
 import signal
-import subprocess
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -19,33 +15,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from kafka import KafkaProducer
-from kafka.errors import KafkaError
-
 from streams.dev.broker import ApacheKafka
-from streams.kafka.topics import LARGEST_RECORD
+from tests.chaos.production import PATIENCE, Failed, Production, message_of
 from tests.chaos.reference import Reference, Truth, difference
-from tests.harness.workers import (
-    Message,
-    Numbers,
-    WorkerProcess,
-    ends,
-    new_topics,
-    read,
-    read_by_generation,
-)
+from tests.chaos.workers import Worker, parse
+from tests.harness.workers import Message, Numbers, ends, new_topics, read, read_by_generation
 
 TOPICS = ("alarms", "assignments", "responses", "labels")
-PATIENCE = 150.0
-"""Seconds until what should become true counts as a failure; most of it for machines that are busy
-otherwise.
-"""
+
+
 MOST_ENDS = 5
 """A worker may end itself to be restarted, as it would by its service manager, but not for ever."""
-
-
-class Failed(Exception):
-    """Something did not come true, or is not equal: one line."""
 
 
 class Recovery(NamedTuple):
@@ -55,153 +35,6 @@ class Recovery(NamedTuple):
 
     from_kill: float
     from_restart: float
-
-
-class Production:
-    """A thread that sends messages in order at a steady rate, as far as a mark that can be moved
-    on.
-    """
-
-    def __init__(self, broker: ApacheKafka, messages: Sequence[Message], rate: float) -> None:
-        self._messages = messages
-        self._rate = rate
-        self._producer = KafkaProducer(
-            bootstrap_servers=broker.address,
-            max_request_size=LARGEST_RECORD,
-            linger_ms=5,
-            enable_idempotence=True,  # its retries over an outage must not be records of their own
-            max_block_ms=PATIENCE * 1000,
-            delivery_timeout_ms=PATIENCE * 1000,  # it must outlast the broker's absence
-            request_timeout_ms=5_000,
-            reconnect_backoff_max_ms=500,
-        )
-        self._mark = self._handed_over = self._delivered = 0
-        self._moved = threading.Condition()
-        self._error: BaseException | None = None
-        self._ended = False
-        self._thread = threading.Thread(target=self._run, name="production", daemon=True)
-        self._thread.start()
-
-    def go(self, mark: int) -> None:
-        """Send up to `mark` messages in all, at the rate, without waiting for it."""
-        with self._moved:
-            self._mark = max(self._mark, min(mark, len(self._messages)))
-            self._moved.notify_all()
-
-    def _wait(self, reached: Callable[[], bool], what: str) -> None:
-        with self._moved:
-            if not self._moved.wait_for(
-                lambda: self._error is not None or reached(),
-                PATIENCE + len(self._messages) / self._rate,
-            ):
-                raise Failed(f"not in time: {what}")
-        if self._error is not None:
-            raise Failed(f"the producer failed: {self._error!r}")
-
-    def wait_until_sent(self, count: int) -> None:
-        """Until so many have been handed to the producer; they may be under way."""
-        self._wait(lambda: self._handed_over >= count, f"{count} records sent")
-
-    def wait_until_delivered(self) -> None:
-        """Until the broker has acknowledged everything up to the mark."""
-        self._wait(lambda: self._delivered >= self._mark, f"{self._mark} records delivered")
-
-    @property
-    def sent(self) -> int:
-        return self._handed_over
-
-    def close(self) -> None:
-        with self._moved:
-            self._ended = True
-            self._moved.notify_all()
-        with contextlib.suppress(KafkaError):  # what could not be sent any more is no news
-            self._producer.close(timeout=1)
-        self._thread.join(10)
-
-    def _run(self) -> None:
-        try:
-            while True:
-                with self._moved:
-                    self._moved.wait_for(lambda: self._ended or self._handed_over < self._mark)
-                    if self._ended:
-                        return
-                self._send_up_to_mark()
-        except BaseException as error:  # whoever waits for records gets to know
-            with self._moved:
-                self._error = error
-                self._moved.notify_all()
-
-    def _send_up_to_mark(self) -> None:
-        began, before = time.monotonic(), self._handed_over
-        while not self._ended and self._handed_over < self._mark:
-            due = min(self._mark, before + int((time.monotonic() - began) * self._rate) + 1)
-            for one in self._messages[self._handed_over : due]:
-                sent = self._producer.send(
-                    one.topic,
-                    key=one.key,
-                    value=one.value,
-                    timestamp_ms=one.stamp,
-                    partition=one.partition,
-                )
-                sent.add_errback(self._failed)
-            self._report(handed_over=due)
-            time.sleep(0.01)
-        self._producer.flush(timeout=PATIENCE)
-        self._report(delivered=self._handed_over)
-
-    def _failed(self, error: BaseException) -> None:
-        with self._moved:
-            self._error = error
-            self._moved.notify_all()
-
-    def _report(self, handed_over: int | None = None, delivered: int | None = None) -> None:
-        with self._moved:
-            self._handed_over = self._handed_over if handed_over is None else handed_over
-            self._delivered = self._delivered if delivered is None else delivered
-            self._moved.notify_all()
-
-
-class Worker(WorkerProcess):
-    """A worker that is meant to run, or not, or to stand still."""
-
-    wanted = False
-    ends = 0
-    """How often it ended without being told to."""
-    _lines_before = 0
-
-    def start(self) -> Self:
-        self._lines_before = len(self._lines())
-        return super().start()
-
-    def _lines(self) -> list[str]:
-        return self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
-
-    def end(self) -> str | None:
-        """SIGTERM, which it must heed by draining, or by ending at once as long as it holds
-        nothing; else what is wrong.
-        """
-        try:
-            status = self.stop()
-        except subprocess.TimeoutExpired as error:
-            return f"did not end within {error.timeout:.0f} s of SIGTERM"
-        if status == 0 or (
-            status == -signal.SIGTERM
-            and not any("partitions held" in line for line in self._lines()[self._lines_before :])
-        ):
-            return None
-        return f"ended with status {status} when stopped: {self.last_words()}"
-
-    def last_words(self) -> str:
-        """The last complaint in its log."""
-        lines = [line for line in self._lines() if line.strip()]
-        complaints = [
-            line
-            for line in lines
-            if '"level": "error"' in line
-            or '"level": "critical"' in line
-            or line.startswith("error")
-        ]
-        return (complaints or lines or ["it printed nothing"])[-1][:300]
 
 
 class Rig:
@@ -303,7 +136,7 @@ class Rig:
         self.workers[name].wanted = True
 
     def tend(self) -> None:
-        """Start again whoever ended without being told to, as a service manager would."""
+        """Restart workers that ended by themselves, as a service manager would."""
         for name, worker in self.workers.items():
             if worker.wanted and not worker.running:
                 worker.ends += 1
@@ -328,7 +161,7 @@ class Rig:
         return [worker for worker in self.workers.values() if worker.wanted]
 
     def until_shared(self) -> None:
-        """Until all workers that are meant to run are ready, and together hold each partition once."""
+        """Wait until all workers are ready and together hold each partition once."""
 
         def shared() -> bool:
             held = [worker.held for worker in self.wanted]
@@ -370,7 +203,7 @@ class Rig:
                 series, _, value = line.rpartition(" ")
                 known = self._parsed.get(series, ...)
                 if known is ...:
-                    known = self._parsed[series] = _parse(series)
+                    known = self._parsed[series] = parse(series)
                 if known is None:
                     continue
                 if known[0] == "events":
@@ -392,7 +225,8 @@ class Rig:
                 return seen
             if seen > deadline:
                 raise Failed(
-                    f"{what}: not right within {PATIENCE:.0f} s: {self._differences(found, expected)}; {self._lags()}"
+                    f"{what}: not right within {PATIENCE:.0f} s: "
+                    f"{self._differences(found, expected)}; {self._lags()}"
                 )
             self.tend()
             # a scrape costs the worker time that it needs to catch up
@@ -402,11 +236,11 @@ class Rig:
     def _differences(found: Truth | None, expected: Truth) -> str:
         if found is None:
             return "a worker does not answer, or two show the same series"
-        told = (
+        parts = (
             difference(found.events, expected.events, "events_total"),
             difference(found.numbers, expected.numbers, "burdens"),
         )
-        return "; ".join(one for one in told if one)
+        return "; ".join(one for one in parts if one)
 
     def _lags(self) -> str:
         """Where workers say that they are behind: a record not taken in yet is no record
@@ -419,7 +253,8 @@ class Rig:
             for (metric, labels), value in numbers.items()
             if metric == "alarm_fatigue_consumer_lag_records" and value
         ]
-        return f"{sum(ends(self.broker).values())} records in the topics; lag: {', '.join(lags) or 'none'}"
+        records = sum(ends(self.broker).values())
+        return f"{records} records in the topics; lag: {', '.join(lags) or 'none'}"
 
     def recover(self, moments: tuple[float, float], count: int) -> None:
         """Wait until all numbers are right about the first `count` messages, and note how long that
@@ -429,7 +264,7 @@ class Rig:
         expected = self.plan.truth(count)
         # a producer whose broker is killed sends again what it got no answer to
         if sum(ends(self.broker).values()) != count:
-            expected = Reference([_message(one) for one in self._log()]).truth()
+            expected = Reference([message_of(one) for one in self._log()]).truth()
         exact = self.until_exact(expected, f"after kill {self.kills}, {count} records")
         self.recoveries.append(Recovery(exact - killed, exact - restarted))
         self.note(
@@ -445,12 +280,13 @@ class Rig:
         self.production.go(len(self.messages))
         self.production.wait_until_delivered()
         log = self._log()
-        produced = [_message(one) for one in log]
+        produced = [message_of(one) for one in log]
         lost = Counter((one.topic, one.key, one.value) for one in self.messages)
         lost.subtract(Counter((one.topic, one.key, one.value) for one in produced))
         if any(count > 0 for count in lost.values()):
             raise Failed(
-                f"the broker lost {sum(count for count in lost.values() if count > 0)} acknowledged records, so there is nothing to compare"
+                "nothing to compare, as the broker lost acknowledged records: "
+                f"{sum(count for count in lost.values() if count > 0)}"
             )
         reference = Reference(produced)
         self.until_exact(reference.truth(), "in the end")
@@ -476,7 +312,7 @@ class Rig:
         )
 
     def _rejected(self) -> dict[tuple[str, int, int], str]:
-        """The reason by place; a record may be there several times."""
+        """The reason by source position; a record may be there several times."""
         found = {}
         for one in read(self.broker, "rejected"):
             headers = {name: value.decode() for name, value in one.headers}
@@ -486,37 +322,23 @@ class Rig:
         return found
 
     def _episodes_differ(self, expected: dict[tuple[str, str], dict[str, Any]]) -> str | None:
-        """Whether the record of an alarm that counts is not the true one; with all that was said of
-        the first such alarm, and when.
+        """How the episodes differ from the expected ones, with all records of the first wrong
+        alarm.
         """
         found: dict[tuple[str, str], dict[str, Any]] = {}
-        said: dict[tuple[str, str], list[str]] = {}
+        history: dict[tuple[str, str], list[str]] = {}
         for one in read_by_generation(self.broker, "episodes"):
             fields = json.loads(one.value)
             id_, alarm = fields.pop("id"), (fields["facility"], fields["alarm_id"])
             found[alarm] = fields
-            said.setdefault(alarm, []).append(
-                f"{id_[:6]} at {one.partition}/{one.offset}, edition {dict(one.headers)['edition'].decode()}, {one.timestamp / 1000:.3f} s"
+            history.setdefault(alarm, []).append(
+                f"{id_[:6]} at {one.partition}/{one.offset}, "
+                f"generation {dict(one.headers)['edition'].decode()}, {one.timestamp / 1000:.3f} s"
             )
         differ = difference(found, expected, "episodes")
-        wrong = next((alarm for alarm in said if found[alarm] != expected.get(alarm)), None)
-        return differ if wrong is None else f"{differ}; said of {wrong}: {', '.join(said[wrong])}"
-
-
-def _message(record: Any) -> Message:
-    return Message(record.topic, record.key, record.value, record.timestamp)
-
-
-_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
-_BURDENS = ("alarm_fatigue_clinician_", "alarm_fatigue_unit_", "alarm_fatigue_response_seconds")
-
-
-def _parse(series: str) -> Any:
-    """A series of the exposition as the reference names it, ("events", (topic, outcome)), or None
-    for all others.
-    """
-    name, _, rest = series.partition("{")
-    if name == "alarm_fatigue_events_total":
-        labels = dict(_LABEL.findall(rest))
-        return "events", (labels["topic"], labels["outcome"])
-    return (name, frozenset(_LABEL.findall(rest))) if name.startswith(_BURDENS) else None
+        wrong = next((alarm for alarm in history if found[alarm] != expected.get(alarm)), None)
+        return (
+            differ
+            if wrong is None
+            else f"{differ}; records of {wrong}: {', '.join(history[wrong])}"
+        )

@@ -15,7 +15,8 @@ from pathlib import Path
 from streams.dev.broker import ApacheKafka, BrokerError
 from streams.formats.times import parse_duration
 from tests.chaos.load import Mix, draw
-from tests.chaos.rig import Failed, Recovery, Rig
+from tests.chaos.production import Failed
+from tests.chaos.rig import Recovery, Rig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +67,9 @@ def run(
     broker: ApacheKafka | None = None,
     say: Callable[[str], object] = lambda _: None,
 ) -> Outcome:
-    """The scenario on a broker of its own, unless one is lent; workers' settings and logs go to
-    `folder`, progress to `say`.
+    """Run the scenario, by default on a broker of its own.
+
+    `folder` gets the workers' settings and logs, `say` the progress.
     """
     began = time.monotonic()
     messages = draw(dose.seed, dose.records, dose.mix)
@@ -119,7 +121,6 @@ def _slices(rig: Rig, dose: Dose, dice: random.Random) -> Iterator[tuple[int, in
 
 
 # --- workers
-# -----------------------------------------------------------------------------------------------------------
 
 
 def kills(rig: Rig, dose: Dose, dice: random.Random) -> None:
@@ -207,12 +208,11 @@ def suspensions(rig: Rig, dose: Dose, dice: random.Random) -> None:
 
 
 # --- the broker
-# --------------------------------------------------------------------------------------------------------
 
 
 def broker_outages(rig: Rig, dose: Dose, dice: random.Random) -> None:
-    """The broker hangs (SIGSTOP), is killed and back later, is stopped and started, is killed and
-    back at once; in turn.
+    """The broker hangs (SIGSTOP), is killed and restarted later, is stopped, is killed and
+    restarted at once.
     """
     slices = list(_slices(rig, dose, dice))
     for _, end in slices:
@@ -242,7 +242,6 @@ def broker_outages(rig: Rig, dose: Dose, dice: random.Random) -> None:
 
 
 # --- records
-# -----------------------------------------------------------------------------------------------------------
 
 
 def disturbed_records(rig: Rig, dose: Dose, dice: random.Random) -> None:
@@ -253,7 +252,6 @@ def disturbed_records(rig: Rig, dose: Dose, dice: random.Random) -> None:
 
 
 # --- all of it
-# ---------------------------------------------------------------------------------------------------------
 
 
 def everything(rig: Rig, dose: Dose, dice: random.Random) -> None:

@@ -73,7 +73,6 @@ def test_the_broker_hangs_and_is_killed_and_no_number_changes(
 
 
 # --- the tests' own tools
-# ----------------------------------------------------------------------------------------------
 
 
 def test_the_same_seed_gives_the_same_records_and_every_outcome() -> None:
@@ -108,5 +107,6 @@ def test_one_number_off_is_a_difference_and_is_told() -> None:
     )
     found = {"a": 1.0, "b": 2.0 + 2**-50, "c": 3.0}
     assert difference(found, truth, "burdens") == (
-        "burdens: 0 missing, 1 too many, 1 different of 2; too many c = 3.0; b is 2.000000000000001 not 2.0"
+        "burdens: 0 missing, 1 too many, 1 different of 2; "
+        "too many c = 3.0; b is 2.000000000000001 not 2.0"
     )

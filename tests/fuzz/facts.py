@@ -90,8 +90,8 @@ def check_fact(fact: dict[str, Any]) -> None:
 
 
 def split(data: bytes) -> tuple[Topic, list[bytes | None]]:
-    """Topic and values: the topic's name in the first line, then a value a line; an empty line is a
-    record without a value.
+    """The topic and its values: the first line names the topic; an empty line is a record without
+    value.
     """
     head, _, rest = data.partition(b"\n")
     names = {topic.encode(): topic for topic in TOPICS}
@@ -100,9 +100,7 @@ def split(data: bytes) -> tuple[Topic, list[bytes | None]]:
 
 
 def decode_values(data: bytes) -> None:
-    """Each value is a fact within its bounds or has a detail; alone and among others alike, and
-    every time.
-    """
+    """Check that each value is a fact or has a detail, alone and among others, every time."""
     topic, values = split(data)
     decoded = decode_slice(topic, values, MAX_BYTES)
     again = decode_slice(topic, values, MAX_BYTES)
@@ -138,14 +136,13 @@ def _detail_alone(topic: Topic, value: bytes | None) -> str | None:
 
 
 # --- the engine
-# --------------------------------------------------------------------------------------------------------
 
 
 Step = tuple[Topic, int, bytes] | int
 
 
 def steps(data: bytes) -> Iterator[Step]:
-    """Lines `TOPIC STAMP JSON` (stamp in s after `BASE`) are records, lines `now STAMP` move time."""
+    """`TOPIC STAMP JSON` lines are records (s after `BASE`); `now STAMP` lines advance time."""
     names = {topic.encode(): topic for topic in TOPICS}
     for line in data.split(b"\n"):
         word, _, rest = line.partition(b" ")
@@ -157,7 +154,7 @@ def steps(data: bytes) -> Iterator[Step]:
             yield names.get(word) or TOPICS[sum(word) % len(TOPICS)], moment, value
 
 
-def _partition(
+def new_partition(
     engine: Engine | None = None,
     offsets: dict[Topic, int] | None = None,
     outbox: StoredOutbox = NOTHING_STORED,
@@ -165,8 +162,8 @@ def _partition(
     return Partition(0, 1, engine or Engine(POLICY), offsets or {}, str, MAX_BYTES, outbox)
 
 
-def _run(partition: Partition, work: list[Step], most: int) -> None:
-    """Hand the records on in slices of at most so many, each of one topic."""
+def take_in(partition: Partition, work: list[Step], most: int) -> None:
+    """Feed the records in slices of at most `most`, each of one topic."""
     ends: dict[Topic, int] = {}
     waiting: list[tuple[Topic, int, bytes]] = []
 
@@ -202,7 +199,7 @@ def _run(partition: Partition, work: list[Step], most: int) -> None:
 
 
 def numbers(partition: Partition) -> dict[Any, float]:
-    """Everything that /metrics would show."""
+    """All of /metrics."""
     engine = partition.engine
     metrics = [
         *burden_metrics(engine.measure(), str, POLICY.min_classified),
@@ -213,14 +210,12 @@ def numbers(partition: Partition) -> dict[Any, float]:
 
 
 def run_engine(data: bytes) -> None:
-    """A history is taken in whatever it holds; slices do not matter; what is stored and restored is
-    what was.
-    """
+    """Check that any history is processed, independent of slices, and survives a restore."""
     work = list(steps(data))
     now = max([step if isinstance(step, int) else step[1] for step in work], default=BASE)
-    one, other = _partition(), _partition()
-    _run(one, work, 1 << 12)
-    _run(other, work, 1)
+    one, other = new_partition(), new_partition()
+    take_in(one, work, 1 << 12)
+    take_in(other, work, 1)
     one.advance(now)
     other.advance(now)
     shown = numbers(one)
@@ -240,7 +235,7 @@ def run_engine(data: bytes) -> None:
     stored = {key: value for key, value in plan.shards + plan.manifest if value is not None}
     back = restore(stored, POLICY)
     assert back is not None
-    restored = _partition(back.engine, back.next_offsets, back.outbox)
+    restored = new_partition(back.engine, back.next_offsets, back.outbox)
     restored.advance(now)
     assert numbers(restored) == shown, "another state after it was restored"
     later = now + 3 * 3_600_000

@@ -20,8 +20,9 @@ DESCRIBED = Path(site.__file__).with_name("openapi.json")
 
 
 def ask_interface(inputs: int, seed: int) -> str | None:
-    """So many requests over all operations; the first answer that the file does not describe, or
-    that is a fault of ours.
+    """Send requests over all operations.
+
+    Return the first answer that the file does not describe, or that is an internal error.
     """
     schema = schemathesis.openapi.from_path(DESCRIBED)
     operations = [found.ok() for found in schema.get_all_operations()]

@@ -1,6 +1,4 @@
-"""Changes to inputs that know their form: fields of JSON, lines, numbers, words that mean something
-to a target.
-"""
+"""Mutations that know the form of an input: JSON fields, lines, numbers, keywords of a target."""
 
 from __future__ import annotations
 

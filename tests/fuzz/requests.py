@@ -1,4 +1,4 @@
-"""Target `web`: raw bytes at the HTTP parser, the guard and every page, over a transport in memory."""
+"""Target `web`: raw bytes for the HTTP parser, the guard and every page, without a socket."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Transport(asyncio.Transport):
 
 
 class Log(logging.Handler):
-    """What was logged."""
+    """The log lines."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -199,7 +199,9 @@ def _unchunked(raw: bytes) -> tuple[bytes, bool, bytes]:
 
 
 def ask(data: bytes) -> None:
-    """No request is a fault of ours, opens what a token closes, or stands in the log."""
+    """Check that no request causes an internal error, passes the guard without token, or is
+    logged.
+    """
     for token in (None, TOKEN):
         one = server(token)
         raw = one.answer(data)

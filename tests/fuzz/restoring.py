@@ -12,7 +12,7 @@ from analyzer import Engine
 from streams.formats.codec import to_json
 from streams.partitions.checkpoint import CheckpointError, Checkpoints, is_key, restore
 from streams.partitions.partition import Partition
-from tests.fuzz.facts import BASE, POLICY, _partition, _run, numbers
+from tests.fuzz.facts import BASE, POLICY, new_partition, numbers, take_in
 
 Stored = dict[bytes, bytes]
 
@@ -20,7 +20,7 @@ Stored = dict[bytes, bytes]
 @cache
 def real() -> Stored:
     """The checkpoint of a partition that holds some of everything."""
-    partition = _partition()
+    partition = new_partition()
     of = {"facility": "H", "unit": "ICU", "bed": "1"}
     start = of | {
         "device_id": "m",
@@ -84,7 +84,7 @@ def real() -> Stored:
         ),
         BASE + 3_600_000,
     ]
-    _run(partition, work, 64)  # type: ignore[arg-type]
+    take_in(partition, work, 64)  # type: ignore[arg-type]
     plan = Checkpoints("w").plan(partition)
     return {key: value for key, value in plan.shards + plan.manifest if value is not None}
 
@@ -143,8 +143,8 @@ def _packed(value: bytes) -> bytes:
 
 
 def restore_stored(data: bytes) -> None:
-    """What is there is restored to a state that works, or refused in one line; nothing else, and
-    every time the same.
+    """Check that records restore to a working state, or are refused in one line, every time the
+    same.
     """
     # recovery leaves out the others
     stored = {key: value for key, value in parse(data).items() if is_key(key)}

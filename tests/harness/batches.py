@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable
+import struct
+import zlib
+from collections.abc import Callable, Iterable
 
 import cramjam
 import zstandard
 from aiokafka import codec
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
+from hypothesis import strategies as st
 
+from streams.kafka.batches import Batches, Read, Unreadable
 from streams.kafka.inflate import GZIP, LZ4, SNAPPY, ZSTD
 
 CODECS: dict[str, tuple[int, Callable[[bytes], bytes]]] = {
@@ -34,7 +39,7 @@ CODECS: dict[str, tuple[int, Callable[[bytes], bytes]]] = {
 
 class Batch:
     """A record batch as a broker stores it: `kept` are the records that compaction has left of it,
-    by their place in it.
+    by their index.
     """
 
     def __init__(
@@ -89,3 +94,61 @@ def sealed(raw: bytearray) -> bytes:
     raw[8:12] = (len(raw) - 12).to_bytes(4, "big")
     raw[17:21] = calc_crc32c(bytes(raw[21:])).to_bytes(4, "big")
     return bytes(raw)
+
+
+VALUES = st.none() | st.binary(max_size=8)
+
+
+def log_of(parts: Iterable[Batch]) -> bytes:
+    raw, base = b"", 0
+    for one in parts:
+        raw += one.build(base)
+        base += one.span
+    return raw
+
+
+def read_all(data: bytes, position: int = 0, end: int | None = None) -> list[Read]:
+    """A whole fetch, as it would become slices."""
+    reader, found = Batches(data, position), []
+    while not reader.done:
+        found.append(reader.read(end))
+        assert len(found) <= len(data) + 1
+    return found
+
+
+def records_of(found: list[Read]) -> list[tuple[int, int, bytes | None, bytes | None]]:
+    return [
+        one
+        for read in found
+        for one in zip(read.offsets, read.timestamps, read.keys, read.values, strict=True)
+    ]
+
+
+def unreadable_of(found: list[Read]) -> list[Unreadable]:
+    return [one for read in found for one in read.unreadable]
+
+
+def plain(count: int, size: int = 20) -> list[tuple[int, bytes | None, bytes | None]]:
+    return [(place, b"k", b"%d" % place + b"." * size) for place in range(count)]
+
+
+def old(magic: int, codec: int, count: int, base: int = 0) -> bytes:
+    builder = LegacyRecordBatchBuilder(magic, codec, 1 << 30)
+    for place in range(count):
+        builder.append(
+            base + place if not (codec and magic) else place, 1000 + place, b"k", b"%d" % place
+        )
+    raw = bytearray(builder.build())
+    if codec:  # a broker gives a compressed message the offset of its last record
+        raw[:8] = (base + count - 1).to_bytes(8, "big")
+    return bytes(raw)
+
+
+def message(magic: int, attributes: int, value: bytes, offset: int = 0) -> bytes:
+    body = (
+        struct.pack(">bb", magic, attributes)
+        + (struct.pack(">q", 77) if magic else b"")
+        + struct.pack(">i", -1)
+    )
+    body += struct.pack(">i", len(value)) + value
+    return struct.pack(">qiI", offset, len(body) + 4, zlib.crc32(body)) + body

@@ -12,7 +12,8 @@ import msgspec
 from analyzer import Engine, EpisodeRecord, Fact, Policy, ShardKey, Topic
 from analyzer.model.facts import FACT_TYPES
 from streams.metrics.library import burden_metrics, samples
-from tests.harness.strategies import shifts, wards
+from tests.harness.shifts import shifts
+from tests.harness.strategies import wards
 
 TOPIC_OF: dict[type, Topic] = {type_: topic for topic, type_ in FACT_TYPES.items()}
 
@@ -25,10 +26,7 @@ Stored = dict[ShardKey, bytes]
 
 
 def numbers(engine: Engine, policy: Policy = POLICY) -> Numbers:
-    """What /metrics would show of the burdens.
-
-    Overload states, which have a history, are for test_watch.
-    """
+    """The burdens on /metrics. test_tracker tests overload states, which have a history."""
     found = samples(burden_metrics(engine.measure(), str, policy.min_classified))
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
@@ -49,12 +47,12 @@ def feed(engine: Engine, facts: list[Fact]) -> None:
 
 
 def by_id(records: Iterable[EpisodeRecord]) -> dict[str, EpisodeRecord]:
-    """The latest of each alarm id, used once."""
+    """The latest episode of each alarm id."""
     return {record.alarm_id: record for record in records}
 
 
 def store(engine: Engine, stored: Stored) -> Stored:
-    """An incremental checkpoint: only what changed is written over what was stored before."""
+    """Store an incremental checkpoint: only changed parts are written over the stored ones."""
     stored = dict(stored)
     for key in engine.changed_shards():
         content = engine.dump(key)

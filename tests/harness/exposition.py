@@ -83,8 +83,8 @@ def ward(*clinicians: str, facility: str = "H1", unit: str = "ICU", alarms: int 
 
 
 class FakeEngine(Engine):
-    """An engine whose burdens are set by hand; counts how often they are measured, and waits for
-    `let` to be.
+    """An engine whose burdens are set by hand. It counts its measurements, and each waits for
+    `let`.
     """
 
     def __init__(self, found: Burdens) -> None:
@@ -179,7 +179,7 @@ def clinicians(text: str) -> set[str]:
 
 
 class Pages:
-    """Where `add_pages` leaves its pages."""
+    """Collects the pages that `add_pages` adds."""
 
     def __init__(self) -> None:
         self.web = web.Application()

@@ -1,12 +1,16 @@
-"""Facts in few words: alarms, responses, verdicts, labels and assignments of one small ward."""
+"""Short constructors of facts of one small ward, in seconds after `T`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from analyzer.model.facts import AlarmEvent, Assignment, Fact, Label, Response
+from analyzer.model.policy import HOUR, MINUTE, Policy
 
 T = 1_000_000_000_000
+H = 3600
+POLICY = Policy(windows={"10m": 10 * MINUTE, "1h": HOUR})
+"""Its action window is 300 s, fleeting 15 s, cover 12 h, and min_classified 5."""
 
 _serial = iter(range(10**9))
 

@@ -34,7 +34,7 @@ class Client:
 
 
 def nothing_found(_: int) -> AbstractContextManager[Mapping[bytes, bytes]]:
-    """What recovery finds in an empty checkpoint topic."""
+    """The result of recovery from an empty checkpoint topic."""
     return nullcontext({})
 
 

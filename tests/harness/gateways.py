@@ -1,6 +1,4 @@
-"""What stands in for the hospital's paging gateway: a local receiver that remembers what
-Alertmanager sent it.
-"""
+"""A local receiver for the hospital's paging gateway; it records Alertmanager's requests."""
 
 from __future__ import annotations
 
@@ -16,9 +14,7 @@ TOKEN = "a-token-of-the-tests"
 
 
 class Sent(NamedTuple):
-    """One request: the receiver (last part of its path), what it bore, and the Authorization it
-    came with.
-    """
+    """One request: the receiver (last part of its path), its body, and its Authorization header."""
 
     receiver: str
     payload: dict[str, Any]
@@ -71,8 +67,8 @@ class Gateway:
             self._sent.append(sent)
 
     def sent(self, *receivers: str) -> list[Sent]:
-        """What came for these receivers, in order of arrival; for all but the dead-man's switch, if
-        none is named.
+        """The requests to these receivers in order of arrival; by default to all but the dead
+        man's switch.
         """
         with self._lock:
             return [

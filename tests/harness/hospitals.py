@@ -109,3 +109,19 @@ def storm(hospital: Hospital, begin: int, minutes: int, every: int, bed: str = "
     """Alarms of one bed, one `every` ms."""
     for at in range(begin, begin + minutes * MINUTE, every):
         hospital.alarm(at, bed)
+
+
+def troubled() -> Hospital:
+    """A unit with an overloaded clinician and one who could help, and a quiet unit."""
+    hospital = Hospital()
+    hospital.assign("ann", "1", "2", start=NINE - 24 * HOUR)
+    hospital.assign("bob", "3")
+    hospital.assign("eve", "9", unit="CCU")
+    hospital.alarm(NINE - 25 * HOUR)
+    for number in range(30):
+        hospital.alarm(NINE - 3 * HOUR + number * 2 * MINUTE, seconds=5)
+    for bed in ("1", "2"):
+        storm(hospital, NINE, minutes=10, every=40 * 1000, bed=bed)
+    hospital.alarm(NINE, bed="9", unit="CCU")
+    hospital.run(NINE + 10 * MINUTE)
+    return hospital

@@ -1,5 +1,5 @@
-"""What a test needs from the machine: skip with the reason where it is missing, or fail where
-skipping is forbidden.
+"""Programs that a test needs: where one is missing, skip with the reason, or fail if skipping is
+forbidden.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def new_partition(restored: Restored | None = None, policy: Policy = POLICY) -> 
 
 
 def numbers(partition: Partition) -> Numbers:
-    """Everything /metrics would show of a partition that has been advanced."""
+    """All of /metrics for a partition that has been advanced."""
     engine = partition.engine
     metrics = [
         *burden_metrics(engine.measure(), str, POLICY.min_classified),
@@ -59,7 +59,7 @@ class Record(NamedTuple):
 
 
 def take(partition: Partition, records: list[Record]) -> None:
-    """Hand records on in slices, one a topic and turn."""
+    """Feed records in slices, topics in rotation."""
     for topic, of_topic in groupby(records, key=lambda record: record.topic):
         _, offsets, keys, values, timestamps = map(list, zip(*of_topic, strict=True))
         partition.take_slice(
@@ -148,7 +148,7 @@ def latest_episodes(sent: list[Any]) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def slices(source: Source, steps: int) -> Iterator[list[Record]]:
-    """Everything, in so many slices."""
+    """Everything, in this many slices."""
     for step in range(steps):
         yield [
             record

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from analyzer import Assignment, Fact, Policy
 from analyzer.model.policy import HOUR, MINUTE, Level, Levels, OverloadPolicy
-from tests.harness.strategies import BASE, FACILITY, PLACES, wards
+from tests.harness.strategies import wards
+from tests.harness.ward_values import BASE, FACILITY, PLACES
 
 SENSITIVE = OverloadPolicy(
     every=10 * MINUTE,

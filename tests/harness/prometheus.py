@@ -1,5 +1,5 @@
-"""The real Prometheus, for tests: scrapes what it is told to by the configuration that we ship, and
-answers in PromQL.
+"""The real Prometheus, for tests: it scrapes with the configuration that we ship and
+answers PromQL.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Prometheus:
     without one are left out.
 
     `rules`: files to evaluate, once a second as the scrapes; without any there are no alerts.
-    `sample_limit`: in the place of the shipped one.
+    `sample_limit`: instead of the shipped one.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Prometheus:
     def query(self, expression: str) -> dict[Labels, float]:
         """The instant vector's values by their labels, but for those that Prometheus adds.
 
-        Nothing while nobody answers.
+        Empty while the server does not answer.
         """
         try:
             found = self.ask("query", query=expression)
@@ -94,7 +94,7 @@ class Prometheus:
     def ask(self, what: str, **parameters: str | float) -> list[Any]:
         """The result of an endpoint of the query API, `query` or `query_range`.
 
-        Raises `Refused`, or `OSError` while nobody answers.
+        Raises `Refused`, or `OSError` while the server does not answer.
         """
         url = f"http://{self.address}/api/v1/{what}?" + urllib.parse.urlencode(parameters)
         try:

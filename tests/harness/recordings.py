@@ -32,9 +32,7 @@ READINGS = (
 
 @st.composite
 def records(draw: st.DrawFn, at_most: int = 25) -> list[naive.Episode]:
-    """Episodes of few beds on each other's heels; some of them versions of one alarm, some open,
-    some no alarms.
-    """
+    """Episodes of few beds in close succession: versions of one alarm, open ones, and no alarms."""
     found = []
     for _ in range(draw(st.integers(0, at_most))):
         device_type, source, code = draw(st.sampled_from(TYPES))

@@ -37,8 +37,8 @@ def reused(draw: st.DrawFn) -> list[Fact]:
 
 
 def in_time(draw: Any, facts: list[Fact]) -> list[Fact]:
-    """As producers deliver: by time, save for what the allowed lateness allows; assignments and
-    labels a little later as well.
+    """Facts in the order of delivery: by time, within the allowed lateness; assignments and labels
+    later.
     """
     delays = draw(
         st.lists(

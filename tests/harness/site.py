@@ -1,6 +1,4 @@
-"""A worker's pages on loopback, over an engine that tests fill: everything that is served, behind
-the guard, in a thread of its own.
-"""
+"""A worker's web server on loopback, in a thread, over engines that tests fill."""
 
 from __future__ import annotations
 
@@ -42,7 +40,7 @@ UNTIL = START + 25 * HOUR + 30 * MINUTE
 
 @cache
 def simulated(seed: int = 3, until: int = UNTIL, facilities: int = 1) -> Engine:
-    """A day of a small hospital, for all who only look; it ends amid a storm in one unit."""
+    """A day of a small hospital, shared by read-only tests; it ends during a storm in one unit."""
     ward = Ward(
         seed=seed,
         start=START,
@@ -62,7 +60,7 @@ def simulated(seed: int = 3, until: int = UNTIL, facilities: int = 1) -> Engine:
 
 
 class FakeWorker:
-    """A worker that holds what it is given, and is as well as it is told to be."""
+    """A worker that holds the engines given to it; tests set its health."""
 
     def __init__(self, *engines: Engine) -> None:
         self.recovered = True
@@ -129,7 +127,9 @@ class Answer:
 
 
 class Site:
-    """Serves until left. `now` is the wall clock (s); nothing is reused unless `reuse` says so."""
+    """Serves while entered. `now` is the wall clock (s); answers are not reused unless `reuse` is
+    set.
+    """
 
     def __init__(
         self,
@@ -210,7 +210,7 @@ class Site:
         return self.start()
 
     def stop(self) -> None:
-        """As if it had never been there; once."""
+        """Stop the server and free its port; a second call does nothing."""
         if self._loop.is_running():
             asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(30)
             self._loop.call_soon_threadsafe(self._loop.stop)

@@ -1,14 +1,8 @@
-"""Hypothesis strategies for a small, nasty ward: few of everything, times on a coarse grid, every
-edge hit often.
-
-Plans of plain words and small integers are drawn and turned into facts by ordinary code, so that
-examples come fast and shrink to something readable.
-"""
+"""Random wards for hypothesis, with times on, before and after the policy's bounds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import accumulate
 
 from hypothesis import strategies as st
 
@@ -17,7 +11,6 @@ from analyzer.model.facts import (
     AlarmEvent,
     Assignment,
     Fact,
-    Kind,
     Label,
     Phase,
     Priority,
@@ -25,22 +18,24 @@ from analyzer.model.facts import (
     Verdict,
 )
 from analyzer.model.policy import HOUR, MINUTE, SECOND, Policy
-
-FACILITY = "F"
-BASE = 1_772_344_800_000  # 2026-03-01T06:00:00Z
-SLOT = HOUR  # coarse, so that starts, ends and hand-overs coincide
-SLOTS = 16  # 16 h: longer than the longest window and than cover
-POLICY = Policy()
-
-PLACES = (("icu", "1"), ("nicu", "1"), ("icu", "2"), ("nicu", "3"))  # both units have a bed "1"
-CLINICIANS = ("ann", "bob", "cyd")
-TYPES: tuple[tuple[str, str, str, Kind], ...] = (
-    ("monitor", "MDC_PULS_OXIM_SAT_O2", "MDC_EVT_LO", "physiological"),
-    ("monitor", "MDC_ECG_HEART_RATE", "MDC_EVT_HI", "physiological"),
-    ("ventilator", "", "MDC_EVT_LO", "physiological"),
-    ("monitor", "", "MDC_EVT_LEADS_OFF", "technical"),
-    ("monitor", "", "MDC_EVT_WATCHDOG", "advisory"),
+from tests.harness.ward_values import (
+    ACTION,
+    ACTIONS,
+    BASE,
+    CLINICIANS,
+    COVER,
+    FACILITY,
+    FLEETING,
+    PLACE,
+    PLACES,
+    POLICY,
+    PRIORITIES,
+    SLOT,
+    SLOTS,
+    TYPES,
+    scrambled,
 )
+
 SHAPES: tuple[tuple[Phase, ...], ...] = (
     ("start", "end"),
     ("start",),
@@ -54,7 +49,8 @@ SHAPES: tuple[tuple[Phase, ...], ...] = (
     ("end", "start", "end"),
     ("start", "start", "end", "update"),
 )
-PRIORITIES: tuple[Priority, ...] = ("medium", "high", "low", "info")
+
+
 READINGS: tuple[tuple[float | None, float | None], ...] = (
     (None, None),
     (85.0, 90.0),
@@ -69,19 +65,15 @@ READINGS: tuple[tuple[float | None, float | None], ...] = (
     (None, 90.0),
     (None, 85.0),
 )
+
+
 # dee has no assignment
 RECIPIENTS: tuple[tuple[str, ...] | None, ...] = (None, None, None, (), ("ann",), ("cyd", "dee"))
-ACTIONS: tuple[Action, ...] = (
-    "acknowledge",
-    "intervene",
-    "consult",
-    "silence",
-    "decline",
-    "attend",
-)
+
+
 VERDICTS: tuple[Verdict, ...] = ("actionable", "non_actionable")
 
-FLEETING, ACTION, COVER = POLICY.fleeting, POLICY.action_window, POLICY.cover
+
 EVENT_STEPS = (
     0,
     10 * SECOND,
@@ -119,6 +111,8 @@ ANSWER_STEPS = (
     COVER,
 )
 BURST_GAP = 20 * SECOND
+
+
 # stands, stale; run-in
 NOW_WAITS = (
     MINUTE,
@@ -180,8 +174,8 @@ class _Verdict:
     unknown: bool
 
 
-_PLACE = st.sampled_from((0, 0, 1, 1, 2, 3))
 _ANCHOR = st.sampled_from((0, 0, 0, 0, *range(1, 16)))  # so that facts meet at one alarm
+
 
 _EVENT = st.builds(
     _Event,
@@ -194,7 +188,7 @@ _EVENT = st.builds(
 _ALARM = st.builds(
     _Alarm,
     slot=st.integers(0, SLOTS),
-    place=_PLACE,
+    place=PLACE,
     type=st.sampled_from((0, 0, 0, 1, 2, 3, 4)),
     shape=st.sampled_from(SHAPES + SHAPES[:1] * 4),
     events=st.lists(_EVENT, min_size=2, max_size=4),
@@ -203,7 +197,7 @@ _ALARM = st.builds(
 _DUTY = st.builds(
     _Duty,
     assignment=st.integers(0, 4),
-    place=_PLACE,
+    place=PLACE,
     clinician=st.sampled_from(CLINICIANS[:1] + CLINICIANS),
     slot=st.integers(0, SLOTS),
     nudge=st.sampled_from((0, 0, 0, 1, -1)),
@@ -241,158 +235,6 @@ def wards() -> st.SearchStrategy[list[Fact]]:
         st.lists(_ANSWER, max_size=7),
         st.lists(_VERDICT, max_size=3),
     )
-
-
-# --- busy shifts
-# -------------------------------------------------------------------------------------------------------
-
-STEP = 5 * MINUTE  # so that hand-overs, starts, pieces of duty and the edges of floods coincide
-STEPS = 30
-
-
-@dataclass(frozen=True)
-class _Burst:
-    step: int
-    nudge: int
-    gap: int
-    count: int
-    tail: int  # so many more, `tail_gap` after each other, that keep a flood alive or do not quite
-    tail_gap: int
-    length: int | None
-    place: int
-    type: int
-    same_device: bool
-    recipients: tuple[str, ...] | None
-    answered: tuple[int, ...]  # ms after the start, of the first of them, by turns
-
-
-@dataclass(frozen=True)
-class _Post:
-    assignment: int
-    place: int
-    clinician: str
-    step: int
-    nudge: int
-    steps: int | None
-    recorded: int
-
-
-_BURST = st.builds(
-    _Burst,
-    step=st.integers(0, STEPS),
-    nudge=st.sampled_from((0, 0, 0, 1, -1)),
-    gap=st.sampled_from(
-        (
-            0,
-            1,
-            20 * SECOND,
-            30 * SECOND,
-            30 * SECOND + 1,
-            MINUTE,
-            MINUTE,
-            2 * MINUTE,
-            2 * MINUTE + 1,
-            STEP,
-            2 * STEP,
-        )
-    ),
-    count=st.sampled_from((1, 2, 3, 3, 4, 5, 6, 10, 11, 12, 22, 65)),
-    tail=st.sampled_from((0, 0, 0, 4, 6, 12)),
-    tail_gap=st.sampled_from(
-        (2 * MINUTE, 2 * MINUTE, 2 * MINUTE + 1, 2 * MINUTE - 1, MINUTE, STEP)
-    ),
-    length=st.sampled_from(
-        (0, 0, 1, 10 * SECOND, FLEETING, 30 * SECOND, MINUTE, 3 * MINUTE, HOUR, None)
-    ),
-    place=_PLACE,
-    type=st.sampled_from((0, 0, 0, 1, 3)),
-    same_device=st.sampled_from((True, True, False)),
-    recipients=st.sampled_from((None, None, ("ann",), ("cyd", "dee"))),
-    answered=st.lists(st.sampled_from((0, 1, 10 * SECOND, MINUTE, -1, STEP)), max_size=3).map(
-        tuple
-    ),
-)
-_POST = st.builds(
-    _Post,
-    assignment=st.integers(0, 6),
-    place=_PLACE,
-    clinician=st.sampled_from(("ann", "bob")),
-    step=st.integers(0, STEPS),
-    nudge=st.sampled_from((0, 0, 0, 1, -1)),
-    steps=st.sampled_from((1, 1, 2, 6, 6, 7, 12, 24, None, None, 0, -1)),
-    recorded=st.sampled_from((0, -HOUR, STEP, 2 * HOUR)),
-)
-
-
-def shifts() -> st.SearchStrategy[list[Fact]]:
-    """As `wards`, for what is counted in minutes: floods, chatter, pieces of duty, breaks, alarms
-    that overlap.
-    """
-    return st.builds(
-        _shift, st.lists(_BURST, min_size=1, max_size=5), st.lists(_POST, min_size=1, max_size=8)
-    )
-
-
-def _shift(bursts: list[_Burst], posts: list[_Post]) -> list[Fact]:
-    facts: list[Fact] = []
-    for number, burst in enumerate(bursts):
-        device_type, source, code, kind = TYPES[burst.type]
-        unit, bed = PLACES[burst.place]
-        gaps = [burst.gap] * burst.count + [burst.tail_gap] * burst.tail
-        for nth, start in enumerate(
-            accumulate(gaps[:-1], initial=BASE + burst.step * STEP + burst.nudge)
-        ):
-            alarm_id = f"b{number}.{_scrambled(nth % 10)}.{nth}"
-            for phase, at in (
-                ("start", start),
-                ("end", None if burst.length is None else start + burst.length),
-            ):
-                if at is not None:
-                    facts.append(
-                        AlarmEvent(
-                            event_id=f"{alarm_id}/{phase}",
-                            alarm_id=alarm_id,
-                            phase=phase,
-                            at=at,
-                            facility=FACILITY,
-                            unit=unit,
-                            bed=bed,
-                            device_id="dev-1" if burst.same_device else f"dev-{burst.place}",
-                            device_type=device_type,
-                            code=code,
-                            kind=kind,
-                            priority=PRIORITIES[nth % 3],
-                            source=source,
-                            recipients=burst.recipients,
-                        )
-                    )
-            if nth < len(burst.answered):
-                facts.append(
-                    Response(
-                        event_id=f"r{alarm_id}",
-                        facility=FACILITY,
-                        at=start + burst.answered[nth],
-                        action=ACTIONS[nth],
-                        alarm_id=alarm_id,
-                    )
-                )
-    for number, post in enumerate(posts):
-        unit, bed = PLACES[post.place]
-        start = BASE + post.step * STEP + post.nudge
-        facts.append(
-            Assignment(
-                event_id=f"p{_scrambled(number)}",
-                assignment_id=f"post-{post.assignment}",
-                facility=FACILITY,
-                unit=unit,
-                bed=bed,
-                clinician=post.clinician,
-                start=start,
-                end=None if post.steps is None else start + post.steps * STEP,
-                at=start + post.recorded,
-            )
-        )
-    return facts
 
 
 def nows(facts: list[Fact], policy: Policy = POLICY) -> st.SearchStrategy[int]:
@@ -439,22 +281,17 @@ def _ward(
             )
     ends = [event for event in events if event.phase == "end"] or events
     facts: list[Fact] = [*events]
-    facts += [_assignment(duty, f"d{_scrambled(number)}") for number, duty in enumerate(duties)]
+    facts += [_assignment(duty, f"d{scrambled(number)}") for number, duty in enumerate(duties)]
     for number, answer in enumerate(answers):
         anchors = ends if answer.after_end else events
         facts.append(
-            _response(answer, anchors[answer.anchor % len(anchors)], f"r{_scrambled(number)}")
+            _response(answer, anchors[answer.anchor % len(anchors)], f"r{scrambled(number)}")
         )
     facts += [
-        _label(verdict, events[verdict.anchor % len(events)], f"l{_scrambled(number)}")
+        _label(verdict, events[verdict.anchor % len(events)], f"l{scrambled(number)}")
         for number, verdict in enumerate(verdicts)
     ]
     return facts
-
-
-def _scrambled(number: int) -> int:
-    """3, 0, 7, 4, 1, 8, 5, 2, 9, 6: below ten, a serial number whose order is not that of the list."""
-    return (number * 7 + 3) % 10
 
 
 def _alarm_events(alarm: _Alarm, alarm_id: str, start: int) -> list[AlarmEvent]:
@@ -467,7 +304,7 @@ def _alarm_events(alarm: _Alarm, alarm_id: str, start: int) -> list[AlarmEvent]:
         unit, bed = PLACES[place % len(PLACES)]
         found.append(
             AlarmEvent(
-                event_id=f"{alarm_id}/{_scrambled(number)}",
+                event_id=f"{alarm_id}/{scrambled(number)}",
                 alarm_id=alarm_id,
                 phase=phase,
                 at=start + event.step,

@@ -7,17 +7,13 @@ import subprocess
 import sys
 from typing import Any, Self
 
-from tests.harness.workers import (
-    Message,
-    WorkerProcess,
-    events,
-    eventually,
-    union,
-)
+from analyzer.model.policy import HOUR
+from streams.simulator import Ward
+from tests.harness.workers import Delivery, Message, WorkerProcess, events, eventually, union
 
 
 def wait_until_taken_in(workers: list[WorkerProcess], count: int) -> None:
-    """Until these workers have judged so many records, those of former lives included."""
+    """Wait until these workers have processed `count` records, including those before a restart."""
     eventually(
         lambda: sum(events(union(workers)).values()) >= count, f"{count} records are taken in"
     )
@@ -64,7 +60,7 @@ def hours(first: int, count: int) -> list[Message]:
 
 
 def told(worker: WorkerProcess, begin: str) -> list[dict[str, Any]]:
-    return [word for word in worker.words if word["event"].startswith(begin)]
+    return [line for line in worker.words if line["event"].startswith(begin)]
 
 
 SABOTAGED = """
@@ -103,3 +99,28 @@ class SabotagedWorker(WorkerProcess):
         """The exit status."""
         assert self._process is not None
         return self._process.wait(seconds)
+
+
+def no_errors(*workers: WorkerProcess) -> bool:
+    """No errors in the logs, except those of the Kafka client about a missing coordinator."""
+    said = [word for one in workers for word in one.words if word["level"] in ("error", "critical")]
+    return [word for word in said if not word["logger"].startswith("aiokafka")] == []
+
+
+def small_ward(seed: int) -> Delivery:
+    return Delivery.of(
+        Ward(
+            seed=seed,
+            duration=6 * HOUR,
+            facilities=4,
+            units=1,
+            beds=3,
+            alarms_per_bed_day=200,
+            storms=4.0,
+            duplicates=0.03,
+            late=0.03,
+            late_beyond=0.02,
+            late_charting=0.4,
+            adjudicated=0.5,
+        )
+    )

@@ -137,7 +137,7 @@ class WorkerProcess:
         return self
 
     def get(self, path: str, accept: str = "", timeout: float = 20) -> tuple[int, str]:
-        """Status and text; status 0 while nobody answers."""
+        """Status and text; status 0 while the worker does not answer."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}", headers={"Accept": accept}
         )
@@ -160,12 +160,12 @@ class WorkerProcess:
 
     @property
     def numbers(self) -> Numbers:
-        """What /metrics shows; nothing while nobody answers."""
+        """What /metrics shows; empty while the worker does not answer."""
         return _numbers(parse_text(self.get("/metrics")[1]))
 
     @property
     def held(self) -> set[int]:
-        """The partitions it holds, as far as the broker has told how long they are."""
+        """The partitions it holds, as far as their lengths are known."""
         return {
             int(dict(labels)["partition"])
             for name, labels in self.numbers

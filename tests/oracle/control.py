@@ -1,8 +1,7 @@
-"""The oracle of control records: admission and facts of one facility, from the bare list of what
-each topic held, in order.
+"""The oracle of control records: admission and facts of one facility.
 
-A record is a fact with its Kafka timestamp (None: complete history), or a `Control`. Every topic is
-read by itself.
+A record is a fact with its Kafka timestamp (None: complete history), or a `Control`. Topics are
+independent of each other.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 
 from analyzer.model.facts import AlarmEvent, Assignment, Fact, Label, Response, Topic
 from analyzer.model.policy import Policy
-from tests.oracle import reference as naive
+from tests.oracle.admission import Outcome, judged
 
 
 @dataclass(frozen=True)
@@ -31,9 +30,7 @@ class Seen:
 
 
 def facts_after(records: Sequence[Fact | Control], policy: Policy) -> list[Fact]:
-    """The facts that count of one topic's complete history: no duplicates, and nothing that a
-    control record took back.
-    """
+    """The facts of one topic's history, without duplicates and what was reset or forgotten."""
     seen: list[Seen] = []
     facts: list[Fact] = []
     for record in records:
@@ -58,7 +55,7 @@ def without_ahead(facts: list[Fact], moment: int) -> list[Fact]:
 
 
 def _about(fact: Fact) -> str:
-    """What a fact's record is merged with the others of: responses and labels stand for themselves."""
+    """The key by which records merge; each response and label has its own."""
     match fact:
         case AlarmEvent():
             return fact.alarm_id
@@ -72,11 +69,11 @@ Stamped = tuple[Topic, Fact | Control, int]
 """A record of a topic with its Kafka timestamp (ms)."""
 
 
-def live(records: Sequence[Stamped], policy: Policy) -> tuple[list[Fact], list[naive.Outcome]]:
-    """The facts that count of what came live, and the outcome of each fact, in order of delivery."""
+def live(records: Sequence[Stamped], policy: Policy) -> tuple[list[Fact], list[Outcome]]:
+    """The accepted facts of live records, and the outcome of each fact in order of delivery."""
     seen: dict[Topic, list[Fact]] = {}
     counted: dict[Topic, list[Fact]] = {}
-    outcomes: list[naive.Outcome] = []
+    outcomes: list[Outcome] = []
     for topic, record, stamp in records:
         known, facts = seen.setdefault(topic, []), counted.setdefault(topic, [])
         if isinstance(record, Control):
@@ -87,7 +84,7 @@ def live(records: Sequence[Stamped], policy: Policy) -> tuple[list[Fact], list[n
                 seen[topic] = [fact for fact in known if least <= fact.at <= moment]
                 counted[topic] = without_ahead(facts, moment)
             continue
-        outcome = naive.judged(record, stamp, known, policy)
+        outcome = judged(record, stamp, known, policy)
         outcomes.append(outcome)
         if outcome == "accepted":
             known.append(record)

@@ -1,7 +1,6 @@
-"""The oracle of findings: what to fix, worked out slowly from the bare list of facts of one
-facility.
+"""The oracle of findings: what to fix, computed slowly from one facility's list of facts.
 
-Built on the episodes of `naive`, and on nothing of the engine but the policy's figures.
+It uses the oracle's episodes and the policy's figures, and nothing else of the engine.
 """
 
 from __future__ import annotations
@@ -12,15 +11,9 @@ from dataclasses import dataclass
 
 from analyzer.model.facts import Fact, Response
 from analyzer.model.policy import Policy
-from tests.oracle.reference import (
-    CLASSES,
-    Episode,
-    _gives_cover,
-    _known,
-    by_signal,
-    chatters,
-    episodes,
-)
+from tests.oracle.episodes import Episode, episodes, facts_known_at, gives_cover
+from tests.oracle.samples import CLASSES
+from tests.oracle.units import by_signal, chatters
 
 Type = tuple[str, str, str]
 # the first of equals drives
@@ -57,7 +50,7 @@ def findings(
     """By unit, its alarm types in order."""
     every = list(episodes(facts, now, policy).values())
     alarms = [one for one in every if one.is_alarm]
-    responses = [fact for fact in _known(facts, now) if isinstance(fact, Response)]
+    responses = [fact for fact in facts_known_at(facts, now) if isinstance(fact, Response)]
     inside = [one for one in alarms if now - window < one.start <= now]
     stale = [
         one
@@ -194,7 +187,7 @@ def _unanswered(
 ) -> bool:
     if one.first_response is not None:
         return one.first_response - one.start > policy.findings.slow_answer
-    return one.final and any(_gives_cover(response, one, every, policy) for response in responses)
+    return one.final and any(gives_cover(response, one, every, policy) for response in responses)
 
 
 def _three_quarters(ordered: list[float]) -> float:
@@ -271,8 +264,8 @@ def _verdict(
 
 
 def interval(count: int, of: int) -> tuple[float, float]:
-    """Wilson's: the shares p for which the observed one is no further than 1.96 standard errors, as
-    the roots of a square.
+    """The Wilson interval: the shares p for which the observed share is at most 1.96 standard
+    errors away, as the roots of a quadratic equation.
     """
     z = 1.959963984540054
     if of == 0:

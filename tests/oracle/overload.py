@@ -14,14 +14,8 @@ from itertools import pairwise
 from analyzer.model.facts import Assignment, Fact
 from analyzer.model.policy import HOUR, MINUTE, Level, Levels, Policy
 from tests.oracle import reference as naive
-from tests.oracle.reference import (
-    Episode,
-    Metrics,
-    _in_force,
-    _known,
-    _winning_assignments,
-    episodes,
-)
+from tests.oracle.episodes import Episode, episodes, facts_known_at, in_force, winning_assignments
+from tests.oracle.samples import Metrics
 
 TEN_MINUTES = 10 * MINUTE
 
@@ -119,13 +113,13 @@ def _rises(one: StateChange) -> bool:
 
 def changes(facts: Sequence[Fact], now: int, policy: Policy) -> list[StateChange]:
     """All changes up to `now`, by time."""
-    known = _known(facts, now)
+    known = facts_known_at(facts, now)
     every = policy.overload.every
     existing = list(episodes(known, now, policy).values())
     if not existing:
         return []
     alarms = [episode for episode in existing if episode.is_alarm]
-    facility = _Facility(alarms, _winning_assignments(known), policy)
+    facility = _Facility(alarms, winning_assignments(known), policy)
     first = min(-(-episode.start // every) for episode in existing)
     name = known[0].facility
     clinicians = {one.clinician for one in facility.assignments} | {
@@ -159,12 +153,12 @@ def standing(
 
     `holding` has the values of the last tick, `relief` is as of now.
     """
-    known = _known(facts, now)
+    known = facts_known_at(facts, now)
     by_subject: dict[tuple[str, str], list[StateChange]] = {}
     for one in changes(facts, now, policy):
         by_subject.setdefault(_subject(one), []).append(one)
     alarms = [episode for episode in episodes(known, now, policy).values() if episode.is_alarm]
-    facility = _Facility(alarms, _winning_assignments(known), policy)
+    facility = _Facility(alarms, winning_assignments(known), policy)
     tick = now // policy.overload.every * policy.overload.every
     recent, found = [a for a in alarms if now - HOUR < a.start <= now], {}
     for (level, name), own_changes in by_subject.items():
@@ -312,7 +306,7 @@ def _beyond(measure: str, value: float, level: Level | None, edge: str) -> bool:
 def _of_clinician(facility: _Facility, clinician: str, own: _Own, at: int) -> dict[str, float]:
     free, duty = facility.protected(clinician, at)
     assigned = facility.by_clinician.get(clinician, ())
-    beds = {(one.unit, one.bed) for one in assigned if _in_force(one, at)}
+    beds = {(one.unit, one.bed) for one in assigned if in_force(one, at)}
     return {
         "alarms_10m": float(len(own.begun(at - TEN_MINUTES, at))),
         "alarms_1h": float(len(own.begun(at - HOUR, at))),
@@ -325,8 +319,8 @@ def _of_clinician(facility: _Facility, clinician: str, own: _Own, at: int) -> di
 
 
 def _of_unit(facility: _Facility, unit: str, own: _Own, at: int) -> dict[str, float]:
-    """Averages per clinician on duty; with nobody on duty, as if there were one."""
-    here = [one for one in facility.by_unit.get(unit, ()) if _in_force(one, at)]
+    """Averages per clinician on duty; with no one on duty, divided by one."""
+    here = [one for one in facility.by_unit.get(unit, ()) if in_force(one, at)]
     staff = {one.clinician for one in here}
     people = max(len(staff), 1)
     stretches = [facility.protected(clinician, at) for clinician in staff]
@@ -397,7 +391,7 @@ def _relief(
     limit: Level | None,
 ) -> tuple[object, ...] | None:
     """The best move: tries every bed of the giver with every colleague who may take a bed."""
-    here = [one for one in facility.assignments if one.unit == unit and _in_force(one, at)]
+    here = [one for one in facility.assignments if one.unit == unit and in_force(one, at)]
     beds: dict[str, set[str]] = {}
     for one in here:
         beds.setdefault(one.clinician, set()).add(one.bed)

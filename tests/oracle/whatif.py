@@ -1,5 +1,5 @@
-"""What a setting would have made of recorded alarms, one at a time and read aloud: the reference
-for `analyzer.whatif.levers`.
+"""The effect of a setting on recorded alarms, one alarm at a time: the oracle of
+`analyzer.whatif.levers`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Refused(Exception):
 
 
 def alarms(records: Iterable[Episode]) -> list[Episode]:
-    """The last record of each episode, without what is no alarm."""
+    """The last record of each episode that is an alarm."""
     of_id: dict[tuple[str, str], list[tuple[int, Episode]]] = {}
     for number, one in enumerate(records):
         of_id.setdefault((one["facility"], one["alarm_id"]), []).append((number, one))

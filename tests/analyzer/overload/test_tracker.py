@@ -17,7 +17,8 @@ from analyzer.overload.measures import Loads, Ticks, measure
 from analyzer.pipeline.state import State
 from tests.harness.engines import Stored, feed, later, restore, store
 from tests.harness.policies import POLICIES, PROMPT, SENSITIVE, staffed
-from tests.harness.strategies import BASE, deliveries, nows
+from tests.harness.strategies import deliveries, nows
+from tests.harness.ward_values import BASE
 from tests.oracle import overload as oracle_overload
 from tests.oracle.overload import StateChange
 

@@ -1,5 +1,5 @@
-"""Bounded work: what one alarm, bed or assignment is told again and again costs no more a record
-than what it is told once.
+"""Bounded work: a record costs no more where one alarm, bed or assignment has had very many before
+it.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Control records: resetting and forgetting a facility equals the naive reading, whatever is
-folded, crashes or comes twice.
+"""Control records: resetting or forgetting a facility equals the oracle, under any folding, crash
+or duplicate.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def expected(records: list[Record], policy: Policy = POLICY) -> list[Fact]:
 
 @st.composite
 def logs(draw: st.DrawFn) -> tuple[str, list[Record]]:
-    """One facility's records in some order, control records among them, and some facts once more."""
+    """One facility's records in any order, with control records and duplicates among them."""
     facts = draw(WARDS)
     order = draw(st.permutations(facts + draw(st.lists(st.sampled_from(facts), max_size=4))))
     records: list[Record] = [(TOPIC_OF[type(fact)], fact) for fact in order]
@@ -118,7 +118,7 @@ SLACK = replace(SHORT, horizon=SHORT.horizon + HOUR + 10 * MINUTE)
 
 @st.composite
 def live_logs(draw: st.DrawFn) -> list[Stamped]:
-    """A ward that uses its alarm ids again; some records are ahead by their Kafka timestamps, too."""
+    """A ward that reuses alarm ids; some records are ahead of their Kafka timestamps."""
     records: list[Stamped] = [
         (TOPIC_OF[type(fact)], fact, fact.at) for fact in in_time(draw, draw(reused()))
     ]

@@ -1,6 +1,4 @@
-"""Names and facilities are given back: memory is that of what is held, whatever a feed calls its
-things.
-"""
+"""Names and facilities are released: memory depends on what is held, not on what was ever named."""
 
 from __future__ import annotations
 
@@ -83,7 +81,7 @@ def test_a_feed_with_new_names_for_every_alarm_reaches_a_steady_memory() -> None
         engine.advance(ms((hour + 1) * 3600))
         stored = store(engine, stored)
         most.append(engine.names)
-    per_alarm = 9  # unit, place, bed, type, static, signal, clinician, team and label
+    per_alarm = 9  # unit, position, bed, type, static, signal, clinician, team and label
     bound = per_alarm * (2 * 200 * 27 + SPARE + 200)
     assert max(most) <= bound < per_alarm * 200 * 96
     again = restore(stored, engine.outcome_counts, Policy())
@@ -159,9 +157,7 @@ def test_open_alarms_and_assignments_in_force_keep_their_facility_and_nothing_el
     assert engine.held == 0
 
 
-def test_what_is_admitted_after_a_facility_was_forgotten_is_what_would_have_been_admitted_anyway() -> (
-    None
-):
+def test_forgetting_a_facility_does_not_change_which_facts_are_admitted_later() -> None:
     for forgets in (False, True):
         engine = Engine(Policy())
         assert engine.apply("alarms", event("a", "start", 0, event_id="x"), ms(0)) == "accepted"

@@ -150,9 +150,7 @@ def test_responses_and_labels_mean_the_episode_of_their_time() -> None:
 
 
 def test_a_month_of_daily_ids_newest_first() -> None:
-    """Ten alarms a day, 27 h apart, with the same ten ids every day: files hold all, whatever the
-    order of their lines.
-    """
+    """Ten alarms every 27 h with the same ten ids: files keep them all, in any order of lines."""
     facts = [
         fact
         for day in range(30)

@@ -1,4 +1,6 @@
-"""Before and after a change: coverage of intervals, control units, regression to the mean."""
+"""Before and after a change: the coverage of the interval, the effect of control units, and the
+caveats.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ AT = 1_772_344_800_000
 
 
 def alarms(units: dict[str, list[int]], first_day: int) -> Recorded:
-    """So many alarms a day in each unit from `first_day` (relative to AT) on, at random times."""
+    """A number of alarms a day in each unit at random moments, from `first_day` after AT on."""
     rng, recorder = np.random.default_rng(3), Recorder()
     for unit, days in units.items():
         start = np.concatenate(
@@ -73,9 +75,9 @@ def drawn(rng: np.random.Generator, mean: float, days: int, spread: float) -> li
     return (1 + rng.poisson(mean * rng.gamma(1 / spread**2, spread**2, days))).tolist()
 
 
-def test_intervals_cover_the_truth_if_days_are_clustered_and_both_units_fall() -> None:
-    """The change halves the alarms of its unit, while all units have a fifth fewer anyway. The
-    intervals of 95 % must cover the truth in 400 such changes.
+def test_intervals_cover_the_truth_where_days_are_clustered_and_both_units_fall() -> None:
+    """Alarms halve in the changed unit, while all units have a fifth fewer. Of 400 intervals, 95 %
+    should cover the truth.
     """
     rng, hits, beyond = np.random.default_rng(5), 0, 0
     for _ in range(400):

@@ -1,5 +1,5 @@
-"""Alarms drawn anew from readings, against a reading-by-reading reference; and what of the recorded
-ones they tell.
+"""Alarms simulated again from readings equal a reference that goes reading by reading; their
+agreement with the recorded alarms.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ from tests.harness.workloads import H, M, of_ann, shown, to_ann
             20 / 24,
         ),  # four minutes of duty are too short to be protected
         ([(0, 4 * M), (20 * M, 24 * M)], [], 0),
-        # touching and overlapping duties are joined; a start where they touch cuts
+        # adjacent and overlapping duties are joined; an alarm start at the joint splits them
         ([(0, 4 * M), (4 * M, 8 * M)], [], 1),
         ([(0, 4 * M), (4 * M, 8 * M)], [4 * M], 0),
         ([(0, 4 * M), (3 * M, 8 * M)], [4 * M], 0),

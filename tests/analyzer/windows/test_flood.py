@@ -13,7 +13,7 @@ from analyzer import Policy
 from analyzer.model.policy import HOUR, MINUTE
 from analyzer.windows.flood import flood_ratio
 from tests.harness.workloads import H, M, of_ann, to_ann
-from tests.oracle import reference as naive
+from tests.oracle import clinicians as naive
 
 
 def test_a_flood_begins_with_the_eleventh_alarm_and_ends_when_fewer_than_five_are_left() -> None:
@@ -94,7 +94,7 @@ def test_floods_of_several_clinicians_at_once_are_those_of_the_oracle(
     who = np.repeat(np.arange(len(ago)), [len(of_one) for of_one in ago])
     found = flood_ratio(start, who, len(ago), windows)
     expected = [
-        [naive._flood_length(of_one, -length - HOUR, -length, 0) / length for length in windows]
+        [naive.flood_length(of_one, -length - HOUR, -length, 0) / length for length in windows]
         for of_one in ago
     ]
     assert found.tolist() == expected

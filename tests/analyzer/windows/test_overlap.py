@@ -23,7 +23,7 @@ from tests.harness.workloads import H, M, of_ann
         # at the same time: one of them is the first
         ([*alarm("a", 0, 9), *alarm("b", 0, 9), *alarm("c", 0, 9)], 2),
         ([*alarm("a", 0, 0), *alarm("b", 0, 9)], 1),
-        ([*alarm("b", 0, 0), *alarm("a", 0, 9)], 1),  # whatever their ids
+        ([*alarm("b", 0, 0), *alarm("a", 0, 9)], 1),  # for any ids
         ([*alarm("a", 0, 0), *alarm("b", 0, 0)], 0),  # neither goes on
         ([*alarm("a", -90 * M), *alarm("b", 30, 40)], 1),  # however long it has waited
         # the first two started before the window

@@ -60,7 +60,7 @@ def test_a_stale_alarm_is_kept_past_the_horizon() -> None:
 
 def test_staffing_figures_divide_by_those_on_duty_now() -> None:
     """ann has beds 1 and 2, bob has bed 2 as well; cyd has left. Alarms: ann 3, bob 1, and one
-    at a bed that nobody has.
+    at an unassigned bed.
     """
     facts: list[Fact] = [
         duty("ann", 0, acuity=2.0),

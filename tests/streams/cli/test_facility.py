@@ -102,7 +102,8 @@ def test_one_clock_58_min_ahead_makes_alarms_late_until_the_reset(
             "  assignments: 0 assignment records",
             "  responses: 0 responses",
             "  labels: 0 labels",
-            "Nothing was sent: --dry-run. Without it, the command is written into 2 partitions of each input.",
+            "Nothing was sent: --dry-run. "
+            "Without it, the command is written into 2 partitions of each input.",
         ]
         assert len(read(broker, "alarms")) == 4
 
@@ -145,7 +146,8 @@ def test_errors_say_which_facilities_there_are_and_which_broker_does_not_answer(
     unknown = run("facility", "reset", "H0l", "--broker", broker.address)
     assert (unknown.status, unknown.out) == (1, b"")
     assert unknown.err == (
-        "error: no record of facility H0l; known facilities: H01, H02 (--force sends the command anyway)\n"
+        "error: no record of facility H0l; known facilities: H01, H02 "
+        "(--force sends the command anyway)\n"
     )
     assert len(read(broker, "alarms")) == 2
     nobody = f"127.0.0.1:{free_port()}"

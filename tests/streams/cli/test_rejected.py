@@ -104,7 +104,7 @@ def test_list_show_and_replay(broker: Broker, tmp_path: Path) -> None:
 
         dry = rejected(broker, "replay", "--dry-run")
         assert (dry.status, dry.out) == (0, b"would send: 2 malformed to alarms\n")
-        assert rejected(broker, "replay").status == 2  # nobody can be asked
+        assert rejected(broker, "replay").status == 2  # standard input is no terminal
         assert rejected(broker, "replay", "--yes", "--max", "1").status == 1
         assert len(read(broker, "alarms")) == 2
 
@@ -148,13 +148,12 @@ def test_a_broker_without_the_topic_says_what_to_do() -> None:
         done = rejected(empty, "list")
     assert (done.status, done.err.splitlines()[-1]) == (
         1,
-        f"error: the broker at {empty.address} has no topic rejected; run: alarm-fatigue topics "
-        f"--broker {empty.address}",
+        f"error: the broker at {empty.address} has no topic rejected; "
+        f"run: alarm-fatigue topics --broker {empty.address}",
     )
 
 
-# --- records that nobody should trust
-# ----------------------------------------------------------------------------------
+# --- untrusted records
 
 AT = 1_772_348_400_000  # 2026-03-01T07:00:00Z
 

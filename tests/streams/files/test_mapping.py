@@ -1,5 +1,5 @@
-"""Tables of others: CSV and Parquet by a mapping file give what JSON lines give, and bad rows are
-told by their number.
+"""CSV and Parquet tables with a mapping file give the facts of JSON lines; bad rows are reported by
+number.
 """
 
 from __future__ import annotations

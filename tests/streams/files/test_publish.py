@@ -1,5 +1,5 @@
-"""Old records on their way to Kafka: they keep the time of their events, and what a broker would do
-to them is said before.
+"""Publishing old records to Kafka: they keep their event times, and the command warns of what the
+broker would do to them.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ def test_records_older_than_their_topic_s_retention_are_said_once_a_topic_with_w
     ]
     alarms, responses = said(*old, alarms=week, responses=week)
     assert alarms == (
-        "alarms: records are dated from 2025-12-02 on, but the topic keeps records for 7 days by that time (retention.ms), so the broker "
+        "alarms: records are dated from 2025-12-02 on, "
+        "but the topic keeps records for 7 days by that time (retention.ms), so the broker "
         f"may delete them at once; run before: {ALTER.format('alarms')} retention.ms=-1 "
         f"(and when they are read: {ALTER.format('alarms')} retention.ms=604800000)"
     )
@@ -56,13 +57,15 @@ def test_records_older_than_their_topic_s_retention_are_said_once_a_topic_with_w
 def test_a_broker_that_refuses_or_restamps_old_records_is_said_as_well() -> None:
     [refused] = said(message(2 * DAY), alarms=Keeping(retention=DAY, before_max=DAY))
     assert refused == (
-        "alarms: records are dated from 2025-12-30 on, but the broker refuses records older than 1 days (message.timestamp.before.max.ms); "
+        "alarms: records are dated from 2025-12-30 on, "
+        "but the broker refuses records older than 1 days (message.timestamp.before.max.ms); "
         f"run before: {ALTER.format('alarms')} message.timestamp.before.max.ms={3 * DAY}"
     )
     [restamped] = said(message(2 * DAY), alarms=Keeping(restamps=True))
     assert restamped == (
-        "alarms: records are dated from 2025-12-30 on, but the topic gives them the time of their arrival (LogAppendTime), so that workers "
-        f"refuse them as late; run before: {ALTER.format('alarms')} message.timestamp.type=CreateTime"
+        "alarms: records are dated from 2025-12-30 on, but the topic gives them the time of "
+        "their arrival (LogAppendTime), so that workers refuse them as late; "
+        f"run before: {ALTER.format('alarms')} message.timestamp.type=CreateTime"
     )
     assert said(message(DAY), alarms=Keeping(restamps=True)) == [], "within the horizon"
 
@@ -136,8 +139,8 @@ def test_old_records_reach_apache_kafka_with_the_time_of_their_events_after_a_wa
     warning, *others = done.err.splitlines()
     assert warning.startswith("warning: alarms: records are dated from ")
     assert (
-        f"retention.ms=-1 (and when they are read: kafka-configs.sh --bootstrap-server {apache_kafka.address}"
-        in warning
+        "retention.ms=-1 (and when they are read: "
+        f"kafka-configs.sh --bootstrap-server {apache_kafka.address}" in warning
     )
     assert others[-1] == "1 records published"
     assert [one.timestamp for one in read(apache_kafka, "alarms")] == [at]

@@ -27,7 +27,8 @@ from tests.harness.engines import POLICY, feed, restore, store
 from tests.harness.hospitals import NINE, Hospital
 from tests.harness.recordings import TYPES, recorded, records
 from tests.harness.site import START, Answer, FakeWorker, Site
-from tests.harness.strategies import FACILITY, deliveries, nows, wards
+from tests.harness.strategies import deliveries, nows, wards
+from tests.harness.ward_values import FACILITY
 from tests.harness.workers import run
 from tests.oracle import whatif as naive
 

@@ -12,7 +12,8 @@ from aiokafka.record import MemoryRecords
 
 from streams.dev.broker import ApacheKafka
 from tests.chaos.live import Live, facility_on, partition_of, take_poisons
-from tests.harness.poison import CODECS, POISONS, alarm, as_bytes, batch, produce
+from tests.harness.poison import POISONS
+from tests.harness.produce import CODECS, alarm, as_bytes, batch, produce
 from tests.harness.workers import ends, new_topics
 
 AT = 1_772_348_400_000

@@ -1,0 +1,187 @@
+"""The command `findings`: its sentences, JSON, settings and errors."""
+
+from __future__ import annotations
+
+import json
+from itertools import chain
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer import FindingsPolicy, Policy
+from analyzer.model.policy import HOUR, MINUTE, SECOND
+from streams.files.findings import sentence
+from streams.settings import load
+from tests.harness.crowds import POLICIES, crowds
+from tests.harness.findings import NOW, alarms, found_by, write
+from tests.harness.workers import run
+
+
+def test_figures_are_settings_and_impossible_ones_are_refused(tmp_path: Path) -> None:
+    assert load().policy == Policy()
+    config = tmp_path / "config.yaml"
+    config.write_text("policy: {findings: {min_classified: 19, hugging: 0.02, standing: 2h}}")
+    assert load(config).policy.findings == FindingsPolicy(
+        min_classified=19, hugging=0.02, standing=2 * HOUR
+    )
+    done = run(
+        "findings",
+        *write(tmp_path, alarms("A", 19, 4_200)),
+        "--config",
+        config,
+        "--at",
+        str(NOW),
+        "--json",
+    )
+    assert json.loads(done.out)["units"][0]["findings"][0]["verdict"] == "fleeting"
+    config.write_text("policy: {findings: {hugging: 1.5}}")
+    done = run("findings", *write(tmp_path, alarms("A", 19, 4_200)), "--config", config)
+    assert (done.status, done.err) == (
+        1,
+        "error: policy.findings: hugging: expected a share between 0 and 1\n",
+    )
+
+
+TINY = Path(__file__).parents[2] / "data" / "tiny"
+
+
+def test_findings_of_files_are_sentences_by_unit(tmp_path: Path) -> None:
+    facts = (
+        alarms("A", 20, 4_200, source="S", bed="2")
+        + alarms("B", 12, MINUTE)
+        + alarms("C", 1, SECOND, unit="nicu")
+    )
+    done = run("findings", *write(tmp_path, facts), "--at", str(NOW))
+    assert done.status == 0
+    assert done.out.decode().splitlines() == [
+        "F icu, 12 h until 2026-03-01T20:00:00Z: 32 alarms of 2 types, "
+        "20 non-actionable or technical",
+        "  1. A of S (monitor): 20 alarms in 12 h, 62 % of the unit's, all at one bed; "
+        "100 % (84-100 %) of 20 classified alarms were non-actionable; "
+        "100 % (84-100 %) of these ended within 15 s -> an annunciation delay of 5 s: "
+        "it would have removed 20 of 20, and none of the 0 "
+        "actionable ones; owner: biomed",
+        "  2. B (monitor): 12 alarms in 12 h, 38 % of the unit's, all at one bed, 12 unknown; "
+        "too few classified alarms (0 of 20 needed) -> no change",
+        "",
+        "F nicu, 12 h until 2026-03-01T20:00:00Z: 1 alarm of 1 type, 1 non-actionable or technical",
+        "  1. C (monitor): 1 alarm in 12 h, 100 % of the unit's, all at one bed; "
+        "100 % (21-100 %) of 1 classified alarms were non-actionable; "
+        "too few classified alarms (1 of 20 needed) -> no change",
+    ]
+    chosen = (
+        run("findings", *write(tmp_path, facts), "--at", str(NOW), "--unit", "icu", "--top", "1")
+        .out.decode()
+        .splitlines()
+    )
+    assert len(chosen) == 3
+    assert chosen[-1] == "  (1 type more)"
+    assert run("findings", *write(tmp_path, facts), "--facility", "G").out == b"no alarms\n"
+    assert (
+        run("findings", *write(tmp_path, facts), "--window", "10m", "--at", str(NOW)).out
+        == b"no alarms\n"
+    )
+
+
+@given(st.data())
+def test_every_finding_has_a_sentence_that_names_its_owner(data: st.DataObject) -> None:
+    facts, policy = data.draw(crowds()), data.draw(POLICIES)
+    for unit in found_by(facts, max(fact.at for fact in facts) + 5 * MINUTE, policy, HOUR):
+        for found in unit.findings:
+            said = sentence(found, "1h", policy)
+            assert said.startswith(f"{found.type[2]} of {found.type[1]} (monitor): ")
+            assert said.endswith(f"; owner: {found.owner}" if found.owner else " -> no change")
+
+
+def test_json_is_the_same_bytes_in_whatever_order_the_lines_stand_and_names_nobody(
+    tmp_path: Path,
+) -> None:
+    arguments = [f"--{topic}" for topic in ("alarms", "assignments", "responses")]
+    paths = [TINY / f"{name.removeprefix('--')}.jsonl" for name in arguments]
+    done = run("findings", "--json", *chain(*zip(arguments, paths, strict=True)))
+    backwards = []
+    for name, path in zip(arguments, paths, strict=True):
+        (tmp_path / path.name).write_text(
+            "".join(line + "\n" for line in path.read_text().splitlines()[::-1])
+        )
+        backwards += [name, str(tmp_path / path.name)]
+    assert run("findings", "--json", *backwards).out == done.out
+    [line] = done.out.splitlines()
+    found = json.loads(line)
+    assert [
+        (unit["facility"], unit["unit"], unit["alarms"], unit["load"], unit["types"])
+        for unit in found["units"]
+    ] == [("H1", "ICU", 4, 2, 3)]
+    assert [one["code"] for one in found["units"][0]["findings"]] == [
+        "MDC_EVT_HI",
+        "MDC_EVT_LEADS_OFF",
+        "MDC_EVT_LO",
+    ]
+    hidden = {
+        json.loads(line).get(name)
+        for path in paths
+        for line in path.read_text().splitlines()
+        for name in ("clinician", "bed", "device_id", "label", "alarm_id", "event_id")
+    } - {None}
+    assert len(hidden) > 10
+    assert [
+        word for word in hidden if f'"{word}"' in line.decode() or f" {word} " in line.decode()
+    ] == []
+
+
+def test_the_bundled_example_is_too_small_to_say_anything() -> None:
+    found = json.loads(
+        run(
+            "findings",
+            "--json",
+            "--alarms",
+            TINY / "alarms.jsonl",
+            "--responses",
+            TINY / "responses.jsonl",
+        ).out
+    )
+    assert {one["verdict"] for unit in found["units"] for one in unit["findings"]} == {"too_few"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "error"),
+    [
+        ([], 2, "expected --alarms FILE, or --worker URL"),
+        (["--alarms", "nowhere.jsonl"], 1, "nowhere.jsonl: no such file"),
+        (
+            ["--alarms", str(TINY / "alarms.jsonl"), "--window", "3h"],
+            2,
+            "--window: expected one of 10m, 1h, 2h, 12h",
+        ),
+        (
+            ["--worker", "http://127.0.0.1:1", "--alarms", "-"],
+            2,
+            "--worker: cannot be combined with files, --at, --strict or --config",
+        ),
+        (
+            ["--worker", "file:///etc/passwd"],
+            2,
+            "--worker: expected an address such as http://127.0.0.1:9464",
+        ),
+        (
+            ["--worker", "http://127.0.0.1:1"],
+            1,
+            "http://127.0.0.1:1/api/v1/findings: [Errno 111] Connection refused",
+        ),
+    ],
+)
+def test_every_error_is_one_line(arguments: list[str], status: int, error: str) -> None:
+    done = run("findings", *arguments)
+    assert (done.status, done.out, done.err) == (status, b"", f"error: {error}\n")
+
+
+def test_strict_ends_with_3_where_a_line_was_malformed() -> None:
+    stdin = (TINY / "alarms.jsonl").read_bytes()
+    clean, bad = (
+        run("findings", "--alarms", "-", stdin=stdin),
+        run("findings", "--alarms", "-", "--strict", stdin=stdin + b"{}"),
+    )
+    assert (bad.status, bad.out) == (3, clean.out)
+    assert bad.err == "malformed: <stdin>:11: event_id: required, but missing\n"

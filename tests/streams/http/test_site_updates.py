@@ -1,0 +1,186 @@
+"""The page refreshes in place, and says so when its data is old, incomplete or missing."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from analyzer import AlarmEvent, ClockOffset, Engine, Policy
+from analyzer.model.policy import HOUR, MINUTE
+from streams.health.health import Health
+from tests.harness.hospitals import NINE, troubled
+from tests.harness.screens import Screen, answer, kept, units, viewport
+from tests.harness.site import UNTIL, FakeWorker, Site, simulated
+
+
+def test_it_goes_on_in_place_with_focus_scroll_and_what_is_open(browser: Browser) -> None:
+    hospital = troubled()
+    with (
+        Site(FakeWorker(hospital.engine), now=(NINE + 10 * MINUTE) / 1000) as site,
+        Screen(browser, site) as page,
+    ):
+        page.set_viewport_size(viewport("phone"))
+        opened = page.locator(".unit", has_text="CCU").locator("summary").first
+        opened.focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("tbody tr")).to_have_count(1)
+        page.evaluate(
+            "window.scrollBy(0, 137); window.card = document.querySelector('.unit:last-child')"
+        )
+        opened_at, focused = (
+            opened.bounding_box(),
+            page.evaluate("document.activeElement.textContent"),
+        )
+        for number in range(150):
+            hospital.alarm(NINE + 11 * MINUTE + number * 4000, bed="9", unit="CCU")
+        hospital.run(NINE + 22 * MINUTE)
+        site.now += 12 * 60
+        expect(page.locator(".unit[data-state=overloaded] h3 span", has_text="CCU")).to_have_count(
+            1
+        )
+        expect(page.locator("#news")).to_contain_text("CCU is now overloaded")
+        assert units(page) == ["ICU", "CCU"], "nothing moves away from under somebody at work there"
+        assert page.evaluate("document.activeElement.textContent") == focused
+        assert opened_at is not None
+        assert opened.bounding_box() == pytest.approx(opened_at, abs=1)
+        assert page.evaluate("window.card.isConnected && window.card.querySelector('details').open")
+        page.evaluate("document.activeElement.blur()")
+        hospital.alarm(NINE + 22 * MINUTE + 1, bed="9", unit="CCU")
+        hospital.run(NINE + 22 * MINUTE + 2)
+        expect(page.locator(".unit h3 span").first).to_have_text("CCU")
+        assert page.evaluate("window.card.isConnected && window.card.querySelector('details').open")
+
+
+def test_what_has_not_changed_is_not_written_again(browser: Browser, site: Site) -> None:
+    with Screen(browser, site) as page:
+        expect(page.locator(".unit")).to_have_count(3)
+        expect(page.locator("#fix strong")).not_to_have_text("…")  # the last to be there
+        page.wait_for_function("document.querySelectorAll('[data-is=fixes] li').length >= 3")
+        page.evaluate("""() => {
+            window.written = [];
+            const name = ({ target }) => target.id || target.className || target.nodeName;
+            new MutationObserver((all) => window.written.push(...all.map(name)))
+                .observe(
+                    document.querySelector("main"),
+                    { subtree: true, childList: true, characterData: true },
+                );
+        }""")
+        with page.expect_response("**/api/v1/units?*"):
+            pass
+        with page.expect_response("**/api/v1/units?*"):
+            pass
+        assert page.evaluate("window.written") == []
+
+
+def test_old_data_is_said_to_be_old(browser: Browser) -> None:
+    worker = FakeWorker(simulated())
+    with Site(worker, now=UNTIL / 1000) as site, Screen(browser, site) as page:
+        expect(page.locator("#current strong")).to_have_text("Yes")
+        expect(page.locator("body")).not_to_have_class("old")
+        site.now += 1800
+        expect(page.locator("#current strong")).to_have_text("No")
+        assert "No alarm event from H01 for 30 min: is its feed still running?" in answer(
+            page, "current"
+        )
+        expect(page.locator("body")).to_have_class("old")
+        worker.behind = "12345 records behind"
+        expect(page.locator("#current")).to_contain_text("Behind: 12345 records behind.")
+        kept(page, "old")
+
+
+def test_a_silent_broker_refused_events_and_wrong_clocks_are_named_on_the_page(
+    browser: Browser,
+) -> None:
+    worker = FakeWorker(simulated())
+    worker.condition = Health(
+        now=1000.0,
+        answered_at=998.0,
+        since=0.0,
+        recent={
+            ("H01", "alarms", "accepted"): 20,
+            ("H01", "alarms", "late"): 40,
+            ("H01", "alarms", "future"): 20,
+        },
+        offsets=(ClockOffset("H01", "ventilator", -660_000, 0, 20),),
+    )
+    with Site(worker, now=UNTIL / 1000) as site, Screen(browser, site) as page:
+        expect(page.locator("#current strong")).to_have_text("Incomplete")
+        refused = (
+            "20 of 80 alarm events counted in the last 10 min; 60 refused: 40 late, "
+            "20 from the future"
+        )
+        expect(page.locator("#current")).to_contain_text(f"H01: {refused}")
+        expect(page.locator("#warnings li")).to_have_text(
+            [
+                f"H01: {refused}.",
+                "H01: devices of type ventilator are 11 min behind: their clock is wrong, "
+                "or events are stored and forwarded.",
+            ]
+        )
+        kept(page, "refused")
+        worker.condition = Health(now=1000.0, answered_at=970.0)
+        worker.behind = worker.condition.not_ready
+        expect(page.locator("#current")).to_contain_text(
+            "Behind: the broker has not answered for 30 s."
+        )
+        expect(page.locator("#current strong")).to_have_text("No")
+        expect(page.locator("body")).to_have_class("old")
+
+
+def test_a_facility_that_sends_nothing_is_old_on_its_own_units_alone(browser: Browser) -> None:
+    hospital, other = troubled(), Engine(Policy())
+    other.apply(
+        "alarms",
+        AlarmEvent(
+            event_id="e",
+            alarm_id="a",
+            phase="start",
+            at=NINE - 2 * HOUR,
+            facility="E",
+            unit="NICU",
+            bed="1",
+            device_id="m",
+            device_type="monitor",
+            code="MDC_EVT_LO",
+            kind="physiological",
+            priority="low",
+        ),
+        None,
+    )
+    other.advance(NINE + 10 * MINUTE)
+    with (
+        Site(FakeWorker(hospital.engine, other), now=(NINE + 10 * MINUTE) / 1000) as site,
+        Screen(browser, site) as page,
+    ):
+        expect(page.locator("#current strong")).to_have_text("Yes")
+        told = page.locator(".unit [data-is=old]:visible")
+        expect(told).to_have_text(["No alarm event from E for 130 min: is its feed still running?"])
+
+
+def test_a_worker_that_is_gone_is_said_to_be_and_its_return_is_seen(browser: Browser) -> None:
+    worker = FakeWorker(simulated())
+    first = Site(worker).start()
+    with Screen(browser, first) as page:
+        expect(page.locator(".unit")).to_have_count(3)
+        expect(page.locator("#trouble")).to_be_hidden()
+        first.stop()
+        expect(page.get_by_role("alert")).to_have_text(
+            re.compile(
+                r"The worker cannot be reached\. "
+                r"The numbers below are from \d\d:\d\d:\d\d, \d+ s ago\."
+            )
+        )
+        expect(page.locator("#current strong")).to_have_text("No")
+        expect(page.locator(".unit")).to_have_count(3)
+        kept(page, "unreachable")
+        again = Site(worker)
+        again.port = first.port
+        with again:
+            expect(page.locator("#trouble")).to_be_hidden()
+            expect(page.locator("#current strong")).to_have_text("Yes")
+            worker.recovered = False
+            expect(page.get_by_role("alert")).to_contain_text(
+                "The worker is starting: waiting for partitions or their state."
+            )

@@ -1,0 +1,133 @@
+"""The page's workbench: candidate settings are tried in the browser."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.harness.hospitals import NINE, Hospital
+from tests.harness.screens import Screen
+from tests.harness.site import FakeWorker, Site
+
+HEART_RATE = ("monitor", "MDC_ECG_HEART_RATE", "MDC_EVT_HI")
+
+
+def dragged(page: Page, lever: str, key: str, times: int = 1) -> None:
+    page.locator(f"#{lever}").focus()
+    for _ in range(times):
+        page.keyboard.press(key)
+
+
+def test_a_candidate_is_tried_with_the_keyboard_and_its_numbers_are_those_of_the_interface(
+    browser: Browser, site: Site
+) -> None:
+    screen = Screen(browser, site)
+    with screen as page:
+        page.locator(".unit").nth(2).wait_for()
+        assert not [url for url in screen.asked if "/whatif" in url], (
+            "nothing is worked out before somebody asks"
+        )
+        page.locator("#workbench summary").focus()
+        page.keyboard.press("Enter")
+        bench = page.locator("#workbench")
+        bench.get_by_label("Unit").select_option("PICU")
+        choices = site.get("/api/v1/whatif/types?facility=H01&unit=PICU").json
+        kinds = bench.get_by_label("Alarm type")
+        expect(kinds.locator("option")).to_have_count(len(choices["types"]))
+        rate = next(
+            one
+            for one in choices["types"]
+            if one["type"] == dict(zip(("device_type", "source", "code"), HEART_RATE, strict=True))
+        )
+        kinds.select_option(f"HI, ECG HEART RATE, monitor ({rate['alarms']})")
+        expect(bench.locator("[data-is=about]")).to_have_text(
+            f"{rate['alarms']} finished alarms in {choices['span']['hours']:g}\u00a0h. "
+            "They sounded above 120, with readings of "
+            f"{rate['readings']['least']:g} to {rate['readings']['most']:g}. "
+            f"{rate['high_priority']} of high priority: "
+            "a clinical review is required before any change."
+        )
+        dragged(page, "delay", "ArrowRight", 9)
+        dragged(page, "limit", "ArrowRight", 4)
+        expect(bench.locator("output")).to_have_text(["9\u00a0s", "124"])
+        assert page.locator("#limit").get_attribute("aria-valuetext") == "124"
+        told = site.get(
+            f"/api/v1/whatif?facility=H01&unit=PICU&type={'/'.join(HEART_RATE)}&delay=9&limit=124"
+        ).json
+        before, after = told["before"]["alarms"], told["after"]["alarms"]
+        assert before > after > 0
+        expect(bench.locator("[aria-atomic]")).to_have_text(
+            f"{before} alarms before, {after} after"
+        )
+        shown = bench.locator("[data-is=says] li").all_inner_texts()
+        assert [one.rstrip(".").lower() for one in shown] == [
+            one.replace("->", "→").replace("non_actionable", "non-actionable").lower()
+            for one in told["says"]
+        ]
+        assert any("true share at most" in one for one in shown)
+        assert bench.locator("[data-is=caveats] li").all_inner_texts() == told["caveats"]
+        width = float(bench.locator(".bars .after").get_attribute("width") or "nan")
+        assert width == pytest.approx(100 * after / before)
+        dragged(page, "limit", "End")
+        expect(bench.locator("[aria-atomic]")).to_have_text(f"{before} alarms before, 0 after")
+        dragged(page, "limit", "Home")
+        dragged(page, "delay", "Home")
+        expect(bench.locator("output")).to_have_text(["unchanged", "unchanged"])
+        expect(bench.locator("[aria-atomic]")).to_have_text(
+            f"{before} alarms before, {before} after"
+        )
+        assert screen.complaints == []
+
+
+def test_of_several_answers_on_their_way_the_last_question_s_counts(
+    browser: Browser, site: Site
+) -> None:
+    held: list[Route] = []
+    with Screen(browser, site) as page:
+        page.locator(".unit").nth(2).wait_for()
+        page.locator("#workbench summary").click()
+        bench = page.locator("#workbench")
+        bench.locator("[data-is=says] li").first.wait_for()
+        # it must take a function of Python
+        page.route("**/api/v1/whatif?*delay=1", lambda route: held.append(route))
+        with page.expect_request("**/api/v1/whatif?*delay=1"):
+            dragged(page, "delay", "ArrowRight")
+        with page.expect_response("**/api/v1/whatif?*delay=60"):
+            dragged(page, "delay", "End")
+        expect(bench.locator("[data-is=says]")).to_contain_text("Actionable alarms delayed by 60 s")
+        with page.expect_response("**/api/v1/whatif?*delay=1"):
+            held[0].continue_()
+        page.wait_for_timeout(100)
+        expect(bench.locator("[data-is=says]")).to_contain_text("Actionable alarms delayed by 60 s")
+
+
+def test_where_nothing_has_finished_there_is_nothing_to_try(browser: Browser) -> None:
+    hospital = Hospital()
+    with Site(FakeWorker(hospital.engine), now=NINE / 1000) as site, Screen(browser, site) as page:
+        page.locator("#empty").wait_for()
+        page.locator("#workbench summary").click()
+        problem = page.locator("#workbench [data-is=problem]")
+        expect(problem).to_have_text("No unit has had an alarm yet.")
+        hospital.alarm(NINE)
+        hospital.run(NINE)
+        expect(problem).to_have_text("No finished alarms of this unit are known.")
+        expect(page.locator("#delay")).to_be_hidden()
+
+
+def test_what_cannot_be_tried_is_said_in_place_of_an_answer(browser: Browser, site: Site) -> None:
+    with Screen(browser, site) as page:
+        page.locator(".unit").nth(2).wait_for()
+        page.locator("#workbench summary").click()
+        bench = page.locator("#workbench")
+        bench.get_by_label("Alarm type").select_option(index=1)
+        expect(bench.locator("[data-is=about]")).to_contain_text("They have no alarm limit.")
+        expect(page.locator("#limit")).to_be_hidden()
+        page.route(
+            "**/api/v1/whatif?*",
+            lambda route: route.fulfill(status=400, json={"error": "limit: too sensitive"}),
+        )
+        dragged(page, "delay", "ArrowRight")
+        expect(bench.locator("[data-is=problem]")).to_have_text(
+            "The worker could not answer: limit: too sensitive."
+        )
+        expect(bench.locator("[data-is=says]")).to_be_hidden()
