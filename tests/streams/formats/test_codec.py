@@ -1,5 +1,5 @@
-"""Which JSON becomes which fact; and no bytes raise anything but Malformed, nor does its detail quote
-a value.
+"""Decoding: which JSON becomes which fact, and that malformed input raises `Malformed` without
+quoting a value.
 """
 
 from __future__ import annotations
