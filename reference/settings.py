@@ -71,11 +71,13 @@ GROUPS = {
     ),
     "alertmanager": (
         "Alertmanager",
-        "Where the worker and `alarm-fatigue pages` learn who has which page, and where a page is taken.",
+        "Where the worker and `alarm-fatigue pages` read who has which page, and where a page is "
+        "taken.",
     ),
     "paging": (
         "Links in pages",
-        "The signed links by which whoever is paged takes a page with one tap. Without them, no link is promised.",
+        "The signed links by which whoever is paged takes a page with one tap. Without them, no link "
+        "is promised.",
     ),
     "policy": ("Policy", "The clinical and operational figures that decide a number."),
     "policy.overload": (

@@ -87,7 +87,8 @@ class Board:
     """/api/v1/units and /api/v1/clinicians of one worker.
 
     `behind` gives in one line why the worker is not up to date, or None. `event`: whether the
-    watermark of each facility is its clock; `desk`: where pages are taken. `reuse` in seconds: see `streams.metrics.freshness`.
+    watermark of each facility is its clock; `desk`: where pages are taken. `reuse` in seconds: see
+    `streams.metrics.freshness`.
     """
 
     def __init__(

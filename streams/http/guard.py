@@ -54,8 +54,8 @@ def guard(
     refusals: Refusals,
     linked: str | None = None,
 ) -> None:
-    """Check every request before it is answered, and add headers to every answer. `linked`: the host
-    name that links in pages have.
+    """Check every request before it is answered, and add headers to every answer. `linked`: the
+    host name that links in pages have.
 
     In this order: the host name (400, 421), the token (401), path and method (404, 405), a body
     (413). Raises `SettingsError`.

@@ -28,8 +28,8 @@ NOT_KNOWN = "it is not known whether somebody has it"
 
 
 class Relay:
-    """`desk`: where it is asked who has a page. `links`: the signer, where links lead to, and for how
-    long they can be used (s). `gateway`: where pages go; None: nowhere else.
+    """`desk`: where it is asked who has a page. `links`: the signer, where links lead to, and for
+    how long they can be used (s). `gateway`: where pages go; None: nowhere else.
     """
 
     def __init__(

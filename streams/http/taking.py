@@ -215,15 +215,16 @@ class Counter:
             *before,
             *([] if coming is None else [f"<p>{escape(capital(coming))}</p>"]),
             '<form method="post">',
-            f'<label class="field">Who takes it?<select name="role">{_roles(link.role)}</select></label>',
+            '<label class="field">Who takes it?'
+            f'<select name="role">{_roles(link.role)}</select></label>',
             self._spans(clock, "30"),
             '<label class="field">How to reach you (optional)'
             f'<input name="reach" maxlength="{LONGEST_REACH}" autocomplete="off"></label>',
             '<button name="action" value="take">I take it</button>',
             "</form>",
-            '<p class="note">Until then, nobody else is called for this unit. You will be told when '
-            "the overload is over. No alarm and no device is changed. If your own load is too high, "
-            "do not take it: leave it to whoever can bring help.</p>",
+            '<p class="note">Until then, nobody else is called for this unit. You will be '
+            "notified when the overload is over. No alarm and no device is changed. If your own load "
+            "is too high, do not take it: leave it to whoever can bring help.</p>",
             '<p class="note">How to reach you is shown only to those who have this link, and in '
             "Alertmanager. The page and the boards show the role.</p>",
         ]
@@ -232,7 +233,8 @@ class Counter:
         choices = "".join(
             f'<label class="choice"><input type="radio" name="span" value="{span}"'
             f"{' checked' if span == chosen else ''}>"
-            f"<span>{words}<br><small>until {clock.time(self._until(span, clock))}</small></span></label>"
+            f"<span>{words}<br><small>until {clock.time(self._until(span, clock))}</small></span>"
+            "</label>"
             for span, words in _SPAN_WORDS.items()
         )
         return (

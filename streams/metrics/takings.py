@@ -12,8 +12,8 @@ from streams.paging.desk import Known
 def taking_tables(
     known: Known, facilities: Collection[str], most: int, now: float
 ) -> Iterator[Table]:
-    """Of these facilities, and of at most so many units. Nothing where what was read is old: then it
-    is not known who has a page. `now`: seconds since the epoch.
+    """Of these facilities, and of at most so many units. Nothing where what was read is old: then
+    it is not known who has a page. `now`: seconds since the epoch.
     """
     held = known.held(now).values() if known.current(now) else ()
     ours = sorted(

@@ -39,7 +39,8 @@ class Matcher:
 @dataclass(frozen=True, slots=True)
 class Silence:
     """`since`, `until`: seconds since the epoch. `id`: empty until Alertmanager gave one. `began`:
-    `since` as Alertmanager spelled it; to the nanosecond, or it would take a longer one for another.
+    `since` as Alertmanager spelled it; to the nanosecond, or it would take a longer one for
+    another.
     """
 
     id: str

@@ -105,8 +105,8 @@ def silence_of(
     since: float,
     until: float,
 ) -> Silence:
-    """What to ask of Alertmanager. `fired`: the alerts of the unit that fire already: those who were
-    paged with them still learn of the end.
+    """What to ask of Alertmanager. `fired`: the alerts of the unit that fire already: those who
+    were paged with them are still notified of the end.
     """
     left = [name for name in _ESCALATIONS if name not in set(fired)] or [NOTE]
     of_alerts = Matcher("alertname", "|".join(left), is_regex=len(left) > 1)

@@ -1,4 +1,4 @@
-"""A real Alertmanager with the shipped configuration, in a shorter time, and alerts to send to it."""
+"""A real Alertmanager with the shipped configuration, in a shorter time, and alerts to send."""
 
 from __future__ import annotations
 

@@ -317,10 +317,7 @@ def arrived(*receivers: str, **annotations: str) -> list[Arrived]:
         "reason": "14 alarms (limit 10).",
     }
     told |= {"dashboard_url": "http://grafana", "runbook_url": "http://runbooks"} | annotations
-    return [
-        Arrived(0.0, Page(receiver, (told,), (), "H01", "MICU"))
-        for receiver in receivers
-    ]
+    return [Arrived(0.0, Page(receiver, (told,), (), "H01", "MICU")) for receiver in receivers]
 
 
 def texts(pages: list[Arrived], width: int = 100, height: int = 12) -> list[str]:
