@@ -76,8 +76,8 @@ GROUPS = {
     ),
     "paging": (
         "Links in pages",
-        "The signed links by which whoever is paged takes a page with one tap. Without them, no link "
-        "is promised.",
+        "The signed links by which whoever is paged takes a page with one tap. Without them, no "
+        "link is promised.",
     ),
     "policy": ("Policy", "The clinical and operational figures that decide a number."),
     "policy.overload": (

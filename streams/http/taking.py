@@ -223,8 +223,8 @@ class Counter:
             '<button name="action" value="take">I take it</button>',
             "</form>",
             '<p class="note">Until then, nobody else is called for this unit. You will be '
-            "notified when the overload is over. No alarm and no device is changed. If your own load "
-            "is too high, do not take it: leave it to whoever can bring help.</p>",
+            "notified when the overload is over. No alarm and no device is changed. If your own "
+            "load is too high, do not take it: leave it to whoever can bring help.</p>",
             '<p class="note">How to reach you is shown only to those who have this link, and in '
             "Alertmanager. The page and the boards show the role.</p>",
         ]
