@@ -35,6 +35,7 @@ METRIC = re.compile(r"\b(?:(?:alarm_fatigue|alertmanager|scrape)_\w+|ALERTS|up)\
 
 _YOUNG = "a run of a minute has nothing from 12 h ago"
 EMPTY = {
+    ("alarm-fatigue-unit", "Who has the page"): "nobody has taken one",
     ("alarm-fatigue-hospital", "Change from last shift"): _YOUNG,
     ("alarm-fatigue-unit", "Change from last shift"): _YOUNG,
     (None, "12 h before"): _YOUNG,
