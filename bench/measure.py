@@ -95,6 +95,7 @@ def snapshot(clinicians: int, units: int, alarms: int, facilities: int = 25) -> 
         rank=random.integers(1, 4, count).astype(np.int8),
         klass=random.integers(0, 5, count).astype(np.int8),
         unit=(who % units).astype(np.int32),
+        place=(who * BEDS + random.integers(0, BEDS, count)).astype(np.int32),
         type=type_.astype(np.int32),
         team=(who + 1).astype(np.int32),
         signal=(who * TYPES + type_).astype(np.int32),

@@ -95,6 +95,7 @@ def burdens(clinicians: int, units: int, facilities: int = 25) -> Burdens:
             unit=[unit for _, unit in of_units],
             alarms=counts(units, len(WINDOWS), len(ALARM_PRIORITIES)),
             classified=counts(units, len(WINDOWS), len(CLASSES)),
+            busiest_bed=counts(units, len(WINDOWS)),
             unassigned=counts(units, len(WINDOWS)),
             open_alarms=counts(units),
             clinicians=counts(units),

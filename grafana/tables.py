@@ -25,6 +25,7 @@ _LABELS = (
     "alertname",
     "severity",
     "tier",
+    "role",
 )
 """All labels of the tables' queries; a table shows those for which it has a column."""
 

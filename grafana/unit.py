@@ -40,6 +40,7 @@ from grafana.panels import bars, curves, figure
 from grafana.promql import UNIT as HERE
 from grafana.queries import of_now, query
 from grafana.tables import Column, grid
+from streams.paging.tiers import ROLES
 
 _NOBODY = "No clinician is assigned to a bed of this unit; check the roster feed"
 _NO_CLINICIANS = (
@@ -272,6 +273,32 @@ def board() -> Board:
         ),
     )
     unit_classes.add_to(one)
+    one.heading("Page")
+    one.line(
+        4,
+        (
+            24,
+            grid(
+                "Who has the page",
+                "The role that has taken the page of this unit, and until when. The next tiers are "
+                "not paged meanwhile. Needs alertmanager.url in the worker's settings.",
+                Column("Role", label="role", called=ROLES),
+                Column(
+                    "Since",
+                    _taken("page_taken_timestamp_seconds"),
+                    "dateTimeAsLocal",
+                ),
+                Column(
+                    "Until",
+                    _taken("page_taken_until_timestamp_seconds"),
+                    "dateTimeAsLocal",
+                ),
+                sort=("Role",),
+                descending=False,
+                empty="Nobody has taken a page of this unit, or it is not known",
+            ),
+        ),
+    )
     one.heading("Assignments, sorted by pseudonym")
     one.line(
         9,
@@ -336,3 +363,8 @@ def board() -> Board:
         ),
     )
     return one
+
+
+def _taken(metric: str) -> str:
+    """By role, a time in milliseconds, as Grafana shows dates."""
+    return f"1000 * max by (facility, unit, role) (alarm_fatigue_{metric}{{{HERE}}})"

@@ -69,6 +69,16 @@ GROUPS = {
         "Calendar",
         "The time zone and the shift times of each facility, for displayed times.",
     ),
+    "alertmanager": (
+        "Alertmanager",
+        "Where the worker and `alarm-fatigue pages` read who has which page, and where a page is "
+        "taken.",
+    ),
+    "paging": (
+        "Links in pages",
+        "The signed links by which whoever is paged takes a page with one tap. Without them, no "
+        "link is promised.",
+    ),
     "policy": ("Policy", "The clinical and operational figures that decide a number."),
     "policy.overload": (
         "Policy: overload",
@@ -98,6 +108,8 @@ BOUNDS = {
     "web.token": "at least 16 printable ASCII characters without spaces",
     "web.header_timeout": "100ms to 10m",
     "web.idle_timeout": "1s to 1h",
+    "paging.key_file": "a file of at least 32 bytes",
+    "paging.link_lifetime": "10m to 7d",
     "policy.windows": "at least one, each longer than zero",
     "policy.min_classified": "0 or more",
     "policy.top_types": "0 or more",

@@ -32,6 +32,7 @@ from pydantic_settings import (
 from analyzer import Policy, Topic
 from streams.formats.calendars import DAY_AND_NIGHT, Calendar, Calendars
 from streams.formats.times import parse_duration, show_duration
+from streams.paging_settings import AlertmanagerSettings, PagingSettings
 from streams.policy_settings import Spelled
 
 
@@ -297,7 +298,17 @@ class Settings(BaseSettings):
     web: WebSettings = WebSettings()
     metrics: MetricsSettings = MetricsSettings()
     calendar: CalendarSettings = CalendarSettings()
+    alertmanager: AlertmanagerSettings = AlertmanagerSettings()
+    paging: PagingSettings = PagingSettings()
     policy: Annotated[Policy, Spelled()] = Policy()
+
+    @model_validator(mode="after")
+    def _links_lead_somewhere(self) -> Settings:
+        if self.paging.url is not None and self.alertmanager.url is None:
+            raise ValueError(
+                "paging.url: expected alertmanager.url beside it: a page is taken there"
+            )
+        return self
 
     @property
     def episodes_topic(self) -> str:

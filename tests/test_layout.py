@@ -87,11 +87,11 @@ LEVELS = {
     ],
     "streams": [
         {"logs", "formats"},
-        {"policy_settings"},
+        {"policy_settings", "paging_settings"},
         {"settings"},
         {"pseudonyms", "kafka"},
         {"dev", "partitions"},
-        {"health"},
+        {"health", "paging"},
         {"metrics"},
         {"files"},
         {"http", "simulator"},

@@ -69,6 +69,8 @@ class UnitBurdens:
     """(U, W, `ALARM_PRIORITIES`)."""
     classified: Numbers
     """(U, W, `CLASSES`): the same alarms by class."""
+    busiest_bed: Numbers
+    """(U, W): the most alarms of one bed."""
     unassigned: Numbers
     """(U, W): alarms attributed to no clinician."""
     open_alarms: Numbers

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analyzer.arrays import Integers, Numbers
+from analyzer.arrays import Codes, Integers, Numbers
 from analyzer.columns.segments import Axis, union_length
 
 
@@ -33,6 +33,23 @@ def counts(
         result[:, number, :] = np.bincount(key[start > -length], minlength=groups * codes).reshape(
             groups, codes
         )
+    return result
+
+
+def most_at_one(
+    start: Numbers, place: Codes, group: Integers, groups: int, windows: Sequence[int]
+) -> Numbers:
+    """The greatest number of rows of one place that started in each window. Shape (groups,
+    len(windows)); 0 for groups without rows.
+
+    `start`, `place` and `group` have one entry per row; all rows of a place are of one group.
+    """
+    result = np.zeros((groups, len(windows)), dtype=np.int64)
+    of_place = np.zeros(int(place.max(initial=-1)) + 1, dtype=np.int64)
+    of_place[place] = group
+    for number, length in enumerate(windows):
+        rows = np.bincount(place[start > -length], minlength=len(of_place))
+        np.maximum.at(result[:, number], of_place, rows)
     return result
 
 

@@ -33,7 +33,7 @@ from analyzer.windows.chatter import chattering, earlier_twins
 from analyzer.windows.duty import hours_on_duty, protected, stretches
 from analyzer.windows.flood import flood_ratio
 from analyzer.windows.frequent import most_frequent
-from analyzer.windows.lengths import counts, covered_length
+from analyzer.windows.lengths import counts, covered_length, most_at_one
 from analyzer.windows.overlap import overlapping
 from analyzer.windows.posts import Posts
 
@@ -43,6 +43,7 @@ _ALARM_COLUMNS = [
     "rank",
     "klass",
     "unit",
+    "place",
     "type",
     "team",
     "signal",
@@ -87,6 +88,8 @@ class Snapshot:
     rank: Levels
     klass: Levels
     unit: Codes
+    place: Codes
+    """The bed, numbered within the partition."""
     type: Codes
     team: Codes
     signal: Codes
@@ -126,6 +129,7 @@ class Snapshot:
             rank=table.rank[rows],
             klass=table.klass[rows],
             unit=statics.unit[static],
+            place=statics.place[static],
             type=statics.type[static],
             team=table.team[rows],
             signal=signal,
@@ -277,6 +281,7 @@ class Snapshot:
             unit=[known.by_number[number][1] for number in shown],
             alarms=alarms[shown],
             classified=classified[shown],
+            busiest_bed=most_at_one(self.start, self.place, self.unit, groups, windows)[shown],
             unassigned=unassigned[shown],
             open_alarms=sounding[shown].astype(np.int64),
             clinicians=integers(len(clinicians.get(number, ())) for number in shown),

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from streams.cli.console import WRONG, fail
+
+if TYPE_CHECKING:
+    from streams.http.relay import Relay
+    from streams.settings import Settings
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -26,27 +30,60 @@ def pages(
             "--token-file", metavar="FILE", help="Accept pages only with this bearer token."
         ),
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="Settings file: alertmanager.url, paging and calendar give pages their links, who "
+            "has them, and local times.",
+        ),
+    ] = None,
+    forward: Annotated[
+        str | None,
+        typer.Option(
+            "--forward",
+            metavar="URL",
+            help="Pass each page on to the paging gateway at URL/RECEIVER, with its text and link.",
+        ),
+    ] = None,
+    forward_token_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--forward-token-file", metavar="FILE", help="Bearer token for the paging gateway."
+        ),
+    ] = None,
 ) -> None:
     """Print the pages that Alertmanager sends by webhook, and warn when its heartbeat stops.
 
-    This command replaces a paging gateway for trials; it notifies nobody else. To listen on an
-    address other than loopback, it needs --token-file. Ctrl-C ends it.
+    For trials, it stands in for a paging gateway. In a hospital, it stands before the gateway: with
+    --forward it adds a signed link to each page and says who has it. To listen on an address other
+    than loopback, it needs --token-file. Ctrl-C ends it.
 
-    Example: alarm-fatigue pages --port 9095 --token-file paging_token
+    Example: alarm-fatigue pages --config settings.yaml --token-file paging_token --forward
+    https://gateway.example.org/pages
     """
     from streams.http.pages import listen
+    from streams.settings import SettingsError, load
 
     if host not in _LOOPBACK and token_file is None:
         fail(
             f"--host: {host} can be reached from other machines: --token-file is required",
             WRONG,
         )
+    token = _token("--token-file", token_file)
+    forward_token = _token("--forward-token-file", forward_token_file)
+    if forward is None and forward_token_file is not None:
+        fail("--forward-token-file: expected --forward beside it", WRONG)
+    if forward is not None and not forward.startswith(("http://", "https://")):
+        fail(
+            f"--forward: expected an address such as https://gateway.example.org, not {forward}",
+            WRONG,
+        )
     try:
-        token = None if token_file is None else token_file.read_text().strip()
-    except OSError as error:
-        fail(f"--token-file: {token_file}: {error.strerror}")
-    if token == "":
-        fail(f"--token-file: {token_file}: expected a token", WRONG)
+        relay = _relay(load(config), forward, forward_token)
+    except SettingsError as error:
+        fail(str(error))
     try:
         asyncio.run(
             listen(
@@ -54,7 +91,37 @@ def pages(
                 port,
                 token,
                 Console(highlight=False, markup=False, emoji=False, soft_wrap=True),
+                relay,
             )
         )
     except OSError as error:
         fail(f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}")
+
+
+def _token(option: str, file: Path | None) -> str | None:
+    try:
+        token = None if file is None else file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"{option}: {file}: {getattr(error, 'strerror', 'expected text')}")
+    if token == "":
+        fail(f"{option}: {file}: expected a token", WRONG)
+    return token
+
+
+def _relay(settings: Settings, forward: str | None, token: str | None) -> Relay:
+    """What completes pages under these settings. Raises `SettingsError`."""
+    from streams.http.relay import Relay
+    from streams.paging.desk import Desk
+    from streams.paging.links import signer_of
+    from streams.paging.silences import alertmanager_of
+
+    calendars, paging = settings.calendar.calendars, settings.paging
+    alertmanager = alertmanager_of(settings.alertmanager.url, settings.alertmanager.token_file)
+    signer = signer_of(paging.key_file)
+    return Relay(
+        calendars,
+        None if alertmanager is None else Desk(alertmanager, calendars),
+        (signer, paging.url, paging.link_lifetime / 1000) if signer and paging.url else None,
+        forward,
+        token,
+    )

@@ -36,7 +36,7 @@ class Arrived:
     @property
     def head(self) -> str:
         """
-        >>> Arrived(0.0, Page("charge-nurse", (), (), "", "", "")).head.split(" ", 1)[1]
+        >>> Arrived(0.0, Page("charge-nurse", (), (), "", "")).head.split(" ", 1)[1]
         'to charge nurse'
         """
         return (
@@ -73,7 +73,7 @@ class Pager:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             token, port = secrets.token_hex(16), free_port()
-            runner = web.AppRunner(application(self._take, token), access_log=None)
+            runner = web.AppRunner(application(self._take, token, faster=FASTER), access_log=None)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             await web.TCPSite(runner, HOST, port).start()

@@ -27,9 +27,13 @@ from streams.http.documents.board import (
     Units,
     Warned,
 )
+from streams.http.documents.taken import Taken
 from streams.http.standings import Key, Names, clinician_of, units_of
 from streams.metrics.exporter import Exporter, Measured, Source, in_turns
 from streams.metrics.freshness import Freshness
+from streams.paging.desk import Desk
+from streams.paging.takings import Taking
+from streams.paging.words import has_words
 from streams.partitions.partition import Partition
 
 REFRESH_SECONDS = 5.0
@@ -83,7 +87,8 @@ class Board:
     """/api/v1/units and /api/v1/clinicians of one worker.
 
     `behind` gives in one line why the worker is not up to date, or None. `event`: whether the
-    watermark of each facility is its clock. `reuse` in seconds: see `streams.metrics.freshness`.
+    watermark of each facility is its clock; `desk`: where pages are taken. `reuse` in seconds: see
+    `streams.metrics.freshness`.
     """
 
     def __init__(
@@ -97,8 +102,10 @@ class Board:
         reuse: float | None = None,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
+        desk: Desk | None = None,
     ) -> None:
         self._source = source
+        self._desk = desk
         self._exporter = exporter
         self._policy = policy
         self._names = names
@@ -169,6 +176,8 @@ class Board:
         view = await in_turns(
             self._thread.submit(_view, measured, at, head, self._policy, self._names)
         )
+        if self._desk is not None:
+            _add_takings(view, self._desk)
         self._exporter.unmeasured.record("board", view.failed)
         return view
 
@@ -238,4 +247,27 @@ def _view(of: Measured, at: int, head: Units, policy: Policy, names: Names) -> V
         units_of(of.burdens, of.status, policy, names, failed),
         people,
         failed,
+    )
+
+
+def _add_takings(view: View, desk: Desk) -> None:
+    """Says of each unit who has its page, as far as that is known."""
+    now = desk.now()
+    if not desk.known.current(now):
+        view.head = replace(view.head, takings="unknown")
+        return
+    held = desk.known.held(now)
+    view.head = replace(view.head, takings="known")
+    view.units = [
+        (key, replace(unit, taken=_taken(held[key], desk, now)) if key in held else unit)
+        for key, unit in view.units
+    ]
+
+
+def _taken(one: Taking, desk: Desk, now: float) -> Taken:
+    return Taken(
+        role=one.role,
+        since=round(1000 * one.since),
+        until=round(1000 * one.until),
+        says=has_words(one, desk.clock(one.facility), now),
     )

@@ -13,10 +13,16 @@ from aiohttp import web
 
 from streams.http.connection import ALLOWED
 from streams.http.refusals import Refusals
+from streams.paging.links import PATH as TAKE
+from streams.paging.links import STYLE as TAKE_STYLE
 from streams.settings import LOOPBACK, SettingsError, WebSettings
 
 OPEN_PATHS = frozenset({"/healthz", "/ready"})
 """Service managers read these without a token; they hold no data about people."""
+SIGNED_PATHS = frozenset({TAKE, TAKE_STYLE})
+"""Whoever was paged opens these from a phone without a token: the link's signature is checked
+instead (`streams.http.taking`). One of them takes forms.
+"""
 LEAST_TOKEN = 16  # characters
 
 HEADERS = {
@@ -29,6 +35,11 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+FORM_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src data:; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+"""For the page with a form, which has no scripts."""
 _HOST = re.compile(
     r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]+)(?::([0-9]{1,5})?)?", re.ASCII
 )
@@ -37,8 +48,14 @@ _HOST = re.compile(
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def guard(application: web.Application, settings: WebSettings, refusals: Refusals) -> None:
-    """Check every request before it is answered, and add headers to every answer.
+def guard(
+    application: web.Application,
+    settings: WebSettings,
+    refusals: Refusals,
+    linked: str | None = None,
+) -> None:
+    """Check every request before it is answered, and add headers to every answer. `linked`: the
+    host name that links in pages have.
 
     In this order: the host name (400, 421), the token (401), path and method (404, 405), a body
     (413). Raises `SettingsError`.
@@ -47,7 +64,7 @@ def guard(application: web.Application, settings: WebSettings, refusals: Refusal
     # Without a token, only the loopback address keeps others out. A foreign page in a browser here
     # could still ask under its own host name, which it points to loopback (DNS rebinding).
     names = (
-        {settings.host, *LOOPBACK}
+        {settings.host, *LOOPBACK, *([linked] if linked else [])}
         if token is None and settings.is_local and not settings.allow_remote
         else None
     )
@@ -61,7 +78,7 @@ def guard(application: web.Application, settings: WebSettings, refusals: Refusal
         if names is not None and not asked <= names:
             refusals.count("wrong_name")
             return _refused("the host name is not this worker's\n", 421)
-        if token is not None and request.path not in OPEN_PATHS:
+        if token is not None and request.path not in OPEN_PATHS | SIGNED_PATHS:
             shown = request.headers.getall("Authorization", [])
             if len(shown) != 1 or not _shows(shown[0], token):
                 if shown:  # browsers first ask without a token
@@ -80,14 +97,17 @@ def guard(application: web.Application, settings: WebSettings, refusals: Refusal
         # aiohttp would answer 404
         if request.method == "CONNECT" or request.path == "*":
             raise web.HTTPMethodNotAllowed(request.method, ALLOWED)
-        if request.body_exists and request.match_info.http_exception is None:
+        is_form = request.path == TAKE and request.method == "POST"
+        if request.body_exists and not is_form and request.match_info.http_exception is None:
             refusals.count("malformed")
             return _refused("expected no request body\n", 413)
         return await handler(request)
 
-    async def head(_request: web.Request, response: web.StreamResponse) -> None:
+    async def head(request: web.Request, response: web.StreamResponse) -> None:
         for name, value in HEADERS.items():
             response.headers[name] = value
+        if request.path == TAKE:
+            response.headers["Content-Security-Policy"] = FORM_POLICY
         response.headers.setdefault("Cache-Control", "no-store")
 
     application.middlewares.append(middleware)

@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import secrets
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import quote
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
+import structlog
 from aiohttp import web
 from rich.console import Console
+
+from streams.formats.times import parse_rfc3339
+from streams.paging.tiers import TIERS
+from streams.paging.words import Clock, again_words, next_words
+
+log = structlog.get_logger("alarm_fatigue")
 
 HEARTBEAT = "Watchdog"
 """The alert that always fires."""
@@ -27,8 +32,6 @@ reliable.
 """
 _CHECK_SECONDS = 5.0
 _LARGEST = 1 << 20
-_ESCALATES = ("UnitOverloaded", "UnitOverloadUnanswered")
-_ESCALATIONS = "UnitOverloadUnanswered|UnitOverloadStanding"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +40,17 @@ class Page:
 
     receiver: str
     firing: tuple[Mapping[str, str], ...]
-    """Annotations of alerts, with `alertname`."""
+    """Annotations of alerts, with `alertname` and `startsAt`."""
     resolved: tuple[Mapping[str, str], ...]
     facility: str
     unit: str
-    external_url: str
+    clock: Clock = field(default_factory=Clock)
+    taken: str | None = None
+    """Who has it, or had it, in words."""
+    holds: bool | None = None
+    """Whether somebody has it now; False: somebody had it; None: nobody did, or it is not known."""
+    link: str | None = None
+    """Where to take it; None: no link is promised."""
 
     @property
     def over(self) -> bool:
@@ -52,15 +61,55 @@ class Page:
         return all(one["alertname"] == HEARTBEAT for one in (*self.firing, *self.resolved))
 
     @property
-    def text(self) -> str:
-        """Several lines of plain text: what, what to do, why, where to look, how to take
-        the page.
+    def tier(self) -> int | None:
+        """The last of the tiers whose alert fires, by its place in `TIERS`; None: no page of this
+        kind escalates.
         """
-        alerts = ["\n".join(_lines(one)) for one in self.firing]
+        names = {one["alertname"] for one in self.firing}
+        return max((place for place, one in enumerate(TIERS) if one.alert in names), default=None)
+
+    @property
+    def text(self) -> str:
+        """Several lines of plain text: what, since when, what to do, why, who is paged next, how to
+        take the page, where to look.
+        """
+        alerts = ["\n".join(self._lines(one)) for one in self.firing]
         lines = ["\n\n".join(alerts)] if alerts else []
-        if any(one["alertname"] in _ESCALATES for one in self.firing):
-            lines.append(f"Take this page, so that it does not escalate: {self.take}")
+        lines += [*self._take(), *self._links()]
         return "\n".join([*lines, *(f"Over: {self._resolved_text(one)}" for one in self.resolved)])
+
+    def _lines(self, alert: Mapping[str, str]) -> Iterator[str]:
+        yield _what(alert)
+        began = self._began(alert)
+        if began is not None:
+            yield f"Since: {self.clock.date_and_time(began)}"
+        for word, name in (("Do", "suggestion"), ("Why", "reason")):
+            if alert.get(name):
+                yield f"{word}: {alert[name]}"
+        coming = None
+        if self.holds is None and began is not None:
+            coming = next_words(alert["alertname"], began, self.clock)
+        elif self.holds is False:
+            coming = again_words(alert["alertname"])
+        if coming is not None:
+            yield f"Next: {coming}"
+
+    def _began(self, alert: Mapping[str, str]) -> float | None:
+        try:
+            fired = parse_rfc3339(alert.get("startsAt", "")) / 1000
+        except ValueError:
+            return None
+        return self.clock.began(alert["alertname"], fired)
+
+    def _take(self) -> Iterator[str]:
+        if self.taken is not None:
+            yield f"Taken: {self.taken}."
+        if self.link is not None:
+            yield f"{'See who has it' if self.holds else 'Take it'}: {self.link}"
+
+    def _links(self) -> Iterator[str]:
+        for word, name in (("See", "dashboard_url"), ("Help", "runbook_url")):
+            yield from (f"{word}: {one[name]}" for one in self.firing if one.get(name))
 
     def _resolved_text(self, alert: Mapping[str, str]) -> str:
         """The text of a resolved alert, without the suggested action, which no longer applies."""
@@ -68,23 +117,20 @@ class Page:
             return f"{self.unit}, {self.facility}: no longer overloaded"
         return _what(alert)[:300]
 
-    @property
-    def take(self) -> str:
-        """A link that opens a prepared silence in Alertmanager for the escalations of this page.
-        The end of the alert is still reported.
-        """
-        facility, unit = (json.dumps(one, ensure_ascii=False) for one in (self.facility, self.unit))
-        matchers = f'{{facility={facility},unit={unit},alertname=~"{_ESCALATIONS}"}}'
-        return f"{self.external_url}/#/silences/new?filter={quote(matchers, safe='~')}"
 
-
-def page(payload: Any) -> Page:
-    """The page of a webhook payload of Alertmanager, version 4. Raises `ValueError`."""
+def page(payload: Any, clock: Clock | None = None) -> Page:
+    """The page of a webhook payload of Alertmanager, version 4. Times are those of `clock`, or this
+    machine's. Raises `ValueError`.
+    """
     try:
         by_status: dict[str, list[dict[str, str]]] = {"firing": [], "resolved": []}
         for alert in payload["alerts"]:
             by_status[alert["status"]].append(
-                {**alert["annotations"], "alertname": alert["labels"]["alertname"]}
+                {
+                    **alert["annotations"],
+                    "alertname": alert["labels"]["alertname"],
+                    "startsAt": alert.get("startsAt", ""),
+                }
             )
         group = payload["groupLabels"]
         return Page(
@@ -93,22 +139,10 @@ def page(payload: Any) -> Page:
             tuple(by_status["resolved"]),
             group.get("facility", ""),
             group.get("unit", ""),
-            payload["externalURL"],
+            clock or Clock(),
         )
     except (KeyError, TypeError, AttributeError):
         raise ValueError("expected a webhook of Alertmanager") from None
-
-
-def _lines(alert: Mapping[str, str]) -> Iterator[str]:
-    yield _what(alert)
-    for word, name in (
-        ("Do", "suggestion"),
-        ("Why", "reason"),
-        ("See", "dashboard_url"),
-        ("Help", "runbook_url"),
-    ):
-        if alert.get(name):
-            yield f"{word}: {alert[name]}"
 
 
 def _what(alert: Mapping[str, str]) -> str:
@@ -142,8 +176,27 @@ class Heartbeat:
         )
 
 
-def application(arrived: Callable[[Page], None], token: str | None = None) -> web.Application:
-    """Accepts webhooks by POST at any path; with `token`, only if they present it."""
+class Completes(Protocol):
+    """What completes a page and passes it on (`streams.http.relay`)."""
+
+    def clock(self, facility: str) -> Clock: ...
+
+    async def completed(self, page: Page) -> Page: ...
+
+    async def passed_on(
+        self, receiver: str, payload: Mapping[str, Any], page: Page
+    ) -> str | None: ...
+
+
+def application(
+    arrived: Callable[[Page], None],
+    token: str | None = None,
+    relay: Completes | None = None,
+    faster: float = 1.0,
+) -> web.Application:
+    """Takes webhooks by POST, at any path; `token`: only from those who bear it. `faster`: what the
+    rules wait for is divided by it.
+    """
 
     async def take(request: web.Request) -> web.Response:
         if token is not None and not secrets.compare_digest(
@@ -151,9 +204,16 @@ def application(arrived: Callable[[Page], None], token: str | None = None) -> we
         ):
             return web.Response(status=401, text="expected the bearer token\n")
         try:
-            one = page(await request.json())
+            payload = await request.json()
+            one = page(payload, Clock(None, faster))
         except ValueError as error:
             return web.Response(status=400, text=f"{error}\n")
+        if relay is not None:
+            one = await relay.completed(replace(one, clock=relay.clock(one.facility)))
+            failure = await relay.passed_on(request.match_info["receiver"], payload, one)
+            if failure is not None:
+                log.error("page not passed on", receiver=one.receiver, error=failure)
+                return web.Response(status=502, text=f"{failure}\n")  # Alertmanager tries again
         arrived(one)
         return web.Response()
 
@@ -165,7 +225,9 @@ def application(arrived: Callable[[Page], None], token: str | None = None) -> we
     return app
 
 
-async def listen(host: str, port: int, token: str | None, console: Console) -> None:
+async def listen(
+    host: str, port: int, token: str | None, console: Console, relay: Completes | None = None
+) -> None:
     """Print pages until SIGTERM or Ctrl-C. Raises `OSError`."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -181,7 +243,7 @@ async def listen(host: str, port: int, token: str | None, console: Console) -> N
         elif (news := heart.beat(time.monotonic())) is not None:
             say("pages", news)
 
-    runner = web.AppRunner(application(arrived, token), access_log=None)
+    runner = web.AppRunner(application(arrived, token, relay), access_log=None)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()

@@ -96,6 +96,11 @@ BURDENS = {
         "Non-actionable share of classified alarms (scope clinical: technical alarms left out); "
         "absent while too few are classified.",
     ),
+    "unit_busiest_bed_alarms": Definition(
+        "gauge",
+        (*_UNIT, "window"),
+        "The most alarms of one bed of the unit that started in the window. The bed is not named.",
+    ),
     "unit_unassigned_alarms": Definition(
         "gauge", (*_UNIT, "window"), "Alarms in the window that were attributed to no clinician."
     ),

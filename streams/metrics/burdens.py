@@ -131,6 +131,7 @@ _NOBODY = Burdens(
         unit=[],
         alarms=_counts(0, len(ALARM_PRIORITIES)),
         classified=_counts(0, len(CLASSES)),
+        busiest_bed=_counts(0),
         unassigned=_counts(0),
         open_alarms=_counts(),
         clinicians=_counts(),

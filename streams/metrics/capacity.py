@@ -62,6 +62,7 @@ def most_samples(
         "outcome": len(OUTCOMES),
         "partition": partitions,
         "control": len(COMMANDS),
+        "role": 1,  # one person has the page of a unit
         "version": 1,
         "policy": 1,
         "type": policy.top_types,

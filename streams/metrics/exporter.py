@@ -47,6 +47,8 @@ from streams.metrics.tables import (
     simple_table,
     watermark_table,
 )
+from streams.metrics.takings import taking_tables
+from streams.paging.desk import Known
 from streams.partitions.partition import Partition
 from streams.settings import MetricsSettings
 
@@ -124,6 +126,7 @@ class Exporter:
     """/metrics of one worker.
 
     `reuse` in seconds: see `streams.metrics.freshness`. `policy`: the fingerprint of the policy.
+    `takings`: what is known of who has which page.
     """
 
     def __init__(
@@ -135,8 +138,10 @@ class Exporter:
         reuse: float,
         clock: Callable[[], float] = time.monotonic,
         policy: str = "",
+        takings: Callable[[], Known] = Known,
     ) -> None:
         self._source = source
+        self._takings = takings
         self._min_classified = min_classified
         self._cap = (
             ClinicianCap(settings.max_clinicians, pseudonym) if settings.clinicians else None
@@ -251,6 +256,7 @@ class Exporter:
             },
         )
         yield from health_tables(self._source.health(), watermarks)
+        yield from taking_tables(self._takings(), watermarks, self._units.units, time.time())
         stored = self._source.checkpoint_times().items()
         yield simple_table(
             "checkpoint_timestamp_seconds", {(str(number),): at for number, at in stored}

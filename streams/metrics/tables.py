@@ -127,6 +127,7 @@ def _unit_tables(burdens: Burdens, min_classified: int) -> Iterator[Table]:
         "unit_classified_alarms", labels, _cells(window=windows, class_=CLASSES), of.classified
     )
     yield _table("unit_nonactionable_ratio", labels, _cells(window=windows, scope=SCOPES), ratios)
+    yield _table("unit_busiest_bed_alarms", labels, _cells(window=windows), of.busiest_bed)
     yield _table("unit_unassigned_alarms", labels, _cells(window=windows), of.unassigned)
     yield _table("unit_open_alarms", labels, [Cell()], of.open_alarms)
     yield _table("unit_clinicians", labels, [Cell()], of.clinicians)

@@ -77,6 +77,23 @@ WORKER = {
     "broker_answered_timestamp_seconds": Definition(
         "gauge", (), "When the broker last answered this worker; absent before its first answer."
     ),
+    "page_taken_timestamp_seconds": Definition(
+        "gauge",
+        ("facility", "unit", "role"),
+        "Since when somebody of this role has the page of the overloaded unit; absent if nobody "
+        "has it, or if Alertmanager has not answered for a minute.",
+    ),
+    "page_taken_until_timestamp_seconds": Definition(
+        "gauge",
+        ("facility", "unit", "role"),
+        "Until when somebody of this role has the page of the overloaded unit.",
+    ),
+    "alertmanager_answered_timestamp_seconds": Definition(
+        "gauge",
+        (),
+        "When Alertmanager last told this worker who has which page; absent before, and without "
+        "alertmanager.url.",
+    ),
     "unread_partitions": Definition(
         "gauge",
         ("topic",),

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import faust
 import numpy as np
@@ -24,6 +24,7 @@ from streams.http.finder import Finder
 from streams.http.guard import guard, tls_of
 from streams.http.refusals import Refusals
 from streams.http.standings import Names
+from streams.http.taking import add_taking
 from streams.http.web import add_board, add_findings, add_page, add_pages, add_workbench, not_ready
 from streams.http.workbench import Workbench
 from streams.kafka.fitting import Limits
@@ -31,6 +32,9 @@ from streams.kafka.producer import BATCH_BYTES
 from streams.kafka.topics import LARGEST_RECORD, current_limits, plans
 from streams.kafka.transport import Slices, Transport
 from streams.metrics.exporter import REUSE_SECONDS, Exporter
+from streams.paging.desk import Desk, Known
+from streams.paging.links import signer_of
+from streams.paging.silences import alertmanager_of
 from streams.partitions.pressure import Pressure
 from streams.partitions.store import CheckpointTable, Tables
 from streams.pseudonyms import pseudonyms
@@ -74,14 +78,14 @@ class Site(Web):
 
     def __init__(self, app: App) -> None:
         super().__init__(app)
-        self._refusals = Refusals()
+        self.refusals = Refusals()
         self._runner = new_runner(self.web_app)
-        guard(self.web_app, app.web_settings, self._refusals)
+        guard(self.web_app, app.web_settings, self.refusals, app.linked)
 
     def _create_site(self) -> Door:
         settings = self.app.web_settings
         return Door(
-            self._runner, settings, self._refusals, settings.port, self.app.conf.web_ssl_context
+            self._runner, settings, self.refusals, settings.port, self.app.conf.web_ssl_context
         )
 
 
@@ -90,6 +94,9 @@ class App(faust.App):
 
     work: Work
     web_settings: WebSettings
+    linked: str | None = None
+    """The host name in links of pages."""
+    desk: Desk | None = None
     current_limits: Callable[[], dict[str, int]]
 
     def _new_transport(self) -> Transport:
@@ -105,6 +112,8 @@ class App(faust.App):
         await super().on_start()
         self.add_future(self.work.lookout.watch())  # Faust's own timers wait for the partitions
         self.add_future(self._keep_limits())
+        if self.desk is not None:
+            self.add_future(self.desk.watch())
 
     async def _keep_limits(self) -> None:
         while True:
@@ -130,6 +139,10 @@ def create_app(
     """
     app = _faust(settings)
     app.web_settings = settings.web
+    app.linked = urlsplit(settings.paging.url or "").hostname
+    alertmanager = alertmanager_of(settings.alertmanager.url, settings.alertmanager.token_file)
+    if alertmanager is not None:
+        app.desk = Desk(alertmanager, settings.calendar.calendars)
     app.current_limits = partial(current_limits, settings)
     table = CheckpointTable(
         app, name="checkpoint", partitions=settings.partitions, key_type=bytes, value_type=bytes
@@ -137,7 +150,13 @@ def create_app(
     app.tables.add(table)
     pseudonym = pseudonyms(settings)
     work = app.work = new_work(
-        app, settings, pseudonym, clock, lambda number: table.data.taken(number), limits or {}
+        app,
+        settings,
+        pseudonym,
+        clock,
+        lambda number: table.data.taken(number),
+        limits or {},
+        takings=Known if app.desk is None else app.desk.current,
     )
     table.on_revoked, table.on_recovered = work.holder.revoked, work.holder.take_over
     slices = app.topic(*TOPICS, schema=Slices(), acks=False)
@@ -158,11 +177,12 @@ def new_work(
     found: FoundRecords,
     limits: Mapping[str, int] = _UNKNOWN,
     pressure: Pressure | None = None,
+    takings: Callable[[], Known] = Known,
 ) -> Work:
     """The parts of a worker and its exporter, put together. Nothing is registered with Faust yet.
 
     `found` gives the records that recovery found; `limits` as in `create_app`; `pressure` replaces
-    the default one.
+    the default one; `takings` says who has which page.
     """
     policy, wall = settings.policy, settings.clock == "wall"
     pressure = pressure or Pressure()
@@ -192,6 +212,7 @@ def new_work(
         settings.metrics,
         REUSE_SECONDS if wall else 0.0,
         policy=policy.fingerprint,
+        takings=takings,
     )
     return work
 
@@ -208,12 +229,17 @@ def _add_site(app: App, settings: Settings, pseudonym: Callable[[str], str], wor
         unmeasured=exporter.unmeasured,
     )
     names = Names(pseudonym, settings.metrics.clinicians)
-    board = Board(work, exporter, policy, names, partial(not_ready, app, work), not wall)
+    board = Board(
+        work, exporter, policy, names, partial(not_ready, app, work), not wall, desk=app.desk
+    )
     add_pages(app, work, exporter)
     add_findings(app, work, finder)
     add_workbench(app, work, Workbench(work))
     add_page(app)
     add_board(app, work, board)
+    signer = signer_of(settings.paging.key_file)
+    if app.desk is not None and signer is not None:
+        add_taking(app, app.desk, signer, app.web.refusals)
 
 
 def _faust(settings: Settings) -> App:

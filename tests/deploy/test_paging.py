@@ -28,6 +28,7 @@ from analyzer.model.policy import HOUR
 from streams.demo.chain import DEPLOY, Server, start_alertmanager, start_prometheus
 from streams.dev.broker import Broker
 from streams.http.pages import page
+from streams.paging.links import Link, Signer
 from tests.harness.gateways import TOKEN, Gateway, Sent
 from tests.harness.hospitals import NINE
 from tests.harness.hospitals import Hospital as SimulatedHospital
@@ -38,6 +39,7 @@ FASTER = 60.0
 INTERVAL = 2.0  # seconds between scrapes, and their timeout
 NURSES = {"MICU": ("nurse-anna", "nurse-ben"), "SICU": ("nurse-cleo", "nurse-dan")}
 FACILITY = "H01"
+KEY = "0123456789abcdef" * 4
 LABELS = (
     '{alertname="UnitOverloaded", alertstate="firing", facility="H", scope="workload", '
     'severity="page", tier="charge_nurse", unit="ICU"}'
@@ -145,14 +147,23 @@ class Chain:
         new_topics(broker, partitions=1)
         self.gateway = gateway
         self.hospital = Hospital(broker)
-        self.worker = WorkerProcess(broker, folder, clock="wall", pseudonyms=True, policy=POLICY)
         self._servers: list[Server] = []
+        (folder / "link.key").write_text(KEY)
+        self.alertmanager = start_alertmanager(
+            folder / "alertmanager", gateway.address, FASTER, TOKEN
+        )
+        self.worker = WorkerProcess(
+            broker,
+            folder,
+            clock="wall",
+            pseudonyms=True,
+            policy=POLICY,
+            alertmanager={"url": f"http://{self.alertmanager.address}"},
+            paging={"url": "https://alarms.example.org", "key_file": str(folder / "link.key")},
+        )
         try:
-            self.worker.start().wait_until_ready()
-            self.alertmanager = start_alertmanager(
-                folder / "alertmanager", gateway.address, FASTER, TOKEN
-            )
             self._servers.append(self.alertmanager)
+            self.worker.start().wait_until_ready()
             self.prometheus = start_prometheus(
                 folder / "prometheus",
                 f"127.0.0.1:{self.worker.port}",
@@ -242,11 +253,14 @@ def test_a_storm_is_one_page_that_escalates_until_somebody_takes_it_and_ends_wit
     assert len(page(paged.payload).text) < 1024
     text = page(paged.payload).text.splitlines()
     assert text[0].startswith("MICU, H01: overloaded.")
-    assert text[1].startswith("Do: Bring in help, or move beds")
-    assert re.match(r"Why: Per clinician on duty: 10 alarms unanswered \(limit 6\)\.$", text[2])
-    assert text[-1].startswith(
-        f"Take this page, so that it does not escalate: http://{chain.alertmanager.address}/#/silences/new?filter="
+    assert re.match(r"Since: \w{3} \d+ \w{3}, \d\d:\d\d UTC$", text[1])
+    assert text[2].startswith("Do: Bring in help, or move beds")
+    assert re.match(
+        r"Why: Per clinician on duty: 10 alarms unanswered \(limit 6\)\. "
+        r"Most at one bed in the last hour: \d+ of 21 alarms\.$",
+        text[3],
     )
+    assert text[4].startswith("Next: if nobody takes it, the house supervisor is paged at ")
 
     chain.hospital.calm()
     eventually(lambda: len(chain.notified()) == 6, "everybody is notified of the end")
@@ -262,6 +276,32 @@ def test_a_storm_is_one_page_that_escalates_until_somebody_takes_it_and_ends_wit
     assert sorted(sent[3:]) == [(receiver, alert, "resolved") for receiver, alert, _ in sent[:3]]
     assert chain.query("alarm_fatigue_unit_overload_state") == {"MICU": 0, "SICU": 0}
     assert_names_nobody(chain.gateway.sent())
+
+
+def test_a_page_taken_at_the_worker_goes_no_further_and_prometheus_knows_who_has_it(
+    chain: Chain,
+) -> None:
+    chain.hospital.storm("MICU")
+    eventually(lambda: chain.gateway.sent("charge-nurse"), "the charge nurse is paged")
+    link = Signer(KEY.encode()).url(
+        f"http://127.0.0.1:{chain.worker.port}",
+        Link(FACILITY, "MICU", 0, int(time.time()) + 600),
+    )
+    form = urllib.parse.urlencode({"action": "take", "role": "charge_nurse", "span": "60"})
+    with urllib.request.urlopen(link, form.encode(), timeout=20) as answer:
+        assert answer.status == 200  # after the redirect
+        assert "The charge nurse has it since" in answer.read().decode()
+    until = "alarm_fatigue_page_taken_until_timestamp_seconds"
+    eventually(lambda: chain.query(until).keys() == {"MICU"}, "the boards know")
+    assert chain.query(f"{until} - time()")["MICU"] == pytest.approx(3600, abs=120)
+    eventually(
+        lambda: chain.query('ALERTS{alertname="UnitOverloadStanding", alertstate="firing"}'),
+        "it would have escalated twice",
+    )
+    time.sleep(2 * 600 / FASTER)
+    assert {receiver for receiver, _, _ in chain.notified()} == {"charge-nurse"}
+    chain.hospital.calm()
+    eventually(lambda: len(chain.notified()) == 2, "the charge nurse is notified of the end")
 
 
 def test_a_worker_that_dies_in_the_storm_is_told_as_lost_data_and_never_as_the_end(

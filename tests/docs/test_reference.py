@@ -101,6 +101,9 @@ def other_than(one: Setting) -> object:
         "calendar.time_zone": "Europe/Berlin",
         "calendar.shifts": ["06:00", "14:00", "22:00"],
         "calendar.facilities": {"H1": {"time_zone": "Europe/Berlin"}},
+        "alertmanager.url": "http://127.0.0.1:9093",
+        "paging.url": "https://alarms.example.org",
+        "paging.link_lifetime": "6h",
         "policy.windows": ["5m"],
         "policy.cover_by": ["attend"],
         "policy.horizon": "30h",
@@ -127,13 +130,15 @@ def other_than(one: Setting) -> object:
 def test_a_setting_is_taken_from_its_variable_and_from_its_place_in_the_file(
     one: Setting, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    # A certificate needs its key, and a certificate authority needs both.
-    pair = (
-        {"web.tls_cert_file": "c.pem", "web.tls_key_file": "k.pem"}
-        if one.name.startswith("web.tls_")
-        else {}
-    )
-    wanted = {one.name: other_than(one)} | pair
+    # A certificate needs its key, and an authority both; a link must be signed, and lead somewhere.
+    needs = {
+        "web.tls_cert_file": {"web.tls_key_file": "k.pem"},
+        "web.tls_key_file": {"web.tls_cert_file": "c.pem"},
+        "web.tls_client_ca_file": {"web.tls_cert_file": "c.pem", "web.tls_key_file": "k.pem"},
+        "alertmanager.token_file": {"alertmanager.url": "http://127.0.0.1:9093"},
+        "paging.url": {"paging.key_file": "key", "alertmanager.url": "http://127.0.0.1:9093"},
+    }
+    wanted = {one.name: other_than(one)} | needs.get(one.name, {})
     nested: dict[str, object] = {}
     for name, of in wanted.items():
         *groups, last = name.split(".")
@@ -175,6 +180,7 @@ BEYOND: dict[str, tuple[str, ...]] = {
     "group": ('""', "a/b"),
     "web.header_timeout": ("99ms", "601s"),
     "web.idle_timeout": ("999ms", "3601s"),
+    "paging.link_lifetime": ["9m", "8d"],
     "policy.windows": ("[]", "[0s]"),
     "policy.min_classified": ("-1",),
     "policy.top_types": ("-1",),
@@ -220,6 +226,8 @@ def test_beyond_its_bounds_a_setting_is_refused(name: str, value: str, tmp_path:
         ("web.header_timeout", "10m"),
         ("web.idle_timeout", "1s"),
         ("web.idle_timeout", "1h"),
+        ("paging.link_lifetime", "10m"),
+        ("paging.link_lifetime", "7d"),
         ("policy.min_classified", "0"),
         ("policy.top_types", "0"),
         ("policy.horizon", "1455m"),
@@ -236,7 +244,7 @@ def test_at_its_bounds_a_setting_is_taken(name: str, value: str, tmp_path: Path)
 
 
 def test_bounds_that_the_page_claims_are_tried() -> None:
-    elsewhere = {"web.token"}  # tests of the guard
+    elsewhere = {"web.token", "paging.key_file"}  # tests of the guard, and of links
     assert BOUNDS.keys() - elsewhere <= BEYOND.keys()
     assert all(NESTED not in one.name for one in SETTINGS)
 

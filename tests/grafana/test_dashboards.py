@@ -39,7 +39,7 @@ from tests.harness.needs import need
 ROOT = Path(__file__).parents[2]
 RULES = sorted((ROOT / "deploy" / "prometheus" / "rules").glob("*.yml"))
 PROVISIONING = ROOT / "grafana" / "provisioning"
-UNITS = {"none", "percentunit", "s", "h", "cps"}
+UNITS = {"none", "percentunit", "s", "h", "cps", "dateTimeAsLocal"}
 CLINICIAN, UNIT = "alarm-fatigue-clinician", "alarm-fatigue-unit"
 EVERYTHING = [one for uid in UIDS for one in asked(uid)]
 

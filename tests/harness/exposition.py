@@ -62,6 +62,7 @@ def ward(*clinicians: str, facility: str = "H1", unit: str = "ICU", alarms: int 
             unit=[unit],
             alarms=of_first(1, 1, len(ALARM_PRIORITIES)),
             classified=of_first(1, 1, len(CLASSES)),
+            busiest_bed=of_first(1, 1),
             unassigned=of_first(1, 1),
             open_alarms=one,
             clinicians=one,

@@ -32,11 +32,17 @@ class Gateway:
     def __init__(self) -> None:
         self._sent: list[Sent] = []
         self._lock = threading.Lock()
+        self._refused = 0
         gateway = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                if gateway._refuses():
+                    self.send_response(503)
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
                 gateway._take(
                     Sent(
                         self.path.rsplit("/", 1)[-1],
@@ -61,6 +67,15 @@ class Gateway:
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self._port}/"
+
+    def refuse(self, count: int) -> None:
+        """Answer 503 so many times."""
+        self._refused = count
+
+    def _refuses(self) -> bool:
+        with self._lock:
+            self._refused -= 1
+            return self._refused >= 0
 
     def _take(self, sent: Sent) -> None:
         with self._lock:

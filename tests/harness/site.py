@@ -27,9 +27,12 @@ from streams.http.finder import Finder
 from streams.http.guard import guard, tls_of
 from streams.http.refusals import Refusals
 from streams.http.standings import Names
+from streams.http.taking import add_taking
 from streams.http.web import add_board, add_findings, add_page, add_pages, add_workbench
 from streams.http.workbench import Workbench
 from streams.metrics.exporter import Exporter
+from streams.paging.desk import Desk, Known
+from streams.paging.links import Signer
 from streams.partitions.partition import Partition
 from streams.settings import MetricsSettings, WebSettings
 from streams.simulator import Storm, Ward, simulate
@@ -105,12 +108,14 @@ class Pages:
         self.rebalancing = self.in_recovery = False
         self.producer = type("Producer", (), {"started": True})
 
-    def page(self, path: str) -> Any:
+    def page(self, path: str, base: Any = None) -> Any:
         def add(handler: Any) -> None:
             async def handle(request: web.Request) -> web.StreamResponse:
                 return cast("web.StreamResponse", await handler(None, request))
 
             self.web.router.add_get(path, handle)
+            if base is not None:  # a view that takes forms, too
+                self.web.router.add_post(path, handle)
 
         return add
 
@@ -142,13 +147,24 @@ class Site:
         max_clinicians: int = 10_000,
         pseudonym: Callable[[str], str] = str,
         stall: float = 30.0,
+        desk: Desk | None = None,
+        signer: Signer | None = None,
+        linked: str | None = None,
     ) -> None:
         self.worker, self.now, self.moment = worker, now, 0.0
+        self._desk = desk
         self.settings, self.stall = settings or WebSettings(), stall
         self.pages = Pages()
         policy = Policy()
         metrics = MetricsSettings(clinicians=clinicians, max_clinicians=max_clinicians)
-        exporter = Exporter(worker, pseudonym, policy.min_classified, metrics, 0.0)
+        exporter = Exporter(
+            worker,
+            pseudonym,
+            policy.min_classified,
+            metrics,
+            0.0,
+            takings=Known if desk is None else desk.current,
+        )
         add_pages(self.pages, worker, exporter)
         add_findings(self.pages, worker, Finder(worker, policy, 0.0))
         add_workbench(self.pages, worker, Workbench(worker, reuse, clock=lambda: self.moment))
@@ -163,10 +179,13 @@ class Site:
             reuse,
             wall=lambda: self.now,
             clock=lambda: self.moment,
+            desk=desk,
         )
         add_board(self.pages, worker, board)
         self.refusals = Refusals()
-        guard(self.pages.web, self.settings, self.refusals)
+        guard(self.pages.web, self.settings, self.refusals, linked)
+        if desk is not None and signer is not None:
+            add_taking(self.pages, desk, signer, self.refusals)
         self._loop = asyncio.new_event_loop()
         self._runner = new_runner(self.pages.web)
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -200,6 +219,8 @@ class Site:
         )
         await self.door.start()
         self.port = int(self._runner.addresses[0][1])
+        if self._desk is not None:
+            self._watching = asyncio.ensure_future(self._desk.watch())
 
     def start(self) -> Self:
         self._thread.start()
@@ -212,6 +233,8 @@ class Site:
     def stop(self) -> None:
         """Stop the server and free its port; a second call does nothing."""
         if self._loop.is_running():
+            if self._desk is not None:
+                self._loop.call_soon_threadsafe(self._watching.cancel)
             asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(30)
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()

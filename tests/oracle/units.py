@@ -49,6 +49,10 @@ def put_unit(
             at_window,
             len([episode for episode in inside if not episode.clinicians]),
         )
+        of_beds = [
+            len([one for one in inside if one.bed == bed]) for bed in {e.bed for e in inside}
+        ]
+        out.put("unit_busiest_bed_alarms", at_window, max(of_beds, default=0))
         out.put(
             "unit_chattering_alarms",
             at_window,

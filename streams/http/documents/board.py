@@ -8,6 +8,7 @@ from msgspec import Meta, Struct, field
 
 from analyzer import EXPOSURE_BANDS, LOAD_BANDS, STATES
 from streams.http.documents.common import Amount, Classes, Count, Line, Ratio, one_of
+from streams.http.documents.taken import MaybeTaken, Takings
 
 MOST_UNITS = 500
 """No answer holds more: each is some 3 kB, a third of that as sent."""
@@ -340,6 +341,7 @@ class Unit(Struct, frozen=True):
     ]
     staffing: Staffing
     trend: Trend
+    taken: MaybeTaken = None
 
 
 class Units(Struct, frozen=True):
@@ -367,6 +369,7 @@ class Units(Struct, frozen=True):
         ),
     ]
     left_out: LeftOut
+    takings: Takings = "off"
 
 
 class Clinician(Struct, frozen=True):

@@ -323,6 +323,14 @@ function drawUnit(card, unit, most) {
   drawTrend(card, unit, most);
   drawFacts(card, unit);
   drawOld(card, unit);
+  drawTaken(card, unit);
+}
+
+/** Who has the unit's page; nothing is claimed while Alertmanager does not answer. */
+function drawTaken(card, { taken, state }) {
+  const unknown = last.takings === "unknown" && state === "overloaded";
+  put(card.taken, taken ? `Page: ${taken.says}.` : unknown ? "Page: it is not known who has it, because Alertmanager does not answer." : "");
+  show(card.taken, Boolean(taken) || unknown);
 }
 
 function drawTrend(card, unit, most) {

@@ -98,8 +98,6 @@ def test_pages_are_printed_and_heartbeats_and_strangers_are_not(pages: Pages) ->
         "MICU, H01: overloaded.",
         "Do: Bring in help.",
         "Why: 14 alarms (limit 10).",
-        "Take this page, so that it does not escalate: http://am.example/#/silences/new?filter=%7Bfacility%3D%22H01%22%2Cunit%3D%22MICU%22%2C"
-        "alertname%3D~%22UnitOverloadUnanswered%7CUnitOverloadStanding%22%7D",
         "",
     ]
 
@@ -114,6 +112,17 @@ def test_pages_are_printed_and_heartbeats_and_strangers_are_not(pages: Pages) ->
         ),
         (["--token-file", "/nowhere"], 1, "--token-file: /nowhere: No such file or directory"),
         (["--token-file", "/dev/null"], 2, "--token-file: /dev/null: expected a token"),
+        (
+            ["--forward-token-file", "/etc/hostname"],
+            2,
+            "--forward-token-file: expected --forward beside it",
+        ),
+        (
+            ["--forward", "gateway:9095"],
+            2,
+            "--forward: expected an address such as https://gateway.example.org, not gateway:9095",
+        ),
+        (["--config", "/nowhere"], 1, "/nowhere: No such file or directory"),
     ],
 )
 def test_what_cannot_be_is_told_in_one_line(arguments: list[str], status: int, line: str) -> None:

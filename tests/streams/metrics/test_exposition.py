@@ -131,6 +131,7 @@ def burdens(draw: st.DrawFn, facilities: st.SearchStrategy[str] = names) -> Burd
             unit=[unit for _, unit in units],
             alarms=arrays(draw, len(units), n, len(ALARM_PRIORITIES)),
             classified=arrays(draw, len(units), n, len(CLASSES)),
+            busiest_bed=arrays(draw, len(units), n),
             unassigned=arrays(draw, len(units), n),
             open_alarms=arrays(draw, len(units)),
             clinicians=arrays(draw, len(units)),

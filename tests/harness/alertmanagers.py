@@ -1,0 +1,107 @@
+"""A real Alertmanager with the shipped configuration, in a shorter time, and alerts to send."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import urllib.request
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from streams.demo.chain import Server, start_alertmanager
+from tests.harness.gateways import TOKEN, Gateway
+from tests.harness.needs import need
+
+PAGE = {"severity": "page", "scope": "workload", "facility": "H01", "unit": "MICU"}
+TICKET = PAGE | {"severity": "ticket"}
+PIPELINE = {"severity": "page", "scope": "pipeline", "tier": "operations"}
+ALERTS = {
+    "UnitOverloaded": PAGE | {"tier": "charge_nurse"},
+    "CliniciansOverloaded": PAGE | {"tier": "charge_nurse"},
+    "UnitFlood": TICKET | {"tier": "biomed"},
+    "UnitAnswersSlowly": TICKET | {"tier": "operations"},
+    "UnitOverloadUnanswered": PAGE | {"tier": "house_supervisor"},
+    "UnitOverloadStanding": PAGE | {"tier": "on_call"},
+    "PageBudgetSpent": PAGE | {"tier": "house_supervisor"},
+    "DataLost": PIPELINE | {"facility": "H01"},
+    "BrokerNotAnswering": PIPELINE,
+    "EventsRefused": PIPELINE | {"facility": "H01"},
+    "WatermarkAhead": PIPELINE | {"facility": "H01"},
+    "WorkerDown": PIPELINE | {"severity": "ticket"},
+    "PipelineStalled": PIPELINE | {"facility": "H01"},
+    "CheckpointOld": PIPELINE | {"severity": "ticket"},
+    "Watchdog": {"severity": "none", "scope": "pipeline", "tier": "watchdog"},
+}
+"""Labels by alert."""
+
+ANNOTATIONS = {
+    "summary": "MICU (H01) is overloaded",
+    "description": "A description, for tickets",
+    "reason": "14.2 alarms per clinician on duty in the last 10 min, more than 10",
+    "suggestion": "Call in the float nurse & move a bed.",
+    "dashboard_url": "http://grafana.example/d/units?var-unit=MICU",
+    "runbook_url": "http://runbooks.example/UnitOverloaded.md",
+}
+
+FASTER = 600.0  # groups wait 25 ms, and notify again after 1 s at the earliest
+PAUSE = 2 * 600 / FASTER  # seconds, in which a group with news has sent it
+
+
+class Alertmanager:
+    def __init__(self, folder: Path, gateway: Gateway) -> None:
+        need("prometheus-alertmanager")
+        self.server: Server = start_alertmanager(
+            folder, gateway.address, FASTER, TOKEN, external_url="http://am.example:9093"
+        )
+        self._alerts: dict[tuple[str, ...], dict[str, Any]] = {}
+
+    def call(self, path: str, content: Any = None) -> Any:
+        data = None if content is None else json.dumps(content).encode()
+        request = urllib.request.Request(
+            f"http://{self.server.address}/api/v2/{path}",
+            data,
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.loads(answer.read() or "null")
+
+    def send(self, *names: str, over: bool = False, **labels: str) -> None:
+        """Send alerts that begin to fire now, or end now (`over`)."""
+        now = datetime.now(UTC)
+        alerts = []
+        for name in names:
+            whole = {
+                label: value
+                for label, value in {"alertname": name, **ALERTS[name], **labels}.items()
+                if value
+            }
+            key = tuple(f"{label}={value}" for label, value in sorted(whole.items()))
+            alert = self._alerts.setdefault(
+                key, {"labels": whole, "annotations": ANNOTATIONS, "startsAt": now.isoformat()}
+            )
+            alerts.append(
+                alert | {"endsAt": (now if over else now + timedelta(hours=1)).isoformat()}
+            )
+        self.call("alerts", alerts)
+
+    def silence(self, *matchers: str) -> None:
+        url = f"--alertmanager.url=http://{self.server.address}"
+        command = [
+            need("amtool"),
+            "silence",
+            "add",
+            url,
+            "--author=the charge nurse",
+            "--comment=mine",
+            *matchers,
+        ]
+        subprocess.run(command, check=True, capture_output=True)
+
+    @property
+    def suppressed(self) -> set[str]:
+        return {
+            one["labels"]["alertname"]
+            for one in self.call("alerts")
+            if one["status"]["state"] == "suppressed"
+        }
