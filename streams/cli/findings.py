@@ -26,8 +26,8 @@ from streams.cli.files import (
     replay_files,
 )
 from streams.files.findings import MOST, TOP, document, words, written
+from streams.http.credentials import token_of
 from streams.http.finder import longest
-from streams.http.guard import token_of
 from streams.settings import SettingsError, WebSettings
 
 WORKER_SECONDS = 60.0

@@ -23,12 +23,11 @@ from streams.cli.console import (
     WRONG,
     Broker,
     Config,
-    counted,
     fail,
     load_settings,
     moment,
-    timed,
 )
+from streams.cli.progress import counted, timed
 from streams.formats.times import parse_duration
 
 REASONS = [one for one in OUTCOMES if one not in ("accepted", "duplicate")]

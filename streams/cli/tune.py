@@ -27,7 +27,9 @@ from analyzer.whatif import (
     limits_worth_trying,
 )
 from streams.cli.arguments import alarm_type, as_milliseconds, as_number, as_percent, as_priority
-from streams.cli.console import STRICT, WRONG, Config, fail, load_settings, moment, show, timed
+from streams.cli.console import STRICT, WRONG, Config, fail, load_settings, moment, show
+from streams.cli.later import Later, lazily
+from streams.cli.progress import timed
 from streams.files.recorded import read_episodes
 from streams.files.replay import STDIN, BadLine, InputError
 from streams.files.replay import lines as numbered_lines
@@ -42,7 +44,18 @@ HOLDOFFS = (5, 10, 15, 20, 30, 45, 60, 90, 120)
 LIMITS = 8
 """How many limits a search tries if none are given."""
 
-tune_app = typer.Typer(invoke_without_command=True)
+tune_app = typer.Typer(
+    cls=lazily(
+        {
+            "trend": Later(
+                "streams.cli.trend:trend",
+                "Derive alarms from recorded readings, under the current setting and under another "
+                "one.",
+            )
+        }
+    ),
+    invoke_without_command=True,
+)
 T = TypeVar("T")
 
 Episodes = Annotated[
