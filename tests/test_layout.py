@@ -87,7 +87,8 @@ LEVELS = {
     ],
     "streams": [
         {"logs", "formats"},
-        {"policy_settings"},
+        {"policy_settings", "setting_table"},
+        {"setting_origins"},
         {"settings"},
         {"pseudonyms", "kafka"},
         {"dev", "partitions"},
