@@ -19,7 +19,7 @@ def origins(
 
     The file must be one that `streams.settings.load` takes.
     """
-    lines = {} if path is None else dict(_lines(yaml.compose(path.read_text()), ""))
+    lines = {} if path is None else dict(_lines(yaml.compose(path.read_bytes()), ""))
     given = {name.upper(): (name, value) for name, value in environment.items()}
     return {
         name: _variable(name, given) or _place(name, path, lines) or "default" for name in names

@@ -93,8 +93,8 @@ def send(
     import asyncio
 
     from analyzer import TOPICS
+    from streams.files.lines import InputError
     from streams.files.publish import PublishError, publish, warned
-    from streams.files.replay import InputError
     from streams.kafka.topics import Topics, TopicsError
 
     try:

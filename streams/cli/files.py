@@ -10,7 +10,8 @@ import typer
 
 from analyzer import Engine, Finished, Topic
 from streams.cli.console import WRONG, fail, moment
-from streams.files import replay as replaying
+from streams.files.lines import STDIN, BadLine, InputError
+from streams.files.replay import read_into
 from streams.settings import Settings
 
 Alarms = Annotated[
@@ -69,12 +70,12 @@ def recorded_files(
         ("labels", labels),
     ]
     files = [(topic, path) for topic, path in named if path is not None]
-    if sum(path == replaying.STDIN for _, path in files) > 1:
+    if sum(path == STDIN for _, path in files) > 1:
         fail("-: only one file can be read from standard input", WRONG)
     if not files:
         fail("expected at least one file (--alarms, --assignments, --responses, --labels)", WRONG)
     for _, path in files:  # before any is read or sent
-        if path != replaying.STDIN and not path.is_file():
+        if path != STDIN and not path.is_file():
             fail(
                 f"{path}: "
                 f"{'expected a file, found a directory' if path.is_dir() else 'no such file'}"
@@ -86,14 +87,14 @@ def replay_files(settings: Settings, files: list[tuple[Topic, Path]], at: str | 
     """Read `files` into an engine; malformed lines are reported on standard error."""
     engine, malformed = Engine(settings.policy), 0
 
-    def report(line: replaying.BadLine) -> None:
+    def report(line: BadLine) -> None:
         nonlocal malformed
         malformed += 1
         typer.echo(f"malformed: {line}", err=True)
 
     now = None if at is None else moment(at, "--at")
     try:
-        replaying.read_into(engine, files, settings.max_record_bytes, report)
-    except replaying.InputError as error:
+        read_into(engine, files, settings.max_record_bytes, report)
+    except InputError as error:
         fail(error)
     return Replayed(engine, engine.advance(now), malformed)

@@ -11,7 +11,7 @@ import typer
 from streams.cli.console import WRONG, Broker, Config, fail, load_settings, send
 from streams.cli.files import Alarms, Assignments, Labels, Responses, recorded_files
 from streams.cli.progress import counted
-from streams.files import replay as replaying
+from streams.files.lines import STDIN, lines
 
 
 def publish(
@@ -44,7 +44,7 @@ def publish(
     files = recorded_files(alarms, assignments, responses, labels)
     total = (
         None
-        if any(path == replaying.STDIN for _, path in files)
+        if any(path == STDIN for _, path in files)
         else sum(_count_lines(path) for _, path in files)
     )
     with counted("publishing", total) as sent:
@@ -58,4 +58,4 @@ def publish(
 
 
 def _count_lines(path: Path) -> int:
-    return sum(1 for _ in replaying.lines(path))
+    return sum(1 for _ in lines(path))

@@ -31,8 +31,8 @@ from analyzer.whatif import (
 from streams.cli.arguments import alarm_type, as_milliseconds, as_number
 from streams.cli.console import FAILED, WRONG, fail, show
 from streams.cli.tune import Episodes, Mapped, read
+from streams.files.lines import InputError, lines
 from streams.files.mapping import Table, csv_rows, parquet_rows
-from streams.files.replay import InputError, lines
 from streams.files.tune_words import lost_words
 from streams.files.tuning import risk_fields, type_fields
 from streams.formats.codec import detail

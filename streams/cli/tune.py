@@ -30,9 +30,9 @@ from streams.cli.arguments import alarm_type, as_milliseconds, as_number, as_per
 from streams.cli.console import STRICT, WRONG, Config, fail, load_settings, moment, show
 from streams.cli.later import Later, lazily
 from streams.cli.progress import timed
+from streams.files.lines import STDIN, BadLine, InputError, content
+from streams.files.lines import lines as numbered_lines
 from streams.files.recorded import read_episodes
-from streams.files.replay import STDIN, BadLine, InputError
-from streams.files.replay import lines as numbered_lines
 from streams.files.tune_words import words
 from streams.files.tuning import Wanted, evaluated, searched, searched_each
 from streams.formats.codec import Malformed, decode, to_json
@@ -344,14 +344,7 @@ def apply_(
         decision = Decision(
             at=moment(at, "--at"), owner=owner, review_on=review, change_control=change_control
         )
-        written = (
-            to_json(
-                record(
-                    sys.stdin.buffer.read() if answer == STDIN else answer.read_bytes(), decision
-                )
-            )
-            + b"\n"
-        )
+        written = to_json(record(content(answer), decision)) + b"\n"
         if out is not None:
             out.write_bytes(written)
     except ChangeError as error:

@@ -42,7 +42,7 @@ from pydantic import (
 
 from analyzer.model import LATEST
 from analyzer.whatif import FIELDS
-from streams.files.replay import InputError
+from streams.files.lines import InputError
 from streams.formats.codec import Malformed, milliseconds
 from streams.formats.times import since_epoch
 

@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from analyzer import Topic
-from streams.files.replay import lines
+from streams.files.lines import lines
 from streams.formats.codec import Malformed, decode
 from streams.kafka.topics import BEFORE_MAX, DAY, LARGEST_RECORD, Keeping
 from streams.settings import Settings

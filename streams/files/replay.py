@@ -4,14 +4,12 @@ or in the future.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from analyzer import ChangeRecord, Engine, Finished, Policy, Topic
+from streams.files.lines import BadLine, batches, lines
 from streams.formats.codec import decode_slice, to_json
 from streams.formats.control import controls_among
 from streams.formats.sinks import encode_change, encode_episodes
@@ -20,64 +18,7 @@ from streams.metrics.exposition import END, Format, render
 from streams.metrics.library import as_metrics
 from streams.metrics.tables import Table, burden_tables, outcome_counts_table, watermark_table
 
-STDIN = Path("-")
 _LINES_AT_ONCE = 4096
-_BYTES_AT_ONCE = 1 << 24
-MAX_LINE_BYTES = 1 << 24
-"""Sixteen times the longest record that a broker accepts by default. The rest of a longer line is
-skipped.
-"""
-
-
-class InputError(Exception):
-    """A file that cannot be read. The message is one line."""
-
-
-@dataclass(frozen=True, slots=True)
-class BadLine:
-    """A malformed line: its position, and what was expected."""
-
-    path: Path
-    line: int
-    detail: str
-
-    def __str__(self) -> str:
-        return f"{'<stdin>' if self.path == STDIN else self.path}:{self.line}: {self.detail}"
-
-
-def lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines of a file, or of standard input for `-`, without blank ones.
-
-    A line is cut off after `MAX_LINE_BYTES`, so that memory is bounded; every decoder rejects it.
-    Raises `InputError`.
-    """
-    try:
-        source: Any = nullcontext(sys.stdin.buffer) if path == STDIN else path.open("rb")
-        with source as file:
-            number = 0
-            while line := file.readline(MAX_LINE_BYTES):
-                number += 1
-                rest = line
-                while len(rest) == MAX_LINE_BYTES and not rest.endswith(b"\n"):
-                    rest = file.readline(MAX_LINE_BYTES)
-                if stripped := line.strip():
-                    yield number, stripped
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
-
-
-def batches(numbered: Iterable[tuple[int, bytes]], most: int) -> Iterator[list[tuple[int, bytes]]]:
-    """The lines in batches of at most `most`, and of about `_BYTES_AT_ONCE`."""
-    some: list[tuple[int, bytes]] = []
-    size = 0
-    for one in numbered:
-        some.append(one)
-        size += len(one[1])
-        if len(some) == most or size > _BYTES_AT_ONCE:
-            yield some
-            some, size = [], 0
-    if some:
-        yield some
 
 
 def read_into(
