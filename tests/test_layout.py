@@ -86,7 +86,7 @@ LEVELS = {
         {"engine"},
     ],
     "streams": [
-        {"logs", "formats"},
+        {"extras", "logs", "formats"},
         {"policy_settings", "setting_table"},
         {"setting_origins"},
         {"settings"},

@@ -9,9 +9,12 @@ from typing import Annotated
 import typer
 
 from analyzer import Engine, Finished, Topic
-from streams.cli.console import WRONG, fail, moment
-from streams.files.lines import STDIN, BadLine, InputError
+from streams.cli.bad_lines import bad_lines
+from streams.cli.console import STRICT, WRONG, fail, moment
+from streams.cli.progress import counting, working
+from streams.files.lines import STDIN, InputError
 from streams.files.replay import read_into
+from streams.files.survey import Survey
 from streams.settings import Settings
 
 Alarms = Annotated[
@@ -52,11 +55,20 @@ Strict = Annotated[bool, typer.Option("--strict", help="Exit status 3 if any lin
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """An engine as of `--at`, the episodes finished then, and the number of malformed lines."""
+    """An engine as of `--at`, the episodes finished then, and the numbers of malformed and accepted
+    lines.
+    """
 
     engine: Engine
     finished: Finished
     malformed: int
+    accepted: int
+
+    def status(self, strict: bool) -> int:
+        """The exit status of a command that has answered: also without `--strict` not 0 where
+        nothing at all could be used.
+        """
+        return STRICT if self.malformed and (strict or not self.accepted) else 0
 
 
 def recorded_files(
@@ -84,17 +96,21 @@ def recorded_files(
 
 
 def replay_files(settings: Settings, files: list[tuple[Topic, Path]], at: str | None) -> Replayed:
-    """Read `files` into an engine; malformed lines are reported on standard error."""
-    engine, malformed = Engine(settings.policy), 0
-
-    def report(line: BadLine) -> None:
-        nonlocal malformed
-        malformed += 1
-        typer.echo(f"malformed: {line}", err=True)
-
+    """Read `files` into an engine; malformed and suspicious lines are reported on standard error."""
+    engine, survey = Engine(settings.policy), Survey()
     now = None if at is None else moment(at, "--at")
     try:
-        read_into(engine, files, settings.max_record_bytes, report)
+        with counting("reading") as progress, bad_lines() as report:
+            read_into(engine, files, settings.max_record_bytes, report, survey, progress)
     except InputError as error:
         fail(error)
-    return Replayed(engine, engine.advance(now), malformed)
+    for line in survey.words():
+        typer.echo(f"warning: {line}", err=True)
+    with working("computing"):
+        finished = engine.advance(now)
+    accepted = sum(
+        count for (_, outcome), count in engine.outcome_counts.items() if outcome == "accepted"
+    )
+    if report.count and not accepted:
+        typer.echo(f"error: none of {report.count:,} lines could be used", err=True)
+    return Replayed(engine, finished, report.count, accepted)

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from streams.cli.console import STRICT, WRONG, Config, fail, load_settings
+from streams.cli.console import WRONG, Config, fail, load_settings
 from streams.cli.files import (
     Alarms,
     Assignments,
@@ -98,7 +98,7 @@ def findings(
         answer = _ask(
             worker, {name: value for name, value in asked.items() if value is not None}, token_file
         )
-        malformed = 0
+        status = 0
     else:
         if alarms is None:
             fail("expected --alarms FILE, or --worker URL", WRONG)
@@ -112,14 +112,14 @@ def findings(
         )
         units = replayed.engine.evidence(policy.windows[window]).findings(top)
         answer = document(list(written(units, window, policy)), window, policy, facility, unit, top)
-        malformed = replayed.malformed
+        status = replayed.status(strict)
     if as_json:
         sys.stdout.buffer.write(answer)
         sys.stdout.buffer.flush()
     else:
         _show(answer)
-    if malformed and strict:
-        raise typer.Exit(STRICT)
+    if status:
+        raise typer.Exit(status)
 
 
 def _ask(worker: str, asked: dict[str, str], token_file: Path | None) -> bytes:

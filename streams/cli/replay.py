@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 
 from streams.cli.console import (
-    STRICT,
     WRONG,
     Config,
     Pseudonyms,
@@ -94,8 +93,8 @@ def replay(
         exposition.openmetrics() if format is Format.openmetrics else exposition.json()
     )
     sys.stdout.buffer.flush()
-    if replayed.malformed and strict:
-        raise typer.Exit(STRICT)
+    if status := replayed.status(strict):
+        raise typer.Exit(status)
 
 
 def _pseudonym(settings: Settings) -> Callable[[str], str]:

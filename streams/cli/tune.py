@@ -27,9 +27,10 @@ from analyzer.whatif import (
     limits_worth_trying,
 )
 from streams.cli.arguments import alarm_type, as_milliseconds, as_number, as_percent, as_priority
+from streams.cli.bad_lines import bad_lines
 from streams.cli.console import STRICT, WRONG, Config, fail, load_settings, moment, show
 from streams.cli.later import Later, lazily
-from streams.cli.progress import timed
+from streams.cli.progress import timed, working
 from streams.files.lines import STDIN, BadLine, InputError, content
 from streams.files.lines import lines as numbered_lines
 from streams.files.recorded import read_episodes
@@ -365,11 +366,12 @@ def _duty(recorded: Recorded, path: Path, config: Path | None) -> Duty:
     settings = load_settings(config)
     found = []
     try:
-        for number, line in numbered_lines(path):
-            try:
-                found.append(cast("Assignment", decode("assignments", line)))
-            except Malformed as error:
-                typer.echo(f"malformed: {BadLine(path, number, str(error))}", err=True)
+        with bad_lines() as report:
+            for number, line in numbered_lines(path):
+                try:
+                    found.append(cast("Assignment", decode("assignments", line)))
+                except Malformed as error:
+                    report(BadLine(path, number, str(error)))
         if not any(one.clinician in known for one in found):
             pseudonym = pseudonyms(settings)
             found = [replace(one, clinician=pseudonym(one.clinician)) for one in found]
@@ -398,18 +400,14 @@ def read(path: Path, mapping: Path | None) -> tuple[Recorded, int]:
     """Recorded alarms, and the number of malformed lines (reported on standard error)."""
     if path != STDIN and not path.is_file():
         fail(f"{path}: {'expected a file, found a directory' if path.is_dir() else 'no such file'}")
-    malformed = 0
-
-    def report(line: BadLine) -> None:
-        nonlocal malformed
-        malformed += 1
-        typer.echo(f"malformed: {line}", err=True)
-
     try:
-        recorded = read_episodes(path, report, mapping)
+        with working("reading"), bad_lines() as report:
+            recorded = read_episodes(path, report, mapping)
     except InputError as error:
         fail(error)
-    return recorded, malformed
+    if report.count and not len(recorded):
+        fail(f"none of {report.count:,} lines could be used", STRICT)
+    return recorded, report.count
 
 
 def _given(text: str | None, read_as: Callable[[str, str], T], option: str) -> T | None:

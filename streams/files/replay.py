@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from analyzer import ChangeRecord, Engine, Finished, Policy, Topic
+from analyzer import ChangeRecord, Columns, Engine, Finished, Policy, Topic
 from streams.files.lines import BadLine, batches, lines
+from streams.files.survey import Survey
 from streams.formats.codec import decode_slice, to_json
 from streams.formats.control import controls_among
 from streams.formats.sinks import encode_change, encode_episodes
@@ -26,33 +27,49 @@ def read_into(
     files: Iterable[tuple[Topic, Path]],
     max_bytes: int,
     report: Callable[[BadLine], None],
+    survey: Survey | None = None,
+    progress: Callable[[int], object] = lambda _: None,
 ) -> None:
-    """Take every line of `files` into the engine. Malformed lines are counted and reported."""
+    """Take every line of `files` into the engine. Malformed lines are counted and reported.
+
+    `survey` gets the facts, too; `progress` is called with how many lines were taken. Raises
+    `InputError`.
+    """
     for topic, path in files:
         for some in batches(lines(path), _LINES_AT_ONCE):
             numbers, values = zip(*some, strict=True)
-            for index, detail in _take(engine, topic, values, max_bytes):
+            for index, detail in _take(engine, topic, values, max_bytes, survey):
                 engine.count(topic, "malformed")
                 report(BadLine(path, numbers[index], detail))
+            progress(len(values))
 
 
 def _take(
-    engine: Engine, topic: Topic, values: Sequence[bytes], max_bytes: int
+    engine: Engine,
+    topic: Topic,
+    values: Sequence[bytes],
+    max_bytes: int,
+    survey: Survey | None,
 ) -> list[tuple[int, str]]:
     """Take values, and apply control records in their order. Returns the malformed values: index
     and detail.
     """
+
+    def take(columns: Columns) -> None:
+        outcomes = engine.take(topic, columns, None)
+        if survey is not None:
+            survey.take(topic, columns, outcomes)
+
     decoded, begin = decode_slice(topic, values, max_bytes), 0
     controls = list(controls_among(decoded.malformed, values, None)) if decoded.malformed else []
     for index, control in controls:
-        engine.take(topic, decode_slice(topic, values[begin:index], max_bytes).columns, None)
+        take(decode_slice(topic, values[begin:index], max_bytes).columns)
         engine.control(topic, control.control, control.facility, control.at)
         begin = index + 1
     if controls:
-        decoded_after = decode_slice(topic, values[begin:], max_bytes)
-        engine.take(topic, decoded_after.columns, None)
+        take(decode_slice(topic, values[begin:], max_bytes).columns)
     else:
-        engine.take(topic, decoded.columns, None)
+        take(decoded.columns)
     applied = {index for index, _ in controls}
     return [one for one in decoded.malformed if one[0] not in applied]
 
