@@ -11,6 +11,7 @@ from pathlib import Path
 import typer
 
 from streams.files.lines import BadLine, shown
+from streams.formats.texts import printable
 
 ALL_BELOW = 100
 """Fewer bad lines than this are all shown."""
@@ -82,4 +83,4 @@ def _stretches(numbers: Sequence[int]) -> Iterator[str]:
 
 
 def _say(text: str) -> None:
-    typer.echo(f"malformed: {text}", err=True)
+    typer.echo(f"malformed: {printable(text)}", err=True)

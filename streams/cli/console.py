@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from streams.formats.texts import printable
 from streams.formats.times import parse_duration, parse_time
 from streams.settings import Settings, SettingsError, load
 
@@ -42,7 +43,7 @@ Pseudonyms = Annotated[
 
 
 def fail(error: object, status: int = FAILED) -> NoReturn:
-    typer.echo(f"error: {error}", err=True)
+    typer.echo(f"error: {printable(str(error))}", err=True)
     raise typer.Exit(status)
 
 
@@ -67,7 +68,7 @@ def show(found: Any, lines: Iterable[str], as_json: bool) -> None:
         sys.stdout.buffer.flush()
     else:
         for line in lines:
-            typer.echo(line)
+            typer.echo(printable(line))
 
 
 def moment(text: str, option: str) -> int:
@@ -108,7 +109,11 @@ def send(
             )
         now = round(time.time() * 1000)
         checked = warned(
-            messages, keeping, now, settings, lambda line: typer.echo(f"warning: {line}", err=True)
+            messages,
+            keeping,
+            now,
+            settings,
+            lambda line: typer.echo(f"warning: {printable(line)}", err=True),
         )
         return asyncio.run(publish(settings, checked, speed, sent))
     except (PublishError, TopicsError, InputError) as error:

@@ -136,12 +136,26 @@ def _ask(worker: str, asked: dict[str, str], token_file: Path | None) -> bytes:
         fail(str(error).replace("web.token_file", "--token-file"))
     request = urllib.request.Request(f"{address}?{urlencode(asked)}", headers=headers)  # noqa: S310  # checked above
     try:
-        with urllib.request.urlopen(request, timeout=WORKER_SECONDS) as found:  # noqa: S310
+        with urllib.request.build_opener(_NoRedirects).open(
+            request, timeout=WORKER_SECONDS
+        ) as found:
             return bytes(found.read())
     except urllib.error.HTTPError as error:
+        if (elsewhere := error.headers.get("Location")) is not None:
+            fail(
+                f"{address}: is redirected to {elsewhere}, which was not followed: it would get "
+                "the token; give the worker's own address"
+            )
         fail(f"{address}: {_reason(error)}")
     except (OSError, ValueError) as error:
         fail(f"{address}: {getattr(error, 'reason', error)}")
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirect may lead to another host, which must not learn the token."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
 
 
 def _reason(error: urllib.error.HTTPError) -> str:

@@ -19,6 +19,8 @@ from urllib.parse import quote
 from aiohttp import web
 from rich.console import Console
 
+from streams.formats.texts import printable
+
 HEARTBEAT = "Watchdog"
 """The alert that always fires."""
 SILENCE = 300.0
@@ -65,7 +67,8 @@ class Page:
     def _resolved_text(self, alert: Mapping[str, str]) -> str:
         """The text of a resolved alert, without the suggested action, which no longer applies."""
         if alert["alertname"].startswith("UnitOverload"):
-            return f"{self.unit}, {self.facility}: no longer overloaded"
+            where = f"{self.unit}, {self.facility}"
+            return f"{printable(where)}: no longer overloaded"
         return _what(alert)[:300]
 
     @property
@@ -79,21 +82,26 @@ class Page:
 
 
 def page(payload: Any) -> Page:
-    """The page of a webhook payload of Alertmanager, version 4. Raises `ValueError`."""
+    """The page of a webhook payload of Alertmanager, version 4. Raises `ValueError`.
+
+    Names in its texts come from producers. Each text becomes one printable line, so that none
+    controls a terminal or looks like a line of ours.
+    """
     try:
         by_status: dict[str, list[dict[str, str]]] = {"firing": [], "resolved": []}
         for alert in payload["alerts"]:
             by_status[alert["status"]].append(
-                {**alert["annotations"], "alertname": alert["labels"]["alertname"]}
+                {name: printable(text) for name, text in alert["annotations"].items()}
+                | {"alertname": printable(alert["labels"]["alertname"])}
             )
         group = payload["groupLabels"]
         return Page(
-            payload["receiver"],
+            printable(payload["receiver"]),
             tuple(by_status["firing"]),
             tuple(by_status["resolved"]),
             group.get("facility", ""),
             group.get("unit", ""),
-            payload["externalURL"],
+            printable(payload["externalURL"]),
         )
     except (KeyError, TypeError, AttributeError):
         raise ValueError("expected a webhook of Alertmanager") from None
