@@ -96,7 +96,7 @@ def recorded_files(
 
 
 def replay_files(settings: Settings, files: list[tuple[Topic, Path]], at: str | None) -> Replayed:
-    """Read `files` into an engine; malformed and suspicious lines are reported on standard error."""
+    """Read `files` into an engine; report malformed and suspicious lines on standard error."""
     engine, survey = Engine(settings.policy), Survey()
     now = None if at is None else moment(at, "--at")
     try:

@@ -25,6 +25,7 @@ from streams.cli.files import (
     recorded_files,
     replay_files,
 )
+from streams.cli.names import check_place
 from streams.files.findings import MOST, TOP, document, words, written
 from streams.http.credentials import token_of
 from streams.http.finder import longest
@@ -99,6 +100,8 @@ def findings(
             worker, {name: value for name, value in asked.items() if value is not None}, token_file
         )
         status = 0
+        if facility is not None or unit is not None:
+            _check_place_of_worker(worker, answer, facility, unit, token_file)
     else:
         if alarms is None:
             fail("expected --alarms FILE, or --worker URL", WRONG)
@@ -111,6 +114,11 @@ def findings(
             settings, recorded_files(alarms, assignments, responses, labels), at
         )
         units = replayed.engine.evidence(policy.windows[window]).findings(top)
+        if facility is not None or unit is not None:
+            held = replayed.engine.measure().units
+            with_alarms = ((one.facility, one.unit) for one in units)
+            known = [*zip(held.facility, held.unit, strict=True), *with_alarms]
+            check_place(facility, unit, known)
         answer = document(list(written(units, window, policy)), window, policy, facility, unit, top)
         status = replayed.status(strict)
     if as_json:
@@ -120,6 +128,20 @@ def findings(
         _show(answer)
     if status:
         raise typer.Exit(status)
+
+
+def _check_place_of_worker(
+    worker: str, answer: bytes, facility: str | None, unit: str | None, token_file: Path | None
+) -> None:
+    """If a worker found nothing, end with an error unless it has such a facility and unit."""
+    try:
+        if json.loads(answer)["units"]:
+            return
+        known = json.loads(_ask(worker, {"top": "1"}, token_file))["units"]
+        places = [(one["facility"], one["unit"]) for one in known]
+    except (ValueError, KeyError, TypeError):
+        return  # `_show` says that this is no worker
+    check_place(facility, unit, places)
 
 
 def _ask(worker: str, asked: dict[str, str], token_file: Path | None) -> bytes:

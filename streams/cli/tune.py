@@ -30,6 +30,7 @@ from streams.cli.arguments import alarm_type, as_milliseconds, as_number, as_per
 from streams.cli.bad_lines import bad_lines
 from streams.cli.console import STRICT, WRONG, Config, fail, load_settings, moment, show
 from streams.cli.later import Later, lazily
+from streams.cli.names import check_scope
 from streams.cli.progress import timed, working
 from streams.files.lines import STDIN, BadLine, InputError, content
 from streams.files.lines import lines as numbered_lines
@@ -256,6 +257,7 @@ def tune(
     if each_type and not search:
         fail("--each-type: needs --search", WRONG)
     recorded, malformed = read(episodes, mapping)
+    check_scope(recorded, scope)
     try:
         if search:
             if grid_limits is None:
