@@ -28,9 +28,10 @@ def publish(
 ) -> None:
     """Send recorded files to Kafka, in order of event time. Needs the topics (see `topics`).
 
-    The files may have any order. Lines are sent unchanged; the worker rejects malformed ones. Standard input is read to its end before anything is sent. Each record's Kafka timestamp
-    is its event time, because workers would otherwise reject it as late. Brokers also delete by
-    this timestamp. If records are older than their topic's retention.ms, a warning says what to do.
+    The files may have any order. Lines are sent unchanged; the worker rejects malformed ones.
+    Standard input is read to its end before anything is sent. Each record's Kafka timestamp is its
+    event time, because workers would otherwise reject it as late. Brokers also delete by this
+    timestamp. If records are older than their topic's retention.ms, a warning says what to do.
 
     Example: alarm-fatigue publish --alarms alarms.jsonl --assignments assignments.jsonl --speed 60
     """
