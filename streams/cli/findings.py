@@ -26,6 +26,7 @@ from streams.cli.files import (
     replay_files,
 )
 from streams.cli.names import check_place
+from streams.cli.progress import working
 from streams.files.findings import MOST, TOP, document, words, written
 from streams.http.credentials import token_of
 from streams.http.finder import longest
@@ -113,7 +114,8 @@ def findings(
         replayed = replay_files(
             settings, recorded_files(alarms, assignments, responses, labels), at
         )
-        units = replayed.engine.evidence(policy.windows[window]).findings(top)
+        with working("measuring"):
+            units = replayed.engine.evidence(policy.windows[window]).findings(top)
         if facility is not None or unit is not None:
             held = replayed.engine.measure().units
             with_alarms = ((one.facility, one.unit) for one in units)

@@ -28,6 +28,7 @@ from streams.cli.files import (
     recorded_files,
     replay_files,
 )
+from streams.cli.progress import working
 from streams.files import replay as replaying
 from streams.pseudonyms import pseudonyms as pseudonyms_of
 from streams.settings import Settings, SettingsError
@@ -89,9 +90,9 @@ def replay(
     exposition = replaying.Exposition(
         replayed.engine, policy, pseudonym, settings.metrics.clinicians
     )
-    sys.stdout.buffer.write(
-        exposition.openmetrics() if format is Format.openmetrics else exposition.json()
-    )
+    with working("measuring"):
+        text = exposition.openmetrics() if format is Format.openmetrics else exposition.json()
+    sys.stdout.buffer.write(text)
     sys.stdout.buffer.flush()
     if status := replayed.status(strict):
         raise typer.Exit(status)
@@ -106,7 +107,7 @@ def _pseudonym(settings: Settings) -> Callable[[str], str]:
 
 def _write(path: Path, write: Callable[[Any], None]) -> None:
     try:
-        with path.open("wb") as file:
+        with working(f"writing {path.name}"), path.open("wb") as file:
             write(file)
     except OSError as error:
         fail(f"{path}: {error.strerror}")
