@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.elsewhere import serving
 from tests.harness.workers import Done, run
 
 AT = 1_772_352_000_000
@@ -92,3 +93,15 @@ def test_a_unit_without_alarms_in_the_window_is_no_typing_error(
         *files["findings"], "--unit", "MICU", "--window", "10m", "--at", str(AT + 5 * 3_600_000)
     )
     assert (hours_later.status, hours_later.out) == (0, b"no alarms\n")
+
+
+def test_a_worker_that_finds_nothing_is_asked_which_units_there_are() -> None:
+    units = [{"facility": facility, "unit": unit} for facility, unit in PLACES]
+    answers = {"body": json.dumps({"units": units}).encode(), "chosen": b'{"units": []}'}
+    with serving(**answers) as (address, _):
+        refused(
+            run("findings", "--worker", address, "--unit", "Micu", "--json"),
+            "--unit: Micu is not among the alarms; there are MICU, SICU, CCU",
+        )
+        known = run("findings", "--worker", address, "--unit", "MICU", "--json")
+    assert (known.status, known.out) == (0, b'{"units": []}')
