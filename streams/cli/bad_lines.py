@@ -62,6 +62,11 @@ def bad_lines() -> Iterator[BadLines]:
         told.finish()
 
 
+def nothing_used(lines: BadLines) -> str:
+    """What is said where all lines were bad."""
+    return f"none of {lines.count:,} {'line' if lines.count == 1 else 'lines'} could be used"
+
+
 def stretches(numbers: Sequence[int]) -> str:
     """
     >>> stretches([21, 22, 23, 40, 42]), stretches(range(1, 99, 3))

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from analyzer import Engine, Finished, Topic
-from streams.cli.bad_lines import bad_lines
+from streams.cli.bad_lines import bad_lines, nothing_used
 from streams.cli.console import STRICT, WRONG, fail, moment
 from streams.cli.progress import counting, working
 from streams.files.lines import STDIN, InputError
@@ -112,5 +112,5 @@ def replay_files(settings: Settings, files: list[tuple[Topic, Path]], at: str | 
         count for (_, outcome), count in engine.outcome_counts.items() if outcome == "accepted"
     )
     if report.count and not accepted:
-        typer.echo(f"error: none of {report.count:,} lines could be used", err=True)
+        typer.echo(f"error: {nothing_used(report)}", err=True)
     return Replayed(engine, finished, report.count, accepted)

@@ -27,7 +27,7 @@ from analyzer.whatif import (
     limits_worth_trying,
 )
 from streams.cli.arguments import alarm_type, as_milliseconds, as_number, as_percent, as_priority
-from streams.cli.bad_lines import bad_lines
+from streams.cli.bad_lines import bad_lines, nothing_used
 from streams.cli.console import STRICT, WRONG, Config, fail, load_settings, moment, show
 from streams.cli.later import Later, lazily
 from streams.cli.names import check_scope
@@ -408,7 +408,7 @@ def read(path: Path, mapping: Path | None) -> tuple[Recorded, int]:
     except InputError as error:
         fail(error)
     if report.count and not len(recorded):
-        fail(f"none of {report.count:,} lines could be used", STRICT)
+        fail(nothing_used(report), STRICT)
     return recorded, report.count
 
 
