@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import types
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin
 
 import annotated_types
-import yaml
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from analyzer.model import Action, Levels, Milliseconds
 from reference import markdown
 from reference.markdown import code, codes
+from streams.setting_table import LEVEL, PREFIX, entries, spelled, value_of
 from streams.settings import (
     Duration,
     FacilityCalendarSettings,
@@ -27,14 +25,11 @@ from streams.settings import (
     TimeZone,
 )
 
-ENVIRONMENT = Settings.model_config["env_prefix"] or ""
-NESTED = Settings.model_config["env_nested_delimiter"] or ""
-
 LEVELS = '{"ICU": {"beds": {"elevated": {"enter": 2, "leave": 2}}}}'
 INTRODUCTION = f"""
 A setting can be given in three places: as an option of the command, as an environment variable, or
 in the file that `--config` names. The first of these that has it counts. The file is YAML. A dot in
-the name of a setting is one level in the file and `{NESTED}` in the variable:
+the name of a setting is one level in the file and `{LEVEL}` in the variable:
 
 ```yaml
 broker: kafka-1:9092,kafka-2:9092
@@ -48,8 +43,8 @@ policy:
 ```
 
 ```sh
-{ENVIRONMENT}WEB__PORT=9465
-{ENVIRONMENT}POLICY__OVERLOAD__UNITS='{LEVELS}'
+{PREFIX}WEB__PORT=9465
+{PREFIX}POLICY__OVERLOAD__UNITS='{LEVELS}'
 ```
 
 - Durations are a whole number and a unit: `250ms`, `15s`, `10m`, `12h`, `7d`. In a variable, lists
@@ -92,11 +87,6 @@ GROUPS = {
         "Policy: findings",
         "When a pattern drives an alarm type. Shares are fractions of 1.",
     ),
-}
-
-MEANING = {
-    "policy.windows": "Lengths of the sliding windows. 10 min is the interval of ISA-18.2 rates, "
-    "2 h the exposure of Bonafide 2015, and 12 h a shift.",
 }
 
 HORIZON = (
@@ -158,7 +148,18 @@ class Setting:
 
 def settings() -> list[Setting]:
     """Every setting, in the order of the program's own table."""
-    return [*_of(Settings, Defaults().model_dump(mode="json"), "")]
+    defaults = Defaults().model_dump(mode="json")
+    return [
+        Setting(
+            one.name,
+            one.variable,
+            _kind(one.hint),
+            spelled(value_of(defaults, one.name)),
+            BOUNDS.get(one.name) or (_bounds(one.field) if one.field else ""),
+            one.meaning,
+        )
+        for one in entries(Settings)
+    ]
 
 
 def page() -> str:
@@ -179,49 +180,6 @@ def _entry(of: Setting) -> str:
         f"### {code(of.name)}\n\n{markdown.sentence(of.meaning)}\n\n"
         f"Type: {of.kind}{bounds}; {default}.  \nVariable: {code(of.variable)}"
     )
-
-
-def _of(model: type[Any], defaults: dict[str, Any], prefix: str) -> Iterator[Setting]:
-    """The settings of a pydantic model, or of a dataclass with documented fields."""
-    hints = get_type_hints(model, include_extras=True)
-    described = documentation(model) if is_dataclass(model) else {}
-    models: dict[str, FieldInfo] = getattr(model, "model_fields", {})
-    for name in models or [one.name for one in fields(model)]:
-        path, hint, field = prefix + name, hints[name], models.get(name)
-        if get_origin(hint) is Annotated and is_dataclass(get_args(hint)[0]):
-            hint = get_args(hint)[0]
-        if (is_dataclass(hint) and hint is not Levels) or _is_model(hint):
-            yield from _of(hint, defaults[name], path + ".")
-            continue
-        variable = ENVIRONMENT + path.replace(".", NESTED).upper()
-        meaning = MEANING.get(path) or (field and field.description) or described[name]
-        bounds = BOUNDS.get(path) or (_bounds(field) if field else "")
-        yield Setting(path, variable, _kind(hint), _spelled(defaults.get(name)), bounds, meaning)
-
-
-def _is_model(hint: Any) -> bool:
-    return isinstance(hint, type) and issubclass(hint, BaseModel)
-
-
-def _spelled(value: Any) -> str:
-    """
-    >>> _spelled(["10m", "1h"]), _spelled("5s"), _spelled(None)
-    ('[10m, 1h]', '5s', 'null')
-    >>> _spelled({"elevated": None, "overloaded": {"enter": 10.0, "leave": 4.0}})
-    '{overloaded: {enter: 10, leave: 4}}'
-    """
-    return (
-        yaml.safe_dump(_plain(value), default_flow_style=True, width=1000, sort_keys=False)
-        .removesuffix("...\n")
-        .strip()
-    )
-
-
-def _plain(value: Any) -> Any:
-    """Without levels that are None, and with whole numbers as integers."""
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items() if one is not None}
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _bounds(field: FieldInfo) -> str:
@@ -264,23 +222,3 @@ def _kind(hint: Any) -> str:
         str: "text",
         SecretStr: "text",
     }[hint]
-
-
-def documentation(of: type[Any]) -> dict[str, str]:
-    """The text below each field of a dataclass.
-
-    >>> documentation(Policy)["min_classified"]
-    'With fewer classified alarms than this, a ratio is absent (our own).'
-    """
-    (tree,) = ast.parse(inspect.getsource(of)).body
-    assert isinstance(tree, ast.ClassDef)
-    found: dict[str, str] = {}
-    for field, text in zip(tree.body, tree.body[1:], strict=False):
-        if (
-            isinstance(field, ast.AnnAssign)
-            and isinstance(field.target, ast.Name)
-            and isinstance(text, ast.Expr)
-        ):
-            assert isinstance(text.value, ast.Constant)
-            found[field.target.id] = " ".join(str(text.value.value).split())
-    return found

@@ -4,6 +4,7 @@ YAML file, in this order of precedence.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from datetime import time as time_of_day
@@ -34,6 +35,14 @@ from streams.formats.calendars import DAY_AND_NIGHT, Calendar, Calendars
 from streams.formats.times import parse_duration, show_duration
 from streams.paging_settings import AlertmanagerSettings, PagingSettings
 from streams.policy_settings import Spelled
+from streams.setting_table import (
+    LEVEL,
+    PREFIX,
+    entries,
+    nearest,
+    unknown_variables,
+    variable,
+)
 
 
 class SettingsError(Exception):
@@ -241,8 +250,8 @@ class Settings(BaseSettings):
     """All settings. Durations are written as 15s, 10m, 12h."""
 
     model_config = SettingsConfigDict(
-        env_prefix="ALARM_FATIGUE_",
-        env_nested_delimiter="__",
+        env_prefix=PREFIX,
+        env_nested_delimiter=LEVEL,
         extra="forbid",
         validate_default=True,
     )
@@ -330,6 +339,7 @@ def input_topics() -> tuple[Topic, ...]:
 def load(path: Path | None = None, **overrides: Any) -> Settings:
     """The effective settings; `overrides` that are None do not override. Raises `SettingsError`."""
     content = _read(path) if path else {}
+    _refuse_unknown_variables()
 
     class FromFile(Settings):
         @classmethod
@@ -353,9 +363,21 @@ def load(path: Path | None = None, **overrides: Any) -> Settings:
         raise SettingsError("; ".join(_explain(one) for one in error.errors())) from None
 
 
+def _refuse_unknown_variables() -> None:
+    """A variable with a typing error would otherwise silently leave a default in force."""
+    if not any(name.upper().startswith(PREFIX) for name in os.environ):
+        return
+    names = [one.name for one in entries(Settings)]
+    if unknown := unknown_variables(os.environ, names):
+        variables = list(map(variable, names))
+        raise SettingsError(
+            "; ".join(f"{one}: no such setting{nearest(one, variables)}" for one in unknown)
+        )
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_bytes())
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -373,7 +395,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _explain(error: Any) -> str:
     parts = [str(part) for part in error["loc"]]
     message = (
-        "no such setting"
+        f"no such setting{nearest('.'.join(parts), [one.name for one in entries(Settings)])}"
         if error["type"] == "extra_forbidden"
         else error["msg"].removeprefix("Value error, ")
     )

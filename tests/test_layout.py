@@ -86,8 +86,9 @@ LEVELS = {
         {"engine"},
     ],
     "streams": [
-        {"logs", "formats"},
-        {"policy_settings", "paging_settings"},
+        {"extras", "logs", "formats"},
+        {"policy_settings", "setting_table", "paging_settings"},
+        {"setting_origins"},
         {"settings"},
         {"pseudonyms", "kafka"},
         {"dev", "partitions"},

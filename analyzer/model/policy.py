@@ -208,6 +208,9 @@ class Policy:
     """How facts become numbers."""
 
     windows: dict[str, Milliseconds] = field(default_factory=lambda: dict(DEFAULT_WINDOWS))
+    """Lengths of the sliding windows. 10 min is the interval of ISA-18.2 rates, 2 h the exposure of
+    Bonafide 2015, and 12 h a shift.
+    """
     action_window: Milliseconds = 5 * MINUTE
     """How long after an alarm's end an intervention or consultation still counts as a response to
     it (Görges 2009, Anesth Analg).

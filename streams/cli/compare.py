@@ -11,6 +11,7 @@ import typer
 from analyzer.whatif import Scope, TooShort
 from streams.cli.arguments import alarm_type, as_percent, as_priority
 from streams.cli.console import STRICT, WRONG, fail, moment, show
+from streams.cli.names import check_name, check_scope
 from streams.cli.tune import Episodes, Mapped, read
 from streams.files.comparing import compared, words
 
@@ -95,6 +96,9 @@ def compare(
     else:
         when = moment(at, "--at")
     recorded, malformed = read(episodes, mapping)
+    check_scope(recorded, scope)
+    for name in control or ():
+        check_name(name, "--control", {unit for _, unit in recorded.units})
     try:
         found = compared(recorded, scope, when, days, control, sure, expected)
     except TooShort as error:

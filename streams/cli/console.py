@@ -1,29 +1,17 @@
-"""Shared by the commands: one-line errors, options, times, progress bars, sending to Kafka."""
+"""Shared by the commands: one-line errors, common options, times, sending to Kafka."""
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
 
-from analyzer import TOPICS
-from streams.formats.codec import to_json
+from streams.formats.texts import printable
 from streams.formats.times import parse_duration, parse_time
 from streams.settings import Settings, SettingsError, load
 
@@ -43,8 +31,19 @@ Broker = Annotated[
 ]
 
 
+class Switch(StrEnum):
+    on = "on"
+    off = "off"
+
+
+Pseudonyms = Annotated[
+    Switch | None,
+    typer.Option("--pseudonyms", help="Show clinicians under pseudonyms; off shows their ids."),
+]
+
+
 def fail(error: object, status: int = FAILED) -> NoReturn:
-    typer.echo(f"error: {error}", err=True)
+    typer.echo(f"error: {printable(str(error))}", err=True)
     raise typer.Exit(status)
 
 
@@ -55,14 +54,21 @@ def load_settings(config: Path | None, **overrides: Any) -> Settings:
         fail(error)
 
 
+def shown_as(pseudonyms: Switch | None) -> bool | None:
+    """What `--pseudonyms` sets; None: what other settings say."""
+    return None if pseudonyms is None else pseudonyms is Switch.on
+
+
 def show(found: Any, lines: Iterable[str], as_json: bool) -> None:
     """An answer on standard output: as one JSON object, or in `lines`."""
+    from streams.formats.codec import to_json
+
     if as_json:
         sys.stdout.buffer.write(to_json(found) + b"\n")
         sys.stdout.buffer.flush()
     else:
         for line in lines:
-            typer.echo(line)
+            typer.echo(printable(line))
 
 
 def moment(text: str, option: str) -> int:
@@ -81,44 +87,15 @@ def duration(text: str, option: str) -> int:
         fail(f"{option}: {error}", WRONG)
 
 
-@contextmanager
-def counted(what: str, total: int | None) -> Iterator[Callable[[], None]]:
-    """A progress bar on standard error; call it once a record."""
-    with _bar(MofNCompleteColumn()) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda: progress.advance(task)
-
-
-@contextmanager
-def timed(what: str, start: int, duration: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar on standard error; call it with the position, from `start` on."""
-    with _bar(TaskProgressColumn()) as progress:
-        task = progress.add_task(what, total=duration)
-        shown = 0.0
-
-        def update(now: int) -> None:
-            nonlocal shown
-            if (moment := time.monotonic()) - shown > 0.1:  # drawing costs more than a record
-                shown = moment
-                progress.update(task, completed=now - start)
-
-        yield update
-        progress.update(task, completed=duration)
-
-
-def _bar(measure: ProgressColumn) -> Progress:
-    """Disabled if standard error is not a terminal."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), measure, TimeElapsedColumn())
-    return Progress(*columns, console=console, disable=not console.is_terminal)
-
-
 def send(
     settings: Settings, messages: Iterable[Any], speed: float | None, sent: Callable[[], object]
 ) -> int:
     """Check the topics, publish `messages`, and return how many were delivered."""
+    import asyncio
+
+    from analyzer import TOPICS
+    from streams.files.lines import InputError
     from streams.files.publish import PublishError, publish, warned
-    from streams.files.replay import InputError
     from streams.kafka.topics import Topics, TopicsError
 
     try:
@@ -132,7 +109,11 @@ def send(
             )
         now = round(time.time() * 1000)
         checked = warned(
-            messages, keeping, now, settings, lambda line: typer.echo(f"warning: {line}", err=True)
+            messages,
+            keeping,
+            now,
+            settings,
+            lambda line: typer.echo(f"warning: {printable(line)}", err=True),
         )
         return asyncio.run(publish(settings, checked, speed, sent))
     except (PublishError, TopicsError, InputError) as error:

@@ -11,8 +11,9 @@ from typing import Annotated, Any, cast
 import typer
 from rich.console import Console
 
-from streams.cli.console import INTERRUPTED, WRONG, fail, load_settings, moment, send, timed
+from streams.cli.console import INTERRUPTED, WRONG, fail, load_settings, moment, send
 from streams.cli.console import duration as as_duration
+from streams.cli.progress import timed
 from streams.settings import Settings
 from streams.simulator.calibration import PROFILES, ProfileName
 from streams.simulator.hospital import Ward

@@ -10,6 +10,7 @@ import typer
 
 from analyzer import TOPICS, Command, Topic
 from streams.cli.console import WRONG, Broker, Config, fail, load_settings
+from streams.formats.texts import printable
 
 if TYPE_CHECKING:
     from streams.formats.control import Control
@@ -109,9 +110,9 @@ def _command(
                 "the command anyway)"
             )
         for line in _found(tail.facilities.get(name, {}), control):
-            typer.echo(line)
+            typer.echo(printable(line))
         for line in _effect(tail.facilities.get(name, {}), control, tail):
-            typer.echo(line)
+            typer.echo(printable(line))
         if dry_run:
             typer.echo(f"Nothing was sent: --dry-run. {_places(tail)}")
             return

@@ -9,8 +9,12 @@ from typing import Annotated
 import typer
 
 from analyzer import Engine, Finished, Topic
-from streams.cli.console import WRONG, fail, moment
-from streams.files import replay as replaying
+from streams.cli.bad_lines import bad_lines, nothing_used
+from streams.cli.console import STRICT, WRONG, fail, moment
+from streams.cli.progress import counting, working
+from streams.files.lines import STDIN, InputError
+from streams.files.replay import read_into
+from streams.files.survey import Survey
 from streams.settings import Settings
 
 Alarms = Annotated[
@@ -51,11 +55,20 @@ Strict = Annotated[bool, typer.Option("--strict", help="Exit status 3 if any lin
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """An engine as of `--at`, the episodes finished then, and the number of malformed lines."""
+    """An engine as of `--at`, the episodes finished then, and the numbers of malformed and accepted
+    lines.
+    """
 
     engine: Engine
     finished: Finished
     malformed: int
+    accepted: int
+
+    def status(self, strict: bool) -> int:
+        """The exit status of a command that has answered: also without `--strict` not 0 where
+        nothing at all could be used.
+        """
+        return STRICT if self.malformed and (strict or not self.accepted) else 0
 
 
 def recorded_files(
@@ -69,12 +82,12 @@ def recorded_files(
         ("labels", labels),
     ]
     files = [(topic, path) for topic, path in named if path is not None]
-    if sum(path == replaying.STDIN for _, path in files) > 1:
+    if sum(path == STDIN for _, path in files) > 1:
         fail("-: only one file can be read from standard input", WRONG)
     if not files:
         fail("expected at least one file (--alarms, --assignments, --responses, --labels)", WRONG)
     for _, path in files:  # before any is read or sent
-        if path != replaying.STDIN and not path.is_file():
+        if path != STDIN and not path.is_file():
             fail(
                 f"{path}: "
                 f"{'expected a file, found a directory' if path.is_dir() else 'no such file'}"
@@ -83,17 +96,21 @@ def recorded_files(
 
 
 def replay_files(settings: Settings, files: list[tuple[Topic, Path]], at: str | None) -> Replayed:
-    """Read `files` into an engine; malformed lines are reported on standard error."""
-    engine, malformed = Engine(settings.policy), 0
-
-    def report(line: replaying.BadLine) -> None:
-        nonlocal malformed
-        malformed += 1
-        typer.echo(f"malformed: {line}", err=True)
-
+    """Read `files` into an engine; report malformed and suspicious lines on standard error."""
+    engine, survey = Engine(settings.policy), Survey()
     now = None if at is None else moment(at, "--at")
     try:
-        replaying.read_into(engine, files, settings.max_record_bytes, report)
-    except replaying.InputError as error:
+        with counting("reading") as progress, bad_lines() as report:
+            read_into(engine, files, settings.max_record_bytes, report, survey, progress)
+    except InputError as error:
         fail(error)
-    return Replayed(engine, engine.advance(now), malformed)
+    for line in survey.words():
+        typer.echo(f"warning: {line}", err=True)
+    with working("computing"):
+        finished = engine.advance(now)
+    accepted = sum(
+        count for (_, outcome), count in engine.outcome_counts.items() if outcome == "accepted"
+    )
+    if report.count and not accepted:
+        typer.echo(f"error: {nothing_used(report)}", err=True)
+    return Replayed(engine, finished, report.count, accepted)

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from streams.cli.console import STRICT, WRONG, Config, fail, load_settings
+from streams.cli.console import WRONG, Config, fail, load_settings
 from streams.cli.files import (
     Alarms,
     Assignments,
@@ -25,9 +25,11 @@ from streams.cli.files import (
     recorded_files,
     replay_files,
 )
+from streams.cli.names import check_place
+from streams.cli.progress import working
 from streams.files.findings import MOST, TOP, document, words, written
+from streams.http.credentials import token_of
 from streams.http.finder import longest
-from streams.http.guard import token_of
 from streams.settings import SettingsError, WebSettings
 
 WORKER_SECONDS = 60.0
@@ -98,7 +100,9 @@ def findings(
         answer = _ask(
             worker, {name: value for name, value in asked.items() if value is not None}, token_file
         )
-        malformed = 0
+        status = 0
+        if facility is not None or unit is not None:
+            _check_place_of_worker(worker, answer, facility, unit, token_file)
     else:
         if alarms is None:
             fail("expected --alarms FILE, or --worker URL", WRONG)
@@ -110,16 +114,36 @@ def findings(
         replayed = replay_files(
             settings, recorded_files(alarms, assignments, responses, labels), at
         )
-        units = replayed.engine.evidence(policy.windows[window]).findings(top)
+        with working("measuring"):
+            units = replayed.engine.evidence(policy.windows[window]).findings(top)
+        if facility is not None or unit is not None:
+            held = replayed.engine.measure().units
+            with_alarms = ((one.facility, one.unit) for one in units)
+            known = [*zip(held.facility, held.unit, strict=True), *with_alarms]
+            check_place(facility, unit, known)
         answer = document(list(written(units, window, policy)), window, policy, facility, unit, top)
-        malformed = replayed.malformed
+        status = replayed.status(strict)
     if as_json:
         sys.stdout.buffer.write(answer)
         sys.stdout.buffer.flush()
     else:
         _show(answer)
-    if malformed and strict:
-        raise typer.Exit(STRICT)
+    if status:
+        raise typer.Exit(status)
+
+
+def _check_place_of_worker(
+    worker: str, answer: bytes, facility: str | None, unit: str | None, token_file: Path | None
+) -> None:
+    """If a worker found nothing, end with an error unless it has such a facility and unit."""
+    try:
+        if json.loads(answer)["units"]:
+            return
+        known = json.loads(_ask(worker, {"top": "1"}, token_file))["units"]
+        places = [(one["facility"], one["unit"]) for one in known]
+    except (ValueError, KeyError, TypeError):
+        return  # `_show` says that this is no worker
+    check_place(facility, unit, places)
 
 
 def _ask(worker: str, asked: dict[str, str], token_file: Path | None) -> bytes:
@@ -136,12 +160,26 @@ def _ask(worker: str, asked: dict[str, str], token_file: Path | None) -> bytes:
         fail(str(error).replace("web.token_file", "--token-file"))
     request = urllib.request.Request(f"{address}?{urlencode(asked)}", headers=headers)  # noqa: S310  # checked above
     try:
-        with urllib.request.urlopen(request, timeout=WORKER_SECONDS) as found:  # noqa: S310
+        with urllib.request.build_opener(_NoRedirects).open(
+            request, timeout=WORKER_SECONDS
+        ) as found:
             return bytes(found.read())
     except urllib.error.HTTPError as error:
+        if (elsewhere := error.headers.get("Location")) is not None:
+            fail(
+                f"{address}: is redirected to {elsewhere}, which was not followed: it would get "
+                "the token; give the worker's own address"
+            )
         fail(f"{address}: {_reason(error)}")
     except (OSError, ValueError) as error:
         fail(f"{address}: {getattr(error, 'reason', error)}")
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirect may lead to another host, which must not learn the token."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
 
 
 def _reason(error: urllib.error.HTTPError) -> str:

@@ -23,12 +23,12 @@ from streams.cli.console import (
     WRONG,
     Broker,
     Config,
-    counted,
     fail,
     load_settings,
     moment,
-    timed,
 )
+from streams.cli.progress import counted, timed
+from streams.formats.texts import printable
 from streams.formats.times import parse_duration
 
 REASONS = [one for one in OUTCOMES if one not in ("accepted", "duplicate")]
@@ -324,14 +324,3 @@ def _time(stamp: int) -> str:
         return datetime.fromtimestamp(stamp / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (ValueError, OverflowError, OSError):  # a producer may set any time
         return str(stamp)
-
-
-def printable(text: str) -> str:
-    """`text` in one line that cannot control a terminal.
-
-    >>> printable("bed 1\\x1b[2J")
-    'bed 1\\\\x1b[2J'
-    """
-    return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
-    )

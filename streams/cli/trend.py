@@ -29,10 +29,12 @@ from analyzer.whatif import (
     faithful,
 )
 from streams.cli.arguments import alarm_type, as_milliseconds, as_number
+from streams.cli.bad_lines import bad_lines
 from streams.cli.console import FAILED, WRONG, fail, show
+from streams.cli.progress import counting
 from streams.cli.tune import Episodes, Mapped, read
+from streams.files.lines import BadLine, InputError, lines
 from streams.files.mapping import Table, csv_rows, parquet_rows
-from streams.files.replay import InputError, lines
 from streams.files.tune_words import lost_words
 from streams.files.tuning import risk_fields, type_fields
 from streams.formats.codec import detail
@@ -207,38 +209,33 @@ def words(found: dict[str, Any]) -> list[str]:
 
 def _read(path: Path, source: str) -> tuple[Trend, int]:
     """The readings of a source, and the number of malformed rows (reported on standard error)."""
-    malformed = 0
     columns: list[list[Any]] = [[] for _ in _NAMES]
-
-    def report(number: int, detail: str) -> None:
-        nonlocal malformed
-        malformed += 1
-        typer.echo(f"malformed: {path}:{number}: {detail}", err=True)
-
     try:
-        rows = _rows(path)
-        while some := list(islice(rows, _AT_ONCE)):
-            for number, make in some:
-                try:
-                    reading = make()
-                except msgspec.ValidationError as error:
-                    report(number, detail(str(error)))
-                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                    report(number, "value: expected JSON")
-                else:
-                    if not 0 <= reading.at <= LATEST:
-                        report(number, "at: expected a time from 1970 to 2100")
-                    elif reading.source == source:
-                        for column, one in zip(
-                            columns, msgspec.structs.astuple(reading), strict=True
-                        ):
-                            column.append(one)
+        with counting("reading") as progress, bad_lines() as report:
+            rows = _rows(path)
+            while some := list(islice(rows, _AT_ONCE)):
+                for number, make in some:
+                    try:
+                        reading = make()
+                    except msgspec.ValidationError as error:
+                        report(BadLine(path, number, detail(str(error))))
+                    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                        report(BadLine(path, number, "value: expected JSON"))
+                    else:
+                        if not 0 <= reading.at <= LATEST:
+                            report(BadLine(path, number, "at: expected a time from 1970 to 2100"))
+                        elif reading.source == source:
+                            for column, one in zip(
+                                columns, msgspec.structs.astuple(reading), strict=True
+                            ):
+                                column.append(one)
+                progress(len(some))
     except InputError as error:
         fail(error, FAILED)
     facility, unit, bed, _, at, value = columns
     return Trend.of(
         facility, unit, bed, at, [np.nan if one is None else one for one in value]
-    ), malformed
+    ), report.count
 
 
 def _rows(path: Path) -> Iterator[tuple[int, Callable[[], _Reading]]]:

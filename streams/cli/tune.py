@@ -27,10 +27,14 @@ from analyzer.whatif import (
     limits_worth_trying,
 )
 from streams.cli.arguments import alarm_type, as_milliseconds, as_number, as_percent, as_priority
-from streams.cli.console import STRICT, WRONG, Config, fail, load_settings, moment, show, timed
+from streams.cli.bad_lines import bad_lines, nothing_used
+from streams.cli.console import STRICT, WRONG, Config, fail, load_settings, moment, show
+from streams.cli.later import Later, lazily
+from streams.cli.names import check_scope
+from streams.cli.progress import timed, working
+from streams.files.lines import STDIN, BadLine, InputError, content
+from streams.files.lines import lines as numbered_lines
 from streams.files.recorded import read_episodes
-from streams.files.replay import STDIN, BadLine, InputError
-from streams.files.replay import lines as numbered_lines
 from streams.files.tune_words import words
 from streams.files.tuning import Wanted, evaluated, searched, searched_each
 from streams.formats.codec import Malformed, decode, to_json
@@ -42,7 +46,18 @@ HOLDOFFS = (5, 10, 15, 20, 30, 45, 60, 90, 120)
 LIMITS = 8
 """How many limits a search tries if none are given."""
 
-tune_app = typer.Typer(invoke_without_command=True)
+tune_app = typer.Typer(
+    cls=lazily(
+        {
+            "trend": Later(
+                "streams.cli.trend:trend",
+                "Derive alarms from recorded readings, under the current setting and under another "
+                "one.",
+            )
+        }
+    ),
+    invoke_without_command=True,
+)
 T = TypeVar("T")
 
 Episodes = Annotated[
@@ -242,6 +257,7 @@ def tune(
     if each_type and not search:
         fail("--each-type: needs --search", WRONG)
     recorded, malformed = read(episodes, mapping)
+    check_scope(recorded, scope)
     try:
         if search:
             if grid_limits is None:
@@ -331,14 +347,7 @@ def apply_(
         decision = Decision(
             at=moment(at, "--at"), owner=owner, review_on=review, change_control=change_control
         )
-        written = (
-            to_json(
-                record(
-                    sys.stdin.buffer.read() if answer == STDIN else answer.read_bytes(), decision
-                )
-            )
-            + b"\n"
-        )
+        written = to_json(record(content(answer), decision)) + b"\n"
         if out is not None:
             out.write_bytes(written)
     except ChangeError as error:
@@ -359,11 +368,12 @@ def _duty(recorded: Recorded, path: Path, config: Path | None) -> Duty:
     settings = load_settings(config)
     found = []
     try:
-        for number, line in numbered_lines(path):
-            try:
-                found.append(cast("Assignment", decode("assignments", line)))
-            except Malformed as error:
-                typer.echo(f"malformed: {BadLine(path, number, str(error))}", err=True)
+        with bad_lines() as report:
+            for number, line in numbered_lines(path):
+                try:
+                    found.append(cast("Assignment", decode("assignments", line)))
+                except Malformed as error:
+                    report(BadLine(path, number, str(error)))
         if not any(one.clinician in known for one in found):
             pseudonym = pseudonyms(settings)
             found = [replace(one, clinician=pseudonym(one.clinician)) for one in found]
@@ -392,18 +402,14 @@ def read(path: Path, mapping: Path | None) -> tuple[Recorded, int]:
     """Recorded alarms, and the number of malformed lines (reported on standard error)."""
     if path != STDIN and not path.is_file():
         fail(f"{path}: {'expected a file, found a directory' if path.is_dir() else 'no such file'}")
-    malformed = 0
-
-    def report(line: BadLine) -> None:
-        nonlocal malformed
-        malformed += 1
-        typer.echo(f"malformed: {line}", err=True)
-
     try:
-        recorded = read_episodes(path, report, mapping)
+        with working("reading"), bad_lines() as report:
+            recorded = read_episodes(path, report, mapping)
     except InputError as error:
         fail(error)
-    return recorded, malformed
+    if report.count and not len(recorded):
+        fail(nothing_used(report), STRICT)
+    return recorded, report.count
 
 
 def _given(text: str | None, read_as: Callable[[str, str], T], option: str) -> T | None:

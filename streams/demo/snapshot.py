@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from analyzer import MEASURES, STATES, Reason
 from streams.metrics.definitions import PREFIX
 
 
@@ -27,6 +28,8 @@ class UnitRow:
     unassigned_1h: int
     state: int
     """Index into `STATES`."""
+    reasons: tuple[Reason, ...] = ()
+    """What raised the state, with the values of that time."""
 
     @property
     def rate(self) -> float | None:
@@ -82,6 +85,7 @@ def read(exposition: str, facility: str) -> Snapshot:
             int(found["unit_open_alarms", unit]),
             int(found["unit_unassigned_alarms", unit, "", "1h"]),
             int(found["unit_overload_state", unit]),
+            found.reasons(unit),
         )
         for unit, _ in found.holders("unit_open_alarms")
     ]
@@ -124,7 +128,8 @@ class _Found:
                 ):
                     key = _padded(
                         name.removeprefix(PREFIX),
-                        *(labels.get(label, "") for label in ("unit", "clinician", "window")),
+                        *(labels.get(label, "") for label in ("unit", "clinician")),
+                        labels.get("window", labels.get("measure", "")),
                     )
                     self._values[key] = self._values.get(key, 0.0) + value
 
@@ -133,6 +138,16 @@ class _Found:
 
     def get(self, key: tuple[str, ...]) -> float | None:
         return self._values.get(_padded(*key))
+
+    def reasons(self, unit: str) -> tuple[Reason, ...]:
+        """Why a unit is not normal; nothing if it is."""
+        state = STATES[int(self["unit_overload_state", unit])]
+        return tuple(
+            Reason(measure, value, state, limit)
+            for measure in MEASURES
+            if (value := self.get(("unit_overload_reason", unit, "", measure))) is not None
+            and (limit := self.get(("unit_overload_limit", unit, "", measure))) is not None
+        )
 
     def holders(self, name: str) -> list[tuple[str, str]]:
         """Unit and clinician of every sample of a metric without windows."""

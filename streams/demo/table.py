@@ -1,7 +1,7 @@
 """Table: a snapshot as a table for a terminal of any size, or as plain lines.
 
-Colours are those of Okabe and Ito, which colour-blind people can tell apart. They mark the words;
-the words alone carry the meaning, in the terminal's own colour.
+Colours are those of Okabe and Ito, which colour-blind people can tell apart. They mark shapes and
+words, which carry the meaning alone.
 
 The worker computes the overload states by the limits of its policy. These are based on
 ISA-18.2-2016 and EEMUA 191 (made for control rooms; nothing equivalent is published for wards);
@@ -18,7 +18,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from analyzer import STATES
+from analyzer import STATES, in_words
 from streams.demo.snapshot import ClinicianRow, Snapshot, UnitRow
 
 TOO_FEW = "too few"
@@ -27,8 +27,12 @@ WIDE = 100
 """Columns that the full table needs. With fewer, gaps are narrower and pseudonyms shorter."""
 _HEADER_LINES = 2  # of either table
 _GAPS = 3  # blank lines, where there is room
+_LEAST = 3  # clinicians that take precedence over the reasons of units
 COLOURS = ("#009E73", "#E69F00", "#D55E00")
-"""The colours of `STATES`."""
+"""The colours of `STATES`. A terminal of 16 colours shows the last two alike."""
+MARKS = ("●", "▲", "■")
+"""The shapes of `STATES`, as on the page."""
+NEXT = "bring in help, or move beds to colleagues with room"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,10 @@ def render(
     head, caption = _head(snapshot, status, width), _caption(width)
     room = height - len(head) - len(caption) - 2 * _HEADER_LINES - len(snapshot.units)
     rows = snapshot.clinicians
+    needs = _needs(snapshot.units, status, width)
+    if room - len(needs) < min(len(rows), _LEAST):
+        needs = []
+    room -= len(needs)
     gap = [Text()] if room >= len(rows) + _GAPS else []
     note = []
     if len(rows) > room:
@@ -73,6 +81,7 @@ def render(
         *head,
         *gap,
         _unit_table(snapshot.units, wide),
+        *needs,
         *gap,
         _clinician_table(rows, wide),
         *note,
@@ -112,8 +121,8 @@ def _clock(snapshot: Snapshot) -> str:
 
 def _caption(width: int) -> list[Text]:
     states = [
-        Text.assemble(("● ", colour), (state, "dim"))
-        for state, colour in zip(STATES, COLOURS, strict=True)
+        Text.assemble((f"{mark} ", colour), (state, "dim"))
+        for mark, state, colour in zip(MARKS, STATES, COLOURS, strict=True)
     ]
     load = [
         Text("Load: alarms per clinician in 10 min, and overload state:", "dim"),
@@ -128,6 +137,25 @@ def _caption(width: int) -> list[Text]:
     for line in rest:
         line.style = "dim"
     return [*_flow(load, width), *rest]
+
+
+def _needs(rows: Sequence[UnitRow], status: Status, width: int) -> list[Text]:
+    """Why units are not normal, those in the worst state first, and what to do next."""
+    troubled = sorted((one for one in rows if one.state), key=lambda one: (-one.state, one.unit))
+    if not troubled:
+        return []
+    lines = []
+    for one in troubled:
+        words = [Text(word) for word in f"{one.unit}: {_why(one)}".split()]
+        lines += _flow([Text(MARKS[one.state], COLOURS[one.state]), *words], width, " ")
+    page = status.address.removesuffix("metrics")
+    text = f"Next: {NEXT}. The page shows who has room: {page}"
+    return [*lines, *_flow([Text(word) for word in text.split()], width, " ")]
+
+
+def _why(row: UnitRow) -> str:
+    reasons = "; ".join(in_words(one, of_unit=True, rising=True) for one in row.reasons)
+    return f"{STATES[row.state]}{reasons and f', because it had {reasons}'}"
 
 
 def _flow(pieces: Sequence[Text], width: int, between: str = "  ") -> list[Text]:
@@ -220,7 +248,7 @@ def _table(wide: bool, *headers: str) -> Table:
 
 
 def _marked(state: int) -> Text:
-    return Text.assemble(("● ", COLOURS[state]), STATES[state])
+    return Text.assemble((f"{MARKS[state]} ", COLOURS[state]), STATES[state])
 
 
 def _share(share: float | None, unknown: str = TOO_FEW) -> Text:
@@ -244,9 +272,7 @@ def plain(snapshot: Snapshot, status: Status) -> Iterator[str]:
             else f"{of:.0%} non-actionable"
         )
         load = (
-            NOBODY
-            if row.rate is None
-            else f"{row.rate:.1f} per clinician in 10 min: {STATES[row.state]}"
+            NOBODY if row.rate is None else f"{row.rate:.1f} per clinician in 10 min: {_why(row)}"
         )
         people = f"{row.beds} beds, {row.clinicians} on duty"
         yield (

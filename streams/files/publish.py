@@ -9,7 +9,6 @@ import heapq
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,7 +16,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from analyzer import Topic
-from streams.files.replay import lines
+from streams.files.ordered import EARLIEST, Ordered
 from streams.formats.codec import Malformed, decode
 from streams.kafka.topics import BEFORE_MAX, DAY, LARGEST_RECORD, Keeping
 from streams.settings import Settings
@@ -44,8 +43,8 @@ class Message:
     timestamp: int | None = None
 
 
-def from_files(files: Iterable[tuple[Topic, Path]], sent_at: int) -> Iterator[Message]:
-    """The files' lines, merged by event time without changing the order within a file.
+def from_files(files: Iterable[Ordered], sent_at: int) -> Iterator[Message]:
+    """The files' lines, merged by event time.
 
     Each record gets the event time that its file has reached as its Kafka timestamp, as if it had
     been sent then; a worker would take recorded alarms under the time of sending for late ones.
@@ -55,20 +54,18 @@ def from_files(files: Iterable[tuple[Topic, Path]], sent_at: int) -> Iterator[Me
     return (
         message
         for _, _, message in heapq.merge(
-            *(_dated(number, topic, path, sent_at) for number, (topic, path) in enumerate(files)),
+            *(_dated(number, file, sent_at) for number, file in enumerate(files)),
             key=_due,
         )
     )
 
 
-def _dated(
-    number: int, topic: Topic, path: Path, sent_at: int
-) -> Iterator[tuple[int, int, Message]]:
-    latest = -(1 << 62)
-    for _, line in lines(path):
+def _dated(number: int, file: Ordered, sent_at: int) -> Iterator[tuple[int, int, Message]]:
+    latest = EARLIEST
+    for line in file:
         key = due = None
         try:
-            fact = decode(topic, line)
+            fact = decode(file.topic, line)
         except Malformed:
             key = _facility(line)
         else:
@@ -77,7 +74,7 @@ def _dated(
         yield (
             latest,
             number,
-            Message(topic, key, line, due, min(latest, sent_at) if latest > 0 else None),
+            Message(file.topic, key, line, due, min(latest, sent_at) if latest > 0 else None),
         )
 
 

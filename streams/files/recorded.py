@@ -13,8 +13,8 @@ import msgspec
 
 from analyzer.model import LATEST, MAX_ID_LENGTH, Class, Kind, Priority
 from analyzer.whatif import FIELDS, Recorded, Recorder
+from streams.files.lines import BadLine, InputError, batches, lines
 from streams.files.mapping import csv_rows, load_mapping, parquet_rows
-from streams.files.replay import BadLine, InputError, batches, lines
 from streams.formats.codec import Malformed, detail, milliseconds
 
 _LINES_AT_ONCE = 1 << 14

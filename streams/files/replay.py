@@ -4,14 +4,13 @@ or in the future.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from analyzer import ChangeRecord, Engine, Finished, Policy, Topic
+from analyzer import ChangeRecord, Columns, Engine, Finished, Policy, Topic
+from streams.files.lines import BadLine, batches, lines
+from streams.files.survey import Survey
 from streams.formats.codec import decode_slice, to_json
 from streams.formats.control import controls_among
 from streams.formats.sinks import encode_change, encode_episodes
@@ -20,64 +19,7 @@ from streams.metrics.exposition import END, Format, render
 from streams.metrics.library import as_metrics
 from streams.metrics.tables import Table, burden_tables, outcome_counts_table, watermark_table
 
-STDIN = Path("-")
 _LINES_AT_ONCE = 4096
-_BYTES_AT_ONCE = 1 << 24
-MAX_LINE_BYTES = 1 << 24
-"""Sixteen times the longest record that a broker accepts by default. The rest of a longer line is
-skipped.
-"""
-
-
-class InputError(Exception):
-    """A file that cannot be read. The message is one line."""
-
-
-@dataclass(frozen=True, slots=True)
-class BadLine:
-    """A malformed line: its position, and what was expected."""
-
-    path: Path
-    line: int
-    detail: str
-
-    def __str__(self) -> str:
-        return f"{'<stdin>' if self.path == STDIN else self.path}:{self.line}: {self.detail}"
-
-
-def lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines of a file, or of standard input for `-`, without blank ones.
-
-    A line is cut off after `MAX_LINE_BYTES`, so that memory is bounded; every decoder rejects it.
-    Raises `InputError`.
-    """
-    try:
-        source: Any = nullcontext(sys.stdin.buffer) if path == STDIN else path.open("rb")
-        with source as file:
-            number = 0
-            while line := file.readline(MAX_LINE_BYTES):
-                number += 1
-                rest = line
-                while len(rest) == MAX_LINE_BYTES and not rest.endswith(b"\n"):
-                    rest = file.readline(MAX_LINE_BYTES)
-                if stripped := line.strip():
-                    yield number, stripped
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
-
-
-def batches(numbered: Iterable[tuple[int, bytes]], most: int) -> Iterator[list[tuple[int, bytes]]]:
-    """The lines in batches of at most `most`, and of about `_BYTES_AT_ONCE`."""
-    some: list[tuple[int, bytes]] = []
-    size = 0
-    for one in numbered:
-        some.append(one)
-        size += len(one[1])
-        if len(some) == most or size > _BYTES_AT_ONCE:
-            yield some
-            some, size = [], 0
-    if some:
-        yield some
 
 
 def read_into(
@@ -85,33 +27,49 @@ def read_into(
     files: Iterable[tuple[Topic, Path]],
     max_bytes: int,
     report: Callable[[BadLine], None],
+    survey: Survey | None = None,
+    progress: Callable[[int], object] = lambda _: None,
 ) -> None:
-    """Take every line of `files` into the engine. Malformed lines are counted and reported."""
+    """Take every line of `files` into the engine. Malformed lines are counted and reported.
+
+    `survey` gets the facts, too; `progress` is called with how many lines were taken. Raises
+    `InputError`.
+    """
     for topic, path in files:
         for some in batches(lines(path), _LINES_AT_ONCE):
             numbers, values = zip(*some, strict=True)
-            for index, detail in _take(engine, topic, values, max_bytes):
+            for index, detail in _take(engine, topic, values, max_bytes, survey):
                 engine.count(topic, "malformed")
                 report(BadLine(path, numbers[index], detail))
+            progress(len(values))
 
 
 def _take(
-    engine: Engine, topic: Topic, values: Sequence[bytes], max_bytes: int
+    engine: Engine,
+    topic: Topic,
+    values: Sequence[bytes],
+    max_bytes: int,
+    survey: Survey | None,
 ) -> list[tuple[int, str]]:
     """Take values, and apply control records in their order. Returns the malformed values: index
     and detail.
     """
+
+    def take(columns: Columns) -> None:
+        outcomes = engine.take(topic, columns, None)
+        if survey is not None:
+            survey.take(topic, columns, outcomes)
+
     decoded, begin = decode_slice(topic, values, max_bytes), 0
     controls = list(controls_among(decoded.malformed, values, None)) if decoded.malformed else []
     for index, control in controls:
-        engine.take(topic, decode_slice(topic, values[begin:index], max_bytes).columns, None)
+        take(decode_slice(topic, values[begin:index], max_bytes).columns)
         engine.control(topic, control.control, control.facility, control.at)
         begin = index + 1
     if controls:
-        decoded_after = decode_slice(topic, values[begin:], max_bytes)
-        engine.take(topic, decoded_after.columns, None)
+        take(decode_slice(topic, values[begin:], max_bytes).columns)
     else:
-        engine.take(topic, decoded.columns, None)
+        take(decoded.columns)
     applied = {index for index, _ in controls}
     return [one for one in decoded.malformed if one[0] not in applied]
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from streams.extras import install
+
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"
 _CONFIG = {
     "font": "system-ui, sans-serif",
@@ -27,7 +29,7 @@ def svg(spec: dict[str, Any]) -> str:
         import vl_convert
     except ImportError:
         raise NoCharts(
-            "the plots of a report are not installed: pip install 'alarm-fatigue[report]'"
+            f"the plots of a report are not installed; run: {install('report')}"
         ) from None
     whole = {"$schema": "https://vega.github.io/schema/vega-lite/v5.json", "config": _CONFIG} | spec
     drawn: str = vl_convert.vegalite_to_svg(whole, vl_version="5.20")

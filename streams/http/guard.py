@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import re
-import ssl
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Awaitable, Callable
@@ -12,10 +11,11 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from streams.http.connection import ALLOWED
+from streams.http.credentials import token_of
 from streams.http.refusals import Refusals
 from streams.paging.links import PATH as TAKE
 from streams.paging.links import STYLE as TAKE_STYLE
-from streams.settings import LOOPBACK, SettingsError, WebSettings
+from streams.settings import LOOPBACK, WebSettings
 
 OPEN_PATHS = frozenset({"/healthz", "/ready"})
 """Service managers read these without a token; they hold no data about people."""
@@ -23,7 +23,6 @@ SIGNED_PATHS = frozenset({TAKE, TAKE_STYLE})
 """Whoever was paged opens these from a phone without a token: the link's signature is checked
 instead (`streams.http.taking`). One of them takes forms.
 """
-LEAST_TOKEN = 16  # characters
 
 HEADERS = {
     # Only our own files and interface, nothing inline, and no text as markup.
@@ -139,45 +138,6 @@ def _names_asked(request: web.Request) -> set[str] | None:
             return None
         names.add(found[1].strip("[]").lower())
     return names
-
-
-def token_of(settings: WebSettings) -> str | None:
-    """The token that readers must present; None if none is needed. Raises `SettingsError`."""
-    if settings.token_file is not None:
-        place = f"web.token_file: {settings.token_file}"
-        try:
-            token = settings.token_file.read_text().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{place}: {getattr(error, 'strerror', 'expected text')}") from None
-    elif settings.token is not None:
-        place, token = "web.token", settings.token.get_secret_value()
-    else:
-        return None
-    if len(token) < LEAST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
-        raise SettingsError(
-            f"{place}: expected {LEAST_TOKEN} or more ASCII characters without spaces"
-        )
-    return token
-
-
-def tls_of(settings: WebSettings) -> ssl.SSLContext | None:
-    """The TLS context to serve with; None for plain HTTP. Raises `SettingsError`."""
-    if settings.tls_cert_file is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file)
-    except OSError as error:  # ssl.SSLError is one
-        raise SettingsError(
-            f"web.tls_cert_file, web.tls_key_file: {error.strerror or error}"
-        ) from None
-    if settings.tls_client_ca_file is not None:
-        try:
-            context.load_verify_locations(settings.tls_client_ca_file)
-        except OSError as error:
-            raise SettingsError(f"web.tls_client_ca_file: {error.strerror or error}") from None
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
 
 
 def _shows(authorization: str, token: str) -> bool:

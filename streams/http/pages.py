@@ -18,6 +18,7 @@ import structlog
 from aiohttp import web
 from rich.console import Console
 
+from streams.formats.texts import printable
 from streams.formats.times import parse_rfc3339
 from streams.paging.tiers import TIERS
 from streams.paging.words import Clock, again_words, next_words
@@ -114,27 +115,31 @@ class Page:
     def _resolved_text(self, alert: Mapping[str, str]) -> str:
         """The text of a resolved alert, without the suggested action, which no longer applies."""
         if alert["alertname"].startswith("UnitOverload"):
-            return f"{self.unit}, {self.facility}: no longer overloaded"
+            where = f"{self.unit}, {self.facility}"
+            return f"{printable(where)}: no longer overloaded"
         return _what(alert)[:300]
 
 
 def page(payload: Any, clock: Clock | None = None) -> Page:
     """The page of a webhook payload of Alertmanager, version 4. Times are those of `clock`, or this
     machine's. Raises `ValueError`.
+
+    Names in its texts come from producers. Each text becomes one printable line, so that none
+    controls a terminal or looks like a line of ours.
     """
     try:
         by_status: dict[str, list[dict[str, str]]] = {"firing": [], "resolved": []}
         for alert in payload["alerts"]:
             by_status[alert["status"]].append(
-                {
-                    **alert["annotations"],
-                    "alertname": alert["labels"]["alertname"],
+                {name: printable(text) for name, text in alert["annotations"].items()}
+                | {
+                    "alertname": printable(alert["labels"]["alertname"]),
                     "startsAt": alert.get("startsAt", ""),
                 }
             )
         group = payload["groupLabels"]
         return Page(
-            payload["receiver"],
+            printable(payload["receiver"]),
             tuple(by_status["firing"]),
             tuple(by_status["resolved"]),
             group.get("facility", ""),

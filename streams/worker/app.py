@@ -18,10 +18,11 @@ from faust.web.drivers.aiohttp import Web
 
 from analyzer import TOPICS, Topic
 from streams.http.board import Board
+from streams.http.credentials import tls_of
 from streams.http.door import Door, new_runner
 from streams.http.finder import REUSE_SECONDS as FINDINGS_REUSE_SECONDS
 from streams.http.finder import Finder
-from streams.http.guard import guard, tls_of
+from streams.http.guard import guard
 from streams.http.refusals import Refusals
 from streams.http.standings import Names
 from streams.http.taking import add_taking

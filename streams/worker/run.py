@@ -12,7 +12,7 @@ from faust.worker import Worker as FaustWorker
 
 from analyzer import TOPICS
 from streams import logs
-from streams.http.guard import token_of
+from streams.http.credentials import token_of
 from streams.kafka.topics import Finding, Topics, TopicsError
 from streams.settings import Settings
 from streams.worker.app import create_app

@@ -14,8 +14,9 @@ from analyzer.model.policy import OverloadPolicy
 from reference import interface
 from reference.__main__ import OPENAPI, PAGES, rendered
 from reference.metrics import exposed
-from reference.settings import BOUNDS, NESTED, Setting, documentation, settings
+from reference.settings import BOUNDS, Setting, settings
 from streams.metrics.definitions import DEFINITIONS, PREFIX, SOURCES
+from streams.setting_table import LEVEL, documentation
 from streams.settings import Settings, SettingsError, load
 from tests.harness.rules import NAMES
 from tests.harness.site import FakeWorker, Site, simulated
@@ -246,7 +247,7 @@ def test_at_its_bounds_a_setting_is_taken(name: str, value: str, tmp_path: Path)
 def test_bounds_that_the_page_claims_are_tried() -> None:
     elsewhere = {"web.token", "paging.key_file"}  # tests of the guard, and of links
     assert BOUNDS.keys() - elsewhere <= BEYOND.keys()
-    assert all(NESTED not in one.name for one in SETTINGS)
+    assert all(LEVEL not in one.name for one in SETTINGS)
 
 
 def test_every_alert_is_on_the_page_of_alerts_with_its_runbook() -> None:

@@ -9,8 +9,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from streams.files.lines import BadLine, InputError
 from streams.files.recorded import read_episodes
-from streams.files.replay import BadLine, InputError
 from tests.fuzz.facts import CANARY
 
 _LONGEST = 2000

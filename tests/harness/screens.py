@@ -1,6 +1,6 @@
 """A page open in a browser.
 
-Screenshots are left in the folder that ALARM_FATIGUE_SCREENSHOTS names.
+Screenshots are left in the folder that ALARM_FATIGUE_TESTS_SCREENSHOTS names.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def viewport(size: str) -> Any:
 
 def kept(page: Page, name: str) -> None:
     """Save a screenshot, if a folder for them is set."""
-    if folder := os.environ.get("ALARM_FATIGUE_SCREENSHOTS"):
+    if folder := os.environ.get("ALARM_FATIGUE_TESTS_SCREENSHOTS"):
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 

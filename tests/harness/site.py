@@ -22,9 +22,10 @@ from analyzer.model.policy import HOUR, MINUTE
 from streams.formats.codec import decode, to_json
 from streams.health.health import Health
 from streams.http.board import Board
+from streams.http.credentials import tls_of
 from streams.http.door import Door, new_runner
 from streams.http.finder import Finder
-from streams.http.guard import guard, tls_of
+from streams.http.guard import guard
 from streams.http.refusals import Refusals
 from streams.http.standings import Names
 from streams.http.taking import add_taking

@@ -78,7 +78,9 @@ def test_findings_of_files_are_sentences_by_unit(tmp_path: Path) -> None:
     )
     assert len(chosen) == 3
     assert chosen[-1] == "  (1 type more)"
-    assert run("findings", *write(tmp_path, facts), "--facility", "G").out == b"no alarms\n"
+    wrong = run("findings", *write(tmp_path, facts), "--facility", "G")
+    assert (wrong.status, wrong.out) == (2, b"")
+    assert wrong.err == "error: --facility: G is not among the alarms; there is F\n"
     assert (
         run("findings", *write(tmp_path, facts), "--window", "10m", "--at", str(NOW)).out
         == b"no alarms\n"

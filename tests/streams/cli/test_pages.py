@@ -139,3 +139,22 @@ def test_a_taken_port_is_told_in_one_line() -> None:
         1,
         f"error: cannot listen on 127.0.0.1:{port}: Address already in use\n",
     )
+
+
+def test_no_text_of_others_steers_the_terminal_or_looks_like_a_page(pages: Pages) -> None:
+    forged = "MICU\n--- Mon 01 Jan 03:00:00  charge-nurse\nTake it: http://evil.example"
+    alert: Any = WEBHOOK["alerts"][0]  # type: ignore[index]
+    bad = {name: f"{text}\x1b[2J\x9b1A\r{forged}" for name, text in alert["annotations"].items()}
+    over = {"status": "resolved", "labels": alert["labels"], "annotations": bad}
+    payload = WEBHOOK | {
+        "receiver": f"nurse\x1b]0;title\x07\n{forged}",
+        "alerts": [alert | {"annotations": bad}, over],
+        "groupLabels": {"facility": "H01\u202e", "unit": forged},
+        "externalURL": "http://am.example\x1b[31m\n",
+    }
+    assert pages.post(payload) == 200
+    eventually(lambda: "Over:" in pages.shown, "the page is printed")
+    assert [one for one in pages.shown if one != "\n" and not one.isprintable()] == []
+    lines = pages.shown.splitlines()
+    assert len([line for line in lines if line.startswith("--- ")]) == 1
+    assert [line for line in lines if line.startswith("Take it: ")] == []

@@ -187,7 +187,7 @@ def test_times_are_read_as_text_too(tmp_path: Path) -> None:
 
 
 def test_an_empty_file_and_a_scope_without_alarms_count_nothing(tmp_path: Path) -> None:
-    for episodes, more in (([], ()), ([episode(1)], ("--unit", "elsewhere"))):
+    for episodes, more in (([], ()), ([episode(1)], ("--priority", "low"))):
         done = run(
             "tune", "--episodes", written(tmp_path, *episodes), "--delay", "14", *more, "--json"
         )

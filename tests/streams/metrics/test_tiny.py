@@ -15,7 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families as prometheu
 from analyzer import ClockOffset, Engine, Finished, Policy, Topic
 from analyzer.model.policy import HOUR, Level, Levels, OverloadPolicy
 from streams import __version__
-from streams.files.replay import BadLine, Exposition, read_into, write_episodes
+from streams.files.lines import BadLine
+from streams.files.replay import Exposition, read_into, write_episodes
 from streams.health.health import Health
 from streams.metrics.definitions import DEFINITIONS, PREFIX
 from streams.metrics.exporter import Exporter

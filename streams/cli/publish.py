@@ -1,0 +1,65 @@
+"""The command `publish`."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from streams.cli.console import WRONG, Broker, Config, fail, load_settings, send
+from streams.cli.files import Alarms, Assignments, Labels, Responses, recorded_files
+from streams.cli.progress import counted, counting
+
+
+def publish(
+    alarms: Alarms = None,
+    assignments: Assignments = None,
+    responses: Responses = None,
+    labels: Labels = None,
+    config: Config = None,
+    broker: Broker = None,
+    speed: Annotated[
+        float | None, typer.Option("--speed", help="Speed relative to the recording (default 1).")
+    ] = None,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Send as fast as the broker accepts records.")
+    ] = False,
+) -> None:
+    """Send recorded files to Kafka, in order of event time. Needs the topics (see `topics`).
+
+    The files may have any order. Lines are sent unchanged; the worker rejects malformed ones.
+    Standard input is read to its end before anything is sent. Each record's Kafka timestamp is its
+    event time, because workers would otherwise reject it as late. Brokers also delete by this
+    timestamp. If records are older than their topic's retention.ms, a warning says what to do.
+
+    Example: alarm-fatigue publish --alarms alarms.jsonl --assignments assignments.jsonl --speed 60
+    """
+    from streams.files.lines import InputError, shown
+    from streams.files.ordered import Ordered
+    from streams.files.publish import from_files
+
+    if speed is not None and (speed <= 0 or fast):
+        fail("--speed: expected a number above 0, and not together with --fast", WRONG)
+    settings = load_settings(config, broker=broker)
+    files = recorded_files(alarms, assignments, responses, labels)
+    try:
+        with counting("reading") as progress:
+            ordered = [Ordered.read(topic, path, progress) for topic, path in files]
+    except InputError as error:
+        fail(error)
+    for one in ordered:
+        if one.displaced:
+            typer.echo(
+                f"note: {shown(one.path)} is not in order of event time ({one.displaced:,} of "
+                f"{one.count:,} lines stand after a later one); its lines are sent sorted",
+                err=True,
+            )
+    with counted("publishing", sum(one.count for one in ordered)) as sent:
+        count = send(
+            settings,
+            from_files(ordered, round(time.time() * 1000)),
+            None if fast else speed or 1.0,
+            sent,
+        )
+    typer.echo(f"{count} records published", err=True)

@@ -1,0 +1,113 @@
+"""The command `replay`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from streams.cli.console import (
+    WRONG,
+    Config,
+    Pseudonyms,
+    fail,
+    load_settings,
+    shown_as,
+)
+from streams.cli.files import (
+    Alarms,
+    Assignments,
+    At,
+    Labels,
+    Responses,
+    Strict,
+    recorded_files,
+    replay_files,
+)
+from streams.cli.progress import working
+from streams.files import replay as replaying
+from streams.pseudonyms import pseudonyms as pseudonyms_of
+from streams.settings import Settings, SettingsError
+
+
+class Format(StrEnum):
+    openmetrics = "openmetrics"
+    json = "json"
+
+
+def replay(
+    alarms: Alarms = None,
+    assignments: Assignments = None,
+    responses: Responses = None,
+    labels: Labels = None,
+    at: At = None,
+    episodes: Annotated[
+        Path | None,
+        typer.Option(
+            "--episodes", metavar="OUT.jsonl", help="Also write the finished episodes to this file."
+        ),
+    ] = None,
+    overload: Annotated[
+        Path | None,
+        typer.Option(
+            "--overload",
+            metavar="OUT.jsonl",
+            help="Also write every change of an overload state to this file.",
+        ),
+    ] = None,
+    config: Config = None,
+    pseudonyms: Pseudonyms = None,
+    format: Annotated[  # noqa: A002
+        Format, typer.Option("--format", help="Output format.")
+    ] = Format.openmetrics,
+    strict: Strict = False,
+) -> None:
+    """Compute the metrics of recorded files, without Kafka.
+
+    The same input always gives the same output, byte for byte. Malformed lines are skipped and
+    reported on standard error with file and line number.
+
+    Example: alarm-fatigue replay --alarms alarms.jsonl --assignments assignments.jsonl --at
+    2026-03-01T19:00:00Z
+    """
+    if alarms is None:
+        fail("--alarms: expected a file of alarm events, or -", WRONG)
+    settings = load_settings(config, pseudonyms=shown_as(pseudonyms))
+    files = recorded_files(alarms, assignments, responses, labels)
+    policy, pseudonym = settings.policy, _pseudonym(settings)
+    replayed = replay_files(settings, files, at)
+    if episodes is not None:
+        _write(episodes, lambda file: replaying.write_episodes(replayed.finished, file, pseudonym))
+    if overload is not None:
+        _write(
+            overload,
+            lambda file: replaying.write_changes(replayed.engine.emit_changes(), file, pseudonym),
+        )
+    exposition = replaying.Exposition(
+        replayed.engine, policy, pseudonym, settings.metrics.clinicians
+    )
+    with working("measuring"):
+        text = exposition.openmetrics() if format is Format.openmetrics else exposition.json()
+    sys.stdout.buffer.write(text)
+    sys.stdout.buffer.flush()
+    if status := replayed.status(strict):
+        raise typer.Exit(status)
+
+
+def _pseudonym(settings: Settings) -> Callable[[str], str]:
+    try:
+        return pseudonyms_of(settings)
+    except SettingsError as error:
+        fail(error)
+
+
+def _write(path: Path, write: Callable[[Any], None]) -> None:
+    try:
+        with working(f"writing {path.name}"), path.open("wb") as file:
+            write(file)
+    except OSError as error:
+        fail(f"{path}: {error.strerror}")

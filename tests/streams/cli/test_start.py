@@ -1,0 +1,90 @@
+"""Starting: a command imports what it needs, and nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from streams.cli.later import Later
+from streams.cli.main import COMMANDS, app
+
+WORKERS = {"faust", "mode", "aiokafka", "kafka", "aiohttp", "structlog", "cramjam"}
+"""What reads from Kafka and serves the page."""
+FIGURES = {"numpy", "polars", "msgspec", "prometheus_client"}
+SETTINGS = {"pydantic", "pydantic_settings", "yaml"}
+
+_SAY = """
+import sys
+from streams.cli.main import app
+try:
+    app(sys.argv[1:])
+except SystemExit as exit:
+    assert not exit.code, exit.code
+print(*sys.modules, file=sys.stderr)
+"""
+
+ALARM = (
+    b'{"event_id": "e1", "alarm_id": "a1", "phase": "start", "at": 1772352000000, '
+    b'"facility": "H1", "unit": "ICU", "bed": "1", "device_id": "m1", "device_type": "monitor", '
+    b'"code": "LO", "kind": "physiological", "priority": "high"}\n'
+)
+
+
+def imported(tmp_path: Path, *arguments: str) -> set[str]:
+    """The top-level packages that are in memory once a command has ended well."""
+    done = subprocess.run(
+        [sys.executable, "-c", _SAY, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={
+            "PYTHONPATH": str(Path(__file__).parents[3]),
+            "XDG_STATE_HOME": str(tmp_path),
+            "PATH": "/usr/bin:/bin",
+        },
+    )
+    return {one.partition(".")[0] for one in done.stderr.split()}
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_help_and_version_import_no_part_of_the_service(option: str, tmp_path: Path) -> None:
+    assert imported(tmp_path, option) & (WORKERS | FIGURES | SETTINGS | {"analyzer"}) == set()
+
+
+def test_config_check_imports_the_settings_alone(tmp_path: Path) -> None:
+    found = imported(tmp_path, "config", "check")
+    assert found & (WORKERS | {"polars", "prometheus_client", "rich"}) == set()
+    assert found >= SETTINGS
+
+
+def test_replay_imports_no_kafka_and_no_web_server(tmp_path: Path) -> None:
+    alarms = tmp_path / "alarms.jsonl"
+    alarms.write_bytes(ALARM)
+    found = imported(tmp_path, "replay", "--alarms", str(alarms))
+    assert found & (WORKERS | {"polars", "rich"}) == set()
+    assert found >= {"numpy"}
+
+
+def places(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Later, Any]]:
+    """Every command that is imported late, with what it turns out to be."""
+    own = COMMANDS if not path else getattr(group.commands, "later", {})
+    for name, command in group.commands.items():
+        if name in own:
+            yield " ".join((*path, name)), own[name], command
+        if hasattr(command, "commands"):
+            yield from places(command, (*path, name))
+
+
+@pytest.mark.parametrize(
+    ("later", "command"),
+    [pytest.param(later, one, id=name) for name, later, one in places(typer.main.get_command(app))],
+)
+def test_the_list_of_commands_says_what_each_says_itself(later: Later, command: Any) -> None:
+    first = command.help.split("\n\n")[0]
+    assert " ".join(first.split()) == later.summary
