@@ -42,6 +42,10 @@ FEW = 30
 """Of fewer alarms the days may look alike by chance: the interval is at least that of a Poisson
 process (our own).
 """
+STEADIEST = 0.5
+"""The least variance that many alarms can have, relative to a Poisson process (our own): nothing in
+a unit is steadier than chance.
+"""
 LIKELY = 1 - CORRELATIONS
 """Before any day is seen: strong correlations are rarer than weak ones."""
 LITTLE, ENOUGH = 14, 56
@@ -220,8 +224,9 @@ def ratio(ours: Rates, others: Rates | None, evidence: Evidence, confidence: flo
         found = found * np.sqrt(np.clip(SHARED_AT_ONCE * (1 - explained), 0, 1))
         patients = _of_beds([one for one in between if one is not None], confidence)
     away = hypot(patients, reach(evidence.weights, found, freedom, confidence))
-    if not all(between) or min(float(half.sum()) for one in groups for half in one.halves) < FEW:
-        away = max(away, normal_reach(confidence) * sqrt(poisson))
+    few = min(float(half.sum()) for one in groups for half in one.halves) < FEW
+    least = poisson if few or not all(between) else poisson * STEADIEST
+    away = max(away, normal_reach(confidence) * sqrt(least))
     return Ratio(exp(middle), exp(middle - away), exp(middle + away))
 
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from analyzer.whatif import Scope, TooShort
+from analyzer.model import Policy
+from analyzer.whatif import Recorded, Scope, TooShort
 from streams.cli.arguments import alarm_type, as_percent, as_priority
 from streams.cli.console import STRICT, WRONG, fail, moment, show
 from streams.cli.tune import Episodes, Mapped, read
 from streams.files.comparing import compared, words
+from streams.files.findings import printable
+from streams.files.provenance import provenance
 
 MOST_DAYS = 28
+MOST_NAMES = 20
+"""Of units in an error."""
 
 
 def compare(
@@ -63,6 +70,14 @@ def compare(
     confidence: Annotated[
         str, typer.Option("--confidence", help="Confidence in percent, two-sided.")
     ] = "95",
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="FILE.html",
+            help="Also write a page with a run chart; needs the extra report.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit status 3 if any line was malformed.")
@@ -70,11 +85,12 @@ def compare(
 ) -> None:
     """Compare the days after a change with the days before it, and with control units.
 
-    It also reports what must not get worse: actionable alarms and response times.
+    It also reports what must not get worse: actionable alarms and response times. If a feed
+    stopped, or a unit or an alarm has a new name, there is no verdict, and it says why.
 
     Example: alarm-fatigue compare --episodes episodes.jsonl --at 2026-04-01T07:00:00Z --unit MICU
 
-    Example: alarm-fatigue compare --episodes episodes.jsonl --change change.json
+    Example: alarm-fatigue compare --episodes episodes.jsonl --change change.json --report out.html
     """
     if episodes is None:
         fail("--episodes: expected a file of finished alarms, or -", WRONG)
@@ -95,14 +111,39 @@ def compare(
     else:
         when = moment(at, "--at")
     recorded, malformed = read(episodes, mapping)
+    if not len(scope.rows(recorded)):
+        fail(_none_chosen(recorded), WRONG)
     try:
         found = compared(recorded, scope, when, days, control, sure, expected)
     except TooShort as error:
         fail(error, WRONG)
     found["malformed"] = malformed
+    if report is not None:
+        _write_report(report, found, [episodes, mapping, change])
     show(found, words(found), as_json)
     if malformed and strict:
         raise typer.Exit(STRICT)
+
+
+def _none_chosen(recorded: Recorded) -> str:
+    """What there is to choose from, where a choice has no alarm."""
+    names = sorted({name for _, name in recorded.units})
+    shown = ", ".join(map(printable, names[:MOST_NAMES]))
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return f"no recorded alarm is of this choice; the units are: {shown or 'none'}{more}"
+
+
+def _write_report(path: Path, found: dict[str, Any], inputs: list[Path | None]) -> None:
+    from streams.files.compare_report import page
+    from streams.files.tune_charts import NoCharts
+
+    try:
+        made = provenance(sys.argv[1:], inputs, Policy(), round(time.time() * 1000))
+        path.write_text(page(found, made), encoding="utf-8")
+    except NoCharts as error:
+        fail(f"--report: {error}")
+    except OSError as error:
+        fail(f"{error.filename or path}: {error.strerror}")
 
 
 def _recorded_change(path: Path) -> tuple[int, Scope, float | None]:
