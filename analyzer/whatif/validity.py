@@ -29,6 +29,8 @@ LEAST_SPREAD = 0.05
 """The least variance of a day's rate, relative to its square: no real days are equally busy (our
 own).
 """
+MOST_SPREAD = 0.5
+"""The greatest: the counts of few days may differ by chance (our own)."""
 AROUND = 14
 """How many days beside a silence show its rate (our own)."""
 LEAST_AROUND = 3
@@ -121,16 +123,20 @@ def _implausible(moments: Numbers, begin: int, end: int) -> Iterator[tuple[int, 
 
 
 def _around(moments: Numbers, since: int, until: int) -> tuple[float, float]:
-    """The rate a day beside a silence, and its spread: of the side with the lower rate."""
+    """The rate a day beside a silence, and its spread from day to day: of the side with the lower
+    rate. The nearest days count, as patients make rates drift.
+    """
     found = []
     for ago in (since - moments[moments <= since], moments[moments >= until] - until):
         counts = np.bincount(ago[ago < AROUND * DAY] // DAY)
         counts = counts[counts > 0]
         if len(counts) >= LEAST_AROUND:
             mean = float(counts.mean())
-            spread = float(counts.var(ddof=1)) / mean**2 - 1 / mean
-            found.append((float(np.median(counts)), min(max(spread, LEAST_SPREAD), 1.0)))
-    return min(found, default=(0.0, 1.0))
+            varies = float((np.diff(counts) ** 2).mean()) / 2
+            spread = varies / mean**2 - 1 / mean
+            nearest = float(np.median(counts[:LEAST_AROUND]))
+            found.append((nearest, min(max(spread, LEAST_SPREAD), MOST_SPREAD)))
+    return min(found, default=(0.0, MOST_SPREAD))
 
 
 def missing_days(silences: list[tuple[int, int]], at: int) -> set[int]:

@@ -24,17 +24,21 @@ def run_chart(found: dict[str, Any]) -> dict[str, Any]:
     signalled = [
         (one["from"], one["to"]) for one in chart["signals"] if one["rule"] != "too_few_runs"
     ]
-    points = []
+    points: list[dict[str, Any]] = []
+    piece = 0
     for day in days:
         kind = day["kind"] if day["kind"] in ("part", "missing") else "plain"
         if kind == "plain" and any(first <= day["from"] <= last for first, last in signalled):
             kind = "signal"
+        whole = kind in ("plain", "signal")
+        piece += not whole  # the line breaks where days are missing
         points.append(
             {
                 "day": day["from"] + DAY // 2,
                 "alarms": day["alarms"],
                 "kind": _SHOWN[kind][0],
-                "whole": kind in ("plain", "signal"),
+                "whole": whole,
+                "piece": piece,
             }
         )
     left, right = days[0]["from"], days[-1]["from"] + DAY
@@ -53,7 +57,7 @@ def run_chart(found: dict[str, Any]) -> dict[str, Any]:
     }
     present = {one["kind"] for one in points}
     shown = [one for one in _SHOWN.values() if one[0] in present]
-    named = {"field": "kind", "type": "nominal"}
+    named = {"field": "kind", "type": "nominal", "legend": {"columnPadding": 24}}
     color = named | {
         "scale": {"domain": [one[0] for one in shown], "range": [one[1] for one in shown]}
     }
@@ -61,10 +65,11 @@ def run_chart(found: dict[str, Any]) -> dict[str, Any]:
         "scale": {"domain": [one[0] for one in shown], "range": [one[2] for one in shown]}
     }
     lines = [
-        {"y": chart["median"], "name": f"median before the change: {chart['median']:g}"},
-        {"y": chart["high"], "name": f"upper limit {chart['high']:.0f}"},
+        {"y": chart["median"], "name": f"median {chart['median']:g}"},
     ]
-    if chart["low"] > 0:
+    if chart["high"] > chart["median"]:
+        lines.append({"y": chart["high"], "name": f"upper limit {chart['high']:.0f}"})
+    if 0 < chart["low"] < chart["median"]:
         lines.append({"y": chart["low"], "name": f"lower limit {chart['low']:.0f}"})
     end = {"datum": right}
     layers: list[dict[str, Any]] = [
@@ -100,14 +105,22 @@ def run_chart(found: dict[str, Any]) -> dict[str, Any]:
         {
             "transform": [{"filter": "datum.whole"}],
             "mark": {"type": "line", "color": BLUE, "strokeWidth": 1, "opacity": 0.6},
-            "encoding": {"x": x, "y": y},
+            "encoding": {"x": x, "y": y, "detail": {"field": "piece"}},
         },
         {
             "mark": {"type": "point", "size": 60, "filled": True, "opacity": 1},
             "encoding": {"x": x, "y": y, "color": color, "shape": shape},
         },
     ]
-    return {"width": 560, "height": 260, "data": {"values": points}, "layer": layers}
+    # room for the names of the lines, which are measured too short
+    room = {"left": 5, "top": 5, "bottom": 5, "right": 45}
+    return {
+        "width": 560,
+        "height": 260,
+        "padding": room,
+        "data": {"values": points},
+        "layer": layers,
+    }
 
 
 def _level(lines: list[dict[str, Any]], dash: list[int]) -> dict[str, Any]:

@@ -13,7 +13,13 @@ from typing import Any
 from analyzer.whatif import Placebos
 from streams.files.compare_chart import run_chart
 from streams.files.compare_words import listed, placebo_words
-from streams.files.comparing import balance_rows, change_words, interval_words, verdict_words
+from streams.files.comparing import (
+    balance_rows,
+    change_words,
+    interval_words,
+    rate_words,
+    verdict_words,
+)
 from streams.files.findings import printable
 from streams.files.provenance import Provenance
 from streams.files.report_parts import document, figure, made_with, sign_off, table
@@ -106,7 +112,7 @@ def _figures(found: dict[str, Any]) -> Iterable[str]:
         if key == "control":
             name = f"control: {', '.join(map(printable, found['controls']))}"
         change = "not comparable" if found["no_verdict"] else interval_words(rates["ratio"], sure)
-        rows.append((name, f"{rates['before']:g}", f"{rates['after']:g}", change))
+        rows.append((name, rate_words(rates["before"]), rate_words(rates["after"]), change))
     yield table("", ("alarms", "before", "after", f"change, with {sure} interval"), rows)
     if not found["no_verdict"]:
         earlier = interval_words(found["days_before_to_earlier"], sure)

@@ -227,8 +227,16 @@ def balance_rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def _rate(rates: dict[str, Any], sure: str, found: dict[str, Any]) -> str:
-    said = f"{rates['before']:g} -> {rates['after']:g}"
+    said = f"{rate_words(rates['before'])} -> {rate_words(rates['after'])}"
     return said if found["no_verdict"] else f"{said}: {interval_words(rates['ratio'], sure)}"
+
+
+def rate_words(a_day: float) -> str:
+    """
+    >>> rate_words(75.321), rate_words(60.0)
+    ('75.3', '60')
+    """
+    return f"{round(a_day, 1):g}"
 
 
 def interval_words(ratio: dict[str, float | None], sure: str) -> str:
