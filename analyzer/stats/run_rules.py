@@ -60,12 +60,15 @@ class RunChart:
 
 
 def run_chart(values: Floats, baseline: int) -> RunChart:
-    """The chart of non-negative `values`; the first `baseline` (at least 1) show the usual level.
+    """The chart of non-negative `values`, the first `baseline` of which show the usual level;
+    without values, all lines are 0.
 
     >>> chart = run_chart(np.array([9.0, 11, 10, 9, 11, 10, 40]), 6)
     >>> chart.median, [(one.rule, one.first) for one in chart.signals]
     (10.0, [('astronomical', 6)])
     """
+    if not baseline:
+        return RunChart(0.0, 0.0, 0.0, [])
     usual = values[:baseline]
     median = float(np.median(usual))
     apart = float(np.abs(np.diff(usual)).mean()) if baseline > 1 else 0.0

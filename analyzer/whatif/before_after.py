@@ -178,10 +178,9 @@ def compare(
     before = inside.start < at
     series = _series(recorded, changed, at, days, valid.missing)
     whole_days = [one for one in series if one.kind in ("compared", "beside")]
-    chart = run_chart(
-        np.array([one.alarms for one in whole_days], dtype=np.float64),
-        sum(one.day < 0 for one in whole_days),
-    )
+    # If nothing was recorded before, the days after have but their own level.
+    usual = sum(one.day < 0 for one in whole_days) or len(whole_days)
+    chart = run_chart(np.array([one.alarms for one in whole_days], dtype=np.float64), usual)
     return Comparison(
         days=halves,
         missing=missing,

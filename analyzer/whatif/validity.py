@@ -31,10 +31,10 @@ own).
 """
 MOST_SPREAD = 0.5
 """The greatest: the counts of few days may differ by chance (our own)."""
-AROUND = 14
+AROUND = 7
 """How many days beside a silence show its rate (our own)."""
-LEAST_AROUND = 3
-"""The least days with alarms that show it (our own)."""
+LEAST_AROUND = 2
+"""The least days that show it (our own)."""
 TOUCHES = 2 * HOUR
 """A day that is silent for longer than this counts as missing (our own)."""
 TOGETHER = DAY
@@ -116,27 +116,32 @@ def _implausible(moments: Numbers, begin: int, end: int) -> Iterator[tuple[int, 
     usual = int(np.median(longest[longest > 0])) if longest.any() else 0
     for place in np.flatnonzero(lengths >= max(SILENCE, 2 * usual)).tolist():
         since, until = int(edges[place]), int(edges[place + 1])
-        rate, spread = _around(moments, since, until)
-        expected = rate * (until - since) / DAY
-        if (1 + spread * expected) ** (-1 / spread) * max((end - begin) / DAY, 1) < IMPLAUSIBLE:
+        if _chance(moments, since, until, begin, end) * max((end - begin) / DAY, 1) < IMPLAUSIBLE:
             yield since, until
 
 
-def _around(moments: Numbers, since: int, until: int) -> tuple[float, float]:
-    """The rate a day beside a silence, and its spread from day to day: of the side with the lower
-    rate. The nearest days count, as patients make rates drift.
+def _chance(moments: Numbers, since: int, until: int, begin: int, end: int) -> float:
+    """The probability of a silence as long, by the days beside it: of the side that makes it more
+    likely. The rate of a day varies from day to day, and is itself not known exactly (a gamma
+    mixture of Poisson distributions). The nearest days count, as patients make rates drift.
     """
     found = []
-    for ago in (since - moments[moments <= since], moments[moments >= until] - until):
-        counts = np.bincount(ago[ago < AROUND * DAY] // DAY)
-        counts = counts[counts > 0]
-        if len(counts) >= LEAST_AROUND:
-            mean = float(counts.mean())
-            varies = float((np.diff(counts) ** 2).mean()) / 2
-            spread = varies / mean**2 - 1 / mean
-            nearest = float(np.median(counts[:LEAST_AROUND]))
-            found.append((nearest, min(max(spread, LEAST_SPREAD), MOST_SPREAD)))
-    return min(found, default=(0.0, MOST_SPREAD))
+    for ago, recorded in (
+        (since - moments[moments <= since], since - begin),
+        (moments[moments >= until] - until, end - until),
+    ):
+        days = min(recorded // DAY, AROUND)
+        if days < LEAST_AROUND:
+            continue
+        counts = np.bincount(ago[ago < days * DAY] // DAY, minlength=days)
+        mean = float(counts.mean())
+        if not mean:
+            continue
+        varies = float((np.diff(counts) ** 2).mean()) / 2
+        spread = min(max(varies / mean**2 - 1 / mean, LEAST_SPREAD), MOST_SPREAD)
+        spread += 1 / float(counts.sum())
+        found.append((1 + spread * mean * (until - since) / DAY) ** (-1 / spread))
+    return max(found, default=1.0)
 
 
 def missing_days(silences: list[tuple[int, int]], at: int) -> set[int]:
