@@ -59,7 +59,8 @@ def _verdict(found: dict[str, Any]) -> Iterable[str]:
         best, than = found["beyond_control"], "relative to the control units"
     yield f'<div class="note"><b>{escape(said)}.</b><br>'
     sure = f"{100 * found['confidence']:g} %"
-    yield f"{escape(interval_words(best, sure))} {than}; {escape(placebo_words(Placebos(**found['placebo'])))}.</div>"
+    chance = placebo_words(Placebos(**found["placebo"]))
+    yield f"{escape(interval_words(best, sure))} {than}; {escape(chance)}.</div>"
 
 
 def _harm(found: dict[str, Any]) -> Iterable[str]:

@@ -15,8 +15,8 @@ _REASONS = {
     "data is no success.",
     "feed_began": "{unit} has no alarm at all before {at}: its feed may have begun then, so there "
     "is nothing to compare with.",
-    "unit_renamed": "{from} has no alarm at all after {at}, and {to} begins then: the unit may have "
-    "a new name.",
+    "unit_renamed": "{from} has no alarm at all after {at}, and {to} begins then: the unit may "
+    "have a new name.",
     "type_stopped": "{unit} has no alarm of this choice after {at}, while its other alarms go on: "
     "the alarm may have been switched off, or its messages may be lost. Ask before you call it a "
     "success.",

@@ -244,7 +244,8 @@ def interval_words(ratio: dict[str, float | None], sure: str) -> str:
     if of.value is None or of.low is None or of.high is None:
         return "unknown"
     verdict = "" if of.differs else "; possibly no change"
-    return f"{change_words(of.value)} ({sure} interval {change_words(of.low)} to {change_words(of.high)}{verdict})"
+    value, low, high = map(change_words, (of.value, of.low, of.high))
+    return f"{value} ({sure} interval {low} to {high}{verdict})"
 
 
 def change_words(ratio: float) -> str:

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from analyzer.model.policy import Policy
+from analyzer.model import Policy
 from streams import __version__
 from streams.files.replay import STDIN
 
