@@ -28,7 +28,6 @@ from analyzer.whatif.rates import (
     Evidence,
     Rates,
     Ratio,
-    beds_known,
     rates,
     ratio,
 )
@@ -230,14 +229,12 @@ def _ratios(
         for unit in units
         if min((one := rates(recorded, control & (recorded.unit == unit), at, all_days)).means) >= 1
     ]
-    alone = Evidence.of(own, beside, beds_known(own))
+    alone = Evidence.of(own, beside)
     effect = ratio(ours, None, alone, confidence)
     others = beyond = UNKNOWN
     if theirs.counts.any():
-        others = ratio(theirs, None, Evidence.of(own, beside, beds_known(theirs)), confidence)
-        apart = Evidence.beyond(
-            own, beside or [rates(recorded, control, at, all_days)], beds_known(own, theirs)
-        )
+        others = ratio(theirs, None, alone, confidence)
+        apart = Evidence.beyond(own, beside or [rates(recorded, control, at, all_days)])
         beyond = ratio(ours, theirs, apart, confidence)
     earlier = [day for day in whole if day < compared.days[0]]
     past = UNKNOWN

@@ -46,12 +46,6 @@ STEADIEST = 0.5
 """The least variance that many alarms can have, relative to a Poisson process (our own): nothing in
 a unit is steadier than chance.
 """
-LIKELY = 1 - CORRELATIONS
-"""Before any day is seen: strong correlations are rarer than weak ones."""
-LITTLE, ENOUGH = 14, 56
-"""Days of evidence: up to `LITTLE`, all correlations are taken for equally likely beforehand, which
-makes intervals wider; from `ENOUGH` on, as in `LIKELY` (our own, by the measured coverage).
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,18 +150,15 @@ class Evidence:
     """By `CORRELATIONS`."""
 
     @classmethod
-    def of(cls, own: Rates, others: Sequence[Rates], beds_known: bool) -> Evidence:
+    def of(cls, own: Rates, others: Sequence[Rates]) -> Evidence:
         """From the days of the changed alarms, and of each unit beside them.
 
-        The rates may go farther back than what is compared. Without beds, the days must bear it
-        alone, so all correlations are equally likely beforehand.
+        The rates may go farther back than what is compared.
         """
-        return cls._of(
-            own.relative.sum(axis=0), [one.relative.sum(axis=0) for one in others], own, beds_known
-        )
+        return cls._of(own, own.relative.sum(axis=0), [one.relative.sum(axis=0) for one in others])
 
     @classmethod
-    def beyond(cls, own: Rates, others: Sequence[Rates], beds_known: bool) -> Evidence:
+    def beyond(cls, own: Rates, others: Sequence[Rates]) -> Evidence:
         """As `of`, about the difference of each unit from all others."""
         series = [one.relative.sum(axis=0) for one in (own, *others)]
         sums = [one.counts.sum(axis=0) for one in (own, *others)]
@@ -177,26 +168,19 @@ class Evidence:
             for number, one in enumerate(sums):
                 rest += 0 if number == place else one
             apart.append(mine - Rates(own.stretches, rest[None]).relative[0])
-        # with one other unit, both differences are the same
-        return cls._of(apart[0], apart[1:] if len(others) > 1 else [], own, beds_known)
+        # With one other unit, both differences are the same.
+        return cls._of(own, apart[0], apart[1:] if len(others) > 1 else [])
 
     @classmethod
-    def _of(cls, mine: Floats, theirs: list[Floats], own: Rates, beds_known: bool) -> Evidence:
+    def _of(cls, own: Rates, mine: Floats, theirs: list[Floats]) -> Evidence:
         found = log_likelihoods(own.stretches, mine)
         if theirs:
             counts_as = min(1.0, OTHERS_COUNT_AS / len(theirs))
             found = found + counts_as * np.sum(
                 [log_likelihoods(own.stretches, one) for one in theirs], axis=0
             )
-        days = len(own.stretches.days) * (1 + min(len(theirs), OTHERS_COUNT_AS))
         weights = np.exp(found - found.max())
-        if beds_known:
-            weights = weights * LIKELY ** min(max((days - LITTLE) / (ENOUGH - LITTLE), 0), 1)
         return cls(weights / weights.sum())
-
-
-def beds_known(*groups: Rates) -> bool:
-    return all(len(one.counts) >= LEAST_BEDS for one in groups)
 
 
 def ratio(ours: Rates, others: Rates | None, evidence: Evidence, confidence: float) -> Ratio:
