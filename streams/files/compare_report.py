@@ -130,8 +130,8 @@ def _figures(found: dict[str, Any]) -> Iterable[str]:
     yield (
         '<p class="quiet">The intervals take into account that patients differ and stay for days '
         "(jackknife over beds) and that neighbouring days are alike (an autoregressive process). "
-        "On simulated months without a change, 95 % intervals contain no change in 93 to 98 of 100; "
-        "if neighbouring days are very much alike (a correlation of 0.7), in 87 to 94.</p>"
+        "On simulated months without a change, 95 % intervals contain no change in 93 to 98 of "
+        "100; if neighbouring days are very much alike (a correlation of 0.7), in 87 to 94.</p>"
     )
 
 

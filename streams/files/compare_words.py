@@ -24,13 +24,13 @@ _REASONS = {
     "there: the alarm may have been switched on then, or called otherwise before.",
     "code_renamed": "{unit} has no {from} after {at}, and {to} begins then: the alarm may have a "
     "new name, as after an update of the device.",
-    "days_missing": "{missing} of {days} days are missing from the recording: too few are left on "
-    "one side.",
+    "days_missing": "{missing} of {days} days hold a long silence, as if the feed had stopped: too "
+    "few are left on one side.",
 }
 _EXCLUSIONS = {
     "began": "its alarms begin at {at}",
     "ended": "its alarms end at {at}",
-    "days_missing": "more than a quarter of its days are missing",
+    "days_missing": "its feed was silent on more than a quarter of the days",
 }
 VERDICTS = {
     "fewer": "fewer alarms after the change",
