@@ -23,6 +23,7 @@ from analyzer.whatif.episode_table import Recorded
 from analyzer.whatif.placebo import Placebos, placebos
 from analyzer.whatif.rates import (
     DAY,
+    LEAST_BEDS,
     LEAST_DAYS,
     UNKNOWN,
     Evidence,
@@ -105,6 +106,8 @@ class Comparison:
     """
     placebos: Placebos
     balance: tuple[Balance, Balance]
+    few_beds: bool
+    """Whether too few beds had changed alarms to show how patients differ."""
     reasons: list[Reason]
     """Why there is no verdict. Then the ratios are unknown."""
     series: list[Day]
@@ -194,6 +197,7 @@ def compare(
         earlier=result.earlier,
         placebos=result.placebos,
         balance=(_balance(inside, before), _balance(inside, ~before)),
+        few_beds=len(ours.counts) < LEAST_BEDS,
         reasons=reasons,
         series=series,
         chart=chart,

@@ -38,6 +38,11 @@ OTHERS_COUNT_AS = 3
 """How many units' worth of evidence all other units give on the correlation of days, at most: it
 may differ between units (our own).
 """
+SHORT, OF_PATIENTS = 14, 0.5
+"""With few beds and fewer days than `SHORT`, patients cannot be told from chance: then days count
+as alike as patients who stay for 3 to 7 days make them, `OF_PATIENTS` or more (our own, by the
+measured coverage).
+"""
 FEW = 30
 """Of fewer alarms the days may look alike by chance: the interval is at least that of a Poisson
 process (our own).
@@ -201,13 +206,15 @@ def ratio(ours: Rates, others: Rates | None, evidence: Evidence, confidence: flo
         poisson += one.poisson
         sign = -1
     found, freedom = errors(ours.stretches, series)
-    patients = 0.0
+    patients, weights = 0.0, evidence.weights
+    if not all(between) and min(half.shape[1] for half in ours.halves) < SHORT:
+        weights = (CORRELATIONS >= OF_PATIENTS).astype(np.float64)
     if all(between):
         together = squares(ours.stretches, series[None])[:, 0]
         explained = alone / np.maximum(together, 1e-12)
         found = found * np.sqrt(np.clip(SHARED_AT_ONCE * (1 - explained), 0, 1))
         patients = _of_beds([one for one in between if one is not None], confidence)
-    away = hypot(patients, reach(evidence.weights, found, freedom, confidence))
+    away = hypot(patients, reach(weights, found, freedom, confidence))
     few = min(float(half.sum()) for one in groups for half in one.halves) < FEW
     least = poisson if few or not all(between) else poisson * STEADIEST
     away = max(away, normal_reach(confidence) * sqrt(least))

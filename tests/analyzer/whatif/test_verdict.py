@@ -167,6 +167,7 @@ def comparison(**changes: Any) -> Comparison:
         controls=[],
         excluded=[],
         placebos=Placebos(0, 0),
+        few_beds=False,
         reasons=[],
         series=[],
         chart=run_chart(np.ones(6), 3),
@@ -181,6 +182,7 @@ def comparison(**changes: Any) -> Comparison:
         ({"earlier": Ratio(None, None, None)}, True, ["no_earlier_days"]),
         ({"earlier": Ratio(3.0, 2.0, 4.0)}, True, ["unusual_before"]),
         ({}, False, ["no_controls"]),
+        ({"few_beds": True}, True, ["few_beds"]),
         (
             {"balance": (Balance(9, 9, 0, 0, 0), Balance(0, 0, None, None, 0))},
             True,
