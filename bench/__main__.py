@@ -1,4 +1,4 @@
-"""`python -m bench quick|full|render|profile|tune`: see bench/README.md."""
+"""`python -m bench quick|full|render|profile|tune|calibration`: see bench/README.md."""
 
 from __future__ import annotations
 
@@ -45,6 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from bench import tuning
 
             sys.stdout.write(json.dumps(tuning.run(options.alarms)) + "\n")
+        elif options.what == "calibration":
+            from bench import calibration
+
+            for line in calibration.table(options.months, options.seed, options.confidence / 100):
+                sys.stdout.write(line + "\n")
+                sys.stdout.flush()
         elif options.what == "render":
             from bench import full
 
@@ -117,6 +123,14 @@ def _parser() -> argparse.ArgumentParser:
     tune.add_argument(
         "--alarms", type=int, default=2_558_760, help="number of alarms in the month (Drew 2014)"
     )
+    calibration = kinds.add_parser(
+        "calibration",
+        help="how often the intervals of compare cover the truth",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    calibration.add_argument("--months", type=int, default=1000, help="simulated, of each kind")
+    calibration.add_argument("--seed", type=int, default=1, help="of the simulation")
+    calibration.add_argument("--confidence", type=float, default=95.0, help="in percent")
     render = kinds.add_parser(
         "render", help="write table and picture again, from the stored results"
     )

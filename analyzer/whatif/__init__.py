@@ -4,7 +4,14 @@ It knows recorded episodes, levers, searches, verdicts, caveats, trends and comp
 to know the engine, except for `recall`, which copies the alarms that a state holds, and words.
 """
 
-from analyzer.whatif.before_after import DAY, Balance, Comparison, Ratio, TooShort, compare
+from analyzer.whatif.before_after import (
+    Balance,
+    Comparison,
+    Day,
+    Direction,
+    TooShort,
+    compare,
+)
 from analyzer.whatif.breakdown import by_day, by_hour, by_unit, types_by_load
 from analyzer.whatif.caveats import (
     CAVEATS,
@@ -34,6 +41,8 @@ from analyzer.whatif.levers import (
     room,
     sides,
 )
+from analyzer.whatif.placebo import Placebos
+from analyzer.whatif.rates import DAY, Ratio
 from analyzer.whatif.recommendation import (
     TRAIN,
     HeldOut,
@@ -43,6 +52,7 @@ from analyzer.whatif.recommendation import (
     try_settings,
 )
 from analyzer.whatif.trends import Drawn, Replayed, Rule, Side, Trend, compare_rules, draw, faithful
+from analyzer.whatif.validity import Excluded, Reason
 from analyzer.whatif.verdict import CONFIDENCE, HIGH, Risk, Verdict, judge
 
 __all__ = [
@@ -57,13 +67,18 @@ __all__ = [
     "Caveat",
     "CaveatKind",
     "Comparison",
+    "Day",
+    "Direction",
     "Drawn",
     "Duty",
     "DutySource",
+    "Excluded",
     "Grid",
     "HeldOut",
+    "Placebos",
     "Promise",
     "Ratio",
+    "Reason",
     "Recorded",
     "Recorder",
     "Refused",

@@ -1,44 +1,49 @@
 """Before and after: the effect of a real change, from the days before and after it.
 
-Days are 24 h long and counted from the time of the change. The sample is days, not alarms: alarms
-come in clusters, so the variation from day to day shows how certain a rate is. Unchanged units show
-what would have happened anyway (difference in differences). A rate that rose by chance falls by
-itself (regression to the mean), so the days before are compared with those before them, too.
+Days are 24 h long and counted from the time of the change. Unchanged units show what would have
+happened anyway (difference in differences). A rate that rose by chance falls by itself (regression
+to the mean), so the days before are compared with those before them, too. How certain a ratio is
+follows from `analyzer.whatif.rates`; whether there is one at all, from `analyzer.whatif.validity`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, log, sqrt
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from analyzer.arrays import Flags, Numbers
-from analyzer.model.policy import HOUR, FindingsPolicy
+from analyzer.model.policy import FindingsPolicy
 from analyzer.pipeline.classes import ACTIONABLE
-from analyzer.stats.bounds import beta_share
+from analyzer.stats.run_rules import RunChart, run_chart
+from analyzer.stats.serial import WEEK, Stretches
 from analyzer.times import NEVER
 from analyzer.whatif.episode_table import Recorded
+from analyzer.whatif.placebo import Placebos, placebos
+from analyzer.whatif.rates import (
+    DAY,
+    LEAST_BEDS,
+    LEAST_DAYS,
+    UNKNOWN,
+    Evidence,
+    Rates,
+    Ratio,
+    rates,
+    ratio,
+)
+from analyzer.whatif.validity import Excluded, Reason, look_at_feeds
 
-DAY = 24 * HOUR
 SLOW = FindingsPolicy().slow_answer
 """The default: records do not contain the policy that they were made with."""
-LEAST_DAYS = 3
-"""The least days on each side: fewer do not show how a rate varies (our own)."""
+PAST = 12 * WEEK
+"""How many days before the compared ones show the usual level and the correlation of days, at most
+(our own).
+"""
+MOST_MISSING = 1 / 3
+"""The share of days missing on one side above which there is no verdict (our own)."""
 
-
-@dataclass(frozen=True, slots=True)
-class Ratio:
-    """A ratio of rates with its confidence interval; None where it cannot be computed."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-
-    @property
-    def differs(self) -> bool:
-        """Whether the interval excludes 1, which is no change."""
-        return (self.low is not None and self.low > 1) or (self.high is not None and self.high < 1)
+Direction = Literal["fewer", "more", "no_clear_change"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +60,41 @@ class Balance:
     """Actionable alarms with a first response after more than `SLOW`, or none."""
 
 
+DayKind = Literal["compared", "beside", "missing", "part"]
+
+
+class Day(NamedTuple):
+    """A day, counted from the change, and its changed alarms.
+
+    `missing`: a feed was silent. `part`: the recording begins or ends in it. `beside`: a whole day
+    that was not compared.
+    """
+
+    day: int
+    alarms: int
+    kind: DayKind
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Alarms by day, and what follows from them. Pairs are (before, after)."""
 
     days: tuple[int, int]
+    """How many days were compared."""
+    missing: list[int]
+    """Days in the compared time that were not, as a feed was silent; counted from the change, those
+    before it being negative.
+    """
     changed: tuple[Numbers, Numbers]
     control: tuple[Numbers, Numbers]
+    a_day: tuple[tuple[float, float], tuple[float, float]]
+    """Changed alarms a day before and after, and alarms of the controls; each day of the week
+    counts alike.
+    """
+    controls: list[int]
+    """Numbers of the control units."""
+    excluded: list[Excluded]
+    """Units that would be controls, but whose feeds were not there."""
     effect: Ratio
     """The rate of the changed alarms after the change, relative to before."""
     control_effect: Ratio
@@ -71,7 +104,26 @@ class Comparison:
     """The rate before the change relative to that of the days before, as far as recorded. Above 1,
     some of a fall may be regression to the mean.
     """
+    placebos: Placebos
     balance: tuple[Balance, Balance]
+    few_beds: bool
+    """Whether too few beds had changed alarms to show how patients differ."""
+    reasons: list[Reason]
+    """Why there is no verdict. Then the ratios are unknown."""
+    series: list[Day]
+    """Of all that is recorded, up to `PAST` before and after the compared days."""
+    chart: RunChart
+    """Of the whole days in `series`; its places count these only."""
+
+    @property
+    def direction(self) -> Direction | None:
+        """The verdict of the interval: beyond control units, if there are any. None: no verdict."""
+        best = self.beyond_control if self.beyond_control.value is not None else self.effect
+        if best.low is None or best.high is None:
+            return None
+        if best.high < 1:
+            return "fewer"
+        return "more" if best.low > 1 else "no_clear_change"
 
 
 class TooShort(ValueError):
@@ -94,80 +146,140 @@ def compare(
             f"expected at least {LEAST_DAYS} whole days recorded before the change and after it, "
             f"found {found}"
         )
-    ours, theirs = (_daily(recorded.start[which], at, days) for which in (changed, control))
-    effect, others = _log_ratio(*ours), _log_ratio(*theirs)
-    earlier = (at - days[0] * DAY - begin) // DAY
-    past = None
-    if earlier >= LEAST_DAYS:
-        past = _log_ratio(
-            _daily(recorded.start[changed], at - days[0] * DAY, (earlier, 0))[0], ours[0]
-        )
-    beyond = None
-    if effect is not None and others is not None:
-        beyond = effect[0] - others[0], sqrt(effect[1] ** 2 + others[1] ** 2), effect[2] + others[2]
-    inside = recorded.of(
-        np.flatnonzero(
-            changed & (recorded.start >= at - days[0] * DAY) & (recorded.start < at + days[1] * DAY)
-        )
-    )
+    window = at - days[0] * DAY, at + days[1] * DAY
+    valid = look_at_feeds(recorded, changed, control, at, window)
+    reasons = valid.reasons
+    if not reasons:
+        days = min((at - valid.since) // DAY, days[0]), days[1]
+    kept = [day for day in range(-days[0], days[1]) if day not in valid.missing]
+    missing = sorted(valid.missing.intersection(range(-days[0], days[1])))
+    halves = sum(day < 0 for day in kept), sum(day >= 0 for day in kept)
+    if not reasons and any(
+        now < LEAST_DAYS or now < (1 - MOST_MISSING) * full
+        for now, full in zip(halves, days, strict=True)
+    ):
+        values = {"missing": len(missing), "days": sum(days)}
+        reasons = [Reason("days_missing", values)]
+    past = range(-min((at - begin) // DAY, days[0] + PAST), days[1])
+    if reasons:
+        kept, halves = list(range(-days[0], days[1])), days
+    whole = [day for day in past if day not in valid.missing]
+    compared = Stretches(tuple(kept), halves[0])
+    ours = rates(recorded, changed, at, compared)
+    theirs = rates(recorded, valid.control, at, compared)
+    units = np.unique(recorded.unit[valid.control]).tolist()
+    result = _Found(UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, Placebos(0, 0))
+    if not reasons:
+        result = _ratios(
+            recorded, changed, valid.control, units, at, compared, whole, max(valid.since, begin),
+            confidence,
+        )  # fmt: skip
+    here = changed & (recorded.start >= at - days[0] * DAY) & (recorded.start < at + days[1] * DAY)
+    here &= np.isin((recorded.start - at) // DAY, kept)
+    inside = recorded.of(np.flatnonzero(here))
     before = inside.start < at
+    series = _series(recorded, changed, at, days, valid.missing)
+    whole_days = [one for one in series if one.kind in ("compared", "beside")]
+    # If nothing was recorded before, the days after have but their own level.
+    usual = sum(one.day < 0 for one in whole_days) or len(whole_days)
+    chart = run_chart(np.array([one.alarms for one in whole_days], dtype=np.float64), usual)
     return Comparison(
-        days=days,
-        changed=ours,
-        control=theirs,
-        effect=_ratio(effect, confidence),
-        control_effect=_ratio(others, confidence),
-        beyond_control=_ratio(beyond, confidence),
-        earlier=_ratio(past, confidence),
+        days=halves,
+        missing=missing,
+        changed=_days(ours),
+        control=_days(theirs),
+        a_day=(ours.a_day, theirs.a_day),
+        controls=units,
+        excluded=valid.excluded,
+        effect=result.effect,
+        control_effect=result.control_effect,
+        beyond_control=result.beyond_control,
+        earlier=result.earlier,
+        placebos=result.placebos,
         balance=(_balance(inside, before), _balance(inside, ~before)),
+        few_beds=len(ours.counts) < LEAST_BEDS,
+        reasons=reasons,
+        series=series,
+        chart=chart,
     )
 
 
-def _daily(start: Numbers, at: int, days: tuple[int, int]) -> tuple[Numbers, Numbers]:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    effect: Ratio
+    control_effect: Ratio
+    beyond_control: Ratio
+    earlier: Ratio
+    placebos: Placebos
+
+
+def _ratios(
+    recorded: Recorded,
+    changed: Flags,
+    control: Flags,
+    units: list[int],
+    at: int,
+    compared: Stretches,
+    whole: list[int],
+    since: int,
+    confidence: float,
+) -> _Found:
+    whole = [day for day in whole if at + day * DAY >= since]
+    all_days = Stretches(tuple(whole), sum(day < 0 for day in whole))
+    ours, theirs = (rates(recorded, one, at, compared) for one in (changed, control))
+    own = rates(recorded, changed, at, all_days)
+    beside = [
+        one
+        for unit in units
+        if min((one := rates(recorded, control & (recorded.unit == unit), at, all_days)).means) >= 1
+    ]
+    alone = Evidence.of(own, beside)
+    effect = ratio(ours, None, alone, confidence)
+    others = beyond = UNKNOWN
+    if theirs.counts.any():
+        others = ratio(theirs, None, alone, confidence)
+        apart = Evidence.beyond(own, beside or [rates(recorded, control, at, all_days)])
+        beyond = ratio(ours, theirs, apart, confidence)
+    earlier = [day for day in whole if day < compared.days[0]]
+    past = UNKNOWN
+    if len(earlier) >= LEAST_DAYS:
+        until = [day for day in compared.days if day < 0]
+        stretches = Stretches((*earlier, *until), len(earlier))
+        past = ratio(rates(recorded, changed, at, stretches), None, alone, confidence)
+    chance = placebos(
+        own.counts.sum(axis=0),
+        [one.counts.sum(axis=0) for one in beside],
+        all_days.days,
+        compared,
+    )
+    return _Found(effect, others, beyond, past, chance)
+
+
+def _series(
+    recorded: Recorded, changed: Flags, at: int, days: tuple[int, int], missing: set[int]
+) -> list[Day]:
+    begin, last = ((one - at) // DAY for one in recorded.span)
+    first, final = max(begin, -days[0] - PAST), min(last, days[1] - 1 + PAST)
+    day = (recorded.start[changed] - at) // DAY
+    counts = np.bincount(
+        day[(day >= first) & (day <= final)] - first, minlength=final - first + 1
+    ).tolist()
+    found = []
+    for one, alarms in enumerate(counts, first):
+        whole = recorded.span[0] <= at + one * DAY and at + (one + 1) * DAY <= recorded.span[1]
+        kind: DayKind = "compared" if -days[0] <= one < days[1] else "beside"
+        if not whole:
+            kind = "part"
+        elif one in missing:
+            kind = "missing"
+        found.append(Day(one, alarms, kind))
+    return found
+
+
+def _days(found: Rates) -> tuple[Numbers, Numbers]:
     """The number of alarms of each day before and after."""
-    day = (start - at) // DAY + days[0]
-    counts = np.bincount(day[(day >= 0) & (day < sum(days))], minlength=sum(days))
-    return counts[: days[0]], counts[days[0] :]
-
-
-def _log_ratio(before: Numbers, after: Numbers) -> tuple[float, float, int] | None:
-    """The log of the ratio of two daily rates, its standard error and its degrees of freedom.
-
-    None if there were no alarms before. The variance is that of the days, but at least that of a
-    Poisson process. No alarms count as half an alarm.
-    """
-    if not before.sum():
-        return None
-    rates, errors = [], []
-    for counts in (before, after):
-        total = max(float(counts.sum()), 0.5)
-        mean = total / len(counts)
-        varies = max(float(counts.var(ddof=1)), mean)
-        rates.append(mean)
-        errors.append(varies / (len(counts) * mean * mean))
-    return log(rates[1] / rates[0]), sqrt(sum(errors)), len(before) + len(after) - 2
-
-
-def _ratio(found: tuple[float, float, int] | None, confidence: float) -> Ratio:
-    if found is None:
-        return Ratio(None, None, None)
-    middle, error, freedom = found
-    reach = student(freedom, (1 + confidence) / 2) * error
-    return Ratio(exp(middle), exp(middle - reach), exp(middle + reach))
-
-
-def student(freedom: int, share: float) -> float:
-    """The quantile of Student's t distribution; `share` must be above one half.
-
-    >>> [round(student(freedom, 0.975), 3) for freedom in (4, 26, 1000)]
-    [2.776, 2.056, 1.962]
-    """
-    low, high = 0.0, 1e6
-    for _ in range(200):
-        middle = (low + high) / 2
-        below = 1 - beta_share(freedom / (freedom + middle * middle), freedom / 2, 0.5) / 2
-        low, high = (middle, high) if below < share else (low, middle)
-    return high
+    first, second = (half.sum(axis=0).astype(np.int64) for half in found.halves)
+    return first, second
 
 
 def _balance(alarms: Recorded, which: Flags) -> Balance:

@@ -12,8 +12,8 @@ import numpy as np
 from analyzer.arrays import Flags, Numbers
 from analyzer.model.policy import HOUR
 from analyzer.pipeline.classes import ACTIONABLE, CLASSES
-from analyzer.whatif.before_after import DAY
 from analyzer.whatif.episode_table import Recorded
+from analyzer.whatif.rates import DAY
 
 
 class UnitCounts(NamedTuple):

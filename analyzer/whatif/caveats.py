@@ -27,6 +27,7 @@ CaveatKind = Literal[
     "regression_to_the_mean",
     "no_earlier_days",
     "unusual_before",
+    "few_beds",
     "no_controls",
     "cost_unknown",
     "no_adverse_events",
@@ -87,6 +88,8 @@ def caveats_of_comparison(found: Comparison, controlled: bool) -> list[Caveat]:
         caveats.append(Caveat("no_earlier_days"))
     elif earlier.low is not None and earlier.low > 1:
         caveats.append(Caveat("unusual_before", {"ratio": earlier.value}))
+    if found.few_beds:
+        caveats.append(Caveat("few_beds"))
     if not controlled:
         caveats.append(Caveat("no_controls"))
     if not all(one.actionable for one in found.balance):

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
 
+from analyzer.model import Policy
 from analyzer.whatif import Scope, TooShort
 from streams.cli.arguments import alarm_type, as_percent, as_priority
 from streams.cli.console import STRICT, WRONG, fail, moment, show
 from streams.cli.names import check_name, check_scope
 from streams.cli.tune import Episodes, Mapped, read
 from streams.files.comparing import compared, words
+from streams.files.provenance import provenance
 
 MOST_DAYS = 28
 
@@ -64,6 +68,14 @@ def compare(
     confidence: Annotated[
         str, typer.Option("--confidence", help="Confidence in percent, two-sided.")
     ] = "95",
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="FILE.html",
+            help="Also write a page with a run chart; needs the extra report.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit status 3 if any line was malformed.")
@@ -71,11 +83,12 @@ def compare(
 ) -> None:
     """Compare the days after a change with the days before it, and with control units.
 
-    It also reports what must not get worse: actionable alarms and response times.
+    It also reports what must not get worse: actionable alarms and response times. If a feed
+    stopped, or a unit or an alarm has a new name, there is no verdict, and it says why.
 
     Example: alarm-fatigue compare --episodes episodes.jsonl --at 2026-04-01T07:00:00Z --unit MICU
 
-    Example: alarm-fatigue compare --episodes episodes.jsonl --change change.json
+    Example: alarm-fatigue compare --episodes episodes.jsonl --change change.json --report out.html
     """
     if episodes is None:
         fail("--episodes: expected a file of finished alarms, or -", WRONG)
@@ -99,14 +112,31 @@ def compare(
     check_scope(recorded, scope)
     for name in control or ():
         check_name(name, "--control", {unit for _, unit in recorded.units})
+    if not len(scope.rows(recorded)):
+        fail("no recorded alarm is of this unit, type and priority", WRONG)
     try:
         found = compared(recorded, scope, when, days, control, sure, expected)
     except TooShort as error:
         fail(error, WRONG)
     found["malformed"] = malformed
+    if report is not None:
+        _write_report(report, found, [episodes, mapping, change])
     show(found, words(found), as_json)
     if malformed and strict:
         raise typer.Exit(STRICT)
+
+
+def _write_report(path: Path, found: dict[str, Any], inputs: list[Path | None]) -> None:
+    from streams.files.compare_report import page
+    from streams.files.tune_charts import NoCharts
+
+    try:
+        made = provenance(sys.argv[1:], inputs, Policy(), round(time.time() * 1000))
+        path.write_text(page(found, made), encoding="utf-8")
+    except NoCharts as error:
+        fail(f"--report: {error}")
+    except OSError as error:
+        fail(f"{error.filename or path}: {error.strerror}")
 
 
 def _recorded_change(path: Path) -> tuple[int, Scope, float | None]:

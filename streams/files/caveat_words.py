@@ -35,6 +35,8 @@ _SENTENCES: dict[CaveatKind, str] = {
     "were typical.",
     "unusual_before": "The days before the change had {ratio:.2f} times the alarms of the earlier "
     "days: part of any fall may be a return to the usual level.",
+    "few_beds": "Fewer than 5 beds had such alarms: how patients differ is not known, so one "
+    "patient may account for more than the interval allows.",
     "no_controls": "There are no control units: any other change at that time is part of the "
     "effect.",
     "cost_unknown": "Without actionable alarms both before and after the change, its cost is "

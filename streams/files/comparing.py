@@ -4,26 +4,38 @@
      "days": {"before", "after"}: how many were compared,
      "scope": as in `streams.files.tuning`,
      "controls": names of the control units,
+     "controls_excluded": [{"unit", "kind", "text"}],
      "confidence",
+     "verdict": "fewer", "more" or "no_clear_change"; null if there is none,
+     "no_verdict": [{"kind", "text"}]: why there is none,
+     "missing_days": when the days begin that were left out (ms since 1970),
      "alarms_a_day": {"changed" | "control": {"before", "after", "ratio": RATIO}},
      "beyond_control": RATIO,
+     "placebo": {"as_large", "of"},
      "days_before_to_earlier": RATIO,
      "expected_ratio": the forecast of the change record, or null,
      "balance": {"before" | "after": {"actionable", "answered", "slow",
          "response_seconds": {"median", "ninth_decile"}}},
+     "daily": [{"from": ms since 1970, "alarms", "kind": compared, beside, missing or part}],
+     "run_chart": {"median", "low", "high",
+         "signals": [{"rule", "from", "to": days that begin then (ms), "points", "text"}]},
      "caveats": sentences}
 
-RATIO is {"value", "low", "high"}, each null if it cannot be computed.
+RATIO is {"value", "low", "high"}, each null if it cannot be computed. Each day of the week counts
+alike in `alarms_a_day`. The kinds are those of `analyzer.whatif.validity`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from analyzer.arrays import Numbers
 from analyzer.whatif import (
+    DAY,
     Balance,
+    Comparison,
+    Placebos,
     Ratio,
     Recorded,
     Scope,
@@ -32,6 +44,15 @@ from analyzer.whatif import (
     compare,
 )
 from streams.files.caveat_words import caveat_words
+from streams.files.compare_words import (
+    VERDICTS,
+    day_words,
+    exclusion_words,
+    listed,
+    placebo_words,
+    reason_words,
+    signal_words,
+)
 from streams.files.findings import printable
 from streams.files.tune_words import scope_words
 from streams.files.tuning import scope_fields
@@ -53,32 +74,59 @@ def compared(
     """
     groups = choose_controls(recorded, scope, controls)
     found = compare(recorded, groups.changed, groups.control, at, most_days, confidence)
-    caveats = caveats_of_comparison(found, controlled=bool(groups.control_units))
+    caveats = caveats_of_comparison(found, controlled=bool(found.controls))
+    changed, control = (
+        {name: round(one, 3) for name, one in zip(("before", "after"), rates, strict=True)}
+        for rates in found.a_day
+    )
     return {
         "at": at,
         "days": dict(zip(("before", "after"), found.days, strict=True)),
         "scope": scope_fields(scope),
-        "controls": groups.control_units,
+        "controls": sorted({recorded.units[number][1] for number in found.controls}),
+        "controls_excluded": [
+            {"unit": one.unit, "kind": one.kind, "text": exclusion_words(one)}
+            for one in found.excluded
+        ],
         "confidence": confidence,
+        "verdict": found.direction,
+        "no_verdict": [{"kind": one.kind, "text": reason_words(one)} for one in found.reasons],
+        "missing_days": [at + day * DAY for day in found.missing],
         "alarms_a_day": {
-            "changed": _rates(found.changed) | {"ratio": _ratio(found.effect)},
-            "control": _rates(found.control) | {"ratio": _ratio(found.control_effect)},
+            "changed": changed | {"ratio": _ratio(found.effect)},
+            "control": control | {"ratio": _ratio(found.control_effect)},
         },
         "beyond_control": _ratio(found.beyond_control),
+        "placebo": asdict(found.placebos),
         "days_before_to_earlier": _ratio(found.earlier),
         "expected_ratio": expected,
         "balance": {
             name: _balance(one)
             for name, one in zip(("before", "after"), found.balance, strict=True)
         },
+        "daily": [
+            {"from": at + one.day * DAY, "alarms": one.alarms, "kind": one.kind}
+            for one in found.series
+        ],
+        "run_chart": _run_chart(found, at),
         "caveats": list(map(caveat_words, caveats)),
     }
 
 
-def _rates(halves: tuple[Numbers, Numbers]) -> dict[str, float]:
+def _run_chart(found: Comparison, at: int) -> dict[str, Any]:
+    whole = [at + one.day * DAY for one in found.series if one.kind in ("compared", "beside")]
+    signals = []
+    for one in found.chart.signals:
+        first, last = whole[one.first], whole[one.last]
+        text = signal_words(one, day_words(first), day_words(last))
+        signals.append(
+            {"rule": one.rule, "from": first, "to": last, "points": one.points, "text": text}
+        )
     return {
-        name: round(float(days.mean()), 3)
-        for name, days in zip(("before", "after"), halves, strict=True)
+        "median": found.chart.median,
+        "low": round(found.chart.low, 3),
+        "high": round(found.chart.high, 3),
+        "signals": signals,
     }
 
 
@@ -103,53 +151,106 @@ def words(found: dict[str, Any]) -> list[str]:
     """Lines for a terminal."""
     days, rates, sure = found["days"], found["alarms_a_day"], f"{100 * found['confidence']:g} %"
     lines = [
-        f"{scope_words(found)}: {days['before']} days before the change, {days['after']} after it"
+        f"{scope_words(found)}: {days['before']} days before the change, {days['after']} after it",
+        f"  {verdict_words(found)}",
+        *(f"    {one['text']}" for one in found["no_verdict"]),
     ]
-    lines.append(f"  alarms a day {_rate(rates['changed'], sure)}")
+    if found["missing_days"] and not found["no_verdict"]:
+        lines.append(f"  left out as a feed was silent: {listed(found['missing_days'])}")
+    lines.append(f"  alarms a day {_rate(rates['changed'], sure, found)}")
     if found["controls"]:
         names = ", ".join(map(printable, found["controls"]))
-        lines.append(f"  control units ({names}) {_rate(rates['control'], sure)}")
-        lines.append(
-            f"  change relative to the control units: {_interval(found['beyond_control'], sure)}"
-        )
+        lines.append(f"  control units ({names}) {_rate(rates['control'], sure, found)}")
+    lines += [
+        f"  no control: {printable(one['unit'])}, as {one['text']}"
+        for one in found["controls_excluded"]
+    ]
+    if not found["no_verdict"]:
+        if found["controls"]:
+            beyond = interval_words(found["beyond_control"], sure)
+            lines.append(f"  change relative to the control units: {beyond}")
+        lines.append(f"  {placebo_words(Placebos(**found['placebo']))}")
     if found["expected_ratio"] is not None:
-        lines.append(f"  forecast when the change was decided: {_change(found['expected_ratio'])}")
-    lines.append(
-        "  days before the change, relative to earlier days: "
-        f"{_interval(found['days_before_to_earlier'], sure)}"
-    )
-    lines.append("  what must not get worse, before -> after:")
-    before, after = found["balance"]["before"], found["balance"]["after"]
-    lines.append(
-        f"    actionable alarms a day: {before['actionable'] / days['before']:.1f} -> "
-        f"{after['actionable'] / days['after']:.1f}"
-    )
-    for name, key in (("median", "median"), ("90th percentile", "ninth_decile")):
-        pair = [one["response_seconds"][key] for one in (before, after)]
         lines.append(
-            f"    time to response, {name}: "
-            f"{' -> '.join('unknown' if one is None else f'{one:.0f} s' for one in pair)}"
+            f"  forecast when the change was decided: {change_words(found['expected_ratio'])}"
         )
-    pair = [f"{one['slow']} of {one['actionable']}" for one in (before, after)]
-    lines.append(f"    without response for 10 min: {' -> '.join(pair)}")
+    if not found["no_verdict"]:
+        earlier = interval_words(found["days_before_to_earlier"], sure)
+        lines.append(f"  days before the change, relative to earlier days: {earlier}")
+    vain = " (not comparable)" if found["no_verdict"] else ""
+    lines.append(f"  what must not get worse, before -> after{vain}:")
+    lines += [f"    {name}: {before} -> {after}" for name, before, after in balance_rows(found)]
+    signals = found["run_chart"]["signals"]
+    if signals and not found["no_verdict"]:
+        lines.append("  run rules (they take days for independent, so they fire early):")
+        lines += [f"    {one['text']}" for one in signals]
     return [*lines, "  caveats:", *(f"    - {one}" for one in found["caveats"])]
 
 
-def _rate(rates: dict[str, Any], sure: str) -> str:
-    return f"{rates['before']:g} -> {rates['after']:g}: {_interval(rates['ratio'], sure)}"
+def verdict_words(found: dict[str, Any]) -> str:
+    """The verdict in one line."""
+    if found["no_verdict"]:
+        return "no verdict:"
+    if found["verdict"] is None:
+        return "no verdict: there were no alarms of this choice before the change"
+    beside = " than the control units let expect" if found["controls"] else ""
+    if found["verdict"] == "no_clear_change":
+        return f"verdict: {VERDICTS['no_clear_change']}"
+    return f"verdict: {VERDICTS[found['verdict']]}{beside}"
 
 
-def _interval(ratio: dict[str, float | None], sure: str) -> str:
+def balance_rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """What must not get worse: the measure, before and after."""
+    halves = [(found["balance"][name], found["days"][name]) for name in ("before", "after")]
+
+    def row(name: str, of: Callable[[dict[str, Any], int], str]) -> tuple[str, str, str]:
+        before, after = (of(*half) for half in halves)
+        return name, before, after
+
+    def seconds(key: str) -> Callable[[dict[str, Any], int], str]:
+        def of(one: dict[str, Any], _: int) -> str:
+            time = one["response_seconds"][key]
+            return "unknown" if time is None else f"{time:.0f} s"
+
+        return of
+
+    return [
+        row("actionable alarms a day", lambda one, days: f"{one['actionable'] / days:.1f}"),
+        row(
+            "actionable alarms with a response",
+            lambda one, _: f"{one['answered']} of {one['actionable']}",
+        ),
+        row("time to response, median", seconds("median")),
+        row("time to response, 90th percentile", seconds("ninth_decile")),
+        row("without response for 10 min", lambda one, _: f"{one['slow']} of {one['actionable']}"),
+    ]
+
+
+def _rate(rates: dict[str, Any], sure: str, found: dict[str, Any]) -> str:
+    said = f"{rate_words(rates['before'])} -> {rate_words(rates['after'])}"
+    return said if found["no_verdict"] else f"{said}: {interval_words(rates['ratio'], sure)}"
+
+
+def rate_words(a_day: float) -> str:
+    """
+    >>> rate_words(75.321), rate_words(60.0)
+    ('75.3', '60')
+    """
+    return f"{round(a_day, 1):g}"
+
+
+def interval_words(ratio: dict[str, float | None], sure: str) -> str:
     of = Ratio(**ratio)
     if of.value is None or of.low is None or of.high is None:
         return "unknown"
     verdict = "" if of.differs else "; possibly no change"
-    return f"{_change(of.value)} ({sure} interval {_change(of.low)} to {_change(of.high)}{verdict})"
+    value, low, high = map(change_words, (of.value, of.low, of.high))
+    return f"{value} ({sure} interval {low} to {high}{verdict})"
 
 
-def _change(ratio: float) -> str:
+def change_words(ratio: float) -> str:
     """
-    >>> _change(0.5), _change(1.25)
+    >>> change_words(0.5), change_words(1.25)
     ('-50 %', '+25 %')
     """
     return f"{100 * (ratio - 1):+.0f} %"

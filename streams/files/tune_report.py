@@ -5,12 +5,12 @@ It is made from the JSON of `streams.files.tuning`, which it embeds, so that fig
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable
 from html import escape
 from typing import Any
 
 from streams.files.findings import printable, type_name
+from streams.files.report_parts import document, figure, sign_off, table
 from streams.files.tune_charts import pareto, svg, timeline
 from streams.files.tune_words import (
     cost,
@@ -20,36 +20,10 @@ from streams.files.tune_words import (
     scope_words,
     setting_words,
 )
-from streams.formats.codec import to_json
+from streams.formats.times import written
 
 MOST_ROWS = 40
 """Most rows of a table of settings; the others are in the embedded data."""
-LONGEST_FIGURE = 18
-"""Characters; longer cells are text, and are aligned left."""
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; max-width: 52rem; margin: 2rem auto;
-  padding: 0 1rem; }
-h1 { font-size: 1.5rem; line-height: 1.25; }
-h2 { font-size: 1.15rem; margin-top: 2.2rem; border-bottom: 1px solid #ccc; }
-table { border-collapse: collapse; width: 100%; font-size: 0.9rem;
-  font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: 0.3rem 0.6rem; border-bottom: 1px solid #ddd;
-  vertical-align: top; }
-td.n, th.n { text-align: right; }
-caption { text-align: left; color: #444; padding: 0.3rem 0; }
-tr.best { background: #fdf1e7; font-weight: 600; }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); gap: 1rem;
-  margin: 1rem 0; }
-.facts div { border: 1px solid #bbb; border-radius: 6px; padding: 0.7rem 1rem; }
-.facts b { display: block; font-size: 1.35rem; }
-.note { border-left: 5px solid #D55E00; background: #fdf1e7; padding: 0.6rem 1rem; margin: 1rem 0; }
-.approval td { height: 2.2rem; }
-figure { margin: 1rem 0; overflow-x: auto; }
-figcaption { color: #444; font-size: 0.9rem; }
-svg { max-width: 100%; height: auto; }
-.quiet { color: #444; font-size: 0.9rem; }
-@media print { body { margin: 0; max-width: none; } h2, figure, .approval { break-inside: avoid; } }
-"""
 
 
 def page(found: dict[str, Any], source: str, approval: dict[str, str]) -> str:
@@ -60,28 +34,16 @@ def page(found: dict[str, Any], source: str, approval: dict[str, str]) -> str:
     title = f"What if: {setting_words(found['setting'])} - {scope_words(found)}"
     parts = [
         f"<h1>{escape(title)}</h1>",
-        f'<p class="quiet">{escape(source)}: {_moment(found["span"]["from"])} to '
-        f"{_moment(found['span']['to'])}, {found['before']['alarms']} alarms of this scope"
+        f'<p class="quiet">{escape(source)}: {written(found["span"]["from"])} to '
+        f"{written(found['span']['to'])}, {found['before']['alarms']} alarms of this scope"
         f"{_malformed(found)}. A forecast from recorded alarms; it changes no device.</p>",
     ]
     for part in (_headline, _search, _types, _timelines, _load, _evidence, _caveats):
         parts += part(found)
     parts += [
-        *_approval(approval),
-        f'<script type="application/json" id="answer">{_embedded(found)}</script>',
+        *sign_off(approval),
     ]
-    policy = "default-src 'none'; style-src 'unsafe-inline'"
-    head = (
-        '<meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style>"
-    )
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>\n'
-        + "\n".join(parts)
-        + "\n</body></html>\n"
-    )
+    return document(title, parts, found)
 
 
 def _headline(found: dict[str, Any]) -> Iterable[str]:
@@ -122,7 +84,7 @@ def _search(found: dict[str, Any]) -> Iterable[str]:
     yield "<h2>Recommendation and test</h2>"
     yield (
         f"<p>{search['settings']} settings were tried on the alarms until "
-        f"{_moment(search['chosen_until'])}, for {asked}.</p>"
+        f"{written(search['chosen_until'])}, for {asked}.</p>"
     )
     if best is None:
         yield f'<div class="note"><b>No recommendation:</b> {escape(search["reason"])}.</div>'
@@ -146,7 +108,7 @@ def _search(found: dict[str, Any]) -> Iterable[str]:
         )
     front = search["pareto"]
     names = [setting_words(one["setting"]) for one in front]
-    yield _figure(
+    yield figure(
         svg(pareto(search, names)),
         "The best trade-offs: no other setting spares more alarms and loses fewer actionable ones. "
         "A dot is the count; the line above it reaches the upper bound of the true number lost.",
@@ -180,7 +142,7 @@ def _search(found: dict[str, Any]) -> Iterable[str]:
         "hours of silence",
     )
     some = f"; {len(shown)} of {len(front)}" if step > 1 else ""
-    yield _table(
+    yield table(
         f"Best trade-offs, on the part of the recording that was searched{some}",
         head,
         [rows[index] for index in shown],
@@ -206,7 +168,7 @@ def _types(found: dict[str, Any]) -> Iterable[str]:
             )
         )
         rows.append((type_name(tuple(one["type"].values())), *recommended))
-    yield _table(
+    yield table(
         "Recommendation for each type",
         ("type", "recommended", "removed", "actionable lost", "on the rest"),
         rows,
@@ -218,11 +180,11 @@ def _timelines(found: dict[str, Any]) -> Iterable[str]:
         return
     yield "<h2>Before and after</h2>"
     if len(found["days"]) > 1:
-        yield _figure(
+        yield figure(
             svg(timeline(found["days"], "day", "day (UTC)")),
             "Alarms by day, as recorded and as they would have been.",
         )
-    yield _figure(
+    yield figure(
         svg(timeline(found["hours"], "hour", "hour of the day (UTC)")), "Alarms by hour of the day."
     )
     rows = [
@@ -235,7 +197,7 @@ def _timelines(found: dict[str, Any]) -> Iterable[str]:
         )
         for one in found["units"]
     ]
-    yield _table("By unit", ("unit", "alarms before", "after", "actionable before", "after"), rows)
+    yield table("By unit", ("unit", "alarms before", "after", "actionable before", "after"), rows)
 
 
 def _load(found: dict[str, Any]) -> Iterable[str]:
@@ -244,7 +206,7 @@ def _load(found: dict[str, Any]) -> Iterable[str]:
     if not hours:
         yield "<p>No alarm was assigned to a clinician: the load on clinicians is unknown.</p>"
         return
-    yield _table(
+    yield table(
         f"All clinicians together, all alarms, over {hours:.0f} hours of duty; persons are not "
         "distinguished",
         ("measure", "before", "after"),
@@ -261,7 +223,7 @@ def _evidence(found: dict[str, Any]) -> Iterable[str]:
         )
         for name in found["before"]["classes"]
     ]
-    yield _table(
+    yield table(
         "Alarms by class",
         ("class", "before", "would not have sounded", "still sounding", "of these delayed"),
         rows,
@@ -284,70 +246,5 @@ def _caveats(found: dict[str, Any]) -> Iterable[str]:
     )
 
 
-def _approval(approval: dict[str, str]) -> Iterable[str]:
-    yield (
-        "<h2>Approval</h2><p>For the hospital's own change control. This page changes nothing.</p>"
-    )
-    names = {
-        "owner": "Owner of the change",
-        "review": "To be reviewed on",
-        "change_control": "Change-control number",
-    }
-    rows = [(label, approval.get(name, "")) for name, label in names.items()]
-    rows += [
-        (one, "")
-        for one in (
-            "Decision (approved / rejected / more evidence)",
-            "Clinical review by, date",
-            "Biomedical engineering, date",
-        )
-    ]
-    yield '<div class="approval">' + _table("", ("", ""), rows) + "</div>"
-
-
-def _table(
-    caption: str, head: Sequence[str], rows: Iterable[Sequence[Any]], marked: int | None = None
-) -> str:
-    title = f"<caption>{escape(caption)}</caption>" if caption else ""
-    rows = list(rows)
-    kinds = [
-        ' class="n"'
-        if column and all(len(str(row[column])) <= LONGEST_FIGURE for row in rows)
-        else ""
-        for column in range(len(head))
-    ]
-    top = (
-        "".join(f"<th{kind}>{escape(one)}</th>" for one, kind in zip(head, kinds, strict=True))
-        if any(head)
-        else ""
-    )
-    body = "".join(
-        ('<tr class="best">' if index == marked else "<tr>")
-        + "".join(
-            f"<td{kind}>{escape(str(one))}</td>" for one, kind in zip(row, kinds, strict=True)
-        )
-        + "</tr>"
-        for index, row in enumerate(rows)
-    )
-    return f"<table>{title}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _figure(drawing: str, caption: str) -> str:
-    return f"<figure>{drawing}<figcaption>{escape(caption)}</figcaption></figure>"
-
-
 def _malformed(found: dict[str, Any]) -> str:
     return f"; {found['malformed']} malformed lines left out" if found.get("malformed") else ""
-
-
-def _moment(milliseconds: int) -> str:
-    return (
-        datetime.fromtimestamp(milliseconds / 1000, UTC)
-        .isoformat(sep=" ", timespec="minutes")
-        .replace("+00:00", " UTC")
-    )
-
-
-def _embedded(found: dict[str, Any]) -> str:
-    """JSON that cannot close the element around it."""
-    return to_json(found).decode().replace("<", "\\u003c")

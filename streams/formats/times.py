@@ -117,3 +117,12 @@ def _of_minute(text: str) -> int:
 @lru_cache(maxsize=1 << 17)
 def _of_seconds(text: str) -> int:
     return parse_rfc3339("1970-01-02T00:00:" + text) - 86_400_000
+
+
+def written(milliseconds: int) -> str:
+    """As people read it, in UTC, to the minute.
+
+    >>> written(1_773_185_124_898)
+    '2026-03-10 23:25 UTC'
+    """
+    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M} UTC"

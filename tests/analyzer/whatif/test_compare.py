@@ -5,6 +5,7 @@ caveats.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,22 @@ import pytest
 
 from analyzer.arrays import Numbers
 from analyzer.times import NEVER
-from analyzer.whatif.before_after import DAY, Ratio, compare
+from analyzer.whatif.before_after import compare
 from analyzer.whatif.episode_table import Recorded, Recorder
+from analyzer.whatif.rates import DAY, UNKNOWN, Ratio
 from tests.harness.recordings import episode, written
 from tests.harness.workers import run
 
 AT = 1_772_344_800_000
 
 
-def alarms(units: dict[str, list[int]], first_day: int) -> Recorded:
-    """A number of alarms a day in each unit at random moments, from `first_day` after AT on."""
+def alarms(
+    units: dict[str, list[int]], first_day: int, edges: Collection[str] | None = None
+) -> Recorded:
+    """A number of alarms a day in each unit at random moments, from `first_day` after AT on.
+
+    In the units `edges` (None: all), the first and last alarm make the recorded days whole.
+    """
     rng, recorder = np.random.default_rng(3), Recorder()
     for unit, days in units.items():
         start = np.concatenate(
@@ -31,8 +38,8 @@ def alarms(units: dict[str, list[int]], first_day: int) -> Recorded:
                 for day, count in enumerate(days)
             ]
         )
-        # The first and last alarm make the recorded days whole.
-        start[0], start[-1] = AT + first_day * DAY, AT + (first_day + len(days)) * DAY
+        if edges is None or unit in edges:
+            start[0], start[-1] = AT + first_day * DAY, AT + (first_day + len(days)) * DAY
         count = len(start)
         recorder.take(
             [
@@ -60,6 +67,11 @@ def alarms(units: dict[str, list[int]], first_day: int) -> Recorded:
 
 def of_unit(recorded: Recorded, name: str) -> Any:
     return np.array([unit == name for _, unit in recorded.units])[recorded.unit]
+
+
+def whole(recorded: Recorded) -> tuple[Recorded, Any, Any]:
+    everywhere = np.ones(len(recorded), dtype=np.bool_)
+    return recorded, everywhere, ~everywhere
 
 
 def covers(ratio: Ratio, truth: float) -> bool:
@@ -111,14 +123,83 @@ def test_days_are_counted_from_the_moment_of_the_change() -> None:
     )
 
 
-def test_no_alarm_after_a_change_is_no_ratio_of_zero() -> None:
-    recorded = alarms({"A": [10] * 3 + [0, 0, 0], "B": [5] * 6}, -3)
+def test_no_alarm_after_a_change_is_no_success() -> None:
+    recorded = alarms({"A": [10] * 5 + [0] * 5, "B": [5] * 10}, -5)
     changed = of_unit(recorded, "A") & (recorded.start < AT)
     found = compare(recorded, changed, of_unit(recorded, "B"), AT, 28, 0.95)
-    assert found.effect.value == pytest.approx(0.5 / 29)  # the last of the 30 is at the end
+    assert [one.kind for one in found.reasons] == ["feed_stopped"]
+    assert (found.direction, found.effect, found.beyond_control) == (None, UNKNOWN, UNKNOWN)
+
+
+def test_few_alarms_after_a_change_are_a_ratio_with_a_wide_interval() -> None:
+    recorded = alarms({"A": [10] * 3 + [2, 1, 2], "B": [5] * 6}, -3)
+    found = compare(recorded, of_unit(recorded, "A"), of_unit(recorded, "B"), AT, 28, 0.95)
+    assert found.reasons == []
     assert found.effect.high is not None
     assert found.effect.low is not None
-    assert found.effect.high > 10 * found.effect.low
+    assert found.effect.high > 5 * found.effect.low
+
+
+def test_equal_days_do_not_make_an_interval_of_no_width() -> None:
+    found = compare(*whole(alarms({"A": [40] * 28}, -14)), AT, 28, 0.95)
+    assert found.effect.high is not None
+    assert found.effect.low is not None
+    assert found.effect.high > 1.05 * found.effect.low
+
+
+def test_a_gap_in_a_feed_is_left_out_and_many_gaps_leave_no_verdict() -> None:
+    """The true rate is unchanged; three days without a feed would make it a quarter less."""
+    days = [40] * 12 + [40] * 4 + [0] * 3 + [40] * 5
+    found = compare(*whole(alarms({"A": days}, -12)), AT, 28, 0.95)
+    assert found.missing == [4, 5, 6]
+    assert found.days == (12, 9)
+    assert found.effect.value == pytest.approx(1, abs=0.02)
+    days[15:21] = [0] * 6
+    found = compare(*whole(alarms({"A": days}, -12)), AT, 28, 0.95)
+    assert [one.kind for one in found.reasons] == ["days_missing"]
+    assert found.direction is None
+
+
+def test_a_feed_that_began_before_the_change_makes_the_time_shorter() -> None:
+    units = {"A": [0] * 6 + [40] * 14, "B": [40] * 20}
+    recorded = alarms(units, -12, edges="B")
+    found = compare(recorded, of_unit(recorded, "A"), of_unit(recorded, "B"), AT, 28, 0.95)
+    # It began during the first day with alarms, so that is no whole one.
+    assert (found.days, found.reasons) == ((5, 8), [])
+
+
+def test_a_feed_that_began_with_the_change_has_nothing_to_be_compared_with() -> None:
+    units = {"A": [0] * 12 + [40] * 8, "B": [40] * 20}
+    recorded = alarms(units, -12, edges="B")
+    found = compare(recorded, of_unit(recorded, "A"), of_unit(recorded, "B"), AT, 28, 0.95)
+    assert [one.kind for one in found.reasons] == ["feed_began"]
+
+
+def test_a_unit_that_begins_or_ends_meanwhile_is_no_control() -> None:
+    units = {
+        "A": [40] * 20,
+        "began": [0] * 10 + [40] * 10,
+        "ended": [40] * 14 + [0] * 6,
+        "there": [40] * 20,
+    }
+    recorded = alarms(units, -10, edges=("A", "there"))
+    ours = of_unit(recorded, "A")
+    found = compare(recorded, ours, ~ours, AT, 28, 0.95)
+    assert [(one.unit, one.kind) for one in found.excluded] == [
+        ("began", "began"),
+        ("ended", "ended"),
+    ]
+    assert [recorded.units[one][1] for one in found.controls] == ["there"]
+    assert found.direction == "no_clear_change"
+
+
+def test_parts_of_days_are_marked_and_counted_in_no_rule() -> None:
+    recorded = alarms({"A": [40] * 20}, -10)
+    recorded.start[0] -= DAY // 2
+    recorded.end[-1] += DAY // 2
+    found = compare(*whole(recorded), AT, 7, 0.95)
+    kinds = [one.kind for one in found.series]
+    assert kinds == ["part", *["beside"] * 3, *["compared"] * 14, *["beside"] * 3, "part"]
 
 
 def test_unusual_days_before_are_reported_as_regression_to_the_mean(tmp_path: Path) -> None:

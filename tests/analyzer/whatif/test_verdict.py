@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 
 from analyzer.pipeline.classes import CLASSES
-from analyzer.whatif.before_after import Balance, Comparison, Ratio
+from analyzer.stats import run_chart
+from analyzer.whatif.before_after import Balance, Comparison
 from analyzer.whatif.breakdown import by_day, by_hour, by_unit, types_by_load
 from analyzer.whatif.caveats import CaveatKind, caveats_of_comparison, caveats_of_setting
 from analyzer.whatif.controls import choose_controls
 from analyzer.whatif.levers import Scope, Setting, fates
+from analyzer.whatif.placebo import Placebos
+from analyzer.whatif.rates import Ratio
 from analyzer.whatif.recommendation import promise
 from analyzer.whatif.trends import faithful
 from analyzer.whatif.verdict import Risk, Verdict, judge
@@ -159,6 +162,15 @@ def comparison(**changes: Any) -> Comparison:
         beyond_control=unknown,
         earlier=Ratio(1.0, 0.8, 1.2),
         balance=(balance, balance),
+        missing=[],
+        a_day=((1.0, 1.0), (1.0, 1.0)),
+        controls=[],
+        excluded=[],
+        placebos=Placebos(0, 0),
+        few_beds=False,
+        reasons=[],
+        series=[],
+        chart=run_chart(np.ones(6), 3),
     )
     return replace(whole, **changes)
 
@@ -170,6 +182,7 @@ def comparison(**changes: Any) -> Comparison:
         ({"earlier": Ratio(None, None, None)}, True, ["no_earlier_days"]),
         ({"earlier": Ratio(3.0, 2.0, 4.0)}, True, ["unusual_before"]),
         ({}, False, ["no_controls"]),
+        ({"few_beds": True}, True, ["few_beds"]),
         (
             {"balance": (Balance(9, 9, 0, 0, 0), Balance(0, 0, None, None, 0))},
             True,

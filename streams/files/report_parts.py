@@ -1,0 +1,140 @@
+"""What the pages for signing share: their document, tables, figures and the place to sign.
+
+A page needs nothing beside it and loads nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any
+
+from streams.files.provenance import Provenance
+from streams.formats.codec import to_json
+from streams.formats.times import written
+
+LONGEST_FIGURE = 18
+"""Characters; longer cells are text, and are aligned left."""
+
+
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; max-width: 52rem; margin: 2rem auto;
+  padding: 0 1rem; }
+h1 { font-size: 1.5rem; line-height: 1.25; }
+h2 { font-size: 1.15rem; margin-top: 2.2rem; border-bottom: 1px solid #ccc; }
+table { border-collapse: collapse; width: 100%; font-size: 0.9rem;
+  font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: 0.3rem 0.6rem; border-bottom: 1px solid #ddd;
+  vertical-align: top; }
+td.n, th.n { text-align: right; }
+caption { text-align: left; color: #444; padding: 0.3rem 0; }
+tr.best { background: #fdf1e7; font-weight: 600; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); gap: 1rem;
+  margin: 1rem 0; }
+.facts div { border: 1px solid #bbb; border-radius: 6px; padding: 0.7rem 1rem; }
+.facts b { display: block; font-size: 1.35rem; }
+.note { border-left: 5px solid #D55E00; background: #fdf1e7; padding: 0.6rem 1rem; margin: 1rem 0; }
+.approval td { height: 2.2rem; }
+.made td { overflow-wrap: anywhere; }
+.made td:first-child { white-space: nowrap; overflow-wrap: normal; }
+.bad { border-left: 5px solid #b00020; background: #fdecea; padding: 0.6rem 1rem; margin: 1rem 0; }
+figure { margin: 1rem 0; overflow-x: auto; }
+figcaption { color: #444; font-size: 0.9rem; }
+svg { max-width: 100%; height: auto; }
+.quiet { color: #444; font-size: 0.9rem; }
+@media print { body { margin: 0; max-width: none; } h2, figure, .approval { break-inside: avoid; } }
+"""
+
+
+def document(title: str, parts: Iterable[str], found: dict[str, Any]) -> str:
+    """The page. It carries `found`, for whoever wants to check a figure."""
+    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    head = (
+        '<meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        f"<title>{escape(title)}</title><style>{_STYLE}</style>"
+    )
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>\n'
+        + "\n".join(parts)
+        + f'\n<script type="application/json" id="answer">{_embedded(found)}</script>'
+        + "\n</body></html>\n"
+    )
+
+
+def table(
+    caption: str, head: Sequence[str], rows: Iterable[Sequence[Any]], marked: int | None = None
+) -> str:
+    """Columns of short cells are aligned right, except the first; the row `marked` stands out."""
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    rows = list(rows)
+    kinds = [
+        ' class="n"'
+        if column and all(len(str(row[column])) <= LONGEST_FIGURE for row in rows)
+        else ""
+        for column in range(len(head))
+    ]
+    top = (
+        "".join(f"<th{kind}>{escape(one)}</th>" for one, kind in zip(head, kinds, strict=True))
+        if any(head)
+        else ""
+    )
+    body = "".join(
+        ('<tr class="best">' if index == marked else "<tr>")
+        + "".join(
+            f"<td{kind}>{escape(str(one))}</td>" for one, kind in zip(row, kinds, strict=True)
+        )
+        + "</tr>"
+        for index, row in enumerate(rows)
+    )
+    return f"<table>{title}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def figure(drawing: str, caption: str) -> str:
+    return f"<figure>{drawing}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def sign_off(approval: dict[str, str]) -> Iterable[str]:
+    """Where a page is signed; `approval` holds owner, review and change_control as far as known."""
+    yield (
+        "<h2>Approval</h2><p>For the hospital's own change control. This page changes nothing.</p>"
+    )
+    names = {
+        "owner": "Owner of the change",
+        "review": "To be reviewed on",
+        "change_control": "Change-control number",
+    }
+    rows = [(label, approval.get(name, "")) for name, label in names.items()]
+    rows += [
+        (one, "")
+        for one in (
+            "Decision (approved / rejected / more evidence)",
+            "Clinical review by, date",
+            "Biomedical engineering, date",
+        )
+    ]
+    yield '<div class="approval">' + table("", ("", ""), rows) + "</div>"
+
+
+def made_with(made: Provenance) -> str:
+    """What is needed to make the page again."""
+    inputs = "; ".join(
+        f"{one.name} ({'not hashed' if one.sha256 is None else f'SHA-256 {one.sha256}'})"
+        for one in made.inputs
+    )
+    rows = [
+        ("Program", f"alarm-fatigue {made.version}"),
+        ("Written at", written(made.written_at)),
+        ("Policy", f"fingerprint {made.policy}"),
+        ("Command", made.command),
+        ("Input", inputs),
+    ]
+    return (
+        '<h2>How this page was made</h2><div class="made">' + table("", ("", ""), rows) + "</div>"
+    )
+
+
+def _embedded(found: dict[str, Any]) -> str:
+    """JSON that cannot close the element around it."""
+    return to_json(found).decode().replace("<", "\\u003c")
