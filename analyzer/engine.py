@@ -14,7 +14,7 @@ from analyzer.model.episodes import Finished
 from analyzer.model.facts import FACT_TYPES, Fact, Topic, values_of
 from analyzer.model.overload import ChangeRecord
 from analyzer.model.policy import Policy
-from analyzer.overload.status import Status
+from analyzer.overload.status import Status, unit_reliefs
 from analyzer.overload.tracker import evaluate, evaluate_before
 from analyzer.pipeline import shards as storage
 from analyzer.pipeline.admission import ACCEPTED, NOTHING_YET, OUTCOMES, TOPICS, Outcome, Outcomes
@@ -211,7 +211,7 @@ class Engine:
         It can be measured later, and in another thread.
         """
         evaluate(self._state)
-        return Snapshot.of(self._state)
+        return Snapshot.of(self._state, unit_reliefs(self._state))
 
     def status(self, facility: str | None = None) -> Status:
         """What a page shows next to the burdens, as of now, of all facilities or one."""

@@ -90,6 +90,7 @@ def snapshot(clinicians: int, units: int, alarms: int, facilities: int = 25) -> 
         clinician_states={},
         unit_states={},
         unit_reasons={},
+        reliefs={},
         start=start,
         end=end,
         rank=random.integers(1, 4, count).astype(np.int8),

@@ -111,6 +111,7 @@ def burdens(clinicians: int, units: int, facilities: int = 25) -> Burdens:
             overload=random.integers(0, len(STATES), units),
             overload_reasons=np.full((units, len(MEASURES), 2), np.nan),
             beds_limit=np.full(units, 8.0),
+            relief=np.full((units, 3), np.nan),
         ),
         response_times=[
             (*unit, priority, cumulative, 1234.5)

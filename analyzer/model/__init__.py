@@ -41,6 +41,7 @@ from analyzer.model.policy import (
     Milliseconds,
     OverloadPolicy,
     Policy,
+    ReliefPolicy,
 )
 
 __all__ = [
@@ -77,6 +78,7 @@ __all__ = [
     "Phase",
     "Policy",
     "Priority",
+    "ReliefPolicy",
     "Response",
     "Topic",
     "Verdict",

@@ -26,7 +26,8 @@ class Reason(NamedTuple):
 class Relief(NamedTuple):
     """A suggestion: `giver` hands `bed` to `taker`, who is on duty in the same unit.
 
-    Alarm counts are those of the last hour, (before, after) the move.
+    Alarm counts are those of the last hour, (before, after) the move. The taker's include all alarms
+    of the bed in that hour, whoever had it.
     """
 
     bed: str
@@ -35,7 +36,12 @@ class Relief(NamedTuple):
     taker: str
     taker_alarms: tuple[int, int]
     taker_beds: int
-    """How many beds of the unit the taker has after the move."""
+    """How many beds the taker has after the move, in any unit."""
+
+    @property
+    def spared(self) -> int:
+        """How many alarms an hour the giver is spared."""
+        return self.giver_alarms[0] - self.giver_alarms[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,7 @@ class Change:
     top_types: tuple[tuple[AlarmType, int], ...]
     """The alarm types with most alarms in the last hour, with their counts."""
     relief: Relief | None
-    """None if the state falls, or if no colleague can take a bed."""
+    """None if the state falls, or if no move may be advised."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,33 @@ def _check_levels(name: str, levels: Levels, sign: int) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReliefPolicy:
+    """When moving a bed to a colleague is worth advising (`analyzer.overload.relief`).
+
+    That the colleague stays within all limits of `OverloadPolicy` is no setting: it always holds.
+    """
+
+    least_alarms: int = 3
+    """The giver is spared at least this many alarms an hour (our own: every handover is a risk of
+    its own, and one or two alarms are not worth it).
+    """
+    least_share: float = 0.2
+    """If the giver does not come back within all limits, the move spares at least this share of the
+    giver's alarms of the last hour (our own).
+    """
+    beds_above_usual: int = 1
+    """The colleague has at most this many beds more than is usual on the unit now (our own)."""
+
+    def __post_init__(self) -> None:
+        if self.least_alarms < 1:
+            raise ValueError("least_alarms: expected at least 1")
+        if not 0 <= self.least_share <= 1:
+            raise ValueError("least_share: expected a share between 0 and 1")
+        if self.beds_above_usual < 0:
+            raise ValueError("beds_above_usual: expected zero or more")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FindingsPolicy:
     """When a pattern counts as the cause of most alarms of a type (`analyzer.findings.findings`).
 
@@ -251,6 +278,7 @@ class Policy:
     stale alarms in all. Younger open alarms are always kept.
     """
     overload: OverloadPolicy = field(default_factory=OverloadPolicy)
+    relief: ReliefPolicy = ReliefPolicy()
     findings: FindingsPolicy = FindingsPolicy()
 
     @property

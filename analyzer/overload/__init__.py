@@ -10,7 +10,6 @@ from analyzer.overload.priority import (
     clinician_order,
     first_facilities,
     first_units,
-    unit_relief,
 )
 from analyzer.overload.shifts import history
 
@@ -22,5 +21,4 @@ __all__ = [
     "first_facilities",
     "first_units",
     "history",
-    "unit_relief",
 ]

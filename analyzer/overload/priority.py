@@ -5,12 +5,11 @@ The functions return sort keys: what sorts first needs help first.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 from typing import Any
 
-from analyzer.model.overload import Relief
 from analyzer.overload.status import Standing
 from analyzer.windows.burden import UnitBurdens
 
@@ -44,12 +43,6 @@ class UnitNeed:
 def clinician_order(state: int, standing: Standing) -> tuple[int, int]:
     """By state (of `STATES`), then who has been in it longest."""
     return -state, standing.since
-
-
-def unit_relief(unit: Standing | None, strained: Iterable[Standing]) -> Relief | None:
-    """The move of a bed to suggest for a unit: its own, or else the first of its clinicians'."""
-    reliefs = (one.relief for one in (unit, *strained) if one is not None)
-    return next((one for one in reliefs if one is not None), None)
 
 
 def first_facilities(units: UnitBurdens, names: Collection[str], most: int) -> frozenset[str]:

@@ -6,7 +6,7 @@ Clinicians are named by their raw ids.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,9 +14,9 @@ import numpy as np
 
 from analyzer.arrays import Flags, Numbers
 from analyzer.columns.facilities import VACANT
-from analyzer.model.overload import ELEVATED, STATES, Change, Reason, Relief
+from analyzer.model.overload import ELEVATED, NORMAL, STATES, Change, Reason, Relief
 from analyzer.model.policy import HOUR, MINUTE
-from analyzer.overload.explanation import Contexts, relief_of
+from analyzer.overload.context import Contexts
 from analyzer.overload.measures import Ticks, measure
 from analyzer.overload.reasons import reasons_to_hold
 from analyzer.pipeline.overload_log import Subject
@@ -40,7 +40,7 @@ class Standing(NamedTuple):
     holding: tuple[Reason, ...]
     """The measures beyond a limit to leave at the last tick; none while the state cools down."""
     relief: Relief | None
-    """The best move of a bed now."""
+    """The best move of a bed now; None if no move may be advised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,10 @@ class Status:
     """By facility and unit."""
     clinicians: Mapping[tuple[str, str], Standing]
     """By facility and clinician."""
+    reliefs: Mapping[tuple[str, str], Relief | None]
+    """By facility and unit: the best move of a bed now, for each unit that is not normal or has a
+    clinician on duty who is not; None if no move may be advised.
+    """
 
     @classmethod
     def of(cls, state: State, facility: str | None = None) -> Status:
@@ -99,6 +103,11 @@ class Status:
             trends={key: one for key, one in _trends(state, now).items() if key[0] in chosen},
             units=standing[True],
             clinicians=standing[False],
+            reliefs={
+                (names[of], unit): relief
+                for (of, unit), relief in unit_reliefs(state).items()
+                if names[of] in chosen
+            },
         )
 
     @classmethod
@@ -153,7 +162,7 @@ def _standing(
     chosen = np.zeros(len(facilities), dtype=np.bool_)
     chosen[[names[is_unit][number][0] for (is_unit, number), *_ in standing]] = True
     # Ticks of 1 ms, so that the only tick is `now`.
-    contexts = Contexts(state, Ticks(now, chosen, 1, 1))
+    contexts, state_of = Contexts(state, Ticks(now, chosen, 1, 1)), _state_of(state)
     values = _values(state, now, chosen, {subject for subject, *_ in standing})
     for subject, since, rise in standing:
         is_unit, number = subject
@@ -163,13 +172,49 @@ def _standing(
         levels = state.policy.overload.levels(facilities[facility], unit)
         # Since it last rose, a state may have fallen from overloaded to elevated only.
         current = STATES.index(rise.after) if since == rise.at else ELEVATED
+        ward = context.ward(unit, at, state_of)
         found[is_unit][facilities[facility], name] = Standing(
             since=since,
             rise=rise,
             holding=reasons_to_hold(levels, values[subject], current),
-            relief=relief_of(context.ward(unit, at), None if is_unit else name, levels),
+            relief=ward.relief if is_unit else ward.relief_of(name),
         )
     return found
+
+
+def unit_reliefs(state: State) -> dict[tuple[int, str], Relief | None]:
+    """The best move of a bed now for each unit, by facility number and name, that is not normal or
+    has a clinician on duty who is not; None if no move may be advised.
+    """
+    facilities = len(state.facilities.by_number)
+    now = state.times.now[:facilities]
+    strained = state.overload.states(of_units=False)
+    units = {state.statics.units.by_number[one] for one in state.overload.states(of_units=True)}
+    shifts = state.roster.shifts
+    rows = shifts.rows()
+    moment = now[shifts.facility[rows]]
+    rows = rows[(shifts.start[rows] <= moment) & (moment < shifts.end[rows])]
+    rows = rows[np.isin(shifts.clinician[rows], np.array([*strained], dtype=np.int64))]
+    places = state.statics.places.by_number
+    units.update(
+        (facility, places[bed].unit)
+        for facility, bed in zip(
+            shifts.facility[rows].tolist(), shifts.bed[rows].tolist(), strict=True
+        )
+    )
+    chosen = np.zeros(facilities, dtype=np.bool_)
+    chosen[[facility for facility, _ in units]] = True
+    contexts, state_of = Contexts(state, Ticks(now, chosen, 1, 1)), _state_of(state)
+    return {
+        (facility, unit): contexts[facility].ward(unit, int(now[facility]), state_of).relief
+        for facility, unit in units
+    }
+
+
+def _state_of(state: State) -> Callable[[int], int]:
+    """The overload state of a clinician now, by number."""
+    states = state.overload.states(of_units=False)
+    return lambda clinician: states.get(clinician, NORMAL)
 
 
 def _values(

@@ -7,13 +7,16 @@ first alarm, and those before the horizon are final.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from analyzer.arrays import Flags, Numbers
 from analyzer.model.overload import NORMAL
 from analyzer.model.policy import HOUR, OverloadPolicy
-from analyzer.overload.explanation import Contexts, Explainer
-from analyzer.overload.machine import transitions
+from analyzer.overload.context import Contexts
+from analyzer.overload.explanation import Explainer
+from analyzer.overload.machine import Transition, transitions
 from analyzer.overload.measures import Loads, Ticks, measure
 from analyzer.overload.quiet import Stretches
 from analyzer.overload.thresholds import LevelTable, levels_in_force
@@ -21,6 +24,7 @@ from analyzer.pipeline.overload_log import (
     AFTER_ALL,
     LoggedTransition,
     OverloadLog,
+    Subject,
     Transitions,
     since_rise,
 )
@@ -118,6 +122,7 @@ def _evaluate_ticks(state: State, facilities: Flags, begin: Numbers, last: Numbe
     )
     levels, contexts = LevelTable(state.policy.overload), Contexts(state, ticks)
     found: dict[int, Transitions] = {}
+    states_then = _StatesThen(log, begin)
     # Subjects that had another state than normal may have no fact left that would name them.
     clinicians, units = (
         [number for is_unit, number in log.subjects(facilities) if is_unit == of_units]
@@ -127,13 +132,18 @@ def _evaluate_ticks(state: State, facilities: Flags, begin: Numbers, last: Numbe
         if not len(loads.numbers):
             continue
         level_sets = levels_in_force(state, ticks, levels, loads, is_unit)
-        explainer = Explainer(state, ticks, levels, loads, level_sets, contexts, is_unit)
+        explainer = Explainer(
+            state, ticks, levels, loads, level_sets, contexts, is_unit, states_then.at
+        )
         number = ticks.first[loads.facility][:, np.newaxis] + np.arange(ticks.count)
         exists = (number >= log.first_alarm[loads.facility][:, np.newaxis]) & (
             number <= last[loads.facility][:, np.newaxis]
         )
         states = _states_before(log, loads, begin, is_unit)
-        for one in transitions(levels, loads.values, level_sets, exists, states, before):
+        ours = transitions(levels, loads.values, level_sets, exists, states, before)
+        if not is_unit:  # of all clinicians, before the first is explained
+            states_then.learn(ours, loads, ticks)
+        for one in ours:
             facility = int(loads.facility[one.row])
             subject = (is_unit, int(loads.numbers[one.row]))
             new = found.setdefault(facility, {}).setdefault(subject, [])
@@ -143,6 +153,36 @@ def _evaluate_ticks(state: State, facilities: Flags, begin: Numbers, last: Numbe
             new.append(LoggedTransition(tick, one.after, explainer.change(one, drivers)))
     for facility in np.flatnonzero(facilities).tolist():
         log.replace(facility, int(begin[facility]), int(last[facility]), found.get(facility, {}))
+
+
+class _StatesThen:
+    """The states of clinicians at the ticks of a batch."""
+
+    def __init__(self, log: OverloadLog, begin: Numbers) -> None:
+        """`begin`: the first tick of the batch, by facility."""
+        self._log, self._begin = log, begin
+        self._found: dict[int, list[tuple[int, int]]] = {}
+        self._before: dict[int, dict[Subject, int]] = {}
+        self._facility_of: dict[int, int] = {}
+
+    def learn(self, found: Iterable[Transition], loads: Loads, ticks: Ticks) -> None:
+        """Take in the transitions of all clinicians."""
+        self._facility_of = dict(zip(loads.numbers.tolist(), loads.facility.tolist(), strict=True))
+        for one in found:
+            tick = int(ticks.first[loads.facility[one.row]]) + one.tick
+            self._found.setdefault(int(loads.numbers[one.row]), []).append((tick, one.after))
+
+    def at(self, clinician: int, tick: int) -> int:
+        """The state of a clinician, by number, once the transitions of a tick have happened."""
+        found = [state for when, state in self._found.get(clinician, ()) if when <= tick]
+        if found:
+            return found[-1]
+        facility = self._facility_of.get(clinician)
+        if facility is None:
+            return NORMAL
+        if facility not in self._before:
+            self._before[facility] = self._log.states_before([facility], self._begin)
+        return self._before[facility].get((False, clinician), NORMAL)
 
 
 def _states_before(log: OverloadLog, loads: Loads, begin: Numbers, is_unit: bool) -> Numbers:

@@ -314,9 +314,12 @@ def _stretches_of(
 
 
 def _differs_from(changed: tuple[tuple[int, Assignment], ...]) -> int:
-    """The earliest time (ms) at which a new record of an assignment changes who is responsible."""
+    """The earliest time (ms) at which a new record of an assignment changes who is responsible, or
+    which beds a colleague could take: that depends on role and acuity.
+    """
     one, other = changed[0][1], changed[-1][1]
-    if _only_end_differs(changed):
+    same = (one.role, one.acuity) == (other.role, other.acuity)
+    if same and _only_end_differs(changed):
         return min(OPEN if each.end is None else each.end for each in (one, other))
     return min(one.start, other.start)
 

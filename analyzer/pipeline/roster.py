@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.arrays import Codes, Numbers
+from analyzer.arrays import Codes, Floats, Numbers
 from analyzer.columns.blocks import Blocks
 from analyzer.columns.growing import Growing
 from analyzer.columns.numbered import Numbered, kept
@@ -18,6 +18,9 @@ from analyzer.times import OPEN
 
 MOST_RECIPIENTS = 256
 """At most so many recipients of an alarm count, those with the least ids (our own)."""
+
+NURSE = "nurse"
+"""The role of most assignments."""
 
 Team = tuple[int, ...]
 """Numbers of clinicians, sorted."""
@@ -137,6 +140,7 @@ class Shifts(Growing):
     bed: Codes
     start: Numbers
     end: Numbers  # OPEN: until further notice
+    acuity: Floats
 
     def __init__(self) -> None:
         super().__init__(
@@ -145,11 +149,14 @@ class Shifts(Growing):
             bed=(np.int32, -1),
             start=(np.int64, 0),
             end=(np.int64, OPEN),
+            acuity=(np.float64, 1.0),
         )
         self._top = 0
         self._free: list[int] = []
+        self.roles: dict[int, str] = {}
+        """By row, of roles other than `NURSE`."""
 
-    def add(self, facility: int, clinician: int, bed: int, start: int, end: int | None) -> int:
+    def add(self, facility: int, clinician: int, bed: int, one: Assignment) -> int:
         """Add one; returns its row."""
         if self._free:
             row = self._free.pop()
@@ -157,11 +164,15 @@ class Shifts(Growing):
             row, self._top = self._top, self._top + 1
             self.reserve(self._top)
         self.facility[row], self.clinician[row], self.bed[row] = facility, clinician, bed
-        self.start[row], self.end[row] = start, OPEN if end is None else end
+        self.start[row], self.end[row] = one.start, OPEN if one.end is None else one.end
+        self.acuity[row] = 1.0 if one.acuity is None else one.acuity
+        if one.role not in (None, "", NURSE):
+            self.roles[row] = one.role
         return row
 
     def remove(self, row: int) -> None:
         self.facility[row] = -1
+        self.roles.pop(row, None)
         self._free.append(row)
 
     def rows(self) -> Numbers:
@@ -304,7 +315,7 @@ class Roster(Growing):
             self._forget_stretch(held.bed)
             number = self._teams.clinicians[held.facility, one.clinician]
             self._timelines.setdefault(held.bed, Timeline()).add(number, one.start, one.end)
-            held.row = self.shifts.add(held.facility, number, held.bed, one.start, one.end)
+            held.row = self.shifts.add(held.facility, number, held.bed, one)
 
     def _take_from_bed(self, held: _Held) -> None:
         if held.row < 0:

@@ -109,6 +109,11 @@ class UnitBurdens:
     """(U,): beds per clinician beyond which the policy sets `elevated`; NaN where it has no such
     limit.
     """
+    relief: Floats
+    """(U, 3): whether a colleague can take a bed (0 or 1), how many alarms an hour that spares, and
+    how many the colleague has with it. NaN where nobody needs relief, and but for the first where
+    nobody can give it.
+    """
 
 
 @dataclass(frozen=True, slots=True)

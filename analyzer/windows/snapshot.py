@@ -5,7 +5,7 @@ The engine takes a snapshot between two slices of records, and another thread ma
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from math import fsum
@@ -19,7 +19,7 @@ from analyzer.columns.segments import Axis
 from analyzer.columns.statics import AlarmType
 from analyzer.model.episodes import PRIORITIES
 from analyzer.model.facts import Assignment
-from analyzer.model.overload import NORMAL, Reason
+from analyzer.model.overload import NORMAL, Reason, Relief
 from analyzer.model.policy import EXPOSURE, HOUR, MEASURES, STALE, STANDING, Policy
 from analyzer.pipeline.classes import CLASSES, NON_ACTIONABLE
 from analyzer.pipeline.response_times import ResponseTimes
@@ -82,6 +82,8 @@ class Snapshot:
     """The overload states of units that are not normal."""
     unit_reasons: dict[int, tuple[Reason, ...]]
     """Why the states of these units last rose."""
+    reliefs: Mapping[tuple[int, str], Relief | None]
+    """By (facility, unit), for units in need of it: see `Status.reliefs`."""
     start: Numbers
     end: Numbers
     """Later than any time if the alarm is open."""
@@ -99,7 +101,7 @@ class Snapshot:
     """When the alarm stops waiting: at its end or its first response, whichever is earlier."""
 
     @classmethod
-    def of(cls, state: State) -> Snapshot:
+    def of(cls, state: State, reliefs: Mapping[tuple[int, str], Relief | None]) -> Snapshot:
         """A snapshot of the state; takes a few milliseconds."""
         table, statics, policy = state.table, state.statics, state.policy
         now = state.times.now[: len(state.facilities.by_number)].copy()
@@ -124,6 +126,7 @@ class Snapshot:
             clinician_states=state.overload.states(of_units=False),
             unit_states=state.overload.states(of_units=True),
             unit_reasons=state.overload.unit_reasons(),
+            reliefs=reliefs,
             start=start,
             end=end,
             rank=table.rank[rows],
@@ -297,6 +300,7 @@ class Snapshot:
             overload=integers(self.unit_states.get(number, NORMAL) for number in shown),
             overload_reasons=self._reasons(shown),
             beds_limit=np.array([self._beds_limit(*known.by_number[number]) for number in shown]),
+            relief=self._relief([known.by_number[number] for number in shown]),
         )
 
     def _reasons(self, units: list[int]) -> Floats:
@@ -305,6 +309,17 @@ class Snapshot:
         for row, number in enumerate(units):
             for reason in self.unit_reasons.get(number, ()):
                 found[row, MEASURES.index(reason.measure)] = reason.value, reason.limit
+        return found
+
+    def _relief(self, units: list[tuple[int, str]]) -> Floats:
+        """(units, 3): as `UnitBurdens.relief`."""
+        found = np.full((len(units), 3), np.nan)
+        for row, unit in enumerate(units):
+            if unit in self.reliefs:
+                move = self.reliefs[unit]
+                found[row, 0] = move is not None
+                if move is not None:
+                    found[row, 1:] = move.spared, move.taker_alarms[1]
         return found
 
     def _beds_limit(self, facility: int, unit: str) -> float:

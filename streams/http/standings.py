@@ -21,7 +21,7 @@ from analyzer import (
     nonactionable_ratios,
 )
 from analyzer import Relief as Move
-from analyzer.overload import UnitNeed, clinician_order, history, unit_relief
+from analyzer.overload import UnitNeed, clinician_order, history
 from streams.http.documents.board import (
     MOST_STRAINED,
     AlarmCounts,
@@ -110,7 +110,7 @@ def _unit(
         unit=key[1],
         state=STATES[int(of.overload[row])],
         **_reasons(standing, of_unit=True),
-        relief=_relief(unit_relief(standing, (one for _, one in strained)), names),
+        relief=_relief(status.reliefs.get(key), names),
         strained=[
             Strain(state=STATES[state], **_reasons(one, of_unit=False))
             for state, one in strained[:MOST_STRAINED]

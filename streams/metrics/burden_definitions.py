@@ -196,6 +196,24 @@ BURDENS = {
         "unit now (Gini: 0 even, towards 1 all on one clinician); absent with fewer than two "
         "clinicians or without alarms.",
     ),
+    "unit_relief_available": Definition(
+        "gauge",
+        _UNIT,
+        "1 if moving one bed to a colleague on duty in the unit is advised, 0 if nobody there can "
+        "take one: ask for help from outside. Absent while the loads of the unit and of its "
+        "clinicians are normal.",
+    ),
+    "unit_relief_alarms": Definition(
+        "gauge",
+        _UNIT,
+        "How many alarms an hour that move spares the clinician who hands over the bed; absent "
+        "without such a move.",
+    ),
+    "unit_relief_taker_alarms": Definition(
+        "gauge",
+        _UNIT,
+        "How many alarms an hour the colleague has with that bed; absent without such a move.",
+    ),
     "response_seconds": Definition(
         "histogram",
         (*_UNIT, "priority"),

@@ -147,6 +147,7 @@ _NOBODY = Burdens(
         overload=_counts(),
         overload_reasons=_figures(len(MEASURES), 2),
         beds_limit=_figures(),
+        relief=_figures(3),
     ),
     response_times=[],
 )

@@ -59,6 +59,9 @@ class Table:
         return self.values.size - int(np.count_nonzero(np.isnan(self.values)))
 
 
+RELIEF = ("unit_relief_available", "unit_relief_alarms", "unit_relief_taker_alarms")
+"""The metrics of `UnitBurdens.relief`, in its order."""
+
 BLOCK = 1000
 """Rows per block where there are as many labels as numbers. Each step in C must be short, because
 it blocks other threads.
@@ -225,6 +228,8 @@ def _workload_tables(burdens: Burdens) -> Iterator[Table]:
     yield _table("unit_beds_per_clinician_limit", labels, [Cell()], of.beds_limit)
     yield _table("unit_acuity_per_clinician", labels, [Cell()], _over(of.acuity, of.clinicians))
     yield _table("unit_load_spread", labels, _cells(window=windows), of.load_spread)
+    for place, name in enumerate(RELIEF):
+        yield _table(name, labels, [Cell()], of.relief[:, place])
 
 
 def _over(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

@@ -78,6 +78,7 @@ def ward(*clinicians: str, facility: str = "H1", unit: str = "ICU", alarms: int 
             overload=one * 0,
             overload_reasons=np.full((1, len(MEASURES), 2), np.nan),
             beds_limit=np.full(1, 8.0),
+            relief=np.full((1, 3), np.nan),
         ),
         response_times=[],
     )

@@ -1,4 +1,4 @@
-"""Who needs help first, what relief is suggested, and what shifts are compared over."""
+"""Who needs help first, and what shifts are compared over."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from itertools import pairwise
 
 import pytest
 
-from analyzer import Burdens, Change, Relief, Standing, Trend
+from analyzer import Burdens, Change, Standing, Trend
 from analyzer.model.policy import HOUR
 from analyzer.overload.priority import (
     UnitNeed,
     clinician_order,
     first_facilities,
     first_units,
-    unit_relief,
 )
 from analyzer.overload.shifts import SHIFT_HOURS, history
 from analyzer.overload.status import TREND_HOURS
@@ -35,9 +34,9 @@ def test_units_need_help_by_state_then_colleagues_then_alarms_each() -> None:
     assert all(first.order < second.order for first, second in pairwise(needs))
 
 
-def standing(since: int, relief: Relief | None = None) -> Standing:
-    rise = Change("H", "ICU", None, since, "normal", "elevated", (), (), relief)
-    return Standing(since, rise, (), relief)
+def standing(since: int) -> Standing:
+    rise = Change("H", "ICU", None, since, "normal", "elevated", (), (), None)
+    return Standing(since, rise, (), None)
 
 
 def test_clinicians_need_help_by_state_then_for_how_long() -> None:
@@ -46,17 +45,6 @@ def test_clinicians_need_help_by_state_then_for_how_long() -> None:
         key=lambda one: clinician_order(*one),
     )
     assert [(state, one.since) for state, one in found] == [(2, 5), (2, 9), (1, 1)]
-
-
-def test_a_unit_s_own_relief_comes_before_that_of_its_clinicians() -> None:
-    own, first, second = (
-        Relief("1", giver, (9, 5), "bob", (0, 4), 2) for giver in ("ann", "cyd", "dan")
-    )
-    clinicians = [standing(0), standing(0, first), standing(0, second)]
-    assert unit_relief(standing(0, own), clinicians) == own
-    assert unit_relief(standing(0), clinicians) == first
-    assert unit_relief(None, clinicians) == first
-    assert unit_relief(None, []) is None
 
 
 def units(*alarms: tuple[str, str, int]) -> Burdens:

@@ -13,7 +13,7 @@ from analyzer import TREND_HOURS, TREND_MINUTES, Engine, Policy, Status
 from analyzer.model.policy import HOUR, MINUTE
 from tests.harness.engines import POLICY, Stored, feed, restore, store
 from tests.harness.hospitals import NINE, Hospital, storm
-from tests.harness.policies import POLICIES, staffed
+from tests.harness.policies import POLICIES, staffed, uneven
 from tests.harness.strategies import deliveries, nows, wards
 from tests.oracle import overload as oracle_overload
 from tests.oracle import reference as oracle
@@ -77,7 +77,7 @@ def assert_standing(status: Status, expected: dict[tuple[str, str], StandingStat
 def test_standing_states_follow_from_the_changes_of_the_oracle_and_relief_is_as_of_now(
     data: st.DataObject,
 ) -> None:
-    policy, facts = data.draw(st.sampled_from(POLICIES)), data.draw(staffed())
+    policy, facts = data.draw(st.sampled_from(POLICIES)), data.draw(staffed() | uneven())
     now = data.draw(nows(facts))
     engine = Engine(policy)
     feed(engine, data.draw(deliveries(facts)))
@@ -114,8 +114,8 @@ def test_a_state_has_reasons_to_hold_until_it_cools_down() -> None:
 
 def test_before_the_first_alarm_nothing_is_known() -> None:
     engine = Engine(Policy())
-    assert engine.status() == Status({}, {}, {}, {}, {})
+    assert engine.status() == Status({}, {}, {}, {}, {}, {})
     hospital = Hospital()
     hospital.assign("ann", "1")
     hospital.run(NINE)
-    assert hospital.engine.status() == Status({"H": NINE}, {}, {}, {}, {})
+    assert hospital.engine.status() == Status({"H": NINE}, {}, {}, {}, {}, {})

@@ -9,13 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from analyzer import Change, ChangeRecord
 from analyzer.model.policy import HOUR, MINUTE, SECOND, Level, Levels, OverloadPolicy
-from analyzer.overload.relief import Ward, relieve
 from streams.cli.main import app
 from streams.formats.sinks import encode_change
 from streams.settings import SettingsError, load
@@ -217,64 +214,6 @@ def test_the_record_of_a_change() -> None:
             "text": "bed 1 from a11 to b22: alarms an hour 14 -> 7 and 0 -> 7",
         },
     }
-
-
-PEOPLE = ("ann", "bob", "cyd")
-BEDS = ("1", "2", "3", "4")
-_teams = st.frozensets(st.sampled_from(PEOPLE))
-
-
-def ward_of(
-    beds: dict[str, frozenset[str]], alarms: list[tuple[str | None, frozenset[str], int]]
-) -> Ward:
-    """A ward with the given beds; alarms as (bed, None for another unit; team; how many)."""
-    loads = {one: sum(count for _, team, count in alarms if one in team) for one in PEOPLE}
-    return Ward(
-        beds,
-        loads,
-        {bed: [(team, count) for at, team, count in alarms if at == bed] for bed in BEDS},
-    )
-
-
-_wards = st.builds(
-    ward_of,
-    st.dictionaries(
-        st.sampled_from(PEOPLE), st.frozensets(st.sampled_from(BEDS), min_size=1), min_size=1
-    ),
-    st.lists(st.tuples(st.sampled_from((None, *BEDS)), _teams, st.integers(1, 20)), max_size=12),
-)
-
-
-@given(_wards, st.sampled_from((2, 3, 99)))
-def test_no_move_of_one_bed_is_better_than_the_suggested_one(ward: Ward, most_beds: int) -> None:
-    giver = ward.busiest()
-    assert giver is not None
-
-    def after(bed: str, taker: str) -> tuple[int, int]:
-        """The loads of giver and taker after a move."""
-        left, gained = ward.loads[giver], ward.loads[taker]
-        for team, count in ward.by_bed.get(bed, ()):
-            if giver in team:
-                left -= count
-                gained += 0 if taker in team else count
-        return left, gained
-
-    moves = [
-        (bed, taker)
-        for bed in ward.beds[giver]
-        for taker, held in ward.beds.items()
-        if taker != giver and bed not in held and len(held) < most_beds
-    ]
-    best = min((max(after(*move)) for move in moves), default=ward.loads[giver])
-    found = relieve(ward, giver, most_beds)
-    if best >= ward.loads[giver]:
-        assert found is None
-    else:
-        assert found is not None
-        assert (found.bed, found.taker) in moves
-        assert (found.giver_alarms[1], found.taker_alarms[1]) == after(found.bed, found.taker)
-        assert max(found.giver_alarms[1], found.taker_alarms[1]) == best
-        assert found.taker_beds == len(ward.beds[found.taker]) + 1
 
 
 @pytest.mark.parametrize(

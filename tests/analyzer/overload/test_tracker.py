@@ -16,7 +16,7 @@ from analyzer.overload import tracker
 from analyzer.overload.measures import Loads, Ticks, measure
 from analyzer.pipeline.state import State
 from tests.harness.engines import Stored, feed, later, restore, store
-from tests.harness.policies import POLICIES, PROMPT, SENSITIVE, staffed
+from tests.harness.policies import POLICIES, PROMPT, SENSITIVE, staffed, uneven
 from tests.harness.strategies import deliveries, nows
 from tests.harness.ward_values import BASE
 from tests.oracle import overload as oracle_overload
@@ -82,7 +82,7 @@ def assert_states(engine: Engine, expected: list[StateChange]) -> None:
 
 @given(st.data())
 def test_any_order_and_any_duplicates_give_the_changes_of_the_oracle(data: st.DataObject) -> None:
-    engine = advanced_to_now(data, data.draw(policies), data.draw(staffed()))
+    engine = advanced_to_now(data, data.draw(policies), data.draw(staffed() | uneven()))
     assert engine.emit_changes() == []
 
 
@@ -109,7 +109,7 @@ def test_after_every_step_of_a_live_run_the_changes_are_those_of_the_facts_so_fa
     """Late facts have ticks evaluated again; changes emitted too early are retracted or
     replaced.
     """
-    policy, facts = data.draw(policies), data.draw(staffed())
+    policy, facts = data.draw(policies), data.draw(staffed() | uneven())
     steps = sorted(data.draw(st.lists(nows(facts), min_size=2, max_size=5)))
     cuts = sorted(
         data.draw(
@@ -136,7 +136,10 @@ def test_eviction_changes_no_state(data: st.DataObject) -> None:
     overload = data.draw(st.sampled_from([SENSITIVE, PROMPT]))
     policy = Policy(overload=overload)
     apart = data.draw(st.sampled_from([30, 45])) * HOUR
-    first, second = data.draw(staffed()), [later(fact, apart) for fact in data.draw(staffed())]
+    first, second = (
+        data.draw(staffed() | uneven()),
+        [later(fact, apart) for fact in data.draw(staffed())],
+    )
     engine, changes = Engine(policy), Changes()
     for fact in sorted(first, key=lambda fact: fact.at) + sorted(second, key=lambda fact: fact.at):
         feed(engine, [fact])
@@ -153,7 +156,7 @@ def test_eviction_changes_no_state(data: st.DataObject) -> None:
 @given(st.data())
 def test_a_crash_anywhere_loses_no_change(data: st.DataObject) -> None:
     """The state goes back to the last checkpoint; changes emitted before it stay emitted."""
-    policy, facts = data.draw(policies), data.draw(staffed())
+    policy, facts = data.draw(policies), data.draw(staffed() | uneven())
     now = data.draw(nows(facts))
     order = data.draw(deliveries(facts))
     plan = data.draw(

@@ -149,6 +149,7 @@ def burdens(draw: st.DrawFn, facilities: st.SearchStrategy[str] = names) -> Burd
             overload=places(draw, STATES, len(units)),
             overload_reasons=measures(draw, len(units), len(MEASURES), 2),
             beds_limit=measures(draw, len(units)),
+            relief=measures(draw, len(units), 3),
         ),
         response_times=[(*labels, draw(times), draw(amounts)) for labels in answered],
     )

@@ -1,0 +1,216 @@
+"""Context: the recent alarms and the assignments of one facility, from which a transition is
+explained and a bed is found that a colleague could take.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from itertools import chain, pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from analyzer.arrays import Flags, Numbers
+from analyzer.columns.statics import AlarmType
+from analyzer.model.policy import HOUR
+from analyzer.overload.measures import Ticks
+from analyzer.overload.relief import NO_ALARMS, Alarms, Person, Ward, last_hour
+from analyzer.pipeline.roster import NURSE
+from analyzer.pipeline.state import State
+
+TOP = 3
+"""How many alarm types are reported with a change."""
+
+
+class _Post(NamedTuple):
+    """An assignment in [`start`, `end`) (ms); `place` is a number in `Statics.places`."""
+
+    start: int
+    end: int
+    clinician: int
+    place: int
+    acuity: float
+    role: str
+
+
+class Contexts:
+    """The context of each facility during some ticks, worked out on demand."""
+
+    def __init__(self, state: State, ticks: Ticks) -> None:
+        self._state = state
+        self._ticks = ticks
+        self._contexts: dict[int, Context] = {}
+
+    def __getitem__(self, facility: int) -> Context:
+        if facility not in self._contexts:
+            if not self._contexts:  # most evaluations find no transition and need no context
+                self._prepare()
+            rows = self._rows[
+                slice(*np.searchsorted(self._facility, [facility, facility + 1]).tolist())
+            ]
+            shifts = self._shifts[self._shift_facility == facility]
+            self._contexts[facility] = Context(self._state, facility, rows, shifts)
+        return self._contexts[facility]
+
+    def _prepare(self) -> None:
+        state, ticks, table = self._state, self._ticks, self._state.table
+        rows = table.alarms()
+        facility, start = table.facility[rows], table.start[rows]
+        first = ticks.moments()[facility]
+        chosen = np.flatnonzero(
+            ticks.facilities[facility] & ((start > first - HOUR) | (_closing(state, rows) > first))
+        )
+        chosen = chosen[np.lexsort((start[chosen], facility[chosen]))]
+        self._rows, self._facility = rows[chosen], facility[chosen]
+        self._shifts = state.roster.shifts.of(ticks.facilities)
+        self._shift_facility = state.roster.shifts.facility[self._shifts]
+
+
+class Context:
+    """The recent alarms of one facility, and its assignments."""
+
+    def __init__(self, state: State, facility: int, rows: Numbers, assignments: Numbers) -> None:
+        """`rows`: of alarms, in order of start; `assignments`: rows of `Roster.shifts`."""
+        self._state, self._facility = state, facility
+        table, statics, shifts = state.table, state.statics, state.roster.shifts
+        static = table.static[rows]
+        self._start, self._closing = table.start[rows], _closing(state, rows)
+        self._unit, self._type = statics.unit[static], statics.type[static]
+        # There are few pairs of bed and team, so alarms are counted by pair.
+        pair = statics.place[static].astype(np.int64) << 32 | table.team[rows]
+        pairs, self._pair = np.unique(pair, return_inverse=True)
+        self._pairs = list(zip((pairs >> 32).tolist(), (pairs & 0xFFFFFFFF).tolist(), strict=True))
+        of_teams = [state.teams[team] for _, team in self._pairs]
+        self._pair_of = np.repeat(np.arange(len(of_teams)), list(map(len, of_teams)))
+        self._clinician_of = np.fromiter(chain.from_iterable(of_teams), dtype=np.int64)
+        self._pairs_of: dict[int, list[int]] = {}
+        for number, clinician in zip(
+            self._pair_of.tolist(), self._clinician_of.tolist(), strict=True
+        ):
+            self._pairs_of.setdefault(clinician, []).append(number)
+        self._pairs_of_unit: dict[str, list[tuple[int, str, frozenset[str]]]] = {}
+        self._of_clinician: dict[int, Flags] = {}
+        self._by_clinician: dict[int, list[_Post]] = {}
+        self._by_unit: dict[str, list[_Post]] = {}
+        self._alarms: tuple[int, dict[int, Alarms]] | None = None
+        places = statics.places.by_number
+        for number, (place, team) in enumerate(self._pairs):
+            self._pairs_of_unit.setdefault(places[place].unit, []).append(
+                (number, places[place].bed, frozenset(state.teams.names(team)))
+            )
+        columns = (shifts.start, shifts.end, shifts.clinician, shifts.bed, shifts.acuity)
+        roles = (shifts.roles.get(row, NURSE) for row in assignments.tolist())
+        for one in map(_Post, *(column[assignments].tolist() for column in columns), roles):
+            self._by_clinician.setdefault(one.clinician, []).append(one)
+            self._by_unit.setdefault(places[one.place].unit, []).append(one)
+
+    def _last_hour(self, at: int) -> slice:
+        return slice(*np.searchsorted(self._start, [at - HOUR, at], side="right").tolist())
+
+    def unit_of(self, clinician: int, at: int) -> str:
+        """The unit of the clinician's latest assignment begun by `at` (ms).
+
+        Of assignments with the same start, the first unit by name; "" if none has begun, or all
+        ended more than the horizon ago.
+        """
+        places, since = self._state.statics.places.by_number, at - self._state.policy.horizon
+        begun = [
+            (-one.start, places[one.place].unit)
+            for one in self._by_clinician.get(clinician, ())
+            if one.start <= at and one.end > since
+        ]
+        return min(begun)[1] if begun else ""
+
+    def top_types(self, of_unit: bool, number: int, at: int) -> tuple[tuple[AlarmType, int], ...]:
+        """The `TOP` most frequent alarm types in the hour up to `at` (ms) of a unit or clinician,
+        with their counts.
+        """
+        hour, types = self._last_hour(at), self._state.statics.types.by_number
+        if of_unit:
+            own = self._unit[hour] == number
+        else:
+            if number not in self._of_clinician:
+                self._of_clinician[number] = np.zeros(len(self._pairs), dtype=np.bool_)
+                self._of_clinician[number][self._pair_of[self._clinician_of == number]] = True
+            own = self._of_clinician[number][self._pair[hour]]
+        counts = Counter(self._type[hour][own].tolist())
+        return tuple(
+            sorted(
+                ((types[type_], count) for type_, count in counts.items()),
+                key=lambda one: (-one[1], one[0]),
+            )[:TOP]
+        )
+
+    def ward(self, unit: str, at: int, state_of: Callable[[int], int]) -> Ward:
+        """A unit at `at` (ms). `state_of`: the overload state of a clinician then, by number."""
+        names, policy = self._state.teams.clinicians.by_number, self._state.policy
+        on_duty = {
+            one.clinician for one in self._by_unit.get(unit, ()) if one.start <= at < one.end
+        }
+        by_pair = self._alarms_at(at)
+        alarms: dict[str, dict[frozenset[str], Alarms]] = {}
+        for number, bed, team in self._pairs_of_unit.get(unit, ()):
+            if number in by_pair:
+                alarms.setdefault(bed, {})[team] = by_pair[number]
+        return Ward(
+            people={
+                names[one][1]: self._person(one, unit, at, state_of(one), by_pair)
+                for one in on_duty
+            },
+            alarms=alarms,
+            levels=policy.overload.levels(self._name, unit),
+            overload=policy.overload,
+            rules=policy.relief,
+        )
+
+    @property
+    def _name(self) -> str:
+        return self._state.facilities.by_number[self._facility]
+
+    def _person(
+        self, clinician: int, unit: str, at: int, state: int, by_pair: dict[int, Alarms]
+    ) -> Person:
+        posts, places = self._by_clinician[clinician], self._state.statics.places.by_number
+        held = [one for one in posts if one.start <= at < one.end]
+        here: dict[str, list[float]] = {}
+        for one in held:
+            if places[one.place].unit == unit:
+                here.setdefault(places[one.place].bed, []).append(one.acuity)
+        own = (by_pair[pair] for pair in self._pairs_of.get(clinician, ()) if pair in by_pair)
+        return Person(
+            state=state,
+            role=min(one.role for one in held if places[one.place].unit == unit),
+            beds=len({one.place for one in held}),
+            here=here,
+            elsewhere=[one.acuity for one in held if places[one.place].unit != unit],
+            alarms=NO_ALARMS.with_also(own),
+            duty=last_hour((one.start - at, one.end - at) for one in posts),
+            levels=self._state.policy.overload.levels(self._name, self.unit_of(clinician, at)),
+        )
+
+    def _alarms_at(self, at: int) -> dict[int, Alarms]:
+        """The alarms that count at `at` (ms), by pair of bed and team."""
+        if self._alarms is None or self._alarms[0] != at:
+            hour = self._last_hour(at)
+            waits = self._closing[: hour.stop] > at
+            rows = np.concatenate(
+                [np.flatnonzero(waits[: hour.start]), np.arange(hour.start, hour.stop)]
+            )
+            rows = rows[np.argsort(self._pair[rows], kind="stable")]
+            begins = np.flatnonzero(np.diff(self._pair[rows], prepend=-1)).tolist()
+            found = {}
+            for begin, end in pairwise([*begins, len(rows)]):
+                own = rows[begin:end]
+                started = self._start[own[own >= hour.start]] - at
+                found[int(self._pair[own[0]])] = Alarms(
+                    tuple(started.tolist()), int(waits[own].sum())
+                )
+            self._alarms = at, found
+        return self._alarms[1]
+
+
+def _closing(state: State, rows: Numbers) -> Numbers:
+    """When each alarm stops waiting: at its end or its first response (ms)."""
+    table = state.table
+    return np.minimum(table.end[rows], np.maximum(table.first_response[rows], table.start[rows]))
