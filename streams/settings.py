@@ -86,6 +86,11 @@ class WebSettings(BaseModel):
     tls_client_ca_file: Path | None = Field(
         None, description="connections without a certificate of this authority (PEM) are refused"
     )
+    show_beds: bool | None = Field(
+        None,
+        description="name the bed to move on the page and in its JSON; not set: where readers "
+        "authenticate (token or client certificate). `true` needs that, or loopback",
+    )
     max_connections: int = Field(
         256, ge=8, description="open connections; fewer where the limit of file descriptors is low"
     )
@@ -107,6 +112,20 @@ class WebSettings(BaseModel):
         return self.host in LOOPBACK
 
     @property
+    def authenticates(self) -> bool:
+        """Whether readers present a token or a client certificate."""
+        return (
+            self.token is not None
+            or self.token_file is not None
+            or self.tls_client_ca_file is not None
+        )
+
+    @property
+    def names_beds(self) -> bool:
+        """Whether readers may see which bed to move."""
+        return self.authenticates if self.show_beds is None else self.show_beds
+
+    @property
     def address(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'http' if self.tls_cert_file is None else 'https'}://{host}:{self.port}"
@@ -121,16 +140,16 @@ class WebSettings(BaseModel):
             raise ValueError("tls_cert_file: expected tls_key_file as well, or neither")
         if self.tls_client_ca_file is not None and self.tls_cert_file is None:
             raise ValueError("tls_client_ca_file: expected tls_cert_file and tls_key_file as well")
-        authenticates = (
-            self.token is not None
-            or self.token_file is not None
-            or self.tls_client_ca_file is not None
-        )
-        if not self.is_local and not authenticates and not self.allow_remote:
+        if not self.is_local and not self.authenticates and not self.allow_remote:
             raise ValueError(
                 f"host: {self.host} would serve without authentication to other machines; set "
                 "web.token_file or web.tls_client_ca_file, or web.allow_remote to true if a "
                 "network policy or a proxy guards it"
+            )
+        if self.show_beds and not (self.authenticates or self.is_local):
+            raise ValueError(
+                "show_beds: expected readers that authenticate (web.token_file or "
+                "web.tls_client_ca_file), or a host on loopback"
             )
         return self
 

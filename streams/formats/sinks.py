@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from analyzer import STATES, ChangeRecord, EpisodeRecord, Finished, in_words
+from streams.formats.advice import advice
 
 _encode = msgspec.json.Encoder().encode
 
@@ -41,7 +42,8 @@ def encode_change(one: ChangeRecord, pseudonym: Callable[[str], str]) -> bytes:
 
     The first field is the `id`, as for episodes. Of several records with the same `facility`,
     `unit`, `clinician` and `at`, the last one counts. If it is `withdrawn`, the change is
-    retracted. Reasons and relief are given as numbers and as text.
+    retracted. Reasons and relief are given as numbers and as text; `relief_text` also says where
+    nobody can take a bed, and is null where the state falls.
     """
     change = one.change
     of_unit, rising = (
@@ -72,6 +74,7 @@ def encode_change(one: ChangeRecord, pseudonym: Callable[[str], str]) -> bytes:
             for type_, count in change.top_types
         ],
         "relief": None,
+        "relief_text": advice(change.relief, pseudonym, with_bed=True) if rising else None,
     }
     if change.relief is not None:
         bed, giver, before, taker, taker_before, beds = change.relief
@@ -88,8 +91,7 @@ def encode_change(one: ChangeRecord, pseudonym: Callable[[str], str]) -> bytes:
                 "alarms_1h_after": taker_before[1],
                 "beds_after": beds,
             },
-            "text": f"bed {bed} from {pseudonym(giver)} to {pseudonym(taker)}: alarms an hour "
-            f"{before[0]} -> {before[1]} and {taker_before[0]} -> {taker_before[1]}",
+            "text": advice(change.relief, pseudonym, with_bed=True),
         }
     return _with_ids([_encode(fields)])[0]
 

@@ -22,6 +22,7 @@ from analyzer import (
 )
 from analyzer import Relief as Move
 from analyzer.overload import UnitNeed, clinician_order, history
+from streams.formats.advice import advice
 from streams.http.documents.board import (
     MOST_STRAINED,
     AlarmCounts,
@@ -47,10 +48,16 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The pseudonym of each clinician, and whether clinicians are shown at all."""
+    """What the reader may see: the pseudonym of each clinician, unless clinicians are not shown at
+    all, and the beds to move.
+    """
 
     pseudonym: Callable[[str], str]
     shown: bool
+    beds: bool = False
+
+    def advice(self, move: Move | None) -> str:
+        return advice(move, self.pseudonym if self.shown else None, self.beds)
 
 
 def units_of(
@@ -111,6 +118,7 @@ def _unit(
         state=STATES[int(of.overload[row])],
         **_reasons(standing, of_unit=True),
         relief=_relief(status.reliefs.get(key), names),
+        relief_says=names.advice(status.reliefs[key]) if key in status.reliefs else None,
         strained=[
             Strain(state=STATES[state], **_reasons(one, of_unit=False))
             for state, one in strained[:MOST_STRAINED]
@@ -169,6 +177,7 @@ def _relief(move: Move | None, names: Names) -> Relief | None:
     giver, taker = names.pseudonym(move.giver), names.pseudonym(move.taker)
     (before, after), (taker_before, taker_after) = move.giver_alarms, move.taker_alarms
     return Relief(
+        bed=move.bed if names.beds else None,
         giver=Giver(clinician=giver, alarms_1h=before, alarms_1h_after=after),
         taker=Taker(
             clinician=taker,
@@ -176,8 +185,7 @@ def _relief(move: Move | None, names: Names) -> Relief | None:
             alarms_1h_after=taker_after,
             beds_after=move.taker_beds,
         ),
-        says=f"one bed from {giver} to {taker}: alarms an hour {before} -> {after} and "
-        f"{taker_before} -> {taker_after}",
+        says=names.advice(move),
     )
 
 
@@ -221,6 +229,7 @@ def clinician_of(
         state=STATES[int(of.overload[row])],
         **_reasons(standing, of_unit=False),
         relief=_relief(standing and standing.relief, names),
+        relief_says=None if standing is None else names.advice(standing.relief),
         beds=int(of.beds[row]),
         acuity=float(of.acuity[row]),
         shift_hours=_known(float(of.shift_hours[row])),

@@ -94,7 +94,7 @@ def _cut_fields(one: Outgoing, limit: int) -> Outgoing | None:
     except msgspec.DecodeError:
         return None
     fields[TRUNCATED] = True
-    for name in ("label", "relief", "reasons", "top_types"):
+    for name in ("label", "relief", "relief_text", "reasons", "top_types"):
         _shorten(fields, name)
     record = _encoded(one, fields)
     lists = [

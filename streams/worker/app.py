@@ -229,7 +229,7 @@ def _add_site(app: App, settings: Settings, pseudonym: Callable[[str], str], wor
         most_units=settings.metrics.max_units,
         unmeasured=exporter.unmeasured,
     )
-    names = Names(pseudonym, settings.metrics.clinicians)
+    names = Names(pseudonym, settings.metrics.clinicians, settings.web.names_beds)
     board = Board(
         work, exporter, policy, names, partial(not_ready, app, work), not wall, desk=app.desk
     )

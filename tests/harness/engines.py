@@ -26,12 +26,14 @@ Stored = dict[ShardKey, bytes]
 
 
 def numbers(engine: Engine, policy: Policy = POLICY) -> Numbers:
-    """The burdens on /metrics. test_tracker tests overload states, which have a history."""
+    """The burdens on /metrics, without overload states and relief, which have a history: see
+    test_tracker.
+    """
     found = samples(burden_metrics(engine.measure(), str, policy.min_classified))
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for sample in found
-        if "_overload_" not in sample.name
+        if "_overload_" not in sample.name and "_relief_" not in sample.name
     }
 
 

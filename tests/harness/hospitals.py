@@ -111,17 +111,24 @@ def storm(hospital: Hospital, begin: int, minutes: int, every: int, bed: str = "
         hospital.alarm(at, bed)
 
 
+def three_beds_storm(hospital: Hospital) -> None:
+    """30 alarms in 10 min from three beds: too many for one clinician, and few enough at each bed
+    that a colleague can take one.
+    """
+    for number, bed in enumerate(("1", "2", "4")):
+        storm(hospital, NINE + number * 20 * SECOND, minutes=10, every=MINUTE, bed=bed)
+
+
 def troubled() -> Hospital:
     """A unit with an overloaded clinician and one who could help, and a quiet unit."""
     hospital = Hospital()
-    hospital.assign("ann", "1", "2", start=NINE - 24 * HOUR)
+    hospital.assign("ann", "1", "2", "4", start=NINE - 24 * HOUR)
     hospital.assign("bob", "3")
     hospital.assign("eve", "9", unit="CCU")
     hospital.alarm(NINE - 25 * HOUR)
     for number in range(30):
         hospital.alarm(NINE - 3 * HOUR + number * 2 * MINUTE, seconds=5)
-    for bed in ("1", "2"):
-        storm(hospital, NINE, minutes=10, every=40 * 1000, bed=bed)
+    three_beds_storm(hospital)
     hospital.alarm(NINE, bed="9", unit="CCU")
     hospital.run(NINE + 10 * MINUTE)
     return hospital

@@ -174,7 +174,7 @@ class Site:
             worker,
             exporter,
             policy,
-            Names(pseudonym, clinicians),
+            Names(pseudonym, clinicians, self.settings.names_beds),
             lambda: worker.behind,
             event,
             reuse,

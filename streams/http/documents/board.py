@@ -84,17 +84,41 @@ class Taker(Struct, frozen=True):
 
 
 class Relief(Struct, frozen=True):
-    """A suggestion to move one bed between two clinicians on duty: the move after which the busier
-    of the two has the fewest alarms, as of now. The bed is not named. The suggestion counts alarms;
-    it knows nothing of patients or skills.
+    """A suggestion to move one bed between two clinicians on duty in the same role, as of now. It is
+    made only if the one who takes the bed stays within all limits, with at most one bed more than is
+    usual on the unit (`policy.relief`), and if it spares the other enough alarms. It knows nothing
+    of patients or skills.
     """
 
+    bed: Annotated[
+        str | None, Meta(description="The bed; null: `web.show_beds` does not let it be named")
+    ]
     giver: Giver = field(name="from")
     taker: Taker = field(name="to")
-    says: Annotated[str, Meta(description="The same in words")]
+    says: Annotated[
+        str,
+        Meta(
+            description="The same in words, with pseudonyms cut to eight digits",
+            examples=[
+                "Move bed 12 from 3f2a91c4… to 77bc01d2…: alarms per hour 41 → 22 and 9 → 28; "
+                "77bc01d2… then has 3 beds."
+            ],
+        ),
+    ]
 
 
-MaybeRelief = Annotated[Relief | None, Meta(description="null: no move would help")]
+MaybeRelief = Annotated[
+    Relief | None,
+    Meta(description="null: no move is advised, or clinicians are not shown; see `relief_says`"),
+]
+ReliefSays = Annotated[
+    str | None,
+    Meta(
+        description="What to do about the load in words: which bed to move, or that no one on the "
+        "unit can take one; null: the load is normal",
+        examples=["No one on the unit can take a bed: ask for help from outside."],
+    ),
+]
 
 
 class Nonactionable(Struct, frozen=True):
@@ -302,6 +326,7 @@ class Unit(Struct, frozen=True):
     entered: Entered
     reasons: Reasons
     relief: MaybeRelief
+    relief_says: ReliefSays
     strained: Annotated[
         list[Strain],
         Meta(
@@ -383,6 +408,7 @@ class Clinician(Struct, frozen=True):
     entered: Entered
     reasons: Reasons
     relief: MaybeRelief
+    relief_says: ReliefSays
     beds: Annotated[Count, Meta(description="Assigned now")]
     acuity: Annotated[Amount, Meta(description="Sum over the beds assigned now")]
     shift_hours: Annotated[

@@ -127,9 +127,10 @@ function drawAnswers(found) {
   } else answer("worst", `${nameOf(worst)}: ${worstState(worst)}`, reasonsOf(worst).slice(0, 2).map(sentence).join(" "));
 
   const helped = found.units.find((unit) => unit.relief);
-  const alone = helped && helped !== worst && strained(worst) ? `In ${nameOf(worst)}, no one on duty could take a bed: call in help from outside the unit. ` : "";
-  if (helped) answer("relief", `${nameOf(helped)}: ${short(helped.relief.to.clinician)}`, alone + reliefWords(helped.relief));
-  else if (found.units.some(strained)) answer("relief", "No one on the unit", "No one on duty could take a bed and still have the lower load: call in help from outside the unit.");
+  const alone = found.units.find((unit) => unit.relief_says && !unit.relief);
+  const first = alone && (!helped || alone === worst) ? `${nameOf(alone)}: ${alone.relief_says} ` : "";
+  if (helped) answer("relief", `${nameOf(helped)}: ${short(helped.relief.to.clinician)}`, first + (first && `${nameOf(helped)}: `) + helped.relief_says);
+  else if (alone) answer("relief", "See below", first);
   else answer("relief", "No need", "No load exceeds its limit.");
 
   drawCurrency(found.currency);
@@ -179,10 +180,6 @@ function reasonsOf(unit) {
     ? [...own, `Of ${plural(clinicians, "clinician")} on duty: ${counts}`]
     : [`Of ${plural(clinicians, "clinician")} on duty: ${counts}, since ${time(first.since)} (${why(first).join(", ")})`];
 }
-
-const reliefWords = ({ from, to }) =>
-  `Move one bed from ${short(from.clinician)} (alarms per hour ${from.alarms_1h} → ${from.alarms_1h_after}) to ` +
-  `${short(to.clinician)} (${to.alarms_1h} → ${to.alarms_1h_after}, then ${plural(to.beds_after, "bed")}).`;
 
 /** Alarms per hour in this and the previous shift, over the hours whose alarms are all known. */
 function shiftWords({ before, last: now }) {
@@ -319,7 +316,7 @@ function drawUnit(card, unit, most) {
   put(card.since, unit.since === null ? "" : `since ${time(unit.since)}`);
   const reasons = reasonsOf(unit);
   lines(card.why, reasons.length ? reasons.map(sentence) : ["No measure exceeds its limit."]);
-  put(card.relief, unit.relief ? `Suggestion: ${reliefWords(unit.relief)}` : strained(unit) ? "No colleague here could take a bed and still have the lower load: call in help from outside the unit." : "");
+  put(card.relief, unit.relief_says ?? "");
   drawTrend(card, unit, most);
   drawFacts(card, unit);
   drawOld(card, unit);

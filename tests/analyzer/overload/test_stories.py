@@ -169,6 +169,9 @@ def test_the_state_of_a_unit_follows_averages_per_clinician_on_duty_and_its_own_
     ]
 
 
+MOVE = "Move bed 1 from a11 to b22: alarms per hour 14 → 7 and 0 → 7; b22 then has 2 beds."
+
+
 def test_the_record_of_a_change() -> None:
     hospital = Hospital()
     hospital.assign("ann", "1", "2")
@@ -211,8 +214,9 @@ def test_the_record_of_a_change() -> None:
             "bed": "1",
             "from": {"clinician": "a11", "alarms_1h": 14, "alarms_1h_after": 7},
             "to": {"clinician": "b22", "alarms_1h": 0, "alarms_1h_after": 7, "beds_after": 2},
-            "text": "bed 1 from a11 to b22: alarms an hour 14 -> 7 and 0 -> 7",
+            "text": MOVE,
         },
+        "relief_text": MOVE,
     }
 
 

@@ -14,11 +14,13 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
 
 from analyzer import AlarmEvent, Assignment, Engine, Policy
 from analyzer.model.policy import HOUR, MINUTE
 from streams.http.site import page_files
-from tests.harness.hospitals import NINE, Hospital, storm
+from streams.settings import WebSettings
+from tests.harness.hospitals import NINE, Hospital, storm, three_beds_storm, troubled
 from tests.harness.site import FakeWorker, Site, pseudonym, simulated
 
 SPO2 = "facility=H01&unit=MICU&type=monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO"
@@ -193,30 +195,36 @@ def test_where_clinicians_are_not_shown_nobody_is_told_of() -> None:
 
 def test_who_needs_help_first_stands_first_with_why_and_who_could_take_a_bed() -> None:
     hospital = Hospital()
-    hospital.assign("ann", "1", "2")
+    hospital.assign("ann", "1", "2", "4")
     hospital.assign("bob", "3")
     hospital.assign("eve", "9", unit="CCU")
     hospital.assign("fay", "8", unit="STEPDOWN")
     hospital.alarm(NINE - HOUR)
     for second in (1, 2):
         hospital.alarm(NINE + second * 1000, bed="8", unit="STEPDOWN")
-    for bed in ("1", "2"):
-        storm(hospital, NINE, minutes=10, every=40 * 1000, bed=bed)
+    three_beds_storm(hospital)
     hospital.alarm(NINE + 1000, bed="9", unit="CCU")
     hospital.run(NINE + 10 * MINUTE)
     with Site(FakeWorker(hospital.engine), now=(NINE + 10 * MINUTE) / 1000) as site:
         icu, stepdown, ccu = site.get("/api/v1/units").json["units"]
         assert (stepdown["unit"], ccu["unit"]) == ("STEPDOWN", "CCU")
         assert (icu["unit"], icu["state"], icu["since"]) == ("ICU", "overloaded", NINE + 9 * MINUTE)
-        assert icu["reasons"] == ["14 alarms per clinician on duty in the last 10 min, more than 4"]
+        assert icu["reasons"] == [
+            "14.5 alarms per clinician on duty in the last 10 min, more than 4"
+        ]
         assert icu["entered"] == [
             "14 alarms per clinician on duty in the last 10 min, more than 10"
         ]
         assert icu["relief"] == {
-            "from": {"clinician": "ann", "alarms_1h": 30, "alarms_1h_after": 15},
-            "to": {"clinician": "bob", "alarms_1h": 0, "alarms_1h_after": 15, "beds_after": 2},
-            "says": "one bed from ann to bob: alarms an hour 30 -> 15 and 0 -> 15",
+            "bed": None,
+            "from": {"clinician": "ann", "alarms_1h": 30, "alarms_1h_after": 20},
+            "to": {"clinician": "bob", "alarms_1h": 0, "alarms_1h_after": 10, "beds_after": 2},
+            "says": icu["relief_says"],
         }
+        assert icu["relief_says"] == (
+            "Move one bed from ann to bob: alarms per hour 30 → 20 and 0 → 10; bob then has 2 beds."
+        )
+        assert ccu["relief_says"] is None
         assert icu["staffing"]["states"] == {"normal": 1, "elevated": 0, "overloaded": 1}
         assert [one["state"] for one in icu["strained"]] == ["overloaded"]
         assert (ccu["state"], ccu["since"], ccu["reasons"], ccu["relief"], ccu["strained"]) == (
@@ -233,6 +241,49 @@ def test_who_needs_help_first_stands_first_with_why_and_who_could_take_a_bed() -
             "normal",
             None,
         )
+
+
+@pytest.mark.parametrize(
+    ("settings", "clinicians", "says"),
+    [
+        (WebSettings(), True, "Move one bed from ann to bob: "),
+        (WebSettings(token=SecretStr("t" * 16)), True, "Move bed 1 from ann to bob: "),
+        (WebSettings(show_beds=True), True, "Move bed 1 from ann to bob: "),
+        (
+            WebSettings(token=SecretStr("t" * 16), show_beds=False),
+            True,
+            "Move one bed from ann to bob: ",
+        ),
+        (WebSettings(), False, "Move one bed to a colleague: "),
+    ],
+)
+def test_the_bed_is_named_where_readers_may_see_it(
+    settings: WebSettings, clinicians: bool, says: str
+) -> None:
+    now = (NINE + 10 * MINUTE) / 1000
+    with Site(FakeWorker(troubled().engine), settings, now=now, clinicians=clinicians) as site:
+        icu = site.get("/api/v1/units", Authorization=f"Bearer {'t' * 16}").json["units"][0]
+    assert icu["relief_says"] == (
+        f"{says}alarms per hour 30 → 20 and 0 → 10; "
+        f"{'bob' if clinicians else 'the colleague'} then has 2 beds."
+    )
+    assert (icu["relief"] is not None) == clinicians
+    assert not clinicians or icu["relief"]["bed"] == ("1" if "bed 1" in says else None)
+
+
+def test_where_nobody_can_take_a_bed_it_says_so() -> None:
+    hospital = Hospital()
+    hospital.assign("ann", "1", "2")
+    hospital.assign("bob", "3")
+    for bed in ("1", "2"):  # either bed alone is a flood
+        storm(hospital, NINE, minutes=10, every=40 * 1000, bed=bed)
+    hospital.run(NINE + 10 * MINUTE)
+    with Site(FakeWorker(hospital.engine), now=(NINE + 10 * MINUTE) / 1000) as site:
+        [icu] = site.get("/api/v1/units").json["units"]
+    assert (icu["relief"], icu["relief_says"]) == (
+        None,
+        "No one on the unit can take a bed: ask for help from outside.",
+    )
 
 
 def test_a_colleague_who_is_overloaded_comes_before_more_alarms_for_each() -> None:
@@ -530,7 +581,7 @@ MARK = "zzmark"
 
 def test_no_bed_device_person_or_text_is_told() -> None:
     engine = Engine(Policy())
-    for bed, who in (("1", "a"), ("2", "a"), ("3", "b")):
+    for bed, who in (("1", "a"), ("2", "a"), ("4", "a"), ("3", "b")):
         duty = Assignment(
             event_id=bed,
             assignment_id=bed,
@@ -565,19 +616,18 @@ def test_no_bed_device_person_or_text_is_told() -> None:
             replace(alarm, event_id=f"{MARK}{phase}", alarm_id=MARK, at=moment, phase=phase),
             None,
         )  # type: ignore[arg-type]
-    for number in range(40):
-        bed = f"{MARK}-bed-{number % 2 + 1}"
-        engine.apply(
-            "alarms",
-            replace(
+    for number in range(30):
+        bed = f"{MARK}-bed-{'124'[number % 3]}"
+        for phase, moment in (("start", 0), ("end", 5_000)):
+            event = replace(
                 alarm,
-                event_id=f"{MARK}{number}",
+                event_id=f"{MARK}{number}{phase}",
                 alarm_id=f"{MARK}{number}",
-                at=NINE + 15_000 * number,
+                at=NINE + 20_000 * number + moment,
                 bed=bed,
-            ),
-            None,
-        )
+                phase=phase,  # type: ignore[arg-type]
+            )
+            engine.apply("alarms", event, None)
     engine.advance(NINE + 12 * MINUTE)
     with Site(FakeWorker(engine), pseudonym=pseudonym, now=NINE / 1000) as site:
         paths = [

@@ -6,6 +6,7 @@ from playwright.sync_api import Browser, expect
 
 from analyzer import AlarmEvent, Engine, Policy
 from analyzer.model.policy import MINUTE
+from streams.settings import WebSettings
 from tests.harness.hospitals import NINE, Hospital, troubled
 from tests.harness.screens import Screen, answer, units
 from tests.harness.site import FakeWorker, Site
@@ -13,17 +14,21 @@ from tests.harness.site import FakeWorker, Site
 
 def test_five_questions_are_answered_at_once(browser: Browser) -> None:
     with (
-        Site(FakeWorker(troubled().engine), now=(NINE + 10 * MINUTE) / 1000) as site,
+        Site(
+            FakeWorker(troubled().engine),
+            WebSettings(show_beds=True),
+            now=(NINE + 10 * MINUTE) / 1000,
+        ) as site,
         Screen(browser, site) as page,
     ):
         expect(page.locator("#worst strong")).to_have_text("ICU: overloaded")
-        assert "14 alarms per clinician on duty in the last 10 min, more than 4." in answer(
+        assert "14.5 alarms per clinician on duty in the last 10 min, more than 4." in answer(
             page, "worst"
         )
         assert (
             answer(page, "relief")
-            == "ICU: bob\nMove one bed from ann (alarms per hour 30 → 15) to bob "
-            "(0 → 15, then 2 beds)."
+            == "ICU: bob\nMove bed 1 from ann to bob: alarms per hour 30 → 20 and 0 → 10; "
+            "bob then has 2 beds."
         )
         expect(page.locator("#fix strong")).to_have_text("LO in ICU")
         assert answer(page, "fix").replace("\u00a0", " ") == (
@@ -33,7 +38,7 @@ def test_five_questions_are_answered_at_once(browser: Browser) -> None:
         assert (
             answer(page, "current")
             == "Yes\nUp to date: the broker answered 2 s ago, and all its records are counted. "
-            "Last alarm event: 10:09:40."
+            "Last alarm event: 10:10:00."
         )
         assert (
             answer(page, "before").replace("\u00a0", " ")
@@ -45,13 +50,13 @@ def test_five_questions_are_answered_at_once(browser: Browser) -> None:
         expect(first.locator(".state")).to_have_text("overloaded since 10:09")
         expect(first.locator(".why li")).to_have_text(
             [
-                "14 alarms per clinician on duty in the last 10 min, more than 4.",
+                "14.5 alarms per clinician on duty in the last 10 min, more than 4.",
                 "Of 2 clinicians on duty: 1 overloaded.",
             ]
         )
-        assert first.locator("[data-is=staffing]").inner_text() == "2 on duty, 3 beds, 1.5 each"
+        assert first.locator("[data-is=staffing]").inner_text() == "2 on duty, 4 beds, 2.0 each"
         assert first.locator("svg.trend").get_attribute("aria-label") == (
-            "ICU, alarms in 10 min over the last hour: 0 an hour ago, at most 28, 28 now"
+            "ICU, alarms in 10 min over the last hour: 0 an hour ago, at most 29, 29 now"
         )
         assert (
             page.locator(".unit").nth(1).locator(".why").inner_text()
