@@ -1,4 +1,4 @@
-"""Hospital overview: units in need of help, the causes, clinicians with room, the change from last
+"""Hospital overview: units in need of help, the causes, where a bed can move, the change from last
 shift, and whether the data is current.
 """
 
@@ -31,11 +31,11 @@ from grafana.limits import (
     PROTECTED_SOURCE,
     RATE_10M,
     RATE_SOURCE,
+    RELIEF,
     SOME,
     SOME_ELEVATED,
     STATES,
     STATES_SOURCE,
-    VERMILION,
 )
 from grafana.panels import curves, figure, strips
 from grafana.promql import FACILITY
@@ -261,34 +261,35 @@ def board() -> Board:
         (
             8,
             grid(
-                "Clinicians with room for a bed",
-                f"Clinicians on duty who could take another bed, by unit. {promql.ROOM} The unit's "
-                "board shows the assignments.",
+                "Relief by a colleague",
+                "The units in which somebody's load is above normal, and whether moving one bed to "
+                f"a colleague on duty there would help now. {promql.RELIEF}",
                 Column("Unit", label="unit", link=("The unit's board", TO_UNIT)),
                 Column(
-                    "With room", _with_room(), steps=((None, VERMILION, "none"), (1, GREEN, "some"))
+                    "A bed can move",
+                    promql.unit("relief_available", FACILITY),
+                    steps=RELIEF,
+                    as_word=True,
                 ),
-                Column("On duty", promql.unit("clinicians", FACILITY)),
+                Column("Spared per hour", promql.unit("relief_alarms", FACILITY)),
+                Column("On duty", _of_strained("clinicians")),
                 Column(
-                    "Beds per clinician",
-                    promql.unit("beds_per_clinician", FACILITY),
-                    decimals=1,
-                    steps=BEDS,
+                    "Beds per clinician", _of_strained("beds_per_clinician"), decimals=1, steps=BEDS
                 ),
-                Column(
-                    "State", promql.unit("overload_state", FACILITY), steps=STATES, as_word=True
-                ),
-                sort=("With room",),
+                Column("State", _of_strained("overload_state"), steps=STATES, as_word=True),
+                sort=("State",),
+                empty="No need: all loads are normal",
             ),
         ),
     )
     return one
 
 
-def _with_room() -> str:
+def _of_strained(metric: str) -> str:
+    """A gauge of the units in which somebody needs relief."""
     return (
-        f"count by (facility, unit) ({promql.with_room(FACILITY)}) or 0 * "
-        f"{promql.unit('clinicians', FACILITY)}"
+        f"{promql.unit(metric, FACILITY)} and on (facility, unit) "
+        f"{promql.unit('relief_available', FACILITY)}"
     )
 
 

@@ -36,6 +36,8 @@ their lower bound.
 STATES: Steps = ((None, GREEN, "normal"), (1, ORANGE, "elevated"), (2, VERMILION, "overloaded"))
 STATES_SOURCE = "The levels, hold and cool-down of the overload states are set in policy.overload."
 
+RELIEF: Steps = ((None, VERMILION, "no: ask outside"), (1, GREEN, "yes, one"))
+
 LOAD_AN_HOUR: Steps = (
     (None, GREEN, "recommended"),
     (6, SKY, "manageable"),

@@ -67,22 +67,10 @@ def protected(where: str, window: str = "1h") -> str:
     return average("protected_ratio", where, window)
 
 
-def with_room(where: str) -> str:
-    """The beds of each clinician on duty who could take another bed."""
-    beds = clinician("beds", where)
-    average = unit("beds_per_clinician", where)
-    return (
-        f"({beds} > 0) "
-        f"and ({clinician('overload_state', where)} == 0) "
-        f"and ({alarms_of_clinicians(where, '1h')} <= 12) "
-        f"and ({beds} <= on (facility, unit) group_left () {average})"
-    )
-
-
-ROOM = (
-    "A clinician has room if the state is normal, at most 12 alarms came in the last hour "
-    "(EEMUA-191: manageable), and the beds do not exceed the unit's average (our own). The "
-    "charge nurse decides, and considers acuity, skills and breaks."
+RELIEF = (
+    "The same rule as the web page, the records and the pages use (policy.relief): the colleague "
+    "who takes the bed stays within all limits and has at most one bed more than is usual on the "
+    "unit. The web page says which bed. The charge nurse decides, and considers skills and breaks."
 )
 
 

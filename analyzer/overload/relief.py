@@ -1,7 +1,7 @@
 """Relief: the bed that a clinician could hand to a colleague on duty.
 
-A suggestion to the charge nurse, who knows patients, skills and breaks; this rule knows alarms, beds,
-roles and acuity. A move is advised only if all of this holds:
+It is a suggestion to the charge nurse, who knows patients, skills and breaks. This rule knows
+alarms, beds, roles and acuity. A move is advised only if all of this holds:
 
 - The taker's state is normal, and would stay so: with all alarms of the bed in the last hour, no
   measure of the taker is beyond a limit to enter elevated or overloaded. So the taker's beds are

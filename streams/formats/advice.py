@@ -11,8 +11,8 @@ from analyzer import Relief
 NOBODY = "No one on the unit can take a bed: ask for help from outside."
 _LONGEST = 10
 _SHOWN = 8
-"""Digits of a pseudonym that people read: in a unit of 40, a second clinician with the same ones has
-odds of 1 in 5 million. `alarm-fatigue who` takes them as they are.
+"""Digits of a pseudonym that people read: two of 40 clinicians have the same ones with odds of 1 in
+5 million. `alarm-fatigue who` takes them as they are.
 """
 
 
@@ -33,8 +33,8 @@ def advice(move: Relief | None, pseudonym: Callable[[str], str] | None, with_bed
     >>> move = Relief("12", "ann", (41, 22), "bob", (9, 28), 3)
     >>> advice(move, str.upper, with_bed=True)
     'Move bed 12 from ANN to BOB: alarms per hour 41 → 22 and 9 → 28; BOB then has 3 beds.'
-    >>> advice(move, None, with_bed=False)
-    'Move one bed to a colleague: alarms per hour 41 → 22 and 9 → 28; the colleague then has 3 beds.'
+    >>> advice(move, None, with_bed=False).partition(";")[0]
+    'Move one bed to a colleague: alarms per hour 41 → 22 and 9 → 28'
     """
     if move is None:
         return NOBODY

@@ -33,6 +33,7 @@ SLOW, FAR_TOO_SLOW = 0.2, 2.0
 
 METRIC = re.compile(r"\b(?:(?:alarm_fatigue|alertmanager|scrape)_\w+|ALERTS|up)\b")
 
+_NOBODY = "in the storm nobody of the unit can take a bed"
 _YOUNG = "a run of a minute has nothing from 12 h ago"
 EMPTY = {
     ("alarm-fatigue-unit", "Who has the page"): "nobody has taken one",
@@ -40,7 +41,11 @@ EMPTY = {
     ("alarm-fatigue-unit", "Change from last shift"): _YOUNG,
     (None, "12 h before"): _YOUNG,
     ("Units in need of help", "Change from last shift"): _YOUNG,
-    ("alarm-fatigue-unit", "Who could take a bed"): "in the storm nobody of the unit has room",
+    (
+        "alarm-fatigue-unit",
+        "Relief by a colleague",
+    ): _NOBODY,
+    ("Relief by a colleague", "Spared per hour"): _NOBODY,
     ("annotation", "Settings changed"): "nobody changes a setting here",
     ("alarm-fatigue-pipeline", "Left out"): "a small hospital is within all caps",
 }

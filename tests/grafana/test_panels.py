@@ -83,7 +83,7 @@ def of_type(code: str, alarms: str, ratio: str | None, unit: str = "ICU") -> dic
 
 ICU = '{facility="H1", unit="ICU"}'
 WARD = '{facility="H1", unit="WARD"}'
-ROOM = "Clinicians with room for a bed"
+RELIEF = "Relief by a colleague"
 SCENARIOS = [
     Scenario(
         "units in the state, and no others",
@@ -157,25 +157,39 @@ SCENARIOS = [
         {"{}": 60},
     ),
     Scenario(
-        "room: normal, 12 alarms at most, no more beds than the average",
+        "units in need of relief, and what a move spares",
         HOSPITAL,
-        ROOM,
-        assignment("a1", "0x20", "2x20", "12x20")
-        | assignment("b2", "0x20", "2x20", "13x20")
-        | assignment("c3", "1x20", "2x20", "1x20")
-        | assignment("d4", "0x20", "4x20", "1x20")
-        | of_unit(beds_per_clinician="2.5x20", clinicians="4x20"),
-        {ICU: 1},
-        "With room",
+        RELIEF,
+        of_unit(relief_available="1x20", relief_alarms="19x20")
+        | of_unit("WARD", relief_available="0x20")
+        | of_unit("ER", clinicians="3x20"),
+        {ICU: 19},
+        "Spared per hour",
     ),
     Scenario(
-        "nobody with room is 0",
+        "nobody can take a bed: 0, not nothing",
         HOSPITAL,
-        ROOM,
-        assignment("a1", "2x20", "3x20", "50x20")
-        | of_unit(beds_per_clinician="3x20", clinicians="1x20"),
+        RELIEF,
+        of_unit(relief_available="0x20") | of_unit("ER", clinicians="3x20"),
         {ICU: 0},
-        "With room",
+        "A bed can move",
+    ),
+    Scenario(
+        "of no other units",
+        HOSPITAL,
+        RELIEF,
+        of_unit(relief_available="0x20", clinicians="2x20") | of_unit("WARD", clinicians="3x20"),
+        {ICU: 2},
+        "On duty",
+    ),
+    Scenario(
+        "the unit's own",
+        UNIT,
+        RELIEF,
+        of_unit(relief_available="1x20", relief_taker_alarms="28x20")
+        | of_unit("WARD", relief_available="1x20", relief_taker_alarms="5x20"),
+        {ICU: 28},
+        "Colleague's alarms then",
     ),
     Scenario(
         "a rate of 6 in 10 min",

@@ -84,10 +84,10 @@ class Taker(Struct, frozen=True):
 
 
 class Relief(Struct, frozen=True):
-    """A suggestion to move one bed between two clinicians on duty in the same role, as of now. It is
-    made only if the one who takes the bed stays within all limits, with at most one bed more than is
-    usual on the unit (`policy.relief`), and if it spares the other enough alarms. It knows nothing
-    of patients or skills.
+    """A suggestion to move one bed between two clinicians on duty in the same role, as of now. It
+    is made only if the one who takes the bed stays within all limits, with at most one bed more
+    than is usual on the unit (`policy.relief`), and if it spares the other enough alarms. It knows
+    nothing of patients or skills.
     """
 
     bed: Annotated[
