@@ -23,16 +23,27 @@ def pseudonyms(settings: Settings) -> Callable[[str], str]:
     """
     if not settings.pseudonyms:
         return str
-    key = _key(
-        settings.pseudonym_key_file or default_key_file(),
-        may_create=settings.pseudonym_key_file is None,
+    return keyed(
+        _key(
+            settings.pseudonym_key_file or default_key_file(),
+            may_create=settings.pseudonym_key_file is None,
+        )
     )
+
+
+def keyed(key: bytes) -> Callable[[str], str]:
+    """The function from a clinician's id to the pseudonym made with `key`."""
 
     @lru_cache(maxsize=100_000)
     def pseudonym(clinician: str) -> str:
         return hmac.new(key, clinician.encode(), "sha256").hexdigest()[:DIGITS]
 
     return pseudonym
+
+
+def existing_key(settings: Settings) -> bytes:
+    """The key that pseudonyms are made with; it is never created here. Raises `SettingsError`."""
+    return _key(settings.pseudonym_key_file or default_key_file(), may_create=False)
 
 
 def default_key_file() -> Path:

@@ -37,6 +37,11 @@ COMMANDS = {
         "streams.cli.pages:pages",
         "Print the pages that Alertmanager sends by webhook, and warn when its heartbeat stops.",
     ),
+    "who": Later(
+        "streams.cli.who:who",
+        "Look up whose pseudonyms these are. Needs the key file, so it works only where the key "
+        "is.",
+    ),
     "simulate": Later(
         "streams.cli.demo:simulate",
         "Simulate a hospital's alarms, assignments, responses and labels.",

@@ -149,6 +149,28 @@ def _add(tail: Tail, place: TopicPartition, record: Any, moment: int) -> None:
     reading.add(place.partition, fact, record.timestamp, moment)
 
 
+def read_whole(settings: Settings, topic: Topic) -> list[bytes]:
+    """The values of all records that an input holds now. Raises `FacilitiesError`."""
+    places = [TopicPartition(topic, number) for number in range(_partitions(settings)[topic])]
+    return asyncio.run(_read_whole(settings, places))
+
+
+async def _read_whole(settings: Settings, places: list[TopicPartition]) -> list[bytes]:
+    found: list[bytes] = []
+    async with _consumer(settings) as consumer:
+        ends = await consumer.end_offsets(places)
+        begins = await consumer.beginning_offsets(places)
+        waiting = {one for one in places if begins[one] < ends[one]}
+        consumer.assign(sorted(waiting))
+        for one in waiting:
+            consumer.seek(one, begins[one])
+        while waiting:
+            for records in (await consumer.getmany(*waiting, timeout_ms=_POLL_MS)).values():
+                found += [record.value for record in records if record.value is not None]
+            waiting = {one for one in waiting if await consumer.position(one) < ends[one]}
+    return found
+
+
 def write(
     settings: Settings, control: Control, partitions: dict[Topic, int]
 ) -> list[tuple[Topic, int, int]]:

@@ -1,0 +1,208 @@
+"""Who: the local directory of pseudonyms, and the audit of every look-up in it.
+
+The directory holds ids of clinicians, so it stays on the machine that has the key: nothing here
+writes to a topic, a log or a metric. Its files, the key included, are for their owner alone (mode
+0600), and are refused if others can read or write them.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+import pwd
+import re
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from analyzer import Assignment
+from streams.formats.codec import Malformed, decode
+from streams.pseudonyms import DIGITS, keyed
+
+LEAST_DIGITS = 4
+LONGEST_REASON = 1024
+_ASKED = re.compile(rf"[0-9a-f]{{{LEAST_DIGITS},{DIGITS}}}")
+
+
+class WhoError(Exception):
+    """A look-up that is refused: one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a pseudonym, or its first digits, stands for: by full pseudonym, the ids."""
+
+    asked: str
+    found: Mapping[str, str]
+
+
+def asked(text: str) -> str:
+    """A pseudonym or its first digits, as people copy them. Raises `WhoError`.
+
+    >>> asked("77BC01d2…")
+    '77bc01d2'
+    """
+    digits = text.strip().rstrip("…").lower()
+    if _ASKED.fullmatch(digits) is None:
+        raise WhoError(
+            f"PSEUDONYM: expected {LEAST_DIGITS} to {DIGITS} of its hexadecimal digits, from the "
+            "first on"
+        )
+    return digits
+
+
+def reason_of(text: str | None) -> str:
+    """The reason for a look-up. Raises `WhoError`."""
+    reason = (text or "").strip()
+    if not (0 < len(reason) <= LONGEST_REASON and reason.isprintable()):
+        raise WhoError(
+            f"--reason: expected why you look this up, 1 to {LONGEST_REASON} characters on a line"
+        )
+    return reason
+
+
+def clinicians_in(values: Iterable[bytes]) -> tuple[set[str], int]:
+    """The clinicians of assignments as JSON objects, and how many values are no assignments."""
+    found: set[str] = set()
+    malformed = 0
+    for value in values:
+        try:
+            fact = decode("assignments", value)
+        except Malformed:
+            malformed += 1
+            continue
+        assert isinstance(fact, Assignment)
+        found.add(fact.clinician)
+    return found, malformed
+
+
+class Directory:
+    """The ids that are known, by pseudonym.
+
+    >>> known = Directory(b"key").with_ids(["ann"])
+    >>> known.look_up("c5b2")
+    Answer(asked='c5b2', found={})
+    """
+
+    def __init__(self, key: bytes, names: Mapping[str, str] | None = None) -> None:
+        self._key = key
+        self.names = dict(names or {})
+
+    def with_ids(self, ids: Iterable[str]) -> Directory:
+        pseudonym = keyed(self._key)
+        return Directory(self._key, self.names | {pseudonym(one): one for one in ids})
+
+    def look_up(self, digits: str) -> Answer:
+        return Answer(
+            digits, {name: id_ for name, id_ in self.names.items() if name.startswith(digits)}
+        )
+
+    @property
+    def _fingerprint(self) -> str:
+        return hmac.new(self._key, b"directory of pseudonyms", "sha512").hexdigest()[:32]
+
+    def dump(self) -> str:
+        content = {"key": self._fingerprint, "clinicians": dict(sorted(self.names.items()))}
+        return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+    @classmethod
+    def load(cls, key: bytes, text: str) -> Directory:
+        """What `dump` gave; empty if it was made with another key. Raises `WhoError`."""
+        try:
+            content = json.loads(text)
+            same = content["key"] == cls(key)._fingerprint
+            return cls(key, content["clinicians"] if same else None)
+        except (ValueError, KeyError, TypeError):
+            raise WhoError("expected a directory of pseudonyms; delete it and build it anew") from (
+                None
+            )
+
+
+def check_private(path: Path) -> None:
+    """Raises `WhoError` unless the file is a regular one of this account and of nobody else."""
+    try:
+        found = path.lstat()
+    except OSError as error:
+        raise WhoError(f"{path}: {error.strerror}") from None
+    if not stat.S_ISREG(found.st_mode):
+        raise WhoError(f"{path}: expected a regular file")
+    if found.st_uid != os.geteuid():
+        raise WhoError(f"{path}: belongs to another account")
+    if found.st_mode & 0o077:
+        mode = stat.S_IMODE(found.st_mode)
+        raise WhoError(f"{path}: others have access to it (mode {mode:04o}); run: chmod 600 {path}")
+
+
+def read_directory(path: Path, key: bytes) -> Directory:
+    """The directory in a file; empty if there is none. Raises `WhoError`."""
+    if not path.exists():
+        return Directory(key)
+    check_private(path)
+    try:
+        return Directory.load(key, path.read_text())
+    except (OSError, UnicodeDecodeError):
+        raise WhoError(f"{path}: cannot be read") from None
+    except WhoError as error:
+        raise WhoError(f"{path}: {error}") from None
+
+
+def write_directory(path: Path, directory: Directory) -> None:
+    """Replace the file at once. Raises `WhoError`."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(_new(partial, os.O_EXCL), "w") as file:
+            file.write(directory.dump())
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise WhoError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def audit(path: Path, at: str, answers: Iterable[Answer], reason: str) -> None:
+    """Append a line for each look-up, and wait until they are stored. Raises `WhoError`.
+
+    A line names the account, the time, the pseudonym and the reason; it holds no id of a clinician.
+    """
+    lines = [
+        json.dumps(
+            {
+                "at": at,
+                "user": _account(),
+                "pseudonym": next(iter(one.found)) if len(one.found) == 1 else one.asked,
+                "reason": reason,
+                "found": len(one.found) == 1,
+            },
+            ensure_ascii=False,
+        )
+        for one in answers
+    ]
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.exists():
+            check_private(path)
+        with os.fdopen(_new(path, os.O_APPEND), "a") as file:
+            file.write("".join(f"{line}\n" for line in lines))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise WhoError(
+            f"{path}: the look-up cannot be recorded, so nothing is shown: {error.strerror}"
+        ) from None
+
+
+def _new(path: Path, flag: int) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | flag, 0o600)
+
+
+def _account() -> str:
+    """The account of this process, and whose it is by sudo."""
+    number = os.getuid()
+    try:
+        name = pwd.getpwuid(number).pw_name
+    except KeyError:
+        name = str(number)
+    by = os.environ.get("SUDO_USER")
+    return f"{name} (sudo by {by})" if by else name
