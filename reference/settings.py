@@ -83,6 +83,11 @@ GROUPS = {
         "are those of its average clinician on duty. A measure is set as a whole: a level that is "
         "left out never applies.",
     ),
+    "policy.relief": (
+        "Policy: relief",
+        "When moving a bed to a colleague is advised. That the colleague stays within all limits "
+        "of the overload states is no setting: it always holds.",
+    ),
     "policy.findings": (
         "Policy: findings",
         "When a pattern drives an alarm type. Shares are fractions of 1.",
@@ -107,6 +112,9 @@ BOUNDS = {
     "policy.overload.every": "a divisor of 10 min",
     "policy.overload.hold": "a multiple of `policy.overload.every`",
     "policy.overload.cool_down": "a multiple of `policy.overload.every`",
+    "policy.relief.least_alarms": "1 or more",
+    "policy.relief.least_share": "0 to 1",
+    "policy.relief.beds_above_usual": "0 or more",
     "policy.findings.min_classified": "0 or more",
     "policy.findings.driving_share": "0 to 1",
     "policy.findings.sparing_share": "0 to 1",

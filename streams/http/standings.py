@@ -28,19 +28,17 @@ from streams.http.documents.board import (
     AlarmCounts,
     BandCounts,
     Clinician,
-    Giver,
     Nonactionable,
-    Relief,
     Shift,
     Shifts,
     Staffing,
     StateCounts,
     Strain,
-    Taker,
     Trend,
     Unit,
 )
 from streams.http.documents.common import Classes
+from streams.http.documents.relief import Giver, Relief, Taker
 
 Key = tuple[str, str]
 """Facility and unit."""
