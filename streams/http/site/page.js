@@ -130,7 +130,7 @@ function drawAnswers(found) {
   const alone = found.units.find((unit) => unit.relief_says && !unit.relief);
   const first = alone && (!helped || alone === worst) ? `${nameOf(alone)}: ${alone.relief_says} ` : "";
   if (helped) answer("relief", `${nameOf(helped)}: ${short(helped.relief.to.clinician)}`, first + (first && `${nameOf(helped)}: `) + helped.relief_says);
-  else if (alone) answer("relief", "See below", first);
+  else if (alone) answer("relief", nameOf(alone), alone.relief_says);
   else answer("relief", "No need", "No load exceeds its limit.");
 
   drawCurrency(found.currency);

@@ -26,7 +26,7 @@ ANSWERS = {
     f"whatif?{OF}&type=monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO&delay=15&limit=85": whatif.WhatIf,
 }
 BEFORE = Path(__file__).parents[2] / "data" / "answers.jsonl"
-SENTENCES = ("says", "caveats", "reasons", "entered", "error")
+SENTENCES = ("says", "relief_says", "caveats", "reasons", "entered", "error")
 
 
 @pytest.fixture(scope="module")
