@@ -61,7 +61,7 @@ def who(
     Example: alarm-fatigue who 77bc01d2 --assignments assignments.jsonl --reason "move bed 12"
     """
     from streams.files import who as looking
-    from streams.files.replay import InputError, lines
+    from streams.files.lines import InputError, lines
     from streams.kafka.facilities import FacilitiesError, read_whole
     from streams.pseudonyms import default_key_file, existing_key
     from streams.settings import SettingsError
