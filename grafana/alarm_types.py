@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from grafana import promql
-from grafana.frame import CHANGED, OVERLOAD, TYPES, Board, facility, unit, window
+from grafana import pareto, promql
+from grafana.frame import TO_FINDINGS, TO_WHAT_IF, TYPES, Board, address, facility, unit, window
 from grafana.limits import BLUE, GREEN, ORANGE, PURPLE, SKY, SOME_ELEVATED, VERMILION, Steps
-from grafana.panels import bars, curves, figure, named, note
+from grafana.marks import ALWAYS, OVERLOAD
+from grafana.panels import curves, figure, named, note
 from grafana.promql import UNITS as HERE
 from grafana.queries import of_now, query
 from grafana.tables import Column, grid
@@ -13,6 +14,7 @@ from grafana.tables import Column, grid
 _W = "$window"
 _NAME = "{{unit}}: " + promql.TYPE
 _NO_ALARM = "No alarm in this window"
+_EXPORTED = "Each unit exports only its ten most frequent types (policy.top_types)."
 _FEW = "Too few classified alarms: no type has 5 in this window (policy.min_classified)"
 _NON_ACTIONABLE: Steps = (
     (None, GREEN, "under half"),
@@ -27,17 +29,22 @@ def board() -> Board:
         "Alarm types",
         "For biomed and alarm committees: the most frequent alarms, their non-actionable share, "
         "and their causes.",
-        [facility(), unit(several=True), window("Window", "12h", "2h", "1h")],
-        [OVERLOAD, CHANGED],
+        [
+            facility(several=True),
+            unit(several=True),
+            window("Window", "12h", "2h", "1h"),
+            address("web"),
+        ],
+        [OVERLOAD, *ALWAYS],
     )
     one.line(
         5,
         (
-            10,
+            7,
             named(
-                "Fix first",
+                "Fix first (clinical)",
                 "The type with the most non-actionable alarms, estimated as its alarms times the "
-                "non-actionable share of the classified ones (technical ones included). This is "
+                "non-actionable share of the classified ones, technical ones left out. This is "
                 "a proposal for review under change control.",
                 of_now(
                     f"topk(1, {promql.with_short_name(promql.estimated_nonactionable(HERE, _W))})",
@@ -47,9 +54,23 @@ def board() -> Board:
             ),
         ),
         (
-            4,
+            5,
             figure(
-                "Top ten types' share",
+                "Avoidable at the source",
+                "Technical alarms: their share of all alarms of the chosen units. They come from "
+                "leads, sensors, lines and batteries. Remedies: supplies, skin preparation and "
+                "maintenance (our own: no published limit).",
+                of_now(_technical()),
+                unit="percentunit",
+                decimals=0,
+                steps=((None, ORANGE, ""),),
+                empty=_NO_ALARM,
+            ),
+        ),
+        (
+            3,
+            figure(
+                "Top ten",
                 "Share of all alarms of the chosen units. ISA-18.2-2016: the ten most frequent "
                 "should cause 1 to 5 %, and each needs an action plan. A far larger share is an "
                 "opportunity: few changes have a large effect.",
@@ -60,7 +81,7 @@ def board() -> Board:
             ),
         ),
         (
-            4,
+            3,
             figure(
                 "Chattering",
                 "Alarms that are at least the third of one device, source and code within 60 s. "
@@ -94,25 +115,29 @@ def board() -> Board:
         (
             24,
             grid(
-                "What to fix: types by non-actionable alarms",
+                "What to fix: types by non-actionable alarms (clinical)",
                 "Est. non-actionable: alarms times the non-actionable share of the classified "
-                "ones; empty if fewer than five are classified. Share: of all alarms of the "
-                "unit. False alarms (Drew 2014) are a different measure and not shown here.",
+                "ones, technical ones left out; empty for technical types, and if fewer than five "
+                "are classified. A code links to *What if?* for its unit (try another limit or "
+                "delay) and to the unit's findings. Share: of all alarms of the unit. False "
+                "alarms (Drew 2014) are a different measure and not shown here.",
+                Column("Facility", label="facility"),
                 Column("Unit", label="unit"),
                 Column("Device", label="device_type"),
-                Column("Source", label="source", width=230),
-                Column("Code", label="code", width=230),
+                Column("Source", label="source", width=210),
+                Column(
+                    "Code",
+                    label="code",
+                    width=210,
+                    links=[
+                        ("What if? Try another limit or delay", TO_WHAT_IF),
+                        ("Findings of this unit", TO_FINDINGS),
+                    ],
+                ),
                 Column("Alarms", promql.of_type("alarms", HERE, _W)),
                 Column("Share", promql.of_type("share", HERE, _W), "percentunit", decimals=0),
                 Column(
                     "Non-actionable",
-                    promql.of_type("nonactionable_ratio", HERE, _W, ', scope="all"'),
-                    "percentunit",
-                    decimals=0,
-                    steps=_NON_ACTIONABLE,
-                ),
-                Column(
-                    "Clinical",
                     promql.of_type("nonactionable_ratio", HERE, _W, ', scope="clinical"'),
                     "percentunit",
                     decimals=0,
@@ -127,24 +152,37 @@ def board() -> Board:
     one.line(
         10,
         (
-            12,
-            bars(
+            10,
+            pareto.curve(
                 "Pareto: alarms by type",
-                "The fifteen most frequent types of the chosen units, the most frequent first. "
-                "Each unit exports only its ten most frequent types (policy.top_types).",
-                of_now(
-                    f"sort_desc(topk(15, {promql.with_short_name(_all_units())}))",
-                    legend=promql.TYPE,
-                ),
+                "The most frequent types of the chosen units, at most fifteen. Bars: alarms. "
+                "Curve: their shares of all alarms, added up (right axis). The table gives the "
+                f"name of each rank. {_EXPORTED}",
+                _by_type(),
+                _share_by_type(),
                 empty=_NO_ALARM,
             ),
         ),
         (
-            12,
+            14,
+            pareto.ranks(
+                "Types by rank",
+                f"The ranks of the Pareto curve. {_EXPORTED}",
+                _by_type(),
+                _share_by_type(),
+                empty=_NO_ALARM,
+            ),
+        ),
+    )
+    one.line(
+        8,
+        (
+            24,
             grid(
                 "Chatter by unit",
                 "Chattering and fleeting alarms of each unit in the window, next to all its "
                 "alarms.",
+                Column("Facility", label="facility"),
                 Column("Unit", label="unit"),
                 Column("Alarms", promql.alarms(HERE, _W)),
                 Column(
@@ -154,8 +192,8 @@ def board() -> Board:
                     "Fleeting", promql.unit("fleeting_alarms", _windowed()), steps=SOME_ELEVATED
                 ),
                 Column(
-                    "Non-actionable",
-                    promql.unit("nonactionable_ratio", f'{_windowed()}, scope="all"'),
+                    "Non-actionable (clinical)",
+                    promql.nonactionable(HERE, _W),
                     "percentunit",
                     decimals=0,
                     steps=_NON_ACTIONABLE,
@@ -184,15 +222,11 @@ def board() -> Board:
         (
             8,
             curves(
-                "Technical alarms",
+                "Technical: avoidable at the source",
                 "Share of all alarms of the chosen units. They come from leads, sensors, lines "
                 "and batteries. Remedies: supplies, skin preparation and maintenance (our own: "
                 "no published limit).",
-                query(
-                    f'sum(alarm_fatigue_unit_classified_alarms{{{_windowed()}, class="technical"}})'
-                    f" / (sum(alarm_fatigue_unit_classified_alarms{{{_windowed()}}}) > 0)",
-                    "technical",
-                ),
+                query(_technical(), "technical"),
                 unit="percentunit",
                 most=1,
                 colours={"technical": ORANGE},
@@ -222,8 +256,9 @@ def board() -> Board:
             24,
             note(
                 "Next steps",
-                "`alarm-fatigue findings --worker URL` names the pattern behind each type "
-                "(technical, duplicate, chattering, threshold hugging, fleeting, standing, "
+                "*What if?* on the worker's page, where each code above leads, tries another limit "
+                "or delay. `alarm-fatigue findings --worker URL` names the pattern behind each "
+                "type (technical, duplicate, chattering, threshold hugging, fleeting, standing, "
                 "stale, answered late), a remedy and its owner, with 95 % intervals. "
                 "`alarm-fatigue tune` shows how many alarms another limit or delay would remove, "
                 "and how many actionable ones it would lose.\n\nProposals need qualified review "
@@ -239,7 +274,21 @@ def _windowed() -> str:
 
 
 def _all_units() -> str:
-    return f"sum by (facility, device_type, source, code) ({promql.of_type('alarms', HERE, _W)})"
+    return f"sum by (device_type, source, code) ({promql.of_type('alarms', HERE, _W)})"
+
+
+def _by_type() -> str:
+    return promql.with_short_name(_all_units())
+
+
+def _share_by_type() -> str:
+    every = f"sum({promql.alarms(HERE, _W)}) > 0"
+    return promql.with_short_name(f"{_all_units()} / on () group_left () ({every})")
+
+
+def _technical() -> str:
+    found = f"alarm_fatigue_unit_classified_alarms{{{_windowed()}"
+    return f'sum({found}, class="technical"}}) / (sum({found}}}) > 0)'
 
 
 def _share_of_priority(name: str) -> str:

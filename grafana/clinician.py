@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grafana.frame import CHANGED, CLINICIAN, Board, Variable, from_address, mark, to_unit
+from grafana.frame import CLINICIAN, Board, Variable, from_address, to_unit
 from grafana.limits import (
     BEDS,
     BEDS_SOURCE,
@@ -13,15 +13,17 @@ from grafana.limits import (
     ORANGE,
     PROTECTED,
     PROTECTED_SOURCE,
-    RATE_10M,
+    RATE_LINES,
     RATE_SOURCE,
     SKY,
     STATES,
     STATES_SOURCE,
     VERMILION,
     Steps,
+    word,
 )
-from grafana.panels import curves, figure, note, strips
+from grafana.marks import ALWAYS, mark
+from grafana.panels import HOURS, MINUTES, curves, figure, note, strips
 from grafana.promql import CLINICIAN as HERE
 from grafana.queries import of_now, query
 
@@ -55,14 +57,14 @@ def board() -> Board:
                 f"{_one('overload_state')} == 2",
                 "overloaded",
             ),
-            CHANGED,
+            *ALWAYS,
         ],
         listed=False,
     )
     one.line(
-        5,
+        3,
         (
-            6,
+            24,
             note(
                 "",
                 "**An assignment, not a person.** The charge nurse and biomed can change beds, "
@@ -70,8 +72,11 @@ def board() -> Board:
                 f"[Back to the unit]({to_unit()})",
             ),
         ),
+    )
+    one.line(
+        4,
         (
-            3,
+            4,
             figure(
                 "State",
                 f"The state of the assignment. {STATES_SOURCE}",
@@ -82,7 +87,7 @@ def board() -> Board:
             ),
         ),
         (
-            3,
+            4,
             figure(
                 "Beds",
                 f"Beds assigned now. {BEDS_SOURCE}",
@@ -92,7 +97,7 @@ def board() -> Board:
             ),
         ),
         (
-            3,
+            4,
             figure(
                 "Acuity",
                 "Sum of the acuity of the current assignments, on the scale of the roster feed.",
@@ -102,7 +107,7 @@ def board() -> Board:
             ),
         ),
         (
-            3,
+            4,
             figure(
                 "Hours on duty",
                 "Hours since the current duty began; gaps of up to 30 min are bridged. Responses "
@@ -115,10 +120,10 @@ def board() -> Board:
             ),
         ),
         (
-            3,
+            4,
             figure(
-                "Protected time, 1 h",
-                PROTECTED_SOURCE,
+                "Protected time",
+                f"Of the last hour. {PROTECTED_SOURCE}",
                 of_now(_one("protected_ratio", ', window="1h"')),
                 unit="percentunit",
                 decimals=0,
@@ -127,7 +132,7 @@ def board() -> Board:
             ),
         ),
         (
-            3,
+            4,
             figure(
                 "Exposure",
                 _EXPOSURE_SOURCE,
@@ -150,7 +155,7 @@ def board() -> Board:
                     "alarms in 10 min",
                 ),
                 colours={"alarms in 10 min": BLUE},
-                steps=RATE_10M,
+                lines=RATE_LINES,
                 empty=_GONE,
             ),
         ),
@@ -160,10 +165,12 @@ def board() -> Board:
                 "Alarms in 1 h, by class",
                 "The unit's board explains the classes.",
                 *(
-                    query(_one("classified_alarms", f', window="1h", class="{name}"'), name, ref)
+                    query(
+                        _one("classified_alarms", f', window="1h", class="{name}"'), word(name), ref
+                    )
                     for ref, name in zip("ABCDE", CLASSES, strict=True)
                 ),
-                colours=CLASSES,
+                colours={word(name): colour for name, colour in CLASSES.items()},
                 stacked=True,
                 empty=_GONE,
             ),
@@ -193,9 +200,9 @@ def board() -> Board:
                 "response. Sounding: time within the hour with at least one alarm active (right "
                 "axis).",
                 query(_one("overlapping_alarms", ', window="1h"'), "overlapping, 1 h", "A"),
-                query(_one("alarm_seconds", ', window="1h"'), "sounding, 1 h", "B"),
+                query(_one("alarm_seconds", ', window="1h"') + " / 60", "sounding, 1 h", "B"),
                 colours={"overlapping, 1 h": ORANGE, "sounding, 1 h": GREY},
-                right={"sounding, 1 h": "s"},
+                right={"sounding, 1 h": MINUTES},
                 empty=_GONE,
             ),
         ),
@@ -207,7 +214,7 @@ def board() -> Board:
                 query(_one("beds"), "beds", "A"),
                 query(_one("shift_hours"), "hours on duty", "B"),
                 colours={"beds": BLUE, "hours on duty": GREY},
-                right={"hours on duty": "h"},
+                right={"hours on duty": HOURS},
                 empty=_GONE,
             ),
         ),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from grafana_foundation_sdk.builders import dashboard, prometheus
+from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as models
 
-from grafana.limits import BLUE, PURPLE, VERMILION
 from grafana.panels import Panel
 from grafana.queries import DATASOURCE
 
@@ -19,9 +18,15 @@ TAG = "alarm-fatigue"
 """The tag of boards in the menu. The clinician's board has none: it opens only from a unit."""
 
 _FACILITY = "alarm_fatigue_unit_overload_state"
-_KEEP = "${__url_time_range}&${datasource:queryparam}&${facility:queryparam}"
-TO_UNIT = f'/d/{UNIT}?{_KEEP}&var-unit=${{__data.fields["Unit"]:percentencode}}'
-_TO_UNIT_OF_SERIES = f"/d/{UNIT}?{_KEEP}&var-unit=${{__field.labels.unit:percentencode}}"
+_ALWAYS = "${__url_time_range}&${datasource:queryparam}"
+_KEEP = _ALWAYS + "&${facility:queryparam}"
+_FIELD = '${{__data.fields["{}"]:percentencode}}'
+_OF_ROW = f"facility={_FIELD.format('Facility')}&unit={_FIELD.format('Unit')}"
+TO_UNIT = f"/d/{UNIT}?{_ALWAYS}&var-" + _OF_ROW.replace("&unit", "&var-unit")
+_TO_UNIT_OF_SERIES = (
+    f"/d/{UNIT}?{_ALWAYS}&var-facility=${{__field.labels.facility:percentencode}}"
+    "&var-unit=${__field.labels.unit:percentencode}"
+)
 _TO_TYPES = f"/d/{TYPES}?{_KEEP}&${{unit:queryparam}}"
 TO_CLINICIAN = (
     f"/d/{CLINICIAN}?{_KEEP}&${{unit:queryparam}}"
@@ -29,6 +34,11 @@ TO_CLINICIAN = (
 )
 _TO_UNIT_OF_BOARD = f"/d/{UNIT}?{_KEEP}&${{unit:queryparam}}"
 """Links that keep the time range and the variables. Field names are those that users see."""
+_TYPE = "/".join(_FIELD.format(name) for name in ("Device", "Source", "Code"))
+TO_WHAT_IF = f"${{web:raw}}/?{_OF_ROW}&type={_TYPE}#whatif"
+TO_FINDINGS = f"${{web:raw}}/api/v1/findings?{_OF_ROW}"
+TO_RUNBOOK = f"${{runbooks:raw}}/{_FIELD.format('Alert')}.md"
+"""Links to the worker's page and the runbooks. Their addresses are those of prometheus.yml."""
 
 Variable = Builder[models.VariableModel]
 
@@ -55,14 +65,23 @@ def _values(
     return one.multi(False).include_all(False)
 
 
-def facility() -> Variable:
-    return _values("facility", "Facility", f"label_values({_FACILITY}, facility)")
+def facility(several: bool = False) -> Variable:
+    return _values("facility", "Facility", f"label_values({_FACILITY}, facility)", several)
 
 
 def unit(several: bool = False) -> Variable:
+    equals = "=~" if several else "="
     return _values(
-        "unit", "Unit", f'label_values({_FACILITY}{{facility="$facility"}}, unit)', several
+        "unit", "Unit", f'label_values({_FACILITY}{{facility{equals}"$facility"}}, unit)', several
     )
+
+
+def address(name: str) -> Variable:
+    """An address from prometheus.yml, which the rules write on the alert Watchdog: `runbooks`, or
+    `web`, the worker's page.
+    """
+    found = _values(name, name, f'label_values(ALERTS{{alertname="Watchdog"}}, {name})')
+    return found.hide(models.VariableHide.HIDE_VARIABLE)
 
 
 def from_address(name: str) -> Variable:
@@ -83,70 +102,6 @@ def window(label: str, *values: str) -> Variable:
         .multi(False)
         .include_all(False)
     )
-
-
-def mark(
-    name: str, colour: str, expression: str, title: str, text: str = ""
-) -> dashboard.AnnotationQuery:
-    """Annotations where the expression has a value, one for each period."""
-    target = (
-        prometheus.Dataquery()
-        .datasource(DATASOURCE)
-        .expr(" ".join(expression.split()))
-        .ref_id("Anno")
-        .range()
-    )
-    return (
-        dashboard.AnnotationQuery()
-        .name(name)
-        .datasource(DATASOURCE)
-        .enable(True)
-        .hide(False)
-        .icon_color(colour)
-        .target(target)
-        .expr(" ".join(expression.split()))
-        .title_format(title)
-        .text_format(text)
-        .use_value_for_time(False)
-        .step("60s")
-    )
-
-
-OVERLOAD = mark(
-    "Unit overloaded",
-    VERMILION,
-    'alarm_fatigue_unit_overload_state{facility="$facility", unit=~"$unit"} == 2',
-    "{{unit}} overloaded",
-)
-OVERLOAD_ANYWHERE = mark(
-    "Unit overloaded",
-    VERMILION,
-    'alarm_fatigue_unit_overload_state{facility="$facility"} == 2',
-    "{{unit}} overloaded",
-)
-PAGED = mark(
-    "Alert firing",
-    PURPLE,
-    'ALERTS{alertstate="firing", facility="$facility"}',
-    "{{alertname}} {{unit}}",
-    "tier {{tier}}",
-)
-PAGED_ANYWHERE = mark(
-    "Alert firing",
-    PURPLE,
-    'ALERTS{alertstate="firing", severity!="none"}',
-    "{{alertname}} {{unit}}",
-    "{{facility}} {{severity}}",
-)
-CHANGED = mark(
-    "Settings changed",
-    BLUE,
-    """count by (version, policy) (alarm_fatigue_build_info)
-    unless count by (version, policy) (alarm_fatigue_build_info offset 10m)
-    and on () count(alarm_fatigue_build_info offset 10m)""",
-    "Settings or version changed",
-    "version {{version}}, policy {{policy}}",
-)
 
 
 def to_unit_of_series() -> dashboard.DashboardLink:
@@ -213,14 +168,39 @@ class Board:
 
     def line(self, height: int, *panels: tuple[int, Panel]) -> None:
         """Panels of the same height, side by side, each with its width."""
+        for panel in self._placed(height, panels):
+            self._board.with_panel(panel)
+
+    def beside(self, left: tuple[int, Panel], *stacked: tuple[int, Panel]) -> None:
+        """A panel with its width; at its right, one below the other, panels with their heights."""
+        width, tall = left
+        height = sum(each for each, _ in stacked)
+        panels = [(tall, models.GridPos(x=0, y=self._y, w=width, h=height))]
+        for each, panel in stacked:
+            panels.append((panel, models.GridPos(x=width, y=self._y, w=24 - width, h=each)))
+            self._y += each
+        for panel, place in panels:
+            self._board.with_panel(panel.id(self._number()).grid_pos(place))
+
+    def repeated(self, title: str, variable: str, height: int, *panels: tuple[int, Panel]) -> None:
+        """A closed row for each value of the variable. Its panels ask nothing before it is open."""
+        row = dashboard.Row(title).id(self._number()).repeat(variable)
+        row = row.grid_pos(models.GridPos(x=0, y=self._y, w=24, h=1))
+        self._y += 1
+        for panel in self._placed(height, panels):
+            row = row.with_panel(panel)
+        self._board.with_row(row)
+        self._y -= height  # nothing of a closed row shows
+
+    def _placed(self, height: int, panels: Sequence[tuple[int, Panel]]) -> list[Panel]:
         x = 0
         for width, panel in panels:
             # The builders' own flow takes a panel at (0, 0) for one without a position.
             panel.id(self._number()).grid_pos(models.GridPos(x=x, y=self._y, w=width, h=height))
-            self._board.with_panel(panel)
             x += width
         assert x == 24, f"widths of a row add up to {x}"
         self._y += height
+        return [panel for _, panel in panels]
 
     def build(self) -> models.Dashboard:
         built = self._board.build()

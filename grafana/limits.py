@@ -7,6 +7,7 @@ Okabe and Ito (2008), which people with any common form of colour blindness can 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from grafana_foundation_sdk.builders import dashboard
@@ -25,6 +26,9 @@ ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE, GREY = (
 """The palette without yellow, which is illegible on white, plus a grey for series to compare with.
 """
 
+SHADES = ("#E6F1FA", "#BFDDF2", "#8FC4EA", BLUE, "#00405F")
+"""From few to many. Numbers are legible on each, in the black or white that Grafana chooses."""
+
 Steps: TypeAlias = Sequence[tuple[float | None, str, str]]
 """The value at which a step begins (None: no lower bound), its colour and its word."""
 
@@ -32,6 +36,16 @@ MORE = 0.001
 """Added to a limit, because a value at the limit does not exceed it, and Grafana's steps include
 their lower bound.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A limit on a graph: its name in the legend, its value as a query, and its colour."""
+
+    name: str
+    expression: str
+    colour: str
+
 
 STATES: Steps = ((None, GREEN, "normal"), (1, ORANGE, "elevated"), (2, VERMILION, "overloaded"))
 STATES_SOURCE = "The levels, hold and cool-down of the overload states are set in policy.overload."
@@ -59,6 +73,10 @@ RATE_SOURCE = (
     "10 min is very likely acceptable, and about 2 are the most that is manageable. A flood "
     "begins above 10 and ends below 5."
 )
+RATE_LINES = (
+    Line("most manageable: 2", "vector(2)", ORANGE),
+    Line("flood begins above 10", "vector(10)", VERMILION),
+)
 PROTECTED: Steps = (
     (None, VERMILION, "hardly any"),
     (0.05, ORANGE, "little"),
@@ -69,6 +87,11 @@ PROTECTED_SOURCE = (
     "Under 25 % is elevated, under 5 % overloaded (policy.overload; our own, as no limit is "
     "published)."
 )
+PROTECTED_LINES = (
+    Line("elevated under 25 %", "vector(0.25)", ORANGE),
+    Line("overloaded under 5 %", "vector(0.05)", VERMILION),
+)
+"""As policy.overload has them by default."""
 BEDS: Steps = ((None, GREEN, "within the limit"), (8 + MORE, ORANGE, "too many"))
 BEDS_SOURCE = (
     "With more than 8 beds per nurse by day, harm becomes likelier on any ward (NICE SG1, 2014). "
@@ -83,6 +106,16 @@ CLASSES = {
     "unknown": GREY,
 }
 """The colour of each class of alarms."""
+
+
+def word(name: str) -> str:
+    """A class as people read it.
+
+    >>> word("non_actionable")
+    'non-actionable'
+    """
+    return name.replace("_", "-")
+
 
 SOME: Steps = ((None, GREEN, "none"), (1, VERMILION, "some"))
 SOME_ELEVATED: Steps = ((None, GREEN, "none"), (1, ORANGE, "some"))

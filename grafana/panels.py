@@ -3,35 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from string import ascii_uppercase
 from typing import TypeAlias
 
 from grafana_foundation_sdk.builders import (
     bargauge,
     common,
     dashboard,
+    heatmap,
     stat,
     statetimeline,
     table,
     text,
     timeseries,
+    trend,
 )
 from grafana_foundation_sdk.models import common as shapes
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.text import TextMode
 
-from grafana.limits import BLUE, Steps, described, thresholds, words
-from grafana.queries import DATASOURCE, Query
+from grafana.limits import BLUE, Line, Steps, described, thresholds, words
+from grafana.queries import DATASOURCE, Query, query
 
 NO_WORKER = "Prometheus scrapes no worker (job alarm-fatigue)"
 NO_PARTITION = "No worker holds a partition"
 NO_DATA = "No data: check the facility and the worker (see Pipeline health)"
 
+MINUTES, SECONDS, HOURS = "suffix:min", "suffix:s", "suffix:h"
+"""Units of axes. Grafana's own units of time put the marks of an axis at times such as 8.33 min."""
+
 Panel: TypeAlias = (
-    bargauge.Panel | stat.Panel | statetimeline.Panel | table.Panel | text.Panel | timeseries.Panel
+    bargauge.Panel
+    | heatmap.Panel
+    | stat.Panel
+    | statetimeline.Panel
+    | table.Panel
+    | text.Panel
+    | timeseries.Panel
+    | trend.Panel
 )
 
 
-def _legend() -> common.VizLegendOptions:
+def legend() -> common.VizLegendOptions:
+    """Below the graph, without figures."""
     below = (
         common.VizLegendOptions()
         .display_mode(shapes.LegendDisplayMode.LIST)
@@ -93,20 +107,30 @@ def curves(
     *queries: Query,
     unit: str = "none",
     colours: Mapping[str, str],
-    steps: Steps = (),
+    lines: Sequence[Line] = (),
     empty: str = NO_DATA,
     stacked: bool = False,
+    bars: bool = False,
     dashed: Sequence[str] = (),
     right: Mapping[str, str] | None = None,
     most: float | None = None,
 ) -> timeseries.Panel:
-    """Lines over time. `colours`: the colour of each series, by name. `steps`: horizontal lines to
-    compare with. `right`: units of the series on the right axis, by name.
+    """Lines over time. `colours`: the colour of each series, by name. `lines`: limits to compare
+    with, drawn dashed and named in the legend. `bars`: a bar for each step. `right`: units of the
+    series on the right axis, by name.
     """
+    refs = ascii_uppercase[len(queries) :]
+    queries = (
+        *queries,
+        *(query(one.expression, one.name, ref) for ref, one in zip(refs, lines, strict=False)),
+    )
+    limits = {one.name: one.colour for one in lines}
+    colours = {**colours, **limits}
+    dashed = [*dashed, *limits]
     panel = (
         timeseries.Panel()
         .title(title)
-        .description(described(about, steps))
+        .description(about)
         .datasource(DATASOURCE)
         .unit(unit)
         .no_value(empty)
@@ -118,7 +142,7 @@ def curves(
         .line_interpolation(
             shapes.LineInterpolation.STEP_AFTER if stacked else shapes.LineInterpolation.LINEAR
         )
-        .legend(_legend())
+        .legend(legend())
         .tooltip(
             common.VizTooltipOptions()
             .mode(shapes.TooltipDisplayMode.MULTI)
@@ -130,14 +154,15 @@ def curves(
         panel = panel.stacking(common.StackingConfig().mode(shapes.StackingMode.NORMAL).group("A"))
     if most is not None:
         panel = panel.max(most)
-    if steps:
-        style = common.GraphThresholdsStyleConfig().mode(shapes.GraphThresholdsStyleMode.DASHED)
-        panel = panel.thresholds(thresholds(steps)).thresholds_style(style)
+    if bars:
+        panel = panel.draw_style(shapes.GraphDrawStyle.BARS).fill_opacity(80).line_width(0)
     for name, colour in colours.items():
         found = [override("color", {"mode": "fixed", "fixedColor": colour})]
         if name in dashed:
             found += [
+                override("custom.drawStyle", "line"),
                 override("custom.lineStyle", {"fill": "dash", "dash": [8, 6]}),
+                override("custom.lineWidth", 1 if name in limits else 2),
                 override("custom.fillOpacity", 0),
             ]
         if right is not None and name in right:
@@ -169,7 +194,7 @@ def strips(
         .row_height(0.85)
         .fill_opacity(85)
         .line_width(0)
-        .legend(_legend())
+        .legend(legend())
         .tooltip(
             common.VizTooltipOptions()
             .mode(shapes.TooltipDisplayMode.SINGLE)

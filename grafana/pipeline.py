@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grafana import pipeline_input, pipeline_pages
-from grafana.frame import CHANGED, PAGED_ANYWHERE, PIPELINE, Board, facility
+from grafana.frame import PIPELINE, Board, address, facility
 from grafana.limits import (
     AGE,
     AGE_SOURCE,
@@ -17,6 +17,7 @@ from grafana.limits import (
     VERMILION,
     Steps,
 )
+from grafana.marks import CHANGED, PAGED_ANYWHERE
 from grafana.panels import NO_PARTITION, NO_WORKER, curves, figure, named
 from grafana.queries import of_now, query
 from grafana.tables import Column, grid
@@ -44,7 +45,7 @@ def board() -> Board:
         PIPELINE,
         "Pipeline health",
         "Is the data current and complete, and are pages delivered?",
-        [facility()],
+        [facility(several=True), address("runbooks")],
         [PAGED_ANYWHERE, CHANGED],
         since="now-3h",
     )
@@ -64,14 +65,15 @@ def board() -> Board:
             4,
             figure(
                 "Age of the data",
-                AGE_SOURCE,
+                f"{AGE_SOURCE} Of several facilities, the oldest.",
                 of_now(
-                    'time() - max(alarm_fatigue_watermark_timestamp_seconds{facility="$facility"})'
+                    "time() - min(max by (facility) "
+                    '(alarm_fatigue_watermark_timestamp_seconds{facility=~"$facility"}))'
                 ),
                 unit="s",
                 decimals=0,
                 steps=AGE,
-                empty="No alarm has arrived from this facility",
+                empty="No alarm has arrived from these facilities",
             ),
         ),
         (
@@ -111,7 +113,7 @@ def board() -> Board:
             ),
         ),
         (
-            3,
+            4,
             figure(
                 "Clinicians left out",
                 "Clinicians without series because of metrics.max_clinicians. Units still count "
@@ -122,7 +124,7 @@ def board() -> Board:
             ),
         ),
         (
-            3,
+            2,
             named(
                 "Version",
                 "Versions of the workers; more than one during an upgrade.",
@@ -161,7 +163,7 @@ def board() -> Board:
         (
             5,
             figure(
-                "Held back by a transaction",
+                "Held by a transaction",
                 "The longest wait of any partition. A producer left a transaction open; records "
                 "sent since then are not counted yet (runbook TransactionOpen).",
                 of_now("max(alarm_fatigue_consumer_held_back_seconds)"),
@@ -175,14 +177,14 @@ def board() -> Board:
             5,
             figure(
                 "Watermark ahead",
-                "How far an alarm event of this facility was dated ahead of the clock, beyond "
+                "How far an alarm event of a chosen facility was dated ahead of the clock, beyond "
                 "policy.max_ahead. Current alarms are then rejected as late. Correct the "
                 "producer, then run alarm-fatigue facility reset.",
-                of_now('max(alarm_fatigue_watermark_ahead_seconds{facility="$facility"})'),
+                of_now('max(alarm_fatigue_watermark_ahead_seconds{facility=~"$facility"})'),
                 unit="s",
                 decimals=0,
                 steps=SOME,
-                empty="No alarm has arrived from this facility",
+                empty="No alarm has arrived from these facilities",
             ),
         ),
         (
@@ -207,14 +209,14 @@ def board() -> Board:
             12,
             grid(
                 "Rejected in the last 10 min",
-                "Rejected records of this facility, by topic and reason; they count nowhere. "
-                "Late and future records point to a wrong clock.",
+                "Rejected records of the chosen facilities, by topic and reason; they count "
+                "nowhere. Late and future records point to a wrong clock.",
                 Column("Topic", label="topic"),
                 Column("Reason", label="outcome"),
                 Column(
                     "Records",
                     "sum by (topic, outcome) "
-                    '(alarm_fatigue_recent_events{facility="$facility", '
+                    '(alarm_fatigue_recent_events{facility=~"$facility", '
                     'outcome=~"malformed|misrouted|future|late"}) > 0',
                 ),
                 sort=("Records",),
@@ -228,18 +230,19 @@ def board() -> Board:
                 "Event time minus record timestamp, by device type: the median over 10 min. An "
                 "offset with a small spread is a wrong clock. A wide spread is a gateway that "
                 "stores and forwards.",
+                Column("Facility", label="facility"),
                 Column("Device type", label="device_type"),
                 Column(
                     "Behind (-) or ahead",
-                    "max by (device_type) "
-                    '(alarm_fatigue_device_clock_offset_seconds{facility="$facility"})',
+                    "max by (facility, device_type) "
+                    '(alarm_fatigue_device_clock_offset_seconds{facility=~"$facility"})',
                     unit="s",
                     steps=_OFFSET,
                 ),
                 Column(
                     "Spread",
-                    "max by (device_type) "
-                    '(alarm_fatigue_device_clock_spread_seconds{facility="$facility"})',
+                    "max by (facility, device_type) "
+                    '(alarm_fatigue_device_clock_spread_seconds{facility=~"$facility"})',
                     unit="s",
                 ),
                 sort=("Device type",),
@@ -285,7 +288,6 @@ def board() -> Board:
                 "sent. A worker with 100,000 stops reading.",
                 query("sum(alarm_fatigue_waiting_episodes)", "waiting"),
                 colours={"waiting": BLUE},
-                steps=((None, GREEN, "reading"), (100_000 + MORE, VERMILION, "paused")),
                 empty=NO_PARTITION,
             ),
         ),

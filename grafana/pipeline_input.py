@@ -9,13 +9,13 @@ from grafana.limits import (
     BLUE,
     GREEN,
     GREY,
-    MORE,
     ORANGE,
     PURPLE,
     SKY,
     VERMILION,
+    Line,
 )
-from grafana.panels import NO_PARTITION, NO_WORKER, curves
+from grafana.panels import MINUTES, NO_PARTITION, NO_WORKER, curves
 from grafana.queries import query
 
 _TOPICS = {"alarms": BLUE, "assignments": PURPLE, "responses": GREEN, "labels": ORANGE}
@@ -80,14 +80,14 @@ def add_to(one: Board) -> None:
                 "late; alarms should not be.",
                 *(
                     query(
-                        f"histogram_quantile(0.9, sum by (le) "
+                        f"1 / 60 * histogram_quantile(0.9, sum by (le) "
                         f'(rate(alarm_fatigue_event_delay_seconds_bucket{{topic="{topic}"}}[$__rate_interval])))',
                         topic,
                         ref,
                     )
                     for ref, topic in _lettered(_TOPICS)
                 ),
-                unit="s",
+                unit=MINUTES,
                 colours=_TOPICS,
                 empty="No record was accepted in this time",
             ),
@@ -111,15 +111,19 @@ def add_to(one: Board) -> None:
         (
             8,
             curves(
-                "Lag in seconds, by topic",
+                "Lag, by topic",
                 "Age of the next record to be read. Above 60 s the worker is not ready.",
                 *(
-                    query(f'max(alarm_fatigue_consumer_lag_seconds{{topic="{topic}"}})', topic, ref)
+                    query(
+                        f'max(alarm_fatigue_consumer_lag_seconds{{topic="{topic}"}}) / 60',
+                        topic,
+                        ref,
+                    )
                     for ref, topic in _lettered(_TOPICS)
                 ),
-                unit="s",
+                unit=MINUTES,
                 colours=_TOPICS,
-                steps=((None, GREEN, "ready"), (60 + MORE, VERMILION, "not ready")),
+                lines=(Line("not ready above 1 min", "vector(1)", VERMILION),),
                 empty=NO_PARTITION,
             ),
         ),
@@ -127,16 +131,20 @@ def add_to(one: Board) -> None:
             8,
             curves(
                 "Age of watermark and checkpoint",
-                "Age of the facility's latest alarm event, and of the oldest checkpoint.",
+                "Age of the latest alarm event (of several facilities, the oldest), and of the "
+                "oldest checkpoint.",
                 query(
-                    'time() - max(alarm_fatigue_watermark_timestamp_seconds{facility="$facility"})',
+                    "(time() - min(max by (facility) "
+                    '(alarm_fatigue_watermark_timestamp_seconds{facility=~"$facility"}))) / 60',
                     "watermark",
                     "A",
                 ),
                 query(
-                    "time() - min(alarm_fatigue_checkpoint_timestamp_seconds)", "checkpoint", "B"
+                    "(time() - min(alarm_fatigue_checkpoint_timestamp_seconds)) / 60",
+                    "checkpoint",
+                    "B",
                 ),
-                unit="s",
+                unit=MINUTES,
                 colours={"watermark": BLUE, "checkpoint": GREY},
                 empty=NO_WORKER,
             ),

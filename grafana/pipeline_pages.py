@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from grafana import alerts
 from grafana.frame import Board
 from grafana.limits import (
     BLUE,
-    GREEN,
     GREY,
     ORANGE,
     VERMILION,
+    Line,
 )
-from grafana.panels import NO_WORKER, curves
+from grafana.panels import NO_WORKER, SECONDS, curves
 from grafana.queries import query
-from grafana.tables import Column, grid
 
 _NO_ALERTMANAGER = "Prometheus does not scrape Alertmanager (job alertmanager)"
+_NAMED = 'receiver_name!=""'
+_PAGES = 'receiver_name!="dead-mans-switch"'
 
 
 def add_to(one: Board) -> None:
@@ -22,32 +24,29 @@ def add_to(one: Board) -> None:
     one.line(
         8,
         (
-            8,
+            12,
             curves(
-                "Pages sent and failed",
-                "Notifications that Alertmanager sent in each step, to all receivers. Received: "
-                "firing alerts that Prometheus sent to it, including repeats. Grouping turns "
-                "many alerts into fewer pages.",
-                query(
-                    'sum(increase(alertmanager_alerts_received_total{status="firing"}[$__rate_interval]))',
-                    "received",
-                    "A",
-                ),
-                query(
-                    "sum(increase(alertmanager_notifications_total[$__rate_interval]))", "sent", "B"
-                ),
-                query(
-                    "sum(increase(alertmanager_notifications_failed_total[$__rate_interval]))",
-                    "failed",
-                    "C",
-                ),
-                colours={"received": GREY, "sent": BLUE, "failed": VERMILION},
-                dashed=["received"],
+                "Pages and tickets sent",
+                "Notifications that Alertmanager sent in each step, to all receivers but the "
+                "dead man's switch, whose heartbeats are no pages. Alertmanager names receivers "
+                "with --enable-feature=receiver-name-in-metrics (0.27 and later); otherwise "
+                "heartbeats cannot be told apart, and the panel says so.",
+                query(_sent("", f"{_NAMED}, {_PAGES}"), "sent", "A"),
+                query(_sent("_failed", f"{_NAMED}, {_PAGES}"), "failed", "B"),
+                query(_sent("", 'receiver_name=""'), "sent, with heartbeats", "C"),
+                query(_sent("_failed", 'receiver_name=""'), "failed, with heartbeats", "D"),
+                colours={
+                    "sent": BLUE,
+                    "failed": VERMILION,
+                    "sent, with heartbeats": GREY,
+                    "failed, with heartbeats": ORANGE,
+                },
+                dashed=["sent, with heartbeats", "failed, with heartbeats"],
                 empty=_NO_ALERTMANAGER,
             ),
         ),
         (
-            8,
+            12,
             curves(
                 "Alerts firing, by severity",
                 "Number of firing alerts over time (ALERTS).",
@@ -68,23 +67,14 @@ def add_to(one: Board) -> None:
                 empty="Prometheus scrapes nothing",
             ),
         ),
+    )
+    one.line(
+        8,
         (
-            8,
-            grid(
-                "Firing now",
-                "Firing alerts, their units, and who is notified (tier).",
-                Column("Alert", label="alertname"),
-                Column("Severity", label="severity"),
-                Column("Tier", label="tier"),
-                Column("Unit", label="unit"),
-                Column(
-                    "Firing",
-                    "max by (alertname, severity, tier, facility, unit) "
-                    '(ALERTS{alertstate="firing", severity!="none"})',
-                ),
-                sort=("Alert",),
-                descending=False,
-                empty="No alert is firing",
+            24,
+            alerts.firing(
+                "Firing alerts of all facilities, their units, and who is notified.",
+                'alertname!=""',
             ),
         ),
     )
@@ -98,9 +88,9 @@ def add_to(one: Board) -> None:
                 "Duration of the slowest worker's scrape. Prometheus gives up after 10 s "
                 "(scrape_timeout).",
                 query('max(scrape_duration_seconds{job="alarm-fatigue"})', "slowest scrape"),
-                unit="s",
+                unit=SECONDS,
                 colours={"slowest scrape": BLUE},
-                steps=((None, GREEN, "in time"), (10, VERMILION, "given up")),
+                lines=(Line("given up after 10 s", "vector(10)", VERMILION),),
                 empty=NO_WORKER,
             ),
         ),
@@ -116,3 +106,8 @@ def add_to(one: Board) -> None:
             ),
         ),
     )
+
+
+def _sent(what: str, where: str) -> str:
+    counter = f"alertmanager_notifications{what}_total{{{where}}}"
+    return f"sum(increase({counter}[$__rate_interval]))"

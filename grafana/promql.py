@@ -6,10 +6,11 @@ would keep the columns of a table apart.
 
 from __future__ import annotations
 
-FACILITY = 'facility="$facility"'
+FACILITY = 'facility=~"$facility"'
+"""Several facilities may be chosen, or all."""
 UNIT = 'facility="$facility", unit="$unit"'
-UNITS = 'facility="$facility", unit=~"$unit"'
-"""Several units may be chosen."""
+UNITS = 'facility=~"$facility", unit=~"$unit"'
+"""Several units of several facilities may be chosen, or all."""
 CLINICIAN = 'facility="$facility", clinician="$clinician"'
 """One clinician, in every unit to which they are assigned."""
 
@@ -77,7 +78,7 @@ RELIEF = (
 MEASURES = {
     "alarms_10m": "alarms in 10 min",
     "alarms_1h": "alarms in 1 h",
-    "protected_1h": "protected share",
+    "protected_1h": "protected time, %",
     "unanswered": "unanswered alarms",
     "beds": "beds",
 }
@@ -85,11 +86,15 @@ MEASURES = {
 
 
 def beyond(what: str, where: str) -> str:
-    """The measures that raised a unit's state.
+    """The measures that raised a unit's state, in the units of `MEASURES`, rounded to tenths.
 
     `what`: `reason` for their values at that time, or `limit` for the limits that they exceeded.
     """
-    return f"max by (facility, unit, measure) (alarm_fatigue_unit_overload_{what}{{{where}}})"
+    gauge = f"alarm_fatigue_unit_overload_{what}"
+    plain = f'{gauge}{{{where}, measure!="protected_1h"}}'
+    share = f'{gauge}{{{where}, measure="protected_1h"}}'
+    by = "max by (facility, unit, measure)"
+    return f"{by} (round({plain}, 0.1)) or {by} (round(100 * {share}, 0.1))"
 
 
 def at_present(where: str) -> str:
@@ -100,36 +105,79 @@ def at_present(where: str) -> str:
     now = {
         "alarms_10m": per_clinician(where, "10m"),
         "alarms_1h": per_clinician(where, "1h"),
-        "protected_1h": protected(where),
+        "protected_1h": f"100 * {protected(where)}",
         "beds": unit("beds_per_clinician", where),
     }
     found = " or ".join(
-        f'label_replace({expression}, "measure", "{measure}", "", "")'
+        f'label_replace(round({expression}, 0.1), "measure", "{measure}", "", "")'
         for measure, expression in now.items()
     )
-    return f"({found}) and {beyond('reason', where)}"
+    return f"({found}) and ({beyond('reason', where)})"
+
+
+_KNOWN = 'class=~"actionable|non_actionable|technical"'
 
 
 def classified(where: str, window: str) -> str:
     """The share of each unit's alarms in the window that are classified. Non-actionable ratios
     refer to these.
     """
-    found = 'class=~"actionable|non_actionable|technical"'
-    every = f'alarm_fatigue_unit_classified_alarms{{{where}, window="{window}"}}'
-    some = f'alarm_fatigue_unit_classified_alarms{{{where}, window="{window}", {found}}}'
-    return f"sum by (facility, unit) ({some}) / (sum by (facility, unit) ({every}) > 0)"
+    return f"{_classes(where, window, _KNOWN)} / ({_classes(where, window)} > 0)"
+
+
+def technical(where: str, window: str) -> str:
+    """The technical share of each unit's classified alarms: what is avoidable at the source."""
+    only = _classes(where, window, 'class="technical"')
+    return f"{only} / ({_classes(where, window, _KNOWN)} > 0)"
+
+
+def _classes(where: str, window: str, which: str = 'class!=""') -> str:
+    gauge = f'alarm_fatigue_unit_classified_alarms{{{where}, window="{window}", {which}}}'
+    return f"sum by (facility, unit) ({gauge})"
+
+
+def nonactionable(where: str, window: str) -> str:
+    """The non-actionable share of each unit's classified alarms, without technical alarms."""
+    return unit("nonactionable_ratio", f'{where}, window="{window}", scope="clinical"')
 
 
 def estimated_nonactionable(where: str, window: str) -> str:
     """The estimated non-actionable alarms of each type: its alarms times the non-actionable share
-    of the classified ones. Absent if too few are classified.
+    of the classified ones, without technical alarms. Absent if too few are classified.
     """
-    of = "(facility, unit, device_type, source, code)"
-    ratio = (
-        f'alarm_fatigue_unit_type_nonactionable_ratio{{{where}, window="{window}", scope="all"}}'
-    )
-    count = f'alarm_fatigue_unit_type_alarms{{{where}, window="{window}"}}'
-    return f"max by {of} ({count}) * max by {of} ({ratio})"
+    ratio = of_type("nonactionable_ratio", where, window, ', scope="clinical"')
+    return f"{of_type('alarms', where, window)} * {ratio}"
+
+
+def in_hour_from(where: str) -> str:
+    """Alarms of all units that start in the hour after the time of the query.
+
+    At whole hours, each alarm counts in one hour. Absent in the present hour.
+    """
+    return f'sum(alarm_fatigue_unit_alarms{{{where}, window="1h"}} offset -1h)'
+
+
+def per_bed_and_day(where: str, by: str = "", later: int = 0) -> str:
+    """Alarms per bed in the 24 h until `later` hours after the time of the query.
+
+    Two windows of 12 h are one day without gap or overlap. Beds: those assigned, on average of the
+    24 h. Absent where less than 24 h are known.
+    """
+    gauge = f'alarm_fatigue_unit_alarms{{{where}, window="12h"}}'
+    of = f"by ({by}) " if by else ""
+    alarms_of = " + ".join(f"sum {of}({gauge}{_shifted(offset - later)})" for offset in (0, 12))
+    average = f"avg_over_time({unit('beds', where)}[24h:15m]{_shifted(-later)})"
+    return f"({alarms_of}) / (sum {of}({average}) > 0)"
+
+
+def _shifted(hours: int) -> str:
+    return f" offset {hours}h" if hours else ""
+
+
+def responses(where: str) -> str:
+    """First responses in each step, by the upper bound of the time that they took, in seconds."""
+    found = f"increase(alarm_fatigue_response_seconds_bucket{{{where}}}[$__rate_interval])"
+    return f"sum by (le) ({found})"
 
 
 TYPE = "{{type}}"

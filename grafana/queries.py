@@ -36,3 +36,13 @@ def of_now(expression: str, ref: str = "A", legend: str = "") -> Query:
 def cells(expression: str, ref: str) -> Query:
     """A column of a table: `Value #REF`, next to one column for each label."""
     return of_now(expression, ref).format(PromQueryFormat.TABLE)
+
+
+def hours(expression: str, ref: str) -> Query:
+    """A column of a table with a row for each whole hour of the time shown."""
+    return query(expression, ref=ref, interval="1h").format(PromQueryFormat.TABLE)
+
+
+def histogram(expression: str) -> Query:
+    """The buckets of a histogram over time, by `le`, in steps of at least 30 min."""
+    return query(expression, "{{le}}", interval="30m").format(PromQueryFormat.HEATMAP)

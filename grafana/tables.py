@@ -8,7 +8,7 @@ from grafana_foundation_sdk.builders import common, table
 from grafana_foundation_sdk.models import common as shapes
 from grafana_foundation_sdk.models import dashboard as models
 
-from grafana.limits import Steps, words
+from grafana.limits import BLUE, Steps, words
 from grafana.panels import NO_DATA, override
 from grafana.queries import DATASOURCE, cells
 
@@ -34,7 +34,8 @@ class Column:
     """A column of a table: an `expression` or a `label`.
 
     `steps` colour the values; `as_word` shows the word of a step instead of its value. `called`
-    maps values of a label to display names. `empty` is the text of a cell without a value.
+    maps values of a label to display names. `empty` is the text of a cell without a value. `links`
+    are titles and addresses; those that leave the boards open in a new tab. `bar` draws a bar.
     """
 
     def __init__(
@@ -49,8 +50,9 @@ class Column:
         label: str = "",
         called: Mapping[str, str] | None = None,
         empty: str = "-",
-        link: tuple[str, str] | None = None,
+        links: Sequence[tuple[str, str]] = (),
         width: int | None = None,
+        bar: bool = False,
     ) -> None:
         self.name = name
         self.expression = expression
@@ -75,6 +77,12 @@ class Column:
                 override("color", {"mode": "thresholds"}),
                 override("custom.cellOptions", {"type": "color-text"}),
             ]
+        if bar:
+            found += [
+                override("custom.cellOptions", {"type": "gauge", "mode": "basic"}),
+                override("color", {"mode": "fixed", "fixedColor": BLUE}),
+                override("min", 0),
+            ]
         if as_word:
             found.append(override("mappings", words(steps)))
         if decimals is not None:
@@ -85,9 +93,15 @@ class Column:
                 for index, (value, text) in enumerate(called.items())
             }
             found.append(override("mappings", [models.ValueMap(options=texts)]))
-        if link is not None:
+        if links:
             found.append(
-                override("links", [{"title": link[0], "url": link[1], "targetBlank": False}])
+                override(
+                    "links",
+                    [
+                        {"title": title, "url": url, "targetBlank": not url.startswith("/d/")}
+                        for title, url in links
+                    ],
+                )
             )
         if width is not None:
             found.append(override("custom.width", width))
@@ -124,10 +138,10 @@ def grid(
         named[column.name] = f"Value #{ref}" if len(measured) > 1 else "Value"
         panel = panel.with_target(cells(column.expression, ref))
     named |= {column.name: column.label for column in columns if column.label}
-    panel = panel.with_transformation(_transformation("merge", {}))
+    panel = panel.with_transformation(transformation("merge", {}))
     shown = [named[column.name] for column in columns]
     panel = panel.with_transformation(
-        _transformation(
+        transformation(
             "organize",
             {
                 "indexByName": {field: index for index, field in enumerate(shown)},
@@ -148,5 +162,5 @@ def grid(
     return panel
 
 
-def _transformation(name: str, options: object) -> models.DataTransformerConfig:
+def transformation(name: str, options: object) -> models.DataTransformerConfig:
     return models.DataTransformerConfig(id_val=name, options=options)

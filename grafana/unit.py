@@ -4,11 +4,8 @@ and its assignments by pseudonym, never sorted by load.
 
 from __future__ import annotations
 
-from grafana import promql, unit_classes
+from grafana import promql, unit_classes, unit_week
 from grafana.frame import (
-    CHANGED,
-    OVERLOAD,
-    PAGED,
     TO_CLINICIAN,
     UNIT,
     Board,
@@ -27,16 +24,20 @@ from grafana.limits import (
     MORE,
     ORANGE,
     PROTECTED,
+    PROTECTED_LINES,
     PROTECTED_SOURCE,
     PURPLE,
     RATE_10M,
+    RATE_LINES,
     RATE_SOURCE,
     RELIEF,
     SOME_ELEVATED,
     STATES,
     STATES_SOURCE,
     VERMILION,
+    Line,
 )
+from grafana.marks import ALWAYS, OVERLOAD, PAGED
 from grafana.panels import bars, curves, figure
 from grafana.promql import UNIT as HERE
 from grafana.queries import of_now, query
@@ -48,6 +49,12 @@ _NO_CLINICIANS = (
     "No clinician is on duty in this unit, or clinicians are not exported (metrics.clinicians)"
 )
 
+_MOST_BEDS = Line(
+    "beds: limit to enter",
+    f"{promql.unit('clinicians', HERE)} * {promql.unit('beds_per_clinician_limit', HERE)}",
+    PURPLE,
+)
+
 
 def board() -> Board:
     one = Board(
@@ -55,12 +62,12 @@ def board() -> Board:
         "Unit",
         "One unit: its load, its staffing, the classes of its alarms, and what could be changed.",
         [facility(), unit()],
-        [OVERLOAD, PAGED, CHANGED],
+        [OVERLOAD, PAGED, *ALWAYS],
     )
     one.line(
-        4,
+        3,
         (
-            3,
+            6,
             figure(
                 "State",
                 f"The load of the unit's average clinician on duty. {STATES_SOURCE}",
@@ -70,7 +77,7 @@ def board() -> Board:
             ),
         ),
         (
-            3,
+            6,
             figure(
                 "Alarms in 10 min",
                 f"Alarms of the last 10 min per clinician on duty. {RATE_SOURCE}",
@@ -81,7 +88,7 @@ def board() -> Board:
             ),
         ),
         (
-            3,
+            6,
             figure(
                 "Alarms in 1 h",
                 f"Alarms of the last hour per clinician on duty. {LOAD_SOURCE}",
@@ -92,7 +99,7 @@ def board() -> Board:
             ),
         ),
         (
-            3,
+            6,
             figure(
                 "Protected time",
                 f"Average of the clinicians on duty, last hour. {PROTECTED_SOURCE}",
@@ -103,8 +110,11 @@ def board() -> Board:
                 empty="Nobody has been on duty for 5 min",
             ),
         ),
+    )
+    one.line(
+        3,
         (
-            3,
+            6,
             figure(
                 "Beds per clinician",
                 BEDS_SOURCE,
@@ -115,7 +125,7 @@ def board() -> Board:
             ),
         ),
         (
-            3,
+            6,
             figure(
                 "Open now",
                 "Alarms that have not ended. Standing: open for over 1 h (our own). Stale: open "
@@ -126,7 +136,7 @@ def board() -> Board:
             ),
         ),
         (
-            3,
+            6,
             figure(
                 "Unassigned, 1 h",
                 "Alarms of the last hour without an assigned clinician: the bed had no "
@@ -136,9 +146,9 @@ def board() -> Board:
             ),
         ),
         (
-            3,
+            6,
             figure(
-                "Change from last shift",
+                "Against last shift",
                 "Alarms of the last 12 h compared with the 12 h before. Below zero is better.",
                 of_now(promql.change_from_before(HERE)),
                 unit="percentunit",
@@ -156,12 +166,13 @@ def board() -> Board:
             grid(
                 "Measures beyond their limits",
                 "The measures that raised the unit's state, for the average clinician on duty: "
-                "their values when the state last rose, and their limits (policy.overload). The "
-                "state ends once no measure has been beyond its leave level for 10 min.",
+                "the value now, the limit to enter the state (policy.overload), and the value "
+                "when the state last rose. The state ends once no measure has been beyond its "
+                "leave level for 10 min.",
                 Column("Measure", label="measure", called=promql.MEASURES, width=160),
-                Column("Rose at", promql.beyond("reason", HERE), decimals=2),
-                Column("Limit", promql.beyond("limit", HERE), decimals=2),
-                Column("Now", promql.at_present(HERE), decimals=2),
+                Column("Now", promql.at_present(HERE)),
+                Column("Limit to enter", promql.beyond("limit", HERE)),
+                Column("When it rose", promql.beyond("reason", HERE)),
                 sort=("Measure",),
                 descending=False,
                 empty="Normal: no measure is beyond its limit",
@@ -198,83 +209,6 @@ def board() -> Board:
             ).data_links([to_types()]),
         ),
     )
-    one.heading("Load and staffing")
-    one.line(
-        9,
-        (
-            12,
-            curves(
-                "Alarms in 10 min per clinician, now and last shift",
-                f"Alarms per clinician on duty. Dashed: 12 h earlier. {RATE_SOURCE}",
-                query(promql.per_clinician(HERE, "10m"), "now", "A"),
-                query(promql.per_clinician(HERE, "10m", promql.BEFORE), "12 h before", "B"),
-                colours={"now": BLUE, "12 h before": GREY},
-                dashed=["12 h before"],
-                steps=RATE_10M,
-                empty=_NOBODY,
-            ),
-        ),
-        (
-            12,
-            curves(
-                "Alarms in 1 h, beds and clinicians",
-                "Load depends on alarms, beds and staff; this shows which of them changed. Right "
-                f"axis: beds and clinicians. {BEDS_SOURCE}",
-                query(promql.alarms(HERE, "1h"), "alarms in 1 h", "A"),
-                query(promql.unit("beds", HERE), "beds", "B"),
-                query(promql.unit("clinicians", HERE), "clinicians", "C"),
-                colours={"alarms in 1 h": BLUE, "beds": PURPLE, "clinicians": GREEN},
-                right={"beds": "none", "clinicians": "none"},
-            ),
-        ),
-    )
-    one.line(
-        8,
-        (
-            8,
-            curves(
-                "Flood: share of clinicians' time",
-                "Share of the last hour that the unit's average clinician spent in alarm flood. "
-                "A flood begins above 10 new alarms in 10 min and ends below 5. The target is "
-                "under 1 % of time (ISA-18.2-2016).",
-                query(promql.average("flood_ratio", HERE, "1h"), "in flood"),
-                unit="percentunit",
-                colours={"in flood": VERMILION},
-                steps=((None, GREEN, "on target"), (0.01, ORANGE, "above target")),
-                empty=_NO_CLINICIANS,
-            ),
-        ),
-        (
-            8,
-            curves(
-                "Protected time, over time",
-                f"Average of the clinicians on duty, over 1 h and 12 h. {PROTECTED_SOURCE}",
-                query(promql.protected(HERE), "1 h", "A"),
-                query(promql.protected(HERE, "12h"), "12 h", "B"),
-                unit="percentunit",
-                most=1,
-                colours={"1 h": GREEN, "12 h": GREY},
-                steps=PROTECTED,
-                empty="Nobody has been on duty for 5 min",
-            ),
-        ),
-        (
-            8,
-            curves(
-                "Spread of load",
-                "Gini coefficient of the last hour's alarms over clinicians on duty: 0 if all "
-                "have equally many, towards 1 if one has all. Handing over a bed can even out "
-                "the load (our own: no published limit).",
-                query(promql.unit("load_spread", f'{HERE}, window="1h"'), "spread"),
-                unit="percentunit",
-                most=1,
-                colours={"spread": BLUE},
-                empty="Fewer than two clinicians on duty, or no alarms",
-            ),
-        ),
-    )
-    unit_classes.add_to(one)
-    one.heading("Page")
     one.line(
         4,
         (
@@ -300,6 +234,84 @@ def board() -> Board:
             ),
         ),
     )
+    one.heading("Load and staffing")
+    one.line(
+        9,
+        (
+            12,
+            curves(
+                "Alarms in 10 min per clinician",
+                f"Alarms per clinician on duty. Dashed: 12 h earlier. {RATE_SOURCE}",
+                query(promql.per_clinician(HERE, "10m"), "now", "A"),
+                query(promql.per_clinician(HERE, "10m", promql.BEFORE), "12 h before", "B"),
+                colours={"now": BLUE, "12 h before": GREY},
+                dashed=["12 h before"],
+                lines=RATE_LINES,
+                empty=_NOBODY,
+            ),
+        ),
+        (
+            12,
+            curves(
+                "Alarms in 1 h, beds and clinicians",
+                "Load depends on alarms, beds and staff; this shows which of them changed. Right "
+                f"axis: beds and clinicians. {BEDS_SOURCE}",
+                query(promql.alarms(HERE, "1h"), "alarms in 1 h", "A"),
+                query(promql.unit("beds", HERE), "beds", "B"),
+                query(promql.unit("clinicians", HERE), "clinicians", "C"),
+                colours={"alarms in 1 h": BLUE, "beds": PURPLE, "clinicians": GREEN},
+                right={"beds": "none", "clinicians": "none", _MOST_BEDS.name: "none"},
+                lines=(_MOST_BEDS,),
+            ),
+        ),
+    )
+    one.line(
+        8,
+        (
+            8,
+            curves(
+                "Flood: share of clinicians' time",
+                "Share of the last hour that the unit's average clinician spent in alarm flood. "
+                "A flood begins above 10 new alarms in 10 min and ends below 5. The target is "
+                "under 1 % of time (ISA-18.2-2016).",
+                query(promql.average("flood_ratio", HERE, "1h"), "in flood"),
+                unit="percentunit",
+                colours={"in flood": VERMILION},
+                lines=(Line("target: under 1 %", "vector(0.01)", ORANGE),),
+                empty=_NO_CLINICIANS,
+            ),
+        ),
+        (
+            8,
+            curves(
+                "Protected time, over time",
+                f"Average of the clinicians on duty, over 1 h and 12 h. {PROTECTED_SOURCE}",
+                query(promql.protected(HERE), "1 h", "A"),
+                query(promql.protected(HERE, "12h"), "12 h", "B"),
+                unit="percentunit",
+                most=1,
+                colours={"1 h": GREEN, "12 h": GREY},
+                lines=PROTECTED_LINES,
+                empty="Nobody has been on duty for 5 min",
+            ),
+        ),
+        (
+            8,
+            curves(
+                "Spread of load",
+                "Gini coefficient of the last hour's alarms over clinicians on duty: 0 if all "
+                "have equally many, towards 1 if one has all. Handing over a bed can even out "
+                "the load (our own: no published limit).",
+                query(promql.unit("load_spread", f'{HERE}, window="1h"'), "spread"),
+                unit="percentunit",
+                most=1,
+                colours={"spread": BLUE},
+                empty="Fewer than two clinicians on duty, or no alarms",
+            ),
+        ),
+    )
+    unit_week.add_to(one)
+    unit_classes.add_to(one)
     one.heading("Assignments, sorted by pseudonym")
     one.line(
         9,
@@ -314,7 +326,7 @@ def board() -> Board:
                 Column(
                     "Clinician",
                     label="clinician",
-                    link=("The assignment's board", TO_CLINICIAN),
+                    links=[("The assignment's board", TO_CLINICIAN)],
                     width=170,
                 ),
                 Column(

@@ -13,8 +13,9 @@ from grafana.limits import (
     ORANGE,
     SKY,
     VERMILION,
+    word,
 )
-from grafana.panels import bars, curves
+from grafana.panels import MINUTES, bars, curves
 from grafana.promql import UNIT as HERE
 from grafana.queries import Query, of_now, query
 
@@ -34,33 +35,27 @@ def add_to(one: Board) -> None:
                 "device. Pending: still active, or ended within the last 5 min. Unknown: no feed "
                 "reports interventions.",
                 *_by_class(),
-                colours=CLASSES,
+                colours={word(name): colour for name, colour in CLASSES.items()},
                 stacked=True,
             ),
         ),
         (
             8,
             curves(
-                "Non-actionable share of classified alarms",
-                "Share of the classified alarms of 12 h, with and without technical ones "
-                "(Bonafide 2015: 87 % in a PICU, 99 % on a ward). Known: the classified share of "
-                "all alarms. The lower it is, the less reliable the other two shares are.",
-                query(
-                    promql.unit("nonactionable_ratio", f'{HERE}, window="12h", scope="all"'),
-                    "non-actionable or technical",
-                    "A",
-                ),
-                query(
-                    promql.unit("nonactionable_ratio", f'{HERE}, window="12h", scope="clinical"'),
-                    "non-actionable, clinical",
-                    "B",
-                ),
+                "Non-actionable share (clinical)",
+                "Share of the classified alarms of 12 h that needed no action, technical alarms "
+                "left out (Bonafide 2015: 87 % in a PICU, 99 % on a ward). Technical: their share "
+                "of all classified alarms; leads, sensors and batteries, avoidable at the source. "
+                "Known: the classified share of all alarms. The lower it is, the less reliable "
+                "the other two are.",
+                query(promql.nonactionable(HERE, "12h"), "non-actionable (clinical)", "A"),
+                query(promql.technical(HERE, "12h"), "technical: avoidable at the source", "B"),
                 query(promql.classified(HERE, "12h"), "known", "C"),
                 unit="percentunit",
                 most=1,
                 colours={
-                    "non-actionable or technical": ORANGE,
-                    "non-actionable, clinical": VERMILION,
+                    "non-actionable (clinical)": VERMILION,
+                    "technical: avoidable at the source": ORANGE,
                     "known": GREY,
                 },
                 dashed=["known"],
@@ -77,7 +72,7 @@ def add_to(one: Board) -> None:
                 _response(0.5, "median", "A"),
                 _response(0.9, "90th percentile", "B"),
                 _response(0.5, "median, high priority", "C", ', priority="high"'),
-                unit="s",
+                unit=MINUTES,
                 colours={
                     "median": SKY,
                     "90th percentile": ORANGE,
@@ -88,7 +83,7 @@ def add_to(one: Board) -> None:
         ),
     )
     one.line(
-        9,
+        11,
         (
             12,
             bars(
@@ -100,6 +95,7 @@ def add_to(one: Board) -> None:
                     f"sort_desc({promql.by_short_name('share', HERE, '12h')})",
                     legend=promql.TYPE,
                 ),
+                above=True,
                 unit="percentunit",
                 empty="No alarm in 12 h",
             ).data_links([to_types()]),
@@ -107,7 +103,7 @@ def add_to(one: Board) -> None:
         (
             6,
             curves(
-                "Chattering and fleeting, in 1 h",
+                "Chattering, fleeting, 1 h",
                 "Chattering: at least the third alarm of one device, source and code within 60 "
                 "s. Fleeting: shorter than 15 s (policy.fleeting). ISA-18.2 aims at none of "
                 "either. The usual remedy is a delay or deadband.",
@@ -130,6 +126,7 @@ def add_to(one: Board) -> None:
                     for ref, name, aim in (("A", "low", 80), ("B", "medium", 15), ("C", "high", 5))
                 ),
                 unit="percentunit",
+                above=True,
                 most=1,
                 empty="No alarm in 12 h",
             ),
@@ -139,7 +136,11 @@ def add_to(one: Board) -> None:
 
 def _by_class() -> list[Query]:
     return [
-        query(promql.unit("classified_alarms", f'{HERE}, window="1h", class="{name}"'), name, ref)
+        query(
+            promql.unit("classified_alarms", f'{HERE}, window="1h", class="{name}"'),
+            word(name),
+            ref,
+        )
         for ref, name in zip("ABCDE", CLASSES, strict=True)
     ]
 
@@ -149,4 +150,4 @@ def _response(share: float, name: str, ref: str, more: str = "") -> Query:
         "sum by (le) "
         f"(rate(alarm_fatigue_response_seconds_bucket{{{HERE}{more}}}[$__rate_interval]))"
     )
-    return query(f"histogram_quantile({share}, {found})", name, ref, interval="30m")
+    return query(f"histogram_quantile({share}, {found}) / 60", name, ref, interval="30m")

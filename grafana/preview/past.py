@@ -1,4 +1,4 @@
-"""Backfill: 25 hours of the demo's hospital as Prometheus blocks, as if a worker had been scraped.
+"""Backfill: nine days of the demo's hospital as Prometheus blocks, as if a worker had been scraped.
 
 `python -m grafana.preview.past FOLDER` writes the blocks within two minutes; `prometheus
 --storage.tsdb.path=FOLDER` serves them. The engine computes the numbers and the exporter writes the
@@ -33,9 +33,12 @@ from streams.simulator.hospital import DAY, Storm, Ward
 from streams.simulator.perturbations import Record
 
 STEP = 2 * MINUTE
-"""The scrape interval."""
+"""The scrape interval of the last hours."""
 SHOWN = 25 * HOUR
 """A shift, the one before it for comparison, and an hour more."""
+PAST, SELDOM = 9 * DAY, 15 * MINUTE
+"""Scrapes before these hours: as often as panels of whole days ask."""
+LONG = "--max-block-duration=480h"
 TARGET = 'instance="worker:9464",job="alarm-fatigue"'
 
 
@@ -47,12 +50,12 @@ def ward() -> tuple[Ward, int]:
         Storm(start=end - 20 * MINUTE, duration=20 * MINUTE, factor=4.0, unit="SICU"),
         Storm(start=end - 5 * HOUR, duration=15 * MINUTE, factor=5.0, unit="MICU"),
     )
-    start = end - SHOWN - 13 * HOUR
+    start = end - PAST - 13 * HOUR
     return replace(hospital(1, now)[0], start=start, duration=end - start, storms=storms), end
 
 
-def exposed(records: Iterable[Record], begin: int, end: int) -> Iterator[str]:
-    """The samples of every scrape in [`begin`, `end`] (ms), by time, with their timestamps."""
+def exposed(records: Iterable[Record], end: int) -> Iterator[str]:
+    """The samples of every scrape until `end` (ms), by time, with their timestamps."""
     policy, key = Policy(), secrets.token_bytes(32)
     engine = Engine(policy)
     exposition = Exposition(
@@ -66,7 +69,8 @@ def exposed(records: Iterable[Record], begin: int, end: int) -> Iterator[str]:
         engine.advance(moment)
         engine.evaluate()
         engine.emit_changes()
-        if begin <= moment <= end:
+        often = moment > end - SHOWN
+        if end - PAST <= moment <= end and (often or moment % SELDOM < STEP):
             yield from _stamped([*exposition.tables(), *_health(policy, moment)], moment)
 
 
@@ -92,10 +96,11 @@ def main(folder: Path) -> None:
     with path.open("w") as file:
         for name, definition in DEFINITIONS.items():
             file.write(f"# TYPE {PREFIX}{name} {definition.kind}\n")
-        file.writelines(exposed(simulate(hospital_), end - SHOWN, end))
+        file.writelines(exposed(simulate(hospital_), end))
         file.write(END[Format.OPENMETRICS])
     subprocess.run(
-        ["promtool", "tsdb", "create-blocks-from", "openmetrics", path, folder],
+        # one long block: promtool reads the whole file again for each
+        ["promtool", "tsdb", "create-blocks-from", LONG, "openmetrics", path, folder],
         check=True,
         stdout=subprocess.DEVNULL,
     )

@@ -21,6 +21,9 @@ import msgspec
 from streams.files.tune_words import lost_words, scope_words, setting_words
 from streams.formats.codec import to_json
 
+TAGS = ("alarm-fatigue", "alarm-setting-change")
+"""The tags of every change record's annotation, by which boards ask for them."""
+
 
 class ChangeError(ValueError):
     """A decision that cannot be recorded. The message is one line."""
@@ -78,7 +81,7 @@ def record(answer: bytes, decision: Decision) -> dict[str, Any]:
         "expected": expected,
         "annotation": {
             "time": decision.at,
-            "tags": ["alarm-fatigue", "alarm-setting-change", *_tags(scope)],
+            "tags": [*TAGS, *_tags(scope)],
             "text": text,
         },
     }

@@ -17,6 +17,7 @@ from math import isnan
 from pathlib import Path
 
 import pytest
+import yaml
 
 from analyzer.model.policy import HOUR, MINUTE
 from streams.demo.hospital import hospital
@@ -24,7 +25,7 @@ from streams.dev.broker import EmbeddedBroker, free_port
 from streams.simulator.hospital import DAY, Storm
 from tests.harness.boards import UIDS, Asked, asked
 from tests.harness.needs import need
-from tests.harness.prometheus import Prometheus
+from tests.harness.prometheus import CONFIGURATION, Prometheus
 from tests.harness.workers import Delivery, WorkerProcess, eventually, new_topics, send
 
 RULES = sorted((Path(__file__).parents[2] / "deploy" / "prometheus" / "rules").glob("*.yml"))
@@ -37,16 +38,18 @@ _NOBODY = "in the storm nobody of the unit can take a bed"
 _YOUNG = "a run of a minute has nothing from 12 h ago"
 EMPTY = {
     ("alarm-fatigue-unit", "Who has the page"): "nobody has taken one",
-    ("alarm-fatigue-hospital", "Change from last shift"): _YOUNG,
-    ("alarm-fatigue-unit", "Change from last shift"): _YOUNG,
+    ("alarm-fatigue-hospital", "Against last shift"): _YOUNG,
+    ("alarm-fatigue-unit", "Against last shift"): _YOUNG,
     (None, "12 h before"): _YOUNG,
     ("Units in need of help", "Change from last shift"): _YOUNG,
-    (
-        "alarm-fatigue-unit",
-        "Relief by a colleague",
-    ): _NOBODY,
+    ("alarm-fatigue-unit", "Relief by a colleague"): _NOBODY,
     ("Relief by a colleague", "Spared per hour"): _NOBODY,
-    ("annotation", "Settings changed"): "nobody changes a setting here",
+    ("annotation", "Worker's settings changed"): "nobody changes a setting here",
+    (None, "sent"): "Alertmanager names its receivers from 0.27 on, if told to",
+    (None, "failed"): "Alertmanager names its receivers from 0.27 on, if told to",
+    ("Alarms by weekday and hour", "Value #A"): "the present hour has not ended",
+    ("alarm-fatigue-hospital", "Alarms per bed and day"): "no whole day is known",
+    ("alarm-fatigue-unit", "Alarms per bed and day"): "no whole day is known",
     ("alarm-fatigue-pipeline", "Left out"): "a small hospital is within all caps",
 }
 """Queries that may be empty, by board and panel or by panel and series (None: any), and why."""
@@ -168,6 +171,29 @@ def test_every_query_is_answered(
     )
     assert empty == []
     assert took[slowest] < FAR_TOO_SLOW
+
+
+@pytest.mark.parametrize(
+    "uid", [f"alarm-fatigue-{one}" for one in ("hospital", "types", "pipeline")]
+)
+def test_every_query_is_answered_for_all_facilities_and_units(
+    prometheus: Prometheus, variables: dict[str, str], uid: str
+) -> None:
+    everything = variables | {"facility": ".*", "unit": ".*"}
+    unanswered = [
+        str(query)
+        for query in asked(uid)
+        if not _may_be_empty(query) and not _answers(prometheus, query, query.filled(**everything))
+    ]
+    assert unanswered == []
+
+
+def test_links_of_boards_get_addresses_from_prometheus_own_settings(prometheus: Prometheus) -> None:
+    given = yaml.safe_load(CONFIGURATION.read_text())["global"]["external_labels"]
+    [watchdog] = prometheus.query('ALERTS{alertname="Watchdog"}')
+    assert {name: dict(watchdog)[name] for name in ("web", "runbooks")} == {
+        name: given[name] for name in ("web", "runbooks")
+    }
 
 
 def test_every_metric_that_boards_ask_for_was_scraped(prometheus: Prometheus) -> None:

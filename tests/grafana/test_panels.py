@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -25,7 +26,8 @@ class Scenario:
     """One query and its result.
 
     `given`: values per minute by series, in promtool's notation, all from worker w1; `shows`:
-    values by labels, or empty for no result.
+    values by labels, or empty for no result. `later`: until when series are known, if they are
+    known after `at`.
     """
 
     expects: str
@@ -35,6 +37,7 @@ class Scenario:
     shows: Mapping[str, float]
     series: str | None = None
     at: str = "10m"
+    later: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -77,10 +80,17 @@ def of_type(code: str, alarms: str, ratio: str | None, unit: str = "ICU") -> dic
         found
         if ratio is None
         else found
-        | {f'alarm_fatigue_unit_type_nonactionable_ratio{{{labels}, scope="all"}}': ratio}
+        | {f'alarm_fatigue_unit_type_nonactionable_ratio{{{labels}, scope="clinical"}}': ratio}
     )
 
 
+def _sent(receiver: str) -> str:
+    return f'alertmanager_notifications_total{{integration="webhook"{receiver and ", "}{receiver}}}'
+
+
+FIRING = (
+    'alertname="UnitOverloaded", severity="page", tier="charge_nurse", facility="H1", unit="ICU"'
+)
 ICU = '{facility="H1", unit="ICU"}'
 WARD = '{facility="H1", unit="WARD"}'
 RELIEF = "Relief by a colleague"
@@ -93,6 +103,7 @@ SCENARIOS = [
         | of_unit("WARD", overload_state="2x20")
         | of_unit("ER", overload_state="1x20"),
         {"{}": 2},
+        variables={"unit": ".*"},
     ),
     Scenario(
         "none is 0, not nothing",
@@ -137,7 +148,7 @@ SCENARIOS = [
     Scenario(
         "a quarter fewer than the shift before",
         HOSPITAL,
-        "Change from last shift",
+        "Against last shift",
         unit_alarms("12h", "100x720 75x60", "0x780"),
         {"{}": -0.25},
         at="12h30m",
@@ -145,14 +156,14 @@ SCENARIOS = [
     Scenario(
         "nothing to compare with yet",
         HOSPITAL,
-        "Change from last shift",
+        "Against last shift",
         unit_alarms("12h", "100x60", "0x60"),
         {},
     ),
     Scenario(
         "behind by the age of the latest alarm",
         HOSPITAL,
-        "Age of the data",
+        "Data age",
         {'alarm_fatigue_watermark_timestamp_seconds{facility="H1"}': "540x20"},
         {"{}": 60},
     ),
@@ -208,7 +219,7 @@ SCENARIOS = [
     Scenario(
         "what is known, of all classes",
         UNIT,
-        "Non-actionable share of classified alarms",
+        "Non-actionable share (clinical)",
         {
             f'alarm_fatigue_unit_classified_alarms{{facility="H1", unit="ICU", '
             f'window="12h", class="{name}"}}': values
@@ -224,7 +235,7 @@ SCENARIOS = [
         "known",
     ),
     Scenario(
-        "half of ten responses came within 30 s",
+        "half of ten responses came within half a minute",
         UNIT,
         "First response",
         {
@@ -232,7 +243,7 @@ SCENARIOS = [
             f'priority="low", le="{le}"}}': f"0+{step}x60"
             for le, step in (("15.0", 0), ("30.0", 5), ("60.0", 10), ("+Inf", 10))
         },
-        {"{}": 30},
+        {"{}": 0.5},
         "median",
         at="30m",
     ),
@@ -317,7 +328,7 @@ SCENARIOS = [
     Scenario(
         "the most non-actionable, not the most frequent",
         TYPES,
-        "Fix first",
+        "Fix first (clinical)",
         of_type("HI", "100x20", "0.1x20") | of_type("LO", "50x20", "0.9x20"),
         {
             '{facility="H1", unit="ICU", device_type="monitor", source="SPO2", '
@@ -337,17 +348,158 @@ SCENARIOS = [
             'code="MDC_EVT_LO", type="pump PULS LO"}': 3
         },
     ),
-    Scenario("too few classified", TYPES, "Fix first", of_type("HI", "4x20", None), {}),
+    Scenario("too few classified", TYPES, "Fix first (clinical)", of_type("HI", "4x20", None), {}),
     Scenario(
         "types of all chosen units, together",
         TYPES,
         "Pareto: alarms by type",
         of_type("HI", "10x20", None) | of_type("HI", "5x20", None, unit="WARD"),
-        {
-            '{facility="H1", device_type="monitor", source="SPO2", code="HI", '
-            'type="monitor SPO2 HI"}': 15
-        },
+        {'{device_type="monitor", source="SPO2", code="HI", type="monitor SPO2 HI"}': 15},
+        "Alarms",
         variables={"unit": "ICU|WARD"},
+    ),
+    Scenario(
+        "shares are of all alarms, including types that are not exported",
+        TYPES,
+        "Pareto: alarms by type",
+        of_type("HI", "10x20", None)
+        | of_type("LO", "5x20", None)
+        | unit_alarms("12h", "15x20", "5x20"),
+        {
+            '{device_type="monitor", source="SPO2", code="HI", type="monitor SPO2 HI"}': 0.5,
+            '{device_type="monitor", source="SPO2", code="LO", type="monitor SPO2 LO"}': 0.25,
+        },
+        "Value #B",
+    ),
+    Scenario(
+        "an hour's alarms at its beginning, those of the next hour and no others",
+        HOSPITAL,
+        "Alarms by weekday and hour",
+        unit_alarms("1h", "5x119 7 9x60", "1x180")
+        | unit_alarms("1h", "2x180", "0x180", facility="H2"),
+        {"{}": 10},
+        "Value #A",
+        at="1h",
+        later="3h",
+        variables={"facility": ".*", "unit": ".*"},
+    ),
+    Scenario(
+        "a day's alarms at its beginning, over the beds of that day",
+        UNIT,
+        "Alarms per bed and day",
+        unit_alarms("12h", "0x719 30 0x718 70 900x720", "0x2160") | of_unit(beds="20x1440 99x720"),
+        {"{}": 5},
+        at="0m",
+        later="36h",
+    ),
+    Scenario(
+        "nothing of a day that is not over",
+        UNIT,
+        "Alarms per bed and day",
+        unit_alarms("12h", "30x600", "0x600") | of_unit(beds="10x600"),
+        {},
+        at="0m",
+        later="36h",
+    ),
+    Scenario(
+        "the beds of all chosen units count, in all chosen facilities",
+        HOSPITAL,
+        "Alarms per bed and day",
+        unit_alarms("12h", "40x1440", "0x1440")
+        | unit_alarms("12h", "40x1440", "0x1440", unit="WARD", facility="H2")
+        | of_unit(beds="10x1440")
+        | {'alarm_fatigue_unit_beds{facility="H2", unit="WARD"}': "30x1440"},
+        {"{}": 4},
+        at="0m",
+        later="36h",
+        variables={"facility": ".*", "unit": ".*"},
+    ),
+    Scenario(
+        "all facilities together",
+        HOSPITAL,
+        "Units overloaded",
+        of_unit(overload_state="2x20")
+        | {'alarm_fatigue_unit_overload_state{facility="H2", unit="ICU"}': "2x20"},
+        {"{}": 2},
+        variables={"facility": ".*", "unit": ".*"},
+    ),
+    Scenario(
+        "units of one name in two facilities are two rows",
+        HOSPITAL,
+        "Units in need of help",
+        unit_alarms("1h", "40x20", "8x20")
+        | unit_alarms("1h", "6x20", "0x20", facility="H2")
+        | of_unit(clinicians="4x20")
+        | {'alarm_fatigue_unit_clinicians{facility="H2", unit="ICU"}': "3x20"},
+        {ICU: 12, '{facility="H2", unit="ICU"}': 2},
+        "Alarms in 1 h, each",
+        variables={"facility": ".*", "unit": ".*"},
+    ),
+    Scenario(
+        "the oldest of several facilities",
+        HOSPITAL,
+        "Data age",
+        {
+            'alarm_fatigue_watermark_timestamp_seconds{facility="H1"}': "590x20",
+            'alarm_fatigue_watermark_timestamp_seconds{facility="H2"}': "300x20",
+        },
+        {"{}": 300},
+        variables={"facility": ".*", "unit": ".*"},
+    ),
+    Scenario(
+        "technical alarms of all that are classified",
+        UNIT,
+        "Non-actionable share (clinical)",
+        {
+            f'alarm_fatigue_unit_classified_alarms{{facility="H1", unit="ICU", '
+            f'window="12h", class="{name}"}}': values
+            for name, values in (
+                ("actionable", "1x20"),
+                ("non_actionable", "4x20"),
+                ("technical", "5x20"),
+                ("unknown", "90x20"),
+            )
+        },
+        {ICU: 0.5},
+        "technical: avoidable at the source",
+    ),
+    Scenario(
+        "shares in percent, without needless decimals",
+        HOSPITAL,
+        "Measures beyond their limits",
+        {
+            f'alarm_fatigue_unit_overload_reason{ICU[:-1]}, measure="{measure}"}}': f"{value}x20"
+            for measure, value in (
+                ("alarms_1h", 40),
+                ("alarms_10m", 11.333),
+                ("protected_1h", 0.034),
+            )
+        },
+        {
+            '{facility="H1", unit="ICU", measure="alarms_1h"}': 40,
+            '{facility="H1", unit="ICU", measure="alarms_10m"}': 11.3,
+            '{facility="H1", unit="ICU", measure="protected_1h"}': 3.4,
+        },
+        "When it rose",
+    ),
+    Scenario(
+        "since when an alert's condition holds, in milliseconds",
+        HOSPITAL,
+        "Firing now",
+        {
+            f'ALERTS{{{FIRING}, alertstate="firing"}}': "1x20",
+            f"ALERTS_FOR_STATE{{{FIRING}}}": "120x20",
+            'ALERTS_FOR_STATE{alertname="UnitFlood", facility="H1", unit="ICU"}': "60x20",
+        },
+        {f"{{{FIRING}}}": 120_000},
+    ),
+    Scenario(
+        "the beds at which these clinicians would be elevated",
+        UNIT,
+        "Alarms in 1 h, beds and clinicians",
+        of_unit(clinicians="3x20", beds_per_clinician_limit="8x20"),
+        {ICU: 24},
+        "beds: limit to enter",
     ),
     Scenario(
         "the chosen units alone",
@@ -370,12 +522,31 @@ SCENARIOS = [
         "late",
     ),
     Scenario(
-        "pages that went out",
+        "pages that went out, without heartbeats",
         PIPELINE,
-        "Pages sent and failed",
-        {'alertmanager_notifications_total{integration="webhook"}': "0+1x20"},
+        "Pages and tickets sent",
+        {
+            _sent('receiver_name="charge-nurse"'): "0+1x20",
+            _sent('receiver_name="dead-mans-switch"'): "0+60x20",
+        },
         {"{}": 5},
         "sent",
+    ),
+    Scenario(
+        "receivers without names are not called pages",
+        PIPELINE,
+        "Pages and tickets sent",
+        {_sent(""): "0+61x20"},
+        {},
+        "sent",
+    ),
+    Scenario(
+        "what has heartbeats in it says so",
+        PIPELINE,
+        "Pages and tickets sent",
+        {_sent(""): "0+61x20"},
+        {"{}": 305},
+        "sent, with heartbeats",
     ),
     Scenario(
         "the broker's last answer",
@@ -424,7 +595,7 @@ SCENARIOS = [
             'alarm_fatigue_build_info{version="1", policy="bbbb"}': "_x20 1x20",
         },
         {'{version="1", policy="bbbb"}': 1},
-        "Settings changed",
+        "Worker's settings changed",
         at="25m",
     ),
     Scenario(
@@ -433,7 +604,7 @@ SCENARIOS = [
         "annotation",
         {'alarm_fatigue_build_info{version="1", policy="aaaa"}': "1x40"},
         {},
-        "Settings changed",
+        "Worker's settings changed",
         at="25m",
     ),
     Scenario(
@@ -442,7 +613,7 @@ SCENARIOS = [
         "annotation",
         {'alarm_fatigue_build_info{version="1", policy="aaaa"}': "1x40"},
         {},
-        "Settings changed",
+        "Worker's settings changed",
         at="5m",
     ),
 ]
@@ -458,7 +629,7 @@ def _labelled(series: str) -> str:
 def test_a_panel_shows_what_it_should(scenario: Scenario, tmp_path: Path) -> None:
     query = the_query(scenario.board, scenario.panel, scenario.series)
     samples = [{"labels": labels, "value": value} for labels, value in scenario.shows.items()]
-    test = {
+    test: dict[str, Any] = {
         "interval": "1m",
         "input_series": [
             {"series": _labelled(series), "values": values}
@@ -472,6 +643,14 @@ def test_a_panel_shows_what_it_should(scenario: Scenario, tmp_path: Path) -> Non
             }
         ],
     }
+    if scenario.later:  # promtool loads series until the last time that it is asked for
+        test["promql_expr_test"].append(
+            {
+                "expr": "vector(1)",
+                "eval_time": scenario.later,
+                "exp_samples": [{"labels": "{}", "value": 1}],
+            }
+        )
     path = tmp_path / "scenario.yml"
     path.write_text(
         yaml.safe_dump({"rule_files": [], "evaluation_interval": "1m", "tests": [test]})

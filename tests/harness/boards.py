@@ -46,8 +46,10 @@ def board(uid: str) -> dict[str, Any]:
 
 
 def panels(uid: str) -> list[dict[str, Any]]:
-    """All but the rows."""
-    return [one for one in board(uid)["panels"] if one["type"] != "row"]
+    """All but the rows, with those of closed rows."""
+    everything = board(uid)["panels"]
+    within = [each for one in everything if one["type"] == "row" for each in one.get("panels", ())]
+    return [one for one in everything if one["type"] != "row"] + within
 
 
 def queried(uid: str) -> list[dict[str, Any]]:
@@ -65,6 +67,18 @@ def transformation(panel: Mapping[str, Any], name: str) -> dict[str, Any]:
     return dict(found)
 
 
+def values(found: Any, key: str) -> Iterator[Any]:
+    """All values of this key at any depth."""
+    if isinstance(found, dict):
+        if key in found:
+            yield found[key]
+        for one in found.values():
+            yield from values(one, key)
+    elif isinstance(found, list):
+        for one in found:
+            yield from values(one, key)
+
+
 def asked(uid: str) -> Iterator[Asked]:
     """Every query of panels, variables and annotations."""
     for one in queried(uid):
@@ -77,14 +91,20 @@ def asked(uid: str) -> Iterator[Asked]:
             yield Asked(
                 uid, "variable", variable["name"], f"count by ({found[2]}) ({found[1]})", True
             )
-    for mark in board(uid)["annotations"]["list"]:
+    for mark in marks(uid):
         yield Asked(uid, "annotation", mark["name"], mark["target"]["expr"], False)
 
 
+def marks(uid: str, source: str = "prometheus") -> list[dict[str, Any]]:
+    """Annotations from Prometheus, or from Grafana's own store."""
+    everything = board(uid)["annotations"]["list"]
+    return [one for one in everything if one["datasource"]["type"] == source]
+
+
 def _series(panel: Mapping[str, Any], target: Mapping[str, Any]) -> str:
-    if panel["type"] == "table":
+    if panel["type"] in ("table", "trend"):
         value = f"Value #{target['refId']}" if len(panel["targets"]) > 1 else "Value"
-        return str(transformation(panel, "organize")["renameByName"][value])
+        return str(transformation(panel, "organize")["renameByName"].get(value, value))
     return str(target.get("legendFormat", panel["title"]))
 
 

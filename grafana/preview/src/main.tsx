@@ -5,26 +5,46 @@ import { createRoot } from 'react-dom/client';
 import { createTheme, standardTransformers, standardTransformersRegistry, ThemeContext } from '@grafana/data';
 import { GlobalStyles, PortalContainer } from '@grafana/ui';
 import { Panel, PanelView } from './panels';
-import { Scene } from './prometheus';
+import { filled, Scene } from './prometheus';
 import clinician from '../../dashboards/alarm-fatigue-clinician.json';
 import hospital from '../../dashboards/alarm-fatigue-hospital.json';
 import pipeline from '../../dashboards/alarm-fatigue-pipeline.json';
 import types from '../../dashboards/alarm-fatigue-types.json';
 import unit from '../../dashboards/alarm-fatigue-unit.json';
 
+// Repeated rows are shown open, for the values of their variable that the address gives as `rows-VARIABLE=A,B`.
+function repeated(board: any): any[] {
+  return board.panels.flatMap((one: any) => {
+    if (!one.repeat) {
+      return [one];
+    }
+    const values = (asked.get(`rows-${one.repeat}`) ?? '').split(',').filter(Boolean);
+    const height = Math.max(...one.panels.map((each: any) => each.gridPos.h));
+    return values.flatMap((value, place) => {
+      const at = (each: any, y: number) => ({
+        ...each, id: `${each.id}-${value}`, only: { [one.repeat]: value }, title: filled(each.title, { [one.repeat]: value }),
+        gridPos: { ...each.gridPos, y },
+      });
+      const top = one.gridPos.y + place * (height + 1);
+      return [at(one, top), ...one.panels.map((each: any) => at(each, top + 1))];
+    });
+  });
+}
+
+const asked = new URLSearchParams(location.search);
 const BOARDS = Object.fromEntries([clinician, hospital, pipeline, types, unit].map((one) => [one.uid, one]));
 const CELL = 38; // pixels of a row of the grid, with the gap below it: Grafana's own
 const GAP = 8;
 
 standardTransformersRegistry.setInit(() =>
-  [standardTransformers.mergeTransformer, standardTransformers.organizeFieldsTransformer].map((one: any) => ({
+  [...new Map(Object.values(standardTransformers).map((one: any) => [one.id, one])).values()].map((one: any) => ({
     id: one.id, name: one.name, transformation: async () => one, imageDark: '', imageLight: '',
   }))
 );
 
 function Board({ scene, uid, rows }: { scene: Scene; uid: string; rows: number }) {
   const board = BOARDS[uid];
-  const panels = (board.panels as any[]).filter((one) => one.gridPos.y + one.gridPos.h <= rows);
+  const panels = repeated(board).filter((one) => one.gridPos.y + one.gridPos.h <= rows);
   const column = (document.documentElement.clientWidth - 2 * 16 + GAP) / 24;
   const bottom = Math.max(...panels.map((one) => one.gridPos.y + one.gridPos.h));
   const shown = Object.entries(scene.variables).filter(([name]) => name !== 'window' || uid.endsWith('types'));
@@ -43,7 +63,7 @@ function Board({ scene, uid, rows }: { scene: Scene; uid: string; rows: number }
             <div key={panel.id} style={place}>
               {panel.type === 'row'
                 ? <h5 className="row">{panel.title}</h5>
-                : <PanelView panel={panel as Panel} scene={scene} width={w * column - GAP} height={h * CELL - GAP} />}
+                : <PanelView panel={panel as Panel} scene={{ ...scene, variables: { ...scene.variables, ...panel.only } }} width={w * column - GAP} height={h * CELL - GAP} />}
             </div>
           );
         })}
@@ -56,7 +76,6 @@ function stamp(seconds: number): string {
   return new Date(seconds * 1000).toISOString().slice(0, 16).replace('T', ' ');
 }
 
-const asked = new URLSearchParams(location.search);
 const to = Number(asked.get('to') ?? Date.now() / 1000);
 const variables = Object.fromEntries([...asked].filter(([name]) => name.startsWith('var-')).map(([name, value]) => [name.slice(4), value]));
 const scene: Scene = {

@@ -8,7 +8,7 @@ import {
 } from '@grafana/data';
 import { BarGauge, BigValue, PanelChrome, TimeSeries, useTheme2 } from '@grafana/ui';
 import { TableNG } from '@grafana/ui/unstable';
-import { answered, filled, Scene } from './prometheus';
+import { answered, filled, Scene, seconds } from './prometheus';
 
 export interface Panel {
   id: number;
@@ -18,14 +18,17 @@ export interface Panel {
   gridPos: { x: number; y: number; w: number; h: number };
   targets: any[];
   transformations?: any[];
+  timeFrom?: string;
+  maxDataPoints?: number;
   fieldConfig: { defaults: any; overrides: any[] };
   options: any;
 }
 
-export function PanelView({ panel, scene, width, height }: { panel: Panel; scene: Scene; width: number; height: number }) {
+export function PanelView({ panel, scene: whole, width, height }: { panel: Panel; scene: Scene; width: number; height: number }) {
   const [frames, setFrames] = useState<DataFrame[] | null>(null);
   const [error, setError] = useState('');
   const theme = useTheme2();
+  const scene = panel.timeFrom ? { ...whole, from: whole.to - seconds(panel.timeFrom) } : whole;
   useEffect(() => {
     load(panel, scene, width, theme).then(setFrames, (reason) => setError(String(reason)));
   }, []);
@@ -58,7 +61,7 @@ async function load(panel: Panel, scene: Scene, width: number, theme: GrafanaThe
   if (panel.type === 'text') {
     return [];
   }
-  const perTarget = await Promise.all(panel.targets.map((target) => answered(target, scene, width / 3, panel.targets.length === 1)));
+  const perTarget = await Promise.all(panel.targets.map((target) => answered(target, scene, panel.maxDataPoints ?? width / 3, panel.targets.length === 1)));
   let frames = perTarget.flat();
   if (panel.transformations?.length && frames.length) {
     frames = await lastValueFrom(transformDataFrame(panel.transformations, frames, { interpolate: (text: string) => text }));
@@ -71,13 +74,24 @@ async function load(panel: Panel, scene: Scene, width: number, theme: GrafanaThe
   return frames;
 }
 
+// Over all fields, for percentages of thresholds, as Grafana computes it.
+function ranged(frames: DataFrame[], config: any) {
+  const values = frames.flatMap((frame) => frame.fields.filter((one) => one.type === FieldType.number).flatMap((one) => one.values))
+    .filter((one: number | null) => one !== null && !Number.isNaN(one));
+  return { min: config.min ?? Math.min(...values), max: config.max ?? Math.max(...values) };
+}
+
+function chosen(matcher: { id: string; options: string }, name: string): boolean {
+  return matcher.id === 'byRegexp' ? new RegExp(matcher.options.slice(1, -1)).test(name) : matcher.options === name;
+}
+
 // Defaults, then overrides by name, as Grafana applies them.
 function configure(field: Field, frame: DataFrame, frames: DataFrame[], panel: Panel, theme: GrafanaTheme2) {
   const { defaults, overrides } = panel.fieldConfig;
   field.config = { ...structuredClone(defaults), ...field.config, custom: { ...defaults.custom } };
   if (field.type === FieldType.number || panel.type === 'table') {
     const name = getFieldDisplayName(field, frame, frames);
-    for (const override of overrides.filter((one) => one.matcher.options === name)) {
+    for (const override of overrides.filter((one) => chosen(one.matcher, name))) {
       for (const { id, value } of override.properties) {
         if (id.startsWith('custom.')) {
           field.config.custom[id.slice(7)] = structuredClone(value);
@@ -93,6 +107,9 @@ function configure(field: Field, frame: DataFrame, frames: DataFrame[], panel: P
   }
   if (field.type !== FieldType.number) {
     field.config.unit = undefined;
+  }
+  if (field.config.thresholds?.mode === ThresholdsMode.Percentage) {
+    Object.assign(field.config, ranged(frames, field.config));
   }
   field.display = getDisplayProcessor({ field, theme, timeZone: 'utc' });
 }
@@ -115,6 +132,10 @@ function drawn(panel: Panel, frames: DataFrame[], scene: Scene, width: number, h
       return <Bars panel={panel} frames={frames} width={width} height={height} theme={theme} />;
     case 'state-timeline':
       return <Strips frames={frames} width={width} height={height} scene={scene} />;
+    case 'heatmap':
+      return <Buckets frames={frames} width={width} height={height} theme={theme} />;
+    case 'trend':
+      return <Ranks panel={panel} frame={frames[0]} width={width} height={height} theme={theme} />;
     case 'table':
       return (
         <TableNG
@@ -231,4 +252,73 @@ function stretches(field: Field): Array<{ begin: number; end: number; value: num
     }
   });
   return found;
+}
+
+// A histogram over time, in shades of blue.
+function Buckets({ frames, width, height, theme }: { frames: DataFrame[]; width: number; height: number; theme: GrafanaTheme2 }) {
+  const left = 56, bottom = 24;
+  const most = Math.max(1, ...frames.flatMap((one) => one.fields[1].values.map((value) => value ?? 0)));
+  const times = frames[0].fields[0].values;
+  const column = (width - left) / times.length;
+  const row = (height - bottom) / frames.length;
+  return (
+    <svg width={width} height={height} fontSize={12} fill="currentColor">
+      {frames.map((frame, place) => {
+        const y = height - bottom - (place + 1) * row;
+        return (
+          <g key={place}>
+            <text x={left - 6} y={y + 12} textAnchor="end">{frame.fields[1].labels!.le === '+Inf' ? '+Inf' : `${Number(frame.fields[1].labels!.le)} s`}</text>
+            {frame.fields[1].values.map((value: number | null, at: number) =>
+              value !== null && value > 0.01 && (
+                <rect key={at} x={left + at * column} y={y + 1} width={Math.max(1, column - 1)} height={row - 1}
+                  fill={theme.visualization.getColorByName('blue')} opacity={0.15 + 0.85 * Math.sqrt(value / most)} />
+              ))}
+          </g>
+        );
+      })}
+      {Array.from({ length: 7 }, (_, place) => (
+        <text key={place} x={left + ((width - left) * place) / 6} y={height - 4} textAnchor={place === 6 ? 'end' : place ? 'middle' : 'start'} opacity={0.75}>
+          {new Date(times[0] + ((times[times.length - 1] - times[0]) * place) / 6).toISOString().slice(11, 16)}
+        </text>
+      ))}
+    </svg>
+  );
+}
+
+// Bars by rank on the left axis, and shares as a curve on the right axis from 0 to 100 %.
+function Ranks({ panel, frame, width, height, theme }: { panel: Panel; frame: DataFrame; width: number; height: number; theme: GrafanaTheme2 }) {
+  const named = (name: string) => frame.fields.find((one) => getFieldDisplayName(one, frame, [frame]) === name)!;
+  const colour = (name: string) => panel.fieldConfig.overrides.find((one) => one.matcher.options === name)
+    .properties.find((one: any) => one.id === 'color').value.fixedColor;
+  const [ranks, counts, sums] = [named('Rank').values, named('Alarms').values, named('Added up').values];
+  const left = 40, right = 44, bottom = 50;
+  const most = Math.max(...counts);
+  const wide = (width - left - right) / ranks.length;
+  const at = (share: number) => (height - bottom) * (1 - share) + 10;
+  const points = sums.map((share: number, place: number) => `${left + (place + 0.5) * wide},${at(share)}`);
+  return (
+    <svg width={width} height={height} fontSize={12} fill="currentColor">
+      {[0, 0.5, 1].map((share) => (
+        <g key={share}>
+          <text x={left - 6} y={at(share) + 4} textAnchor="end">{Math.round(most * share)}</text>
+          <text x={width - right + 6} y={at(share) + 4}>{100 * share}%</text>
+          <line x1={left} x2={width - right} y1={at(share)} y2={at(share)} stroke={theme.colors.border.weak} />
+        </g>
+      ))}
+      {ranks.map((rank: number, place: number) => (
+        <g key={place}>
+          <rect x={left + place * wide + 2} y={at(counts[place] / most)} width={wide - 4} height={at(0) - at(counts[place] / most)} fill={colour('Alarms')} opacity={0.8} />
+          <text x={left + (place + 0.5) * wide} y={height - 26} textAnchor="middle" opacity={0.75}>{rank}</text>
+        </g>
+      ))}
+      <polyline points={points.join(' ')} fill="none" stroke={colour('Added up')} strokeWidth={2} />
+      {points.map((point) => <circle key={point} cx={point.split(',')[0]} cy={point.split(',')[1]} r={3} fill={colour('Added up')} />)}
+      {['Alarms', 'Added up'].map((name, place) => (
+        <g key={name} transform={`translate(${8 + 90 * place}, ${height - 12})`}>
+          <rect width={14} height={4} y={4} fill={colour(name)} />
+          <text x={20} y={10}>{name}</text>
+        </g>
+      ))}
+    </svg>
+  );
 }

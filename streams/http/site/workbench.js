@@ -14,6 +14,7 @@ export function limitsWithin({ present, furthest }) {
 }
 
 const nameOf = ({ code, source, device_type: device }) => [readable(code), source && readable(source), device].filter(Boolean).join(", ");
+const joined = ({ code, source, device_type: device }) => `${device}/${source}/${code}`;
 const range = ({ least, most }) => (least === most ? `${least}` : `${least} to ${most}`);
 
 function aboutType(one, hours) {
@@ -27,10 +28,16 @@ function aboutType(one, hours) {
   ].filter(Boolean).join(" ");
 }
 
+/** What the address asks for: ?facility=F&unit=U&type=DEVICE/SOURCE/CODE#whatif, as boards link. */
+function linked() {
+  const given = new URLSearchParams(location.search);
+  return location.hash === "#whatif" && given.get("type") ? Object.fromEntries(given) : null;
+}
+
 /** Runs in `root`, a closed details element. `ask` queries the worker, `explain` puts errors into words. Returns a function to pass the known units to. */
 export function workbench(root, ask, explain) {
   const at = parts(root);
-  let units = [], types = [], limits = [], hours = 0, asked = 0, timer = 0;
+  let units = [], types = [], limits = [], hours = 0, asked = 0, timer = 0, wanted = linked();
   const unit = () => units[at.unit.selectedIndex];
   const type = () => types[at.type.selectedIndex];
   const delay = () => Number(at.delay.value);
@@ -70,9 +77,10 @@ export function workbench(root, ask, explain) {
     if (!unit()) return drawNone("No unit has had an alarm yet.");
     const { facility, unit: name } = unit();
     latest("whatif/types", { facility, unit: name }, (found) => {
-      const before = type() && JSON.stringify(type().type);
+      const before = type() && joined(type().type), looked = wanted?.type ?? before;
+      wanted = null;
       [types, hours] = [found.types, found.span.hours];
-      offer(at.type, types.map((one) => `${nameOf(one.type)} (${one.alarms})`), types.findIndex((one) => JSON.stringify(one.type) === before));
+      offer(at.type, types.map((one) => `${nameOf(one.type)} (${one.alarms})`), types.findIndex((one) => joined(one.type) === looked));
       show(at.levers, true);
       if (types.length) drawType();
       else drawNone("No finished alarms of this unit are known.");
@@ -99,9 +107,9 @@ export function workbench(root, ask, explain) {
 
   function askWhatIf() {
     if (!type()) return;
-    const { facility, unit: name } = unit(), { device_type: device, source, code } = type().type;
+    const { facility, unit: name } = unit();
     const moved = { delay: delay() ? String(delay()) : "", limit: limit() === null ? "" : String(limit()) };
-    latest("whatif", { facility, unit: name, type: `${device}/${source}/${code}`, ...moved }, drawAnswer);
+    latest("whatif", { facility, unit: name, type: joined(type().type), ...moved }, drawAnswer);
   }
 
   function drawAnswer({ before, after, says, caveats }) {
@@ -128,10 +136,13 @@ export function workbench(root, ask, explain) {
     const named = known.map(({ facility, unit: name }) => ({ facility, unit: name, text: several ? `${name} (${facility})` : name }));
     named.sort((one, other) => (one.text < other.text ? -1 : 1));
     if (JSON.stringify(named) === JSON.stringify(units)) return;
-    const before = unit();
+    const before = unit() ?? wanted;
     units = named;
     const index = units.findIndex((one) => before && one.facility === before.facility && one.unit === before.unit);
     offer(at.unit, units.map((one) => one.text), index);
-    if (index < 0) askTypes();
+    if (wanted && index >= 0 && !root.open) {
+      root.open = true; // asks for the types
+      root.scrollIntoView();
+    } else if (index < 0) askTypes();
   };
 }

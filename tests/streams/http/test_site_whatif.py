@@ -131,3 +131,29 @@ def test_what_cannot_be_tried_is_said_in_place_of_an_answer(browser: Browser, si
             "The worker could not answer: limit: too sensitive."
         )
         expect(bench.locator("[data-is=says]")).to_be_hidden()
+
+
+def test_a_link_of_a_board_opens_the_workbench_for_its_unit_and_type(
+    browser: Browser, site: Site
+) -> None:
+    """The second of the unit's types, since the first would be chosen anyway."""
+    types = site.get("/api/v1/whatif/types?facility=H01&unit=PICU").json["types"]
+    second = types[1]["type"]
+    kind = f"{second['device_type']}/{second['source']}/{second['code']}"
+    with Screen(browser, site, f"?facility=H01&unit=PICU&type={kind}#whatif") as page:
+        bench = page.locator("#workbench")
+        expect(bench.locator("[data-is=levers]")).to_be_visible()
+        expect(bench.get_by_label("Unit").locator("option:checked")).to_have_text("PICU")
+        assert bench.get_by_label("Alarm type").evaluate("one => one.selectedIndex") == 1
+        bench.get_by_label("Unit").select_option("MICU")
+        expect(bench.locator("[aria-atomic]")).to_contain_text("alarms before")
+        assert bench.get_by_label("Unit").locator("option:checked").inner_text() == "MICU"
+
+
+def test_a_link_to_a_type_that_is_gone_opens_the_unit_s_most_frequent(
+    browser: Browser, site: Site
+) -> None:
+    with Screen(browser, site, "?facility=H01&unit=PICU&type=pump/X/Y#whatif") as page:
+        bench = page.locator("#workbench")
+        expect(bench.locator("[data-is=levers]")).to_be_visible()
+        assert bench.get_by_label("Alarm type").evaluate("one => one.selectedIndex") == 0

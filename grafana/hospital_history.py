@@ -1,0 +1,225 @@
+"""History: the sections of the board Hospital overview about the past, and a row for each unit."""
+
+from __future__ import annotations
+
+from grafana import alerts, heatmaps, promql
+from grafana.frame import TO_UNIT, Board, to_unit_of_series
+from grafana.limits import (
+    BEDS,
+    BLUE,
+    CLASSES,
+    GREEN,
+    GREY,
+    LOAD_AN_HOUR,
+    LOAD_SOURCE,
+    PROTECTED_LINES,
+    PROTECTED_SOURCE,
+    RATE_LINES,
+    RATE_SOURCE,
+    RELIEF,
+    STATES,
+    STATES_SOURCE,
+    word,
+)
+from grafana.panels import curves, strips
+from grafana.promql import UNITS as HERE
+from grafana.queries import query
+from grafana.tables import Column, grid
+
+NOBODY = "No clinician is assigned to a bed here; check the roster feed"
+PER_BED = (
+    "Alarms of 24 h per bed: those of two windows of 12 h, over the beds that were assigned, on "
+    "average of the 24 h. Drew 2014: 187 audible alarms per bed and day in five ICUs."
+)
+
+
+def add_to(one: Board) -> None:
+    one.line(
+        8,
+        (
+            12,
+            grid(
+                "Measures beyond their limits",
+                "The measures that raised each unit's state, for the average clinician on duty: "
+                "the value now, the limit to enter the state (policy.overload), and the value "
+                "when the state last rose. Units in the state normal are not listed.",
+                Column("Facility", label="facility"),
+                Column("Unit", label="unit", links=[("The unit's board", TO_UNIT)]),
+                Column("Measure", label="measure", called=promql.MEASURES, width=150),
+                Column("Now", promql.at_present(HERE)),
+                Column("Limit to enter", promql.beyond("limit", HERE)),
+                Column("When it rose", promql.beyond("reason", HERE)),
+                sort=("Unit",),
+                descending=False,
+                empty="Normal: no measure is beyond its limit",
+            ),
+        ),
+        (
+            12,
+            grid(
+                "Relief by a colleague",
+                "The units in which somebody's load is above normal, and whether moving one bed to "
+                f"a colleague on duty there would help now. {promql.RELIEF}",
+                Column("Facility", label="facility"),
+                Column("Unit", label="unit", links=[("The unit's board", TO_UNIT)]),
+                Column(
+                    "A bed can move",
+                    promql.unit("relief_available", HERE),
+                    steps=RELIEF,
+                    as_word=True,
+                    width=130,
+                ),
+                Column("Spared per hour", promql.unit("relief_alarms", HERE)),
+                Column("On duty", _of_strained("clinicians")),
+                Column(
+                    "Beds per clinician", _of_strained("beds_per_clinician"), decimals=1, steps=BEDS
+                ),
+                Column("State", _of_strained("overload_state"), steps=STATES, as_word=True),
+                sort=("State",),
+                empty="No need: all loads are normal",
+            ),
+        ),
+    )
+    one.line(
+        6,
+        (
+            24,
+            alerts.firing(
+                "Alerts of the chosen facilities and units, and of the whole pipeline.",
+                'facility=~"$facility|", unit=~"$unit|"',
+            ),
+        ),
+    )
+    one.heading("History")
+    one.line(
+        8,
+        (
+            12,
+            strips(
+                "States of units",
+                f"One strip per unit; it links to the unit's board. {STATES_SOURCE}",
+                query(promql.unit("overload_state", HERE), "{{facility}} {{unit}}"),
+                steps=STATES,
+            ).data_links([to_unit_of_series()]),
+        ),
+        (
+            12,
+            strips(
+                "Load bands of units",
+                f"Alarms of the last hour per clinician on duty. {LOAD_SOURCE}",
+                query(promql.per_clinician(HERE, "1h"), "{{facility}} {{unit}}"),
+                steps=LOAD_AN_HOUR,
+                empty=NOBODY,
+            ).data_links([to_unit_of_series()]),
+        ),
+    )
+    one.beside(
+        (
+            9,
+            heatmaps.week(
+                "Alarms by weekday and hour",
+                "Alarms that started in each hour, on average of four weeks; as known at the end "
+                "of the hour. A row that stands out calls for a look at routines of that hour, "
+                "a column at the staffing of that day.",
+                promql.in_hour_from(HERE),
+            ),
+        ),
+        (
+            8,
+            curves(
+                "Alarms in 10 min per clinician",
+                "Alarms of the chosen units per clinician on duty. Dashed: 12 h earlier. "
+                f"{RATE_SOURCE}",
+                query(_rate(""), "now", "A"),
+                query(_rate(promql.BEFORE), "12 h before", "B"),
+                colours={"now": BLUE, "12 h before": GREY},
+                dashed=["12 h before"],
+                lines=RATE_LINES,
+                empty=NOBODY,
+            ),
+        ),
+        (
+            8,
+            curves(
+                "Alarms per bed and day",
+                f"One bar for each day of two weeks, from midnight. {PER_BED}",
+                query(promql.per_bed_and_day(HERE, later=24), "alarms per bed", interval="1d"),
+                colours={"alarms per bed": BLUE},
+                bars=True,
+                empty="Less than a whole day is known",
+            ).time_from("14d"),
+        ),
+        (
+            9,
+            heatmaps.spread(
+                "Time to the first response",
+                "How many alarms had their first response within which time, in steps of at least "
+                "30 min: a row for each range of times, up to the number at its left. Alarms "
+                "without a response are left out.",
+                promql.responses(HERE),
+                empty="No response to any alarm in this time, or no response feed",
+            ),
+        ),
+    )
+    one.repeated(
+        "$unit: load, protected time and classes",
+        "unit",
+        8,
+        (
+            8,
+            curves(
+                "$unit: alarms in 10 min",
+                f"Per clinician on duty. {RATE_SOURCE}",
+                query(_rate(""), "alarms in 10 min"),
+                colours={"alarms in 10 min": BLUE},
+                lines=RATE_LINES,
+                empty=NOBODY,
+            ),
+        ),
+        (
+            8,
+            curves(
+                "$unit: protected time",
+                f"Average of the clinicians on duty. {PROTECTED_SOURCE}",
+                query(f"avg({promql.protected(HERE)})", "protected"),
+                unit="percentunit",
+                most=1,
+                colours={"protected": GREEN},
+                lines=PROTECTED_LINES,
+                empty="Nobody has been on duty for 5 min",
+            ),
+        ),
+        (
+            8,
+            curves(
+                "$unit: alarms in 1 h, by class",
+                "The unit's board explains the classes.",
+                *(
+                    query(
+                        f"sum(alarm_fatigue_unit_classified_alarms{{{HERE}, "
+                        f'window="1h", class="{name}"}})',
+                        word(name),
+                        ref,
+                    )
+                    for ref, name in zip("ABCDE", CLASSES, strict=True)
+                ),
+                colours={word(name): colour for name, colour in CLASSES.items()},
+                stacked=True,
+            ),
+        ),
+    )
+
+
+def _of_strained(metric: str) -> str:
+    """A gauge of the units in which somebody needs relief."""
+    return (
+        f"{promql.unit(metric, HERE)} and on (facility, unit) "
+        f"{promql.unit('relief_available', HERE)}"
+    )
+
+
+def _rate(offset: str) -> str:
+    return (
+        f"sum({promql.alarms(HERE, '10m', offset)}) / "
+        f"(sum({promql.unit('clinicians', HERE, offset=offset)}) > 0)"
+    )
