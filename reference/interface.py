@@ -15,6 +15,7 @@ from streams.files.findings import MOST, TOP
 from streams.http.documents.board import MOST_UNITS, Clinicians, Units
 from streams.http.documents.common import Error
 from streams.http.documents.findings import Findings
+from streams.http.documents.unit import UnitHistory
 from streams.http.documents.whatif import WhatIf, WhatIfTypes
 
 TYPE_CHARACTERS = 3 * MAX_ID_LENGTH + 2
@@ -125,6 +126,14 @@ OPERATIONS = {
         ),
         Units,
         "Units; those that need help first come first",
+    ),
+    "/api/v1/unit": Operation(
+        "unit",
+        "How one unit stands, and its states over the last 24 h",
+        (_FACILITY, _UNIT),
+        UnitHistory,
+        "The unit as in /api/v1/units, and the history of its state",
+        not_found="There is no such unit here",
     ),
     "/api/v1/clinicians": Operation(
         "clinicians",

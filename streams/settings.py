@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import time as time_of_day
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -107,6 +108,12 @@ class WebSettings(BaseModel):
         "75s", description="time after which a connection without requests is closed"
     )  # type: ignore[assignment]
 
+    grafana_url: str | None = Field(
+        None,
+        description="address of Grafana as readers of the page reach it; without it, the page has "
+        "no links to boards",
+    )
+
     @property
     def is_local(self) -> bool:
         return self.host in LOOPBACK
@@ -134,6 +141,11 @@ class WebSettings(BaseModel):
     def _is_guarded(self) -> WebSettings:
         if not (100 <= self.header_timeout <= 600_000 and 1000 <= self.idle_timeout <= 3_600_000):
             raise ValueError("header_timeout, idle_timeout: expected 100ms to 10m, and 1s to 1h")
+        if self.grafana_url is not None and not _is_address(self.grafana_url):
+            raise ValueError(
+                "grafana_url: expected an address such as https://grafana.example.org, without "
+                "user, query or fragment"
+            )
         if self.token is not None and self.token_file is not None:
             raise ValueError("token: expected it here or in web.token_file, not both")
         if (self.tls_cert_file is None) != (self.tls_key_file is None):
@@ -152,6 +164,22 @@ class WebSettings(BaseModel):
                 "web.tls_client_ca_file), or a host on loopback"
             )
         return self
+
+
+def _is_address(url: str) -> bool:
+    """Whether it is the address of a web server, to which a path can be added."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    return (
+        parts.scheme in ("http", "https")
+        and bool(parts.hostname)
+        and parts.username is None
+        and url.isprintable()
+        and not {"?", "#", " ", '"', "<"} & set(url)
+    )
 
 
 class MetricsSettings(BaseModel):

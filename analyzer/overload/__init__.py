@@ -5,6 +5,7 @@ to know findings, what-ifs and how a state is shown.
 """
 
 from analyzer.overload.machine import RULES, Rule
+from analyzer.overload.phases import Phase, phases
 from analyzer.overload.priority import (
     UnitNeed,
     clinician_order,
@@ -15,10 +16,12 @@ from analyzer.overload.shifts import history
 
 __all__ = [
     "RULES",
+    "Phase",
     "Rule",
     "UnitNeed",
     "clinician_order",
     "first_facilities",
     "first_units",
     "history",
+    "phases",
 ]

@@ -6,8 +6,8 @@ Clinicians are named by their raw ids.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -78,6 +78,10 @@ class Status:
     """By facility and unit: the best move of a bed now, for each unit that is not normal or has a
     clinician on duty who is not; None if no move may be advised.
     """
+    unit_changes: Mapping[tuple[str, str], Sequence[tuple[int, int]]] = field(default_factory=dict)
+    """By facility and unit: when (ms) the unit came into which state, as far back as is known, in
+    order of time. Units that were always normal are left out.
+    """
 
     @classmethod
     def of(cls, state: State, facility: str | None = None) -> Status:
@@ -108,6 +112,7 @@ class Status:
                 for (of, unit), relief in unit_reliefs(state).items()
                 if names[of] in chosen
             },
+            unit_changes={key: found for key, found in _unit_changes(state) if key[0] in chosen},
         )
 
     @classmethod
@@ -143,6 +148,15 @@ def _trends(state: State, now: Numbers) -> dict[tuple[str, str], Trend]:
         for number, (facility, name) in enumerate(statics.units.by_number)
         if hours[number].any()
     }
+
+
+def _unit_changes(state: State) -> Iterator[tuple[tuple[str, str], list[tuple[int, int]]]]:
+    names, units = state.facilities.by_number, state.statics.units.by_number
+    for facility, of_facility in state.overload.transitions.items():
+        for (is_unit, number), known in of_facility.items():
+            if is_unit:
+                key = names[facility], units[number][1]
+                yield key, [(one.change.at, one.state) for one in known]
 
 
 def _standing(

@@ -1,4 +1,4 @@
-"""The board: the answers of /api/v1/units and /api/v1/clinicians.
+"""The board: the answers of /api/v1/units, /api/v1/unit and /api/v1/clinicians.
 
 The numbers are those of /metrics, from the same measurement. Units are ordered by need of help,
 clinicians by pseudonym. No person, bed, patient or device is named.
@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from urllib.parse import quote, urlencode
 
 from msgspec import convert
 from msgspec.structs import replace
@@ -28,7 +29,8 @@ from streams.http.documents.board import (
     Warned,
 )
 from streams.http.documents.taken import Taken
-from streams.http.standings import Key, Names, clinician_of, units_of
+from streams.http.documents.unit import UnitHistory
+from streams.http.standings import Key, Names, clinician_of, states_of, units_of
 from streams.metrics.exporter import Exporter, Measured, Source, in_turns
 from streams.metrics.freshness import Freshness
 from streams.paging.desk import Desk
@@ -41,6 +43,9 @@ REFRESH_SECONDS = 5.0
 REFRESH_SECONDS_RECORDED = 2.0
 """The same with the event clock, where minutes may pass in seconds."""
 LEAST_REFRESH_SECONDS = 0.5
+
+
+NO_SUCH_UNIT = "no such unit among those of this worker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +89,11 @@ class View:
 
 
 class Board:
-    """/api/v1/units and /api/v1/clinicians of one worker.
+    """/api/v1/units, /api/v1/unit and /api/v1/clinicians of one worker.
 
     `behind` gives in one line why the worker is not up to date, or None. `event`: whether the
-    watermark of each facility is its clock; `desk`: where pages are taken. `reuse` in seconds: see
-    `streams.metrics.freshness`.
+    watermark of each facility is its clock; `desk`: where pages are taken; `grafana`: the address
+    of Grafana, for links to its boards. `reuse` in seconds: see `streams.metrics.freshness`.
     """
 
     def __init__(
@@ -103,9 +108,11 @@ class Board:
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
         desk: Desk | None = None,
+        grafana: str | None = None,
     ) -> None:
         self._source = source
         self._desk = desk
+        self._grafana = grafana
         self._exporter = exporter
         self._policy = policy
         self._names = names
@@ -140,16 +147,36 @@ class Board:
             view.answers[query] = await in_turns(self._thread.submit(Answer.of, found))
         return view.answers[query]
 
+    async def unit(self, given: Mapping[str, str]) -> Answer:
+        """One unit with its history. Raises `QueryError`, `NotHere`."""
+        key = _key(given)
+        view = await self._current()
+        unit = next((unit for of, unit in view.units if of == key), None)
+        if unit is None:
+            raise NotHere(NO_SUCH_UNIT)
+        if (asked := ("unit", key)) not in view.answers:
+            head = view.head
+            found = UnitHistory(
+                at=head.at,
+                refresh_seconds=head.refresh_seconds,
+                windows=head.windows,
+                currency=head.currency,
+                unit=unit,
+                takings=head.takings,
+                states=states_of(view.status, key),
+                board_url=None if self._grafana is None else unit_board(self._grafana, *key),
+            )
+            view.answers[asked] = await in_turns(self._thread.submit(Answer.of, found))
+        return view.answers[asked]
+
     async def clinicians(self, given: Mapping[str, str]) -> Answer:
         """Of one unit. Raises `QueryError`, `NotHere`."""
-        if given.keys() != {"facility", "unit"}:
-            raise QueryError("expected the parameters facility and unit")
+        key = _key(given)
         if not self._names.shown:
             raise NotHere("metrics.clinicians is off: this worker shows units only")
         view = await self._current()
-        key = (given["facility"], given["unit"])
         if key not in view.people and not any(key == of for of, _ in view.units):
-            raise NotHere("no such unit among those of this worker")
+            raise NotHere(NO_SUCH_UNIT)
         if key not in view.answers:
             people = view.people.get(key, [])
             shown = [
@@ -229,6 +256,23 @@ class Board:
         if self._event:
             return {name: moment - since for name, (_, since) in self._moved.items()}
         return {name: max(at - mark, 0) / 1000 for name, mark in watermarks.items()}
+
+
+def _key(given: Mapping[str, str]) -> Key:
+    """Raises `QueryError`."""
+    if given.keys() != {"facility", "unit"}:
+        raise QueryError("expected the parameters facility and unit")
+    return given["facility"], given["unit"]
+
+
+def unit_board(grafana: str, facility: str, unit: str) -> str:
+    """The address of a unit's board.
+
+    >>> unit_board("https://grafana.example.org/", "H01", "A&E")
+    'https://grafana.example.org/d/alarm-fatigue-unit?var-facility=H01&var-unit=A%26E'
+    """
+    query = urlencode({"var-facility": facility, "var-unit": unit}, quote_via=quote)
+    return f"{grafana.rstrip('/')}/d/alarm-fatigue-unit?{query}"
 
 
 def _view(of: Measured, at: int, head: Units, policy: Policy, names: Names) -> View:

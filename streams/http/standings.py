@@ -21,7 +21,7 @@ from analyzer import (
     nonactionable_ratios,
 )
 from analyzer import Relief as Move
-from analyzer.overload import UnitNeed, clinician_order, history
+from analyzer.overload import UnitNeed, clinician_order, history, phases
 from streams.formats.advice import advice
 from streams.http.documents.board import (
     MOST_STRAINED,
@@ -39,6 +39,7 @@ from streams.http.documents.board import (
 )
 from streams.http.documents.common import Classes
 from streams.http.documents.relief import Giver, Relief, Taker
+from streams.http.documents.unit import MOST_PHASES, Phase
 
 Key = tuple[str, str]
 """Facility and unit."""
@@ -213,6 +214,16 @@ def _trend(status: Status, key: Key) -> Trend:
         hours=found.hours,
         shifts=Shifts(before=Shift(*found.before), last=Shift(*found.last)),
     )
+
+
+def states_of(status: Status, key: Key) -> list[Phase]:
+    """The states of a unit over the last 24 h, at most the latest `MOST_PHASES`."""
+    found = phases(
+        status.unit_changes.get(key, ()),
+        status.now.get(key[0], 0),
+        status.known_since.get(key[0]),
+    )
+    return [Phase(STATES[state], begin, end) for state, begin, end in found[-MOST_PHASES:]]
 
 
 def clinician_of(

@@ -98,13 +98,19 @@ def add_findings(
 
 
 def add_board(app: Any, worker: Worker, board: Board, send_seconds: float = SEND_SECONDS) -> None:
-    """Serve /api/v1/units and /api/v1/clinicians (`streams.http.documents.board`)."""
+    """Serve /api/v1/units, /api/v1/unit and /api/v1/clinicians (`streams.http.documents.board`,
+    `streams.http.documents.unit`).
+    """
 
     @app.page("/api/v1/units")  # type: ignore[untyped-decorator]
     async def units(_page: Any, request: Any) -> StreamResponse:
         return await _answered(
             request, worker, lambda: board.units(UnitsQuery.of(request.query)), send_seconds
         )
+
+    @app.page("/api/v1/unit")  # type: ignore[untyped-decorator]
+    async def unit(_page: Any, request: Any) -> StreamResponse:
+        return await _answered(request, worker, lambda: board.unit(request.query), send_seconds)
 
     @app.page("/api/v1/clinicians")  # type: ignore[untyped-decorator]
     async def clinicians(_page: Any, request: Any) -> StreamResponse:

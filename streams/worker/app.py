@@ -231,7 +231,14 @@ def _add_site(app: App, settings: Settings, pseudonym: Callable[[str], str], wor
     )
     names = Names(pseudonym, settings.metrics.clinicians, settings.web.names_beds)
     board = Board(
-        work, exporter, policy, names, partial(not_ready, app, work), not wall, desk=app.desk
+        work,
+        exporter,
+        policy,
+        names,
+        partial(not_ready, app, work),
+        not wall,
+        desk=app.desk,
+        grafana=settings.web.grafana_url,
     )
     add_pages(app, work, exporter)
     add_findings(app, work, finder)

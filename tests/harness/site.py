@@ -181,6 +181,7 @@ class Site:
             wall=lambda: self.now,
             clock=lambda: self.moment,
             desk=desk,
+            grafana=self.settings.grafana_url,
         )
         add_board(self.pages, worker, board)
         self.refusals = Refusals()

@@ -194,6 +194,12 @@ def standing(
     return found
 
 
+def state_at(found: Sequence[StateChange], unit: str, at: int) -> str:
+    """The state of a unit at a time, from the changes of its facility by time."""
+    own = [one for one in found if one.clinician is None and one.unit == unit and one.at <= at]
+    return own[-1].after if own else "normal"
+
+
 def _changes_of(
     facility: Facility, name: str, is_unit: bool, subject: str, ticks: range
 ) -> list[StateChange]:
