@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from playwright.sync_api import Browser, Page, expect
 
@@ -15,7 +16,13 @@ from tests.harness.site import Site
 
 PATIENCE = 20_000  # ms
 expect.set_options(timeout=PATIENCE)
-SIZES = {"phone": (390, 844), "laptop": (1280, 800), "wall": (1920, 1080)}
+SIZES = {
+    "phone": (390, 844),
+    "tablet": (768, 1024),
+    "laptop": (1280, 800),
+    "desktop": (1440, 900),
+    "wall": (1920, 1080),
+}
 
 
 class Screen:
@@ -64,4 +71,22 @@ def answer(page: Page, which: str) -> str:
 
 
 def units(page: Page) -> list[str]:
-    return page.locator(".unit h3 span").all_inner_texts()
+    """The names of the units on the list, in the order shown."""
+    return page.locator(".unit:visible [data-is=unit]").all_inner_texts()
+
+
+def unit_address(unit: str, facility: str = "H01") -> str:
+    """The query of the unit's own address."""
+    return "unit?" + urlencode({"facility": facility, "unit": unit})
+
+
+def overflow(page: Page) -> list[str]:
+    """What is cut off, or runs over the edge of its box or of the page."""
+    found: list[str] = page.evaluate("""() => [
+        ...(document.documentElement.scrollWidth > innerWidth ? ["the page"] : []),
+        ...[...document.querySelectorAll("main *, header *, footer *")]
+            .filter((one) => one.closest(".unseen, svg, thead") === null)
+            .filter((one) => one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0)
+            .map((one) => one.outerHTML.slice(0, 80)),
+    ]""")
+    return found

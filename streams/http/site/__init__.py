@@ -9,12 +9,27 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from importlib.resources import files
 
+VIEWS = ("/", "/unit", "/help")
+"""Addresses of the page: the list of units, one unit (`?facility=..&unit=..`), and help. All are
+one document, whose links are relative: it works behind a proxy under any path.
+"""
+_SCRIPTS = (
+    "asking",
+    "day",
+    "draw",
+    "glance",
+    "list",
+    "page",
+    "people",
+    "place",
+    "unit",
+    "words",
+    "workbench",
+)
 _FILES = {
-    "/": ("index.html", "text/html; charset=utf-8"),
+    **dict.fromkeys(VIEWS, ("index.html", "text/html; charset=utf-8")),
     "/page.css": ("page.css", "text/css; charset=utf-8"),
-    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
-    "/draw.js": ("draw.js", "text/javascript; charset=utf-8"),
-    "/workbench.js": ("workbench.js", "text/javascript; charset=utf-8"),
+    **{f"/{name}.js": (f"{name}.js", "text/javascript; charset=utf-8") for name in _SCRIPTS},
     "/icon.svg": ("icon.svg", "image/svg+xml"),
     "/api/v1/openapi.json": ("openapi.json", "application/json"),
 }

@@ -44,7 +44,7 @@ export function lines(list, texts, name = "li") {
   texts.forEach((text, index) => put(list.children[index], text));
 }
 
-function drawn(name, attributes) {
+export function drawn(name, attributes) {
   const node = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
   return node;
@@ -65,12 +65,34 @@ export function rolling(minutes) {
   return Array.from({ length: minutes.length - 9 }, (_, end) => minutes.slice(end, end + 10).reduce((sum, one) => sum + one, 0));
 }
 
+const path = (values, x, y) =>
+  values.map((value, index) => `${index ? "L" : "M"}${x(index).toFixed(2)} ${y(value).toFixed(2)}`).join("");
+
+/** A small curve of the last hour on a scale up to `most`, with a line at `limit`. */
+export function spark(holder, values, most, limit, words) {
+  const x = (index) => (100 * index) / (values.length - 1), y = (value) => 30 - (28 * value) / Math.max(most, 1);
+  const seen = JSON.stringify([values, most, limit]);
+  if (holder.dataset.seen === seen) return;
+  holder.dataset.seen = seen;
+  if (!holder.firstChild) {
+    const svg = drawn("svg", { class: "trend spark", viewBox: "0 0 100 30", preserveAspectRatio: "none", role: "img" });
+    for (const name of ["area", "limit", "curve"]) svg.append(drawn("path", { class: name }));
+    svg.append(drawn("path", { class: "base", d: "M0 30H100" }));
+    holder.append(svg);
+  }
+  const [svg] = holder.children, line = path(values, x, y), within = limit > 0 && limit <= most;
+  svg.setAttribute("aria-label", words.replace(UNSEEN, "?"));
+  svg.querySelector(".area").setAttribute("d", `${line}L100 30L0 30Z`);
+  svg.querySelector(".curve").setAttribute("d", line);
+  svg.querySelector(".limit").setAttribute("d", within ? `M0 ${y(limit)}H100` : "");
+}
+
 /** A curve of the last hour on a scale up to `most`, with a line at `limit`. */
 export function trend(holder, values, most, limit, words) {
   const high = Math.max(most, 1);
   const x = (index) => (100 * index) / (values.length - 1);
   const y = (value) => 40 - (38 * value) / high;
-  const path = values.map((value, index) => `${index ? "L" : "M"}${x(index).toFixed(2)} ${y(value).toFixed(2)}`).join("");
+  const line = path(values, x, y);
   if (!holder.firstChild) {
     const svg = drawn("svg", { class: "trend", viewBox: "0 0 100 40", preserveAspectRatio: "none", role: "img" });
     for (const name of ["area", "limit", "curve"]) svg.append(drawn("path", { class: name }));
@@ -83,8 +105,8 @@ export function trend(holder, values, most, limit, words) {
   }
   const [svg, axis] = holder.children;
   svg.setAttribute("aria-label", seen(words));
-  svg.querySelector(".area").setAttribute("d", `${path}L100 40L0 40Z`);
-  svg.querySelector(".curve").setAttribute("d", path);
+  svg.querySelector(".area").setAttribute("d", `${line}L100 40L0 40Z`);
+  svg.querySelector(".curve").setAttribute("d", line);
   const within = limit > 0 && limit <= high;
   svg.querySelector(".limit").setAttribute("d", within ? `M0 ${y(limit)}H100` : "");
   put(axis.children[1], within ? `dashed: ${limit}, the most that is manageable` : `up to ${high}`);

@@ -11,7 +11,7 @@ from analyzer import AlarmEvent, Engine, Policy
 from analyzer.model.policy import MINUTE
 from streams.settings import WebSettings
 from tests.harness.hospitals import NINE
-from tests.harness.screens import SIZES, Screen, kept
+from tests.harness.screens import SIZES, Screen, kept, overflow, viewport
 from tests.harness.site import FakeWorker, Site, simulated
 
 
@@ -68,14 +68,21 @@ def test_hostile_names_are_text_and_nothing_else(browser: Browser) -> None:
     with screen_of as site:
         screen = Screen(browser, site)
         with screen as page:
-            expect(page.locator(".unit h3 span")).to_have_text(f"U{SEEN}")
-            for summary in page.locator("summary").all():
-                summary.click()
+            expect(page.locator(".unit [data-is=unit]")).to_have_text(f"U{SEEN}")
             expect(page.locator("#fix")).to_contain_text(f"C{SEEN} in U{SEEN}")
+            for size in SIZES:
+                page.set_viewport_size(viewport(size))
+                assert overflow(page) == []
+            page.locator(".unit a").click()
             expect(page.locator("[data-is=fixes] li").first).to_contain_text("<script>")
+            for summary in page.locator("#one summary, #whatif summary").all():
+                summary.click()
+            expect(page.locator("#one h2")).to_contain_text(f"U{SEEN}")
+            for size in SIZES:
+                page.set_viewport_size(viewport(size))
+                assert overflow(page) == []
             assert page.evaluate("window.hit") is None
             assert page.locator("main img, main script").count() == 0
-            assert page.evaluate("document.documentElement.scrollWidth") <= SIZES["laptop"][0]
             assert screen.complaints == [], "nor did the policy have to stop anything"
             kept(page, "hostile")
 
@@ -86,9 +93,10 @@ def test_nothing_comes_from_another_host_and_the_policy_has_nothing_to_complain_
     screen = Screen(browser, site)
     with screen as page:
         page.locator(".unit").nth(2).wait_for()
-        for summary in page.locator("summary").all():
+        page.locator(".unit a").first.click()
+        for summary in page.locator("#one summary, #whatif summary").all():
             summary.click()
-        page.locator("tbody tr").first.wait_for()
+        page.locator(".people tbody tr").first.wait_for()
         assert all(url.startswith(site.address) for url in screen.asked)
         assert screen.complaints == []
         blocked = page.evaluate("""async () => {

@@ -11,53 +11,67 @@ from analyzer import AlarmEvent, ClockOffset, Engine, Policy
 from analyzer.model.policy import HOUR, MINUTE
 from streams.health.health import Health
 from tests.harness.hospitals import NINE, troubled
-from tests.harness.screens import Screen, answer, kept, units, viewport
+from tests.harness.screens import Screen, answer, kept, unit_address, units, viewport
 from tests.harness.site import UNTIL, FakeWorker, Site, simulated
 
 
-def test_it_goes_on_in_place_with_focus_scroll_and_what_is_open(browser: Browser) -> None:
+def test_it_goes_on_in_place_with_focus_and_scroll(browser: Browser) -> None:
     hospital = troubled()
     with (
         Site(FakeWorker(hospital.engine), now=(NINE + 10 * MINUTE) / 1000) as site,
         Screen(browser, site) as page,
     ):
         page.set_viewport_size(viewport("phone"))
-        opened = page.locator(".unit", has_text="CCU").locator("summary").first
-        opened.focus()
-        page.keyboard.press("Enter")
-        expect(page.locator("tbody tr")).to_have_count(1)
+        link = page.get_by_role("link", name="CCU")
+        link.focus()
         page.evaluate(
-            "window.scrollBy(0, 137); window.card = document.querySelector('.unit:last-child')"
+            "window.scrollBy(0, 37); window.row = document.querySelector('.unit:last-child')"
         )
-        opened_at, focused = (
-            opened.bounding_box(),
-            page.evaluate("document.activeElement.textContent"),
-        )
+        link_at = link.bounding_box()
         for number in range(150):
             hospital.alarm(NINE + 11 * MINUTE + number * 4000, bed="9", unit="CCU")
         hospital.run(NINE + 22 * MINUTE)
         site.now += 12 * 60
-        expect(page.locator(".unit[data-state=overloaded] h3 span", has_text="CCU")).to_have_count(
-            1
-        )
+        expect(page.locator(".unit[data-state=overloaded]", has_text="CCU")).to_have_count(1)
         expect(page.locator("#news")).to_contain_text("CCU is now overloaded")
         assert units(page) == ["ICU", "CCU"], "nothing moves away from under somebody at work there"
-        assert page.evaluate("document.activeElement.textContent") == focused
-        assert opened_at is not None
-        assert opened.bounding_box() == pytest.approx(opened_at, abs=1)
-        assert page.evaluate("window.card.isConnected && window.card.querySelector('details').open")
+        assert page.evaluate("document.activeElement.textContent") == "CCU"
+        assert link_at is not None
+        assert link.bounding_box() == pytest.approx(link_at, abs=40)
+        assert page.evaluate("window.row.isConnected")
         page.evaluate("document.activeElement.blur()")
         hospital.alarm(NINE + 22 * MINUTE + 1, bed="9", unit="CCU")
         hospital.run(NINE + 22 * MINUTE + 2)
-        expect(page.locator(".unit h3 span").first).to_have_text("CCU")
-        assert page.evaluate("window.card.isConnected && window.card.querySelector('details').open")
+        expect(page.locator(".unit [data-is=unit]").first).to_have_text("CCU")
+        assert page.evaluate("window.row.isConnected")
 
 
-def test_what_has_not_changed_is_not_written_again(browser: Browser, site: Site) -> None:
-    with Screen(browser, site) as page:
-        expect(page.locator(".unit")).to_have_count(3)
-        expect(page.locator("#fix strong")).not_to_have_text("…")  # the last to be there
-        page.wait_for_function("document.querySelectorAll('[data-is=fixes] li').length >= 3")
+def test_what_is_open_at_a_unit_stays_open(browser: Browser) -> None:
+    hospital = troubled()
+    with (
+        Site(FakeWorker(hospital.engine), now=(NINE + 10 * MINUTE) / 1000) as site,
+        Screen(browser, site, unit_address("CCU", "H")) as page,
+    ):
+        page.get_by_text("Clinicians of CCU").click()
+        cell = page.locator(".people tbody tr td:nth-child(4)")
+        expect(cell).to_have_text("1")
+        page.evaluate("window.row = document.querySelector('.people tbody tr')")
+        hospital.alarm(NINE + 10 * MINUTE + 1, bed="9", unit="CCU")
+        hospital.run(NINE + 10 * MINUTE + 2)
+        expect(cell).to_have_text("2")
+        assert page.evaluate("window.row.isConnected")
+
+
+@pytest.mark.parametrize("query", ["", unit_address("MICU")], ids=["list", "unit"])
+def test_what_has_not_changed_is_not_written_again(
+    browser: Browser, site: Site, query: str
+) -> None:
+    with Screen(browser, site, query) as page:
+        if query:
+            page.wait_for_function("document.querySelectorAll('[data-is=fixes] li').length >= 3")
+        else:
+            expect(page.locator(".unit")).to_have_count(3)
+            expect(page.locator("#fix strong")).not_to_have_text("…")  # the last to be there
         page.evaluate("""() => {
             window.written = [];
             const name = ({ target }) => target.id || target.className || target.nodeName;
@@ -67,10 +81,9 @@ def test_what_has_not_changed_is_not_written_again(browser: Browser, site: Site)
                     { subtree: true, childList: true, characterData: true },
                 );
         }""")
-        with page.expect_response("**/api/v1/units?*"):
-            pass
-        with page.expect_response("**/api/v1/units?*"):
-            pass
+        for _ in range(2):
+            with page.expect_response("**/api/v1/unit*?*"):
+                pass
         assert page.evaluate("window.written") == []
 
 
@@ -155,7 +168,7 @@ def test_a_facility_that_sends_nothing_is_old_on_its_own_units_alone(browser: Br
         Screen(browser, site) as page,
     ):
         expect(page.locator("#current strong")).to_have_text("Yes")
-        told = page.locator(".unit [data-is=old]:visible")
+        told = page.locator(".unit [data-is=old]:not(:empty)")
         expect(told).to_have_text(["No alarm event from E for 130 min: is its feed still running?"])
 
 

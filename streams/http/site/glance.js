@@ -1,0 +1,106 @@
+// Glance: the questions above the list, and whether the numbers are current. Nobody is named.
+
+import { lines, parts, put, readable, sentence, show } from "./draw.js";
+import {
+  number, perHead, reasonsOf, shiftWords, spaced, strained, sum, time,
+} from "./words.js";
+
+const byId = (id) => document.getElementById(id);
+const QUESTIONS = ["worst", "relief", "fix", "current", "before"];
+const answers = Object.fromEntries(QUESTIONS.map((id) => [id, parts(byId(id))]));
+
+export function answer(which, head, body) {
+  put(answers[which].head, head);
+  put(answers[which].body, body);
+}
+
+/** `nameOf` names a unit. */
+export function drawAnswers(found, nameOf) {
+  const { units } = found, [worst] = units;
+  drawWorst(worst, found.at, nameOf);
+  const helped = units.find((unit) => unit.relief);
+  const alone = helped && helped !== worst && strained(worst);
+  if (helped) {
+    const nobody = `In ${alone && nameOf(worst)}, no one on duty could take a bed: call in help from outside the unit. `;
+    const { from, to } = helped.relief;
+    const busier = Math.max(from.alarms_1h, to.alarms_1h);
+    const after = Math.max(from.alarms_1h_after, to.alarms_1h_after);
+    const gain = `One bed could move to a colleague: the busier of the two then has ${after} alarms per hour, not ${busier}.`;
+    answer("relief", `Yes, in ${nameOf(helped)}`, (alone ? nobody : "") + gain);
+  } else if (units.some(strained)) {
+    answer("relief", "No one on the unit", "No one on duty could take a bed and still have the lower load: call in help from outside the unit.");
+  } else answer("relief", "No need", "No load exceeds its limit.");
+  drawShifts(units);
+}
+
+function drawWorst(worst, now, nameOf) {
+  if (!worst) return answer("worst", "No one yet", "No unit has had an alarm or a clinician on duty.");
+  if (strained(worst)) {
+    const reasons = reasonsOf(worst, now).slice(0, 2).map(sentence).join(" ");
+    return answer("worst", `${nameOf(worst)}: ${worstState(worst)}`, reasons);
+  }
+  const rate = perHead(worst);
+  const highest = rate === null ? "" : `, ${rate.toFixed(1)} alarms per clinician in 10 min`;
+  return answer("worst", "No one", `No load exceeds its limit. Highest: ${nameOf(worst)}${highest}.`);
+}
+
+function worstState({ state, staffing: { states, clinicians } }) {
+  if (state !== "normal") return state;
+  const { overloaded, elevated } = states;
+  const [count, word] = overloaded ? [overloaded, "overloaded"] : [elevated, "elevated"];
+  return `${count} of ${clinicians} ${word}`;
+}
+
+const CURRENT = { current: "Yes", incomplete: "Incomplete", empty: "No data yet" };
+
+/** Whether the numbers are reliable, and what is wrong with them; of one facility, if chosen. */
+export function drawCurrency({ state, says, facilities, warnings }, chosen) {
+  const ours = warnings.filter((one) => !chosen || one.facility === null || one.facility === chosen);
+  const elsewhere = state === "incomplete" && !ours.length;
+  const own = state === "incomplete" && chosen ? ours[0]?.says : says;
+  const text = elsewhere ? "No data are known to be missing here." : sentence(own);
+  const latest = facilities.reduce((one, other) => (other.watermark > one.watermark ? other : one), facilities[0]);
+  const event = latest ? ` Last alarm event: ${time(latest.watermark, latest.facility, true)}.` : "";
+  answer("current", elsewhere ? "Yes" : CURRENT[state] ?? "No", text + event);
+  lines(byId("warnings"), ours.map((one) => sentence(one.says)));
+  show(byId("warnings"), ours.length > 0);
+}
+
+function drawShifts(units) {
+  const add = (which) => ({
+    hours: Math.max(0, ...units.map((unit) => unit.trend.shifts[which].hours)),
+    alarms: sum(units.map((unit) => unit.trend.shifts[which].alarms)),
+  });
+  const found = shiftWords({ before: add("before"), last: add("last") });
+  if (found) answer("before", found.word, `${found.says}.`);
+  else answer("before", "Not known yet", "No alarms are known from before the last 12 h.");
+}
+
+const REMEDIES = {
+  sensor: () => "replace or reposition sensors, cables or lines",
+  merge: () => "merge it with the alarm that it accompanies, or suppress it",
+  deadband: () => "add a deadband, or a hold-off before it sounds again",
+  limit: () => "change the default limit",
+  delay: ({ delay }) => `add an annunciation delay of ${delay.seconds} s`,
+  standing_rule: () => "add a rule for acknowledging or latching standing alarms",
+  release: () => "clear the alarm, or take the device out of service",
+  staffing: () => "assign fewer beds per clinician, or route the alarm to someone else",
+  review: () => "review the alarm",
+};
+
+/** The finding with most alarms. `units` and `window`: of an answer of /api/v1/findings. */
+export function drawFix({ units, window }, nameOf) {
+  const all = units.flatMap((unit) => unit.findings.map((one) => ({ unit, one })));
+  const fixable = all.filter(({ one }) => REMEDIES[one.remedy]);
+  fixable.sort((a, b) => b.one.load.count - a.one.load.count);
+  if (!fixable.length) {
+    const none = "No alarm type shows a pattern that a change would fix, or too few alarms are classified.";
+    return answer("fix", "None yet", all.length ? none : "There are no alarms.");
+  }
+  const [{ unit, one }] = fixable;
+  const share = `${number(one.load.count)} of ${number(one.load.of)} non-actionable alarms in ${spaced(window)}`;
+  const review = one.clinical_review ? ", after a clinical review" : "";
+  const what = one.source ? `${readable(one.source)}, ${one.device_type}` : one.device_type;
+  const change = `Change: ${REMEDIES[one.remedy](one)}${review}. Owner: ${one.owner}.`;
+  return answer("fix", `${readable(one.code)} in ${nameOf(unit)}`, `${what}: ${share}. ${change}`);
+}

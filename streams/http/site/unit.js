@@ -1,0 +1,127 @@
+// Unit: everything about one unit, at its own address.
+
+import { ask } from "./asking.js";
+import { drawDay, tellDay } from "./day.js";
+import { lines, mark, parts, put, rolling, sentence, show, trend } from "./draw.js";
+import { drawNobody, drawPeople } from "./people.js";
+import {
+  moment, number, percent, perHead, plural, reasonsOf, shiftWords, spaced, staffWords, strained,
+  takenWords,
+} from "./words.js";
+
+const MANAGEABLE = 2; // alarms per person in 10 min (ISA-18.2)
+const at = parts(document.getElementById("one"));
+let last = null; // the last answer
+
+/** Names the unit before anything is known of it. */
+export function announce({ facility, unit }, back) {
+  if (last && (last.unit.facility !== facility || last.unit.unit !== unit)) {
+    last = null;
+    at.people.open = at.table.open = false;
+    at.rows.replaceChildren();
+    put(at.nobody, "");
+    show(at.folk, false);
+    lines(at.fixes, []);
+    put(at.nothing, "");
+  }
+  for (const node of [at.unit, at.of, at["in-day"]]) put(node, unit);
+  put(at.facility, facility);
+  at.back.setAttribute("href", back);
+  show(at.sheet, last !== null);
+  show(at.mark.parentElement, last !== null);
+  show(at.problem, false);
+  if (!last) show(at.board, false);
+}
+
+/** Why there is nothing to show. */
+export function drawProblem(text) {
+  put(at.problem, text);
+  show(at.problem, true);
+  show(at.sheet, false);
+  show(at.mark.parentElement, false);
+}
+
+/** Draws an answer of /api/v1/unit. */
+export function drawUnit(found) {
+  last = found;
+  const { unit, at: now } = found;
+  show(at.problem, false);
+  show(at.sheet, true);
+  show(at.mark.parentElement, true);
+  mark(at.mark, unit.state);
+  put(at.state, unit.state);
+  put(at.since, unit.since === null ? "" : `since ${moment(unit.since, now, unit.facility)}`);
+  show(at.board, found.board_url !== null);
+  if (found.board_url && at.board.href !== found.board_url) at.board.href = found.board_url;
+  const reasons = reasonsOf(unit, now);
+  lines(at.why, reasons.length ? reasons.map(sentence) : ["No measure exceeds its limit."]);
+  const relief = reliefWords(unit);
+  put(at.relief, relief);
+  show(at.relief, Boolean(relief));
+  const taken = takenWords(unit, found.takings);
+  put(at.taken, taken);
+  show(at.taken, Boolean(taken));
+  const of = found.currency.facilities.find((one) => one.facility === unit.facility);
+  put(at.old, of?.says ? sentence(of.says) : "");
+  show(at.old, Boolean(of?.says));
+  drawHour(unit);
+  drawFacts(unit);
+  drawDay(at.day, unit, found.states, now);
+  if (at.table.open) tellDay(at.phases, at.hours, unit, found.states, now);
+}
+
+function reliefWords({ relief, ...unit }) {
+  if (relief) return `Suggestion: ${sentence(relief.says.replaceAll("->", "→"))}`;
+  if (!strained(unit)) return "";
+  return "No colleague here could take a bed and still have the lower load: call in help from outside the unit.";
+}
+
+function drawHour(unit) {
+  const rate = perHead(unit), values = rolling(unit.trend.minutes), now = values.at(-1);
+  put(at.rate, rate === null ? number(now) : rate.toFixed(1));
+  put(at["rate-is"], rate === null ? "alarms in 10 min, no one on duty" : "alarms per clinician in 10 min");
+  const words =
+    `${unit.unit}, alarms in 10 min over the last hour: ` +
+    `${values[0]} an hour ago, at most ${Math.max(...values)}, ${now} now`;
+  trend(at.trend, values, Math.max(10, ...values), MANAGEABLE * unit.staffing.clinicians, words);
+}
+
+function drawFacts(unit) {
+  const windows = Object.keys(unit.alarms), longest = windows.at(-1), of = unit.nonactionable[longest];
+  const listed = windows.length > 3 ? [windows[0], windows[1], longest] : windows;
+  put(at.alarms, listed.map((window) => `${number(unit.alarms[window].all)} in ${spaced(window)}`).join(", "));
+  const coverage = of.alarms ? ` (${Math.round((100 * of.classified) / of.alarms)} % classified)` : "";
+  put(at.nonactionable, `${percent(of.clinical)} in ${spaced(longest)}${coverage}`);
+  put(at.staffing, staffWords(unit));
+  const standing = unit.standing_alarms ? `, ${number(unit.standing_alarms)} for over 1 h` : "";
+  put(at.open, `${plural(unit.open_alarms, "alarm")}${standing}`);
+  const shown = unit.unassigned_alarms["1h"] === undefined ? longest : "1h";
+  put(at.unassigned, `${plural(unit.unassigned_alarms[shown], "alarm")} in ${spaced(shown)}`);
+  put(at.shift, shiftWords(unit.trend.shifts)?.brief ?? "no alarms known from before the last 12 h");
+}
+
+/** Draws the unit's findings, of an answer of /api/v1/findings. */
+export function drawFindings({ units }, { facility, unit }) {
+  const own = units.find((one) => one.facility === facility && one.unit === unit)?.findings ?? [];
+  lines(at.fixes, own.map((one) => sentence(one.says.replaceAll("->", "→"))));
+  put(at.nothing, "There are no alarms.");
+  show(at.nothing, !own.length);
+}
+
+/** Asks for the clinicians, if the section is open. */
+export async function renewPeople() {
+  if (!at.people.open || !last) return;
+  const { facility, unit } = last.unit, { windows } = last;
+  try {
+    const found = await ask("clinicians", { facility, unit });
+    if (last?.unit.unit === unit && last.unit.facility === facility) drawPeople(at, found, windows);
+  } catch (error) {
+    if (!error.status) throw error;
+    drawNobody(at, sentence(error.message));
+  }
+}
+
+at.people.addEventListener("toggle", renewPeople);
+at.table.addEventListener("toggle", () => {
+  if (at.table.open && last) tellDay(at.phases, at.hours, last.unit, last.states, last.at);
+});

@@ -1,0 +1,113 @@
+// Words: numbers, times and states as people read them.
+
+const MANY = 10; // characters of a pseudonym that are shown whole
+
+export const number = (value) => value.toLocaleString("en");
+export const plural = (count, word) => `${number(count)} ${word}${count === 1 ? "" : "s"}`;
+export const percent = (share) =>
+  share === null ? "too few classified" : `${Math.round(100 * share)}\u00a0%`;
+export const short = (name) => (name.length > MANY ? `${name.slice(0, MANY - 2)}…` : name);
+export const sum = (values) => values.reduce((total, one) => total + one, 0);
+
+/** The name of a window: "10m" is "10 min". */
+export const spaced = (window) =>
+  window.replace(/^(\d+)(\D+)$/, (_, count, unit) => `${count}\u00a0${unit === "m" ? "min" : unit}`);
+
+export function ago(seconds) {
+  if (seconds < 60) return `${Math.floor(seconds)} s`;
+  return seconds < 7200 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h`;
+}
+
+// -- times
+
+let recorded = false;
+let zones = new Map();
+
+/** Sets whose time is shown, from an answer's `currency`. */
+export function keepTime({ clock, facilities }) {
+  recorded = clock === "event";
+  zones = new Map(facilities.map((one) => [one.facility, one.time_zone]));
+}
+
+/** The facility's time zone, else that of this browser; for recorded data, UTC. */
+function zoned(facility) {
+  const zone = zones.get(facility) ?? (recorded ? "UTC" : undefined);
+  return zone ? { timeZone: zone } : {};
+}
+
+/** A time of day. */
+export function time(ms, facility, seconds = false) {
+  const digits = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  const shape = { ...digits, ...(seconds && { second: "2-digit" }), ...zoned(facility) };
+  return new Date(ms).toLocaleTimeString("en", shape);
+}
+
+/** A time of day; with its date if that is not the date of `now`. */
+export function moment(ms, now, facility) {
+  const zone = zoned(facility);
+  const date = (at, shape) => new Date(at).toLocaleDateString("en-GB", { ...shape, ...zone });
+  const whole = { year: "numeric", month: "numeric", day: "numeric" };
+  if (date(ms, whole) === date(now, whole)) return time(ms, facility);
+  const day = date(ms, { weekday: "short", day: "numeric", month: "short" }).replace(",", "");
+  return `${day} ${time(ms, facility)}`;
+}
+
+// -- units
+
+export const keyOf = (unit) => `${unit.facility}\u0000${unit.unit}`;
+export const strained = (unit) => unit.state !== "normal" || unit.strained.length > 0;
+export const perHead = ({ trend, staffing }) =>
+  staffing.clinicians ? sum(trend.minutes.slice(-10)) / staffing.clinicians : null;
+
+/** How many clinicians on duty are overloaded or elevated. */
+export function strainWords({ staffing: { states, clinicians } }) {
+  const { overloaded, elevated } = states;
+  const counts = [overloaded && `${overloaded} overloaded`, elevated && `${elevated} elevated`];
+  return `Of ${plural(clinicians, "clinician")} on duty: ${counts.filter(Boolean).join(", ")}`;
+}
+
+/** The reasons for the present state; while it recovers, the reasons for which it was entered. */
+export function why(one, now, facility) {
+  if (one.reasons.length) return one.reasons;
+  if (!one.entered.length) return [];
+  return [`recovering; at ${moment(one.rose, now, facility)}: ${one.entered.join(", ")}`];
+}
+
+export function reasonsOf(unit, now) {
+  const own = why(unit, now, unit.facility);
+  if (!unit.strained.length) return own;
+  if (own.length) return [...own, strainWords(unit)];
+  const [first] = unit.strained;
+  const since = moment(first.since, now, unit.facility);
+  return [`${strainWords(unit)}, since ${since} (${why(first, now, unit.facility).join(", ")})`];
+}
+
+export function staffWords({ staffing: { clinicians, beds, beds_per_clinician: each } }) {
+  if (!clinicians) return "no one assigned: is the roster being sent?";
+  return `${clinicians} on duty, ${plural(beds, "bed")}, ${each.toFixed(1)} each`;
+}
+
+/** Alarms per hour in the last 12 h and the 12 h before, over hours whose alarms are all known. */
+export function shiftWords({ before, last: now }) {
+  if (!before.hours || !now.hours) return null;
+  const [was, is] = [before.alarms / before.hours, now.alarms / now.hours];
+  const change = was ? (is - was) / was : is ? 1 : 0;
+  const STEADY = 0.1; // a smaller relative change counts as none
+  const word = Math.abs(change) < STEADY ? "About the same" : change < 0 ? "Better" : "Worse";
+  const share = Math.abs(Math.round(100 * change));
+  const than = was ? `, ${share} % ${change < 0 ? "fewer" : "more"}` : "";
+  const over = before.hours < 12 ? ` (${before.hours} h of them known)` : "";
+  const then = `${was.toFixed(1)} in the 12\u00a0h before${over}`;
+  return {
+    word,
+    says: `${is.toFixed(1)} alarms per hour in the last 12\u00a0h, ${then}${than}`,
+    brief: `${is.toFixed(1)} alarms per hour, ${then}`,
+  };
+}
+
+/** Who has the unit's page; nothing is claimed while that is not known. */
+export function takenWords({ taken, state }, takings) {
+  if (taken) return `Page: ${taken.says}.`;
+  if (takings !== "unknown" || state !== "overloaded") return "";
+  return "Page: it is not known who has it, because Alertmanager does not answer.";
+}

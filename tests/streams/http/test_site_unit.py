@@ -1,0 +1,186 @@
+"""A unit's own address: its state, why, its last 24 hours, its clinicians, where to look next."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from analyzer.model.policy import HOUR, MINUTE
+from streams.settings import WebSettings
+from tests.harness.hospitals import NINE, Hospital, storm, troubled
+from tests.harness.screens import SIZES, Screen, kept, overflow, unit_address, viewport
+from tests.harness.site import FakeWorker, Site, pseudonym
+
+NOW = NINE + 10 * MINUTE
+ICU = unit_address("ICU", "H")
+
+
+def test_a_unit_says_how_it_stands_why_and_what_could_be_done(browser: Browser) -> None:
+    with (
+        Site(FakeWorker(troubled().engine), now=NOW / 1000) as site,
+        Screen(browser, site, ICU) as page,
+    ):
+        expect(page.get_by_role("heading", name="ICU H")).to_be_visible()
+        expect(page.locator("#one .state")).to_have_text("overloaded since 10:09")
+        expect(page.locator("#one [data-is=why] li")).to_have_text(
+            [
+                "14 alarms per clinician on duty in the last 10 min, more than 4.",
+                "Of 2 clinicians on duty: 1 overloaded.",
+            ]
+        )
+        expect(page.locator("#one [data-is=relief]")).to_have_text(
+            "Suggestion: One bed from ann to bob: alarms an hour 30 → 15 and 0 → 15."
+        )
+        expect(page.locator("#one [data-is=staffing]")).to_have_text("2 on duty, 3 beds, 1.5 each")
+        assert page.title() == "ICU: overloaded, alarm load"
+        assert page.locator("#one svg.trend").get_attribute("aria-label") == (
+            "ICU, alarms in 10 min over the last hour: 0 an hour ago, at most 28, 28 now"
+        )
+        page.reload()
+        expect(page.locator("#one .state")).to_have_text("overloaded since 10:09")
+
+
+def test_a_state_of_yesterday_has_its_date(browser: Browser) -> None:
+    hospital = Hospital()
+    hospital.assign("ann", *(str(number) for number in range(9)), start=NINE - 30 * HOUR)
+    hospital.alarm(NINE - 30 * HOUR)
+    hospital.run(NINE)
+    with (
+        Site(FakeWorker(hospital.engine), now=NINE / 1000) as site,
+        Screen(browser, site, ICU) as page,
+    ):
+        expect(page.locator("#one .state")).to_have_text("elevated since Sat 28 Feb 04:02")
+
+
+def test_the_last_24_hours_are_drawn_and_told(browser: Browser) -> None:
+    hospital = Hospital()
+    hospital.assign("ann", "1", start=NINE - 24 * HOUR)
+    hospital.alarm(NINE - 23 * HOUR)
+    storm(hospital, NINE - 5 * HOUR, minutes=12, every=20 * 1000)
+    hospital.run(NINE)
+    with (
+        Site(FakeWorker(hospital.engine), now=NINE / 1000) as site,
+        Screen(browser, site, ICU) as page,
+    ):
+        told = site.get("/api/v1/" + ICU).json["states"]
+        states = [one["state"] for one in told]
+        assert states[0] == states[-1] == "normal"
+        assert "overloaded" in states
+        bands = page.locator("#one svg.phases rect")
+        expect(bands).to_have_count(len(told))
+        assert [one.get_attribute("class") for one in bands.all()] == states
+        heights = {
+            one.get_attribute("class"): float(one.get_attribute("height") or "nan")
+            for one in bands.all()
+        }
+        assert heights["normal"] < heights["overloaded"], "not by colour alone"
+        widths = [float(one.get_attribute("width") or "nan") for one in bands.all()]
+        hours = [(one["until"] - one["from"]) / HOUR for one in told]
+        assert widths == pytest.approx([100 * one / 24 for one in hours], abs=0.11)
+        bars = page.locator("#one svg.hourly rect")
+        expect(bars).to_have_count(24)
+        assert bars.first.get_attribute("class") == "unknown"
+        page.get_by_text("The last 24 hours of ICU in words").click()
+        expect(page.locator("[data-is=phases] li").last).to_have_text(
+            "normal from Sat 28 Feb 11:00 to 05:03"
+        )
+        expect(page.locator("[data-is=hours] li").nth(4)).to_have_text("05:00 to 06:00: 35 alarms")
+        expect(page.locator("[data-is=hours] li").last).to_have_text("10:00 to 11:00: not known")
+        assert (bars.nth(19).text_content() or "").endswith("alarms, 05:00 to 06:00")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_clinicians_fit_every_screen_and_each_number_has_its_name(
+    browser: Browser, size: str
+) -> None:
+    with (
+        Site(FakeWorker(troubled().engine), pseudonym=pseudonym, now=NOW / 1000) as site,
+        Screen(browser, site, ICU) as page,
+    ):
+        page.set_viewport_size(viewport(size))
+        page.get_by_text("Clinicians of ICU").click()
+        rows = page.locator(".people tbody tr")
+        expect(rows).to_have_count(2)
+        names = page.locator(".people code").all_inner_texts()
+        assert names == sorted(names)
+        width = page.viewport_size["width"]  # type: ignore[index]
+        for cell in page.locator(".people tbody td").all():
+            box = cell.bounding_box()
+            assert box is not None
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
+        labels = rows.first.locator("td").evaluate_all(
+            "(all) => all.map((one) => one.dataset.label)"
+        )
+        assert labels == [
+            "State",
+            "Beds",
+            "Alarms 10\u00a0min",
+            "Alarms 1\u00a0h",
+            "Protected 1\u00a0h",
+            "Hours on duty",
+        ]
+        shown = page.evaluate(
+            "getComputedStyle(document.querySelector('.people td:not(.load)'), '::before').content"
+        )
+        assert ("Beds" in shown or "attr" in shown) == (width < 800), "where no title stands above"
+        assert overflow(page) == []
+        kept(page, f"clinicians-{size}")
+
+
+def test_the_board_is_linked_only_where_grafana_is_known(browser: Browser) -> None:
+    hospital = troubled()
+    for url, linked in ((None, False), ("https://grafana.example.org/hospital/", True)):
+        with (
+            Site(FakeWorker(hospital.engine), WebSettings(grafana_url=url), now=NOW / 1000) as site,
+            Screen(browser, site, ICU) as page,
+        ):
+            page.locator("#one svg.trend").wait_for()
+            board = page.get_by_role("link", name="Its board in Grafana")
+            expect(board).to_be_visible(visible=linked)
+            if linked:
+                assert board.get_attribute("href") == (
+                    "https://grafana.example.org/hospital/d/alarm-fatigue-unit"
+                    "?var-facility=H&var-unit=ICU"
+                )
+
+
+def test_a_unit_that_is_not_known_is_not_said_to_be_quiet(browser: Browser) -> None:
+    with (
+        Site(FakeWorker(troubled().engine), now=NOW / 1000) as site,
+        Screen(browser, site, unit_address("NOWHERE", "H")) as page,
+    ):
+        expect(page.locator("#one [data-is=problem]")).to_have_text(
+            "Nothing is known of NOWHERE: this worker does not hold it, or it has had no alarms. "
+            "Look for it among all units."
+        )
+        expect(page.locator("#one [data-is=sheet]")).to_be_hidden()
+        page.get_by_role("link", name="All units").click()
+        page.get_by_role("link", name="ICU").click()
+        expect(page.locator("#one .state")).to_have_text("overloaded since 10:09")
+        page.get_by_role("link", name="Units", exact=True).click()
+        page.get_by_role("link", name="CCU").click()
+        expect(page.locator("#one .state")).to_have_text("normal")
+        expect(page.locator("#one [data-is=why]")).to_have_text("No measure exceeds its limit.")
+
+
+def test_what_if_is_about_the_unit_shown(browser: Browser, site: Site) -> None:
+    with Screen(browser, site, unit_address("PICU")) as page:
+        page.locator("#one svg.trend").wait_for()
+        with page.expect_request("**/api/v1/whatif?*") as asked:
+            page.locator("#workbench summary").click()
+        assert "unit=PICU" in asked.value.url
+        expect(page.locator("#workbench").get_by_label("Unit")).to_be_hidden()
+
+
+def test_help_says_what_the_words_mean_and_asks_the_worker_nothing(
+    browser: Browser, site: Site
+) -> None:
+    screen = Screen(browser, site, "help")
+    with screen as page:
+        told = page.locator("#help")
+        for words in ("elevated", "overloaded", "non-actionable", "coverage", "charge nurse"):
+            expect(told).to_contain_text(words)
+        assert page.title() == "Help, alarm load"
+        assert not [url for url in screen.asked if "/api/" in url]
+        expect(page.locator("#currency")).to_be_hidden()
