@@ -400,6 +400,9 @@ def test_without_any_alarm_it_says_what_to_look_at() -> None:
         ("clinicians", 400, "expected the parameters facility and unit"),
         ("clinicians?facility=H01", 400, "expected the parameters facility and unit"),
         ("clinicians?facility=H01&unit=nowhere", 404, "no such unit among those of this worker"),
+        ("unit", 400, "expected the parameters facility and unit"),
+        ("unit?facility=H01&unit=x&limit=1", 400, "expected the parameters facility and unit"),
+        ("unit?facility=H01&unit=nowhere", 404, "no such unit among those of this worker"),
     ],
 )
 def test_a_query_that_cannot_be_answered_is_told_so(
@@ -422,6 +425,7 @@ def test_without_state_it_says_that_it_waits() -> None:
     with Site(worker) as site:
         for path in (
             "units",
+            "unit?facility=H01&unit=x",
             "clinicians?facility=H01&unit=x",
             "findings",
             f"whatif?{SPO2}",
@@ -529,6 +533,9 @@ def test_everything_served_under_api_is_described_and_nothing_else(
         "/api/v1/units",
         "/api/v1/units?limit=1",
         "/api/v1/units?limit=0",
+        "/api/v1/unit?facility=H01&unit=PICU",
+        "/api/v1/unit?facility=H01&unit=nowhere",
+        "/api/v1/unit",
         "/api/v1/clinicians?facility=H01&unit=PICU",
         "/api/v1/clinicians?facility=H01&unit=nowhere",
         "/api/v1/clinicians",
@@ -633,13 +640,14 @@ def test_no_bed_device_person_or_text_is_told() -> None:
         paths = [
             "units",
             "clinicians?facility=H&unit=ICU",
+            "unit?facility=H&unit=ICU",
             "findings",
             "openapi.json",
             "whatif/types?facility=H&unit=ICU",
             "whatif?facility=H&unit=ICU&type=monitor//MDC_EVT_LO",
         ]
         answers = [site.get(f"/api/v1/{path}") for path in paths]
-        assert [answer.status for answer in answers] == [200] * 6
+        assert [answer.status for answer in answers] == [200] * 7
         assert answers[0].json["units"][0]["state"] == "overloaded"
         assert answers[0].json["units"][0]["relief"] is not None
         assert pseudonym(f"{MARK}-a") in answers[1].body.decode()

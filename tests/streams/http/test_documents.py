@@ -13,12 +13,13 @@ import pytest
 from analyzer import ALARM_PRIORITIES, CLASSES, LOAD_BANDS, PATTERNS, SCOPES, STATES
 from analyzer.model.policy import HOUR
 from streams.health.health import REFUSED
-from streams.http.documents import board, common, findings, whatif
+from streams.http.documents import board, common, findings, unit, whatif
 from tests.harness.site import START, FakeWorker, Site, simulated
 
 OF = "facility=H01&unit=PICU"
 ANSWERS = {
     "units": board.Units,
+    f"unit?{OF}": unit.UnitHistory,
     f"clinicians?{OF}": board.Clinicians,
     "clinicians": common.Error,
     "findings?top=3": findings.Findings,

@@ -149,9 +149,12 @@ def guarded() -> Iterator[Site]:
 
 GUARDED = (
     "/",
+    "/unit?facility=a&unit=b",
+    "/help",
     "/page.js",
     "/metrics",
     "/api/v1/units",
+    "/api/v1/unit?facility=a&unit=b",
     "/api/v1/clinicians?facility=a&unit=b",
     "/api/v1/findings",
     "/api/v1/openapi.json",

@@ -31,7 +31,7 @@ def thirty() -> list[Engine]:
     for at in range(NINE, NOW, 8 * 1000):
         for nurse in range(3):
             hospital.alarm(at, bed=f"4-{nurse}-a", unit=UNITS[4])
-    for at in range(NINE - HOUR, NOW, 30 * 1000):
+    for at in range(NINE - HOUR, NOW, 75 * 1000):
         hospital.alarm(at, bed="9-1-b", unit=UNITS[9])
     hospital.run(NOW)
     alarm = AlarmEvent(
@@ -120,14 +120,14 @@ def test_units_are_chosen_by_state_and_above_normal_counts_their_clinicians(
 ) -> None:
     with Screen(browser, ward) as page:
         assert shown(page)[:2] == ["WARD 5", "WARD 10"], "most in need first"
-        page.get_by_label("State").select_option("overloaded")
+        page.locator("#state").select_option("overloaded")
         assert shown(page, count=1) == ["WARD 5"]
-        page.get_by_label("State").select_option("above normal")
+        page.locator("#state").select_option("above normal")
         assert shown(page, count=2) == ["WARD 5", "WARD 10"]
         row = page.locator(".unit:visible").nth(1)
         assert row.get_attribute("data-state") == "normal"
         expect(row.locator("[data-is=reason]")).to_contain_text("Of 3 clinicians on duty: 1")
-        page.get_by_label("State").select_option("normal")
+        page.locator("#state").select_option("normal")
         assert "WARD 5" not in shown(page, count=30)
 
 

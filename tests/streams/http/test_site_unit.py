@@ -82,7 +82,7 @@ def test_the_last_24_hours_are_drawn_and_told(browser: Browser) -> None:
         assert bars.first.get_attribute("class") == "unknown"
         page.get_by_text("The last 24 hours of ICU in words").click()
         expect(page.locator("[data-is=phases] li").last).to_have_text(
-            "normal from Sat 28 Feb 11:00 to 05:03"
+            "normal from Sat 28 Feb 11:00 to 05:06"
         )
         expect(page.locator("[data-is=hours] li").nth(4)).to_have_text("05:00 to 06:00: 35 alarms")
         expect(page.locator("[data-is=hours] li").last).to_have_text("10:00 to 11:00: not known")
