@@ -18,6 +18,7 @@ _SCRIPTS = (
     "day",
     "draw",
     "glance",
+    "limits",
     "list",
     "page",
     "people",

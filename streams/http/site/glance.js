@@ -2,7 +2,7 @@
 
 import { lines, parts, put, readable, sentence, show } from "./draw.js";
 import {
-  number, perHead, reasonsOf, shiftWords, spaced, strained, sum, time,
+  compared, number, perHead, reasonsOf, spaced, strained, sum, time,
 } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
@@ -66,14 +66,19 @@ export function drawCurrency({ state, says, facilities, warnings }, chosen) {
   show(byId("warnings"), ours.length > 0);
 }
 
+/** Alarms per hour in this shift and the one before, over the hours of which all are known. */
 function drawShifts(units) {
-  const add = (which) => ({
-    hours: Math.max(0, ...units.map((unit) => unit.trend.shifts[which].hours)),
-    alarms: sum(units.map((unit) => unit.trend.shifts[which].alarms)),
-  });
-  const found = shiftWords({ before: add("before"), last: add("last") });
-  if (found) answer("before", found.word, `${found.says}.`);
-  else answer("before", "Not known yet", "No alarms are known from before the last 12 h.");
+  const of = units.map((unit) => unit.trend.shifts).filter(({ before, last }) => before.hours && last.hours);
+  if (!of.length) {
+    const none = units[0]?.trend.shifts.says ?? "No alarms are known from before the last 12 h";
+    return answer("before", "Not known yet", sentence(none));
+  }
+  const rate = (which) => sum(of.map((shifts) => shifts[which].alarms / shifts[which].hours));
+  const was = rate("before"), is = rate("last"), { word, than } = compared(was, is);
+  const [now, then] = of[0].says === undefined
+    ? ["in the last 12\u00a0h", "in the 12\u00a0h before"]
+    : ["in this shift", "in the same part of the shift before"];
+  return answer("before", word, `${is.toFixed(1)} alarms per hour ${now}, ${was.toFixed(1)} ${then}${than}.`);
 }
 
 const REMEDIES = {

@@ -5,6 +5,7 @@ import { ask, explain, PATIENCE_SECONDS } from "./asking.js";
 import { put, show } from "./draw.js";
 import { answer, drawAnswers, drawCurrency, drawFix } from "./glance.js";
 import { drawList, flash, linkTo, listen } from "./list.js";
+import { drawLimits } from "./limits.js";
 import { follow, listAddress, place } from "./place.js";
 import { announce, drawFindings, drawProblem, drawUnit, renewPeople } from "./unit.js";
 import { ago, keepTime, keyOf, plural, time } from "./words.js";
@@ -46,7 +47,7 @@ function arrive(how) {
   byId("to-units").setAttribute("href", listAddress(list));
   if (at.view === "unit") announce(at, listAddress(list));
   drawTitle(at, null);
-  if (at.view !== "help") update();
+  update();
   const link = at.view === "list" && gone ? linkTo(gone) : null;
   if (how !== "first") (link ?? byId(to)).focus({ preventScroll: true });
   if (how === "link") scrollTo(0, 0);
@@ -71,6 +72,7 @@ async function update() {
   try {
     if (at.view === "list") await updateList(at, mine);
     else if (at.view === "unit") await updateUnit(at, mine);
+    else drawLimits(await ask("units", {}));
   } catch (error) {
     if (mine === turn) trouble = explain(error);
   }
@@ -138,17 +140,20 @@ async function followTime() {
       const early = () => document.hidden || (clearTimeout(timer), wake());
       addEventListener("visibilitychange", early, { once: true });
     });
-    if (!document.hidden) await update();
+    if (!document.hidden && place().view !== "help") await update();
   }
 }
 
 // -- above everything
 
 function drawHead({ clock, facilities }, chosen) {
+  const shown = facilities.filter((one) => !chosen || one.facility === chosen);
   const names = facilities.map((one) => one.facility);
   const where = chosen || names.slice(0, 4).join(", ") + (names.length > 4 ? " …" : "");
   const recorded = clock === "event";
-  put(byId("place"), recorded ? `${where} (recorded time, UTC)` : where);
+  const [zone, ...others] = new Set(shown.map((one) => one.time_zone ?? (recorded ? "UTC" : "")));
+  const clocks = [recorded && "recorded time", !others.length && zone].filter(Boolean).join(", ");
+  put(byId("place"), clocks ? `${where} (${clocks})` : where);
   const now = recorded ? Math.max(...facilities.map((one) => one.watermark)) : last.at;
   put(byId("now"), facilities.length ? time(now, chosen || names[0], true) : "");
 }

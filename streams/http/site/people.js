@@ -59,7 +59,8 @@ function drawPerson(row, one, [first, second, kept], now, facility) {
   const [, state, ...cells] = row.children, [shape, word, reason] = state.children;
   mark(shape, one.state);
   put(word, ` ${one.state}`);
-  put(reason, why(one, now, facility).join(", "));
+  const told = one.says ?? why(one, now, facility).join(", ");
+  put(reason, one.state === "normal" ? "" : told);
   const share = one.protected_ratio[kept], hours = one.shift_hours;
   const texts = [
     number(one.beds), number(one.alarms[first]), number(one.alarms[second]),

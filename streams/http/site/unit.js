@@ -50,12 +50,12 @@ export function drawUnit(found) {
   show(at.mark.parentElement, true);
   mark(at.mark, unit.state);
   put(at.state, unit.state);
-  put(at.since, unit.since === null ? "" : `since ${moment(unit.since, now, unit.facility)}`);
+  put(at.since, unit.since === null || unit.says ? "" : `since ${moment(unit.since, now, unit.facility)}`);
   show(at.board, found.board_url !== null);
   if (found.board_url && at.board.href !== found.board_url) at.board.href = found.board_url;
   const reasons = reasonsOf(unit, now);
   lines(at.why, reasons.length ? reasons.map(sentence) : ["No measure exceeds its limit."]);
-  const relief = reliefWords(unit);
+  const relief = unit.relief_says === undefined ? reliefWords(unit) : unit.relief_says ?? "";
   put(at.relief, relief);
   show(at.relief, Boolean(relief));
   const taken = takenWords(unit, found.takings);
@@ -91,13 +91,14 @@ function drawFacts(unit) {
   const listed = windows.length > 3 ? [windows[0], windows[1], longest] : windows;
   put(at.alarms, listed.map((window) => `${number(unit.alarms[window].all)} in ${spaced(window)}`).join(", "));
   const coverage = of.alarms ? ` (${Math.round((100 * of.classified) / of.alarms)} % classified)` : "";
-  put(at.nonactionable, `${percent(of.clinical)} in ${spaced(longest)}${coverage}`);
+  const technical = of.classes.technical ? `; ${number(of.classes.technical)} technical, avoidable at the source` : "";
+  put(at.nonactionable, `${percent(of.clinical)} of clinical alarms in ${spaced(longest)}${coverage}${technical}`);
   put(at.staffing, staffWords(unit));
   const standing = unit.standing_alarms ? `, ${number(unit.standing_alarms)} for over 1 h` : "";
   put(at.open, `${plural(unit.open_alarms, "alarm")}${standing}`);
   const shown = unit.unassigned_alarms["1h"] === undefined ? longest : "1h";
   put(at.unassigned, `${plural(unit.unassigned_alarms[shown], "alarm")} in ${spaced(shown)}`);
-  put(at.shift, shiftWords(unit.trend.shifts)?.brief ?? "no alarms known from before the last 12 h");
+  put(at.shift, sentence(shiftWords(unit.trend.shifts)));
 }
 
 /** Draws the unit's findings, of an answer of /api/v1/findings. */

@@ -73,13 +73,15 @@ export function why(one, now, facility) {
   return [`recovering; at ${moment(one.rose, now, facility)}: ${one.entered.join(", ")}`];
 }
 
+/** Why a unit, or one of its clinicians, needs help. `says`: the worker's own sentence. */
 export function reasonsOf(unit, now) {
-  const own = why(unit, now, unit.facility);
-  if (!unit.strained.length) return own;
+  const { says, strained: others, facility } = unit;
+  const own = says === undefined ? why(unit, now, facility) : unit.state === "normal" ? [] : [says];
+  const [first] = others;
+  if (!first) return own;
   if (own.length) return [...own, strainWords(unit)];
-  const [first] = unit.strained;
-  const since = moment(first.since, now, unit.facility);
-  return [`${strainWords(unit)}, since ${since} (${why(first, now, unit.facility).join(", ")})`];
+  const theirs = first.says ?? `since ${moment(first.since, now, facility)}, ${why(first, now, facility).join(", ")}`;
+  return [strainWords(unit), `One is ${theirs}`];
 }
 
 export function staffWords({ staffing: { clinicians, beds, beds_per_clinician: each } }) {
@@ -87,22 +89,23 @@ export function staffWords({ staffing: { clinicians, beds, beds_per_clinician: e
   return `${clinicians} on duty, ${plural(beds, "bed")}, ${each.toFixed(1)} each`;
 }
 
-/** Alarms per hour in the last 12 h and the 12 h before, over hours whose alarms are all known. */
-export function shiftWords({ before, last: now }) {
-  if (!before.hours || !now.hours) return null;
-  const [was, is] = [before.alarms / before.hours, now.alarms / now.hours];
+const STEADY = 0.1; // a smaller relative change counts as none
+
+/** Whether it is better than before; null: it cannot be compared. */
+export function compared(was, is) {
   const change = was ? (is - was) / was : is ? 1 : 0;
-  const STEADY = 0.1; // a smaller relative change counts as none
   const word = Math.abs(change) < STEADY ? "About the same" : change < 0 ? "Better" : "Worse";
   const share = Math.abs(Math.round(100 * change));
-  const than = was ? `, ${share} % ${change < 0 ? "fewer" : "more"}` : "";
+  return { word, than: was ? `, ${share} % ${change < 0 ? "fewer" : "more"}` : "" };
+}
+
+/** The alarms of a unit in this shift and the one before, in words. */
+export function shiftWords({ says, before, last: now }) {
+  if (says !== undefined) return says;
+  if (!before.hours || !now.hours) return "no alarms known from before the last 12 h";
+  const rate = ({ alarms, hours }) => (alarms / hours).toFixed(1);
   const over = before.hours < 12 ? ` (${before.hours} h of them known)` : "";
-  const then = `${was.toFixed(1)} in the 12\u00a0h before${over}`;
-  return {
-    word,
-    says: `${is.toFixed(1)} alarms per hour in the last 12\u00a0h, ${then}${than}`,
-    brief: `${is.toFixed(1)} alarms per hour, ${then}`,
-  };
+  return `${rate(now)} alarms per hour, ${rate(before)} in the 12\u00a0h before${over}`;
 }
 
 /** Who has the unit's page; nothing is claimed while that is not known. */

@@ -81,7 +81,9 @@ def test_the_numbers_shown_are_those_of_the_interface(browser: Browser, site: Si
             share = round(100 * unit["nonactionable"]["12h"]["clinical"])
             of = unit["nonactionable"]["12h"]
             expect(page.locator("#one [data-is=nonactionable]")).to_have_text(
-                f"{share} % in 12 h ({round(100 * of['classified'] / of['alarms'])} % classified)"
+                f"{share} % of clinical alarms in 12 h "
+                f"({round(100 * of['classified'] / of['alarms'])} % classified); "
+                f"{of['classes']['technical']} technical, avoidable at the source"
             )
             expect(page.locator("#one [data-is=state]")).to_have_text(unit["state"])
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 from playwright.sync_api import Browser, expect
 
 from analyzer.model.policy import HOUR, MINUTE
+from streams.formats.calendars import Calendars
+from streams.paging.desk import Desk, Known
+from streams.paging.silences import Alert, Silence
+from streams.paging.takings import Taking
 from streams.settings import WebSettings
 from tests.harness.hospitals import NINE, Hospital, storm, troubled
 from tests.harness.screens import SIZES, Screen, kept, overflow, unit_address, viewport
@@ -145,6 +151,39 @@ def test_the_board_is_linked_only_where_grafana_is_known(browser: Browser) -> No
                 )
 
 
+class NeverAsked:
+    """An Alertmanager that nobody asks: the desk knows what it read before."""
+
+    async def all(self) -> list[Silence]:
+        return []
+
+    async def alerts(self, labels: Mapping[str, str]) -> list[Alert]:
+        return []
+
+    async def put(self, silence: Silence) -> str:
+        return silence.id
+
+
+def test_who_has_the_page_is_said_on_the_list_and_at_the_unit_by_role(browser: Browser) -> None:
+    now = NOW / 1000
+    desk = Desk(NeverAsked(), Calendars(), now=lambda: now)
+    taking = Taking("H", "ICU", "charge_nurse", "phone 4711", now - 60, now + 1800, "1")
+    desk.known = Known(at=now, takings=(taking,))
+    says = "Page: the charge nurse has it since 09:09, until 09:40."
+    with Site(FakeWorker(troubled().engine), now=now, desk=desk) as site:
+        with Screen(browser, site) as page:
+            expect(page.locator(".unit [data-is=taken]").first).to_have_text(says)
+            expect(page.locator(".unit [data-is=taken]").nth(1)).to_have_text("")
+            assert "4711" not in page.content()
+        with Screen(browser, site, ICU) as page:
+            expect(page.locator("#one [data-is=taken]")).to_have_text(says)
+            assert "4711" not in page.content()
+            desk.known = Known(at=now - 61)
+            expect(page.locator("#one [data-is=taken]")).to_have_text(
+                "Page: it is not known who has it, because Alertmanager does not answer."
+            )
+
+
 def test_a_unit_that_is_not_known_is_not_said_to_be_quiet(browser: Browser) -> None:
     with (
         Site(FakeWorker(troubled().engine), now=NOW / 1000) as site,
@@ -173,14 +212,14 @@ def test_what_if_is_about_the_unit_shown(browser: Browser, site: Site) -> None:
         expect(page.locator("#workbench").get_by_label("Unit")).to_be_hidden()
 
 
-def test_help_says_what_the_words_mean_and_asks_the_worker_nothing(
-    browser: Browser, site: Site
-) -> None:
+def test_help_says_what_the_words_mean_and_does_not_poll(browser: Browser, site: Site) -> None:
     screen = Screen(browser, site, "help")
     with screen as page:
         told = page.locator("#help")
         for words in ("elevated", "overloaded", "non-actionable", "coverage", "charge nurse"):
             expect(told).to_contain_text(words)
         assert page.title() == "Help, alarm load"
-        assert not [url for url in screen.asked if "/api/" in url]
+        page.wait_for_timeout(1500)
+        assert len([url for url in screen.asked if "/api/" in url]) == 1
         expect(page.locator("#currency")).to_be_hidden()
+        assert screen.complaints == []
