@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -10,8 +11,8 @@ from playwright.sync_api import Browser, expect
 from analyzer.model.policy import HOUR, MINUTE
 from streams.formats.calendars import Calendars
 from streams.paging.desk import Desk, Known
-from streams.paging.silences import Alert, Silence
-from streams.paging.takings import Taking
+from streams.paging.silences import Alert, AlertmanagerError, Silence
+from streams.paging.takings import silence_of
 from streams.settings import WebSettings
 from tests.harness.hospitals import NINE, Hospital, storm, troubled
 from tests.harness.screens import SIZES, Screen, kept, overflow, unit_address, viewport
@@ -151,11 +152,16 @@ def test_the_board_is_linked_only_where_grafana_is_known(browser: Browser) -> No
                 )
 
 
-class NeverAsked:
-    """An Alertmanager that nobody asks: the desk knows what it read before."""
+class Told:
+    """An Alertmanager that tells of one silence, until it does not answer any more."""
+
+    def __init__(self, silence: Silence) -> None:
+        self.silence, self.answers = silence, True
 
     async def all(self) -> list[Silence]:
-        return []
+        if not self.answers:
+            raise AlertmanagerError("it does not answer")
+        return [self.silence]
 
     async def alerts(self, labels: Mapping[str, str]) -> list[Alert]:
         return []
@@ -166,9 +172,9 @@ class NeverAsked:
 
 def test_who_has_the_page_is_said_on_the_list_and_at_the_unit_by_role(browser: Browser) -> None:
     now = NOW / 1000
-    desk = Desk(NeverAsked(), Calendars(), now=lambda: now)
-    taking = Taking("H", "ICU", "charge_nurse", "phone 4711", now - 60, now + 1800, "1")
-    desk.known = Known(at=now, takings=(taking,))
+    silence = silence_of("H", "ICU", (), "charge_nurse", "phone 4711", now - 60, now + 1800)
+    told = Told(replace(silence, id="1"))
+    desk = Desk(told, Calendars(), now=lambda: now)
     says = "Page: the charge nurse has it since 09:09, until 09:40."
     with Site(FakeWorker(troubled().engine), now=now, desk=desk) as site:
         with Screen(browser, site) as page:
@@ -178,6 +184,7 @@ def test_who_has_the_page_is_said_on_the_list_and_at_the_unit_by_role(browser: B
         with Screen(browser, site, ICU) as page:
             expect(page.locator("#one [data-is=taken]")).to_have_text(says)
             assert "4711" not in page.content()
+            told.answers = False
             desk.known = Known(at=now - 61)
             expect(page.locator("#one [data-is=taken]")).to_have_text(
                 "Page: it is not known who has it, because Alertmanager does not answer."

@@ -68,7 +68,7 @@ def test_what_has_not_changed_is_not_written_again(
 ) -> None:
     with Screen(browser, site, query) as page:
         if query:
-            page.wait_for_function("document.querySelectorAll('[data-is=fixes] li').length >= 3")
+            expect(page.locator("[data-is=fixes] li")).to_have_count(3)
         else:
             expect(page.locator(".unit")).to_have_count(3)
             expect(page.locator("#fix strong")).not_to_have_text("…")  # the last to be there
