@@ -29,7 +29,7 @@ class AlertmanagerSettings(BaseModel):
     @model_validator(mode="after")
     def _is_an_address(self) -> AlertmanagerSettings:
         if self.url is not None:
-            _expect_address("url", self.url)
+            expect_address("url", self.url)
         if self.token_file is not None and self.url is None:
             raise ValueError("token_file: expected alertmanager.url beside it")
         return self
@@ -57,7 +57,7 @@ class PagingSettings(BaseModel):
     @model_validator(mode="after")
     def _can_be(self) -> PagingSettings:
         if self.url is not None:
-            _expect_address("url", self.url)
+            expect_address("url", self.url)
             if self.key_file is None:
                 raise ValueError("url: expected paging.key_file beside it: links are signed")
         if not 600_000 <= self.link_lifetime <= 7 * 86_400_000:
@@ -65,13 +65,15 @@ class PagingSettings(BaseModel):
         return self
 
 
-def _expect_address(name: str, url: str) -> None:
+def expect_address(name: str, url: str) -> None:
+    """Raises `ValueError` unless a path can be added to the address."""
     try:
         parts = urlsplit(url)
+        _ = parts.port  # raises `ValueError` unless it is a number
         fits = parts.scheme in ("http", "https") and parts.hostname and not parts.username
     except ValueError:
         fits = False
-    if not fits or parts.query or parts.fragment:
+    if not fits or parts.query or parts.fragment or " " in url or not url.isprintable():
         raise ValueError(
             f"{name}: expected an address such as https://alarms.example.org, not {url}"
         )

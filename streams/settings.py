@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from datetime import time as time_of_day
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -34,7 +33,7 @@ from pydantic_settings import (
 from analyzer import Policy, Topic
 from streams.formats.calendars import DAY_AND_NIGHT, Calendar, Calendars
 from streams.formats.times import parse_duration, show_duration
-from streams.paging_settings import AlertmanagerSettings, PagingSettings
+from streams.paging_settings import AlertmanagerSettings, PagingSettings, expect_address
 from streams.policy_settings import Spelled
 from streams.setting_table import (
     LEVEL,
@@ -141,11 +140,8 @@ class WebSettings(BaseModel):
     def _is_guarded(self) -> WebSettings:
         if not (100 <= self.header_timeout <= 600_000 and 1000 <= self.idle_timeout <= 3_600_000):
             raise ValueError("header_timeout, idle_timeout: expected 100ms to 10m, and 1s to 1h")
-        if self.grafana_url is not None and not _is_address(self.grafana_url):
-            raise ValueError(
-                "grafana_url: expected an address such as https://grafana.example.org, without "
-                "user, query or fragment"
-            )
+        if self.grafana_url is not None:
+            expect_address("grafana_url", self.grafana_url)
         if self.token is not None and self.token_file is not None:
             raise ValueError("token: expected it here or in web.token_file, not both")
         if (self.tls_cert_file is None) != (self.tls_key_file is None):
@@ -164,22 +160,6 @@ class WebSettings(BaseModel):
                 "web.tls_client_ca_file), or a host on loopback"
             )
         return self
-
-
-def _is_address(url: str) -> bool:
-    """Whether it is the address of a web server, to which a path can be added."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return False
-    return (
-        parts.scheme in ("http", "https")
-        and bool(parts.hostname)
-        and parts.username is None
-        and url.isprintable()
-        and not {"?", "#", " ", '"', "<"} & set(url)
-    )
 
 
 class MetricsSettings(BaseModel):

@@ -5,7 +5,6 @@ to know findings, what-ifs and how a state is shown.
 """
 
 from analyzer.overload.machine import RULES, Rule
-from analyzer.overload.phases import Phase, phases
 from analyzer.overload.priority import (
     UnitNeed,
     clinician_order,
@@ -13,6 +12,7 @@ from analyzer.overload.priority import (
     first_units,
 )
 from analyzer.overload.shifts import history
+from analyzer.overload.timeline import Phase, phases
 
 __all__ = [
     "RULES",

@@ -99,6 +99,7 @@ def other_than(one: Setting) -> object:
         "log_level": "error",
         "web.host": "localhost",
         "web.token": "0123456789abcdef",
+        "web.grafana_url": "https://grafana.example.org",
         "calendar.time_zone": "Europe/Berlin",
         "calendar.shifts": ["06:00", "14:00", "22:00"],
         "calendar.facilities": {"H1": {"time_zone": "Europe/Berlin"}},

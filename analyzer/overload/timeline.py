@@ -1,4 +1,4 @@
-"""Phases: the overload states of a unit over the last 24 hours."""
+"""Timeline: the overload states of a unit over the last 24 hours."""
 
 from __future__ import annotations
 
