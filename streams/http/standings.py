@@ -118,6 +118,7 @@ def _unit(
         **_reasons(standing, of_unit=True),
         relief=_relief(status.reliefs.get(key), names),
         relief_says=names.advice(status.reliefs[key]) if key in status.reliefs else None,
+        relief_possible=status.reliefs[key] is not None if key in status.reliefs else None,
         strained=[
             Strain(state=STATES[state], **_reasons(one, of_unit=False))
             for state, one in strained[:MOST_STRAINED]

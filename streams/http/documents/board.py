@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from analyzer import EXPOSURE_BANDS, LOAD_BANDS, STATES
 from streams.http.documents.common import Amount, Classes, Count, Line, Ratio, one_of
-from streams.http.documents.relief import MaybeRelief, Pseudonym, ReliefSays
+from streams.http.documents.relief import MaybeRelief, Pseudonym, ReliefPossible, ReliefSays
 from streams.http.documents.taken import MaybeTaken, Takings
 
 MOST_UNITS = 500
@@ -272,6 +272,7 @@ class Unit(Struct, frozen=True):
     reasons: Reasons
     relief: MaybeRelief
     relief_says: ReliefSays
+    relief_possible: ReliefPossible
     strained: Annotated[
         list[Strain],
         Meta(

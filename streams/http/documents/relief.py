@@ -56,6 +56,10 @@ MaybeRelief = Annotated[
     Relief | None,
     Meta(description="null: no move is advised, or clinicians are not shown; see `relief_says`"),
 ]
+ReliefPossible = Annotated[
+    bool | None,
+    Meta(description="Whether a bed can be moved, as `relief_says`; null: the load is normal"),
+]
 ReliefSays = Annotated[
     str | None,
     Meta(

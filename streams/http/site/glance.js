@@ -18,19 +18,23 @@ export function answer(which, head, body) {
 export function drawAnswers(found, nameOf) {
   const { units } = found, [worst] = units;
   drawWorst(worst, found.at, nameOf);
-  const helped = units.find((unit) => unit.relief);
-  const alone = helped && helped !== worst && strained(worst);
-  if (helped) {
-    const nobody = `In ${alone && nameOf(worst)}, no one on duty could take a bed: call in help from outside the unit. `;
-    const { from, to } = helped.relief;
-    const busier = Math.max(from.alarms_1h, to.alarms_1h);
-    const after = Math.max(from.alarms_1h_after, to.alarms_1h_after);
-    const gain = `One bed could move to a colleague: the busier of the two then has ${after} alarms per hour, not ${busier}.`;
-    answer("relief", `Yes, in ${nameOf(helped)}`, (alone ? nobody : "") + gain);
-  } else if (units.some(strained)) {
-    answer("relief", "No one on the unit", "No one on duty could take a bed and still have the lower load: call in help from outside the unit.");
-  } else answer("relief", "No need", "No load exceeds its limit.");
+  drawRelief(units, nameOf);
   drawShifts(units);
+}
+
+/** Which unit can help itself; who and which bed, only the unit's own address says. */
+function drawRelief(units, nameOf) {
+  const helped = units.find((unit) => unit.relief_possible);
+  const alone = units.find((unit) => unit.relief_possible === false);
+  const first = alone && `${nameOf(alone)}: ${alone.relief_says}`;
+  if (!helped && !alone) return answer("relief", "No need", "No load exceeds its limit.");
+  if (!helped) return answer("relief", "No", first);
+  const { from, to } = helped.relief ?? {};
+  const gain = from
+    ? `One bed could move: the busier of the two then has ${Math.max(from.alarms_1h_after, to.alarms_1h_after)} alarms per hour, not ${Math.max(from.alarms_1h, to.alarms_1h)}.`
+    : "One bed could move to a colleague.";
+  const before = alone && units.indexOf(alone) < units.indexOf(helped) ? `${first} ` : "";
+  return answer("relief", `Yes, in ${nameOf(helped)}`, before + gain);
 }
 
 function drawWorst(worst, now, nameOf) {

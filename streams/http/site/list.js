@@ -126,10 +126,9 @@ function whyWords(unit, now) {
   return told.map(sentence).join(" ");
 }
 
-function reliefWord(unit) {
-  if (unit.relief) return "a bed can move";
-  return strained(unit) ? "call for help" : "";
-}
+/** Who and which bed, only the unit's own address says. */
+const reliefWord = ({ relief_possible: possible }) =>
+  possible === null ? "" : possible ? "a bed can move" : "ask for help";
 
 // -- choices
 

@@ -5,8 +5,7 @@ import { drawDay, tellDay } from "./day.js";
 import { lines, mark, parts, put, rolling, sentence, show, trend } from "./draw.js";
 import { drawNobody, drawPeople } from "./people.js";
 import {
-  moment, number, percent, perHead, plural, reasonsOf, shiftWords, spaced, staffWords, strained,
-  takenWords,
+  moment, number, percent, perHead, plural, reasonsOf, shiftWords, spaced, staffWords, takenWords,
 } from "./words.js";
 
 const MANAGEABLE = 2; // alarms per person in 10 min (ISA-18.2)
@@ -55,7 +54,7 @@ export function drawUnit(found) {
   if (found.board_url && at.board.href !== found.board_url) at.board.href = found.board_url;
   const reasons = reasonsOf(unit, now);
   lines(at.why, reasons.length ? reasons.map(sentence) : ["No measure exceeds its limit."]);
-  const relief = unit.relief_says === undefined ? reliefWords(unit) : unit.relief_says ?? "";
+  const relief = unit.relief_says ?? "";
   put(at.relief, relief);
   show(at.relief, Boolean(relief));
   const taken = takenWords(unit, found.takings);
@@ -68,12 +67,6 @@ export function drawUnit(found) {
   drawFacts(unit);
   drawDay(at.day, unit, found.states, now);
   if (at.table.open) tellDay(at.phases, at.hours, unit, found.states, now);
-}
-
-function reliefWords({ relief, ...unit }) {
-  if (relief) return `Suggestion: ${sentence(relief.says.replaceAll("->", "→"))}`;
-  if (!strained(unit)) return "";
-  return "No colleague here could take a bed and still have the lower load: call in help from outside the unit.";
 }
 
 function drawHour(unit) {

@@ -225,6 +225,7 @@ def test_who_needs_help_first_stands_first_with_why_and_who_could_take_a_bed() -
             "Move one bed from ann to bob: alarms per hour 30 → 20 and 0 → 10; bob then has 2 beds."
         )
         assert ccu["relief_says"] is None
+        assert (icu["relief_possible"], ccu["relief_possible"]) == (True, None)
         assert icu["staffing"]["states"] == {"normal": 1, "elevated": 0, "overloaded": 1}
         assert [one["state"] for one in icu["strained"]] == ["overloaded"]
         assert (ccu["state"], ccu["since"], ccu["reasons"], ccu["relief"], ccu["strained"]) == (
@@ -280,6 +281,7 @@ def test_where_nobody_can_take_a_bed_it_says_so() -> None:
     hospital.run(NINE + 10 * MINUTE)
     with Site(FakeWorker(hospital.engine), now=(NINE + 10 * MINUTE) / 1000) as site:
         [icu] = site.get("/api/v1/units").json["units"]
+    assert icu["relief_possible"] is False
     assert (icu["relief"], icu["relief_says"]) == (
         None,
         "No one on the unit can take a bed: ask for help from outside.",

@@ -31,17 +31,17 @@ def test_a_unit_says_how_it_stands_why_and_what_could_be_done(browser: Browser) 
         expect(page.locator("#one .state")).to_have_text("overloaded since 10:09")
         expect(page.locator("#one [data-is=why] li")).to_have_text(
             [
-                "14 alarms per clinician on duty in the last 10 min, more than 4.",
+                "14.5 alarms per clinician on duty in the last 10 min, more than 4.",
                 "Of 2 clinicians on duty: 1 overloaded.",
             ]
         )
         expect(page.locator("#one [data-is=relief]")).to_have_text(
-            "Suggestion: One bed from ann to bob: alarms an hour 30 → 15 and 0 → 15."
+            "Move one bed from ann to bob: alarms per hour 30 → 20 and 0 → 10; bob then has 2 beds."
         )
-        expect(page.locator("#one [data-is=staffing]")).to_have_text("2 on duty, 3 beds, 1.5 each")
+        expect(page.locator("#one [data-is=staffing]")).to_have_text("2 on duty, 4 beds, 2.0 each")
         assert page.title() == "ICU: overloaded, alarm load"
         assert page.locator("#one svg.trend").get_attribute("aria-label") == (
-            "ICU, alarms in 10 min over the last hour: 0 an hour ago, at most 28, 28 now"
+            "ICU, alarms in 10 min over the last hour: 0 an hour ago, at most 29, 29 now"
         )
         page.reload()
         expect(page.locator("#one .state")).to_have_text("overloaded since 10:09")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pydantic import ValidationError
 
@@ -60,17 +62,7 @@ def test_however_often_a_state_changes_the_answer_is_bounded() -> None:
     hospital.run(NINE)
     status = hospital.engine.status()
     changes = [(NINE - DAY + number * MINUTE, number % 2) for number in range(1, 1400)]
-    found = states_of(
-        type(status)(
-            now=status.now,
-            known_since=status.known_since,
-            trends={},
-            units={},
-            clinicians={},
-            unit_changes={("H", "ICU"): changes},
-        ),
-        ("H", "ICU"),
-    )
+    found = states_of(replace(status, unit_changes={("H", "ICU"): changes}), ("H", "ICU"))
     assert len(found) == MOST_PHASES
     assert found[-1].until == NINE
 
