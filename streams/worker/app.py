@@ -214,6 +214,7 @@ def new_work(
         REUSE_SECONDS if wall else 0.0,
         policy=policy.fingerprint,
         takings=takings,
+        calendars=settings.calendar.calendars,
     )
     return work
 
@@ -231,7 +232,14 @@ def _add_site(app: App, settings: Settings, pseudonym: Callable[[str], str], wor
     )
     names = Names(pseudonym, settings.metrics.clinicians, settings.web.names_beds)
     board = Board(
-        work, exporter, policy, names, partial(not_ready, app, work), not wall, desk=app.desk
+        work,
+        exporter,
+        policy,
+        names,
+        partial(not_ready, app, work),
+        not wall,
+        calendars=settings.calendar.calendars,
+        desk=app.desk,
     )
     add_pages(app, work, exporter)
     add_findings(app, work, finder)

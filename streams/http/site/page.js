@@ -22,11 +22,15 @@ const short = (name) => (name.length > 10 ? `${name.slice(0, 8)}…` : name);
 const spaced = (window) => window.replace(/^(\d+)(\D+)$/, (_, count, unit) => `${count}\u00a0${unit === "m" ? "min" : unit}`);
 const sum = (values) => values.reduce((total, one) => total + one, 0);
 
-/** A time of day, in the time zone of this browser; for recorded data, in UTC. */
+/** The time zone of the facilities shown; UTC if they have several. */
+function zone() {
+  const zones = new Set(last.currency.facilities.filter((one) => !chosen() || one.facility === chosen()).map((one) => one.time_zone));
+  return zones.size === 1 ? [...zones][0] : "UTC";
+}
+
+/** A time of day in that zone. */
 function time(ms, seconds = false) {
-  const recorded = last?.currency.clock === "event";
-  const shape = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...(seconds && { second: "2-digit" }), ...(recorded && { timeZone: "UTC" }) };
-  return new Date(ms).toLocaleTimeString("en", shape);
+  return new Date(ms).toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...(seconds && { second: "2-digit" }), timeZone: zone() });
 }
 
 function ago(seconds) {
@@ -164,46 +168,30 @@ function worstState(unit) {
   return overloaded ? `${overloaded} of ${unit.staffing.clinicians} overloaded` : `${elevated} of ${unit.staffing.clinicians} elevated`;
 }
 
-/** The reasons for the present state; while it recovers, the reasons for which it was entered. */
-function why(one) {
-  if (one.reasons.length) return one.reasons;
-  return one.entered.length ? [`recovering; at ${time(one.rose)}: ${one.entered.join(", ")}`] : [];
-}
-
+/** Why the unit stands as it does: its own state, and those of its clinicians. */
 function reasonsOf(unit) {
-  const own = why(unit);
+  const own = unit.state === "normal" ? [] : [unit.says];
   if (!unit.strained.length) return own;
   const { overloaded, elevated } = unit.staffing.states, { clinicians } = unit.staffing;
   const counts = [overloaded && `${overloaded} overloaded`, elevated && `${elevated} elevated`].filter(Boolean).join(", ");
   const [first] = unit.strained;
   return own.length
     ? [...own, `Of ${plural(clinicians, "clinician")} on duty: ${counts}`]
-    : [`Of ${plural(clinicians, "clinician")} on duty: ${counts}, since ${time(first.since)} (${why(first).join(", ")})`];
+    : [`Of ${plural(clinicians, "clinician")} on duty: ${counts}`, `One is ${first.says}`];
 }
 
-/** Alarms per hour in this and the previous shift, over the hours whose alarms are all known. */
-function shiftWords({ before, last: now }) {
-  if (!before.hours || !now.hours) return null;
-  const [was, is] = [before.alarms / before.hours, now.alarms / now.hours];
+/** Alarms per hour in this shift so far and in the same part of the shift before, where both are known. */
+function drawShifts(units) {
+  const of = units.map((unit) => unit.trend.shifts).filter((shifts) => shifts.last.hours);
+  if (!of.length) return answer("before", "Not known yet", units.length ? sentence(units[0].trend.shifts.says) : "There are no alarms.");
+  const rate = (which) => sum(of.map((shifts) => shifts[which].alarms / shifts[which].hours));
+  const was = rate("before"), is = rate("last");
   const change = was ? (is - was) / was : is ? 1 : 0;
   const word = Math.abs(change) < STEADY ? "About the same" : change < 0 ? "Better" : "Worse";
   const than = was ? `, ${Math.abs(Math.round(100 * change))} % ${change < 0 ? "fewer" : "more"}` : "";
-  const over = before.hours < 12 ? ` (${before.hours} h of them known)` : "";
-  return {
-    word,
-    says: `${is.toFixed(1)} alarms per hour in the last 12\u00a0h, ${was.toFixed(1)} in the 12\u00a0h before${over}${than}`,
-    brief: `${is.toFixed(1)} alarms per hour, ${was.toFixed(1)} in the 12\u00a0h before${over}`,
-  };
-}
-
-function drawShifts(units) {
-  const add = (which) => ({
-    hours: Math.max(0, ...units.map((unit) => unit.trend.shifts[which].hours)),
-    alarms: sum(units.map((unit) => unit.trend.shifts[which].alarms)),
-  });
-  const found = shiftWords({ before: add("before"), last: add("last") });
-  if (found) answer("before", found.word, `${found.says}.`);
-  else answer("before", "Not known yet", "No alarms are known from before the last 12 h.");
+  const begins = new Set(of.map((shifts) => time(shifts.last.begin)));
+  const since = begins.size === 1 ? `since ${[...begins][0]}` : "in this shift";
+  answer("before", word, `${is.toFixed(1)} alarms per hour ${since}, ${was.toFixed(1)} in the same part of the shift before${than}.`);
 }
 
 const REMEDIES = {
@@ -236,10 +224,11 @@ function drawFix() {
 function draw(found) {
   const { facilities } = found.currency;
   const place = chosen() || facilities.map((one) => one.facility).slice(0, 4).join(", ");
-  put(byId("place"), found.currency.clock === "event" ? `${place} (recorded time, UTC)` : place);
+  put(byId("place"), `${place} (${found.currency.clock === "event" ? "recorded time, " : ""}${zone()})`);
   drawChoice(facilities.map((one) => one.facility));
   put(byId("now"), facilities.length ? time(found.currency.clock === "event" ? Math.max(...facilities.map((one) => one.watermark)) : found.at, true) : "");
   drawAnswers(found);
+  drawLegend(found);
   const overloaded = found.units.filter((unit) => unit.state === "overloaded").length;
   document.title = `${overloaded ? `${plural(overloaded, "unit")} overloaded, ` : ""}${overloaded ? "alarm" : "Alarm"} load`;
   drawEmpty(found);
@@ -258,6 +247,16 @@ function draw(found) {
   order(found.units.map((unit) => cards.get(keyOf(unit)).item));
   offerUnits(found.units, several() && !chosen());
   reportChanges(found.units, before);
+}
+
+/** The limits of each state, from the policy in force. */
+function drawLegend({ rules, units }) {
+  for (const { state, says } of rules.legend) put(byId(`legend-${state}`), says.length ? says.join("; ") : "no limit is set");
+  put(byId("hold"), `${rules.hold_seconds / 60}`);
+  put(byId("cool-down"), `${rules.cool_down_seconds / 60}`);
+  const own = units.filter((unit) => unit.own_limits.length);
+  lines(byId("own-limits"), own.map((unit) => `${nameOf(unit)}: ${unit.own_limits.map(({ state, says }) => `${state} ${says.join("; ") || "never"}`).join(". ")}`));
+  show(byId("own-limits"), own.length > 0);
 }
 
 function drawChoice(names) {
@@ -313,7 +312,6 @@ function drawUnit(card, unit, most) {
   put(card.facility, several() && !chosen() ? unit.facility : "");
   mark(card.mark, unit.state);
   put(card.state, unit.state);
-  put(card.since, unit.since === null ? "" : `since ${time(unit.since)}`);
   const reasons = reasonsOf(unit);
   lines(card.why, reasons.length ? reasons.map(sentence) : ["No measure exceeds its limit."]);
   put(card.relief, unit.relief_says ?? "");
@@ -343,14 +341,15 @@ function drawFacts(card, unit) {
   const listed = windows.length > 3 ? [windows[0], windows[1], longest] : windows;
   put(card.alarms, listed.map((window) => `${number(unit.alarms[window].all)} in ${spaced(window)}`).join(", "));
   const coverage = of.alarms ? ` (${Math.round((100 * of.classified) / of.alarms)} % classified)` : "";
-  put(card.nonactionable, `${percent(of.clinical)} in ${spaced(longest)}${coverage}`);
+  const technical = of.classes.technical ? `; ${number(of.classes.technical)} technical, avoidable at the source` : "";
+  put(card.nonactionable, `${percent(of.clinical)}${of.clinical === null ? "" : " of clinical alarms"} in ${spaced(longest)}${coverage}${technical}`);
   const { clinicians, beds, beds_per_clinician: each } = unit.staffing;
   put(card.staffing, clinicians ? `${clinicians} on duty, ${plural(beds, "bed")}, ${each.toFixed(1)} each` : "no one assigned: is the roster being sent?");
   const standing = unit.standing_alarms ? `, ${number(unit.standing_alarms)} for over 1 h` : "";
   put(card.open, `${plural(unit.open_alarms, "alarm")}${standing}`);
   const shown = unit.unassigned_alarms["1h"] === undefined ? longest : "1h";
   put(card.unassigned, `${plural(unit.unassigned_alarms[shown], "alarm")} in ${spaced(shown)}`);
-  put(card.shift, shiftWords(unit.trend.shifts)?.brief ?? "no alarms known from before the last 12 h");
+  put(card.shift, unit.trend.shifts.says);
 }
 
 // -- clinicians of a unit, in the order of their pseudonyms
@@ -387,7 +386,7 @@ function drawPerson(row, one, [first, second, protectedIn]) {
   const [head, ...cells] = row.children, [, shape, word, reason] = head.children;
   mark(shape, one.state);
   put(word, ` ${one.state}`);
-  put(reason, why(one).join(", "));
+  put(reason, one.state === "normal" ? "" : one.says);
   const kept = one.protected_ratio[protectedIn], hour = one.shift_hours;
   const texts = [number(one.beds), number(one.alarms[first]), number(one.alarms[second]), kept === null ? "–" : percent(kept), hour === null ? "–" : hour.toFixed(1)];
   texts.forEach((text, index) => put(cells[index], text));

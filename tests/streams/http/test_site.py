@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Browser, expect
 
 from analyzer import AlarmEvent, Engine, Policy
-from analyzer.model.policy import MINUTE
+from analyzer.model.policy import MINUTE, Level, Levels, OverloadPolicy
 from streams.settings import WebSettings
 from tests.harness.hospitals import NINE, Hospital, troubled
 from tests.harness.screens import Screen, answer, units
@@ -22,9 +22,11 @@ def test_five_questions_are_answered_at_once(browser: Browser) -> None:
         Screen(browser, site) as page,
     ):
         expect(page.locator("#worst strong")).to_have_text("ICU: overloaded")
-        assert "14.5 alarms per clinician on duty in the last 10 min, more than 4." in answer(
-            page, "worst"
+        says = (
+            "Overloaded since 09:09 (14 alarms per clinician in 10 min, limit 10); "
+            "stays so until 4 or fewer for 10 min; now 14.5."
         )
+        assert says in answer(page, "worst")
         assert (
             answer(page, "relief")
             == "ICU: bob\nMove bed 1 from ann to bob: alarms per hour 30 → 20 and 0 → 10; "
@@ -38,19 +40,19 @@ def test_five_questions_are_answered_at_once(browser: Browser) -> None:
         assert (
             answer(page, "current")
             == "Yes\nUp to date: the broker answered 2 s ago, and all its records are counted. "
-            "Last alarm event: 10:10:00."
+            "Last alarm event: 09:10:00."  # the facility's clocks are UTC, the browser's are not
         )
         assert (
             answer(page, "before").replace("\u00a0", " ")
-            == "Worse\n5.1 alarms per hour in the last 12 h, 0.0 in the 12 h before."
+            == "Worse\n14.3 alarms per hour since 07:00, 0.0 in the same part of the shift before."
         )
         assert page.title() == "1 unit overloaded, alarm load"
         assert units(page) == ["ICU", "CCU"]
         first = page.locator(".unit").first
-        expect(first.locator(".state")).to_have_text("overloaded since 10:09")
+        expect(first.locator(".state")).to_have_text("overloaded")
         expect(first.locator(".why li")).to_have_text(
             [
-                "14.5 alarms per clinician on duty in the last 10 min, more than 4.",
+                says,
                 "Of 2 clinicians on duty: 1 overloaded.",
             ]
         )
@@ -83,7 +85,9 @@ def test_the_numbers_shown_are_those_of_the_interface(browser: Browser, site: Si
             share = round(100 * unit["nonactionable"]["12h"]["clinical"])
             of = unit["nonactionable"]["12h"]
             assert card.locator("[data-is=nonactionable]").inner_text().replace("\u00a0", " ") == (
-                f"{share} % in 12 h ({round(100 * of['classified'] / of['alarms'])} % classified)"
+                f"{share} % of clinical alarms in 12 h "
+                f"({round(100 * of['classified'] / of['alarms'])} % classified); "
+                f"{of['classes']['technical']} technical, avoidable at the source"
             )
             assert card.locator("[data-is=state]").inner_text() == unit["state"]
 
@@ -176,3 +180,35 @@ def test_one_facility_of_several_is_chosen_and_stays_in_the_address(browser: Bro
         expect(page.locator(".unit h3")).to_have_text(["NICU"])
         page.get_by_label("Facility").select_option("all")
         expect(page.locator(".unit")).to_have_count(3)
+
+
+def test_the_legend_is_that_of_the_policy_and_names_units_with_limits_of_their_own(
+    browser: Browser,
+) -> None:
+    policy = OverloadPolicy(
+        alarms_10m=Levels(overloaded=Level(12, 5)),
+        alarms_1h=Levels(),
+        protected_1h=Levels(),
+        unanswered=Levels(),
+        units={"ICU": {"beds": Levels(elevated=Level(2, 2))}},
+    )
+    hospital = Hospital(policy)
+    hospital.alarm(NINE)
+    hospital.run(NINE)
+    with (
+        Site(FakeWorker(hospital.engine), now=NINE / 1000, overload=policy) as site,
+        Screen(browser, site) as page,
+    ):
+        expect(page.locator(".states li")).to_have_text(
+            [
+                "normal: no measure has exceeded its limit for long enough",
+                "elevated: more than 8 beds (until 8 or fewer)",
+                "overloaded: more than 12 alarms in 10 min (until 5 or fewer)",
+            ]
+        )
+        expect(page.locator("#own-limits li")).to_have_text(
+            [
+                "ICU: elevated more than 2 beds (until 2 or fewer). "
+                "overloaded more than 12 alarms in 10 min (until 5 or fewer)"
+            ]
+        )
