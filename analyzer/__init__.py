@@ -33,9 +33,9 @@ from analyzer.model.facts import (
     Response,
     Topic,
 )
-from analyzer.model.overload import STATES, Change, ChangeRecord, Reason, Relief
+from analyzer.model.overload import STATES, Change, ChangeRecord, Correction, Reason, Relief
 from analyzer.model.policy import JUDGING, MEASURES, FindingsPolicy, Policy
-from analyzer.overload.reasons import in_words
+from analyzer.overload import in_words
 from analyzer.overload.status import NO_ALARMS, TREND_HOURS, TREND_MINUTES, Standing, Status, Trend
 from analyzer.pipeline.admission import OUTCOMES, TOPICS, Outcome
 from analyzer.pipeline.classes import CLASSES, SCOPES, Scope, nonactionable_ratios
@@ -81,6 +81,7 @@ __all__ = [
     "ClockOffset",
     "Columns",
     "Command",
+    "Correction",
     "Engine",
     "EpisodeRecord",
     "Evidence",

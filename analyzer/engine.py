@@ -14,7 +14,8 @@ from analyzer.model.episodes import Finished
 from analyzer.model.facts import FACT_TYPES, Fact, Topic, values_of
 from analyzer.model.overload import ChangeRecord
 from analyzer.model.policy import Policy
-from analyzer.overload.status import Status, unit_reliefs
+from analyzer.overload.shifts import ShiftsAt
+from analyzer.overload.status import Status, unit_present, unit_reliefs
 from analyzer.overload.tracker import evaluate, evaluate_before
 from analyzer.pipeline import shards as storage
 from analyzer.pipeline.admission import ACCEPTED, NOTHING_YET, OUTCOMES, TOPICS, Outcome, Outcomes
@@ -131,6 +132,7 @@ class Engine:
         if len(state.pending) or (state.times.now[:count] != before).any():
             self.version += 1
         for topic, fold in FOLDS.items():
+            state.overload.taking_in = topic
             affected = [
                 fold(state, batch)
                 for batch in state.pending.take(topic, state.times.now, self.policy.horizon)
@@ -139,6 +141,7 @@ class Engine:
                 rows = distinct(np.concatenate(affected))
                 derive(state, rows)
                 state.table.changed(rows)
+        state.overload.taking_in = None
         reclassify(state)
         records = finalise(state)
         if evict(state, evaluate_before) or state.facilities.dropped:
@@ -211,12 +214,16 @@ class Engine:
         It can be measured later, and in another thread.
         """
         evaluate(self._state)
-        return Snapshot.of(self._state, unit_reliefs(self._state))
+        state = self._state
+        return Snapshot.of(state, unit_reliefs(state), unit_present(state))
 
-    def status(self, facility: str | None = None) -> Status:
-        """What a page shows next to the burdens, as of now, of all facilities or one."""
+    def status(self, facility: str | None = None, shifts: ShiftsAt | None = None) -> Status:
+        """What a page shows next to the burdens, as of now, of all facilities or one.
+
+        `shifts` gives the shifts to compare; None: none are.
+        """
         evaluate(self._state)
-        return Status.of(self._state, facility)
+        return Status.of(self._state, facility, shifts)
 
     def measure(self) -> Burdens:
         """The burdens of all clinicians and units, as of the current time."""

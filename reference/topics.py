@@ -94,7 +94,8 @@ HEADERS = {
     "episodes": "`edition`: a fencing token; of several records about one alarm, the one with "
     "the greatest number counts, and among equal ones the last",
     "overload": "`edition`, as for `episodes`; a record with `withdrawn` retracts an earlier one "
-    "of the same subject and time",
+    "of the same subject and time; `corrected_at` in it tells when it was found or withdrawn, if "
+    "that was later than its time",
 }
 
 

@@ -21,6 +21,11 @@ class Reason(NamedTuple):
     value: float
     state: str
     limit: float
+    """The one of the next two that decides: `enter` when the state rises, else `leave`."""
+    enter: float
+    """Beyond this, `state` is entered."""
+    leave: float
+    """Here and on the quiet side of it, `state` is left."""
 
 
 class Relief(NamedTuple):
@@ -65,8 +70,27 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Correction:
+    """That a change was found, or withdrawn, later than its time.
+
+    It tells how the facts came in, so it depends on their order; no number follows from it.
+    """
+
+    at: int
+    """The facility's time when it was found (ms)."""
+    by: tuple[str, ...]
+    """The topics with facts that had come late, sorted."""
+    replaces: tuple[str, str, int] | None
+    """What was reported before in its place: states before and after, and time (ms). None: nothing
+    was.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeRecord:
     """A change to emit, or the retraction of a change that was emitted and no longer holds."""
 
     change: Change
     retracted: bool = False
+    correction: Correction | None = None
+    """None: it was found when its time came."""

@@ -1,4 +1,4 @@
-"""Reasons: the measures that raise, lower or hold an overload state, and their wording."""
+"""Reasons: the measures that raise, lower or hold an overload state."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection
 from math import isnan
 
 from analyzer.model.overload import ELEVATED, NORMAL, OVERLOADED, STATES, Reason
-from analyzer.model.policy import LESS_IS_WORSE, MEASURES, Levels
+from analyzer.model.policy import LESS_IS_WORSE, MEASURES, Level, Levels
 
 
 def reasons_for(
@@ -32,8 +32,7 @@ def reasons_for(
             level = getattr(levels[measure], STATES[state])
             if level is None or (rising and sign * value <= sign * level.enter):
                 continue
-            limit = float(level.enter if rising else level.leave)
-            found.append(Reason(measure, value, STATES[state], limit))
+            found.append(_reason(measure, value, STATES[state], level, rising))
             break
     return tuple(found)
 
@@ -53,46 +52,40 @@ def reasons_to_hold(
             level = getattr(levels[measure], STATES[candidate])
             # never true if the value is NaN
             if level is not None and sign * value > sign * level.leave:
-                found.append(Reason(measure, value, STATES[candidate], float(level.leave)))
+                found.append(_reason(measure, value, STATES[candidate], level, rising=False))
                 break
     return tuple(found)
+
+
+def to_leave(
+    levels: dict[str, Levels], values: dict[str, float], state: int, drivers: Collection[str]
+) -> tuple[Reason, ...]:
+    """What decides when a state is left, with present values: the measures `drivers`, which raised
+    it, and those that hold it.
+
+    Of several limits to leave, it is the quietest. A value is NaN where it is not known now.
+    """
+    candidates = (OVERLOADED,) if state == OVERLOADED else (ELEVATED, OVERLOADED)
+    holding = {one.measure for one in reasons_to_hold(levels, values, state)}
+    found = []
+    for measure in MEASURES:
+        sign = _sign(measure)
+        known = [
+            (STATES[candidate], level)
+            for candidate in candidates
+            if (level := getattr(levels[measure], STATES[candidate])) is not None
+        ]
+        if known and (measure in drivers or measure in holding):
+            name, level = min(known, key=lambda one: sign * one[1].leave)
+            found.append(_reason(measure, values[measure], name, level, rising=False))
+    return tuple(found)
+
+
+def _reason(measure: str, value: float, state: str, level: Level, rising: bool) -> Reason:
+    enter, leave = float(level.enter), float(level.leave)
+    return Reason(measure, value, state, enter if rising else leave, enter, leave)
 
 
 def _sign(measure: str) -> int:
     """-1 for measures of which less is worse."""
     return -1 if measure in LESS_IS_WORSE else 1
-
-
-_VALUES = {
-    "alarms_10m": "{} alarms{} in the last 10 min",
-    "alarms_1h": "{} alarms{} in the last hour",
-    "protected_1h": "{} of the last hour on duty in alarm-free stretches of 5 min or more",
-    "unanswered": "{} alarms{} sounding without a response",
-    "beds": "{} beds{}",
-}
-_LIMITS = {
-    (False, False): "at most {}",
-    (False, True): "more than {}",
-    (True, False): "at least {}",
-    (True, True): "less than {}",
-}
-"""By whether less is worse, and whether the state rises."""
-
-
-def in_words(reason: Reason, of_unit: bool, rising: bool) -> str:
-    """A reason in words, for a clinician or a unit, when the state rises or falls.
-
-    >>> in_words(Reason("alarms_10m", 14.0, "overloaded", 10.0), of_unit=False, rising=True)
-    '14 alarms in the last 10 min, more than 10'
-    >>> in_words(Reason("protected_1h", 0.5, "elevated", 0.4), of_unit=True, rising=False)
-    '50 % of the last hour on duty in alarm-free stretches of 5 min or more, at least 40 % again'
-    """
-    less = reason.measure in LESS_IS_WORSE
-    per_clinician = " per clinician on duty" if of_unit else ""
-    value = _VALUES[reason.measure].format(_number(reason.value, less), per_clinician)
-    limit = _LIMITS[less, rising].format(_number(reason.limit, less))
-    return f"{value}, {limit}{'' if rising else ' again'}"
-
-
-def _number(value: float, is_share: bool) -> str:
-    return f"{100 * value:.3g} %" if is_share else f"{value:.3g}"

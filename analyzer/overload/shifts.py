@@ -1,48 +1,53 @@
-"""Shifts: the last two shifts of a unit, compared only over hours of which all alarms are known."""
+"""Shifts: the present shift of a unit so far beside the same part of the shift before, over hours
+of which all alarms are known.
+
+When shifts begin is an argument: it depends on the hospital's calendar.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from analyzer.model.policy import HOUR
-from analyzer.overload.status import TREND_HOURS, Trend
 
-SHIFT_HOURS = 12
-
-
-class Shift(NamedTuple):
-    """How many hours of a shift are known as a whole, and their alarms."""
-
-    hours: int
-    alarms: int
+LEAST_COMPARED = HOUR
+"""Shorter parts of shifts are not compared: they hold too few alarms (our own)."""
 
 
-class History(NamedTuple):
-    """The alarms of a unit by hour and by shift, oldest first."""
+class Span(NamedTuple):
+    """A stretch of time [begin, end), in ms."""
 
-    hours: list[int | None]
-    """None: nothing of the hour is known."""
-    before: Shift
-    last: Shift
+    begin: int
+    end: int
 
 
-def history(trend: Trend, now: int, known_since: int | None) -> History:
-    """The history until `now` (ms). All alarms since `known_since` (ms) are known; None: none."""
-    begins = [now - (TREND_HOURS - hour) * HOUR for hour in range(TREND_HOURS)]
+class Parts(NamedTuple):
+    """Two parts of shifts, equally long; both empty where there is nothing to compare yet."""
 
-    def shift(first: int) -> Shift:
-        whole = [
-            hour
-            for hour in range(first, first + SHIFT_HOURS)
-            if known_since is not None and known_since <= begins[hour]
-        ]
-        return Shift(len(whole), sum(trend.hours[hour] for hour in whole))
+    before: Span
+    last: Span
 
-    return History(
-        [
-            count if known_since is not None and known_since < begin + HOUR else None
-            for count, begin in zip(trend.hours, begins, strict=True)
-        ],
-        shift(0),
-        shift(SHIFT_HOURS),
-    )
+    @property
+    def hours(self) -> float:
+        return (self.last.end - self.last.begin) / HOUR
+
+
+ShiftsAt = Callable[[str, int], tuple[Span, Span]]
+"""The shift before and the present one, by facility and time (ms)."""
+
+
+def parts_of(before: Span, present: Span, now: int, known_since: int) -> Parts:
+    """What is compared at `now` (ms). All alarms since `known_since` (ms) are known.
+
+    It is the present shift so far and the same part of the shift before. Both begin later by as
+    much as is unknown of the shift before.
+
+    >>> parts_of(Span(0, 12 * HOUR), Span(12 * HOUR, 24 * HOUR), 15 * HOUR, HOUR).hours
+    2.0
+    """
+    elapsed = min(now - present.begin, before.end - before.begin)
+    offset = max(known_since - before.begin, 0)
+    if elapsed - offset < LEAST_COMPARED:
+        offset = elapsed
+    return Parts(*(Span(one.begin + offset, one.begin + elapsed) for one in (before, present)))

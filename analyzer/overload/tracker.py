@@ -55,6 +55,7 @@ def evaluate(state: State) -> None:
         due = begin <= now
         log.dirty_from[:count][~due] = AFTER_ALL
         if not due.any():
+            log.shown(count)
             return
         _evaluate_ticks(state, due, begin, last)
         state.head_changed = True
@@ -152,7 +153,13 @@ def _evaluate_ticks(state: State, facilities: Flags, begin: Numbers, last: Numbe
             tick = int(ticks.first[facility]) + one.tick
             new.append(LoggedTransition(tick, one.after, explainer.change(one, drivers)))
     for facility in np.flatnonzero(facilities).tolist():
-        log.replace(facility, int(begin[facility]), int(last[facility]), found.get(facility, {}))
+        log.replace(
+            facility,
+            int(begin[facility]),
+            int(last[facility]),
+            found.get(facility, {}),
+            int(state.times.now[facility]),
+        )
 
 
 class _StatesThen:

@@ -5,6 +5,9 @@ evaluates them again and replaces their transitions here. A transition that was 
 longer holds is retracted.
 
 A tick is a whole multiple of `OverloadPolicy.every` since the epoch, and is known by its number.
+
+A change that is found, or withdrawn, more than `CORRECTED_AFTER` after its tick was shown is a
+correction: somebody may have read the state as it was before.
 """
 
 from __future__ import annotations
@@ -17,13 +20,16 @@ import numpy as np
 
 from analyzer.arrays import Codes, Flags, Integers, Numbers
 from analyzer.columns.growing import Growing
-from analyzer.model.overload import NORMAL, Change, ChangeRecord, Reason, Relief
-from analyzer.model.policy import OverloadPolicy
+from analyzer.model.facts import Topic
+from analyzer.model.overload import NORMAL, Change, ChangeRecord, Correction, Reason, Relief
+from analyzer.model.policy import MINUTE, OverloadPolicy
 
 BEFORE_ALL = -(1 << 40)
 """A tick before all others."""
 AFTER_ALL = 1 << 40
 """A tick after all others."""
+CORRECTED_AFTER = 2 * MINUTE
+"""What changes sooner is no correction: records take some seconds to arrive (our own)."""
 
 Subject = tuple[bool, int]
 """Whether it is a unit, and its number (in `Statics.units` or `Teams.clinicians`)."""
@@ -37,15 +43,22 @@ class LoggedTransition:
     state: int
     change: Change
     emitted: bool = False
+    correction: Correction | None = None
 
     def dump(self) -> list[Any]:
         """The transition in plain values; `load` reads them."""
         change = [getattr(self.change, field) for field in Change.__slots__]
-        return [self.state, self.emitted, *change]
+        one = self.correction
+        correction = None if one is None else [one.at, list(one.by), one.replaces]
+        return [self.state, self.emitted, *change, correction]
 
     @classmethod
-    def load(cls, content: list[Any], every: int) -> LoggedTransition:
-        state, emitted, facility, unit, clinician, at, before, after, why, types, relief = content
+    def load(cls, content: list[Any], policy: OverloadPolicy) -> LoggedTransition:
+        """Earlier versions stored no correction, and of each reason one limit only."""
+        state, emitted, facility, unit, clinician, at, before, after, why, types, relief = content[
+            :11
+        ]
+        correction = content[11] if len(content) > 11 else None
         if relief is not None:
             bed, giver, giver_alarms, taker, taker_alarms, taker_beds = relief
             relief = Relief(bed, giver, tuple(giver_alarms), taker, tuple(taker_alarms), taker_beds)
@@ -56,11 +69,23 @@ class LoggedTransition:
             at=at,
             before=before,
             after=after,
-            reasons=tuple(Reason(*one) for one in why),
+            reasons=tuple(_reason(one, policy, facility, unit) for one in why),
             top_types=tuple((tuple(type_), count) for type_, count in types),
             relief=relief,
         )
-        return cls(-(-at // every), state, change, emitted)
+        if correction is not None:
+            found, by, replaces = correction
+            correction = Correction(found, tuple(by), None if replaces is None else (*replaces,))
+        return cls(-(-at // policy.every), state, change, emitted, correction)
+
+
+def _reason(content: list[Any], policy: OverloadPolicy, facility: str, unit: str) -> Reason:
+    if len(content) == len(Reason._fields):
+        return Reason(*content)
+    measure, value, state, limit = content
+    level = getattr(policy.levels(facility, unit)[measure], state)
+    enter, leave = (limit, limit) if level is None else (float(level.enter), float(level.leave))
+    return Reason(measure, value, state, limit, enter, leave)
 
 
 Transitions = dict[Subject, list[LoggedTransition]]
@@ -76,20 +101,30 @@ class OverloadLog(Growing):
     """The last tick that was evaluated."""
     dirty_from: Numbers
     """The earliest tick at which new facts may change a load."""
+    shown_to: Numbers
+    """The last tick whose states anybody can have read."""
 
     def __init__(self, policy: OverloadPolicy) -> None:
         super().__init__(
             first_alarm=(np.int64, AFTER_ALL),
             evaluated_to=(np.int64, BEFORE_ALL),
             dirty_from=(np.int64, AFTER_ALL),
+            shown_to=(np.int64, BEFORE_ALL),
         )
+        self._policy = policy
         self._every = policy.every
+        self._corrected_after = -(-CORRECTED_AFTER // policy.every)
+        """In ticks."""
         self.transitions: dict[int, Transitions] = {}
         """By facility. Subjects that have always been normal are left out."""
         self._may_be_pending: set[int] = set()
         """Facilities that may have transitions not emitted yet."""
-        self._retracted: list[Change] = []
-        """Changes that were emitted and no longer hold; their retractions are pending."""
+        self._retracted: list[ChangeRecord] = []
+        """The pending retractions of changes that were emitted and no longer hold."""
+        self.taking_in: Topic | None = None
+        """The topic whose facts are being taken in."""
+        self._late: dict[int, set[Topic]] = {}
+        """By facility: the topics with facts about ticks shown long before."""
         self.dirty: set[int] = set()
         """Facilities whose transitions differ from the stored ones."""
 
@@ -97,7 +132,22 @@ class OverloadLog(Growing):
 
     def mark_dirty(self, facilities: Integers, times: Numbers) -> None:
         """Have the ticks of each facility evaluated again from its time (ms) on."""
-        np.minimum.at(self.dirty_from, facilities, -(-times // self._every))
+        ticks = -(-times // self._every)
+        np.minimum.at(self.dirty_from, facilities, ticks)
+        if self.taking_in is not None:
+            late = self._is_correction(facilities, ticks)
+            if late.any():
+                for facility in np.unique(facilities[late]).tolist():
+                    self._late.setdefault(facility, set()).add(self.taking_in)
+
+    def _is_correction(self, facilities: Integers, ticks: Numbers) -> Flags:
+        shown: Flags = ticks + self._corrected_after <= self.shown_to[facilities]
+        return shown
+
+    def shown(self, count: int) -> None:
+        """All ticks evaluated of the first `count` facilities can be read from now on."""
+        np.maximum(self.shown_to[:count], self.evaluated_to[:count], out=self.shown_to[:count])
+        self._late.clear()
 
     def alarms_start(self, facilities: Integers, starts: Numbers) -> None:
         """Alarms of these facilities start at these times (ms)."""
@@ -119,11 +169,11 @@ class OverloadLog(Growing):
         tick = now // self._every
         if self.evaluated_to[facility] <= tick:
             return
-        self.evaluated_to[facility] = tick
+        self.evaluated_to[facility] = self.shown_to[facility] = tick
         for subject, known in list(self.transitions.get(facility, {}).items()):
             later = [one for one in known if one.tick > tick]
             if later:
-                self._retracted += [one.change for one in later if one.emitted]
+                self._retracted += [ChangeRecord(one.change, True) for one in later if one.emitted]
                 self._put(facility, subject, known[: len(known) - len(later)])
 
     def drop(self, facility: int) -> None:
@@ -132,7 +182,7 @@ class OverloadLog(Growing):
             self.dirty.add(facility)
         self._may_be_pending.discard(facility)
         self.first_alarm[facility], self.evaluated_to[facility] = AFTER_ALL, BEFORE_ALL
-        self.dirty_from[facility] = AFTER_ALL
+        self.dirty_from[facility], self.shown_to[facility] = AFTER_ALL, BEFORE_ALL
 
     def evict(self, horizon: Numbers) -> None:
         """Drop emitted transitions before the horizon (ms, by facility), except those that explain
@@ -165,6 +215,16 @@ class OverloadLog(Growing):
                 if known[-1].state != NORMAL:
                     yield subject, known[-1].change.at, since_rise(known)[0].change
 
+    def corrections(self) -> dict[Subject, Correction]:
+        """The latest correction of the state of each subject that is not normal, if any."""
+        found = {}
+        for of_facility in self.transitions.values():
+            for subject, known in of_facility.items():
+                own = [one.correction for one in since_rise(known) if one.correction is not None]
+                if own:
+                    found[subject] = max(own, key=lambda one: one.at)
+        return found
+
     def unit_reasons(self) -> dict[int, tuple[Reason, ...]]:
         """Why the state of each unit that is not normal last rose, by number."""
         return {number: rise.reasons for (is_unit, number), _, rise in self.standing() if is_unit}
@@ -192,10 +252,10 @@ class OverloadLog(Growing):
         pending = [one for one in self._candidates() if not one.emitted]
         for one in pending:
             one.emitted = True
-        retractions = [ChangeRecord(change, retracted=True) for change in self._retracted]
-        self._retracted.clear()
+        retractions, self._retracted = self._retracted, []
         self._may_be_pending.clear()
-        return retractions + sorted((ChangeRecord(one.change) for one in pending), key=_order)
+        changes = (ChangeRecord(one.change, correction=one.correction) for one in pending)
+        return retractions + sorted(changes, key=_order)
 
     # -- evaluation
 
@@ -234,28 +294,42 @@ class OverloadLog(Growing):
                 found[subject] = next(earlier, NORMAL)
         return found
 
-    def replace(self, facility: int, begin: int, last: int, found: Transitions) -> None:
-        """Replace the transitions of a facility from tick `begin` to `last`.
+    def replace(self, facility: int, begin: int, last: int, found: Transitions, now: int) -> None:
+        """Replace the transitions of a facility, whose time is `now` (ms), from tick `begin` to
+        `last`.
 
         A new transition counts as emitted if its change is that of an emitted one. Emitted changes
         that have no successor for the same subject and time are retracted.
         """
         known = self.transitions.get(facility, {})
         concerned = [subject for subject, own in known.items() if own[-1].tick >= begin]
+        corrected_to = int(self.shown_to[facility]) - self._corrected_after
+        by = tuple(sorted(self._late.get(facility, ())))
         for subject in dict.fromkeys([*concerned, *found]):
             before, new = known.get(subject, []), found.get(subject, [])
             old = [one for one in before if begin <= one.tick <= last]
             if not old and not new:
                 continue
-            emitted = [one.change for one in old if one.emitted]
+            emitted = [one for one in old if one.emitted]
             for one in new:
-                if one.change in emitted:
-                    emitted.remove(one.change)
+                same = next((other for other in old if _tells_the_same(one, other)), None)
+                if same is not None:
+                    one.correction = same.correction
+                elif one.tick <= corrected_to:
+                    one.correction = Correction(now, by, _replaced(one.change, emitted))
+            for one in new:
+                same = next((other for other in emitted if other.change == one.change), None)
+                if same is not None:
+                    emitted.remove(same)
                     one.emitted = True
             self._retracted += [
-                change
-                for change in emitted
-                if not any(_supersedes(one.change, change) for one in new)
+                ChangeRecord(
+                    gone.change,
+                    retracted=True,
+                    correction=Correction(now, by, None) if gone.tick <= corrected_to else None,
+                )
+                for gone in emitted
+                if not any(_supersedes(one.change, gone.change) for one in new)
             ]
             if not all(one.emitted for one in new):
                 self._may_be_pending.add(facility)
@@ -307,11 +381,12 @@ class OverloadLog(Growing):
         self.reserve(count)
         self.first_alarm[:count] = -(-np.array(first_alarm, dtype=np.int64) // self._every)
         self.evaluated_to[:count] = np.array(evaluated_to, dtype=np.int64) // self._every
+        self.shown_to[:count] = self.evaluated_to[:count]
 
     def load_subject(self, facility: int, subject: Subject, content: list[Any]) -> None:
         """Restore the dumped transitions of a subject."""
         self.transitions.setdefault(facility, {})[subject] = [
-            LoggedTransition.load(one, self._every) for one in content
+            LoggedTransition.load(one, self._policy) for one in content
         ]
         self.dirty.add(facility)
         self._may_be_pending.add(facility)
@@ -333,3 +408,17 @@ def _order(one: ChangeRecord) -> tuple[int, str, str, str]:
 def _supersedes(new: Change, old: Change) -> bool:
     """Whether consumers keep only the new one: both have the same subject and time."""
     return (new.at, new.clinician, new.unit) == (old.at, old.clinician, old.unit)
+
+
+def _tells_the_same(one: LoggedTransition, other: LoggedTransition) -> bool:
+    """Whether both have the same states and reasons at the same time."""
+    a, b = one.change, other.change
+    return (a.at, a.before, a.after, a.reasons) == (b.at, b.before, b.after, b.reasons)
+
+
+def _replaced(change: Change, emitted: list[LoggedTransition]) -> tuple[str, str, int] | None:
+    """What was emitted in the place of a change: of the same time, or else to the same state."""
+    changes = [one.change for one in emitted]
+    found = [one for one in changes if one.at == change.at]
+    found += [one for one in changes if one.after == change.after]
+    return (found[0].before, found[0].after, found[0].at) if found else None

@@ -105,6 +105,18 @@ class UnitBurdens:
     """(U, `MEASURES`, 2): the figures and limits by which the state last rose; NaN for measures
     that were no reason, and in the normal state.
     """
+    overload_since: Floats
+    """(U,): since when (ms) the state holds; NaN if it is normal."""
+    overload_present: Floats
+    """(U, `MEASURES`): the present values, per clinician on duty, of the measures that raised the
+    state or hold it; NaN for all others.
+    """
+    policy_limits: Floats
+    """(U, `MEASURES`, states above normal, (enter, leave)): the limits in force; NaN where there is
+    none.
+    """
+    cool_down: Floats
+    """(U,): how long (ms) no measure may be beyond a limit to leave before a state is left."""
     beds_limit: Floats
     """(U,): beds per clinician beyond which the policy sets `elevated`; NaN where it has no such
     limit.

@@ -19,8 +19,9 @@ from analyzer.columns.segments import Axis
 from analyzer.columns.statics import AlarmType
 from analyzer.model.episodes import PRIORITIES
 from analyzer.model.facts import Assignment
-from analyzer.model.overload import NORMAL, Reason, Relief
+from analyzer.model.overload import NORMAL, STATES, Reason, Relief
 from analyzer.model.policy import EXPOSURE, HOUR, MEASURES, STALE, STANDING, Policy
+from analyzer.model.policy import Levels as StateLevels
 from analyzer.pipeline.classes import CLASSES, NON_ACTIONABLE
 from analyzer.pipeline.response_times import ResponseTimes
 from analyzer.pipeline.roster import Team, pairs
@@ -82,6 +83,10 @@ class Snapshot:
     """The overload states of units that are not normal."""
     unit_reasons: dict[int, tuple[Reason, ...]]
     """Why the states of these units last rose."""
+    unit_since: dict[int, int]
+    """Since when (ms) these states hold."""
+    unit_present: Mapping[int, tuple[Reason, ...]]
+    """What decides when these states are left, with present values."""
     reliefs: Mapping[tuple[int, str], Relief | None]
     """By (facility, unit), for units in need of it: see `Status.reliefs`."""
     start: Numbers
@@ -101,8 +106,13 @@ class Snapshot:
     """When the alarm stops waiting: at its end or its first response, whichever is earlier."""
 
     @classmethod
-    def of(cls, state: State, reliefs: Mapping[tuple[int, str], Relief | None]) -> Snapshot:
-        """A snapshot of the state; takes a few milliseconds."""
+    def of(
+        cls,
+        state: State,
+        reliefs: Mapping[tuple[int, str], Relief | None],
+        present: Mapping[int, tuple[Reason, ...]],
+    ) -> Snapshot:
+        """A snapshot of the state; takes a few milliseconds. `present`: as `unit_present`."""
         table, statics, policy = state.table, state.statics, state.policy
         now = state.times.now[: len(state.facilities.by_number)].copy()
         rows = table.alarms()
@@ -126,6 +136,12 @@ class Snapshot:
             clinician_states=state.overload.states(of_units=False),
             unit_states=state.overload.states(of_units=True),
             unit_reasons=state.overload.unit_reasons(),
+            unit_since={
+                number: since
+                for (is_unit, number), since, _ in state.overload.standing()
+                if is_unit
+            },
+            unit_present=present,
             reliefs=reliefs,
             start=start,
             end=end,
@@ -299,7 +315,11 @@ class Snapshot:
             load_spread=self._spread(clinicians, load, groups)[shown],
             overload=integers(self.unit_states.get(number, NORMAL) for number in shown),
             overload_reasons=self._reasons(shown),
-            beds_limit=np.array([self._beds_limit(*known.by_number[number]) for number in shown]),
+            overload_since=np.array([self.unit_since.get(number, np.nan) for number in shown]),
+            overload_present=self._present(shown),
+            policy_limits=(limits := self._limits([known.by_number[number] for number in shown])),
+            cool_down=np.full(len(shown), float(self.policy.overload.cool_down)),
+            beds_limit=limits[:, MEASURES.index("beds"), 0, 0],
             relief=self._relief([known.by_number[number] for number in shown]),
         )
 
@@ -322,9 +342,24 @@ class Snapshot:
                     found[row, 1:] = move.spared, move.taker_alarms[1]
         return found
 
-    def _beds_limit(self, facility: int, unit: str) -> float:
-        level = self.policy.overload.levels(self.facilities[facility], unit)["beds"].elevated
-        return np.nan if level is None else level.enter
+    def _present(self, units: list[int]) -> Floats:
+        """(units, `MEASURES`): as `UnitBurdens.overload_present`."""
+        found = np.full((len(units), len(MEASURES)), np.nan)
+        for row, number in enumerate(units):
+            for reason in self.unit_present.get(number, ()):
+                found[row, MEASURES.index(reason.measure)] = reason.value
+        return found
+
+    def _limits(self, units: list[tuple[int, str]]) -> Floats:
+        """(units, `MEASURES`, states, edges): as `UnitBurdens.policy_limits`."""
+        policy = self.policy.overload
+        found = np.full((len(units), len(MEASURES), len(STATES) - 1, 2), np.nan)
+        if not policy.units:  # as in most hospitals: all units have the same limits
+            found[:] = _limits_of(policy.levels("", ""))
+            return found
+        for row, (facility, unit) in enumerate(units):
+            found[row] = _limits_of(policy.levels(self.facilities[facility], unit))
+        return found
 
     def _counted(self, chosen: Flags, groups: int) -> Numbers:
         """(groups, windows): how many of the chosen alarms each unit has in each window."""
@@ -354,6 +389,17 @@ class Snapshot:
             )
             for unit, rank, cumulative, total in self.response_times.histograms()
         )
+
+
+def _limits_of(levels: Mapping[str, StateLevels]) -> list[list[list[float]]]:
+    """By measure, state above normal, and edge; NaN where there is none."""
+    return [
+        [
+            [np.nan, np.nan] if level is None else [level.enter, level.leave]
+            for level in (getattr(levels[measure], state) for state in STATES[1:])
+        ]
+        for measure in MEASURES
+    ]
 
 
 def _sums(values: dict[int, list[float]], numbers: Iterable[int]) -> Floats:

@@ -36,7 +36,7 @@ from streams.demo.chain import ChainError
 from streams.demo.hospital import hospital, present_hospital
 from streams.demo.pager import Pager
 from streams.demo.screen import save_picture, screen
-from streams.demo.snapshot import Snapshot, read
+from streams.demo.snapshot import Snapshot, read, said
 from streams.demo.table import Status
 from streams.demo.worker import Worker, WorkerError
 from streams.dev import processes
@@ -343,9 +343,14 @@ class Demo:
         """The numbers of the facility; None if the worker does not answer."""
         try:
             async with session.get(self._worker.metrics) as response:
-                return read(await response.text(), self._facility)
+                exposition = await response.text()
+            async with session.get(
+                f"{self._worker.page}api/v1/units", params={"facility": self._facility}
+            ) as response:
+                says = said(await response.json(), self._facility)
         except (aiohttp.ClientError, TimeoutError):
             return None
+        return read(exposition, self._facility, says)
 
     def _say(self, line: str) -> None:
         self._console.print(line)

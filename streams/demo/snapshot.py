@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from analyzer import MEASURES, STATES, Reason
 from streams.metrics.definitions import PREFIX
 
 
@@ -28,8 +30,8 @@ class UnitRow:
     unassigned_1h: int
     state: int
     """Index into `STATES`."""
-    reasons: tuple[Reason, ...] = ()
-    """What raised the state, with the values of that time."""
+    says: str = ""
+    """The state in the worker's words; empty if it did not answer."""
 
     @property
     def rate(self) -> float | None:
@@ -70,8 +72,13 @@ class Snapshot:
     """Clinicians with a bed, sorted by unit and pseudonym, never by load."""
 
 
-def read(exposition: str, facility: str) -> Snapshot:
-    """The rows of `facility` in a worker's exposition (Prometheus' text format)."""
+def read(
+    exposition: str, facility: str, says: Mapping[str, str] = MappingProxyType({})
+) -> Snapshot:
+    """The rows of `facility` in a worker's exposition (Prometheus' text format).
+
+    `says`: by unit, its state in words (see `said`).
+    """
     found = _Found(exposition, facility)
     units = [
         UnitRow(
@@ -85,7 +92,7 @@ def read(exposition: str, facility: str) -> Snapshot:
             int(found["unit_open_alarms", unit]),
             int(found["unit_unassigned_alarms", unit, "", "1h"]),
             int(found["unit_overload_state", unit]),
-            found.reasons(unit),
+            says.get(unit, ""),
         )
         for unit, _ in found.holders("unit_open_alarms")
     ]
@@ -114,6 +121,15 @@ def read(exposition: str, facility: str) -> Snapshot:
     )
 
 
+def said(answer: Any, facility: str) -> dict[str, str]:
+    """The states of the units of `facility` in words, from a worker's /api/v1/units."""
+    return {
+        unit["unit"]: unit["says"]
+        for unit in answer.get("units", ())
+        if unit["facility"] == facility
+    }
+
+
 class _Found:
     """Samples by name, unit, clinician and window, summed over all other labels; 0 if missing."""
 
@@ -128,8 +144,7 @@ class _Found:
                 ):
                     key = _padded(
                         name.removeprefix(PREFIX),
-                        *(labels.get(label, "") for label in ("unit", "clinician")),
-                        labels.get("window", labels.get("measure", "")),
+                        *(labels.get(label, "") for label in ("unit", "clinician", "window")),
                     )
                     self._values[key] = self._values.get(key, 0.0) + value
 
@@ -138,16 +153,6 @@ class _Found:
 
     def get(self, key: tuple[str, ...]) -> float | None:
         return self._values.get(_padded(*key))
-
-    def reasons(self, unit: str) -> tuple[Reason, ...]:
-        """Why a unit is not normal; nothing if it is."""
-        state = STATES[int(self["unit_overload_state", unit])]
-        return tuple(
-            Reason(measure, value, state, limit)
-            for measure in MEASURES
-            if (value := self.get(("unit_overload_reason", unit, "", measure))) is not None
-            and (limit := self.get(("unit_overload_limit", unit, "", measure))) is not None
-        )
 
     def holders(self, name: str) -> list[tuple[str, str]]:
         """Unit and clinician of every sample of a metric without windows."""

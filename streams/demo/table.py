@@ -11,15 +11,15 @@ the limit of protected time is our own.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from analyzer import STATES, in_words
+from analyzer import STATES
 from streams.demo.snapshot import ClinicianRow, Snapshot, UnitRow
+from streams.formats.calendars import Calendar
 
 TOO_FEW = "too few"
 NOBODY = "nobody on duty"
@@ -47,6 +47,8 @@ class Status:
     throughput: float
     address: str
     trouble: str = ""
+    calendar: Calendar = field(default_factory=Calendar)
+    """What time the facility's clocks show; those of the simulated hospital are UTC."""
 
 
 def render(
@@ -95,7 +97,7 @@ def _head(snapshot: Snapshot, status: Status, width: int) -> list[Text]:
     title = [
         Text("Alarm fatigue", "bold"),
         Text(f"simulated hospital {status.facility}"),
-        Text(_clock(snapshot), "bold"),
+        Text(_clock(snapshot, status), "bold"),
         Text(speed),
     ]
     if status.trouble:
@@ -110,13 +112,11 @@ def _head(snapshot: Snapshot, status: Status, width: int) -> list[Text]:
     return [*_flow(title, width, "   "), *_flow([Text(one) for one in second], width, "   ")]
 
 
-def _clock(snapshot: Snapshot) -> str:
+def _clock(snapshot: Snapshot, status: Status) -> str:
     """The time in the simulated hospital."""
-    return (
-        ""
-        if snapshot.watermark is None
-        else datetime.fromtimestamp(snapshot.watermark, UTC).strftime("%a %d %b %H:%M")
-    )
+    if snapshot.watermark is None:
+        return ""
+    return f"{status.calendar.local(int(snapshot.watermark * 1000)):%a %d %b %H:%M}"
 
 
 def _caption(width: int) -> list[Text]:
@@ -130,8 +130,9 @@ def _caption(width: int) -> list[Text]:
         Text("(limits: ISA-18.2, EEMUA 191, our own)", "dim"),
     ]
     words = (
-        "Non-actionable: of clinical alarms, 12 h (units), 2 h (clinicians). Protected: of 1 h "
-        "on duty, 5 min or more without a new alarm."
+        "Non-actionable: of clinical alarms, 12 h (units), 2 h (clinicians); technical alarms "
+        "are avoidable at the source. Protected: of 1 h on duty, 5 min or more without a new "
+        "alarm."
     )
     rest = _flow([Text(word) for word in words.split()], width, " ")
     for line in rest:
@@ -154,8 +155,7 @@ def _needs(rows: Sequence[UnitRow], status: Status, width: int) -> list[Text]:
 
 
 def _why(row: UnitRow) -> str:
-    reasons = "; ".join(in_words(one, of_unit=True, rising=True) for one in row.reasons)
-    return f"{STATES[row.state]}{reasons and f', because it had {reasons}'}"
+    return row.says if row.state and row.says else STATES[row.state]
 
 
 def _flow(pieces: Sequence[Text], width: int, between: str = "  ") -> list[Text]:
@@ -258,7 +258,7 @@ def _share(share: float | None, unknown: str = TOO_FEW) -> Text:
 def plain(snapshot: Snapshot, status: Status) -> Iterator[str]:
     """The units as lines for a file or a pipe."""
     yield (
-        f"{_clock(snapshot)}: {status.throughput:,.0f} records/s, {snapshot.lag:,} "
+        f"{_clock(snapshot, status)}: {status.throughput:,.0f} records/s, {snapshot.lag:,} "
         f"waiting{status.trouble and f', {status.trouble}'}"
     )
     for row in snapshot.units:

@@ -94,3 +94,7 @@ class Calendars:
 
     def of(self, facility: str) -> Calendar:
         return self.facilities.get(facility, self.default)
+
+
+UTC_CALENDARS = Calendars()
+"""All facilities in UTC, with `DAY_AND_NIGHT`."""

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from analyzer import STATES, ChangeRecord, EpisodeRecord, Finished, in_words
+from analyzer import STATES, ChangeRecord, Correction, EpisodeRecord, Finished, in_words
+from analyzer.model import alarm_name
 from streams.formats.advice import advice
 
 _encode = msgspec.json.Encoder().encode
@@ -40,10 +41,11 @@ def encode_change(one: ChangeRecord, pseudonym: Callable[[str], str]) -> bytes:
     """The JSON object of a change in the topic `overload`: times in ms since 1970, clinicians as
     pseudonyms, beds by name.
 
-    The first field is the `id`, as for episodes. Of several records with the same `facility`,
-    `unit`, `clinician` and `at`, the last one counts. If it is `withdrawn`, the change is
-    retracted. Reasons and relief are given as numbers and as text; `relief_text` also says where
-    nobody can take a bed, and is null where the state falls.
+    The first field is the `id`, as for episodes; it leaves out the correction, which tells how the
+    facts came in. Of several records with the same `facility`, `unit`, `clinician` and `at`, the
+    last one counts. If it is `withdrawn`, the change is retracted. Reasons and relief are given as
+    numbers and as text; `relief_text` also says where nobody can take a bed, and is null where the
+    state falls.
     """
     change = one.change
     of_unit, rising = (
@@ -65,13 +67,21 @@ def encode_change(one: ChangeRecord, pseudonym: Callable[[str], str]) -> bytes:
                 "value": why.value,
                 "limit": why.limit,
                 "state": why.state,
+                "enter": why.enter,
+                "leave": why.leave,
                 "text": in_words(why, of_unit, rising),
             }
             for why in change.reasons
         ],
         "top_types": [
-            {"device_type": type_[0], "source": type_[1], "code": type_[2], "alarms": count}
-            for type_, count in change.top_types
+            {
+                "device_type": device_type,
+                "source": source,
+                "code": code,
+                "name": alarm_name(source, code),
+                "alarms": count,
+            }
+            for (device_type, source, code), count in change.top_types
         ],
         "relief": None,
         "relief_text": advice(change.relief, pseudonym, with_bed=True) if rising else None,
@@ -93,7 +103,22 @@ def encode_change(one: ChangeRecord, pseudonym: Callable[[str], str]) -> bytes:
             },
             "text": advice(change.relief, pseudonym, with_bed=True),
         }
-    return _with_ids([_encode(fields)])[0]
+    [record] = _with_ids([_encode(fields)])
+    return record[:-1] + b"," + _encode(_corrected(one.correction))[1:]
+
+
+def _corrected(correction: Correction | None) -> dict[str, Any]:
+    """The fields that say whether a change was found, or withdrawn, later than its time."""
+    if correction is None:
+        return {"corrected_at": None, "corrected_by": [], "corrects": None}
+    replaced = correction.replaces
+    return {
+        "corrected_at": correction.at,
+        "corrected_by": correction.by,
+        "corrects": None
+        if replaced is None
+        else {"from": replaced[0], "to": replaced[1], "at": replaced[2]},
+    }
 
 
 def _with_ids(bodies: list[bytes]) -> list[bytes]:

@@ -16,6 +16,7 @@ from msgspec import convert
 from msgspec.structs import replace
 
 from analyzer import Policy, Status
+from streams.formats.calendars import UTC_CALENDARS, Calendars
 from streams.health.summary import currency, facility_document
 from streams.http.answers import Answer, NotHere, QueryError
 from streams.http.documents.board import (
@@ -31,6 +32,7 @@ from streams.http.documents.board import (
 from streams.http.documents.taken import Taken
 from streams.http.documents.unit import UnitHistory
 from streams.http.standings import Key, Names, clinician_of, states_of, units_of
+from streams.http.vocabulary import rules_of
 from streams.metrics.exporter import Exporter, Measured, Source, in_turns
 from streams.metrics.freshness import Freshness
 from streams.paging.desk import Desk
@@ -109,6 +111,7 @@ class Board:
         clock: Callable[[], float] = time.monotonic,
         desk: Desk | None = None,
         grafana: str | None = None,
+        calendars: Calendars = UTC_CALENDARS,
     ) -> None:
         self._source = source
         self._desk = desk
@@ -116,6 +119,7 @@ class Board:
         self._exporter = exporter
         self._policy = policy
         self._names = names
+        self._calendars = calendars
         self._behind = behind
         self._event = event
         if reuse is None:
@@ -178,9 +182,11 @@ class Board:
         if key not in view.people and not any(key == of for of, _ in view.units):
             raise NotHere(NO_SUCH_UNIT)
         if key not in view.answers:
-            people = view.people.get(key, [])
+            people, calendar = view.people.get(key, []), self._calendars.of(key[0])
             shown = [
-                clinician_of(view.of.burdens, row, name, view.status, self._policy, self._names)
+                clinician_of(
+                    view.of.burdens, row, name, view.status, self._policy, self._names, calendar
+                )
                 for row, name in people[:MOST_CLINICIANS]
             ]
             found = Clinicians(
@@ -201,7 +207,9 @@ class Board:
         measured = await self._exporter.measured(status=True)
         head = self._head(at, moment)  # asks the worker, so it runs in the event loop
         view = await in_turns(
-            self._thread.submit(_view, measured, at, head, self._policy, self._names)
+            self._thread.submit(
+                _view, measured, at, head, self._policy, self._names, self._calendars
+            )
         )
         if self._desk is not None:
             _add_takings(view, self._desk)
@@ -235,12 +243,16 @@ class Board:
                 warnings=[Warned(facility=one.facility, says=one.says) for one in health.warned()],
                 facilities=[
                     convert(
-                        facility_document(name, watermarks[name], quiet[name], health),
+                        {
+                            "time_zone": str(self._calendars.of(name).zone),
+                            **facility_document(name, watermarks[name], quiet[name], health),
+                        },
                         FacilityCurrency,
                     )
                     for name in sorted(quiet)
                 ],
             ),
+            rules=rules_of(self._policy),
             units=[],
             left_out=0,
         )
@@ -275,7 +287,9 @@ def unit_board(grafana: str, facility: str, unit: str) -> str:
     return f"{grafana.rstrip('/')}/d/alarm-fatigue-unit?{query}"
 
 
-def _view(of: Measured, at: int, head: Units, policy: Policy, names: Names) -> View:
+def _view(
+    of: Measured, at: int, head: Units, policy: Policy, names: Names, calendars: Calendars
+) -> View:
     assert of.status is not None
     people: dict[Key, list[tuple[int, str]]] = {}
     every = of.burdens.clinicians
@@ -288,7 +302,7 @@ def _view(of: Measured, at: int, head: Units, policy: Policy, names: Names) -> V
         of.status,
         at,
         head,
-        units_of(of.burdens, of.status, policy, names, failed),
+        units_of(of.burdens, of.status, policy, names, failed, calendars),
         people,
         failed,
     )

@@ -17,29 +17,28 @@ from analyzer import (
     Policy,
     Standing,
     Status,
-    in_words,
     nonactionable_ratios,
 )
 from analyzer import Relief as Move
-from analyzer.overload import UnitNeed, clinician_order, history, phases
+from analyzer.overload import UnitNeed, clinician_order, known_hours, phases
 from streams.formats.advice import advice
+from streams.formats.calendars import Calendar, Calendars
 from streams.http.documents.board import (
     MOST_STRAINED,
     AlarmCounts,
     BandCounts,
     Clinician,
     Nonactionable,
-    Shift,
-    Shifts,
     Staffing,
     StateCounts,
-    Strain,
     Trend,
     Unit,
 )
 from streams.http.documents.common import Classes
 from streams.http.documents.relief import Giver, Relief, Taker
+from streams.http.documents.states import Strain
 from streams.http.documents.unit import MOST_PHASES, Phase
+from streams.http.vocabulary import Vocabulary
 
 Key = tuple[str, str]
 """Facility and unit."""
@@ -60,12 +59,18 @@ class Names:
 
 
 def units_of(
-    burdens: Burdens, status: Status, policy: Policy, names: Names, failed: dict[str, Exception]
+    burdens: Burdens,
+    status: Status,
+    policy: Policy,
+    names: Names,
+    failed: dict[str, Exception],
+    calendars: Calendars,
 ) -> list[tuple[Key, Unit]]:
     """The units, those that need help first (`UnitNeed`), then by name.
 
     A facility that raises is left out; `failed` then gets the error.
     """
+    spoken: dict[str, Vocabulary] = {}
     on_duty: dict[Key, list[int]] = {}
     people = burdens.clinicians
     for row, (facility, unit, beds) in enumerate(
@@ -77,8 +82,11 @@ def units_of(
     units = []
     for row, key in enumerate(keys):
         try:
+            if key[0] not in spoken:
+                spoken[key[0]] = Vocabulary.of(key[0], status, policy, calendars.of(key[0]))
+            words = spoken[key[0]]
             units.append(
-                (key, _unit(burdens, row, key, on_duty.get(key, ()), status, policy, names))
+                (key, _unit(burdens, row, key, on_duty.get(key, ()), status, policy, names, words))
             )
         except Exception as error:  # a facility that fails must not hide the others
             failed[key[0]] = error
@@ -105,6 +113,7 @@ def _unit(
     status: Status,
     policy: Policy,
     names: Names,
+    words: Vocabulary,
 ) -> Unit:
     of, people, windows = burdens.units, burdens.clinicians, burdens.windows
     states, bands = people.overload[list(on_duty)], people.load_band[list(on_duty)]
@@ -115,12 +124,14 @@ def _unit(
         facility=key[0],
         unit=key[1],
         state=STATES[int(of.overload[row])],
-        **_reasons(standing, of_unit=True),
+        **words.of_state(STATES[int(of.overload[row])], standing, of_unit=True),
+        limits=words.limits(key[1]),
+        own_limits=words.own_limits(key[1]),
         relief=_relief(status.reliefs.get(key), names),
         relief_says=names.advice(status.reliefs[key]) if key in status.reliefs else None,
         relief_possible=status.reliefs[key] is not None if key in status.reliefs else None,
         strained=[
-            Strain(state=STATES[state], **_reasons(one, of_unit=False))
+            Strain(state=STATES[state], **words.of_state(STATES[state], one, of_unit=False))
             for state, one in strained[:MOST_STRAINED]
         ],
         alarms={
@@ -143,7 +154,7 @@ def _unit(
             states=StateCounts(*(int((states == code).sum()) for code in range(len(STATES)))),
             load_bands=BandCounts(*(int((bands == code).sum()) for code in range(len(LOAD_BANDS)))),
         ),
-        trend=_trend(status, key),
+        trend=_trend(status, key, words),
     )
 
 
@@ -156,19 +167,6 @@ def _strained(
         standing = status.clinicians.get((of.facility[row], of.clinician[row]))
         if standing is not None:
             yield int(of.overload[row]), standing
-
-
-def _reasons(one: Standing | None, of_unit: bool) -> dict[str, Any]:
-    """The fields that say since when a state holds, when the load last rose and why, and why the
-    state still holds. No standing: the state is normal.
-    """
-    if one is None:
-        return {"since": None, "rose": None, "entered": [], "reasons": []}
-    entered, reasons = (
-        [in_words(why, of_unit, rising=True) for why in found]
-        for found in (one.rise.reasons, one.holding)
-    )
-    return {"since": one.since, "rose": one.rise.at, "entered": entered, "reasons": reasons}
 
 
 def _relief(move: Move | None, names: Names) -> Relief | None:
@@ -207,13 +205,12 @@ def _nonactionable(
     return found
 
 
-def _trend(status: Status, key: Key) -> Trend:
+def _trend(status: Status, key: Key, words: Vocabulary) -> Trend:
     trend = status.trends.get(key, NO_ALARMS)
-    found = history(trend, status.now.get(key[0], 0), status.known_since.get(key[0]))
     return Trend(
         minutes=trend.minutes,
-        hours=found.hours,
-        shifts=Shifts(before=Shift(*found.before), last=Shift(*found.last)),
+        hours=known_hours(trend, status.now.get(key[0], 0), status.known_since.get(key[0])),
+        shifts=words.shifts(status.shift_alarms.get(key, (0, 0))),
     )
 
 
@@ -228,16 +225,24 @@ def states_of(status: Status, key: Key) -> list[Phase]:
 
 
 def clinician_of(
-    burdens: Burdens, row: int, name: str, status: Status, policy: Policy, names: Names
+    burdens: Burdens,
+    row: int,
+    name: str,
+    status: Status,
+    policy: Policy,
+    names: Names,
+    calendar: Calendar,
 ) -> Clinician:
     """The clinician of that row, shown as `name`."""
     of, windows = burdens.clinicians, burdens.windows
+    words = Vocabulary.of(of.facility[row], status, policy, calendar)
+    state = STATES[int(of.overload[row])]
     standing = status.clinicians.get((of.facility[row], of.clinician[row]))
     return Clinician(
         clinician=name,
         on_duty=bool(of.beds[row]),
-        state=STATES[int(of.overload[row])],
-        **_reasons(standing, of_unit=False),
+        state=state,
+        **words.of_state(state, standing, of_unit=False),
         relief=_relief(standing and standing.relief, names),
         relief_says=None if standing is None else names.advice(standing.relief),
         beds=int(of.beds[row]),

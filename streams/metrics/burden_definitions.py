@@ -124,6 +124,28 @@ BURDENS = {
     "unit_overload_limit": Definition(
         "gauge", (*_UNIT, "measure"), "The limit that the same measure exceeded."
     ),
+    "unit_overload_present": Definition(
+        "gauge",
+        (*_UNIT, "measure"),
+        "While the unit is not normal: each measure that raised its state or holds it, with its "
+        "value at the last full minute for the average clinician on duty.",
+    ),
+    "unit_overload_since_timestamp_seconds": Definition(
+        "gauge", _UNIT, "Since when the state of the unit holds; absent while it is normal."
+    ),
+    "unit_policy_limit": Definition(
+        "gauge",
+        (*_UNIT, "measure", "state", "edge"),
+        "The limits in force in the unit, per clinician (policy.overload): beyond `enter` the "
+        "state is entered; at `leave`, or on its quiet side, it is left. Absent where there is "
+        "none.",
+    ),
+    "unit_policy_cool_down_seconds": Definition(
+        "gauge",
+        _UNIT,
+        "How long no measure may be beyond a limit to leave before a state is left "
+        "(policy.overload.cool_down).",
+    ),
     "unit_type_alarms": Definition(
         "gauge",
         (*_UNIT, "window", "device_type", "source", "code"),
@@ -139,6 +161,11 @@ BURDENS = {
         (*_UNIT, "window", "device_type", "source", "code", "scope"),
         "Non-actionable share of the type's classified alarms (scope clinical: technical alarms "
         "left out); absent while too few are classified.",
+    ),
+    "alarm_type_info": Definition(
+        "gauge",
+        ("device_type", "source", "code", "name"),
+        "1 for each of these types, with what people call it, such as SpO2 low.",
     ),
     "unit_priority_share": Definition(
         "gauge",

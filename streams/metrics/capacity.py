@@ -16,6 +16,7 @@ from analyzer import (
     OUTCOMES,
     RESPONSE_BUCKETS,
     SCOPES,
+    STATES,
     TOPICS,
     Policy,
 )
@@ -23,6 +24,7 @@ from analyzer.pipeline import DEVICE_TYPES
 from streams.metrics.definition import Definition
 from streams.metrics.definitions import DEFINITIONS
 from streams.metrics.exporter import DELAYS
+from streams.metrics.tables import EDGES
 from streams.settings import MetricsSettings
 
 MOST_PARTITIONS = 100
@@ -58,6 +60,9 @@ def most_samples(
         "class": len(CLASSES),
         "scope": len(SCOPES),
         "measure": len(MEASURES),
+        "state": len(STATES) - 1,  # normal has no limits
+        "edge": len(EDGES),
+        "name": 1,  # of a type
         "topic": len(TOPICS),
         "outcome": len(OUTCOMES),
         "partition": partitions,
@@ -76,6 +81,8 @@ def _samples(name: str, definition: Definition, sizes: dict[str, int]) -> int:
     factors = [] if row is None else [sizes[row]]
     labels = [label for label in labels if label not in _ROWS]
     if set(_TYPE) <= set(labels):
+        if row is None:  # at worst, no two units share a type
+            factors += [sizes["unit"], sizes["window"]]
         factors.append(sizes["type"])
         labels = [label for label in labels if label not in _TYPE]
     for label in labels:

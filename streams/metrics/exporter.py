@@ -29,7 +29,9 @@ from analyzer import (
     Status,
     Topic,
 )
+from analyzer.overload import ShiftsAt, Span
 from streams import __version__
+from streams.formats.calendars import UTC_CALENDARS, Calendars
 from streams.health.health import Health
 from streams.metrics.apart import Unmeasured, each_apart, without
 from streams.metrics.burdens import Chosen, joined
@@ -127,6 +129,7 @@ class Exporter:
 
     `reuse` in seconds: see `streams.metrics.freshness`. `policy`: the fingerprint of the policy.
     `takings`: what is known of who has which page.
+    `calendars` tell which shifts a status compares.
     """
 
     def __init__(
@@ -139,9 +142,11 @@ class Exporter:
         clock: Callable[[], float] = time.monotonic,
         policy: str = "",
         takings: Callable[[], Known] = Known,
+        calendars: Calendars = UTC_CALENDARS,
     ) -> None:
         self._source = source
         self._takings = takings
+        self._shifts = shifts_of(calendars)
         self._min_classified = min_classified
         self._cap = (
             ClinicianCap(settings.max_clinicians, pseudonym) if settings.clinicians else None
@@ -285,7 +290,7 @@ class Exporter:
         )
 
     def _status(self, engines: Sequence[Engine]) -> Status:
-        found, failed = each_apart([StatusOf(one) for one in engines], StatusOf.take)
+        found, failed = each_apart([StatusOf(one, self._shifts) for one in engines], StatusOf.take)
         self.unmeasured.record("status", failed)
         return Status.joined(found)
 
@@ -341,6 +346,7 @@ class StatusOf:
     """Takes the status of all facilities of an engine, or of one (see `streams.metrics.apart`)."""
 
     engine: Engine
+    shifts: ShiftsAt
     facility: str | None = None
 
     @property
@@ -348,10 +354,20 @@ class StatusOf:
         return self.engine.facilities
 
     def only(self, facility: str) -> StatusOf:
-        return StatusOf(self.engine, facility)
+        return StatusOf(self.engine, self.shifts, facility)
 
     def take(self) -> Status:
-        return self.engine.status(self.facility)
+        return self.engine.status(self.facility, self.shifts)
+
+
+def shifts_of(calendars: Calendars) -> ShiftsAt:
+    """The shift before and the present one of each facility."""
+
+    def at(facility: str, now: int) -> tuple[Span, Span]:
+        calendar = calendars.of(facility)
+        return Span(*calendar.shift(now, 1)), Span(*calendar.shift(now))
+
+    return at
 
 
 def _without(of: Measured, facilities: Collection[str]) -> tuple[Burdens, Chosen | None]:

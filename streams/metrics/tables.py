@@ -23,12 +23,14 @@ from analyzer import (
     OUTCOMES,
     RESPONSE_BUCKETS,
     SCOPES,
+    STATES,
     TOPICS,
     Burdens,
     Outcome,
     Topic,
     nonactionable_ratios,
 )
+from analyzer.model import alarm_name
 from streams.metrics.burdens import Chosen, taken
 from streams.metrics.definitions import DEFINITIONS
 
@@ -61,6 +63,9 @@ class Table:
 
 RELIEF = ("unit_relief_available", "unit_relief_alarms", "unit_relief_taker_alarms")
 """The metrics of `UnitBurdens.relief`, in its order."""
+
+EDGES = ("enter", "leave")
+"""Of the limits of a state."""
 
 BLOCK = 1000
 """Rows per block where there are as many labels as numbers. Each step in C must be short, because
@@ -142,6 +147,17 @@ def _unit_tables(burdens: Burdens, min_classified: int) -> Iterator[Table]:
     yield _table(
         "unit_overload_limit", labels, _cells(measure=MEASURES), of.overload_reasons[..., 1]
     )
+    yield _table("unit_overload_present", labels, _cells(measure=MEASURES), of.overload_present)
+    yield _table(
+        "unit_overload_since_timestamp_seconds", labels, [Cell()], of.overload_since / 1000
+    )
+    yield _table(
+        "unit_policy_limit",
+        labels,
+        _cells(measure=MEASURES, state=STATES[1:], edge=EDGES),
+        of.policy_limits,
+    )
+    yield _table("unit_policy_cool_down_seconds", labels, [Cell()], of.cool_down / 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +182,14 @@ def _type_tables(burdens: Burdens, min_classified: int) -> Iterator[Table]:
     for one in blocks:
         ratios = nonactionable_ratios(one.classified, min_classified)
         yield _table("unit_type_nonactionable_ratio", one.labels, _cells(scope=SCOPES), ratios)
+    columns = [name for name in DEFINITIONS["alarm_type_info"].labels if name != "name"]
+    types = sorted(
+        {key for one in blocks for key in zip(*map(one.labels.get, columns), strict=True)}
+    )
+    yield simple_table(
+        "alarm_type_info",
+        {(*key, alarm_name(source, code)): 1 for key in types for _, source, code in [key]},
+    )
 
 
 def _types(burdens: Burdens) -> Iterator[_Types]:

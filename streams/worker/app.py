@@ -214,6 +214,7 @@ def new_work(
         REUSE_SECONDS if wall else 0.0,
         policy=policy.fingerprint,
         takings=takings,
+        calendars=settings.calendar.calendars,
     )
     return work
 
@@ -239,6 +240,7 @@ def _add_site(app: App, settings: Settings, pseudonym: Callable[[str], str], wor
         not wall,
         desk=app.desk,
         grafana=settings.web.grafana_url,
+        calendars=settings.calendar.calendars,
     )
     add_pages(app, work, exporter)
     add_findings(app, work, finder)

@@ -25,20 +25,23 @@ class Hospital:
         unit: str = "ICU",
         start: int = NINE - 2 * HOUR,
         end: int | None = None,
+        assignment: str | None = None,
+        recorded: int | None = None,
     ) -> None:
+        """A later record of the same `assignment` replaces an earlier one."""
         for bed in beds:
             self._apply(
                 "assignments",
                 Assignment(
                     event_id=self._id(),
-                    assignment_id=self._id(),
+                    assignment_id=assignment or self._id(),
                     facility="H",
                     unit=unit,
                     bed=bed,
                     clinician=clinician,
                     start=start,
                     end=end,
-                    at=start,
+                    at=start if recorded is None else recorded,
                 ),
             )
 

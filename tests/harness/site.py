@@ -18,7 +18,8 @@ from typing import Any, Self, cast
 from aiohttp import web
 
 from analyzer import Engine, Policy
-from analyzer.model.policy import HOUR, MINUTE
+from analyzer.model.policy import HOUR, MINUTE, OverloadPolicy
+from streams.formats.calendars import UTC_CALENDARS, Calendars
 from streams.formats.codec import decode, to_json
 from streams.health.health import Health
 from streams.http.board import Board
@@ -151,12 +152,14 @@ class Site:
         desk: Desk | None = None,
         signer: Signer | None = None,
         linked: str | None = None,
+        calendars: Calendars = UTC_CALENDARS,
+        overload: OverloadPolicy | None = None,
     ) -> None:
         self.worker, self.now, self.moment = worker, now, 0.0
         self._desk = desk
         self.settings, self.stall = settings or WebSettings(), stall
         self.pages = Pages()
-        policy = Policy()
+        policy = Policy() if overload is None else Policy(overload=overload)
         metrics = MetricsSettings(clinicians=clinicians, max_clinicians=max_clinicians)
         exporter = Exporter(
             worker,
@@ -165,6 +168,7 @@ class Site:
             metrics,
             0.0,
             takings=Known if desk is None else desk.current,
+            calendars=calendars,
         )
         add_pages(self.pages, worker, exporter)
         add_findings(self.pages, worker, Finder(worker, policy, 0.0))
@@ -182,6 +186,7 @@ class Site:
             clock=lambda: self.moment,
             desk=desk,
             grafana=self.settings.grafana_url,
+            calendars=calendars,
         )
         add_board(self.pages, worker, board)
         self.refusals = Refusals()

@@ -13,6 +13,7 @@ from analyzer.model.facts import Fact
 from analyzer.model.policy import HOUR, Levels, Policy
 from tests.oracle import reference as naive
 from tests.oracle.episodes import episodes, facts_known_at, in_force
+from tests.oracle.leaving import OneReason, left_at, trailing
 from tests.oracle.loads import (
     ORDER,
     Facility,
@@ -37,7 +38,7 @@ class StateChange:
     clinician: str | None
     before: str
     after: str
-    reasons: tuple[tuple[str, float, str, float], ...]
+    reasons: tuple[OneReason, ...]
     top_types: tuple[tuple[tuple[str, str, str], int], ...]
     relief: tuple[object, ...] | None
 
@@ -49,16 +50,24 @@ def metrics(facts: Sequence[Fact], now: int, policy: Policy) -> Metrics:
     facility = facility_of(facts_known_at(facts, now), now, policy)
     last = {_subject(one): one.after for one in known}
     rise = {one.unit: one for one in known if one.clinician is None and _rises(one)}
+    present = standing(facts, now, policy)
     for (name, labels), _ in list(found.items()):
         if name in ("alarm_fatigue_clinician_beds", "alarm_fatigue_unit_beds"):
             level = name.split("_")[2]
             state = last.get((level, dict(labels)[level]), "normal")
             found[f"alarm_fatigue_{level}_overload_state", labels] = float(ORDER.index(state))
             if level == "unit" and state != "normal":
-                for measure, value, _, limit in rise[dict(labels)["unit"]].reasons:
+                for measure, value, _, limit, *_ in rise[dict(labels)["unit"]].reasons:
                     own = labels | {("measure", measure)}
                     found["alarm_fatigue_unit_overload_reason", own] = value
                     found["alarm_fatigue_unit_overload_limit", own] = limit
+                one = present["unit", dict(labels)["unit"]]
+                since = "alarm_fatigue_unit_overload_since_timestamp_seconds"
+                found[since, labels] = one.since / 1000
+                for measure, value, *_ in one.leaving:
+                    if not math.isnan(value):
+                        own = labels | {("measure", measure)}
+                        found["alarm_fatigue_unit_overload_present", own] = value
             if level == "unit":
                 found |= _relief_metrics(facility, dict(labels)["unit"], labels, now, state, last)
     return found
@@ -141,7 +150,11 @@ class StandingState:
 
     since: int
     risen_at: int
-    holding: tuple[tuple[str, float, str, float], ...]
+    holding: tuple[OneReason, ...]
+    leaving: tuple[OneReason, ...]
+    """What raised the state or holds it, with the quietest limit to leave."""
+    quiet_since: int | None
+    """Since which tick no measure has been beyond a limit to leave."""
     relief: tuple[object, ...] | None
 
 
@@ -165,11 +178,11 @@ def standing(
         own = by_subject.get(("clinician", clinician))
         return "normal" if own is None else own[-1].after
 
-    for (level, name), own_changes in by_subject.items():
+    for (kind, name), own_changes in by_subject.items():
         state = own_changes[-1].after
         if state == "normal":
             continue
-        if level == "unit":
+        if kind == "unit":
             own, unit, giver = Own([a for a in alarms if a.unit == name]), name, None
             values = of_unit(facility, name, own, tick)
         else:
@@ -186,11 +199,27 @@ def standing(
                 if is_beyond(measure, value, getattr(levels[measure], one), "leave")
             ]
             if beyond:
-                limit = getattr(levels[measure], beyond[0]).leave
-                holding.append((measure, value, beyond[0], limit))
-        risen_at = max(one.at for one in own_changes if _rises(one))
+                level = getattr(levels[measure], beyond[0])
+                holding.append((measure, value, beyond[0], level.leave, level.enter, level.leave))
+        rise = max((one for one in own_changes if _rises(one)), key=lambda one: one.at)
+        concerned = {one[0] for one in rise.reasons} | {one[0] for one in holding}
+        leaving = left_at(values, levels, candidates, concerned)
+        of_subject = of_unit if kind == "unit" else of_clinician
+        quiet = []
+        for at in range(tick, tick - policy.overload.cool_down - 1, -policy.overload.every):
+            there = name if kind == "unit" else unit_at(facility, name, at)
+            in_force_then = policy.overload.levels(known[0].facility, there)
+            beyond_then = crossed(of_subject(facility, name, own, at), in_force_then)
+            quiet.append((at, not beyond_then[f"leave {state}"]))
         relief = relief_at(facility, unit, giver, now, state_of)
-        found[level, name] = StandingState(own_changes[-1].at, risen_at, tuple(holding), relief)
+        found[kind, name] = StandingState(
+            since=own_changes[-1].at,
+            risen_at=rise.at,
+            holding=tuple(holding),
+            leaving=tuple(leaving),
+            quiet_since=trailing(quiet),
+            relief=relief,
+        )
     return found
 
 
@@ -262,25 +291,25 @@ def _reasons(
     state: str,
     rising: bool,
     drivers: set[str],
-) -> list[tuple[str, float, str, float]]:
+) -> list[OneReason]:
     """Rising: the limits crossed. Falling: the limits that `drivers`, which raised the state, are
     within again.
     """
-    found: list[tuple[str, float, str, float]] = []
+    found: list[OneReason] = []
     for measure, value in values.items():
         if math.isnan(value):
             continue
         both = [(one, getattr(levels[measure], one)) for one in ("overloaded", "elevated")]
         if rising:
             above = [
-                (measure, value, one, level.enter)
+                (measure, value, one, level.enter, level.enter, level.leave)
                 for one, level in both
                 if is_beyond(measure, value, level, "enter")
             ]
             found += above[:1]
         elif measure in drivers:
             within = [
-                (measure, value, one, level.leave)
+                (measure, value, one, level.leave, level.enter, level.leave)
                 for one, level in both
                 if level is not None and (one == "overloaded" or state == "normal")
             ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from analyzer.model import alarm_name
 from analyzer.model.policy import Policy
 from tests.oracle.episodes import Episode
 
@@ -24,6 +25,12 @@ class Samples:
         key = (f"alarm_fatigue_{name}", frozenset({"facility": self.facility, **labels}.items()))
         assert key not in self.samples
         self.samples[key] = float(value)
+
+    def name_type(self, device_type: str, source: str, code: str) -> None:
+        """Of all facilities together, and so without one."""
+        name = alarm_name(source, code)
+        labels = {"device_type": device_type, "source": source, "code": code, "name": name}
+        self.samples["alarm_fatigue_alarm_type_info", frozenset(labels.items())] = 1.0
 
 
 def in_window(alarms: list[Episode], now: int, length: int) -> list[Episode]:

@@ -79,6 +79,7 @@ def put_unit(
         for (device_type, source, code), count in ranked[: policy.top_types]:
             of_type = {**at_window, "device_type": device_type, "source": source, "code": code}
             out.put("unit_type_alarms", of_type, count)
+            out.name_type(device_type, source, code)
             out.put("unit_type_share", of_type, count / len(inside))
             same = [
                 one
@@ -112,10 +113,18 @@ def put_unit(
     )
     out.put("unit_clinicians", labels, len({assignment.clinician for assignment in held}))
     out.put("unit_beds", labels, len({assignment.bed for assignment in held}))
-    own = policy.overload.units.get(unit, {}).get("beds", policy.overload.beds)
-    beds_level = policy.overload.units.get(f"{out.facility}/{unit}", {}).get("beds", own).elevated
-    if beds_level is not None:
-        out.put("unit_beds_per_clinician_limit", labels, beds_level.enter)
+    of = policy.overload
+    out.put("unit_policy_cool_down_seconds", labels, of.cool_down / 1000)
+    for measure in ("alarms_10m", "alarms_1h", "protected_1h", "unanswered", "beds"):
+        everywhere = of.units.get(unit, {}).get(measure, getattr(of, measure))
+        levels = of.units.get(f"{out.facility}/{unit}", {}).get(measure, everywhere)
+        for state in ("elevated", "overloaded"):
+            if (level := getattr(levels, state)) is not None:
+                at = {**labels, "measure": measure, "state": state}
+                out.put("unit_policy_limit", {**at, "edge": "enter"}, level.enter)
+                out.put("unit_policy_limit", {**at, "edge": "leave"}, level.leave)
+        if measure == "beds" and levels.elevated is not None:
+            out.put("unit_beds_per_clinician_limit", labels, levels.elevated.enter)
 
 
 def by_signal(alarms: list[Episode]) -> dict[tuple[str, str, str], list[Episode]]:

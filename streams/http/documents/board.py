@@ -6,64 +6,35 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from analyzer import EXPOSURE_BANDS, LOAD_BANDS, STATES
+from analyzer import EXPOSURE_BANDS, LOAD_BANDS
 from streams.http.documents.common import Amount, Classes, Count, Line, Ratio, one_of
 from streams.http.documents.relief import MaybeRelief, Pseudonym, ReliefPossible, ReliefSays
+from streams.http.documents.states import (
+    CorrectedAt,
+    Entered,
+    Legend,
+    Limit,
+    Reasons,
+    Rose,
+    Rules,
+    Says,
+    Since,
+    State,
+    Strain,
+)
 from streams.http.documents.taken import MaybeTaken, Takings
 
 MOST_UNITS = 500
-"""No answer holds more: each is some 3 kB, a third of that as sent."""
+"""No answer holds more: each is some 4 kB, a tenth of that as sent."""
 MOST_CLINICIANS = 500
 MOST_STRAINED = 10
 
-State = Annotated[
-    str,
-    one_of(
-        STATES,
-        "The load of the assignment, not a judgement of the person: the same as 0, 1 and 2 in "
-        "`alarm_fatigue_unit_overload_state` and `alarm_fatigue_clinician_overload_state`",
-    ),
-]
-Since = Annotated[
-    int | None, Meta(description="When this state began (ms since 1970); null: it is normal")
-]
-Rose = Annotated[
-    int | None,
-    Meta(
-        description="When the load last rose to a higher state (ms since 1970); null: it is normal"
-    ),
-]
-Entered = Annotated[
-    list[str],
-    Meta(
-        description="Why the state was entered then: each measure in words, with its entry limit",
-        examples=[["14 alarms in the last 10 min, more than 10"]],
-    ),
-]
-Reasons = Annotated[
-    list[str],
-    Meta(
-        description="Why the state still holds: each measure in words, with its exit limit. "
-        "Empty in a state above normal: the load is back below its limits, and the state ends "
-        "once it has stayed there long enough"
-    ),
-]
 WorkedOutAt = Annotated[
     int, Meta(description="When this was worked out, by the worker's clock (ms since 1970)")
 ]
 LeftOut = Annotated[Count, Meta(description="How many more there are")]
 LoadBand = Annotated[str, one_of(LOAD_BANDS, "Band of alarms per hour (EEMUA-191)")]
 ExposureBand = Annotated[str, one_of(EXPOSURE_BANDS, "Band of that exposure (Bonafide 2015)")]
-
-
-class Strain(Struct, frozen=True):
-    """The load of a clinician on duty that is above normal. No one is named."""
-
-    state: State
-    since: Since
-    rose: Rose
-    entered: Entered
-    reasons: Reasons
 
 
 class Nonactionable(Struct, frozen=True):
@@ -95,20 +66,34 @@ class Nonactionable(Struct, frozen=True):
 
 
 class Shift(Struct, frozen=True):
-    """Twelve hours, as far as every alarm of them is known."""
+    """A part of a shift of which every alarm is known."""
 
-    hours: Annotated[
-        int,
-        Meta(ge=0, le=12, description="Whole hours of the twelve for which every alarm is known"),
-    ]
-    alarms: Annotated[Count, Meta(description="Alarms that started in those hours")]
+    begin: Annotated[int, Meta(description="Its first moment (ms since 1970)")]
+    end: Annotated[int, Meta(description="The moment after it (ms since 1970)")]
+    hours: Annotated[Amount, Meta(description="How long it is; 0: it cannot be compared yet")]
+    alarms: Annotated[Count, Meta(description="Alarms that started in it")]
 
 
 class Shifts(Struct, frozen=True):
-    """The last 12 h, and the 12 h before."""
+    """The present shift so far, and the same hours of the shift before, by the facility's calendar
+    (`calendar` in the settings).
+
+    Both parts are equally long; they begin later than their shifts if not every alarm since then
+    is known.
+    """
 
     before: Shift
     last: Shift
+    says: Annotated[
+        str,
+        Meta(
+            description="The same in words, in local time",
+            examples=[
+                "12.4 alarms per hour since 07:00, 10.1 in the same hours of the shift before "
+                "(19:00 to 22:20)"
+            ],
+        ),
+    ]
 
 
 class Warned(Struct, frozen=True):
@@ -132,6 +117,10 @@ class FacilityCurrency(Struct, frozen=True):
     """How current the numbers of one facility are."""
 
     facility: str
+    time_zone: Annotated[
+        str,
+        Meta(description="IANA name; times in words are local times of it", examples=["UTC"]),
+    ]
     watermark: Annotated[
         int,
         Meta(description="Latest event time accepted from its alarms (ms since 1970)"),
@@ -257,7 +246,7 @@ class Trend(Struct, frozen=True):
             "before the first alarm that is known",
         ),
     ]
-    shifts: Annotated[Shifts, Meta(description="The last 12 h, and the 12 h before")]
+    shifts: Annotated[Shifts, Meta(description="This shift so far, and the one before")]
 
 
 class Unit(Struct, frozen=True):
@@ -270,6 +259,13 @@ class Unit(Struct, frozen=True):
     rose: Rose
     entered: Entered
     reasons: Reasons
+    corrected_at: CorrectedAt
+    says: Says
+    limits: Annotated[list[Limit], Meta(description="The limits in force in this unit")]
+    own_limits: Annotated[
+        list[Legend],
+        Meta(description="The same in words; empty: they are those of `rules`"),
+    ]
     relief: MaybeRelief
     relief_says: ReliefSays
     relief_possible: ReliefPossible
@@ -330,6 +326,7 @@ class Units(Struct, frozen=True):
         ),
     ]
     currency: Currency
+    rules: Rules
     units: Annotated[
         list[Unit],
         Meta(
@@ -353,6 +350,8 @@ class Clinician(Struct, frozen=True):
     rose: Rose
     entered: Entered
     reasons: Reasons
+    corrected_at: CorrectedAt
+    says: Says
     relief: MaybeRelief
     relief_says: ReliefSays
     beds: Annotated[Count, Meta(description="Assigned now")]

@@ -6,8 +6,9 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
-from streams.http.documents.board import Currency, State, Unit, WorkedOutAt
+from streams.http.documents.board import Currency, Unit, WorkedOutAt
 from streams.http.documents.common import Moment
+from streams.http.documents.states import State
 from streams.http.documents.taken import Takings
 
 MOST_PHASES = 500

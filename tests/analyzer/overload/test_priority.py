@@ -14,8 +14,8 @@ from analyzer.overload.priority import (
     first_facilities,
     first_units,
 )
-from analyzer.overload.shifts import SHIFT_HOURS, history
-from analyzer.overload.status import TREND_HOURS
+from analyzer.overload.shifts import Span, parts_of
+from analyzer.overload.status import TREND_HOURS, known_hours
 from streams.metrics.burdens import joined
 from tests.harness.exposition import ward
 
@@ -88,21 +88,32 @@ def test_facilities_come_by_their_worst_unit_then_by_all_their_alarms_then_by_na
 
 
 @pytest.mark.parametrize(
-    ("known_hours", "unknown", "before", "last"),
+    ("known_for", "unknown"), [(30.0, 0), (24.0, 0), (20.5, 3), (0.5, 23), (None, 24)]
+)
+def test_hours_before_the_first_alarm_are_unknown(known_for: float | None, unknown: int) -> None:
+    now = 100 * HOUR
+    since = None if known_for is None else now - round(known_for * HOUR)
+    hours = known_hours(Trend([0] * 70, [1] * TREND_HOURS), now, since)
+    assert hours == [None] * unknown + [1] * (TREND_HOURS - unknown)
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "known_from", "hours", "from_"),
     [
-        (30.0, 0, (12, 12), (12, 12)),
-        (24.0, 0, (12, 12), (12, 12)),
-        (20.5, 3, (8, 8), (12, 12)),
-        (0.5, 23, (0, 0), (0, 0)),
-        (None, 24, (0, 0), (0, 0)),
+        (3, -20, 3.0, 0),
+        (3, 0.5, 2.5, 0.5),  # less of the shift before is known: as much less of both
+        (3, 2.5, 0.0, 3),  # half an hour is too little to compare
+        (0.5, -20, 0.0, 0.5),
+        (9, -20, 8.0, 0),  # the shift before was shorter
     ],
 )
-def test_shifts_count_hours_that_are_known_as_a_whole(
-    known_hours: float | None, unknown: int, before: tuple[int, int], last: tuple[int, int]
+def test_the_shift_so_far_is_compared_with_the_same_part_of_the_one_before(
+    elapsed: float, known_from: float, hours: float, from_: float
 ) -> None:
-    now = 100 * HOUR
-    since = None if known_hours is None else now - round(known_hours * HOUR)
-    found = history(Trend([0] * 70, [1] * TREND_HOURS), now, since)
-    assert found.hours == [None] * unknown + [1] * (TREND_HOURS - unknown)
-    assert (found.before, found.last) == (before, last)
-    assert 2 * SHIFT_HOURS == TREND_HOURS
+    before, present = Span(0, 8 * HOUR), Span(8 * HOUR, 20 * HOUR)
+    now = present.begin + int(elapsed * HOUR)
+    found = parts_of(before, present, now, int(known_from * HOUR))
+    assert found.hours == hours
+    assert found.before.begin == from_ * HOUR if hours else found.before.begin == found.before.end
+    assert found.last.begin - found.before.begin == 8 * HOUR
+    assert found.before.end <= before.end

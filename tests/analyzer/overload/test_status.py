@@ -4,7 +4,7 @@ with their reasons, and the beds that a colleague could take.
 
 from __future__ import annotations
 
-from math import isclose
+from math import isclose, isnan
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,20 +56,23 @@ def test_trends_have_the_counts_of_the_oracle_and_end_in_the_windows(data: st.Da
         }
 
 
-def assert_standing(status: Status, expected: dict[tuple[str, str], StandingState]) -> None:
-    found = {("unit", name): one for (_, name), one in status.units.items()}
-    found |= {("clinician", name): one for (_, name), one in status.clinicians.items()}
-    assert found.keys() == expected.keys()
-    for subject, one in found.items():
-        other = expected[subject]
+def assert_standing(status: Status, states: dict[tuple[str, str], StandingState]) -> None:
+    standing = {("unit", name): one for (_, name), one in status.units.items()}
+    standing |= {("clinician", name): one for (_, name), one in status.clinicians.items()}
+    assert standing.keys() == states.keys()
+    for subject, one in standing.items():
+        other = states[subject]
         assert (one.since, one.rise.at) == (other.since, other.risen_at), subject
-        assert [(why.measure, why.state, why.limit) for why in one.holding] == [
-            (why[0], *why[2:]) for why in other.holding
-        ], subject
-        assert all(
-            isclose(why.value, reason[1], rel_tol=1e-12)
-            for why, reason in zip(one.holding, other.holding, strict=True)
-        ), subject
+        assert one.quiet_since == other.quiet_since, subject
+        for found, expected in ((one.holding, other.holding), (one.leaving, other.leaving)):
+            assert [(why.measure, *why[2:]) for why in found] == [
+                (why[0], *why[2:]) for why in expected
+            ], subject
+            assert all(
+                isclose(why.value, reason[1], rel_tol=1e-12)
+                or (isnan(why.value) and isnan(reason[1]))
+                for why, reason in zip(found, expected, strict=True)
+            ), subject
         assert (None if one.relief is None else tuple(one.relief)) == other.relief, subject
 
 

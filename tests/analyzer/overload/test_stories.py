@@ -54,12 +54,20 @@ def test_metrics_show_the_values_by_which_a_unit_became_overloaded(tmp_path: Pat
             ]
         )
     # The state rose at 9:09, with 14 alarms (9:00:00 to 9:08:40) in the ten minutes before.
-    why = [
-        'reason{facility="H",measure="alarms_10m",unit="ICU"} 14.0',
-        'limit{facility="H",measure="alarms_10m",unit="ICU"} 10.0',
-    ]
-    state = 'state{{facility="H",unit="ICU"}} {}.0'.format
-    assert shown == [[state(0)], [state(2), *why], [state(2), *why], [state(0)]]
+    since = "1.77235614e+09"
+    assert float(since) == (NINE + 9 * MINUTE) / 1000
+
+    def why(present: float) -> list[str]:
+        return [
+            'state{facility="H",unit="ICU"} 2.0',
+            'reason{facility="H",measure="alarms_10m",unit="ICU"} 14.0',
+            'limit{facility="H",measure="alarms_10m",unit="ICU"} 10.0',
+            f'present{{facility="H",measure="alarms_10m",unit="ICU"}} {present}',
+            f'since_timestamp_seconds{{facility="H",unit="ICU"}} {since}',
+        ]
+
+    calm = ['state{facility="H",unit="ICU"} 0.0']
+    assert shown == [calm, why(14.0), why(11.0), calm]
 
 
 def test_live_and_in_replay_the_changes_are_the_same(tmp_path: Path) -> None:
@@ -203,12 +211,26 @@ def test_the_record_of_a_change() -> None:
                 "value": 14.0,
                 "limit": 10,
                 "state": "overloaded",
-                "text": "14 alarms in the last 10 min, more than 10",
+                "enter": 10,
+                "leave": 4,
+                "text": "14 alarms in 10 min, limit 10",
             }
         ],
         "top_types": [
-            {"device_type": "monitor", "source": "", "code": "MDC_EVT_LO", "alarms": 9},
-            {"device_type": "monitor", "source": "", "code": "MDC_EVT_HI", "alarms": 5},
+            {
+                "device_type": "monitor",
+                "source": "",
+                "code": "MDC_EVT_LO",
+                "name": "Low",
+                "alarms": 9,
+            },
+            {
+                "device_type": "monitor",
+                "source": "",
+                "code": "MDC_EVT_HI",
+                "name": "High",
+                "alarms": 5,
+            },
         ],
         "relief": {
             "bed": "1",
@@ -217,6 +239,9 @@ def test_the_record_of_a_change() -> None:
             "text": MOVE,
         },
         "relief_text": MOVE,
+        "corrected_at": None,
+        "corrected_by": [],
+        "corrects": None,
     }
 
 

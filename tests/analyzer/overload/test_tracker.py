@@ -48,7 +48,7 @@ def assert_changes(changes: Changes, expected: list[StateChange]) -> None:
         (one.at, one.unit, one.clinician, one.before, one.after) for one in expected
     ]
     for one, other in zip(found, expected, strict=True):
-        assert [(why.measure, why.state, why.limit) for why in one.reasons] == [
+        assert [(why.measure, *why[2:]) for why in one.reasons] == [
             (why[0], *why[2:]) for why in other.reasons
         ], one
         assert all(

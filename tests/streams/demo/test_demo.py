@@ -26,12 +26,12 @@ import pytest
 from kafka import KafkaAdminClient
 from rich.console import Console
 
-from analyzer import STATES, Reason
+from analyzer import STATES
 from analyzer.model.policy import HOUR, MINUTE
 from streams.demo.hospital import AGO, HISTORY, hospital, present_hospital
 from streams.demo.pager import Arrived, block
 from streams.demo.screen import save_picture
-from streams.demo.snapshot import ClinicianRow, Snapshot, UnitRow, read
+from streams.demo.snapshot import ClinicianRow, Snapshot, UnitRow, read, said
 from streams.demo.table import MARKS, Status, plain, render
 from streams.dev.broker import HOST, EmbeddedBroker, free_port
 from streams.http.pages import Page
@@ -77,13 +77,6 @@ alarm_fatigue_unit_clinicians{facility="H01",unit="MICU"} 2
 alarm_fatigue_unit_beds{facility="H01",unit="MICU"} 9
 # TYPE alarm_fatigue_unit_overload_state gauge
 alarm_fatigue_unit_overload_state{facility="H01",unit="MICU"} 1
-# TYPE alarm_fatigue_unit_overload_reason gauge
-alarm_fatigue_unit_overload_reason{@MICU,measure="alarms_1h"} 35.5
-alarm_fatigue_unit_overload_reason{@MICU,measure="beds"} 9
-alarm_fatigue_unit_overload_reason{facility="H02",unit="MICU",measure="alarms_1h"} 99
-# TYPE alarm_fatigue_unit_overload_limit gauge
-alarm_fatigue_unit_overload_limit{@MICU,measure="alarms_1h"} 30
-alarm_fatigue_unit_overload_limit{@MICU,measure="beds"} 8
 # TYPE alarm_fatigue_clinician_overload_state gauge
 alarm_fatigue_clinician_overload_state{@F} 0
 alarm_fatigue_clinician_overload_state{@0} 2
@@ -117,12 +110,20 @@ MICU = 'facility="H01",unit="MICU"'
 for _mark, _clinician in CLINICIANS.items():
     EXPOSITION = EXPOSITION.replace(_mark, f'{MICU},clinician="{_clinician}"')
 EXPOSITION = EXPOSITION.replace("@MICU", MICU)
-SNAPSHOT = read(EXPOSITION, "H01")
-REASONS = (Reason("alarms_1h", 35.5, "elevated", 30.0), Reason("beds", 9.0, "elevated", 8.0))
 WHY = (
-    "elevated, because it had 35.5 alarms per clinician on duty in the last hour, more than 30; "
-    "9 beds per clinician on duty, more than 8"
+    "elevated since 06:02 (35.5 alarms per clinician in 1 h, limit 30); stays so until 24 or fewer "
+    "for 10 min; now 31"
 )
+SAID = said(
+    {
+        "units": [
+            {"facility": "H01", "unit": "MICU", "says": WHY},
+            {"facility": "H02", "unit": "MICU", "says": "normal"},
+        ]
+    },
+    "H01",
+)
+SNAPSHOT = read(EXPOSITION, "H01", SAID)
 STATUS = Status("H01", 60.0, 43.4, "http://127.0.0.1:9464/metrics")
 
 
@@ -147,18 +148,21 @@ def cells(lines: list[str]) -> dict[str, list[str]]:
 
 
 def test_a_snapshot_holds_the_samples_of_its_facility() -> None:
-    assert read(EXPOSITION, "H01") == Snapshot(
-        watermark=1772950500.0,
-        records=1020,
-        lag=1505,
-        units=(
-            UnitRow("CCU", 0, 0, 1, 0, 0, None, 0, 0, 0),
-            UnitRow("MICU", 9, 2, 11, 71, 1234, 0.871, 2, 3, 1, REASONS),
-        ),
-        clinicians=(
-            ClinicianRow("MICU", "0a6f4c2e9b1d7788", 2, 0.0, 12, 0, 0, None, None, 2),
-            ClinicianRow("MICU", "ffff26cd5faccd1f", 3, 4.5, 1, 2, 6, 0.125, 1.0, 0),
-        ),
+    assert (
+        Snapshot(
+            watermark=1772950500.0,
+            records=1020,
+            lag=1505,
+            units=(
+                UnitRow("CCU", 0, 0, 1, 0, 0, None, 0, 0, 0),
+                UnitRow("MICU", 9, 2, 11, 71, 1234, 0.871, 2, 3, 1, WHY),
+            ),
+            clinicians=(
+                ClinicianRow("MICU", "0a6f4c2e9b1d7788", 2, 0.0, 12, 0, 0, None, None, 2),
+                ClinicianRow("MICU", "ffff26cd5faccd1f", 3, 4.5, 1, 2, 6, 0.125, 1.0, 0),
+            ),
+        )
+        == SNAPSHOT
     )
 
 
@@ -320,7 +324,7 @@ def test_a_unit_that_is_not_normal_says_why_and_what_to_do_next() -> None:
         "Next: bring in help, or move beds to colleagues with room. The page shows who has room: "
         "http://127.0.0.1:9464/"
     )
-    quiet = replace(SNAPSHOT, units=(replace(SNAPSHOT.units[1], state=0, reasons=()),))
+    quiet = replace(SNAPSHOT, units=(replace(SNAPSHOT.units[1], state=0),))
     assert not any("Next: " in line for line in drawn(quiet, 160, 30))
 
 
@@ -586,8 +590,12 @@ def test_a_page_arrives_with_what_to_do(embedded_broker: EmbeddedBroker) -> None
     page = shown[shown.index("page, ") :].splitlines()
     assert page[1] == "  MICU, H01: overloaded. More alarms than the clinicians on duty can answer."
     assert page[2].startswith("  Since: ")
-    assert page[3].startswith("  Do: Bring in help, or move beds")
-    assert re.match(r"  Why: Per clinician on duty: [\d.]+ alarms in 10 min \(limit 10\)", page[4])
+    assert re.match(r"  Do: (Move one bed|No one on the unit can take a bed)", page[3])
+    assert re.match(
+        r"  Why: Per clinician on duty: [\d.]+ alarms in 10 min "
+        r"\(limit 10; now [\d.]+; ends at 4 or fewer for 1 min\)",
+        page[4],
+    )
     assert "Most at one bed in the last hour: " in page[4]
     assert page[5].startswith("  Next: if nobody takes it, the house supervisor is paged at ")
     assert_all_end(pids, frozenset({"broker", "worker", "prometheus", "alertmanager"}))

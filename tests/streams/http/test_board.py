@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -17,12 +18,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from analyzer import AlarmEvent, Assignment, Engine, Policy
-from analyzer.model.policy import HOUR, MINUTE
+from analyzer.model.policy import HOUR, MINUTE, Level, Levels, OverloadPolicy
+from streams.formats.calendars import Calendar, Calendars
 from streams.http.site import page_files
 from streams.settings import WebSettings
 from tests.harness.hospitals import NINE, Hospital, storm, three_beds_storm, troubled
 from tests.harness.site import FakeWorker, Site, pseudonym, simulated
 
+BERLIN = Calendars(Calendar(ZoneInfo("Europe/Berlin")))
 SPO2 = "facility=H01&unit=MICU&type=monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO"
 Numbers = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -210,11 +213,13 @@ def test_who_needs_help_first_stands_first_with_why_and_who_could_take_a_bed() -
         assert (stepdown["unit"], ccu["unit"]) == ("STEPDOWN", "CCU")
         assert (icu["unit"], icu["state"], icu["since"]) == ("ICU", "overloaded", NINE + 9 * MINUTE)
         assert icu["reasons"] == [
-            "14.5 alarms per clinician on duty in the last 10 min, more than 4"
+            "now 14.5 alarms per clinician in 10 min; the state ends at 4 or fewer"
         ]
-        assert icu["entered"] == [
-            "14 alarms per clinician on duty in the last 10 min, more than 10"
-        ]
+        assert icu["entered"] == ["14 alarms per clinician in 10 min, limit 10"]
+        assert icu["says"] == (
+            "overloaded since 09:09 (14 alarms per clinician in 10 min, limit 10); "
+            "stays so until 4 or fewer for 10 min; now 14.5"
+        )
         assert icu["relief"] == {
             "bed": None,
             "from": {"clinician": "ann", "alarms_1h": 30, "alarms_1h_after": 20},
@@ -307,22 +312,82 @@ def test_a_colleague_who_is_overloaded_comes_before_more_alarms_for_each() -> No
     assert rates[0] < rates[1]
 
 
-def test_shifts_are_compared_over_hours_of_which_everything_is_known() -> None:
+def test_this_shift_so_far_is_compared_with_the_same_part_of_the_one_before() -> None:
     hospital = Hospital()
     hospital.assign("ann", "1")
+    # In Berlin it is 10:00: the shift began at 07:00, 3 h ago, and the one before at 19:00.
     for hours, count in ((15.5, 1), (14.5, 3), (12.5, 5), (11.5, 7), (0.5, 9)):
         for number in range(count):
             hospital.alarm(NINE - int(hours * HOUR) + number)
     hospital.run(NINE)
-    with Site(FakeWorker(hospital.engine), now=NINE / 1000) as site:
-        trend = site.get("/api/v1/units").json["units"][0]["trend"]
+    with Site(FakeWorker(hospital.engine), now=NINE / 1000, calendars=BERLIN) as site:
+        found = site.get("/api/v1/units").json
+    trend = found["units"][0]["trend"]
+    assert found["currency"]["facilities"][0]["time_zone"] == "Europe/Berlin"
     assert trend["hours"][:8] == [None] * 8
     assert trend["hours"][8:13] == [1, 3, 0, 5, 7]
-    # The hour in which the first alarm came is known in part alone.
     assert trend["shifts"] == {
-        "before": {"hours": 3, "alarms": 8},
-        "last": {"hours": 12, "alarms": 16},
+        "before": {"begin": NINE - 15 * HOUR, "end": NINE - 12 * HOUR, "hours": 3, "alarms": 8},
+        "last": {"begin": NINE - 3 * HOUR, "end": NINE, "hours": 3, "alarms": 9},
+        "says": "3.0 alarms per hour since 07:00, 2.7 in the same part of the shift before "
+        "(Sat 28 Feb 19:00 to 22:00)",
     }
+
+
+def test_times_are_those_on_the_clocks_of_the_facility_with_the_date_of_another_day() -> None:
+    hospital = Hospital()
+    hospital.assign("ann", *"123456789", start=NINE - 12 * HOUR)
+    hospital.alarm(NINE - 11 * HOUR)
+    hospital.run(NINE)
+    with Site(FakeWorker(hospital.engine), now=NINE / 1000, calendars=BERLIN) as site:
+        [unit] = site.get("/api/v1/units").json["units"]
+        [ann] = site.get("/api/v1/clinicians?facility=H&unit=ICU").json["clinicians"]
+    assert ann["says"] == (
+        "elevated since Sat 28 Feb 23:02 (9 beds, limit 8); stays so until 8 or fewer for 10 min; "
+        "now 9"
+    )
+    assert unit["says"] == (
+        "elevated since Sat 28 Feb 23:02 (9 beds per clinician, limit 8); "
+        "stays so until 8 or fewer for 10 min; now 9"
+    )
+    assert unit["strained"][0]["says"] == ann["says"]
+
+
+def test_the_legend_and_the_limits_of_each_unit_are_those_of_the_policy() -> None:
+    own = {"ICU": {"alarms_10m": Levels(overloaded=Level(7, 3)), "beds": Levels()}}
+    policy = OverloadPolicy(
+        cool_down=20 * MINUTE,
+        alarms_10m=Levels(overloaded=Level(12, 5)),
+        alarms_1h=Levels(),
+        protected_1h=Levels(),
+        unanswered=Levels(),
+        units=own,
+    )
+    hospital = Hospital(policy)
+    hospital.alarm(NINE)
+    hospital.alarm(NINE, unit="CCU")
+    hospital.run(NINE)
+    with Site(FakeWorker(hospital.engine), now=NINE / 1000, overload=policy) as site:
+        found = site.get("/api/v1/units").json
+    assert found["rules"] == {
+        "hold_seconds": 120,
+        "cool_down_seconds": 1200,
+        "legend": [
+            {"state": "elevated", "says": ["more than 8 beds (until 8 or fewer)"]},
+            {"state": "overloaded", "says": ["more than 12 alarms in 10 min (until 5 or fewer)"]},
+        ],
+    }
+    ccu, icu = sorted(found["units"], key=lambda one: one["unit"])
+    assert ccu["own_limits"] == []
+    assert icu["own_limits"] == [
+        {"state": "elevated", "says": []},
+        {"state": "overloaded", "says": ["more than 7 alarms in 10 min (until 3 or fewer)"]},
+    ]
+    assert [tuple(one.values()) for one in icu["limits"]] == [("alarms_10m", "overloaded", 7, 3)]
+    assert [tuple(one.values()) for one in ccu["limits"]] == [
+        ("alarms_10m", "overloaded", 12, 5),
+        ("beds", "elevated", 8, 8),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -445,9 +510,9 @@ class Counting(Engine):
 
     looked = 0
 
-    def status(self, facility: str | None = None) -> Any:
+    def status(self, facility: str | None = None, shifts: Any = None) -> Any:
         self.looked += 1
-        return super().status(facility)
+        return super().status(facility, shifts)
 
 
 def test_however_many_ask_it_is_worked_out_once_in_a_while_and_sent_once() -> None:

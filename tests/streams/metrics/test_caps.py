@@ -15,6 +15,7 @@ import yaml
 from structlog.testing import capture_logs
 
 from analyzer import Burdens, Engine, Evidence, Policy, Snapshot, Status
+from analyzer.overload import ShiftsAt
 from streams.dev.broker import EmbeddedBroker
 from streams.metrics import definitions
 from streams.metrics.apart import Unmeasured
@@ -147,10 +148,10 @@ class BrittleEngine(Engine):
         found = super().evidence(window)
         return as_kind(found, BrittleEvidence) if self.broken else found  # type: ignore[no-any-return]
 
-    def status(self, facility: str | None = None) -> Status:
+    def status(self, facility: str | None = None, shifts: ShiftsAt | None = None) -> Status:
         if self.broken and facility in (None, "H2"):
             raise OverflowError
-        return super().status(facility)
+        return super().status(facility, shifts)
 
 
 def three_facilities(engine: Engine) -> Engine:

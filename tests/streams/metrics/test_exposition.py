@@ -148,6 +148,10 @@ def burdens(draw: st.DrawFn, facilities: st.SearchStrategy[str] = names) -> Burd
             load_spread=measures(draw, len(units), n),
             overload=places(draw, STATES, len(units)),
             overload_reasons=measures(draw, len(units), len(MEASURES), 2),
+            overload_since=measures(draw, len(units)),
+            overload_present=measures(draw, len(units), len(MEASURES)),
+            policy_limits=measures(draw, len(units), len(MEASURES), len(STATES) - 1, 2),
+            cool_down=measures(draw, len(units)),
             beds_limit=measures(draw, len(units)),
             relief=measures(draw, len(units), 3),
         ),
@@ -232,13 +236,17 @@ def test_partitions_are_shown_as_if_they_were_one(parts: list[Burdens]) -> None:
         part.response_times[:] = [(f"{one[0]}-{number}", *one[1:]) for one in part.response_times]
     parts = [one for one in parts if one.windows == parts[0].windows]
     together = [
-        (metric.name, one) for metric in metrics_of(joined(parts)) for one in metric.samples
+        (metric.name, one)
+        for metric in metrics_of(joined(parts))
+        for one in metric.samples
+        if "facility" in one.labels  # the names of alarm types are those of all together
     ]
     apart = [
         (metric.name, one)
         for part in parts
         for metric in metrics_of(part)
         for one in metric.samples
+        if "facility" in one.labels
     ]
     order = list(DEFINITIONS)
     apart.sort(
