@@ -224,10 +224,11 @@ function drawFix() {
   const fixable = all.filter(({ one }) => REMEDIES[one.remedy]).sort((a, b) => b.one.load.count - a.one.load.count);
   if (fixable.length) {
     const { unit, one } = fixable[0];
-    const share = `${number(one.load.count)} of ${number(one.load.of)} non-actionable alarms in ${spaced(findings.window)}`;
+    const share = `${number(one.load.count)} of ${number(one.load.of)} non-actionable or technical alarms in ${spaced(findings.window)}`;
     const review = one.clinical_review ? ", after a clinical review" : "";
-    const what = one.source ? `${readable(one.source)}, ${one.device_type}` : one.device_type;
-    answer("fix", `${readable(one.code)} in ${nameOf(unit)}`, `${what}: ${share}. Change: ${REMEDIES[one.remedy](one)}${review}. Owner: ${one.owner}.`);
+    const what = [one.device_type, one.source, one.code].join("/");
+    const change = one.advice === "open" ? "Not advised yet, as too few alarms were needed to show what it would hide" : "Change";
+    answer("fix", `${one.name} in ${nameOf(unit)}`, `${what}: ${share}. ${change}: ${REMEDIES[one.remedy](one)}${review}. Owner: ${one.owner}.`);
   } else answer("fix", "None yet", all.length ? "No alarm type shows a pattern that a change would fix, or too few alarms are classified." : "There are no alarms.");
 }
 
