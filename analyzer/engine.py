@@ -59,8 +59,12 @@ class Engine:
     [1]
     """
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, *, evicts: bool = True) -> None:
+        """`evicts`: whether it forgets what lies behind the horizon; otherwise memory grows with
+        the recording, for findings about all of it.
+        """
         self._state = State(policy)
+        self._evicts = evicts
         self.outcome_counts: dict[tuple[Topic, Outcome], int] = {}
         self.controls: dict[Command, int] = {}
         """Control records applied, by command."""
@@ -144,7 +148,7 @@ class Engine:
         state.overload.taking_in = None
         reclassify(state)
         records = finalise(state)
-        if evict(state, evaluate_before) or state.facilities.dropped:
+        if (self._evicts and evict(state, evaluate_before)) or state.facilities.dropped:
             compact(state)
         return records
 
@@ -232,6 +236,10 @@ class Engine:
     def evidence(self, window: int) -> Evidence:
         """A copy of what findings about the last `window` (ms) rest on, as of the current time."""
         return Evidence.of(self._state, window)
+
+    def evidence_since(self, moment: int | None) -> list[Evidence]:
+        """By facility, what findings from `moment` (ms; None: the first alarm) on rest on."""
+        return Evidence.since(self._state, moment)
 
     def recall(self, facility: str, unit: str) -> Recorded | None:
         """A copy of the final alarms of a unit, for what-ifs; None if it had no alarm."""

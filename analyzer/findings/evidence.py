@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -20,13 +21,15 @@ from analyzer.findings.findings import (
 )
 from analyzer.findings.patterns import Meetings, distance, quartile
 from analyzer.model.episodes import PRIORITIES
-from analyzer.model.policy import SECOND, Policy
+from analyzer.model.policy import HOUR, SECOND, Policy
 from analyzer.pipeline.classes import ACTIONABLE, CLASSES, NON_ACTIONABLE, TECHNICAL
 from analyzer.pipeline.state import State
+from analyzer.stats.risk import effective_size
 from analyzer.stats.shares import Share
 from analyzer.times import NEVER, OPEN
 from analyzer.windows.chatter import SPAN, chattering, earlier_twins
 
+DAY = 24 * HOUR
 _COLUMNS = (
     "start",
     "end",
@@ -127,6 +130,20 @@ class Evidence:
             twins=earlier_twins(signal, start, end, lambda some: table.ids(rows[some])),
         )
 
+    @classmethod
+    def since(cls, state: State, moment: int | None) -> list[Evidence]:
+        """By facility, the evidence from `moment` (ms; None: from its first alarm) to its `now`."""
+        table = state.table
+        rows = table.alarms()
+        found = []
+        for number in np.unique(table.facility[rows]).tolist():
+            first = int(table.start[rows][table.facility[rows] == number].min())
+            window = int(state.times.now[number]) - (first - 1 if moment is None else moment)
+            if window > 0:
+                name = state.facilities.by_number[number]
+                found.append(cls.of(state, window).only(name))
+        return found
+
     def only(self, facility: str) -> Evidence:
         """The evidence of one facility."""
         number = self.facilities.index(facility)
@@ -184,8 +201,10 @@ class Evidence:
                     self.facilities[facility],
                     name,
                     int(self.now[facility]),
+                    int(self.now[facility]) - self.window,
                     alarms,
                     load,
+                    int(counted.technical[indices].sum()),
                     len(indices),
                     findings,
                 )
@@ -235,6 +254,8 @@ class _Counted:
         self._classes = np.bincount(
             group[inside] * len(CLASSES) + klass[inside], minlength=groups * len(CLASSES)
         ).reshape(groups, -1)
+        self.technical = count(inside & (klass == TECHNICAL))
+        self._effective = self._effective_sizes(group, needed)
         lasted = np.minimum(evidence.end, 0) - evidence.start
         self._sounding = np.bincount(
             group[inside], weights=lasted[inside], minlength=groups
@@ -251,6 +272,20 @@ class _Counted:
         known = ~np.isnan(far)
         self._distance = quartile(far[known], group[hugs][known], groups)
         self._has_distance = np.bincount(group[hugs][known], minlength=groups) > 0
+
+    def _effective_sizes(self, group: Numbers, needed: Flags) -> list[float]:
+        """Of each group, how many independent alarms tell as much as the actionable ones."""
+        evidence = self._evidence
+        of = np.array([facility for facility, _ in evidence.units], dtype=np.int64)
+        moments = evidence.start + evidence.now[of[evidence.unit]]
+        keys = np.stack([group, evidence.bed, moments // DAY])[:, needed]
+        clusters, sizes = np.unique(keys, axis=1, return_counts=True)
+        found = [0.0] * len(self._keys)
+        begins = np.searchsorted(clusters[0], np.arange(len(self._keys) + 1)).tolist()
+        for index, (begin, end) in enumerate(pairwise(begins)):
+            if end > begin:
+                found[index] = effective_size(sizes[begin:end])
+        return found
 
     def _count_beds(self, group: Numbers, bed: Codes) -> None:
         groups, beds = len(self._keys), int(bed.max(initial=0)) + 1
@@ -338,4 +373,6 @@ class _Counted:
             hugging_distance=float(self._distance[index]) if self._has_distance[index] else None,
             drivers=driving,
             verdict=verdict(classes, patterns, driving, stale, evidence.policy.findings),
+            effective=self._effective[index],
+            tolerance=evidence.policy.findings.tolerance,
         )

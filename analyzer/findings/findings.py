@@ -15,6 +15,7 @@ from analyzer.columns.statics import AlarmType
 from analyzer.model.facts import Priority
 from analyzer.model.policy import FindingsPolicy
 from analyzer.pipeline.classes import ACTIONABLE, NON_ACTIONABLE, TECHNICAL
+from analyzer.stats import Promise, Risk
 from analyzer.stats.shares import Share
 
 Pattern = Literal[
@@ -73,6 +74,10 @@ REMEDIES: Mapping[Verdict, tuple[Remedy, Owner | None]] = {
     "too_few": ("none", None),
 }
 """The class of remedy for a pattern, and its owner, who is never the one who answers the alarms."""
+
+
+HIDING: tuple[Pattern, ...] = ("duplicate", "chattering", "hugging", "fleeting")
+"""The patterns whose remedy keeps alarms from sounding."""
 
 
 class Seen(NamedTuple):
@@ -140,11 +145,43 @@ class Finding:
     drivers: tuple[Pattern, ...]
     """All patterns that could drive the type, the most frequent first."""
     verdict: Verdict
+    effective: float
+    """How many independent alarms tell as much as the actionable ones: see `stats.risk`."""
+    tolerance: float
+    """The share of the actionable alarms that a remedy may hide."""
 
     @property
     def nonactionable(self) -> Share:
-        """Non-actionable share of the classified alarms."""
-        return Share(self.load.count, self.load.count + self.classes[ACTIONABLE])
+        """Non-actionable share of the clinical alarms of known class."""
+        count = self.classes[NON_ACTIONABLE]
+        return Share(count, count + self.classes[ACTIONABLE])
+
+    @property
+    def technical(self) -> Share:
+        """Technical share of the alarms: avoidable at the source."""
+        return Share(self.classes[TECHNICAL], self.alarms.count)
+
+    @property
+    def loss(self) -> Risk | None:
+        """The actionable alarms that the remedy of the pattern would hide; None: it hides none.
+
+        A deadband, another limit or a merge is taken to hide all that show the pattern.
+        """
+        if self.verdict not in HIDING:
+            return None
+        if self.verdict == "fleeting":
+            assert self.delay is not None  # fleeting alarms have ended
+            hidden = self.delay.actionable
+        else:
+            hidden = self.patterns[PATTERNS.index(self.verdict)].actionable
+        return Risk(hidden, self.classes[ACTIONABLE], self.effective)
+
+    @property
+    def advice(self) -> Promise | None:
+        """By the rule of `tune`: `kept`, the remedy is advised; `open`, it is not shown to be
+        within the tolerance; `broken`, it is not advised. None: the remedy hides no alarm.
+        """
+        return None if self.loss is None else self.loss.promise(self.tolerance)
 
     @property
     def also(self) -> list[Pattern]:
@@ -182,11 +219,11 @@ class Finding:
 
     @property
     def remedy(self) -> Remedy:
-        return REMEDIES[self.verdict][0]
+        return "review" if self.advice == "broken" else REMEDIES[self.verdict][0]
 
     @property
     def owner(self) -> Owner | None:
-        return REMEDIES[self.verdict][1]
+        return "unit leadership" if self.advice == "broken" else REMEDIES[self.verdict][1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +237,12 @@ class UnitFindings:
     unit: str
     at: int
     """The end of the window, ms since 1970."""
+    since: int
+    """Its beginning."""
     alarms: int
     load: int
+    technical: int
+    """How many alarms of the load are technical."""
     types: int
     findings: list[Finding]
 

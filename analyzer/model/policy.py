@@ -220,12 +220,16 @@ class FindingsPolicy:
     """An actionable alarm without a response for longer than this was answered late (our own; half
     the responses in Bonafide 2017 took more than 10.4 min).
     """
+    tolerance: float = 0.01
+    """A change is advised if at most this share of the actionable alarms is hidden by it, at 95 %
+    confidence (our own; `tune` has the same default).
+    """
 
     def __post_init__(self) -> None:
         for name in ("min_classified", "duplicate_within", "standing", "stale", "slow_answer"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}: expected zero or more")
-        for name in ("driving_share", "sparing_share", "hugging"):
+        for name in ("driving_share", "sparing_share", "hugging", "tolerance"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}: expected a share between 0 and 1")
 

@@ -1,8 +1,7 @@
 """Bounds: exact confidence bounds of a proportion (Clopper & Pearson, Biometrika 1934), without
 scipy.
 
-They are exact for independent draws. Alarms of one patient are not independent, so the true
-uncertainty is larger.
+They are exact for independent draws. Alarms of one patient are alike: see `stats.risk`.
 """
 
 from __future__ import annotations
@@ -13,8 +12,9 @@ _TINY = 1e-300
 _STEPS = 200  # bisections; 60 reach the last bit
 
 
-def upper_bound(count: int, of: int, confidence: float) -> float | None:
+def upper_bound(count: float, of: float, confidence: float) -> float | None:
     """The one-sided upper bound of the share `count` / `of` at `confidence`; None if `of` is 0.
+    Both may be fractions, and `of` infinite.
 
     If `count` is 0, it is 1 - (1 - confidence)^(1 / of). At 95 % that is about 3 / of, the rule of
     three (Hanley & Lippman-Hand, JAMA 1983). Raises `ValueError` unless 0 < `confidence` < 1.

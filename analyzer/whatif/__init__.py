@@ -19,7 +19,7 @@ from analyzer.whatif.caveats import (
     CaveatKind,
     DutySource,
     caveats_of_comparison,
-    caveats_of_setting,
+    caveats_of_settings,
 )
 from analyzer.whatif.controls import choose_controls
 from analyzer.whatif.effects import (
@@ -33,6 +33,7 @@ from analyzer.whatif.episode_table import FIELDS, Recorded, Recorder
 from analyzer.whatif.grid import Grid, Searched, limits_worth_trying, search
 from analyzer.whatif.levers import (
     LONGEST,
+    Fates,
     Refused,
     Scope,
     Setting,
@@ -42,26 +43,36 @@ from analyzer.whatif.levers import (
     sides,
 )
 from analyzer.whatif.placebo import Placebos
+from analyzer.whatif.proposal import (
+    Part,
+    Proposal,
+    TypeTrial,
+    joined,
+    propose,
+    try_each_type,
+    tunable,
+)
 from analyzer.whatif.rates import DAY, Ratio
 from analyzer.whatif.recommendation import (
+    TOLERATED,
     TRAIN,
     HeldOut,
-    Promise,
     Tolerance,
     Trial,
-    try_settings,
+    kept,
+    split_at,
 )
 from analyzer.whatif.trends import Drawn, Replayed, Rule, Side, Trend, compare_rules, draw, faithful
 from analyzer.whatif.validity import Excluded, Reason
-from analyzer.whatif.verdict import CONFIDENCE, HIGH, Risk, Verdict, judge
+from analyzer.whatif.verdict import HIGH, Verdict, judge
 
 __all__ = [
     "CAVEATS",
-    "CONFIDENCE",
     "DAY",
     "FIELDS",
     "HIGH",
     "LONGEST",
+    "TOLERATED",
     "TRAIN",
     "Balance",
     "Caveat",
@@ -73,17 +84,18 @@ __all__ = [
     "Duty",
     "DutySource",
     "Excluded",
+    "Fates",
     "Grid",
     "HeldOut",
+    "Part",
     "Placebos",
-    "Promise",
+    "Proposal",
     "Ratio",
     "Reason",
     "Recorded",
     "Recorder",
     "Refused",
     "Replayed",
-    "Risk",
     "Rule",
     "Scope",
     "Searched",
@@ -93,13 +105,14 @@ __all__ = [
     "TooShort",
     "Trend",
     "Trial",
+    "TypeTrial",
     "Verdict",
     "Workload",
     "by_day",
     "by_hour",
     "by_unit",
     "caveats_of_comparison",
-    "caveats_of_setting",
+    "caveats_of_settings",
     "choose_controls",
     "compare",
     "compare_rules",
@@ -109,12 +122,17 @@ __all__ = [
     "duty_by_roster",
     "faithful",
     "fates",
+    "joined",
     "judge",
+    "kept",
     "limits_worth_trying",
+    "propose",
     "room",
     "search",
     "sides",
-    "try_settings",
+    "split_at",
+    "try_each_type",
+    "tunable",
     "types_by_load",
     "workload_before_after",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, get_args
 
 from analyzer.pipeline.classes import ACTIONABLE, NON_ACTIONABLE, TECHNICAL
@@ -20,6 +20,7 @@ CaveatKind = Literal[
     "other_limit",
     "merged",
     "not_sent",
+    "technical",
     "high_priority",
     "similar_alarms",
     "inferred_duty",
@@ -45,8 +46,10 @@ class Caveat(NamedTuple):
     values: Mapping[str, int | float | str] = {}
 
 
-def caveats_of_setting(verdict: Verdict, setting: Setting, duty: DutySource | None) -> list[Caveat]:
-    """The caveats of a verdict. `duty` None: the figures do not depend on duty."""
+def caveats_of_settings(
+    verdict: Verdict, settings: Sequence[Setting], duty: DutySource | None
+) -> list[Caveat]:
+    """The caveats of a verdict on settings. `duty` None: the figures do not depend on duty."""
     alarms, unknown = verdict.alarms, verdict.unknown
     if not alarms:
         return [Caveat("no_alarms")]
@@ -66,13 +69,16 @@ def caveats_of_setting(verdict: Verdict, setting: Setting, duty: DutySource | No
     if verdict.not_evaluable or verdict.at_limit:
         values = {"not_evaluable": verdict.not_evaluable, "at_limit": verdict.at_limit}
         found.append(Caveat("not_evaluable", values))
-    if setting.limit is not None:
+    if any(one.limit is not None for one in settings):
         found.append(Caveat("other_limit"))
-    if setting.holdoff is not None:
+    if any(one.holdoff is not None for one in settings):
         found.append(Caveat("merged"))
-    if setting.priority is not None:
-        found.append(Caveat("not_sent", {"sent_from": setting.sent_from}))
-    if verdict.high_priority_removed or (verdict.high_priority and setting.delay is not None):
+    lowered = [one.sent_from for one in settings if one.priority is not None]
+    if lowered:
+        found.append(Caveat("not_sent", {"sent_from": lowered[0]}))
+    if technical := int(verdict.removed[TECHNICAL] + verdict.late[TECHNICAL]):
+        found.append(Caveat("technical", {"alarms": technical}))
+    if verdict.high_priority_removed or verdict.high_priority_late:
         found.append(Caveat("high_priority", {"alarms": verdict.high_priority}))
     found.append(Caveat("similar_alarms"))
     if duty == "alarms":

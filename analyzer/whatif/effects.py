@@ -18,7 +18,7 @@ from analyzer.model.facts import Assignment
 from analyzer.model.policy import FLOOD_INTERVAL, HOUR
 from analyzer.pipeline.roster import pairs
 from analyzer.whatif.episode_table import Recorded
-from analyzer.whatif.levers import Fates, Setting
+from analyzer.whatif.levers import Fates
 from analyzer.windows.duty import protected, stretches
 from analyzer.windows.flood import BEGINS_ABOVE, flood_ratio
 from analyzer.windows.lengths import covered_length
@@ -130,14 +130,13 @@ def workload(recorded: Recorded, sounds: Flags, start: Numbers, duty: Duty) -> W
 
 
 def workload_before_after(
-    recorded: Recorded, rows: Numbers, setting: Setting, found: Fates, duty: Duty
+    recorded: Recorded, rows: Numbers, found: Fates, duty: Duty
 ) -> tuple[Workload, Workload]:
-    """The burden of all recorded alarms, as they were, and with a setting applied to `rows`."""
+    """The burden of all recorded alarms, as they were, and with the fates of `rows`."""
     everything = np.ones(len(recorded), dtype=np.bool_)
     sounds, start = everything.copy(), recorded.start.copy()
     sounds[rows] = found.sounds
-    if setting.delay is not None:
-        start[rows] = np.minimum(start[rows] + setting.delay, recorded.end[rows])
+    start[rows] = np.minimum(start[rows] + np.maximum(found.late_by, 0), recorded.end[rows])
     before = workload(recorded, everything, recorded.start, duty)
     return before, workload(recorded, sounds, start, duty)
 

@@ -21,7 +21,7 @@ from analyzer.columns.numbered import Numbered
 from analyzer.columns.packed import pack
 from analyzer.columns.statics import AlarmType
 from analyzer.model.episodes import PRIORITIES
-from analyzer.model.policy import Policy
+from analyzer.model.policy import HOUR, Policy
 from analyzer.pipeline.classes import CLASSES
 from analyzer.pipeline.roster import Team, Teams
 from analyzer.times import NEVER, OPEN
@@ -46,6 +46,10 @@ FIELDS = (
     "first_response",
 )
 """The fields of `EpisodeRecord` that `Recorder.take` expects, in order. An open `end` is None."""
+
+_DAY = 24 * HOUR
+_DAYS = 1 << 20
+"""More than the days since 1970 of any valid time."""
 
 AGAIN = Policy().horizon
 """The default horizon: records do not contain the one that they were made with."""
@@ -91,6 +95,13 @@ class Recorded:
             self,
             **{one.name: getattr(self, one.name)[rows] for one in fields(self)[_FIRST_COLUMN:]},
         )
+
+    @property
+    def clusters(self) -> Numbers:
+        """The number of each alarm's bed and day (UTC): such alarms are mostly of one patient, and
+        alike.
+        """
+        return self.bed.astype(np.int64) * _DAYS + self.start // _DAY
 
     @property
     def span(self) -> tuple[int, int]:

@@ -15,6 +15,8 @@ import numpy as np
 
 from analyzer.arrays import Floats, Numbers
 from analyzer.pipeline.classes import ACTIONABLE, CLASSES
+from analyzer.stats import Risk
+from analyzer.stats.risk import effective_size
 from analyzer.whatif.episode_table import Recorded
 from analyzer.whatif.levers import (
     LONGEST,
@@ -25,7 +27,6 @@ from analyzer.whatif.levers import (
     count_by_class,
     sides,
 )
-from analyzer.whatif.verdict import Risk
 
 # ms: up to 70 min, thresholds are looked up in a table; longer ones are searched for
 _TABLE = 1 << 22
@@ -67,6 +68,8 @@ class Searched:
     """For how long (ms) alarms would no longer have sounded: those removed, and the delays of the
     others.
     """
+    effective: float
+    """How many independent alarms are as informative as the actionable ones: see `stats.risk`."""
 
     @property
     def lost(self) -> Numbers:
@@ -87,7 +90,9 @@ class Searched:
 
     def risk(self, index: int, confidence: float) -> Risk:
         """The actionable alarms that a setting loses, with their bound."""
-        return Risk(int(self.lost[index]), int(self.before[ACTIONABLE]), confidence)
+        if not self.settings[index].moves:
+            return Risk.none(int(self.before[ACTIONABLE]), confidence)
+        return Risk(int(self.lost[index]), int(self.before[ACTIONABLE]), self.effective, confidence)
 
     def pareto(self) -> Numbers:
         """The Pareto-optimal settings (spared against lost), by lost; of equals, the first."""
@@ -129,6 +134,9 @@ def search(
         before=before,
         removed=before - left.reshape(-1, len(CLASSES)),
         silenced=silenced.reshape(-1),
+        effective=effective_size(
+            np.unique(alarms.clusters[alarms.klass == ACTIONABLE], return_counts=True)[1]
+        ),
     )
 
 

@@ -102,6 +102,11 @@ class Setting:
         if self.limit is not None and not np.isfinite(self.limit):
             raise ValueError("limit: expected a finite number")
 
+    @property
+    def moves(self) -> bool:
+        """Whether it moves any lever."""
+        return self != Setting(sent_from=self.sent_from)
+
 
 @dataclass(frozen=True, slots=True)
 class Fates:
@@ -113,6 +118,10 @@ class Fates:
     at_limit: int
     """Alarms whose extreme reading is the limit itself, so their side is unknown: taken to sound.
     """
+    late_by: Numbers
+    """By how much (ms) each alarm would sound later, if it sounds; -1: no delay applies to it."""
+    moved: bool
+    """Whether any lever was moved."""
 
     @property
     def sounds(self) -> Flags:
@@ -193,7 +202,8 @@ def fates(recorded: Recorded, rows: Numbers, setting: Setting) -> Fates:
         lowered = np.minimum(alarms.rank, PRIORITIES.index(setting.priority))
         least = max(PRIORITIES.index(setting.sent_from), 1)
         fate[(fate == SOUNDS) & (lowered < least) & (alarms.rank >= least)] = BY_PRIORITY
-    return Fates(fate, unknown, at_limit)
+    late_by = np.full(len(alarms), -1 if setting.delay is None else setting.delay, dtype=np.int64)
+    return Fates(fate, unknown, at_limit, late_by, setting.moves)
 
 
 def below_limit(alarms: Recorded, limit: float) -> Flags:

@@ -1,6 +1,7 @@
 """Recall: the final alarms that a state holds of one unit, as columns for a what-if.
 
-Clinicians, beds and devices are left out. So only the limit, delay and priority levers apply.
+Clinicians and devices are left out, and beds have no names. So only the limit, delay and priority
+levers apply.
 """
 
 from __future__ import annotations
@@ -24,17 +25,18 @@ def recall(state: State, facility: str, unit: str) -> Recorded | None:
     rows = rows[statics.unit[table.static[rows]] == number]
     rows = rows[table.end[rows] <= state.times.now[of] - state.policy.action_window]
     static, nothing = table.static[rows], np.zeros(len(rows), dtype=np.int32)
+    places, bed = np.unique(statics.place[static], return_inverse=True)
     return Recorded(
         facilities=list(state.facilities.by_number),
         units=list(statics.units.by_number),
         types=list(statics.types.by_number),
-        beds=[(0, "")],
+        beds=[(number, "")] * len(places),
         clinicians=[],
         teams=[()],
         facility=table.facility[rows],
         unit=statics.unit[static],
         type=statics.type[static],
-        bed=nothing,
+        bed=bed.astype(np.int32),
         signal=nothing,
         team=nothing,
         technical=statics.technical[static],

@@ -18,9 +18,9 @@ from analyzer.arrays import Codes, Flags, Floats, Numbers, integers
 from analyzer.columns.numbered import Numbered
 from analyzer.model.policy import SECOND
 from analyzer.pipeline.classes import ACTIONABLE
+from analyzer.stats import Risk
 from analyzer.times import OPEN
 from analyzer.whatif.episode_table import Recorded
-from analyzer.whatif.verdict import Risk
 
 Side = Literal["low", "high"]
 
@@ -201,8 +201,10 @@ def faithful(reproduced: int, covered: int) -> bool:
     return reproduced >= FAITHFUL * covered
 
 
-def compare_rules(in_force: Drawn, tried: Drawn, trend: Trend, recorded: Recorded) -> Replayed:
-    """What the other rule loses and delays of the recorded alarms."""
+def compare_rules(
+    in_force: Drawn, tried: Drawn, trend: Trend, recorded: Recorded, moved: bool = True
+) -> Replayed:
+    """What the other rule loses and delays of the recorded alarms; `moved`: it differs at all."""
     before, covered = match(in_force, trend, recorded)
     after, _ = match(tried, trend, recorded)
     actionable = (recorded.klass == ACTIONABLE) & covered
@@ -215,7 +217,9 @@ def compare_rules(in_force: Drawn, tried: Drawn, trend: Trend, recorded: Recorde
         in_force=int(before.reproduced.sum()),
         tried=int(after.reproduced.sum()),
         actionable=int(actionable.sum()),
-        lost=Risk(int((needed & ~after.reproduced).sum()), int(needed.sum())),
+        lost=Risk.among(~after.reproduced[needed], recorded.clusters[needed])
+        if moved
+        else Risk.none(int(needed.sum())),
         late=int((late > 0).sum()),
         most_late=int(late.max(initial=0)),
     )

@@ -10,27 +10,11 @@ import numpy as np
 from analyzer.arrays import Numbers
 from analyzer.model.episodes import PRIORITIES
 from analyzer.pipeline.classes import ACTIONABLE, NON_ACTIONABLE, PENDING, UNKNOWN
-from analyzer.stats.bounds import upper_bound
+from analyzer.stats import CONFIDENCE, Risk
 from analyzer.whatif.episode_table import Recorded
-from analyzer.whatif.levers import LEVERS, SOUNDS, Fates, Setting, count_by_class
+from analyzer.whatif.levers import LEVERS, SOUNDS, Fates, count_by_class
 
-CONFIDENCE = 0.95
-"""The default confidence of bounds, one-sided."""
 HIGH = PRIORITIES.index("high")
-
-
-@dataclass(frozen=True, slots=True)
-class Risk:
-    """How many of some alarms are lost, with the upper bound of the true share."""
-
-    count: int
-    of: int
-    confidence: float = CONFIDENCE
-
-    @property
-    def upper(self) -> float | None:
-        """One-sided, exact for independent alarms (Clopper and Pearson 1934). None: no alarms."""
-        return upper_bound(self.count, self.of, self.confidence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +36,8 @@ class Verdict:
     """The actionable ones of the removed alarms that were classified as actionable or not."""
     high_priority: int
     high_priority_removed: int
+    high_priority_late: int
+    """Those that would sound, but only after the delay."""
     sounding: tuple[int, int]
     """For how long (ms) the alarms sounded, and would have sounded, added up."""
 
@@ -74,32 +60,42 @@ class Verdict:
 
 
 def judge(
-    recorded: Recorded,
-    rows: Numbers,
-    setting: Setting,
-    found: Fates,
-    confidence: float = CONFIDENCE,
+    recorded: Recorded, rows: Numbers, found: Fates, confidence: float = CONFIDENCE
 ) -> Verdict:
     """The verdict on a setting, from the fates (`levers.fates`) of `rows`."""
-    klass, rank = recorded.klass[rows], recorded.rank[rows]
-    before, after = count_by_class(klass), count_by_class(klass[found.sounds])
-    removed = before - after
-    lost = int(removed[ACTIONABLE])
+    klass, rank, sounds = recorded.klass[rows], recorded.rank[rows], found.sounds
+    before, after = count_by_class(klass), count_by_class(klass[sounds])
     lasted = np.minimum(recorded.end[rows], recorded.span[1]) - recorded.start[rows]
-    still = np.maximum(lasted[found.sounds] - (setting.delay or 0), 0)
+    still = np.maximum(lasted - np.maximum(found.late_by, 0), 0)[sounds]
     return Verdict(
         before=before,
         after=after,
-        late=after if setting.delay is not None else after * 0,
+        late=count_by_class(klass[sounds & (found.late_by >= 0)]),
         by_lever={
             lever: int((found.fate == number).sum())
             for number, lever in enumerate(LEVERS, SOUNDS + 1)
         },
         not_evaluable=found.not_evaluable,
         at_limit=found.at_limit,
-        lost=Risk(lost, int(before[ACTIONABLE]), confidence),
-        among_removed=Risk(lost, int(removed[[ACTIONABLE, NON_ACTIONABLE]].sum()), confidence),
+        lost=loss(recorded, rows, found, confidence),
+        among_removed=_among_removed(recorded, rows[~sounds], confidence),
         high_priority=int((rank == HIGH).sum()),
-        high_priority_removed=int((rank[~found.sounds] == HIGH).sum()),
+        high_priority_removed=int((rank[~sounds] == HIGH).sum()),
+        high_priority_late=int(((rank == HIGH) & sounds & (found.late_by >= 0)).sum()),
         sounding=(int(lasted.sum()), int(still.sum())),
     )
+
+
+def loss(recorded: Recorded, rows: Numbers, found: Fates, confidence: float = CONFIDENCE) -> Risk:
+    """The actionable alarms of `rows` that would not have sounded."""
+    needed = recorded.klass[rows] == ACTIONABLE
+    if not found.moved:
+        return Risk.none(int(needed.sum()), confidence)
+    clusters = recorded.of(rows[needed]).clusters
+    return Risk.among(~found.sounds[needed], clusters, confidence)
+
+
+def _among_removed(recorded: Recorded, removed: Numbers, confidence: float) -> Risk:
+    klass = recorded.klass[removed]
+    known = removed[(klass == ACTIONABLE) | (klass == NON_ACTIONABLE)]
+    return Risk.among(recorded.klass[known] == ACTIONABLE, recorded.of(known).clusters, confidence)

@@ -6,10 +6,15 @@ from decimal import Decimal, InvalidOperation
 from math import isfinite
 from typing import cast, get_args
 
+import numpy as np
+
 from analyzer.columns import AlarmType
 from analyzer.model import SECOND, Priority
-from analyzer.whatif import LONGEST
+from analyzer.whatif import LONGEST, Recorded
 from streams.cli.console import WRONG, fail
+
+MOST_LISTED = 40
+"""Alarm types that an error lists."""
 
 
 def alarm_type(text: str, option: str) -> AlarmType:
@@ -28,6 +33,27 @@ def alarm_type(text: str, option: str) -> AlarmType:
             WRONG,
         )
     return device_type, source, code
+
+
+def known_type(recorded: Recorded, text: str, option: str) -> AlarmType:
+    """The recorded type of this name, wherever its parts contain a slash.
+
+    Exits with an error that lists the types if there is none, or if two have this name.
+    """
+    parsed = alarm_type(text, option)
+    known = [recorded.types[number] for number in np.unique(recorded.type).tolist()]
+    found = [one for one in known if "/".join(one) == text]
+    if len(found) > 1:
+        fail(f"{option}: {len(found)} types have this name: {', '.join(map(str, found))}", WRONG)
+    if not found and known:
+        some = sorted("/".join(one) for one in known)
+        more = f" and {len(some) - MOST_LISTED} more" if len(some) > MOST_LISTED else ""
+        fail(
+            f"{option}: no recorded alarm has the type {text}; there are "
+            f"{', '.join(some[:MOST_LISTED])}{more}",
+            WRONG,
+        )
+    return found[0] if found else parsed
 
 
 def as_priority(text: str | None, option: str) -> Priority | None:

@@ -14,8 +14,8 @@ from analyzer.model import Policy
 from analyzer.whatif import Scope, TooShort
 from streams.cli.arguments import alarm_type, as_percent, as_priority
 from streams.cli.console import STRICT, WRONG, fail, moment, show
+from streams.cli.episodes import Episodes, Mapped, read
 from streams.cli.names import check_name, check_scope
-from streams.cli.tune import Episodes, Mapped, read
 from streams.files.comparing import compared, words
 from streams.files.provenance import provenance
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -11,16 +12,20 @@ from typing import Annotated, Any, cast
 import typer
 from rich.console import Console
 
+from streams.cli.arguments import alarm_type, as_number
 from streams.cli.console import INTERRUPTED, WRONG, fail, load_settings, moment, send
 from streams.cli.console import duration as as_duration
 from streams.cli.progress import timed
 from streams.settings import Settings
 from streams.simulator.calibration import PROFILES, ProfileName
-from streams.simulator.hospital import Ward
+from streams.simulator.hospital import Change, Ward
 from streams.simulator.perturbations import Record
+from streams.simulator.readings import Monitors
 
 _AHEAD = 60_000  # ms that simulated time may run ahead of the clock: no more than clocks may differ
 _WARD = Ward()
+_OPTIONS = {"profiles": "profile", "changes": "change", "readings": "readings-beds"}
+"""The options of fields that have another name."""
 
 
 def _panel(title: str) -> Callable[..., Any]:
@@ -122,6 +127,31 @@ def simulate(
     duplicates: Annotated[
         float, _with("--duplicates", "Share of records delivered twice.")
     ] = _WARD.duplicates,
+    change: Annotated[
+        list[str] | None,
+        _with(
+            "--change",
+            "A setting of one alarm type that changes, as in 'MICU "
+            "monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO delay=15s from=2026-03-08T07:00:00Z' (or "
+            "limit=88); can be repeated.",
+            metavar="'UNIT TYPE delay=15s from=TIME'",
+        ),
+    ] = None,
+    readings_beds: Annotated[
+        int,
+        _to(
+            "--readings-beds",
+            "To files: also write readings.jsonl for `tune trend`, of this many beds of each unit, "
+            "one a second.",
+            min=0,
+        ),
+    ] = 0,
+    readings_hours: Annotated[
+        float, _to("--readings-hours", "Hours of readings, from the start on.", min=0)
+    ] = 24.0,
+    readings_source: Annotated[
+        str, _to("--readings-source", "What is measured.")
+    ] = "MDC_PULS_OXIM_SAT_O2",
     late: Annotated[
         float, _with("--late", "Share of alarm events and responses 1 to 9 min late.")
     ] = _WARD.late,
@@ -150,6 +180,11 @@ def simulate(
     past and ends in the present.
 
     Example: alarm-fatigue simulate --out ward --duration 12h --units 2 --storms 2 --late 0.05
+
+    Example: alarm-fatigue simulate --out ward --duration 14d --change
+    'MICU monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO delay=15s from=2026-03-08T07:00:00Z'
+
+    Example: alarm-fatigue simulate --out ward --readings-beds 2
 
     Example: alarm-fatigue simulate --broker 127.0.0.1:9092 --duration 24h --speed 60
     """
@@ -188,19 +223,53 @@ def simulate(
             late=late,
             late_beyond=late_beyond,
             late_charting=late_charting,
+            changes=tuple(map(_change, change or ())),
+        )
+        monitors = (
+            Monitors(ward, readings_source, readings_beds, readings_hours)
+            if readings_beds
+            else None
         )
     except ValueError as error:
         names, _, expected = str(error).partition(":")
         options = ", ".join(
-            "--" + name.replace("_", "-")
-            for name in names.replace("profiles", "profile").split(", ")
+            "--" + name.replace("_", "-") for name in _OPTIONS.get(names, names).split(", ")
         )
         fail(f"{options}:{expected}", WRONG)
-    records = rename(draw(ward), prefix)
+    records = draw(ward)
     if out is not None:
-        _write(records, ward, out)
+        _write(rename(records, prefix), ward, out)
+        if monitors is not None:
+            monitors.hear(draw(replace(ward, changes=())))
+            _write_readings(monitors, prefix, out)
     else:
-        _send(records, ward, load_settings(config, broker=broker), pace)
+        _send(rename(records, prefix), ward, load_settings(config, broker=broker), pace)
+
+
+def _change(text: str) -> Change:
+    """As in 'MICU monitor/S/C delay=15s limit=88 from=TIME'. A unit's name may contain spaces."""
+    words = text.split()
+    figures = dict(word.split("=", 1) for word in words if "=" in word)
+    *unit, of_type = [word for word in words if "=" not in word] or [""]
+    if not unit or "from" not in figures or figures.keys() - {"from", "delay", "limit"}:
+        fail(f"--change: expected 'UNIT TYPE delay=15s from=TIME', found {text!r}", WRONG)
+    return Change(
+        start=moment(figures["from"], "--change from"),
+        unit=" ".join(unit),
+        type=alarm_type(of_type, "--change"),
+        delay=as_duration(figures["delay"], "--change delay") if "delay" in figures else None,
+        limit=as_number(figures["limit"], "--change limit") if "limit" in figures else None,
+    )
+
+
+def _write_readings(monitors: Monitors, prefix: str, out: Path) -> None:
+    from streams.simulator.output import OutputError, write_readings
+
+    try:
+        count = write_readings(monitors.readings(), prefix, out)
+    except OutputError as error:
+        fail(error)
+    typer.echo(f"{out}: {count} readings", err=True)
 
 
 def _moment(text: str) -> int:

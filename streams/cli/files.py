@@ -95,9 +95,14 @@ def recorded_files(
     return files
 
 
-def replay_files(settings: Settings, files: list[tuple[Topic, Path]], at: str | None) -> Replayed:
-    """Read `files` into an engine; report malformed and suspicious lines on standard error."""
-    engine, survey = Engine(settings.policy), Survey()
+def replay_files(
+    settings: Settings, files: list[tuple[Topic, Path]], at: str | None, evicts: bool = True
+) -> Replayed:
+    """Read `files` into an engine; report malformed and suspicious lines on standard error.
+
+    `evicts`: see `Engine`.
+    """
+    engine, survey = Engine(settings.policy, evicts=evicts), Survey()
     now = None if at is None else moment(at, "--at")
     try:
         with counting("reading") as progress, bad_lines() as report:

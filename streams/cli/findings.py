@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from streams.cli.console import WRONG, Config, fail, load_settings
+from streams.cli.console import WRONG, Config, fail, load_settings, moment
 from streams.cli.files import (
     Alarms,
     Assignments,
@@ -27,9 +27,8 @@ from streams.cli.files import (
 )
 from streams.cli.names import check_place
 from streams.cli.progress import working
-from streams.files.findings import MOST, TOP, document, words, written
+from streams.files.findings import MOST, TOP, WHOLE, document, words, written
 from streams.http.credentials import token_of
-from streams.http.finder import longest
 from streams.settings import SettingsError, WebSettings
 
 WORKER_SECONDS = 60.0
@@ -56,10 +55,30 @@ def findings(
         ),
     ] = None,
     at: At = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            metavar="TIME",
+            help="Of files, only alarms from this time on: RFC 3339, or ms since 1970.",
+            show_default="the first alarm",
+        ),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            "--until",
+            metavar="TIME",
+            help="Of files, only what happened up to this time.",
+            show_default="the last alarm event",
+        ),
+    ] = None,
     window: Annotated[
         str | None,
         typer.Option(
-            "--window", help="Time window; one of policy.windows.", show_default="the longest"
+            "--window",
+            help="Only the last alarms: one of policy.windows.",
+            show_default="files whole; of a worker, the longest",
         ),
     ] = None,
     facility: Annotated[str | None, typer.Option("--facility", help="Only this facility.")] = None,
@@ -78,13 +97,16 @@ def findings(
 ) -> None:
     """Rank each unit's alarm types by their non-actionable and technical alarms.
 
+    Files are looked at whole. It advises only changes that `tune` would propose, too: none that
+    would hide more needed alarms than the tolerance allows.
+
     For each type, it names the pattern that drives these alarms, a remedy and its owner. It needs
     either recorded files, as replay does, or the address of a running worker. Labels and responses
     show which alarms were actionable; without them, most alarms stay unknown. The same input
     always gives the same output, byte for byte.
 
-    Example: alarm-fatigue findings --alarms alarms.jsonl --responses responses.jsonl --window 12h
-    --unit MICU
+    Example: alarm-fatigue findings --alarms alarms.jsonl --responses responses.jsonl --unit MICU
+    --since 2026-03-01T00:00:00Z
 
     Example: alarm-fatigue findings --worker http://127.0.0.1:9464 --top 5
     """
@@ -96,6 +118,8 @@ def findings(
             or any((alarms, assignments, responses, labels))
         ):
             fail("--worker: cannot be combined with files, --at, --strict or --config", WRONG)
+        if since is not None or until is not None:
+            fail("--worker: knows the last hours only: use --window", WRONG)
         asked = {"window": window, "facility": facility, "unit": unit, "top": str(top)}
         answer = _ask(
             worker, {name: value for name, value in asked.items() if value is not None}, token_file
@@ -108,19 +132,34 @@ def findings(
             fail("expected --alarms FILE, or --worker URL", WRONG)
         settings = load_settings(config)
         policy = settings.policy
-        window = window or longest(policy)
-        if window not in policy.windows:
+        if window is not None and window not in policy.windows:
             fail(f"--window: expected one of {', '.join(policy.windows)}", WRONG)
+        if at is not None and until is not None:
+            fail("--until: cannot be combined with --at, which means the same", WRONG)
+        if since is not None and window is not None:
+            fail("--since: cannot be combined with --window", WRONG)
+        begin = None if since is None else moment(since, "--since")
+        end = until if until is not None else at
+        if begin is not None and end is not None and moment(end, "--until") <= begin:
+            fail("--until: expected a time after --since", WRONG)
         replayed = replay_files(
-            settings, recorded_files(alarms, assignments, responses, labels), at
+            settings,
+            recorded_files(alarms, assignments, responses, labels),
+            end,
+            evicts=window is not None,
         )
         with working("measuring"):
-            units = replayed.engine.evidence(policy.windows[window]).findings(top)
+            if window is None:
+                evidence = replayed.engine.evidence_since(begin)
+            else:
+                evidence = [replayed.engine.evidence(policy.windows[window])]
+            units = [unit for one in evidence for unit in one.findings(top)]
         if facility is not None or unit is not None:
             held = replayed.engine.measure().units
             with_alarms = ((one.facility, one.unit) for one in units)
             known = [*zip(held.facility, held.unit, strict=True), *with_alarms]
             check_place(facility, unit, known)
+        window = window or WHOLE
         answer = document(list(written(units, window, policy)), window, policy, facility, unit, top)
         status = replayed.status(strict)
     if as_json:

@@ -31,11 +31,11 @@ from analyzer.whatif import (
 from streams.cli.arguments import alarm_type, as_milliseconds, as_number
 from streams.cli.bad_lines import bad_lines
 from streams.cli.console import FAILED, WRONG, fail, show
+from streams.cli.episodes import Episodes, Mapped, read
 from streams.cli.progress import counting
-from streams.cli.tune import Episodes, Mapped, read
 from streams.files.lines import BadLine, InputError, lines
+from streams.files.loss_words import lost_words
 from streams.files.mapping import Table, csv_rows, parquet_rows
-from streams.files.tune_words import lost_words
 from streams.files.tuning import risk_fields, type_fields
 from streams.formats.codec import detail
 
@@ -146,7 +146,7 @@ def answer(
         "after": _drawn(after, tried),
         "recorded": None
         if recorded is None
-        else _replayed(compare_rules(before, after, readings, recorded)),
+        else _replayed(compare_rules(before, after, readings, recorded, in_force != tried)),
     }
 
 

@@ -5,44 +5,48 @@ have lost.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar
 
 import typer
 
-from analyzer.model import Assignment
+from analyzer.stats import CONFIDENCE
 from analyzer.whatif import (
-    CONFIDENCE,
     TRAIN,
-    Duty,
     Grid,
     Recorded,
     Refused,
     Scope,
     Setting,
     Tolerance,
-    duty_by_roster,
     limits_worth_trying,
 )
-from streams.cli.arguments import alarm_type, as_milliseconds, as_number, as_percent, as_priority
-from streams.cli.bad_lines import bad_lines, nothing_used
+from streams.cli.arguments import (
+    alarm_type,
+    as_milliseconds,
+    as_number,
+    as_percent,
+    as_priority,
+    known_type,
+)
 from streams.cli.console import STRICT, WRONG, Config, fail, load_settings, moment, show
+from streams.cli.episodes import Episodes, Mapped, duty_of, read
 from streams.cli.later import Later, lazily
 from streams.cli.names import check_scope
-from streams.cli.progress import timed, working
-from streams.files.lines import STDIN, BadLine, InputError, content
-from streams.files.lines import lines as numbered_lines
-from streams.files.recorded import read_episodes
+from streams.cli.progress import timed
+from streams.files.lines import content
+from streams.files.provenance import Provenance, provenance
 from streams.files.tune_words import words
-from streams.files.tuning import Wanted, evaluated, searched, searched_each
-from streams.formats.codec import Malformed, decode, to_json
-from streams.pseudonyms import pseudonyms
-from streams.settings import SettingsError
+from streams.files.tuning import Wanted, evaluated, searched
+from streams.formats.codec import to_json
 
 DELAYS = (2, 4, 5, 6, 8, 10, 12, 14, 15, 16, 18, 19, 20, 25, 30)
 HOLDOFFS = (5, 10, 15, 20, 30, 45, 60, 90, 120)
+TYPES = 10
+"""How many alarm types a search tunes (ISA-18.2 reviews the ten most frequent)."""
 LIMITS = 8
 """How many limits a search tries if none are given."""
 
@@ -59,22 +63,6 @@ tune_app = typer.Typer(
     invoke_without_command=True,
 )
 T = TypeVar("T")
-
-Episodes = Annotated[
-    Path | None,
-    typer.Option(
-        "--episodes",
-        metavar="FILE",
-        help="Finished episodes (from replay --episodes); - reads standard input.",
-    ),
-]
-
-Mapped = Annotated[
-    Path | None,
-    typer.Option(
-        "--mapping", metavar="FILE.yaml", help="Meaning of the columns of a .csv or .parquet file."
-    ),
-]
 
 
 def _panel(title: str) -> Callable[..., Any]:
@@ -150,15 +138,16 @@ def tune(
             metavar="high|medium|low",
         ),
     ] = "low",
-    search: Annotated[bool, _find("--search", "Try all combinations of the values below.")] = False,
-    each_type: Annotated[
+    search: Annotated[
+        bool, _find("--search", "Try all combinations of the values below on each alarm type.")
+    ] = False,
+    types: Annotated[
         int,
-        _find(
-            "--each-type",
-            "Also search this many alarm types one by one, those with the highest load first.",
-            min=0,
-        ),
-    ] = 0,
+        _find("--each-type", "How many alarm types, those with the highest load first.", min=1),
+    ] = TYPES,
+    include_high: Annotated[
+        bool, _find("--include-high", "Also tune alarms of high priority.")
+    ] = False,
     delays: Annotated[
         str | None,
         _find("--delays", "Delays to try, in seconds.", show_default=",".join(map(str, DELAYS))),
@@ -174,10 +163,15 @@ def tune(
         ),
     ] = None,
     tolerance: Annotated[
-        str, _find("--tolerance", "Most actionable alarms that may be lost, in percent.")
-    ] = "1",
+        str | None,
+        _show(
+            "--tolerance",
+            "Most needed alarms that may be hidden, in percent.",
+            show_default="policy.findings.tolerance, 1",
+        ),
+    ] = None,
     confidence: Annotated[
-        str, _find("--confidence", "Confidence in percent, one-sided.")
+        str, _show("--confidence", "Confidence in percent, one-sided.")
     ] = f"{100 * CONFIDENCE:g}",
     most_late: Annotated[
         str | None,
@@ -208,15 +202,23 @@ def tune(
     change_control: Annotated[
         str, _show("--change-control", "Change-control number, for the report.")
     ] = "",
+    dated: Annotated[
+        str | None,
+        _show("--dated", "Date of the report.", metavar="DATE", show_default="today"),
+    ] = None,
     strict: Annotated[bool, _show("--strict", "Exit status 3 if any line was malformed.")] = False,
 ) -> None:
-    """Compute what another setting would have done to recorded alarms, or search for the best one.
+    """Compute what another setting would have done to recorded alarms, or search for the best ones.
 
     It changes no device. Malformed lines are skipped and reported on standard error with file and
     line number. The same input always gives the same output, byte for byte.
 
     Example: alarm-fatigue tune --episodes episodes.jsonl --unit MICU --type
     monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO --delay 15 --limit 88
+
+    A search tunes each alarm type by itself and joins the best settings that together keep the
+    tolerance. It leaves alarms of high priority as they are, and technical alarms, which are
+    avoidable at the source.
 
     Example: alarm-fatigue tune --episodes episodes.jsonl --unit MICU --search --tolerance 1
     --most-late 10
@@ -225,84 +227,57 @@ def tune(
         return
     if episodes is None:
         fail("--episodes: expected a file of finished alarms, or -", WRONG)
-    of_type = None if type_ is None else alarm_type(type_, "--type")
-    scope = Scope(
-        facility=facility, unit=unit, type=of_type, priority=as_priority(priority, "--priority")
-    )
-    if of_type is None and (limit is not None or limits is not None):
+    for option, text in (("--type", type_), ("--beside", beside)):
+        if text is not None:
+            alarm_type(text, option)  # before a long file is read
+    if type_ is None and (limit is not None or limits is not None):
         name = "--limit" if limit is not None else "--limits"
-        fail(
-            f"{name}: needs --type: a limit has a meaning only for one measured quantity",
-            WRONG,
-        )
+        fail(f"{name}: needs --type: a limit has a meaning only for one measured quantity", WRONG)
     setting = Setting(
         limit=_given(limit, as_number, "--limit"),
         delay=_given(delay, as_milliseconds, "--delay"),
         holdoff=_given(holdoff, as_milliseconds, "--holdoff"),
-        beside=_given(beside, alarm_type, "--beside"),
         priority=as_priority(to_priority, "--to-priority"),
         sent_from=as_priority(sent_from, "--sent-from") or "low",
     )
-    if search and setting != Setting():
+    if search and (setting != Setting() or beside is not None):
         fail("--search: cannot be combined with a single setting", WRONG)
-    promise = Tolerance(
-        lost=as_percent(tolerance, "--tolerance"),
+    tolerated = Tolerance(
+        lost=load_settings(config).policy.findings.tolerance
+        if tolerance is None
+        else as_percent(tolerance, "--tolerance"),
         confidence=as_percent(confidence, "--confidence"),
         late=_given(most_late, as_milliseconds, "--most-late"),
     )
-    grid_delays = (None, *_list(delays, DELAYS, as_milliseconds, "--delays"))
-    grid_holdoffs = (None, *_list(holdoffs, HOLDOFFS, as_milliseconds, "--holdoffs"))
-    grid_limits = None if limits is None else (None, *_list(limits, (), as_number, "--limits"))
-    first = as_percent(train, "--train")
-    if each_type and not search:
-        fail("--each-type: needs --search", WRONG)
+    wanted = Wanted(
+        grid_of=_grids(delays, limits, holdoffs),
+        tolerance=tolerated,
+        types=types,
+        include_high=include_high,
+        train=as_percent(train, "--train"),
+    )
+    scope = Scope(facility=facility, unit=unit, priority=as_priority(priority, "--priority"))
+    inputs = [episodes, mapping, assignments, config]
+    made = None if report is None else _made(inputs, config, dated)
     recorded, malformed = read(episodes, mapping)
     check_scope(recorded, scope)
+    if type_ is not None:
+        scope = replace(scope, type=known_type(recorded, type_, "--type"))
+    if beside is not None:
+        setting = replace(setting, beside=known_type(recorded, beside, "--beside"))
+    duty = None if assignments is None else duty_of(recorded, scope, assignments, config)
     try:
         if search:
-            if grid_limits is None:
-                some = recorded.of(scope.rows(recorded))
-                grid_limits = (
-                    None,
-                    *(limits_worth_trying(some, LIMITS) if of_type is not None else ()),
-                )
-            wanted = Wanted(
-                grid=Grid(limits=grid_limits, delays=grid_delays, holdoffs=grid_holdoffs),
-                tolerance=promise,
-                train=first,
-            )
-            with timed("searching", 0, len(wanted.grid)) as done:
-                section, setting = searched(recorded, scope, wanted, done)
-        found = evaluated(
-            recorded,
-            scope,
-            setting,
-            promise.confidence,
-            None if assignments is None else _duty(recorded, assignments, config),
-        )
-        if search:
-            found["search"] = section
-        if each_type:
-
-            def grid_of(some: Recorded) -> Grid:
-                return Grid(
-                    limits=(None, *limits_worth_trying(some, LIMITS)),
-                    delays=grid_delays,
-                    holdoffs=grid_holdoffs,
-                )
-
-            with timed("searching each type", 0, each_type) as done:
-                found["types"] = searched_each(recorded, scope, each_type, grid_of, wanted, done)
+            with timed("searching each type", 0, types) as done:
+                found = searched(recorded, scope, wanted, duty, done)
+        else:
+            found = evaluated(recorded, scope, setting, tolerated, duty)
     except Refused as error:
         fail(f"--{error}", WRONG)
     found["malformed"] = malformed
-    if report is not None:
-        _write_report(
-            report,
-            found,
-            episodes,
-            {"owner": owner, "review": review, "change_control": change_control},
-        )
+    if report is not None and made is not None:
+        asked = {"owner": owner, "review": review, "change_control": change_control}
+        _write_report(report, found, made, asked)
     show(found, words(found), as_json)
     if malformed and strict:
         raise typer.Exit(STRICT)
@@ -359,57 +334,43 @@ def apply_(
         sys.stdout.buffer.flush()
 
 
-def _duty(recorded: Recorded, path: Path, config: Path | None) -> Duty:
-    """When the clinicians in the records were on duty.
+def _grids(
+    delays: str | None, limits: str | None, holdoffs: str | None
+) -> Callable[[Recorded], Grid]:
+    """The settings to try on the alarms of a type."""
+    of_delay = (None, *_list(delays, DELAYS, as_milliseconds, "--delays"))
+    of_holdoff = (None, *_list(holdoffs, HOLDOFFS, as_milliseconds, "--holdoffs"))
+    of_limit = None if limits is None else tuple(_list(limits, (), as_number, "--limits"))
 
-    Records name clinicians by pseudonym or by id; the roster names them by id.
-    """
-    known = {name for _, name in recorded.clinicians}
+    def grid_of(alarms: Recorded) -> Grid:
+        found = limits_worth_trying(alarms, LIMITS) if of_limit is None else of_limit
+        return Grid(limits=(None, *found), delays=of_delay, holdoffs=of_holdoff)
+
+    return grid_of
+
+
+def _made(paths: list[Path | None], config: Path | None, dated: str | None) -> Provenance:
+    """How the report is made. Exits with an error if a file or the date cannot be read."""
     settings = load_settings(config)
-    found = []
+    now = round(time.time() * 1000) if dated is None else moment(f"{dated}T00:00:00Z", "--dated")
     try:
-        with bad_lines() as report:
-            for number, line in numbered_lines(path):
-                try:
-                    found.append(cast("Assignment", decode("assignments", line)))
-                except Malformed as error:
-                    report(BadLine(path, number, str(error)))
-        if not any(one.clinician in known for one in found):
-            pseudonym = pseudonyms(settings)
-            found = [replace(one, clinician=pseudonym(one.clinician)) for one in found]
-    except (InputError, SettingsError) as error:
-        fail(error)
-    if known and not any(one.clinician in known for one in found):
-        fail(f"{path}: no clinician in it had any of these alarms; was another pseudonym key used?")
-    return duty_by_roster(recorded, found)
+        return provenance(sys.argv[1:], paths, settings.policy, now)
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}")
 
 
 def _write_report(
-    path: Path, found: dict[str, Any], source: Path, approval: dict[str, str]
+    path: Path, found: dict[str, Any], made: Provenance, approval: dict[str, str]
 ) -> None:
     from streams.files.tune_charts import NoCharts
     from streams.files.tune_report import page
 
     try:
-        path.write_text(page(found, "standard input" if source == STDIN else source.name, approval))
+        path.write_text(page(found, made, approval), encoding="utf-8")
     except NoCharts as error:
         fail(f"--report: {error}")
     except OSError as error:
         fail(f"{path}: {error.strerror}")
-
-
-def read(path: Path, mapping: Path | None) -> tuple[Recorded, int]:
-    """Recorded alarms, and the number of malformed lines (reported on standard error)."""
-    if path != STDIN and not path.is_file():
-        fail(f"{path}: {'expected a file, found a directory' if path.is_dir() else 'no such file'}")
-    try:
-        with working("reading"), bad_lines() as report:
-            recorded = read_episodes(path, report, mapping)
-    except InputError as error:
-        fail(error)
-    if report.count and not len(recorded):
-        fail(nothing_used(report), STRICT)
-    return recorded, report.count
 
 
 def _given(text: str | None, read_as: Callable[[str, str], T], option: str) -> T | None:

@@ -21,10 +21,13 @@ _SENTENCES: dict[CaveatKind, str] = {
     "ones as lost.",
     "not_sent": "Alarms below {sent_from} priority are assumed to sound only at the bed and to "
     "reach no clinician elsewhere.",
+    "technical": "{alarms} of the alarms that would not sound, or would sound later, are "
+    "technical. They are avoidable at the source: mend the sensor, cable, lead or battery; a delay "
+    "would hide the fault.",
     "high_priority": "{alarms} alarms of the scope have high priority: change nothing without a "
     "clinical review.",
-    "similar_alarms": "The bound assumes independent alarms. Alarms of one patient are similar, so "
-    "the true uncertainty is larger.",
+    "similar_alarms": "The bound counts the alarms of one bed and day as one observation, because "
+    "alarms of one patient are alike.",
     "inferred_duty": "Duty is inferred: a clinician counts as on duty in every clock hour with an "
     "alarm.",
     "short_recording": "These are {hours:g} h of one unit. Base a change on weeks of finished "

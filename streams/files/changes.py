@@ -3,7 +3,7 @@
 {"id": 32 hex digits, a hash of the rest,
  "kind": "alarm_setting_change",
  "at": when the change takes effect, ms since 1970,
- "scope", "setting",
+ "scope", "setting", "proposal": as in `streams.files.tuning`,
  "owner", "review_on": "YYYY-MM-DD", "change_control",
  "expected": {"removed_share", "lost", "delayed_seconds", "span"}: the forecast at the decision,
  "annotation": {"time", "tags", "text"}: the body for Grafana's /api/annotations}
@@ -18,7 +18,8 @@ from typing import Any
 
 import msgspec
 
-from streams.files.tune_words import lost_words, scope_words, setting_words
+from streams.files.loss_words import harm
+from streams.files.tune_words import changes_words, scope_words
 from streams.formats.codec import to_json
 
 TAGS = ("alarm-fatigue", "alarm-setting-change")
@@ -55,26 +56,29 @@ def record(answer: bytes, decision: Decision) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(answer)
         scope, setting, lost, span = (found[name] for name in ("scope", "setting", "lost", "span"))
+        proposal = found.get("proposal")
         before, removed = found["before"]["alarms"], found["removed"]["alarms"]
         expected = {
             "removed_share": round(removed / before, 6) if before else None,
             "lost": lost,
-            "delayed_seconds": setting["delay_seconds"],
+            "delayed_seconds": found["late"]["by_seconds"],
             "span": span,
         }
         text = (
-            f"{scope_words(found)}: {setting_words(setting)} (expected: {removed} of {before} "
-            f"alarms fewer; actionable lost {lost_words(lost)}); {decision.change_control}"
+            f"{scope_words(found)}: {changes_words(found)} (expected: {harm(lost)}; {removed} of "
+            f"{before} alarms fewer); {decision.change_control}"
         )
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError):
         raise ChangeError("expected what tune --json prints") from None
-    if all(setting[name] is None for name in setting if name != "sent_from"):
+    unchanged = all(setting[name] is None for name in setting if name != "sent_from")
+    if unchanged and not proposal:
         raise ChangeError("the answer is about no change: there is nothing to record")
     fields = {
         "kind": "alarm_setting_change",
         "at": decision.at,
         "scope": scope,
         "setting": setting,
+        "proposal": proposal,
         "owner": decision.owner,
         "review_on": decision.review_on,
         "change_control": decision.change_control,

@@ -11,6 +11,7 @@ from html import escape
 from typing import Any
 
 from analyzer.whatif import Placebos
+from streams.files.alarm_words import printable
 from streams.files.compare_chart import run_chart
 from streams.files.compare_words import listed, placebo_words
 from streams.files.comparing import (
@@ -20,7 +21,6 @@ from streams.files.comparing import (
     rate_words,
     verdict_words,
 )
-from streams.files.findings import printable
 from streams.files.provenance import Provenance
 from streams.files.report_parts import document, figure, made_with, sign_off, table
 from streams.files.tune_charts import svg

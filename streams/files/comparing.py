@@ -43,6 +43,7 @@ from analyzer.whatif import (
     choose_controls,
     compare,
 )
+from streams.files.alarm_words import printable
 from streams.files.caveat_words import caveat_words
 from streams.files.compare_words import (
     VERDICTS,
@@ -53,7 +54,6 @@ from streams.files.compare_words import (
     reason_words,
     signal_words,
 )
-from streams.files.findings import printable
 from streams.files.tune_words import scope_words
 from streams.files.tuning import scope_fields
 

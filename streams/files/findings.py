@@ -1,21 +1,24 @@
 """Findings in JSON and in words: the same from files and from a worker, byte for byte.
 
-    {"window": "12h",
+    {"window": "12h", or "all" of whole files,
      "policy": {"min_classified": 20, ..., "fleeting_seconds": 15.0},
      "units": [{"facility", "unit",
        "at": the end of the window, ms since 1970,
+       "since": its beginning,
        "alarms",
        "load": non-actionable or technical alarms,
+       "technical": the technical ones of these, avoidable at the source,
        "types": number of types, including those left out,
        "findings": [FINDING]}]}
 
 FINDING is
 
     {"rank": by load, then alarms, then name,
-     "device_type", "source", "code",
+     "device_type", "source", "code", "name": what people call it,
      "alarms": SHARE of the unit's,
      "load": SHARE of the unit's,
-     "nonactionable": SHARE of the classified alarms,
+     "nonactionable": SHARE of the clinical alarms of known class,
+     "technical": SHARE of the alarms,
      "priority": the highest in the window,
      "classes": {"actionable", "non_actionable", "technical", "pending", "unknown"},
      "sounding_seconds": total,
@@ -31,6 +34,10 @@ FINDING is
        or null,
      "verdict": PATTERN, "stale", "mixed", "needed" or "too_few",
      "also": other patterns that may drive it,
+     "advice": whether the remedy keeps the tolerance of needed alarms hidden, by the rule of
+       `tune`: "kept" (advised), "open" (not shown), "broken" (not advised), null: it hides none,
+     "hidden": how many needed alarms the remedy would hide, {"count", "of", "upper": the upper
+       bound of the share at 95 % confidence}, or null,
      "remedy",
      "owner": null if no change is proposed,
      "clinical_review": whether one is needed first,
@@ -52,11 +59,16 @@ from typing import Any
 import msgspec
 
 from analyzer import CLASSES, PATTERNS, Finding, Policy, Share, UnitFindings
+from analyzer.model import HOUR, MINUTE
+from streams.files.alarm_words import printable, short_name, type_name
+from streams.files.loss_words import bound_words
 from streams.formats.codec import to_json
 from streams.formats.times import show_duration
 
 TOP = 10
 """Default number of alarm types per unit (ISA-18.2 reviews the ten most frequent)."""
+WHOLE = "all"
+"""The window of findings about whole files."""
 MOST = 50
 """Most alarm types per unit in an answer."""
 
@@ -72,18 +84,21 @@ class UnitText:
 
 
 def written(units: Iterable[UnitFindings], window: str, policy: Policy) -> Iterator[UnitText]:
-    """Units as JSON."""
+    """Units as JSON. `window`: its name, or `WHOLE`."""
     for unit in units:
+        span = _spaced(window) if window != WHOLE else _length(unit.at - unit.since)
         head = {
             "facility": unit.facility,
             "unit": unit.unit,
             "at": unit.at,
+            "since": unit.since,
             "alarms": unit.alarms,
             "load": unit.load,
+            "technical": unit.technical,
             "types": unit.types,
         }
         findings = [
-            msgspec.Raw(to_json({"rank": rank} | _finding(one, window, policy)))
+            msgspec.Raw(to_json({"rank": rank} | _finding(one, span, policy)))
             for rank, one in enumerate(unit.findings, 1)
         ]
         yield UnitText(unit.facility, unit.unit, head, findings)
@@ -128,7 +143,7 @@ def _type(of: tuple[str, str, str]) -> dict[str, str]:
     return dict(zip(("device_type", "source", "code"), of, strict=True))
 
 
-def _finding(one: Finding, window: str, policy: Policy) -> dict[str, Any]:
+def _finding(one: Finding, span: str, policy: Policy) -> dict[str, Any]:
     patterns = {
         name: seen._asdict() | {"shown_by": _share(one.shown_by(name))}
         for name, seen in zip(PATTERNS, one.patterns, strict=True)
@@ -138,10 +153,13 @@ def _finding(one: Finding, window: str, policy: Policy) -> dict[str, Any]:
         "load": one.delay.load,
         "actionable": one.delay.actionable,
     }
+    loss = one.loss
     return _type(one.type) | {
+        "name": short_name(one.type),
         "alarms": _share(one.alarms),
         "load": _share(one.load),
         "nonactionable": _share(one.nonactionable),
+        "technical": _share(one.technical),
         "priority": one.priority,
         "classes": dict(zip(CLASSES, one.classes, strict=True)),
         "sounding_seconds": one.sounding / 1000,
@@ -157,52 +175,72 @@ def _finding(one: Finding, window: str, policy: Policy) -> dict[str, Any]:
         else round(one.hugging_distance, 4),
         "verdict": one.verdict,
         "also": one.also,
+        "advice": one.advice,
+        "hidden": loss
+        and {
+            "count": loss.count,
+            "of": loss.of,
+            "upper": None if loss.upper is None else round(loss.upper, 4),
+        },
         "remedy": one.remedy,
         "owner": one.owner,
         "clinical_review": one.clinical,
-        "says": sentence(one, window, policy),
+        "says": sentence(one, span, policy),
     }
 
 
 # -- words
 
 
-def sentence(one: Finding, window: str, policy: Policy) -> str:
-    """The finding in words: what was seen, with its interval, the proposed change, the owner."""
-    seen = f"{_plural(one.alarms.count, 'alarm')} in {_spaced(window)}"
+def sentence(one: Finding, span: str, policy: Policy) -> str:
+    """The finding in words: what was seen, with its interval, the proposed change, the owner.
+
+    `span`: how long the window is, in words.
+    """
+    seen = f"{_plural(one.alarms.count, 'alarm')} in {span}"
     if one.alarms.of and one.alarms.count:
         seen += f", {_percent(one.alarms.value)} of the unit's{_bed(one)}"
     if one.nonactionable.of:
         seen += (
-            f"; {_sure(one.nonactionable)} of {one.nonactionable.of} classified alarms were "
-            "non-actionable"
+            f"; {_sure(one.nonactionable)} of {one.nonactionable.of} clinical alarms of known "
+            "class were non-actionable"
         )
+    if one.technical.count:
+        seen += f"; {one.technical.count} technical: avoidable at the source"
     if unknown := one.classes[CLASSES.index("unknown")]:
-        seen += f", {unknown} unknown"
+        seen += f"; {unknown} of unknown class"
     also = ", ".join(f"{pattern} {_percent(one.shown_by(pattern).value)}" for pattern in one.also)
-    review = "; high priority: needs a clinical review first" if one.clinical else ""
+    review = "; high priority: not advised without a clinical review" if one.clinical else ""
     owner = f"{review}; owner: {one.owner}" if one.owner else ""
     return (
         f"{type_name(one.type)}: {seen}; "
-        f"{_change(one, policy)}{f' (also: {also})' if also else ''}{owner}"
+        f"{_advised(one, _change(one, policy))}{f' (also: {also})' if also else ''}{owner}"
     )
 
 
-def type_name(of: tuple[str, str, str]) -> str:
-    """An alarm type in words, without control characters.
-
-    >>> type_name(("monitor", "MDC_PULS_OXIM_SAT_O2", "MDC_EVT_LO"))
-    'MDC_EVT_LO of MDC_PULS_OXIM_SAT_O2 (monitor)'
-    >>> type_name(("pump", "", "occluded\\x1b[2J"))
-    'occluded?[2J (pump)'
-    """
-    device_type, source, code = map(printable, of)
-    return f"{code} of {source} ({device_type})" if source else f"{code} ({device_type})"
-
-
-def printable(text: str) -> str:
-    """The text with `?` for characters that could control a terminal."""
-    return "".join(one if one.isprintable() else "?" for one in text)
+def _advised(one: Finding, change: str) -> str:
+    """The change, whether it is advised, and what it would hide of the needed alarms."""
+    if one.loss is None or one.advice is None:
+        return change
+    if not one.loss.of:
+        harm = "no alarm is known to have been needed, so nothing shows what it would hide"
+    else:
+        harm = (
+            f"it would have hidden {one.loss.count} of {one.loss.of} that were needed (upper bound "
+            f"95 %: {bound_words(one.loss.upper)})"
+        )
+    tolerated = f"the tolerance of {100 * one.tolerance:g} %"
+    match one.advice:
+        case "kept":
+            return f"{change}; {harm}, within {tolerated}"
+        case "open":
+            return change.replace("-> ", "-> not advised yet: ") + (
+                f"; {harm}: try it on more alarms (alarm-fatigue tune)"
+            )
+        case "broken":
+            return change.replace("-> ", "-> not advised: ") + (
+                f"; {harm}, beyond {tolerated}: review the type instead"
+            )
 
 
 def _change(one: Finding, policy: Policy) -> str:
@@ -210,8 +248,9 @@ def _change(one: Finding, policy: Policy) -> str:
     match one.verdict:
         case "technical":
             return (
-                f"{_of_load(one)} are technical -> better sensors, electrodes, cables, lines or "
-                "batteries, or better placement and replacement"
+                f"{_of_load(one)} are technical -> mend them at the source: sensors, electrodes, "
+                "cables, lines or batteries, their placement and replacement; a delay would hide "
+                "the fault"
             )
         case "duplicate":
             assert one.met_with is not None
@@ -237,9 +276,8 @@ def _change(one: Finding, policy: Policy) -> str:
             assert one.delay is not None  # fleeting alarms have ended
             return (
                 f"{_of_load(one)} ended within {_spaced(show_duration(policy.fleeting))} -> an "
-                f"annunciation delay of {one.delay.length / 1000:g} s: it would have removed "
-                f"{one.delay.load} of {one.load.count}, and {one.delay.actionable or 'none'} of "
-                f"the {one.classes[CLASSES.index('actionable')]} actionable ones"
+                f"annunciation delay of {one.delay.length / 1000:g} s, which would have silenced "
+                f"{one.delay.load} of {one.load.count}"
             )
         case "standing":
             lasting = _spaced(show_duration(figures.standing))
@@ -310,20 +348,35 @@ def _spaced(duration: str) -> str:
     return f"{duration.removesuffix(unit)} {'min' if unit == 'm' else unit}"
 
 
+def _length(milliseconds: int) -> str:
+    """
+    >>> _length(31 * 24 * HOUR), _length(8 * HOUR + 1), _length(90_000)
+    ('31 days', '8 h', '2 min')
+    """
+    if milliseconds >= 48 * HOUR:
+        return f"{milliseconds / (24 * HOUR):.0f} days"
+    if milliseconds >= 2 * HOUR:
+        return f"{milliseconds / HOUR:.0f} h"
+    return f"{-(-milliseconds // MINUTE)} min"
+
+
 def words(document: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
     """Lines for a terminal, from a decoded document: for each unit a heading and its findings."""
     for unit in document["units"]:
-        until = (
-            datetime.fromtimestamp(unit["at"] / 1000, UTC)
-            .isoformat(timespec="seconds")
-            .replace("+00:00", "Z")
-        )
+        window = document["window"]
+        begin = f"{_moment(unit['since'])} to" if window == WHOLE else f"{_spaced(window)} until"
         heading = (
             f"{printable(unit['facility'])} {printable(unit['unit'])}, "
-            f"{_spaced(document['window'])} until {until}: {_plural(unit['alarms'], 'alarm')} of "
-            f"{_plural(unit['types'], 'type')}, {unit['load']} non-actionable or technical"
+            f"{begin} {_moment(unit['at'])}: {_plural(unit['alarms'], 'alarm')} of "
+            f"{_plural(unit['types'], 'type')}, {unit['load'] - unit['technical']} non-actionable "
+            f"(clinical), {unit['technical']} technical: avoidable at the source"
         )
         lines = [f"{one['rank']}. {printable(one['says'])}" for one in unit["findings"]]
         if (more := unit["types"] - len(lines)) > 0:
             lines.append(f"({_plural(more, 'type')} more)")
         yield heading, lines
+
+
+def _moment(milliseconds: int) -> str:
+    at = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z")

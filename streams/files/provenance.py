@@ -31,6 +31,8 @@ class Provenance:
     """In ms since 1970."""
     policy: str
     """The fingerprint of the policy in force."""
+    settings: dict[str, Any]
+    """The policy in force; durations in ms."""
     command: str
     inputs: tuple[Input, ...]
 
@@ -46,7 +48,7 @@ def provenance(
     """
     command = shlex.join(["alarm-fatigue", *map(_named, arguments)])
     inputs = tuple(_hashed(path) for path in paths if path is not None)
-    return Provenance(__version__, now, policy.fingerprint, command, inputs)
+    return Provenance(__version__, now, policy.fingerprint, asdict(policy), command, inputs)
 
 
 def _named(argument: str) -> str:

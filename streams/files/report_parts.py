@@ -13,6 +13,13 @@ from streams.files.provenance import Provenance
 from streams.formats.codec import to_json
 from streams.formats.times import written
 
+ROLES = (
+    "Clinical lead (physician)",
+    "Nursing lead of the unit",
+    "Biomedical engineering",
+    "Patient safety",
+)
+"""Who reviews a changed setting, each with a line to sign (our own)."""
 LONGEST_FIGURE = 18
 """Characters; longer cells are text, and are aligned left."""
 
@@ -33,9 +40,12 @@ tr.best { background: #fdf1e7; font-weight: 600; }
   margin: 1rem 0; }
 .facts div { border: 1px solid #bbb; border-radius: 6px; padding: 0.7rem 1rem; }
 .facts b { display: block; font-size: 1.35rem; }
+.facts strong { display: block; }
+.facts .open { border: 3px solid #8a6100; background: #fff6df; }
+.facts .broken { border: 3px solid #b3261e; background: #fdeceb; color: #8c1d18; }
 .note { border-left: 5px solid #D55E00; background: #fdf1e7; padding: 0.6rem 1rem; margin: 1rem 0; }
 .approval td { height: 2.2rem; }
-.made td { overflow-wrap: anywhere; }
+.made td, .made code { overflow-wrap: anywhere; }
 .made td:first-child { white-space: nowrap; overflow-wrap: normal; }
 .bad { border-left: 5px solid #b00020; background: #fdecea; padding: 0.6rem 1rem; margin: 1rem 0; }
 figure { margin: 1rem 0; overflow-x: auto; }
@@ -106,15 +116,10 @@ def sign_off(approval: dict[str, str]) -> Iterable[str]:
         "change_control": "Change-control number",
     }
     rows = [(label, approval.get(name, "")) for name, label in names.items()]
-    rows += [
-        (one, "")
-        for one in (
-            "Decision (approved / rejected / more evidence)",
-            "Clinical review by, date",
-            "Biomedical engineering, date",
-        )
-    ]
-    yield '<div class="approval">' + table("", ("", ""), rows) + "</div>"
+    rows.append(("Decision (approved / rejected / more evidence)", ""))
+    yield '<div class="approval">' + table("", ("", ""), rows)
+    head, lines = ("Reviewed as", "Name", "Signature", "Date"), [(one, "", "", "") for one in ROLES]
+    yield table("", head, lines) + "</div>"
 
 
 def made_with(made: Provenance) -> str:
@@ -130,8 +135,12 @@ def made_with(made: Provenance) -> str:
         ("Command", made.command),
         ("Input", inputs),
     ]
+    settings = escape(to_json(made.settings).decode())
     return (
-        '<h2>How this page was made</h2><div class="made">' + table("", ("", ""), rows) + "</div>"
+        '<h2>How this page was made</h2><div class="made">'
+        + table("", ("", ""), rows)
+        + f"<details><summary>Settings of the policy</summary><code>{settings}</code></details>"
+        + "</div>"
     )
 
 

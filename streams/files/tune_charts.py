@@ -48,7 +48,7 @@ def pareto(search: dict[str, Any], names: list[str]) -> dict[str, Any]:
             "lost": one["lost"]["count"],
             "upper": round((one["lost"]["upper"] or 0) * one["lost"]["of"], 2),
             "name": name,
-            "kind": "recommended" if one["setting"] == best else "other best trade-offs",
+            "kind": "recommended" if one["setting"] == best else "others that keep the tolerance",
         }
         for one, name in zip(search["pareto"], names, strict=True)
     ]
@@ -66,18 +66,18 @@ def pareto(search: dict[str, Any], names: list[str]) -> dict[str, Any]:
     x = {
         "field": "spared",
         "type": "quantitative",
-        "title": "alarms spared (not known to have been actionable)",
+        "title": "alarms silenced that are not known to have been needed",
     }
     y = {
         "field": "lost",
         "type": "quantitative",
-        "title": "actionable alarms lost; line: to the upper bound",
+        "title": "needed alarms hidden; line: to the upper bound",
     }
     kind = {
         "field": "kind",
         "type": "nominal",
         "scale": {
-            "domain": ["recommended", "other best trade-offs"],
+            "domain": ["recommended", "others that keep the tolerance"],
             "range": [ORANGE, BLUE],
         },
     }
@@ -106,9 +106,17 @@ def pareto(search: dict[str, Any], names: list[str]) -> dict[str, Any]:
 
 
 def timeline(rows: list[dict[str, Any]], over: str, title: str) -> dict[str, Any]:
-    """Alarms before and after, by the field `over` of each row."""
+    """Alarms before and after, by the field `over` of each row.
+
+    A row that is not `whole` is pale and marked.
+    """
     points = [
-        {"over": row[over], "alarms": row[key], "which": key}
+        {
+            "over": row[over] if row.get("whole", True) else f"{row[over]} *",
+            "alarms": row[key],
+            "which": key,
+            "whole": row.get("whole", True),
+        }
         for row in rows
         for key in ("before", "after")
     ]
@@ -128,6 +136,7 @@ def timeline(rows: list[dict[str, Any]], over: str, title: str) -> dict[str, Any
         "xOffset": which | {"scale": {"domain": ["before", "after"]}},
         "y": {"field": "alarms", "type": "quantitative", "title": "alarms"},
         "color": which,
+        "opacity": {"condition": {"test": "datum.whole", "value": 1}, "value": 0.45},
     }
     return {
         "width": 640,

@@ -9,169 +9,160 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
-from streams.files.findings import printable, type_name
-from streams.files.report_parts import document, figure, sign_off, table
+from streams.files.alarm_words import printable, type_name
+from streams.files.loss_words import bound_words, harm, promise_words
+from streams.files.provenance import Provenance
+from streams.files.report_parts import document, figure, made_with, sign_off, table
 from streams.files.tune_charts import pareto, svg, timeline
 from streams.files.tune_words import (
-    cost,
+    certainty,
+    changes_words,
+    held_out_words,
     load_rows,
-    lost_words,
-    promise_words,
+    load_scope,
     scope_words,
+    searched_words,
     setting_words,
+    type_words,
 )
+from streams.files.tuning import type_of
 from streams.formats.times import written
 
 MOST_ROWS = 40
 """Most rows of a table of settings; the others are in the embedded data."""
 
 
-def page(found: dict[str, Any], source: str, approval: dict[str, str]) -> str:
+def page(found: dict[str, Any], made: Provenance, approval: dict[str, str]) -> str:
     """The HTML of an answer of `tune`.
 
     `approval`: owner, review date and change-control number, as far as known. Raises `NoCharts`.
     """
-    title = f"What if: {setting_words(found['setting'])} - {scope_words(found)}"
+    title = f"What if: {scope_words(found)}"
     parts = [
         f"<h1>{escape(title)}</h1>",
-        f'<p class="quiet">{escape(source)}: {written(found["span"]["from"])} to '
-        f"{written(found['span']['to'])}, {found['before']['alarms']} alarms of this scope"
-        f"{_malformed(found)}. A forecast from recorded alarms; it changes no device.</p>",
+        f"<p><b>{escape(changes_words(found))}</b></p>",
+        f'<p class="quiet">{written(made.written_at)}, alarm-fatigue {escape(made.version)}. '
+        f"{written(found['span']['from'])} to {written(found['span']['to'])}, "
+        f"{found['before']['alarms']} alarms of this scope{_malformed(found)}. A forecast from "
+        "recorded alarms; it changes no device.</p>",
     ]
     for part in (_headline, _search, _types, _timelines, _load, _evidence, _caveats):
         parts += part(found)
-    parts += [
-        *sign_off(approval),
-    ]
-    return document(title, parts, found)
+    parts += [*sign_off(approval), made_with(made)]
+    return document(title, parts, found | {"made_with": made.fields()})
 
 
 def _headline(found: dict[str, Any]) -> Iterable[str]:
     before, removed = found["before"]["alarms"], found["removed"]["alarms"]
     if not before:
         return
-    seconds = found["sounding_seconds"]
+    seconds, lost = found["sounding_seconds"], found["lost"]
     share = f"{100 * removed / before:.0f} %"
-    lost = found["lost"]
-    at_most = "unknown" if lost["upper"] is None else f"at most {100 * lost['upper']:.2f} %"
+    promise = lost["promise"] if lost["upper"] is not None else "open"
+    hidden = "unknown" if lost["upper"] is None else f"{lost['count']} of {lost['of']}"
     yield '<div class="facts">'
-    yield f"<div><b>{removed} of {before}</b>alarms would not have sounded ({share})</div>"
     yield (
-        f"<div><b>{lost['count']} of {lost['of']}</b>actionable alarms among them; true share "
-        f"{at_most}</div>"
+        f'<div class="{promise}"><b>{hidden}</b>alarms that were needed would be hidden '
+        f"(upper bound {100 * lost['confidence']:g} %: {bound_words(lost['upper'])})"
+        f"<strong>{escape(_promise(lost))}</strong></div>"
     )
+    yield f"<div><b>{removed} of {before}</b>alarms would not have sounded ({share})</div>"
     yield (
         f"<div><b>{seconds['before'] / 3600:.1f} h &rarr; {seconds['after'] / 3600:.1f} h</b>of "
         "sounding in total</div></div>"
     )
-    yield (
-        '<div class="note">'
-        + "<br>".join(escape(line[0].upper() + line[1:]) + "." for line in cost(found))
-        + "</div>"
-    )
+    rest = "<br>".join(escape(line[0].upper() + line[1:]) + "." for line in certainty(found))
+    yield f'<div class="note">{rest}</div>'
+
+
+def _promise(lost: dict[str, Any]) -> str:
+    if lost["upper"] is None:
+        return "no alarm is known to have been needed"
+    if lost["effective"] is None:
+        return "nothing is changed"
+    return promise_words(lost["promise"], lost["tolerated"])
 
 
 def _search(found: dict[str, Any]) -> Iterable[str]:
     search = found["search"]
     if search is None:
         return
-    tolerance, best, held = search["tolerance"], search["best"], search["held_out"]
-    late = "" if tolerance["late"] is None else f", none late by more than {tolerance['late']:g} s"
-    asked = (
-        f"at most {100 * tolerance['lost']:g} % of actionable alarms lost, at "
-        f"{100 * tolerance['confidence']:g} % confidence{late}"
-    )
-    yield "<h2>Recommendation and test</h2>"
-    yield (
-        f"<p>{search['settings']} settings were tried on the alarms until "
-        f"{written(search['chosen_until'])}, for {asked}.</p>"
-    )
-    if best is None:
-        yield f'<div class="note"><b>No recommendation:</b> {escape(search["reason"])}.</div>'
-    else:
-        effect = (
-            f"it removes {best['spared']} of these alarms; actionable lost "
-            f"{lost_words(best['lost'])}"
-        )
-        yield (
-            f"<p><b>Recommended: {escape(setting_words(best['setting']))}</b>; "
-            f"{escape(effect)}.</p>"
-        )
-        tested = (
-            "Tested on the later alarms, which were not used in the search: "
-            f"{promise_words(held['promise'])}."
-        )
-        yield (
-            f'<div class="note"><b>{escape(tested)}</b> '
-            f"{held['removed']['alarms']} of {held['before']['alarms']} alarms removed; lost "
-            f"{escape(lost_words(held['lost']))}.</div>"
-        )
-    front = search["pareto"]
-    names = [setting_words(one["setting"]) for one in front]
-    yield figure(
-        svg(pareto(search, names)),
-        "The best trade-offs: no other setting spares more alarms and loses fewer actionable ones. "
-        "A dot is the count; the line above it reaches the upper bound of the true number lost.",
-    )
+    yield "<h2>Proposal and test</h2>"
+    asked = searched_words(search)
+    yield f"<p>{escape(asked)}. The first part ends {written(search['chosen_until'])}.</p>"
+    if not found["proposal"]:
+        yield f'<div class="note"><b>Nothing is proposed:</b> {escape(search["reason"])}.</div>'
+        return
     rows = [
-        (
-            name,
-            one["spared"],
-            one["lost"]["count"],
-            "unknown" if one["lost"]["upper"] is None else f"{100 * one['lost']['upper']:.2f} %",
-            one["late"],
-            f"{one['silenced_seconds'] / 3600:.1f}",
-        )
-        for name, one in zip(names, front, strict=True)
+        (type_name(type_of(one["type"])), setting_words(one["setting"]))
+        for one in found["proposal"]
     ]
-    marked = (
-        None
-        if best is None
-        else next(
-            (index for index, one in enumerate(front) if one["setting"] == best["setting"]), None
-        )
-    )
-    step = max(-(-len(front) // MOST_ROWS), 1)
-    shown = [index for index in range(len(front)) if index % step == 0 or index == marked]
-    head = (
-        "setting",
-        "removed",
-        "actionable lost",
-        "at most",
-        "actionable delayed",
-        "hours of silence",
-    )
-    some = f"; {len(shown)} of {len(front)}" if step > 1 else ""
-    yield table(
-        f"Best trade-offs, on the part of the recording that was searched{some}",
-        head,
-        [rows[index] for index in shown],
-        shown.index(marked) if marked is not None else None,
-    )
+    yield table("Proposed together", ("alarm type", "setting"), rows)
+    yield f"<p>On the part that was searched, it {escape(harm(search['lost']))}.</p>"
+    tested = held_out_words(search["held_out"])
+    yield f'<div class="note"><b>{escape(tested[0].upper() + tested[1:])}.</b></div>'
 
 
 def _types(found: dict[str, Any]) -> Iterable[str]:
     if not found["types"]:
         return
-    yield "<h2>Each alarm type separately</h2>"
-    rows = []
+    high = found["search"]["include_high"]
+    yield "<h2>Each alarm type</h2>"
+    rows = [
+        (f"{type_name(type_of(one['type']))}, {one['alarms']} alarms", type_words(one, high))
+        for one in found["types"]
+    ]
+    yield table("Highest load first", ("type", "result"), rows)
     for one in found["types"]:
-        best, held = one["search"]["best"], one["search"]["held_out"]
-        recommended = (
-            ("none: " + one["search"]["reason"], "", "", "")
-            if best is None
-            else (
-                setting_words(best["setting"]),
-                best["spared"],
-                lost_words(best["lost"]),
-                promise_words(held["promise"]),
-            )
+        if one["search"] is not None and one["search"]["pareto"]:
+            yield from _choices(one, drawn=len(found["types"]) == 1)
+
+
+def _choices(one: dict[str, Any], drawn: bool) -> Iterable[str]:
+    """The settings of a type that keep the tolerance, in a table, and `drawn` too."""
+    search, name = one["search"], type_name(type_of(one["type"]))
+    front, best = search["pareto"], search["best"]
+    names = [setting_words(each["setting"]) for each in front]
+    if drawn:
+        yield figure(
+            svg(pareto(search, names)),
+            "The settings that keep the tolerance. No other one spares more alarms and hides fewer "
+            "needed ones. A dot is the count; the line above it reaches the upper bound.",
         )
-        rows.append((type_name(tuple(one["type"].values())), *recommended))
+    rows = [
+        (
+            each["lost"]["count"],
+            bound_words(each["lost"]["upper"]),
+            each["spared"],
+            each["late"],
+            f"{each['silenced_seconds'] / 3600:.1f}",
+            label,
+        )
+        for label, each in zip(names, front, strict=True)
+    ]
+    marked = (
+        None
+        if best is None
+        else next(
+            (index for index, each in enumerate(front) if each["setting"] == best["setting"]), None
+        )
+    )
+    step = max(-(-len(front) // MOST_ROWS), 1)
+    shown = [index for index in range(len(front)) if index % step == 0 or index == marked]
+    head = (
+        "needed hidden",
+        "upper bound",
+        "others silenced",
+        "needed but later",
+        "hours of silence",
+        "setting",
+    )
+    some = f"; {len(shown)} of {len(front)}" if step > 1 else ""
     yield table(
-        "Recommendation for each type",
-        ("type", "recommended", "removed", "actionable lost", "on the rest"),
-        rows,
+        f"{name}: settings that keep the tolerance, on the part that was searched{some}",
+        head,
+        [rows[index] for index in shown],
+        shown.index(marked) if marked is not None else None,
     )
 
 
@@ -182,7 +173,8 @@ def _timelines(found: dict[str, Any]) -> Iterable[str]:
     if len(found["days"]) > 1:
         yield figure(
             svg(timeline(found["days"], "day", "day (UTC)")),
-            "Alarms by day, as recorded and as they would have been.",
+            "Alarms by day, as recorded and as they would have been. Days that were not recorded "
+            "whole are pale and marked with *.",
         )
     yield figure(
         svg(timeline(found["hours"], "hour", "hour of the day (UTC)")), "Alarms by hour of the day."
@@ -207,8 +199,8 @@ def _load(found: dict[str, Any]) -> Iterable[str]:
         yield "<p>No alarm was assigned to a clinician: the load on clinicians is unknown.</p>"
         return
     yield table(
-        f"All clinicians together, all alarms, over {hours:.0f} hours of duty; persons are not "
-        "distinguished",
+        f"{load_scope(found)[0].upper()}{load_scope(found)[1:]} together, all their alarms, over "
+        f"{hours:.0f} hours of duty; persons are not distinguished",
         ("measure", "before", "after"),
         load_rows(found["load"]),
     )
@@ -232,8 +224,9 @@ def _evidence(found: dict[str, Any]) -> Iterable[str]:
         "<p>An alarm was actionable if a clinician intervened or consulted at the bedside "
         "between its start and five minutes after its end (Bonafide 2015, 2017), or if a "
         "reviewer said so. If a unit has no evidence that interventions are recorded, its alarms "
-        "are unknown, never non-actionable. Bounds are one-sided and exact for independent "
-        "alarms (Clopper and Pearson 1934).</p>"
+        "are unknown, never non-actionable. Bounds are one-sided and exact (Clopper and "
+        "Pearson 1934), with the alarms of one bed and day as one observation (Kish 1965), as "
+        "alarms of one patient are alike. Technical alarms are avoidable at the source.</p>"
     )
 
 

@@ -1,21 +1,28 @@
-"""What-if answers in words, from the JSON of `streams.files.tuning`."""
+"""What-if answers in words, from the JSON of `streams.files.tuning`: the harm comes first."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from streams.files.findings import printable, type_name
+from streams.files.alarm_words import printable, type_name
+from streams.files.loss_words import SOURCE_ADVICE, bound_words, harm
+from streams.files.tuning import type_of
 
 
 def words(found: dict[str, Any]) -> list[str]:
-    """An answer as lines for a terminal: the question, benefit, cost, certainty and caveats."""
+    """An answer as lines for a terminal: the question, the harm, the benefit and the caveats."""
     before = found["before"]["alarms"]
     lines = [f"{scope_words(found)}: {before} alarms"]
     if not before:
         return [*lines, *_listed(found["caveats"])]
-    lines.append(f"  if {setting_words(found['setting'])}:")
-    lines += [f"    {line}" for line in (*gain(found), *cost(found))]
-    lines += _load(found["load"])
+    if found["search"] is not None:
+        lines += search_words(found)
+        if not found["proposal"]:
+            return [*lines, *_listed(found["caveats"])]
+    several = found["search"] is not None and len(found["proposal"]) > 1
+    lines.append("  if all of these were set:" if several else f"  if {changes_words(found)}:")
+    lines += [f"    {line}" for line in says(found)]
+    lines += _load(found)
     if len(found["units"]) > 1:
         lines.append("  by unit, alarms before -> after:")
         lines += [
@@ -23,24 +30,12 @@ def words(found: dict[str, Any]) -> list[str]:
             f"{one['before']['alarms']} -> {one['after']['alarms']}"
             for one in found["units"]
         ]
-    if found["search"] is not None:
-        lines += search_words(found["search"])
-    for one in found["types"] or ():
-        lines.append(
-            f"  {type_name(tuple(one['type'].values()))}, {one['alarms']} alarms: "
-            f"{_best(one['search'])}"
-        )
     return [*lines, *_listed(found["caveats"])]
 
 
-def _best(search: dict[str, Any]) -> str:
-    best, held = search["best"], search["held_out"]
-    if best is None:
-        return f"no recommendation: {search['reason']}"
-    return (
-        f"{setting_words(best['setting'])} removes {best['spared']} alarms, actionable lost "
-        f"{lost_words(best['lost'])}; {promise_words(held['promise'])}"
-    )
+def says(found: dict[str, Any]) -> list[str]:
+    """The harm, then the benefit, then how much of both is known."""
+    return [harm(found["lost"]), *gain(found), *certainty(found)]
 
 
 def gain(found: dict[str, Any]) -> list[str]:
@@ -51,27 +46,33 @@ def gain(found: dict[str, Any]) -> list[str]:
         found["sounding_seconds"],
     )
     classes = ", ".join(
-        f"{count} {name}" for name, count in found["removed"]["classes"].items() if count
+        f"{count} {name.replace('_', '-')}"
+        for name, count in found["removed"]["classes"].items()
+        if count
     )
     return [
-        f"{removed} would not have sounded ({_percent(removed, before)}){_levers(found)}",
-        f"of these {classes or 'none'}",
+        f"would silence {removed} of {before} alarms ({_percent(removed, before)}): "
+        f"{classes or 'none'}{_levers(found)}",
         f"sounding {_hours(seconds['before'])} -> {_hours(seconds['after'])}",
     ]
 
 
-def cost(found: dict[str, Any]) -> list[str]:
-    """The cost: actionable alarms lost, with its bound."""
-    lines = [f"actionable alarms lost: {lost_words(found['lost'])}"]
+def certainty(found: dict[str, Any]) -> list[str]:
+    """What else the harm and the benefit rest on."""
+    lines = []
     among = found["among_removed"]
     if among["upper"] is not None:
         lines.append(
-            "removed alarms that are classified by responses, of these actionable: "
-            f"{lost_words(among)}"
+            f"{among['count']} of {among['of']} silenced alarms that responses or reviews tell "
+            f"about were needed (upper bound {100 * among['confidence']:g} %: "
+            f"{bound_words(among['upper'])})"
         )
     late = found["late"]
     if late["by_seconds"] is not None:
-        lines.append(f"actionable alarms delayed by {late['by_seconds']:g} s: {late['actionable']}")
+        lines.append(
+            f"{late['actionable']} more of the needed alarms would sound up to "
+            f"{late['by_seconds']:g} s later"
+        )
     known = found["known"]
     lines.append(
         f"class known for {known['count']} of {known['of']} alarms "
@@ -80,19 +81,16 @@ def cost(found: dict[str, Any]) -> list[str]:
     return lines
 
 
-def lost_words(lost: dict[str, Any]) -> str:
-    """
-    >>> lost_words({"count": 0, "of": 299, "share": 0.0, "upper": 0.009969, "confidence": 0.95})
-    '0 of 299; true share at most 1.00 %, at 95 % confidence (rule of three)'
-    """
-    if lost["upper"] is None:
-        return "unknown, because no alarm is known to have been actionable"
-    share = f" ({_percent(lost['count'], lost['of'])})" if lost["count"] else ""
-    rule = " (rule of three)" if not lost["count"] else ""
-    sure = (
-        f"at most {100 * lost['upper']:.2f} %, at {100 * lost['confidence']:g} % confidence{rule}"
-    )
-    return f"{lost['count']} of {lost['of']}{share}; true share {sure}"
+def changes_words(found: dict[str, Any]) -> str:
+    """The setting, or the proposal of several."""
+    proposal = found["proposal"]
+    if proposal is None or (len(proposal) == 1 and found["scope"]["type"] is not None):
+        return setting_words(found["setting"])
+    return "; ".join(part_words(part) for part in proposal) or "nothing changed"
+
+
+def part_words(part: dict[str, Any]) -> str:
+    return f"{type_name(type_of(part['type']))}: {setting_words(part['setting'])}"
 
 
 def setting_words(setting: dict[str, Any]) -> str:
@@ -107,7 +105,7 @@ def setting_words(setting: dict[str, Any]) -> str:
     if setting["delay_seconds"] is not None:
         parts.append(f"delay {setting['delay_seconds']:g} s")
     if setting["beside"] is not None:
-        parts.append(f"silent with {type_name(tuple(setting['beside'].values()))}")
+        parts.append(f"silent with {type_name(type_of(setting['beside']))}")
     if setting["holdoff_seconds"] is not None:
         parts.append(f"hold-off {setting['holdoff_seconds']:g} s")
     if setting["priority"] is not None:
@@ -117,46 +115,60 @@ def setting_words(setting: dict[str, Any]) -> str:
     return ", ".join(parts) or "nothing changed"
 
 
-def search_words(search: dict[str, Any]) -> list[str]:
+def search_words(found: dict[str, Any]) -> list[str]:
+    """What was searched, what is proposed and what was found for each type."""
+    search = found["search"]
+    lines = [f"  {searched_words(search)}"]
+    if found["proposal"]:
+        lines += ["  proposed together:", *(f"    {part_words(one)}" for one in found["proposal"])]
+        lines.append(f"    on the part that was searched, it {harm(search['lost'])}")
+        lines.append(f"    {held_out_words(search['held_out'])}")
+    else:
+        lines.append(f"  nothing is proposed: {search['reason']}")
+    lines.append("  by type, highest load first:")
+    return lines + [
+        f"    {type_name(type_of(one['type']))}, {one['alarms']} alarms: "
+        f"{type_words(one, search['include_high'])}"
+        for one in found["types"]
+    ]
+
+
+def searched_words(search: dict[str, Any]) -> str:
+    """What was asked of a search."""
     tolerance = search["tolerance"]
     late = "" if tolerance["late"] is None else f", none late by more than {tolerance['late']:g} s"
-    asked = (
-        f"at most {100 * tolerance['lost']:g} % of actionable alarms lost at "
-        f"{100 * tolerance['confidence']:g} % confidence{late}"
+    high = "" if search["include_high"] else "; alarms of high priority left as they are"
+    return (
+        f"{search['settings']} settings tried on the first part of the recording, to hide at most "
+        f"{100 * tolerance['lost']:g} % of the needed alarms at "
+        f"{100 * tolerance['confidence']:g} % confidence{late}{high}"
     )
-    lines = [
-        f"  search of {search['settings']} settings on the first part of the recording, for "
-        f"{asked}:"
-    ]
-    if search["best"] is None:
-        lines.append(f"    no recommendation: {search['reason']}")
-    else:
-        best, held = search["best"], search["held_out"]
-        lines.append(
-            f"    recommended: {setting_words(best['setting'])}: removes {best['spared']} alarms, "
-            f"actionable lost {lost_words(best['lost'])}"
-        )
-        lines.append(
-            f"    on the rest, not used in the search: {held['removed']['alarms']} of "
-            f"{held['before']['alarms']} removed, actionable lost {lost_words(held['lost'])}: "
-            f"{promise_words(held['promise'])}"
-        )
-    lines.append("    best trade-offs (removed / actionable lost / setting):")
-    front = search["pareto"]
-    step = max(-(-len(front) // 12), 1)
-    lines += [
-        f"    {one['spared']:>8} {one['lost']['count']:>6}  {setting_words(one['setting'])}"
-        for one in front[::step]
-    ]
-    return lines
 
 
-def promise_words(promise: str) -> str:
-    return {
-        "kept": "the tolerance is kept there, too",
-        "open": "too few alarms there to confirm the tolerance; none contradicts it",
-        "broken": "the tolerance is NOT kept there",
-    }[promise]
+def type_words(one: dict[str, Any], include_high: bool) -> str:
+    """What a search found for one type."""
+    technical, trial = one["technical"], one["search"]
+    if technical and 2 * technical >= one["alarms"]:
+        return f"not tuned: {SOURCE_ADVICE}"
+    if trial is None:
+        return "not tuned: high priority (--include-high tunes it, too)"
+    apart = one["high_priority"] if not include_high else 0
+    rest = f" ({apart} of high priority left as they are)" if apart else ""
+    best = trial["best"]
+    if best is None:
+        return f"no recommendation: {trial['reason']}{rest}"
+    return (
+        f"{setting_words(best['setting'])} {harm(best['lost'])}, and would silence "
+        f"{best['spared']} others{rest}"
+    )
+
+
+def held_out_words(held: dict[str, Any]) -> str:
+    """The test of a proposal on the rest of the recording."""
+    return (
+        f"on the rest, not used in the search, it {harm(held['lost'])}; "
+        f"{held['removed']['alarms']} of {held['before']['alarms']} alarms silenced"
+    )
 
 
 def load_rows(load: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -185,13 +197,20 @@ def load_rows(load: dict[str, Any]) -> list[tuple[str, str, str]]:
     return [(name, before, after) for name, (before, after) in rows]
 
 
-def _load(load: dict[str, Any]) -> list[str]:
+def load_scope(found: dict[str, Any]) -> str:
+    """Whose load the figures are about."""
+    scope = found["scope"]
+    named = [printable(scope[name]) for name in ("facility", "unit") if scope[name] is not None]
+    return f"all clinicians of {' '.join(named)}" if named else "all clinicians"
+
+
+def _load(found: dict[str, Any]) -> list[str]:
+    load = found["load"]
     hours = load["before"]["duty_hours"]
     if not hours:
         return ["  no alarm was assigned to a clinician: the load on clinicians is unknown"]
-    heading = f"  all clinicians together, all alarms, {hours:.0f} h of duty:"
     return [
-        heading,
+        f"  {load_scope(found)} together, all their alarms, {hours:.0f} h of duty:",
         *(f"    {name}: {before} -> {after}" for name, before, after in load_rows(load)),
     ]
 
@@ -209,7 +228,7 @@ def scope_words(found: dict[str, Any]) -> str:
         printable(str(scope[name])) for name in ("facility", "unit") if scope[name] is not None
     ]
     if scope["type"] is not None:
-        parts.append(type_name(tuple(scope["type"].values())))
+        parts.append(type_name(type_of(scope["type"])))
     if scope["priority"] is not None:
         parts.append(f"{scope['priority']} priority")
     return ", ".join(parts) or "all alarms"

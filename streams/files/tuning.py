@@ -3,62 +3,72 @@
     {"scope": {"facility", "unit", "type": TYPE, "priority": null: any},
      "span": {"from", "to"} in ms since 1970,
      "setting": SETTING,
+     "proposal": null, or what a search proposes: [{"type": TYPE, "setting": SETTING}],
+     "lost": LOSS of the actionable alarms that would not have sounded,
      "before" | "after" | "removed" | "delayed": COUNTS,
      "by": the number of removed alarms by lever,
      "not_evaluable", "at_limit": see `analyzer.whatif.levers.Fates`,
      "known": SHARE of the alarms whose class is actionable, non-actionable or technical,
-     "lost": BOUNDED SHARE of the actionable alarms that would not have sounded,
      "among_removed": BOUNDED SHARE of the removed alarms, classified as actionable or
          non-actionable, that were actionable,
-     "late": {"actionable": how many would have sounded late, "by_seconds": by how much},
+     "late": {"actionable": how many would have sounded late, "by_seconds": by how much at most},
      "sounding_seconds": {"before", "after"}: the sum over the alarms of the scope,
-     "load": {"before" | "after": of all clinicians and all alarms, see
-         `analyzer.whatif.effects.Workload`, "duty": "roster", or inferred from "alarms"},
+     "load": {"before" | "after": of all clinicians and all alarms of the facility and unit of the
+         scope, see `analyzer.whatif.effects.Workload`, "duty": "roster", or from the "alarms"},
      "units": [{"facility", "unit", "before": COUNTS, "after": COUNTS}],
      "hours": [{"hour": of the day, UTC, "before", "after"}],
-     "days": [{"day", "before", "after"}],
+     "days": [{"day", "before", "after", "whole": whether all 24 h were recorded}],
      "caveats": sentences,
      "malformed": the number of lines left out,
-     "types": null or [{"type": TYPE, "alarms", "search": SEARCH}]: a search for each of the types
-         with the highest load,
-     "search": null or SEARCH}
+     "types": null, or of a search, those with the highest load first: [{"type": TYPE, "alarms",
+         "technical", "high_priority": how many of them, "search": null (not tuned) or TRIAL}],
+     "search": null, or {"settings": how many, "tolerance", "include_high": whether alarms of high
+         priority were tuned, "chosen_until": ms, the end of the searched part, "before": COUNTS of
+         it, "lost": LOSS there, "reason": why nothing is proposed, or null, "held_out": HELD_OUT}}
 
-    SEARCH  {"settings": how many, "tolerance", "chosen_until": ms, the end of the searched part,
-             "before": COUNTS, "reason": why nothing is recommended, or null,
-             "pareto": [CANDIDATE], "best": CANDIDATE or null, "held_out": null or the test on the
-             rest, {"before": COUNTS, "removed": COUNTS, "lost": BOUNDED SHARE,
-             "promise": "kept" | "open" | "broken"}}
+    TRIAL   {"settings": how many, "before": COUNTS, "reason": why nothing is recommended, or null,
+             "pareto": [CANDIDATE] that keep the tolerance, "best": CANDIDATE or null,
+             "held_out": HELD_OUT}
+    HELD_OUT is null, or the test on the rest of the recording, {"before": COUNTS, "removed":
+             COUNTS, "lost": LOSS, "promise"}
     SETTING {"limit", "delay_seconds", "holdoff_seconds", "beside": TYPE, "priority", "sent_from"}
     CANDIDATE {"setting": SETTING, "spared": removed alarms that are not known to have been
-             actionable, "lost": BOUNDED SHARE, "late", "silenced_seconds"}
-    TYPE    {"device_type", "source", "code"}, or null
+             actionable, "lost": LOSS, "late", "silenced_seconds"}
+    TYPE    {"device_type", "source", "code", "name": what people call it}, or null
     COUNTS  {"alarms", "classes": {"actionable", ..., "unknown"}}
     SHARE   {"count", "of", "share"}; a BOUNDED one also has "upper", the one-sided upper bound at
-            "confidence"
+            "confidence", and "effective": how many independent alarms tell as much as these; null:
+            nothing is changed
+    LOSS    BOUNDED SHARE with "tolerated", the share that may be lost, and "promise": its bound is
+            within that ("kept"), the share itself is beyond it ("broken"), or neither ("open")
 
 It never names a clinician, a bed, a patient or a device.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from typing import Any
+
+import numpy as np
 
 from analyzer.arrays import Flags, Numbers
 from analyzer.columns import AlarmType
 from analyzer.model import HOUR
 from analyzer.pipeline import CLASSES
+from analyzer.stats import Risk
 from analyzer.whatif import (
-    CONFIDENCE,
+    DAY,
     TRAIN,
     Duty,
     DutySource,
+    Fates,
     Grid,
     HeldOut,
     Recorded,
-    Risk,
     Scope,
     Searched,
     Setting,
@@ -69,14 +79,20 @@ from analyzer.whatif import (
     by_day,
     by_hour,
     by_unit,
-    caveats_of_setting,
+    caveats_of_settings,
+    count_by_class,
     duty_by_alarms,
     fates,
+    joined,
     judge,
-    try_settings,
-    types_by_load,
+    kept,
+    propose,
+    split_at,
+    try_each_type,
+    tunable,
     workload_before_after,
 )
+from streams.files.alarm_words import short_name
 from streams.files.caveat_words import caveat_words
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -84,10 +100,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which settings to search, within which tolerance, on which share of the recorded time."""
+    """Which settings to search, for how many types, within which tolerance, on which share of the
+    recorded time.
+    """
 
-    grid: Grid
+    grid_of: Callable[[Recorded], Grid]
+    """The settings to try on the alarms of one type."""
     tolerance: Tolerance
+    types: int
+    include_high: bool = False
     train: float = TRAIN
 
 
@@ -95,7 +116,7 @@ def evaluated(
     recorded: Recorded,
     scope: Scope,
     setting: Setting,
-    confidence: float = CONFIDENCE,
+    tolerance: Tolerance | None = None,
     duty: Duty | None = None,
 ) -> dict[str, Any]:
     """What one setting would have done.
@@ -104,67 +125,104 @@ def evaluated(
     """
     rows = scope.rows(recorded)
     found = fates(recorded, rows, setting)
-    verdict = judge(recorded, rows, setting, found, confidence)
-    source: DutySource = "alarms" if duty is None else "roster"
-    before, after = workload_before_after(
-        recorded, rows, setting, found, duty_by_alarms(recorded) if duty is None else duty
-    )
-    begin, last = recorded.span
-    return {
-        "scope": scope_fields(scope),
-        "span": {"from": begin, "to": last},
-        "setting": setting_fields(setting),
-        **verdict_fields(verdict, setting),
-        "load": {"before": _workload(before), "after": _workload(after), "duty": source},
-        **_breakdowns(recorded, rows, found.sounds),
-        "caveats": list(map(caveat_words, caveats_of_setting(verdict, setting, source))),
-        "search": None,
-        "types": None,
-    }
+    answer = _answer(recorded, scope, (setting,), found, tolerance or Tolerance(), duty)
+    return answer | {"setting": setting_fields(setting)}
 
 
 def searched(
     recorded: Recorded,
     scope: Scope,
     wanted: Wanted,
+    duty: Duty | None = None,
     progress: Callable[[int], object] = lambda _: None,
-) -> tuple[dict[str, Any], Setting]:
-    """The section `search`, and the recommended setting (if none, one that changes nothing).
+) -> dict[str, Any]:
+    """What the best settings of the types would have done together, and how they were found.
 
-    Raises `Refused`.
+    `progress` is called with the number of types done. Raises `Refused`.
     """
-    alarms = recorded.of(scope.rows(recorded))
-    trial = try_settings(alarms, wanted.grid, wanted.tolerance, wanted.train, progress)
-    return _trial(trial, wanted.tolerance), trial.best or Setting()
+    rows, tolerance = scope.rows(recorded), wanted.tolerance
+    mine = recorded.of(rows)
+    high = wanted.include_high or scope.priority == "high"
+    until = split_at(mine, wanted.train)
+    tried = try_each_type(mine, wanted.types, wanted.grid_of, tolerance, until, high, progress)
+    tuned = mine.of(np.flatnonzero(tunable(mine, high)))
+    proposal = propose(tuned, tried, tolerance, until)
+    found = joined(mine, proposal.parts, high)
+    settings = [part.setting for part in proposal.parts]
+    first = tuned.of(np.flatnonzero(tuned.start < until))
+    of_one_type = scope.type is not None and len(settings) == 1
+    return _answer(recorded, scope, settings, found, tolerance, duty) | {
+        "setting": setting_fields(settings[0] if of_one_type else Setting()),
+        "proposal": [
+            {"type": type_fields(part.type), "setting": setting_fields(part.setting)}
+            for part in proposal.parts
+        ],
+        "search": {
+            "settings": sum(len(one.trial.searched.settings) for one in tried if one.trial),
+            "tolerance": asdict(tolerance) | {"late": _seconds(tolerance.late)},
+            "include_high": high,
+            "chosen_until": round(until),
+            "before": counted(count_by_class(first.klass)),
+            "lost": loss_fields(proposal.lost, tolerance.lost),
+            "reason": proposal.reason or None,
+            "held_out": _held_out(proposal.held_out, tolerance),
+        },
+        "types": [
+            {
+                "type": type_fields(one.type),
+                "alarms": one.alarms,
+                "technical": one.technical,
+                "high_priority": one.high,
+                "search": None if one.trial is None else _trial(one.trial, tolerance),
+            }
+            for one in tried
+        ],
+    }
 
 
-def searched_each(
+def _answer(
     recorded: Recorded,
     scope: Scope,
-    count: int,
-    grid_of: Callable[[Recorded], Grid],
-    wanted: Wanted,
-    progress: Callable[[int], object],
-) -> list[dict[str, Any]]:
-    """A search for each of the `count` alarm types with the highest load. Raises `Refused`."""
-    ranked = types_by_load(recorded.of(scope.rows(recorded)))
-    found = []
-    for done, (number, load) in enumerate(ranked[:count], 1):
-        if not load:
-            break
-        own = replace(scope, type=recorded.types[number])
-        rows = own.rows(recorded)
-        grid = grid_of(recorded.of(rows))
-        section, _ = searched(recorded, own, replace(wanted, grid=grid))
-        found.append({"type": type_fields(own.type), "alarms": len(rows), "search": section})
-        progress(done)
-    return found
+    settings: Sequence[Setting],
+    found: Fates,
+    tolerance: Tolerance,
+    duty: Duty | None,
+) -> dict[str, Any]:
+    """`found`: the fates of the alarms in scope; `settings`: what they come from."""
+    rows = scope.rows(recorded)
+    verdict = judge(recorded, rows, found, tolerance.confidence)
+    source: DutySource = "alarms" if duty is None else "roster"
+    # Only the clinicians, alarms and duty of the unit: a ward next door would dilute the effect.
+    there = Scope(facility=scope.facility, unit=scope.unit).rows(recorded)
+    place = recorded.of(there)
+    before, after = workload_before_after(
+        place, np.searchsorted(there, rows), found, duty_by_alarms(place) if duty is None else duty
+    )
+    begin, last = recorded.span
+    caveats = caveats_of_settings(verdict, settings, source)
+    return {
+        "scope": scope_fields(scope),
+        "span": {"from": begin, "to": last},
+        "setting": setting_fields(Setting()),
+        "proposal": None,
+        **verdict_fields(verdict, found, tolerance.lost),
+        "load": {"before": _workload(before), "after": _workload(after), "duty": source},
+        **_breakdowns(recorded, rows, found.sounds),
+        "caveats": list(map(caveat_words, caveats)),
+        "search": None,
+        "types": None,
+    }
 
 
-def verdict_fields(verdict: Verdict, setting: Setting) -> dict[str, Any]:
+def verdict_fields(verdict: Verdict, found: Fates, tolerated: float) -> dict[str, Any]:
+    """The figures of a verdict on `found`; `tolerated`: the share of needed alarms that may be
+    lost.
+    """
     alarms, (sounded, would_sound) = verdict.alarms, verdict.sounding
     late = dict(zip(CLASSES, verdict.late.tolist(), strict=True))
+    late_by = int(found.late_by.max(initial=-1))
     return {
+        "lost": loss_fields(verdict.lost, tolerated),
         "before": counted(verdict.before),
         "after": counted(verdict.after),
         "removed": counted(verdict.removed),
@@ -173,9 +231,11 @@ def verdict_fields(verdict: Verdict, setting: Setting) -> dict[str, Any]:
         "not_evaluable": verdict.not_evaluable,
         "at_limit": verdict.at_limit,
         "known": _share(alarms - verdict.unknown, alarms),
-        "lost": risk_fields(verdict.lost),
         "among_removed": risk_fields(verdict.among_removed),
-        "late": {"actionable": late["actionable"], "by_seconds": _seconds(setting.delay)},
+        "late": {
+            "actionable": late["actionable"],
+            "by_seconds": _seconds(late_by) if late_by >= 0 else None,
+        },
         "sounding_seconds": {"before": sounded / 1000, "after": would_sound / 1000},
     }
 
@@ -201,7 +261,14 @@ def setting_fields(setting: Setting) -> dict[str, Any]:
 
 
 def type_fields(of: AlarmType | None) -> dict[str, str] | None:
-    return None if of is None else dict(zip(("device_type", "source", "code"), of, strict=True))
+    if of is None:
+        return None
+    return dict(zip(("device_type", "source", "code"), of, strict=True)) | {"name": short_name(of)}
+
+
+def type_of(fields: dict[str, str]) -> AlarmType:
+    """The type from `type_fields`."""
+    return fields["device_type"], fields["source"], fields["code"]
 
 
 def counted(classes: Numbers) -> dict[str, Any]:
@@ -218,39 +285,49 @@ def risk_fields(risk: Risk) -> dict[str, Any]:
     return _share(risk.count, risk.of) | {
         "upper": None if upper is None else round(upper, 6),
         "confidence": risk.confidence,
+        "effective": round(risk.effective, 1) if isfinite(risk.effective) else None,
     }
+
+
+def loss_fields(risk: Risk, tolerated: float) -> dict[str, Any]:
+    """`risk_fields`, and whether the share `tolerated` is kept."""
+    return risk_fields(risk) | {"tolerated": tolerated, "promise": risk.promise(tolerated)}
 
 
 def _trial(trial: Trial, tolerance: Tolerance) -> dict[str, Any]:
-    found, best = trial.searched, trial.choice.index
-    confidence = tolerance.confidence
+    found, best = trial.searched, trial.index
+    within = set(kept(found, tolerance).tolist())
     return {
         "settings": len(found.settings),
-        "tolerance": asdict(tolerance) | {"late": _seconds(tolerance.late)},
-        "chosen_until": trial.until,
         "before": counted(found.before),
-        "reason": trial.choice.reason or None,
-        "pareto": [_candidate(found, index, confidence) for index in found.pareto().tolist()],
-        "best": None if best is None else _candidate(found, best, confidence),
-        "held_out": None if trial.held_out is None else _held_out(trial.held_out),
+        "reason": trial.reason or None,
+        "pareto": [
+            _candidate(found, index, tolerance)
+            for index in found.pareto().tolist()
+            if index in within
+        ],
+        "best": None if best is None else _candidate(found, best, tolerance),
+        "held_out": _held_out(trial.held_out, tolerance),
     }
 
 
-def _candidate(found: Searched, index: int, confidence: float) -> dict[str, Any]:
+def _candidate(found: Searched, index: int, tolerance: Tolerance) -> dict[str, Any]:
     return {
         "setting": setting_fields(found.settings[index]),
         "spared": int(found.spared[index]),
-        "lost": risk_fields(found.risk(index, confidence)),
+        "lost": loss_fields(found.risk(index, tolerance.confidence), tolerance.lost),
         "late": int(found.late[index]),
         "silenced_seconds": int(found.silenced[index]) / 1000,
     }
 
 
-def _held_out(found: HeldOut) -> dict[str, Any]:
+def _held_out(found: HeldOut | None, tolerance: Tolerance) -> dict[str, Any] | None:
+    if found is None:
+        return None
     return {
         "before": counted(found.before),
         "removed": counted(found.removed),
-        "lost": risk_fields(found.lost),
+        "lost": loss_fields(found.lost, tolerance.lost),
         "promise": found.promise,
     }
 
@@ -283,6 +360,7 @@ def _breakdowns(recorded: Recorded, rows: Numbers, sounds: Flags) -> dict[str, A
         }
         for one in by_unit(recorded, rows, sounds)
     ]
+    begin, last = recorded.span
     hours = (one.tolist() for one in by_hour(recorded, rows, sounds))
     days = (one.tolist() for one in by_day(recorded, rows, sounds))
     return {
@@ -297,6 +375,7 @@ def _breakdowns(recorded: Recorded, rows: Numbers, sounds: Flags) -> dict[str, A
                 "day": (_EPOCH + timedelta(days=day)).date().isoformat(),
                 "before": before,
                 "after": after,
+                "whole": begin <= day * DAY and (day + 1) * DAY <= last,
             }
             for day, before, after in zip(*days, strict=True)
         ],

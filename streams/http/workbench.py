@@ -30,7 +30,7 @@ from analyzer.whatif import (
     Refused,
     Scope,
     Setting,
-    caveats_of_setting,
+    caveats_of_settings,
     count_by_class,
     fates,
     judge,
@@ -39,7 +39,7 @@ from analyzer.whatif import (
     types_by_load,
 )
 from streams.files.caveat_words import caveat_words
-from streams.files.tune_words import cost, gain
+from streams.files.tune_words import says
 from streams.files.tuning import (
     counted,
     scope_fields,
@@ -107,6 +107,7 @@ class Held:
     """A unit's finished alarms, and the answers already worked out from them."""
 
     recorded: Recorded
+    tolerated: float
     answers: OrderedDict[object, Answer] = field(default_factory=OrderedDict)
 
 
@@ -137,7 +138,9 @@ class Workbench:
         async with self._turn:
             held = await self._current(candidate.facility, candidate.unit)
             return await self._kept(
-                held, (candidate.type, candidate.setting), lambda: what_if(held.recorded, candidate)
+                held,
+                (candidate.type, candidate.setting),
+                lambda: what_if(held.recorded, candidate, held.tolerated),
             )
 
     async def types(self, given: Mapping[str, str]) -> Answer:
@@ -169,14 +172,17 @@ class Workbench:
             for one in partitions:
                 recorded = one.engine.recall(facility, unit)
                 if recorded is not None:
-                    return Held(recorded)
+                    return Held(recorded, one.engine.policy.findings.tolerance)
             raise NotHere("no such unit among those of this worker")
 
         return await self._fresh.get((facility, unit), take)
 
 
-def what_if(recorded: Recorded, candidate: Candidate) -> WhatIf:
-    """One answer. Raises `QueryError`, `NotHere`."""
+def what_if(recorded: Recorded, candidate: Candidate, tolerated: float) -> WhatIf:
+    """One answer; `tolerated`: the share of needed alarms that may be hidden.
+
+    Raises `QueryError`, `NotHere`.
+    """
     scope = Scope(
         facility=candidate.facility, unit=candidate.unit, type=_type_of(recorded, candidate.type)
     )
@@ -185,10 +191,10 @@ def what_if(recorded: Recorded, candidate: Candidate) -> WhatIf:
         found = fates(recorded, rows, candidate.setting)
     except Refused as error:
         raise QueryError(error) from None
-    verdict = judge(recorded, rows, candidate.setting, found)
-    span, figures = _span(recorded), verdict_fields(verdict, candidate.setting)
+    verdict = judge(recorded, rows, found)
+    span, figures = _span(recorded), verdict_fields(verdict, found, tolerated)
     caveats = [
-        *caveats_of_setting(verdict, candidate.setting, duty=None),
+        *caveats_of_settings(verdict, (candidate.setting,), duty=None),
         Caveat("short_recording", {"hours": span["hours"]}),
     ]
     fields = {
@@ -197,7 +203,7 @@ def what_if(recorded: Recorded, candidate: Candidate) -> WhatIf:
         "setting": setting_fields(candidate.setting),
         **figures,
         **_limits(recorded.of(rows)),
-        "says": [*gain(figures), *cost(figures)],
+        "says": says(figures),
         "caveats": list(map(caveat_words, caveats)),
     }
     return convert(fields, WhatIf)

@@ -3,7 +3,8 @@ reviews. The same seed gives the same records.
 """
 
 from streams.simulator.alarms import simulate
-from streams.simulator.hospital import Storm, Ward
+from streams.simulator.hospital import Change, Storm, Ward
 from streams.simulator.perturbations import Record
+from streams.simulator.readings import Monitors, Reading
 
-__all__ = ["Record", "Storm", "Ward", "simulate"]
+__all__ = ["Change", "Monitors", "Reading", "Record", "Storm", "Ward", "simulate"]

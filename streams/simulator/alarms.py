@@ -21,7 +21,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from math import copysign, cos, exp, log, pi
+from math import cos, exp, log, pi
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -30,6 +30,7 @@ import numpy as np
 from analyzer.model import HOUR, SECOND, Action
 from streams.simulator import calibration as cal
 from streams.simulator.calibration import ALARM_TYPES, PROFILES, ProfileName
+from streams.simulator.changes import Changes, extreme
 from streams.simulator.hospital import DAY, Draft, Floats, Ints, Roster, Shift, Ward, shift_at
 from streams.simulator.perturbations import Chatter, Network, Record, Storms
 
@@ -160,6 +161,7 @@ class _Facility:
         # they were admitted before the run began
         self._leaves -= patients.random(len(beds)) * (self._leaves - ward.start)
 
+        self._changes = Changes(ward.changes)
         self._drawn = dict.fromkeys("asc", 0)
         self._busy: dict[tuple[int, int], int] = {}
         """When the last alarm of a bed and type ends: a device raises a condition once at a time.
@@ -240,7 +242,13 @@ class _Facility:
             start_at = max(episode.start, self._busy.get(line, 0))
             end_at = start_at + episode.duration
             self._busy[line] = end_at + SECOND
-            drafts += self._signals(episode, start_at, end_at, shift.charge[episode.bed])
+            unit = self._unit[episode.bed]
+            sounded = self._changes.sounded(unit, episode.type, start_at, end_at, episode.depth)
+            if sounded is None:
+                continue
+            start_at = sounded.at
+            charge = shift.charge[episode.bed]
+            drafts += self._signals(episode, sounded.limit, start_at, end_at, charge)
             if episode.answered:
                 drafts += self._answers(
                     episode, start_at, end_at, episode.delay * median, shift.nurse[episode.bed]
@@ -334,7 +342,9 @@ class _Facility:
         delays: list[float] = (self._delay_median[beds] * slowing * tiring).tolist()
         return delays
 
-    def _signals(self, episode: _Episode, start: int, end: int, charge: str) -> Iterator[Draft]:
+    def _signals(
+        self, episode: _Episode, limit: float | None, start: int, end: int, charge: str
+    ) -> Iterator[Draft]:
         """The records that the device sends."""
         of = ALARM_TYPES[episode.type]
         value: dict[str, object] = {
@@ -359,12 +369,8 @@ class _Facility:
         if of.limit is not None:
             updates = min((end - start - 1) // cal.UPDATE_EVERY, len(cal.COURSES) - 1)
             course = cal.COURSES[updates]
-            # At least a tenth, so that no reading is at its limit.
-            readings = [
-                round(of.limit + copysign(max(0.1, episode.depth * share), of.depth), 1)
-                for share in course
-            ]
-            value |= {"value": max(0.0, readings[0]), "limit": of.limit}
+            readings = [extreme(of, episode.depth * share) for share in course]
+            value |= {"value": max(0.0, readings[0]), "limit": limit}
         yield Draft(start, "alarms", value)
         for number in range(1, updates + 1):
             at = start + number * cal.UPDATE_EVERY

@@ -52,6 +52,36 @@ class Storm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """From `start` (ms) on, alarms of one type in `unit`, of every facility, have another setting.
+
+    The patients, and all other draws, are those of the ward without the change.
+    """
+
+    start: int
+    unit: str
+    type: tuple[str, str, str]
+    """Device type, source and code."""
+    delay: int | None = None
+    """ms: a condition sounds only if it lasts longer, and this much later."""
+    limit: float | None = None
+    """A less sensitive one: a condition sounds only if its reading goes beyond it."""
+
+    def __post_init__(self) -> None:
+        if self.delay is None and self.limit is None:
+            raise ValueError("changes: expected a delay, a limit or both")
+        if self.delay is not None and self.delay < 0:
+            raise ValueError("changes: expected a delay of zero or more")
+        kinds = [one for one in cal.ALARM_TYPES if (one.device, one.source, one.code) == self.type]
+        if not kinds:
+            raise ValueError("changes: expected an alarm type that the simulator has")
+        if self.limit is not None:
+            usual, depth = kinds[0].limit, kinds[0].depth
+            if usual is None or (self.limit - usual) * depth < 0:
+                raise ValueError(f"changes: expected a limit less sensitive than {usual}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ward:
     """The settings of a simulation. The defaults are the 77 intensive-care beds of Drew 2014,
     undisturbed.
@@ -90,6 +120,8 @@ class Ward:
     """Share of assignments charted up to 60 min late with a wrong name, and then corrected."""
     adjudicated: float = 0.2
     """Share of arrhythmia alarms that are labelled later."""
+    changes: tuple[Change, ...] = ()
+    """Settings that change while it runs."""
 
     def __post_init__(self) -> None:
         for name, least in {
@@ -124,6 +156,10 @@ class Ward:
             raise ValueError(f"profiles: expected some of {', '.join(PROFILES)}")
         if not 0 <= self.chattering_sensors <= self.units * self.beds:
             raise ValueError("chattering_sensors: expected at most one a bed")
+        names = {unit.name for unit in self.layout}
+        for change in self.changes:
+            if change.unit not in names:
+                raise ValueError(f"changes: expected one of the units {', '.join(sorted(names))}")
         if isinstance(self.storms, tuple):
             units, facilities = {unit.name for unit in self.layout}, set(self.facility_ids)
             for storm in self.storms:

@@ -12,6 +12,7 @@ from analyzer import TOPICS
 from streams.files.publish import Message
 from streams.formats.codec import to_json
 from streams.simulator.perturbations import Record
+from streams.simulator.readings import Reading
 
 DEFAULT_PREFIX = "H"
 """The prefix of the simulator's facility names, before their number."""
@@ -48,6 +49,25 @@ def messages(records: Iterable[Record], history_until: int = 0) -> Iterator[Mess
             None if due < history_until else due,
             due,
         )
+
+
+def write_readings(readings: Iterable[Reading], prefix: str, directory: Path) -> int:
+    """Write `readings.jsonl`, as `tune trend` reads it, and return its number of lines. Raises
+    `OutputError`.
+    """
+    partial, count = directory / ".readings.jsonl.part", 0
+    try:
+        with partial.open("wb") as file:
+            for one in readings:
+                facility = f"{prefix}{one.facility.removeprefix(DEFAULT_PREFIX)}"
+                file.write(to_json(one._replace(facility=facility)._asdict()) + b"\n")
+                count += 1
+        partial.replace(directory / "readings.jsonl")
+    except OSError as error:
+        raise OutputError(f"{directory}: cannot be written: {error.strerror}") from None
+    finally:
+        partial.unlink(missing_ok=True)
+    return count
 
 
 def write_files(records: Iterable[Record], directory: Path) -> dict[str, int]:

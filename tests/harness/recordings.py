@@ -106,3 +106,43 @@ def written(folder: Path, *episodes: naive.Episode) -> Path:
     path = folder / "e.jsonl"
     path.write_text("".join(json.dumps(one) + "\n" for one in episodes))
     return path
+
+
+DAY = 24 * 3_600_000
+
+
+def bed_days(count: int, lasts: int = 1_200_000, **changes: Any) -> list[naive.Episode]:
+    """Of each of `count` beds and days one needed alarm of this length (ms), and three alarms of
+    4 s that needed nobody, all of one type.
+    """
+    found = []
+    for number in range(count):
+        where = {"bed": str(number % 40)} | changes
+        start = number // 40 * DAY + 3_600_000
+        prefix = where.get("code", "LO")
+        found.append(
+            episode(
+                number,
+                **where
+                | {
+                    "alarm_id": f"{prefix}n{number}",
+                    "start": start,
+                    "end": start + lasts,
+                    "class": "actionable",
+                },
+            )
+        )
+        for again in range(3):
+            start += 3_600_000
+            found.append(
+                episode(
+                    number,
+                    **where
+                    | {
+                        "alarm_id": f"{prefix}u{number}-{again}",
+                        "start": start,
+                        "end": start + 4_000,
+                    },
+                )
+            )
+    return found

@@ -42,6 +42,8 @@ class Finding:
     hugging_distance: float | None
     drivers: tuple[str, ...]
     verdict: str
+    hidden: int | None
+    effective: float
 
 
 def findings(
@@ -134,6 +136,14 @@ def _finding(
     beds = [one.bed for one in own]
     own_stale = len([one for one in stale if one.unit == unit and _type(one) == type_])
     drivers = _drivers(patterns, len(useless), len(needed), gives_way, policy)
+    delay = _delay(useless, needed, policy)
+    cause = _verdict(patterns, len(useless), len(needed), drivers, own_stale, policy)
+    hidden = None
+    if cause == "fleeting":
+        assert delay is not None
+        hidden = delay[2]
+    elif cause in ("duplicate", "chattering", "hugging"):
+        hidden = patterns[cause][2]
     return Finding(
         type=type_,
         alarms=len(own),
@@ -149,11 +159,20 @@ def _finding(
         patterns=patterns,
         met_with=met_with,
         gives_way=gives_way,
-        delay=_delay(useless, needed, policy),
+        delay=delay,
         hugging_distance=_three_quarters(hugging) if hugging else None,
         drivers=tuple(drivers),
-        verdict=_verdict(patterns, len(useless), len(needed), drivers, own_stale, policy),
+        verdict=cause,
+        hidden=hidden,
+        effective=_effective(needed),
     )
+
+
+def _effective(needed: list[Episode]) -> float:
+    """Kish's effective sample size, if needed alarms of one bed and UTC day share one fate."""
+    clusters = [(one.bed, one.start // (24 * 3_600_000)) for one in needed]
+    squares = sum(clusters.count(cluster) ** 2 for cluster in set(clusters))
+    return len(needed) ** 2 / squares if needed else 0.0
 
 
 def _weight(own: list[Episode]) -> tuple[int, int, int]:

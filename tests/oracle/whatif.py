@@ -162,12 +162,23 @@ def tune(records: Iterable[Episode], scope: dict[str, Any], setting: Setting) ->
         "after": counted(sounding),
         "removed": counted(silent),
         "delayed": counted(sounding if setting.get("delay") is not None else []),
+        "effective": effective([one for one in ours if one["class"] == "actionable"]),
         "not_evaluable": len(unread) if setting.get("limit") is not None else 0,
         "by": {
             name: sum(fate == name for fate in found.values())
             for name in ("limit", "delay", "beside", "holdoff", "priority")
         },
     }
+
+
+def effective(needed: list[Episode]) -> float:
+    """How many independent alarms tell as much as these, if those of one bed and UTC day share one
+    fate: Kish's effective sample size.
+    """
+    sizes = Counter(
+        (one["facility"], one["unit"], one["bed"], one["start"] // 86_400_000) for one in needed
+    )
+    return len(needed) ** 2 / sum(size**2 for size in sizes.values()) if sizes else 0.0
 
 
 def counted(some: list[Episode]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 
 from analyzer import ALARM_PRIORITIES
 from analyzer.findings import Owner, Remedy, Verdict
+from analyzer.stats import Promise
 from streams.files.findings import MOST
 from streams.http.documents.common import AlarmType, Amount, Classes, Count, Moment, Ratio, one_of
 
@@ -57,6 +58,17 @@ class Delay(Struct, frozen=True):
     actionable: Annotated[Count, Meta(description="Removed alarms that were actionable")]
 
 
+class Hidden(Struct, frozen=True):
+    """How many needed alarms a remedy would hide."""
+
+    count: Count
+    of: Count
+    upper: Annotated[
+        float | None,
+        Meta(description="The upper bound of the share, at 95 % confidence; null: `of` is 0"),
+    ]
+
+
 class Finding(Struct, frozen=True):
     """One alarm type of a unit: what drives it, and what to do about it."""
 
@@ -64,12 +76,16 @@ class Finding(Struct, frozen=True):
     device_type: str
     source: str
     code: str
+    name: Annotated[str, Meta(description="What people call it", examples=["SpO2 low"])]
     alarms: Annotated[Share, Meta(description="Of the unit's alarms")]
     load: Annotated[
         Share,
         Meta(description="Alarms that needed no action, of those of the unit"),
     ]
-    nonactionable: Annotated[Share, Meta(description="Of the classified alarms")]
+    nonactionable: Annotated[
+        Share, Meta(description="Of the clinical alarms of known class; technical ones are apart")
+    ]
+    technical: Annotated[Share, Meta(description="Of the alarms: avoidable at the source")]
     priority: Annotated[
         str | None, one_of([*reversed(ALARM_PRIORITIES), None], "The highest priority seen")
     ]
@@ -93,6 +109,17 @@ class Finding(Struct, frozen=True):
     ]
     verdict: Annotated[str, one_of(get_args(Verdict), "What drives this type")]
     also: Annotated[list[str], Meta(description="Other patterns that may drive it as well")]
+    advice: Annotated[
+        str | None,
+        one_of(
+            [*get_args(Promise), None],
+            "Whether the remedy keeps the tolerance of needed alarms hidden, by the rule of "
+            "`tune`: kept (advised), open (not shown), broken (not advised); null: it hides none",
+        ),
+    ]
+    hidden: Annotated[
+        Hidden | None, Meta(description="The needed alarms that the remedy would hide")
+    ]
     remedy: Annotated[str, one_of(get_args(Remedy))]
     owner: Annotated[
         str | None, one_of([*get_args(Owner), None], "Who should act; null: nothing is to be done")
@@ -109,8 +136,12 @@ class UnitFindings(Struct, frozen=True):
     facility: str
     unit: str
     at: Annotated[Moment, Meta(description="The end of the window (ms since 1970)")]
+    since: Annotated[Moment, Meta(description="Its beginning (ms since 1970)")]
     alarms: Count
-    load: Annotated[Count, Meta(description="Alarms that needed no action")]
+    load: Annotated[Count, Meta(description="Alarms that needed no action, or technical ones")]
+    technical: Annotated[
+        Count, Meta(description="The technical ones of the load: avoidable at the source")
+    ]
     types: Annotated[
         Count, Meta(description="How many alarm types there are, including those left out")
     ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 from msgspec import Meta, Struct, field
 
-from streams.http.documents.common import AlarmType, Amount, Classes, Count, Moment
+from analyzer.stats import Promise
+from streams.http.documents.common import AlarmType, Amount, Classes, Count, Moment, one_of
 
 MOST_TYPES = 200
 
@@ -70,7 +71,7 @@ class PlainShare(Struct, frozen=True):
     share: Annotated[float | None, Meta(description="null: `of` is 0")]
 
 
-class Lost(Struct, frozen=True):
+class Bounded(Struct, frozen=True):
     """A share with its upper bound."""
 
     count: Count
@@ -79,11 +80,38 @@ class Lost(Struct, frozen=True):
     upper: Annotated[
         float | None,
         Meta(
-            description="The one-sided upper bound of the share (Clopper & Pearson 1934); "
-            "null: `of` is 0"
+            description="The one-sided upper bound of the share (Clopper & Pearson 1934), with "
+            "the alarms of one bed and day as one observation; null: `of` is 0"
         ),
     ]
     confidence: Annotated[float, Meta(description="Confidence of the bound", examples=[0.95])]
+    effective: Annotated[
+        float | None,
+        Meta(
+            description="How many independent alarms tell as much as these; null: nothing is "
+            "changed"
+        ),
+    ]
+
+
+class Lost(Bounded, frozen=True):
+    """The needed alarms that are hidden, against the tolerance."""
+
+    tolerated: Annotated[float, Meta(description="The share that may be lost", examples=[0.01])]
+    promise: Annotated[
+        str,
+        one_of(
+            get_args(Promise),
+            "kept: the upper bound is within the tolerance; broken: the share is beyond it; open: "
+            "neither, as too few alarms were needed",
+        ),
+    ]
+
+
+class NamedType(AlarmType, frozen=True):
+    """An alarm type, and what people call it."""
+
+    name: Annotated[str, Meta(examples=["SpO2 low"])]
 
 
 class Scope(Struct, frozen=True):
@@ -91,7 +119,7 @@ class Scope(Struct, frozen=True):
 
     facility: str
     unit: str
-    type: AlarmType
+    type: NamedType
     priority: Annotated[None, Meta(description="null: any priority")]
 
 
@@ -150,7 +178,7 @@ class WhatIf(Struct, frozen=True):
     known: Annotated[PlainShare, Meta(description="Alarms whose class is known")]
     lost: Annotated[Lost, Meta(description="Actionable alarms that would not have sounded")]
     among_removed: Annotated[
-        Lost,
+        Bounded,
         Meta(
             description="Of the removed alarms that staff responses or reviews have classified, "
             "those that were actionable"
@@ -164,7 +192,7 @@ class WhatIf(Struct, frozen=True):
     room: MaybeRoom
     says: Annotated[
         list[str],
-        Meta(description="What is gained, what it costs and how certain that is, in words"),
+        Meta(description="The harm first, then the benefit, then how certain both are, in words"),
     ]
     caveats: Annotated[list[str], Meta(description="What the figures do not show")]
 
@@ -172,7 +200,7 @@ class WhatIf(Struct, frozen=True):
 class TypeRoom(Struct, frozen=True):
     """One alarm type of a unit, and how far its limit can be moved."""
 
-    type: AlarmType
+    type: NamedType
     alarms: Count
     classes: Classes
     high_priority: HighPriority

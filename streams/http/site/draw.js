@@ -20,7 +20,6 @@ export function put(node, text) {
 export const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.?!]$/.test(text) ? "" : "."}`;
 
 /** An ISO/IEEE 11073 code without its prefixes. */
-export const readable = (code) => code.replace(/^MDC_(EVT_)?/, "").replaceAll("_", " ");
 
 export function show(node, visible) {
   if (node.hidden === visible) node.hidden = !visible;

@@ -1,6 +1,6 @@
 // Glance: the questions above the list, and whether the numbers are current. Nobody is named.
 
-import { lines, parts, put, readable, sentence, show } from "./draw.js";
+import { lines, parts, put, sentence, show } from "./draw.js";
 import {
   compared, number, perHead, reasonsOf, spaced, strained, sum, time,
 } from "./words.js";
@@ -107,9 +107,10 @@ export function drawFix({ units, window }, nameOf) {
     return answer("fix", "None yet", all.length ? none : "There are no alarms.");
   }
   const [{ unit, one }] = fixable;
-  const share = `${number(one.load.count)} of ${number(one.load.of)} non-actionable alarms in ${spaced(window)}`;
+  const share = `${number(one.load.count)} of ${number(one.load.of)} non-actionable or technical alarms in ${spaced(window)}`;
   const review = one.clinical_review ? ", after a clinical review" : "";
-  const what = one.source ? `${readable(one.source)}, ${one.device_type}` : one.device_type;
-  const change = `Change: ${REMEDIES[one.remedy](one)}${review}. Owner: ${one.owner}.`;
-  return answer("fix", `${readable(one.code)} in ${nameOf(unit)}`, `${what}: ${share}. ${change}`);
+  const what = [one.device_type, one.source, one.code].join("/");
+  const doubt = one.advice === "open" ? "Not advised yet, as too few alarms were needed to show what it would hide" : "Change";
+  const change = `${doubt}: ${REMEDIES[one.remedy](one)}${review}. Owner: ${one.owner}.`;
+  return answer("fix", `${one.name} in ${nameOf(unit)}`, `${what}: ${share}. ${change}`);
 }

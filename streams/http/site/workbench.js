@@ -1,6 +1,6 @@
 // The workbench: tries another limit or delay for one alarm type of a unit. The worker computes the answer; this shows it.
 
-import { bars, element, lines, parts, put, readable, sentence, show } from "./draw.js";
+import { bars, element, lines, parts, put, sentence, show } from "./draw.js";
 
 const PAUSE = 150; // ms without a change before the worker is asked
 const UNMOVED = "unchanged";
@@ -13,8 +13,8 @@ export function limitsWithin({ present, furthest }) {
   return Array.from({ length: steps + 1 }, (_, step) => (step < steps ? Number((present + way * step * grain).toPrecision(12)) : furthest));
 }
 
-const nameOf = ({ code, source, device_type: device }) => [readable(code), source && readable(source), device].filter(Boolean).join(", ");
 const joined = ({ code, source, device_type: device }) => `${device}/${source}/${code}`;
+const nameOf = (type) => `${type.name} (${joined(type)})`;
 const range = ({ least, most }) => (least === most ? `${least}` : `${least} to ${most}`);
 
 function aboutType(one, hours) {
@@ -112,12 +112,17 @@ export function workbench(root, ask, explain) {
     latest("whatif", { facility, unit: name, type: joined(type().type), ...moved }, drawAnswer);
   }
 
-  function drawAnswer({ before, after, says, caveats }) {
+  /** The harm first and as large as the benefit; the rest says how certain both are. */
+  function drawAnswer({ before, after, lost, says, caveats }) {
+    const [harm, gain, ...rest] = says.map((one) => sentence(one.replaceAll("->", "→")));
     drawProblem("");
+    put(at.harm, harm);
+    put(at.gain, gain);
+    at.harm.dataset.promise = lost.upper === null ? "open" : lost.promise;
     bars(at.bars, before.alarms, after.alarms);
     put(at.before, `${before.alarms} alarms before`);
     put(at.after, `${after.alarms} after`);
-    lines(at.says, says.map((one) => sentence(one.replaceAll("->", "→").replaceAll("non_actionable", "non-actionable"))));
+    lines(at.says, rest);
     lines(at.caveats, caveats);
   }
 

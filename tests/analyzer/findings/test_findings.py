@@ -34,6 +34,7 @@ def assert_same(found: list[UnitFindings], expected: dict[str, list[naive.Findin
                 for name, seen in zip(PATTERNS, one.patterns, strict=True)
             } == (other.patterns)
             assert (None if one.delay is None else tuple(one.delay)) == other.delay
+            assert (None if one.loss is None else one.loss.count) == other.hidden
             for name in (
                 "classes",
                 "priority",
@@ -45,6 +46,7 @@ def assert_same(found: list[UnitFindings], expected: dict[str, list[naive.Findin
                 "hugging_distance",
                 "drivers",
                 "verdict",
+                "effective",
             ):
                 assert getattr(one, name) == getattr(other, name), name
 

@@ -187,5 +187,5 @@ def test_an_alarm_of_high_priority_is_not_to_be_delayed_without_a_clinical_revie
     assert finding_of(alarms("A", 20, SECOND)).clinical is False
     found = finding_of(alarms("A", 20, SECOND, priority="high"))
     assert (found.remedy, found.clinical) == ("delay", True)
-    assert "needs a clinical review first" in sentence(found, "12h", Policy())
+    assert "not advised without a clinical review" in sentence(found, "12h", Policy())
     assert finding_of(alarms("A", 20, SECOND, priority="high", kind="technical")).clinical is False

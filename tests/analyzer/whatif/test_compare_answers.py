@@ -142,4 +142,4 @@ def test_a_choice_without_alarms_names_the_units(tmp_path: Path) -> None:
     path = written(tmp_path, *ward({}))
     done = run("compare", "--episodes", path, "--at", str(AT), "--unit", "MIUC")
     assert (done.status, done.out) == (2, b"")
-    assert "the units are: CCU, MICU, SICU" in done.err
+    assert done.err == ("error: --unit: MIUC is not among the alarms; there are MICU, SICU, CCU\n")

@@ -40,7 +40,7 @@ def test_the_weight_of_alarms_is_that_of_the_naive_gauges(
     alarms = recorded(episodes, tmp_path_factory.mktemp("episodes"))
     rows, setting = np.arange(len(alarms)), Setting(delay=delay)
     before, after = workload_before_after(
-        alarms, rows, setting, fates(alarms, rows, setting), duty_by_alarms(alarms)
+        alarms, rows, fates(alarms, rows, setting), duty_by_alarms(alarms)
     )
     hours = {(who, one["start"] // HOUR) for one in episodes for who in one["clinicians"]}
     assert before.duty == after.duty == len(hours) * HOUR

@@ -15,6 +15,7 @@ from analyzer.stats.bounds import upper_bound
 from analyzer.whatif.episode_table import Recorder
 from analyzer.whatif.grid import Grid, search
 from analyzer.whatif.levers import Refused, count_by_class, fates
+from analyzer.whatif.verdict import loss
 from streams.simulator import calibration
 from tests.harness.recordings import recorded, records
 from tests.oracle import whatif as naive
@@ -51,6 +52,7 @@ def test_a_grid_gives_what_each_of_its_settings_gives_alone(
     sounded = np.minimum(alarms.end, last) - alarms.start
     for place, setting in enumerate(found.settings):
         fate = fates(alarms, np.arange(len(alarms)), setting)
+        assert found.risk(place, 0.95) == loss(alarms, np.arange(len(alarms)), fate)
         assert found.removed[place].tolist() == count_by_class(alarms.klass[~fate.sounds]).tolist()
         assert (
             found.silenced[place]

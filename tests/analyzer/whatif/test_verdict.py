@@ -10,17 +10,16 @@ import numpy as np
 import pytest
 
 from analyzer.pipeline.classes import CLASSES
-from analyzer.stats import run_chart
+from analyzer.stats import Risk, run_chart
 from analyzer.whatif.before_after import Balance, Comparison
 from analyzer.whatif.breakdown import by_day, by_hour, by_unit, types_by_load
-from analyzer.whatif.caveats import CaveatKind, caveats_of_comparison, caveats_of_setting
+from analyzer.whatif.caveats import CaveatKind, caveats_of_comparison, caveats_of_settings
 from analyzer.whatif.controls import choose_controls
 from analyzer.whatif.levers import Scope, Setting, fates
 from analyzer.whatif.placebo import Placebos
 from analyzer.whatif.rates import Ratio
-from analyzer.whatif.recommendation import promise
 from analyzer.whatif.trends import faithful
-from analyzer.whatif.verdict import Risk, Verdict, judge
+from analyzer.whatif.verdict import Verdict, judge
 from tests.harness.recordings import SPO2, episode, recorded
 
 DELAY = Setting(delay=30_000)
@@ -30,7 +29,7 @@ DELAY = Setting(delay=30_000)
 def judged(folder: Path, setting: Setting, *alarms: dict[str, Any]) -> Verdict:
     found = recorded([episode(number, **one) for number, one in enumerate(alarms, 1)], folder)
     rows = Scope().rows(found)
-    return judge(found, rows, setting, fates(found, rows, setting))
+    return judge(found, rows, fates(found, rows, setting))
 
 
 def of_class(name: str, **more: Any) -> dict[str, Any]:
@@ -54,7 +53,7 @@ def test_a_verdict_counts_what_a_setting_removes_by_class(tmp_path: Path) -> Non
         "pending": 0,
         "unknown": 1,
     }
-    assert (found.lost, found.among_removed) == (Risk(1, 2), Risk(1, 2))
+    assert (found.lost, found.among_removed) == (Risk(1, 2, 1.0), Risk(1, 2, 1.0))
     assert (found.unknown, found.unknown_removed) == (1, 1)
     assert (found.high_priority, found.high_priority_removed) == (1, 1)
     assert found.by_lever["delay"] == found.removed.sum() == 3
@@ -71,16 +70,21 @@ def test_a_verdict_counts_what_a_setting_removes_by_class(tmp_path: Path) -> Non
         (DELAY, ["unknown", "pending"], {"none_actionable", "class_unknown", "no_class_known"}),
         (DELAY, ["actionable"], {"all_actionable"}),
         (DELAY, ["actionable", "unknown"], {"class_unknown", "all_actionable"}),
-        (DELAY, ["actionable", "technical"], set()),
-        (Setting(limit=85.0), ["actionable", "technical"], {"other_limit"}),
+        (DELAY, ["actionable", "technical"], {"technical"}),
+        (Setting(limit=85.0), ["actionable", "technical"], {"other_limit", "technical"}),
+        (Setting(limit=87.0), ["actionable", "technical"], {"other_limit"}),
         (Setting(holdoff=5_000), ["actionable", "technical"], {"merged"}),
-        (Setting(priority="low", sent_from="medium"), ["actionable", "technical"], {"not_sent"}),
+        (
+            Setting(priority="low", sent_from="medium"),
+            ["actionable", "technical"],
+            {"not_sent", "technical"},
+        ),
     ],
 )
 def test_each_caveat_has_its_condition(
     tmp_path: Path, setting: Setting, alarms: list[str], expected: set[CaveatKind]
 ) -> None:
-    found = caveats_of_setting(judged(tmp_path, setting, *map(of_class, alarms)), setting, None)
+    found = caveats_of_settings(judged(tmp_path, setting, *map(of_class, alarms)), (setting,), None)
     always = {"similar_alarms"} if alarms else set()
     assert {one.kind for one in found} == expected | always
 
@@ -88,7 +92,7 @@ def test_each_caveat_has_its_condition(
 def test_alarms_without_a_reading_are_a_caveat_if_a_limit_moves(tmp_path: Path) -> None:
     setting = Setting(limit=85.0)
     verdict = judged(tmp_path, setting, {"value": None}, {"value": 90.0}, {})
-    values = {one.kind: one.values for one in caveats_of_setting(verdict, setting, None)}
+    values = {one.kind: one.values for one in caveats_of_settings(verdict, (setting,), None)}
     assert values["not_evaluable"] == {"not_evaluable": 1, "at_limit": 1}
 
 
@@ -97,7 +101,7 @@ def test_high_priority_needs_a_review_if_such_an_alarm_is_removed_or_delayed(
 ) -> None:
     def reviewed(setting: Setting) -> bool:
         verdict = judged(tmp_path, setting, {"priority": "high"}, {})
-        found = caveats_of_setting(verdict, setting, None)
+        found = caveats_of_settings(verdict, (setting,), None)
         return "high_priority" in {one.kind for one in found}
 
     assert reviewed(DELAY)
@@ -110,25 +114,11 @@ def test_high_priority_needs_a_review_if_such_an_alarm_is_removed_or_delayed(
 def test_only_figures_that_depend_on_inferred_duty_say_so(tmp_path: Path) -> None:
     verdict = judged(tmp_path, DELAY, {})
     kinds = [
-        [one.kind for one in caveats_of_setting(verdict, DELAY, source)]
+        [one.kind for one in caveats_of_settings(verdict, (DELAY,), source)]
         for source in ("alarms", "roster", None)
     ]
     assert kinds[1] == kinds[2] == kinds[0][:-1]
     assert kinds[0][-1] == "inferred_duty"
-
-
-@pytest.mark.parametrize(
-    ("lost", "expected"),
-    [
-        (Risk(0, 299), "kept"),  # the rule of three: just under 1 %
-        (Risk(0, 298), "open"),
-        (Risk(1, 101), "open"),
-        (Risk(2, 101), "broken"),
-        (Risk(0, 0), "open"),
-    ],
-)
-def test_a_promise_is_kept_by_its_bound_and_broken_by_its_count(lost: Risk, expected: str) -> None:
-    assert promise(lost, 0.01) == expected
 
 
 def test_control_units_have_the_same_alarms_and_not_the_change(tmp_path: Path) -> None:

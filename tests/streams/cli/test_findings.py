@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer import FindingsPolicy, Policy
+from analyzer.model import AlarmEvent, Fact
 from analyzer.model.policy import HOUR, MINUTE, SECOND
 from streams.files.findings import sentence
 from streams.settings import load
 from tests.harness.crowds import POLICIES, crowds
-from tests.harness.findings import NOW, alarms, found_by, write
+from tests.harness.findings import NOON, NOW, alarms, found_by, write
 from tests.harness.workers import run
 
 
@@ -56,19 +59,21 @@ def test_findings_of_files_are_sentences_by_unit(tmp_path: Path) -> None:
     done = run("findings", *write(tmp_path, facts), "--at", str(NOW))
     assert done.status == 0
     assert done.out.decode().splitlines() == [
-        "F icu, 12 h until 2026-03-01T20:00:00Z: 32 alarms of 2 types, "
-        "20 non-actionable or technical",
-        "  1. A of S (monitor): 20 alarms in 12 h, 62 % of the unit's, all at one bed; "
-        "100 % (84-100 %) of 20 classified alarms were non-actionable; "
-        "100 % (84-100 %) of these ended within 15 s -> an annunciation delay of 5 s: "
-        "it would have removed 20 of 20, and none of the 0 "
-        "actionable ones; owner: biomed",
-        "  2. B (monitor): 12 alarms in 12 h, 38 % of the unit's, all at one bed, 12 unknown; "
-        "too few classified alarms (0 of 20 needed) -> no change",
+        "F icu, 2026-03-01T11:59:59Z to 2026-03-01T20:00:00Z: 32 alarms of 2 types, "
+        "20 non-actionable (clinical), 0 technical: avoidable at the source",
+        "  1. S: A (monitor/S/A): 20 alarms in 8 h, 62 % of the unit's, all at one bed; "
+        "100 % (84-100 %) of 20 clinical alarms of known class were non-actionable; "
+        "100 % (84-100 %) of these ended within 15 s -> not advised yet: an annunciation delay of "
+        "5 s, which would have silenced 20 of 20; no alarm is known to have been needed, so "
+        "nothing shows what it would hide: try it on more alarms (alarm-fatigue tune); "
+        "owner: biomed",
+        "  2. B (monitor//B): 12 alarms in 8 h, 38 % of the unit's, all at one bed; "
+        "12 of unknown class; too few classified alarms (0 of 20 needed) -> no change",
         "",
-        "F nicu, 12 h until 2026-03-01T20:00:00Z: 1 alarm of 1 type, 1 non-actionable or technical",
-        "  1. C (monitor): 1 alarm in 12 h, 100 % of the unit's, all at one bed; "
-        "100 % (21-100 %) of 1 classified alarms were non-actionable; "
+        "F nicu, 2026-03-01T11:59:59Z to 2026-03-01T20:00:00Z: 1 alarm of 1 type, "
+        "1 non-actionable (clinical), 0 technical: avoidable at the source",
+        "  1. C (monitor//C): 1 alarm in 8 h, 100 % of the unit's, all at one bed; "
+        "100 % (21-100 %) of 1 clinical alarms of known class were non-actionable; "
         "too few classified alarms (1 of 20 needed) -> no change",
     ]
     chosen = (
@@ -93,7 +98,7 @@ def test_every_finding_has_a_sentence_that_names_its_owner(data: st.DataObject) 
     for unit in found_by(facts, max(fact.at for fact in facts) + 5 * MINUTE, policy, HOUR):
         for found in unit.findings:
             said = sentence(found, "1h", policy)
-            assert said.startswith(f"{found.type[2]} of {found.type[1]} (monitor): ")
+            assert f"({'/'.join(found.type)}): " in said
             assert said.endswith(f"; owner: {found.owner}" if found.owner else " -> no change")
 
 
@@ -126,7 +131,7 @@ def test_json_is_the_same_bytes_in_whatever_order_the_lines_stand_and_names_nobo
         for path in paths
         for line in path.read_text().splitlines()
         for name in ("clinician", "bed", "device_id", "label", "alarm_id", "event_id")
-    } - {None}
+    } - {None, *(one["name"] for one in found["units"][0]["findings"])}
     assert len(hidden) > 10
     assert [
         word for word in hidden if f'"{word}"' in line.decode() or f" {word} " in line.decode()
@@ -187,3 +192,93 @@ def test_strict_ends_with_3_where_a_line_was_malformed() -> None:
     )
     assert (bad.status, bad.out) == (3, clean.out)
     assert bad.err == "malformed: <stdin>:11: event_id: required, but missing\n"
+
+
+def findings_of(*arguments: object) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(run("findings", "--json", *arguments).out)["units"]
+    return found
+
+
+def test_files_are_looked_at_whole_or_from_one_time_to_another(tmp_path: Path) -> None:
+    """Thirty alarms, one a day: the horizon and the longest window are shorter by far."""
+    month = alarms("A", 30, 4_200, every=24 * HOUR)
+    paths = write(tmp_path, month)
+    [unit] = findings_of(*paths)
+    assert (unit["alarms"], unit["since"]) == (30, NOON - 1)
+    said = run("findings", *paths).out.decode()
+    assert "F icu, 2026-03-01T11:59:59Z to 2026-03-30T12:00:04Z: 30 alarms" in said
+    assert "30 alarms in 29 days" in said
+    tenth = NOON + 9 * 24 * HOUR
+    assert findings_of(*paths, "--since", str(tenth - 1))[0]["alarms"] == 21
+    assert findings_of(*paths, "--until", str(tenth))[0]["alarms"] == 10
+    both = findings_of(*paths, "--since", str(NOON), "--until", str(tenth))
+    assert both[0]["alarms"] == 9
+    assert findings_of(*paths, "--window", "12h")[0]["alarms"] == 1
+    for wrong in (
+        ("--since", str(NOON), "--window", "12h"),
+        ("--until", str(NOON), "--at", str(NOON)),
+        ("--since", str(NOON), "--until", str(NOON)),
+    ):
+        assert run("findings", *paths, *wrong).status == 2
+
+
+def test_an_alarm_id_used_again_after_the_horizon_is_another_alarm(tmp_path: Path) -> None:
+    again = [
+        replace(fact, alarm_id="same")
+        for fact in alarms("A", 3, 4_200, every=27 * HOUR)
+        if isinstance(fact, AlarmEvent)
+    ]
+    assert findings_of(*write(tmp_path, again))[0]["alarms"] == 3
+
+
+def of_beds(count: int, needed_lasts: int) -> list[Fact]:
+    """At each of `count` beds two short alarms that needed nobody and one that was needed."""
+    facts: list[Fact] = []
+    for number in range(count):
+        where: dict[str, Any] = {"bed": str(number), "device_id": f"m{number}", "code": "A"}
+        useless = {"verdict": "non_actionable"} | where
+        facts += alarms(f"u{number}-", 2, 4_200, every=HOUR, **useless)
+        facts += alarms(f"n{number}-", 1, needed_lasts, after=MINUTE, verdict="actionable", **where)
+    return facts
+
+
+@pytest.mark.parametrize(
+    ("beds", "lasts", "advice", "says"),
+    [
+        (300, 10 * MINUTE, "kept", "-> an annunciation delay of 5 s"),
+        (30, 10 * MINUTE, "open", "-> not advised yet: an annunciation delay of 5 s"),
+        (300, 4_000, "broken", "-> not advised: an annunciation delay of 5 s"),
+    ],
+)
+def test_findings_advise_what_tune_proposes_and_nothing_else(
+    tmp_path: Path, beds: int, lasts: int, advice: str, says: str
+) -> None:
+    paths, out = write(tmp_path, of_beds(beds, lasts)), tmp_path / "episodes.jsonl"
+    later = ("--at", str(NOON + 12 * HOUR))
+    [unit] = findings_of(*paths, *later)
+    [found] = unit["findings"]
+    assert (found["advice"], says in found["says"]) == (advice, True)
+    assert (found["remedy"] == "delay") == (advice != "broken")
+    assert run("replay", *paths, *later, "--episodes", out).status == 0
+    seconds = found["delay"]["seconds"]
+    lost = json.loads(run("tune", "--episodes", out, "--delay", seconds, "--json").out)["lost"]
+    assert (lost["promise"], lost["count"], lost["of"], round(lost["upper"], 4)) == (
+        advice,
+        found["hidden"]["count"],
+        found["hidden"]["of"],
+        found["hidden"]["upper"],
+    )
+
+
+def test_non_actionable_is_clinical_and_technical_is_avoidable_at_the_source(
+    tmp_path: Path,
+) -> None:
+    facts = alarms("A", 20, 4_200) + alarms("B", 40, 4_200, kind="technical")
+    [unit] = findings_of(*write(tmp_path, facts))
+    assert (unit["load"], unit["technical"]) == (60, 40)
+    technical, clinical = unit["findings"]
+    assert (technical["nonactionable"]["of"], technical["technical"]["count"]) == (0, 40)
+    assert (clinical["nonactionable"]["count"], clinical["technical"]["count"]) == (20, 0)
+    assert "40 technical: avoidable at the source" in technical["says"]
+    assert "mend them at the source" in technical["says"]
+    assert "non-actionable" not in technical["says"]

@@ -74,7 +74,16 @@ def test_delay_and_limit_as_the_contract_has_them(tmp_path: Path) -> None:
         4,
         1,
     )
-    assert found["lost"] == {"count": 1, "of": 1, "share": 1.0, "upper": 1.0, "confidence": 0.95}
+    assert found["lost"] == {
+        "count": 1,
+        "of": 1,
+        "share": 1.0,
+        "upper": 1.0,
+        "confidence": 0.95,
+        "effective": 1.0,
+        "tolerated": 0.01,
+        "promise": "broken",
+    }
 
 
 @pytest.mark.parametrize(
@@ -200,6 +209,9 @@ def test_an_empty_file_and_a_scope_without_alarms_count_nothing(tmp_path: Path) 
             "share": None,
             "upper": None,
             "confidence": 0.95,
+            "effective": 0.0,
+            "tolerated": 0.01,
+            "promise": "open",
         }
 
 
@@ -257,7 +269,11 @@ def test_what_was_judged_among_the_removed_bounds_them_where_nothing_was_actiona
     path = written(
         tmp_path,
         *(
-            episode(number, **{"class": "unknown" if number > 300 else "non_actionable"})
+            episode(
+                number,
+                bed=str(number),
+                **{"class": "unknown" if number > 300 else "non_actionable"},
+            )
             for number in range(1, 400)
         ),
     )
@@ -269,4 +285,91 @@ def test_what_was_judged_among_the_removed_bounds_them_where_nothing_was_actiona
         "share": 0.0,
         "upper": 0.009936,
         "confidence": 0.95,
+        "effective": 300.0,
     }
+
+
+def said_of(*arguments: object) -> list[str]:
+    return run("tune", *arguments).out.decode().splitlines()
+
+
+def nine_needed(folder: Path) -> Path:
+    """Nine needed alarms, each at a bed of its own; five of them and all 30 others last 10 s."""
+    needed = [
+        episode(
+            number,
+            bed=str(number),
+            end=number * 60_000 + (10_000 if number <= 5 else 50_000),
+            **{"class": "actionable"},
+        )
+        for number in range(1, 10)
+    ]
+    others = [episode(number, end=number * 60_000 + 10_000) for number in range(10, 40)]
+    return written(folder, *needed, *others)
+
+
+def test_the_harm_comes_first_and_says_whether_it_is_beyond_the_tolerance(tmp_path: Path) -> None:
+    path = nine_needed(tmp_path)
+    said = said_of("--episodes", path, "--delay", "15")
+    assert said[2:4] == [
+        "    would hide 5 of 9 alarms that were needed (upper bound 95 %: 83.1 %): "
+        "BEYOND the tolerance of 1 %",
+        "    would silence 35 of 39 alarms (90 %): 5 actionable, 30 non-actionable",
+    ]
+    said = said_of("--episodes", path, "--delay", "5")
+    assert said[2].startswith(
+        "    would hide 0 of 9 alarms that were needed (upper bound 95 %: 28.3 %): "
+        "NOT SHOWN to be within the tolerance of 1 %"
+    )
+    said = said_of("--episodes", path, "--delay", "5", "--tolerance", "30")
+    assert said[2].endswith("within the tolerance of 30 %")
+
+
+def test_the_tolerance_is_that_of_the_policy_unless_another_is_asked_for(tmp_path: Path) -> None:
+    config = tmp_path / "settings.yaml"
+    config.write_text("policy: {findings: {tolerance: 0.3}}")
+    said = said_of("--episodes", nine_needed(tmp_path), "--delay", "5", "--config", config)
+    assert said[2].endswith("within the tolerance of 30 %")
+
+
+def test_nothing_changed_hides_nothing(tmp_path: Path) -> None:
+    path = nine_needed(tmp_path)
+    found = json.loads(run("tune", "--episodes", path, "--json").out)["lost"]
+    assert (found["count"], found["upper"], found["promise"]) == (0, 0.0, "kept")
+    assert said_of("--episodes", path)[2] == (
+        "    hides none of 9 alarms that were needed, as nothing is changed"
+    )
+
+
+def test_the_load_is_that_of_the_clinicians_and_alarms_of_the_unit(tmp_path: Path) -> None:
+    ours = [episode(number) for number in range(1, 4)]
+    theirs = [episode(number, unit="ward", clinicians=["n2"]) for number in range(10, 60)]
+    path = written(tmp_path, *ours, *theirs)
+    ask = ("--episodes", path, "--unit", "icu", "--delay", "30")
+    load = json.loads(run("tune", *ask, "--json").out)["load"]
+    assert (load["before"]["alarms"], load["after"]["alarms"]) == (3, 0)
+    assert load["before"]["duty_hours"] == 1.0
+    assert "  all clinicians of icu together, all their alarms, 1 h of duty:" in said_of(*ask)
+
+
+def test_a_type_with_a_slash_is_the_one_that_was_recorded(tmp_path: Path) -> None:
+    slashed = {"source": "", "code": "CO2 LOW/HIGH"}
+    path = written(tmp_path, episode(1, **slashed), episode(2))
+    ask = ("tune", "--episodes", path, "--delay", "30", "--json", "--type")
+    found = json.loads(run(*ask, "monitor//CO2 LOW/HIGH").out)
+    assert (found["removed"]["alarms"], found["scope"]["type"]["code"]) == (1, "CO2 LOW/HIGH")
+    done = run(*ask, "monitor/CO2/HIGH")
+    assert (done.status, done.out) == (2, b"")
+    assert done.err == (
+        "error: --type: no recorded alarm has the type monitor/CO2/HIGH; there are "
+        "monitor//CO2 LOW/HIGH, monitor/SpO2/LO\n"
+    )
+
+
+def test_alarms_are_called_what_people_call_them_beside_their_code(tmp_path: Path) -> None:
+    refid = {"source": "MDC_PULS_OXIM_SAT_O2", "code": "MDC_EVT_LO"}
+    path = written(tmp_path, episode(1, **refid))
+    of_type = "monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO"
+    assert said_of("--episodes", path, "--type", of_type)[0] == f"SpO2 low ({of_type}): 1 alarms"
+    found = json.loads(run("tune", "--episodes", path, "--type", of_type, "--json").out)
+    assert found["scope"]["type"]["name"] == "SpO2 low"

@@ -66,9 +66,9 @@ async def fetch(worker: FakeWorker, *queries: str) -> list[tuple[int, bytes]]:
 def test_a_worker_answers_what_files_do(tmp_path: Path) -> None:
     worker, _ = holding(*FACTS)
     queries = {
-        "": [],
+        "": ["--window", "12h"],
         "?window=2h&top=1": ["--window", "2h", "--top", "1"],
-        "?facility=F&unit=icu": ["--facility", "F", "--unit", "icu"],
+        "?facility=F&unit=icu": ["--window", "12h", "--facility", "F", "--unit", "icu"],
     }
     answers = asyncio.run(fetch(worker, *queries))
     for (status, body), more in zip(answers, queries.values(), strict=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from streams.files.tuning import type_of
 from tests.harness.hospitals import NINE, Hospital
 from tests.harness.screens import Screen
 from tests.harness.site import FakeWorker, Site
@@ -34,12 +35,8 @@ def test_a_candidate_is_tried_with_the_keyboard_and_its_numbers_are_those_of_the
         choices = site.get("/api/v1/whatif/types?facility=H01&unit=PICU").json
         kinds = bench.get_by_label("Alarm type")
         expect(kinds.locator("option")).to_have_count(len(choices["types"]))
-        rate = next(
-            one
-            for one in choices["types"]
-            if one["type"] == dict(zip(("device_type", "source", "code"), HEART_RATE, strict=True))
-        )
-        kinds.select_option(f"HI, ECG HEART RATE, monitor ({rate['alarms']})")
+        rate = next(one for one in choices["types"] if type_of(one["type"]) == HEART_RATE)
+        kinds.select_option(f"Heart rate high ({'/'.join(HEART_RATE)}) ({rate['alarms']})")
         expect(bench.locator("[data-is=about]")).to_have_text(
             f"{rate['alarms']} finished alarms in {choices['span']['hours']:g}\u00a0h. "
             "They sounded above 120, with readings of "
@@ -59,12 +56,20 @@ def test_a_candidate_is_tried_with_the_keyboard_and_its_numbers_are_those_of_the
         expect(bench.locator("[aria-atomic]")).to_have_text(
             f"{before} alarms before, {after} after"
         )
-        shown = bench.locator("[data-is=says] li").all_inner_texts()
-        assert [one.rstrip(".").lower() for one in shown] == [
-            one.replace("->", "→").replace("non_actionable", "non-actionable").lower()
-            for one in told["says"]
+        shown = [
+            bench.locator("[data-is=harm]").inner_text(),
+            bench.locator("[data-is=gain]").inner_text(),
+            *bench.locator("[data-is=says] li").all_inner_texts(),
         ]
-        assert any("true share at most" in one for one in shown)
+        assert [one.rstrip(".").lower() for one in shown] == [
+            one.replace("->", "→").lower() for one in told["says"]
+        ]
+        assert "BEYOND the tolerance of 1 %" in shown[0]
+        harm, gain = bench.locator("[data-is=harm]"), bench.locator("[data-is=gain]")
+        sizes = [one.evaluate("of => getComputedStyle(of).fontSize") for one in (harm, gain)]
+        colours = [one.evaluate("of => getComputedStyle(of).color") for one in (harm, gain)]
+        assert sizes[0] == sizes[1]
+        assert colours == ["rgb(160, 28, 0)", "rgb(20, 32, 43)"]
         assert bench.locator("[data-is=caveats] li").all_inner_texts() == told["caveats"]
         width = float(bench.locator(".bars .after").get_attribute("width") or "nan")
         assert width == pytest.approx(100 * after / before)
@@ -94,11 +99,11 @@ def test_of_several_answers_on_their_way_the_last_question_s_counts(
             dragged(page, "delay", "ArrowRight")
         with page.expect_response("**/api/v1/whatif?*delay=60"):
             dragged(page, "delay", "End")
-        expect(bench.locator("[data-is=says]")).to_contain_text("Actionable alarms delayed by 60 s")
+        expect(bench.locator("[data-is=says]")).to_contain_text("up to 60 s later")
         with page.expect_response("**/api/v1/whatif?*delay=1"):
             held[0].continue_()
         page.wait_for_timeout(100)
-        expect(bench.locator("[data-is=says]")).to_contain_text("Actionable alarms delayed by 60 s")
+        expect(bench.locator("[data-is=says]")).to_contain_text("up to 60 s later")
 
 
 def test_where_nothing_has_finished_there_is_nothing_to_try(browser: Browser) -> None:

@@ -20,6 +20,7 @@ from analyzer.model.policy import HOUR, MINUTE
 from analyzer.whatif.episode_table import Recorded
 from analyzer.whatif.levers import Refused, Scope, Setting, fates, room, sides
 from streams.files.replay import read_into
+from streams.files.tuning import type_of
 from streams.formats.codec import to_json
 from streams.http import workbench
 from streams.simulator import Storm, Ward, simulate
@@ -169,7 +170,7 @@ def test_types_are_those_of_the_unit_with_their_readings_and_limits(
     ]
     rows = [one for one in rows if one["priority"] != "info" and one["kind"] != "advisory"]
     told = site.get("/api/v1/whatif/types?facility=H01&unit=MICU").json
-    by_name = {"/".join(one["type"].values()): one for one in told["types"]}
+    by_name = {"/".join(type_of(one["type"])): one for one in told["types"]}
     assert sum(one["alarms"] for one in told["types"]) == len(rows)
     spo2 = [
         one
@@ -300,6 +301,7 @@ def test_a_type_is_found_whatever_slashes_its_names_hold() -> None:
             "device_type": "monitor",
             "source": "",
             "code": "A/B",
+            "name": "A/B",
         }
 
 
@@ -354,7 +356,9 @@ def test_the_same_question_is_worked_out_once_and_only_so_many_answers_are_kept(
 ) -> None:
     asked: list[workbench.Candidate] = []
 
-    def what_if(of: Recorded, candidate: workbench.Candidate) -> dict[str, object]:
+    def what_if(
+        of: Recorded, candidate: workbench.Candidate, tolerated: float
+    ) -> dict[str, object]:
         asked.append(candidate)
         return {}
 
@@ -426,6 +430,20 @@ def test_nothing_is_called_safe_and_what_is_of_high_priority_needs_a_review(site
     found = ask(site, HIGH_RATE, limit="125", delay="10").json
     assert found["high_priority"] > 0
     assert any("without a clinical review" in one for one in found["caveats"])
-    assert any("true share at most" in one for one in found["says"])
+    assert found["says"][0].startswith("would hide ")
+    assert "upper bound 95 %" in found["says"][0]
     assert any(one.startswith("class known for ") for one in found["says"])
     assert "safe" not in json.dumps(found)
+
+
+def test_the_bound_is_that_of_beds_and_days_and_names_no_bed(
+    hospital: tuple[list[str], Path], site: Site
+) -> None:
+    _, episodes = hospital
+    beds = {json.loads(line)["bed"] for line in episodes.read_text().splitlines()}
+    answer = ask(site, SPO2, delay="10").json
+    assert 1 <= answer["lost"]["effective"] < answer["lost"]["of"]
+    assert answer["says"][0].endswith("BEYOND the tolerance of 1 %")
+    unchanged = ask(site, SPO2).json
+    assert unchanged["says"][0].endswith("as nothing is changed")
+    assert not [bed for bed in beds if f'"{bed}"' in json.dumps(answer)]

@@ -1,0 +1,81 @@
+"""Recorded episodes for the what-if commands: their options, the files and the roster."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from analyzer.model import Assignment
+from analyzer.whatif import Duty, Recorded, Scope, duty_by_roster
+from streams.cli.bad_lines import bad_lines, nothing_used
+from streams.cli.console import STRICT, fail, load_settings
+from streams.cli.progress import working
+from streams.files.lines import STDIN, BadLine, InputError
+from streams.files.lines import lines as numbered_lines
+from streams.files.recorded import read_episodes
+from streams.formats.codec import Malformed, decode
+from streams.pseudonyms import pseudonyms
+from streams.settings import SettingsError
+
+Episodes = Annotated[
+    Path | None,
+    typer.Option(
+        "--episodes",
+        metavar="FILE",
+        help="Finished episodes (from replay --episodes); - reads standard input.",
+    ),
+]
+
+Mapped = Annotated[
+    Path | None,
+    typer.Option(
+        "--mapping", metavar="FILE.yaml", help="Meaning of the columns of a .csv or .parquet file."
+    ),
+]
+
+
+def read(path: Path, mapping: Path | None) -> tuple[Recorded, int]:
+    """Recorded alarms, and the number of malformed lines (reported on standard error)."""
+    if path != STDIN and not path.is_file():
+        fail(f"{path}: {'expected a file, found a directory' if path.is_dir() else 'no such file'}")
+    try:
+        with working("reading"), bad_lines() as report:
+            recorded = read_episodes(path, report, mapping)
+    except InputError as error:
+        fail(error)
+    if report.count and not len(recorded):
+        fail(nothing_used(report), STRICT)
+    return recorded, report.count
+
+
+def duty_of(recorded: Recorded, scope: Scope, path: Path, config: Path | None) -> Duty:
+    """When the clinicians in the records were on duty in the facility and unit of the scope.
+
+    Records name clinicians by pseudonym or by id; the roster names them by id.
+    """
+    known = {name for _, name in recorded.clinicians}
+    settings = load_settings(config)
+    found = []
+    try:
+        with bad_lines() as report:
+            for number, line in numbered_lines(path):
+                try:
+                    found.append(cast("Assignment", decode("assignments", line)))
+                except Malformed as error:
+                    report(BadLine(path, number, str(error)))
+        if not any(one.clinician in known for one in found):
+            pseudonym = pseudonyms(settings)
+            found = [replace(one, clinician=pseudonym(one.clinician)) for one in found]
+    except (InputError, SettingsError) as error:
+        fail(error)
+    if known and not any(one.clinician in known for one in found):
+        fail(f"{path}: no clinician in it had any of these alarms; was another pseudonym key used?")
+    here = [
+        one
+        for one in found
+        if scope.facility in (None, one.facility) and scope.unit in (None, one.unit)
+    ]
+    return duty_by_roster(recorded, here)

@@ -1,0 +1,30 @@
+"""What people call an alarm type, beside its code."""
+
+from __future__ import annotations
+
+from analyzer.model import alarm_name
+
+
+def type_name(of: tuple[str, str, str]) -> str:
+    """An alarm type in words, with its code as `--type` takes it, without control characters.
+
+    >>> type_name(("monitor", "MDC_PULS_OXIM_SAT_O2", "MDC_EVT_LO"))
+    'SpO2 low (monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO)'
+    >>> type_name(("pump", "", "occluded\\x1b[2J"))
+    'occluded?[2J (pump//occluded?[2J)'
+    """
+    return f"{short_name(of)} ({printable('/'.join(of))})"
+
+
+def short_name(of: tuple[str, str, str]) -> str:
+    """
+    >>> short_name(("monitor", "MDC_PULS_OXIM_SAT_O2", "MDC_EVT_LO"))
+    'SpO2 low'
+    """
+    _, source, code = of
+    return printable(alarm_name(source, code))
+
+
+def printable(text: str) -> str:
+    """The text with `?` for characters that could control a terminal."""
+    return "".join(one if one.isprintable() else "?" for one in text)
