@@ -19,8 +19,6 @@ export function put(node, text) {
 
 export const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.?!]$/.test(text) ? "" : "."}`;
 
-/** An ISO/IEEE 11073 code without its prefixes. */
-
 export function show(node, visible) {
   if (node.hidden === visible) node.hidden = !visible;
 }

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import Browser, expect
 
-from analyzer.model.policy import HOUR, MINUTE
+from analyzer.model.policy import HOUR, MINUTE, Level, Levels, OverloadPolicy
 from streams.formats.calendars import Calendars
 from streams.paging.desk import Desk, Known
 from streams.paging.silences import Alert, AlertmanagerError, Silence
@@ -28,10 +28,11 @@ def test_a_unit_says_how_it_stands_why_and_what_could_be_done(browser: Browser) 
         Screen(browser, site, ICU) as page,
     ):
         expect(page.get_by_role("heading", name="ICU H")).to_be_visible()
-        expect(page.locator("#one .state")).to_have_text("overloaded since 10:09")
+        expect(page.locator("#one .state")).to_have_text("overloaded")
         expect(page.locator("#one [data-is=why] li")).to_have_text(
             [
-                "14.5 alarms per clinician on duty in the last 10 min, more than 4.",
+                "Overloaded since 09:09 (14 alarms per clinician in 10 min, limit 10); "
+                "stays so until 4 or fewer for 10 min; now 14.5.",
                 "Of 2 clinicians on duty: 1 overloaded.",
             ]
         )
@@ -44,7 +45,7 @@ def test_a_unit_says_how_it_stands_why_and_what_could_be_done(browser: Browser) 
             "ICU, alarms in 10 min over the last hour: 0 an hour ago, at most 29, 29 now"
         )
         page.reload()
-        expect(page.locator("#one .state")).to_have_text("overloaded since 10:09")
+        expect(page.locator("#one .state")).to_have_text("overloaded")
 
 
 def test_a_state_of_yesterday_has_its_date(browser: Browser) -> None:
@@ -56,7 +57,9 @@ def test_a_state_of_yesterday_has_its_date(browser: Browser) -> None:
         Site(FakeWorker(hospital.engine), now=NINE / 1000) as site,
         Screen(browser, site, ICU) as page,
     ):
-        expect(page.locator("#one .state")).to_have_text("elevated since Sat 28 Feb 04:02")
+        expect(page.locator("#one [data-is=why] li").first).to_contain_text(
+            "Elevated since Sat 28 Feb 03:02 (9 beds"
+        )
 
 
 def test_the_last_24_hours_are_drawn_and_told(browser: Browser) -> None:
@@ -89,11 +92,11 @@ def test_the_last_24_hours_are_drawn_and_told(browser: Browser) -> None:
         assert bars.first.get_attribute("class") == "unknown"
         page.get_by_text("The last 24 hours of ICU in words").click()
         expect(page.locator("[data-is=phases] li").last).to_have_text(
-            "normal from Sat 28 Feb 11:00 to 05:06"
+            "normal from Sat 28 Feb 10:00 to 04:06"
         )
-        expect(page.locator("[data-is=hours] li").nth(4)).to_have_text("05:00 to 06:00: 35 alarms")
-        expect(page.locator("[data-is=hours] li").last).to_have_text("10:00 to 11:00: not known")
-        assert (bars.nth(19).text_content() or "").endswith("alarms, 05:00 to 06:00")
+        expect(page.locator("[data-is=hours] li").nth(4)).to_have_text("04:00 to 05:00: 35 alarms")
+        expect(page.locator("[data-is=hours] li").last).to_have_text("09:00 to 10:00: not known")
+        assert (bars.nth(19).text_content() or "").endswith("alarms, 04:00 to 05:00")
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -203,7 +206,7 @@ def test_a_unit_that_is_not_known_is_not_said_to_be_quiet(browser: Browser) -> N
         expect(page.locator("#one [data-is=sheet]")).to_be_hidden()
         page.get_by_role("link", name="All units").click()
         page.get_by_role("link", name="ICU").click()
-        expect(page.locator("#one .state")).to_have_text("overloaded since 10:09")
+        expect(page.locator("#one .state")).to_have_text("overloaded")
         page.get_by_role("link", name="Units", exact=True).click()
         page.get_by_role("link", name="CCU").click()
         expect(page.locator("#one .state")).to_have_text("normal")
@@ -217,6 +220,38 @@ def test_what_if_is_about_the_unit_shown(browser: Browser, site: Site) -> None:
             page.locator("#workbench summary").click()
         assert "unit=PICU" in asked.value.url
         expect(page.locator("#workbench").get_by_label("Unit")).to_be_hidden()
+
+
+def test_help_gives_the_limits_in_force_and_names_units_with_limits_of_their_own(
+    browser: Browser,
+) -> None:
+    policy = OverloadPolicy(
+        alarms_10m=Levels(overloaded=Level(12, 5)),
+        alarms_1h=Levels(),
+        protected_1h=Levels(),
+        unanswered=Levels(),
+        units={"ICU": {"beds": Levels(elevated=Level(2, 2))}},
+    )
+    hospital = Hospital(policy)
+    hospital.alarm(NINE)
+    hospital.run(NINE)
+    with (
+        Site(FakeWorker(hospital.engine), now=NINE / 1000, overload=policy) as site,
+        Screen(browser, site, "help") as page,
+    ):
+        expect(page.locator("#limits [data-is=legend] li")).to_have_text(
+            [
+                "elevated: more than 8 beds (until 8 or fewer)",
+                "overloaded: more than 12 alarms in 10 min (until 5 or fewer)",
+            ]
+        )
+        expect(page.locator("#limits [data-is=own] li")).to_have_text(
+            [
+                "ICU (H): elevated: more than 2 beds (until 2 or fewer). "
+                "overloaded: more than 12 alarms in 10 min (until 5 or fewer)"
+            ]
+        )
+        expect(page.locator("#limits p")).to_contain_text("after 2 min beyond a limit")
 
 
 def test_help_says_what_the_words_mean_and_does_not_poll(browser: Browser, site: Site) -> None:
