@@ -38,6 +38,7 @@ from streams.files.recorded import read_episodes
 from streams.files.tune_words import words
 from streams.files.tuning import Wanted, evaluated, searched, searched_each
 from streams.formats.codec import Malformed, decode, to_json
+from streams.formats.texts import printable
 from streams.pseudonyms import pseudonyms
 from streams.settings import SettingsError
 
@@ -402,11 +403,14 @@ def read(path: Path, mapping: Path | None) -> tuple[Recorded, int]:
     """Recorded alarms, and the number of malformed lines (reported on standard error)."""
     if path != STDIN and not path.is_file():
         fail(f"{path}: {'expected a file, found a directory' if path.is_dir() else 'no such file'}")
+    warned: list[str] = []
     try:
         with working("reading"), bad_lines() as report:
-            recorded = read_episodes(path, report, mapping)
+            recorded = read_episodes(path, report, mapping, warned.append)
     except InputError as error:
         fail(error)
+    for line in warned:
+        typer.echo(f"warning: {printable(line)}", err=True)
     if report.count and not len(recorded):
         fail(nothing_used(report), STRICT)
     return recorded, report.count
