@@ -20,6 +20,7 @@ from streams.cli.files import (
     Assignments,
     At,
     Labels,
+    Mapped,
     Responses,
     Strict,
     recorded_files,
@@ -41,6 +42,7 @@ def findings(
     assignments: Assignments = None,
     responses: Responses = None,
     labels: Labels = None,
+    mapping: Mapped = None,
     worker: Annotated[
         str | None,
         typer.Option(
@@ -93,7 +95,7 @@ def findings(
             config is not None
             or at is not None
             or strict
-            or any((alarms, assignments, responses, labels))
+            or any((alarms, assignments, responses, labels, mapping))
         ):
             fail("--worker: cannot be combined with files, --at, --strict or --config", WRONG)
         asked = {"window": window, "facility": facility, "unit": unit, "top": str(top)}
@@ -112,7 +114,7 @@ def findings(
         if window not in policy.windows:
             fail(f"--window: expected one of {', '.join(policy.windows)}", WRONG)
         replayed = replay_files(
-            settings, recorded_files(alarms, assignments, responses, labels), at
+            settings, recorded_files(alarms, assignments, responses, labels), at, mapping
         )
         with working("measuring"):
             units = replayed.engine.evidence(policy.windows[window]).findings(top)

@@ -95,21 +95,18 @@ class ChangedClocks:
         self._aside.append(_Aside(number, fields, self._seen))
         return True
 
-    def settled(self) -> Iterator[tuple[int, Fields, bool]]:
-        """The rows set aside, each with its times, and whether nothing decided on one of them: then
-        it is by the clock before the change.
+    def settled(self) -> Iterator[tuple[int, Fields, str | None]]:
+        """The rows set aside, each with its times, and the name of the first one on which nothing
+        decided: it is by the clock before the change.
         """
         starts = self._starts_by_order()
         for place, one in enumerate(self._aside):
             fields, undecided = _decided(one.fields, starts.get(place))
-            if undecided:
-                if any(
-                    isinstance(time := one.fields.get(name), Twice) and not time.exists
-                    for name in _TIMES
-                ):
-                    self.missing += 1
-                else:
+            if undecided is not None:
+                if one.fields[undecided].exists:
                     self.undecided += 1
+                else:
+                    self.missing += 1
             yield one.number, fields, undecided
 
     def _starts_by_order(self) -> dict[int, int]:
@@ -171,18 +168,19 @@ def _readings(time: int | Twice) -> tuple[int, ...]:
     return (time.first, time.second) if isinstance(time, Twice) else (time,)
 
 
-def _decided(fields: Fields, start: int | None) -> tuple[Fields, bool]:
-    """The row with one reading of each time, and whether nothing decided on one of them."""
-    end = fields.get("end")
+def _decided(fields: Fields, start: int | None) -> tuple[Fields, str | None]:
+    """The row with one reading of each time, and the name of the first one on which nothing
+    decided.
+    """
     starts = (start,) if start is not None else _readings(fields["start"])
-    possible = [one for one in starts if _latest(end, one)] or list(starts)
+    possible = [one for one in starts if _latest(fields.get("end"), one)] or list(starts)
     chosen = possible[0]
-    found, undecided = fields | {"start": chosen}, len(possible) > 1
+    found, undecided = fields | {"start": chosen}, ["start"] * (len(possible) > 1)
     if (lasts := found.pop("lasts", None)) is not None:
         found["end"] = chosen + lasts
     for name in ("end", "first_response"):
         if isinstance(time := found.get(name), Twice):
             after = [one for one in _readings(time) if one >= chosen] or list(_readings(time))
             found[name] = after[0]
-            undecided |= len(after) > 1
-    return found, undecided
+            undecided += [name] * (len(after) > 1)
+    return found, undecided[0] if undecided else None

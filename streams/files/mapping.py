@@ -59,7 +59,7 @@ from streams.files.tables import Csv, names_shown
 from streams.formats.codec import Malformed, milliseconds
 from streams.formats.times import since_epoch
 
-NAMES = tuple("class" if name == "class_" else name for name in FIELDS)
+NAMES = (*("class" if name == "class_" else name for name in FIELDS), "label")
 REQUIRED = ("facility", "unit", "device_type", "code", "priority", "start")
 """Fields without which a row is no alarm, and which have no fallback."""
 _TIMES = ("start", "end", "first_response")
@@ -228,6 +228,7 @@ class Table(BaseModel):
             else:
                 found["end"] = found["start"] + lasting
         found["clinicians"] = self._people(found["clinicians"])
+        found["label"] = _as_text(found["label"])
         return {name: one for name, one in found.items() if one is not None}
 
     @staticmethod

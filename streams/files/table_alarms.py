@@ -32,6 +32,8 @@ class TableAlarms:
         self._table = load_mapping(mapping)
         self._rows = table_rows(path, self._table.csv, self._table.known, report)
         self._table.check(self._rows.columns, path, mapping)
+        self.has_ids = "alarm_id" in self._table.fields or "alarm_id" in self._rows.columns
+        """Whether the table numbers its alarms itself."""
         self._clocks = ChangedClocks()
         self._ids: set[int] = set()
         self._repeated = 0
@@ -51,9 +53,11 @@ class TableAlarms:
             if not self._clocks.takes(number, fields):
                 yield number, fields
         for number, fields, undecided in self._clocks.settled():
-            if undecided and not self._keeps:
+            if undecided is not None and not self._keeps:
                 self.refuse(
-                    number, "expected a time of an hour that came once: clocks were changed"
+                    number,
+                    f"{undecided}: expected a time of one meaning, but the clocks were changed in "
+                    "this hour",
                 )
             else:
                 yield number, fields
@@ -69,8 +73,13 @@ class TableAlarms:
         if self._repeated:
             one = self._repeated == 1
             yield (
-                f"{name}: {self._repeated:,} {'row' if one else 'rows'} replaced earlier ones of "
-                "the same alarm_id: if each device counts for itself, join columns, as in "
+                f"{name}: {self._repeated:,} "
+                + (
+                    f"{'row' if one else 'rows'} replaced earlier ones"
+                    if self._keeps
+                    else f"{'row is' if one else 'rows are'} left out for an earlier one"
+                )
+                + " of the same alarm_id: if each device counts for itself, join columns, as in "
                 "alarm_id: {columns: [Bed, No]}"
             )
         if self._keeps and (count := self._clocks.undecided):

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from streams.files.lines import InputError
 from streams.files.tables import Csv, CsvRows, ParquetRows, is_table
-from tests.streams.files.test_lines import SPELLINGS
+from tests.harness.tables import SPELLINGS
 
 TABLE = "Unit;Bed;Comment\nHNO-Ä;1;\nHNO-Ö;2;SpO₂\n"
 

@@ -12,31 +12,8 @@ from typing import Any
 import polars
 import pytest
 
+from tests.harness.tables import AUTUMN, HEAD, MAP, TABLE, VENDOR, VENDOR_MAP
 from tests.harness.workers import Done, run
-
-MAP = """
-csv: {delimiter: ";"}
-fields:
-  facility: {value: H1}
-  unit: Ward
-  bed: Bed
-  device_type: {value: monitor}
-  code: Alarm
-  priority: {column: Prio, words: {Red: high, Yellow: medium, Cyan: low}}
-  kind: {column: Prio, words: {Cyan: technical}, otherwise: physiological}
-  start: {column: Begin, time: "%d.%m.%Y %H:%M:%S", zone: Europe/Berlin}
-  end: {column: End, time: "%d.%m.%Y %H:%M:%S", zone: Europe/Berlin}
-  class: {column: Judged, words: {TP: actionable, FP: non_actionable}, otherwise: unknown}
-  value: Value
-  limit: Limit
-"""
-HEAD = "Judged;Ward;Bed;Prio;Alarm;Begin;End;Value;Limit"
-TABLE = f"""{HEAD}
-TP;ICU;B1;Red;VT;01.03.2026 07:00:00;01.03.2026 07:00:40;;
-FP;ICU;B2;Yellow;SpO2 LO;01.03.2026 07:05:00;01.03.2026 07:05:10;88;90
-FP;ICU;B2;Cyan;LEADS;01.03.2026 07:06:00;01.03.2026 07:08:00;;
-FP;ICU;B3;Yellow;SpO2 LO;01.03.2026 07:15:00;01.03.2026 07:15:30;86;90
-"""
 
 
 def tuned(folder: Path, table: str | bytes, mapping: str | None = MAP, *more: Any) -> Done:
@@ -202,13 +179,6 @@ def test_words_that_yaml_takes_for_truth_values_are_words(tmp_path: Path) -> Non
     assert classes(tuned(tmp_path, table, mapping)) == {"actionable": 1, "non_actionable": 3}
 
 
-AUTUMN = f"""{HEAD}
-FP;ICU;B1;Yellow;SpO2 LO;25.10.2026 02:59:50;25.10.2026 02:00:10;86;90
-FP;ICU;B2;Yellow;SpO2 LO;25.10.2026 02:10:00;25.10.2026 02:12:00;86;90
-TP;ICU;B3;Red;VT;25.10.2026 02:30:00;25.10.2026 02:30:30;;
-"""
-
-
 def test_an_hour_that_came_twice_costs_no_row_and_is_said(tmp_path: Path) -> None:
     done = tuned(tmp_path, AUTUMN)
     assert classes(done) == {"actionable": 1, "non_actionable": 2}
@@ -221,33 +191,6 @@ def test_a_time_that_never_was_is_said(tmp_path: Path) -> None:
     done = tuned(tmp_path, TABLE.replace("01.03.2026 07:00", "29.03.2026 02:00"))
     assert classes(done) == {"actionable": 1, "non_actionable": 3}
     assert "1 row has a time that never was" in done.err
-
-
-VENDOR = """Alarm Time;Bed;Priority;Text;End Time;Ack Time
-29.03.2026 06:58:11;ICU-1;Yellow;** SpO2 86 < 90;29.03.2026 06:58:45;29.03.2026 06:58:30
-29.03.2026 07:01:02;ICU-1;Red;*** VTACH;29.03.2026 07:01:20;29.03.2026 07:01:12
-29.03.2026 07:03:00;ICU-2;Cyan;LEADS OFF;29.03.2026 07:09:00;
-29.03.2026 07:05:30;ICU-2;Yellow;** HF 134 > 120;29.03.2026 07:05:41;
-29.03.2026 07:10:00;ICU-3;Yellow;** ABPs 88 < 90;;
-"""
-VENDOR_MAP = r"""
-texts:
-  - column: Text
-    patterns:
-      - '\** *(?P<source>.+?) *(?P<value>[0-9.]+) *(?P<code>[<>]) *(?P<limit>[0-9.]+)'
-      - '\** *(?P<code>[^<>]+)'
-fields:
-  facility: {value: H1}
-  unit: {value: ICU}
-  bed: Bed
-  device_type: {value: monitor}
-  code: {column: code, words: {"<": low, ">": high}}
-  priority: {column: Priority, words: {Red: high, Yellow: medium, Cyan: low}}
-  kind: {column: Priority, words: {Cyan: technical}, otherwise: physiological}
-  start: {column: Alarm Time, time: "%d.%m.%Y %H:%M:%S", zone: Europe/Berlin}
-  end: {column: End Time, time: "%d.%m.%Y %H:%M:%S", zone: Europe/Berlin}
-  first_response: {column: Ack Time, time: "%d.%m.%Y %H:%M:%S", zone: Europe/Berlin}
-"""
 
 
 def test_patterns_take_a_text_apart_so_that_limits_apply(tmp_path: Path) -> None:
