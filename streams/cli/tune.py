@@ -66,14 +66,17 @@ Episodes = Annotated[
     typer.Option(
         "--episodes",
         metavar="FILE",
-        help="Finished episodes (from replay --episodes); - reads standard input.",
+        help="Finished episodes (from replay --episodes), or a table; - reads standard input.",
     ),
 ]
 
 Mapped = Annotated[
     Path | None,
     typer.Option(
-        "--mapping", metavar="FILE.yaml", help="Meaning of the columns of a .csv or .parquet file."
+        "--mapping",
+        metavar="MAP.yml",
+        help="For a table (CSV, Parquet): which column is which field. docs/tables.md has an "
+        "example.",
     ),
 ]
 

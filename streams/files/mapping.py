@@ -77,6 +77,8 @@ _IDS = (
 _NO_TEXT = re.compile(r"[-\u2013\u2014\s]*|#?n/a|n\.a\.|#?nan|null|<na>|nat", re.IGNORECASE)
 _NO_NUMBER = re.compile(rf"[-\u2013\u2014\s.?*_]*|na|none|{_NO_TEXT.pattern}", re.IGNORECASE)
 """How programs write that there is no value."""
+_MAY_BEGIN_NONE = frozenset("-\u2013\u2014.?*_#<nN")
+"""What such a text begins with; most texts do not, and need no look by a pattern."""
 _MILLISECONDS = re.compile(r"[+-]?\d+(\.0*)?")
 _LONGEST_TEXT = 1024
 """Characters of a text that patterns take apart."""
@@ -270,8 +272,10 @@ class Table(BaseModel):
         if not isinstance(value, str):  # NaN is no number, not even itself
             return value is None or (isinstance(value, float) and value != value)
         text = value.strip()
-        if self.absent and text in self.absent:
+        if not text or (self.absent and text in self.absent):
             return True
+        if text[0] not in _MAY_BEGIN_NONE:
+            return False
         is_no_text = name in (*_TIMES, *_NUMBERS, "lasts")
         return (_NO_NUMBER if is_no_text else _NO_TEXT).fullmatch(text) is not None
 
