@@ -52,6 +52,7 @@ _OTHERS = (
     (b"\x0bMSH|", "HL7 v2 messages"),
     (b"<", "XML or HTML"),
 )
+A_TABLE = "a table (CSV)"
 _DELIMITERS = re.compile(rb"[,;\t|]")
 DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError)
 """What reading raises where compressed data is damaged or cut off."""
@@ -155,7 +156,10 @@ def _as_text(file: Any, path: Path) -> Any:
     readable = _decompressed(file)
     head, readable = _peeked(readable)
     if (kind := kind_of(head)) is not None:
-        raise InputError(f"{shown(path)}: expected one JSON object per line, found {kind}")
+        raise InputError(
+            f"{shown(path)}: expected one JSON object per line, found {kind}"
+            + ("; --mapping says which column is which field" if kind == A_TABLE else "")
+        )
     return readable
 
 
@@ -264,7 +268,7 @@ def kind_of(head: bytes) -> str | None:
         return 'a JSON array; jq -c ".[]" writes its objects one per line'
     if some[0].strip() == b"{":
         return "a JSON object over several lines; jq -c . writes each on one line"
-    return "a table (CSV)" if _is_table(some) else None
+    return A_TABLE if _is_table(some) else None
 
 
 def _is_table(some: list[bytes]) -> bool:

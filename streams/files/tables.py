@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from streams.extras import install
 from streams.files.lines import (
+    A_TABLE,
     DAMAGED,
     MAX_LINE_BYTES,
     BadLine,
@@ -304,7 +305,7 @@ def _text_lines(path: Path, encoding: str | None) -> Iterator[tuple[int, str]]:
 
 def _check_kind(path: Path, head: bytes, encoding: str | None) -> None:
     kind = kind_of(head)
-    if kind == "a table (CSV)" or (kind == "binary data" and encoding is not None):
+    if kind == A_TABLE or (kind == "binary data" and encoding is not None):
         return
     if kind is None and head.lstrip().startswith(b'{"'):
         kind = "JSON objects, which need no mapping"
