@@ -86,7 +86,7 @@ def table_rows(
     """The rows of a CSV or Parquet file. `known` are column names that it may have, `report` gets
     rows that cannot be read. Raises `InputError`.
     """
-    if path.suffix.lower() == ".parquet":
+    if path.suffix.lower() == ".parquet" or _is_parquet(path):
         return ParquetRows(path)
     return CsvRows(path, options, known, report)
 
@@ -116,6 +116,7 @@ class CsvRows:
         self._lines = _text_lines(path, options.encoding)
         self._ahead: deque[tuple[int, str]] = deque()
         self._unclosed = 0
+        self._first_unclosed: int | None = None
         self._width = 0
         for _ in range(options.skip):
             self._next()
@@ -138,6 +139,8 @@ class CsvRows:
                 detail = f"expected at most {most:,} characters in a column"
                 self._report(BadLine(self._path, number, detail))
                 continue
+            if self._unclosed and self._first_unclosed is None:
+                self._first_unclosed = number
             if len(fields) > width and any(one.strip() for one in fields[width:]):
                 detail = f"expected {width} columns, found {len(fields)}"
                 self._report(BadLine(self._path, number, detail))
@@ -149,7 +152,7 @@ class CsvRows:
             yield (
                 f"{shown(self._path)}: {self._unclosed:,} "
                 f"{'row has' if self._unclosed == 1 else 'rows have'} a quotation mark that is "
-                "never closed; it is taken as text"
+                f"never closed (first in line {self._first_unclosed}); it is taken as text"
             )
 
     def _next(self) -> tuple[int, str] | None:
@@ -253,6 +256,14 @@ class ParquetRows:
 
     def words(self) -> Iterator[str]:
         yield from ()
+
+
+def _is_parquet(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == b"PAR1"
+    except OSError:  # told when it is read; or standard input
+        return False
 
 
 def _split(line: str, delimiter: str) -> list[str]:

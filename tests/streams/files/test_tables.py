@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.files.lines import InputError
-from streams.files.tables import Csv, CsvRows, ParquetRows, is_table
+from streams.files.tables import Csv, CsvRows, ParquetRows, is_table, table_rows
 from tests.harness.tables import SPELLINGS
 
 TABLE = "Unit;Bed;Comment\nHNO-Ä;1;\nHNO-Ö;2;SpO₂\n"
@@ -185,7 +185,10 @@ def test_an_unclosed_quotation_mark_is_said(tmp_path: Path) -> None:
     found, _, said = rows(path)
     assert len(found) == 601
     assert found[0] == (2, {"Unit": "ICU", "Bed": "1", "Comment": '"checked'})
-    assert said == [f"{path}: 1 row has a quotation mark that is never closed; it is taken as text"]
+    assert said == [
+        f"{path}: 1 row has a quotation mark that is never closed (first in line 2); it is "
+        "taken as text"
+    ]
 
 
 def test_a_name_says_whether_a_file_is_a_table() -> None:
@@ -197,5 +200,7 @@ def test_parquet_rows_have_numbers(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     polars.DataFrame({"Unit": ["A", "B"], "Bed": [1, None]}).write_parquet(path)
     table = ParquetRows(path)
+    other = path.rename(tmp_path / "export.dat")
+    assert list(table_rows(other, Csv(), (), lambda line: None)) == list(table)
     assert table.columns == ("Unit", "Bed")
     assert list(table) == [(1, {"Unit": "A", "Bed": 1}), (2, {"Unit": "B", "Bed": None})]
