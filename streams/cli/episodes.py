@@ -17,6 +17,7 @@ from streams.files.lines import STDIN, BadLine, InputError
 from streams.files.lines import lines as numbered_lines
 from streams.files.recorded import read_episodes
 from streams.formats.codec import Malformed, decode
+from streams.formats.texts import printable
 from streams.pseudonyms import pseudonyms
 from streams.settings import SettingsError
 
@@ -25,14 +26,17 @@ Episodes = Annotated[
     typer.Option(
         "--episodes",
         metavar="FILE",
-        help="Finished episodes (from replay --episodes); - reads standard input.",
+        help="Finished episodes (from replay --episodes), or a table; - reads standard input.",
     ),
 ]
 
 Mapped = Annotated[
     Path | None,
     typer.Option(
-        "--mapping", metavar="FILE.yaml", help="Meaning of the columns of a .csv or .parquet file."
+        "--mapping",
+        metavar="MAP.yml",
+        help="For a table (CSV, Parquet): which column is which field. docs/tables.md has an "
+        "example.",
     ),
 ]
 
@@ -41,11 +45,14 @@ def read(path: Path, mapping: Path | None) -> tuple[Recorded, int]:
     """Recorded alarms, and the number of malformed lines (reported on standard error)."""
     if path != STDIN and not path.is_file():
         fail(f"{path}: {'expected a file, found a directory' if path.is_dir() else 'no such file'}")
+    warned: list[str] = []
     try:
         with working("reading"), bad_lines() as report:
-            recorded = read_episodes(path, report, mapping)
+            recorded = read_episodes(path, report, mapping, warned.append)
     except InputError as error:
         fail(error)
+    for line in warned:
+        typer.echo(f"warning: {printable(line)}", err=True)
     if report.count and not len(recorded):
         fail(nothing_used(report), STRICT)
     return recorded, report.count

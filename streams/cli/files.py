@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -12,9 +15,12 @@ from analyzer import Engine, Finished, Topic
 from streams.cli.bad_lines import bad_lines, nothing_used
 from streams.cli.console import STRICT, WRONG, fail, moment
 from streams.cli.progress import counting, working
-from streams.files.lines import STDIN, InputError
+from streams.files.lines import STDIN, BadLine, InputError
 from streams.files.replay import read_into
 from streams.files.survey import Survey
+from streams.files.table_facts import TableFacts
+from streams.files.tables import is_table
+from streams.formats.texts import printable
 from streams.settings import Settings
 
 Alarms = Annotated[
@@ -22,7 +28,17 @@ Alarms = Annotated[
     typer.Option(
         "--alarms",
         metavar="FILE",
-        help="Alarm events, one JSON object per line; - reads standard input.",
+        help="Alarm events, one JSON object per line; or a table of alarms. - reads standard "
+        "input.",
+    ),
+]
+Mapped = Annotated[
+    Path | None,
+    typer.Option(
+        "--mapping",
+        metavar="MAP.yml",
+        help="For a table of alarms (CSV, Parquet): which column is which field. docs/tables.md "
+        "has an example.",
     ),
 ]
 Assignments = Annotated[
@@ -95,18 +111,55 @@ def recorded_files(
     return files
 
 
+@contextmanager
+def as_facts(
+    files: list[tuple[Topic, Path]],
+    mapping: Path | None,
+    report: Callable[[BadLine], None],
+    progress: Callable[[int], object] = lambda _: None,
+) -> Iterator[list[tuple[Topic, Path]]]:
+    """The files, of which a table of alarms is turned into files of facts meanwhile.
+
+    Rows that are no alarms are reported. Raises `InputError`.
+    """
+    tables = [path for topic, path in files if topic == "alarms"]
+    if mapping is None:
+        tables = list(filter(is_table, tables))
+    elif not tables:
+        fail("--mapping: expected a table of alarms (--alarms)", WRONG)
+    if not tables:
+        yield files
+        return
+    with TemporaryDirectory(prefix="alarm-fatigue-") as folder:
+        facts = TableFacts(tables[0], mapping, report)
+        found = facts.write(Path(folder), progress)
+        for line in facts.words():
+            typer.echo(f"warning: {printable(line)}", err=True)
+        yield [one for one in files if one[0] != "alarms"] + found
+
+
 def replay_files(
-    settings: Settings, files: list[tuple[Topic, Path]], at: str | None, evicts: bool = True
+    settings: Settings,
+    files: list[tuple[Topic, Path]],
+    at: str | None,
+    mapping: Path | None = None,
+    evicts: bool = True,
 ) -> Replayed:
     """Read `files` into an engine; report malformed and suspicious lines on standard error.
 
-    `evicts`: see `Engine`.
+    `mapping`: that of a table of alarms. `evicts`: see `Engine`.
     """
     engine, survey = Engine(settings.policy, evicts=evicts), Survey()
     now = None if at is None else moment(at, "--at")
     try:
         with counting("reading") as progress, bad_lines() as report:
-            read_into(engine, files, settings.max_record_bytes, report, survey, progress)
+
+            def refused(line: BadLine) -> None:
+                engine.count("alarms", "malformed")
+                report(line)
+
+            with as_facts(files, mapping, refused, progress) as facts:
+                read_into(engine, facts, settings.max_record_bytes, report, survey, progress)
     except InputError as error:
         fail(error)
     for line in survey.words():

@@ -20,6 +20,7 @@ from streams.cli.files import (
     Assignments,
     At,
     Labels,
+    Mapped,
     Responses,
     Strict,
     recorded_files,
@@ -40,6 +41,7 @@ def findings(
     assignments: Assignments = None,
     responses: Responses = None,
     labels: Labels = None,
+    mapping: Mapped = None,
     worker: Annotated[
         str | None,
         typer.Option(
@@ -115,7 +117,7 @@ def findings(
             config is not None
             or at is not None
             or strict
-            or any((alarms, assignments, responses, labels))
+            or any((alarms, assignments, responses, labels, mapping))
         ):
             fail("--worker: cannot be combined with files, --at, --strict or --config", WRONG)
         if since is not None or until is not None:
@@ -146,6 +148,7 @@ def findings(
             settings,
             recorded_files(alarms, assignments, responses, labels),
             end,
+            mapping,
             evicts=window is not None,
         )
         with working("measuring"):

@@ -7,8 +7,17 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.console import WRONG, Broker, Config, fail, load_settings, send
-from streams.cli.files import Alarms, Assignments, Labels, Responses, recorded_files
+from streams.cli.bad_lines import bad_lines, nothing_used
+from streams.cli.console import STRICT, WRONG, Broker, Config, fail, load_settings, send
+from streams.cli.files import (
+    Alarms,
+    Assignments,
+    Labels,
+    Mapped,
+    Responses,
+    as_facts,
+    recorded_files,
+)
 from streams.cli.progress import counted, counting
 
 
@@ -17,6 +26,7 @@ def publish(
     assignments: Assignments = None,
     responses: Responses = None,
     labels: Labels = None,
+    mapping: Mapped = None,
     config: Config = None,
     broker: Broker = None,
     speed: Annotated[
@@ -28,7 +38,8 @@ def publish(
 ) -> None:
     """Send recorded files to Kafka, in order of event time. Needs the topics (see `topics`).
 
-    The files may have any order. Lines are sent unchanged; the worker rejects malformed ones.
+    The files may have any order. Lines are sent unchanged; the worker rejects malformed ones. Of a
+    table of alarms, rows that are none are reported and not sent.
     Standard input is read to its end before anything is sent. Each record's Kafka timestamp is its
     event time, because workers would otherwise reject it as late. Brokers also delete by this
     timestamp. If records are older than their topic's retention.ms, a warning says what to do.
@@ -44,12 +55,21 @@ def publish(
     settings = load_settings(config, broker=broker)
     files = recorded_files(alarms, assignments, responses, labels)
     try:
-        with counting("reading") as progress:
-            ordered = [Ordered.read(topic, path, progress) for topic, path in files]
+        with (
+            counting("reading") as progress,
+            bad_lines() as report,
+            as_facts(files, mapping, report, progress) as facts,
+        ):
+            ordered = [
+                Ordered.read(topic, path, progress, keeps=(topic, path) not in files)
+                for topic, path in facts
+            ]
     except InputError as error:
         fail(error)
+    if report.count and not any(one.count for one in ordered):
+        fail(nothing_used(report), STRICT)
     for one in ordered:
-        if one.displaced:
+        if one.displaced and (one.topic, one.path) in files:
             typer.echo(
                 f"note: {shown(one.path)} is not in order of event time ({one.displaced:,} of "
                 f"{one.count:,} lines stand after a later one); its lines are sent sorted",

@@ -23,6 +23,7 @@ from streams.cli.files import (
     Assignments,
     At,
     Labels,
+    Mapped,
     Responses,
     Strict,
     recorded_files,
@@ -44,6 +45,7 @@ def replay(
     assignments: Assignments = None,
     responses: Responses = None,
     labels: Labels = None,
+    mapping: Mapped = None,
     at: At = None,
     episodes: Annotated[
         Path | None,
@@ -73,13 +75,15 @@ def replay(
 
     Example: alarm-fatigue replay --alarms alarms.jsonl --assignments assignments.jsonl --at
     2026-03-01T19:00:00Z
+
+    Example: alarm-fatigue replay --alarms export.csv --mapping map.yml
     """
     if alarms is None:
         fail("--alarms: expected a file of alarm events, or -", WRONG)
     settings = load_settings(config, pseudonyms=shown_as(pseudonyms))
     files = recorded_files(alarms, assignments, responses, labels)
     policy, pseudonym = settings.policy, _pseudonym(settings)
-    replayed = replay_files(settings, files, at)
+    replayed = replay_files(settings, files, at, mapping)
     if episodes is not None:
         _write(episodes, lambda file: replaying.write_episodes(replayed.finished, file, pseudonym))
     if overload is not None:

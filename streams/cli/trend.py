@@ -35,7 +35,7 @@ from streams.cli.episodes import Episodes, Mapped, read
 from streams.cli.progress import counting
 from streams.files.lines import BadLine, InputError, lines
 from streams.files.loss_words import lost_words
-from streams.files.mapping import Table, csv_rows, parquet_rows
+from streams.files.tables import Csv, is_table, table_rows
 from streams.files.tuning import risk_fields, type_fields
 from streams.formats.codec import detail
 
@@ -212,7 +212,7 @@ def _read(path: Path, source: str) -> tuple[Trend, int]:
     columns: list[list[Any]] = [[] for _ in _NAMES]
     try:
         with counting("reading") as progress, bad_lines() as report:
-            rows = _rows(path)
+            rows = _rows(path, report)
             while some := list(islice(rows, _AT_ONCE)):
                 for number, make in some:
                     try:
@@ -238,11 +238,12 @@ def _read(path: Path, source: str) -> tuple[Trend, int]:
     ), report.count
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Callable[[], _Reading]]]:
-    suffix = path.suffix.lower()
-    if suffix not in (".csv", ".parquet"):
+def _rows(
+    path: Path, report: Callable[[BadLine], None]
+) -> Iterator[tuple[int, Callable[[], _Reading]]]:
+    if not is_table(path):
         return ((number, lambda line=line: _decode(line)) for number, line in lines(path))  # type: ignore[misc]
-    table = csv_rows(path, Table()) if suffix == ".csv" else parquet_rows(path)
+    table = table_rows(path, Csv(), _NAMES, report)
     return ((number, lambda row=row: _of_row(row)) for number, row in table)  # type: ignore[misc]
 
 

@@ -14,7 +14,7 @@ import re
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,9 +34,12 @@ _ENCODINGS = (
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
-    (b"{\0", "utf-16-le"),
-    (b"\0{", "utf-16-be"),
 )
+_UNMARKED = (
+    (re.compile(rb"[\t\n\r -~]\0[^\0]\0"), "utf-16-le"),
+    (re.compile(rb"\0[\t\n\r -~]\0[^\0]"), "utf-16-be"),
+)
+"""UTF-16 without a mark, of a text that begins with ASCII."""
 _OTHERS = (
     (b"PAR1", "a Parquet file"),
     (b"\xd0\xcf\x11\xe0", "an Excel workbook (.xls)"),
@@ -49,7 +52,10 @@ _OTHERS = (
     (b"\x0bMSH|", "HL7 v2 messages"),
     (b"<", "XML or HTML"),
 )
+A_TABLE = "a table (CSV)"
 _DELIMITERS = re.compile(rb"[,;\t|]")
+DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError)
+"""What reading raises where compressed data is damaged or cut off."""
 _BINARY = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 
 
@@ -96,12 +102,30 @@ def lines(path: Path) -> Iterator[tuple[int, bytes]]:
                     rest = readable.readline(MAX_LINE_BYTES)
                 if stripped := line.strip():
                     yield number, stripped
-    except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError):
-        raise InputError(
-            f"{shown(path)}: the compressed data is damaged or cut off after line {number}"
-        ) from None
+    except DAMAGED:
+        raise damaged(path, number) from None
     except OSError as error:
         raise InputError(f"{shown(path)}: {error.strerror or error}") from None
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[bytes, Any, bool]]:
+    """A file, or standard input for `-`: its first bytes, all of it, both decompressed, and whether
+    it is in UTF-8 for sure, since a mark said in which encoding it was.
+
+    Reading may raise `DAMAGED` and `OSError`.
+    """
+    with _opened(path) as file:
+        file, is_utf8 = _unmarked(_inflated(file))
+        head, file = _peeked(file)
+        yield head, file, is_utf8
+
+
+def damaged(path: Path, number: int) -> InputError:
+    """What is said about `DAMAGED` data, of which `number` lines could be read."""
+    return InputError(
+        f"{shown(path)}: the compressed data is damaged or cut off after line {number}"
+    )
 
 
 def content(path: Path) -> bytes:
@@ -132,26 +156,40 @@ def _as_text(file: Any, path: Path) -> Any:
     readable = _decompressed(file)
     head, readable = _peeked(readable)
     if (kind := kind_of(head)) is not None:
-        raise InputError(f"{shown(path)}: expected one JSON object per line, found {kind}")
+        raise InputError(
+            f"{shown(path)}: expected one JSON object per line, found {kind}"
+            + ("; --mapping says which column is which field" if kind == A_TABLE else "")
+        )
     return readable
 
 
 def _decompressed(file: Any) -> Any:
     """What a file holds, decompressed and in UTF-8 without a byte-order mark."""
+    return _unmarked(_inflated(file))[0]
+
+
+def _inflated(file: Any) -> Any:
     head, file = _peeked(file)
     if head.startswith(b"\x1f\x8b"):
-        head, file = _peeked(gzip.GzipFile(fileobj=file))
-    elif head.startswith(b"\x28\xb5\x2f\xfd"):
-        head, file = _peeked(
-            zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
-        )
+        return gzip.GzipFile(fileobj=file)
+    if head.startswith(b"\x28\xb5\x2f\xfd"):
+        return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+    return file
+
+
+def _unmarked(file: Any) -> tuple[Any, bool]:
+    """A file without its byte-order mark, and whether it is in UTF-8 for sure."""
+    head, file = _peeked(file)
     if head.startswith(codecs.BOM_UTF8):
         file.read(len(codecs.BOM_UTF8))
-        return file
+        return file, True
     for mark, encoding in _ENCODINGS:
         if head.startswith(mark):
-            return io.BufferedReader(_Recoded(file, encoding))
-    return file
+            return io.BufferedReader(_Recoded(file, encoding)), True
+    for pattern, encoding in _UNMARKED:
+        if pattern.match(head):
+            return io.BufferedReader(_Recoded(file, encoding)), True
+    return file, False
 
 
 def _peeked(file: Any) -> tuple[bytes, Any]:
@@ -230,7 +268,7 @@ def kind_of(head: bytes) -> str | None:
         return 'a JSON array; jq -c ".[]" writes its objects one per line'
     if some[0].strip() == b"{":
         return "a JSON object over several lines; jq -c . writes each on one line"
-    return "a table (CSV)" if _is_table(some) else None
+    return A_TABLE if _is_table(some) else None
 
 
 def _is_table(some: list[bytes]) -> bool:

@@ -42,11 +42,17 @@ class Ordered:
 
     @classmethod
     def read(
-        cls, topic: Topic, path: Path, progress: Callable[[int], object] = lambda _: None
+        cls,
+        topic: Topic,
+        path: Path,
+        progress: Callable[[int], object] = lambda _: None,
+        keeps: bool = False,
     ) -> Ordered:
-        """Standard input is read to its end. Raises `InputError`."""
+        """Standard input is read to its end. `keeps`: the file is not read again, since it goes
+        away. Raises `InputError`.
+        """
         self = cls(topic, path)
-        if path == STDIN:
+        if path == STDIN or keeps:
             self._kept = TemporaryFile()  # noqa: SIM115  # lives as long as this object
         self._read(progress)
         if self.displaced and self._kept is None:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,8 +12,9 @@ import msgspec
 
 from analyzer.model import LATEST, MAX_ID_LENGTH, Class, Kind, Priority
 from analyzer.whatif import FIELDS, Recorded, Recorder
-from streams.files.lines import BadLine, InputError, batches, lines
-from streams.files.mapping import csv_rows, load_mapping, parquet_rows
+from streams.files.lines import BadLine, batches, lines
+from streams.files.table_alarms import TableAlarms
+from streams.files.tables import is_table
 from streams.formats.codec import Malformed, detail, milliseconds
 
 _LINES_AT_ONCE = 1 << 14
@@ -57,35 +57,37 @@ _START, _END, _RESPONSE = map(_Record.__struct_fields__.index, _TIMES)
 
 
 def read_episodes(
-    path: Path, report: Callable[[BadLine], None], mapping: Path | None = None
+    path: Path,
+    report: Callable[[BadLine], None],
+    mapping: Path | None = None,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> Recorded:
-    """The episodes of a file: JSON lines, or a CSV or Parquet table by its suffix (see
+    """The episodes of a file: JSON lines, or with a mapping, or by its name, a table (see
     `streams.files.mapping`).
 
-    Lines that are not episodes are reported and skipped. Raises `InputError`.
+    Lines that are not episodes are reported and skipped; `warn` gets a line for each thing that is
+    suspicious about the others. Raises `InputError`.
     """
     recorder = Recorder()
-    suffix = path.suffix.lower()
-    if suffix in (".csv", ".parquet"):
-        table = load_mapping(mapping)
-        rows = csv_rows(path, table) if suffix == ".csv" else parquet_rows(path)
-        while some := list(islice(rows, _LINES_AT_ONCE)):
-            records = []
-            for number, row in some:
-                try:
-                    records.append(_checked(msgspec.convert(table.episode(row, number), _Record)))
-                except msgspec.ValidationError as error:
-                    report(BadLine(path, number, _message(str(error))))
-                except Malformed as error:
-                    report(BadLine(path, number, str(error)))
-                except RecursionError:
-                    report(BadLine(path, number, "value: expected a flat row"))
-            _enter(recorder, records)
+    if mapping is None and not is_table(path):
+        for some_lines in batches(lines(path), _LINES_AT_ONCE):
+            take(recorder, path, some_lines, report)
         return recorder.recorded()
-    if mapping is not None:
-        raise InputError(f"{path}: a mapping is for files that end in .csv or .parquet")
-    for some_lines in batches(lines(path), _LINES_AT_ONCE):
-        take(recorder, path, some_lines, report)
+    alarms = TableAlarms(path, mapping, report, keeps_undecided=True)
+    records: list[tuple[Any, ...]] = []
+    for number, fields in alarms:
+        try:
+            records.append(_checked(msgspec.convert(fields, _Record)))
+        except msgspec.ValidationError as error:
+            alarms.refuse(number, _message(str(error)))
+        except Malformed as error:
+            alarms.refuse(number, str(error))
+        if len(records) == _LINES_AT_ONCE:
+            _enter(recorder, records)
+            records = []
+    _enter(recorder, records)
+    for line in alarms.words():
+        warn(line)
     return recorder.recorded()
 
 

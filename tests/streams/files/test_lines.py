@@ -9,16 +9,15 @@ import gzip
 import io
 import lzma
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import polars
 import pytest
-import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.files.lines import MAX_LINE_BYTES, InputError, kind_of, lines
+from tests.harness.tables import SPELLINGS
 from tests.harness.workers import run
 
 EVENTS = [
@@ -30,25 +29,6 @@ EVENTS = [
     '"kind": "physiological", "priority": "high"}',
 ]
 TEXT = f"{EVENTS[0]}\n\n{EVENTS[1]}\n"
-
-SPELLINGS: dict[str, Callable[[str], bytes]] = {
-    "plain": lambda text: text.encode(),
-    "Windows line ends": lambda text: text.replace("\n", "\r\n").encode(),
-    "no line end at the end": lambda text: text.rstrip().encode(),
-    "byte-order mark": lambda text: text.encode("utf-8-sig"),
-    "UTF-16, as PowerShell writes it": lambda text: text.encode("utf-16"),
-    "UTF-16 big-endian": lambda text: b"\xfe\xff" + text.encode("utf-16-be"),
-    "UTF-16 without a mark": lambda text: text.encode("utf-16-le"),
-    "UTF-16 big-endian without a mark": lambda text: text.encode("utf-16-be"),
-    "UTF-32": lambda text: text.encode("utf-32"),
-    "gzip": lambda text: gzip.compress(text.encode()),
-    "gzip in two parts": lambda text: b"".join(
-        gzip.compress(part) for part in (text.encode()[:100], text.encode()[100:])
-    ),
-    "gzip with a mark": lambda text: gzip.compress(text.encode("utf-8-sig")),
-    "gzip of UTF-16": lambda text: gzip.compress(text.encode("utf-16")),
-    "Zstandard": lambda text: zstandard.compress(text.encode()),
-}
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)

@@ -116,7 +116,7 @@ def test_what_is_no_table_is_one_line(tmp_path: Path) -> None:
     assert asked(tmp_path / "log.parquet").err.startswith(f"error: {tmp_path / 'log.parquet'}: ")
     (tmp_path / "map.yaml").write_text("")
     done = asked(written(tmp_path, episode(1)), "--mapping", tmp_path / "map.yaml")
-    assert "a mapping is for files that end in .csv or .parquet" in done.err
+    assert "expected a table, found JSON objects, which need no mapping" in done.err
 
 
 ROWS = """facility,unit,device_type,code,priority,start,lasts
