@@ -88,8 +88,13 @@ def _numbers(families: Iterable[Any]) -> Numbers:
 
 
 def burdens(numbers: Numbers) -> Numbers:
-    """Clinicians' and units' families and response times: what the oracle computes."""
-    parts = ("alarm_fatigue_clinician_", "alarm_fatigue_unit_", "alarm_fatigue_response_seconds")
+    """The families of clinicians, units and alarm types, and response times: what the oracle
+    computes.
+    """
+    parts = tuple(
+        f"alarm_fatigue_{one}"
+        for one in ("clinician_", "unit_", "alarm_type_info", "response_seconds")
+    )
     return {key: value for key, value in numbers.items() if key[0].startswith(parts)}
 
 
