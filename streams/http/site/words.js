@@ -21,12 +21,13 @@ export function ago(seconds) {
 // -- times
 
 let recorded = false;
-let zones = new Map();
+let zones = new Map(), marks = new Map();
 
 /** Sets whose time is shown, from an answer's `currency`. */
 export function keepTime({ clock, facilities }) {
   recorded = clock === "event";
   zones = new Map(facilities.map((one) => [one.facility, one.time_zone]));
+  marks = new Map(facilities.map((one) => [one.facility, one.watermark]));
 }
 
 /** The facility's time zone, else that of this browser; for recorded data, UTC. */
@@ -42,12 +43,13 @@ export function time(ms, facility, seconds = false) {
   return new Date(ms).toLocaleTimeString("en", shape);
 }
 
-/** A time of day; with its date if that is not the date of `now`. */
+/** A time of day; with its date if that is not the present date: that of `now`, or of a recording's watermark. */
 export function moment(ms, now, facility) {
+  const present = recorded ? marks.get(facility) ?? now : now;
   const zone = zoned(facility);
   const date = (at, shape) => new Date(at).toLocaleDateString("en-GB", { ...shape, ...zone });
   const whole = { year: "numeric", month: "numeric", day: "numeric" };
-  if (date(ms, whole) === date(now, whole)) return time(ms, facility);
+  if (date(ms, whole) === date(present, whole)) return time(ms, facility);
   const day = date(ms, { weekday: "short", day: "numeric", month: "short" }).replace(",", "");
   return `${day} ${time(ms, facility)}`;
 }

@@ -42,7 +42,8 @@ def test_five_questions_are_answered_at_once(browser: Browser) -> None:
         )
         assert (
             answer(page, "before").replace("\u00a0", " ")
-            == "Worse\n14.3 alarms per hour since 07:00, 0.0 in the same part of the shift before."
+            == "Worse\n14.3 alarms per hour in this shift, "
+            "0.0 in the same part of the shift before."
         )
         assert page.title() == "1 unit overloaded, alarm load"
         assert units(page) == ["ICU", "CCU"]

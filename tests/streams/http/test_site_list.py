@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from analyzer import AlarmEvent, Engine, Policy
 from analyzer.model.policy import HOUR, MINUTE
-from tests.harness.hospitals import NINE, Hospital
+from tests.harness.hospitals import NINE, Hospital, troubled
 from tests.harness.screens import SIZES, Screen, kept, overflow, unit_address, units, viewport
 from tests.harness.site import FakeWorker, Site
 
@@ -222,3 +222,12 @@ def test_nobody_is_named_on_the_list_and_nobody_is_asked_about(
         assert "nurse-" not in page.content()
         assert not [url for url in screen.asked if "clinicians" in url]
         assert screen.complaints == []
+
+
+def test_a_recorded_hospital_has_its_own_date(browser: Browser) -> None:
+    """The wall clock is months later, and gives no time of the recording a date."""
+    with (
+        Site(FakeWorker(troubled().engine), event=True, now=(NINE + 2000 * HOUR) / 1000) as site,
+        Screen(browser, site) as page,
+    ):
+        expect(page.locator(".unit .standing").first).to_have_text("overloaded since 09:09")
