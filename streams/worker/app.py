@@ -30,6 +30,7 @@ from streams.http.web import add_board, add_findings, add_page, add_pages, add_w
 from streams.http.workbench import Workbench
 from streams.kafka.fitting import Limits
 from streams.kafka.producer import BATCH_BYTES
+from streams.kafka.security import addresses, faust_credentials
 from streams.kafka.topics import LARGEST_RECORD, current_limits, plans
 from streams.kafka.transport import Slices, Transport
 from streams.metrics.exporter import REUSE_SECONDS, Exporter
@@ -256,7 +257,8 @@ def _faust(settings: Settings) -> App:
     """Faust's app for `settings`, with nothing registered yet."""
     return App(
         settings.group,
-        broker=[f"kafka://{address.strip()}" for address in settings.broker.split(",")],
+        broker=[f"kafka://{address}" for address in addresses(settings)],
+        broker_credentials=faust_credentials(settings),
         broker_client_id=settings.group,
         broker_commit_interval=settings.checkpoint_interval / 1000,
         broker_heartbeat_interval=settings.session_timeout / 3000,

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from streams.kafka.probe import some_broker_answers
+from streams.kafka.handshake import PROBE_SECONDS, reason
 from streams.partitions.partition import Partition
 from streams.partitions.progress import Answers, Silence, StallDetector, Standing
 from streams.settings import Settings
@@ -85,7 +85,7 @@ class Lookout:
         if what is None:
             return
         asked = monotonic()
-        if not await some_broker_answers(self._settings.broker):
+        if await asyncio.to_thread(reason, self._settings, PROBE_SECONDS) is not None:
             self._was_silent = True
             self._stall.reset()
             return
