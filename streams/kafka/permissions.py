@@ -6,8 +6,9 @@ starts.
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import groupby
 from typing import Literal, NamedTuple, get_args
 
@@ -18,9 +19,8 @@ Command = Literal[
     "worker", "publish", "simulate", "rejected", "rejected replay", "facility", "topics"
 ]
 COMMANDS: tuple[Command, ...] = get_args(Command)
-OPERATIONS = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10}
-"""Kafka's numbers of the operations, which are bits in its answers (KIP-430)."""
-_UNKNOWN = -(1 << 31)
+DESCRIBING = ("Read", "Write", "Describe")
+"""Those that include Describe, without which a broker does not say that a topic exists."""
 _INPUTS, _OUTPUTS = TOPICS, ("rejected", "episodes", "overload")
 
 
@@ -89,9 +89,12 @@ def _needs(command: Command, settings: Settings) -> Iterator[Need]:
                 yield Need("topic", called(settings, name), operation)
 
 
-def is_allowed(operation: str, bits: int | None) -> bool:
-    """Whether a broker's answer permits the operation; it does where the broker does not say."""
-    return bits is None or bits == _UNKNOWN or bool(bits >> OPERATIONS[operation] & 1)
+def is_allowed(operation: str, allowed: Collection[str] | None) -> bool:
+    """Whether `operation` is among those that the broker says it allows, spelled as in READ and
+    DESCRIBE_CONFIGS. It is where the broker does not say.
+    """
+    spelled = re.sub("(?<=[a-z])(?=[A-Z])", "_", operation).upper()
+    return allowed is None or spelled in allowed
 
 
 def acl_commands(command: Command, settings: Settings, principal: str) -> Iterator[str]:

@@ -18,6 +18,7 @@ from kafka.errors import (
 from analyzer import TOPICS
 from streams.kafka.handshake import NotConnected, connect
 from streams.kafka.permissions import (
+    DESCRIBING,
     Command,
     Need,
     called,
@@ -184,8 +185,13 @@ class Topics:
             ) from None
         for name, one in found.items():
             if one.get("error_code") == TopicAuthorizationFailedError.errno:
-                wanted = needs(self._command, self._settings)
-                raise self._forbidden(next(need for need in wanted if need.name == name))
+                raise self._forbidden(
+                    next(
+                        need
+                        for need in needs(self._command, self._settings)
+                        if need.name == name and need.operation in DESCRIBING
+                    )
+                )
         return found
 
     def check_permissions(self) -> None:
@@ -195,10 +201,10 @@ class Topics:
         """
         described = self._described()
         for need in needs(self._command, self._settings):
-            bits = described.get(need.name, {}).get("topic_authorized_operations")
+            allowed = described.get(need.name, {}).get("authorized_operations")
             if need.operation == "Create":  # of the topics that exist, none is left to be created
                 continue
-            if need.resource == "topic" and not is_allowed(need.operation, bits):
+            if need.resource == "topic" and not is_allowed(need.operation, allowed):
                 raise self._forbidden(need)
             if need.resource == "group" and not self._may_join(need.name):
                 raise self._forbidden(need)
@@ -212,7 +218,7 @@ class Topics:
             return False
         except KafkaError:  # a new Kafka may have no coordinator yet
             return True
-        return GroupAuthorizationFailedError.message not in str(found[group].get("error"))
+        return GroupAuthorizationFailedError.__name__ not in str(found[group].get("error"))
 
     def _forbidden(self, need: Need) -> TopicsError:
         who = self._settings.kafka.username
