@@ -225,7 +225,7 @@ class _SyncProvider(SyncTokenProvider):  # type: ignore[misc]  # kafka-python ha
         return self._tokens.token()
 
 
-class _Connection(aiokafka.conn.AIOKafkaConnection):  # type: ignore[misc]
+class Connection(aiokafka.conn.AIOKafkaConnection):  # type: ignore[misc]
     """aiokafka's connection, which reads the password from its file."""
 
     _sasl_plain_password: Any
@@ -245,4 +245,4 @@ class _Connection(aiokafka.conn.AIOKafkaConnection):  # type: ignore[misc]
 
 def _install() -> None:
     """Make aiokafka's clients use this connection in this process."""
-    aiokafka.conn.AIOKafkaConnection = _Connection
+    aiokafka.conn.AIOKafkaConnection = Connection

@@ -4,19 +4,26 @@ own permissions, and says in one line what is wrong where it does not connect.
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import json
 import re
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import yaml
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaConnectionError
 
 from streams.dev.broker import HOST
 from streams.kafka.handshake import reason
 from streams.kafka.permissions import COMMANDS, Command, needs
+from streams.kafka.security import client_options
 from streams.kafka.topics import Topics, TopicsError
 from streams.settings import load
 from tests.harness.brokers import new_apache_kafka
@@ -358,3 +365,116 @@ def test_other_mechanisms_connect(kafka: SecuredKafka) -> None:
         mutual(kafka, "a-client"),
     ):
         assert reason(settings) is None
+
+
+def test_a_renewed_password_and_certificate_serve_the_next_connection(
+    kafka: SecuredKafka, tmp_path: Path
+) -> None:
+    """The same settings, and the same context of TLS, as in a client that runs on."""
+    password, authority = tmp_path / "password", tmp_path / "ca.pem"
+    password.write_text("old\n")
+    authority.write_bytes(kafka.stranger.cert.read_bytes())
+    settings = changed(kafka, password_file=str(password), ca_file=str(authority))
+    options = client_options(settings)
+
+    async def connect() -> None:
+        client = AIOKafkaClient(**options)
+        try:
+            await client.bootstrap()
+        finally:
+            await client.close()
+
+    async def connects() -> bool:
+        try:
+            await connect()
+        except KafkaConnectionError:
+            return False
+        return True
+
+    async def run_on() -> list[bool]:
+        found = [await connects()]
+        authority.write_bytes(kafka.authority.cert.read_bytes())
+        found.append(await connects())
+        password.write_text(PASSWORD + "\n")
+        return [*found, await connects()]
+
+    assert asyncio.run(run_on()) == [False, False, True]
+
+
+class TokenEndpoint(BaseHTTPRequestHandler):
+    """Gives a token to one client."""
+
+    asked: ClassVar[list[bytes]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        pair = base64.b64decode(self.headers["Authorization"].removeprefix("Basic ")).decode()
+        self.asked.append(body)
+        good = pair == "alarm+client:a+secret%2F1"
+        self.send_response(200 if good else 401)
+        self.end_headers()
+        if good:
+            answer = {"access_token": unsigned_token("token-user"), "expires_in": 600}
+            self.wfile.write(json.dumps(answer).encode())
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""
+
+
+def test_client_credentials_get_a_token_for_publishing(
+    granted: SecuredKafka, tmp_path: Path
+) -> None:
+    file = tmp_path / "alarms.jsonl"
+    file.write_text(alarm(1) + "\n")
+    with ThreadingHTTPServer((HOST, 0), TokenEndpoint) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            found = granted.settings()
+            found["kafka"] = NAMES | {
+                "security_protocol": "SASL_SSL",
+                "sasl_mechanism": "OAUTHBEARER",
+                "ca_file": str(granted.authority.cert),
+                "token_url": f"http://{HOST}:{server.server_port}/token",
+                "client_id": "alarm client",
+                "client_secret_file": str(granted.file("secret", "a secret/1")),
+                "token_scope": "kafka",
+            }
+            own = granted.file("token.yaml", yaml.safe_dump(found))
+            lines = run(
+                *("topics", "acls", "--command", "publish", "--principal", "User:token-user"),
+                *("--config", own),
+            )
+            granted.allow(lines.out.decode().splitlines())
+            publish = ("publish", "--alarms", file, "--fast", "--config", own)
+            sent = eventually(lambda: d if (d := run(*publish)).status == 0 else None, "sent")
+            assert sent.err.endswith("1 records published\n")
+            assert set(TokenEndpoint.asked) == {b"grant_type=client_credentials&scope=kafka"}
+
+            granted.file("secret", "another")
+            refused = run(*publish)
+            assert (refused.status, refused.err) == (
+                1,
+                f"error: kafka.token_url: http://{HOST}:{server.server_port}/token: refused client "
+                "id or secret (status 401)\n",
+            )
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_certificate_is_a_user_with_permissions(granted: SecuredKafka, tmp_path: Path) -> None:
+    file = tmp_path / "alarms.jsonl"
+    file.write_text(alarm(1) + "\n")
+    found = granted.mutual("gateway")
+    found["kafka"] |= NAMES
+    own = granted.file("gateway.yaml", yaml.safe_dump(found))
+    publish = ("publish", "--alarms", file, "--fast", "--config", own)
+    denied = run(*publish)
+    assert (denied.status, f"this client: Write on topic {ALARMS};" in denied.err) == (1, True)
+    lines = run(
+        *("topics", "acls", "--command", "publish", "--principal", "User:CN=gateway"),
+        *("--config", own),
+    )
+    granted.allow(lines.out.decode().splitlines())
+    eventually(lambda: run(*publish).status == 0, "the gateway publishes")
