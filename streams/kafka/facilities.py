@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +18,7 @@ from analyzer import TOPICS, Topic
 from streams.formats.codec import Malformed, decode
 from streams.formats.control import Control
 from streams.kafka.failures import explained
-from streams.kafka.permissions import called
+from streams.kafka.permissions import Command, called
 from streams.kafka.security import client_options
 from streams.kafka.topics import Topics, TopicsError
 from streams.settings import Settings
@@ -108,20 +108,22 @@ async def _read(settings: Settings, tail: Tail, moment: int) -> None:
         tail.whole &= not waiting
 
 
-def _partitions(settings: Settings) -> dict[Topic, int]:
+def _partitions(
+    settings: Settings, command: Command = "facility", topics: Sequence[Topic] = TOPICS
+) -> dict[Topic, int]:
     try:
-        with Topics(settings, "facility") as known:
+        with Topics(settings, command) as known:
             known.check_permissions()
             existing = known.partitions()
     except TopicsError as error:
         raise FacilitiesError(str(error)) from None
-    missing = [called(settings, topic) for topic in TOPICS if topic not in existing]
+    missing = [called(settings, topic) for topic in topics if topic not in existing]
     if missing:
         raise FacilitiesError(
             f"the broker at {settings.broker} has no topic {', '.join(missing)}; run: "
             f"alarm-fatigue topics --broker {settings.broker}"
         )
-    return {topic: existing[topic] for topic in TOPICS}
+    return {topic: existing[topic] for topic in topics}
 
 
 @asynccontextmanager
@@ -161,7 +163,8 @@ def _add(tail: Tail, topic: Topic, partition: int, record: Any, moment: int) -> 
 
 def read_whole(settings: Settings, topic: Topic) -> list[bytes]:
     """The values of all records that an input holds now. Raises `FacilitiesError`."""
-    places = [TopicPartition(topic, number) for number in range(_partitions(settings)[topic])]
+    count = _partitions(settings, "who", (topic,))[topic]
+    places = [TopicPartition(called(settings, topic), number) for number in range(count)]
     return asyncio.run(_read_whole(settings, places))
 
 

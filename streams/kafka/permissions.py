@@ -16,7 +16,7 @@ from analyzer import TOPICS
 from streams.settings import Settings
 
 Command = Literal[
-    "worker", "publish", "simulate", "rejected", "rejected replay", "facility", "topics"
+    "worker", "publish", "simulate", "rejected", "rejected replay", "facility", "who", "topics"
 ]
 COMMANDS: tuple[Command, ...] = get_args(Command)
 DESCRIBING = ("Read", "Write", "Describe")
@@ -79,6 +79,8 @@ def _needs(command: Command, settings: Settings) -> Iterator[Need]:
             rights = {("rejected",): ("Read",), _INPUTS: ("Write",)}
         case "facility":
             rights = {_INPUTS: ("Read", "Write")}
+        case "who":
+            rights = {("assignments",): ("Read",)}
         case "topics":
             rights = {
                 (*_INPUTS, *_OUTPUTS, checkpoint): ("Create", "Describe", "DescribeConfigs"),

@@ -6,11 +6,12 @@ import base64
 import json
 import shlex
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import (
     ACL,
@@ -25,6 +26,7 @@ from kafka.admin import (
 )
 
 from streams.dev.broker import HOST, ApacheKafka, free_port
+from tests.harness.brokers import new_apache_kafka
 from tests.harness.certificates import Authority
 
 PASSWORD = "correct horse-battery=staple"
@@ -211,3 +213,33 @@ def unsigned_token(user: str, seconds: float = 600) -> str:
         base64.urlsafe_b64encode(json.dumps(one).encode()).rstrip(b"=").decode() for one in parts
     ]
     return ".".join([*encoded, ""])
+
+
+def alarm(number: int, **fields: Any) -> str:
+    at = round(time.time() * 1000) - 60_000 + number
+    return json.dumps(
+        {
+            "event_id": f"e{number}",
+            "alarm_id": f"a{number}",
+            "at": at,
+            "phase": "start",
+            "facility": "H1",
+            "unit": "ICU",
+            "bed": "1",
+            "device_id": "mon-1",
+            "device_type": "monitor",
+            "code": "MDC_EVT_LO",
+            "kind": "physiological",
+            "priority": "high",
+        }
+        | fields
+    )
+
+
+@pytest.fixture(scope="session")
+def secured_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
+    """Up for the whole session, with the user `someone`, who may do nothing."""
+    new_apache_kafka()  # skips the test where Java or Maven are missing
+    with SecuredKafka(tmp_path_factory.mktemp("secured")) as broker:
+        broker.add_users("someone")
+        yield broker
