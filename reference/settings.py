@@ -55,6 +55,15 @@ policy:
 
 GROUPS = {
     "": ("The worker", "The broker, the topics and the name of a worker, and how it runs."),
+    "kafka": (
+        "Connection to Kafka",
+        "How every command connects, and who it is to the broker. "
+        "[Running it](../../deploy/README.md#connecting-to-kafka) says what belongs together.",
+    ),
+    "kafka.topics": (
+        "Names of topics",
+        "What the topics are called on the broker, after `kafka.topic_prefix`.",
+    ),
     "web": (
         "Web server",
         "The address of the page, its interface and `/metrics`, and who may read them.",
@@ -100,6 +109,8 @@ HORIZON = (
 )
 BOUNDS = {
     "group": "1 to 100 letters, digits, `_`, `.` or `-`",
+    "kafka.topic_prefix": "up to 100 letters, digits, `_`, `.` or `-`",
+    "kafka.token_url": "https, or http on loopback",
     "web.token": "at least 16 printable ASCII characters without spaces",
     "web.header_timeout": "100ms to 10m",
     "web.idle_timeout": "1s to 1h",

@@ -30,9 +30,10 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from analyzer import Policy, Topic
+from analyzer import Policy
 from streams.formats.calendars import DAY_AND_NIGHT, Calendar, Calendars
 from streams.formats.times import parse_duration, show_duration
+from streams.kafka_settings import KafkaSettings
 from streams.paging_settings import AlertmanagerSettings, PagingSettings, expect_address
 from streams.policy_settings import Spelled
 from streams.setting_table import (
@@ -331,6 +332,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="the least severe messages that are logged"
     )
+    kafka: KafkaSettings = KafkaSettings()
     web: WebSettings = WebSettings()
     metrics: MetricsSettings = MetricsSettings()
     calendar: CalendarSettings = CalendarSettings()
@@ -345,22 +347,6 @@ class Settings(BaseSettings):
                 "paging.url: expected alertmanager.url beside it: a page is taken there"
             )
         return self
-
-    @property
-    def episodes_topic(self) -> str:
-        return "episodes"
-
-    @property
-    def overload_topic(self) -> str:
-        return "overload"
-
-    @property
-    def rejected_topic(self) -> str:
-        return "rejected"
-
-
-def input_topics() -> tuple[Topic, ...]:
-    return "alarms", "assignments", "responses", "labels"
 
 
 def load(path: Path | None = None, **overrides: Any) -> Settings:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from tests.harness.brokers import apache_kafka, embedded_broker  # noqa: F401  # fixtures of all tests
+from tests.harness.secured import secured_kafka  # noqa: F401
 
 # No deadline: how long an example takes says more of the machine than of the code. Explaining a
 # failure traces every line of every example, on Python 3.11 for minutes.
@@ -21,7 +22,7 @@ settings.register_profile(
 settings.load_profile("default")
 
 _STARTS_BROKERS = {"WorkerProcess", "new_apache_kafka"}
-_BROKERS = {"apache_kafka", "embedded_broker"}
+_BROKERS = {"apache_kafka", "embedded_broker", "secured_kafka"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

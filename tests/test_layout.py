@@ -87,7 +87,7 @@ LEVELS = {
     ],
     "streams": [
         {"extras", "logs", "formats"},
-        {"policy_settings", "setting_table", "paging_settings"},
+        {"policy_settings", "setting_table", "paging_settings", "kafka_settings"},
         {"setting_origins"},
         {"settings"},
         {"pseudonyms", "kafka"},

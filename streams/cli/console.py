@@ -93,14 +93,14 @@ def send(
     """Check the topics, publish `messages`, and return how many were delivered."""
     import asyncio
 
-    from analyzer import TOPICS
     from streams.files.lines import InputError
     from streams.files.publish import PublishError, publish, warned
     from streams.kafka.topics import Topics, TopicsError
 
     try:
-        with Topics(settings) as known:
-            fatal = [one for one in known.check() if one.fatal and one.topic in TOPICS]
+        with Topics(settings, "publish") as known:
+            known.check_permissions()
+            fatal = [one for one in known.check() if one.fatal]
             keeping = {} if fatal else known.keeping()
         if fatal:
             fail(

@@ -21,7 +21,9 @@ COMMANDS = {
         "Run a worker until SIGTERM or Ctrl-C. Needs a Kafka with the service's topics (see "
         "`topics`).",
     ),
-    "topics": Later("streams.cli.topics:topics", "Create missing topics and check existing ones."),
+    "topics": Later(
+        "streams.cli.topics:topics_app", "Create missing topics and check existing ones."
+    ),
     "replay": Later(
         "streams.cli.replay:replay", "Compute the metrics of recorded files, without Kafka."
     ),

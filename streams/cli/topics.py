@@ -1,4 +1,4 @@
-"""The command `topics`."""
+"""The commands `topics` and `topics acls`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.console import FAILED, Broker, Config, fail, load_settings
+from streams.cli.console import FAILED, WRONG, Broker, Config, fail, load_settings
+
+topics_app = typer.Typer(invoke_without_command=True)
 
 
+@topics_app.callback()
 def topics(
+    context: typer.Context,
     config: Config = None,
     broker: Broker = None,
     partitions: Annotated[
@@ -30,11 +34,16 @@ def topics(
 
     Example: alarm-fatigue topics --broker 127.0.0.1:9092 --partitions 8 --dry-run
     """
+    if context.invoked_subcommand is not None:
+        if any(value is not None for value in (config, broker, partitions, group)) or dry_run:
+            fail(f"expected options after {context.invoked_subcommand}, not before it", WRONG)
+        return
     from streams.kafka.topics import Topics, TopicsError
 
     settings = load_settings(config, broker=broker, partitions=partitions, group=group)
     try:
         with Topics(settings) as known:
+            known.check_permissions()
             missing = known.missing()
             for plan in missing:
                 kept = (
@@ -43,7 +52,7 @@ def topics(
                     else f"kept {plan.retention // 86_400_000} days"
                 )
                 typer.echo(
-                    f"{'would create' if dry_run else 'create'} {plan.name}: {plan.partitions} "
+                    f"{'would create' if dry_run else 'create'} {plan.called}: {plan.partitions} "
                     f"partitions, {kept}"
                 )
             if missing and not dry_run:
@@ -62,3 +71,45 @@ def topics(
         raise typer.Exit(FAILED)
     if not missing:
         typer.echo("all topics exist")
+
+
+@topics_app.command()
+def acls(
+    principal: Annotated[
+        str,
+        typer.Option(
+            "--principal",
+            metavar="TYPE:NAME",
+            help="Whom to allow it, as Kafka spells it: User:alarm-worker, or User:CN=... of a "
+            "certificate.",
+        ),
+    ],
+    command: Annotated[
+        str | None,
+        typer.Option("--command", help="Only what this command needs, such as worker."),
+    ] = None,
+    config: Config = None,
+    broker: Broker = None,
+    group: Annotated[str | None, typer.Option("--group", help="Consumer group.")] = None,
+) -> None:
+    """Print what each command must be allowed on Kafka, as lines of kafka-acls.sh.
+
+    Nothing is sent to Kafka. Each command gets what it needs, and no more. Use a principal of its
+    own for the worker. In the lines, admin.properties is the file with an administrator's
+    connection.
+
+    Example: alarm-fatigue topics acls --principal User:alarm-worker --command worker
+    """
+    from streams.kafka.permissions import COMMANDS, acl_commands
+
+    wanted = [one for one in COMMANDS if command in (None, one)]
+    if not wanted:
+        fail(f"--command: expected one of {', '.join(COMMANDS)}", WRONG)
+    kind, _, name = principal.partition(":")
+    if not kind or not name or not principal.isprintable():
+        fail("--principal: expected a type and a name, such as User:alarm-worker", WRONG)
+    settings = load_settings(config, broker=broker, group=group)
+    for one in wanted:
+        typer.echo(f"# {one}")
+        for line in acl_commands(one, settings, principal):
+            typer.echo(line)

@@ -42,7 +42,10 @@ from streams.demo.worker import Worker, WorkerError
 from streams.dev import processes
 from streams.dev.broker import HOST, BrokerError, EmbeddedBroker, free_port, is_free
 from streams.files.publish import PublishError, publish
-from streams.kafka.topics import Topics, TopicsError, checkpoint_topic
+from streams.kafka.permissions import checkpoint_topic
+from streams.kafka.security import admin_options
+from streams.kafka.topics import Topics, TopicsError
+from streams.kafka_settings import KafkaSettings
 from streams.settings import Settings, SettingsError, load
 from streams.simulator import simulate
 from streams.simulator.output import messages, rename
@@ -136,7 +139,9 @@ def _start(options: Options, console: Console, stack: ExitStack) -> Demo:
             f"demo-{secrets.token_hex(2)}-01",
         )
     else:
-        settings, facility = load(None, broker=broker.address, group=group, partitions=1), "H01"
+        settings = load(None, broker=broker.address, group=group, partitions=1)
+        # the user's settings are for another broker
+        settings, facility = settings.model_copy(update={"kafka": KafkaSettings()}), "H01"
     with Topics(settings) as topics:
         if broker is None:
             stack.callback(_forget, settings)
@@ -147,7 +152,7 @@ def _start(options: Options, console: Console, stack: ExitStack) -> Demo:
         f"{'Kafka' if broker is None else 'embedded broker'} at {settings.broker}; simulated "
         f"facility: {facility}"
     )
-    worker = Worker(settings, port, directory, options.page)
+    worker = Worker(settings, port, directory, options.page, is_ours=broker is not None)
     stack.callback(worker.stop)
     console.print(f"worker at {worker.metrics}")
     console.print(f"page: {worker.page}")
@@ -178,7 +183,7 @@ def _forget(settings: Settings) -> None:
 
     with contextlib.suppress(KafkaError, OSError):
         admin = KafkaAdminClient(
-            bootstrap_servers=settings.broker.split(","),
+            **admin_options(settings),
             bootstrap_timeout_ms=2000,
             request_timeout_ms=3000,
         )

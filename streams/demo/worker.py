@@ -11,6 +11,7 @@ from pathlib import Path
 
 from streams.dev import processes
 from streams.dev.broker import HOST
+from streams.setting_table import PREFIX
 from streams.settings import Settings
 
 COOL_DOWN = "1m"  # of overload with pages, so that its end is reported soon
@@ -23,20 +24,26 @@ class WorkerError(Exception):
 
 
 class Worker:
-    """The worker in a child process. It uses the wall clock if the hospital is in the `present`."""
+    """The worker in a child process. It uses the wall clock if the hospital is in the `present`.
 
-    def __init__(self, settings: Settings, port: int, directory: Path, present: bool) -> None:
+    `is_ours` says whether the demo has started the broker: it takes no credentials.
+    """
+
+    def __init__(
+        self, settings: Settings, port: int, directory: Path, present: bool, *, is_ours: bool
+    ) -> None:
         self.page = f"http://{HOST}:{port}/"
         self.metrics = f"{self.page}metrics"
         self._log = directory / "worker.log"
         key = directory / "pseudonym.key"
         key.write_text(secrets.token_hex(32))  # a new key each time: pseudonyms need not last
         key.chmod(0o600)
-        # The user's own settings are meant for other workers.
+        # The user's own settings are meant for other workers, but for the way to the broker.
         environment = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith("ALARM_FATIGUE_")
+            if not name.upper().startswith(PREFIX)
+            or (name.upper().startswith(f"{PREFIX}KAFKA") and not is_ours)
         }
         environment |= {
             "ALARM_FATIGUE_SESSION_TIMEOUT": _SESSION_TIMEOUT,

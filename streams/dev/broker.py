@@ -276,13 +276,7 @@ class ApacheKafka(Broker):
         self._controller_port = free_port()
 
     def _command(self) -> Sequence[str]:
-        controller = f"{HOST}:{self._controller_port}"
-        ours = {
-            "listeners": f"PLAINTEXT://{self.address},CONTROLLER://{controller}",
-            "advertised.listeners": f"PLAINTEXT://{self.address}",
-            "controller.quorum.voters": f"1@{controller}",
-            "log.dirs": self.data / "log",
-        }
+        ours = self._properties()
         properties = self.data / "server.properties"
         properties.write_text(
             (KAFKA / "server.properties").read_text()
@@ -297,6 +291,19 @@ class ApacheKafka(Broker):
                 "Kafka's StorageTool",
             )
         return [*jvm, "kafka.Kafka", str(properties)]
+
+    @property
+    def _controller(self) -> str:
+        return f"{HOST}:{self._controller_port}"
+
+    def _properties(self) -> dict[str, object]:
+        """What is added to the properties of `deploy/kafka`."""
+        return {
+            "listeners": f"PLAINTEXT://{self.address},CONTROLLER://{self._controller}",
+            "advertised.listeners": f"PLAINTEXT://{self.address}",
+            "controller.quorum.voters": f"1@{self._controller}",
+            "log.dirs": self.data / "log",
+        }
 
 
 def prepare_jars(cache: Path = CACHE) -> Path:

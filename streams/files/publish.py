@@ -15,9 +15,12 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from analyzer import Topic
+from analyzer import TOPICS, Topic
 from streams.files.ordered import EARLIEST, Ordered
 from streams.formats.codec import Malformed, decode
+from streams.kafka.failures import explained
+from streams.kafka.permissions import called
+from streams.kafka.security import client_options
 from streams.kafka.topics import BEFORE_MAX, DAY, LARGEST_RECORD, Keeping
 from streams.settings import Settings
 
@@ -128,6 +131,7 @@ def _endangered(
     None where nothing is known against it.
     """
     age = now - timestamp
+    topic = called(settings, topic)
     old = (
         f"{topic}: records are dated from "
         f"{datetime.fromtimestamp(timestamp // 1000, UTC):%Y-%m-%d} on"
@@ -172,22 +176,25 @@ async def publish(
     `sent` is called once a message. Raises `PublishError`.
     """
     producer = AIOKafkaProducer(
-        bootstrap_servers=settings.broker, acks="all", linger_ms=5, max_request_size=LARGEST_RECORD
+        **client_options(settings), acks="all", linger_ms=5, max_request_size=LARGEST_RECORD
     )
+    names = {topic: called(settings, topic) for topic in TOPICS}
     try:
         await producer.start()
         try:
-            return await _produce(producer, messages, speed, sent, sleep)
+            return await _produce(producer, names, messages, speed, sent, sleep)
         finally:
             await producer.stop()
     except KafkaError as error:
         raise PublishError(
-            f"the broker at {settings.broker} took no more records ({type(error).__name__})"
+            await explained(settings, error, "Write", *TOPICS)
+            or f"the broker at {settings.broker} took no more records ({type(error).__name__})"
         ) from None
 
 
 async def _produce(
     producer: Any,
+    names: Mapping[Topic, str],
     messages: Iterable[Message],
     speed: float | None,
     sent: Callable[[], object],
@@ -207,7 +214,10 @@ async def _produce(
                 await sleep(ahead)
         deliveries.append(
             await producer.send(
-                message.topic, message.value, key=message.key, timestamp_ms=message.timestamp
+                names[message.topic],
+                message.value,
+                key=message.key,
+                timestamp_ms=message.timestamp,
             )
         )
         count += 1

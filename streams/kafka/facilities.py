@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +17,9 @@ from aiokafka.errors import KafkaError
 from analyzer import TOPICS, Topic
 from streams.formats.codec import Malformed, decode
 from streams.formats.control import Control
+from streams.kafka.failures import explained
+from streams.kafka.permissions import Command, called
+from streams.kafka.security import client_options
 from streams.kafka.topics import Topics, TopicsError
 from streams.settings import Settings
 
@@ -82,7 +85,12 @@ def read_tail(settings: Settings, moment: int) -> Tail:
 
 async def _read(settings: Settings, tail: Tail, moment: int) -> None:
     counts = tail.partitions.items()
-    places = [TopicPartition(topic, number) for topic, count in counts for number in range(count)]
+    names = {called(settings, topic): topic for topic in TOPICS}
+    places = [
+        TopicPartition(called(settings, topic), number)
+        for topic, count in counts
+        for number in range(count)
+    ]
     async with _consumer(settings) as consumer:
         ends = await consumer.end_offsets(places)
         begins = await consumer.beginning_offsets(places)
@@ -95,30 +103,33 @@ async def _read(settings: Settings, tail: Tail, moment: int) -> None:
         while waiting and time.monotonic() < until:
             for place, records in (await consumer.getmany(*waiting, timeout_ms=_POLL_MS)).items():
                 for record in records:
-                    _add(tail, place, record, moment)
+                    _add(tail, names[place.topic], place.partition, record, moment)
             waiting = {one for one in waiting if await consumer.position(one) < ends[one]}
         tail.whole &= not waiting
 
 
-def _partitions(settings: Settings) -> dict[Topic, int]:
+def _partitions(
+    settings: Settings, command: Command = "facility", topics: Sequence[Topic] = TOPICS
+) -> dict[Topic, int]:
     try:
-        with Topics(settings) as known:
+        with Topics(settings, command) as known:
+            known.check_permissions()
             existing = known.partitions()
     except TopicsError as error:
         raise FacilitiesError(str(error)) from None
-    missing = [topic for topic in TOPICS if topic not in existing]
+    missing = [called(settings, topic) for topic in topics if topic not in existing]
     if missing:
         raise FacilitiesError(
             f"the broker at {settings.broker} has no topic {', '.join(missing)}; run: "
             f"alarm-fatigue topics --broker {settings.broker}"
         )
-    return {topic: existing[topic] for topic in TOPICS}
+    return {topic: existing[topic] for topic in topics}
 
 
 @asynccontextmanager
 async def _consumer(settings: Settings) -> AsyncIterator[Any]:
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.broker,
+        **client_options(settings),
         enable_auto_commit=False,
         isolation_level="read_committed",
         request_timeout_ms=int(REQUEST_SECONDS * 1000),
@@ -127,31 +138,33 @@ async def _consumer(settings: Settings) -> AsyncIterator[Any]:
         await consumer.start()
     except KafkaError as error:
         await consumer.stop()
-        raise _unreachable(settings, error) from None
+        raise await _unreachable(settings, error) from None
     try:
         yield consumer
     except KafkaError as error:
         name = type(error).__name__
         raise FacilitiesError(
-            f"the broker at {settings.broker} refuses to be read ({name})"
+            await explained(settings, error, "Read", *TOPICS)
+            or f"the broker at {settings.broker} refuses to be read ({name})"
         ) from None
     finally:
         await consumer.stop()
 
 
-def _add(tail: Tail, place: TopicPartition, record: Any, moment: int) -> None:
+def _add(tail: Tail, topic: Topic, partition: int, record: Any, moment: int) -> None:
     try:
-        fact = decode(place.topic, record.value)
+        fact = decode(topic, record.value)
     except Malformed:
         return
     of_facility = tail.facilities.setdefault(fact.facility, {})
-    reading = of_facility.setdefault(place.topic, Reading())
-    reading.add(place.partition, fact, record.timestamp, moment)
+    reading = of_facility.setdefault(topic, Reading())
+    reading.add(partition, fact, record.timestamp, moment)
 
 
 def read_whole(settings: Settings, topic: Topic) -> list[bytes]:
     """The values of all records that an input holds now. Raises `FacilitiesError`."""
-    places = [TopicPartition(topic, number) for number in range(_partitions(settings)[topic])]
+    count = _partitions(settings, "who", (topic,))[topic]
+    places = [TopicPartition(called(settings, topic), number) for number in range(count)]
     return asyncio.run(_read_whole(settings, places))
 
 
@@ -187,7 +200,7 @@ async def _write(
     settings: Settings, control: Control, partitions: dict[Topic, int]
 ) -> list[tuple[Topic, int, int]]:
     producer = AIOKafkaProducer(
-        bootstrap_servers=settings.broker,
+        **client_options(settings),
         acks="all",
         enable_idempotence=True,
         request_timeout_ms=int(REQUEST_SECONDS * 1000),
@@ -196,11 +209,15 @@ async def _write(
         await producer.start()
     except KafkaError as error:
         await producer.stop()
-        raise _unreachable(settings, error) from None
+        raise await _unreachable(settings, error) from None
     try:
         deliveries = [
             await producer.send(
-                topic, control.encode(), key=control.key, partition=number, timestamp_ms=control.at
+                called(settings, topic),
+                control.encode(),
+                key=control.key,
+                partition=number,
+                timestamp_ms=control.at,
             )
             for topic, count in partitions.items()
             for number in range(count)
@@ -210,13 +227,17 @@ async def _write(
     except KafkaError as error:
         name = type(error).__name__
         raise FacilitiesError(
-            f"the broker at {settings.broker} did not take all records ({name}); running "
+            await explained(settings, error, "Write", *TOPICS)
+            or f"the broker at {settings.broker} did not take all records ({name}); running "
             "the command again does no harm"
         ) from None
     finally:
         await producer.stop()
 
 
-def _unreachable(settings: Settings, error: Exception) -> FacilitiesError:
+async def _unreachable(settings: Settings, error: Exception) -> FacilitiesError:
     name = type(error).__name__
-    return FacilitiesError(f"no Kafka broker answers at {settings.broker} ({name}); is it running?")
+    return FacilitiesError(
+        await explained(settings, error, "Read", *TOPICS)
+        or f"no Kafka broker answers at {settings.broker} ({name}); is it running?"
+    )

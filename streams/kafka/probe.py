@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import struct
 
@@ -32,12 +31,3 @@ def host_and_port(address: str) -> tuple[str, int]:
         if found and port.isdigit()
         else (address.strip().strip("[]"), 9092)
     )
-
-
-async def some_broker_answers(addresses: str) -> bool:
-    """Whether any of the bootstrap addresses, separated by commas, answers a metadata request."""
-    asked = [
-        asyncio.to_thread(answers_metadata, *host_and_port(address))
-        for address in addresses.split(",")
-    ]
-    return any(await asyncio.gather(*asked))

@@ -34,6 +34,7 @@ from aiokafka.errors import (
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from streams.kafka.fitting import Limits, fitted, size
+from streams.kafka.naming import Naming
 from streams.kafka.outgoing import Outgoing
 from streams.kafka.slices import TRUNCATED
 
@@ -80,8 +81,11 @@ class BatchProducer:
     batches.
     """
 
-    def __init__(self, client: Any, limits: Limits | None = None) -> None:
+    def __init__(
+        self, client: Any, limits: Limits | None = None, names: Naming | None = None
+    ) -> None:
         self._client = client
+        self._called = (names or Naming()).called
         self._limits = limits
         self._in_flight: list[_Batch] = []
         self._recovering = asyncio.Lock()
@@ -175,7 +179,7 @@ class BatchProducer:
         topic, partition = batch.place
         batch.builder.close()
         delivery: asyncio.Future[Any] = await self._client.send_batch(
-            batch.builder, topic, partition=partition
+            batch.builder, self._called(topic), partition=partition
         )
         return delivery
 
@@ -330,7 +334,7 @@ class BatchProducer:
             return None
         while True:
             try:
-                await self._client.client._wait_on_metadata(topic)
+                await self._client.client._wait_on_metadata(self._called(topic))
                 break
             except _WHOLE_TOPIC as error:
                 self._closed[topic] = time.monotonic() + CLOSED_SECONDS
@@ -340,7 +344,8 @@ class BatchProducer:
                 if self._is_refusal(error):
                     raise
                 await asyncio.sleep(RETRY_SECONDS)
-        place = topic, int(self._client._partition(topic, None, key, None, key, None))
+        number = self._client._partition(self._called(topic), None, key, None, key, None)
+        place = topic, int(number)
         if key is not None and len(self._places) < _PLACES:
             self._places[topic, key] = place
         return place

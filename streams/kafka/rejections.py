@@ -18,6 +18,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from analyzer import TOPICS
+from streams.kafka.failures import explained
+from streams.kafka.permissions import called
+from streams.kafka.security import client_options
 from streams.kafka.slices import REPLAYED, TRUNCATED, times_replayed
 from streams.kafka.topics import LARGEST_RECORD, Topics, TopicsError
 from streams.settings import Settings
@@ -104,7 +107,7 @@ class Wanted:
 @asynccontextmanager
 async def _consumer(settings: Settings) -> AsyncIterator[Any]:
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.broker,
+        **client_options(settings),
         enable_auto_commit=False,
         isolation_level="read_committed",
         request_timeout_ms=int(READ_SECONDS * 1000),
@@ -114,13 +117,16 @@ async def _consumer(settings: Settings) -> AsyncIterator[Any]:
     except KafkaError as error:
         await consumer.stop()
         raise RejectionsError(
-            f"no Kafka broker answers at {settings.broker} ({type(error).__name__}); is it running?"
+            await explained(settings, error, "Read", "rejected")
+            or f"no Kafka broker answers at {settings.broker} ({type(error).__name__}); "
+            "is it running?"
         ) from None
     try:
         yield consumer
     except KafkaError as error:
         raise RejectionsError(
-            f"the broker at {settings.broker} refuses to be read ({type(error).__name__})"
+            await explained(settings, error, "Read", "rejected")
+            or f"the broker at {settings.broker} refuses to be read ({type(error).__name__})"
         ) from None
     finally:
         await consumer.stop()
@@ -136,7 +142,7 @@ async def read(
     """
     numbers = await _partitions(settings)
     async with _consumer(settings) as consumer:
-        places = [TopicPartition(settings.rejected_topic, number) for number in numbers]
+        places = [TopicPartition(called(settings, "rejected"), number) for number in numbers]
         ends = await consumer.end_offsets(places)
         begins = await consumer.beginning_offsets(places)
         if wanted.since is not None:
@@ -175,26 +181,27 @@ async def find(settings: Settings, partition: int, offset: int) -> Rejection | N
         return None
     async with _consumer(settings) as consumer:
         record = await _record_at(
-            consumer, TopicPartition(settings.rejected_topic, partition), offset
+            consumer, TopicPartition(called(settings, "rejected"), partition), offset
         )
         return None if record is None else _rejection(record)
 
 
 async def _partitions(settings: Settings) -> list[int]:
     def ask() -> dict[str, int]:
-        with Topics(settings) as known:
+        with Topics(settings, "rejected") as known:
+            known.check_permissions()
             return known.partitions()
 
     try:
         existing = await asyncio.to_thread(ask)
     except TopicsError as error:
         raise RejectionsError(str(error)) from None
-    if settings.rejected_topic not in existing:
+    if "rejected" not in existing:
         raise RejectionsError(
-            f"the broker at {settings.broker} has no topic {settings.rejected_topic}; run: "
+            f"the broker at {settings.broker} has no topic {called(settings, 'rejected')}; run: "
             f"alarm-fatigue topics --broker {settings.broker}"
         )
-    return list(range(existing[settings.rejected_topic]))
+    return list(range(existing["rejected"]))
 
 
 async def _record_at(consumer: Any, place: TopicPartition, offset: int) -> Any:
@@ -308,7 +315,7 @@ async def send(settings: Settings, ready: Iterable[Rejection], sent: Callable[[]
     how many were delivered.
     """
     producer = AIOKafkaProducer(
-        bootstrap_servers=settings.broker, acks="all", linger_ms=5, max_request_size=LARGEST_RECORD
+        **client_options(settings), acks="all", linger_ms=5, max_request_size=LARGEST_RECORD
     )
     delivered = refused = 0
     deliveries: list[Any] = []
@@ -333,7 +340,7 @@ async def send(settings: Settings, ready: Iterable[Rejection], sent: Callable[[]
                 try:
                     stamp = max(one.stamp, 0)
                     delivery = await producer.send(
-                        one.headers["topic"],
+                        called(settings, one.headers["topic"]),
                         one.value,
                         key=one.key,
                         headers=headers,
@@ -349,8 +356,8 @@ async def send(settings: Settings, ready: Iterable[Rejection], sent: Callable[[]
         finally:
             await producer.stop()
     except KafkaError as error:
-        raise RejectionsError(
-            f"the broker at {settings.broker} took no more records "
-            f"({type(error).__name__}); {delivered} were delivered"
-        ) from None
+        why = await explained(settings, error, "Write", *TOPICS) or (
+            f"the broker at {settings.broker} took no more records ({type(error).__name__})"
+        )
+        raise RejectionsError(f"{why}; {delivered} were delivered") from None
     return refused

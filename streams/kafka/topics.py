@@ -7,9 +7,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
-from kafka.errors import InvalidConfigurationError, KafkaError
+from kafka.errors import (
+    AuthorizationError,
+    GroupAuthorizationFailedError,
+    InvalidConfigurationError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
 
 from analyzer import TOPICS
+from streams.kafka.handshake import NotConnected, connect
+from streams.kafka.permissions import (
+    DESCRIBING,
+    Command,
+    Need,
+    called,
+    checkpoint_topic,
+    is_allowed,
+    needs,
+    topics_of,
+)
+from streams.kafka.secrets import SecurityError
+from streams.kafka.security import admin_options
 from streams.settings import Settings
 
 DAY = 86_400_000
@@ -30,9 +49,13 @@ class TopicsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TopicPlan:
-    """The planned configuration of a topic; `retention` in ms, None for compacted topics."""
+    """The planned configuration of a topic; `retention` in ms, None for compacted topics.
+
+    `name` is the service's, `called` the broker's.
+    """
 
     name: str
+    called: str
     partitions: int
     retention: int | None
     max_bytes: int = 1 << 20
@@ -87,42 +110,52 @@ class Finding:
     fatal: bool
 
 
-def checkpoint_topic(group: str) -> str:
-    """The compacted topic of a group's state; the name is Faust's for the changelog of the table
-    `checkpoint`.
-    """
-    return f"{group}-checkpoint-changelog"
-
-
 def plans(settings: Settings, partitions: int) -> list[TopicPlan]:
     """All topics of the service. Inputs are kept for longer than the horizon, so that a new group
     can compute everything again.
     """
     ahead = settings.policy.max_ahead
     inputs = [
-        TopicPlan(topic, partitions, 7 * DAY, LARGEST_RECORD - _HEADROOM, ahead) for topic in TOPICS
+        TopicPlan(
+            topic,
+            called(settings, topic),
+            partitions,
+            7 * DAY,
+            LARGEST_RECORD - _HEADROOM,
+            ahead,
+        )
+        for topic in TOPICS
     ]
+    checkpoint = checkpoint_topic(settings.group)
     outputs = [
-        TopicPlan(settings.rejected_topic, partitions, 14 * DAY, LARGEST_RECORD),
-        TopicPlan(settings.episodes_topic, partitions, 90 * DAY),
-        TopicPlan(settings.overload_topic, partitions, 90 * DAY),
-        TopicPlan(checkpoint_topic(settings.group), partitions, None),
+        TopicPlan("rejected", called(settings, "rejected"), partitions, 14 * DAY, LARGEST_RECORD),
+        TopicPlan("episodes", called(settings, "episodes"), partitions, 90 * DAY),
+        TopicPlan("overload", called(settings, "overload"), partitions, 90 * DAY),
+        TopicPlan(checkpoint, checkpoint, partitions, None),
     ]
     return inputs + outputs
 
 
 class Topics:
-    """The topics on a broker. Raises `TopicsError` if the broker cannot be reached, or refuses."""
+    """The topics on a broker that `command` uses, by the service's names.
 
-    def __init__(self, settings: Settings) -> None:
+    Raises `TopicsError` if the broker cannot be reached, or refuses something that `command` needs.
+    """
+
+    def __init__(self, settings: Settings, command: Command = "topics") -> None:
         self._settings = settings
+        self._command = command
+        self._names = topics_of(command, settings)
         try:
+            connect(settings)
             self._admin = KafkaAdminClient(
-                bootstrap_servers=[address.strip() for address in settings.broker.split(",")],
+                **admin_options(settings),
                 client_id=settings.group,
                 request_timeout_ms=10_000,
                 bootstrap_timeout_ms=5_000,
             )
+        except (NotConnected, SecurityError) as error:
+            raise TopicsError(str(error)) from None
         except (KafkaError, ValueError, OSError) as error:
             raise TopicsError(
                 f"no Kafka broker answers at {settings.broker} ({type(error).__name__}); is "
@@ -135,31 +168,85 @@ class Topics:
     def __exit__(self, *_: object) -> None:
         self._admin.close()
 
-    def partitions(self) -> dict[str, int]:
-        """Existing topics of the service, and their number of partitions."""
-        wanted = {plan.name for plan in plans(self._settings, 1)}
+    def _plans(self, partitions: int = 1) -> list[TopicPlan]:
+        return [one for one in plans(self._settings, partitions) if one.name in self._names]
+
+    def _described(self) -> dict[str, dict[str, Any]]:
+        """What the broker says of each topic, by its name there. Raises `TopicsError` where it may
+        not say anything.
+        """
+        names = [plan.called for plan in self._plans()]
         try:
-            return {
-                topic["name"]: len(topic["partitions"])
-                for topic in self._admin.describe_topics()
-                if topic.get("error_code", 0) == 0 and topic["name"] in wanted
-            }
+            found = {one["name"]: one for one in self._admin.describe_topics(names)}
         except KafkaError as error:
             raise TopicsError(
                 f"the broker at {self._settings.broker} does not list its topics "
                 f"({type(error).__name__})"
             ) from None
+        for name, one in found.items():
+            if one.get("error_code") == TopicAuthorizationFailedError.errno:
+                raise self._forbidden(
+                    next(
+                        need
+                        for need in needs(self._command, self._settings)
+                        if need.name == name and need.operation in DESCRIBING
+                    )
+                )
+        return found
+
+    def check_permissions(self) -> None:
+        """Raises `TopicsError`, with operation and topic, if the broker allows the command less
+        than it needs. A topic that does not exist yet, and a broker that does not say what it
+        allows, are passed over.
+        """
+        described = self._described()
+        for need in needs(self._command, self._settings):
+            allowed = described.get(need.name, {}).get("authorized_operations")
+            if need.operation == "Create":  # of the topics that exist, none is left to be created
+                continue
+            if need.resource == "topic" and not is_allowed(need.operation, allowed):
+                raise self._forbidden(need)
+            if need.resource == "group" and not self._may_join(need.name):
+                raise self._forbidden(need)
+
+    def _may_join(self, group: str) -> bool:
+        if self._settings.kafka.security_protocol == "PLAINTEXT":  # nobody to be allowed
+            return True
+        try:
+            found = self._admin.describe_groups([group])
+        except GroupAuthorizationFailedError:
+            return False
+        except KafkaError:  # a new Kafka may have no coordinator yet
+            return True
+        return GroupAuthorizationFailedError.__name__ not in str(found[group].get("error"))
+
+    def _forbidden(self, need: Need) -> TopicsError:
+        who = self._settings.kafka.username
+        return TopicsError(
+            f"the broker at {self._settings.broker} does not allow "
+            f"{'this client' if who is None else f'user {who}'}: {need}; what "
+            f"`{self._command}` needs is printed by: alarm-fatigue topics acls"
+        )
+
+    def partitions(self) -> dict[str, int]:
+        """Existing topics of the service, and their number of partitions."""
+        found = self._described()
+        return {
+            plan.name: len(found[plan.called]["partitions"])
+            for plan in self._plans()
+            if plan.called in found and found[plan.called].get("error_code", 0) == 0
+        }
 
     def missing(self) -> list[TopicPlan]:
         """Topics to be created, with as many partitions as the existing inputs have."""
         existing = self.partitions()
         counts = {existing[topic] for topic in TOPICS if topic in existing}
         number = counts.pop() if len(counts) == 1 else self._settings.partitions
-        return [plan for plan in plans(self._settings, number) if plan.name not in existing]
+        return [plan for plan in self._plans(number) if plan.name not in existing]
 
     def create(self, wanted: list[TopicPlan]) -> None:
         topics: dict[str, dict[str, Any]] = {
-            plan.name: {
+            plan.called: {
                 "num_partitions": plan.partitions,
                 "replication_factor": self._settings.replication,
                 "configs": plan.config,
@@ -174,6 +261,9 @@ class Topics:
                 for topic in topics.values():
                     topic["configs"].pop(AFTER_MAX, None)
                 self._admin.create_topics(topics, wait_for_metadata=True)
+        except AuthorizationError:
+            names = ", ".join(plan.called for plan in wanted)
+            raise self._forbidden(Need("topic", names, "Create")) from None
         except KafkaError as error:
             raise TopicsError(
                 f"the broker at {self._settings.broker} did not create the topics "
@@ -186,13 +276,15 @@ class Topics:
         `wanted` is the desired number of input partitions, if any.
         """
         existing = self.partitions()
-        findings = [Finding(plan.name, "missing", fatal=True) for plan in self.missing()]
+        findings = [Finding(plan.called, "missing", fatal=True) for plan in self.missing()]
         counts = {topic: existing[topic] for topic in TOPICS if topic in existing}
         if len(set(counts.values())) > 1:
-            listed = ", ".join(f"{topic} {number}" for topic, number in counts.items())
+            listed = ", ".join(
+                f"{called(self._settings, topic)} {number}" for topic, number in counts.items()
+            )
             findings.append(
                 Finding(
-                    "alarms",
+                    called(self._settings, "alarms"),
                     f"the inputs must have equally many partitions, but have: {listed}",
                     fatal=True,
                 )
@@ -203,7 +295,7 @@ class Topics:
                 f"{number} partitions, not {wanted}: existing topics keep their "
                 "number (see the runbook PartitionsUnread)"
             )
-            findings.append(Finding("alarms", message, fatal=False))
+            findings.append(Finding(called(self._settings, "alarms"), message, fatal=False))
         checkpoint = checkpoint_topic(self._settings.group)
         if counts and checkpoint in existing and existing[checkpoint] != max(counts.values()):
             message = (
@@ -215,16 +307,16 @@ class Topics:
 
     def _check_configs(self, existing: dict[str, int]) -> list[Finding]:
         findings = []
-        for plan in plans(self._settings, 1):
+        for plan in self._plans():
             if plan.name not in existing:
                 continue
-            found = self._config(plan.name)
+            found = self._config(plan.called)
             retention = int(found.get("retention.ms") or -1)
             if plan.retention is None:
                 if "compact" not in (found.get("cleanup.policy") or "compact"):
                     findings.append(
                         Finding(
-                            plan.name,
+                            plan.called,
                             "cleanup.policy: expected compact, else state is lost",
                             fatal=True,
                         )
@@ -232,18 +324,18 @@ class Topics:
             elif plan.name in TOPICS and 0 <= retention < self._settings.policy.horizon:
                 findings.append(
                     Finding(
-                        plan.name,
+                        plan.called,
                         "retention.ms: shorter than the horizon, so nothing can be computed again",
                         fatal=False,
                     )
                 )
             if plan.max_ahead is not None and (message := self._unguarded(plan, found)) is not None:
-                findings.append(Finding(plan.name, message, fatal=False))
+                findings.append(Finding(plan.called, message, fatal=False))
             largest = int(found.get("max.message.bytes") or plan.max_bytes)
             if largest < plan.max_bytes:
                 findings.append(
                     Finding(
-                        plan.name,
+                        plan.called,
                         f"max.message.bytes: {largest}, expected {plan.max_bytes}",
                         fatal=False,
                     )
@@ -254,8 +346,8 @@ class Topics:
         """`max.message.bytes` of each existing output, as far as the broker reports it."""
         known = self.partitions()
         found = {
-            one.name: self._config(one.name).get("max.message.bytes")
-            for one in plans(self._settings, 1)
+            one.name: self._config(one.called).get("max.message.bytes")
+            for one in self._plans()
             if one.name in known
         }
         return {
@@ -266,7 +358,7 @@ class Topics:
 
     def keeping(self) -> dict[str, Keeping]:
         """How each input treats old records."""
-        return {topic: Keeping.of(self._config(topic)) for topic in TOPICS}
+        return {topic: Keeping.of(self._config(called(self._settings, topic))) for topic in TOPICS}
 
     def _unguarded(self, plan: TopicPlan, found: dict[str, str | None]) -> str | None:
         """Why records may be dated ahead of the broker's clock; None if they cannot, or
@@ -286,7 +378,7 @@ class Topics:
             )
         remedy = (
             f"kafka-configs.sh --bootstrap-server {self._settings.broker} --alter "
-            f"--topic {plan.name} --add-config {AFTER_MAX}={plan.max_ahead}"
+            f"--topic {plan.called} --add-config {AFTER_MAX}={plan.max_ahead}"
         )
         return (
             f"{AFTER_MAX}: {limit}, expected at most {plan.max_ahead}: otherwise one record from "
@@ -312,7 +404,7 @@ class Topics:
 def current_limits(settings: Settings) -> dict[str, int]:
     """`Topics.limits` as they are now; empty if the broker does not answer."""
     try:
-        with Topics(settings) as known:
+        with Topics(settings, "worker") as known:
             return known.limits()
     except TopicsError:
         return {}

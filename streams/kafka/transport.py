@@ -25,10 +25,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from time import monotonic
 from typing import Any
 
-import faust
 import faust.transport.drivers.aiokafka as driver
 from aiokafka.consumer.fetcher import READ_COMMITTED, READ_UNCOMMITTED, FetchResult
 from aiokafka.errors import ConsumerStoppedError, KafkaError
@@ -37,6 +37,7 @@ from faust.types import TP, ConsumerMessage
 
 from analyzer import TOPICS, Topic
 from streams.kafka.fetched import install
+from streams.kafka.naming import Naming
 from streams.kafka.slices import Backlog, Place, Reach, Slice
 
 install()
@@ -68,6 +69,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         self._suspects: dict[TP, int] = {}
         """Offsets of batches with a wrong checksum, which are fetched once more."""
 
+    @property
+    def names(self) -> Naming:
+        return self.app.names  # type: ignore[no-any-return]
+
     async def on_start(self) -> None:
         await super().on_start()
         fetcher = self._consumer._fetcher
@@ -85,7 +90,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             finally:
                 # for requests for the end of a changelog
                 fetcher._isolation_level = READ_UNCOMMITTED
-            return (_of_changelogs(requests) if recovering else requests, *rest)
+            return (self._of_changelogs(requests) if recovering else requests, *rest)
 
         fetcher._get_actions_per_node = plan_fetch
 
@@ -189,7 +194,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                     self._suspects.pop(tp, None)
             self._expected[tp] = one.next_offset
             if one.begin < one.next_offset:
-                slices.append(one)
+                slices.append(replace(one, topic=self.names.known(one.topic)))
         return slices
 
     def _reached(self, fetcher: Any) -> dict[Place, Reach]:
@@ -198,7 +203,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             return {}
         states = {tp: subscription.assignment.state_value(tp) for tp in self._expected}
         return {
-            Place(*tp): Reach(state.position, _readable_end(state))
+            Place(*self.names.place_known(tp)): Reach(state.position, _readable_end(state))
             for tp, state in states.items()
             if state is not None and state.has_valid_position
         }
@@ -254,19 +259,19 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """See `Consumer.partition_counts`."""
         if self._consumer is None:
             return {}
-        known = self._consumer._client.cluster.partitions_for_topic
-        return {topic: len(found) for topic in topics if (found := known(topic))}
+        known, called = self._consumer._client.cluster.partitions_for_topic, self.names.called
+        return {topic: len(found) for topic in topics if (found := known(called(topic)))}
 
     def connections(self) -> list[Any]:
         """The client's open connections; none before it has started."""
         return [] if self._consumer is None else list(self._consumer._client._conns.values())
 
-
-def _of_changelogs(requests: list[tuple[int, Any]]) -> list[tuple[int, Any]]:
-    """Fetch requests without the source topics, which are not read in recovery."""
-    for _, request in requests:
-        request._topics = [one for one in request.topics if one[0] not in TOPICS]
-    return [(node, request) for node, request in requests if request.topics]
+    def _of_changelogs(self, requests: list[tuple[int, Any]]) -> list[tuple[int, Any]]:
+        """Fetch requests without the source topics, which are not read in recovery."""
+        sources = set(map(self.names.called, TOPICS))
+        for _, request in requests:
+            request._topics = [one for one in request.topics if one[0] not in sources]
+        return [(node, request) for node, request in requests if request.topics]
 
 
 def _readable_end(state: Any) -> int | None:
@@ -278,6 +283,8 @@ def _readable_end(state: Any) -> int | None:
 class Consumer(driver.Consumer):
     """Passes on source records by slices, with the topics of a partition merged by record time, and
     changelog records one by one.
+
+    Its callers and its slices use the service's names of topics, Faust and the client the broker's.
     """
 
     _thread: ConsumerThread
@@ -303,7 +310,11 @@ class Consumer(driver.Consumer):
         if changelogs or not active:
             return await super()._getmany(changelogs, timeout) if changelogs else {}
         one = await self._next_slice(active, timeout)
-        return {} if one is None else {TP(*one.place): [one]}
+        return {} if one is None else {self._called(one.place): [one]}
+
+    def _called(self, place: tuple[str, int]) -> TP:
+        """A topic-partition under the broker's name of its topic."""
+        return TP(self.app.names.called(place[0]), place[1])
 
     async def _next_slice(self, active: set[TP], timeout: float) -> Slice | None:
         # Faust empties its buffers again at the end of a rebalance, after the seek
@@ -318,8 +329,10 @@ class Consumer(driver.Consumer):
                 return None
         one = self.backlog.take(monotonic())
         if one is None:
+            known: Any = self.app.names.known
+            wanted = self.backlog.wanted((known(topic), number) for topic, number in active)
             slices, reached = await self._thread.fetch_slices(
-                self.backlog.wanted(active), timeout, epoch
+                set(map(self._called, wanted)), timeout, epoch
             )
             if epoch != self.epoch:
                 return None
@@ -372,20 +385,23 @@ class Consumer(driver.Consumer):
         self.backlog.clear()
         self._in_hand = 0
         self._room.set()
-        offsets: dict[TP, int] = self.app.work.expected_offsets()
+        expected = self.app.work.expected_offsets()
+        offsets = {self._called(place): offset for place, offset in expected.items()}
         # so that Faust regards nothing as already read
         self._read_offset.update(dict.fromkeys(offsets))
         await self._thread.seek_sources(offsets, self.epoch)
 
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
-        return await self._thread.commit_offsets(offsets)
+        return await self._thread.commit_offsets(
+            {self._called(place): offset for place, offset in offsets.items()}
+        )
 
     def highwater(self, tp: TP) -> int | None:
         """The offset up to which a source can be read (its last stable offset), where lag ends.
 
         None if it is not known, or if the partition is not assigned.
         """
-        ends = self._thread.ends(tp)
+        ends = self._thread.ends(self._called(tp))
         return None if ends is None else ends[0]
 
     def lags(self, expected: Mapping[TP, int]) -> dict[tuple[str, int], int | None]:
@@ -400,7 +416,7 @@ class Consumer(driver.Consumer):
         """The number of offsets of a source that cannot be read yet because of open
         transactions.
         """
-        ends = self._thread.ends(tp)
+        ends = self._thread.ends(self._called(tp))
         return 0 if ends is None else ends[1] - ends[0]
 
     def last_answer(self) -> float | None:
@@ -427,15 +443,8 @@ class Consumer(driver.Consumer):
         await super().on_partitions_revoked(revoked)
 
 
-class Slices(faust.Schema):
-    """The schema of topics whose messages carry slices, which are not decoded."""
-
-    def loads_key(self, *_: Any, **__: Any) -> None:
-        return None
-
-    def loads_value(self, app: Any, message: Any, **_: Any) -> Any:  # noqa: ARG002  # as Faust's
-        return message.value
-
-
 class Transport(driver.Transport):
     Consumer = Consumer
+
+    async def _create_topic(self, *_: Any, **__: Any) -> None:
+        """Create none: `alarm-fatigue topics` does, and a worker need not be allowed to."""

@@ -79,9 +79,15 @@ class Silence:
         self._logged_at: float | None = None
         self._since = 0.0
 
-    def check(self, answered: float | None, now: float) -> None:
+    def is_due(self, answered: float | None, now: float) -> bool:
+        """Whether `check` would log that the broker does not answer."""
+        silent = answered is not None and now - answered >= SILENT_SECONDS
+        return silent and (self._logged_at is None or now - self._logged_at >= LOG_SECONDS)
+
+    def check(self, answered: float | None, now: float, reason: str | None = None) -> None:
         """Log what is due. `answered` is the time of the last answer, None before the first; both
-        in seconds of the same monotonic clock.
+        in seconds of the same monotonic clock. `reason` says why a new connection fails, if it
+        does.
         """
         if answered is None:
             return
@@ -93,7 +99,7 @@ class Silence:
                     seconds=round(answered - self._since),
                 )
                 self._logged_at = None
-        elif self._logged_at is None or now - self._logged_at >= LOG_SECONDS:
+        elif self.is_due(answered, now):
             if self._logged_at is None:
                 self._since = answered
             self._logged_at = now
@@ -101,6 +107,7 @@ class Silence:
                 "the broker does not answer; waiting for it",
                 broker=self._broker,
                 seconds=round(now - answered),
+                **({} if reason is None else {"reason": reason}),
             )
 
 

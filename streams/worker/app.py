@@ -29,9 +29,12 @@ from streams.http.taking import add_taking
 from streams.http.web import add_board, add_findings, add_page, add_pages, add_workbench, not_ready
 from streams.http.workbench import Workbench
 from streams.kafka.fitting import Limits
+from streams.kafka.naming import Naming
 from streams.kafka.producer import BATCH_BYTES
+from streams.kafka.schema import Slices
+from streams.kafka.security import addresses, faust_credentials
 from streams.kafka.topics import LARGEST_RECORD, current_limits, plans
-from streams.kafka.transport import Slices, Transport
+from streams.kafka.transport import Transport
 from streams.metrics.exporter import REUSE_SECONDS, Exporter
 from streams.paging.desk import Desk, Known
 from streams.paging.links import signer_of
@@ -99,6 +102,8 @@ class App(faust.App):
     """The host name in links of pages."""
     desk: Desk | None = None
     current_limits: Callable[[], dict[str, int]]
+    names = Naming()
+    """What the broker calls the topics."""
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)
@@ -140,6 +145,7 @@ def create_app(
     """
     app = _faust(settings)
     app.web_settings = settings.web
+    app.names = Naming.of(settings.kafka)
     app.linked = urlsplit(settings.paging.url or "").hostname
     alertmanager = alertmanager_of(settings.alertmanager.url, settings.alertmanager.token_file)
     if alertmanager is not None:
@@ -160,7 +166,7 @@ def create_app(
         takings=Known if app.desk is None else app.desk.current,
     )
     table.on_revoked, table.on_recovered = work.holder.revoked, work.holder.take_over
-    slices = app.topic(*TOPICS, schema=Slices(), acks=False)
+    slices = app.topic(*map(app.names.called, TOPICS), schema=Slices(), acks=False)
     app.agent(slices, name="slices", concurrency=1)(work.reader.consume)
     app.timer(interval=TICK_SECONDS, name="tick")(work.tick)
     app.timer(interval=settings.checkpoint_interval / 1000, name="checkpoint")(
@@ -256,7 +262,8 @@ def _faust(settings: Settings) -> App:
     """Faust's app for `settings`, with nothing registered yet."""
     return App(
         settings.group,
-        broker=[f"kafka://{address.strip()}" for address in settings.broker.split(",")],
+        broker=[f"kafka://{address}" for address in addresses(settings)],
+        broker_credentials=faust_credentials(settings),
         broker_client_id=settings.group,
         broker_commit_interval=settings.checkpoint_interval / 1000,
         broker_heartbeat_interval=settings.session_timeout / 3000,

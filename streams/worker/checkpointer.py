@@ -18,8 +18,8 @@ import structlog
 from faust.types import TP
 
 from streams.kafka.outgoing import Outgoing
+from streams.kafka.permissions import checkpoint_topic
 from streams.kafka.producer import Refused
-from streams.kafka.topics import checkpoint_topic
 from streams.partitions.held import Held
 from streams.partitions.pressure import Pressure
 from streams.settings import Settings

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from streams.kafka.probe import some_broker_answers
+from streams.kafka.handshake import PROBE_SECONDS, reason
 from streams.partitions.partition import Partition
 from streams.partitions.progress import Answers, Silence, StallDetector, Standing
 from streams.settings import Settings
@@ -76,8 +76,14 @@ class Lookout:
         """
         while True:
             await asyncio.sleep(CHECK_SECONDS)
-            self._silence.check(self.answers.last(), monotonic())
+            answered, now = self.answers.last(), monotonic()
+            due = self._silence.is_due(answered, now)
+            self._silence.check(answered, now, await self._reason() if due else None)
             await self._check()
+
+    async def _reason(self) -> str | None:
+        """Why no new connection to the broker is possible; None if one is."""
+        return await asyncio.to_thread(reason, self._settings, PROBE_SECONDS)
 
     async def _check(self) -> None:
         standing = self._work.standing()
@@ -85,7 +91,7 @@ class Lookout:
         if what is None:
             return
         asked = monotonic()
-        if not await some_broker_answers(self._settings.broker):
+        if await self._reason() is not None:
             self._was_silent = True
             self._stall.reset()
             return

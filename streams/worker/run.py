@@ -102,7 +102,8 @@ def _checked(settings: Settings) -> tuple[int, dict[str, int], list[Finding]]:
     Raises `WorkerError` if the worker could not work on them.
     """
     try:
-        with Topics(settings) as known:
+        with Topics(settings, "worker") as known:
+            known.check_permissions()
             findings = known.check()
             existing, limits = known.partitions(), known.limits()
     except TopicsError as error:

@@ -38,7 +38,7 @@ class Sink:
         """The producer, started if it is not."""
         if self.producer is None:
             producer = await self._app.maybe_start_producer()
-            self.producer = BatchProducer(producer._producer, self.limits)
+            self.producer = BatchProducer(producer._producer, self.limits, self._app.names)
         return self.producer
 
     def losses(self) -> dict[str, Mapping[str, int]]:

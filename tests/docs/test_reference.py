@@ -97,6 +97,9 @@ def other_than(one: Setting) -> object:
     fixed: dict[str, object] = {
         "clock": "event",
         "log_level": "error",
+        "kafka.security_protocol": "SSL",
+        "kafka.sasl_mechanism": "GSSAPI",
+        "kafka.token_url": "https://login.example.org/token",
         "web.host": "localhost",
         "web.token": "0123456789abcdef",
         "web.grafana_url": "https://grafana.example.org",
@@ -129,6 +132,29 @@ def other_than(one: Setting) -> object:
     return default + 1 if isinstance(default, int) else "other"
 
 
+TLS = {"kafka.security_protocol": "SSL"}
+SASL = {"kafka.security_protocol": "SASL_SSL"}
+SCRAM = SASL | {"kafka.sasl_mechanism": "SCRAM-SHA-512"}
+OAUTH = SASL | {"kafka.sasl_mechanism": "OAUTHBEARER"}
+CLIENT = {"kafka.client_id": "c", "kafka.client_secret_file": "s"}
+LOGIN = OAUTH | CLIENT | {"kafka.token_url": "https://login.example.org/token"}
+NEEDED_FOR_KAFKA: dict[str, dict[str, str]] = {
+    "kafka.sasl_mechanism": SASL,
+    "kafka.username": SCRAM | {"kafka.password_file": "p"},
+    "kafka.password_file": SCRAM | {"kafka.username": "u"},
+    "kafka.ca_file": TLS,
+    "kafka.cert_file": TLS | {"kafka.key_file": "k.pem"},
+    "kafka.key_file": TLS | {"kafka.cert_file": "c.pem"},
+    "kafka.key_password_file": TLS | {"kafka.cert_file": "c.pem", "kafka.key_file": "k.pem"},
+    "kafka.token_file": OAUTH,
+    "kafka.token_url": OAUTH | CLIENT,
+    "kafka.client_id": LOGIN,
+    "kafka.client_secret_file": LOGIN,
+    "kafka.token_scope": LOGIN,
+    "kafka.token_ca_file": LOGIN,
+}
+
+
 @pytest.mark.parametrize("one", SETTINGS, ids=lambda one: one.name)
 def test_a_setting_is_taken_from_its_variable_and_from_its_place_in_the_file(
     one: Setting, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -140,8 +166,9 @@ def test_a_setting_is_taken_from_its_variable_and_from_its_place_in_the_file(
         "web.tls_client_ca_file": {"web.tls_cert_file": "c.pem", "web.tls_key_file": "k.pem"},
         "alertmanager.token_file": {"alertmanager.url": "http://127.0.0.1:9093"},
         "paging.url": {"paging.key_file": "key", "alertmanager.url": "http://127.0.0.1:9093"},
+        **NEEDED_FOR_KAFKA,
     }
-    wanted = {one.name: other_than(one)} | needs.get(one.name, {})
+    wanted = needs.get(one.name, {}) | {one.name: other_than(one)}
     nested: dict[str, object] = {}
     for name, of in wanted.items():
         *groups, last = name.split(".")
@@ -181,6 +208,7 @@ def test_defaults_are_those_in_effect() -> None:
 
 BEYOND: dict[str, tuple[str, ...]] = {
     "group": ('""', "a/b"),
+    "kafka.topic_prefix": ("a/b", "a" * 101),
     "web.header_timeout": ("99ms", "601s"),
     "web.idle_timeout": ("999ms", "3601s"),
     "paging.link_lifetime": ["9m", "8d"],
@@ -250,7 +278,8 @@ def test_at_its_bounds_a_setting_is_taken(name: str, value: str, tmp_path: Path)
 
 
 def test_bounds_that_the_page_claims_are_tried() -> None:
-    elsewhere = {"web.token", "paging.key_file"}  # tests of the guard, and of links
+    # tests of the guard, of links, and of secured connections
+    elsewhere = {"web.token", "paging.key_file", "kafka.token_url"}
     assert BOUNDS.keys() - elsewhere <= BEYOND.keys()
     assert all(LEVEL not in one.name for one in SETTINGS)
 

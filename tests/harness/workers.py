@@ -114,7 +114,9 @@ def events(numbers: Numbers) -> dict[tuple[str, str], float]:
 class WorkerProcess:
     """`alarm-fatigue worker` as a process; its log is kept from one life to the next."""
 
-    def __init__(self, broker: Broker, folder: Path, name: str = "worker", **settings: Any) -> None:
+    def __init__(
+        self, broker: Broker, /, folder: Path, name: str = "worker", **settings: Any
+    ) -> None:
         self.port = free_port()
         self.log = folder / f"{name}.log"
         self._config = folder / f"{name}.yaml"

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import aiokafka.conn
 import aiokafka.consumer.fetcher as fetcher
 import faust.app.base
 import faust.tables.manager
@@ -26,8 +27,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.kafka.fetched import FetchedRecords
+from streams.kafka.permissions import checkpoint_topic
+from streams.kafka.security import Connection
 from streams.kafka.slices import Place, Reach, Slice
-from streams.kafka.topics import checkpoint_topic
 from streams.kafka.transport import BUSY_FETCH_MS, IDLE_FETCH_MS, SLICES_IN_HAND
 from streams.settings import load
 from streams.worker.app import create_app
@@ -270,6 +272,10 @@ PINNED = {
     fetcher.Fetcher._get_actions_per_node: "1dab2cf937d1",
     fetcher.Fetcher._proc_fetch_request: "59bf948fff47",
     fetcher.Fetcher._create_fetch_waiter: "61d840568746",
+    aiokafka.conn.create_conn: "673276cbddb4",
+    Connection.__base__: "ac26ab36fe7c",
+    driver.credentials_to_aiokafka_auth: "364c9c9c6852",
+    driver.Transport._create_topic: "5e1966c11a52",
     AIOKafkaProducer._partition: "e45fa9c539d4",
     AIOKafkaProducer.send_batch: "bf42b0f0c5c0",
     BatchBuilder.append: "657d76f55157",

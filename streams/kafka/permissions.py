@@ -1,0 +1,122 @@
+"""Permissions: what each command must be allowed on the broker, and nothing more.
+
+`alarm-fatigue topics acls` prints these as commands, and each command checks its own before it
+starts.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Collection, Iterator
+from itertools import groupby
+from typing import Literal, NamedTuple, get_args
+
+from analyzer import TOPICS
+from streams.settings import Settings
+
+Command = Literal[
+    "worker", "publish", "simulate", "rejected", "rejected replay", "facility", "who", "topics"
+]
+COMMANDS: tuple[Command, ...] = get_args(Command)
+DESCRIBING = ("Read", "Write", "Describe")
+"""Those that include Describe, without which a broker does not say that a topic exists."""
+_INPUTS, _OUTPUTS = TOPICS, ("rejected", "episodes", "overload")
+
+
+class Need(NamedTuple):
+    """One operation on one resource. `name` is what a topic or group is called on the broker."""
+
+    resource: Literal["topic", "group"]
+    name: str
+    operation: str
+
+    def __str__(self) -> str:
+        return f"{self.operation} on {self.resource} {self.name}"
+
+
+def checkpoint_topic(group: str) -> str:
+    """The compacted topic of a group's state; the name is Faust's for the changelog of the table
+    `checkpoint`.
+    """
+    return f"{group}-checkpoint-changelog"
+
+
+def called(settings: Settings, name: str) -> str:
+    """What a topic of the service is called on the broker."""
+    kept = name == checkpoint_topic(settings.group)
+    return name if kept else settings.kafka.topic(name)
+
+
+def needs(command: Command, settings: Settings) -> list[Need]:
+    """All that `command` must be allowed. Read and Write include Describe."""
+    return list(_needs(command, settings))
+
+
+def topics_of(command: Command, settings: Settings) -> set[str]:
+    """The topics that `command` uses, by the service's names."""
+    names = [*_INPUTS, *_OUTPUTS, checkpoint_topic(settings.group)]
+    used = {one.name for one in _needs(command, settings) if one.resource == "topic"}
+    return {name for name in names if called(settings, name) in used}
+
+
+def _needs(command: Command, settings: Settings) -> Iterator[Need]:
+    checkpoint = checkpoint_topic(settings.group)
+    rights: dict[tuple[str, ...], tuple[str, ...]]
+    match command:
+        case "worker":
+            rights = {
+                _INPUTS: ("Read", "DescribeConfigs"),
+                _OUTPUTS: ("Write", "DescribeConfigs"),
+                (checkpoint,): ("Read", "Write", "DescribeConfigs"),
+            }
+            yield Need("group", settings.group, "Read")
+        case "publish" | "simulate":
+            rights = {_INPUTS: ("Write", "DescribeConfigs")}
+        case "rejected":
+            rights = {("rejected",): ("Read",)}
+        case "rejected replay":
+            rights = {("rejected",): ("Read",), _INPUTS: ("Write",)}
+        case "facility":
+            rights = {_INPUTS: ("Read", "Write")}
+        case "who":
+            rights = {("assignments",): ("Read",)}
+        case "topics":
+            rights = {
+                (*_INPUTS, *_OUTPUTS, checkpoint): ("Create", "Describe", "DescribeConfigs"),
+            }
+    for names, operations in rights.items():
+        for name in names:
+            for operation in operations:
+                yield Need("topic", called(settings, name), operation)
+
+
+def is_allowed(operation: str, allowed: Collection[str] | None) -> bool:
+    """Whether `operation` is among those that the broker says it allows, spelled as in READ and
+    DESCRIBE_CONFIGS. It is where the broker does not say.
+    """
+    spelled = re.sub("(?<=[a-z])(?=[A-Z])", "_", operation).upper()
+    return allowed is None or spelled in allowed
+
+
+def acl_commands(command: Command, settings: Settings, principal: str) -> Iterator[str]:
+    """Lines for a shell that allow `principal` what `command` needs.
+
+    `admin.properties` holds an administrator's own connection.
+    """
+
+    def rights(of: tuple[str, str]) -> tuple[str, ...]:
+        return tuple(one.operation for one in wanted if (one.resource, one.name) == of)
+
+    wanted = needs(command, settings)
+    resources = dict.fromkeys((one.resource, one.name) for one in wanted)
+    ordered = sorted(resources, key=lambda one: (one[0], rights(one)))
+    for (resource, operations), group in groupby(ordered, lambda one: (one[0], rights(one))):
+        words = ["kafka-acls.sh", "--bootstrap-server", settings.broker]
+        words += ["--command-config", "admin.properties", "--add"]
+        words += ["--allow-principal", principal]
+        for operation in operations:
+            words += ["--operation", operation]
+        for _, name in group:
+            words += [f"--{resource}", name]
+        yield shlex.join(words)
