@@ -12,9 +12,7 @@ from analyzer.columns import AlarmType
 from analyzer.model import SECOND, Priority
 from analyzer.whatif import LONGEST, Recorded
 from streams.cli.console import WRONG, fail
-
-MOST_LISTED = 40
-"""Alarm types that an error lists."""
+from streams.cli.names import check_name
 
 
 def alarm_type(text: str, option: str) -> AlarmType:
@@ -45,14 +43,8 @@ def known_type(recorded: Recorded, text: str, option: str) -> AlarmType:
     found = [one for one in known if "/".join(one) == text]
     if len(found) > 1:
         fail(f"{option}: {len(found)} types have this name: {', '.join(map(str, found))}", WRONG)
-    if not found and known:
-        some = sorted("/".join(one) for one in known)
-        more = f" and {len(some) - MOST_LISTED} more" if len(some) > MOST_LISTED else ""
-        fail(
-            f"{option}: no recorded alarm has the type {text}; there are "
-            f"{', '.join(some[:MOST_LISTED])}{more}",
-            WRONG,
-        )
+    if not found:
+        check_name(text, option, {"/".join(one) for one in known})
     return found[0] if found else parsed
 
 

@@ -54,7 +54,7 @@ COMMANDS = {
     "tune": Later(
         "streams.cli.tune:tune_app",
         "Compute what another setting would have done to recorded alarms, or search for the best "
-        "one.",
+        "ones.",
     ),
     "compare": Later(
         "streams.cli.compare:compare",

@@ -361,7 +361,7 @@ def test_a_type_with_a_slash_is_the_one_that_was_recorded(tmp_path: Path) -> Non
     done = run(*ask, "monitor/CO2/HIGH")
     assert (done.status, done.out) == (2, b"")
     assert done.err == (
-        "error: --type: no recorded alarm has the type monitor/CO2/HIGH; there are "
+        "error: --type: monitor/CO2/HIGH is not among the alarms; there are "
         "monitor//CO2 LOW/HIGH, monitor/SpO2/LO\n"
     )
 
