@@ -54,9 +54,7 @@ class Worker(WorkerProcess):
 
 
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
-_BURDENS = tuple(
-    f"alarm_fatigue_{one}" for one in ("clinician_", "unit_", "alarm_type_info", "response_seconds")
-)
+_BURDENS = ("alarm_fatigue_clinician_", "alarm_fatigue_unit_", "alarm_fatigue_response_seconds")
 
 
 def parse(series: str) -> Any:
