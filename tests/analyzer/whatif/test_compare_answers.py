@@ -61,7 +61,7 @@ SILENCES: dict[str, tuple[list[dict[str, Any]], tuple[str, ...], str]] = {
     "code_renamed": (
         ward({BOTH[0]: ("MICU", "LO2")}),
         LOW,
-        "and LO2 of SpO2 (monitor) begins then: the alarm may have a new name",
+        "and SpO2: LO2 (monitor/SpO2/LO2) begins then: the alarm may have a new name",
     ),
     "type_stopped": (ward({}, BOTH[:1]), LOW, "while its other alarms go on"),
 }
