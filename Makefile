@@ -24,7 +24,7 @@ demo: $(READY)  ## show a simulated hospital in time-lapse; needs only Python
 
 test: $(READY_DEV)  ## run all tests; those that need Java, Maven, Prometheus or Chromium are skipped if these are missing
 	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(BIN)/python -m streams.dev.broker --prepare; fi
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m tests.tiers $(PYTEST_ARGS)
 
 test-fast: $(READY_DEV)  ## run the unit tests with fewer random examples; no broker, no browser, under 3 min on two cores
 	@HYPOTHESIS_EXAMPLES=$${HYPOTHESIS_EXAMPLES:-10} $(BIN)/python -m pytest -q -m unit $(PYTEST_ARGS)
