@@ -238,7 +238,8 @@ def _beside(recorded: Recorded, rows: Numbers, sounds: Flags, other: AlarmType) 
 class Signals:
     """Alarms by signal and time, on one axis on which signals are further apart than any hold-off.
 
-    Of several that began at once, an actionable one comes first.
+    Of several that began at once, an actionable one comes first, then the higher priority, then the
+    longer one, so that the order of rows decides nothing.
     """
 
     def __init__(self, alarms: Recorded, longest: int) -> None:
@@ -254,7 +255,16 @@ class Signals:
             else order
         )
         rows = order[tied]
-        order[tied] = rows[np.lexsort((alarms.klass[rows], key[rows]))]
+        order[tied] = rows[
+            np.lexsort(
+                (
+                    -alarms.end[rows],
+                    -alarms.rank[rows].astype(np.int64),
+                    alarms.klass[rows],
+                    key[rows],
+                )
+            )
+        ]
         self.order = order.astype(np.int32)
         self._longest = longest
         self._begun, self._over = key[order], (offsets + np.minimum(alarms.end, last))[order]

@@ -227,13 +227,15 @@ class WorkerProcess:
 
 def union(workers: Sequence[WorkerProcess]) -> Numbers:
     """What Prometheus knows of all workers: series of one facility come from one worker alone;
-    counts add up.
+    counts add up; the name of an alarm type may come from several.
     """
     whole: Numbers = {}
     for worker in workers:
         for key, value in worker.numbers.items():
             if key[0] == "alarm_fatigue_events_total":
                 whole[key] = whole.get(key, 0) + value
+            elif key[0] == "alarm_fatigue_alarm_type_info":
+                whole[key] = value
             elif "facility" in dict(key[1]):
                 assert key not in whole, key
                 whole[key] = value

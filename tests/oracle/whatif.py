@@ -146,8 +146,14 @@ def ending(one: Episode) -> int:
     return 1 << 60 if one.get("end") is None else int(one["end"])
 
 
-def order(one: Episode) -> tuple[int, int]:
-    return one["start"], CLASSES.index(one["class"])
+def order(one: Episode) -> tuple[int, int, int, int]:
+    """Of alarms that began at once, the actionable, the urgent and the long come first."""
+    return (
+        one["start"],
+        CLASSES.index(one["class"]),
+        -RANKS.index(one["priority"]),
+        -ending(one),
+    )
 
 
 def tune(records: Iterable[Episode], scope: dict[str, Any], setting: Setting) -> dict[str, Any]:
