@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from itertools import chain, pairwise
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -197,15 +197,21 @@ class Context:
             rows = np.concatenate(
                 [np.flatnonzero(waits[: hour.start]), np.arange(hour.start, hour.stop)]
             )
+            # Of each pair, alarms of before the hour come first.
             rows = rows[np.argsort(self._pair[rows], kind="stable")]
-            begins = np.flatnonzero(np.diff(self._pair[rows], prepend=-1)).tolist()
-            found = {}
-            for begin, end in pairwise([*begins, len(rows)]):
-                own = rows[begin:end]
-                started = self._start[own[own >= hour.start]] - at
-                found[int(self._pair[own[0]])] = Alarms(
-                    tuple(started.tolist()), int(waits[own].sum())
+            pair, started = self._pair[rows], (self._start[rows] - at).tolist()
+            begins = np.flatnonzero(np.diff(pair, prepend=-1))
+            recent, waiting = (
+                np.add.reduceat(which.astype(np.int64), begins).tolist() if len(rows) else []
+                for which in (rows >= hour.start, waits[rows])
+            )
+            ends = [*begins[1:].tolist(), len(rows)]
+            found = {
+                number: Alarms(tuple(started[end - count : end]), waits_now)
+                for number, end, count, waits_now in zip(
+                    pair[begins].tolist(), ends, recent, waiting, strict=False
                 )
+            }
             self._alarms = at, found
         return self._alarms[1]
 
