@@ -7,6 +7,7 @@ from __future__ import annotations
 import random
 
 import msgspec
+import pytest
 
 from analyzer import Engine, EpisodeRecord, Fact, Policy, Topic
 from analyzer.model.policy import HOUR
@@ -45,6 +46,7 @@ def fresh(upto: list[tuple[Topic, Fact]], now: int) -> tuple[Engine, dict[str, E
     return engine, {record.alarm_id: record for record in engine.advance(now)}
 
 
+@pytest.mark.slow
 def test_days_in_small_steps_with_restarts_equal_a_fresh_start_each_day() -> None:
     dice = random.Random(5)
     everything, engine = facts(), Engine(POLICY)

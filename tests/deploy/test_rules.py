@@ -37,6 +37,7 @@ def test_promtool_finds_nothing_to_say() -> None:
 
 
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.name)
+@pytest.mark.slow
 def test_alerts_fire_are_quiet_and_recover_as_written(path: Path) -> None:
     promtool("test", "rules", path)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from statistics import median_low
 
 import msgspec
+import pytest
 
 from analyzer import Assignment, Engine, Policy
 from analyzer.model.overload import ELEVATED, NORMAL, Relief
@@ -274,6 +275,7 @@ def _now(engine: Engine, charges: set[str]) -> list[Suggestion]:
     return found
 
 
+@pytest.mark.slow
 def test_every_suggestion_of_a_simulated_day_can_be_followed() -> None:
     found = suggestions(BUSY)
     assert len(found) > 20

@@ -103,6 +103,7 @@ def advanced_to_now(data: st.DataObject, policy: Policy, facts: list[Fact]) -> E
 
 @settings(max_examples=200)
 @given(st.data())
+@pytest.mark.slow
 def test_after_every_step_of_a_live_run_the_changes_are_those_of_the_facts_so_far(
     data: st.DataObject,
 ) -> None:
@@ -204,6 +205,7 @@ def far_apart(draw: st.DrawFn) -> list[Fact]:
 
 @settings(max_examples=60)
 @given(st.data())
+@pytest.mark.slow
 def test_stretches_without_facts_change_nothing(data: st.DataObject) -> None:
     policy = data.draw(
         st.sampled_from([*POLICIES, *(Policy(overload=one) for one in (SENSITIVE, PROMPT))])

@@ -56,6 +56,7 @@ def test_an_alarm_of_unknown_class_that_was_forgotten_leaves_nothing_to_look_up(
     assert engine.held == 2
 
 
+@pytest.mark.slow
 def test_a_feed_with_new_names_for_every_alarm_reaches_a_steady_memory() -> None:
     """Each of 19,200 alarms over four days has a unit, bed, device, code, label and clinician of
     its own.

@@ -56,6 +56,7 @@ def test_all_levers_together_give_the_naive_answer(
 
 
 @given(records(), SETTINGS, st.randoms())
+@pytest.mark.slow
 def test_the_order_of_lines_decides_nothing_but_which_version_counts(
     tmp_path_factory: pytest.TempPathFactory,
     episodes: list[naive.Episode],

@@ -125,6 +125,7 @@ def of_unit(folder: Path, unit: str) -> tuple[Path, list[dict[str, Any]]]:
     return path, some
 
 
+@pytest.mark.slow
 def test_readings_reproduce_the_alarms_that_the_monitors_raised(measured: Path) -> None:
     path, rows = of_unit(measured, "MICU")
     found = trend(measured, path, "--limit", "90")
@@ -133,6 +134,7 @@ def test_readings_reproduce_the_alarms_that_the_monitors_raised(measured: Path) 
     assert (found["lost"]["count"], found["lost"]["upper"]) == (0, 0.0)
 
 
+@pytest.mark.slow
 def test_a_delay_loses_in_readings_what_it_loses_in_truth(measured: Path) -> None:
     """Readings come each second, so only alarms about as long as the delay are in doubt."""
     path, rows = of_unit(measured, "MICU")
