@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grafana import alerts, heatmaps, promql
+from grafana import alerts, days, heatmaps, promql
 from grafana.frame import TO_UNIT, Board, to_unit_of_series
 from grafana.limits import (
     BEDS,
@@ -27,10 +27,6 @@ from grafana.queries import query
 from grafana.tables import Column, grid
 
 NOBODY = "No clinician is assigned to a bed here; check the roster feed"
-PER_BED = (
-    "Alarms of 24 h per bed: those of two windows of 12 h, over the beds that were assigned, on "
-    "average of the 24 h. Drew 2014: 187 audible alarms per bed and day in five ICUs."
-)
 
 
 def add_to(one: Board) -> None:
@@ -140,25 +136,11 @@ def add_to(one: Board) -> None:
         ),
         (
             8,
-            curves(
-                "Alarms per bed and day",
-                f"One bar for each day of two weeks, from midnight. {PER_BED}",
-                query(promql.per_bed_and_day(HERE, later=24), "alarms per bed", interval="1d"),
-                colours={"alarms per bed": BLUE},
-                bars=True,
-                empty="Less than a whole day is known",
-            ).time_from("14d"),
+            days.per_bed(HERE),
         ),
         (
             9,
-            heatmaps.spread(
-                "Time to the first response",
-                "How many alarms had their first response within which time, in steps of at least "
-                "30 min: a row for each range of times, up to the number at its left. Alarms "
-                "without a response are left out.",
-                promql.responses(HERE),
-                empty="No response to any alarm in this time, or no response feed",
-            ),
+            days.first_responses(HERE),
         ),
     )
     one.repeated(

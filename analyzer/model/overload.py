@@ -31,8 +31,8 @@ class Reason(NamedTuple):
 class Relief(NamedTuple):
     """A suggestion: `giver` hands `bed` to `taker`, who is on duty in the same unit.
 
-    Alarm counts are those of the last hour, (before, after) the move. The taker's include all
-    alarms of the bed in that hour, whoever had it.
+    Alarm counts are those of the last hour, (before, after) the move. The taker's after
+    the move include all alarms of the bed in that hour, whichever clinician had the bed.
     """
 
     bed: str

@@ -64,7 +64,7 @@ NO_ALARMS = Alarms()
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A clinician on duty in the unit. What is not said to be of the unit is of all units."""
+    """A clinician on duty in the unit. Unless a field names the unit, it counts all units."""
 
     state: int
     role: str
@@ -123,8 +123,8 @@ class Ward:
 
     @property
     def relief(self) -> Relief | None:
-        """The best move from the first of `strained` for whom there is one. If nobody is strained,
-        from the clinician with most alarms in the last hour.
+        """The best move that relieves a strained clinician; of several, the first of `strained`.
+        If nobody is strained, the best move from the clinician with most alarms in the last hour.
         """
         givers = (
             self.strained

@@ -31,17 +31,17 @@ LEAST_DAYS = 3
 LEAST_BEDS = 5
 """The least beds that show how patients differ; from fewer, only the days are judged (our own)."""
 SHARED_AT_ONCE = 1.5
-"""How fast the daily variation is taken for one that beds share, as beds explain less of it; chosen
-by the measured coverage.
+"""How strongly daily variation that single beds do not explain is attributed to causes that all
+beds share (our own, by the measured coverage).
 """
 OTHERS_COUNT_AS = 3
 """How many units' worth of evidence all other units give on the correlation of days, at most: it
 may differ between units (our own).
 """
 SHORT, OF_PATIENTS = 14, 0.5
-"""With few beds and fewer days than `SHORT`, patients cannot be told from chance: then days count
-as alike as patients who stay for 3 to 7 days make them, `OF_PATIENTS` or more (our own, by the
-measured coverage).
+"""With few beds and fewer days than `SHORT`, the effect of single patients cannot be distinguished
+from chance. The correlation of neighbouring days is then taken to be at least `OF_PATIENTS`, as
+patients who stay for 3 to 7 days cause it (our own, by the measured coverage).
 """
 FEW = 30
 """Of fewer alarms the days may look alike by chance: the interval is at least that of a Poisson

@@ -13,8 +13,9 @@ from analyzer.whatif.episode_table import Recorded
 
 
 def recall(state: State, facility: str, unit: str) -> Recorded | None:
-    """A copy of them, which later changes of the state do not affect. None: the unit has had no
-    alarm.
+    """A copy of the unit's final alarms; None if the unit has had no alarm.
+
+    Later changes of the state do not affect it.
     """
     table, statics = state.table, state.statics
     of = state.facilities.get(facility)

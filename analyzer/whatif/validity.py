@@ -1,4 +1,4 @@
-"""Validity: whether silence in a recording can be told from success.
+"""Validity: whether an absence of alarms means success, or missing data.
 
 A feed that stopped, a unit that was renamed and a code that a new firmware spells differently all
 look like a change that removed every alarm. So silences that the rate of alarms makes implausible

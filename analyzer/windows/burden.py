@@ -122,9 +122,9 @@ class UnitBurdens:
     limit.
     """
     relief: Floats
-    """(U, 3): whether a colleague can take a bed (0 or 1), how many alarms an hour that spares, and
-    how many the colleague has with it. NaN where nobody needs relief, and but for the first where
-    nobody can give it.
+    """(U, 3): whether a colleague can take a bed (0 or 1), how many alarms per hour that spares the
+    giver, and how many alarms per hour the colleague then has. All three are NaN if the unit needs
+    no relief; the last two are NaN if no colleague can take a bed.
     """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analyzer.model import alarm_name
+from streams.formats.texts import printable
 
 
 def type_name(of: tuple[str, str, str]) -> str:
@@ -11,7 +12,7 @@ def type_name(of: tuple[str, str, str]) -> str:
     >>> type_name(("monitor", "MDC_PULS_OXIM_SAT_O2", "MDC_EVT_LO"))
     'SpO2 low (monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO)'
     >>> type_name(("pump", "", "occluded\\x1b[2J"))
-    'occluded?[2J (pump//occluded?[2J)'
+    'occluded\\\\x1b[2J (pump//occluded\\\\x1b[2J)'
     """
     return f"{short_name(of)} ({printable('/'.join(of))})"
 
@@ -23,8 +24,3 @@ def short_name(of: tuple[str, str, str]) -> str:
     """
     _, source, code = of
     return printable(alarm_name(source, code))
-
-
-def printable(text: str) -> str:
-    """The text with `?` for characters that could control a terminal."""
-    return "".join(one if one.isprintable() else "?" for one in text)

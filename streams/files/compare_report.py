@@ -11,7 +11,6 @@ from html import escape
 from typing import Any
 
 from analyzer.whatif import Placebos
-from streams.files.alarm_words import printable
 from streams.files.compare_chart import run_chart
 from streams.files.compare_words import listed, placebo_words
 from streams.files.comparing import (
@@ -25,6 +24,7 @@ from streams.files.provenance import Provenance
 from streams.files.report_parts import document, figure, made_with, sign_off, table
 from streams.files.tune_charts import svg
 from streams.files.tune_words import scope_words
+from streams.formats.texts import printable
 from streams.formats.times import written
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from analyzer.stats import Signal
 from analyzer.whatif import Excluded, Placebos, Reason
-from streams.files.alarm_words import printable, type_name
+from streams.files.alarm_words import type_name
+from streams.formats.texts import printable
 from streams.formats.times import written
 
 _REASONS = {

@@ -43,7 +43,6 @@ from analyzer.whatif import (
     choose_controls,
     compare,
 )
-from streams.files.alarm_words import printable
 from streams.files.caveat_words import caveat_words
 from streams.files.compare_words import (
     VERDICTS,
@@ -56,6 +55,7 @@ from streams.files.compare_words import (
 )
 from streams.files.tune_words import scope_words
 from streams.files.tuning import scope_fields
+from streams.formats.texts import printable
 
 
 def compared(

@@ -60,9 +60,10 @@ import msgspec
 
 from analyzer import CLASSES, PATTERNS, Finding, Policy, Share, UnitFindings
 from analyzer.model import HOUR, MINUTE
-from streams.files.alarm_words import printable, short_name, type_name
+from streams.files.alarm_words import short_name, type_name
 from streams.files.loss_words import bound_words
 from streams.formats.codec import to_json
+from streams.formats.texts import printable
 from streams.formats.times import show_duration
 
 TOP = 10

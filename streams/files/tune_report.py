@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
-from streams.files.alarm_words import printable, type_name
+from streams.files.alarm_words import type_name
 from streams.files.loss_words import bound_words, harm, promise_words
 from streams.files.provenance import Provenance
 from streams.files.report_parts import document, figure, made_with, sign_off, table
@@ -26,6 +26,7 @@ from streams.files.tune_words import (
     type_words,
 )
 from streams.files.tuning import type_of
+from streams.formats.texts import printable
 from streams.formats.times import written
 
 MOST_ROWS = 40

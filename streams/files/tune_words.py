@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from streams.files.alarm_words import printable, type_name
+from streams.files.alarm_words import type_name
 from streams.files.loss_words import SOURCE_ADVICE, bound_words, harm
 from streams.files.tuning import type_of
+from streams.formats.texts import printable
 
 
 def words(found: dict[str, Any]) -> list[str]:

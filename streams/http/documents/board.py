@@ -7,7 +7,16 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from analyzer import EXPOSURE_BANDS, LOAD_BANDS
-from streams.http.documents.common import Amount, Classes, Count, Line, Ratio, one_of
+from streams.http.documents.common import (
+    Amount,
+    Classes,
+    Count,
+    Line,
+    Ratio,
+    RefreshSeconds,
+    WindowNames,
+    one_of,
+)
 from streams.http.documents.relief import MaybeRelief, Pseudonym, ReliefPossible, ReliefSays
 from streams.http.documents.states import (
     CorrectedAt,
@@ -315,16 +324,8 @@ class Units(Struct, frozen=True):
     """The units of a worker."""
 
     at: WorkedOutAt
-    refresh_seconds: Annotated[
-        float, Meta(gt=0, description="How often a new answer is available", examples=[5.0])
-    ]
-    windows: Annotated[
-        list[str],
-        Meta(
-            description="The names of the windows, which are their lengths",
-            examples=[["10m", "1h", "12h"]],
-        ),
-    ]
+    refresh_seconds: RefreshSeconds
+    windows: WindowNames
     currency: Currency
     rules: Rules
     units: Annotated[

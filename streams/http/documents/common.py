@@ -41,3 +41,15 @@ class AlarmType(Struct, frozen=True):
     device_type: Annotated[str, Meta(examples=["monitor"])]
     source: str
     code: str
+
+
+RefreshSeconds = Annotated[
+    float, Meta(gt=0, description="How often a new answer is available", examples=[5.0])
+]
+WindowNames = Annotated[
+    list[str],
+    Meta(
+        description="The names of the windows, which are their lengths",
+        examples=[["10m", "1h", "12h"]],
+    ),
+]

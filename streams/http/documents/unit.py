@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta, Struct, field
 
 from streams.http.documents.board import Currency, Unit, WorkedOutAt
-from streams.http.documents.common import Moment
+from streams.http.documents.common import Moment, RefreshSeconds, WindowNames
 from streams.http.documents.states import State
 from streams.http.documents.taken import Takings
 
@@ -27,16 +27,8 @@ class UnitHistory(Struct, frozen=True):
     """One unit now, and its states over the last 24 h."""
 
     at: WorkedOutAt
-    refresh_seconds: Annotated[
-        float, Meta(gt=0, description="How often a new answer is available", examples=[5.0])
-    ]
-    windows: Annotated[
-        list[str],
-        Meta(
-            description="The names of the windows, which are their lengths",
-            examples=[["10m", "1h", "12h"]],
-        ),
-    ]
+    refresh_seconds: RefreshSeconds
+    windows: WindowNames
     currency: Currency
     unit: Unit
     takings: Takings
