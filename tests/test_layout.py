@@ -94,7 +94,7 @@ LEVELS = {
         {"dev", "partitions"},
         {"health", "paging"},
         {"metrics"},
-        {"files"},
+        {"files", "archive"},
         {"http", "simulator"},
         {"worker"},
         {"demo"},

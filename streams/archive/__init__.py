@@ -1,0 +1,16 @@
+"""The archive: finished alarms, overload changes, assignments and responses as Parquet files."""
+
+from streams.archive.dataset import Archive, ArchiveError
+from streams.archive.frames import Rows, fact_rows, record_rows
+from streams.archive.tables import TABLES, Table, TableName
+
+__all__ = [
+    "TABLES",
+    "Archive",
+    "ArchiveError",
+    "Rows",
+    "Table",
+    "TableName",
+    "fact_rows",
+    "record_rows",
+]

@@ -1,0 +1,248 @@
+"""The archive's folder: one Parquet file for each table, facility and day, replaced as a whole.
+
+    DIR/TABLE/facility=F/date=YYYY-MM-DD/rows.parquet
+
+A writer merges new editions of rows into the files that they concern, and replaces each file
+atomically, so a reader sees a day as it was before or after. Every file keeps the edition and the
+offset of its rows and retractions in its metadata. A record that arrives again, or that an earlier
+owner of the partition writes late, therefore changes nothing: the result depends on which records
+were written and not on how often, by whom or in which order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+import polars as pl
+
+from streams.archive.day_files import height, read_day, replace, write_day
+from streams.archive.frames import Rows
+from streams.archive.merging import latest, without_clinician
+from streams.archive.tables import SCHEMA_VERSION, TABLE_NAMES, TABLES, Table, TableName
+
+ROWS = "rows.parquet"
+_SCHEMA, _LOCKS = "_schema.json", "_locks"
+_LOCK_FILES = 256
+_FILE, _DAY = "_file", "_day"
+
+
+class ArchiveError(Exception):
+    """The folder is not an archive that can be used: one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a write did: how many rows it brought, and how many files it replaced or deleted."""
+
+    rows: int
+    files: int
+
+
+class Archive:
+    """An archive in a local folder.
+
+    >>> import tempfile
+    >>> archive = Archive.create(Path(tempfile.mkdtemp()))
+    >>> archive.facilities("episodes")
+    []
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open an existing archive. Raises `ArchiveError`."""
+        self.folder = folder
+        try:
+            found = json.loads((folder / _SCHEMA).read_bytes())["schema"]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise ArchiveError(f"{folder}: expected an archive, found no {_SCHEMA} in it") from None
+        if found != SCHEMA_VERSION:
+            raise ArchiveError(
+                f"{folder}: expected schema {SCHEMA_VERSION}, found {found}: it was written by "
+                "another release"
+            )
+
+    @classmethod
+    def create(cls, folder: Path) -> Archive:
+        """Open the archive in `folder`, which is created if it does not exist or is empty.
+
+        Raises `ArchiveError`.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            known = folder / _SCHEMA
+            if not known.exists():
+                if any(not one.name.startswith(".") for one in folder.iterdir()):
+                    raise ArchiveError(
+                        f"{folder}: expected an archive or an empty folder, found other files"
+                    )
+                part = folder / f".{_SCHEMA}"
+                part.write_text(json.dumps({"schema": SCHEMA_VERSION}) + "\n")
+                replace(part, known)
+        except OSError as error:
+            raise ArchiveError(f"{folder}: {error.strerror}") from None
+        return cls(folder)
+
+    # --- writing
+
+    def write(self, rows: Rows, horizon: int) -> Written:
+        """Merge rows into the files of their days, and remove what they retract or replace.
+
+        `horizon` (ms): where two alarms with one id are further apart, the id was used again.
+        Raises `ArchiveError` if the folder cannot be written.
+        """
+        files = 0
+        try:
+            for (facility,), some in rows.frame.group_by("facility", maintain_order=True):
+                with self._locked(rows.table, str(facility)):
+                    files += self._merge(rows.table, str(facility), some.drop("facility"), horizon)
+        except OSError as error:
+            raise ArchiveError(f"{self.folder}: {error.strerror}") from None
+        return Written(rows.frame.height, files)
+
+    def _merge(self, table: Table, facility: str, new: pl.DataFrame, horizon: int) -> int:
+        """Returns the number of files replaced or deleted."""
+        old = {
+            day: read_day(self._path(table, facility, day), table)
+            for day in self._days_touched(table, facility, new)
+        }
+        parts = [
+            *(frame.with_columns(pl.lit(day).alias(_FILE)) for day, frame in old.items()),
+            new.with_columns(pl.lit(None, pl.Date).alias(_FILE)),
+        ]
+        merged = latest(table, pl.concat(parts, how="diagonal"), _FILE, horizon)
+        merged = merged.with_columns(pl.col(table.time).dt.date().alias(_DAY))
+        gaining = set(merged.filter(pl.col(_FILE).ne_missing(pl.col(_DAY)))[_DAY])
+        by_day = {day: frame for (day,), frame in merged.group_by(_DAY)}
+        losing = {
+            day
+            for day, frame in old.items()
+            if frame.height != (by_day[day].height if day in by_day else 0)
+        }
+        # A row that moves is for a moment in two files, and never in none.
+        for day in (*sorted(gaining), *sorted(losing - gaining)):
+            path = self._path(table, facility, day)
+            if day in by_day:
+                write_day(path, table, by_day[day])
+            else:
+                _delete(path)
+        return len(gaining | losing)
+
+    def _days_touched(self, table: Table, facility: str, new: pl.DataFrame) -> list[date]:
+        """The days whose files hold rows that `new` may join or replace."""
+        dates = set(new[table.time].dt.date())
+        reach = range(-table.reach_days, table.reach_days + 1)
+        near = {day + timedelta(days=by) for day in dates for by in reach}
+        ids = new.select(table.key[0]).unique()
+
+        def concerns(day: date) -> bool:
+            if day in dates:
+                return True
+            path = self._path(table, facility, day)
+            known = pl.read_parquet(path, columns=[table.key[0]], hive_partitioning=False)
+            return not known.join(ids, on=table.key[0], how="semi").is_empty()
+
+        return list(filter(concerns, sorted(near.intersection(self.days(table.name, facility)))))
+
+    # --- erasing
+
+    def erase(self, facility: str | None, before: date | None) -> dict[TableName, int]:
+        """Delete the days before `before` (None: all days) of a facility (None: of all).
+
+        Returns the numbers of rows deleted, by table.
+        """
+        gone = dict.fromkeys(TABLE_NAMES, 0)
+        for table, one, day in self._files():
+            if facility in (None, one) and (before is None or day < before):
+                with self._locked(table, one):
+                    path = self._path(table, one, day)
+                    if path.exists():
+                        gone[table.name] += height(path)
+                        _delete(path)
+        return gone
+
+    def erase_clinician(self, pseudonym: str) -> dict[TableName, int]:
+        """Remove a clinician from all rows. Returns the numbers of rows changed, by table.
+
+        Overload changes of the clinician are deleted; other rows stay, without the clinician.
+        """
+        changed = dict.fromkeys(TABLE_NAMES, 0)
+        for table, facility, day in self._files():
+            with self._locked(table, facility):
+                path = self._path(table, facility, day)
+                if not path.exists():
+                    continue
+                frame, count = without_clinician(table, read_day(path, table), pseudonym)
+                if count:
+                    write_day(path, table, frame)
+                    changed[table.name] += count
+        return changed
+
+    # --- reading
+
+    def facilities(self, name: TableName) -> list[str]:
+        found = (self.folder / name).glob("facility=*/date=*")
+        return sorted({unquote(one.parent.name.partition("=")[2]) for one in found})
+
+    def days(self, name: TableName, facility: str) -> list[date]:
+        """The UTC dates for which a facility has a file, in order."""
+        found = self._facility(TABLES[name], facility).glob(f"date=*/{ROWS}")
+        return sorted(date.fromisoformat(one.parent.name.partition("=")[2]) for one in found)
+
+    def scan(
+        self,
+        name: TableName,
+        facilities: Iterable[str] | None = None,
+        begin: date | None = None,
+        end: date | None = None,
+    ) -> pl.LazyFrame:
+        """The rows of a table of the days from `begin` to `end`, with `facility` and `date`.
+
+        Only the files of these facilities and days are opened; None: of all.
+        """
+        paths = [
+            self._path(TABLES[name], facility, day)
+            for facility in (self.facilities(name) if facilities is None else facilities)
+            for day in self.days(name, facility)
+            if (begin is None or begin <= day) and (end is None or day <= end)
+        ]
+        columns = {"facility": pl.String(), "date": pl.Date()}
+        if not paths:
+            return pl.LazyFrame(schema={**TABLES[name].columns, **columns})
+        return pl.scan_parquet(paths, hive_partitioning=True, hive_schema=columns)
+
+    def _files(self) -> Iterator[tuple[Table, str, date]]:
+        for table in TABLES.values():
+            for facility in self.facilities(table.name):
+                for day in self.days(table.name, facility):
+                    yield table, facility, day
+
+    def _facility(self, table: Table, facility: str) -> Path:
+        return self.folder / table.name / f"facility={quote(facility, safe='')}"
+
+    def _path(self, table: Table, facility: str, day: date) -> Path:
+        return self._facility(table, facility) / f"date={day}" / ROWS
+
+    @contextlib.contextmanager
+    def _locked(self, table: Table, facility: str) -> Iterator[None]:
+        """Keeps two writers from merging into the same files at once."""
+        folder = self.folder / _LOCKS
+        folder.mkdir(exist_ok=True)
+        number = zlib.crc32(f"{table.name}/{facility}".encode()) % _LOCK_FILES
+        with (folder / f"{number:02x}").open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _delete(path: Path) -> None:
+    """Delete a file, and the folders that this leaves empty."""
+    path.unlink()
+    with contextlib.suppress(OSError):
+        path.parent.rmdir()
+        path.parent.parent.rmdir()

@@ -1,0 +1,99 @@
+"""One file of the archive: the rows of a table, a facility and a day, with their editions."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import zlib
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from streams.archive.frames import EDITION, GONE, OFFSET
+from streams.archive.tables import SCHEMA_VERSION, Table
+
+_SCHEMA, _EDITIONS, _RETRACTED = "alarm_fatigue_schema", "editions", "retracted"
+
+
+def read_day(path: Path, table: Table) -> pl.DataFrame:
+    """The rows of a file and its retractions, with the columns of `Rows.frame` but `facility`.
+
+    A retraction has only the columns of its key.
+    """
+    rows = pl.read_parquet(path, columns=list(table.columns), hive_partitioning=False)
+    about = pl.read_parquet_metadata(path)
+    editions, offsets = _unpacked(about[_EDITIONS], rows.height)
+    rows = rows.with_columns(
+        pl.Series(EDITION, editions), pl.Series(OFFSET, offsets), pl.lit(False).alias(GONE)
+    )
+    retracted = json.loads(about[_RETRACTED])
+    if not retracted:
+        return rows
+    names = [*table.key, EDITION, OFFSET]
+    gone = pl.DataFrame(
+        {
+            name: list(values)
+            for name, values in zip(names, zip(*retracted, strict=True), strict=True)
+        },
+        schema={name: pl.Int64 if name in table.times else rows.schema[name] for name in names},
+    )
+    return pl.concat(
+        [
+            rows,
+            gone.with_columns(
+                *(pl.col(name).cast(rows.schema[name]) for name in table.key),
+                pl.lit(True).alias(GONE),
+            ),
+        ],
+        how="diagonal",
+    )
+
+
+def write_day(path: Path, table: Table, frame: pl.DataFrame) -> None:
+    """Replace a file by the rows and retractions of `frame`, as `read_day` gives them."""
+    rows = frame.filter(~pl.col(GONE)).sort(table.order)
+    gone = frame.filter(GONE).with_columns(*(pl.col(one).cast(pl.Int64) for one in table.times))
+    retracted = gone.select(*table.key, EDITION, OFFSET).sort(table.key).rows()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Readers look for *.parquet, so they never see it before it is whole.
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    rows.select(*table.columns).write_parquet(
+        part,
+        compression="zstd",
+        metadata={
+            _SCHEMA: str(SCHEMA_VERSION),
+            _EDITIONS: _packed(rows),
+            _RETRACTED: json.dumps(retracted),
+        },
+    )
+    replace(part, path)
+
+
+def height(path: Path) -> int:
+    """The number of rows in a file."""
+    return int(pl.scan_parquet(path, hive_partitioning=False).select(pl.len()).collect().item())
+
+
+def replace(part: Path, path: Path) -> None:
+    """Put a finished file in the place of another one, so that a crash leaves one of them whole."""
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    part.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _packed(rows: pl.DataFrame) -> str:
+    numbers = np.stack([rows[EDITION].to_numpy(), rows[OFFSET].to_numpy()]).astype("<i8")
+    # Differences are small numbers, and so are their bytes.
+    return base64.b64encode(zlib.compress(np.diff(numbers, prepend=0).tobytes(), 6)).decode()
+
+
+def _unpacked(text: str, rows: int) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    numbers = np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype="<i8")
+    return np.cumsum(numbers.reshape(2, rows), axis=1)
