@@ -2,12 +2,14 @@
 
 from streams.archive.dataset import Archive, ArchiveError
 from streams.archive.frames import Rows, fact_rows, record_rows
+from streams.archive.recording import Recording
 from streams.archive.tables import TABLES, Table, TableName
 
 __all__ = [
     "TABLES",
     "Archive",
     "ArchiveError",
+    "Recording",
     "Rows",
     "Table",
     "TableName",

@@ -23,14 +23,14 @@ from urllib.parse import quote, unquote
 
 import polars as pl
 
-from streams.archive.day_files import height, read_day, replace, write_day
+from streams.archive.day_files import height, read_day, replace_json, write_day
 from streams.archive.frames import Rows
 from streams.archive.merging import latest, without_clinician
 from streams.archive.tables import SCHEMA_VERSION, TABLE_NAMES, TABLES, Table, TableName
 
 ROWS = "rows.parquet"
-_SCHEMA, _LOCKS = "_schema.json", "_locks"
-_LOCK_FILES = 256
+_SCHEMA, _LOCKS, _FORGOTTEN = "_schema.json", "_locks", "_forgotten.json"
+_LOCK_FILES = 64
 _FILE, _DAY = "_file", "_day"
 
 
@@ -82,9 +82,7 @@ class Archive:
                     raise ArchiveError(
                         f"{folder}: expected an archive or an empty folder, found other files"
                     )
-                part = folder / f".{_SCHEMA}"
-                part.write_text(json.dumps({"schema": SCHEMA_VERSION}) + "\n")
-                replace(part, known)
+                replace_json(known, {"schema": SCHEMA_VERSION})
         except OSError as error:
             raise ArchiveError(f"{folder}: {error.strerror}") from None
         return cls(folder)
@@ -100,8 +98,13 @@ class Archive:
         files = 0
         try:
             for (facility,), some in rows.frame.group_by("facility", maintain_order=True):
-                with self._locked(rows.table, str(facility)):
-                    files += self._merge(rows.table, str(facility), some.drop("facility"), horizon)
+                table, new = rows.table, some.drop("facility")
+                with self._locked(table, str(facility)):
+                    forgotten = self._forgotten().get(str(facility))
+                    if forgotten is not None:
+                        new = new.filter(pl.col(table.time).dt.epoch("ms") > forgotten)
+                    if new.height:
+                        files += self._merge(table, str(facility), new, horizon)
         except OSError as error:
             raise ArchiveError(f"{self.folder}: {error.strerror}") from None
         return Written(rows.frame.height, files)
@@ -167,6 +170,35 @@ class Archive:
                         _delete(path)
         return gone
 
+    def forget(self, facility: str, at: int) -> None:
+        """Delete the rows of a facility up to `at` (ms since 1970), and never take them again.
+
+        Records of them may still come, since the topics keep them for their own time.
+        """
+        with self._locked(None, facility):
+            known = self._forgotten()
+            if known.get(facility, -1) >= at:
+                return
+            replace_json(self.folder / _FORGOTTEN, known | {facility: at})
+        for table, one, day in self._files():
+            if one != facility:
+                continue
+            with self._locked(table, facility):
+                path = self._path(table, facility, day)
+                frame = read_day(path, table)
+                left = frame.filter(pl.col(table.time).dt.epoch("ms") > at)
+                if left.is_empty():
+                    _delete(path)
+                elif left.height < frame.height:
+                    write_day(path, table, left)
+
+    def _forgotten(self) -> dict[str, int]:
+        try:
+            found: dict[str, int] = json.loads((self.folder / _FORGOTTEN).read_bytes())
+        except FileNotFoundError:
+            return {}
+        return found
+
     def erase_clinician(self, pseudonym: str) -> dict[TableName, int]:
         """Remove a clinician from all rows. Returns the numbers of rows changed, by table.
 
@@ -230,12 +262,12 @@ class Archive:
         return self._facility(table, facility) / f"date={day}" / ROWS
 
     @contextlib.contextmanager
-    def _locked(self, table: Table, facility: str) -> Iterator[None]:
+    def _locked(self, table: Table | None, facility: str) -> Iterator[None]:
         """Keeps two writers from merging into the same files at once."""
         folder = self.folder / _LOCKS
         folder.mkdir(exist_ok=True)
-        number = zlib.crc32(f"{table.name}/{facility}".encode()) % _LOCK_FILES
-        with (folder / f"{number:02x}").open("wb") as lock:
+        name = f"{table.name}-{zlib.crc32(facility.encode()) % _LOCK_FILES:02x}" if table else "all"
+        with (folder / name).open("wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 

@@ -6,7 +6,9 @@ import base64
 import json
 import os
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -86,6 +88,13 @@ def replace(part: Path, path: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def replace_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Replace a file by one with this content, as `replace` does."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_text(json.dumps(content, sort_keys=True) + "\n")
+    replace(part, path)
 
 
 def _packed(rows: pl.DataFrame) -> str:

@@ -33,7 +33,7 @@ class Rows:
 def record_rows(
     name: TableName, values: Sequence[bytes], editions: Sequence[int], offsets: Sequence[int]
 ) -> Rows:
-    """Rows of the records of the topic `episodes` or `overload`, with one edition and offset each."""
+    """The rows of the records of the topic `episodes` or `overload`; an edition and offset each."""
     table = TABLES[name]
     good = [number for number, value in enumerate(values) if _is_record(table, value)]
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from streams.cli.bad_lines import bad_lines, nothing_used
 from streams.cli.console import STRICT, WRONG, fail, moment
 from streams.cli.progress import counting, working
 from streams.files.lines import STDIN, BadLine, InputError
+from streams.files.observing import Observer
 from streams.files.replay import read_into
 from streams.files.survey import Survey
 from streams.files.table_facts import TableFacts
@@ -144,10 +145,12 @@ def replay_files(
     at: str | None,
     mapping: Path | None = None,
     evicts: bool = True,
+    observers: Sequence[Observer] = (),
 ) -> Replayed:
     """Read `files` into an engine; report malformed and suspicious lines on standard error.
 
     `mapping`: that of a table of alarms. `evicts`: see `Engine`.
+    `observers` get the facts, too.
     """
     engine, survey = Engine(settings.policy, evicts=evicts), Survey()
     now = None if at is None else moment(at, "--at")
@@ -159,7 +162,9 @@ def replay_files(
                 report(line)
 
             with as_facts(files, mapping, refused, progress) as facts:
-                read_into(engine, facts, settings.max_record_bytes, report, survey, progress)
+                read_into(
+                    engine, facts, settings.max_record_bytes, report, (survey, *observers), progress
+                )
     except InputError as error:
         fail(error)
     for line in survey.words():

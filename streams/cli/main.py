@@ -61,6 +61,10 @@ COMMANDS = {
         "Compare the days after a change with the days before it, and with control units.",
     ),
     "config": Later("streams.cli.config:config_app", "Check the settings."),
+    "archive": Later(
+        "streams.cli.archive:archive_app",
+        "Keep finished alarms, overload changes, assignments and responses as Parquet files.",
+    ),
     "rejected": Later(
         "streams.cli.rejected:rejected_app", "List, show or resend rejected records."
     ),

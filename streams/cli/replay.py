@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from analyzer import ChangeRecord
 from streams.cli.console import (
     WRONG,
     Config,
     Pseudonyms,
     fail,
     load_settings,
+    moment,
     shown_as,
 )
 from streams.cli.files import (
@@ -24,6 +26,7 @@ from streams.cli.files import (
     At,
     Labels,
     Mapped,
+    Replayed,
     Responses,
     Strict,
     recorded_files,
@@ -33,6 +36,9 @@ from streams.cli.progress import working
 from streams.files import replay as replaying
 from streams.pseudonyms import pseudonyms as pseudonyms_of
 from streams.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from streams.archive import Recording
 
 
 class Format(StrEnum):
@@ -61,6 +67,14 @@ def replay(
             help="Also write every change of an overload state to this file.",
         ),
     ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            "--archive",
+            metavar="DIR",
+            help="Also write them, with assignments and responses, to an archive of Parquet files.",
+        ),
+    ] = None,
     config: Config = None,
     pseudonyms: Pseudonyms = None,
     format: Annotated[  # noqa: A002
@@ -83,14 +97,17 @@ def replay(
     settings = load_settings(config, pseudonyms=shown_as(pseudonyms))
     files = recorded_files(alarms, assignments, responses, labels)
     policy, pseudonym = settings.policy, _pseudonym(settings)
-    replayed = replay_files(settings, files, at, mapping)
+    recording = None if archive is None else _recording(at, pseudonym)
+    replayed = replay_files(
+        settings, files, at, mapping, observers=() if recording is None else (recording,)
+    )
+    changes = replayed.engine.emit_changes() if overload is not None or archive is not None else []
     if episodes is not None:
         _write(episodes, lambda file: replaying.write_episodes(replayed.finished, file, pseudonym))
     if overload is not None:
-        _write(
-            overload,
-            lambda file: replaying.write_changes(replayed.engine.emit_changes(), file, pseudonym),
-        )
+        _write(overload, lambda file: replaying.write_changes(changes, file, pseudonym))
+    if archive is not None and recording is not None:
+        _archive(archive, recording, replayed, changes, policy.horizon)
     exposition = replaying.Exposition(
         replayed.engine, policy, pseudonym, settings.metrics.clinicians
     )
@@ -100,6 +117,28 @@ def replay(
     sys.stdout.buffer.flush()
     if status := replayed.status(strict):
         raise typer.Exit(status)
+
+
+def _recording(at: str | None, pseudonym: Callable[[str], str]) -> Recording:
+    from streams.archive import Recording  # brings polars
+
+    return Recording(None if at is None else moment(at, "--at"), pseudonym)
+
+
+def _archive(
+    folder: Path,
+    recording: Recording,
+    replayed: Replayed,
+    changes: Sequence[ChangeRecord],
+    horizon: int,
+) -> None:
+    from streams.archive import Archive, ArchiveError
+
+    try:
+        with working(f"writing {folder.name}"):
+            recording.write(Archive.create(folder), replayed.finished, changes, horizon)
+    except ArchiveError as error:
+        fail(error)
 
 
 def _pseudonym(settings: Settings) -> Callable[[str], str]:

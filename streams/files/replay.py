@@ -10,7 +10,7 @@ from typing import IO
 
 from analyzer import ChangeRecord, Columns, Engine, Finished, Policy, Topic
 from streams.files.lines import BadLine, batches, lines
-from streams.files.survey import Survey
+from streams.files.observing import Observer
 from streams.formats.codec import decode_slice, to_json
 from streams.formats.control import controls_among
 from streams.formats.sinks import encode_change, encode_episodes
@@ -27,18 +27,18 @@ def read_into(
     files: Iterable[tuple[Topic, Path]],
     max_bytes: int,
     report: Callable[[BadLine], None],
-    survey: Survey | None = None,
+    observers: Sequence[Observer] = (),
     progress: Callable[[int], object] = lambda _: None,
 ) -> None:
     """Take every line of `files` into the engine. Malformed lines are counted and reported.
 
-    `survey` gets the facts, too; `progress` is called with how many lines were taken. Raises
+    `observers` get the facts, too; `progress` is called with how many lines were taken. Raises
     `InputError`.
     """
     for topic, path in files:
         for some in batches(lines(path), _LINES_AT_ONCE):
             numbers, values = zip(*some, strict=True)
-            for index, detail in _take(engine, topic, values, max_bytes, survey):
+            for index, detail in _take(engine, topic, values, max_bytes, observers):
                 engine.count(topic, "malformed")
                 report(BadLine(path, numbers[index], detail))
             progress(len(values))
@@ -49,7 +49,7 @@ def _take(
     topic: Topic,
     values: Sequence[bytes],
     max_bytes: int,
-    survey: Survey | None,
+    observers: Sequence[Observer],
 ) -> list[tuple[int, str]]:
     """Take values, and apply control records in their order. Returns the malformed values: index
     and detail.
@@ -57,8 +57,8 @@ def _take(
 
     def take(columns: Columns) -> None:
         outcomes = engine.take(topic, columns, None)
-        if survey is not None:
-            survey.take(topic, columns, outcomes)
+        for one in observers:
+            one.take(topic, columns, outcomes)
 
     decoded, begin = decode_slice(topic, values, max_bytes), 0
     controls = list(controls_among(decoded.malformed, values, None)) if decoded.malformed else []

@@ -16,7 +16,15 @@ from analyzer import TOPICS
 from streams.settings import Settings
 
 Command = Literal[
-    "worker", "publish", "simulate", "rejected", "rejected replay", "facility", "who", "topics"
+    "worker",
+    "publish",
+    "simulate",
+    "rejected",
+    "rejected replay",
+    "facility",
+    "who",
+    "archive",
+    "topics",
 ]
 COMMANDS: tuple[Command, ...] = get_args(Command)
 DESCRIBING = ("Read", "Write", "Describe")
@@ -40,6 +48,11 @@ def checkpoint_topic(group: str) -> str:
     `checkpoint`.
     """
     return f"{group}-checkpoint-changelog"
+
+
+def archive_group(settings: Settings) -> str:
+    """The consumer group of the archivers."""
+    return f"{settings.group}-archive"
 
 
 def called(settings: Settings, name: str) -> str:
@@ -81,6 +94,9 @@ def _needs(command: Command, settings: Settings) -> Iterator[Need]:
             rights = {_INPUTS: ("Read", "Write")}
         case "who":
             rights = {("assignments",): ("Read",)}
+        case "archive":
+            rights = {("episodes", "overload", "assignments", "responses"): ("Read",)}
+            yield Need("group", archive_group(settings), "Read")
         case "topics":
             rights = {
                 (*_INPUTS, *_OUTPUTS, checkpoint): ("Create", "Describe", "DescribeConfigs"),

@@ -241,6 +241,17 @@ def test_erasing_a_facility_or_old_days_deletes_their_files(tmp_path: Path) -> N
     assert archive.days("episodes", "H2") == [day]
 
 
+def test_a_forgotten_facility_does_not_come_back_and_goes_on(tmp_path: Path) -> None:
+    archive = Archive.create(tmp_path)
+    old = [episode("a", MIDNIGHT - HOUR), episode("b", MIDNIGHT), episode("c", MIDNIGHT + 2)]
+    other = episode("d", MIDNIGHT, facility="H04")
+    write(archive, "episodes", [*old, other])
+    archive.forget("H03", MIDNIGHT)
+    write(archive, "episodes", [*old, other, episode("e", MIDNIGHT + 3)])
+    archive.forget("H03", MIDNIGHT)
+    assert [alarm for alarm, _ in starts(archive)] == ["c", "d", "e"]
+
+
 def test_an_erased_clinician_is_in_no_row_and_does_not_come_back(tmp_path: Path) -> None:
     archive = Archive.create(tmp_path)
     relief = {
