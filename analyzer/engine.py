@@ -14,6 +14,7 @@ from analyzer.model.episodes import Finished
 from analyzer.model.facts import FACT_TYPES, Fact, Topic, values_of
 from analyzer.model.overload import ChangeRecord
 from analyzer.model.policy import Policy
+from analyzer.overload.loads import UnitLoads, loads_between
 from analyzer.overload.shifts import ShiftsAt
 from analyzer.overload.status import Status, unit_present, unit_reliefs
 from analyzer.overload.tracker import evaluate, evaluate_before
@@ -189,6 +190,17 @@ class Engine:
         """The records that the state holds at these rows."""
         return finished(self._state, rows)
 
+    def alarms(self, facility: str) -> Finished:
+        """All alarms that the state holds of a facility, also those that are not final.
+
+        The `end` of an open alarm is `OPEN`; its class, and that of one that ended a moment ago, is
+        the present one.
+        """
+        state = self._state
+        number = state.facilities.get(facility, -1)
+        rows = state.table.alarms()
+        return finished(state, rows[state.table.facility[rows] == number])
+
     def emit_again(self, rows: Numbers) -> None:
         """Have `advance` return the records of these rows again when they are final, even if they
         are unchanged.
@@ -232,6 +244,13 @@ class Engine:
     def measure(self) -> Burdens:
         """The burdens of all clinicians and units, as of the current time."""
         return self.snapshot().measure()
+
+    def loads(self, facility: str, begin: int, end: int) -> UnitLoads | None:
+        """The measures of a facility's clinicians and units at each tick in (begin, end] (ms).
+
+        None: the facility is not known, or there is no tick.
+        """
+        return loads_between(self._state, facility, begin, end)
 
     def evidence(self, window: int) -> Evidence:
         """A copy of what findings about the last `window` (ms) rest on, as of the current time."""

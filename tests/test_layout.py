@@ -84,6 +84,7 @@ LEVELS = {
         {"overload", "findings"},
         {"whatif"},
         {"engine"},
+        {"incident"},
     ],
     "streams": [
         {"extras", "logs", "formats"},
@@ -94,7 +95,7 @@ LEVELS = {
         {"dev", "partitions"},
         {"health", "paging"},
         {"metrics"},
-        {"files", "archive"},
+        {"files", "archive", "incidents"},
         {"http", "simulator"},
         {"worker"},
         {"demo"},

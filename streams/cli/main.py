@@ -60,6 +60,11 @@ COMMANDS = {
         "streams.cli.compare:compare",
         "Compare the days after a change with the days before it, and with control units.",
     ),
+    "incident": Later(
+        "streams.cli.incident:incident",
+        "Show the conditions around a moment that went wrong, and which changes would have "
+        "prevented them.",
+    ),
     "config": Later("streams.cli.config:config_app", "Check the settings."),
     "archive": Later(
         "streams.cli.archive:archive_app",

@@ -1,0 +1,43 @@
+"""Incidents: from a moment that went wrong to the changes of the system that would have prevented
+its conditions.
+
+It knows facts, the engine and the policy. It refuses to know people's names, and what would have
+become of a patient. `docs/incidents.md` explains the method.
+"""
+
+from analyzer.incident.analysis import NOTHING, analyse, texts
+from analyzer.incident.answer import (
+    Action,
+    Counterfactual,
+    Entry,
+    Factor,
+    Incident,
+    Measure,
+)
+from analyzer.incident.baseline import Baseline
+from analyzer.incident.completeness import Channel, Completeness
+from analyzer.incident.conditions import Minute
+from analyzer.incident.facts import Facts
+from analyzer.incident.guard import BANNED, Blaming, check
+from analyzer.incident.question import Question
+
+__all__ = [
+    "BANNED",
+    "NOTHING",
+    "Action",
+    "Baseline",
+    "Blaming",
+    "Channel",
+    "Completeness",
+    "Counterfactual",
+    "Entry",
+    "Factor",
+    "Facts",
+    "Incident",
+    "Measure",
+    "Minute",
+    "Question",
+    "analyse",
+    "check",
+    "texts",
+]

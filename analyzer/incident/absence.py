@@ -1,0 +1,159 @@
+"""Absence: signals that were lost, and alarms that were silenced while their cause went on.
+
+Most published harm with alarms came from silence (35 deaths in Pennsylvania 2004 to 2010: 14 not
+connected, 6 off for tests, 4 silenced), so it is looked for as closely as floods are.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+
+from analyzer.incident.alarms import end_of, name_of
+from analyzer.incident.completeness import Completeness
+from analyzer.incident.figures import History
+from analyzer.model.policy import HOUR, MINUTE
+
+LONG = 10 * MINUTE
+"""A signal lost, or an alarm silenced, for longer is told (our own: an ISA-18.2 interval)."""
+_QUIETENING = ("silence", "pause")
+_AT_THE_BED = ("attend", "consult", "intervene", "adjust_limits")
+_RESPONSE = ("at", "action", "alarm_id", "bed", "event_id")
+_OFF = ("OFF", "PAUSE", "SUSPEND", "INHIBIT", "SILENC")
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Something that could not be heard or seen at a bed in [since, until) (ms)."""
+
+    bed: str
+    since: int
+    until: int
+    what: str
+    ids: tuple[str, ...]
+
+    @property
+    def minutes(self) -> float:
+        return (self.until - self.since) / MINUTE
+
+
+def signals_lost(history: History, begin: int, at: int) -> list[Absent]:
+    """Technical alarms that sounded in (begin, at] and lasted; the longest first."""
+    bed, found = history.question.bed, []
+    for one in history.alarms.sounding(begin, at):
+        if one.kind != "technical" or bed not in (None, one.bed):
+            continue
+        end = end_of(one, at)
+        if end - one.start >= LONG:
+            found.append(Absent(one.bed, one.start, end, name_of(one), (one.alarm_id,)))
+    return _longest_first(found)
+
+
+def fallen_silent(history: History, known: Completeness) -> list[Absent]:
+    """Beds from which nothing came any more though the feed went on; the longest first."""
+    question, found = history.question, []
+    for bed, since in known.dark_beds:
+        last = [one for one in history.alarms.records if one.bed == bed][-1:]
+        after = f" after {name_of(last[0])}" if last and last[0].kind == "technical" else ""
+        ids = (last[0].alarm_id,) if last else ()
+        found.append(Absent(bed, since, question.at, f"nothing more from the device{after}", ids))
+    return _longest_first(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The responses of a unit, as absences need them; times in ms, ascending."""
+
+    quietened: dict[str, tuple[int, str]]
+    """By alarm: the first silence or pause of it, and its id."""
+    quietened_beds: dict[str, tuple[int, str]]
+    """By bed: the last silence or pause of all its alarms, and its id."""
+    tended: dict[str, list[int]]
+    """By bed: when somebody was there."""
+
+    @classmethod
+    def of(cls, history: History) -> Answers:
+        found = cls({}, {}, {})
+        bed_of = {one.alarm_id: one.bed for one in history.alarms.records}
+        columns = (history.facts.responses[name] for name in _RESPONSE)
+        for at, action, alarm, bed, event in zip(*columns, strict=True):
+            where = bed if bed is not None else bed_of.get(alarm or "")
+            if where is None:
+                continue
+            if action in _AT_THE_BED:
+                found.tended.setdefault(where, []).append(at)
+            elif action in _QUIETENING and alarm is not None:
+                found.quietened.setdefault(alarm, (at, event))
+            elif action in _QUIETENING:
+                found.quietened_beds[where] = (at, event)
+        return found
+
+    def tended_after(self, bed: str, moment: int) -> list[int]:
+        times = self.tended.get(bed, [])
+        return times[bisect_right(times, moment) :][:1]
+
+
+def silenced(history: History, answers: Answers, begin: int, at: int) -> list[Absent]:
+    """Alarms that were silenced or paused, went on in (begin, at], and had nobody at the bed; the
+    longest first.
+    """
+    found = []
+    for one in history.alarms.sounding(begin, at):
+        if history.question.bed not in (None, one.bed) or one.alarm_id not in answers.quietened:
+            continue
+        since, event = answers.quietened[one.alarm_id]
+        until = min([end_of(one, at), *answers.tended_after(one.bed, since)])
+        if until - since >= LONG and until > begin:
+            what = f"{name_of(one)} silenced while it went on"
+            found.append(Absent(one.bed, since, until, what, (one.alarm_id, event)))
+    return _longest_first(found)
+
+
+def muted_beds(history: History, answers: Answers) -> list[Absent]:
+    """Beds whose alarms were all paused or switched off, and that had no alarm and nobody since;
+    the longest first.
+    """
+    question, found = history.question, []
+    for bed, (since, event) in answers.quietened_beds.items():
+        if question.bed not in (None, bed):
+            continue
+        starts = [
+            one.start
+            for one in history.alarms.records
+            if one.bed == bed and one.kind == "physiological"
+        ]
+        after = [one for one in starts if one > since]
+        before = sum(since - 24 * HOUR < one <= since for one in starts)
+        until = min([question.at, *after, *answers.tended_after(bed, since)])
+        if before and until - since >= 3 * LONG and until > question.begin:
+            what = f"alarms of the bed paused, none since ({before} in the 24 h before)"
+            found.append(Absent(bed, since, until, what, (event,)))
+    return _longest_first(found + _switched_off(history))
+
+
+def _switched_off(history: History) -> list[Absent]:
+    """Messages of a device that its alarms are off or paused."""
+    question, alarms = history.question, history.facts.alarms
+    since: dict[str, tuple[int, str, str]] = {}
+    ended: dict[str, int] = {}
+    for at, phase, kind, unit, bed, code, alarm in zip(
+        *(alarms[name] for name in ("at", "phase", "kind", "unit", "bed", "code", "alarm_id")),
+        strict=True,
+    ):
+        if kind != "advisory" or unit != question.unit or question.bed not in (None, bed):
+            continue
+        if "ALARM" in code.upper() and any(word in code.upper() for word in _OFF):
+            if phase == "end":
+                ended[alarm] = at
+            else:
+                since.setdefault(alarm, (at, bed, code))
+    found = []
+    for alarm, (at, bed, _) in since.items():
+        until = min(ended.get(alarm, question.at), question.at)
+        if until - at >= LONG and until > question.begin:
+            found.append(Absent(bed, at, until, "alarms switched off at the device", (alarm,)))
+    return found
+
+
+def _longest_first(found: list[Absent]) -> list[Absent]:
+    return sorted(found, key=lambda one: (one.since - one.until, one.bed, one.since, one.what))

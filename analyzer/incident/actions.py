@@ -1,0 +1,179 @@
+"""Actions: changes of the system that the evidence supports, each with an owner and a measure.
+
+Strength follows the action hierarchy of RCA2 (NPSF 2015): stronger actions take the hazard away,
+intermediate ones reduce the load or add redundancy, weaker ones rely on attention. Weaker ones are
+never proposed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from analyzer.incident.answer import Action, Counterfactual, Factor, Lever, Measure, Strength
+
+_BY_LEVER: dict[Lever, tuple[str, str, Strength, str, str]] = {
+    "mend_device": (
+        "Repair or replace device {device_id}",
+        "biomedical engineering",
+        "stronger",
+        "technical alarms of the device",
+        "days in use",
+    ),
+    "delay": (
+        "Make a delay of {seconds} s the default for {type}",
+        "alarm committee",
+        "intermediate",
+        "alarms of {type}",
+        "occupied bed-days of the unit",
+    ),
+    "limit": (
+        "Make a limit of {limit:g} the default for {type}",
+        "alarm committee",
+        "intermediate",
+        "alarms of {type}",
+        "occupied bed-days of the unit",
+    ),
+    "hold_off": (
+        "Hold {type} off for {seconds} s after it ended",
+        "alarm committee",
+        "intermediate",
+        "alarms of {type}",
+        "occupied bed-days of the unit",
+    ),
+    "priority": (
+        "Let {type} of low priority sound at the bed only",
+        "alarm committee",
+        "intermediate",
+        "alarms of {type} sent to clinicians",
+        "occupied bed-days of the unit",
+    ),
+    "move_bed": (
+        "Share beds out by alarm load at the begin of the shift, and again when a state rises",
+        "charge nurse",
+        "intermediate",
+        "minutes with a clinician above the limits",
+        "minutes of duty in the unit",
+    ),
+    "ratio": (
+        "Keep to {beds_per_clinician} beds for each clinician",
+        "nurse manager",
+        "intermediate",
+        "minutes with a clinician above the limits",
+        "minutes of duty in the unit",
+    ),
+    "add_clinician": (
+        "Plan {clinicians} more on duty at these hours",
+        "nurse manager",
+        "intermediate",
+        "minutes with a clinician above the limits",
+        "minutes of duty in the unit",
+    ),
+}
+_BY_FACTOR: dict[str, tuple[str, str, Strength, str, str]] = {
+    "silenced": (
+        "Have a silenced alarm sound again, and escalate, if it still holds after 2 min",
+        "alarm committee",
+        "stronger",
+        "alarms silenced for more than 10 min while they went on",
+        "silenced alarms",
+    ),
+    "signal_lost": (
+        "Escalate a lost signal to a second person after 10 min",
+        "alarm committee",
+        "intermediate",
+        "signals lost for more than 10 min",
+        "occupied bed-days of the unit",
+    ),
+    "feed_gap": (
+        "Supervise the unit's alarm feed: page clinical engineering after 10 min of silence",
+        "clinical engineering",
+        "intermediate",
+        "minutes of gaps in the feed",
+        "minutes of the month",
+    ),
+    "standing": (
+        "Agree on what happens to alarms that sound for an hour",
+        "alarm committee",
+        "intermediate",
+        "alarms that sound for more than an hour",
+        "occupied bed-days of the unit",
+    ),
+    "response_time": (
+        "Escalate an alarm without a response to a second person after 2 min",
+        "alarm committee",
+        "intermediate",
+        "alarms without a response within 2 min",
+        "alarms of the unit",
+    ),
+    "unanswered": (
+        "Escalate an alarm without a response to a second person after 2 min",
+        "alarm committee",
+        "intermediate",
+        "alarms without a response within 2 min",
+        "alarms of the unit",
+    ),
+    "recent_change": (
+        "Let limits return to the unit's default when a patient changes or a shift ends",
+        "alarm committee",
+        "stronger",
+        "beds with limits other than the unit's default at the begin of a shift",
+        "occupied beds at the begin of a shift",
+    ),
+}
+LOAD = ("staffing", "overload", "flood", "protected_time", "unanswered")
+"""The kinds of factor that counterfactuals of load concern."""
+_REVIEW_DAYS = 30
+_MOST = 3
+"""Load changes proposed, the best first (our own: a review can own a few)."""
+
+
+def actions(
+    factors: Sequence[Factor], counterfactuals: Sequence[Counterfactual]
+) -> tuple[Action, ...]:
+    """The changes that the factors and counterfactuals support; none without factors.
+
+    Those on what was not heard come first, then what would have prevented a state, then what would
+    have delayed it.
+    """
+    found: list[Action] = []
+    for number, one in enumerate(factors):
+        if one.kind in _BY_FACTOR:
+            change, owner, strength, numerator, denominator = _BY_FACTOR[one.kind]
+            _add(found, change, owner, strength, (number,), numerator, denominator)
+    of_load = tuple(number for number, one in enumerate(factors) if one.kind in LOAD)
+    if of_load:
+        useful = [
+            one for one in counterfactuals if one.verdict == "prevented" and one.lever in _BY_LEVER
+        ]
+        if not useful:
+            useful = [
+                one
+                for one in counterfactuals
+                if one.verdict == "delayed" and one.lever in _BY_LEVER
+            ]
+        for tried in sorted(useful, key=_preference)[:_MOST]:
+            words = _BY_LEVER[tried.lever]
+            change, numerator = words[0].format(**tried.dose), words[3].format(**tried.dose)
+            _add(found, change, words[1], words[2], of_load, numerator, words[4])
+    return tuple(found)
+
+
+def _preference(one: Counterfactual) -> tuple[bool, int, str]:
+    return _BY_LEVER[one.lever][2] != "stronger", one.hidden_actionable, one.lever
+
+
+def _add(
+    found: list[Action],
+    change: str,
+    owner: str,
+    strength: Strength,
+    factors: tuple[int, ...],
+    numerator: str,
+    denominator: str,
+) -> None:
+    for number, one in enumerate(found):
+        if one.change == change:
+            found[number] = Action(change, owner, strength, (*one.factors, *factors), one.measure)
+            return
+    measure = Measure(numerator, denominator, "half of the value before, or less", _REVIEW_DAYS)
+    found.append(Action(change, owner, strength, factors, measure))

@@ -1,0 +1,68 @@
+"""The baseline: the same figure in comparable hours of the same unit.
+
+Comparable are stretches as long as the window that end at the same local hour, or an hour earlier
+or later, on days of the same kind (Monday to Friday, or the weekend). If fewer than `LEAST` of them
+were recorded, days of both kinds are taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from analyzer.incident.question import BASELINE_DAYS, Question
+from analyzer.model.policy import HOUR
+
+LEAST = 8
+"""With fewer comparable stretches than this, there is no baseline (our own: below that, the highest
+of them is no ninetieth percentile).
+"""
+_DAY = 24 * HOUR
+_NEAR = (0, -HOUR, HOUR)
+_THURSDAY = 3  # 1970-01-01
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """`median` of `n` comparable stretches, and the share of them (per cent) with a smaller value;
+    equal values count half.
+    """
+
+    n: int
+    median: float
+    percentile: float
+
+
+def comparable(question: Question, first: int, seen: Callable[[int, int], bool]) -> list[int]:
+    """The ends (ms) of comparable stretches after `first`, ascending.
+
+    `seen(begin, end)`: whether the alarm feed was there.
+    """
+    ends = [
+        end
+        for day in range(1, BASELINE_DAYS + 1)
+        for near in _NEAR
+        if (end := question.at - day * _DAY + near) <= question.begin
+        and end - question.window >= first
+        and seen(end - question.window, end)
+    ]
+    alike = [end for end in ends if _weekend(end, question) == _weekend(question.at, question)]
+    return sorted(alike if len(alike) >= LEAST else ends)
+
+
+def baseline(value: float, others: Sequence[float]) -> Baseline | None:
+    """Where `value` stands among others; None with fewer than `LEAST`.
+
+    >>> baseline(30.0, [float(one) for one in range(10)])
+    Baseline(n=10, median=4.5, percentile=100.0)
+    """
+    if len(others) < LEAST:
+        return None
+    ordered, middle = sorted(others), len(others) // 2
+    median = ordered[middle] if len(others) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+    below = sum(one < value for one in others) + sum(one == value for one in others) / 2
+    return Baseline(len(others), median, round(100 * below / len(others), 1))
+
+
+def _weekend(moment: int, question: Question) -> bool:
+    return ((moment + question.offset) // _DAY + _THURSDAY) % 7 >= 5

@@ -1,0 +1,352 @@
+"""Factors: which conditions were beyond the policy and beyond the unit's own comparable hours.
+
+A condition is a factor if it is beyond its limit, and more than usual: the comparable hours (see
+`incident.baseline`) rarely had as much. What was looked at and was not a factor is told, too.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import get_args
+
+from analyzer.incident.absence import (
+    LONG,
+    Absent,
+    Answers,
+    fallen_silent,
+    muted_beds,
+    signals_lost,
+    silenced,
+)
+from analyzer.incident.answer import Factor, Kind
+from analyzer.incident.baseline import Baseline, baseline, comparable
+from analyzer.incident.completeness import LEAST_GAP, Completeness, silences
+from analyzer.incident.figures import (
+    History,
+    least,
+    peak,
+    response_seconds,
+    standing_alarms,
+    strained_minutes,
+)
+from analyzer.model.alarm_names import alarm_name
+from analyzer.model.policy import HOUR, MINUTE
+
+RARE = 90.0
+"""Beyond its baseline is what at most a tenth of the comparable hours had (our own)."""
+MUCH = 2.0
+"""A figure without a limit is beyond its baseline if it is also this many times its median (our
+own).
+"""
+LOAD_KINDS = ("overload", "flood", "unanswered", "protected_time")
+_ORDER = {kind: number for number, kind in enumerate(get_args(Kind))}
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """A figure that was looked at. `effect`: what more of it makes more likely."""
+
+    kind: Kind
+    figure: Callable[[int, int], float | None]
+    words: Callable[[float], str]
+    effect: str
+    limit: float | None
+    less_is_worse: bool = False
+    usual_counts: bool = True
+    """Whether it is compared with other hours; otherwise any of it beyond the limit counts."""
+
+
+def factors(history: History, known: Completeness) -> tuple[list[Factor], list[Factor]]:
+    """The factors, and what was looked at and was none; both in the order of `Kind`."""
+    question = history.question
+    alarms = history.facts.alarms
+    events = [
+        at for at, unit in zip(alarms["at"], alarms["unit"], strict=True) if unit == question.unit
+    ]
+    ends = comparable(
+        question,
+        events[0] if events else question.at,
+        lambda begin, end: _was_seen(events, begin, end),
+    )
+    yes: list[Factor] = []
+    no: list[Factor] = []
+    missing = _missing(known)
+    for one in _looked_at(history):
+        if one.kind in missing:
+            no.append(Factor(one.kind, f"Not assessable: {missing[one.kind]}.", None, None, None))
+            continue
+        value = one.figure(question.begin, question.at)
+        if value is None:
+            no.append(
+                Factor(one.kind, "Not assessable: too little was recorded.", None, one.limit, None)
+            )
+            continue
+        usual = _usual(one, value, ends, question.window) if one.usual_counts else None
+        beyond = one.limit is None or (
+            value < one.limit if one.less_is_worse else value > one.limit
+        )
+        rare = usual is None or _rarity(one, usual) >= RARE
+        if one.limit is None:  # nothing but the baseline says what is much
+            rare = usual is not None and rare and value >= MUCH * usual.median
+        is_factor = beyond and rare
+        found = Factor(
+            one.kind, _statement(one, value, usual, is_factor, beyond), value, one.limit, usual
+        )
+        (yes if is_factor else no).append(found)
+    for other in (*_absences(history, known, ends), _recent_change(history)):
+        (yes if other[0] else no).append(other[1])
+    return sorted(yes, key=_place), sorted(no, key=_place)
+
+
+def _place(one: Factor) -> tuple[int, str]:
+    return _ORDER[one.kind], one.statement
+
+
+def _looked_at(history: History) -> list[_Looked]:
+    """The figures of load, staffing and response, each for any stretch of time."""
+    question, policy = history.question, history.policy
+    levels = policy.overload.levels(question.facility, question.unit)
+
+    def enter(measure: str) -> float | None:
+        of = levels[measure]
+        level = of.elevated or of.overloaded
+        return None if level is None else level.enter
+
+    def staff_peak(measure: str) -> Callable[[int, int], float | None]:
+        return lambda begin, end: peak(
+            history.loads(begin, end), history.staff(begin, end), measure
+        )
+
+    return [
+        _Looked(
+            "staffing",
+            staff_peak("beds"),
+            lambda value: f"{value:.0f} beds for one clinician",
+            "alarms that wait",
+            enter("beds"),
+        ),
+        _Looked(
+            "overload",
+            lambda begin, end: strained_minutes(
+                history.changes, history.staff(begin, end), begin, end
+            ),
+            lambda value: f"{value:.0f} min in which one clinician was above the unit's limits",
+            "alarms that wait",
+            0.0,
+        ),
+        _Looked(
+            "flood",
+            staff_peak("alarms_10m"),
+            lambda value: f"{value:.0f} alarms in 10 min for one clinician",
+            "an important alarm among many others",
+            enter("alarms_10m"),
+        ),
+        _Looked(
+            "unanswered",
+            staff_peak("unanswered"),
+            lambda value: f"{value:.0f} alarms at once without a response for one clinician",
+            "an important alarm among many others",
+            enter("unanswered"),
+        ),
+        _Looked(
+            "protected_time",
+            lambda begin, end: least(
+                history.loads(begin, end), history.staff(begin, end), "protected_1h"
+            ),
+            lambda value: f"{100 * value:.0f} % of an hour on duty without interruptions by alarms",
+            "interrupted decisions",
+            enter("protected_1h"),
+            less_is_worse=True,
+        ),
+        _Looked(
+            "response_time",
+            lambda begin, end: response_seconds(history.alarms, begin, end),
+            lambda value: f"{value:.0f} s from alarm to first response (median)",
+            "late treatment",
+            None,
+        ),
+        _Looked(
+            "standing",
+            lambda begin, end: standing_alarms(history.alarms, begin, end, question.bed),
+            lambda value: f"{value:.0f} alarms that had sounded for more than an hour",
+            "a new alarm that nobody tells from the old ones",
+            0.0,
+        ),
+    ]
+
+
+def _missing(known: Completeness) -> dict[str, str]:
+    """The kinds that cannot be assessed, and why."""
+    found: dict[str, str] = {}
+    if not known.responses.recorded:
+        found |= dict.fromkeys(("unanswered", "response_time"), "no responses were recorded")
+    if not known.assignments.recorded:
+        of_staff = ("staffing", *LOAD_KINDS)
+        found |= dict.fromkeys(of_staff, "no assignments were recorded")
+    if not known.alarms.recorded:
+        of_alarms = (*LOAD_KINDS, "response_time", "standing")
+        found |= dict.fromkeys(of_alarms, "no alarms were recorded")
+    return found
+
+
+def _usual(one: _Looked, value: float, ends: list[int], window: int) -> Baseline | None:
+    others = (one.figure(end - window, end) for end in ends)
+    return baseline(value, [other for other in others if other is not None])
+
+
+def _rarity(one: _Looked, usual: Baseline) -> float:
+    return 100 - usual.percentile if one.less_is_worse else usual.percentile
+
+
+def _statement(
+    one: _Looked, value: float, usual: Baseline | None, is_factor: bool, beyond: bool
+) -> str:
+    """A causal sentence for a factor; for others what was seen, and why it is none."""
+    seen = one.words(value)
+    if one.limit:
+        limit = f"{100 * one.limit:.0f} %" if one.less_is_worse else f"{one.limit:g}"
+        seen += f" (limit {limit})"
+    if usual is None:
+        compared = "no comparable hours to set it against" if one.usual_counts else ""
+    else:
+        more = "less" if one.less_is_worse else "more"
+        rarity = _rarity(one, usual)
+        compared = f"{more} than in {rarity:.0f} % of {usual.n} comparable hours of this unit"
+    if is_factor:
+        return f"{seen}, {compared}, increased the likelihood of {one.effect}."
+    if not beyond:
+        return f"{seen}: within the limit."
+    return f"{seen}: {compared}, so no more than usual here."
+
+
+def _was_seen(events: list[int], begin: int, end: int) -> bool:
+    """Whether the feed of the unit was there: it sent something, and was not silent for long."""
+    first, last = bisect_left(events, begin - 24 * HOUR), bisect_right(events, end)
+    return not silences(events[first:last], begin, end) and events[:1] != [] and events[0] < end
+
+
+def _absences(history: History, known: Completeness, ends: list[int]) -> list[tuple[bool, Factor]]:
+    """Lost signals, silenced alarms and gaps of the feed."""
+    found: list[tuple[bool, Factor]] = []
+    answers = Answers.of(history)
+
+    def is_silenced(begin: int, end: int) -> list[Absent]:
+        return silenced(history, answers, begin, end)
+
+    def is_lost(begin: int, end: int) -> list[Absent]:
+        return signals_lost(history, begin, end)
+
+    found.append(
+        _absence(
+            "silenced",
+            history,
+            is_silenced,
+            muted_beds(history, answers),
+            ends,
+            _why(known, needs_responses=True),
+            "No alarm was silenced for more than 10 min while it went on.",
+        )
+    )
+    found.append(
+        _absence(
+            "signal_lost",
+            history,
+            is_lost,
+            fallen_silent(history, known),
+            ends,
+            _why(known, needs_responses=False),
+            "No signal was lost for more than 10 min.",
+        )
+    )
+    minutes = round(sum(end - begin for begin, end in known.alarms.gaps) / MINUTE, 1)
+    limit = LEAST_GAP / MINUTE
+    if not known.alarms.recorded:
+        text = "Not assessable: no alarms were recorded."
+        found.append((False, Factor("feed_gap", text, None, limit, None)))
+    elif minutes:
+        text = (
+            f"{minutes:.0f} min in which nothing came from the unit's devices increased the "
+            "likelihood of alarms that nobody was sent."
+        )
+        found.append((True, Factor("feed_gap", text, minutes, limit, None)))
+    else:
+        text = "The alarm feed had no gap of 10 min or more."
+        found.append((False, Factor("feed_gap", text, 0.0, limit, None)))
+    return found
+
+
+def _why(known: Completeness, needs_responses: bool) -> str:
+    """Why an absence cannot be assessed; empty if it can."""
+    if not known.alarms.recorded:
+        return "no alarms were recorded"
+    if needs_responses and not known.responses.recorded:
+        return "no responses were recorded"
+    return ""
+
+
+def _absence(
+    kind: Kind,
+    history: History,
+    lasting: Callable[[int, int], list[Absent]],
+    certain: list[Absent],
+    ends: list[int],
+    missing: str,
+    none: str,
+) -> tuple[bool, Factor]:
+    """The factor of what could not be heard or seen.
+
+    At a bed in question every such absence counts. On a whole unit some are always there, so their
+    number is compared with other hours; `certain` ones count in any case.
+    """
+    question, limit = history.question, LONG / MINUTE
+    here = lasting(question.begin, question.at)
+    absent = sorted([*certain, *here], key=lambda one: (one.since - one.until, one.bed, one.what))
+    if not absent:
+        text = f"Not assessable: {missing}." if missing else none
+        return False, Factor(kind, text, None if missing else 0.0, limit, None)
+    counts = [float(len(lasting(end - question.window, end))) for end in ends]
+    usual = None if question.bed is not None else baseline(float(len(here)), counts)
+    value = round(absent[0].minutes, 1)
+    if not certain and usual is not None and usual.percentile < RARE:
+        text = (
+            f"{len(here)} for more than 10 min: more than in {usual.percentile:.0f} % of {usual.n} "
+            "comparable hours of this unit, so no more than usual here."
+        )
+        return False, Factor(kind, text, value, limit, usual)
+    first = absent[0]
+    going = ", and still so then" if first.until >= question.at else ""
+    more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+    text = (
+        f"{first.minutes:.0f} min at bed {first.bed} ({first.what}{going}){more} increased the "
+        "likelihood of a change of the patient that no alarm told."
+    )
+    return True, Factor(kind, text, value, limit, usual)
+
+
+def _recent_change(history: History) -> tuple[bool, Factor]:
+    """Limits in force at the bed, or on the unit, that became less sensitive within a day."""
+    question, alarms = history.question, history.facts.alarms
+    last: dict[tuple[str, str, str], float] = {}
+    changed = []
+    for at, unit, bed, source, code, limit, value in zip(
+        *(alarms[name] for name in ("at", "unit", "bed", "source", "code", "limit", "value")),
+        strict=True,
+    ):
+        if unit != question.unit or question.bed not in (None, bed) or None in (limit, value):
+            continue
+        before = last.get((bed, source, code))
+        less = before is not None and (limit < before if value <= limit else limit > before)
+        if less and at > question.at - 24 * HOUR and question.bed is not None:
+            changed.append((bed, alarm_name(source, code), before, limit))
+        last[bed, source, code] = limit
+    if not changed:
+        text = "No limit became less sensitive in the 24 h before, as far as alarms show."
+        return False, Factor("recent_change", text, 0.0, None, None)
+    bed, name, before, limit = changed[-1]
+    text = (
+        f"The limit of {name} at bed {bed} went from {before:g} to {limit:g} within 24 h, which "
+        "increased the likelihood of a change that no alarm told."
+    )
+    return True, Factor("recent_change", text, float(len(changed)), None, None)

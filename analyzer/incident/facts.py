@@ -1,0 +1,95 @@
+"""Facts about a moment: the recorded facts as columns, in an order that does not depend on how they
+came in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from analyzer.engine import Engine
+from analyzer.model.facts import FACT_TYPES, Topic
+from analyzer.model.policy import Policy
+from analyzer.pipeline.admission import TOPICS
+from analyzer.pipeline.pending import Columns
+
+Table = dict[str, list[Any]]
+"""The facts of one topic: a list for each field of its class, by the name of the field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Accepted facts of all topics, each once, ordered by time and id."""
+
+    tables: Mapping[Topic, Table]
+
+    @classmethod
+    def of(cls, parts: Iterable[tuple[Topic, Columns]]) -> Facts:
+        """The facts in some columns, in any order; of several with one `event_id` the first by
+        time.
+        """
+        rows: dict[Topic, list[tuple[Any, ...]]] = {topic: [] for topic in TOPICS}
+        for topic, columns in parts:
+            rows[topic] += zip(*columns, strict=True)
+        return cls({topic: _ordered(topic, some) for topic, some in rows.items()})
+
+    @property
+    def alarms(self) -> Table:
+        return self.tables["alarms"]
+
+    @property
+    def assignments(self) -> Table:
+        return self.tables["assignments"]
+
+    @property
+    def responses(self) -> Table:
+        return self.tables["responses"]
+
+    def where(self, topic: Topic, wanted: Callable[[int], bool]) -> Facts:
+        """Only those facts of a topic whose index is `wanted`; all of the other topics."""
+        table = self.tables[topic]
+        rows = [row for row in range(len(table["event_id"])) if wanted(row)]
+        return self.with_table(topic, chosen(table, rows))
+
+    def with_table(self, topic: Topic, table: Table) -> Facts:
+        return replace(self, tables={**self.tables, topic: table})
+
+    def of_facility(self, facility: str, until: int) -> Facts:
+        """The facts of a facility with `at` up to `until` (ms)."""
+        found = self
+        for topic in TOPICS:
+            found = found.with_table(topic, _of(self.tables[topic], facility, until))
+        return found
+
+    def engine(self, policy: Policy) -> Engine:
+        """An engine that has taken these facts as complete history. It keeps all of them."""
+        engine = Engine(policy, evicts=False)
+        for topic in ("assignments", "alarms", "responses", "labels"):
+            engine.take(topic, tuple(self.tables[topic].values()), None)
+        return engine
+
+
+def chosen(table: Table, rows: Sequence[int]) -> Table:
+    """Some rows of a table, in the order given."""
+    return {name: [column[row] for row in rows] for name, column in table.items()}
+
+
+def _of(table: Table, facility: str, until: int) -> Table:
+    pairs = zip(table["facility"], table["at"], strict=True)
+    return chosen(
+        table, [n for n, (name, at) in enumerate(pairs) if name == facility and at <= until]
+    )
+
+
+def _ordered(topic: Topic, rows: list[tuple[Any, ...]]) -> Table:
+    names = list(FACT_TYPES[topic].__slots__)
+    at, event = names.index("at"), names.index("event_id")
+    # The rest breaks ties between different records with one id.
+    rows.sort(key=lambda row: (row[at], row[event], repr(row)))
+    once: dict[tuple[str, str], tuple[Any, ...]] = {}
+    facility = names.index("facility")
+    for row in rows:
+        once.setdefault((row[facility], row[event]), row)
+    columns = zip(*once.values(), strict=True) if once else ([] for _ in names)
+    return {name: list(column) for name, column in zip(names, columns, strict=True)}

@@ -1,0 +1,126 @@
+"""Figures: one number for a stretch of time, which can be compared with other stretches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+import numpy as np
+
+from analyzer.engine import Engine
+from analyzer.incident.alarms import Alarms
+from analyzer.incident.conditions import clinicians_on_duty
+from analyzer.incident.facts import Facts
+from analyzer.incident.question import Question
+from analyzer.model.overload import NORMAL, STATES, Change
+from analyzer.model.policy import HOUR, MINUTE, Policy
+from analyzer.overload.loads import UnitLoads
+
+LEAST_ANSWERED = 5
+"""With fewer answered alarms than this, a median response time is not told (our own, as
+`Policy.min_classified`).
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the engine makes of a unit's facts up to the moment: computed once."""
+
+    facts: Facts
+    question: Question
+    policy: Policy
+    engine: Engine
+    alarms: Alarms
+    changes: tuple[Change, ...]
+    _loads: dict[tuple[int, int], UnitLoads | None] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, facts: Facts, question: Question, policy: Policy) -> History:
+        engine = facts.engine(policy)
+        engine.advance(question.at)
+        changes = [one.change for one in engine.emit_changes() if not one.retracted]
+        return cls(
+            facts,
+            question,
+            policy,
+            engine,
+            Alarms.of(engine, question.facility, question.unit),
+            tuple(sorted(changes, key=lambda one: (one.at, one.clinician or "", one.unit))),
+        )
+
+    def loads(self, begin: int, end: int) -> UnitLoads | None:
+        if (begin, end) not in self._loads:
+            found = self.engine.loads(self.question.facility, begin, end)
+            self._loads[begin, end] = found
+        return self._loads[begin, end]
+
+    def staff(self, begin: int, end: int) -> list[str]:
+        """The clinicians on duty in the unit at some whole minute of (begin, end]."""
+        found: set[str] = set()
+        for moment in range((begin // MINUTE + 1) * MINUTE, end + 1, 5 * MINUTE):
+            found.update(clinicians_on_duty(self.facts, self.question.unit, moment))
+        return sorted(found)
+
+
+def peak(loads: UnitLoads | None, people: Sequence[str], measure: str) -> float | None:
+    """The greatest value of a measure of any of `people`; None if it is undefined throughout."""
+    return _extreme(loads, people, measure, greatest=True)
+
+
+def least(loads: UnitLoads | None, people: Sequence[str], measure: str) -> float | None:
+    """The smallest value of a measure of any of `people`; None if it is undefined throughout."""
+    return _extreme(loads, people, measure, greatest=False)
+
+
+def _extreme(
+    loads: UnitLoads | None, people: Sequence[str], measure: str, greatest: bool
+) -> float | None:
+    if loads is None:
+        return None
+    values = [loads.clinicians[one][measure] for one in people if one in loads.clinicians]
+    defined = [one[~np.isnan(one)] for one in values]
+    defined = [one for one in defined if len(one)]
+    if not defined:
+        return None
+    return float(max(map(np.max, defined)) if greatest else min(map(np.min, defined)))
+
+
+def strained_minutes(
+    changes: Sequence[Change], people: Sequence[str], begin: int, end: int
+) -> float:
+    """The minutes in (begin, end] for which the clinician above normal for longest was so."""
+    return max((_above(changes, one, begin, end) for one in people), default=0.0)
+
+
+def _above(changes: Sequence[Change], clinician: str, begin: int, end: int) -> float:
+    state, since, total = NORMAL, begin, 0
+    for one in changes:
+        if one.clinician != clinician or one.at > end:
+            continue
+        moment = max(one.at, begin)
+        if state != NORMAL:
+            total += moment - since
+        state, since = STATES.index(one.after), moment
+    if state != NORMAL:
+        total += end - since
+    return total / MINUTE
+
+
+def response_seconds(alarms: Alarms, begin: int, end: int) -> float | None:
+    """The median time to the first response of the alarms that started in (begin, end]."""
+    times = [
+        (one.first_response - one.start) / 1000
+        for one in alarms.between(begin, end)
+        if one.first_response is not None
+    ]
+    return median(times) if len(times) >= LEAST_ANSWERED else None
+
+
+def standing_alarms(alarms: Alarms, begin: int, end: int, bed: str | None) -> float:
+    """How many alarms of people's conditions have sounded for more than an hour at `end`."""
+    return sum(
+        one.kind == "physiological" and one.start <= end - HOUR and one.end > end
+        for one in alarms.sounding(begin, end)
+        if bed in (None, one.bed)
+    )

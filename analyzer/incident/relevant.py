@@ -1,0 +1,58 @@
+"""Which facts bear on a unit's figures: those of its beds, and of its clinicians elsewhere."""
+
+from __future__ import annotations
+
+from analyzer.incident.facts import Facts
+from analyzer.incident.question import Question
+
+
+def concerning(facts: Facts, question: Question, since: int) -> Facts:
+    """The facts of a facility from `since` (ms) on that the unit's figures rest on.
+
+    They are the same figures as with all facts of the facility: alarms count for a unit by its
+    beds, and for a clinician by the beds and by the recipients. Assignments in force and alarms
+    that were still open at `since` are kept.
+    """
+    roster = facts.assignments
+    people = {
+        clinician
+        for clinician, unit, start, end in zip(
+            roster["clinician"], roster["unit"], roster["start"], roster["end"], strict=True
+        )
+        if unit == question.unit and start <= question.at and (end is None or end > since)
+    }
+    beds = {
+        (unit, bed)
+        for clinician, unit, bed in zip(
+            roster["clinician"], roster["unit"], roster["bed"], strict=True
+        )
+        if clinician in people
+    }
+    alarms = facts.alarms
+    last = dict(zip(alarms["alarm_id"], alarms["at"], strict=True))
+    phases = dict(zip(alarms["alarm_id"], alarms["phase"], strict=True))
+    recent = {name for name, at in last.items() if at > since or phases[name] != "end"}
+
+    def alarm(row: int) -> bool:
+        return alarms["alarm_id"][row] in recent and (
+            alarms["unit"][row] == question.unit
+            or (alarms["unit"][row], alarms["bed"][row]) in beds
+            or not people.isdisjoint(alarms["recipients"][row] or ())
+        )
+
+    def assignment(row: int) -> bool:
+        return (roster["unit"][row] == question.unit or roster["clinician"][row] in people) and (
+            roster["end"][row] is None or roster["end"][row] > since
+        )
+
+    found = facts.where("alarms", alarm).where("assignments", assignment)
+    kept = set(found.alarms["alarm_id"])
+    places = {bed for _, bed in zip(found.alarms["unit"], found.alarms["bed"], strict=True)}
+    responses, labels = facts.responses, facts.tables["labels"]
+    return found.where(
+        "responses",
+        lambda row: (
+            responses["at"][row] > since
+            and (responses["alarm_id"][row] in kept or responses["bed"][row] in places)
+        ),
+    ).where("labels", lambda row: labels["alarm_id"][row] in kept)

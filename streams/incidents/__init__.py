@@ -1,0 +1,6 @@
+"""Incidents: facts from files or an archive for `analyzer.incident`, and its answer as JSON."""
+
+from streams.incidents.document import as_json
+from streams.incidents.taken import TakenFacts
+
+__all__ = ["TakenFacts", "as_json"]
