@@ -19,10 +19,11 @@ from analyzer.incident.completeness import Channel, Completeness
 from analyzer.incident.conditions import Minute
 from analyzer.incident.facts import Facts
 from analyzer.incident.guard import BANNED, Blaming, check
-from analyzer.incident.question import Question
+from analyzer.incident.question import BASELINE, Question
 
 __all__ = [
     "BANNED",
+    "BASELINE",
     "NOTHING",
     "Action",
     "Baseline",

@@ -21,14 +21,16 @@ from analyzer.model.policy import HOUR, Policy
 NOTHING = "No system condition beyond baseline."
 
 
-def analyse(facts: Facts, question: Question, policy: Policy) -> Incident:
+def analyse(
+    facts: Facts, question: Question, policy: Policy, finished_only: bool = False
+) -> Incident:
     """What the facts say about the moment of the question.
 
     Facts after that moment do not count, and other facilities do not. The order of facts does not
-    matter.
+    matter. `finished_only`: alarms that had not ended are not among the facts, as in an archive.
     """
     own = facts.of_facility(question.facility, question.at)
-    known = completeness(own, question, policy)
+    known = completeness(own, question, policy, finished_only)
     far = question.begin - BASELINE_DAYS * 24 * HOUR - policy.horizon
     history = History.of(concerning(own, question, far), question, policy)
     near = concerning(own, question, question.begin - max(RUN_IN, policy.cover + RUN_IN))

@@ -51,8 +51,13 @@ class Completeness:
         return sum(end - begin for begin, end in self.alarms.gaps) / 1000
 
 
-def completeness(facts: Facts, question: Question, policy: Policy) -> Completeness:
-    """What is recorded of the unit's facility up to the moment of the question."""
+def completeness(
+    facts: Facts, question: Question, policy: Policy, finished_only: bool = False
+) -> Completeness:
+    """What is recorded of the unit's facility up to the moment of the question.
+
+    `finished_only`: alarms that had not ended are not among the facts.
+    """
     alarms, roster, responses = facts.alarms, facts.assignments, facts.responses
     unit, begin, at = question.unit, question.begin, question.at
     own = [row for row, name in enumerate(alarms["unit"]) if name == unit]
@@ -88,7 +93,8 @@ def completeness(facts: Facts, question: Question, policy: Policy) -> Completene
                 "signal lost",
                 "silenced alarms",
             )
-            + _told(bool(times) and bool(gaps), "alarm load during the gaps of the feed"),
+            + _told(bool(times) and bool(gaps), "alarm load during the gaps of the feed")
+            + _told(finished_only, "alarms that had not ended when the archive was written"),
         ),
         Channel(
             bool(staffed),

@@ -12,6 +12,8 @@ BASELINE_DAYS = 14
 """So many days before are searched for comparable hours (our own: two weeks hold each weekday
 twice).
 """
+BASELINE = (BASELINE_DAYS + 2) * 24 * HOUR
+"""How far back facts matter (ms)."""
 RUN_IN = DEFAULT_WINDOWS["12h"] + 2 * HOUR
 """Facts from this long before the window count, so that each figure is right at its beginning."""
 

@@ -1,6 +1,7 @@
 """The archive: finished alarms, overload changes, assignments and responses as Parquet files."""
 
 from streams.archive.dataset import Archive, ArchiveError
+from streams.archive.facts import archived_facts
 from streams.archive.frames import Rows, fact_rows, record_rows
 from streams.archive.recording import Recording
 from streams.archive.tables import TABLES, Table, TableName
@@ -13,6 +14,7 @@ __all__ = [
     "Rows",
     "Table",
     "TableName",
+    "archived_facts",
     "fact_rows",
     "record_rows",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -30,6 +31,9 @@ from streams.cli.files import (
 from streams.cli.progress import working
 from streams.settings import SettingsError
 
+if TYPE_CHECKING:
+    from analyzer.incident import Facts, Question
+
 
 def incident(
     at: Annotated[
@@ -48,6 +52,10 @@ def incident(
     responses: Responses = None,
     labels: Labels = None,
     mapping: Mapped = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option("--archive", metavar="DIR", help="Read an archive instead of files."),
+    ] = None,
     config: Config = None,
     pseudonyms: Pseudonyms = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -69,8 +77,11 @@ def incident(
     from streams.incidents.words import words
     from streams.pseudonyms import pseudonyms as pseudonyms_of
 
-    if alarms is None:
-        fail("--alarms: expected a file of alarm events, or -", WRONG)
+    files = (alarms, assignments, responses, labels)
+    if archive is not None and any((*files, mapping, strict)):
+        fail("--archive: expected no files with it", WRONG)
+    if archive is None and alarms is None:
+        fail("expected --alarms with a file of alarm events, or --archive", WRONG)
     settings = load_settings(config, pseudonyms=shown_as(pseudonyms))
     when = moment(at, "--at")
     calendar = settings.calendar.calendars.of(facility)
@@ -86,22 +97,21 @@ def incident(
         )
     except ValueError as error:
         fail(f"--{error}", WRONG)
-    try:
-        taken = TakenFacts(facility, pseudonyms_of(settings))
-    except SettingsError as error:
-        fail(error)
-    replayed = replay_files(
-        settings,
-        recorded_files(alarms, assignments, responses, labels),
-        at,
-        mapping,
-        observers=(taken,),
-    )
-    facts = taken.facts()
+    status = 0
+    if archive is not None:
+        facts = _archived(archive, question)
+    else:
+        try:
+            taken = TakenFacts(facility, pseudonyms_of(settings))
+        except SettingsError as error:
+            fail(error)
+        recorded = recorded_files(*files)
+        replayed = replay_files(settings, recorded, at, mapping, observers=(taken,))
+        facts, status = taken.facts(), replayed.status(strict)
     if unit not in facts.alarms["unit"] and unit not in facts.assignments["unit"]:
         fail(f"--unit: nothing was recorded of unit {unit} in facility {facility}", WRONG)
     with working("analysing"):
-        found = analyse(facts, question, settings.policy)
+        found = analyse(facts, question, settings.policy, finished_only=archive is not None)
     if as_json:
         from streams.formats.codec import to_json
 
@@ -110,5 +120,19 @@ def incident(
     else:
         for line in words(found, calendar):
             typer.echo(line)
-    if status := replayed.status(strict):
+    if status:
         raise typer.Exit(status)
+
+
+def _archived(folder: Path, question: Question) -> Facts:
+    """The facts of the baseline's days and of the moment."""
+    from analyzer.incident import BASELINE, Facts
+    from streams.archive import Archive, ArchiveError, archived_facts
+
+    try:
+        found = archived_facts(
+            Archive(folder), question.facility, question.begin - BASELINE, question.at
+        )
+        return Facts.of(found)
+    except ArchiveError as error:
+        fail(error)
