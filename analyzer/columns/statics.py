@@ -28,7 +28,7 @@ class Static(NamedTuple):
     kind: str
 
 
-class Place(NamedTuple):
+class Bed(NamedTuple):
     """A bed in its unit: the names of beds repeat from unit to unit."""
 
     facility: int
@@ -40,7 +40,17 @@ AlarmType = tuple[str, str, str]
 """(device_type, source, code)."""
 
 
-_COLUMNS = ("facility", "unit", "place", "bed", "type", "signal", "technical", "advisory", "mark")
+_COLUMNS = (
+    "facility",
+    "unit",
+    "bed",
+    "bed_name",
+    "type",
+    "signal",
+    "technical",
+    "advisory",
+    "mark",
+)
 
 
 class Statics:
@@ -49,19 +59,19 @@ class Statics:
     def __init__(self) -> None:
         self.numbers: Numbered[Static] = Numbered()
         self.units: Numbered[tuple[int, str]] = Numbered()
-        self.places: Numbered[Place] = Numbered()
+        self.beds: Numbered[Bed] = Numbered()
         # by name alone, because responses may name no unit
-        self.beds: Numbered[tuple[int, str]] = Numbered()
-        self.places_of_bed: dict[int, list[int]] = {}  # those with an episode, by bed
+        self.bed_names: Numbered[tuple[int, str]] = Numbered()
+        self.beds_of_name: dict[int, list[int]] = {}  # those with an episode
         self.types: Numbered[AlarmType] = Numbered()
         # (facility, device_id, source, code), the unit of chatter
         self.signals: Numbered[tuple[int, str, str, str]] = Numbered()
         self._known = 0
-        self._unit_of_place = array("i")
+        self._unit_of_bed = array("i")
         self.facility: Codes = np.empty(0, dtype=np.int32)
         self.unit: Codes = np.empty(0, dtype=np.int32)
-        self.place: Codes = np.empty(0, dtype=np.int32)
         self.bed: Codes = np.empty(0, dtype=np.int32)
+        self.bed_name: Codes = np.empty(0, dtype=np.int32)
         self.type: Codes = np.empty(0, dtype=np.int32)
         self.signal: Codes = np.empty(0, dtype=np.int32)
         self.technical: Flags = np.empty(0, dtype=np.bool_)
@@ -86,13 +96,13 @@ class Statics:
         self._known = len(self.numbers.by_number)
         facility, unit, bed, device_id, device_type, source, code, kind = zip(*new, strict=True)
         where = list(zip(facility, unit, bed, strict=True))
-        places = {key: self._place(key) for key in dict.fromkeys(where)}
-        place, number = zip(*map(places.__getitem__, where), strict=True)
+        numbers = {key: self._number_bed(key) for key in dict.fromkeys(where)}
+        bed, bed_name = zip(*map(numbers.__getitem__, where), strict=True)
         columns: tuple[Any, ...] = (
             facility,
             list(map(self.units.__getitem__, zip(facility, unit, strict=True))),
-            place,
-            number,
+            bed,
+            bed_name,
             list(map(self.types.__getitem__, zip(device_type, source, code, strict=True))),
             list(
                 map(self.signals.__getitem__, zip(facility, device_id, source, code, strict=True))
@@ -115,27 +125,28 @@ class Statics:
             self.numbers[static]
         self._extend()
 
-    def _place(self, key: tuple[int, str, str]) -> tuple[int, int]:
-        """The number of a place, given as an equal tuple, and the number of its bed's name."""
-        facility, unit, bed = key
-        known, number = self.places.get(key), self.beds[facility, bed]  # type: ignore[call-overload]  # it equals the `Place`
-        place = self.places[Place(facility, unit, bed)] if known is None else known
-        of_bed = self.places_of_bed.setdefault(number, [])
-        if place not in of_bed:
-            of_bed.append(place)
-        return place, number
+    def _number_bed(self, key: tuple[int, str, str]) -> tuple[int, int]:
+        """The number of a bed, given as an equal tuple, and the number of its name."""
+        facility, unit, name = key
+        number = self.bed_names[facility, name]
+        known = self.beds.get(key)  # type: ignore[call-overload]  # it equals the `Bed`
+        bed = self.beds[Bed(facility, unit, name)] if known is None else known
+        of_name = self.beds_of_name.setdefault(number, [])
+        if bed not in of_name:
+            of_name.append(bed)
+        return bed, number
 
-    def units_of_places(self) -> Codes:
-        """The number of the unit of each place, indexed by the number of the place."""
-        for place in self.places.by_number[len(self._unit_of_place) :]:
-            self._unit_of_place.append(self.units[place.facility, place.unit])
-        return np.array(self._unit_of_place, dtype=np.int32)
+    def units_of_beds(self) -> Codes:
+        """The number of the unit of each bed, indexed by the number of the bed."""
+        for bed in self.beds.by_number[len(self._unit_of_bed) :]:
+            self._unit_of_bed.append(self.units[bed.facility, bed.unit])
+        return np.array(self._unit_of_bed, dtype=np.int32)
 
     def keep(self, used: Codes) -> Codes:
         """Keep only the statics with the numbers `used` (distinct).
 
-        Returns an array from old to new numbers, -1 for statics that are dropped. Units, places,
-        beds and types stay numbered until `keep_names`.
+        Returns an array from old to new numbers, -1 for statics that are dropped. Units, beds,
+        their names and types stay numbered until `keep_names`.
         """
         moved = np.full(len(self.numbers.by_number), -1, dtype=np.int32)
         moved[used] = np.arange(len(used))
@@ -150,26 +161,27 @@ class Statics:
 
     @property
     def names(self) -> int:
-        """The number of units, places, beds and alarm types that are numbered."""
-        return len(self.units) + len(self.places) + len(self.beds) + len(self.types)
+        """The number of units, beds, names of beds and alarm types that are numbered."""
+        return len(self.units) + len(self.beds) + len(self.bed_names) + len(self.types)
 
     def keep_names(
-        self, units: Numbers, places: Numbers, beds: Numbers
+        self, units: Numbers, beds: Numbers, bed_names: Numbers
     ) -> tuple[Codes, Codes, Codes]:
         """Keep only these names (distinct numbers) and those of statics.
 
-        Returns arrays from old to new numbers of units, places and beds, -1 for names that are
-        dropped.
+        Returns arrays from old to new numbers of units, beds and names of beds, -1 for names
+        that are dropped.
         """
         known = self._known
         moved_units = kept(self.units, np.union1d(units, self.unit[:known]))
-        moved_places = kept(self.places, np.union1d(places, self.place[:known]))
         moved_beds = kept(self.beds, np.union1d(beds, self.bed[:known]))
+        moved_bed_names = kept(self.bed_names, np.union1d(bed_names, self.bed_name[:known]))
         moved_types = kept(self.types, np.unique(self.type[:known]))
-        self.unit, self.place = moved_units[self.unit[:known]], moved_places[self.place[:known]]
-        self.bed, self.type = moved_beds[self.bed[:known]], moved_types[self.type[:known]]
-        self.places_of_bed = {}
-        for bed, place in sorted(set(zip(self.bed.tolist(), self.place.tolist(), strict=True))):
-            self.places_of_bed.setdefault(bed, []).append(place)
-        self._unit_of_place = array("i")
-        return moved_units, moved_places, moved_beds
+        self.unit, self.bed = moved_units[self.unit[:known]], moved_beds[self.bed[:known]]
+        self.bed_name = moved_bed_names[self.bed_name[:known]]
+        self.type = moved_types[self.type[:known]]
+        self.beds_of_name = {}
+        for name, bed in sorted(set(zip(self.bed_name.tolist(), self.bed.tolist(), strict=True))):
+            self.beds_of_name.setdefault(name, []).append(bed)
+        self._unit_of_bed = array("i")
+        return moved_units, moved_beds, moved_bed_names

@@ -120,7 +120,7 @@ class Evidence:
             static=static,
             unit=statics.unit[static],
             type=statics.type[static],
-            bed=statics.place[static],
+            bed=statics.bed[static],
             technical=statics.technical[static],
             value=table.value[rows],
             limit=table.limit[rows],

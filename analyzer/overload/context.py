@@ -24,12 +24,12 @@ TOP = 3
 
 
 class _Post(NamedTuple):
-    """An assignment in [`start`, `end`) (ms); `place` is a number in `Statics.places`."""
+    """An assignment in [`start`, `end`) (ms); `bed` is a number in `Statics.beds`."""
 
     start: int
     end: int
     clinician: int
-    place: int
+    bed: int
     acuity: float
     role: str
 
@@ -78,7 +78,7 @@ class Context:
         self._start, self._closing = table.start[rows], _closing(state, rows)
         self._unit, self._type = statics.unit[static], statics.type[static]
         # There are few pairs of bed and team, so alarms are counted by pair.
-        pair = statics.place[static].astype(np.int64) << 32 | table.team[rows]
+        pair = statics.bed[static].astype(np.int64) << 32 | table.team[rows]
         pairs, self._pair = np.unique(pair, return_inverse=True)
         self._pairs = list(zip((pairs >> 32).tolist(), (pairs & 0xFFFFFFFF).tolist(), strict=True))
         of_teams = [state.teams[team] for _, team in self._pairs]
@@ -94,16 +94,16 @@ class Context:
         self._by_clinician: dict[int, list[_Post]] = {}
         self._by_unit: dict[str, list[_Post]] = {}
         self._alarms: tuple[int, dict[int, Alarms]] | None = None
-        places = statics.places.by_number
-        for number, (place, team) in enumerate(self._pairs):
-            self._pairs_of_unit.setdefault(places[place].unit, []).append(
-                (number, places[place].bed, frozenset(state.teams.names(team)))
+        beds = statics.beds.by_number
+        for number, (bed, team) in enumerate(self._pairs):
+            self._pairs_of_unit.setdefault(beds[bed].unit, []).append(
+                (number, beds[bed].bed, frozenset(state.teams.names(team)))
             )
         columns = (shifts.start, shifts.end, shifts.clinician, shifts.bed, shifts.acuity)
         roles = (shifts.roles.get(row, NURSE) for row in assignments.tolist())
         for one in map(_Post, *(column[assignments].tolist() for column in columns), roles):
             self._by_clinician.setdefault(one.clinician, []).append(one)
-            self._by_unit.setdefault(places[one.place].unit, []).append(one)
+            self._by_unit.setdefault(beds[one.bed].unit, []).append(one)
 
     def _last_hour(self, at: int) -> slice:
         return slice(*np.searchsorted(self._start, [at - HOUR, at], side="right").tolist())
@@ -114,9 +114,9 @@ class Context:
         Of assignments with the same start, the first unit by name; "" if none has begun, or all
         ended more than the horizon ago.
         """
-        places, since = self._state.statics.places.by_number, at - self._state.policy.horizon
+        beds, since = self._state.statics.beds.by_number, at - self._state.policy.horizon
         begun = [
-            (-one.start, places[one.place].unit)
+            (-one.start, beds[one.bed].unit)
             for one in self._by_clinician.get(clinician, ())
             if one.start <= at and one.end > since
         ]
@@ -171,19 +171,19 @@ class Context:
     def _person(
         self, clinician: int, unit: str, at: int, state: int, by_pair: dict[int, Alarms]
     ) -> Person:
-        posts, places = self._by_clinician[clinician], self._state.statics.places.by_number
+        posts, beds = self._by_clinician[clinician], self._state.statics.beds.by_number
         held = [one for one in posts if one.start <= at < one.end]
         here: dict[str, list[float]] = {}
         for one in held:
-            if places[one.place].unit == unit:
-                here.setdefault(places[one.place].bed, []).append(one.acuity)
+            if beds[one.bed].unit == unit:
+                here.setdefault(beds[one.bed].bed, []).append(one.acuity)
         own = (by_pair[pair] for pair in self._pairs_of.get(clinician, ()) if pair in by_pair)
         return Person(
             state=state,
-            role=min(one.role for one in held if places[one.place].unit == unit),
-            beds=len({one.place for one in held}),
+            role=min(one.role for one in held if beds[one.bed].unit == unit),
+            beds=len({one.bed for one in held}),
             here=here,
-            elsewhere=[one.acuity for one in held if places[one.place].unit != unit],
+            elsewhere=[one.acuity for one in held if beds[one.bed].unit != unit],
             alarms=NO_ALARMS.with_also(own),
             duty=last_hour((one.start - at, one.end - at) for one in posts),
             levels=self._state.policy.overload.levels(self._name, self.unit_of(clinician, at)),

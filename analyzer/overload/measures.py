@@ -94,7 +94,7 @@ def measure(
     shifts = state.roster.shifts
     chosen = shifts.of(ticks.facilities)
     moments = first[shifts.facility[chosen]]
-    shift = _Shifts(shifts, chosen, moments, until, statics.units_of_places())
+    shift = _Shifts(shifts, chosen, moments, until, statics.units_of_beds())
 
     clinicians = distinct(
         np.concatenate([clinician, shift.clinician, more_clinicians]).astype(np.int64)
@@ -109,14 +109,12 @@ def measure(
     duty = Intervals(*stretches(shift.start, shift.end, row_of_clinician[shift.clinician]))
     free, on_duty = of_clinicians.protected(duty)
     beds = _in_force(
-        shift.merged_by(row_of_clinician[shift.clinician], shift.place), len(clinicians), ticks
+        shift.merged_by(row_of_clinician[shift.clinician], shift.bed), len(clinicians), ticks
     )
 
     present = shift.merged_by(row_of_unit[shift.unit], row_of_clinician[shift.clinician])
     staff = _in_force(present, len(units), ticks)
-    beds_of_unit = _in_force(
-        shift.merged_by(row_of_unit[shift.unit], shift.place), len(units), ticks
-    )
+    beds_of_unit = _in_force(shift.merged_by(row_of_unit[shift.unit], shift.bed), len(units), ticks)
     least = state.policy.overload.protected_duty
     enough = on_duty >= least
     protected_of_unit = _share(
@@ -162,15 +160,15 @@ class _Shifts:
         rows: Numbers,
         moments: Numbers,
         until: int,
-        unit_of_place: Codes,
+        unit_of_bed: Codes,
     ) -> None:
         start = np.maximum(shifts.start[rows] - moments, -HOUR)
         end = np.minimum(shifts.end[rows] - moments, until)
         some = end > start
         rows = rows[some]
         self.start, self.end = start[some], end[some]
-        self.clinician, self.place = shifts.clinician[rows], shifts.bed[rows]
-        self.unit = unit_of_place[self.place]
+        self.clinician, self.bed = shifts.clinician[rows], shifts.bed[rows]
+        self.unit = unit_of_bed[self.bed]
 
     def merged_by(self, group: Numbers, item: Integers) -> tuple[Intervals, Numbers]:
         """The intervals during which each group has each item (a bed or a clinician).

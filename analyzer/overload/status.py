@@ -282,9 +282,9 @@ def unit_reliefs(state: State) -> dict[tuple[int, str], Relief | None]:
     moment = now[shifts.facility[rows]]
     rows = rows[(shifts.start[rows] <= moment) & (moment < shifts.end[rows])]
     rows = rows[np.isin(shifts.clinician[rows], np.array([*strained], dtype=np.int64))]
-    places = state.statics.places.by_number
+    beds = state.statics.beds.by_number
     units.update(
-        (facility, places[bed].unit)
+        (facility, beds[bed].unit)
         for facility, bed in zip(
             shifts.facility[rows].tolist(), shifts.bed[rows].tolist(), strict=True
         )

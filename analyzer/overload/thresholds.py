@@ -84,7 +84,7 @@ def levels_in_force(
     row_of = {number: row for row, number in enumerate(loads.numbers.tolist())}
     shifts, moments = state.roster.shifts, ticks.moments()
     rows = shifts.of(ticks.facilities)
-    names = [units[unit][1] for unit in state.statics.units_of_places()[shifts.bed[rows]].tolist()]
+    names = [units[unit][1] for unit in state.statics.units_of_beds()[shifts.bed[rows]].tolist()]
     columns = (shifts.start, shifts.end, shifts.clinician, shifts.facility)
     begun = list(zip(names, *(column[rows].tolist() for column in columns), strict=True))
     begun.sort(key=lambda one: one[0], reverse=True)

@@ -34,20 +34,20 @@ def compact(state: State, at_once: bool = False) -> bool:
     existing = table.existing()
     moved = statics.keep(np.unique(table.static[existing]))
     table.static[existing] = moved[table.static[existing]]
-    places = np.array(sorted(state.roster.beds()), dtype=np.int64)
-    units = _used_units(state, places)
-    contributing = {one.bed for one in table.contributions.values()}
-    beds = np.array(sorted({*state.responses.beds(), *contributing}), dtype=np.int64)
-    moved_units, moved_places, moved_beds = statics.keep_names(units, places, beds)
+    beds = np.array(sorted(state.roster.beds()), dtype=np.int64)
+    units = _used_units(state, beds)
+    contributing = {one.bed_name for one in table.contributions.values()}
+    bed_names = np.array(sorted({*state.responses.bed_names(), *contributing}), dtype=np.int64)
+    moved_units, moved_beds, moved_bed_names = statics.keep_names(units, beds, bed_names)
 
     shifts = state.roster.shifts
     on_duty = shifts.clinician[shifts.rows()].tolist()
     logged = state.overload.numbers(of_units=False)
     moved_clinicians = state.teams.keep_clinicians([*on_duty, *logged])
 
-    state.roster.renumber(moved_places, moved_clinicians)
-    state.listing.renumber(moved_places)
-    state.responses.renumber(moved_beds, moved_units)
+    state.roster.renumber(moved_beds, moved_clinicians)
+    state.listing.renumber(moved_beds)
+    state.responses.renumber(moved_bed_names, moved_units)
     state.cover.renumber(moved_units)
     state.response_times.renumber(moved_units)
     state.overload.renumber(moved_units, moved_clinicians)
@@ -56,7 +56,7 @@ def compact(state: State, at_once: bool = False) -> bool:
         for unit, rows in state.unclassified.items()
         if moved_units[unit] >= 0
     }
-    _renumber_rows(state, moved_units, moved_beds)
+    _renumber_rows(state, moved_units, moved_bed_names)
     state.facilities.compacted()
     state.head_changed = True
     state.names_kept = _names(state)
@@ -92,16 +92,16 @@ def _names(state: State) -> int:
     return state.statics.names + len(state.teams.clinicians) + len(state.facilities.by_number)
 
 
-def _used_units(state: State, places: Numbers) -> Numbers:
+def _used_units(state: State, beds: Numbers) -> Numbers:
     """The units that something other than statics refers to.
 
     Response times alone do not keep a unit: they are counts of the past.
     """
     table, statics = state.table, state.statics
     observed = np.flatnonzero(table.observed_after != NEVER)
-    of_places = map(statics.places.by_number.__getitem__, places.tolist())
+    used_beds = map(statics.beds.by_number.__getitem__, beds.tolist())
     used = {
-        *(statics.units.get((place.facility, place.unit), NO_UNIT) for place in of_places),
+        *(statics.units.get((bed.facility, bed.unit), NO_UNIT) for bed in used_beds),
         *(one.unit for one in table.contributions.values()),
         *table.observed_unit[observed].tolist(),
         *state.cover.units(),
@@ -111,11 +111,12 @@ def _used_units(state: State, places: Numbers) -> Numbers:
     return np.array(sorted(used - {NO_UNIT}), dtype=np.int64)
 
 
-def _renumber_rows(state: State, units: Codes, beds: Codes) -> None:
+def _renumber_rows(state: State, units: Codes, bed_names: Codes) -> None:
     table = state.table
     observed = table.observed_after != NEVER
     table.observed_unit[observed] = units[table.observed_unit[observed]]
     table.observed_unit[~observed] = 0
     for row, one in table.contributions.items():
-        table.contributions[row] = one._replace(unit=int(units[one.unit]), bed=int(beds[one.bed]))
+        unit, bed_name = int(units[one.unit]), int(bed_names[one.bed_name])
+        table.contributions[row] = one._replace(unit=unit, bed_name=bed_name)
     table.changed(table.rows())

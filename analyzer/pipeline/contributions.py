@@ -52,16 +52,16 @@ def set_contribution(state: State, row: int, now: Contribution) -> None:
         gained, lost = [new], []
         if before is not None:
             old = before.stretch(by_id)
-            if (before.unit, before.bed) == (now.unit, now.bed):
+            if (before.unit, before.bed_name) == (now.unit, now.bed_name):
                 gained, lost = _beyond(new, old), _beyond(old, new)
             else:
-                for action, at in _unnamed(state, row, before.bed, by_id, *old):
+                for action, at in _unnamed(state, row, before.bed_name, by_id, *old):
                     state.cover.remove(before.unit, action, at)
         for stretch in lost:
-            for action, at in _unnamed(state, row, now.bed, by_id, *stretch):
+            for action, at in _unnamed(state, row, now.bed_name, by_id, *stretch):
                 state.cover.remove(now.unit, action, at)
         for stretch in gained:
-            for action, at in _unnamed(state, row, now.bed, by_id, *stretch):
+            for action, at in _unnamed(state, row, now.bed_name, by_id, *stretch):
                 state.cover.add(now.unit, action, at)
 
 
@@ -70,7 +70,7 @@ def withdraw_contribution(state: State, row: int) -> None:
     own = state.table.contributions.pop(row, None)
     if own is not None:
         for by_id in (True, False):
-            for action, at in _unnamed(state, row, own.bed, by_id, *own.stretch(by_id)):
+            for action, at in _unnamed(state, row, own.bed_name, by_id, *own.stretch(by_id)):
                 state.cover.remove(own.unit, action, at)
 
 
@@ -81,11 +81,11 @@ def _beyond(one: tuple[int, int], other: tuple[int, int]) -> list[tuple[int, int
 
 
 def _unnamed(
-    state: State, row: int, bed: int, by_id: bool, since: int, until: int
+    state: State, row: int, bed_name: int, by_id: bool, since: int, until: int
 ) -> list[tuple[int, int]]:
     """(action, time)s of the responses that name the alarm id of a row, or its bed, and no unit."""
     if not by_id:
-        moments = state.responses.about(bed).get(NO_UNIT)
+        moments = state.responses.about(bed_name).get(NO_UNIT)
         return [] if moments is None else list(moments.within(since, until))
     responses = state.table.responses.get(row)
     if responses is not None:

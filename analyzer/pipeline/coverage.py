@@ -31,7 +31,7 @@ class Contribution(NamedTuple):
     last: int
     first_at_bed: int
     last_at_bed: int
-    bed: int
+    bed_name: int
 
     def stretch(self, by_id: bool) -> tuple[int, int]:
         return (self.first, self.last) if by_id else (self.first_at_bed, self.last_at_bed)

@@ -85,7 +85,7 @@ def _in_use(state: State) -> npt.NDArray[np.bool_]:
     """By facility: whether anything but ids and counts is held of it."""
     used = np.zeros(len(state.facilities.by_number), dtype=np.bool_)
     used[state.table.facility[state.table.rows()]] = True
-    beds = state.statics.beds.by_number
-    used[[beds[bed][0] for bed in state.responses.beds()]] = True
+    names = state.statics.bed_names.by_number
+    used[[names[number][0] for number in state.responses.bed_names()]] = True
     used[[*state.roster.facilities(), *state.pending.facilities()]] = True
     return used

@@ -33,8 +33,8 @@ def derive(state: State, rows: Numbers, to_finalise: bool = True) -> None:
         return
     static = table.static[rows]
     was_alarm, team, answer = table.is_alarm[rows], table.team[rows], table.first_response[rows]
-    _list(state, rows, statics.place[static])
-    _attribute(state, rows, statics.place[static])
+    _list(state, rows, statics.bed[static])
+    _attribute(state, rows, statics.bed[static])
     _answer(state, rows, static)
     table.is_alarm[rows] = (table.rank[rows] > 0) & ~statics.advisory[static]
     _mark_dirty(
@@ -89,7 +89,7 @@ def _answer(state: State, rows: Numbers, static: Codes) -> None:
     table.intervened[rows] = (
         IS_INTERVENING[table.response_code[rows]] & answered & (start <= at) & (at <= closings)
     )
-    by_bed = state.responses.since(statics.bed[static], start)
+    by_bed = state.responses.since(statics.bed_name[static], start)
     apart = by_bed | ((at != NEVER) & (table.response_code[rows] >= UNNAMED))
     if table.responses or table.contributions:
         apart |= np.fromiter(
@@ -110,12 +110,12 @@ def _answer_apart(
     responses, contributions = table.responses, table.contributions
     horizon, intervening = policy.horizon, frozenset(INTERVENING)
     first, intervened = [], []
-    for row, at, code, ask, bed, unit, start, end in zip(
+    for row, at, code, ask, bed_name, unit, start, end in zip(
         rows.tolist(),
         table.response_at[rows].tolist(),
         table.response_code[rows].tolist(),
         by_bed.tolist(),
-        statics.bed[static].tolist(),
+        statics.bed_name[static].tolist(),
         statics.unit[static].tolist(),
         table.start[rows].tolist(),
         table.end[rows].tolist(),
@@ -131,7 +131,7 @@ def _answer_apart(
             acts = code in intervening and start <= at <= closing
             contributes |= code >= UNNAMED
         if ask:
-            of_bed = state.responses.about(bed)
+            of_bed = state.responses.about(bed_name)
             contributes |= NO_UNIT in of_bed
             for moments in (of_bed.get(NO_UNIT), of_bed.get(unit)):
                 if moments is not None:
@@ -140,7 +140,8 @@ def _answer_apart(
         first.append(earliest)
         intervened.append(acts)
         if contributes:
-            set_contribution(state, row, Contribution(unit, since, until, start, closing, bed))
+            own = Contribution(unit, since, until, start, closing, bed_name)
+            set_contribution(state, row, own)
     table.first_response[rows], table.intervened[rows] = first, intervened
     table.answered[rows] = table.first_response[rows] != NEVER
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from analyzer.arrays import Numbers, integers
 from analyzer.columns.moments import enter
-from analyzer.columns.statics import Place
+from analyzer.columns.statics import Bed
 from analyzer.model.episodes import PRIORITIES
 from analyzer.model.facts import Assignment, Topic, fact_of
 from analyzer.pipeline.alarm_responses import add_response, set_verdict
@@ -281,7 +281,7 @@ def fold_assignments(state: State, batch: Batch) -> Numbers:
         batch.facilities.tolist(), zip(*batch.columns, strict=True), strict=True
     ):
         new = fact_of(Assignment, values)
-        bed = state.statics.places[Place(facility, new.unit, new.bed)]
+        bed = state.statics.beds[Bed(facility, new.unit, new.bed)]
         changed = state.roster.put(new, facility, bed)
         if changed:
             facilities.append(facility)
@@ -356,11 +356,11 @@ def fold_responses(state: State, batch: Batch) -> Numbers:
         )
         affected.append(rows)
     for index in np.flatnonzero(~by_alarm).tolist():
-        at_, number = int(batch.at[index]), state.statics.beds[facility[index], bed[index]]
-        if state.responses.add(number, at_, int(actions[index]), named[index]):
+        at_, name = int(batch.at[index]), state.statics.bed_names[facility[index], bed[index]]
+        if state.responses.add(name, at_, int(actions[index]), named[index]):
             answered = [
                 state.listing.answerable_at(one, at_)
-                for one in state.statics.places_of_bed.get(number, ())
+                for one in state.statics.beds_of_name.get(name, ())
             ]
             if named[index] == NO_UNIT:
                 contribute_at_bed(state, answered, int(actions[index]), at_)

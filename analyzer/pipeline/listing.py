@@ -38,7 +38,7 @@ class _Listed:
 
 
 class Listing:
-    """The rows with a start, by bed of a unit (`Statics.places`).
+    """The rows with a start, by bed of a unit (`Statics.beds`).
 
     `grace`: how long after its end an alarm can still be answered (ms).
     """

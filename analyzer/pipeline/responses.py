@@ -41,10 +41,10 @@ _NONE: dict[int, Moments] = {}
 class _BedResponse:
     """A response to a bed, and the block that stores it."""
 
-    __slots__ = ("action", "at", "bed", "block", "unit")
+    __slots__ = ("action", "at", "bed_name", "block", "unit")
 
-    def __init__(self, bed: int, at: int, action: int, unit: int) -> None:
-        self.bed = bed
+    def __init__(self, bed_name: int, at: int, action: int, unit: int) -> None:
+        self.bed_name = bed_name
         self.at = at
         self.action = action
         self.unit = unit
@@ -54,44 +54,45 @@ class _BedResponse:
 class BedResponses(Growing):
     """Responses that name a bed and no alarm, by bed and by the unit that they name.
 
-    `beds` numbers (facility, name of a bed). Of several equal responses, one is held.
+    `bed_names` numbers (facility, name of a bed): a response may name no unit, and the names of
+    beds repeat from unit to unit. Of several equal responses, one is held.
     """
 
-    latest: Numbers  # by bed: `at` of its last response
+    latest: Numbers  # by name: `at` of its last response
 
-    def __init__(self, beds: Numbered[tuple[int, str]]) -> None:
+    def __init__(self, bed_names: Numbered[tuple[int, str]]) -> None:
         super().__init__(latest=(np.int64, -(1 << 62)))
-        self._numbers = beds
-        self._beds: dict[int, dict[int, Moments]] = {}
+        self._numbers = bed_names
+        self._by_name: dict[int, dict[int, Moments]] = {}
         self.blocks: Blocks[_BedResponse] = Blocks(512)
 
-    def add(self, bed: int, at: int, action: int, unit: int) -> bool:
+    def add(self, bed_name: int, at: int, action: int, unit: int) -> bool:
         """Add a response at `at` (ms). `unit` is a number, or NO_UNIT.
 
         Returns False if an equal response is held already.
         """
-        if not self._enter(bed, at, action, unit):
+        if not self._enter(bed_name, at, action, unit):
             return False
-        self.blocks.add(_BedResponse(bed, at, action, unit))
+        self.blocks.add(_BedResponse(bed_name, at, action, unit))
         return True
 
-    def _enter(self, bed: int, at: int, action: int, unit: int) -> bool:
-        of_bed = self._beds.setdefault(bed, {})
-        moments = of_bed.get(unit)
+    def _enter(self, bed_name: int, at: int, action: int, unit: int) -> bool:
+        of_name = self._by_name.setdefault(bed_name, {})
+        moments = of_name.get(unit)
         if moments is None:
-            moments = of_bed[unit] = Moments()
-        self.reserve(bed + 1)
-        self.latest[bed] = max(int(self.latest[bed]), at)
+            moments = of_name[unit] = Moments()
+        self.reserve(bed_name + 1)
+        self.latest[bed_name] = max(int(self.latest[bed_name]), at)
         return moments.add(action, at)
 
-    def since(self, beds: Codes, moments: Numbers) -> npt.NDArray[np.bool_]:
+    def since(self, bed_names: Codes, moments: Numbers) -> npt.NDArray[np.bool_]:
         """For each pair of bed and time (ms): whether the bed has a response then or later."""
-        self.reserve(int(beds.max()) + 1)
-        return np.asarray(self.latest[beds] >= moments, dtype=np.bool_)
+        self.reserve(int(bed_names.max()) + 1)
+        return np.asarray(self.latest[bed_names] >= moments, dtype=np.bool_)
 
-    def about(self, bed: int) -> dict[int, Moments]:
+    def about(self, bed_name: int) -> dict[int, Moments]:
         """The responses to a bed, by the unit that they name (or NO_UNIT), and then by action."""
-        return self._beds.get(bed, _NONE)
+        return self._by_name.get(bed_name, _NONE)
 
     def drop_before(self, moments: list[int], oldest_alarm: dict[int, int]) -> None:
         """Forget the responses before the moment of their facility (ms, by number).
@@ -99,68 +100,68 @@ class BedResponses(Growing):
         Those since the start of the oldest held episode of their bed (ms, by number) stay.
         """
         limits = {}
-        for bed in self._beds:
-            moment = moments[self._numbers.by_number[bed][0]]
-            limits[bed] = min(moment, oldest_alarm.get(bed, moment))
-        for one in [one for one in self.blocks if one.at < limits[one.bed]]:
+        for bed_name in self._by_name:
+            moment = moments[self._numbers.by_number[bed_name][0]]
+            limits[bed_name] = min(moment, oldest_alarm.get(bed_name, moment))
+        for one in [one for one in self.blocks if one.at < limits[one.bed_name]]:
             self.blocks.remove(one)
-        for bed, limit in limits.items():
-            of_bed = self._beds[bed]
-            for unit, held in list(of_bed.items()):
+        for bed_name, limit in limits.items():
+            of_name = self._by_name[bed_name]
+            for unit, held in list(of_name.items()):
                 held.drop_before(limit)
                 if not held.by_code:
-                    del of_bed[unit]
-            if not of_bed:
-                del self._beds[bed]
+                    del of_name[unit]
+            if not of_name:
+                del self._by_name[bed_name]
 
     def remove_after(self, facility: int, moment: int) -> None:
         """Forget a facility's responses with a time after `moment` (ms)."""
         things = self._numbers.by_number
         for one in [
-            one for one in self.blocks if one.at > moment and things[one.bed][0] == facility
+            one for one in self.blocks if one.at > moment and things[one.bed_name][0] == facility
         ]:
             self.blocks.remove(one)
-        for bed in [bed for bed in self._beds if things[bed][0] == facility]:
-            of_bed = self._beds[bed]
-            for unit, held in list(of_bed.items()):
+        for bed_name in [bed_name for bed_name in self._by_name if things[bed_name][0] == facility]:
+            of_name = self._by_name[bed_name]
+            for unit, held in list(of_name.items()):
                 held.take_from(moment + 1)
                 if not held.by_code:
-                    del of_bed[unit]
-            if not of_bed:
-                del self._beds[bed]
-            self.latest[bed] = min(int(self.latest[bed]), moment)
+                    del of_name[unit]
+            if not of_name:
+                del self._by_name[bed_name]
+            self.latest[bed_name] = min(int(self.latest[bed_name]), moment)
 
-    def beds(self) -> list[int]:
-        """The beds with a response."""
-        return list(self._beds)
+    def bed_names(self) -> list[int]:
+        """The names of beds with a response."""
+        return list(self._by_name)
 
     def units(self) -> set[int]:
         """The units that responses name."""
-        return {unit for of_bed in self._beds.values() for unit in of_bed} - {NO_UNIT}
+        return {unit for of_name in self._by_name.values() for unit in of_name} - {NO_UNIT}
 
-    def renumber(self, beds: Codes, units: Codes) -> None:
+    def renumber(self, bed_names: Codes, units: Codes) -> None:
         """Apply new numbers of beds and units. Both arrays are indexed by the old number."""
-        latest, known = self.latest, self._beds
+        latest, known = self.latest, self._by_name
         self.empty()
-        self._beds = {}
-        for bed, of_bed in known.items():
-            moved = int(beds[bed])
-            self._beds[moved] = {_moved(units, unit): held for unit, held in of_bed.items()}
+        self._by_name = {}
+        for bed_name, of_name in known.items():
+            moved = int(bed_names[bed_name])
+            self._by_name[moved] = {_moved(units, unit): held for unit, held in of_name.items()}
             self.reserve(moved + 1)
-            self.latest[moved] = latest[bed]
+            self.latest[moved] = latest[bed_name]
         for one in self.blocks:
-            one.bed, one.unit = int(beds[one.bed]), _moved(units, one.unit)
+            one.bed_name, one.unit = int(bed_names[one.bed_name]), _moved(units, one.unit)
             self.blocks.changed(one)
 
     def dump(self, block: int) -> list[Any]:
         return sorted(
-            [*self._numbers.by_number[one.bed], one.at, one.action, one.unit]
+            [*self._numbers.by_number[one.bed_name], one.at, one.action, one.unit]
             for one in self.blocks[block]
         )
 
     def load(self, block: int, content: list[Any]) -> None:
-        for facility, bed, at, action, unit in content:
-            number = self._numbers[facility, bed]
+        for facility, bed_name, at, action, unit in content:
+            number = self._numbers[facility, bed_name]
             self.blocks.restore(block, _BedResponse(number, at, action, unit))
             self._enter(number, at, action, unit)
 

@@ -90,7 +90,7 @@ def _oldest_alarms(state: State) -> tuple[dict[int, int], dict[int, int]]:
     table, statics = state.table, state.statics
     rows = table.existing()
     static, start = table.static[rows], table.start[rows]
-    return _least(statics.place[static], start), _least(statics.bed[static], start)
+    return _least(statics.bed[static], start), _least(statics.bed_name[static], start)
 
 
 def _least(numbers: Codes, values: Numbers) -> dict[int, int]:

@@ -188,7 +188,7 @@ class Shifts(Growing):
 class Roster(Growing):
     """The latest record of each assignment. Intervals are [start, end); an empty one is void.
 
-    Beds are those of a unit (`Statics.places`). The columns, by bed, cache the stretch of time that
+    Beds are those of a unit (`Statics.beds`). The columns, by bed, cache the stretch of time that
     was asked for last: in [`since`, `until`) the team is `team`.
     """
 

@@ -19,7 +19,7 @@ from analyzer.columns.moments import Moments
 from analyzer.columns.numbered import NAMES_PER_BLOCK, Numbered
 from analyzer.columns.packed import Packed, pack
 from analyzer.columns.planes import from_planes, planes
-from analyzer.columns.statics import Place, Static
+from analyzer.columns.statics import Bed, Static
 from analyzer.model.facts import FACT_TYPES, Topic
 from analyzer.model.policy import Policy
 from analyzer.pipeline.admission import TOPICS
@@ -168,7 +168,7 @@ def load(policy: Policy, shards: Mapping[ShardKey, Any], reclassify: bool = Fals
                 rows.append(_load_rows(state, number, content))
             case "assignments":
                 for held, one in state.roster.load(number, content):
-                    held.bed = state.statics.places[Place(held.facility, one.unit, one.bed)]
+                    held.bed = state.statics.beds[Bed(held.facility, one.unit, one.bed)]
             case "responses":
                 state.responses.load(number, content)
             case "cover":
@@ -314,7 +314,7 @@ def _complete(state: State, rows: Numbers) -> None:
     table, statics = state.table, state.statics
     table.all_put()
     rows = rows[table.start[rows] != NEVER]
-    state.listing.add(rows, statics.place[table.static[rows]])
+    state.listing.add(rows, statics.bed[table.static[rows]])
     unclassified = rows[(table.digest[rows] != 0) & (table.rule[rows] == NOTHING_KNOWN)]
     for row, unit in zip(
         unclassified.tolist(), statics.unit[table.static[unclassified]].tolist(), strict=True

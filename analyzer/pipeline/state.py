@@ -54,7 +54,7 @@ class State:
         self.listing = Listing(self.table, policy.action_window)
         self.teams = Teams()
         self.roster = Roster(self.teams)
-        self.responses = BedResponses(self.statics.beds)
+        self.responses = BedResponses(self.statics.bed_names)
         self.cover = Cover(self.statics.units, policy.cover_by)
         self.response_times = ResponseTimes()
         self.overload = OverloadLog(policy.overload)

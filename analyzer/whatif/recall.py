@@ -26,12 +26,12 @@ def recall(state: State, facility: str, unit: str) -> Recorded | None:
     rows = rows[statics.unit[table.static[rows]] == number]
     rows = rows[table.end[rows] <= state.times.now[of] - state.policy.action_window]
     static, nothing = table.static[rows], np.zeros(len(rows), dtype=np.int32)
-    places, bed = np.unique(statics.place[static], return_inverse=True)
+    beds, bed = np.unique(statics.bed[static], return_inverse=True)
     return Recorded(
         facilities=list(state.facilities.by_number),
         units=list(statics.units.by_number),
         types=list(statics.types.by_number),
-        beds=[(number, "")] * len(places),
+        beds=[(number, "")] * len(beds),
         clinicians=[],
         teams=[()],
         facility=table.facility[rows],

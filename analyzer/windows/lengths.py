@@ -37,19 +37,19 @@ def counts(
 
 
 def most_at_one(
-    start: Numbers, place: Codes, group: Integers, groups: int, windows: Sequence[int]
+    start: Numbers, bed: Codes, group: Integers, groups: int, windows: Sequence[int]
 ) -> Numbers:
-    """The greatest number of rows of one place that started in each window. Shape (groups,
+    """The greatest number of rows of one bed that started in each window. Shape (groups,
     len(windows)); 0 for groups without rows.
 
-    `start`, `place` and `group` have one entry per row; all rows of a place are of one group.
+    `start`, `bed` and `group` have one entry per row; all rows of a bed are of one group.
     """
     result = np.zeros((groups, len(windows)), dtype=np.int64)
-    of_place = np.zeros(int(place.max(initial=-1)) + 1, dtype=np.int64)
-    of_place[place] = group
+    of_bed = np.zeros(int(bed.max(initial=-1)) + 1, dtype=np.int64)
+    of_bed[bed] = group
     for number, length in enumerate(windows):
-        rows = np.bincount(place[start > -length], minlength=len(of_place))
-        np.maximum.at(result[:, number], of_place, rows)
+        rows = np.bincount(bed[start > -length], minlength=len(of_bed))
+        np.maximum.at(result[:, number], of_bed, rows)
     return result
 
 

@@ -44,7 +44,7 @@ _ALARM_COLUMNS = [
     "rank",
     "klass",
     "unit",
-    "place",
+    "bed",
     "type",
     "team",
     "signal",
@@ -95,7 +95,7 @@ class Snapshot:
     rank: Levels
     klass: Levels
     unit: Codes
-    place: Codes
+    bed: Codes
     """The bed, numbered within the partition."""
     type: Codes
     team: Codes
@@ -148,7 +148,7 @@ class Snapshot:
             rank=table.rank[rows],
             klass=table.klass[rows],
             unit=statics.unit[static],
-            place=statics.place[static],
+            bed=statics.bed[static],
             type=statics.type[static],
             team=table.team[rows],
             signal=signal,
@@ -300,7 +300,7 @@ class Snapshot:
             unit=[known.by_number[number][1] for number in shown],
             alarms=alarms[shown],
             classified=classified[shown],
-            busiest_bed=most_at_one(self.start, self.place, self.unit, groups, windows)[shown],
+            busiest_bed=most_at_one(self.start, self.bed, self.unit, groups, windows)[shown],
             unassigned=unassigned[shown],
             open_alarms=sounding[shown].astype(np.int64),
             clinicians=integers(len(clinicians.get(number, ())) for number in shown),
