@@ -236,7 +236,7 @@ def test_memory_is_bounded_by_the_horizon(data: st.DataObject) -> None:
     assert engine.held == len(still_open) + 1
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(st.data())
 def test_admission_judges_like_the_naive_reading(data: st.DataObject) -> None:
     facts = data.draw(WARDS)

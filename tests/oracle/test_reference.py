@@ -264,7 +264,7 @@ def test_response_seconds_count_the_first_response_to_each_final_alarm() -> None
     assert len(named(found, "response_seconds")) == 2 * (9 + 2)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2)
 @given(st.data())
 def test_the_answer_depends_on_the_set_of_facts_alone(data: st.DataObject) -> None:
     facts = data.draw(wards())

@@ -101,7 +101,7 @@ def advanced_to_now(data: st.DataObject, policy: Policy, facts: list[Fact]) -> E
     return engine
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(st.data())
 @pytest.mark.slow
 def test_after_every_step_of_a_live_run_the_changes_are_those_of_the_facts_so_far(
@@ -203,7 +203,7 @@ def far_apart(draw: st.DrawFn) -> list[Fact]:
     return facts
 
 
-@settings(max_examples=60)
+@settings(max_examples=settings.default.max_examples * 6 // 10)
 @given(st.data())
 @pytest.mark.slow
 def test_stretches_without_facts_change_nothing(data: st.DataObject) -> None:
@@ -213,7 +213,7 @@ def test_stretches_without_facts_change_nothing(data: st.DataObject) -> None:
     advanced_to_now(data, policy, data.draw(far_apart()))
 
 
-@settings(max_examples=60)
+@settings(max_examples=settings.default.max_examples * 6 // 10)
 @given(st.data())
 def test_late_facts_in_a_stretch_without_facts_give_the_changes_of_the_oracle(
     data: st.DataObject,

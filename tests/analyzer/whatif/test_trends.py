@@ -59,7 +59,7 @@ RULES = st.builds(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=4 * settings.default.max_examples)
 @given(READINGS, RULES)
 def test_alarms_are_those_of_one_reading_after_the_other(
     readings: list[Reading], rule: Rule

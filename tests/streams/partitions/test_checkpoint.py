@@ -255,7 +255,7 @@ def shuffled(facts: list[Fact]) -> st.SearchStrategy[list[Fact]]:
     )
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(st.data())
 @pytest.mark.slow
 def test_a_crash_between_any_two_records_restores_a_past_state_and_ends_with_the_same_numbers(
@@ -301,7 +301,7 @@ def test_a_crash_after_each_record_of_a_checkpoint_loses_no_state_and_no_episode
     assert produced > 30
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(st.data())
 @pytest.mark.slow
 def test_writers_that_linger_and_return_harm_no_state_but_their_own(data: st.DataObject) -> None:

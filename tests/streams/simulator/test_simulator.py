@@ -138,7 +138,7 @@ class TestSeed:
 
 
 class TestContract:
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=settings.default.max_examples * 3 // 10)
     @given(
         seed=st.integers(0, 2**40),
         start=st.integers(950_000_000_000, 4_000_000_000_000),
