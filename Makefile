@@ -33,7 +33,7 @@ coverage: $(READY_DEV)  ## run the unit tests and show which lines of analyzer/ 
 	@HYPOTHESIS_EXAMPLES=$${HYPOTHESIS_EXAMPLES:-10} $(BIN)/python -m pytest -q -m unit --cov=analyzer --cov=streams --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 check-rules: $(READY_DEV)  ## test alert rules, routes, templates and runbooks in under 50 s; needs Prometheus and Alertmanager
-	@ALARM_FATIGUE_TESTS_REQUIRE_ALL=1 $(BIN)/python -m pytest -q tests/deploy/test_rules.py tests/deploy/test_alertmanager.py
+	@ALARM_FATIGUE_TESTS_REQUIRE_ALL=1 $(BIN)/python -m pytest -q tests/deploy/test_rules.py tests/deploy/test_routes.py tests/deploy/test_templates.py tests/deploy/test_alertmanager.py
 
 chaos: $(READY_DEV)  ## kill, stop and suspend workers and a real Kafka for half an hour and compare every number; needs Java 17 and Maven
 	@$(BIN)/python -m tests.chaos $(CHAOS_ARGS)

@@ -5,13 +5,35 @@ from __future__ import annotations
 import json
 import subprocess
 import urllib.request
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from streams.demo.chain import Server, start_alertmanager
 from tests.harness.gateways import TOKEN, Gateway
 from tests.harness.needs import need
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+CONFIG = DEPLOY / "alertmanager" / "alertmanager.yml"
+CONTENT: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
+RULES = [
+    rule
+    for path in sorted((DEPLOY / "prometheus" / "rules").glob("*.yml"))
+    for group in yaml.safe_load(path.read_text())["groups"]
+    for rule in group["rules"]
+    if "alert" in rule
+]
+
+CANARIES = {
+    "clinician": "CANARY-NURSE",
+    "bed": "CANARY-BED",
+    "device_id": "CANARY-DEVICE",
+    "label": "CANARY TEXT",
+}
+"""Labels and annotations that no page may show."""
 
 PAGE = {"severity": "page", "scope": "workload", "facility": "H01", "unit": "MICU"}
 TICKET = PAGE | {"severity": "ticket"}
@@ -105,3 +127,38 @@ class Alertmanager:
             for one in self.call("alerts")
             if one["status"]["state"] == "suppressed"
         }
+
+
+def routes(route: dict[str, Any] = CONTENT["route"], **inherited: Any) -> Iterator[dict[str, Any]]:
+    """Each route with the grouping it inherits."""
+    whole = inherited | route
+    yield whole
+    for one in route.get("routes", []):
+        yield from routes(
+            one, **{name: whole[name] for name in ("group_by", "repeat_interval", "group_interval")}
+        )
+
+
+def webhook(*alerts: tuple[str, str], unit: str = "MICU", **annotations: str) -> dict[str, Any]:
+    """Alertmanager's payload for (alert, status), with labels that must not be shown."""
+    group = {"facility": "H01", "unit": unit}
+    found = [
+        {
+            "status": status,
+            "labels": {"alertname": name, **ALERTS[name], **group, **CANARIES},
+            "annotations": ANNOTATIONS | annotations | {"label": "CANARY ANNOTATION"},
+            "startsAt": "2026-03-01T03:00:00Z",
+            "endsAt": "0001-01-01T00:00:00Z",
+        }
+        for name, status in alerts
+    ]
+    return {
+        "version": "4",
+        "receiver": "charge-nurse",
+        "status": "firing" if any(status == "firing" for _, status in alerts) else "resolved",
+        "alerts": found,
+        "groupLabels": group,
+        "commonLabels": group,
+        "commonAnnotations": {},
+        "externalURL": "http://127.0.0.1:9093",
+    }
