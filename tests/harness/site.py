@@ -39,6 +39,10 @@ from streams.partitions.partition import Partition
 from streams.settings import MetricsSettings, WebSettings
 from streams.simulator import Storm, Ward, simulate
 
+SPO2 = "facility=H01&unit=MICU&type=monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO"
+"""The parameters of a what-if for one type of the simulated hospital."""
+
+
 START = 1_772_323_200_000  # 2026-03-01T00:00:00Z
 UNTIL = START + 25 * HOUR + 30 * MINUTE
 
