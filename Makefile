@@ -57,7 +57,7 @@ dashboards: $(READY_DEV)  ## regenerate grafana/dashboards from the code in graf
 	@$(BIN)/python -m grafana
 
 check-dashboards: $(READY_DEV)  ## test the boards: up to date, linted, and their queries run by promtool; needs Prometheus
-	@ALARM_FATIGUE_TESTS_REQUIRE_ALL=1 $(BIN)/python -m pytest -q tests/grafana/test_dashboards.py tests/grafana/test_panels.py
+	@ALARM_FATIGUE_TESTS_REQUIRE_ALL=1 $(BIN)/python -m pytest -q tests/grafana/test_dashboards.py tests/grafana/test_panels_of_*.py
 
 reference: $(READY_DEV)  ## regenerate docs/reference and the OpenAPI file from the code
 	@$(BIN)/python -m reference
