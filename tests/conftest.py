@@ -7,7 +7,8 @@ import os
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from tests.harness.brokers import apache_kafka, embedded_broker  # noqa: F401  # fixtures of all tests
+# Fixtures of all tests:
+from tests.harness.brokers import apache_kafka, embedded_broker  # noqa: F401
 from tests.harness.secured import secured_kafka  # noqa: F401
 
 # No deadline: how long an example takes says more of the machine than of the code. Explaining a

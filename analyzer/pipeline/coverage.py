@@ -48,7 +48,8 @@ class Cover:
 
     def __init__(self, units: Numbered[tuple[int, str]], by: Iterable[str]) -> None:
         self._numbers = units
-        self._by = frozenset(ACTION_NUMBER[action] for action in by)  # type: ignore[index]  # the policy has checked them
+        # The policy has checked the actions.
+        self._by = frozenset(ACTION_NUMBER[action] for action in by)  # type: ignore[index]
         self._units: dict[int, dict[int, list[int]]] = {}
         self.came: list[tuple[int, int]] = []
         self.went: list[tuple[int, int]] = []

@@ -193,7 +193,8 @@ def decode_slice(
     )
     facts: list[tuple[Any, ...]] = []
     bad: list[int] = []
-    remaining = map(msgspec.structs.astuple, map(_bounded_on[topic], texts))  # type: ignore[arg-type]  # None is no text
+    decoded = map(_bounded_on[topic], texts)  # type: ignore[arg-type]  # None is no text
+    remaining = map(msgspec.structs.astuple, decoded)
     while True:
         try:
             facts.extend(remaining)
@@ -237,7 +238,8 @@ def _outline(values: Sequence[bytes | None]) -> tuple[int, bool, bool]:
     present = [one or b"" for one in values] if None in values else values
     is_ascii, escapes = present is values, False
     for begin in range(0, len(present), _OUTLINED):
-        joined = b"".join(present[begin : begin + _OUTLINED])  # type: ignore[arg-type]  # None is not among them
+        some = present[begin : begin + _OUTLINED]
+        joined = b"".join(some)  # type: ignore[arg-type]  # None is not among them
         is_ascii = is_ascii and joined.isascii()
         # JSON allows control characters in strings only as escapes, except for DEL.
         escapes = escapes or b"\\" in joined or b"\x7f" in joined

@@ -153,7 +153,9 @@ def _numbers(values: list[float]) -> list[str]:
 
 def number(value: float) -> str:
     """The number as Go writes it, which differs from Python from a million on."""
-    return repr(float(value)) if abs(value) < 1e6 else str(floatToGoString(value))  # type: ignore[no-untyped-call]
+    if abs(value) < 1e6:
+        return repr(float(value))
+    return str(floatToGoString(value))  # type: ignore[no-untyped-call]
 
 
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"

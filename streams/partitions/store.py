@@ -64,7 +64,12 @@ class Found(memory.Store):
         except CheckpointError as error:
             raise error.at(topic, partition, offsets) from None
 
-    def apply_changelog_batch(self, batch: Iterable[EventT], to_key: Any, to_value: Any) -> None:  # noqa: ARG002  # Faust's signature
+    def apply_changelog_batch(
+        self,
+        batch: Iterable[EventT],
+        to_key: Any,  # noqa: ARG002  # Faust's signature
+        to_value: Any,  # noqa: ARG002
+    ) -> None:
         for event in batch:
             message = event.message
             key, value, number = message.key, message.value, message.partition
@@ -93,7 +98,11 @@ class Found(memory.Store):
                 one.pop(number, None)  # of an interrupted recovery: will be read again
         self.table.on_revoked(numbers)
 
-    async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:  # noqa: ARG002
+    async def on_recovery_completed(
+        self,
+        active_tps: set[TP],
+        standby_tps: set[TP],  # noqa: ARG002  # Faust's signature
+    ) -> None:
         await self.table.on_recovered({tp.partition for tp in active_tps})
 
 

@@ -293,7 +293,7 @@ def test_a_slice_of_many_hospitals_is_judged_as_one_fact_after_the_other(
     assert [OUTCOMES[one] for one in Engine(FORGETFUL).take(topic, columns, stamps)] == outcomes
 
 
-def test_open_is_later_than_any_time() -> None:
+def test_open_sorts_after_every_time() -> None:
     assert max(POLICY.windows.values()) + 253_402_300_799_999 < OPEN
 
 

@@ -189,7 +189,9 @@ def test_the_class_at_1000_s_of_fleeting_technical_and_open_alarms(
     assert (found.klass, found.basis, found.final) == (klass, basis, not found.open)
 
 
-def test_clinicians_are_those_assigned_to_the_very_bed_at_the_start_and_the_recipients() -> None:
+def test_clinicians_of_an_alarm_are_those_assigned_to_its_bed_at_the_start_and_its_recipients() -> (
+    None
+):
     """All around a start at 100."""
     facts: list[Fact] = [
         *alarm("a", 100),

@@ -51,7 +51,7 @@ def test_a_remedy_that_would_fall_upon_needed_alarms_is_not_proposed() -> None:
     assert (found.verdict, found.nonactionable) == ("needed", Share(5, 25))
 
 
-def test_what_is_technical_calls_for_another_sensor_even_if_it_is_short() -> None:
+def test_a_short_technical_alarm_is_advised_a_sensor_change_not_a_delay() -> None:
     found = finding_of(alarms("A", 20, SECOND, kind="technical"))
     assert (found.verdict, found.remedy, found.drivers) == (
         "technical",
@@ -60,7 +60,7 @@ def test_what_is_technical_calls_for_another_sensor_even_if_it_is_short() -> Non
     )
 
 
-def test_the_third_within_a_minute_chatters() -> None:
+def test_a_third_alarm_within_a_minute_chatters() -> None:
     found = finding_of(alarms("A", 20, 16 * SECOND, every=30 * SECOND, verdict="non_actionable"))
     assert (found.verdict, found.remedy, found.shown_by("chattering")) == (
         "chattering",
@@ -130,7 +130,7 @@ def test_a_window_begins_amid_a_chatter_and_between_two_that_begin_together() ->
     assert (finding_of(pair, "B").alarms, finding_of(pair, "B").met_with) == (Share(1, 1), None)
 
 
-def test_codes_alike_of_other_sources_are_no_chatter_together() -> None:
+def test_equal_codes_of_different_sources_do_not_chatter_together() -> None:
     facts = [
         replace(fact, source="S" if fact.alarm_id == "A1" else "")
         for fact in alarms("A", 3, SECOND, every=20 * SECOND)
@@ -140,7 +140,7 @@ def test_codes_alike_of_other_sources_are_no_chatter_together() -> None:
     assert [one.shown_by("chattering").count for one in unit.findings] == [0, 0]
 
 
-def test_what_stands_for_more_than_an_hour_and_what_is_stale() -> None:
+def test_alarms_open_for_an_hour_are_standing_and_for_a_day_stale() -> None:
     standing = alarms("A", 20, HOUR + 1, verdict="non_actionable")
     assert finding_of(standing).verdict == "standing"
     assert finding_of(alarms("A", 20, HOUR, verdict="non_actionable")).verdict == "mixed"

@@ -42,7 +42,7 @@ def test_what_was_read_before_a_restart_can_be_corrected_after_it() -> None:
     assert record.correction == Correction(NINE + 12 * MINUTE, ("assignments",), None)
 
 
-def test_the_first_look_at_a_long_past_corrects_nothing() -> None:
+def test_the_first_evaluation_of_a_long_history_emits_no_correction() -> None:
     """Complete history is evaluated in one step: nobody has read anything before."""
     hospital = Hospital(POLICY)
     hospital.assign("ann", "1", "2")

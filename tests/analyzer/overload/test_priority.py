@@ -53,7 +53,7 @@ def units(*alarms: tuple[str, str, int]) -> Burdens:
     )
 
 
-def test_those_that_need_help_come_first_then_the_busiest_then_by_name() -> None:
+def test_units_that_need_help_come_first_then_the_busiest_then_by_name() -> None:
     of = units(
         ("H1", "b", 3),
         ("H1", "a", 3),

@@ -81,7 +81,7 @@ def test_a_bed_goes_to_the_colleague_who_stays_normal() -> None:
     assert MOVE.spared == 19
 
 
-def test_nobody_who_is_strained_is_asked() -> None:
+def test_relief_asks_no_clinician_who_is_elevated_or_overloaded() -> None:
     assert with_(usual(), "bob", state=ELEVATED).relief_of("ann") is None
 
 

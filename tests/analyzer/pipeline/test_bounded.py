@@ -71,7 +71,7 @@ def test_events_that_can_no_longer_matter_are_not_held(pattern: str) -> None:
     assert many <= few + 8  # larger numbers take a few bytes more
 
 
-def test_answers_alike_are_held_once() -> None:
+def test_equal_answers_are_stored_once() -> None:
     for fields in ({"alarm_id": "a"}, {"bed": "1"}):
         few, many = (
             fed([*alarm("a", 0), *(response(5, **fields) for _ in range(count))])
@@ -155,7 +155,7 @@ def test_much_of_one_thing_gives_the_naive_numbers(pattern: str) -> None:
     assert_same(numbers(engine, LONG), naive.metrics(facts, now, LONG))
 
 
-def test_waiting_facts_are_copied_no_more_often_than_their_logarithm() -> None:
+def test_pending_facts_are_copied_a_logarithmic_number_of_times() -> None:
     """Responses ahead of the alarms' watermark wait, and are looked at with every step."""
     engine = Engine(LONG)
     feed(engine, alarm("a", 0))

@@ -22,7 +22,7 @@ LATER = 27 * 3600 + 1
 
 
 @given(st.data())
-def test_numbering_names_afresh_changes_nothing(data: st.DataObject) -> None:
+def test_compaction_of_names_changes_no_number(data: st.DataObject) -> None:
     facts = data.draw(WARDS)
     steps = sorted(data.draw(st.lists(nows(facts), min_size=2, max_size=4)))
     order = data.draw(st.permutations(facts))
@@ -42,7 +42,7 @@ def test_numbering_names_afresh_changes_nothing(data: st.DataObject) -> None:
     assert_same(numbers(engine), naive.metrics(facts, steps[-1], POLICY))
 
 
-def test_an_alarm_of_unknown_class_that_was_forgotten_leaves_nothing_to_look_up() -> None:
+def test_an_evicted_alarm_of_unknown_class_is_not_reclassified() -> None:
     """No static is left when the sweep goes over the alarms whose class was unknown."""
     engine = Engine(Policy())
     feed(engine, [*alarm("a", 0, 60), event("b", "end", 0, facility="G")])

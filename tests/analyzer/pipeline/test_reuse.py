@@ -149,7 +149,7 @@ def test_responses_and_labels_mean_the_episode_of_their_time() -> None:
     assert_told(list(engine.advance(ms(2 * 10**6))), records_of(facts, ms(2 * 10**6), Policy()))
 
 
-def test_a_month_of_daily_ids_newest_first() -> None:
+def test_files_keep_all_alarms_of_ids_used_again_each_day() -> None:
     """Ten alarms every 27 h with the same ten ids: files keep them all, in any order of lines."""
     facts = [
         fact

@@ -38,7 +38,7 @@ def test_with_none_observed_the_bound_is_the_rule_of_three() -> None:
     )  # type: ignore[operator]
 
 
-def test_the_bound_is_that_of_r() -> None:
+def test_the_exact_bound_equals_the_one_computed_by_r() -> None:
     """R: binom.test(c(12, 2000), c(250, 5e5), alternative = "less")$conf.int[2]."""
     assert upper_bound(12, 250, 0.95) == pytest.approx(0.0766, abs=1e-4)
     assert upper_bound(2_000, 500_000, 0.95) == pytest.approx(0.00414997, abs=1e-7)

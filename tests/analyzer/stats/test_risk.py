@@ -62,7 +62,7 @@ def test_the_bound_covers_the_truth_where_alarms_of_one_patient_are_alike(
 
 
 @pytest.mark.parametrize("truth", [0.005, 0.02, 0.1])
-def test_a_bound_for_independent_alarms_does_not_cover_it(truth: float) -> None:
+def test_a_bound_that_takes_alarms_as_independent_is_too_low(truth: float) -> None:
     assert misses(independent, truth, 0.2) > 80
 
 

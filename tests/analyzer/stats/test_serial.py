@@ -30,7 +30,7 @@ def test_for_independent_days_the_error_is_that_of_the_t_test() -> None:
     assert found[INDEPENDENT] == pytest.approx(np.sqrt(pooled * (1 / 3 + 1 / 4)))
 
 
-def test_days_that_are_alike_bear_less_evidence() -> None:
+def test_correlated_days_give_less_evidence() -> None:
     rng = np.random.default_rng(1)
     found, _ = errors(stretches(14, 14), rng.normal(size=28))
     assert found[CORRELATIONS == 0.9] > 2 * found[INDEPENDENT]
@@ -67,7 +67,7 @@ def test_the_tail_of_students_t_is_that_of_its_quantile() -> None:
             assert outside(np.array([quantile]), freedom)[0] == pytest.approx(2 * (1 - share))
 
 
-def test_a_mixture_reaches_as_far_as_its_parts_on_average() -> None:
+def test_the_overlap_of_a_mixture_is_the_average_of_its_parts() -> None:
     certain = np.array([1.0, 0.0])
     wide = np.array([1.0, 3.0])
     assert reach(certain, wide, 12, 0.95) == pytest.approx(student(12, 0.975), abs=1e-5)

@@ -13,7 +13,7 @@ from analyzer.stats.spread import gini
 
 
 @given(st.lists(st.lists(st.integers(0, 50), max_size=6), min_size=1, max_size=5), st.randoms())
-def test_it_is_the_mean_difference_of_all_pairs_over_twice_the_mean(
+def test_the_gini_index_is_the_mean_difference_of_all_pairs_over_twice_the_mean(
     groups: list[list[int]], random: Random
 ) -> None:
     rows = [(value, group) for group, values in enumerate(groups) for value in values]

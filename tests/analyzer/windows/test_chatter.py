@@ -15,7 +15,7 @@ def chattering(*alarms: list[Fact], now: float = 10 * M, **labels: str) -> float
     )
 
 
-def test_the_third_of_a_minute_chatters_if_the_others_are_over() -> None:
+def test_a_third_alarm_within_a_minute_chatters_if_the_first_two_have_ended() -> None:
     # the first is just within the minute
     assert chattering(alarm("a", 0.001, 10), alarm("b", 30, 40), alarm("c", 60.001, 70)) == 1
     assert chattering(alarm("a", 0.001, 10), alarm("b", 30, 40), alarm("c", 60.002, 70)) == 0
@@ -54,7 +54,7 @@ def test_chatter_is_of_a_signal_wherever_the_device_stands() -> None:
     )
 
 
-def test_earlier_ones_may_lie_before_the_window() -> None:
+def test_earlier_alarms_of_a_chatter_may_lie_before_the_window() -> None:
     """Now = 640: the window begins at 40."""
     assert chattering(alarm("a", 1, 10), alarm("b", 20, 30), alarm("c", 40.001), now=640) == 1
     assert chattering(alarm("a", 1, 10), alarm("b", 20, 30), alarm("c", 40), now=640) == 0

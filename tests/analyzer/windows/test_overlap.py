@@ -30,12 +30,14 @@ from tests.harness.workloads import H, M, of_ann
         ([*alarm("a", -50 * M, -49 * M), *alarm("b", -50 * M, 5), *alarm("c", 4)], 1),
     ],
 )
-def test_alarms_that_call_while_another_waits(facts: list[Fact], count: int) -> None:
+def test_alarms_that_begin_while_another_is_unanswered_are_counted(
+    facts: list[Fact], count: int
+) -> None:
     """In the hour before 10 min, all at ann's bed."""
     assert of_ann([duty("ann", -2 * H), *facts], 10 * M, "overlapping_alarms", window="1h") == count
 
 
-def test_alarms_of_others_do_not_overlap_hers() -> None:
+def test_alarms_of_others_do_not_add_to_a_clinicians_exposure() -> None:
     assert (
         of_ann(
             [duty("ann", 0), *alarm("a", 1), *alarm("b", 2, bed="2")],

@@ -99,7 +99,7 @@ def test_a_changelog_is_read_record_by_record_transactions_or_not_and_every_offs
     assert found[-1].offset == ours.next_fetch_offset - 1 == theirs.next_fetch_offset - 1
 
 
-def test_what_was_sent_again_is_known_by_its_header() -> None:
+def test_a_record_sent_again_is_recognised_by_its_header() -> None:
     builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1 << 20)
     builder.append(0, 1, b"k", b"v", [])
     builder.append(1, 1, b"k", b"v", [("replayed", b"2")])

@@ -151,7 +151,9 @@ def test_records_before_the_damage_are_read(at: int, byte: int, reason: str) -> 
 
 
 @pytest.mark.parametrize("length", [-(1 << 31), -12, -1, 0, 3, 4, 14, 40, 10_000, (1 << 31) - 1])
-def test_a_length_that_is_none_ends_the_fetch_and_reading_goes_on_behind_it(length: int) -> None:
+def test_a_batch_with_an_impossible_length_ends_the_fetch_and_reading_resumes_after_it(
+    length: int,
+) -> None:
     raw = bytearray(Batch(plain(10), 10).build(10))
     raw[8:12] = length.to_bytes(4, "big", signed=True)
     found = read_all(bytes(raw), 10, end=20)
@@ -177,7 +179,7 @@ def test_a_batch_just_written_beyond_the_high_watermark_is_fetched_again_and_not
     ]
 
 
-def test_a_wrong_checksum_is_doubted_once() -> None:
+def test_a_batch_with_a_wrong_checksum_is_fetched_once_more() -> None:
     """It may have happened on the way."""
     raw = bytearray(Batch(plain(2), 2).build(2))
     raw[-1] ^= 1
@@ -190,7 +192,7 @@ def test_a_wrong_checksum_is_doubted_once() -> None:
     assert (again.doubtful, again.done, again.position) == (False, True, 4)
 
 
-def test_a_fetch_in_which_nothing_is_new_is_left_behind() -> None:
+def test_a_fetch_without_new_records_is_skipped() -> None:
     found = read_all(Batch(plain(2), 2).build(0), 5, end=9)
     assert [(one.begin, one.next_offset) for one in unreadable_of(found)] == [(5, 6)]
 
@@ -209,7 +211,7 @@ BUILT = [
     st.integers(0, 8),
     st.none() | st.integers(0, 10),
 )
-def test_whatever_the_bytes_reading_ends_and_goes_forward(
+def test_a_fetch_damaged_anywhere_is_read_to_its_end(
     data: bytes, seed: int, times: int, right_checksum: bool, position: int, end: int | None
 ) -> None:
     """Damage anywhere: each fetch is read to its end without an exception, in order and without a
@@ -253,6 +255,6 @@ def test_whatever_the_bytes_reading_ends_and_goes_forward(
 
 
 @given(st.binary(max_size=200), st.integers(0, 5))
-def test_any_bytes_at_all(data: bytes, position: int) -> None:
+def test_reading_any_bytes_advances(data: bytes, position: int) -> None:
     found = read_all(data, position)
     assert not data or found[-1].next_offset > position

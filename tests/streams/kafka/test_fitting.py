@@ -63,7 +63,7 @@ def test_a_rejected_record_keeps_the_first_bytes_and_says_what_it_was(
     assert size(one) > limit - 20  # as much as there is room for
 
 
-def test_a_short_key_is_kept_whole_beside_a_long_value() -> None:
+def test_a_long_value_is_cut_and_its_short_key_is_kept_whole() -> None:
     one = fitted(rejected(b"H01", b"x" * 20_000_000), 1_000_000)
     assert one is not None
     assert one.key == b"H01"
@@ -98,7 +98,7 @@ def test_an_episode_loses_free_text_and_then_entries_of_lists_and_says_so(
         assert len(found["clinicians"]) >= 20
 
 
-def test_what_cannot_be_cut_is_nothing() -> None:
+def test_a_record_that_cannot_be_cut_is_dropped() -> None:
     assert fitted(episode(alarm_id="a" * 5000), 2000) is None
     assert fitted(episode(), 20) is None
     assert fitted(Outgoing("episodes", b"H01", b"no object" * 1000), 2000) is None

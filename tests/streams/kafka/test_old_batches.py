@@ -25,7 +25,7 @@ def test_messages_of_old_producers_are_read(magic: int, codec: int) -> None:
     assert unreadable_of(found) == []
 
 
-def test_a_message_of_lz4_and_the_time_of_the_append_in_format_1() -> None:
+def test_a_format_1_message_in_lz4_is_read_with_its_append_time() -> None:
     inner = message(1, 0, b"a", 0) + message(1, 0, b"b", 1)
     found = read_all(message(1, LZ4 | 0x08, codec.lz4_encode(inner), 9), 8)
     assert records_of(found) == [(8, 77, None, b"a"), (9, 77, None, b"b")]

@@ -144,7 +144,7 @@ def values(numbers: Iterable[int]) -> list[bytes]:
     return [outgoing(number, None).value or b"" for number in numbers]
 
 
-def test_delivered_waits_for_every_batch() -> None:
+def test_delivered_returns_after_the_last_batch_is_confirmed() -> None:
     async def check() -> None:
         client = FakeClient()
         producer = BatchProducer(client)

@@ -55,7 +55,7 @@ def test_series_are_assigned_by_the_names_shown_only(present: set[str], alarms: 
     assert rows(Cap(3, str), *present, alarms=alarms) == rows(Cap(3, str), *present)
 
 
-def test_places_are_a_lot_over_pseudonyms() -> None:
+def test_the_clinicians_shown_are_drawn_by_lot_over_pseudonyms() -> None:
     """Not the first ids: their order would say who is shown, and it would always be the same unit's
     people.
     """

@@ -88,7 +88,7 @@ def test_all_who_wait_share_the_next_snapshot(requests: int) -> None:
     asyncio.run(main())
 
 
-def test_a_value_that_is_not_usable_is_taken_again() -> None:
+def test_a_value_that_has_become_unusable_is_computed_again() -> None:
     async def main() -> None:
         of = Taker()
         await of.get()

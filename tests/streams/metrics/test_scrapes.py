@@ -27,7 +27,7 @@ from tests.harness.exposition import FakeEngine, FakeWorker, Pages, Scraper, cli
 from tests.harness.needs import need
 
 
-def test_promtool_finds_nothing_to_say() -> None:
+def test_promtool_accepts_the_exposition() -> None:
     found = ward("a", "b", alarms=7)
     found.response_times.append(
         ("H1", "ICU", "high", list(range(1, len(RESPONSE_BUCKETS) + 2)), 2.5)

@@ -55,7 +55,7 @@ def test_each_kind_of_standing_still_is_counted_from_its_own_beginning() -> None
     assert judged(*seen) == [None, None, None, "records wait, and none is taken in"]
 
 
-def test_what_the_broker_is_to_blame_for_is_forgiven() -> None:
+def test_a_stall_caused_by_the_broker_does_not_end_the_worker() -> None:
     watch = StallDetector(limit=60.0)
     assert [watch.check(WELL, now) for now in (0.0, 61.0)] == [None, "no fetch is answered"]
     watch.reset()

@@ -288,7 +288,9 @@ def test_a_checkpoint_that_the_broker_neither_takes_nor_refuses_stops_reading_to
 # --- who is paused
 
 
-def test_those_beyond_their_share_of_a_full_room_are_paused_until_they_are_at_half_of_it() -> None:
+def test_partitions_beyond_their_share_of_a_full_buffer_are_paused_until_half_of_it_is_free() -> (
+    None
+):
     pressure = Pressure(episodes=100, size=1000)
 
     def judged(*episodes: int) -> list[int]:

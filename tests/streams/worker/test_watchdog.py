@@ -109,7 +109,7 @@ def test_a_process_that_stops_when_told_is_left_alone(programs: list[Program]) -
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("stuck", ["None", "sleep"])
-def test_one_that_does_not_stop_is_ended(
+def test_a_process_that_does_not_stop_is_killed(
     programs: list[Program], number: signal.Signals, stuck: str
 ) -> None:
     programs.append(Program(stuck, stop="lambda: None"))
