@@ -71,7 +71,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """That a change was found, or withdrawn, later than its time.
+    """That a change was found, or retracted, later than its time.
 
     It tells how the facts came in, so it depends on their order; no number follows from it.
     """

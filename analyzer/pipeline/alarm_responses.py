@@ -91,7 +91,7 @@ def join(state: State, first: int) -> None:
     other rows.
 
     To be called when the alarm events of the id are forgotten, after the contributions of its rows
-    were withdrawn.
+    were removed.
     """
     table = state.table
     others = table.chain(first)[1:]

@@ -6,7 +6,7 @@ longer holds is retracted.
 
 A tick is a whole multiple of `OverloadPolicy.every` since the epoch, and is known by its number.
 
-A change that is found, or withdrawn, more than `CORRECTED_AFTER` after its tick was shown is a
+A change that is found, or retracted, more than `CORRECTED_AFTER` after its tick was shown is a
 correction: somebody may have read the state as it was before.
 """
 

@@ -1,6 +1,6 @@
 """Run rules: which points of a run chart are hardly chance.
 
-A run chart shows a measure over time beside the median of its usual level. The rules are those for
+A run chart shows a measure over time next to the median of its usual level. The rules are those for
 Shewhart's charts (Provost & Murray, The Health Care Data Guide, 2011: a point beyond the limits,
 eight on one side, six in one direction) and, for the usual level itself, too few runs (Swed &
 Eisenhart, Ann Math Stat 1943; Perla, Provost & Murray, BMJ Qual Saf 2011). They take points for
@@ -32,7 +32,7 @@ of individuals charts).
 FEW = 0.025
 """The probability, below which there are too few runs (the lower 2.5 % of Swed & Eisenhart)."""
 LEAST_RUNS = 10
-"""The least points beside the median whose runs are counted (Perla, Provost & Murray)."""
+"""The fewest points off the median whose runs are counted (Perla, Provost & Murray)."""
 
 Rule = Literal["astronomical", "shift", "trend", "too_few_runs"]
 

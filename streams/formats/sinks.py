@@ -108,7 +108,7 @@ def encode_change(one: ChangeRecord, pseudonym: Callable[[str], str]) -> bytes:
 
 
 def _corrected(correction: Correction | None) -> dict[str, Any]:
-    """The fields that say whether a change was found, or withdrawn, later than its time."""
+    """The fields that say whether a change was found, or retracted, later than its time."""
     if correction is None:
         return {"corrected_at": None, "corrected_by": [], "corrects": None}
     replaced = correction.replaces

@@ -18,7 +18,7 @@ from streams.formats.times import parse_rfc3339
 from streams.settings import SettingsError
 
 PATIENCE = 5.0
-"""Seconds for an answer. It stands beside us; somebody waits for it at a phone."""
+"""Seconds to wait for an answer of Alertmanager, while a person waits at a phone."""
 _LARGEST = 8 << 20  # bytes of an answer: some ten thousand silences
 
 
