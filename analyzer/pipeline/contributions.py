@@ -65,7 +65,7 @@ def set_contribution(state: State, row: int, now: Contribution) -> None:
                 state.cover.add(now.unit, action, at)
 
 
-def withdraw_contribution(state: State, row: int) -> None:
+def remove_contribution(state: State, row: int) -> None:
     """Remove everything that a row contributes from the coverage."""
     own = state.table.contributions.pop(row, None)
     if own is not None:

@@ -21,7 +21,7 @@ import numpy as np
 from analyzer.arrays import Numbers
 from analyzer.model.facts import FACT_TYPES, Topic
 from analyzer.pipeline.alarm_responses import join, responses_from, set_verdict
-from analyzer.pipeline.contributions import withdraw_contribution
+from analyzer.pipeline.contributions import remove_contribution
 from analyzer.pipeline.departed import drop_if_empty
 from analyzer.pipeline.derive import derive, reclassify
 from analyzer.pipeline.state import State
@@ -92,7 +92,7 @@ def _forget_alarms(state: State, number: int, moment: int) -> None:
         -1,
     )
     for row in chains.tolist():
-        withdraw_contribution(state, row)
+        remove_contribution(state, row)
     state.listing.remove(existing)
     for row in first.tolist():
         join(state, row)

@@ -12,6 +12,7 @@ from analyzer import AlarmEvent, Fact, Topic
 from analyzer.model.policy import HOUR
 from streams.formats.codec import decode
 from streams.simulator import Ward
+from tests.harness.devices import LOW_ALARM
 
 NINE = 1_772_355_600_000  # 2026-03-01T09:00:00Z
 WARD = Ward(
@@ -73,12 +74,6 @@ def event(phase: str, after: int, **changes: Any) -> bytes:
         "phase": phase,
         "at": NINE + after,
         "facility": "F",
-        "unit": "ICU",
-        "bed": "1",
-        "device_id": "mon-1",
-        "device_type": "monitor",
-        "code": "MDC_EVT_LO",
-        "kind": "physiological",
-        "priority": "high",
+        **LOW_ALARM,
     }
     return json.dumps(fields | changes).encode()

@@ -90,19 +90,9 @@ def long_label(place: Place) -> None:
     ):
         text = label * (((1 << 20) - 500) // len(json.dumps(label)[1:-1]))
         over = alarm(place.facility, f"over-{number}", at=began, label=text, kind=kind)
+        end = {"event_id": f"over-{number}", "phase": "end", "at": began + 20_000}
         place.send("alarms", as_bytes(over))
-        place.send(
-            "alarms",
-            as_bytes(
-                over
-                | {
-                    "event_id": f"over-{number}",
-                    "phase": "end",
-                    "at": began + 20_000,
-                    "label": None,
-                }
-            ),
-        )
+        place.send("alarms", as_bytes(over | end | {"label": None}))
     place.send(
         "alarms",
         as_bytes(
@@ -139,19 +129,9 @@ def many_recipients(place: Place) -> None:
             at=began,
             recipients=[f"{clinician:x}" for clinician in range(many)],
         )
+        end = {"event_id": f"over-{number}", "phase": "end", "at": began + 20_000}
         place.send("alarms", as_bytes(over))
-        place.send(
-            "alarms",
-            as_bytes(
-                over
-                | {
-                    "event_id": f"over-{number}",
-                    "phase": "end",
-                    "at": began + 20_000,
-                    "recipients": None,
-                }
-            ),
-        )
+        place.send("alarms", as_bytes(over | end | {"recipients": None}))
 
 
 def greatest_floats(place: Place) -> None:

@@ -14,6 +14,7 @@ from analyzer import Topic
 from streams.dev.broker import Broker
 from streams.kafka.permissions import checkpoint_topic
 from tests.harness.batches import sealed
+from tests.harness.devices import LOW_ALARM
 from tests.harness.workers import WorkerProcess, events, eventually, read
 
 AT = 1_767_225_600_000  # 2026-01-01
@@ -27,13 +28,7 @@ def fact(topic: Topic, number: int) -> bytes:
         "alarms": {
             "alarm_id": f"a{number}",
             "phase": "start",
-            "unit": "ICU",
-            "bed": "1",
-            "device_id": "mon-1",
-            "device_type": "monitor",
-            "code": "MDC_EVT_LO",
-            "kind": "physiological",
-            "priority": "high",
+            **LOW_ALARM,
         },
         "assignments": {
             "assignment_id": f"s{number}",

@@ -11,6 +11,7 @@ from analyzer import TOPICS, Fact, Topic
 from analyzer.model.facts import FACT_TYPES, fact_of
 from streams.formats import codec
 from streams.formats.codec import Malformed, decode_slice
+from tests.harness.devices import LOW_ALARM
 
 AT = 1_772_344_800_000  # 2026-03-01T06:00:00Z
 SAMPLES: dict[Topic, dict[str, Any]] = {
@@ -20,13 +21,7 @@ SAMPLES: dict[Topic, dict[str, Any]] = {
         "phase": "start",
         "at": AT,
         "facility": "F",
-        "unit": "ICU",
-        "bed": "1",
-        "device_id": "mon-1",
-        "device_type": "monitor",
-        "code": "MDC_EVT_LO",
-        "kind": "physiological",
-        "priority": "high",
+        **LOW_ALARM,
     },
     "assignments": {
         "event_id": "e",

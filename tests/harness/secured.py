@@ -28,6 +28,7 @@ from kafka.admin import (
 from streams.dev.broker import HOST, ApacheKafka, free_port
 from tests.harness.brokers import new_apache_kafka
 from tests.harness.certificates import Authority
+from tests.harness.devices import LOW_ALARM
 
 PASSWORD = "correct horse-battery=staple"
 LISTENERS = ("sasl_ssl", "mtls", "expired", "elsewhere", "sasl_clear")
@@ -224,13 +225,7 @@ def alarm(number: int, **fields: Any) -> str:
             "at": at,
             "phase": "start",
             "facility": "H1",
-            "unit": "ICU",
-            "bed": "1",
-            "device_id": "mon-1",
-            "device_type": "monitor",
-            "code": "MDC_EVT_LO",
-            "kind": "physiological",
-            "priority": "high",
+            **LOW_ALARM,
         }
         | fields
     )

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from analyzer.model.policy import HOUR
 from streams.simulator import Ward
+from tests.harness.devices import LOW_ALARM
 from tests.harness.workers import Delivery, Message, WorkerProcess, events, eventually, union
 
 
@@ -27,13 +28,7 @@ BASE: dict[str, Any] = {
     "phase": "start",
     "at": AT,
     "facility": "H01",
-    "unit": "ICU",
-    "bed": "1",
-    "device_id": "mon-1",
-    "device_type": "monitor",
-    "code": "MDC_EVT_LO",
-    "kind": "physiological",
-    "priority": "high",
+    **LOW_ALARM,
 }
 
 

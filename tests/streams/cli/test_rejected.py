@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaProducer
 
 from streams.dev.broker import ApacheKafka, Broker
 from tests.harness.brokers import new_apache_kafka
+from tests.harness.devices import LOW_ALARM
 from tests.harness.workers import (
     Done,
     WorkerProcess,
@@ -30,13 +31,7 @@ ALARM = {
     "alarm_id": "a1",
     "phase": "start",
     "facility": "H1",
-    "unit": "ICU",
-    "bed": "1",
-    "device_id": "mon-1",
-    "device_type": "monitor",
-    "code": "MDC_EVT_LO",
-    "kind": "physiological",
-    "priority": "high",
+    **LOW_ALARM,
 }
 SECRET = "Mrs Q"
 
