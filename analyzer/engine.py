@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.arrays import Marks, Numbers, distinct, integers
+from analyzer.columns.facilities import VACANT
 from analyzer.findings.evidence import Evidence
 from analyzer.model.episodes import Finished
 from analyzer.model.facts import FACT_TYPES, Fact, Topic, values_of
@@ -233,13 +234,20 @@ class Engine:
         state = self._state
         return Snapshot.of(state, unit_reliefs(state), unit_present(state))
 
-    def status(self, facility: str | None = None, shifts: ShiftsAt | None = None) -> Status:
+    def status(
+        self,
+        facility: str | None = None,
+        shifts: ShiftsAt | None = None,
+        beside: Snapshot | None = None,
+    ) -> Status:
         """What a page shows next to the burdens, as of now, of all facilities or one.
 
-        `shifts` gives the shifts to compare; None: none are.
+        `shifts` gives the shifts to compare; None: none are. `beside`: a snapshot of this very
+        moment, whose reliefs are taken instead of worked out again.
         """
         evaluate(self._state)
-        return Status.of(self._state, facility, shifts)
+        reliefs = unit_reliefs(self._state) if beside is None else beside.reliefs
+        return Status.of(self._state, reliefs, facility, shifts)
 
     def measure(self) -> Burdens:
         """The burdens of all clinicians and units, as of the current time."""
@@ -268,6 +276,12 @@ class Engine:
     def facilities(self) -> list[str]:
         """The names of the known facilities, sorted."""
         return sorted(self._state.facilities)
+
+    def times(self) -> dict[str, int]:
+        """The current time of each known facility (ms), by name."""
+        names = self._state.facilities.by_number
+        moments = zip(names, self._state.times.now[: len(names)].tolist(), strict=True)
+        return {name: now for name, now in sorted(moments) if name != VACANT}
 
     def watermarks(self) -> dict[str, int]:
         """The watermark of each facility that has one (ms), by name."""

@@ -12,7 +12,7 @@ from grafana.queries import of_now, query
 from grafana.tables import Column, grid
 
 _W = "$window"
-_NAME = "{{unit}}: " + promql.TYPE
+_NAME = "{{unit}}: " + promql.NAME
 _NO_ALARM = "No alarm in this window"
 _EXPORTED = "Each unit exports only its ten most frequent types (policy.top_types)."
 _FEW = "Too few classified alarms: no type has 5 in this window (policy.min_classified)"
@@ -47,7 +47,7 @@ def board() -> Board:
                 "non-actionable share of the classified ones, technical ones left out. This is "
                 "a proposal for review under change control.",
                 of_now(
-                    f"topk(1, {promql.with_short_name(promql.estimated_nonactionable(HERE, _W))})",
+                    f"topk(1, {promql.with_name(promql.estimated_nonactionable(HERE, _W))})",
                     legend=_NAME,
                 ),
                 empty=_FEW,
@@ -118,32 +118,43 @@ def board() -> Board:
                 "What to fix: types by non-actionable alarms (clinical)",
                 "Est. non-actionable: alarms times the non-actionable share of the classified "
                 "ones, technical ones left out; empty for technical types, and if fewer than five "
-                "are classified. A code links to *What if?* for its unit (try another limit or "
+                "are classified. A type links to *What if?* for its unit (try another limit or "
                 "delay) and to the unit's findings. Share: of all alarms of the unit. False "
                 "alarms (Drew 2014) are a different measure and not shown here.",
-                Column("Facility", label="facility"),
-                Column("Unit", label="unit"),
-                Column("Device", label="device_type"),
-                Column("Source", label="source", width=210),
+                Column("Facility", label="facility", width=70),
+                Column("Unit", label="unit", width=95),
                 Column(
-                    "Code",
-                    label="code",
-                    width=210,
+                    "Type",
+                    label="name",
+                    width=200,
                     links=[
                         ("What if? Try another limit or delay", TO_WHAT_IF),
                         ("Findings of this unit", TO_FINDINGS),
                     ],
                 ),
-                Column("Alarms", promql.of_type("alarms", HERE, _W)),
-                Column("Share", promql.of_type("share", HERE, _W), "percentunit", decimals=0),
+                Column("Alarms", promql.by_name("alarms", HERE, _W), width=70),
+                Column(
+                    "Share",
+                    promql.by_name("share", HERE, _W),
+                    "percentunit",
+                    decimals=0,
+                    width=70,
+                ),
                 Column(
                     "Non-actionable",
-                    promql.of_type("nonactionable_ratio", HERE, _W, ', scope="clinical"'),
+                    promql.by_name("nonactionable_ratio", HERE, _W, ', scope="clinical"'),
                     "percentunit",
                     decimals=0,
                     steps=_NON_ACTIONABLE,
                 ),
-                Column("Est. non-actionable", promql.estimated_nonactionable(HERE, _W), decimals=0),
+                Column(
+                    "Est. non-actionable",
+                    promql.with_name(promql.estimated_nonactionable(HERE, _W)),
+                    decimals=0,
+                ),
+                Column("Device", label="device_type", width=105),
+                Column("Source", label="source", width=220),
+                Column("Code", label="code", width=165),
                 sort=("Est. non-actionable", "Alarms"),
                 empty=_NO_ALARM,
             ),
@@ -256,7 +267,7 @@ def board() -> Board:
             24,
             note(
                 "Next steps",
-                "*What if?* on the worker's page, where each code above leads, tries another limit "
+                "*What if?* on the worker's page, where each type above leads, tries another limit "
                 "or delay. `alarm-fatigue findings --worker URL` names the pattern behind each "
                 "type (technical, duplicate, chattering, threshold hugging, fleeting, standing, "
                 "stale, answered late), a remedy and its owner, with 95 % intervals. "
@@ -278,12 +289,12 @@ def _all_units() -> str:
 
 
 def _by_type() -> str:
-    return promql.with_short_name(_all_units())
+    return promql.with_name(_all_units())
 
 
 def _share_by_type() -> str:
     every = f"sum({promql.alarms(HERE, _W)}) > 0"
-    return promql.with_short_name(f"{_all_units()} / on () group_left () ({every})")
+    return promql.with_name(f"{_all_units()} / on () group_left () ({every})")
 
 
 def _technical() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import table
 
 from grafana.frame import TO_RUNBOOK
+from grafana.panels import DATE
 from grafana.tables import Column, grid
 
 _OF = "(alertname, severity, tier, facility, unit)"
@@ -24,7 +25,7 @@ def firing(about: str, where: str) -> table.Panel:
         Column("Unit", label="unit"),
         Column("Who acts", label="tier", called=_TIERS),
         Column("Severity", label="severity"),
-        Column("Since", since, unit="dateTimeAsLocal", width=150),
+        Column("Since", since, unit=DATE, width=150),
         sort=("Since",),
         empty="No alert is firing",
     )

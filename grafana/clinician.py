@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+from grafana import promql
 from grafana.frame import CLINICIAN, Board, Variable, from_address, to_unit
 from grafana.limits import (
-    BEDS,
     BEDS_SOURCE,
     BLUE,
     CLASSES,
     GREEN,
     GREY,
     ORANGE,
-    PROTECTED,
+    POLICY_SOURCE,
     PROTECTED_SOURCE,
-    RATE_LINES,
-    RATE_SOURCE,
     SKY,
     STATES,
     STATES_SOURCE,
     VERMILION,
     Steps,
+    policy_lines,
     word,
 )
 from grafana.marks import ALWAYS, mark
 from grafana.panels import HOURS, MINUTES, curves, figure, note, strips
 from grafana.promql import CLINICIAN as HERE
+from grafana.promql import UNIT
 from grafana.queries import of_now, query
 
 _EXPOSURE: Steps = ((None, GREEN, "0-29"), (30, SKY, "30-79"), (80, ORANGE, "80+"))
@@ -90,9 +90,9 @@ def board() -> Board:
             4,
             figure(
                 "Beds",
-                f"Beds assigned now. {BEDS_SOURCE}",
-                of_now(_one("beds")),
-                steps=BEDS,
+                f"Beds assigned now, and the limit of the unit. {BEDS_SOURCE}",
+                of_now(_one("beds"), "A", "now"),
+                of_now(promql.unit("beds_per_clinician_limit", UNIT), "B", "limit"),
                 empty=_GONE,
             ),
         ),
@@ -123,11 +123,13 @@ def board() -> Board:
             4,
             figure(
                 "Protected time",
-                f"Of the last hour. {PROTECTED_SOURCE}",
-                of_now(_one("protected_ratio", ', window="1h"')),
+                "Of the last hour; below which it is elevated in this unit. " + PROTECTED_SOURCE,
+                of_now(_one("protected_ratio", ', window="1h"'), "A", "now"),
+                of_now(
+                    promql.policy_limit("protected_1h", "elevated", "enter", UNIT), "B", "elevated"
+                ),
                 unit="percentunit",
                 decimals=0,
-                steps=PROTECTED,
                 empty="On duty for less than 5 min of the hour",
             ),
         ),
@@ -148,14 +150,14 @@ def board() -> Board:
             12,
             curves(
                 "Alarms in 10 min",
-                RATE_SOURCE,
+                f"{POLICY_SOURCE} About two are the most that is manageable (ISA-18.2-2016).",
                 query(
                     "sum by (facility, clinician) "
                     f'(alarm_fatigue_clinician_alarms{{{HERE}, window="10m"}})',
                     "alarms in 10 min",
                 ),
                 colours={"alarms in 10 min": BLUE},
-                lines=RATE_LINES,
+                lines=policy_lines("alarms_10m", UNIT),
                 empty=_GONE,
             ),
         ),

@@ -35,8 +35,10 @@ TO_CLINICIAN = (
 _TO_UNIT_OF_BOARD = f"/d/{UNIT}?{_KEEP}&${{unit:queryparam}}"
 """Links that keep the time range and the variables. Field names are those that users see."""
 _TYPE = "/".join(_FIELD.format(name) for name in ("Device", "Source", "Code"))
-TO_WHAT_IF = f"${{web:raw}}/?{_OF_ROW}&type={_TYPE}#whatif"
-TO_FINDINGS = f"${{web:raw}}/api/v1/findings?{_OF_ROW}"
+TO_PAGE_OF_ROW = f"${{web:raw}}/unit?{_OF_ROW}"
+TO_WHAT_IF = f"{TO_PAGE_OF_ROW}&type={_TYPE}#whatif"
+TO_FINDINGS = f"{TO_PAGE_OF_ROW}#fixes"
+TO_PAGE = "${web:raw}/unit?facility=${facility:percentencode}&unit=${unit:percentencode}"
 TO_RUNBOOK = f"${{runbooks:raw}}/{_FIELD.format('Alert')}.md"
 """Links to the worker's page and the runbooks. Their addresses are those of prometheus.yml."""
 
@@ -108,6 +110,11 @@ def to_unit_of_series() -> dashboard.DashboardLink:
     return dashboard.DashboardLink("The unit's board").url(_TO_UNIT_OF_SERIES).target_blank(False)
 
 
+def to_page() -> dashboard.DashboardLink:
+    """To the worker's page of the chosen unit."""
+    return dashboard.DashboardLink("The unit on the web page").url(TO_PAGE).target_blank(True)
+
+
 def to_types() -> dashboard.DashboardLink:
     return dashboard.DashboardLink("Alarm types of the unit").url(_TO_TYPES).target_blank(False)
 
@@ -156,6 +163,9 @@ class Board:
         )
         self._next = 1
         self._y = 0
+
+    def link(self, to: dashboard.DashboardLink) -> None:
+        self._board.link(to)
 
     def heading(self, title: str) -> None:
         self._board.with_row(

@@ -5,19 +5,17 @@ shift, and whether the data is current.
 from __future__ import annotations
 
 from grafana import hospital_history, promql
-from grafana.frame import HOSPITAL, TO_UNIT, Board, address, facility, unit
+from grafana.frame import HOSPITAL, TO_PAGE_OF_ROW, TO_UNIT, Board, address, facility, unit
 from grafana.hospital_history import NOBODY
 from grafana.limits import (
     AGE,
     AGE_SOURCE,
-    BEDS,
     BEDS_SOURCE,
     GREEN,
     LOAD_AN_HOUR,
     LOAD_SOURCE,
     MORE,
     ORANGE,
-    PROTECTED,
     PROTECTED_SOURCE,
     RATE_10M,
     SOME,
@@ -26,7 +24,7 @@ from grafana.limits import (
     STATES_SOURCE,
 )
 from grafana.marks import ALWAYS, OVERLOAD, PAGED
-from grafana.panels import figure
+from grafana.panels import DATE, figure
 from grafana.promql import FACILITY
 from grafana.promql import UNITS as HERE
 from grafana.queries import of_now
@@ -41,7 +39,7 @@ def board() -> Board:
         "Hospital overview",
         "Units by load, and which need help now. Loads describe units and assignments, never a "
         "person's performance.",
-        [facility(several=True), unit(several=True), address("runbooks")],
+        [facility(several=True), unit(several=True), address("runbooks"), address("web")],
         [OVERLOAD, PAGED, *ALWAYS],
     )
     one.line(
@@ -88,7 +86,6 @@ def board() -> Board:
                     f"sum({promql.unit('beds', HERE)}) / "
                     f"(sum({promql.unit('clinicians', HERE)}) > 0)"
                 ),
-                steps=BEDS,
                 decimals=1,
                 empty=NOBODY,
             ),
@@ -96,8 +93,9 @@ def board() -> Board:
         (
             4,
             figure(
-                "Against last shift",
-                "Alarms of the last 12 h compared with the 12 h before. Below zero is better.",
+                "Against 12 h before",
+                "Alarms of the last 12 h compared with the 12 h before. Below zero is better. "
+                "The web page compares shifts.",
                 of_now(
                     f"sum({promql.alarms(HERE, '12h')}) / "
                     f"(sum({promql.alarms(HERE, '12h', promql.BEFORE)}) > 0) - 1"
@@ -130,14 +128,22 @@ def board() -> Board:
             24,
             grid(
                 "Units in need of help",
-                "One row per unit, the worst state first. A unit's name links to its board. "
-                '"Each" means per clinician on duty. '
+                "One row per unit, the worst state first. A unit's name links to its board and "
+                'page. "Each" means per clinician on duty. '
                 f"{STATES_SOURCE} {LOAD_SOURCE} {PROTECTED_SOURCE} {BEDS_SOURCE} "
                 "Non-actionable: share of the classified alarms of 12 h, without technical "
                 "ones; empty if fewer than five are classified. Open: not ended yet. No one "
                 "assigned: alarms without an assigned clinician.",
-                Column("Facility", label="facility", width=75),
-                Column("Unit", label="unit", links=[("The unit's board", TO_UNIT)], width=105),
+                Column("Facility", label="facility", width=70),
+                Column(
+                    "Unit",
+                    label="unit",
+                    links=[
+                        ("The unit's board", TO_UNIT),
+                        ("The unit on the web page", TO_PAGE_OF_ROW),
+                    ],
+                    width=105,
+                ),
                 Column(
                     "State",
                     promql.unit("overload_state", HERE),
@@ -145,6 +151,7 @@ def board() -> Board:
                     as_word=True,
                     width=95,
                 ),
+                Column("Since", promql.since(HERE), DATE, width=140),
                 Column(
                     "Load band",
                     promql.per_clinician(HERE, "1h"),
@@ -168,14 +175,12 @@ def board() -> Board:
                     "Protected time",
                     promql.protected(HERE),
                     "percentunit",
-                    steps=PROTECTED,
                     decimals=0,
                 ),
                 Column("Clinicians", promql.unit("clinicians", HERE)),
                 Column(
                     "Beds per clinician",
                     promql.unit("beds_per_clinician", HERE),
-                    steps=BEDS,
                     decimals=1,
                 ),
                 Column(
@@ -183,18 +188,13 @@ def board() -> Board:
                     promql.nonactionable(HERE, "12h"),
                     "percentunit",
                     decimals=0,
+                    width=95,
                 ),
                 Column("Open", promql.unit("open_alarms", HERE)),
                 Column(
                     "No one assigned, 1 h",
                     promql.unit("unassigned_alarms", f'{HERE}, window="1h"'),
                     steps=SOME_ELEVATED,
-                ),
-                Column(
-                    "Change from last shift",
-                    promql.change_from_before(HERE),
-                    "percentunit",
-                    decimals=0,
                 ),
                 sort=("State", "Alarms in 1 h, each"),
             ),

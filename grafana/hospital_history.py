@@ -5,20 +5,20 @@ from __future__ import annotations
 from grafana import alerts, days, heatmaps, promql
 from grafana.frame import TO_UNIT, Board, to_unit_of_series
 from grafana.limits import (
-    BEDS,
     BLUE,
     CLASSES,
     GREEN,
     GREY,
     LOAD_AN_HOUR,
     LOAD_SOURCE,
-    PROTECTED_LINES,
+    POLICY_SOURCE,
     PROTECTED_SOURCE,
     RATE_LINES,
     RATE_SOURCE,
     RELIEF,
     STATES,
     STATES_SOURCE,
+    policy_lines,
     word,
 )
 from grafana.panels import curves, strips
@@ -35,16 +35,18 @@ def add_to(one: Board) -> None:
         (
             12,
             grid(
-                "Measures beyond their limits",
-                "The measures that raised each unit's state, for the average clinician on duty: "
-                "the value now, the limit to enter the state (policy.overload), and the value "
-                "when the state last rose. Units in the state normal are not listed.",
-                Column("Facility", label="facility"),
-                Column("Unit", label="unit", links=[("The unit's board", TO_UNIT)]),
-                Column("Measure", label="measure", called=promql.MEASURES, width=150),
+                "Measures behind the state",
+                "The measures that raised each unit's state or hold it, for the average clinician "
+                "on duty: the value when the state last rose, the value now, and the limits to "
+                "enter and to leave the state (policy.overload). Units in the state normal are "
+                "not listed.",
+                Column("Facility", label="facility", width=70),
+                Column("Unit", label="unit", links=[("The unit's board", TO_UNIT)], width=90),
+                Column("Measure", label="measure", called=promql.MEASURES, width=130),
+                Column("When it rose", promql.when_it_rose(HERE)),
                 Column("Now", promql.at_present(HERE)),
-                Column("Limit to enter", promql.beyond("limit", HERE)),
-                Column("When it rose", promql.beyond("reason", HERE)),
+                Column("Limit to enter", promql.limit_in_force("enter", HERE)),
+                Column("Limit to leave", promql.limit_in_force("leave", HERE)),
                 sort=("Unit",),
                 descending=False,
                 empty="Normal: no measure is beyond its limit",
@@ -67,9 +69,7 @@ def add_to(one: Board) -> None:
                 ),
                 Column("Spared per hour", promql.unit("relief_alarms", HERE)),
                 Column("On duty", _of_strained("clinicians")),
-                Column(
-                    "Beds per clinician", _of_strained("beds_per_clinician"), decimals=1, steps=BEDS
-                ),
+                Column("Beds per clinician", _of_strained("beds_per_clinician"), decimals=1),
                 Column("State", _of_strained("overload_state"), steps=STATES, as_word=True),
                 sort=("State",),
                 empty="No need: all loads are normal",
@@ -151,10 +151,10 @@ def add_to(one: Board) -> None:
             8,
             curves(
                 "$unit: alarms in 10 min",
-                f"Per clinician on duty. {RATE_SOURCE}",
+                f"Per clinician on duty. {POLICY_SOURCE}",
                 query(_rate(""), "alarms in 10 min"),
                 colours={"alarms in 10 min": BLUE},
-                lines=RATE_LINES,
+                lines=policy_lines("alarms_10m", HERE),
                 empty=NOBODY,
             ),
         ),
@@ -162,12 +162,12 @@ def add_to(one: Board) -> None:
             8,
             curves(
                 "$unit: protected time",
-                f"Average of the clinicians on duty. {PROTECTED_SOURCE}",
+                f"Average of the clinicians on duty, last hour. {PROTECTED_SOURCE} {POLICY_SOURCE}",
                 query(f"avg({promql.protected(HERE)})", "protected"),
                 unit="percentunit",
                 most=1,
                 colours={"protected": GREEN},
-                lines=PROTECTED_LINES,
+                lines=policy_lines("protected_1h", HERE),
                 empty="Nobody has been on duty for 5 min",
             ),
         ),

@@ -14,6 +14,8 @@ from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as models
 
+from grafana import promql
+
 ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE, GREY = (
     "#E69F00",
     "#56B4E9",
@@ -40,11 +42,14 @@ their lower bound.
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A limit on a graph: its name in the legend, its value as a query, and its colour."""
+    """A limit on a graph: its name in the legend, its value as a query, and its colour. It is
+    dashed, or dotted.
+    """
 
     name: str
     expression: str
     colour: str
+    dotted: bool = False
 
 
 STATES: Steps = ((None, GREEN, "normal"), (1, ORANGE, "elevated"), (2, VERMILION, "overloaded"))
@@ -74,29 +79,37 @@ RATE_SOURCE = (
     "begins above 10 and ends below 5."
 )
 RATE_LINES = (
-    Line("most manageable: 2", "vector(2)", ORANGE),
-    Line("flood begins above 10", "vector(10)", VERMILION),
-)
-PROTECTED: Steps = (
-    (None, VERMILION, "hardly any"),
-    (0.05, ORANGE, "little"),
-    (0.25, GREEN, "enough"),
+    Line("most manageable: 2 (ISA-18.2)", "vector(2)", ORANGE),
+    Line("flood begins above 10 (ISA-18.2)", "vector(10)", VERMILION),
 )
 PROTECTED_SOURCE = (
     "Protected time is the share of duty in stretches of 5 min or more without a new alarm. "
-    "Under 25 % is elevated, under 5 % overloaded (policy.overload; our own, as no limit is "
-    "published)."
+    "Its limits are set in policy.overload (our own by default, as no limit is published)."
 )
-PROTECTED_LINES = (
-    Line("elevated under 25 %", "vector(0.25)", ORANGE),
-    Line("overloaded under 5 %", "vector(0.05)", VERMILION),
-)
-"""As policy.overload has them by default."""
-BEDS: Steps = ((None, GREEN, "within the limit"), (8 + MORE, ORANGE, "too many"))
 BEDS_SOURCE = (
-    "With more than 8 beds per nurse by day, harm becomes likelier on any ward (NICE SG1, 2014). "
-    "Most units need a lower limit of their own."
+    "The limit is set in policy.overload, for all units or for one. By default it is 8: with more "
+    "beds per nurse by day, harm becomes likelier on any ward (NICE SG1, 2014). Most units need a "
+    "lower one."
 )
+POLICY_SOURCE = (
+    "Dashed: the limits of policy.overload beyond which a state is entered. Dotted: those at which "
+    "it is left, after the cool-down. Where the policy has no limit, there is no line."
+)
+
+
+def policy_lines(measure: str, where: str) -> tuple[Line, ...]:
+    """The limits in force for a measure of one unit."""
+    return tuple(
+        Line(
+            f"{state}: {edge}",
+            promql.policy_limit(measure, state, edge, where),
+            colour,
+            dotted=edge == "leave",
+        )
+        for _, colour, state in STATES[1:]
+        for edge in ("enter", "leave")
+    )
+
 
 CLASSES = {
     "actionable": GREEN,

@@ -14,8 +14,6 @@ from grafana.limits import BLUE, GREEN, GREY, PURPLE, VERMILION
 from grafana.promql import FACILITY, UNITS
 from grafana.queries import DATASOURCE
 
-NIGHT = ("19:00", "07:00")
-"""The shift that graphs shade, in the time zone of the board. To adapt for a hospital."""
 CHANGE_TAGS = ("alarm-fatigue", "alarm-setting-change")
 """The tags of change records (`alarm-fatigue tune --record`)."""
 
@@ -97,10 +95,12 @@ CHANGE_RECORDS = (
     .datasource(_GRAFANA)
     .target(_Own({"type": "tags", "tags": [*CHANGE_TAGS], "matchAny": False, "limit": 100}))
 )
-NIGHT_SHIFT = (
-    _annotation("Night shift", GREY)
-    .datasource(_GRAFANA)
-    .target(_Own({"queryType": "timeRegions", "timeRegion": {"from": NIGHT[0], "to": NIGHT[1]}}))
+NIGHT_SHIFT = mark(
+    "Night shift",
+    GREY,
+    f"max by (facility) (alarm_fatigue_night_shift{{{FACILITY}}}) == 1",
+    "Night shift",
+    "{{facility}}",
 )
 ALWAYS = (CHANGED, CHANGE_RECORDS, NIGHT_SHIFT)
 """The marks of every board about load."""

@@ -32,6 +32,9 @@ NO_DATA = "No data: check the facility and the worker (see Pipeline health)"
 MINUTES, SECONDS, HOURS = "suffix:min", "suffix:s", "suffix:h"
 """Units of axes. Grafana's own units of time put the marks of an axis at times such as 8.33 min."""
 
+DATE = "time:ddd D MMM HH:mm"
+"""A date in the time zone of the board, without the year: "Thu 26 Nov 15:05"."""
+
 Panel: TypeAlias = (
     bargauge.Panel
     | heatmap.Panel
@@ -116,8 +119,8 @@ def curves(
     most: float | None = None,
 ) -> timeseries.Panel:
     """Lines over time. `colours`: the colour of each series, by name. `lines`: limits to compare
-    with, drawn dashed and named in the legend. `bars`: a bar for each step. `right`: units of the
-    series on the right axis, by name.
+    with, drawn dashed or dotted and named in the legend. `bars`: a bar for each step. `right`:
+    units of the series on the right axis, by name.
     """
     refs = ascii_uppercase[len(queries) :]
     queries = (
@@ -125,6 +128,7 @@ def curves(
         *(query(one.expression, one.name, ref) for ref, one in zip(refs, lines, strict=False)),
     )
     limits = {one.name: one.colour for one in lines}
+    dotted = {one.name for one in lines if one.dotted}
     colours = {**colours, **limits}
     dashed = [*dashed, *limits]
     panel = (
@@ -161,8 +165,11 @@ def curves(
         if name in dashed:
             found += [
                 override("custom.drawStyle", "line"),
-                override("custom.lineStyle", {"fill": "dash", "dash": [8, 6]}),
-                override("custom.lineWidth", 1 if name in limits else 2),
+                override(
+                    "custom.lineStyle",
+                    {"fill": "dash", "dash": [2, 5] if name in dotted else [8, 6]},
+                ),
+                override("custom.lineWidth", 1 if name in limits and name not in dotted else 2),
                 override("custom.fillOpacity", 0),
             ]
         if right is not None and name in right:

@@ -13,7 +13,14 @@ from grafana.tables import transformation
 
 _MOST = 15
 _COUNT, _SHARE = "Value #A", "Value #B"
-_NAMES = {"Rank": "Rank", "type": "Type", _COUNT: "Alarms", _SHARE: "Share", "Sum": "Added up"}
+_NAMES = {
+    "Rank": "Rank",
+    "name": "Type",
+    "device_type": "Device",
+    _COUNT: "Alarms",
+    _SHARE: "Share",
+    "Sum": "Added up",
+}
 
 
 def curve(title: str, about: str, count: str, share: str, empty: str = NO_DATA) -> trend.Panel:
@@ -32,7 +39,7 @@ def curve(title: str, about: str, count: str, share: str, empty: str = NO_DATA) 
         .tooltip(common.VizTooltipOptions().mode(shapes.TooltipDisplayMode.MULTI))
         .targets([cells(count, "A"), cells(share, "B")])
     )
-    for one in _steps(hidden=("type", _SHARE)):
+    for one in _steps(hidden=("name", "device_type", _SHARE)):
         panel = panel.with_transformation(one)
     panel = panel.override_by_name(
         "Alarms",
@@ -72,12 +79,13 @@ def ranks(title: str, about: str, count: str, share: str, empty: str = NO_DATA) 
     )
     for one in _steps():
         panel = panel.with_transformation(one)
-    panel = panel.override_by_name("Rank", [override("custom.width", 60)])
+    for name, width in (("Rank", 60), ("Device", 115)):
+        panel = panel.override_by_name(name, [override("custom.width", width)])
     bar = [
         override("custom.cellOptions", {"type": "gauge", "mode": "basic"}),
         override("color", {"mode": "fixed", "fixedColor": BLUE}),
         override("min", 0),
-        override("custom.width", 110),
+        override("custom.width", 100),
     ]
     panel = panel.override_by_name("Alarms", bar)
     for name in ("Share", "Added up"):
@@ -87,7 +95,7 @@ def ranks(title: str, about: str, count: str, share: str, empty: str = NO_DATA) 
 
 
 def _steps(hidden: tuple[str, ...] = ()) -> list[models.DataTransformerConfig]:
-    left_out = ("Time", "device_type", "source", "code", "Row", *hidden)
+    left_out = ("Time", "source", "code", "Row", *hidden)
     shown = [field for field in _NAMES if field not in hidden]
     return [
         transformation("merge", {}),

@@ -6,6 +6,8 @@ would keep the columns of a table apart.
 
 from __future__ import annotations
 
+from analyzer import STATES
+
 FACILITY = 'facility=~"$facility"'
 """Several facilities may be chosen, or all."""
 UNIT = 'facility="$facility", unit="$unit"'
@@ -78,41 +80,64 @@ RELIEF = (
 MEASURES = {
     "alarms_10m": "alarms in 10 min",
     "alarms_1h": "alarms in 1 h",
-    "protected_1h": "protected time, %",
-    "unanswered": "unanswered alarms",
+    "protected_1h": "protected, %",
+    "unanswered": "unanswered",
     "beds": "beds",
 }
 """Display names of the measures of the overload state, for the average clinician on duty."""
 
 
-def beyond(what: str, where: str) -> str:
-    """The measures that raised a unit's state, in the units of `MEASURES`, rounded to tenths.
-
-    `what`: `reason` for their values at that time, or `limit` for the limits that they exceeded.
-    """
-    gauge = f"alarm_fatigue_unit_overload_{what}"
-    plain = f'{gauge}{{{where}, measure!="protected_1h"}}'
-    share = f'{gauge}{{{where}, measure="protected_1h"}}'
-    by = "max by (facility, unit, measure)"
-    return f"{by} (round({plain}, 0.1)) or {by} (round(100 * {share}, 0.1))"
+def when_it_rose(where: str) -> str:
+    """The values with which the unit's state last rose, of the same measures as `at_present`."""
+    return f"({_by_measure('overload_reason', where)}) and ({limit_in_force('leave', where)})"
 
 
 def at_present(where: str) -> str:
-    """The current values of the same measures, except `unanswered`, for which units have no metric.
-
-    An alarm of several clinicians counts once.
+    """The values now of the measures that raised a unit's state or hold it, and that have a limit
+    for that state.
     """
-    now = {
-        "alarms_10m": per_clinician(where, "10m"),
-        "alarms_1h": per_clinician(where, "1h"),
-        "protected_1h": f"100 * {protected(where)}",
-        "beds": unit("beds_per_clinician", where),
-    }
-    found = " or ".join(
-        f'label_replace(round({expression}, 0.1), "measure", "{measure}", "", "")'
-        for measure, expression in now.items()
+    return f"({_by_measure('overload_present', where)}) and ({_limits_of_state('leave', where)})"
+
+
+def limit_in_force(edge: str, where: str) -> str:
+    """The policy's limit to enter or to leave (`edge`) the present state of each unit, of the same
+    measures as `at_present`.
+    """
+    present = _by_measure("overload_present", where)
+    return f"({_limits_of_state(edge, where)}) and ({present})"
+
+
+def _limits_of_state(edge: str, where: str) -> str:
+    """By unit and measure, the limits for the state that the unit has. A measure without a limit
+    for elevated keeps a unit elevated until its limit to leave overloaded, as in the engine.
+    """
+    now = unit("overload_state", where)
+    elevated, overloaded = (
+        _by_measure("policy_limit", f'{where}, edge="{edge}", state="{state}"')
+        for state in STATES[1:]
     )
-    return f"({found}) and ({beyond('reason', where)})"
+    return (
+        f"(({overloaded}) and on (facility, unit) {now} == 2) "
+        f"or (({elevated} or {overloaded}) and on (facility, unit) {now} == 1)"
+    )
+
+
+def _by_measure(metric: str, where: str) -> str:
+    """A gauge by unit and measure, in the units of `MEASURES`, rounded to tenths."""
+    gauge, by = f"alarm_fatigue_unit_{metric}", "max by (facility, unit, measure)"
+    plain = f'{gauge}{{{where}, measure!="protected_1h"}}'
+    share = f'{gauge}{{{where}, measure="protected_1h"}}'
+    return f"{by} (round({plain}, 0.1)) or {by} (round(100 * {share}, 0.1))"
+
+
+def policy_limit(measure: str, state: str, edge: str, where: str) -> str:
+    """A limit of the overload policy, by unit: to enter or to leave (`edge`) a state."""
+    return unit("policy_limit", f'{where}, measure="{measure}", state="{state}", edge="{edge}"')
+
+
+def since(where: str) -> str:
+    """Since when the state of each unit that is not normal holds, in ms, as Grafana shows dates."""
+    return f"1000 * {unit('overload_since_timestamp_seconds', where)}"
 
 
 _KNOWN = 'class=~"actionable|non_actionable|technical"'
@@ -180,19 +205,22 @@ def responses(where: str) -> str:
     return f"sum by (le) ({found})"
 
 
-TYPE = "{{type}}"
+NAME = "{{name}} ({{device_type}})"
+"""The name of an alarm type in legends, from the labels of `with_name`."""
 
 
-def with_short_name(expression: str) -> str:
-    """Adds a label `type` for display: device, source and code, without ISO/IEEE 11073 prefixes."""
-    whole = f'label_join({expression}, "type", " ", "device_type", "source", "code")'
-    pattern = "(.*?) (?:MDC_)?(.*?) (?:MDC_EVT_|MDC_)?(.*)"
-    return f'label_replace({whole}, "type", "$1 $2 $3", "type", "{pattern}")'
+def with_name(expression: str) -> str:
+    """Adds the label `name` to a figure of alarm types: what people call them, as the workers say
+    (`alarm_names`). Where workers differ, as during an update, one of the names.
+    """
+    types = "(device_type, source, code)"
+    names = "max by (device_type, source, code, name) (alarm_fatigue_alarm_type_info)"
+    return f"({expression}) * on {types} group_left (name) topk by {types} (1, {names})"
 
 
-def by_short_name(metric: str, where: str, window: str) -> str:
-    """A gauge of alarm types, with the label `type`."""
-    return with_short_name(of_type(metric, where, window))
+def by_name(metric: str, where: str, window: str, more: str = "") -> str:
+    """A gauge of alarm types, with the label `name`."""
+    return with_name(of_type(metric, where, window, more))
 
 
 def of_type(metric: str, where: str, window: str, more: str = "") -> str:

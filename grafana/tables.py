@@ -20,6 +20,7 @@ _LABELS = (
     "device_type",
     "source",
     "code",
+    "name",
     "topic",
     "outcome",
     "alertname",

@@ -9,12 +9,13 @@ from grafana.frame import (
     TO_CLINICIAN,
     UNIT,
     Board,
+    address,
     facility,
+    to_page,
     to_types,
     unit,
 )
 from grafana.limits import (
-    BEDS,
     BEDS_SOURCE,
     BLUE,
     GREEN,
@@ -23,12 +24,10 @@ from grafana.limits import (
     LOAD_SOURCE,
     MORE,
     ORANGE,
-    PROTECTED,
-    PROTECTED_LINES,
+    POLICY_SOURCE,
     PROTECTED_SOURCE,
     PURPLE,
     RATE_10M,
-    RATE_LINES,
     RATE_SOURCE,
     RELIEF,
     SOME_ELEVATED,
@@ -36,9 +35,10 @@ from grafana.limits import (
     STATES_SOURCE,
     VERMILION,
     Line,
+    policy_lines,
 )
 from grafana.marks import ALWAYS, OVERLOAD, PAGED
-from grafana.panels import bars, curves, figure
+from grafana.panels import DATE, bars, curves, figure
 from grafana.promql import UNIT as HERE
 from grafana.queries import of_now, query
 from grafana.tables import Column, grid
@@ -61,13 +61,14 @@ def board() -> Board:
         UNIT,
         "Unit",
         "One unit: its load, its staffing, the classes of its alarms, and what could be changed.",
-        [facility(), unit()],
+        [facility(), unit(), address("web")],
         [OVERLOAD, PAGED, *ALWAYS],
     )
+    one.link(to_page())
     one.line(
         3,
         (
-            6,
+            4,
             figure(
                 "State",
                 f"The load of the unit's average clinician on duty. {STATES_SOURCE}",
@@ -77,7 +78,17 @@ def board() -> Board:
             ),
         ),
         (
-            6,
+            5,
+            figure(
+                "Since",
+                "Since when the state holds.",
+                of_now(promql.since(HERE)),
+                unit=DATE,
+                empty="The unit is normal",
+            ),
+        ),
+        (
+            5,
             figure(
                 "Alarms in 10 min",
                 f"Alarms of the last 10 min per clinician on duty. {RATE_SOURCE}",
@@ -88,7 +99,7 @@ def board() -> Board:
             ),
         ),
         (
-            6,
+            5,
             figure(
                 "Alarms in 1 h",
                 f"Alarms of the last hour per clinician on duty. {LOAD_SOURCE}",
@@ -99,13 +110,21 @@ def board() -> Board:
             ),
         ),
         (
-            6,
+            5,
             figure(
                 "Protected time",
-                f"Average of the clinicians on duty, last hour. {PROTECTED_SOURCE}",
-                of_now(promql.protected(HERE)),
+                "Average of the clinicians on duty, last hour; below which it is elevated, and "
+                f"overloaded. {PROTECTED_SOURCE}",
+                of_now(promql.protected(HERE), "A", "now"),
+                of_now(
+                    promql.policy_limit("protected_1h", "elevated", "enter", HERE), "B", "elevated"
+                ),
+                of_now(
+                    promql.policy_limit("protected_1h", "overloaded", "enter", HERE),
+                    "C",
+                    "overloaded",
+                ),
                 unit="percentunit",
-                steps=PROTECTED,
                 decimals=0,
                 empty="Nobody has been on duty for 5 min",
             ),
@@ -117,9 +136,9 @@ def board() -> Board:
             6,
             figure(
                 "Beds per clinician",
-                BEDS_SOURCE,
-                of_now(promql.unit("beds_per_clinician", HERE)),
-                steps=BEDS,
+                f"Assigned beds per clinician on duty, and the limit. {BEDS_SOURCE}",
+                of_now(promql.unit("beds_per_clinician", HERE), "A", "now"),
+                of_now(promql.unit("beds_per_clinician_limit", HERE), "B", "limit"),
                 decimals=1,
                 empty=_NOBODY,
             ),
@@ -148,8 +167,9 @@ def board() -> Board:
         (
             6,
             figure(
-                "Against last shift",
-                "Alarms of the last 12 h compared with the 12 h before. Below zero is better.",
+                "Against 12 h before",
+                "Alarms of the last 12 h compared with the 12 h before. Below zero is better. "
+                "The web page compares shifts.",
                 of_now(promql.change_from_before(HERE)),
                 unit="percentunit",
                 decimals=0,
@@ -162,24 +182,25 @@ def board() -> Board:
     one.line(
         6,
         (
-            8,
+            10,
             grid(
-                "Measures beyond their limits",
-                "The measures that raised the unit's state, for the average clinician on duty: "
-                "the value now, the limit to enter the state (policy.overload), and the value "
-                "when the state last rose. The state ends once no measure has been beyond its "
-                "leave level for 10 min.",
-                Column("Measure", label="measure", called=promql.MEASURES, width=160),
+                "Measures behind the state",
+                "The measures that raised the unit's state or hold it, for the average clinician "
+                "on duty: the value when the state last rose, the value now, and the limits to "
+                "enter and to leave the state (policy.overload). The state ends once no measure "
+                "has been beyond its limit to leave for the policy's cool-down.",
+                Column("Measure", label="measure", called=promql.MEASURES, width=145),
+                Column("When it rose", promql.when_it_rose(HERE)),
                 Column("Now", promql.at_present(HERE)),
-                Column("Limit to enter", promql.beyond("limit", HERE)),
-                Column("When it rose", promql.beyond("reason", HERE)),
+                Column("Limit to enter", promql.limit_in_force("enter", HERE)),
+                Column("Limit to leave", promql.limit_in_force("leave", HERE)),
                 sort=("Measure",),
                 descending=False,
                 empty="Normal: no measure is beyond its limit",
             ),
         ),
         (
-            8,
+            7,
             grid(
                 "Relief by a colleague",
                 f"Whether moving one bed to a colleague on duty would help now. {promql.RELIEF}",
@@ -196,13 +217,13 @@ def board() -> Board:
             ),
         ),
         (
-            8,
+            7,
             bars(
                 "Most frequent alarm types, 1 h",
                 "The five most frequent alarm types of the last hour: where to look first.",
                 of_now(
-                    f"sort_desc(topk(5, {promql.by_short_name('alarms', HERE, '1h')}))",
-                    legend=promql.TYPE,
+                    f"sort_desc(topk(5, {promql.by_name('alarms', HERE, '1h')}))",
+                    legend=promql.NAME,
                 ),
                 above=True,
                 empty="No alarm in 1 h",
@@ -221,12 +242,12 @@ def board() -> Board:
                 Column(
                     "Since",
                     _taken("page_taken_timestamp_seconds"),
-                    "dateTimeAsLocal",
+                    DATE,
                 ),
                 Column(
                     "Until",
                     _taken("page_taken_until_timestamp_seconds"),
-                    "dateTimeAsLocal",
+                    DATE,
                 ),
                 sort=("Role",),
                 descending=False,
@@ -241,12 +262,12 @@ def board() -> Board:
             12,
             curves(
                 "Alarms in 10 min per clinician",
-                f"Alarms per clinician on duty. Dashed: 12 h earlier. {RATE_SOURCE}",
+                f"Alarms per clinician on duty. Grey: 12 h earlier. {POLICY_SOURCE} About two are "
+                "the most that is manageable (ISA-18.2-2016).",
                 query(promql.per_clinician(HERE, "10m"), "now", "A"),
                 query(promql.per_clinician(HERE, "10m", promql.BEFORE), "12 h before", "B"),
                 colours={"now": BLUE, "12 h before": GREY},
-                dashed=["12 h before"],
-                lines=RATE_LINES,
+                lines=policy_lines("alarms_10m", HERE),
                 empty=_NOBODY,
             ),
         ),
@@ -285,13 +306,14 @@ def board() -> Board:
             8,
             curves(
                 "Protected time, over time",
-                f"Average of the clinicians on duty, over 1 h and 12 h. {PROTECTED_SOURCE}",
+                "Average of the clinicians on duty, over 1 h and 12 h; the limits are for 1 h. "
+                f"{PROTECTED_SOURCE} {POLICY_SOURCE}",
                 query(promql.protected(HERE), "1 h", "A"),
                 query(promql.protected(HERE, "12h"), "12 h", "B"),
                 unit="percentunit",
                 most=1,
                 colours={"1 h": GREEN, "12 h": GREY},
-                lines=PROTECTED_LINES,
+                lines=policy_lines("protected_1h", HERE),
                 empty="Nobody has been on duty for 5 min",
             ),
         ),
@@ -335,7 +357,7 @@ def board() -> Board:
                     steps=STATES,
                     as_word=True,
                 ),
-                Column("Beds", promql.on_duty(promql.clinician("beds", HERE), HERE), steps=BEDS),
+                Column("Beds", promql.on_duty(promql.clinician("beds", HERE), HERE)),
                 Column(
                     "Acuity", promql.on_duty(promql.clinician("acuity", HERE), HERE), decimals=1
                 ),
@@ -350,7 +372,6 @@ def board() -> Board:
                         promql.clinician("protected_ratio", f'{HERE}, window="1h"'), HERE
                     ),
                     "percentunit",
-                    steps=PROTECTED,
                     decimals=0,
                 ),
                 Column(

@@ -92,8 +92,8 @@ def add_to(one: Board) -> None:
                 "Alarm types. ISA-18.2: the ten most frequent should cause 1 to 5 % of the load, "
                 "and each needs an action plan.",
                 of_now(
-                    f"sort_desc({promql.by_short_name('share', HERE, '12h')})",
-                    legend=promql.TYPE,
+                    f"sort_desc({promql.by_name('share', HERE, '12h')})",
+                    legend=promql.NAME,
                 ),
                 above=True,
                 unit="percentunit",

@@ -31,6 +31,7 @@ from pydantic_settings import (
 )
 
 from analyzer import Policy
+from streams.formats.alarm_names import AlarmNames, read_names
 from streams.formats.calendars import DAY_AND_NIGHT, Calendar, Calendars
 from streams.formats.times import parse_duration, show_duration
 from streams.kafka_settings import KafkaSettings
@@ -332,6 +333,11 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="the least severe messages that are logged"
     )
+    alarm_names: Path | None = Field(
+        None,
+        description="file (CSV with the columns `device_type`, `source`, `code`, `name`) with what "
+        "people here call alarm types, such as those of private codes; `*` as `device_type` is any",
+    )
     kafka: KafkaSettings = KafkaSettings()
     web: WebSettings = WebSettings()
     metrics: MetricsSettings = MetricsSettings()
@@ -339,6 +345,19 @@ class Settings(BaseSettings):
     alertmanager: AlertmanagerSettings = AlertmanagerSettings()
     paging: PagingSettings = PagingSettings()
     policy: Annotated[Policy, Spelled()] = Policy()
+
+    @property
+    def names(self) -> AlarmNames:
+        """What people here call alarm types. Raises `ValueError` if the file cannot be used."""
+        return AlarmNames() if self.alarm_names is None else read_names(self.alarm_names)
+
+    @model_validator(mode="after")
+    def _names_can_be_read(self) -> Settings:
+        try:
+            _ = self.names
+        except ValueError as error:
+            raise ValueError(f"alarm_names: {error}") from None
+        return self
 
     @model_validator(mode="after")
     def _links_lead_somewhere(self) -> Settings:

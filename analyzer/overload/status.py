@@ -118,9 +118,16 @@ class Status:
 
     @classmethod
     def of(
-        cls, state: State, facility: str | None = None, shifts: ShiftsAt | None = None
+        cls,
+        state: State,
+        reliefs: Mapping[tuple[int, str], Relief | None],
+        facility: str | None = None,
+        shifts: ShiftsAt | None = None,
     ) -> Status:
-        """The status now, of all facilities or of one; the overload states must be evaluated."""
+        """The status now, of all facilities or of one; the overload states must be evaluated.
+
+        `reliefs`: as `unit_reliefs`.
+        """
         names = state.facilities.by_number
         now = state.times.now[: len(names)]
         first_alarm = state.overload.first_alarm[: len(names)] * state.policy.overload.every
@@ -148,7 +155,7 @@ class Status:
             clinicians=standing[False],
             reliefs={
                 (names[of], unit): relief
-                for (of, unit), relief in unit_reliefs(state).items()
+                for (of, unit), relief in reliefs.items()
                 if names[of] in chosen
             },
             unit_changes={key: found for key, found in _unit_changes(state) if key[0] in chosen},

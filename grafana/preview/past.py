@@ -23,6 +23,7 @@ from analyzer.model import HOUR, MINUTE
 from streams import __version__
 from streams.demo.hospital import hospital
 from streams.files.replay import Exposition
+from streams.formats.calendars import UTC_CALENDARS
 from streams.formats.codec import decode_slice
 from streams.metrics.definitions import DEFINITIONS, PREFIX
 from streams.metrics.exposition import END, Format, render
@@ -71,10 +72,14 @@ def exposed(records: Iterable[Record], end: int) -> Iterator[str]:
         engine.emit_changes()
         often = moment > end - SHOWN
         if end - PAST <= moment <= end and (often or moment % SELDOM < STEP):
-            yield from _stamped([*exposition.tables(), *_health(policy, moment)], moment)
+            yield from _stamped([*exposition.tables(), *_health(engine, policy, moment)], moment)
 
 
-def _health(policy: Policy, moment: int) -> Iterator[Table]:
+def _health(engine: Engine, policy: Policy, moment: int) -> Iterator[Table]:
+    nights: dict[tuple[str, ...], float] = {
+        (name,): UTC_CALENDARS.of(name).is_night(moment) for name in engine.facilities
+    }
+    yield simple_table("night_shift", nights)
     yield simple_table("build_info", {(__version__, policy.fingerprint): 1})
     yield simple_table("checkpoint_timestamp_seconds", {("0",): moment / 1000 - 4})
 

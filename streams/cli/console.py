@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from streams.formats.alarm_names import speak
 from streams.formats.texts import printable
 from streams.formats.times import parse_duration, parse_time
 from streams.settings import Settings, SettingsError, load
@@ -49,9 +50,11 @@ def fail(error: object, status: int = FAILED) -> NoReturn:
 
 def load_settings(config: Path | None, **overrides: Any) -> Settings:
     try:
-        return load(config, **overrides)
+        found = load(config, **overrides)
     except SettingsError as error:
         fail(error)
+    speak(found.names)
+    return found
 
 
 def shown_as(pseudonyms: Switch | None) -> bool | None:

@@ -52,9 +52,11 @@ class Arrived:
 
     @property
     def lines(self) -> list[str]:
-        """The page without links to dashboards and runbooks, which the demo does not serve."""
+        """The page without links to addresses that the demo does not serve."""
         return [
-            line for line in self.page.text.splitlines() if not line.startswith(("See: ", "Help: "))
+            line
+            for line in self.page.text.splitlines()
+            if not line.startswith(("Unit: ", "See: ", "Help: "))
         ]
 
 

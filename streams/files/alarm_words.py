@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analyzer.model import alarm_name
+from streams.formats.alarm_names import spoken_name
 from streams.formats.texts import printable
 
 
@@ -22,5 +22,4 @@ def short_name(of: tuple[str, str, str]) -> str:
     >>> short_name(("monitor", "MDC_PULS_OXIM_SAT_O2", "MDC_EVT_LO"))
     'SpO2 low'
     """
-    _, source, code = of
-    return printable(alarm_name(source, code))
+    return printable(spoken_name(*of))

@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 
 from streams.formats.times import since_epoch
 
+NIGHT = time_of_day(3)
+"""A time that every night shift has."""
 UTC_ZONE = ZoneInfo("UTC")
 DAY_AND_NIGHT = (time_of_day(7), time_of_day(19))
 """The beginnings of two shifts of 12 h."""
@@ -83,6 +85,22 @@ class Calendar:
         )
         index = bisect_right(begins, at) - 1 - earlier
         return Shift(begins[index], begins[index + 1])
+
+    def is_night(self, at: int) -> bool:
+        """Whether the shift in force at `at` (ms since 1970) is the night shift: that which has
+        03:00. Where a single shift lasts all day, there is none.
+
+        >>> Calendar().is_night(1772359200000), Calendar().is_night(1772402400000)
+        (False, True)
+        """
+        if len(self.shifts) == 1:
+            return False
+        begin, end = map(self.local, self.shift(at))
+        nights = (
+            datetime.combine(begin.date() + timedelta(days=days), NIGHT, self.zone)
+            for days in range(2)
+        )
+        return any(begin <= night < end for night in nights)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from analyzer import STATES, ChangeRecord, Correction, EpisodeRecord, Finished, in_words
-from analyzer.model import alarm_name
 from streams.formats.advice import advice
+from streams.formats.alarm_names import spoken_name
 
 _encode = msgspec.json.Encoder().encode
 
@@ -78,7 +78,7 @@ def encode_change(one: ChangeRecord, pseudonym: Callable[[str], str]) -> bytes:
                 "device_type": device_type,
                 "source": source,
                 "code": code,
-                "name": alarm_name(source, code),
+                "name": spoken_name(device_type, source, code),
                 "alarms": count,
             }
             for (device_type, source, code), count in change.top_types

@@ -94,8 +94,9 @@ class Board:
     """/api/v1/units, /api/v1/unit and /api/v1/clinicians of one worker.
 
     `behind` gives in one line why the worker is not up to date, or None. `event`: whether the
-    watermark of each facility is its clock; `desk`: where pages are taken; `grafana`: the address
-    of Grafana, for links to its boards. `reuse` in seconds: see `streams.metrics.freshness`.
+    watermark of each facility is its clock; `desk`: where pages are taken; `links`: whether pages
+    have a link there; `grafana`: the address of Grafana, for links to its boards. `reuse` in
+    seconds: see `streams.metrics.freshness`.
     """
 
     def __init__(
@@ -112,7 +113,9 @@ class Board:
         desk: Desk | None = None,
         grafana: str | None = None,
         calendars: Calendars = UTC_CALENDARS,
+        links: bool = False,
     ) -> None:
+        self._links = links
         self._source = source
         self._desk = desk
         self._grafana = grafana
@@ -245,6 +248,7 @@ class Board:
                     convert(
                         {
                             "time_zone": str(self._calendars.of(name).zone),
+                            "shifts": [f"{at:%H:%M}" for at in self._calendars.of(name).shifts],
                             **facility_document(name, watermarks[name], quiet[name], health),
                         },
                         FacilityCurrency,
@@ -252,7 +256,7 @@ class Board:
                     for name in sorted(quiet)
                 ],
             ),
-            rules=rules_of(self._policy),
+            rules=rules_of(self._policy, self._links),
             units=[],
             left_out=0,
         )

@@ -109,7 +109,8 @@ class Page:
             yield f"{'See who has it' if self.holds else 'Take it'}: {self.link}"
 
     def _links(self) -> Iterator[str]:
-        for word, name in (("See", "dashboard_url"), ("Help", "runbook_url")):
+        links = (("Unit", "page_url"), ("See", "dashboard_url"), ("Help", "runbook_url"))
+        for word, name in links:
             yield from (f"{word}: {one[name]}" for one in self.firing if one.get(name))
 
     def _resolved_text(self, alert: Mapping[str, str]) -> str:

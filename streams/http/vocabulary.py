@@ -17,19 +17,26 @@ from analyzer.overload import (
 )
 from streams.formats.calendars import Calendar
 from streams.http.documents.board import Shift, Shifts
-from streams.http.documents.states import Legend, Limit, Rules
+from streams.http.documents.states import Legend, Limit, Paged, Rules
+from streams.paging.tiers import TIERS
 
 ABOVE_NORMAL = STATES[1:]
 
 
-def rules_of(policy: Policy) -> Rules:
-    """The overload policy of units without limits of their own."""
+def rules_of(policy: Policy, links: bool) -> Rules:
+    """The overload policy of units without limits of their own, and who is paged. `links`: whether
+    pages have a link to take them.
+    """
     of = policy.overload
     levels = of.levels("", "")
     return Rules(
         hold_seconds=of.hold / SECOND,
         cool_down_seconds=of.cool_down / SECOND,
         legend=[Legend(state=one, says=limits_in_words(levels, one)) for one in ABOVE_NORMAL],
+        paged=[
+            Paged(role=one.role, who=one.words, after_seconds=float(one.after)) for one in TIERS
+        ],
+        links=links,
     )
 
 

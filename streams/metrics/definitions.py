@@ -30,6 +30,7 @@ UNITS = {
     "unit_acuity_per_clinician": "acuity points per clinician",
     "unit_load_spread": "Gini coefficient, 0 to 1",
     "unit_relief_available": "0 or 1",
+    "night_shift": "0 or 1",
     "events": "records",
     "recent_events": "records",
     "recipients_dropped": "recipients",

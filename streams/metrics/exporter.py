@@ -146,7 +146,7 @@ class Exporter:
     ) -> None:
         self._source = source
         self._takings = takings
-        self._shifts = shifts_of(calendars)
+        self._calendars, self._shifts = calendars, shifts_of(calendars)
         self._min_classified = min_classified
         self._cap = (
             ClinicianCap(settings.max_clinicians, pseudonym) if settings.clinicians else None
@@ -241,6 +241,7 @@ class Exporter:
         ]
         yield histogram_table("event_delay_seconds", {"topic": topics}, DELAYS, cumulative)
         yield watermark_table(watermarks)
+        yield self._night_shifts(watermarks)
         lags = self._source.lags().items()
         yield simple_table(
             "consumer_lag_records",
@@ -268,6 +269,15 @@ class Exporter:
         )
         yield simple_table("build_info", {(__version__, self._policy): 1})
 
+    def _night_shifts(self, facilities: Collection[str]) -> Table:
+        nights: dict[tuple[str, ...], float] = {
+            (name,): float(self._calendars.of(name).is_night(now))
+            for one in self._source.partitions
+            for name, now in one.engine.times().items()
+            if name in facilities
+        }
+        return simple_table("night_shift", nights)
+
     async def measured(self, status: bool) -> Measured:
         """The present burdens, as the next scrape would show them, and on request the `status`."""
         return await self._measure(status, self._fresh.arrival())
@@ -282,15 +292,20 @@ class Exporter:
     async def _measure(self, status: bool, arrived: int) -> Measured:
         async def take(partitions: Sequence[Partition]) -> Measured:
             snapshots = [one.engine.snapshot() for one in partitions]
-            found = self._status([one.engine for one in partitions]) if status else None
+            engines = [one.engine for one in partitions]
+            found = self._status(engines, snapshots) if status else None
             return await in_turns(self._thread.submit(self._count, snapshots, found))
 
         return await self._fresh.get(
             None, take, arrived, lambda known: not status or known.status is not None
         )
 
-    def _status(self, engines: Sequence[Engine]) -> Status:
-        found, failed = each_apart([StatusOf(one, self._shifts) for one in engines], StatusOf.take)
+    def _status(self, engines: Sequence[Engine], snapshots: Sequence[Snapshot]) -> Status:
+        parts = [
+            StatusOf(one, self._shifts, beside)
+            for one, beside in zip(engines, snapshots, strict=True)
+        ]
+        found, failed = each_apart(parts, StatusOf.take)
         self.unmeasured.record("status", failed)
         return Status.joined(found)
 
@@ -347,6 +362,8 @@ class StatusOf:
 
     engine: Engine
     shifts: ShiftsAt
+    beside: Snapshot
+    """Of the same moment."""
     facility: str | None = None
 
     @property
@@ -354,10 +371,10 @@ class StatusOf:
         return self.engine.facilities
 
     def only(self, facility: str) -> StatusOf:
-        return StatusOf(self.engine, self.shifts, facility)
+        return StatusOf(self.engine, self.shifts, self.beside, facility)
 
     def take(self) -> Status:
-        return self.engine.status(self.facility, self.shifts)
+        return self.engine.status(self.facility, self.shifts, self.beside)
 
 
 def shifts_of(calendars: Calendars) -> ShiftsAt:

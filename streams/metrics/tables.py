@@ -30,7 +30,7 @@ from analyzer import (
     Topic,
     nonactionable_ratios,
 )
-from analyzer.model import alarm_name
+from streams.formats.alarm_names import spoken_name
 from streams.metrics.burdens import Chosen, taken
 from streams.metrics.definitions import DEFINITIONS
 
@@ -188,7 +188,7 @@ def _type_tables(burdens: Burdens, min_classified: int) -> Iterator[Table]:
     )
     yield simple_table(
         "alarm_type_info",
-        {(*key, alarm_name(source, code)): 1 for key in types for _, source, code in [key]},
+        {(*key, spoken_name(*key)): 1 for key in types},
     )
 
 

@@ -65,6 +65,12 @@ WORKER = {
         ("facility",),
         "Latest event time accepted from the facility's alarms (its watermark).",
     ),
+    "night_shift": Definition(
+        "gauge",
+        ("facility",),
+        "1 while the facility's night shift is on duty, else 0: of the shifts in `calendar`, that "
+        "which has 03:00 local time.",
+    ),
     "consumer_lag_records": Definition(
         "gauge", ("topic", "partition"), "Records of the partition that are not yet processed."
     ),

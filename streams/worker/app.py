@@ -17,6 +17,7 @@ import numpy.typing as npt
 from faust.web.drivers.aiohttp import Web
 
 from analyzer import TOPICS, Topic
+from streams.formats.alarm_names import speak
 from streams.http.board import Board
 from streams.http.credentials import tls_of
 from streams.http.door import Door, new_runner
@@ -143,6 +144,7 @@ def create_app(
 
     Raises `SettingsError` if a secret or a certificate cannot be read.
     """
+    speak(settings.names)
     app = _faust(settings)
     app.web_settings = settings.web
     app.names = Naming.of(settings.kafka)
@@ -247,6 +249,7 @@ def _add_site(app: App, settings: Settings, pseudonym: Callable[[str], str], wor
         desk=app.desk,
         grafana=settings.web.grafana_url,
         calendars=settings.calendar.calendars,
+        links=settings.paging.url is not None,
     )
     add_pages(app, work, exporter)
     add_findings(app, work, finder)

@@ -209,7 +209,12 @@ def test_pagerduty_gets_a_bounded_summary_and_key_and_no_other_label(
         page["payload"]["custom_details"]["message"].splitlines()[2]
         == f"Do: {ANNOTATIONS['suggestion']}"
     )
-    assert not page.get("links"), "no link is promised that Alertmanager cannot sign"
+    assert page["client_url"] == ANNOTATIONS["page_url"]
+    assert [one["href"] for one in page["links"]] == [
+        ANNOTATIONS["dashboard_url"],
+        ANNOTATIONS["runbook_url"],
+    ], "no link is promised that Alertmanager cannot sign"
+    assert f"Unit: {ANNOTATIONS['page_url']}" in page["payload"]["custom_details"]["message"]
     assert "CANARY" not in json.dumps([page, over])
 
 

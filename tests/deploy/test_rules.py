@@ -55,10 +55,15 @@ def test_an_alert_says_whom_it_is_for_and_what_to_do(rule: dict[str, Any]) -> No
         "suggestion",
         "runbook_url",
         "dashboard_url",
-    }
+    } | ({"page_url"} if labels["scope"] == "workload" else set())
     assert all(text.strip() for text in annotations.values())
     assert annotations["runbook_url"] == f"{{{{ $externalLabels.runbooks }}}}/{rule['alert']}.md"
     assert annotations["dashboard_url"].startswith("{{ $externalLabels.grafana }}/d/alarm-fatigue-")
+    if labels["scope"] == "workload":
+        assert annotations["page_url"] == (
+            "{{ $externalLabels.web }}/unit?facility={{ $labels.facility | urlquery }}"
+            "&unit={{ $labels.unit | urlquery }}"
+        )
     if labels["severity"] == "page":
         assert (
             "keep_firing_for" in rule or "ALERTS" in rule["expr"] or "pages_asked" in rule["expr"]

@@ -59,6 +59,7 @@ def test_a_page_says_what_to_do(tmp_path: Path) -> None:
         "Why: 14.2 alarms per clinician on duty in the last 10 min, more than 10\n"
         "Next: if nobody takes it, the house supervisor is paged at 04:10, whoever is on call at "
         "04:20.\n"
+        "Unit: http://web.example/unit?facility=H01&unit=MICU\n"
         "See: http://grafana.example/d/units?var-unit=MICU\n"
         "Help: http://runbooks.example/UnitOverloaded.md"
     )

@@ -95,6 +95,7 @@ def contents(settings: Settings) -> object:
 def other_than(one: Setting) -> object:
     """A value that a setting can have, and not its default."""
     fixed: dict[str, object] = {
+        "alarm_names": str(Path(__file__).parents[1] / "data" / "alarm_names.csv"),
         "clock": "event",
         "log_level": "error",
         "kafka.security_protocol": "SSL",

@@ -39,7 +39,7 @@ from tests.harness.needs import need
 ROOT = Path(__file__).parents[2]
 RULES = sorted((ROOT / "deploy" / "prometheus" / "rules").glob("*.yml"))
 PROVISIONING = ROOT / "grafana" / "provisioning"
-UNITS = {"none", "percentunit", "s", "h", "cps", "dateTimeAsLocal"}
+UNITS = {"none", "percentunit", "s", "h", "cps", "time:ddd D MMM HH:mm"}
 AXES = {"none", "percentunit", "cps", "suffix:min", "suffix:s", "suffix:h"}
 """Grafana's own units of time put the marks of an axis at times such as 8.33 min."""
 CLINICIAN, UNIT = "alarm-fatigue-clinician", "alarm-fatigue-unit"

@@ -49,7 +49,7 @@ def test_links_lead_to_boards_and_keep_time_and_variables(uid: str) -> None:
             for part in parts[1:]
         }
         assert given <= theirs, url
-    [boards] = board(uid)["links"]
+    boards = board(uid)["links"][0]
     assert (boards["keepTime"], boards["includeVars"], boards["tags"]) == (
         True,
         True,
@@ -62,9 +62,22 @@ def test_alarm_types_lead_to_what_if_and_findings_of_their_unit() -> None:
     field = r'\$\{__data\.fields\["(\w+)"\]:percentencode\}'
     place = ["Facility", "Unit"]
     assert re.findall(field, what_if) == [*place, "Device", "Source", "Code"]
-    assert re.sub(field, "X", what_if) == "${web:raw}/?facility=X&unit=X&type=X/X/X#whatif"
+    assert re.sub(field, "X", what_if) == "${web:raw}/unit?facility=X&unit=X&type=X/X/X#whatif"
     assert re.findall(field, findings) == place
-    assert re.sub(field, "X", findings) == "${web:raw}/api/v1/findings?facility=X&unit=X"
+    assert re.sub(field, "X", findings) == "${web:raw}/unit?facility=X&unit=X#fixes"
+
+
+def test_units_lead_to_their_page() -> None:
+    """At the address that the page's own script gives a unit."""
+    [own] = _links(UNIT, "${web:raw}/")
+    assert own == "${web:raw}/unit?facility=${facility:percentencode}&unit=${unit:percentencode}"
+    [of_row] = _links("alarm-fatigue-hospital", "${web:raw}/")
+    assert re.sub(r"\$\{__data\.[^}]*\}", "X", of_row) == "${web:raw}/unit?facility=X&unit=X"
+    script = (ROOT / "streams" / "http" / "site" / "place.js").read_text()
+    assert 'address("unit", { facility, unit })' in script
+    page = (ROOT / "streams" / "http" / "site" / "index.html").read_text()
+    assert 'id="fixes"' in page
+    assert 'id="whatif"' in page
 
 
 @pytest.mark.parametrize("uid", ["alarm-fatigue-hospital", "alarm-fatigue-pipeline"])
@@ -130,12 +143,13 @@ def test_overload_and_changed_settings_are_marked(uid: str) -> None:
 
 @pytest.mark.parametrize("uid", [one for one in UIDS if one != "alarm-fatigue-pipeline"])
 def test_recorded_changes_and_shifts_are_marked(uid: str) -> None:
-    """By the tags that change records have, and by the begin and end of a shift."""
+    """By the tags that change records have, and by the shifts of the hospital's own calendar."""
     own = {one["name"]: one["target"] for one in marks(uid, "grafana")}
     wanted = own["Alarm limits and delays changed"]
     assert (wanted["type"], wanted["matchAny"]) == ("tags", False)
     assert wanted["tags"] == [*TAGS]
-    assert own["Night shift"]["timeRegion"] == {"from": "19:00", "to": "07:00"}
+    [night] = [one for one in marks(uid) if one["name"] == "Night shift"]
+    assert "alarm_fatigue_night_shift" in night["target"]["expr"]
 
 
 # --- nobody is ranked
@@ -154,5 +168,5 @@ def test_a_clinician_s_board_opens_from_a_unit_alone() -> None:
     assert all(
         'clinician="$clinician"' in one.expression
         for one in asked(CLINICIAN)
-        if "clinician_" in one.expression
+        if "alarm_fatigue_clinician_" in one.expression
     )

@@ -38,10 +38,11 @@ _NOBODY = "in the storm nobody of the unit can take a bed"
 _YOUNG = "a run of a minute has nothing from 12 h ago"
 EMPTY = {
     ("alarm-fatigue-unit", "Who has the page"): "nobody has taken one",
-    ("alarm-fatigue-hospital", "Against last shift"): _YOUNG,
-    ("alarm-fatigue-unit", "Against last shift"): _YOUNG,
+    ("alarm-fatigue-hospital", "Against 12 h before"): _YOUNG,
+    ("alarm-fatigue-unit", "Against 12 h before"): _YOUNG,
     (None, "12 h before"): _YOUNG,
-    ("Units in need of help", "Change from last shift"): _YOUNG,
+    (None, "elevated: enter"): "the default policy has none for 10 min",
+    (None, "elevated: leave"): "the default policy has none for 10 min",
     ("alarm-fatigue-unit", "Relief by a colleague"): _NOBODY,
     ("Relief by a colleague", "Spared per hour"): _NOBODY,
     ("annotation", "Worker's settings changed"): "nobody changes a setting here",

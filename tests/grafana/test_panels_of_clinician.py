@@ -6,24 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.panels import CLINICIAN, Scenario, assert_shows, assignment
+from tests.harness.panels import CLINICIAN, ICU, Scenario, assert_shows, assignment, of_unit
 
 SCENARIOS = [
-    Scenario(
-        "one clinician, wherever they are assigned",
-        CLINICIAN,
-        "Beds",
-        assignment("a1", "0x20", "2x20", "1x20") | assignment("b2", "0x20", "9x20", "1x20"),
-        {'{facility="H1", clinician="a1"}': 2},
-    ),
-    Scenario(
-        "nobody without a link",
-        CLINICIAN,
-        "Beds",
-        assignment("a1", "0x20", "2x20", "1x20"),
-        {},
-        variables={"clinician": ""},
-    ),
     Scenario(
         "over-demanding is 2",
         CLINICIAN,
@@ -39,6 +24,31 @@ SCENARIOS = [
             )
         },
         {'{facility="H1", clinician="a1"}': 2},
+    ),
+    Scenario(
+        "the limit of the unit of this assignment",
+        CLINICIAN,
+        "Beds",
+        of_unit(beds_per_clinician_limit="2x20"),
+        {ICU: 2},
+        "limit",
+    ),
+    Scenario(
+        "one clinician, wherever they are assigned",
+        CLINICIAN,
+        "Beds",
+        assignment("a1", "0x20", "2x20", "1x20") | assignment("b2", "0x20", "9x20", "1x20"),
+        {'{facility="H1", clinician="a1"}': 2},
+        "now",
+    ),
+    Scenario(
+        "nobody without a link",
+        CLINICIAN,
+        "Beds",
+        assignment("a1", "0x20", "2x20", "1x20"),
+        {},
+        "now",
+        variables={"clinician": ""},
     ),
 ]
 

@@ -10,10 +10,12 @@ from tests.harness.panels import (
     FIRING,
     HOSPITAL,
     ICU,
+    OVERLOADED,
     RELIEF,
     Scenario,
     assert_shows,
     assignment,
+    of_measure,
     of_unit,
     unit_alarms,
 )
@@ -68,21 +70,6 @@ SCENARIOS = [
         unit_alarms("1h", "40x20", "8x20") | of_unit(clinicians="0x20"),
         {},
         "Alarms in 1 h, each",
-    ),
-    Scenario(
-        "a quarter fewer than the shift before",
-        HOSPITAL,
-        "Against last shift",
-        unit_alarms("12h", "100x720 75x60", "0x780"),
-        {"{}": -0.25},
-        at="12h30m",
-    ),
-    Scenario(
-        "nothing to compare with yet",
-        HOSPITAL,
-        "Against last shift",
-        unit_alarms("12h", "100x60", "0x60"),
-        {},
     ),
     Scenario(
         "behind by the age of the latest alarm",
@@ -175,25 +162,6 @@ SCENARIOS = [
         variables={"facility": ".*", "unit": ".*"},
     ),
     Scenario(
-        "shares in percent, without needless decimals",
-        HOSPITAL,
-        "Measures beyond their limits",
-        {
-            f'alarm_fatigue_unit_overload_reason{ICU[:-1]}, measure="{measure}"}}': f"{value}x20"
-            for measure, value in (
-                ("alarms_1h", 40),
-                ("alarms_10m", 11.333),
-                ("protected_1h", 0.034),
-            )
-        },
-        {
-            '{facility="H1", unit="ICU", measure="alarms_1h"}': 40,
-            '{facility="H1", unit="ICU", measure="alarms_10m"}': 11.3,
-            '{facility="H1", unit="ICU", measure="protected_1h"}': 3.4,
-        },
-        "When it rose",
-    ),
-    Scenario(
         "since when an alert's condition holds, in milliseconds",
         HOSPITAL,
         "Firing now",
@@ -203,6 +171,49 @@ SCENARIOS = [
             'ALERTS_FOR_STATE{alertname="UnitFlood", facility="H1", unit="ICU"}': "60x20",
         },
         {f"{{{FIRING}}}": 120_000},
+    ),
+    Scenario(
+        "a quarter fewer than the shift before",
+        HOSPITAL,
+        "Against 12 h before",
+        unit_alarms("12h", "100x720 75x60", "0x780"),
+        {"{}": -0.25},
+        at="12h30m",
+    ),
+    Scenario(
+        "nothing to compare with yet",
+        HOSPITAL,
+        "Against 12 h before",
+        unit_alarms("12h", "100x60", "0x60"),
+        {},
+    ),
+    Scenario(
+        "the limits to leave are not those to enter",
+        HOSPITAL,
+        "Measures behind the state",
+        OVERLOADED,
+        {of_measure("alarms_10m"): 5, of_measure("protected_1h"): 15},
+        "Limit to leave",
+    ),
+    Scenario(
+        "an elevated unit leaves at the limits of elevated, else at those of overloaded",
+        HOSPITAL,
+        "Measures behind the state",
+        OVERLOADED | of_unit(overload_state="1x20"),
+        {of_measure("alarms_10m"): 3, of_measure("protected_1h"): 15},
+        "Limit to leave",
+    ),
+    Scenario(
+        "shares in percent, without needless decimals",
+        HOSPITAL,
+        "Measures behind the state",
+        OVERLOADED
+        | {
+            f'alarm_fatigue_unit_overload_reason{ICU[:-1]}, measure="{measure}"}}': f"{value}x20"
+            for measure, value in (("alarms_10m", 11.333), ("protected_1h", 0.034))
+        },
+        {of_measure("alarms_10m"): 11.3, of_measure("protected_1h"): 3.4},
+        "When it rose",
     ),
 ]
 

@@ -8,11 +8,16 @@ import pytest
 
 from tests.harness.panels import (
     ICU,
+    LIMITS,
+    OVERLOADED,
     RELIEF,
     UNIT,
     Scenario,
     assert_shows,
     assignment,
+    limits_of,
+    named,
+    of_measure,
     of_unit,
     unit_alarms,
 )
@@ -73,64 +78,12 @@ SCENARIOS = [
         at="30m",
     ),
     Scenario(
-        "the average of clinicians on duty",
-        UNIT,
-        "Protected time",
-        {
-            f'alarm_fatigue_clinician_protected_ratio{{facility="H1", unit="ICU", '
-            f'clinician="{name}", window="1h"}}': values
-            for name, values in (("a1", "0.5x20"), ("b2", "0.25x20"), ("c3", "1x20"))
-        }
-        | assignment("a1", "0x20", "2x20", "1x20")
-        | assignment("b2", "0x20", "2x20", "1x20")
-        | assignment("c3", "0x20", "0x20", "1x20"),
-        {ICU: 0.375},
-    ),
-    Scenario(
-        "two workers export one unit for a moment",
-        UNIT,
-        "Beds per clinician",
-        {
-            f'alarm_fatigue_unit_beds_per_clinician{{facility="H1", unit="ICU", '
-            f'instance="{name}"}}': "3x20"
-            for name in ("w1", "w2")
-        },
-        {ICU: 3},
-    ),
-    Scenario(
-        "measures as they are now, of those that raised the state",
-        UNIT,
-        "Measures beyond their limits",
-        unit_alarms("10m", "10x20", "2x20")
-        | unit_alarms("1h", "40x20", "0x20")
-        | of_unit(clinicians="2x20", beds_per_clinician="9x20")
-        | {
-            'alarm_fatigue_unit_overload_reason{facility="H1", unit="ICU", '
-            'measure="alarms_10m"}': "11x20"
-        },
-        {'{facility="H1", unit="ICU", measure="alarms_10m"}': 6},
-        "Now",
-    ),
-    Scenario(
         "those on duty alone",
         UNIT,
         "Assignments",
         assignment("a1", "0x20", "2x20", "7x20") | assignment("b2", "0x20", "0x20", "9x20"),
         {'{facility="H1", unit="ICU", clinician="a1"}': 7},
         "Alarms 1 h",
-    ),
-    Scenario(
-        "names without the prefixes that all have",
-        UNIT,
-        "Most frequent alarm types, 1 h",
-        {
-            'alarm_fatigue_unit_type_alarms{facility="H1", unit="ICU", '
-            'window="1h", device_type="pump", source="MDC_PULS", code="MDC_EVT_LO"}': "3x20"
-        },
-        {
-            '{facility="H1", unit="ICU", device_type="pump", source="MDC_PULS", '
-            'code="MDC_EVT_LO", type="pump PULS LO"}': 3
-        },
     ),
     Scenario(
         "a day's alarms at its beginning, over the beds of that day",
@@ -204,6 +157,110 @@ SCENARIOS = [
         {},
         "Worker's settings changed",
         at="5m",
+    ),
+    Scenario(
+        "the average of clinicians on duty",
+        UNIT,
+        "Protected time",
+        {
+            f'alarm_fatigue_clinician_protected_ratio{{facility="H1", unit="ICU", '
+            f'clinician="{name}", window="1h"}}': values
+            for name, values in (("a1", "0.5x20"), ("b2", "0.25x20"), ("c3", "1x20"))
+        }
+        | assignment("a1", "0x20", "2x20", "1x20")
+        | assignment("b2", "0x20", "2x20", "1x20")
+        | assignment("c3", "0x20", "0x20", "1x20"),
+        {ICU: 0.375},
+        "now",
+    ),
+    Scenario(
+        "two workers export one unit for a moment",
+        UNIT,
+        "Beds per clinician",
+        {
+            f'alarm_fatigue_unit_beds_per_clinician{{facility="H1", unit="ICU", '
+            f'instance="{name}"}}': "3x20"
+            for name in ("w1", "w2")
+        },
+        {ICU: 3},
+        "now",
+    ),
+    Scenario(
+        "the values now, of the measures that raised the state or hold it",
+        UNIT,
+        "Measures behind the state",
+        OVERLOADED,
+        {of_measure("alarms_10m"): 6, of_measure("protected_1h"): 4.2},
+        "Now",
+    ),
+    Scenario(
+        "the limits to enter are those of the present state",
+        UNIT,
+        "Measures behind the state",
+        OVERLOADED,
+        {of_measure("alarms_10m"): 12, of_measure("protected_1h"): 5},
+        "Limit to enter",
+    ),
+    Scenario(
+        "a normal unit has no measure beyond a limit",
+        UNIT,
+        "Measures behind the state",
+        of_unit(overload_state="0x20") | limits_of(LIMITS),
+        {},
+        "Limit to enter",
+    ),
+    Scenario(
+        "since when, as dates are shown",
+        UNIT,
+        "Since",
+        of_unit(overload_since_timestamp_seconds="120x20"),
+        {ICU: 120_000},
+    ),
+    Scenario(
+        "the line of a limit follows the policy",
+        UNIT,
+        "Alarms in 10 min per clinician",
+        limits_of(LIMITS),
+        {ICU: 12},
+        "overloaded: enter",
+    ),
+    Scenario(
+        "the limit at which the state is left",
+        UNIT,
+        "Protected time, over time",
+        limits_of(LIMITS),
+        {ICU: 0.15},
+        "overloaded: leave",
+    ),
+    Scenario(
+        "the night as the hospital's own shifts have it",
+        UNIT,
+        "annotation",
+        {
+            'alarm_fatigue_night_shift{facility="H1"}': "1x20",
+            'alarm_fatigue_night_shift{facility="H2"}': "1x20",
+        },
+        {'{facility="H1"}': 1},
+        "Night shift",
+    ),
+    Scenario(
+        "by day there is no mark",
+        UNIT,
+        "annotation",
+        {'alarm_fatigue_night_shift{facility="H1"}': "0x20"},
+        {},
+        "Night shift",
+    ),
+    Scenario(
+        "names as the workers say",
+        UNIT,
+        "Most frequent alarm types, 1 h",
+        {
+            'alarm_fatigue_unit_type_alarms{facility="H1", unit="ICU", '
+            'window="1h", device_type="pump", source="", code="X-17"}': "3x20"
+        }
+        | named("X-17", "Syringe empty", "pump", ""),
+        {'{facility="H1", unit="ICU", device_type="pump", code="X-17", name="Syringe empty"}': 3},
     ),
 ]
 

@@ -62,6 +62,7 @@ ANNOTATIONS = {
     "description": "A description, for tickets",
     "reason": "14.2 alarms per clinician on duty in the last 10 min, more than 10",
     "suggestion": "Call in the float nurse & move a bed.",
+    "page_url": "http://web.example/unit?facility=H01&unit=MICU",
     "dashboard_url": "http://grafana.example/d/units?var-unit=MICU",
     "runbook_url": "http://runbooks.example/UnitOverloaded.md",
 }

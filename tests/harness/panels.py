@@ -140,3 +140,39 @@ def assert_shows(scenario: Scenario, tmp_path: Path) -> None:
         [need("promtool"), "test", "rules", path], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def named(code: str, name: str, device: str = "monitor", source: str = "SPO2") -> dict[str, str]:
+    """What workers say that a type is called."""
+    labels = f'device_type="{device}", source="{source}", code="{code}", name="{name}"'
+    return {f"alarm_fatigue_alarm_type_info{{{labels}}}": "1x20"}
+
+
+def of_measure(name: str) -> str:
+    return f'{{facility="H1", unit="ICU", measure="{name}"}}'
+
+
+def limits_of(limits: Mapping[tuple[str, str], tuple[float, float]]) -> dict[str, str]:
+    """The policy of ICU: by measure and state, the limits to enter and to leave."""
+    return {
+        f'alarm_fatigue_unit_policy_limit{{facility="H1", unit="ICU", measure="{measure}", '
+        f'state="{state}", edge="{edge}"}}': f"{value}x20"
+        for (measure, state), of in limits.items()
+        for edge, value in zip(("enter", "leave"), of, strict=True)
+    }
+
+
+LIMITS = {
+    ("alarms_10m", "elevated"): (6, 3),
+    ("alarms_10m", "overloaded"): (12, 5),
+    ("protected_1h", "overloaded"): (0.05, 0.15),
+    ("beds", "overloaded"): (4, 4),
+}
+OVERLOADED = (
+    of_unit(overload_state="2x20")
+    | limits_of(LIMITS)
+    | {
+        f'alarm_fatigue_unit_overload_present{{facility="H1", unit="ICU", measure="{name}"}}': value
+        for name, value in (("alarms_10m", "6x20"), ("protected_1h", "0.042x20"))
+    }
+)

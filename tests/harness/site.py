@@ -191,6 +191,7 @@ class Site:
             desk=desk,
             grafana=self.settings.grafana_url,
             calendars=calendars,
+            links=signer is not None,
         )
         add_board(self.pages, worker, board)
         self.refusals = Refusals()

@@ -130,6 +130,10 @@ class FacilityCurrency(Struct, frozen=True):
         str,
         Meta(description="IANA name; times in words are local times of it", examples=["UTC"]),
     ]
+    shifts: Annotated[
+        list[str],
+        Meta(description="Local times at which its shifts begin", examples=[["07:00", "19:00"]]),
+    ]
     watermark: Annotated[
         int,
         Meta(description="Latest event time accepted from its alarms (ms since 1970)"),

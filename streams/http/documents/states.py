@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from analyzer import MEASURES, STATES
 from streams.http.documents.common import Amount, one_of
+from streams.paging.tiers import TIERS
 
 State = Annotated[
     str,
@@ -97,8 +98,16 @@ class Legend(Struct, frozen=True):
     ]
 
 
+class Paged(Struct, frozen=True):
+    """A step of paging for an overloaded unit."""
+
+    role: Annotated[str, one_of(tuple(one.role for one in TIERS))]
+    who: Annotated[str, Meta(examples=["the charge nurse"])]
+    after_seconds: Annotated[Amount, Meta(description="After the first page, if nobody takes it")]
+
+
 class Rules(Struct, frozen=True):
-    """The overload policy of units without limits of their own."""
+    """The overload policy of units without limits of their own, and who is paged."""
 
     hold_seconds: Annotated[
         Amount, Meta(description="How long a measure must be beyond a limit to enter")
@@ -107,3 +116,13 @@ class Rules(Struct, frozen=True):
         Amount, Meta(description="How long no measure may be beyond a limit to leave")
     ]
     legend: Annotated[list[Legend], Meta(description="By state; of a clinician")]
+    paged: Annotated[
+        list[Paged],
+        Meta(
+            description="Who is paged by the alert rules as delivered, in order. The hospital's "
+            "Alertmanager decides who that is, and how"
+        ),
+    ]
+    links: Annotated[
+        bool, Meta(description="Whether pages have a link to take them (`paging.url`)")
+    ]

@@ -57,56 +57,46 @@ export function mark(holder, state) {
   holder.replaceChildren(svg);
 }
 
-/** The number of alarms in the ten minutes before each minute of the last hour. */
-export function rolling(minutes) {
-  return Array.from({ length: minutes.length - 9 }, (_, end) => minutes.slice(end, end + 10).reduce((sum, one) => sum + one, 0));
-}
-
 const path = (values, x, y) =>
   values.map((value, index) => `${index ? "L" : "M"}${x(index).toFixed(2)} ${y(value).toFixed(2)}`).join("");
 
-/** A small curve of the last hour on a scale up to `most`, with a line at `limit`. */
-export function spark(holder, values, most, limit, words) {
-  const x = (index) => (100 * index) / (values.length - 1), y = (value) => 30 - (28 * value) / Math.max(most, 1);
-  const seen = JSON.stringify([values, most, limit]);
-  if (holder.dataset.seen === seen) return;
-  holder.dataset.seen = seen;
+/** The picture of a curve; its text is for screen readers. `marks`: `{ value, edge }`, lines across it. */
+function curve(holder, kind, high, values, most, marks, words) {
+  const x = (index) => (100 * index) / (values.length - 1), y = (value) => high - ((high - 2) * value) / Math.max(most, 1);
   if (!holder.firstChild) {
-    const svg = drawn("svg", { class: "trend spark", viewBox: "0 0 100 30", preserveAspectRatio: "none", role: "img" });
-    for (const name of ["area", "limit", "curve"]) svg.append(drawn("path", { class: name }));
-    svg.append(drawn("path", { class: "base", d: "M0 30H100" }));
+    const svg = drawn("svg", { class: kind, viewBox: `0 0 100 ${high}`, preserveAspectRatio: "none", role: "img" });
+    for (const name of ["area", "limit", "limit leave", "curve"]) svg.append(drawn("path", { class: name }));
+    svg.append(drawn("path", { class: "base", d: `M0 ${high}H100` }));
     holder.append(svg);
   }
-  const [svg] = holder.children, line = path(values, x, y), within = limit > 0 && limit <= most;
-  svg.setAttribute("aria-label", words.replace(UNSEEN, "?"));
-  svg.querySelector(".area").setAttribute("d", `${line}L100 30L0 30Z`);
+  const [svg] = holder.children, line = path(values, x, y);
+  const across = (edge) => marks.filter((one) => one.edge === edge).map(({ value }) => `M0 ${y(value)}H100`).join("");
+  svg.setAttribute("aria-label", seen(words));
+  svg.querySelector(".area").setAttribute("d", `${line}L100 ${high}L0 ${high}Z`);
   svg.querySelector(".curve").setAttribute("d", line);
-  svg.querySelector(".limit").setAttribute("d", within ? `M0 ${y(limit)}H100` : "");
+  svg.querySelector(".limit").setAttribute("d", across("enter"));
+  svg.querySelector(".leave").setAttribute("d", across("leave"));
 }
 
-/** A curve of the last hour on a scale up to `most`, with a line at `limit`. */
-export function trend(holder, values, most, limit, words) {
-  const high = Math.max(most, 1);
-  const x = (index) => (100 * index) / (values.length - 1);
-  const y = (value) => 40 - (38 * value) / high;
-  const line = path(values, x, y);
-  if (!holder.firstChild) {
-    const svg = drawn("svg", { class: "trend", viewBox: "0 0 100 40", preserveAspectRatio: "none", role: "img" });
-    for (const name of ["area", "limit", "curve"]) svg.append(drawn("path", { class: name }));
-    svg.append(drawn("path", { class: "base", d: "M0 40H100" }));
-    const axis = element("div");
-    axis.className = "axis";
-    axis.ariaHidden = "true";
-    axis.append(element("span", "1 h ago"), element("span"), element("span", "now"));
-    holder.append(svg, axis);
+/** A small curve of the last hour on a scale up to `most`. */
+export function spark(holder, values, most, marks, words) {
+  const shown = JSON.stringify([values, most, marks]);
+  if (holder.dataset.seen === shown) return;
+  holder.dataset.seen = shown;
+  curve(holder, "trend spark", 30, values, most, marks, words);
+}
+
+/** A curve of the last hour on a scale up to `most`. `axis`: what its height means. */
+export function trend(holder, values, most, marks, words, axis) {
+  curve(holder, "trend", 40, values, most, marks, words);
+  if (holder.children.length === 1) {
+    const below = element("div");
+    below.className = "axis";
+    below.ariaHidden = "true";
+    below.append(element("span", "1 h ago"), element("span"), element("span", "now"));
+    holder.append(below);
   }
-  const [svg, axis] = holder.children;
-  svg.setAttribute("aria-label", seen(words));
-  svg.querySelector(".area").setAttribute("d", `${line}L100 40L0 40Z`);
-  svg.querySelector(".curve").setAttribute("d", line);
-  const within = limit > 0 && limit <= high;
-  svg.querySelector(".limit").setAttribute("d", within ? `M0 ${y(limit)}H100` : "");
-  put(axis.children[1], within ? `dashed: ${limit}, the most that is manageable` : `up to ${high}`);
+  put(holder.children[1].children[1], axis);
 }
 
 /** Two bars, one above the other: alarms before and after. The same numbers are shown as text. */

@@ -1,12 +1,11 @@
 // List: all units, one row each. Rows are updated in place; nobody is named here.
 
-import { mark, parts, put, rolling, sentence, show, spark } from "./draw.js";
+import { mark, parts, put, sentence, show, spark } from "./draw.js";
 import { keep, place, unitAddress } from "./place.js";
 import {
-  keyOf, moment, number, perHead, plural, strained, strainWords, takenWords, why,
+  curveWords, keyOf, moment, number, perHead, plural, rateLimits, rates, strained, strainWords, takenWords, why,
 } from "./words.js";
 
-const MANAGEABLE = 2; // alarms per person in 10 min (ISA-18.2)
 const byId = (id) => document.getElementById(id);
 const rows = new Map();
 let last = null; // the last answer
@@ -98,15 +97,13 @@ function drawRow(row, unit, several, found) {
   mark(row.mark, unit.state);
   put(row.state, unit.state);
   put(row.since, unit.since === null ? "" : `since ${moment(unit.since, found.at, unit.facility)}`);
-  const each = perHead(unit), values = rolling(unit.trend.minutes), now = values.at(-1);
-  put(row.rate, each === null ? number(now) : each.toFixed(1));
+  const each = perHead(unit), values = rates(unit), limits = rateLimits(unit);
+  put(row.rate, each === null ? number(values.at(-1)) : each.toFixed(1));
   put(row["rate-is"], each === null ? "alarms, no one on duty" : "per clinician");
-  const words =
-    `${unit.unit}, alarms in 10 min over the last hour: ` +
-    `${values[0]} an hour ago, at most ${Math.max(...values)}, ${now} now`;
-  // Each row has its own scale, in which the manageable number is at most half way up.
-  const limit = MANAGEABLE * unit.staffing.clinicians, most = Math.max(10, 2 * limit, ...values);
-  spark(row.trend, values, most, limit, words);
+  // The limits to enter a state; the unit's own address has those to leave it as well.
+  const marks = limits.map(({ enter }) => ({ value: enter, edge: "enter" }));
+  const most = Math.max(4, ...values, ...marks.map((one) => 1.1 * one.value));
+  spark(row.trend, values, most, marks, curveWords(unit, values, limits));
   const { clinicians, beds } = unit.staffing;
   put(row.staffing, clinicians ? `${clinicians} for ${plural(beds, "bed")}` : "no one assigned");
   put(row.relief, reliefWord(unit));

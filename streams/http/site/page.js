@@ -5,7 +5,7 @@ import { ask, explain, PATIENCE_SECONDS } from "./asking.js";
 import { put, show } from "./draw.js";
 import { answer, drawAnswers, drawCurrency, drawFix } from "./glance.js";
 import { drawList, flash, linkTo, listen } from "./list.js";
-import { drawLimits } from "./limits.js";
+import { drawRules } from "./limits.js";
 import { follow, listAddress, place } from "./place.js";
 import { announce, drawFindings, drawProblem, drawUnit, renewPeople } from "./unit.js";
 import { ago, keepTime, keyOf, plural, time } from "./words.js";
@@ -20,6 +20,7 @@ let list = { facility: "", search: "", state: "", sort: "" }; // the list's choi
 let refresh = 5;
 let trouble = "";
 let turn = 0; // grows when another part of the page is shown
+let awaited = true; // nothing was shown yet: a part that the address names is still to be reached
 let gone = null; // the unit that was shown before
 
 // -- what is shown
@@ -72,7 +73,7 @@ async function update() {
   try {
     if (at.view === "list") await updateList(at, mine);
     else if (at.view === "unit") await updateUnit(at, mine);
-    else drawLimits(await ask("units", {}));
+    else drawRules(await ask("units", {}));
   } catch (error) {
     if (mine === turn) trouble = explain(error);
   }
@@ -121,7 +122,10 @@ async function updateUnit(at, mine) {
   reportChanges([found.unit]);
   await renewPeople();
   const fixes = await recent(`unit ${keyOf(at)}`, { facility, unit, top: "3" });
-  if (mine === turn) drawFindings(fixes, at);
+  if (mine !== turn) return;
+  drawFindings(fixes, at);
+  if (awaited && location.hash === "#fixes") byId("fixes").scrollIntoView();
+  awaited = false;
 }
 
 /** The findings `of` a part of the page, which are asked for less often. */

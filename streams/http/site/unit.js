@@ -2,13 +2,13 @@
 
 import { ask } from "./asking.js";
 import { drawDay, tellDay } from "./day.js";
-import { lines, mark, parts, put, rolling, sentence, show, trend } from "./draw.js";
+import { lines, mark, parts, put, sentence, show, trend } from "./draw.js";
 import { drawNobody, drawPeople } from "./people.js";
 import {
-  moment, number, percent, perHead, plural, reasonsOf, shiftWords, spaced, staffWords, takenWords,
+  curveWords, moment, number, percent, perHead, plural, rateLimits, rateMarks, rates, reasonsOf, shiftWords, spaced,
+  staffWords, takenWords,
 } from "./words.js";
 
-const MANAGEABLE = 2; // alarms per person in 10 min (ISA-18.2)
 const at = parts(document.getElementById("one"));
 let last = null; // the last answer
 
@@ -70,13 +70,14 @@ export function drawUnit(found) {
 }
 
 function drawHour(unit) {
-  const rate = perHead(unit), values = rolling(unit.trend.minutes), now = values.at(-1);
-  put(at.rate, rate === null ? number(now) : rate.toFixed(1));
+  const rate = perHead(unit), values = rates(unit), limits = rateLimits(unit), marks = rateMarks(limits);
+  put(at.rate, rate === null ? number(values.at(-1)) : rate.toFixed(1));
   put(at["rate-is"], rate === null ? "alarms in 10 min, no one on duty" : "alarms per clinician in 10 min");
-  const words =
-    `${unit.unit}, alarms in 10 min over the last hour: ` +
-    `${values[0]} an hour ago, at most ${Math.max(...values)}, ${now} now`;
-  trend(at.trend, values, Math.max(10, ...values), MANAGEABLE * unit.staffing.clinicians, words);
+  const most = Math.ceil(Math.max(4, ...values, ...marks.map((one) => 1.1 * one.value)));
+  const axis = `0 to ${most} ${rate === null ? "alarms" : "per clinician"}`;
+  trend(at.trend, values, most, marks, curveWords(unit, values, limits), axis);
+  lines(at.keys, limits.map(({ state, enter, leave }) => `${state} above ${enter} (dashed), until ${leave} or fewer (dotted)`));
+  show(at.keys, limits.length > 0);
 }
 
 function drawFacts(unit) {

@@ -61,6 +61,36 @@ export const strained = (unit) => unit.state !== "normal" || unit.strained.lengt
 export const perHead = ({ trend, staffing }) =>
   staffing.clinicians ? sum(trend.minutes.slice(-10)) / staffing.clinicians : null;
 
+/** The number of alarms in the ten minutes before each minute of the last hour. */
+function rolling(minutes) {
+  return Array.from({ length: minutes.length - 9 }, (_, end) => minutes.slice(end, end + 10).reduce((sum, one) => sum + one, 0));
+}
+
+const ROUND = 10; // figures per clinician are shown to the tenth
+
+/** Alarms in the 10 min before each minute of the last hour: per clinician on duty now, or all if no one is. */
+export function rates({ trend, staffing: { clinicians } }) {
+  return rolling(trend.minutes).map((count) => (clinicians ? Math.round((ROUND * count) / clinicians) / ROUND : count));
+}
+
+/** The limits of alarms per clinician in 10 min, the first state first; none if no one is on duty. */
+export const rateLimits = ({ limits = [], staffing }) =>
+  staffing.clinicians ? limits.filter((one) => one.measure === "alarms_10m") : [];
+
+/** The lines of these limits in a curve. */
+export const rateMarks = (limits) =>
+  limits.flatMap(({ enter, leave }) => [{ value: enter, edge: "enter" }, { value: leave, edge: "leave" }]);
+
+/** What a curve of `rates` shows, for those who cannot see it. */
+export function curveWords(unit, values, limits) {
+  const of = unit.staffing.clinicians ? "alarms per clinician in 10 min" : "alarms in 10 min";
+  const told = limits.map(({ state, enter }) => `; ${state} above ${enter}`).join("");
+  return (
+    `${unit.unit}, ${of} over the last hour: ` +
+    `${values[0]} an hour ago, at most ${Math.max(...values)}, ${values.at(-1)} now${told}`
+  );
+}
+
 /** How many clinicians on duty are overloaded or elevated. */
 export function strainWords({ staffing: { states, clinicians } }) {
   const { overloaded, elevated } = states;

@@ -4,6 +4,7 @@ with their reasons, and the beds that a colleague could take.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isclose, isnan
 
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from analyzer import TREND_HOURS, TREND_MINUTES, Engine, Policy, Status
 from analyzer.model.policy import HOUR, MINUTE
 from tests.harness.engines import POLICY, Stored, feed, restore, store
-from tests.harness.hospitals import NINE, Hospital, storm
+from tests.harness.hospitals import NINE, Hospital, storm, troubled
 from tests.harness.policies import POLICIES, staffed, uneven
 from tests.harness.strategies import deliveries, nows, wards
 from tests.oracle import overload as oracle_overload
@@ -122,3 +123,13 @@ def test_before_the_first_alarm_nothing_is_known() -> None:
     hospital.assign("ann", "1")
     hospital.run(NINE)
     assert hospital.engine.status() == Status({"H": NINE}, {}, {}, {}, {}, {})
+
+
+def test_reliefs_of_a_snapshot_are_not_worked_out_again() -> None:
+    """A page asks for both at one moment; the rule is costly in a large hospital."""
+    engine = troubled().engine
+    snapshot = engine.snapshot()
+    assert engine.status(beside=snapshot) == engine.status()
+    assert engine.status().reliefs[("H", "ICU")] is not None
+    nobody = replace(snapshot, reliefs=dict.fromkeys(snapshot.reliefs))
+    assert engine.status(beside=nobody).reliefs[("H", "ICU")] is None

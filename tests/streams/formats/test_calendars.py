@@ -47,6 +47,24 @@ def test_a_night_shift_that_contains_a_change_of_clocks_has_another_length() -> 
     assert list(hours.values()) == [7, 7, 9, 8]
 
 
+@pytest.mark.parametrize(
+    ("shifts", "nights"),
+    [
+        ((7, 19), [0, 3, 6, 19, 22, 23]),
+        ((6, 14, 22), [0, 3, 22, 23]),
+        ((0, 8, 16), [0, 3, 6]),
+        ((7,), []),
+    ],
+)
+def test_the_night_shift_is_that_which_has_three_o_clock(
+    shifts: tuple[int, ...], nights: list[int]
+) -> None:
+    calendar = Calendar(ZoneInfo("Europe/Vienna"), tuple(map(time_of_day, shifts)))
+    hours = (0, 3, 6, 8, 12, 15, 19, 22, 23)
+    found = [hour for hour in hours if calendar.is_night(at(f"2026-03-10T{hour:02}:30+01:00"))]
+    assert found == nights
+
+
 def test_the_previous_shift_ends_where_this_one_begins() -> None:
     this, previous = (BERLIN.shift(at("2026-06-01T06:00+02:00"), earlier) for earlier in (0, 1))
     assert (this.begin, this.end) == (at("2026-06-01T04:00Z"), at("2026-06-01T12:00Z"))

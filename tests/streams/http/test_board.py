@@ -233,9 +233,9 @@ class Counting(Engine):
 
     looked = 0
 
-    def status(self, facility: str | None = None, shifts: Any = None) -> Any:
+    def status(self, facility: str | None = None, shifts: Any = None, beside: Any = None) -> Any:
         self.looked += 1
-        return super().status(facility, shifts)
+        return super().status(facility, shifts, beside)
 
 
 def test_however_many_ask_it_is_worked_out_once_in_a_while_and_sent_once() -> None:

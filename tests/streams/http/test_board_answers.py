@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from analyzer import Engine, Policy
 from analyzer.model.policy import HOUR, MINUTE, Level, Levels, OverloadPolicy
 from streams.formats.calendars import Calendar, Calendars
+from streams.paging.tiers import TIERS
 from streams.settings import WebSettings
 from tests.harness.hospitals import NINE, Hospital, storm, three_beds_storm, troubled
 from tests.harness.site import FakeWorker, Site
@@ -197,6 +198,10 @@ def test_the_legend_and_the_limits_of_each_unit_are_those_of_the_policy() -> Non
             {"state": "elevated", "says": ["more than 8 beds (until 8 or fewer)"]},
             {"state": "overloaded", "says": ["more than 12 alarms in 10 min (until 5 or fewer)"]},
         ],
+        "paged": [
+            {"role": one.role, "who": one.words, "after_seconds": one.after} for one in TIERS
+        ],
+        "links": False,
     }
     ccu, icu = sorted(found["units"], key=lambda one: one["unit"])
     assert ccu["own_limits"] == []

@@ -57,7 +57,8 @@ def test_five_questions_are_answered_at_once(browser: Browser) -> None:
         assert first.locator("[data-is=staffing]").inner_text() == "2 for 4 beds"
         assert first.locator("[data-is=relief]").inner_text() == "a bed can move"
         assert first.locator("svg.spark").get_attribute("aria-label") == (
-            "ICU, alarms in 10 min over the last hour: 0 an hour ago, at most 29, 29 now"
+            "ICU, alarms per clinician in 10 min over the last hour: 0 an hour ago, at most 14.5, "
+            "14.5 now; overloaded above 10"
         )
         second = page.locator(".unit").nth(1)
         assert second.locator("[data-is=reason]").inner_text() == ""

@@ -129,7 +129,7 @@ def test_whoever_listens_is_told_what_others_see(browser: Browser, site: Site) -
                 f'rowheader "{first}"',
                 f'cell "{state} since',
                 "term: Who needs help first?",
-                f'img "{first}, alarms in 10 min over the last hour:',
+                f'img "{first}, alarms per clinician in 10 min over the last hour:',
                 'search "Units to show"',
                 "contentinfo",
                 "banner",

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import time
+from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from analyzer.model.policy import HOUR, MINUTE, Level, Levels, OverloadPolicy
-from streams.formats.calendars import Calendars
+from streams.formats.calendars import Calendar, Calendars
 from streams.paging.desk import Desk, Known
 from streams.paging.silences import Alert, AlertmanagerError, Silence
 from streams.paging.takings import silence_of
+from streams.paging.tiers import TIERS
 from streams.settings import WebSettings
 from tests.harness.hospitals import NINE, Hospital, storm, troubled
 from tests.harness.screens import SIZES, Screen, kept, overflow, unit_address, viewport
@@ -20,6 +23,18 @@ from tests.harness.site import FakeWorker, Site, pseudonym
 
 NOW = NINE + 10 * MINUTE
 ICU = unit_address("ICU", "H")
+
+
+def _heights(page: Page) -> dict[str, float]:
+    """How high the curve of the last hour ends, and its lines, on the scale below it."""
+    axis = page.locator("#one .axis").first.inner_text()
+    most = int(axis.split("0 to ")[1].split(" ")[0])
+    found = {}
+    for name, path in (("curve", ".curve"), ("limit", ".limit:not(.leave)"), ("leave", ".leave")):
+        drawn = page.locator(f"#one svg.trend {path}").first.get_attribute("d") or ""
+        y = float(drawn.split("M")[-1].split("L")[-1].split("H")[0].split(" ")[1])
+        found[name] = (40 - y) / 38 * most
+    return found
 
 
 def test_a_unit_says_how_it_stands_why_and_what_could_be_done(browser: Browser) -> None:
@@ -42,8 +57,13 @@ def test_a_unit_says_how_it_stands_why_and_what_could_be_done(browser: Browser) 
         expect(page.locator("#one [data-is=staffing]")).to_have_text("2 on duty, 4 beds, 2.0 each")
         assert page.title() == "ICU: overloaded, alarm load"
         assert page.locator("#one svg.trend").get_attribute("aria-label") == (
-            "ICU, alarms in 10 min over the last hour: 0 an hour ago, at most 29, 29 now"
+            "ICU, alarms per clinician in 10 min over the last hour: 0 an hour ago, at most 14.5, "
+            "14.5 now; overloaded above 10"
         )
+        assert page.locator("#one [data-is=keys] li").all_inner_texts() == [
+            "overloaded above 10 (dashed), until 4 or fewer (dotted)"
+        ]
+        assert _heights(page) == pytest.approx({"curve": 14.5, "limit": 10, "leave": 4}, abs=0.05)
         page.reload()
         expect(page.locator("#one .state")).to_have_text("overloaded")
 
@@ -252,6 +272,47 @@ def test_help_gives_the_limits_in_force_and_names_units_with_limits_of_their_own
             ]
         )
         expect(page.locator("#limits p")).to_contain_text("after 2 min beyond a limit")
+
+
+def test_without_anybody_on_duty_the_curve_has_no_limit_per_clinician(browser: Browser) -> None:
+    hospital = Hospital()
+    for minute in range(12):
+        hospital.alarm(NINE + minute * MINUTE)
+    hospital.run(NINE + 12 * MINUTE)
+    with (
+        Site(FakeWorker(hospital.engine), now=NINE / 1000 + 720) as site,
+        Screen(browser, site, unit_address("ICU", "H")) as page,
+    ):
+        expect(page.locator("#one [data-is=rate-is]")).to_have_text(
+            "alarms in 10 min, no one on duty"
+        )
+        expect(page.locator("#one [data-is=keys]")).to_be_hidden()
+        assert page.locator("#one svg.trend .limit").first.get_attribute("d") == ""
+        assert "0 to 10 alarms" in page.locator("#one .axis").first.inner_text()
+
+
+def test_help_says_who_is_paged_and_when_shifts_begin_as_set(browser: Browser) -> None:
+    hospital = Hospital()
+    hospital.alarm(NINE)
+    hospital.run(NINE)
+    three = tuple(time(hour) for hour in (6, 14, 22))
+    calendars = Calendars(Calendar(ZoneInfo("Europe/Vienna"), three))
+    with (
+        Site(FakeWorker(hospital.engine), now=NINE / 1000, calendars=calendars) as site,
+        Screen(browser, site, "help") as page,
+    ):
+        expect(page.locator("#calendar li")).to_have_text(
+            ["H: 06:00, 14:00, 22:00 (Europe/Vienna)"]
+        )
+        minutes = [one.after // 60 for one in TIERS[1:]]
+        expect(page.locator("#paged li")).to_have_text(
+            [
+                "the charge nurse, at once",
+                f"the house supervisor, after {minutes[0]} min, if nobody takes the page",
+                f"whoever is on call, after {minutes[1]} min, if nobody takes the page",
+            ]
+        )
+        expect(page.locator("#paged")).to_contain_text("paging.url is not set")
 
 
 def test_help_says_what_the_words_mean_and_does_not_poll(browser: Browser, site: Site) -> None:

@@ -148,10 +148,15 @@ class BrittleEngine(Engine):
         found = super().evidence(window)
         return as_kind(found, BrittleEvidence) if self.broken else found  # type: ignore[no-any-return]
 
-    def status(self, facility: str | None = None, shifts: ShiftsAt | None = None) -> Status:
+    def status(
+        self,
+        facility: str | None = None,
+        shifts: ShiftsAt | None = None,
+        beside: Snapshot | None = None,
+    ) -> Status:
         if self.broken and facility in (None, "H2"):
             raise OverflowError
-        return super().status(facility, shifts)
+        return super().status(facility, shifts, beside)
 
 
 def three_facilities(engine: Engine) -> Engine:
