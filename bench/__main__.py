@@ -15,10 +15,13 @@ from pathlib import Path
 
 from kafka.errors import KafkaError
 
+from bench import kafka
 from bench.hospital import CACHE, Load
 from bench.worker import BenchError
 from streams.dev.broker import BrokerError
+from streams.kafka.handshake import NotConnected
 from streams.kafka.topics import TopicsError
+from streams.settings import SettingsError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,7 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.what == "quick":
             from bench import quick
 
-            found = quick.run(folder, _load(options), options.limit)
+            if options.config is None:
+                found = quick.run(folder, _load(options), options.limit)
+            else:
+                existing = kafka.on_existing(options.config)
+                found = quick.run_on(existing, folder, _load(options), options.limit)
             sys.stdout.write(quick.line(found) + "\n")
         elif options.what == "full":
             from bench import full
@@ -62,7 +69,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         shutil.rmtree(folder, ignore_errors=True)
         return 130
-    except (BenchError, BrokerError, TopicsError, TimeoutError, KafkaError) as error:
+    except (
+        BenchError,
+        BrokerError,
+        SettingsError,
+        TopicsError,
+        TimeoutError,
+        KafkaError,
+        NotConnected,
+    ) as error:
         sys.stderr.write(f"error: {error} (logs: {folder})\n")
         return 1
     shutil.rmtree(folder, ignore_errors=True)
@@ -109,7 +124,13 @@ def _parser() -> argparse.ArgumentParser:
         )
         return one
 
-    kind("quick", "worker, stock Faust and aiokafka once, in under 50 s", 800_000, 20.0)
+    one = kind("quick", "worker, stock Faust and aiokafka once, in under 50 s", 800_000, 20.0)
+    one.add_argument(
+        "--config",
+        type=Path,
+        help="settings file (YAML) of an existing Kafka: measure the worker alone there, in topics "
+        "of its own, which are deleted afterwards",
+    )
     full = kind("full", "everything, with repetitions, peers and scaling", 1_000_000, 60.0)
     full.add_argument(
         "--repeat", type=int, default=5, help="runs of the cheap parts; the median is reported"

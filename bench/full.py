@@ -136,7 +136,7 @@ def _peers(
     for number in range(repeat):
         runs.append(
             _logged(
-                worker.measure(broker.address, folder, ends, group=f"bench-{number}", limit=limit)
+                worker.measure(broker.settings, folder, ends, group=f"bench-{number}", limit=limit)
             )
         )
         peer("bare aiokafka getmany", "bare_aiokafka", total)
@@ -194,7 +194,7 @@ def _scale(
         group = f"bench-{name}-{number}"
         broker.new_topics(group)
         ends = broker.fill(load)
-        found = _logged(worker.measure(broker.address, folder, ends, group=group, limit=limit))
+        found = _logged(worker.measure(broker.settings, folder, ends, group=group, limit=limit))
         yield {
             "facilities": load.facilities,
             "clinicians": clinicians(load),
@@ -215,7 +215,7 @@ def _workers(
             machine.confine(broker.pid or 0, machine.ALL)
             group = f"bench-{number}-workers-{round_}"
             found = worker.measure_together(
-                broker.address, folder, load, group=group, number=number, limit=limit
+                broker.settings, folder, load, group=group, number=number, limit=limit
             )
             rates[str(number)].append(_logged(found, f"{number} worker(s): ").rate)
     return {"rates": rates}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from math import inf
+from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import murmur2
@@ -18,7 +20,11 @@ from bench import machine
 from bench.hospital import Load, Row
 from streams.dev import broker as brokers
 from streams.dev.broker import ApacheKafka
-from streams.kafka.topics import DAY, LARGEST_RECORD, Topics
+from streams.kafka.handshake import connect
+from streams.kafka.security import admin_options, client_options
+from streams.kafka.topics import DAY, LARGEST_RECORD, Topics, plans
+from streams.kafka_settings import KafkaSettings
+from streams.settings import Settings
 from streams.settings import load as load_settings
 
 PARTITIONS = 4
@@ -49,7 +55,13 @@ class BenchKafka(ApacheKafka):
 
     def new_topics(self, group: str) -> None:
         """Create all topics of the service again, empty, with a checkpoint topic for `group`."""
-        new_topics(self.address, group)
+        new_topics(self.settings, group)
+
+    @property
+    def settings(self) -> Settings:
+        """The connection to it: without TLS and without a user, whatever the environment says."""
+        found = load_settings(broker=self.address, partitions=PARTITIONS)
+        return found.model_copy(update={"kafka": KafkaSettings()})
 
     def fill(self, load: Load, seconds: float = inf) -> dict[TopicAndPartition, int]:
         """Write the input for at most `seconds`, using all cores, then free the measured core.
@@ -59,7 +71,7 @@ class BenchKafka(ApacheKafka):
         assert self.pid is not None
         machine.confine(self.pid, machine.ALL)
         try:
-            return produce(self.address, load, _within(load.rows(), seconds))
+            return produce(self.settings, load, within(load.rows(), seconds))
         finally:
             machine.confine(self.pid, machine.OTHERS)
 
@@ -69,22 +81,41 @@ def partition_of(facility: bytes, partitions: int = PARTITIONS) -> int:
     return int(murmur2(facility) & 0x7FFFFFFF) % partitions
 
 
-def new_topics(address: str, group: str, partitions: int = PARTITIONS) -> None:
-    """Create all topics of the service again, empty, with a checkpoint topic for `group`."""
-    admin = KafkaAdminClient(bootstrap_servers=address)
+def on_existing(config: Path) -> Settings:
+    """The connection to an existing Kafka, as a settings file says, with topics and a group of our
+    own, which `remove` deletes again. Raises `SettingsError`, `NotConnected`.
+    """
+    found = load_settings(config, partitions=PARTITIONS)
+    connect(found)
+    name = f"bench-{secrets.token_hex(4)}"
+    names = found.kafka.model_copy(update={"topic_prefix": f"{name}."})
+    return found.model_copy(update={"group": name, "kafka": names})
+
+
+def new_topics(settings: Settings, group: str) -> None:
+    """Create the service's topics again, empty, with a checkpoint topic for `group`."""
+    remove(settings, group)
+    add_topics(settings, group)
+
+
+def remove(settings: Settings, group: str) -> None:
+    """Delete the service's topics, as these settings name them, and the checkpoint topic of
+    `group`.
+    """
+    settings = settings.model_copy(update={"group": group})
+    names = {one.called for one in plans(settings, PARTITIONS)}
+    admin = KafkaAdminClient(**admin_options(settings))
     try:
-        ours = [name for name in admin.list_topics() if not name.startswith("__")]
-        if ours:
-            admin.delete_topics(ours)
-            _until(lambda: not set(ours) & set(admin.list_topics()), "the topics are deleted")
+        if ours := names & set(admin.list_topics()):
+            admin.delete_topics(list(ours))
+            _until(lambda: not ours & set(admin.list_topics()), "the topics are deleted")
     finally:
         admin.close()
-    add_topics(address, group, partitions)
 
 
-def add_topics(address: str, group: str, partitions: int = PARTITIONS) -> None:
+def add_topics(settings: Settings, group: str) -> None:
     """Create missing topics of the service: for another group, its checkpoint topic."""
-    with Topics(load_settings(broker=address, partitions=partitions, group=group)) as topics:
+    with Topics(settings.model_copy(update={"group": group})) as topics:
         if missing := topics.missing():
             topics.create(
                 [
@@ -105,27 +136,30 @@ def _until(holds: object, what: str, seconds: float = 60.0) -> None:
 
 
 def produce(
-    address: str, load: Load, rows: Iterator[Row] | None = None, count: int | None = None
+    settings: Settings, load: Load, rows: Iterator[Row] | None = None, count: int | None = None
 ) -> dict[TopicAndPartition, int]:
     """Write the input, or the next `count` of its `rows`.
 
     Returns the number of records by partition.
     """
     return asyncio.run(
-        _produce(address, load.names, islice(load.rows() if rows is None else rows, count))
+        _produce(settings, load.names, islice(load.rows() if rows is None else rows, count))
     )
 
 
 async def _produce(
-    address: str, names: list[bytes], rows: Iterator[Row]
+    settings: Settings, names: list[bytes], rows: Iterator[Row]
 ) -> dict[TopicAndPartition, int]:
     producer = AIOKafkaProducer(
-        bootstrap_servers=address, acks="all", max_batch_size=BATCH, max_request_size=LARGEST_RECORD
+        **client_options(settings),
+        acks="all",
+        max_batch_size=BATCH,
+        max_request_size=LARGEST_RECORD,
     )
     await producer.start()
     try:
         writers = {
-            (topic, number): _PartitionWriter(producer, topic, number)
+            (topic, number): _PartitionWriter(producer, settings.kafka.topic(topic), number)
             for topic in TOPICS
             for number in range(PARTITIONS)
         }
@@ -171,7 +205,8 @@ class _PartitionWriter:
         await (await self._producer.send_batch(batch, self._topic, partition=self._partition))
 
 
-def _within(rows: Iterator[Row], seconds: float) -> Iterator[Row]:
+def within(rows: Iterator[Row], seconds: float) -> Iterator[Row]:
+    """The rows that are asked for within this time."""
     deadline = time.monotonic() + seconds
     for row in rows:
         if time.monotonic() > deadline:
@@ -179,13 +214,13 @@ def _within(rows: Iterator[Row], seconds: float) -> Iterator[Row]:
         yield row
 
 
-def committed(address: str, group: str, ends: Mapping[TopicAndPartition, int]) -> int:
+def committed(settings: Settings, group: str, ends: Mapping[TopicAndPartition, int]) -> int:
     """The number of records that the group has committed: counted and checkpointed."""
-    consumer = KafkaConsumer(bootstrap_servers=address, group_id=group, enable_auto_commit=False)
+    consumer = KafkaConsumer(**admin_options(settings), group_id=group, enable_auto_commit=False)
     try:
         return sum(
-            min(consumer.committed(TopicPartition(*partition)) or 0, end)
-            for partition, end in ends.items()
+            min(consumer.committed(TopicPartition(settings.kafka.topic(topic), number)) or 0, end)
+            for (topic, number), end in ends.items()
         )
     finally:
         consumer.close()

@@ -46,7 +46,7 @@ def run(folder: Path, load: Load, limit: float, out: Path) -> None:
         ends = broker.fill(load)
         say(f"{sum(ends.values())} records in Kafka; the worker under py-spy ...")
         found = worker.measure(
-            broker.address,
+            broker.settings,
             folder,
             ends,
             group="bench",

@@ -11,6 +11,7 @@ from typing import Any
 from bench import kafka, machine, rivals, worker
 from bench.hospital import Load, clinicians, mix
 from bench.report import elapsed, format_mix, say
+from streams.settings import Settings
 
 FAUST_SECONDS = 4.0
 BUDGET = 48.0
@@ -39,7 +40,7 @@ def run(folder: Path, load: Load, limit: float) -> dict[str, Any]:
             f"on core {min(machine.MEASURED)} ..."
         )
         limit = min(limit, max(BUDGET - _THE_REST - elapsed(), 3.0))
-        ours = worker.measure(broker.address, folder, ends, group="bench", limit=limit)
+        ours = worker.measure(broker.settings, folder, ends, group="bench", limit=limit)
         if ours.records < total:
             say(f"stopped after {limit:.0f} s, when it had counted {ours.records} of them")
         say(
@@ -58,18 +59,39 @@ def run(folder: Path, load: Load, limit: float) -> dict[str, Any]:
     return result(total, load, ours, faust, bare)
 
 
+def run_on(settings: Settings, folder: Path, load: Load, limit: float) -> dict[str, Any]:
+    """The worker alone on an existing Kafka, in topics of its own (see `kafka.on_existing`). Peers
+    know nothing of users and certificates.
+    """
+    group = settings.group
+    say(f"input: {load.records} records, for {settings.broker}")
+    try:
+        kafka.new_topics(settings, group)
+        ends = kafka.produce(settings, load, kafka.within(load.rows(), LOADING))
+        total = sum(ends.values())
+        say(f"{total} records in topics {settings.kafka.topic_prefix}*; the worker ...")
+        ours = worker.measure(settings, folder, ends, group=group, limit=limit)
+    finally:
+        kafka.remove(settings, group)
+    return result(total, load, ours, None, None)
+
+
 def result(
-    total: int, load: Load, ours: worker.Run, faust: rivals.Outcome, bare: rivals.Outcome
+    total: int,
+    load: Load,
+    ours: worker.Run,
+    faust: rivals.Outcome | None,
+    bare: rivals.Outcome | None,
 ) -> dict[str, Any]:
-    """The content of the last line."""
+    """The content of the last line; null where a peer was not measured."""
     return {
         "events_per_s": round(ours.rate),
-        "faust_hopping_events_per_s": round(faust.rate),
-        "aiokafka_events_per_s": round(bare.rate),
+        "faust_hopping_events_per_s": None if faust is None else round(faust.rate),
+        "aiokafka_events_per_s": None if bare is None else round(bare.rate),
         "cpu_s_per_million": round(ours.cpu_per_million, 2),
         "peak_rss_mb": round(ours.peak_rss_mb),
-        "times_faust_hopping": round(ours.rate / faust.rate),
-        "share_of_aiokafka": round(ours.rate / bare.rate, 3),
+        "times_faust_hopping": None if faust is None else round(ours.rate / faust.rate),
+        "share_of_aiokafka": None if bare is None else round(ours.rate / bare.rate, 3),
         "records": ours.records,
         "records_offered": total,
         "facilities": load.facilities,

@@ -10,6 +10,7 @@ from pathlib import Path
 from bench import kafka, machine
 from bench.hospital import Load
 from bench.worker import STARTING, BenchError, Worker, burdens, wait_until_idle
+from streams.settings import Settings
 
 FACILITIES = 60  # a day of them has about a million alarms, all within the horizon
 _ASSIGNMENTS = 435  # of one facility and day
@@ -48,20 +49,20 @@ def measure(broker: kafka.BenchKafka, folder: Path, alarms: int, limit: float) -
     load = load_of(alarms)
     rows = list(load.rows())
     early = len(rows) - max(len(rows) // _TAIL, 1)
-    with Worker(broker.address, group, folder, name=f"{group}-1", instance="bench").start(
+    with Worker(broker.settings, group, folder, name=f"{group}-1", instance="bench").start(
         machine.MEASURED
     ) as first:
         first.wait_for("partitions held", STARTING)
         empty = first.rss_mb
-        ends = kafka.produce(broker.address, load, islice(rows, early))
+        ends = kafka.produce(broker.settings, load, islice(rows, early))
         wait_until_idle([first], time.time() + limit)
-        _wait_until_stored(broker.address, group, ends, limit)
+        _wait_until_stored(broker.settings, group, ends, limit)
         full = first.rss_mb
-        kafka.produce(broker.address, load, islice(rows, early, None))
+        kafka.produce(broker.settings, load, islice(rows, early, None))
         wait_until_idle([first], time.time() + limit)
         before = _numbers(first, limit)
         first.kill()
-    with Worker(broker.address, group, folder, name=f"{group}-2", instance="bench").start(
+    with Worker(broker.settings, group, folder, name=f"{group}-2", instance="bench").start(
         machine.MEASURED
     ) as second:
         deadline = time.time() + limit
@@ -88,10 +89,10 @@ def _give_up(worker: Worker, deadline: float, what: str) -> None:
 
 
 def _wait_until_stored(
-    address: str, group: str, ends: dict[kafka.TopicAndPartition, int], limit: float
+    at: Settings, group: str, ends: dict[kafka.TopicAndPartition, int], limit: float
 ) -> None:
     deadline = time.time() + limit
-    while kafka.committed(address, group, ends) < sum(ends.values()):
+    while kafka.committed(at, group, ends) < sum(ends.values()):
         if time.time() > deadline:
             raise BenchError(f"not everything was counted and stored within {limit:.0f} s")
         time.sleep(0.5)

@@ -31,6 +31,7 @@ from bench import kafka, machine
 from bench.hospital import Load
 from bench.kafka import TopicAndPartition
 from streams.dev.broker import free_port
+from streams.settings import Settings
 
 SCRAPE_SECONDS = 15.0
 """Between scrapes, as in deploy/prometheus."""
@@ -74,12 +75,19 @@ class Worker:
     """One worker process."""
 
     def __init__(
-        self, address: str, group: str, folder: Path, name: str = "worker", **settings: Any
+        self, at: Settings, group: str, folder: Path, name: str = "worker", **settings: Any
     ) -> None:
+        """`at` is the connection to Kafka."""
         self.port = free_port()
         self._log = folder / f"{name}.log"
         self._config = folder / f"{name}.yaml"
-        ours = {"broker": address, "group": group, "clock": "event", "web": {"port": self.port}}
+        ours = {
+            "broker": at.broker,
+            "kafka": at.kafka.model_dump(mode="json"),
+            "group": group,
+            "clock": "event",
+            "web": {"port": self.port},
+        }
         self._config.write_text(yaml.safe_dump(ours | settings))
         self._key = folder / "state"
         self._process: subprocess.Popen[bytes] | None = None
@@ -208,7 +216,7 @@ class Scrapes:
 
 
 def measure(
-    address: str,
+    at: Settings,
     folder: Path,
     ends: Mapping[TopicAndPartition, int],
     *,
@@ -219,23 +227,23 @@ def measure(
     **settings: Any,
 ) -> Run:
     """One worker reads the topics from the beginning to `ends`, for at most `limit` seconds."""
-    kafka.add_topics(address, group)
-    with Worker(address, group, folder, name=group, **settings).start(cpus, before) as worker:
+    kafka.add_topics(at, group)
+    with Worker(at, group, folder, name=group, **settings).start(cpus, before) as worker:
         began = worker.wait_for("partitions held", STARTING)
-        return _until_drained(address, [worker], ends, group, began, limit)
+        return _until_drained(at, [worker], ends, group, began, limit)
 
 
 def measure_together(
-    address: str, folder: Path, load: Load, *, group: str, number: int, limit: float
+    at: Settings, folder: Path, load: Load, *, group: str, number: int, limit: float
 ) -> Run:
     """`number` workers of one group, on all cores. They are suspended while the topics are
     filled.
     """
-    kafka.new_topics(address, group)
+    kafka.new_topics(at, group)
     with contextlib.ExitStack() as stack:
         workers = [
             stack.enter_context(
-                Worker(address, group, folder, name=f"{group}-{n}", session_timeout="60s").start(
+                Worker(at, group, folder, name=f"{group}-{n}", session_timeout="60s").start(
                     machine.ALL
                 )
             )
@@ -246,11 +254,11 @@ def measure_together(
         _wait_until_shared(workers)
         for worker in workers:
             worker.signal(signal.SIGSTOP)
-        ends = kafka.produce(address, load)
+        ends = kafka.produce(at, load)
         began = time.time()
         for worker in workers:
             worker.signal(signal.SIGCONT)
-        return _until_drained(address, workers, ends, group, began, limit)
+        return _until_drained(at, workers, ends, group, began, limit)
 
 
 def _wait_until_shared(workers: Sequence[Worker]) -> None:
@@ -274,7 +282,7 @@ def _wait_until_shared(workers: Sequence[Worker]) -> None:
 
 
 def _until_drained(
-    address: str,
+    at: Settings,
     workers: Sequence[Worker],
     ends: Mapping[TopicAndPartition, int],
     group: str,
@@ -298,7 +306,7 @@ def _until_drained(
     if None in drained:
         raise BenchError(f"the worker did not drain: {workers[drained.index(None)].last_log_line}")
     return Run(
-        records=kafka.committed(address, group, ends),
+        records=kafka.committed(at, group, ends),
         expected=sum(ends.values()),
         seconds=max(moment for moment in drained if moment is not None) - began,
         cpu_seconds=sum(cpu.values()) - used_before,

@@ -335,6 +335,14 @@ def demo(
             "clinical use.",
         ),
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="Settings file (YAML) that says how to connect to that Kafka.",
+        ),
+    ] = None,
     speed: Annotated[
         float | None,
         typer.Option("--speed", help="Speed relative to real time.", show_default="60"),
@@ -389,6 +397,8 @@ def demo(
     Example: alarm-fatigue demo --speed 120 --for 5m
 
     Example: alarm-fatigue demo --page
+
+    Example: alarm-fatigue demo --config kafka.yaml
     """
     from streams.demo import DemoError, Options, run
 
@@ -408,10 +418,12 @@ def demo(
             svg.touch()  # rather now than after the show
         except OSError as error:
             fail(f"--svg: {svg}: {error.strerror}")
+    # without an existing Kafka, the user's settings are for another broker
+    existing = None if broker is None and config is None else load_settings(config, broker=broker)
     try:
         run(
             Options(
-                broker=broker,
+                existing=existing,
                 speed=speed,
                 seed=seed,
                 port=port,

@@ -68,11 +68,11 @@ class DemoError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """`broker`: HOST:PORT of an existing Kafka; None: an embedded one. `seconds`: how long to run
-    after the first numbers; None: until stopped.
+    """`existing`: settings of the connection to an existing Kafka; None: an embedded one.
+    `seconds`: how long to run after the first numbers; None: until stopped.
     """
 
-    broker: str | None = None
+    existing: Settings | None = None
     speed: float = 60.0
     seed: int = 1
     port: int | None = None
@@ -129,15 +129,14 @@ def _start(options: Options, console: Console, stack: ExitStack) -> Demo:
     """Start broker, topics and worker; `stack` stops them in reverse order."""
     port = _port(options.port)
     directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="alarm-fatigue-demo-")))
-    broker = stack.enter_context(EmbeddedBroker()) if options.broker is None else None
+    broker = stack.enter_context(EmbeddedBroker()) if options.existing is None else None
     # A new group each time, because it must not restore the state of another hospital. One
     # partition is enough for one facility.
     group = f"alarm-fatigue-demo-{secrets.token_hex(4)}"
     if broker is None:
-        settings, facility = (
-            load(None, broker=options.broker, group=group),
-            f"demo-{secrets.token_hex(2)}-01",
-        )
+        assert options.existing is not None
+        settings = options.existing.model_copy(update={"group": group})
+        facility = f"demo-{secrets.token_hex(2)}-01"
     else:
         settings = load(None, broker=broker.address, group=group, partitions=1)
         # the user's settings are for another broker
@@ -152,7 +151,7 @@ def _start(options: Options, console: Console, stack: ExitStack) -> Demo:
         f"{'Kafka' if broker is None else 'embedded broker'} at {settings.broker}; simulated "
         f"facility: {facility}"
     )
-    worker = Worker(settings, port, directory, options.page, is_ours=broker is not None)
+    worker = Worker(settings, port, directory, options.page)
     stack.callback(worker.stop)
     console.print(f"worker at {worker.metrics}")
     console.print(f"page: {worker.page}")

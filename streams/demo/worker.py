@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 from streams.dev import processes
 from streams.dev.broker import HOST
 from streams.setting_table import PREFIX
@@ -26,24 +28,21 @@ class WorkerError(Exception):
 class Worker:
     """The worker in a child process. It uses the wall clock if the hospital is in the `present`.
 
-    `is_ours` says whether the demo has started the broker: it takes no credentials.
+    Of `settings` it gets the connection to Kafka and the group; all others are the defaults.
     """
 
-    def __init__(
-        self, settings: Settings, port: int, directory: Path, present: bool, *, is_ours: bool
-    ) -> None:
+    def __init__(self, settings: Settings, port: int, directory: Path, present: bool) -> None:
         self.page = f"http://{HOST}:{port}/"
         self.metrics = f"{self.page}metrics"
         self._log = directory / "worker.log"
         key = directory / "pseudonym.key"
         key.write_text(secrets.token_hex(32))  # a new key each time: pseudonyms need not last
         key.chmod(0o600)
-        # The user's own settings are meant for other workers, but for the way to the broker.
+        connection = directory / "worker.yaml"
+        connection.write_text(yaml.safe_dump({"kafka": settings.kafka.model_dump(mode="json")}))
+        # The user's own settings are meant for other workers.
         environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.upper().startswith(PREFIX)
-            or (name.upper().startswith(f"{PREFIX}KAFKA") and not is_ours)
+            name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)
         }
         environment |= {
             "ALARM_FATIGUE_SESSION_TIMEOUT": _SESSION_TIMEOUT,
@@ -59,6 +58,8 @@ class Worker:
             "-m",
             "streams.cli.main",
             "worker",
+            "--config",
+            str(connection),
             "--broker",
             settings.broker,
             "--group",

@@ -43,6 +43,7 @@ _OPERATIONS = {
     "Create": ACLOperation.CREATE,
     "Describe": ACLOperation.DESCRIBE,
     "DescribeConfigs": ACLOperation.DESCRIBE_CONFIGS,
+    "All": ACLOperation.ALL,
 }
 
 
