@@ -62,6 +62,8 @@ LABELS = {
     "outcome": codes(OUTCOMES),
     "partition": "a partition's number",
     "version": "the version of the program",
+    "key_id": "the id of the key: eight hexadecimal digits of a hash of it",
+    "period": "`none`, `day` or `week`: when clinicians get new pseudonyms",
     "policy": "a fingerprint of the policy; it changes if any figure of `policy` changes",
 }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 import annotated_types
-from pydantic import SecretStr
+from pydantic import AwareDatetime, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
@@ -238,6 +238,7 @@ def _kind(hint: Any) -> str:
         int: "whole number",
         float: "number",
         Path: "path of a file",
+        AwareDatetime: "time (RFC 3339) with an offset, such as `2026-03-01T07:00:00Z`",
         str: "text",
         SecretStr: "text",
     }[hint]

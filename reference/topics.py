@@ -111,7 +111,11 @@ def _parts() -> Iterator[str]:
         map(_row, plans(settings, settings.partitions)),
     )
     yield (
-        "The name of the checkpoint topic begins with the setting `group`. The broker rejects "
+        "The settings `kafka.topic_prefix` and `kafka.topics` give inputs and outputs other names "
+        "on the broker ([Connecting to Kafka](../kafka.md#names-of-topics)). The name of the "
+        "checkpoint topic begins with the setting `group`. `alarm-fatigue topics acls` prints "
+        "which permissions each command needs ([Permissions](../kafka.md#permissions)), and "
+        "[Privacy](../privacy.md) says who should read which topic. The broker rejects "
         f"input records dated more than {show_duration(settings.policy.max_ahead)} ahead of its "
         "clock (`policy.max_ahead`; Apache Kafka 3.6 and later). Inputs accept long records, so "
         "that even these reach `rejected`: a worker treats records over `max_record_bytes` as "

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import (
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -33,6 +34,7 @@ from pydantic_settings import (
 from analyzer import Policy
 from streams.formats.alarm_names import AlarmNames, read_names
 from streams.formats.calendars import DAY_AND_NIGHT, Calendar, Calendars
+from streams.formats.pseudonyms import Period
 from streams.formats.times import parse_duration, show_duration
 from streams.kafka_settings import KafkaSettings
 from streams.paging_settings import AlertmanagerSettings, PagingSettings, expect_address
@@ -312,7 +314,21 @@ class Settings(BaseSettings):
     pseudonym_key_file: Path | None = Field(
         None,
         description="file with the key that pseudonyms are made with, the same for all workers; "
-        "without it, a key is made for the account on first use",
+        "without it, a key is made for the account on first use. It has 32 bytes or more, and only "
+        "this account may read it. It also encrypts the stored state",
+    )
+    pseudonym_previous_key_file: Path | None = Field(
+        None,
+        description="file with the key before this one: state that it sealed is read, and `who` "
+        "knows its pseudonyms",
+    )
+    pseudonym_previous_until: AwareDatetime | None = Field(
+        None,
+        description="time (RFC 3339) at which the previous key stops being used; not set: never",
+    )
+    pseudonym_period: Period = Field(
+        "none",
+        description="`day` or `week`: a clinician gets a new pseudonym with each, UTC, everywhere",
     )
     max_record_bytes: int = Field(
         1 << 20, ge=1024, description="longest input record, in bytes; longer ones are malformed"

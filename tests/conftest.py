@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, Phase, settings
 
 # Fixtures of all tests:
 from tests.harness.brokers import apache_kafka, embedded_broker  # noqa: F401
+from tests.harness.kerberos import kerberos, kerberos_kafka  # noqa: F401
 from tests.harness.secured import secured_kafka  # noqa: F401
 
 # No deadline: how long an example takes says more of the machine than of the code. Explaining a
@@ -23,7 +24,7 @@ settings.register_profile(
 settings.load_profile("default")
 
 _STARTS_BROKERS = {"WorkerProcess", "new_apache_kafka"}
-_BROKERS = {"apache_kafka", "embedded_broker", "secured_kafka"}
+_BROKERS = {"apache_kafka", "embedded_broker", "secured_kafka", "kerberos_kafka"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

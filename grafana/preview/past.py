@@ -25,10 +25,10 @@ from streams.demo.hospital import hospital
 from streams.files.replay import Exposition
 from streams.formats.calendars import UTC_CALENDARS
 from streams.formats.codec import decode_slice
+from streams.formats.pseudonyms import DIGITS
 from streams.metrics.definitions import DEFINITIONS, PREFIX
 from streams.metrics.exposition import END, Format, render
 from streams.metrics.tables import Table, simple_table
-from streams.pseudonyms import DIGITS
 from streams.simulator import simulate
 from streams.simulator.hospital import DAY, Storm, Ward
 from streams.simulator.perturbations import Record

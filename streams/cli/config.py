@@ -39,12 +39,14 @@ def config_check(
     import yaml
 
     from streams.http.credentials import tls_of, token_of
-    from streams.pseudonyms import pseudonyms
+    from streams.pseudonyms import pseudonyms, warnings
     from streams.settings import SettingsError
 
     settings = load_settings(config)
     try:
         pseudonyms(settings)
+        for line in warnings(settings):
+            typer.echo(f"warning: {line}", err=True)
         if settings.kafka.security_protocol != "PLAINTEXT":
             from streams.kafka.security import check  # imports the Kafka clients
 

@@ -58,6 +58,10 @@ def read(path: Path, mapping: Path | None) -> tuple[Recorded, int]:
     return recorded, report.count
 
 
+def _warn(line: str) -> None:
+    typer.echo(f"warning: {line}", err=True)
+
+
 def duty_of(recorded: Recorded, scope: Scope, path: Path, config: Path | None) -> Duty:
     """When the clinicians in the records were on duty in the facility and unit of the scope.
 
@@ -74,12 +78,15 @@ def duty_of(recorded: Recorded, scope: Scope, path: Path, config: Path | None) -
                 except Malformed as error:
                     report(BadLine(path, number, str(error)))
         if not any(one.clinician in known for one in found):
-            pseudonym = pseudonyms(settings)
+            pseudonym = pseudonyms(settings, _warn)
             found = [replace(one, clinician=pseudonym(one.clinician)) for one in found]
     except (InputError, SettingsError) as error:
         fail(error)
     if known and not any(one.clinician in known for one in found):
-        fail(f"{path}: no clinician in it had any of these alarms; was another pseudonym key used?")
+        fail(
+            f"{path}: no clinician in it had any of these alarms; was another pseudonym key used, "
+            "or do their pseudonyms change by day or week?"
+        )
     here = [
         one
         for one in found

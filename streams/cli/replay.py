@@ -34,6 +34,7 @@ from streams.cli.files import (
 )
 from streams.cli.progress import working
 from streams.files import replay as replaying
+from streams.formats.pseudonyms import Pseudonyms as KeyedPseudonyms
 from streams.pseudonyms import pseudonyms as pseudonyms_of
 from streams.settings import Settings, SettingsError
 
@@ -108,6 +109,10 @@ def replay(
         _write(overload, lambda file: replaying.write_changes(changes, file, pseudonym))
     if archive is not None and recording is not None:
         _archive(archive, recording, replayed, changes, policy.horizon)
+    if isinstance(pseudonym, KeyedPseudonyms):
+        seen = replayed.engine.watermarks().values()
+        now = moment(at, "--at") if at is not None else max(seen, default=0)
+        pseudonym.now = lambda: now
     exposition = replaying.Exposition(
         replayed.engine, policy, pseudonym, settings.metrics.clinicians
     )
@@ -143,7 +148,7 @@ def _archive(
 
 def _pseudonym(settings: Settings) -> Callable[[str], str]:
     try:
-        return pseudonyms_of(settings)
+        return pseudonyms_of(settings, lambda line: typer.echo(f"warning: {line}", err=True))
     except SettingsError as error:
         fail(error)
 

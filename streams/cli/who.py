@@ -63,7 +63,7 @@ def who(
     from streams.files import who as looking
     from streams.files.lines import InputError, lines
     from streams.kafka.facilities import FacilitiesError, read_whole
-    from streams.pseudonyms import default_key_file, existing_key
+    from streams.pseudonyms import default_key_file, existing_key, key_file, previous_key
     from streams.settings import SettingsError
 
     settings = load_settings(config, broker=broker)
@@ -75,8 +75,11 @@ def who(
     try:
         digits = list(dict.fromkeys(looking.asked(one) for one in pseudonyms or ()))
         why = looking.reason_of(reason) if digits else ""
-        looking.check_private(settings.pseudonym_key_file or default_key_file())
-        known = looking.read_directory(place / "who.json", existing_key(settings))
+        looking.check_private(key_file(settings))
+        key, previous = existing_key(settings), previous_key(settings)
+        if previous is not None and settings.pseudonym_previous_key_file is not None:
+            looking.check_private(settings.pseudonym_previous_key_file)
+        known = looking.read_directory(place / "who.json", key, previous)
         values = [] if assignments is None else [line for _, line in lines(assignments)]
         if from_topic:
             values += read_whole(settings, "assignments")
@@ -87,8 +90,12 @@ def who(
             bad = f"; {malformed} records are no assignments" if malformed else ""
             typer.echo(f"{len(known.names)} clinicians known{bad}", err=True)
         if digits:
-            answers = [known.look_up(one) for one in digits]
-            now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+            moment = datetime.now(UTC)
+            others = looking.other_pseudonyms(
+                key, previous, settings.pseudonym_period, int(moment.timestamp() * 1000)
+            )
+            answers = [known.look_up(one, others) for one in digits]
+            now = moment.isoformat(timespec="seconds").replace("+00:00", "Z")
             looking.audit(place / "who-audit.jsonl", now, answers, why)
             _tell(answers)
     except looking.WhoError as error:

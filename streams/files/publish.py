@@ -19,7 +19,7 @@ from analyzer import TOPICS, Topic
 from streams.files.ordered import EARLIEST, Ordered
 from streams.formats.codec import Malformed, decode
 from streams.kafka.failures import explained
-from streams.kafka.permissions import called
+from streams.kafka.permissions import called, kafka_tool
 from streams.kafka.security import client_options
 from streams.kafka.topics import BEFORE_MAX, DAY, LARGEST_RECORD, Keeping
 from streams.settings import Settings
@@ -136,10 +136,7 @@ def _endangered(
         f"{topic}: records are dated from "
         f"{datetime.fromtimestamp(timestamp // 1000, UTC):%Y-%m-%d} on"
     )
-    command = (
-        f"kafka-configs.sh --bootstrap-server {settings.broker} --alter --topic {topic} "
-        "--add-config"
-    )
+    command = f"{kafka_tool('kafka-configs.sh', settings)} --alter --topic {topic} --add-config"
     if kept.restamps and age > settings.policy.horizon:
         return (
             f"{old}, but the topic gives them the time of their arrival (LogAppendTime), so that "

@@ -13,16 +13,19 @@ import os
 import pwd
 import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from analyzer import Assignment
+from analyzer.model import HOUR
 from streams.formats.codec import Malformed, decode
-from streams.pseudonyms import DIGITS, keyed
+from streams.formats.pseudonyms import DIGITS, Period, Pseudonyms, keyed, period_of
 
 LEAST_DIGITS = 4
 LONGEST_REASON = 1024
+KNOWN_DAYS = 100
+"""How far back pseudonyms of a day or week are looked up: `episodes` is kept for 90 days."""
 _ASKED = re.compile(rf"[0-9a-f]{{{LEAST_DIGITS},{DIGITS}}}")
 
 
@@ -94,10 +97,14 @@ class Directory:
         pseudonym = keyed(self._key)
         return Directory(self._key, self.names | {pseudonym(one): one for one in ids})
 
-    def look_up(self, digits: str) -> Answer:
-        return Answer(
-            digits, {name: id_ for name, id_ in self.names.items() if name.startswith(digits)}
-        )
+    def look_up(self, digits: str, others: Iterable[Callable[[str], str]] = ()) -> Answer:
+        """`others` give pseudonyms of other keys and periods, which count as well."""
+        found = {name: id_ for name, id_ in self.names.items() if name.startswith(digits)}
+        for pseudonym in others:
+            for id_ in self.names.values():
+                if (name := pseudonym(id_)).startswith(digits):
+                    found[name] = id_
+        return Answer(digits, found)
 
     @property
     def _fingerprint(self) -> str:
@@ -108,12 +115,17 @@ class Directory:
         return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
 
     @classmethod
-    def load(cls, key: bytes, text: str) -> Directory:
-        """What `dump` gave; empty if it was made with another key. Raises `WhoError`."""
+    def load(cls, key: bytes, text: str, previous: bytes | None = None) -> Directory:
+        """What `dump` gave; empty if it was made with another key than these. Raises
+        `WhoError`.
+        """
         try:
             content = json.loads(text)
-            same = content["key"] == cls(key)._fingerprint
-            return cls(key, content["clinicians"] if same else None)
+            if content["key"] == cls(key)._fingerprint:
+                return cls(key, content["clinicians"])
+            if previous is not None and content["key"] == cls(previous)._fingerprint:
+                return cls(key).with_ids(content["clinicians"].values())
+            return cls(key)
         except (ValueError, KeyError, TypeError):
             raise WhoError("expected a directory of pseudonyms; delete it and build it anew") from (
                 None
@@ -135,13 +147,29 @@ def check_private(path: Path) -> None:
         raise WhoError(f"{path}: others have access to it (mode {mode:04o}); run: chmod 600 {path}")
 
 
-def read_directory(path: Path, key: bytes) -> Directory:
+def other_pseudonyms(
+    key: bytes, previous: bytes | None, period: Period, now: int
+) -> list[Callable[[str], str]]:
+    """The functions that gave pseudonyms in the last `KNOWN_DAYS` beside those of `key` without a
+    period: those of the previous key, and of each day or week. `now` in ms.
+    """
+    found: list[Callable[[str], str]] = [] if previous is None else [keyed(previous)]
+    if period != "none":
+        moments = [now - back * 24 * HOUR for back in range(KNOWN_DAYS + 1)]
+        for one in (key, *([] if previous is None else [previous])):
+            of_key = Pseudonyms(one, period)
+            periods = dict.fromkeys(period_of(moment, period) for moment in moments)
+            found += [of_key.of(name) for name in periods]
+    return found
+
+
+def read_directory(path: Path, key: bytes, previous: bytes | None = None) -> Directory:
     """The directory in a file; empty if there is none. Raises `WhoError`."""
     if not path.exists():
         return Directory(key)
     check_private(path)
     try:
-        return Directory.load(key, path.read_text())
+        return Directory.load(key, path.read_text(), previous)
     except (OSError, UnicodeDecodeError):
         raise WhoError(f"{path}: cannot be read") from None
     except WhoError as error:

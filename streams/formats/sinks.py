@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any
 
@@ -11,6 +10,7 @@ import msgspec
 from analyzer import STATES, ChangeRecord, Correction, EpisodeRecord, Finished, in_words
 from streams.formats.advice import advice
 from streams.formats.alarm_names import spoken_name
+from streams.formats.pseudonyms import Pseudonyms, Shown, origin_of, shown_at
 
 _encode = msgspec.json.Encoder().encode
 
@@ -22,22 +22,34 @@ _Episode = msgspec.defstruct(
 )
 _IN_ORDER = [EpisodeRecord.__slots__.index(name) for name in _Episode.__struct_fields__]
 _CLINICIANS = EpisodeRecord.__slots__.index("clinicians")
+_START = EpisodeRecord.__slots__.index("start")
 
 
-def encode_episodes(episodes: Finished, pseudonym: Callable[[str], str]) -> list[bytes]:
-    """The JSON objects of the topic `episodes`: times in ms since 1970, clinicians as pseudonyms.
+def encode_episodes(episodes: Finished, pseudonym: Shown) -> list[bytes]:
+    """The JSON objects of the topic `episodes`: times in ms since 1970, clinicians as pseudonyms
+    of the period in which the alarm started.
 
     The first field is the `id`: a hash of the other fields (32 hex digits). It distinguishes a
-    record that is sent again after a crash from a new version.
+    record that is sent again after a crash from a new version. The last two fields say how the
+    pseudonyms were made, and do not count for the `id`.
     """
     columns = list(episodes.columns)
-    shown = {team: sorted(map(pseudonym, team)) for team in set(columns[_CLINICIANS])}
-    columns[_CLINICIANS] = list(map(shown.__getitem__, columns[_CLINICIANS]))
+    teams, starts = columns[_CLINICIANS], columns[_START]
+    if isinstance(pseudonym, Pseudonyms) and pseudonym.period != "none":
+        columns[_CLINICIANS] = [
+            sorted(map(pseudonym.at(start), team))
+            for team, start in zip(teams, starts, strict=True)
+        ]
+        origins = [b"," + origin_of(pseudonym, start) + b"}" for start in starts]
+    else:
+        shown = {team: sorted(map(pseudonym, team)) for team in set(teams)}
+        columns[_CLINICIANS] = list(map(shown.__getitem__, teams))
+        origins = [b"," + origin_of(pseudonym, 0) + b"}"] * len(teams)
     bodies = list(map(_encode, map(_Episode, *(columns[number] for number in _IN_ORDER))))
-    return _with_ids(bodies)
+    return [body[:-1] + origin for body, origin in zip(_with_ids(bodies), origins, strict=True)]
 
 
-def encode_change(one: ChangeRecord, pseudonym: Callable[[str], str]) -> bytes:
+def encode_change(one: ChangeRecord, pseudonym: Shown) -> bytes:
     """The JSON object of a change in the topic `overload`: times in ms since 1970, clinicians as
     pseudonyms, beds by name.
 
@@ -48,6 +60,8 @@ def encode_change(one: ChangeRecord, pseudonym: Callable[[str], str]) -> bytes:
     state falls.
     """
     change = one.change
+    origin = origin_of(pseudonym, change.at)
+    pseudonym = shown_at(pseudonym, change.at)
     of_unit, rising = (
         change.clinician is None,
         STATES.index(change.after) > STATES.index(change.before),
@@ -104,7 +118,7 @@ def encode_change(one: ChangeRecord, pseudonym: Callable[[str], str]) -> bytes:
             "text": advice(change.relief, pseudonym, with_bed=True),
         }
     [record] = _with_ids([_encode(fields)])
-    return record[:-1] + b"," + _encode(_corrected(one.correction))[1:]
+    return b"%b,%b,%b}" % (record[:-1], _encode(_corrected(one.correction))[1:-1], origin)
 
 
 def _corrected(correction: Correction | None) -> dict[str, Any]:

@@ -61,6 +61,20 @@ def called(settings: Settings, name: str) -> str:
     return name if kept else settings.kafka.topic(name)
 
 
+def kafka_tool(name: str, settings: Settings) -> str:
+    """How a program of Kafka is started by an administrator, whose own connection is in
+    `admin.properties`.
+
+    >>> kafka_tool("kafka-configs.sh", Settings(broker="kafka:9092"))
+    'kafka-configs.sh --bootstrap-server kafka:9092'
+    """
+    own = settings.kafka.security_protocol != "PLAINTEXT"
+    return (
+        f"{name} --bootstrap-server {settings.broker}"
+        f"{' --command-config admin.properties' if own else ''}"
+    )
+
+
 def needs(command: Command, settings: Settings) -> list[Need]:
     """All that `command` must be allowed. Read and Write include Describe."""
     return list(_needs(command, settings))

@@ -24,6 +24,7 @@ from streams.kafka.permissions import (
     called,
     checkpoint_topic,
     is_allowed,
+    kafka_tool,
     needs,
     topics_of,
 )
@@ -377,7 +378,7 @@ class Topics:
                 "set message.timestamp.type=LogAppendTime"
             )
         remedy = (
-            f"kafka-configs.sh --bootstrap-server {self._settings.broker} --alter "
+            f"{kafka_tool('kafka-configs.sh', self._settings)} --alter "
             f"--topic {plan.called} --add-config {AFTER_MAX}={plan.max_ahead}"
         )
         return (

@@ -70,6 +70,8 @@ def most_samples(
         "role": 1,  # one person has the page of a unit
         "version": 1,
         "policy": 1,
+        "key_id": 1,
+        "period": 1,
         "type": policy.top_types,
     }
     return sum(_samples(name, definition, sizes) for name, definition in DEFINITIONS.items())

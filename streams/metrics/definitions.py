@@ -35,6 +35,7 @@ UNITS = {
     "recent_events": "records",
     "recipients_dropped": "recipients",
     "build_info": "always 1",
+    "pseudonym_key_info": "always 1",
 }
 """Units of metrics whose names do not end with one."""
 _ENDINGS = {

@@ -32,6 +32,7 @@ from analyzer import (
 from analyzer.overload import ShiftsAt, Span
 from streams import __version__
 from streams.formats.calendars import UTC_CALENDARS, Calendars
+from streams.formats.pseudonyms import Pseudonyms
 from streams.health.health import Health
 from streams.metrics.apart import Unmeasured, each_apart, without
 from streams.metrics.burdens import Chosen, joined
@@ -148,6 +149,7 @@ class Exporter:
         self._takings = takings
         self._calendars, self._shifts = calendars, shifts_of(calendars)
         self._min_classified = min_classified
+        self._pseudonym = pseudonym
         self._cap = (
             ClinicianCap(settings.max_clinicians, pseudonym) if settings.clinicians else None
         )
@@ -268,6 +270,9 @@ class Exporter:
             "checkpoint_timestamp_seconds", {(str(number),): at for number, at in stored}
         )
         yield simple_table("build_info", {(__version__, self._policy): 1})
+        if isinstance(self._pseudonym, Pseudonyms):
+            of = self._pseudonym
+            yield simple_table("pseudonym_key_info", {(of.key_id, of.period): 1})
 
     def _night_shifts(self, facilities: Collection[str]) -> Table:
         nights: dict[tuple[str, ...], float] = {

@@ -171,4 +171,10 @@ WORKER = {
         ("version", "policy"),
         "Always 1; the labels give the version and a fingerprint of the policy.",
     ),
+    "pseudonym_key_info": Definition(
+        "gauge",
+        ("key_id", "period"),
+        "Always 1; the labels name the key of the pseudonyms and when they change. "
+        "Absent if pseudonyms are off.",
+    ),
 }

@@ -20,6 +20,7 @@ from faust.tables.recovery import RebalanceAgain, Recovery
 from faust.types import TP, EventT
 
 from streams.partitions.checkpoint import CheckpointError, damaged_manifests, is_key
+from streams.partitions.sealing import CLEAR, Sealing
 
 OnRevoked = Callable[[set[int]], None]
 OnRecovered = Callable[[set[int]], Awaitable[None]]
@@ -43,14 +44,15 @@ class Found(memory.Store):
         self.offsets: dict[int, dict[bytes, int]] = {}
 
     @contextmanager
-    def taken(self, partition: int) -> Iterator[dict[bytes, bytes]]:
-        """The records of a partition, which are removed from here.
+    def taken(self, partition: int, sealing: Sealing = CLEAR) -> Iterator[dict[bytes, bytes]]:
+        """The records of a partition, opened by `sealing`, which are removed from here.
 
         A `CheckpointError` raised inside gets the offset of the record.
         """
         records, offsets = self.records.pop(partition, {}), self.offsets.pop(partition, {})
         topic = self.table.changelog_topic_name
         try:
+            records = sealing.opened(records, offsets)
             for key, reason in damaged_manifests(records).items():
                 _report_foreign(
                     topic,

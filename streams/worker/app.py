@@ -14,10 +14,12 @@ from urllib.parse import quote, urlsplit
 import faust
 import numpy as np
 import numpy.typing as npt
+import structlog
 from faust.web.drivers.aiohttp import Web
 
 from analyzer import TOPICS, Topic
 from streams.formats.alarm_names import speak
+from streams.formats.pseudonyms import Pseudonyms
 from streams.http.board import Board
 from streams.http.credentials import tls_of
 from streams.http.door import Door, new_runner
@@ -41,8 +43,9 @@ from streams.paging.desk import Desk, Known
 from streams.paging.links import signer_of
 from streams.paging.silences import alertmanager_of
 from streams.partitions.pressure import Pressure
+from streams.partitions.sealing import CLEAR, Sealing
 from streams.partitions.store import CheckpointTable, Tables
-from streams.pseudonyms import pseudonyms
+from streams.pseudonyms import pseudonyms, state_keys, warnings
 from streams.settings import Settings, WebSettings
 from streams.worker.checkpointer import Checkpointer
 from streams.worker.holder import FoundRecords, Holder
@@ -74,6 +77,8 @@ Longer fetches only cost memory.
 BUFFERED_SLICES = 16
 """Size of Faust's buffer; `streams.kafka.transport.SLICES_IN_HAND` keeps it emptier."""
 _UNKNOWN: Mapping[str, int] = {}
+
+log = structlog.get_logger("alarm_fatigue")
 
 
 class Site(Web):
@@ -158,14 +163,18 @@ def create_app(
     )
     app.tables.add(table)
     pseudonym = pseudonyms(settings)
+    sealing = Sealing(*state_keys(settings))
+    for line in warnings(settings):
+        log.warning(line)
     work = app.work = new_work(
         app,
         settings,
         pseudonym,
         clock,
-        lambda number: table.data.taken(number),
+        lambda number: table.data.taken(number, sealing),
         limits or {},
         takings=Known if app.desk is None else app.desk.current,
+        sealing=sealing,
     )
     table.on_revoked, table.on_recovered = work.holder.revoked, work.holder.take_over
     slices = app.topic(*map(app.names.called, TOPICS), schema=Slices(), acks=False)
@@ -187,11 +196,12 @@ def new_work(
     limits: Mapping[str, int] = _UNKNOWN,
     pressure: Pressure | None = None,
     takings: Callable[[], Known] = Known,
+    sealing: Sealing = CLEAR,
 ) -> Work:
     """The parts of a worker and its exporter, put together. Nothing is registered with Faust yet.
 
     `found` gives the records that recovery found; `limits` as in `create_app`; `pressure` replaces
-    the default one; `takings` says who has which page.
+    the default one; `takings` says who has which page; `sealing` encrypts the stored state.
     """
     policy, wall = settings.policy, settings.clock == "wall"
     pressure = pressure or Pressure()
@@ -209,10 +219,12 @@ def new_work(
         sink=sink,
         pressure=pressure,
         reader=reader,
-        checkpointer=Checkpointer(app, settings, holder, reader, sink, pressure, clock),
+        checkpointer=Checkpointer(app, settings, holder, reader, sink, pressure, clock, sealing),
         lag=Lag(app, holder, clock, wall),
     )
     work = Work(app, parts, clock, settings.partitions, policy.max_ahead if wall else None)
+    if isinstance(pseudonym, Pseudonyms) and not wall:
+        pseudonym.now = partial(_latest, holder)
     work.lookout = Lookout(app, settings, clock, work)
     work.exporter = Exporter(
         work,
@@ -225,6 +237,13 @@ def new_work(
         calendars=settings.calendar.calendars,
     )
     return work
+
+
+def _latest(holder: Holder) -> int:
+    """The latest watermark of what this worker holds, in ms; 0 if there is none."""
+    return max(
+        (at for one in holder.partitions for at in one.engine.watermarks().values()), default=0
+    )
 
 
 def _add_site(app: App, settings: Settings, pseudonym: Callable[[str], str], work: Work) -> None:

@@ -22,6 +22,7 @@ from streams.kafka.permissions import checkpoint_topic
 from streams.kafka.producer import Refused
 from streams.partitions.held import Held
 from streams.partitions.pressure import Pressure
+from streams.partitions.sealing import CLEAR, Sealing
 from streams.settings import Settings
 from streams.worker.holder import Holder
 from streams.worker.reader import Reader
@@ -55,8 +56,10 @@ class Checkpointer:
         sink: Sink,
         pressure: Pressure,
         clock: Callable[[], float],
+        sealing: Sealing = CLEAR,
     ) -> None:
         self._app = app
+        self._sealing = sealing
         self._topic = checkpoint_topic(settings.group)
         self._holder = holder
         self._reader = reader
@@ -115,7 +118,7 @@ class Checkpointer:
         await self._sink.delivered()
         try:
             for records in (plan.shards, plan.manifest):
-                await self._sink.store(place, records)
+                await self._sink.store(place, self._sealing.sealed(records))
         except Refused as error:
             log.error(
                 "the broker refuses a checkpoint: the numbers stay current, "

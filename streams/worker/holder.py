@@ -14,6 +14,7 @@ from analyzer import TOPICS, Policy
 from streams.partitions.checkpoint import Restored
 from streams.partitions.held import Held, take_hold
 from streams.partitions.partition import Partition
+from streams.partitions.sealing import Opened
 from streams.settings import Settings
 
 FoundRecords = Callable[[int], AbstractContextManager[Mapping[bytes, bytes]]]
@@ -96,6 +97,9 @@ class Holder:
                         self._policy,
                         partial(self._new_partition, number),
                     )
+                    if isinstance(found, Opened) and found.outdated:
+                        log.info("the stored state is sealed anew", partition=number)
+                        self.held[number].partition.changed = True
             self.recovered = True
             log.info(
                 "partitions held",

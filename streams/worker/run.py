@@ -13,6 +13,8 @@ from faust.worker import Worker as FaustWorker
 from analyzer import TOPICS
 from streams import logs
 from streams.http.credentials import token_of
+from streams.kafka.failures import forbidden
+from streams.kafka.permissions import checkpoint_topic
 from streams.kafka.topics import Finding, Topics, TopicsError
 from streams.settings import Settings
 from streams.worker.app import create_app
@@ -65,7 +67,7 @@ def run(settings: Settings) -> None:
             sys.exit(NOT_DRAINED)
         if end.code:
             raise WorkerError(
-                f"stopped by a failure: {app.crash_reason or 'see the log'}"
+                f"stopped by a failure: {_why(settings, app.crash_reason) or 'see the log'}"
             ) from None
     finally:
         watchdog.close()
@@ -116,6 +118,17 @@ def _checked(settings: Settings) -> tuple[int, dict[str, int], list[Finding]]:
             f"--broker {settings.broker}"
         )
     return existing[TOPICS[0]], limits, findings
+
+
+def _why(settings: Settings, reason: BaseException | None) -> str:
+    """What the broker no longer allows, if that is why the worker ended; or else the error."""
+    if reason is None:
+        return ""
+    inputs = {settings.kafka.topic(topic) for topic in TOPICS}
+    reads = bool(inputs & {str(one) for one in reason.args})
+    outputs = ("rejected", "episodes", "overload", checkpoint_topic(settings.group))
+    operation, topics = ("Read", TOPICS) if reads else ("Write", outputs)
+    return forbidden(settings, reason, operation, topics) or str(reason)
 
 
 def _check_port(settings: Settings) -> None:

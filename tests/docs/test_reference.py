@@ -15,6 +15,7 @@ from reference import interface
 from reference.__main__ import OPENAPI, PAGES, rendered
 from reference.metrics import exposed
 from reference.settings import BOUNDS, Setting, settings
+from streams.formats.pseudonyms import Pseudonyms
 from streams.metrics.definitions import DEFINITIONS, PREFIX, SOURCES
 from streams.setting_table import LEVEL, documentation
 from streams.settings import Settings, SettingsError, load
@@ -56,7 +57,7 @@ def headings(page: str) -> list[str]:
 
 
 def test_every_metric_that_a_worker_exposes_is_a_heading() -> None:
-    with Site(FakeWorker(simulated())) as site:
+    with Site(FakeWorker(simulated()), pseudonym=Pseudonyms(b"0" * 32)) as site:
         text = site.get("/metrics").body.decode()
     families = {
         family.name + ("_total" if family.type == "counter" else "")
@@ -98,6 +99,8 @@ def other_than(one: Setting) -> object:
         "alarm_names": str(Path(__file__).parents[1] / "data" / "alarm_names.csv"),
         "clock": "event",
         "log_level": "error",
+        "pseudonym_period": "week",
+        "pseudonym_previous_until": "2026-03-01T07:00:00Z",
         "kafka.security_protocol": "SSL",
         "kafka.sasl_mechanism": "GSSAPI",
         "kafka.token_url": "https://login.example.org/token",

@@ -22,6 +22,7 @@ from kafka.admin import (
     ResourcePattern,
     ResourcePatternFilter,
     ResourceType,
+    UserScramCredentialDeletion,
     UserScramCredentialUpsertion,
 )
 
@@ -31,7 +32,7 @@ from tests.harness.certificates import Authority
 from tests.harness.devices import LOW_ALARM
 
 PASSWORD = "correct horse-battery=staple"
-LISTENERS = ("sasl_ssl", "mtls", "expired", "elsewhere", "sasl_clear")
+LISTENERS = ("sasl_ssl", "mtls", "expired", "elsewhere", "sasl_clear", "brief")
 _SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 _OAUTH = (
     "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required "
@@ -52,7 +53,7 @@ class SecuredKafka(ApacheKafka):
 
     Its other listeners, by name: `sasl_ssl` (SCRAM, PLAIN, OAUTHBEARER); `mtls`, which asks for a
     certificate; `expired` and `elsewhere`, whose certificates have expired or are for another
-    host; `sasl_clear`, without TLS.
+    host; `sasl_clear`, without TLS; `brief`, which asks for the password every few seconds.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -84,6 +85,7 @@ class SecuredKafka(ApacheKafka):
             "mtls": self.authority.keystore("broker-mtls"),
             "expired": self.authority.keystore("broker-expired", days=-1),
             "elsewhere": self.authority.keystore("broker-elsewhere", "DNS:kafka.example.org"),
+            "brief": self.authority.keystore("broker-brief"),
         }
         trusted = {
             "ssl.truststore.type": "PEM",
@@ -99,6 +101,7 @@ class SecuredKafka(ApacheKafka):
             "super.users": "User:ANONYMOUS",
             **trusted,
             "listener.name.mtls.ssl.client.auth": "required",
+            "listener.name.brief.scram-sha-512.connections.max.reauth.ms": 2000,
         }
         for name, store in stores.items():
             found[f"listener.name.{names[name].lower()}.ssl.keystore.type"] = "PEM"
@@ -107,7 +110,7 @@ class SecuredKafka(ApacheKafka):
             "org.apache.kafka.common.security.plain.PlainLoginModule required "
             f'user_plain-user="{PASSWORD}";'
         )
-        for name in ("sasl_ssl", "expired", "elsewhere", "sasl_clear"):
+        for name in ("sasl_ssl", "expired", "elsewhere", "sasl_clear", "brief"):
             place = f"listener.name.{names[name].lower()}"
             found[f"{place}.scram-sha-256.sasl.jaas.config"] = _SCRAM
             found[f"{place}.scram-sha-512.sasl.jaas.config"] = _SCRAM
@@ -152,6 +155,18 @@ class SecuredKafka(ApacheKafka):
             for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
                 done = admin.alter_user_scram_credentials(
                     [UserScramCredentialUpsertion(user, mechanism, password) for user in users]
+                )
+                assert set(done.values()) == {None}, done
+        finally:
+            admin.close()
+
+    def remove_user(self, user: str) -> None:
+        """The broker no longer knows the password of this user."""
+        admin = self.admin()
+        try:
+            for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
+                done = admin.alter_user_scram_credentials(
+                    [UserScramCredentialDeletion(user, mechanism)]
                 )
                 assert set(done.values()) == {None}, done
         finally:

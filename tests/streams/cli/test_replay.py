@@ -302,13 +302,15 @@ def test_episodes_are_the_final_ones_with_the_fields_that_tuning_reads(
 
 def test_clinicians_are_pseudonyms_unless_switched_off(ward: Files, tmp_path: Path) -> None:
     key = tmp_path / "key"
-    key.write_text("a secret of this test\n")
+    key.write_text("a secret of this test that is long enough\n")
+    key.chmod(0o600)
     config = tmp_path / "config.yaml"
     config.write_text(f"pseudonym_key_file: {key}\n")
     shown, out = run("replay", *ward.arguments, "--pseudonyms", "off"), tmp_path / "episodes.jsonl"
     hidden = run("replay", *ward.arguments, "--config", config, "--episodes", out)
     assert b"nurse-" in shown.out
     assert b"nurse-" not in hidden.out + out.read_bytes()
+    assert hidden.err == shown.err
     pseudonym = pseudonyms(Settings(pseudonym_key_file=key))
     renamed = {
         (

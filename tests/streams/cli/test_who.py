@@ -13,10 +13,10 @@ import pytest
 
 from streams.dev.broker import Broker
 from streams.files.who import Directory
-from streams.pseudonyms import keyed
+from streams.formats.pseudonyms import keyed
 from tests.harness.workers import Message, new_topics, run, send
 
-KEY = b"a key for tests, long enough"
+KEY = b"a key for tests that is long enough"
 WHY = ("--reason", "to move bed 12")
 
 
@@ -127,7 +127,7 @@ def test_what_is_unknown_or_ambiguous_is_recorded_and_said(state: Path) -> None:
 
 def test_a_directory_made_with_another_key_knows_nobody(state: Path, assignments: Path) -> None:
     run("who", "--assignments", assignments)
-    (state / "pseudonym.key").write_bytes(b"another key")
+    (state / "pseudonym.key").write_bytes(b"another key for tests that is long enough")
     assert run("who", of("ann"), *WHY).status == 1
 
 

@@ -69,6 +69,8 @@ def test_an_episode_goes_out_with_its_fields_and_pseudonyms_in_an_order_of_their
         "class": "actionable",
         "basis": "response",
         "first_response": 1500,
+        "pseudonym_key": None,
+        "pseudonym_period": None,
     }
 
 

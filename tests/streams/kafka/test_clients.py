@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -11,7 +12,7 @@ from kafka import KafkaAdminClient
 
 from bench.__main__ import main as bench
 from tests.harness.secured import PASSWORD, SecuredKafka
-from tests.harness.workers import run
+from tests.harness.workers import WorkerProcess, eventually, run
 
 
 @pytest.fixture
@@ -70,3 +71,38 @@ def test_the_benchmark_says_which_step_failed(
         f"error: no connection to Kafka at {secured_kafka.at('sasl_ssl')}: the broker refuses the "
         "credentials of user someone by SCRAM-SHA-512 (" in capfd.readouterr().err
     )
+
+
+def test_a_worker_whose_password_is_withdrawn_says_so_and_goes_on_with_a_new_one(
+    secured_kafka: SecuredKafka, config: Path, tmp_path: Path
+) -> None:
+    kafka, password = secured_kafka, tmp_path / "password"
+    password.write_text(PASSWORD + "\n")
+    kafka.add_users("af-withdrawn")
+    kafka.allow(
+        f"kafka-acls.sh --allow-principal User:af-withdrawn --operation All --{kind} '*'"
+        for kind in ("topic", "group")
+    )
+    found = kafka.settings("af-withdrawn", "brief") | {"group": "withdrawn"}
+    found["kafka"] |= {"topic_prefix": "withdrawn.", "password_file": str(password)}
+    own = kafka.file("withdrawn.yaml", yaml.safe_dump(found))
+    eventually(lambda: run("topics", "--config", own).status == 0, "the topics exist", 30)
+    with WorkerProcess(kafka, tmp_path, **found) as worker:
+        worker.wait_until_ready()
+        kafka.remove_user("af-withdrawn")
+        lines = eventually(lambda: logged(worker, "the broker does not answer"), "it is logged")
+        assert lines[0]["reason"].startswith(
+            f"no connection to Kafka at {kafka.at('brief')}: the broker refuses the credentials of "
+            "user af-withdrawn by SCRAM-SHA-512 ("
+        )
+        kafka.add_users("af-withdrawn", password="another one")
+        password.write_text("another one\n")
+        eventually(lambda: logged(worker, "the broker answers again"), "it goes on")
+        worker.wait_until_ready()
+        assert len(logged(worker, "the broker does not answer")) == 1
+        assert worker.stop() == 0
+
+
+def logged(worker: WorkerProcess, event: str) -> list[dict[str, Any]]:
+    lines = [line for line in worker.log.read_text().splitlines() if line.startswith("{")]
+    return [one for one in map(json.loads, lines) if one["event"].startswith(event)]

@@ -8,10 +8,12 @@ import re
 from pathlib import Path
 
 from streams.dev.broker import EmbeddedBroker
+from streams.formats.pseudonyms import key_id, keyed
 from tests.harness.wards import AT, alarm, wait_until_taken_in
-from tests.harness.workers import Message, WorkerProcess, read, send
+from tests.harness.workers import Message, WorkerProcess, events, eventually, read, send
 
 MARK = "zzmark"
+KEY = b"the key of this test, which is long enough"
 
 
 def test_no_identifying_word_leaves_the_worker_but_in_the_records_it_must_pass_on(
@@ -21,7 +23,8 @@ def test_no_identifying_word_leaves_the_worker_but_in_the_records_it_must_pass_o
     them.
     """
     key = tmp_path / "key"
-    key.write_text("the key of this test\n")
+    key.write_bytes(KEY + b"\n")
+    key.chmod(0o600)
     clinician = f"{MARK}-clinician"
     canary = {
         "bed": f"{MARK}-bed",
@@ -99,7 +102,7 @@ def test_no_identifying_word_leaves_the_worker_but_in_the_records_it_must_pass_o
         ]
         assert worker.stop() == 0
     pseudonyms = {
-        name: hmac.new(b"the key of this test", name.encode(), "sha256").hexdigest()[:16]
+        name: hmac.new(KEY, name.encode(), "sha256").hexdigest()[:16]
         for name in (clinician, f"{MARK}-recipient")
     }
     assert set(re.findall(r'clinician="([^"]+)"', shown)) == set(pseudonyms.values())
@@ -118,3 +121,51 @@ def test_no_identifying_word_leaves_the_worker_but_in_the_records_it_must_pass_o
         sorted(pseudonyms.values()),
     )
     assert clinician not in json.dumps(episode)
+    assert episode["pseudonym_key"] == key_id(KEY)
+    stored = read(own_broker, "alarm-fatigue-checkpoint-changelog")
+    values = [record.value for record in stored if record.value]
+    assert values
+    assert {value[:12] for value in values} == {b"AFS1" + key_id(KEY).encode()}
+
+
+def test_state_outlives_a_change_of_the_key_and_is_refused_without_the_old_one(
+    own_broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    old, new, other = (tmp_path / name for name in ("old", "new", "other"))
+    for path in (old, new, other):
+        path.write_text(f"{path.name}: a key of this test that is long enough\n")
+        path.chmod(0o600)
+    send(own_broker, [Message("alarms", b"H01", alarm(1, recipients=["ann"]), AT)])
+    more = {"pseudonyms": True}
+    first = WorkerProcess(own_broker, tmp_path, "1", **more, pseudonym_key_file=str(old))
+    with first:
+        first.wait_until_ready()
+        wait_until_taken_in([first], 1)
+        assert first.stop() == 0
+
+    lost = WorkerProcess(own_broker, tmp_path, "2", **more, pseudonym_key_file=str(other))
+    with lost:
+        eventually(lambda: not lost.running, "it ends")
+    said = lost.log.read_text()
+    names = [key_id(path.read_bytes().strip()) for path in (old, other)]
+    assert (
+        "the stored state was sealed with another pseudonym key "
+        f"(id {names[0]}; here: {names[1]}): give that key" in said
+    )
+    assert "start a new group to compute everything again" in said
+
+    both = {"pseudonym_key_file": str(new), "pseudonym_previous_key_file": str(old)}
+    with WorkerProcess(own_broker, tmp_path, "3", **more, **both) as rotated:
+        rotated.wait_until_ready()
+        shown = {
+            labels["clinician"]
+            for name, found in rotated.numbers
+            if "clinician" in (labels := dict(found))
+        }
+        assert shown == {keyed(new.read_bytes().strip())("ann")}
+        assert events(rotated.numbers)["alarms", "accepted"] == 1  # restored, not read again
+        assert rotated.stop() == 0
+    # the whole state is now sealed with the new key
+    with WorkerProcess(own_broker, tmp_path, "4", **more, pseudonym_key_file=str(new)) as last:
+        last.wait_until_ready()
+        assert last.stop() == 0
