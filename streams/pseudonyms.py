@@ -97,7 +97,6 @@ def _key(setting: str, path: Path, may_create: bool, tell: Tell | None = None) -
     try:
         if may_create and not path.exists():
             _create(path)
-        _readers(setting, path, tell)
         key = path.read_bytes().strip()
     except OSError as error:
         raise SettingsError(
@@ -105,6 +104,7 @@ def _key(setting: str, path: Path, may_create: bool, tell: Tell | None = None) -
         ) from None
     if not key:
         raise SettingsError(f"{setting}: {path}: expected a secret, found an empty file")
+    _readers(setting, path, tell)
     if len(key) < KEY_BYTES:
         tell(
             f"{setting}: {path}: expected a key of {KEY_BYTES} bytes or more, found {len(key)}; "

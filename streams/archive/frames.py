@@ -11,6 +11,7 @@ import polars as pl
 
 from analyzer import FACT_TYPES, Columns
 from streams.archive.tables import TABLES, TIME, Table, TableName
+from streams.formats.pseudonyms import shown_each
 
 EDITION, OFFSET, GONE = "_edition", "_offset", "_gone"
 """Columns of `Rows.frame` beside those of the table: the fencing token and the offset of the
@@ -61,10 +62,8 @@ def fact_rows(name: TableName, columns: Columns, pseudonym: Callable[[str], str]
     """The rows of decoded assignments or responses; columns as `decode_slice` gives them."""
     table = TABLES[name]
     fields = dict(zip(FACT_TYPES[name].__slots__, columns, strict=True))  # type: ignore[index]
-    shown: dict[str | None, str | None] = {None: None}
-    for one in set(fields["clinician"]) - {None}:
-        shown[one] = pseudonym(one)
-    fields["clinician"] = [shown[one] for one in fields["clinician"]]
+    moments = fields["start" if name == "assignments" else "at"]
+    fields["clinician"] = shown_each(pseudonym, fields["clinician"], moments)
     data = {
         column: pl.Series(
             column, fields[_FIELDS.get(column, column)], dtype=_plain(type_), strict=True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,7 @@ from streams.formats.texts import printable
 if TYPE_CHECKING:
     from streams.formats.control import Control
     from streams.kafka.facilities import Reading, Tail
+    from streams.settings import Settings
 
 facility_app = typer.Typer(
     no_args_is_help=True,
@@ -33,6 +34,12 @@ Name = Annotated[
 ]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Print what would be forgotten; send nothing.")
+]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="Print one JSON object: what was read, what was sent, what is left."
+    ),
 ]
 Force = Annotated[
     bool,
@@ -71,6 +78,7 @@ def forget(
     broker: Broker = None,
     dry_run: DryRun = False,
     force: Force = False,
+    json: Json = False,
 ) -> None:
     """Forget everything about a facility: alarms, rosters, responses, labels and metrics.
 
@@ -79,7 +87,7 @@ def forget(
 
     Example: alarm-fatigue facility forget H01 --broker 127.0.0.1:9092 --dry-run
     """
-    _command("forget", name, config, broker, dry_run, force)
+    _command("forget", name, config, broker, dry_run, force, json)
 
 
 def _command(
@@ -89,6 +97,7 @@ def _command(
     broker: Broker,
     dry_run: bool,
     force: bool,
+    as_json: bool = False,
 ) -> None:
     import msgspec
 
@@ -109,9 +118,14 @@ def _command(
                 f"no record of facility {name}{reach}; known facilities: {there} (--force sends "
                 "the command anyway)"
             )
-        for line in _found(tail.facilities.get(name, {}), control):
+        readings = tail.facilities.get(name, {})
+        if as_json:
+            sent = [] if dry_run else write(settings, control, tail.partitions)
+            typer.echo(msgspec.json.encode(_proof(control, readings, tail, sent, settings)))
+            return
+        for line in _found(readings, control):
             typer.echo(printable(line))
-        for line in _effect(tail.facilities.get(name, {}), control, tail):
+        for line in _effect(readings, control, tail):
             typer.echo(printable(line))
         if dry_run:
             typer.echo(f"Nothing was sent: --dry-run. {_places(tail)}")
@@ -121,6 +135,50 @@ def _command(
         fail(error)
     for topic, partition, offset in written:
         typer.echo(f"sent: {command} {name} to {topic}, partition {partition}, offset {offset}")
+
+
+def _proof(
+    control: Control,
+    readings: dict[Topic, Reading],
+    tail: Tail,
+    sent: list[tuple[Topic, int, int]],
+    settings: Settings,
+) -> dict[str, Any]:
+    """What was found, what was sent, and what only others or time will remove."""
+    from streams.kafka.topics import plans
+
+    kept = {one.name: one for one in plans(settings, 1)}
+    return {
+        "command": control.control,
+        "facility": control.facility,
+        "at": control.at,
+        "event_id": control.event_id,
+        "read": {
+            topic: {
+                "records": one.records,
+                "latest": one.latest,
+                "partitions": sorted(one.partitions),
+            }
+            for topic, one in readings.items()
+        },
+        "read_whole": tail.whole,
+        "sent": [
+            {"topic": kept[topic].called, "partition": number, "offset": offset}
+            for topic, number, offset in sent
+        ],
+        "state": "each worker forgets the facility when it reads these records, and its next "
+        "checkpoint deletes what was stored; Kafka removes that when it compacts the topic",
+        "left": [
+            {"topic": one.called, "kept_ms": one.retention, "removed_by": "retention"}
+            for one in kept.values()
+            if one.retention is not None
+        ]
+        + [
+            {"series": "label facility", "removed_by": "Prometheus' administrator"},
+            {"files": "archives", "removed_by": "archive erase --facility"},
+            {"files": "reports and exports", "removed_by": "whoever keeps them"},
+        ],
+    }
 
 
 def _found(readings: dict[Topic, Reading], control: Control) -> Iterator[str]:

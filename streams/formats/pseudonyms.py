@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Literal
@@ -82,6 +82,17 @@ Shown = Callable[[str], str]
 def shown_at(shown: Shown, moment: int) -> Callable[[str], str]:
     """The function from ids to what is shown of a time in ms."""
     return shown.at(moment) if isinstance(shown, Pseudonyms) else shown
+
+
+def shown_each(shown: Shown, ids: Sequence[str | None], moments: Sequence[int]) -> list[str | None]:
+    """What is shown for each id at its time in ms; None where there is no id."""
+    if isinstance(shown, Pseudonyms) and shown.period != "none":
+        return [
+            None if one is None else shown.at(moment)(one)
+            for one, moment in zip(ids, moments, strict=True)
+        ]
+    known: dict[str | None, str | None] = {one: shown(one) for one in set(ids) if one is not None}
+    return [known.get(one) for one in ids]
 
 
 def origin_of(shown: Shown, moment: int) -> bytes:
