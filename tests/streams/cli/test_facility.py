@@ -135,12 +135,14 @@ def test_one_clock_58_min_ahead_makes_alarms_late_until_the_reset(
         assert open_alarms(worker) == {"H01": 2, "H02": 1}
         forget = ("facility", "forget", "H01", "--json", "--broker", broker.address)
         planned = run(*forget, "--dry-run")
-        assert (planned.status, json.loads(planned.out)["sent"]) == (0, [])
+        plan = json.loads(planned.out)
+        assert (planned.status, plan["sent"]) == (0, [])
         assert open_alarms(worker) == {"H01": 2, "H02": 1}
         forgotten = run(*forget)
         assert forgotten.status == 0, forgotten.err
         proof = json.loads(forgotten.out)
-        assert (proof["facility"], proof["read"]["alarms"]["records"]) == ("H01", 2)
+        assert (proof["facility"], proof["read"]) == ("H01", plan["read"])
+        assert proof["read"]["alarms"]["records"] >= 2
         assert len(proof["sent"]) == 4 * PARTITIONS
         kept = {one["topic"]: one["kept_ms"] for one in proof["left"] if "topic" in one}
         assert kept["episodes"] == 90 * 86_400_000
