@@ -19,7 +19,6 @@ from streams.files.lines import STDIN, BadLine, InputError
 from streams.files.observing import Observer
 from streams.files.replay import read_into
 from streams.files.survey import Survey
-from streams.files.table_facts import TableFacts
 from streams.files.tables import is_table
 from streams.formats.texts import printable
 from streams.settings import Settings
@@ -131,6 +130,8 @@ def as_facts(
     if not tables:
         yield files
         return
+    from streams.files.table_facts import TableFacts
+
     with TemporaryDirectory(prefix="alarm-fatigue-") as folder:
         facts = TableFacts(tables[0], mapping, report)
         found = facts.write(Path(folder), progress)

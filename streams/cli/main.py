@@ -31,6 +31,10 @@ COMMANDS = {
         "streams.cli.publish:publish",
         "Send recorded files to Kafka, in order of event time. Needs the topics (see `topics`).",
     ),
+    "import": Later(
+        "streams.cli.importing:import_",
+        "Turn a hospital's tables into files of alarms, assignments, responses and labels.",
+    ),
     "findings": Later(
         "streams.cli.findings:findings",
         "Rank each unit's alarm types by their non-actionable and technical alarms.",
