@@ -83,8 +83,8 @@ class TableEpisodes:
         """
         engine = Engine(Policy(), evicts=False)
         with TemporaryDirectory(prefix="alarm-fatigue-") as folder:
-            facts = TableFacts(self._path, self._mapping, self._report)
-            files = facts.write(Path(folder), lambda _: None, only=("alarms",))
+            facts = TableFacts(self._path, self._mapping, self._report, ["alarms"])
+            files = facts.write(Path(folder), lambda _: None)
             for line in facts.words():
                 self._warn(line)
             read_into(engine, files, MAX_RECORD_BYTES, self._report)

@@ -21,7 +21,7 @@ from streams.files.importing.texts import TextPieces
 from streams.files.lines import BadLine, InputError, shown
 
 DELIMITERS = (",", ";", "\t", "|")
-_SUFFIXES = (".csv", ".tsv", ".parquet")
+_SUFFIXES = (".csv", ".tsv", ".parquet", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _COMPRESSED = (".gz", ".zst")
 _ROWS_AT_ONCE = 1 << 14
 _MOST_LINES = 100

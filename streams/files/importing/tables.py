@@ -74,13 +74,13 @@ class Tables:
         tables: Sequence[Path | pl.DataFrame],
         mapping: Path | Table | None,
         sink: Sink,
-        only: Collection[Topic] | None = None,
+        needed: Collection[Topic] | None = None,
         progress: Callable[[int], object] = lambda _: None,
         name: Path | None = None,
     ) -> Tables:
-        """`only`: the topics that are wanted; None: all. `progress` is called with how many bytes
-        were read; `name` is that of the mapping in messages. Raises `InputError` where a table
-        and the mapping do not fit.
+        """`needed`: sections that must fit a table; others may fit none. None: all are needed.
+        `progress` is called with how many bytes were read; `name` is that of the mapping in
+        messages. Raises `InputError` where they do not fit.
         """
         path = mapping if isinstance(mapping, Path) else name
         table = mapping if isinstance(mapping, Table) else load_mapping(path)
@@ -90,7 +90,7 @@ class Tables:
             report = self._reporter()
             batches = open_table(one, table.csv, table.sheet, table.known, report, progress)
             self._given.append(_Given(place, number, batches, []))
-        self._assign(only)
+        self._assign(needed)
         return self
 
     def columns_of(self, number: int) -> tuple[str, ...]:
@@ -172,7 +172,7 @@ class Tables:
 
         return report
 
-    def _assign(self, only: Collection[Topic] | None) -> None:
+    def _assign(self, needed: Collection[Topic] | None) -> None:
         """Which section reads which table. Raises `InputError`."""
         for topic, section in self.table.sections.items():
             named = [
@@ -181,16 +181,15 @@ class Tables:
                 if section.tables is None
                 or any(fnmatch(one.path.name, pattern) for pattern in section.tables)
             ]
-            if only is not None and topic not in only:
-                continue
-            if section.tables is not None and not named:
+            may_lack = needed is not None and topic not in needed
+            if section.tables is not None and not named and not may_lack:
                 raise InputError(
                     f"{self.mapping}: {topic}.tables: none of the files is called "
                     f"{', '.join(section.tables)}"
                 )
-            alone = section.tables is not None or len(self._given) == 1
+            alone = not may_lack and (section.tables is not None or len(self._given) == 1)
             fit = [one for one in named if alone or self._fits(topic, one)]
-            for one in fit or named[:1]:
+            for one in fit or ([] if may_lack else named[:1]):
                 self.table.check(topic, one.batches.columns, one.path, self.mapping)
                 self._check_ids(topic, section, one)
                 one.topics.append(topic)
