@@ -19,7 +19,6 @@ from streams.files.lines import STDIN, BadLine, InputError
 from streams.files.observing import Observer
 from streams.files.replay import read_into
 from streams.files.survey import Survey
-from streams.files.table_facts import TableFacts
 from streams.files.tables import is_table
 from streams.formats.texts import printable
 from streams.settings import Settings
@@ -119,24 +118,33 @@ def as_facts(
     report: Callable[[BadLine], None],
     progress: Callable[[int], object] = lambda _: None,
 ) -> Iterator[list[tuple[Topic, Path]]]:
-    """The files, of which a table of alarms is turned into files of facts meanwhile.
+    """The files, of which tables are turned into files of facts meanwhile: all under one mapping,
+    each section of which reads the tables that have its columns.
 
-    Rows that are no alarms are reported. Raises `InputError`.
+    Rows that are no facts are reported. Raises `InputError`.
     """
-    tables = [path for topic, path in files if topic == "alarms"]
-    if mapping is None:
-        tables = list(filter(is_table, tables))
-    elif not tables:
+    if mapping is not None and not any(
+        topic == "alarms" or is_table(path) for topic, path in files
+    ):
         fail("--mapping: expected a table of alarms (--alarms)", WRONG)
+    tables = [
+        (topic, path)
+        for topic, path in files
+        if is_table(path) or (topic == "alarms" and mapping is not None)
+    ]
     if not tables:
         yield files
         return
+    from streams.files.table_facts import TableFacts
+
     with TemporaryDirectory(prefix="alarm-fatigue-") as folder:
-        facts = TableFacts(tables[0], mapping, report)
+        facts = TableFacts(
+            [path for _, path in tables], mapping, report, {topic for topic, _ in tables}
+        )
         found = facts.write(Path(folder), progress)
         for line in facts.words():
             typer.echo(f"warning: {printable(line)}", err=True)
-        yield [one for one in files if one[0] != "alarms"] + found
+        yield [one for one in files if one not in tables] + found
 
 
 def replay_files(

@@ -31,6 +31,15 @@ COMMANDS = {
         "streams.cli.publish:publish",
         "Send recorded files to Kafka, in order of event time. Needs the topics (see `topics`).",
     ),
+    "import": Later(
+        "streams.cli.importing:import_",
+        "Turn a hospital's tables into files of alarms, assignments, responses and labels.",
+    ),
+    "doctor": Later(
+        "streams.cli.doctor:doctor",
+        "Tell what the facts are good for: what is missing, odd or late, and which figures will be "
+        "unknown.",
+    ),
     "findings": Later(
         "streams.cli.findings:findings",
         "Rank each unit's alarm types by their non-actionable and technical alarms.",

@@ -10,8 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
 
 from streams.formats.times import since_epoch
 
@@ -71,6 +74,8 @@ class ChangedClocks:
     absent. `lasts`, in ms, stands for an end that is as long after either reading of the start.
     """
 
+    order: Literal["oldest first", "newest first"] | None = None
+    """Of the rows; None: as their times say, if they are enough to tell."""
     undecided: int = 0
     """Rows of an hour that came twice, of which nothing told which one."""
     missing: int = 0
@@ -85,15 +90,21 @@ class ChangedClocks:
         """Whether it sets a row aside; of every row it notes the order."""
         start = fields.get("start")
         if type(start) is int:
-            if self._last is not None:
-                self._rises += start > self._last
-                self._falls += start < self._last
-            self._last = start
-            self._seen += 1
+            self.passes(np.array([start]))
         if not any(isinstance(fields.get(name), Twice) for name in _TIMES):
             return False
         self._aside.append(_Aside(number, fields, self._seen))
         return True
+
+    def passes(self, starts: NDArray[Any]) -> None:
+        """Note the order of rows of which each has one reading: their starts in ms."""
+        if not len(starts):
+            return
+        steps = np.diff(starts, prepend=starts[0] if self._last is None else self._last)
+        self._rises += int((steps > 0).sum())
+        self._falls += int((steps < 0).sum())
+        self._last = int(starts[-1])
+        self._seen += len(starts)
 
     def settled(self) -> Iterator[tuple[int, Fields, str | None]]:
         """The rows set aside, each with its times, and the name of the first one on which nothing
@@ -111,9 +122,8 @@ class ChangedClocks:
 
     def _starts_by_order(self) -> dict[int, int]:
         """By place in `_aside`: the starts that the order of the rows decides."""
-        if self._seen < EVIDENCE or (self._rises and self._falls):
-            return {}
-        if not (self._rises or self._falls):
+        falls = bool(self._falls) if self.order is None else self.order == "newest first"
+        if self.order is None and (self._seen < EVIDENCE or bool(self._rises) == bool(self._falls)):
             return {}
         runs: dict[int, list[int]] = {}
         for place, one in enumerate(self._aside):
@@ -122,7 +132,7 @@ class ChangedClocks:
                 runs.setdefault(one.run, []).append(place)
         found: dict[int, int] = {}
         for places in runs.values():
-            if self._falls:
+            if falls:
                 places.reverse()
             rows = [self._aside[place].fields for place in places]
             for place, second, row in zip(places, in_order(rows), rows, strict=True):

@@ -6,16 +6,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
 from analyzer.model import LATEST, MAX_ID_LENGTH, Class, Kind, Priority
 from analyzer.whatif import FIELDS, Recorded, Recorder
 from streams.files.lines import BadLine, batches, lines
-from streams.files.table_alarms import TableAlarms
 from streams.files.tables import is_table
 from streams.formats.codec import Malformed, detail, milliseconds
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _LINES_AT_ONCE = 1 << 14
 EARLIEST = 0
@@ -73,21 +76,17 @@ def read_episodes(
         for some_lines in batches(lines(path), _LINES_AT_ONCE):
             take(recorder, path, some_lines, report)
         return recorder.recorded()
-    alarms = TableAlarms(path, mapping, report, keeps_undecided=True)
-    records: list[tuple[Any, ...]] = []
-    for number, fields in alarms:
-        try:
-            records.append(_checked(msgspec.convert(fields, _Record)))
-        except msgspec.ValidationError as error:
-            alarms.refuse(number, _message(str(error)))
-        except Malformed as error:
-            alarms.refuse(number, str(error))
-        if len(records) == _LINES_AT_ONCE:
-            _enter(recorder, records)
-            records = []
-    _enter(recorder, records)
-    for line in alarms.words():
-        warn(line)
+    from streams.files.table_episodes import TableEpisodes
+
+    table = TableEpisodes(path, mapping, report, warn)
+    if table.are_whole:
+        for frame in table.frames():
+            _enter_frame(recorder, frame)
+        return recorder.recorded()
+    with TemporaryDirectory(prefix="alarm-fatigue-") as folder:
+        table.write(finished := Path(folder) / "episodes.jsonl")
+        for some_lines in batches(lines(finished), _LINES_AT_ONCE):
+            take(recorder, finished, some_lines, report)
     return recorder.recorded()
 
 
@@ -117,6 +116,20 @@ def _enter(recorder: Recorder, records: list[tuple[Any, ...]]) -> None:
     if records:
         columns = list(zip(*records, strict=True))
         recorder.take([columns[index] for index in _IN_ORDER])
+
+
+def _enter_frame(recorder: Recorder, frame: pl.DataFrame) -> None:
+    if frame.height:
+        named = frame.rename({"class": "class_"})
+        columns = [
+            (
+                named[name].fill_null("") if name in ("device_id", "source") else named[name]
+            ).to_list()
+            for name in FIELDS
+        ]
+        people = FIELDS.index("clinicians")
+        columns[people] = list(map(tuple, columns[people]))
+        recorder.take(columns)
 
 
 def _are_plain(records: list[tuple[Any, ...]]) -> bool:

@@ -8,7 +8,6 @@ its line, so that no two names become one, and no row becomes part of another.
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
@@ -18,28 +17,17 @@ from typing import Annotated, Any, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from streams.extras import install
-from streams.files.lines import (
-    A_TABLE,
-    DAMAGED,
-    MAX_LINE_BYTES,
-    BadLine,
-    InputError,
-    damaged,
-    kind_of,
-    opened,
-    shown,
-)
+from streams.files.importing.texts import TextPieces
+from streams.files.lines import BadLine, InputError, shown
 
 DELIMITERS = (",", ";", "\t", "|")
-_SUFFIXES = (".csv", ".tsv", ".parquet")
+_SUFFIXES = (".csv", ".tsv", ".parquet", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _COMPRESSED = (".gz", ".zst")
 _ROWS_AT_ONCE = 1 << 14
 _MOST_LINES = 100
 """Lines of one quoted text; with more of them, its quotation mark was never closed (our own)."""
 _NAMES_SHOWN = 40
 _NAME_SHOWN = 40
-_NO_CHARACTER = re.compile("[\udc80-\udcff]")
-"""A byte that is no character in this encoding, as `surrogateescape` gives it."""
 _SEP = re.compile(r'"?sep=(.)"?')
 """The first line with which Excel is told the delimiter."""
 
@@ -86,7 +74,7 @@ def table_rows(
     """The rows of a CSV or Parquet file. `known` are column names that it may have, `report` gets
     rows that cannot be read. Raises `InputError`.
     """
-    if path.suffix.lower() == ".parquet" or _is_parquet(path):
+    if path.suffix.lower() == ".parquet" or is_parquet(path):
         return ParquetRows(path)
     return CsvRows(path, options, known, report)
 
@@ -110,10 +98,15 @@ class CsvRows:
         options: Csv,
         known: Collection[str],
         report: Callable[[BadLine], None],
+        progress: Callable[[int], object] = lambda _: None,
     ) -> None:
-        """Reads the names of the columns. Raises `InputError`."""
+        """Reads the names of the columns. `progress` is called with how many bytes were read.
+        Raises `InputError`.
+        """
         self._path, self._report = path, report
-        self._lines = _text_lines(path, options.encoding)
+        self._text = TextPieces(path, options.encoding, progress)
+        self._pieces = iter(self._text)
+        self._piece, self._place, self._number = "", 0, 0
         self._ahead: deque[tuple[int, str]] = deque()
         self._unclosed = 0
         self._first_unclosed: int | None = None
@@ -148,6 +141,7 @@ class CsvRows:
             yield number, dict(zip(columns, fields, strict=False))
 
     def words(self) -> Iterator[str]:
+        yield from self._text.words()
         if self._unclosed:
             yield (
                 f"{shown(self._path)}: {self._unclosed:,} "
@@ -156,7 +150,17 @@ class CsvRows:
             )
 
     def _next(self) -> tuple[int, str] | None:
-        return self._ahead.popleft() if self._ahead else next(self._lines, None)
+        if self._ahead:
+            return self._ahead.popleft()
+        while self._place >= len(self._piece):
+            if (piece := next(self._pieces, None)) is None:
+                return None
+            self._piece, self._place = piece, 0
+        end = self._piece.find("\n", self._place)
+        line = self._piece[self._place :] if end < 0 else self._piece[self._place : end]
+        self._place = len(self._piece) if end < 0 else end + 1
+        self._number += 1
+        return self._number, line
 
     def _header(self, named: str | None, known: Collection[str]) -> tuple[str, tuple[str, ...]]:
         """The delimiter and the names of the columns."""
@@ -171,7 +175,7 @@ class CsvRows:
         known = set(known)
 
         def likely(delimiter: str) -> tuple[int, int]:
-            names = [one.strip() for one in _split(line, delimiter)]
+            names = [one.strip() for one in split(line, delimiter)]
             return len(known.intersection(names)), len(names)
 
         self._ahead.clear()
@@ -198,7 +202,7 @@ class CsvRows:
         `csv.Error` for one that is too long.
         """
         if not _is_open(line, self._delimiter):
-            return _split(line, self._delimiter)
+            return split(line, self._delimiter)
         if (fields := self._continued(line)) is not None:
             return fields
         self._unclosed += 1
@@ -221,7 +225,7 @@ class CsvRows:
             joined.append(numbered[1])
             text = "\n".join(joined)
             if '"' in numbered[1] and not _is_open(text, self._delimiter):
-                fields = _split(text, self._delimiter)
+                fields = split(text, self._delimiter)
                 if not self._width or len(fields) <= self._width:
                     return fields
                 break
@@ -258,7 +262,7 @@ class ParquetRows:
         yield from ()
 
 
-def _is_parquet(path: Path) -> bool:
+def is_parquet(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             return file.read(4) == b"PAR1"
@@ -266,7 +270,7 @@ def _is_parquet(path: Path) -> bool:
         return False
 
 
-def _split(line: str, delimiter: str) -> list[str]:
+def split(line: str, delimiter: str) -> list[str]:
     return next(csv.reader([line], delimiter=delimiter), [])
 
 
@@ -279,49 +283,3 @@ def _unquoted(field: str) -> str:
     if len(field) > 1 and field.startswith('"') and field.endswith('"'):
         return field[1:-1].replace('""', '"')
     return field
-
-
-def _text_lines(path: Path, encoding: str | None) -> Iterator[tuple[int, str]]:
-    """Numbered lines, without their ends. Raises `InputError`."""
-    number = 0
-    try:
-        with opened(path) as (head, file, is_utf8):
-            _check_kind(path, head, encoding)
-            read_as = "utf-8" if is_utf8 or encoding is None else encoding
-            text = io.TextIOWrapper(file, read_as, errors="surrogateescape")
-            while line := text.readline(MAX_LINE_BYTES):
-                number += 1
-                if not line.isascii() and _NO_CHARACTER.search(line):
-                    raise InputError(
-                        f"{shown(path)}: line {number}: not "
-                        + (
-                            "UTF-8; set csv.encoding in the mapping, such as cp1252 for Windows "
-                            "in the west of Europe"
-                            if read_as == "utf-8"
-                            else f"{read_as} (csv.encoding)"
-                        )
-                    )
-                if len(line) == MAX_LINE_BYTES:
-                    raise InputError(f"{shown(path)}: line {number}: longer than any row")
-                yield number, line.removesuffix("\n")
-    except DAMAGED:
-        raise damaged(path, number) from None
-    except (LookupError, UnicodeError):
-        raise InputError(
-            f"{shown(path)}: csv.encoding: expected the encoding of the file"
-        ) from None
-    except OSError as error:
-        raise InputError(f"{shown(path)}: {error.strerror or error}") from None
-
-
-def _check_kind(path: Path, head: bytes, encoding: str | None) -> None:
-    kind = kind_of(head)
-    if kind == A_TABLE or (kind == "binary data" and encoding is not None):
-        return
-    if kind is None and head.lstrip().startswith(b'{"'):
-        kind = "JSON objects, which need no mapping"
-    if kind is not None:
-        raise InputError(
-            f"{shown(path)}: expected a table, found {kind}"
-            + ("; save it as CSV UTF-8" if "Excel" in kind else "")
-        )

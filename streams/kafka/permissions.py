@@ -24,6 +24,7 @@ Command = Literal[
     "facility",
     "who",
     "archive",
+    "doctor",
     "topics",
 ]
 COMMANDS: tuple[Command, ...] = get_args(Command)
@@ -108,6 +109,8 @@ def _needs(command: Command, settings: Settings) -> Iterator[Need]:
             rights = {_INPUTS: ("Read", "Write")}
         case "who":
             rights = {("assignments",): ("Read",)}
+        case "doctor":
+            rights = {_INPUTS: ("Read",)}
         case "archive":
             rights = {("episodes", "overload", "assignments", "responses"): ("Read",)}
             yield Need("group", archive_group(settings), "Read")

@@ -194,3 +194,28 @@ def test_a_published_table_arrives_as_facts_in_order_of_time(
     assert [json.loads(one.value)["action"] for one in read(embedded_broker, "responses")] == [
         "acknowledge"
     ] * 2
+
+
+def test_a_roster_that_is_a_table_needs_no_import(
+    vendor: tuple[Path, Path], tmp_path: Path
+) -> None:
+    table, mapping = vendor
+    fields = "".join(f"  {line}\n" for line in VENDOR_MAP.split("fields:\n")[1].splitlines())
+    texts = VENDOR_MAP.split("fields:\n")[0]
+    mapping.write_text(
+        f"{texts}alarms:\n  fields:\n{fields}"
+        "assignments:\n  fields:\n    facility: {value: H1}\n    unit: {value: ICU}\n"
+        "    bed: Place\n    clinician: Who\n    from: From\n"
+    )
+    given = ("--alarms", table, "--mapping", mapping, "--at", OPEN_TIME)
+    assert (
+        b'unit_unassigned_alarms{facility="H1",unit="ICU",window="2h"} 5.0'
+        in run("replay", *given).out
+    )
+    roster = tmp_path / "roster.csv"
+    roster.write_text(
+        "Place,Who,From\n" + "".join(f"ICU-{n},n{n},2026-03-29T00:00:00Z\n" for n in (1, 2, 3))
+    )
+    done = run("replay", *given, "--assignments", roster)
+    assert (done.status, done.err) == (0, "")
+    assert b'unit_unassigned_alarms{facility="H1",unit="ICU",window="2h"} 0.0' in done.out

@@ -107,6 +107,8 @@ def test_each_command_works_with_just_its_permissions(
         *("--config", config(kafka, USERS["simulate"])),
     )
     assert simulated.status == 0, simulated.err
+    checked = run("doctor", "--json", "--config", config(kafka, USERS["doctor"]))
+    assert checked.status == 0, checked.err
     again = run("topics", "--config", config(kafka, USERS["topics"]))
     assert (again.status, again.out) == (0, b"all topics exist\n"), again
 

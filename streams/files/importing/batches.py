@@ -1,0 +1,251 @@
+"""Tables of any kind as frames of some ten thousand rows: CSV, Parquet, Excel workbooks, and frames
+that are there already.
+
+The cells of a CSV file are text; others keep their type. `LINE` numbers the rows as people find
+them: lines of a CSV file, rows of a sheet, rows of other tables from 1.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import polars as pl
+
+from streams.files.lines import BadLine, InputError, shown
+from streams.files.tables import Csv, CsvRows, is_parquet, split
+
+LINE = "\x00line"
+ROWS_AT_ONCE = 1 << 16
+_WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+_FRAME = Path("<frame>")
+
+
+class Batches(Protocol):
+    """A table: the names of its columns, and its rows in frames. Raises `InputError`."""
+
+    columns: tuple[str, ...]
+
+    def frames(self, wanted: Collection[str]) -> Iterator[pl.DataFrame]:
+        """`LINE` and those columns of `wanted` that there are."""
+        ...
+
+    def words(self) -> Iterator[str]:
+        """What was odd about the rows read, a line each."""
+        ...
+
+
+def is_workbook(path: Path) -> bool:
+    """Whether a file is a workbook by its name."""
+    return path.suffix.lower() in _WORKBOOKS
+
+
+def open_table(
+    table: Path | pl.DataFrame,
+    options: Csv,
+    sheet: str | None,
+    known: Collection[str],
+    report: Callable[[BadLine], None],
+    progress: Callable[[int], object] = lambda _: None,
+) -> Batches:
+    """`known` are columns that it may have, by which the delimiter is recognised; `report` gets
+    rows that cannot be read; `progress` how many bytes were (of a frame: rows). Raises
+    `InputError`.
+    """
+    if isinstance(table, pl.DataFrame):
+        return FrameBatches(table, 1, progress)
+    if is_workbook(table):
+        return FrameBatches(_sheet(table, sheet, options.skip), options.skip + 2, progress)
+    if table.suffix.lower() == ".parquet" or is_parquet(table):
+        return ParquetBatches(table, progress)
+    return CsvBatches(table, options, known, report, progress)
+
+
+class CsvBatches(CsvRows):
+    """A CSV file. Pieces of it without peculiar quotation marks are read by polars, the others row
+    by row, with the same result.
+    """
+
+    def frames(self, wanted: Collection[str]) -> Iterator[pl.DataFrame]:
+        places = {name: place for place, name in enumerate(self.columns) if name in wanted}
+        slow = iter(self)
+        rows: list[tuple[int, dict[str, str]]] = []
+        while True:
+            frame = None
+            if not self._ahead:
+                if self._place >= len(self._piece):
+                    if (piece := next(self._pieces, None)) is None:
+                        break
+                    self._piece, self._place = piece, 0
+                frame = self._fast(places)
+            if frame is not None:
+                if rows:
+                    yield _as_frame(rows, places)
+                    rows = []
+                yield frame
+                continue
+            for row in slow:
+                rows.append(row)
+                if len(rows) == ROWS_AT_ONCE:
+                    yield _as_frame(rows, places)
+                    rows = []
+                if not self._ahead and self._place >= len(self._piece):
+                    break
+            else:
+                break
+        if rows:
+            yield _as_frame(rows, places)
+
+    def _fast(self, places: dict[str, int]) -> pl.DataFrame | None:
+        """The rest of the piece, or None where it needs a closer look."""
+        text = self._piece[self._place :] if self._place else self._piece
+        width, delimiter = len(self.columns), self._delimiter
+        if len(delimiter.encode()) > 1 or "\0" in text:
+            return None
+        quoted = '"' in text
+        count = text.count("\n") + (not text.endswith("\n"))
+        lines: list[str] | None = None
+        if quoted:
+            lines = text.split("\n")[:count]
+            if not pl.Series(lines).str.contains(_well_quoted(delimiter)).all():
+                return None
+        names = [str(place) for place in range(width)]
+        chosen = sorted(places.values()) or [0]
+        frame = pl.read_csv(
+            io.BytesIO(text.encode()),
+            has_header=False,
+            separator=delimiter,
+            quote_char='"' if quoted else None,
+            schema=dict.fromkeys(names, pl.String),
+            columns=chosen,
+            truncate_ragged_lines=True,
+            empty_string_is_null=False,
+        )
+        if frame.height != count:
+            return None
+        first = self._number + 1
+        frame = frame.select(
+            pl.int_range(first, first + count, dtype=pl.Int64).alias(LINE),
+            *(pl.col(str(place)).alias(name) for name, place in places.items()),
+        )
+        if text.count(delimiter) != count * (width - 1):
+            frame = self._without_wide(frame, lines or text.split("\n")[:count])
+        self._number += count
+        self._place = len(self._piece)
+        return frame
+
+    def _without_wide(self, frame: pl.DataFrame, lines: list[str]) -> pl.DataFrame:
+        """Without blank lines, and without those of too many columns, which are reported."""
+        width = len(self.columns)
+        many = pl.Series(lines).str.count_matches(self._delimiter, literal=True) >= width
+        wrong = []
+        for place in many.arg_true().to_list():
+            fields = split(lines[place], self._delimiter)
+            if len(fields) > width and any(one.strip() for one in fields[width:]):
+                detail = f"expected {width} columns, found {len(fields)}"
+                self._report(BadLine(self._path, self._number + 1 + place, detail))
+                wrong.append(place)
+        kept = pl.Series(lines).str.strip_chars().str.len_bytes() > 0
+        if wrong:
+            kept = kept & ~pl.int_range(len(lines), eager=True).is_in(wrong)
+        return frame.filter(kept)
+
+
+class FrameBatches:
+    """A frame; rows are numbered from `first`."""
+
+    def __init__(self, frame: pl.DataFrame, first: int, progress: Callable[[int], object]) -> None:
+        self._frame, self._first, self._progress = frame, first, progress
+        self.columns = tuple(frame.columns)
+
+    def frames(self, wanted: Collection[str]) -> Iterator[pl.DataFrame]:
+        chosen = [name for name in self.columns if name in wanted]
+        first = self._first
+        for part in self._frame.select(chosen).iter_slices(ROWS_AT_ONCE):
+            yield _numbered(part, first)
+            first += part.height
+            self._progress(part.height)
+
+    def words(self) -> Iterator[str]:
+        yield from ()
+
+
+class ParquetBatches:
+    """A Parquet file."""
+
+    def __init__(self, path: Path, progress: Callable[[int], object]) -> None:
+        """Raises `InputError`."""
+        self._path, self._progress = path, progress
+        try:
+            self._scan = pl.scan_parquet(path)
+            self.columns = tuple(self._scan.collect_schema().names())
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise _unreadable(path, error) from None
+
+    def frames(self, wanted: Collection[str]) -> Iterator[pl.DataFrame]:
+        chosen = [name for name in self.columns if name in wanted]
+        first, size = 1, self._path.stat().st_size
+        try:
+            total = int(self._scan.select(pl.len()).collect().item())
+            parts = self._scan.select(chosen).collect_batches(
+                chunk_size=ROWS_AT_ONCE, maintain_order=True
+            )
+            for part in parts:
+                for one in part.iter_slices(ROWS_AT_ONCE):
+                    yield _numbered(one, first)
+                    first += one.height
+                    self._progress(size * one.height // max(total, 1))
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise _unreadable(self._path, error) from None
+
+    def words(self) -> Iterator[str]:
+        yield from ()
+
+
+def _sheet(path: Path, name: str | None, skip: int) -> pl.DataFrame:
+    """A sheet of a workbook; a column of different things is text. Raises `InputError`."""
+    try:
+        import fastexcel
+    except ImportError:
+        from streams.extras import install
+
+        raise InputError(f"{path}: workbooks need fastexcel; run: {install('tables')}") from None
+    try:
+        book = fastexcel.read_excel(str(path))
+        names = book.sheet_names
+        if name is not None and name not in names:
+            raise InputError(f"{path}: sheet: expected one of {', '.join(names)}")
+        sheet = book.load_sheet(
+            names[0] if name is None else name, header_row=skip, schema_sample_rows=None
+        )
+        frame: pl.DataFrame = sheet.to_polars()
+    except (fastexcel.FastExcelError, OSError, IndexError) as error:
+        raise _unreadable(path, error) from None
+    return frame.rename({one: one.strip() for one in frame.columns}, strict=False)
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    lines = str(error).splitlines()
+    return InputError(f"{shown(path)}: {lines[0] if lines else 'cannot be read'}")
+
+
+def _numbered(frame: pl.DataFrame, first: int) -> pl.DataFrame:
+    number = pl.int_range(first, first + frame.height, dtype=pl.Int64, eager=True).alias(LINE)
+    return frame.insert_column(0, number)
+
+
+def _as_frame(rows: list[tuple[int, dict[str, str]]], places: dict[str, int]) -> pl.DataFrame:
+    columns: dict[str, list[int] | list[str]] = {LINE: [number for number, _ in rows]}
+    for name in places:
+        columns[name] = [row.get(name, "") for _, row in rows]
+    schema = {LINE: pl.Int64, **dict.fromkeys(places, pl.String)}
+    return pl.DataFrame(columns, schema=schema)
+
+
+def _well_quoted(delimiter: str) -> str:
+    """Of a line whose quotation marks enclose whole fields and are closed in it."""
+    mark = "\\" + delimiter if not delimiter.isalnum() else delimiter
+    field = f'(?:"(?:[^"]|"")*"|[^"{mark}]*)'
+    return rf"\A{field}(?:{mark}{field})*\z"

@@ -1,0 +1,85 @@
+"""Frames that are put in order of time, on disk once they are many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+import polars as pl
+
+_IN_MEMORY = 1 << 18
+"""Rows that are held before they go to disk."""
+_AT_ONCE = 1 << 17
+PLACE = "\x00place"
+
+
+class Spool:
+    """Frames with a column `at` (ms). Those of tables in order of time, forward or backward, are
+    given back one after another, so memory is bounded; others are sorted as a whole.
+    """
+
+    def __init__(self, order: Literal["oldest first", "newest first"] | None) -> None:
+        """`order` of rows with one time; None: that of the times of most rows."""
+        self._order = order
+        self._held: list[pl.DataFrame] = []
+        self._count = self._total = 0
+        self._files: list[tuple[int, int, Path]] = []
+        self._folder: TemporaryDirectory[str] | None = None
+        self._rises = self._falls = 0
+
+    def add(self, frame: pl.DataFrame) -> None:
+        if not frame.height:
+            return
+        first = self._total
+        place = pl.int_range(first, first + frame.height, dtype=pl.Int64, eager=True).alias(PLACE)
+        steps = frame["at"].diff()
+        self._rises += int((steps > 0).sum())
+        self._falls += int((steps < 0).sum())
+        self._held.append(frame.with_columns(place))
+        self._total += frame.height
+        self._count += frame.height
+        if self._count >= _IN_MEMORY:
+            self._spill()
+
+    def ordered(self) -> Iterator[pl.DataFrame]:
+        """All rows by time; of one time, in the order in which they happened."""
+        if not self._total:
+            return
+        newest = self._falls > self._rises if self._order is None else self._order == "newest first"
+        if not self._files:
+            yield from self._sorted(pl.concat(self._held), newest).iter_slices(_AT_ONCE)
+            return
+        self._spill()
+        spans = [(low, high) for low, high, _ in self._files]
+        files = [path for _, _, path in self._files]
+        if all(one[1] <= two[0] for one, two in pairwise(spans)):
+            parts = [[path] for path in files]
+        elif all(one[0] >= two[1] for one, two in pairwise(spans)):
+            parts = [[path] for path in reversed(files)]
+        else:
+            parts = [files]
+        for paths in parts:
+            frame = pl.concat([pl.read_ipc(path, memory_map=False) for path in paths])
+            yield from self._sorted(frame, newest).iter_slices(_AT_ONCE)
+        assert self._folder is not None
+        self._folder.cleanup()
+
+    def _sorted(self, frame: pl.DataFrame, newest: bool) -> pl.DataFrame:
+        return frame.sort("at", PLACE, descending=[False, newest]).drop(PLACE)
+
+    def _spill(self) -> None:
+        if not self._held:
+            return
+        if self._folder is None:
+            self._folder = TemporaryDirectory(prefix="alarm-fatigue-")
+        frame = pl.concat(self._held)
+        path = Path(self._folder.name) / f"{len(self._files)}.arrow"
+        frame.write_ipc(path, compression="lz4")
+        low, high = frame["at"].min(), frame["at"].max()
+        assert isinstance(low, int)
+        assert isinstance(high, int)
+        self._files.append((low, high, path))
+        self._held, self._count = [], 0

@@ -1,0 +1,73 @@
+"""How a text file of unknown origin is written: its encoding, and lines above the names of its
+columns.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from streams.files.importing.batches import is_workbook
+from streams.files.lines import InputError, opened, shown
+from streams.files.tables import DELIMITERS, Csv, is_parquet
+
+_BYTES = 1 << 20
+_JAPANESE = ("cp932", "euc_jp")
+_OTHERS = ("cp1252", "cp1250", "cp1251", "latin-1")
+_MOST_ABOVE = 30
+
+
+def how_written(path: Path) -> tuple[Csv, list[str]]:
+    """The options, and remarks about what the bytes do not tell. Raises `InputError`."""
+    if is_workbook(path) or path.suffix.lower() == ".parquet" or is_parquet(path):
+        return Csv(), []
+    try:
+        with opened(path) as (_, file, is_utf8):
+            data = file.read(_BYTES)
+    except OSError as error:
+        raise InputError(f"{shown(path)}: {error.strerror or error}") from None
+    if len(data) == _BYTES:
+        data = data[: data.rfind(b"\n") + 1] or data
+    notes: list[str] = []
+    encoding = None
+    if not is_utf8 and not _reads(data, "utf-8"):
+        encoding = _encoding(data)
+        notes.append(f"DECIDE: it is no UTF-8; {encoding} fits, but look at its letters")
+    text = data.decode(encoding or "utf-8", "replace")
+    if skip := _above(text.splitlines()[:_MOST_ABOVE]):
+        notes.append(f"DECIDE: {skip} lines stand above the names of the columns; is that so?")
+    return Csv(encoding=encoding, skip=skip), notes
+
+
+def _encoding(data: bytes) -> str:
+    scores = {name: _kana(data.decode(name)) for name in _JAPANESE if _reads(data, name)}
+    if scores and max(scores.values()) > 0.5:
+        return max(scores, key=lambda name: scores[name])
+    return next((name for name in _OTHERS if _reads(data, name)), "latin-1")
+
+
+def _reads(data: bytes, encoding: str) -> bool:
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _kana(text: str) -> float:
+    """The share of Japanese letters among those that are not ASCII."""
+    others = [one for one in text if not one.isascii()]
+    japanese = sum("\u3000" <= one <= "\u30ff" or "\u4e00" <= one <= "\u9fff" for one in others)
+    half = sum("\uff61" <= one <= "\uff9f" for one in others)
+    return (japanese + half / 2) / max(len(others), 1)
+
+
+def _above(lines: list[str]) -> int:
+    """How many lines come before the first one with as many columns as most have."""
+    best = 0
+    for delimiter in DELIMITERS:
+        counts = [len(next(csv.reader([line], delimiter=delimiter), [])) for line in lines]
+        most = max(set(counts), key=counts.count, default=0)
+        if most > 2 and counts.count(most) > len(counts) // 2:
+            best = max(best, next(at for at, one in enumerate(counts) if 2 * one > most))
+    return best
