@@ -314,17 +314,15 @@ class Settings(BaseSettings):
     pseudonym_key_file: Path | None = Field(
         None,
         description="file with the key that pseudonyms are made with, the same for all workers; "
-        "without it, a key is made for the account on first use. It has 32 bytes or more, and only "
-        "this account may read it. It also encrypts the stored state",
+        "32 bytes or more that only this account may read; it also encrypts the stored state. "
+        "Without it, a key is made for the account on first use",
     )
     pseudonym_previous_key_file: Path | None = Field(
         None,
-        description="file with the key before this one: state that it sealed is read, and `who` "
-        "knows its pseudonyms",
+        description="file with the key before this one, for the state that it sealed and for `who`",
     )
     pseudonym_previous_until: AwareDatetime | None = Field(
-        None,
-        description="time (RFC 3339) at which the previous key stops being used; not set: never",
+        None, description="time at which the previous key stops being used; not set: never"
     )
     pseudonym_period: Period = Field(
         "none",
