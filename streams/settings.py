@@ -314,8 +314,7 @@ class Settings(BaseSettings):
     pseudonym_key_file: Path | None = Field(
         None,
         description="file with the key that pseudonyms are made with, the same for all workers; "
-        "32 bytes or more that only this account may read; it also encrypts the stored state. "
-        "Without it, a key is made for the account on first use",
+        "it also encrypts the stored state. Without it, a key is made for the account",
     )
     pseudonym_previous_key_file: Path | None = Field(
         None,
