@@ -38,7 +38,8 @@ def config_check(
     """
     import yaml
 
-    from streams.http.credentials import tls_of, token_of
+    from streams.access import Tokens
+    from streams.http.credentials import tls_of
     from streams.pseudonyms import pseudonyms, warnings
     from streams.settings import SettingsError
 
@@ -51,7 +52,7 @@ def config_check(
             from streams.kafka.security import check  # imports the Kafka clients
 
             check(settings.kafka)
-        token_of(settings.web), tls_of(settings.web)
+        Tokens(settings.web), tls_of(settings.web)
     except SettingsError as error:
         fail(error)
     if explain:

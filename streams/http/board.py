@@ -10,13 +10,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from dataclasses import replace as replace_fields
 from urllib.parse import quote, urlencode
 
 from msgspec import convert
 from msgspec.structs import replace
 
 from analyzer import Policy, Status
+from streams.access import EVERYWHERE, Scope
 from streams.formats.calendars import UTC_CALENDARS, Calendars
+from streams.health.health import Health
 from streams.health.summary import currency, facility_document
 from streams.http.answers import Answer, NotHere, QueryError
 from streams.http.documents.board import (
@@ -71,6 +74,32 @@ class UnitsQuery:
         return cls(given.get("facility"), int(limit))
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of how current the numbers are, when a view was made."""
+
+    watermarks: Mapping[str, int]
+    """By facility (ms)."""
+    quiet: Mapping[str, float]
+    """By facility, the time (s) since its last event."""
+    health: Health
+    behind: str | None
+    records: int | None
+    """Not yet read."""
+    uncommitted: int
+
+    def within(self, scope: Scope) -> Known:
+        """The part that a reader of these places may know."""
+        if scope.is_everywhere:
+            return self
+        return replace_fields(
+            self,
+            watermarks={name: at for name, at in self.watermarks.items() if scope.touches(name)},
+            quiet={name: since for name, since in self.quiet.items() if scope.touches(name)},
+            health=self.health.about(scope.touches, scope.holds_whole),
+        )
+
+
 @dataclass(slots=True)
 class View:
     """One measurement, ready to be sent. `at`: when it was made (ms, by the worker's clock)."""
@@ -79,7 +108,8 @@ class View:
     status: Status
     at: int
     head: Units
-    """The answer without its units."""
+    """The answer without its units, for a reader of everything."""
+    known: Known
     units: list[tuple[Key, Unit]]
     people: dict[Key, list[tuple[int, str]]]
     """Rows and pseudonyms of the clinicians with series, by facility and unit, ordered by
@@ -135,34 +165,45 @@ class Board:
         """By facility: the watermark last seen, and since when (s)."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="board")
 
-    async def units(self, query: UnitsQuery) -> Answer:
+    async def units(self, query: UnitsQuery, scope: Scope = EVERYWHERE) -> Answer:
+        """The units of a scope. Raises `Elsewhere`."""
+        scope.expect(query.facility, None)
         view = await self._current()
-        if query not in view.answers:
+        if (asked := (query, scope)) not in view.answers:
             chosen = [
-                unit for (facility, _), unit in view.units if query.facility in (None, facility)
+                unit
+                for (facility, name), unit in view.units
+                if query.facility in (None, facility) and scope.holds(facility, name)
             ]
+            # How many units of a facility are left out is not for those who may see some only.
             beyond = sum(
                 count
                 for name, count in view.of.bounded.left_out_units.items()
-                if query.facility in (None, name)
+                if query.facility in (None, name) and scope.holds_whole(name)
             )
             found = replace(
-                view.head,
+                self._head_of(view, scope),
                 units=chosen[: query.limit],
                 left_out=max(len(chosen) - query.limit, 0) + beyond,
             )
-            view.answers[query] = await in_turns(self._thread.submit(Answer.of, found))
-        return view.answers[query]
+            view.answers[asked] = await in_turns(self._thread.submit(Answer.of, found))
+        return view.answers[asked]
 
-    async def unit(self, given: Mapping[str, str]) -> Answer:
-        """One unit with its history. Raises `QueryError`, `NotHere`."""
+    def _head_of(self, view: View, scope: Scope) -> Units:
+        if scope.is_everywhere:
+            return view.head
+        return replace(view.head, currency=self._currency(view.known.within(scope), scope))
+
+    async def unit(self, given: Mapping[str, str], scope: Scope = EVERYWHERE) -> Answer:
+        """One unit with its history. Raises `QueryError`, `NotHere`, `Elsewhere`."""
         key = _key(given)
+        scope.expect(*key)
         view = await self._current()
         unit = next((unit for of, unit in view.units if of == key), None)
         if unit is None:
             raise NotHere(NO_SUCH_UNIT)
-        if (asked := ("unit", key)) not in view.answers:
-            head = view.head
+        if (asked := ("unit", key, scope)) not in view.answers:
+            head = self._head_of(view, scope)
             found = UnitHistory(
                 at=head.at,
                 refresh_seconds=head.refresh_seconds,
@@ -176,9 +217,10 @@ class Board:
             view.answers[asked] = await in_turns(self._thread.submit(Answer.of, found))
         return view.answers[asked]
 
-    async def clinicians(self, given: Mapping[str, str]) -> Answer:
-        """Of one unit. Raises `QueryError`, `NotHere`."""
+    async def clinicians(self, given: Mapping[str, str], scope: Scope = EVERYWHERE) -> Answer:
+        """Of one unit. Raises `QueryError`, `NotHere`, `Elsewhere`."""
         key = _key(given)
+        scope.expect(*key)
         if not self._names.shown:
             raise NotHere("metrics.clinicians is off: this worker shows units only")
         view = await self._current()
@@ -208,10 +250,11 @@ class Board:
     async def _taken(self, _: Sequence[Partition]) -> View:
         moment, at = self._clock(), int(self._wall() * 1000)
         measured = await self._exporter.measured(status=True)
-        head = self._head(at, moment)  # asks the worker, so it runs in the event loop
+        known = self._known(at, moment)  # asks the worker, so it runs in the event loop
+        head = self._head(at, known)
         view = await in_turns(
             self._thread.submit(
-                _view, measured, at, head, self._policy, self._names, self._calendars
+                _view, measured, at, head, known, self._policy, self._names, self._calendars
             )
         )
         if self._desk is not None:
@@ -219,47 +262,60 @@ class Board:
         self._exporter.unmeasured.record("board", view.failed)
         return view
 
-    def _head(self, at: int, moment: float) -> Units:
+    def _known(self, at: int, moment: float) -> Known:
         watermarks: dict[str, int] = {}
         for one in self._source.partitions:
             watermarks |= one.engine.watermarks()
-        quiet = self._quiet(watermarks, at, moment)
-        health, waiting = self._source.health(), self._source.lags().values()
-        records = None if None in waiting else sum(lag or 0 for lag in waiting)
-        uncommitted = sum(self._source.uncommitted_records().values())
-        found = currency(
-            quiet, self._behind(), health, None if records is None else records + uncommitted
+        waiting = self._source.lags().values()
+        return Known(
+            watermarks,
+            self._quiet(watermarks, at, moment),
+            self._source.health(),
+            self._behind(),
+            None if None in waiting else sum(lag or 0 for lag in waiting),
+            sum(self._source.uncommitted_records().values()),
         )
+
+    def _head(self, at: int, known: Known) -> Units:
         return Units(
             at=at,
             refresh_seconds=max(self._fresh.reuse, LEAST_REFRESH_SECONDS),
             windows=list(self._policy.windows),
-            currency=Currency(
-                state=found.state,
-                says=found.says,
-                clock="event" if self._event else "wall",
-                waiting_records=records,
-                waiting_seconds=max(self._source.lag_seconds().values(), default=0.0),
-                broker_answered_at=None
-                if health.answered_at is None
-                else int(health.answered_at * 1000),
-                warnings=[Warned(facility=one.facility, says=one.says) for one in health.warned()],
-                facilities=[
-                    convert(
-                        {
-                            "time_zone": str(self._calendars.of(name).zone),
-                            "shifts": [f"{at:%H:%M}" for at in self._calendars.of(name).shifts],
-                            **facility_document(name, watermarks[name], quiet[name], health),
-                        },
-                        FacilityCurrency,
-                    )
-                    for name in sorted(quiet)
-                ],
-            ),
+            currency=self._currency(known, EVERYWHERE),
             rules=rules_of(self._policy, self._links),
             units=[],
             left_out=0,
         )
+
+    def _currency(self, known: Known, scope: Scope) -> Currency:
+        quiet, health, records = known.quiet, known.health, known.records
+        waiting = None if records is None else records + known.uncommitted
+        found = currency(quiet, known.behind, health, waiting)
+        return Currency(
+            state=found.state,
+            says=found.says,
+            clock="event" if self._event else "wall",
+            waiting_records=records,
+            waiting_seconds=max(self._source.lag_seconds().values(), default=0.0),
+            broker_answered_at=None
+            if health.answered_at is None
+            else int(health.answered_at * 1000),
+            warnings=[Warned(facility=one.facility, says=one.says) for one in health.warned()],
+            facilities=[
+                self._facility_currency(name, known, scope.holds_whole(name))
+                for name in sorted(quiet)
+            ],
+        )
+
+    def _facility_currency(self, name: str, known: Known, counted: bool) -> FacilityCurrency:
+        fields = {
+            "time_zone": str(self._calendars.of(name).zone),
+            "shifts": [f"{at:%H:%M}" for at in self._calendars.of(name).shifts],
+            **facility_document(name, known.watermarks[name], known.quiet[name], known.health),
+        }
+        if not counted:  # a facility's events less a unit's own are those of other units
+            fields["recent_alarm_events"] = None
+        return convert(fields, FacilityCurrency)
 
     def _quiet(self, watermarks: Mapping[str, int], at: int, moment: float) -> dict[str, float]:
         """By facility, the time (s) since its last event; with the event clock, since its watermark
@@ -292,7 +348,13 @@ def unit_board(grafana: str, facility: str, unit: str) -> str:
 
 
 def _view(
-    of: Measured, at: int, head: Units, policy: Policy, names: Names, calendars: Calendars
+    of: Measured,
+    at: int,
+    head: Units,
+    known: Known,
+    policy: Policy,
+    names: Names,
+    calendars: Calendars,
 ) -> View:
     assert of.status is not None
     people: dict[Key, list[tuple[int, str]]] = {}
@@ -306,6 +368,7 @@ def _view(
         of.status,
         at,
         head,
+        known,
         units_of(of.burdens, of.status, policy, names, failed, calendars),
         people,
         failed,

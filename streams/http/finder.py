@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from analyzer import Evidence, Policy
+from streams.access import EVERYWHERE, Scope
 from streams.files.findings import MOST, TOP, UnitText, document, written
 from streams.http.answers import QueryError
 from streams.metrics.apart import Unmeasured, each_apart
@@ -71,9 +72,12 @@ class Finder:
         )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="findings")
 
-    async def find(self, query: Query) -> bytes:
-        """The answer as JSON."""
-        units = await self._current(query.window)
+    async def find(self, query: Query, scope: Scope = EVERYWHERE) -> bytes:
+        """The answer as JSON, about places of `scope` alone. Raises `Elsewhere`."""
+        scope.expect(query.facility, query.unit)
+        units = [
+            one for one in await self._current(query.window) if scope.holds(one.facility, one.unit)
+        ]
         return document(units, query.window, self.policy, query.facility, query.unit, query.top)
 
     async def _current(self, window: str) -> list[UnitText]:

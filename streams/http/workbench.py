@@ -38,6 +38,8 @@ from analyzer.whatif import (
     sides,
     types_by_load,
 )
+from streams.access import EVERYWHERE
+from streams.access import Scope as Places
 from streams.files.caveat_words import caveat_words
 from streams.files.tune_words import says
 from streams.files.tuning import (
@@ -130,11 +132,12 @@ class Workbench:
         self._turn = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="workbench")
 
-    async def what_if(self, candidate: Candidate) -> Answer:
+    async def what_if(self, candidate: Candidate, places: Places = EVERYWHERE) -> Answer:
         """What a candidate would have done.
 
-        Raises `QueryError` for a limit more sensitive than one in force, `NotHere`.
+        Raises `QueryError` for a limit more sensitive than one in force, `NotHere`, `Elsewhere`.
         """
+        places.expect(candidate.facility, candidate.unit)
         async with self._turn:
             held = await self._current(candidate.facility, candidate.unit)
             return await self._kept(
@@ -143,14 +146,15 @@ class Workbench:
                 lambda: what_if(held.recorded, candidate, held.tolerated),
             )
 
-    async def types(self, given: Mapping[str, str]) -> Answer:
+    async def types(self, given: Mapping[str, str], places: Places = EVERYWHERE) -> Answer:
         """The alarm types of a unit, and how far the limit of each can be moved.
 
-        Raises `QueryError`, `NotHere`.
+        Raises `QueryError`, `NotHere`, `Elsewhere`.
         """
         if given.keys() != {"facility", "unit"}:
             raise QueryError("expected the parameters facility and unit")
         facility, unit = given["facility"], given["unit"]
+        places.expect(facility, unit)
         async with self._turn:
             held = await self._current(facility, unit)
             return await self._kept(held, None, lambda: types(held.recorded, facility, unit))

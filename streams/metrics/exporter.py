@@ -31,11 +31,12 @@ from analyzer import (
 )
 from analyzer.overload import ShiftsAt, Span
 from streams import __version__
+from streams.access import EVERYWHERE, Scope
 from streams.formats.calendars import UTC_CALENDARS, Calendars
 from streams.formats.pseudonyms import Pseudonyms
 from streams.health.health import Health
 from streams.metrics.apart import Unmeasured, each_apart, without
-from streams.metrics.burdens import Chosen, joined
+from streams.metrics.burdens import Chosen, joined, within
 from streams.metrics.caps import Bounded, ClinicianCap, UnitCap, capped
 from streams.metrics.exposition import END, Format, Packed, packed, render
 from streams.metrics.freshness import Freshness
@@ -48,6 +49,7 @@ from streams.metrics.tables import (
     of_facilities,
     outcome_counts_table,
     simple_table,
+    tables_within,
     watermark_table,
 )
 from streams.metrics.takings import taking_tables
@@ -175,8 +177,11 @@ class Exporter:
             counts = np.bincount(np.searchsorted(DELAYS, delays), minlength=len(DELAYS) + 1)
             self._delays[topic] = self._delays.get(topic, 0) + np.append(counts, delays.sum())
 
-    async def scrape(self, format_: Format) -> Page:
-        """The present state. Burdens are at most `reuse` older than the counts next to them."""
+    async def scrape(self, format_: Format, scope: Scope = EVERYWHERE) -> Page:
+        """The present state. Burdens are at most `reuse` older than the counts next to them.
+
+        For a `scope` that is not everywhere, only the series of its places, and `build_info`.
+        """
         arrived = self._fresh.arrival()
         self._source.advance()
         outcome_counts, watermarks = self._counted()
@@ -185,6 +190,10 @@ class Exporter:
         named = {name for table in health for name in table.labels.get("facility", ())} - {""}
         shown = capped(named, rendering.of.bounded.facilities, self._units.facilities)
         about_shown = (of_facilities(table, {*shown, ""}) for table in health)
+        if not scope.is_everywhere:
+            text = await in_turns(self._thread.submit(self._scoped, rendering.of, scope))
+            tables = [*tables_within(about_shown, scope)]
+            return Page(text, ("".join(render(tables, format_)) + END[format_]).encode())
         tables = [*self._left_out(rendering, len(named)), *about_shown]
         return Page(rendering.text, ("".join(render(tables, format_)) + END[format_]).encode())
 
@@ -349,6 +358,11 @@ class Exporter:
         tables = burden_tables(burdens, chosen, self._min_classified)
         # gauges and a histogram: the same in both formats
         return packed(render(tables, Format.TEXT))
+
+    def _scoped(self, of: Measured, scope: Scope) -> Packed:
+        """The burdens of a scope as text. Runs in the exporter's thread."""
+        burdens, chosen = within(of.burdens, of.chosen, scope.holds)
+        return self._text(burdens, chosen)
 
     def _failing(self, of: Measured) -> dict[str, Exception]:
         """The facilities whose text cannot be written."""

@@ -29,7 +29,15 @@ from streams.http.guard import guard
 from streams.http.refusals import Refusals
 from streams.http.standings import Names
 from streams.http.taking import add_taking
-from streams.http.web import add_board, add_findings, add_page, add_pages, add_workbench, not_ready
+from streams.http.web import (
+    add_board,
+    add_findings,
+    add_page,
+    add_pages,
+    add_reader,
+    add_workbench,
+    not_ready,
+)
 from streams.http.workbench import Workbench
 from streams.kafka.fitting import Limits
 from streams.kafka.naming import Naming
@@ -274,6 +282,7 @@ def _add_site(app: App, settings: Settings, pseudonym: Callable[[str], str], wor
     add_findings(app, work, finder)
     add_workbench(app, work, Workbench(work))
     add_page(app)
+    add_reader(app)
     add_board(app, work, board)
     signer = signer_of(settings.paging.key_file)
     if app.desk is not None and signer is not None:

@@ -107,6 +107,11 @@ def other_than(one: Setting) -> object:
         "web.host": "localhost",
         "web.token": "0123456789abcdef",
         "web.grafana_url": "https://grafana.example.org",
+        "web.names": ["alarms.example.org"],
+        "web.tokens": {"micu": {"file": "t", "role": "viewer", "facility": "H1", "unit": ["M"]}},
+        "web.certificates": {"prometheus": {"role": "metrics", "subject": "CN=prometheus"}},
+        "web.proxy.addresses": ["10.0.0.0/8"],
+        "web.proxy.groups": {"nurses": {"role": "viewer"}},
         "calendar.time_zone": "Europe/Berlin",
         "calendar.shifts": ["06:00", "14:00", "22:00"],
         "calendar.facilities": {"H1": {"time_zone": "Europe/Berlin"}},
@@ -168,6 +173,13 @@ def test_a_setting_is_taken_from_its_variable_and_from_its_place_in_the_file(
         "web.tls_cert_file": {"web.tls_key_file": "k.pem"},
         "web.tls_key_file": {"web.tls_cert_file": "c.pem"},
         "web.tls_client_ca_file": {"web.tls_cert_file": "c.pem", "web.tls_key_file": "k.pem"},
+        "web.certificates": {
+            "web.tls_cert_file": "c.pem",
+            "web.tls_key_file": "k.pem",
+            "web.tls_client_ca_file": "a.pem",
+        },
+        "web.proxy.addresses": {"web.proxy.groups": {"nurses": {"role": "viewer"}}},
+        "web.proxy.groups": {"web.proxy.addresses": ["10.0.0.0/8"]},
         "alertmanager.token_file": {"alertmanager.url": "http://127.0.0.1:9093"},
         "paging.url": {"paging.key_file": "key", "alertmanager.url": "http://127.0.0.1:9093"},
         **NEEDED_FOR_KAFKA,
@@ -282,8 +294,8 @@ def test_at_its_bounds_a_setting_is_taken(name: str, value: str, tmp_path: Path)
 
 
 def test_bounds_that_the_page_claims_are_tried() -> None:
-    # tests of the guard, of links, and of secured connections
-    elsewhere = {"web.token", "paging.key_file", "kafka.token_url"}
+    # tests of access, of links, and of secured connections
+    elsewhere = {"web.token", "web.names", "paging.key_file", "kafka.token_url"}
     assert BOUNDS.keys() - elsewhere <= BEYOND.keys()
     assert all(LEVEL not in one.name for one in SETTINGS)
 

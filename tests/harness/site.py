@@ -19,6 +19,7 @@ from aiohttp import web
 
 from analyzer import Engine, Policy
 from analyzer.model.policy import HOUR, MINUTE, OverloadPolicy
+from streams.access import Attempts
 from streams.formats.calendars import UTC_CALENDARS, Calendars
 from streams.formats.codec import decode, to_json
 from streams.health.health import Health
@@ -30,7 +31,14 @@ from streams.http.guard import guard
 from streams.http.refusals import Refusals
 from streams.http.standings import Names
 from streams.http.taking import add_taking
-from streams.http.web import add_board, add_findings, add_page, add_pages, add_workbench
+from streams.http.web import (
+    add_board,
+    add_findings,
+    add_page,
+    add_pages,
+    add_reader,
+    add_workbench,
+)
 from streams.http.workbench import Workbench
 from streams.metrics.exporter import Exporter
 from streams.paging.desk import Desk, Known
@@ -158,6 +166,7 @@ class Site:
         linked: str | None = None,
         calendars: Calendars = UTC_CALENDARS,
         overload: OverloadPolicy | None = None,
+        attempts: Attempts | None = None,
     ) -> None:
         self.worker, self.now, self.moment = worker, now, 0.0
         self._desk = desk
@@ -178,6 +187,7 @@ class Site:
         add_findings(self.pages, worker, Finder(worker, policy, 0.0))
         add_workbench(self.pages, worker, Workbench(worker, reuse, clock=lambda: self.moment))
         add_page(self.pages)
+        add_reader(self.pages)
         board = Board(
             worker,
             exporter,
@@ -195,7 +205,7 @@ class Site:
         )
         add_board(self.pages, worker, board)
         self.refusals = Refusals()
-        guard(self.pages.web, self.settings, self.refusals, linked)
+        guard(self.pages.web, self.settings, self.refusals, linked, attempts)
         if desk is not None and signer is not None:
             add_taking(self.pages, desk, signer, self.refusals)
         self._loop = asyncio.new_event_loop()

@@ -21,6 +21,7 @@ let refresh = 5;
 let trouble = "";
 let turn = 0; // grows when another part of the page is shown
 let awaited = true; // nothing was shown yet: a part that the address names is still to be reached
+let mayTry = true; // whether the reader may ask what if
 let gone = null; // the unit that was shown before
 
 // -- what is shown
@@ -37,7 +38,7 @@ function arrive(how) {
   show(byId("overview"), at.view === "list");
   show(byId("one"), at.view === "unit");
   show(byId("help"), at.view === "help");
-  show(byId("whatif"), at.view !== "help");
+  show(byId("whatif"), at.view !== "help" && mayTry);
   show(byId("currency"), at.view !== "help");
   const [to, word] = { list: ["units", "the units"], unit: ["one", "the unit"], help: ["help", "the help"] }[at.view];
   byId("skip").setAttribute("href", `#${to}`);
@@ -108,8 +109,9 @@ async function updateUnit(at, mine) {
   try {
     found = await ask("unit", { facility, unit });
   } catch (error) {
-    if (![400, 404].includes(error.status) || mine !== turn) throw error;
-    drawProblem(`Nothing is known of ${unit || "a unit without a name"}: this worker does not hold it, or it has had no alarms. Look for it among all units.`);
+    if (![400, 403, 404].includes(error.status) || mine !== turn) throw error;
+    if (error.status === 403) drawProblem(`You may not read about ${unit}: your access is for other units.`);
+    else drawProblem(`Nothing is known of ${unit || "a unit without a name"}: this worker does not hold it, or it has had no alarms. Look for it among all units.`);
     return;
   }
   if (mine !== turn) return;
@@ -186,9 +188,17 @@ function showAge() {
   if (problem) answer("current", last ? "No" : "Not yet", problem);
 }
 
+/** Hides what the reader may not ask. */
+async function know() {
+  const reader = await ask("reader", {}).catch(() => null);
+  mayTry = !reader || reader.try === null || reader.try.length > 0;
+  show(byId("whatif"), mayTry && place().view !== "help");
+}
+
 const offerUnits = workbench(byId("workbench"), ask, explain);
 listen(update);
 follow(arrive);
 arrive("first");
+know();
 setInterval(showAge, 1000);
 followTime();
