@@ -74,6 +74,11 @@ GROUPS = {
         "Headers of a proxy that authenticates readers. "
         "[Who may read](../access.md#readers-behind-a-login-page) has a whole example.",
     ),
+    "audit": (
+        "Audit",
+        "Who read what about whom. [Who may read](../access.md#audit) says what is recorded, and "
+        "how it is checked.",
+    ),
     "metrics": ("Caps of the metrics", "How many series a worker exports."),
     "calendar": (
         "Calendar",
@@ -118,6 +123,8 @@ BOUNDS = {
     "kafka.topic_prefix": "up to 100 letters, digits, `_`, `.` or `-`",
     "kafka.token_url": "https, or http on loopback",
     "web.token": "at least 16 printable ASCII characters without spaces",
+    "audit.repeat": "1s to 1h",
+    "audit.syslog": "HOST:PORT",
     "web.names": "names without scheme, port and path",
     "web.header_timeout": "100ms to 10m",
     "web.idle_timeout": "1s to 1h",

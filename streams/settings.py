@@ -31,6 +31,7 @@ from pydantic_settings import (
 )
 
 from analyzer import Policy
+from streams.audit_settings import AuditSettings
 from streams.formats.alarm_names import AlarmNames, read_names
 from streams.formats.calendars import DAY_AND_NIGHT, Calendar, Calendars
 from streams.formats.pseudonyms import Period
@@ -256,6 +257,7 @@ class Settings(BaseSettings):
     )
     kafka: KafkaSettings = KafkaSettings()
     web: WebSettings = WebSettings()
+    audit: AuditSettings = AuditSettings()
     metrics: MetricsSettings = MetricsSettings()
     calendar: CalendarSettings = CalendarSettings()
     alertmanager: AlertmanagerSettings = AlertmanagerSettings()

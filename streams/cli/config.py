@@ -39,6 +39,8 @@ def config_check(
     import yaml
 
     from streams.access import Tokens
+    from streams.audit import audit_key
+    from streams.audit.syslog import tls_of as syslog_tls
     from streams.http.credentials import tls_of
     from streams.pseudonyms import pseudonyms, warnings
     from streams.settings import SettingsError
@@ -53,6 +55,9 @@ def config_check(
 
             check(settings.kafka)
         Tokens(settings.web), tls_of(settings.web)
+        audit_key(settings.audit.key_file)
+        if settings.audit.syslog is not None:
+            syslog_tls(settings.audit)
     except SettingsError as error:
         fail(error)
     if explain:

@@ -7,7 +7,7 @@ clinicians by pseudonym. No person, bed, patient or device is named.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from dataclasses import replace as replace_fields
@@ -186,7 +186,8 @@ class Board:
                 units=chosen[: query.limit],
                 left_out=max(len(chosen) - query.limit, 0) + beyond,
             )
-            view.answers[asked] = await in_turns(self._thread.submit(Answer.of, found))
+            names = _named(found.units)
+            view.answers[asked] = await in_turns(self._thread.submit(Answer.of, found, names))
         return view.answers[asked]
 
     def _head_of(self, view: View, scope: Scope) -> Units:
@@ -214,7 +215,8 @@ class Board:
                 states=states_of(view.status, key),
                 board_url=None if self._grafana is None else unit_board(self._grafana, *key),
             )
-            view.answers[asked] = await in_turns(self._thread.submit(Answer.of, found))
+            names = _named([unit])
+            view.answers[asked] = await in_turns(self._thread.submit(Answer.of, found, names))
         return view.answers[asked]
 
     async def clinicians(self, given: Mapping[str, str], scope: Scope = EVERYWHERE) -> Answer:
@@ -241,7 +243,8 @@ class Board:
                 clinicians=shown,
                 left_out=max(len(people) - MOST_CLINICIANS, 0),
             )
-            view.answers[key] = await in_turns(self._thread.submit(Answer.of, found))
+            names = {one.clinician for one in shown}
+            view.answers[key] = await in_turns(self._thread.submit(Answer.of, found, names))
         return view.answers[key]
 
     async def _current(self) -> View:
@@ -328,6 +331,12 @@ class Board:
         if self._event:
             return {name: moment - since for name, (_, since) in self._moved.items()}
         return {name: max(at - mark, 0) / 1000 for name, mark in watermarks.items()}
+
+
+def _named(units: Iterable[Unit]) -> set[str]:
+    """The clinicians whom the answer about some units names."""
+    moves = [unit.relief for unit in units if unit.relief is not None]
+    return {name for one in moves for name in (one.giver.clinician, one.taker.clinician)}
 
 
 def _key(given: Mapping[str, str]) -> Key:

@@ -18,6 +18,8 @@ from streams.access import (
     allowed_names,
     asked_names,
 )
+from streams.audit import Recorder
+from streams.audit.recorder import EVERYBODY, Read
 from streams.formats.codec import to_json
 from streams.http import visits
 from streams.http.connection import ALLOWED
@@ -76,9 +78,10 @@ def guard(
     refusals: Refusals,
     linked: str | None = None,
     attempts: Attempts | None = None,
+    recorder: Recorder | None = None,
 ) -> None:
     """Check every request before it is answered, and add headers to every answer. `linked`: the
-    host name that links in pages have.
+    host name that links in pages have; `recorder`: who gets to know of what was read and refused.
 
     In this order: the host name (400, 421), who asks (401, 429), their role (403), path and method
     (404, 405), a body (413). About which places a reader may ask is for the pages to check.
@@ -88,20 +91,23 @@ def guard(
     is_ours = allowed_names(settings, linked)
     failures = Attempts() if attempts is None else attempts
 
-    def known(request: web.Request, asked: Asked, address: str) -> Reader | web.Response:
+    def known(request: web.Request, asked: Asked, visit: visits.Visit) -> Reader | web.Response:
         """Who asks, or the refusal of one who is not known."""
         shows = "Authorization" in request.headers
-        if shows and gate.tokens and (seconds := failures.wait(address)):
+        if shows and gate.tokens and (seconds := failures.wait(visit.address)):
             refusals.count("too_many_attempts")
             wait = {"Retry-After": str(math.ceil(seconds))}
             return _refused("too many invalid tokens: wait\n", 429, wait)
         found = gate.identify(asked)
         if isinstance(found, Reader):
             return found
+        visit.claims = found.name
+        if found.tried or found.name:
+            visit.by = "invalid token" if shows else "certificate"
         if found.tried:  # browsers first ask without a token
             refusals.count("unauthenticated")
             if shows:
-                failures.failed(address)
+                failures.failed(visit.address)
         if found.name and not shows:
             return _forbidden("this certificate has no role here")
         return web.Response(
@@ -110,18 +116,28 @@ def guard(
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        names = _names(request)
+        asked, path = _asked(request), _path(request)
+        visit = visits.begin(visits.Visit(_counted(gate.address(asked)), path))
+        try:
+            response = await checked(request, handler, asked, visit)
+        except web.HTTPException as refusal:
+            record(recorder, visit, refusal.status)
+            raise
+        record(recorder, visit, response.status)
+        return response
+
+    async def checked(
+        request: web.Request, handler: Handler, asked: Asked, visit: visits.Visit
+    ) -> web.StreamResponse:
+        path, names = visit.path, _names(request)
         if names is None:
             refusals.count("malformed")
             return _refused("malformed Host\n", 400)
         if not is_ours(names):
             refusals.count("wrong_name")
             return _refused("the host name is not this worker's: see web.names\n", 421)
-        path, asked = _path(request), _asked(request)
-        address = _counted(gate.address(asked))
-        visit = visits.begin(visits.Visit(address, path))
         if path not in OPEN_PATHS | SIGNED_PATHS:
-            reader = known(request, asked, address)
+            reader = known(request, asked, visit)
             if isinstance(reader, web.Response):
                 return reader
             visit.reader = reader
@@ -154,6 +170,38 @@ def guard(
 
     application.middlewares.append(middleware)
     application.on_response_prepare.append(head)
+
+
+def record(recorder: Recorder | None, visit: visits.Visit, status: int) -> None:
+    """Record a visit: whoever read data, or was refused. Files of the page and probes hold none."""
+    if recorder is None or visit.path in OPEN_PATHS or status == 503:
+        return
+    refused = status >= 400
+    if not refused and visit.path in _FILES:
+        return
+    reader = visit.reader
+    by = "link" if visit.path == TAKE and visit.facility is not None else visit.by
+    clinicians: set[str] | str | None = visit.shown
+    if visit.path == "/metrics" and not refused:
+        clinicians = EVERYBODY
+    recorder.read(
+        Read(
+            "refused" if refused else _EVENTS.get(visit.path or "", visit.event),
+            visit.claims if reader is None else reader.name,
+            by if reader is None else reader.by,
+            visit.address,
+            visit.path or "no page",
+            visit.facility or "",
+            visit.unit or "",
+            200 if status == 304 else status,
+            () if refused else tuple(visit.asked.items()),
+        ),
+        None if refused else clinicians,
+    )
+
+
+_FILES = frozenset(one.path for one in page_files()) | {TAKE_STYLE, "/api/v1/reader"}
+_EVENTS = {"/api/v1/whatif": "whatif"}
 
 
 def _refused(text: str, status: int, headers: dict[str, str] | None = None) -> web.Response:

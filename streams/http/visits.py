@@ -20,6 +20,11 @@ class Visit:
     reader: Reader | None = None
     scope: Scope | None = None
     """The places that may be asked about; None: nothing may be."""
+    claims: str = ""
+    """What a certificate calls somebody who is not known."""
+    by: str = ""
+    """What somebody who is not known has presented, in words."""
+    event: str = "read"
     facility: str | None = None
     unit: str | None = None
     shown: set[str] = field(default_factory=set)

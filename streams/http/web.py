@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from aiohttp.web import Response, StreamResponse
 
+from analyzer.model import MAX_ID_LENGTH
 from streams.access import Elsewhere, Scope
 from streams.formats.codec import to_json
 from streams.health.health import Health
@@ -90,7 +91,8 @@ def add_findings(
         if not worker.recovered:
             return _error("waiting for partitions or their state", 503)
         try:
-            query = Query.of(_given(request), finder.policy)
+            given = _given(request)
+            query = Query.of(given, finder.policy)
             answer = await finder.find(query, visits.scope())
         except QueryError as error:
             return _error(error, 400)
@@ -157,6 +159,8 @@ def add_reader(app: Any) -> None:
         return Response(body=body, content_type="application/json")
 
 
+_TRIED = ("type", "delay", "limit")
+"""What a what-if asks about beside its unit."""
 Ask = Callable[[Mapping[str, str], Scope], Awaitable[Answer]]
 """Answers parameters of a request, for a reader who may see these places."""
 
@@ -164,14 +168,18 @@ Ask = Callable[[Mapping[str, str], Scope], Awaitable[Answer]]
 async def _answered(request: Any, worker: Worker, ask: Ask, seconds: float) -> StreamResponse:
     if not worker.recovered:
         return _error("waiting for partitions or their state", 503)
+    visit = visits.current()
     try:
-        answer = await ask(_given(request), visits.scope())
+        given = _given(request)
+        answer = await ask(given, visits.scope())
     except QueryError as error:
         return _error(error, 400)
     except Elsewhere as error:
         return _error(error, 403)
     except NotHere as error:
         return _error(error, 404)
+    visit.names(answer.names)
+    visit.asked = {name: given[name] for name in _TRIED if name in given}
     headers = {"Content-Type": "application/json", "Vary": "Accept-Encoding"}
     return await _send_known(request, answer.etag, headers, answer.body, answer.compressed, seconds)
 
@@ -183,7 +191,15 @@ def _given(request: Any) -> Mapping[str, str]:
     given = dict(request.query.items())
     if len(given) != len(request.query):
         raise QueryError("expected each parameter once")
+    visits.current().about(*(_recorded(given.get(name)) for name in ("facility", "unit")))
     return given
+
+
+def _recorded(name: str | None) -> str | None:
+    """A name as the audit may hold it: it is what a reader has typed."""
+    if name is None or (len(name) <= MAX_ID_LENGTH and name.isprintable()):
+        return name
+    return "not a name"
 
 
 def add_page(app: Any, send_seconds: float = SEND_SECONDS) -> None:

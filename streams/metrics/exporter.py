@@ -32,6 +32,7 @@ from analyzer import (
 from analyzer.overload import ShiftsAt, Span
 from streams import __version__
 from streams.access import EVERYWHERE, Scope
+from streams.audit import Counts
 from streams.formats.calendars import UTC_CALENDARS, Calendars
 from streams.formats.pseudonyms import Pseudonyms
 from streams.health.health import Health
@@ -132,7 +133,7 @@ class Exporter:
 
     `reuse` in seconds: see `streams.metrics.freshness`. `policy`: the fingerprint of the policy.
     `takings`: what is known of who has which page.
-    `calendars` tell which shifts a status compares.
+    `calendars` tell which shifts a status compares. `audit` counts what was recorded.
     """
 
     def __init__(
@@ -146,8 +147,10 @@ class Exporter:
         policy: str = "",
         takings: Callable[[], Known] = Known,
         calendars: Calendars = UTC_CALENDARS,
+        audit: Callable[[], Counts] = Counts,
     ) -> None:
         self._source = source
+        self._audit = audit
         self._takings = takings
         self._calendars, self._shifts = calendars, shifts_of(calendars)
         self._min_classified = min_classified
@@ -278,6 +281,13 @@ class Exporter:
         yield simple_table(
             "checkpoint_timestamp_seconds", {(str(number),): at for number, at in stored}
         )
+        counts = self._audit()
+        entries: dict[tuple[str, ...], float] = {
+            ("written",): counts.written,
+            ("lost",): counts.lost,
+            ("unsent",): counts.unsent,
+        }
+        yield simple_table("audit_entries", entries)
         yield simple_table("build_info", {(__version__, self._policy): 1})
         if isinstance(self._pseudonym, Pseudonyms):
             of = self._pseudonym

@@ -45,6 +45,8 @@ def run(settings: Settings) -> None:
         page=f"{web.address}/",
         metrics=f"{web.address}/metrics",
     )
+    if not web.is_local and settings.audit.file is None:
+        log.warning("nobody can say later who read what: set audit.file")
     for exposed in Tokens(web).exposed:
         log.warning("a file with a token", finding=exposed)
     if not web.is_local and web.has_tokens and web.tls_cert_file is None:

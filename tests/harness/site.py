@@ -20,6 +20,7 @@ from aiohttp import web
 from analyzer import Engine, Policy
 from analyzer.model.policy import HOUR, MINUTE, OverloadPolicy
 from streams.access import Attempts
+from streams.audit import Recorder
 from streams.formats.calendars import UTC_CALENDARS, Calendars
 from streams.formats.codec import decode, to_json
 from streams.health.health import Health
@@ -167,6 +168,7 @@ class Site:
         calendars: Calendars = UTC_CALENDARS,
         overload: OverloadPolicy | None = None,
         attempts: Attempts | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.worker, self.now, self.moment = worker, now, 0.0
         self._desk = desk
@@ -205,7 +207,7 @@ class Site:
         )
         add_board(self.pages, worker, board)
         self.refusals = Refusals()
-        guard(self.pages.web, self.settings, self.refusals, linked, attempts)
+        guard(self.pages.web, self.settings, self.refusals, linked, attempts, recorder)
         if desk is not None and signer is not None:
             add_taking(self.pages, desk, signer, self.refusals)
         self._loop = asyncio.new_event_loop()
