@@ -79,6 +79,7 @@ GROUPS = {
         "Who read what about whom. [Who may read](../access.md#audit) says what is recorded, and "
         "how it is checked.",
     ),
+    "privacy": ("Privacy", "Figures that are not shown, because they are about few clinicians."),
     "metrics": ("Caps of the metrics", "How many series a worker exports."),
     "calendar": (
         "Calendar",

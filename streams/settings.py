@@ -102,6 +102,19 @@ class MetricsSettings(BaseModel):
     )
 
 
+class PrivacySettings(BaseModel):
+    """Whose figures are not shown (see `streams.http.privacy`)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    smallest_group: int = Field(
+        5,
+        ge=1,
+        description="figures over fewer clinicians than this are left out of the page and its "
+        "interface, in views longer than a shift; 1: none are. /metrics stays whole",
+    )
+
+
 def _parse_zone(name: Any) -> ZoneInfo:
     """Raises `ValueError` for a name that the time zone database does not have."""
     if isinstance(name, ZoneInfo):
@@ -258,6 +271,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     web: WebSettings = WebSettings()
     audit: AuditSettings = AuditSettings()
+    privacy: PrivacySettings = PrivacySettings()
     metrics: MetricsSettings = MetricsSettings()
     calendar: CalendarSettings = CalendarSettings()
     alertmanager: AlertmanagerSettings = AlertmanagerSettings()

@@ -34,6 +34,7 @@ from streams.http.documents.board import (
 )
 from streams.http.documents.taken import Taken
 from streams.http.documents.unit import UnitHistory
+from streams.http.privacy import Privacy
 from streams.http.standings import Key, Names, clinician_of, states_of, units_of
 from streams.http.vocabulary import rules_of
 from streams.metrics.exporter import Exporter, Measured, Source, in_turns
@@ -42,6 +43,7 @@ from streams.paging.desk import Desk
 from streams.paging.takings import Taking
 from streams.paging.words import has_words
 from streams.partitions.partition import Partition
+from streams.settings import PrivacySettings
 
 REFRESH_SECONDS = 5.0
 """How old an answer may be, and how often the page asks: overload states change by the minute."""
@@ -125,7 +127,8 @@ class Board:
 
     `behind` gives in one line why the worker is not up to date, or None. `event`: whether the
     watermark of each facility is its clock; `desk`: where pages are taken; `links`: whether pages
-    have a link there; `grafana`: the address of Grafana, for links to its boards. `reuse` in
+    have a link there; `grafana`: the address of Grafana, for links to its boards;
+    `smallest_group`: see `streams.http.privacy`. `reuse` in
     seconds: see `streams.metrics.freshness`.
     """
 
@@ -144,9 +147,11 @@ class Board:
         grafana: str | None = None,
         calendars: Calendars = UTC_CALENDARS,
         links: bool = False,
+        smallest_group: int = PrivacySettings().smallest_group,
     ) -> None:
         self._links = links
         self._source = source
+        self._privacy = Privacy.of(smallest_group, policy)
         self._desk = desk
         self._grafana = grafana
         self._exporter = exporter
@@ -212,7 +217,11 @@ class Board:
                 currency=head.currency,
                 unit=unit,
                 takings=head.takings,
-                states=states_of(view.status, key),
+                states=self._privacy.states(
+                    states_of(view.status, key),
+                    view.status.groups.get(key, ()),
+                    view.status.now.get(key[0], 0),
+                ),
                 board_url=None if self._grafana is None else unit_board(self._grafana, *key),
             )
             names = _named([unit])
@@ -231,8 +240,10 @@ class Board:
         if key not in view.answers:
             people, calendar = view.people.get(key, []), self._calendars.of(key[0])
             shown = [
-                clinician_of(
-                    view.of.burdens, row, name, view.status, self._policy, self._names, calendar
+                self._privacy.clinician(
+                    clinician_of(
+                        view.of.burdens, row, name, view.status, self._policy, self._names, calendar
+                    )
                 )
                 for row, name in people[:MOST_CLINICIANS]
             ]
@@ -255,15 +266,29 @@ class Board:
         measured = await self._exporter.measured(status=True)
         known = self._known(at, moment)  # asks the worker, so it runs in the event loop
         head = self._head(at, known)
-        view = await in_turns(
-            self._thread.submit(
-                _view, measured, at, head, known, self._policy, self._names, self._calendars
-            )
-        )
+        view = await in_turns(self._thread.submit(self._view, measured, at, head, known))
         if self._desk is not None:
             _add_takings(view, self._desk)
         self._exporter.unmeasured.record("board", view.failed)
         return view
+
+    def _view(self, of: Measured, at: int, head: Units, known: Known) -> View:
+        """Runs in the board's thread."""
+        status = of.status
+        assert status is not None
+        people: dict[Key, list[tuple[int, str]]] = {}
+        every = of.burdens.clinicians
+        if of.chosen is not None:
+            for row, name in zip(of.chosen.row, of.chosen.shown, strict=True):
+                people.setdefault((every.facility[row], every.unit[row]), []).append((row, name))
+        failed: dict[str, Exception] = {}
+        units = [
+            (key, self._privacy.unit(unit, status.groups.get(key, ()), status.now.get(key[0], 0)))
+            for key, unit in units_of(
+                of.burdens, status, self._policy, self._names, failed, self._calendars
+            )
+        ]
+        return View(of, status, at, head, known, units, people, failed)
 
     def _known(self, at: int, moment: float) -> Known:
         watermarks: dict[str, int] = {}
@@ -354,34 +379,6 @@ def unit_board(grafana: str, facility: str, unit: str) -> str:
     """
     query = urlencode({"var-facility": facility, "var-unit": unit}, quote_via=quote)
     return f"{grafana.rstrip('/')}/d/alarm-fatigue-unit?{query}"
-
-
-def _view(
-    of: Measured,
-    at: int,
-    head: Units,
-    known: Known,
-    policy: Policy,
-    names: Names,
-    calendars: Calendars,
-) -> View:
-    assert of.status is not None
-    people: dict[Key, list[tuple[int, str]]] = {}
-    every = of.burdens.clinicians
-    if of.chosen is not None:
-        for row, name in zip(of.chosen.row, of.chosen.shown, strict=True):
-            people.setdefault((every.facility[row], every.unit[row]), []).append((row, name))
-    failed: dict[str, Exception] = {}
-    return View(
-        of,
-        of.status,
-        at,
-        head,
-        known,
-        units_of(of.burdens, of.status, policy, names, failed, calendars),
-        people,
-        failed,
-    )
 
 
 def _add_takings(view: View, desk: Desk) -> None:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 from analyzer import Evidence, Policy
 from streams.access import EVERYWHERE, Scope
-from streams.files.findings import MOST, TOP, UnitText, document, written
+from streams.files.findings import MOST, TOP, UnitText, document, suppressed, written
 from streams.http.answers import QueryError
+from streams.http.privacy import Privacy
 from streams.metrics.apart import Unmeasured, each_apart
 from streams.metrics.exporter import Source, in_turns
 from streams.metrics.freshness import Freshness
 from streams.partitions.partition import Partition
-from streams.settings import MetricsSettings
+from streams.settings import MetricsSettings, PrivacySettings
 
 REUSE_SECONDS = 10.0
 """How old findings may be with the wall clock; they cover hours."""
@@ -63,7 +64,9 @@ class Finder:
         clock: Callable[[], float] = time.monotonic,
         most_units: int = MetricsSettings().max_units,
         unmeasured: Unmeasured | None = None,
+        smallest_group: int = PrivacySettings().smallest_group,
     ) -> None:
+        self._privacy = Privacy.of(smallest_group, policy)
         self._most_units = most_units
         self._unmeasured = Unmeasured(clock) if unmeasured is None else unmeasured
         self.policy = policy
@@ -83,9 +86,22 @@ class Finder:
     async def _current(self, window: str) -> list[UnitText]:
         async def take(partitions: Sequence[Partition]) -> list[UnitText]:
             evidence = [one.engine.evidence(self.policy.windows[window]) for one in partitions]
-            return await in_turns(self._thread.submit(self._units, evidence, window))
+            groups: dict[tuple[str, str], list[int]] = {}
+            for one in partitions:
+                groups |= one.engine.groups()
+            found = await in_turns(self._thread.submit(self._units, evidence, window))
+            return [self._shown(unit, groups, window) for unit in found]
 
         return await self._fresh.get(window, take)
+
+    def _shown(
+        self, unit: UnitText, groups: Mapping[tuple[str, str], list[int]], window: str
+    ) -> UnitText:
+        """The findings of a unit, unless too few clinicians stand behind them."""
+        group = groups.get((unit.facility, unit.unit), [])
+        if self._privacy.shows_findings(group, window):
+            return unit
+        return suppressed(unit, self._privacy.says)
 
     def _units(self, evidence: Sequence[Evidence], window: str) -> list[UnitText]:
         """Runs in the finder's thread."""

@@ -51,6 +51,7 @@ from streams.files.tuning import (
 )
 from streams.http.answers import Answer, NotHere, QueryError
 from streams.http.documents.whatif import MOST_TYPES, Span, TypeRoom, WhatIf, WhatIfTypes
+from streams.http.privacy import Privacy
 from streams.metrics.exporter import Source, in_turns
 from streams.metrics.freshness import Freshness
 from streams.partitions.partition import Partition
@@ -114,7 +115,8 @@ class Held:
 
 
 class Workbench:
-    """/api/v1/whatif of one worker. `reuse` in seconds: see `streams.metrics.freshness`.
+    """/api/v1/whatif of one worker. `reuse` in seconds: see `streams.metrics.freshness`. `privacy`:
+    what is too small to be shown; None: nothing is.
 
     One answer is worked out at a time, and is kept for equal requests, so that requests cannot pile
     up work.
@@ -125,7 +127,9 @@ class Workbench:
         source: Source,
         reuse: float = REUSE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
+        privacy: Privacy | None = None,
     ) -> None:
+        self._privacy = privacy
         self._fresh: Freshness[tuple[str, str], Held] = Freshness(
             source, reuse, clock, most=MOST_UNITS
         )
@@ -169,6 +173,13 @@ class Workbench:
         held.answers.move_to_end(key)
         return held.answers[key]
 
+    def _expect_many(self, groups: Sequence[int]) -> None:
+        """Raises `NotHere` if too few clinicians stand behind the alarms that are held."""
+        if self._privacy is not None and not self._privacy.shows(
+            groups, len(groups) * HOUR, live=False
+        ):
+            raise NotHere(self._privacy.says)
+
     async def _current(self, facility: str, unit: str) -> Held:
         """Raises `NotHere`."""
 
@@ -176,6 +187,7 @@ class Workbench:
             for one in partitions:
                 recorded = one.engine.recall(facility, unit)
                 if recorded is not None:
+                    self._expect_many(one.engine.groups().get((facility, unit), []))
                     return Held(recorded, one.engine.policy.findings.tolerance)
             raise NotHere("no such unit among those of this worker")
 

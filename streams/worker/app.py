@@ -29,6 +29,7 @@ from streams.http.door import Door, new_runner
 from streams.http.finder import REUSE_SECONDS as FINDINGS_REUSE_SECONDS
 from streams.http.finder import Finder
 from streams.http.guard import guard
+from streams.http.privacy import Privacy
 from streams.http.refusals import Refusals
 from streams.http.standings import Names
 from streams.http.taking import add_taking
@@ -286,13 +287,14 @@ def _latest(holder: Holder) -> int:
 def _add_site(app: App, settings: Settings, pseudonym: Callable[[str], str], work: Work) -> None:
     """Register the web pages: /metrics, the board, findings and what-ifs."""
     policy, exporter = settings.policy, work.exporter
-    wall = settings.clock == "wall"
+    wall, smallest = settings.clock == "wall", settings.privacy.smallest_group
     finder = Finder(
         work,
         policy,
         FINDINGS_REUSE_SECONDS if wall else 0.0,
         most_units=settings.metrics.max_units,
         unmeasured=exporter.unmeasured,
+        smallest_group=smallest,
     )
     names = Names(pseudonym, settings.metrics.clinicians, settings.web.names_beds)
     board = Board(
@@ -306,10 +308,11 @@ def _add_site(app: App, settings: Settings, pseudonym: Callable[[str], str], wor
         grafana=settings.web.grafana_url,
         calendars=settings.calendar.calendars,
         links=settings.paging.url is not None,
+        smallest_group=smallest,
     )
     add_pages(app, work, exporter)
     add_findings(app, work, finder)
-    add_workbench(app, work, Workbench(work))
+    add_workbench(app, work, Workbench(work, privacy=Privacy.of(smallest, policy)))
     add_page(app)
     add_reader(app)
     add_board(app, work, board)

@@ -230,6 +230,7 @@ def test_defaults_are_those_in_effect() -> None:
 BEYOND: dict[str, tuple[str, ...]] = {
     "group": ('""', "a/b"),
     "kafka.topic_prefix": ("a/b", "a" * 101),
+    "privacy.smallest_group": ("0",),
     "audit.repeat": ("999ms", "3601s"),
     "audit.rotate_bytes": ("-1",),
     "audit.syslog": ("logs", "logs:x", "a b:1"),

@@ -29,6 +29,7 @@ from streams.http.credentials import tls_of
 from streams.http.door import Door, new_runner
 from streams.http.finder import Finder
 from streams.http.guard import guard
+from streams.http.privacy import Privacy
 from streams.http.refusals import Refusals
 from streams.http.standings import Names
 from streams.http.taking import add_taking
@@ -148,7 +149,7 @@ class Answer:
 
 class Site:
     """Serves while entered. `now` is the wall clock (s); answers are not reused unless `reuse` is
-    set.
+    set. All figures are shown unless `smallest_group` is more than 1: simulated units are small.
     """
 
     def __init__(
@@ -169,6 +170,7 @@ class Site:
         overload: OverloadPolicy | None = None,
         attempts: Attempts | None = None,
         recorder: Recorder | None = None,
+        smallest_group: int = 1,
     ) -> None:
         self.worker, self.now, self.moment = worker, now, 0.0
         self._desk = desk
@@ -186,8 +188,12 @@ class Site:
             calendars=calendars,
         )
         add_pages(self.pages, worker, exporter)
-        add_findings(self.pages, worker, Finder(worker, policy, 0.0))
-        add_workbench(self.pages, worker, Workbench(worker, reuse, clock=lambda: self.moment))
+        add_findings(self.pages, worker, Finder(worker, policy, 0.0, smallest_group=smallest_group))
+        add_workbench(
+            self.pages,
+            worker,
+            Workbench(worker, reuse, lambda: self.moment, Privacy.of(smallest_group, policy)),
+        )
         add_page(self.pages)
         add_reader(self.pages)
         board = Board(
@@ -204,6 +210,7 @@ class Site:
             grafana=self.settings.grafana_url,
             calendars=calendars,
             links=signer is not None,
+            smallest_group=smallest_group,
         )
         add_board(self.pages, worker, board)
         self.refusals = Refusals()

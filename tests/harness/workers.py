@@ -127,6 +127,7 @@ class WorkerProcess:
             "checkpoint_interval": "500ms",
             "session_timeout": "2s",
             "web": {"port": self.port},
+            "privacy": {"smallest_group": 1},  # simulated units are small
         }
         self._config.write_text(yaml.safe_dump(ours | settings))
         self._process: subprocess.Popen[bytes] | None = None

@@ -22,6 +22,7 @@ let trouble = "";
 let turn = 0; // grows when another part of the page is shown
 let awaited = true; // nothing was shown yet: a part that the address names is still to be reached
 let mayTry = true; // whether the reader may ask what if
+let known = false; // whether it was asked who reads
 let gone = null; // the unit that was shown before
 
 // -- what is shown
@@ -49,6 +50,7 @@ function arrive(how) {
   byId("to-units").setAttribute("href", listAddress(list));
   if (at.view === "unit") announce(at, listAddress(list));
   drawTitle(at, null);
+  know();
   update();
   const link = at.view === "list" && gone ? linkTo(gone) : null;
   if (how !== "first") (link ?? byId(to)).focus({ preventScroll: true });
@@ -190,6 +192,8 @@ function showAge() {
 
 /** Hides what the reader may not ask. */
 async function know() {
+  if (known || place().view === "help") return;
+  known = true;
   const reader = await ask("reader", {}).catch(() => null);
   mayTry = !reader || reader.try === null || reader.try.length > 0;
   show(byId("whatif"), mayTry && place().view !== "help");
@@ -199,6 +203,5 @@ const offerUnits = workbench(byId("workbench"), ask, explain);
 listen(update);
 follow(arrive);
 arrive("first");
-know();
 setInterval(showAge, 1000);
 followTime();
