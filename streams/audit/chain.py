@@ -20,6 +20,7 @@ from typing import Any
 
 LONGEST_LINE = 1 << 20
 _END = re.compile(rb',"before":"([0-9a-f]{64})","hash":"([0-9a-f]{64})"\}')
+_HEAD_LOST = b',"event":"head_lost",'
 _BEGIN = re.compile(rb'\{"n":([1-9][0-9]{0,17}),')
 
 
@@ -93,8 +94,8 @@ def verified(
     first: int = 1,
     wanted: frozenset[str] = frozenset(),
 ) -> Entries:
-    """Check the lines of files, which are in order. `first`: the number that the first entry must
-    have. `wanted`: hashes to look for. Raises `Break` for the first line that breaks the chain.
+    """Check the lines of files, which are in order, from the entry with the number `first` on.
+    `wanted`: hashes to look for. Raises `Break` for the first line that breaks the chain.
     """
     last: Link | None = None
     found: set[str] = set()
@@ -106,6 +107,8 @@ def verified(
             entry = entry_of(line)
             if entry is None:
                 raise Break(f"{place}: changed: this is no entry")
+            if last is None and entry.number < first:
+                continue
             expected = first if last is None else last.number + 1
             if entry.number != expected:
                 raise Break(f"{place}: {_numbered(entry.number, expected, last is None)}")
@@ -118,6 +121,12 @@ def verified(
             if before is not None and entry.before != before:
                 raise Break(
                     f"{place}: changed: entry {entry.number} does not follow the entry before it"
+                )
+            if _HEAD_LOST in line and entry.number != first:
+                raise Break(
+                    f"{place}: cut: before entry {entry.number} it was not known how the audit "
+                    f"ended, so entries may be missing there (where that was examined, say --first "
+                    f"{entry.number})"
                 )
             last = Link(entry.number, entry.hash)
             if entry.hash in wanted:

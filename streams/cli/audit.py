@@ -36,7 +36,9 @@ def audit_verify(
     first: Annotated[
         int,
         typer.Option(
-            "--first", min=1, help="Number of the first entry, if older files were deleted."
+            "--first",
+            min=1,
+            help="Check from this entry on, if older ones were deleted or were examined before.",
         ),
     ] = 1,
     noted: Annotated[

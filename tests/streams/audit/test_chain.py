@@ -232,6 +232,16 @@ def test_a_cut_is_not_mended_by_going_on(file: Path) -> None:
     assert "line 7: gap: expected entry 7, found 11: 4 entries are missing" in done.err
 
 
+def test_a_cut_whose_head_was_removed_shows_after_it_was_continued(file: Path) -> None:
+    file.write_bytes(b"".join(lines(file)[:6]))
+    file.with_name("audit.jsonl.head").unlink()
+    Trail(file).append(entries(1, 10))
+    done = verify(file)
+    assert done.status == 1
+    assert "line 7: cut: before entry 7 it was not known how the audit ended" in done.err
+    assert verify(file, "--first", "7").out.startswith(b"2 entries without a break, 7 to 8")
+
+
 def test_a_file_of_before_there_was_a_chain_is_kept_apart(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     path.write_text('{"user": "ann"}\n')
