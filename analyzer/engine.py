@@ -35,6 +35,7 @@ from analyzer.pipeline.state import State
 from analyzer.whatif.episode_table import Recorded
 from analyzer.whatif.recall import recall
 from analyzer.windows.burden import Burdens
+from analyzer.windows.groups import groups
 from analyzer.windows.snapshot import Snapshot
 
 _INDICES: dict[Topic, dict[str, int]] = {
@@ -267,6 +268,12 @@ class Engine:
     def evidence_since(self, moment: int | None) -> list[Evidence]:
         """By facility, what findings from `moment` (ms; None: the first alarm) on rest on."""
         return Evidence.since(self._state, moment)
+
+    def groups(self) -> dict[tuple[str, str], list[int]]:
+        """How many clinicians stand behind each hour of a unit, by facility and unit, the latest
+        hour first (`analyzer.windows.groups`).
+        """
+        return groups(self._state)
 
     def recall(self, facility: str, unit: str) -> Recorded | None:
         """A copy of the final alarms of a unit, for what-ifs; None if it had no alarm."""

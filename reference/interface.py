@@ -15,6 +15,7 @@ from streams.files.findings import MOST, TOP
 from streams.http.documents.board import MOST_UNITS, Clinicians, Units
 from streams.http.documents.common import Error
 from streams.http.documents.findings import Findings
+from streams.http.documents.reader import ReaderDocument
 from streams.http.documents.unit import UnitHistory
 from streams.http.documents.whatif import WhatIf, WhatIfTypes
 
@@ -34,12 +35,19 @@ SECURITY = {
     "bearer": {
         "type": "http",
         "scheme": "bearer",
-        "description": "The token of web.token_file, where one is set",
+        "description": "A token of web.tokens or web.token_file, where one is set. Its role says "
+        "what may be read: viewer, tuner and admin all but what-ifs, tuner and admin these, too; "
+        "its facility and units say about what",
     },
     "basic": {
         "type": "http",
         "scheme": "basic",
         "description": "The same token as the password, with any user name: for browsers",
+    },
+    "certificate": {
+        "type": "mutualTLS",
+        "description": "A client certificate of web.certificates, where web.tls_client_ca_file is "
+        "set, with a role and a scope like those of a token",
     },
 }
 
@@ -69,7 +77,8 @@ class Parameter:
 class Operation:
     """The operation of one path.
 
-    `not_found`: the reason for a 404 (None: never); `tagged`: whether answers have an ETag.
+    `not_found`: the reason for a 404 (None: never); `tagged`: whether answers have an ETag;
+    `needs_state`: whether it answers 503 until the worker holds partitions.
     """
 
     id: str
@@ -80,6 +89,7 @@ class Operation:
     bad: str = "The query cannot be answered"
     not_found: str | None = None
     tagged: bool = True
+    needs_state: bool = True
 
     def described(self, schemas: Mapping[type, Any]) -> dict[str, Any]:
         def with_body(description: str, of: type) -> dict[str, Any]:
@@ -94,10 +104,17 @@ class Operation:
         }
         if self.not_found is not None:
             responses["404"] = with_body(self.not_found, Error)
-        responses["503"] = with_body("The worker has no partitions yet", Error)
+        if self.needs_state:
+            responses["503"] = with_body("The worker has no partitions yet", Error)
         if self.tagged:
             responses["304"] = {"description": "Nothing has changed since (If-None-Match)"}
         responses["401"] = {"description": "A token is required, and none that is valid was sent"}
+        responses["403"] = with_body(
+            "The reader's role does not allow this, or the place is not theirs, whether it exists "
+            "or not",
+            Error,
+        )
+        responses["429"] = {"description": "Too many invalid tokens came from this address"}
         responses["421"] = {"description": "The host name in the request is not this worker's"}
         return {
             "operationId": self.id,
@@ -113,6 +130,15 @@ _FACILITY = Parameter("facility", "The facility of the unit", _NAME, required=Tr
 _UNIT = Parameter("unit", "The unit", _NAME, required=True)
 
 OPERATIONS = {
+    "/api/v1/reader": Operation(
+        "reader",
+        "Who reads, and what the reader may do where",
+        (),
+        ReaderDocument,
+        "What is known of the reader",
+        tagged=False,
+        needs_state=False,
+    ),
     "/api/v1/units": Operation(
         "units",
         "How units stand",
@@ -217,7 +243,7 @@ def description() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": INFO,
         "servers": [{"url": "/"}],
-        "security": [{}, {"bearer": []}, {"basic": []}],
+        "security": [{}, {"bearer": []}, {"basic": []}, {"certificate": []}],
         "paths": {path: {"get": one.described(by_type)} for path, one in OPERATIONS.items()},
         "components": {"securitySchemes": SECURITY, "schemas": schemas},
     }

@@ -60,6 +60,7 @@ LABELS = {
     "code": "an alarm code, as the records name it",
     "topic": f"{codes(TOPICS)}; for records that are written: `rejected`, `episodes`, `overload`",
     "outcome": codes(OUTCOMES),
+    "result": "`written`, `lost`, `unsent`",
     "partition": "a partition's number",
     "version": "the version of the program",
     "key_id": "the id of the key: eight hexadecimal digits of a hash of it",

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from analyzer.model import Action, Levels, Milliseconds
 from reference import markdown
 from reference.markdown import code, codes
+from streams.access_settings import GrantSettings, Network
 from streams.setting_table import LEVEL, PREFIX, entries, spelled, value_of
 from streams.settings import (
     Duration,
@@ -68,6 +69,17 @@ GROUPS = {
         "Web server",
         "The address of the page, its interface and `/metrics`, and who may read them.",
     ),
+    "web.proxy": (
+        "Readers behind a proxy",
+        "Headers of a proxy that authenticates readers. "
+        "[Who may read](../access.md#readers-behind-a-login-page) has a whole example.",
+    ),
+    "audit": (
+        "Audit",
+        "Who read what about whom. [Who may read](../access.md#audit) says what is recorded, and "
+        "how it is checked.",
+    ),
+    "privacy": ("Privacy", "Figures that are not shown, because they are about few clinicians."),
     "metrics": ("Caps of the metrics", "How many series a worker exports."),
     "calendar": (
         "Calendar",
@@ -112,6 +124,9 @@ BOUNDS = {
     "kafka.topic_prefix": "up to 100 letters, digits, `_`, `.` or `-`",
     "kafka.token_url": "https, or http on loopback",
     "web.token": "at least 16 printable ASCII characters without spaces",
+    "audit.repeat": "1s to 1h",
+    "audit.syslog": "HOST:PORT",
+    "web.names": "names without scheme, port and path",
     "web.header_timeout": "100ms to 10m",
     "web.idle_timeout": "1s to 1h",
     "paging.key_file": "a file of at least 32 bytes",
@@ -221,7 +236,7 @@ def _kind(hint: Any) -> str:
         return "levels, `elevated` and `overloaded`, each with `enter` and `leave`"
     if get_origin(hint) is Literal:
         return f"one of {codes(get_args(hint))}"
-    if get_origin(hint) is dict:
+    if get_origin(hint) is dict and get_args(hint)[1] is not GrantSettings:
         return "list of durations"
     if hint == TimeZone:
         return "name of a time zone"
@@ -229,6 +244,12 @@ def _kind(hint: Any) -> str:
         return "list of local times, such as `07:00`"
     if hint == Mapping[str, FacilityCalendarSettings]:
         return "calendars by facility"
+    if get_origin(hint) in (Mapping, dict) and issubclass(get_args(hint)[1], GrantSettings):
+        return "readers by name" if get_origin(hint) is Mapping else "roles by group"
+    if hint == tuple[str, ...]:
+        return "list of texts"
+    if hint == tuple[Network, ...]:
+        return "list of addresses or networks, such as `10.0.0.0/8`"
     if get_origin(hint) is tuple:
         return f"list of {codes(get_args(Action))}"
     if get_origin(hint) is Mapping:

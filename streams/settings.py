@@ -20,7 +20,6 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
-    SecretStr,
     ValidationError,
     model_validator,
 )
@@ -32,12 +31,12 @@ from pydantic_settings import (
 )
 
 from analyzer import Policy
+from streams.audit_settings import AuditSettings
 from streams.formats.alarm_names import AlarmNames, read_names
 from streams.formats.calendars import DAY_AND_NIGHT, Calendar, Calendars
 from streams.formats.pseudonyms import Period
-from streams.formats.times import parse_duration, show_duration
 from streams.kafka_settings import KafkaSettings
-from streams.paging_settings import AlertmanagerSettings, PagingSettings, expect_address
+from streams.paging_settings import AlertmanagerSettings, Duration, PagingSettings
 from streams.policy_settings import Spelled
 from streams.setting_table import (
     LEVEL,
@@ -47,123 +46,25 @@ from streams.setting_table import (
     unknown_variables,
     variable,
 )
+from streams.web_settings import LOOPBACK, WebSettings
+
+__all__ = [
+    "LOOPBACK",
+    "CalendarSettings",
+    "Duration",
+    "FacilityCalendarSettings",
+    "MetricsSettings",
+    "Settings",
+    "SettingsError",
+    "ShiftBegin",
+    "TimeZone",
+    "WebSettings",
+    "load",
+]
 
 
 class SettingsError(Exception):
     """Invalid settings: one line that names the setting and what was expected."""
-
-
-Duration = Annotated[int, BeforeValidator(parse_duration), PlainSerializer(show_duration)]
-
-
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
-
-
-class WebSettings(BaseModel):
-    """Where the page, its interface, /metrics, /healthz and /ready are served, and to whom (see
-    `streams.http.guard`).
-
-    `streams.http.door` enforces the bounds on connections.
-    """
-
-    model_config = ConfigDict(extra="forbid", validate_default=True)
-
-    host: str = Field(
-        "127.0.0.1",
-        description="address to serve on; other than loopback it needs a token, client "
-        "certificates or `allow_remote`",
-    )
-    port: int = Field(9464, ge=1, le=65535, description="port to serve on")
-    allow_remote: bool = Field(
-        False,
-        description="serve other machines without authentication, because a network policy or a "
-        "proxy guards the worker",
-    )
-    token: SecretStr | None = Field(
-        None, exclude=True, description="what readers must present; `config check` never prints it"
-    )
-    token_file: Path | None = Field(None, description="file that holds the token; excludes `token`")
-    tls_cert_file: Path | None = Field(
-        None, description="certificate (PEM) to serve HTTPS with; needs `tls_key_file`"
-    )
-    tls_key_file: Path | None = Field(None, description="private key (PEM) of the certificate")
-    tls_client_ca_file: Path | None = Field(
-        None, description="connections without a certificate of this authority (PEM) are refused"
-    )
-    show_beds: bool | None = Field(
-        None,
-        description="name the bed to move on the page and in its JSON; not set: where readers "
-        "authenticate (token or client certificate). `true` needs that, or loopback",
-    )
-    max_connections: int = Field(
-        256, ge=8, description="open connections; fewer where the limit of file descriptors is low"
-    )
-    max_connections_per_address: int = Field(
-        64,
-        ge=4,
-        description="open connections of one address (IPv6: of one /64); raise it behind a proxy",
-    )
-    header_timeout: Duration = Field(
-        "10s",
-        description="time within which a request header, or a TLS handshake, must be complete",
-    )  # type: ignore[assignment]
-    idle_timeout: Duration = Field(
-        "75s", description="time after which a connection without requests is closed"
-    )  # type: ignore[assignment]
-
-    grafana_url: str | None = Field(
-        None,
-        description="address of Grafana as readers of the page reach it; without it, the page has "
-        "no links to boards",
-    )
-
-    @property
-    def is_local(self) -> bool:
-        return self.host in LOOPBACK
-
-    @property
-    def authenticates(self) -> bool:
-        """Whether readers present a token or a client certificate."""
-        return (
-            self.token is not None
-            or self.token_file is not None
-            or self.tls_client_ca_file is not None
-        )
-
-    @property
-    def names_beds(self) -> bool:
-        """Whether readers may see which bed to move."""
-        return self.authenticates if self.show_beds is None else self.show_beds
-
-    @property
-    def address(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'http' if self.tls_cert_file is None else 'https'}://{host}:{self.port}"
-
-    @model_validator(mode="after")
-    def _is_guarded(self) -> WebSettings:
-        if not (100 <= self.header_timeout <= 600_000 and 1000 <= self.idle_timeout <= 3_600_000):
-            raise ValueError("header_timeout, idle_timeout: expected 100ms to 10m, and 1s to 1h")
-        if self.grafana_url is not None:
-            expect_address("grafana_url", self.grafana_url)
-        if self.token is not None and self.token_file is not None:
-            raise ValueError("token: expected it here or in web.token_file, not both")
-        if (self.tls_cert_file is None) != (self.tls_key_file is None):
-            raise ValueError("tls_cert_file: expected tls_key_file as well, or neither")
-        if self.tls_client_ca_file is not None and self.tls_cert_file is None:
-            raise ValueError("tls_client_ca_file: expected tls_cert_file and tls_key_file as well")
-        if not self.is_local and not self.authenticates and not self.allow_remote:
-            raise ValueError(
-                f"host: {self.host} would serve without authentication to other machines; set "
-                "web.token_file or web.tls_client_ca_file, or web.allow_remote to true if a "
-                "network policy or a proxy guards it"
-            )
-        if self.show_beds and not (self.authenticates or self.is_local):
-            raise ValueError(
-                "show_beds: expected readers that authenticate (web.token_file or "
-                "web.tls_client_ca_file), or a host on loopback"
-            )
-        return self
 
 
 class MetricsSettings(BaseModel):
@@ -198,6 +99,19 @@ class MetricsSettings(BaseModel):
         200,
         ge=1,
         description="most facilities with series; further ones are counted in `dropped_facilities`",
+    )
+
+
+class PrivacySettings(BaseModel):
+    """Whose figures are not shown (see `streams.http.privacy`)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    smallest_group: int = Field(
+        5,
+        ge=1,
+        description="figures over fewer clinicians than this are left out of the page and its "
+        "interface, in views longer than a shift; 1: none are. /metrics stays whole",
     )
 
 
@@ -353,6 +267,8 @@ class Settings(BaseSettings):
     )
     kafka: KafkaSettings = KafkaSettings()
     web: WebSettings = WebSettings()
+    audit: AuditSettings = AuditSettings()
+    privacy: PrivacySettings = PrivacySettings()
     metrics: MetricsSettings = MetricsSettings()
     calendar: CalendarSettings = CalendarSettings()
     alertmanager: AlertmanagerSettings = AlertmanagerSettings()

@@ -76,9 +76,10 @@ LEVELS = {
     "streams": [
         {"extras", "logs", "formats"},
         {"policy_settings", "setting_table", "paging_settings", "kafka_settings"},
-        {"setting_origins"},
+        {"access_settings", "audit_settings"},
+        {"setting_origins", "web_settings"},
         {"settings"},
-        {"pseudonyms", "kafka"},
+        {"pseudonyms", "kafka", "access", "audit"},
         {"dev", "partitions"},
         {"health", "paging"},
         {"metrics"},

@@ -32,6 +32,7 @@ from analyzer.overload.shifts import Parts, ShiftsAt, parts_of
 from analyzer.overload.thresholds import LevelTable, levels_in_force
 from analyzer.pipeline.overload_log import Subject
 from analyzer.pipeline.state import State
+from analyzer.windows.groups import groups
 
 TREND_MINUTES = 70
 """The last hour, and before it the ten minutes (the interval of ISA-18.2 rates) that the window
@@ -115,6 +116,8 @@ class Status:
     """The parts of shifts that are compared, by facility, where any alarms are known."""
     shift_alarms: Mapping[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     """By facility and unit: the alarms of these parts, of the shift before and of the present."""
+    groups: Mapping[tuple[str, str], Sequence[int]] = field(default_factory=dict)
+    """By facility and unit: how many clinicians stand behind each hour, the latest first."""
 
     @classmethod
     def of(
@@ -160,6 +163,7 @@ class Status:
             },
             unit_changes={key: found for key, found in _unit_changes(state) if key[0] in chosen},
             parts=parts,
+            groups={key: one for key, one in groups(state).items() if key[0] in chosen},
             shift_alarms=_shift_alarms(state, {chosen[name]: one for name, one in parts.items()}),
         )
 

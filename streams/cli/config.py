@@ -38,7 +38,10 @@ def config_check(
     """
     import yaml
 
-    from streams.http.credentials import tls_of, token_of
+    from streams.access import Tokens
+    from streams.audit import audit_key
+    from streams.audit.syslog import tls_of as syslog_tls
+    from streams.http.credentials import tls_of
     from streams.pseudonyms import pseudonyms, warnings
     from streams.settings import SettingsError
 
@@ -51,7 +54,10 @@ def config_check(
             from streams.kafka.security import check  # imports the Kafka clients
 
             check(settings.kafka)
-        token_of(settings.web), tls_of(settings.web)
+        Tokens(settings.web), tls_of(settings.web)
+        audit_key(settings.audit.key_file)
+        if settings.audit.syslog is not None:
+            syslog_tls(settings.audit)
     except SettingsError as error:
         fail(error)
     if explain:

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from streams.access import token_of
 from streams.cli.console import WRONG, Config, fail, load_settings, moment
 from streams.cli.files import (
     Alarms,
@@ -29,7 +30,6 @@ from streams.cli.files import (
 from streams.cli.names import check_place
 from streams.cli.progress import working
 from streams.files.findings import MOST, TOP, WHOLE, document, words, written
-from streams.http.credentials import token_of
 from streams.settings import SettingsError, WebSettings
 
 WORKER_SECONDS = 60.0

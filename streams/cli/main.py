@@ -74,6 +74,7 @@ COMMANDS = {
         "Show the conditions around a moment that went wrong, and which changes would have "
         "prevented them.",
     ),
+    "audit": Later("streams.cli.audit:audit_app", "Check the audit of who read what."),
     "config": Later("streams.cli.config:config_app", "Check the settings."),
     "archive": Later(
         "streams.cli.archive:archive_app",

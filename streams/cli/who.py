@@ -11,7 +11,9 @@ import typer
 from streams.cli.console import FAILED, WRONG, Broker, Config, fail, load_settings
 
 if TYPE_CHECKING:
+    from streams.audit import Trail
     from streams.files.who import Answer
+    from streams.settings import Settings
 
 
 def who(
@@ -54,7 +56,8 @@ def who(
     """Look up whose pseudonyms these are. Needs the key file, so it works only where the key is.
 
     The ids that were learned stay in who.json, which never leaves the machine. Every look-up is
-    recorded in who-audit.jsonl before its answer is shown: who, when, which pseudonym, and why.
+    recorded in audit.file, or where none is set in who-audit.jsonl, before its answer is shown:
+    who, when, which pseudonym, and why. `alarm-fatigue audit verify` checks that file.
     Nothing is logged. Files that others can read are refused. Exit status 1 if a pseudonym is
     unknown.
 
@@ -96,12 +99,26 @@ def who(
             )
             answers = [known.look_up(one, others) for one in digits]
             now = moment.isoformat(timespec="seconds").replace("+00:00", "Z")
-            looking.audit(place / "who-audit.jsonl", now, answers, why)
+            looking.audit(_trail(settings, place), now, answers, why)
             _tell(answers)
     except looking.WhoError as error:
         fail(error, WRONG)
     except (SettingsError, InputError, FacilitiesError) as error:
         fail(error)
+
+
+def _trail(settings: Settings, place: Path) -> Trail:
+    """Where look-ups are recorded. Raises `WhoError` if others have access to it."""
+    from streams.audit import Trail, audit_key
+    from streams.files.who import check_private
+
+    audit = settings.audit
+    if audit.file is not None:
+        return Trail(audit.file, audit_key(audit.key_file), audit.rotate_bytes)
+    path = place / "who-audit.jsonl"
+    if path.exists():
+        check_private(path)
+    return Trail(path)
 
 
 def _tell(answers: list[Answer]) -> None:

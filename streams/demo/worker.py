@@ -48,6 +48,7 @@ class Worker:
             "ALARM_FATIGUE_SESSION_TIMEOUT": _SESSION_TIMEOUT,
             "ALARM_FATIGUE_PSEUDONYM_KEY_FILE": str(key),
             "ALARM_FATIGUE_WEB__SHOW_BEDS": "true",  # they are simulated
+            "ALARM_FATIGUE_PRIVACY__SMALLEST_GROUP": "1",  # so are the clinicians
         }
         if present:
             environment["ALARM_FATIGUE_POLICY__OVERLOAD__COOL_DOWN"] = COOL_DOWN

@@ -9,6 +9,7 @@
        "load": non-actionable or technical alarms,
        "technical": the technical ones of these, avoidable at the source,
        "types": number of types, including those left out,
+       "suppressed": only of a worker's: why nothing is said of the unit; its counts are 0 then,
        "findings": [FINDING]}]}
 
 FINDING is
@@ -103,6 +104,13 @@ def written(units: Iterable[UnitFindings], window: str, policy: Policy) -> Itera
             for rank, one in enumerate(unit.findings, 1)
         ]
         yield UnitText(unit.facility, unit.unit, head, findings)
+
+
+def suppressed(unit: UnitText, why: str) -> UnitText:
+    """A unit of which nothing is said but why, in one line."""
+    head = {name: unit.head[name] for name in ("facility", "unit", "at", "since")}
+    nothing = dict.fromkeys(("alarms", "load", "technical", "types"), 0)
+    return UnitText(unit.facility, unit.unit, head | nothing | {"suppressed": why}, [])
 
 
 def document(
@@ -372,6 +380,10 @@ def words(document: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
             f"{_plural(unit['types'], 'type')}, {unit['load'] - unit['technical']} non-actionable "
             f"(clinical), {unit['technical']} technical: avoidable at the source"
         )
+        if "suppressed" in unit:
+            place = f"{printable(unit['facility'])} {printable(unit['unit'])}"
+            yield f"{place}: {printable(unit['suppressed'])}", []
+            continue
         lines = [f"{one['rank']}. {printable(one['says'])}" for one in unit["findings"]]
         if (more := unit["types"] - len(lines)) > 0:
             lines.append(f"({_plural(more, 'type')} more)")

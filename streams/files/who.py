@@ -19,6 +19,7 @@ from pathlib import Path
 
 from analyzer import Assignment
 from analyzer.model import HOUR
+from streams.audit import AuditError, Trail
 from streams.formats.codec import Malformed, decode
 from streams.formats.pseudonyms import DIGITS, Period, Pseudonyms, keyed, period_of
 
@@ -189,36 +190,27 @@ def write_directory(path: Path, directory: Directory) -> None:
         raise WhoError(f"{path}: cannot be written: {error.strerror}") from None
 
 
-def audit(path: Path, at: str, answers: Iterable[Answer], reason: str) -> None:
-    """Append a line for each look-up, and wait until they are stored. Raises `WhoError`.
+def audit(trail: Trail, at: str, answers: Iterable[Answer], reason: str) -> None:
+    """Append an entry for each look-up, and wait until they are stored. Raises `WhoError`.
 
-    A line names the account, the time, the pseudonym and the reason; it holds no id of a clinician.
+    An entry names the account, the time, the pseudonym and the reason; it holds no id of a
+    clinician.
     """
-    lines = [
-        json.dumps(
-            {
-                "at": at,
-                "user": _account(),
-                "pseudonym": next(iter(one.found)) if len(one.found) == 1 else one.asked,
-                "reason": reason,
-                "found": len(one.found) == 1,
-            },
-            ensure_ascii=False,
-        )
+    entries = [
+        {
+            "at": at,
+            "event": "who",
+            "user": _account(),
+            "pseudonym": next(iter(one.found)) if len(one.found) == 1 else one.asked,
+            "reason": reason,
+            "found": len(one.found) == 1,
+        }
         for one in answers
     ]
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if path.exists():
-            check_private(path)
-        with os.fdopen(_new(path, os.O_APPEND), "a") as file:
-            file.write("".join(f"{line}\n" for line in lines))
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise WhoError(
-            f"{path}: the look-up cannot be recorded, so nothing is shown: {error.strerror}"
-        ) from None
+        trail.append(entries)
+    except AuditError as error:
+        raise WhoError(f"the look-up cannot be recorded, so nothing is shown: {error}") from None
 
 
 def _new(path: Path, flag: int) -> int:

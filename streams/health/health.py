@@ -6,8 +6,8 @@ know which records it lacks, and is not ready.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from analyzer import TOPICS, ClockOffset, Outcome, Topic
 from analyzer.pipeline import MINUTES, OTHER
@@ -82,6 +82,8 @@ class Health:
     """Facilities whose numbers could not be computed."""
     pressure: Backpressure = _NO_PRESSURE
     """Partitions that are not read, because too many episodes wait for a checkpoint."""
+    counted: bool = True
+    """Whether sentences may give the number of a facility's events."""
 
     @classmethod
     def of(
@@ -129,6 +131,19 @@ class Health:
             held_back=held_back,
             unmeasured=unmeasured,
             pressure=pressure,
+        )
+
+    def about(self, touched: Callable[[str], bool], whole: Callable[[str], bool]) -> Health:
+        """What somebody may know who sees only some facilities, and of those that are not `whole`
+        only some units: nothing that names another facility, and no numbers of events unless all
+        facilities are whole. What names no facility stays, because it may concern any.
+        """
+        return replace(
+            self,
+            ahead={name: one for name, one in self.ahead.items() if touched(name)},
+            recent={key: one for key, one in self.recent.items() if not key[0] or touched(key[0])},
+            offsets=tuple(one for one in self.offsets if touched(one.facility)),
+            counted=all(whole(key[0]) for key in self.recent if touched(key[0])),
         )
 
     @property
@@ -218,8 +233,11 @@ class Health:
         lost, accepted = sum(refused.values()), self.recent.get((facility, topic, "accepted"), 0)
         if lost < REFUSED_LEAST or lost <= REFUSED_SHARE * (lost + accepted):
             return None
-        why = ", ".join(f"{count} {REFUSED[one]}" for one, count in refused.items())
         what = "alarm events" if topic == "alarms" else topic
+        if not self.counted:
+            reasons = ", ".join(REFUSED[one] for one in refused)
+            return f"some {what} were refused in {self._window()}: {reasons}"
+        why = ", ".join(f"{count} {REFUSED[one]}" for one, count in refused.items())
         if not facility:
             return (
                 f"{lost} {what} name no known facility and were refused in {self._window()}: {why}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -27,9 +28,13 @@ class Answer:
     body: bytes
     compressed: bytes
     etag: str
+    names: frozenset[str] = frozenset()
+    """The clinicians in it, as they are shown."""
 
     @classmethod
-    def of(cls, document: Any) -> Answer:
+    def of(cls, document: Any, names: Iterable[str] = ()) -> Answer:
         body = to_json(document) + b"\n"
         compressed = gzip.compress(body, 1, mtime=0) if len(body) >= _GZIP_FROM else b""
-        return cls(body, compressed, f'"{blake2b(body, digest_size=12).hexdigest()}"')
+        return cls(
+            body, compressed, f'"{blake2b(body, digest_size=12).hexdigest()}"', frozenset(names)
+        )

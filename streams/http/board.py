@@ -7,16 +7,19 @@ clinicians by pseudonym. No person, bed, patient or device is named.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from dataclasses import replace as replace_fields
 from urllib.parse import quote, urlencode
 
 from msgspec import convert
 from msgspec.structs import replace
 
 from analyzer import Policy, Status
+from streams.access import EVERYWHERE, Scope
 from streams.formats.calendars import UTC_CALENDARS, Calendars
+from streams.health.health import Health
 from streams.health.summary import currency, facility_document
 from streams.http.answers import Answer, NotHere, QueryError
 from streams.http.documents.board import (
@@ -31,6 +34,7 @@ from streams.http.documents.board import (
 )
 from streams.http.documents.taken import Taken
 from streams.http.documents.unit import UnitHistory
+from streams.http.privacy import Privacy
 from streams.http.standings import Key, Names, clinician_of, states_of, units_of
 from streams.http.vocabulary import rules_of
 from streams.metrics.exporter import Exporter, Measured, Source, in_turns
@@ -39,6 +43,7 @@ from streams.paging.desk import Desk
 from streams.paging.takings import Taking
 from streams.paging.words import has_words
 from streams.partitions.partition import Partition
+from streams.settings import PrivacySettings
 
 REFRESH_SECONDS = 5.0
 """How old an answer may be, and how often the page asks: overload states change by the minute."""
@@ -71,6 +76,32 @@ class UnitsQuery:
         return cls(given.get("facility"), int(limit))
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of how current the numbers are, when a view was made."""
+
+    watermarks: Mapping[str, int]
+    """By facility (ms)."""
+    quiet: Mapping[str, float]
+    """By facility, the time (s) since its last event."""
+    health: Health
+    behind: str | None
+    records: int | None
+    """Not yet read."""
+    uncommitted: int
+
+    def within(self, scope: Scope) -> Known:
+        """The part that a reader of these places may know."""
+        if scope.is_everywhere:
+            return self
+        return replace_fields(
+            self,
+            watermarks={name: at for name, at in self.watermarks.items() if scope.touches(name)},
+            quiet={name: since for name, since in self.quiet.items() if scope.touches(name)},
+            health=self.health.about(scope.touches, scope.holds_whole),
+        )
+
+
 @dataclass(slots=True)
 class View:
     """One measurement, ready to be sent. `at`: when it was made (ms, by the worker's clock)."""
@@ -79,7 +110,8 @@ class View:
     status: Status
     at: int
     head: Units
-    """The answer without its units."""
+    """The answer without its units, for a reader of everything."""
+    known: Known
     units: list[tuple[Key, Unit]]
     people: dict[Key, list[tuple[int, str]]]
     """Rows and pseudonyms of the clinicians with series, by facility and unit, ordered by
@@ -95,7 +127,8 @@ class Board:
 
     `behind` gives in one line why the worker is not up to date, or None. `event`: whether the
     watermark of each facility is its clock; `desk`: where pages are taken; `links`: whether pages
-    have a link there; `grafana`: the address of Grafana, for links to its boards. `reuse` in
+    have a link there; `grafana`: the address of Grafana, for links to its boards;
+    `smallest_group`: see `streams.http.privacy`. `reuse` in
     seconds: see `streams.metrics.freshness`.
     """
 
@@ -114,9 +147,11 @@ class Board:
         grafana: str | None = None,
         calendars: Calendars = UTC_CALENDARS,
         links: bool = False,
+        smallest_group: int = PrivacySettings().smallest_group,
     ) -> None:
         self._links = links
         self._source = source
+        self._privacy = Privacy.of(smallest_group, policy)
         self._desk = desk
         self._grafana = grafana
         self._exporter = exporter
@@ -135,34 +170,46 @@ class Board:
         """By facility: the watermark last seen, and since when (s)."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="board")
 
-    async def units(self, query: UnitsQuery) -> Answer:
+    async def units(self, query: UnitsQuery, scope: Scope = EVERYWHERE) -> Answer:
+        """The units of a scope. Raises `Elsewhere`."""
+        scope.expect(query.facility, None)
         view = await self._current()
-        if query not in view.answers:
+        if (asked := (query, scope)) not in view.answers:
             chosen = [
-                unit for (facility, _), unit in view.units if query.facility in (None, facility)
+                unit
+                for (facility, name), unit in view.units
+                if query.facility in (None, facility) and scope.holds(facility, name)
             ]
+            # How many units of a facility are left out is not for those who may see some only.
             beyond = sum(
                 count
                 for name, count in view.of.bounded.left_out_units.items()
-                if query.facility in (None, name)
+                if query.facility in (None, name) and scope.holds_whole(name)
             )
             found = replace(
-                view.head,
+                self._head_of(view, scope),
                 units=chosen[: query.limit],
                 left_out=max(len(chosen) - query.limit, 0) + beyond,
             )
-            view.answers[query] = await in_turns(self._thread.submit(Answer.of, found))
-        return view.answers[query]
+            names = _named(found.units)
+            view.answers[asked] = await in_turns(self._thread.submit(Answer.of, found, names))
+        return view.answers[asked]
 
-    async def unit(self, given: Mapping[str, str]) -> Answer:
-        """One unit with its history. Raises `QueryError`, `NotHere`."""
+    def _head_of(self, view: View, scope: Scope) -> Units:
+        if scope.is_everywhere:
+            return view.head
+        return replace(view.head, currency=self._currency(view.known.within(scope), scope))
+
+    async def unit(self, given: Mapping[str, str], scope: Scope = EVERYWHERE) -> Answer:
+        """One unit with its history. Raises `QueryError`, `NotHere`, `Elsewhere`."""
         key = _key(given)
+        scope.expect(*key)
         view = await self._current()
         unit = next((unit for of, unit in view.units if of == key), None)
         if unit is None:
             raise NotHere(NO_SUCH_UNIT)
-        if (asked := ("unit", key)) not in view.answers:
-            head = view.head
+        if (asked := ("unit", key, scope)) not in view.answers:
+            head = self._head_of(view, scope)
             found = UnitHistory(
                 at=head.at,
                 refresh_seconds=head.refresh_seconds,
@@ -170,15 +217,21 @@ class Board:
                 currency=head.currency,
                 unit=unit,
                 takings=head.takings,
-                states=states_of(view.status, key),
+                states=self._privacy.states(
+                    states_of(view.status, key),
+                    view.status.groups.get(key, ()),
+                    view.status.now.get(key[0], 0),
+                ),
                 board_url=None if self._grafana is None else unit_board(self._grafana, *key),
             )
-            view.answers[asked] = await in_turns(self._thread.submit(Answer.of, found))
+            names = _named([unit])
+            view.answers[asked] = await in_turns(self._thread.submit(Answer.of, found, names))
         return view.answers[asked]
 
-    async def clinicians(self, given: Mapping[str, str]) -> Answer:
-        """Of one unit. Raises `QueryError`, `NotHere`."""
+    async def clinicians(self, given: Mapping[str, str], scope: Scope = EVERYWHERE) -> Answer:
+        """Of one unit. Raises `QueryError`, `NotHere`, `Elsewhere`."""
         key = _key(given)
+        scope.expect(*key)
         if not self._names.shown:
             raise NotHere("metrics.clinicians is off: this worker shows units only")
         view = await self._current()
@@ -187,8 +240,10 @@ class Board:
         if key not in view.answers:
             people, calendar = view.people.get(key, []), self._calendars.of(key[0])
             shown = [
-                clinician_of(
-                    view.of.burdens, row, name, view.status, self._policy, self._names, calendar
+                self._privacy.clinician(
+                    clinician_of(
+                        view.of.burdens, row, name, view.status, self._policy, self._names, calendar
+                    )
                 )
                 for row, name in people[:MOST_CLINICIANS]
             ]
@@ -199,7 +254,8 @@ class Board:
                 clinicians=shown,
                 left_out=max(len(people) - MOST_CLINICIANS, 0),
             )
-            view.answers[key] = await in_turns(self._thread.submit(Answer.of, found))
+            names = {one.clinician for one in shown}
+            view.answers[key] = await in_turns(self._thread.submit(Answer.of, found, names))
         return view.answers[key]
 
     async def _current(self) -> View:
@@ -208,58 +264,86 @@ class Board:
     async def _taken(self, _: Sequence[Partition]) -> View:
         moment, at = self._clock(), int(self._wall() * 1000)
         measured = await self._exporter.measured(status=True)
-        head = self._head(at, moment)  # asks the worker, so it runs in the event loop
-        view = await in_turns(
-            self._thread.submit(
-                _view, measured, at, head, self._policy, self._names, self._calendars
-            )
-        )
+        known = self._known(at, moment)  # asks the worker, so it runs in the event loop
+        head = self._head(at, known)
+        view = await in_turns(self._thread.submit(self._view, measured, at, head, known))
         if self._desk is not None:
             _add_takings(view, self._desk)
         self._exporter.unmeasured.record("board", view.failed)
         return view
 
-    def _head(self, at: int, moment: float) -> Units:
+    def _view(self, of: Measured, at: int, head: Units, known: Known) -> View:
+        """Runs in the board's thread."""
+        status = of.status
+        assert status is not None
+        people: dict[Key, list[tuple[int, str]]] = {}
+        every = of.burdens.clinicians
+        if of.chosen is not None:
+            for row, name in zip(of.chosen.row, of.chosen.shown, strict=True):
+                people.setdefault((every.facility[row], every.unit[row]), []).append((row, name))
+        failed: dict[str, Exception] = {}
+        units = [
+            (key, self._privacy.unit(unit, status.groups.get(key, ()), status.now.get(key[0], 0)))
+            for key, unit in units_of(
+                of.burdens, status, self._policy, self._names, failed, self._calendars
+            )
+        ]
+        return View(of, status, at, head, known, units, people, failed)
+
+    def _known(self, at: int, moment: float) -> Known:
         watermarks: dict[str, int] = {}
         for one in self._source.partitions:
             watermarks |= one.engine.watermarks()
-        quiet = self._quiet(watermarks, at, moment)
-        health, waiting = self._source.health(), self._source.lags().values()
-        records = None if None in waiting else sum(lag or 0 for lag in waiting)
-        uncommitted = sum(self._source.uncommitted_records().values())
-        found = currency(
-            quiet, self._behind(), health, None if records is None else records + uncommitted
+        waiting = self._source.lags().values()
+        return Known(
+            watermarks,
+            self._quiet(watermarks, at, moment),
+            self._source.health(),
+            self._behind(),
+            None if None in waiting else sum(lag or 0 for lag in waiting),
+            sum(self._source.uncommitted_records().values()),
         )
+
+    def _head(self, at: int, known: Known) -> Units:
         return Units(
             at=at,
             refresh_seconds=max(self._fresh.reuse, LEAST_REFRESH_SECONDS),
             windows=list(self._policy.windows),
-            currency=Currency(
-                state=found.state,
-                says=found.says,
-                clock="event" if self._event else "wall",
-                waiting_records=records,
-                waiting_seconds=max(self._source.lag_seconds().values(), default=0.0),
-                broker_answered_at=None
-                if health.answered_at is None
-                else int(health.answered_at * 1000),
-                warnings=[Warned(facility=one.facility, says=one.says) for one in health.warned()],
-                facilities=[
-                    convert(
-                        {
-                            "time_zone": str(self._calendars.of(name).zone),
-                            "shifts": [f"{at:%H:%M}" for at in self._calendars.of(name).shifts],
-                            **facility_document(name, watermarks[name], quiet[name], health),
-                        },
-                        FacilityCurrency,
-                    )
-                    for name in sorted(quiet)
-                ],
-            ),
+            currency=self._currency(known, EVERYWHERE),
             rules=rules_of(self._policy, self._links),
             units=[],
             left_out=0,
         )
+
+    def _currency(self, known: Known, scope: Scope) -> Currency:
+        quiet, health, records = known.quiet, known.health, known.records
+        waiting = None if records is None else records + known.uncommitted
+        found = currency(quiet, known.behind, health, waiting)
+        return Currency(
+            state=found.state,
+            says=found.says,
+            clock="event" if self._event else "wall",
+            waiting_records=records,
+            waiting_seconds=max(self._source.lag_seconds().values(), default=0.0),
+            broker_answered_at=None
+            if health.answered_at is None
+            else int(health.answered_at * 1000),
+            warnings=[Warned(facility=one.facility, says=one.says) for one in health.warned()],
+            facilities=[
+                self._facility_currency(name, known, scope.holds_whole(name))
+                for name in sorted(quiet)
+            ],
+        )
+
+    def _facility_currency(self, name: str, known: Known, counted: bool) -> FacilityCurrency:
+        fields = {
+            "time_zone": str(self._calendars.of(name).zone),
+            "shifts": [f"{at:%H:%M}" for at in self._calendars.of(name).shifts],
+            **facility_document(name, known.watermarks[name], known.quiet[name], known.health),
+        }
+        if not counted:  # a facility's events less a unit's own are those of other units
+            fields["recent_alarm_events"] = None
+        return convert(fields, FacilityCurrency)
 
     def _quiet(self, watermarks: Mapping[str, int], at: int, moment: float) -> dict[str, float]:
         """By facility, the time (s) since its last event; with the event clock, since its watermark
@@ -272,6 +356,12 @@ class Board:
         if self._event:
             return {name: moment - since for name, (_, since) in self._moved.items()}
         return {name: max(at - mark, 0) / 1000 for name, mark in watermarks.items()}
+
+
+def _named(units: Iterable[Unit]) -> set[str]:
+    """The clinicians whom the answer about some units names."""
+    moves = [unit.relief for unit in units if unit.relief is not None]
+    return {name for one in moves for name in (one.giver.clinician, one.taker.clinician)}
 
 
 def _key(given: Mapping[str, str]) -> Key:
@@ -289,27 +379,6 @@ def unit_board(grafana: str, facility: str, unit: str) -> str:
     """
     query = urlencode({"var-facility": facility, "var-unit": unit}, quote_via=quote)
     return f"{grafana.rstrip('/')}/d/alarm-fatigue-unit?{query}"
-
-
-def _view(
-    of: Measured, at: int, head: Units, policy: Policy, names: Names, calendars: Calendars
-) -> View:
-    assert of.status is not None
-    people: dict[Key, list[tuple[int, str]]] = {}
-    every = of.burdens.clinicians
-    if of.chosen is not None:
-        for row, name in zip(of.chosen.row, of.chosen.shown, strict=True):
-            people.setdefault((every.facility[row], every.unit[row]), []).append((row, name))
-    failed: dict[str, Exception] = {}
-    return View(
-        of,
-        of.status,
-        at,
-        head,
-        units_of(of.burdens, of.status, policy, names, failed, calendars),
-        people,
-        failed,
-    )
 
 
 def _add_takings(view: View, desk: Desk) -> None:

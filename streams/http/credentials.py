@@ -1,34 +1,10 @@
-"""What a worker serves with: the token that readers must present, and its certificates.
-
-Apart from the guard, so that the command line can check them without a web server.
-"""
+"""The certificates that a worker serves with."""
 
 from __future__ import annotations
 
 import ssl
 
 from streams.settings import SettingsError, WebSettings
-
-LEAST_TOKEN = 16  # characters
-
-
-def token_of(settings: WebSettings) -> str | None:
-    """The token that readers must present; None if none is needed. Raises `SettingsError`."""
-    if settings.token_file is not None:
-        place = f"web.token_file: {settings.token_file}"
-        try:
-            token = settings.token_file.read_text().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{place}: {getattr(error, 'strerror', 'expected text')}") from None
-    elif settings.token is not None:
-        place, token = "web.token", settings.token.get_secret_value()
-    else:
-        return None
-    if len(token) < LEAST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
-        raise SettingsError(
-            f"{place}: expected {LEAST_TOKEN} or more ASCII characters without spaces"
-        )
-    return token
 
 
 def tls_of(settings: WebSettings) -> ssl.SSLContext | None:
@@ -47,5 +23,7 @@ def tls_of(settings: WebSettings) -> ssl.SSLContext | None:
             context.load_verify_locations(settings.tls_client_ca_file)
         except OSError as error:
             raise SettingsError(f"web.tls_client_ca_file: {error.strerror or error}") from None
-        context.verify_mode = ssl.CERT_REQUIRED
+        # Where certificates have roles and there are tokens as well, one of the two is enough.
+        either = bool(settings.certificates) and settings.has_tokens
+        context.verify_mode = ssl.CERT_OPTIONAL if either else ssl.CERT_REQUIRED
     return context

@@ -8,13 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from analyzer import Evidence, Policy
-from streams.files.findings import MOST, TOP, UnitText, document, written
+from streams.access import EVERYWHERE, Scope
+from streams.files.findings import MOST, TOP, UnitText, document, suppressed, written
 from streams.http.answers import QueryError
+from streams.http.privacy import Privacy
 from streams.metrics.apart import Unmeasured, each_apart
 from streams.metrics.exporter import Source, in_turns
 from streams.metrics.freshness import Freshness
 from streams.partitions.partition import Partition
-from streams.settings import MetricsSettings
+from streams.settings import MetricsSettings, PrivacySettings
 
 REUSE_SECONDS = 10.0
 """How old findings may be with the wall clock; they cover hours."""
@@ -62,7 +64,9 @@ class Finder:
         clock: Callable[[], float] = time.monotonic,
         most_units: int = MetricsSettings().max_units,
         unmeasured: Unmeasured | None = None,
+        smallest_group: int = PrivacySettings().smallest_group,
     ) -> None:
+        self._privacy = Privacy.of(smallest_group, policy)
         self._most_units = most_units
         self._unmeasured = Unmeasured(clock) if unmeasured is None else unmeasured
         self.policy = policy
@@ -71,17 +75,33 @@ class Finder:
         )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="findings")
 
-    async def find(self, query: Query) -> bytes:
-        """The answer as JSON."""
-        units = await self._current(query.window)
+    async def find(self, query: Query, scope: Scope = EVERYWHERE) -> bytes:
+        """The answer as JSON, about places of `scope` alone. Raises `Elsewhere`."""
+        scope.expect(query.facility, query.unit)
+        units = [
+            one for one in await self._current(query.window) if scope.holds(one.facility, one.unit)
+        ]
         return document(units, query.window, self.policy, query.facility, query.unit, query.top)
 
     async def _current(self, window: str) -> list[UnitText]:
         async def take(partitions: Sequence[Partition]) -> list[UnitText]:
             evidence = [one.engine.evidence(self.policy.windows[window]) for one in partitions]
-            return await in_turns(self._thread.submit(self._units, evidence, window))
+            groups: dict[tuple[str, str], list[int]] = {}
+            for one in partitions:
+                groups |= one.engine.groups()
+            found = await in_turns(self._thread.submit(self._units, evidence, window))
+            return [self._shown(unit, groups, window) for unit in found]
 
         return await self._fresh.get(window, take)
+
+    def _shown(
+        self, unit: UnitText, groups: Mapping[tuple[str, str], list[int]], window: str
+    ) -> UnitText:
+        """The findings of a unit, unless too few clinicians stand behind them."""
+        group = groups.get((unit.facility, unit.unit), [])
+        if self._privacy.shows_findings(group, window):
+            return unit
+        return suppressed(unit, self._privacy.says)
 
     def _units(self, evidence: Sequence[Evidence], window: str) -> list[UnitText]:
         """Runs in the finder's thread."""

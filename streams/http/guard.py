@@ -1,21 +1,35 @@
-"""The guard: authentication, TLS and browser policies for a worker's web pages."""
+"""The guard: who may read what, host names, and browser policies for a worker's web pages."""
 
 from __future__ import annotations
 
-import hmac
-import re
-from base64 import b64decode
-from binascii import Error as NotBase64
+import math
 from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
+from typing import Any
 
 from aiohttp import web
 
+from streams.access import (
+    Act,
+    Asked,
+    Attempts,
+    Gate,
+    Reader,
+    allowed_names,
+    asked_names,
+)
+from streams.audit import Recorder
+from streams.audit.recorder import EVERYBODY, Read
+from streams.formats.codec import to_json
+from streams.http import visits
 from streams.http.connection import ALLOWED
-from streams.http.credentials import token_of
+from streams.http.documents.common import Error
+from streams.http.door import address_of
 from streams.http.refusals import Refusals
+from streams.http.site import page_files
 from streams.paging.links import PATH as TAKE
 from streams.paging.links import STYLE as TAKE_STYLE
-from streams.settings import LOOPBACK, WebSettings
+from streams.settings import WebSettings
 
 OPEN_PATHS = frozenset({"/healthz", "/ready"})
 """Service managers read these without a token; they hold no data about people."""
@@ -39,12 +53,23 @@ FORM_POLICY = (
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 """For the page with a form, which has no scripts."""
-_HOST = re.compile(
-    r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]+)(?::([0-9]{1,5})?)?", re.ASCII
-)
-"""RFC 9110, 7.2, with RFC 3986's `host`: a name or an address, and optionally a port."""
-
+ACTS: dict[str, Act | None] = {
+    **{one.path: Act.VIEW for one in page_files()},
+    "/metrics": Act.SCRAPE,
+    "/api/v1/reader": None,
+    "/api/v1/units": Act.VIEW,
+    "/api/v1/unit": Act.VIEW,
+    "/api/v1/clinicians": Act.VIEW,
+    "/api/v1/findings": Act.VIEW,
+    "/api/v1/whatif": Act.TRY,
+    "/api/v1/whatif/types": Act.TRY,
+}
+"""What a reader must be allowed to do for each path; None: nothing, but to be known. A path that is
+not here is read by nobody.
+"""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+CHALLENGE = 'Basic realm="alarm-fatigue", charset="UTF-8", Bearer realm="alarm-fatigue"'
+"""Scrapers send a bearer token; browsers prompt for any name, and the token as the password."""
 
 
 def guard(
@@ -52,51 +77,85 @@ def guard(
     settings: WebSettings,
     refusals: Refusals,
     linked: str | None = None,
+    attempts: Attempts | None = None,
+    recorder: Recorder | None = None,
 ) -> None:
     """Check every request before it is answered, and add headers to every answer. `linked`: the
-    host name that links in pages have.
+    host name that links in pages have; `recorder`: who gets to know of what was read and refused.
 
-    In this order: the host name (400, 421), the token (401), path and method (404, 405), a body
-    (413). Raises `SettingsError`.
+    In this order: the host name (400, 421), who asks (401, 429), their role (403), path and method
+    (404, 405), a body (413). About which places a reader may ask is for the pages to check.
+    Raises `SettingsError`.
     """
-    token = token_of(settings)
-    # Without a token, only the loopback address keeps others out. A foreign page in a browser here
-    # could still ask under its own host name, which it points to loopback (DNS rebinding).
-    names = (
-        {settings.host, *LOOPBACK, *([linked] if linked else [])}
-        if token is None and settings.is_local and not settings.allow_remote
-        else None
-    )
+    gate = Gate(settings)
+    is_ours = allowed_names(settings, linked)
+    failures = Attempts() if attempts is None else attempts
+
+    def known(request: web.Request, asked: Asked, visit: visits.Visit) -> Reader | web.Response:
+        """Who asks, or the refusal of one who is not known."""
+        shows = "Authorization" in request.headers
+        if shows and gate.tokens and (seconds := failures.wait(visit.address)):
+            refusals.count("too_many_attempts")
+            wait = {"Retry-After": str(math.ceil(seconds))}
+            return _refused("too many invalid tokens: wait\n", 429, wait)
+        found = gate.identify(asked)
+        if isinstance(found, Reader):
+            return found
+        visit.claims = found.name
+        if found.tried or found.name:
+            visit.by = "invalid token" if shows else "certificate"
+        if found.tried:  # browsers first ask without a token
+            refusals.count("unauthenticated")
+            if shows:
+                failures.failed(visit.address)
+        if found.name and not shows:
+            return _forbidden("this certificate has no role here")
+        return web.Response(
+            text="a token is needed\n", status=401, headers={"WWW-Authenticate": CHALLENGE}
+        )
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        asked = _names_asked(request)
-        if asked is None:
+        asked, path = _asked(request), _path(request)
+        visit = visits.begin(visits.Visit(_counted(gate.address(asked)), path))
+        try:
+            response = await checked(request, handler, asked, visit)
+        except web.HTTPException as refusal:
+            record(recorder, visit, refusal.status)
+            raise
+        record(recorder, visit, response.status)
+        return response
+
+    async def checked(
+        request: web.Request, handler: Handler, asked: Asked, visit: visits.Visit
+    ) -> web.StreamResponse:
+        path, names = visit.path, _names(request)
+        if names is None:
             refusals.count("malformed")
             return _refused("malformed Host\n", 400)
-        if names is not None and not asked <= names:
+        if not is_ours(names):
             refusals.count("wrong_name")
-            return _refused("the host name is not this worker's\n", 421)
-        if token is not None and request.path not in OPEN_PATHS | SIGNED_PATHS:
-            shown = request.headers.getall("Authorization", [])
-            if len(shown) != 1 or not _shows(shown[0], token):
-                if shown:  # browsers first ask without a token
-                    refusals.count("unauthenticated")
-                # Scrapers send a bearer token; browsers prompt for any name, and the token as the
-                # password.
-                challenge = (
-                    'Basic realm="alarm-fatigue", charset="UTF-8", Bearer realm="alarm-fatigue"'
-                )
-                return web.Response(
-                    text="a token is needed\n", status=401, headers={"WWW-Authenticate": challenge}
-                )
-        if getattr(request.protocol, "probes_only", False) and request.path not in OPEN_PATHS:
+            return _refused("the host name is not this worker's: see web.names\n", 421)
+        if path not in OPEN_PATHS | SIGNED_PATHS:
+            reader = known(request, asked, visit)
+            if isinstance(reader, web.Response):
+                return reader
+            visit.reader = reader
+            if path is not None:
+                act = ACTS.get(path, Act.VIEW)
+                visit.scope = None if act is None else reader.scope(act)
+                if path not in ACTS or (act is not None and visit.scope is None):
+                    refusals.count("forbidden")
+                    return _forbidden(
+                        f"your role ({', '.join(reader.roles) or 'none'}) does not allow this"
+                    )
+        if getattr(request.protocol, "probes_only", False) and path not in OPEN_PATHS:
             refusals.count("busy")
             return _refused("all connections are busy\n", 503, {"Retry-After": "5"})
         # aiohttp would answer 404
         if request.method == "CONNECT" or request.path == "*":
             raise web.HTTPMethodNotAllowed(request.method, ALLOWED)
-        is_form = request.path == TAKE and request.method == "POST"
+        is_form = path == TAKE and request.method == "POST"
         if request.body_exists and not is_form and request.match_info.http_exception is None:
             refusals.count("malformed")
             return _refused("expected no request body\n", 413)
@@ -105,12 +164,44 @@ def guard(
     async def head(request: web.Request, response: web.StreamResponse) -> None:
         for name, value in HEADERS.items():
             response.headers[name] = value
-        if request.path == TAKE:
+        if _path(request) == TAKE:
             response.headers["Content-Security-Policy"] = FORM_POLICY
         response.headers.setdefault("Cache-Control", "no-store")
 
     application.middlewares.append(middleware)
     application.on_response_prepare.append(head)
+
+
+def record(recorder: Recorder | None, visit: visits.Visit, status: int) -> None:
+    """Record a visit: whoever read data, or was refused. Files of the page and probes hold none."""
+    if recorder is None or visit.path in OPEN_PATHS or status == 503:
+        return
+    refused = status >= 400
+    if not refused and visit.path in _FILES:
+        return
+    reader = visit.reader
+    by = "link" if visit.path == TAKE and visit.facility is not None else visit.by
+    clinicians: set[str] | str | None = visit.shown
+    if visit.path == "/metrics" and not refused:
+        clinicians = EVERYBODY
+    recorder.read(
+        Read(
+            "refused" if refused else _EVENTS.get(visit.path or "", visit.event),
+            visit.claims if reader is None else reader.name,
+            by if reader is None else reader.by,
+            visit.address,
+            visit.path or "no page",
+            visit.facility or "",
+            visit.unit or "",
+            200 if status == 304 else status,
+            () if refused else tuple(visit.asked.items()),
+        ),
+        None if refused else clinicians,
+    )
+
+
+_FILES = frozenset(one.path for one in page_files()) | {TAKE_STYLE, "/api/v1/reader"}
+_EVENTS = {"/api/v1/whatif": "whatif"}
 
 
 def _refused(text: str, status: int, headers: dict[str, str] | None = None) -> web.Response:
@@ -119,8 +210,39 @@ def _refused(text: str, status: int, headers: dict[str, str] | None = None) -> w
     return response
 
 
-def _names_asked(request: web.Request) -> set[str] | None:
-    """The host names that a request is addressed to, without brackets; None if malformed.
+def _forbidden(why: str) -> web.Response:
+    return web.Response(
+        body=to_json(Error(why)) + b"\n", status=403, content_type="application/json"
+    )
+
+
+def _path(request: web.Request) -> str | None:
+    """The path as the router has understood it; None: no page is there, or not by this method."""
+    resource = request.match_info.route.resource
+    return None if resource is None else resource.canonical
+
+
+def _asked(request: web.Request) -> Asked:
+    transport = request.transport
+    peer = None if transport is None else transport.get_extra_info("peername")
+    certificate = None if transport is None else transport.get_extra_info("peercert")
+    return Asked(
+        peer[0] if peer else "",
+        lambda name: request.headers.getall(name, []),
+        certificate or None,
+    )
+
+
+def _counted(address: str) -> str:
+    """The address by which attempts are counted."""
+    try:
+        return address_of((str(ip_address(address.partition("%")[0])), 0, 0, 0))
+    except ValueError:
+        return address
+
+
+def _names(request: web.Request) -> set[str] | None:
+    """The host names that a request is addressed to; None if malformed.
 
     They come from the header Host and from an absolute target. HTTP/1.0 allows requests without a
     name, but browsers do not send them.
@@ -128,26 +250,5 @@ def _names_asked(request: web.Request) -> set[str] | None:
     shown = request.headers.getall("Host", [])
     if len(shown) > 1 or (not shown and request.version >= (1, 1)):
         return None
-    target = request._message.url  # aiohttp drops all but path and query
-    if target.absolute:
-        shown = [*shown, target.raw_authority]
-    names = set()
-    for one in shown:
-        found = _HOST.fullmatch(one.strip())
-        if found is None or int(found[2] or 0) > 65535:
-            return None
-        names.add(found[1].strip("[]").lower())
-    return names
-
-
-def _shows(authorization: str, token: str) -> bool:
-    scheme, _, shown = authorization.partition(" ")
-    if scheme.lower() == "basic":
-        try:
-            shown = b64decode(shown.strip(), validate=True).decode().partition(":")[2]
-        except (NotBase64, UnicodeDecodeError, ValueError):
-            return False
-    elif scheme.lower() != "bearer":
-        return False
-    # aiohttp decodes headers with surrogates for bytes that are not UTF-8.
-    return hmac.compare_digest(shown.strip().encode(errors="surrogateescape"), token.encode())
+    target: Any = request._message.url  # aiohttp drops all but path and query
+    return asked_names([*shown, target.raw_authority] if target.absolute else shown)

@@ -26,9 +26,13 @@ REASONS: Mapping[str, str] = {
     "slow_reader": "connections closed, because the client did not read the answer",
     "malformed": "malformed requests refused (400, 405, 413 or 431)",
     "unauthenticated": "requests without a valid token refused (401)",
+    "too_many_attempts": "requests refused unread, because their address sent too many invalid "
+    "tokens (429)",
+    "forbidden": "requests refused, because the reader's role or scope does not allow them (403)",
     "forged_link": "links to take a page that are not ours, or incomplete, refused (403)",
     "expired_link": "links to take a page whose time is over refused (410)",
-    "wrong_name": "requests under a host name that is not this worker's refused (421)",
+    "wrong_name": "requests under a host name that is not this worker's refused (421): see "
+    "web.names",
     "no_descriptors": "connections could not be accepted: no file descriptors are left",
     "failed": "pages failed with an internal error (500)",
 }

@@ -189,10 +189,10 @@ def _relief(move: Move | None, names: Names) -> Relief | None:
 
 def _nonactionable(
     windows: Sequence[str], classified: Any, min_classified: int
-) -> dict[str, Nonactionable]:
+) -> dict[str, Nonactionable | None]:
     """`classified`: counts by window and class."""
     shares = nonactionable_ratios(classified, min_classified).tolist()
-    found = {}
+    found: dict[str, Nonactionable | None] = {}
     for window, counts, (every, clinical) in zip(windows, classified.tolist(), shares, strict=True):
         classes = Classes(*counts)
         found[window] = Nonactionable(

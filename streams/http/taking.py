@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 from faust.web import View
 
-from streams.http import site
+from streams.http import site, visits
 from streams.http.refusals import Refusals
 from streams.paging.desk import Desk, Standing
 from streams.paging.links import PATH, STYLE, ExpiredError, ForgedError, Link, Signer
@@ -121,6 +121,7 @@ class Counter:
                 "It was sent too long ago. If the overload goes on, the next message has a new "
                 "link.",
             )
+        visits.current().about(link.facility, link.unit)
         try:
             if request.method == "POST":
                 return await self._act(link, request)
@@ -150,6 +151,9 @@ class Counter:
             await self._desk.keep(link, until)
         else:
             await self._desk.hand_back(link)
+        visit = visits.current()
+        visit.event = "page"
+        visit.asked = {"action": form.action, "role": form.role, "tier": link.tier, "until": until}
         # See Other: going back or reloading asks for the page again, and sends no form twice.
         where = f"{PATH.lstrip('/')}?{self._signer.query(link)}"
         return web.Response(status=303, headers={"Location": where})

@@ -5,16 +5,20 @@ and /ready for operators.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from aiohttp.web import Response, StreamResponse
 
+from analyzer.model import MAX_ID_LENGTH
+from streams.access import Elsewhere, Scope
 from streams.formats.codec import to_json
 from streams.health.health import Health
+from streams.http import visits
 from streams.http.answers import Answer, NotHere, QueryError
 from streams.http.board import Board, UnitsQuery
 from streams.http.documents.common import Error
+from streams.http.documents.reader import document as reader_document
 from streams.http.finder import Finder, Query
 from streams.http.site import File, page_files
 from streams.http.workbench import Candidate, Workbench
@@ -56,7 +60,7 @@ def add_pages(
         openmetrics = accepts(request.headers.get("Accept", ""), "application/openmetrics-text")
         gzip = accepts(request.headers.get("Accept-Encoding", ""), "gzip")
         format_ = Format.OPENMETRICS if openmetrics else Format.TEXT
-        page = await exporter.scrape(format_)
+        page = await exporter.scrape(format_, visits.scope())
         headers = {"Content-Type": format_.value, "Vary": "Accept, Accept-Encoding"} | (
             {"Content-Encoding": "gzip"} if gzip else {}
         )
@@ -87,10 +91,13 @@ def add_findings(
         if not worker.recovered:
             return _error("waiting for partitions or their state", 503)
         try:
-            query = Query.of(request.query, finder.policy)
+            given = _given(request)
+            query = Query.of(given, finder.policy)
+            answer = await finder.find(query, visits.scope())
         except QueryError as error:
             return _error(error, 400)
-        answer = await finder.find(query)
+        except Elsewhere as error:
+            return _error(error, 403)
         pieces = (
             answer[begin : begin + _PIECE_BYTES] for begin in range(0, len(answer), _PIECE_BYTES)
         )
@@ -105,18 +112,19 @@ def add_board(app: Any, worker: Worker, board: Board, send_seconds: float = SEND
     @app.page("/api/v1/units")  # type: ignore[untyped-decorator]
     async def units(_page: Any, request: Any) -> StreamResponse:
         return await _answered(
-            request, worker, lambda: board.units(UnitsQuery.of(request.query)), send_seconds
+            request,
+            worker,
+            lambda given, scope: board.units(UnitsQuery.of(given), scope),
+            send_seconds,
         )
 
     @app.page("/api/v1/unit")  # type: ignore[untyped-decorator]
     async def unit(_page: Any, request: Any) -> StreamResponse:
-        return await _answered(request, worker, lambda: board.unit(request.query), send_seconds)
+        return await _answered(request, worker, board.unit, send_seconds)
 
     @app.page("/api/v1/clinicians")  # type: ignore[untyped-decorator]
     async def clinicians(_page: Any, request: Any) -> StreamResponse:
-        return await _answered(
-            request, worker, lambda: board.clinicians(request.query), send_seconds
-        )
+        return await _answered(request, worker, board.clinicians, send_seconds)
 
 
 def add_workbench(
@@ -127,29 +135,71 @@ def add_workbench(
     @app.page("/api/v1/whatif")  # type: ignore[untyped-decorator]
     async def whatif(_page: Any, request: Any) -> StreamResponse:
         return await _answered(
-            request, worker, lambda: workbench.what_if(Candidate.of(request.query)), send_seconds
+            request,
+            worker,
+            lambda given, scope: workbench.what_if(Candidate.of(given), scope),
+            send_seconds,
         )
 
     @app.page("/api/v1/whatif/types")  # type: ignore[untyped-decorator]
     async def types(_page: Any, request: Any) -> StreamResponse:
-        return await _answered(
-            request, worker, lambda: workbench.types(request.query), send_seconds
-        )
+        return await _answered(request, worker, workbench.types, send_seconds)
 
 
-async def _answered(
-    request: Any, worker: Worker, ask: Callable[[], Awaitable[Answer]], seconds: float
-) -> StreamResponse:
+def add_reader(app: Any) -> None:
+    """Serve /api/v1/reader (`streams.http.documents.reader`)."""
+
+    @app.page("/api/v1/reader")  # type: ignore[untyped-decorator]
+    async def reader(_page: Any, request: Any) -> Response:
+        if request.query:
+            return _error("expected no parameters", 400)
+        found = visits.current().reader
+        assert found is not None  # the guard lets nobody else in
+        body = to_json(reader_document(found)) + b"\n"
+        return Response(body=body, content_type="application/json")
+
+
+_TRIED = ("type", "delay", "limit")
+"""What a what-if asks about beside its unit."""
+Ask = Callable[[Mapping[str, str], Scope], Awaitable[Answer]]
+"""Answers parameters of a request, for a reader who may see these places."""
+
+
+async def _answered(request: Any, worker: Worker, ask: Ask, seconds: float) -> StreamResponse:
     if not worker.recovered:
         return _error("waiting for partitions or their state", 503)
+    visit = visits.current()
     try:
-        answer = await ask()
+        given = _given(request)
+        answer = await ask(given, visits.scope())
     except QueryError as error:
         return _error(error, 400)
+    except Elsewhere as error:
+        return _error(error, 403)
     except NotHere as error:
         return _error(error, 404)
+    visit.names(answer.names)
+    visit.asked = {name: given[name] for name in _TRIED if name in given}
     headers = {"Content-Type": "application/json", "Vary": "Accept-Encoding"}
     return await _send_known(request, answer.etag, headers, answer.body, answer.compressed, seconds)
+
+
+def _given(request: Any) -> Mapping[str, str]:
+    """The parameters of a request. Raises `QueryError` if one is there twice: what is checked must
+    be what is answered.
+    """
+    given = dict(request.query.items())
+    if len(given) != len(request.query):
+        raise QueryError("expected each parameter once")
+    visits.current().about(*(_recorded(given.get(name)) for name in ("facility", "unit")))
+    return given
+
+
+def _recorded(name: str | None) -> str | None:
+    """A name as the audit may hold it: it is what a reader has typed."""
+    if name is None or (len(name) <= MAX_ID_LENGTH and name.isprintable()):
+        return name
+    return "not a name"
 
 
 def add_page(app: Any, send_seconds: float = SEND_SECONDS) -> None:
@@ -158,9 +208,8 @@ def add_page(app: Any, send_seconds: float = SEND_SECONDS) -> None:
     def add(file: File) -> None:
         @app.page(file.path)  # type: ignore[untyped-decorator]
         async def serve(_page: Any, request: Any) -> StreamResponse:
-            return await _send_known(
-                request, file.etag, {"Content-Type": file.type}, file.body, b"", send_seconds
-            )
+            headers = {"Content-Type": file.type, "Cache-Control": "no-cache"}
+            return await _send_known(request, file.etag, headers, file.body, b"", send_seconds)
 
     for one in page_files():
         add(one)
@@ -170,7 +219,7 @@ async def _send_known(
     request: Any, etag: str, headers: dict[str, str], body: bytes, compressed: bytes, seconds: float
 ) -> StreamResponse:
     """Send a body with an ETag, or 304 if the client already has it."""
-    headers = headers | {"ETag": etag, "Cache-Control": "no-cache"}
+    headers = {"Cache-Control": "no-store"} | headers | {"ETag": etag}
     if etag in (
         one.strip().removeprefix("W/")
         for one in request.headers.get("If-None-Match", "").split(",")

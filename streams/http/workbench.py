@@ -38,6 +38,8 @@ from analyzer.whatif import (
     sides,
     types_by_load,
 )
+from streams.access import EVERYWHERE
+from streams.access import Scope as Places
 from streams.files.caveat_words import caveat_words
 from streams.files.tune_words import says
 from streams.files.tuning import (
@@ -49,6 +51,7 @@ from streams.files.tuning import (
 )
 from streams.http.answers import Answer, NotHere, QueryError
 from streams.http.documents.whatif import MOST_TYPES, Span, TypeRoom, WhatIf, WhatIfTypes
+from streams.http.privacy import Privacy
 from streams.metrics.exporter import Source, in_turns
 from streams.metrics.freshness import Freshness
 from streams.partitions.partition import Partition
@@ -112,7 +115,8 @@ class Held:
 
 
 class Workbench:
-    """/api/v1/whatif of one worker. `reuse` in seconds: see `streams.metrics.freshness`.
+    """/api/v1/whatif of one worker. `reuse` in seconds: see `streams.metrics.freshness`. `privacy`:
+    what is too small to be shown; None: nothing is.
 
     One answer is worked out at a time, and is kept for equal requests, so that requests cannot pile
     up work.
@@ -123,18 +127,21 @@ class Workbench:
         source: Source,
         reuse: float = REUSE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
+        privacy: Privacy | None = None,
     ) -> None:
+        self._privacy = privacy
         self._fresh: Freshness[tuple[str, str], Held] = Freshness(
             source, reuse, clock, most=MOST_UNITS
         )
         self._turn = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="workbench")
 
-    async def what_if(self, candidate: Candidate) -> Answer:
+    async def what_if(self, candidate: Candidate, places: Places = EVERYWHERE) -> Answer:
         """What a candidate would have done.
 
-        Raises `QueryError` for a limit more sensitive than one in force, `NotHere`.
+        Raises `QueryError` for a limit more sensitive than one in force, `NotHere`, `Elsewhere`.
         """
+        places.expect(candidate.facility, candidate.unit)
         async with self._turn:
             held = await self._current(candidate.facility, candidate.unit)
             return await self._kept(
@@ -143,14 +150,15 @@ class Workbench:
                 lambda: what_if(held.recorded, candidate, held.tolerated),
             )
 
-    async def types(self, given: Mapping[str, str]) -> Answer:
+    async def types(self, given: Mapping[str, str], places: Places = EVERYWHERE) -> Answer:
         """The alarm types of a unit, and how far the limit of each can be moved.
 
-        Raises `QueryError`, `NotHere`.
+        Raises `QueryError`, `NotHere`, `Elsewhere`.
         """
         if given.keys() != {"facility", "unit"}:
             raise QueryError("expected the parameters facility and unit")
         facility, unit = given["facility"], given["unit"]
+        places.expect(facility, unit)
         async with self._turn:
             held = await self._current(facility, unit)
             return await self._kept(held, None, lambda: types(held.recorded, facility, unit))
@@ -165,6 +173,13 @@ class Workbench:
         held.answers.move_to_end(key)
         return held.answers[key]
 
+    def _expect_many(self, groups: Sequence[int]) -> None:
+        """Raises `NotHere` if too few clinicians stand behind the alarms that are held."""
+        if self._privacy is not None and not self._privacy.shows(
+            groups, len(groups) * HOUR, live=False
+        ):
+            raise NotHere(self._privacy.says)
+
     async def _current(self, facility: str, unit: str) -> Held:
         """Raises `NotHere`."""
 
@@ -172,6 +187,7 @@ class Workbench:
             for one in partitions:
                 recorded = one.engine.recall(facility, unit)
                 if recorded is not None:
+                    self._expect_many(one.engine.groups().get((facility, unit), []))
                     return Held(recorded, one.engine.policy.findings.tolerance)
             raise NotHere("no such unit among those of this worker")
 

@@ -5,7 +5,7 @@ clinicians whose series are shown.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -97,6 +97,29 @@ def taken(of: B, rows: Sequence[int]) -> B:
             else [found[row] for row in rows]
         )
     return type(of)(**columns)
+
+
+def within(
+    burdens: Burdens, chosen: Chosen | None, holds: Callable[[str, str], bool]
+) -> tuple[Burdens, Chosen | None]:
+    """The burdens of the units that `holds` (facility, unit) names, and of the clinicians whose
+    unit that is.
+    """
+    of, people = burdens.units, burdens.clinicians
+    units = [row for row, key in enumerate(zip(of.facility, of.unit, strict=True)) if holds(*key)]
+    narrowed = replace(
+        burdens,
+        units=taken(of, units),
+        response_times=[one for one in burdens.response_times if holds(one[0], one[1])],
+    )
+    if chosen is None:
+        return narrowed, None
+    shown = [
+        (row, name)
+        for row, name in zip(chosen.row, chosen.shown, strict=True)
+        if holds(people.facility[row], people.unit[row])
+    ]
+    return narrowed, Chosen([row for row, _ in shown], [name for _, name in shown])
 
 
 def _counts(*shape: int) -> npt.NDArray[np.int64]:

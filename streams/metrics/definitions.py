@@ -52,6 +52,7 @@ _NOUNS = {
     "batches",
     "beds",
     "clinicians",
+    "entries",
     "facilities",
     "fields",
     "partitions",

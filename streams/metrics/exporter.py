@@ -31,11 +31,13 @@ from analyzer import (
 )
 from analyzer.overload import ShiftsAt, Span
 from streams import __version__
+from streams.access import EVERYWHERE, Scope
+from streams.audit import Counts
 from streams.formats.calendars import UTC_CALENDARS, Calendars
 from streams.formats.pseudonyms import Pseudonyms
 from streams.health.health import Health
 from streams.metrics.apart import Unmeasured, each_apart, without
-from streams.metrics.burdens import Chosen, joined
+from streams.metrics.burdens import Chosen, joined, within
 from streams.metrics.caps import Bounded, ClinicianCap, UnitCap, capped
 from streams.metrics.exposition import END, Format, Packed, packed, render
 from streams.metrics.freshness import Freshness
@@ -48,6 +50,7 @@ from streams.metrics.tables import (
     of_facilities,
     outcome_counts_table,
     simple_table,
+    tables_within,
     watermark_table,
 )
 from streams.metrics.takings import taking_tables
@@ -130,7 +133,7 @@ class Exporter:
 
     `reuse` in seconds: see `streams.metrics.freshness`. `policy`: the fingerprint of the policy.
     `takings`: what is known of who has which page.
-    `calendars` tell which shifts a status compares.
+    `calendars` tell which shifts a status compares. `audit` counts what was recorded.
     """
 
     def __init__(
@@ -144,8 +147,10 @@ class Exporter:
         policy: str = "",
         takings: Callable[[], Known] = Known,
         calendars: Calendars = UTC_CALENDARS,
+        audit: Callable[[], Counts] = Counts,
     ) -> None:
         self._source = source
+        self._audit = audit
         self._takings = takings
         self._calendars, self._shifts = calendars, shifts_of(calendars)
         self._min_classified = min_classified
@@ -175,8 +180,11 @@ class Exporter:
             counts = np.bincount(np.searchsorted(DELAYS, delays), minlength=len(DELAYS) + 1)
             self._delays[topic] = self._delays.get(topic, 0) + np.append(counts, delays.sum())
 
-    async def scrape(self, format_: Format) -> Page:
-        """The present state. Burdens are at most `reuse` older than the counts next to them."""
+    async def scrape(self, format_: Format, scope: Scope = EVERYWHERE) -> Page:
+        """The present state. Burdens are at most `reuse` older than the counts next to them.
+
+        For a `scope` that is not everywhere, only the series of its places, and `build_info`.
+        """
         arrived = self._fresh.arrival()
         self._source.advance()
         outcome_counts, watermarks = self._counted()
@@ -185,6 +193,10 @@ class Exporter:
         named = {name for table in health for name in table.labels.get("facility", ())} - {""}
         shown = capped(named, rendering.of.bounded.facilities, self._units.facilities)
         about_shown = (of_facilities(table, {*shown, ""}) for table in health)
+        if not scope.is_everywhere:
+            text = await in_turns(self._thread.submit(self._scoped, rendering.of, scope))
+            tables = [*tables_within(about_shown, scope)]
+            return Page(text, ("".join(render(tables, format_)) + END[format_]).encode())
         tables = [*self._left_out(rendering, len(named)), *about_shown]
         return Page(rendering.text, ("".join(render(tables, format_)) + END[format_]).encode())
 
@@ -269,6 +281,13 @@ class Exporter:
         yield simple_table(
             "checkpoint_timestamp_seconds", {(str(number),): at for number, at in stored}
         )
+        counts = self._audit()
+        entries: dict[tuple[str, ...], float] = {
+            ("written",): counts.written,
+            ("lost",): counts.lost,
+            ("unsent",): counts.unsent,
+        }
+        yield simple_table("audit_entries", entries)
         yield simple_table("build_info", {(__version__, self._policy): 1})
         if isinstance(self._pseudonym, Pseudonyms):
             of = self._pseudonym
@@ -349,6 +368,11 @@ class Exporter:
         tables = burden_tables(burdens, chosen, self._min_classified)
         # gauges and a histogram: the same in both formats
         return packed(render(tables, Format.TEXT))
+
+    def _scoped(self, of: Measured, scope: Scope) -> Packed:
+        """The burdens of a scope as text. Runs in the exporter's thread."""
+        burdens, chosen = within(of.burdens, of.chosen, scope.holds)
+        return self._text(burdens, chosen)
 
     def _failing(self, of: Measured) -> dict[str, Exception]:
         """The facilities whose text cannot be written."""

@@ -6,7 +6,7 @@ writes tables as text.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, product
 from typing import Any
@@ -30,6 +30,7 @@ from analyzer import (
     Topic,
     nonactionable_ratios,
 )
+from streams.access import Scope
 from streams.formats.alarm_names import spoken_name
 from streams.metrics.burdens import Chosen, taken
 from streams.metrics.definitions import DEFINITIONS
@@ -332,6 +333,29 @@ def of_facilities(table: Table, facilities: Collection[str]) -> Table:
     rows = [row for row, name in enumerate(column) if name in facilities]
     labels = {label: [values[row] for row in rows] for label, values in table.labels.items()}
     return Table(table.name, labels, table.cells, table.values[rows])
+
+
+def tables_within(tables: Iterable[Table], scope: Scope) -> Iterator[Table]:
+    """The samples of a scope: of units in it; of whole facilities, and the watermark of those that
+    it touches; and `build_info`. What counts for a whole worker is left out, because less the
+    reader's own it tells of others.
+    """
+    for table in tables:
+        facilities, units = table.labels.get("facility"), table.labels.get("unit")
+        if facilities is None:
+            rows = list(range(len(table.values))) if table.name == "build_info" else []
+        elif units is not None:
+            keys = enumerate(zip(facilities, units, strict=True))
+            rows = [row for row, key in keys if scope.holds(*key)]
+        else:
+            mark = table.name == "watermark_timestamp_seconds"
+            rows = [
+                row
+                for row, name in enumerate(facilities)
+                if scope.holds_whole(name) or (mark and scope.touches(name))
+            ]
+        labels = {label: [values[row] for row in rows] for label, values in table.labels.items()}
+        yield Table(table.name, labels, table.cells, table.values[rows])
 
 
 def simple_table(name: str, values: Mapping[tuple[str, ...], float]) -> Table:

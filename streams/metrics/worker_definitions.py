@@ -166,6 +166,12 @@ WORKER = {
     "checkpoint_timestamp_seconds": Definition(
         "gauge", ("partition",), "When the state of the partition was last stored."
     ),
+    "audit_entries": Definition(
+        "counter",
+        ("result",),
+        "Entries of the audit: written to audit.file; lost, because it could not be written; "
+        "unsent, because the syslog server did not take them.",
+    ),
     "build_info": Definition(
         "gauge",
         ("version", "policy"),

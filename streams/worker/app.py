@@ -18,6 +18,9 @@ import structlog
 from faust.web.drivers.aiohttp import Web
 
 from analyzer import TOPICS, Topic
+from streams import __version__
+from streams.audit import Counts, Recorder, recorder_of, settings_fingerprint
+from streams.audit.recorder import listed
 from streams.formats.alarm_names import speak
 from streams.formats.pseudonyms import Pseudonyms
 from streams.http.board import Board
@@ -26,10 +29,19 @@ from streams.http.door import Door, new_runner
 from streams.http.finder import REUSE_SECONDS as FINDINGS_REUSE_SECONDS
 from streams.http.finder import Finder
 from streams.http.guard import guard
+from streams.http.privacy import Privacy
 from streams.http.refusals import Refusals
 from streams.http.standings import Names
 from streams.http.taking import add_taking
-from streams.http.web import add_board, add_findings, add_page, add_pages, add_workbench, not_ready
+from streams.http.web import (
+    add_board,
+    add_findings,
+    add_page,
+    add_pages,
+    add_reader,
+    add_workbench,
+    not_ready,
+)
 from streams.http.workbench import Workbench
 from streams.kafka.fitting import Limits
 from streams.kafka.naming import Naming
@@ -90,7 +102,7 @@ class Site(Web):
         super().__init__(app)
         self.refusals = Refusals()
         self._runner = new_runner(self.web_app)
-        guard(self.web_app, app.web_settings, self.refusals, app.linked)
+        guard(self.web_app, app.web_settings, self.refusals, app.linked, recorder=app.recorder)
 
     def _create_site(self) -> Door:
         settings = self.app.web_settings
@@ -107,6 +119,7 @@ class App(faust.App):
     linked: str | None = None
     """The host name in links of pages."""
     desk: Desk | None = None
+    recorder: Recorder | None = None
     current_limits: Callable[[], dict[str, int]]
     names = Naming()
     """What the broker calls the topics."""
@@ -135,6 +148,9 @@ class App(faust.App):
     async def on_stop(self) -> None:
         await self.work.drain()
         await super().on_stop()
+        if self.recorder is not None:
+            self.recorder.event("stop")
+            await asyncio.to_thread(self.recorder.close)
 
 
 def create_app(
@@ -152,6 +168,9 @@ def create_app(
     speak(settings.names)
     app = _faust(settings)
     app.web_settings = settings.web
+    app.recorder = recorder_of(settings.audit, settings.pseudonyms, clock)
+    if app.recorder is not None:
+        app.recorder.event("start", **loaded(settings))
     app.names = Naming.of(settings.kafka)
     app.linked = urlsplit(settings.paging.url or "").hostname
     alertmanager = alertmanager_of(settings.alertmanager.url, settings.alertmanager.token_file)
@@ -175,6 +194,7 @@ def create_app(
         limits or {},
         takings=Known if app.desk is None else app.desk.current,
         sealing=sealing,
+        audit=Counts if app.recorder is None else app.recorder.counts_now,
     )
     table.on_revoked, table.on_recovered = work.holder.revoked, work.holder.take_over
     slices = app.topic(*map(app.names.called, TOPICS), schema=Slices(), acks=False)
@@ -187,6 +207,21 @@ def create_app(
     return app
 
 
+def loaded(settings: Settings) -> dict[str, Any]:
+    """What the audit says of the settings that a worker has loaded: no secret, no path."""
+    web = settings.web
+    return {
+        "version": __version__,
+        "settings": settings_fingerprint(settings),
+        "policy": settings.policy.fingerprint,
+        "asks_readers": web.authenticates,
+        "tokens": listed(web.tokens),
+        "single_token": web.token is not None or web.token_file is not None,
+        "certificates": listed(web.certificates),
+        "proxy_groups": listed(web.proxy.groups),
+    }
+
+
 def new_work(
     app: Any,
     settings: Settings,
@@ -197,11 +232,13 @@ def new_work(
     pressure: Pressure | None = None,
     takings: Callable[[], Known] = Known,
     sealing: Sealing = CLEAR,
+    audit: Callable[[], Counts] = Counts,
 ) -> Work:
     """The parts of a worker and its exporter, put together. Nothing is registered with Faust yet.
 
     `found` gives the records that recovery found; `limits` as in `create_app`; `pressure` replaces
-    the default one; `takings` says who has which page; `sealing` encrypts the stored state.
+    the default one; `takings` says who has which page; `sealing` encrypts the stored state; `audit`
+    counts what was recorded.
     """
     policy, wall = settings.policy, settings.clock == "wall"
     pressure = pressure or Pressure()
@@ -235,6 +272,7 @@ def new_work(
         policy=policy.fingerprint,
         takings=takings,
         calendars=settings.calendar.calendars,
+        audit=audit,
     )
     return work
 
@@ -249,13 +287,14 @@ def _latest(holder: Holder) -> int:
 def _add_site(app: App, settings: Settings, pseudonym: Callable[[str], str], work: Work) -> None:
     """Register the web pages: /metrics, the board, findings and what-ifs."""
     policy, exporter = settings.policy, work.exporter
-    wall = settings.clock == "wall"
+    wall, smallest = settings.clock == "wall", settings.privacy.smallest_group
     finder = Finder(
         work,
         policy,
         FINDINGS_REUSE_SECONDS if wall else 0.0,
         most_units=settings.metrics.max_units,
         unmeasured=exporter.unmeasured,
+        smallest_group=smallest,
     )
     names = Names(pseudonym, settings.metrics.clinicians, settings.web.names_beds)
     board = Board(
@@ -269,11 +308,13 @@ def _add_site(app: App, settings: Settings, pseudonym: Callable[[str], str], wor
         grafana=settings.web.grafana_url,
         calendars=settings.calendar.calendars,
         links=settings.paging.url is not None,
+        smallest_group=smallest,
     )
     add_pages(app, work, exporter)
     add_findings(app, work, finder)
-    add_workbench(app, work, Workbench(work))
+    add_workbench(app, work, Workbench(work, privacy=Privacy.of(smallest, policy)))
     add_page(app)
+    add_reader(app)
     add_board(app, work, board)
     signer = signer_of(settings.paging.key_file)
     if app.desk is not None and signer is not None:

@@ -12,7 +12,7 @@ from faust.worker import Worker as FaustWorker
 
 from analyzer import TOPICS
 from streams import logs
-from streams.http.credentials import token_of
+from streams.access import Tokens
 from streams.kafka.failures import forbidden
 from streams.kafka.permissions import checkpoint_topic
 from streams.kafka.topics import Finding, Topics, TopicsError
@@ -45,7 +45,11 @@ def run(settings: Settings) -> None:
         page=f"{web.address}/",
         metrics=f"{web.address}/metrics",
     )
-    if not web.is_local and token_of(web) is not None and web.tls_cert_file is None:
+    if not web.is_local and settings.audit.file is None:
+        log.warning("nobody can say later who read what: set audit.file")
+    for exposed in Tokens(web).exposed:
+        log.warning("a file with a token", finding=exposed)
+    if not web.is_local and web.has_tokens and web.tls_cert_file is None:
         log.warning(
             "the token is sent unencrypted: set web.tls_cert_file and web.tls_key_file, or "
             "use a proxy that serves HTTPS"

@@ -4,7 +4,10 @@ name exist.
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+import stat
 import subprocess
 import tomllib
 from pathlib import Path
@@ -15,6 +18,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from streams.access import Tokens
+from streams.settings import WebSettings
 from tests.harness.needs import need
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,8 +40,16 @@ def check(*command: str | Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_promtool_accepts_the_prometheus_configuration() -> None:
-    check(need("promtool"), "check", "config", DEPLOY / "prometheus" / "prometheus.yml")
+def test_promtool_accepts_the_prometheus_configuration(tmp_path: Path) -> None:
+    """With a token where Compose puts it."""
+    folder, token = tmp_path / "prometheus", tmp_path / "token"
+    shutil.copytree(DEPLOY / "prometheus", folder)
+    token.write_text("0123456789abcdef")
+    config = folder / "prometheus.yml"
+    inside = "/run/secrets/prometheus_token"
+    assert inside in config.read_text()
+    config.write_text(config.read_text().replace(inside, str(token)))
+    check(need("promtool"), "check", "config", config)
 
 
 def test_amtool_accepts_the_alertmanager_configuration() -> None:
@@ -88,6 +101,47 @@ def test_our_services_run_our_commands_against_the_broker(name: str) -> None:
         re.fullmatch(r"ALARM_FATIGUE(_[A-Z]+)(__?[A-Z]+)*", variable)
         for variable in service["environment"]
     )
+
+
+def test_the_worker_of_compose_asks_for_tokens_that_exist() -> None:
+    service = SERVICES["worker"]
+    tokens = json.loads(service["environment"]["ALARM_FATIGUE_WEB__TOKENS"])
+    assert {name: one["role"] for name, one in tokens.items()} == {
+        "prometheus": "metrics",
+        "viewer": "viewer",
+        "admin": "admin",
+    }
+    mounted = {f"/run/secrets/{name}" for name in service["secrets"]}
+    assert {one["file"] for one in tokens.values()} <= mounted
+    assert "ALARM_FATIGUE_WEB__ALLOW_REMOTE" not in service["environment"]
+    assert json.loads(service["environment"]["ALARM_FATIGUE_WEB__NAMES"]) == ["worker"]
+    [job] = [one for one in PROMETHEUS["scrape_configs"] if one["job_name"] == "alarm-fatigue"]
+    shown = job["authorization"]["credentials_file"]
+    assert shown == tokens["prometheus"]["file"]
+    assert shown.rpartition("/")[2] in SERVICES["prometheus"]["secrets"]
+
+
+def test_the_script_makes_each_secret_once_and_for_its_group_alone(tmp_path: Path) -> None:
+    script = tmp_path / "secrets.sh"
+    shutil.copy(DEPLOY / "secrets.sh", script)
+    check("sh", script)
+    made = {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()}
+    assert made.keys() == {Path(one["file"]).name for one in COMPOSE["secrets"].values()}
+    assert made.pop("pagerduty_routing_key") == ""
+    assert len(set(made.values())) == len(made)
+    assert all(re.fullmatch("[0-9a-f]{64}", one) for one in made.values())
+    for path in (tmp_path / "secrets").iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert re.fullmatch(r"SECRETS_GROUP=\d+\n", (tmp_path / ".env").read_text())
+    (tmp_path / "secrets" / "viewer_token").unlink()
+    check("sh", script)
+    again = {name: (tmp_path / "secrets" / name).read_text() for name in made}
+    assert {name for name in made if made[name] != again[name]} == {"viewer_token"}
+    tokens = {
+        name: {"file": tmp_path / "secrets" / f"{name}_token", "role": "viewer"}
+        for name in ("viewer", "admin")
+    }
+    assert Tokens(WebSettings.model_validate({"tokens": tokens})).exposed == []
 
 
 def test_secrets_are_files_that_git_ignores() -> None:

@@ -107,6 +107,12 @@ def other_than(one: Setting) -> object:
         "web.host": "localhost",
         "web.token": "0123456789abcdef",
         "web.grafana_url": "https://grafana.example.org",
+        "audit.syslog": "logs.example.org:6514",
+        "web.names": ["alarms.example.org"],
+        "web.tokens": {"micu": {"file": "t", "role": "viewer", "facility": "H1", "unit": ["M"]}},
+        "web.certificates": {"prometheus": {"role": "metrics", "subject": "CN=prometheus"}},
+        "web.proxy.addresses": ["10.0.0.0/8"],
+        "web.proxy.groups": {"nurses": {"role": "viewer"}},
         "calendar.time_zone": "Europe/Berlin",
         "calendar.shifts": ["06:00", "14:00", "22:00"],
         "calendar.facilities": {"H1": {"time_zone": "Europe/Berlin"}},
@@ -168,6 +174,17 @@ def test_a_setting_is_taken_from_its_variable_and_from_its_place_in_the_file(
         "web.tls_cert_file": {"web.tls_key_file": "k.pem"},
         "web.tls_key_file": {"web.tls_cert_file": "c.pem"},
         "web.tls_client_ca_file": {"web.tls_cert_file": "c.pem", "web.tls_key_file": "k.pem"},
+        "web.certificates": {
+            "web.tls_cert_file": "c.pem",
+            "web.tls_key_file": "k.pem",
+            "web.tls_client_ca_file": "a.pem",
+        },
+        "web.proxy.addresses": {"web.proxy.groups": {"nurses": {"role": "viewer"}}},
+        "audit.key_file": {"audit.file": "a.jsonl"},
+        "audit.syslog": {"audit.file": "a.jsonl"},
+        "audit.syslog_cert_file": {"audit.syslog_key_file": "k.pem"},
+        "audit.syslog_key_file": {"audit.syslog_cert_file": "c.pem"},
+        "web.proxy.groups": {"web.proxy.addresses": ["10.0.0.0/8"]},
         "alertmanager.token_file": {"alertmanager.url": "http://127.0.0.1:9093"},
         "paging.url": {"paging.key_file": "key", "alertmanager.url": "http://127.0.0.1:9093"},
         **NEEDED_FOR_KAFKA,
@@ -213,6 +230,11 @@ def test_defaults_are_those_in_effect() -> None:
 BEYOND: dict[str, tuple[str, ...]] = {
     "group": ('""', "a/b"),
     "kafka.topic_prefix": ("a/b", "a" * 101),
+    "privacy.smallest_group": ("0",),
+    "audit.repeat": ("999ms", "3601s"),
+    "audit.rotate_bytes": ("-1",),
+    "audit.syslog": ("logs", "logs:x", "a b:1"),
+    "audit.syslog_queue": ("0",),
     "web.header_timeout": ("99ms", "601s"),
     "web.idle_timeout": ("999ms", "3601s"),
     "paging.link_lifetime": ["9m", "8d"],
@@ -282,8 +304,8 @@ def test_at_its_bounds_a_setting_is_taken(name: str, value: str, tmp_path: Path)
 
 
 def test_bounds_that_the_page_claims_are_tried() -> None:
-    # tests of the guard, of links, and of secured connections
-    elsewhere = {"web.token", "paging.key_file", "kafka.token_url"}
+    # tests of access, of links, and of secured connections
+    elsewhere = {"web.token", "web.names", "paging.key_file", "kafka.token_url"}
     assert BOUNDS.keys() - elsewhere <= BEYOND.keys()
     assert all(LEVEL not in one.name for one in SETTINGS)
 

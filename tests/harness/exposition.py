@@ -22,10 +22,12 @@ from analyzer import (
     UnitBurdens,
 )
 from streams.health.health import Health
+from streams.http.guard import guard
+from streams.http.refusals import Refusals
 from streams.metrics.exporter import Exporter
 from streams.metrics.exposition import Format
 from streams.partitions.partition import Partition
-from streams.settings import MetricsSettings
+from streams.settings import MetricsSettings, WebSettings
 
 
 def ward(*clinicians: str, facility: str = "H1", unit: str = "ICU", alarms: int = 0) -> Burdens:
@@ -186,10 +188,11 @@ def clinicians(text: str) -> set[str]:
 
 
 class Pages:
-    """Collects the pages that `add_pages` adds."""
+    """Collects the pages that `add_pages` adds, behind the guard of a worker on loopback."""
 
     def __init__(self) -> None:
         self.web = web.Application()
+        guard(self.web, WebSettings(), Refusals())
 
     def page(self, path: str) -> Any:
         def add(handler: Any) -> None:

@@ -19,6 +19,8 @@ from aiohttp import web
 
 from analyzer import Engine, Policy
 from analyzer.model.policy import HOUR, MINUTE, OverloadPolicy
+from streams.access import Attempts
+from streams.audit import Recorder
 from streams.formats.calendars import UTC_CALENDARS, Calendars
 from streams.formats.codec import decode, to_json
 from streams.health.health import Health
@@ -27,10 +29,18 @@ from streams.http.credentials import tls_of
 from streams.http.door import Door, new_runner
 from streams.http.finder import Finder
 from streams.http.guard import guard
+from streams.http.privacy import Privacy
 from streams.http.refusals import Refusals
 from streams.http.standings import Names
 from streams.http.taking import add_taking
-from streams.http.web import add_board, add_findings, add_page, add_pages, add_workbench
+from streams.http.web import (
+    add_board,
+    add_findings,
+    add_page,
+    add_pages,
+    add_reader,
+    add_workbench,
+)
 from streams.http.workbench import Workbench
 from streams.metrics.exporter import Exporter
 from streams.paging.desk import Desk, Known
@@ -139,7 +149,7 @@ class Answer:
 
 class Site:
     """Serves while entered. `now` is the wall clock (s); answers are not reused unless `reuse` is
-    set.
+    set. All figures are shown unless `smallest_group` is more than 1: simulated units are small.
     """
 
     def __init__(
@@ -158,6 +168,9 @@ class Site:
         linked: str | None = None,
         calendars: Calendars = UTC_CALENDARS,
         overload: OverloadPolicy | None = None,
+        attempts: Attempts | None = None,
+        recorder: Recorder | None = None,
+        smallest_group: int = 1,
     ) -> None:
         self.worker, self.now, self.moment = worker, now, 0.0
         self._desk = desk
@@ -175,9 +188,14 @@ class Site:
             calendars=calendars,
         )
         add_pages(self.pages, worker, exporter)
-        add_findings(self.pages, worker, Finder(worker, policy, 0.0))
-        add_workbench(self.pages, worker, Workbench(worker, reuse, clock=lambda: self.moment))
+        add_findings(self.pages, worker, Finder(worker, policy, 0.0, smallest_group=smallest_group))
+        add_workbench(
+            self.pages,
+            worker,
+            Workbench(worker, reuse, lambda: self.moment, Privacy.of(smallest_group, policy)),
+        )
         add_page(self.pages)
+        add_reader(self.pages)
         board = Board(
             worker,
             exporter,
@@ -192,10 +210,11 @@ class Site:
             grafana=self.settings.grafana_url,
             calendars=calendars,
             links=signer is not None,
+            smallest_group=smallest_group,
         )
         add_board(self.pages, worker, board)
         self.refusals = Refusals()
-        guard(self.pages.web, self.settings, self.refusals, linked)
+        guard(self.pages.web, self.settings, self.refusals, linked, attempts, recorder)
         if desk is not None and signer is not None:
             add_taking(self.pages, desk, signer, self.refusals)
         self._loop = asyncio.new_event_loop()

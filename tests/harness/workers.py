@@ -127,9 +127,16 @@ class WorkerProcess:
             "checkpoint_interval": "500ms",
             "session_timeout": "2s",
             "web": {"port": self.port},
+            "privacy": {"smallest_group": 1},  # simulated units are small
         }
-        self._config.write_text(yaml.safe_dump(ours | settings))
+        self._settings = ours | settings
+        self._config.write_text(yaml.safe_dump(self._settings))
         self._process: subprocess.Popen[bytes] | None = None
+
+    def configure(self, **settings: Any) -> None:
+        """Change settings, for the next start."""
+        self._settings |= settings
+        self._config.write_text(yaml.safe_dump(self._settings))
 
     def start(self) -> Self:
         with self.log.open("ab") as log:

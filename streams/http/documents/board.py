@@ -74,6 +74,9 @@ class Nonactionable(Struct, frozen=True):
     alarms: Annotated[Count, Meta(description="All alarms, classified or not")]
 
 
+FEW = "; a value is null if too few clinicians stand behind it (`privacy.smallest_group`)"
+
+
 class Shift(Struct, frozen=True):
     """A part of a shift of which every alarm is known."""
 
@@ -148,8 +151,8 @@ class FacilityCurrency(Struct, frozen=True):
     old: Annotated[bool, Meta(description="It has sent no alarm event for 10 min")]
     says: Annotated[str | None, Meta(description="The same in words; null: it is not old")]
     recent_alarm_events: Annotated[
-        RecentAlarmEvents,
-        Meta(extra_json_schema={"additionalProperties": {"type": "integer", "minimum": 0}}),
+        RecentAlarmEvents | None,
+        Meta(description="null: the reader may not see the whole facility"),
     ]
 
 
@@ -256,7 +259,7 @@ class Trend(Struct, frozen=True):
             min_length=24,
             max_length=24,
             description="Alarms that started in each of the last 24 hours; null: the hour is "
-            "before the first alarm that is known",
+            "before the first alarm that is known, or too few clinicians stand behind it",
         ),
     ]
     shifts: Annotated[Shifts, Meta(description="This shift so far, and the one before")]
@@ -291,16 +294,17 @@ class Unit(Struct, frozen=True):
         ),
     ]
     alarms: Annotated[
-        dict[str, AlarmCounts],
+        dict[str, AlarmCounts | None],
         Meta(
             description="Alarms that started in the window (`alarm_fatigue_unit_alarms`), by window"
+            + FEW
         ),
     ]
     nonactionable: Annotated[
-        dict[str, Nonactionable],
+        dict[str, Nonactionable | None],
         Meta(
             description="`alarm_fatigue_unit_nonactionable_ratio` and what it is based on, "
-            "by window"
+            "by window" + FEW
         ),
     ]
     open_alarms: Annotated[Count, Meta(description="Alarms that have not ended")]
@@ -310,17 +314,25 @@ class Unit(Struct, frozen=True):
         Meta(description="Alarms open for more than 24 h (ISA-18.2: fewer than 5 on any day)"),
     ]
     unassigned_alarms: Annotated[
-        dict[str, Count], Meta(description="Alarms attributed to no clinician, by window")
+        dict[str, Count | None],
+        Meta(description="Alarms attributed to no clinician, by window" + FEW),
     ]
     chattering_alarms: Annotated[
-        dict[str, Count],
+        dict[str, Count | None],
         Meta(
             description="Alarms that are at least the third of the same signal within 60 s, "
-            "by window"
+            "by window" + FEW
         ),
     ]
     staffing: Staffing
     trend: Trend
+    suppressed: Annotated[
+        list[str],
+        Meta(
+            description="What is not shown, because too few clinicians stand behind it: names of "
+            "windows, `hours` (some of `trend.hours`), `shifts`"
+        ),
+    ] = []
     taken: MaybeTaken = None
 
 
@@ -345,6 +357,9 @@ class Units(Struct, frozen=True):
     takings: Takings = "off"
 
 
+OWN = "; that of a window of 12 h or more is null unless `privacy.smallest_group` is 1"
+
+
 class Clinician(Struct, frozen=True):
     """One clinician now, by pseudonym."""
 
@@ -366,11 +381,12 @@ class Clinician(Struct, frozen=True):
         Meta(description="Hours since the present period of duty began; null: off duty"),
     ]
     alarms: Annotated[
-        dict[str, Count], Meta(description="Alarms attributed to the clinician, by window")
+        dict[str, Count | None],
+        Meta(description="Alarms attributed to the clinician, by window" + OWN),
     ]
     alarm_seconds: Annotated[
-        dict[str, Amount],
-        Meta(description="Time during which at least one of these alarms was on, by window"),
+        dict[str, Amount | None],
+        Meta(description="Time during which at least one of these alarms was on, by window" + OWN),
     ]
     protected_ratio: Annotated[
         dict[str, Annotated[Ratio | None, Meta(description="null: under 5 min of duty")]],
@@ -380,17 +396,18 @@ class Clinician(Struct, frozen=True):
         ),
     ]
     flood_ratio: Annotated[
-        dict[str, Ratio], Meta(description="Share of the window in alarm flood (ISA-18.2)")
+        dict[str, Ratio | None],
+        Meta(description="Share of the window in alarm flood (ISA-18.2)" + OWN),
     ]
     overlapping_alarms: Annotated[
-        dict[str, Count],
-        Meta(description="Alarms that began while an earlier one was unanswered, by window"),
+        dict[str, Count | None],
+        Meta(description="Alarms that began while an earlier one was unanswered, by window" + OWN),
     ]
     nonactionable: Annotated[
-        dict[str, Nonactionable],
+        dict[str, Nonactionable | None],
         Meta(
             description="`alarm_fatigue_clinician_nonactionable_ratio` and what it is based on, "
-            "by window"
+            "by window" + OWN
         ),
     ]
     load_band: LoadBand

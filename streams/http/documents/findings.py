@@ -130,7 +130,7 @@ class Finding(Struct, frozen=True):
     says: Annotated[str, Meta(description="The same in one sentence")]
 
 
-class UnitFindings(Struct, frozen=True):
+class UnitFindings(Struct, frozen=True, omit_defaults=True):
     """The findings of one unit."""
 
     facility: str
@@ -146,6 +146,13 @@ class UnitFindings(Struct, frozen=True):
         Count, Meta(description="How many alarm types there are, including those left out")
     ]
     findings: Annotated[list[Finding], Meta(max_length=MOST)]
+    suppressed: Annotated[
+        str | None,
+        Meta(
+            description="Why nothing is said of the unit, whose counts are 0 then: too few "
+            "clinicians stand behind its figures; null: everything is said"
+        ),
+    ] = None
 
 
 class Findings(Struct, frozen=True):

@@ -37,7 +37,8 @@ export function drawDay(holder, unit, states, at) {
     const from = begin + hour * HOUR;
     const height = count === null ? BARS : Math.max((BARS * count) / most, count ? 0.8 : 0);
     const box = { class: count === null ? "unknown" : "bar", x: x(from) + 0.25, width: 100 / HOURS - 0.5 };
-    const words = count === null ? "not known" : plural(count, "alarm");
+    const hidden = unit.suppressed.includes("hours") ? "not known or not shown" : "not known";
+    const words = count === null ? hidden : plural(count, "alarm");
     const bar = drawn("rect", { ...box, y: BARS - height, height });
     bars.append(titled(bar, `${words}, ${clock(from)} to ${clock(from + HOUR)}`));
   });

@@ -21,6 +21,8 @@ let refresh = 5;
 let trouble = "";
 let turn = 0; // grows when another part of the page is shown
 let awaited = true; // nothing was shown yet: a part that the address names is still to be reached
+let mayTry = true; // whether the reader may ask what if
+let known = false; // whether it was asked who reads
 let gone = null; // the unit that was shown before
 
 // -- what is shown
@@ -37,7 +39,7 @@ function arrive(how) {
   show(byId("overview"), at.view === "list");
   show(byId("one"), at.view === "unit");
   show(byId("help"), at.view === "help");
-  show(byId("whatif"), at.view !== "help");
+  show(byId("whatif"), at.view !== "help" && mayTry);
   show(byId("currency"), at.view !== "help");
   const [to, word] = { list: ["units", "the units"], unit: ["one", "the unit"], help: ["help", "the help"] }[at.view];
   byId("skip").setAttribute("href", `#${to}`);
@@ -48,6 +50,7 @@ function arrive(how) {
   byId("to-units").setAttribute("href", listAddress(list));
   if (at.view === "unit") announce(at, listAddress(list));
   drawTitle(at, null);
+  know();
   update();
   const link = at.view === "list" && gone ? linkTo(gone) : null;
   if (how !== "first") (link ?? byId(to)).focus({ preventScroll: true });
@@ -108,8 +111,9 @@ async function updateUnit(at, mine) {
   try {
     found = await ask("unit", { facility, unit });
   } catch (error) {
-    if (![400, 404].includes(error.status) || mine !== turn) throw error;
-    drawProblem(`Nothing is known of ${unit || "a unit without a name"}: this worker does not hold it, or it has had no alarms. Look for it among all units.`);
+    if (![400, 403, 404].includes(error.status) || mine !== turn) throw error;
+    if (error.status === 403) drawProblem(`You may not read about ${unit}: your access is for other units.`);
+    else drawProblem(`Nothing is known of ${unit || "a unit without a name"}: this worker does not hold it, or it has had no alarms. Look for it among all units.`);
     return;
   }
   if (mine !== turn) return;
@@ -184,6 +188,15 @@ function showAge() {
   const doubtful = last && !["current", "incomplete"].includes(last.currency.state);
   document.body.classList.toggle("old", asking && Boolean(problem || doubtful));
   if (problem) answer("current", last ? "No" : "Not yet", problem);
+}
+
+/** Hides what the reader may not ask. */
+async function know() {
+  if (known || place().view === "help") return;
+  known = true;
+  const reader = await ask("reader", {}).catch(() => null);
+  mayTry = !reader || reader.try === null || reader.try.length > 0;
+  show(byId("whatif"), mayTry && place().view !== "help");
 }
 
 const offerUnits = workbench(byId("workbench"), ask, explain);

@@ -81,7 +81,10 @@ function drawHour(unit) {
 }
 
 function drawFacts(unit) {
-  const windows = Object.keys(unit.alarms), longest = windows.at(-1), of = unit.nonactionable[longest];
+  const windows = Object.keys(unit.alarms).filter((window) => unit.alarms[window] !== null);
+  const longest = windows.at(-1), of = unit.nonactionable[longest];
+  put(at.few, few(unit));
+  show(at.few, unit.suppressed.length > 0);
   const listed = windows.length > 3 ? [windows[0], windows[1], longest] : windows;
   put(at.alarms, listed.map((window) => `${number(unit.alarms[window].all)} in ${spaced(window)}`).join(", "));
   const coverage = of.alarms ? ` (${Math.round((100 * of.classified) / of.alarms)} % classified)` : "";
@@ -95,11 +98,18 @@ function drawFacts(unit) {
   put(at.shift, sentence(shiftWords(unit.trend.shifts)));
 }
 
+/** What is not shown of a unit because few clinicians stand behind it. */
+function few({ suppressed }) {
+  const names = { hours: "some hours of the last day", shifts: "the comparison of shifts" };
+  const left = suppressed.map((one) => names[one] ?? `figures of ${spaced(one)}`);
+  return left.length ? `Not shown, because too few clinicians stand behind them: ${left.join(", ")}.` : "";
+}
+
 /** Draws the unit's findings, of an answer of /api/v1/findings. */
 export function drawFindings({ units }, { facility, unit }) {
-  const own = units.find((one) => one.facility === facility && one.unit === unit)?.findings ?? [];
+  const of = units.find((one) => one.facility === facility && one.unit === unit), own = of?.findings ?? [];
   lines(at.fixes, own.map((one) => sentence(one.says.replaceAll("->", "→"))));
-  put(at.nothing, "There are no alarms.");
+  put(at.nothing, of?.suppressed ? sentence(of.suppressed) : "There are no alarms.");
   show(at.nothing, !own.length);
 }
 
