@@ -7,7 +7,7 @@ time. Duplicates and control records take effect here as in `Engine`: by the ord
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,7 +56,9 @@ class Intake:
             self._parts.append(
                 pl.DataFrame(
                     [
-                        pl.Series(name, column, dtype=kind, strict=False)
+                        lists(name, column)
+                        if name == "recipients"
+                        else pl.Series(name, column, dtype=kind)
                         for (name, kind), column in zip(self._schema.items(), columns, strict=True)
                     ]
                 )
@@ -167,6 +169,19 @@ class Walk:
     def taken(self) -> int:
         """How many facts were taken in so far."""
         return sum(self._done.values())
+
+
+def lists(
+    name: str,
+    values: Sequence[tuple[str, ...] | None],
+    shown: Callable[[tuple[str, ...]], Sequence[str]] = tuple,
+) -> pl.Series:
+    """A column of lists, of which few differ; null for None."""
+    number = {one: place for place, one in enumerate(set(values) - {None})}
+    known = pl.Series(
+        name, [list(shown(one)) for one in number if one is not None], dtype=pl.List(pl.String)
+    )
+    return known.gather(pl.Series([number.get(one) for one in values], dtype=pl.UInt32))
 
 
 def _as_columns(frame: pl.DataFrame) -> Columns:

@@ -13,9 +13,9 @@ import polars as pl
 from alarm_fatigue._burden import burden
 from alarm_fatigue._facts import TOPICS, Intake, Recording, by_facility
 from alarm_fatigue._inputs import Numbered, Report, Source
-from alarm_fatigue._whole import Whole, whole
+from alarm_fatigue._whole import Whole, findings, whole
 from analyzer import Policy, Topic
-from streams.cli.progress import counting, timed
+from streams.cli.progress import counting, timed, working
 from streams.files.lines import BadLine, InputError
 from streams.formats.codec import MAX_RECORD_BYTES, decode_slice
 from streams.formats.control import controls_among
@@ -209,7 +209,7 @@ class History:
 
         `unit`: only units of this name. Raises `InputError` if there is none.
         """
-        found = self._whole.findings
+        found = self._findings
         if unit is None:
             return found
         from streams.cli.names import listed
@@ -222,6 +222,11 @@ class History:
     def __repr__(self) -> str:
         what = f"{self.count:,} facts of {', '.join(self.facilities) or 'no facility'}"
         return f"<History: {what}; {len(self._refused):,} rejected>"
+
+    @cached_property
+    def _findings(self) -> pl.DataFrame:
+        with working("measuring"):
+            return findings(self._whole.evidence, self.policy)
 
     @cached_property
     def _whole(self) -> Whole:

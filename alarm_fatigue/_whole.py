@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +10,12 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from alarm_fatigue._facts import AT_ONCE, Recording
-from analyzer import ChangeRecord, Engine, EpisodeRecord, Evidence, Policy
-from analyzer.arrays import Numbers, distinct
+from alarm_fatigue._facts import AT_ONCE, Recording, lists
+from analyzer import ChangeRecord, EpisodeRecord, Evidence, Finished, Policy
 from streams.files.findings import WHOLE, written
 from streams.formats.sinks import encode_change
 
-_ROWS_AT_ONCE = 1 << 16
+_ROW = "row"
 _MOMENT = pl.Datetime("ms", "UTC")
 EPISODES: dict[str, Any] = {
     "class" if name == "class_" else name: kind
@@ -85,11 +84,11 @@ FINDINGS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """Frames with the columns `EPISODES`, `CHANGES` and `FINDINGS`."""
+    """Frames with the columns `EPISODES` and `CHANGES`, and what findings rest on."""
 
     episodes: pl.DataFrame
     changes: pl.DataFrame
-    findings: pl.DataFrame
+    evidence: list[Evidence]
 
 
 def whole(
@@ -101,23 +100,22 @@ def whole(
     """`progress` is called with how many facts more are taken in."""
     episodes: list[pl.DataFrame] = []
     changes: list[pl.DataFrame] = []
-    findings: list[pl.DataFrame] = []
+    evidence: list[Evidence] = []
     for recording in recordings:
         # An assignment may be charted any time later, so that nothing is forgotten on the way.
         walk = recording.walk(policy, evicts=False)
-        rows, taken = [], 0
+        found, taken = [], 0
         for moment in [*_moments(recording), None]:
-            rows.append(walk.to(moment).rows)
+            found.append(_episodes(walk.to(moment), pseudonym))
             progress(walk.taken - taken)
             taken = walk.taken
-        engine = walk.engine
-        episodes += _episodes(engine, distinct(np.concatenate(rows)), pseudonym)
-        changes.append(_changes(engine.emit_changes(), pseudonym))
-        findings.append(_findings(engine.evidence_since(None), policy))
+        episodes.append(_latest(pl.concat(found)))
+        changes.append(_changes(walk.engine.emit_changes(), pseudonym))
+        evidence += walk.engine.evidence_since(None)
     return Whole(
-        _joined(episodes, EPISODES),
-        _joined(changes, CHANGES | {"at": _MOMENT}),
-        _joined(findings, FINDINGS),
+        pl.concat(episodes) if episodes else pl.DataFrame(schema=EPISODES),
+        pl.concat(changes) if changes else pl.DataFrame(schema=CHANGES | {"at": _MOMENT}),
+        evidence,
     )
 
 
@@ -129,27 +127,23 @@ def _moments(recording: Recording) -> list[int]:
     return [one for one in np.unique(times[AT_ONCE::AT_ONCE]).tolist() if one < recording.span[1]]
 
 
-def _joined(parts: list[pl.DataFrame], schema: dict[str, Any]) -> pl.DataFrame:
-    return pl.concat(parts) if parts else pl.DataFrame(schema=schema)
+def _episodes(found: Finished, pseudonym: Callable[[str], str]) -> pl.DataFrame:
+    """Records as they became final, with the row of the state that each is about."""
+    columns = []
+    for (name, kind), column in zip(EPISODES.items(), found.columns, strict=True):
+        if name == "clinicians":
+            columns.append(lists(name, column, lambda team: sorted(map(pseudonym, team))))
+        else:
+            some = pl.Series(name, column, dtype=pl.Int64 if kind == _MOMENT else kind)
+            columns.append(some.cast(kind))
+    return pl.DataFrame([*columns, pl.Series(_ROW, found.rows)])
 
 
-def _episodes(
-    engine: Engine, rows: Numbers, pseudonym: Callable[[str], str]
-) -> Iterator[pl.DataFrame]:
-    found = engine.records_at(rows)
-    shown = {team: sorted(map(pseudonym, team)) for team in set(found.columns[_CLINICIANS])}
-    for begin in range(0, len(found), _ROWS_AT_ONCE):
-        columns = [column[begin : begin + _ROWS_AT_ONCE] for column in found.columns]
-        columns[_CLINICIANS] = list(map(shown.__getitem__, columns[_CLINICIANS]))
-        yield pl.DataFrame(
-            [
-                pl.Series(name, column, dtype=pl.Int64 if kind == _MOMENT else kind).cast(kind)
-                for (name, kind), column in zip(EPISODES.items(), columns, strict=True)
-            ]
-        )
-
-
-_CLINICIANS = list(EPISODES).index("clinicians")
+def _latest(records: pl.DataFrame) -> pl.DataFrame:
+    """The last record of each episode, in the order of `replay --episodes`."""
+    if records[_ROW].is_duplicated().any():
+        records = records.unique(_ROW, keep="last", maintain_order=True)
+    return records.drop(_ROW).sort("end", "alarm_id", maintain_order=True)
 
 
 def _changes(changes: list[ChangeRecord], pseudonym: Callable[[str], str]) -> pl.DataFrame:
@@ -160,7 +154,8 @@ def _changes(changes: list[ChangeRecord], pseudonym: Callable[[str], str]) -> pl
     return found.with_columns(pl.col("at").cast(_MOMENT))
 
 
-def _findings(evidence: list[Evidence], policy: Policy) -> pl.DataFrame:
+def findings(evidence: Iterable[Evidence], policy: Policy) -> pl.DataFrame:
+    """The columns `FINDINGS`, by facility, unit and rank."""
     units = [unit for one in evidence for unit in one.findings()]
     rows = []
     for text in written(units, WHOLE, policy):
