@@ -139,11 +139,11 @@ class _Counting:
         figures: dict[str, list[Any]] = {}
         times: list[Any] = []
         for at, burdens in some:
-            tables = list(self._tables(burdens))
+            tables = list(self.tables(burdens))
             times.append(np.full(len(tables[0].labels["unit"]), at, dtype=np.int64))
             for name in labels:
                 labels[name] += tables[0].labels[name]
-            for name, values in self._columns(tables):
+            for name, values in self.columns(tables):
                 figures.setdefault(name, []).append(values)
         moment = pl.Datetime("ms", "UTC")
         columns = [pl.Series("at", np.concatenate(times), dtype=pl.Int64).cast(moment)]
@@ -153,13 +153,13 @@ class _Counting:
             columns.append(pl.Series("type_alarms", self._types(some), dtype=TYPES))
         return pl.DataFrame(columns).with_columns(pl.col(pl.Float64).fill_nan(None))
 
-    def _tables(self, burdens: Burdens) -> Iterator[Table]:
+    def tables(self, burdens: Burdens) -> Iterator[Table]:
         people = everybody(burdens, self._pseudonym) if self.by == "clinician" else None
         for table in burden_tables(burdens, people, self._policy.min_classified):
             if table.name.startswith(f"{self.by}_") and table.name not in _OF_TYPES:
                 yield table
 
-    def _columns(self, tables: Iterable[Table]) -> Iterator[tuple[str, Any]]:
+    def columns(self, tables: Iterable[Table]) -> Iterator[tuple[str, Any]]:
         for table in tables:
             name = table.name.removeprefix(f"{self.by}_")
             chosen = []
@@ -192,6 +192,13 @@ class _Counting:
                     ]
                 )
         return found
+
+
+def columns(by: By, policy: Policy) -> dict[str, str]:
+    """The columns of figures, and the metric that each holds, without prefix."""
+    counting = _Counting(policy, str, next(iter(policy.windows)), by)
+    tables = list(counting.tables(_nobody(policy)))
+    return {name: table.name for table in tables for name, _ in counting.columns([table])}
 
 
 def _again(rows: pl.DataFrame, moments: np.ndarray[Any, Any]) -> pl.DataFrame:
