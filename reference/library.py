@@ -21,6 +21,9 @@ INTRODUCTION = """
 Everything public in the package `alarm_fatigue`. [The library](../library.md) says how it is used.
 """
 
+LINE = 100
+"""Characters of code in a line."""
+
 FRAMES = {
     "rejected": REJECTED,
     "episodes": EPISODES,
@@ -59,11 +62,19 @@ def _parts() -> Iterator[str]:
 def _function(member: Any) -> Iterator[str]:
     signature = inspect.signature(member, eval_str=False)
     shown = [one for one in signature.parameters.values() if one.name != "self"]
-    names = ", ".join(
-        f"{one.name}{'' if one.default is one.empty else f'={one.default!r}'}" for one in shown
-    )
-    yield f"```python\n{member.__name__}({names})\n```"
+    names = [
+        one.name if one.default is one.empty else f"{one.name}={_written(one.default)}"
+        for one in shown
+    ]
+    call = f"{member.__name__}({', '.join(names)})"
+    if len(call) > LINE:
+        call = "\n".join([f"{member.__name__}(", *(f"    {one}," for one in names), ")"])
+    yield f"```python\n{call}\n```"
     yield inspect.getdoc(member) or ""
+
+
+def _written(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
 def _columns(schema: dict[str, Any]) -> Iterator[list[str]]:
