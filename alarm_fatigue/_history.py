@@ -250,10 +250,10 @@ def _policy(given: Policy | Mapping[str, Any] | str | Path | None) -> Policy:
 
 
 def _pseudonyms(path: Path) -> Callable[[str], str]:
-    from streams.pseudonyms import existing_key, keyed
+    from streams.pseudonyms import pseudonyms
     from streams.settings import Settings, SettingsError
 
     try:
-        return keyed(existing_key(Settings(pseudonym_key_file=path)))
+        return pseudonyms(Settings(pseudonym_key_file=path))
     except SettingsError as error:
         raise InputError(str(error)) from None
