@@ -133,7 +133,7 @@ def test_the_first_of_several_facts_with_one_event_id_counts(tmp_path: Path) -> 
 
 def test_clinicians_are_named_as_in_the_files_or_by_pseudonym(shift: Files, tmp_path: Path) -> None:
     key = tmp_path / "key"
-    key.write_text("secret\n")
+    key.write_text("5ec4e7" * 12 + "\n")
     key.chmod(0o600)
     names = {one.clinician for one in shift.facts if hasattr(one, "assignment_id")}
     shown = af.read(**shift.paths).burden(every="5h", by="clinician")["clinician"]
