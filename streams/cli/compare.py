@@ -134,7 +134,7 @@ def _write_report(path: Path, found: dict[str, Any], inputs: list[Path | None]) 
         made = provenance(sys.argv[1:], inputs, Policy(), round(time.time() * 1000))
         path.write_text(page(found, made), encoding="utf-8")
     except NoCharts as error:
-        fail(f"--report: {error}")
+        fail(f"--report: {error}", WRONG)
     except OSError as error:
         fail(f"{error.filename or path}: {error.strerror}")
 

@@ -12,8 +12,9 @@ from typing import Annotated, NoReturn
 import typer
 
 from streams.cli.later import Later, lazily
+from streams.extras import lacking
 
-FAILED = 1
+FAILED, WRONG = 1, 2
 
 COMMANDS = {
     "worker": Later(
@@ -106,6 +107,12 @@ def main() -> NoReturn:
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
+    except ModuleNotFoundError as error:
+        said = lacking(next((one for one in sys.argv[1:] if one in COMMANDS), ""), error.name)
+        if said is None:
+            raise
+        sys.stderr.write(f"error: {said}\n")
+        sys.exit(WRONG)
     raise AssertionError("typer exits")
 
 

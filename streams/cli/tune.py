@@ -368,7 +368,7 @@ def _write_report(
     try:
         path.write_text(page(found, made, approval), encoding="utf-8")
     except NoCharts as error:
-        fail(f"--report: {error}")
+        fail(f"--report: {error}", WRONG)
     except OSError as error:
         fail(f"{path}: {error.strerror}")
 

@@ -65,7 +65,6 @@ def who(
     """
     from streams.files import who as looking
     from streams.files.lines import InputError, lines
-    from streams.kafka.facilities import FacilitiesError, read_whole
     from streams.pseudonyms import default_key_file, existing_key, key_file, previous_key
     from streams.settings import SettingsError
 
@@ -85,7 +84,7 @@ def who(
         known = looking.read_directory(place / "who.json", key, previous)
         values = [] if assignments is None else [line for _, line in lines(assignments)]
         if from_topic:
-            values += read_whole(settings, "assignments")
+            values += _from_topic(settings)
         if values:
             ids, malformed = looking.clinicians_in(values)
             known = known.with_ids(ids)
@@ -103,7 +102,16 @@ def who(
             _tell(answers)
     except looking.WhoError as error:
         fail(error, WRONG)
-    except (SettingsError, InputError, FacilitiesError) as error:
+    except (SettingsError, InputError) as error:
+        fail(error)
+
+
+def _from_topic(settings: Settings) -> list[bytes]:
+    from streams.kafka.facilities import FacilitiesError, read_whole
+
+    try:
+        return list(read_whole(settings, "assignments"))
+    except FacilitiesError as error:
         fail(error)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +15,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from analyzer import TOPICS, Topic
+from streams.files.messages import Message
 from streams.files.ordered import EARLIEST, Ordered
 from streams.formats.codec import Malformed, decode
 from streams.kafka.failures import explained
@@ -30,20 +30,6 @@ _IN_FLIGHT = 5000
 
 class PublishError(Exception):
     """Records that Kafka did not take: one line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A record on its way. `due` in ms of event time; None: as soon as it is its turn.
-
-    `timestamp`, in ms, becomes the Kafka record's own; None: the time of sending.
-    """
-
-    topic: Topic
-    key: bytes | None
-    value: bytes
-    due: int | None
-    timestamp: int | None = None
 
 
 def from_files(files: Iterable[Ordered], sent_at: int) -> Iterator[Message]:

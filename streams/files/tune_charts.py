@@ -28,9 +28,7 @@ def svg(spec: dict[str, Any]) -> str:
     try:
         import vl_convert
     except ImportError:
-        raise NoCharts(
-            f"the plots of a report are not installed; run: {install('report')}"
-        ) from None
+        raise NoCharts(f"needs the extra report; run: {install('report')}") from None
     whole = {"$schema": "https://vega.github.io/schema/vega-lite/v5.json", "config": _CONFIG} | spec
     drawn: str = vl_convert.vegalite_to_svg(whole, vl_version="5.20")
     return drawn

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from analyzer import TOPICS
-from streams.files.publish import Message
+from streams.files.messages import Message
 from streams.formats.codec import to_json
 from streams.simulator.perturbations import Record
 from streams.simulator.readings import Reading

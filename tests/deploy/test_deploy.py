@@ -196,7 +196,25 @@ def test_the_image_is_pinned_unprivileged_and_starts_our_command() -> None:
     assert command[1] in PROJECT["scripts"]
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
+ALONE = sorted(set(EXTRAS) - {"demo", "worker"})
+"""Extras with a lock file in locks/; requirements.lock is that of the worker."""
+LOCKS = ["requirements.lock", "requirements-dev.lock", "locks/base.lock"]
+
+
+def needed(*extras: str) -> list[str]:
+    """What these extras require, with what one takes from another, and the program itself."""
+    listed = [*PROJECT["dependencies"], *(one for extra in extras for one in EXTRAS[extra])]
+    inner = [re.fullmatch(rf"{PROJECT['name']}\[(\w+)\]", one) for one in listed]
+    more = [one for found in inner if found for one in EXTRAS[found[1]]]
+    return [one for one, found in zip(listed, inner, strict=True) if not found] + more
+
+
+def test_each_extra_has_a_lock_file() -> None:
+    assert sorted(path.stem for path in (ROOT / "locks").iterdir()) == sorted(["base", *ALONE])
+
+
+@pytest.mark.parametrize("name", [*LOCKS, *(f"locks/{extra}.lock" for extra in ALONE)])
 def test_lock_files_hold_hashes_and_name_no_index(name: str) -> None:
     lines = (ROOT / name).read_text().splitlines()
     assert not [
@@ -212,14 +230,13 @@ def test_lock_files_hold_hashes_and_name_no_index(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "requirements"),
     [
-        (
-            "requirements.lock",
-            [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["demo"]],
-        ),
+        ("requirements.lock", needed("worker")),
+        ("locks/base.lock", needed()),
+        *((f"locks/{extra}.lock", needed(extra)) for extra in ALONE),
         (
             "requirements-dev.lock",
             [
-                *PROJECT["dependencies"],
+                *needed(*EXTRAS),
                 *PYPROJECT["dependency-groups"]["dev"],
                 *PYPROJECT["dependency-groups"]["docs"],
             ],

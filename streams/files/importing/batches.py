@@ -211,7 +211,7 @@ def _sheet(path: Path, name: str | None, skip: int) -> pl.DataFrame:
     except ImportError:
         from streams.extras import install
 
-        raise InputError(f"{path}: workbooks need fastexcel; run: {install('tables')}") from None
+        raise InputError(f"{path}: workbooks need the extra xlsx; run: {install('xlsx')}") from None
     try:
         book = fastexcel.read_excel(str(path))
         names = book.sheet_names

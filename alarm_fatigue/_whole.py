@@ -1,0 +1,183 @@
+"""Whole: what follows from everything recorded, as of the watermark, in one walk through it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from alarm_fatigue._facts import AT_ONCE, Recording, lists
+from analyzer import ChangeRecord, EpisodeRecord, Evidence, Finished, Policy
+from streams.files.findings import WHOLE, written
+from streams.formats.sinks import encode_change
+
+_ROW = "row"
+_MOMENT = pl.Datetime("ms", "UTC")
+EPISODES: dict[str, Any] = {
+    "class" if name == "class_" else name: kind
+    for name, kind in {
+        **dict.fromkeys(EpisodeRecord.__slots__, pl.Categorical),
+        "alarm_id": pl.String,
+        "start": _MOMENT,
+        "end": _MOMENT,
+        "first_response": _MOMENT,
+        "value": pl.Float64,
+        "limit": pl.Float64,
+        "clinicians": pl.List(pl.String),
+    }.items()
+}
+_TYPE = {"device_type": pl.String, "source": pl.String, "code": pl.String}
+_REASON = {
+    "measure": pl.String,
+    "value": pl.Float64,
+    "limit": pl.Float64,
+    "state": pl.String,
+    "enter": pl.Float64,
+    "leave": pl.Float64,
+    "text": pl.String,
+}
+CHANGES: dict[str, Any] = {
+    "facility": pl.String,
+    "unit": pl.String,
+    "level": pl.String,
+    "clinician": pl.String,
+    "at": pl.Int64,
+    "from": pl.String,
+    "to": pl.String,
+    "reasons": pl.List(pl.Struct(_REASON)),
+    "top_types": pl.List(pl.Struct(_TYPE | {"name": pl.String, "alarms": pl.Int64})),
+    "relief_text": pl.String,
+}
+FINDINGS: dict[str, Any] = {
+    "facility": pl.String,
+    "unit": pl.String,
+    "rank": pl.Int64,
+    **_TYPE,
+    "name": pl.String,
+    "alarms": pl.Int64,
+    "alarms_share": pl.Float64,
+    "load": pl.Int64,
+    "load_share": pl.Float64,
+    "nonactionable_share": pl.Float64,
+    "nonactionable_low": pl.Float64,
+    "nonactionable_high": pl.Float64,
+    "technical": pl.Int64,
+    "priority": pl.String,
+    "sounding_seconds": pl.Float64,
+    "beds": pl.Int64,
+    "verdict": pl.String,
+    "advice": pl.String,
+    "remedy": pl.String,
+    "owner": pl.String,
+    "clinical_review": pl.Boolean,
+    "delay_seconds": pl.Float64,
+    "hidden": pl.Int64,
+    "hidden_of": pl.Int64,
+    "hidden_upper": pl.Float64,
+    "says": pl.String,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Frames with the columns `EPISODES` and `CHANGES`, and what findings rest on."""
+
+    episodes: pl.DataFrame
+    changes: pl.DataFrame
+    evidence: list[Evidence]
+
+
+def whole(
+    recordings: Iterable[Recording],
+    policy: Policy,
+    pseudonym: Callable[[str], str],
+    progress: Callable[[int], object],
+) -> Whole:
+    """`progress` is called with how many facts more are taken in."""
+    episodes: list[pl.DataFrame] = []
+    changes: list[pl.DataFrame] = []
+    evidence: list[Evidence] = []
+    for recording in recordings:
+        # An assignment may be charted any time later, so that nothing is forgotten on the way.
+        walk = recording.walk(policy, evicts=False)
+        found, taken = [], 0
+        for moment in [*_moments(recording), None]:
+            found.append(_episodes(walk.to(moment), pseudonym))
+            progress(walk.taken - taken)
+            taken = walk.taken
+        episodes.append(_latest(pl.concat(found)))
+        changes.append(_changes(walk.engine.emit_changes(), pseudonym))
+        evidence += walk.engine.evidence_since(None)
+    return Whole(
+        pl.concat(episodes) if episodes else pl.DataFrame(schema=EPISODES),
+        pl.concat(changes) if changes else pl.DataFrame(schema=CHANGES | {"at": _MOMENT}),
+        evidence,
+    )
+
+
+def _moments(recording: Recording) -> list[int]:
+    """Up to when (ms) to go at a time: where facts are, however far apart in time."""
+    if recording.span is None:
+        return []
+    times = recording.times()
+    return [one for one in np.unique(times[AT_ONCE::AT_ONCE]).tolist() if one < recording.span[1]]
+
+
+def _episodes(found: Finished, pseudonym: Callable[[str], str]) -> pl.DataFrame:
+    """Records as they became final, with the row of the state that each is about."""
+    columns = []
+    for (name, kind), column in zip(EPISODES.items(), found.columns, strict=True):
+        if name == "clinicians":
+            columns.append(lists(name, column, lambda team: sorted(map(pseudonym, team))))
+        else:
+            some = pl.Series(name, column, dtype=pl.Int64 if kind == _MOMENT else kind)
+            columns.append(some.cast(kind))
+    return pl.DataFrame([*columns, pl.Series(_ROW, found.rows)])
+
+
+def _latest(records: pl.DataFrame) -> pl.DataFrame:
+    """The last record of each episode, in the order of `replay --episodes`."""
+    if records[_ROW].is_duplicated().any():
+        records = records.unique(_ROW, keep="last", maintain_order=True)
+    return records.drop(_ROW).sort("end", "alarm_id", maintain_order=True)
+
+
+def _changes(changes: list[ChangeRecord], pseudonym: Callable[[str], str]) -> pl.DataFrame:
+    rows = [
+        msgspec.json.decode(encode_change(one, pseudonym)) for one in changes if not one.retracted
+    ]
+    found = pl.DataFrame([{name: row[name] for name in CHANGES} for row in rows], schema=CHANGES)
+    return found.with_columns(pl.col("at").cast(_MOMENT))
+
+
+def findings(evidence: Iterable[Evidence], policy: Policy) -> pl.DataFrame:
+    """The columns `FINDINGS`, by facility, unit and rank."""
+    units = [unit for one in evidence for unit in one.findings()]
+    rows = []
+    for text in written(units, WHOLE, policy):
+        for one in map(msgspec.json.decode, text.findings):
+            delay, hidden = one["delay"] or {}, one["hidden"] or {}
+            rows.append(
+                one
+                | {
+                    "facility": text.facility,
+                    "unit": text.unit,
+                    "alarms": one["alarms"]["count"],
+                    "alarms_share": one["alarms"]["share"],
+                    "load": one["load"]["count"],
+                    "load_share": one["load"]["share"],
+                    "nonactionable_share": one["nonactionable"]["share"],
+                    "nonactionable_low": one["nonactionable"]["low"],
+                    "nonactionable_high": one["nonactionable"]["high"],
+                    "technical": one["technical"]["count"],
+                    "delay_seconds": delay.get("seconds"),
+                    "hidden": hidden.get("count"),
+                    "hidden_of": hidden.get("of"),
+                    "hidden_upper": hidden.get("upper"),
+                }
+            )
+    return pl.DataFrame([{name: row[name] for name in FINDINGS} for row in rows], schema=FINDINGS)
