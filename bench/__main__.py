@@ -1,4 +1,4 @@
-"""`python -m bench quick|full|render|profile|tune|calibration`: see bench/README.md."""
+"""`python -m bench quick|full|render|profile|tune|import|calibration`: see bench/README.md."""
 
 from __future__ import annotations
 
@@ -52,6 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from bench import tuning
 
             sys.stdout.write(json.dumps(tuning.run(options.alarms)) + "\n")
+        elif options.what == "import":
+            from bench import importing
+
+            sys.stdout.write(importing.line(importing.run(options.rows)) + "\n")
         elif options.what == "calibration":
             from bench import calibration
 
@@ -144,6 +148,12 @@ def _parser() -> argparse.ArgumentParser:
     tune.add_argument(
         "--alarms", type=int, default=2_558_760, help="number of alarms in the month (Drew 2014)"
     )
+    tables = kinds.add_parser(
+        "import",
+        help="rows of a hospital's table a second, beside polars only reading it",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    tables.add_argument("--rows", type=int, default=2_000_000, help="of the table")
     calibration = kinds.add_parser(
         "calibration",
         help="how often the intervals of compare cover the truth",

@@ -29,13 +29,16 @@ class Spool:
         self._files: list[tuple[int, int, Path]] = []
         self._folder: TemporaryDirectory[str] | None = None
         self._rises = self._falls = 0
+        self._last: int | None = None
 
     def add(self, frame: pl.DataFrame) -> None:
         if not frame.height:
             return
         first = self._total
         place = pl.int_range(first, first + frame.height, dtype=pl.Int64, eager=True).alias(PLACE)
-        steps = frame["at"].diff()
+        before = frame["at"][0] if self._last is None else self._last
+        steps = pl.concat([pl.Series("at", [before], dtype=pl.Int64), frame["at"]]).diff()
+        self._last = frame["at"][-1]
         self._rises += int((steps > 0).sum())
         self._falls += int((steps < 0).sum())
         self._held.append(frame.with_columns(place))
@@ -55,9 +58,9 @@ class Spool:
         self._spill()
         spans = [(low, high) for low, high, _ in self._files]
         files = [path for _, _, path in self._files]
-        if all(one[1] <= two[0] for one, two in pairwise(spans)):
+        if not newest and all(one[1] <= two[0] for one, two in pairwise(spans)):
             parts = [[path] for path in files]
-        elif all(one[0] >= two[1] for one, two in pairwise(spans)):
+        elif newest and all(one[0] >= two[1] for one, two in pairwise(spans)):
             parts = [[path] for path in reversed(files)]
         else:
             parts = [files]
