@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from itertools import islice, pairwise
@@ -27,6 +28,7 @@ from streams.files.importing.roles import Column, columns_of
 from streams.files.importing.unknown_text import how_written
 from streams.files.lines import InputError, shown
 from streams.files.tables import Csv
+from streams.formats.texts import printable
 
 _ROWS = 5000
 """So many rows are looked at."""
@@ -61,8 +63,8 @@ class _Guess:
         self._used: set[str] = set()
 
     def lines(self) -> Iterator[str]:
-        yield f"# A proposal for {shown(self._path)}. Decide what is marked, then:"
-        yield f"# alarm-fatigue import --mapping MAP.yml {shown(self._path)} --out facts"
+        yield f"# A proposal for {printable(shown(self._path))}. Decide what is marked, then:"
+        yield f"# alarm-fatigue import --mapping MAP.yml {printable(shown(self._path))} --out facts"
         yield from self._file()
         shift, people = self._of("shift"), self._of("clinician")
         is_roster = people is not None and (shift is not None or self._text() is None)
@@ -70,9 +72,9 @@ class _Guess:
         yield from body
         rest = [one.name for one in self._columns if one.name not in self._used]
         if rest:
-            yield f"# Not read: {', '.join(rest)}"
+            yield f"# Not read: {', '.join(map(printable, rest))}"
         if self._patient:
-            yield f"# Not read, since it seems to be about patients: {', '.join(self._patient)}"
+            yield f"# Not read, since it seems to be about patients: {', '.join(map(printable, self._patient))}"
 
     def _file(self) -> Iterator[str]:
         options = [f"encoding: {self._csv.encoding}"] if self._csv.encoding else []
@@ -122,7 +124,7 @@ class _Guess:
         elif phase is not None and (other := [one for one in phase.distinct if not phase_of(one)]):
             named = [one for one in phase.distinct if phase_of(one)]
             yield f"  only: {{{_name(phase.name)}: [{', '.join(map(_name, named))}]}}"
-            yield f"  # DECIDE: what are {', '.join(other[:_MOST_WORDS])}? Perhaps responses"
+            yield f"  # DECIDE: what are {', '.join(map(printable, other[:_MOST_WORDS]))}? Perhaps responses"
         yield "  fields:"
         yield from self._place()
         yield "    device_type: {value: monitor}  # DECIDE: or ventilator, infusion_pump, ...?"
@@ -413,6 +415,7 @@ def _either(column: Column) -> str:
 
 def _name(text: str) -> str:
     """A text as YAML spells it."""
-    if re.fullmatch(r"[A-Za-z\u0080-\uffff][\w \u0080-\uffff]*", text) and text.strip() == text:
+    is_plain = re.fullmatch(r"[^\W\d_][\w ]*", text) is not None and text.strip() == text
+    if is_plain and text.isprintable() and text.lower() != "null":
         return text
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return json.dumps(text, ensure_ascii=not text.isprintable())
