@@ -74,7 +74,8 @@ class _Guess:
         if rest:
             yield f"# Not read: {', '.join(map(printable, rest))}"
         if self._patient:
-            yield f"# Not read, since it seems to be about patients: {', '.join(map(printable, self._patient))}"
+            names = ", ".join(map(printable, self._patient))
+            yield f"# Not read, since it seems to be about patients: {names}"
 
     def _file(self) -> Iterator[str]:
         options = [f"encoding: {self._csv.encoding}"] if self._csv.encoding else []
@@ -124,7 +125,8 @@ class _Guess:
         elif phase is not None and (other := [one for one in phase.distinct if not phase_of(one)]):
             named = [one for one in phase.distinct if phase_of(one)]
             yield f"  only: {{{_name(phase.name)}: [{', '.join(map(_name, named))}]}}"
-            yield f"  # DECIDE: what are {', '.join(map(printable, other[:_MOST_WORDS]))}? Perhaps responses"
+            names = ", ".join(map(printable, other[:_MOST_WORDS]))
+            yield f"  # DECIDE: what are {names}? Perhaps responses"
         yield "  fields:"
         yield from self._place()
         yield "    device_type: {value: monitor}  # DECIDE: or ventilator, infusion_pump, ...?"
