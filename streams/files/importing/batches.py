@@ -8,6 +8,7 @@ them: lines of a CSV file, rows of a sheet, rows of other tables from 1.
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -224,9 +225,8 @@ def _sheet(path: Path, name: str | None, skip: int) -> pl.DataFrame:
     try:
         import fastexcel
     except ImportError:
-        from streams.extras import install
-
-        raise InputError(f"{path}: workbooks need fastexcel; run: {install('tables')}") from None
+        run = f"{sys.executable} -m pip install fastexcel"
+        raise InputError(f"{path}: workbooks need fastexcel; run: {run}") from None
     try:
         book = fastexcel.read_excel(str(path))
         names = book.sheet_names

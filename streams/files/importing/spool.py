@@ -53,7 +53,9 @@ class Spool:
             return
         newest = self._falls > self._rises if self._order is None else self._order == "newest first"
         if not self._files:
-            yield from self._sorted(pl.concat(self._held), newest).iter_slices(_AT_ONCE)
+            yield from self._sorted(pl.concat(self._held, rechunk=True), newest).iter_slices(
+                _AT_ONCE
+            )
             return
         self._spill()
         spans = [(low, high) for low, high, _ in self._files]
@@ -65,7 +67,7 @@ class Spool:
         else:
             parts = [files]
         for paths in parts:
-            frame = pl.concat([pl.read_ipc(path, memory_map=False) for path in paths])
+            frame = pl.concat([pl.read_ipc(path, memory_map=False) for path in paths], rechunk=True)
             yield from self._sorted(frame, newest).iter_slices(_AT_ONCE)
         assert self._folder is not None
         self._folder.cleanup()
@@ -78,7 +80,7 @@ class Spool:
             return
         if self._folder is None:
             self._folder = TemporaryDirectory(prefix="alarm-fatigue-")
-        frame = pl.concat(self._held)
+        frame = pl.concat(self._held, rechunk=True)
         path = Path(self._folder.name) / f"{len(self._files)}.arrow"
         frame.write_ipc(path, compression="lz4")
         low, high = frame["at"].min(), frame["at"].max()
