@@ -33,6 +33,7 @@ from streams.formats.texts import printable
 _ROWS = 5000
 """So many rows are looked at."""
 _MOST_WORDS = 20
+_LONGEST_WORD = 60
 _DAYS_OFF = frozenset({"u", "k", "x", "off", "frei", "al", "sick", "krank", "vac", "-"})
 _SNAPSHOTS = 0.5
 """Share of rows that repeat what the same bed had before; alarm logs repeat far less."""
@@ -122,7 +123,9 @@ class _Guess:
         if said and text is not None:
             pattern = f"'/.* ({'|'.join(said)})/'"
             yield f"  only: {{{_name(text.name)}: {pattern}}}  # DECIDE: the others?"
-        elif phase is not None and (other := [one for one in phase.distinct if not phase_of(one)]):
+        elif phase is not None and (
+            other := [one for one in _short(phase.distinct) if not phase_of(one)]
+        ):
             named = [one for one in phase.distinct if phase_of(one)]
             yield f"  only: {{{_name(phase.name)}: [{', '.join(map(_name, named))}]}}"
             names = ", ".join(map(printable, other[:_MOST_WORDS]))
@@ -187,7 +190,7 @@ class _Guess:
                 yield "    date: Date  # DECIDE: which column is the day?"
             yield "    shift:"
             yield f"      column: {self._use(shift)}"
-            codes = [one for one in shift.distinct if not re.search(r"\d", one)]
+            codes = [one for one in _short(shift.distinct) if not re.search(r"\d", one)]
             if codes:
                 yield "      words:  # DECIDE: the hours of each code, or null for a day off"
                 for one in codes[:_MOST_WORDS]:
@@ -327,7 +330,7 @@ class _Guess:
         yield f"      column: {self._use(column)}"
         yield "      words:"
         choices = ", ".join(value for value, _ in known)
-        for one in column.distinct[:_MOST_WORDS]:
+        for one in _short(column.distinct)[:_MOST_WORDS]:
             found = meant(one, known)
             mark = "" if found else f"  # DECIDE: {choices}?"
             yield f"        {_name(one)}: {found or known[1][0]}{mark}"
@@ -402,6 +405,11 @@ class _Guess:
     def _use(self, column: Column) -> str:
         self._used.add(column.name)
         return _name(column.name)
+
+
+def _short(texts: Sequence[str]) -> list[str]:
+    """Those that are words; longer ones are free text, which a mapping does not list."""
+    return [one for one in texts if len(one) <= _LONGEST_WORD]
 
 
 def _formats_of(column: Column) -> str:
