@@ -1,4 +1,4 @@
-"""`python -m bench quick|full|render|profile|tune|month|calibration`: see bench/README.md."""
+"""`python -m bench quick|full|render|profile|tune|month|import|...`: see bench/README.md."""
 
 from __future__ import annotations
 
@@ -56,6 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from bench import month
 
             sys.stdout.write(json.dumps(month.run(options.days)) + "\n")
+        elif options.what == "import":
+            from bench import importing
+
+            sys.stdout.write(importing.line(importing.run(options.rows)) + "\n")
         elif options.what == "calibration":
             from bench import calibration
 
@@ -154,6 +158,12 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     month.add_argument("--days", type=int, default=31, help="length of the recording")
+    tables = kinds.add_parser(
+        "import",
+        help="rows of a hospital's table a second, beside polars only reading it",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    tables.add_argument("--rows", type=int, default=2_000_000, help="of the table")
     calibration = kinds.add_parser(
         "calibration",
         help="how often the intervals of compare cover the truth",

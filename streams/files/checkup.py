@@ -122,7 +122,7 @@ class Checkup:
 
     def _frame(self, topic: str) -> pl.DataFrame:
         if parts := self._parts[topic]:
-            return pl.concat(parts)
+            return pl.concat(parts, rechunk=True)
         return pl.DataFrame(schema={name: _type(name) for name in (*_KEPT[topic], "mark")})
 
     def _duplicates(self, frames: dict[str, pl.DataFrame]) -> dict[str, int]:

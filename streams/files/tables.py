@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from streams.extras import install
 from streams.files.importing.texts import TextPieces
 from streams.files.lines import BadLine, InputError, shown
+from streams.formats.texts import printable
 
 DELIMITERS = (",", ";", "\t", "|")
 _SUFFIXES = (".csv", ".tsv", ".parquet", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
@@ -85,7 +86,7 @@ def names_shown(columns: Collection[str]) -> str:
     >>> names_shown(("Bed", "", "Alarm Time"))
     'Bed, Alarm Time'
     """
-    names = [one[:_NAME_SHOWN] for one in columns if one]
+    names = [printable(one[:_NAME_SHOWN]) for one in columns if one]
     return ", ".join([*names[:_NAMES_SHOWN], *(["..."] if len(names) > _NAMES_SHOWN else [])])
 
 

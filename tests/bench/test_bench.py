@@ -13,7 +13,7 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from analyzer import Engine, Policy, Topic
 from analyzer.whatif.grid import search
-from bench import hospital, plot, profile, quick, report, rivals, tuning
+from bench import hospital, importing, plot, profile, quick, report, rivals, tuning
 from bench.hospital import Load, clinicians, mix
 from bench.kafka import partition_of
 from bench.worker import Run, burdens
@@ -224,3 +224,10 @@ def test_tuning_counts_what_polars_counts() -> None:
         found = search(some, grid)
         tuning._polars(some, found, with_limit)
         assert found.removed.sum() > 0
+
+
+def test_a_table_is_imported_beside_polars_reading_it() -> None:
+    found = json.loads(importing.line(importing.run(3000)))
+    assert found["rows"] == 3000
+    assert found["import_rows_per_s"] > 0
+    assert found["share_of_polars_read"] > 0

@@ -12,7 +12,9 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from streams.files.lines import BadLine, InputError, shown
 from streams.files.tables import Csv, CsvRows, is_parquet, split
@@ -111,10 +113,11 @@ class CsvBatches(CsvRows):
             lines = text.split("\n")[:count]
             if not pl.Series(lines).str.contains(_well_quoted(delimiter)).all():
                 return None
+        data = text.encode()
         names = [str(place) for place in range(width)]
         chosen = sorted(places.values()) or [0]
         frame = pl.read_csv(
-            io.BytesIO(text.encode()),
+            io.BytesIO(data),
             has_header=False,
             separator=delimiter,
             quote_char='"' if quoted else None,
@@ -130,18 +133,20 @@ class CsvBatches(CsvRows):
             pl.int_range(first, first + count, dtype=pl.Int64).alias(LINE),
             *(pl.col(str(place)).alias(name) for name, place in places.items()),
         )
-        if text.count(delimiter) != count * (width - 1):
-            frame = self._without_wide(frame, lines or text.split("\n")[:count])
+        counts = _counts(data, delimiter.encode(), count)
+        if width == 1 or (counts != width - 1).any():
+            frame = self._without_wide(frame, lines or text.split("\n")[:count], counts)
         self._number += count
         self._place = len(self._piece)
         return frame
 
-    def _without_wide(self, frame: pl.DataFrame, lines: list[str]) -> pl.DataFrame:
+    def _without_wide(
+        self, frame: pl.DataFrame, lines: list[str], counts: NDArray[np.int64]
+    ) -> pl.DataFrame:
         """Without blank lines, and without those of too many columns, which are reported."""
         width = len(self.columns)
-        many = pl.Series(lines).str.count_matches(self._delimiter, literal=True) >= width
         wrong = []
-        for place in many.arg_true().to_list():
+        for place in np.flatnonzero(counts >= width).tolist():
             fields = split(lines[place], self._delimiter)
             if len(fields) > width and any(one.strip() for one in fields[width:]):
                 detail = f"expected {width} columns, found {len(fields)}"
@@ -202,6 +207,16 @@ class ParquetBatches:
 
     def words(self) -> Iterator[str]:
         yield from ()
+
+
+def _counts(data: bytes, delimiter: bytes, lines: int) -> NDArray[np.int64]:
+    """How many delimiters each line has."""
+    found = np.frombuffer(data, np.uint8)
+    places = np.flatnonzero(found == delimiter[0])
+    ends = np.flatnonzero(found == ord("\n"))
+    if len(ends) < lines:
+        ends = np.append(ends, len(data))
+    return np.diff(np.searchsorted(places, ends), prepend=0)
 
 
 def _sheet(path: Path, name: str | None, skip: int) -> pl.DataFrame:

@@ -77,7 +77,7 @@ class Aside:
             undecided.append(None if doubt is None else names[doubt])
             for name, role in self._times.items():
                 columns[name].append(fields.get(role))
-        frame = pl.concat(self._frames)[order].drop(_ROW)
+        frame = pl.concat(self._frames, rechunk=True)[order].drop(_ROW)
         return (
             frame.with_columns(
                 pl.Series(name, values, dtype=pl.Int64) for name, values in columns.items()

@@ -122,7 +122,7 @@ class Correlated:
                 pl.lit(False).alias("carried"),
             )
             if on is not None:
-                frame = pl.concat([on, frame])
+                frame = pl.concat([on, frame], rechunk=True)
             frame = self._told_apart(frame)
             yield from self._facts(frame)
             on = (

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from itertools import islice, pairwise
@@ -27,10 +28,12 @@ from streams.files.importing.roles import Column, columns_of
 from streams.files.importing.unknown_text import how_written
 from streams.files.lines import InputError, shown
 from streams.files.tables import Csv
+from streams.formats.texts import printable
 
 _ROWS = 5000
 """So many rows are looked at."""
 _MOST_WORDS = 20
+_LONGEST_WORD = 60
 _DAYS_OFF = frozenset({"u", "k", "x", "off", "frei", "al", "sick", "krank", "vac", "-"})
 _SNAPSHOTS = 0.5
 """Share of rows that repeat what the same bed had before; alarm logs repeat far less."""
@@ -61,8 +64,8 @@ class _Guess:
         self._used: set[str] = set()
 
     def lines(self) -> Iterator[str]:
-        yield f"# A proposal for {shown(self._path)}. Decide what is marked, then:"
-        yield f"# alarm-fatigue import --mapping MAP.yml {shown(self._path)} --out facts"
+        yield f"# A proposal for {printable(shown(self._path))}. Decide what is marked, then:"
+        yield f"# alarm-fatigue import --mapping MAP.yml {printable(shown(self._path))} --out facts"
         yield from self._file()
         shift, people = self._of("shift"), self._of("clinician")
         is_roster = people is not None and (shift is not None or self._text() is None)
@@ -70,9 +73,10 @@ class _Guess:
         yield from body
         rest = [one.name for one in self._columns if one.name not in self._used]
         if rest:
-            yield f"# Not read: {', '.join(rest)}"
+            yield f"# Not read: {', '.join(map(printable, rest))}"
         if self._patient:
-            yield f"# Not read, since it seems to be about patients: {', '.join(self._patient)}"
+            names = ", ".join(map(printable, self._patient))
+            yield f"# Not read, since it seems to be about patients: {names}"
 
     def _file(self) -> Iterator[str]:
         options = [f"encoding: {self._csv.encoding}"] if self._csv.encoding else []
@@ -119,10 +123,13 @@ class _Guess:
         if said and text is not None:
             pattern = f"'/.* ({'|'.join(said)})/'"
             yield f"  only: {{{_name(text.name)}: {pattern}}}  # DECIDE: the others?"
-        elif phase is not None and (other := [one for one in phase.distinct if not phase_of(one)]):
+        elif phase is not None and (
+            other := [one for one in _short(phase.distinct) if not phase_of(one)]
+        ):
             named = [one for one in phase.distinct if phase_of(one)]
             yield f"  only: {{{_name(phase.name)}: [{', '.join(map(_name, named))}]}}"
-            yield f"  # DECIDE: what are {', '.join(other[:_MOST_WORDS])}? Perhaps responses"
+            names = ", ".join(map(printable, other[:_MOST_WORDS]))
+            yield f"  # DECIDE: what are {names}? Perhaps responses"
         yield "  fields:"
         yield from self._place()
         yield "    device_type: {value: monitor}  # DECIDE: or ventilator, infusion_pump, ...?"
@@ -183,7 +190,7 @@ class _Guess:
                 yield "    date: Date  # DECIDE: which column is the day?"
             yield "    shift:"
             yield f"      column: {self._use(shift)}"
-            codes = [one for one in shift.distinct if not re.search(r"\d", one)]
+            codes = [one for one in _short(shift.distinct) if not re.search(r"\d", one)]
             if codes:
                 yield "      words:  # DECIDE: the hours of each code, or null for a day off"
                 for one in codes[:_MOST_WORDS]:
@@ -323,7 +330,7 @@ class _Guess:
         yield f"      column: {self._use(column)}"
         yield "      words:"
         choices = ", ".join(value for value, _ in known)
-        for one in column.distinct[:_MOST_WORDS]:
+        for one in _short(column.distinct)[:_MOST_WORDS]:
             found = meant(one, known)
             mark = "" if found else f"  # DECIDE: {choices}?"
             yield f"        {_name(one)}: {found or known[1][0]}{mark}"
@@ -400,6 +407,11 @@ class _Guess:
         return _name(column.name)
 
 
+def _short(texts: Sequence[str]) -> list[str]:
+    """Those that are words; longer ones are free text, which a mapping does not list."""
+    return [one for one in texts if len(one) <= _LONGEST_WORD]
+
+
 def _formats_of(column: Column) -> str:
     if column.is_typed_time or column.formats == ["rfc3339"]:
         return ""
@@ -413,6 +425,7 @@ def _either(column: Column) -> str:
 
 def _name(text: str) -> str:
     """A text as YAML spells it."""
-    if re.fullmatch(r"[A-Za-z\u0080-\uffff][\w \u0080-\uffff]*", text) and text.strip() == text:
+    is_plain = re.fullmatch(r"[^\W\d_][\w ]*", text) is not None and text.strip() == text
+    if is_plain and text.isprintable() and text.lower() != "null":
         return text
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return json.dumps(text, ensure_ascii=not text.isprintable())

@@ -147,7 +147,7 @@ def _find_times(column: Column) -> None:
     if _share(texts, lambda one: _RFC3339.fullmatch(one) is not None) >= _MOST:
         column.formats = ["rfc3339"]
         return
-    numbers = [float(one) for one in texts if _is_number(one)]
+    numbers = [float(one.replace(",", ".")) for one in texts if _is_number(one)]
     if len(numbers) >= _MOST * len(texts):
         year_2000, year_2100 = 946_684_800, 4_133_980_800
         inside = sum(year_2000 <= one <= year_2100 for one in numbers)

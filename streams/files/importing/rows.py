@@ -48,7 +48,8 @@ class Rows:
                     among = _is_one_of(column.str.strip_chars(), texts)
                     frame = frame.filter(among if wanted else ~among)
         self.left_out += before - frame.height
-        return frame
+        # in one piece: polars 1.44 fails to join texts of columns in different pieces
+        return frame.rechunk()
 
     def notes(self, name: str) -> Iterator[str]:
         if self.left_out:

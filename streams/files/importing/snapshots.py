@@ -43,7 +43,7 @@ class Snapshots:
             )
             columns = frame.columns
             if last is not None:
-                frame = pl.concat([last, frame])
+                frame = pl.concat([last, frame], rechunk=True)
             frame = self._in_runs(frame)
             yield from self._facts(frame)
             newest = frame.filter(pl.col("place") == pl.col("place").max().over("scope"))
@@ -121,7 +121,7 @@ def _whole(parts: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
     """The same rows in parts that end with whole snapshots."""
     held: pl.DataFrame | None = None
     for part in parts:
-        frame = part if held is None else pl.concat([held, part])
+        frame = part if held is None else pl.concat([held, part], rechunk=True)
         is_last = frame["at"] == frame["at"][-1]
         held = frame.filter(is_last)
         if held.height < frame.height:

@@ -29,13 +29,16 @@ class Spool:
         self._files: list[tuple[int, int, Path]] = []
         self._folder: TemporaryDirectory[str] | None = None
         self._rises = self._falls = 0
+        self._last: int | None = None
 
     def add(self, frame: pl.DataFrame) -> None:
         if not frame.height:
             return
         first = self._total
         place = pl.int_range(first, first + frame.height, dtype=pl.Int64, eager=True).alias(PLACE)
-        steps = frame["at"].diff()
+        before = frame["at"][0] if self._last is None else self._last
+        steps = pl.concat([pl.Series("at", [before], dtype=pl.Int64), frame["at"]]).diff()
+        self._last = frame["at"][-1]
         self._rises += int((steps > 0).sum())
         self._falls += int((steps < 0).sum())
         self._held.append(frame.with_columns(place))
@@ -50,19 +53,21 @@ class Spool:
             return
         newest = self._falls > self._rises if self._order is None else self._order == "newest first"
         if not self._files:
-            yield from self._sorted(pl.concat(self._held), newest).iter_slices(_AT_ONCE)
+            yield from self._sorted(pl.concat(self._held, rechunk=True), newest).iter_slices(
+                _AT_ONCE
+            )
             return
         self._spill()
         spans = [(low, high) for low, high, _ in self._files]
         files = [path for _, _, path in self._files]
-        if all(one[1] <= two[0] for one, two in pairwise(spans)):
+        if not newest and all(one[1] <= two[0] for one, two in pairwise(spans)):
             parts = [[path] for path in files]
-        elif all(one[0] >= two[1] for one, two in pairwise(spans)):
+        elif newest and all(one[0] >= two[1] for one, two in pairwise(spans)):
             parts = [[path] for path in reversed(files)]
         else:
             parts = [files]
         for paths in parts:
-            frame = pl.concat([pl.read_ipc(path, memory_map=False) for path in paths])
+            frame = pl.concat([pl.read_ipc(path, memory_map=False) for path in paths], rechunk=True)
             yield from self._sorted(frame, newest).iter_slices(_AT_ONCE)
         assert self._folder is not None
         self._folder.cleanup()
@@ -75,7 +80,7 @@ class Spool:
             return
         if self._folder is None:
             self._folder = TemporaryDirectory(prefix="alarm-fatigue-")
-        frame = pl.concat(self._held)
+        frame = pl.concat(self._held, rechunk=True)
         path = Path(self._folder.name) / f"{len(self._files)}.arrow"
         frame.write_ipc(path, compression="lz4")
         low, high = frame["at"].min(), frame["at"].max()

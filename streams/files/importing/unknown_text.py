@@ -62,11 +62,18 @@ def _kana(text: str) -> float:
     return (japanese + half / 2) / max(len(others), 1)
 
 
+def _columns(line: str, delimiter: str) -> int:
+    try:
+        return len(next(csv.reader([line], delimiter=delimiter), []))
+    except csv.Error:  # longer than any column
+        return 0
+
+
 def _above(lines: list[str]) -> int:
     """How many lines come before the first one with as many columns as most have."""
     best = 0
     for delimiter in DELIMITERS:
-        counts = [len(next(csv.reader([line], delimiter=delimiter), [])) for line in lines]
+        counts = [_columns(line, delimiter) for line in lines]
         most = max(set(counts), key=counts.count, default=0)
         if most > 2 and counts.count(most) > len(counts) // 2:
             best = max(best, next(at for at, one in enumerate(counts) if 2 * one > most))

@@ -1,0 +1,140 @@
+"""Whatever the size of batches, the facts of a table are the same; pieces that polars reads give
+what reading row by row gives.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.files.importing import batches, facts_of_tables, spool, texts
+from streams.files.importing.batches import LINE, CsvBatches
+from streams.files.lines import BadLine
+from streams.files.tables import Csv, CsvRows
+
+CELL = st.text(alphabet='ab"; \n,\\é', max_size=6)
+LINES = st.lists(st.lists(CELL, min_size=1, max_size=5), max_size=12)
+
+
+@contextmanager
+def in_pieces(size: int) -> Iterator[None]:
+    """Read, hold and sort only so much at a time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(texts, "_AT_ONCE", size)
+        patch.setattr(batches, "ROWS_AT_ONCE", max(size // 8, 1))
+        patch.setattr(spool, "_IN_MEMORY", max(size // 8, 1))
+        patch.setattr(spool, "_AT_ONCE", max(size // 8, 1))
+        yield
+
+
+def read_fast(path: Path, size: int) -> tuple[list[tuple[Any, ...]], list[str]]:
+    said: list[str] = []
+
+    def report(bad: BadLine) -> None:
+        said.append(str(bad))
+
+    with in_pieces(size):
+        table = CsvBatches(path, Csv(delimiter=";"), ("A",), report)
+        frames = [one.select(LINE, "A", "B", "C") for one in table.frames(("A", "B", "C"))]
+    rows = [row for one in frames for row in one.iter_rows()]
+    return rows, said + list(table.words())
+
+
+def read_slow(path: Path) -> tuple[list[tuple[Any, ...]], list[str]]:
+    said: list[str] = []
+    table = CsvRows(path, Csv(delimiter=";"), ("A",), lambda bad: said.append(str(bad)))
+    rows = [(n, *(row.get(name, "") for name in ("A", "B", "C"))) for n, row in table]
+    return rows, said + list(table.words())
+
+
+@given(LINES, st.sampled_from([16, 40, 1 << 20]))
+def test_pieces_are_read_as_rows_are(lines: list[list[str]], size: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "t.csv"
+        path.write_text("A;B;C\n" + "".join(";".join(one) + "\n" for one in lines))
+        assert read_fast(path, size) == read_slow(path)
+
+
+EVENTS = """
+alarms:
+  rows: {rows}
+  fields:
+    facility: {{value: H}}
+    unit: {{value: U}}
+    bed: Bed
+    device_type: {{value: monitor}}
+    code: Code
+    priority: {{value: low}}
+    at: {{column: At, time: ms}}
+"""
+ROWS = st.lists(
+    st.tuples(
+        st.integers(0, 12), st.sampled_from("12"), st.sampled_from("xy-"), st.sampled_from("se")
+    ),
+    max_size=30,
+)
+
+
+def facts(folder: Path, rows: list[tuple[int, str, str, str]], form: str) -> list[Any]:
+    words = {"s": "start", "e": "end"}
+    (folder / "t.csv").write_text(
+        "At;Bed;Code;phase\n"
+        + "".join(f"{1772348400000 + 1000 * at};{b};{c};{words[p]}\n" for at, b, c, p in rows)
+    )
+    mapping = EVENTS.format(rows=form) + ("    phase: phase\n" if form == "events" else "")
+    (folder / "m.yml").write_text(mapping)
+    found = facts_of_tables([folder / "t.csv"], folder / "m.yml")
+    alarms = [] if found.alarms is None else sorted(map(str, found.alarms.sort("event_id").rows()))
+    return [alarms, sorted(map(str, found.rejected.rows())), found.words]
+
+
+@pytest.mark.parametrize("form", ["events", "snapshots"])
+@given(rows=ROWS, order=st.sampled_from(["forward", "backward", "any"]))
+def test_batches_of_any_size_give_the_same_alarms(
+    form: str, rows: list[tuple[int, str, str, str]], order: str
+) -> None:
+    if order != "any":
+        rows = sorted(rows, key=lambda row: row[0], reverse=order == "backward")
+    with tempfile.TemporaryDirectory() as folder:
+        whole = facts(Path(folder), rows, form)
+        with in_pieces(40):
+            assert facts(Path(folder), rows, form) == whole
+
+
+@given(rows=ROWS)
+def test_alarms_of_events_equal_those_of_a_plain_loop(
+    rows: list[tuple[int, str, str, str]],
+) -> None:
+    rows = [row for row in sorted(rows, key=lambda row: row[0]) if row[2] != "-"]
+    on: dict[tuple[str, str], int] = {}
+    spans = []
+    for at, bed, code, phase in rows:
+        if phase == "s":
+            on.setdefault((bed, code), at)
+        elif (bed, code) in on:
+            spans.append((bed, code, on.pop((bed, code)), at))
+    spans += [(bed, code, at, None) for (bed, code), at in on.items()]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        facts(folder, rows, "events")
+        found = facts_of_tables([folder / "t.csv"], folder / "m.yml").alarms
+    got = []
+    if found is not None:
+        by_alarm = found.group_by("alarm_id").agg(
+            pl.col("bed", "code").first(),
+            pl.col("at").filter(pl.col("phase") != "end").min().alias("start"),
+            pl.col("at").filter(pl.col("phase") == "end").max().alias("end"),
+        )
+        got = [
+            (bed, code, *(None if t is None else (t - 1772348400000) // 1000 for t in (s, e)))
+            for _, bed, code, s, e in by_alarm.iter_rows()
+        ]
+    assert sorted(map(str, got)) == sorted(map(str, spans))
