@@ -72,7 +72,7 @@ LEVELS = {
         {"arrays", "times"},
         {"columns", "stats"},
         {"model"},
-        {"pipeline"},
+        {"pipeline", "hl7"},
         {"windows"},
         {"overload", "findings"},
         {"whatif"},
