@@ -7,6 +7,7 @@ label) goes, too, if it holds a name or a number of the patient that the message
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from analyzer.hl7.codes import coded, facet_of
 from analyzer.hl7.text import Segments, parse
@@ -82,16 +83,20 @@ _ALARM_WORDS = frozenset(
 
 def names_in(message: Segments) -> frozenset[str]:
     """The names and numbers of the patient and of persons of the message, in small letters."""
-    found: set[str] = set()
-    for segment in message.others:
-        for number in _NAMES.get(segment[0], ()):
-            if number < len(segment) and len(segment[number]) >= _SHORTEST:
-                found.update(
-                    word
-                    for word in _WORD.findall(segment[number].casefold())
-                    if len(word) >= _SHORTEST and word not in _ALARM_WORDS
-                )
-    return frozenset(found)
+    said = [
+        segment[number]
+        for segment in message.others
+        if segment[0] in _NAMES
+        for number in _NAMES[segment[0]]
+        if number < len(segment) and len(segment[number]) >= _SHORTEST
+    ]
+    return _words("\n".join(said)) if said else frozenset()
+
+
+@lru_cache(maxsize=1 << 10)
+def _words(text: str) -> frozenset[str]:
+    found = _WORD.findall(text.casefold())
+    return frozenset(one for one in found if len(one) >= _SHORTEST) - _ALARM_WORDS
 
 
 def tells(text: str, names: frozenset[str]) -> bool:
