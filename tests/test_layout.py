@@ -90,7 +90,7 @@ LEVELS = {
         {"health", "paging"},
         {"metrics"},
         {"files", "archive", "incidents"},
-        {"http", "simulator"},
+        {"http", "simulator", "hl7"},
         {"worker"},
         {"demo"},
         {"cli"},

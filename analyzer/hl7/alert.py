@@ -60,6 +60,9 @@ class Alert:
     direction: str
     onset: int | None
     sent: int
+    """OBR-7, else MSH-7."""
+    made: int
+    """MSH-7, else as `sent`."""
     notes: list[str]
     unmapped: str | None
 
@@ -235,6 +238,7 @@ def read_alert(
         direction,
         onset,
         sent,
+        sent if header.sent is None else header.sent,
         notes,
         unmapped,
     )

@@ -149,7 +149,7 @@ class Episodes:
             same = self._open_types.get(asked, ())
             if len(same) == 1:
                 (one,) = same
-                if cast("int", self.rows[one].onset) <= alert.sent:
+                if cast("int", self.rows[one].onset) <= max(alert.sent, alert.made):
                     return one, ("matched_by_source",)
         return key, ()
 
@@ -218,7 +218,7 @@ class Episodes:
         known = row.inactivation
         new = [one for one in alert.inactivation if one not in known]
         facts += [_response(row, cast("Action", action), at) for action in new]
-        row.seen = max(row.seen, alert.sent)
+        row.seen = max(row.seen, alert.sent, alert.made)
         if rises or (differs and at - row.updated >= UPDATES_APART):
             if alert.priority_given:
                 row.priority = alert.priority
@@ -258,7 +258,7 @@ class Episodes:
             alert.inactivation,
             at,
             None,
-            alert.sent,
+            max(alert.sent, alert.made),
         )
 
     # -- what others ask
@@ -369,7 +369,7 @@ def _changed_at(alert: Alert, row: Row) -> int:
     onset = cast("int", row.onset)
     if alert.onset is not None and alert.onset > onset:
         return alert.onset
-    return max(alert.sent, onset)
+    return alert.sent if alert.sent > onset else max(alert.made, onset)
 
 
 def _rank(priority: Priority) -> int:

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
+from analyzer.model import EARLIEST, LATEST, expected_time
+
 Zone = Callable[[int], tuple[int, ...]]
 """A zone: the moments (ms since 1970) that a local time can be, the earlier first.
 
@@ -83,15 +85,21 @@ def moment(text: str, zone: Zone | None, offset: int | None, near: int | None) -
     if own is None:
         own = offset
     if own is not None:
-        return local - own
+        return _plausible(local - own)
     if zone is None:
         raise WrongTime(A_ZONE)
     readings = zone(local)
     if not readings:
         raise WrongTime(A_REAL_HOUR)
     if len(readings) == 1 or near is None:
-        return readings[0]
-    return min(readings, key=lambda one: abs(one - near))
+        return _plausible(readings[0])
+    return _plausible(min(readings, key=lambda one: abs(one - near)))
+
+
+def _plausible(found: int) -> int:
+    if not EARLIEST <= found <= LATEST:
+        raise WrongTime(expected_time(found))
+    return found
 
 
 def _days_of(year: int, month: int) -> int:
