@@ -13,6 +13,8 @@ LONGEST = 1 << 20
 """Bytes of the longest message. Alarms have some two thousand."""
 _BEGIN, _END = b"\x0b", b"\x1c"
 _CLOSE = re.compile(rb"\x1c(?=[\r\n\x0b])|\x0b(?=MSH[^A-Za-z0-9\s])")
+_UNSURE = re.compile(rb"(?:\x1c|\x0b(?:M(?:SH?)?)?)\Z")
+"""What may be the first bytes of an end."""
 
 
 class TooLong(Exception):
@@ -58,6 +60,9 @@ class FrameReader:
                 self._inside, self._searched = True, 0
             close = _CLOSE.search(held, self._searched)
             length = len(held) if close is None else close.start()
+            if length > self._longest and close is None:
+                unsure = _UNSURE.search(held, max(0, length - 4))
+                length = length if unsure is None else unsure.start()
             if length > self._longest:
                 error = TooLong(bytes(held[:8192]))
                 error.args = (*error.args, found)

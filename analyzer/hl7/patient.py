@@ -140,7 +140,10 @@ def stripped(data: bytes) -> bytes:
             fields[3] = signs.component.join(fields[3].split(signs.component)[:4])
         while fields and not fields[-1]:
             fields.pop()
-        lines.append(signs.field.join(fields))
+        if len(fields) > 1:
+            lines.append(signs.field.join(fields))
+        elif segment[0] == "OBR":  # it begins a group
+            lines.append("OBR" + signs.field)
     return ("\r".join(lines) + "\r").encode("utf-8", "replace")
 
 
