@@ -4,7 +4,6 @@ It knows IHE PCD-04 (ORU^R40), PCD-05 (ORA^R41), ADT with roles, and MLLP. It re
 sockets, files, Kafka and clocks. Nothing of a patient leaves it.
 """
 
-from analyzer.hl7.acknowledgement import Mode, Verdict, acknowledgement, wants_no_answer
 from analyzer.hl7.codes import INACTIVATIONS, KINDS, PHASES, PRIORITIES, STATES
 from analyzer.hl7.episodes import Episodes, Row
 from analyzer.hl7.frames import LONGEST, FrameReader, TooLong
@@ -12,6 +11,7 @@ from analyzer.hl7.header import Header, header_of
 from analyzer.hl7.patient import stripped
 from analyzer.hl7.profile import NOT_AT_THE_BED, UNKNOWN, Identity, Profile, Profiles
 from analyzer.hl7.recordings import Piece, pieces
+from analyzer.hl7.replies import Mode, Verdict, acknowledgement, wants_no_answer
 from analyzer.hl7.staff import ANSWERS, Roster
 from analyzer.hl7.stamps import Zone
 from analyzer.hl7.text import NoMessage, parse
