@@ -66,6 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for line in calibration.table(options.months, options.seed, options.confidence / 100):
                 sys.stdout.write(line + "\n")
                 sys.stdout.flush()
+        elif options.what == "hl7":
+            from bench import hl7
+
+            sys.stdout.write(hl7.line(hl7.run(folder)) + "\n")
         elif options.what == "render":
             from bench import full
 
@@ -164,6 +168,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     tables.add_argument("--rows", type=int, default=2_000_000, help="of the table")
+    kinds.add_parser(
+        "hl7", help="messages a second of hl7 listen and hl7 translate, and of the core alone"
+    )
     calibration = kinds.add_parser(
         "calibration",
         help="how often the intervals of compare cover the truth",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grafana import pipeline_input, pipeline_pages
+from grafana import pipeline_hl7, pipeline_input, pipeline_pages
 from grafana.frame import PIPELINE, Board, address, facility
 from grafana.limits import (
     AGE,
@@ -307,6 +307,7 @@ def board() -> Board:
         ),
     )
     pipeline_input.add_to(one)
+    pipeline_hl7.add_to(one)
     pipeline_pages.add_to(one)
     return one
 

@@ -20,6 +20,7 @@ from reference import markdown
 from reference.markdown import code, codes
 from streams.metrics.definitions import DEFINITIONS, PREFIX, SOURCES, unit_of
 from streams.metrics.exporter import DELAYS
+from streams.metrics.hl7_definitions import HL7
 
 INTRODUCTION = """
 The metrics of a worker at `/metrics`, in the text format of Prometheus and in OpenMetrics, and in
@@ -91,6 +92,12 @@ def _parts() -> Iterator[str]:
         for name in names:
             del left[name]
     used = {label for one in DEFINITIONS.values() for label in one.labels}
+    yield "## HL7 feeds"
+    yield (
+        "`hl7 listen` and `hl7 translate` show these on ports of their own. At most 100 senders "
+        "have series; others are counted as `other`."
+    )
+    yield markdown.table(["metric", "kind", "labels", "meaning"], map(_row, HL7))
     yield "## Labels"
     yield markdown.table(
         ["label", "values"], ([code(label), LABELS[label]] for label in LABELS if label in used)
@@ -109,6 +116,12 @@ def _entry(name: str) -> str:
         facts.append(f"Source: {SOURCES[name]}.")
     heading = exposed(name).removeprefix(PREFIX)
     return f"### {code(heading)}\n\n{markdown.sentence(definition.help)}\n\n" + "  \n".join(facts)
+
+
+def _row(name: str) -> list[str]:
+    one = HL7[name]
+    shown = name + ("_total" if one.kind == "counter" else "")
+    return [code(shown), one.kind, codes(one.labels), markdown.sentence(one.help)]
 
 
 def _labels(labels: Iterable[str]) -> str:

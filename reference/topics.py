@@ -34,6 +34,8 @@ CONTENT = {
     "episodes": "finished alarms, each with its class and the evidence for it",
     "overload": "transitions of overload states, with their reasons",
     "checkpoint": "the state of the workers",
+    "hl7": "HL7 messages of gateways, without their patients; keyed by facility",
+    "hl7-state": "the open alarms of `hl7 translate`",
 }
 
 MEANING: dict[str, dict[str, str]] = {
@@ -130,8 +132,12 @@ def _parts() -> Iterator[str]:
     )
 
 
+def _state_of(plan: TopicPlan) -> str:
+    return "hl7-state" if plan.name.endswith("hl7-state") else "checkpoint"
+
+
 def _row(plan: TopicPlan) -> list[str]:
-    content = CONTENT["checkpoint" if plan.retention is None else plan.name]
+    content = CONTENT.get(plan.name) or CONTENT[_state_of(plan)]
     kept = "compacted" if plan.retention is None else show_duration(plan.retention)
     return [code(plan.name), content, kept, f"{plan.max_bytes:,} bytes"]
 

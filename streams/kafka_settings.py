@@ -32,6 +32,9 @@ class TopicNames(BaseModel):
     episodes: str = Field("episodes", pattern=_NAME, description="name of the output `episodes`")
     overload: str = Field("overload", pattern=_NAME, description="name of the output `overload`")
     rejected: str = Field("rejected", pattern=_NAME, description="name of the output `rejected`")
+    hl7: str = Field(
+        "hl7", pattern=_NAME, description="name of the topic with HL7 messages (`hl7 translate`)"
+    )
 
 
 class KafkaSettings(BaseModel):

@@ -76,6 +76,10 @@ COMMANDS = {
         "prevented them.",
     ),
     "audit": Later("streams.cli.audit:audit_app", "Check the audit of who read what."),
+    "hl7": Later(
+        "streams.cli.hl7:hl7_app",
+        "Read alarms from HL7 messages: from files, from gateways, or from Kafka.",
+    ),
     "config": Later("streams.cli.config:config_app", "Check the settings."),
     "archive": Later(
         "streams.cli.archive:archive_app",

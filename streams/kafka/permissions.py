@@ -25,6 +25,8 @@ Command = Literal[
     "who",
     "archive",
     "doctor",
+    "hl7 listen",
+    "hl7 translate",
     "topics",
 ]
 COMMANDS: tuple[Command, ...] = get_args(Command)
@@ -36,7 +38,7 @@ _INPUTS, _OUTPUTS = TOPICS, ("rejected", "episodes", "overload")
 class Need(NamedTuple):
     """One operation on one resource. `name` is what a topic or group is called on the broker."""
 
-    resource: Literal["topic", "group"]
+    resource: Literal["topic", "group", "transactional-id"]
     name: str
     operation: str
 
@@ -56,9 +58,19 @@ def archive_group(settings: Settings) -> str:
     return f"{settings.group}-archive"
 
 
+def translation_topic(group: str) -> str:
+    """The compacted topic with the open alarms of `hl7 translate`."""
+    return f"{group}-hl7-state"
+
+
+def translation_group(group: str) -> str:
+    """The consumer group of `hl7 translate`, and what its transactional ids begin with."""
+    return f"{group}-hl7"
+
+
 def called(settings: Settings, name: str) -> str:
     """What a topic of the service is called on the broker."""
-    kept = name == checkpoint_topic(settings.group)
+    kept = name in (checkpoint_topic(settings.group), translation_topic(settings.group))
     return name if kept else settings.kafka.topic(name)
 
 
@@ -84,12 +96,13 @@ def needs(command: Command, settings: Settings) -> list[Need]:
 def topics_of(command: Command, settings: Settings) -> set[str]:
     """The topics that `command` uses, by the service's names."""
     names = [*_INPUTS, *_OUTPUTS, checkpoint_topic(settings.group)]
+    names += ["hl7", translation_topic(settings.group)]
     used = {one.name for one in _needs(command, settings) if one.resource == "topic"}
     return {name for name in names if called(settings, name) in used}
 
 
 def _needs(command: Command, settings: Settings) -> Iterator[Need]:
-    checkpoint = checkpoint_topic(settings.group)
+    checkpoint, translation = checkpoint_topic(settings.group), translation_topic(settings.group)
     rights: dict[tuple[str, ...], tuple[str, ...]]
     match command:
         case "worker":
@@ -114,10 +127,19 @@ def _needs(command: Command, settings: Settings) -> Iterator[Need]:
         case "archive":
             rights = {("episodes", "overload", "assignments", "responses"): ("Read",)}
             yield Need("group", archive_group(settings), "Read")
-        case "topics":
+        case "hl7 listen":
+            rights = {("hl7",): ("Write",)}
+        case "hl7 translate":
             rights = {
-                (*_INPUTS, *_OUTPUTS, checkpoint): ("Create", "Describe", "DescribeConfigs"),
+                ("hl7",): ("Read",),
+                (*_INPUTS, "rejected"): ("Write",),
+                (translation,): ("Read", "Write"),
             }
+            yield Need("group", translation_group(settings.group), "Read")
+            yield Need("transactional-id", translation_group(settings.group), "Write")
+        case "topics":
+            every = (*_INPUTS, *_OUTPUTS, checkpoint, "hl7", translation)
+            rights = {every: ("Create", "Describe", "DescribeConfigs")}
     for names, operations in rights.items():
         for name in names:
             for operation in operations:
@@ -152,4 +174,6 @@ def acl_commands(command: Command, settings: Settings, principal: str) -> Iterat
             words += ["--operation", operation]
         for _, name in group:
             words += [f"--{resource}", name]
+        if resource == "transactional-id":  # one for each partition
+            words += ["--resource-pattern-type", "prefixed"]
         yield shlex.join(words)

@@ -16,6 +16,7 @@ from kafka.errors import (
 )
 
 from analyzer import TOPICS
+from analyzer.hl7 import LONGEST
 from streams.kafka.handshake import NotConnected, connect
 from streams.kafka.permissions import (
     DESCRIBING,
@@ -27,6 +28,7 @@ from streams.kafka.permissions import (
     kafka_tool,
     needs,
     topics_of,
+    translation_topic,
 )
 from streams.kafka.secrets import SecurityError
 from streams.kafka.security import admin_options
@@ -128,11 +130,14 @@ def plans(settings: Settings, partitions: int) -> list[TopicPlan]:
         for topic in TOPICS
     ]
     checkpoint = checkpoint_topic(settings.group)
+    translation = translation_topic(settings.group)
     outputs = [
         TopicPlan("rejected", called(settings, "rejected"), partitions, 14 * DAY, LARGEST_RECORD),
         TopicPlan("episodes", called(settings, "episodes"), partitions, 90 * DAY),
         TopicPlan("overload", called(settings, "overload"), partitions, 90 * DAY),
         TopicPlan(checkpoint, checkpoint, partitions, None),
+        TopicPlan("hl7", called(settings, "hl7"), partitions, 7 * DAY, LONGEST + _HEADROOM),
+        TopicPlan(translation, translation, partitions, None),
     ]
     return inputs + outputs
 

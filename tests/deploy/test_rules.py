@@ -12,9 +12,13 @@ from typing import Any
 import pytest
 import yaml
 
-from streams.metrics.definitions import DEFINITIONS, PREFIX
+from streams.metrics.definitions import DEFINITIONS as WORKERS
+from streams.metrics.definitions import PREFIX
+from streams.metrics.hl7_definitions import HL7
 from tests.harness.needs import need
 from tests.harness.rules import ALERTS, NAMES, ROOT, RULES, rules
+
+DEFINITIONS = WORKERS | HL7
 
 RUNBOOKS = ROOT / "deploy" / "runbooks"
 TESTS = sorted((ROOT / "tests" / "rules").glob("*.test.yml"))

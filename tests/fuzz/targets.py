@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.fuzz.facts import decode_values, run_engine
+from tests.fuzz.hl7 import frames, translate
 from tests.fuzz.requests import ask
 from tests.fuzz.restoring import restore_stored
 from tests.fuzz.tables import read_table
@@ -23,11 +24,13 @@ class Target(NamedTuple):
 
 
 TARGETS = {
-    "decode": Target(decode_values, 0.77, 4096),
+    "decode": Target(decode_values, 0.37, 4096),
     "engine": Target(run_engine, 0.01, 4096),
     "restore": Target(restore_stored, 0.05, 2048),
     "web": Target(ask, 0.10, 4096),
     "tables": Target(read_table, 0.065, 4096),
+    "hl7": Target(translate, 0.20, 4096),
+    "frames": Target(frames, 0.20, 2048),
 }
 INTERFACE = "interface"
 """Drawn by schemathesis from `streams/http/site/openapi.json`, so without bytes or a corpus; the

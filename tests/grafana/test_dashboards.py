@@ -19,7 +19,9 @@ import yaml
 from grafana import limits
 from grafana.__main__ import rendered
 from grafana.limits import BLUE, GREEN, GREY, ORANGE, PURPLE, SHADES, SKY, VERMILION
-from streams.metrics.definitions import DEFINITIONS, PREFIX
+from streams.metrics.definitions import DEFINITIONS as WORKERS
+from streams.metrics.definitions import PREFIX
+from streams.metrics.hl7_definitions import HL7
 from tests.harness.boards import (
     BUILT_IN,
     DASHBOARDS,
@@ -35,6 +37,8 @@ from tests.harness.boards import (
     values,
 )
 from tests.harness.needs import need
+
+DEFINITIONS = WORKERS | HL7
 
 ROOT = Path(__file__).parents[2]
 RULES = sorted((ROOT / "deploy" / "prometheus" / "rules").glob("*.yml"))

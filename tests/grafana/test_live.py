@@ -18,11 +18,15 @@ from pathlib import Path
 
 import pytest
 import yaml
+from prometheus_client import CollectorRegistry, Metric, start_http_server
 
+from analyzer.hl7 import Translator
 from analyzer.model.policy import HOUR, MINUTE
 from streams.demo.hospital import hospital
 from streams.dev.broker import EmbeddedBroker, free_port
+from streams.hl7.metrics import Hl7Metrics
 from streams.simulator.hospital import DAY, Storm
+from tests.analyzer.hl7.messages import STORY, alert
 from tests.harness.boards import UIDS, Asked, asked
 from tests.harness.needs import need
 from tests.harness.prometheus import CONFIGURATION, Prometheus
@@ -77,8 +81,33 @@ def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
+def hl7_feed() -> Iterator[str]:
+    """Where the metrics of a gateway's messages are served; each scrape has seen them again."""
+    metrics, registry = Hl7Metrics(), CollectorRegistry()
+
+    class Again(Hl7Metrics):
+        def collect(self) -> Iterator[Metric]:
+            now = round(time.time() * 1000)
+            translator = Translator()
+            for one in (*STORY, alert("end", place="", code="7^ODD^99V", id_="new"), b"MSH|^~"):
+                metrics.translated(translator.translate(one), now)
+            metrics.received["GW General", "again"] += 1
+            metrics.lag[0] = 0
+            return metrics.collect()
+
+    registry.register(Again())
+    port = free_port()
+    server, _ = start_http_server(port, "127.0.0.1", registry)
+    yield f"127.0.0.1:{port}"
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
 def prometheus(
-    tmp_path_factory: pytest.TempPathFactory, embedded_broker: EmbeddedBroker, alertmanager: str
+    tmp_path_factory: pytest.TempPathFactory,
+    embedded_broker: EmbeddedBroker,
+    alertmanager: str,
+    hl7_feed: str,
 ) -> Iterator[Prometheus]:
     folder = tmp_path_factory.mktemp("boards")
     now = int(time.time() * 1000)
@@ -97,6 +126,7 @@ def prometheus(
             folder,
             {"alarm-fatigue": f"127.0.0.1:{worker.port}", "alertmanager": alertmanager},
             RULES,
+            more={"hl7": hl7_feed},
         )
         try:
             eventually(lambda: server.query("alarm_fatigue_build_info"), "Prometheus scrapes")

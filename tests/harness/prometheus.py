@@ -31,7 +31,7 @@ class Prometheus:
     without one are left out.
 
     `rules`: files to evaluate, once a second as the scrapes; without any there are no alerts.
-    `sample_limit`: instead of the shipped one.
+    `sample_limit`: instead of the shipped one. `more`: jobs that are not shipped, by name.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class Prometheus:
         targets: Mapping[str, str],
         rules: list[Path] | None = None,
         sample_limit: int | None = None,
+        more: Mapping[str, str] | None = None,
     ) -> None:
         config = yaml.safe_load(CONFIGURATION.read_text())
         jobs = [
@@ -48,6 +49,10 @@ class Prometheus:
             | {"static_configs": [{"targets": [targets[job["job_name"]]]}]}
             for job in config["scrape_configs"]
             if job["job_name"] in targets
+        ]
+        jobs += [
+            {"job_name": name, "static_configs": [{"targets": [target]}]}
+            for name, target in (more or {}).items()
         ]
         if sample_limit is not None:
             jobs = [job | {"sample_limit": sample_limit} for job in jobs]

@@ -191,6 +191,8 @@ NEW = [
     *(f"new.{one}" for one in ("alarms", "assignments", "responses", "labels")),
     *(f"new.{one}" for one in ("rejected", "episodes", "overload")),
     "new-checkpoint-changelog",
+    "new.hl7",
+    "new-hl7-state",
 ]
 
 

@@ -25,6 +25,8 @@ ALL = {
     "episodes",
     "overload",
     "alarm-fatigue-checkpoint-changelog",
+    "hl7",
+    "alarm-fatigue-hl7-state",
 }
 
 

@@ -1,0 +1,408 @@
+"""Alerts: what one PCD-04 message says, by facet, whatever the order of its segments.
+
+It knows one message and its sender's profile. It refuses to know what came before: whether an
+alarm is new or known is for `episodes`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeVar
+
+from analyzer.hl7 import codes
+from analyzer.hl7.codes import HlPhase, arc_of, coded, facet_of
+from analyzer.hl7.header import Header
+from analyzer.hl7.patient import names_in, tells
+from analyzer.hl7.profile import Profile
+from analyzer.hl7.readings import limit_of, number
+from analyzer.hl7.stamps import A_STAMP, WrongTime
+from analyzer.hl7.text import NoMessage, Segments, Signs, at, unescaped
+from analyzer.model import Kind, Priority
+
+_UUID = re.compile(
+    r"(?:urn:uuid:)?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})", re.IGNORECASE
+)
+_LONG_ID = 16
+_TOKEN = re.compile(r"[\w+./%-]{1,64}")
+_ALARM = ("MDC_EVT_ALARM", "MDC_EVT_ALERT")
+_FLAGS = {"L": "low", "LL": "low", "H": "high", "HH": "high"}
+
+
+@dataclass(slots=True)
+class Alert:
+    """One message about one alarm. Times are in ms since 1970; `onset` is OBX-14, where given.
+
+    `alert_id` is empty if the message names none; `code` is empty if it names no event.
+    """
+
+    alert_id: str
+    parent: bool
+    """Whether `alert_id` is that of an earlier message."""
+    code: str
+    source: str
+    device_id: str
+    device_type: str
+    unit: str
+    bed: str
+    kind: Kind
+    priority: Priority
+    priority_given: bool
+    phase: HlPhase
+    state: str
+    inactivation: tuple[str, ...]
+    """Responses that the inactivation state shows, sorted."""
+    label: str | None
+    value: float | None
+    limit: float | None
+    direction: str
+    onset: int | None
+    sent: int
+    """OBR-7, else MSH-7."""
+    made: int
+    """MSH-7, else as `sent`."""
+    notes: list[str]
+    unmapped: str | None
+
+
+@lru_cache(maxsize=1 << 12)
+def alert_id(text: str, component: str) -> str:
+    """The id of an entity identifier; empty if it has none. EI.4 is spelled in many ways.
+
+    >>> alert_id("0^urn:uuid:DF041F5C-a3c9-11e9-8d8a-0050b612afeb^X^EUI64", "^")
+    'df041f5c-a3c9-11e9-8d8a-0050b612afeb'
+    >>> alert_id("7^PUMP^0012^EUI-64", "^"), alert_id("7^PUMP^0012^EUI64", "^")
+    ('7^PUMP^0012', '7^PUMP^0012')
+    """
+    parts = [one.strip() for one in text.split(component)]
+    for one in parts[:2]:
+        found = _UUID.fullmatch(one)
+        if found is not None:
+            return found[1].lower()
+    if len(parts[0]) >= _LONG_ID:
+        return parts[0]
+    return "^".join(parts[:3]).rstrip("^")
+
+
+def identity(obr: list[str], message: Segments, profile: Profile) -> tuple[str, bool]:
+    """The alert's id, and whether it is that of an earlier message (OBR-29)."""
+    signs = message.signs
+    own = alert_id(at(obr, 3).split(signs.repetition)[0], signs.component)
+    if profile.identity == "filler":
+        return own, False
+    parents = at(obr, 29).split(signs.repetition)[0].split(signs.component)
+    for one in (parents[1:2] + parents[:1]) if parents != [""] else ():
+        parent = alert_id(one, signs.sub)
+        if parent:
+            return (parent, True) if parent != own else (own, False)
+    return own, False
+
+
+def read_alert(
+    message: Segments,
+    obr: list[str] | None,
+    group: list[list[str]],
+    header: Header,
+    profile: Profile,
+) -> Alert:
+    """What an OBR and its OBX say. Raises `NoMessage` for what cannot become a fact."""
+    signs = message.signs
+    component, repetition = signs.component, signs.repetition
+    notes: list[str] = []
+    events: list[tuple[int, str, list[str]]] = []
+    facets: dict[int, list[tuple[str, list[str]]]] = {}
+    mds = ""
+    for obx in group:
+        if len(obx) < 4:
+            continue
+        code_number, name, _ = coded(obx[3], component)
+        facet = facet_of(code_number, name)
+        prefix, arc = arc_of(obx[4] if len(obx) > 4 else "")
+        if facet == codes.EVENT:
+            events.append((0 if arc == codes.EVENT else 1, prefix, obx))
+        elif facet is not None:
+            facets.setdefault(facet, []).append((prefix, obx))
+        elif arc == codes.EVENT and prefix.count(".") >= 2:
+            events.append((2, prefix, obx))
+        elif arc is not None:
+            facets.setdefault(arc, []).append((prefix, obx))
+        elif name.endswith("_MDS"):
+            mds = max(mds, name)
+    if not events:
+        raise NoMessage("OBX-3", "an event, in the facet whose OBX-4 ends with .1")
+    if len(events) > 1:
+        events.sort(key=lambda one: (one[0], one[2][4:5], one[2][3:]))
+    _, prefix, event = events[0]
+
+    code, kind, label, unmapped = _event(event, message, profile)
+    flags = [one.strip() for one in at(event, 8).split(repetition)] if len(event) > 8 else []
+
+    def said(facet: int) -> str:
+        found = facets.get(facet)
+        return "" if not found else at(_of_event(found, prefix), 5)
+
+    words = said(codes.TYPE)
+    if words:
+        known = _word(words, profile.kinds, component)
+        if known is None:
+            notes.append("unknown_type")
+        kind = known or kind
+    else:
+        kind = next((profile.kinds[one.lower()] for one in flags if one in _TYPES), kind)
+    priority, given = profile.priority, False
+    words = said(codes.PRIORITY)
+    if not words:
+        words = next((one for one in flags if one in _PRIORITIES), "")
+    if words:
+        shown = _word(words, profile.priorities, component)
+        if shown is not None:
+            priority, given = shown, True
+        elif _word(words, profile.kinds, component) is not None:
+            kind = _word(words, profile.kinds, component) or kind
+            priority, given = "low", True
+        elif _word(words, _AS_UNKNOWN, component) is None:
+            notes.append("unknown_priority")
+    if not given:
+        notes.append("assumed_priority")
+    phase: HlPhase = ""
+    words = said(codes.PHASE)
+    if words:
+        phase = _word(words, profile.phases, component) or ""
+        if not phase:
+            notes.append("unknown_phase")
+    words = said(codes.STATE)
+    state = (_word(words, profile.states, component) or "") if words else ""
+    if words and not state:
+        notes.append("unknown_state")
+    inactivation: tuple[str, ...] = ()
+    words = said(codes.INACTIVATION)
+    if words:
+        shown_as = [_word(one, profile.inactivations, component) for one in words.split(repetition)]
+        if None in shown_as:
+            notes.append("unknown_inactivation")
+        inactivation = tuple(sorted({one for one in shown_as if one}))
+
+    source, value, limits, source_flags = _source(facets.get(codes.SOURCE), prefix, message)
+    source = profile.codes.get(source, source)
+    direction = codes.direction_of(code) or next(
+        (_FLAGS[one] for one in (*flags, *source_flags) if one in _FLAGS), ""
+    )
+    limit = limit_of(limits, direction, value) if limits else None
+    if facets.get(codes.TEXT) and not label:
+        label = unescaped(said(codes.TEXT), signs, message.codec).strip() or None
+    names = names_in(message) if label is not None or source else frozenset()
+    if label is not None and tells(label, names):
+        label = None
+        notes.append("label_withheld")
+
+    device = _device(event, facets.get(codes.SOURCE), group, message)
+    if not device:
+        device = header.application or "unknown"
+        notes.append("no_device")
+    if source == device or (source and tells(source, names)):
+        source = ""
+    unit, bed = _location(message, group, profile)
+    if not bed:
+        bed = profile.bed
+        notes.append("no_bed")
+    if not unit:
+        unit = profile.unit
+        notes.append("no_unit")
+
+    onset, sent = _times(event, obr, header, notes)
+    own_id, parent = ("", False) if obr is None else identity(obr, message, profile)
+    if profile.identity == "source" or not own_id:
+        if profile.identity != "source":
+            notes.append("no_alert_id")
+        own_id, parent = f"{device}^{source}", True
+    return Alert(
+        own_id,
+        parent,
+        code,
+        source,
+        device,
+        codes.device_type_of(mds) or profile.device_type,
+        unit,
+        bed,
+        kind,
+        priority,
+        given,
+        phase,
+        state,
+        inactivation,
+        label,
+        value,
+        limit,
+        direction,
+        onset,
+        sent,
+        sent if header.sent is None else header.sent,
+        notes,
+        unmapped,
+    )
+
+
+_TYPES = frozenset({"SP", "ST", "SA"})
+_PRIORITIES = frozenset({"PH", "PM", "PL", "PI", "PN", "PU"})
+_AS_UNKNOWN = {word: word for word, known in codes.PRIORITIES.items() if known is None}
+
+
+T = TypeVar("T")
+
+
+def _word(text: str, table: Mapping[str, T], component: str) -> T | None:
+    """What a word means by a table: the whole text, or the first part of it that is known."""
+    text = text.strip().lower()
+    if text in table:
+        return table[text]
+    for one in text.split(component):
+        if one.strip() in table:
+            return table[one.strip()]
+    return None
+
+
+def _of_event(found: list[tuple[str, list[str]]], prefix: str) -> list[str]:
+    """Of several facets of one kind that of the event, else the least, whatever their order."""
+    if len(found) == 1:
+        return found[0][1]
+    return min(found, key=lambda one: (one[0] != prefix, one[1][3:]))[1]
+
+
+def _event(
+    event: list[str], message: Segments, profile: Profile
+) -> tuple[str, Kind, str | None, str | None]:
+    """Code, kind by its form, label, and the code if no nomenclature or profile has it."""
+    signs = message.signs
+    number_, name, words = coded(event[3], signs.component)
+    value = at(event, 5).split(signs.repetition)[0]
+    kind: Kind = "physiological"
+    label = ""
+    if name in _ALARM or (facet_of(number_, name) != codes.EVENT and _is_event(value, signs)):
+        kind = "technical"
+        number_, name, words = coded(value, signs.component)
+        label = words
+        if not label and not name.startswith("MDC") and not number_.isdecimal():
+            label = number_ or name
+    else:
+        label = value if signs.component not in value else words
+    label = unescaped(label, signs, message.codec).strip()
+    code = name if name.startswith("MDC") else (number_ or name)
+    code = unescaped(code, signs, message.codec).strip()
+    for one in (name, number_, label):
+        if one and one in profile.codes:
+            return profile.codes[one], kind, label or None, None
+    unmapped = code if code and (not code.startswith("MDC_") or code.isdecimal()) else None
+    return code, kind, label or None, unmapped
+
+
+def _is_event(value: str, signs: Signs) -> bool:
+    number_, name, _ = coded(value, signs.component)
+    return facet_of(number_, name) == codes.EVENT and signs.component in value
+
+
+def _source(
+    found: list[tuple[str, list[str]]] | None, prefix: str, message: Segments
+) -> tuple[str, float | None, str, list[str]]:
+    """What was measured, its value, its limits as written, and its flags."""
+    if not found:
+        return "", None, "", []
+    signs = message.signs
+    obx = _of_event(found, prefix)
+    number_, name, _ = coded(obx[3], signs.component)
+    text = at(obx, 5).split(signs.repetition)[0]
+    flags = at(obx, 8).split(signs.repetition) if len(obx) > 8 else []
+    is_metric = facet_of(number_, name) is None
+    if not is_metric and obx[2] != "NM":
+        number_, name, _ = coded(text, signs.component)
+        if name.startswith("MDC") or number_.isdecimal():
+            return name or number_, None, at(obx, 7), flags
+        plain = unescaped(number_ or name, signs, message.codec)
+        return (plain if _TOKEN.fullmatch(plain) else ""), None, at(obx, 7), flags
+    value = number(text.replace(signs.component, "") if obx[2] == "SN" else text)
+    return (name or number_) if is_metric else "", value, at(obx, 7).strip(), flags
+
+
+def _device(
+    event: list[str],
+    sources: list[tuple[str, list[str]]] | None,
+    group: list[list[str]],
+    message: Segments,
+) -> str:
+    """The device: OBX-18 of the event, of its source, of the whole device, else of any part."""
+    signs = message.signs
+    found = at(event, 18)
+    if not found and sources:
+        found = min((at(one, 18) for _, one in sources if at(one, 18)), default="")
+    if not found:
+        others = [(at(one, 4), at(one, 18)) for one in group if len(one) > 18 and one[18]]
+        found = min(others, default=("", ""))[1]
+    first = found.split(signs.repetition)[0]
+    parts = [one.strip() for one in first.split(signs.component)]
+    if not any(parts) and not first:
+        return ""
+    name = next((one for one in parts if one), "")
+    return unescaped(name.removeprefix("urn:uuid:"), signs, message.codec)
+
+
+def _location(message: Segments, group: list[list[str]], profile: Profile) -> tuple[str, str]:
+    """Unit and bed: PV1-3, else what repeats in OBX-18 (device ~ bed ~ unit ~ facility)."""
+    signs = message.signs
+    for segment in message.others:
+        if segment[0] == "PV1" and at(segment, 3):
+            parts = unescaped_parts(segment[3], message)
+            unit, room, bed = (*parts, "", "", "")[:3]
+            if unit or room or bed:
+                return profile.place(unit, room, bed)
+    for obx in sorted(one[18] for one in group if len(one) > 18 and signs.repetition in one[18]):
+        parts = [
+            unescaped(one.split(signs.component)[0].strip(), signs, message.codec)
+            for one in obx.split(signs.repetition)
+        ]
+        _, bed, unit = (*parts, "", "")[:3]
+        return profile.place(unit, "", bed)
+    return "", ""
+
+
+def unescaped_parts(text: str, message: Segments) -> list[str]:
+    """The components of a field's first repetition, each its first subcomponent."""
+    signs = message.signs
+    first = text.split(signs.repetition)[0]
+    return [
+        unescaped(one.split(signs.sub)[0].strip(), signs, message.codec)
+        for one in first.split(signs.component)
+    ]
+
+
+def _times(
+    event: list[str], obr: list[str] | None, header: Header, notes: list[str]
+) -> tuple[int | None, int]:
+    """OBX-14 of the event, and when the message was made: OBR-7, else MSH-7.
+
+    Raises `NoMessage` if no time is left, or one has no zone.
+    """
+    onset = sent = None
+    wrong: tuple[str, str] | None = None
+    for field, text in (("OBX-14", at(event, 14)), ("OBR-7", "" if obr is None else at(obr, 7))):
+        if not text:
+            continue
+        try:
+            found = header.moment(text)
+        except WrongTime as error:
+            if error.expected != A_STAMP:
+                raise NoMessage(field, error.expected) from None
+            wrong = wrong or (field, error.expected)
+            continue
+        if field == "OBX-14":
+            onset = found
+        else:
+            sent = found
+    if sent is None:
+        sent = header.sent if header.sent is not None else onset
+    if sent is None:
+        field, expected = wrong or ("MSH-7", header.wrong or A_STAMP)
+        raise NoMessage(field, expected)
+    if wrong is not None:
+        notes.append("unreadable_time")
+    return onset, sent

@@ -1,0 +1,428 @@
+"""Episodes: which alarm an alert belongs to, and which facts it adds.
+
+The table has one row for each alarm of a sender that is open, that ended within the last hour, or
+whose end came before its start. What a message adds is a function of the messages before it; rows
+can be stored and restored at any point. Ids are digests of what the messages say, so a message
+that is read twice gives the same ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, NamedTuple, cast
+
+from analyzer.hl7.alert import Alert
+from analyzer.model import (
+    HOUR,
+    MINUTE,
+    PRIORITIES,
+    Action,
+    AlarmEvent,
+    Fact,
+    Kind,
+    Phase,
+    Priority,
+    Response,
+)
+
+KEPT_ENDED = HOUR
+"""How long (ms, by the sender's clock) an ended alarm is known, so that repeats are recognised."""
+KEPT_WAITING = 10 * MINUTE
+"""How long an end waits for its start (ms): the lateness that workers allow by default."""
+UPDATES_APART = MINUTE
+"""At most one `update` in this time (ms), unless the priority rises."""
+MOST_ROWS = 200_000
+"""Rows in all; of more, those unheard of for longest go. A large hospital has some hundred open."""
+
+
+@dataclass(slots=True)
+class Row:
+    """One alarm. Times are in ms since 1970. Until its start comes, `onset` is None."""
+
+    facility: str
+    sender: str
+    alert_id: str
+    code: str
+    alarm_id: str
+    onset: int | None
+    end: int | None
+    unit: str
+    bed: str
+    device_id: str
+    device_type: str
+    source: str
+    kind: Kind
+    priority: Priority
+    label: str | None
+    value: float | None
+    limit: float | None
+    inactivation: tuple[str, ...]
+    updated: int
+    """When its last event was."""
+    held: float | None
+    """The reading furthest beyond the limit that no event has told yet."""
+    seen: int
+    """When its last message was made."""
+
+    @property
+    def is_open(self) -> bool:
+        return self.onset is not None and self.end is None
+
+    @property
+    def key(self) -> str:
+        return key_of(self.facility, self.sender, self.alert_id, self.code)
+
+
+class Added(NamedTuple):
+    """What a message adds: facts, and the rule that applied."""
+
+    rule: str
+    facts: tuple[Fact, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def key_of(facility: str, sender: str, alert: str, code: str) -> str:
+    return "\x1f".join((facility, sender, alert, code))
+
+
+def digest(*parts: object) -> str:
+    """An id of 32 hex digits."""
+    text = "\x1f".join(["" if one is None else str(one) for one in parts])
+    return blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
+
+
+@dataclass(slots=True)
+class Episodes:
+    """The table of alarms. `changed` has the keys of rows that differ from what was stored."""
+
+    rows: dict[str, Row] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
+    forgotten_ends: int = 0
+    """Ends whose start never came."""
+    _by_alert: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    _open_types: dict[tuple[str, str, str, str, str], set[str]] = field(default_factory=dict)
+    _pruned: dict[str, int] = field(default_factory=dict)
+
+    # -- what a message adds
+
+    def add(self, alert: Alert, facility: str, sender: str) -> Added:
+        """Apply one alert. Raises `FactError` if it makes no valid fact; nothing changes then."""
+        at = alert.onset if alert.onset is not None else alert.sent
+        key, notes = self._find(alert, facility, sender)
+        row = self.rows.get(key)
+        ends = _ends(alert)
+        if not alert.code and row is None:
+            return Added("end without event" if ends else "no event", (), ("no_code",))
+        if alert.phase == "tpoint":
+            return self._point(alert, facility, sender, key, row, at)
+        if row is not None and row.end is not None and row.onset is not None:
+            if ends or _repeats(alert, row, at):
+                return Added("repeated", (), ("repeated",))
+            row = None  # the id is used for a new alarm
+        if ends:
+            if row is None:
+                return self._wait(alert, facility, sender, key)
+            if row.onset is None:
+                return Added("repeated", (), ("repeated",))
+            return self._end(row, _changed_at(alert, row), notes)
+        if row is not None and row.onset is not None:
+            return self._update(alert, row, notes)
+        return self._start(alert, facility, sender, key, row, at, notes)
+
+    def _find(self, alert: Alert, facility: str, sender: str) -> tuple[str, tuple[str, ...]]:
+        """The key of the alarm that an alert is about; of one that is not known, a new one."""
+        key = key_of(facility, sender, alert.alert_id, alert.code)
+        if key in self.rows or alert.phase in ("start", "tpoint"):
+            return key, ()
+        if not alert.code:
+            known = [
+                one
+                for one in self._by_alert.get((facility, alert.alert_id), ())
+                if self.rows[one].is_open and self.rows[one].sender == sender
+            ]
+            return (known[0], ("matched_by_id",)) if len(known) == 1 else (key, ())
+        if not alert.parent:
+            # the sender gives each message an id of its own, and names no earlier one
+            asked = (facility, sender, alert.device_id, alert.source, alert.code)
+            same = self._open_types.get(asked, ())
+            if len(same) == 1:
+                (one,) = same
+                if cast("int", self.rows[one].onset) <= max(alert.sent, alert.made):
+                    return one, ("matched_by_source",)
+        return key, ()
+
+    def _start(
+        self,
+        alert: Alert,
+        facility: str,
+        sender: str,
+        key: str,
+        waiting: Row | None,
+        at: int,
+        notes: tuple[str, ...],
+    ) -> Added:
+        row = self._row(alert, facility, sender, at)
+        facts: list[Fact] = [_event(row, "start", at, alert.value)]
+        rule = "start"
+        if alert.phase not in ("start", ""):
+            rule, notes = "joined", (*notes, "joined")
+        if waiting is not None:
+            # by the sender's clock its end was made after this start
+            end = waiting.updated if waiting.updated > at else waiting.seen
+            if end >= at:
+                row.end = end
+                facts.append(_event(row, "end", end, None))
+                rule, notes = "start after its end", (*notes, "end_first")
+            else:
+                self.forgotten_ends += 1
+        self._put(key, row)
+        return Added(rule, tuple(facts), notes)
+
+    def _point(
+        self, alert: Alert, facility: str, sender: str, key: str, row: Row | None, at: int
+    ) -> Added:
+        if row is not None and row.is_open:
+            return self._update(alert, row, ())
+        if row is not None and row.onset is not None and _repeats(alert, row, at):
+            return Added("repeated", (), ("repeated",))
+        row = self._row(alert, facility, sender, at)
+        row.end = at
+        facts = (_event(row, "start", at, alert.value), _event(row, "end", at, None))
+        self._put(key, row)
+        return Added("point in time", facts)
+
+    def _wait(self, alert: Alert, facility: str, sender: str, key: str) -> Added:
+        row = self._row(alert, facility, sender, alert.sent)
+        row.updated = alert.onset if alert.onset is not None else alert.sent
+        row.onset, row.end = None, row.updated
+        self._put(key, row)
+        return Added("end waits for its start", (), ("end_without_start",))
+
+    def _end(self, row: Row, at: int, notes: tuple[str, ...]) -> Added:
+        fact = _event(row, "end", at, row.held)
+        key = row.key
+        self._unindex(key, row)
+        row.end, row.held, row.updated = at, None, at
+        self._put(key, row)
+        return Added("end", (fact,), notes)
+
+    def _update(self, alert: Alert, row: Row, notes: tuple[str, ...]) -> Added:
+        at = _changed_at(alert, row)
+        facts: list[Fact] = []
+        rises = alert.priority_given and _rank(alert.priority) > _rank(row.priority)
+        falls = alert.priority_given and _rank(alert.priority) < _rank(row.priority)
+        held = _extreme(row.held, alert.value, alert.limit or row.limit, alert.direction)
+        differs = falls or held not in (None, row.value) or alert.limit not in (None, row.limit)
+        known = row.inactivation
+        new = [one for one in alert.inactivation if one not in known]
+        facts += [_response(row, cast("Action", action), at) for action in new]
+        row.seen = max(row.seen, alert.sent, alert.made)
+        if rises or (differs and at - row.updated >= UPDATES_APART):
+            if alert.priority_given:
+                row.priority = alert.priority
+            row.value = held if held is not None else row.value
+            row.limit = alert.limit if alert.limit is not None else row.limit
+            facts.append(_event(row, "update", at, row.value))
+            row.updated, row.held = at, None
+            self.changed.add(row.key)
+        elif differs and held != row.held:
+            row.held = held
+            self.changed.add(row.key)
+        if alert.inactivation != known:
+            row.inactivation = alert.inactivation
+            self.changed.add(row.key)
+        rule = "update" if facts and isinstance(facts[-1], AlarmEvent) else "response"
+        return Added(rule if facts else "no change", tuple(facts), notes)
+
+    def _row(self, alert: Alert, facility: str, sender: str, at: int) -> Row:
+        return Row(
+            facility,
+            sender,
+            alert.alert_id,
+            alert.code,
+            digest(facility, sender, alert.alert_id, alert.code, at),
+            at,
+            None,
+            alert.unit,
+            alert.bed,
+            alert.device_id,
+            alert.device_type,
+            alert.source,
+            alert.kind,
+            alert.priority,
+            alert.label,
+            alert.value,
+            alert.limit,
+            alert.inactivation,
+            at,
+            None,
+            max(alert.sent, alert.made),
+        )
+
+    # -- what others ask
+
+    def of_alert(self, facility: str, alert_id: str) -> list[Row]:
+        """The alarms of an alert id, open ones first, the latest one last of each."""
+        found = [self.rows[key] for key in self._by_alert.get((facility, alert_id), ())]
+        known = [one for one in found if one.onset is not None]
+        return sorted(known, key=lambda one: (one.end is not None, one.onset, one.alarm_id))
+
+    @property
+    def open(self) -> int:
+        return sum(len(keys) for keys in self._open_types.values())
+
+    @property
+    def waiting(self) -> int:
+        """Ends whose start has not come."""
+        return sum(one.onset is None for one in self.rows.values())
+
+    def prune(self, sender: str, now: int) -> None:
+        """Forget what no message of `sender` will be about, once a minute of its clock (ms)."""
+        if now - self._pruned.get(sender, now - MINUTE) < MINUTE:
+            return
+        self._pruned[sender] = now
+        old = [
+            key
+            for key, row in self.rows.items()
+            if row.sender == sender
+            and row.end is not None
+            and row.seen < now - (KEPT_WAITING if row.onset is None else KEPT_ENDED)
+        ]
+        for key in old:
+            self.forgotten_ends += self.rows[key].onset is None
+            self._drop(key)
+        if len(self.rows) > MOST_ROWS:
+            by_age = sorted(self.rows, key=lambda key: self.rows[key].seen)
+            for key in by_age[: len(self.rows) - MOST_ROWS]:
+                self._drop(key)
+
+    # -- storage
+
+    def stored(self, key: str) -> list[Any] | None:
+        """A row as plain values; None if there is none any more."""
+        row = self.rows.get(key)
+        return None if row is None else [getattr(row, name) for name in Row.__slots__]
+
+    def restore(self, rows: Iterable[list[Any]]) -> None:
+        """Rows as `stored` gave them, into an empty table."""
+        for values in rows:
+            given = dict(zip(Row.__slots__, values, strict=True))
+            given["inactivation"] = tuple(given["inactivation"])
+            row = Row(**given)
+            self._put(row.key, row)
+        self.changed.clear()
+
+    def _put(self, key: str, row: Row) -> None:
+        before = self.rows.get(key)
+        if before is not None and before is not row:
+            self._unindex(key, before)
+        self.rows[key] = row
+        self.changed.add(key)
+        self._by_alert.setdefault((row.facility, row.alert_id), set()).add(key)
+        if row.is_open:
+            self._open_types.setdefault(_type_of(row), set()).add(key)
+
+    def _unindex(self, key: str, row: Row) -> None:
+        same = self._open_types.get(_type_of(row))
+        if same is not None:
+            same.discard(key)
+            if not same:
+                del self._open_types[_type_of(row)]
+
+    def _drop(self, key: str) -> None:
+        row = self.rows.pop(key)
+        self._unindex(key, row)
+        same = self._by_alert[row.facility, row.alert_id]
+        same.discard(key)
+        if not same:
+            del self._by_alert[row.facility, row.alert_id]
+        self.changed.add(key)
+
+
+def _type_of(row: Row) -> tuple[str, str, str, str, str]:
+    return row.facility, row.sender, row.device_id, row.source, row.code
+
+
+def _ends(alert: Alert) -> bool:
+    """Whether an alert ends its alarm; one that is latched still shows, until its reset."""
+    if alert.phase == "reset":
+        return True
+    if alert.phase == "end":
+        return alert.state != "latched"
+    return alert.state == "inactive" and alert.phase not in ("start", "tpoint")
+
+
+def _repeats(alert: Alert, row: Row, at: int) -> bool:
+    """Whether an alert tells of an ended alarm again. A new one may start as the last one ends."""
+    end = cast("int", row.end)
+    if alert.phase in ("start", "tpoint"):
+        return at < end or at == row.onset
+    return at <= end
+
+
+def _changed_at(alert: Alert, row: Row) -> int:
+    """When a change of a known alarm was: OBX-14 if it is later than the onset (some senders repeat
+    the onset there), else when the message was made.
+    """
+    onset = cast("int", row.onset)
+    if alert.onset is not None and alert.onset > onset:
+        return alert.onset
+    return alert.sent if alert.sent > onset else max(alert.made, onset)
+
+
+def _rank(priority: Priority) -> int:
+    return PRIORITIES.index(priority)
+
+
+def _extreme(
+    held: float | None, value: float | None, limit: float | None, direction: str
+) -> float | None:
+    """Of two readings the one further beyond the limit; without a limit the later one."""
+    if held is None or value is None:
+        return held if value is None else value
+    low = direction == "low" or (not direction and limit is not None and value < limit)
+    high = direction == "high" or (not direction and limit is not None and value > limit)
+    return min(held, value) if low else max(held, value) if high else value
+
+
+def _event(row: Row, phase: Phase, at: int, value: float | None) -> AlarmEvent:
+    return AlarmEvent(
+        event_id=digest(
+            row.sender,
+            row.alarm_id,
+            phase,
+            row.inactivation if phase == "update" else "",
+            row.priority if phase != "end" else "",
+            value,
+            at,
+        ),
+        alarm_id=row.alarm_id,
+        phase=phase,
+        at=at,
+        facility=row.facility,
+        unit=row.unit,
+        bed=row.bed,
+        device_id=row.device_id,
+        device_type=row.device_type,
+        code=row.code,
+        kind=row.kind,
+        priority=row.priority,
+        source=row.source,
+        label=row.label,
+        value=value,
+        limit=row.limit if value is not None else None,
+    )
+
+
+def _response(row: Row, action: Action, at: int) -> Response:
+    return Response(
+        event_id=digest(row.sender, row.alarm_id, "response", action, at),
+        facility=row.facility,
+        at=at,
+        action=action,
+        alarm_id=row.alarm_id,
+        bed=row.bed,
+        unit=row.unit,
+    )

@@ -1,0 +1,67 @@
+"""Recordings: files with messages, framed by MLLP, or separated by blank lines or the next MSH."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from mmap import mmap
+from typing import NamedTuple
+
+_BEGIN = re.compile(rb"(?:\A|(?<=[\r\n\x0b\x1c]))(?:\xef\xbb\xbf)?[ \t]*(?=MSH[^A-Za-z0-9\s])")
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+_BLANK = re.compile(rb"(?:\r\n|\n|\r)[ \t]*(?:\r\n|\n|\r)[\x0b\x1c\s]*")
+_SEGMENT = re.compile(rb"[A-Z][A-Z0-9]{2}[^A-Za-z0-9\s]")
+_ENVELOPE = (b"FHS", b"BHS", b"BTS", b"FTS")
+
+
+class Piece(NamedTuple):
+    """A stretch of a file: a message, or bytes (`is_message` False) that belong to none."""
+
+    line: int
+    data: bytes
+    is_message: bool
+
+
+def pieces(data: bytes | mmap) -> Iterator[Piece]:
+    """The messages of a file with the number of their first line, and what stands between them.
+
+    >>> file = b"MSH|^~\\\\&|A\\nPID|\\n\\nMSH|^~\\\\&|B\\n"
+    >>> [(one.line, one.is_message) for one in pieces(file)]
+    [(1, True), (4, True)]
+    """
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):  # one UTF-16 file, as editors save it
+        data = bytes(data).decode("utf-16", "replace").encode()
+    line, place, before = 1, 0, 0
+    for found in _BEGIN.finditer(data):
+        if found.end() > before:
+            yield from _between(data[before : found.end()], line, before == 0)
+        line += _lines(data[place : found.end()])
+        place = before = found.end()
+    if len(data) > before:
+        yield from _between(data[before:], line, before == 0)
+
+
+def _between(data: bytes, line: int, leads: bool) -> Iterator[Piece]:
+    """The message at the beginning of a stretch, and what follows it after a blank line."""
+    if leads and not data.startswith(b"MSH"):
+        yield from _stray(data, line)
+        return
+    end = len(data)
+    for blank in _BLANK.finditer(data):
+        rest = data[blank.end() : blank.end() + 4]
+        if rest and not _SEGMENT.match(rest):
+            end = blank.start()
+            break
+    yield Piece(line, data[:end].rstrip(b"\x1c\x0b\r\n \t\0"), True)
+    if end < len(data):
+        yield from _stray(data[end:], line + _lines(data[:end]))
+
+
+def _stray(data: bytes, line: int) -> Iterator[Piece]:
+    kept = data.strip(b"\x1c\x0b\r\n \t\0\xef\xbb\xbf")
+    if kept and not kept.startswith(_ENVELOPE):
+        yield Piece(line + _lines(data[: data.find(kept)]), kept, False)
+
+
+def _lines(data: bytes) -> int:
+    return len(_LINE_END.findall(data))

@@ -1,0 +1,220 @@
+"""Text of HL7 v2: bytes as characters, and characters as segments and fields.
+
+It knows the separators of a message, its character set, its line ends and its escapes. It refuses
+to know what the fields mean. Nothing here fails on odd bytes: what cannot be read as declared is
+read as well as possible, and noted.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_CODECS = {
+    "": "",
+    "ASCII": "",
+    "USASCII": "",
+    "UTF8": "utf-8",
+    "UNICODEUTF8": "utf-8",
+    "UNICODE": "utf-8",
+    "UNICODEUTF16": "utf-16",
+    "UTF16": "utf-16",
+    "UNICODEUTF32": "utf-32",
+    "CP1252": "cp1252",
+    "WINDOWS1252": "cp1252",
+    "ISOIR6": "",
+    "ISOIR14": "shift_jis",
+    "ISOIR87": "iso2022_jp",
+    "ISOIR159": "iso2022_jp_1",
+    "JIS": "iso2022_jp",
+    "SHIFTJIS": "cp932",
+    "CP932": "cp932",
+    "GB180302000": "gb18030",
+    "GB18030": "gb18030",
+    "GB2312": "gb18030",
+    "BIG5": "big5",
+    "KSX1001": "euc_kr",
+    "EUCKR": "euc_kr",
+    "CNS116431992": "big5",
+} | {
+    f"{prefix}8859{part}": f"iso8859-{part}"
+    for prefix in ("", "ISO")
+    for part in (*range(1, 12), 13, 14, 15, 16)
+}
+"""HL7 table 0211 and what senders write instead, by letters and digits; empty: as it comes."""
+_ENOUGH_FOR_MSH = 4096
+_SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
+_START = re.compile(rb"MSH[^A-Za-z0-9\s]")
+
+CHARSET_GUESSED = "charset_guessed"
+"""The note on a message whose declared character set does not fit its bytes."""
+
+
+class Signs(NamedTuple):
+    """The separators of a message: MSH-1 and MSH-2."""
+
+    field: str
+    component: str
+    repetition: str
+    escape: str
+    sub: str
+
+
+class Segments(NamedTuple):
+    """A message by segments. Index n of a segment is its field n, also of `msh`."""
+
+    signs: Signs
+    msh: list[str]
+    others: list[list[str]]
+    notes: tuple[str, ...]
+    codec: str
+
+
+class NoMessage(ValueError):
+    """Bytes that are no HL7 v2 message: the `field` at fault, and what was `expected`."""
+
+    def __init__(self, field: str, expected: str) -> None:
+        super().__init__(f"{field}: expected {expected}")
+        self.field = field
+        self.expected = expected
+
+
+def decode(data: bytes) -> tuple[str, str, bool]:
+    """The characters of a message, the codec that gave them, and whether it was guessed.
+
+    >>> decode(b"MSH|^~\\\\&|A||||||||||||||||8859/1\\rNTE|\\xe4")[0][-1]
+    'ä'
+    """
+    if data[:3] == b"\xef\xbb\xbf":
+        data = data[3:]
+    if b"\0" in data[:4] or data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return _as_utf16(data)
+    if b"\x1b" not in data and data.isascii():
+        return data.decode("ascii"), "utf-8", False
+    codec = _declared(data)
+    if codec:
+        try:
+            return data.decode(codec), codec, False
+        except UnicodeDecodeError:
+            pass
+    try:
+        return data.decode("utf-8"), "utf-8", codec not in ("", "utf-8")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace"), "cp1252", True
+
+
+def _as_utf16(data: bytes) -> tuple[str, str, bool]:
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        codec = "utf-16"
+    else:
+        codec = "utf-16-be" if data[:1] == b"\0" else "utf-16-le"
+    return data.decode(codec, "replace").replace("\0", ""), codec, False
+
+
+def _declared(data: bytes) -> str | None:
+    """The codec of MSH-18; None if its name is unknown. Of several, the one that needs it most."""
+    head = data[:_ENOUGH_FOR_MSH].lstrip().split(b"\r")[0].split(b"\n")[0].decode("latin-1")
+    fields = head.split(head[3:4] or "|")
+    names = fields[17] if len(fields) > 17 else ""
+    found: str | None = ""
+    for name in names.split(head[5:6] or "~"):
+        codec = _CODECS.get("".join(filter(str.isalnum, name.upper())))
+        if codec is None:
+            found = None
+        elif codec:
+            return codec
+    return found
+
+
+def parse(data: bytes) -> Segments:
+    """The segments of one message. Segments end with CR, LF or CRLF; what begins no segment
+    continues the field before it, as a line end inside a field does.
+
+    Raises `NoMessage`.
+    """
+    text, codec, guessed = decode(data)
+    text = text.lstrip("\x0b\r\n\t \ufeff")
+    if text[:3] != "MSH" or len(text) < 8:
+        raise NoMessage("MSH", "a message that begins with MSH")
+    field = text[3]
+    marks = text[4 : text.find(field, 4)]
+    if field.isalnum() or field.isspace() or len(marks) < 2 or "\r" in marks or len(marks) > 5:
+        raise NoMessage("MSH-2", "the separators, such as ^~\\&")
+    padded = marks + "^~\\&"[len(marks) :]
+    signs = Signs(field, padded[0], padded[1], padded[2], padded[3])
+    if "\n" in text:
+        text = text.replace("\r\n", "\r").replace("\n", "\r")
+    lines = text.split("\r")
+    msh = lines[0].split(field)
+    msh.insert(1, field)
+    others: list[list[str]] = []
+    for line in lines[1:]:
+        if line[3:4] == field and _SEGMENT.match(line):
+            others.append(line.split(field))
+        elif line and not (len(line) == 3 and _SEGMENT.match(line)) and line.strip("\x1c\x0b\0 "):
+            last, parts = others[-1] if others else msh, line.split(field)
+            last[-1] += " " + parts[0]
+            last += parts[1:]
+    return Segments(signs, msh, others, (CHARSET_GUESSED,) * guessed, codec)
+
+
+def at(segment: list[str], number: int) -> str:
+    """Field `number` of a segment; empty if the segment ends before it."""
+    return segment[number] if number < len(segment) else ""
+
+
+def unescaped(text: str, signs: Signs, codec: str = "utf-8") -> str:
+    """A text with its escape sequences resolved; formatting commands become spaces.
+
+    >>> unescaped("a\\\\F\\\\b\\\\X4142\\\\\\\\.br\\\\c", Signs(*"|^~\\\\&"))
+    'a|bAB c'
+    """
+    escape = signs.escape
+    if escape not in text:
+        return text
+    parts = text.split(escape)
+    found = [parts[0]]
+    place = 1
+    while place < len(parts):
+        if place + 1 == len(parts):  # a lone escape character is itself
+            found += (escape, parts[place])
+            break
+        known = _sequence(parts[place], signs, codec)
+        if known is None:
+            found += (escape, parts[place])
+            place += 1
+        else:
+            found += (known, parts[place + 1])
+            place += 2
+    return "".join(found)
+
+
+def _sequence(name: str, signs: Signs, codec: str) -> str | None:
+    """What an escape sequence stands for; None if this is none."""
+    plain = {
+        "F": signs.field,
+        "S": signs.component,
+        "T": signs.sub,
+        "R": signs.repetition,
+        "E": signs.escape,
+        "H": "",
+        "N": "",
+        "P": "",
+    }
+    if name in plain:
+        return plain[name]
+    if name[:1] == "X" and len(name) > 1:
+        try:
+            return bytes.fromhex(name[1:]).decode(codec, "replace")
+        except ValueError:
+            return None
+    if name[:1] == ".":
+        return " "
+    if name[:1] in ("C", "M", "Z") and name[1:].isalnum():
+        return ""
+    return None
+
+
+def begins(data: bytes) -> bool:
+    """Whether a message begins here."""
+    return _START.match(data) is not None

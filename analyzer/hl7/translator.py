@@ -1,0 +1,283 @@
+"""Translator: messages in, facts or a reason out.
+
+It holds what earlier messages have told: the alarms that are open, and the assignments in force.
+Each message is applied wholly or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, NamedTuple
+
+from analyzer.hl7.alert import read_alert
+from analyzer.hl7.codes import is_heartbeat
+from analyzer.hl7.episodes import Added, Episodes
+from analyzer.hl7.header import Header, header_of, named
+from analyzer.hl7.profile import Profile, Profiles
+from analyzer.hl7.staff import Roster, answer
+from analyzer.hl7.text import NoMessage, Segments, at, parse
+from analyzer.model import AlarmEvent, Fact, FactError
+
+Kind = Literal["alarm", "response", "assignment", "unchanged", "heartbeat", "dropped", "rejected"]
+KINDS: tuple[Kind, ...] = (
+    "alarm",
+    "response",
+    "assignment",
+    "unchanged",
+    "heartbeat",
+    "dropped",
+    "rejected",
+)
+"""What a message becomes. `unchanged` shows that an alarm lasts; `dropped` is none of our business.
+"""
+_OTHERWISE = "unnamed sender"
+_LONGEST_NAME = 64
+
+
+class Refusal(NamedTuple):
+    """Why a message gives no fact: the field, and what was expected. Never a value of it."""
+
+    field: str
+    expected: str
+
+
+class Outcome(NamedTuple):
+    """What one message became, by which rule, and what had to be assumed (`notes`)."""
+
+    kind: Kind
+    rule: str
+    facts: tuple[Fact, ...]
+    notes: tuple[str, ...]
+    sender: str
+    """For people and metrics: the profile's name, else MSH-3.1 and MSH-4.1."""
+    facility: str
+    message_type: str
+    sent: int | None
+    """MSH-7 in ms since 1970."""
+    unmapped: str | None = None
+    """An event code of no nomenclature and no profile."""
+    refusal: Refusal | None = None
+
+
+class Translator:
+    """The state of the senders whose messages it is given, in the order they were sent."""
+
+    def __init__(self, profiles: Profiles | None = None) -> None:
+        self.profiles = Profiles() if profiles is None else profiles
+        self.episodes = Episodes()
+        self.roster = Roster()
+        self.clocks: dict[str, int] = {}
+        """The latest MSH-7 of each sender (ms since 1970)."""
+        self.changed_clocks: set[str] = set()
+
+    def translate(self, data: bytes, port: int | None = None) -> Outcome:
+        """Apply one message; `port` is where it came in, if known. It raises nothing."""
+        try:
+            message = parse(data)
+        except NoMessage as error:
+            refusal = Refusal(error.field, error.expected)
+            return Outcome(
+                "rejected", "no message", (), (), _OTHERWISE, "", "", None, None, refusal
+            )
+        header = header_of(message)
+        profile = self.profiles.of(header.application, header.facility, port)
+        sender = f"{header.application}^{header.facility}"
+        header.dated(profile, self.clocks.get(sender))
+        shown = profile.name or shown_name(header)
+
+        def outcome(
+            kind: Kind,
+            added: Added,
+            unmapped: str | None = None,
+            refusal: Refusal | None = None,
+        ) -> Outcome:
+            notes = (*message.notes, *added.notes)
+            return Outcome(
+                kind,
+                added.rule,
+                added.facts,
+                notes,
+                shown,
+                facility,
+                header.kind,
+                header.sent,
+                unmapped,
+                refusal,
+            )
+
+        facility, assumed = facility_of(message, header, profile)
+        try:
+            if header.processing not in profile.accept:
+                return outcome("dropped", Added("not production", (), ("processing_id",)))
+            if header.sent is not None:
+                self._hear(sender, header.sent)
+            apply = _readers.get(header.type)
+            if apply is None or (header.type == "ORU" and not _is_alert(header)):
+                return outcome("dropped", Added("no alarm message"))
+            if not facility:
+                raise NoMessage("MSH-4", "a facility; or name it in a profile")
+            return apply(self, message, header, facility, sender, profile, assumed, outcome)
+        except NoMessage as error:
+            refusal = Refusal(error.field, error.expected)
+        except FactError as error:
+            refusal = Refusal(_FIELDS.get(error.field, error.field), error.expected)
+        return outcome("rejected", Added("malformed"), None, refusal)
+
+    # -- by message
+
+    def _alert(
+        self,
+        message: Segments,
+        header: Header,
+        facility: str,
+        sender: str,
+        profile: Profile,
+        assumed: tuple[str, ...],
+        outcome: Callable[..., Outcome],
+    ) -> Outcome:
+        results: list[Outcome] = []
+        for obr, group in _groups(message):
+            alert = read_alert(message, obr, group, header, profile)
+            notes = (*assumed, *alert.notes)
+            if alert.code in profile.heartbeats or is_heartbeat(
+                alert.code, alert.label, alert.priority
+            ):
+                results.append(outcome("heartbeat", Added("heartbeat")))
+                continue
+            added = self.episodes.add(alert, facility, sender)
+            self.episodes.prune(sender, self.clocks.get(sender, alert.sent))
+            kind: Kind = "unchanged"
+            if added.facts:
+                is_event = any(isinstance(one, AlarmEvent) for one in added.facts)
+                kind = "alarm" if is_event else "response"
+            if added.rule in ("no event", "end without event"):
+                refusal = Refusal("OBX-5", "an event code; no single alarm of this id is open")
+                if added.rule == "no event":
+                    refusal = Refusal("OBX-5", "an event code")
+                results.append(outcome("rejected", added, None, refusal))
+                continue
+            added = added._replace(notes=(*notes, *added.notes))
+            results.append(outcome(kind, added, alert.unmapped))
+        if not results:
+            raise NoMessage("OBX", "the facets of an alarm")
+        return results[0] if len(results) == 1 else _joined(results)
+
+    def _answer(
+        self,
+        message: Segments,
+        header: Header,
+        facility: str,
+        sender: str,  # noqa: ARG002  # as the others
+        profile: Profile,
+        assumed: tuple[str, ...],  # noqa: ARG002
+        outcome: Callable[..., Outcome],
+    ) -> Outcome:
+        # the answer goes to whoever sent the alarm, so its alarms are those of MSH-6
+        if profile.facility is None:
+            facility = named(at(message.msh, 6), message.signs.component) or facility
+        added = answer(message, header, facility, profile, self.episodes)
+        return outcome("response" if added.facts else "dropped", added)
+
+    def _staff(
+        self,
+        message: Segments,
+        header: Header,
+        facility: str,
+        sender: str,
+        profile: Profile,
+        assumed: tuple[str, ...],  # noqa: ARG002
+        outcome: Callable[..., Outcome],
+    ) -> Outcome:
+        added = self.roster.add(message, header, facility, sender, profile)
+        return outcome("assignment" if added.facts else "dropped", added)
+
+    def _hear(self, sender: str, sent: int) -> None:
+        if sent > self.clocks.get(sender, -1):
+            self.clocks[sender] = sent
+            self.changed_clocks.add(sender)
+
+
+_Reader = Callable[..., Outcome]
+_readers: dict[str, _Reader] = {
+    "ORU": Translator._alert,
+    "ORA": Translator._answer,
+    "ADT": Translator._staff,
+}
+_FIELDS = {
+    "unit": "PV1-3.1",
+    "bed": "PV1-3.3",
+    "facility": "MSH-4",
+    "device_id": "OBX-18",
+    "code": "OBX-3",
+    "source": "OBX-3",
+    "clinician": "ROL-4",
+    "at": "OBX-14",
+}
+"""The field of a message behind the field of a fact."""
+
+
+def facility_of(message: Segments, header: Header, profile: Profile) -> tuple[str, tuple[str, ...]]:
+    """Which hospital a message is from: the profile's, MSH-4, else PV1-3.4, else MSH-3.
+
+    >>> one = parse(b"MSH|^~\\\\&|GW|General")
+    >>> facility_of(one, header_of(one), Profile())
+    ('General', ())
+    """
+    if profile.facility is not None:
+        return profile.facility, ()
+    if header.facility:
+        return header.facility, ()
+    signs = message.signs
+    for segment in message.others:
+        if segment[0] == "PV1":
+            parts = at(segment, 3).split(signs.repetition)[0].split(signs.component)
+            place = parts[3].split(signs.sub)[0].strip() if len(parts) > 3 else ""
+            if place:
+                return place, ("assumed_facility",)
+    return header.application, ("assumed_facility",)
+
+
+def shown_name(header: Header) -> str:
+    """What a sender without a profile is called."""
+    name = " ".join(filter(None, (header.application, header.facility)))
+    return name[:_LONGEST_NAME] if name and name.isprintable() else _OTHERWISE
+
+
+def _is_alert(header: Header) -> bool:
+    return header.trigger == "R40" or header.structure == "ORU_R40"
+
+
+def _groups(message: Segments) -> Iterator[tuple[list[str] | None, list[list[str]]]]:
+    """Each OBR with its OBX that hold an alarm; all of them if no single group can be told."""
+    groups: list[tuple[list[str] | None, list[list[str]]]] = []
+    for segment in message.others:
+        if segment[0] == "OBR":
+            groups.append((segment, []))
+        elif segment[0] == "OBX":
+            if not groups:
+                groups.append((None, []))
+            groups[-1][1].append(segment)
+    if len(groups) == 1:
+        yield groups[0]
+        return
+    for obr, group in groups:
+        alarm = obr is not None and "MDC_EVT_AL" in at(obr, 4)
+        if group and (alarm or any("_ATTR_EVENT_PHASE" in at(one, 3) for one in group)):
+            yield obr, group
+
+
+def _joined(results: list[Outcome]) -> Outcome:
+    """Of a message with several alarms."""
+    facts = tuple(fact for one in results for fact in one.facts)
+    notes = tuple(note for one in results for note in one.notes)
+    first = min(results, key=lambda one: KINDS.index(one.kind))
+    return first._replace(facts=facts, notes=notes)
+
+
+def parts(translator: Translator) -> dict[str, Any]:
+    """What a translator holds, counted: for people."""
+    return {
+        "open": translator.episodes.open,
+        "waiting": translator.episodes.waiting,
+        "assignments": len(translator.roster.open),
+    }
