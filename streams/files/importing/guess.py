@@ -413,13 +413,15 @@ def _short(texts: Sequence[str]) -> list[str]:
 
 
 def _formats_of(column: Column) -> str:
-    if column.is_typed_time or column.formats == ["rfc3339"]:
+    if column.is_typed_time or column.formats in ([], ["rfc3339"]):
         return ""
     texts = [one if one in ("s", "ms", "rfc3339") else f'"{one}"' for one in column.formats]
     return f", time: {texts[0]}" if len(texts) == 1 else f", time: [{', '.join(texts)}]"
 
 
 def _either(column: Column) -> str:
+    if not (column.is_typed_time or column.formats):
+        return "  # DECIDE: how are its times written?"
     return "  # DECIDE: is the day or the month first?" if column.is_either_order else ""
 
 
