@@ -35,7 +35,6 @@ from analyzer.whatif.rates import (
 from analyzer.whatif.validity import Excluded, Reason, look_at_feeds
 
 SLOW = FindingsPolicy().slow_answer
-"""The default: records do not contain the policy that they were made with."""
 PAST = 12 * WEEK
 """How many days before the compared ones show the usual level and the correlation of days, at most
 (our own).
@@ -57,7 +56,7 @@ class Balance:
     ninth_decile: int | None
     """From the start of an actionable alarm to the first response."""
     slow: int
-    """Actionable alarms with a first response after more than `SLOW`, or none."""
+    """Actionable alarms with a slow first response, or none."""
 
 
 DayKind = Literal["compared", "beside", "missing", "part"]
@@ -131,12 +130,19 @@ class TooShort(ValueError):
 
 
 def compare(
-    recorded: Recorded, changed: Flags, control: Flags, at: int, most_days: int, confidence: float
+    recorded: Recorded,
+    changed: Flags,
+    control: Flags,
+    at: int,
+    most_days: int,
+    confidence: float,
+    slow: int = SLOW,
 ) -> Comparison:
     """Compare up to `most_days` before and after `at` (ms).
 
     `changed` are the alarms that the change concerns; `control` show what would have happened
-    anyway. `confidence` is a share. Raises `TooShort`.
+    anyway. `confidence` is a share. A response after more than `slow` ms is slow. Raises
+    `TooShort`.
     """
     begin, last = recorded.span
     days = min((at - begin) // DAY, most_days), min((last - at) // DAY, most_days)
@@ -196,7 +202,7 @@ def compare(
         beyond_control=result.beyond_control,
         earlier=result.earlier,
         placebos=result.placebos,
-        balance=(_balance(inside, before), _balance(inside, ~before)),
+        balance=(_balance(inside, before, slow), _balance(inside, ~before, slow)),
         few_beds=len(ours.counts) < LEAST_BEDS,
         reasons=reasons,
         series=series,
@@ -282,7 +288,7 @@ def _days(found: Rates) -> tuple[Numbers, Numbers]:
     return first, second
 
 
-def _balance(alarms: Recorded, which: Flags) -> Balance:
+def _balance(alarms: Recorded, which: Flags, slow: int) -> Balance:
     rows = np.flatnonzero(which & (alarms.klass == ACTIONABLE))
     waited = alarms.answered[rows] - alarms.start[rows]
     delays = np.sort(np.maximum(waited[alarms.answered[rows] != NEVER], 0))
@@ -295,5 +301,5 @@ def _balance(alarms: Recorded, which: Flags) -> Balance:
         answered=len(delays),
         median=at(0.5),
         ninth_decile=at(0.9),
-        slow=len(rows) - int((delays <= SLOW).sum()),
+        slow=len(rows) - int((delays <= slow).sum()),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
+from itertools import combinations
 from math import isfinite
 from typing import cast, get_args
 
@@ -31,6 +32,20 @@ def alarm_type(text: str, option: str) -> AlarmType:
             WRONG,
         )
     return device_type, source, code
+
+
+def possible_types(text: str) -> list[AlarmType]:
+    """Every type that this text may name, as its parts may contain slashes.
+
+    >>> possible_types("pump//CO2 LOW/HIGH")
+    [('pump', '', 'CO2 LOW/HIGH'), ('pump', '/CO2 LOW', 'HIGH'), ('pump/', 'CO2 LOW', 'HIGH')]
+    """
+    slashes = [place for place, one in enumerate(text) if one == "/"]
+    found = [
+        (text[:first], text[first + 1 : second], text[second + 1 :])
+        for first, second in combinations(slashes, 2)
+    ]
+    return [one for one in found if one[0] and one[2]]
 
 
 def known_type(recorded: Recorded, text: str, option: str) -> AlarmType:

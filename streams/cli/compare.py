@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,8 +13,8 @@ import typer
 
 from analyzer.model import Policy
 from analyzer.whatif import Scope, TooShort
-from streams.cli.arguments import alarm_type, as_percent, as_priority
-from streams.cli.console import STRICT, WRONG, fail, moment, show
+from streams.cli.arguments import alarm_type, as_percent, as_priority, known_type
+from streams.cli.console import STRICT, WRONG, Config, fail, load_settings, moment, show
 from streams.cli.episodes import Episodes, Mapped, read
 from streams.cli.names import check_name, check_scope
 from streams.files.comparing import compared, words
@@ -77,6 +78,7 @@ def compare(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    config: Config = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit status 3 if any line was malformed.")
     ] = False,
@@ -93,45 +95,57 @@ def compare(
     if episodes is None:
         fail("--episodes: expected a file of finished alarms, or -", WRONG)
     sure = as_percent(confidence, "--confidence")
-    scope = Scope(
-        facility=facility,
-        unit=unit,
-        type=None if type_ is None else alarm_type(type_, "--type"),
-        priority=as_priority(priority, "--priority"),
-    )
+    scope = Scope(facility=facility, unit=unit, priority=as_priority(priority, "--priority"))
+    if type_ is not None:
+        alarm_type(type_, "--type")  # before a long file is read
     expected = None
     if change is not None:
-        if at is not None or scope != Scope():
+        if at is not None or type_ is not None or scope != Scope():
             fail("--change: cannot be combined with --at or a choice of alarms", WRONG)
         when, scope, expected = _recorded_change(change)
     elif at is None:
         fail("expected --at TIME, or --change FILE.json", WRONG)
     else:
         when = moment(at, "--at")
+    settings = load_settings(config)
     recorded, malformed = read(episodes, mapping)
+    if type_ is not None:
+        scope = replace(scope, type=known_type(recorded, type_, "--type"))
     check_scope(recorded, scope)
     for name in control or ():
         check_name(name, "--control", {unit for _, unit in recorded.units})
     if not len(scope.rows(recorded)):
         fail("no recorded alarm is of this unit, type and priority", WRONG)
     try:
-        found = compared(recorded, scope, when, days, control, sure, expected)
+        found = compared(
+            recorded,
+            scope,
+            when,
+            days,
+            control,
+            sure,
+            expected,
+            settings.policy,
+            settings.calendar.calendars,
+        )
     except TooShort as error:
         fail(error, WRONG)
     found["malformed"] = malformed
     if report is not None:
-        _write_report(report, found, [episodes, mapping, change])
+        _write_report(report, found, [episodes, mapping, change, config], settings.policy)
     show(found, words(found), as_json)
     if malformed and strict:
         raise typer.Exit(STRICT)
 
 
-def _write_report(path: Path, found: dict[str, Any], inputs: list[Path | None]) -> None:
+def _write_report(
+    path: Path, found: dict[str, Any], inputs: list[Path | None], policy: Policy
+) -> None:
     from streams.files.compare_report import page
     from streams.files.tune_charts import NoCharts
 
     try:
-        made = provenance(sys.argv[1:], inputs, Policy(), round(time.time() * 1000))
+        made = provenance(sys.argv[1:], inputs, policy, round(time.time() * 1000))
         path.write_text(page(found, made), encoding="utf-8")
     except NoCharts as error:
         fail(f"--report: {error}", WRONG)

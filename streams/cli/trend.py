@@ -28,10 +28,11 @@ from analyzer.whatif import (
     draw,
     faithful,
 )
-from streams.cli.arguments import alarm_type, as_milliseconds, as_number
-from streams.cli.bad_lines import bad_lines
-from streams.cli.console import FAILED, WRONG, fail, show
+from streams.cli.arguments import alarm_type, as_milliseconds, as_number, known_type, possible_types
+from streams.cli.bad_lines import bad_lines, nothing_used
+from streams.cli.console import FAILED, STRICT, WRONG, fail, show
 from streams.cli.episodes import Episodes, Mapped, read
+from streams.cli.names import listed
 from streams.cli.progress import counting
 from streams.files.lines import BadLine, InputError, lines
 from streams.files.loss_words import lost_words
@@ -124,11 +125,16 @@ def trend(
         then = Rule(side=sign, limit=wanted[0], delay=wanted[1], deadband=wanted[2])
     except ValueError as error:
         fail(error, WRONG)
-    known, malformed = _read(readings, of_type[1])
-    recorded = None
+    recorded, left_out = None, 0
+    possible = possible_types(type_)
     if episodes is not None:
-        everything, more = read(episodes, mapping)
-        recorded, malformed = everything.of(Scope(type=of_type).rows(everything)), malformed + more
+        everything, left_out = read(episodes, mapping)
+        of_type = known_type(everything, type_, "--type")
+        recorded, possible = everything.of(Scope(type=of_type).rows(everything)), [of_type]
+    source, known, malformed = _read(readings, {one[1] for one in possible})
+    if episodes is None:
+        of_type = next(one for one in possible if one[1] == source)
+    malformed += left_out
     found = answer(known, now, then, recorded, of_type) | {"malformed": malformed}
     show(found, words(found), as_json)
 
@@ -207,9 +213,12 @@ def words(found: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _read(path: Path, source: str) -> tuple[Trend, int]:
-    """The readings of a source, and the number of malformed rows (reported on standard error)."""
+def _read(path: Path, wanted: set[str]) -> tuple[str, Trend, int]:
+    """The one source among `wanted` that was read, its readings, and the number of malformed rows
+    (reported on standard error).
+    """
     columns: list[list[Any]] = [[] for _ in _NAMES]
+    seen: set[str] = set()
     try:
         with counting("reading") as progress, bad_lines() as report:
             rows = _rows(path, report)
@@ -224,7 +233,9 @@ def _read(path: Path, source: str) -> tuple[Trend, int]:
                     else:
                         if not 0 <= reading.at <= LATEST:
                             report(BadLine(path, number, "at: expected a time from 1970 to 2100"))
-                        elif reading.source == source:
+                            continue
+                        seen.add(reading.source)
+                        if reading.source in wanted:
                             for column, one in zip(
                                 columns, msgspec.structs.astuple(reading), strict=True
                             ):
@@ -232,10 +243,19 @@ def _read(path: Path, source: str) -> tuple[Trend, int]:
                 progress(len(some))
     except InputError as error:
         fail(error, FAILED)
+    if report.count and not seen:
+        fail(nothing_used(report), STRICT)
+    found = sorted(seen & wanted)
+    if not found:
+        fail(f"--type: no reading is of its source; there {listed(min(wanted), seen)}", WRONG)
+    if len(found) > 1:
+        fail(f"--type: may be of the sources {' and '.join(found)}; add --episodes", WRONG)
     facility, unit, bed, _, at, value = columns
-    return Trend.of(
-        facility, unit, bed, at, [np.nan if one is None else one for one in value]
-    ), report.count
+    return (
+        found[0],
+        Trend.of(facility, unit, bed, at, [np.nan if one is None else one for one in value]),
+        report.count,
+    )
 
 
 def _rows(

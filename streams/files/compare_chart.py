@@ -5,7 +5,9 @@ What is special about a day is told by shape and name as well as by colour.
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from streams.files.tune_charts import BLUE, GREY, ORANGE
 
@@ -20,7 +22,13 @@ _SHOWN = {
 
 def run_chart(found: dict[str, Any]) -> dict[str, Any]:
     """Alarms of each day, the median before the change and the limits, and the change."""
-    days, chart = found["daily"], found["run_chart"]
+    days, chart, place = found["daily"], found["run_chart"], ZoneInfo(found["time_zone"])
+
+    def local(at: int) -> int:
+        """The wall clock's time at `at`, as if it were UTC, which the axis shows."""
+        away = datetime.fromtimestamp(at / 1000, place).utcoffset()
+        return at + round((away or timedelta()).total_seconds() * 1000)
+
     signalled = [
         (one["from"], one["to"]) for one in chart["signals"] if one["rule"] != "too_few_runs"
     ]
@@ -34,20 +42,20 @@ def run_chart(found: dict[str, Any]) -> dict[str, Any]:
         piece += not whole  # the line breaks where days are missing
         points.append(
             {
-                "day": day["from"] + DAY // 2,
+                "day": local(day["from"]) + DAY // 2,
                 "alarms": day["alarms"],
                 "kind": _SHOWN[kind][0],
                 "whole": whole,
                 "piece": piece,
             }
         )
-    left, right = days[0]["from"], days[-1]["from"] + DAY
+    left, right = local(days[0]["from"]), local(days[-1]["from"]) + DAY
     x = {
         "field": "day",
         "type": "temporal",
         "scale": {"type": "utc", "domain": [left, right]},
         "axis": {"format": "%-d %b", "labelOverlap": True, "grid": False, "tickCount": 10},
-        "title": "day (UTC), from the hour of the change",
+        "title": f"day ({place}), from the hour of the change",
     }
     y = {
         "field": "alarms",
@@ -85,12 +93,12 @@ def run_chart(found: dict[str, Any]) -> dict[str, Any]:
             },
         },
         {
-            "data": {"values": [{"at": found["at"]}]},
+            "data": {"values": [{"at": local(found["at"])}]},
             "mark": {"type": "rule", "color": ORANGE, "strokeWidth": 2},
             "encoding": {"x": x | {"field": "at"}},
         },
         {
-            "data": {"values": [{"at": found["at"]}]},
+            "data": {"values": [{"at": local(found["at"])}]},
             "mark": {
                 "type": "text",
                 "align": "left",

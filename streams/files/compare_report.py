@@ -15,6 +15,7 @@ from streams.files.compare_chart import run_chart
 from streams.files.compare_words import listed, placebo_words
 from streams.files.comparing import (
     balance_rows,
+    calendar_of,
     change_words,
     interval_words,
     rate_words,
@@ -25,7 +26,6 @@ from streams.files.report_parts import document, figure, made_with, sign_off, ta
 from streams.files.tune_charts import svg
 from streams.files.tune_words import scope_words
 from streams.formats.texts import printable
-from streams.formats.times import written
 
 
 def page(found: dict[str, Any], made: Provenance) -> str:
@@ -35,9 +35,10 @@ def page(found: dict[str, Any], made: Provenance) -> str:
     malformed = (
         f" {found['malformed']} malformed lines were left out." if found["malformed"] else ""
     )
+    when = calendar_of(found).written(found["at"])
     parts = [
         f"<h1>{escape(title)}</h1>",
-        f'<p class="quiet">The change was made at {written(found["at"])}. {days["before"]} days '
+        f'<p class="quiet">The change was made at {when}. {days["before"]} days '
         f"before it are compared with {days['after']} days after it.{malformed}</p>",
     ]
     for part in (_verdict, _harm, _chart, _figures, _caveats):
@@ -98,7 +99,7 @@ def _chart(found: dict[str, Any]) -> Iterable[str]:
     if found["missing_days"]:
         yield (
             f"<p>Missing, as a feed was silent, and not compared: "
-            f"{escape(listed(found['missing_days']))}.</p>"
+            f"{escape(listed(found['missing_days'], calendar_of(found)))}.</p>"
         )
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from analyzer.stats import Signal
 from analyzer.whatif import Excluded, Placebos, Reason
 from streams.files.alarm_words import type_name
+from streams.formats.calendars import Calendar
 from streams.formats.texts import printable
-from streams.formats.times import written
 
 _REASONS = {
     "feed_stopped": "{unit} has no alarm at all after {at}: its feed may have stopped. Missing "
@@ -33,6 +33,7 @@ _EXCLUSIONS = {
     "ended": "its alarms end at {at}",
     "days_missing": "its feed was silent on more than a quarter of the days",
 }
+_MOMENTS = ("at", "since", "until")
 VERDICTS = {
     "fewer": "fewer alarms after the change",
     "more": "more alarms after the change",
@@ -40,24 +41,25 @@ VERDICTS = {
 }
 
 
-def reason_words(reason: Reason) -> str:
+def reason_words(reason: Reason, calendar: Calendar) -> str:
     """
-    >>> reason_words(Reason("feed_stopped", {"unit": "MICU", "at": 1_773_185_124_898}))[:53]
+    >>> reason = Reason("feed_stopped", {"unit": "MICU", "at": 1_773_185_124_898})
+    >>> reason_words(reason, Calendar())[:53]
     'MICU has no alarm at all after 2026-03-10 23:25 UTC: '
     """
     return _REASONS[reason.kind].format(
-        **{name: _shown(name, one) for name, one in reason.values.items()}
+        **{name: _shown(name, one, calendar) for name, one in reason.values.items()}
     )
 
 
-def exclusion_words(excluded: Excluded) -> str:
+def exclusion_words(excluded: Excluded, calendar: Calendar) -> str:
     """Why a unit is no control."""
-    return _EXCLUSIONS[excluded.kind].format(at=written(excluded.at))
+    return _EXCLUSIONS[excluded.kind].format(at=calendar.written(excluded.at))
 
 
-def _shown(name: str, value: Any) -> Any:
-    if name == "at":
-        return written(value)
+def _shown(name: str, value: Any, calendar: Calendar) -> Any:
+    if name in _MOMENTS:
+        return calendar.written(value)
     if isinstance(value, tuple):
         return type_name(value)
     return printable(value) if isinstance(value, str) else value
@@ -97,19 +99,19 @@ def signal_words(signal: Signal, first: str, last: str) -> str:
     )
 
 
-def day_words(milliseconds: int) -> str:
+def day_words(milliseconds: int, calendar: Calendar) -> str:
     """
-    >>> day_words(1_773_185_124_898)
+    >>> day_words(1_773_185_124_898, Calendar())
     '2026-03-10'
     """
-    return written(milliseconds)[:10]
+    return calendar.local(milliseconds).date().isoformat()
 
 
-def listed(days: Iterable[int]) -> str:
+def listed(days: Iterable[int], calendar: Calendar) -> str:
     """Days (ms) by date; those in a row as from and to.
 
     >>> day = 86_400_000
-    >>> listed([0, day, 2 * day, 5 * day])
+    >>> listed([0, day, 2 * day, 5 * day], Calendar())
     '1970-01-01 to 1970-01-03, 1970-01-06'
     """
     rows: list[list[int]] = []
@@ -119,6 +121,8 @@ def listed(days: Iterable[int]) -> str:
         else:
             rows.append([one, one])
     return ", ".join(
-        day_words(first) if first == last else f"{day_words(first)} to {day_words(last)}"
+        day_words(first, calendar)
+        if first == last
+        else f"{day_words(first, calendar)} to {day_words(last, calendar)}"
         for first, last in rows
     )

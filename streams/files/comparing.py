@@ -1,6 +1,7 @@
 """Before and after a change, in JSON and in words.
 
     {"at": ms since 1970,
+     "time_zone": in which texts give times,
      "days": {"before", "after"}: how many were compared,
      "scope": as in `streams.files.tuning`,
      "controls": names of the control units,
@@ -14,6 +15,7 @@
      "placebo": {"as_large", "of"},
      "days_before_to_earlier": RATIO,
      "expected_ratio": the forecast of the change record, or null,
+     "slow_seconds": from which on a response is slow,
      "balance": {"before" | "after": {"actionable", "answered", "slow",
          "response_seconds": {"median", "ninth_decile"}}},
      "daily": [{"from": ms since 1970, "alarms", "kind": compared, beside, missing or part}],
@@ -30,7 +32,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import numpy as np
+
+from analyzer.model import Policy
 from analyzer.whatif import (
     DAY,
     Balance,
@@ -55,6 +61,7 @@ from streams.files.compare_words import (
 )
 from streams.files.tune_words import scope_words
 from streams.files.tuning import scope_fields
+from streams.formats.calendars import Calendar, Calendars
 from streams.formats.texts import printable
 
 
@@ -66,14 +73,22 @@ def compared(
     controls: list[str] | None,
     confidence: float,
     expected: float | None,
+    policy: Policy,
+    calendars: Calendars,
 ) -> dict[str, Any]:
     """The JSON object.
 
     `controls` are names of control units, None: see `choose_controls`. `expected` is the forecast
-    ratio of alarms. Raises `TooShort`.
+    ratio of alarms. Times are those of the changed facility; of several, the default ones. Raises
+    `TooShort`.
     """
     groups = choose_controls(recorded, scope, controls)
-    found = compare(recorded, groups.changed, groups.control, at, most_days, confidence)
+    slow = policy.findings.slow_answer
+    found = compare(recorded, groups.changed, groups.control, at, most_days, confidence, slow)
+    places = np.unique(recorded.facility[groups.changed]).tolist()
+    calendar = (
+        calendars.of(recorded.facilities[places[0]]) if len(places) == 1 else calendars.default
+    )
     caveats = caveats_of_comparison(found, controlled=bool(found.controls))
     changed, control = (
         {name: round(one, 3) for name, one in zip(("before", "after"), rates, strict=True)}
@@ -81,16 +96,19 @@ def compared(
     )
     return {
         "at": at,
+        "time_zone": str(calendar.zone),
         "days": dict(zip(("before", "after"), found.days, strict=True)),
         "scope": scope_fields(scope),
         "controls": sorted({recorded.units[number][1] for number in found.controls}),
         "controls_excluded": [
-            {"unit": one.unit, "kind": one.kind, "text": exclusion_words(one)}
+            {"unit": one.unit, "kind": one.kind, "text": exclusion_words(one, calendar)}
             for one in found.excluded
         ],
         "confidence": confidence,
         "verdict": found.direction,
-        "no_verdict": [{"kind": one.kind, "text": reason_words(one)} for one in found.reasons],
+        "no_verdict": [
+            {"kind": one.kind, "text": reason_words(one, calendar)} for one in found.reasons
+        ],
         "missing_days": [at + day * DAY for day in found.missing],
         "alarms_a_day": {
             "changed": changed | {"ratio": _ratio(found.effect)},
@@ -100,6 +118,7 @@ def compared(
         "placebo": asdict(found.placebos),
         "days_before_to_earlier": _ratio(found.earlier),
         "expected_ratio": expected,
+        "slow_seconds": slow / 1000,
         "balance": {
             name: _balance(one)
             for name, one in zip(("before", "after"), found.balance, strict=True)
@@ -108,17 +127,17 @@ def compared(
             {"from": at + one.day * DAY, "alarms": one.alarms, "kind": one.kind}
             for one in found.series
         ],
-        "run_chart": _run_chart(found, at),
+        "run_chart": _run_chart(found, at, calendar),
         "caveats": list(map(caveat_words, caveats)),
     }
 
 
-def _run_chart(found: Comparison, at: int) -> dict[str, Any]:
+def _run_chart(found: Comparison, at: int, calendar: Calendar) -> dict[str, Any]:
     whole = [at + one.day * DAY for one in found.series if one.kind in ("compared", "beside")]
     signals = []
     for one in found.chart.signals:
         first, last = whole[one.first], whole[one.last]
-        text = signal_words(one, day_words(first), day_words(last))
+        text = signal_words(one, day_words(first, calendar), day_words(last, calendar))
         signals.append(
             {"rule": one.rule, "from": first, "to": last, "points": one.points, "text": text}
         )
@@ -156,7 +175,8 @@ def words(found: dict[str, Any]) -> list[str]:
         *(f"    {one['text']}" for one in found["no_verdict"]),
     ]
     if found["missing_days"] and not found["no_verdict"]:
-        lines.append(f"  left out as a feed was silent: {listed(found['missing_days'])}")
+        days_lost = listed(found["missing_days"], calendar_of(found))
+        lines.append(f"  left out as a feed was silent: {days_lost}")
     lines.append(f"  alarms a day {_rate(rates['changed'], sure, found)}")
     if found["controls"]:
         names = ", ".join(map(printable, found["controls"]))
@@ -185,6 +205,11 @@ def words(found: dict[str, Any]) -> list[str]:
         lines.append("  run rules (they take days for independent, so they fire early):")
         lines += [f"    {one['text']}" for one in signals]
     return [*lines, "  caveats:", *(f"    - {one}" for one in found["caveats"])]
+
+
+def calendar_of(found: dict[str, Any]) -> Calendar:
+    """Of the facility of an answer."""
+    return Calendar(ZoneInfo(found["time_zone"]))
 
 
 def verdict_words(found: dict[str, Any]) -> str:
@@ -222,7 +247,10 @@ def balance_rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:
         ),
         row("time to response, median", seconds("median")),
         row("time to response, 90th percentile", seconds("ninth_decile")),
-        row("without response for 10 min", lambda one, _: f"{one['slow']} of {one['actionable']}"),
+        row(
+            f"without response for {found['slow_seconds'] / 60:g} min",
+            lambda one, _: f"{one['slow']} of {one['actionable']}",
+        ),
     ]
 
 

@@ -67,6 +67,14 @@ class Calendar:
             return f"{moment:%a} {moment.day} {moment:%b} {clock}"
         return f"{moment.day} {moment:%b %Y} {clock}"
 
+    def written(self, at: int) -> str:
+        """`at` (ms since 1970) with its date and its zone, to the minute.
+
+        >>> Calendar(ZoneInfo("Europe/Berlin")).written(1_773_185_124_898)
+        '2026-03-11 00:25 CET'
+        """
+        return f"{self.local(at):%Y-%m-%d %H:%M %Z}"
+
     def shift(self, at: int, earlier: int = 0) -> Shift:
         """The shift in force at `at` (ms since 1970), or the one `earlier` shifts before it.
 

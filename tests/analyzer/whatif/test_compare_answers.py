@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analyzer.model import Policy
 from analyzer.whatif import DAY
 from streams import __version__
+from streams.settings import load
 from tests.harness.recordings import episode, written
 from tests.harness.workers import run
 
@@ -112,7 +112,7 @@ def test_a_report_says_what_it_was_made_with_and_shows_each_day(tmp_path: Path) 
         ">part of a day</text>",
         "Swed and Eisenhart",
         f"SHA-256 {sha256(Path(path).read_bytes()).hexdigest()}",
-        f"fingerprint {Policy().fingerprint}",
+        f"fingerprint {load(None).policy.fingerprint}",
         f"alarm-fatigue {__version__}",
     ):
         assert expected in page, expected
