@@ -12,7 +12,8 @@ import polars as pl
 
 from alarm_fatigue._facts import AT_ONCE, Recording, lists
 from analyzer import ChangeRecord, EpisodeRecord, Evidence, Finished, Policy
-from streams.files.findings import WHOLE, written
+from streams.files.extent import WHOLE
+from streams.files.findings import written
 from streams.formats.sinks import encode_change
 
 _ROW = "row"

@@ -15,98 +15,22 @@ imports only from those above it in this list):
     findings        which alarm types to fix first, and how
     whatif          recorded alarms under other settings; before and after a change
     engine          one partition of all this
+    front           the names that can be imported from `analyzer`
 
-Code outside the analyzer imports from `analyzer` or from a room, never from a room's modules.
+Code outside the analyzer imports from `analyzer` or from a room, never from a room's modules. What
+is imported from `analyzer` is loaded then, so that a room by itself starts fast.
 """
 
-from analyzer.engine import Engine
-from analyzer.findings.evidence import Evidence
-from analyzer.findings.findings import PATTERNS, REMEDIES, Finding, Pattern, UnitFindings
-from analyzer.model.episodes import NOTHING_FINISHED, Class, EpisodeRecord, Finished
-from analyzer.model.facts import (
-    FACT_TYPES,
-    AlarmEvent,
-    Assignment,
-    Fact,
-    FactError,
-    Label,
-    Response,
-    Topic,
-)
-from analyzer.model.overload import STATES, Change, ChangeRecord, Correction, Reason, Relief
-from analyzer.model.policy import JUDGING, MEASURES, FindingsPolicy, Policy
-from analyzer.overload import in_words
-from analyzer.overload.status import NO_ALARMS, TREND_HOURS, TREND_MINUTES, Standing, Status, Trend
-from analyzer.pipeline.admission import OUTCOMES, TOPICS, Outcome
-from analyzer.pipeline.classes import CLASSES, SCOPES, Scope, nonactionable_ratios
-from analyzer.pipeline.control import COMMANDS, Command
-from analyzer.pipeline.pending import Columns
-from analyzer.pipeline.recent import ClockOffset
-from analyzer.pipeline.response_times import RESPONSE_BUCKETS
-from analyzer.pipeline.shards import ShardKey
-from analyzer.stats.shares import Share
-from analyzer.times import OPEN
-from analyzer.windows.bands import EXPOSURE_BANDS, LOAD_BANDS
-from analyzer.windows.burden import ALARM_PRIORITIES, Burdens, ClinicianBurdens, UnitBurdens
-from analyzer.windows.snapshot import Snapshot
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "ALARM_PRIORITIES",
-    "CLASSES",
-    "COMMANDS",
-    "EXPOSURE_BANDS",
-    "FACT_TYPES",
-    "JUDGING",
-    "LOAD_BANDS",
-    "MEASURES",
-    "NOTHING_FINISHED",
-    "NO_ALARMS",
-    "OPEN",
-    "OUTCOMES",
-    "PATTERNS",
-    "REMEDIES",
-    "RESPONSE_BUCKETS",
-    "SCOPES",
-    "STATES",
-    "TOPICS",
-    "TREND_HOURS",
-    "TREND_MINUTES",
-    "AlarmEvent",
-    "Assignment",
-    "Burdens",
-    "Change",
-    "ChangeRecord",
-    "Class",
-    "ClinicianBurdens",
-    "ClockOffset",
-    "Columns",
-    "Command",
-    "Correction",
-    "Engine",
-    "EpisodeRecord",
-    "Evidence",
-    "Fact",
-    "FactError",
-    "Finding",
-    "FindingsPolicy",
-    "Finished",
-    "Label",
-    "Outcome",
-    "Pattern",
-    "Policy",
-    "Reason",
-    "Relief",
-    "Response",
-    "Scope",
-    "ShardKey",
-    "Share",
-    "Snapshot",
-    "Standing",
-    "Status",
-    "Topic",
-    "Trend",
-    "UnitBurdens",
-    "UnitFindings",
-    "in_words",
-    "nonactionable_ratios",
-]
+if TYPE_CHECKING:
+    from analyzer.front import *  # noqa: F403  # each name of its `__all__`
+else:  # hidden from the type checker, which would take any name for right
+
+    def __getattr__(name: str) -> Any:
+        front = import_module("analyzer.front")
+        if name not in front.__all__ and name != "__all__":
+            raise AttributeError(f"module 'analyzer' has no attribute {name!r}")
+        found = globals()[name] = getattr(front, name)
+        return found

@@ -11,8 +11,7 @@ import numpy.typing as npt
 from analyzer.arrays import Marks, Numbers, distinct, integers
 from analyzer.columns.facilities import VACANT
 from analyzer.findings.evidence import Evidence
-from analyzer.model.episodes import Finished
-from analyzer.model.facts import FACT_TYPES, Fact, Topic, values_of
+from analyzer.model.facts import FACT_TYPES, OUTCOMES, TOPICS, Fact, Outcome, Topic, values_of
 from analyzer.model.overload import ChangeRecord
 from analyzer.model.policy import Policy
 from analyzer.overload.loads import UnitLoads, loads_between
@@ -20,12 +19,13 @@ from analyzer.overload.shifts import ShiftsAt
 from analyzer.overload.status import Status, unit_present, unit_reliefs
 from analyzer.overload.tracker import evaluate, evaluate_before
 from analyzer.pipeline import shards as storage
-from analyzer.pipeline.admission import ACCEPTED, NOTHING_YET, OUTCOMES, TOPICS, Outcome, Outcomes
+from analyzer.pipeline.admission import ACCEPTED, NOTHING_YET, Outcomes
 from analyzer.pipeline.compaction import compact
 from analyzer.pipeline.control import Command, control
 from analyzer.pipeline.departed import drop_departed
 from analyzer.pipeline.derive import derive, reclassify
 from analyzer.pipeline.finalising import finalise, finished
+from analyzer.pipeline.finished import Finished
 from analyzer.pipeline.fold import FOLDS
 from analyzer.pipeline.pending import Batch, Columns
 from analyzer.pipeline.recent import Recent

@@ -22,7 +22,7 @@ from analyzer import Topic
 from streams import simulator
 from streams.formats.codec import to_json
 from streams.simulator import Ward, simulate
-from streams.simulator.hospital import DAY
+from streams.simulator.ward import DAY
 
 CACHE = Path(__file__).resolve().parent.parent / ".cache" / "bench"
 Times = Literal["integer", "text"]

@@ -11,7 +11,7 @@ from msgspec.json import schema_components
 
 from analyzer.model import MAX_ID_LENGTH, SECOND
 from analyzer.whatif import LONGEST
-from streams.files.findings import MOST, TOP
+from streams.files.extent import MOST, TOP
 from streams.http.documents.board import MOST_UNITS, Clinicians, Units
 from streams.http.documents.common import Error
 from streams.http.documents.findings import Findings

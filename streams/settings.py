@@ -30,7 +30,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from analyzer import Policy
+from analyzer.model import Policy
 from streams.audit_settings import AuditSettings
 from streams.formats.alarm_names import AlarmNames, read_names
 from streams.formats.calendars import DAY_AND_NIGHT, Calendar, Calendars

@@ -77,7 +77,7 @@ LEVELS = {
         {"overload", "findings"},
         {"whatif"},
         {"engine"},
-        {"incident"},
+        {"incident", "front"},
     ],
     "streams": [
         {"extras", "logs", "formats"},

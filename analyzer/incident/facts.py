@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from analyzer.engine import Engine
-from analyzer.model.facts import FACT_TYPES, Topic
+from analyzer.model.facts import FACT_TYPES, TOPICS, Topic
 from analyzer.model.policy import Policy
-from analyzer.pipeline.admission import TOPICS
 from analyzer.pipeline.pending import Columns
 
 Table = dict[str, list[Any]]

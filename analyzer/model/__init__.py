@@ -4,7 +4,7 @@ It knows the fields of each and what makes them valid. It refuses to know state,
 """
 
 from analyzer.model.alarm_names import alarm_name
-from analyzer.model.episodes import NOTHING_FINISHED, PRIORITIES, Class, EpisodeRecord, Finished
+from analyzer.model.episodes import PRIORITIES, Class, EpisodeRecord
 from analyzer.model.facts import (
     EARLIEST,
     FACT_TYPES,
@@ -13,6 +13,8 @@ from analyzer.model.facts import (
     MAX_ID_LENGTH,
     MAX_RECIPIENTS,
     MAX_TEXT_LENGTH,
+    OUTCOMES,
+    TOPICS,
     Action,
     AlarmEvent,
     Assignment,
@@ -20,6 +22,7 @@ from analyzer.model.facts import (
     FactError,
     Kind,
     Label,
+    Outcome,
     Phase,
     Priority,
     Response,
@@ -57,11 +60,12 @@ __all__ = [
     "MAX_TEXT_LENGTH",
     "MEASURES",
     "MINUTE",
-    "NOTHING_FINISHED",
+    "OUTCOMES",
     "PRIORITIES",
     "SECOND",
     "STALE",
     "STATES",
+    "TOPICS",
     "Action",
     "AlarmEvent",
     "Assignment",
@@ -70,12 +74,12 @@ __all__ = [
     "Fact",
     "FactError",
     "FindingsPolicy",
-    "Finished",
     "Kind",
     "Label",
     "Level",
     "Levels",
     "Milliseconds",
+    "Outcome",
     "OverloadPolicy",
     "Phase",
     "Policy",

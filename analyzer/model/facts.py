@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar, get_args
 from unicodedata import category
 
 # characters; longer ids are faults of a producer, and would bloat every label and key
@@ -248,6 +248,10 @@ class Label(_Fact):
 
 Fact = AlarmEvent | Assignment | Response | Label
 Topic = Literal["alarms", "assignments", "responses", "labels"]
+TOPICS: tuple[Topic, ...] = get_args(Topic)
+Outcome = Literal["accepted", "duplicate", "malformed", "misrouted", "future", "late"]
+"""What becomes of a fact when it arrives."""
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 FACT_TYPES: dict[Topic, type[Fact]] = {
     "alarms": AlarmEvent,
     "assignments": Assignment,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from analyzer.columns.statics import AlarmType
+if TYPE_CHECKING:  # the columns need numpy, which the settings do not
+    from analyzer.columns.statics import AlarmType
+
 
 STATES = ("normal", "elevated", "overloaded")
 NORMAL, ELEVATED, OVERLOADED = range(len(STATES))

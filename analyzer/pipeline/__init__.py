@@ -4,7 +4,6 @@ It knows admission, the episode table, rosters, responses, classes, retention an
 refuses to know statistics, overload and why an alarm is worth fixing.
 """
 
-from analyzer.pipeline.admission import OUTCOMES, TOPICS, Outcome
 from analyzer.pipeline.classes import (
     ACTIONABLE,
     CLASSES,
@@ -30,17 +29,14 @@ __all__ = [
     "MINUTES",
     "NON_ACTIONABLE",
     "OTHER",
-    "OUTCOMES",
     "PENDING",
     "RESPONSE_BUCKETS",
     "SCOPES",
     "TECHNICAL",
-    "TOPICS",
     "UNKNOWN",
     "ClockOffset",
     "Columns",
     "Command",
-    "Outcome",
     "ResponseTimes",
     "Scope",
     "ShardKey",

@@ -7,7 +7,6 @@ topics.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,20 +18,10 @@ from analyzer.columns.packed import pack
 from analyzer.columns.seen_ids import SeenIds
 from analyzer.columns.segments import cumulative_maximum
 from analyzer.columns.slots import UNKNOWN
-from analyzer.model.facts import Topic
+from analyzer.model.facts import OUTCOMES, Topic
 from analyzer.model.policy import Policy
 
-Outcome = Literal["accepted", "duplicate", "malformed", "misrouted", "future", "late"]
-OUTCOMES: tuple[Outcome, ...] = (
-    "accepted",
-    "duplicate",
-    "malformed",
-    "misrouted",
-    "future",
-    "late",
-)
 ACCEPTED, DUPLICATE, MALFORMED, MISROUTED, FUTURE, LATE = range(len(OUTCOMES))
-TOPICS: tuple[Topic, ...] = ("alarms", "assignments", "responses", "labels")
 
 NOTHING_YET = -(1 << 61)
 """The watermark before the first accepted fact: earlier than any time, and safe to subtract a

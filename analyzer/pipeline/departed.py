@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.arrays import Numbers
+from analyzer.model.facts import TOPICS
 from analyzer.model.policy import HOUR
-from analyzer.pipeline.admission import NOTHING_YET, TOPICS
+from analyzer.pipeline.admission import NOTHING_YET
 from analyzer.pipeline.compaction import SPARE
 from analyzer.pipeline.retention import evict
 from analyzer.pipeline.state import State

@@ -11,8 +11,9 @@ import numpy as np
 
 from analyzer.arrays import Codes, Marks, Numbers, distinct
 from analyzer.columns.hashing import stable_digest
-from analyzer.model.episodes import NOTHING_FINISHED, PRIORITIES, Finished
+from analyzer.model.episodes import PRIORITIES
 from analyzer.pipeline.classes import BASES, CLASSES, NOTHING_KNOWN, classify_final
+from analyzer.pipeline.finished import NOTHING_FINISHED, Finished
 from analyzer.pipeline.state import State
 from analyzer.times import NEVER
 

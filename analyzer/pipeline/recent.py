@@ -16,9 +16,9 @@ import numpy as np
 
 from analyzer.arrays import Numbers
 from analyzer.columns.numbered import Numbered
-from analyzer.model.facts import Topic
+from analyzer.model.facts import OUTCOMES, Outcome, Topic
 from analyzer.model.policy import MINUTE
-from analyzer.pipeline.admission import OUTCOMES, Outcome, Outcomes
+from analyzer.pipeline.admission import Outcomes
 
 MINUTES = 10
 """Long enough for a share of a small hospital's events, short enough to notice a fault (our own).

@@ -20,9 +20,8 @@ from analyzer.columns.numbered import NAMES_PER_BLOCK, Numbered
 from analyzer.columns.packed import Packed, pack
 from analyzer.columns.planes import from_planes, planes
 from analyzer.columns.statics import Bed, Static
-from analyzer.model.facts import FACT_TYPES, Topic
+from analyzer.model.facts import FACT_TYPES, TOPICS, Topic
 from analyzer.model.policy import Policy
-from analyzer.pipeline.admission import TOPICS
 from analyzer.pipeline.classes import NOTHING_KNOWN
 from analyzer.pipeline.coverage import Contribution
 from analyzer.pipeline.derive import derive

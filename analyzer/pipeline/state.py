@@ -13,9 +13,9 @@ from analyzer.columns.facilities import Facilities
 from analyzer.columns.growing import Growing
 from analyzer.columns.numbered import Numbered
 from analyzer.columns.statics import Statics
-from analyzer.model.facts import Topic
+from analyzer.model.facts import TOPICS, Topic
 from analyzer.model.policy import Policy
-from analyzer.pipeline.admission import NOTHING_YET, TOPICS, Admission
+from analyzer.pipeline.admission import NOTHING_YET, Admission
 from analyzer.pipeline.coverage import Cover
 from analyzer.pipeline.listing import Listing
 from analyzer.pipeline.overload_log import OverloadLog

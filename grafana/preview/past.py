@@ -30,8 +30,8 @@ from streams.metrics.definitions import DEFINITIONS, PREFIX
 from streams.metrics.exposition import END, Format, render
 from streams.metrics.tables import Table, simple_table
 from streams.simulator import simulate
-from streams.simulator.hospital import DAY, Storm, Ward
 from streams.simulator.perturbations import Record
+from streams.simulator.ward import DAY, Storm, Ward
 
 STEP = 2 * MINUTE
 """The scrape interval of the last hours."""

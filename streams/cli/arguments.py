@@ -5,15 +5,15 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from itertools import combinations
 from math import isfinite
-from typing import cast, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
-import numpy as np
-
-from analyzer.columns import AlarmType
 from analyzer.model import SECOND, Priority
-from analyzer.whatif import LONGEST, Recorded
 from streams.cli.console import WRONG, fail
 from streams.cli.names import check_name
+
+if TYPE_CHECKING:
+    from analyzer.columns import AlarmType
+    from analyzer.whatif import Recorded
 
 
 def alarm_type(text: str, option: str) -> AlarmType:
@@ -53,6 +53,8 @@ def known_type(recorded: Recorded, text: str, option: str) -> AlarmType:
 
     Exits with an error that lists the types if there is none, or if two have this name.
     """
+    import numpy as np
+
     parsed = alarm_type(text, option)
     known = [recorded.types[number] for number in np.unique(recorded.type).tolist()]
     found = [one for one in known if "/".join(one) == text]
@@ -82,6 +84,8 @@ def as_percent(text: str, option: str) -> float:
 
 def as_milliseconds(text: str, option: str) -> int:
     """A duration in seconds, truncated to whole milliseconds."""
+    from analyzer.whatif import LONGEST
+
     found = _decimal(text, option)
     if not 0 <= found <= LONGEST // SECOND:
         fail(f"{option}: expected 0 to {LONGEST // SECOND} s", WRONG)

@@ -6,19 +6,18 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import msgspec
 import typer
 
-from analyzer.model import Policy
-from analyzer.whatif import Scope, TooShort
 from streams.cli.arguments import alarm_type, as_percent, as_priority, known_type
 from streams.cli.console import STRICT, WRONG, Config, fail, load_settings, moment, show
 from streams.cli.episodes import Episodes, Mapped, read
 from streams.cli.names import check_name, check_scope
-from streams.files.comparing import compared, words
-from streams.files.provenance import provenance
+
+if TYPE_CHECKING:
+    from analyzer.model import Policy
+    from analyzer.whatif import Scope
 
 MOST_DAYS = 28
 
@@ -92,6 +91,9 @@ def compare(
 
     Example: alarm-fatigue compare --episodes episodes.jsonl --change change.json --report out.html
     """
+    from analyzer.whatif import Scope, TooShort
+    from streams.files.comparing import compared, words
+
     if episodes is None:
         fail("--episodes: expected a file of finished alarms, or -", WRONG)
     sure = as_percent(confidence, "--confidence")
@@ -142,6 +144,7 @@ def _write_report(
     path: Path, found: dict[str, Any], inputs: list[Path | None], policy: Policy
 ) -> None:
     from streams.files.compare_report import page
+    from streams.files.provenance import provenance
     from streams.files.tune_charts import NoCharts
 
     try:
@@ -155,6 +158,10 @@ def _write_report(
 
 def _recorded_change(path: Path) -> tuple[int, Scope, float | None]:
     """From a change record: its time, its scope, and the forecast ratio of alarms."""
+    import msgspec
+
+    from analyzer.whatif import Scope
+
     try:
         found = msgspec.json.decode(path.read_bytes())
         scope, share = found["scope"], found["expected"]["removed_share"]

@@ -7,14 +7,16 @@ import time
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from streams.formats.alarm_names import speak
 from streams.formats.texts import printable
 from streams.formats.times import parse_duration, parse_time
-from streams.settings import Settings, SettingsError, load
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
 
 FAILED, WRONG, STRICT, INTERRUPTED = 1, 2, 3, 130
 """Exit statuses: failure; wrong arguments; done, but --strict and some lines were malformed;
@@ -49,6 +51,8 @@ def fail(error: object, status: int = FAILED) -> NoReturn:
 
 
 def load_settings(config: Path | None, **overrides: Any) -> Settings:
+    from streams.settings import SettingsError, load
+
     try:
         found = load(config, **overrides)
     except SettingsError as error:

@@ -7,20 +7,20 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
-from rich.console import Console
 
 from streams.cli.arguments import alarm_type, as_number
 from streams.cli.console import INTERRUPTED, WRONG, fail, load_settings, moment, send
 from streams.cli.console import duration as as_duration
 from streams.cli.progress import timed
-from streams.settings import Settings
 from streams.simulator.calibration import PROFILES, ProfileName
-from streams.simulator.hospital import Change, Ward
-from streams.simulator.perturbations import Record
-from streams.simulator.readings import Monitors
+from streams.simulator.ward import Change, Ward
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+    from streams.simulator import Monitors, Record
 
 _AHEAD = 60_000  # ms that simulated time may run ahead of the clock: no more than clocks may differ
 _WARD = Ward()
@@ -188,6 +188,7 @@ def simulate(
 
     Example: alarm-fatigue simulate --broker 127.0.0.1:9092 --duration 24h --speed 60
     """
+    from streams.simulator import Monitors
     from streams.simulator import simulate as draw
     from streams.simulator.output import rename
 
@@ -400,6 +401,8 @@ def demo(
 
     Example: alarm-fatigue demo --config kafka.yaml
     """
+    from rich.console import Console
+
     from streams.demo import DemoError, Options, run
 
     if page and speed is not None:

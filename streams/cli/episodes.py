@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from analyzer.model import Assignment
-from analyzer.whatif import Duty, Recorded, Scope, duty_by_roster
 from streams.cli.bad_lines import bad_lines, nothing_used
 from streams.cli.console import STRICT, fail, load_settings
 from streams.cli.progress import working
 from streams.files.lines import STDIN, BadLine, InputError
 from streams.files.lines import lines as numbered_lines
-from streams.files.recorded import read_episodes
-from streams.formats.codec import Malformed, decode
 from streams.formats.texts import printable
-from streams.pseudonyms import pseudonyms
-from streams.settings import SettingsError
+
+if TYPE_CHECKING:
+    from analyzer.whatif import Duty, Recorded, Scope
 
 Episodes = Annotated[
     Path | None,
@@ -43,6 +41,8 @@ Mapped = Annotated[
 
 def read(path: Path, mapping: Path | None) -> tuple[Recorded, int]:
     """Recorded alarms, and the number of malformed lines (reported on standard error)."""
+    from streams.files.recorded import read_episodes
+
     if path != STDIN and not path.is_file():
         fail(f"{path}: {'expected a file, found a directory' if path.is_dir() else 'no such file'}")
     warned: list[str] = []
@@ -67,6 +67,11 @@ def duty_of(recorded: Recorded, scope: Scope, path: Path, config: Path | None) -
 
     Records name clinicians by pseudonym or by id; the roster names them by id.
     """
+    from analyzer.whatif import duty_by_roster
+    from streams.formats.codec import Malformed, decode
+    from streams.pseudonyms import pseudonyms
+    from streams.settings import SettingsError
+
     known = {name for _, name in recorded.clinicians}
     settings = load_settings(config)
     found = []

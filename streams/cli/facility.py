@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from analyzer import TOPICS, Command, Topic
+from analyzer.model import TOPICS, Topic
 from streams.cli.console import WRONG, Broker, Config, fail, load_settings
 from streams.formats.texts import printable
 
 if TYPE_CHECKING:
+    from analyzer import Command
     from streams.formats.control import Control
     from streams.kafka.facilities import Reading, Tail
     from streams.settings import Settings

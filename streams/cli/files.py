@@ -7,21 +7,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analyzer import Engine, Finished, Topic
 from streams.cli.bad_lines import bad_lines, nothing_used
 from streams.cli.console import STRICT, WRONG, fail, moment
 from streams.cli.progress import counting, working
 from streams.files.lines import STDIN, BadLine, InputError
-from streams.files.observing import Observer
-from streams.files.replay import read_into
-from streams.files.survey import Survey
-from streams.files.tables import is_table
 from streams.formats.texts import printable
-from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from analyzer import Engine, Finished, Topic
+    from streams.files.observing import Observer
+    from streams.settings import Settings
 
 Alarms = Annotated[
     Path | None,
@@ -123,6 +122,8 @@ def as_facts(
 
     Rows that are no facts are reported. Raises `InputError`.
     """
+    from streams.files.tables import is_table
+
     if mapping is not None and not any(
         topic == "alarms" or is_table(path) for topic, path in files
     ):
@@ -160,6 +161,10 @@ def replay_files(
     `mapping`: that of a table of alarms. `evicts`: see `Engine`.
     `observers` get the facts, too.
     """
+    from analyzer import Engine
+    from streams.files.replay import read_into
+    from streams.files.survey import Survey
+
     engine, survey = Engine(settings.policy, evicts=evicts), Survey()
     now = None if at is None else moment(at, "--at")
     try:

@@ -11,10 +11,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
-from streams.access import token_of
 from streams.cli.console import WRONG, Config, fail, load_settings, moment
 from streams.cli.files import (
     Alarms,
@@ -29,8 +26,7 @@ from streams.cli.files import (
 )
 from streams.cli.names import check_place
 from streams.cli.progress import working
-from streams.files.findings import MOST, TOP, WHOLE, document, words, written
-from streams.settings import SettingsError, WebSettings
+from streams.files.extent import MOST, TOP, WHOLE
 
 WORKER_SECONDS = 60.0
 """A worker's first answer may take a while."""
@@ -112,6 +108,8 @@ def findings(
 
     Example: alarm-fatigue findings --worker http://127.0.0.1:9464 --top 5
     """
+    from streams.files.findings import document, written
+
     if worker is not None:
         if (
             config is not None
@@ -189,6 +187,9 @@ def _check_place_of_worker(
 
 
 def _ask(worker: str, asked: dict[str, str], token_file: Path | None) -> bytes:
+    from streams.access import token_of
+    from streams.settings import SettingsError, WebSettings
+
     address = f"{worker.rstrip('/')}/api/v1/findings"
     if not address.startswith(("http://", "https://")):
         fail("--worker: expected an address such as http://127.0.0.1:9464", WRONG)
@@ -232,6 +233,11 @@ def _reason(error: urllib.error.HTTPError) -> str:
 
 
 def _show(answer: bytes) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    from streams.files.findings import words
+
     try:
         units = list(words(json.loads(answer)))
     except (ValueError, KeyError, TypeError):

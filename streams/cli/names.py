@@ -5,10 +5,12 @@ which there are.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from difflib import SequenceMatcher
+from typing import TYPE_CHECKING
 
-from analyzer.whatif import Recorded, Scope
 from streams.cli.console import WRONG, fail
+
+if TYPE_CHECKING:
+    from analyzer.whatif import Recorded, Scope
 
 MOST = 12
 """How many names an error lists, the nearest first."""
@@ -44,6 +46,8 @@ def listed(given: str, known: Collection[str]) -> str:
     >>> listed("MCU", ["SICU", "MICU"]), listed("x", ["ICU"])
     ('are MICU, SICU', 'is ICU')
     """
+    from difflib import SequenceMatcher
+
     wanted = given.casefold()
     nearest = sorted(
         known, key=lambda one: (-SequenceMatcher(None, wanted, one.casefold()).ratio(), one)

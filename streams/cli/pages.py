@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from streams.cli.console import WRONG, fail
 
@@ -63,6 +61,10 @@ def pages(
     Example: alarm-fatigue pages --config settings.yaml --token-file paging_token --forward
     https://gateway.example.org/pages
     """
+    import asyncio
+
+    from rich.console import Console
+
     from streams.http.pages import listen
     from streams.settings import SettingsError, load
 

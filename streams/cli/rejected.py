@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from analyzer import OUTCOMES, TOPICS
+from analyzer.model import OUTCOMES, TOPICS
 from streams.cli.console import (
     INTERRUPTED,
     WRONG,

@@ -33,10 +33,9 @@ from streams.cli.files import (
     replay_files,
 )
 from streams.cli.progress import working
-from streams.files import replay as replaying
-from streams.formats.pseudonyms import Pseudonyms as KeyedPseudonyms
-from streams.pseudonyms import pseudonyms as pseudonyms_of
-from streams.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
 
 if TYPE_CHECKING:
     from streams.archive import Recording
@@ -93,6 +92,9 @@ def replay(
 
     Example: alarm-fatigue replay --alarms export.csv --mapping map.yml
     """
+    from streams.files import replay as replaying
+    from streams.formats.pseudonyms import Pseudonyms as KeyedPseudonyms
+
     if alarms is None:
         fail("--alarms: expected a file of alarm events, or -", WRONG)
     settings = load_settings(config, pseudonyms=shown_as(pseudonyms))
@@ -147,6 +149,9 @@ def _archive(
 
 
 def _pseudonym(settings: Settings) -> Callable[[str], str]:
+    from streams.pseudonyms import pseudonyms as pseudonyms_of
+    from streams.settings import SettingsError
+
     try:
         return pseudonyms_of(settings, lambda line: typer.echo(f"warning: {line}", err=True))
     except SettingsError as error:

@@ -8,26 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
-import numpy as np
 import typer
 
-from analyzer.columns import AlarmType
 from analyzer.model import LATEST
-from analyzer.whatif import (
-    Drawn,
-    Recorded,
-    Replayed,
-    Rule,
-    Scope,
-    Side,
-    Trend,
-    compare_rules,
-    draw,
-    faithful,
-)
 from streams.cli.arguments import alarm_type, as_milliseconds, as_number, known_type, possible_types
 from streams.cli.bad_lines import bad_lines, nothing_used
 from streams.cli.console import FAILED, STRICT, WRONG, fail, show
@@ -35,10 +21,10 @@ from streams.cli.episodes import Episodes, Mapped, read
 from streams.cli.names import listed
 from streams.cli.progress import counting
 from streams.files.lines import BadLine, InputError, lines
-from streams.files.loss_words import lost_words
-from streams.files.tables import Csv, is_table, table_rows
-from streams.files.tuning import risk_fields, type_fields
-from streams.formats.codec import detail
+
+if TYPE_CHECKING:
+    from analyzer.columns import AlarmType
+    from analyzer.whatif import Drawn, Recorded, Replayed, Rule, Side, Trend
 
 
 class _Reading(msgspec.Struct, gc=False):
@@ -107,6 +93,8 @@ def trend(
     monitor/MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO --side low --from-limit 90 --limit 88 --delay 15
     --episodes episodes.jsonl
     """
+    from analyzer.whatif import Rule, Scope
+
     of_type = alarm_type(type_, "--type")
     if side not in ("low", "high"):
         fail("--side: expected low or high", WRONG)
@@ -143,6 +131,9 @@ def answer(
     readings: Trend, in_force: Rule, tried: Rule, recorded: Recorded | None, of_type: AlarmType
 ) -> dict[str, Any]:
     """The JSON object: alarms simulated under both rules, and how they match recorded ones."""
+    from analyzer.whatif import compare_rules, draw
+    from streams.files.tuning import type_fields
+
     before, after = draw(readings, in_force), draw(readings, tried)
     return {
         "type": type_fields(of_type),
@@ -157,6 +148,8 @@ def answer(
 
 
 def _replayed(found: Replayed) -> dict[str, Any]:
+    from streams.files.tuning import risk_fields
+
     return {
         "alarms": found.alarms,
         "covered": found.covered,
@@ -180,6 +173,9 @@ def _drawn(drawn: Drawn, rule: Rule) -> dict[str, Any]:
 
 def words(found: dict[str, Any]) -> list[str]:
     """Lines for a terminal."""
+    from analyzer.whatif import faithful
+    from streams.files.loss_words import lost_words
+
     before, after, recorded = found["before"], found["after"], found["recorded"]
     lines = [
         f"{found['readings']} readings of {found['beds']} beds, from which alarms are derived:"
@@ -217,6 +213,11 @@ def _read(path: Path, wanted: set[str]) -> tuple[str, Trend, int]:
     """The one source among `wanted` that was read, its readings, and the number of malformed rows
     (reported on standard error).
     """
+    import numpy as np
+
+    from analyzer.whatif import Trend
+    from streams.formats.codec import detail
+
     columns: list[list[Any]] = [[] for _ in _NAMES]
     seen: set[str] = set()
     try:
@@ -261,6 +262,8 @@ def _read(path: Path, wanted: set[str]) -> tuple[str, Trend, int]:
 def _rows(
     path: Path, report: Callable[[BadLine], None]
 ) -> Iterator[tuple[int, Callable[[], _Reading]]]:
+    from streams.files.tables import Csv, is_table, table_rows
+
     if not is_table(path):
         return ((number, lambda line=line: _decode(line)) for number, line in lines(path))  # type: ignore[misc]
     table = table_rows(path, Csv(), _NAMES, report)

@@ -9,21 +9,10 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from analyzer.stats import CONFIDENCE
-from analyzer.whatif import (
-    TRAIN,
-    Grid,
-    Recorded,
-    Refused,
-    Scope,
-    Setting,
-    Tolerance,
-    limits_worth_trying,
-)
 from streams.cli.arguments import (
     alarm_type,
     as_milliseconds,
@@ -37,16 +26,17 @@ from streams.cli.episodes import Episodes, Mapped, duty_of, read
 from streams.cli.later import Later, lazily
 from streams.cli.names import check_scope
 from streams.cli.progress import timed
-from streams.files.lines import content
-from streams.files.provenance import Provenance, provenance
-from streams.files.tune_words import words
-from streams.files.tuning import Wanted, evaluated, searched
-from streams.formats.codec import to_json
+
+if TYPE_CHECKING:
+    from analyzer.whatif import Grid, Recorded
+    from streams.files.provenance import Provenance
 
 DELAYS = (2, 4, 5, 6, 8, 10, 12, 14, 15, 16, 18, 19, 20, 25, 30)
 HOLDOFFS = (5, 10, 15, 20, 30, 45, 60, 90, 120)
 TYPES = 10
 """How many alarm types a search tunes (ISA-18.2 reviews the ten most frequent)."""
+CONFIDENCE, TRAIN = "95", "60"
+"""The defaults of the analyzer, in percent: written again, since --help does not load it."""
 LIMITS = 8
 """How many limits a search tries if none are given."""
 
@@ -172,7 +162,7 @@ def tune(
     ] = None,
     confidence: Annotated[
         str, _show("--confidence", "Confidence in percent, one-sided.")
-    ] = f"{100 * CONFIDENCE:g}",
+    ] = CONFIDENCE,
     most_late: Annotated[
         str | None,
         _find(
@@ -184,7 +174,7 @@ def tune(
     train: Annotated[
         str,
         _find("--train", "Percent of the recorded time to search; the rest tests the result."),
-    ] = f"{100 * TRAIN:g}",
+    ] = TRAIN,
     as_json: Annotated[bool, _show("--json", "Print one JSON object.")] = False,
     config: Config = None,
     report: Annotated[
@@ -225,6 +215,10 @@ def tune(
     """
     if context.invoked_subcommand is not None:
         return
+    from analyzer.whatif import Refused, Scope, Setting, Tolerance
+    from streams.files.tune_words import words
+    from streams.files.tuning import Wanted, evaluated, searched
+
     if episodes is None:
         fail("--episodes: expected a file of finished alarms, or -", WRONG)
     for option, text in (("--type", type_), ("--beside", beside)):
@@ -317,6 +311,8 @@ def apply_(
     --change-control CC-1042 --at 2026-04-01T07:00:00Z
     """
     from streams.files.changes import ChangeError, Decision, record
+    from streams.files.lines import content
+    from streams.formats.codec import to_json
 
     try:
         decision = Decision(
@@ -338,6 +334,8 @@ def _grids(
     delays: str | None, limits: str | None, holdoffs: str | None
 ) -> Callable[[Recorded], Grid]:
     """The settings to try on the alarms of a type."""
+    from analyzer.whatif import Grid, limits_worth_trying
+
     of_delay = (None, *_list(delays, DELAYS, as_milliseconds, "--delays"))
     of_holdoff = (None, *_list(holdoffs, HOLDOFFS, as_milliseconds, "--holdoffs"))
     of_limit = None if limits is None else tuple(_list(limits, (), as_number, "--limits"))
@@ -351,6 +349,8 @@ def _grids(
 
 def _made(paths: list[Path | None], config: Path | None, dated: str | None) -> Provenance:
     """How the report is made. Exits with an error if a file or the date cannot be read."""
+    from streams.files.provenance import provenance
+
     settings = load_settings(config)
     now = round(time.time() * 1000) if dated is None else moment(f"{dated}T00:00:00Z", "--dated")
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import cycle
 
 from analyzer.model import HOUR, MINUTE
-from streams.simulator.hospital import DAY, Storm, Ward
+from streams.simulator.ward import DAY, Storm, Ward
 
 HISTORY = 24 * HOUR
 """Sent at once: the longest window, and the same time before it for comparison."""

@@ -61,8 +61,10 @@ from streams.files.compare_words import (
 )
 from streams.files.tune_words import scope_words
 from streams.files.tuning import scope_fields
-from streams.formats.calendars import Calendar, Calendars
+from streams.formats.calendars import UTC_CALENDARS, Calendar, Calendars
 from streams.formats.texts import printable
+
+DEFAULTS = Policy()
 
 
 def compared(
@@ -73,8 +75,8 @@ def compared(
     controls: list[str] | None,
     confidence: float,
     expected: float | None,
-    policy: Policy,
-    calendars: Calendars,
+    policy: Policy = DEFAULTS,
+    calendars: Calendars = UTC_CALENDARS,
 ) -> dict[str, Any]:
     """The JSON object.
 

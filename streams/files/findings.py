@@ -62,17 +62,11 @@ import msgspec
 from analyzer import CLASSES, PATTERNS, Finding, Policy, Share, UnitFindings
 from analyzer.model import HOUR, MINUTE
 from streams.files.alarm_words import short_name, type_name
+from streams.files.extent import TOP, WHOLE
 from streams.files.loss_words import bound_words
 from streams.formats.codec import to_json
 from streams.formats.texts import printable
 from streams.formats.times import show_duration
-
-TOP = 10
-"""Default number of alarm types per unit (ISA-18.2 reviews the ten most frequent)."""
-WHOLE = "all"
-"""The window of findings about whole files."""
-MOST = 50
-"""Most alarm types per unit in an answer."""
 
 
 @dataclass(frozen=True, slots=True)

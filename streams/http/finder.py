@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from analyzer import Evidence, Policy
 from streams.access import EVERYWHERE, Scope
-from streams.files.findings import MOST, TOP, UnitText, document, suppressed, written
+from streams.files.extent import MOST, TOP
+from streams.files.findings import UnitText, document, suppressed, written
 from streams.http.answers import QueryError
 from streams.http.privacy import Privacy
 from streams.metrics.apart import Unmeasured, each_apart

@@ -31,8 +31,9 @@ from analyzer.model import HOUR, SECOND, Action
 from streams.simulator import calibration as cal
 from streams.simulator.calibration import ALARM_TYPES, PROFILES, ProfileName
 from streams.simulator.changes import Changes, extreme
-from streams.simulator.hospital import DAY, Draft, Floats, Ints, Roster, Shift, Ward, shift_at
+from streams.simulator.hospital import Draft, Floats, Ints, Roster, Shift, shift_at
 from streams.simulator.perturbations import Chatter, Network, Record, Storms
+from streams.simulator.ward import DAY, Ward
 
 _GOLDEN = (5**0.5 - 1) / 2
 _PREFIX = {"monitor": "mon", "ventilator": "vent", "infusion_pump": "pump"}

@@ -7,7 +7,7 @@ from math import copysign
 from typing import NamedTuple
 
 from streams.simulator.calibration import ALARM_TYPES, AlarmType
-from streams.simulator.hospital import Change
+from streams.simulator.ward import Change
 
 
 class Sounded(NamedTuple):

@@ -14,7 +14,8 @@ import numpy as np
 
 from analyzer.model import HOUR, MINUTE, SECOND, Topic
 from streams.simulator import calibration as cal
-from streams.simulator.hospital import DAY, Draft, Floats, Ints, Storm, Unit, Ward
+from streams.simulator.hospital import Draft, Floats, Ints
+from streams.simulator.ward import DAY, Storm, Unit, Ward
 
 _STORM_LASTS = (5 * MINUTE, 15 * MINUTE)  # of storms that come at random (ours)
 _SPELL = 5 * MINUTE  # of chattering, each hour (ours)

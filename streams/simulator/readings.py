@@ -14,8 +14,9 @@ import numpy as np
 
 from analyzer.model import HOUR, SECOND
 from streams.simulator.calibration import ALARM_TYPES
-from streams.simulator.hospital import Floats, Ward
+from streams.simulator.hospital import Floats
 from streams.simulator.perturbations import Record
+from streams.simulator.ward import Ward
 
 MOST = 20_000_000
 """Readings in a run: some 2 GB of JSON lines (our own)."""

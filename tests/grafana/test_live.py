@@ -25,7 +25,7 @@ from analyzer.model.policy import HOUR, MINUTE
 from streams.demo.hospital import hospital
 from streams.dev.broker import EmbeddedBroker, free_port
 from streams.hl7.metrics import Hl7Metrics
-from streams.simulator.hospital import DAY, Storm
+from streams.simulator.ward import DAY, Storm
 from tests.analyzer.hl7.messages import STORY, alert
 from tests.harness.boards import UIDS, Asked, asked
 from tests.harness.needs import need

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from analyzer import ALARM_PRIORITIES
 from analyzer.findings import Owner, Remedy, Verdict
 from analyzer.stats import Promise
-from streams.files.findings import MOST
+from streams.files.extent import MOST
 from streams.http.documents.common import AlarmType, Amount, Classes, Count, Moment, Ratio, one_of
 
 

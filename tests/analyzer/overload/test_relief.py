@@ -17,7 +17,7 @@ from analyzer.overload.relief import Alarms, Person, Ward
 from streams.formats.codec import decode
 from streams.simulator import Ward as SimulatedWard
 from streams.simulator import simulate
-from streams.simulator.hospital import DAY
+from streams.simulator.ward import DAY
 
 LEVELS = OverloadPolicy().levels("H", "ICU")
 WHOLE_HOUR = [(-60 * MINUTE, 0)]

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 import typer
 
+from analyzer.stats import CONFIDENCE
+from analyzer.whatif import TRAIN
+from streams.cli import tune
 from streams.cli.later import Later
 from streams.cli.main import COMMANDS, app
 
@@ -57,9 +60,26 @@ def test_help_and_version_import_no_part_of_the_service(option: str, tmp_path: P
     assert imported(tmp_path, option) & (WORKERS | FIGURES | SETTINGS | {"analyzer"}) == set()
 
 
+def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The names of every command and group below one, each with those of the groups above it."""
+    for name, command in group.commands.items():
+        yield (*path, name)
+        if hasattr(command, "commands"):
+            yield from commands(command, (*path, name))
+
+
+@pytest.mark.parametrize("words", commands(typer.main.get_command(app)), ids=" ".join)
+def test_help_of_a_command_imports_neither_settings_nor_figures(
+    words: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Pydantic and msgspec may be there: Typer uses the one, times are read by the other."""
+    heavy = WORKERS | (FIGURES - {"msgspec"}) | {"pydantic_settings", "yaml"}
+    assert imported(tmp_path, *words, "--help") & heavy == set()
+
+
 def test_config_check_imports_the_settings_alone(tmp_path: Path) -> None:
     found = imported(tmp_path, "config", "check")
-    assert found & (WORKERS | {"polars", "prometheus_client", "rich"}) == set()
+    assert found & (WORKERS | {"numpy", "polars", "prometheus_client", "rich"}) == set()
     assert found >= SETTINGS
 
 
@@ -69,6 +89,11 @@ def test_replay_imports_no_kafka_and_no_web_server(tmp_path: Path) -> None:
     found = imported(tmp_path, "replay", "--alarms", str(alarms))
     assert found & (WORKERS | {"polars", "rich"}) == set()
     assert found >= {"numpy"}
+
+
+def test_defaults_that_help_shows_are_those_of_the_analyzer() -> None:
+    assert f"{100 * CONFIDENCE:g}" == tune.CONFIDENCE
+    assert f"{100 * TRAIN:g}" == tune.TRAIN
 
 
 def places(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Later, Any]]:

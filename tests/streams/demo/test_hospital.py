@@ -7,8 +7,8 @@ import pytest
 from analyzer.model.policy import HOUR, MINUTE
 from streams.demo.hospital import AGO, HISTORY, hospital, present_hospital
 from streams.simulator import simulate
-from streams.simulator.hospital import DAY
 from streams.simulator.output import messages
+from streams.simulator.ward import DAY
 
 
 def test_the_hospital_of_the_pages_has_come_to_the_present_in_a_storm() -> None:

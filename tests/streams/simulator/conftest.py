@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams.simulator import Record, Ward, simulate
-from streams.simulator.hospital import DAY
+from streams.simulator.ward import DAY
 from tests.harness.simulated import Alarm, alarms_in
 
 

@@ -12,7 +12,7 @@ import pytest
 from analyzer.model.policy import HOUR, MINUTE
 from streams.simulator import Storm, Ward, simulate
 from streams.simulator.calibration import ALARM_TYPES
-from streams.simulator.hospital import DAY
+from streams.simulator.ward import DAY
 from tests.harness.simulated import Alarm, alarms_in, binomial, of
 
 

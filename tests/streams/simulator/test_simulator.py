@@ -18,7 +18,7 @@ from analyzer.model.facts import FACT_TYPES
 from analyzer.model.policy import HOUR, SECOND
 from streams.simulator import Record, Storm, Ward, simulate
 from streams.simulator import calibration as cal
-from streams.simulator.hospital import DAY
+from streams.simulator.ward import DAY
 from tests.harness.simulated import EVERYTHING, Alarm, binomial, of
 
 
