@@ -53,6 +53,7 @@ from analyzer.whatif.proposal import (
     tunable,
 )
 from analyzer.whatif.rates import DAY, Ratio
+from analyzer.whatif.reasons import Excluded, Reason
 from analyzer.whatif.recommendation import (
     TOLERATED,
     TRAIN,
@@ -63,7 +64,6 @@ from analyzer.whatif.recommendation import (
     split_at,
 )
 from analyzer.whatif.trends import Drawn, Replayed, Rule, Side, Trend, compare_rules, draw, faithful
-from analyzer.whatif.validity import Excluded, Reason
 from analyzer.whatif.verdict import HIGH, Verdict, judge
 
 __all__ = [

@@ -32,7 +32,8 @@ from analyzer.whatif.rates import (
     rates,
     ratio,
 )
-from analyzer.whatif.validity import Excluded, Reason, look_at_feeds
+from analyzer.whatif.reasons import Excluded, Reason
+from analyzer.whatif.validity import look_at_feeds
 
 SLOW = FindingsPolicy().slow_answer
 PAST = 12 * WEEK

@@ -2,157 +2,23 @@
 
 A feed that stopped, a unit that was renamed and a code that a new firmware spells differently all
 look like a change that removed every alarm. So silences that the rate of alarms makes implausible
-are found, and what begins when something else ends is taken for its new name. It judges recordings,
-not rates.
+are found, and what begins when something else ends is taken for its new name. What is lost in part
+is in `analyzer.whatif.partial`. It judges recordings, not rates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
-from analyzer.arrays import Flags, Numbers
-from analyzer.model.policy import HOUR
+from analyzer.arrays import Flags
 from analyzer.whatif.episode_table import Recorded
+from analyzer.whatif.partial import TOGETHER, alike, in_part, silent_hours
+from analyzer.whatif.presence import Presence, missing_days, presence
 from analyzer.whatif.rates import DAY, LEAST_DAYS
-
-SILENCE = 12 * HOUR
-"""No shorter silence is judged: nights are quiet (our own)."""
-IMPLAUSIBLE = 0.01
-"""The probability of one such silence in the whole recording, below which it is no chance (our
-own).
-"""
-LEAST_SPREAD = 0.05
-"""The least variance of a day's rate, relative to its square: no real days are equally busy (our
-own).
-"""
-MOST_SPREAD = 0.5
-"""The greatest: the counts of few days may differ by chance (our own)."""
-AROUND = 7
-"""How many days beside a silence show its rate (our own)."""
-LEAST_AROUND = 2
-"""The least days that show it (our own)."""
-TOUCHES = 2 * HOUR
-"""A day that is silent for longer than this counts as missing (our own)."""
-TOGETHER = DAY
-"""Names that end and begin within this time of each other are one thing under two names (our own).
-"""
-
-ReasonKind = Literal[
-    "feed_stopped",
-    "feed_began",
-    "unit_renamed",
-    "type_stopped",
-    "type_began",
-    "code_renamed",
-    "days_missing",
-]
-ExclusionKind = Literal["began", "ended", "days_missing"]
-
-
-class Reason(NamedTuple):
-    """Why there is no verdict, with the values that its sentence needs."""
-
-    kind: ReasonKind
-    values: Mapping[str, int | str | tuple[str, str, str]] = {}
-
-
-class Excluded(NamedTuple):
-    """A unit that is no control, and why; `at` is when it began or ended (ms), or 0."""
-
-    unit: str
-    kind: ExclusionKind
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Presence:
-    """When a feed was there. Times are in ms."""
-
-    first: int
-    """Its first alarm, or the beginning of the recording if alarms may well have come later."""
-    last: int
-    missing: list[tuple[int, int]]
-    """Silences inside, from and to."""
-
-    def began(self, begin: int) -> bool:
-        """Whether it began after the recording."""
-        return self.first > begin
-
-    def ended(self, end: int) -> bool:
-        return self.last < end
-
-
-def presence(start: Numbers, span: tuple[int, int]) -> Presence:
-    """Of the feed with alarms at `start` (ms), in a recording of this `span`."""
-    begin, end = span
-    moments = np.sort(start)
-    gaps = list(_implausible(moments, begin, end))
-    first, last = begin, end
-    missing = []
-    for since, until in gaps:
-        if since == begin and until == end:
-            continue
-        if since == begin:
-            first = until
-        elif until == end:
-            last = since
-        else:
-            missing.append((since, until))
-    return Presence(first, last, missing)
-
-
-def _implausible(moments: Numbers, begin: int, end: int) -> Iterator[tuple[int, int]]:
-    if not len(moments):
-        return
-    edges = np.concatenate([[begin], moments, [end]])
-    lengths = np.diff(edges)
-    day = (edges[:-1] - begin) // DAY
-    longest = np.zeros(int(day[-1]) + 1, dtype=np.int64)
-    np.maximum.at(longest, day, lengths)
-    usual = int(np.median(longest[longest > 0])) if longest.any() else 0
-    for place in np.flatnonzero(lengths >= max(SILENCE, 2 * usual)).tolist():
-        since, until = int(edges[place]), int(edges[place + 1])
-        if _chance(moments, since, until, begin, end) * max((end - begin) / DAY, 1) < IMPLAUSIBLE:
-            yield since, until
-
-
-def _chance(moments: Numbers, since: int, until: int, begin: int, end: int) -> float:
-    """The probability of a silence as long, by the days beside it: of the side that makes it more
-    likely. The rate of a day varies from day to day, and is itself not known exactly (a gamma
-    mixture of Poisson distributions). The nearest days count, as patients make rates drift.
-    """
-    found = []
-    for ago, recorded in (
-        (since - moments[moments <= since], since - begin),
-        (moments[moments >= until] - until, end - until),
-    ):
-        days = min(recorded // DAY, AROUND)
-        if days < LEAST_AROUND:
-            continue
-        counts = np.bincount(ago[ago < days * DAY] // DAY, minlength=days)
-        mean = float(counts.mean())
-        if not mean:
-            continue
-        varies = float((np.diff(counts) ** 2).mean()) / 2
-        spread = min(max(varies / mean**2 - 1 / mean, LEAST_SPREAD), MOST_SPREAD)
-        spread += 1 / float(counts.sum())
-        found.append((1 + spread * mean * (until - since) / DAY) ** (-1 / spread))
-    return max(found, default=1.0)
-
-
-def missing_days(silences: list[tuple[int, int]], at: int) -> set[int]:
-    """The days, counted from `at`, that these silences leave incomplete."""
-    days: set[int] = set()
-    for since, until in silences:
-        for day in range((since - at) // DAY, (until - at) // DAY + 1):
-            start = at + day * DAY
-            if min(until, start + DAY) - max(since, start) > TOUCHES:
-                days.add(day)
-    return days
+from analyzer.whatif.reasons import Excluded, ExclusionKind, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +76,15 @@ def look_at_feeds(
             elif late(own):
                 reasons.append(_of_type(recorded, changed, unit, own.first, "type_began"))
                 missing |= missing_days([(begin, own.first)], at)
+        if not reasons:
+            here = recorded.start[recorded.unit == unit]
+            hours = silent_hours(here, at, window)
+            missing |= missing_days(hours.silences, at)
+            if hours.side is not None:
+                values = {"unit": recorded.units[unit][1], "side": hours.side}
+                reasons.append(Reason("hours_missing", values))
+        if not reasons:
+            reasons += in_part(recorded, changed, unit, window)
     begin = max(begin, at - (at - since) // DAY * DAY)
     excluded = []
     control = control.copy()
@@ -225,6 +100,10 @@ def look_at_feeds(
                 found = found or ("began", one.first)
             elif one.ended(span[1]) and one.last < end:
                 found = found or ("ended", one.last)
+        hours = silent_hours(recorded.start[here], at, window)
+        lost |= missing_days(hours.silences, at)
+        if found is None and hours.side is not None:
+            found = "hours_missing", 0
         if found is None and len(lost.intersection(days)) * 4 > len(days):
             found = "days_missing", 0
         if found is None:
@@ -267,7 +146,7 @@ def _of_type(
     for one in np.unique(recorded.type[here]).tolist():
         if one in own:
             continue
-        like = next((mine for mine in own if _alike(recorded, mine, one)), None)
+        like = next((mine for mine in own if alike(recorded, mine, one)), None)
         if like is None:
             continue
         found = presence(recorded.start[here & (recorded.type == one)], recorded.span)
@@ -278,9 +157,3 @@ def _of_type(
             names = {"from": recorded.types[pair[0]], "to": recorded.types[pair[1]]}
             return Reason("code_renamed", {"unit": recorded.units[unit][1], "at": when, **names})
     return Reason(kind, {"unit": recorded.units[unit][1], "at": when})
-
-
-def _alike(recorded: Recorded, one: int, other: int) -> bool:
-    """Whether two types differ in one of device type, source and code only."""
-    pairs = zip(recorded.types[one], recorded.types[other], strict=True)
-    return sum(mine == its for mine, its in pairs) == 2

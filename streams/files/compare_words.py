@@ -25,6 +25,16 @@ _REASONS = {
     "there: the alarm may have been switched on then, or called otherwise before.",
     "code_renamed": "{unit} has no {from} after {at}, and {to} begins then: the alarm may have a "
     "new name, as after an update of the device.",
+    "hours_missing": "{unit} has no alarm for hours on many days {side} the change, at times of "
+    "the day that have many otherwise: its feed may have been cut off for part of the day.",
+    "unit_in_part": "{to} begins about {at} while {from} loses about as many alarms: some of the "
+    "alarms or beds may have gone from one to the other.",
+    "code_in_part": "{unit}: {to} begins about {at} while {from} loses about as many alarms: "
+    "some of the devices may use a new name, as after an update.",
+    "beds_stopped": "{unit}: {beds} of {of} beds have no alarm after {at}, all within a day: their "
+    "feed may have stopped. Missing data is no success.",
+    "beds_began": "{unit}: {beds} of {of} beds have no alarm before {at}, and all begin within a "
+    "day: their feed may have begun then.",
     "days_missing": "{missing} of {days} days hold a long silence, as if the feed had stopped: too "
     "few are left on one side.",
 }
@@ -32,6 +42,7 @@ _EXCLUSIONS = {
     "began": "its alarms begin at {at}",
     "ended": "its alarms end at {at}",
     "days_missing": "its feed was silent on more than a quarter of the days",
+    "hours_missing": "its feed was silent for hours on many days",
 }
 _MOMENTS = ("at", "since", "until")
 VERDICTS = {

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from analyzer.arrays import Numbers
+from analyzer.whatif.presence import missing_days, presence
 from analyzer.whatif.rates import DAY
-from analyzer.whatif.validity import missing_days, presence
 
 SPAN = (0, 28 * DAY)
 HOUR = DAY // 24
