@@ -7,9 +7,9 @@ process of order one: the correlation of two days is that of neighbours to the p
 distance. What a
 given correlation implies for the difference of two means is exact (generalised least squares; the
 likelihood is the restricted one of Patterson & Thompson, Biometrika 1971). The correlation itself
-is not known from few days, so it is averaged over, weighted by its likelihood (a uniform prior on
-means and on the log of the scale; Zellner & Tiao, JASA 1964). It knows days and numbers, not
-alarms.
+is not known from few days, so it is averaged over, weighted by its likelihood and `BEFOREHAND` (a
+uniform prior on means and on the log of the scale; Zellner & Tiao, JASA 1964). It knows days and
+numbers, not alarms.
 """
 
 from __future__ import annotations
@@ -23,9 +23,13 @@ import numpy as np
 from analyzer.arrays import Floats
 
 WEEK = 7
-CORRELATIONS: Floats = np.round(np.arange(-0.3, 0.95, 0.1), 1)
+CORRELATIONS: Floats = np.append(np.round(np.arange(-0.3, 0.95, 0.1), 1), 0.95)
 """The correlations of neighbouring days that are weighed. Slightly negative ones are among them
 because an estimate from days that are independent scatters around zero.
+"""
+BEFOREHAND: Floats = np.append(np.ones(len(CORRELATIONS) - 1), 3.0)
+"""How likely each is beforehand, relative to the others. The last one stands for all above it: few
+days cannot tell them from a step (our own, by the measured coverage).
 """
 
 

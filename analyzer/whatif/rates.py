@@ -22,7 +22,15 @@ import numpy as np
 from analyzer.arrays import Flags, Floats
 from analyzer.model.policy import HOUR
 from analyzer.stats import normal_reach, student
-from analyzer.stats.serial import CORRELATIONS, Stretches, errors, log_likelihoods, reach, squares
+from analyzer.stats.serial import (
+    BEFOREHAND,
+    CORRELATIONS,
+    Stretches,
+    errors,
+    log_likelihoods,
+    reach,
+    squares,
+)
 from analyzer.whatif.episode_table import Recorded
 
 DAY = 24 * HOUR
@@ -42,6 +50,10 @@ SHORT, OF_PATIENTS = 14, 0.5
 """With few beds and fewer days than `SHORT`, the effect of single patients cannot be distinguished
 from chance. The correlation of neighbouring days is then taken to be at least `OF_PATIENTS`, as
 patients who stay for 3 to 7 days cause it (our own, by the measured coverage).
+"""
+WIDER = 1.15
+"""How much wider the part of the interval is that the days account for, if one side has fewer days
+than `SHORT` (our own, by the measured coverage): its scale follows from few days that may be alike.
 """
 FEW = 30
 """Of fewer alarms the days may look alike by chance: the interval is at least that of a Poisson
@@ -184,7 +196,7 @@ class Evidence:
             found = found + counts_as * np.sum(
                 [log_likelihoods(own.stretches, one) for one in theirs], axis=0
             )
-        weights = np.exp(found - found.max())
+        weights = BEFOREHAND * np.exp(found - found.max())
         return cls(weights / weights.sum())
 
 
@@ -207,11 +219,15 @@ def ratio(ours: Rates, others: Rates | None, evidence: Evidence, confidence: flo
         sign = -1
     found, freedom = errors(ours.stretches, series)
     patients, weights = 0.0, evidence.weights
-    if not all(between) and min(half.shape[1] for half in ours.halves) < SHORT:
-        weights = (CORRELATIONS >= OF_PATIENTS).astype(np.float64)
+    short = min(half.shape[1] for half in ours.halves) < SHORT
+    if short:
+        found = WIDER * found
+    if short and not all(between):
+        weights = BEFOREHAND * (CORRELATIONS >= OF_PATIENTS)
     if all(between):
         together = squares(ours.stretches, series[None])[:, 0]
-        explained = alone / np.maximum(together, 1e-12)
+        # Whitening would magnify the chance variation of each bed, so both are taken as they are.
+        explained = (alone / np.maximum(together, 1e-12))[CORRELATIONS == 0]
         found = found * np.sqrt(np.clip(SHARED_AT_ONCE * (1 - explained), 0, 1))
         patients = _of_beds([one for one in between if one is not None], confidence)
     away = hypot(patients, reach(weights, found, freedom, confidence))
