@@ -29,7 +29,6 @@ from streams.cli.files import (
     replay_files,
 )
 from streams.cli.progress import working
-from streams.settings import SettingsError
 
 if TYPE_CHECKING:
     from analyzer.incident import Facts, Question
@@ -76,6 +75,7 @@ def incident(
     from streams.incidents import as_json as document
     from streams.incidents.words import words
     from streams.pseudonyms import pseudonyms as pseudonyms_of
+    from streams.settings import SettingsError
 
     files = (alarms, assignments, responses, labels)
     if archive is not None and any((*files, mapping, strict)):

@@ -132,8 +132,8 @@ def _figures(found: dict[str, Any]) -> Iterable[str]:
         '<p class="quiet">The intervals take into account that patients differ and stay for days '
         "(jackknife over beds) and that neighbouring days are alike (an autoregressive process). "
         "On simulated months without a change, 95 % intervals contain no change in 93 to 99 of "
-        "100. They do so less often, in 87 to 94 of 100, if neighbouring days are very much alike "
-        "(a correlation of 0.7), or if a unit has fewer than five beds.</p>"
+        "100. They do so less often, in 90 to 95 of 100, if only a week is compared and "
+        "neighbouring days are very much alike (a correlation of 0.7).</p>"
     )
 
 
