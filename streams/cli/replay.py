@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from analyzer import ChangeRecord
 from streams.cli.console import (
     WRONG,
     Config,
@@ -35,10 +34,9 @@ from streams.cli.files import (
 from streams.cli.progress import working
 
 if TYPE_CHECKING:
-    from streams.settings import Settings
-
-if TYPE_CHECKING:
+    from analyzer import ChangeRecord
     from streams.archive import Recording
+    from streams.settings import Settings
 
 
 class Format(StrEnum):
