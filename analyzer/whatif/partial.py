@@ -26,6 +26,10 @@ TOGETHER = DAY
 SLOT = 10 * MINUTE
 """Alarms of a feed in the same 10 min count as one here, as they come in bursts (our own)."""
 SLOTS = DAY // SLOT
+FLAT = 24
+"""How many slots, spread over the day evenly, are added to those that show its usual course (our
+own): few alarms do not show it.
+"""
 LEAST_HOURS = 4 * HOUR
 """No shorter silence is looked at: it costs less than a sixth of a day (our own)."""
 UNLIKELY = 0.01
@@ -65,7 +69,8 @@ def silent_hours(start: Numbers, at: int, window: tuple[int, int]) -> Hours:
     )
     silences = []
     for side, other, days in sides:
-        usual = np.bincount(halves[other] % SLOTS, minlength=SLOTS) / max(len(halves[other]), 1)
+        slots_of_day = np.bincount(halves[other] % SLOTS, minlength=SLOTS)
+        usual = (slots_of_day + FLAT / SLOTS) / (len(halves[other]) + FLAT)
         gaps = list(_gaps(halves[side], usual))
         if sum(one < UNLIKELY for *_, one in gaps) >= max(LEAST_CUT, CUT * days):
             return Hours(side, [])
@@ -91,7 +96,9 @@ def _gaps(slots: Numbers, usual: Floats) -> Iterator[tuple[int, int, float]]:
         share = whole[min(end, SLOTS)] - whole[begin] + whole[max(end - SLOTS, 0)]
         middle = first + length // 2
         around = np.searchsorted(slots, (middle - SLOTS // 2, middle + SLOTS // 2))
-        chance = float((1 - share) ** int(around[1] - around[0])) * SLOTS / length
+        # The two slots that bound a silence lie outside of it anyway.
+        others = max(int(around[1] - around[0]) - 2, 0)
+        chance = float((1 - share) ** others) * SLOTS / length
         yield first, first + length, chance
 
 
