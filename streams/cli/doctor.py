@@ -20,11 +20,10 @@ from streams.cli.files import (
 )
 from streams.cli.progress import counting
 from streams.files.lines import InputError, batches, lines
-from streams.formats.codec import decode_slice
-from streams.settings import Settings
 
 if TYPE_CHECKING:
     from streams.files.checkup import Checkup
+    from streams.settings import Settings
 
 _AT_ONCE = 4096
 _MOST = 500_000
@@ -66,6 +65,8 @@ def doctor(
     if all(one is None for one in given) and (broker is not None or config is not None):
         _of_topics(checkup, settings, most)
     else:
+        from streams.formats.codec import decode_slice
+
         files = recorded_files(*given)
         try:
             with counting("reading") as progress, bad_lines() as report:
@@ -85,6 +86,7 @@ def doctor(
 
 
 def _of_topics(checkup: Checkup, settings: Settings, most: int) -> None:
+    from streams.formats.codec import decode_slice
     from streams.kafka.recent import RecentError, recent
 
     async def read() -> None:
