@@ -11,8 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-
-import structlog
+from typing import Any
 
 from streams.access.roles import Grant, Reader, admin
 from streams.settings import SettingsError, WebSettings
@@ -22,7 +21,12 @@ LONGEST = 4096  # bytes
 LOOK_SECONDS = 1.0
 """How soon a changed file counts."""
 
-log = structlog.get_logger("alarm_fatigue")
+
+def log() -> Any:
+    """The logger; loaded when something is logged, as commands that only check need none."""
+    import structlog
+
+    return structlog.get_logger("alarm_fatigue")
 
 
 def token_of(settings: WebSettings) -> str | None:
@@ -159,13 +163,13 @@ class Tokens:
             had = one.digest is not None
             try:
                 if one.look():
-                    log.info("a token was read again", setting=one.setting)
+                    log().info("a token was read again", setting=one.setting)
             except SettingsError as error:
                 if had:
-                    log.error("a token is revoked", error=str(error))
+                    log().error("a token is revoked", error=str(error))
         if (twice := self._twice()) is not None:
             twice.digest = None
-            log.error(
+            log().error(
                 "a token is revoked",
                 error=f"{twice.setting}: {twice.path}: another token is the same",
             )

@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-import structlog
-
 from streams.audit.syslog import Syslog
 from streams.audit.trail import AuditError, Trail, audit_key
 from streams.audit_settings import AuditSettings
@@ -32,7 +30,12 @@ LOG_SECONDS = 60.0
 EVERYBODY = "all"
 """Instead of a list: every clinician of the places that were read."""
 
-log = structlog.get_logger("alarm_fatigue")
+
+def log() -> Any:
+    """The logger; loaded when something is logged, as commands that only check need none."""
+    import structlog
+
+    return structlog.get_logger("alarm_fatigue")
 
 
 class Read(NamedTuple):
@@ -211,7 +214,7 @@ class Recorder:
     def _say(self, error: object, now: float) -> None:
         if now - self._logged >= LOG_SECONDS:
             self._logged = now
-            log.error(
+            log().error(
                 "the audit cannot be written; entries wait in memory",
                 error=str(error),
                 waiting=len(self._waiting),

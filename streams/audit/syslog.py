@@ -15,8 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
-
-import structlog
+from typing import Any
 
 from streams.audit_settings import AuditSettings
 from streams.settings import SettingsError
@@ -28,7 +27,12 @@ LONGEST_REST = 60.0
 """How long to wait at most before the next attempt to connect (s)."""
 LOG_SECONDS = 60.0
 
-log = structlog.get_logger("alarm_fatigue")
+
+def log() -> Any:
+    """The logger; loaded when something is logged, as commands that only check need none."""
+    import structlog
+
+    return structlog.get_logger("alarm_fatigue")
 
 
 def frame(line: bytes, at: str, event: str, host: str, process: int) -> bytes:
@@ -140,7 +144,7 @@ class Syslog:
         now = time.monotonic()
         if now - self._logged >= LOG_SECONDS:
             self._logged = now
-            log.error(
+            log().error(
                 "the audit's syslog server cannot be reached",
                 server=f"{self._server[0]}:{self._server[1]}",
                 error=str(getattr(error, "verify_message", "") or error.strerror or error),
