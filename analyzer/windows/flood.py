@@ -66,6 +66,26 @@ def flood_ratio(start: Numbers, who: Integers, groups: int, windows: Sequence[in
     return result
 
 
+def floods(start: Numbers, who: Integers) -> tuple[Numbers, Numbers, Integers]:
+    """All floods as (begin, end, who), ordered by `who`, then `begin`; `start` and `who` are
+    ordered likewise, and nothing is known of the time before the first alarm of each.
+
+    >>> start = np.arange(11) * 1000
+    >>> [column.tolist() for column in floods(start, np.zeros(11, np.int64))]
+    [[10000], [606000], [0]]
+    """
+    sets = _sets(start, who)
+    if not len(sets):
+        return start[:0], start[:0], who[:0]
+    axis = Axis(int(start.min()), int(start.max()) + 2 * FLOOD_INTERVAL)
+    starts, resets = axis.at(who, start), _resets(start, who)
+    reset = np.searchsorted(starts[resets] + FLOOD_INTERVAL, starts[sets], side="right")
+    first = np.ones(len(sets), dtype=np.bool_)
+    first[1:] = reset[1:] != reset[:-1]
+    begins = sets[first]
+    return start[begins], start[resets[reset[first]]] + FLOOD_INTERVAL, who[begins]
+
+
 def _sets(start: Numbers, who: Integers) -> Indices:
     """Rows at whose start n > `BEGINS_ABOVE`: the row that many before them is in the interval,
     too.

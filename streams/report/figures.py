@@ -1,0 +1,458 @@
+"""Figures: every number of a report, with what it counts, what it leaves out and how it differs
+from the span before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer import CLASSES
+from analyzer.history import FEWEST, Change, Daily, change
+from analyzer.model import PRIORITIES
+from streams.report.measuring import UnitDays
+from streams.report.span import HOUR, Grid
+
+Floats = npt.NDArray[np.float64]
+
+DAY = 24 * HOUR
+KINDS = ("actionable", "non_actionable", "technical", "unknown")
+LEAST_KNOWN = 5
+"""With fewer alarms in the denominator there is no ratio (docs/semantics.md)."""
+QUANTILES = {"median": 0.5, "nine_in_ten": 0.9}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One figure of a unit, or of the hospital.
+
+    `value` is `above` / `below` times `scale`, or a quantile of `below` times; None where it is
+    unknown or withheld, and `why` says which. `definition` is an anchor in docs/semantics.md.
+    """
+
+    key: str
+    value: float | None
+    above: float | None
+    below: float | None
+    n: str
+    """What `above` and `below` count."""
+    before: float | None
+    change: Change | None
+    why: str | None
+    missing: str | None
+    definition: str
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """The same unit in the span and in the span before it; None: nothing of it then."""
+
+    now: UnitDays
+    grid: Grid
+    before: UnitDays | None
+    before_grid: Grid
+
+
+Sums = Callable[[UnitDays], tuple[Floats, Floats]]
+
+
+def figures(units: Sequence[Both]) -> Iterator[Figure]:
+    """All figures of some units together, in the order of the page."""
+    for rank in (3, 2, 1):
+        yield _ratio(
+            f"alarms_per_bed_day.{PRIORITIES[rank]}",
+            units,
+            _of_rank(rank),
+            "alarms at beds in the roster / bed-days",
+            "units",
+            scale=DAY,
+            missing=_outside_roster(units),
+            by_bed=True,
+        )
+    yield _ratio(
+        "alarms_per_bed_day.all",
+        units,
+        lambda one: (one.rostered.sum(axis=(1, 2)).astype(float), _known(one.bed_time, one)),
+        "alarms at beds in the roster / bed-days",
+        "units",
+        scale=DAY,
+        missing=_outside_roster(units),
+        by_bed=True,
+    )
+    for kind in KINDS:
+        yield _ratio(
+            f"alarms_per_bed_day.{kind}",
+            units,
+            _of_class(kind),
+            "alarms of this class at beds in the roster / bed-days",
+            "the-non-actionable-ratio",
+            scale=DAY,
+            missing=_outside_roster(units),
+            by_bed=True,
+        )
+    yield _ratio(
+        "nonactionable_ratio",
+        units,
+        lambda one: (_class(one, "non_actionable"), _class(one, "non_actionable", "actionable")),
+        "non-actionable / clinical alarms of known class",
+        "the-non-actionable-ratio",
+        least=LEAST_KNOWN,
+        missing=_unknown(units),
+        by_bed=True,
+    )
+    yield _ratio(
+        "coverage",
+        units,
+        lambda one: (
+            _class(one, "non_actionable", "actionable"),
+            _class(one, "non_actionable", "actionable", "unknown", "pending"),
+        ),
+        "clinical alarms of known class / all clinical alarms",
+        "the-non-actionable-ratio",
+        by_bed=True,
+    )
+    for rank in (3, 2, 1):
+        for name, share in QUANTILES.items():
+            yield _response(units, rank, name, share)
+        yield _ratio(
+            f"answered.{PRIORITIES[rank]}",
+            units,
+            _answered(rank),
+            "alarms with a response / alarms, on days with at least five clinicians",
+            "response-times",
+            missing=_hidden_days(units),
+        )
+    for key, part, anchor, target in (
+        ("flood_share", "flood", "floods", "under 1 % (ISA-18.2)"),
+        ("protected_share", "protected", "alarm-time-and-protected-time", None),
+    ):
+        yield _ratio(
+            key,
+            units,
+            _of_duty(part),
+            "hours / hours of duty of all clinicians together",
+            anchor,
+            shown_in=HOUR,
+            missing=_small_days(units),
+            target=target,
+        )
+    yield _ratio(
+        "hours_over_30",
+        units,
+        _busy,
+        "hours with more than 30 alarms / whole hours of duty of a clinician",
+        "overload",
+        missing=_small_days(units),
+        target="under 1 % (ISA-18.2, EEMUA-191)",
+    )
+    for state in ("elevated", "overloaded"):
+        yield _ratio(
+            f"clinician_{state}",
+            units,
+            _in_state(state),
+            "hours in this state / hours of duty of all clinicians together",
+            "overload",
+            shown_in=HOUR,
+            missing=_small_days(units),
+        )
+        yield _ratio(
+            f"unit_{state}",
+            units,
+            _unit_state(state),
+            "hours in this state / hours with anyone on duty",
+            "overload",
+            shown_in=HOUR,
+            missing=_no_roster(units),
+        )
+    for key, target in (("chattering", "none (ISA-18.2)"), ("fleeting", "none (ISA-18.2)"),
+                        ("stale", "fewer than 5 on any day (ISA-18.2)")):
+        yield _ratio(
+            key,
+            units,
+            _counted(key),
+            "such alarms / alarms",
+            "units",
+            target=target,
+            missing="alarms that have not ended are not in the archive" if key == "stale" else None,
+        )
+
+
+# -- ratios
+
+
+def _ratio(
+    key: str,
+    units: Sequence[Both],
+    sums: Sums,
+    n: str,
+    anchor: str,
+    *,
+    scale: float = 1.0,
+    shown_in: float = 1.0,
+    least: float = 0.0,
+    missing: str | None = None,
+    by_bed: bool = False,
+    target: str | None = None,
+) -> Figure:
+    now, before = _both(units, sums, by_bed)
+    above, below = float(now.above.sum()), float(now.below.sum())
+    value = now.value if below >= max(least, 1e-9) else None
+    found = None
+    was = before.value if float(before.below.sum()) >= max(least, 1e-9) else None
+    if value is not None and was is not None:
+        found = change(before, now)
+    return Figure(
+        key=key,
+        value=None if value is None else value * scale,
+        above=above / shown_in if scale == 1.0 else above,
+        below=below / (shown_in if scale == 1.0 else scale),
+        n=n,
+        before=None if was is None else was * scale,
+        change=None if found is None else _scaled(found, scale),
+        why=None if value is not None else _why(units, key),
+        missing=missing,
+        definition=anchor,
+        target=target,
+    )
+
+
+def _both(units: Sequence[Both], sums: Sums, by_bed: bool) -> tuple[Daily, Daily]:
+    """The sums of all units, now and before; by bed, each bed is a row of both."""
+    now = [(one.now, one.grid) for one in units]
+    before = [(one.before, one.before_grid) for one in units if one.before is not None]
+    labels = (
+        sorted({(unit.name, bed) for unit, _ in (*now, *before) for bed in unit.beds})
+        if by_bed
+        else []
+    )
+    place = {label: number for number, label in enumerate(labels)}
+    first, second = (_daily(some, sums, place) for some in (now, before))
+    return first, second
+
+
+def _daily(
+    units: Sequence[tuple[UnitDays, Grid]], sums: Sums, place: dict[tuple[str, str], int]
+) -> Daily:
+    if not units:
+        return Daily((), np.zeros((1, 0)), np.zeros((1, 0)))
+    shape = max(len(place), 1), len(units[0][1].dates)
+    above, below = np.zeros(shape), np.zeros(shape)
+    for unit, _ in units:
+        rows = [place[unit.name, bed] for bed in unit.beds] if place else [0]
+        for whole, part in zip((above, below), sums(unit), strict=True):
+            if place:
+                whole[rows] += part
+            else:
+                whole[0] += np.atleast_2d(part).sum(axis=0)
+    return Daily.of(units[0][1].days, above, below)
+
+
+def _scaled(found: Change, scale: float) -> Change:
+    low = None if found.low is None else found.low * scale
+    high = None if found.high is None else found.high * scale
+    return Change(found.value * scale, low, high)
+
+
+def _known(times: Floats, one: UnitDays) -> Floats:
+    """Times of the days of which the archive holds anything; a silent feed is no quiet day."""
+    found: Floats = np.where(one.seen, times, 0.0)
+    return found
+
+
+def _of_rank(rank: int) -> Sums:
+    return lambda one: (
+        one.rostered[:, rank].sum(axis=1).astype(float),
+        _known(one.bed_time, one),
+    )
+
+
+def _of_class(kind: str) -> Sums:
+    kinds = ("unknown", "pending") if kind == "unknown" else (kind,)
+    places = [CLASSES.index(one) for one in kinds]
+    return lambda one: (
+        one.rostered[:, :, places].sum(axis=(1, 2)).astype(float),
+        _known(one.bed_time, one),
+    )
+
+
+def _class(one: UnitDays, *kinds: str) -> Floats:
+    """(bed, day)"""
+    by_class = one.alarms.sum(axis=1)
+    found: Floats = by_class[:, [CLASSES.index(kind) for kind in kinds]].sum(axis=1).astype(float)
+    return found
+
+
+def _of_duty(part: str) -> Sums:
+    return lambda one: (
+        _large(getattr(one.people.load, part), one),
+        _large(one.people.load.duty, one),
+    )
+
+
+def _large(times: Floats, one: UnitDays) -> Floats:
+    found: Floats = np.where(one.people.large & one.seen, times, 0.0)
+    return found
+
+
+def _in_state(state: str) -> Sums:
+    return lambda one: (_large(getattr(one.people, state), one), _large(one.people.load.duty, one))
+
+
+def _busy(one: UnitDays) -> tuple[Floats, Floats]:
+    return (
+        _large(one.people.busy_by_day, one),
+        _large(one.people.hours_by_day, one),
+    )
+
+
+def _unit_state(state: str) -> Sums:
+    return lambda one: (
+        _known(np.where(one.people.any_roster, one.unit_states[state], 0.0), one),
+        _known(one.people.staffed, one),
+    )
+
+
+def _counted(key: str) -> Sums:
+    return lambda one: (
+        getattr(one, key).astype(float),
+        one.alarms.sum(axis=(0, 1, 2)).astype(float),
+    )
+
+
+def _answered(rank: int) -> Sums:
+    def sums(one: UnitDays) -> tuple[Floats, Floats]:
+        mine = one.responses.rank == rank
+        days = one.alarms.shape[-1]
+        return (
+            np.bincount(one.responses.day[mine], minlength=days).astype(float),
+            one.responses.alarms[rank].astype(float),
+        )
+
+    return sums
+
+
+# -- response times
+
+
+def _response(units: Sequence[Both], rank: int, name: str, share: float) -> Figure:
+    now = _quantile([(one.now, one.grid) for one in units], rank, share)
+    before = _quantile(
+        [(one.before, one.before_grid) for one in units if one.before is not None], rank, share
+    )
+    found = None
+    if now is not None and before is not None:
+        found = change(before[1], now[1])
+        if found is not None:  # the series are errors around zero
+            away = None if found.high is None else found.high - found.value
+            middle = now[0] - before[0]
+            found = (
+                Change(middle, None, None)
+                if away is None
+                else Change(middle, middle - away, middle + away)
+            )
+    count = sum(int((one.now.responses.rank == rank).sum()) for one in units)
+    return Figure(
+        key=f"response_{name}.{PRIORITIES[rank]}",
+        value=None if now is None else now[0],
+        above=None,
+        below=float(count),
+        n="responses, in s; alarms without a response are left out",
+        before=None if before is None else before[0],
+        change=found,
+        why=None if now is not None else _why(units, "response"),
+        missing=_hidden_days(units),
+        definition="response-times",
+    )
+
+
+def _quantile(
+    units: Sequence[tuple[UnitDays, Grid]], rank: int, share: float
+) -> tuple[float, Daily] | None:
+    """A quantile, and its error by day as a ratio (Woodruff 1952): how far the share of responses
+    below it lies from `share`, by the density around it.
+    """
+    if not units:
+        return None
+    chosen = [one.responses.rank == rank for one, _ in units]
+    seconds = np.concatenate(
+        [one.responses.seconds[which] for (one, _), which in zip(units, chosen, strict=True)]
+    )
+    if len(seconds) < FEWEST:
+        return None
+    day = np.concatenate(
+        [one.responses.day[which] for (one, _), which in zip(units, chosen, strict=True)]
+    )
+    reach = min(0.05, 1 - share)
+    low, value, high = (
+        float(one) for one in np.quantile(seconds, [share - reach, share, share + reach])
+    )
+    density = 2 * reach / (high - low) if high > low else 0.0
+    days = units[0][1].days
+    count = np.bincount(day, minlength=len(days)).astype(float)
+    under = np.bincount(day[seconds <= value], minlength=len(days)).astype(float)
+    errors = (share * count - under) / density if density else np.zeros(len(days))
+    return value, Daily.of(days, errors, count)
+
+
+# -- what is missing, and why
+
+
+def _why(units: Sequence[Both], key: str) -> str:
+    if key.startswith("alarms_per_bed") or key.startswith("unit_"):
+        return "no roster: nobody is known to have been on duty"
+    if key in ("nonactionable_ratio",):
+        return f"fewer than {LEAST_KNOWN} clinical alarms of known class"
+    if key in ("coverage", "chattering", "fleeting", "stale"):
+        return "no such alarms"
+    if not any(one.now.people.any_roster.any() for one in units):
+        return "no roster: nobody is known to have been on duty"
+    if not any((one.now.people.large & one.now.seen).any() for one in units):
+        return f"withheld: no whole day with at least {FEWEST} clinicians on duty"
+    return "no such alarms or responses"
+
+
+def _outside_roster(units: Sequence[Both]) -> str | None:
+    every = sum(int(one.now.alarms.sum()) for one in units)
+    inside = sum(int(one.now.rostered.sum()) for one in units)
+    return None if every == inside else (
+        f"{every - inside:,} of {every:,} alarms came from beds that were in no roster then"
+    )
+
+
+def _unknown(units: Sequence[Both]) -> str | None:
+    count = sum(
+        int(_class(one.now, "unknown", "pending").sum()) for one in units
+    )
+    return f"{count:,} clinical alarms are of unknown class, and not counted" if count else None
+
+
+def _small_days(units: Sequence[Both]) -> str | None:
+    return _left_out(units, [one.now.people.large & one.now.seen for one in units])
+
+
+def _hidden_days(units: Sequence[Both]) -> str | None:
+    return _left_out(units, [one.now.responses.shown & one.now.seen for one in units])
+
+
+def _left_out(units: Sequence[Both], shown: Sequence[npt.NDArray[np.bool_]]) -> str | None:
+    days, kept = sum(map(len, shown)), sum(int(one.sum()) for one in shown)
+    of = "days" if len(units) == 1 else "days of units"
+    return (
+        None
+        if kept == days
+        else f"{days - kept} of {days} {of} left out: cut, silent, or fewer than {FEWEST} clinicians"
+    )
+
+
+def _no_roster(units: Sequence[Both]) -> str | None:
+    days = sum(len(one.grid.dates) for one in units)
+    without = sum(int((~one.now.people.any_roster | ~one.now.seen).sum()) for one in units)
+    return f"{without} of {days} days without roster or alarms" if without else None
+
+
+def by_key(some: Iterable[Figure]) -> dict[str, Figure]:
+    return {one.key: one for one in some}

@@ -1,0 +1,240 @@
+"""What a report reads from the archive: a hospital's alarms, roster and states, as plain columns.
+
+Only the columns and days that count are read. Names become numbers on the way, so that a month of a
+hospital takes little memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from analyzer import CLASSES
+from analyzer.model import PRIORITIES
+from analyzer.times import NEVER, OPEN
+from streams.archive import TABLES, Archive
+
+Numbers = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int32]
+RUN_UP = 3_600_000
+"""Alarms so long before the span are read, too: they may be the beginning of a flood."""
+STATE_DAYS = 2
+"""Overload states change several times a day: so many days before the span show how it began."""
+STATES = ("normal", "elevated", "overloaded")
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Numbers for names."""
+
+    known: list[str]
+
+    @classmethod
+    def coded(cls, column: pl.Series) -> tuple[Names, Codes]:
+        """The names of a categorical column, sorted, and the number of each entry; -1: null."""
+        distinct = column.unique().drop_nulls()
+        names = sorted(distinct.cast(pl.String).to_list())
+        place = {name: number for number, name in enumerate(names)}
+        raw = distinct.to_physical().cast(pl.Int64).to_numpy()
+        table = np.full(int(raw.max(initial=-1)) + 2, -1, np.int32)
+        table[raw] = [place[one] for one in distinct.cast(pl.String).to_list()]
+        codes: Codes = table[column.to_physical().cast(pl.Int64).fill_null(len(table) - 1)]
+        return cls(names), codes
+
+
+@dataclass(frozen=True, slots=True)
+class Alarms:
+    """Finished alarms as columns, by start. `info` and `advisory` are no alarms and not in it."""
+
+    units: list[str]
+    beds: list[str]
+    types: list[tuple[str, str, str]]
+    clinicians: list[str]
+    unit: Codes
+    bed: Codes
+    type: Codes
+    signal: Codes
+    rank: npt.NDArray[np.int8]
+    """By `PRIORITIES`."""
+    klass: npt.NDArray[np.int8]
+    """By `analyzer.CLASSES`."""
+    start: Numbers
+    end: Numbers
+    """`OPEN` if it has not ended."""
+    answered: Numbers
+    """The first response; `NEVER` without one."""
+    value: npt.NDArray[np.float64] | None
+    limit: npt.NDArray[np.float64] | None
+    row: Codes
+    """Of each attribution to a clinician: the alarm, and the clinician."""
+    who: Codes
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+
+def read_alarms(
+    archive: Archive, facility: str, begin: int, end: int, unit: str | None, readings: bool
+) -> Alarms:
+    """The alarms that started in the span, and `RUN_UP` before; `readings`: with value and limit.
+
+    Raises `polars.exceptions.PolarsError` or `OSError` if a file cannot be read.
+    """
+    since, until = (
+        datetime.fromtimestamp(one / 1000, UTC) for one in (begin - RUN_UP, end)
+    )
+    days = since.date(), until.date()
+    rows = archive.scan("episodes", [facility], *days).filter(
+        pl.col("priority") != "info",
+        pl.col("kind") != "advisory",
+        pl.col("start").is_between(since, until, closed="left"),
+    )
+    if unit is not None:
+        rows = rows.filter(pl.col("unit") == unit)
+    text = ["unit", "bed", "device_id", "device_type", "source", "code"]
+    found = (
+        rows.select(
+            *(pl.col(one).cast(pl.Categorical) for one in text),
+            pl.col("priority").replace_strict(
+                {name: rank for rank, name in enumerate(PRIORITIES)}, return_dtype=pl.Int8
+            ),
+            pl.col("class").replace_strict(
+                {name: number for number, name in enumerate(CLASSES)},
+                default=CLASSES.index("unknown"),
+                return_dtype=pl.Int8,
+            ),
+            pl.col("start").dt.epoch("ms"),
+            pl.col("end").dt.epoch("ms").fill_null(OPEN),
+            pl.col("first_response").dt.epoch("ms").fill_null(NEVER),
+            pl.col("clinicians").cast(pl.List(pl.Categorical)),
+            *(["value", "limit"] if readings else []),
+        )
+        .collect(engine="streaming")
+        .sort("start")
+    )
+    units, unit_codes = Names.coded(found["unit"])
+    beds, bed_codes = Names.coded(found["bed"])
+    parts = [Names.coded(found[one]) for one in ("device_type", "source", "code")]
+    device, device_codes = Names.coded(found["device_id"])
+    keys = np.zeros(found.height, np.int64)
+    for names, codes in parts:
+        keys = keys * (len(names.known) + 1) + codes + 1
+    keys, type_codes = np.unique(keys, return_inverse=True)
+    of_bed = np.where(device_codes >= 0, device_codes, len(device.known) + bed_codes)
+    signal = np.unique(of_bed.astype(np.int64) * len(keys) + type_codes, return_inverse=True)[1]
+    lists = found["clinicians"]
+    lengths = lists.list.len().fill_null(0).to_numpy()
+    people, who = Names.coded(lists.filter(lists.list.len() > 0).explode())
+    return Alarms(
+        units.known,
+        beds.known,
+        [_type(int(key), [names.known for names, _ in parts]) for key in keys],
+        people.known,
+        unit_codes,
+        bed_codes,
+        type_codes.astype(np.int32),
+        signal.astype(np.int32),
+        found["priority"].to_numpy(),
+        found["class"].to_numpy(),
+        found["start"].to_numpy(),
+        found["end"].to_numpy(),
+        found["first_response"].to_numpy(),
+        found["value"].fill_null(float("nan")).to_numpy() if readings else None,
+        found["limit"].fill_null(float("nan")).to_numpy() if readings else None,
+        np.repeat(np.arange(found.height, dtype=np.int32), lengths),
+        who,
+    )
+
+
+def _type(key: int, names: list[list[str]]) -> tuple[str, str, str]:
+    found = []
+    for known in reversed(names):
+        key, place = divmod(key, len(known) + 1)
+        found.append(known[place - 1] if place else "")
+    code, source, device = found
+    return device, source, code
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """Assignments that reach into the span, as columns; without a clinician they are left out."""
+
+    unit: list[str]
+    bed: list[str]
+    clinician: list[str]
+    begin: Numbers
+    end: Numbers
+    acuity: npt.NDArray[np.float64]
+
+
+def read_roster(
+    archive: Archive, facility: str, begin: int, end: int, unit: str | None
+) -> Roster:
+    """As archived: the last record of each assignment."""
+    since, until = (datetime.fromtimestamp(one / 1000, UTC) for one in (begin, end))
+    reach = timedelta(days=TABLES["assignments"].reach_days)
+    rows = archive.scan(
+        "assignments", [facility], (since - reach).date(), until.date()
+    ).filter(
+        pl.col("clinician").is_not_null(),
+        pl.col("from") < until,
+        pl.col("to").is_null() | (pl.col("to") > since),
+    )
+    if unit is not None:
+        rows = rows.filter(pl.col("unit") == unit)
+    found = rows.select(
+        "unit",
+        "bed",
+        "clinician",
+        pl.col("from").dt.epoch("ms").clip(lower_bound=begin),
+        pl.col("to").dt.epoch("ms").fill_null(end).clip(upper_bound=end),
+        pl.col("acuity").fill_null(float("nan")),
+    ).collect()
+    return Roster(
+        found["unit"].to_list(),
+        found["bed"].to_list(),
+        found["clinician"].to_list(),
+        found["from"].to_numpy(),
+        found["to"].to_numpy(),
+        found["acuity"].to_numpy(),
+    )
+
+
+def read_states(
+    archive: Archive, facility: str, begin: int, end: int, unit: str | None
+) -> list[dict[str, Any]]:
+    """The overload changes up to the end of the span, in order: unit, clinician, at, from, to."""
+    since = datetime.fromtimestamp(begin / 1000, UTC) - timedelta(days=STATE_DAYS)
+    until = datetime.fromtimestamp(end / 1000, UTC)
+    rows = archive.scan("overload", [facility], since.date(), until.date()).filter(
+        pl.col("at") < until
+    )
+    if unit is not None:
+        rows = rows.filter(pl.col("unit") == unit)
+    columns = ["unit", "clinician", pl.col("at").dt.epoch("ms"), "from", "to"]
+    return rows.select(columns).sort("unit", "clinician", "at").collect().to_dicts()
+
+
+def read_seen(
+    archive: Archive, facility: str, begin: int, end: int, unit: str | None
+) -> dict[str, list[int]]:
+    """By unit, the whole hours (ms since 1970) in which an episode of any kind started."""
+    since, until = (datetime.fromtimestamp(one / 1000, UTC) for one in (begin, end))
+    rows = archive.scan("episodes", [facility], since.date(), until.date()).filter(
+        pl.col("start").is_between(since, until, closed="left")
+    )
+    if unit is not None:
+        rows = rows.filter(pl.col("unit") == unit)
+    found = (
+        rows.select("unit", pl.col("start").dt.truncate("1h").dt.epoch("ms").alias("hour"))
+        .unique()
+        .collect(engine="streaming")
+    )
+    return {
+        str(name): some["hour"].to_list() for (name,), some in found.group_by("unit")
+    }

@@ -1,0 +1,111 @@
+"""The span of a report on the hospital's own calendar: its days, hours, weeks and shifts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from streams.formats.calendars import Calendar
+from streams.formats.times import since_epoch
+
+Numbers = npt.NDArray[np.int64]
+HOUR = 3_600_000
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The days and hours from `begin` to `end` (ms since 1970, not included).
+
+    Days are local ones, cut at both ends; hours are whole ones from local midnight. A day has an
+    hour less or more when the clocks change.
+    """
+
+    begin: int
+    end: int
+    dates: tuple[date, ...]
+    edges: Numbers
+    """The edges of the days."""
+    whole: npt.NDArray[np.bool_]
+    """Which days the span holds from midnight to midnight."""
+    hours: Numbers
+    """The edges of the hours."""
+    day: Numbers
+    """The day of each hour, by its place in `dates`."""
+    weekday: Numbers
+    """Of each hour; 0 is Monday."""
+    hour: Numbers
+    """The local hour of the day of each hour."""
+    shift: Numbers
+    """The shift in which each hour begins, by its place in the calendar's."""
+
+    @classmethod
+    def of(cls, begin: int, end: int, calendar: Calendar) -> Grid:
+        first, last = calendar.local(begin).date(), calendar.local(end - 1).date()
+        dates = tuple(first + timedelta(days=by) for by in range((last - first).days + 1))
+        midnights = [_midnight(one, calendar) for one in (*dates, last + timedelta(days=1))]
+        edges = np.clip(np.array(midnights, np.int64), begin, end)
+        whole = (edges[:-1] == midnights[:-1]) & (edges[1:] == midnights[1:])
+        hours = np.arange(midnights[0], midnights[-1] + 1, HOUR, dtype=np.int64)
+        hours = hours[(hours >= begin) & (hours <= end)]
+        local = [calendar.local(one) for one in hours[:-1].tolist()]
+        day = np.array([(one.date() - first).days for one in local], np.int64)
+        return cls(
+            begin,
+            end,
+            dates,
+            edges,
+            whole,
+            hours,
+            day,
+            np.array([one.weekday() for one in local], np.int64),
+            np.array([one.hour for one in local], np.int64),
+            np.array([_shift(one, calendar) for one in local], np.int64),
+        )
+
+    @property
+    def days(self) -> tuple[int, ...]:
+        """The numbers of the days; neighbouring days have neighbouring ones."""
+        return tuple(one.toordinal() for one in self.dates)
+
+    @property
+    def week(self) -> Numbers:
+        """The whole local week (Monday to Sunday) of each day, from 0; -1 if it is cut."""
+        monday = np.array([one.toordinal() - one.weekday() for one in self.dates], np.int64)
+        found = np.full(len(monday), -1, np.int64)
+        number = 0
+        for one in np.unique(monday).tolist():
+            mine = monday == one
+            if int(mine.sum()) == len(WEEKDAYS) and bool(self.whole[mine].all()):
+                found[mine] = number
+                number += 1
+        return found
+
+    def day_of(self, at: Numbers) -> Numbers:
+        """The place of the day of each moment within the span."""
+        found: Numbers = np.searchsorted(self.edges, at, side="right") - 1
+        return found
+
+    def hour_of(self, at: Numbers) -> Numbers:
+        """The place of the hour of each moment; -1 at the cut ends."""
+        if len(self.hours) < 2:
+            return np.full(len(at), -1, np.int64)
+        found = np.searchsorted(self.hours, at, side="right") - 1
+        kept: Numbers = np.where(found < len(self.hours) - 1, found, -1)
+        return kept
+
+    def fields(self) -> dict[str, Any]:
+        return {"from": self.begin, "to": self.end, "days": len(self.dates)}
+
+
+def _midnight(day: date, calendar: Calendar) -> int:
+    return since_epoch(datetime(day.year, day.month, day.day, tzinfo=calendar.zone).astimezone(UTC))
+
+
+def _shift(moment: datetime, calendar: Calendar) -> int:
+    begun = [place for place, one in enumerate(calendar.shifts) if one <= moment.time()]
+    return begun[-1] if begun else len(calendar.shifts) - 1
