@@ -13,6 +13,7 @@ imports only from those above it in this list):
     windows         what alarms add up to in sliding windows, one statistic a module
     overload        the states of clinicians and units, their reasons, relief and history
     findings        which alarm types to fix first, and how
+    history         figures of weeks and months, by day, and how they differ from those before
     whatif          recorded alarms under other settings; before and after a change
     engine          one partition of all this
     front           the names that can be imported from `analyzer`

@@ -35,5 +35,5 @@ def large_weeks(who: Integers, week: Integers, cell: Integers, weeks: int, cells
     """
     found = np.unique(np.stack([week, cell, who]).astype(np.int64), axis=1)
     people = np.bincount(found[0] * cells + found[1], minlength=weeks * cells)
-    large: Flags = (people.reshape(weeks, cells) >= FEWEST).all(axis=1)
+    large: Flags = people.reshape(weeks, cells).min(axis=1) >= FEWEST
     return large

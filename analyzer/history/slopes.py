@@ -56,8 +56,9 @@ def slope(x: Floats, y: Floats, weight: Floats, kind: Integers, day: Integers) -
     if len(x) < LEAST_HOURS or blocks < LEAST_BLOCKS:
         return None
     whole = _fitted(x, y, weight, kind)
-    others = [_fitted(*(one[block != some] for one in (x, y, weight, kind)))
-              for some in range(blocks)]
+    others = [
+        _fitted(*(one[block != some] for one in (x, y, weight, kind))) for some in range(blocks)
+    ]
     known = [one for one in others if one is not None]
     if whole is None or len(known) < len(others):
         return None

@@ -57,7 +57,7 @@ def union(spans: Spans) -> Spans:
     kept = spans.of(spans.end > spans.begin)
     if not len(kept.begin):
         return kept
-    return Spans(*stretches(kept.begin, kept.end, kept.who))
+    return Spans(*stretches(kept.begin, kept.end, kept.who.astype(np.int64)))
 
 
 def inside(at: Numbers, who: Integers, spans: Spans) -> Flags:

@@ -85,6 +85,10 @@ COMMANDS = {
         "streams.cli.archive:archive_app",
         "Keep finished alarms, overload changes, assignments and responses as Parquet files.",
     ),
+    "report": Later(
+        "streams.cli.report:report",
+        "Write the alarm committee's report on a span of an archive, beside the span before it.",
+    ),
     "rejected": Later(
         "streams.cli.rejected:rejected_app", "List, show or resend rejected records."
     ),

@@ -56,14 +56,17 @@ svg { max-width: 100%; height: auto; }
 """
 
 
-def document(title: str, parts: Iterable[str], found: dict[str, Any]) -> str:
-    """The page. It carries `found`, for whoever wants to check a figure."""
+def document(title: str, parts: Iterable[str], found: dict[str, Any], style: str = "") -> str:
+    """The page. It carries `found`, for whoever wants to check a figure.
+
+    `style` is added to the style that all pages share.
+    """
     policy = "default-src 'none'; style-src 'unsafe-inline'"
     head = (
         '<meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style>"
+        f"<title>{escape(title)}</title><style>{_STYLE}{style}</style>"
     )
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>\n'

@@ -168,8 +168,11 @@ def figures(units: Sequence[Both]) -> Iterator[Figure]:
             shown_in=HOUR,
             missing=_no_roster(units),
         )
-    for key, target in (("chattering", "none (ISA-18.2)"), ("fleeting", "none (ISA-18.2)"),
-                        ("stale", "fewer than 5 on any day (ISA-18.2)")):
+    for key, target in (
+        ("chattering", "none (ISA-18.2)"),
+        ("fleeting", "none (ISA-18.2)"),
+        ("stale", "fewer than 5 on any day (ISA-18.2)"),
+    ):
         yield _ratio(
             key,
             units,
@@ -402,9 +405,9 @@ def _quantile(
 
 
 def _why(units: Sequence[Both], key: str) -> str:
-    if key.startswith("alarms_per_bed") or key.startswith("unit_"):
+    if key.startswith(("alarms_per_bed", "unit_")):
         return "no roster: nobody is known to have been on duty"
-    if key in ("nonactionable_ratio",):
+    if key == "nonactionable_ratio":
         return f"fewer than {LEAST_KNOWN} clinical alarms of known class"
     if key in ("coverage", "chattering", "fleeting", "stale"):
         return "no such alarms"
@@ -418,15 +421,15 @@ def _why(units: Sequence[Both], key: str) -> str:
 def _outside_roster(units: Sequence[Both]) -> str | None:
     every = sum(int(one.now.alarms.sum()) for one in units)
     inside = sum(int(one.now.rostered.sum()) for one in units)
-    return None if every == inside else (
-        f"{every - inside:,} of {every:,} alarms came from beds that were in no roster then"
+    return (
+        None
+        if every == inside
+        else (f"{every - inside:,} of {every:,} alarms came from beds that were in no roster then")
     )
 
 
 def _unknown(units: Sequence[Both]) -> str | None:
-    count = sum(
-        int(_class(one.now, "unknown", "pending").sum()) for one in units
-    )
+    count = sum(int(_class(one.now, "unknown", "pending").sum()) for one in units)
     return f"{count:,} clinical alarms are of unknown class, and not counted" if count else None
 
 
@@ -444,7 +447,8 @@ def _left_out(units: Sequence[Both], shown: Sequence[npt.NDArray[np.bool_]]) -> 
     return (
         None
         if kept == days
-        else f"{days - kept} of {days} {of} left out: cut, silent, or fewer than {FEWEST} clinicians"
+        else f"{days - kept} of {days} {of} left out: cut, silent, or fewer than {FEWEST} "
+        "clinicians"
     )
 
 

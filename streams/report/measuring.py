@@ -84,8 +84,11 @@ class UnitDays:
     bed_time_by_hour: Floats
     by_hour: Numbers
     rostered_by_hour: Numbers
+    types: list[tuple[str, str, str]]
     by_type: Numbers
     """(type, day)"""
+    type_classes: Numbers
+    """(type, class)"""
     chattering: Numbers
     fleeting: Numbers
     stale: Numbers
@@ -113,13 +116,13 @@ def measured(
     place = {bed: number for number, bed in enumerate(beds)}
     table = np.array([place.get(one, -1) for one in alarms.beds] or [0], np.int64)
     start, end = alarms.start[rows], alarms.end[rows]
-    signal = alarms.signal[rows].astype(np.int64)
     chatter = chatters(alarms.signal[rows], start, end, grid.begin)
     within = start >= grid.begin
     chosen = rows[within]
     start, end, chatter = start[within], end[within], chatter[within]
     bed = table[alarms.bed[chosen]]
     rank, klass = alarms.rank[chosen].astype(np.int64), alarms.klass[chosen].astype(np.int64)
+    kind = alarms.type[chosen].astype(np.int64)
     day, hour = grid.day_of(start), grid.hour_of(start)
     days, hours = len(grid.dates), len(grid.hours) - 1
 
@@ -159,11 +162,16 @@ def measured(
         occupied.in_bins(grid.hours) if hours > 0 else np.zeros(0),
         hourly(everything),
         hourly(on_roster),
-        tally(None, (len(alarms.types), days), alarms.type[chosen].astype(np.int64), day),
+        alarms.types,
+        tally(None, (len(alarms.types), days), kind, day),
+        tally(None, (len(alarms.types), classes), kind, klass),
         tally(chatter, (days,), day),
         tally(last - start < limits[0], (days,), day) if len(day) else np.zeros(days, np.int64),
         tally(last - start > limits[1], (days,), day) if len(day) else np.zeros(days, np.int64),
-        {one: _state_spans(states, name, None, one, grid).in_bins(grid.edges) for one in STATES[1:]},
+        {
+            one: _state_spans(states, name, None, one, grid).in_bins(grid.edges)
+            for one in STATES[1:]
+        },
         people,
         Responses(
             np.maximum(answered[has] - start[has], 0) / 1000,
@@ -212,9 +220,7 @@ def _people(
     acuity = roster.acuity[mine]
     has = ~np.isnan(acuity)
     hours, present = _presence(duty, grid.hours)
-    in_state = [
-        _clinician_states(states, name, number, duty, one, grid) for one in STATES[1:]
-    ]
+    in_state = [_clinician_states(states, name, number, duty, one, grid) for one in STATES[1:]]
     return (
         People(
             large,
@@ -225,8 +231,8 @@ def _people(
             duty.in_bins(grid.hours),
             _weighted(spans.of(has), acuity[has], grid.hours),
             spans.of(has).in_bins(grid.hours),
-            np.bincount(grid.day, weights=summed.hours, minlength=days),
-            np.bincount(grid.day, weights=summed.busy_hours, minlength=days),
+            np.bincount(grid.day, weights=summed.hours, minlength=days).astype(float),
+            np.bincount(grid.day, weights=summed.busy_hours, minlength=days).astype(float),
             union(duty._replace(who=np.zeros(len(duty.who), np.int64))).in_bins(grid.edges),
             (hours, present),
         ),
@@ -236,7 +242,8 @@ def _people(
 
 def _presence(duty: Spans, edges: Numbers) -> tuple[Numbers, Numbers]:
     """Each bin and person that meet."""
-    bins, who = [], []
+    bins: list[int] = []
+    who: list[int] = []
     first = np.searchsorted(edges, duty.begin, side="right") - 1
     last = np.searchsorted(edges, duty.end, side="left") - 1
     for low, high, one in zip(first.tolist(), last.tolist(), duty.who.tolist(), strict=True):

@@ -85,9 +85,7 @@ def read_alarms(
 
     Raises `polars.exceptions.PolarsError` or `OSError` if a file cannot be read.
     """
-    since, until = (
-        datetime.fromtimestamp(one / 1000, UTC) for one in (begin - RUN_UP, end)
-    )
+    since, until = (datetime.fromtimestamp(one / 1000, UTC) for one in (begin - RUN_UP, end))
     days = since.date(), until.date()
     rows = archive.scan("episodes", [facility], *days).filter(
         pl.col("priority") != "info",
@@ -172,15 +170,11 @@ class Roster:
     acuity: npt.NDArray[np.float64]
 
 
-def read_roster(
-    archive: Archive, facility: str, begin: int, end: int, unit: str | None
-) -> Roster:
+def read_roster(archive: Archive, facility: str, begin: int, end: int, unit: str | None) -> Roster:
     """As archived: the last record of each assignment."""
     since, until = (datetime.fromtimestamp(one / 1000, UTC) for one in (begin, end))
     reach = timedelta(days=TABLES["assignments"].reach_days)
-    rows = archive.scan(
-        "assignments", [facility], (since - reach).date(), until.date()
-    ).filter(
+    rows = archive.scan("assignments", [facility], (since - reach).date(), until.date()).filter(
         pl.col("clinician").is_not_null(),
         pl.col("from") < until,
         pl.col("to").is_null() | (pl.col("to") > since),
@@ -235,6 +229,4 @@ def read_seen(
         .unique()
         .collect(engine="streaming")
     )
-    return {
-        str(name): some["hour"].to_list() for (name,), some in found.group_by("unit")
-    }
+    return {str(name): some["hour"].to_list() for (name,), some in found.group_by("unit")}

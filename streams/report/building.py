@@ -1,0 +1,181 @@
+"""Building: one hospital's report from the archive, as one frozen structure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer import Policy, UnitFindings
+from streams.archive import Archive
+from streams.formats.calendars import Calendar
+from streams.report.changes import Counted, Made, Outcome, counted, in_reach, outcome
+from streams.report.figures import Both, Figure, figures
+from streams.report.fixing import to_fix
+from streams.report.measuring import UnitDays, measured
+from streams.report.patterns import (
+    Heat,
+    Shifts,
+    Staffing,
+    TypeRow,
+    heat,
+    shifts,
+    staffing,
+    top_types,
+)
+from streams.report.reading import read_alarms, read_roster, read_seen, read_states
+from streams.report.span import Grid
+
+TO_FIX = 5
+"""How many findings a unit gets: what a committee can decide on in one meeting (our own)."""
+LONGEST_DAYS = 400
+
+
+class ReportError(Exception):
+    """There is nothing to report on: one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The report on one unit, or on the hospital (`unit` is None)."""
+
+    unit: str | None
+    alarms: int
+    beds: int
+    silent_days: tuple[str, ...]
+    """Days of which the archive holds nothing of it: not counted as quiet."""
+    figures: tuple[Figure, ...]
+    heat: Heat
+    types: tuple[TypeRow, ...]
+    types_in_all: int
+    shifts: Shifts
+    staffing: Staffing
+
+
+@dataclass(frozen=True, slots=True)
+class Hospital:
+    """The report on one hospital."""
+
+    facility: str
+    calendar: Calendar
+    grid: Grid
+    before: Grid
+    has_before: bool
+    sections: tuple[Section, ...]
+    """The hospital first, unless there is one unit; then the units by name."""
+    to_fix: tuple[UnitFindings, ...]
+    changes: tuple[Outcome, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    grid: Grid
+    units: dict[str, UnitDays]
+    seen: npt.NDArray[np.bool_]
+    findings: list[UnitFindings]
+    counts: list[Counted]
+
+
+def report_on(
+    archive: Archive,
+    facility: str,
+    begin: int,
+    end: int,
+    calendar: Calendar,
+    policy: Policy,
+    unit: str | None = None,
+    made: Iterable[Made] = (),
+) -> Hospital:
+    """Of the span from `begin` to `end` (ms since 1970, not included), beside that before it.
+
+    Raises `ReportError` if the archive holds nothing of the span, and
+    `polars.exceptions.PolarsError` or `OSError` if a file cannot be read.
+    """
+    earlier = 2 * begin - end
+    known = [
+        one
+        for one in in_reach(made, earlier, end)
+        if one.facility in (None, facility) and (unit is None or one.unit in (None, unit))
+    ]
+    now = _read(archive, facility, Grid.of(begin, end, calendar), policy, unit, known, True)
+    if not now.units:
+        place = facility if unit is None else f"unit {unit} of {facility}"
+        raise ReportError(f"the archive holds no alarms of {place} in this span")
+    before = _read(archive, facility, Grid.of(earlier, begin, calendar), policy, unit, known, False)
+    units = [
+        Both(one, now.grid, before.units.get(name), before.grid)
+        for name, one in sorted(now.units.items())
+    ]
+    count = len(calendar.shifts)
+    sections = [_section(one.now.name, [one], count) for one in units]
+    if len(units) > 1:
+        sections.insert(0, _section(None, units, count))
+    return Hospital(
+        facility,
+        calendar,
+        now.grid,
+        before.grid,
+        bool(before.units),
+        tuple(sections),
+        tuple(now.findings),
+        tuple(
+            outcome(
+                one,
+                [
+                    (before.grid, before.counts[place], before.seen),
+                    (now.grid, now.counts[place], now.seen),
+                ],
+            )
+            for place, one in enumerate(known)
+        ),
+    )
+
+
+def _read(
+    archive: Archive,
+    facility: str,
+    grid: Grid,
+    policy: Policy,
+    unit: str | None,
+    made: Sequence[Made],
+    now: bool,
+) -> _Read:
+    """One span at a time, so that the alarms of only one are in memory."""
+    where = facility, grid.begin, grid.end, unit
+    alarms = read_alarms(archive, *where, readings=now)
+    roster = read_roster(archive, *where)
+    states = read_states(archive, *where)
+    seen = read_seen(archive, *where)
+    limits = policy.fleeting, policy.findings.stale
+    units = {
+        name: measured(alarms, roster, states, hours, name, grid, limits)
+        for name, hours in seen.items()
+    }
+    some = [one.seen for one in units.values()]
+    return _Read(
+        grid,
+        units,
+        np.any(some, axis=0) if some else np.zeros(len(grid.dates), np.bool_),
+        to_fix(alarms, facility, grid, policy, TO_FIX) if now else [],
+        [counted(one, facility, alarms, grid) for one in made],
+    )
+
+
+def _section(unit: str | None, units: Sequence[Both], count: int) -> Section:
+    rows, every = top_types(units)
+    silent = ~np.any([one.now.seen for one in units], axis=0)
+    dates = units[0].grid.dates
+    return Section(
+        unit,
+        sum(int(one.now.alarms.sum()) for one in units),
+        sum(len(one.now.beds) for one in units),
+        tuple(dates[place].isoformat() for place in np.flatnonzero(silent).tolist()),
+        tuple(figures(units)),
+        heat(units),
+        tuple(rows),
+        every,
+        shifts(units, count),
+        staffing(units),
+    )

@@ -1,0 +1,215 @@
+"""A report in JSON, and its tables as CSV.
+
+    {"confidence": of the intervals,
+     "fewest": the fewest clinicians in any group whose figures are shown,
+     "hospitals": [{"facility", "time_zone",
+       "span" | "before": {"from", "to": ms since 1970, "days"},
+       "sections": [{"unit": null for the hospital, "alarms", "beds",
+         "silent_days": dates of which the archive holds nothing,
+         "figures": {KEY: {"value", "above", "below", "counts": what these two are, "before",
+            "change": CHANGE, "why": why there is no value, "missing", "target",
+            "definition": section of docs/semantics.md}},
+         "heat_map": {"alarms" | "hours": [weekday from Monday][hour], local},
+         "types": [{"device_type", "source", "code", "name", "alarms", "share", "actionable",
+            "non_actionable", "technical", "a_day", "a_day_before", "change": CHANGE}],
+         "types_in_all",
+         "shifts": {"weeks", "shown", "rows": [{"part", "hours", "clinicians", ...}]},
+         "staffing": {"load" | "per_bed" | "response": SLOPE, "hours"}}],
+       "to_fix": as `findings --json` gives its units,
+       "changes": [{"at", "scope", "what", "change_control", "owner", "expected_removed_share",
+         "days": {"before", "after"}, "alarms_a_day" | "actionable_a_day": {"before", "after"},
+         "change": CHANGE}]}]}
+
+CHANGE is {"value", "low", "high"} or null; SLOPE has also the hours and the range of its beds per
+clinician. Ratios are shares from 0 to 1; times are in s. Nothing in it is about fewer than `fewest`
+clinicians, nor is any difference of two reports (docs/report.md).
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from analyzer import Policy
+from analyzer.history import FEWEST, Change, Slope
+from streams.files.alarm_words import short_name
+from streams.files.findings import WHOLE
+from streams.files.findings import document as findings_document
+from streams.files.findings import written as written_findings
+from streams.report.building import Hospital, Section
+from streams.report.changes import Outcome
+from streams.report.figures import Figure
+from streams.report.patterns import TypeRow
+from streams.report.words import cell_name
+
+CONFIDENCE = 0.95
+
+
+def document(hospitals: Sequence[Hospital], policy: Policy) -> dict[str, Any]:
+    """The answer of `report --json`."""
+    return {
+        "confidence": CONFIDENCE,
+        "fewest": FEWEST,
+        "hospitals": [_hospital(one, policy) for one in hospitals],
+    }
+
+
+def _hospital(one: Hospital, policy: Policy) -> dict[str, Any]:
+    texts = list(written_findings(one.to_fix, WHOLE, policy))
+    fix = msgspec.json.decode(findings_document(texts, WHOLE, policy))
+    return {
+        "facility": one.facility,
+        "time_zone": str(one.calendar.zone),
+        "span": one.grid.fields(),
+        "before": one.before.fields() if one.has_before else None,
+        "sections": [_section(some, one) for some in one.sections],
+        "to_fix": fix["units"],
+        "changes": [_change_made(some) for some in one.changes],
+    }
+
+
+def _section(one: Section, of: Hospital) -> dict[str, Any]:
+    return {
+        "unit": one.unit,
+        "alarms": one.alarms,
+        "beds": one.beds,
+        "silent_days": list(one.silent_days),
+        "figures": {figure.key: _figure(figure) for figure in one.figures},
+        "heat_map": {"alarms": one.heat.alarms.tolist(), "hours": one.heat.hours.tolist()},
+        "types": [_type(row) for row in one.types],
+        "types_in_all": one.types_in_all,
+        "shifts": {
+            "weeks": one.shifts.weeks,
+            "shown": one.shifts.shown,
+            "rows": [
+                {"part": cell_name(row, of.calendar)}
+                | {name: value for name, value in asdict(row).items() if name != "cell"}
+                for row in one.shifts.rows
+            ],
+        },
+        "staffing": {
+            "load": _slope(one.staffing.load),
+            "per_bed": _slope(one.staffing.per_bed),
+            "response": _slope(one.staffing.response),
+            "hours": one.staffing.hours,
+        },
+    }
+
+
+def _figure(one: Figure) -> dict[str, Any]:
+    return {
+        "value": one.value,
+        "above": one.above,
+        "below": one.below,
+        "counts": one.n,
+        "before": one.before,
+        "change": _change(one.change),
+        "why": one.why,
+        "missing": one.missing,
+        "target": one.target,
+        "definition": f"semantics.md#{one.definition}",
+    }
+
+
+def _change(one: Change | None) -> dict[str, float | None] | None:
+    return None if one is None else {"value": one.value, "low": one.low, "high": one.high}
+
+
+def _slope(one: Slope | None) -> dict[str, float] | None:
+    return None if one is None else asdict(one)
+
+
+def _type(row: TypeRow) -> dict[str, Any]:
+    device, source, code = row.type
+    return {
+        "device_type": device,
+        "source": source,
+        "code": code,
+        "name": short_name(row.type),
+        "alarms": row.alarms,
+        "share": row.alarms / row.of,
+        "actionable": row.actionable,
+        "non_actionable": row.nonactionable,
+        "technical": row.technical,
+        "a_day": row.a_day,
+        "a_day_before": row.a_day_before,
+        "change": _change(row.change),
+    }
+
+
+def _change_made(one: Outcome) -> dict[str, Any]:
+    return {
+        "at": one.made.at,
+        "scope": one.made.scope,
+        "what": one.made.what,
+        "change_control": one.made.change_control,
+        "owner": one.made.owner,
+        "expected_removed_share": one.made.expected,
+        "days": {"before": one.days[0], "after": one.days[1]},
+        "alarms_a_day": {"before": one.before, "after": one.after},
+        "actionable_a_day": {"before": one.actionable_before, "after": one.actionable_after},
+        "change": _change(one.change),
+    }
+
+
+# -- CSV
+
+
+def write_tables(found: dict[str, Any], folder: Path) -> None:
+    """Write figures.csv, types.csv, shifts.csv, heat_map.csv and changes.csv. Raises `OSError`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tables: dict[str, list[dict[str, Any]]] = {
+        name: [] for name in ("figures", "types", "shifts", "heat_map", "changes")
+    }
+    for hospital in found["hospitals"]:
+        facility = {"facility": hospital["facility"]}
+        for section in hospital["sections"]:
+            place = facility | {"unit": section["unit"]}
+            for key, figure in section["figures"].items():
+                tables["figures"].append(place | {"figure": key} | _flat(figure))
+            tables["types"] += [place | _flat(row) for row in section["types"]]
+            tables["shifts"] += [place | row for row in section["shifts"]["rows"]]
+            heat = section["heat_map"]
+            tables["heat_map"] += [
+                place | {"weekday": day + 1, "hour": hour, "alarms": alarms, "hours": hours}
+                for day, (counts, of) in enumerate(zip(heat["alarms"], heat["hours"], strict=True))
+                for hour, (alarms, hours) in enumerate(zip(counts, of, strict=True))
+            ]
+        tables["changes"] += [facility | _flat(one) for one in hospital["changes"]]
+    for name, rows in tables.items():
+        _write(folder / f"{name}.csv", rows)
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in row.items():
+        if isinstance(value, dict):
+            found |= {f"{name}_{inner}": one for inner, one in value.items()}
+        elif name == "change":
+            found |= dict.fromkeys(("change_value", "change_low", "change_high"))
+        else:
+            found[name] = value
+    return found
+
+
+def _write(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    rows = list(rows)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        if rows:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows({name: _cell(one) for name, one in row.items()} for row in rows)
+
+
+def _cell(value: Any) -> Any:
+    """A text that a spreadsheet would run as a formula is quoted.
+
+    >>> _cell("=cmd()"), _cell(-3.5)
+    ("'=cmd()", -3.5)
+    """
+    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" else value

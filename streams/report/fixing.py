@@ -1,0 +1,64 @@
+"""What to fix next: the findings of `analyzer.findings` about a span of the archive."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analyzer import CLASSES, Evidence, Policy, UnitFindings
+from analyzer.times import NEVER, OPEN
+from streams.report.reading import Alarms
+from streams.report.span import Grid
+
+_DAY = 86_400_000
+
+
+def evidence(alarms: Alarms, facility: str, grid: Grid, policy: Policy) -> Evidence:
+    """The alarms of a span as findings need them; `alarms` were read with their readings.
+
+    An actionable alarm without a response counts as unanswered only where its unit has recorded
+    responses on that day.
+    """
+    assert alarms.value is not None
+    assert alarms.limit is not None
+    now = grid.end
+    start, end = alarms.start - now, np.where(alarms.end >= OPEN, OPEN, alarms.end - now)
+    day = alarms.start // _DAY
+    answered = alarms.answered < NEVER
+    keys = alarms.unit.astype(np.int64) * (1 << 20) + day
+    covered = np.isin(keys, np.unique(keys[answered])) & ~answered
+    technical = alarms.klass == CLASSES.index("technical")
+    beds = alarms.unit.astype(np.int64) * max(len(alarms.beds), 1) + alarms.bed
+    bed = np.unique(beds, return_inverse=True)[1].astype(np.int32)
+    return Evidence(
+        policy=policy,
+        window=grid.end - grid.begin + 1,
+        now=np.array([now], np.int64),
+        facilities=[facility],
+        units=[(0, one) for one in alarms.units],
+        types=alarms.types,
+        statics=[],
+        start=start,
+        end=end,
+        rank=alarms.rank,
+        klass=alarms.klass,
+        static=np.zeros(len(start), np.int32),
+        unit=alarms.unit,
+        type=alarms.type,
+        bed=bed,
+        technical=technical,
+        value=alarms.value,
+        limit=alarms.limit,
+        answered=np.where(answered, alarms.answered - now, NEVER),
+        covered=covered,
+        signal=alarms.signal,
+        twins=np.zeros(len(start), np.int32),
+    )
+
+
+def to_fix(
+    alarms: Alarms, facility: str, grid: Grid, policy: Policy, top: int
+) -> list[UnitFindings]:
+    """By unit, the `top` types by non-actionable and technical alarms."""
+    if not len(alarms):
+        return []
+    return evidence(alarms, facility, grid, policy).findings(top)

@@ -1,0 +1,395 @@
+"""The committee's page: one self-contained HTML file for screen and paper.
+
+It is made from the same structure as the JSON, which it carries along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from html import escape
+from typing import Any
+
+from analyzer import Policy
+from analyzer.history import FEWEST
+from streams.files.alarm_words import short_name
+from streams.files.findings import sentence
+from streams.files.provenance import Provenance
+from streams.files.report_parts import document, figure, made_with
+from streams.formats.texts import printable
+from streams.formats.times import written
+from streams.report.building import Hospital, Section
+from streams.report.charts import bar, heat_map
+from streams.report.figures import Figure, by_key
+from streams.report.words import (
+    CONFOUNDERS,
+    DEFINITIONS,
+    GROUPS,
+    cell_name,
+    change_words,
+    counted,
+    difference,
+    label,
+    number,
+    percent,
+    seconds,
+    shown,
+    slope_words,
+    span_words,
+    trend,
+)
+
+STYLE = """
+:root { color-scheme: light dark; --heat: #D55E00; --line: #ddd; --soft: #444; }
+body { max-width: 68rem; }
+th a, td a { color: inherit; }
+.heat rect, .bar rect { fill: var(--heat); }
+.heat { width: 100%; }
+.heat text { font: 10px system-ui, sans-serif; fill: currentColor; }
+.heat .tick { text-anchor: middle; } .heat .side { text-anchor: end; }
+.wide { overflow-x: auto; }
+small { display: block; color: var(--soft); }
+.even { table-layout: fixed; } .even th:first-child { width: 30%; }
+.even th:nth-child(2), .even th:nth-child(3) { width: 10%; } .even th:nth-child(4) { width: 22%; }
+tr.sure td.change { font-weight: 600; }
+nav ul { columns: 2; } section { margin-top: 3rem; }
+h3 { font-size: 1rem; margin: 1.4rem 0 0.3rem; }
+td.text { min-width: 13rem; }
+@media (prefers-color-scheme: dark) { @media screen {
+  :root { --heat: #e8833a; --line: #444; --soft: #bbb; }
+  body { background: #16181b; color: #e8e8e8; }
+  h2, th, td { border-color: #444; } caption, figcaption, .quiet { color: #bbb; }
+  .note { background: #2b211a; } .facts div { border-color: #555; } a { color: #7fb8e6; } } }
+@media print { body { font-size: 10.5pt; max-width: none; } section { break-before: page; }
+  tr, .note, .facts { break-inside: avoid; } h3 { break-after: avoid; } nav { display: none; }
+  .heat rect, .bar rect { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
+"""
+_HEADLINE = (
+    "alarms_per_bed_day.all",
+    "nonactionable_ratio",
+    "response_median.high",
+    "clinician_overloaded",
+)
+
+
+def page(
+    hospitals: Sequence[Hospital], policy: Policy, found: dict[str, Any], made: Provenance
+) -> str:
+    """The HTML; `found` is the same in JSON."""
+    names = ", ".join(printable(one.facility) for one in hospitals)
+    title = f"Alarm report: {names}, {span_words(hospitals[0].grid, hospitals[0].calendar)}"
+    parts = [f"<h1>{escape(title)}</h1>"]
+    for place, one in enumerate(hospitals):
+        parts += _hospital(one, place, policy, many=len(hospitals) > 1)
+    parts += _definitions()
+    parts.append(made_with(made))
+    return document(title, parts, found | {"made_with": made.fields()}, STYLE)
+
+
+def _hospital(one: Hospital, place: int, policy: Policy, many: bool) -> Iterator[str]:
+    if many:
+        yield f"<h2>{escape(printable(one.facility))}</h2>"
+    before = (
+        f"beside {span_words(one.before, one.calendar)}"
+        if one.has_before
+        else "the archive holds nothing of the span before it, so there are no differences"
+    )
+    yield (
+        f'<p class="quiet">{span_words(one.grid, one.calendar)}, {before}. Local time '
+        f"({escape(str(one.calendar.zone))}). Load is a property of an assignment, not of a "
+        f"person: this report is about no one, and a group of fewer than {FEWEST} clinicians is "
+        "not in it.</p>"
+    )
+    if len(one.sections) > 1:
+        yield "<nav><ul>"
+        for number_, section in enumerate(one.sections):
+            yield f'<li><a href="#s{place}-{number_}">{escape(_name(section, one))}</a></li>'
+        yield f'<li><a href="#fix{place}">What to fix next</a></li></ul></nav>'
+    for number_, section in enumerate(one.sections):
+        yield f'<section id="s{place}-{number_}"><h2>{escape(_name(section, one))}</h2>'
+        for part in (_headline, _figures, _when, _types, _staffing):
+            yield from part(section, one)
+        yield "</section>"
+    yield f'<section id="fix{place}">'
+    yield from _to_fix(one, policy)
+    yield from _changes(one)
+    yield "</section>"
+
+
+def _name(section: Section, of: Hospital) -> str:
+    if section.unit is None:
+        return f"{printable(of.facility)}: all units together"
+    return f"{printable(of.facility)}: {printable(section.unit)}"
+
+
+def _headline(section: Section, of: Hospital) -> Iterator[str]:
+    known = by_key(section.figures)
+    words = {
+        "alarms_per_bed_day.all": "alarms per bed and day",
+        "nonactionable_ratio": "of clinical alarms were non-actionable",
+        "response_median.high": "median response, high priority",
+        "clinician_overloaded": "of duty in the state overloaded",
+    }
+    yield '<div class="facts">'
+    for key in _HEADLINE:
+        one = known[key]
+        if one.value is None:
+            rest = f"<small>{escape(one.why or '')}</small>"
+        else:
+            rest = f"<small>before: {escape(shown(one, one.before))}</small>"
+            if one.before is None:
+                rest = ""
+        yield f"<div><b>{escape(shown(one, one.value))}</b>{escape(words[key])}{rest}</div>"
+    yield "</div>"
+    if section.silent_days:
+        days = ", ".join(section.silent_days[:10]) + (
+            " ..." if len(section.silent_days) > 10 else ""
+        )
+        count = len(section.silent_days)
+        yield (
+            f'<div class="note">The archive holds nothing of {count} of the {len(of.grid.dates)} '
+            f"days ({escape(days)}). They are left out, not counted as quiet.</div>"
+        )
+    unknown = known["coverage"]
+    if unknown.value is not None and unknown.value < 0.8:
+        yield (
+            f'<div class="note">Of {percent(1 - unknown.value)} of the clinical alarms it is '
+            "unknown whether anybody needed to act, as interventions were not recorded. The "
+            "non-actionable ratio is about the others only.</div>"
+        )
+
+
+def _figures(section: Section, _: Hospital) -> Iterator[str]:
+    known = by_key(section.figures)
+    for title, keys in GROUPS:
+        yield f"<h3>{escape(title)}</h3>"
+        rows = [_figure_row(known[key]) for key in keys]
+        yield _table(
+            ("figure", "this span", "before", "difference (95 % interval)", "counted"),
+            rows,
+            kind="even",
+        )
+
+
+def _figure_row(one: Figure) -> tuple[bool, list[str]]:
+    target = f"<small>target: {escape(one.target)}</small>" if one.target else ""
+    name = f'<a href="#{one.definition}">{escape(label(one))}</a>{target}'
+    value = escape(shown(one, one.value))
+    if one.value is None:
+        value = f"{value}<small>{escape(one.why or '')}</small>"
+    missing = f"<small>{escape(one.missing)}</small>" if one.missing else ""
+    count = f"{escape(counted(one))}<small>{escape(one.n)}</small>{missing}"
+    sure = one.change is not None and one.change.sure
+    before = "" if one.before is None else escape(shown(one, one.before))
+    return sure, [name, value, before, escape(difference(one)), count]
+
+
+def _when(section: Section, of: Hospital) -> Iterator[str]:
+    yield "<h3>When the alarms come</h3>"
+    yield figure(
+        heat_map(section.heat),
+        f"Alarms of an hour, mean over {int(section.heat.hours.sum()):,} hours, by weekday and "
+        f"hour ({of.calendar.zone}). Days without any record are left out.",
+    )
+
+
+def _types(section: Section, _: Hospital) -> Iterator[str]:
+    yield "<h3>The most frequent alarm types</h3>"
+    most = max((row.alarms / row.of for row in section.types), default=0.0)
+    rows = []
+    for row in section.types:
+        share = row.alarms / row.of
+        known = row.actionable + row.nonactionable
+        needed = (
+            "technical"
+            if row.technical and not known
+            else (f"{percent(row.actionable / known)} of {known:,}" if known else "unknown")
+        )
+        code = escape(printable("/".join(row.type)))
+        rows.append(
+            (
+                row.change is not None and row.change.sure,
+                [
+                    f"{escape(short_name(row.type))}<small>{code}</small>",
+                    f"{percent(share)} {bar(share, most)}",
+                    f"{row.alarms:,}",
+                    escape(needed),
+                    f"{number(row.a_day)} a day<small>{escape(trend(row))}</small>",
+                ],
+            )
+        )
+    yield _table(("type", "share of alarms", "alarms", "actionable", "trend (95 % interval)"), rows)
+    together = sum(row.alarms for row in section.types) / max(section.alarms, 1)
+    yield (
+        f'<p class="quiet">These {len(section.types)} of {section.types_in_all} types make '
+        f"{percent(together)} of {section.alarms:,} alarms. ISA-18.2 aims at 1 to 5 % for the ten "
+        "most frequent, with a plan for each.</p>"
+    )
+
+
+def _staffing(section: Section, of: Hospital) -> Iterator[str]:
+    yield "<h3>Staffing beside load</h3>"
+    found = section.shifts
+    if not found.weeks:
+        yield (
+            "<p>By shift: the span holds no whole week from Monday to Sunday. Figures by shift are "
+            "shown for whole weeks only, so that no one can be told from two reports.</p>"
+        )
+    elif not found.rows:
+        yield (
+            f"<p>By shift: withheld. In no week were at least {FEWEST} clinicians on duty in each "
+            "part of it, or there was no roster.</p>"
+        )
+    else:
+        rows = [
+            (
+                False,
+                [
+                    escape(cell_name(row, of.calendar)),
+                    number(row.clinicians),
+                    number(row.beds_per_clinician),
+                    number(row.acuity_per_clinician),
+                    number(row.alarms_per_clinician_hour),
+                    number(row.alarms_per_bed_hour),
+                    f"{seconds(row.response_median)}<small>n = {row.responses:,}</small>",
+                ],
+            )
+            for row in found.rows
+        ]
+        yield _table(
+            (
+                "part of the week",
+                "clinicians on duty",
+                "beds each",
+                "acuity each",
+                "alarms an hour each",
+                "alarms per bed and hour",
+                "median response",
+            ),
+            rows,
+        )
+        yield (
+            f'<p class="quiet">{found.shown} of {found.weeks} whole weeks of units; the others had '
+            f"a part with fewer than {FEWEST} clinicians, or silent days.</p>"
+        )
+    one = section.staffing
+    yield from (
+        f"<p>{escape(line)}</p>" for line in slope_words(one.load, one.response, one.per_bed)
+    )
+    if one.load is not None:
+        yield (
+            '<p class="quiet">An association between hours of the same time of day, not proof of '
+            "cause; 95 % intervals, which respect that neighbouring days are alike. It may also "
+            f"come from {escape('; '.join(CONFOUNDERS))}.</p>"
+        )
+
+
+def _to_fix(one: Hospital, policy: Policy) -> Iterator[str]:
+    yield "<h2>What to fix next</h2>"
+    yield "<p>By unit, the types with most non-actionable and technical alarms.</p>"
+    for unit in one.to_fix:
+        rows = []
+        for found in unit.findings:
+            said = sentence(found, "this span", policy)
+            owner = found.owner or "no change proposed"
+            rows.append(
+                (False, [escape(short_name(found.type)), escape(printable(said)), escape(owner)])
+            )
+        yield f"<h3>{escape(printable(unit.unit))}</h3>"
+        yield _table(("type", "what was seen, and the change", "owner"), rows, text=(1,))
+
+
+def _changes(one: Hospital) -> Iterator[str]:
+    yield "<h2>Changes made, and what came of them</h2>"
+    if not one.changes:
+        yield (
+            "<p>No change record falls into these spans. Give the records of <code>alarm-fatigue "
+            "tune record</code> with <code>--changes</code>.</p>"
+        )
+        return
+    rows = []
+    for found in one.changes:
+        made = found.made
+        expected = "none" if made.expected is None else f"{percent(made.expected)} fewer"
+        came = (
+            "no whole day before or after it"
+            if found.change is None
+            else change_words(found.change, 1.0, "a day", "{:+,.1f}")
+        )
+        rows.append(
+            (
+                found.change is not None and found.change.sure,
+                [
+                    f"{escape(made.scope)}: {escape(made.what)}<small>{escape(written(made.at))}, "
+                    f"{escape(printable(made.change_control))}</small>",
+                    escape(expected),
+                    f"{number(found.before)} &rarr; {number(found.after)}"
+                    f"<small>{found.days[0]} and {found.days[1]} days</small>",
+                    escape(came),
+                    f"{number(found.actionable_before)} &rarr; {number(found.actionable_after)}",
+                    escape(printable(made.owner)),
+                ],
+            )
+        )
+    yield _table(
+        (
+            "change",
+            "forecast",
+            "alarms a day",
+            "difference (95 % interval)",
+            "actionable a day",
+            "owner",
+        ),
+        rows,
+    )
+    yield (
+        '<p class="quiet">Before and after, without control units: other things changed, too. '
+        "<code>alarm-fatigue compare</code> has controls and a run chart.</p>"
+    )
+
+
+def _definitions() -> Iterator[str]:
+    yield "<h2>What the figures mean</h2><dl>"
+    for anchor, text in DEFINITIONS.items():
+        name = anchor.replace("-", " ").capitalize()
+        yield f'<dt id="{anchor}"><b>{name}</b> (docs/semantics.md#{anchor})</dt>'
+        yield f"<dd>{escape(text)}</dd>"
+    yield "</dl>"
+    yield (
+        "<p>A difference in bold excludes no difference. Intervals of alarm counts and ratios "
+        "respect that beds differ (jackknife over beds) and that neighbouring days are alike (an "
+        "autoregressive process). With many figures, one in twenty excludes no difference by "
+        f"chance. Figures about people come from whole days with at least {FEWEST} clinicians on "
+        "duty in the unit, and figures by shift from whole weeks, so that neither a sum nor a "
+        "second report tells anything about fewer.</p>"
+    )
+
+
+def _table(
+    head: Sequence[str],
+    rows: Iterable[tuple[bool, Sequence[str]]],
+    text: Sequence[int] = (0,),
+    kind: str = "",
+) -> str:
+    """Cells are HTML; a row that is sure of its difference stands out."""
+    top = "".join(f"<th>{escape(one)}</th>" for one in head)
+    body = ""
+    for sure, cells in rows:
+        marked = ' class="sure"' if sure else ""
+        body += (
+            f"<tr{marked}>"
+            + "".join(
+                f'<td class="{_kind(place, head, text)}">{one}</td>'
+                for place, one in enumerate(cells)
+            )
+            + "</tr>"
+        )
+    return (
+        f'<div class="wide"><table class="{kind}"><thead><tr>{top}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _kind(place: int, head: Sequence[str], text: Sequence[int]) -> str:
+    if place in text:
+        return "text"
+    return "change" if head[place].startswith("difference") else "plain"

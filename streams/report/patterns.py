@@ -1,0 +1,277 @@
+"""Patterns: when a unit's alarms come, which types make them, and how staffing lies beside load."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer import CLASSES
+from analyzer.history import Change, Daily, Slope, change, large_weeks, slope
+from streams.report.figures import Both
+from streams.report.measuring import UnitDays
+from streams.report.span import HOUR, Grid
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.int64]
+AlarmType = tuple[str, str, str]
+
+TOP = 10
+"""ISA-18.2 reviews the ten most frequent types."""
+WEEKEND = 5
+"""Saturday."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """Alarms by hour of the week, local: the mean of an hour, and of how many hours; (7, 24)."""
+
+    alarms: Numbers
+    hours: Numbers
+
+    @property
+    def mean(self) -> Floats:
+        found: Floats = np.divide(
+            self.alarms, self.hours, out=np.full(self.hours.shape, np.nan), where=self.hours > 0
+        )
+        return found
+
+
+def heat(units: Sequence[Both]) -> Heat:
+    alarms, hours = np.zeros((7, 24), np.int64), np.zeros((7, 24), np.int64)
+    for one in units:
+        grid = one.grid
+        seen = one.now.seen[grid.day]
+        np.add.at(alarms, (grid.weekday[seen], grid.hour[seen]), one.now.by_hour[seen])
+    if units:  # hours of the hospital, not of its units
+        grid = units[0].grid
+        seen = np.any([one.now.seen for one in units], axis=0)[grid.day]
+        np.add.at(hours, (grid.weekday[seen], grid.hour[seen]), 1)
+    return Heat(alarms, hours)
+
+
+@dataclass(frozen=True, slots=True)
+class TypeRow:
+    """One alarm type: its alarms, their share, and how many more a day than before."""
+
+    type: AlarmType
+    alarms: int
+    of: int
+    actionable: int
+    nonactionable: int
+    technical: int
+    a_day: float
+    a_day_before: float | None
+    change: Change | None
+
+
+def top_types(units: Sequence[Both], top: int = TOP) -> tuple[list[TypeRow], int]:
+    """The most frequent types, and how many there are; of equals, the first by name."""
+    now, before = (
+        _by_type([one for one in some if one is not None])
+        for some in ([one.now for one in units], [one.before for one in units])
+    )
+    every = int(sum(int(days.sum()) for days, _ in now.values()))
+    order = sorted(now, key=lambda name: (-int(now[name][0].sum()), name))
+    order = [name for name in order if now[name][0].sum()]
+    if not units:
+        return [], 0
+    seen = np.any([one.now.seen for one in units], axis=0)
+    known = [one.before.seen for one in units if one.before is not None]
+    seen_before = (
+        np.any(known, axis=0) if known else np.zeros(len(units[0].before_grid.dates), bool)
+    )
+    rows = []
+    for name in order[:top]:
+        days, classes = now[name]
+        daily = Daily.of(units[0].grid.days, days.astype(float), seen.astype(float))
+        was, found = None, None
+        if seen_before.any():
+            earlier = before[name][0] if name in before else np.zeros(len(seen_before))
+            other = Daily.of(
+                units[0].before_grid.days, earlier.astype(float), seen_before.astype(float)
+            )
+            was, found = other.value, change(other, daily)
+        rows.append(
+            TypeRow(
+                name,
+                int(days.sum()),
+                every,
+                int(classes[CLASSES.index("actionable")]),
+                int(classes[CLASSES.index("non_actionable")]),
+                int(classes[CLASSES.index("technical")]),
+                daily.value or 0.0,
+                was,
+                found,
+            )
+        )
+    return rows, len(order)
+
+
+def _by_type(units: Sequence[UnitDays]) -> dict[AlarmType, tuple[Numbers, Numbers]]:
+    found: dict[AlarmType, tuple[Numbers, Numbers]] = {}
+    for unit in units:
+        for place in np.flatnonzero(unit.by_type.any(axis=1)).tolist():
+            name, parts = unit.types[place], (unit.by_type[place], unit.type_classes[place])
+            known = found.get(name)
+            found[name] = parts if known is None else (known[0] + parts[0], known[1] + parts[1])
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftRow:
+    """One part of the week over whole weeks; None where nothing is known."""
+
+    cell: int
+    """The shift of Monday to Friday; after the last one, the weekend."""
+    weeks: int
+    hours: float
+    clinicians: float
+    beds_per_clinician: float
+    acuity_per_clinician: float | None
+    alarms_per_clinician_hour: float
+    alarms_per_bed_hour: float | None
+    responses: int
+    response_median: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shifts:
+    rows: list[ShiftRow]
+    weeks: int
+    """Whole weeks of units in the span."""
+    shown: int
+    """Of these, the ones in which each part held at least `FEWEST` clinicians."""
+
+
+def shifts(units: Sequence[Both], count: int) -> Shifts:
+    """By part of the week, units together; `count`: shifts of a day."""
+    cells = count + 1
+    sums: dict[int, list[tuple[float, ...]]] = {one: [] for one in range(cells)}
+    seconds: dict[int, list[Floats]] = {one: [] for one in range(cells)}
+    weeks = shown = 0
+    used = 0
+    for one in units:
+        grid, unit = one.grid, one.now
+        week = grid.week
+        here = int(week.max(initial=-1)) + 1
+        weeks += here
+        if not here:
+            continue
+        cell = np.where(grid.weekday >= WEEKEND, count, grid.shift)
+        hour, who = unit.people.presence
+        inside = week[grid.day[hour]] >= 0
+        hour, who = hour[inside], who[inside]
+        large = large_weeks(who, week[grid.day[hour]], cell[hour], here, cells)
+        silent = np.unique(week[(week >= 0) & ~unit.seen])
+        large[silent] = False
+        shown += int(large.sum())
+        used = max(used, int(large.sum()))
+        kept = (week >= 0)[grid.day] & large[np.maximum(week, 0)][grid.day]
+        for number in range(cells):
+            mine = kept & (cell == number)
+            if not mine.any():
+                continue
+            people = unit.people
+            sums[number].append(
+                tuple(
+                    float(column[mine].sum())
+                    for column in (
+                        np.ones(len(mine)),
+                        people.duty_by_hour,
+                        unit.bed_time_by_hour,
+                        people.acuity_by_hour,
+                        people.acuity_known,
+                        unit.rostered_by_hour,
+                    )
+                )
+            )
+            answered = unit.responses
+            of = answered.hour >= 0
+            of[of] = mine[answered.hour[of]]
+            seconds[number].append(answered.seconds[of])
+    rows = []
+    for number in range(cells):
+        if not sums[number]:
+            continue
+        hours, duty, beds, acuity, known, alarms = np.sum(sums[number], axis=0).tolist()
+        times = np.concatenate(seconds[number])
+        if not duty:
+            continue
+        rows.append(
+            ShiftRow(
+                number,
+                used,
+                hours,
+                duty / HOUR / hours * len(sums[number]),
+                beds / duty,
+                acuity / known * beds / duty if known else None,
+                alarms / (duty / HOUR),
+                alarms / (beds / HOUR) if beds else None,
+                len(times),
+                float(np.median(times)) if len(times) else None,
+            )
+        )
+    return Shifts(rows, weeks, shown)
+
+
+@dataclass(frozen=True, slots=True)
+class Staffing:
+    """How an hour's load and responses move with one more bed per clinician."""
+
+    load: Slope | None
+    """Alarms per clinician and hour."""
+    per_bed: Slope | None
+    """Alarms per bed and hour: what the beds send, whoever is there."""
+    response: Slope | None
+    """The natural logarithm of the seconds to the first response."""
+    hours: int
+    """Hours with anyone on duty, on large days."""
+
+
+def staffing(units: Sequence[Both]) -> Staffing:
+    """Units together; hours are compared within their unit and hour of the day."""
+    columns: list[tuple[Floats, ...]] = []
+    for place, one in enumerate(units):
+        columns.append(_hours_of(one.now, one.grid, place))
+    if not columns:
+        return Staffing(None, None, None, 0)
+    beds, load, per_bed, log_seconds, answered, kind, day = (
+        np.concatenate(some) for some in zip(*columns, strict=True)
+    )
+    kind, day = kind.astype(np.int64), day.astype(np.int64)
+    each = np.ones(len(beds))
+    return Staffing(
+        slope(beds, load, each, kind, day),
+        slope(beds, per_bed, each, kind, day),
+        slope(beds, log_seconds, answered, kind, day),
+        len(beds),
+    )
+
+
+def _hours_of(unit: UnitDays, grid: Grid, place: int) -> tuple[Floats, ...]:
+    people = unit.people
+    answered = unit.responses
+    of = answered.hour >= 0
+    hours = len(grid.hours) - 1
+    count = np.bincount(answered.hour[of], minlength=hours).astype(float)
+    logs = np.bincount(
+        answered.hour[of], weights=np.log(np.maximum(answered.seconds[of], 1)), minlength=hours
+    )
+    kept = (people.large & unit.seen)[grid.day] & (people.duty_by_hour > 0)
+    kept &= unit.bed_time_by_hour > 0
+    duty, beds = people.duty_by_hour[kept], unit.bed_time_by_hour[kept]
+    alarms = unit.rostered_by_hour[kept].astype(float)
+    kind = grid.hour + 24 * (grid.weekday >= WEEKEND) + 48 * place
+    return (
+        beds / duty,
+        alarms / (duty / HOUR),
+        alarms / (beds / HOUR),
+        logs[kept] / np.maximum(count[kept], 1),
+        count[kept],
+        kind[kept].astype(float),
+        grid.day[kept].astype(float),
+    )
