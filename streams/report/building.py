@@ -12,9 +12,9 @@ from analyzer import Policy, UnitFindings
 from streams.archive import Archive
 from streams.formats.calendars import Calendar
 from streams.report.changes import Counted, Made, Outcome, counted, in_reach, outcome
-from streams.report.figures import Both, Figure, figures
+from streams.report.figures import Figure, figures
 from streams.report.fixing import to_fix
-from streams.report.measuring import UnitDays, measured
+from streams.report.measuring import Both, UnitDays, measured
 from streams.report.patterns import (
     Heat,
     Shifts,
@@ -30,7 +30,6 @@ from streams.report.span import Grid
 
 TO_FIX = 5
 """How many findings a unit gets: what a committee can decide on in one meeting (our own)."""
-LONGEST_DAYS = 400
 
 
 class ReportError(Exception):
@@ -158,7 +157,7 @@ def _read(
         grid,
         units,
         np.any(some, axis=0) if some else np.zeros(len(grid.dates), np.bool_),
-        to_fix(alarms, facility, grid, policy, TO_FIX) if now else [],
+        to_fix(alarms.upto(grid.end), facility, grid, policy, TO_FIX) if now else [],
         [counted(one, facility, alarms, grid) for one in made],
     )
 

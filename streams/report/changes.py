@@ -126,7 +126,7 @@ class Counted:
 
 def counted(made: Made, facility: str, alarms: Alarms, grid: Grid) -> Counted:
     days = len(grid.dates)
-    which = alarms.start >= grid.begin
+    which = (alarms.start >= grid.begin) & (alarms.start < grid.end)
     if made.facility is not None and made.facility != facility:
         which &= False
     if made.unit is not None:

@@ -13,15 +13,14 @@ import numpy.typing as npt
 from analyzer import CLASSES
 from analyzer.history import FEWEST, Change, Daily, change
 from analyzer.model import PRIORITIES
-from streams.report.measuring import UnitDays
+from streams.report.gaps import hidden_days, no_roster, outside_roster, small_days, unknown, why
+from streams.report.measuring import LEAST_KNOWN, Both, UnitDays
 from streams.report.span import HOUR, Grid
 
 Floats = npt.NDArray[np.float64]
 
 DAY = 24 * HOUR
 KINDS = ("actionable", "non_actionable", "technical", "unknown")
-LEAST_KNOWN = 5
-"""With fewer alarms in the denominator there is no ratio (docs/semantics.md)."""
 QUANTILES = {"median": 0.5, "nine_in_ten": 0.9}
 
 
@@ -47,16 +46,6 @@ class Figure:
     target: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Both:
-    """The same unit in the span and in the span before it; None: nothing of it then."""
-
-    now: UnitDays
-    grid: Grid
-    before: UnitDays | None
-    before_grid: Grid
-
-
 Sums = Callable[[UnitDays], tuple[Floats, Floats]]
 
 
@@ -70,7 +59,7 @@ def figures(units: Sequence[Both]) -> Iterator[Figure]:
             "alarms at beds in the roster / bed-days",
             "units",
             scale=DAY,
-            missing=_outside_roster(units),
+            missing=outside_roster(units),
             by_bed=True,
         )
     yield _ratio(
@@ -80,7 +69,7 @@ def figures(units: Sequence[Both]) -> Iterator[Figure]:
         "alarms at beds in the roster / bed-days",
         "units",
         scale=DAY,
-        missing=_outside_roster(units),
+        missing=outside_roster(units),
         by_bed=True,
     )
     for kind in KINDS:
@@ -91,7 +80,7 @@ def figures(units: Sequence[Both]) -> Iterator[Figure]:
             "alarms of this class at beds in the roster / bed-days",
             "the-non-actionable-ratio",
             scale=DAY,
-            missing=_outside_roster(units),
+            missing=outside_roster(units),
             by_bed=True,
         )
     yield _ratio(
@@ -101,7 +90,7 @@ def figures(units: Sequence[Both]) -> Iterator[Figure]:
         "non-actionable / clinical alarms of known class",
         "the-non-actionable-ratio",
         least=LEAST_KNOWN,
-        missing=_unknown(units),
+        missing=unknown(units),
         by_bed=True,
     )
     yield _ratio(
@@ -124,7 +113,7 @@ def figures(units: Sequence[Both]) -> Iterator[Figure]:
             _answered(rank),
             "alarms with a response / alarms, on days with at least five clinicians",
             "response-times",
-            missing=_hidden_days(units),
+            missing=hidden_days(units),
         )
     for key, part, anchor, target in (
         ("flood_share", "flood", "floods", "under 1 % (ISA-18.2)"),
@@ -137,7 +126,7 @@ def figures(units: Sequence[Both]) -> Iterator[Figure]:
             "hours / hours of duty of all clinicians together",
             anchor,
             shown_in=HOUR,
-            missing=_small_days(units),
+            missing=small_days(units),
             target=target,
         )
     yield _ratio(
@@ -146,7 +135,7 @@ def figures(units: Sequence[Both]) -> Iterator[Figure]:
         _busy,
         "hours with more than 30 alarms / whole hours of duty of a clinician",
         "overload",
-        missing=_small_days(units),
+        missing=small_days(units),
         target="under 1 % (ISA-18.2, EEMUA-191)",
     )
     for state in ("elevated", "overloaded"):
@@ -157,7 +146,7 @@ def figures(units: Sequence[Both]) -> Iterator[Figure]:
             "hours in this state / hours of duty of all clinicians together",
             "overload",
             shown_in=HOUR,
-            missing=_small_days(units),
+            missing=small_days(units),
         )
         yield _ratio(
             f"unit_{state}",
@@ -166,7 +155,7 @@ def figures(units: Sequence[Both]) -> Iterator[Figure]:
             "hours in this state / hours with anyone on duty",
             "overload",
             shown_in=HOUR,
-            missing=_no_roster(units),
+            missing=no_roster(units),
         )
     for key, target in (
         ("chattering", "none (ISA-18.2)"),
@@ -216,7 +205,7 @@ def _ratio(
         n=n,
         before=None if was is None else was * scale,
         change=None if found is None else _scaled(found, scale),
-        why=None if value is not None else _why(units, key),
+        why=None if value is not None else why(units, key),
         missing=missing,
         definition=anchor,
         target=target,
@@ -366,8 +355,8 @@ def _response(units: Sequence[Both], rank: int, name: str, share: float) -> Figu
         n="responses, in s; alarms without a response are left out",
         before=None if before is None else before[0],
         change=found,
-        why=None if now is not None else _why(units, "response"),
-        missing=_hidden_days(units),
+        why=None if now is not None else why(units, "response"),
+        missing=hidden_days(units),
         definition="response-times",
     )
 
@@ -399,63 +388,6 @@ def _quantile(
     under = np.bincount(day[seconds <= value], minlength=len(days)).astype(float)
     errors = (share * count - under) / density if density else np.zeros(len(days))
     return value, Daily.of(days, errors, count)
-
-
-# -- what is missing, and why
-
-
-def _why(units: Sequence[Both], key: str) -> str:
-    if key.startswith(("alarms_per_bed", "unit_")):
-        return "no roster: nobody is known to have been on duty"
-    if key == "nonactionable_ratio":
-        return f"fewer than {LEAST_KNOWN} clinical alarms of known class"
-    if key in ("coverage", "chattering", "fleeting", "stale"):
-        return "no such alarms"
-    if not any(one.now.people.any_roster.any() for one in units):
-        return "no roster: nobody is known to have been on duty"
-    if not any((one.now.people.large & one.now.seen).any() for one in units):
-        return f"withheld: no whole day with at least {FEWEST} clinicians on duty"
-    return "no such alarms or responses"
-
-
-def _outside_roster(units: Sequence[Both]) -> str | None:
-    every = sum(int(one.now.alarms.sum()) for one in units)
-    inside = sum(int(one.now.rostered.sum()) for one in units)
-    return (
-        None
-        if every == inside
-        else (f"{every - inside:,} of {every:,} alarms came from beds that were in no roster then")
-    )
-
-
-def _unknown(units: Sequence[Both]) -> str | None:
-    count = sum(int(_class(one.now, "unknown", "pending").sum()) for one in units)
-    return f"{count:,} clinical alarms are of unknown class, and not counted" if count else None
-
-
-def _small_days(units: Sequence[Both]) -> str | None:
-    return _left_out(units, [one.now.people.large & one.now.seen for one in units])
-
-
-def _hidden_days(units: Sequence[Both]) -> str | None:
-    return _left_out(units, [one.now.responses.shown & one.now.seen for one in units])
-
-
-def _left_out(units: Sequence[Both], shown: Sequence[npt.NDArray[np.bool_]]) -> str | None:
-    days, kept = sum(map(len, shown)), sum(int(one.sum()) for one in shown)
-    of = "days" if len(units) == 1 else "days of units"
-    return (
-        None
-        if kept == days
-        else f"{days - kept} of {days} {of} left out: cut, silent, or fewer than {FEWEST} "
-        "clinicians"
-    )
-
-
-def _no_roster(units: Sequence[Both]) -> str | None:
-    days = sum(len(one.grid.dates) for one in units)
-    without = sum(int((~one.now.people.any_roster | ~one.now.seen).sum()) for one in units)
-    return f"{without} of {days} days without roster or alarms" if without else None
 
 
 def by_key(some: Iterable[Figure]) -> dict[str, Figure]:

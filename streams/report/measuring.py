@@ -23,8 +23,8 @@ Numbers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-RANKS = tuple(range(1, len(PRIORITIES)))
-"""Low, medium, high: `info` is no alarm."""
+LEAST_KNOWN = 5
+"""With fewer alarms in the denominator there is no ratio (docs/semantics.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,16 @@ class UnitDays:
     responses: Responses
 
 
+@dataclass(frozen=True, slots=True)
+class Both:
+    """The same unit in the span and in the span before it; None: nothing of it then."""
+
+    now: UnitDays
+    grid: Grid
+    before: UnitDays | None
+    before_grid: Grid
+
+
 def measured(
     alarms: Alarms,
     roster: Roster,
@@ -117,7 +127,7 @@ def measured(
     table = np.array([place.get(one, -1) for one in alarms.beds] or [0], np.int64)
     start, end = alarms.start[rows], alarms.end[rows]
     chatter = chatters(alarms.signal[rows], start, end, grid.begin)
-    within = start >= grid.begin
+    within = (start >= grid.begin) & (start < grid.end)
     chosen = rows[within]
     start, end, chatter = start[within], end[within], chatter[within]
     bed = table[alarms.bed[chosen]]
@@ -212,7 +222,7 @@ def _people(
     summed = load(duty, start, attributed, grid.edges, grid.hours, len(names))
     duty_days, on_duty = _presence(duty, grid.edges)
     large = large_days(on_duty, duty_days, days) & grid.whole
-    inside_span = start >= grid.begin
+    inside_span = (start >= grid.begin) & (start < grid.end)
     known_day = np.concatenate([duty_days, grid.day_of(start[inside_span])])
     known_who = np.concatenate([on_duty, attributed[inside_span]])
     nobody = np.bincount(known_day, minlength=days) == 0

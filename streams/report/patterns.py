@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from analyzer import CLASSES
 from analyzer.history import Change, Daily, Slope, change, large_weeks, slope
-from streams.report.figures import Both
-from streams.report.measuring import UnitDays
+from streams.report.measuring import Both, UnitDays
 from streams.report.span import HOUR, Grid
 
 Floats = npt.NDArray[np.float64]

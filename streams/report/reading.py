@@ -6,7 +6,7 @@ hospital takes little memory.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,7 +22,9 @@ from streams.archive import TABLES, Archive
 Numbers = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
 RUN_UP = 3_600_000
-"""Alarms so long before the span are read, too: they may be the beginning of a flood."""
+"""Alarms and duties so long before and after the span are read, too. So a day at its edge has the
+same floods and protected stretches, whatever span it is part of.
+"""
 STATE_DAYS = 2
 """Overload states change several times a day: so many days before the span show how it began."""
 STATES = ("normal", "elevated", "overloaded")
@@ -77,15 +79,27 @@ class Alarms:
     def __len__(self) -> int:
         return len(self.start)
 
+    def upto(self, end: int) -> Alarms:
+        """Those that started before `end`."""
+        count = int(np.searchsorted(self.start, end))
+        kept = self.row < count
+        columns = ("unit", "bed", "type", "signal", "rank", "klass", "start", "end", "answered")
+        some: dict[str, Any] = {name: getattr(self, name)[:count] for name in columns}
+        some |= {
+            name: None if column is None else column[:count]
+            for name, column in (("value", self.value), ("limit", self.limit))
+        }
+        return replace(self, **some, row=self.row[kept], who=self.who[kept])
+
 
 def read_alarms(
     archive: Archive, facility: str, begin: int, end: int, unit: str | None, readings: bool
 ) -> Alarms:
-    """The alarms that started in the span, and `RUN_UP` before; `readings`: with value and limit.
+    """The alarms that started in the span, and `RUN_UP` around it; `readings`: with value and limit.
 
     Raises `polars.exceptions.PolarsError` or `OSError` if a file cannot be read.
     """
-    since, until = (datetime.fromtimestamp(one / 1000, UTC) for one in (begin - RUN_UP, end))
+    since, until = (datetime.fromtimestamp(one / 1000, UTC) for one in (begin - RUN_UP, end + RUN_UP))
     days = since.date(), until.date()
     rows = archive.scan("episodes", [facility], *days).filter(
         pl.col("priority") != "info",
@@ -171,7 +185,8 @@ class Roster:
 
 
 def read_roster(archive: Archive, facility: str, begin: int, end: int, unit: str | None) -> Roster:
-    """As archived: the last record of each assignment."""
+    """As archived: the last record of each assignment; cut to `RUN_UP` around the span."""
+    begin, end = begin - RUN_UP, end + RUN_UP
     since, until = (datetime.fromtimestamp(one / 1000, UTC) for one in (begin, end))
     reach = timedelta(days=TABLES["assignments"].reach_days)
     rows = archive.scan("assignments", [facility], (since - reach).date(), until.date()).filter(

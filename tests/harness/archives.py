@@ -1,0 +1,178 @@
+"""Archives of an invented hospital, small and exact, for reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from streams.archive import Archive, fact_rows, record_rows
+from streams.formats.codec import decode_slice, to_json
+
+HOUR = 3_600_000
+DAY = 24 * HOUR
+HORIZON = 26 * HOUR
+MONDAY = datetime(2026, 3, 16, tzinfo=ZoneInfo("Europe/Berlin"))
+"""The clocks change on the Sunday after next: 29 March 2026."""
+TYPES = (
+    ("monitor", "MDC_PULS_OXIM_SAT_O2", "MDC_EVT_LO", "physiological"),
+    ("monitor", "MDC_ECG_HEART_RATE", "MDC_EVT_HI", "physiological"),
+    ("monitor", "MDC_ECG_HEART_RATE", "MDC_EVT_LEADS_OFF", "technical"),
+    ("pump", "", "MDC_EVT_BATT_LO", "advisory"),
+)
+
+
+def ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A hospital: its units with the clinicians of a shift, and from which bed each has alarms."""
+
+    units: Mapping[str, int] = field(default_factory=lambda: {"MICU": 6, "SICU": 5})
+    days: int = 21
+    begin: datetime = MONDAY
+    alarms_a_day: int = 120
+    seed: int = 1
+    roster: bool = True
+    crews: int = 2
+    """Crews take turns by day; each has a shift's clinicians for day and night."""
+    silent: frozenset[tuple[str, int]] = frozenset()
+    """(unit, day): days of which nothing was recorded."""
+    burst: str | None = None
+    """A unit whose first clinician has 40 more alarms and a slow response every night."""
+
+    def episodes(self) -> Iterator[dict[str, Any]]:
+        rng = np.random.default_rng(self.seed)
+        for unit, nurses in self.units.items():
+            for day in range(self.days):
+                local = self.begin + timedelta(days=day)
+                length = ms(local + timedelta(days=1)) - ms(local)
+                starts = np.sort(rng.integers(0, length, self.alarms_a_day)).tolist()
+                if self.burst == unit:
+                    starts += [13 * HOUR + 30_000 * one for one in range(40)]
+                if (unit, day) in self.silent:
+                    continue
+                for number, at in enumerate(starts):
+                    yield self._episode(rng, unit, nurses, day, number, ms(local) + at)
+
+    def _episode(
+        self, rng: np.random.Generator, unit: str, nurses: int, day: int, number: int, at: int
+    ) -> dict[str, Any]:
+        device, source, code, kind = TYPES[int(rng.integers(0, len(TYPES)))]
+        bed = int(rng.integers(0, nurses))
+        lasts = int(rng.integers(1_000, 90_000))
+        answered = int(rng.integers(1_000, 600_000)) if rng.random() < 0.6 else None
+        physiological = ("actionable", "non_actionable", "non_actionable", "unknown")
+        klass = (
+            "technical"
+            if kind == "technical"
+            else physiological[int(rng.integers(0, len(physiological)))]
+        )
+        return {
+            "id": f"{unit}-{day}-{number}",
+            "facility": "H03",
+            "unit": unit,
+            "bed": f"{unit}-{bed}",
+            "alarm_id": f"{unit}-{day}-{number}",
+            "device_id": f"mon-{unit}-{bed}",
+            "device_type": device,
+            "source": source,
+            "code": code,
+            "kind": kind,
+            "label": None,
+            "priority": ("high", "medium", "low", "info")[int(rng.integers(0, 4))],
+            "start": at,
+            "end": at + lasts,
+            "value": 86.0,
+            "limit": 90.0,
+            "clinicians": [self.nurse(unit, bed, at)] if self.roster else [],
+            "class": klass,
+            "basis": None,
+            "first_response": None if answered is None else at + answered,
+        }
+
+    def nurse(self, unit: str, bed: int, at: int) -> str:
+        """Day shift from 07:00 to 19:00, local; crews take turns."""
+        local = datetime.fromtimestamp(at / 1000, UTC).astimezone(self.begin.tzinfo)
+        shift = (local - timedelta(hours=7)).replace(tzinfo=None)
+        first = self.begin.replace(tzinfo=None)
+        crew = (shift.date() - first.date()).days % self.crews
+        part = "day" if shift.hour < 12 else "night"
+        return f"{unit}-{crew}-{part}-{bed}"
+
+    def assignments(self) -> Iterator[dict[str, Any]]:
+        if not self.roster:
+            return
+        for unit, nurses in self.units.items():
+            for day in range(-1, self.days):
+                for part, hour in (("day", 7), ("night", 19)):
+                    local = self.begin + timedelta(days=day, hours=hour)
+                    until = self.begin + timedelta(days=day + (hour == 19), hours=(hour + 12) % 24)
+                    for bed in range(nurses):
+                        yield {
+                            "event_id": f"{unit}-{day}-{part}-{bed}",
+                            "assignment_id": f"{unit}-{day}-{part}-{bed}",
+                            "facility": "H03",
+                            "unit": unit,
+                            "bed": f"{unit}-{bed}",
+                            "clinician": self.nurse(unit, bed, ms(local)),
+                            "from": ms(local),
+                            "to": ms(until),
+                            "at": ms(local),
+                            "role": "nurse",
+                            "acuity": 1.0 + bed % 2,
+                        }
+
+    def changes(self) -> Iterator[dict[str, Any]]:
+        """Each first nurse of a unit is overloaded from 10:00 to 11:00 local."""
+        if not self.roster:
+            return
+        for unit in self.units:
+            for day in range(self.days):
+                local = ms(self.begin + timedelta(days=day, hours=10))
+                for at, old, new in (
+                    (local, "normal", "overloaded"),
+                    (local + HOUR, "overloaded", "normal"),
+                ):
+                    yield {
+                        "id": f"{unit}-{at}",
+                        "facility": "H03",
+                        "unit": unit,
+                        "level": "clinician",
+                        "clinician": self.nurse(unit, 0, local),
+                        "at": at,
+                        "from": old,
+                        "to": new,
+                        "withdrawn": False,
+                        "reasons": [],
+                        "top_types": [],
+                        "relief": None,
+                        "relief_text": None,
+                        "corrected_at": None,
+                        "corrected_by": [],
+                        "corrects": None,
+                    }
+
+    def archived(self, folder: Path) -> Archive:
+        """Write it into `folder`."""
+        archive = Archive.create(folder)
+        for name, records in (("episodes", self.episodes()), ("overload", self.changes())):
+            values = [to_json(one) for one in records]
+            places = range(len(values))
+            archive.write(record_rows(name, values, [1] * len(values), places), HORIZON)  # type: ignore[arg-type]
+        facts = [to_json(one) for one in self.assignments()]
+        if facts:
+            columns = decode_slice("assignments", facts).columns
+            archive.write(fact_rows("assignments", columns, lambda name: name), HORIZON)
+        return archive
+
+    def day(self, number: int) -> int:
+        """Local midnight of a day, in ms since 1970."""
+        return ms(self.begin + timedelta(days=number))
