@@ -6,8 +6,8 @@ refuses to know names, calendars and where facts come from.
 
 from analyzer.history.chatter import chatters
 from analyzer.history.differences import LEAST_DAYS, Change, Daily, change
-from analyzer.history.groups import FEWEST, large_days, large_weeks
 from analyzer.history.duty_load import Load, load
+from analyzer.history.groups import FEWEST, large_days, large_weeks
 from analyzer.history.slopes import Slope, slope
 from analyzer.history.spans import Spans, inside, overlap, union
 

@@ -92,17 +92,18 @@ def report_on(
     Raises `ReportError` if the archive holds nothing of the span, and
     `polars.exceptions.PolarsError` or `OSError` if a file cannot be read.
     """
-    earlier = 2 * begin - end
+    grid = Grid.of(begin, end, calendar)
+    earlier = grid.before(calendar)
     known = [
         one
-        for one in in_reach(made, earlier, end)
+        for one in in_reach(made, earlier.begin, end)
         if one.facility in (None, facility) and (unit is None or one.unit in (None, unit))
     ]
-    now = _read(archive, facility, Grid.of(begin, end, calendar), policy, unit, known, True)
+    now = _read(archive, facility, grid, policy, unit, known, True)
     if not now.units:
         place = facility if unit is None else f"unit {unit} of {facility}"
         raise ReportError(f"the archive holds no alarms of {place} in this span")
-    before = _read(archive, facility, Grid.of(earlier, begin, calendar), policy, unit, known, False)
+    before = _read(archive, facility, earlier, policy, unit, known, False)
     units = [
         Both(one, now.grid, before.units.get(name), before.grid)
         for name, one in sorted(now.units.items())

@@ -95,11 +95,11 @@ class Alarms:
 def read_alarms(
     archive: Archive, facility: str, begin: int, end: int, unit: str | None, readings: bool
 ) -> Alarms:
-    """The alarms that started in the span, and `RUN_UP` around it; `readings`: with value and limit.
+    """The alarms that started in the span, and `RUN_UP` around it; `readings`: with value, limit.
 
     Raises `polars.exceptions.PolarsError` or `OSError` if a file cannot be read.
     """
-    since, until = (datetime.fromtimestamp(one / 1000, UTC) for one in (begin - RUN_UP, end + RUN_UP))
+    since, until = _moment(begin - RUN_UP), _moment(end + RUN_UP)
     days = since.date(), until.date()
     rows = archive.scan("episodes", [facility], *days).filter(
         pl.col("priority") != "info",
@@ -163,6 +163,10 @@ def read_alarms(
     )
 
 
+def _moment(at: int) -> datetime:
+    return datetime.fromtimestamp(at / 1000, UTC)
+
+
 def _type(key: int, names: list[list[str]]) -> tuple[str, str, str]:
     found = []
     for known in reversed(names):
@@ -187,7 +191,7 @@ class Roster:
 def read_roster(archive: Archive, facility: str, begin: int, end: int, unit: str | None) -> Roster:
     """As archived: the last record of each assignment; cut to `RUN_UP` around the span."""
     begin, end = begin - RUN_UP, end + RUN_UP
-    since, until = (datetime.fromtimestamp(one / 1000, UTC) for one in (begin, end))
+    since, until = _moment(begin), _moment(end)
     reach = timedelta(days=TABLES["assignments"].reach_days)
     rows = archive.scan("assignments", [facility], (since - reach).date(), until.date()).filter(
         pl.col("clinician").is_not_null(),
@@ -232,15 +236,15 @@ def read_states(
 def read_seen(
     archive: Archive, facility: str, begin: int, end: int, unit: str | None
 ) -> dict[str, list[int]]:
-    """By unit, the whole hours (ms since 1970) in which an episode of any kind started."""
-    since, until = (datetime.fromtimestamp(one / 1000, UTC) for one in (begin, end))
+    """By unit, the quarters of an hour (ms since 1970) in which an episode of any kind started."""
+    since, until = _moment(begin), _moment(end)
     rows = archive.scan("episodes", [facility], since.date(), until.date()).filter(
         pl.col("start").is_between(since, until, closed="left")
     )
     if unit is not None:
         rows = rows.filter(pl.col("unit") == unit)
     found = (
-        rows.select("unit", pl.col("start").dt.truncate("1h").dt.epoch("ms").alias("hour"))
+        rows.select("unit", pl.col("start").dt.truncate("15m").dt.epoch("ms").alias("hour"))
         .unique()
         .collect(engine="streaming")
     )

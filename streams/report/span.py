@@ -98,6 +98,13 @@ class Grid:
         kept: Numbers = np.where(found < len(self.hours) - 1, found, -1)
         return kept
 
+    def before(self, calendar: Calendar) -> Grid:
+        """The span before: of as many days if these are whole, else of equal length."""
+        begin = 2 * self.begin - self.end
+        if self.whole.all():
+            begin = _midnight(self.dates[0] - timedelta(days=len(self.dates)), calendar)
+        return Grid.of(begin, self.begin, calendar)
+
     def fields(self) -> dict[str, Any]:
         return {"from": self.begin, "to": self.end, "days": len(self.dates)}
 

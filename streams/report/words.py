@@ -254,8 +254,9 @@ def slope_words(load: Slope | None, response: Slope | None, per_bed: Slope | Non
         times = [100 * (exp(one) - 1) for one in (response.value, response.low, response.high)]
         sure = "" if response.sure else ", no clear difference"
         lines.append(
-            f"Responses took {times[0]:+.0f} % as long ({times[1]:+.0f} to {times[2]:+.0f} "
-            f"%{sure}; {response.hours:,} hours with responses)."
+            f"Responses took {abs(times[0]):.0f} % {'longer' if times[0] > 0 else 'less'} "
+            f"({times[1]:+.0f} to {times[2]:+.0f} %{sure}; "
+            f"{response.hours:,} hours with responses)."
         )
     return lines
 

@@ -133,7 +133,7 @@ def test_fleeting_alarms_and_the_most_frequent_types(
 ) -> None:
     fleeting, alarms = value(
         database,
-        "select count(*) filter (epoch_ms(\"end\") - epoch_ms(start) < 15000), count(*) from alarms",
+        'select count(*) filter (epoch_ms("end") - epoch_ms(start) < 15000), count(*) from alarms',
     )
     mine = figure(found, None, "fleeting")
     assert (mine.above, mine.below) == (fleeting, alarms)

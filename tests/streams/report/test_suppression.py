@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from analyzer import Policy
+from streams.files.provenance import Provenance
 from streams.formats.calendars import Calendar
 from streams.formats.codec import to_json
 from streams.report import document, page, report_on
-from streams.files.provenance import Provenance
 from tests.harness.archives import MONDAY, Place
 
 PEOPLE = (
@@ -102,7 +102,7 @@ def test_two_reports_differ_by_whole_days_of_at_least_five_clinicians(tmp_path: 
 
 def test_a_day_at_the_edge_of_a_span_adds_the_same_as_within_one(tmp_path: Path) -> None:
     """Otherwise two reports would tell of the one stretch or flood that midnight cuts."""
-    place = Place(units={"MICU": 6}, alarms_a_day=2000)
+    place = Place(units={"MICU": 6}, alarms_a_day=8000)
     archive = place.archived(tmp_path / "archive")
 
     def above(begin: int, end: int, key: str) -> float:
