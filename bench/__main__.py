@@ -1,4 +1,4 @@
-"""`python -m bench quick|full|render|profile|tune|month|import|...`: see bench/README.md."""
+"""`python -m bench quick|full|render|profile|tune|report|import|...`: see bench/README.md."""
 
 from __future__ import annotations
 
@@ -60,6 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from bench import importing
 
             sys.stdout.write(importing.line(importing.run(options.rows)) + "\n")
+        elif options.what == "report":
+            from bench import history
+
+            sys.stdout.write(history.line(history.run(folder, options.days)) + "\n")
         elif options.what == "calibration":
             from bench import calibration
 
@@ -171,6 +175,12 @@ def _parser() -> argparse.ArgumentParser:
     kinds.add_parser(
         "hl7", help="messages a second of hl7 listen and hl7 translate, and of the core alone"
     )
+    report = kinds.add_parser(
+        "report",
+        help="the report on a month of a hospital of 77 beds, beside the same counts in SQL",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    report.add_argument("--days", type=int, default=31, help="days of the span")
     calibration = kinds.add_parser(
         "calibration",
         help="how often the intervals of compare cover the truth",

@@ -38,7 +38,7 @@ def report(
     changes: Annotated[
         Path | None,
         typer.Option(
-            "--changes", metavar="FILE", help="Change records of `tune record`, one a line."
+            "--changes", metavar="FILE", help="Change records of `tune apply`, one a line."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

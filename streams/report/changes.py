@@ -1,4 +1,4 @@
-"""Changes: the records of `tune record`, and what came of each in the days of a report."""
+"""Changes: the records of `tune apply`, and what came of each in the days of a report."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _made(one: Any, place: str) -> Made:
     except (msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
         reason = f"no field {error}" if isinstance(error, KeyError) else str(error)
         raise ChangesError(
-            f"{place}: expected a change record as `tune record` writes it: {reason}"
+            f"{place}: expected a change record as `tune apply` writes it: {reason}"
         ) from None
     of = known.scope
     share = (one.get("expected") or {}).get("removed_share")

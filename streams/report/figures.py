@@ -77,7 +77,7 @@ def figures(units: Sequence[Both]) -> Iterator[Figure]:
             f"alarms_per_bed_day.{kind}",
             units,
             _of_class(kind),
-            "alarms of this class at beds in the roster / bed-days",
+            "alarms at beds in the roster / bed-days",
             "the-non-actionable-ratio",
             scale=DAY,
             missing=outside_roster(units),
