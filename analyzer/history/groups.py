@@ -20,9 +20,7 @@ as in NHS Digital's disclosure control: counts under five are suppressed).
 
 def large_days(who: Integers, day: Integers, days: int) -> Flags:
     """Of `days` days, those with at least `FEWEST` people; a person and a day an entry."""
-    pairs = np.unique(np.stack([day, who]).astype(np.int64), axis=1)
-    found: Flags = np.bincount(pairs[0], minlength=days) >= FEWEST
-    return found
+    return _people(day, who, days) >= FEWEST
 
 
 def large_weeks(who: Integers, week: Integers, cell: Integers, weeks: int, cells: int) -> Flags:
@@ -33,7 +31,15 @@ def large_weeks(who: Integers, week: Integers, cell: Integers, weeks: int, cells
     >>> large_weeks(who, np.zeros(9, int), cell, 1, 2).tolist()
     [False]
     """
-    found = np.unique(np.stack([week, cell, who]).astype(np.int64), axis=1)
-    people = np.bincount(found[0] * cells + found[1], minlength=weeks * cells)
+    people = _people(week.astype(np.int64) * cells + cell, who, weeks * cells)
     large: Flags = people.reshape(weeks, cells).min(axis=1) >= FEWEST
     return large
+
+
+def _people(group: Integers, who: Integers, groups: int) -> Integers:
+    """How many different people each group has."""
+    count = int(who.max(initial=-1)) + 1
+    met = np.zeros(groups * count, dtype=np.bool_)
+    met[group.astype(np.int64) * count + who] = True
+    people: Integers = met.reshape(groups, count).sum(axis=1)
+    return people

@@ -87,7 +87,8 @@ COMMANDS = {
     ),
     "report": Later(
         "streams.cli.report:report",
-        "Write the alarm committee's report on a span of an archive, beside the span before it.",
+        "Write the alarm committee's report on a span of days or months, beside the span before "
+        "it.",
     ),
     "rejected": Later(
         "streams.cli.rejected:rejected_app", "List, show or resend rejected records."

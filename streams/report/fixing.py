@@ -6,7 +6,7 @@ import numpy as np
 
 from analyzer import CLASSES, Evidence, Policy, UnitFindings
 from analyzer.times import NEVER, OPEN
-from streams.report.reading import Alarms
+from streams.report.reading import Alarms, numbered
 from streams.report.span import Grid
 
 _DAY = 86_400_000
@@ -24,11 +24,13 @@ def evidence(alarms: Alarms, facility: str, grid: Grid, policy: Policy) -> Evide
     start, end = alarms.start - now, np.where(alarms.end >= OPEN, OPEN, alarms.end - now)
     day = alarms.start // _DAY
     answered = alarms.answered < NEVER
-    keys = alarms.unit.astype(np.int64) * (1 << 20) + day
-    covered = np.isin(keys, np.unique(keys[answered])) & ~answered
+    days = day - int(day.min())
+    keys = alarms.unit.astype(np.int64) * (int(days.max()) + 1) + days
+    with_responses = np.bincount(keys[answered], minlength=int(keys.max()) + 1) > 0
+    covered = with_responses[keys] & ~answered
     technical = alarms.klass == CLASSES.index("technical")
     beds = alarms.unit.astype(np.int64) * max(len(alarms.beds), 1) + alarms.bed
-    bed = np.unique(beds, return_inverse=True)[1].astype(np.int32)
+    bed = numbered(beds)[1]
     return Evidence(
         policy=policy,
         window=grid.end - grid.begin + 1,

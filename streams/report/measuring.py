@@ -121,7 +121,7 @@ def measured(
     code = alarms.units.index(name) if name in alarms.units else -2
     rows = np.flatnonzero(alarms.unit == code)
     mine = [place for place, one in enumerate(roster.unit) if one == name]
-    known = np.unique(alarms.bed[rows]).tolist()
+    known = np.flatnonzero(np.bincount(alarms.bed[rows])).tolist()
     beds = sorted({alarms.beds[one] for one in known} | {roster.bed[one] for one in mine})
     place = {bed: number for number, bed in enumerate(beds)}
     table = np.array([place.get(one, -1) for one in alarms.beds] or [0], np.int64)

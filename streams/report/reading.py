@@ -136,9 +136,9 @@ def read_alarms(
     keys = np.zeros(found.height, np.int64)
     for names, codes in parts:
         keys = keys * (len(names.known) + 1) + codes + 1
-    keys, type_codes = np.unique(keys, return_inverse=True)
+    keys, type_codes = numbered(keys)
     of_bed = np.where(device_codes >= 0, device_codes, len(device.known) + bed_codes)
-    signal = np.unique(of_bed.astype(np.int64) * len(keys) + type_codes, return_inverse=True)[1]
+    signal = numbered(of_bed.astype(np.int64) * len(keys) + type_codes)[1]
     lists = found["clinicians"]
     lengths = lists.list.len().fill_null(0).to_numpy()
     people, who = Names.coded(lists.filter(lists.list.len() > 0).explode())
@@ -149,8 +149,8 @@ def read_alarms(
         people.known,
         unit_codes,
         bed_codes,
-        type_codes.astype(np.int32),
-        signal.astype(np.int32),
+        type_codes,
+        signal,
         found["priority"].to_numpy(),
         found["class"].to_numpy(),
         found["start"].to_numpy(),
@@ -161,6 +161,16 @@ def read_alarms(
         np.repeat(np.arange(found.height, dtype=np.int32), lengths),
         who,
     )
+
+
+def numbered(keys: Numbers) -> tuple[Numbers, Codes]:
+    """The distinct keys, in order, and the place of each key among them."""
+    if int(keys.max(initial=0)) > 1 << 24:
+        found, place = np.unique(keys, return_inverse=True)
+        return found, place.astype(np.int32)
+    there = np.bincount(keys) > 0
+    places = np.cumsum(there) - 1
+    return np.flatnonzero(there), places[keys].astype(np.int32)
 
 
 def _moment(at: int) -> datetime:
