@@ -154,11 +154,12 @@ def _read(
         for name, hours in seen.items()
     }
     some = [one.seen for one in units.values()]
+    shown = {name: units[name].responses.shown for name in alarms.units if name in units}
     return _Read(
         grid,
         units,
         np.any(some, axis=0) if some else np.zeros(len(grid.dates), np.bool_),
-        to_fix(alarms.upto(grid.end), facility, grid, policy, TO_FIX) if now else [],
+        to_fix(alarms.upto(grid.end), facility, grid, policy, shown, TO_FIX) if now else [],
         [counted(one, facility, alarms, grid) for one in made],
     )
 

@@ -38,7 +38,7 @@ import msgspec
 from analyzer import Policy
 from analyzer.history import FEWEST, Change, Slope
 from streams.files.alarm_words import short_name
-from streams.files.findings import WHOLE
+from streams.files.extent import WHOLE
 from streams.files.findings import document as findings_document
 from streams.files.findings import written as written_findings
 from streams.report.building import Hospital, Section

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from analyzer import CLASSES
 from analyzer.history import FEWEST, Change, Daily, change
 from analyzer.model import PRIORITIES
-from streams.report.gaps import hidden_days, no_roster, outside_roster, small_days, unknown, why
+from streams.report.gaps import hidden_days, outside_roster, small_days, unknown, why
 from streams.report.measuring import LEAST_KNOWN, Both, UnitDays
 from streams.report.span import HOUR, Grid
 
@@ -155,7 +155,7 @@ def figures(units: Sequence[Both]) -> Iterator[Figure]:
             "hours in this state / hours with anyone on duty",
             "overload",
             shown_in=HOUR,
-            missing=no_roster(units),
+            missing=small_days(units),
         )
     for key, target in (
         ("chattering", "none (ISA-18.2)"),
@@ -302,9 +302,10 @@ def _busy(one: UnitDays) -> tuple[Floats, Floats]:
 
 
 def _unit_state(state: str) -> Sums:
+    """The state of a unit is the average of its clinicians: of one, it would be that person's."""
     return lambda one: (
-        _known(np.where(one.people.any_roster, one.unit_states[state], 0.0), one),
-        _known(one.people.staffed, one),
+        _large(one.unit_states[state], one),
+        _large(one.people.staffed, one),
     )
 
 

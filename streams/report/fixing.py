@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
+import numpy.typing as npt
 
 from analyzer import CLASSES, Evidence, Policy, UnitFindings
 from analyzer.times import NEVER, OPEN
 from streams.report.reading import Alarms, numbered
 from streams.report.span import Grid
 
+Flags = npt.NDArray[np.bool_]
+
 _DAY = 86_400_000
 
 
-def evidence(alarms: Alarms, facility: str, grid: Grid, policy: Policy) -> Evidence:
+def evidence(
+    alarms: Alarms, facility: str, grid: Grid, policy: Policy, shown: Mapping[str, Flags]
+) -> Evidence:
     """The alarms of a span as findings need them; `alarms` were read with their readings.
 
     An actionable alarm without a response counts as unanswered only where its unit has recorded
-    responses on that day.
+    responses on that day, and any alarm only on the days that are `shown` (by unit): the others
+    are about too few clinicians.
     """
     assert alarms.value is not None
     assert alarms.limit is not None
@@ -28,6 +36,9 @@ def evidence(alarms: Alarms, facility: str, grid: Grid, policy: Policy) -> Evide
     keys = alarms.unit.astype(np.int64) * (int(days.max()) + 1) + days
     with_responses = np.bincount(keys[answered], minlength=int(keys.max()) + 1) > 0
     covered = with_responses[keys] & ~answered
+    table = np.stack([shown[one] for one in alarms.units])
+    inside = np.clip(grid.day_of(alarms.start), 0, table.shape[1] - 1)
+    hidden = ~table[alarms.unit, inside]
     technical = alarms.klass == CLASSES.index("technical")
     beds = alarms.unit.astype(np.int64) * max(len(alarms.beds), 1) + alarms.bed
     bed = numbered(beds)[1]
@@ -50,17 +61,22 @@ def evidence(alarms: Alarms, facility: str, grid: Grid, policy: Policy) -> Evide
         technical=technical,
         value=alarms.value,
         limit=alarms.limit,
-        answered=np.where(answered, alarms.answered - now, NEVER),
-        covered=covered,
+        answered=np.where(hidden, start, np.where(answered, alarms.answered - now, NEVER)),
+        covered=covered & ~hidden,
         signal=alarms.signal,
         twins=np.zeros(len(start), np.int32),
     )
 
 
 def to_fix(
-    alarms: Alarms, facility: str, grid: Grid, policy: Policy, top: int
+    alarms: Alarms,
+    facility: str,
+    grid: Grid,
+    policy: Policy,
+    shown: Mapping[str, Flags],
+    top: int,
 ) -> list[UnitFindings]:
     """By unit, the `top` types by non-actionable and technical alarms."""
     if not len(alarms):
         return []
-    return evidence(alarms, facility, grid, policy).findings(top)
+    return evidence(alarms, facility, grid, policy, shown).findings(top)

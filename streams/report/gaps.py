@@ -15,7 +15,7 @@ UNKNOWN = [CLASSES.index("unknown"), CLASSES.index("pending")]
 
 
 def why(units: Sequence[Both], key: str) -> str:
-    if key.startswith(("alarms_per_bed", "unit_")):
+    if key.startswith("alarms_per_bed"):
         return "no roster: nobody is known to have been on duty"
     if key == "nonactionable_ratio":
         return f"fewer than {LEAST_KNOWN} clinical alarms of known class"
@@ -60,9 +60,3 @@ def _left_out(units: Sequence[Both], shown: Sequence[npt.NDArray[np.bool_]]) -> 
         else f"{days - kept} of {days} {of} left out: cut, silent, or fewer than {FEWEST} "
         "clinicians"
     )
-
-
-def no_roster(units: Sequence[Both]) -> str | None:
-    days = sum(len(one.grid.dates) for one in units)
-    without = sum(int((~one.now.people.any_roster | ~one.now.seen).sum()) for one in units)
-    return f"{without} of {days} days without roster or alarms" if without else None

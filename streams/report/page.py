@@ -286,8 +286,13 @@ def _staffing(section: Section, of: Hospital) -> Iterator[str]:
             rows,
         )
         yield (
-            f'<p class="quiet">{found.shown} of {found.weeks} whole weeks of units; the others had '
-            f"a part with fewer than {FEWEST} clinicians, or silent days.</p>"
+            f'<p class="quiet">{found.shown} of {found.weeks} whole weeks of units'
+            + (
+                f"; the others had a part with fewer than {FEWEST} clinicians, or silent days"
+                if found.shown < found.weeks
+                else ""
+            )
+            + ".</p>"
         )
     one = section.staffing
     yield from (

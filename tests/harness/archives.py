@@ -17,7 +17,8 @@ from streams.formats.codec import decode_slice, to_json
 HOUR = 3_600_000
 DAY = 24 * HOUR
 HORIZON = 26 * HOUR
-MONDAY = datetime(2026, 3, 16, tzinfo=ZoneInfo("Europe/Berlin"))
+ZONE = ZoneInfo("Europe/Berlin")
+MONDAY = datetime(2026, 3, 16, tzinfo=ZONE)
 """The clocks change on the Sunday after next: 29 March 2026."""
 TYPES = (
     ("monitor", "MDC_PULS_OXIM_SAT_O2", "MDC_EVT_LO", "physiological"),

@@ -14,9 +14,8 @@ from streams.archive import Archive
 from streams.formats.calendars import Calendar
 from streams.report import Hospital, report_on
 from streams.report.figures import by_key
-from tests.harness.archives import DAY, HOUR, MONDAY, Place
+from tests.harness.archives import DAY, HOUR, ZONE, Place
 
-ZONE = MONDAY.tzinfo
 PLACE = Place()
 BEGIN, END = PLACE.day(7), PLACE.day(21)  # the clocks change on its 7th day
 
@@ -28,7 +27,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
 
 @pytest.fixture(scope="module")
 def found(archive: Archive) -> Hospital:
-    return report_on(archive, "H03", BEGIN, END, Calendar(ZONE), Policy())  # type: ignore[arg-type]
+    return report_on(archive, "H03", BEGIN, END, Calendar(ZONE), Policy())
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +109,7 @@ def test_response_times(
 def test_hours_over_30_and_overload(tmp_path: Path) -> None:
     place = Place(units={"MICU": 6}, burst="MICU", days=14)
     archive = place.archived(tmp_path / "archive")
-    found = report_on(archive, "H03", place.day(7), place.day(14), Calendar(ZONE), Policy())  # type: ignore[arg-type]
+    found = report_on(archive, "H03", place.day(7), place.day(14), Calendar(ZONE), Policy())
     with duckdb.connect() as database:
         database.sql("set timezone = 'Europe/Berlin'")
         hours = value(

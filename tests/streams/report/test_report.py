@@ -16,7 +16,7 @@ from streams.files.provenance import Provenance
 from streams.formats.calendars import Calendar
 from streams.report import Hospital, ReportError, document, page, report_on
 from streams.report.figures import by_key
-from tests.harness.archives import MONDAY, TYPES, Place, ms
+from tests.harness.archives import MONDAY, TYPES, ZONE, Place, ms
 from tests.harness.workers import run
 
 MADE = Provenance("1", 0, "f", {}, "alarm-fatigue report", ())
@@ -28,7 +28,7 @@ def of(place: Place, folder: Path, begin: int = 7, end: int = 14, **more: Any) -
         "H03",
         place.day(begin),
         place.day(end),
-        Calendar(MONDAY.tzinfo),  # type: ignore[arg-type]
+        Calendar(ZONE),
         Policy(),
         **more,
     )

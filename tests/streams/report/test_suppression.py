@@ -14,7 +14,7 @@ from streams.files.provenance import Provenance
 from streams.formats.calendars import Calendar
 from streams.formats.codec import to_json
 from streams.report import document, page, report_on
-from tests.harness.archives import MONDAY, Place
+from tests.harness.archives import ZONE, Place
 
 PEOPLE = (
     "hours_over_30",
@@ -22,6 +22,8 @@ PEOPLE = (
     "protected_share",
     "clinician_elevated",
     "clinician_overloaded",
+    "unit_elevated",
+    "unit_overloaded",
     *(
         f"{key}.{priority}"
         for key in ("response_median", "response_nine_in_ten", "answered")
@@ -41,7 +43,7 @@ def told(
         "H03",
         place.day(begin),
         place.day(end),
-        Calendar(MONDAY.tzinfo),  # type: ignore[arg-type]
+        Calendar(ZONE),
         Policy(),
         unit,
     )
@@ -86,6 +88,18 @@ def test_the_hospital_less_its_other_units_leaves_nothing(tmp_path: Path) -> Non
         assert whole["value"] == other["value"]
 
 
+def test_findings_about_a_small_unit_say_nothing_of_its_response_times(tmp_path: Path) -> None:
+    place = Place(units={"MICU": 6, "WARD": 1})
+    archive = place.archived(tmp_path / "archive")
+    one = report_on(archive, "H03", place.day(7), place.day(21), Calendar(ZONE), Policy())
+    unanswered = {
+        unit.unit: sum(finding.shown_by("unanswered").count for finding in unit.findings)
+        for unit in one.to_fix
+    }
+    assert unanswered["MICU"] > 0
+    assert unanswered["WARD"] == 0
+
+
 def test_two_reports_differ_by_whole_days_of_at_least_five_clinicians(tmp_path: Path) -> None:
     """Spans that end at any hour: what the longer one adds is a large day, or nothing."""
     place = Place(units={"MICU": 6})
@@ -93,7 +107,7 @@ def test_two_reports_differ_by_whole_days_of_at_least_five_clinicians(tmp_path: 
     below = []
     for hours in range(0, 49, 3):
         end = place.day(10) + hours * 3_600_000
-        one = report_on(archive, "H03", place.day(7), end, Calendar(MONDAY.tzinfo), Policy())  # type: ignore[arg-type]
+        one = report_on(archive, "H03", place.day(7), end, Calendar(ZONE), Policy())
         figures = document([one], Policy())["hospitals"][0]["sections"][0]["figures"]
         below.append(figures["protected_share"]["below"])
     steps = {round(after - before, 6) for before, after in pairwise(below)}
@@ -111,7 +125,7 @@ def test_a_day_at_the_edge_of_a_span_adds_the_same_as_within_one(tmp_path: Path)
             "H03",
             place.day(begin),
             place.day(end),
-            Calendar(MONDAY.tzinfo),  # type: ignore[arg-type]
+            Calendar(ZONE),
             Policy(),
         )
         section = document([one], Policy())["hospitals"][0]["sections"][0]
@@ -144,7 +158,7 @@ def test_no_pseudonym_stands_on_the_page_or_in_the_json(tmp_path: Path, unit: st
         "H03",
         place.day(7),
         place.day(21),
-        Calendar(MONDAY.tzinfo),  # type: ignore[arg-type]
+        Calendar(ZONE),
         Policy(),
         unit,
     )
