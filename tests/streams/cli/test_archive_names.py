@@ -240,7 +240,7 @@ def test_without_the_key_erasing_says_that_it_knows_the_given_name_only(
     assert left == [None, weekly("2026-W10", "ann")]
 
 
-def test_who_finds_names_of_an_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_finds_names_of_an_archive(tmp_path: Path) -> None:
     (tmp_path / "clinicians.jsonl").write_text(
         json.dumps(shift("s", "ann", MONDAY, MONDAY + HOUR)) + "\n"
     )
