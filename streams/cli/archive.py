@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.cli.audited import audited
 from streams.cli.console import (
     WRONG,
     ArchivePeriod,
@@ -88,6 +89,7 @@ def archive(
     settings = load_settings(config, broker=broker, group=group, pseudonyms=shown_as(pseudonyms))
     seconds = duration(every, "--every") / 1000
     kept = None if keep is None else duration(keep, "--keep")
+    audited(settings, "archive")
     try:
         pseudonym = pseudonyms_of(settings)
         with Topics(settings, "archive") as known:
@@ -161,12 +163,16 @@ def erase(
         day = None if before is None else date.fromisoformat(before)
     except ValueError:
         fail("--before: expected a date such as 2026-06-30", WRONG)
+    settings = load_settings(config)
+    end = None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)
+    until = None if end is None else round(end.timestamp() * 1000)
+    audited(settings, "archive erase", facility, end=until)
     try:
         archive = Archive(folder)
         if clinician is None:
             gone, done = archive.erase(facility, day), "deleted"
         else:
-            names = _names(archive, clinician, load_settings(config))
+            names = _names(archive, clinician, settings)
             gone, done = archive.erase_clinician(names), "changed"
     except ArchiveError as error:
         fail(error)

@@ -226,7 +226,7 @@ def audit(trail: Trail, at: str, answers: Iterable[Answer], reason: str) -> None
         {
             "at": at,
             "event": "who",
-            "user": _account(),
+            "user": account(),
             "pseudonym": next(iter(one.found)) if len(one.found) == 1 else one.asked,
             "reason": reason,
             "found": len(one.found) == 1,
@@ -243,7 +243,7 @@ def _new(path: Path, flag: int) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | flag, 0o600)
 
 
-def _account() -> str:
+def account() -> str:
     """The account of this process, and whose it is by sudo."""
     number = os.getuid()
     try:
