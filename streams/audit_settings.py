@@ -19,8 +19,8 @@ class AuditSettings(BaseModel):
 
     file: Path | None = Field(
         None,
-        description="file of the audit, to which workers and `alarm-fatigue who` of this machine "
-        "append; without it, a worker records no readers",
+        description="file of the audit, to which workers, `alarm-fatigue who` and other commands "
+        "of this machine append; without it, a worker records no readers",
     )
     key_file: Path | None = Field(
         None,

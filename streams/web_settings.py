@@ -50,6 +50,11 @@ class WebSettings(BaseModel):
         description="connections without a certificate of this authority (PEM) are refused; with "
         "`certificates` and tokens both set, only those without either",
     )
+    tls_client_crl_file: Path | None = Field(
+        None,
+        description="list (PEM) of the certificates that `tls_client_ca_file` has revoked, which "
+        "are refused; with it, a list that is over refuses all",
+    )
     names: tuple[str, ...] = Field(
         (),
         description="host names under which it answers, beside loopback, `host` and the host of "
@@ -129,6 +134,8 @@ class WebSettings(BaseModel):
             raise ValueError("tls_cert_file: expected tls_key_file as well, or neither")
         if self.tls_client_ca_file is not None and self.tls_cert_file is None:
             raise ValueError("tls_client_ca_file: expected tls_cert_file and tls_key_file as well")
+        if self.tls_client_crl_file is not None and self.tls_client_ca_file is None:
+            raise ValueError("tls_client_crl_file: expected tls_client_ca_file as well")
         if self.certificates and self.tls_client_ca_file is None:
             raise ValueError("certificates: expected tls_client_ca_file as well")
         if not all(map(_is_host, self.names)):

@@ -22,7 +22,9 @@ from aiokafka.structs import OffsetAndMetadata
 from analyzer import Topic
 from streams.archive.dataset import Archive
 from streams.archive.frames import Rows, fact_rows, record_rows
+from streams.archive.names import renamed
 from streams.archive.tables import TABLE_NAMES, TableName
+from streams.formats.archive_names import names_of
 from streams.formats.codec import decode_slice
 from streams.formats.control import controls_among
 from streams.kafka.failures import explained
@@ -67,7 +69,8 @@ class _Held:
 class Archiver(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka gives it no types
     """Writes what the topics bring to `archive`, at least every `every` seconds.
 
-    `pseudonym` is applied to the clinicians of assignments and responses.
+    `pseudonym` is applied to the clinicians of assignments and responses; all tables then get the
+    archive's own names (see `streams.formats.archive_names`).
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class Archiver(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka giv
         self._settings = settings
         self._archive = archive
         self._pseudonym = pseudonym
+        self._archive_names = names_of(pseudonym, archive.period)
         self._every = every
         self._watcher = watcher
         self._names = Naming.of(settings.kafka)
@@ -190,6 +194,7 @@ class Archiver(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka giv
                 [_edition(one.headers) for one in records],
                 [one.offset for one in records],
             )
+        rows = renamed(rows, self._archive_names)
         self._archive.write(rows, self._settings.policy.horizon)
         self._watcher.archived(name, rows.frame.height, rows.unreadable)
 

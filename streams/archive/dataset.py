@@ -15,10 +15,11 @@ import contextlib
 import fcntl
 import json
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import get_args
 from urllib.parse import quote, unquote
 
 import polars as pl
@@ -27,8 +28,10 @@ from streams.archive.day_files import height, read_day, replace_json, write_day
 from streams.archive.frames import Rows
 from streams.archive.merging import latest, without_clinician
 from streams.archive.tables import SCHEMA_VERSION, TABLE_NAMES, TABLES, Table, TableName
+from streams.formats.pseudonyms import Period
 
 ROWS = "rows.parquet"
+DEFAULT_PERIOD: Period = "week"
 _SCHEMA, _LOCKS, _FORGOTTEN = "_schema.json", "_locks", "_forgotten.json"
 _LOCK_FILES = 64
 _FILE, _DAY = "_file", "_day"
@@ -58,8 +61,13 @@ class Archive:
     def __init__(self, folder: Path) -> None:
         """Open an existing archive. Raises `ArchiveError`."""
         self.folder = folder
+        self.period: Period = "none"
+        """How often clinicians get new names; `none` in archives that older releases began."""
         try:
-            found = json.loads((folder / _SCHEMA).read_bytes())["schema"]
+            content = json.loads((folder / _SCHEMA).read_bytes())
+            found = content["schema"]
+            if content.get("pseudonym_period") in get_args(Period):
+                self.period = content["pseudonym_period"]
         except (OSError, ValueError, KeyError, TypeError):
             raise ArchiveError(f"{folder}: expected an archive, found no {_SCHEMA} in it") from None
         if found != SCHEMA_VERSION:
@@ -69,10 +77,11 @@ class Archive:
             )
 
     @classmethod
-    def create(cls, folder: Path) -> Archive:
+    def create(cls, folder: Path, period: Period | None = None) -> Archive:
         """Open the archive in `folder`, which is created if it does not exist or is empty.
 
-        Raises `ArchiveError`.
+        `period` is how often clinicians get new names, which holds for the archive's whole life;
+        None: what the archive has, and `DEFAULT_PERIOD` for a new one. Raises `ArchiveError`.
         """
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -82,10 +91,17 @@ class Archive:
                     raise ArchiveError(
                         f"{folder}: expected an archive or an empty folder, found other files"
                     )
-                replace_json(known, {"schema": SCHEMA_VERSION})
+                content = {"schema": SCHEMA_VERSION, "pseudonym_period": period or DEFAULT_PERIOD}
+                replace_json(known, content)
         except OSError as error:
             raise ArchiveError(f"{folder}: {error.strerror}") from None
-        return cls(folder)
+        opened = cls(folder)
+        if period not in (None, opened.period):
+            raise ArchiveError(
+                f"{folder}: expected pseudonym period {opened.period}, with which the archive was "
+                f"begun, found {period}; write to another folder"
+            )
+        return opened
 
     # --- writing
 
@@ -199,10 +215,12 @@ class Archive:
             return {}
         return found
 
-    def erase_clinician(self, pseudonym: str) -> dict[TableName, int]:
+    def erase_clinician(self, names: Callable[[int], Iterable[str]]) -> dict[TableName, int]:
         """Remove a clinician from all rows. Returns the numbers of rows changed, by table.
 
-        Overload changes of the clinician are deleted; other rows stay, without the clinician.
+        `names` gives the names that the clinician has in the rows of a day, from the time at which
+        it begins (ms since 1970). Overload changes of the clinician are deleted; other rows stay,
+        without the clinician.
         """
         changed = dict.fromkeys(TABLE_NAMES, 0)
         for table, facility, day in self._files():
@@ -210,7 +228,11 @@ class Archive:
                 path = self._path(table, facility, day)
                 if not path.exists():
                     continue
-                frame, count = without_clinician(table, read_day(path, table), pseudonym)
+                begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
+                frame, count = read_day(path, table), 0
+                for name in dict.fromkeys(names(round(begin.timestamp() * 1000))):
+                    frame, more = without_clinician(table, frame, name)
+                    count += more
                 if count:
                     write_day(path, table, frame)
                     changed[table.name] += count
@@ -247,7 +269,13 @@ class Archive:
         columns = {"facility": pl.String(), "date": pl.Date()}
         if not paths:
             return pl.LazyFrame(schema={**TABLES[name].columns, **columns})
-        return pl.scan_parquet(paths, hive_partitioning=True, hive_schema=columns)
+        return pl.scan_parquet(
+            paths,
+            schema={**TABLES[name].columns, **columns},
+            hive_partitioning=True,
+            hive_schema=columns,
+            missing_columns="insert",
+        )
 
     def _files(self) -> Iterator[tuple[Table, str, date]]:
         for table in TABLES.values():

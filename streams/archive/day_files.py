@@ -24,7 +24,11 @@ def read_day(path: Path, table: Table) -> pl.DataFrame:
 
     A retraction has only the columns of its key.
     """
-    rows = pl.read_parquet(path, columns=list(table.columns), hive_partitioning=False)
+    found = pl.read_parquet(path, hive_partitioning=False)
+    # An older release did not know all columns.
+    missing = {name: type_ for name, type_ in table.columns.items() if name not in found.columns}
+    added = (pl.lit(None, type_).alias(name) for name, type_ in missing.items())
+    rows = found.with_columns(*added).select(*table.columns)
     about = pl.read_parquet_metadata(path)
     editions, offsets = _unpacked(about[_EDITIONS], rows.height)
     rows = rows.with_columns(

@@ -2,6 +2,9 @@
 
 An archived episode becomes a start, an end, and a verdict where its class came from a label. The
 events in between are not archived: an alarm has its final priority from its start on.
+
+Clinicians have other names in each week or day of an archive. An alarm at a bed whose assignment
+began in an earlier one is therefore attributed by the roster, which has one name for the shift.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import polars as pl
 from analyzer import FACT_TYPES, Columns, Topic
 from streams.archive.dataset import Archive
 from streams.archive.tables import TABLES, TableName
+from streams.formats.pseudonyms import Period, period_of
 
 _DAY = 86_400_000
 _ROSTER_DAYS = TABLES["assignments"].reach_days
@@ -27,7 +31,11 @@ def archived_facts(
 
     Assignments that began up to `reach_days` earlier are included if they were still in force.
     """
-    episodes = _rows(archive, "episodes", facility, begin, end)
+    roster = _rows(archive, "assignments", facility, begin - _ROSTER_DAYS * _DAY, end)
+    in_force = roster.filter(pl.col("to").is_null() | (pl.col("to") > begin))
+    episodes = _named_once(
+        _rows(archive, "episodes", facility, begin, end), in_force, archive.period
+    )
     yield "alarms", _columns("alarms", _event(episodes, "start", "start"))
     yield "alarms", _columns("alarms", _event(episodes, "end", "end"))
     judged = episodes.filter(pl.col("basis") == "label")
@@ -45,11 +53,27 @@ def archived_facts(
         ),
     )
     yield "responses", _columns("responses", _rows(archive, "responses", facility, begin, end))
-    roster = _rows(archive, "assignments", facility, begin - _ROSTER_DAYS * _DAY, end)
-    in_force = roster.filter(pl.col("to").is_null() | (pl.col("to") > begin))
     # Only its last record is archived, so an assignment counts from its begin, however late it was
     # charted.
     yield "assignments", _columns("assignments", in_force.with_columns(at=pl.col("from")))
+
+
+def _named_once(episodes: pl.DataFrame, roster: pl.DataFrame, period: Period) -> pl.DataFrame:
+    """Episodes without clinicians where the roster names these as of an earlier day or week."""
+    if period == "none":
+        return episodes
+    pairs = episodes.select("alarm_id", "unit", "bed", "start").join(
+        roster.select("unit", "bed", "from", "to"), on=["unit", "bed"]
+    )
+    since = [period_of(moment, period) for moment in pairs["from"]]
+    then = [period_of(moment, period) for moment in pairs["start"]]
+    of_roster = pairs.filter(
+        pl.Series(since, dtype=pl.String) != pl.Series(then, dtype=pl.String),
+        pl.col("from") <= pl.col("start"),
+        pl.col("to").is_null() | (pl.col("to") > pl.col("start")),
+    )
+    earlier = episodes["alarm_id"].is_in(of_roster["alarm_id"].implode())
+    return episodes.with_columns(pl.when(~earlier).then("clinicians").alias("clinicians"))
 
 
 def _rows(archive: Archive, name: TableName, facility: str, begin: int, end: int) -> pl.DataFrame:

@@ -12,7 +12,9 @@ import polars as pl
 from analyzer import OUTCOMES, ChangeRecord, Columns, Finished, Topic
 from streams.archive.dataset import Archive
 from streams.archive.frames import Rows, fact_rows, record_rows
+from streams.archive.names import renamed
 from streams.archive.tables import TABLES, TableName
+from streams.formats.archive_names import names_of
 from streams.formats.sinks import encode_change, encode_episodes
 
 _AT_ONCE = 100_000
@@ -47,9 +49,11 @@ class Recording:
 
         `horizon`: see `Archive.write`.
         """
+        names = names_of(self._pseudonym, archive.period)
         for name, frames in self._facts.items():
             if frames:
-                archive.write(Rows(TABLES[name], pl.concat(frames)), horizon)
+                rows = Rows(TABLES[name], pl.concat(frames))
+                archive.write(renamed(rows, names), horizon)
         episodes = encode_episodes(finished, self._pseudonym)
         records = (encode_change(one, self._pseudonym) for one in changes)
         sources: list[tuple[TableName, Iterable[bytes]]] = [
@@ -60,7 +64,8 @@ class Recording:
             first = 0
             for some in _batches(iter(values)):
                 places = range(first, first + len(some))
-                archive.write(record_rows(name, some, [0] * len(some), places), horizon)
+                rows = record_rows(name, some, [0] * len(some), places)
+                archive.write(renamed(rows, names), horizon)
                 first += len(some)
 
 

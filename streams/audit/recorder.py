@@ -127,8 +127,12 @@ class Recorder:
             elif clinicians:
                 one.clinicians |= clinicians
 
-    def close(self, seconds: float = 3.0) -> None:
-        """Write what is left."""
+    def close(self, seconds: float = 3.0, last: str | None = None) -> None:
+        """Write what is left, and as the last entry the event of this name."""
+        with self._lock:
+            self._sum_up(self._wall(), everything=True)
+        if last is not None:
+            self.event(last)
         self._stop.set()
         self._thread.join(seconds)
         if self._syslog is not None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.cli.audited import audited
 from streams.cli.console import (
     WRONG,
+    ArchivePeriod,
     Broker,
     Config,
     Pseudonyms,
@@ -20,9 +23,11 @@ from streams.cli.console import (
     load_settings,
     shown_as,
 )
+from streams.formats.texts import printable
 
 if TYPE_CHECKING:
     from streams.archive import Archive
+    from streams.settings import Settings
 
 archive_app = typer.Typer(invoke_without_command=True)
 
@@ -44,6 +49,7 @@ def archive(
         typer.Option("--group", help="Consumer group of the worker; -archive is added."),
     ] = None,
     pseudonyms: Pseudonyms = None,
+    pseudonym_period: ArchivePeriod = None,
     every: Annotated[
         str, typer.Option("--every", metavar="DURATION", help="How often files are written.")
     ] = "1m",
@@ -64,7 +70,8 @@ def archive(
     """Keep finished alarms, overload changes, assignments and responses as Parquet files.
 
     Runs until SIGTERM or Ctrl-C. Several may run at once; each takes a share of the partitions.
-    Clinicians are archived under pseudonyms. docs/archive.md describes the tables.
+    Clinicians are archived under pseudonyms that change each week. docs/archive.md describes the
+    tables.
 
     Example: alarm-fatigue archive --to /var/lib/alarm-fatigue/archive --keep 400d
     """
@@ -82,6 +89,7 @@ def archive(
     settings = load_settings(config, broker=broker, group=group, pseudonyms=shown_as(pseudonyms))
     seconds = duration(every, "--every") / 1000
     kept = None if keep is None else duration(keep, "--keep")
+    audited(settings, "archive")
     try:
         pseudonym = pseudonyms_of(settings)
         with Topics(settings, "archive") as known:
@@ -89,7 +97,7 @@ def archive(
         metrics = ArchiverMetrics()
         if port is not None:
             metrics.serve(host, port)
-        folder = Archive.create(to)
+        folder = Archive.create(to, None if pseudonym_period is None else pseudonym_period.value)
 
         async def run() -> None:
             archiver = Archiver(settings, folder, pseudonym, seconds, metrics)
@@ -130,13 +138,18 @@ def erase(
     clinician: Annotated[
         str | None,
         typer.Option(
-            "--clinician", metavar="PSEUDONYM", help="Remove this clinician from all rows instead."
+            "--clinician",
+            metavar="ID",
+            help="Remove this clinician from all rows instead: an id, a pseudonym of the topics, "
+            "or one of the archive.",
         ),
     ] = None,
+    config: Config = None,
 ) -> None:
     """Delete a facility's data, or old days, or a clinician from an archive.
 
-    Prints how many rows of each table were deleted or changed.
+    Prints how many rows of each table were deleted or changed. Rows of all weeks name a clinician
+    differently: with the key of the pseudonyms, all of them are found.
 
     Example: alarm-fatigue archive erase --archive archive --facility H03 --before 2026-01-01
     """
@@ -150,15 +163,47 @@ def erase(
         day = None if before is None else date.fromisoformat(before)
     except ValueError:
         fail("--before: expected a date such as 2026-06-30", WRONG)
+    settings = load_settings(config)
+    end = None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)
+    until = None if end is None else round(end.timestamp() * 1000)
+    audited(settings, "archive erase", facility, end=until)
     try:
         archive = Archive(folder)
         if clinician is None:
             gone, done = archive.erase(facility, day), "deleted"
         else:
-            gone, done = archive.erase_clinician(clinician), "changed"
+            names = _names(archive, clinician, settings)
+            gone, done = archive.erase_clinician(names), "changed"
     except ArchiveError as error:
         fail(error)
     except OSError as error:
         fail(f"{folder}: {error.strerror}")
     for name, rows in gone.items():
         typer.echo(f"{name}: {rows} rows {done}")
+
+
+def _names(archive: Archive, asked: str, settings: Settings) -> Callable[[int], list[str]]:
+    """The names that a clinician has in the rows of a day, made with all keys that are there."""
+    from streams.formats.archive_names import names_of_one
+    from streams.formats.pseudonyms import Pseudonyms as Keyed
+    from streams.pseudonyms import existing_key, previous_key
+    from streams.settings import SettingsError
+
+    keys = []
+    try:
+        keys = [existing_key(settings), previous_key(settings)]
+    except SettingsError as error:
+        typer.echo(
+            f"warning: {printable(str(error))}; so only rows that name {printable(asked)} as such "
+            "are changed",
+            err=True,
+        )
+    shown = [Keyed(key, settings.pseudonym_period) for key in keys if key is not None]
+
+    def names(moment: int) -> list[str]:
+        found = [asked]
+        for one in shown:
+            found += names_of_one(one, archive.period, asked, moment)
+        return found
+
+    return names

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from streams.cli.arguments import alarm_type, as_percent, as_priority, known_type
+from streams.cli.audited import audited
 from streams.cli.console import STRICT, WRONG, Config, fail, load_settings, moment, show
 from streams.cli.episodes import Episodes, Mapped, read
 from streams.cli.names import check_name, check_scope
@@ -110,6 +111,7 @@ def compare(
     else:
         when = moment(at, "--at")
     settings = load_settings(config)
+    audited(settings, "compare", scope.facility, scope.unit)
     recorded, malformed = read(episodes, mapping)
     if type_ is not None:
         scope = replace(scope, type=known_type(recorded, type_, "--type"))

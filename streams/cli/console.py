@@ -34,6 +34,12 @@ Broker = Annotated[
 ]
 
 
+class Period(StrEnum):
+    none = "none"
+    day = "day"
+    week = "week"
+
+
 class Switch(StrEnum):
     on = "on"
     off = "off"
@@ -42,6 +48,16 @@ class Switch(StrEnum):
 Pseudonyms = Annotated[
     Switch | None,
     typer.Option("--pseudonyms", help="Show clinicians under pseudonyms; off shows their ids."),
+]
+
+
+ArchivePeriod = Annotated[
+    Period | None,
+    typer.Option(
+        "--pseudonym-period",
+        help="How often clinicians get new pseudonyms in a new archive (UTC). Default: week; none "
+        "keeps those of the topics.",
+    ),
 ]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from analyzer.model import TOPICS, Topic
+from streams.cli.audited import audited
 from streams.cli.console import WRONG, Broker, Config, fail, load_settings
 from streams.formats.texts import printable
 
@@ -121,6 +122,8 @@ def _command(
             )
         readings = tail.facilities.get(name, {})
         if as_json:
+            if not dry_run:
+                audited(settings, "facility forget", name)
             sent = [] if dry_run else write(settings, control, tail.partitions)
             typer.echo(msgspec.json.encode(_proof(control, readings, tail, sent, settings)))
             return
@@ -131,6 +134,7 @@ def _command(
         if dry_run:
             typer.echo(f"Nothing was sent: --dry-run. {_places(tail)}")
             return
+        audited(settings, f"facility {command}", name)
         written = write(settings, control, tail.partitions)
     except FacilitiesError as error:
         fail(error)

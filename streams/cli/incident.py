@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.cli.audited import audited
 from streams.cli.console import (
     WRONG,
     Config,
@@ -97,6 +98,7 @@ def incident(
         )
     except ValueError as error:
         fail(f"--{error}", WRONG)
+    audited(settings, "incident", facility, unit, question.begin, when)
     status = 0
     if archive is not None:
         facts = _archived(archive, question)

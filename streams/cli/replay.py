@@ -12,6 +12,7 @@ import typer
 
 from streams.cli.console import (
     WRONG,
+    ArchivePeriod,
     Config,
     Pseudonyms,
     fail,
@@ -36,6 +37,7 @@ from streams.cli.progress import working
 if TYPE_CHECKING:
     from analyzer import ChangeRecord
     from streams.archive import Recording
+    from streams.formats.pseudonyms import Period
     from streams.settings import Settings
 
 
@@ -73,6 +75,7 @@ def replay(
             help="Also write them, with assignments and responses, to an archive of Parquet files.",
         ),
     ] = None,
+    pseudonym_period: ArchivePeriod = None,
     config: Config = None,
     pseudonyms: Pseudonyms = None,
     format: Annotated[  # noqa: A002
@@ -95,6 +98,8 @@ def replay(
 
     if alarms is None:
         fail("--alarms: expected a file of alarm events, or -", WRONG)
+    if pseudonym_period is not None and archive is None:
+        fail("--pseudonym-period: expected --archive with it", WRONG)
     settings = load_settings(config, pseudonyms=shown_as(pseudonyms))
     files = recorded_files(alarms, assignments, responses, labels)
     policy, pseudonym = settings.policy, _pseudonym(settings)
@@ -108,7 +113,8 @@ def replay(
     if overload is not None:
         _write(overload, lambda file: replaying.write_changes(changes, file, pseudonym))
     if archive is not None and recording is not None:
-        _archive(archive, recording, replayed, changes, policy.horizon)
+        period: Period | None = None if pseudonym_period is None else pseudonym_period.value
+        _archive(archive, period, recording, replayed, changes, policy.horizon)
     if isinstance(pseudonym, KeyedPseudonyms):
         seen = replayed.engine.watermarks().values()
         now = moment(at, "--at") if at is not None else max(seen, default=0)
@@ -132,6 +138,7 @@ def _recording(at: str | None, pseudonym: Callable[[str], str]) -> Recording:
 
 def _archive(
     folder: Path,
+    period: Period | None,
     recording: Recording,
     replayed: Replayed,
     changes: Sequence[ChangeRecord],
@@ -141,7 +148,7 @@ def _archive(
 
     try:
         with working(f"writing {folder.name}"):
-            recording.write(Archive.create(folder), replayed.finished, changes, horizon)
+            recording.write(Archive.create(folder, period), replayed.finished, changes, horizon)
     except ArchiveError as error:
         fail(error)
 

@@ -21,6 +21,7 @@ from streams.cli.arguments import (
     as_priority,
     known_type,
 )
+from streams.cli.audited import audited
 from streams.cli.console import STRICT, WRONG, Config, fail, load_settings, moment, show
 from streams.cli.episodes import Episodes, Mapped, duty_of, read
 from streams.cli.later import Later, lazily
@@ -236,8 +237,9 @@ def tune(
     )
     if search and (setting != Setting() or beside is not None):
         fail("--search: cannot be combined with a single setting", WRONG)
+    settings = load_settings(config)
     tolerated = Tolerance(
-        lost=load_settings(config).policy.findings.tolerance
+        lost=settings.policy.findings.tolerance
         if tolerance is None
         else as_percent(tolerance, "--tolerance"),
         confidence=as_percent(confidence, "--confidence"),
@@ -253,6 +255,7 @@ def tune(
     scope = Scope(facility=facility, unit=unit, priority=as_priority(priority, "--priority"))
     inputs = [episodes, mapping, assignments, config]
     made = None if report is None else _made(inputs, config, dated)
+    audited(settings, "tune", facility, unit)
     recorded, malformed = read(episodes, mapping)
     check_scope(recorded, scope)
     if type_ is not None:

@@ -41,6 +41,14 @@ def who(
             "--from-topic", help="First learn the clinicians of Kafka's topic assignments."
         ),
     ] = False,
+    archived: Annotated[
+        bool,
+        typer.Option(
+            "--archived",
+            help="The pseudonyms are from an archive, of the last 400 days if they change by week, "
+            "and of the last 100 if by day.",
+        ),
+    ] = False,
     directory: Annotated[
         Path | None,
         typer.Option(
@@ -93,9 +101,8 @@ def who(
             typer.echo(f"{len(known.names)} clinicians known{bad}", err=True)
         if digits:
             moment = datetime.now(UTC)
-            others = looking.other_pseudonyms(
-                key, previous, settings.pseudonym_period, int(moment.timestamp() * 1000)
-            )
+            made = looking.archived_names if archived else looking.other_pseudonyms
+            others = made(key, previous, settings.pseudonym_period, int(moment.timestamp() * 1000))
             answers = [known.look_up(one, others) for one in digits]
             now = moment.isoformat(timespec="seconds").replace("+00:00", "Z")
             looking.audit(_trail(settings, place), now, answers, why)

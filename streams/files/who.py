@@ -15,11 +15,13 @@ import re
 import stat
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from analyzer import Assignment
 from analyzer.model import HOUR
 from streams.audit import AuditError, Trail
+from streams.formats.archive_names import Names
 from streams.formats.codec import Malformed, decode
 from streams.formats.pseudonyms import DIGITS, Period, Pseudonyms, keyed, period_of
 
@@ -27,6 +29,8 @@ LEAST_DIGITS = 4
 LONGEST_REASON = 1024
 KNOWN_DAYS = 100
 """How far back pseudonyms of a day or week are looked up: `episodes` is kept for 90 days."""
+ARCHIVED_DAYS = 400
+"""How far back names in an archive of weeks are looked up: a year and the month after it."""
 _ASKED = re.compile(rf"[0-9a-f]{{{LEAST_DIGITS},{DIGITS}}}")
 
 
@@ -151,8 +155,8 @@ def check_private(path: Path) -> None:
 def other_pseudonyms(
     key: bytes, previous: bytes | None, period: Period, now: int
 ) -> list[Callable[[str], str]]:
-    """The functions that gave pseudonyms in the last `KNOWN_DAYS` beside those of `key` without a
-    period: those of the previous key, and of each day or week. `now` in ms.
+    """The functions that gave pseudonyms beside those of `key` without a period: those of the
+    previous key, and of each day or week of the last `KNOWN_DAYS`. `now` in ms.
     """
     found: list[Callable[[str], str]] = [] if previous is None else [keyed(previous)]
     if period != "none":
@@ -162,6 +166,28 @@ def other_pseudonyms(
             periods = dict.fromkeys(period_of(moment, period) for moment in moments)
             found += [of_key.of(name) for name in periods]
     return found
+
+
+def archived_names(
+    key: bytes, previous: bytes | None, period: Period, now: int
+) -> list[Callable[[str], str]]:
+    """The functions that gave clinicians their names in archives, in each week of the last
+    `ARCHIVED_DAYS` and each of the last `KNOWN_DAYS`. `now` in ms.
+    """
+    kinds: tuple[tuple[Period, int], ...] = (("week", ARCHIVED_DAYS), ("day", KNOWN_DAYS))
+    return [
+        partial(_archived, Pseudonyms(one, period), of_archive, moment)
+        for one in (key, *([] if previous is None else [previous]))
+        for of_archive, days in kinds
+        for moment in {
+            (period_of(moment, of_archive), period_of(moment, period)): moment
+            for moment in (now - back * 24 * HOUR for back in range(days + 1))
+        }.values()
+    ]
+
+
+def _archived(shown: Pseudonyms, period: Period, moment: int, id_: str) -> str:
+    return Names(shown, period)(shown.at(moment)(id_), moment)
 
 
 def read_directory(path: Path, key: bytes, previous: bytes | None = None) -> Directory:
@@ -200,7 +226,7 @@ def audit(trail: Trail, at: str, answers: Iterable[Answer], reason: str) -> None
         {
             "at": at,
             "event": "who",
-            "user": _account(),
+            "user": account(),
             "pseudonym": next(iter(one.found)) if len(one.found) == 1 else one.asked,
             "reason": reason,
             "found": len(one.found) == 1,
@@ -217,7 +243,7 @@ def _new(path: Path, flag: int) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | flag, 0o600)
 
 
-def _account() -> str:
+def account() -> str:
     """The account of this process, and whose it is by sudo."""
     number = os.getuid()
     try:

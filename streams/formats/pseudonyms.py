@@ -60,6 +60,8 @@ class Pseudonyms:
         self._key = key
         self.of = lru_cache(maxsize=_PERIODS_KEPT)(self._of)
         """The function from ids to pseudonyms of a day or week, spelled as by `period_of`."""
+        self.derived = lru_cache(maxsize=_PERIODS_KEPT)(self._derived)
+        """The function from names to names that are made with a key of this label's own."""
 
     def __call__(self, clinician: str) -> str:
         return self.at(0 if self.period == "none" else self.now())(clinician)
@@ -71,8 +73,10 @@ class Pseudonyms:
     def _of(self, period: str) -> Callable[[str], str]:
         if not period:
             return keyed(self._key)
-        label = b"alarm-fatigue: pseudonyms of " + period.encode()
-        return keyed(hmac.digest(self._key, label, "sha256"))
+        return self.derived("alarm-fatigue: pseudonyms of " + period)
+
+    def _derived(self, label: str) -> Callable[[str], str]:
+        return keyed(hmac.digest(self._key, label.encode(), "sha256"))
 
 
 Shown = Callable[[str], str]

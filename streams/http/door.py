@@ -21,6 +21,7 @@ import structlog
 from aiohttp import web
 
 from streams.http.connection import STALL_SECONDS, Connection
+from streams.http.credentials import Renewed
 from streams.http.refusals import Refusals
 from streams.settings import WebSettings
 
@@ -181,9 +182,9 @@ class Door(web.BaseSite):
         "_second",
         "_settings",
         "_sockets",
-        "_ssl",
         "_stall_seconds",
         "_tasks",
+        "_tls",
         "slots",
     )
 
@@ -201,7 +202,8 @@ class Door(web.BaseSite):
         self.slots = Slots(most, min(most, settings.max_connections_per_address))
         self._settings = settings
         self._refusals = refusals
-        self._host, self._port, self._ssl = settings.host, port, ssl_context
+        self._host, self._port = settings.host, port
+        self._tls = Renewed(settings, ssl_context)
         self._stall_seconds = stall_seconds
         self._sockets: list[socket.socket] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -297,10 +299,9 @@ class Door(web.BaseSite):
             self._stall_seconds,
         )
         try:
-            more: dict[str, Any] = {} if self._ssl is None else {"ssl_handshake_timeout": seconds}
-            await self._loop.connect_accepted_socket(
-                lambda: connection, connected, ssl=self._ssl, **more
-            )
+            tls = self._tls.context()
+            more: dict[str, Any] = {} if tls is None else {"ssl_handshake_timeout": seconds}
+            await self._loop.connect_accepted_socket(lambda: connection, connected, ssl=tls, **more)
         except OSError:  # ssl.SSLError is one
             self._refusals.count("handshake")
             return

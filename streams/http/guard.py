@@ -136,7 +136,9 @@ def guard(
         if not is_ours(names):
             refusals.count("wrong_name")
             return _refused("the host name is not this worker's: see web.names\n", 421)
-        if path not in OPEN_PATHS | SIGNED_PATHS:
+        # a signed page that is asked for by another method has no path
+        signed = path in SIGNED_PATHS or (path is None and request.path in SIGNED_PATHS)
+        if path not in OPEN_PATHS and not signed:
             reader = known(request, asked, visit)
             if isinstance(reader, web.Response):
                 return reader

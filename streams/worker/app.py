@@ -149,8 +149,7 @@ class App(faust.App):
         await self.work.drain()
         await super().on_stop()
         if self.recorder is not None:
-            self.recorder.event("stop")
-            await asyncio.to_thread(self.recorder.close)
+            await asyncio.to_thread(self.recorder.close, last="stop")
 
 
 def create_app(

@@ -174,6 +174,11 @@ def test_a_setting_is_taken_from_its_variable_and_from_its_place_in_the_file(
         "web.tls_cert_file": {"web.tls_key_file": "k.pem"},
         "web.tls_key_file": {"web.tls_cert_file": "c.pem"},
         "web.tls_client_ca_file": {"web.tls_cert_file": "c.pem", "web.tls_key_file": "k.pem"},
+        "web.tls_client_crl_file": {
+            "web.tls_cert_file": "c.pem",
+            "web.tls_key_file": "k.pem",
+            "web.tls_client_ca_file": "a.pem",
+        },
         "web.certificates": {
             "web.tls_cert_file": "c.pem",
             "web.tls_key_file": "k.pem",

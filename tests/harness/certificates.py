@@ -85,6 +85,21 @@ class Authority:
         )
         return cert, key
 
+    def revoked(self, *names: str) -> Path:
+        """The list of revoked certificates, with these of the signed ones."""
+        settings = self.folder / f"{self.name}.cnf"
+        (self.folder / f"{self.name}.index").touch()
+        settings.write_text(
+            f"[ca]\ndefault_ca=own\n[own]\ndatabase={self.folder}/{self.name}.index\n"
+            "default_md=sha256\ndefault_crl_days=2\n"
+        )
+        ours = ("ca", "-config", settings, "-cert", self.cert, "-keyfile", self._key)
+        for name in names:
+            _openssl(*ours, "-revoke", self.folder / f"{name}.crt")
+        found = self.folder / f"{self.name}.crl"
+        _openssl(*ours, "-gencrl", "-out", found)
+        return found
+
     def keystore(self, name: str, address: str = "IP:127.0.0.1", days: int = 2) -> Path:
         """The same in one file, as Kafka takes it."""
         cert, key = self.sign(name, address, days)

@@ -264,7 +264,7 @@ def test_an_erased_clinician_is_in_no_row_and_does_not_come_back(tmp_path: Path)
     for _ in range(2):
         write(archive, "episodes", [episode("a", MIDNIGHT)])
         write(archive, "overload", [change(MIDNIGHT), unit])
-        archive.erase_clinician("aa")
+        archive.erase_clinician(lambda begin: ["aa"])
     write(archive, "overload", [change(MIDNIGHT)])
     assert archive.scan("episodes").collect()["clinicians"].to_list() == [["bb"]]
     [left] = archive.scan("overload").collect().to_dicts()

@@ -211,3 +211,14 @@ def test_a_server_with_a_certificate_of_somebody_else_gets_nothing(
 def test_settings_that_cannot_be_are_told(audit: dict[str, Any], error: str) -> None:
     with pytest.raises(SettingsError, match=f"^{error}$"):
         load(None, audit=audit)
+
+
+def test_what_was_read_stands_before_the_end(path: Path) -> None:
+    recorder = Recorder(Trail(path), 60.0, wall=Time(), wake=60.0)
+    for _ in range(3):
+        recorder.read(read())
+    recorder.close(last="stop")
+    assert [(one["event"], one.get("count")) for one in written(path)] == [
+        ("read", 3),
+        ("stop", None),
+    ]

@@ -23,7 +23,7 @@ def archived(ward: Files, folder: Path, *more: str) -> Path:
 def test_replay_archives_the_episodes_and_changes_that_it_writes(
     ward: Files, tmp_path: Path
 ) -> None:
-    out = archived(ward, tmp_path)
+    out = archived(ward, tmp_path, "--pseudonym-period", "none")
     for name in ("episodes", "overload"):
         lines = [json.loads(one) for one in (tmp_path / f"{name}.jsonl").read_text().splitlines()]
         found = pl.read_parquet(out / name)

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from streams.dev.broker import Broker, free_port
+from streams.kafka.permissions import checkpoint_topic
 from tests.harness.workers import (
     Message,
     WorkerProcess,
@@ -204,3 +206,42 @@ def test_a_facility_silent_for_longer_than_the_horizon_leaves_a_worker_that_has_
     ) as worker:
         worker.wait_until_ready()
         assert watermarks() == {"H01", "KEPT"}
+
+
+def stored_with(broker: Broker, facility: str) -> tuple[int, int]:
+    """Of the stored state's records that count, how many name a facility; and all of them."""
+    last = {one.key: one.value for one in read(broker, checkpoint_topic("alarm-fatigue"))}
+    values = [value for value in last.values() if value is not None]
+    plain = [zstandard.ZstdDecompressor().decompressobj().decompress(one) for one in values]
+    return sum(facility.encode() in one for one in plain), len(plain)
+
+
+def test_forgetting_leaves_nothing_in_the_state_and_says_what_it_leaves_elsewhere(
+    broker: Broker, tmp_path: Path
+) -> None:
+    with WorkerProcess(broker, tmp_path, clock="wall", partitions=PARTITIONS) as worker:
+        worker.wait_until_ready()
+        begun = now() - 20 * 60_000
+        send(
+            broker,
+            [
+                alarm(f"{facility}-{phase}", begun + later, facility, alarm_id="x", phase=phase)
+                for facility in ("H01", "H02")
+                for phase, later in (("start", 0), ("end", 60_000))
+            ]
+            + [alarm(f"{facility}-last", now(), facility) for facility in ("H01", "H02")],
+        )
+        eventually(lambda: len(read(broker, "episodes")) >= 2, "both alarms are finished")
+        eventually(lambda: stored_with(broker, "H01")[0] > 0, "the state holds the facility")
+        done = run("facility", "forget", "H01", "--json", "--broker", broker.address)
+        assert done.status == 0, done.err
+        eventually(lambda: stored_with(broker, "H01")[0] == 0, "the state holds it no more")
+        assert stored_with(broker, "H02")[0] > 0
+        left = {one["topic"]: one for one in json.loads(done.out)["left"] if "topic" in one}
+        assert left["episodes"]["removed_by"] == "retention"
+        finished = [json.loads(one.value)["facility"] for one in read(broker, "episodes")]
+        assert sorted(set(finished)) == ["H01", "H02"], "as it said, episodes stay in their topic"
+        assert worker.stop() == 0
+    with WorkerProcess(broker, tmp_path, clock="wall", partitions=PARTITIONS) as worker:
+        worker.wait_until_ready()
+        eventually(lambda: set(open_alarms(worker)) == {"H02"}, "nor does it come back")
