@@ -403,7 +403,7 @@ def demo(
     """
     from rich.console import Console
 
-    from streams.demo import DemoError, Options, run
+    from streams.demo import DemoError, ExtraMissing, Options, run
 
     if page and speed is not None:
         fail("--speed: cannot be combined with --page, which runs in real time", WRONG)
@@ -436,5 +436,7 @@ def demo(
             ),
             Console(highlight=False, markup=False, emoji=False),
         )
+    except ExtraMissing as error:
+        fail(error, WRONG)
     except DemoError as error:
         fail(error)

@@ -40,7 +40,14 @@ from streams.demo.snapshot import Snapshot, read, said
 from streams.demo.table import Status
 from streams.demo.worker import Worker, WorkerError
 from streams.dev import processes
-from streams.dev.broker import HOST, BrokerError, EmbeddedBroker, free_port, is_free
+from streams.dev.broker import (
+    HOST,
+    BrokerError,
+    BrokerNotInstalled,
+    EmbeddedBroker,
+    free_port,
+    is_free,
+)
 from streams.files.publish import PublishError, publish
 from streams.kafka.permissions import checkpoint_topic
 from streams.kafka.security import admin_options
@@ -64,6 +71,10 @@ _SIGNALS = tuple(
 
 class DemoError(Exception):
     """The demo cannot start or continue; the message is one line."""
+
+
+class ExtraMissing(DemoError):
+    """The demo needs an extra that is not installed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +108,8 @@ def run(options: Options, console: Console) -> None:
             asyncio.run(demo.show(began))
         except KeyboardInterrupt:
             pass
+        except BrokerNotInstalled as error:
+            raise ExtraMissing(str(error)) from None
         except (
             BrokerError,
             ChainError,

