@@ -30,6 +30,7 @@ _KINDS: dict[str, Any] = {
     "acuity": pl.Float64,
     "recipients": pl.List(pl.String),
 }
+_ROW = "row"
 _GROUPED: dict[Topic, str] = {"alarms": "alarm_id", "assignments": "assignment_id"}
 """Facts that a control record forgets together: see `analyzer.pipeline.control`."""
 
@@ -76,19 +77,33 @@ class Intake:
 
     def facts(self) -> pl.DataFrame:
         """All facts, of those with one event id the first, ordered by event time."""
-        found = self._so_far().sort("at", maintain_order=True)
+        found = self._so_far()
         self._parts = []
-        return found
+        return found if found["at"].is_sorted() else found.sort("at", maintain_order=True)
 
     def _so_far(self) -> pl.DataFrame:
         if not self._parts:
             return pl.DataFrame(schema=self._schema)
         found = pl.concat(self._parts, rechunk=True)
-        once = found.select("facility", "event_id").is_duplicated()
-        if once.any():
-            found = found.unique(["facility", "event_id"], keep="first", maintain_order=True)
+        self._parts = []  # so that what was copied is freed
+        if len(again := _repeated(found)):
+            found = found.filter(~pl.int_range(pl.len()).is_in(again))
         self._parts = [found]
         return found
+
+
+def _repeated(facts: pl.DataFrame) -> pl.Series:
+    """The rows whose facility and event id an earlier row has.
+
+    Only rows with an equal hash are compared, since a table of millions of ids takes much memory.
+    """
+    marks = facts["event_id"].hash().to_numpy()
+    order = np.argsort(marks, kind="stable")
+    same = np.flatnonzero(marks[order[1:]] == marks[order[:-1]])
+    rows = np.unique(np.concatenate([order[same], order[same + 1]]))
+    few = facts[rows].select("facility", "event_id").with_columns(pl.Series(_ROW, rows))
+    first = pl.col(_ROW) == pl.col(_ROW).min().over("facility", "event_id")
+    return few.filter(~first)[_ROW]
 
 
 class Recording:
@@ -124,7 +139,8 @@ class Recording:
         """When (ms) a fact happens, or an assignment begins or ends; ordered, each once."""
         roster = self._frames["assignments"].select("start", "end")
         edges = [roster[name].drop_nulls().to_numpy() for name in roster.columns]
-        return np.unique(np.concatenate([*self._at.values(), *edges]))
+        found = np.sort(np.concatenate([*self._at.values(), *edges]))
+        return found[np.diff(found, prepend=-1) != 0]  # faster than `np.unique`
 
     def reaches_back(self, length: int) -> bool:
         """Whether an assignment is recorded, or recorded anew, more than `length` (ms) after it
