@@ -1,12 +1,13 @@
 """Alarm burden for analysts: the engine of the worker and of the command line, as a library.
 
-    read        recorded facts, from files and frames: a `History`
-    History     its episodes, burden over time, overload changes, findings, and rejected rows
-    whatif      what another setting would have done to recorded alarms: a `WhatIf`
-    compare     the days after a change beside those before it: a `Comparison`
-    Counts      how many alarms, and how many of each class
-    Policy      every clinical and operational figure that decides a number
-    InputError  something given cannot be used; one line that says what was expected
+    read          recorded facts, from files and frames: a `History`
+    read_archive  the same from an archive of finished alarms
+    History       its episodes, burden over time, overload changes, findings, and rejected rows
+    whatif        what another setting would have done to recorded alarms: a `WhatIf`
+    compare       the days after a change beside those before it: a `Comparison`
+    Counts        how many alarms, and how many of each class
+    Policy        every clinical and operational figure that decides a number
+    InputError    something given cannot be used; one line that says what was expected
 
 Frames are polars. Everything else here is private.
 
@@ -30,7 +31,7 @@ Frames are polars. Everything else here is private.
 """
 
 from alarm_fatigue._answers import Comparison, Counts, WhatIf, compare, whatif
-from alarm_fatigue._history import History, read
+from alarm_fatigue._history import History, read, read_archive
 from analyzer import Policy
 from streams.files.lines import InputError
 
@@ -43,5 +44,6 @@ __all__ = [
     "WhatIf",
     "compare",
     "read",
+    "read_archive",
     "whatif",
 ]

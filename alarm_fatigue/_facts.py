@@ -87,12 +87,14 @@ class Intake:
         found = pl.concat(self._parts, rechunk=True)
         self._parts = []  # so that what was copied is freed
         if len(again := _repeated(found)):
-            found = found.filter(~pl.int_range(pl.len()).is_in(again))
+            first = np.ones(len(found), dtype=np.bool_)
+            first[again] = False
+            found = found.filter(first)
         self._parts = [found]
         return found
 
 
-def _repeated(facts: pl.DataFrame) -> pl.Series:
+def _repeated(facts: pl.DataFrame) -> Numbers:
     """The rows whose facility and event id an earlier row has.
 
     Only rows with an equal hash are compared, since a table of millions of ids takes much memory.
@@ -103,14 +105,22 @@ def _repeated(facts: pl.DataFrame) -> pl.Series:
     rows = np.unique(np.concatenate([order[same], order[same + 1]]))
     few = facts[rows].select("facility", "event_id").with_columns(pl.Series(_ROW, rows))
     first = pl.col(_ROW) == pl.col(_ROW).min().over("facility", "event_id")
-    return few.filter(~first)[_ROW]
+    found: Numbers = few.filter(~first)[_ROW].to_numpy()
+    return found
 
 
 class Recording:
     """The facts of one facility, by topic and in order of event time."""
 
-    def __init__(self, facility: str, frames: Mapping[Topic, pl.DataFrame]) -> None:
+    def __init__(
+        self,
+        facility: str,
+        frames: Mapping[Topic, pl.DataFrame],
+        until: int | None = None,
+    ) -> None:
+        """`until`: the time (ms) as of which answers about everything are; None: the watermark."""
         self.facility = facility
+        self.until = until
         self._frames = dict(frames)
         self._at: dict[Topic, Numbers] = {
             topic: frame["at"].to_numpy() for topic, frame in frames.items()

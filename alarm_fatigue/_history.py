@@ -13,6 +13,7 @@ import polars as pl
 from alarm_fatigue._burden import burden
 from alarm_fatigue._facts import TOPICS, Intake, Recording, by_facility
 from alarm_fatigue._inputs import Numbered, Report, Source
+from alarm_fatigue._times import as_moment
 from alarm_fatigue._whole import Whole, findings, whole
 from analyzer import Policy, Topic
 from streams.cli.progress import counting, timed, working
@@ -70,6 +71,32 @@ def read(
         refused,
         str if pseudonym_key is None else _pseudonyms(Path(pseudonym_key)),
     )
+
+
+def read_archive(
+    folder: str | Path,
+    facility: str | None = None,
+    start: Any = None,
+    end: Any = None,
+    policy: Policy | Mapping[str, Any] | str | Path | None = None,
+) -> History:
+    """Read an archive: the folder that `alarm-fatigue archive` or `replay --archive` writes.
+
+    `facility`: only this one. `start`, `end`: only alarms that started in this span (datetimes with
+    a zone, RFC 3339 texts, or ms since 1970); only the files of its days are opened. Clinicians
+    have the pseudonyms of the archive. An archive holds finished alarms, so none is open, and all
+    are final; it holds their final priority alone. `policy`: as for `read`.
+
+    Raises `InputError`.
+    """
+    from alarm_fatigue._archived import archived  # which needs a system that can lock files
+
+    judged = _policy(policy)
+    begin = None if start is None else as_moment(start, "start")
+    until = None if end is None else as_moment(end, "end")
+    with counting("reading") as progress:
+        found = list(archived(Path(folder), facility, begin, until, judged, progress))
+    return History(found, judged, [], str)
 
 
 def _take(

@@ -106,7 +106,7 @@ def whole(
         # An assignment may be charted any time later, so that nothing is forgotten on the way.
         walk = recording.walk(policy, evicts=False)
         found, taken = [], 0
-        for moment in [*_moments(recording), None]:
+        for moment in [*_moments(recording), recording.until]:
             found.append(_episodes(walk.to(moment), pseudonym))
             progress(walk.taken - taken)
             taken = walk.taken

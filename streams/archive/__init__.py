@@ -1,5 +1,6 @@
 """The archive: finished alarms, overload changes, assignments and responses as Parquet files."""
 
+from streams.archive.alarms import archived_alarms
 from streams.archive.dataset import Archive, ArchiveError
 from streams.archive.facts import archived_facts
 from streams.archive.frames import Rows, fact_rows, record_rows
@@ -14,6 +15,7 @@ __all__ = [
     "Rows",
     "Table",
     "TableName",
+    "archived_alarms",
     "archived_facts",
     "fact_rows",
     "record_rows",

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from streams.cli.archived import Archived
 from streams.cli.arguments import alarm_type, as_percent, as_priority, known_type
 from streams.cli.audited import audited
 from streams.cli.console import STRICT, WRONG, Config, fail, load_settings, moment, show
-from streams.cli.episodes import Episodes, Mapped, read
+from streams.cli.episodes import Episodes, Mapped, check_source, read_one
 from streams.cli.names import check_name, check_scope
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ MOST_DAYS = 28
 def compare(
     episodes: Episodes = None,
     mapping: Mapped = None,
+    archive: Archived = None,
     at: Annotated[
         str | None,
         typer.Option(
@@ -95,8 +97,7 @@ def compare(
     from analyzer.whatif import Scope, TooShort
     from streams.files.comparing import compared, words
 
-    if episodes is None:
-        fail("--episodes: expected a file of finished alarms, or -", WRONG)
+    check_source(episodes, mapping, archive)
     sure = as_percent(confidence, "--confidence")
     scope = Scope(facility=facility, unit=unit, priority=as_priority(priority, "--priority"))
     if type_ is not None:
@@ -112,7 +113,7 @@ def compare(
         when = moment(at, "--at")
     settings = load_settings(config)
     audited(settings, "compare", scope.facility, scope.unit)
-    recorded, malformed = read(episodes, mapping)
+    recorded, malformed = read_one(episodes, mapping, archive, scope.facility)
     if type_ is not None:
         scope = replace(scope, type=known_type(recorded, type_, "--type"))
     check_scope(recorded, scope)

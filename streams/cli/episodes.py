@@ -10,7 +10,7 @@ import typer
 
 from analyzer.model import Assignment
 from streams.cli.bad_lines import bad_lines, nothing_used
-from streams.cli.console import STRICT, fail, load_settings
+from streams.cli.console import STRICT, WRONG, fail, load_settings
 from streams.cli.progress import working
 from streams.files.lines import STDIN, BadLine, InputError
 from streams.files.lines import lines as numbered_lines
@@ -56,6 +56,39 @@ def read(path: Path, mapping: Path | None) -> tuple[Recorded, int]:
     if report.count and not len(recorded):
         fail(nothing_used(report), STRICT)
     return recorded, report.count
+
+
+def read_one(
+    episodes: Path | None,
+    mapping: Path | None,
+    archive: Path | None,
+    facility: str | None = None,
+    since: int | None = None,
+    until: int | None = None,
+) -> tuple[Recorded, int]:
+    """As `read`, from a file or from an archive; `facility`, `since` and `until` (ms) choose what
+    is read of an archive.
+    """
+    if archive is None:
+        assert episodes is not None, "see `check_source`"
+        return read(episodes, mapping)
+    from streams.cli.archived import alarms_of
+
+    return alarms_of(archive, facility, since, until), 0
+
+
+def check_source(
+    episodes: Path | None, mapping: Path | None, archive: Path | None, *spans: str | None
+) -> None:
+    """End with an error unless there is a file or an archive, and what belongs to it. `spans`:
+    `--since` and `--until`.
+    """
+    if archive is not None and (episodes is not None or mapping is not None):
+        fail("--archive: expected neither --episodes nor --mapping with it", WRONG)
+    if archive is None and episodes is None:
+        fail("--episodes: expected a file of finished alarms, or -; or --archive DIR", WRONG)
+    if archive is None and any(spans):
+        fail("--since, --until: expected --archive with them", WRONG)
 
 
 def _warn(line: str) -> None:

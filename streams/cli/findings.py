@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import typer
 
+from streams.cli.archived import Archived, replay_archive
 from streams.cli.console import WRONG, Config, fail, load_settings, moment
 from streams.cli.files import (
     Alarms,
@@ -38,6 +39,7 @@ def findings(
     responses: Responses = None,
     labels: Labels = None,
     mapping: Mapped = None,
+    archive: Archived = None,
     worker: Annotated[
         str | None,
         typer.Option(
@@ -115,7 +117,7 @@ def findings(
             config is not None
             or at is not None
             or strict
-            or any((alarms, assignments, responses, labels, mapping))
+            or any((alarms, assignments, responses, labels, mapping, archive))
         ):
             fail("--worker: cannot be combined with files, --at, --strict or --config", WRONG)
         if since is not None or until is not None:
@@ -128,8 +130,11 @@ def findings(
         if facility is not None or unit is not None:
             _check_place_of_worker(worker, answer, facility, unit, token_file)
     else:
-        if alarms is None:
-            fail("expected --alarms FILE, or --worker URL", WRONG)
+        files = (alarms, assignments, responses, labels)
+        if archive is not None and (strict or window or any((*files, mapping))):
+            fail("--archive: cannot be combined with files, --window or --strict", WRONG)
+        if archive is None and alarms is None:
+            fail("expected --alarms FILE, --archive DIR, or --worker URL", WRONG)
         settings = load_settings(config)
         policy = settings.policy
         if window is not None and window not in policy.windows:
@@ -142,13 +147,13 @@ def findings(
         end = until if until is not None else at
         if begin is not None and end is not None and moment(end, "--until") <= begin:
             fail("--until: expected a time after --since", WRONG)
-        replayed = replay_files(
-            settings,
-            recorded_files(alarms, assignments, responses, labels),
-            end,
-            mapping,
-            evicts=window is not None,
-        )
+        if archive is None:
+            replayed = replay_files(
+                settings, recorded_files(*files), end, mapping, evicts=window is not None
+            )
+        else:
+            last = None if end is None else moment(end, "--until")
+            replayed = replay_archive(settings, archive, facility, begin, last)
         with working("measuring"):
             if window is None:
                 evidence = replayed.engine.evidence_since(begin)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from streams.cli.archived import Archived
 from streams.cli.arguments import (
     alarm_type,
     as_milliseconds,
@@ -23,7 +24,7 @@ from streams.cli.arguments import (
 )
 from streams.cli.audited import audited
 from streams.cli.console import STRICT, WRONG, Config, fail, load_settings, moment, show
-from streams.cli.episodes import Episodes, Mapped, duty_of, read
+from streams.cli.episodes import Episodes, Mapped, check_source, duty_of, read_one
 from streams.cli.later import Later, lazily
 from streams.cli.names import check_scope
 from streams.cli.progress import timed
@@ -74,6 +75,14 @@ def tune(
     context: typer.Context,
     episodes: Episodes = None,
     mapping: Mapped = None,
+    archive: Archived = None,
+    since: Annotated[
+        str | None,
+        _of("--since", "Of an archive, only alarms from this time on.", metavar="TIME"),
+    ] = None,
+    until: Annotated[
+        str | None, _of("--until", "Of an archive, only alarms up to this time.", metavar="TIME")
+    ] = None,
     facility: Annotated[str | None, _of("--facility", "Only this facility.")] = None,
     unit: Annotated[str | None, _of("--unit", "Only units of this name.")] = None,
     type_: Annotated[
@@ -220,8 +229,7 @@ def tune(
     from streams.files.tune_words import words
     from streams.files.tuning import Wanted, evaluated, searched
 
-    if episodes is None:
-        fail("--episodes: expected a file of finished alarms, or -", WRONG)
+    check_source(episodes, mapping, archive, since, until)
     for option, text in (("--type", type_), ("--beside", beside)):
         if text is not None:
             alarm_type(text, option)  # before a long file is read
@@ -256,7 +264,8 @@ def tune(
     inputs = [episodes, mapping, assignments, config]
     made = None if report is None else _made(inputs, config, dated)
     audited(settings, "tune", facility, unit)
-    recorded, malformed = read(episodes, mapping)
+    begin, end = _given(since, moment, "--since"), _given(until, moment, "--until")
+    recorded, malformed = read_one(episodes, mapping, archive, facility, begin, end)
     check_scope(recorded, scope)
     if type_ is not None:
         scope = replace(scope, type=known_type(recorded, type_, "--type"))

@@ -1,0 +1,45 @@
+"""Archived: recordings from an archive of Parquet files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from alarm_fatigue._facts import TOPICS, Intake, Recording
+from analyzer import Policy
+from streams.archive import Archive, ArchiveError, archived_facts
+from streams.files.lines import InputError
+
+
+def archived(
+    folder: Path,
+    facility: str | None,
+    begin: int | None,
+    end: int | None,
+    policy: Policy,
+    progress: Callable[[int], object],
+) -> Iterator[Recording]:
+    """The recordings of the facilities (None: all) with an alarm that started from `begin` to `end`
+    (ms). All their alarms are final. Raises `InputError`.
+    """
+    try:
+        archive = Archive(folder)
+    except ArchiveError as error:
+        raise InputError(str(error)) from None
+    known = archive.facilities("episodes")
+    if facility is not None and facility not in known:
+        from streams.cli.names import listed
+
+        there = f"there {listed(facility, known)}" if known else "which is empty"
+        raise InputError(f"facility: {facility} is not in the archive; {there}")
+    for name in known if facility is None else [facility]:
+        intakes = {topic: Intake(topic) for topic in TOPICS}
+        for topic, columns in archived_facts(
+            archive, name, begin, end, policy.cover, policy.action_window
+        ):
+            intakes[topic].take(columns)
+            progress(len(columns[0]))
+        frames = {topic: intake.facts() for topic, intake in intakes.items()}
+        if len(frames["alarms"]):
+            final = int(frames["alarms"]["at"][-1]) + policy.action_window
+            yield Recording(name, frames, final)
