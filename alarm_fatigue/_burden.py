@@ -108,7 +108,7 @@ class _Counting:
         waiting: list[tuple[int, Burdens]] = []
         while tick <= last:
             walk.to(tick)
-            found = walk.engine.measure()
+            found = walk.engine.measure(of_units=self.by == "unit")
             waiting.append((tick, found))
             place = int(np.searchsorted(turns, tick, side="right"))
             following = int(turns[place]) if place < len(turns) else last + 1

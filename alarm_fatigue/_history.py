@@ -12,7 +12,7 @@ import polars as pl
 
 from alarm_fatigue._burden import burden
 from alarm_fatigue._facts import TOPICS, Intake, Recording, by_facility
-from alarm_fatigue._inputs import Numbered, Report, Source
+from alarm_fatigue._inputs import Numbered, Report, Source, mapped
 from alarm_fatigue._times import as_moment
 from alarm_fatigue._whole import Whole, findings, whole
 from analyzer import Policy, Topic
@@ -35,12 +35,15 @@ def read(
 ) -> History:
     """Read recorded facts. They are complete history: in any order, and nothing in them is late.
 
-    Each of the first four is a path or an open file (JSON lines, CSV or Parquet; gzip and Zstandard
-    are recognised), or a frame (polars, pandas, arrow), with the columns of the topic
+    Each of the first four is a path or an open file (JSON lines, CSV, Parquet or a workbook; gzip
+    and Zstandard are recognised), or a frame (polars, pandas, arrow), with the columns of the topic
     (docs/reference/topics.md). Times are ms since 1970, RFC 3339 texts, or datetimes with a zone.
     Rows that are no facts are kept in `History.rejected`.
 
-    `mapping`: for a table with a row for each alarm, which column is which field (docs/tables.md).
+    `mapping`: for tables of a hospital (CSV, Parquet, workbooks, frames), which column is which
+    field, as for `replay --mapping`: a YAML file, or the name of a ready one (docs/tables.md).
+    `alarms` is such a table, and so are others that do not have the columns of their topic. What is
+    suspicious about them is warned of.
     `policy`: a `Policy`, a settings file (YAML), or its section `policy`; None: the defaults.
     `pseudonym_key`: the file of the key under whose pseudonyms clinicians are shown; None: under
     the ids of the input.
@@ -60,11 +63,23 @@ def read(
     refused: list[BadLine] = []
     intakes = {topic: Intake(topic) for topic in TOPICS}
     with ExitStack() as stack, counting("reading") as progress:
-        for topic, one in given.items():
-            if one is not None:
-                source = Source(topic, one, stack)
-                of = Path(mapping) if mapping is not None and topic == "alarms" else None
-                _take(source, of, intakes, refused, stack, progress)
+        sources = [Source(topic, one, stack) for topic, one in given.items() if one is not None]
+        under = None if mapping is None else Path(mapping)
+        tables = [
+            one
+            for one in sources
+            if (one.topic == "alarms" or one.is_table() if under else one.has_whole_alarms())
+        ]
+        if tables:
+            for topic, lines in mapped(tables, under, refused.append, stack):
+                for some in lines:
+                    _take_lines(
+                        intakes[topic], some, lambda line: refused.append(tables[0].renamed(line))
+                    )
+                    progress(len(some))
+        for source in sources:
+            if source not in tables:
+                _take(source, intakes[source.topic], refused, progress)
     return History(
         list(by_facility({topic: intake.facts() for topic, intake in intakes.items()})),
         _policy(policy),
@@ -101,19 +116,16 @@ def read_archive(
 
 def _take(
     source: Source,
-    mapping: Path | None,
-    intakes: Mapping[Topic, Intake],
+    intake: Intake,
     refused: list[BadLine],
-    stack: ExitStack,
     progress: Callable[[int], None],
 ) -> None:
     def report(line: BadLine) -> None:
         refused.append(source.renamed(line))
 
-    for topic, _, numbered in source.facts(mapping, report, stack):
-        for some in numbered:
-            _take_lines(intakes[topic], some, report)
-            progress(len(some))
+    for some in source.facts():
+        _take_lines(intake, some, report)
+        progress(len(some))
 
 
 def _take_lines(intake: Intake, some: Numbered, report: Report) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import IO, Any
 import polars as pl
 
 from analyzer import FACT_TYPES, Topic
-from streams.files.lines import BadLine, InputError, batches, lines, opened
+from streams.files.lines import BadLine, InputError, batches, lines, opened, shown
 from streams.formats.codec import ON_THE_WIRE
 
 Report = Callable[[BadLine], None]
@@ -50,50 +51,76 @@ class Source:
         else:
             self.frame = as_polars(given, topic)
 
-    def facts(
-        self, mapping: Path | None, report: Report, stack: ExitStack
-    ) -> Iterator[tuple[Topic, Path | None, Iterator[Numbered]]]:
-        """The lines by topic: a table of alarms under a mapping holds responses and labels, too.
+    def facts(self) -> Iterator[Numbered]:
+        """The lines of JSON. Raises `InputError`."""
+        missing = self.missing()
+        if missing:
+            raise InputError(
+                f"{self.name}: expected the columns of {self.topic}, found no "
+                f"{', '.join(missing)}{self._hint()}"
+            )
+        if self.frame is not None:
+            return json_lines(self.frame, columns_of(self.topic), self.name)
+        return batches(lines(self.path), _AT_ONCE)
 
-        Raises `InputError`.
-        """
-        if mapping is None and self.frame is None and _is_columns(self.path):
+    def is_table(self) -> bool:
+        """Whether it is a file of columns, or a frame with others than those of its topic."""
+        return _is_columns(self.path) if self.frame is None else bool(self.missing())
+
+    def missing(self) -> list[str]:
+        """The required columns that a table or frame does not have."""
+        if self.frame is None and _is_columns(self.path):
             self.frame = read_table(self.path, columns_of(self.topic), self.name)
-        missing = [] if self.frame is None else missing_columns(self.topic, self.frame)
-        if mapping is not None or (missing and self.topic == "alarms"):
-            yield from self._mapped(mapping, missing, report, stack)
-        elif missing:
-            raise InputError(
-                f"{self.name}: expected the columns of {self.topic}, found no {', '.join(missing)}"
-            )
-        elif self.frame is not None:
-            yield self.topic, None, json_lines(self.frame, columns_of(self.topic), self.name)
-        else:
-            yield self.topic, None, batches(lines(self.path), _AT_ONCE)
+        return [] if self.frame is None else missing_columns(self.topic, self.frame)
 
-    def _mapped(
-        self, mapping: Path | None, missing: list[str], report: Report, stack: ExitStack
-    ) -> Iterator[tuple[Topic, Path | None, Iterator[Numbered]]]:
-        """The facts of a table with a row for each alarm."""
-        if mapping is None and "start" not in (() if self.frame is None else self.frame.columns):
-            raise InputError(
-                f"{self.name}: expected the columns of alarms, found no {', '.join(missing)}; "
-                "mapping= says which column is which field"
-            )
-        from streams.files.table_facts import TableFacts
+    def has_whole_alarms(self) -> bool:
+        """Whether it has a row for each alarm, whose columns are named as the fields."""
+        return (
+            self.topic == "alarms"
+            and bool(self.missing())
+            and self.frame is not None
+            and "start" in self.frame.columns
+        )
 
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix="alarm-fatigue-")))
-        path = self.path
-        if self.frame is not None and not path.is_file():
-            path = folder / f"{self.topic}.parquet"
-            self.frame.write_parquet(path)
-        table = TableFacts(path, mapping, report)
-        for topic, facts in table.write(folder, lambda _: None):
-            yield topic, facts, batches(lines(facts), _AT_ONCE)
+    def _hint(self) -> str:
+        return "; mapping= says which column is which field" if self.topic == "alarms" else ""
+
+    def file(self, folder: Path) -> Path:
+        """The table as a file; `folder` takes a frame."""
+        if self.path.is_file():
+            return self.path
+        assert self.frame is not None, "it is neither a file nor a frame"
+        path = folder / f"{self.topic}.parquet"
+        self.frame.write_parquet(path)
+        return path
 
     def renamed(self, line: BadLine) -> BadLine:
         """A bad line under the name of the input, also where a copy of it was read."""
         return replace(line, path=Path(self.name))
+
+
+def mapped(
+    sources: Sequence[Source], mapping: Path | None, report: Report, stack: ExitStack
+) -> Iterator[tuple[Topic, Iterator[Numbered]]]:
+    """The facts of tables, as `replay --mapping` takes them: each section of the mapping reads the
+    tables that have its columns. What is suspicious about them is warned of. Raises `InputError`.
+    """
+    from streams.files.table_facts import TableFacts
+
+    folder = Path(stack.enter_context(TemporaryDirectory(prefix="alarm-fatigue-")))
+    files = {source.file(folder): source for source in sources}
+
+    def renamed(line: BadLine) -> None:
+        report(files[line.path].renamed(line) if line.path in files else line)
+
+    table = TableFacts(list(files), mapping, renamed, {source.topic for source in sources})
+    written = table.write(folder, lambda _: None)
+    for word in table.words():
+        for path, source in files.items():
+            word = word.replace(shown(path), source.name)
+        warnings.warn(word, stacklevel=3)
+    for topic, facts in written:
+        yield topic, batches(lines(facts), _AT_ONCE)
 
 
 def columns_of(topic: Topic) -> tuple[str, ...]:
@@ -200,9 +227,13 @@ def read_table(path: Path, columns: tuple[str, ...], name: str) -> pl.DataFrame:
     Texts of a CSV stay as they are, so that a bed 01 is not bed 1. Several clinicians stand in one
     text, separated by semicolons.
     """
+    from streams.files.importing.batches import is_workbook, read_sheet
+
     try:
         if _is_parquet(path):
             return pl.read_parquet(path)
+        if is_workbook(path):
+            return _of_sheet(read_sheet(path, None, 0), columns)
         with opened(path) as (head, file, _):
             first = head.split(b"\n", 1)[0]
             separator = max((b",", b";", b"\t", b"|"), key=first.count).decode()
@@ -223,6 +254,18 @@ def read_table(path: Path, columns: tuple[str, ...], name: str) -> pl.DataFrame:
             written = stamp.dt.strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
             changes.append(pl.when(text.str.contains(r"^\d+$")).then(written).otherwise(text))
     return frame.with_columns(changes)
+
+
+def _of_sheet(sheet: pl.DataFrame, columns: tuple[str, ...]) -> pl.DataFrame:
+    """A sheet, whose numbers are all floats and whose lists are texts, as a frame of a topic."""
+    changes = []
+    for one in (one for one in columns if one in sheet.columns):
+        cell = pl.col(one)
+        if one in _LISTS and sheet.schema[one] == pl.String:
+            changes.append(cell.str.split(";"))
+        elif one not in _FIGURES and sheet.schema[one].is_float():
+            changes.append(pl.when(cell == cell.floor()).then(cell.cast(pl.Int64, strict=False)))
+    return sheet.with_columns(changes)
 
 
 def _is_columns(path: Path) -> bool:

@@ -16,7 +16,9 @@ import pyarrow as pa
 import pytest
 
 import alarm_fatigue as af
+import streams.files.mapping
 from tests.harness.files import NINE, Files, event
+from tests.harness.workers import run
 
 
 def rows_of(files: Files, topic: str) -> list[dict[str, Any]]:
@@ -175,6 +177,94 @@ def test_a_table_of_alarms_needs_no_mapping_where_its_columns_are_fields(tmp_pat
     path = tmp_path / "log.csv"
     pl.DataFrame([row, later]).write_csv(path)
     assert af.read(alarms=path).episodes()["alarm_id"].to_list() == ["a"]
+
+
+MAPS = Path(streams.files.mapping.__file__).parent / "maps"
+
+
+def as_replay_reads_it(name: str, folder: Path) -> list[Any]:
+    episodes = folder / "episodes.jsonl"
+    done = run("replay", "--alarms", MAPS / f"{name}.csv", "--mapping", name,
+               "--episodes", episodes, "--pseudonyms", "off")  # fmt: skip
+    assert done.status == 0, done.err
+    return [json.loads(line) for line in episodes.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("name", ["bedmaster", "philips-events", "central-monitor-jp"])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_ready_mapping_reads_a_vendors_table_by_name(name: str, tmp_path: Path) -> None:
+    expected = as_replay_reads_it(name, tmp_path)
+    history = af.read(alarms=MAPS / f"{name}.csv", mapping=name)
+    found = history.episodes().with_columns(pl.col("start", "end").dt.epoch("ms"))
+    columns = ["alarm_id", "bed", "code", "start", "end", "class"]
+    assert len(expected) > 0
+    assert found.select(columns).rows() == [tuple(one[of] for of in columns) for one in expected]
+    assert history.rejected.is_empty()
+
+
+@pytest.mark.parametrize("form", ["workbook", "polars", "pandas", "open file"])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_table_under_a_mapping_may_come_in_any_form(form: str, tmp_path: Path) -> None:
+    path = MAPS / "bedmaster.csv"
+    wanted = af.read(alarms=path, mapping="bedmaster")
+    frame = pl.read_csv(path, infer_schema=False)
+    book = tmp_path / "log.xlsx"
+    frame.to_pandas().to_excel(book, index=False)
+    with path.open("rb") as opened:
+        given = {"workbook": book, "polars": frame, "pandas": frame.to_pandas(),
+                 "open file": opened}[form]  # fmt: skip
+        found = af.read(alarms=given, mapping="bedmaster")
+    assert found.count == wanted.count > 0
+    # an id that the table lacks is made with the number of the row, which a CSV file counts by line
+    mine, theirs = (one.episodes().drop("alarm_id").rows() for one in (found, wanted))
+    assert mine == theirs
+
+
+def test_alarms_and_a_roster_are_read_under_one_mapping(tmp_path: Path) -> None:
+    mapping = tmp_path / "map.yml"
+    mapping.write_text(
+        "alarms:\n  fields: {alarm_id: Id, unit: {value: ICU}, facility: {value: F}, bed: Bed,"
+        " device_type: {value: monitor}, code: Text, kind: {value: physiological},"
+        " priority: {value: high}, start: On, end: Off}\n"
+        "assignments:\n  fields: {unit: {value: ICU}, facility: {value: F}, bed: Place,"
+        " clinician: Nurse, from: Since, to: Until}\n"
+    )
+    alarms = pl.DataFrame(
+        {
+            "Id": ["1", "2", "3"], "Bed": ["1", "1", "1"], "Text": ["LO", "HI", "LO"],
+            "On": [f"2026-03-01T0{hour}:00:00Z" for hour in (8, 9, 9)],
+            "Off": ["2026-03-01T08:00:30Z", "2026-03-01T09:00:30Z", "soon"],
+        }
+    )  # fmt: skip
+    roster = pl.DataFrame(
+        {"Place": ["1"], "Nurse": ["n1"], "Since": ["2026-03-01T07:00:00Z"],
+         "Until": ["2026-03-01T19:00:00Z"]}
+    )  # fmt: skip
+    book = tmp_path / "roster.xlsx"
+    roster.to_pandas().to_excel(book, index=False)
+    history = af.read(alarms=alarms, assignments=book, mapping=mapping)
+    assert history.episodes()["clinicians"].to_list() == [["n1"]]
+    assert history.rejected.select("file", "line", "field").rows() == [("alarms", 3, "end")]
+
+
+def test_a_workbook_with_the_columns_of_a_topic_needs_no_mapping(tmp_path: Path) -> None:
+    rows = [json.loads(event(one, at)) | {"bed": 1} for one, at in (("start", 0), ("end", 1000))]
+    rows.append(json.loads(event("start", 3_600_000, alarm_id="b")) | {"bed": 1})
+    path = tmp_path / "alarms.xlsx"
+    pd.DataFrame(rows).to_excel(path, index=False)
+    history = af.read(alarms=path)
+    assert history.rejected.is_empty()
+    assert history.episodes()["bed"].to_list() == ["1"]
+
+
+def test_what_is_odd_about_a_table_is_warned_of(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text(
+        "facility,unit,bed,alarm_id,device_type,code,kind,priority,start,end,label\n"
+        + 'F,ICU,1,a,monitor,LO,physiological,low,2026-03-01T09:00:00Z,2026-03-01T09:01:00Z,"x\n'
+    )
+    with pytest.warns(UserWarning, match="quotation mark that is never closed"):
+        assert af.read(alarms=path, mapping=written(tmp_path / "map.yml", b"{}")).count == 2
 
 
 def test_the_same_facts_in_two_zones_are_one_history() -> None:

@@ -59,7 +59,7 @@ def open_table(
     if isinstance(table, pl.DataFrame):
         return FrameBatches(table, 1, progress)
     if is_workbook(table):
-        return FrameBatches(_sheet(table, sheet, options.skip), options.skip + 2, progress)
+        return FrameBatches(read_sheet(table, sheet, options.skip), options.skip + 2, progress)
     if table.suffix.lower() == ".parquet" or is_parquet(table):
         return ParquetBatches(table, progress)
     return CsvBatches(table, options, known, report, progress)
@@ -219,7 +219,7 @@ def _counts(data: bytes, delimiter: bytes, lines: int) -> NDArray[np.int64]:
     return np.diff(np.searchsorted(places, ends), prepend=0)
 
 
-def _sheet(path: Path, name: str | None, skip: int) -> pl.DataFrame:
+def read_sheet(path: Path, name: str | None, skip: int) -> pl.DataFrame:
     """A sheet of a workbook; a column of different things is text. Raises `InputError`."""
     try:
         import fastexcel
