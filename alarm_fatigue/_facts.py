@@ -149,8 +149,9 @@ class Recording:
         """When (ms) a fact happens, or an assignment begins or ends; ordered, each once."""
         roster = self._frames["assignments"].select("start", "end")
         edges = [roster[name].drop_nulls().to_numpy() for name in roster.columns]
-        found = np.sort(np.concatenate([*self._at.values(), *edges]))
-        return found[np.diff(found, prepend=-1) != 0]  # faster than `np.unique`
+        found: Numbers = np.sort(np.concatenate([*self._at.values(), *edges]))
+        found = found[np.diff(found, prepend=-1) != 0]  # faster than `np.unique`
+        return found
 
     def reaches_back(self, length: int) -> bool:
         """Whether an assignment is recorded, or recorded anew, more than `length` (ms) after it

@@ -222,7 +222,7 @@ def _plain(kind: Any, column: str, name: str) -> pl.Expr:
 
 
 def read_table(path: Path, columns: tuple[str, ...], name: str) -> pl.DataFrame:
-    """A CSV or Parquet file that has the columns of a topic. Raises `InputError`.
+    """A CSV or Parquet file or a workbook that has the columns of a topic. Raises `InputError`.
 
     Texts of a CSV stay as they are, so that a bed 01 is not bed 1. Several clinicians stand in one
     text, separated by semicolons.

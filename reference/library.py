@@ -37,7 +37,7 @@ def page() -> str:
 
 
 def _parts() -> Iterator[str]:
-    for name in ("read", "whatif", "compare"):
+    for name in ("read", "read_archive", "whatif", "compare"):
         yield f"## {code(name)}"
         yield from _function(getattr(af, name))
     for of in (af.History, af.WhatIf, af.Comparison, af.Counts):
