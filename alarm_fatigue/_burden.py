@@ -108,7 +108,8 @@ class _Counting:
         waiting: list[tuple[int, Burdens]] = []
         while tick <= last:
             walk.to(tick)
-            found = walk.engine.measure(of_units=self.by == "unit")
+            engine = walk.engine
+            found = engine.measure() if self.by == "unit" else engine.measure_people()
             waiting.append((tick, found))
             place = int(np.searchsorted(turns, tick, side="right"))
             following = int(turns[place]) if place < len(turns) else last + 1

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from analyzer import FACT_TYPES, Columns, Command, Engine, Finished, Policy, Topic
-from analyzer.arrays import Numbers
+from analyzer.arrays import Flags, Numbers
 
 TOPICS: tuple[Topic, ...] = ("assignments", "alarms", "responses", "labels")
 AT_ONCE = 1 << 14
@@ -150,8 +150,8 @@ class Recording:
         roster = self._frames["assignments"].select("start", "end")
         edges = [roster[name].drop_nulls().to_numpy() for name in roster.columns]
         found: Numbers = np.sort(np.concatenate([*self._at.values(), *edges]))
-        found = found[np.diff(found, prepend=-1) != 0]  # faster than `np.unique`
-        return found
+        first: Flags = np.diff(found, prepend=-1) != 0  # faster than `np.unique`
+        return found[first]
 
     def reaches_back(self, length: int) -> bool:
         """Whether an assignment is recorded, or recorded anew, more than `length` (ms) after it

@@ -226,16 +226,13 @@ class Engine:
         evaluate(self._state)
         return self._state.overload.emit()
 
-    def snapshot(self, of_units: bool = True) -> Snapshot:
+    def snapshot(self) -> Snapshot:
         """A copy of what burdens are measured from, as of the current time.
 
-        It can be measured later, and in another thread. Without `of_units`, units have no relief,
-        and nothing says when their states are left: these take a third of the time.
+        It can be measured later, and in another thread.
         """
         evaluate(self._state)
         state = self._state
-        if not of_units:
-            return Snapshot.of(state, {}, {})
         return Snapshot.of(state, unit_reliefs(state), unit_present(state))
 
     def status(
@@ -253,11 +250,16 @@ class Engine:
         reliefs = unit_reliefs(self._state) if beside is None else beside.reliefs
         return Status.of(self._state, reliefs, facility, shifts)
 
-    def measure(self, of_units: bool = True) -> Burdens:
-        """The burdens of all clinicians and units, as of the current time; `of_units`: see
-        `snapshot`.
+    def measure(self) -> Burdens:
+        """The burdens of all clinicians and units, as of the current time."""
+        return self.snapshot().measure()
+
+    def measure_people(self) -> Burdens:
+        """The burdens of clinicians, as of the current time, without what only units have: their
+        relief, and what decides when their states are left.
         """
-        return self.snapshot(of_units).measure()
+        evaluate(self._state)
+        return Snapshot.of(self._state, {}, {}).measure()
 
     def loads(self, facility: str, begin: int, end: int) -> UnitLoads | None:
         """The measures of a facility's clinicians and units at each tick in (begin, end] (ms).
