@@ -16,7 +16,8 @@ from tests.harness.workers import run
 @pytest.fixture(scope="module")
 def archive(shift: Files, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("archive") / "a"
-    done = run("replay", *shift.arguments, "--archive", folder, "--pseudonyms", "off")
+    done = run("replay", *shift.arguments, "--archive", folder, "--pseudonyms", "off",
+               "--pseudonym-period", "none")  # fmt: skip
     assert done.status == 0, done.err
     return folder
 

@@ -35,7 +35,8 @@ def written(week: Files, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
     """The episodes of the week as a file and as an archive."""
     folder = tmp_path_factory.mktemp("written")
     episodes, archive = folder / "episodes.jsonl", folder / "archive"
-    done = run("replay", *week.arguments, "--episodes", episodes, "--archive", archive)
+    done = run("replay", *week.arguments, "--episodes", episodes, "--archive", archive,
+               "--pseudonym-period", "none")  # fmt: skip
     assert done.status == 0, done.err
     return episodes, archive
 
