@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from streams.cli.audited import audited
 from streams.cli.console import WRONG, Config, fail, load_settings, moment
 from streams.cli.names import listed
 from streams.cli.progress import working
@@ -66,6 +67,7 @@ def report(
     if until - since > LONGEST:
         fail("--to: expected at most 400 days after --from", WRONG)
     settings = load_settings(config)
+    audited(settings, "report", facility, unit, since, until)
     try:
         import polars as pl
     except ImportError:

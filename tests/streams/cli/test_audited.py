@@ -65,6 +65,18 @@ def test_each_command_is_one_entry_with_its_place_and_span(
     ]
 
 
+def test_a_report_is_recorded_with_its_span(out: Path, audit: Path) -> None:
+    span = ("--from", "2026-03-01T00:00:00Z", "--to", "2026-03-02T00:00:00Z")
+    run("report", "--archive", out, *span, "--unit", "MICU", "--json")  # maybe too few days
+    [found] = entries(audit)
+    assert (found["command"], found["unit"], found["from"], found["to"]) == (
+        "report",
+        "MICU",
+        "2026-03-01T00:00:00.000Z",
+        "2026-03-02T00:00:00.000Z",
+    )
+
+
 def test_what_cannot_be_recorded_is_not_done(out: Path, audit: Path) -> None:
     audit.parent.mkdir()
     audit.write_bytes(b"")
