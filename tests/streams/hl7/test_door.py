@@ -28,7 +28,7 @@ class Kafka:
     held: list[asyncio.Future[Any]] = field(default_factory=list)
 
     async def keep(
-        self, key: bytes, value: bytes, _: list[tuple[str, bytes]]
+        self, key: bytes, value: bytes, _: list[tuple[str, bytes]], sent: int | None
     ) -> asyncio.Future[Any]:
         delivery: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         if self.answers == "refuses":
