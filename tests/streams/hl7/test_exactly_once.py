@@ -17,8 +17,7 @@ from kafka import KafkaConsumer, TopicPartition
 from analyzer.hl7 import Translator
 from streams.dev.broker import ApacheKafka, free_port
 from streams.hl7.facts import encode, topic_of
-from tests.analyzer.hl7.messages import PATIENT, alert, message
-from tests.analyzer.hl7.test_staff import adt, rol
+from tests.analyzer.hl7.messages import PATIENT, adt, alert, message, rol
 from tests.harness.brokers import new_apache_kafka
 from tests.harness.workers import eventually, run
 

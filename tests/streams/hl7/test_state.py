@@ -8,8 +8,7 @@ from analyzer.hl7 import Profiles, Translator
 from streams.hl7.state import Record, State
 from streams.partitions.checkpoint import CheckpointError
 from streams.partitions.sealing import CLEAR, Sealing
-from tests.analyzer.hl7.messages import STORY
-from tests.analyzer.hl7.test_staff import adt, rol
+from tests.analyzer.hl7.messages import STORY, adt, rol
 
 KEY, OLD = b"k" * 32, b"o" * 32
 PERSON = "nurse-4711"
