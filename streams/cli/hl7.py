@@ -128,6 +128,16 @@ MetricsHost = Annotated[
 ]
 
 
+WithoutTransactions = Annotated[
+    bool,
+    typer.Option(
+        "--without-transactions",
+        help="Only for a broker without transactions, such as the demo's: after a crash a record "
+        "may be written twice. Facts keep their ids, so workers count them once. Run a single one.",
+    ),
+]
+
+
 class Ack(StrEnum):
     auto = "auto"
     accept = "accept"
@@ -166,6 +176,15 @@ def listen(
             "auto: accept for messages that ask for it in MSH-15.",
         ),
     ] = Ack.auto,
+    recorded: Annotated[
+        bool,
+        typer.Option(
+            "--recorded",
+            help="Date records by MSH-7 instead of by their arrival: for recordings that are sent "
+            "again, whose alarms would otherwise count as late.",
+        ),
+    ] = False,
+    without_transactions: WithoutTransactions = False,
     config: Config = None,
     broker: Broker = None,
     metrics_host: MetricsHost = "127.0.0.1",
@@ -199,7 +218,17 @@ def listen(
     except InputError as error:
         fail(error, WRONG)
     try:
-        asyncio.run(listening(settings, doors, known, (metrics_host, metrics_port), ack.value))
+        asyncio.run(
+            listening(
+                settings,
+                doors,
+                known,
+                (metrics_host, metrics_port),
+                ack.value,
+                idempotent=not without_transactions,
+                recorded=recorded,
+            )
+        )
     except Hl7Error as error:
         fail(error)
 
@@ -212,6 +241,7 @@ def translate(
     group: Annotated[
         str | None, typer.Option("--group", help="Consumer group of the service.")
     ] = None,
+    without_transactions: WithoutTransactions = False,
     metrics_host: MetricsHost = "127.0.0.1",
     metrics_port: Annotated[
         int, typer.Option("--metrics-port", min=0, max=65535, help="Port of /metrics.")
@@ -238,6 +268,13 @@ def translate(
     except InputError as error:
         fail(error, WRONG)
     try:
-        asyncio.run(translating(settings, known, (metrics_host, metrics_port)))
+        asyncio.run(
+            translating(
+                settings,
+                known,
+                (metrics_host, metrics_port),
+                transactions=not without_transactions,
+            )
+        )
     except Hl7Error as error:
         fail(error)

@@ -55,7 +55,7 @@ COMMANDS = {
         "is.",
     ),
     "simulate": Later(
-        "streams.cli.demo:simulate",
+        "streams.cli.simulate:simulate",
         "Simulate a hospital's alarms, assignments, responses and labels.",
     ),
     "demo": Later(

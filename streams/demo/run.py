@@ -33,6 +33,7 @@ from rich.console import Console
 from analyzer.model import MINUTE
 from streams.demo import chain
 from streams.demo.chain import ChainError
+from streams.demo.gateway import GatewayError, Interface, Line, told
 from streams.demo.hospital import hospital, present_hospital
 from streams.demo.pager import Pager
 from streams.demo.screen import save_picture, screen
@@ -56,6 +57,7 @@ from streams.kafka_settings import KafkaSettings
 from streams.settings import Settings, SettingsError, load
 from streams.simulator import simulate
 from streams.simulator.output import messages, rename
+from streams.simulator.perturbations import Record
 
 PORT = 9464
 """The port of /metrics if it is free: the worker's default, which other exporters may use, too."""
@@ -90,6 +92,8 @@ class Options:
     seconds: float | None = None
     picture: Path | None = None
     page: bool = False
+    hl7: bool = False
+    """The monitors speak HL7. Only with the embedded broker, in time-lapse, up to `FASTEST`."""
 
 
 def run(options: Options, console: Console) -> None:
@@ -113,6 +117,7 @@ def run(options: Options, console: Console) -> None:
         except (
             BrokerError,
             ChainError,
+            GatewayError,
             PublishError,
             SettingsError,
             TopicsError,
@@ -168,6 +173,11 @@ def _start(options: Options, console: Console, stack: ExitStack) -> Demo:
     stack.callback(worker.stop)
     console.print(f"worker at {worker.metrics}")
     console.print(f"page: {worker.page}")
+    interface = None
+    if options.hl7:
+        interface = Interface(settings, directory)
+        stack.callback(interface.stop)
+        console.print(f"monitors speak HL7 (PCD-04) to port {interface.port}")
     return Demo(
         options,
         console,
@@ -176,6 +186,7 @@ def _start(options: Options, console: Console, stack: ExitStack) -> Demo:
         worker,
         broker,
         Pager(worker.metrics, directory) if options.page else None,
+        interface,
     )
 
 
@@ -217,6 +228,7 @@ class Demo:
         worker: Worker,
         broker: EmbeddedBroker | None,
         pages: Pager | None,
+        interface: Interface | None,
     ) -> None:
         self._options = options
         self._console = console
@@ -225,6 +237,7 @@ class Demo:
         self._worker = worker
         self._broker = broker
         self._pager = pages
+        self._interface = interface
         # times of the last scrapes, and the records processed by then
         self._processed: deque[tuple[float, int]] = deque(maxlen=6)
         self._changed = (0.0, 0)  # when the number of records last changed, and that number
@@ -238,12 +251,8 @@ class Demo:
         ward, begins = (present_hospital if self._pager else hospital)(
             self._options.seed, int(time.time() * 1000)
         )
-        records = messages(
-            rename(simulate(ward), self._facility.removesuffix("01")), history_until=begins
-        )
-        publishing = asyncio.create_task(
-            publish(self._settings, records, self._options.speed, lambda: None)
-        )
+        records = rename(simulate(ward), self._facility.removesuffix("01"))
+        publishing = asyncio.create_task(self._publish(records, begins))
         try:
             async with (
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session,
@@ -266,6 +275,24 @@ class Demo:
             publishing.cancel()
             # time for the producer to close its connection
             await asyncio.wait([publishing], timeout=3)
+
+    async def _publish(self, records: Iterator[Record], begins: int) -> int:
+        """Send the records, as messages of a gateway where monitors speak HL7."""
+        if self._interface is None:
+            sent = messages(records, history_until=begins)
+            return await publish(self._settings, sent, self._options.speed, lambda: None)
+        await self._interface.wait()
+        line = Line(self._interface.port)
+        try:
+            return await publish(
+                self._settings,
+                told(records, begins),
+                self._options.speed,
+                lambda: None,
+                aside=line.say,
+            )
+        finally:
+            line.close()
 
     async def _first(
         self,
@@ -353,6 +380,8 @@ class Demo:
         self._worker.check()
         if self._pager is not None:
             self._pager.check()
+        if self._interface is not None:
+            self._interface.check()
         if publishing.done():
             publishing.result()
 

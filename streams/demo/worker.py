@@ -25,6 +25,11 @@ class WorkerError(Exception):
     """The worker has ended; the message is one line."""
 
 
+def key_of(directory: Path) -> Path:
+    """The file with the demo's key of pseudonyms, which the worker's start makes."""
+    return directory / "pseudonym.key"
+
+
 class Worker:
     """The worker in a child process. It uses the wall clock if the hospital is in the `present`.
 
@@ -35,7 +40,7 @@ class Worker:
         self.page = f"http://{HOST}:{port}/"
         self.metrics = f"{self.page}metrics"
         self._log = directory / "worker.log"
-        key = directory / "pseudonym.key"
+        key = key_of(directory)
         key.write_text(secrets.token_hex(32))  # a new key each time: pseudonyms need not last
         key.chmod(0o600)
         connection = directory / "worker.yaml"

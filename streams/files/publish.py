@@ -28,8 +28,15 @@ from streams.settings import Settings
 _IN_FLIGHT = 5000
 
 
+Aside = Callable[[Message], Awaitable["asyncio.Future[Any] | None"]]
+
+
 class PublishError(Exception):
     """Records that Kafka did not take: one line."""
+
+
+async def _nothing(_: Message) -> None:
+    """Takes no message."""
 
 
 def from_files(files: Iterable[Ordered], sent_at: int) -> Iterator[Message]:
@@ -152,8 +159,11 @@ async def publish(
     speed: float | None,
     sent: Callable[[], object],
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    aside: Aside = _nothing,
 ) -> int:
     """Produce `messages` and return how many were delivered.
+
+    `aside` is handed each message in its turn; of one that it takes, it gives the delivery.
 
     `speed` 1 keeps the recorded pace, 60 makes an hour of a minute, None does not wait at all.
     `sent` is called once a message. Raises `PublishError`.
@@ -165,7 +175,7 @@ async def publish(
     try:
         await producer.start()
         try:
-            return await _produce(producer, names, messages, speed, sent, sleep)
+            return await _produce(producer, names, messages, speed, sent, sleep, aside)
         finally:
             await producer.stop()
     except KafkaError as error:
@@ -182,6 +192,7 @@ async def _produce(
     speed: float | None,
     sent: Callable[[], object],
     sleep: Callable[[float], Awaitable[object]],
+    aside: Aside,
 ) -> int:
     count = 0
     deliveries: list[asyncio.Future[Any]] = []
@@ -195,14 +206,15 @@ async def _produce(
             if ahead > 0:
                 deliveries = _outstanding(deliveries)
                 await sleep(ahead)
-        deliveries.append(
-            await producer.send(
+        delivery = await aside(message)
+        if delivery is None:
+            delivery = await producer.send(
                 names[message.topic],
                 message.value,
                 key=message.key,
                 timestamp_ms=message.timestamp,
             )
-        )
+        deliveries.append(delivery)
         count += 1
         sent()
         if len(deliveries) >= _IN_FLIGHT:

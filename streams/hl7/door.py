@@ -47,8 +47,11 @@ _PIECE = 1 << 16
 _OF_ALARMS = ("ORU^R40", "ORA^R41", "ADT")
 UNNAMED = "unnamed sender"
 
-Keep = Callable[[bytes, bytes, list[tuple[str, bytes]]], Awaitable["asyncio.Future[Any]"]]
-"""Hands key, value and headers to Kafka; its result is the delivery."""
+Keep = Callable[
+    [bytes, bytes, list[tuple[str, bytes]], int | None], Awaitable["asyncio.Future[Any]"]
+]
+"""Hands key, value, headers and MSH-7 (ms; None: not given) to Kafka; its result is the delivery.
+"""
 
 
 @dataclass(slots=True)
@@ -198,7 +201,7 @@ class Door:
         headers = [("port", str(port).encode())]
         try:
             async with asyncio.timeout(self._patience):
-                delivery = await self._keep(facility.encode(), stripped(data), headers)
+                delivery = await self._keep(facility.encode(), stripped(data), headers, header.sent)
         except (KafkaError, TimeoutError) as error:
             log.warning("a message is not kept", sender=sender, error=type(error).__name__)
             return _Answer(data, sender, "again", None, due)

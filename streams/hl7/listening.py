@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import ssl
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,8 +89,15 @@ async def listen(
     web: tuple[str, int],
     mode: Mode = "auto",
     opened: Callable[[list[int]], object] = lambda _: None,
+    *,
+    idempotent: bool = True,
+    recorded: bool = False,
 ) -> None:
-    """Take messages until SIGTERM or Ctrl-C. `opened` gets the ports. Raises `Hl7Error`."""
+    """Take messages until SIGTERM or Ctrl-C. `opened` gets the ports.
+
+    Where the broker has no idempotent producers (`idempotent`), a message may be kept twice. With
+    `recorded`, records are dated by MSH-7 instead of their arrival. Raises `Hl7Error`.
+    """
     tls = doors.tls()
     check_topics(settings, "hl7 listen", ["hl7"])
     stop = stopped_by_signals()
@@ -97,7 +105,7 @@ async def listen(
     producer = AIOKafkaProducer(
         **client_options(settings),
         acks="all",
-        enable_idempotence=True,
+        enable_idempotence=idempotent,
         linger_ms=LINGER_MS,
         max_batch_size=512 << 10,
         max_request_size=LONGEST_RECORD,
@@ -105,9 +113,14 @@ async def listen(
     topic = called(settings, "hl7")
 
     async def keep(
-        key: bytes, value: bytes, headers: list[tuple[str, bytes]]
+        key: bytes, value: bytes, headers: list[tuple[str, bytes]], sent: int | None
     ) -> asyncio.Future[Any]:
-        delivery: asyncio.Future[Any] = await producer.send(topic, value, key, headers=headers)
+        stamp = None
+        if recorded and sent is not None:
+            stamp = min(sent, round(time.time() * 1000))  # Kafka refuses what is to come
+        delivery: asyncio.Future[Any] = await producer.send(
+            topic, value, key, headers=headers, timestamp_ms=stamp
+        )
         return delivery
 
     door = Door(keep, profiles, metrics, mode)

@@ -3,6 +3,9 @@
 Each open alarm, assignment and sender's clock is a record of its own; one more has the offset at
 which the state holds. They are written in one transaction with the facts, so that a reader of
 committed records sees all of them or none.
+
+Values are sealed as those of the worker's state are, because assignments name clinicians. The
+record of an assignment is called after a keyed hash, because its own key may name one, too.
 """
 
 from __future__ import annotations
@@ -13,8 +16,10 @@ from typing import Any
 import msgspec
 
 from analyzer.hl7 import Profiles, Translator
+from streams.partitions.checkpoint import RECOMPUTE
+from streams.partitions.sealing import CLEAR, Sealing
 
-_VERSION = 1
+_VERSION = 2
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 _ALARM, _STAFF, _CLOCK, _OFFSET = b"alarm:", b"staff:", b"clock:", b"offset"
@@ -22,51 +27,81 @@ _ALARM, _STAFF, _CLOCK, _OFFSET = b"alarm:", b"staff:", b"clock:", b"offset"
 Record = tuple[bytes, bytes | None]
 
 
-def changes(translator: Translator, offset: int) -> Iterator[Record]:
-    """The records that differ from what was stored, and the next offset to read."""
-    episodes, roster = translator.episodes, translator.roster
-    for key in sorted(episodes.changed):
-        yield _ALARM + key.encode(), _row(episodes.stored(key))
-    for key in sorted(roster.changed):
-        yield _STAFF + key.encode(), _row(roster.stored(key))
-    for sender in sorted(translator.changed_clocks):
-        yield _CLOCK + sender.encode(), _encode(translator.clocks[sender])
-    yield _OFFSET, _encode([_VERSION, offset])
+class State:
+    """The records of one partition's translator, whose values `sealing` seals and opens."""
 
+    def __init__(self, sealing: Sealing = CLEAR) -> None:
+        self._sealing = sealing
+        self._stale: set[bytes] = set()
+        """Keys of records stored in clear or under another key, until they are deleted."""
 
-def stored(translator: Translator) -> None:
-    """Note that the changes were stored."""
-    translator.episodes.changed.clear()
-    translator.roster.changed.clear()
-    translator.changed_clocks.clear()
+    def changes(self, translator: Translator, offset: int) -> list[Record]:
+        """The records that differ from what was stored, and the next offset to read."""
+        records = self._sealing.sealed(list(self._changed(translator, offset)))
+        written = {key for key, _ in records}
+        return [*((key, None) for key in sorted(self._stale - written)), *records]
 
+    def _changed(self, translator: Translator, offset: int) -> Iterator[Record]:
+        episodes, roster = translator.episodes, translator.roster
+        for key in sorted(episodes.changed):
+            yield _ALARM + key.encode(), _row(episodes.stored(key))
+        for key in sorted(roster.changed):
+            row = roster.stored(key)
+            yield self._staff(key), _row(None if row is None else [key, row])
+        for sender in sorted(translator.changed_clocks):
+            yield _CLOCK + sender.encode(), _encode(translator.clocks[sender])
+        yield _OFFSET, _encode([_VERSION, offset])
 
-def restored(records: Iterable[Record], profiles: Profiles) -> tuple[Translator, int | None]:
-    """The translator of a partition and the next offset to read; None: nothing was stored."""
-    latest: dict[bytes, bytes] = {}
-    for key, value in records:
-        if value is None:
-            latest.pop(key, None)
-        else:
-            latest[key] = value
-    translator = Translator(profiles)
-    offset: int | None = None
-    rows: list[list[Any]] = []
-    staff: list[tuple[str, list[Any]]] = []
-    for key, value in latest.items():
-        if key.startswith(_ALARM):
-            rows.append(_decode(value))
-        elif key.startswith(_STAFF):
-            staff.append((key[len(_STAFF) :].decode(), _decode(value)))
-        elif key.startswith(_CLOCK):
-            translator.clocks[key[len(_CLOCK) :].decode()] = _decode(value)
-        elif key == _OFFSET:
-            version, offset = _decode(value)
+    def stored(self, translator: Translator) -> None:
+        """Note that the changes were stored."""
+        translator.episodes.changed.clear()
+        translator.roster.changed.clear()
+        translator.changed_clocks.clear()
+        self._stale.clear()
+
+    def restored(
+        self, records: Iterable[Record], profiles: Profiles
+    ) -> tuple[Translator, int | None]:
+        """The translator of a partition and the next offset to read; None: nothing was stored.
+
+        State that was stored in clear, or under the key before this one, counts as changed, so that
+        it is sealed anew with the next messages. Raises `CheckpointError` for state of an unknown
+        key, and `ValueError` for state that cannot be read.
+        """
+        latest: dict[bytes, bytes] = {}
+        for key, value in records:
+            if value is None:
+                latest.pop(key, None)
+            else:
+                latest[key] = value
+        opened = self._sealing.opened(latest)
+        translator = Translator(profiles)
+        offset: int | None = None
+        if _OFFSET in opened:
+            version, offset = _decode(opened[_OFFSET])
             if version != _VERSION:
-                raise ValueError(f"state of version {version}; expected {_VERSION}")
-    translator.episodes.restore(rows)
-    translator.roster.restore(staff)
-    return translator, offset
+                raise ValueError(f"state of version {version}; expected {_VERSION}: {RECOMPUTE}")
+        rows: list[list[Any]] = []
+        staff: list[tuple[str, list[Any]]] = []
+        for key, value in opened.items():
+            if key.startswith(_ALARM):
+                rows.append(_decode(value))
+            elif key.startswith(_STAFF):
+                name, row = _decode(value)
+                staff.append((name, row))
+            elif key.startswith(_CLOCK):
+                translator.clocks[key[len(_CLOCK) :].decode()] = _decode(value)
+        translator.episodes.restore(rows)
+        translator.roster.restore(staff)
+        if opened.outdated:
+            translator.episodes.changed.update(translator.episodes.rows)
+            translator.roster.changed.update(translator.roster.open)
+            translator.changed_clocks.update(translator.clocks)
+            self._stale = set(opened)
+        return translator, offset
+
+    def _staff(self, key: str) -> bytes:
+        return _STAFF + self._sealing.name(key.encode())
 
 
 def _row(values: list[Any] | None) -> bytes | None:

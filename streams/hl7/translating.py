@@ -6,6 +6,9 @@ the next offset are one transaction. Whoever takes a partition over begins with 
 ends the transactions of its predecessor for good; then reads the state; then goes on at its offset.
 So a process that is killed, or believes that it still holds a partition, adds nothing and loses
 nothing.
+
+A broker without transactions gets the facts first and the state after them. A crash between the two
+repeats facts, under the same ids, so that workers count them once.
 """
 
 from __future__ import annotations
@@ -22,15 +25,18 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from analyzer import TOPICS
 from analyzer.hl7 import NoMessage, Outcome, Profiles, Translator, stripped
-from streams.hl7 import state
 from streams.hl7.facts import encode, topic_of
 from streams.hl7.listening import Hl7Error, check_topics, stopped_by_signals
 from streams.hl7.metrics import Hl7Metrics
 from streams.hl7.serving import Serving
+from streams.hl7.state import Record, State
 from streams.kafka.failures import explained
 from streams.kafka.permissions import called, translation_group, translation_topic
 from streams.kafka.security import client_options
-from streams.settings import Settings
+from streams.partitions.checkpoint import CheckpointError
+from streams.partitions.sealing import CLEAR, Sealing
+from streams.pseudonyms import pseudonyms, state_keys, warnings
+from streams.settings import Settings, SettingsError
 
 log = structlog.get_logger("alarm_fatigue")
 
@@ -52,23 +58,34 @@ class Translation:
     """One partition of the topic `hl7`."""
 
     def __init__(
-        self, settings: Settings, profiles: Profiles, metrics: Hl7Metrics, partition: int
+        self,
+        settings: Settings,
+        profiles: Profiles,
+        metrics: Hl7Metrics,
+        partition: int,
+        sealing: Sealing = CLEAR,
+        transactions: bool = True,
     ) -> None:
         self._settings = settings
         self._profiles = profiles
         self._metrics = metrics
+        self._transactions = transactions
         self.partition = partition
         self.translator = Translator(profiles)
         self.next_offset: int | None = None
         self._producer: Any = None
         self._lost = 0
+        self._state = State(sealing)
 
     async def begin(self) -> None:
-        """Fence off any predecessor, and read the state. Raises `KafkaError`, `ValueError`."""
+        """Fence off any predecessor, and read the state.
+
+        Raises `KafkaError`, and `CheckpointError` or `ValueError` for state that cannot be read.
+        """
         group = translation_group(self._settings.group)
         self._producer = AIOKafkaProducer(
             **client_options(self._settings),
-            transactional_id=f"{group}-{self.partition}",
+            transactional_id=f"{group}-{self.partition}" if self._transactions else None,
             acks="all",
             max_batch_size=_BATCH_BYTES,
             max_request_size=_LONGEST_RECORD,
@@ -76,7 +93,7 @@ class Translation:
         await self._producer.start()
         place = TopicPartition(translation_topic(self._settings.group), self.partition)
         records = await read_committed(self._settings, place)
-        self.translator, self.next_offset = state.restored(records, self._profiles)
+        self.translator, self.next_offset = self._state.restored(records, self._profiles)
         self._lost = self.translator.episodes.forgotten_ends
         self._metrics.open[self.partition] = self.translator.episodes.open
 
@@ -97,6 +114,7 @@ class Translation:
         Raises `KafkaError`; then only what is stored counts, and this object is of no more use.
         """
         outgoing = _Outgoing(self._producer, self._settings)
+        storing = _Outgoing(self._producer, self._settings)
         counted: list[tuple[Outcome, int]] = []
         for number, record in enumerate(records):
             if self.next_offset is not None and record.offset < self.next_offset:
@@ -120,12 +138,15 @@ class Translation:
         after: int = records[-1].offset + 1
         topic = translation_topic(self._settings.group)
         now = int(time.time() * 1000)
-        for key, value in state.changes(self.translator, after):
-            await outgoing.add(topic, key, value, now, partition=self.partition)
-        await self._producer.begin_transaction()
+        for key, value in self._state.changes(self.translator, after):
+            await storing.add(topic, key, value, now, partition=self.partition)
+        if self._transactions:
+            await self._producer.begin_transaction()
         await outgoing.deliver()
-        await self._producer.commit_transaction()
-        state.stored(self.translator)
+        await storing.deliver()
+        if self._transactions:
+            await self._producer.commit_transaction()
+        self._state.stored(self.translator)
         self.next_offset = after
         self._count(counted)
 
@@ -187,7 +208,7 @@ class _Outgoing:
             await delivery
 
 
-async def read_committed(settings: Settings, place: TopicPartition) -> list[state.Record]:
+async def read_committed(settings: Settings, place: TopicPartition) -> list[Record]:
     """All committed records of a partition, in order. Raises `KafkaError`."""
     consumer = AIOKafkaConsumer(
         **client_options(settings), enable_auto_commit=False, isolation_level="read_committed"
@@ -197,7 +218,7 @@ async def read_committed(settings: Settings, place: TopicPartition) -> list[stat
         consumer.assign([place])
         await consumer.seek_to_beginning(place)
         end = (await consumer.end_offsets([place]))[place]
-        found: list[state.Record] = []
+        found: list[Record] = []
         deadline = time.monotonic() + READ_SECONDS
         while await consumer.position(place) < end:
             records = await consumer.getmany(place, timeout_ms=POLL_MS)
@@ -214,9 +235,18 @@ async def read_committed(settings: Settings, place: TopicPartition) -> list[stat
 class Translating(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
     """All partitions that this process holds."""
 
-    def __init__(self, settings: Settings, profiles: Profiles, metrics: Hl7Metrics) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        profiles: Profiles,
+        metrics: Hl7Metrics,
+        sealing: Sealing = CLEAR,
+        transactions: bool = True,
+    ) -> None:
         self._settings = settings
         self._profiles = profiles
+        self._sealing = sealing
+        self._transactions = transactions
         self.metrics = metrics
         self.held: dict[TopicPartition, Translation] = {}
         self._lock = asyncio.Lock()
@@ -290,11 +320,16 @@ class Translating(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         one = self.held.get(place)
         if one is None:
             one = self.held[place] = Translation(
-                self._settings, self._profiles, self.metrics, place.partition
+                self._settings,
+                self._profiles,
+                self.metrics,
+                place.partition,
+                self._sealing,
+                self._transactions,
             )
             try:
                 await one.begin()
-            except ValueError as error:
+            except (CheckpointError, ValueError) as error:
                 raise Hl7Error(f"{translation_topic(self._settings.group)}: {error}") from None
             log.info(
                 "state restored",
@@ -355,7 +390,13 @@ def _rejected(outcome: Outcome, record: Any) -> list[tuple[str, bytes]]:
     ]
 
 
-async def translate(settings: Settings, profiles: Profiles, web: tuple[str, int]) -> None:
+async def translate(
+    settings: Settings,
+    profiles: Profiles,
+    web: tuple[str, int],
+    *,
+    transactions: bool = True,
+) -> None:
     """Translate until SIGTERM or Ctrl-C. Raises `Hl7Error`."""
     wanted = ["hl7", *TOPICS, "rejected", translation_topic(settings.group)]
     found = check_topics(settings, "hl7 translate", wanted)
@@ -364,9 +405,16 @@ async def translate(settings: Settings, profiles: Profiles, web: tuple[str, int]
             f"topic {translation_topic(settings.group)}: {found[translation_topic(settings.group)]}"
             f" partitions, but {called(settings, 'hl7')} has {found['hl7']}"
         )
+    try:
+        pseudonyms(settings)  # makes the key of this account if none is configured
+        sealing = Sealing(*state_keys(settings))
+    except SettingsError as error:
+        raise Hl7Error(str(error)) from None
+    for line in warnings(settings):
+        log.warning(line)
     stop = stopped_by_signals()
     metrics = Hl7Metrics()
-    translating = Translating(settings, profiles, metrics)
+    translating = Translating(settings, profiles, metrics, sealing, transactions)
     serving = Serving(metrics, lambda: translating.joined)
     try:
         await serving.start(*web)

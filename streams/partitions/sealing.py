@@ -25,6 +25,8 @@ worker that stores 1,000 shards in 5 s needs eight months for so many, and a fle
 time. A collision would give away two shards to whoever can read the topic.
 """
 _HEAD = len(_MARK) + KEY_ID_DIGITS
+_NAME = 16
+"""Bytes of a name: two of a million records share one with odds of 1 in 10^26."""
 
 
 class Opened(dict[bytes, bytes]):
@@ -40,8 +42,19 @@ class Sealing:
 
     def __init__(self, key: bytes | None = None, others: Iterable[bytes] = ()) -> None:
         self._seals = None if key is None else (_head(key), _cipher(key))
+        self._names = (
+            None if key is None else hmac.digest(key, b"alarm-fatigue: names of records", "sha256")
+        )
         known = [*([] if key is None else [key]), *others]
         self._opens = {_head(one): _cipher(one) for one in known}
+
+    def name(self, key: bytes) -> bytes:
+        """What to call a record whose key must not be read: a keyed hash, or the key itself where
+        state is stored in clear.
+        """
+        if self._names is None:
+            return key
+        return hmac.digest(self._names, key, "sha256")[:_NAME].hex().encode()
 
     def sealed(self, records: list[Pair]) -> list[Pair]:
         """The records with their values sealed; deletions stay as they are."""

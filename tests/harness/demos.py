@@ -87,7 +87,9 @@ def children(pid: int) -> dict[str, int]:
             ),
             "broker",
         )
-        found["worker" if "streams.cli.main" in command else program] = int(child)
+        if "streams.cli.main" in command:
+            program = next((name for name in ("listen", "translate") if name in command), "worker")
+        found[program] = int(child)
     return found
 
 

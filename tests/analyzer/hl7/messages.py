@@ -92,6 +92,25 @@ def technical(
     )
 
 
+def adt(*roles: str, trigger: str = "A01", time: str = "20260301070000+0000") -> bytes:
+    """Roles at a bed; see `rol`."""
+    return message(
+        f"EVN|{trigger}|{time}",
+        PATIENT,
+        "PV1||I|ICU^R1^B7^General||||DOC1^Canarysson^Doctor",
+        *roles,
+        kind=f"ADT^{trigger}",
+        time=time,
+    )
+
+
+def rol(
+    action: str, person: str = "N-1", role: str = "RN^nurse", span: str = "20260301070000+0000|"
+) -> str:
+    """A person's role; `action` is AD, UP or DE, `span` begin and end."""
+    return f"ROL|1|{action}|{role}|{person}^Canarysson^Nurse|{span}"
+
+
 def outcomes(*data: bytes, profile: Profile | None = None) -> list[Outcome]:
     """What messages become, one after the other."""
     translator = Translator(Profiles(default=profile))

@@ -4,24 +4,7 @@ from __future__ import annotations
 
 from analyzer.hl7 import Profile, Translator
 from analyzer.model import Assignment
-from tests.analyzer.hl7.messages import PATIENT, message, outcomes
-
-
-def adt(*roles: str, trigger: str = "A01", time: str = "20260301070000+0000") -> bytes:
-    return message(
-        f"EVN|{trigger}|{time}",
-        PATIENT,
-        "PV1||I|ICU^R1^B7^General||||DOC1^Canarysson^Doctor",
-        *roles,
-        kind=f"ADT^{trigger}",
-        time=time,
-    )
-
-
-def rol(
-    action: str, person: str = "N-1", role: str = "RN^nurse", span: str = "20260301070000+0000|"
-) -> str:
-    return f"ROL|1|{action}|{role}|{person}^Canarysson^Nurse|{span}"
+from tests.analyzer.hl7.messages import adt, outcomes, rol
 
 
 def assignments(*data: bytes, profile: Profile | None = None) -> list[Assignment]:

@@ -28,7 +28,7 @@ class Kafka:
     held: list[asyncio.Future[Any]] = field(default_factory=list)
 
     async def keep(
-        self, key: bytes, value: bytes, _: list[tuple[str, bytes]]
+        self, key: bytes, value: bytes, _: list[tuple[str, bytes]], sent: int | None
     ) -> asyncio.Future[Any]:
         delivery: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         if self.answers == "refuses":
@@ -185,6 +185,20 @@ def test_garbage_is_skipped_and_a_frame_without_its_last_byte_is_answered() -> N
         assert await one.answers(1) == [b"MSA|CA|2"]
 
     assert played(story, Kafka()).skipped_bytes == len("garbage")
+
+
+def test_messages_under_one_id_are_each_acknowledged_and_kept() -> None:
+    async def story(gateway: Any, kafka: Kafka, _: Door) -> None:
+        one = await gateway()
+        one.send(
+            alert("start", control="7"),
+            alert("continue", inactivation="audio-paused", control="7"),
+            alert("continue", control="7"),
+        )
+        assert await one.answers(3) == [b"MSA|CA|7"] * 3
+        assert len(kafka.kept) == 3
+
+    played(story, Kafka())
 
 
 def test_closing_answers_what_was_taken() -> None:

@@ -17,7 +17,7 @@ from kafka import KafkaConsumer, TopicPartition
 from analyzer.hl7 import Translator
 from streams.dev.broker import ApacheKafka, free_port
 from streams.hl7.facts import encode, topic_of
-from tests.analyzer.hl7.messages import PATIENT, alert, message
+from tests.analyzer.hl7.messages import PATIENT, adt, alert, message, rol
 from tests.harness.brokers import new_apache_kafka
 from tests.harness.workers import eventually, run
 
@@ -84,6 +84,12 @@ class Gateway:
 
 def committed(broker: ApacheKafka, topics: Sequence[str]) -> dict[str, list[str]]:
     """The values of all committed records, by topic."""
+    found = records(broker, topics)
+    return {topic: [value.decode() for _, value in some] for topic, some in found.items()}
+
+
+def records(broker: ApacheKafka, topics: Sequence[str]) -> dict[str, list[tuple[bytes, bytes]]]:
+    """Keys and values of all committed records, by topic; a deletion has an empty value."""
     consumer = KafkaConsumer(
         bootstrap_servers=broker.address, isolation_level="read_committed", enable_auto_commit=False
     )
@@ -91,13 +97,13 @@ def committed(broker: ApacheKafka, topics: Sequence[str]) -> dict[str, list[str]
         places = [TopicPartition(one, number) for one in topics for number in (0, 1)]
         consumer.assign(places)
         consumer.seek_to_beginning(*places)
-        found: dict[str, list[str]] = {one: [] for one in topics}
+        found: dict[str, list[tuple[bytes, bytes]]] = {one: [] for one in topics}
         quiet = 0
         while quiet < 3:
             batches = consumer.poll(timeout_ms=300)
             quiet = 0 if batches else quiet + 1
-            for place, records in batches.items():
-                found[place.topic] += [record.value.decode() for record in records]
+            for place, some in batches.items():
+                found[place.topic] += [(one.key or b"", one.value or b"") for one in some]
         return found
     finally:
         consumer.close()
@@ -203,6 +209,7 @@ def test_a_broker_that_goes_and_comes_back_and_what_is_malformed(
     )
     try:
         gateway = Gateway(port)
+        gateway.send(adt(rol("AD", person="nurse-4711")))
         gateway.send(alert("start"))
         eventually(lambda: committed(kafka, ["alarms"])["alarms"], "the start is there")
         kafka.kill()
@@ -227,6 +234,11 @@ def test_a_broker_that_goes_and_comes_back_and_what_is_malformed(
         assert (start["phase"], last["phase"]) == ("start", "end")
         assert start["alarm_id"] == last["alarm_id"]
         assert "anary" not in found["rejected"][0]
+        [assigned] = committed(kafka, ["assignments"])["assignments"]
+        assert json.loads(assigned)["clinician"] == "nurse-4711"
+        stored = records(kafka, ["alarm-fatigue-hl7-state"])["alarm-fatigue-hl7-state"]
+        assert len(stored) > 3
+        assert not [one for one in stored if b"nurse-4711" in one[0] + one[1]]
     finally:
         for process in (listening, translating):
             process.kill()
