@@ -13,6 +13,7 @@ from analyzer.incident.factors import factors
 from analyzer.incident.facts import Facts
 from analyzer.incident.figures import History
 from analyzer.incident.guard import check
+from analyzer.incident.own_alarms import beds, own_alarms
 from analyzer.incident.question import BASELINE_DAYS, RUN_IN, Question
 from analyzer.incident.relevant import concerning
 from analyzer.incident.timeline import timeline
@@ -48,6 +49,8 @@ def analyse(
         not_factors=tuple(no),
         counterfactuals=tuple(tried),
         actions=actions(yes, tried),
+        own_alarms=own_alarms(history, known),
+        beds=beds(history, known),
         policy=policy.fingerprint,
     )
     check(texts(found))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -33,6 +34,8 @@ from streams.cli.progress import working
 
 if TYPE_CHECKING:
     from analyzer.incident import Facts, Question
+    from streams.formats.calendars import Calendar
+    from streams.settings import Settings
 
 
 def incident(
@@ -58,6 +61,10 @@ def incident(
     ] = None,
     config: Config = None,
     pseudonyms: Pseudonyms = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE.html", help="Write a page for a review board instead."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     strict: Strict = False,
 ) -> None:
@@ -70,6 +77,9 @@ def incident(
 
     Example: alarm-fatigue incident --alarms alarms.jsonl --assignments assignments.jsonl
     --responses responses.jsonl --at 2026-03-01T14:20:00Z --facility H01 --unit MICU --json
+
+    Example: alarm-fatigue incident --archive history --at 2026-03-01T14:20:00Z --facility H01
+    --unit MICU --bed MICU-03 --out review.html
     """
     from analyzer.incident import Question, analyse
     from streams.incidents import TakenFacts
@@ -114,16 +124,36 @@ def incident(
         fail(f"--unit: nothing was recorded of unit {unit} in facility {facility}", WRONG)
     with working("analysing"):
         found = analyse(facts, question, settings.policy, finished_only=archive is not None)
+    if out is not None:
+        inputs = [*files, mapping, config] if archive is None else [config]
+        _write_page(out, document(found, facts), settings, calendar, inputs)
     if as_json:
         from streams.formats.codec import to_json
 
         sys.stdout.buffer.write(to_json(document(found, facts)) + b"\n")
         sys.stdout.buffer.flush()
-    else:
+    elif out is None:
         for line in words(found, calendar):
             typer.echo(line)
     if status:
         raise typer.Exit(status)
+
+
+def _write_page(
+    out: Path,
+    found: dict[str, Any],
+    settings: Settings,
+    calendar: Calendar,
+    inputs: list[Path | None],
+) -> None:
+    from streams.files.provenance import provenance
+    from streams.incidents.page import page
+
+    try:
+        made = provenance(sys.argv[1:], inputs, settings.policy, round(time.time() * 1000))
+        out.write_text(page(found, made, calendar), encoding="utf-8")
+    except OSError as error:
+        fail(f"{error.filename or out}: {error.strerror}")
 
 
 def _archived(folder: Path, question: Question) -> Facts:
