@@ -156,9 +156,14 @@ def actions(
         for tried in sorted(useful, key=_preference)[:_MOST]:
             words = _BY_LEVER[tried.lever]
             change, numerator = words[0].format(**tried.dose), words[3].format(**tried.dose)
+            owner = words[1]
+            if "and" in tried.dose:
+                other = _BY_LEVER[tried.dose["and"]["lever"]]
+                change += "; and: " + other[0].format(**tried.dose["and"])
+                owner += f", with the {other[1]}"
             place = next(number for number, one in enumerate(counterfactuals) if one is tried)
             effect = _effect(tried)
-            _add(found, change, words[1], words[2], of_load, numerator, words[4], effect, place)
+            _add(found, change, owner, words[2], of_load, numerator, words[4], effect, place)
     return tuple(found)
 
 
@@ -179,7 +184,8 @@ def _add(
 ) -> None:
     for number, one in enumerate(found):
         if one.change == change:
-            found[number] = replace(one, factors=(*one.factors, *factors))
+            together = tuple(dict.fromkeys((*one.factors, *factors)))
+            found[number] = replace(one, factors=together)
             return
     measure = Measure(numerator, denominator, "half of the value before, or less", _REVIEW_DAYS)
     found.append(Action(change, owner, strength, factors, measure, effect, counterfactual))

@@ -1,13 +1,14 @@
 """Counterfactuals: what one change would have done, by the same engine over the same facts.
 
 For each lever the doses are tried from the smallest on, and the first one that prevents the
-condition is told; if none does, the best verdict is. Two levers are never combined.
+condition is told; if none does, the best verdict is. Two levers together, one on
+beds and one on alarms, are tried only if none alone suffices, and told only if they prevent it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from analyzer.incident import levers
@@ -59,6 +60,11 @@ class _Try:
     facts: Facts
     hidden: tuple[str, ...] = ()
     refused: str = ""
+    beds: Mapping[str, str] = field(default_factory=dict)
+    """Who takes which bed."""
+
+
+_Result = tuple[Counterfactual, _Try]
 
 
 def counterfactuals(history: History, known: Completeness) -> list[Counterfactual]:
@@ -74,9 +80,10 @@ def counterfactuals(history: History, known: Completeness) -> list[Counterfactua
     base = History.of(facts, question, history.policy, since)
     found = []
     for condition in _conditions(base):
-        of_condition = [
-            best for lever in _LEVERS if (best := _best(lever, base, condition, known)) is not None
-        ]
+        results = [best for lever in _LEVERS if (best := _best(lever, base, condition)) is not None]
+        of_condition = [one for one, _ in results] + [_escalation(base, condition, known)]
+        if all(one.verdict != "prevented" for one in of_condition):
+            of_condition += _together(results, base, condition)
         found += sorted(
             of_condition,
             key=lambda one: (VERDICTS.index(one.verdict), one.hidden_actionable, one.lever),
@@ -120,25 +127,40 @@ def _states(changes: Iterable[Change], base: History) -> dict[str | None, list[t
 # --- verdicts
 
 
-def _best(
-    lever: Lever, base: History, condition: Condition, known: Completeness
-) -> Counterfactual | None:
+def _best(lever: Lever, base: History, condition: Condition) -> _Result | None:
     """The smallest dose that prevents the condition, else the best verdict; None: no dose."""
-    if lever == "escalate":
-        return _escalation(base, condition, known)
     tries: Iterable[_Try]
     if lever == "move_bed":
         tries = () if condition.clinician is None else _beds(base, condition.clinician)
     else:
         tries = _TRIES[lever](base)
-    best: Counterfactual | None = None
+    best: _Result | None = None
     for one in tries:
         found = _judged(lever, one, base, condition)
-        if best is None or VERDICTS.index(found.verdict) < VERDICTS.index(best.verdict):
-            best = found
-        if best.verdict == "prevented":
+        if best is None or VERDICTS.index(found.verdict) < VERDICTS.index(best[0].verdict):
+            best = found, one
+        if best[0].verdict == "prevented":
             break
     return best
+
+
+def _together(
+    results: list[_Result], base: History, condition: Condition
+) -> Iterator[Counterfactual]:
+    """The first change of beds that prevents the condition together with one of alarms."""
+    usable = [(one, of) for one, of in results if one.verdict != "refused"]
+    usable.sort(key=lambda one: (VERDICTS.index(one[0].verdict), one[0].hidden_actionable))
+    for first, of_beds in usable:
+        for second, of_alarms in usable:
+            if not of_beds.beds or of_alarms.beds:
+                continue
+            dose = {**first.dose, "and": {"lever": second.lever, **second.dose}}
+            facts = _moved(base, of_beds.beds, of_alarms.facts)
+            both = _Try(dose, facts, of_alarms.hidden, beds=of_beds.beds)
+            found = _judged(first.lever, both, base, condition)
+            if found.verdict == "prevented":
+                yield found
+                return
 
 
 def _judged(lever: Lever, tried: _Try, base: History, condition: Condition) -> Counterfactual:
@@ -309,8 +331,9 @@ def _beds(base: History, clinician: str) -> Iterator[_Try]:
     busiest = sorted(own, key=lambda bed: (-_alarms_at(base.alarms, bed, base), bed))
     for taker in colleagues[:3]:
         for bed in busiest[:3]:
-            facts = _moved(base, {bed: taker})
-            yield _Try({"bed": bed, "from": clinician, "to": taker}, facts)
+            moves = {bed: taker}
+            dose = {"bed": bed, "from": clinician, "to": taker}
+            yield _Try(dose, _moved(base, moves), beds=moves)
 
 
 def _staff(base: History) -> Iterator[_Try]:
@@ -320,14 +343,15 @@ def _staff(base: History) -> Iterator[_Try]:
     for count in (1, 2):
         beds = _shared_out(base, on_duty, count)
         if beds:
-            facts = _moved(base, beds)
-            yield _Try({"clinicians": count, "beds": sorted(beds)}, facts)
+            dose = {"clinicians": count, "beds": sorted(beds)}
+            yield _Try(dose, _moved(base, beds), beds=beds)
 
 
-def _moved(base: History, beds: Mapping[str, str]) -> Facts:
+def _moved(base: History, beds: Mapping[str, str], facts: Facts | None = None) -> Facts:
     question = base.question
     since = question.begin - AHEAD
-    return levers.moved(base.facts, question.unit, beds, since, question.begin)
+    facts = base.facts if facts is None else facts
+    return levers.moved(facts, question.unit, beds, since, question.begin)
 
 
 def _shared_out(base: History, on_duty: Mapping[str, list[str]], count: int) -> dict[str, str]:
@@ -368,8 +392,8 @@ def _ratio(base: History) -> Iterator[_Try]:
             counts[taker] = 0
         counts[taker] += 1
         moves[bed] = taker
-    facts = _moved(base, moves)
-    yield _Try({"beds_per_clinician": most, "clinicians_added": added}, facts)
+    dose = {"beds_per_clinician": most, "clinicians_added": added}
+    yield _Try(dose, _moved(base, moves), beds=moves)
 
 
 def _alarms_of(alarms: Alarms, clinician: str, base: History) -> int:
@@ -391,4 +415,4 @@ _TRIES: dict[Lever, Callable[[History], Iterator[_Try]]] = {
     "ratio": _ratio,
     "add_clinician": _staff,
 }
-_LEVERS: tuple[Lever, ...] = (*_TRIES, "move_bed", "escalate")
+_LEVERS: tuple[Lever, ...] = (*_TRIES, "move_bed")

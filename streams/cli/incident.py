@@ -1,4 +1,4 @@
-"""The command `incident`."""
+"""The commands `incident` and `incident apply`."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from streams.cli.files import (
     recorded_files,
     replay_files,
 )
+from streams.cli.incident_apply import apply_
 from streams.cli.progress import working
 
 if TYPE_CHECKING:
@@ -38,13 +39,19 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 
+incident_app = typer.Typer(invoke_without_command=True)
+incident_app.command("apply")(apply_)
+
+
+@incident_app.callback()
 def incident(
+    context: typer.Context,
     at: Annotated[
-        str,
+        str | None,
         typer.Option("--at", metavar="TIME", help="The moment: RFC 3339, or ms since 1970."),
-    ],
-    facility: Annotated[str, typer.Option("--facility", help="The hospital.")],
-    unit: Annotated[str, typer.Option("--unit", help="The unit.")],
+    ] = None,
+    facility: Annotated[str | None, typer.Option("--facility", help="The hospital.")] = None,
+    unit: Annotated[str | None, typer.Option("--unit", help="The unit.")] = None,
     bed: Annotated[str | None, typer.Option("--bed", help="The bed, if it is about one.")] = None,
     window: Annotated[
         str,
@@ -81,6 +88,10 @@ def incident(
     Example: alarm-fatigue incident --archive history --at 2026-03-01T14:20:00Z --facility H01
     --unit MICU --bed MICU-03 --out review.html
     """
+    if context.invoked_subcommand is not None:
+        return
+    if at is None or facility is None or unit is None:
+        fail("expected --at, --facility and --unit: which moment of which unit", WRONG)
     from analyzer.incident import Question, analyse
     from streams.incidents import TakenFacts
     from streams.incidents import as_json as document

@@ -312,6 +312,10 @@ def dose_words(dose: dict[str, Any]) -> str:
 def _of_dose(name: str, value: Any) -> str:
     if name.endswith("seconds"):
         return f"{'after ' if name != 'seconds' else ''}{value} s"
+    if isinstance(value, dict):
+        return f"and {value['lever'].replace('_', ' ')}: " + dose_words(
+            {key: one for key, one in value.items() if key != "lever"}
+        )
     if isinstance(value, list):
         return f"{name} {', '.join(map(str, value))}"
     return f"{name.replace('_', ' ')} {value}"

@@ -109,9 +109,13 @@ def verdict(
     begin: int,
     at: int,
     policy: Policy,
+    already: Sequence[Fact] | None = None,
 ) -> str:
-    """What a change does to a state that a clinician (None: the unit) was in."""
-    other, hidden = changed(facts, lever, dose, begin, at, policy)
+    """What a change does to a state that a clinician (None: the unit) was in; `already`: the facts
+    with another change, to which it comes.
+    """
+    changed_first = facts if already is None else already
+    other, hidden = changed(changed_first, lever, dose, begin, at, policy)
     for one in episodes(facts, at, policy).values():
         if one.alarm_id in hidden and one.priority == "high" and one.klass == "actionable":
             return "refused"

@@ -90,3 +90,35 @@ def test_no_smaller_delay_of_any_type_prevents_what_the_told_one_prevents(seed: 
                     dose = {"type": f"monitor/{type_}", "seconds": delay // SECOND}
                     asked = (facts, "delay", dose, one.condition, BEGIN, AT, POLICY)
                     assert oracle.verdict(*asked) != "prevented"
+
+
+def two_causes() -> list[Fact]:
+    """A quarter of an hour in which one clinician has many short alarms of one bed, and as many
+    long ones of two others.
+    """
+    found: list[Fact] = []
+    for clinician, beds in STAFF.items():
+        found += [assignment(f"a{bed}", clinician, bed, AT - 3 * HOUR) for bed in beds]
+    leads = {"code": "MDC_EVT_LEADS_OFF", "source": "MDC_ECG_HEART_RATE", "kind": "technical"}
+    begin = AT - 20 * MINUTE
+    for number in range(18):
+        found += alarm(f"s{number}", begin + number * 50 * SECOND, 4, bed="1", **leads)
+        bed = "23"[number % 2]
+        found += alarm(f"l{number}", begin + (number * 50 + 20) * SECOND, 35, bed=bed)
+    return found
+
+
+def test_two_changes_together_are_told_only_if_none_alone_suffices() -> None:
+    facts = two_causes()
+    found = [one for one in tried(facts) if one.condition["clinician"] == "ann"]
+    [both] = [one for one in found if one.verdict == "prevented"]
+    assert both.dose["and"]["lever"] in ("delay", "mend_device")
+    second = {name: value for name, value in both.dose["and"].items() if name != "lever"}
+    asked = (BEGIN, AT, POLICY)
+    first, _ = oracle.changed(facts, both.dose["and"]["lever"], second, *asked)
+    told = (both.condition, *asked)
+    assert oracle.verdict(facts, both.lever, both.dose, *told, already=first) == "prevented"
+    assert oracle.verdict(facts, both.lever, both.dose, *told) != "prevented"
+    assert oracle.verdict(facts, both.dose["and"]["lever"], second, *told) != "prevented"
+    alone = [one for one in found if "and" not in one.dose]
+    assert "prevented" not in {one.verdict for one in alone}
