@@ -56,12 +56,12 @@ class Completeness:
     def is_seen(self, moment: int) -> bool:
         """Whether the alarm feed was there at a moment."""
         return self.alarms.recorded and not any(
-            begin <= moment < end for begin, end in self.alarms.gaps
+            begin <= moment <= end for begin, end in self.alarms.gaps
         )
 
     @property
-    def seconds_unseen(self) -> float:
-        return sum(end - begin for begin, end in self.alarms.gaps) / 1000
+    def minutes_unseen(self) -> float:
+        return sum(end - begin for begin, end in self.alarms.gaps) / MINUTE
 
 
 def completeness(

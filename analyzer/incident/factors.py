@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 from analyzer.incident.absence import (
@@ -31,6 +31,7 @@ from analyzer.incident.figures import (
     standing_alarms,
     strained_minutes,
 )
+from analyzer.incident.question import Question
 from analyzer.model.alarm_names import alarm_name
 from analyzer.model.policy import HOUR, MINUTE
 
@@ -96,10 +97,24 @@ def factors(history: History, known: Completeness) -> tuple[list[Factor], list[F
         found = Factor(
             one.kind, _statement(one, value, usual, is_factor, beyond), value, one.limit, usual
         )
+        if not is_factor and one.kind != "staffing" and known.alarms.gaps:
+            no.append(_in_part(found, known, question))
+        else:
+            (yes if is_factor else no).append(found)
+    for is_factor, found in (*_absences(history, known, ends), _recent_change(history)):
+        if not is_factor and found.kind in ("silenced", "signal_lost") and known.alarms.gaps:
+            found = _in_part(found, known, question)
         (yes if is_factor else no).append(found)
-    for other in (*_absences(history, known, ends), _recent_change(history)):
-        (yes if other[0] else no).append(other[1])
     return sorted(yes, key=_place), sorted(no, key=_place)
+
+
+def _in_part(found: Factor, known: Completeness, question: Question) -> Factor:
+    """The same where the feed had gaps: what was seen is not all there was."""
+    gaps, window = known.minutes_unseen, question.window / MINUTE
+    text = f"Not assessable: nothing was received for {gaps:.0f} of {window:.0f} min"
+    if gaps < window / 2:
+        text += f"; in the rest, {found.statement[:-1]}"
+    return replace(found, statement=text + ".", value=None, baseline=None)
 
 
 def _place(one: Factor) -> tuple[int, str]:
@@ -273,7 +288,7 @@ def _absences(history: History, known: Completeness, ends: list[int]) -> list[tu
             f"No signal was lost for more than {longest} min.",
         )
     )
-    minutes = round(sum(end - begin for begin, end in known.alarms.gaps) / MINUTE, 1)
+    minutes = round(known.minutes_unseen, 1)
     limit = LEAST_GAP / MINUTE
     if not known.alarms.recorded:
         text = "Not assessable: no alarms were recorded."

@@ -77,15 +77,22 @@ def beds_shown(found: dict[str, Any]) -> list[str]:
 
 def legend() -> str:
     """What the shapes mean, as a line of HTML."""
-    return (
-        '<p class="legend"><span class="key k-high"></span>alarm, high priority '
-        '<span class="key k-medium"></span>medium <span class="key k-low"></span>low '
-        '<span class="key k-technical"></span>technical '
-        '<span class="key k-mute"></span>silenced, paused or switched off '
-        '<span class="key k-gap"></span>nothing received '
-        '<span class="key k-elevated"></span>elevated <span class="key k-overloaded"></span>'
-        "overloaded. &#9650; somebody responded, &#10005; silence or pause.</p>"
+    keys = (
+        ("high", "alarm, high priority"),
+        ("medium", "medium"),
+        ("low", "low"),
+        ("technical", "technical"),
+        ("mute", "silenced, paused or switched off"),
+        ("gap", "nothing received"),
+        ("unknown", "not assessable"),
+        ("elevated", "elevated"),
+        ("overloaded", "overloaded"),
     )
+    told = " ".join(
+        f'<span class="entry"><span class="key k-{key}"></span>{words}</span>'
+        for key, words in keys
+    )
+    return f'<p class="legend">{told} &#9650; somebody responded, &#10005; silence or pause.</p>'
 
 
 _PATTERN = (

@@ -76,10 +76,12 @@ class _Writer:
         yield "<h2>Timeline</h2>"
         yield legend()
         beds = len(beds_shown(self._found))
-        drawn = "1 bed is" if beds == 1 else f"{beds} beds with most entries are"
+        drawn = {0: "No bed had an entry", 1: "1 bed is drawn"}.get(
+            beds, f"{beds} beds with most entries are drawn"
+        )
         yield figure(
             lanes(self._found, self._clock),
-            f"Local time. {drawn} drawn. Where nothing is drawn, nothing was recorded.",
+            f"Local time. {drawn}. Where nothing is drawn, nothing was recorded.",
         )
 
     def factors(self) -> Iterator[str]:

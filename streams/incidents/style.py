@@ -34,7 +34,10 @@ svg .median { stroke: var(--ink); stroke-width: 2; }
 svg .limit { stroke: var(--overloaded); stroke-width: 2; stroke-dasharray: 4 2; }
 .key { display: inline-block; width: 1.4em; height: 0.8em; margin: 0 0.3em 0 0.8em;
   box-sizing: border-box; }
-.legend { font-size: 0.9rem; }
+.legend { font-size: 0.9rem; } .entry { white-space: nowrap; }
+.k-unknown { opacity: 0.5; background: repeating-linear-gradient(45deg, var(--hatch) 0 1px,
+  transparent 1px 5px); }
+svg .paper { fill: var(--paper); }
 .isnot { display: flex; flex-wrap: wrap; gap: 1rem; align-items: center; }
 .isnot p { margin: 0; flex: 1 1 20rem; }
 .factor, .action { border: 1px solid var(--line); border-radius: 6px; padding: 0 1rem 0.6rem;

@@ -305,7 +305,7 @@ def _quiet(scene: _Scene) -> Truth:
 
 def _feed_gap(scene: _Scene) -> Truth:
     end = scene.before(-15, 5)
-    begin = min(end, scene.at) - scene.dice.randint(40, 55) * MINUTE
+    begin = min(end, scene.at) - scene.dice.randint(60, 85) * MINUTE
     scene.lose(lambda value: begin < value["at"] <= end)
     return scene.truth(
         "feed-gap",
