@@ -155,6 +155,14 @@ class Engine:
             compact(state)
         return records
 
+    def begin_at(self, moment: int) -> None:
+        """Say that older facts than `moment` (ms) were left out: overload states are evaluated from
+        an hour after it on, and are normal before.
+        """
+        self._state.grow()
+        count = len(self._state.facilities.by_number)
+        self._state.times.evicted_until[:count] = moment
+
     def _rewind(self, now: int | None) -> None:
         """Move event time back where the watermark was reset. The wall clock is not affected."""
         state = self._state

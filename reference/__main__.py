@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reference import alerts, interface, library, metrics, pictures, settings, topics
+from reference import alerts, incident, interface, library, metrics, pictures, settings, topics
 
 ROOT = Path(__file__).parent.parent
 PAGES = ROOT / "docs" / "reference"
@@ -27,7 +27,10 @@ def rendered() -> dict[str, str]:
 
 def drawn() -> dict[str, str]:
     """The generated files of `PICTURES`, by name."""
-    return {"overload-states.svg": pictures.overload_states()}
+    return {
+        "overload-states.svg": pictures.overload_states(),
+        "incident.svg": incident.picture(),
+    }
 
 
 def main() -> None:

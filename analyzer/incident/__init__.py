@@ -8,11 +8,14 @@ become of a patient. `docs/incidents.md` explains the method.
 from analyzer.incident.analysis import NOTHING, analyse, texts
 from analyzer.incident.answer import (
     Action,
+    BedHour,
     Counterfactual,
     Entry,
     Factor,
     Incident,
     Measure,
+    OwnAlarm,
+    Past,
 )
 from analyzer.incident.baseline import Baseline
 from analyzer.incident.completeness import Channel, Completeness
@@ -27,6 +30,7 @@ __all__ = [
     "NOTHING",
     "Action",
     "Baseline",
+    "BedHour",
     "Blaming",
     "Channel",
     "Completeness",
@@ -37,6 +41,8 @@ __all__ = [
     "Incident",
     "Measure",
     "Minute",
+    "OwnAlarm",
+    "Past",
     "Question",
     "analyse",
     "check",

@@ -6,20 +6,30 @@ connected, 6 off for tests, 4 silenced), so it is looked for as closely as flood
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from analyzer.incident.alarms import end_of, name_of
+from analyzer.incident.alarms import end_of, is_stale, name_of
 from analyzer.incident.completeness import Completeness
 from analyzer.incident.figures import History
 from analyzer.model.policy import HOUR, MINUTE
 
 LONG = 10 * MINUTE
 """A signal lost, or an alarm silenced, for longer is told (our own: an ISA-18.2 interval)."""
+LONG_OF_UNIT = 30 * MINUTE
+"""The same where no bed is in question: somewhere on a unit a sensor is usually off for a while
+(our own).
+"""
 _QUIETENING = ("silence", "pause")
 _AT_THE_BED = ("attend", "consult", "intervene", "adjust_limits")
 _RESPONSE = ("at", "action", "alarm_id", "bed", "event_id")
-_OFF = ("OFF", "PAUSE", "SUSPEND", "INHIBIT", "SILENC")
+_OFF = re.compile(
+    r"(ALARMS?|AUDIO|SOUND)[ _-]*(ARE[ _-]*)?"
+    r"(ALL[ _-]*)?(OFF|PAUSE|SUSPEND|INHIBIT|INACTIV|DISABLE|SILENC|MUTE)",
+    re.IGNORECASE,
+)
+"""How devices say that their alarms are off: "Alarms off", "ALARM_PAUSED", "Audio off"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +47,33 @@ class Absent:
         return (self.until - self.since) / MINUTE
 
 
+def long_for(bed: str | None) -> int:
+    """For how long something is absent before it is told (ms)."""
+    return LONG_OF_UNIT if bed is None else LONG
+
+
 def signals_lost(history: History, begin: int, at: int) -> list[Absent]:
     """Technical alarms that sounded in (begin, at] and lasted; the longest first."""
     bed, found = history.question.bed, []
+    least = long_for(bed)
     for one in history.alarms.sounding(begin, at):
         if one.kind != "technical" or bed not in (None, one.bed):
             continue
         end = end_of(one, at)
-        if end - one.start >= LONG:
+        if end - one.start >= least and not is_stale(one, at):
             found.append(Absent(one.bed, one.start, end, name_of(one), (one.alarm_id,)))
     return _longest_first(found)
 
 
 def fallen_silent(history: History, known: Completeness) -> list[Absent]:
-    """Beds from which nothing came any more though the feed went on; the longest first."""
+    """Devices from which nothing came any more though the feed went on; the longest first."""
     question, found = history.question, []
-    for bed, since in known.dark_beds:
-        last = [one for one in history.alarms.records if one.bed == bed][-1:]
-        after = f" after {name_of(last[0])}" if last and last[0].kind == "technical" else ""
-        ids = (last[0].alarm_id,) if last else ()
-        found.append(Absent(bed, since, question.at, f"nothing more from the device{after}", ids))
+    alarms = {one.alarm_id: one for one in history.alarms.records}
+    for one in known.dark:
+        last = alarms.get(one.last_alarm)
+        after = f" after {name_of(last)}" if last and last.kind == "technical" else ""
+        what = f"nothing more from the device{after}"
+        found.append(Absent(one.bed, one.since, question.at, what, (one.last_alarm,)))
     return _longest_first(found)
 
 
@@ -102,8 +119,11 @@ def silenced(history: History, answers: Answers, begin: int, at: int) -> list[Ab
         if history.question.bed not in (None, one.bed) or one.alarm_id not in answers.quietened:
             continue
         since, event = answers.quietened[one.alarm_id]
-        until = min([end_of(one, at), *answers.tended_after(one.bed, since)])
-        if until - since >= LONG and until > begin:
+        # At the bed somebody may treat the patient; a lost signal is back when its alarm ends.
+        tended = [] if one.kind == "technical" else answers.tended_after(one.bed, since)
+        until = min([end_of(one, at), *tended])
+        least = long_for(history.question.bed)
+        if until - since >= least and until > begin and not is_stale(one, at):
             what = f"{name_of(one)} silenced while it went on"
             found.append(Absent(one.bed, since, until, what, (one.alarm_id, event)))
     return _longest_first(found)
@@ -136,13 +156,13 @@ def _switched_off(history: History) -> list[Absent]:
     question, alarms = history.question, history.facts.alarms
     since: dict[str, tuple[int, str, str]] = {}
     ended: dict[str, int] = {}
-    for at, phase, kind, unit, bed, code, alarm in zip(
-        *(alarms[name] for name in ("at", "phase", "kind", "unit", "bed", "code", "alarm_id")),
-        strict=True,
+    names = ("at", "phase", "kind", "unit", "bed", "code", "label", "alarm_id")
+    for at, phase, kind, unit, bed, code, label, alarm in zip(
+        *(alarms[name] for name in names), strict=True
     ):
-        if kind != "advisory" or unit != question.unit or question.bed not in (None, bed):
+        if kind == "physiological" or unit != question.unit or question.bed not in (None, bed):
             continue
-        if "ALARM" in code.upper() and any(word in code.upper() for word in _OFF):
+        if _OFF.search(code) or (label and _OFF.search(label)):
             if phase == "end":
                 ended[alarm] = at
             else:

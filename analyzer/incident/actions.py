@@ -8,6 +8,7 @@ never proposed here.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from analyzer.incident.answer import Action, Counterfactual, Factor, Lever, Measure, Strength
 
@@ -122,6 +123,7 @@ _BY_FACTOR: dict[str, tuple[str, str, Strength, str, str]] = {
 }
 LOAD = ("staffing", "overload", "flood", "protected_time", "unanswered")
 """The kinds of factor that counterfactuals of load concern."""
+_TOLD = "It changes what people are told, and not the load: its effect here is not computed."
 _REVIEW_DAYS = 30
 _MOST = 3
 """Load changes proposed, the best first (our own: a review can own a few)."""
@@ -139,7 +141,7 @@ def actions(
     for number, one in enumerate(factors):
         if one.kind in _BY_FACTOR:
             change, owner, strength, numerator, denominator = _BY_FACTOR[one.kind]
-            _add(found, change, owner, strength, (number,), numerator, denominator)
+            _add(found, change, owner, strength, (number,), numerator, denominator, _TOLD, None)
     of_load = tuple(number for number, one in enumerate(factors) if one.kind in LOAD)
     if of_load:
         useful = [
@@ -154,7 +156,14 @@ def actions(
         for tried in sorted(useful, key=_preference)[:_MOST]:
             words = _BY_LEVER[tried.lever]
             change, numerator = words[0].format(**tried.dose), words[3].format(**tried.dose)
-            _add(found, change, words[1], words[2], of_load, numerator, words[4])
+            owner = words[1]
+            if "and" in tried.dose:
+                other = _BY_LEVER[tried.dose["and"]["lever"]]
+                change += "; and: " + other[0].format(**tried.dose["and"])
+                owner += f", with the {other[1]}"
+            place = next(number for number, one in enumerate(counterfactuals) if one is tried)
+            effect = _effect(tried)
+            _add(found, change, owner, words[2], of_load, numerator, words[4], effect, place)
     return tuple(found)
 
 
@@ -170,10 +179,20 @@ def _add(
     factors: tuple[int, ...],
     numerator: str,
     denominator: str,
+    effect: str,
+    counterfactual: int | None,
 ) -> None:
     for number, one in enumerate(found):
         if one.change == change:
-            found[number] = Action(change, owner, strength, (*one.factors, *factors), one.measure)
+            together = tuple(dict.fromkeys((*one.factors, *factors)))
+            found[number] = replace(one, factors=together)
             return
     measure = Measure(numerator, denominator, "half of the value before, or less", _REVIEW_DAYS)
-    found.append(Action(change, owner, strength, factors, measure))
+    found.append(Action(change, owner, strength, factors, measure, effect, counterfactual))
+
+
+def _effect(tried: Counterfactual) -> str:
+    who = "the unit" if tried.condition["clinician"] is None else "one clinician"
+    hidden = tried.hidden_actionable
+    cost = f"; it would have hidden {hidden} alarms that needed somebody" if hidden else ""
+    return f"Here, for {who} ({tried.condition['state']}): {tried.detail}{cost}."

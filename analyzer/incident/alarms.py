@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analyzer.columns.statics import AlarmType
 from analyzer.engine import Engine
 from analyzer.model.alarm_names import alarm_name
 from analyzer.model.episodes import EpisodeRecord
+from analyzer.model.policy import STALE
 from analyzer.times import OPEN
 
 
@@ -21,7 +23,8 @@ class Alarms:
     @classmethod
     def of(cls, engine: Engine, facility: str, unit: str) -> Alarms:
         found = [one for one in engine.alarms(facility) if one.unit == unit]
-        return cls(tuple(sorted(found, key=lambda one: (one.start, one.alarm_id))))
+        found.sort(key=lambda one: (one.start, one.alarm_id))
+        return cls(tuple(_with_lost_ends(found)))
 
     def between(self, begin: int, end: int) -> Iterator[EpisodeRecord]:
         """Those that started in (begin, end]."""
@@ -30,6 +33,37 @@ class Alarms:
     def sounding(self, begin: int, end: int) -> Iterator[EpisodeRecord]:
         """Those that sounded at some time in (begin, end]."""
         return (one for one in self.records if one.start <= end and one.end > begin)
+
+
+def _with_lost_ends(ordered: list[EpisodeRecord]) -> Iterator[EpisodeRecord]:
+    """The same alarms, but an open one ends where its end must have been lost: at the next alarm
+    of the same code of the device, or, if a sensor was off, at the next reading of this sensor
+    beyond a limit. A device raises a condition once at a time, and a sensor that is off measures
+    nothing.
+    """
+    raised: dict[tuple[str, ...], list[int]] = {}
+    for one in ordered:
+        raised.setdefault(_condition(one), []).append(one.start)
+        if one.kind == "physiological":
+            raised.setdefault(_sensor(one), []).append(one.start)
+    for one in ordered:
+        ends = []
+        if one.end >= OPEN:
+            signals = [_condition(one)]
+            if one.kind == "technical" and one.source:
+                signals.append(_sensor(one))
+            for signal in signals:
+                starts = raised.get(signal, [])
+                ends += starts[bisect_right(starts, one.start) :][:1]
+        yield replace(one, end=min(ends)) if ends else one
+
+
+def _condition(one: EpisodeRecord) -> tuple[str, ...]:
+    return one.device_id or one.bed, one.source, one.code
+
+
+def _sensor(one: EpisodeRecord) -> tuple[str, ...]:
+    return one.device_id or one.bed, one.source
 
 
 def type_of(one: EpisodeRecord) -> AlarmType:
@@ -43,3 +77,8 @@ def name_of(one: EpisodeRecord) -> str:
 def end_of(one: EpisodeRecord, now: int) -> int:
     """When it ended, or `now` while it is open."""
     return now if one.end >= OPEN else min(one.end, now)
+
+
+def is_stale(one: EpisodeRecord, now: int) -> bool:
+    """Whether it has been open for so long that its end must have been lost."""
+    return one.end >= OPEN and now - one.start > STALE

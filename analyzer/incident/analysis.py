@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from analyzer.incident.actions import LOAD, actions
+from analyzer.incident.alarms import name_of, type_of
 from analyzer.incident.answer import Counterfactual, Factor, Incident
 from analyzer.incident.completeness import completeness
 from analyzer.incident.conditions import conditions
@@ -13,6 +14,7 @@ from analyzer.incident.factors import factors
 from analyzer.incident.facts import Facts
 from analyzer.incident.figures import History
 from analyzer.incident.guard import check
+from analyzer.incident.own_alarms import beds, own_alarms
 from analyzer.incident.question import BASELINE_DAYS, RUN_IN, Question
 from analyzer.incident.relevant import concerning
 from analyzer.incident.timeline import timeline
@@ -48,9 +50,11 @@ def analyse(
         not_factors=tuple(no),
         counterfactuals=tuple(tried),
         actions=actions(yes, tried),
+        own_alarms=own_alarms(history, known),
+        beds=beds(history, known),
         policy=policy.fingerprint,
     )
-    check(texts(found))
+    check(texts(found), _names(history))
     return found
 
 
@@ -60,8 +64,20 @@ def texts(found: Incident) -> list[str]:
         found.summary,
         *(one.statement for one in (*found.factors, *found.not_factors)),
         *(one.detail for one in found.counterfactuals),
-        *(one.change for one in found.actions),
+        *(
+            text
+            for one in found.actions
+            for text in (one.change, one.owner, one.effect, one.measure.numerator)
+        ),
     ]
+
+
+def _names(history: History) -> set[str]:
+    """Words of the hospital in these sentences: they are facts, and the guard is not for them."""
+    found: set[str] = set(history.staff(history.question.begin, history.question.at))
+    for one in history.alarms.records:
+        found |= {one.bed, one.device_id, name_of(one), "/".join(type_of(one))}
+    return found - {""}
 
 
 def _summary(found: list[Factor]) -> str:

@@ -10,6 +10,7 @@ from analyzer.incident.baseline import Baseline
 from analyzer.incident.completeness import Completeness
 from analyzer.incident.conditions import Minute
 from analyzer.incident.question import Question
+from analyzer.stats.shares import Share
 
 Kind = Literal[
     "silenced",
@@ -50,12 +51,19 @@ Strength = Literal["stronger", "intermediate", "weaker"]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of the timeline: `at` in ms, and the ids of the records it rests on."""
+    """A line of the timeline: `at` and `until` in ms, and the ids of the records it rests on.
+
+    `until`: of what lasted, None if it still did at the moment in question or does not last.
+    `bed`, `clinician`: whom it concerns; both None: the unit.
+    """
 
     at: int
     kind: str
     text: str
     ids: tuple[str, ...]
+    bed: str | None = None
+    clinician: str | None = None
+    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +116,49 @@ class Action:
     strength: Strength
     factors: tuple[int, ...]
     measure: Measure
+    effect: str
+    """What it would have done here, and what it would have cost."""
+    counterfactual: int | None = None
+    """The index of the counterfactual that it rests on."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnAlarm:
+    """An alarm type that sounded in the window, and its history at the bed (the unit, if no bed is
+    in question) before: `limit` in force as the last alarm showed it.
+
+    `raised`, `answered`: how many in the `days` before, and how many had a response.
+    `non_actionable`: among those known to have needed somebody or not. No feed tells a delay.
+    """
+
+    type: tuple[str, str, str]
+    name: str
+    in_window: int
+    limit: float | None
+    days: int
+    at_bed: Past
+    on_unit: Past
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    raised: int
+    answered: int | None
+    """None: no responses were recorded."""
+    non_actionable: Share
+
+
+@dataclass(frozen=True, slots=True)
+class BedHour:
+    """A bed of the unit in the window: alarms that sounded, how many of them were answered, and
+    silenced (None: no responses were recorded), and the longest technical alarm.
+    """
+
+    bed: str
+    alarms: int
+    answered: int | None
+    silenced: int | None
+    signal_lost_minutes: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,5 +174,7 @@ class Incident:
     not_factors: tuple[Factor, ...]
     counterfactuals: tuple[Counterfactual, ...]
     actions: tuple[Action, ...]
+    own_alarms: tuple[OwnAlarm, ...]
+    beds: tuple[BedHour, ...]
     policy: str
     """The fingerprint of the policy."""

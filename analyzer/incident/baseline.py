@@ -8,7 +8,7 @@ were recorded, days of both kinds are taken.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from analyzer.incident.question import BASELINE_DAYS, Question
 from analyzer.model.policy import HOUR
@@ -31,6 +31,8 @@ class Baseline:
     n: int
     median: float
     percentile: float
+    others: tuple[float, ...] = field(default=(), repr=False)
+    """Their values, ascending."""
 
 
 def comparable(question: Question, first: int, seen: Callable[[int, int], bool]) -> list[int]:
@@ -61,7 +63,7 @@ def baseline(value: float, others: Sequence[float]) -> Baseline | None:
     ordered, middle = sorted(others), len(others) // 2
     median = ordered[middle] if len(others) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
     below = sum(one < value for one in others) + sum(one == value for one in others) / 2
-    return Baseline(len(others), median, round(100 * below / len(others), 1))
+    return Baseline(len(others), median, round(100 * below / len(others), 1), tuple(ordered))
 
 
 def _weekend(moment: int, question: Question) -> bool:

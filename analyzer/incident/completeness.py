@@ -4,10 +4,11 @@ be told because of it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import log
+from math import inf, log
 
 from analyzer.incident.facts import Facts
 from analyzer.incident.question import Question
@@ -19,6 +20,10 @@ UNLIKELY = 1e-6
 """A silence is a gap if so long a one is less likely than this at the usual rate (our own; alarms
 come in bursts, so a rate promises less than that of independent events).
 """
+UNLIKELY_AFTER_WARNING = 0.02
+"""The same for a device whose last word was about its power (our own: it has said why)."""
+_POWER = re.compile("BATT|POWER", re.IGNORECASE)
+_LATEST = 8
 _USUAL = 24 * HOUR
 Spans = tuple[tuple[int, int], ...]
 
@@ -33,22 +38,30 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
+class Dark:
+    """A device that fell silent: its bed, since when (ms), and the last alarm that it sent."""
+
+    bed: str
+    since: int
+    last_alarm: str
+
+
+@dataclass(frozen=True, slots=True)
 class Completeness:
     alarms: Channel
     assignments: Channel
     responses: Channel
-    dark_beds: tuple[tuple[str, int], ...]
-    """Beds that fell silent though they had alarms before, and since when (ms)."""
+    dark: tuple[Dark, ...]
 
     def is_seen(self, moment: int) -> bool:
         """Whether the alarm feed was there at a moment."""
         return self.alarms.recorded and not any(
-            begin <= moment < end for begin, end in self.alarms.gaps
+            begin <= moment <= end for begin, end in self.alarms.gaps
         )
 
     @property
-    def seconds_unseen(self) -> float:
-        return sum(end - begin for begin, end in self.alarms.gaps) / 1000
+    def minutes_unseen(self) -> float:
+        return sum(end - begin for begin, end in self.alarms.gaps) / MINUTE
 
 
 def completeness(
@@ -63,9 +76,12 @@ def completeness(
     own = [row for row, name in enumerate(alarms["unit"]) if name == unit]
     times = [alarms["at"][row] for row in own]
     gaps = _merged(silences(alarms["at"], begin, at), silences(times, begin, at))
+    last = dict(zip(roster["assignment_id"], range(len(roster["at"])), strict=True))
     staffed = [
         (start, at + 1 if end is None else end)
-        for start, end, name in zip(roster["start"], roster["end"], roster["unit"], strict=True)
+        for start, end, name in (
+            (roster["start"][row], roster["end"][row], roster["unit"][row]) for row in last.values()
+        )
         if name == unit and start <= at and (end is None or end > begin)
     ]
     known = {alarms["alarm_id"][row] for row in own}
@@ -134,7 +150,8 @@ def silences(times: Sequence[int], begin: int, end: int) -> Spans:
     # The rate of the time in which it sent: a long silence does not make itself usual.
     steps = [later - earlier for earlier, later in pairwise(before)]
     active = sum(step for step in steps if step < 2 * HOUR) or sum(steps)
-    rate = len(steps) / max(active, 1)
+    # Events of one alarm come together: those within a minute say no more than one of them.
+    rate = max(1, sum(step >= MINUTE for step in steps)) / max(active, 1)
     least = max(LEAST_GAP, -log(UNLIKELY) / rate)
     marks = [*before, end]
     return tuple(
@@ -144,21 +161,51 @@ def silences(times: Sequence[int], begin: int, end: int) -> Spans:
     )
 
 
-def _dark(facts: Facts, question: Question, gaps: Spans) -> list[tuple[str, int]]:
-    """Beds that fell silent while the feed went on."""
+def _dark(facts: Facts, question: Question, gaps: Spans) -> list[Dark]:
+    """Devices that fell silent while the feed went on.
+
+    Patients leave and beds stand empty, so on a whole unit only those count whose last word was
+    about their power.
+    """
     alarms = facts.alarms
-    by_bed: dict[str, list[int]] = {}
-    for at, unit, bed in zip(alarms["at"], alarms["unit"], alarms["bed"], strict=True):
+    begun: dict[tuple[str, str], dict[str, int]] = {}
+    last: dict[tuple[str, str], int] = {}
+    codes: dict[str, str] = {}
+    for at, unit, bed, device, code, alarm in zip(
+        *(alarms[name] for name in ("at", "unit", "bed", "device_id", "code", "alarm_id")),
+        strict=True,
+    ):
         if unit == question.unit and question.bed in (None, bed):
-            by_bed.setdefault(bed, []).append(at)
+            begun.setdefault((bed, device), {}).setdefault(alarm, at)
+            last[bed, device], codes[alarm] = at, code
     found = []
-    for bed, times in sorted(by_bed.items()):
-        silent = silences(times, question.begin, question.at)
-        if silent and silent[-1][1] == question.at and times[-1] < question.at:
-            unseen = union_of([*gaps], times[-1], question.at)
-            if question.at - times[-1] - unseen >= LEAST_GAP:
-                found.append((bed, times[-1]))
+    for (bed, device), starts in sorted(begun.items()):
+        since, alarm = last[bed, device], list(starts)[-1]
+        warned = _POWER.search(codes[alarm]) is not None
+        if (question.bed is None and not warned) or since <= question.at - _USUAL:
+            continue
+        silent = question.at - since - union_of(gaps, since, question.at)
+        times = list(starts.values())
+        of_bed = question.bed is not None
+        if silent >= max(LEAST_GAP, _longest_likely(times, warned and of_bed)):
+            found.append(Dark(bed, since, alarm))
     return found
+
+
+def _longest_likely(times: Sequence[int], warned: bool) -> float:
+    """How long a device may be silent before it is taken for dark (ms).
+
+    It is the usual rate that counts, and no more than the latest one, as another patient may lie
+    in the bed. After a word about its power a shorter silence suffices.
+    """
+    usual = [one for one in times if one > times[-1] - _USUAL]
+    if len(usual) < _LATEST:
+        return inf
+    latest = usual[-_LATEST:]
+    step = max((some[-1] - some[0]) / (len(some) - 1) for some in (usual, latest))
+    longest = max(later - earlier for earlier, later in pairwise(usual))
+    likely = -log(UNLIKELY_AFTER_WARNING if warned else UNLIKELY) * step
+    return max(likely, longest if warned else 2 * longest)
 
 
 def union_of(spans: Sequence[tuple[int, int]], begin: int, end: int) -> int:

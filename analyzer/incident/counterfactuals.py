@@ -1,13 +1,14 @@
 """Counterfactuals: what one change would have done, by the same engine over the same facts.
 
 For each lever the doses are tried from the smallest on, and the first one that prevents the
-condition is told; if none does, the best verdict is. Two levers are never combined.
+condition is told; if none does, the best verdict is. Two levers together, one on
+beds and one on alarms, are tried only if none alone suffices, and told only if they prevent it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from analyzer.incident import levers
@@ -23,8 +24,13 @@ from analyzer.model.overload import NORMAL, STATES, Change
 from analyzer.model.policy import HOUR, MINUTE, SECOND
 
 RUN_IN = 3 * HOUR
-"""Facts from this long before the window count: after it no state depends on older ones (the
-longest measure is an hour, the cool-down some minutes)."""
+"""Facts from this long before the window count. States are evaluated from an hour later on, as the
+longest measure is an hour.
+"""
+AHEAD = 90 * MINUTE
+"""So long before the window beds change hands: an hour of alarms, and the cool-down, are over when
+it begins.
+"""
 _TYPES, _DEVICES, _CONDITIONS = 4, 2, 2
 """How many alarm types, devices and conditions are tried, to bound the work (our own)."""
 
@@ -54,6 +60,11 @@ class _Try:
     facts: Facts
     hidden: tuple[str, ...] = ()
     refused: str = ""
+    beds: Mapping[str, str] = field(default_factory=dict)
+    """Who takes which bed."""
+
+
+_Result = tuple[Counterfactual, _Try]
 
 
 def counterfactuals(history: History, known: Completeness) -> list[Counterfactual]:
@@ -66,12 +77,13 @@ def counterfactuals(history: History, known: Completeness) -> list[Counterfactua
     question = history.question
     since = question.begin - RUN_IN
     facts = concerning(history.facts, question, since)
-    base = History.of(facts, question, history.policy)
+    base = History.of(facts, question, history.policy, since)
     found = []
     for condition in _conditions(base):
-        of_condition = [
-            best for lever in _LEVERS if (best := _best(lever, base, condition, known)) is not None
-        ]
+        results = [best for lever in _LEVERS if (best := _best(lever, base, condition)) is not None]
+        of_condition = [one for one, _ in results] + [_escalation(base, condition, known)]
+        if all(one.verdict != "prevented" for one in of_condition):
+            of_condition += _together(results, base, condition)
         found += sorted(
             of_condition,
             key=lambda one: (VERDICTS.index(one.verdict), one.hidden_actionable, one.lever),
@@ -80,45 +92,75 @@ def counterfactuals(history: History, known: Completeness) -> list[Counterfactua
 
 
 def _conditions(base: History) -> list[Condition]:
-    """The worst states in the window: of clinicians first, then of the unit."""
-    question = base.question
-    staff = set(base.staff(question.begin, question.at))
-    worst: dict[str | None, Condition] = {}
-    for one in base.changes:
-        state = STATES.index(one.after)
-        own = one.clinician in staff or (one.clinician is None and one.unit == question.unit)
-        if not own or state == NORMAL or not question.begin < one.at <= question.at:
-            continue
-        known = worst.get(one.clinician)
-        if known is None or state > known.state:
-            worst[one.clinician] = Condition(one.clinician, state, one.at)
-    people = [one for one in worst.values() if one.clinician is not None]
+    """The worst state of each in the window, entered in it or before: of clinicians first, then of
+    the unit.
+    """
+    staff = set(base.staff(base.question.begin, base.question.at))
+    worst = [
+        Condition(who, state, at)
+        for who, states in _states(base.changes, base).items()
+        for at, state in [max(states, key=lambda one: (one[1], -one[0]))]
+        if state != NORMAL and (who is None or who in staff)
+    ]
+    people = [one for one in worst if one.clinician is not None]
     people.sort(key=lambda one: (-one.state, one.at, one.clinician or ""))
-    return people[:_CONDITIONS] + [one for one in worst.values() if one.clinician is None]
+    return people[:_CONDITIONS] + [one for one in worst if one.clinician is None]
+
+
+def _states(changes: Iterable[Change], base: History) -> dict[str | None, list[tuple[int, int]]]:
+    """By clinician, and of the unit (None): when which states were entered (ms, number), from the
+    one in force at the begin of the window on.
+    """
+    question = base.question
+    found: dict[str | None, list[tuple[int, int]]] = {}
+    for one in sorted(changes, key=lambda one: one.at):
+        if one.at > question.at or (one.clinician is None and one.unit != question.unit):
+            continue
+        entered = (one.at, STATES.index(one.after))
+        if one.at <= question.begin:
+            found[one.clinician] = [entered]
+        else:
+            found.setdefault(one.clinician, []).append(entered)
+    return found
 
 
 # --- verdicts
 
 
-def _best(
-    lever: Lever, base: History, condition: Condition, known: Completeness
-) -> Counterfactual | None:
+def _best(lever: Lever, base: History, condition: Condition) -> _Result | None:
     """The smallest dose that prevents the condition, else the best verdict; None: no dose."""
-    if lever == "escalate":
-        return _escalation(base, condition, known)
     tries: Iterable[_Try]
     if lever == "move_bed":
         tries = () if condition.clinician is None else _beds(base, condition.clinician)
     else:
         tries = _TRIES[lever](base)
-    best: Counterfactual | None = None
+    best: _Result | None = None
     for one in tries:
         found = _judged(lever, one, base, condition)
-        if best is None or VERDICTS.index(found.verdict) < VERDICTS.index(best.verdict):
-            best = found
-        if best.verdict == "prevented":
+        if best is None or VERDICTS.index(found.verdict) < VERDICTS.index(best[0].verdict):
+            best = found, one
+        if best[0].verdict == "prevented":
             break
     return best
+
+
+def _together(
+    results: list[_Result], base: History, condition: Condition
+) -> Iterator[Counterfactual]:
+    """The first change of beds that prevents the condition together with one of alarms."""
+    usable = [(one, of) for one, of in results if one.verdict != "refused"]
+    usable.sort(key=lambda one: (VERDICTS.index(one[0].verdict), one[0].hidden_actionable))
+    for first, of_beds in usable:
+        for second, of_alarms in usable:
+            if not of_beds.beds or of_alarms.beds:
+                continue
+            dose = {**first.dose, "and": {"lever": second.lever, **second.dose}}
+            facts = _moved(base, of_beds.beds, of_alarms.facts)
+            both = _Try(dose, facts, of_alarms.hidden, beds=of_beds.beds)
+            found = _judged(first.lever, both, base, condition)
+            if found.verdict == "prevented":
+                yield found
+                return
 
 
 def _judged(lever: Lever, tried: _Try, base: History, condition: Condition) -> Counterfactual:
@@ -139,18 +181,23 @@ def _judged(lever: Lever, tried: _Try, base: History, condition: Condition) -> C
         return told(
             "refused", f"it would have hidden {lost} alarms of high priority that needed somebody"
         )
-    engine = tried.facts.engine(base.policy)
+    engine = tried.facts.engine(base.policy, base.question.begin - RUN_IN)
     engine.advance(base.question.at)
     changes = [one.change for one in engine.emit_changes() if not one.retracted]
-    entered = _entered(changes, condition.clinician, condition.state, base)
-    if entered is not None and entered <= condition.at:
+    states = _states(changes, base)
+    begin = max(condition.at, base.question.begin)
+    entered = min(
+        (at for at, state in states.get(condition.clinician, ()) if state >= condition.state),
+        default=None,
+    )
+    if entered is not None and entered <= begin:
         return told("unchanged", "the same state at the same time, or earlier")
-    others = _newly_strained(base.changes, changes, condition, base)
+    others = _newly_strained(_states(base.changes, base), states, condition)
     if others:
         who = "another clinician" if others[0] is not None else "the unit"
         return told("moved", f"{who} would have been above the limits instead")
     if entered is not None:
-        late = (entered - condition.at) / MINUTE
+        late = (entered - begin) / MINUTE
         return told("delayed", f"the same state {late:.0f} min later")
     return told("prevented", _prevented(tried))
 
@@ -161,44 +208,18 @@ def _prevented(tried: _Try) -> str:
     return f"the state would not have been entered; {len(tried.hidden)} alarms fewer"
 
 
-def _entered(
-    changes: Iterable[Change], clinician: str | None, state: int, base: History
-) -> int | None:
-    """When a clinician (None: the unit) first enters a state, or a worse one, in the window."""
-    question = base.question
-    found = [
-        one.at
-        for one in changes
-        if one.clinician == clinician
-        and (clinician is not None or one.unit == question.unit)
-        and STATES.index(one.after) >= state
-        and question.begin < one.at <= question.at
-    ]
-    before = [
-        one
-        for one in changes
-        if one.clinician == clinician
-        and (clinician is not None or one.unit == question.unit)
-        and one.at <= question.begin
-    ]
-    if before and STATES.index(max(before, key=lambda one: one.at).after) >= state:
-        return question.begin
-    return min(found, default=None)
-
-
 def _newly_strained(
-    before: Iterable[Change], after: Iterable[Change], condition: Condition, base: History
+    before: Mapping[str | None, list[tuple[int, int]]],
+    after: Mapping[str | None, list[tuple[int, int]]],
+    condition: Condition,
 ) -> list[str | None]:
-    """Who reaches the condition's state, or a worse one, only with the change."""
+    """Who is in the condition's state, or a worse one, only with the change."""
 
-    def strained(changes: Iterable[Change]) -> set[str | None]:
-        question = base.question
+    def strained(states: Mapping[str | None, list[tuple[int, int]]]) -> set[str | None]:
         return {
-            one.clinician
-            for one in changes
-            if STATES.index(one.after) >= condition.state
-            and question.begin < one.at <= question.at
-            and (one.clinician is not None or one.unit == question.unit)
+            who
+            for who, entered in states.items()
+            if any(state >= condition.state for _, state in entered)
         }
 
     new = strained(after) - strained(before) - {condition.clinician}
@@ -297,7 +318,7 @@ def _devices(base: History) -> Iterator[_Try]:
 
 
 def _beds(base: History, clinician: str) -> Iterator[_Try]:
-    """One bed of the clinician belongs to a colleague from the begin of the window on."""
+    """One bed of the clinician belongs to a colleague who is on duty with them."""
     question = base.question
     on_duty = clinicians_on_duty(base.facts, question.unit, question.begin)
     own = on_duty.get(clinician, [])
@@ -310,8 +331,9 @@ def _beds(base: History, clinician: str) -> Iterator[_Try]:
     busiest = sorted(own, key=lambda bed: (-_alarms_at(base.alarms, bed, base), bed))
     for taker in colleagues[:3]:
         for bed in busiest[:3]:
-            facts = levers.moved(base.facts, question.unit, {bed: taker}, question.begin)
-            yield _Try({"bed": bed, "from": clinician, "to": taker}, facts)
+            moves = {bed: taker}
+            dose = {"bed": bed, "from": clinician, "to": taker}
+            yield _Try(dose, _moved(base, moves), beds=moves)
 
 
 def _staff(base: History) -> Iterator[_Try]:
@@ -321,8 +343,15 @@ def _staff(base: History) -> Iterator[_Try]:
     for count in (1, 2):
         beds = _shared_out(base, on_duty, count)
         if beds:
-            facts = levers.moved(base.facts, question.unit, beds, question.begin)
-            yield _Try({"clinicians": count, "beds": sorted(beds)}, facts)
+            dose = {"clinicians": count, "beds": sorted(beds)}
+            yield _Try(dose, _moved(base, beds), beds=beds)
+
+
+def _moved(base: History, beds: Mapping[str, str], facts: Facts | None = None) -> Facts:
+    question = base.question
+    since = question.begin - AHEAD
+    facts = base.facts if facts is None else facts
+    return levers.moved(facts, question.unit, beds, since, question.begin)
 
 
 def _shared_out(base: History, on_duty: Mapping[str, list[str]], count: int) -> dict[str, str]:
@@ -363,8 +392,8 @@ def _ratio(base: History) -> Iterator[_Try]:
             counts[taker] = 0
         counts[taker] += 1
         moves[bed] = taker
-    facts = levers.moved(base.facts, question.unit, moves, question.begin)
-    yield _Try({"beds_per_clinician": most, "clinicians_added": added}, facts)
+    dose = {"beds_per_clinician": most, "clinicians_added": added}
+    yield _Try(dose, _moved(base, moves), beds=moves)
 
 
 def _alarms_of(alarms: Alarms, clinician: str, base: History) -> int:
@@ -386,4 +415,4 @@ _TRIES: dict[Lever, Callable[[History], Iterator[_Try]]] = {
     "ratio": _ratio,
     "add_clinician": _staff,
 }
-_LEVERS: tuple[Lever, ...] = (*_TRIES, "move_bed", "escalate")
+_LEVERS: tuple[Lever, ...] = (*_TRIES, "move_bed")

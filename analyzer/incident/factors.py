@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 from analyzer.incident.absence import (
-    LONG,
     Absent,
     Answers,
     fallen_silent,
+    long_for,
     muted_beds,
     signals_lost,
     silenced,
@@ -31,6 +31,7 @@ from analyzer.incident.figures import (
     standing_alarms,
     strained_minutes,
 )
+from analyzer.incident.question import Question
 from analyzer.model.alarm_names import alarm_name
 from analyzer.model.policy import HOUR, MINUTE
 
@@ -40,6 +41,8 @@ MUCH = 2.0
 """A figure without a limit is beyond its baseline if it is also this many times its median (our
 own).
 """
+STANDING_OF_UNIT = 2.0
+"""So many standing alarms a unit may have (our own: ends get lost, so one says little)."""
 LOAD_KINDS = ("overload", "flood", "unanswered", "protected_time")
 _ORDER = {kind: number for number, kind in enumerate(get_args(Kind))}
 
@@ -94,10 +97,24 @@ def factors(history: History, known: Completeness) -> tuple[list[Factor], list[F
         found = Factor(
             one.kind, _statement(one, value, usual, is_factor, beyond), value, one.limit, usual
         )
+        if not is_factor and one.kind != "staffing" and known.alarms.gaps:
+            no.append(_in_part(found, known, question))
+        else:
+            (yes if is_factor else no).append(found)
+    for is_factor, found in (*_absences(history, known, ends), _recent_change(history)):
+        if not is_factor and found.kind in ("silenced", "signal_lost") and known.alarms.gaps:
+            found = _in_part(found, known, question)
         (yes if is_factor else no).append(found)
-    for other in (*_absences(history, known, ends), _recent_change(history)):
-        (yes if other[0] else no).append(other[1])
     return sorted(yes, key=_place), sorted(no, key=_place)
+
+
+def _in_part(found: Factor, known: Completeness, question: Question) -> Factor:
+    """The same where the feed had gaps: what was seen is not all there was."""
+    gaps, window = known.minutes_unseen, question.window / MINUTE
+    text = f"Not assessable: nothing was received for {gaps:.0f} of {window:.0f} min"
+    if gaps < window / 2:
+        text += f"; in the rest, {found.statement[:-1]}"
+    return replace(found, statement=text + ".", value=None, baseline=None)
 
 
 def _place(one: Factor) -> tuple[int, str]:
@@ -123,7 +140,7 @@ def _looked_at(history: History) -> list[_Looked]:
         _Looked(
             "staffing",
             staff_peak("beds"),
-            lambda value: f"{value:.0f} beds for one clinician",
+            lambda value: f"{_count(value, 'bed')} for one clinician",
             "alarms that wait",
             enter("beds"),
         ),
@@ -139,14 +156,14 @@ def _looked_at(history: History) -> list[_Looked]:
         _Looked(
             "flood",
             staff_peak("alarms_10m"),
-            lambda value: f"{value:.0f} alarms in 10 min for one clinician",
+            lambda value: f"{_count(value, 'alarm')} in 10 min for one clinician",
             "an important alarm among many others",
             enter("alarms_10m"),
         ),
         _Looked(
             "unanswered",
             staff_peak("unanswered"),
-            lambda value: f"{value:.0f} alarms at once without a response for one clinician",
+            lambda value: f"{_count(value, 'alarm')} at once without a response for one clinician",
             "an important alarm among many others",
             enter("unanswered"),
         ),
@@ -170,11 +187,19 @@ def _looked_at(history: History) -> list[_Looked]:
         _Looked(
             "standing",
             lambda begin, end: standing_alarms(history.alarms, begin, end, question.bed),
-            lambda value: f"{value:.0f} alarms that had sounded for more than an hour",
+            lambda value: f"{_count(value, 'alarm')} that had sounded for more than an hour",
             "a new alarm that nobody tells from the old ones",
-            0.0,
+            STANDING_OF_UNIT if question.bed is None else 0.0,
         ),
     ]
+
+
+def _count(value: float, of: str) -> str:
+    """
+    >>> _count(1.0, "bed"), _count(9.0, "bed")
+    ('1 bed', '9 beds')
+    """
+    return f"{value:.0f} {of}" if value == 1 else f"{value:.0f} {of}s"
 
 
 def _missing(known: Completeness) -> dict[str, str]:
@@ -218,6 +243,8 @@ def _statement(
         return f"{seen}, {compared}, increased the likelihood of {one.effect}."
     if not beyond:
         return f"{seen}: within the limit."
+    if usual is None:
+        return f"{seen}: {compared}."
     return f"{seen}: {compared}, so no more than usual here."
 
 
@@ -231,6 +258,7 @@ def _absences(history: History, known: Completeness, ends: list[int]) -> list[tu
     """Lost signals, silenced alarms and gaps of the feed."""
     found: list[tuple[bool, Factor]] = []
     answers = Answers.of(history)
+    longest = long_for(history.question.bed) // MINUTE
 
     def is_silenced(begin: int, end: int) -> list[Absent]:
         return silenced(history, answers, begin, end)
@@ -246,7 +274,7 @@ def _absences(history: History, known: Completeness, ends: list[int]) -> list[tu
             muted_beds(history, answers),
             ends,
             _why(known, needs_responses=True),
-            "No alarm was silenced for more than 10 min while it went on.",
+            f"No alarm was silenced for more than {longest} min while it went on.",
         )
     )
     found.append(
@@ -257,10 +285,10 @@ def _absences(history: History, known: Completeness, ends: list[int]) -> list[tu
             fallen_silent(history, known),
             ends,
             _why(known, needs_responses=False),
-            "No signal was lost for more than 10 min.",
+            f"No signal was lost for more than {longest} min.",
         )
     )
-    minutes = round(sum(end - begin for begin, end in known.alarms.gaps) / MINUTE, 1)
+    minutes = round(known.minutes_unseen, 1)
     limit = LEAST_GAP / MINUTE
     if not known.alarms.recorded:
         text = "Not assessable: no alarms were recorded."
@@ -300,7 +328,8 @@ def _absence(
     At a bed in question every such absence counts. On a whole unit some are always there, so their
     number is compared with other hours; `certain` ones count in any case.
     """
-    question, limit = history.question, LONG / MINUTE
+    question = history.question
+    limit = long_for(question.bed) / MINUTE
     here = lasting(question.begin, question.at)
     absent = sorted([*certain, *here], key=lambda one: (one.since - one.until, one.bed, one.what))
     if not absent:
@@ -311,8 +340,8 @@ def _absence(
     value = round(absent[0].minutes, 1)
     if not certain and usual is not None and usual.percentile < RARE:
         text = (
-            f"{len(here)} for more than 10 min: more than in {usual.percentile:.0f} % of {usual.n} "
-            "comparable hours of this unit, so no more than usual here."
+            f"{len(here)} for more than {limit:.0f} min: more than in {usual.percentile:.0f} % of "
+            f"{usual.n} comparable hours of this unit, so no more than usual here."
         )
         return False, Factor(kind, text, value, limit, usual)
     first = absent[0]

@@ -61,11 +61,16 @@ class Facts:
             found = found.with_table(topic, _of(self.tables[topic], facility, until))
         return found
 
-    def engine(self, policy: Policy) -> Engine:
-        """An engine that has taken these facts as complete history. It keeps all of them."""
+    def engine(self, policy: Policy, since: int | None = None) -> Engine:
+        """An engine that has taken these facts as complete history. It keeps all of them.
+
+        `since` (ms): older facts than this were left out.
+        """
         engine = Engine(policy, evicts=False)
         for topic in ("assignments", "alarms", "responses", "labels"):
             engine.take(topic, tuple(self.tables[topic].values()), None)
+        if since is not None:
+            engine.begin_at(since)
         return engine
 
 

@@ -14,7 +14,7 @@ from analyzer.incident.conditions import clinicians_on_duty
 from analyzer.incident.facts import Facts
 from analyzer.incident.question import Question
 from analyzer.model.overload import NORMAL, STATES, Change
-from analyzer.model.policy import HOUR, MINUTE, Policy
+from analyzer.model.policy import HOUR, MINUTE, STALE, Policy
 from analyzer.overload.loads import UnitLoads
 
 LEAST_ANSWERED = 5
@@ -36,8 +36,10 @@ class History:
     _loads: dict[tuple[int, int], UnitLoads | None] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, facts: Facts, question: Question, policy: Policy) -> History:
-        engine = facts.engine(policy)
+    def of(
+        cls, facts: Facts, question: Question, policy: Policy, since: int | None = None
+    ) -> History:
+        engine = facts.engine(policy, since)
         engine.advance(question.at)
         changes = [one.change for one in engine.emit_changes() if not one.retracted]
         return cls(
@@ -118,9 +120,11 @@ def response_seconds(alarms: Alarms, begin: int, end: int) -> float | None:
 
 
 def standing_alarms(alarms: Alarms, begin: int, end: int, bed: str | None) -> float:
-    """How many alarms of people's conditions have sounded for more than an hour at `end`."""
+    """How many alarms of people's conditions have sounded for more than an hour at `end`; those
+    open for more than a day have lost their end.
+    """
     return sum(
-        one.kind == "physiological" and one.start <= end - HOUR and one.end > end
+        one.kind == "physiological" and end - STALE < one.start <= end - HOUR and one.end > end
         for one in alarms.sounding(begin, end)
         if bed in (None, one.bed)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 BANNED = (
     "human error",
@@ -30,11 +30,15 @@ class Blaming(ValueError):
     """A text that blames a person: a defect of this program, never of the facts."""
 
 
-def check(texts: Iterable[str]) -> None:
-    """Raises `Blaming` at the first text with a banned word.
+def check(texts: Iterable[str], names: Collection[str] = ()) -> None:
+    """Raises `Blaming` at the first text with a banned word outside of `names`, such as an alarm
+    that its maker calls a reminder.
 
     >>> check(["31 alarms in 1 h for one clinician"])
+    >>> check(["Standby reminder silenced for 20 min"], {"Standby reminder"})
     """
+    longest_first = sorted(names, key=lambda name: (-len(name), name))
+    named = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
     for text in texts:
-        if found := _PATTERN.search(text):
+        if found := _PATTERN.search(named.sub("", text)):
             raise Blaming(f"{found.group()!r} in {text!r}")

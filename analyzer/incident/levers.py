@@ -78,19 +78,22 @@ def held_off(alarms: Sequence[EpisodeRecord], hold_off: int) -> list[str]:
 # --- assignments
 
 
-def moved(facts: Facts, unit: str, beds: Mapping[str, str], since: int) -> Facts:
-    """From `since` (ms) on, each of `beds` of a unit belongs to the clinician named with it."""
+def moved(facts: Facts, unit: str, beds: Mapping[str, str], since: int, in_force: int) -> Facts:
+    """Each of `beds` of a unit belongs to the clinician named with it, for the assignments that
+    are in force at `in_force` and from `since` on (ms).
+    """
     table = facts.assignments
     names = list(table)
+    ends = dict(zip(table["assignment_id"], table["end"], strict=True))
     rows = [list(row) for row in zip(*table.values(), strict=True)]
     place = {name: number for number, name in enumerate(names)}
     added = []
     for row in rows:
-        bed, end = row[place["bed"]], row[place["end"]]
+        bed, end = row[place["bed"]], ends[row[place["assignment_id"]]]
         taker = beds.get(bed)
         if taker is None or row[place["unit"]] != unit or row[place["clinician"]] == taker:
             continue
-        if end is not None and end <= since:
+        if row[place["start"]] > in_force or (end is not None and end <= in_force):
             continue
         begin = max(row[place["start"]], since)
         new = list(row)

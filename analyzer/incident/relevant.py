@@ -14,12 +14,19 @@ def concerning(facts: Facts, question: Question, since: int) -> Facts:
     that were still open at `since` are kept.
     """
     roster = facts.assignments
+    # An open assignment is ended by a later record of it: the last one counts.
+    ends = dict(zip(roster["assignment_id"], roster["end"], strict=True))
+    in_force = {name for name, end in ends.items() if end is None or end > since}
     people = {
         clinician
-        for clinician, unit, start, end in zip(
-            roster["clinician"], roster["unit"], roster["start"], roster["end"], strict=True
+        for clinician, unit, start, name in zip(
+            roster["clinician"],
+            roster["unit"],
+            roster["start"],
+            roster["assignment_id"],
+            strict=True,
         )
-        if unit == question.unit and start <= question.at and (end is None or end > since)
+        if unit == question.unit and start <= question.at and name in in_force
     }
     beds = {
         (unit, bed)
@@ -41,8 +48,8 @@ def concerning(facts: Facts, question: Question, since: int) -> Facts:
         )
 
     def assignment(row: int) -> bool:
-        return (roster["unit"][row] == question.unit or roster["clinician"][row] in people) and (
-            roster["end"][row] is None or roster["end"][row] > since
+        return roster["assignment_id"][row] in in_force and (
+            roster["unit"][row] == question.unit or roster["clinician"][row] in people
         )
 
     found = facts.where("alarms", alarm).where("assignments", assignment)

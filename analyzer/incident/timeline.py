@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.incident.absence import Answers, muted_beds
 from analyzer.incident.alarms import name_of
 from analyzer.incident.answer import Entry
 from analyzer.incident.completeness import Completeness
 from analyzer.incident.figures import History
-from analyzer.model.policy import MINUTE
+from analyzer.model.policy import MINUTE, STALE
 from analyzer.overload.wording import in_words
+
+_LASTING = ("alarm", "silence", "muted", "gap")
+"""Kinds that are told even if they began before the window, as they lasted into it."""
 
 
 def timeline(history: History, known: Completeness) -> tuple[Entry, ...]:
-    """The entries of (begin, at], ordered by time, kind and text."""
-    found = [*_alarms(history), *_responses(history), *_assignments(history)]
+    """The entries of (begin, at], and what began before and lasted into it, ordered by time, kind
+    and text.
+    """
+    found = [*_alarms(history), *_responses(history), *_assignments(history), *_muted(history)]
     found += [*_changes(history), *_gaps(known), *_dark(known)]
     begin, at = history.question.begin, history.question.at
-    chosen = {one for one in found if begin <= one.at <= at}
+    chosen = {
+        one
+        for one in found
+        if begin <= one.at <= at or (one.kind in _LASTING and at - STALE < one.at < begin)
+    }
     return tuple(sorted(chosen, key=lambda one: (one.at, one.kind, one.text, one.ids)))
 
 
@@ -30,10 +40,13 @@ def _alarms(history: History) -> Iterator[Entry]:
         about = f"{one.priority} priority" + (", technical" if one.kind == "technical" else "")
         reading = f", {one.value:g}" if one.value is not None else ""
         reading += f" with limit {one.limit:g}" if reading and one.limit is not None else ""
-        yield Entry(one.start, "alarm", f"{of} ({about}{reading})", (one.alarm_id,))
+        until = one.end if one.end <= question.at else None
+        text = f"{of} ({about}{reading})"
+        yield Entry(one.start, "alarm", text, (one.alarm_id,), one.bed, until=until)
         if one.end <= question.at:
             lasted = (one.end - one.start) / 1000
-            yield Entry(one.end, "alarm_end", f"{of} ended after {lasted:.0f} s", (one.alarm_id,))
+            text = f"{of} ended after {lasted:.0f} s"
+            yield Entry(one.end, "alarm_end", text, (one.alarm_id,), one.bed)
 
 
 _ACTIONS = {
@@ -65,7 +78,9 @@ def _responses(history: History) -> Iterator[Entry]:
         about = f"{name_of(of)} at bed {where}" if of is not None else f"bed {where}"
         ids = (event,) if of is None else (event, of.alarm_id)
         kind = action if action in ("silence", "pause") else "response"
-        yield Entry(at, kind, f"{_ACTIONS[action]}: {about}", ids)
+        if at < question.begin and (of is None or of.end <= question.begin):
+            continue  # only silences of what went on are told from before
+        yield Entry(at, kind, f"{_ACTIONS[action]}: {about}", ids, where)
 
 
 def _assignments(history: History) -> Iterator[Entry]:
@@ -76,9 +91,11 @@ def _assignments(history: History) -> Iterator[Entry]:
         if unit != question.unit or question.bed not in (None, bed):
             continue
         who, event = roster["clinician"][row], roster["event_id"][row]
-        yield Entry(roster["start"][row], "assignment", f"bed {bed} given to {who}", (event,))
+        text = f"bed {bed} given to {who}"
+        yield Entry(roster["start"][row], "assignment", text, (event,), bed, who)
         if roster["end"][row] is not None:
-            yield Entry(roster["end"][row], "assignment", f"bed {bed} left by {who}", (event,))
+            text = f"bed {bed} left by {who}"
+            yield Entry(roster["end"][row], "assignment", text, (event,), bed, who)
 
 
 def _changes(history: History) -> Iterator[Entry]:
@@ -92,15 +109,24 @@ def _changes(history: History) -> Iterator[Entry]:
         why = "; ".join(in_words(reason, of_unit, rising) for reason in one.reasons)
         who = "unit" if of_unit else str(one.clinician)
         text = f"{who}: {one.before} to {one.after}" + (f" ({why})" if why else "")
-        yield Entry(one.at, "overload", text, ())
+        yield Entry(one.at, "overload", text, (), None, one.clinician)
+
+
+def _muted(history: History) -> Iterator[Entry]:
+    at = history.question.at
+    for one in muted_beds(history, Answers.of(history)):
+        until = one.until if one.until < at else None
+        yield Entry(one.since, "muted", f"bed {one.bed}: {one.what}", one.ids, one.bed, until=until)
 
 
 def _gaps(known: Completeness) -> Iterator[Entry]:
     for begin, end in known.alarms.gaps if known.alarms.recorded else ():
         minutes = (end - begin) / MINUTE
-        yield Entry(begin, "gap", f"nothing from the unit's devices for {minutes:.0f} min", ())
+        text = f"nothing from the unit's devices for {minutes:.0f} min"
+        yield Entry(begin, "gap", text, (), until=end)
 
 
 def _dark(known: Completeness) -> Iterator[Entry]:
-    for bed, since in known.dark_beds:
-        yield Entry(since, "gap", f"last message from bed {bed}", ())
+    for one in known.dark:
+        text = f"last message of a device at bed {one.bed}"
+        yield Entry(one.since, "gap", text, (one.last_alarm,), one.bed)

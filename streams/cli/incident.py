@@ -1,10 +1,11 @@
-"""The command `incident`."""
+"""The commands `incident` and `incident apply`."""
 
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,19 +30,28 @@ from streams.cli.files import (
     recorded_files,
     replay_files,
 )
+from streams.cli.incident_apply import apply_
 from streams.cli.progress import working
 
 if TYPE_CHECKING:
     from analyzer.incident import Facts, Question
+    from streams.formats.calendars import Calendar
+    from streams.settings import Settings
 
 
+incident_app = typer.Typer(invoke_without_command=True)
+incident_app.command("apply")(apply_)
+
+
+@incident_app.callback()
 def incident(
+    context: typer.Context,
     at: Annotated[
-        str,
+        str | None,
         typer.Option("--at", metavar="TIME", help="The moment: RFC 3339, or ms since 1970."),
-    ],
-    facility: Annotated[str, typer.Option("--facility", help="The hospital.")],
-    unit: Annotated[str, typer.Option("--unit", help="The unit.")],
+    ] = None,
+    facility: Annotated[str | None, typer.Option("--facility", help="The hospital.")] = None,
+    unit: Annotated[str | None, typer.Option("--unit", help="The unit.")] = None,
     bed: Annotated[str | None, typer.Option("--bed", help="The bed, if it is about one.")] = None,
     window: Annotated[
         str,
@@ -58,6 +68,10 @@ def incident(
     ] = None,
     config: Config = None,
     pseudonyms: Pseudonyms = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE.html", help="Write a page for a review board instead."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     strict: Strict = False,
 ) -> None:
@@ -70,7 +84,14 @@ def incident(
 
     Example: alarm-fatigue incident --alarms alarms.jsonl --assignments assignments.jsonl
     --responses responses.jsonl --at 2026-03-01T14:20:00Z --facility H01 --unit MICU --json
+
+    Example: alarm-fatigue incident --archive history --at 2026-03-01T14:20:00Z --facility H01
+    --unit MICU --bed MICU-03 --out review.html
     """
+    if context.invoked_subcommand is not None:
+        return
+    if at is None or facility is None or unit is None:
+        fail("expected --at, --facility and --unit: which moment of which unit", WRONG)
     from analyzer.incident import Question, analyse
     from streams.incidents import TakenFacts
     from streams.incidents import as_json as document
@@ -114,16 +135,36 @@ def incident(
         fail(f"--unit: nothing was recorded of unit {unit} in facility {facility}", WRONG)
     with working("analysing"):
         found = analyse(facts, question, settings.policy, finished_only=archive is not None)
+    if out is not None:
+        inputs = [*files, mapping, config] if archive is None else [config]
+        _write_page(out, document(found, facts), settings, calendar, inputs)
     if as_json:
         from streams.formats.codec import to_json
 
         sys.stdout.buffer.write(to_json(document(found, facts)) + b"\n")
         sys.stdout.buffer.flush()
-    else:
+    elif out is None:
         for line in words(found, calendar):
             typer.echo(line)
     if status:
         raise typer.Exit(status)
+
+
+def _write_page(
+    out: Path,
+    found: dict[str, Any],
+    settings: Settings,
+    calendar: Calendar,
+    inputs: list[Path | None],
+) -> None:
+    from streams.files.provenance import provenance
+    from streams.incidents.page import page
+
+    try:
+        made = provenance(sys.argv[1:], inputs, settings.policy, round(time.time() * 1000))
+        out.write_text(page(found, made, calendar), encoding="utf-8")
+    except OSError as error:
+        fail(f"{error.filename or out}: {error.strerror}")
 
 
 def _archived(folder: Path, question: Question) -> Facts:

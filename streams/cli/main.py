@@ -71,7 +71,7 @@ COMMANDS = {
         "Compare the days after a change with the days before it, and with control units.",
     ),
     "incident": Later(
-        "streams.cli.incident:incident",
+        "streams.cli.incident:incident_app",
         "Show the conditions around a moment that went wrong, and which changes would have "
         "prevented them.",
     ),

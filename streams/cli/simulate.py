@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from streams.cli.arguments import alarm_type, as_number
 from streams.cli.console import INTERRUPTED, WRONG, fail, load_settings, moment, send
 from streams.cli.console import duration as as_duration
 from streams.cli.progress import timed
+from streams.cli.scenario import setting_change, write_scenario
 from streams.simulator.calibration import PROFILES, ProfileName
-from streams.simulator.ward import Change, Ward
+from streams.simulator.scenarios import SCENARIOS
+from streams.simulator.ward import Ward
 
 if TYPE_CHECKING:
     from streams.settings import Settings
@@ -69,6 +70,15 @@ def simulate(
             "Kafka.",
         ),
     ] = "H",
+    scenario: Annotated[
+        str | None,
+        _of(
+            "--scenario",
+            "Days of one calm unit in which one thing goes wrong, with truth.json beside the "
+            "files; only --out, --prefix, --seed and --start go with it.",
+            metavar="|".join(SCENARIOS),
+        ),
+    ] = None,
     seed: Annotated[
         int, _of("--seed", "The same seed and options give the same bytes.")
     ] = _WARD.seed,
@@ -186,12 +196,20 @@ def simulate(
 
     Example: alarm-fatigue simulate --out ward --readings-beds 2
 
+    Example: alarm-fatigue simulate --out case --scenario leads-off-silenced --seed 3
+
     Example: alarm-fatigue simulate --broker 127.0.0.1:9092 --duration 24h --speed 60
     """
     from streams.simulator import Monitors
     from streams.simulator import simulate as draw
     from streams.simulator.output import rename
 
+    if scenario is not None:
+        if out is None:
+            fail("--scenario: expected --out DIR with it", WRONG)
+        begins = _WARD.start if start is None else _moment(start)
+        write_scenario(scenario, seed, begins, prefix, out)
+        return
     if (out is None) == (broker is None and config is None):
         fail("expected either --out DIR or --broker HOST:PORT (or --config FILE)", WRONG)
     if speed is not None and (not speed > 0 or fast or out is not None):
@@ -224,7 +242,7 @@ def simulate(
             late=late,
             late_beyond=late_beyond,
             late_charting=late_charting,
-            changes=tuple(map(_change, change or ())),
+            changes=tuple(map(setting_change, change or ())),
         )
         monitors = (
             Monitors(ward, readings_source, readings_beds, readings_hours)
@@ -245,22 +263,6 @@ def simulate(
             _write_readings(monitors, prefix, out)
     else:
         _send(rename(records, prefix), ward, load_settings(config, broker=broker), pace)
-
-
-def _change(text: str) -> Change:
-    """As in 'MICU monitor/S/C delay=15s limit=88 from=TIME'. A unit's name may contain spaces."""
-    words = text.split()
-    figures = dict(word.split("=", 1) for word in words if "=" in word)
-    *unit, of_type = [word for word in words if "=" not in word] or [""]
-    if not unit or "from" not in figures or figures.keys() - {"from", "delay", "limit"}:
-        fail(f"--change: expected 'UNIT TYPE delay=15s from=TIME', found {text!r}", WRONG)
-    return Change(
-        start=moment(figures["from"], "--change from"),
-        unit=" ".join(unit),
-        type=alarm_type(of_type, "--change"),
-        delay=as_duration(figures["delay"], "--change delay") if "delay" in figures else None,
-        limit=as_number(figures["limit"], "--change limit") if "limit" in figures else None,
-    )
 
 
 def _write_readings(monitors: Monitors, prefix: str, out: Path) -> None:

@@ -1,4 +1,6 @@
-"""Incidents: facts from files or an archive for `analyzer.incident`, and its answer as JSON."""
+"""Incidents: facts from files or an archive for `analyzer.incident`, and its answer as JSON, text
+and a page.
+"""
 
 from streams.incidents.document import as_json
 from streams.incidents.taken import TakenFacts

@@ -9,14 +9,15 @@ from hashlib import blake2b
 from typing import Any
 
 from analyzer import TOPICS
-from analyzer.incident import Channel, Factor, Facts, Incident
+from analyzer.incident import Channel, Factor, Facts, Incident, OwnAlarm, Past
 from streams import __version__
 from streams.formats.codec import to_json
 
 
 def as_json(found: Incident, facts: Facts) -> dict[str, Any]:
     """`{"scope", "summary", "completeness", "timeline", "conditions", "factors", "not_factors",
-    "counterfactuals", "actions", "method"}`; times in ms since 1970.
+    "counterfactuals", "actions", "beds", "own_alarms",
+    "method"}`; times in ms since 1970.
     """
     question = found.question
     return {
@@ -35,7 +36,15 @@ def as_json(found: Incident, facts: Facts) -> dict[str, Any]:
             "responses": _channel(found.completeness.responses),
         },
         "timeline": [
-            {"at": one.at, "kind": one.kind, "text": one.text, "ids": list(one.ids)}
+            {
+                "at": one.at,
+                "kind": one.kind,
+                "text": one.text,
+                "ids": list(one.ids),
+                "bed": one.bed,
+                "clinician": one.clinician,
+                "until": one.until,
+            }
             for one in found.timeline
         ],
         "conditions": [
@@ -73,14 +82,49 @@ def as_json(found: Incident, facts: Facts) -> dict[str, Any]:
                     "threshold": one.measure.threshold,
                     "review_after_days": one.measure.review_after_days,
                 },
+                "effect": one.effect,
+                "counterfactual": one.counterfactual,
             }
             for one in found.actions
         ],
+        "beds": [
+            {
+                "bed": one.bed,
+                "alarms": one.alarms,
+                "answered": one.answered,
+                "silenced": one.silenced,
+                "signal_lost_minutes": one.signal_lost_minutes,
+            }
+            for one in found.beds
+        ],
+        "own_alarms": list(map(_own_alarm, found.own_alarms)),
         "method": {
             "version": __version__,
             "policy": found.policy,
             "inputs": {topic: _hash(facts, topic) for topic in TOPICS},
         },
+    }
+
+
+def _own_alarm(one: OwnAlarm) -> dict[str, Any]:
+    return {
+        "type": "/".join(one.type),
+        "name": one.name,
+        "in_window": one.in_window,
+        "limit": one.limit,
+        "delay": None,
+        "days": one.days,
+        "at_bed": _past(one.at_bed),
+        "on_unit": _past(one.on_unit),
+    }
+
+
+def _past(one: Past) -> dict[str, Any]:
+    share = one.non_actionable
+    return {
+        "raised": one.raised,
+        "answered": one.answered,
+        "non_actionable": {"value": share.value, "low": share.low, "high": share.high},
     }
 
 
@@ -101,7 +145,12 @@ def _factor(one: Factor) -> dict[str, Any]:
         "limit": one.limit,
         "baseline": None
         if usual is None
-        else {"n": usual.n, "median": usual.median, "percentile": usual.percentile},
+        else {
+            "n": usual.n,
+            "median": usual.median,
+            "percentile": usual.percentile,
+            "values": list(usual.others),
+        },
         "counterfactuals": list(one.counterfactuals),
     }
 

@@ -8,7 +8,7 @@ from analyzer.incident import Incident
 from streams.formats.calendars import Calendar
 from streams.formats.texts import printable
 
-_VERDICTS = {
+VERDICTS = {
     "prevented": "would have prevented it",
     "delayed": "would have delayed it",
     "moved": "would have moved it",
@@ -47,7 +47,7 @@ def words(found: Incident, calendar: Calendar) -> Iterator[str]:
             who = "the unit" if tried.condition["clinician"] is None else "one clinician"
             dose = ", ".join(f"{name} {value}" for name, value in tried.dose.items())
             yield printable(
-                f"  {tried.lever.replace('_', ' ')} ({dose}): {_VERDICTS[tried.verdict]} "
+                f"  {tried.lever.replace('_', ' ')} ({dose}): {VERDICTS[tried.verdict]} "
                 f"({tried.condition['state']}, {who}); {tried.detail}"
                 + (
                     f"; {tried.hidden_actionable} needed alarms hidden"

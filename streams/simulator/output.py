@@ -4,6 +4,7 @@ for Kafka.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,8 +30,16 @@ def rename(records: Iterable[Record], prefix: str) -> Iterator[Record]:
     same Kafka needs other facility names; otherwise its records would be duplicates.
     """
     for record in records:
-        facility = f"{prefix}{str(record.value['facility']).removeprefix(DEFAULT_PREFIX)}"
+        facility = renamed(str(record.value["facility"]), prefix)
         yield record._replace(value=record.value | {"facility": facility})
+
+
+def renamed(facility: str, prefix: str) -> str:
+    """
+    >>> renamed("H01", "Test")
+    'Test01'
+    """
+    return f"{prefix}{facility.removeprefix(DEFAULT_PREFIX)}"
 
 
 def messages(records: Iterable[Record], history_until: int = 0) -> Iterator[Message]:
@@ -59,7 +68,7 @@ def write_readings(readings: Iterable[Reading], prefix: str, directory: Path) ->
     try:
         with partial.open("wb") as file:
             for one in readings:
-                facility = f"{prefix}{one.facility.removeprefix(DEFAULT_PREFIX)}"
+                facility = renamed(one.facility, prefix)
                 file.write(to_json(one._replace(facility=facility)._asdict()) + b"\n")
                 count += 1
         partial.replace(directory / "readings.jsonl")
@@ -68,6 +77,15 @@ def write_readings(readings: Iterable[Reading], prefix: str, directory: Path) ->
     finally:
         partial.unlink(missing_ok=True)
     return count
+
+
+def write_truth(truth: dict[str, object], directory: Path) -> None:
+    """Write `truth.json`: what is true of an archetype. Raises `OutputError`."""
+    try:
+        text = json.dumps(truth, indent=2, ensure_ascii=False)
+        (directory / "truth.json").write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{directory}: cannot be written: {error.strerror}") from None
 
 
 def write_files(records: Iterable[Record], directory: Path) -> dict[str, int]:

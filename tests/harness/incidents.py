@@ -10,6 +10,8 @@ from analyzer import FACT_TYPES, AlarmEvent, Assignment, Fact, Response, Topic
 from analyzer.incident import Facts
 from analyzer.model.facts import values_of
 from analyzer.model.policy import HOUR, MINUTE, SECOND
+from streams.formats.codec import decode_slice, to_json
+from streams.simulator import Record
 
 AT = 1_772_719_200_000  # 2026-03-05T14:00:00Z, a Thursday
 DAYS = 9
@@ -77,3 +79,11 @@ def quiet_ward(seed: int = 1) -> list[Fact]:
 def facts_of(some: Iterable[Fact]) -> Facts:
     topics: dict[type, Topic] = {type_: topic for topic, type_ in FACT_TYPES.items()}
     return Facts.of((topics[type(one)], tuple([value] for value in values_of(one))) for one in some)
+
+
+def facts_in(records: Iterable[Record]) -> Facts:
+    """The facts of simulated records, as a decoder takes them."""
+    values: dict[Topic, list[bytes | None]] = {topic: [] for topic in FACT_TYPES}
+    for one in records:
+        values[one.topic].append(to_json(one.value))
+    return Facts.of((topic, decode_slice(topic, some).columns) for topic, some in values.items())

@@ -132,6 +132,10 @@ def test_a_gap_of_the_feed_is_a_factor_and_its_minutes_have_no_figures() -> None
     assert by_minute[inside]["alarms_1h"] is None
     assert by_minute[AT // MINUTE * MINUTE]["alarms_1h"] is not None
     assert any("page clinical engineering" in one.change for one in found.actions)
+    unsaid = {one.kind: one for one in found.not_factors if one.value is None}
+    assert {"flood", "overload", "unanswered", "silenced", "signal_lost"} <= set(unsaid)
+    assert "nothing was received for 4" in unsaid["flood"].statement
+    assert " 0 alarms" not in unsaid["flood"].statement
 
 
 def _steady(bed: str) -> list[Fact]:
@@ -222,6 +226,13 @@ def test_no_sentence_blames_a_person(flooded: Incident) -> None:
     check(texts(flooded))
     with pytest.raises(Blaming):
         check(["The nurse should have looked."])
+
+
+def test_an_alarm_whose_name_is_a_banned_word_is_named() -> None:
+    off = alarm("off", AT - HOUR, None, bed="4", kind="technical", source="", code="REMINDER")
+    quietened = response("q", AT - HOUR + 30 * SECOND, "silence", alarm_id="off")
+    found = asked([*quiet_ward(), *off, quietened], bed="4")
+    assert "reminder" in found.factors[0].statement.lower()
 
 
 @pytest.mark.parametrize("window", [MINUTE - 1, 24 * HOUR + 1])

@@ -36,6 +36,8 @@ def test_the_answer_has_the_documented_keys(ward: Files, question: list[str]) ->
         "not_factors",
         "counterfactuals",
         "actions",
+        "beds",
+        "own_alarms",
         "method",
     ]
     assert found["scope"]["to"] - found["scope"]["from"] == 3_600_000

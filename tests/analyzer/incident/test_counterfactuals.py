@@ -1,0 +1,124 @@
+"""Counterfactuals, recounted by brute force over the changed list of facts."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from analyzer import Fact, Policy
+from analyzer.incident import Counterfactual, Question
+from analyzer.incident.completeness import completeness
+from analyzer.incident.counterfactuals import counterfactuals
+from analyzer.incident.figures import History
+from analyzer.incident.levers import DELAYS
+from analyzer.model.policy import HOUR, MINUTE, SECOND
+from tests.harness.incidents import AT, alarm, assignment, facts_of, response
+from tests.oracle import incident as oracle
+
+POLICY = Policy()
+BEGIN = AT - HOUR
+RECOUNTED = ("delay", "limit", "hold_off", "move_bed", "add_clinician", "mend_device")
+STAFF = {"ann": ("1", "2", "3"), "ben": ("4", "5"), "cay": ("6",)}
+
+
+def busy_ward(seed: int, busy: str = "11222334455566") -> list[Fact]:
+    """Three clinicians, and many alarms of `busy` beds in the last 100 min."""
+    dice = random.Random(seed)
+    found: list[Fact] = []
+    for clinician, beds in STAFF.items():
+        found += [assignment(f"a{bed}", clinician, bed, AT - 3 * HOUR) for bed in beds]
+    for number in range(dice.randint(80, 150)):
+        bed = dice.choice(busy)
+        technical = dice.random() < 0.4
+        fields: dict[str, Any] = {
+            "bed": bed,
+            "priority": dice.choice(("low", "medium", "medium", "high")),
+            "value": 90 - dice.choice((1.0, 2.0, 3.0, 6.0)),
+        }
+        if technical:
+            fields |= {"kind": "technical", "code": "MDC_EVT_LEADS_OFF", "value": None}
+            fields |= {"source": "MDC_ECG_HEART_RATE", "limit": None}
+        start = AT - round(dice.betavariate(2, 1) * 100 * MINUTE) // SECOND * SECOND
+        found += alarm(f"x{number}", start, dice.choice((3, 8, 12, 18, 25, 40, 90)), **fields)
+        if dice.random() < 0.5:
+            action = dice.choice(("attend", "intervene", "acknowledge"))
+            after = min(start + dice.randint(10, 120) * SECOND, AT)
+            found.append(response(f"r{number}", after, action, alarm_id=f"x{number}"))
+    return [one for one in found if one.at <= AT]
+
+
+def tried(facts: list[Fact]) -> list[Counterfactual]:
+    question = Question(at=AT, facility="H", unit="ICU")
+    own = facts_of(facts).of_facility("H", AT)
+    known = completeness(own, question, POLICY)
+    return counterfactuals(History.of(own, question, POLICY), known)
+
+
+def recounted(facts: list[Fact], one: Counterfactual) -> str:
+    return oracle.verdict(facts, one.lever, one.dose, one.condition, BEGIN, AT, POLICY)
+
+
+@pytest.mark.parametrize("busy", ["11222334455566", "1"])
+@pytest.mark.parametrize("seed", range(6))
+def test_each_verdict_is_that_of_a_recount(seed: int, busy: str) -> None:
+    facts = busy_ward(seed, busy)
+    found = [one for one in tried(facts) if one.lever in RECOUNTED and "and" not in one.dose]
+    found = [one for one in found if one.dose.get("clinicians", 1) == 1]
+    assert found
+    for one in found:
+        assert one.verdict == recounted(facts, one), (one.lever, one.dose)
+
+
+def test_all_levers_and_most_verdicts_occur_in_the_recount() -> None:
+    found = [one for seed in range(6) for one in tried(busy_ward(seed))]
+    found += [one for seed in range(2) for one in tried(busy_ward(seed, "1"))]
+    assert set(RECOUNTED) <= {one.lever for one in found}
+    assert {"prevented", "delayed", "moved", "unchanged"} <= {one.verdict for one in found}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_smaller_delay_of_any_type_prevents_what_the_told_one_prevents(seed: int) -> None:
+    facts = busy_ward(seed)
+    for one in tried(facts):
+        if (one.lever, one.verdict) != ("delay", "prevented") or "and" in one.dose:
+            continue
+        for type_ in ("MDC_PULS_OXIM_SAT_O2/MDC_EVT_LO", "MDC_ECG_HEART_RATE/MDC_EVT_LEADS_OFF"):
+            for delay in DELAYS:
+                if delay // SECOND < one.dose["seconds"]:
+                    dose = {"type": f"monitor/{type_}", "seconds": delay // SECOND}
+                    asked = (facts, "delay", dose, one.condition, BEGIN, AT, POLICY)
+                    assert oracle.verdict(*asked) != "prevented"
+
+
+def two_causes() -> list[Fact]:
+    """A quarter of an hour in which one clinician has many short alarms of one bed, and as many
+    long ones of two others.
+    """
+    found: list[Fact] = []
+    for clinician, beds in STAFF.items():
+        found += [assignment(f"a{bed}", clinician, bed, AT - 3 * HOUR) for bed in beds]
+    leads = {"code": "MDC_EVT_LEADS_OFF", "source": "MDC_ECG_HEART_RATE", "kind": "technical"}
+    begin = AT - 20 * MINUTE
+    for number in range(18):
+        found += alarm(f"s{number}", begin + number * 50 * SECOND, 4, bed="1", **leads)
+        bed = "23"[number % 2]
+        found += alarm(f"l{number}", begin + (number * 50 + 20) * SECOND, 35, bed=bed)
+    return found
+
+
+def test_two_changes_together_are_told_only_if_none_alone_suffices() -> None:
+    facts = two_causes()
+    found = [one for one in tried(facts) if one.condition["clinician"] == "ann"]
+    [both] = [one for one in found if one.verdict == "prevented"]
+    assert both.dose["and"]["lever"] in ("delay", "mend_device")
+    second = {name: value for name, value in both.dose["and"].items() if name != "lever"}
+    asked = (BEGIN, AT, POLICY)
+    first, _ = oracle.changed(facts, both.dose["and"]["lever"], second, *asked)
+    told = (both.condition, *asked)
+    assert oracle.verdict(facts, both.lever, both.dose, *told, already=first) == "prevented"
+    assert oracle.verdict(facts, both.lever, both.dose, *told) != "prevented"
+    assert oracle.verdict(facts, both.dose["and"]["lever"], second, *told) != "prevented"
+    alone = [one for one in found if "and" not in one.dose]
+    assert "prevented" not in {one.verdict for one in alone}
