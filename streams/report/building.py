@@ -92,7 +92,7 @@ def report_on(
     Raises `ReportError` if the archive holds nothing of the span, and
     `polars.exceptions.PolarsError` or `OSError` if a file cannot be read.
     """
-    grid = Grid.of(begin, end, calendar)
+    grid = Grid.of(begin, end, calendar, archive.period)
     earlier = grid.before(calendar)
     known = [
         one

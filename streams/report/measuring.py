@@ -221,12 +221,12 @@ def _people(
     attributed, start = attributed[order], start[order]
     summed = load(duty, start, attributed, grid.edges, grid.hours, len(names))
     duty_days, on_duty = _presence(duty, grid.edges)
-    large = large_days(on_duty, duty_days, days) & grid.whole
+    large = large_days(on_duty, duty_days, days) & grid.whole & grid.named
     inside_span = (start >= grid.begin) & (start < grid.end)
     known_day = np.concatenate([duty_days, grid.day_of(start[inside_span])])
     known_who = np.concatenate([on_duty, attributed[inside_span]])
     nobody = np.bincount(known_day, minlength=days) == 0
-    shown = (large_days(known_who, known_day, days) | nobody) & grid.whole
+    shown = ((large_days(known_who, known_day, days) & grid.named) | nobody) & grid.whole
     acuity = roster.acuity[mine]
     has = ~np.isnan(acuity)
     hours, present = _presence(duty, grid.hours)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from streams.formats.calendars import Calendar
+from streams.formats.pseudonyms import Period, period_of
 from streams.formats.times import since_epoch
 
 Numbers = npt.NDArray[np.int64]
 HOUR = 3_600_000
+_NIGHT = 12 * HOUR
+"""A shift that began so long before a day is still on duty in it, under its earlier name."""
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -32,6 +36,10 @@ class Grid:
     """The edges of the days."""
     whole: npt.NDArray[np.bool_]
     """Which days the span holds from midnight to midnight."""
+    named: npt.NDArray[np.bool_]
+    """Throughout which days, and the night before, a clinician has one name in the archive."""
+    period: Period
+    """How often clinicians get new names in the archive."""
     hours: Numbers
     """The edges of the hours."""
     day: Numbers
@@ -44,7 +52,7 @@ class Grid:
     """The shift in which each hour begins, by its place in the calendar's."""
 
     @classmethod
-    def of(cls, begin: int, end: int, calendar: Calendar) -> Grid:
+    def of(cls, begin: int, end: int, calendar: Calendar, period: Period = "none") -> Grid:
         first, last = calendar.local(begin).date(), calendar.local(end - 1).date()
         dates = tuple(first + timedelta(days=by) for by in range((last - first).days + 1))
         midnights = [_midnight(one, calendar) for one in (*dates, last + timedelta(days=1))]
@@ -60,6 +68,14 @@ class Grid:
             dates,
             edges,
             whole,
+            np.array(
+                [
+                    period_of(first - _NIGHT, period) == period_of(last - 1, period)
+                    for first, last in pairwise(midnights)
+                ],
+                np.bool_,
+            ),
+            period,
             hours,
             day,
             np.array([one.weekday() for one in local], np.int64),
@@ -80,7 +96,7 @@ class Grid:
         number = 0
         for one in np.unique(monday).tolist():
             mine = monday == one
-            if int(mine.sum()) == len(WEEKDAYS) and bool(self.whole[mine].all()):
+            if int(mine.sum()) == len(WEEKDAYS) and bool((self.whole & self.named)[mine].all()):
                 found[mine] = number
                 number += 1
         return found
@@ -103,7 +119,7 @@ class Grid:
         begin = 2 * self.begin - self.end
         if self.whole.all():
             begin = _midnight(self.dates[0] - timedelta(days=len(self.dates)), calendar)
-        return Grid.of(begin, self.begin, calendar)
+        return Grid.of(begin, self.begin, calendar, self.period)
 
     def fields(self) -> dict[str, Any]:
         return {"from": self.begin, "to": self.end, "days": len(self.dates)}

@@ -163,7 +163,7 @@ class Place:
 
     def archived(self, folder: Path) -> Archive:
         """Write it into `folder`."""
-        archive = Archive.create(folder)
+        archive = Archive.create(folder, "none")
         for name, records in (("episodes", self.episodes()), ("overload", self.changes())):
             values = [to_json(one) for one in records]
             places = range(len(values))
