@@ -68,12 +68,8 @@ def report(
         fail("--to: expected at most 400 days after --from", WRONG)
     settings = load_settings(config)
     audited(settings, "report", facility, unit, since, until)
-    try:
-        import polars as pl
-    except ImportError:
-        from streams.extras import install
+    import polars as pl
 
-        fail(f"the archive needs polars; run: {install('parquet')}")
     from streams.archive import Archive, ArchiveError
     from streams.files.provenance import provenance
     from streams.formats.codec import to_json

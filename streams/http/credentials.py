@@ -6,15 +6,19 @@ import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
-
-import structlog
+from typing import Any
 
 from streams.settings import SettingsError, WebSettings
 
 LOOK_SECONDS = 1.0
 """How often files are looked at, at most."""
 
-log = structlog.get_logger("alarm_fatigue")
+
+def log() -> Any:
+    """The logger; loaded when something is logged, as commands that only check need none."""
+    import structlog
+
+    return structlog.get_logger("alarm_fatigue")
 
 
 def tls_of(settings: WebSettings) -> ssl.SSLContext | None:
@@ -82,9 +86,9 @@ class Renewed:
             self._states = states
             try:
                 self._context = tls_of(self._settings)
-                log.info("the web server's certificates were read again")
+                log().info("the web server's certificates were read again")
             except SettingsError as error:
-                log.error(
+                log().error(
                     "the web server's certificates changed and cannot be used; "
                     "it goes on with the ones before",
                     error=str(error),
