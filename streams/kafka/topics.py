@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kafka import KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import (
     AuthorizationError,
@@ -13,6 +14,7 @@ from kafka.errors import (
     InvalidConfigurationError,
     KafkaError,
     TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailedError,
 )
 
 from analyzer import TOPICS
@@ -214,6 +216,8 @@ class Topics:
                 raise self._forbidden(need)
             if need.resource == "group" and not self._may_join(need.name):
                 raise self._forbidden(need)
+            if need.resource == "transactional-id" and not self._may_transact(need.name):
+                raise self._forbidden(need)
 
     def _may_join(self, group: str) -> bool:
         if self._settings.kafka.security_protocol == "PLAINTEXT":  # nobody to be allowed
@@ -225,6 +229,21 @@ class Topics:
         except KafkaError:  # a new Kafka may have no coordinator yet
             return True
         return GroupAuthorizationFailedError.__name__ not in str(found[group].get("error"))
+
+    def _may_transact(self, name: str) -> bool:
+        """Whether a transaction may be begun under `name`, which no partition's producer has."""
+        if self._settings.kafka.security_protocol == "PLAINTEXT":
+            return True
+        producer = KafkaProducer(**admin_options(self._settings), transactional_id=name)
+        try:
+            producer.init_transactions()
+        except TransactionalIdAuthorizationFailedError:
+            return False
+        except KafkaError:  # a new Kafka may have no coordinator yet
+            return True
+        finally:
+            producer.close(timeout=1)
+        return True
 
     def _forbidden(self, need: Need) -> TopicsError:
         who = self._settings.kafka.username

@@ -193,7 +193,9 @@ class SecuredKafka(ApacheKafka):
                         _OPERATIONS[operation],
                         ACLPermissionType.ALLOW,
                         ResourcePatternFilter(
-                            ResourceType[resource.upper()], name, ACLResourcePatternType.LITERAL
+                            ResourceType[resource.upper().replace("-", "_")],
+                            name,
+                            ACLResourcePatternType.ANY,
                         ),
                     )
                 ]
@@ -210,7 +212,10 @@ def _acls(line: str) -> Iterable[ACL]:
         return [value for name, value in pairs if name == option]
 
     [principal] = given("--allow-principal")
-    for kind in ("topic", "group"):
+    pattern = ACLResourcePatternType.LITERAL
+    if given("--resource-pattern-type") == ["prefixed"]:
+        pattern = ACLResourcePatternType.PREFIXED
+    for kind in ("topic", "group", "transactional-id"):
         for name in given(f"--{kind}"):
             for operation in given("--operation"):
                 yield ACL(
@@ -218,7 +223,7 @@ def _acls(line: str) -> Iterable[ACL]:
                     "*",
                     _OPERATIONS[operation],
                     ACLPermissionType.ALLOW,
-                    ResourcePattern(ResourceType[kind.upper()], name),
+                    ResourcePattern(ResourceType[kind.upper().replace("-", "_")], name, pattern),
                 )
 
 
