@@ -242,6 +242,8 @@ def test_the_record_of_a_change() -> None:
         "corrected_at": None,
         "corrected_by": [],
         "corrects": None,
+        "pseudonym_key": None,
+        "pseudonym_period": None,
     }
 
 

@@ -265,9 +265,9 @@ def test_a_shift_across_the_turn_of_a_week_is_one_persons(tmp_path: Path) -> Non
     about = [dict(zip(names, one, strict=True)) for one in facts["alarms"]]
     recipients = {one["alarm_id"]: one["recipients"] for one in about if one["phase"] == "start"}
     assert recipients == {
-        "sunday": [weekly("2026-W09", "ann")],
+        "sunday": (weekly("2026-W09", "ann"),),
         "night": None,  # the roster says whose it was
-        "monday": [weekly("2026-W10", "ann")],
+        "monday": (weekly("2026-W10", "ann"),),
     }
 
 

@@ -155,7 +155,7 @@ def test_the_bundled_example_is_too_small_to_say_anything() -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "error"),
     [
-        ([], 2, "expected --alarms FILE, or --worker URL"),
+        ([], 2, "expected --alarms FILE, --archive DIR, or --worker URL"),
         (["--alarms", "nowhere.jsonl"], 1, "nowhere.jsonl: no such file"),
         (
             ["--alarms", str(TINY / "alarms.jsonl"), "--window", "3h"],

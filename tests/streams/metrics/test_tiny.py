@@ -17,6 +17,7 @@ from analyzer.model.policy import HOUR, Level, Levels, OverloadPolicy
 from streams import __version__
 from streams.files.lines import BadLine
 from streams.files.replay import Exposition, read_into, write_episodes
+from streams.formats.pseudonyms import Pseudonyms
 from streams.health.health import Health
 from streams.metrics.definitions import DEFINITIONS, PREFIX
 from streams.metrics.exporter import Exporter
@@ -122,7 +123,8 @@ class FakeWorker:
 @pytest.fixture
 def scraped(tiny: tuple[Engine, Finished]) -> str:
     worker = FakeWorker(tiny[0])
-    exporter = Exporter(worker, str, 5, MetricsSettings(), reuse=0, policy=Policy().fingerprint)
+    names, policy = Pseudonyms(bytes(32)), Policy().fingerprint
+    exporter = Exporter(worker, names, 5, MetricsSettings(), reuse=0, policy=policy)
     exporter.observe_delays("alarms", np.array([1_772_350_200_000]), 1_772_350_201.5)
     page = asyncio.run(exporter.scrape(Format.TEXT))
     assert worker.advanced, "a scrape shows the present"
