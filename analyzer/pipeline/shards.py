@@ -312,6 +312,11 @@ def _complete(state: State, rows: Numbers) -> None:
     """Rebuild what is not stored because it follows quickly from what is."""
     table, statics = state.table, state.statics
     table.all_put()
+    # Names of beds are not stored in the order of their numbers: a response may have brought some
+    # that no alarm has.
+    for row, own in table.contributions.items():
+        bed_name = int(statics.bed_name[table.static[row]])
+        table.contributions[row] = own._replace(bed_name=bed_name)
     rows = rows[table.start[rows] != NEVER]
     state.listing.add(rows, statics.bed[table.static[rows]])
     unclassified = rows[(table.digest[rows] != 0) & (table.rule[rows] == NOTHING_KNOWN)]

@@ -311,3 +311,23 @@ def test_replay_obeys_commands_in_their_place(tmp_path: Path) -> None:
     assert [one["value"] for one in found["alarm_fatigue_watermark_timestamp_seconds"]] == [
         ms(20) / 1000
     ]
+
+
+def test_responses_at_a_bed_show_coverage_after_a_restart_whatever_names_of_beds_came_before() -> (
+    None
+):
+    """A response at a bed without alarms numbers its name, which is forgotten with the response."""
+    policy = Policy()
+    engine = Engine(policy)
+    engine.apply("responses", response(-30 * 3600, bed="2"), None)
+    engine.advance(ms(-29 * 3600))
+    for fact in (*alarm("a", 0, 20), *alarm("b", 30, 50)):
+        engine.apply("alarms", fact, None)
+    engine.advance(None)
+    engine.apply("responses", response(10, bed="1"), None)
+    engine.advance(ms(1000))
+    before = numbers(engine, policy)
+    again = restore(store(engine, {}), {}, policy)
+    again.advance(ms(1000))
+    compact(again._state, at_once=True)
+    assert numbers(again, policy) == before
