@@ -50,7 +50,7 @@ from streams.dev.broker import (
     is_free,
 )
 from streams.files.publish import PublishError, publish
-from streams.kafka.permissions import checkpoint_topic
+from streams.kafka.permissions import checkpoint_topic, translation_topic
 from streams.kafka.security import admin_options
 from streams.kafka.topics import Topics, TopicsError
 from streams.kafka_settings import KafkaSettings
@@ -201,7 +201,7 @@ def _port(wanted: int | None) -> int:
 
 
 def _forget(settings: Settings) -> None:
-    """Delete this group's checkpoint topic from an existing Kafka."""
+    """Delete the topics of this group's state from an existing Kafka."""
     from kafka.admin import KafkaAdminClient
 
     with contextlib.suppress(KafkaError, OSError):
@@ -211,7 +211,9 @@ def _forget(settings: Settings) -> None:
             request_timeout_ms=3000,
         )
         try:
-            admin.delete_topics([checkpoint_topic(settings.group)])
+            admin.delete_topics(
+                [checkpoint_topic(settings.group), translation_topic(settings.group)]
+            )
         finally:
             admin.close()
 

@@ -65,6 +65,7 @@ def most_samples(
         "name": 1,  # of a type
         "topic": len(TOPICS),
         "outcome": len(OUTCOMES),
+        "result": 3,  # of an audit entry: written, lost, unsent
         "partition": partitions,
         "control": len(COMMANDS),
         "role": 1,  # one person has the page of a unit

@@ -330,6 +330,8 @@ class Rig:
         for one in read_by_generation(self.broker, "episodes"):
             fields = json.loads(one.value)
             id_, alarm = fields.pop("id"), (fields["facility"], fields["alarm_id"])
+            # the rig's workers show ids
+            assert (fields.pop("pseudonym_key"), fields.pop("pseudonym_period")) == (None, None)
             found[alarm] = fields
             history.setdefault(alarm, []).append(
                 f"{id_[:6]} at {one.partition}/{one.offset}, "

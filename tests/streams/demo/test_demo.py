@@ -199,6 +199,7 @@ def test_a_kafka_that_is_there_gets_another_hospital_each_time_and_keeps_no_topi
             "alarms",
             "assignments",
             "episodes",
+            "hl7",
             "labels",
             "overload",
             "rejected",
