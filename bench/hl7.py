@@ -85,7 +85,7 @@ def core(count: int = 20_000) -> dict[str, float]:
         "core: without the patient": _rate(stripped, data),
     }
     try:
-        import hl7  # type: ignore[import-untyped, unused-ignore]
+        import hl7
 
         few = [one.decode() for one in data[: count // 20]]
         found["library hl7: parse alone"] = _rate(
