@@ -13,6 +13,8 @@ from tests.fuzz.interface import ask_interface
 from tests.fuzz.requests import answers
 from tests.fuzz.targets import CORPUS, TARGETS, corpus
 
+pytestmark = pytest.mark.slow
+
 FILES = [
     pytest.param(name, path, id=f"{name}/{path.name}") for name in TARGETS for path in corpus(name)
 ]

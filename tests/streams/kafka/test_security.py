@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,10 @@ def test_config_check_reads_the_files_and_prints_none(
     assert SECRET.encode() not in found.out
 
 
-def test_kerberos_without_its_library_says_what_to_install() -> None:
+def test_kerberos_without_its_library_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "gssapi", None)
     settings = load(kafka=SASL | {"sasl_mechanism": "GSSAPI"})
     with pytest.raises(SecurityError, match="run: pip install gssapi"):
         client_options(settings)

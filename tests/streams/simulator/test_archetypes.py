@@ -14,6 +14,8 @@ from streams.simulator.scenarios import SCENARIOS
 from tests.harness.incidents import facts_in
 from tests.harness.workers import run
 
+pytestmark = pytest.mark.slow
+
 SEEDS = range(1, 6)
 
 
