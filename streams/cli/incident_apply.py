@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from streams.cli.console import WRONG, fail, moment
+from streams.cli.decisions import ChangeControl, Out, Owner, Review, TakesEffect
 
 
 def apply_(
@@ -21,25 +22,11 @@ def apply_(
     action: Annotated[
         int, typer.Option("--action", metavar="N", help="Which action of the answer, from 1 on.")
     ],
-    owner: Annotated[
-        str, typer.Option("--owner", help="The role or office that is responsible for the change.")
-    ],
-    review: Annotated[str, typer.Option("--review", metavar="DATE", help="Date of the review.")],
-    change_control: Annotated[
-        str, typer.Option("--change-control", help="Change-control number of the hospital.")
-    ],
-    at: Annotated[
-        str,
-        typer.Option(
-            "--at", metavar="TIME", help="When the change takes effect: RFC 3339, or ms since 1970."
-        ),
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", metavar="FILE.json", help="Output file.", show_default="standard output"
-        ),
-    ] = None,
+    owner: Owner,
+    review: Review,
+    change_control: ChangeControl,
+    at: TakesEffect,
+    out: Out = None,
 ) -> None:
     """Record an action that a review has decided, for an annotation and for `compare`. Changes no
     device and no roster.

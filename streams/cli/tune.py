@@ -24,6 +24,7 @@ from streams.cli.arguments import (
 )
 from streams.cli.audited import audited
 from streams.cli.console import STRICT, WRONG, Config, fail, load_settings, moment, show
+from streams.cli.decisions import ChangeControl, Out, Owner, Review, TakesEffect
 from streams.cli.episodes import Episodes, Mapped, check_source, duty_of, read_one
 from streams.cli.later import Later, lazily
 from streams.cli.names import check_scope
@@ -297,25 +298,11 @@ def apply_(
             metavar="ANSWER.json", help="Output of tune --json; - reads standard input."
         ),
     ],
-    owner: Annotated[
-        str, typer.Option("--owner", help="The role or office that is responsible for the change.")
-    ],
-    review: Annotated[str, typer.Option("--review", metavar="DATE", help="Date of the review.")],
-    change_control: Annotated[
-        str, typer.Option("--change-control", help="Change-control number of the hospital.")
-    ],
-    at: Annotated[
-        str,
-        typer.Option(
-            "--at", metavar="TIME", help="When the change takes effect: RFC 3339, or ms since 1970."
-        ),
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", metavar="FILE.json", help="Output file.", show_default="standard output"
-        ),
-    ] = None,
+    owner: Owner,
+    review: Review,
+    change_control: ChangeControl,
+    at: TakesEffect,
+    out: Out = None,
 ) -> None:
     """Record a decided change as JSON, for an annotation and for `compare`. Changes no device.
 
