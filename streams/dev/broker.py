@@ -46,6 +46,7 @@ CACHE = _ROOT / ".cache" / "kafka"
 # Below the ephemeral ports of Linux (32768) and macOS (49152). Otherwise a client that reconnects
 # to a dead broker's port could get that port itself, connect to itself, and block the restart.
 _PORTS = range(20_000, 32_000)
+_handed_out: set[int] = set()
 _POLL = 0.02  # seconds between checks of a broker that is starting
 # The quick compiler alone halves the start-up time on two cores.
 _JVM_OPTIONS = (
@@ -66,9 +67,15 @@ class BrokerNotInstalled(BrokerError):
 
 
 def free_port() -> int:
-    """A free loopback port outside the range of ephemeral ports. Raises `BrokerError`."""
-    for port in random.sample(_PORTS, 200):
-        if is_free(port):
+    """A free loopback port outside the range of ephemeral ports, no port twice.
+
+    Raises `BrokerError`.
+    """
+    # A system's random numbers: `random` may be seeded, e.g. by a test, and repeat itself.
+    for port in random.SystemRandom().sample(_PORTS, 200):
+        # Nobody listens yet at a port that was handed out a moment ago.
+        if port not in _handed_out and is_free(port):
+            _handed_out.add(port)
             return port
     raise BrokerError(f"no free port on {HOST} between {_PORTS.start} and {_PORTS.stop}")
 
@@ -293,6 +300,7 @@ class ApacheKafka(Broker):
             _run(
                 [*jvm, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)],
                 "Kafka's StorageTool",
+                mark="Exception",
             )
         return [*jvm, "kafka.Kafka", str(properties)]
 
@@ -356,14 +364,14 @@ def _executable(name: str, remedy: str) -> str:
     return path
 
 
-def _run(command: Sequence[str], what: str) -> None:
+def _run(command: Sequence[str], what: str, *, mark: str = "ERROR") -> None:
     done = subprocess.run(  # noqa: S603
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
         raise BrokerError(
             f"{what} failed with status {done.returncode}: "
-            f"{diagnostic_line(done.stdout + done.stderr, mark='ERROR')}"
+            f"{diagnostic_line(done.stdout + done.stderr, mark=mark)}"
         )
 
 

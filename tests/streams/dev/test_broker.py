@@ -216,6 +216,20 @@ def test_a_directory_that_cannot_be_written_is_named() -> None:
         pass
 
 
+def test_no_port_is_handed_out_twice() -> None:
+    ports = [brokers.free_port() for _ in range(1_000)]  # two of them equal, at random: 40 to 1
+    assert len(set(ports)) == len(ports)
+
+
+def test_the_reason_why_a_log_cannot_be_formatted_is_named() -> None:
+    new_apache_kafka().close()
+    broker = ApacheKafka()
+    broker._controller_port = broker.port
+    reason = f"two listeners on the same port .* port: {broker.port}"
+    with pytest.raises(BrokerError, match=reason), broker:
+        pass
+
+
 def test_make_kafka_stops_its_broker_on_ctrl_c() -> None:
     new_apache_kafka().close()
     port = brokers.free_port()
