@@ -1,6 +1,6 @@
 """Breakdown: alarms before and after a setting by unit, hour and day, and types by load.
 
-An alarm belongs to the hour and day (UTC) of its start.
+An alarm belongs to the hour and day of its start, in local time: the caller knows the time zones.
 """
 
 from __future__ import annotations
@@ -40,15 +40,21 @@ def by_unit(recorded: Recorded, rows: Numbers, sounds: Flags) -> list[UnitCounts
     ]
 
 
-def by_hour(recorded: Recorded, rows: Numbers, sounds: Flags) -> tuple[Numbers, Numbers]:
-    """Alarms in each hour of the day, before and after. Shape (24,)."""
-    hour = recorded.start[rows] // HOUR % 24
+def by_hour(local: Numbers, sounds: Flags) -> tuple[Numbers, Numbers]:
+    """Alarms in each hour of the day, before and after. Shape (24,).
+
+    `local`: the start of each alarm in local time, ms since 1970; `sounds`: which still sound.
+    """
+    hour = local // HOUR % 24
     return np.bincount(hour, minlength=24), np.bincount(hour[sounds], minlength=24)
 
 
-def by_day(recorded: Recorded, rows: Numbers, sounds: Flags) -> tuple[Numbers, Numbers, Numbers]:
-    """The days with alarms (since 1970), and their alarms before and after. Shape (days,)."""
-    days, index = np.unique(recorded.start[rows] // DAY, return_inverse=True)
+def by_day(local: Numbers, sounds: Flags) -> tuple[Numbers, Numbers, Numbers]:
+    """The days with alarms (since 1970), and their alarms before and after. Shape (days,).
+
+    `local`, `sounds`: as for `by_hour`.
+    """
+    days, index = np.unique(local // DAY, return_inverse=True)
     before, after = (np.bincount(one, minlength=len(days)) for one in (index, index[sounds]))
     return days, before, after
 

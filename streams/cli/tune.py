@@ -247,6 +247,7 @@ def tune(
     if search and (setting != Setting() or beside is not None):
         fail("--search: cannot be combined with a single setting", WRONG)
     settings = load_settings(config)
+    calendars = settings.calendar.calendars
     tolerated = Tolerance(
         lost=settings.policy.findings.tolerance
         if tolerance is None
@@ -276,9 +277,9 @@ def tune(
     try:
         if search:
             with timed("searching each type", 0, types) as done:
-                found = searched(recorded, scope, wanted, duty, done)
+                found = searched(recorded, scope, wanted, duty, done, calendars)
         else:
-            found = evaluated(recorded, scope, setting, tolerated, duty)
+            found = evaluated(recorded, scope, setting, tolerated, duty, calendars)
     except Refused as error:
         fail(f"--{error}", WRONG)
     found["malformed"] = malformed

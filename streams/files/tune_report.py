@@ -170,15 +170,17 @@ def _choices(one: dict[str, Any], drawn: bool) -> Iterable[str]:
 def _timelines(found: dict[str, Any]) -> Iterable[str]:
     if not found["before"]["alarms"]:
         return
+    zone = found["time_zone"] or "local time"
     yield "<h2>Before and after</h2>"
     if len(found["days"]) > 1:
         yield figure(
-            svg(timeline(found["days"], "day", "day (UTC)")),
+            svg(timeline(found["days"], "day", f"day ({zone})")),
             "Alarms by day, as recorded and as they would have been. Days that were not recorded "
             "whole are pale and marked with *.",
         )
     yield figure(
-        svg(timeline(found["hours"], "hour", "hour of the day (UTC)")), "Alarms by hour of the day."
+        svg(timeline(found["hours"], "hour", f"hour of the day ({zone})")),
+        "Alarms by hour of the day.",
     )
     rows = [
         (

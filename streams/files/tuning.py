@@ -15,9 +15,10 @@
      "sounding_seconds": {"before", "after"}: the sum over the alarms of the scope,
      "load": {"before" | "after": of all clinicians and all alarms of the facility and unit of the
          scope, see `analyzer.whatif.effects.Workload`, "duty": "roster", or from the "alarms"},
+     "time_zone": that of the hours and days (IANA), or null: that of each facility,
      "units": [{"facility", "unit", "before": COUNTS, "after": COUNTS}],
-     "hours": [{"hour": of the day, UTC, "before", "after"}],
-     "days": [{"day", "before", "after", "whole": whether all 24 h were recorded}],
+     "hours": [{"hour": of the day, "before", "after"}],
+     "days": [{"day", "before", "after", "whole": whether all of it was recorded}],
      "caveats": sentences,
      "malformed": the number of lines left out,
      "types": null, or of a search, those with the highest load first: [{"type": TYPE, "alarms",
@@ -49,19 +50,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Any
 
 import numpy as np
 
-from analyzer.arrays import Flags, Numbers
 from analyzer.columns import AlarmType
 from analyzer.model import HOUR
 from analyzer.pipeline import CLASSES
 from analyzer.stats import Risk
 from analyzer.whatif import (
-    DAY,
     TRAIN,
     Duty,
     DutySource,
@@ -76,9 +74,6 @@ from analyzer.whatif import (
     Trial,
     Verdict,
     Workload,
-    by_day,
-    by_hour,
-    by_unit,
     caveats_of_settings,
     count_by_class,
     duty_by_alarms,
@@ -93,9 +88,9 @@ from analyzer.whatif import (
     workload_before_after,
 )
 from streams.files.alarm_words import short_name
+from streams.files.breakdowns import breakdowns, counted
 from streams.files.caveat_words import caveat_words
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from streams.formats.calendars import UTC_CALENDARS, Calendars
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +113,7 @@ def evaluated(
     setting: Setting,
     tolerance: Tolerance | None = None,
     duty: Duty | None = None,
+    calendars: Calendars = UTC_CALENDARS,
 ) -> dict[str, Any]:
     """What one setting would have done.
 
@@ -125,7 +121,7 @@ def evaluated(
     """
     rows = scope.rows(recorded)
     found = fates(recorded, rows, setting)
-    answer = _answer(recorded, scope, (setting,), found, tolerance or Tolerance(), duty)
+    answer = _answer(recorded, scope, (setting,), found, tolerance or Tolerance(), duty, calendars)
     return answer | {"setting": setting_fields(setting)}
 
 
@@ -135,6 +131,7 @@ def searched(
     wanted: Wanted,
     duty: Duty | None = None,
     progress: Callable[[int], object] = lambda _: None,
+    calendars: Calendars = UTC_CALENDARS,
 ) -> dict[str, Any]:
     """What the best settings of the types would have done together, and how they were found.
 
@@ -151,7 +148,7 @@ def searched(
     settings = [part.setting for part in proposal.parts]
     first = tuned.of(np.flatnonzero(tuned.start < until))
     of_one_type = scope.type is not None and len(settings) == 1
-    return _answer(recorded, scope, settings, found, tolerance, duty) | {
+    return _answer(recorded, scope, settings, found, tolerance, duty, calendars) | {
         "setting": setting_fields(settings[0] if of_one_type else Setting()),
         "proposal": [
             {"type": type_fields(part.type), "setting": setting_fields(part.setting)}
@@ -187,6 +184,7 @@ def _answer(
     found: Fates,
     tolerance: Tolerance,
     duty: Duty | None,
+    calendars: Calendars,
 ) -> dict[str, Any]:
     """`found`: the fates of the alarms in scope; `settings`: what they come from."""
     rows = scope.rows(recorded)
@@ -207,7 +205,7 @@ def _answer(
         "proposal": None,
         **verdict_fields(verdict, found, tolerance.lost),
         "load": {"before": _workload(before), "after": _workload(after), "duty": source},
-        **_breakdowns(recorded, rows, found.sounds),
+        **breakdowns(recorded, rows, found.sounds, calendars),
         "caveats": list(map(caveat_words, caveats)),
         "search": None,
         "types": None,
@@ -269,14 +267,6 @@ def type_fields(of: AlarmType | None) -> dict[str, str] | None:
 def type_of(fields: dict[str, str]) -> AlarmType:
     """The type from `type_fields`."""
     return fields["device_type"], fields["source"], fields["code"]
-
-
-def counted(classes: Numbers) -> dict[str, Any]:
-    """Counts by `CLASSES`, and their sum."""
-    return {
-        "alarms": int(classes.sum()),
-        "classes": dict(zip(CLASSES, classes.tolist(), strict=True)),
-    }
 
 
 def risk_fields(risk: Risk) -> dict[str, Any]:
@@ -347,39 +337,6 @@ def _workload(load: Workload) -> dict[str, Any]:
             "alarms_an_hour": {"median": median, "ninth_decile": ninth, "most": most},
         }
     )
-
-
-def _breakdowns(recorded: Recorded, rows: Numbers, sounds: Flags) -> dict[str, Any]:
-    """The sections `units`, `hours` and `days`; without alarms, they are empty."""
-    units = [
-        {
-            "facility": one.facility,
-            "unit": one.unit,
-            "before": counted(one.before),
-            "after": counted(one.after),
-        }
-        for one in by_unit(recorded, rows, sounds)
-    ]
-    begin, last = recorded.span
-    hours = (one.tolist() for one in by_hour(recorded, rows, sounds))
-    days = (one.tolist() for one in by_day(recorded, rows, sounds))
-    return {
-        "units": units,
-        "hours": [
-            {"hour": hour, "before": before, "after": after}
-            for hour, (before, after) in enumerate(zip(*hours, strict=True))
-            if len(rows)
-        ],
-        "days": [
-            {
-                "day": (_EPOCH + timedelta(days=day)).date().isoformat(),
-                "before": before,
-                "after": after,
-                "whole": begin <= day * DAY and (day + 1) * DAY <= last,
-            }
-            for day, before, after in zip(*days, strict=True)
-        ],
-    }
 
 
 def _share(count: int, of: int) -> dict[str, Any]:

@@ -40,10 +40,10 @@ from analyzer.whatif import (
 )
 from streams.access import EVERYWHERE
 from streams.access import Scope as Places
+from streams.files.breakdowns import counted
 from streams.files.caveat_words import caveat_words
 from streams.files.tune_words import says
 from streams.files.tuning import (
-    counted,
     scope_fields,
     setting_fields,
     type_fields,
