@@ -49,6 +49,12 @@ def report(
             "--csv", metavar="DIR", help="Write the tables as CSV files into this folder."
         ),
     ] = None,
+    workbook: Annotated[
+        Path | None,
+        typer.Option(
+            "--xlsx", metavar="OUT.xlsx", help="Write the tables as sheets of an Excel workbook."
+        ),
+    ] = None,
     config: Config = None,
 ) -> None:
     """Write the alarm committee's report on a span of days or months, beside the span before it.
@@ -59,8 +65,11 @@ def report(
     Example: alarm-fatigue report --archive archive --from 2026-03-01T00:00:00+01:00
     --to 2026-04-01T00:00:00+02:00 --facility H03 --out march.html
     """
-    if out is None and not as_json and tables is None:
-        fail("expected where the report goes: --out OUT.html, --json or --csv DIR", WRONG)
+    if out is None and not as_json and tables is None and workbook is None:
+        fail(
+            "expected where the report goes: --out OUT.html, --json, --csv DIR or --xlsx OUT.xlsx",
+            WRONG,
+        )
     since, until = moment(begin, "--from"), moment(end, "--to")
     if until <= since:
         fail("--to: expected a time after --from", WRONG)
@@ -75,15 +84,20 @@ def report(
     from streams.formats.codec import to_json
     from streams.report import (
         ChangesError,
+        NoWorkbook,
         ReportError,
+        check_workbooks,
         document,
         page,
         read_changes,
         report_on,
-        write_tables,
+        write_csv,
+        write_workbook,
     )
 
     try:
+        if workbook is not None:
+            check_workbooks()
         known = Archive(archive)
         made = [] if changes is None else read_changes(changes)
         facilities = known.facilities("episodes")
@@ -115,7 +129,11 @@ def report(
             about = provenance(sys.argv[1:], [changes], settings.policy, round(time.time() * 1000))
             out.write_text(page(hospitals, settings.policy, found, about), encoding="utf-8")
         if tables is not None:
-            write_tables(found, tables)
+            write_csv(found, tables)
+        if workbook is not None:
+            write_workbook(found, workbook)
+    except NoWorkbook as error:
+        fail(f"--xlsx: {error}", WRONG)
     except (ArchiveError, ChangesError) as error:
         fail(error)
     except pl.exceptions.PolarsError as error:

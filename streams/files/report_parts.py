@@ -21,7 +21,7 @@ ROLES = (
 )
 """Who reviews a changed setting, each with a line to sign (our own)."""
 LONGEST_FIGURE = 18
-"""Characters; longer cells are text, and are aligned left."""
+"""Characters; longer cells are text."""
 
 
 _STYLE = """
@@ -79,29 +79,48 @@ def document(title: str, parts: Iterable[str], found: dict[str, Any], style: str
 def table(
     caption: str, head: Sequence[str], rows: Iterable[Sequence[Any]], marked: int | None = None
 ) -> str:
-    """Columns of short cells are aligned right, except the first; the row `marked` stands out."""
+    """Columns of figures are aligned right, save words in them; the row `marked` stands out."""
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
-    rows = list(rows)
-    kinds = [
-        ' class="n"'
-        if column and all(len(str(row[column])) <= LONGEST_FIGURE for row in rows)
-        else ""
-        for column in range(len(head))
+    rows = [[str(one) for one in row] for row in rows]
+    numeric = [
+        bool(column) and _of_figures(row[column] for row in rows) for column in range(len(head))
     ]
     top = (
-        "".join(f"<th{kind}>{escape(one)}</th>" for one, kind in zip(head, kinds, strict=True))
+        "".join(
+            f"<th{_kind(right)}>{escape(one)}</th>"
+            for one, right in zip(head, numeric, strict=True)
+        )
         if any(head)
         else ""
     )
     body = "".join(
         ('<tr class="best">' if index == marked else "<tr>")
         + "".join(
-            f"<td{kind}>{escape(str(one))}</td>" for one, kind in zip(row, kinds, strict=True)
+            f"<td{_kind(right and _is_figure(one))}>{escape(one)}</td>"
+            for one, right in zip(row, numeric, strict=True)
         )
         + "</tr>"
         for index, row in enumerate(rows)
     )
     return f"<table>{title}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _of_figures(cells: Iterable[str]) -> bool:
+    """Whether a column holds figures: its cells are short, and one of them at least is a figure.
+
+    >>> _of_figures(["12", "none"]), _of_figures(["none", ""]), _of_figures(["2026-03-01 to 31"])
+    (True, False, True)
+    """
+    cells = list(cells)
+    return all(len(one) <= LONGEST_FIGURE for one in cells) and any(map(_is_figure, cells))
+
+
+def _is_figure(cell: str) -> bool:
+    return any(map(str.isdigit, cell))
+
+
+def _kind(right: bool) -> str:
+    return ' class="n"' if right else ""
 
 
 def figure(drawing: str, caption: str) -> str:

@@ -2,17 +2,21 @@
 
 from streams.report.building import Hospital, ReportError, report_on
 from streams.report.changes import ChangesError, Made, read_changes
-from streams.report.document import document, write_tables
+from streams.report.document import document
 from streams.report.page import page
+from streams.report.tables import NoWorkbook, check_workbooks, write_csv, write_workbook
 
 __all__ = [
     "ChangesError",
     "Hospital",
     "Made",
+    "NoWorkbook",
     "ReportError",
+    "check_workbooks",
     "document",
     "page",
     "read_changes",
     "report_on",
-    "write_tables",
+    "write_csv",
+    "write_workbook",
 ]

@@ -1,4 +1,4 @@
-"""A report in JSON, and its tables as CSV.
+"""A report in JSON.
 
     {"confidence": of the intervals,
      "fewest": the fewest clinicians in any group whose figures are shown,
@@ -27,10 +27,8 @@ clinicians, nor is any difference of two reports (docs/report.md).
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -155,61 +153,3 @@ def _change_made(one: Outcome) -> dict[str, Any]:
         "actionable_a_day": {"before": one.actionable_before, "after": one.actionable_after},
         "change": _change(one.change),
     }
-
-
-# -- CSV
-
-
-def write_tables(found: dict[str, Any], folder: Path) -> None:
-    """Write figures.csv, types.csv, shifts.csv, heat_map.csv and changes.csv. Raises `OSError`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    tables: dict[str, list[dict[str, Any]]] = {
-        name: [] for name in ("figures", "types", "shifts", "heat_map", "changes")
-    }
-    for hospital in found["hospitals"]:
-        facility = {"facility": hospital["facility"]}
-        for section in hospital["sections"]:
-            place = facility | {"unit": section["unit"]}
-            for key, figure in section["figures"].items():
-                tables["figures"].append(place | {"figure": key} | _flat(figure))
-            tables["types"] += [place | _flat(row) for row in section["types"]]
-            tables["shifts"] += [place | row for row in section["shifts"]["rows"]]
-            heat = section["heat_map"]
-            tables["heat_map"] += [
-                place | {"weekday": day + 1, "hour": hour, "alarms": alarms, "hours": hours}
-                for day, (counts, of) in enumerate(zip(heat["alarms"], heat["hours"], strict=True))
-                for hour, (alarms, hours) in enumerate(zip(counts, of, strict=True))
-            ]
-        tables["changes"] += [facility | _flat(one) for one in hospital["changes"]]
-    for name, rows in tables.items():
-        _write(folder / f"{name}.csv", rows)
-
-
-def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in row.items():
-        if isinstance(value, dict):
-            found |= {f"{name}_{inner}": one for inner, one in value.items()}
-        elif name == "change":
-            found |= dict.fromkeys(("change_value", "change_low", "change_high"))
-        else:
-            found[name] = value
-    return found
-
-
-def _write(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    rows = list(rows)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        if rows:
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows({name: _cell(one) for name, one in row.items()} for row in rows)
-
-
-def _cell(value: Any) -> Any:
-    """A text that a spreadsheet would run as a formula is quoted.
-
-    >>> _cell("=cmd()"), _cell(-3.5)
-    ("'=cmd()", -3.5)
-    """
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" else value

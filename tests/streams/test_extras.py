@@ -118,6 +118,15 @@ def test_plots_say_which_extra_they_need(tmp_path: Path) -> None:
     assert done.stderr == f"error: --report: needs the extra report; run: {install('report')}\n"
 
 
+def test_a_workbook_says_which_extra_it_needs(tmp_path: Path) -> None:
+    done = run(
+        "report", "--archive", "archive", "--from", "0", "--to", "1", "--xlsx", "report.xlsx",
+        home=tmp_path, without=("xlsx",),
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr == f"error: --xlsx: needs the extra xlsx; run: {install('xlsx')}\n"
+
+
 def test_a_demo_with_a_worker_and_no_broker_says_which_extra_it_needs(tmp_path: Path) -> None:
     done = run("demo", home=tmp_path, without=("demo",))
     assert done.returncode == 2

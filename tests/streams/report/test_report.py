@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from openpyxl import load_workbook
 
 from analyzer import Policy
 from streams.files.changes import Decision, record
 from streams.files.provenance import Provenance
 from streams.formats.calendars import Calendar
-from streams.report import Hospital, ReportError, document, page, report_on
+from streams.report import Hospital, ReportError, document, page, read_changes, report_on
 from streams.report.figures import by_key
+from streams.report.tables import header, tables
 from tests.harness.archives import MONDAY, TYPES, ZONE, Place, ms
 from tests.harness.workers import run
 
@@ -160,6 +162,44 @@ def test_what_came_of_a_change_is_beside_its_forecast(tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     assert {row["unit"] for row in rows} == {"MICU"}
     assert "protected_share" in {row["figure"] for row in rows}
+
+
+def test_the_workbook_has_the_tables_of_the_csv_files_and_no_formula(tmp_path: Path) -> None:
+    place = Place(units={'=HYPERLINK("http://x")': 6, "@SUM(1)": 5}, days=8)
+    folder = place.archived(tmp_path / "archive").folder
+    done = run(
+        "report", "--archive", folder, "--from", str(place.day(1)), "--to", str(place.day(8)),
+        "--csv", tmp_path / "tables", "--xlsx", tmp_path / "report.xlsx",
+    )  # fmt: skip
+    assert done.status == 0, done.err
+    book = load_workbook(tmp_path / "report.xlsx")
+    names = ["about", "figures", "types", "shifts", "heat_map", "changes"]
+    assert book.sheetnames == names
+    for name in names:
+        with (tmp_path / "tables" / f"{name}.csv").open(newline="") as file:
+            expected = list(csv.reader(file))
+        for row, texts in zip(book[name].values, expected, strict=True):
+            for value, text in zip(row, texts, strict=True):
+                number = isinstance(value, int | float)
+                assert value == (pytest.approx(float(text)) if number else text or None)
+        kinds = {cell.data_type for row in book[name] for cell in row}
+        assert "f" not in kinds
+    units = {row[1] for row in book["types"].iter_rows(min_row=2, values_only=True)}
+    assert units == {None, '\'=HYPERLINK("http://x")', "'@SUM(1)"}
+    assert [cell.value for cell in book["changes"][1]][:2] == ["facility", "at"]
+    assert isinstance(book["types"]["G2"].value, int)
+
+
+def test_a_table_without_rows_has_the_columns_of_one_with_rows(tmp_path: Path) -> None:
+    place = Place(units={"MICU": 6})
+    changes = tmp_path / "changes.jsonl"
+    changes.write_text(json.dumps(change_record(place.day(9))) + "\n")
+    full = of(place, tmp_path / "archive", made=read_changes(changes))
+    bare = of(place, tmp_path / "archive", 8, 9)
+    for name, rows in tables(document([full], Policy())).items():
+        assert rows, name
+        assert header(name, []) in ([], list(rows[0]))
+    assert tables(document([bare], Policy()))["shifts"] == []
 
 
 @pytest.mark.parametrize(
