@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import socket
 import sys
@@ -16,6 +17,7 @@ from streams.access import Tokens
 from streams.kafka.failures import forbidden
 from streams.kafka.permissions import checkpoint_topic
 from streams.kafka.topics import Finding, Topics, TopicsError
+from streams.service_manager import ServiceManager
 from streams.settings import Settings
 from streams.worker.app import create_app
 from streams.worker.watchdog import NOT_DRAINED, Watchdog
@@ -59,8 +61,13 @@ def run(settings: Settings) -> None:
         app, loglevel=settings.log_level, override_logging=False, redirect_stdouts=False, quiet=True
     )
     worker.spinner = None  # it draws on standard output, terminal or not
+    manager = app.service_manager = ServiceManager.of(os.environ)
     watchdog = Watchdog(
-        worker.loop, settings.stall_timeout / 1000, worker.stop_in_order, app.work.in_hand
+        worker.loop,
+        settings.stall_timeout / 1000,
+        worker.stop_in_order,
+        app.work.in_hand,
+        manager,
     )
     app.work.watchdog = watchdog
     watchdog.start()
