@@ -14,6 +14,7 @@ from faust.worker import Worker as FaustWorker
 from analyzer import TOPICS
 from streams import logs
 from streams.access import Tokens
+from streams.container import in_container
 from streams.kafka.failures import forbidden
 from streams.kafka.permissions import checkpoint_topic
 from streams.kafka.topics import Finding, Topics, TopicsError
@@ -47,6 +48,13 @@ def run(settings: Settings) -> None:
         page=f"{web.address}/",
         metrics=f"{web.address}/metrics",
     )
+    if web.is_local and in_container():
+        log.warning(
+            "web.host is loopback, which only this container reaches, so nobody can read the page "
+            "or /metrics from outside, whatever port is published: set web.host to 0.0.0.0 and "
+            "web.tokens, unless a proxy in the same network namespace serves it",
+            host=web.host,
+        )
     if not web.is_local and settings.audit.file is None:
         log.warning("nobody can say later who read what: set audit.file")
     for exposed in Tokens(web).exposed:

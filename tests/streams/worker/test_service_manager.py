@@ -34,6 +34,7 @@ def test_a_worker_says_that_it_serves_lives_and_stops(
         listening.bind(str(socket_path))
         listening.setblocking(False)
         monkeypatch.setenv("NOTIFY_SOCKET", str(socket_path))
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
         worker = WorkerProcess(own_broker, tmp_path)
         assert healthy() == 1
         with worker:
@@ -52,6 +53,10 @@ def test_a_worker_says_that_it_serves_lives_and_stops(
             assert [one for one in hear() if one.startswith("STOPPING=1")]
             assert said.count(serving) == 1
             assert no_errors(worker)
+            # nobody outside its container could have read it
+            assert [
+                one["host"] for one in worker.words if "only this container" in one["event"]
+            ] == ["127.0.0.1"]
 
 
 def cut_scrape(port: int) -> socket.socket:
