@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from streams.container import goes_with_container, in_container
 from streams.formats.pseudonyms import Pseudonyms
 from streams.settings import Settings, SettingsError
 
@@ -81,6 +82,16 @@ def warnings(settings: Settings) -> list[str]:
     if not settings.pseudonyms:
         return []
     found = [_readers(_KEY, key_file(settings))]
+    if (
+        settings.pseudonym_key_file is None
+        and in_container()
+        and goes_with_container(default_key_file())
+    ):
+        found.append(
+            f"{_KEY}: not set, so the key is {default_key_file()}, which goes when this container "
+            "is removed: everybody then gets a new pseudonym, and the stored state cannot be "
+            f"opened; make a key ({REMEDY}), mount it as a secret, and set {_KEY} to its path"
+        )
     previous, until = settings.pseudonym_previous_key_file, settings.pseudonym_previous_until
     if previous is not None:
         found.append(_readers(_PREVIOUS, previous))

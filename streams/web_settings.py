@@ -47,8 +47,9 @@ class WebSettings(BaseModel):
     tls_key_file: Path | None = Field(None, description="private key (PEM) of the certificate")
     tls_client_ca_file: Path | None = Field(
         None,
-        description="connections without a certificate of this authority (PEM) are refused; with "
-        "`certificates` and tokens both set, only those without either",
+        description="requests without a certificate of this authority (PEM) are refused, except "
+        "those for `/healthz` and `/ready`; with `certificates` and tokens both set, only those "
+        "without either",
     )
     tls_client_crl_file: Path | None = Field(
         None,
@@ -111,6 +112,13 @@ class WebSettings(BaseModel):
     @property
     def has_tokens(self) -> bool:
         return self.token is not None or self.token_file is not None or bool(self.tokens)
+
+    @property
+    def needs_certificate(self) -> bool:
+        """Whether a client certificate is needed, whatever else is shown. Where certificates have
+        roles and there are tokens as well, one of the two is enough.
+        """
+        return self.tls_client_ca_file is not None and not (self.certificates and self.has_tokens)
 
     @property
     def names_beds(self) -> bool:

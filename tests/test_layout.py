@@ -80,7 +80,7 @@ LEVELS = {
         {"incident", "front"},
     ],
     "streams": [
-        {"extras", "logs", "formats"},
+        {"container", "extras", "logs", "formats", "service_manager"},
         {"policy_settings", "setting_table", "paging_settings", "kafka_settings"},
         {"access_settings", "audit_settings"},
         {"setting_origins", "web_settings"},

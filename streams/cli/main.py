@@ -22,6 +22,10 @@ COMMANDS = {
         "Run a worker until SIGTERM or Ctrl-C. Needs a Kafka with the service's topics (see "
         "`topics`).",
     ),
+    "healthy": Later(
+        "streams.cli.healthy:healthy",
+        "Tell whether the worker on this machine is healthy, in one line; for service managers.",
+    ),
     "topics": Later(
         "streams.cli.topics:topics_app", "Create missing topics and check existing ones."
     ),

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.console import FAILED, WRONG, Broker, Config, fail, load_settings
+from streams.cli.console import FAILED, WRONG, Broker, Config, duration, fail, load_settings
+from streams.formats.texts import printable
+
+if TYPE_CHECKING:
+    from streams.kafka.topics import Finding, TopicPlan
+    from streams.settings import Settings
+
+_PAUSE_SECONDS = 1.0
 
 topics_app = typer.Typer(invoke_without_command=True)
 
@@ -27,41 +35,43 @@ def topics(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be created; create nothing.")
     ] = False,
+    wait: Annotated[
+        str | None,
+        typer.Option(
+            "--wait",
+            metavar="DURATION",
+            help="Try again for this long where no broker answers or a new one is not ready yet.",
+        ),
+    ] = None,
 ) -> None:
     """Create missing topics and check existing ones.
 
     Exits with status 1 if a worker could not run on them.
 
     Example: alarm-fatigue topics --broker 127.0.0.1:9092 --partitions 8 --dry-run
+
+    Example: alarm-fatigue topics --broker kafka:9092 --wait 60s
     """
     if context.invoked_subcommand is not None:
-        if any(value is not None for value in (config, broker, partitions, group)) or dry_run:
+        if dry_run or any(value is not None for value in (config, broker, partitions, group, wait)):
             fail(f"expected options after {context.invoked_subcommand}, not before it", WRONG)
         return
-    from streams.kafka.topics import Topics, TopicsError
+    from streams.kafka.topics import Permanent, TopicsError
 
+    seconds = 0.0 if wait is None else duration(wait, "--wait") / 1000
     settings = load_settings(config, broker=broker, partitions=partitions, group=group)
-    try:
-        with Topics(settings) as known:
-            known.check_permissions()
-            missing = known.missing()
-            for plan in missing:
-                kept = (
-                    "compacted"
-                    if plan.retention is None
-                    else f"kept {plan.retention // 86_400_000} days"
-                )
-                typer.echo(
-                    f"{'would create' if dry_run else 'create'} {plan.called}: {plan.partitions} "
-                    f"partitions, {kept}"
-                )
-            if missing and not dry_run:
-                known.create(missing)
-            findings = [
-                one for one in known.check(partitions) if not (dry_run and one.message == "missing")
-            ]
-    except TopicsError as error:
-        fail(error)
+    until, announced, waiting = monotonic() + seconds, set[str](), False
+    while True:
+        try:
+            missing, findings = _brought_about(settings, partitions, dry_run, announced)
+            break
+        except TopicsError as error:
+            if isinstance(error, Permanent) or monotonic() >= until:
+                fail(error)
+            if not waiting:
+                typer.echo(f"waiting for up to {wait}: {printable(str(error))}", err=True)
+            waiting = True
+            sleep(_PAUSE_SECONDS)
     for finding in findings:
         typer.echo(
             f"{'error' if finding.fatal else 'warning'}: {finding.topic}: {finding.message}",
@@ -71,6 +81,38 @@ def topics(
         raise typer.Exit(FAILED)
     if not missing:
         typer.echo("all topics exist")
+
+
+def _brought_about(
+    settings: Settings, partitions: int | None, dry_run: bool, announced: set[str]
+) -> tuple[list[TopicPlan], list[Finding]]:
+    """The topics that were missing, which are created unless `dry_run`, and what is wrong with
+    those that exist. `announced` collects the topics that were printed. Raises `TopicsError`.
+    """
+    from streams.kafka.topics import Topics
+
+    with Topics(settings) as known:
+        known.check_permissions()
+        missing = known.missing()
+        for plan in missing:
+            if plan.called in announced:
+                continue
+            announced.add(plan.called)
+            kept = (
+                "compacted"
+                if plan.retention is None
+                else f"kept {plan.retention // 86_400_000} days"
+            )
+            typer.echo(
+                f"{'would create' if dry_run else 'create'} {plan.called}: {plan.partitions} "
+                f"partitions, {kept}"
+            )
+        if missing and not dry_run:
+            known.create(missing)
+        findings = [
+            one for one in known.check(partitions) if not (dry_run and one.message == "missing")
+        ]
+    return missing, findings
 
 
 @topics_app.command()

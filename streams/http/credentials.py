@@ -34,9 +34,8 @@ def tls_of(settings: WebSettings) -> ssl.SSLContext | None:
         ) from None
     if settings.tls_client_ca_file is not None:
         _load(context, settings.tls_client_ca_file, "web.tls_client_ca_file")
-        # Where certificates have roles and there are tokens as well, one of the two is enough.
-        either = bool(settings.certificates) and settings.has_tokens
-        context.verify_mode = ssl.CERT_OPTIONAL if either else ssl.CERT_REQUIRED
+        # /healthz and /ready are answered without one; `streams.http.guard` asks for it elsewhere
+        context.verify_mode = ssl.CERT_OPTIONAL
     if settings.tls_client_crl_file is not None:
         _load(context, settings.tls_client_crl_file, "web.tls_client_crl_file")
         context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF

@@ -32,7 +32,7 @@ from streams.paging.links import STYLE as TAKE_STYLE
 from streams.settings import WebSettings
 
 OPEN_PATHS = frozenset({"/healthz", "/ready"})
-"""Service managers read these without a token; they hold no data about people."""
+"""Service managers read these without a token or certificate; they hold no data about people."""
 SIGNED_PATHS = frozenset({TAKE, TAKE_STYLE})
 """Whoever was paged opens these from a phone without a token: the link's signature is checked
 instead (`streams.http.taking`). One of them takes forms.
@@ -83,8 +83,9 @@ def guard(
     """Check every request before it is answered, and add headers to every answer. `linked`: the
     host name that links in pages have; `recorder`: who gets to know of what was read and refused.
 
-    In this order: the host name (400, 421), who asks (401, 429), their role (403), path and method
-    (404, 405), a body (413). About which places a reader may ask is for the pages to check.
+    In this order: the host name (400, 421), a client certificate where one is needed (403), who
+    asks (401, 429), their role (403), path and method (404, 405), a body (413). About which places
+    a reader may ask is for the pages to check.
     Raises `SettingsError`.
     """
     gate = Gate(settings)
@@ -136,6 +137,9 @@ def guard(
         if not is_ours(names):
             refusals.count("wrong_name")
             return _refused("the host name is not this worker's: see web.names\n", 421)
+        if settings.needs_certificate and asked.certificate is None and path not in OPEN_PATHS:
+            refusals.count("no_certificate")
+            return _forbidden("a client certificate is needed")
         # a signed page that is asked for by another method has no path
         signed = path in SIGNED_PATHS or (path is None and request.path in SIGNED_PATHS)
         if path not in OPEN_PATHS and not signed:

@@ -26,6 +26,7 @@ REASONS: Mapping[str, str] = {
     "slow_reader": "connections closed, because the client did not read the answer",
     "malformed": "malformed requests refused (400, 405, 413 or 431)",
     "unauthenticated": "requests without a valid token refused (401)",
+    "no_certificate": "requests without a client certificate refused (403)",
     "too_many_attempts": "requests refused unread, because their address sent too many invalid "
     "tokens (429)",
     "forbidden": "requests refused, because the reader's role or scope does not allow them (403)",

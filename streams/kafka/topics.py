@@ -52,6 +52,10 @@ class TopicsError(Exception):
     """The service cannot work with the topics or the broker: one line that says what to do."""
 
 
+class Permanent(TopicsError):
+    """One that waiting does not cure: a missing permission, or a file that cannot be used."""
+
+
 @dataclass(frozen=True, slots=True)
 class TopicPlan:
     """The planned configuration of a topic; `retention` in ms, None for compacted topics.
@@ -162,8 +166,10 @@ class Topics:
                 request_timeout_ms=10_000,
                 bootstrap_timeout_ms=5_000,
             )
-        except (NotConnected, SecurityError) as error:
+        except NotConnected as error:
             raise TopicsError(str(error)) from None
+        except SecurityError as error:
+            raise Permanent(str(error)) from None
         except (KafkaError, ValueError, OSError) as error:
             raise TopicsError(
                 f"no Kafka broker answers at {settings.broker} ({type(error).__name__}); is "
@@ -245,9 +251,9 @@ class Topics:
             producer.close(timeout=1)
         return True
 
-    def _forbidden(self, need: Need) -> TopicsError:
+    def _forbidden(self, need: Need) -> Permanent:
         who = self._settings.kafka.username
-        return TopicsError(
+        return Permanent(
             f"the broker at {self._settings.broker} does not allow "
             f"{'this client' if who is None else f'user {who}'}: {need}; what "
             f"`{self._command}` needs is printed by: alarm-fatigue topics acls"

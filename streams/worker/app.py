@@ -58,6 +58,7 @@ from streams.partitions.pressure import Pressure
 from streams.partitions.sealing import CLEAR, Sealing
 from streams.partitions.store import CheckpointTable, Tables
 from streams.pseudonyms import pseudonyms, state_keys, warnings
+from streams.service_manager import ServiceManager
 from streams.settings import Settings, WebSettings
 from streams.worker.checkpointer import Checkpointer
 from streams.worker.holder import FoundRecords, Holder
@@ -104,6 +105,10 @@ class Site(Web):
         self._runner = new_runner(self.web_app)
         guard(self.web_app, app.web_settings, self.refusals, app.linked, recorder=app.recorder)
 
+    async def start_server(self) -> None:
+        await super().start_server()
+        self.app.service_manager.ready(f"serving {self.app.web_settings.address}/")
+
     def _create_site(self) -> Door:
         settings = self.app.web_settings
         return Door(
@@ -123,6 +128,7 @@ class App(faust.App):
     current_limits: Callable[[], dict[str, int]]
     names = Naming()
     """What the broker calls the topics."""
+    service_manager = ServiceManager()
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)

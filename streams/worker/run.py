@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import socket
 import sys
@@ -13,9 +14,11 @@ from faust.worker import Worker as FaustWorker
 from analyzer import TOPICS
 from streams import logs
 from streams.access import Tokens
+from streams.container import in_container
 from streams.kafka.failures import forbidden
 from streams.kafka.permissions import checkpoint_topic
 from streams.kafka.topics import Finding, Topics, TopicsError
+from streams.service_manager import ServiceManager
 from streams.settings import Settings
 from streams.worker.app import create_app
 from streams.worker.watchdog import NOT_DRAINED, Watchdog
@@ -45,6 +48,13 @@ def run(settings: Settings) -> None:
         page=f"{web.address}/",
         metrics=f"{web.address}/metrics",
     )
+    if web.is_local and in_container():
+        log.warning(
+            "web.host is loopback, which only this container reaches, so nobody can read the page "
+            "or /metrics from outside, whatever port is published: set web.host to 0.0.0.0 and "
+            "web.tokens, unless a proxy in the same network namespace serves it",
+            host=web.host,
+        )
     if not web.is_local and settings.audit.file is None:
         log.warning("nobody can say later who read what: set audit.file")
     for exposed in Tokens(web).exposed:
@@ -59,8 +69,13 @@ def run(settings: Settings) -> None:
         app, loglevel=settings.log_level, override_logging=False, redirect_stdouts=False, quiet=True
     )
     worker.spinner = None  # it draws on standard output, terminal or not
+    manager = app.service_manager = ServiceManager.of(os.environ)
     watchdog = Watchdog(
-        worker.loop, settings.stall_timeout / 1000, worker.stop_in_order, app.work.in_hand
+        worker.loop,
+        settings.stall_timeout / 1000,
+        worker.stop_in_order,
+        app.work.in_hand,
+        manager,
     )
     app.work.watchdog = watchdog
     watchdog.start()

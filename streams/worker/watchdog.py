@@ -31,6 +31,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, NoReturn
 
+from streams.service_manager import ServiceManager
+
 STOP_SECONDS = 9.0
 """Longest time from the first SIGTERM to the end. Orchestrators commonly allow ten seconds."""
 LEAST_STUCK_SECONDS = 10.0
@@ -56,6 +58,7 @@ class Watchdog:
     """Watches the event loop `loop` of the main thread, a step of which may take `limit` seconds.
 
     `in_hand` gives fields of the last line. `stop` begins an orderly end; it is called in the loop.
+    `manager` is told each time that the loop answers, and when the worker stops.
     """
 
     def __init__(
@@ -64,8 +67,10 @@ class Watchdog:
         limit: float,
         stop: Callable[[], None],
         in_hand: Callable[[], Mapping[str, Any]],
+        manager: ServiceManager | None = None,
     ) -> None:
         self._loop = loop
+        self._manager = manager or ServiceManager()
         self._limit = max(limit, LEAST_STUCK_SECONDS)
         self._stop = stop
         self._in_hand = in_hand
@@ -99,6 +104,7 @@ class Watchdog:
 
         `status` 0 means that nothing is left to be stored.
         """
+        self._manager.stopping()
         deadline = monotonic() + seconds
         self._deadline = deadline if self._deadline is None else min(self._deadline, deadline)
         self._status = status
@@ -164,6 +170,7 @@ class Watchdog:
 
     def _answer(self) -> None:
         self._answered = monotonic()
+        self._manager.alive()
 
     def _on_signal(self, number: int) -> None:
         if number not in (signal.SIGTERM, signal.SIGINT):

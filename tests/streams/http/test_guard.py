@@ -14,6 +14,7 @@ import pytest
 
 from analyzer import Engine, Policy
 from streams.access import Attempts
+from streams.http.guard import OPEN_PATHS
 from streams.settings import SettingsError, WebSettings, load
 from streams.worker.app import create_app
 from tests.harness.certificates import TOKEN, certificate
@@ -279,14 +280,47 @@ def test_tls_serves_those_who_know_its_certificate_and_turns_away_plain_requests
             site.get("/healthz", context=ssl.create_default_context())
 
 
-def test_where_clients_need_a_certificate_none_is_no_entry(tmp_path: Path) -> None:
+def test_where_clients_need_a_certificate_none_opens_only_what_probes_ask(tmp_path: Path) -> None:
     cert, key = certificate(tmp_path, "server")
     theirs, their_key = certificate(tmp_path, "client")
-    with Site(
-        worker(), WebSettings(tls_cert_file=cert, tls_key_file=key, tls_client_ca_file=theirs)
-    ) as site:
+    settings = WebSettings(tls_cert_file=cert, tls_key_file=key, tls_client_ca_file=theirs)
+    with Site(worker(), settings) as site:
+        plain = ssl.create_default_context(cafile=str(cert))
+        assert site.get("/healthz", context=plain).status == 200
+        assert site.get("/ready", context=plain).status == 200
+        served = site.paths - OPEN_PATHS
+        assert {"/", "/metrics", "/api/v1/units"} <= served
+        for path in [*served, "/no-such-page", "/healthz/", "/healthz/../metrics"]:
+            found = site.get(path, context=plain)
+            assert (found.status, found.json) == (403, {"error": "a client certificate is needed"})
+        bearer = {"Authorization": "Bearer anything"}
+        assert site.get("/metrics", context=plain, **bearer).status == 403
+        stranger, stranger_key = certificate(tmp_path, "stranger")
+        plain.load_cert_chain(stranger, stranger_key)
+        with pytest.raises(OSError, match=r"unknown ca|reset|closed|EOF|alert"):
+            site.get("/healthz", context=plain)
         known = ssl.create_default_context(cafile=str(cert))
-        with pytest.raises(OSError, match=r"certificate required|reset|closed|EOF"):
-            site.get("/healthz", context=known)
         known.load_cert_chain(theirs, their_key)
         assert site.get("/api/v1/units", context=known).status == 200
+
+
+def test_a_certificate_and_a_token_are_both_needed_unless_certificates_have_roles(
+    tmp_path: Path,
+) -> None:
+    files = {"tls_cert_file": "c", "tls_key_file": "k", "tls_client_ca_file": "a"}
+    certificates = {"x": {"role": "viewer", "subject": "CN=x"}}
+    tokens = {"y": {"role": "viewer", "file": tmp_path / "y"}}
+    needed = {
+        (bool(roles), bool(some)): WebSettings.model_validate(
+            files | {"certificates": roles, "tokens": some}
+        ).needs_certificate
+        for roles in ({}, certificates)
+        for some in ({}, tokens)
+    }
+    assert needed == {
+        (False, False): True,
+        (False, True): True,
+        (True, False): True,
+        (True, True): False,
+    }
+    assert not WebSettings().needs_certificate

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from kafka.admin import KafkaAdminClient
@@ -14,7 +17,7 @@ from streams.kafka.permissions import checkpoint_topic
 from streams.kafka.topics import Topics, plans
 from streams.settings import Settings, load
 from tests.harness.brokers import new_apache_kafka
-from tests.harness.workers import Message, ends, run, send
+from tests.harness.workers import COMMAND, Message, ends, run, send
 
 ALL = {
     "alarms",
@@ -134,3 +137,38 @@ def test_a_broker_refuses_what_is_stamped_ahead_of_its_clock() -> None:
             send(kafka, [Message("alarms", b"HA", b"{}", now + 50 * 60_000)])
         send(kafka, [Message("alarms", b"HA", b"{}", now)])
         assert sum(ends(kafka, ["alarms"]).values()) == 6
+
+
+def test_topics_wait_for_a_broker_that_is_not_there_yet() -> None:
+    broker = EmbeddedBroker()
+    command = [COMMAND, "topics", "--broker", broker.address, "--wait", "60s"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith(
+            f"waiting for up to 60s: no Kafka broker answers at {broker.address} ("
+        )
+        with broker:
+            out, err = process.communicate(timeout=60)
+            assert (process.returncode, err) == (0, "")
+            assert {line.split()[1].rstrip(":") for line in out.splitlines()} == ALL
+            assert existing(broker).keys() == ALL
+
+
+def test_waiting_ends_with_the_reason_and_does_not_cure_a_wrong_file(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        broker = f"127.0.0.1:{closed.getsockname()[1]}"
+    done = run("topics", "--broker", broker, "--wait", "1s")
+    assert done.status == 1
+    said = f"no Kafka broker answers at {broker} ("
+    assert [said in line for line in done.err.splitlines()] == [True, True]
+    assert done.err.splitlines()[-1].startswith("error: ")
+    config = tmp_path / "settings.yaml"
+    config.write_text(
+        f"kafka: {{security_protocol: SSL, ca_file: {tmp_path / 'no-such-ca.pem'}}}\n"
+    )
+    done = run("topics", "--broker", broker, "--config", config, "--wait", "10m")
+    assert done.status == 1
+    assert "no-such-ca.pem" in done.err
+    assert "waiting for up to" not in done.err
