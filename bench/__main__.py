@@ -70,6 +70,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for line in calibration.table(options.months, options.seed, options.confidence / 100):
                 sys.stdout.write(line + "\n")
                 sys.stdout.flush()
+        elif options.what == "stages":
+            from bench import stages
+
+            for line in stages.run(options.results, options.records, options.only, options.note):
+                sys.stdout.write(line + "\n")
         elif options.what == "hl7":
             from bench import hl7
 
@@ -175,6 +180,14 @@ def _parser() -> argparse.ArgumentParser:
     kinds.add_parser(
         "hl7", help="messages a second of hl7 listen and hl7 translate, and of the core alone"
     )
+    stages = kinds.add_parser(
+        "stages",
+        help="processor time of each stage of a record's path, without Kafka, beside the last time",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    stages.add_argument("--records", type=int, default=200_000, help="of each size of the input")
+    stages.add_argument("--only", help="run only the sizes whose name contains this")
+    stages.add_argument("--note", default="", help="what was changed, for the history")
     report = kinds.add_parser(
         "report",
         help="the report on a month of a hospital of 77 beds, beside the same counts in SQL",
@@ -192,7 +205,7 @@ def _parser() -> argparse.ArgumentParser:
     render = kinds.add_parser(
         "render", help="write table and picture again, from the stored results"
     )
-    for one in (full, render):
+    for one in (full, render, stages):
         one.add_argument(
             "--results",
             type=Path,

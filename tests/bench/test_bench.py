@@ -13,7 +13,7 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from analyzer import Engine, Policy, Topic
 from analyzer.whatif.grid import search
-from bench import hospital, importing, plot, profile, quick, report, rivals, tuning
+from bench import hospital, importing, plot, profile, quick, report, rivals, stages, tuning
 from bench.hospital import Load, clinicians, mix
 from bench.kafka import partition_of
 from bench.worker import Run, burdens
@@ -231,3 +231,27 @@ def test_a_table_is_imported_beside_polars_reading_it() -> None:
     assert found["rows"] == 3000
     assert found["import_rows_per_s"] > 0
     assert found["share_of_polars_read"] > 0
+
+
+def test_the_budget_by_stage_takes_in_every_record_and_times_every_stage() -> None:
+    load = Load(records=3000, facilities=3, ward=SMALL)
+    fetched = stages.fetches(load)
+    work, clock = stages.new(), stages.Clock()
+    stages.take_in(work, fetched, clock)
+    counted: dict[tuple[str, str], int] = {}
+    for one in work.partitions:
+        for key, count in one.engine.outcome_counts.items():
+            counted[key] = counted.get(key, 0) + count
+    assert sum(counted.values()) == fetched.records == 3000
+    assert {outcome for _, outcome in counted} == {"accepted"}
+    figures = stages.measure(load, repeat=1)
+    assert figures.pop("all") == pytest.approx(sum(figures.values()))
+    assert min(figures[stage] for stage in stages.STAGES if stage != "evict") > 0
+
+
+def test_figures_of_stages_stand_beside_the_last_ones_of_their_size() -> None:
+    now, before = dict.fromkeys((*stages.STAGES, "all"), 150.0), {"decode": 100.0}
+    lines = list(stages.table({"one": now, "new": now}, {"one": before}))
+    assert lines[1:3] == ["(1) one", "(2) new"]
+    [decode] = [line for line in lines if line.startswith("decode")]
+    assert decode.split() == ["decode", "150", "+50%", "150"]
