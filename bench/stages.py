@@ -42,6 +42,7 @@ from streams.partitions.sealing import Sealing
 from streams.settings import Settings
 from streams.simulator import Ward
 from streams.worker.app import FETCH_BYTES, new_work
+from streams.worker.run import spare_the_collector
 from streams.worker.work import Work
 
 EVERY = 100_000
@@ -140,6 +141,7 @@ def run(results: Path, records: int, only: str | None = None, note: str = "") ->
     the last ones of the same size.
     """
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    spare_the_collector()
     points = [one for one in POINTS if only is None or only in one.name]
     path = results / "stages.json"
     history: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []

@@ -5,7 +5,7 @@ explained and a bed is found that a colleague could take.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from analyzer.arrays import Flags, Numbers
 from analyzer.columns.statics import AlarmType
-from analyzer.model.policy import HOUR
+from analyzer.model.policy import HOUR, Levels
 from analyzer.overload.measures import Ticks
 from analyzer.overload.relief import NO_ALARMS, Alarms, Person, Ward, last_hour
 from analyzer.pipeline.roster import NURSE
@@ -93,7 +93,9 @@ class Context:
         self._of_clinician: dict[int, Flags] = {}
         self._by_clinician: dict[int, list[_Post]] = {}
         self._by_unit: dict[str, list[_Post]] = {}
-        self._alarms: tuple[int, dict[int, Alarms]] | None = None
+        self._alarms: dict[int, dict[int, Alarms]] = {}
+        self._wards: dict[tuple[str, int], Ward] = {}
+        self._levels: dict[str, Mapping[str, Levels]] = {}
         beds = statics.beds.by_number
         for number, (bed, team) in enumerate(self._pairs):
             self._pairs_of_unit.setdefault(beds[bed].unit, []).append(
@@ -143,7 +145,15 @@ class Context:
         )
 
     def ward(self, unit: str, at: int, state_of: Callable[[int], int]) -> Ward:
-        """A unit at `at` (ms). `state_of`: the overload state of a clinician then, by number."""
+        """A unit at `at` (ms). `state_of`: the overload state of a clinician then, by number; it
+        must say the same whenever it is asked.
+        """
+        known = self._wards.get((unit, at))
+        if known is None:
+            known = self._wards[unit, at] = self._ward(unit, at, state_of)
+        return known
+
+    def _ward(self, unit: str, at: int, state_of: Callable[[int], int]) -> Ward:
         names, policy = self._state.teams.clinicians.by_number, self._state.policy
         on_duty = {
             one.clinician for one in self._by_unit.get(unit, ()) if one.start <= at < one.end
@@ -159,7 +169,7 @@ class Context:
                 for one in on_duty
             },
             alarms=alarms,
-            levels=policy.overload.levels(self._name, unit),
+            levels=self._levels_of(unit),
             overload=policy.overload,
             rules=policy.relief,
         )
@@ -186,12 +196,17 @@ class Context:
             elsewhere=[one.acuity for one in held if beds[one.bed].unit != unit],
             alarms=NO_ALARMS.with_also(own),
             duty=last_hour((one.start - at, one.end - at) for one in posts),
-            levels=self._state.policy.overload.levels(self._name, self.unit_of(clinician, at)),
+            levels=self._levels_of(self.unit_of(clinician, at)),
         )
+
+    def _levels_of(self, unit: str) -> Mapping[str, Levels]:
+        if unit not in self._levels:
+            self._levels[unit] = self._state.policy.overload.levels(self._name, unit)
+        return self._levels[unit]
 
     def _alarms_at(self, at: int) -> dict[int, Alarms]:
         """The alarms that count at `at` (ms), by pair of bed and team."""
-        if self._alarms is None or self._alarms[0] != at:
+        if at not in self._alarms:
             hour = self._last_hour(at)
             waits = self._closing[: hour.stop] > at
             rows = np.concatenate(
@@ -206,14 +221,13 @@ class Context:
                 for which in (rows >= hour.start, waits[rows])
             )
             ends = [*begins[1:].tolist(), len(rows)]
-            found = {
+            self._alarms[at] = {
                 number: Alarms(tuple(started[end - count : end]), waits_now)
                 for number, end, count, waits_now in zip(
                     pair[begins].tolist(), ends, recent, waiting, strict=False
                 )
             }
-            self._alarms = at, found
-        return self._alarms[1]
+        return self._alarms[at]
 
 
 def _closing(state: State, rows: Numbers) -> Numbers:

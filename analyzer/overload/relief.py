@@ -168,20 +168,20 @@ class Ward:
         before = len(gives.alarms.starts)
         for bed, acuities in gives.here.items():
             of_bed = self.alarms.get(bed, {})
-            own = (alarms for team, alarms in of_bed.items() if giver in team)
-            left = gives.alarms.without(NO_ALARMS.with_also(own))
-            spared = before - len(left.starts)
-            if spared < self.rules.least_alarms or not (
-                spared >= self.rules.least_share * before
-                or self._within(gives, left, -1, gives.levels, "leave")
-            ):
+            own = [alarms for team, alarms in of_bed.items() if giver in team]
+            spared = sum(len(one.starts) for one in own)
+            if spared < self.rules.least_alarms:
                 continue
+            if spared < self.rules.least_share * before:
+                left = gives.alarms.without(NO_ALARMS.with_also(own))
+                if not self._within(gives, left, -1, gives.levels, "leave"):
+                    continue
             for name, takes in takers:
                 if bed in takes.here or fsum([*takes.acuities, *acuities]) > most_acuity:
                     continue
                 new = (alarms for team, alarms in of_bed.items() if name not in team)
                 gets = takes.alarms.with_also(new)
-                loads = len(left.starts), len(gets.starts)
+                loads = before - spared, len(gets.starts)
                 if max(loads) < before and self._within(takes, gets, +1, self.levels, "enter"):
                     yield Relief(
                         bed,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from binascii import hexlify
+from collections.abc import Iterable
 from hashlib import blake2b
+from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -35,18 +38,23 @@ def encode_episodes(episodes: Finished, pseudonym: Shown) -> list[bytes]:
     """
     columns = list(episodes.columns)
     teams, starts = columns[_CLINICIANS], columns[_START]
+    origins: Iterable[bytes]
     if isinstance(pseudonym, Pseudonyms) and pseudonym.period != "none":
         columns[_CLINICIANS] = [
             sorted(map(pseudonym.at(start), team))
             for team, start in zip(teams, starts, strict=True)
         ]
-        origins = [b"," + origin_of(pseudonym, start) + b"}" for start in starts]
+        origins = [origin_of(pseudonym, start) for start in starts]
     else:
-        shown = {team: sorted(map(pseudonym, team)) for team in set(teams)}
+        of_one = shown_at(pseudonym, 0)
+        shown = {team: sorted(map(of_one, team)) for team in set(teams)}
         columns[_CLINICIANS] = list(map(shown.__getitem__, teams))
-        origins = [b"," + origin_of(pseudonym, 0) + b"}"] * len(teams)
+        origins = repeat(origin_of(pseudonym, 0), len(teams))
     bodies = list(map(_encode, map(_Episode, *(columns[number] for number in _IN_ORDER))))
-    return [body[:-1] + origin for body, origin in zip(_with_ids(bodies), origins, strict=True)]
+    return [
+        b'{"id":"%b",%b,%b}' % (_id_of(body), body[1:-1], origin)
+        for body, origin in zip(bodies, origins, strict=True)
+    ]
 
 
 def encode_change(one: ChangeRecord, pseudonym: Shown) -> bytes:
@@ -117,8 +125,8 @@ def encode_change(one: ChangeRecord, pseudonym: Shown) -> bytes:
             },
             "text": advice(change.relief, pseudonym, with_bed=True),
         }
-    [record] = _with_ids([_encode(fields)])
-    return b"%b,%b,%b}" % (record[:-1], _encode(_corrected(one.correction))[1:-1], origin)
+    body, corrected = _encode(fields), _encode(_corrected(one.correction))
+    return b'{"id":"%b",%b,%b,%b}' % (_id_of(body), body[1:-1], corrected[1:-1], origin)
 
 
 def _corrected(correction: Correction | None) -> dict[str, Any]:
@@ -135,8 +143,5 @@ def _corrected(correction: Correction | None) -> dict[str, Any]:
     }
 
 
-def _with_ids(bodies: list[bytes]) -> list[bytes]:
-    return [
-        b'{"id":"%b",%b' % (blake2b(body, digest_size=16).hexdigest().encode(), body[1:])
-        for body in bodies
-    ]
+def _id_of(body: bytes) -> bytes:
+    return hexlify(blake2b(body, digest_size=16).digest())

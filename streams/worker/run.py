@@ -64,7 +64,7 @@ def run(settings: Settings) -> None:
             "the token is sent unencrypted: set web.tls_cert_file and web.tls_key_file, or "
             "use a proxy that serves HTTPS"
         )
-    _spare_the_collector()
+    spare_the_collector()
     worker = Worker(
         app, loglevel=settings.log_level, override_logging=False, redirect_stdouts=False, quiet=True
     )
@@ -105,7 +105,7 @@ class Worker(FaustWorker):  # type: ignore[misc]  # mode gives it no types
         self._schedule_shutdown(signal.SIGTERM)
 
 
-def _spare_the_collector() -> None:
+def spare_the_collector() -> None:
     """Make the garbage collector run less often.
 
     Slices create millions of short-lived tuples, none of them in a cycle, and each collection
