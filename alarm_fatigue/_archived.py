@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from alarm_fatigue._facts import TOPICS, Intake, Recording
+from alarm_fatigue._facts import TOPICS, Recording
 from analyzer import Policy
 from streams.archive import Archive, ArchiveError, archived_facts
+from streams.files.kept_facts import Kept
 from streams.files.lines import InputError
 
 
@@ -33,13 +34,13 @@ def archived(
         there = f"there {listed(facility, known)}" if known else "which is empty"
         raise InputError(f"facility: {facility} is not in the archive; {there}")
     for name in known if facility is None else [facility]:
-        intakes = {topic: Intake(topic) for topic in TOPICS}
+        kept = {topic: Kept(topic) for topic in TOPICS}
         for topic, columns in archived_facts(
             archive, name, begin, end, policy.cover, policy.action_window
         ):
-            intakes[topic].take(columns)
+            kept[topic].take(columns)
             progress(len(columns[0]))
-        frames = {topic: intake.facts() for topic, intake in intakes.items()}
-        if len(frames["alarms"]):
-            final = int(frames["alarms"]["at"][-1]) + policy.action_window
-            yield Recording(name, frames, final)
+        facts = {topic: one.by_time() for topic, one in kept.items()}
+        if len(facts["alarms"]):
+            final = int(facts["alarms"].at[-1]) + policy.action_window
+            yield Recording(name, facts, final)

@@ -11,12 +11,13 @@ from typing import Any
 import polars as pl
 
 from alarm_fatigue._burden import burden
-from alarm_fatigue._facts import TOPICS, Intake, Recording, by_facility
+from alarm_fatigue._facts import TOPICS, Recording, by_facility
 from alarm_fatigue._inputs import Numbered, Report, Source, mapped
 from alarm_fatigue._times import as_moment
 from alarm_fatigue._whole import Whole, findings, whole
 from analyzer import Policy, Topic
 from streams.cli.progress import counting, timed, working
+from streams.files.kept_facts import Kept
 from streams.files.lines import BadLine, InputError
 from streams.formats.codec import MAX_RECORD_BYTES, decode_slice
 from streams.formats.control import controls_among
@@ -61,7 +62,7 @@ def read(
     if mapping is not None and alarms is None:
         raise InputError("mapping: expected a table of alarms")
     refused: list[BadLine] = []
-    intakes = {topic: Intake(topic) for topic in TOPICS}
+    kept = {topic: Kept(topic) for topic in TOPICS}
     with ExitStack() as stack, counting("reading") as progress:
         sources = [Source(topic, one, stack) for topic, one in given.items() if one is not None]
         under = None if mapping is None else Path(mapping)
@@ -74,14 +75,14 @@ def read(
             for topic, lines in mapped(tables, under, refused.append, stack):
                 for some in lines:
                     _take_lines(
-                        intakes[topic], some, lambda line: refused.append(tables[0].renamed(line))
+                        kept[topic], some, lambda line: refused.append(tables[0].renamed(line))
                     )
                     progress(len(some))
         for source in sources:
             if source not in tables:
-                _take(source, intakes[source.topic], refused, progress)
+                _take(source, kept[source.topic], refused, progress)
     return History(
-        list(by_facility({topic: intake.facts() for topic, intake in intakes.items()})),
+        list(by_facility(kept)),
         _policy(policy),
         refused,
         str if pseudonym_key is None else _pseudonyms(Path(pseudonym_key)),
@@ -116,7 +117,7 @@ def read_archive(
 
 def _take(
     source: Source,
-    intake: Intake,
+    kept: Kept,
     refused: list[BadLine],
     progress: Callable[[int], None],
 ) -> None:
@@ -124,22 +125,22 @@ def _take(
         refused.append(source.renamed(line))
 
     for some in source.facts():
-        _take_lines(intake, some, report)
+        _take_lines(kept, some, report)
         progress(len(some))
 
 
-def _take_lines(intake: Intake, some: Numbered, report: Report) -> None:
+def _take_lines(kept: Kept, some: Numbered, report: Report) -> None:
     """Take lines, and apply control records in their order."""
     values = [value for _, value in some]
-    decoded = decode_slice(intake.topic, values, MAX_RECORD_BYTES)
+    decoded = decode_slice(kept.topic, values, MAX_RECORD_BYTES)
     controls = list(controls_among(decoded.malformed, values, None)) if decoded.malformed else []
     begin = 0
     for place, control in controls:
-        intake.take(decode_slice(intake.topic, values[begin:place]).columns)
-        intake.control(control.control, control.facility, control.at)
+        kept.take(decode_slice(kept.topic, values[begin:place]).columns)
+        kept.control(control.control, control.facility, control.at)
         begin = place + 1
-    rest = decode_slice(intake.topic, values[begin:]) if controls else decoded
-    intake.take(rest.columns)
+    rest = decode_slice(kept.topic, values[begin:]) if controls else decoded
+    kept.take(rest.columns)
     applied = {place for place, _ in controls}
     for place, detail in decoded.malformed:
         if place not in applied:
@@ -253,7 +254,7 @@ class History:
             return found
         from streams.cli.names import listed
 
-        units = {name for one in self._recordings for name in one.units()}
+        units = set().union(*(one.units() for one in self._recordings))
         if unit not in units:
             raise InputError(f"unit: {unit} is not among the alarms; there {listed(unit, units)}")
         return found.filter(pl.col("unit") == unit)
@@ -265,7 +266,7 @@ class History:
     @cached_property
     def _findings(self) -> pl.DataFrame:
         with working("measuring"):
-            return findings(self._whole.evidence, self.policy)
+            return findings(self._whole.engines, self.policy)
 
     @cached_property
     def _whole(self) -> Whole:

@@ -19,7 +19,7 @@ from typing import IO, Any
 import polars as pl
 
 from analyzer import FACT_TYPES, Topic
-from streams.files.lines import BadLine, InputError, batches, lines, opened, shown
+from streams.files.lines import BadLine, InputError, line_batches, opened, shown
 from streams.formats.codec import ON_THE_WIRE
 
 Report = Callable[[BadLine], None]
@@ -61,7 +61,7 @@ class Source:
             )
         if self.frame is not None:
             return json_lines(self.frame, columns_of(self.topic), self.name)
-        return batches(lines(self.path), _AT_ONCE)
+        return line_batches(self.path, _AT_ONCE)
 
     def is_table(self) -> bool:
         """Whether it is a file of columns, or a frame with others than those of its topic."""
@@ -120,7 +120,7 @@ def mapped(
             word = word.replace(shown(path), source.name)
         warnings.warn(word, stacklevel=3)
     for topic, facts in written:
-        yield topic, batches(lines(facts), _AT_ONCE)
+        yield topic, line_batches(facts, _AT_ONCE)
 
 
 def columns_of(topic: Topic) -> tuple[str, ...]:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-import numpy as np
 import polars as pl
 
-from alarm_fatigue._facts import AT_ONCE, Recording, lists
-from analyzer import ChangeRecord, EpisodeRecord, Evidence, Finished, Policy
+from alarm_fatigue._facts import Recording, lists
+from analyzer import ChangeRecord, Engine, EpisodeRecord, Finished, Policy
 from streams.files.extent import WHOLE
 from streams.files.findings import written
 from streams.formats.sinks import encode_change
@@ -85,11 +84,11 @@ FINDINGS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """Frames with the columns `EPISODES` and `CHANGES`, and what findings rest on."""
+    """Frames with the columns `EPISODES` and `CHANGES`, and what knows the findings."""
 
     episodes: pl.DataFrame
     changes: pl.DataFrame
-    evidence: list[Evidence]
+    engines: list[Engine]
 
 
 def whole(
@@ -101,31 +100,22 @@ def whole(
     """`progress` is called with how many facts more are taken in."""
     episodes: list[pl.DataFrame] = []
     changes: list[pl.DataFrame] = []
-    evidence: list[Evidence] = []
+    engines: list[Engine] = []
     for recording in recordings:
-        # An assignment may be charted any time later, so that nothing is forgotten on the way.
-        walk = recording.walk(policy, evicts=False)
+        walk, moments = recording.whole(policy)
         found, taken = [], 0
-        for moment in [*_moments(recording), recording.until]:
+        for moment in [*moments, recording.until]:
             found.append(_episodes(walk.to(moment), pseudonym))
             progress(walk.taken - taken)
             taken = walk.taken
-        episodes.append(_latest(pl.concat(found)))
+        episodes.append(_latest(found))
         changes.append(_changes(walk.engine.emit_changes(), pseudonym))
-        evidence += walk.engine.evidence_since(None)
+        engines.append(walk.engine)
     return Whole(
         pl.concat(episodes) if episodes else pl.DataFrame(schema=EPISODES),
         pl.concat(changes) if changes else pl.DataFrame(schema=CHANGES | {"at": _MOMENT}),
-        evidence,
+        engines,
     )
-
-
-def _moments(recording: Recording) -> list[int]:
-    """Up to when (ms) to go at a time: where facts are, however far apart in time."""
-    if recording.span is None:
-        return []
-    times = recording.times()
-    return [one for one in np.unique(times[AT_ONCE::AT_ONCE]).tolist() if one < recording.span[1]]
 
 
 def _episodes(found: Finished, pseudonym: Callable[[str], str]) -> pl.DataFrame:
@@ -140,10 +130,15 @@ def _episodes(found: Finished, pseudonym: Callable[[str], str]) -> pl.DataFrame:
     return pl.DataFrame([*columns, pl.Series(_ROW, found.rows)])
 
 
-def _latest(records: pl.DataFrame) -> pl.DataFrame:
-    """The last record of each episode, in the order of `replay --episodes`."""
-    if records[_ROW].is_duplicated().any():
-        records = records.unique(_ROW, keep="last", maintain_order=True)
+def _latest(found: list[pl.DataFrame]) -> pl.DataFrame:
+    """The last record of each episode, in the order of `replay --episodes`.
+
+    A row is used again for an episode that starts later.
+    """
+    records = pl.concat(found)
+    found.clear()
+    if records.select(pl.struct(_ROW, "start").is_duplicated().any()).item():
+        records = records.unique([_ROW, "start"], keep="last", maintain_order=True)
     return records.drop(_ROW).sort("end", "alarm_id", maintain_order=True)
 
 
@@ -155,9 +150,14 @@ def _changes(changes: list[ChangeRecord], pseudonym: Callable[[str], str]) -> pl
     return found.with_columns(pl.col("at").cast(_MOMENT))
 
 
-def findings(evidence: Iterable[Evidence], policy: Policy) -> pl.DataFrame:
+def findings(engines: Iterable[Engine], policy: Policy) -> pl.DataFrame:
     """The columns `FINDINGS`, by facility, unit and rank."""
-    units = [unit for one in evidence for unit in one.findings()]
+    units = [
+        unit
+        for engine in engines
+        for evidence in engine.evidence_since(None)
+        for unit in evidence.findings()
+    ]
     rows = []
     for text in written(units, WHOLE, policy):
         for one in map(msgspec.json.decode, text.findings):

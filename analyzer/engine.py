@@ -10,7 +10,10 @@ import numpy.typing as npt
 
 from analyzer.arrays import Marks, Numbers, distinct, integers
 from analyzer.columns.facilities import VACANT
+from analyzer.columns.hashing import fingerprints
+from analyzer.columns.packed import pack
 from analyzer.findings.evidence import Evidence
+from analyzer.findings.forgotten import Forgotten
 from analyzer.model.facts import FACT_TYPES, OUTCOMES, TOPICS, Fact, Outcome, Topic, values_of
 from analyzer.model.overload import ChangeRecord
 from analyzer.model.policy import Policy
@@ -62,12 +65,18 @@ class Engine:
     [1]
     """
 
-    def __init__(self, policy: Policy, *, evicts: bool = True) -> None:
+    def __init__(self, policy: Policy, *, evicts: bool = True, complete: bool = False) -> None:
         """`evicts`: whether it forgets what lies behind the horizon; otherwise memory grows with
         the recording, for findings about all of it.
+
+        `complete`: the facts are complete history and come in order of event time, with few steps
+        of time between them. It forgets what lies behind the horizon, and notes what findings about
+        all of it rest on: see `await_labels`.
         """
         self._state = State(policy)
+        self._state.is_complete = complete
         self._evicts = evicts
+        self._forgotten = Forgotten() if complete else None
         self.outcome_counts: dict[tuple[Topic, Outcome], int] = {}
         self.controls: dict[Command, int] = {}
         """Control records applied, by command."""
@@ -151,9 +160,24 @@ class Engine:
         state.overload.taking_in = None
         reclassify(state)
         records = finalise(state)
-        if (self._evicts and evict(state, evaluate_before)) or state.facilities.dropped:
+        if (
+            self._evicts and evict(state, evaluate_before, leaving=self._forgotten)
+        ) or state.facilities.dropped:
             compact(state)
         return records
+
+    def await_labels(self, facility: str, alarm_ids: Sequence[str], at: Numbers) -> None:
+        """Say of complete history which alarms it will label, and when (ms): they are held until
+        then.
+        """
+        state = self._state
+        number = state.facilities[facility]
+        state.grow()
+        marks, _ = fingerprints(np.full(len(alarm_ids), number), pack(alarm_ids))
+        marks, at = np.append(state.awaited[0], marks), np.append(state.awaited[1], at)
+        order = np.lexsort((at, marks))
+        last = np.append(np.diff(marks[order]) != 0, True)[: len(order)]
+        state.awaited = marks[order][last], at[order][last]
 
     def begin_at(self, moment: int) -> None:
         """Say that older facts than `moment` (ms) were left out: overload states are evaluated from
@@ -278,11 +302,11 @@ class Engine:
 
     def evidence(self, window: int) -> Evidence:
         """A copy of what findings about the last `window` (ms) rest on, as of the current time."""
-        return Evidence.of(self._state, window)
+        return Evidence.of(self._state, window, self._forgotten)
 
     def evidence_since(self, moment: int | None) -> list[Evidence]:
         """By facility, what findings from `moment` (ms; None: the first alarm) on rest on."""
-        return Evidence.since(self._state, moment)
+        return Evidence.since(self._state, moment, self._forgotten)
 
     def groups(self) -> dict[tuple[str, str], list[int]]:
         """How many clinicians stand behind each hour of a unit, by facility and unit, the latest

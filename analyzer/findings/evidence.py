@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from analyzer.findings.findings import (
     drivers,
     verdict,
 )
+from analyzer.findings.forgotten import Forgotten
 from analyzer.findings.patterns import Meetings, distance, quartile
 from analyzer.model.episodes import PRIORITIES
 from analyzer.model.policy import HOUR, SECOND, Policy
@@ -26,8 +28,8 @@ from analyzer.pipeline.classes import ACTIONABLE, CLASSES, NON_ACTIONABLE, TECHN
 from analyzer.pipeline.state import State
 from analyzer.stats.risk import effective_size
 from analyzer.stats.shares import Share
-from analyzer.times import NEVER, OPEN
-from analyzer.windows.chatter import SPAN, chattering, earlier_twins
+from analyzer.times import OPEN
+from analyzer.windows.chatter import SPAN, chattering
 
 DAY = 24 * HOUR
 _COLUMNS = (
@@ -80,31 +82,53 @@ class Evidence:
     answered: Numbers
     """The first response; without one, later than any time."""
     covered: Flags
-    """Whether the unit had coverage; computed only for actionable alarms without a response."""
+    """As from `forgotten.covered`."""
     signal: Codes
     twins: Codes
     """As in `windows.chatter`."""
 
     @classmethod
-    def of(cls, state: State, window: int) -> Evidence:
-        """Copy it from the state. It takes a few milliseconds."""
-        table, statics, policy = state.table, state.statics, state.policy
-        now = state.times.now[: len(state.facilities.by_number)].copy()
+    def of(cls, state: State, window: int, forgotten: Forgotten | None = None) -> Evidence:
+        """Copy it from the state, and from what is `forgotten`. Without the latter, it takes a few
+        milliseconds.
+        """
+        if forgotten is not None:
+            return cls._chosen(state, window, forgotten.columns(state), None)
+        table = state.table
         rows = table.alarms()
-        moments = now[table.facility[rows]]
-        start, end = table.start[rows] - moments, table.end[rows] - moments
+        since = state.times.now[table.facility[rows]] - window - SPAN
+        recent = (table.start[rows] >= since) | (table.end[rows] > since)
+        return cls._chosen(state, window, Forgotten().described(state, rows[recent]), None)
+
+    @classmethod
+    def since(
+        cls, state: State, moment: int | None, forgotten: Forgotten | None = None
+    ) -> list[Evidence]:
+        """By facility, the evidence from `moment` (ms; None: from its first alarm) to its `now`."""
+        known = (Forgotten() if forgotten is None else forgotten).columns(state)
+        found = []
+        for number in np.unique(known["facility"]).tolist():
+            mine = known["facility"] == number
+            first = int(known["start"][mine].min())
+            window = int(state.times.now[number]) - (first - 1 if moment is None else moment)
+            if window > 0:
+                found.append(cls._chosen(state, window, known, mine))
+        return found
+
+    @classmethod
+    def _chosen(
+        cls, state: State, window: int, known: dict[str, Any], mine: Flags | None
+    ) -> Evidence:
+        """`known`: as `Forgotten.columns`; `mine`: which of them to look at; None: all."""
+        statics, policy = state.statics, state.policy
+        now = state.times.now[: len(state.facilities.by_number)].copy()
+        moments = now[known["facility"]]
+        start, end = known["start"] - moments, known["end"] - moments
         stale = (end > -window) & (np.minimum(end, 0) - start > policy.findings.stale)
         chosen = (start >= -window - SPAN) | stale
-        rows, start, end = rows[chosen], start[chosen], end[chosen]
-        static, klass, answered = table.static[rows], table.klass[rows], table.first_response[rows]
-        covered = np.zeros(len(rows), dtype=np.bool_)
-        final = end <= -policy.action_window
-        for index in np.flatnonzero((klass == ACTIONABLE) & (answered == NEVER) & final).tolist():
-            closing = int(table.end[rows[index]]) + policy.action_window
-            covered[index] = state.cover.covered(
-                int(statics.unit[static[index]]), closing, policy.cover
-            )
-        signal = statics.signal[static]
+        if mine is not None:
+            chosen &= mine
+        static = known["static"][chosen]
         return cls(
             policy=policy,
             window=window,
@@ -113,36 +137,22 @@ class Evidence:
             units=list(statics.units.by_number),
             types=list(statics.types.by_number),
             statics=list(statics.by_number),
-            start=start,
-            end=end,
-            rank=table.rank[rows],
-            klass=klass,
+            start=start[chosen],
+            end=end[chosen],
+            rank=known["rank"][chosen],
+            klass=known["klass"][chosen],
             static=static,
             unit=statics.unit[static],
             type=statics.type[static],
             bed=statics.bed[static],
             technical=statics.technical[static],
-            value=table.value[rows],
-            limit=table.limit[rows],
-            answered=answered - now[table.facility[rows]],
-            covered=covered,
-            signal=signal,
-            twins=earlier_twins(signal, start, end, lambda some: table.ids(rows[some])),
+            value=known["value"][chosen],
+            limit=known["limit"][chosen],
+            answered=(known["first_response"] - moments)[chosen],
+            covered=known["covered"][chosen],
+            signal=statics.signal[static],
+            twins=known["twins"][chosen],
         )
-
-    @classmethod
-    def since(cls, state: State, moment: int | None) -> list[Evidence]:
-        """By facility, the evidence from `moment` (ms; None: from its first alarm) to its `now`."""
-        table = state.table
-        rows = table.alarms()
-        found = []
-        for number in np.unique(table.facility[rows]).tolist():
-            first = int(table.start[rows][table.facility[rows] == number].min())
-            window = int(state.times.now[number]) - (first - 1 if moment is None else moment)
-            if window > 0:
-                name = state.facilities.by_number[number]
-                found.append(cls.of(state, window).only(name))
-        return found
 
     def only(self, facility: str) -> Evidence:
         """The evidence of one facility."""

@@ -25,7 +25,8 @@ def compact(state: State, at_once: bool = False) -> bool:
     `at_once`: even if they are few. Returns whether anything was renumbered.
     """
     names = _names(state)
-    due = names > 2 * state.names_kept + SPARE
+    # of complete history, what was counted stays under its name
+    due = names > 2 * state.names_kept + SPARE and not state.is_complete
     if not (at_once or due or state.facilities.dropped):
         return False
     table, statics = state.table, state.statics

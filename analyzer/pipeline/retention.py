@@ -7,7 +7,7 @@ from itertools import compress
 
 import numpy as np
 
-from analyzer.arrays import Codes, Numbers, distinct
+from analyzer.arrays import Codes, Flags, Numbers, distinct
 from analyzer.model.policy import HOUR
 from analyzer.pipeline.classes import NOTHING_KNOWN
 from analyzer.pipeline.compaction import SPARE, keep_labels, keep_teams
@@ -24,12 +24,14 @@ def evict(
     state: State,
     before_sweep: Callable[[State, Numbers], None],
     at_least: Numbers | None = None,
+    leaving: Callable[[State, Numbers], None] | None = None,
 ) -> bool:
     """Evict what lies behind the horizon of each facility, by the earlier of `now` and watermark.
 
-    `before_sweep` is called with the horizon (ms, by facility) before a sweep, while everything
-    that it evicts is still there. `at_least` (ms, by facility) is a lower bound of the horizon (see
-    `departed`). Returns whether it swept: it does so at most once in `_EVICT_EVERY` of event time.
+    `before_sweep` is called with the horizon (ms, by facility) before a sweep, and `leaving` with
+    the rows that are evicted, while everything is still there. `at_least` (ms, by facility) is a
+    lower bound of the horizon (see `departed`). Returns whether it swept: it does so at most once
+    in `_EVICT_EVERY` of event time.
     """
     count = len(state.facilities.by_number)
     horizon = np.minimum(state.times.now[:count], state.watermark()) - state.policy.horizon
@@ -50,7 +52,14 @@ def evict(
     moments -= state.policy.allowed_lateness
     old = table.last_mention(rows) < moments
     over = (table.start[rows] == NEVER) | (table.end[rows] < moments)
-    gone = np.concatenate([rows[old & over], _beyond_cap(state, rows[old & ~over])])
+    gone = rows[old & over]
+    if state.is_complete:
+        # the cap guards a worker against feeds that never say that an alarm ended
+        gone = gone[~_awaited(state, gone)]
+    else:
+        gone = np.concatenate([gone, _beyond_cap(state, rows[old & ~over])])
+    if leaving is not None:
+        leaving(state, gone)
     state.listing.remove(gone)
     table.drop(gone)
     by_bed, by_name = _oldest_alarms(state)
@@ -59,8 +68,9 @@ def evict(
     # ended up to the horizon before that.
     state.roster.drop_before([moment - state.policy.horizon for moment in limits], by_bed)
     state.responses.drop_before(limits, by_name)
-    # A held episode may be reclassified, and the coverage that it needs begins before it does.
-    state.cover.drop_before([moment - state.policy.cover for moment in limits])
+    if not len(state.awaited[0]):
+        # A held episode may be reclassified, and the coverage that it needs begins before it does.
+        state.cover.drop_before([moment - state.policy.cover for moment in limits])
     state.overload.evict(horizon)
     _sweep(state)
     return True
@@ -85,6 +95,18 @@ def _beyond_cap(state: State, rows: Numbers) -> Numbers:
     return found
 
 
+def _awaited(state: State, rows: Numbers) -> Flags:
+    """Which rows complete history will still label."""
+    marks, until = state.awaited
+    if not len(marks):
+        return np.zeros(len(rows), dtype=np.bool_)
+    table = state.table
+    own = table.alarm_ids.marks[rows]
+    place = np.minimum(np.searchsorted(marks, own), len(marks) - 1)
+    found: Flags = (marks[place] == own) & (until[place] > state.times.now[table.facility[rows]])
+    return found
+
+
 def _oldest_alarms(state: State) -> tuple[dict[int, int], dict[int, int]]:
     """The earliest start of a held episode (ms), by bed of a unit, and by name of a bed."""
     table, statics = state.table, state.statics
@@ -106,7 +128,7 @@ def _sweep(state: State) -> None:
     rows = table.rows()
     existing = table.existing()
     used = distinct(table.static[existing])
-    if len(state.statics.by_number) > 2 * len(used) + SPARE:
+    if len(state.statics.by_number) > 2 * len(used) + SPARE and not state.is_complete:
         table.static[existing] = state.statics.keep(used)[table.static[existing]]
     if len(state.labels) > 2 * len(distinct(table.label[rows])) + SPARE:
         keep_labels(state)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.arrays import Numbers
+from analyzer.arrays import Marks, Numbers
 from analyzer.columns.facilities import Facilities
 from analyzer.columns.growing import Growing
 from analyzer.columns.numbered import Numbered
@@ -70,6 +70,17 @@ class State:
         """How many names were in use after the last compaction."""
         self.forgotten_open = 0
         """Open alarms that were evicted because of `Policy.max_open_alarms`."""
+        self.is_complete = False
+        """Whether the facts are complete history, in order of event time: then what is counted
+        keeps its names, and `Policy.max_open_alarms`, which guards a worker, does not apply.
+        """
+        self.awaited: tuple[Marks, Numbers] = (
+            np.empty(0, dtype=np.uint64),
+            np.empty(0, dtype=np.int64),
+        )
+        """Marks of the alarm ids that complete history labels, sorted, and when it last does (ms).
+        Their alarms are not evicted before.
+        """
         self.rewound: set[int] = set()
         """Facilities whose watermark was reset since time last advanced."""
 

@@ -19,7 +19,7 @@ from streams.cli.files import (
     recorded_files,
 )
 from streams.cli.progress import counting
-from streams.files.lines import InputError, batches, lines
+from streams.files.lines import InputError, line_batches
 
 if TYPE_CHECKING:
     from streams.files.checkup import Checkup
@@ -72,7 +72,7 @@ def doctor(
             with counting("reading") as progress, bad_lines() as report:
                 with as_facts(files, mapping, report, progress) as facts:
                     for topic, path in facts:
-                        for some in batches(lines(path), _AT_ONCE):
+                        for some in line_batches(path, _AT_ONCE):
                             values = [line for _, line in some]
                             decoded = decode_slice(topic, values, settings.max_record_bytes)
                             checkup.malformed += len(decoded.malformed)

@@ -13,7 +13,7 @@ import io
 import re
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,9 @@ import zstandard
 
 STDIN = Path("-")
 _BYTES_AT_ONCE = 1 << 24
+_BLOCK = 1 << 20
+_LONG_LINES = 64
+"""A block of fewer lines may begin with a line that began long before."""
 _HEAD = 1 << 12
 """Bytes in which a file shows what it is."""
 MAX_LINE_BYTES = 1 << 24
@@ -91,21 +94,61 @@ def lines(path: Path) -> Iterator[tuple[int, bytes]]:
     Raises `InputError`, also for a file that plainly holds
     something else than one JSON object per line.
     """
+    for some in _blocks(path):
+        yield from some
+
+
+def line_batches(path: Path, most: int) -> Iterator[list[tuple[int, bytes]]]:
+    """The same in batches of at most `most`, and of about `_BYTES_AT_ONCE`."""
+    waiting: list[tuple[int, bytes]] = []
+    size = 0
+    for some in _blocks(path):
+        waiting += some
+        size += sum(len(line) for _, line in some) if len(some) < _LONG_LINES else _BLOCK
+        begin = 0
+        while len(waiting) - begin >= most:
+            yield waiting[begin : begin + most]
+            begin += most
+        if begin:
+            waiting, size = waiting[begin:], 0
+        if size > _BYTES_AT_ONCE:
+            yield waiting
+            waiting, size = [], 0
+    if waiting:
+        yield waiting
+
+
+def _blocks(path: Path) -> Iterator[list[tuple[int, bytes]]]:
+    """Numbered lines, as many as were read at once."""
     number = 0
     try:
         with _opened(path) as file:
             readable = _as_text(file, path)
-            while line := readable.readline(MAX_LINE_BYTES):
+            rest = b""
+            while block := readable.read1(_BLOCK):
+                if len(rest) >= MAX_LINE_BYTES:  # the rest of an overlong line is skipped
+                    end = block.find(b"\n")
+                    if end < 0:
+                        continue
+                    block = block[end:]
+                found = (rest + block).split(b"\n")
+                rest = found.pop()[:MAX_LINE_BYTES]
+                if found:
+                    found[0] = found[0][:MAX_LINE_BYTES]
+                    yield _numbered(found, number)
+                    number += len(found)
+            if rest:
+                yield _numbered([rest], number)
                 number += 1
-                rest = line
-                while len(rest) == MAX_LINE_BYTES and not rest.endswith(b"\n"):
-                    rest = readable.readline(MAX_LINE_BYTES)
-                if stripped := line.strip():
-                    yield number, stripped
     except DAMAGED:
         raise damaged(path, number) from None
     except OSError as error:
         raise InputError(f"{shown(path)}: {error.strerror or error}") from None
+
+
+def _numbered(some: list[bytes], before: int) -> list[tuple[int, bytes]]:
+    numbered = enumerate(map(bytes.strip, some), before + 1)
+    return [one for one in numbered if one[1]]
 
 
 @contextmanager
@@ -132,20 +175,6 @@ def content(path: Path) -> bytes:
     """All of a small file, or of standard input for `-`, in UTF-8. Raises `OSError`."""
     with _opened(path) as file:
         return bytes(_decompressed(file).read())
-
-
-def batches(numbered: Iterable[tuple[int, bytes]], most: int) -> Iterator[list[tuple[int, bytes]]]:
-    """The lines in batches of at most `most`, and of about `_BYTES_AT_ONCE`."""
-    some: list[tuple[int, bytes]] = []
-    size = 0
-    for one in numbered:
-        some.append(one)
-        size += len(one[1])
-        if len(some) == most or size > _BYTES_AT_ONCE:
-            yield some
-            some, size = [], 0
-    if some:
-        yield some
 
 
 def _opened(path: Path) -> Any:

@@ -16,7 +16,7 @@ from typing import IO
 import numpy as np
 
 from analyzer import FACT_TYPES, Topic
-from streams.files.lines import STDIN, batches, lines
+from streams.files.lines import STDIN, line_batches, lines
 from streams.formats.codec import decode_slice
 
 _LINES_AT_ONCE = 4096
@@ -64,7 +64,7 @@ class Ordered:
     def _read(self, progress: Callable[[int], object]) -> None:
         latest = due = EARLIEST
         at = list(FACT_TYPES[self.topic].__slots__).index("at")
-        for some in batches(lines(self.path), _LINES_AT_ONCE):
+        for some in line_batches(self.path, _LINES_AT_ONCE):
             values = [line for _, line in some]
             decoded = decode_slice(self.topic, values)
             times = dict(zip(decoded.places, decoded.columns[at], strict=True))

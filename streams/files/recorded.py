@@ -13,7 +13,7 @@ import msgspec
 
 from analyzer.model import LATEST, MAX_ID_LENGTH, Class, Kind, Priority
 from analyzer.whatif import FIELDS, Recorded, Recorder
-from streams.files.lines import BadLine, batches, lines
+from streams.files.lines import BadLine, line_batches
 from streams.files.tables import is_table
 from streams.formats.codec import Malformed, detail, milliseconds
 
@@ -73,7 +73,7 @@ def read_episodes(
     """
     recorder = Recorder()
     if mapping is None and not is_table(path):
-        for some_lines in batches(lines(path), _LINES_AT_ONCE):
+        for some_lines in line_batches(path, _LINES_AT_ONCE):
             take(recorder, path, some_lines, report)
         return recorder.recorded()
     from streams.files.table_episodes import TableEpisodes
@@ -85,7 +85,7 @@ def read_episodes(
         return recorder.recorded()
     with TemporaryDirectory(prefix="alarm-fatigue-") as folder:
         table.write(finished := Path(folder) / "episodes.jsonl")
-        for some_lines in batches(lines(finished), _LINES_AT_ONCE):
+        for some_lines in line_batches(finished, _LINES_AT_ONCE):
             take(recorder, finished, some_lines, report)
     return recorder.recorded()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from analyzer import ChangeRecord, Columns, Engine, Finished, Policy, Topic
-from streams.files.lines import BadLine, batches, lines
+from streams.files.lines import BadLine, line_batches
 from streams.files.observing import Observer
 from streams.formats.codec import decode_slice, to_json
 from streams.formats.control import controls_among
@@ -36,7 +36,7 @@ def read_into(
     `InputError`.
     """
     for topic, path in files:
-        for some in batches(lines(path), _LINES_AT_ONCE):
+        for some in line_batches(path, _LINES_AT_ONCE):
             numbers, values = zip(*some, strict=True)
             for index, detail in _take(engine, topic, values, max_bytes, observers):
                 engine.count(topic, "malformed")

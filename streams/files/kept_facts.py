@@ -1,0 +1,305 @@
+"""Kept facts: those of recorded files, packed, to be gone through in order of event time.
+
+As Python objects, a fact takes some 1 kB; packed, some 30 bytes. So a month of a hospital is read
+as a whole, whatever the order of its lines, and given to the engine a slice at a time. Duplicates
+and control records take effect here as in `Engine`: by the order of lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, compress
+from typing import Any
+
+import msgspec
+import numpy as np
+import zstandard
+
+from analyzer import FACT_TYPES, Columns, Command, Topic
+from analyzer.arrays import Checks, Flags, Marks, Numbers
+from analyzer.columns.hashing import fingerprints
+from analyzer.columns.packed import pack
+
+AT_ONCE = 1 << 14
+"""Facts that are Python objects at one time."""
+FIELDS: dict[Topic, tuple[str, ...]] = {
+    topic: tuple(type_.__slots__) for topic, type_ in FACT_TYPES.items()
+}
+_GROUPED: dict[Topic, str] = {"alarms": "alarm_id", "assignments": "assignment_id"}
+"""Facts that a control record forgets together: see `analyzer.pipeline.control`."""
+_EACH = frozenset({"event_id", "alarm_id", "assignment_id", "start", "end", "value", "limit"})
+"""Fields that most facts have for themselves."""
+_FEW = 256
+"""A column of so few texts is packed as one byte each."""
+_compress = zstandard.ZstdCompressor(level=1).compress
+_decompress = zstandard.ZstdDecompressor().decompress
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Facts of one topic: their fields packed, and their times (ms)."""
+
+    topic: Topic
+    at: Numbers
+    packed: bytes
+
+    @classmethod
+    def of(cls, topic: Topic, columns: Columns, at: Numbers) -> Chunk:
+        some = [_packed(name, column) for name, column in zip(FIELDS[topic], columns, strict=True)]
+        return cls(topic, at, _compress(_encode(some)))
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def columns(self) -> Columns:
+        """The fields, as `Engine.take` takes them."""
+        parts = _decode(_decompress(self.packed))
+        return tuple(
+            self._unpacked(name, one) for name, one in zip(FIELDS[self.topic], parts, strict=True)
+        )
+
+    def column(self, name: str) -> Sequence[Any]:
+        """One field."""
+        parts = _decode(_decompress(self.packed))
+        return self._unpacked(name, parts[FIELDS[self.topic].index(name)])
+
+    def _unpacked(self, name: str, packed: Any) -> list[Any]:
+        if name == "at":
+            times: list[int] = self.at.tolist()
+            return times
+        values: list[Any] = packed[0]
+        places: bytes | None = packed[1]
+        if places is None:
+            found = values * (len(self.at) if len(values) == 1 < len(self.at) else 1)
+        else:
+            found = list(map(values.__getitem__, places))
+        if name == "recipients":
+            return [None if one is None else tuple(one) for one in found]
+        return found
+
+    def chosen(self, mask: Flags) -> Chunk:
+        """The facts of a mask."""
+        selected = mask.tolist()
+        columns = tuple(list(compress(column, selected)) for column in self.columns())
+        return Chunk.of(self.topic, columns, self.at[mask])
+
+
+def _packed(name: str, column: Sequence[Any]) -> Any:
+    """[values, a byte for each fact that says which], or if all are told, [values, None]; of one
+    value for all facts, that alone.
+    """
+    if name == "at":
+        return None
+    if column.count(None) == len(column):
+        return [[None], None]
+    if name in _EACH:
+        return [column, None]
+    values = list(dict.fromkeys(column))
+    if len(values) == 1:
+        return [values, None]
+    if len(values) > _FEW or 4 * len(values) > len(column):
+        return [column, None]
+    place = dict(zip(values, range(len(values)), strict=True))
+    return [values, bytes(map(place.__getitem__, column))]
+
+
+class Kept:
+    """Takes the facts of one topic, in the order of their lines."""
+
+    def __init__(self, topic: Topic) -> None:
+        self.topic: Topic = topic
+        self.duplicates = 0
+        """Facts left out because an earlier one has their event id."""
+        self.facilities: dict[str, int] = {}
+        """Number by name."""
+        self._chunks: list[Chunk] = []
+        self._of: list[Numbers] = []
+        self._marks: list[Marks] = []
+        self._checks: list[Checks] = []
+
+    def take(self, columns: Columns) -> None:
+        """Facts as columns, as from `decode_slice`."""
+        if not columns or not len(columns[0]):
+            return
+        names, fields = self.facilities, FIELDS[self.topic]
+        facility = columns[fields.index("facility")]
+        for name in dict.fromkeys(facility):
+            names.setdefault(name, len(names))
+        of = np.fromiter(map(names.__getitem__, facility), np.int64, len(facility))
+        marks, checks = fingerprints(of, pack(columns[0]))
+        at = np.array(columns[fields.index("at")], dtype=np.int64)
+        self._chunks.append(Chunk.of(self.topic, columns, at))
+        self._of.append(of)
+        self._marks.append(marks)
+        self._checks.append(checks)
+
+    def control(self, command: Command, facility: str, at: int) -> None:
+        """Forget the facts of a facility after `at` (ms), or with `forget` all of them."""
+        self._drop_repeated()
+        number = self.facilities.get(facility, -1)
+        later = [
+            (of == number) & ((chunk.at > at) | (command != "reset"))
+            for chunk, of in zip(self._chunks, self._of, strict=True)
+        ]
+        if (together := _GROUPED.get(self.topic)) is not None:
+            gone: set[str] = set()
+            for chunk, mask in zip(self._chunks, later, strict=True):
+                if mask.any():
+                    gone.update(compress(chunk.column(together), mask.tolist()))
+            if gone:
+                later = [
+                    (of == number)
+                    & np.fromiter(map(gone.__contains__, chunk.column(together)), np.bool_, len(of))
+                    for chunk, of in zip(self._chunks, self._of, strict=True)
+                ]
+        self._keep([~mask for mask in later])
+
+    def by_time(self) -> Sorted:
+        """All facts, in order of event time; those of one time in the order of their lines."""
+        self._drop_repeated()
+        return self._sorted(self._of, False)[0]
+
+    def by_facility(self) -> dict[str, Sorted]:
+        """The facts of each facility, likewise."""
+        self._drop_repeated()
+        return dict(zip(self.facilities, self._sorted(self._of, True), strict=True))
+
+    def _drop_repeated(self) -> None:
+        if not self._marks:
+            return
+        marks = np.concatenate(self._marks)
+        order = np.argsort(marks, kind="stable")
+        marks = marks[order]
+        same = marks[1:] == marks[:-1]
+        if not same.any():
+            return
+        checks = np.concatenate(self._checks)[order]
+        first = np.ones(len(order), dtype=np.bool_)
+        among = np.flatnonzero(np.append(same, False) | np.insert(same, 0, False))
+        some = among[np.lexsort((order[among], checks[among], marks[among]))]
+        again = (marks[some[1:]] == marks[some[:-1]]) & (checks[some[1:]] == checks[some[:-1]])
+        first[order[some[1:]][again]] = False
+        self.duplicates += int(again.sum())
+        bounds = np.cumsum([len(one) for one in self._of])[:-1]
+        self._keep(np.split(first, bounds))
+
+    def _keep(self, masks: Iterable[Flags]) -> None:
+        for place, mask in enumerate(masks):
+            if not mask.all():
+                self._chunks[place] = self._chunks[place].chosen(mask)
+                self._of[place] = self._of[place][mask]
+                self._marks[place] = self._marks[place][mask]
+                self._checks[place] = self._checks[place][mask]
+
+    def _sorted(self, of: list[Numbers], apart: bool) -> list[Sorted]:
+        """Sorted by facility (if `apart`) and time. The facts are no longer kept here."""
+        chunks, self._chunks = self._chunks, []
+        numbers = np.concatenate([*of, np.empty(0, dtype=np.int64)])
+        self._of, self._marks, self._checks = [], [], []
+        count = len(self.facilities) if apart else 1
+        if count < 2:
+            numbers = np.zeros_like(numbers)
+        at = np.concatenate([*(one.at for one in chunks), np.empty(0, dtype=np.int64)])
+        if count < 2 and bool((at[1:] >= at[:-1]).all()):
+            return [Sorted(self.topic, chunks)] * count
+        order = np.lexsort((at, numbers))
+        sizes = np.bincount(numbers, minlength=count)
+        # of each fact, the new chunk to go to
+        within = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        parts = -(-sizes // AT_ONCE)
+        goes = np.empty(len(order), dtype=np.int64)
+        goes[order] = np.repeat(np.cumsum(parts) - parts, sizes) + within // AT_ONCE
+        pieces: list[list[Chunk]] = [[] for _ in range(int(parts.sum()))]
+        begin = 0
+        while chunks:
+            chunk = chunks.pop(0)
+            targets = goes[begin : begin + len(chunk)]
+            begin += len(chunk)
+            columns, known = chunk.columns(), np.unique(targets)
+            if len(known) == 1:
+                pieces[int(known[0])].append(chunk)
+                continue
+            for target in known.tolist():
+                some = np.flatnonzero(targets == target)
+                picked = some.tolist()
+                part = tuple(list(map(column.__getitem__, picked)) for column in columns)
+                pieces[target].append(Chunk.of(self.topic, part, chunk.at[some]))
+        arranged = []
+        for number, some_pieces in enumerate(pieces):
+            pieces[number] = []
+            arranged.append(_joined(some_pieces))
+        bounds = np.cumsum(parts).tolist()
+        return [
+            Sorted(self.topic, arranged[first:last])
+            for first, last in zip([0, *bounds[:-1]], bounds, strict=True)
+        ]
+
+
+def _joined(pieces: list[Chunk]) -> Chunk:
+    """One chunk, in order of time."""
+    at = np.concatenate([one.at for one in pieces])
+    if len(pieces) == 1 and bool((at[1:] >= at[:-1]).all()):
+        return pieces[0]
+    order = np.argsort(at, kind="stable")
+    picked = order.tolist()
+    columns = []
+    for parts in zip(*(one.columns() for one in pieces), strict=True):
+        column = list(chain.from_iterable(parts))
+        columns.append(list(map(column.__getitem__, picked)))
+    return Chunk.of(pieces[0].topic, tuple(columns), at[order])
+
+
+class Sorted:
+    """Facts of one topic in order of event time."""
+
+    def __init__(self, topic: Topic, chunks: Sequence[Chunk]) -> None:
+        self.topic: Topic = topic
+        self.chunks = chunks
+        self.at: Numbers = np.concatenate(
+            [*(one.at for one in chunks), np.empty(0, dtype=np.int64)]
+        )
+        begin = 0
+        for one in chunks:
+            one.at = self.at[begin : begin + len(one)]  # each time is kept once
+            begin += len(one)
+
+    @classmethod
+    def of(cls, topic: Topic, columns: Columns) -> Sorted:
+        """From few facts, in any order."""
+        kept = Kept(topic)
+        kept.take(columns)
+        return kept.by_time()
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def columns(self) -> Columns:
+        """All facts, where they are few."""
+        found = [one.columns() for one in self.chunks]
+        if not found:
+            return tuple([] for _ in FIELDS[self.topic])
+        return tuple(list(chain.from_iterable(parts)) for parts in zip(*found, strict=True))
+
+    def slices(self, begin: int, end: int) -> Iterator[Columns]:
+        """The facts from one place to another, at most `AT_ONCE` together."""
+        first = 0
+        for chunk in self.chunks:
+            low, high = max(begin - first, 0), min(end - first, len(chunk))
+            if low < high:
+                columns = self._opened(chunk)
+                whole = high - low == len(chunk)
+                yield columns if whole else tuple(column[low:high] for column in columns)
+            first += len(chunk)
+            if first >= end:
+                return
+
+    def _opened(self, chunk: Chunk) -> Columns:
+        """Its columns. Those of the last one are remembered, as it is often asked again."""
+        last = getattr(self, "_last", None)
+        if last is None or last[0] is not chunk:
+            self._last = last = (chunk, chunk.columns())
+        columns: Columns = last[1]
+        return columns
